@@ -1,0 +1,46 @@
+"""Batch norm as four fixed buffers, as MDETR has it in every backbone (eps 1e-5 whatever the network was trained with)."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+
+class FrozenBatchNorm(nn.Module):
+    """y = x * s + (bias - running_mean * s) with s = weight * rsqrt(running_var + 1e-5)."""
+
+    EPS = 1e-5
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.register_buffer('weight', torch.ones(channels))
+        self.register_buffer('bias', torch.zeros(channels))
+        self.register_buffer('running_mean', torch.zeros(channels))
+        self.register_buffer('running_var', torch.ones(channels))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        scale = self.weight * (self.running_var + self.EPS).rsqrt()
+        shift = self.bias - self.running_mean * scale
+        return x * scale[:, None, None] + shift[:, None, None]
+
+
+class FrozenBatchNormAct(FrozenBatchNorm):
+    """The same followed by an activation that has no state: today's timm keeps both in one module (`BatchNormAct2d`)."""
+
+    def __init__(self, channels: int, act: nn.Module) -> None:
+        super().__init__(channels)
+        self.act = act
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.act(super().forward(x))
+
+
+def freeze_batch_norms(module: nn.Module) -> None:
+    """Replaces every batch norm below `module`, keeping the activation that newer timm folds into it."""
+    for name, child in module.named_children():
+        if isinstance(child, nn.BatchNorm2d):
+            act = getattr(child, 'act', None)
+            channels = child.num_features
+            setattr(module, name, FrozenBatchNorm(channels) if act is None else FrozenBatchNormAct(channels, act))
+        else:
+            freeze_batch_norms(child)
