@@ -13,34 +13,14 @@ import sys
 from pathlib import Path
 
 import torch
-import torchvision
 from torch import nn
 
 from feature_samples import describe
+from resnet_body import STAGES, ResNetBody
 from synthetic_weights import fill, synthetic_image
 
 PREFIX = 'backbone.0.body.'
 IMAGES = [('image.odd', (1, 3, 95, 133)), ('image.even', (2, 3, 128, 160))]
-STAGES = ('layer1', 'layer2', 'layer3', 'layer4')
-
-
-class ResNetBody(nn.Module):
-    """A torchvision ResNet without pooling and classifier; returns the four stages' outputs."""
-
-    def __init__(self, name: str, norm_layer, **options) -> None:
-        super().__init__()
-        net = getattr(torchvision.models, name)(weights=None, norm_layer=norm_layer, **options)
-        for key, child in net.named_children():
-            if key not in ('avgpool', 'fc'):
-                setattr(self, key, child)
-
-    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
-        x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
-        maps = []
-        for stage in STAGES:
-            x = getattr(self, stage)(x)
-            maps.append(x)
-        return maps
 
 
 def fixture(name: str) -> dict:
