@@ -1,0 +1,20 @@
+/** Captions: tokens with their characters, spans, and what boxes are tied to. Nothing here needs Node. */
+export { codePointLength, CodePointMap } from './code-points.ts';
+export { type EncodedBatch, type Encoding, padEncodings, POINTABLE_TOKENS } from './encoding.ts';
+export {
+  binaryPositiveMap,
+  type CharacterSpan,
+  createPositiveMap,
+  normalisedPositiveMap,
+  POSITIVE_MAP_WIDTH,
+  type PositiveRow,
+} from './positive-map.ts';
+export {
+  createTokenizer,
+  createTokenizerFromVocab,
+  encodeBatch,
+  type EncodeOptions,
+  type Tokenizer,
+  type TokenizerOptions,
+} from './tokenizer.ts';
+export { buildWordLevelTokenizerJson } from './tokenizer-json.ts';
