@@ -1,0 +1,137 @@
+/**
+ * Sizes of axes: numbers, or symbols and what convolution, concatenation and reshaping make of them.
+ *
+ * A symbolic size is kept in normal form: a polynomial with integer coefficients whose atoms are symbols and
+ * floor divisions. Two sizes are equal when their normal forms are, so that `S - T` of a joint sequence with
+ * `S = h·w + T` is known to be `h·w` again.
+ */
+export type Dim = number | SymbolicDim;
+
+/** Sizes of all axes of a tensor, outermost first. */
+export type Shape = readonly Dim[];
+
+export type Atom =
+  | { readonly kind: 'symbol'; readonly key: string; readonly name: string }
+  | { readonly kind: 'floorDiv'; readonly key: string; readonly numerator: SymbolicDim; readonly denominator: number };
+
+/** One product `coefficient · atom · atom · …`; atoms sorted by key. */
+export interface Term {
+  readonly coefficient: number;
+  readonly atoms: readonly Atom[];
+}
+
+export class SymbolicDim {
+  /** Equal keys mean equal sizes. */
+  readonly key: string;
+  constructor(readonly terms: readonly Term[]) {
+    this.key = terms.map(termKey).join('+');
+  }
+  toString(): string {
+    return this.key;
+  }
+}
+
+const monomialKey = (atoms: readonly Atom[]): string => atoms.map((atom) => atom.key).join('*');
+
+const termKey = ({ coefficient, atoms }: Term): string =>
+  atoms.length === 0
+    ? String(coefficient)
+    : coefficient === 1
+      ? monomialKey(atoms)
+      : `${coefficient}*${monomialKey(atoms)}`;
+
+const termsOf = (dim: Dim): readonly Term[] =>
+  typeof dim === 'number' ? (dim === 0 ? [] : [{ coefficient: dim, atoms: [] }]) : dim.terms;
+
+const fromTerms = (terms: Iterable<Term>): Dim => {
+  const byMonomial = new Map<string, Term>();
+  for (const term of terms) {
+    const key = monomialKey(term.atoms);
+    const known = byMonomial.get(key);
+    byMonomial.set(key, known ? { atoms: known.atoms, coefficient: known.coefficient + term.coefficient } : term);
+  }
+  const kept = [...byMonomial.entries()].filter(([, term]) => term.coefficient !== 0);
+  // The constant stands last; the rest in the order of their keys.
+  kept.sort(([a], [b]) => (a === '' ? 1 : b === '' ? -1 : a < b ? -1 : a > b ? 1 : 0));
+  const sorted = kept.map(([, term]) => term);
+  if (sorted.length === 0) return 0;
+  if (sorted.length === 1 && sorted[0]!.atoms.length === 0) return sorted[0]!.coefficient;
+  return new SymbolicDim(sorted);
+};
+
+/** A size that is only known when the program runs, named after what it counts ("batch", "height"). */
+export const symbolicDim = (name: string): SymbolicDim =>
+  new SymbolicDim([{ coefficient: 1, atoms: [{ kind: 'symbol', key: name, name }] }]);
+
+export const addDims = (...dims: readonly Dim[]): Dim => fromTerms(dims.flatMap(termsOf));
+
+export const scaleDim = (dim: Dim, factor: number): Dim =>
+  fromTerms(termsOf(dim).map(({ coefficient, atoms }) => ({ coefficient: coefficient * factor, atoms })));
+
+export const subDims = (a: Dim, b: Dim): Dim => addDims(a, scaleDim(b, -1));
+
+export const mulDims = (...dims: readonly Dim[]): Dim =>
+  dims.reduce<Dim>(
+    (product, dim) =>
+      fromTerms(
+        termsOf(product).flatMap((left) =>
+          termsOf(dim).map((right) => ({
+            coefficient: left.coefficient * right.coefficient,
+            atoms: [...left.atoms, ...right.atoms].sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0)),
+          })),
+        ),
+      ),
+    1,
+  );
+
+/** ⌊dim / divisor⌋ for a positive whole divisor. Whole multiples of the divisor are taken out of the division. */
+export const floorDivDim = (dim: Dim, divisor: number): Dim => {
+  if (divisor === 1) return dim;
+  if (typeof dim === 'number') return Math.floor(dim / divisor);
+  const outside: Term[] = [];
+  const inside: Term[] = [];
+  for (const { coefficient, atoms } of dim.terms) {
+    const whole = Math.floor(coefficient / divisor);
+    const rest = coefficient - whole * divisor;
+    if (whole !== 0) outside.push({ coefficient: whole, atoms });
+    if (rest !== 0) inside.push({ coefficient: rest, atoms });
+  }
+  const numerator = fromTerms(inside);
+  if (typeof numerator === 'number') return addDims(fromTerms(outside), Math.floor(numerator / divisor));
+  const atom: Atom = { kind: 'floorDiv', key: `⌊(${numerator.key})/${divisor}⌋`, numerator, denominator: divisor };
+  return addDims(fromTerms(outside), new SymbolicDim([{ coefficient: 1, atoms: [atom] }]));
+};
+
+export const ceilDivDim = (dim: Dim, divisor: number): Dim => floorDivDim(addDims(dim, divisor - 1), divisor);
+
+export const dimKey = (dim: Dim): string => (typeof dim === 'number' ? String(dim) : dim.key);
+
+export const dimsEqual = (a: Dim, b: Dim): boolean => dimKey(a) === dimKey(b);
+
+export const shapesEqual = (a: Shape, b: Shape): boolean =>
+  a.length === b.length && a.every((dim, axis) => dimsEqual(dim, b[axis]!));
+
+export const sizeOf = (shape: Shape): Dim => mulDims(...shape);
+
+export const isStatic = (shape: Shape): shape is readonly number[] => shape.every((dim) => typeof dim === 'number');
+
+export const formatShape = (shape: Shape): string => `[${shape.map(dimKey).join(', ')}]`;
+
+/** The number that a size has once every symbol has one. Throws when a symbol is not bound. */
+export const evaluateDim = (dim: Dim, bindings: ReadonlyMap<string, number>): number => {
+  if (typeof dim === 'number') return dim;
+  let total = 0;
+  for (const { coefficient, atoms } of dim.terms) {
+    let product = coefficient;
+    for (const atom of atoms) {
+      if (atom.kind === 'floorDiv') product *= Math.floor(evaluateDim(atom.numerator, bindings) / atom.denominator);
+      else {
+        const value = bindings.get(atom.name);
+        if (value === undefined) throw new Error(`internal: size "${atom.name}" has no value`);
+        product *= value;
+      }
+    }
+    total += product;
+  }
+  return total;
+};

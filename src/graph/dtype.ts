@@ -1,0 +1,52 @@
+/** Element types that programs compute with. */
+export type DType = 'float32' | 'float64' | 'float16' | 'int64' | 'int32' | 'uint32' | 'uint8' | 'bool';
+
+/** The typed array that holds each element type on the host; `float16` as raw bits, `bool` as bytes 0 and 1. */
+export interface HostArrays {
+  float32: Float32Array;
+  float64: Float64Array;
+  float16: Uint16Array;
+  int64: BigInt64Array;
+  int32: Int32Array;
+  uint32: Uint32Array;
+  uint8: Uint8Array;
+  bool: Uint8Array;
+}
+
+export type HostArray = HostArrays[DType];
+
+/** Values on the host: row-major. */
+export type HostTensor = {
+  [K in DType]: { readonly dtype: K; readonly shape: readonly number[]; readonly data: HostArrays[K] };
+}[DType];
+
+export const bytesPerElement: Readonly<Record<DType, number>> = {
+  float32: 4,
+  float64: 8,
+  float16: 2,
+  int64: 8,
+  int32: 4,
+  uint32: 4,
+  uint8: 1,
+  bool: 1,
+};
+
+export const isFloat = (dtype: DType): boolean => dtype === 'float32' || dtype === 'float64' || dtype === 'float16';
+
+export const float32Tensor = (shape: readonly number[], data: Float32Array | readonly number[]): HostTensor => ({
+  dtype: 'float32',
+  shape,
+  data: data instanceof Float32Array ? data : Float32Array.from(data),
+});
+
+export const int32Tensor = (shape: readonly number[], data: Int32Array | readonly number[]): HostTensor => ({
+  dtype: 'int32',
+  shape,
+  data: data instanceof Int32Array ? data : Int32Array.from(data),
+});
+
+export const boolTensor = (shape: readonly number[], data: Uint8Array | readonly boolean[]): HostTensor => ({
+  dtype: 'bool',
+  shape,
+  data: data instanceof Uint8Array ? data : Uint8Array.from(data, Number),
+});

@@ -1,0 +1,8 @@
+export * from './define-op.ts';
+export * from './dim.ts';
+export * from './dtype.ts';
+export * from './print.ts';
+export * from './program.ts';
+export { constant, input, parameter, staticShape, Tensor } from './tensor.ts';
+export type { ConstantNode, InputNode, Node, OpNode, ParameterNode } from './tensor.ts';
+export * from './fold.ts';

@@ -1,0 +1,197 @@
+import type { Emitter, NodeAttributes, NodeOptions } from '../graph/define-op.ts';
+import type { DType, HostTensor } from '../graph/dtype.ts';
+import type { Atom, Dim } from '../graph/dim.ts';
+import { findDim, leafName, reachableNodes, type Program } from '../graph/program.ts';
+import type { Tensor } from '../graph/tensor.ts';
+import { literal } from '../ops/constant.ts';
+import { writeModel, type OnnxInitializer, type OnnxNode } from './model-writer.ts';
+
+export interface EmitOptions {
+  /**
+   * Values that stand in a file beside the model instead of being computed or handed in: parameters, and what
+   * depends on parameters alone.
+   */
+  readonly stored?: ReadonlyMap<Tensor, OnnxInitializer>;
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Writes a program as an ONNX model. Parameters that are not `stored` become inputs. Equal nodes are written once,
+ * symbolic sizes are computed from the shapes of the inputs.
+ */
+export const emitModel = (program: Program, options: EmitOptions = {}): Uint8Array =>
+  new ModelEmitter(program, options).emit();
+
+class ModelEmitter implements Emitter {
+  private readonly nodes: OnnxNode[] = [];
+  private readonly initializers: OnnxInitializer[] = [];
+  private readonly written = new Map<string, readonly string[]>();
+  private readonly valueNames = new Map<Tensor, string>();
+  private counter = 0;
+
+  constructor(
+    private readonly program: Program,
+    private readonly options: EmitOptions,
+  ) {}
+
+  emit(): Uint8Array {
+    const { program, options } = this;
+    const stored = options.stored ?? new Map<Tensor, OnnxInitializer>();
+    const inputs: Tensor[] = [...program.inputs];
+    for (const [tensor, initializer] of stored) {
+      this.initializers.push(initializer);
+      this.valueNames.set(tensor, initializer.name);
+    }
+    for (const node of reachableNodes([...Object.values(program.outputs), ...program.inputs], (tensor) =>
+      stored.has(tensor),
+    )) {
+      switch (node.kind) {
+        case 'parameter':
+          inputs.push(node.outputs[0]!);
+          this.valueNames.set(node.outputs[0]!, node.name);
+          break;
+        case 'input':
+          this.valueNames.set(node.outputs[0]!, node.name);
+          break;
+        case 'constant':
+          this.valueNames.set(node.outputs[0]!, this.storeConstant(node.value));
+          break;
+        case 'op': {
+          const names = node.op.emit(
+            this,
+            node.inputs.map((tensor) => this.nameOf(tensor)),
+            { inputs: node.inputs, outputs: node.outputs, attrs: node.attrs },
+          );
+          node.outputs.forEach((output, index) => this.valueNames.set(output, names[index] ?? ''));
+        }
+      }
+    }
+    // An output may be an input, or the same value under two names: give each its own name by a copy.
+    const outputs = Object.entries(program.outputs).map(([name, tensor]) => {
+      this.nodes.push({
+        opType: 'Identity',
+        domain: '',
+        inputs: [this.nameOf(tensor)],
+        outputs: [name],
+        attrs: {},
+        optionalOutputs: false,
+      });
+      return { name, dtype: tensor.dtype, shape: tensor.shape };
+    });
+    this.dropUnreadOutputs();
+    return writeModel({
+      name: program.name,
+      nodes: this.nodes,
+      initializers: this.initializers,
+      inputs: inputs.map((tensor) => ({ name: leafName(tensor), dtype: tensor.dtype, shape: tensor.shape })),
+      outputs,
+      metadata: options.metadata ?? {},
+    });
+  }
+
+  node(
+    opType: string,
+    inputs: readonly string[],
+    attrs: NodeAttributes = {},
+    options: NodeOptions = {},
+  ): readonly string[] {
+    const domain = options.domain ?? '';
+    const key = JSON.stringify([domain, opType, inputs, attrs]);
+    const known = this.written.get(key);
+    if (known !== undefined) return known;
+    const outputs = Array.from({ length: options.outputs ?? 1 }, () => `v${this.counter++}`);
+    this.nodes.push({
+      opType,
+      domain,
+      inputs,
+      outputs: [...outputs],
+      attrs,
+      optionalOutputs: options.optionalOutputs ?? false,
+    });
+    this.written.set(key, outputs);
+    return outputs;
+  }
+
+  int64s(values: readonly number[], shape: readonly number[] = [values.length]): string {
+    return this.storeLiteral(values, shape, 'int64');
+  }
+
+  scalar(value: number, dtype: DType): string {
+    return this.storeLiteral([value], [], dtype);
+  }
+
+  dim(dim: Dim): string {
+    if (typeof dim === 'number') return this.scalar(dim, 'int64');
+    const source = findDim(this.program, dim);
+    if (source !== undefined) {
+      const shape = this.one('Shape', [this.nameOf(source.input)]);
+      return this.one('Gather', [shape, this.scalar(source.axis, 'int64')], { axis: 0 });
+    }
+    const terms = dim.terms.map(({ coefficient, atoms }) => {
+      const factors = atoms.map((atom) => this.atom(atom));
+      if (coefficient !== 1 || factors.length === 0) factors.push(this.scalar(coefficient, 'int64'));
+      return factors.reduce((a, b) => this.one('Mul', [a, b]));
+    });
+    return terms.reduce((a, b) => this.one('Add', [a, b]));
+  }
+
+  dims(dims: readonly Dim[]): string {
+    if (dims.every((dim) => typeof dim === 'number')) return this.int64s(dims);
+    const parts = dims.map((dim) =>
+      typeof dim === 'number' ? this.int64s([dim]) : this.one('Unsqueeze', [this.dim(dim), this.int64s([0])]),
+    );
+    return parts.length === 1 ? parts[0]! : this.one('Concat', parts, { axis: 0 });
+  }
+
+  private atom(atom: Atom): string {
+    if (atom.kind === 'floorDiv')
+      return this.one('Div', [this.dim(atom.numerator), this.scalar(atom.denominator, 'int64')]);
+    const known = this.program.inputs.map((tensor) => `${leafName(tensor)}: ${tensor.toString()}`).join('; ');
+    throw new Error(
+      `internal: program "${this.program.name}" has no input that tells the size "${atom.name}" (${known})`,
+    );
+  }
+
+  private one(opType: string, inputs: readonly string[], attrs: NodeAttributes = {}): string {
+    return this.node(opType, inputs, attrs)[0]!;
+  }
+
+  private storeLiteral(values: readonly number[], shape: readonly number[], dtype: DType): string {
+    const key = JSON.stringify([
+      'literal',
+      dtype,
+      shape,
+      values.map((value) => (Object.is(value, -0) ? '-0' : String(value))),
+    ]);
+    const known = this.written.get(key);
+    if (known !== undefined) return known[0]!;
+    const node = literal(values, shape, dtype).node;
+    if (node.kind !== 'constant') throw new Error('internal: a literal is a constant');
+    const name = `c${this.counter++}`;
+    this.initializers.push({ name, value: node.value });
+    this.written.set(key, [name]);
+    return name;
+  }
+
+  private storeConstant(value: HostTensor): string {
+    if (value.data.length === 1) return this.storeLiteral([Number(value.data[0])], value.shape, value.dtype);
+    const name = `c${this.counter++}`;
+    this.initializers.push({ name, value });
+    return name;
+  }
+
+  private nameOf(tensor: Tensor): string {
+    const name = this.valueNames.get(tensor);
+    if (name === undefined) throw new Error(`internal: ${tensor.toString()} was not written before its use`);
+    return name;
+  }
+
+  /** ONNX Runtime fuses more where normalisation and pooling do not export their by-products. */
+  private dropUnreadOutputs(): void {
+    const read = new Set(this.nodes.flatMap((node) => node.inputs));
+    for (const node of this.nodes) {
+      if (!node.optionalOutputs) continue;
+      while (node.outputs.length > 1 && !read.has(node.outputs.at(-1)!)) node.outputs.pop();
+    }
+  }
+}

@@ -1,0 +1,3 @@
+export { emitModel, type EmitOptions } from './emit.ts';
+export { opsetVersion, type ExternalData, type OnnxInitializer } from './model-writer.ts';
+export { onnxDataType } from './proto.ts';

@@ -1,0 +1,115 @@
+import type { NodeAttribute, NodeAttributes } from '../graph/define-op.ts';
+import type { DType, HostTensor } from '../graph/dtype.ts';
+import { dimKey, type Shape } from '../graph/dim.ts';
+import { onnxDataType, ProtoWriter } from './proto.ts';
+
+/** ONNX operator set that programs are written in: the first with GELU. */
+export const opsetVersion = 20;
+/** The file format version that goes with it. */
+const irVersion = 9;
+
+/** Where the bytes of an initialiser stand, beside the model's file. */
+export interface ExternalData {
+  readonly location: string;
+  readonly offset: number;
+  readonly length: number;
+}
+
+export interface OnnxNode {
+  readonly opType: string;
+  readonly domain: string;
+  readonly inputs: readonly string[];
+  outputs: string[];
+  readonly attrs: NodeAttributes;
+  readonly optionalOutputs: boolean;
+}
+
+export type OnnxInitializer =
+  | { readonly name: string; readonly value: HostTensor }
+  | {
+      readonly name: string;
+      readonly dtype: DType;
+      readonly shape: readonly number[];
+      readonly external: ExternalData;
+    };
+
+export interface OnnxValueInfo {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: Shape;
+}
+
+export interface OnnxGraph {
+  readonly name: string;
+  readonly nodes: readonly OnnxNode[];
+  readonly initializers: readonly OnnxInitializer[];
+  readonly inputs: readonly OnnxValueInfo[];
+  readonly outputs: readonly OnnxValueInfo[];
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+const writeAttribute = (writer: ProtoWriter, name: string, value: NodeAttribute): void => {
+  writer.string(1, name);
+  if (typeof value === 'number') writer.int(3, value).int(20, 2);
+  else if (typeof value === 'string') writer.string(4, value).int(20, 3);
+  else if ('float' in value) writer.float(2, value.float).int(20, 1);
+  else if ('dtype' in value) writer.int(3, onnxDataType[value.dtype]).int(20, 2);
+  else {
+    for (const element of value) writer.int(8, element);
+    writer.int(20, 7);
+  }
+};
+
+const writeNode = (writer: ProtoWriter, node: OnnxNode): void => {
+  for (const name of node.inputs) writer.string(1, name);
+  for (const name of node.outputs) writer.string(2, name);
+  writer.string(3, node.outputs.find((name) => name !== '') ?? '').string(4, node.opType);
+  for (const [name, value] of Object.entries(node.attrs))
+    writer.message(5, (attribute) => writeAttribute(attribute, name, value));
+  if (node.domain !== '') writer.string(7, node.domain);
+};
+
+const writeInitializer = (writer: ProtoWriter, initializer: OnnxInitializer): void => {
+  const { dtype, shape } = 'value' in initializer ? initializer.value : initializer;
+  for (const size of shape) writer.int(1, size);
+  writer.int(2, onnxDataType[dtype]).string(8, initializer.name);
+  if ('value' in initializer) {
+    const { data } = initializer.value;
+    writer.bytes(9, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    return;
+  }
+  for (const [key, value] of Object.entries(initializer.external)) {
+    writer.message(13, (entry) => entry.string(1, key).string(2, String(value)));
+  }
+  writer.int(14, 1);
+};
+
+const writeValueInfo = (writer: ProtoWriter, info: OnnxValueInfo): void => {
+  writer.string(1, info.name).message(2, (type) =>
+    type.message(1, (tensor) =>
+      tensor.int(1, onnxDataType[info.dtype]).message(2, (shape) => {
+        for (const dim of info.shape) {
+          shape.message(1, (entry) => (typeof dim === 'number' ? entry.int(1, dim) : entry.string(2, dimKey(dim))));
+        }
+      }),
+    ),
+  );
+};
+
+/** The bytes of an ONNX ModelProto. */
+export const writeModel = (graph: OnnxGraph): Uint8Array => {
+  const domains = new Set(graph.nodes.map((node) => node.domain));
+  const writer = new ProtoWriter().int(1, irVersion).string(2, 'mdetr');
+  writer.message(7, (body) => {
+    for (const node of graph.nodes) body.message(1, (entry) => writeNode(entry, node));
+    body.string(2, graph.name);
+    for (const initializer of graph.initializers) body.message(5, (entry) => writeInitializer(entry, initializer));
+    for (const info of graph.inputs) body.message(11, (entry) => writeValueInfo(entry, info));
+    for (const info of graph.outputs) body.message(12, (entry) => writeValueInfo(entry, info));
+  });
+  writer.message(8, (opset) => opset.string(1, '').int(2, opsetVersion));
+  if (domains.has('com.microsoft')) writer.message(8, (opset) => opset.string(1, 'com.microsoft').int(2, 1));
+  for (const [key, value] of Object.entries(graph.metadata))
+    writer.message(14, (entry) => entry.string(1, key).string(2, value));
+  return writer.finish();
+};

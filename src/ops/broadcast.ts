@@ -1,0 +1,26 @@
+import { ShapeError } from '../graph/define-op.ts';
+import { dimsEqual, formatShape, type Dim, type Shape } from '../graph/dim.ts';
+
+/** NumPy's rule: axes are aligned at the right; equal sizes stay, a size of 1 stretches. */
+export const broadcastShapes = (op: string, ...shapes: readonly Shape[]): Shape => {
+  const rank = Math.max(...shapes.map((shape) => shape.length));
+  return Array.from({ length: rank }, (_, axis): Dim => {
+    let size: Dim = 1;
+    for (const shape of shapes) {
+      const own = shape[axis - (rank - shape.length)] ?? 1;
+      if (own === 1) continue;
+      if (size !== 1 && !dimsEqual(size, own)) {
+        throw new ShapeError(op, `shapes ${shapes.map(formatShape).join(' and ')} do not broadcast`);
+      }
+      size = own;
+    }
+    return size;
+  });
+};
+
+/** The axis counted from the front; negative ones count from the back. */
+export const normalizeAxis = (op: string, axis: number, rank: number): number => {
+  const normalized = axis < 0 ? axis + rank : axis;
+  if (normalized < 0 || normalized >= rank) throw new ShapeError(op, `axis ${axis} is outside of rank ${rank}`);
+  return normalized;
+};

@@ -1,0 +1,218 @@
+import { defineOp, ShapeError } from '../graph/define-op.ts';
+import {
+  addDims,
+  dimsEqual,
+  floorDivDim,
+  formatShape,
+  mulDims,
+  scaleDim,
+  subDims,
+  type Dim,
+  type Shape,
+} from '../graph/dim.ts';
+import { staticShape, type Tensor } from '../graph/tensor.ts';
+import {
+  concat,
+  interleaveZeros,
+  mergeAxes,
+  pad,
+  reshape,
+  splitAxis,
+  strided,
+  swapLastTwo,
+  transpose,
+} from './movement.ts';
+import { matmul } from './matmul.ts';
+import { mul } from './elementwise.ts';
+import { sum } from './reduce.ts';
+
+/** Pairs are (height, width); pads are (top, left, bottom, right). */
+export interface ConvAttrs {
+  readonly strides: readonly [number, number];
+  readonly pads: readonly [number, number, number, number];
+  readonly dilations: readonly [number, number];
+  readonly groups: number;
+}
+
+export interface ConvOptions {
+  readonly stride?: number;
+  readonly padding?: number;
+  readonly dilation?: number;
+  readonly groups?: number;
+}
+
+const attrsOf = ({ stride = 1, padding = 0, dilation = 1, groups = 1 }: ConvOptions): ConvAttrs => ({
+  strides: [stride, stride],
+  pads: [padding, padding, padding, padding],
+  dilations: [dilation, dilation],
+  groups,
+});
+
+const onnxAttrs = ({ strides, pads, dilations, groups }: ConvAttrs): Record<string, number | readonly number[]> => ({
+  strides,
+  pads,
+  dilations,
+  group: groups,
+});
+
+/** How far a filter of `kernel` taps reaches. */
+const reach = (kernel: number, dilation: number): number => dilation * (kernel - 1) + 1;
+
+/** 2-D convolution (cross-correlation): x (B, C, H, W), filter (O, C/groups, kh, kw), optional bias (O). */
+export const conv = (x: Tensor, filter: Tensor, options: ConvOptions = {}, bias?: Tensor): Tensor =>
+  convOp(bias ? [x, filter, bias] : [x, filter], attrsOf(options));
+
+const convOp = defineOp<readonly Tensor[], ConvAttrs>({
+  name: 'conv',
+  cheap: false,
+  infer([x, filter, bias], { strides, pads, dilations, groups }) {
+    const [outputs, inputs, height, width] = staticShape(filter!) as [number, number, number, number];
+    if (x!.rank !== 4 || x!.shape[1] !== inputs * groups || outputs % groups !== 0) {
+      throw new ShapeError(
+        'conv',
+        `filter ${formatShape(filter!.shape)} in ${groups} groups does not fit ${formatShape(x!.shape)}`,
+      );
+    }
+    if (bias !== undefined && !dimsEqual(bias.shape[0]!, outputs))
+      throw new ShapeError('conv', `bias ${formatShape(bias.shape)} for ${outputs} channels`);
+    const outSize = (size: Dim, axis: 0 | 1, kernel: number): Dim =>
+      addDims(
+        floorDivDim(addDims(size, pads[axis] + pads[axis + 2]! - reach(kernel, dilations[axis])), strides[axis]),
+        1,
+      );
+    return {
+      shape: [x!.shape[0]!, outputs, outSize(x!.shape[2]!, 0, height), outSize(x!.shape[3]!, 1, width)],
+      dtype: x!.dtype,
+    };
+  },
+  emit: (onnx, inputs, { attrs }) => onnx.node('Conv', inputs, onnxAttrs(attrs)),
+  vjp(dy, { inputs: [x, filter, bias], attrs, needs }) {
+    const gradients = [
+      needs(0) ? inputGradient(dy, filter!, attrs, x!.shape) : undefined,
+      needs(1) ? filterGradient(x!, dy, staticShape(filter!), attrs) : undefined,
+    ];
+    return bias === undefined ? gradients : [...gradients, needs(2) ? sum(dy, [0, 2, 3]) : undefined];
+  },
+});
+
+/** The adjoint of `conv` in x: each input value spreads over the filter's reach. x (B, O, h, w), filter (O, C/groups, kh, kw). */
+export const convTranspose = (x: Tensor, filter: Tensor, attrs: ConvAttrs): Tensor =>
+  convTransposeOp([x, filter], attrs);
+
+const convTransposeOp = defineOp<[x: Tensor, filter: Tensor], ConvAttrs>({
+  name: 'convTranspose',
+  cheap: false,
+  infer([x, filter], { strides, pads, dilations, groups }) {
+    const [, outputs, height, width] = staticShape(filter) as [number, number, number, number];
+    if (!dimsEqual(x.shape[1]!, filter.shape[0]!))
+      throw new ShapeError('convTranspose', `filter ${formatShape(filter.shape)} does not fit ${formatShape(x.shape)}`);
+    const outSize = (size: Dim, axis: 0 | 1, kernel: number): Dim =>
+      addDims(
+        scaleDim(addDims(size, -1), strides[axis]),
+        reach(kernel, dilations[axis]) - pads[axis] - pads[axis + 2]!,
+      );
+    return {
+      shape: [x.shape[0]!, outputs * groups, outSize(x.shape[2]!, 0, height), outSize(x.shape[3]!, 1, width)],
+      dtype: x.dtype,
+    };
+  },
+  emit: (onnx, inputs, { attrs }) => onnx.node('ConvTranspose', inputs, onnxAttrs(attrs)),
+  vjp: (dy, { inputs: [x, filter], attrs, needs }) => [
+    needs(0) ? convOp([dy, filter], attrs) : undefined,
+    // The filter's gradient of the convolution that leads back: its input is dy, its output x.
+    needs(1) ? filterGradient(dy, x, staticShape(filter), attrs) : undefined,
+  ],
+});
+
+/** dX of a convolution, cut or filled to the sizes of x (a stride may leave its last rows unread). */
+const inputGradient = (dy: Tensor, filter: Tensor, attrs: ConvAttrs, inputShape: Shape): Tensor => {
+  const { strides, pads } = attrs;
+  const [, , kernelHeight, kernelWidth] = staticShape(filter) as [number, number, number, number];
+  if (kernelHeight === 1 && kernelWidth === 1 && attrs.groups === 1 && pads.every((amount) => amount === 0)) {
+    return spread(pointwiseInputGradient(dy, filter), strides, inputShape);
+  }
+  // Without a stride both ends are cropped inside the op; with one only the start, the end follows below.
+  const begin = convTranspose(
+    dy,
+    filter,
+    strides[0] === 1 && strides[1] === 1 ? attrs : { ...attrs, pads: [pads[0], pads[1], 0, 0] },
+  );
+  return fit(fit(begin, 2, inputShape[2]!), 3, inputShape[3]!);
+};
+
+/** Crops or zero-fills the end of an axis. */
+const fit = (x: Tensor, axis: number, size: Dim): Tensor => pad(x, axis, 0, subDims(size, x.shape[axis]!));
+
+/** dX of a 1×1 convolution at the places that it read: Wᵀ dY. */
+const pointwiseInputGradient = (dy: Tensor, filter: Tensor): Tensor => {
+  const [outputs, inputs] = staticShape(filter) as [number, number, number, number];
+  const matrix = transpose(reshape(filter, [outputs, inputs]), [1, 0]);
+  return splitAxis(matmul(matrix, mergeAxes(dy, 2, 3)), 2, [dy.shape[2]!, dy.shape[3]!]);
+};
+
+const spread = (x: Tensor, strides: readonly [number, number], shape: Shape): Tensor =>
+  strides[0] === 1 && strides[1] === 1
+    ? x
+    : fit(fit(interleaveZeros(interleaveZeros(x, 2, strides[0]), 3, strides[1]), 2, shape[2]!), 3, shape[3]!);
+
+/**
+ * dW of a convolution: for every tap the part of x that it saw, times dY. One matrix product a tap and group;
+ * measured faster than a convolution with batch and channels swapped (docs/performance.md).
+ */
+const filterGradient = (x: Tensor, dy: Tensor, filterShape: readonly number[], attrs: ConvAttrs): Tensor => {
+  const { strides, pads, dilations, groups } = attrs;
+  const [outputs, inputs, kernelHeight, kernelWidth] = filterShape as [number, number, number, number];
+  const padded = pad(pad(x, 2, pads[0], pads[2]), 3, pads[1], pads[3]);
+  const [height, width] = [dy.shape[2]!, dy.shape[3]!];
+  const area = mulDims(height, width);
+  const taps: Tensor[] = [];
+  for (let row = 0; row < kernelHeight; row++) {
+    for (let column = 0; column < kernelWidth; column++) {
+      const seen = strided(
+        strided(padded, 2, row * dilations[0], height, strides[0]),
+        3,
+        column * dilations[1],
+        width,
+        strides[1],
+      );
+      taps.push(tapGradient(seen, dy, groups, outputs, inputs, area));
+    }
+  }
+  // (O, C/g) a tap, stacked to (O, C/g, kh·kw)
+  const stacked = concat(
+    taps.map((tap) => reshape(tap, [outputs, inputs, 1])),
+    2,
+  );
+  return reshape(stacked, [outputs, inputs, kernelHeight, kernelWidth]);
+};
+
+const tapGradient = (seen: Tensor, dy: Tensor, groups: number, outputs: number, inputs: number, area: Dim): Tensor => {
+  const batch = seen.shape[0]!;
+  if (inputs === 1 && outputs === groups) return reshape(sum(mul(seen, dy), [0, 2, 3]), [outputs, 1]); // depthwise
+  if (groups === 1) {
+    const product = matmul(reshape(dy, [batch, outputs, area]), swapLastTwo(reshape(seen, [batch, inputs, area])));
+    return sum(product, [0]);
+  }
+  const perGroup = matmul(
+    reshape(dy, [batch, groups, outputs / groups, area]),
+    swapLastTwo(reshape(seen, [batch, groups, inputs, area])),
+  );
+  return reshape(sum(perGroup, [0]), [outputs, inputs]);
+};
+
+/**
+ * The zeros that TensorFlow's "same" rule puts around a size: out = ⌈in/stride⌉, the odd one at the end.
+ * For stride 1 they are numbers, beyond that they depend on the size.
+ */
+export const padSame = (x: Tensor, kernel: number, stride: number): Tensor => {
+  const padAxis = (value: Tensor, axis: number): Tensor => {
+    const size = value.shape[axis]!;
+    const total = subDims(
+      addDims(scaleDim(floorDivDim(addDims(size, stride - 1), stride), stride), kernel - stride),
+      size,
+    );
+    const before = floorDivDim(total, 2);
+    return pad(value, axis, before, subDims(total, before));
+  };
+  return padAxis(padAxis(x, 2), 3);
+};

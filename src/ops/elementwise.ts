@@ -1,0 +1,190 @@
+import { defineOp, ShapeError, type Applied, type Gradients } from '../graph/define-op.ts';
+import { isFloat, type DType } from '../graph/dtype.ts';
+import type { Tensor } from '../graph/tensor.ts';
+import { broadcastShapes } from './broadcast.ts';
+import { scalar } from './constant.ts';
+
+type UnaryRule = (dy: Tensor, applied: Applied<[x: Tensor], object> & { readonly output: Tensor }) => Tensor;
+
+/** Declares an op of one float operand that ONNX has under `onnxName`. */
+const defineUnary = (name: string, onnxName: string, gradient: UnaryRule | 'none'): ((x: Tensor) => Tensor) => {
+  const apply = defineOp<[x: Tensor], object>({
+    name,
+    cheap: true,
+    infer: ([x]) => ({ shape: x.shape, dtype: x.dtype }),
+    emit: (onnx, inputs) => onnx.node(onnxName, inputs),
+    vjp: gradient === 'none' ? 'none' : (dy, applied) => [gradient(dy, applied)],
+  });
+  return (x) => apply([x], {});
+};
+
+type BinaryRule = (
+  dy: Tensor,
+  applied: Applied<[a: Tensor, b: Tensor], object> & { readonly output: Tensor },
+) => Gradients<[a: Tensor, b: Tensor]>;
+
+const requireSameType = (op: string, a: Tensor, b: Tensor): void => {
+  if (a.dtype !== b.dtype) throw new ShapeError(op, `element types differ: ${a.toString()} and ${b.toString()}`);
+};
+
+/**
+ * Declares an op of two operands that broadcast. The rule returns gradients of the result's shape;
+ * `gradient.ts` sums them back to the operands' shapes.
+ */
+const defineBinary = (
+  name: string,
+  onnxName: string,
+  gradient: BinaryRule | 'none',
+  result?: DType,
+): ((a: Tensor, b: Tensor | number) => Tensor) => {
+  const apply = defineOp<[a: Tensor, b: Tensor], object>({
+    name,
+    cheap: true,
+    infer([a, b]) {
+      requireSameType(name, a, b);
+      return { shape: broadcastShapes(name, a.shape, b.shape), dtype: result ?? a.dtype };
+    },
+    emit: (onnx, inputs) => onnx.node(onnxName, inputs),
+    vjp: gradient,
+  });
+  return (a, b) => apply([a, typeof b === 'number' ? scalar(b, a.dtype) : b], {});
+};
+
+export const add = defineBinary('add', 'Add', (dy) => [dy, dy]);
+export const sub = defineBinary('sub', 'Sub', (dy) => [dy, neg(dy)]);
+export const mul: (a: Tensor, b: Tensor | number) => Tensor = defineBinary(
+  'mul',
+  'Mul',
+  (dy, { inputs: [a, b], needs }) => [needs(0) ? mul(dy, b) : undefined, needs(1) ? mul(dy, a) : undefined],
+);
+export const div: (a: Tensor, b: Tensor | number) => Tensor = defineBinary(
+  'div',
+  'Div',
+  (dy, { inputs: [, b], output, needs }) => [
+    needs(0) ? div(dy, b) : undefined,
+    // d(a/b)/db = −(a/b)/b
+    needs(1) ? neg(div(mul(dy, output), b)) : undefined,
+  ],
+);
+
+/** At ties each operand gets half of the cotangent, as in PyTorch. */
+const extremumGradient =
+  (wins: (a: Tensor, b: Tensor) => Tensor): BinaryRule =>
+  (dy, { inputs: [a, b] }) => {
+    const half = mul(dy, cast(equal(a, b), dy.dtype));
+    const tie = mul(half, 0.5);
+    return [add(mul(dy, cast(wins(a, b), dy.dtype)), tie), add(mul(dy, cast(wins(b, a), dy.dtype)), tie)];
+  };
+export const maximum: (a: Tensor, b: Tensor | number) => Tensor = defineBinary(
+  'maximum',
+  'Max',
+  extremumGradient((a, b) => greater(a, b)),
+);
+export const minimum: (a: Tensor, b: Tensor | number) => Tensor = defineBinary(
+  'minimum',
+  'Min',
+  extremumGradient((a, b) => less(a, b)),
+);
+
+export const equal = defineBinary('equal', 'Equal', 'none', 'bool');
+export const less = defineBinary('less', 'Less', 'none', 'bool');
+export const lessEqual = defineBinary('lessEqual', 'LessOrEqual', 'none', 'bool');
+export const greater = defineBinary('greater', 'Greater', 'none', 'bool');
+export const greaterEqual = defineBinary('greaterEqual', 'GreaterOrEqual', 'none', 'bool');
+export const and = defineBinary('and', 'And', 'none');
+export const or = defineBinary('or', 'Or', 'none');
+export const not = defineUnary('not', 'Not', 'none');
+
+/** Whole-number arithmetic on uint32 values; wraps around. Used to draw reproducible random numbers. */
+export const bitXor = defineBinary('bitXor', 'BitwiseXor', 'none');
+
+export const shiftRight = (x: Tensor, bits: number): Tensor => shiftRightOp([x, scalar(bits, x.dtype)], {});
+
+const shiftRightOp = defineOp<[x: Tensor, bits: Tensor], object>({
+  name: 'shiftRight',
+  cheap: true,
+  infer: ([x]) => ({ shape: x.shape, dtype: x.dtype }),
+  emit: (onnx, inputs) => onnx.node('BitShift', inputs, { direction: 'RIGHT' }),
+  vjp: 'none',
+});
+
+export const neg: (x: Tensor) => Tensor = defineUnary('neg', 'Neg', (dy) => neg(dy));
+export const exp: (x: Tensor) => Tensor = defineUnary('exp', 'Exp', (dy, { output }) => mul(dy, output));
+export const log: (x: Tensor) => Tensor = defineUnary('log', 'Log', (dy, { inputs: [x] }) => div(dy, x));
+export const sqrt: (x: Tensor) => Tensor = defineUnary('sqrt', 'Sqrt', (dy, { output }) => div(mul(dy, 0.5), output));
+export const reciprocal: (x: Tensor) => Tensor = defineUnary('reciprocal', 'Reciprocal', (dy, { output }) =>
+  neg(mul(dy, mul(output, output))),
+);
+/** The derivative at 0 is 0, as in PyTorch. */
+export const abs: (x: Tensor) => Tensor = defineUnary('abs', 'Abs', (dy, { inputs: [x] }) => mul(dy, sign(x)));
+export const sign = defineUnary('sign', 'Sign', 'none');
+export const floor = defineUnary('floor', 'Floor', 'none');
+export const sin: (x: Tensor) => Tensor = defineUnary('sin', 'Sin', (dy, { inputs: [x] }) => mul(dy, cos(x)));
+export const cos: (x: Tensor) => Tensor = defineUnary('cos', 'Cos', (dy, { inputs: [x] }) => neg(mul(dy, sin(x))));
+export const tanh: (x: Tensor) => Tensor = defineUnary('tanh', 'Tanh', (dy, { output }) =>
+  mul(dy, sub(scalar(1, dy.dtype), mul(output, output))),
+);
+export const sigmoid: (x: Tensor) => Tensor = defineUnary('sigmoid', 'Sigmoid', (dy, { output }) =>
+  mul(dy, mul(output, sub(scalar(1, dy.dtype), output))),
+);
+/** The derivative at 0 is 0. */
+export const relu: (x: Tensor) => Tensor = defineUnary('relu', 'Relu', (dy, { output }) =>
+  mul(dy, cast(greater(output, 0), dy.dtype)),
+);
+export const erf: (x: Tensor) => Tensor = defineUnary('erf', 'Erf', (dy, { inputs: [x] }) =>
+  mul(dy, mul(exp(neg(mul(x, x))), 2 / Math.sqrt(Math.PI))),
+);
+/** log(1 + eˣ), without overflow. */
+export const softplus: (x: Tensor) => Tensor = defineUnary('softplus', 'Softplus', (dy, { inputs: [x] }) =>
+  mul(dy, sigmoid(x)),
+);
+
+/** x · Φ(x), exact (with erf), as in RoBERTa. https://arxiv.org/abs/1606.08415 */
+export const gelu: (x: Tensor) => Tensor = defineUnary('gelu', 'Gelu', (dy, { inputs: [x] }) => {
+  // Φ(x) + x·φ(x)
+  const cdf = mul(add(erf(mul(x, Math.SQRT1_2)), 1), 0.5);
+  const pdf = mul(exp(mul(mul(x, x), -0.5)), 1 / Math.sqrt(2 * Math.PI));
+  return mul(dy, add(cdf, mul(x, pdf)));
+});
+
+/** x · sigmoid(x). */
+export const silu = (x: Tensor): Tensor => mul(x, sigmoid(x));
+export const square = (x: Tensor): Tensor => mul(x, x);
+export const rsqrt = (x: Tensor): Tensor => reciprocal(sqrt(x));
+
+/** Keeps x within [low, high]; the cotangent passes inside and on the bounds. */
+export const clamp = (x: Tensor, low: number, high: number): Tensor =>
+  where(less(x, low), scalar(low, x.dtype), where(greater(x, high), scalar(high, x.dtype), x));
+
+/** Another element type. The cotangent is cast back between float types and ends elsewhere. */
+export const cast = (x: Tensor, dtype: DType): Tensor => (x.dtype === dtype ? x : castOp([x], { dtype }));
+
+const castOp = defineOp<[x: Tensor], { readonly dtype: DType }>({
+  name: 'cast',
+  cheap: true,
+  infer: ([x], { dtype }) => ({ shape: x.shape, dtype }),
+  emit: (onnx, inputs, { attrs }) => onnx.node('Cast', inputs, { to: { dtype: attrs.dtype } }),
+  vjp: (dy, { inputs: [x] }) => [isFloat(x.dtype) && isFloat(dy.dtype) ? cast(dy, x.dtype) : undefined],
+});
+
+/** `yes` where the condition holds, `no` elsewhere; all three broadcast. */
+export const where = (condition: Tensor, yes: Tensor | number, no: Tensor | number): Tensor => {
+  const dtype = typeof yes === 'number' ? (typeof no === 'number' ? 'float32' : no.dtype) : yes.dtype;
+  const lift = (value: Tensor | number): Tensor => (typeof value === 'number' ? scalar(value, dtype) : value);
+  return whereOp([condition, lift(yes), lift(no)], {});
+};
+
+const whereOp = defineOp<[condition: Tensor, yes: Tensor, no: Tensor], object>({
+  name: 'where',
+  cheap: true,
+  infer([condition, yes, no]) {
+    requireSameType('where', yes, no);
+    return { shape: broadcastShapes('where', condition.shape, yes.shape, no.shape), dtype: yes.dtype };
+  },
+  emit: (onnx, inputs) => onnx.node('Where', inputs),
+  vjp: (dy, { inputs: [condition], needs }) => [
+    undefined,
+    needs(1) ? where(condition, dy, 0) : undefined,
+    needs(2) ? where(condition, 0, dy) : undefined,
+  ],
+});

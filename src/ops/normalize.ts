@@ -1,0 +1,71 @@
+import { defineMultiOp, ShapeError } from '../graph/define-op.ts';
+import { dimsEqual } from '../graph/dim.ts';
+import type { Tensor } from '../graph/tensor.ts';
+import { add, div, maximum, mul, sqrt, sub } from './elementwise.ts';
+import { mean, sum } from './reduce.ts';
+import { reshape } from './movement.ts';
+
+interface LayerNormAttrs {
+  readonly epsilon: number;
+}
+
+/** Layer normalisation over the last axis with scale and shift: x (…, D), scale and shift (D). arXiv:1607.06450 */
+export const layerNorm = (x: Tensor, scale: Tensor, shift: Tensor, epsilon: number): Tensor =>
+  layerNormOp([x, scale, shift], { epsilon })[0]!;
+
+/** Results: the normalised values, and the mean and 1/σ of every row, which the gradient needs. */
+const layerNormOp = defineMultiOp<[x: Tensor, scale: Tensor, shift: Tensor], LayerNormAttrs>({
+  name: 'layerNorm',
+  cheap: false,
+  infer([x, scale, shift]) {
+    const features = x.shape.at(-1)!;
+    if (
+      scale.rank !== 1 ||
+      shift.rank !== 1 ||
+      !dimsEqual(scale.shape[0]!, features) ||
+      !dimsEqual(shift.shape[0]!, features)
+    ) {
+      throw new ShapeError('layerNorm', `${x.toString()} with scale ${scale.toString()} and shift ${shift.toString()}`);
+    }
+    const rows = { shape: [...x.shape.slice(0, -1), 1], dtype: x.dtype };
+    return [{ shape: x.shape, dtype: x.dtype }, rows, rows];
+  },
+  emit: (onnx, inputs, { attrs }) =>
+    onnx.node(
+      'LayerNormalization',
+      inputs,
+      { axis: -1, epsilon: { float: attrs.epsilon } },
+      { outputs: 3, optionalOutputs: true },
+    ),
+  vjp([dy], { inputs: [x, scale, shift], outputs: [, rowMean, inverseDeviation], needs }) {
+    if (dy === undefined) return [undefined, undefined, undefined];
+    const normalized = mul(sub(x, rowMean!), inverseDeviation!);
+    const overRows = (values: Tensor): Tensor =>
+      reshape(
+        sum(
+          values,
+          Array.from({ length: x.rank - 1 }, (_, axis) => axis),
+        ),
+        shift.shape,
+      );
+    let dx: Tensor | undefined;
+    if (needs(0)) {
+      // 1/σ · (g − mean(g) − x̂ · mean(g ⊙ x̂)) with g = dy ⊙ scale
+      const g = mul(dy, scale);
+      const centred = sub(g, mean(g, [-1], { keepDims: true }));
+      dx = mul(sub(centred, mul(normalized, mean(mul(g, normalized), [-1], { keepDims: true }))), inverseDeviation!);
+    }
+    return [dx, needs(1) ? overRows(mul(dy, normalized)) : undefined, needs(2) ? overRows(dy) : undefined];
+  },
+});
+
+/** x / max(‖x‖₂, ε) along the last axis, as torch.nn.functional.normalize. */
+export const l2Normalize = (x: Tensor, epsilon = 1e-12): Tensor =>
+  div(x, maximum(sqrt(sum(mul(x, x), [-1], { keepDims: true })), epsilon));
+
+/** (x − mean) / √(variance + ε) over the given axes, biased variance. */
+export const standardize = (x: Tensor, axes: readonly number[], epsilon: number): Tensor => {
+  const centred = sub(x, mean(x, axes, { keepDims: true }));
+  const variance = mean(mul(centred, centred), axes, { keepDims: true });
+  return div(centred, sqrt(add(variance, epsilon)));
+};

@@ -1,0 +1,46 @@
+import { defineMultiOp, ShapeError } from '../graph/define-op.ts';
+import { addDims, floorDivDim, formatShape, sizeOf } from '../graph/dim.ts';
+import type { Tensor } from '../graph/tensor.ts';
+import { scatterAddFlat } from './gather.ts';
+import { reshape } from './movement.ts';
+
+interface PoolAttrs {
+  readonly kernel: number;
+  readonly stride: number;
+  readonly padding: number;
+}
+
+/** Largest value in each window: x (B, C, H, W). Windows may overlap; among equals the first one takes the gradient. */
+export const maxPool = (
+  x: Tensor,
+  kernel: number,
+  options: { readonly stride: number; readonly padding: number },
+): Tensor => maxPoolOp([x], { kernel, ...options })[0]!;
+
+/** Results: the values, and where in the whole flattened x each one stood. */
+const maxPoolOp = defineMultiOp<[x: Tensor], PoolAttrs>({
+  name: 'maxPool',
+  cheap: false,
+  infer([x], { kernel, stride, padding }) {
+    if (x.rank !== 4) throw new ShapeError('maxPool', `needs (B, C, H, W), got ${formatShape(x.shape)}`);
+    const shape = x.shape.map((dim, axis) =>
+      axis < 2 ? dim : addDims(floorDivDim(addDims(dim, 2 * padding - kernel), stride), 1),
+    );
+    return [
+      { shape, dtype: x.dtype },
+      { shape, dtype: 'int64' },
+    ];
+  },
+  emit: (onnx, inputs, { attrs: { kernel, stride, padding } }) =>
+    onnx.node(
+      'MaxPool',
+      inputs,
+      { kernel_shape: [kernel, kernel], strides: [stride, stride], pads: [padding, padding, padding, padding] },
+      { outputs: 2, optionalOutputs: true },
+    ),
+  vjp([dy], { inputs: [x], outputs: [, indices] }) {
+    if (dy === undefined) return [undefined];
+    const count = sizeOf(dy.shape);
+    return [reshape(scatterAddFlat(sizeOf(x.shape), reshape(indices!, [count]), reshape(dy, [count])), x.shape)];
+  },
+});

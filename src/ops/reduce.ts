@@ -1,0 +1,113 @@
+import { defineOp, ShapeError } from '../graph/define-op.ts';
+import { formatShape, sizeOf, type Shape } from '../graph/dim.ts';
+import type { Tensor } from '../graph/tensor.ts';
+import { normalizeAxis } from './broadcast.ts';
+import { dimValue } from './constant.ts';
+import { add, cast, div, equal, exp, log, mul, sub } from './elementwise.ts';
+import { expand, reshape } from './movement.ts';
+
+interface ReduceAttrs {
+  readonly axes: readonly number[];
+  readonly keepDims: boolean;
+}
+
+interface ReduceOptions {
+  /** Leave the reduced axes in place with size 1. */
+  readonly keepDims?: boolean;
+}
+
+const keptShape = (shape: Shape, axes: readonly number[]): Shape =>
+  shape.map((dim, axis) => (axes.includes(axis) ? 1 : dim));
+
+const reducedShape = (shape: Shape, { axes, keepDims }: ReduceAttrs): Shape =>
+  keepDims ? keptShape(shape, axes) : shape.filter((_, axis) => !axes.includes(axis));
+
+const attrsOf = (op: string, x: Tensor, axes: readonly number[] | undefined, options: ReduceOptions): ReduceAttrs => ({
+  axes: (axes ?? x.shape.map((_, axis) => axis)).map((axis) => normalizeAxis(op, axis, x.rank)),
+  keepDims: options.keepDims ?? false,
+});
+
+/** Sum over the given axes (all by default). */
+export const sum = (x: Tensor, axes?: readonly number[], options: ReduceOptions = {}): Tensor =>
+  sumOp([x], attrsOf('sum', x, axes, options));
+
+const sumOp = defineOp<[x: Tensor], ReduceAttrs>({
+  name: 'sum',
+  cheap: false,
+  infer: ([x], attrs) => ({ shape: reducedShape(x.shape, attrs), dtype: x.dtype }),
+  emit: (onnx, [x], { attrs }) =>
+    onnx.node('ReduceSum', [x!, onnx.int64s(attrs.axes)], { keepdims: attrs.keepDims ? 1 : 0 }),
+  vjp: (dy, { inputs: [x], attrs }) => [expand(reshape(dy, keptShape(x.shape, attrs.axes)), x.shape)],
+});
+
+/** Mean over the given axes (all by default). */
+export const mean = (x: Tensor, axes?: readonly number[], options: ReduceOptions = {}): Tensor => {
+  const attrs = attrsOf('mean', x, axes, options);
+  return meanOp([x], attrs);
+};
+
+const meanOp = defineOp<[x: Tensor], ReduceAttrs>({
+  name: 'mean',
+  cheap: false,
+  infer: ([x], attrs) => ({ shape: reducedShape(x.shape, attrs), dtype: x.dtype }),
+  emit: (onnx, [x], { attrs }) =>
+    onnx.node('ReduceMean', [x!, onnx.int64s(attrs.axes)], { keepdims: attrs.keepDims ? 1 : 0 }),
+  vjp(dy, { inputs: [x], attrs }) {
+    const count = cast(dimValue(sizeOf(x.shape.filter((_, axis) => attrs.axes.includes(axis)))), dy.dtype);
+    return [expand(reshape(div(dy, count), keptShape(x.shape, attrs.axes)), x.shape)];
+  },
+});
+
+/** Largest value over the given axes (all by default). Among equals the cotangent is shared out evenly. */
+export const max = (x: Tensor, axes?: readonly number[], options: ReduceOptions = {}): Tensor =>
+  maxOp([x], attrsOf('max', x, axes, options));
+
+const maxOp = defineOp<[x: Tensor], ReduceAttrs>({
+  name: 'max',
+  cheap: false,
+  infer: ([x], attrs) => ({ shape: reducedShape(x.shape, attrs), dtype: x.dtype }),
+  emit: (onnx, [x], { attrs }) =>
+    onnx.node('ReduceMax', [x!, onnx.int64s(attrs.axes)], { keepdims: attrs.keepDims ? 1 : 0 }),
+  vjp(dy, { inputs: [x], output, attrs }) {
+    const kept = keptShape(x.shape, attrs.axes);
+    const winners = cast(equal(x, expand(reshape(output, kept), x.shape)), dy.dtype);
+    return [div(mul(reshape(dy, kept), winners), sum(winners, attrs.axes, { keepDims: true }))];
+  },
+});
+
+/** log Σ eˣ over the given axes, without overflow. */
+export const logSumExp = (x: Tensor, axes: readonly number[], options: ReduceOptions = {}): Tensor => {
+  const top = max(x, axes, { keepDims: true });
+  const kept = add(log(sum(exp(sub(x, top)), axes, { keepDims: true })), top);
+  return options.keepDims === true
+    ? kept
+    : reshape(kept, reducedShape(x.shape, attrsOf('logSumExp', x, axes, options)));
+};
+
+/** Index of the first largest value along an axis: int64. */
+export const argMax = (x: Tensor, axis: number): Tensor =>
+  argMaxOp([x], { axis: normalizeAxis('argMax', axis, x.rank) });
+
+const argMaxOp = defineOp<[x: Tensor], { readonly axis: number }>({
+  name: 'argMax',
+  cheap: true,
+  infer: ([x], { axis }) => ({ shape: x.shape.filter((_, at) => at !== axis), dtype: 'int64' }),
+  emit: (onnx, inputs, { attrs }) =>
+    onnx.node('ArgMax', inputs, { axis: attrs.axis, keepdims: 0, select_last_index: 0 }),
+  vjp: 'none',
+});
+
+/** Running sum along an axis; from the end when `reverse`. */
+export const cumSum = (x: Tensor, axis: number, options: { readonly reverse?: boolean } = {}): Tensor => {
+  if (x.dtype === 'bool') throw new ShapeError('cumSum', `cannot add up ${formatShape(x.shape)} of bool`);
+  return cumSumOp([x], { axis: normalizeAxis('cumSum', axis, x.rank), reverse: options.reverse ?? false });
+};
+
+const cumSumOp = defineOp<[x: Tensor], { readonly axis: number; readonly reverse: boolean }>({
+  name: 'cumSum',
+  cheap: true,
+  infer: ([x]) => ({ shape: x.shape, dtype: x.dtype }),
+  emit: (onnx, [x], { attrs }) =>
+    onnx.node('CumSum', [x!, onnx.scalar(attrs.axis, 'int64')], { reverse: attrs.reverse ? 1 : 0 }),
+  vjp: (dy, { attrs }) => [cumSum(dy, attrs.axis, { reverse: !attrs.reverse })],
+});

@@ -1,0 +1,44 @@
+import { addDims, dimsEqual, type Dim } from '../graph/dim.ts';
+import type { Tensor } from '../graph/tensor.ts';
+import { dimValue, iota, scalar } from './constant.ts';
+import { add, cast, div, floor, maximum, minimum, mul, sub } from './elementwise.ts';
+import { gather } from './gather.ts';
+import { reshape } from './movement.ts';
+
+/*
+ * Written as gathers rather than as ONNX Resize: its nearest mode divides by a rounded scale, so that exact
+ * multiples land one source pixel too low; torch multiplies. Gathers give torch's indices and their own gradient.
+ */
+
+/** in/out as torch rounds it: a float32 quotient. */
+const scaleOf = (from: Dim, to: Dim): Tensor => div(cast(dimValue(from), 'float32'), cast(dimValue(to), 'float32'));
+
+const lastIndex = (size: Dim): Tensor => cast(dimValue(addDims(size, -1)), 'float32');
+
+const nearestAxis = (x: Tensor, axis: number, size: Dim): Tensor => {
+  const from = x.shape[axis]!;
+  if (dimsEqual(from, size)) return x;
+  const source = minimum(floor(mul(iota(size, 'float32'), scaleOf(from, size))), lastIndex(from));
+  return gather(x, cast(source, 'int64'), axis);
+};
+
+/** Nearest-neighbour resizing of the last two axes, source index ⌊i · in/out⌋ (torch's `mode='nearest'`). */
+export const resizeNearest = (x: Tensor, height: Dim, width: Dim): Tensor =>
+  nearestAxis(nearestAxis(x, x.rank - 2, height), x.rank - 1, width);
+
+const bilinearAxis = (x: Tensor, axis: number, size: Dim): Tensor => {
+  const from = x.shape[axis]!;
+  if (dimsEqual(from, size)) return x;
+  const centre = sub(mul(add(iota(size, 'float32'), 0.5), scaleOf(from, size)), 0.5);
+  const position = maximum(centre, 0);
+  const low = minimum(floor(position), lastIndex(from));
+  const high = minimum(add(low, 1), lastIndex(from));
+  const weight = reshape(sub(position, low), [size, ...Array.from({ length: x.rank - 1 - axis }, () => 1)]);
+  const below = gather(x, cast(low, 'int64'), axis);
+  const above = gather(x, cast(high, 'int64'), axis);
+  return add(mul(below, sub(scalar(1), weight)), mul(above, weight));
+};
+
+/** Bilinear resizing of the last two axes without anti-aliasing (torch's `mode='bilinear', align_corners=False`). */
+export const resizeBilinear = (x: Tensor, height: Dim, width: Dim): Tensor =>
+  bilinearAxis(bilinearAxis(x, x.rank - 2, height), x.rank - 1, width);

@@ -1,0 +1,87 @@
+import * as ort from 'onnxruntime-node';
+import { MdetrError, messageOf } from '../../errors.ts';
+import type { DType, HostTensor } from '../../graph/dtype.ts';
+import type { Program } from '../../graph/program.ts';
+import type { Tensor } from '../../graph/tensor.ts';
+import { emitModel } from '../../onnx/index.ts';
+import { checkFeeds, type Feeds, type LoadOptions, type Runtime, type Session } from '../runtime.ts';
+import { ProgramCache } from './program-cache.ts';
+
+export interface NodeRuntimeOptions {
+  /** `cpu` everywhere; `webgpu`, `cuda`, `coreml`, `dml` where the machine and the installed libraries have them. */
+  readonly device?: string;
+  /** Threads that one run uses; by default ONNX Runtime's choice, one a physical core. */
+  readonly threads?: number;
+  /** Where programs with weights are kept between starts. */
+  readonly cache?: ProgramCache;
+}
+
+/** Runs programs with ONNX Runtime's binding for Node. */
+export class NodeRuntime implements Runtime {
+  readonly device: string;
+  private readonly sessionOptions: ort.InferenceSession.SessionOptions;
+  private readonly cache: ProgramCache;
+
+  constructor(options: NodeRuntimeOptions = {}) {
+    this.device = options.device ?? 'cpu';
+    this.cache = options.cache ?? new ProgramCache();
+    this.sessionOptions = {
+      executionProviders: this.device === 'cpu' ? ['cpu'] : [this.device, 'cpu'],
+      graphOptimizationLevel: 'all',
+      logSeverityLevel: 3,
+      ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
+    };
+  }
+
+  async load(program: Program, options: LoadOptions = {}): Promise<Session> {
+    if (options.weights === undefined)
+      return this.create(program, emitModel(program), [...program.inputs, ...program.parameters]);
+    const path = await this.cache.compile(program, options.weights, this);
+    return this.create(program, path, program.inputs);
+  }
+
+  private async create(program: Program, model: Uint8Array | string, inputs: readonly Tensor[]): Promise<Session> {
+    try {
+      const session = await (typeof model === 'string'
+        ? ort.InferenceSession.create(model, this.sessionOptions)
+        : ort.InferenceSession.create(model, this.sessionOptions));
+      return new NodeSession(program, session, inputs);
+    } catch (error) {
+      throw new MdetrError(`cannot load program "${program.name}" on device "${this.device}": ${messageOf(error)}`, {
+        cause: error,
+      });
+    }
+  }
+}
+
+const toOrt = (value: HostTensor): ort.Tensor => new ort.Tensor(value.dtype, value.data as Float32Array, value.shape);
+
+const fromOrt = (tensor: ort.Tensor): HostTensor =>
+  ({ dtype: tensor.type as DType, shape: tensor.dims, data: tensor.data }) as HostTensor;
+
+class NodeSession implements Session {
+  private session: ort.InferenceSession | undefined;
+
+  constructor(
+    readonly program: Program,
+    session: ort.InferenceSession,
+    private readonly inputs: readonly Tensor[],
+  ) {
+    this.session = session;
+  }
+
+  async run(feeds: Feeds): Promise<Record<string, HostTensor>> {
+    if (this.session === undefined) throw new MdetrError(`program "${this.program.name}" was disposed`);
+    checkFeeds(this.program, feeds, this.inputs);
+    // Inputs that only carry sizes may have been optimised away in the session; it refuses to be given them.
+    const given = Object.fromEntries(this.session.inputNames.map((name) => [name, toOrt(feeds[name]!)]));
+    const results = await this.session.run(given);
+    return Object.fromEntries(Object.entries(results).map(([name, value]) => [name, fromOrt(value)]));
+  }
+
+  async dispose(): Promise<void> {
+    const { session } = this;
+    this.session = undefined;
+    await session?.release();
+  }
+}
