@@ -52,7 +52,7 @@ const postProcessorSchema = z.discriminatedUnion('type', [
 const modelSchema = z.object({
   type: z.enum(['BPE', 'WordLevel']).optional(),
   vocab: z.unknown(),
-  merges: z.unknown(),
+  merges: z.unknown().optional(),
   unk_token: z.string().nullish(),
   continuing_subword_prefix: z.literal('').nullish(),
   end_of_word_suffix: z.literal('').nullish(),
