@@ -1,0 +1,43 @@
+/** What an object of a CLEVR scene can be (arXiv:1612.06890). Orders as in CLEVR's own metadata. */
+export const SHAPES = ['cube', 'sphere', 'cylinder'] as const;
+export const COLORS = ['gray', 'red', 'blue', 'green', 'brown', 'purple', 'cyan', 'yellow'] as const;
+export const SIZES = ['small', 'large'] as const;
+export const MATERIALS = ['rubber', 'metal'] as const;
+
+export type Shape = (typeof SHAPES)[number];
+export type Color = (typeof COLORS)[number];
+export type Size = (typeof SIZES)[number];
+export type Material = (typeof MATERIALS)[number];
+
+export interface ObjectAttributes {
+  readonly size: Size;
+  readonly color: Color;
+  readonly material: Material;
+  readonly shape: Shape;
+}
+
+/** In the order in which CLEVR says them: a small red metal cube. */
+export const ATTRIBUTES = ['size', 'color', 'material', 'shape'] as const;
+export type Attribute = (typeof ATTRIBUTES)[number];
+
+export const VALUES: { readonly [A in Attribute]: readonly ObjectAttributes[A][] } = {
+  size: SIZES,
+  color: COLORS,
+  material: MATERIALS,
+  shape: SHAPES,
+};
+
+/** Linear reflectances: CLEVR's hues, set apart so that no two are taken for one another under any of the lamps. */
+export const COLOR_ALBEDO: Readonly<Record<Color, readonly [r: number, g: number, b: number]>> = {
+  gray: [0.19, 0.19, 0.195],
+  red: [0.5, 0.045, 0.045],
+  blue: [0.05, 0.13, 0.68],
+  green: [0.04, 0.25, 0.03],
+  brown: [0.23, 0.095, 0.03],
+  purple: [0.3, 0.05, 0.56],
+  cyan: [0.05, 0.62, 0.62],
+  yellow: [0.86, 0.72, 0.05],
+};
+
+/** Radius on the ground, in scene units: half a cylinder's height, a sphere's radius, half a cube's diagonal. */
+export const SIZE_RADIUS: Readonly<Record<Size, number>> = { small: 0.35, large: 0.7 };

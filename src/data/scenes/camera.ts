@@ -1,0 +1,81 @@
+import type { Random } from './random.ts';
+
+export type Vector = readonly [x: number, y: number, z: number];
+
+export const dot = (a: Vector, b: Vector): number => a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
+export const add = (a: Vector, b: Vector): Vector => [a[0] + b[0], a[1] + b[1], a[2] + b[2]];
+export const subtract = (a: Vector, b: Vector): Vector => [a[0] - b[0], a[1] - b[1], a[2] - b[2]];
+export const scale = (a: Vector, factor: number): Vector => [a[0] * factor, a[1] * factor, a[2] * factor];
+export const cross = (a: Vector, b: Vector): Vector => [
+  a[1] * b[2] - a[2] * b[1],
+  a[2] * b[0] - a[0] * b[2],
+  a[0] * b[1] - a[1] * b[0],
+];
+export const normalize = (a: Vector): Vector => scale(a, 1 / Math.sqrt(dot(a, a)));
+
+/** A pinhole camera. The ground is z = 0, z points up; the three axes are of unit length and orthogonal. */
+export interface Camera {
+  readonly position: Vector;
+  readonly forward: Vector;
+  readonly right: Vector;
+  readonly up: Vector;
+}
+
+/** The direction words of CLEVR as unit vectors; all but `above` and `below` lie in the ground plane. */
+export interface Directions {
+  readonly left: Vector;
+  readonly right: Vector;
+  readonly front: Vector;
+  readonly behind: Vector;
+  readonly above: Vector;
+  readonly below: Vector;
+}
+
+const BASE_POSITION: Vector = [7.2, -6.8, 5.1];
+const BASE_TARGET: Vector = [0, 0, 0.15];
+/** Largest displacement of the camera along each axis, as in CLEVR. */
+const POSITION_JITTER = 0.5;
+
+/** Half the field of view of a 3:2 picture, as a tangent: a 35 mm lens on a 32 mm sensor. */
+const TAN_HALF_WIDTH = 16 / 35;
+const TAN_HALF_HEIGHT = TAN_HALF_WIDTH / 1.5;
+
+export const sampleCamera = (random: Random): Camera => {
+  const jitter = (): number => random.between(-POSITION_JITTER, POSITION_JITTER);
+  const position = add(BASE_POSITION, [jitter(), jitter(), jitter()]);
+  const forward = normalize(subtract(BASE_TARGET, position));
+  const right = normalize(cross(forward, [0, 0, 1]));
+  return { position, forward, right, up: cross(right, forward) };
+};
+
+/** The camera's axes projected on the ground. */
+export const directionsOf = (camera: Camera): Directions => {
+  const flatten = (v: Vector): Vector => normalize([v[0], v[1], 0]);
+  const behind = flatten(camera.forward);
+  const right = flatten(camera.right);
+  return {
+    right,
+    behind,
+    above: [0, 0, 1],
+    below: [0, 0, -1],
+    left: scale(right, -1),
+    front: scale(behind, -1),
+  };
+};
+
+/** Focal length in pixels: every picture shows the same 3:2 frame, and more around it when it has another shape. */
+export const focalLength = (widthPx: number, heightPx: number): number =>
+  Math.min(widthPx / (2 * TAN_HALF_WIDTH), heightPx / (2 * TAN_HALF_HEIGHT));
+
+/** A point's place in the picture, in pixels from the top left corner, and its distance along the optical axis. */
+export const project = (
+  camera: Camera,
+  point: Vector,
+  widthPx: number,
+  heightPx: number,
+): readonly [x: number, y: number, depth: number] => {
+  const offset = subtract(point, camera.position);
+  const depth = dot(offset, camera.forward);
+  const f = focalLength(widthPx, heightPx) / depth;
+  return [widthPx / 2 + f * dot(offset, camera.right), heightPx / 2 - f * dot(offset, camera.up), depth];
+};
