@@ -9,6 +9,7 @@ export {
   POSITIVE_MAP_WIDTH,
   type PositiveRow,
 } from './positive-map.ts';
+export { CaptionSpans, type SpanOptions, type TextSpan } from './spans.ts';
 export {
   createTokenizer,
   createTokenizerFromVocab,
@@ -18,3 +19,4 @@ export {
   type TokenizerOptions,
 } from './tokenizer.ts';
 export { buildWordLevelTokenizerJson } from './tokenizer-json.ts';
+export { type WordSpan, wordSpans } from './words.ts';
