@@ -3,7 +3,7 @@ import { chmod, mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { deflateSync } from 'node:zlib';
-import sharp from 'sharp';
+import sharp, { type Sharp } from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadReferenceJson, sharedReference } from '../../test/reference-case.ts';
 import { MdetrError } from '../errors.ts';
@@ -28,7 +28,7 @@ const picture: RawImage = {
   }),
 };
 const raw = { raw: { width, height, channels: 3 as const } };
-const made = (): sharp.Sharp => sharp(picture.data, raw);
+const made = (): Sharp => sharp(picture.data, raw);
 const pixelAt = (image: RawImage, x: number, y: number): number[] => [
   ...image.data.subarray((y * image.width + x) * 3, (y * image.width + x) * 3 + 3),
 ];
