@@ -44,3 +44,18 @@ def freeze_batch_norms(module: nn.Module) -> None:
             setattr(module, name, FrozenBatchNorm(channels) if act is None else FrozenBatchNormAct(channels, act))
         else:
             freeze_batch_norms(child)
+
+
+def fold_batch_norms(module: nn.Module) -> None:
+    """Moves every frozen batch norm of a ResNet into the convolution before it (`conv1` + `bn1`, `downsample.0` + `.1`)."""
+    children = dict(module.named_children())
+    for name, child in children.items():
+        norm_name = '1' if name == '0' else name.replace('conv', 'bn')
+        norm = children.get(norm_name)
+        if isinstance(child, nn.Conv2d) and isinstance(norm, FrozenBatchNorm):
+            scale = norm.weight * (norm.running_var + norm.EPS).rsqrt()
+            child.weight.data.mul_(scale[:, None, None, None])
+            child.bias = nn.Parameter(norm.bias - norm.running_mean * scale)
+            setattr(module, norm_name, nn.Identity())
+        else:
+            fold_batch_norms(child)

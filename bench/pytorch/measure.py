@@ -1,0 +1,63 @@
+"""Timing and memory of this process."""
+
+from __future__ import annotations
+
+import resource
+import statistics
+import time
+from collections.abc import Callable
+
+
+def peak_rss_bytes() -> int:
+    """Largest resident size so far (Linux counts in KiB)."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def current_rss_bytes() -> int:
+    """Resident size now; right after the imports it is what the libraries alone take (Linux)."""
+    with open('/proc/self/statm') as statm:
+        return int(statm.read().split()[1]) * resource.getpagesize()
+
+
+def time_runs(run: Callable[[], object], repeat: int, warm_up: int = 1) -> list[float]:
+    """Milliseconds of each of `repeat` runs after `warm_up` unmeasured ones."""
+    for _ in range(warm_up):
+        run()
+    times = []
+    for _ in range(repeat):
+        start = time.perf_counter()
+        run()
+        times.append((time.perf_counter() - start) * 1000)
+    return times
+
+
+def summary(times: list[float]) -> dict:
+    """The fastest run is what a quiet machine gives; the median tells how quiet it was."""
+    return {
+        'medianMs': round(statistics.median(times), 2),
+        'minMs': round(min(times), 2),
+        'allMs': [round(t, 2) for t in times],
+    }
+
+
+class Phases:
+    """Splits a step: `phase('forward')` ends the phase that runs and starts the named one."""
+
+    def __init__(self) -> None:
+        self.steps: list[dict[str, float]] = []
+        self._name: str | None = None
+
+    def start_step(self) -> None:
+        self.steps.append({})
+
+    def phase(self, name: str | None) -> None:
+        now = time.perf_counter()
+        if self._name is not None:
+            self.steps[-1][self._name] = (now - self._since) * 1000
+        self._name, self._since = name, now
+
+    def summary(self, warm_up: int) -> dict:
+        steps = self.steps[warm_up:]
+        medians = {name: round(statistics.median(s[name] for s in steps), 2) for name in steps[0]}
+        fastest = {name: round(ms, 2) for name, ms in min(steps, key=lambda s: sum(s.values())).items()}
+        return {**summary([sum(s.values()) for s in steps]), 'phasesMs': medians, 'phasesOfFastestMs': fastest}
