@@ -1,15 +1,15 @@
 import { expect } from 'vitest';
 import {
   input,
+  isStatic,
   makeProgram,
+  sizeOf,
   symbolicDim,
+  Tensor,
   type DType,
   type HostTensor,
-  type Shape,
-  type Tensor,
 } from '../src/graph/index.ts';
-import { constant } from '../src/graph/tensor.ts';
-import { add, gradients, mul, sum } from '../src/ops/index.ts';
+import { gather, gradients, iota, literal, reshape } from '../src/ops/index.ts';
 import { NodeRuntime } from '../src/runtime/node/node-runtime.ts';
 
 export const runtime = new NodeRuntime({ threads: 1 });
@@ -27,9 +27,17 @@ export interface Operand {
   readonly shape: readonly number[];
   readonly data: ArrayLike<number>;
   readonly dtype?: DType;
+  /** Which axes become symbols in a symbolic check; by default all. A filter or a table has none: `[]`. */
+  readonly symbolicAxes?: readonly number[];
 }
 
-const hostTensor = ({ shape, data, dtype = 'float32' }: Operand): HostTensor => {
+export interface Result {
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+  readonly data: readonly number[];
+}
+
+export const hostTensor = ({ shape, data, dtype = 'float32' }: Operand): HostTensor => {
   const values = Array.from(data);
   switch (dtype) {
     case 'int64':
@@ -48,31 +56,27 @@ const hostTensor = ({ shape, data, dtype = 'float32' }: Operand): HostTensor => 
   }
 };
 
-/** Symbols for axes of size > 1, unless `fixed`: a filter's or a table's sizes must be numbers. */
-const inputsFor = (operands: readonly Operand[], symbolic: boolean): Tensor[] => {
-  const bySize = new Map<number, Shape[number]>();
-  return operands.map(({ shape, dtype }, index) =>
+/** Equal sizes get the same symbol; a size of 1 stays a number, so that it broadcasts. */
+const inputsFor = (operands: readonly Operand[], symbolic: boolean): Tensor[] =>
+  operands.map(({ shape, dtype, symbolicAxes }, index) =>
     input(
       `x${index}`,
-      shape.map((size) => {
-        if (!symbolic || size === 1) return size;
-        if (!bySize.has(size)) bySize.set(size, symbolicDim(`n${size}`));
-        return bySize.get(size)!;
-      }),
+      shape.map((size, axis) =>
+        symbolic && size !== 1 && (symbolicAxes?.includes(axis) ?? true) ? symbolicDim(`n${size}`) : size,
+      ),
       dtype ?? 'float32',
     ),
   );
-};
 
 /** Traces `build` on the operands, runs it, and gives back the results as plain numbers with their shapes. */
 export const evaluate = async (
   build: (...inputs: Tensor[]) => Tensor | Readonly<Record<string, Tensor>>,
   operands: readonly Operand[],
   options: { readonly symbolic?: boolean } = {},
-): Promise<Record<string, { shape: readonly number[]; dtype: DType; data: number[] }>> => {
+): Promise<Record<string, Result>> => {
   const inputs = inputsFor(operands, options.symbolic ?? false);
   const built = build(...inputs);
-  const outputs = 'node' in built ? { out: built as Tensor } : built;
+  const outputs = built instanceof Tensor ? { out: built } : built;
   const session = await runtime.load(makeProgram('check', outputs, { alsoInputs: inputs }));
   try {
     const results = await session.run(
@@ -89,9 +93,22 @@ export const evaluate = async (
   }
 };
 
+const cotangentValues = Array.from(noise(4096, 77));
+
+/** Fixed random values of the result's sizes, also where these are symbols. */
+const cotangentFor = (out: Tensor): Tensor => {
+  if (isStatic(out.shape)) return literal(cotangentValues.slice(0, Number(sizeOf(out.shape))), out.shape, out.dtype);
+  const table = literal(cotangentValues, [cotangentValues.length], out.dtype);
+  return reshape(gather(table, iota(sizeOf(out.shape))), out.shape);
+};
+
+const dot = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
+  Array.from(a).reduce((total, value, index) => total + value * b[index]!, 0);
+
 /**
- * Compares the directional derivative along one random direction with a central difference of Σ weights ⊙ f(x).
- * Its cost does not grow with the number of elements. `epsilon` may be large where f is linear in each operand.
+ * Compares the directional derivative along one random direction with a central difference of Σ cotangent ⊙ f(x),
+ * both summed in double precision. Its cost does not grow with the number of elements. `epsilon` may be large where f
+ * is linear in each operand. Every gradient must have its operand's shape and type.
  */
 export const checkGradient = async (
   build: (...inputs: Tensor[]) => Tensor,
@@ -105,45 +122,58 @@ export const checkGradient = async (
 ): Promise<void> => {
   const { epsilon = 1e-2, tolerance = 1e-3 } = options;
   const wrt = options.wrt ?? operands.map((_, index) => index);
-  const shapes = await evaluate(build, operands, options);
-  const weights = noise(shapes['out']!.data.length, 77);
   const directions = operands.map((operand, index) => noise(operand.data.length, 1000 + index));
-  const weighted = (inputs: Tensor[]): { out: Tensor; cotangent: Tensor } => {
-    const out = build(...inputs);
-    const { shape, dtype } = shapes['out']!;
-    const values =
-      dtype === 'float64'
-        ? ({ dtype, shape, data: weights } as const)
-        : ({ dtype: 'float32', shape, data: Float32Array.from(weights) } as const);
-    return { out, cotangent: constant(values) };
-  };
   const loss = async (step: number): Promise<number> => {
     const moved = operands.map((operand, index) =>
       wrt.includes(index)
         ? { ...operand, data: Array.from(operand.data, (value, i) => value + step * directions[index]![i]!) }
         : operand,
     );
-    const result = await evaluate((...inputs) => weighted(inputs).out, moved);
-    // Summed on the host in double precision.
-    return result['out']!.data.reduce((total, value, i) => total + value * weights[i]!, 0);
+    const { out, cotangent } = await evaluate(
+      (...inputs) => {
+        const built = build(...inputs);
+        return { out: built, cotangent: cotangentFor(built) };
+      },
+      moved,
+      options,
+    );
+    return dot(out!.data, cotangent!.data);
   };
   const numeric = ((await loss(epsilon)) - (await loss(-epsilon))) / (2 * epsilon);
-  const analytic = await evaluate((...inputs) => {
-    const { out, cotangent } = weighted(inputs);
-    const wanted = wrt.map((index) => inputs[index]!);
-    const slopes = gradients([{ tensor: out, cotangent }], wanted).map((gradient, k) => {
-      const index = wrt[k]!;
-      const { shape, dtype } = operands[index]!;
-      const direction =
-        dtype === 'float64'
-          ? ({ dtype, shape, data: directions[index]! } as const)
-          : ({ dtype: 'float32', shape, data: Float32Array.from(directions[index]!) } as const);
-      return sum(mul(gradient, constant(direction)));
+  const slopes = await evaluate(
+    (...inputs) => {
+      const out = build(...inputs);
+      const wanted = wrt.map((index) => inputs[index]!);
+      const found = gradients([{ tensor: out, cotangent: cotangentFor(out) }], wanted);
+      return Object.fromEntries(found.map((gradient, k) => [`x${wrt[k]!} gradient`, gradient]));
+    },
+    operands,
+    options,
+  );
+  const slope = wrt.reduce((total, index) => {
+    const { shape, dtype, data } = slopes[`x${index} gradient`]!;
+    expect({ shape, dtype }, `gradient of operand ${index}`).toEqual({
+      shape: operands[index]!.shape,
+      dtype: operands[index]!.dtype ?? 'float32',
     });
-    return slopes.reduce((a, b) => add(a, b));
-  }, operands);
-  const slope = analytic['out']!.data[0]!;
+    return total + dot(data, directions[index]!);
+  }, 0);
   expect(Math.abs(slope - numeric), `analytic ${slope}, numeric ${numeric}`).toBeLessThanOrEqual(
     tolerance * Math.max(1, Math.abs(numeric)),
   );
+};
+
+/** Largest difference between a result and what it should be, relative to the largest magnitude (at least 1). */
+export const expectClose = (result: Result, expected: Partial<Result>, tolerance = 1e-6): void => {
+  const { shape, dtype, data } = expected;
+  if (shape !== undefined) expect(result.shape).toEqual(shape);
+  if (dtype !== undefined) expect(result.dtype).toBe(dtype);
+  if (data === undefined) return;
+  expect(result.data).toHaveLength(data.length);
+  const scale = data.reduce((top, value) => (Number.isFinite(value) ? Math.max(top, Math.abs(value)) : top), 1);
+  data.forEach((value, index) => {
+    const got = result.data[index]!;
+    const fits = Object.is(got, value) || got === value || Math.abs(got - value) <= tolerance * scale;
+    if (!fits) expect.fail(`element ${index} of ${data.length} is ${got}, should be ${value}`);
+  });
 };

@@ -1,6 +1,6 @@
 import type { Emitter, NodeAttributes, NodeOptions } from '../graph/define-op.ts';
 import type { DType, HostTensor } from '../graph/dtype.ts';
-import type { Atom, Dim } from '../graph/dim.ts';
+import { symbolicDim, type Atom, type Dim } from '../graph/dim.ts';
 import { findDim, leafName, reachableNodes, type Program } from '../graph/program.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import { literal } from '../ops/constant.ts';
@@ -122,11 +122,8 @@ class ModelEmitter implements Emitter {
 
   dim(dim: Dim): string {
     if (typeof dim === 'number') return this.scalar(dim, 'int64');
-    const source = findDim(this.program, dim);
-    if (source !== undefined) {
-      const shape = this.one('Shape', [this.nameOf(source.input)]);
-      return this.one('Gather', [shape, this.scalar(source.axis, 'int64')], { axis: 0 });
-    }
+    const known = this.dimOfInput(dim);
+    if (known !== undefined) return known;
     const terms = dim.terms.map(({ coefficient, atoms }) => {
       const factors = atoms.map((atom) => this.atom(atom));
       if (coefficient !== 1 || factors.length === 0) factors.push(this.scalar(coefficient, 'int64'));
@@ -143,9 +140,19 @@ class ModelEmitter implements Emitter {
     return parts.length === 1 ? parts[0]! : this.one('Concat', parts, { axis: 0 });
   }
 
+  /** A size read off an input that has it. */
+  private dimOfInput(dim: Dim): string | undefined {
+    const source = findDim(this.program, dim);
+    if (source === undefined) return undefined;
+    const shape = this.one('Shape', [this.nameOf(source.input)]);
+    return this.one('Gather', [shape, this.scalar(source.axis, 'int64')], { axis: 0 });
+  }
+
   private atom(atom: Atom): string {
     if (atom.kind === 'floorDiv')
       return this.one('Div', [this.dim(atom.numerator), this.scalar(atom.denominator, 'int64')]);
+    const symbol = this.dimOfInput(symbolicDim(atom.name));
+    if (symbol !== undefined) return symbol;
     const known = this.program.inputs.map((tensor) => `${leafName(tensor)}: ${tensor.toString()}`).join('; ');
     throw new Error(
       `internal: program "${this.program.name}" has no input that tells the size "${atom.name}" (${known})`,
