@@ -1,0 +1,133 @@
+/**
+ * Indexing and random access at official scale: a generated annotation file of 1.5 GB with 1.3 million rows.
+ *
+ *     npx tsx bench/annotation-index.ts [ROWS] [--keep FILE] [--shuffled]
+ *
+ * Every measurement runs in a process of its own, so that its peak memory is its own (`maxRSS` of the operating system).
+ */
+import { spawnSync } from 'node:child_process';
+import { closeSync, existsSync, mkdtempSync, openSync, readSync, rmSync, statSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { fileURLToPath } from 'node:url';
+import { AnnotationIndex } from '../src/data/index/annotation-index.ts';
+
+const WORDS = 'a man in red coat and his dog near the wooden table under blue sky with two white cups of coffee'.split(
+  ' ',
+);
+
+/** A small fast generator of numbers in [0, 1) (mulberry32). */
+const generator = (seed: number): (() => number) => {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), state | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+};
+
+/** Writes a file in the layout of the official mixed annotations, as Python's `json.dump` spaces it. */
+const generate = (path: string, rows: number, shuffled: boolean): void => {
+  const fd = openSync(path, 'w');
+  const random = generator(1);
+  let pending = '{"info": [], "licenses": [], "images": [';
+  const put = (text: string): void => {
+    pending += text;
+    if (pending.length > 1 << 20) {
+      writeSync(fd, pending);
+      pending = '';
+    }
+  };
+  const stride = 611_953; // prime, so that i * stride mod rows visits every row
+  const idOf = (i: number): number => (shuffled ? (i * stride) % rows : i);
+  for (let i = 0; i < rows; i++) {
+    let caption = '';
+    while (caption.length < 130 + 90 * random()) caption += `${WORDS[Math.floor(random() * WORDS.length)]!} `;
+    put(
+      `${i === 0 ? '' : ', '}{"file_name": "COCO_train2014_${String(i % 123_287).padStart(12, '0')}.jpg", "height": 480, "width": ${320 + Math.floor(random() * 400)}, "id": ${idOf(i)}, "original_id": "${i % 123_287}", "caption": "${caption.trim()}.", "tokens_negative": [[0, 11], [24, 31], [45, 60]], "data_source": "coco", "dataset_name": "mixed"}`,
+    );
+  }
+  put('], "annotations": [');
+  let annotation = 0;
+  for (let i = 0; i < rows; i++) {
+    const count = 3 + Math.floor(random() * 4);
+    for (let k = 0; k < count; k++) {
+      const [x, y, w, h] = [random() * 200, random() * 200, 1 + random() * 119, 1 + random() * 119];
+      put(
+        `${annotation === 0 ? '' : ', '}{"area": ${w * h}, "iscrowd": 0, "image_id": ${idOf(i)}, "category_id": 1, "id": ${annotation++}, "bbox": [${x.toFixed(2)}, ${y.toFixed(2)}, ${w.toFixed(2)}, ${h.toFixed(2)}], "tokens_positive": [[${k * 20}, ${k * 20 + 8}], [${k * 20 + 10}, ${k * 20 + 14}]]}`,
+      );
+    }
+  }
+  put('], "categories": []}\n');
+  writeSync(fd, pending);
+  closeSync(fd);
+};
+
+/** The yardstick: reads every byte in the same chunks and looks at it once. */
+const plainScan = (path: string): number => {
+  const fd = openSync(path, 'r');
+  const chunk = new Uint8Array(8 * 1024 * 1024);
+  let quotes = 0;
+  for (let count; (count = readSync(fd, chunk, 0, chunk.length, null)) > 0;)
+    for (let i = 0; i < count; i++) if (chunk[i] === 0x22) quotes++;
+  closeSync(fd);
+  return quotes;
+};
+
+const measured = (label: string, work: () => Record<string, unknown>): void => {
+  const start = performance.now();
+  const result = work();
+  const seconds = (performance.now() - start) / 1000;
+  const peakMb = Math.round(process.resourceUsage().maxRSS / 1024);
+  process.stdout.write(`${JSON.stringify({ label, seconds: Number(seconds.toFixed(3)), peakMb, ...result })}\n`);
+};
+
+const phases: Record<string, (path: string) => void> = {
+  scan: (path) =>
+    measured('read and look at every byte', () => ({ megabytes: statSync(path).size / 1e6, quotes: plainScan(path) })),
+  index: (path) =>
+    measured('make the index', () => {
+      const index = AnnotationIndex.open(path, { rebuild: true });
+      const found = { rows: index.length, annotations: index.annotationCount };
+      const indexMegabytes = statSync(index.indexFile).size / 1e6;
+      index.close();
+      return { megabytes: statSync(path).size / 1e6, indexMegabytes, ...found };
+    }),
+  first: (path) =>
+    measured('open, and read a batch of 32 rows', () => {
+      const index = AnnotationIndex.open(path);
+      for (let i = 0; i < 32; i++) index.row((i * 40_503) % index.length);
+      return {};
+    }),
+  random: (path) =>
+    measured('random rows', () => {
+      const index = AnnotationIndex.open(path);
+      const random = generator(2);
+      const count = 200_000;
+      const start = performance.now();
+      let boxes = 0;
+      for (let i = 0; i < count; i++) boxes += index.row(Math.floor(random() * index.length)).annotations.length;
+      return { rowsPerSecond: Math.round(count / ((performance.now() - start) / 1000)), boxes };
+    }),
+};
+
+const [first, ...rest] = process.argv.slice(2);
+const phase = first === undefined ? undefined : phases[first];
+if (phase !== undefined) phase(rest[0]!);
+else {
+  const rows = first === undefined || first.startsWith('--') ? 1_300_000 : Number(first);
+  const keep = process.argv.indexOf('--keep');
+  const folder = mkdtempSync(join(tmpdir(), 'mdetr-bench-'));
+  const path = keep > 0 ? process.argv[keep + 1]! : join(folder, 'annotations.json');
+  try {
+    if (!existsSync(path)) generate(path, rows, process.argv.includes('--shuffled'));
+    for (const name of ['scan', 'index', 'scan', 'index', 'first', 'random'])
+      spawnSync(process.execPath, [...process.execArgv, fileURLToPath(import.meta.url), name, path], {
+        stdio: 'inherit',
+      });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}

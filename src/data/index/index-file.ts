@@ -1,0 +1,120 @@
+import { Buffer } from 'node:buffer';
+import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
+import { z } from 'zod';
+
+/**
+ * An index file, little-endian throughout:
+ *
+ *     0         8 bytes   "MDETRIDX"
+ *     8         u32       version of this layout
+ *     12        u32       length of the header
+ *     16                  the header, JSON
+ *     4096                image records, 40 bytes each, by rising id: id, offset, first annotation (f64),
+ *                         length, number of annotations, width, height (u32)
+ *     …                   annotation records, 12 bytes each, by image, then as in the file: offset (f64), length (u32)
+ *     the end   8 bytes   "MDETREND"
+ *
+ * Offsets and lengths are bytes of the annotation file.
+ */
+export const HEADER_BYTES = 4096;
+export const IMAGE_RECORD_BYTES = 40;
+export const ANNOTATION_RECORD_BYTES = 12;
+const MAGIC = 'MDETRIDX';
+const END_MAGIC = 'MDETREND';
+const VERSION = 1;
+
+const range = z.tuple([z.number(), z.number()]);
+const headerSchema = z.object({
+  source: z.object({ bytes: z.number(), modifiedNs: z.string(), sample: z.string() }),
+  /** One JSON object with lists, or one JSON object per line. */
+  format: z.enum(['coco', 'lines']),
+  images: z.number(),
+  annotations: z.number(),
+  /** Annotations whose image is not in the file: they are left out, as pycocotools does. */
+  orphans: z.number(),
+  /** Where these members of the top object lie, [begin, end) in bytes. */
+  sections: z.object({ info: range.optional(), licenses: range.optional(), categories: range.optional() }),
+});
+export type IndexHeader = z.infer<typeof headerSchema>;
+export type SectionName = keyof IndexHeader['sections'];
+
+export const annotationTableAt = (images: number): number => HEADER_BYTES + images * IMAGE_RECORD_BYTES;
+const endMarkAt = (header: IndexHeader): number =>
+  annotationTableAt(header.images) + header.annotations * ANNOTATION_RECORD_BYTES;
+
+/** Writes header and end mark around tables that are already in the file. */
+export const writeFrame = (fd: number, header: IndexHeader): void => {
+  const json = Buffer.from(JSON.stringify(header));
+  const head = Buffer.alloc(HEADER_BYTES);
+  if (16 + json.length > HEADER_BYTES) throw new Error('internal: the header of an index does not fit its place');
+  head.write(MAGIC, 'latin1');
+  head.writeUInt32LE(VERSION, 8);
+  head.writeUInt32LE(json.length, 12);
+  json.copy(head, 16);
+  writeSync(fd, Buffer.from(END_MAGIC, 'latin1'), 0, END_MAGIC.length, endMarkAt(header));
+  writeSync(fd, head, 0, HEADER_BYTES, 0);
+};
+
+/** Opens an index file that is whole and of this version; undefined for anything else, a missing file included. */
+export const openIndexFile = (path: string): { fd: number; header: IndexHeader } | undefined => {
+  let fd: number;
+  try {
+    fd = openSync(path, 'r');
+  } catch {
+    return undefined;
+  }
+  const header = readHeader(fd);
+  if (header !== undefined) return { fd, header };
+  closeSync(fd);
+  return undefined;
+};
+
+const readHeader = (fd: number): IndexHeader | undefined => {
+  const head = Buffer.alloc(HEADER_BYTES);
+  if (readSync(fd, head, 0, HEADER_BYTES, 0) !== HEADER_BYTES) return undefined;
+  if (head.toString('latin1', 0, 8) !== MAGIC || head.readUInt32LE(8) !== VERSION) return undefined;
+  let header: IndexHeader;
+  try {
+    header = headerSchema.parse(JSON.parse(head.toString('utf8', 16, 16 + head.readUInt32LE(12))));
+  } catch {
+    return undefined;
+  }
+  const end = Buffer.alloc(END_MAGIC.length);
+  readSync(fd, end, 0, end.length, endMarkAt(header));
+  const whole = fstatSync(fd).size === endMarkAt(header) + END_MAGIC.length && end.toString('latin1') === END_MAGIC;
+  return whole ? header : undefined;
+};
+
+/** Writes records of one size one behind the other from a place in a file, a megabyte at a time. */
+export class TableWriter {
+  private readonly fd: number;
+  private readonly recordBytes: number;
+  private readonly buffer: Uint8Array;
+  /** Where the caller writes the record that `nextRecord` made room for. */
+  readonly view: DataView;
+  private used = 0;
+  private position: number;
+
+  constructor(fd: number, position: number, recordBytes: number) {
+    this.fd = fd;
+    this.position = position;
+    this.recordBytes = recordBytes;
+    this.buffer = new Uint8Array(Math.floor((1024 * 1024) / recordBytes) * recordBytes);
+    this.view = new DataView(this.buffer.buffer);
+  }
+
+  /** Where in `view` the next record goes; it must be filled before the next call. */
+  nextRecord(): number {
+    if (this.used === this.buffer.length) this.flush();
+    const at = this.used;
+    this.used += this.recordBytes;
+    return at;
+  }
+
+  flush(): void {
+    for (let done = 0; done < this.used;)
+      done += writeSync(this.fd, this.buffer, done, this.used - done, this.position + done);
+    this.position += this.used;
+    this.used = 0;
+  }
+}

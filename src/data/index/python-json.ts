@@ -1,0 +1,16 @@
+/**
+ * Parses JSON as Python writes it: `NaN`, `Infinity` and `-Infinity`, which JSON does not have, become the strings
+ * of that name, so that whoever checks the value's type can say which field holds them.
+ * @throws SyntaxError as `JSON.parse` does
+ */
+export const parsePythonJson = (text: string): unknown => {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (error) {
+    const repaired = text.replace(STRING_OR_NOT_FINITE, (token) => (token.startsWith('"') ? token : `"${token}"`));
+    if (repaired === text) throw error;
+    return JSON.parse(repaired) as unknown;
+  }
+};
+
+const STRING_OR_NOT_FINITE = /"(?:[^"\\]|\\.)*"|\bNaN\b|-?\bInfinity\b/g;
