@@ -1,0 +1,72 @@
+import { MdetrError } from '../errors.ts';
+
+/**
+ * What the question-answering heads can say. GQA's tables (`gqa_answer2id.json`, `gqa_answer2id_by_type.json`) come with
+ * the official data and are read from a file; CLEVR's answers are fixed.
+ */
+
+/** GQA's kinds of question in the order of the type head. */
+export const gqaAnswerTypes = ['obj', 'attr', 'rel', 'global', 'cat'] as const;
+export type GqaAnswerType = (typeof gqaAnswerTypes)[number];
+
+/** CLEVR's kinds of answer in the order of the type head. */
+export const clevrAnswerTypes = ['binary', 'attr', 'reg'] as const;
+export type ClevrHeadType = (typeof clevrAnswerTypes)[number];
+
+/** CLEVR's attributes in the order of the `attr` head: sizes, colours, shapes, materials. */
+export const clevrAttributes =
+  'small large gray red blue green brown purple cyan yellow cube sphere cylinder rubber metal'.split(
+    ' ',
+  ) as readonly string[];
+
+/** Answers by id, per head: GQA's split heads by type, its joint head as `unified`. A model needs those it has. */
+export type AnswerVocabulary = Readonly<Partial<Record<GqaAnswerType | 'unified', readonly string[]>>>;
+
+/** Most answers of one head; GQA has 1853. */
+const MOST_ANSWERS = 1_000_000;
+
+/**
+ * Understands the parsed JSON of an answer table. Each table is a list of answers or an object of answer to id. The file
+ * holds one table (the joint head's), or tables by type under `obj`, `attr`, `rel`, `global`, `cat`, `unified`, with or
+ * without `answer_` before the name. Throws MdetrError that names `where` and the entry.
+ */
+export const readAnswerVocabulary = (json: unknown, where: string): AnswerVocabulary => {
+  if (typeof json !== 'object' || json === null)
+    throw new MdetrError(`${where}: wanted is a table of answers: a list, or an object of answer to id.`);
+  if (Array.isArray(json)) return { unified: readTable(json, where) };
+  const entries = Object.entries(json as Record<string, unknown>);
+  if (entries.every(([, value]) => typeof value === 'number')) return { unified: readTable(json, where) };
+  const known: readonly string[] = [...gqaAnswerTypes, 'unified'];
+  const tables = entries.map(([name, table]) => {
+    const head = name.startsWith('answer_') ? name.slice('answer_'.length) : name;
+    if (!known.includes(head))
+      throw new MdetrError(`${where}: there is no head ${JSON.stringify(name)}; the heads are ${known.join(', ')}.`);
+    return [head, readTable(table, `${where}: ${name}`)] as const;
+  });
+  return Object.fromEntries(tables);
+};
+
+const readTable = (table: unknown, where: string): readonly string[] => {
+  if (Array.isArray(table)) {
+    const wrong = table.findIndex((answer) => typeof answer !== 'string');
+    if (wrong >= 0) throw new MdetrError(`${where}: answer ${wrong} is ${JSON.stringify(table[wrong])}, not a string.`);
+    return table as readonly string[];
+  }
+  if (typeof table !== 'object' || table === null)
+    throw new MdetrError(`${where}: wanted is a list of answers or an object of answer to id.`);
+  const answers: string[] = [];
+  const entries = Object.entries(table as Record<string, unknown>);
+  for (const [answer, id] of entries) {
+    if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id >= Math.min(entries.length, MOST_ANSWERS))
+      throw new MdetrError(
+        `${where}: answer ${JSON.stringify(answer)} has id ${JSON.stringify(id)}; ` +
+          `with ${entries.length} answers the ids are 0 to ${entries.length - 1}.`,
+      );
+    if (answers[id] !== undefined)
+      throw new MdetrError(
+        `${where}: ${JSON.stringify(answers[id])} and ${JSON.stringify(answer)} both have id ${id}.`,
+      );
+    answers[id] = answer;
+  }
+  return answers;
+};

@@ -1,0 +1,105 @@
+import { MdetrError } from '../errors.ts';
+
+/**
+ * From the model's numbers to scores and boxes, as the official post-processors compute them (spec section 10). Values
+ * are rounded to float32 where the official code holds float32.
+ */
+
+/** Outputs of the last decoder layer for one sample. */
+export interface DetectionOutputs {
+  /** (Q, 256) class logits: 255 token slots, then "no object". */
+  readonly logits: Float32Array;
+  /** (Q, 4) boxes after the sigmoid: centre x, centre y, width, height, relative to the un-padded image. */
+  readonly boxes: Float32Array;
+  /** (Q) or (Q, 1) logits of "this is the object that the expression refers to", from models with that head. */
+  readonly isFinal?: Float32Array | undefined;
+}
+
+/** Size of the original image in pixels. */
+export interface ImageSize {
+  readonly height: number;
+  readonly width: number;
+}
+
+export interface ScoredBoxes {
+  /** (Q, 256) softmax of the logits. */
+  readonly probabilities: Float32Array;
+  /** (Q) 1 − P(no object). */
+  readonly scores: Float32Array;
+  /** (Q, 4) x0, y0, x1, y1 in pixels of the original image; not clamped to it. */
+  readonly boxes: Float32Array;
+  /** (Q) score × P(is final), where the model has that head. */
+  readonly scoresRefexp?: Float32Array;
+}
+
+/** A box as x0, y0, x1, y1 in pixels of the original image. */
+export type BoxXyxy = readonly [x0: number, y0: number, x1: number, y1: number];
+
+/**
+ * The official `PostProcess`. Throws MdetrError when the model gave values that are not numbers, which would otherwise
+ * look like "nothing found".
+ */
+export const postprocessBoxes = (outputs: DetectionOutputs, size: ImageSize): ScoredBoxes => {
+  const Q = outputs.boxes.length / 4;
+  const probabilities = softmaxRows(outputs.logits, Q);
+  const K = Q === 0 ? 0 : probabilities.length / Q;
+  const scores = new Float32Array(Q);
+  for (let query = 0; query < Q; query++) scores[query] = 1 - probabilities[(query + 1) * K - 1]!;
+  const boxes = boxesCxcywhToXyxyPx(outputs.boxes, size);
+  for (const values of [scores, boxes])
+    if (!values.every(Number.isFinite))
+      throw new MdetrError('The model gave values that are not numbers; its weights or the image tensor are damaged.');
+  const { isFinal } = outputs;
+  if (isFinal === undefined) return { probabilities, scores, boxes };
+  checkLength('isFinal', isFinal.length, Q);
+  const scoresRefexp = scores.map((score, query) => score * Math.fround(sigmoid(isFinal[query]!)));
+  return { probabilities, scores, boxes, scoresRefexp };
+};
+
+/** Softmax of each of `rows` equally long rows; the largest value is taken off first, so nothing overflows. */
+export const softmaxRows = (logits: Float32Array, rows: number): Float32Array => {
+  const columns = rows === 0 ? 0 : logits.length / rows;
+  checkLength('logits', logits.length, rows * Math.floor(columns));
+  const result = new Float32Array(logits.length);
+  for (let begin = 0; begin < logits.length; begin += columns) {
+    const end = begin + columns;
+    let largest = -Infinity;
+    for (let i = begin; i < end; i++) largest = Math.max(largest, logits[i]!);
+    let sum = 0;
+    for (let i = begin; i < end; i++) sum += Math.exp(logits[i]! - largest);
+    for (let i = begin; i < end; i++) result[i] = Math.exp(logits[i]! - largest) / sum;
+  }
+  return result;
+};
+
+export const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
+
+/** Relative centre boxes, (Q, 4), to pixel corners. */
+export const boxesCxcywhToXyxyPx = (boxes: Float32Array, { height, width }: ImageSize): Float32Array => {
+  checkLength('boxes', boxes.length, 4 * Math.floor(boxes.length / 4));
+  const result = new Float32Array(boxes.length);
+  for (let i = 0; i < boxes.length; i += 4) {
+    const [cx, cy, halfWidth, halfHeight] = [boxes[i]!, boxes[i + 1]!, 0.5 * boxes[i + 2]!, 0.5 * boxes[i + 3]!];
+    result[i] = Math.fround(cx - halfWidth) * width;
+    result[i + 1] = Math.fround(cy - halfHeight) * height;
+    result[i + 2] = Math.fround(cx + halfWidth) * width;
+    result[i + 3] = Math.fround(cy + halfHeight) * height;
+  }
+  return result;
+};
+
+/** Row `query` of (Q, 4) boxes. */
+export const boxAt = (boxes: Float32Array, query: number): BoxXyxy => [
+  boxes[4 * query]!,
+  boxes[4 * query + 1]!,
+  boxes[4 * query + 2]!,
+  boxes[4 * query + 3]!,
+];
+
+/** Indices by falling score; equal scores keep their order. */
+export const byFallingScore = (scores: ArrayLike<number>): number[] =>
+  Array.from({ length: scores.length }, (_, index) => index).sort((a, b) => scores[b]! - scores[a]! || a - b);
+
+const checkLength = (name: string, length: number, wanted: number): void => {
+  if (length !== wanted) throw new Error(`internal: ${name} has ${length} values instead of ${wanted}`);
+};
