@@ -33,7 +33,7 @@ const CACHE_SIZE = 1 << 16;
 
 export interface ByteLevelBpeConfig {
   /** Token string to id. */
-  readonly vocab: Readonly<Record<string, number>>;
+  readonly vocab: ReadonlyMap<string, number>;
   /** Pairs to merge, best first. */
   readonly merges: readonly (readonly [left: string, right: string])[];
   /** Id for a byte that has no token of its own; without it such a byte gives no token. */
@@ -49,8 +49,9 @@ export class ByteLevelBpe implements WordModel {
   private readonly cache = new Map<string, WordTokens>();
 
   constructor({ vocab, merges, unkId }: ByteLevelBpeConfig) {
-    this.bpe = new BPE({ type: 'BPE', vocab, merges });
-    this.idOf = this.bpe.tokens_to_ids;
+    // Ids are looked up here; the library merges without them, and its own table of them would only cost time.
+    this.bpe = new BPE({ type: 'BPE', vocab: {}, merges });
+    this.idOf = vocab;
     this.unkId = unkId;
   }
 

@@ -10,8 +10,6 @@ declare module '@huggingface/tokenizers' {
   }
   export class BPE {
     constructor(config: BpeConfig);
-    /** Token string to id. */
-    readonly tokens_to_ids: ReadonlyMap<string, number>;
     /** Merges the characters of one word; what comes out need not be in the vocabulary. */
     bpe(word: string): string[];
   }

@@ -117,7 +117,7 @@ export const readVocabAndMerges = (
   if (lines[0]?.startsWith('#version') === true) lines.shift();
   while (lines.at(-1) === '') lines.pop();
   const words = new ByteLevelBpe({
-    vocab: Object.fromEntries(vocab),
+    vocab,
     merges: readMerges(lines, vocab, names.merges),
     unkId: vocab.get('<unk>'),
   });
@@ -176,7 +176,7 @@ const readBpe = (file: TokenizerFile, vocab: ReadonlyMap<string, number>, where:
   if (!Array.isArray(file.model.merges))
     throw new MdetrError(`${where}: model.merges is missing or not a list: byte-level BPE cannot work without it.`);
   return new ByteLevelBpe({
-    vocab: Object.fromEntries(vocab),
+    vocab,
     merges: readMerges(file.model.merges, vocab, `${where}: model.merges`),
     unkId: vocab.get(file.model.unk_token ?? '<unk>'),
   });
@@ -207,12 +207,13 @@ const readVocab = (json: unknown, where: string): Map<string, number> => {
   if (typeof json !== 'object' || json === null || Array.isArray(json))
     throw new MdetrError(`${where}: wanted is an object of token to id.`);
   const vocab = new Map<string, number>();
-  const seen = new Set<number>();
+  const taken = new Uint8Array(LARGEST_ID + 1);
   for (const [token, id] of Object.entries(json as Record<string, unknown>)) {
     if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id > LARGEST_ID)
       throw new MdetrError(`${where}: token ${quoted(token)} has id ${JSON.stringify(id)}, not a whole number.`);
-    if (seen.has(id)) throw new MdetrError(`${where}: id ${id} is given twice, the second time to ${quoted(token)}.`);
-    seen.add(id);
+    if (taken[id] === 1)
+      throw new MdetrError(`${where}: id ${id} is given twice, the second time to ${quoted(token)}.`);
+    taken[id] = 1;
     vocab.set(token, id);
   }
   if (vocab.size === 0) throw new MdetrError(`${where}: it has no tokens.`);
@@ -245,7 +246,10 @@ const define = (
   addedTokens: readonly AddedToken[],
   where: string,
 ): TokenizerDefinition => {
-  const vocabulary: string[] = [];
+  let largest = 0;
+  for (const id of vocab.values()) largest = Math.max(largest, id);
+  // Sized beforehand: ids come in any order, and an array that grows by holes becomes a slow hash table.
+  const vocabulary = new Array<string>(largest + 1);
   for (const [token, id] of vocab) vocabulary[id] = token;
   return {
     words,

@@ -84,7 +84,7 @@ describe('any string has an encoding', () => {
     const start = performance.now();
     expect(() => roberta.encode('x'.repeat(10_000))).toThrow('reads at most 512');
     expect(roberta.encode('x'.repeat(10_000), { truncation: 'end' }).ids).toHaveLength(512);
-    expect(performance.now() - start).toBeLessThan(2000);
+    expect(performance.now() - start).toBeLessThan(5000);
   });
 
   it('a caption beyond a hundred thousand characters is refused unread', () => {
