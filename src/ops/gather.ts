@@ -2,7 +2,7 @@ import { defineOp, ShapeError } from '../graph/define-op.ts';
 import { dimsEqual, formatShape, type Dim } from '../graph/dim.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import { normalizeAxis } from './broadcast.ts';
-import { equal, cast } from './elementwise.ts';
+import { cast, equal, where } from './elementwise.ts';
 import { fill, iota } from './constant.ts';
 import { mergeAxes, reshape, transpose, unsqueeze } from './movement.ts';
 
@@ -15,7 +15,11 @@ const requireIndices = (op: string, indices: Tensor): void => {
 export const gather = (x: Tensor, indices: Tensor, axis = 0): Tensor =>
   gatherOp([x, indices], { axis: normalizeAxis('gather', axis, x.rank) });
 
-const gatherOp = defineOp<[x: Tensor, indices: Tensor], { readonly axis: number }>({
+/** Rows of a table (V, D) for indices (…) → (…, D). Row `paddingIndex` takes no gradient, as in torch.nn.Embedding. */
+export const lookUp = (table: Tensor, indices: Tensor, paddingIndex?: number): Tensor =>
+  gatherOp([table, indices], { axis: 0, paddingIndex });
+
+const gatherOp = defineOp<[x: Tensor, indices: Tensor], { readonly axis: number; readonly paddingIndex?: number }>({
   name: 'gather',
   cheap: true,
   infer([x, indices], { axis }) {
@@ -23,7 +27,9 @@ const gatherOp = defineOp<[x: Tensor, indices: Tensor], { readonly axis: number 
     return { shape: [...x.shape.slice(0, axis), ...indices.shape, ...x.shape.slice(axis + 1)], dtype: x.dtype };
   },
   emit: (onnx, inputs, { attrs }) => onnx.node('Gather', inputs, { axis: attrs.axis }),
-  vjp(dy, { inputs: [x, indices], attrs: { axis } }) {
+  vjp(cotangent, { inputs: [x, indices], attrs: { axis, paddingIndex } }) {
+    const dy =
+      paddingIndex === undefined ? cotangent : where(unsqueeze(equal(indices, paddingIndex), -1), 0, cotangent);
     // Bring the gathered axes to the front, add rows up where they came from, and bring the axis back.
     const indexAxes = Array.from({ length: indices.rank }, (_, k) => axis + k);
     const others = Array.from({ length: dy.rank }, (_, k) => k).filter((k) => !indexAxes.includes(k));

@@ -1,7 +1,7 @@
-import { defineMultiOp, ShapeError } from '../graph/define-op.ts';
-import { dimsEqual } from '../graph/dim.ts';
+import { defineMultiOp, defineOp, ShapeError } from '../graph/define-op.ts';
+import { dimsEqual, mulDims, type Dim } from '../graph/dim.ts';
 import type { Tensor } from '../graph/tensor.ts';
-import { add, div, maximum, mul, sqrt, sub } from './elementwise.ts';
+import { add, div, maximum, mul, reciprocal, sqrt, sub } from './elementwise.ts';
 import { mean, sum } from './reduce.ts';
 import { reshape } from './movement.ts';
 
@@ -63,9 +63,40 @@ const layerNormOp = defineMultiOp<[x: Tensor, scale: Tensor, shift: Tensor], Lay
 export const l2Normalize = (x: Tensor, epsilon = 1e-12): Tensor =>
   div(x, maximum(sqrt(sum(mul(x, x), [-1], { keepDims: true })), epsilon));
 
-/** (x − mean) / √(variance + ε) over the given axes, biased variance. */
-export const standardize = (x: Tensor, axes: readonly number[], epsilon: number): Tensor => {
-  const centred = sub(x, mean(x, axes, { keepDims: true }));
-  const variance = mean(mul(centred, centred), axes, { keepDims: true });
-  return div(centred, sqrt(add(variance, epsilon)));
+/** (x − mean) / √(variance + ε) over the last axis of x (B, G, N), for each batch element and group; biased variance. */
+const standardizeRows = (x: Tensor, epsilon: number): Tensor => standardizeRowsOp([x], { epsilon });
+
+const standardizeRowsOp = defineOp<[x: Tensor], LayerNormAttrs>({
+  name: 'standardizeRows',
+  cheap: false,
+  infer([x]) {
+    if (x.rank !== 3) throw new ShapeError('standardizeRows', `needs (B, G, N), got ${x.toString()}`);
+    return { shape: x.shape, dtype: x.dtype };
+  },
+  emit(onnx, [x], { inputs: [tensor], attrs }) {
+    const groups = tensor.shape[1]!;
+    if (typeof groups !== 'number') throw new ShapeError('standardizeRows', 'the number of groups must be a number');
+    const one = onnx.node('Expand', [onnx.scalar(1, tensor.dtype), onnx.int64s([groups])]);
+    const zero = onnx.node('Expand', [onnx.scalar(0, tensor.dtype), onnx.int64s([groups])]);
+    return onnx.node('InstanceNormalization', [x!, one[0]!, zero[0]!], { epsilon: { float: attrs.epsilon } });
+  },
+  vjp(dy, { inputs: [x], output, attrs }) {
+    const centred = sub(x, mean(x, [2], { keepDims: true }));
+    const inverseDeviation = reciprocal(sqrt(add(mean(mul(centred, centred), [2], { keepDims: true }), attrs.epsilon)));
+    const inner = sub(
+      sub(dy, mean(dy, [2], { keepDims: true })),
+      mul(output, mean(mul(dy, output), [2], { keepDims: true })),
+    );
+    return [mul(inner, inverseDeviation)];
+  },
+});
+
+/** Group normalisation over channels and space with scale and shift a channel: x (B, C, h, w). arXiv:1803.08494 */
+export const groupNorm = (x: Tensor, groups: number, scale: Tensor, shift: Tensor, epsilon: number): Tensor => {
+  const [batch, channels, height, width] = x.shape as [Dim, number, Dim, Dim];
+  if (channels % groups !== 0)
+    throw new ShapeError('groupNorm', `${channels} channels do not divide into ${groups} groups`);
+  const rows = reshape(x, [batch, groups, mulDims(channels / groups, height, width)]);
+  const normalized = reshape(standardizeRows(rows, epsilon), x.shape);
+  return add(mul(normalized, reshape(scale, [channels, 1, 1])), reshape(shift, [channels, 1, 1]));
 };

@@ -1,0 +1,117 @@
+import { z } from 'zod';
+import { MdetrError } from '../errors.ts';
+
+/** The official code and its JSON files write 1 for true. */
+const flag = z.union([z.boolean(), z.literal(0), z.literal(1)]).transform(Boolean);
+const count = z.number().int().positive();
+const rate = z.number().min(0).max(1);
+
+/** Sizes of a text encoder that is none of the published ones. */
+const textEncoderSchema = z.strictObject({
+  hidden_size: count,
+  num_hidden_layers: count,
+  num_attention_heads: count,
+  intermediate_size: count,
+  vocab_size: count,
+  /** Learned positions; the first two are never used (padding, and an offset of RoBERTa's). */
+  max_position_embeddings: count,
+});
+
+export type TextEncoderConfig = Readonly<z.infer<typeof textEncoderSchema>>;
+
+/** Group-norm network for small pictures: a strided stem, then one residual block of stride 2 for each further width. */
+const smallBackboneSchema = z.strictObject({ widths: z.array(count).min(2), groups: count });
+
+export type SmallBackboneConfig = Readonly<z.infer<typeof smallBackboneSchema>>;
+
+/**
+ * What decides the network, under the names and with the defaults of the official command line.
+ * Everything below the line there is this package's own.
+ */
+const modelConfigSchema = z.object({
+  backbone: z.string().default('resnet101'),
+  dilation: flag.default(false),
+  position_embedding: z.enum(['sine', 'v2', 'learned', 'v3']).default('sine'),
+  hidden_dim: count.default(256),
+  nheads: count.default(8),
+  enc_layers: count.default(6),
+  dec_layers: count.default(6),
+  dim_feedforward: count.default(2048),
+  dropout: rate.default(0.1),
+  num_queries: count.default(100),
+  pre_norm: flag.default(false),
+  pass_pos_and_query: flag.default(true),
+  text_encoder_type: z.string().default('roberta-base'),
+  aux_loss: flag.default(true),
+  contrastive_loss: flag.default(false),
+  contrastive_loss_hdim: count.default(64),
+  contrastive_align_loss: flag.default(true),
+  predict_final: flag.default(false),
+  no_detection: flag.default(false),
+  do_qa: flag.default(false),
+  split_qa_heads: flag.default(false),
+  combine_datasets: z.array(z.string()).default([]),
+  mask_model: z.enum(['none', 'smallconv', 'v2']).default('none'),
+  // ── this package's own ──────────────────────────────────────────────────────────────────────────────────────────
+  text_encoder: textEncoderSchema.optional(),
+  small_backbone: smallBackboneSchema.optional(),
+  /** Base of the wavelengths of the sine position encoding; 10000 is for large feature maps. */
+  position_temperature: z.number().positive().default(10000),
+  /** Pre-norm in the decoder too (the official code refuses). */
+  decoder_pre_norm: flag.default(false),
+  /** The decoder layer that question heads read: the official code's is the first, which hurts (docs/support-table.md). */
+  qa_layer: z.enum(['first', 'last']).default('first'),
+  /** Question heads: by default found out from `combine_datasets` as the official code does. */
+  qa_dataset: z.enum(['gqa', 'clevr']).optional(),
+});
+
+export type ModelConfig = Readonly<z.infer<typeof modelConfigSchema>>;
+
+const publishedTextEncoders: Readonly<Record<string, TextEncoderConfig>> = {
+  'roberta-base': { hidden_size: 768, num_hidden_layers: 12, num_attention_heads: 12, intermediate_size: 3072, vocab_size: 50265, max_position_embeddings: 514 },
+  'roberta-large': { hidden_size: 1024, num_hidden_layers: 24, num_attention_heads: 16, intermediate_size: 4096, vocab_size: 50265, max_position_embeddings: 514 },
+  'distilroberta-base': { hidden_size: 768, num_hidden_layers: 6, num_attention_heads: 12, intermediate_size: 3072, vocab_size: 50265, max_position_embeddings: 514 },
+  // The size that the reference numbers of this project's tests were computed with.
+  'tiny-roberta': { hidden_size: 96, num_hidden_layers: 3, num_attention_heads: 4, intermediate_size: 192, vocab_size: 50265, max_position_embeddings: 514 },
+};
+
+export const textEncoderConfig = (config: ModelConfig): TextEncoderConfig => {
+  const known = config.text_encoder ?? publishedTextEncoders[config.text_encoder_type];
+  if (known === undefined) {
+    throw new MdetrError(
+      `text_encoder_type "${config.text_encoder_type}" is unknown: use one of ${Object.keys(publishedTextEncoders).join(', ')}, or give its sizes as text_encoder`,
+    );
+  }
+  return known;
+};
+
+/** Which question heads the network has, if any. */
+export const qaDataset = (config: ModelConfig): 'gqa' | 'clevr' | undefined =>
+  config.do_qa ? (config.qa_dataset ?? (config.combine_datasets.includes('gqa') ? 'gqa' : 'clevr')) : undefined;
+
+/**
+ * Reads the part of a config (an official JSON file, a checkpoint's `args`, a model folder's `config.json`) that
+ * decides the network. Keys that do not concern the network are left to others. Throws `MdetrError` naming the key.
+ */
+export const parseModelConfig = (values: Readonly<Record<string, unknown>>, source = 'config'): ModelConfig => {
+  // The official command line knows `none` as Python's None too.
+  const given = Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null && value !== undefined));
+  const parsed = modelConfigSchema.safeParse(given);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0]!;
+    throw new MdetrError(`${source}: "${issue.path.join('.')}" ${issue.message.charAt(0).toLowerCase()}${issue.message.slice(1)}`);
+  }
+  const config = parsed.data;
+  const refuse = (problem: string): never => {
+    throw new MdetrError(`${source}: ${problem}`);
+  };
+  if (config.hidden_dim % config.nheads !== 0) refuse(`hidden_dim ${config.hidden_dim} is no multiple of nheads ${config.nheads}`);
+  if (config.hidden_dim % 4 !== 0) refuse(`hidden_dim ${config.hidden_dim} is no multiple of 4, which sine positions need`);
+  if (config.mask_model === 'v2') refuse('mask_model "v2" exists in name only, in the official code too: use "smallconv"');
+  if (config.do_qa && !config.split_qa_heads && qaDataset(config) !== 'gqa') refuse('one joint answer head exists for gqa only: set split_qa_heads');
+  textEncoderConfig(config);
+  return config;
+};
+
+/** The keys of the schema: what a model folder's `config.json` may hold. */
+export const modelConfigKeys: readonly string[] = Object.keys(modelConfigSchema.shape);

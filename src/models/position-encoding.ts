@@ -1,0 +1,56 @@
+import { addDims, type Dim, type Tensor } from '../graph/index.ts';
+import { Embedding, type Initializer, type Scope } from '../nn/index.ts';
+import { add, cast, concat, cos, cumSum, div, expand, gather, iota, literal, mergeAxes, mul, not, reshape, sin, slice, unsqueeze } from '../ops/index.ts';
+
+/** Gives every place of a feature map a vector: paddingMask (B, h, w), true on padding → (B, h·w, D). */
+export interface PositionEncoding {
+  forward(paddingMask: Tensor): Tensor;
+}
+
+/** Sines and cosines of the place within the un-padded picture, scaled to 2π; rows in the first half of D, columns in the second. */
+export class SinePositionEncoding implements PositionEncoding {
+  constructor(
+    private readonly features: number,
+    private readonly temperature: number,
+  ) {}
+
+  forward(paddingMask: Tensor): Tensor {
+    const valid = cast(not(paddingMask), 'float32');
+    const halves = [1, 2].map((axis) => this.encodeAxis(cumSum(valid, axis), axis));
+    return mergeAxes(concat(halves, 3), 1, 2);
+  }
+
+  /** counts (B, h, w) along `axis` → (B, h, w, D/2), interleaved sin, cos, sin, … */
+  private encodeAxis(counts: Tensor, axis: number): Tensor {
+    const size = counts.shape[axis]!;
+    const total = slice(counts, axis, addDims(size, -1), size);
+    const scaled = mul(div(counts, add(total, 1e-6)), 2 * Math.PI);
+    const perAxis = this.features / 2;
+    const wavelengths = Array.from({ length: perAxis / 2 }, (_, index) => Math.fround(this.temperature ** Math.fround((2 * index) / perAxis)));
+    const angles = div(unsqueeze(scaled, -1), literal(wavelengths, [perAxis / 2]));
+    return mergeAxes(concat([unsqueeze(sin(angles), -1), unsqueeze(cos(angles), -1)], 4), 3, 4);
+  }
+}
+
+/** Uniform on [0, 1), as the official code starts the learned tables. */
+const uniform01: Initializer = (random, shape) => Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, random);
+
+/** Learned tables for up to 50 rows and 50 columns; column part first. Padding is not looked at. */
+export class LearnedPositionEncoding implements PositionEncoding {
+  static readonly maxSize = 50;
+  private readonly rows: Embedding;
+  private readonly columns: Embedding;
+
+  constructor(scope: Scope, features: number) {
+    this.rows = new Embedding(scope.at('row_embed'), LearnedPositionEncoding.maxSize, features / 2, uniform01);
+    this.columns = new Embedding(scope.at('col_embed'), LearnedPositionEncoding.maxSize, features / 2, uniform01);
+  }
+
+  forward(paddingMask: Tensor): Tensor {
+    const [batch, height, width] = paddingMask.shape as [Dim, Dim, Dim];
+    const half = this.rows.weight.shape[1]!;
+    const column = expand(reshape(gather(this.columns.weight, iota(width)), [1, 1, width, half]), [batch, height, width, half]);
+    const row = expand(reshape(gather(this.rows.weight, iota(height)), [1, height, 1, half]), [batch, height, width, half]);
+    return mergeAxes(concat([column, row], 3), 1, 2);
+  }
+}

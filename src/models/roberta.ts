@@ -1,0 +1,99 @@
+import type { Dim, Tensor } from '../graph/index.ts';
+import { attend, Embedding, embeddingTable, LayerNorm, Linear, normal, zeros, type Dropout, type Scope } from '../nn/index.ts';
+import { add, cast, cumSum, equal, gelu, literal, lookUp, mul, not, reshape, scalar, slice, squeeze, sub, tanh } from '../ops/index.ts';
+import type { TextEncoderConfig } from './config.ts';
+
+const paddingId = 1;
+/** RoBERTa's tables, like its linear layers, start normal with this deviation. */
+const initDeviation = 0.02;
+const epsilon = 1e-5;
+const dropoutRate = 0.1;
+/** Added to the scores of padding. Large enough that its probability is exactly 0 in float32. */
+const maskedScore = -10000;
+
+const dense = (scope: Scope, inputs: number, outputs: number): Linear => new Linear(scope, inputs, outputs, { init: normal(initDeviation), biasInit: zeros });
+
+/** One post-norm transformer layer with GELU. */
+class RobertaLayer {
+  private readonly query: Linear;
+  private readonly key: Linear;
+  private readonly value: Linear;
+  private readonly attentionDense: Linear;
+  private readonly attentionNorm: LayerNorm;
+  private readonly intermediate: Linear;
+  private readonly outputDense: Linear;
+  private readonly outputNorm: LayerNorm;
+
+  constructor(
+    scope: Scope,
+    private readonly config: TextEncoderConfig,
+  ) {
+    const { hidden_size: size, intermediate_size: inner } = config;
+    const attention = scope.at('attention');
+    this.query = dense(attention.at('self').at('query'), size, size);
+    this.key = dense(attention.at('self').at('key'), size, size);
+    this.value = dense(attention.at('self').at('value'), size, size);
+    this.attentionDense = dense(attention.at('output').at('dense'), size, size);
+    this.attentionNorm = new LayerNorm(attention.at('output').at('LayerNorm'), size, epsilon);
+    this.intermediate = dense(scope.at('intermediate').at('dense'), size, inner);
+    this.outputDense = dense(scope.at('output').at('dense'), inner, size);
+    this.outputNorm = new LayerNorm(scope.at('output').at('LayerNorm'), size, epsilon);
+  }
+
+  forward(x: Tensor, bias: Tensor, dropout: Dropout): Tensor {
+    const attended = attend(this.query.forward(x), this.key.forward(x), this.value.forward(x), this.config.num_attention_heads, bias, (p) =>
+      dropout(p, dropoutRate),
+    );
+    const afterAttention = this.attentionNorm.forward(add(dropout(this.attentionDense.forward(attended), dropoutRate), x));
+    const hidden = gelu(this.intermediate.forward(afterAttention));
+    return this.outputNorm.forward(add(dropout(this.outputDense.forward(hidden), dropoutRate), afterAttention));
+  }
+}
+
+/** RoBERTa as Hugging Face transformers 4.5 has it. arXiv:1907.11692 */
+export class Roberta {
+  private readonly words: Embedding;
+  private readonly positions: Embedding;
+  private readonly tokenTypes: Embedding;
+  private readonly norm: LayerNorm;
+  private readonly layers: readonly RobertaLayer[];
+  private readonly poolerDense: Linear;
+
+  constructor(scope: Scope, config: TextEncoderConfig) {
+    const { hidden_size: size } = config;
+    const embeddings = scope.at('embeddings');
+    // Saved by the transformers version of the official checkpoints; newer ones leave it out. Nothing reads it here.
+    embeddings.buffer('position_ids', [1, config.max_position_embeddings], (_random, shape) => Float32Array.from({ length: shape[1]! }, (_, index) => index), 'int64');
+    this.words = new Embedding(embeddings.at('word_embeddings'), config.vocab_size, size, embeddingTable(initDeviation, paddingId), paddingId);
+    this.positions = new Embedding(embeddings.at('position_embeddings'), config.max_position_embeddings, size, embeddingTable(initDeviation, paddingId), paddingId);
+    this.tokenTypes = new Embedding(embeddings.at('token_type_embeddings'), 1, size, embeddingTable(initDeviation));
+    this.norm = new LayerNorm(embeddings.at('LayerNorm'), size, epsilon);
+    this.layers = Array.from({ length: config.num_hidden_layers }, (_, index) => new RobertaLayer(scope.at('encoder').at('layer').at(index), config));
+    this.poolerDense = dense(scope.at('pooler').at('dense'), size, size);
+  }
+
+  /** inputIds, attentionMask (B, T) int32; mask 1 on real tokens → last hidden state (B, T, H). */
+  forward(inputIds: Tensor, attentionMask: Tensor, dropout: Dropout): Tensor {
+    const [batch, length] = inputIds.shape as [Dim, Dim];
+    const masked = mul(sub(scalar(1), cast(attentionMask, 'float32')), maskedScore);
+    const bias = reshape(masked, [batch, 1, 1, length]);
+    return this.layers.reduce((x, layer) => layer.forward(x, bias, dropout), this.embed(inputIds, dropout));
+  }
+
+  /** tanh of a linear layer on the first token: hidden (B, T, H) → (B, H). */
+  pool(hidden: Tensor): Tensor {
+    return tanh(this.poolerDense.forward(squeeze(slice(hidden, 1, 0, 1), 1)));
+  }
+
+  private embed(inputIds: Tensor, dropout: Dropout): Tensor {
+    // Padding has position 1, the first real token 2.
+    const isReal = cast(not(equal(inputIds, paddingId)), 'int32');
+    const positionIds = add(mul(cumSum(isReal, 1), isReal), literal([1], [1, 1], 'int32'));
+    const rows = add(add(this.words.forward(inputIds), this.tokenTypeRow()), this.positions.forward(positionIds));
+    return dropout(this.norm.forward(rows), dropoutRate);
+  }
+
+  private tokenTypeRow(): Tensor {
+    return reshape(lookUp(this.tokenTypes.weight, scalar(0, 'int64')), [1, 1, this.tokenTypes.weight.shape[1]!]);
+  }
+}

@@ -1,0 +1,225 @@
+import type { Dim, Tensor } from '../graph/index.ts';
+import { Embedding, LayerNorm, Linear, MultiHeadAttention, paddingBias, xavierUniform, type Dropout, type Scope } from '../nn/index.ts';
+import { add, concat, equal, expand, fill, mul, not, relu, reshape, slice, unsqueeze } from '../ops/index.ts';
+import { textEncoderConfig, type ModelConfig } from './config.ts';
+import { Roberta } from './roberta.ts';
+
+/** The two linear layers of a transformer layer, with ReLU and dropout between. */
+class FeedForward {
+  private readonly linear1: Linear;
+  private readonly linear2: Linear;
+
+  constructor(
+    scope: Scope,
+    { hidden_dim: features, dim_feedforward: inner }: ModelConfig,
+    private readonly dropoutRate: number,
+  ) {
+    this.linear1 = new Linear(scope.at('linear1'), features, inner, { init: xavierUniform });
+    this.linear2 = new Linear(scope.at('linear2'), inner, features, { init: xavierUniform });
+  }
+
+  forward(x: Tensor, dropout: Dropout): Tensor {
+    return this.linear2.forward(dropout(relu(this.linear1.forward(x)), this.dropoutRate));
+  }
+}
+
+/** x with positions added where there are any: they enter queries and keys, never values. */
+const withPositions = (x: Tensor, positions: Tensor | undefined): Tensor => (positions === undefined ? x : add(x, positions));
+
+/** One layer over the joint image and text sequence (arXiv:2104.12763, section 2.2). */
+class TransformerEncoderLayer {
+  private readonly selfAttn: MultiHeadAttention;
+  private readonly feedForward: FeedForward;
+  private readonly norm1: LayerNorm;
+  private readonly norm2: LayerNorm;
+
+  constructor(
+    scope: Scope,
+    private readonly config: ModelConfig,
+  ) {
+    const { hidden_dim: features, nheads, dropout } = config;
+    this.selfAttn = new MultiHeadAttention(scope.at('self_attn'), features, nheads, dropout);
+    this.feedForward = new FeedForward(scope, config, dropout);
+    this.norm1 = new LayerNorm(scope.at('norm1'), features);
+    this.norm2 = new LayerNorm(scope.at('norm2'), features);
+  }
+
+  /** src, positions (B, S, D); paddingBias (B, 1, 1, S). */
+  forward(src: Tensor, positions: Tensor | undefined, padding: Tensor, dropout: Dropout): Tensor {
+    const drop = (x: Tensor): Tensor => dropout(x, this.config.dropout);
+    const attend = (x: Tensor): Tensor => {
+      const queryAndKey = withPositions(x, positions);
+      return drop(this.selfAttn.forward(queryAndKey, queryAndKey, x, padding, dropout));
+    };
+    if (this.config.pre_norm) {
+      const attended = add(src, attend(this.norm1.forward(src)));
+      return add(attended, drop(this.feedForward.forward(this.norm2.forward(attended), dropout)));
+    }
+    const attended = this.norm1.forward(add(src, attend(src)));
+    return this.norm2.forward(add(attended, drop(this.feedForward.forward(attended, dropout))));
+  }
+}
+
+/** Queries look at each other, then at the whole memory, image and text alike. The norms really are 1, 3 and 4. */
+class TransformerDecoderLayer {
+  private readonly selfAttn: MultiHeadAttention;
+  private readonly crossAttn: MultiHeadAttention;
+  private readonly feedForward: FeedForward;
+  private readonly norm1: LayerNorm;
+  private readonly norm3: LayerNorm;
+  private readonly norm4: LayerNorm;
+
+  constructor(
+    scope: Scope,
+    private readonly config: ModelConfig,
+  ) {
+    const { hidden_dim: features, nheads, dropout } = config;
+    this.selfAttn = new MultiHeadAttention(scope.at('self_attn'), features, nheads, dropout);
+    this.crossAttn = new MultiHeadAttention(scope.at('cross_attn_image'), features, nheads, dropout);
+    this.feedForward = new FeedForward(scope, config, dropout);
+    this.norm1 = new LayerNorm(scope.at('norm1'), features);
+    this.norm3 = new LayerNorm(scope.at('norm3'), features);
+    this.norm4 = new LayerNorm(scope.at('norm4'), features);
+  }
+
+  /** target, queryPositions (B, Q, D); memory (B, S, D), memoryKeys the same with positions added. */
+  forward(target: Tensor, queryPositions: Tensor | undefined, memory: Tensor, memoryKeys: Tensor, padding: Tensor, dropout: Dropout): Tensor {
+    const drop = (x: Tensor): Tensor => dropout(x, this.config.dropout);
+    const attendToEachOther = (x: Tensor): Tensor => {
+      const queryAndKey = withPositions(x, queryPositions);
+      return drop(this.selfAttn.forward(queryAndKey, queryAndKey, x, undefined, dropout));
+    };
+    const attendToMemory = (x: Tensor): Tensor => drop(this.crossAttn.forward(withPositions(x, queryPositions), memoryKeys, memory, padding, dropout));
+    const feed = (x: Tensor): Tensor => drop(this.feedForward.forward(x, dropout));
+    if (this.config.decoder_pre_norm) {
+      const afterSelf = add(target, attendToEachOther(this.norm1.forward(target)));
+      const afterCross = add(afterSelf, attendToMemory(this.norm3.forward(afterSelf)));
+      return add(afterCross, feed(this.norm4.forward(afterCross)));
+    }
+    const afterSelf = this.norm1.forward(add(target, attendToEachOther(target)));
+    const afterCross = this.norm3.forward(add(afterSelf, attendToMemory(afterSelf)));
+    return this.norm4.forward(add(afterCross, feed(afterCross)));
+  }
+}
+
+/** Brings the text encoder's width to the transformer's: linear, layer norm (ε = 1e-12), dropout. */
+class FeatureResizer {
+  private readonly fc: Linear;
+  private readonly norm: LayerNorm;
+
+  constructor(scope: Scope, inputs: number, outputs: number) {
+    this.fc = new Linear(scope.at('fc'), inputs, outputs);
+    this.norm = new LayerNorm(scope.at('layer_norm'), outputs, 1e-12);
+  }
+
+  forward(x: Tensor, dropout: Dropout): Tensor {
+    return dropout(this.norm.forward(this.fc.forward(x)), 0.1);
+  }
+}
+
+/** What the encoder leaves for the decoder and the heads. S = (1 if CLS) + h·w + T. */
+export interface EncoderCache {
+  /** (B, S, D) */
+  readonly memory: Tensor;
+  /** The image's part of the memory: (B, h·w, D). */
+  readonly imageMemory: Tensor;
+  /** The text's part of the memory: (B, T, D). */
+  readonly textMemory: Tensor;
+  /** The text before the encoder: (B, T, D). */
+  readonly textMemoryResized: Tensor;
+  /** (B, S), true on padding. */
+  readonly paddingMask: Tensor;
+  /** (B, S, D); missing when positions are added to the input instead (`pass_pos_and_query` off). */
+  readonly positions: Tensor | undefined;
+  /** With the image-text contrastive loss: the CLS token's memory (B, D) and RoBERTa's pooled first token (B, H). */
+  readonly pooled: { readonly image: Tensor; readonly text: Tensor } | undefined;
+}
+
+/** Text encoder, joint encoder and decoder. */
+export class Transformer {
+  private readonly encoderLayers: readonly TransformerEncoderLayer[];
+  private readonly encoderNorm: LayerNorm | undefined;
+  private readonly decoderLayers: readonly TransformerDecoderLayer[];
+  private readonly decoderNorm: LayerNorm;
+  private readonly cls: Embedding | undefined;
+  private readonly textEncoder: Roberta;
+  private readonly resizer: FeatureResizer;
+
+  constructor(
+    scope: Scope,
+    private readonly config: ModelConfig,
+  ) {
+    const { hidden_dim: features } = config;
+    const encoder = scope.at('encoder');
+    const decoder = scope.at('decoder');
+    this.encoderLayers = Array.from({ length: config.enc_layers }, (_, index) => new TransformerEncoderLayer(encoder.at('layers').at(index), config));
+    this.encoderNorm = config.pre_norm ? new LayerNorm(encoder.at('norm'), features) : undefined;
+    this.decoderLayers = Array.from({ length: config.dec_layers }, (_, index) => new TransformerDecoderLayer(decoder.at('layers').at(index), config));
+    this.decoderNorm = new LayerNorm(decoder.at('norm'), features);
+    this.cls = config.contrastive_loss ? new Embedding(scope.at('CLS'), 1, features, xavierUniform) : undefined;
+    const textConfig = textEncoderConfig(config);
+    this.textEncoder = new Roberta(scope.at('text_encoder'), textConfig);
+    this.resizer = new FeatureResizer(scope.at('resizer'), textConfig.hidden_size, features);
+  }
+
+  /**
+   * imageSequence, imagePositions (B, h·w, D), imagePadding (B, h·w), true on padding;
+   * inputIds, attentionMask (B, T), 1 on real tokens.
+   */
+  encode(imageSequence: Tensor, imagePadding: Tensor, imagePositions: Tensor, inputIds: Tensor, attentionMask: Tensor, dropout: Dropout): EncoderCache {
+    const [batch, length] = inputIds.shape as [Dim, Dim];
+    const { hidden_dim: features, pass_pos_and_query: passPositions } = this.config;
+    const encodedText = this.textEncoder.forward(inputIds, attentionMask, dropout);
+    const textMemoryResized = this.resizer.forward(encodedText, dropout);
+
+    const image = this.withCls(imageSequence, imagePadding, imagePositions);
+    const start = passPositions ? image.sequence : add(image.sequence, mul(image.positions, 0.1));
+    const src = concat([start, textMemoryResized], 1);
+    const paddingMask = concat([image.padding, not(equal(attentionMask, 1))], 1);
+    const positions = passPositions ? concat([image.positions, fill(0, [batch, length, features])], 1) : undefined;
+
+    const padding = paddingBias(paddingMask);
+    const encoded = this.encoderLayers.reduce((x, layer) => layer.forward(x, positions, padding, dropout), src);
+    const memory = this.encoderNorm?.forward(encoded) ?? encoded;
+
+    const imageEnd = image.sequence.shape[1]!;
+    return {
+      memory,
+      imageMemory: slice(memory, 1, this.cls === undefined ? 0 : 1, imageEnd),
+      textMemory: slice(memory, 1, imageEnd, memory.shape[1]!),
+      textMemoryResized,
+      paddingMask,
+      positions,
+      pooled:
+        this.cls === undefined
+          ? undefined
+          : { image: reshape(slice(memory, 1, 0, 1), [batch, features]), text: this.textEncoder.pool(encodedText) },
+    };
+  }
+
+  /** queries (Q, D) → the normed output of every decoder layer, each (B, Q, D). */
+  decode(cache: EncoderCache, queries: Tensor, dropout: Dropout): readonly Tensor[] {
+    const batch = cache.memory.shape[0]!;
+    const perImage = expand(unsqueeze(queries, 0), [batch, ...queries.shape]);
+    const [start, queryPositions] = this.config.pass_pos_and_query ? [fill(0, perImage.shape), perImage] : [perImage, undefined];
+    const memoryKeys = withPositions(cache.memory, cache.positions);
+    const padding = paddingBias(cache.paddingMask);
+    let target = start;
+    return this.decoderLayers.map((layer) => {
+      target = layer.forward(target, queryPositions, cache.memory, memoryKeys, padding, dropout);
+      return this.decoderNorm.forward(target); // the next layer goes on from the un-normed output
+    });
+  }
+
+  /** Puts the CLS token before the image, without position and never masked. */
+  private withCls(sequence: Tensor, padding: Tensor, positions: Tensor): { sequence: Tensor; padding: Tensor; positions: Tensor } {
+    if (this.cls === undefined) return { sequence, padding, positions };
+    const [batch] = sequence.shape as [Dim];
+    const { hidden_dim: features } = this.config;
+    return {
+      sequence: concat([expand(unsqueeze(this.cls.weight, 0), [batch, 1, features]), sequence], 1),
+      padding: concat([fill(0, [batch, 1], 'bool'), padding], 1),
+      positions: concat([fill(0, [batch, 1, features]), positions], 1),
+    };
+  }
+}

@@ -1,0 +1,78 @@
+import type { Tensor } from '../graph/index.ts';
+import { add, matmul, mergeAxes, mul, reshape, slice, softmax, splitAxis, transpose, where } from '../ops/index.ts';
+import type { Dropout } from './dropout.ts';
+import { xavierUniform, zeros } from './init.ts';
+import { affine, Linear } from './linear.ts';
+import type { Scope } from './scope.ts';
+
+/** What a query may not look at, added to the scores: (B, 1, 1, S), −∞ (or a large negative number) where masked. */
+export type AttentionBias = Tensor;
+
+/** −∞ where the key is padding: (B, S), true on padding → (B, 1, 1, S). */
+export const paddingBias = (paddingMask: Tensor): AttentionBias => {
+  const [batch, length] = paddingMask.shape;
+  return reshape(where(paddingMask, Number.NEGATIVE_INFINITY, 0), [batch!, 1, 1, length!]);
+};
+
+const splitHeads = (x: Tensor, heads: number): Tensor => {
+  const features = x.shape[2] as number;
+  return transpose(splitAxis(x, 2, [heads, features / heads]), [0, 2, 1, 3]); // (B, L, D) → (B, heads, L, D/heads)
+};
+
+/** softmax(q kᵀ / √d + bias) v for q (B, L, D), k and v (B, S, D). arXiv:1706.03762, equation 1. */
+export const attend = (
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  heads: number,
+  bias: AttentionBias | undefined,
+  dropProbabilities: (x: Tensor) => Tensor,
+): Tensor => {
+  const scale = 1 / Math.sqrt((q.shape[2] as number) / heads);
+  const keys = transpose(splitAxis(k, 2, [heads, (k.shape[2] as number) / heads]), [0, 2, 3, 1]); // (B, heads, D/heads, S)
+  const scores = matmul(splitHeads(mul(q, scale), heads), keys); // (B, heads, L, S)
+  const probabilities = dropProbabilities(softmax(bias === undefined ? scores : add(scores, bias)));
+  const context = transpose(matmul(probabilities, splitHeads(v, heads)), [0, 2, 1, 3]); // (B, L, heads, D/heads)
+  return mergeAxes(context, 2, 3);
+};
+
+/** Multi-head attention with the parameters of torch.nn.MultiheadAttention: one table for q, k and v. */
+export class MultiHeadAttention {
+  private readonly inProjWeight: Tensor;
+  private readonly inProjBias: Tensor;
+  private readonly outProj: Linear;
+
+  constructor(
+    scope: Scope,
+    private readonly features: number,
+    private readonly heads: number,
+    private readonly dropoutRate: number,
+  ) {
+    this.inProjWeight = scope.parameter('in_proj_weight', [3 * features, features], xavierUniform);
+    this.inProjBias = scope.parameter('in_proj_bias', [3 * features], zeros);
+    this.outProj = new Linear(scope.at('out_proj'), features, features, { init: xavierUniform, biasInit: zeros });
+  }
+
+  /** query (B, L, D), key and value (B, S, D) → (B, L, D). */
+  forward(query: Tensor, key: Tensor, value: Tensor, bias: AttentionBias | undefined, dropout: Dropout): Tensor {
+    const { features } = this;
+    const part = (x: Tensor, from: number, to: number): Tensor =>
+      affine(
+        x,
+        slice(this.inProjWeight, 0, from * features, to * features),
+        slice(this.inProjBias, 0, from * features, to * features),
+      );
+    let q: Tensor;
+    let k: Tensor;
+    if (query === key) {
+      const both = part(query, 0, 2); // one product for q and k
+      q = slice(both, 2, 0, features);
+      k = slice(both, 2, features, 2 * features);
+    } else {
+      q = part(query, 0, 1);
+      k = part(key, 1, 2);
+    }
+    const attended = attend(q, k, part(value, 2, 3), this.heads, bias, (x) => dropout(x, this.dropoutRate));
+    return this.outProj.forward(attended);
+  }
+}

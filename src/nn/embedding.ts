@@ -1,0 +1,23 @@
+import type { Tensor } from '../graph/index.ts';
+import { lookUp } from '../ops/index.ts';
+import { normal, type Initializer } from './init.ts';
+import type { Scope } from './scope.ts';
+
+/** A table of learned rows, of which `paddingIndex` is never trained: indices (…) → (…, features). */
+export class Embedding {
+  readonly weight: Tensor;
+
+  constructor(
+    scope: Scope,
+    rows: number,
+    features: number,
+    init: Initializer = normal(1),
+    private readonly paddingIndex?: number,
+  ) {
+    this.weight = scope.parameter('weight', [rows, features], init);
+  }
+
+  forward(indices: Tensor): Tensor {
+    return lookUp(this.weight, indices, this.paddingIndex);
+  }
+}

@@ -1,0 +1,68 @@
+/** A source of uniform numbers in [0, 1). */
+export type Random = () => number;
+
+/** Draws the starting value of a parameter of the given shape. */
+export type Initializer = (random: Random, shape: readonly number[]) => Float32Array;
+
+const countOf = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1);
+
+/** Fan-in and fan-out as torch.nn.init counts them. */
+const fans = (shape: readonly number[]): { fanIn: number; fanOut: number } => {
+  const [outputs = 1, inputs = 1, ...kernel] = shape;
+  const taps = countOf(kernel);
+  return { fanIn: inputs * taps, fanOut: outputs * taps };
+};
+
+const draw = (shape: readonly number[], next: () => number): Float32Array =>
+  Float32Array.from({ length: countOf(shape) }, next);
+
+/** Two independent standard normal numbers from two uniform ones (Box and Muller). */
+const gaussian = (random: Random): number => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+
+export const fillWith =
+  (value: number): Initializer =>
+  (_random, shape) =>
+    new Float32Array(countOf(shape)).fill(value);
+
+export const zeros = fillWith(0);
+export const ones = fillWith(1);
+
+export const uniform =
+  (bound: number): Initializer =>
+  (random, shape) =>
+    draw(shape, () => (2 * random() - 1) * bound);
+
+export const normal =
+  (deviation: number): Initializer =>
+  (random, shape) =>
+    draw(shape, () => gaussian(random) * deviation);
+
+/** Glorot and Bengio 2010: uniform with bound √(6 / (fan in + fan out)). */
+export const xavierUniform: Initializer = (random, shape) => {
+  const { fanIn, fanOut } = fans(shape);
+  return uniform(Math.sqrt(6 / (fanIn + fanOut)))(random, shape);
+};
+
+/** He et al. 2015 with negative slope `a`: uniform with bound √(6 / ((1 + a²) · fan in)). */
+export const kaimingUniform =
+  (a: number): Initializer =>
+  (random, shape) =>
+    uniform(Math.sqrt(6 / ((1 + a * a) * fans(shape).fanIn)))(random, shape);
+
+/** He et al. 2015 over the fan out, for ReLU: torchvision's start for convolutions. */
+export const kaimingNormalFanOut: Initializer = (random, shape) =>
+  normal(Math.sqrt(2 / fans(shape).fanOut))(random, shape);
+
+/** What torch.nn.Linear and Conv2d start from; `fanIn` also bounds their biases. */
+export const torchDefaultWeight = kaimingUniform(Math.sqrt(5));
+export const torchDefaultBias = (fanIn: number): Initializer => uniform(1 / Math.sqrt(fanIn));
+
+/** Normal with deviation 0.02 and a row of zeros for the padding token, as RoBERTa's tables. */
+export const embeddingTable =
+  (deviation: number, paddingIndex?: number): Initializer =>
+  (random, shape) => {
+    const table = normal(deviation)(random, shape);
+    const width = shape[1]!;
+    if (paddingIndex !== undefined) table.fill(0, paddingIndex * width, (paddingIndex + 1) * width);
+    return table;
+  };

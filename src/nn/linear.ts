@@ -1,0 +1,33 @@
+import { add, matmul, swapLastTwo } from '../ops/index.ts';
+import type { Tensor } from '../graph/index.ts';
+import { torchDefaultBias, torchDefaultWeight, type Initializer } from './init.ts';
+import type { Scope } from './scope.ts';
+
+/** y = x Wᵀ + b over the last axis: (…, in) → (…, out). */
+export class Linear {
+  readonly weight: Tensor;
+  readonly bias: Tensor | undefined;
+
+  constructor(
+    scope: Scope,
+    inputs: number,
+    outputs: number,
+    options: { readonly bias?: boolean; readonly init?: Initializer; readonly biasInit?: Initializer } = {},
+  ) {
+    this.weight = scope.parameter('weight', [outputs, inputs], options.init ?? torchDefaultWeight);
+    this.bias =
+      options.bias === false
+        ? undefined
+        : scope.parameter('bias', [outputs], options.biasInit ?? torchDefaultBias(inputs));
+  }
+
+  forward(x: Tensor): Tensor {
+    return affine(x, this.weight, this.bias);
+  }
+}
+
+/** x Wᵀ + b for a weight (out, in). */
+export const affine = (x: Tensor, weight: Tensor, bias?: Tensor): Tensor => {
+  const product = matmul(x, swapLastTwo(weight));
+  return bias === undefined ? product : add(product, bias);
+};

@@ -1,0 +1,21 @@
+import type { Tensor } from '../graph/index.ts';
+import { relu } from '../ops/index.ts';
+import { Linear } from './linear.ts';
+import type { Scope } from './scope.ts';
+
+/** Linear layers with ReLU between them. */
+export class Mlp {
+  private readonly layers: readonly Linear[];
+
+  constructor(scope: Scope, inputs: number, hidden: number, outputs: number, depth: number) {
+    const sizes = [inputs, ...Array.from({ length: depth - 1 }, () => hidden), outputs];
+    this.layers = Array.from(
+      { length: depth },
+      (_, index) => new Linear(scope.at('layers').at(index), sizes[index]!, sizes[index + 1]!),
+    );
+  }
+
+  forward(x: Tensor): Tensor {
+    return this.layers.reduce((value, layer, index) => layer.forward(index === 0 ? value : relu(value)), x);
+  }
+}

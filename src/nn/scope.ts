@@ -1,0 +1,68 @@
+import { parameter, type DType, type Tensor } from '../graph/index.ts';
+import type { Initializer } from './init.ts';
+
+/** A tensor of the model's `state_dict`. */
+export interface ParameterSpec {
+  /** The official `state_dict` key. */
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+  /** Buffers (statistics of frozen batch norm, position ids) are saved but never trained. */
+  readonly kind: 'parameter' | 'buffer';
+  readonly init: Initializer;
+  readonly tensor: Tensor;
+}
+
+/** All tensors of one model, in the order of the official `state_dict`. */
+export class ParameterRegistry {
+  private readonly byName = new Map<string, ParameterSpec>();
+
+  get specs(): readonly ParameterSpec[] {
+    return [...this.byName.values()];
+  }
+
+  get(name: string): ParameterSpec | undefined {
+    return this.byName.get(name);
+  }
+
+  add(spec: ParameterSpec): Tensor {
+    if (this.byName.has(spec.name)) throw new Error(`internal: parameter "${spec.name}" is declared twice`);
+    this.byName.set(spec.name, spec);
+    return spec.tensor;
+  }
+
+  append(other: ParameterRegistry): void {
+    for (const spec of other.specs) this.add(spec);
+  }
+}
+
+/** A place in the tree of modules. Parameters get the path of their place as name: `transformer.encoder.layers.0.linear1.weight`. */
+export class Scope {
+  constructor(
+    readonly registry: ParameterRegistry = new ParameterRegistry(),
+    readonly path = '',
+  ) {}
+
+  at(name: string | number): Scope {
+    return new Scope(this.registry, this.path === '' ? String(name) : `${this.path}.${name}`);
+  }
+
+  parameter(name: string, shape: readonly number[], init: Initializer): Tensor {
+    return this.declare(name, shape, 'float32', 'parameter', init);
+  }
+
+  buffer(name: string, shape: readonly number[], init: Initializer, dtype: DType = 'float32'): Tensor {
+    return this.declare(name, shape, dtype, 'buffer', init);
+  }
+
+  private declare(
+    leaf: string,
+    shape: readonly number[],
+    dtype: DType,
+    kind: ParameterSpec['kind'],
+    init: Initializer,
+  ): Tensor {
+    const name = this.at(leaf).path;
+    return this.registry.add({ name, shape, dtype, kind, init, tensor: parameter(name, shape, dtype) });
+  }
+}
