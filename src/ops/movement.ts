@@ -5,6 +5,7 @@ import {
   dimsEqual,
   formatShape,
   mulDims,
+  scaleDim,
   shapesEqual,
   sizeOf,
   subDims,
@@ -33,8 +34,12 @@ const reshapeOp = defineOp<[x: Tensor], { readonly shape: Shape }>({
     const codes = shape.map((dim, axis) =>
       typeof dim === 'number' ? dim : axis < tensor.rank && dimsEqual(dim, tensor.shape[axis]!) ? 0 : -1,
     );
-    const isConstant = codes.filter((code) => code === -1).length <= 1 && !shape.some((dim) => dim === 0);
-    return onnx.node('Reshape', [x!, isConstant ? onnx.int64s(codes) : onnx.dims(shape)]);
+    // Beside a size that may turn out to be 0 nothing can be found out.
+    const found = codes.filter((code) => code === -1).length;
+    const isConstant = !shape.includes(0) && (found === 0 || (found === 1 && !codes.includes(0)));
+    return isConstant
+      ? onnx.node('Reshape', [x!, onnx.int64s(codes)])
+      : onnx.node('Reshape', [x!, onnx.dims(shape)], { allowzero: 1 });
   },
   vjp: (dy, { inputs: [x] }) => [reshape(dy, x.shape)],
 });
@@ -108,7 +113,9 @@ const expandOp = defineOp<[x: Tensor], { readonly shape: Shape }>({
       throw new ShapeError('expand', `${formatShape(x.shape)} does not stretch to ${formatShape(shape)}`);
     return { shape, dtype: x.dtype };
   },
-  emit: (onnx, [x], { attrs }) => onnx.node('Expand', [x!, onnx.dims(attrs.shape)]),
+  // ONNX Runtime 1.30 takes stretching 1 to a constant 0 for doing nothing; of no elements any will do.
+  emit: (onnx, [x], { outputs: [out], attrs: { shape } }) =>
+    onnx.node('Expand', [shape.includes(0) ? onnx.scalar(0, out!.dtype) : x!, onnx.dims(shape)]),
   // The engine sums the cotangent back over the stretched axes.
   vjp: (dy) => [dy],
 });
@@ -216,7 +223,7 @@ const padOp = defineOp<
     const amounts = [...oneAxis(tensor.rank, axis, before, 0), ...oneAxis(tensor.rank, axis, after, 0)];
     return onnx.node('Pad', [x!, onnx.dims(amounts), onnx.scalar(value, tensor.dtype)]);
   },
-  vjp: (dy, { inputs: [x], attrs: { axis, before } }) => [slice(dy, axis, before, addDims(before, x.shape[axis]!))],
+  vjp: (dy, { attrs: { axis, before, after } }) => [pad(dy, axis, scaleDim(before, -1), scaleDim(after, -1))],
 });
 
 /** Every step-th element from `start`, `count` of them, along one axis; sizes may be symbolic. */
@@ -234,8 +241,7 @@ const stridedOp = defineOp<
   cheap: true,
   infer: ([x], { axis, count }) => ({ shape: x.shape.map((dim, at) => (at === axis ? count : dim)), dtype: x.dtype }),
   emit(onnx, [x], { attrs: { axis, start, count, step } }) {
-    // The last element taken is start + (count − 1)·step.
-    const end = addDims(start + 1, mulDims(addDims(count, -1), step));
+    const end = addDims(start, mulDims(count, step));
     return onnx.node('Slice', [x!, onnx.int64s([start]), onnx.dims([end]), onnx.int64s([axis]), onnx.int64s([step])]);
   },
   vjp(dy, { inputs: [x], attrs: { axis, start, step } }) {

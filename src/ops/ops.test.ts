@@ -1,9 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { checkGradient, evaluate, expectClose } from '../../test/op-check.ts';
 import { elementwiseCases } from '../../test/op-cases/elementwise.ts';
+import { movementCases } from '../../test/op-cases/movement.ts';
+import { productCases } from '../../test/op-cases/products.ts';
+import { reduceCases } from '../../test/op-cases/reduce.ts';
 import { positionsOf, type OpCase } from '../../test/op-cases/op-case.ts';
 
-const tables: Readonly<Record<string, readonly OpCase[]>> = { elementwise: elementwiseCases };
+const tables: Readonly<Record<string, readonly OpCase[]>> = {
+  elementwise: elementwiseCases,
+  movement: movementCases,
+  reduce: reduceCases,
+  products: productCases,
+};
 
 const isFloatOperand = ({ dtype }: OpCase['operands'][number]): boolean => dtype === 'float64' || dtype === 'float32';
 

@@ -22,14 +22,20 @@ const keptShape = (shape: Shape, axes: readonly number[]): Shape =>
 const reducedShape = (shape: Shape, { axes, keepDims }: ReduceAttrs): Shape =>
   keepDims ? keptShape(shape, axes) : shape.filter((_, axis) => !axes.includes(axis));
 
-const attrsOf = (op: string, x: Tensor, axes: readonly number[] | undefined, options: ReduceOptions): ReduceAttrs => ({
-  axes: (axes ?? x.shape.map((_, axis) => axis)).map((axis) => normalizeAxis(op, axis, x.rank)),
-  keepDims: options.keepDims ?? false,
-});
+const attrsOf = (op: string, x: Tensor, axes: readonly number[] | undefined, options: ReduceOptions): ReduceAttrs => {
+  const reduced = (axes ?? x.shape.map((_, axis) => axis)).map((axis) => normalizeAxis(op, axis, x.rank));
+  if (new Set(reduced).size !== reduced.length)
+    throw new ShapeError(op, `axes [${reduced.join(', ')}] of ${formatShape(x.shape)} name one twice`);
+  return { axes: reduced, keepDims: options.keepDims ?? false };
+};
+
+/** Applies a reduction; over no axis at all it changes nothing (ONNX would take an empty list for all axes). */
+const reduce = (apply: (inputs: [Tensor], attrs: ReduceAttrs) => Tensor, x: Tensor, attrs: ReduceAttrs): Tensor =>
+  attrs.axes.length === 0 ? x : apply([x], attrs);
 
 /** Sum over the given axes (all by default). */
 export const sum = (x: Tensor, axes?: readonly number[], options: ReduceOptions = {}): Tensor =>
-  sumOp([x], attrsOf('sum', x, axes, options));
+  reduce(sumOp, x, attrsOf('sum', x, axes, options));
 
 const sumOp = defineOp<[x: Tensor], ReduceAttrs>({
   name: 'sum',
@@ -41,10 +47,8 @@ const sumOp = defineOp<[x: Tensor], ReduceAttrs>({
 });
 
 /** Mean over the given axes (all by default). */
-export const mean = (x: Tensor, axes?: readonly number[], options: ReduceOptions = {}): Tensor => {
-  const attrs = attrsOf('mean', x, axes, options);
-  return meanOp([x], attrs);
-};
+export const mean = (x: Tensor, axes?: readonly number[], options: ReduceOptions = {}): Tensor =>
+  reduce(meanOp, x, attrsOf('mean', x, axes, options));
 
 const meanOp = defineOp<[x: Tensor], ReduceAttrs>({
   name: 'mean',
@@ -60,7 +64,7 @@ const meanOp = defineOp<[x: Tensor], ReduceAttrs>({
 
 /** Largest value over the given axes (all by default). Among equals the cotangent is shared out evenly. */
 export const max = (x: Tensor, axes?: readonly number[], options: ReduceOptions = {}): Tensor =>
-  maxOp([x], attrsOf('max', x, axes, options));
+  reduce(maxOp, x, attrsOf('max', x, axes, options));
 
 const maxOp = defineOp<[x: Tensor], ReduceAttrs>({
   name: 'max',
