@@ -7,3 +7,17 @@ export { type JsonValue, jsonOf, Namespace, type PickleValue } from './pickle-va
 export { type PthFile, readPth } from './pth.ts';
 export { openSafetensors, type SafetensorsFile } from './safetensors.ts';
 export { TorchDevice, TorchTensor } from './torch-objects.ts';
+export {
+  describeMatch,
+  matchStateDict,
+  type MatchOptions,
+  type NamedShape,
+  requireComplete,
+  type ShapeMismatch,
+  type StateDictMatch,
+} from './state-dict.ts';
+export { type TensorSource, tensorSource } from './tensor-source.ts';
+export { type Picklable, PickleTuple } from './pickle-writer.ts';
+export { PickledTensor, type PthContents, writePth } from './write-pth.ts';
+export { writeSafetensors } from './write-safetensors.ts';
+export { type FileSink, writeAtomically } from './atomic-file.ts';

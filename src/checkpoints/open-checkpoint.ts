@@ -1,10 +1,10 @@
 import { MdetrError } from '../errors.ts';
 import type { Checkpoint, CheckpointContents, TensorEntry, TensorTotals } from './checkpoint.ts';
 import { bytesPerElement, elementCount } from './dtype.ts';
-import { openFileSource, readBytes } from './file-source.ts';
+import { type ByteSource, openFileSource, readBytes } from './file-source.ts';
 import { type JsonValue, jsonOf, Namespace, type PickleValue } from './pickle-values.ts';
-import { type PthFile, readPth } from './pth.ts';
-import { isSafetensors, openSafetensors } from './safetensors.ts';
+import { type PthFile, pthOf } from './pth.ts';
+import { isSafetensors, type SafetensorsFile, safetensorsOf } from './safetensors.ts';
 import { TorchTensor } from './torch-objects.ts';
 
 export interface OpenCheckpointOptions {
@@ -19,31 +19,26 @@ export interface OpenCheckpointOptions {
  * @throws MdetrError when it is no weight file, is damaged, or lacks the weights asked for
  */
 export const openCheckpoint = async (path: string, options: OpenCheckpointOptions = {}): Promise<Checkpoint> => {
-  if (await startsAsSafetensors(path)) return openSafetensorsCheckpoint(path, options);
-  const file = await readPth(path);
+  const source = await openFileSource(path);
   try {
-    return pthCheckpoint(file, options);
+    return (await startsAsSafetensors(source))
+      ? safetensorsCheckpoint(await safetensorsOf(source), options)
+      : pthCheckpoint(await pthOf(source), options);
   } catch (error) {
-    await file.close();
+    await source.close();
     throw error;
   }
 };
 
-const startsAsSafetensors = async (path: string): Promise<boolean> => {
-  const file = await openFileSource(path);
-  try {
-    // A damaged one that ends before its header is still called by its name.
-    if (file.size < 9) return path.endsWith('.safetensors');
-    return isSafetensors(await readBytes(file, 0, 9));
-  } finally {
-    await file.close();
-  }
+const startsAsSafetensors = async (file: ByteSource): Promise<boolean> => {
+  // A damaged one that ends before its header is still called by its name.
+  if (file.size < 9) return file.name.endsWith('.safetensors');
+  return isSafetensors(await readBytes(file, 0, 9));
 };
 
-const openSafetensorsCheckpoint = async (path: string, options: OpenCheckpointOptions): Promise<Checkpoint> => {
-  const file = await openSafetensors(path);
+const safetensorsCheckpoint = (file: SafetensorsFile, options: OpenCheckpointOptions): Checkpoint => {
+  const { path } = file;
   if (options.weights === 'ema') {
-    await file.close();
     throw new MdetrError(`${path}: holds one set of weights, no EMA weights beside it`);
   }
   return {

@@ -171,7 +171,7 @@ export class PickleInput {
 
   /** `\uXXXX` and `\UXXXXXXXX` are characters, all other bytes Latin-1. */
   rawUnicodeEscapeLine(): string {
-    return this.#line().replace(/\\u([0-9a-f]{4})|\\U([0-9a-f]{8})/gi, (_all, short?: string, long?: string) => {
+    return this.#line().replace(/\\u([0-9a-fA-F]{4})|\\U([0-9a-fA-F]{8})/g, (_all, short?: string, long?: string) => {
       const codePoint = Number.parseInt(short ?? long ?? '', 16);
       if (codePoint > 0x10ffff) this.#fail('a character beyond U+10FFFF');
       return String.fromCodePoint(codePoint);
@@ -187,7 +187,7 @@ export class PickleInput {
     }
     const raw = line
       .slice(1, -1)
-      .replace(/\\(?:x([0-9a-f]{2})|([0-7]{1,3})|(.))/gi, (_all, hex?: string, octal?: string, letter?: string) => {
+      .replace(/\\(?:x([0-9a-fA-F]{2})|([0-7]{1,3})|(.))/g, (_all, hex?: string, octal?: string, letter?: string) => {
         if (hex !== undefined) return String.fromCharCode(Number.parseInt(hex, 16));
         if (octal !== undefined) return String.fromCharCode(Number.parseInt(octal, 8) & 0xff);
         return ESCAPES[letter ?? ''] ?? `\\${letter ?? ''}`;

@@ -1,7 +1,7 @@
 import { MdetrError } from '../errors.ts';
 import type { TensorEntry } from './checkpoint.ts';
 import { bytesPerElement, elementCount, toFloat32 } from './dtype.ts';
-import { type ByteSource, openFileSource, readBytes } from './file-source.ts';
+import { type ByteSource, type FileSource, openFileSource, readBytes } from './file-source.ts';
 import { unpickle } from './pickle-machine.ts';
 import type { PickleValue } from './pickle-values.ts';
 import { isLegacyPth, readLegacyPth } from './pth-legacy.ts';
@@ -39,12 +39,14 @@ interface PlacedStorage extends TorchStorage {
  * against their storages and read when asked for.
  * @throws MdetrError when the file is missing, truncated, malformed, or asks for anything beyond plain data and tensors
  */
-export const readPth = async (path: string): Promise<PthFile> => {
-  const file = await openFileSource(path);
+export const readPth = async (path: string): Promise<PthFile> => pthOf(await openFileSource(path));
+
+/** The same for a file that is open already; it is closed when refused. */
+export const pthOf = async (file: FileSource): Promise<PthFile> => {
   try {
     const { format, tree, placeOf } = await readTree(file);
     return {
-      path,
+      path: file.name,
       format,
       tree,
       entry: (name, tensor) => tensorEntry(file, name, tensor, placeOf(tensor.storage)),

@@ -1,7 +1,7 @@
 import { MdetrError } from '../errors.ts';
 import type { TensorEntry } from './checkpoint.ts';
 import { bytesPerElement, CHECKPOINT_DTYPES, type CheckpointDtype, elementCount, toFloat32 } from './dtype.ts';
-import { type ByteSource, openFileSource, readBytes } from './file-source.ts';
+import { type ByteSource, type FileSource, openFileSource, readBytes } from './file-source.ts';
 
 /** A safetensors file, open: tensors in the header's order, contents on demand. */
 export interface SafetensorsFile {
@@ -28,11 +28,14 @@ export const isSafetensors = (head: Uint8Array): boolean => head[LENGTH_BYTES] =
  * Opens a safetensors file after checking its header: sizes, dtypes, and that the tensors cover the rest of the file
  * without gap or overlap.
  */
-export const openSafetensors = async (path: string): Promise<SafetensorsFile> => {
-  const file = await openFileSource(path);
+export const openSafetensors = async (path: string): Promise<SafetensorsFile> =>
+  safetensorsOf(await openFileSource(path));
+
+/** The same for a file that is open already; it is closed when refused. */
+export const safetensorsOf = async (file: FileSource): Promise<SafetensorsFile> => {
   try {
     const { tensors, metadata } = await readHeader(file);
-    return { path, tensors, metadata, close: () => file.close() };
+    return { path: file.name, tensors, metadata, close: () => file.close() };
   } catch (error) {
     await file.close();
     throw error;

@@ -31,7 +31,8 @@ const asElements = (bytes: Uint8Array, elementBytes: number): Elements => {
   }
 };
 
-const rowMajorStrides = (shape: readonly number[]): number[] => {
+/** Strides, in elements, of a contiguous array. */
+export const rowMajorStrides = (shape: readonly number[]): number[] => {
   const strides = new Array<number>(shape.length);
   let stride = 1;
   for (let axis = shape.length - 1; axis >= 0; axis--) {

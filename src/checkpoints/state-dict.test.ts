@@ -1,0 +1,100 @@
+import { describe, expect, it } from 'vitest';
+import { MdetrError } from '../errors.ts';
+import { describeMatch, matchStateDict, type NamedShape, requireComplete } from './state-dict.ts';
+
+const shapes = (record: Readonly<Record<string, readonly number[]>>): NamedShape[] =>
+  Object.entries(record).map(([name, shape]) => ({ name, shape }));
+
+const model = shapes({ 'a.weight': [2, 3], 'a.bias': [2], 'b.weight': [4] });
+
+describe('matchStateDict', () => {
+  it('is complete when names and shapes agree, in whatever order', () => {
+    const match = matchStateDict(model, [...model].reverse());
+    expect(match).toEqual({
+      used: model.map(({ name }) => ({ name, source: name })),
+      ignored: [],
+      harmless: [],
+      missing: [],
+      mismatched: [],
+    });
+    expect(describeMatch(match)).toBe('3 of 3 tensors loaded');
+    expect(() => requireComplete(match, 'x.pth')).not.toThrow();
+  });
+
+  it('sorts what does not fit', () => {
+    const match = matchStateDict(
+      model,
+      shapes({
+        'a.weight': [3, 2],
+        'a.bias': [2],
+        'transformer.text_encoder.embeddings.position_ids': [1, 514],
+        'bn1.num_batches_tracked': [],
+        'c.weight': [1],
+      }),
+    );
+    expect(match).toEqual({
+      used: [{ name: 'a.bias', source: 'a.bias' }],
+      ignored: ['c.weight'],
+      harmless: ['transformer.text_encoder.embeddings.position_ids', 'bn1.num_batches_tracked'],
+      missing: ['b.weight'],
+      mismatched: [{ name: 'a.weight', expected: [2, 3], found: [3, 2] }],
+    });
+    expect(describeMatch(match)).toBe(
+      [
+        '1 of 3 tensors loaded; left out transformer.text_encoder.embeddings.position_ids, bn1.num_batches_tracked (known, harmless)',
+        'missing from the file (1): b.weight',
+        'of another shape (1): a.weight is [3,2] and should be [2,3]',
+        'ignored, not in this model (1): c.weight',
+      ].join('\n'),
+    );
+    expect(() => requireComplete(match, 'x.pth')).toThrow(MdetrError);
+    expect(() => requireComplete(match, 'x.pth')).toThrow(
+      /^x\.pth: does not fit the model: 1 of 3 .*missing from the file \(1\): b\.weight/,
+    );
+  });
+
+  it('uses position_ids when the model has them', () => {
+    const ids = shapes({ position_ids: [1, 514] });
+    expect(matchStateDict(ids, ids)).toMatchObject({ used: [{ name: 'position_ids' }], harmless: [] });
+  });
+
+  it('takes module. away by itself', () => {
+    const wrapped = model.map(({ name, shape }) => ({ name: `module.${name}`, shape }));
+    const match = matchStateDict(model, wrapped);
+    expect(match.missing).toEqual([]);
+    expect(match.used[0]).toEqual({ name: 'a.weight', source: 'module.a.weight' });
+  });
+
+  it.each(['', 'module.'])('sees a detr. prefix (behind "%s"), and the suggestion mends it', (outer) => {
+    const wrapped = [
+      ...model.map(({ name, shape }) => ({ name: `${outer}detr.${name}`, shape })),
+      { name: `${outer}mask_head.lay1.weight`, shape: [1] },
+    ];
+    const match = matchStateDict(model, wrapped);
+    expect(match.missing).toHaveLength(3);
+    expect(describeMatch(match)).toMatch(
+      /3 of them are there with the prefix "detr\.": this is a segmentation checkpoint/,
+    );
+    const mended = matchStateDict(model, wrapped, { prefixes: match.suggestion!.prefixes });
+    expect(mended.missing).toEqual([]);
+    expect(mended.ignored).toEqual([`${outer}mask_head.lay1.weight`]);
+  });
+
+  it('sees a missing detr. prefix, and the suggestion mends it', () => {
+    const segmentation = [
+      ...model.map(({ name, shape }) => ({ name: `detr.${name}`, shape })),
+      { name: 'mask_head.lay1.weight', shape: [1] },
+    ];
+    const match = matchStateDict(segmentation, model);
+    expect(match.suggestion!.text).toMatch(/3 of them are there without the prefix "detr\."/);
+    const mended = matchStateDict(segmentation, model, { prefixes: match.suggestion!.prefixes });
+    expect(mended.missing).toEqual(['mask_head.lay1.weight']);
+  });
+
+  it('shortens long lists', () => {
+    const many = Array.from({ length: 900 }, (_, i) => ({ name: `w${i}`, shape: [1] }));
+    expect(describeMatch(matchStateDict(many, []))).toBe(
+      '0 of 900 tensors loaded\nmissing from the file (900): w0, w1, w2, w3, w4, and 895 more',
+    );
+  });
+});
