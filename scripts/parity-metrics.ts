@@ -9,7 +9,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { gunzipSync } from 'node:zlib';
 import { maskFromDense, packMask } from '../src/data/rle.ts';
 import { CocoApEvaluator, type CocoTruth } from '../src/evaluation/coco-ap.ts';
 import { FlickrRecallEvaluator, type FlickrGroundTruth } from '../src/evaluation/flickr-recall.ts';
@@ -19,55 +18,10 @@ import type { FlickrPrediction } from '../src/evaluation/predictions.ts';
 import { RefexpPrecisionEvaluator } from '../src/evaluation/refexp-precision.ts';
 import { alignColumns } from '../src/evaluation/results-table.ts';
 import { SmoothedValue, topKAccuracy } from '../src/evaluation/running-metrics.ts';
-
-/** One line of the table. */
-export interface Comparison {
-  readonly metric: string;
-  /** How many numbers were compared. */
-  readonly numbers: number;
-  readonly largestDifference: number;
-  readonly tolerance: number;
-}
+import { Difference, type Comparison, type Numbers } from './difference.ts';
+import { compareRandomAp } from './parity-ap.ts';
 
 type Box = [number, number, number, number];
-type Numbers = Readonly<Record<string, number>>;
-
-/** Collects pairs of numbers under one name. */
-class Difference {
-  private numbers = 0;
-  private largest = 0;
-
-  constructor(
-    private readonly metric: string,
-    private readonly tolerance = 1e-6,
-  ) {}
-
-  /** A missing number is an infinite difference. */
-  add(found: number | undefined, expected: number): this {
-    this.numbers++;
-    const difference = Math.abs((found ?? NaN) - expected);
-    this.largest = Math.max(this.largest, Number.isNaN(difference) ? Infinity : difference);
-    return this;
-  }
-
-  addList(found: ArrayLike<number>, expected: ArrayLike<number>): this {
-    for (let i = 0; i < Math.max(found.length, expected.length); i++) this.add(found[i], expected[i] ?? NaN);
-    return this;
-  }
-
-  /** All numbers of `expected`, and no others. */
-  addRecord(found: Numbers, expected: Numbers): this {
-    for (const name of new Set([...Object.keys(found), ...Object.keys(expected)])) {
-      this.add(found[name], expected[name] ?? NaN);
-    }
-    return this;
-  }
-
-  get comparison(): Comparison {
-    const { metric, numbers, largest: largestDifference, tolerance } = this;
-    return { metric, numbers, largestDifference, tolerance };
-  }
-}
 
 /** Flickr30k Entities: both protocols, every k, every category. */
 const compareFlickr = (file: string): Comparison[] => {
@@ -276,10 +230,7 @@ export const compareMetrics = (folder: string): Comparison[] =>
     existsSync(join(folder, name)) ? compare(join(folder, name)) : [],
   );
 
-const readJson = (path: string): unknown => {
-  const bytes = readFileSync(path);
-  return JSON.parse((path.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString()) as unknown;
-};
+const readJson = (path: string): unknown => JSON.parse(readFileSync(path, 'utf8')) as unknown;
 
 const main = (): number => {
   const project = resolve(dirname(fileURLToPath(import.meta.url)), '..');
@@ -288,11 +239,12 @@ const main = (): number => {
     join(project, 'test/fixtures/reference/evaluators'),
   ];
   const folder = process.argv[2] ?? candidates.find((path) => existsSync(path)) ?? candidates[0]!;
-  const rows = compareMetrics(folder);
-  if (rows.length === 0) {
+  const cases = compareMetrics(folder);
+  if (cases.length === 0) {
     console.error(`No evaluator cases in ${folder}.`);
     return 1;
   }
+  const rows = [...cases, ...compareRandomAp(join(project, 'test/fixtures/evaluation'))];
   console.log(
     alignColumns([
       ['metric', 'numbers', 'largest difference', 'allowed', ''],

@@ -1,0 +1,67 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { CocoApEvaluator, type CocoTruth, type XywhDetections } from '../src/evaluation/coco-ap.ts';
+import { LvisApEvaluator, type LvisTruth } from '../src/evaluation/lvis-ap.ts';
+import { Difference, type Comparison, type Numbers } from './difference.ts';
+
+type Box = [number, number, number, number];
+
+interface RandomCase<Truth, Expected> {
+  readonly truth: Truth;
+  /** In the order in which they came; `masks` are packed run lengths. */
+  readonly detections: readonly {
+    image_id: number;
+    scores: number[];
+    labels: number[];
+    boxes: Box[];
+    masks: string[];
+  }[];
+  readonly expected: Readonly<Record<string, Expected>>;
+}
+
+/** AP over random detections on 520 images each against pycocotools and lvis (bench/fixtures/average_precision.py). */
+export const compareRandomAp = (folder: string): Comparison[] => [
+  ...compareCoco(join(folder, 'coco-random.json.gz')),
+  ...compareLvis(join(folder, 'lvis-random.json.gz')),
+];
+
+const compareCoco = (file: string): Comparison[] => {
+  const data = readZipped(file) as RandomCase<CocoTruth, number[]>;
+  return Object.entries(data.expected).map(([name, stats]) => {
+    const iouType = name.startsWith('bbox') ? 'bbox' : 'segm';
+    const evaluator = new CocoApEvaluator(data.truth, { iouType, useCategories: name.endsWith('by category') });
+    for (const [id, detections] of imagesOf(data)) evaluator.addXywh(id, detections);
+    return new Difference(`pycocotools, 520 images, ${name}`, 1e-9).addList(evaluator.stats(), stats).comparison;
+  });
+};
+
+const compareLvis = (file: string): Comparison[] => {
+  const data = readZipped(file) as RandomCase<LvisTruth, Numbers>;
+  return Object.entries(data.expected).map(([name, expected]) => {
+    const [iouType, limitBy, limit] = name.split(' ') as ['bbox' | 'segm', 'image' | 'category', string];
+    const evaluator = new LvisApEvaluator(data.truth, { iouType, limitBy, limit: Number(limit) });
+    for (const [id, detections] of imagesOf(data)) evaluator.addXywh(id, detections);
+    const renamed = Object.entries(expected).map(([key, value]): [string, number] => [
+      `${iouType}_${key.replace('@-1', '@all')}`,
+      value,
+    ]);
+    return new Difference(`lvis, 520 images, ${iouType}, best ${limit} per ${limitBy}`, 1e-9).addRecord(
+      evaluator.summarize(),
+      Object.fromEntries(renamed),
+    ).comparison;
+  });
+};
+
+/** Detections of every image, with masks as files have them. */
+const imagesOf = (
+  data: RandomCase<CocoTruth, unknown>,
+): [id: number, detections: XywhDetections & { labels: number[] }][] => {
+  const sizes = new Map(data.truth.images.map(({ id, width, height }) => [id, [height, width] as const]));
+  return data.detections.map(({ image_id: id, masks, ...detections }) => {
+    const size = sizes.get(id)!;
+    return [id, { ...detections, masks: masks.map((counts) => ({ size, counts })) }];
+  });
+};
+
+const readZipped = (path: string): unknown => JSON.parse(gunzipSync(readFileSync(path)).toString()) as unknown;
