@@ -65,6 +65,16 @@ describe('code in a checkpoint', () => {
       opcodes('\x80\x02', tuple(text('module'), 'N', text('a.py'), text('import os')), 'Q.'),
       /no storage/,
     ],
+    'a negated view that would read with the wrong sign': [
+      opcodes(
+        '\x80\x02',
+        Buffer.from(tensor().toString('latin1').replace(/tR$/, ''), 'latin1'),
+        '}',
+        text('neg'),
+        '\x88stR.',
+      ),
+      /lazily negated/,
+    ],
     'wrappers around wrappers': [
       opcodes(
         '\x80\x02ctorch._tensor\n_rebuild_from_type_v2\n',
@@ -198,7 +208,7 @@ describe('zip files that lie', () => {
     'no local header': [(b) => b.writeUInt32LE(0, localHeaderOf(b, 'x/data/0')), /no local header/],
     'compression in the directory': [
       (b) => b.writeUInt16LE(8, centralHeaderOf(b, 'x/data/0') + 10),
-      /"x\/data\/0" is compressed; .*torch\.save/,
+      /"x\/data\/0" is compressed: .*torch\.save/,
     ],
     'encryption in the directory': [
       (b) => b.writeUInt16LE(1, centralHeaderOf(b, 'x/data/0') + 8),

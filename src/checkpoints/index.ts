@@ -2,7 +2,7 @@ export type { Checkpoint, CheckpointContents, CheckpointFormat, TensorEntry, Ten
 export { bytesPerElement, type CheckpointDtype, elementCount, toFloat32 } from './dtype.ts';
 export { float32ToFloat16 } from './half.ts';
 export { openCheckpoint, type OpenCheckpointOptions } from './open-checkpoint.ts';
-export { type PlainValue, readPickle } from './pickle.ts';
+export { readPickle } from './pickle.ts';
 export { type JsonValue, jsonOf, Namespace, type PickleValue } from './pickle-values.ts';
 export { type PthFile, readPth } from './pth.ts';
 export { openSafetensors, type SafetensorsFile } from './safetensors.ts';

@@ -63,32 +63,11 @@ export const PLAIN_GLOBALS: ReadonlyMap<string, PickleGlobal> = new Map([
   named('__builtin__.bytes', noBytes),
 ]);
 
-/** Values of a pickle of plain data: no objects at all. */
-export type PlainValue =
-  null | boolean | number | bigint | string | Uint8Array | PlainValue[] | Map<PlainValue, PlainValue> | Set<PlainValue>;
-
 /** RefCOCO's annotations (142,000 expressions in small dictionaries) take less than half of it. */
 const PLAIN_LIMITS: PickleLimits = { maxObjects: 20_000_000, maxDepth: 100, maxStringBytes: 64 * 2 ** 20 };
 
-/**
- * Reads a pickle of plain data: lists, tuples, dictionaries, sets, strings, numbers, bytes. Python 2 byte strings come
- * as text (UTF-8 where valid, else Latin-1).
- * @param bytes the whole file
- * @param options `name`: the file, for messages
- * @throws MdetrError for anything else, by its name, and for truncated or malformed data
- */
-export const readPickle = (
-  bytes: Uint8Array,
-  options: { readonly name?: string; readonly limits?: Partial<PickleLimits> } = {},
-): PlainValue => {
-  const name = options.name ?? 'pickle';
-  const { value } = unpickle(bytes, { name, globals: PLAIN_GLOBALS, limits: { ...PLAIN_LIMITS, ...options.limits } });
-  requirePlain(value, name);
-  return value;
-};
-
 /** A name such as the class OrderedDict itself may be left in the data as a value. */
-function requirePlain(root: PickleValue, name: string): asserts root is PlainValue {
+const requirePlain = (root: PickleValue, name: string): void => {
   const seen = new Set<PickleValue>();
   const open: PickleValue[] = [];
   const look = (value: PickleValue): void => {
@@ -108,4 +87,21 @@ function requirePlain(root: PickleValue, name: string): asserts root is PlainVal
       for (const item of value) look(item);
     }
   }
-}
+};
+
+/**
+ * Reads a pickle of plain data: lists and tuples (as arrays), dictionaries (as Maps), sets, strings, numbers, bytes,
+ * never an InertObject. Python 2 byte strings come as text (UTF-8 where valid, else Latin-1).
+ * @param bytes the whole file
+ * @param options `name`: the file, for messages
+ * @throws MdetrError for anything else, by its name, and for truncated or malformed data
+ */
+export const readPickle = (
+  bytes: Uint8Array,
+  options: { readonly name?: string; readonly limits?: Partial<PickleLimits> } = {},
+): PickleValue => {
+  const name = options.name ?? 'pickle';
+  const { value } = unpickle(bytes, { name, globals: PLAIN_GLOBALS, limits: { ...PLAIN_LIMITS, ...options.limits } });
+  requirePlain(value, name);
+  return value;
+};

@@ -24,7 +24,7 @@ const LITTLE_ENDIAN_MAGIC = Buffer.from('6cfc9c46f9206aa85019', 'hex');
 
 /** Whether a file that starts so is in the format that torch.save wrote before 1.6. */
 export const isLegacyPth = (head: Buffer): boolean =>
-  head[0] === 0x80 && head.subarray(2, 16).includes(LITTLE_ENDIAN_MAGIC);
+  head[0] === 0x80 && head.subarray(2, 32).includes(LITTLE_ENDIAN_MAGIC);
 
 /** A storage that the file holds. */
 interface Root {

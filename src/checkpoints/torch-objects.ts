@@ -166,10 +166,23 @@ class StorageHolder extends InertObject {
   }
 }
 
-const rebuildTensor: PickleConstructor = ([storage, offset, size, stride], call) =>
-  checkedTensor(storage, offset, size, stride, undefined, call);
+/** Views that PyTorch negates or conjugates only when they are used: their stored numbers are others. */
+const refuseLazyViews = (metadata: PickleValue | undefined, call: PickleCall): void => {
+  if (metadata instanceof Map && [...metadata.values()].includes(true)) {
+    throw call.error(
+      'refused: a lazily negated or conjugated tensor; save it again after .resolve_neg().resolve_conj()',
+    );
+  }
+};
 
-const rebuildTensorV3: PickleConstructor = ([storage, offset, size, stride, _grad, _hooks, dtype], call) => {
+const rebuildTensor: PickleConstructor = ([storage, offset, size, stride, _grad, _hooks, metadata], call) => {
+  refuseLazyViews(metadata, call);
+  return checkedTensor(storage, offset, size, stride, undefined, call);
+};
+
+const rebuildTensorV3: PickleConstructor = (args, call) => {
+  const [storage, offset, size, stride, _grad, _hooks, dtype, metadata] = args;
+  refuseLazyViews(metadata, call);
   if (!(dtype instanceof TorchDtype)) throw call.error('refused: a tensor without a known dtype');
   return checkedTensor(storage, offset, size, stride, dtype.dtype, call);
 };

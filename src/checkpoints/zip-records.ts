@@ -108,7 +108,7 @@ const dataPosition = async (source: ByteSource, entry: yauzl.Entry): Promise<num
     new MdetrError(`${source.name}: refused, the zip entry ${JSON.stringify(entry.fileName)} ${what}`);
   if (entry.isEncrypted()) throw refuse('is encrypted');
   if (entry.compressionMethod !== 0) {
-    throw refuse('is compressed; PyTorch stores its files uncompressed, save it again with torch.save');
+    throw refuse('is compressed: a TorchScript program or a repacked file; save the weights with torch.save');
   }
   const start = entry.relativeOffsetOfLocalHeader;
   const bytes = await readBytes(source, start, LOCAL_HEADER_BYTES + entry.fileNameRaw.byteLength);
