@@ -1,0 +1,76 @@
+/** A rectangle in pixels. */
+export interface Rectangle {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** What a label is put at: its own size, and the box it names. */
+export interface LabelRequest {
+  readonly width: number;
+  readonly height: number;
+  readonly box: Rectangle;
+}
+
+const overlapArea = (a: Rectangle, b: Rectangle): number =>
+  Math.max(0, Math.min(a.x + a.width, b.x + b.width) - Math.max(a.x, b.x)) *
+  Math.max(0, Math.min(a.y + a.height, b.y + b.height) - Math.max(a.y, b.y));
+
+/** Places at the box, in the order of preference: above it first, then within, below, beside. */
+const placesAtBox = ({ width, height, box }: LabelRequest): [x: number, y: number][] => {
+  const right = box.x + box.width - width;
+  const bottom = box.y + box.height;
+  return [
+    [box.x, box.y - height],
+    [box.x, box.y],
+    [box.x, bottom],
+    [box.x, bottom - height],
+    [right, box.y - height],
+    [right, box.y],
+    [right, bottom],
+    [right, bottom - height],
+    [box.x + box.width, box.y],
+    [box.x - width, box.y],
+  ];
+};
+
+/** The rest of the picture in rows of labels, nearest to the box' upper left corner first. */
+const placesElsewhere = ({ width, height, box }: LabelRequest, picture: Rectangle): [x: number, y: number][] => {
+  const places: [x: number, y: number][] = [];
+  const stepX = Math.max(width / 2, picture.width / 40);
+  for (let y = picture.y; y + height <= picture.y + picture.height; y += height)
+    for (let x = picture.x; x + width <= picture.x + picture.width; x += stepX) places.push([x, y]);
+  const distance = ([x, y]: [number, number]): number => (x - box.x) ** 2 + (y - box.y) ** 2;
+  return places.sort((a, b) => distance(a) - distance(b));
+};
+
+/**
+ * A place within the picture for every label, in their order: the first place at its box where it covers no label
+ * placed before, else the nearest free place, else the place that covers least.
+ */
+export const placeLabels = (requests: readonly LabelRequest[], picture: Rectangle): Rectangle[] => {
+  const placed: Rectangle[] = [];
+  const inside = (start: number, length: number, from: number, room: number): number =>
+    Math.max(Math.min(start, from + room - length), from);
+  for (const request of requests) {
+    const { width, height } = request;
+    let best: Rectangle | undefined;
+    let bestCovered = Infinity;
+    const consider = ([x, y]: [number, number]): boolean => {
+      const place = {
+        x: inside(x, width, picture.x, picture.width),
+        y: inside(y, height, picture.y, picture.height),
+        width,
+        height,
+      };
+      const covered = placed.reduce((sum, other) => sum + overlapArea(place, other), 0);
+      if (covered < bestCovered) [best, bestCovered] = [place, covered];
+      // Less than a thousandth of a pixel is rounding.
+      return covered < 1e-3;
+    };
+    if (!placesAtBox(request).some(consider)) placesElsewhere(request, picture).some(consider);
+    placed.push(best!);
+  }
+  return placed;
+};

@@ -1,0 +1,72 @@
+import { MdetrError } from '../errors.ts';
+import { resizeMask } from '../data/mask-geometry.ts';
+import type { RawImage, Size } from '../data/raw-image.ts';
+import { type CocoRle, maskBoundsXywh, maskToDense, unpackMask } from '../data/rle.ts';
+
+/** How much of the colour lies over the picture, inside a mask. */
+const fillOpacity = 0.42;
+
+/**
+ * Tints the mask's pixels of `picture`, in place, and draws its contour just inside of its edge.
+ * The mask has the size of the image that the picture was made from, and is resized where that differs.
+ */
+export const overlayMask = (
+  picture: RawImage,
+  mask: CocoRle,
+  imageSize: Size,
+  rgb: readonly [number, number, number],
+  contourPx: number,
+): void => {
+  const read = unpackMask(mask);
+  if (read.height !== imageSize[0] || read.width !== imageSize[1])
+    throw new MdetrError(
+      `A mask of ${read.width}x${read.height} does not belong to an image of ${imageSize[1]}x${imageSize[0]}.`,
+    );
+  const sized =
+    read.height === picture.height && read.width === picture.width
+      ? read
+      : resizeMask(read, [picture.height, picture.width]);
+  const bounds = maskBoundsXywh(sized);
+  const depth = depthInside(maskToDense(sized), picture.width, picture.height, bounds);
+  const [left, top, width, height] = bounds;
+  for (let y = top; y < top + height; y++)
+    for (let x = left; x < left + width; x++) {
+      const inside = depth[(y - top + 1) * (width + 2) + (x - left + 1)]!;
+      if (inside === 0) continue;
+      const opacity = inside <= contourPx ? 1 : fillOpacity;
+      const at = (y * picture.width + x) * 3;
+      for (let channel = 0; channel < 3; channel++)
+        picture.data[at + channel] = Math.round(
+          picture.data[at + channel]! * (1 - opacity) + rgb[channel as 0 | 1 | 2] * opacity,
+        );
+    }
+};
+
+/**
+ * Steps from every pixel within `bounds` to the nearest one outside of the mask, 0 outside: a city-block distance in
+ * two passes. The picture's own edge does not count as outside, so that cut-off objects stay open there.
+ * Returns (height + 2, width + 2): the bounds with a rim of one pixel.
+ */
+const depthInside = (
+  pixels: Uint8Array,
+  pictureWidth: number,
+  pictureHeight: number,
+  [left, top, width, height]: readonly [number, number, number, number],
+): Uint16Array => {
+  const far = 0xffff;
+  // One pixel of rim around the bounds: far where the picture ends, 0 where only the bounds do.
+  const stride = width + 2;
+  const rimmed = new Uint16Array(stride * (height + 2));
+  if (left === 0) for (let y = 0; y < height + 2; y++) rimmed[y * stride] = far;
+  if (left + width === pictureWidth) for (let y = 0; y < height + 2; y++) rimmed[y * stride + width + 1] = far;
+  if (top === 0) rimmed.fill(far, 0, stride);
+  if (top + height === pictureHeight) rimmed.fill(far, (height + 1) * stride);
+  for (let y = 0; y < height; y++)
+    for (let x = 0, at = (y + 1) * stride + 1; x < width; x++, at++)
+      if (pixels[(top + y) * pictureWidth + left + x] === 1)
+        rimmed[at] = Math.min(rimmed[at - 1]! + 1, rimmed[at - stride]! + 1, far);
+  for (let y = height - 1; y >= 0; y--)
+    for (let x = width - 1, at = (y + 1) * stride + width; x >= 0; x--, at--)
+      if (rimmed[at]! > 0) rimmed[at] = Math.min(rimmed[at]!, rimmed[at + 1]! + 1, rimmed[at + stride]! + 1);
+  return rimmed;
+};

@@ -1,0 +1,59 @@
+/** A colour as drawn on boxes and masks, with the ink that is read best on it. */
+export interface DrawingColour {
+  /** R, G, B, 0 to 255. */
+  readonly rgb: readonly [number, number, number];
+  /** `#rrggbb`. */
+  readonly css: string;
+  /** Black or white, whichever contrasts more. */
+  readonly ink: '#000000' | '#ffffff';
+  /** Drawn with dashes: the colours have been used up once. */
+  readonly dashed: boolean;
+}
+
+/**
+ * Okabe and Ito's palette (Color Universal Design, 2008) without its black, then four of Paul Tol's "muted": told apart
+ * under the common kinds of colour blindness. Neighbours in the list differ in lightness too.
+ */
+const colours = [
+  '#d55e00',
+  '#56b4e9',
+  '#f0e442',
+  '#cc79a7',
+  '#009e73',
+  '#0072b2',
+  '#e69f00',
+  '#332288',
+  '#88ccee',
+  '#882255',
+  '#999933',
+];
+
+/** For boxes that no words belong to. */
+const neutral = '#bbbbbb';
+
+const rgbOf = (css: string): [number, number, number] => [
+  parseInt(css.slice(1, 3), 16),
+  parseInt(css.slice(3, 5), 16),
+  parseInt(css.slice(5, 7), 16),
+];
+
+/** Relative luminance, 0 to 1 (WCAG 2.1). */
+const luminance = (rgb: readonly [number, number, number]): number => {
+  const [r, g, b] = rgb.map((value) => {
+    const share = value / 255;
+    return share <= 0.03928 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+  }) as [number, number, number];
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+};
+
+const colourOf = (css: string, dashed: boolean): DrawingColour => {
+  const rgb = rgbOf(css);
+  // Contrast (WCAG 2.1) is (L + 0.05) / (0 + 0.05) against black and (1 + 0.05) / (L + 0.05) against white.
+  return { rgb, css, ink: (luminance(rgb) + 0.05) ** 2 > 1.05 * 0.05 ? '#000000' : '#ffffff', dashed };
+};
+
+/** Colour of the i-th phrase. After the last colour they come again, dashed. */
+export const phraseColour = (index: number): DrawingColour =>
+  colourOf(colours[index % colours.length]!, index >= colours.length);
+
+export const neutralColour: DrawingColour = colourOf(neutral, false);

@@ -1,0 +1,64 @@
+import type { CocoRle } from '../data/rle.ts';
+import { type DrawingColour, neutralColour, phraseColour } from './palette.ts';
+
+/** What is drawn of a detection. */
+export interface DrawableDetection {
+  /** x0, y0, x1, y1 in pixels of the image. */
+  readonly box: readonly [x0: number, y0: number, x1: number, y1: number];
+  readonly score: number;
+  /** Ranges of the caption in UTF-16 units, best first. The first one names the box. */
+  readonly spans: readonly { readonly start: number; readonly end: number }[];
+  /** At the size of the image. */
+  readonly mask?: CocoRle;
+}
+
+/** A range of the caption that boxes are named after. */
+export interface Phrase {
+  /** UTF-16 units of the caption. */
+  readonly start: number;
+  readonly end: number;
+  readonly text: string;
+  readonly colour: DrawingColour;
+}
+
+/** A detection with its phrase; undefined where no words belong to it. */
+export interface NamedDetection {
+  readonly detection: DrawableDetection;
+  readonly phrase: Phrase | undefined;
+}
+
+export const colourOf = ({ phrase }: NamedDetection): DrawingColour => phrase?.colour ?? neutralColour;
+
+/**
+ * The phrases that the detections are named after, in the order of the caption, one colour each, and the detections
+ * that can be drawn (those with finite boxes), best first.
+ */
+export const nameDetections = (
+  detections: readonly DrawableDetection[],
+  caption: string,
+): { phrases: readonly Phrase[]; named: readonly NamedDetection[] } => {
+  const drawable = detections.filter(({ box }) => box.every(Number.isFinite));
+  const ranges = new Map<string, { start: number; end: number }>();
+  const keyOf = ({ spans }: DrawableDetection): string | undefined => {
+    const [first] = spans;
+    if (first === undefined) return undefined;
+    const start = Math.max(first.start, 0);
+    const end = Math.min(first.end, caption.length);
+    if (!(start < end)) return undefined;
+    const key = `${start}:${end}`;
+    ranges.set(key, { start, end });
+    return key;
+  };
+  const keys = drawable.map(keyOf);
+  const ordered = [...ranges].sort(([, a], [, b]) => a.start - b.start || a.end - b.end);
+  const phrases = new Map(
+    ordered.map(([key, { start, end }], i): [string, Phrase] => [
+      key,
+      { start, end, text: caption.slice(start, end).replace(/\s+/g, ' ').trim(), colour: phraseColour(i) },
+    ]),
+  );
+  const named = drawable
+    .map((detection, i): NamedDetection => ({ detection, phrase: phrases.get(keys[i] ?? '') }))
+    .sort((a, b) => b.detection.score - a.detection.score);
+  return { phrases: [...phrases.values()], named };
+};

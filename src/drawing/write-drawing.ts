@@ -1,0 +1,38 @@
+import { randomBytes } from 'node:crypto';
+import { rename, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, extname, join } from 'node:path';
+import { MdetrError, messageOf, UsageError } from '../errors.ts';
+import type { RawImage } from '../data/raw-image.ts';
+import { drawDetections, type DrawingContent, type DrawingFormat } from './draw.ts';
+
+const formatOfEnding: Readonly<Record<string, DrawingFormat>> = {
+  '.png': 'png',
+  '.jpg': 'jpeg',
+  '.jpeg': 'jpeg',
+  '.webp': 'webp',
+};
+
+/** The format that a file's ending asks for. Throws `UsageError` for any other: ask before the work, not after. */
+export const drawingFormatOf = (path: string): DrawingFormat => {
+  const format = formatOfEnding[extname(path).toLowerCase()];
+  if (format === undefined)
+    throw new UsageError(`${path}: a drawing is written as .png, .jpg or .webp; end its name with one of them.`);
+  return format;
+};
+
+/**
+ * Draws as `drawDetections` and writes the file that its ending asks for: whole, or not at all. An older file of that
+ * name is replaced. Throws `UsageError` for another ending and `MdetrError` when it cannot be written.
+ */
+export const writeDrawing = async (path: string, image: RawImage, content: DrawingContent): Promise<void> => {
+  const bytes = await drawDetections(image, content, { format: drawingFormatOf(path) });
+  // Beside its goal, for a rename works only within one file system.
+  const unfinished = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`);
+  try {
+    await writeFile(unfinished, bytes, { flag: 'wx' });
+    await rename(unfinished, path);
+  } catch (error) {
+    await rm(unfinished, { force: true });
+    throw new MdetrError(`${path}: the drawing cannot be written (${messageOf(error)}).`, { cause: error });
+  }
+};
