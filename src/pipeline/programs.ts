@@ -1,4 +1,4 @@
-import { input, makeProgram, mulDims, symbolicDim, type Program } from '../graph/index.ts';
+import { input, makeProgram, mulDims, symbolicDim, type Program, type Tensor } from '../graph/index.ts';
 import { selectImages, type Mdetr } from '../models/index.ts';
 import { reshape } from '../ops/index.ts';
 
@@ -49,7 +49,7 @@ export const traceInference = (model: Mdetr): InferencePrograms => {
   const text = makeProgram('text', {
     ...Object.fromEntries(
       // The layer axis has size 1 here.
-      Object.entries(predictions).map(([name, tensor]) => [
+      Object.entries<Tensor>({ ...predictions }).map(([name, tensor]) => [
         name,
         tensor.rank === 4 ? reshape(tensor, tensor.shape.slice(1)) : tensor,
       ]),
