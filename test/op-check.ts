@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { expect } from 'vitest';
 import {
   input,
@@ -22,6 +23,17 @@ export const noise = (count: number, seed = 1): Float64Array => {
     return ((state ^ (state >>> 13)) >>> 0) / 2 ** 31 - 1;
   });
 };
+
+/** The values of `ramp` in bench/fixtures/torch_ops.py: a line folded into [−1, 1], different for every step. */
+export const ramp = (shape: readonly number[], step = 37): Float32Array =>
+  Float32Array.from(
+    { length: shape.reduce((product, size) => product * size, 1) },
+    (_, index) => ((index * step + 11) % 101) / 50 - 1,
+  );
+
+/** Numbers of another implementation, from test/fixtures/ops; the test states what it expects. */
+export const opFixture = (name: string): unknown =>
+  JSON.parse(readFileSync(new URL(`fixtures/ops/${name}`, import.meta.url), 'utf8'));
 
 export interface Operand {
   readonly shape: readonly number[];
@@ -57,7 +69,7 @@ export const hostTensor = ({ shape, data, dtype = 'float32' }: Operand): HostTen
 };
 
 /** Equal sizes get the same symbol; a size of 1 stays a number, so that it broadcasts. */
-const inputsFor = (operands: readonly Operand[], symbolic: boolean): Tensor[] =>
+export const inputsFor = (operands: readonly Operand[], symbolic: boolean): Tensor[] =>
   operands.map(({ shape, dtype, symbolicAxes }, index) =>
     input(
       `x${index}`,

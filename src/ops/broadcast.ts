@@ -1,5 +1,6 @@
 import { ShapeError } from '../graph/define-op.ts';
 import { dimsEqual, formatShape, type Dim, type Shape } from '../graph/dim.ts';
+import type { Tensor } from '../graph/tensor.ts';
 
 /** NumPy's rule: axes are aligned at the right; equal sizes stay, a size of 1 stretches. */
 export const broadcastShapes = (op: string, ...shapes: readonly Shape[]): Shape => {
@@ -23,4 +24,12 @@ export const normalizeAxis = (op: string, axis: number, rank: number): number =>
   const normalized = axis < 0 ? axis + rank : axis;
   if (normalized < 0 || normalized >= rank) throw new ShapeError(op, `axis ${axis} is outside of rank ${rank}`);
   return normalized;
+};
+
+export const requireSameType = (op: string, a: Tensor, b: Tensor): void => {
+  if (a.dtype !== b.dtype) throw new ShapeError(op, `element types differ: ${a.toString()} and ${b.toString()}`);
+};
+
+export const requireBool = (op: string, x: Tensor): void => {
+  if (x.dtype !== 'bool') throw new ShapeError(op, `needs truth values, got ${x.toString()}`);
 };

@@ -6,6 +6,7 @@ import {
   formatShape,
   mulDims,
   scaleDim,
+  shapesEqual,
   subDims,
   type Dim,
   type Shape,
@@ -23,6 +24,7 @@ import {
   transpose,
 } from './movement.ts';
 import { matmul } from './matmul.ts';
+import { requireSameType } from './broadcast.ts';
 import { mul } from './elementwise.ts';
 import { sum } from './reduce.ts';
 
@@ -66,20 +68,22 @@ const convOp = defineOp<readonly Tensor[], ConvAttrs>({
   name: 'conv',
   cheap: false,
   infer([x, filter, bias], { strides, pads, dilations, groups }) {
+    requireSameType('conv', x!, filter!);
     const [outputs, inputs, height, width] = staticShape(filter!) as [number, number, number, number];
-    if (x!.rank !== 4 || x!.shape[1] !== inputs * groups || outputs % groups !== 0) {
+    if (x!.rank !== 4 || filter!.rank !== 4 || x!.shape[1] !== inputs * groups || outputs % groups !== 0) {
       throw new ShapeError(
         'conv',
         `filter ${formatShape(filter!.shape)} in ${groups} groups does not fit ${formatShape(x!.shape)}`,
       );
     }
-    if (bias !== undefined && !dimsEqual(bias.shape[0]!, outputs))
+    if (bias !== undefined && !shapesEqual(bias.shape, [outputs]))
       throw new ShapeError('conv', `bias ${formatShape(bias.shape)} for ${outputs} channels`);
-    const outSize = (size: Dim, axis: 0 | 1, kernel: number): Dim =>
-      addDims(
-        floorDivDim(addDims(size, pads[axis] + pads[axis + 2]! - reach(kernel, dilations[axis])), strides[axis]),
-        1,
-      );
+    const outSize = (size: Dim, axis: 0 | 1, kernel: number): Dim => {
+      const free = addDims(size, pads[axis] + pads[axis + 2]! - reach(kernel, dilations[axis]));
+      if (typeof free === 'number' && free < 0)
+        throw new ShapeError('conv', `filter ${formatShape(filter!.shape)} reaches beyond ${formatShape(x!.shape)}`);
+      return addDims(floorDivDim(free, strides[axis]), 1);
+    };
     return {
       shape: [x!.shape[0]!, outputs, outSize(x!.shape[2]!, 0, height), outSize(x!.shape[3]!, 1, width)],
       dtype: x!.dtype,
@@ -104,7 +108,8 @@ const convTransposeOp = defineOp<[x: Tensor, filter: Tensor], ConvAttrs>({
   cheap: false,
   infer([x, filter], { strides, pads, dilations, groups }) {
     const [, outputs, height, width] = staticShape(filter) as [number, number, number, number];
-    if (!dimsEqual(x.shape[1]!, filter.shape[0]!))
+    requireSameType('convTranspose', x, filter);
+    if (x.rank !== 4 || filter.rank !== 4 || !dimsEqual(x.shape[1]!, filter.shape[0]!))
       throw new ShapeError('convTranspose', `filter ${formatShape(filter.shape)} does not fit ${formatShape(x.shape)}`);
     const outSize = (size: Dim, axis: 0 | 1, kernel: number): Dim =>
       addDims(
@@ -205,6 +210,8 @@ const tapGradient = (seen: Tensor, dy: Tensor, groups: number, outputs: number, 
  * For stride 1 they are numbers, beyond that they depend on the size.
  */
 export const padSame = (x: Tensor, kernel: number, stride: number): Tensor => {
+  // There the amount depends on a comparison of sizes, which sizes in symbols have no form for.
+  if (kernel < stride) throw new ShapeError('padSame', `a kernel of ${kernel} is smaller than its stride ${stride}`);
   const padAxis = (value: Tensor, axis: number): Tensor => {
     const size = value.shape[axis]!;
     const total = subDims(

@@ -1,7 +1,7 @@
-import { defineOp, ShapeError, type Applied, type Gradients } from '../graph/define-op.ts';
+import { defineOp, type Applied, type Gradients } from '../graph/define-op.ts';
 import { isFloat, type DType } from '../graph/dtype.ts';
 import type { Tensor } from '../graph/tensor.ts';
-import { broadcastShapes } from './broadcast.ts';
+import { broadcastShapes, requireBool, requireSameType } from './broadcast.ts';
 import { scalar } from './constant.ts';
 
 type UnaryRule = (dy: Tensor, applied: Applied<[x: Tensor], object> & { readonly output: Tensor }) => Tensor;
@@ -22,10 +22,6 @@ type BinaryRule = (
   dy: Tensor,
   applied: Applied<[a: Tensor, b: Tensor], object> & { readonly output: Tensor },
 ) => Gradients<[a: Tensor, b: Tensor]>;
-
-const requireSameType = (op: string, a: Tensor, b: Tensor): void => {
-  if (a.dtype !== b.dtype) throw new ShapeError(op, `element types differ: ${a.toString()} and ${b.toString()}`);
-};
 
 /**
  * Declares an op of two operands that broadcast. The rule returns gradients of the result's shape;
@@ -91,9 +87,22 @@ export const less = defineBinary('less', 'Less', 'none', 'bool');
 export const lessEqual = defineBinary('lessEqual', 'LessOrEqual', 'none', 'bool');
 export const greater = defineBinary('greater', 'Greater', 'none', 'bool');
 export const greaterEqual = defineBinary('greaterEqual', 'GreaterOrEqual', 'none', 'bool');
-export const and = defineBinary('and', 'And', 'none');
-export const or = defineBinary('or', 'Or', 'none');
-export const not = defineUnary('not', 'Not', 'none');
+
+/** Declares an op of truth values that broadcast. */
+const defineLogic = (name: string, onnxName: string): ((a: Tensor, b: Tensor) => Tensor) => {
+  const apply = defineBinary(name, onnxName, 'none');
+  return (a, b) => {
+    requireBool(name, a);
+    return apply(a, b);
+  };
+};
+export const and = defineLogic('and', 'And');
+export const or = defineLogic('or', 'Or');
+export const not = (x: Tensor): Tensor => {
+  requireBool('not', x);
+  return notOp(x);
+};
+const notOp = defineUnary('not', 'Not', 'none');
 
 /** Whole-number arithmetic on uint32 values; wraps around. Used to draw reproducible random numbers. */
 export const bitXor = defineBinary('bitXor', 'BitwiseXor', 'none');
@@ -178,6 +187,7 @@ const whereOp = defineOp<[condition: Tensor, yes: Tensor, no: Tensor], object>({
   name: 'where',
   cheap: true,
   infer([condition, yes, no]) {
+    requireBool('where', condition);
     requireSameType('where', yes, no);
     return { shape: broadcastShapes('where', condition.shape, yes.shape, no.shape), dtype: yes.dtype };
   },

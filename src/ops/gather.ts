@@ -51,7 +51,7 @@ const scatterAddRowsOp = defineOp<[indices: Tensor, rows: Tensor], { readonly co
   cheap: false,
   infer([indices, rows], { count }) {
     requireIndices('scatterAddRows', indices);
-    if (indices.rank !== 1 || !dimsEqual(indices.shape[0]!, rows.shape[0]!)) {
+    if (indices.rank !== 1 || rows.rank < 1 || !dimsEqual(indices.shape[0]!, rows.shape[0]!)) {
       throw new ShapeError(
         'scatterAddRows',
         `indices ${formatShape(indices.shape)} for rows ${formatShape(rows.shape)}`,
@@ -75,10 +75,14 @@ export const gatherElements = (x: Tensor, indices: Tensor, axis: number): Tensor
 const gatherElementsOp = defineOp<[x: Tensor, indices: Tensor], { readonly axis: number }>({
   name: 'gatherElements',
   cheap: true,
-  infer([x, indices]) {
+  infer([x, indices], { axis }) {
     requireIndices('gatherElements', indices);
-    if (indices.rank !== x.rank)
-      throw new ShapeError('gatherElements', `${formatShape(indices.shape)} into ${formatShape(x.shape)}`);
+    const fits = indices.shape.every((dim, at) => at === axis || dimsEqual(dim, x.shape[at] ?? -1));
+    if (indices.rank !== x.rank || !fits)
+      throw new ShapeError(
+        'gatherElements',
+        `indices ${formatShape(indices.shape)} for ${formatShape(x.shape)} along axis ${axis}`,
+      );
     return { shape: indices.shape, dtype: x.dtype };
   },
   emit: (onnx, inputs, { attrs }) => onnx.node('GatherElements', inputs, { axis: attrs.axis }),

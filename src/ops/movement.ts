@@ -48,6 +48,8 @@ const reshapeOp = defineOp<[x: Tensor], { readonly shape: Shape }>({
 export const mergeAxes = (x: Tensor, first: number, last: number): Tensor => {
   const from = normalizeAxis('mergeAxes', first, x.rank);
   const to = normalizeAxis('mergeAxes', last, x.rank);
+  if (to < from)
+    throw new ShapeError('mergeAxes', `axis ${last} stands before axis ${first} of ${formatShape(x.shape)}`);
   return reshape(x, [...x.shape.slice(0, from), mulDims(...x.shape.slice(from, to + 1)), ...x.shape.slice(to + 1)]);
 };
 
@@ -59,7 +61,7 @@ export const splitAxis = (x: Tensor, axis: number, sizes: Shape): Tensor => {
 
 /** Inserts an axis of size 1 before `axis` (−1: after the last). */
 export const unsqueeze = (x: Tensor, axis: number): Tensor => {
-  const at = axis < 0 ? axis + x.rank + 1 : axis;
+  const at = normalizeAxis('unsqueeze', axis, x.rank + 1);
   return reshape(x, [...x.shape.slice(0, at), 1, ...x.shape.slice(at)]);
 };
 
@@ -72,7 +74,9 @@ export const squeeze = (x: Tensor, axis: number): Tensor => {
 
 /** Reorders the axes: result axis i is operand axis `permutation[i]`. */
 export const transpose = (x: Tensor, permutation: readonly number[]): Tensor =>
-  permutation.every((axis, index) => axis === index) ? x : transposeOp([x], { permutation });
+  permutation.length === x.rank && permutation.every((axis, index) => axis === index)
+    ? x
+    : transposeOp([x], { permutation });
 
 const transposeOp = defineOp<[x: Tensor], { readonly permutation: readonly number[] }>({
   name: 'transpose',
@@ -121,15 +125,18 @@ const expandOp = defineOp<[x: Tensor], { readonly shape: Shape }>({
 });
 
 /** Joins tensors along an axis. */
-export const concat = (parts: readonly Tensor[], axis: number): Tensor =>
-  parts.length === 1 ? parts[0]! : concatOp(parts, { axis: normalizeAxis('concat', axis, parts[0]!.rank) });
+export const concat = (parts: readonly Tensor[], axis: number): Tensor => {
+  const [first] = parts;
+  if (first === undefined) throw new ShapeError('concat', 'nothing to join');
+  const at = normalizeAxis('concat', axis, first.rank);
+  return parts.length === 1 ? first : concatOp(parts, { axis: at });
+};
 
 const concatOp = defineOp<readonly Tensor[], { readonly axis: number }>({
   name: 'concat',
   cheap: true,
   infer(parts, { axis }) {
-    const [first] = parts;
-    if (first === undefined) throw new ShapeError('concat', 'nothing to join');
+    const first = parts[0]!;
     for (const part of parts) {
       const fits =
         part.dtype === first.dtype &&
@@ -157,6 +164,7 @@ const concatOp = defineOp<readonly Tensor[], { readonly axis: number }>({
 /** Elements start, start + step, … before `end` along one axis. */
 export const slice = (x: Tensor, axis: number, start: Dim, end: Dim, step = 1): Tensor => {
   const at = normalizeAxis('slice', axis, x.rank);
+  if (!Number.isInteger(step) || step < 1) throw new ShapeError('slice', `the step must be 1 or more, not ${step}`);
   if (step === 1 && start === 0 && dimsEqual(end, x.shape[at]!)) return x;
   return sliceOp([x], { axis: at, start, end, step });
 };
@@ -183,6 +191,8 @@ const sliceOp = defineOp<[x: Tensor], SliceAttrs>({
   cheap: true,
   infer([x], { axis, start, end, step }) {
     const size = x.shape[axis]!;
+    if (typeof start === 'number' && start < 0)
+      throw new ShapeError('slice', `start ${start} is negative; count from the front`);
     if (typeof end === 'number' && typeof size === 'number' && end > size)
       throw new ShapeError('slice', `end ${end} is beyond size ${size} of axis ${axis}`);
     const length = slicedSize(start, end, step);
@@ -215,10 +225,15 @@ const padOp = defineOp<
 >({
   name: 'pad',
   cheap: true,
-  infer: ([x], { axis, before, after }) => ({
-    shape: x.shape.map((dim, at) => (at === axis ? addDims(before, dim, after) : dim)),
-    dtype: x.dtype,
-  }),
+  infer([x], { axis, before, after }) {
+    const padded = addDims(before, x.shape[axis]!, after);
+    if (typeof padded === 'number' && padded < 0)
+      throw new ShapeError(
+        'pad',
+        `${dimKey(before)} before and ${dimKey(after)} behind crop more than axis ${axis} of ${formatShape(x.shape)} has`,
+      );
+    return { shape: x.shape.map((dim, at) => (at === axis ? padded : dim)), dtype: x.dtype };
+  },
   emit(onnx, [x], { inputs: [tensor], attrs: { axis, before, after, value } }) {
     const amounts = [...oneAxis(tensor.rank, axis, before, 0), ...oneAxis(tensor.rank, axis, after, 0)];
     return onnx.node('Pad', [x!, onnx.dims(amounts), onnx.scalar(value, tensor.dtype)]);
@@ -239,7 +254,15 @@ const stridedOp = defineOp<
 >({
   name: 'strided',
   cheap: true,
-  infer: ([x], { axis, count }) => ({ shape: x.shape.map((dim, at) => (at === axis ? count : dim)), dtype: x.dtype }),
+  infer([x], { axis, start, count, step }) {
+    const size = x.shape[axis]!;
+    if (typeof size === 'number' && typeof count === 'number' && count > 0 && start + (count - 1) * step >= size)
+      throw new ShapeError(
+        'strided',
+        `${count} elements from ${start} in steps of ${step} reach beyond axis ${axis} of ${formatShape(x.shape)}`,
+      );
+    return { shape: x.shape.map((dim, at) => (at === axis ? count : dim)), dtype: x.dtype };
+  },
   emit(onnx, [x], { attrs: { axis, start, count, step } }) {
     const end = addDims(start, mulDims(count, step));
     return onnx.node('Slice', [x!, onnx.int64s([start]), onnx.dims([end]), onnx.int64s([axis]), onnx.int64s([step])]);
@@ -260,8 +283,10 @@ export const interleaveZeros = (x: Tensor, axis: number, step: number): Tensor =
 };
 
 /** Cuts an axis into parts of the given sizes. */
-export const split = (x: Tensor, axis: number, sizes: readonly Dim[]): readonly Tensor[] =>
-  sizes.length === 1 ? [x] : splitOp([x], { axis: normalizeAxis('split', axis, x.rank), sizes });
+export const split = (x: Tensor, axis: number, sizes: readonly Dim[]): readonly Tensor[] => {
+  const at = normalizeAxis('split', axis, x.rank);
+  return sizes.length === 1 && dimsEqual(sizes[0]!, x.shape[at]!) ? [x] : splitOp([x], { axis: at, sizes });
+};
 
 const splitOp = defineMultiOp<[x: Tensor], { readonly axis: number; readonly sizes: readonly Dim[] }>({
   name: 'split',
@@ -288,7 +313,7 @@ const splitOp = defineMultiOp<[x: Tensor], { readonly axis: number; readonly siz
 export const sumToShape = (dy: Tensor, shape: Shape): Tensor => {
   if (shapesEqual(dy.shape, shape)) return dy;
   const lead = dy.rank - shape.length;
-  if (lead < 0 || !shapesEqual(broadcastShapes('gradient', dy.shape, shape), dy.shape)) {
+  if (lead < 0 || !shape.every((dim, axis) => dim === 1 || dimsEqual(dim, dy.shape[axis + lead]!))) {
     throw new Error(`internal: a gradient of shape ${formatShape(dy.shape)} is no broadcast of ${formatShape(shape)}`);
   }
   const axes = dy.shape.flatMap((dim, axis) => (axis < lead || (shape[axis - lead] === 1 && dim !== 1) ? [axis] : []));

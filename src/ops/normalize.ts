@@ -1,7 +1,7 @@
 import { defineMultiOp, defineOp, ShapeError } from '../graph/define-op.ts';
 import { dimsEqual, mulDims, type Dim } from '../graph/dim.ts';
 import type { Tensor } from '../graph/tensor.ts';
-import { add, div, maximum, mul, reciprocal, sqrt, sub } from './elementwise.ts';
+import { add, cast, div, maximum, mul, reciprocal, sqrt, sub } from './elementwise.ts';
 import { mean, sum } from './reduce.ts';
 import { reshape } from './movement.ts';
 
@@ -18,8 +18,9 @@ const layerNormOp = defineMultiOp<[x: Tensor, scale: Tensor, shift: Tensor], Lay
   name: 'layerNorm',
   cheap: false,
   infer([x, scale, shift]) {
-    const features = x.shape.at(-1)!;
+    const features = x.shape.at(-1) ?? 0;
     if (
+      x.rank < 1 ||
       scale.rank !== 1 ||
       shift.rank !== 1 ||
       !dimsEqual(scale.shape[0]!, features) ||
@@ -27,7 +28,8 @@ const layerNormOp = defineMultiOp<[x: Tensor, scale: Tensor, shift: Tensor], Lay
     ) {
       throw new ShapeError('layerNorm', `${x.toString()} with scale ${scale.toString()} and shift ${shift.toString()}`);
     }
-    const rows = { shape: [...x.shape.slice(0, -1), 1], dtype: x.dtype };
+    // ONNX has them in single precision, whatever x is.
+    const rows = { shape: [...x.shape.slice(0, -1), 1], dtype: 'float32' } as const;
     return [{ shape: x.shape, dtype: x.dtype }, rows, rows];
   },
   emit: (onnx, inputs, { attrs }) =>
@@ -37,9 +39,10 @@ const layerNormOp = defineMultiOp<[x: Tensor, scale: Tensor, shift: Tensor], Lay
       { axis: -1, epsilon: { float: attrs.epsilon } },
       { outputs: 3, optionalOutputs: true },
     ),
-  vjp([dy], { inputs: [x, scale, shift], outputs: [, rowMean, inverseDeviation], needs }) {
+  vjp([dy], { inputs: [x, scale, shift], outputs: [, rowMean, rowInverseDeviation], needs }) {
     if (dy === undefined) return [undefined, undefined, undefined];
-    const normalized = mul(sub(x, rowMean!), inverseDeviation!);
+    const inverseDeviation = cast(rowInverseDeviation!, x.dtype);
+    const normalized = mul(sub(x, cast(rowMean!, x.dtype)), inverseDeviation);
     const overRows = (values: Tensor): Tensor =>
       reshape(
         sum(
@@ -53,15 +56,18 @@ const layerNormOp = defineMultiOp<[x: Tensor, scale: Tensor, shift: Tensor], Lay
       // 1/σ · (g − mean(g) − x̂ · mean(g ⊙ x̂)) with g = dy ⊙ scale
       const g = mul(dy, scale);
       const centred = sub(g, mean(g, [-1], { keepDims: true }));
-      dx = mul(sub(centred, mul(normalized, mean(mul(g, normalized), [-1], { keepDims: true }))), inverseDeviation!);
+      dx = mul(sub(centred, mul(normalized, mean(mul(g, normalized), [-1], { keepDims: true }))), inverseDeviation);
     }
     return [dx, needs(1) ? overRows(mul(dy, normalized)) : undefined, needs(2) ? overRows(dy) : undefined];
   },
 });
 
-/** x / max(‖x‖₂, ε) along the last axis, as torch.nn.functional.normalize. */
+/**
+ * x / max(‖x‖₂, ε) along the last axis, as torch.nn.functional.normalize. The maximum stands under the root, where the
+ * derivative of a row of zeros is a number.
+ */
 export const l2Normalize = (x: Tensor, epsilon = 1e-12): Tensor =>
-  div(x, maximum(sqrt(sum(mul(x, x), [-1], { keepDims: true })), epsilon));
+  div(x, sqrt(maximum(sum(mul(x, x), [-1], { keepDims: true }), epsilon * epsilon)));
 
 /** (x − mean) / √(variance + ε) over the last axis of x (B, G, N), for each batch element and group; biased variance. */
 const standardizeRows = (x: Tensor, epsilon: number): Tensor => standardizeRowsOp([x], { epsilon });

@@ -1,5 +1,7 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { checkGradient, evaluate, expectClose } from '../../test/op-check.ts';
+import { reachableNodes } from '../graph/index.ts';
+import { checkGradient, evaluate, expectClose, inputsFor } from '../../test/op-check.ts';
 import { elementwiseCases } from '../../test/op-cases/elementwise.ts';
 import { movementCases } from '../../test/op-cases/movement.ts';
 import { productCases } from '../../test/op-cases/products.ts';
@@ -32,5 +34,64 @@ describe.each(Object.entries(tables))('%s: value, shape, type, gradient', (_, ca
       const precision = isDouble ? { epsilon: 1e-5, tolerance: 1e-7 } : { epsilon: 1e-2, tolerance: 1e-3 };
       await checkGradient(build, operands, { wrt, ...precision, symbolic, ...opCase.gradient });
     }
+  });
+});
+
+/** Ops through which no cotangent flows: comparisons, index arithmetic, constants. Every other one needs a check above. */
+const withoutDerivative: readonly string[] = [
+  'and',
+  'argMax',
+  'bitXor',
+  'dimValue',
+  'equal',
+  'fill',
+  'floor',
+  'greater',
+  'greaterEqual',
+  'iota',
+  'less',
+  'lessEqual',
+  'not',
+  'or',
+  'shiftRight',
+  'sign',
+];
+
+/** Names of the ops that the sources of this folder declare. */
+const declaredOps = (): string[] => {
+  const folder = new URL('.', import.meta.url);
+  const sources = readdirSync(folder).filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'));
+  return sources.flatMap((file) => {
+    const text = readFileSync(new URL(file, folder), 'utf8');
+    return Array.from(text.matchAll(/(?:\bname: |define(?:Unary|Binary|Logic)\()\s*'(\w+)'/g), (match) => match[1]!);
+  });
+};
+
+/** Names of the ops that a case applies. */
+const appliedOps = ({ operands, build, staticOnly }: OpCase): string[] => {
+  const nodes = reachableNodes([build(...inputsFor(operands, staticOnly === undefined))]);
+  return nodes.flatMap((node) => (node.kind === 'op' ? [node.op.name] : []));
+};
+
+describe('the table of cases', () => {
+  const cases = Object.values(tables).flat();
+  const declared = new Set(declaredOps());
+  const valued = new Set(cases.flatMap(appliedOps));
+  const differentiated = new Set(cases.filter(({ gradient }) => gradient !== 'none').flatMap(appliedOps));
+
+  it('knows every op by the name that its declaration has', () => {
+    expect([...valued].filter((name) => !declared.has(name))).toEqual([]);
+    expect(declared.size).toBeGreaterThan(50);
+  });
+  it('has a value for every op', () => {
+    expect([...declared].filter((name) => !valued.has(name))).toEqual([]);
+  });
+  it('has a gradient check for every op that has a derivative', () => {
+    const exempt = new Set(withoutDerivative);
+    expect([...declared].filter((name) => !differentiated.has(name) && !exempt.has(name))).toEqual([]);
+  });
+  it('has unique titles', () => {
+    const titles = cases.map(({ title }) => title);
+    expect(titles.filter((title, index) => titles.indexOf(title) !== index)).toEqual([]);
   });
 });

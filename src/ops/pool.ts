@@ -23,9 +23,16 @@ const maxPoolOp = defineMultiOp<[x: Tensor], PoolAttrs>({
   cheap: false,
   infer([x], { kernel, stride, padding }) {
     if (x.rank !== 4) throw new ShapeError('maxPool', `needs (B, C, H, W), got ${formatShape(x.shape)}`);
-    const shape = x.shape.map((dim, axis) =>
-      axis < 2 ? dim : addDims(floorDivDim(addDims(dim, 2 * padding - kernel), stride), 1),
-    );
+    const shape = x.shape.map((dim, axis) => {
+      if (axis < 2) return dim;
+      const free = addDims(dim, 2 * padding - kernel);
+      if (typeof free === 'number' && free < 0)
+        throw new ShapeError(
+          'maxPool',
+          `a window of ${kernel} does not fit ${formatShape(x.shape)} with padding ${padding}`,
+        );
+      return addDims(floorDivDim(free, stride), 1);
+    });
     return [
       { shape, dtype: x.dtype },
       { shape, dtype: 'int64' },

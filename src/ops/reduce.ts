@@ -81,11 +81,10 @@ const maxOp = defineOp<[x: Tensor], ReduceAttrs>({
 
 /** log Σ eˣ over the given axes, without overflow. */
 export const logSumExp = (x: Tensor, axes: readonly number[], options: ReduceOptions = {}): Tensor => {
+  const shape = reducedShape(x.shape, attrsOf('logSumExp', x, axes, options));
   const top = max(x, axes, { keepDims: true });
   const kept = add(log(sum(exp(sub(x, top)), axes, { keepDims: true })), top);
-  return options.keepDims === true
-    ? kept
-    : reshape(kept, reducedShape(x.shape, attrsOf('logSumExp', x, axes, options)));
+  return reshape(kept, shape);
 };
 
 /** Index of the first largest value along an axis: int64. */

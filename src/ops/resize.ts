@@ -33,10 +33,13 @@ const bilinearAxis = (x: Tensor, axis: number, size: Dim): Tensor => {
   const position = maximum(centre, 0);
   const low = minimum(floor(position), lastIndex(from));
   const high = minimum(add(low, 1), lastIndex(from));
-  const weight = reshape(sub(position, low), [size, ...Array.from({ length: x.rank - 1 - axis }, () => 1)]);
+  const weight = cast(
+    reshape(sub(position, low), [size, ...Array.from({ length: x.rank - 1 - axis }, () => 1)]),
+    x.dtype,
+  );
   const below = gather(x, cast(low, 'int64'), axis);
   const above = gather(x, cast(high, 'int64'), axis);
-  return add(mul(below, sub(scalar(1), weight)), mul(above, weight));
+  return add(mul(below, sub(scalar(1, x.dtype), weight)), mul(above, weight));
 };
 
 /** Bilinear resizing of the last two axes without anti-aliasing (torch's `mode='bilinear', align_corners=False`). */

@@ -82,6 +82,13 @@ const gatherCases: readonly OpCase[] = [
     at: () => 0,
   },
   {
+    title: 'lookUp',
+    operands: [fixed(table), ids],
+    build: (x, i) => ops.lookUp(x, i),
+    shape: [2, 2, 3],
+    at: ([i, j, k]) => read(table, [read(ids, [i!, j!]), k!]),
+  },
+  {
     title: 'scatterAddRows, one row twice',
     operands: [whole([4], [1, 3, 1, 0]), float64([4, 2], 5)],
     build: (i, rows) => ops.scatterAddRows(5, i, rows),

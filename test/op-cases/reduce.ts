@@ -1,6 +1,6 @@
 import * as ops from '../../src/ops/index.ts';
 import type { Operand } from '../op-check.ts';
-import { float32, float64, range, read, total, whole, withIndex, type OpCase } from './op-case.ts';
+import { fixed, float32, float64, range, read, total, whole, withIndex, type OpCase } from './op-case.ts';
 
 const x = float64([2, 3, 4], 1);
 const noRows = float64([0, 3], 2);
@@ -121,6 +121,7 @@ const layerNorm = (values: readonly number[], epsilon: number): number[] => {
   return values.map((value) => (value - mean) / Math.sqrt(variance + epsilon));
 };
 const rows = float64([3, 4], 6);
+const [features, gains, shifts] = [float32([2, 4, 3, 2], 7), float32([4], 8), float32([4], 9)];
 
 export const reduceCases: readonly OpCase[] = [
   ...reductionCases,
@@ -194,6 +195,17 @@ export const reduceCases: readonly OpCase[] = [
       layerNorm(along(image, position, 2), 1e-5)[position[2]!]! * read(gain, position) + read(shift, position),
   },
   {
+    title: 'layerNorm in double precision, its by-products in single',
+    operands: [x, float64([4], 4), float64([4], 5)],
+    build: (t, scale, offset) => ops.layerNorm(t, scale, offset, 1e-5),
+    shape: [2, 3, 4],
+    at: (position) =>
+      layerNorm(along(x, position, 2), 1e-5)[position[2]!]! * read(float64([4], 4), position) +
+      read(float64([4], 5), position),
+    tolerance: 1e-6,
+    gradient: { tolerance: 1e-5 },
+  },
+  {
     title: 'layerNorm of no rows',
     operands: [float32([0, 5]), gain, shift],
     build: (t, scale, offset) => ops.layerNorm(t, scale, offset, 1e-5),
@@ -207,5 +219,28 @@ export const reduceCases: readonly OpCase[] = [
     build: (t) => ops.l2Normalize(t),
     shape: [3, 4],
     at: (position) => read(rows, position) / Math.hypot(...along(rows, position, 1)),
+  },
+  {
+    title: 'l2Normalize of a row of zeros',
+    operands: [whole([2, 2], [0, 0, 3, 4], 'float64')],
+    build: (t) => ops.l2Normalize(t),
+    shape: [2, 2],
+    at: ([i, j]) => [0, 0, 0.6, 0.8][2 * i! + j!]!,
+    gradient: 'none',
+  },
+  {
+    title: 'groupNorm (standardizeRows)',
+    operands: [{ ...features, symbolicAxes: [0, 2, 3] }, fixed(gains), fixed(shifts)],
+    build: (t, scale, offset) => ops.groupNorm(t, 2, scale, offset, 1e-5),
+    shape: [2, 4, 3, 2],
+    dtype: 'float32',
+    at: ([n, c, row, column]) => {
+      const first = 2 * Math.floor(c! / 2);
+      const group = [first, first + 1].flatMap((channel) =>
+        range(3).flatMap((i) => range(2).map((j) => read(features, [n!, channel, i, j]))),
+      );
+      const normalized = layerNorm(group, 1e-5)[(c! - first) * 6 + row! * 2 + column!]!;
+      return normalized * gains.data[c!]! + shifts.data[c!]!;
+    },
   },
 ];
