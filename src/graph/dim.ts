@@ -60,8 +60,11 @@ const fromTerms = (terms: Iterable<Term>): Dim => {
 };
 
 /** A size that is only known when the program runs, named after what it counts ("batch", "height"). */
-export const symbolicDim = (name: string): SymbolicDim =>
-  new SymbolicDim([{ coefficient: 1, atoms: [{ kind: 'symbol', key: name, name }] }]);
+export const symbolicDim = (name: string): SymbolicDim => {
+  // A name that reads as a formula would be taken for that formula's size.
+  if (!/^[A-Za-z_][\w.]*$/.test(name)) throw new Error(`internal: "${name}" is no name for a size`);
+  return new SymbolicDim([{ coefficient: 1, atoms: [{ kind: 'symbol', key: name, name }] }]);
+};
 
 export const addDims = (...dims: readonly Dim[]): Dim => fromTerms(dims.flatMap(termsOf));
 
@@ -86,6 +89,8 @@ export const mulDims = (...dims: readonly Dim[]): Dim =>
 
 /** ⌊dim / divisor⌋ for a positive whole divisor. Whole multiples of the divisor are taken out of the division. */
 export const floorDivDim = (dim: Dim, divisor: number): Dim => {
+  if (!Number.isInteger(divisor) || divisor < 1)
+    throw new Error(`internal: a size is divided by a positive whole number, not by ${divisor}`);
   if (divisor === 1) return dim;
   if (typeof dim === 'number') return Math.floor(dim / divisor);
   const outside: Term[] = [];

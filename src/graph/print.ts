@@ -1,12 +1,11 @@
+import { SymbolicDim } from './dim.ts';
 import type { Program } from './program.ts';
 import type { Node, Tensor } from './tensor.ts';
 
-const formatAttr = (value: unknown): string =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? '{…}'
-    : Array.isArray(value)
-      ? `[${value.join(',')}]`
-      : String(value);
+const formatAttr = (value: unknown): string => {
+  if (Array.isArray(value)) return `[${value.map(formatAttr).join(',')}]`;
+  return typeof value === 'object' && value !== null && !(value instanceof SymbolicDim) ? '{…}' : String(value);
+};
 
 /** The program as text, one line for each node: `%7 = conv(%3, w) {strides=[2,2]} : float32[batch, 64, …]`. */
 export const printProgram = (program: Program): string => {

@@ -1,10 +1,17 @@
 import { dimKey, type Dim } from './dim.ts';
 import type { InputNode, Node, OpNode, ParameterNode, Tensor } from './tensor.ts';
 
+/** A value that a program is given under a name. */
+export interface ProgramInput {
+  readonly name: string;
+  readonly tensor: Tensor;
+}
+
 /** A traced computation: what goes in by name, what comes out by name. */
 export interface Program {
   readonly name: string;
-  readonly inputs: readonly Tensor[];
+  /** Handed in at every run: inputs of the graph, and values in its middle that another program computed. */
+  readonly inputs: readonly ProgramInput[];
   readonly parameters: readonly Tensor[];
   readonly outputs: Readonly<Record<string, Tensor>>;
   /** Every node that the outputs need, operands first. */
@@ -38,22 +45,24 @@ export const leafName = (tensor: Tensor): string => {
 };
 
 /**
- * Collects what the outputs need into a program. `alsoInputs` are inputs that shall be part of its signature
- * although no output reads their values (their sizes may still be read).
+ * Collects what the outputs need into a program. `given` values are not computed but handed in under their names.
+ * `alsoInputs` shall be part of the signature although no output reads them (their sizes may still be read).
  */
 export const makeProgram = (
   name: string,
   outputs: Readonly<Record<string, Tensor>>,
-  options: { readonly alsoInputs?: readonly Tensor[] } = {},
+  options: { readonly alsoInputs?: readonly Tensor[]; readonly given?: Readonly<Record<string, Tensor>> } = {},
 ): Program => {
-  const nodes = reachableNodes([...Object.values(outputs), ...(options.alsoInputs ?? [])]);
-  const inputs = leafTensors(nodes, 'input');
+  const given = Object.entries(options.given ?? {}).map(([inputName, tensor]): ProgramInput => ({ name: inputName, tensor }));
+  const boundary = new Set(given.map(({ tensor }) => tensor));
+  const nodes = reachableNodes([...Object.values(outputs), ...(options.alsoInputs ?? [])], (tensor) => boundary.has(tensor));
+  const leaves = leafTensors(nodes, 'input').map((tensor): ProgramInput => ({ name: leafName(tensor), tensor }));
   const parameters = leafTensors(nodes, 'parameter');
+  const inputs = [...leaves, ...given];
   const names = new Set<string>();
-  for (const leaf of [...inputs, ...parameters]) {
-    const leafKey = leafName(leaf);
-    if (names.has(leafKey)) throw new Error(`internal: program "${name}" has two leaves named "${leafKey}"`);
-    names.add(leafKey);
+  for (const taken of [...inputs.map((entry) => entry.name), ...parameters.map(leafName), ...Object.keys(outputs)]) {
+    if (names.has(taken)) throw new Error(`internal: program "${name}" uses the name "${taken}" twice`);
+    names.add(taken);
   }
   return { name, inputs, parameters, outputs, nodes };
 };
@@ -61,7 +70,7 @@ export const makeProgram = (
 /** Where a program can read a size at run time: axis `axis` of one of its inputs. */
 export const findDim = (program: Program, dim: Dim): { readonly input: Tensor; readonly axis: number } | undefined => {
   const key = dimKey(dim);
-  for (const tensor of program.inputs) {
+  for (const { tensor } of program.inputs) {
     const axis = tensor.shape.findIndex((candidate) => dimKey(candidate) === key);
     if (axis >= 0) return { input: tensor, axis };
   }

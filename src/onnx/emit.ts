@@ -1,7 +1,7 @@
 import type { Emitter, NodeAttributes, NodeOptions } from '../graph/define-op.ts';
 import type { DType, HostTensor } from '../graph/dtype.ts';
 import { symbolicDim, type Atom, type Dim } from '../graph/dim.ts';
-import { findDim, leafName, reachableNodes, type Program } from '../graph/program.ts';
+import { findDim, reachableNodes, type Program } from '../graph/program.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import { literal } from '../ops/constant.ts';
 import { writeModel, type OnnxInitializer, type OnnxNode } from './model-writer.ts';
@@ -37,17 +37,17 @@ class ModelEmitter implements Emitter {
   emit(): Uint8Array {
     const { program, options } = this;
     const stored = options.stored ?? new Map<Tensor, OnnxInitializer>();
-    const inputs: Tensor[] = [...program.inputs];
+    const inputs = [...program.inputs];
+    const given = new Set(inputs.map(({ tensor }) => tensor));
+    for (const { name, tensor } of inputs) this.valueNames.set(tensor, name);
     for (const [tensor, initializer] of stored) {
       this.initializers.push(initializer);
       this.valueNames.set(tensor, initializer.name);
     }
-    for (const node of reachableNodes([...Object.values(program.outputs), ...program.inputs], (tensor) =>
-      stored.has(tensor),
-    )) {
+    for (const node of reachableNodes(Object.values(program.outputs), (tensor) => stored.has(tensor) || given.has(tensor))) {
       switch (node.kind) {
         case 'parameter':
-          inputs.push(node.outputs[0]!);
+          inputs.push({ name: node.name, tensor: node.outputs[0]! });
           this.valueNames.set(node.outputs[0]!, node.name);
           break;
         case 'input':
@@ -83,7 +83,7 @@ class ModelEmitter implements Emitter {
       name: program.name,
       nodes: this.nodes,
       initializers: this.initializers,
-      inputs: inputs.map((tensor) => ({ name: leafName(tensor), dtype: tensor.dtype, shape: tensor.shape })),
+      inputs: inputs.map(({ name, tensor }) => ({ name, dtype: tensor.dtype, shape: tensor.shape })),
       outputs,
       metadata: options.metadata ?? {},
     });
@@ -153,7 +153,7 @@ class ModelEmitter implements Emitter {
       return this.one('Div', [this.dim(atom.numerator), this.scalar(atom.denominator, 'int64')]);
     const symbol = this.dimOfInput(symbolicDim(atom.name));
     if (symbol !== undefined) return symbol;
-    const known = this.program.inputs.map((tensor) => `${leafName(tensor)}: ${tensor.toString()}`).join('; ');
+    const known = this.program.inputs.map(({ name, tensor }) => `${name}: ${tensor.toString()}`).join('; ');
     throw new Error(
       `internal: program "${this.program.name}" has no input that tells the size "${atom.name}" (${known})`,
     );

@@ -1,6 +1,6 @@
 import { packMask, type PackedCocoRle } from '../data/rle.ts';
 import { masksAtOriginalSize } from '../evaluation/masks.ts';
-import { leafName, type HostTensor } from '../graph/index.ts';
+import type { HostTensor } from '../graph/index.ts';
 import type { Session } from '../runtime/runtime.ts';
 import { sizeOfImage } from './preprocess.ts';
 import type { TextOutputs } from './text-outputs.ts';
@@ -15,7 +15,7 @@ export class MaskPredictor {
   private readonly pyramidNames: readonly string[];
 
   constructor(private readonly session: Session) {
-    this.pyramidNames = session.program.inputs.map(leafName).filter((name) => name.startsWith('pyramid'));
+    this.pyramidNames = session.program.inputs.map(({ name }) => name).filter((name) => name.startsWith('pyramid'));
   }
 
   /** Masks of the queries, in their order, at the size of the original picture. */

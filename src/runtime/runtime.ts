@@ -1,7 +1,7 @@
 import { MdetrError } from '../errors.ts';
 import type { HostTensor } from '../graph/dtype.ts';
 import { formatShape, type Dim } from '../graph/dim.ts';
-import { leafName, type Program } from '../graph/program.ts';
+import type { Program, ProgramInput } from '../graph/program.ts';
 import type { Tensor } from '../graph/tensor.ts';
 
 /** Where a program's weights come from. */
@@ -64,10 +64,9 @@ const bindShape = (
 };
 
 /** Checks that every input is there, of the right type, and that sizes of one name agree. Throws `MdetrError`. */
-export const checkFeeds = (program: Program, feeds: Feeds, expected: readonly Tensor[]): void => {
+export const checkFeeds = (program: Program, feeds: Feeds, expected: readonly ProgramInput[]): void => {
   const bindings = new Map<string, { size: number; from: string }>();
-  for (const tensor of expected) {
-    const name = leafName(tensor);
+  for (const { name, tensor } of expected) {
     const value = feeds[name];
     if (value === undefined) throw new MdetrError(`program "${program.name}" needs the input "${name}"`);
     bindShape(name, tensor, value, bindings);

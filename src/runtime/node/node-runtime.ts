@@ -1,8 +1,7 @@
 import * as ort from 'onnxruntime-node';
 import { MdetrError, messageOf } from '../../errors.ts';
 import type { DType, HostTensor } from '../../graph/dtype.ts';
-import type { Program } from '../../graph/program.ts';
-import type { Tensor } from '../../graph/tensor.ts';
+import { leafName, type Program, type ProgramInput } from '../../graph/program.ts';
 import { emitModel } from '../../onnx/index.ts';
 import { checkFeeds, type Feeds, type LoadOptions, type Runtime, type Session } from '../runtime.ts';
 import { ProgramCache } from './program-cache.ts';
@@ -35,12 +34,15 @@ export class NodeRuntime implements Runtime {
 
   async load(program: Program, options: LoadOptions = {}): Promise<Session> {
     if (options.weights === undefined)
-      return this.create(program, emitModel(program), [...program.inputs, ...program.parameters]);
+      return this.create(program, emitModel(program), [
+        ...program.inputs,
+        ...program.parameters.map((tensor) => ({ name: leafName(tensor), tensor })),
+      ]);
     const path = await this.cache.compile(program, options.weights, this);
     return this.create(program, path, program.inputs);
   }
 
-  private async create(program: Program, model: Uint8Array | string, inputs: readonly Tensor[]): Promise<Session> {
+  private async create(program: Program, model: Uint8Array | string, inputs: readonly ProgramInput[]): Promise<Session> {
     try {
       const session = await (typeof model === 'string'
         ? ort.InferenceSession.create(model, this.sessionOptions)
@@ -65,7 +67,7 @@ class NodeSession implements Session {
   constructor(
     readonly program: Program,
     session: ort.InferenceSession,
-    private readonly inputs: readonly Tensor[],
+    private readonly inputs: readonly ProgramInput[],
   ) {
     this.session = session;
   }
