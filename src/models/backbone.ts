@@ -26,12 +26,15 @@ export const buildFeatureExtractor = (scope: Scope, config: ModelConfig): Featur
   const hasGroupNorm = name.endsWith(groupNormSuffix);
   const resnet = hasGroupNorm ? name.slice(0, -groupNormSuffix.length) : name;
   if (resnetNames.includes(resnet)) {
-    if (dilation && (resnet === 'resnet18' || resnet === 'resnet34')) throw new MdetrError(`dilation needs a ResNet with bottlenecks, ${name} has none`);
+    if (dilation && (resnet === 'resnet18' || resnet === 'resnet34'))
+      throw new MdetrError(`dilation needs a ResNet with bottlenecks, ${name} has none`);
     return new ResNet(scope, resnet, { dilation, norm: hasGroupNorm ? 'group' : 'frozen-batch' });
   }
   const variant = /^(?:timm_)?tf_efficientnet_(b\d)(?:_ns)?$/.exec(name)?.[1];
   if (variant !== undefined && efficientNetVariants.includes(variant)) return new EfficientNet(scope, variant);
-  throw new MdetrError(`backbone "${name}" is unknown: use one of ${resnetNames.join(', ')} (with -gn for group norm), timm_tf_efficientnet_b0_ns … b7_ns`);
+  throw new MdetrError(
+    `backbone "${name}" is unknown: use one of ${resnetNames.join(', ')} (with -gn for group norm), timm_tf_efficientnet_b0_ns … b7_ns`,
+  );
 };
 
 export const buildPositionEncoding = (scope: Scope, config: ModelConfig): PositionEncoding =>

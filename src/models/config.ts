@@ -68,11 +68,39 @@ const modelConfigSchema = z.object({
 export type ModelConfig = Readonly<z.infer<typeof modelConfigSchema>>;
 
 const publishedTextEncoders: Readonly<Record<string, TextEncoderConfig>> = {
-  'roberta-base': { hidden_size: 768, num_hidden_layers: 12, num_attention_heads: 12, intermediate_size: 3072, vocab_size: 50265, max_position_embeddings: 514 },
-  'roberta-large': { hidden_size: 1024, num_hidden_layers: 24, num_attention_heads: 16, intermediate_size: 4096, vocab_size: 50265, max_position_embeddings: 514 },
-  'distilroberta-base': { hidden_size: 768, num_hidden_layers: 6, num_attention_heads: 12, intermediate_size: 3072, vocab_size: 50265, max_position_embeddings: 514 },
+  'roberta-base': {
+    hidden_size: 768,
+    num_hidden_layers: 12,
+    num_attention_heads: 12,
+    intermediate_size: 3072,
+    vocab_size: 50265,
+    max_position_embeddings: 514,
+  },
+  'roberta-large': {
+    hidden_size: 1024,
+    num_hidden_layers: 24,
+    num_attention_heads: 16,
+    intermediate_size: 4096,
+    vocab_size: 50265,
+    max_position_embeddings: 514,
+  },
+  'distilroberta-base': {
+    hidden_size: 768,
+    num_hidden_layers: 6,
+    num_attention_heads: 12,
+    intermediate_size: 3072,
+    vocab_size: 50265,
+    max_position_embeddings: 514,
+  },
   // The size that the reference numbers of this project's tests were computed with.
-  'tiny-roberta': { hidden_size: 96, num_hidden_layers: 3, num_attention_heads: 4, intermediate_size: 192, vocab_size: 50265, max_position_embeddings: 514 },
+  'tiny-roberta': {
+    hidden_size: 96,
+    num_hidden_layers: 3,
+    num_attention_heads: 4,
+    intermediate_size: 192,
+    vocab_size: 50265,
+    max_position_embeddings: 514,
+  },
 };
 
 export const textEncoderConfig = (config: ModelConfig): TextEncoderConfig => {
@@ -99,16 +127,22 @@ export const parseModelConfig = (values: Readonly<Record<string, unknown>>, sour
   const parsed = modelConfigSchema.safeParse(given);
   if (!parsed.success) {
     const issue = parsed.error.issues[0]!;
-    throw new MdetrError(`${source}: "${issue.path.join('.')}" ${issue.message.charAt(0).toLowerCase()}${issue.message.slice(1)}`);
+    throw new MdetrError(
+      `${source}: "${issue.path.join('.')}" ${issue.message.charAt(0).toLowerCase()}${issue.message.slice(1)}`,
+    );
   }
   const config = parsed.data;
   const refuse = (problem: string): never => {
     throw new MdetrError(`${source}: ${problem}`);
   };
-  if (config.hidden_dim % config.nheads !== 0) refuse(`hidden_dim ${config.hidden_dim} is no multiple of nheads ${config.nheads}`);
-  if (config.hidden_dim % 4 !== 0) refuse(`hidden_dim ${config.hidden_dim} is no multiple of 4, which sine positions need`);
-  if (config.mask_model === 'v2') refuse('mask_model "v2" exists in name only, in the official code too: use "smallconv"');
-  if (config.do_qa && !config.split_qa_heads && qaDataset(config) !== 'gqa') refuse('one joint answer head exists for gqa only: set split_qa_heads');
+  if (config.hidden_dim % config.nheads !== 0)
+    refuse(`hidden_dim ${config.hidden_dim} is no multiple of nheads ${config.nheads}`);
+  if (config.hidden_dim % 4 !== 0)
+    refuse(`hidden_dim ${config.hidden_dim} is no multiple of 4, which sine positions need`);
+  if (config.mask_model === 'v2')
+    refuse('mask_model "v2" exists in name only, in the official code too: use "smallconv"');
+  if (config.do_qa && !config.split_qa_heads && qaDataset(config) !== 'gqa')
+    refuse('one joint answer head exists for gqa only: set split_qa_heads');
   textEncoderConfig(config);
   return config;
 };

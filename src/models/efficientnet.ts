@@ -57,7 +57,11 @@ class ConvNorm {
     groups = 1,
   ) {
     this.options = stride === 1 ? { padding: (kernel - 1) / 2, groups } : { stride, groups };
-    this.filter = new Conv(convScope, inputs, outputs, kernel, { ...this.options, bias: false, init: kaimingNormalFanOut });
+    this.filter = new Conv(convScope, inputs, outputs, kernel, {
+      ...this.options,
+      bias: false,
+      init: kaimingNormalFanOut,
+    });
     this.norm = new FrozenBatchNorm(normScope, outputs);
   }
 
@@ -73,8 +77,14 @@ class SqueezeExcite {
   private readonly expand: Conv;
 
   constructor(scope: Scope, channels: number, reduced: number) {
-    this.reduce = new Conv(scope.at('conv_reduce'), channels, reduced, 1, { init: kaimingNormalFanOut, biasInit: zeros });
-    this.expand = new Conv(scope.at('conv_expand'), reduced, channels, 1, { init: kaimingNormalFanOut, biasInit: zeros });
+    this.reduce = new Conv(scope.at('conv_reduce'), channels, reduced, 1, {
+      init: kaimingNormalFanOut,
+      biasInit: zeros,
+    });
+    this.expand = new Conv(scope.at('conv_expand'), reduced, channels, 1, {
+      init: kaimingNormalFanOut,
+      biasInit: zeros,
+    });
   }
 
   forward(x: Tensor): Tensor {
@@ -121,7 +131,14 @@ export class EfficientNet implements FeatureExtractor {
     this.stages = stages.map(({ kernel, stride, channels, repeats, tapped }, stage) => {
       const outputs = roundChannels(channels * width);
       const blocks = Array.from({ length: Math.ceil(repeats * depth) }, (_, index) => {
-        const block = new Block(scope.at('blocks').at(stage).at(index), inputs, outputs, kernel, index === 0 ? stride : 1, stage > 0);
+        const block = new Block(
+          scope.at('blocks').at(stage).at(index),
+          inputs,
+          outputs,
+          kernel,
+          index === 0 ? stride : 1,
+          stage > 0,
+        );
         inputs = outputs;
         return block;
       });

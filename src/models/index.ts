@@ -1,4 +1,11 @@
-export { modelConfigKeys, parseModelConfig, qaDataset, textEncoderConfig, type ModelConfig, type TextEncoderConfig } from './config.ts';
+export {
+  modelConfigKeys,
+  parseModelConfig,
+  qaDataset,
+  textEncoderConfig,
+  type ModelConfig,
+  type TextEncoderConfig,
+} from './config.ts';
 export { Mdetr, selectImages, tokenSlots, type ImageFeatures, type Predictions } from './mdetr.ts';
 export type { EncoderCache } from './transformer.ts';
 export { initialValue } from './initial-weights.ts';

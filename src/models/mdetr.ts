@@ -1,6 +1,18 @@
 import type { Dim, Tensor } from '../graph/index.ts';
 import { Conv, Embedding, Linear, Mlp, noDropout, ParameterRegistry, Scope, type Dropout } from '../nn/index.ts';
-import { cast, concat, gather, l2Normalize, mergeAxes, reshape, resizeNearest, sigmoid, slice, transpose, unsqueeze } from '../ops/index.ts';
+import {
+  cast,
+  concat,
+  gather,
+  l2Normalize,
+  mergeAxes,
+  reshape,
+  resizeNearest,
+  sigmoid,
+  slice,
+  transpose,
+  unsqueeze,
+} from '../ops/index.ts';
 import { buildFeatureExtractor, buildPositionEncoding, type FeatureExtractor } from './backbone.ts';
 import { textEncoderConfig, type ModelConfig } from './config.ts';
 import type { PositionEncoding } from './position-encoding.ts';
@@ -77,7 +89,9 @@ export class Mdetr {
     this.contrastive = config.contrastive_loss
       ? {
           image: new Linear(scope.at('contrastive_projection_image'), features, projection, { bias: false }),
-          text: new Linear(scope.at('contrastive_projection_text'), textEncoderConfig(config).hidden_size, projection, { bias: false }),
+          text: new Linear(scope.at('contrastive_projection_text'), textEncoderConfig(config).hidden_size, projection, {
+            bias: false,
+          }),
         }
       : undefined;
     this.alignment = config.contrastive_align_loss
@@ -87,7 +101,9 @@ export class Mdetr {
         }
       : undefined;
     this.questions = config.do_qa ? new QuestionAnswering(scope, config) : undefined;
-    this.segmentation = hasMasks ? new Segmentation(root, features, config.nheads, this.backbone.channels.slice(0, -1).reverse().slice(0, 3)) : undefined;
+    this.segmentation = hasMasks
+      ? new Segmentation(root, features, config.nheads, this.backbone.channels.slice(0, -1).reverse().slice(0, 3))
+      : undefined;
   }
 
   /** image (B, 3, H, W), normalised and padded with 0; padding (B, H, W), true on padding. */
@@ -103,24 +119,46 @@ export class Mdetr {
   }
 
   /** Joint encoding of pictures and texts: inputIds, attentionMask (B, T) int32. */
-  encode({ src, padding }: Pick<ImageFeatures, 'src' | 'padding'>, inputIds: Tensor, attentionMask: Tensor, dropout: Dropout = noDropout): EncoderCache {
+  encode(
+    { src, padding }: Pick<ImageFeatures, 'src' | 'padding'>,
+    inputIds: Tensor,
+    attentionMask: Tensor,
+    dropout: Dropout = noDropout,
+  ): EncoderCache {
     const sequence = transpose(mergeAxes(src, 2, 3), [0, 2, 1]); // (B, D, h, w) → (B, h·w, D)
-    return this.transformer.encode(sequence, mergeAxes(padding, 1, 2), this.positions.forward(padding), inputIds, attentionMask, dropout);
+    return this.transformer.encode(
+      sequence,
+      mergeAxes(padding, 1, 2),
+      this.positions.forward(padding),
+      inputIds,
+      attentionMask,
+      dropout,
+    );
   }
 
   /** The detection queries of every decoder layer, each (B, Q, D), and the question queries that the answers are read from. */
-  decode(cache: EncoderCache, dropout: Dropout = noDropout): { readonly hs: readonly Tensor[]; readonly answerEmbeds: Tensor | undefined } {
+  decode(
+    cache: EncoderCache,
+    dropout: Dropout = noDropout,
+  ): { readonly hs: readonly Tensor[]; readonly answerEmbeds: Tensor | undefined } {
     const { num_queries: count } = this.config;
-    const queries = this.qaEmbed === undefined ? this.queryEmbed.weight : concat([this.queryEmbed.weight, this.qaEmbed.weight], 0);
+    const queries =
+      this.qaEmbed === undefined ? this.queryEmbed.weight : concat([this.queryEmbed.weight, this.qaEmbed.weight], 0);
     const layers = this.transformer.decode(cache, queries, dropout);
     if (this.qaEmbed === undefined) return { hs: layers, answerEmbeds: undefined };
     const source = this.config.qa_layer === 'first' ? layers[0]! : layers.at(-1)!;
-    return { hs: layers.map((layer) => slice(layer, 1, 0, count)), answerEmbeds: slice(source, 1, count, queries.shape[0]!) };
+    return {
+      hs: layers.map((layer) => slice(layer, 1, 0, count)),
+      answerEmbeds: slice(source, 1, count, queries.shape[0]!),
+    };
   }
 
   /** Heads on some decoder layers' detection queries. */
   predict(hs: readonly Tensor[], cache: EncoderCache): Predictions {
-    const stacked = concat(hs.map((layer) => unsqueeze(layer, 0)), 0); // (L, B, Q, D)
+    const stacked = concat(
+      hs.map((layer) => unsqueeze(layer, 0)),
+      0,
+    ); // (L, B, Q, D)
     return {
       pred_logits: this.classEmbed.forward(stacked),
       pred_boxes: sigmoid(this.bboxEmbed.forward(stacked)),
@@ -162,7 +200,10 @@ const downsampleMask = (padding: Tensor, height: Dim, width: Dim): Tensor => {
 };
 
 /** Repeats pictures' features for several texts each: imageIndex (B) int32, the picture of every text. */
-export const selectImages = (features: Pick<ImageFeatures, 'src' | 'padding' | 'pyramid'>, imageIndex: Tensor): Pick<ImageFeatures, 'src' | 'padding' | 'pyramid'> => ({
+export const selectImages = (
+  features: Pick<ImageFeatures, 'src' | 'padding' | 'pyramid'>,
+  imageIndex: Tensor,
+): Pick<ImageFeatures, 'src' | 'padding' | 'pyramid'> => ({
   src: gather(features.src, imageIndex, 0),
   padding: gather(features.padding, imageIndex, 0),
   pyramid: features.pyramid.map((map) => gather(map, imageIndex, 0)),

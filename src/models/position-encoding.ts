@@ -1,6 +1,24 @@
 import { addDims, type Dim, type Tensor } from '../graph/index.ts';
 import { Embedding, type Initializer, type Scope } from '../nn/index.ts';
-import { add, cast, concat, cos, cumSum, div, expand, gather, iota, literal, mergeAxes, mul, not, reshape, sin, slice, unsqueeze } from '../ops/index.ts';
+import {
+  add,
+  cast,
+  concat,
+  cos,
+  cumSum,
+  div,
+  expand,
+  gather,
+  iota,
+  literal,
+  mergeAxes,
+  mul,
+  not,
+  reshape,
+  sin,
+  slice,
+  unsqueeze,
+} from '../ops/index.ts';
 
 /** Gives every place of a feature map a vector: paddingMask (B, h, w), true on padding → (B, h·w, D). */
 export interface PositionEncoding {
@@ -26,14 +44,17 @@ export class SinePositionEncoding implements PositionEncoding {
     const total = slice(counts, axis, addDims(size, -1), size);
     const scaled = mul(div(counts, add(total, 1e-6)), 2 * Math.PI);
     const perAxis = this.features / 2;
-    const wavelengths = Array.from({ length: perAxis / 2 }, (_, index) => Math.fround(this.temperature ** Math.fround((2 * index) / perAxis)));
+    const wavelengths = Array.from({ length: perAxis / 2 }, (_, index) =>
+      Math.fround(this.temperature ** Math.fround((2 * index) / perAxis)),
+    );
     const angles = div(unsqueeze(scaled, -1), literal(wavelengths, [perAxis / 2]));
     return mergeAxes(concat([unsqueeze(sin(angles), -1), unsqueeze(cos(angles), -1)], 4), 3, 4);
   }
 }
 
 /** Uniform on [0, 1), as the official code starts the learned tables. */
-const uniform01: Initializer = (random, shape) => Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, random);
+const uniform01: Initializer = (random, shape) =>
+  Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, random);
 
 /** Learned tables for up to 50 rows and 50 columns; column part first. Padding is not looked at. */
 export class LearnedPositionEncoding implements PositionEncoding {
@@ -49,8 +70,18 @@ export class LearnedPositionEncoding implements PositionEncoding {
   forward(paddingMask: Tensor): Tensor {
     const [batch, height, width] = paddingMask.shape as [Dim, Dim, Dim];
     const half = this.rows.weight.shape[1]!;
-    const column = expand(reshape(gather(this.columns.weight, iota(width)), [1, 1, width, half]), [batch, height, width, half]);
-    const row = expand(reshape(gather(this.rows.weight, iota(height)), [1, height, 1, half]), [batch, height, width, half]);
+    const column = expand(reshape(gather(this.columns.weight, iota(width)), [1, 1, width, half]), [
+      batch,
+      height,
+      width,
+      half,
+    ]);
+    const row = expand(reshape(gather(this.rows.weight, iota(height)), [1, height, 1, half]), [
+      batch,
+      height,
+      width,
+      half,
+    ]);
     return mergeAxes(concat([column, row], 3), 1, 2);
   }
 }

@@ -44,7 +44,13 @@ export class QuestionAnswering {
     const { hidden_dim: features } = config;
     this.heads = answerHeads(config).map((head) => {
       const at = scope.at(`${head.name}_head`);
-      return { head, layer: head.name === 'answer_reg' ? new Mlp(at, features, features, head.classes, 3) : new Linear(at, features, head.classes) };
+      return {
+        head,
+        layer:
+          head.name === 'answer_reg'
+            ? new Mlp(at, features, features, head.classes, 3)
+            : new Linear(at, features, head.classes),
+      };
     });
   }
 

@@ -43,7 +43,12 @@ class ResidualBlock {
   private readonly convs: readonly ConvNorm[];
   private readonly downsample: ConvNorm | undefined;
 
-  constructor(scope: Scope, bottleneck: boolean, { inputs, width, stride, dilation, hasDownsample }: BlockShape, norm: NormKind) {
+  constructor(
+    scope: Scope,
+    bottleneck: boolean,
+    { inputs, width, stride, dilation, hasDownsample }: BlockShape,
+    norm: NormKind,
+  ) {
     const outputs = bottleneck ? width * 4 : width;
     const layers: readonly (readonly [number, number, number, ConvOptions])[] = bottleneck
       ? [
@@ -56,15 +61,21 @@ class ResidualBlock {
           [width, width, 3, { padding: 1 }],
         ];
     this.convs = layers.map(
-      ([from, to, kernel, options], index) => new ConvNorm(scope.at(`conv${index + 1}`), scope.at(`bn${index + 1}`), from, to, kernel, options, norm),
+      ([from, to, kernel, options], index) =>
+        new ConvNorm(scope.at(`conv${index + 1}`), scope.at(`bn${index + 1}`), from, to, kernel, options, norm),
     );
     const shortcut = scope.at('downsample');
-    this.downsample = hasDownsample ? new ConvNorm(shortcut.at(0), shortcut.at(1), inputs, outputs, 1, { stride }, norm) : undefined;
+    this.downsample = hasDownsample
+      ? new ConvNorm(shortcut.at(0), shortcut.at(1), inputs, outputs, 1, { stride }, norm)
+      : undefined;
   }
 
   forward(x: Tensor): Tensor {
     const last = this.convs.length - 1;
-    const residual = this.convs.reduce((value, layer, index) => (index < last ? relu(layer.forward(value)) : layer.forward(value)), x);
+    const residual = this.convs.reduce(
+      (value, layer, index) => (index < last ? relu(layer.forward(value)) : layer.forward(value)),
+      x,
+    );
     return relu(add(residual, this.downsample?.forward(x) ?? x));
   }
 }

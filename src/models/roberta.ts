@@ -1,6 +1,32 @@
 import type { Dim, Tensor } from '../graph/index.ts';
-import { attend, Embedding, embeddingTable, LayerNorm, Linear, normal, zeros, type Dropout, type Scope } from '../nn/index.ts';
-import { add, cast, cumSum, equal, gelu, literal, lookUp, mul, not, reshape, scalar, slice, squeeze, sub, tanh } from '../ops/index.ts';
+import {
+  attend,
+  Embedding,
+  embeddingTable,
+  LayerNorm,
+  Linear,
+  normal,
+  zeros,
+  type Dropout,
+  type Scope,
+} from '../nn/index.ts';
+import {
+  add,
+  cast,
+  cumSum,
+  equal,
+  gelu,
+  literal,
+  lookUp,
+  mul,
+  not,
+  reshape,
+  scalar,
+  slice,
+  squeeze,
+  sub,
+  tanh,
+} from '../ops/index.ts';
 import type { TextEncoderConfig } from './config.ts';
 
 const paddingId = 1;
@@ -11,7 +37,8 @@ const dropoutRate = 0.1;
 /** Added to the scores of padding. Large enough that its probability is exactly 0 in float32. */
 const maskedScore = -10000;
 
-const dense = (scope: Scope, inputs: number, outputs: number): Linear => new Linear(scope, inputs, outputs, { init: normal(initDeviation), biasInit: zeros });
+const dense = (scope: Scope, inputs: number, outputs: number): Linear =>
+  new Linear(scope, inputs, outputs, { init: normal(initDeviation), biasInit: zeros });
 
 /** One post-norm transformer layer with GELU. */
 class RobertaLayer {
@@ -41,10 +68,17 @@ class RobertaLayer {
   }
 
   forward(x: Tensor, bias: Tensor, dropout: Dropout): Tensor {
-    const attended = attend(this.query.forward(x), this.key.forward(x), this.value.forward(x), this.config.num_attention_heads, bias, (p) =>
-      dropout(p, dropoutRate),
+    const attended = attend(
+      this.query.forward(x),
+      this.key.forward(x),
+      this.value.forward(x),
+      this.config.num_attention_heads,
+      bias,
+      (p) => dropout(p, dropoutRate),
     );
-    const afterAttention = this.attentionNorm.forward(add(dropout(this.attentionDense.forward(attended), dropoutRate), x));
+    const afterAttention = this.attentionNorm.forward(
+      add(dropout(this.attentionDense.forward(attended), dropoutRate), x),
+    );
     const hidden = gelu(this.intermediate.forward(afterAttention));
     return this.outputNorm.forward(add(dropout(this.outputDense.forward(hidden), dropoutRate), afterAttention));
   }
@@ -63,12 +97,32 @@ export class Roberta {
     const { hidden_size: size } = config;
     const embeddings = scope.at('embeddings');
     // Saved by the transformers version of the official checkpoints; newer ones leave it out. Nothing reads it here.
-    embeddings.buffer('position_ids', [1, config.max_position_embeddings], (_random, shape) => Float32Array.from({ length: shape[1]! }, (_, index) => index), 'int64');
-    this.words = new Embedding(embeddings.at('word_embeddings'), config.vocab_size, size, embeddingTable(initDeviation, paddingId), paddingId);
-    this.positions = new Embedding(embeddings.at('position_embeddings'), config.max_position_embeddings, size, embeddingTable(initDeviation, paddingId), paddingId);
+    embeddings.buffer(
+      'position_ids',
+      [1, config.max_position_embeddings],
+      (_random, shape) => Float32Array.from({ length: shape[1]! }, (_, index) => index),
+      'int64',
+    );
+    this.words = new Embedding(
+      embeddings.at('word_embeddings'),
+      config.vocab_size,
+      size,
+      embeddingTable(initDeviation, paddingId),
+      paddingId,
+    );
+    this.positions = new Embedding(
+      embeddings.at('position_embeddings'),
+      config.max_position_embeddings,
+      size,
+      embeddingTable(initDeviation, paddingId),
+      paddingId,
+    );
     this.tokenTypes = new Embedding(embeddings.at('token_type_embeddings'), 1, size, embeddingTable(initDeviation));
     this.norm = new LayerNorm(embeddings.at('LayerNorm'), size, epsilon);
-    this.layers = Array.from({ length: config.num_hidden_layers }, (_, index) => new RobertaLayer(scope.at('encoder').at('layer').at(index), config));
+    this.layers = Array.from(
+      { length: config.num_hidden_layers },
+      (_, index) => new RobertaLayer(scope.at('encoder').at('layer').at(index), config),
+    );
     this.poolerDense = dense(scope.at('pooler').at('dense'), size, size);
   }
 

@@ -1,6 +1,21 @@
 import type { Dim, Tensor } from '../graph/index.ts';
 import { Conv, GroupNorm, kaimingUniform, Linear, xavierUniform, zeros, type Scope } from '../nn/index.ts';
-import { add, conv, matmul, mergeAxes, mul, relu, reshape, resizeNearest, slice, softmax, splitAxis, transpose, unsqueeze, where } from '../ops/index.ts';
+import {
+  add,
+  conv,
+  matmul,
+  mergeAxes,
+  mul,
+  relu,
+  reshape,
+  resizeNearest,
+  slice,
+  softmax,
+  splitAxis,
+  transpose,
+  unsqueeze,
+  where,
+} from '../ops/index.ts';
 
 /** Attention weights of queries over the image's memory, without values: a softmax a head over space. */
 class BoxAttention {
@@ -21,7 +36,10 @@ class BoxAttention {
   forward(hs: Tensor, imageMemory: Tensor, padding: Tensor): Tensor {
     const [batch, height, width] = padding.shape as [Dim, Dim, Dim];
     const depth = this.features / this.heads;
-    const q = transpose(splitAxis(mul(this.queryLinear.forward(hs), depth ** -0.5), 2, [this.heads, depth]), [0, 2, 1, 3]);
+    const q = transpose(
+      splitAxis(mul(this.queryLinear.forward(hs), depth ** -0.5), 2, [this.heads, depth]),
+      [0, 2, 1, 3],
+    );
     const k = transpose(splitAxis(this.keyLinear.forward(imageMemory), 2, [this.heads, depth]), [0, 2, 3, 1]);
     const scores = matmul(q, k); // (B, heads, Q, h·w)
     const isPadding = reshape(padding, [batch, 1, 1, imageMemory.shape[1]!]);
@@ -37,7 +55,11 @@ class ConvBlock {
 
   constructor(convScope: Scope, normScope: Scope, inputs: number, outputs: number) {
     this.conv = new Conv(convScope, inputs, outputs, 3, { padding: 1, init: kaimingUniform(1), biasInit: zeros });
-    this.norm = new GroupNorm(normScope, [8, 4, 2, 1].find((groups) => outputs % groups === 0)!, outputs);
+    this.norm = new GroupNorm(
+      normScope,
+      [8, 4, 2, 1].find((groups) => outputs % groups === 0)!,
+      outputs,
+    );
   }
 
   forward(x: Tensor): Tensor {
@@ -63,10 +85,14 @@ class MaskHeadSmallConv {
   ) {
     const inputs = features + heads;
     const widths = [inputs, inputs, features / 2, features / 4, features / 8, features / 16].map(Math.floor);
-    this.blocks = [1, 2, 3, 4, 5].map((level) => new ConvBlock(scope.at(`lay${level}`), scope.at(`gn${level}`), widths[level - 1]!, widths[level]!));
+    this.blocks = [1, 2, 3, 4, 5].map(
+      (level) => new ConvBlock(scope.at(`lay${level}`), scope.at(`gn${level}`), widths[level - 1]!, widths[level]!),
+    );
     const options = { init: kaimingUniform(1), biasInit: zeros };
     this.outLayer = new Conv(scope.at('out_lay'), widths[5]!, 1, 3, { ...options, padding: 1 });
-    this.adapters = pyramidChannels.map((channels, index) => new Conv(scope.at(`adapter${index + 1}`), channels, widths[index + 2]!, 1, options));
+    this.adapters = pyramidChannels.map(
+      (channels, index) => new Conv(scope.at(`adapter${index + 1}`), channels, widths[index + 2]!, 1, options),
+    );
   }
 
   /** src (B, D, h, w), attention (B, Q, heads, h, w), pyramid (coarse to fine) of (B, C, h′, w′) → (B, Q, h″, w″) logits. */

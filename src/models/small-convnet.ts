@@ -36,9 +36,16 @@ export class SmallConvNet implements FeatureExtractor {
 
   constructor(scope: Scope, { widths, groups }: SmallBackboneConfig) {
     this.channels = widths;
-    this.stem = new Conv(scope.at('stem'), 3, widths[0]!, 3, { stride: 2, padding: 1, bias: false, init: kaimingNormalFanOut });
+    this.stem = new Conv(scope.at('stem'), 3, widths[0]!, 3, {
+      stride: 2,
+      padding: 1,
+      bias: false,
+      init: kaimingNormalFanOut,
+    });
     this.stemNorm = new GroupNorm(scope.at('stem_norm'), groups, widths[0]!);
-    this.blocks = widths.slice(1).map((width, index) => new DownsamplingBlock(scope.at('blocks').at(index), widths[index]!, width, groups));
+    this.blocks = widths
+      .slice(1)
+      .map((width, index) => new DownsamplingBlock(scope.at('blocks').at(index), widths[index]!, width, groups));
   }
 
   forward(image: Tensor): readonly Tensor[] {

@@ -1,5 +1,14 @@
 import type { Dim, Tensor } from '../graph/index.ts';
-import { Embedding, LayerNorm, Linear, MultiHeadAttention, paddingBias, xavierUniform, type Dropout, type Scope } from '../nn/index.ts';
+import {
+  Embedding,
+  LayerNorm,
+  Linear,
+  MultiHeadAttention,
+  paddingBias,
+  xavierUniform,
+  type Dropout,
+  type Scope,
+} from '../nn/index.ts';
 import { add, concat, equal, expand, fill, mul, not, relu, reshape, slice, unsqueeze } from '../ops/index.ts';
 import { textEncoderConfig, type ModelConfig } from './config.ts';
 import { Roberta } from './roberta.ts';
@@ -24,7 +33,8 @@ class FeedForward {
 }
 
 /** x with positions added where there are any: they enter queries and keys, never values. */
-const withPositions = (x: Tensor, positions: Tensor | undefined): Tensor => (positions === undefined ? x : add(x, positions));
+const withPositions = (x: Tensor, positions: Tensor | undefined): Tensor =>
+  positions === undefined ? x : add(x, positions);
 
 /** One layer over the joint image and text sequence (arXiv:2104.12763, section 2.2). */
 class TransformerEncoderLayer {
@@ -83,13 +93,21 @@ class TransformerDecoderLayer {
   }
 
   /** target, queryPositions (B, Q, D); memory (B, S, D), memoryKeys the same with positions added. */
-  forward(target: Tensor, queryPositions: Tensor | undefined, memory: Tensor, memoryKeys: Tensor, padding: Tensor, dropout: Dropout): Tensor {
+  forward(
+    target: Tensor,
+    queryPositions: Tensor | undefined,
+    memory: Tensor,
+    memoryKeys: Tensor,
+    padding: Tensor,
+    dropout: Dropout,
+  ): Tensor {
     const drop = (x: Tensor): Tensor => dropout(x, this.config.dropout);
     const attendToEachOther = (x: Tensor): Tensor => {
       const queryAndKey = withPositions(x, queryPositions);
       return drop(this.selfAttn.forward(queryAndKey, queryAndKey, x, undefined, dropout));
     };
-    const attendToMemory = (x: Tensor): Tensor => drop(this.crossAttn.forward(withPositions(x, queryPositions), memoryKeys, memory, padding, dropout));
+    const attendToMemory = (x: Tensor): Tensor =>
+      drop(this.crossAttn.forward(withPositions(x, queryPositions), memoryKeys, memory, padding, dropout));
     const feed = (x: Tensor): Tensor => drop(this.feedForward.forward(x, dropout));
     if (this.config.decoder_pre_norm) {
       const afterSelf = add(target, attendToEachOther(this.norm1.forward(target)));
@@ -152,9 +170,15 @@ export class Transformer {
     const { hidden_dim: features } = config;
     const encoder = scope.at('encoder');
     const decoder = scope.at('decoder');
-    this.encoderLayers = Array.from({ length: config.enc_layers }, (_, index) => new TransformerEncoderLayer(encoder.at('layers').at(index), config));
+    this.encoderLayers = Array.from(
+      { length: config.enc_layers },
+      (_, index) => new TransformerEncoderLayer(encoder.at('layers').at(index), config),
+    );
     this.encoderNorm = config.pre_norm ? new LayerNorm(encoder.at('norm'), features) : undefined;
-    this.decoderLayers = Array.from({ length: config.dec_layers }, (_, index) => new TransformerDecoderLayer(decoder.at('layers').at(index), config));
+    this.decoderLayers = Array.from(
+      { length: config.dec_layers },
+      (_, index) => new TransformerDecoderLayer(decoder.at('layers').at(index), config),
+    );
     this.decoderNorm = new LayerNorm(decoder.at('norm'), features);
     this.cls = config.contrastive_loss ? new Embedding(scope.at('CLS'), 1, features, xavierUniform) : undefined;
     const textConfig = textEncoderConfig(config);
@@ -166,7 +190,14 @@ export class Transformer {
    * imageSequence, imagePositions (B, h·w, D), imagePadding (B, h·w), true on padding;
    * inputIds, attentionMask (B, T), 1 on real tokens.
    */
-  encode(imageSequence: Tensor, imagePadding: Tensor, imagePositions: Tensor, inputIds: Tensor, attentionMask: Tensor, dropout: Dropout): EncoderCache {
+  encode(
+    imageSequence: Tensor,
+    imagePadding: Tensor,
+    imagePositions: Tensor,
+    inputIds: Tensor,
+    attentionMask: Tensor,
+    dropout: Dropout,
+  ): EncoderCache {
     const [batch, length] = inputIds.shape as [Dim, Dim];
     const { hidden_dim: features, pass_pos_and_query: passPositions } = this.config;
     const encodedText = this.textEncoder.forward(inputIds, attentionMask, dropout);
@@ -201,7 +232,9 @@ export class Transformer {
   decode(cache: EncoderCache, queries: Tensor, dropout: Dropout): readonly Tensor[] {
     const batch = cache.memory.shape[0]!;
     const perImage = expand(unsqueeze(queries, 0), [batch, ...queries.shape]);
-    const [start, queryPositions] = this.config.pass_pos_and_query ? [fill(0, perImage.shape), perImage] : [perImage, undefined];
+    const [start, queryPositions] = this.config.pass_pos_and_query
+      ? [fill(0, perImage.shape), perImage]
+      : [perImage, undefined];
     const memoryKeys = withPositions(cache.memory, cache.positions);
     const padding = paddingBias(cache.paddingMask);
     let target = start;
@@ -212,7 +245,11 @@ export class Transformer {
   }
 
   /** Puts the CLS token before the image, without position and never masked. */
-  private withCls(sequence: Tensor, padding: Tensor, positions: Tensor): { sequence: Tensor; padding: Tensor; positions: Tensor } {
+  private withCls(
+    sequence: Tensor,
+    padding: Tensor,
+    positions: Tensor,
+  ): { sequence: Tensor; padding: Tensor; positions: Tensor } {
     if (this.cls === undefined) return { sequence, padding, positions };
     const [batch] = sequence.shape as [Dim];
     const { hidden_dim: features } = this.config;
