@@ -27,7 +27,7 @@ export interface BuildOptions {
   readonly sortBytes?: number;
 }
 
-const DEFAULT_CHUNK_BYTES = 8 * 1024 * 1024;
+const DEFAULT_CHUNK_BYTES = 1024 * 1024;
 const MAX_ELEMENT_BYTES = 256 * 1024 * 1024;
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
 const IMAGE_KEYS = ['id', 'width', 'height'].map(utf8);
