@@ -6,3 +6,4 @@ export * from './program.ts';
 export { constant, input, parameter, staticShape, Tensor } from './tensor.ts';
 export type { ConstantNode, InputNode, Node, OpNode, ParameterNode } from './tensor.ts';
 export * from './fold.ts';
+export * from './partition.ts';

@@ -53,9 +53,14 @@ export const makeProgram = (
   outputs: Readonly<Record<string, Tensor>>,
   options: { readonly alsoInputs?: readonly Tensor[]; readonly given?: Readonly<Record<string, Tensor>> } = {},
 ): Program => {
-  const given = Object.entries(options.given ?? {}).map(([inputName, tensor]): ProgramInput => ({ name: inputName, tensor }));
+  const given = Object.entries(options.given ?? {}).map(([inputName, tensor]): ProgramInput => ({
+    name: inputName,
+    tensor,
+  }));
   const boundary = new Set(given.map(({ tensor }) => tensor));
-  const nodes = reachableNodes([...Object.values(outputs), ...(options.alsoInputs ?? [])], (tensor) => boundary.has(tensor));
+  const nodes = reachableNodes([...Object.values(outputs), ...(options.alsoInputs ?? [])], (tensor) =>
+    boundary.has(tensor),
+  );
   const leaves = leafTensors(nodes, 'input').map((tensor): ProgramInput => ({ name: leafName(tensor), tensor }));
   const parameters = leafTensors(nodes, 'parameter');
   const inputs = [...leaves, ...given];

@@ -9,3 +9,4 @@ export {
 export { Mdetr, selectImages, tokenSlots, type ImageFeatures, type Predictions } from './mdetr.ts';
 export type { EncoderCache } from './transformer.ts';
 export { initialValue } from './initial-weights.ts';
+export type { MaskContext } from './segmentation.ts';

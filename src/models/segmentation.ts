@@ -3,8 +3,8 @@ import { Conv, GroupNorm, kaimingUniform, Linear, xavierUniform, zeros, type Sco
 import {
   add,
   conv,
+  gather,
   matmul,
-  mergeAxes,
   mul,
   relu,
   reshape,
@@ -12,8 +12,8 @@ import {
   slice,
   softmax,
   splitAxis,
+  squeeze,
   transpose,
-  unsqueeze,
   where,
 } from '../ops/index.ts';
 
@@ -32,19 +32,16 @@ class BoxAttention {
     this.keyLinear = new Linear(scope.at('k_linear'), features, features, options);
   }
 
-  /** hs (B, Q, D), imageMemory (B, h·w, D), padding (B, h, w) → (B, Q, heads, h, w). */
-  forward(hs: Tensor, imageMemory: Tensor, padding: Tensor): Tensor {
-    const [batch, height, width] = padding.shape as [Dim, Dim, Dim];
+  /** queries (N, D), sample (N), imageMemory (B, h·w, D), padding (B, h, w) → (N, heads, h, w). */
+  forward(queries: Tensor, sample: Tensor, imageMemory: Tensor, padding: Tensor): Tensor {
+    const [, height, width] = padding.shape as [Dim, Dim, Dim];
+    const count = queries.shape[0]!;
     const depth = this.features / this.heads;
-    const q = transpose(
-      splitAxis(mul(this.queryLinear.forward(hs), depth ** -0.5), 2, [this.heads, depth]),
-      [0, 2, 1, 3],
-    );
-    const k = transpose(splitAxis(this.keyLinear.forward(imageMemory), 2, [this.heads, depth]), [0, 2, 3, 1]);
-    const scores = matmul(q, k); // (B, heads, Q, h·w)
-    const isPadding = reshape(padding, [batch, 1, 1, imageMemory.shape[1]!]);
-    const weights = softmax(where(isPadding, Number.NEGATIVE_INFINITY, scores), -1);
-    return transpose(splitAxis(weights, 3, [height, width]), [0, 2, 1, 3, 4]);
+    const q = splitAxis(mul(this.queryLinear.forward(queries), depth ** -0.5), 1, [this.heads, 1, depth]);
+    const keys = transpose(splitAxis(this.keyLinear.forward(imageMemory), 2, [this.heads, depth]), [0, 2, 3, 1]);
+    const scores = squeeze(matmul(q, gather(keys, sample)), 2); // (N, heads, h·w)
+    const isPadding = reshape(gather(padding, sample), [count, 1, imageMemory.shape[1]!]);
+    return splitAxis(softmax(where(isPadding, Number.NEGATIVE_INFINITY, scores), -1), 2, [height, width]);
   }
 }
 
@@ -95,25 +92,20 @@ class MaskHeadSmallConv {
     );
   }
 
-  /** src (B, D, h, w), attention (B, Q, heads, h, w), pyramid (coarse to fine) of (B, C, h′, w′) → (B, Q, h″, w″) logits. */
-  forward(src: Tensor, attention: Tensor, pyramid: readonly Tensor[]): Tensor {
-    const [batch, queries] = attention.shape as [Dim, Dim];
-    const perQuery = (x: Tensor): Tensor => splitAxis(x, 0, [batch, queries]);
-    const flat = (x: Tensor): Tensor => mergeAxes(x, 0, 1);
-
+  /** src (B, D, h, w), attention (N, heads, h, w), sample (N), pyramid (coarse to fine) of (B, C, h′, w′) → (N, h″, w″) logits. */
+  forward(src: Tensor, attention: Tensor, sample: Tensor, pyramid: readonly Tensor[]): Tensor {
     // The filter of the first layer is cut in two: what it makes of the image is the same for every query.
     const [first, second, ...finer] = this.blocks as [ConvBlock, ConvBlock, ...ConvBlock[]];
     const { weight, bias } = first.conv;
     const ofImage = conv(src, slice(weight, 1, 0, this.features), { padding: 1 }, bias);
-    const ofAttention = conv(flat(attention), slice(weight, 1, this.features, weight.shape[1]!), { padding: 1 });
-    let x = second.forward(first.activate(flat(add(perQuery(ofAttention), unsqueeze(ofImage, 1)))));
+    const ofAttention = conv(attention, slice(weight, 1, this.features, weight.shape[1]!), { padding: 1 });
+    let x = second.forward(first.activate(add(ofAttention, gather(ofImage, sample))));
     for (const [index, adapter] of this.adapters.entries()) {
       const skip = adapter.forward(pyramid[index]!);
       const larger = resizeNearest(x, skip.shape[2]!, skip.shape[3]!);
-      x = finer[index]!.forward(flat(add(unsqueeze(skip, 1), perQuery(larger))));
+      x = finer[index]!.forward(add(gather(skip, sample), larger));
     }
-    const logits = this.outLayer.forward(x); // (B·Q, 1, h″, w″)
-    return reshape(logits, [batch, queries, logits.shape[2]!, logits.shape[3]!]);
+    return squeeze(this.outLayer.forward(x), 1);
   }
 }
 
@@ -128,8 +120,23 @@ export class Segmentation {
     this.head = new MaskHeadSmallConv(scope.at('mask_head'), features, heads, pyramidChannels);
   }
 
-  /** hs (B, Q, D): any number of queries, so that callers may go through many in portions. */
-  forward(hs: Tensor, imageMemory: Tensor, src: Tensor, padding: Tensor, pyramid: readonly Tensor[]): Tensor {
-    return this.head.forward(src, this.attention.forward(hs, imageMemory, padding), pyramid);
+  /**
+   * Mask logits of any queries: queries (N, D), and the sample of the batch that each belongs to, (N) int32;
+   * the rest as the encoder left it → (N, h″, w″). Callers may go through many queries in portions.
+   */
+  forward(queries: Tensor, sample: Tensor, { imageMemory, src, padding, pyramid }: MaskContext): Tensor {
+    return this.head.forward(src, this.attention.forward(queries, sample, imageMemory, padding), sample, pyramid);
   }
+}
+
+/** What masks are made from beside the queries. */
+export interface MaskContext {
+  /** (B, h·w, D) */
+  readonly imageMemory: Tensor;
+  /** (B, D, h, w): the projected last map, before the encoder. */
+  readonly src: Tensor;
+  /** (B, h, w), true on padding. */
+  readonly padding: Tensor;
+  /** The maps before the last, coarse to fine. */
+  readonly pyramid: readonly Tensor[];
 }

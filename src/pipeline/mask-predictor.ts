@@ -36,8 +36,12 @@ export class MaskPredictor {
     const masks: PackedCocoRle[] = [];
     for (let start = 0; start < queries.length; start += portion) {
       const chosen = queries.slice(start, start + portion);
-      const { pred_masks: logits } = await this.session.run({ ...shared, hs: selectQueries(hs, chosen) });
-      const [, count, rows, columns] = logits!.shape as [number, number, number, number];
+      const { pred_masks: logits } = await this.session.run({
+        ...shared,
+        hs: selectQueries(hs, chosen),
+        sample: { dtype: 'int32', shape: [chosen.length], data: new Int32Array(chosen.length) },
+      });
+      const [count, rows, columns] = logits!.shape as [number, number, number];
       const sizes = { padded: outputs.pictures.padded, resized: sizeOfImage(resized), original: sizeOfImage(original) };
       const runs = masksAtOriginalSize(
         { data: logits!.data as Float32Array, queries: count, height: rows, width: columns },
@@ -53,7 +57,7 @@ export class MaskPredictor {
   }
 }
 
-/** hs (1, Q, D) → (1, chosen, D). */
+/** hs (1, Q, D) → (chosen, D). */
 const selectQueries = (hs: HostTensor, chosen: readonly number[]): HostTensor => {
   const features = hs.shape[2]!;
   const source = hs.data as Float32Array;
@@ -61,5 +65,5 @@ const selectQueries = (hs: HostTensor, chosen: readonly number[]): HostTensor =>
   chosen.forEach((query, index) =>
     data.set(source.subarray(query * features, (query + 1) * features), index * features),
   );
-  return { dtype: 'float32', shape: [1, chosen.length, features], data };
+  return { dtype: 'float32', shape: [chosen.length, features], data };
 };

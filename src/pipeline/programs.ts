@@ -8,7 +8,7 @@ export interface InferencePrograms {
   readonly image: Program;
   /** src, feature_padding, image_index (B), input_ids, attention_mask (B, T) → the predictions of the last decoder layer. */
   readonly text: Program;
-  /** hs (B, Q, D), image_memory (B, h·w, D), src, feature_padding, pyramid0 … → pred_masks (B, Q, h″, w″). */
+  /** hs (N, D), sample (N), image_memory (B, h·w, D), src, feature_padding, pyramid0 … → pred_masks (N, h″, w″). */
   readonly masks: Program | undefined;
 }
 
@@ -72,13 +72,18 @@ const traceMasks = (model: Mdetr, pyramidChannels: readonly number[]): Program |
   if (model.segmentation === undefined) return undefined;
   const [batch, queries, height, width] = ['batch', 'queries', 'h', 'w'].map(symbolicDim);
   const { hidden_dim: features } = model.config;
-  const padding = input('feature_padding', [batch!, height!, width!], 'bool');
   const src = input('src', [batch!, features, height!, width!]);
-  const pyramid = pyramidChannels.map((channels, level) =>
-    input(`pyramid${level}`, [batch!, channels, symbolicDim(`h${level}`), symbolicDim(`w${level}`)]),
+  const pred_masks = model.segmentation.forward(
+    input('hs', [queries!, features]),
+    input('sample', [queries!], 'int32'),
+    {
+      imageMemory: input('image_memory', [batch!, mulDims(height!, width!), features]),
+      src,
+      padding: input('feature_padding', [batch!, height!, width!], 'bool'),
+      pyramid: pyramidChannels.map((channels, level) =>
+        input(`pyramid${level}`, [batch!, channels, symbolicDim(`h${level}`), symbolicDim(`w${level}`)]),
+      ),
+    },
   );
-  const hs = input('hs', [batch!, queries!, features]);
-  const sequence = src.shape.slice(2);
-  const imageMemory = input('image_memory', [batch!, mulDims(...sequence), features]);
-  return makeProgram('masks', { pred_masks: model.segmentation.forward(hs, imageMemory, src, padding, pyramid) });
+  return makeProgram('masks', { pred_masks });
 };

@@ -1,0 +1,88 @@
+import { input, partition, symbolicDim, type Program, type Tensor } from '../graph/index.ts';
+import { selectImages, type Mdetr } from '../models/index.ts';
+import { noDropout } from '../nn/index.ts';
+import { sparseGradients } from '../ops/index.ts';
+import { seededDropout } from './dropout.ts';
+
+export interface StepPrograms {
+  /** image, padding, image_index, input_ids, attention_mask (and dropout_seed), parameters → outputs and residuals. */
+  readonly forward: Program;
+  /** The same, residuals, and `d_…` for every output of `differentiable` → gradients by parameter name. */
+  readonly backward: Program;
+  readonly residuals: readonly string[];
+  /** Outputs of the forward program that take a cotangent. */
+  readonly differentiable: readonly string[];
+  /** Parameters that get a gradient; the others that were asked for are not reached by any loss. */
+  readonly trained: readonly string[];
+}
+
+export interface TraceOptions {
+  /** Parameters to differentiate with respect to. */
+  readonly isTrainable: (name: string) => boolean;
+  /** Off: the network computes as at inference. */
+  readonly dropout: boolean;
+  /** Outputs whose losses are in use; gradients flow from these alone. All by default. */
+  readonly usesOutput?: (name: string) => boolean;
+}
+
+/** Name of the cotangent that belongs to an output. */
+export const cotangentName = (output: string): string => `d_${output}`;
+
+/** Traces the network with all its heads and decoder layers, differentiates it, and cuts it at the outputs. */
+export const traceStep = (model: Mdetr, options: TraceOptions): StepPrograms => {
+  const outputs = traceOutputs(model, options.dropout);
+  const uses = options.usesOutput ?? (() => true);
+  const cotangents = Object.entries(outputs)
+    .filter(([name]) => uses(name))
+    .map(([name, tensor]) => ({ name, tensor, cotangent: input(cotangentName(name), tensor.shape) }));
+  const wanted = model.registry.specs.filter(({ kind, name }) => kind === 'parameter' && options.isTrainable(name));
+  const found = sparseGradients(
+    cotangents,
+    wanted.map(({ tensor }) => tensor),
+  );
+  // A gradient is named after its parameter, with a prefix: the parameter itself is an input of the same program.
+  const gradients: Record<string, Tensor> = {};
+  wanted.forEach(({ name }, index) => {
+    const gradient = found[index];
+    if (gradient !== undefined) gradients[cotangentName(name)] = gradient;
+  });
+  const cut = partition('train', outputs, gradients);
+  return {
+    ...cut,
+    differentiable: cotangents.map(({ name }) => name),
+    trained: Object.keys(gradients).map((name) => name.slice(cotangentName('').length)),
+  };
+};
+
+const traceOutputs = (model: Mdetr, hasDropout: boolean): Record<string, Tensor> => {
+  const [images, height, width, batch, length] = ['images', 'height', 'width', 'batch', 'tokens'].map(symbolicDim);
+  const dropout = hasDropout ? seededDropout(input('dropout_seed', [], 'uint32')) : noDropout;
+  const encoded = model.encodeImage(
+    input('image', [images!, 3, height!, width!]),
+    input('padding', [images!, height!, width!], 'bool'),
+  );
+  const features = selectImages(encoded, input('image_index', [batch!], 'int32'));
+  const cache = model.encode(
+    features,
+    input('input_ids', [batch!, length!], 'int32'),
+    input('attention_mask', [batch!, length!], 'int32'),
+    dropout,
+  );
+  const { hs, answerEmbeds } = model.decode(cache, dropout);
+  const layers = model.config.aux_loss ? hs : hs.slice(-1);
+  const contrast = model.contrast(cache);
+  return {
+    ...model.predict(layers, cache),
+    ...model.answer(answerEmbeds),
+    ...(contrast === undefined ? {} : { contrastive_image: contrast.image, contrastive_text: contrast.text }),
+    // Masks are computed for matched queries alone, by a program of their own, from these.
+    ...(model.segmentation === undefined
+      ? {}
+      : {
+          hs_last: hs.at(-1)!,
+          image_memory: cache.imageMemory,
+          src: features.src,
+          ...Object.fromEntries(features.pyramid.map((map, level) => [`pyramid${level}`, map])),
+        }),
+  };
+};
