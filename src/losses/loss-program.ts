@@ -1,0 +1,80 @@
+import {
+  dimKey,
+  input,
+  makeProgram,
+  symbolicDim,
+  type Dim,
+  type HostTensor,
+  type Program,
+  type Shape,
+} from '../graph/index.ts';
+import { scalar, sparseGradients } from '../ops/index.ts';
+import { traceCriterion } from './criterion.ts';
+import type { LossConfig } from './weights.ts';
+
+/** The part of a training step between matching and the backward pass. */
+export interface LossProgram {
+  /**
+   * Inputs: the model's outputs that are trained, by their names, and what `lossInputs` and `answerInputs` make.
+   * Outputs: `total` (no axes), `terms` (terms), and `d_<name>` for every name in `trainedOutputs`.
+   */
+  readonly program: Program;
+  /** What stands where in `terms`. */
+  readonly termNames: readonly string[];
+  /** The model's outputs that the total depends on; for each the program yields the derivative of the total. */
+  readonly trainedOutputs: readonly string[];
+}
+
+/**
+ * Traces the loss and its derivatives by the model's outputs.
+ *
+ * @param shapes of the model's outputs, symbolic sizes and all; those that the criterion does not read are left out
+ */
+export const makeLossProgram = (config: LossConfig, shapes: Readonly<Record<string, Shape>>): LossProgram => {
+  const plain = plainSizes();
+  const outputs = Object.fromEntries(
+    Object.entries(shapes).map(([name, shape]) => [name, input(name, shape.map(plain))]),
+  );
+  const { terms, termNames, total } = traceCriterion(config, outputs);
+  const names = Object.keys(outputs);
+  const derivatives = sparseGradients([{ tensor: total, cotangent: scalar(1) }], Object.values(outputs));
+  const trainedOutputs = names.filter((_, index) => derivatives[index] !== undefined);
+  const program = makeProgram('loss', {
+    total,
+    terms,
+    ...Object.fromEntries(
+      names.flatMap((name, index) => (derivatives[index] === undefined ? [] : [[`d_${name}`, derivatives[index]]])),
+    ),
+  });
+  return { program, termNames, trainedOutputs };
+};
+
+/**
+ * Sizes that the forward program computes from others (a quarter of the image's height) are sizes of their own here:
+ * each gets a name, equal ones the same.
+ */
+const plainSizes = (): ((dim: Dim) => Dim) => {
+  const names = new Map<string, Dim>();
+  return (dim) => {
+    if (typeof dim === 'number') return dim;
+    const key = dimKey(dim);
+    const known = names.get(key) ?? symbolicDim(`output_size${names.size}`);
+    names.set(key, known);
+    return known;
+  };
+};
+
+/** The numbers that the loss program yields, by official name. */
+export interface LossValues {
+  readonly total: number;
+  readonly terms: Readonly<Record<string, number>>;
+}
+
+/** Reads `total` and `terms` out of a run's results. */
+export const readLosses = (results: Readonly<Record<string, HostTensor>>, termNames: readonly string[]): LossValues => {
+  const values = results['terms']!.data;
+  return {
+    total: Number(results['total']!.data[0]),
+    terms: Object.fromEntries(termNames.map((name, index) => [name, Number(values[index])])),
+  };
+};

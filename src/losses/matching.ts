@@ -1,0 +1,46 @@
+import type { HostTensor } from '../graph/index.ts';
+import { matchTargets, type Match } from '../matching/matcher.ts';
+import type { MatchingWeights } from '../matching/cost.ts';
+import type { LossTargets } from './targets.ts';
+
+/** For every decoder layer and sample, which query was given which of the sample's boxes; ordered by query. */
+export type LayerMatches = readonly (readonly Match[])[];
+
+/**
+ * Matches every decoder layer's queries with the boxes of their sample.
+ *
+ * @param predictions of the forward program: pred_logits (L, B, Q, 256), pred_boxes (L, B, Q, 4)
+ * @throws {RangeError} naming the layer and the sample whose cost is not finite
+ */
+export const matchLayers = (
+  predictions: { readonly pred_logits: HostTensor; readonly pred_boxes: HostTensor },
+  targets: LossTargets,
+  weights: MatchingWeights,
+): LayerMatches => {
+  const { pred_logits: logits, pred_boxes: boxes } = predictions;
+  const layers = logits.shape[0]!;
+  return Array.from({ length: layers }, (_, layer) => {
+    try {
+      return matchTargets(
+        {
+          predLogits: layerOf(logits, layer),
+          predBoxes: layerOf(boxes, layer),
+          targetBoxes: targets.boxesCxcywh,
+          positiveMap: targets.positiveMap,
+          targetCounts: targets.boxCounts,
+        },
+        weights,
+      );
+    } catch (error) {
+      const problem = error instanceof Error ? error.message : String(error);
+      throw new RangeError(`decoder layer ${layer}: ${problem}`, { cause: error });
+    }
+  });
+};
+
+const layerOf = (tensor: HostTensor, layer: number): Float32Array => {
+  if (tensor.dtype !== 'float32' || tensor.shape.length !== 4)
+    throw new Error(`internal: predictions are float32 (L, B, Q, ·), not ${tensor.dtype}[${tensor.shape.join(', ')}]`);
+  const size = tensor.data.length / tensor.shape[0]!;
+  return tensor.data.subarray(layer * size, (layer + 1) * size);
+};

@@ -1,0 +1,7 @@
+import type { Tensor } from '../graph/index.ts';
+
+/**
+ * Losses and measures by official name: (L), one number for each decoder layer, first to last; or, of losses that only
+ * exist once, a number without axes.
+ */
+export type LossTerms = Readonly<Record<string, Tensor>>;
