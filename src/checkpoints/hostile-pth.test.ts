@@ -227,11 +227,11 @@ describe('zip files that lie', () => {
         for (const at of [20, 24]) b.writeUInt32LE(grown, size + at);
         for (const at of [18, 22]) b.writeUInt32LE(grown, localHeaderOf(b, 'x/data.pkl') + at);
       },
-      /"x\/data\.pkl" and "x\/data\/0" overlap/,
+      /"x\/data\.pkl" overlaps "x\/data\/0"/,
     ],
     'offset beyond the file': [
       (b) => b.writeUInt32LE(0x7000_0000, centralHeaderOf(b, 'x/data/0') + 42),
-      /file ends at/,
+      /beyond the end/,
     ],
     'directory beyond the file': [(b) => b.writeUInt32LE(0x7000_0000, b.byteLength - 6), /the file ends|damaged/],
     'more entries than there are': [(b) => b.writeUInt16LE(9, b.byteLength - 12), /the file ends at/],

@@ -14,7 +14,7 @@ import {
   type TorchStorage,
   type TorchTensor,
 } from './torch-objects.ts';
-import { readZipRecords } from './zip-records.ts';
+import { readZipRecords, type ZipRecord } from './zip-records.ts';
 
 export type PthFormat = 'pth-zip' | 'pth-legacy';
 
@@ -29,9 +29,9 @@ export interface PthFile {
   close(): Promise<void>;
 }
 
-/** A storage and where its first byte lies in the file. */
-interface PlacedStorage extends TorchStorage {
-  readonly position: number;
+/** A storage and the zip entry that holds it. */
+interface ZipStorage extends TorchStorage {
+  readonly record: ZipRecord;
 }
 
 /**
@@ -49,7 +49,7 @@ export const pthOf = async (file: FileSource): Promise<PthFile> => {
       path: file.name,
       format,
       tree,
-      entry: (name, tensor) => tensorEntry(file, name, tensor, placeOf(tensor.storage)),
+      entry: (name, tensor) => tensorEntry(file, name, tensor, () => placeOf(tensor.storage)),
       close: () => file.close(),
     };
   } catch (error) {
@@ -61,7 +61,8 @@ export const pthOf = async (file: FileSource): Promise<PthFile> => {
 interface PthContents {
   readonly format: PthFormat;
   readonly tree: PickleValue;
-  placeOf(storage: TorchStorage): number;
+  /** Position of the first byte of a storage. */
+  placeOf(storage: TorchStorage): number | Promise<number>;
 }
 
 const ZIP_MAGIC = 0x504b0304;
@@ -101,14 +102,14 @@ const readZipPth = async (file: ByteSource): Promise<PthContents> => {
   }
   const order = records.get(`${root}byteorder`);
   if (order !== undefined && order.byteLength <= 16) {
-    const text = Buffer.from(await readBytes(file, order.position, order.byteLength)).toString('latin1');
+    const text = Buffer.from(await readBytes(file, await order.locate(), order.byteLength)).toString('latin1');
     if (text !== 'little') throw new MdetrError(`${file.name}: refused, byte order ${JSON.stringify(text)}`);
   }
   if (pickle.byteLength > MAX_CHECKPOINT_PICKLE_BYTES) {
     throw new MdetrError(`${file.name}: refused, its data.pkl is ${pickle.byteLength} bytes long`);
   }
 
-  const storages = new Map<string, PlacedStorage>();
+  const storages = new Map<string, ZipStorage>();
   const dialect = torchDialect(file.name, ({ key, dtype, elements, view }) => {
     if (view !== undefined) throw new MdetrError(`${file.name}: refused, a storage view in a zip file`);
     const known = storages.get(`${key} ${String(dtype)}`);
@@ -122,20 +123,27 @@ const readZipPth = async (file: ByteSource): Promise<PthContents> => {
         `${file.name}: refused, storage "${key}" should have ${byteLength} bytes and has ${record.byteLength}`,
       );
     }
-    const storage = known ?? { key, dtype, byteLength, position: record.position };
+    const storage = known ?? { key, dtype, byteLength, record };
     storages.set(`${key} ${String(dtype)}`, storage);
     return storage;
   });
-  const bytes = await readBytes(file, pickle.position, pickle.byteLength);
+  const bytes = await readBytes(file, await pickle.locate(), pickle.byteLength);
   const { value } = unpickle(bytes, { ...dialect, name: file.name, limits: CHECKPOINT_PICKLE_LIMITS });
-  return { format: 'pth-zip', tree: value, placeOf: (storage) => (storage as PlacedStorage).position };
+  return { format: 'pth-zip', tree: value, placeOf: (storage) => (storage as ZipStorage).record.locate() };
 };
 
-const tensorEntry = (file: ByteSource, name: string, tensor: TorchTensor, storagePosition: number): TensorEntry => {
+const tensorEntry = (
+  file: ByteSource,
+  name: string,
+  tensor: TorchTensor,
+  storagePosition: () => number | Promise<number>,
+): TensorEntry => {
   const { dtype, shape, strides } = tensor;
   const elementBytes = bytesPerElement(dtype);
-  const position = storagePosition + tensor.offset * elementBytes;
-  const read = (): Promise<Uint8Array> => readView(file, { position, elementBytes, shape, strides });
+  const read = async (): Promise<Uint8Array> => {
+    const position = (await storagePosition()) + tensor.offset * elementBytes;
+    return readView(file, { position, elementBytes, shape, strides });
+  };
   return {
     name,
     dtype,
