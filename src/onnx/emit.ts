@@ -1,7 +1,7 @@
 import type { Emitter, NodeAttributes, NodeOptions } from '../graph/define-op.ts';
 import type { DType, HostTensor } from '../graph/dtype.ts';
-import { symbolicDim, type Atom, type Dim } from '../graph/dim.ts';
-import { findDim, reachableNodes, type Program } from '../graph/program.ts';
+import { SymbolicDim, type Atom, type Dim } from '../graph/dim.ts';
+import { findDim, leafName, reachableNodes, type Program } from '../graph/program.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import { literal } from '../ops/constant.ts';
 import { writeModel, type OnnxInitializer, type OnnxNode } from './model-writer.ts';
@@ -15,6 +15,9 @@ export interface EmitOptions {
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
+/** Constants of up to so many values are compared with each other, and equal ones stored once. */
+const sharedValues = 16;
+
 /**
  * Writes a program as an ONNX model. Parameters that are not `stored` become inputs. Equal nodes are written once,
  * symbolic sizes are computed from the shapes of the inputs.
@@ -27,12 +30,21 @@ class ModelEmitter implements Emitter {
   private readonly initializers: OnnxInitializer[] = [];
   private readonly written = new Map<string, readonly string[]>();
   private readonly valueNames = new Map<Tensor, string>();
+  /** Names that the program gives; those made up here keep clear of them. */
+  private readonly taken: ReadonlySet<string>;
   private counter = 0;
 
   constructor(
     private readonly program: Program,
     private readonly options: EmitOptions,
-  ) {}
+  ) {
+    this.taken = new Set([
+      ...program.inputs.map(({ name }) => name),
+      ...program.parameters.map(leafName),
+      ...Object.keys(program.outputs),
+      ...Array.from(options.stored?.values() ?? [], ({ name }) => name),
+    ]);
+  }
 
   emit(): Uint8Array {
     const { program, options } = this;
@@ -44,7 +56,10 @@ class ModelEmitter implements Emitter {
       this.initializers.push(initializer);
       this.valueNames.set(tensor, initializer.name);
     }
-    for (const node of reachableNodes(Object.values(program.outputs), (tensor) => stored.has(tensor) || given.has(tensor))) {
+    for (const node of reachableNodes(
+      Object.values(program.outputs),
+      (tensor) => stored.has(tensor) || given.has(tensor),
+    )) {
       switch (node.kind) {
         case 'parameter':
           inputs.push({ name: node.name, tensor: node.outputs[0]! });
@@ -62,7 +77,9 @@ class ModelEmitter implements Emitter {
             node.inputs.map((tensor) => this.nameOf(tensor)),
             { inputs: node.inputs, outputs: node.outputs, attrs: node.attrs },
           );
-          node.outputs.forEach((output, index) => this.valueNames.set(output, names[index] ?? ''));
+          node.outputs.forEach((output, index) => {
+            if (!this.valueNames.has(output)) this.valueNames.set(output, names[index] ?? '');
+          });
         }
       }
     }
@@ -96,10 +113,10 @@ class ModelEmitter implements Emitter {
     options: NodeOptions = {},
   ): readonly string[] {
     const domain = options.domain ?? '';
-    const key = JSON.stringify([domain, opType, inputs, attrs]);
+    const key = JSON.stringify([domain, opType, inputs, attrs, options.outputs ?? 1]);
     const known = this.written.get(key);
     if (known !== undefined) return known;
-    const outputs = Array.from({ length: options.outputs ?? 1 }, () => `v${this.counter++}`);
+    const outputs = Array.from({ length: options.outputs ?? 1 }, () => this.fresh('v'));
     this.nodes.push({
       opType,
       domain,
@@ -125,7 +142,8 @@ class ModelEmitter implements Emitter {
     const known = this.dimOfInput(dim);
     if (known !== undefined) return known;
     const terms = dim.terms.map(({ coefficient, atoms }) => {
-      const factors = atoms.map((atom) => this.atom(atom));
+      const monomial = atoms.length > 1 ? this.dimOfInput(new SymbolicDim([{ coefficient: 1, atoms }])) : undefined;
+      const factors = monomial === undefined ? atoms.map((atom) => this.atom(atom)) : [monomial];
       if (coefficient !== 1 || factors.length === 0) factors.push(this.scalar(coefficient, 'int64'));
       return factors.reduce((a, b) => this.one('Mul', [a, b]));
     });
@@ -149,10 +167,10 @@ class ModelEmitter implements Emitter {
   }
 
   private atom(atom: Atom): string {
+    const own = this.dimOfInput(new SymbolicDim([{ coefficient: 1, atoms: [atom] }]));
+    if (own !== undefined) return own;
     if (atom.kind === 'floorDiv')
       return this.one('Div', [this.dim(atom.numerator), this.scalar(atom.denominator, 'int64')]);
-    const symbol = this.dimOfInput(symbolicDim(atom.name));
-    if (symbol !== undefined) return symbol;
     const known = this.program.inputs.map(({ name, tensor }) => `${name}: ${tensor.toString()}`).join('; ');
     throw new Error(
       `internal: program "${this.program.name}" has no input that tells the size "${atom.name}" (${known})`,
@@ -164,26 +182,42 @@ class ModelEmitter implements Emitter {
   }
 
   private storeLiteral(values: readonly number[], shape: readonly number[], dtype: DType): string {
-    const key = JSON.stringify([
-      'literal',
-      dtype,
-      shape,
-      values.map((value) => (Object.is(value, -0) ? '-0' : String(value))),
-    ]);
+    return this.storeOnce(dtype, shape, values, () => {
+      const { node } = literal(values, shape, dtype);
+      if (node.kind !== 'constant') throw new Error('internal: a literal is a constant');
+      return node.value;
+    });
+  }
+
+  private storeConstant(value: HostTensor): string {
+    if (value.data.length > sharedValues) return this.store(value);
+    return this.storeOnce(value.dtype, value.shape, Array.from<number | bigint>(value.data), () => value);
+  }
+
+  private storeOnce(
+    dtype: DType,
+    shape: readonly number[],
+    values: readonly (number | bigint)[],
+    make: () => HostTensor,
+  ): string {
+    const texts = values.map((value) => (Object.is(value, -0) ? '-0' : String(value)));
+    const key = JSON.stringify(['constant', dtype, shape, texts]);
     const known = this.written.get(key);
     if (known !== undefined) return known[0]!;
-    const node = literal(values, shape, dtype).node;
-    if (node.kind !== 'constant') throw new Error('internal: a literal is a constant');
-    const name = `c${this.counter++}`;
-    this.initializers.push({ name, value: node.value });
+    const name = this.store(make());
     this.written.set(key, [name]);
     return name;
   }
 
-  private storeConstant(value: HostTensor): string {
-    if (value.data.length === 1) return this.storeLiteral([Number(value.data[0])], value.shape, value.dtype);
-    const name = `c${this.counter++}`;
+  private store(value: HostTensor): string {
+    const name = this.fresh('c');
     this.initializers.push({ name, value });
+    return name;
+  }
+
+  private fresh(prefix: string): string {
+    let name = `${prefix}${this.counter++}`;
+    while (this.taken.has(name)) name = `${prefix}${this.counter++}`;
     return name;
   }
 
