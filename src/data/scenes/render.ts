@@ -1,17 +1,10 @@
+import type { RawImage } from '../raw-image.ts';
 import { focalLength, type Camera } from './camera.ts';
 import type { Light } from './lights.ts';
 import { linearToSrgb } from './portable-math.ts';
 import { Shading, type RenderQuality } from './shading.ts';
 import type { Solids } from './solids.ts';
 import type { InstanceMap } from './visibility.ts';
-
-/** Interleaved 8-bit sRGB, row major. */
-export interface RgbImage {
-  readonly width: number;
-  readonly height: number;
-  readonly channels: 3;
-  readonly data: Uint8Array;
-}
 
 /** Neighbours that differ by more than this, in display values of 0 to 1, get more rays. */
 const EDGE_CONTRAST = 0.035;
@@ -24,7 +17,7 @@ export const render = (
   lights: readonly Light[],
   map: InstanceMap,
   quality: RenderQuality,
-): RgbImage => {
+): RawImage => {
   const { width, height, ids, depth } = map;
   const shading = new Shading(solids, lights, quality);
   const rays = new Rays(camera, solids, shading, width, height);

@@ -1,18 +1,21 @@
+import type { RawImage } from '../raw-image.ts';
 import { directionsOf, dot, project, scale, subtract, type Camera, type Directions, type Vector } from './camera.ts';
 import type { ObjectAttributes } from './attributes.ts';
 import { sampleLayout } from './layout.ts';
 import { sampleLights } from './lights.ts';
+import { requireWhole } from './require-whole.ts';
 import { Random } from './random.ts';
 import { relationshipsOf, type Relationships } from './relations.ts';
-import { render, type RgbImage } from './render.ts';
+import { render } from './render.ts';
 import type { RenderQuality } from './shading.ts';
 import { Solids, type PlacedObject } from './solids.ts';
 import type { SceneSplit } from './splits.ts';
 import { mapInstances, type Box } from './visibility.ts';
-import { UsageError } from '../../errors.ts';
 
 /** All that texts are made from: what the objects are, where the picture shows them, how they stand to each other. */
 export interface TextScene {
+  /** Which wordings fit, and which combinations may be spoken of as absent; `standard` where missing. */
+  readonly split?: SceneSplit;
   readonly width: number;
   readonly height: number;
   readonly objects: readonly SeenObject[];
@@ -44,7 +47,7 @@ export interface Scene extends TextScene {
 }
 
 export interface RenderedScene extends Scene {
-  readonly image: RgbImage;
+  readonly image: RawImage;
 }
 
 export interface SceneOptions {
@@ -77,6 +80,7 @@ export const SCENE_DEFAULTS = {
 const MIN_WIDTH = 60;
 const MIN_HEIGHT = 40;
 const MAX_SIDE = 4096;
+const MAX_OBJECTS = 10;
 
 /**
  * Scene `index` of `seed`, drawn. The same arguments give the same bytes, in any order, on any thread.
@@ -93,14 +97,20 @@ export const generateScene = (seed: number, index: number, options: SceneOptions
 export const describeScene = (seed: number, index: number, options: SceneOptions = {}): Scene =>
   arrange(seed, index, options).scene;
 
+/** The options with their defaults. @throws UsageError when one is out of range. */
+export const completeSceneOptions = (options: SceneOptions) => {
+  const complete = { ...SCENE_DEFAULTS, ...options };
+  requireWhole('width', complete.width, MIN_WIDTH, MAX_SIDE);
+  requireWhole('height', complete.height, MIN_HEIGHT, MAX_SIDE);
+  requireWhole('minObjects', complete.minObjects, 1, MAX_OBJECTS);
+  requireWhole('maxObjects', complete.maxObjects, complete.minObjects, MAX_OBJECTS);
+  return complete;
+};
+
 const arrange = (seed: number, index: number, options: SceneOptions) => {
-  const { split, width, height, minObjects, maxObjects } = { ...SCENE_DEFAULTS, ...options };
+  const { split, width, height, minObjects, maxObjects } = completeSceneOptions(options);
   requireWhole('seed', seed, 0, Number.MAX_SAFE_INTEGER);
   requireWhole('index', index, 0, Number.MAX_SAFE_INTEGER);
-  requireWhole('width', width, MIN_WIDTH, MAX_SIDE);
-  requireWhole('height', height, MIN_HEIGHT, MAX_SIDE);
-  requireWhole('minObjects', minObjects, 1, 10);
-  requireWhole('maxObjects', maxObjects, minObjects, 10);
   const random = Random.of(seed, index, 'layout');
   for (;;) {
     const { camera, objects } = sampleLayout(random, { split, minObjects, maxObjects });
@@ -131,12 +141,6 @@ const arrange = (seed: number, index: number, options: SceneOptions) => {
       })),
     };
     return { scene, solids, map };
-  }
-};
-
-const requireWhole = (name: string, value: number, low: number, high: number): void => {
-  if (!Number.isInteger(value) || value < low || value > high) {
-    throw new UsageError(`${name} is ${value}: it must be a whole number from ${low} to ${high}`);
   }
 };
 
