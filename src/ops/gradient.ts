@@ -25,11 +25,13 @@ export const sparseGradients = (
   const collected = new Map<Tensor, Tensor>();
   const accumulate = (tensor: Tensor, gradient: Tensor): void => {
     const fitted = sumToShape(gradient, tensor.shape);
+    if (fitted.dtype !== tensor.dtype)
+      throw new Error(`internal: a gradient ${fitted.toString()} for ${tensor.toString()}`);
     const known = collected.get(tensor);
     collected.set(tensor, known ? add(known, fitted) : fitted);
   };
   for (const { tensor, cotangent } of outputs) {
-    if (!shapesEqual(tensor.shape, cotangent.shape))
+    if (!shapesEqual(tensor.shape, cotangent.shape) || tensor.dtype !== cotangent.dtype)
       throw new Error(`internal: cotangent ${cotangent.toString()} for ${tensor.toString()}`);
     accumulate(tensor, cotangent);
   }
@@ -49,6 +51,7 @@ const propagate = (
   const cotangents = node.outputs.map((output) => collected.get(output));
   if (node.op.vjp === 'none' || cotangents.every((cotangent) => cotangent === undefined)) return;
   const needed = node.inputs.map(isWanted);
+  if (!needed.includes(true)) return; // asked for itself, and nothing before it
   const applied: Applied<readonly Tensor[], object> = {
     inputs: node.inputs,
     outputs: node.outputs,
