@@ -11,7 +11,6 @@ import { loadCase } from '../../test/reference-case.ts';
 import { float32Tensor, input, makeProgram, symbolicDim, type HostTensor } from '../graph/index.ts';
 import { parseModelConfig } from '../models/index.ts';
 import { gradients, l2Normalize, scalar } from '../ops/index.ts';
-import type { Session } from '../runtime/runtime.ts';
 import { parseCriterionConfig, readLosses, traceCriterion, type LossConfig } from './index.ts';
 
 interface Variant {
@@ -66,7 +65,7 @@ const both = (name: string): HostTensor => stack(reference, [`input.aux.${name}`
 
 describe('the criterion on given predictions, one program for all batches', () => {
   const { program, termNames } = tracePrograms();
-  let session: Session;
+  let session: Awaited<ReturnType<typeof runtime.load>>;
   beforeAll(async () => {
     session = await runtime.load(program);
   });

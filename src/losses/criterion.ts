@@ -16,8 +16,8 @@ import { hasDetectionLosses, hasMaskLosses, lossLayerCount, lossWeights, type Lo
 /**
  * What the model says, by official name. Those of every decoder layer have the layer axis first: `pred_logits`
  * (L, B, Q, 256), `pred_boxes` (L, B, Q, 4), `pred_isfinal` (L, B, Q, 1), `proj_queries` (L, B, Q, 64); the others are
- * `proj_tokens` (B, T, 64), `pred_masks` (B, Q, h, w) of the last layer, `img_pooled_op` and `text_pooled_op` (B, 64)
- * of length 1, `pred_answer_type` … (B, answers).
+ * `proj_tokens` (B, T, 64), `contrastive_image` and `contrastive_text` (B, 64) of length 1, `pred_answer_type` … (B, answers), and `pred_masks` (M, h, w): masks are only made of
+ * the last layer's matched queries, in the order of `maskQueries`.
  */
 export type ModelOutputs = Readonly<Record<string, Tensor>>;
 
@@ -40,8 +40,8 @@ export const traceCriterion = (config: LossConfig, outputs: ModelOutputs): Crite
     ...(hasDetectionLosses(config) ? detectionLosses(config, outputs) : {}),
     ...(config.contrastive_loss
       ? imageTextContrastiveLoss(
-          required(outputs, 'img_pooled_op'),
-          required(outputs, 'text_pooled_op'),
+          required(outputs, 'contrastive_image'),
+          required(outputs, 'contrastive_text'),
           config.temperature_NCE,
         )
       : {}),

@@ -4,6 +4,7 @@ export * from './config.ts';
 export * from './criterion.ts';
 export * from './inputs.ts';
 export * from './loss-program.ts';
+export { boxesDim, matchesDim } from './matched-pairs.ts';
 export * from './matching.ts';
 export * from './targets.ts';
 export * from './weights.ts';

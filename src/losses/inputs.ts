@@ -67,6 +67,21 @@ const matchInputs = (
   };
 };
 
+/**
+ * The queries that masks are made of, those matched in the last decoder layer: for each its row among the batch's
+ * queries (B·Q) and its sample, both (M).
+ */
+export const maskQueries = (
+  matches: LayerMatches,
+  queries: number,
+): { readonly rows: Int32Array; readonly samples: Int32Array } => {
+  const pairs = matches.at(-1)!.flatMap((match, sample) => Array.from(match.queries, (query) => ({ sample, query })));
+  return {
+    rows: Int32Array.from(pairs, ({ sample, query }) => sample * queries + query),
+    samples: Int32Array.from(pairs, ({ sample }) => sample),
+  };
+};
+
 /** Labels of a batch's questions by official name (`answer_type`, `answer_obj` …): one a sample, below 0 for none. */
 export type AnswerLabels = Readonly<Record<string, ArrayLike<number>>>;
 

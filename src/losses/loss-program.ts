@@ -3,6 +3,7 @@ import {
   input,
   makeProgram,
   symbolicDim,
+  SymbolicDim,
   type Dim,
   type HostTensor,
   type Program,
@@ -50,19 +51,22 @@ export const makeLossProgram = (config: LossConfig, shapes: Readonly<Record<stri
 };
 
 /**
- * Sizes that the forward program computes from others (a quarter of the image's height) are sizes of their own here:
+ * Sizes that other programs compute from their inputs' (a quarter of the image's height) are sizes of their own here:
  * each gets a name, equal ones the same.
  */
 const plainSizes = (): ((dim: Dim) => Dim) => {
   const names = new Map<string, Dim>();
   return (dim) => {
-    if (typeof dim === 'number') return dim;
+    if (typeof dim === 'number' || isSymbol(dim)) return dim;
     const key = dimKey(dim);
     const known = names.get(key) ?? symbolicDim(`output_size${names.size}`);
     names.set(key, known);
     return known;
   };
 };
+
+const isSymbol = ({ terms: [first, ...others] }: SymbolicDim): boolean =>
+  others.length === 0 && first!.coefficient === 1 && first!.atoms.length === 1 && first!.atoms[0]!.kind === 'symbol';
 
 /** The numbers that the loss program yields, by official name. */
 export interface LossValues {

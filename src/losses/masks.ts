@@ -41,15 +41,15 @@ export const diceLoss = (logits: Tensor, targets: Tensor): Tensor => {
 };
 
 /**
- * Focal and dice losses of the last decoder layer's matched masks, brought to the targets' size, divided by the number
+ * Focal and dice losses of matched masks, brought to the targets' size, divided by the number
  * of boxes. Pixels of the padding count as background, as in the official code.
  *
- * @param predMasks (B, Q, h, w) logits
+ * @param predMasks (M, h, w) logits of the last decoder layer's matched queries
  * @param targetMasks (N, H, W) bytes of 0 and 1
  */
 export const masksLoss = (predMasks: Tensor, targetMasks: Tensor, pairs: MatchedPairs, numBoxes: Tensor): LossTerms => {
   const [, height, width] = targetMasks.shape as [Dim, Dim, Dim];
-  const logits = mergeAxes(resizeBilinear(pairs.ofLastQueries(predMasks), height, width), 1, 2);
+  const logits = mergeAxes(resizeBilinear(predMasks, height, width), 1, 2);
   const targets = mergeAxes(cast(pairs.ofLastTargets(targetMasks), 'float32'), 1, 2);
   return {
     loss_mask: div(focalLoss(logits, targets), numBoxes),

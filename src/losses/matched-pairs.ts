@@ -28,7 +28,6 @@ export class MatchedPairs {
   private readonly queryRows: Tensor;
   /** (L·M) into the boxes. */
   private readonly targetRows: Tensor;
-  private readonly lastQueryRows: Tensor;
   private readonly lastTargetRows: Tensor;
 
   /** @param layers L; @param batch B; @param queries Q */
@@ -42,7 +41,6 @@ export class MatchedPairs {
     const firstOfLayer = mul(iota(layers, 'int32'), cast(dimValue(mulDims(batch, queries)), 'int32'));
     this.queryRows = mergeAxes(add(queryIndex, reshape(firstOfLayer, [layers, 1])), 0, 1);
     this.targetRows = mergeAxes(targetIndex, 0, 1);
-    this.lastQueryRows = squeeze(slice(queryIndex, 0, layers - 1, layers), 0);
     this.lastTargetRows = squeeze(slice(targetIndex, 0, layers - 1, layers), 0);
   }
 
@@ -60,11 +58,6 @@ export class MatchedPairs {
   targetsByQuery(x: Tensor): Tensor {
     const sizes = [this.layers, this.batch, this.queries];
     return splitAxis(scatterAddRows(mulDims(...sizes), this.queryRows, gather(x, this.targetRows, 0)), 0, sizes);
-  }
-
-  /** The last decoder layer's matched queries' rows of x (B, Q, …) → (M, …). */
-  ofLastQueries(x: Tensor): Tensor {
-    return gather(mergeAxes(x, 0, 1), this.lastQueryRows, 0);
   }
 
   /** The last decoder layer's matched boxes' rows of x (N, …) → (M, …). */
