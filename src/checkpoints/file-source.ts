@@ -70,6 +70,15 @@ export const openFileSource = async (path: string): Promise<FileSource> => {
   };
 };
 
+/** Memory for something out of a file; Node refuses arrays beyond 4 GiB (version 20) or what the machine has. */
+export const allocate = (length: number, name: string): Uint8Array => {
+  try {
+    return new Uint8Array(length);
+  } catch (error) {
+    throw new MdetrError(`${name}: no memory for a part of ${length} bytes`, { cause: error });
+  }
+};
+
 /** A fresh array with `length` bytes from `position` on. */
 export const readBytes = async (source: ByteSource, position: number, length: number): Promise<Uint8Array> => {
   // Checked before the memory is asked for: lengths come from the file.
@@ -78,7 +87,7 @@ export const readBytes = async (source: ByteSource, position: number, length: nu
       `${source.name}: the file ends at byte ${source.size}, but ${length} bytes from ${position} on are needed`,
     );
   }
-  const target = new Uint8Array(length);
+  const target = allocate(length, source.name);
   await source.readInto(target, position);
   return target;
 };

@@ -53,7 +53,7 @@ export const readLegacyPth = async (
 ): Promise<{
   readonly format: 'pth-legacy';
   readonly tree: PickleValue;
-  placeOf(storage: TorchStorage): number;
+  placeOf(storage: TorchStorage): Promise<number>;
 }> => {
   const { tree, keys, roots, end } = await readHead(file);
   const positions = new Map<string, number>();
@@ -65,13 +65,7 @@ export const readLegacyPth = async (
         `${file.name}: refused, storage ${JSON.stringify(key.slice(0, 100))} is listed for no tensor`,
       );
     }
-    const count = Buffer.from(await readBytes(file, position, COUNT_BYTES)).readBigInt64LE();
-    if (count !== BigInt(root.elements)) {
-      throw new MdetrError(
-        `${file.name}: refused, storage "${key}" should have ${root.elements} elements and says ${count.toString()}`,
-      );
-    }
-    positions.set(key, position + COUNT_BYTES);
+    positions.set(key, position);
     position += COUNT_BYTES + root.byteLength;
     if (position > file.size) {
       throw new MdetrError(
@@ -85,9 +79,17 @@ export const readLegacyPth = async (
   return {
     format: 'pth-legacy',
     tree,
-    placeOf(storage) {
+    async placeOf(storage) {
       const { rootKey, offsetBytes } = storage as LegacyStorage;
-      return positions.get(rootKey)! + offsetBytes;
+      const start = positions.get(rootKey)!;
+      const { elements } = roots.get(rootKey)!;
+      const count = Buffer.from(await readBytes(file, start, COUNT_BYTES)).readBigInt64LE();
+      if (count !== BigInt(elements)) {
+        throw new MdetrError(
+          `${file.name}: refused, storage "${rootKey}" should have ${elements} elements and says ${count.toString()}`,
+        );
+      }
+      return start + COUNT_BYTES + offsetBytes;
     },
   };
 };

@@ -60,6 +60,13 @@ describe('readView', () => {
     expect(file.bytesRead).toBe(2400);
   });
 
+  it('says so when there is no memory for a tensor', async () => {
+    const view = { position: 0, elementBytes: 8, shape: [2 ** 48], strides: [1] };
+    await expect(readView(virtualFile(2 ** 52), view)).rejects.toThrow(
+      /virtual: no memory for a part of 2251799813685248 bytes/,
+    );
+  });
+
   it('picks a column out of a huge matrix in bounded pieces', async () => {
     const file = virtualFile(2 ** 40);
     const view = { position: 8, elementBytes: 8, shape: [6, 2], strides: [2 ** 22, 2 ** 25] };

@@ -1,5 +1,5 @@
 import { elementCount } from './dtype.ts';
-import { type ByteSource, readBytes } from './file-source.ts';
+import { allocate, type ByteSource, readBytes } from './file-source.ts';
 
 /** A strided array in a file. Strides count elements; all are known to lie inside the file. */
 export interface StridedView {
@@ -74,7 +74,7 @@ export const readView = async (file: ByteSource, view: StridedView): Promise<Uin
     .filter(({ size }) => size > 1);
   if (axes.every(({ from, to }) => from === to)) return readBytes(file, view.position, count * elementBytes);
 
-  const out = new Uint8Array(count * elementBytes);
+  const out = allocate(count * elementBytes, file.name);
   const target = asElements(out, elementBytes);
   const largestSpan = Math.max(LARGEST_SPAN_BYTES, 2 * out.byteLength) / elementBytes;
   const readPart = async (part: readonly Axis[], from: number, to: number): Promise<void> => {

@@ -111,6 +111,10 @@ export const writePth = async (path: string, contents: PthContents): Promise<voi
   });
 };
 
+/** Checksums take less than 4 GiB at once. */
+const PART_BYTES = 2 ** 28;
+
 async function* contentsOf(source: TensorSource): AsyncIterable<Uint8Array> {
-  yield await readChecked(source);
+  const bytes = await readChecked(source);
+  for (let i = 0; i < bytes.byteLength; i += PART_BYTES) yield bytes.subarray(i, i + PART_BYTES);
 }
