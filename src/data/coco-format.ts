@@ -1,3 +1,5 @@
+import { codePointLength } from '../text/code-points.ts';
+
 /**
  * The official COCO-like annotation format: one row of `images[]` is one text about one image, its boxes stand in
  * `annotations[]`. Names are those of the files. Fields that this package does not know are kept and handed on.
@@ -108,19 +110,6 @@ export const fileNameProblem = (fileName: string): string | undefined => {
   if (/^[/\\]|^[A-Za-z]:/.test(fileName)) return `is absolute (${shown(fileName)}): it must lie inside the image root`;
   if (fileName.split(/[/\\]/).includes('..')) return `climbs out of the image root (${shown(fileName)})`;
   return undefined;
-};
-
-/** Length in Unicode code points: what spans count, and what Python calls `len`. */
-export const codePointLength = (text: string): number => {
-  let length = text.length;
-  // One pass over UTF-16 units without allocating: a high surrogate followed by a low one is a single code point.
-  for (let i = 0; i + 1 < text.length; i++) {
-    if ((text.charCodeAt(i) & 0xfc00) === 0xd800 && (text.charCodeAt(i + 1) & 0xfc00) === 0xdc00) {
-      length--;
-      i++;
-    }
-  }
-  return length;
 };
 
 /** Returns the caption's length in code points, Infinity where there is none to measure spans against. */
