@@ -55,6 +55,8 @@ export interface Predictions {
 export class Mdetr {
   readonly registry = new ParameterRegistry();
   readonly segmentation: Segmentation | undefined;
+  /** Channels of the maps that masks are made from, coarse to fine; empty without a segmentation head. */
+  readonly pyramidChannels: readonly number[];
   private readonly transformer: Transformer;
   private readonly classEmbed: Linear;
   private readonly isfinalEmbed: Linear | undefined;
@@ -101,9 +103,8 @@ export class Mdetr {
         }
       : undefined;
     this.questions = config.do_qa ? new QuestionAnswering(scope, config) : undefined;
-    this.segmentation = hasMasks
-      ? new Segmentation(root, features, config.nheads, this.backbone.channels.slice(0, -1).reverse().slice(0, 3))
-      : undefined;
+    this.pyramidChannels = hasMasks ? this.backbone.channels.slice(0, -1).reverse().slice(0, 3) : [];
+    this.segmentation = hasMasks ? new Segmentation(root, features, config.nheads, this.pyramidChannels) : undefined;
   }
 
   /** image (B, 3, H, W), normalised and padded with 0; padding (B, H, W), true on padding. */
@@ -113,7 +114,7 @@ export class Mdetr {
     return {
       src: this.inputProj.forward(last),
       padding: downsampleMask(padding, last.shape[2]!, last.shape[3]!),
-      pyramid: this.segmentation === undefined ? [] : stages.slice(0, -1).reverse().slice(0, 3),
+      pyramid: stages.slice(0, -1).reverse().slice(0, this.pyramidChannels.length),
       stages,
     };
   }

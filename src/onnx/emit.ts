@@ -83,25 +83,14 @@ class ModelEmitter implements Emitter {
         }
       }
     }
-    // An output may be an input, or the same value under two names: give each its own name by a copy.
-    const outputs = Object.entries(program.outputs).map(([name, tensor]) => {
-      this.nodes.push({
-        opType: 'Identity',
-        domain: '',
-        inputs: [this.nameOf(tensor)],
-        outputs: [name],
-        attrs: {},
-        optionalOutputs: false,
-      });
-      return { name, dtype: tensor.dtype, shape: tensor.shape };
-    });
-    this.dropUnreadOutputs();
+    this.nameOutputs(program.outputs);
+    this.dropUnreadOutputs(new Set(Object.keys(program.outputs)));
     return writeModel({
       name: program.name,
       nodes: this.nodes,
       initializers: this.initializers,
       inputs: inputs.map(({ name, tensor }) => ({ name, dtype: tensor.dtype, shape: tensor.shape })),
-      outputs,
+      outputs: Object.entries(program.outputs).map(([name, { dtype, shape }]) => ({ name, dtype, shape })),
       metadata: options.metadata ?? {},
     });
   }
@@ -227,9 +216,39 @@ class ModelEmitter implements Emitter {
     return name;
   }
 
+  /**
+   * Gives the program's results their names. A value made by a node is renamed where it stands (a copy through Identity
+   * of a value that is read elsewhere too has tripped ONNX Runtime's optimiser); an input, a stored value, or a value
+   * with two names is copied.
+   */
+  private nameOutputs(outputs: Readonly<Record<string, Tensor>>): void {
+    const made = new Set(this.nodes.flatMap((node) => node.outputs));
+    const renamed = new Map<string, string>();
+    const copies: { readonly from: string; readonly to: string }[] = [];
+    for (const [name, tensor] of Object.entries(outputs)) {
+      const value = this.nameOf(tensor);
+      if (made.has(value) && !renamed.has(value)) renamed.set(value, name);
+      else copies.push({ from: value, to: name });
+    }
+    const rename = (value: string): string => renamed.get(value) ?? value;
+    for (const [index, node] of this.nodes.entries()) {
+      this.nodes[index] = { ...node, inputs: node.inputs.map(rename), outputs: node.outputs.map(rename) };
+    }
+    for (const { from, to } of copies) {
+      this.nodes.push({
+        opType: 'Identity',
+        domain: '',
+        inputs: [rename(from)],
+        outputs: [to],
+        attrs: {},
+        optionalOutputs: false,
+      });
+    }
+  }
+
   /** ONNX Runtime fuses more where normalisation and pooling do not export their by-products. */
-  private dropUnreadOutputs(): void {
-    const read = new Set(this.nodes.flatMap((node) => node.inputs));
+  private dropUnreadOutputs(results: ReadonlySet<string>): void {
+    const read = new Set([...results, ...this.nodes.flatMap((node) => node.inputs)]);
     for (const node of this.nodes) {
       if (!node.optionalOutputs) continue;
       while (node.outputs.length > 1 && !read.has(node.outputs.at(-1)!)) node.outputs.pop();

@@ -1,8 +1,9 @@
-import { input, partition, symbolicDim, type Program, type Tensor } from '../graph/index.ts';
+import { input, isFloat, partition, symbolicDim, type Program, type Tensor } from '../graph/index.ts';
 import { selectImages, type Mdetr } from '../models/index.ts';
 import { noDropout } from '../nn/index.ts';
 import { sparseGradients } from '../ops/index.ts';
 import { seededDropout } from './dropout.ts';
+import { cotangentName, valueName } from './names.ts';
 
 export interface StepPrograms {
   /** image, padding, image_index, input_ids, attention_mask (and dropout_seed), parameters → outputs and residuals. */
@@ -25,15 +26,12 @@ export interface TraceOptions {
   readonly usesOutput?: (name: string) => boolean;
 }
 
-/** Name of the cotangent that belongs to an output. */
-export const cotangentName = (output: string): string => `d_${output}`;
-
 /** Traces the network with all its heads and decoder layers, differentiates it, and cuts it at the outputs. */
 export const traceStep = (model: Mdetr, options: TraceOptions): StepPrograms => {
   const outputs = traceOutputs(model, options.dropout);
   const uses = options.usesOutput ?? (() => true);
   const cotangents = Object.entries(outputs)
-    .filter(([name]) => uses(name))
+    .filter(([name, tensor]) => isFloat(tensor.dtype) && uses(name))
     .map(([name, tensor]) => ({ name, tensor, cotangent: input(cotangentName(name), tensor.shape) }));
   const wanted = model.registry.specs.filter(({ kind, name }) => kind === 'parameter' && options.isTrainable(name));
   const found = sparseGradients(
@@ -50,7 +48,7 @@ export const traceStep = (model: Mdetr, options: TraceOptions): StepPrograms => 
   return {
     ...cut,
     differentiable: cotangents.map(({ name }) => name),
-    trained: Object.keys(gradients).map((name) => name.slice(cotangentName('').length)),
+    trained: Object.keys(gradients).map(valueName),
   };
 };
 
@@ -82,6 +80,7 @@ const traceOutputs = (model: Mdetr, hasDropout: boolean): Record<string, Tensor>
           hs_last: hs.at(-1)!,
           image_memory: cache.imageMemory,
           src: features.src,
+          feature_padding: features.padding,
           ...Object.fromEntries(features.pyramid.map((map, level) => [`pyramid${level}`, map])),
         }),
   };

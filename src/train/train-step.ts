@@ -1,0 +1,246 @@
+import { performance } from 'node:perf_hooks';
+import { MdetrError } from '../errors.ts';
+import type { HostTensor } from '../graph/index.ts';
+import { leafName, type Program } from '../graph/program.ts';
+import {
+  answerInputs,
+  hasDetectionLosses,
+  lossInputs,
+  lossWeights,
+  makeLossProgram,
+  matchLayers,
+  readLosses,
+  type AnswerLabels,
+  type LayerMatches,
+  type LossConfig,
+  type LossProgram,
+  type LossTargets,
+} from '../losses/index.ts';
+import type { Mdetr } from '../models/index.ts';
+import type { Feeds, Runtime, Session } from '../runtime/runtime.ts';
+import { traceMaskStep, type MaskStep } from './mask-program.ts';
+import { cotangentName } from './names.ts';
+import { traceStep, type StepPrograms } from './step-programs.ts';
+
+/** A batch as the network and the losses take it. */
+export interface TrainBatch {
+  /** image (images, 3, H, W), padding (images, H, W), image_index (B), input_ids and attention_mask (B, T). */
+  readonly inputs: Feeds;
+  readonly targets: LossTargets;
+  /** Labels of question heads, for models that have them. */
+  readonly answers?: AnswerLabels;
+  /** How to call the rows when something is wrong with one of them. */
+  readonly ids: readonly string[];
+}
+
+export interface StepTiming {
+  forwardMs: number;
+  matchingMs: number;
+  lossMs: number;
+  backwardMs: number;
+}
+
+/** Losses of one batch, and the gradient of their weighted sum for every parameter that they reach. */
+export interface StepResult {
+  readonly total: number;
+  /** Every loss and accuracy by its official name, un-weighted. */
+  readonly terms: Readonly<Record<string, number>>;
+  /** By parameter name. Parameters that no loss reaches are missing: PyTorch's `grad is None`. */
+  readonly gradients: ReadonlyMap<string, HostTensor>;
+  readonly matches: LayerMatches | undefined;
+  readonly timing: StepTiming;
+}
+
+export interface TrainStepOptions {
+  readonly isTrainable: (name: string) => boolean;
+  /** Off: evaluation mode, as the reference numbers were computed in. */
+  readonly dropout: boolean;
+}
+
+/** The programs of a training step, loaded: forward, matching on the host, losses, backward. */
+export class TrainStep {
+  private constructor(
+    private readonly config: LossConfig,
+    private readonly programs: StepPrograms,
+    private readonly loss: LossProgram,
+    private readonly masks: MaskStep | undefined,
+    private readonly sessions: {
+      readonly forward: Session;
+      readonly loss: Session;
+      readonly backward: Session | undefined;
+      readonly masks: Session | undefined;
+    },
+  ) {}
+
+  static async load(model: Mdetr, config: LossConfig, runtime: Runtime, options: TrainStepOptions): Promise<TrainStep> {
+    const programs = traceTrained(model, config, options);
+    const { forward } = programs.step;
+    const sessions = {
+      forward: await runtime.load(forward),
+      loss: await runtime.load(programs.loss.program),
+      // Nothing to do where the detector is frozen and only masks are trained.
+      backward: programs.step.trained.length === 0 ? undefined : await runtime.load(programs.step.backward),
+      masks: programs.masks === undefined ? undefined : await runtime.load(programs.masks.program),
+    };
+    return new TrainStep(config, programs.step, programs.loss, programs.masks, sessions);
+  }
+
+  /** Names of the parameters that get a gradient. */
+  get trained(): readonly string[] {
+    return [...new Set([...this.programs.trained, ...(this.masks?.trained ?? [])])];
+  }
+
+  /**
+   * @param parameters every `state_dict` entry that the network reads, by name
+   * @param numBoxes what sums over boxes are divided by (`boxNormaliser`)
+   */
+  async run(
+    batch: TrainBatch,
+    parameters: ReadonlyMap<string, HostTensor>,
+    numBoxes: number,
+    seed: number,
+  ): Promise<StepResult> {
+    const { config, programs, sessions } = this;
+    const timing: StepTiming = { forwardMs: 0, matchingMs: 0, lossMs: 0, backwardMs: 0 };
+    const clock = stopwatch();
+    const inputs: Feeds = { ...batch.inputs, dropout_seed: { dtype: 'uint32', shape: [], data: Uint32Array.of(seed) } };
+
+    const outputs = await sessions.forward.run(feedsFor(programs.forward, [inputs], parameters));
+    timing.forwardMs = clock();
+
+    const matches = hasDetectionLosses(config)
+      ? matchLayers({ pred_logits: outputs['pred_logits']!, pred_boxes: outputs['pred_boxes']! }, batch.targets, config)
+      : undefined;
+    const targetInputs = {
+      ...(matches === undefined ? {} : lossInputs(batch.targets, matches, config.num_queries, numBoxes)),
+      ...(batch.answers === undefined ? {} : answerInputs(batch.answers)),
+    };
+    timing.matchingMs = clock();
+
+    const lossResults = await sessions.loss.run(feedsFor(this.loss.program, [outputs, targetInputs], parameters));
+    const losses = readLosses(lossResults, this.loss.termNames);
+    const cotangents: Record<string, HostTensor> = {};
+    for (const name of this.loss.trainedOutputs) cotangents[cotangentName(name)] = lossResults[cotangentName(name)]!;
+    const gradients = new Map<string, HostTensor>();
+    const terms: Record<string, number> = { ...losses.terms };
+    let { total } = losses;
+    if (this.masks !== undefined && sessions.masks !== undefined && matches !== undefined) {
+      const maskResults = await sessions.masks.run(
+        feedsFor(
+          this.masks.program,
+          [outputs, targetInputs, maskMatches(matches, batch.targets, config.num_queries)],
+          parameters,
+        ),
+      );
+      for (const name of this.masks.differentiable) cotangents[cotangentName(name)] = maskResults[cotangentName(name)]!;
+      for (const name of this.masks.trained) gradients.set(name, maskResults[cotangentName(name)]!);
+      for (const name of ['loss_mask', 'loss_dice']) {
+        terms[name] = Number(maskResults[name]!.data[0]);
+        total += terms[name] * (lossWeights(config)[name] ?? 0);
+      }
+    }
+    timing.lossMs = clock();
+    requireFinite(total, terms, batch.ids);
+
+    if (sessions.backward !== undefined) {
+      const backward = await sessions.backward.run(
+        feedsFor(programs.backward, [inputs, outputs, cotangents], parameters),
+      );
+      for (const name of programs.trained) gradients.set(name, backward[cotangentName(name)]!);
+    }
+    timing.backwardMs = clock();
+    return { total, terms, gradients, matches, timing };
+  }
+
+  async dispose(): Promise<void> {
+    const { forward, loss, backward, masks } = this.sessions;
+    await Promise.all([forward.dispose(), loss.dispose(), backward?.dispose(), masks?.dispose()]);
+  }
+}
+
+/** Traces what the config trains: which outputs a loss reads decides where gradients flow. */
+const traceTrained = (
+  model: Mdetr,
+  config: LossConfig,
+  options: TrainStepOptions,
+): { step: StepPrograms; loss: LossProgram; masks: MaskStep | undefined } => {
+  const pyramidChannels = model.pyramidChannels;
+  const weights = lossWeights(config);
+  const masks = traceMaskStep(
+    model,
+    pyramidChannels,
+    { mask: weights['loss_mask'] ?? 0, dice: weights['loss_dice'] ?? 0 },
+    options.isTrainable,
+  );
+  const probe = traceStep(model, { ...options, usesOutput: () => false });
+  const shapes = Object.fromEntries(
+    Object.entries(probe.forward.outputs).map(([name, tensor]) => [name, tensor.shape]),
+  );
+  // Masks have a program of their own.
+  const loss = makeLossProgram({ ...config, mask_model: 'none' }, shapes);
+  const read = new Set([...loss.trainedOutputs, ...(masks?.differentiable ?? [])]);
+  return { step: traceStep(model, { ...options, usesOutput: (name) => read.has(name) }), loss, masks };
+};
+
+/** Inputs and parameters of a program, picked by name from what there is. */
+const feedsFor = (
+  program: Program,
+  sources: readonly Readonly<Record<string, HostTensor>>[],
+  parameters: ReadonlyMap<string, HostTensor>,
+): Feeds => {
+  const feeds: Record<string, HostTensor> = {};
+  for (const { name } of program.inputs) {
+    const value = sources.find((source) => source[name] !== undefined)?.[name];
+    if (value === undefined)
+      throw new MdetrError(`training step "${program.name}" needs "${name}", which the data do not give`);
+    feeds[name] = value;
+  }
+  for (const tensor of program.parameters) {
+    const name = leafName(tensor);
+    const value = parameters.get(name);
+    if (value === undefined) throw new Error(`internal: no value for parameter "${name}"`);
+    feeds[name] = value;
+  }
+  return feeds;
+};
+
+/** The last layer's pairs, flat: query of the batch, its sample, box of the batch. */
+const maskMatches = (matches: LayerMatches, targets: LossTargets, queries: number): Record<string, HostTensor> => {
+  const pairs: { query: number; sample: number; box: number }[] = [];
+  let firstBox = 0;
+  matches.at(-1)!.forEach((match, sample) => {
+    match.queries.forEach((query, k) =>
+      pairs.push({ query: sample * queries + query, sample, box: firstBox + match.targets[k]! }),
+    );
+    firstBox += targets.boxCounts[sample]!;
+  });
+  const column = (pick: (pair: (typeof pairs)[number]) => number): HostTensor => ({
+    dtype: 'int32',
+    shape: [pairs.length],
+    data: Int32Array.from(pairs, pick),
+  });
+  return {
+    mask_queries: column(({ query }) => query),
+    mask_samples: column(({ sample }) => sample),
+    mask_targets: column(({ box }) => box),
+  };
+};
+
+const requireFinite = (total: number, terms: Readonly<Record<string, number>>, ids: readonly string[]): void => {
+  if (Number.isFinite(total)) return;
+  const broken = Object.entries(terms)
+    .filter(([, value]) => !Number.isFinite(value))
+    .map(([name, value]) => `${name} = ${value}`);
+  throw new MdetrError(`the loss is not finite (${broken.join(', ')}) for the batch ${ids.join(', ')}`);
+};
+
+/** Milliseconds since the last call. */
+const stopwatch = (): (() => number) => {
+  let last = performance.now();
+  return () => {
+    const now = performance.now();
+    const elapsed = now - last;
+    last = now;
+    return elapsed;
+  };
+};
