@@ -1,0 +1,32 @@
+import { describe, it } from 'vitest';
+import { evaluate, expectClose, type Operand } from '../../test/op-check.ts';
+import { loadCase } from '../../test/reference-case.ts';
+import { gradients, l2Normalize, scalar } from '../ops/index.ts';
+import { imageTextContrastiveLoss } from './image-text-contrastive.ts';
+
+const reference = loadCase('criterion');
+const expected = reference.json['contrastive'] as Readonly<Record<string, number>>;
+
+describe('image-text contrastive loss', () => {
+  it.each(Object.keys(expected))('batch of %s: loss and gradients, equal to the official', async (batch) => {
+    const operands: Operand[] = ['image', 'text'].map((name) => {
+      const { shape, data } = reference.typed(`contrastive${batch}.${name}`, 'f32');
+      return { shape, data, symbolicAxes: [0] };
+    });
+    const results = await evaluate(
+      (image, text) => {
+        const { contrastive_loss: loss } = imageTextContrastiveLoss(l2Normalize(image), l2Normalize(text), 0.07);
+        const [dImage, dText] = gradients([{ tensor: loss!, cotangent: scalar(1) }], [image, text]);
+        return { loss: loss!, dImage: dImage!, dText: dText! };
+      },
+      operands,
+      { symbolic: true },
+    );
+    expectClose(results['loss']!, { shape: [], data: [expected[batch]!] }, 1e-6);
+    for (const [output, name] of [
+      ['dImage', 'image'],
+      ['dText', 'text'],
+    ] as const)
+      expectClose(results[output]!, { data: [...reference.f32(`contrastive${batch}.grad.${name}`)] }, 1e-6);
+  });
+});
