@@ -6,7 +6,8 @@ export { readPickle } from './pickle.ts';
 export { type JsonValue, jsonOf, Namespace, type PickleValue } from './pickle-values.ts';
 export { type PthFile, readPth } from './pth.ts';
 export { openSafetensors, type SafetensorsFile } from './safetensors.ts';
-export { TorchDevice, TorchTensor } from './torch-objects.ts';
+export { TorchDevice } from './torch-dialect.ts';
+export { TorchTensor } from './torch-tensor.ts';
 export {
   describeMatch,
   matchStateDict,

@@ -5,7 +5,7 @@ import { type ByteSource, openFileSource, readBytes } from './file-source.ts';
 import { type JsonValue, jsonOf, Namespace, type PickleValue } from './pickle-values.ts';
 import { type PthFile, pthOf } from './pth.ts';
 import { isSafetensors, type SafetensorsFile, safetensorsOf } from './safetensors.ts';
-import { TorchTensor } from './torch-objects.ts';
+import { TorchTensor } from './torch-tensor.ts';
 
 export interface OpenCheckpointOptions {
   /** Default: EMA weights when the file holds them. */

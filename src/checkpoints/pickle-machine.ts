@@ -1,29 +1,8 @@
 import { MdetrError } from '../errors.ts';
+import type { UnpickleOptions } from './pickle-dialect.ts';
 import { PickleInput } from './pickle-input.ts';
 import { readScalar } from './pickle-scalars.ts';
 import { checkNesting, Namespace, PickleBudget, PickleGlobal, type PickleValue } from './pickle-values.ts';
-
-export interface PickleLimits {
-  /** Values, calls, copied elements and memo entries together. */
-  readonly maxObjects: number;
-  /** Nesting of the result. */
-  readonly maxDepth: number;
-  /** Bytes of one string or bytes object. */
-  readonly maxStringBytes: number;
-}
-
-export interface PickleDialect {
-  /** The allow-list: `module.name` to what stands for it. A name that is missing here is refused. */
-  readonly globals: ReadonlyMap<string, PickleGlobal>;
-  /** Resolves a persistent id; without it such ids are refused. */
-  readonly persistentLoad?: (id: PickleValue) => PickleValue;
-}
-
-export interface UnpickleOptions extends PickleDialect {
-  /** The file, for messages. */
-  readonly name: string;
-  readonly limits: PickleLimits;
-}
 
 const REFUSED_OPCODES: Readonly<Record<number, string>> = {
   0x50: 'PERSID',
@@ -55,6 +34,7 @@ export const unpickle = (
   return { value, end: machine.position };
 };
 
+/** The stack machine. Longer than other files, so that what is done with every opcode stands in one place. */
 class PickleMachine {
   readonly #input: PickleInput;
   readonly #options: UnpickleOptions;
@@ -149,7 +129,7 @@ class PickleMachine {
         input.uint64();
         return;
       case 0x28: // MARK
-        this.#budget.charge(1);
+        this.#budget.charge(2);
         this.#marked.push(this.#stack);
         this.#stack = [];
         return;
@@ -247,12 +227,7 @@ class PickleMachine {
         this.#push(this.#global(module, name));
         return;
       }
-      case 0x52: {
-        // REDUCE
-        const args = this.#popArguments();
-        this.#push(this.#call(this.#pop(), args));
-        return;
-      }
+      case 0x52: // REDUCE
       case 0x81: {
         // NEWOBJ
         const args = this.#popArguments();

@@ -1,5 +1,6 @@
 import { MdetrError } from '../errors.ts';
-import { type PickleLimits, unpickle } from './pickle-machine.ts';
+import type { PickleLimits } from './pickle-dialect.ts';
+import { unpickle } from './pickle-machine.ts';
 import { InertObject, type PickleConstructor, PickleGlobal, type PickleValue } from './pickle-values.ts';
 
 const oneIterable = (what: string): PickleConstructor => {

@@ -10,8 +10,8 @@ import {
   storageBytes,
   type StorageReference,
   torchDialect,
-  type TorchStorage,
-} from './torch-objects.ts';
+} from './torch-dialect.ts';
+import { type TorchStorage } from './torch-tensor.ts';
 
 /** The number that the first of the pickles in a legacy file holds. */
 const LEGACY_MAGIC = 0x1950a86a20f9469cfc6cn;

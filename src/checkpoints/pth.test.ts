@@ -6,7 +6,8 @@ import { type CheckpointDtype, toFloat32 } from './dtype.ts';
 import { openCheckpoint } from './open-checkpoint.ts';
 import { jsonOf, type PickleValue } from './pickle-values.ts';
 import { type PthFile, readPth } from './pth.ts';
-import { TorchDevice, TorchTensor } from './torch-objects.ts';
+import { TorchDevice } from './torch-dialect.ts';
+import { TorchTensor } from './torch-tensor.ts';
 
 const fixtures = new URL('../../test/fixtures/reference/checkpoints/', import.meta.url).pathname;
 const shared = new URL('../../../shared/reference/checkpoints/', import.meta.url).pathname;

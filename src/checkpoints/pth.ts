@@ -6,14 +6,8 @@ import { unpickle } from './pickle-machine.ts';
 import type { PickleValue } from './pickle-values.ts';
 import { isLegacyPth, readLegacyPth } from './pth-legacy.ts';
 import { readView } from './tensor-view.ts';
-import {
-  CHECKPOINT_PICKLE_LIMITS,
-  MAX_CHECKPOINT_PICKLE_BYTES,
-  storageBytes,
-  torchDialect,
-  type TorchStorage,
-  type TorchTensor,
-} from './torch-objects.ts';
+import { CHECKPOINT_PICKLE_LIMITS, MAX_CHECKPOINT_PICKLE_BYTES, storageBytes, torchDialect } from './torch-dialect.ts';
+import { type TorchStorage, type TorchTensor } from './torch-tensor.ts';
 import { readZipRecords, type ZipRecord } from './zip-records.ts';
 
 export type PthFormat = 'pth-zip' | 'pth-legacy';

@@ -8,7 +8,7 @@ import { openFileSource, readBytes } from './file-source.ts';
 import { openCheckpoint } from './open-checkpoint.ts';
 import { readPth } from './pth.ts';
 import { tensorSource, type TensorSource } from './tensor-source.ts';
-import { TorchTensor } from './torch-objects.ts';
+import { TorchTensor } from './torch-tensor.ts';
 import { PickledTensor, writePth } from './write-pth.ts';
 import { readZipRecords } from './zip-records.ts';
 import { ZipWriter } from './zip-writer.ts';

@@ -14,7 +14,7 @@ import {
 } from './pickle-writer.ts';
 import { rowMajorStrides } from './tensor-view.ts';
 import { byteLengthOf, readChecked, type TensorSource } from './tensor-source.ts';
-import { storageTypeOf } from './torch-objects.ts';
+import { storageTypeOf } from './torch-dialect.ts';
 import { ZipWriter } from './zip-writer.ts';
 
 /** A training state as the official code saves it. Everything but `model` may be left out. */
