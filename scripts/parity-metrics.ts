@@ -9,12 +9,14 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gunzipSync } from 'node:zlib';
 import { maskFromDense, packMask } from '../src/data/rle.ts';
 import { CocoApEvaluator, type CocoTruth } from '../src/evaluation/coco-ap.ts';
 import { FlickrRecallEvaluator, type FlickrGroundTruth } from '../src/evaluation/flickr-recall.ts';
 import { boxesIou, paintBoxes, PhraseCutEvaluator, type PhraseCutGroundTruth } from '../src/evaluation/phrasecut.ts';
 import { fillPolygonPillow } from '../src/evaluation/pillow-polygon.ts';
-import type { FlickrPrediction } from '../src/evaluation/predictions.ts';
+import { GqaEvaluator, type GqaQuestion } from '../src/evaluation/gqa.ts';
+import type { AnswerPrediction, FlickrPrediction } from '../src/evaluation/predictions.ts';
 import { RefexpPrecisionEvaluator } from '../src/evaluation/refexp-precision.ts';
 import { alignColumns } from '../src/evaluation/results-table.ts';
 import { SmoothedValue, topKAccuracy } from '../src/evaluation/running-metrics.ts';
@@ -196,6 +198,23 @@ const comparePhraseCutRasters = (file: string): Comparison[] => {
   return [polygons.comparison, painted.comparison];
 };
 
+/** GQA: all scores of its own evaluation over 400 random questions (bench/fixtures/gqa_evaluation.py). */
+const compareGqa = (file: string): Comparison[] => {
+  const data = JSON.parse(gunzipSync(readFileSync(file)).toString()) as {
+    questions: Record<string, Omit<GqaQuestion, 'questionId'>>;
+    predictions: AnswerPrediction[];
+    choices: Record<string, { valid: string[]; plausible: string[] }>;
+    expected: Numbers;
+  };
+  const questions = Object.entries(data.questions).map(([questionId, question]) => ({ questionId, ...question }));
+  const choices = new Map(Object.entries(data.choices));
+  const evaluator = new GqaEvaluator(questions, { choices, consistency: true });
+  for (const prediction of data.predictions) evaluator.add(prediction);
+  // GQA's code does not report the detailed types.
+  const found = Object.entries(evaluator.summarize()).filter(([name]) => !name.startsWith('detailed/'));
+  return [new Difference('GQA scores').addRecord(Object.fromEntries(found), data.expected).comparison];
+};
+
 /** The training log's running numbers, and top-k accuracy. */
 const compareRunningMetrics = (file: string): Comparison[] => {
   const data = readJson(file) as {
@@ -224,6 +243,12 @@ const comparisons: Readonly<Record<string, (file: string) => Comparison[]>> = {
   'metrics.json': compareRunningMetrics,
 };
 
+/** Comparisons on random data that the tests carry, made with the reference packages. */
+export const compareRandom = (folder: string): Comparison[] => [
+  ...compareGqa(join(folder, 'gqa-random.json.gz')),
+  ...compareRandomAp(folder),
+];
+
 /** All comparisons for which the folder has a case. */
 export const compareMetrics = (folder: string): Comparison[] =>
   Object.entries(comparisons).flatMap(([name, compare]) =>
@@ -244,7 +269,7 @@ const main = (): number => {
     console.error(`No evaluator cases in ${folder}.`);
     return 1;
   }
-  const rows = [...cases, ...compareRandomAp(join(project, 'test/fixtures/evaluation'))];
+  const rows = [...cases, ...compareRandom(join(project, 'test/fixtures/evaluation'))];
   console.log(
     alignColumns([
       ['metric', 'numbers', 'largest difference', 'allowed', ''],

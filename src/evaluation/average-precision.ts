@@ -62,27 +62,41 @@ export const matchDetections = (truth: TruthSet, detections: DetectionSet): Dete
   const ignored = new Uint16Array(areaRanges.length * D);
   const candidates = Int32Array.from({ length: D }, (_, d) => d).filter((d) => hasCandidate(detections.overlaps, d, G));
   areaRanges.forEach(({ from, to }, a) => {
-    const outside = (area: number): boolean => area < from || area > to;
-    const truthIgnored = ignoredIn(truth, from, to);
-    // Objects that count stand first, otherwise in their own order: ties go to the later one.
-    const order = [0, 1].flatMap((flag) => Array.from(truthIgnored.keys()).filter((g) => truthIgnored[g] === flag));
-    iouThresholds.forEach((threshold, t) => {
-      const taken = new Uint8Array(G);
-      for (const d of candidates) {
-        const g = bestObject(detections.overlaps, d * G, order, threshold, taken, truth.crowd, truthIgnored);
-        if (g < 0) continue;
-        taken[g] = 1;
-        if (truth.counts[g] !== 0) matched[a * D + d]! |= 1 << t;
-        if (truthIgnored[g] === 1) ignored[a * D + d]! |= 1 << t;
-      }
-    });
+    if (candidates.length > 0) matchInRange(truth, detections, candidates, a, { matched, ignored });
     for (let d = 0; d < D; d++) {
-      if (detections.unmatchedIgnored === true || outside(detections.areas[d]!)) {
+      const area = detections.areas[d]!;
+      if (detections.unmatchedIgnored === true || area < from || area > to) {
         ignored[a * D + d]! |= allBits & ~matched[a * D + d]!;
       }
     }
   });
   return { matched, ignored };
+};
+
+/** Matches within one range of areas, at all thresholds. */
+const matchInRange = (
+  truth: TruthSet,
+  { scores, overlaps }: DetectionSet,
+  candidates: Int32Array,
+  a: number,
+  { matched, ignored }: DetectionFlags,
+): void => {
+  const [G, D] = [truth.areas.length, scores.length];
+  const truthIgnored = ignoredIn(truth, areaRanges[a]!.from, areaRanges[a]!.to);
+  // Objects that count stand first, otherwise in their own order: ties go to the later one.
+  const order: number[] = [];
+  for (const flag of [0, 1]) for (let g = 0; g < G; g++) if (truthIgnored[g] === flag) order.push(g);
+  const taken = new Uint8Array(G);
+  iouThresholds.forEach((threshold, t) => {
+    taken.fill(0);
+    for (const d of candidates) {
+      const g = bestObject(overlaps, d * G, order, threshold, taken, truth.crowd, truthIgnored);
+      if (g < 0) continue;
+      taken[g] = 1;
+      if (truth.counts[g] !== 0) matched[a * D + d]! |= 1 << t;
+      if (truthIgnored[g] === 1) ignored[a * D + d]! |= 1 << t;
+    }
+  });
 };
 
 /** (areas) number of objects that must be found. */

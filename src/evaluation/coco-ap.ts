@@ -52,7 +52,8 @@ interface ImageTruth {
 export class CocoApEvaluator implements Evaluator<DetectionPrediction> {
   private readonly options: Required<CocoApOptions>;
   private readonly images = new Map<number, ImageTruth>();
-  private readonly categories: readonly number[];
+  /** In ascending order. */
+  private readonly categories: ReadonlySet<number>;
   private readonly seen = new Set<number>();
   private readonly ranked = new Map<number, RankedDetections>();
   private unknownCategory = 0;
@@ -61,7 +62,7 @@ export class CocoApEvaluator implements Evaluator<DetectionPrediction> {
   constructor(truth: CocoTruth, options: CocoApOptions) {
     this.options = { useCategories: false, maxDetections: [1, 10, 100], unpredicted: 'count', ...options };
     const found = truth.categories?.map(({ id }) => id) ?? truth.annotations.map(categoryOf);
-    this.categories = [...new Set(found)].sort((a, b) => a - b);
+    this.categories = new Set([...new Set(found)].sort((a, b) => a - b));
     const byId = [...truth.images].sort((a, b) => a.id - b.id);
     byId.forEach(({ id, width, height }, order) => {
       this.images.set(id, { id, order, size: [height, width], byCategory: new Map() });
@@ -75,7 +76,9 @@ export class CocoApEvaluator implements Evaluator<DetectionPrediction> {
       if (own === undefined) image.byCategory.set(category, [annotation]);
       else own.push(annotation);
     }
-    for (const group of this.groups) this.ranked.set(group, new RankedDetections());
+    for (const group of this.options.useCategories ? this.categories : [allCategories]) {
+      this.ranked.set(group, new RankedDetections());
+    }
     if (this.options.unpredicted === 'count') for (const image of this.images.values()) this.expectTruth(image);
   }
 
@@ -109,10 +112,9 @@ export class CocoApEvaluator implements Evaluator<DetectionPrediction> {
     if (this.options.unpredicted === 'skip') this.expectTruth(image);
     let [found, wanted] = [0, 0];
     const byCategory = this.splitByCategory(detections);
-    for (const group of this.groups) {
-      const categories = group === allCategories ? this.categories : [group];
-      const annotations = categories.flatMap((category) => image.byCategory.get(category) ?? []);
-      const indices = categories.flatMap((category) => byCategory.get(category) ?? []);
+    for (const group of this.groupsOf(byCategory, image.byCategory)) {
+      const annotations = this.membersOf(group, image.byCategory);
+      const indices = this.membersOf(group, byCategory);
       const result = this.addGroup(image, group, annotations, indices, detections);
       found += result.found;
       wanted += result.wanted;
@@ -148,8 +150,17 @@ export class CocoApEvaluator implements Evaluator<DetectionPrediction> {
     return Object.fromEntries(names.map((name, i) => [`${this.options.iouType}_${name}`, stats[i]!]));
   }
 
-  private get groups(): readonly number[] {
-    return this.options.useCategories ? this.categories : [allCategories];
+  /** Known categories that occur in any of the maps, or the one that stands for all. */
+  private groupsOf(...maps: readonly ReadonlyMap<number, unknown>[]): readonly number[] {
+    if (!this.options.useCategories) return [allCategories];
+    return [...new Set(maps.flatMap((map) => [...map.keys()]))].filter((category) => this.ranked.has(category));
+  }
+
+  /** What a map holds for a group; for all categories at once in ascending order of their ids. */
+  private membersOf<T>(group: number, map: ReadonlyMap<number, readonly T[]>): readonly T[] {
+    if (group !== allCategories) return map.get(group) ?? [];
+    const known = [...map.keys()].filter((category) => this.categories.has(category));
+    return known.sort((a, b) => a - b).flatMap((category) => map.get(category)!);
   }
 
   private addGroup(
@@ -178,18 +189,24 @@ export class CocoApEvaluator implements Evaluator<DetectionPrediction> {
   }
 
   private expectTruth(image: ImageTruth): void {
-    for (const group of this.groups) {
-      const categories = group === allCategories ? this.categories : [group];
-      const annotations = categories.flatMap((category) => image.byCategory.get(category) ?? []);
-      if (annotations.length > 0) this.ranked.get(group)!.expect(countTruth(truthOf(annotations)));
+    for (const group of this.groupsOf(image.byCategory)) {
+      const annotations = this.membersOf(group, image.byCategory);
+      this.ranked.get(group)!.expect(countTruth(truthOf(annotations)));
     }
   }
 
+  /** Indices of detections by category; without labels they are all of the first. */
   private splitByCategory({ scores, labels }: XywhDetections): Map<number, number[]> {
-    const split = new Map<number, number[]>(this.categories.map((category) => [category, []]));
+    const [first] = this.categories;
+    const split = new Map<number, number[]>();
     scores.forEach((_, i) => {
-      const own = split.get(labels === undefined ? this.categories[0]! : labels[i]!);
-      if (own === undefined) this.unknownCategory++;
+      const category = labels?.[i] ?? first;
+      if (category === undefined || !this.categories.has(category)) {
+        this.unknownCategory++;
+        return;
+      }
+      const own = split.get(category);
+      if (own === undefined) split.set(category, [i]);
       else own.push(i);
     });
     return split;

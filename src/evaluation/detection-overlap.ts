@@ -1,4 +1,5 @@
-import { maskBoundsXywh, maskIou, type RunLengthMask } from '../data/rle.ts';
+import { maskArea, maskBoundsXywh, type RunLengthMask } from '../data/rle.ts';
+import { MdetrError } from '../errors.ts';
 
 /** x, y, width, height in pixels. */
 export type XywhBox = readonly [x: number, y: number, width: number, height: number];
@@ -27,21 +28,55 @@ export const boxOverlaps = (
   return out;
 };
 
-/** (D, G) IoU of masks; masks whose bounds do not meet are not walked. */
+/**
+ * (D, G) IoU of masks as COCO's mask code computes it; masks whose bounds do not meet are not walked. Equal to
+ * `maskIou` of every pair, but areas are counted once.
+ *
+ * @throws {MdetrError} when a detection's mask has not the size of the truth's
+ */
 export const maskOverlaps = (
   detections: readonly RunLengthMask[],
   truth: readonly RunLengthMask[],
   crowd: ArrayLike<number>,
 ): Float64Array => {
-  const detectionBounds = detections.map(maskBoundsXywh);
-  const truthBounds = truth.map(maskBoundsXywh);
-  const out = boxOverlaps(detectionBounds, truthBounds, crowd);
+  const out = boxOverlaps(detections.map(maskBoundsXywh), truth.map(maskBoundsXywh), crowd);
+  const [detectionAreas, truthAreas] = [detections.map(maskArea), truth.map(maskArea)];
   out.forEach((boundsOverlap, at) => {
     if (boundsOverlap === 0) return;
     const g = at % truth.length;
-    out[at] = maskIou(detections[(at - g) / truth.length]!, truth[g]!, crowd[g] !== 0);
+    const d = (at - g) / truth.length;
+    const shared = sharedPixels(detections[d]!, truth[g]!);
+    const union = crowd[g] !== 0 ? detectionAreas[d]! : detectionAreas[d]! + truthAreas[g]! - shared;
+    out[at] = shared === 0 ? 0 : shared / union;
   });
   return out;
+};
+
+/** Number of pixels in both masks, by walking the runs of both at once. */
+const sharedPixels = (a: RunLengthMask, b: RunLengthMask): number => {
+  if (a.height !== b.height || a.width !== b.width) {
+    throw new MdetrError(
+      `A mask of ${a.height}x${a.width} cannot be compared with one of ${b.height}x${b.width} (height x width).`,
+    );
+  }
+  const [countsA, countsB] = [a.counts, b.counts];
+  let [runA, runB, shared] = [1, 1, 0]; // odd runs are ones
+  let startA = countsA[0]!;
+  let startB = countsB[0]!;
+  while (runA < countsA.length && runB < countsB.length) {
+    const endA = startA + countsA[runA]!;
+    const endB = startB + countsB[runB]!;
+    const common = Math.min(endA, endB) - Math.max(startA, startB);
+    if (common > 0) shared += common;
+    if (endA < endB) {
+      startA = endA + (countsA[runA + 1] ?? 0);
+      runA += 2;
+    } else {
+      startB = endB + (countsB[runB + 1] ?? 0);
+      runB += 2;
+    }
+  }
+  return shared;
 };
 
 /**

@@ -1,9 +1,8 @@
-import { createReadStream, createWriteStream, type WriteStream } from 'node:fs';
-import { once } from 'node:events';
+import { createReadStream } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
-import { finished } from 'node:stream/promises';
 import { z } from 'zod';
-import { MdetrError } from '../errors.ts';
+import { MdetrError, messageOf } from '../errors.ts';
 
 /*
  * What a model says, per task, as plain JSON: one object per line after a first line that names the task. Boxes are
@@ -65,44 +64,55 @@ interface Header {
   readonly mdetr_predictions: string;
 }
 
+/** Bytes, about, that are gathered before they go to the file. */
+const chunkLength = 1 << 16;
+
 /** Writes predictions of one task to a file, line by line. */
 export class PredictionWriter<Task extends PredictionTask> {
-  private readonly stream: WriteStream;
-  private failure: Error | undefined;
-  readonly path: string;
+  private pending: string;
 
-  /** Starts the file anew. */
-  constructor(path: string, task: Task) {
-    this.path = path;
-    this.stream = createWriteStream(path);
-    this.stream.on('error', (error) => (this.failure = error));
-    this.stream.write(`${JSON.stringify({ mdetr_predictions: task } satisfies Header)}\n`);
+  private constructor(
+    readonly path: string,
+    private readonly file: FileHandle,
+    task: Task,
+  ) {
+    this.pending = `${JSON.stringify({ mdetr_predictions: task } satisfies Header)}\n`;
+  }
+
+  /** Starts the file anew. @throws {MdetrError} when it cannot be written */
+  static async create<Task extends PredictionTask>(path: string, task: Task): Promise<PredictionWriter<Task>> {
+    return new PredictionWriter(path, await writing(path, open(path, 'w')), task);
   }
 
   /** @throws {MdetrError} when the file cannot be written */
   async write(prediction: Prediction<Task>): Promise<void> {
-    this.check();
-    if (!this.stream.write(`${JSON.stringify(prediction)}\n`)) {
-      await Promise.race([once(this.stream, 'drain'), once(this.stream, 'close')]);
-    }
+    this.pending += `${JSON.stringify(prediction)}\n`;
+    if (this.pending.length >= chunkLength) await this.flush();
   }
 
   /** Call it: what was written is only then sure to be in the file. */
   async close(): Promise<void> {
-    this.stream.end();
-    await finished(this.stream).catch((error: unknown) => {
-      this.failure ??= error instanceof Error ? error : new Error(String(error));
-    });
-    this.check();
+    try {
+      await this.flush();
+    } finally {
+      await this.file.close();
+    }
   }
 
-  private check(): void {
-    if (this.failure === undefined) return;
-    throw new MdetrError(`Cannot write the predictions to ${this.path}: ${this.failure.message}.`, {
-      cause: this.failure,
-    });
+  private async flush(): Promise<void> {
+    const chunk = this.pending;
+    this.pending = '';
+    await writing(this.path, this.file.appendFile(chunk));
   }
 }
+
+const writing = async <T>(path: string, work: Promise<T>): Promise<T> => {
+  try {
+    return await work;
+  } catch (error) {
+    throw new MdetrError(`Cannot write the predictions to ${path}: ${messageOf(error)}.`, { cause: error });
+  }
+};
 
 /**
  * Reads a file of predictions, line by line.
