@@ -2,32 +2,83 @@
 import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
 import { messageOf, UsageError } from '../errors.ts';
+import { commands } from './commands.ts';
 
 const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
 
-/** The whole command line. Every command is one file of this folder that exports a function making its `Command`. */
-const buildProgram = (): Command =>
-  new Command('mdetr')
+const examples = `
+Examples
+  mdetr detect street.jpg --caption "a man in a red coat and his dog" --out boxes.png
+  mdetr detect *.jpg --caption "a dog" --json > dogs.jsonl
+  mdetr refer street.jpg --expression "the dog on the left"
+  mdetr ask street.jpg --question "what colour is the coat?"
+
+"mdetr COMMAND --help" tells the options of a command, with examples.`;
+
+/** The whole command line, with the code of one command; the others are there by name and summary only. */
+const buildProgram = async (called: string | undefined): Promise<Command> => {
+  const program = new Command('mdetr')
     .description('Finds in an image what a text mentions, and says which words each box belongs to (MDETR, ICCV 2021).')
+    .usage('COMMAND [options]')
     .version(version)
     .option('--debug', 'print stack traces')
-    .showHelpAfterError('(add --help for the options and examples)')
+    .addHelpText('after', examples)
+    .configureOutput({
+      // One line: the message, Commander's own suggestion if it has one, and where to read more.
+      outputError: (text, write) =>
+        write(`mdetr: ${oneLine(text.replace(/^error: /, ''))} (see mdetr ${helpTopic(called)}--help)\n`),
+    })
     .exitOverride();
+  for (const { name, summary, load } of commands) {
+    const command = name === called ? (await load()).summary(summary) : new Command(name).description(summary);
+    program.addCommand(inherit(command, program));
+  }
+  return program;
+};
+
+const helpTopic = (called: string | undefined): string =>
+  commands.some(({ name }) => name === called) ? `${called!} ` : '';
+
+/** Error handling as the program's, for a command and those below it. */
+const inherit = (command: Command, parent: Command): Command => {
+  command.copyInheritedSettings(parent);
+  for (const inner of command.commands) inherit(inner, command);
+  return command;
+};
+
+const oneLine = (text: string): string => text.trim().replace(/\s*\n\s*/g, ' ');
+
+/** `mdetr --debug detect …`, `mdetr help detect` and `mdetr detect …` all mean `detect`. */
+const calledCommand = (argv: readonly string[]): string | undefined =>
+  argv.filter((argument) => !argument.startsWith('-') && argument !== 'help')[0];
 
 const main = async (argv: readonly string[]): Promise<number> => {
-  const program = buildProgram();
+  const program = await buildProgram(calledCommand(argv));
+  if (argv.length === 0) {
+    program.outputHelp({ error: true });
+    return 2;
+  }
   try {
     await program.parseAsync(argv, { from: 'user' });
-    return 0;
+    return Number(process.exitCode ?? 0);
   } catch (error) {
     // Commander has printed its own message already; help and version end with exit code 0.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     const { debug } = program.opts<{ debug?: boolean }>();
     process.stderr.write(
-      debug === true && error instanceof Error ? `${error.stack ?? error.message}\n` : `mdetr: ${messageOf(error)}\n`,
+      debug === true && error instanceof Error
+        ? `${error.stack ?? error.message}\n`
+        : `mdetr: ${oneLine(messageOf(error))}\n`,
     );
     return error instanceof UsageError ? 2 : 1;
   }
 };
+
+// Whoever reads our output may stop reading (`mdetr … | head -1`): then there is nobody left to work for.
+for (const stream of [process.stdout, process.stderr])
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    throw error;
+  });
 
 process.exitCode = await main(process.argv.slice(2));

@@ -91,8 +91,9 @@ export const scenesCommand = (): Command =>
     .action(async ({ out, threads, overwrite, ...settings }: ScenesOptions) => {
       const stop = new AbortController();
       const onSignal = (): void => stop.abort();
-      process.once('SIGINT', onSignal);
-      process.once('SIGTERM', onSignal);
+      // A launcher may pass the same Ctrl-C on twice; the second must not cut the cleaning up short.
+      process.on('SIGINT', onSignal);
+      process.on('SIGTERM', onSignal);
       const bar = new SingleBar(
         {
           stream: process.stderr,

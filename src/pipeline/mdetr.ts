@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import type { DecodeOptions, ImageSource } from '../data/image.ts';
-import { MdetrError } from '../errors.ts';
+import { MdetrError, UsageError } from '../errors.ts';
 import { answerOf } from '../evaluation/postprocess-answers.ts';
 import {
   detectionsOf,
@@ -55,7 +55,7 @@ export interface ImageText {
 }
 
 export interface BatchOptions extends RunOptions {
-  /** Pictures that go through the network together; padding grows with their differences in shape. */
+  /** Pictures, and texts, that go through the network together; padding grows with their differences. Default 4. */
   readonly batchSize?: number;
   readonly decode?: DecodeOptions;
 }
@@ -141,24 +141,29 @@ export class MDETR {
   }
 
   /**
-   * Pictures and captions in batches. A picture that comes several times (the same object or path) is decoded and
-   * encoded once a batch. Results come in the order of the items.
+   * Pictures and captions in batches, results in the order of the items. A picture that comes several times (the same
+   * object or path) is decoded and goes through the backbone once.
    */
   async detectBatch(items: readonly ImageText[], options: BatchOptions = {}): Promise<DetectionResult[]> {
-    const results: DetectionResult[] = [];
     const batchSize = options.batchSize ?? defaultBatchSize;
-    for (let start = 0; start < items.length; start += batchSize) {
-      const batch = items.slice(start, start + batchSize);
-      const distinct = [...new Set(batch.map(({ image }) => image))];
-      const pictures = await this.encodePictures(
-        distinct,
-        batch.map(({ name }) => name),
-        options.decode,
-      );
-      const rows = batch.map(({ image, text }) => ({ picture: distinct.indexOf(image), text }));
-      results.push(...(await this.detectRows(pictures, rows, options)));
+    if (!Number.isInteger(batchSize) || batchSize < 1)
+      throw new UsageError(`batchSize must be a whole number from 1 on, not ${batchSize}`);
+    const nameOf = new Map<ImageSource, string | undefined>();
+    for (const { image, name } of items) if (!nameOf.has(image)) nameOf.set(image, name);
+    const results = new Map<number, DetectionResult>();
+    for (const images of portions([...nameOf.keys()], batchSize)) {
+      const names = images.map((image) => nameOf.get(image));
+      const pictures = await this.encodePictures(images, names, options.decode);
+      const about = items.flatMap(({ image, text }, index) => {
+        const picture = images.indexOf(image);
+        return picture < 0 ? [] : [{ index, picture, text }];
+      });
+      for (const rows of portions(about, batchSize)) {
+        const found = await this.detectRows(pictures, rows, options);
+        rows.forEach(({ index }, row) => results.set(index, found[row]!));
+      }
     }
-    return results;
+    return items.map((_, index) => results.get(index)!);
   }
 
   /** Keeps the backbone's features of a picture, so that every further text costs only the transformer. */
@@ -298,6 +303,9 @@ export class MDETR {
     if (this.disposed) throw new MdetrError('this model was disposed; load it again');
   }
 }
+
+const portions = <T>(values: readonly T[], size: number): T[][] =>
+  Array.from({ length: Math.ceil(values.length / size) }, (_, index) => values.slice(index * size, (index + 1) * size));
 
 /** A text, and the picture of the batch that it is about. */
 export interface TextRow {

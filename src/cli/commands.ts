@@ -1,0 +1,19 @@
+import type { Command } from 'commander';
+
+/** A command as the overview shows it. Its code is loaded only when it is called: start-up stays fast. */
+export interface CommandEntry {
+  readonly name: string;
+  readonly summary: string;
+  readonly load: () => Promise<Command>;
+}
+
+// prettier-ignore
+export const commands: readonly CommandEntry[] = [
+  { name: 'detect', summary: 'boxes for what a text mentions', load: async () => (await import('./detect.ts')).detectCommand() },
+  { name: 'refer', summary: 'the one object that an expression refers to', load: async () => (await import('./refer.ts')).referCommand() },
+  { name: 'ask', summary: 'the answer to a question about a picture', load: async () => (await import('./ask.ts')).askCommand() },
+  { name: 'convert', summary: 'checkpoints between .pth, .safetensors and model folders', load: async () => (await import('./convert.ts')).convertCommand() },
+  { name: 'info', summary: 'what is inside a model or checkpoint', load: async () => (await import('./info.ts')).infoCommand() },
+  { name: 'cache', summary: 'list or clear the compiled networks', load: async () => (await import('./cache.ts')).cacheCommand() },
+  { name: 'scenes', summary: 'draws procedural CLEVR-format scenes with boxes, masks and texts', load: async () => (await import('./scenes.ts')).scenesCommand() },
+];

@@ -1,0 +1,34 @@
+import { InvalidArgumentError } from 'commander';
+
+/** What options accept. Commander puts the option's name before these messages. */
+
+/** Whole numbers from `least` on. */
+export const wholeFrom =
+  (least: number) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < least)
+      throw new InvalidArgumentError(`It must be a whole number from ${least} on.`);
+    return value;
+  };
+
+/** A probability or share. */
+export const fraction = (text: string): number => {
+  const value = Number(text);
+  if (text.trim() === '' || !(value >= 0 && value <= 1)) throw new InvalidArgumentError('It must be from 0 to 1.');
+  return value;
+};
+
+/** A positive number of millions, as a plain number: `50` is 50,000,000. */
+export const millions = (text: string): number => {
+  const value = Number(text);
+  if (text.trim() === '' || !(value > 0 && value <= 1e6))
+    throw new InvalidArgumentError('It must be a number of millions above 0.');
+  return Math.round(value * 1e6);
+};
+
+/** Gathers the texts of an option that may be given several times. */
+export const several = (text: string, before: readonly string[] | undefined): readonly string[] => {
+  if (text.trim() === '') throw new InvalidArgumentError('It is empty: say what to look for.');
+  return [...(before ?? []), text];
+};

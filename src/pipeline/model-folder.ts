@@ -1,0 +1,78 @@
+import { randomBytes } from 'node:crypto';
+import { copyFile, mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { writeSafetensors, type TensorSource } from '../checkpoints/index.ts';
+import { MdetrError, UsageError, messageOf } from '../errors.ts';
+import { modelFileNames, tokenizerFileNames } from './model-files.ts';
+import type { Preprocessing } from './model-source.ts';
+
+/** All that a model folder holds. */
+export interface ModelFolderContents {
+  /** Official argument names. */
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly tensors: Iterable<TensorSource>;
+  readonly preprocessing: Preprocessing;
+  /** Paths of the vocabulary's files, which keep their names. */
+  readonly tokenizerFiles: readonly string[];
+  /** Path of GQA's table of answers, for models that need one. */
+  readonly answers?: string;
+  /** The model card, in Markdown. */
+  readonly card: string;
+}
+
+/** Everything that may stand in a model folder that is replaced. */
+const ownFileNames = new Set<string>([...Object.values(modelFileNames), ...tokenizerFileNames.flat()]);
+
+/**
+ * Writes a model folder, tensor by tensor: it appears whole, by one rename, or not at all. With `force` an older model
+ * folder is replaced, never one that holds anything else. Throws `UsageError` where something is in the way.
+ */
+export const writeModelFolder = async (
+  folder: string,
+  contents: ModelFolderContents,
+  { force = false }: { readonly force?: boolean } = {},
+): Promise<void> => {
+  const target = resolve(folder);
+  const isOld = await checkTarget(folder, force);
+  const beside = join(dirname(target), `.${basename(target)}.${process.pid}-${randomBytes(4).toString('hex')}`);
+  const unfinished = `${beside}.tmp`;
+  try {
+    await mkdir(unfinished);
+    await fill(unfinished, contents);
+    const old = `${beside}.old`;
+    if (isOld) await rename(target, old);
+    await rename(unfinished, target);
+    if (isOld) await rm(old, { recursive: true, force: true });
+  } catch (error) {
+    await rm(unfinished, { recursive: true, force: true });
+    if (error instanceof MdetrError || !(error instanceof Error && 'code' in error)) throw error;
+    throw new MdetrError(`${folder}: the model folder cannot be written (${messageOf(error)})`, { cause: error });
+  }
+};
+
+/** True where an older model folder will be replaced. */
+const checkTarget = async (folder: string, force: boolean): Promise<boolean> => {
+  const info = await stat(folder).catch(() => undefined);
+  if (info === undefined) return false;
+  if (!info.isDirectory()) throw new UsageError(`${folder}: is a file; name a new folder`);
+  const names = await readdir(folder);
+  if (names.length === 0) return true;
+  const foreign = names.find((name) => !ownFileNames.has(name));
+  if (foreign !== undefined)
+    throw new UsageError(`${folder}: holds "${foreign}", so it is no model folder to be replaced; name a new one`);
+  if (!force) throw new UsageError(`${folder}: is there already; replace it with --force, or name another`);
+  return true;
+};
+
+const fill = async (folder: string, contents: ModelFolderContents): Promise<void> => {
+  const { config, tensors, preprocessing, tokenizerFiles, answers, card } = contents;
+  const { shortestEdge, longestEdge } = preprocessing;
+  const writeJson = (name: string, value: unknown): Promise<void> =>
+    writeFile(join(folder, name), `${JSON.stringify(value, undefined, 2)}\n`);
+  await writeJson(modelFileNames.config, config);
+  await writeJson(modelFileNames.preprocessing, { size: { shortest_edge: shortestEdge, longest_edge: longestEdge } });
+  for (const path of tokenizerFiles) await copyFile(path, join(folder, basename(path)));
+  if (answers !== undefined) await copyFile(answers, join(folder, modelFileNames.answers));
+  await writeFile(join(folder, modelFileNames.card), card);
+  await writeSafetensors(join(folder, modelFileNames.weights), tensors, { format: 'pt' });
+};

@@ -1,0 +1,129 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describeMatch, type CheckpointContents, type CheckpointDtype } from '../checkpoints/index.ts';
+import { messageOf } from '../errors.ts';
+import { Mdetr, parseModelConfig } from '../models/index.ts';
+import { isFile, openModelFiles, readJson, tokenizerFilesIn } from './model-files.ts';
+import type { ModelFiles, ModelFilesOptions } from './model-files.ts';
+import { matchParameters } from './model-source.ts';
+
+export interface InfoTensor {
+  readonly name: string;
+  readonly dtype: CheckpointDtype;
+  readonly shape: readonly number[];
+}
+
+/** Tensors that belong together. */
+export interface InfoPart {
+  readonly part: string;
+  readonly tensors: number;
+  readonly parameters: number;
+}
+
+/** What a model or checkpoint is, whether or not a network fits it. */
+export interface ModelInfo {
+  readonly path: string;
+  readonly format: 'model folder' | 'PyTorch, zip' | 'PyTorch, legacy' | 'safetensors';
+  /** Of the weight file; 0 for an untrained folder. */
+  readonly bytes: number;
+  /** Which set of weights the tensors below are. */
+  readonly weights: 'model' | 'ema' | 'only' | 'initial';
+  readonly contents: CheckpointContents | undefined;
+  readonly tensors: readonly InfoTensor[];
+  readonly parts: readonly InfoPart[];
+  /** Official arguments. */
+  readonly args: Readonly<Record<string, unknown>> | undefined;
+  /** How the tensors fit the network that the arguments describe. */
+  readonly fit: { readonly fits: boolean; readonly report: string };
+  /** What a model folder says about its training (`training.json`). */
+  readonly training: unknown;
+  readonly notice: string | undefined;
+  /** The vocabulary's files beside the weights. */
+  readonly tokenizer: readonly string[];
+}
+
+const formats = { 'pth-zip': 'PyTorch, zip', 'pth-legacy': 'PyTorch, legacy', safetensors: 'safetensors' } as const;
+
+/** Reads all of it but the weights themselves. Throws `MdetrError` for what is no model file at all. */
+export const describeModel = async (name: string, options: ModelFilesOptions = {}): Promise<ModelInfo> => {
+  const files = await openModelFiles(name, options);
+  try {
+    const { checkpoint, config, isFolder, folder, path } = files;
+    const { tensors, fit } = fitOf(files);
+    const training = join(folder, 'training.json');
+    const notice = config?.values['notice'];
+    return {
+      path,
+      format: isFolder ? 'model folder' : formats[checkpoint!.format],
+      bytes: checkpoint === undefined ? 0 : (await stat(checkpoint.path)).size,
+      weights: checkpoint?.weights ?? 'initial',
+      contents: checkpoint?.contents,
+      tensors,
+      parts: partsOf(tensors),
+      args: config?.values,
+      fit,
+      training: isFolder && (await isFile(training)) ? await readJson(training) : undefined,
+      notice: typeof notice === 'string' ? notice : undefined,
+      tokenizer: await tokenizerFilesIn(folder),
+    };
+  } finally {
+    await files.close();
+  }
+};
+
+const fitOf = ({ checkpoint, config, seed }: ModelFiles): Pick<ModelInfo, 'tensors' | 'fit'> => {
+  const stored = checkpoint === undefined ? [] : [...checkpoint.tensors.values()].map(plain);
+  if (config === undefined)
+    return { tensors: stored, fit: { fits: false, report: 'it does not say what network it is for (no arguments)' } };
+  try {
+    const model = new Mdetr(parseModelConfig(config.values, config.source));
+    if (checkpoint === undefined) {
+      const made = model.registry.specs.map(({ name, shape, dtype }) =>
+        plain({ name, shape, dtype: dtype === 'int64' ? 'i64' : 'f32' }),
+      );
+      return { tensors: made, fit: { fits: true, report: `no weights: made from seed ${seed!}` } };
+    }
+    const match = matchParameters(model, checkpoint);
+    const fits = match.missing.length === 0 && match.mismatched.length === 0;
+    return { tensors: stored, fit: { fits, report: describeMatch(match) } };
+  } catch (error) {
+    return { tensors: stored, fit: { fits: false, report: messageOf(error) } };
+  }
+};
+
+const plain = ({ name, dtype, shape }: InfoTensor): InfoTensor => ({ name, dtype, shape });
+
+/** Beginnings of official names, and what stands under them; the first that fits counts. */
+const officialParts: readonly (readonly [pattern: RegExp, part: string])[] = [
+  [/^backbone\.0\./, 'backbone'],
+  [/^backbone\.1\./, 'positions'],
+  [/^input_proj\./, 'image projection'],
+  [/^transformer\.text_encoder\./, 'text encoder'],
+  [/^transformer\.resizer\./, 'text projection'],
+  [/^transformer\.encoder\./, 'joint encoder'],
+  [/^transformer\.decoder\./, 'decoder'],
+  [/^transformer\.CLS\./, 'image-text contrast'],
+  [/^contrastive_projection_/, 'image-text contrast'],
+  [/^contrastive_align_projection_/, 'contrastive alignment'],
+  [/^(query|qa)_embed\./, 'queries'],
+  [/^(class|bbox|isfinal)_embed\./, 'detection heads'],
+  [/^answer_\w*head\./, 'question heads'],
+  [/^(bbox_attention|mask_head)\./, 'mask head'],
+];
+
+const partOf = (name: string): string => {
+  const inner = name.replace(/^module\./, '').replace(/^detr\./, '');
+  const known = officialParts.find(([pattern]) => pattern.test(inner));
+  return known?.[1] ?? inner.split('.').slice(0, 2).join('.');
+};
+
+const partsOf = (tensors: readonly InfoTensor[]): InfoPart[] => {
+  const parts = new Map<string, { tensors: number; parameters: number }>();
+  for (const { name, shape } of tensors) {
+    const part = parts.get(partOf(name)) ?? { tensors: 0, parameters: 0 };
+    part.tensors += 1;
+    part.parameters += shape.reduce((product, size) => product * size, 1);
+    parts.set(partOf(name), part);
+  }
+  return [...parts].map(([part, counts]) => ({ part, ...counts }));
+};
