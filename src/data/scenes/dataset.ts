@@ -178,17 +178,30 @@ class DatasetWriter {
   ) {}
 
   static async create(folder: string, settings: DatasetSettings): Promise<DatasetWriter> {
-    const annotations: Partial<Record<AnnotationFile, JsonSections>> = {};
-    for (const name of ANNOTATION_FILES) {
-      const path = join(folder, ANNOTATION_FOLDER, `${name}.json`);
-      annotations[name] = await JsonSections.create(path, ['images', 'annotations']);
+    const opened: JsonSections[] = [];
+    const open = async (name: string, ...arrays: string[]): Promise<JsonSections> => {
+      const file = await JsonSections.create(join(folder, name), arrays);
+      opened.push(file);
+      return file;
+    };
+    const openTask = (name: AnnotationFile) => open(join(ANNOTATION_FOLDER, `${name}.json`), 'images', 'annotations');
+    try {
+      return new DatasetWriter(
+        settings,
+        await open('scenes.json', 'scenes'),
+        await open('questions.json', 'questions'),
+        {
+          captions: await openTask('captions'),
+          refexps: await openTask('refexps'),
+          refexp_masks: await openTask('refexp_masks'),
+          questions: await openTask('questions'),
+          negatives: await openTask('negatives'),
+        },
+      );
+    } catch (error) {
+      for (const file of opened) await file.discard();
+      throw error;
     }
-    return new DatasetWriter(
-      settings,
-      await JsonSections.create(join(folder, 'scenes.json'), ['scenes']),
-      await JsonSections.create(join(folder, 'questions.json'), ['questions']),
-      annotations as Record<AnnotationFile, JsonSections>,
-    );
   }
 
   async add({ scene, questions, rows }: DatasetItem): Promise<void> {

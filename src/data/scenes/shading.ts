@@ -91,7 +91,7 @@ export class Shading {
   }
 
   private sky(dz: number): void {
-    const level = BACKDROP * (1 - 0.45 * smoothstep(dz));
+    const level = BACKDROP * (1 - 0.85 * smoothstep(1.7 * dz)); // dark overhead: the tops of metal things are dark
     this.r = level;
     this.g = level;
     this.b = level * 1.02;
@@ -257,6 +257,6 @@ export class Shading {
   }
 }
 
-const mirrorTint = (albedo: number): number => 0.05 + 0.95 * albedo;
+const mirrorTint = (albedo: number): number => 0.03 + 0.97 * albedo;
 
 const smoothstep = (t: number): number => (t <= 0 ? 0 : t >= 1 ? 1 : t * t * (3 - 2 * t));
