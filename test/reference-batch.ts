@@ -6,7 +6,6 @@ import {
   lossInputs,
   matchLayers,
   parseCriterionConfig,
-  type CriterionConfig,
   type LayerMatches,
   type LossConfig,
   type LossTargets,
@@ -30,7 +29,7 @@ const tokenizer = loadTokenizer(join(fixtureReference, 'roberta'));
 /** The targets of a reference batch, made from captions and spans; masks from `target<b>.masks` where there are some. */
 export const referenceTargets = async (
   targets: readonly ReferenceTarget[],
-  config: CriterionConfig = parseCriterionConfig({}),
+  config: LossConfig,
   masksOf?: ReferenceCase,
 ): Promise<LossTargets> => {
   const { encodings, T } = encodeBatch(
@@ -73,7 +72,7 @@ export const plainMatches = (matches: LayerMatches): number[][][][] =>
 export const matchedInputs = (
   predictions: { readonly pred_logits: HostTensor; readonly pred_boxes: HostTensor },
   targets: LossTargets,
-  config: CriterionConfig,
+  config: LossConfig,
 ): { readonly matches: LayerMatches; readonly inputs: Record<string, HostTensor> } => {
   const matches = matchLayers(predictions, targets, config);
   const boxes = targets.boxCounts.reduce((sum, count) => sum + count, 0);

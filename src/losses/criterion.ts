@@ -9,7 +9,7 @@ import { isfinalLoss } from './isfinal.ts';
 import { labelsLoss } from './labels.ts';
 import { masksLoss } from './masks.ts';
 import { boxesDim, MatchedPairs } from './matched-pairs.ts';
-import { jointAnswerLosses, splitAnswerLosses } from './questions.ts';
+import { answerOutputs, jointAnswerLosses, splitAnswerLosses } from './questions.ts';
 import type { LossTerms } from './terms.ts';
 import { hasDetectionLosses, hasMaskLosses, lossLayerCount, lossWeights, type LossConfig } from './weights.ts';
 
@@ -61,6 +61,20 @@ export const traceCriterion = (config: LossConfig, outputs: ModelOutputs): Crite
   );
   return { termNames, terms: all, total: sum(mul(all, factors)) };
 };
+
+/** The model's outputs that the config trains, and so those that the total is differentiated by. */
+export const criterionOutputs = (config: LossConfig): readonly string[] => [
+  ...(hasDetectionLosses(config)
+    ? [
+        ...['pred_logits', 'pred_boxes'],
+        ...(hasMaskLosses(config) ? ['pred_masks'] : []),
+        ...(config.predict_final ? ['pred_isfinal'] : []),
+        ...(config.contrastive_align_loss ? ['proj_queries', 'proj_tokens'] : []),
+      ]
+    : []),
+  ...(config.contrastive_loss ? ['contrastive_image', 'contrastive_text'] : []),
+  ...(config.do_qa ? answerOutputs(config.split_qa_heads ? qaDataset(config)! : 'joint') : []),
+];
 
 /** One name for a number; for (L) the last layer's is the plain one. */
 const namesOf = (name: string, values: Tensor): string[] =>

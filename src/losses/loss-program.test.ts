@@ -15,6 +15,7 @@ import { ceilDivDim, float32Tensor, symbolicDim, type Dim, type HostTensor, type
 import { parseModelConfig } from '../models/index.ts';
 import {
   answerInputs,
+  criterionOutputs,
   lossLayerCount,
   lossWeights,
   maskQueries,
@@ -113,6 +114,7 @@ const expectCase = async (reference: ReferenceCase): Promise<void> => {
     Object.entries(outputs).map(([name, { shape }]) => [name, symbolicShape(name, shape)]),
   );
   const { program, termNames, trainedOutputs } = makeLossProgram(config, shapes);
+  expect([...trainedOutputs].sort()).toEqual([...criterionOutputs(config)].sort());
   const session = await runtime.load(program);
   try {
     const results = await session.run({ ...outputs, ...inputs });

@@ -40,6 +40,12 @@ const answerKinds: Readonly<Record<'gqa' | 'clevr', readonly AnswerKind[]>> = {
   ],
 };
 
+/** The names of the outputs that answers are read from. */
+export const answerOutputs = (heads: 'gqa' | 'clevr' | 'joint'): readonly string[] =>
+  heads === 'joint'
+    ? ['pred_answer']
+    : ['pred_answer_type', ...answerKinds[heads].map(({ kind }) => `pred_answer_${kind}`)];
+
 /** Number of samples that a condition (B) holds for, at least 1. */
 const countOf = (condition: Tensor): Tensor => maximum(sum(cast(condition, 'float32')), 1);
 

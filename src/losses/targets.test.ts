@@ -1,7 +1,19 @@
 import { describe, expect, it } from 'vitest';
-import { joinTargets, lossInputs, parseCriterionConfig, type SampleTarget, type TokenLookup } from './index.ts';
+import { parseModelConfig } from '../models/index.ts';
+import {
+  joinTargets,
+  lossInputs,
+  parseCriterionConfig,
+  type LossConfig,
+  type SampleTarget,
+  type TokenLookup,
+} from './index.ts';
 
-const config = parseCriterionConfig({});
+const configOf = (values: Record<string, unknown>): LossConfig => ({
+  ...parseModelConfig({ contrastive_align_loss: false, ...values }),
+  ...parseCriterionConfig(values),
+});
+const config = configOf({});
 
 /** Tokens of the given lengths with one space between them; token 0 is special. */
 const caption = (...lengths: number[]): TokenLookup => {
@@ -24,7 +36,7 @@ describe('the targets of a batch', () => {
   it('has token weights of 1, or of 1 / count, as configured', () => {
     const samples = [sample([[[0, 1]], [[0, 1]]])];
     expect(rowsOf(joinTargets(samples, undefined, config).positiveMap, 256)).toEqual([[1], [1, 2]]);
-    const shares = joinTargets(samples, undefined, parseCriterionConfig({ positive_map: 'normalised' })).positiveMap;
+    const shares = joinTargets(samples, undefined, configOf({ positive_map: 'normalised' })).positiveMap;
     expect([...shares.subarray(256 + 1, 256 + 3)]).toEqual([0.5, 0.5].map((share) => Math.fround(share - 2.5e-7)));
   });
 
@@ -38,7 +50,7 @@ describe('the targets of a batch', () => {
     expect(rowsOf(official.map, 5)).toEqual([[2], [2]]);
     const shifted = [caption(3, 2, 5), caption(6, 7)]; // now it is the first caption's token 3, after the span's end
     expect(rowsOf(joinTargets(samples, { tokens: 5, encodings: shifted }, config).alignment!.map, 5)[1]).toEqual([]);
-    const own = parseCriterionConfig({ align_fallback: 'own_caption' });
+    const own = configOf({ align_fallback: 'own_caption' });
     expect(rowsOf(joinTargets(samples, { tokens: 5, encodings: shifted }, own).alignment!.map, 5)[1]).toEqual([2]);
   });
 
@@ -65,6 +77,16 @@ describe('the targets of a batch', () => {
     expect(() => joinTargets([whole, { ...whole, isFinal: [] }], undefined, config)).toThrow(
       'sample 1 of the batch has 1 boxes, but isFinal for 0',
     );
+  });
+
+  it('says which sample lacks what the config trains on', () => {
+    const whole = { ...sample([[]]), isFinal: [1] };
+    expect(() => joinTargets([whole, sample([[]])], undefined, configOf({ predict_final: true }))).toThrow(
+      'sample 1 of the batch has no isfinal marks, which predict_final needs',
+    );
+    const { tokensPositive: _, ...bare } = sample([[]]);
+    expect(() => joinTargets([bare], undefined, configOf({ contrastive_align_loss: true }))).toThrow('tokens_positive');
+    expect(() => joinTargets([whole], undefined, configOf({ mask_model: 'smallconv' }))).toThrow('no masks');
   });
 
   it('becomes indices into all queries and all boxes of the batch', () => {

@@ -1,6 +1,8 @@
+import { MdetrError } from '../errors.ts';
 import { tokenSlots } from '../models/index.ts';
 import { alignmentMap, type CharacterSpan, type TokenLookup } from './alignment-map.ts';
 import type { CriterionConfig } from './config.ts';
+import { hasMaskLosses, type LossConfig } from './weights.ts';
 
 /** Classes of the soft-token head: a slot for each token, and no-object. */
 const classes = tokenSlots + 1;
@@ -52,17 +54,21 @@ export interface LossTargets {
 
 /**
  * Joins the targets of a batch for matching and losses. What some sample lacks (spans, `isFinal`, masks) is left out of
- * the whole; `lossInputs` says so if the model is trained on it.
+ * the whole, unless the config trains on it.
  *
  * @param captions for the alignment loss; without them there is no alignment map
+ * @throws {MdetrError} naming the setting and the sample that lacks what it needs
  */
 export const joinTargets = (
   samples: readonly SampleTarget[],
   captions: CaptionTokens | undefined,
-  config: Pick<CriterionConfig, 'positive_map' | 'align_fallback'>,
+  config: LossConfig,
 ): LossTargets => {
   const boxCounts = samples.map(({ boxesCxcywh }) => boxesCxcywh.length / 4);
-  samples.forEach((sample, index) => requireRows(sample, boxCounts[index]!, index));
+  samples.forEach((sample, index) => {
+    requireTrained(sample, index, config);
+    requireRows(sample, boxCounts[index]!, index);
+  });
   const positiveRows = samples.flatMap((sample) => sample.positiveRows);
   const spans = allOf(samples, ({ tokensPositive }) => tokensPositive);
   const isFinal = allOf(samples, (sample) => sample.isFinal);
@@ -88,6 +94,25 @@ export const joinTargets = (
 const allOf = <T>(samples: readonly SampleTarget[], property: (sample: SampleTarget) => T | undefined) => {
   const values = samples.map(property).filter((value): value is NonNullable<typeof value> => value !== undefined);
   return values.length === samples.length ? values : undefined;
+};
+
+/** What a target must have for every setting that trains on it. */
+const requireTrained = (sample: SampleTarget, index: number, config: LossConfig): void => {
+  const needs = [
+    { setting: 'predict_final', isOn: config.predict_final, value: sample.isFinal, what: 'isfinal marks' },
+    { setting: 'mask_model', isOn: hasMaskLosses(config), value: sample.masks, what: 'masks' },
+    {
+      setting: 'contrastive_align_loss',
+      isOn: config.contrastive_align_loss,
+      value: sample.tokensPositive,
+      what: 'tokens_positive',
+    },
+  ];
+  for (const { setting, isOn, value, what } of needs)
+    if (isOn && value === undefined)
+      throw new MdetrError(
+        `sample ${index} of the batch has no ${what}, which ${setting} needs: turn it off or complete the annotations`,
+      );
 };
 
 const requireRows = (sample: SampleTarget, boxes: number, index: number): void => {
