@@ -71,11 +71,11 @@ const thresholds = [0.5, 0.6, 0.7, 0.8, 0.9];
  * metrics of the PhraseCut paper. Numbers of subsets are named `c20/mean_mask_iou`.
  */
 export class PhraseCutEvaluator implements Evaluator<PhraseCutPrediction> {
-  readonly warnings: string[] = [];
   private readonly options: Required<PhraseCutOptions>;
   private readonly tasks: ReadonlyMap<string, PhraseCutTask>;
   private readonly images: ReadonlyMap<number, PhraseCutImage>;
   private readonly rules: PhraseCutSubsetRules;
+  private unknownTasks = 0;
   private readonly results = new Map<
     string,
     PhraseCutTaskResult & { readonly subsets: ReadonlySet<PhraseCutSubset> }
@@ -88,11 +88,20 @@ export class PhraseCutEvaluator implements Evaluator<PhraseCutPrediction> {
     this.rules = new PhraseCutSubsetRules(groundTruth.counts);
   }
 
+  get warnings(): readonly string[] {
+    const missing = this.tasks.size - this.results.size;
+    const treatment = this.options.missing === 'skip' ? 'left out' : 'counted as empty';
+    return [
+      ...(missing > 0 ? [`${missing} of ${this.tasks.size} phrases have no prediction; they were ${treatment}.`] : []),
+      ...(this.unknownTasks > 0 ? [`${this.unknownTasks} predictions are of phrases that are not in this split.`] : []),
+    ];
+  }
+
   /** A second prediction for a phrase replaces the first. @returns the mask's IoU, or the boxes' without masks */
   add(prediction: PhraseCutPrediction): number | undefined {
     const task = this.tasks.get(prediction.task_id);
     if (task === undefined) {
-      this.warnings.push(`Phrase ${prediction.task_id} is not in this split; its prediction is ignored.`);
+      this.unknownTasks++;
       return undefined;
     }
     const image = this.imageOf(task);
@@ -136,11 +145,6 @@ export class PhraseCutEvaluator implements Evaluator<PhraseCutPrediction> {
 
   summarize(): Metrics {
     const metrics: Record<string, number> = {};
-    const missing = this.tasks.size - this.results.size;
-    if (missing > 0) {
-      const treatment = this.options.missing === 'skip' ? 'left out' : 'counted as empty';
-      this.warnings.push(`${missing} of ${this.tasks.size} phrases have no prediction; they were ${treatment}.`);
-    }
     for (const [subset, result] of Object.entries(this.report())) {
       const prefix = subset === 'all' ? '' : `${subset}/`;
       for (const [threshold, share] of Object.entries(result.pred_box_acc)) {

@@ -84,7 +84,7 @@ export class PredictionWriter<Task extends PredictionTask> {
     return new PredictionWriter(path, await writing(path, open(path, 'w')), task);
   }
 
-  /** @throws {MdetrError} when the file cannot be written */
+  /** Await it before the next one. @throws {MdetrError} when the file cannot be written */
   async write(prediction: Prediction<Task>): Promise<void> {
     this.pending += `${JSON.stringify(prediction)}\n`;
     if (this.pending.length >= chunkLength) await this.flush();
