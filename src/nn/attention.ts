@@ -1,8 +1,20 @@
 import type { Tensor } from '../graph/index.ts';
-import { add, matmul, mergeAxes, mul, reshape, slice, softmax, splitAxis, transpose, where } from '../ops/index.ts';
+import {
+  add,
+  linear,
+  matmul,
+  mergeAxes,
+  mul,
+  reshape,
+  slice,
+  softmax,
+  splitAxis,
+  transpose,
+  where,
+} from '../ops/index.ts';
 import type { Dropout } from './dropout.ts';
 import { xavierUniform, zeros } from './init.ts';
-import { affine, Linear } from './linear.ts';
+import { Linear } from './linear.ts';
 import type { Scope } from './scope.ts';
 
 /** What a query may not look at, added to the scores: (B, 1, 1, S), −∞ (or a large negative number) where masked. */
@@ -57,7 +69,7 @@ export class MultiHeadAttention {
   forward(query: Tensor, key: Tensor, value: Tensor, bias: AttentionBias | undefined, dropout: Dropout): Tensor {
     const { features } = this;
     const part = (x: Tensor, from: number, to: number): Tensor =>
-      affine(
+      linear(
         x,
         slice(this.inProjWeight, 0, from * features, to * features),
         slice(this.inProjBias, 0, from * features, to * features),

@@ -1,4 +1,4 @@
-import { add, matmul, swapLastTwo } from '../ops/index.ts';
+import { linear } from '../ops/index.ts';
 import type { Tensor } from '../graph/index.ts';
 import { torchDefaultBias, torchDefaultWeight, type Initializer } from './init.ts';
 import type { Scope } from './scope.ts';
@@ -22,12 +22,6 @@ export class Linear {
   }
 
   forward(x: Tensor): Tensor {
-    return affine(x, this.weight, this.bias);
+    return linear(x, this.weight, this.bias);
   }
 }
-
-/** x Wᵀ + b for a weight (out, in). */
-export const affine = (x: Tensor, weight: Tensor, bias?: Tensor): Tensor => {
-  const product = matmul(x, swapLastTwo(weight));
-  return bias === undefined ? product : add(product, bias);
-};

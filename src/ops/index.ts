@@ -2,6 +2,7 @@ export * from './constant.ts';
 export * from './conv.ts';
 export * from './elementwise.ts';
 export * from './gather.ts';
+export * from './gemm.ts';
 export * from './gradient.ts';
 export * from './matmul.ts';
 export * from './movement.ts';

@@ -33,6 +33,40 @@ const matmulCases: readonly OpCase[] = [
   product('float32', float32([3, 4], 1), float32([4, 5], 2), [3, 5], { dtype: 'float32', gradient: linear }),
 ];
 
+const gemmCase = (
+  title: string,
+  [rows, inner, columns]: readonly [number, number, number],
+  trans: { readonly transA?: boolean; readonly transB?: boolean },
+  withBias: boolean,
+): OpCase => {
+  const a = float64(trans.transA === true ? [inner, rows] : [rows, inner], 1);
+  const b = float64(trans.transB === true ? [columns, inner] : [inner, columns], 2);
+  const bias = float64([columns], 3);
+  return {
+    title: `gemm, ${title}`,
+    operands: withBias ? [a, b, bias] : [a, b],
+    build: (x, y, z) => ops.gemm(x!, y!, trans, z),
+    shape: [rows, columns],
+    at: ([row, column]) =>
+      total(
+        range(inner).map(
+          (k) =>
+            read(a, trans.transA === true ? [k, row!] : [row!, k]) *
+            read(b, trans.transB === true ? [column!, k] : [k, column!]),
+        ),
+      ) + (withBias ? read(bias, [column!]) : 0),
+  };
+};
+
+const gemmCases: readonly OpCase[] = [
+  gemmCase('plain', [3, 4, 5], {}, false),
+  gemmCase('bias', [3, 4, 5], {}, true),
+  gemmCase('Aᵀ', [3, 4, 5], { transA: true }, true),
+  gemmCase('Bᵀ', [3, 4, 5], { transB: true }, true),
+  gemmCase('Aᵀ Bᵀ', [3, 4, 5], { transA: true, transB: true }, true),
+  gemmCase('no rows', [0, 4, 5], { transB: true }, true),
+];
+
 const table = float64([5, 3], 3);
 const x234 = float64([2, 3, 4], 4);
 const ids = whole([2, 2], [4, 0, 1, 4]);
@@ -283,6 +317,7 @@ const convCases: readonly OpCase[] = [
 
 export const productCases: readonly OpCase[] = [
   ...matmulCases,
+  ...gemmCases,
   ...gatherCases,
   ...constantCases,
   ...poolCases,

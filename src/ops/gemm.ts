@@ -1,0 +1,55 @@
+import { defineOp, ShapeError } from '../graph/define-op.ts';
+import { dimsEqual, formatShape, mulDims, type Dim } from '../graph/dim.ts';
+import type { Tensor } from '../graph/tensor.ts';
+import { reshape } from './movement.ts';
+import { sum } from './reduce.ts';
+
+interface GemmAttrs {
+  readonly transA: boolean;
+  readonly transB: boolean;
+}
+
+/** A product of two matrices, either read transposed, plus a row that is added everywhere: A (M, K), B (K, N), bias (N) → (M, N). */
+export const gemm = (
+  a: Tensor,
+  b: Tensor,
+  { transA = false, transB = false }: Partial<GemmAttrs> = {},
+  bias?: Tensor,
+): Tensor => gemmOp(bias === undefined ? [a, b] : [a, b, bias], { transA, transB });
+
+const gemmOp = defineOp<readonly Tensor[], GemmAttrs>({
+  name: 'gemm',
+  cheap: false,
+  infer([a, b, bias], { transA, transB }) {
+    if (a!.rank !== 2 || b!.rank !== 2 || a!.dtype !== b!.dtype)
+      throw new ShapeError('gemm', `cannot multiply ${a!.toString()} and ${b!.toString()}`);
+    const [rows, inner] = (transA ? [...a!.shape].reverse() : a!.shape) as [Dim, Dim];
+    const [innerB, columns] = (transB ? [...b!.shape].reverse() : b!.shape) as [Dim, Dim];
+    if (!dimsEqual(inner, innerB))
+      throw new ShapeError(
+        'gemm',
+        `inner sizes differ: ${formatShape(a!.shape)}${transA ? 'ᵀ' : ''} @ ${formatShape(b!.shape)}${transB ? 'ᵀ' : ''}`,
+      );
+    if (bias !== undefined && (bias.rank !== 1 || !dimsEqual(bias.shape[0]!, columns) || bias.dtype !== a!.dtype))
+      throw new ShapeError('gemm', `bias ${bias.toString()} for ${formatShape([rows, columns])}`);
+    return { shape: [rows, columns], dtype: a!.dtype };
+  },
+  emit: (onnx, inputs, { attrs: { transA, transB } }) =>
+    onnx.node('Gemm', inputs, { transA: transA ? 1 : 0, transB: transB ? 1 : 0 }),
+  vjp(dy, { inputs: [a, b, bias], attrs: { transA, transB }, needs }) {
+    // With A′ = A or Aᵀ: dA′ = dY B′ᵀ and dB′ = A′ᵀ dY, each written so that nothing is transposed in memory.
+    const da = (): Tensor =>
+      transA ? gemm(b!, dy, { transA: transB, transB: true }) : gemm(dy, b!, { transB: !transB });
+    const db = (): Tensor =>
+      transB ? gemm(dy, a!, { transA: true, transB: transA }) : gemm(a!, dy, { transA: !transA });
+    const gradients = [needs(0) ? da() : undefined, needs(1) ? db() : undefined];
+    return bias === undefined ? gradients : [...gradients, needs(2) ? sum(dy, [0]) : undefined];
+  },
+});
+
+/** x Wᵀ + b over the last axis: x (…, in), weight (out, in), bias (out) → (…, out). */
+export const linear = (x: Tensor, weight: Tensor, bias?: Tensor): Tensor => {
+  const lead = x.shape.slice(0, -1);
+  const rows = reshape(x, [mulDims(...lead), x.shape.at(-1)!]);
+  return reshape(gemm(rows, weight, { transB: true }, bias), [...lead, weight.shape[0]!]);
+};
