@@ -19,6 +19,7 @@ const mayImport = {
   evaluation: ['text', 'data', 'matching'],
   drawing: ['data', 'evaluation'],
   pipeline: ['graph', 'ops', 'onnx', 'runtime', 'nn', 'models', 'text', 'data', 'checkpoints', 'evaluation', 'drawing'],
+  tasks: ['graph', 'runtime', 'models', 'matching', 'text', 'data', 'evaluation', 'drawing', 'pipeline'],
   train: [
     'graph',
     'ops',

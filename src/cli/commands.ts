@@ -12,6 +12,7 @@ export const commands: readonly CommandEntry[] = [
   { name: 'detect', summary: 'boxes for what a text mentions', load: async () => (await import('./detect.ts')).detectCommand() },
   { name: 'refer', summary: 'the one object that an expression refers to', load: async () => (await import('./refer.ts')).referCommand() },
   { name: 'ask', summary: 'the answer to a question about a picture', load: async () => (await import('./ask.ts')).askCommand() },
+  { name: 'evaluate', summary: "the task's published metric, as a table and as JSON", load: async () => (await import('./evaluate.ts')).evaluateCommand() },
   { name: 'convert', summary: 'checkpoints between .pth, .safetensors and model folders', load: async () => (await import('./convert.ts')).convertCommand() },
   { name: 'info', summary: 'what is inside a model or checkpoint', load: async () => (await import('./info.ts')).infoCommand() },
   { name: 'cache', summary: 'list or clear the compiled networks', load: async () => (await import('./cache.ts')).cacheCommand() },

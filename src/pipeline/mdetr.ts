@@ -1,5 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import type { DecodeOptions, ImageSource } from '../data/image.ts';
+import type { PackedCocoRle } from '../data/rle.ts';
+import type { AnswerVocabulary } from '../evaluation/answer-vocabulary.ts';
 import { MdetrError, UsageError } from '../errors.ts';
 import { answerOf } from '../evaluation/postprocess-answers.ts';
 import {
@@ -164,6 +166,29 @@ export class MDETR {
       }
     }
     return items.map((_, index) => results.get(index)!);
+  }
+
+  /**
+   * The network's raw numbers for texts about pictures, for metrics and post-processing of one's own. All of them go
+   * through the network at once: items with the same picture share its features.
+   */
+  async predict(items: readonly ImageText[], options: BatchOptions = {}): Promise<TextOutputs> {
+    const images = [...new Set(items.map(({ image }) => image))];
+    const names = images.map((image) => items.find((item) => item.image === image)?.name);
+    const pictures = await this.encodePictures(images, names, options.decode);
+    const rows = items.map(({ image, text }) => ({ picture: images.indexOf(image), text }));
+    return this.runTexts(pictures, rows, options);
+  }
+
+  /** Masks of chosen queries of one item of `predict`, at the size of its picture. */
+  async predictMasks(outputs: TextOutputs, item: number, queries: readonly number[]): Promise<PackedCocoRle[]> {
+    if (this.masks === undefined) throw new MdetrError(`model "${this.source.name}" has no segmentation head`);
+    return this.masks.predict(outputs, item, queries);
+  }
+
+  /** Answer tables of a GQA model; empty for others. */
+  get answerVocabulary(): AnswerVocabulary {
+    return this.source.answers;
   }
 
   /** Keeps the backbone's features of a picture, so that every further text costs only the transformer. */
