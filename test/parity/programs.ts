@@ -1,0 +1,120 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { input, makeProgram, symbolicDim, type HostTensor, type Program, type Tensor } from '../../src/graph/index.ts';
+import type { Mdetr } from '../../src/models/index.ts';
+import { traceInference } from '../../src/pipeline/programs.ts';
+import { NodeRuntime } from '../../src/runtime/node/node-runtime.ts';
+import { ProgramCache } from '../../src/runtime/node/program-cache.ts';
+import type { WeightSource } from '../../src/runtime/runtime.ts';
+
+export type Outputs = Readonly<Record<string, HostTensor>>;
+
+/** One batch: every text with a picture of its own. */
+export interface Batch {
+  /** (B, 3, H, W) */
+  readonly image: HostTensor;
+  /** (B, H, W) bool */
+  readonly padding: HostTensor;
+  /** (B, T) int32 */
+  readonly inputIds: HostTensor;
+  readonly attentionMask: HostTensor;
+}
+
+/** Runs what users run: the three compiled programs of inference, with weights inside and folded. */
+export const runInference = async (model: Mdetr, weights: WeightSource, batch: Batch): Promise<Outputs> => {
+  const folder = await mkdtemp(join(tmpdir(), 'mdetr-parity-'));
+  const runtime = new NodeRuntime({ cache: new ProgramCache({ folder }) });
+  const run = async (program: Program, feeds: Outputs): Promise<Outputs> => {
+    const session = await runtime.load(program, { weights });
+    try {
+      return await session.run(feeds);
+    } finally {
+      await session.dispose();
+    }
+  };
+  try {
+    const programs = traceInference(model);
+    const features = await run(programs.image, { image: batch.image, padding: batch.padding });
+    const count = batch.inputIds.shape[0]!;
+    const texts = await run(programs.text, {
+      src: features['src']!,
+      feature_padding: features['feature_padding']!,
+      image_index: { dtype: 'int32', shape: [count], data: Int32Array.from({ length: count }, (_, index) => index) },
+      input_ids: batch.inputIds,
+      attention_mask: batch.attentionMask,
+    });
+    if (programs.masks === undefined) return texts;
+    const { hs, image_memory } = texts as { hs: HostTensor; image_memory: HostTensor };
+    const [, queries, width] = hs.shape as [number, number, number];
+    const { pred_masks } = await run(programs.masks, {
+      ...features,
+      image_memory,
+      hs: { ...hs, shape: [count * queries, width] },
+      sample: {
+        dtype: 'int32',
+        shape: [count * queries],
+        data: Int32Array.from({ length: count * queries }, (_, query) => Math.floor(query / queries)),
+      },
+    });
+    const [, height, columns] = pred_masks!.shape as [number, number, number];
+    return { ...texts, pred_masks: { ...pred_masks!, shape: [count, queries, height, columns] } as HostTensor };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+};
+
+/**
+ * Runs one program that tells everything on the way: all decoder layers (L, B, Q, ·), the encoder's memories, feature
+ * maps. Weights are inputs here, as in training.
+ */
+export const runEverything = async (model: Mdetr, weights: WeightSource, batch: Batch): Promise<Outputs> => {
+  const program = traceEverything(model);
+  const parameters: Record<string, HostTensor> = {};
+  for (const { node } of program.parameters)
+    if (node.kind === 'parameter') parameters[node.name] = await weights.read(node.name);
+  const session = await new NodeRuntime().load(program);
+  try {
+    const { image, padding, inputIds, attentionMask } = batch;
+    return await session.run({
+      ...parameters,
+      image,
+      padding,
+      input_ids: inputIds,
+      attention_mask: attentionMask,
+    });
+  } finally {
+    await session.dispose();
+  }
+};
+
+const traceEverything = (model: Mdetr): Program => {
+  const [batch, height, width, length] = ['batch', 'height', 'width', 'tokens'].map(symbolicDim);
+  const features = model.encodeImage(
+    input('image', [batch!, 3, height!, width!]),
+    input('padding', [batch!, height!, width!], 'bool'),
+  );
+  const cache = model.encode(
+    features,
+    input('input_ids', [batch!, length!], 'int32'),
+    input('attention_mask', [batch!, length!], 'int32'),
+  );
+  const { hs, answerEmbeds } = model.decode(cache);
+  const contrast = model.contrast(cache);
+  const tensors: Readonly<Record<string, Tensor | undefined>> = {
+    ...model.predict(hs, cache),
+    ...model.answer(answerEmbeds),
+    memory: cache.memory,
+    text_memory: cache.textMemory,
+    text_memory_resized: cache.textMemoryResized,
+    padding_mask: cache.paddingMask,
+    positions: cache.positions,
+    img_pooled_op: contrast?.image,
+    text_pooled_op: contrast?.text,
+    src: features.src,
+    ...Object.fromEntries(features.stages.map((stage, index) => [`stage${index}`, stage])),
+    ...Object.fromEntries(hs.map((layer, index) => [`hs${index}`, layer])),
+  };
+  const present = Object.entries(tensors).filter((entry): entry is [string, Tensor] => entry[1] !== undefined);
+  return makeProgram('everything', Object.fromEntries(present));
+};
