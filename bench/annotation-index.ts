@@ -85,7 +85,9 @@ const measured = (label: string, work: () => Record<string, unknown>): void => {
   const { user, system } = process.cpuUsage(cpu);
   const cpuSeconds = Number(((user + system) / 1e6).toFixed(3));
   const peakMb = Math.round(process.resourceUsage().maxRSS / 1024);
-  process.stdout.write(`${JSON.stringify({ label, seconds: Number(seconds.toFixed(3)), cpuSeconds, peakMb, ...result })}\n`);
+  process.stdout.write(
+    `${JSON.stringify({ label, seconds: Number(seconds.toFixed(3)), cpuSeconds, peakMb, ...result })}\n`,
+  );
 };
 
 const phases: Record<string, (path: string) => void> = {

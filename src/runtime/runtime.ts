@@ -1,6 +1,6 @@
 import { MdetrError } from '../errors.ts';
 import type { HostTensor } from '../graph/dtype.ts';
-import { formatShape, type Dim } from '../graph/dim.ts';
+import { dimKey, evaluateDim, formatShape, type Dim } from '../graph/dim.ts';
 import type { Program, ProgramInput } from '../graph/program.ts';
 import type { Tensor } from '../graph/tensor.ts';
 
@@ -63,6 +63,30 @@ const bindShape = (
   });
 };
 
+/** Sizes that are formulas of others, as h·w + T of a joint sequence, where all the others are known. */
+const checkFormulas = (
+  expected: readonly ProgramInput[],
+  bindings: ReadonlyMap<string, { size: number; from: string }>,
+): void => {
+  const sizes = new Map(Array.from(bindings, ([key, { size }]) => [key, size]));
+  const symbolsOf = (dim: Dim): string[] =>
+    typeof dim === 'number'
+      ? []
+      : dim.terms.flatMap(({ atoms }) =>
+          atoms.flatMap((atom) => (atom.kind === 'symbol' ? [atom.name] : symbolsOf(atom.numerator))),
+        );
+  for (const { name, tensor } of expected) {
+    for (const dim of tensor.shape) {
+      const symbols = symbolsOf(dim);
+      if (!symbols.every((symbol) => sizes.has(symbol))) continue;
+      const [size, bound] = [evaluateDim(dim, sizes), typeof dim === 'number' ? dim : sizes.get(dim.key)!];
+      if (size === bound) continue;
+      const known = [...new Set(symbols)].map((symbol) => `${symbol} = ${sizes.get(symbol)!}`).join(', ');
+      throw new MdetrError(`input "${name}" has ${dimKey(dim)} = ${bound}, but with ${known} it must be ${size}`);
+    }
+  }
+};
+
 /** Checks that every input is there, of the right type, and that sizes of one name agree. Throws `MdetrError`. */
 export const checkFeeds = (program: Program, feeds: Feeds, expected: readonly ProgramInput[]): void => {
   const bindings = new Map<string, { size: number; from: string }>();
@@ -71,4 +95,5 @@ export const checkFeeds = (program: Program, feeds: Feeds, expected: readonly Pr
     if (value === undefined) throw new MdetrError(`program "${program.name}" needs the input "${name}"`);
     bindShape(name, tensor, value, bindings);
   }
+  checkFormulas(expected, bindings);
 };

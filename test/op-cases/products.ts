@@ -45,7 +45,7 @@ const gemmCase = (
   return {
     title: `gemm, ${title}`,
     operands: withBias ? [a, b, bias] : [a, b],
-    build: (x, y, z) => ops.gemm(x!, y!, trans, z),
+    build: (x, y, z) => ops.gemm(x, y, trans, z),
     shape: [rows, columns],
     at: ([row, column]) =>
       total(

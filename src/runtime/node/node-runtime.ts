@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import * as ort from 'onnxruntime-node';
 import { MdetrError, messageOf } from '../../errors.ts';
 import type { DType, HostTensor } from '../../graph/dtype.ts';
@@ -21,8 +22,12 @@ export class NodeRuntime implements Runtime {
   private readonly sessionOptions: ort.InferenceSession.SessionOptions;
   private readonly cache: ProgramCache;
 
+  /** Throws `MdetrError` for a device that this build of ONNX Runtime does not know (it would quietly take the CPU). */
   constructor(options: NodeRuntimeOptions = {}) {
     this.device = options.device ?? 'cpu';
+    const devices = ort.listSupportedBackends().map(({ name }) => name);
+    if (!devices.includes(this.device))
+      throw new MdetrError(`there is no device "${this.device}" here; there are: ${devices.join(', ')}`);
     this.cache = options.cache ?? new ProgramCache();
     this.sessionOptions = {
       executionProviders: this.device === 'cpu' ? ['cpu'] : [this.device, 'cpu'],
@@ -38,11 +43,22 @@ export class NodeRuntime implements Runtime {
         ...program.inputs,
         ...program.parameters.map((tensor) => ({ name: leafName(tensor), tensor })),
       ]);
-    const path = await this.cache.compile(program, options.weights, this);
-    return this.create(program, path, program.inputs);
+    for (let attempt = 1; ; attempt++) {
+      const path = await this.cache.compile(program, options.weights, this);
+      try {
+        return await this.create(program, path, program.inputs);
+      } catch (error) {
+        // Another process that made room may have removed the entry between the two.
+        if (attempt > 1 || existsSync(path)) throw error;
+      }
+    }
   }
 
-  private async create(program: Program, model: Uint8Array | string, inputs: readonly ProgramInput[]): Promise<Session> {
+  private async create(
+    program: Program,
+    model: Uint8Array | string,
+    inputs: readonly ProgramInput[],
+  ): Promise<Session> {
     try {
       const session = await (typeof model === 'string'
         ? ort.InferenceSession.create(model, this.sessionOptions)

@@ -4,15 +4,29 @@ import type { FileHandle } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import envPaths from 'env-paths';
+import { MdetrError, messageOf } from '../../errors.ts';
 import { parameterFrontier } from '../../graph/fold.ts';
-import { bytesPerElement, type HostTensor } from '../../graph/dtype.ts';
-import { leafName, makeProgram, type Program } from '../../graph/program.ts';
-import { staticShape, type Tensor } from '../../graph/tensor.ts';
+import type { HostTensor } from '../../graph/dtype.ts';
+import type { Program } from '../../graph/program.ts';
+import type { Tensor } from '../../graph/tensor.ts';
 import { emitModel, type OnnxInitializer } from '../../onnx/index.ts';
 import type { Runtime, WeightSource } from '../runtime.ts';
+import { computeWeights, foldProgram, isDerived, layOut, weightsFile, type WeightLayout } from './stored-weights.ts';
+
+/** The value of an environment variable; one that is set to nothing counts as unset. */
+const setting = (name: string): string | undefined => (process.env[name] === '' ? undefined : process.env[name]);
 
 /** The folder for everything that can be made again: `MDETR_CACHE`, or the system's cache folder. */
-export const cacheFolder = (): string => process.env['MDETR_CACHE'] ?? envPaths('mdetr', { suffix: '' }).cache;
+export const cacheFolder = (): string => setting('MDETR_CACHE') ?? envPaths('mdetr', { suffix: '' }).cache;
+
+/** How many bytes the programs may take: `MDETR_CACHE_GB`, or 20 GB. Throws `MdetrError` when it is no number. */
+const capFromSettings = (): number => {
+  const text = setting('MDETR_CACHE_GB');
+  if (text === undefined) return defaultCapBytes;
+  const gigabytes = Number(text);
+  if (!(gigabytes >= 0)) throw new MdetrError(`MDETR_CACHE_GB must be a number of gigabytes, got "${text}"`);
+  return gigabytes * 2 ** 30;
+};
 
 export interface CacheEntry {
   readonly key: string;
@@ -22,19 +36,11 @@ export interface CacheEntry {
 }
 
 const modelFile = 'model.onnx';
-const weightsFile = 'weights.bin';
-/** Pages of this size are what the operating system maps. */
-const alignment = 4096;
-/** Values smaller than this stay in the model file, where ONNX Runtime can compute with them while loading. */
-const inlineBytes = 1024;
-/** How many bytes of parameters are transformed in one go. */
-const foldBytes = 64 * 2 ** 20;
+/** An empty file whose name tells the program's. */
+const nameEnding = '.name';
 const defaultCapBytes = 20 * 2 ** 30;
 /** Left behind by a process that died; nobody writes for longer than this. */
 const staleAfterMs = 3_600_000;
-
-const byteLengthOf = (tensor: Tensor): number =>
-  staticShape(tensor).reduce((product, size) => product * size, bytesPerElement[tensor.dtype]);
 
 const versions = ((): string => {
   const require = createRequire(import.meta.url);
@@ -53,20 +59,26 @@ export class ProgramCache {
 
   constructor(options: { readonly folder?: string; readonly capBytes?: number } = {}) {
     this.folder = options.folder ?? join(cacheFolder(), 'programs');
-    this.capBytes = options.capBytes ?? Number(process.env['MDETR_CACHE_GB'] ?? defaultCapBytes / 2 ** 30) * 2 ** 30;
+    this.capBytes = options.capBytes ?? capFromSettings();
   }
 
-  /** The path of the program's model file, made now if it is not there. `runtime` computes derived weights. */
+  /**
+   * The path of the program's model file, made now if it is not there. `runtime` computes derived weights.
+   * Throws `MdetrError` when the folder cannot be written.
+   */
   async compile(program: Program, weights: WeightSource, runtime: Runtime): Promise<string> {
     const frontier = parameterFrontier(program);
     const layout = layOut(frontier);
     const model = emitModel(program, {
       stored: new Map(frontier.map((tensor, index) => [tensor, layout.external[index]!])),
     });
-    const key = createHash('sha256').update(versions).update(weights.digest).update(model).digest('hex').slice(0, 40);
+    // The model has the names and sizes of derived weights; how they are made stands in the program that folds them.
+    const fold = emitModel(foldProgram(frontier.filter(isDerived)));
+    const hash = createHash('sha256').update(versions).update(weights.digest);
+    const key = hash.update(model).update(fold).digest('hex').slice(0, 40);
     const entry = join(this.folder, key);
     const path = join(entry, modelFile);
-    if (await exists(path)) {
+    if (await this.isWhole(entry, layout)) {
       const now = new Date();
       await utimes(entry, now, now).catch(() => undefined);
       return path;
@@ -94,13 +106,38 @@ export class ProgramCache {
     return freed;
   }
 
+  /** Whether an entry is there with all its bytes. What a full disk or a hand has damaged is removed. */
+  private async isWhole(entry: string, layout: WeightLayout): Promise<boolean> {
+    if (!(await exists(join(entry, modelFile)))) return false;
+    const weightBytes = await stat(join(entry, weightsFile)).then(
+      ({ size }) => size,
+      () => -1,
+    );
+    if (weightBytes === layout.bytes) return true;
+    await this.onDisk(rm(entry, { recursive: true, force: true }));
+    return false;
+  }
+
+  /** Work on the cache's files, with an error that says how to have the cache elsewhere. */
+  private async onDisk<T>(work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      throw new MdetrError(
+        `cannot write to the cache folder "${this.folder}": ${messageOf(error)}. ` +
+          'Set MDETR_CACHE to a folder that can be written and has room for the weights.',
+        { cause: error },
+      );
+    }
+  }
+
   private async describe(key: string): Promise<CacheEntry | undefined> {
     const folder = join(this.folder, key);
     try {
       const { mtime } = await stat(folder);
       const files = await readdir(folder);
       const sizes = await Promise.all(files.map(async (file) => (await stat(join(folder, file))).size));
-      const program = files.find((file) => file.endsWith('.name'))?.slice(0, -'.name'.length) ?? '?';
+      const program = files.find((file) => file.endsWith(nameEnding))?.slice(0, -nameEnding.length) ?? '?';
       return { key, program, bytes: sizes.reduce((a, b) => a + b, 0), lastUsed: mtime };
     } catch {
       return undefined; // removed by another process meanwhile
@@ -116,17 +153,17 @@ export class ProgramCache {
     entry: string,
   ): Promise<void> {
     const temporary = join(this.folder, `.${process.pid}-${randomBytes(6).toString('hex')}`);
-    await mkdir(temporary, { recursive: true });
+    await this.onDisk(mkdir(temporary, { recursive: true }));
     try {
-      const file = await open(join(temporary, weightsFile), 'w');
+      const file = await this.onDisk(open(join(temporary, weightsFile), 'w'));
       const inline = new Map<Tensor, HostTensor>();
       try {
         for await (const [tensor, value] of computeWeights(frontier, weights, runtime)) {
           const external = layout.offsets.get(tensor);
           if (external === undefined) inline.set(tensor, value);
-          else await writeAt(file, value, external);
+          else await this.onDisk(writeAt(file, value, external));
         }
-        await file.sync();
+        await this.onDisk(file.sync());
       } finally {
         await file.close();
       }
@@ -139,9 +176,9 @@ export class ProgramCache {
           ];
         }),
       );
-      await writeFile(join(temporary, modelFile), emitModel(program, { stored }), { flush: true });
-      await writeFile(join(temporary, `${program.name}.name`), '');
-      await rename(temporary, entry);
+      await this.onDisk(writeFile(join(temporary, modelFile), emitModel(program, { stored }), { flush: true }));
+      await this.onDisk(writeFile(join(temporary, program.name.replaceAll(/[^\w.-]/g, '_') + nameEnding), ''));
+      await this.onDisk(rename(temporary, entry));
     } catch (error) {
       await rm(temporary, { recursive: true, force: true });
       // Another process was faster: its entry is as good as ours.
@@ -169,73 +206,6 @@ export class ProgramCache {
       if (info !== undefined && Date.now() - info.mtimeMs > staleAfterMs)
         await rm(path, { recursive: true, force: true });
     }
-  }
-}
-
-interface WeightLayout {
-  /** As many as there are tensors; those too small for a place of their own become inline when they are written. */
-  readonly external: readonly (OnnxInitializer & { readonly name: string })[];
-  readonly offsets: ReadonlyMap<Tensor, number>;
-}
-
-const layOut = (frontier: readonly Tensor[]): WeightLayout => {
-  const offsets = new Map<Tensor, number>();
-  let offset = 0;
-  const external = frontier.map((tensor, index) => {
-    const length = byteLengthOf(tensor);
-    if (length >= inlineBytes) {
-      offsets.set(tensor, offset);
-      offset += Math.ceil(length / alignment) * alignment;
-    }
-    const name = tensor.node.kind === 'parameter' ? leafName(tensor) : `derived.${index}`;
-    return {
-      name,
-      dtype: tensor.dtype,
-      shape: staticShape(tensor),
-      external: { location: weightsFile, offset: offsets.get(tensor) ?? 0, length },
-    };
-  });
-  return { external, offsets };
-};
-
-/** The values of parameters, and of what is made of them, a bounded number of bytes at a time. */
-async function* computeWeights(
-  frontier: readonly Tensor[],
-  weights: WeightSource,
-  runtime: Runtime,
-): AsyncGenerator<[Tensor, HostTensor]> {
-  let group: Tensor[] = [];
-  let groupBytes = 0;
-  for (const tensor of frontier) {
-    if (tensor.node.kind === 'parameter') {
-      yield [tensor, await weights.read(leafName(tensor))];
-      continue;
-    }
-    group.push(tensor);
-    groupBytes += byteLengthOf(tensor);
-    if (groupBytes >= foldBytes) {
-      yield* computeGroup(group, weights, runtime);
-      group = [];
-      groupBytes = 0;
-    }
-  }
-  if (group.length > 0) yield* computeGroup(group, weights, runtime);
-}
-
-async function* computeGroup(
-  group: readonly Tensor[],
-  weights: WeightSource,
-  runtime: Runtime,
-): AsyncGenerator<[Tensor, HostTensor]> {
-  const program = makeProgram('fold', Object.fromEntries(group.map((tensor, index) => [`out${index}`, tensor])));
-  const feeds: Record<string, HostTensor> = {};
-  for (const leaf of program.parameters) feeds[leafName(leaf)] = await weights.read(leafName(leaf));
-  const session = await runtime.load(program);
-  try {
-    const results = await session.run(feeds);
-    for (const [index, tensor] of group.entries()) yield [tensor, results[`out${index}`]!];
-  } finally {
-    await session.dispose();
   }
 }
 
