@@ -1,0 +1,275 @@
+import { spawn, spawnSync, type SpawnSyncReturns } from 'node:child_process';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sharedReference } from '../reference-case.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const program = join(root, 'dist/cli/main.js');
+const scene = join(root, 'examples/scene.png');
+const roberta = join(root, 'test/fixtures/reference/roberta');
+const tinyCheckpoint = join(sharedReference, 'checkpoints/tiny.pth');
+
+let folder: string;
+let env: NodeJS.ProcessEnv;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'mdetr-cli-'));
+  env = { ...process.env, MDETR_CACHE: join(folder, 'cache') };
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const mdetr = (...args: string[]): SpawnSyncReturns<string> =>
+  spawnSync(process.execPath, [program, ...args], { encoding: 'utf8', env, cwd: folder });
+
+/** One line, the right status, no stack trace, nothing on stdout. */
+const expectRefusal = (result: SpawnSyncReturns<string>, status: 1 | 2, message: RegExp): void => {
+  const lines = result.stderr
+    .trim()
+    .split('\n')
+    .filter((line) => !line.includes('not trained'));
+  expect(result.status, result.stderr).toBe(status);
+  expect(result.stdout).toBe('');
+  expect(result.stderr).toMatch(message);
+  expect(result.stderr).not.toMatch(/\n\s+at /);
+  if (status === 1) expect(lines, result.stderr).toHaveLength(1);
+};
+
+describe('detect', () => {
+  it('prints one JSON object an image and caption, and draws', () => {
+    const out = join(folder, 'drawn');
+    mkdirSync(out);
+    const result = mdetr(
+      'detect',
+      scene,
+      '--caption',
+      'a red cube',
+      '--caption',
+      'the spheres',
+      '--json',
+      '--threshold',
+      '0.0001',
+      '--masks',
+      '--out',
+      `${out}/`,
+    );
+    expect(result.status, result.stderr).toBe(0);
+    const lines = result.stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(lines.map(({ caption }) => caption)).toEqual(['a red cube', 'the spheres']);
+    for (const line of lines) {
+      expect(line).toMatchObject({ image: scene, width: 480, height: 320 });
+      expect(Object.keys(line['timing_ms'] as object)).toEqual(['preprocess', 'model', 'postprocess']);
+      const detections = line['detections'] as {
+        box: number[];
+        score: number;
+        spans: unknown[];
+        mask: { size: number[]; counts: string };
+      }[];
+      expect(detections.length).toBeGreaterThan(0);
+      expect(detections[0]!.box).toHaveLength(4);
+      expect(detections[0]!.mask.size).toEqual([320, 480]);
+    }
+    expect(readdirSync(out)).toHaveLength(2);
+  });
+
+  it('gives the same boxes from a second start, from the cache', () => {
+    const boxes = () =>
+      (
+        JSON.parse(mdetr('detect', scene, '--caption', 'a cube', '--json', '--threshold', '0.01').stdout) as {
+          detections: unknown;
+        }
+      ).detections;
+    expect(boxes()).toEqual(boxes());
+  });
+
+  it('works in two processes at once on one cold cache', async () => {
+    const own = { ...env, MDETR_CACHE: join(folder, 'cold') };
+    const run = (): Promise<{ status: number | null; stdout: string }> =>
+      new Promise((resolve) => {
+        const child = spawn(
+          process.execPath,
+          [program, 'detect', scene, '--caption', 'a cube', '--json', '--threshold', '0.01'],
+          { env: own },
+        );
+        let stdout = '';
+        child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+        child.on('close', (status) => resolve({ status, stdout }));
+      });
+    const results = await Promise.all([run(), run()]);
+    expect(results.map(({ status }) => status)).toEqual([0, 0]);
+    const detections = results.map(({ stdout }) => (JSON.parse(stdout) as { detections: unknown }).detections);
+    expect(detections[0]).toEqual(detections[1]);
+  });
+
+  it.skipIf(!existsSync(tinyCheckpoint))('runs an official checkpoint on a photo (needs ../shared/reference)', () => {
+    const photo = join(sharedReference, 'images/dog.jpg');
+    const picture = join(folder, 'boxes.png');
+    const result = mdetr(
+      'detect',
+      photo,
+      '--caption',
+      'a dog and a bicycle',
+      '--model',
+      tinyCheckpoint,
+      '--tokenizer',
+      roberta,
+      '--json',
+      '--threshold',
+      '0.5',
+      '--out',
+      picture,
+    );
+    expect(result.status, result.stderr).toBe(0);
+    expect(JSON.parse(result.stdout)).toMatchObject({ width: 768, height: 576 });
+    expect(existsSync(picture)).toBe(true);
+  });
+});
+
+describe('refer and ask', () => {
+  it('tell the best box, and an answer with its probability', () => {
+    const refer = JSON.parse(mdetr('refer', scene, '--expression', 'the leftmost cube', '--json').stdout) as {
+      best: { box: number[] };
+    };
+    expect(refer.best.box).toHaveLength(4);
+    const ask = JSON.parse(mdetr('ask', scene, '--question', 'how many cubes are there?', '--json').stdout) as {
+      answers: unknown[];
+    };
+    expect(ask).toMatchObject({ question: 'how many cubes are there?' });
+    expect(ask.answers.length).toBeGreaterThan(1);
+  });
+});
+
+describe('bad input', () => {
+  const cases: readonly (readonly [name: string, make: (path: string) => Promise<void> | void, message: RegExp])[] = [
+    ['missing', () => undefined, /no such file/],
+    ['empty', (path) => writeFileSync(path, ''), /empty/],
+    ['no image', (path) => writeFileSync(path, 'hello, I am a text'), /image/],
+    ['a folder', (path) => mkdirSync(path), /folder/],
+    ['truncated', (path) => writeFileSync(path, readFileSync(scene).subarray(0, 5000)), /damaged|incomplete/],
+    [
+      'too narrow',
+      async (path) => {
+        await sharp({ create: { width: 20_000, height: 1, channels: 3, background: 'red' } })
+          .png()
+          .toFile(path);
+      },
+      /narrow|longer side/,
+    ],
+    [
+      'too large',
+      async (path) => {
+        await sharp({
+          create: { width: 20_000, height: 20_000, channels: 3, background: 'black' },
+          limitInputPixels: false,
+        })
+          .png({ compressionLevel: 1 })
+          .toFile(path);
+      },
+      /pixels/,
+    ],
+  ];
+  it.each(cases)('refuses a picture that is %s', async (name, make, message) => {
+    const path = join(folder, `bad ${name}.png`);
+    await make(path);
+    const out = join(folder, `never ${name}.png`);
+    expectRefusal(mdetr('detect', path, '--caption', 'a cube', '--out', out), 1, message);
+    expect(existsSync(out)).toBe(false);
+  });
+
+  it('leaves broken pictures out when told to, and counts them', () => {
+    const result = mdetr('detect', join(folder, 'gone.png'), scene, '--caption', 'a cube', '--skip-broken', '--json');
+    expect(result.stdout.trim().split('\n')).toHaveLength(1);
+    expect(result.stderr).toMatch(/gone\.png/);
+  });
+
+  it('refuses calls that are wrong with status 2', () => {
+    expectRefusal(mdetr('detect', scene), 2, /--caption/);
+    expectRefusal(mdetr('detect', scene, '--caption', 'a', '--threshold', '7'), 2, /threshold/);
+    expectRefusal(mdetr('detect', scene, '--caption', 'a', '--out', 'boxes.xyz'), 2, /xyz|png/i);
+    expectRefusal(mdetr('nonsense'), 2, /nonsense/);
+  });
+
+  it('refuses texts and models that do not fit', () => {
+    expectRefusal(mdetr('detect', scene, '--caption', 'cube '.repeat(100)), 1, /tokens/);
+    expectRefusal(mdetr('detect', scene, '--caption', 'a', '--model', 'no-such-model'), 1, /no-such-model/);
+    expectRefusal(mdetr('detect', scene, '--caption', 'a', '--device', 'abacus'), 1, /abacus/);
+    const broken = join(folder, 'broken.pth');
+    writeFileSync(broken, 'not a checkpoint');
+    expectRefusal(
+      mdetr('detect', scene, '--caption', 'a', '--model', broken, '--tokenizer', roberta),
+      1,
+      /broken\.pth/,
+    );
+    const truncated = join(folder, 'cut.safetensors');
+    writeFileSync(truncated, Buffer.from([255, 255, 255, 255, 0, 0, 0, 0, 123]));
+    expectRefusal(mdetr('info', truncated), 1, /cut\.safetensors/);
+  });
+});
+
+describe('convert, info and cache', () => {
+  const mini = join(root, 'test/fixtures/reference/checkpoints/mini.pth');
+
+  it('tell what is inside a checkpoint that fits no model', () => {
+    const result = mdetr('info', mini);
+    expect(result.status, result.stderr).toBe(0);
+    expect(result.stdout).toMatch(/ema/i);
+  });
+
+  it.skipIf(!existsSync(tinyCheckpoint))(
+    'bring a checkpoint to a folder and back without loss (needs ../shared/reference)',
+    () => {
+      const model = join(folder, 'converted');
+      const there = mdetr('convert', tinyCheckpoint, model, '--tokenizer', roberta);
+      expect(there.status, there.stderr).toBe(0);
+      expect(readdirSync(model).sort()).toEqual(
+        expect.arrayContaining(['README.md', 'config.json', 'model.safetensors']),
+      );
+      const back = join(folder, 'back.pth');
+      const again = mdetr('convert', model, back);
+      expect(again.status, again.stderr).toBe(0);
+      const photo = join(folder, 'photo.png');
+      copyFileSync(scene, photo);
+      const boxes = (...extra: string[]) =>
+        (
+          JSON.parse(mdetr('detect', photo, '--caption', 'a dog', '--json', '--threshold', '0.5', ...extra).stdout) as {
+            detections: unknown;
+          }
+        ).detections;
+      expect(boxes('--model', back, '--tokenizer', roberta)).toEqual(
+        boxes('--model', tinyCheckpoint, '--tokenizer', roberta),
+      );
+      expect(boxes('--model', model)).toEqual(boxes('--model', tinyCheckpoint, '--tokenizer', roberta));
+      expectRefusal(mdetr('convert', tinyCheckpoint, model, '--tokenizer', roberta), 2, /force/);
+    },
+  );
+
+  it('list and clear the cache', () => {
+    const list = mdetr('cache', 'list');
+    expect(list.status, list.stderr).toBe(0);
+    expect(list.stdout).toMatch(/image/);
+    expect(mdetr('cache', 'clear').status).toBe(0);
+    expect(mdetr('cache', 'list').stdout).not.toMatch(/image\s/);
+  });
+});
+
+describe('help', () => {
+  it.each(['detect', 'refer', 'ask', 'evaluate', 'convert', 'info', 'cache', 'scenes'])('%s teaches', (command) => {
+    const result = mdetr(command, '--help');
+    expect(result.status).toBe(0);
+    expect(result.stdout).toMatch(/Usage: mdetr/);
+  });
+});
