@@ -1,0 +1,13 @@
+/** Draws the README's picture: a scene with its true boxes in the colours of a caption's phrases. */
+import { makeTexts } from '../src/data/scenes/make-texts.ts';
+import { Random } from '../src/data/scenes/random.ts';
+import { generateScene } from '../src/data/scenes/scene.ts';
+import { writeDrawing } from '../src/drawing/index.ts';
+
+const scene = generateScene(7, 0, { width: 480, height: 320 });
+const [text] = makeTexts(scene, 'caption', Random.of(5, 0, 'readme'), { minPhrases: 3, maxPhrases: 4 });
+if (text === undefined) throw new Error('internal: the scene has no caption');
+const detections = text.phrases.flatMap(({ start, end, objects }) =>
+  objects.map((object) => ({ box: scene.objects[object]!.box, score: 1, spans: [{ start, end }] })),
+);
+await writeDrawing('docs/pictures/boxes.png', scene.image, { caption: text.text, detections });
