@@ -103,11 +103,11 @@ const publishedTextEncoders: Readonly<Record<string, TextEncoderConfig>> = {
   },
 };
 
-export const textEncoderConfig = (config: ModelConfig): TextEncoderConfig => {
+export const textEncoderConfig = (config: ModelConfig, source?: string): TextEncoderConfig => {
   const known = config.text_encoder ?? publishedTextEncoders[config.text_encoder_type];
   if (known === undefined) {
     throw new MdetrError(
-      `text_encoder_type "${config.text_encoder_type}" is unknown: use one of ${Object.keys(publishedTextEncoders).join(', ')}, or give its sizes as text_encoder`,
+      `${source === undefined ? '' : `${source}: `}text_encoder_type "${config.text_encoder_type}" is unknown: use one of ${Object.keys(publishedTextEncoders).join(', ')}, or give its sizes as text_encoder`,
     );
   }
   return known;
@@ -143,7 +143,7 @@ export const parseModelConfig = (values: Readonly<Record<string, unknown>>, sour
     refuse('mask_model "v2" exists in name only, in the official code too: use "smallconv"');
   if (config.do_qa && !config.split_qa_heads && qaDataset(config) !== 'gqa')
     refuse('one joint answer head exists for gqa only: set split_qa_heads');
-  textEncoderConfig(config);
+  textEncoderConfig(config, source);
   return config;
 };
 
