@@ -91,7 +91,7 @@ const compareText = (row: Row, reference: ReferenceCase, json: CaseJson, tokeniz
 };
 
 /** Columns of the outputs, by the beginning of their official name. */
-const columnOf = (name: string): string => {
+export const columnOf = (name: string): string => {
   if (name === 'pred_boxes') return 'boxes';
   if (name === 'pred_masks') return 'mask logits';
   if (name.startsWith('pred_answer')) return 'answers';
