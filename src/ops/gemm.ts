@@ -49,6 +49,8 @@ const gemmOp = defineOp<readonly Tensor[], GemmAttrs>({
 
 /** x Wᵀ + b over the last axis: x (…, in), weight (out, in), bias (out) → (…, out). */
 export const linear = (x: Tensor, weight: Tensor, bias?: Tensor): Tensor => {
+  if (x.rank < 1 || weight.rank !== 2 || !dimsEqual(x.shape.at(-1)!, weight.shape[1]!))
+    throw new ShapeError('linear', `the weight ${weight.toString()} does not fit ${x.toString()}`);
   const lead = x.shape.slice(0, -1);
   const rows = reshape(x, [mulDims(...lead), x.shape.at(-1)!]);
   return reshape(gemm(rows, weight, { transB: true }, bias), [...lead, weight.shape[0]!]);

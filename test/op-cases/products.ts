@@ -65,6 +65,22 @@ const gemmCases: readonly OpCase[] = [
   gemmCase('Bᵀ', [3, 4, 5], { transB: true }, true),
   gemmCase('Aᵀ Bᵀ', [3, 4, 5], { transA: true, transB: true }, true),
   gemmCase('no rows', [0, 4, 5], { transB: true }, true),
+  gemmCase('no columns', [3, 4, 0], {}, true),
+  gemmCase('sums of nothing are the bias', [3, 0, 5], {}, true),
+  ...([[2, 3, 4], [4], [0, 3, 4]] as const).map((shape): OpCase => {
+    const [x, weight, bias] = [float32(shape, 1), fixed(float32([5, 4], 2)), fixed(float32([5], 3))];
+    return {
+      title: `linear of [${shape.join(', ')}]`,
+      operands: [{ ...x, symbolicAxes: range(shape.length - 1) }, weight, bias],
+      build: ops.linear,
+      shape: [...shape.slice(0, -1), 5],
+      dtype: 'float32',
+      at: (position) =>
+        read(bias, [position.at(-1)!]) +
+        total(range(4).map((k) => read(x, [...position.slice(0, -1), k]) * read(weight, [position.at(-1)!, k]))),
+      gradient: linear,
+    };
+  }),
 ];
 
 const table = float64([5, 3], 3);
