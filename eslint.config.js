@@ -1,5 +1,4 @@
 import tseslint from 'typescript-eslint';
-import importX from 'eslint-plugin-import-x';
 
 /**
  * The order of dependence (docs/architecture.md): a folder may import itself and what stands in its row, nothing else.
@@ -37,25 +36,37 @@ const mayImport = {
   ],
 };
 const folders = Object.keys(mayImport);
-const zones = folders.flatMap((target) =>
-  [...folders, 'cli', 'server', 'web']
-    .filter((from) => from !== target && !mayImport[target].includes(from))
-    .map((from) => ({
-      target: `./src/${target}`,
-      from: `./src/${from}`,
-      message: `${target} must not import ${from} (docs/architecture.md).`,
-    })),
-);
+const binding = {
+  group: ['onnxruntime-*'],
+  message: 'Only src/runtime/node and src/runtime/web import onnxruntime-*.',
+};
+const knowsBinding = ['src/runtime/node/**', 'src/runtime/web/**', 'bench/**'];
+
+/** One entry a folder: what its files must not import. Imports between folders always name the folder: `../text/x.ts`. */
+const directions = folders.map((folder) => ({
+  files: [`src/${folder}/**/*.ts`],
+  ignores: knowsBinding,
+  rules: {
+    'no-restricted-imports': ['error', { patterns: [binding, ...forbidden(folder)] }],
+  },
+}));
+
+function forbidden(folder) {
+  return [...folders, 'cli', 'server', 'web']
+    .filter((other) => other !== folder && !mayImport[folder].includes(other))
+    .map((other) => ({
+      // From the folder's own depth or deeper, never a folder of the same name inside it.
+      regex: `^(\\.\\./)+${other}/`,
+      message: `${folder} must not import ${other} (docs/architecture.md).`,
+    }));
+}
 
 export default tseslint.config(
   { ignores: ['dist/**', 'node_modules/**', 'scratch/**', 'runs/**', 'coverage/**', 'examples/**/out/**'] },
   ...tseslint.configs.strictTypeChecked,
   {
     languageOptions: { parserOptions: { projectService: { allowDefaultProject: ['eslint.config.js'] } } },
-    plugins: { 'import-x': importX },
     rules: {
-      'import-x/no-restricted-paths': ['error', { zones }],
-      'import-x/no-cycle': 'off',
       '@typescript-eslint/restrict-template-expressions': [
         'error',
         { allowNumber: true, allowBoolean: true, allowArray: true, allowAny: false, allowNullish: false },
@@ -72,17 +83,14 @@ export default tseslint.config(
   {
     // Only the two runtimes may know which ONNX Runtime binding there is.
     files: ['**/*.ts'],
-    ignores: ['src/runtime/node/**', 'src/runtime/web/**', 'bench/**'],
-    rules: {
-      'no-restricted-imports': [
-        'error',
-        {
-          patterns: [
-            { group: ['onnxruntime-*'], message: 'Only src/runtime/node and src/runtime/web import onnxruntime-*.' },
-          ],
-        },
-      ],
-    },
+    ignores: knowsBinding,
+    rules: { 'no-restricted-imports': ['error', { patterns: [binding] }] },
+  },
+  ...directions,
+  {
+    files: ['src/runtime/**/*.ts'],
+    rules: { 'no-restricted-imports': ['error', { patterns: forbidden('runtime') }] },
+    ignores: ['src/runtime/*.ts'],
   },
   { files: ['**/*.js'], ...tseslint.configs.disableTypeChecked },
   {
