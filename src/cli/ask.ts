@@ -1,13 +1,13 @@
 import { Command } from 'commander';
 import { addModelOptions } from './model-options.ts';
-import { several } from './option-values.ts';
+import { requireTexts, several } from './option-values.ts';
 import { addPictureOptions, runOptionsOf } from './picture-options.ts';
 import { lookAtOne, type OnePictureOptions } from './one-picture.ts';
 import { answerLine } from './result-json.ts';
 import { answerText } from './result-text.ts';
 
 interface AskOptions extends OnePictureOptions {
-  readonly question: readonly string[];
+  readonly question?: readonly string[];
   readonly answers?: string;
 }
 
@@ -27,11 +27,11 @@ export const askCommand = (): Command => {
   const command = new Command('ask')
     .description('Answers a question about a picture, and shows what it looked at.')
     .argument('<image>', 'a picture (JPEG, PNG, WebP, GIF, TIFF, AVIF)')
-    .requiredOption('--question <text>', 'the question; may be given several times', several)
+    .option('--question <text>', 'the question (required); may be given several times', several)
     .option('--answers <file>', "GQA's table of answers (JSON), for models trained on GQA");
   addModelOptions(addPictureOptions(command));
   return command.addHelpText('after', help).action((image: string, options: AskOptions) =>
-    lookAtOne(image, options.question, options, {
+    lookAtOne(image, requireTexts('--question', options.question), options, {
       ...(options.answers === undefined ? {} : { answers: options.answers }),
       run: (scene, question) => scene.ask(question, runOptionsOf(options)),
       json: answerLine,

@@ -3,7 +3,7 @@ import type { MDETR } from '../pipeline/mdetr.ts';
 import type { DetectionResult } from '../pipeline/results.ts';
 import { MaskFiles } from './mask-files.ts';
 import { addModelOptions, loadModel, type ModelOptions } from './model-options.ts';
-import { several, wholeFrom } from './option-values.ts';
+import { requireTexts, several, wholeFrom } from './option-values.ts';
 import { DrawingPaths } from './output-paths.ts';
 import {
   addPictureOptions,
@@ -18,7 +18,7 @@ import { detectionLine } from './result-json.ts';
 import { detectionText } from './result-text.ts';
 
 interface DetectOptions extends ModelOptions, PictureOptions {
-  readonly caption: readonly string[];
+  readonly caption?: readonly string[];
   readonly batchSize: number;
   readonly skipBroken?: boolean;
 }
@@ -45,7 +45,7 @@ export const detectCommand = (): Command => {
   const command = new Command('detect')
     .description('Finds what captions mention: every caption in every image.')
     .argument('<image...>', 'pictures (JPEG, PNG, WebP, GIF, TIFF, AVIF)')
-    .requiredOption('--caption <text>', 'what to look for; may be given several times', several)
+    .option('--caption <text>', 'what to look for (required); may be given several times', several)
     .option('--batch-size <n>', 'pictures, and texts, that go through the network together', wholeFrom(1), 4)
     .option('--skip-broken', 'report and count broken pictures instead of stopping');
   addModelOptions(addPictureOptions(command));
@@ -55,7 +55,8 @@ export const detectCommand = (): Command => {
 };
 
 const detect = async (images: readonly string[], options: DetectOptions): Promise<void> => {
-  const { caption: captions, batchSize } = options;
+  const { batchSize } = options;
+  const captions = requireTexts('--caption', options.caption);
   const drawings =
     options.out === undefined ? undefined : await DrawingPaths.plan(options.out, images, captions.length);
   const masks = options.masksDir === undefined ? undefined : new MaskFiles(options.masksDir, captions.length);
@@ -68,7 +69,7 @@ const detect = async (images: readonly string[], options: DetectOptions): Promis
     for (let start = 0; start < images.length; start += batchSize) {
       const pictures = start === 0 ? next : await reader.readAll(images.slice(start, start + batchSize));
       next = [];
-      const results = await detectAll(model, pictures, options);
+      const results = await detectAll(model, pictures, captions, options);
       for (const [index, result] of results.entries()) {
         const picture = pictures[Math.floor(index / captions.length)]!;
         const text = index % captions.length;
@@ -94,10 +95,11 @@ const detect = async (images: readonly string[], options: DetectOptions): Promis
 const detectAll = async (
   model: MDETR,
   pictures: readonly Picture[],
+  captions: readonly string[],
   options: DetectOptions,
 ): Promise<DetectionResult[]> => {
   const items = pictures.flatMap((picture) =>
-    options.caption.map((text) => ({ image: picture.raw, text, name: picture.path, picture })),
+    captions.map((text) => ({ image: picture.raw, text, name: picture.path, picture })),
   );
   const results = await model.detectBatch(items, { ...runOptionsOf(options), batchSize: options.batchSize });
   return results.map((result, index) => withDecoding(result, items[index]!.picture));

@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander';
+import { UsageError } from '../errors.ts';
 
 /** What options accept. Commander puts the option's name before these messages. */
 
@@ -31,4 +32,13 @@ export const millions = (text: string): number => {
 export const several = (text: string, before: readonly string[] | undefined): readonly string[] => {
   if (text.trim() === '') throw new InvalidArgumentError('It is empty: say what to look for.');
   return [...(before ?? []), text];
+};
+
+/**
+ * The texts of an option that must be given. Checked here and not by Commander, which would find the option missing
+ * before it finds it misspelt.
+ */
+export const requireTexts = (option: string, texts: readonly string[] | undefined): readonly string[] => {
+  if (texts === undefined) throw new UsageError(`${option} TEXT is missing: say what to look for`);
+  return texts;
 };

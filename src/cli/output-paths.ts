@@ -79,6 +79,7 @@ export const makeFolder = async (folder: string): Promise<void> => {
 };
 
 const kindOf = async (path: string): Promise<'file' | 'folder' | 'none'> => {
-  const info = await stat(path).catch(() => undefined);
+  // With its slash, a file would count as missing.
+  const info = await stat(path.replace(/(?<=.)[\\/]+$/, '')).catch(() => undefined);
   return info === undefined ? 'none' : info.isDirectory() ? 'folder' : 'file';
 };

@@ -1,13 +1,13 @@
 import { Command } from 'commander';
 import { addModelOptions } from './model-options.ts';
-import { several } from './option-values.ts';
+import { requireTexts, several } from './option-values.ts';
 import { addPictureOptions, runOptionsOf } from './picture-options.ts';
 import { lookAtOne, type OnePictureOptions } from './one-picture.ts';
 import { referLine } from './result-json.ts';
 import { referText } from './result-text.ts';
 
 interface ReferOptions extends OnePictureOptions {
-  readonly expression: readonly string[];
+  readonly expression?: readonly string[];
 }
 
 const help = `
@@ -25,10 +25,10 @@ export const referCommand = (): Command => {
   const command = new Command('refer')
     .description('Finds the one object that an expression refers to.')
     .argument('<image>', 'a picture (JPEG, PNG, WebP, GIF, TIFF, AVIF)')
-    .requiredOption('--expression <text>', 'what is meant; may be given several times', several);
+    .option('--expression <text>', 'what is meant (required); may be given several times', several);
   addModelOptions(addPictureOptions(command));
   return command.addHelpText('after', help).action((image: string, options: ReferOptions) =>
-    lookAtOne(image, options.expression, options, {
+    lookAtOne(image, requireTexts('--expression', options.expression), options, {
       run: (scene, expression) => scene.refer(expression, runOptionsOf(options)),
       json: referLine,
       text: (path, result) => referText(path, result, options.threshold),

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { copyFile, mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { writeSafetensors, type TensorSource } from '../checkpoints/index.ts';
 import { MdetrError, UsageError, messageOf } from '../errors.ts';
@@ -71,8 +71,11 @@ const fill = async (folder: string, contents: ModelFolderContents): Promise<void
     writeFile(join(folder, name), `${JSON.stringify(value, undefined, 2)}\n`);
   await writeJson(modelFileNames.config, config);
   await writeJson(modelFileNames.preprocessing, { size: { shortest_edge: shortestEdge, longest_edge: longestEdge } });
-  for (const path of tokenizerFiles) await copyFile(path, join(folder, basename(path)));
-  if (answers !== undefined) await copyFile(answers, join(folder, modelFileNames.answers));
+  for (const path of tokenizerFiles) await copyContents(path, join(folder, basename(path)));
+  if (answers !== undefined) await copyContents(answers, join(folder, modelFileNames.answers));
   await writeFile(join(folder, modelFileNames.card), card);
   await writeSafetensors(join(folder, modelFileNames.weights), tensors, { format: 'pt' });
 };
+
+/** A copy that belongs to the folder: without the original's permissions, which may be read-only. */
+const copyContents = async (from: string, to: string): Promise<void> => writeFile(to, await readFile(from));

@@ -15,7 +15,8 @@ export interface Encoding {
   readonly offsets: readonly (readonly [begin: number, end: number])[];
   /** Number of tokens before truncation, when tokens were cut off. */
   readonly truncatedFrom?: number;
-  /** What the caller should tell the user, in whole sentences: truncation, and text that no box can be tied to. */
+  /** What the caller should tell the user, in whole sentences: truncation, text that no box can be tied to, and words that
+   * a closed vocabulary lacks. */
   readonly warnings: readonly string[];
   /**
    * First token that covers the character (a code point index), as the official code asks for it. Undefined for a
@@ -38,6 +39,7 @@ export class TokenEncoding implements Encoding {
   private readonly begins: Int32Array;
   private readonly ends: Int32Array;
   private readonly vocabulary: readonly string[];
+  private readonly unknownId: number | undefined;
   private tokenStrings?: readonly string[];
   private ranges?: readonly (readonly [number, number])[];
 
@@ -48,7 +50,7 @@ export class TokenEncoding implements Encoding {
     begins: Int32Array,
     ends: Int32Array,
     vocabulary: readonly string[],
-    truncatedFrom?: number,
+    { truncatedFrom, unknownId }: { readonly truncatedFrom?: number; readonly unknownId?: number } = {},
   ) {
     this.text = text;
     this.ids = ids;
@@ -56,6 +58,7 @@ export class TokenEncoding implements Encoding {
     this.ends = ends;
     this.vocabulary = vocabulary;
     if (truncatedFrom !== undefined) this.truncatedFrom = truncatedFrom;
+    this.unknownId = unknownId;
   }
 
   get tokens(): readonly string[] {
@@ -79,7 +82,26 @@ export class TokenEncoding implements Encoding {
           `so nothing from character ${lost} on will be named.`,
       );
     }
+    const unknown = this.unknownWords();
+    if (unknown.length > 0)
+      warnings.push(
+        `The model does not know ${unknown.map((word) => JSON.stringify(word)).join(', ')}: its vocabulary is small, ` +
+          `and it reads ${unknown.length === 1 ? 'this word' : 'these words'} as any other unknown one.`,
+      );
     return warnings;
+  }
+
+  /** Words of the caption that are not in the vocabulary, each once. */
+  private unknownWords(): string[] {
+    if (this.unknownId === undefined) return [];
+    const characters = Array.from(this.text);
+    const words = new Set<string>();
+    this.ids.forEach((id, token) => {
+      const word = characters.slice(this.begins[token], this.ends[token]).join('');
+      // Somebody may have written the unknown token itself.
+      if (id === this.unknownId && word !== '' && word !== this.vocabulary[id]) words.add(word);
+    });
+    return [...words];
   }
 
   charToToken(char: number): number | undefined {

@@ -101,7 +101,7 @@ class CaptionTokenizer implements Tokenizer {
         `The caption has ${text.length} characters; at most ${LONGEST_CAPTION} are looked at, and the text encoder ` +
           `reads at most ${this.maxTokens} tokens. Shorten it.`,
       );
-    const { bosId, eosId, vocabulary } = this.definition;
+    const { bosId, eosId, vocabulary, words } = this.definition;
     this.count = 0;
     this.push(bosId, 0, 0);
     this.encodeSections(text);
@@ -122,7 +122,10 @@ class CaptionTokenizer implements Tokenizer {
       this.begins.slice(0, this.count),
       this.ends.slice(0, this.count),
       vocabulary,
-      total > this.count ? total : undefined,
+      {
+        ...(total > this.count ? { truncatedFrom: total } : {}),
+        ...(words.unknownId === undefined ? {} : { unknownId: words.unknownId }),
+      },
     );
   }
 

@@ -41,6 +41,14 @@ describe('word-level tokens', () => {
     },
   );
 
+  it('carry a warning that names the words that are not in the vocabulary, each once', () => {
+    expect(tokenizer.encode('the red cube').warnings).toEqual([]);
+    const [warning, ...more] = tokenizer.encode('the dog 🐶 the dog').warnings;
+    expect(more).toEqual([]);
+    expect(warning).toContain('does not know "dog", "🐶": ');
+    expect(tokenizer.encode('the <unk>').warnings).toEqual([]);
+  });
+
   it('have the special ids of RoBERTa and the limit that was given', () => {
     expect(tokenizer).toMatchObject({ vocabSize: 16, padId: 1, maxTokens: 8 });
     expect(() => tokenizer.encode('a a a a a a a')).toThrow('has 9 tokens; the text encoder reads at most 8');

@@ -24,10 +24,12 @@ export interface WordLevelConfig {
 
 export class WordLevel implements WordModel {
   readonly pattern = wordPattern;
+  readonly unknownId: number;
   private readonly config: WordLevelConfig;
 
   constructor(config: WordLevelConfig) {
     this.config = config;
+    this.unknownId = config.unkId;
   }
 
   wordTokens(word: string): WordTokens {

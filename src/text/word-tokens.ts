@@ -11,6 +11,8 @@ export interface WordTokens {
 export interface WordModel {
   /** A global pattern whose matches lie end to end: every character is in one, white space too. */
   readonly pattern: RegExp;
+  /** The token of words that are not in the vocabulary, where there are such words. */
+  readonly unknownId?: number;
   /** Tokens of one match; none for white space that the model does not keep. */
   wordTokens(word: string): WordTokens;
 }

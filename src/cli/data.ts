@@ -1,0 +1,25 @@
+import { Command } from 'commander';
+import { checkCommand } from './data/check.ts';
+import { combineCommand } from './data/combine.ts';
+import { indexCommand } from './data/index-files.ts';
+import { showCommand } from './data/show.ts';
+
+const examples = `
+Examples
+  mdetr data check train.json val.json --images photos
+  mdetr data show train.json --images photos --out gallery.html
+  mdetr data combine coco=refexp.json vg=regions.json --out mixed_train.json
+  mdetr data index final_mixed_train.json
+
+"mdetr data SUBCOMMAND --help" tells the options of a subcommand, with examples.`;
+
+/** `mdetr data`: everything about annotation files. */
+export const dataCommand = (): Command =>
+  new Command('data')
+    .description('Annotation files in the official format: check them, look at them, combine and index them.')
+    .usage('SUBCOMMAND [options]')
+    .addHelpText('after', examples)
+    .addCommand(checkCommand())
+    .addCommand(showCommand())
+    .addCommand(combineCommand())
+    .addCommand(indexCommand());

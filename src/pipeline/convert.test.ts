@@ -1,0 +1,126 @@
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openCheckpoint, writePth } from '../checkpoints/index.ts';
+import { UsageError } from '../errors.ts';
+import { convertModel } from './convert.ts';
+import { describeModel } from './model-info.ts';
+import { openModelSource } from './model-source.ts';
+
+let folder: string;
+beforeAll(() => (folder = mkdtempSync(join(tmpdir(), 'mdetr-convert-'))));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const at = (name: string): string => join(folder, name);
+
+/** Every tensor of a file as text: name, type, shape and bytes. */
+const contentsOf = async (path: string): Promise<string[]> => {
+  const checkpoint = await openCheckpoint(path);
+  try {
+    const lines: string[] = [];
+    for (const { name, dtype, shape, read } of checkpoint.tensors.values())
+      lines.push(`${name} ${dtype} ${shape.join()} ${Buffer.from(await read()).toString('base64')}`);
+    return lines;
+  } finally {
+    await checkpoint.close();
+  }
+};
+
+/** Nothing of a conversion that was given up lies about. */
+const expectNoLeftovers = (): void => {
+  expect(readdirSync(folder).filter((name) => name.includes('.tmp') || name.startsWith('.'))).toEqual([]);
+};
+
+describe('converting', () => {
+  it('goes from a folder to .pth and .safetensors and back without loss', async () => {
+    await convertModel('default', at('model'));
+    const original = await contentsOf(at('model/model.safetensors'));
+    expect(original.length).toBeGreaterThan(200);
+    await convertModel(at('model'), at('model.pth'));
+    await convertModel(at('model'), at('model.safetensors'));
+    expect(await contentsOf(at('model.pth'))).toEqual(original);
+    expect((await contentsOf(at('model.safetensors'))).sort()).toEqual([...original].sort());
+    await convertModel(at('model.pth'), at('again'), { tokenizer: at('model') });
+    await convertModel(at('model.safetensors'), at('once-more'), { tokenizer: at('model') });
+    for (const copy of ['again', 'once-more']) {
+      expect(readdirSync(at(copy)).sort()).toEqual(readdirSync(at('model')).sort());
+      expect(JSON.parse(readFileSync(at(`${copy}/config.json`), 'utf8'))).toEqual(
+        JSON.parse(readFileSync(at('model/config.json'), 'utf8')),
+      );
+      expect((await contentsOf(at(`${copy}/model.safetensors`))).sort()).toEqual([...original].sort());
+    }
+    expectNoLeftovers();
+  });
+
+  it('gives the weights that the seed gives', async () => {
+    const [untrained, converted] = [await openModelSource('default'), await openModelSource(at('model'))];
+    const name = 'detr.transformer.decoder.layers.1.linear1.weight';
+    expect(await converted.weights.read(name)).toEqual(await untrained.weights.read(name));
+    expect(converted.report).toMatch(/\d+ of \d+ tensors loaded/);
+    await converted.close();
+  });
+
+  it('writes files that the owner can change, and a card that says where they come from', async () => {
+    writeFileSync(at('model/tokenizer.json'), readFileSync(at('model/tokenizer.json')));
+    const card = readFileSync(at('model/README.md'), 'utf8');
+    expect(card).toMatch(/initial weights of seed 1/);
+    expect(await describeModel(at('model'))).toMatchObject({ format: 'model folder', fit: { fits: true } });
+  });
+});
+
+describe('what is in the way', () => {
+  it('is kept: files and folders without force, and folders of anything else even with it', async () => {
+    writeFileSync(at('taken.pth'), 'mine');
+    await expect(convertModel('default', at('taken.pth'))).rejects.toThrow(UsageError);
+    await expect(convertModel('default', at('model'))).rejects.toThrow(/--force/);
+    mkdirSync(at('photos'));
+    writeFileSync(at('photos/summer.jpg'), 'mine');
+    await expect(convertModel('default', at('photos'), { force: true })).rejects.toThrow(/summer\.jpg/);
+    await expect(convertModel(at('model'), at('model'), { force: true })).rejects.toThrow(/the model itself/);
+    expect(readFileSync(at('taken.pth'), 'utf8')).toBe('mine');
+    expect(readFileSync(at('photos/summer.jpg'), 'utf8')).toBe('mine');
+    expectNoLeftovers();
+  });
+
+  it('is replaced with force, as a whole', async () => {
+    await convertModel('default', at('taken.pth'), { force: true });
+    expect((await openCheckpoint(at('taken.pth'))).format).toBe('pth-zip');
+    writeFileSync(at('again/README.md'), 'old');
+    await convertModel('default', at('again'), { force: true });
+    expect(readFileSync(at('again/README.md'), 'utf8')).not.toBe('old');
+    expectNoLeftovers();
+  });
+});
+
+describe('what cannot be converted', () => {
+  const mini = new URL('../../test/fixtures/reference/checkpoints/mini.pth', import.meta.url).pathname;
+
+  it('a checkpoint that lacks what its arguments ask for is refused before anything is written', async () => {
+    await expect(convertModel(mini, at('mini'), { tokenizer: at('model') })).rejects.toThrow(/missing from the file/);
+    expect(existsSync(at('mini'))).toBe(false);
+  });
+
+  it('a file that does not say what it is for needs --config, or becomes another bare file', async () => {
+    const shape = [2];
+    const read = () => Promise.resolve(new Uint8Array(8));
+    await writePth(at('bare.pth'), { model: [{ name: 'a', dtype: 'f32', shape, read }] });
+    await expect(convertModel(at('bare.pth'), at('bare'))).rejects.toThrow(/--config/);
+    expect(existsSync(at('bare'))).toBe(false);
+    await convertModel(at('bare.pth'), at('bare.safetensors'));
+    expect(await contentsOf(at('bare.safetensors'))).toEqual(await contentsOf(at('bare.pth')));
+  });
+
+  it('a model folder needs a vocabulary', async () => {
+    mkdirSync(at('nothing'));
+    await expect(convertModel('default', at('x'), { tokenizer: at('nothing') })).rejects.toThrow(/tokenizer\.json/);
+    expectNoLeftovers();
+  });
+
+  it.each(['interrupted', 'interrupted.pth', 'interrupted.safetensors'])('stops for a signal: %s', async (name) => {
+    const stop = new AbortController();
+    stop.abort('SIGINT');
+    await expect(convertModel('default', at(name), { signal: stop.signal })).rejects.toBe('SIGINT');
+    expect(existsSync(at(name))).toBe(false);
+    expectNoLeftovers();
+  });
+});
