@@ -53,7 +53,7 @@ export const checkCommand = (): Command =>
       }).finally(() => bars.stop());
       process.stdout.write(json === true ? `${JSON.stringify(report)}\n` : reportText(report));
       const errors = errorCount(report);
-      if (errors > 0) throw new MdetrError(`${formatCount(errors)} errors`);
+      if (errors > 0) throw new MdetrError(errors === 1 ? '1 error' : `${formatCount(errors)} errors`);
     });
 
 /** One bar after the other: each file's index, rows and images. */

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, realpathSync, rmSync, statSync } from 'node:fs';
-import { homedir, hostname } from 'node:os';
+import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
+import envPaths from 'env-paths';
 
 const SUFFIX = '.mdetr-index';
 const STALE_AFTER_MS = 24 * 3600 * 1000;
@@ -13,9 +14,11 @@ export const indexPaths = (annotationFile: string, cacheFolder = defaultCacheFol
   return [`${real}${SUFFIX}`, join(cacheFolder, 'indexes', `${basename(real)}.${key}${SUFFIX}`)];
 };
 
-/** `MDETR_CACHE`, else the user's cache folder for this package. */
-export const defaultCacheFolder = (): string =>
-  process.env['MDETR_CACHE'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'mdetr');
+/** The folder that holds everything this package keeps: `MDETR_CACHE`, else `mdetr` in the system's cache folder. */
+const defaultCacheFolder = (): string => {
+  const set = process.env['MDETR_CACHE'];
+  return set === undefined || set === '' ? envPaths('mdetr', { suffix: '' }).cache : set;
+};
 
 /** A name for an unfinished index, in the folder where it will be renamed to `indexPath`; no two writers share one. */
 export const unfinishedPath = (indexPath: string): string =>

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import sharp from 'sharp';
 import { messageOf } from '../../errors.ts';
-import { POINTABLE_TOKENS, type Tokenizer } from '../../text/index.ts';
+import { codePointLength, POINTABLE_TOKENS, type Tokenizer } from '../../text/index.ts';
 import type { CocoImage, CocoRow, RowRules } from '../coco-format.ts';
 import { ImageIdentities, keyOf } from '../combine/image-identity.ts';
 import { decodeImage } from '../image.ts';
@@ -101,7 +101,7 @@ const checkRows = (file: string, options: CheckOptions): { report: RowsReport; i
         const { id, file_name, data_source, width, height, caption = '', dataset_name = '(none)' } = read.image;
         images.set(`${data_source ?? ''}/${file_name}`, { id, file_name, data_source, width, height });
         datasets.set(dataset_name, (datasets.get(dataset_name) ?? 0) + 1);
-        longestCaption = Math.max(longestCaption, caption.length);
+        longestCaption = Math.max(longestCaption, codePointLength(caption));
         checkContent(read, row, options.tokenizer, findings);
       }
       options.onStep?.(file, 'rows', row + 1, index.length);
