@@ -12,7 +12,7 @@ let root = '';
 beforeAll(async () => (root = await mkdtemp(join(tmpdir(), 'mdetr-scenes-'))));
 afterAll(() => rm(root, { recursive: true, force: true }));
 
-/** Runs the command in a process of its own; it gets Ctrl-C as long as `interruptWhen` says so. */
+/** Runs the command in a process of its own; it gets Ctrl-C, doubled as launchers do, once `interruptWhen` says so. */
 const runScenes = (args: readonly string[], options: { interruptWhen?: () => Promise<boolean> } = {}) =>
   new Promise<{ code: number | null; stdout: string; stderr: string }>((resolve) => {
     const url = new URL('./scenes.ts', import.meta.url).href;
@@ -27,7 +27,11 @@ const runScenes = (args: readonly string[], options: { interruptWhen?: () => Pro
     child.stdout.on('data', (data: Buffer) => (stdout += data.toString()));
     child.stderr.on('data', (data: Buffer) => (stderr += data.toString()));
     const timer = setInterval(() => {
-      void options.interruptWhen?.().then((now) => now && child.kill('SIGINT'));
+      void options.interruptWhen?.().then((now) => {
+        if (!now || child.killed) return;
+        child.kill('SIGINT');
+        child.kill('SIGINT');
+      });
     }, 50);
     child.on('close', (code) => {
       clearInterval(timer);
