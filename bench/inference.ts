@@ -1,5 +1,5 @@
 /**
- * `npm run bench:inference`: ResNet-101 + RoBERTa-base at full size, here and in PyTorch (where MDETR_BENCH_PYTHON names
+ * `npm run bench:inference [-- --size tiny --batch 4 …]`: ResNet-101 + RoBERTa-base at full size, here and in PyTorch (where MDETR_BENCH_PYTHON names
  * a Python that has it), in one run. Weights are synthetic: time does not depend on them.
  */
 import { spawnSync } from 'node:child_process';
@@ -16,6 +16,8 @@ import { syntheticSource } from '../test/synthetic-weights.ts';
 
 const { values } = parseArgs({
   options: {
+    /** `r101` is the published size, `tiny` the one of the reference cases. */
+    size: { type: 'string', default: 'r101' },
     threads: { type: 'string', default: '2' },
     batch: { type: 'string', default: '1' },
     repeat: { type: 'string', default: '5' },
@@ -33,6 +35,17 @@ const [threads, batch, repeat, height, width, tokens] = [
   values.tokens,
 ].map(Number) as [number, number, number, number, number, number];
 
+const tiny = {
+  backbone: 'resnet18',
+  hidden_dim: 64,
+  nheads: 4,
+  enc_layers: 2,
+  dec_layers: 2,
+  dim_feedforward: 128,
+  num_queries: 12,
+  text_encoder_type: 'tiny-roberta',
+};
+
 const folder = mkdtempSync(join(tmpdir(), 'mdetr-bench-'));
 const median = (times: readonly number[]): number => [...times].sort((a, b) => a - b)[Math.floor(times.length / 2)]!;
 /** Peak resident memory of this process, from the kernel; MB. */
@@ -45,7 +58,7 @@ const peakMb = (): number => {
 };
 
 const runOurs = async (): Promise<Record<string, number>> => {
-  const model = new Mdetr(parseModelConfig({}));
+  const model = new Mdetr(parseModelConfig(values.size === 'tiny' ? tiny : {}));
   const weights = syntheticSource(model);
   const runtime = new NodeRuntime({ threads, cache: new ProgramCache({ folder }) });
   const programs = traceInference(model);
@@ -88,6 +101,8 @@ const runPyTorch = (python: string): Record<string, number> => {
   const args = [
     script,
     'infer',
+    '--size',
+    values.size,
     '--height',
     String(height),
     '--width',
@@ -122,9 +137,7 @@ try {
   const ours = await runOurs();
   const python = process.env['MDETR_BENCH_PYTHON'];
   const theirs = python === undefined ? undefined : runPyTorch(python);
-  process.stdout.write(
-    `ResNet-101 + RoBERTa-base, ${batch} × ${height} × ${width}, ${tokens} tokens, ${threads} threads\n`,
-  );
+  process.stdout.write(`${values.size}, ${batch} × ${height} × ${width}, ${tokens} tokens, ${threads} threads\n`);
   for (const [name, value] of Object.entries(ours)) {
     const other = theirs?.[name];
     const ratio = other === undefined ? '' : `   PyTorch ${other.toFixed(0)}   ratio ${(value / other).toFixed(2)}`;
