@@ -12,7 +12,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
+import { BatchSampler } from '../src/data/batch-sampler.ts';
 import { AnnotationIndex } from '../src/data/index/annotation-index.ts';
+import { RowReader } from '../src/data/index/row-reader.ts';
+import { MixedDataset } from '../src/data/mixed-dataset.ts';
 
 const WORDS = 'a man in red coat and his dog near the wooden table under blue sky with two white cups of coffee'.split(
   ' ',
@@ -102,19 +105,23 @@ const phases: Record<string, (path: string) => void> = {
       return { megabytes: statSync(path).size / 1e6, indexMegabytes, ...found };
     }),
   first: (path) =>
-    measured('open, and read a batch of 32 rows', () => {
+    measured('open, shuffle an epoch, read the first batch of 32 rows', () => {
       const index = AnnotationIndex.open(path);
-      for (let i = 0; i < 32; i++) index.row((i * 40_503) % index.length);
+      const dataset = new MixedDataset([{ name: 'mixed', source: index }]);
+      const sampler = new BatchSampler(dataset, { batchSize: 32, seed: 1, shuffle: true, dropLast: true });
+      const reader = new RowReader(index);
+      for (const row of sampler.batch({ epoch: 0, batch: 0 })) reader.read(row);
       return {};
     }),
   random: (path) =>
-    measured('random rows', () => {
+    measured('random rows, checked', () => {
       const index = AnnotationIndex.open(path);
+      const reader = new RowReader(index);
       const random = generator(2);
       const count = 200_000;
       const start = performance.now();
       let boxes = 0;
-      for (let i = 0; i < count; i++) boxes += index.row(Math.floor(random() * index.length)).annotations.length;
+      for (let i = 0; i < count; i++) boxes += reader.read(Math.floor(random() * index.length))!.annotations.length;
       return { rowsPerSecond: Math.round(count / ((performance.now() - start) / 1000)), boxes };
     }),
 };
