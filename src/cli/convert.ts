@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import type { ConvertOptions } from '../pipeline/convert.ts';
+import { interruptible } from './interrupt.ts';
 import { addSourceOptions } from './model-options.ts';
 import { note, StatusLine } from './progress.ts';
 
@@ -39,26 +40,16 @@ const convert = async (
   { verbose, ...options }: ConvertOptions & { readonly verbose?: boolean },
 ): Promise<void> => {
   const { convertModel } = await import('../pipeline/convert.ts');
-  const stop = new AbortController();
-  const onSignal = (signal: NodeJS.Signals): void => stop.abort(signal);
   const status = new StatusLine(verbose === true);
-  process.once('SIGINT', onSignal);
-  process.once('SIGTERM', onSignal);
-  try {
-    status.show(`writing ${out}`);
-    const { tensors, report } = await convertModel(name, out, { ...options, signal: stop.signal });
-    status.clear();
-    if (report !== undefined && (verbose === true || report.includes('\n'))) note(report);
-    process.stdout.write(`${out}: ${tensors} tensors\n`);
-  } catch (error) {
-    if (!stop.signal.aborted) throw error;
-    status.clear();
-    // What was half written is gone: end as whoever sent the signal expects.
-    process.removeAllListeners(stop.signal.reason as string);
-    process.kill(process.pid, stop.signal.reason as NodeJS.Signals);
-  } finally {
-    status.clear();
-    process.off('SIGINT', onSignal);
-    process.off('SIGTERM', onSignal);
-  }
+  await interruptible(async (signal) => {
+    try {
+      status.show(`writing ${out}`);
+      const { tensors, report } = await convertModel(name, out, { ...options, signal });
+      status.clear();
+      if (report !== undefined && (verbose === true || report.includes('\n'))) note(report);
+      process.stdout.write(`${out}: ${tensors} tensors\n`);
+    } finally {
+      status.clear();
+    }
+  });
 };

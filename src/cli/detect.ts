@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import type { MDETR } from '../pipeline/mdetr.ts';
 import type { DetectionResult } from '../pipeline/results.ts';
+import { interruptible } from './interrupt.ts';
 import { MaskFiles } from './mask-files.ts';
 import { addModelOptions, loadModel, type ModelOptions } from './model-options.ts';
 import { requireTexts, several, wholeFrom } from './option-values.ts';
@@ -61,29 +62,33 @@ const detect = async (images: readonly string[], options: DetectOptions): Promis
     options.out === undefined ? undefined : await DrawingPaths.plan(options.out, images, captions.length);
   const masks = options.masksDir === undefined ? undefined : new MaskFiles(options.masksDir, captions.length);
   const reader = new PictureReader(options);
-  let next = await reader.readAll(images.slice(0, batchSize));
+  // The first pictures before the model, which may take long: a misspelt name is told at once.
+  const first = await reader.readAll(images.slice(0, batchSize));
   const model = await loadModel(options);
   const progress = new Progress('pictures', images.length);
   const warned = new Set<string>();
   try {
-    for (let start = 0; start < images.length; start += batchSize) {
-      const pictures = start === 0 ? next : await reader.readAll(images.slice(start, start + batchSize));
-      next = [];
-      const results = await detectAll(model, pictures, captions, options);
-      for (const [index, result] of results.entries()) {
-        const picture = pictures[Math.floor(index / captions.length)]!;
-        const text = index % captions.length;
-        warnOnce(result.warnings, warned);
-        await draw(await drawings?.pathFor(picture.path, text), picture, result);
-        await masks?.write(picture.path, text, result.detections);
-        process.stdout.write(
-          options.json === true
-            ? `${JSON.stringify(detectionLine(picture.path, result))}\n`
-            : detectionText(picture.path, result, options.threshold),
-        );
+    await interruptible(async (signal) => {
+      for (let start = 0; start < images.length; start += batchSize) {
+        const read = start === 0 ? first : await reader.readAll(images.slice(start, start + batchSize));
+        const pictures = await reader.fitting(read, model);
+        const results = await detectAll(model, pictures, captions, options);
+        for (const [index, result] of results.entries()) {
+          const picture = pictures[Math.floor(index / captions.length)]!;
+          const text = index % captions.length;
+          signal.throwIfAborted();
+          warnOnce(result.warnings, warned);
+          await draw(await drawings?.pathFor(picture.path, text), picture, result);
+          await masks?.write(picture.path, text, result.detections);
+          process.stdout.write(
+            options.json === true
+              ? `${JSON.stringify(detectionLine(picture.path, result))}\n`
+              : detectionText(picture.path, result, options.threshold),
+          );
+        }
+        progress.advance(Math.min(batchSize, images.length - start));
       }
-      progress.advance(Math.min(batchSize, images.length - start));
-    }
+    });
   } finally {
     progress.stop();
     await model.dispose();

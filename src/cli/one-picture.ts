@@ -1,6 +1,7 @@
 import { writeDrawing, type DrawingContent } from '../drawing/index.ts';
 import type { EncodedImage } from '../pipeline/mdetr.ts';
 import type { DetectedObject, Timing } from '../pipeline/results.ts';
+import { interruptible } from './interrupt.ts';
 import { MaskFiles } from './mask-files.ts';
 import { loadModel, type ModelOptions } from './model-options.ts';
 import { DrawingPaths } from './output-paths.ts';
@@ -38,16 +39,19 @@ export const lookAtOne = async <R extends AnyResult>(
   const model = await loadModel(options, task.answers === undefined ? {} : { answers: task.answers });
   try {
     const scene = await model.encodeImage(picture.raw, { name: image });
-    for (const [index, text] of texts.entries()) {
-      const result = withDecoding(await task.run(scene, text), picture);
-      result.warnings.forEach(note);
-      const content = task.drawing(result);
-      if (drawings !== undefined) await writeDrawing(await drawings.pathFor(image, index), picture.raw, content);
-      await masks?.write(image, index, content.detections);
-      process.stdout.write(
-        options.json === true ? `${JSON.stringify(task.json(image, result))}\n` : task.text(image, result),
-      );
-    }
+    await interruptible(async (signal) => {
+      for (const [index, text] of texts.entries()) {
+        signal.throwIfAborted();
+        const result = withDecoding(await task.run(scene, text), picture);
+        result.warnings.forEach(note);
+        const content = task.drawing(result);
+        if (drawings !== undefined) await writeDrawing(await drawings.pathFor(image, index), picture.raw, content);
+        await masks?.write(image, index, content.detections);
+        process.stdout.write(
+          options.json === true ? `${JSON.stringify(task.json(image, result))}\n` : task.text(image, result),
+        );
+      }
+    });
   } finally {
     await model.dispose();
   }

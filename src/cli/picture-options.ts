@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { decodeImage, type DecodeOptions } from '../data/image.ts';
 import type { RawImage } from '../data/raw-image.ts';
 import { MdetrError } from '../errors.ts';
-import type { RunOptions } from '../pipeline/mdetr.ts';
+import type { MDETR, RunOptions } from '../pipeline/mdetr.ts';
 import type { Timing } from '../pipeline/results.ts';
 import { fraction, millions } from './option-values.ts';
 import { note } from './progress.ts';
@@ -73,10 +73,22 @@ export class PictureReader {
 
   /** Throws `MdetrError`, which names the picture, for a broken one that is not to be skipped. */
   async readAll(paths: readonly string[]): Promise<Picture[]> {
+    return this.each(paths, (path) => readPicture(path, this.options));
+  }
+
+  /** The pictures that the model can look at; the others count as broken. */
+  async fitting(pictures: readonly Picture[], model: Pick<MDETR, 'checkSize'>): Promise<Picture[]> {
+    return this.each(pictures, (picture) => {
+      model.checkSize(picture.raw, picture.path);
+      return Promise.resolve(picture);
+    });
+  }
+
+  private async each<T>(items: readonly T[], take: (item: T) => Promise<Picture>): Promise<Picture[]> {
     const pictures: Picture[] = [];
-    for (const path of paths) {
+    for (const item of items) {
       try {
-        pictures.push(await readPicture(path, this.options));
+        pictures.push(await take(item));
       } catch (error) {
         if (this.options.skipBroken !== true || !(error instanceof MdetrError)) throw error;
         this.broken += 1;

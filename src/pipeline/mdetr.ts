@@ -19,7 +19,7 @@ import { encodeBatch, type Encoding } from '../text/index.ts';
 import { encodePictures, type EncodedPictures } from './encoded-pictures.ts';
 import { MaskPredictor } from './mask-predictor.ts';
 import { openModelSource, type ModelSource, type ModelSourceOptions } from './model-source.ts';
-import { prepareImage, sizeOfImage, type PreparedImage } from './preprocess.ts';
+import { modelSizeOf, prepareImage, sizeOfImage, type PreparedImage } from './preprocess.ts';
 import { traceInference } from './programs.ts';
 import type { AnswerResult, DetectedObject, DetectionResult, ReferResult, Timing } from './results.ts';
 import { TextOutputs } from './text-outputs.ts';
@@ -125,6 +125,11 @@ export class MDETR {
 
   get hasMasks(): boolean {
     return this.masks !== undefined;
+  }
+
+  /** Throws `MdetrError`, which names the picture, for one of a size that this model cannot look at. */
+  checkSize(image: { readonly width: number; readonly height: number }, name = 'image'): void {
+    modelSizeOf(image, this.source.preprocessing, name);
   }
 
   /** Finds what the caption mentions. */

@@ -2,6 +2,7 @@ import { collateImages, type ImageBatch } from '../data/collate.ts';
 import { decodeImage, type DecodeOptions, type ImageSource } from '../data/image.ts';
 import type { RawImage, Size } from '../data/raw-image.ts';
 import { resizeBilinear, resizedSize } from '../data/resize.ts';
+import { MdetrError } from '../errors.ts';
 import type { Preprocessing } from './model-source.ts';
 
 /** A picture as it came, and as the model sees it. */
@@ -17,12 +18,22 @@ export const prepareImage = async (
   options: DecodeOptions = {},
 ): Promise<PreparedImage> => {
   const original = await decodeImage(source, options);
-  const [height, width] = resizedSize(
-    [original.height, original.width],
-    preprocessing.shortestEdge,
-    preprocessing.longestEdge,
-  );
+  const name = options.name ?? (typeof source === 'string' ? source : 'image');
+  const [height, width] = modelSizeOf(original, preprocessing, name);
   return { original, resized: resizeBilinear(original, width, height) };
+};
+
+/** The size at which the model sees a picture. Throws `MdetrError`, which names it, when it is too narrow for any. */
+export const modelSizeOf = (
+  { height, width }: Pick<RawImage, 'height' | 'width'>,
+  { shortestEdge, longestEdge }: Preprocessing,
+  name: string,
+): Size => {
+  try {
+    return resizedSize([height, width], shortestEdge, longestEdge);
+  } catch (error) {
+    throw error instanceof MdetrError ? new MdetrError(`${name}: ${error.message}`, { cause: error }) : error;
+  }
 };
 
 /** Normalised, padded at the right and the bottom, with masks. */

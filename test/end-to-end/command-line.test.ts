@@ -1,50 +1,28 @@
-import { spawn, spawnSync, type SpawnSyncReturns } from 'node:child_process';
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import type { SpawnSyncReturns } from 'node:child_process';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sharedReference } from '../reference-case.ts';
+import {
+  CommandLine,
+  expectRefusal,
+  hasTinyCheckpoint,
+  projectRoot,
+  roberta,
+  scene,
+  tinyCheckpoint,
+} from './run-mdetr.ts';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
-const program = join(root, 'dist/cli/main.js');
-const scene = join(root, 'examples/scene.png');
-const roberta = join(root, 'test/fixtures/reference/roberta');
-const tinyCheckpoint = join(sharedReference, 'checkpoints/tiny.pth');
-
+let cli: CommandLine;
 let folder: string;
-let env: NodeJS.ProcessEnv;
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'mdetr-cli-'));
-  env = { ...process.env, MDETR_CACHE: join(folder, 'cache') };
+  cli = new CommandLine();
+  folder = cli.folder;
 });
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(() => cli.remove());
 
-const mdetr = (...args: string[]): SpawnSyncReturns<string> =>
-  spawnSync(process.execPath, [program, ...args], { encoding: 'utf8', env, cwd: folder });
-
-/** One line, the right status, no stack trace, nothing on stdout. */
-const expectRefusal = (result: SpawnSyncReturns<string>, status: 1 | 2, message: RegExp): void => {
-  const lines = result.stderr
-    .trim()
-    .split('\n')
-    .filter((line) => !line.includes('not trained'));
-  expect(result.status, result.stderr).toBe(status);
-  expect(result.stdout).toBe('');
-  expect(result.stderr).toMatch(message);
-  expect(result.stderr).not.toMatch(/\n\s+at /);
-  if (status === 1) expect(lines, result.stderr).toHaveLength(1);
-};
+const mdetr = (...args: string[]): SpawnSyncReturns<string> => cli.run(...args);
 
 describe('detect', () => {
   it('prints one JSON object an image and caption, and draws', () => {
@@ -97,25 +75,16 @@ describe('detect', () => {
   });
 
   it('works in two processes at once on one cold cache', async () => {
-    const own = { ...env, MDETR_CACHE: join(folder, 'cold') };
-    const run = (): Promise<{ status: number | null; stdout: string }> =>
-      new Promise((resolve) => {
-        const child = spawn(
-          process.execPath,
-          [program, 'detect', scene, '--caption', 'a cube', '--json', '--threshold', '0.01'],
-          { env: own },
-        );
-        let stdout = '';
-        child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
-        child.on('close', (status) => resolve({ status, stdout }));
-      });
+    const own = { ...cli.env, MDETR_CACHE: join(folder, 'cold') };
+    const args = ['detect', scene, '--caption', 'a cube', '--json', '--threshold', '0.01'];
+    const run = () => cli.start(args, undefined, own);
     const results = await Promise.all([run(), run()]);
     expect(results.map(({ status }) => status)).toEqual([0, 0]);
     const detections = results.map(({ stdout }) => (JSON.parse(stdout) as { detections: unknown }).detections);
     expect(detections[0]).toEqual(detections[1]);
   });
 
-  it.skipIf(!existsSync(tinyCheckpoint))('runs an official checkpoint on a photo (needs ../shared/reference)', () => {
+  it.skipIf(!hasTinyCheckpoint)('runs an official checkpoint on a photo (needs ../shared/reference)', () => {
     const photo = join(sharedReference, 'images/dog.jpg');
     const picture = join(folder, 'boxes.png');
     const result = mdetr(
@@ -221,7 +190,7 @@ describe('bad input', () => {
 });
 
 describe('convert, info and cache', () => {
-  const mini = join(root, 'test/fixtures/reference/checkpoints/mini.pth');
+  const mini = join(projectRoot, 'test/fixtures/reference/checkpoints/mini.pth');
 
   it('tell what is inside a checkpoint that fits no model', () => {
     const result = mdetr('info', mini);
@@ -229,7 +198,7 @@ describe('convert, info and cache', () => {
     expect(result.stdout).toMatch(/ema/i);
   });
 
-  it.skipIf(!existsSync(tinyCheckpoint))(
+  it.skipIf(!hasTinyCheckpoint)(
     'bring a checkpoint to a folder and back without loss (needs ../shared/reference)',
     () => {
       const model = join(folder, 'converted');

@@ -1,0 +1,144 @@
+import { copyFileSync, existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { maskArea, unpackMask } from '../../src/data/rle.ts';
+import { sharedReference } from '../reference-case.ts';
+import { CommandLine, hasTinyCheckpoint, roberta, scene, tinyCheckpoint } from './run-mdetr.ts';
+
+let cli: CommandLine;
+beforeAll(() => (cli = new CommandLine()));
+afterAll(() => cli.remove());
+
+const everything = ['--threshold', '0'];
+
+// The objects that design.md promises, to the key: strict ones refuse any other.
+const span = z.strictObject({ start: z.int(), end: z.int(), text: z.string(), score: z.number() });
+const mask = z.strictObject({ size: z.tuple([z.int(), z.int()]), counts: z.string() });
+const box = z.tuple([z.number(), z.number(), z.number(), z.number()]);
+const detection = z.strictObject({ box, score: z.number().min(0).max(1), spans: z.array(span), mask: mask.optional() });
+const timing = z.strictObject({ preprocess: z.number(), model: z.number().positive(), postprocess: z.number() });
+const about = { image: z.string(), width: z.int(), height: z.int(), timing_ms: timing };
+const detected = z.strictObject({ ...about, caption: z.string(), detections: z.array(detection) });
+const referred = detected.extend({ best: detection.extend({ score_refexp: z.number() }).nullable() });
+const probability = z.number().min(0).max(1);
+const answered = z.strictObject({
+  ...about,
+  question: z.string(),
+  answer: z.string(),
+  probability,
+  type: z.enum(['binary', 'attr', 'reg', 'obj', 'rel', 'global', 'cat']).nullable(),
+  answers: z.array(z.strictObject({ answer: z.string(), probability })).max(5),
+  detections: z.array(detection),
+});
+
+describe('JSON', () => {
+  it('of detect has the promised keys in their order', () => {
+    const [line] = cli.json('detect', scene, '--caption', 'a red cube', '--masks', ...everything);
+    const result = detected.parse(line);
+    expect(Object.keys(line!)).toEqual(['image', 'width', 'height', 'caption', 'detections', 'timing_ms']);
+    expect(result.detections).toHaveLength(14);
+    expect(result.detections.map(({ score }) => score)).toEqual(
+      result.detections.map(({ score }) => score).toSorted((a, b) => b - a),
+    );
+    const area = maskArea(unpackMask(result.detections[0]!.mask!));
+    expect(area).toBeLessThanOrEqual(480 * 320);
+  });
+
+  it('of refer adds the best, which is null when a threshold leaves none', () => {
+    const [found] = cli.json('refer', scene, '--expression', 'the cube');
+    expect(referred.parse(found).best).not.toBeNull();
+    const [none] = cli.json('refer', scene, '--expression', 'the cube', '--threshold', '1');
+    expect(referred.parse(none)).toMatchObject({ best: null, detections: [] });
+  });
+
+  it('of ask has the answer first among the best', () => {
+    const [line] = cli.json('ask', scene, '--question', 'how many cubes are there?');
+    const { answer, probability: p, answers } = answered.parse(line);
+    expect(answers[0]).toEqual({ answer, probability: p });
+  });
+
+  it('comes one line a picture and text, every text for every picture', () => {
+    copyFileSync(scene, cli.file('other.png'));
+    const texts = ['--caption', 'a cube', '--caption', 'a ball', '--caption', 'two cylinders'];
+    const lines = cli.json('detect', scene, 'other.png', ...texts, '--batch-size', '2');
+    expect(lines.map(({ image, caption }) => [image, caption])).toEqual(
+      [scene, 'other.png'].flatMap((image) => ['a cube', 'a ball', 'two cylinders'].map((text) => [image, text])),
+    );
+  });
+
+  it('carries spans in UTF-16 units of the caption', () => {
+    const caption = 'a 🧥 red cube';
+    const [line] = cli.json('detect', scene, '--caption', caption, ...everything, '--span-threshold', '0');
+    for (const { spans } of detected.parse(line).detections)
+      for (const { start, end, text } of spans) expect(caption.slice(start, end)).toBe(text);
+  });
+});
+
+describe('tables', () => {
+  it('go to stdout, everything else to stderr, the notice once', () => {
+    const result = cli.run('detect', scene, scene, '--caption', 'a dog', ...everything, '--verbose');
+    expect(result.status, result.stderr).toBe(0);
+    expect(result.stdout.split('\n')[0]).toBe(`${scene} (480×320): a dog`);
+    expect(result.stdout.split('\n')[1]).toMatch(/^ {2}score +x0 +y0 +x1 +y1 {2}phrases$/);
+    expect(result.stderr.match(/not trained/g)).toHaveLength(1);
+    expect(result.stderr.match(/does not know "dog"/g)).toHaveLength(1);
+    expect(result.stderr).not.toContain('\u001b');
+  });
+
+  it('say so when nothing is found', () => {
+    const result = cli.run('detect', scene, '--caption', 'a cube', '--threshold', '1');
+    expect(result.status).toBe(0);
+    expect(result.stdout).toMatch(/nothing found with a score above 1 /);
+  });
+});
+
+describe('pictures', () => {
+  it('are written by pattern, one a result, in the format of their ending', async () => {
+    const texts = ['--caption', 'a cube', '--caption', 'a ball'];
+    const result = cli.run('detect', scene, ...texts, '--out', 'drawn-{image}-{text}.jpg');
+    expect(result.status, result.stderr).toBe(0);
+    const drawn = readdirSync(cli.folder).filter((name) => name.startsWith('drawn'));
+    expect(drawn.sort()).toEqual(['drawn-scene-1.jpg', 'drawn-scene-2.jpg']);
+    const { format, width, height } = await sharp(cli.file(drawn[0]!)).metadata();
+    expect({ format, width }).toEqual({ format: 'jpeg', width: 480 });
+    expect(height).toBeGreaterThan(320);
+  });
+
+  it('of masks have the size of the picture and only black and white', async () => {
+    const result = cli.run('refer', scene, '--expression', 'the cube', '--masks-dir', 'masks');
+    expect(result.status, result.stderr).toBe(0);
+    expect(readdirSync(cli.file('masks'))).toEqual(['scene-01.png']);
+    const { data, info } = await sharp(cli.file('masks/scene-01.png'))
+      .toColourspace('b-w')
+      .raw()
+      .toBuffer({ resolveWithObject: true });
+    expect(info).toMatchObject({ width: 480, height: 320, channels: 1 });
+    expect([...new Set(data)].filter((value) => value !== 0 && value !== 255)).toEqual([]);
+  });
+
+  it('of an answer show it', async () => {
+    const result = cli.run('ask', scene, '--question', 'is there a cube?', '--out', 'answer.webp');
+    expect(result.status, result.stderr).toBe(0);
+    expect((await sharp(readFileSync(cli.file('answer.webp'))).metadata()).format).toBe('webp');
+  });
+});
+
+describe('an official checkpoint on real photos', () => {
+  it.skipIf(!hasTinyCheckpoint)(
+    'detects in a batch of different sizes, and draws (needs ../shared/reference)',
+    () => {
+      const photos = ['dog.jpg', 'person.jpg', 'giraffe.jpg'].map((name) => join(sharedReference, 'images', name));
+      const model = ['--model', tinyCheckpoint, '--tokenizer', roberta];
+      const lines = cli.json('detect', ...photos, '--caption', 'a dog and a bicycle', ...model, '--out', 'photos/');
+      expect(lines.map((line) => detected.parse(line)).map(({ width, height }) => [width, height])).toEqual([
+        [768, 576],
+        [640, 424],
+        [500, 500],
+      ]);
+      for (const name of ['dog', 'person', 'giraffe']) expect(existsSync(cli.file(`photos/${name}.png`))).toBe(true);
+    },
+    120_000,
+  );
+});
