@@ -1,0 +1,97 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CommandLine, expectRefusal, projectRoot, roberta, scene } from './run-mdetr.ts';
+
+let cli: CommandLine;
+/** A model folder with weights, made by the command line from the embedded model. */
+let model: string;
+beforeAll(() => {
+  cli = new CommandLine();
+  model = cli.file('model');
+  const { status, stderr } = cli.run('convert', 'default', model);
+  expect(status, stderr).toBe(0);
+});
+afterAll(() => cli.remove());
+
+const detect = (...args: string[]) => cli.run('detect', scene, '--caption', 'a cube', ...args);
+
+/** A copy of the model folder with one file replaced. */
+const changed = (name: string, file: string, content: string | Uint8Array): string => {
+  const folder = cli.file(name);
+  mkdirSync(folder);
+  for (const part of ['config.json', 'tokenizer.json', 'preprocessor_config.json', 'model.safetensors'])
+    writeFileSync(join(folder, part), part === file ? content : readFileSync(join(model, part)));
+  return folder;
+};
+const config = (values: object): string =>
+  JSON.stringify({
+    ...(JSON.parse(readFileSync(join(projectRoot, 'models/default/config.json'), 'utf8')) as object),
+    ...values,
+  });
+
+describe('files that would do harm', () => {
+  it.each([
+    ['legacy', (target: string) => Buffer.from(`cos\nsystem\n(S'touch ${target}'\ntR.`)],
+    ['protocol 2', (target: string) => Buffer.from(`\x80\x02cposix\nsystem\nX\n\0\0\0touch ${target}\x85R.`, 'latin1')],
+  ])('a pickle that runs a command is refused, not run (%s)', (_, make) => {
+    const path = cli.file('harmful.pth');
+    writeFileSync(path, make(cli.file('harmed')));
+    for (const args of [
+      ['info', path],
+      ['convert', path, cli.file('out')],
+    ])
+      expectRefusal(cli.run(...args), 1, /harmful\.pth/);
+    expectRefusal(detect('--model', path, '--tokenizer', roberta), 1, /harmful\.pth/);
+    expect(existsSync(cli.file('harmed'))).toBe(false);
+    expect(existsSync(cli.file('out'))).toBe(false);
+  });
+
+  it.each([
+    ['cut off', (bytes: Buffer) => bytes.subarray(0, 100_000)],
+    ['without its header', (bytes: Buffer) => bytes.subarray(20)],
+    [
+      'with a header of absurd length',
+      (bytes: Buffer) => Buffer.concat([Buffer.from([0, 0, 0, 0, 0, 0, 0, 1]), bytes]),
+    ],
+    ['empty', () => Buffer.alloc(0)],
+  ])('weights that are %s are refused by name', (name, damage) => {
+    const folder = changed(
+      `weights ${name}`,
+      'model.safetensors',
+      damage(readFileSync(join(model, 'model.safetensors'))),
+    );
+    expectRefusal(detect('--model', folder), 1, /model\.safetensors/);
+    expectRefusal(cli.run('info', folder), 1, /model\.safetensors/);
+  });
+});
+
+describe('files that do not fit', () => {
+  it.each([
+    ['not JSON', 'not json', /config\.json: cannot be read as JSON/],
+    ['a list', '[]', /config\.json: must hold a JSON object/],
+    ['of a number that is none', config({ hidden_dim: 'wide' }), /"hidden_dim"/],
+    ['of heads that do not divide', config({ nheads: 7 }), /hidden_dim 128 .*nheads 7/],
+    ['of an unknown backbone', config({ small_backbone: undefined, backbone: 'vgg16' }), /"vgg16" is unknown/],
+    ['of another network', config({ enc_layers: 5 }), /missing from the file .*encoder\.layers\.3/],
+    ['of other shapes', config({ num_queries: 20 }), /query_embed\.weight is \[14,128\] and should be \[20,128\]/],
+  ])('a config that is %s', (name, content, message) => {
+    expectRefusal(detect('--model', changed(`config ${name}`, 'config.json', content)), 1, message);
+  });
+
+  it('vocabularies that are broken, missing, or of another model', () => {
+    expectRefusal(detect('--model', changed('vocabulary', 'tokenizer.json', '{}')), 1, /tokenizer\.json/);
+    expectRefusal(detect('--tokenizer', roberta), 1, /50265 tokens.*another model's vocabulary/);
+    expectRefusal(detect('--tokenizer', cli.file('nowhere')), 1, /nowhere/);
+  });
+
+  it('preprocessing that is none', () => {
+    const folder = changed('preprocessing', 'preprocessor_config.json', '{"size": {"shortest_edge": -1}}');
+    expectRefusal(detect('--model', folder), 1, /preprocessor_config\.json: needs "size"/);
+  });
+
+  it('what a model cannot do', () => {
+    const plain = changed('plain', 'config.json', config({ do_qa: false }));
+    expectRefusal(cli.run('ask', scene, '--question', 'what is it?', '--model', plain), 1, /no question heads/);
+  });
+});
