@@ -42,3 +42,9 @@ export const requireTexts = (option: string, texts: readonly string[] | undefine
   if (texts === undefined) throw new UsageError(`${option} TEXT is missing: say what to look for`);
   return texts;
 };
+
+/** Gathers settings of the form KEY=VALUE. */
+export const severalSettings = (text: string, before: readonly string[] | undefined): readonly string[] => {
+  if (!/^[^=\s]+=/.test(text)) throw new InvalidArgumentError('Write KEY=VALUE.');
+  return [...(before ?? []), text];
+};

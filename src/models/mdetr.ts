@@ -187,6 +187,11 @@ export class Mdetr {
     };
   }
 
+  /** Channels of the backbone's last map. */
+  get backboneChannels(): number {
+    return this.backbone.channels.at(-1)!;
+  }
+
   /** Whether the official training changes a parameter of the backbone; the optimiser adds its own conditions. */
   isBackboneTrainable(name: string): boolean {
     return this.backbone.isTrainable(name);

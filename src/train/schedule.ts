@@ -25,6 +25,8 @@ export interface ScheduleConfig {
   /** Epochs after which `step` divides by ten, and `multistep` first halves. */
   readonly lr_drop: number;
   readonly fraction_warmup_steps: number;
+  /** Steps of the whole run, where it does not go by epochs. */
+  readonly max_steps?: number | undefined;
 }
 
 /** Python's round: halves go to the even neighbour. */
@@ -43,7 +45,7 @@ export const warmupSteps = (config: ScheduleConfig, totalSteps: number): number 
  * optimiser's step, so that step 0 runs at full rates and the rates for step s act on step s + 1.
  */
 export const ratesAt = (config: ScheduleConfig, step: number, stepsPerEpoch: number): LearningRates => {
-  const total = stepsPerEpoch * config.epochs;
+  const total = config.max_steps ?? stepsPerEpoch * config.epochs;
   const warmup = warmupSteps(config, total);
   const epoch = Math.floor(step / stepsPerEpoch);
   const rates = (main: number, textEncoder: number): LearningRates => ({

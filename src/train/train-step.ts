@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { MdetrError } from '../errors.ts';
-import type { HostTensor } from '../graph/index.ts';
+import { float32Tensor, int32Tensor, type HostTensor } from '../graph/index.ts';
 import { leafName, type Program } from '../graph/program.ts';
 import {
   answerInputs,
@@ -16,8 +16,9 @@ import {
   type LossProgram,
   type LossTargets,
 } from '../losses/index.ts';
-import type { Mdetr } from '../models/index.ts';
+import { tokenSlots, type Mdetr } from '../models/index.ts';
 import type { Feeds, Runtime, Session } from '../runtime/runtime.ts';
+import type { AuxiliaryHeads } from './helper-heads.ts';
 import { traceMaskStep, type MaskStep } from './mask-program.ts';
 import { cotangentName } from './names.ts';
 import { traceStep, type StepPrograms } from './step-programs.ts';
@@ -55,10 +56,33 @@ export interface TrainStepOptions {
   readonly isTrainable: (name: string) => boolean;
   /** Off: evaluation mode, as the reference numbers were computed in. */
   readonly dropout: boolean;
+  /** Heads that only training has; their losses are added to the criterion's. */
+  readonly helpers?: AuxiliaryHeads;
+  /** Masks are trained on at most so many of a batch's boxes, evenly chosen, each counting accordingly more; 0: all. */
+  readonly maskBoxes?: number;
+}
+
+/** Losses of a batch and their gradients: what the trainer needs to know of a network. */
+export interface DifferentiableStep {
+  /** Names of the parameters that get a gradient. */
+  readonly trained: readonly string[];
+  /**
+   * @param parameters every entry that the programs read, by name
+   * @param numBoxes what sums over boxes are divided by (`boxNormaliser`)
+   * @param seed of dropout, a uint32
+   * @throws {MdetrError} naming ids and terms when the loss is not finite
+   */
+  run(
+    batch: TrainBatch,
+    parameters: ReadonlyMap<string, HostTensor>,
+    numBoxes: number,
+    seed: number,
+  ): Promise<StepResult>;
+  dispose(): Promise<void>;
 }
 
 /** The programs of a training step, loaded: forward, matching on the host, losses, backward. */
-export class TrainStep {
+export class TrainStep implements DifferentiableStep {
   private constructor(
     private readonly config: LossConfig,
     private readonly programs: StepPrograms,
@@ -70,6 +94,7 @@ export class TrainStep {
       readonly backward: Session | undefined;
       readonly masks: Session | undefined;
     },
+    private readonly maskBoxes: number,
   ) {}
 
   static async load(model: Mdetr, config: LossConfig, runtime: Runtime, options: TrainStepOptions): Promise<TrainStep> {
@@ -82,7 +107,7 @@ export class TrainStep {
       backward: programs.step.trained.length === 0 ? undefined : await runtime.load(programs.step.backward),
       masks: programs.masks === undefined ? undefined : await runtime.load(programs.masks.program),
     };
-    return new TrainStep(config, programs.step, programs.loss, programs.masks, sessions);
+    return new TrainStep(config, programs.step, programs.loss, programs.masks, sessions, options.maskBoxes ?? 0);
   }
 
   /** Names of the parameters that get a gradient. */
@@ -90,10 +115,6 @@ export class TrainStep {
     return [...new Set([...this.programs.trained, ...(this.masks?.trained ?? [])])];
   }
 
-  /**
-   * @param parameters every `state_dict` entry that the network reads, by name
-   * @param numBoxes what sums over boxes are divided by (`boxNormaliser`)
-   */
   async run(
     batch: TrainBatch,
     parameters: ReadonlyMap<string, HostTensor>,
@@ -103,7 +124,12 @@ export class TrainStep {
     const { config, programs, sessions } = this;
     const timing: StepTiming = { forwardMs: 0, matchingMs: 0, lossMs: 0, backwardMs: 0 };
     const clock = stopwatch();
-    const inputs: Feeds = { ...batch.inputs, dropout_seed: { dtype: 'uint32', shape: [], data: Uint32Array.of(seed) } };
+    const inputs: Feeds = {
+      ...batch.inputs,
+      // Helper losses read these before anything is matched.
+      ...boxInputs(batch.targets),
+      dropout_seed: { dtype: 'uint32', shape: [], data: Uint32Array.of(seed) },
+    };
 
     const outputs = await sessions.forward.run(feedsFor(programs.forward, [inputs], parameters));
     timing.forwardMs = clock();
@@ -124,13 +150,17 @@ export class TrainStep {
     const gradients = new Map<string, HostTensor>();
     const terms: Record<string, number> = { ...losses.terms };
     let { total } = losses;
+    for (const { name, weight } of programs.auxiliary) {
+      terms[name] = Number(outputs[name]!.data[0]);
+      total += terms[name] * weight;
+    }
     if (this.masks !== undefined && sessions.masks !== undefined && matches !== undefined) {
+      const pairs = maskPairs(matches, batch.targets, config.num_queries);
+      const chosen = evenly(pairs, this.maskBoxes);
+      // As if the boxes that were left out had the same losses.
+      const divisor = float32Tensor([], [(numBoxes * chosen.length) / Math.max(1, pairs.length) || 1]);
       const maskResults = await sessions.masks.run(
-        feedsFor(
-          this.masks.program,
-          [outputs, targetInputs, maskMatches(matches, batch.targets, config.num_queries)],
-          parameters,
-        ),
+        feedsFor(this.masks.program, [{ num_boxes: divisor }, outputs, targetInputs, maskInputs(chosen)], parameters),
       );
       for (const name of this.masks.differentiable) cotangents[cotangentName(name)] = maskResults[cotangentName(name)]!;
       for (const name of this.masks.trained) gradients.set(name, maskResults[cotangentName(name)]!);
@@ -183,7 +213,7 @@ const traceTrained = (
 };
 
 /** Inputs and parameters of a program, picked by name from what there is. */
-const feedsFor = (
+export const feedsFor = (
   program: Program,
   sources: readonly Readonly<Record<string, HostTensor>>[],
   parameters: ReadonlyMap<string, HostTensor>,
@@ -204,29 +234,58 @@ const feedsFor = (
   return feeds;
 };
 
-/** The last layer's pairs, flat: query of the batch, its sample, box of the batch. */
-const maskMatches = (matches: LayerMatches, targets: LossTargets, queries: number): Record<string, HostTensor> => {
-  const pairs: { query: number; sample: number; box: number }[] = [];
+/** A query of the batch, its sample, and the box of the batch that it is matched with. */
+interface MaskPair {
+  readonly query: number;
+  readonly sample: number;
+  readonly box: number;
+}
+
+/** The last layer's pairs. */
+const maskPairs = (matches: LayerMatches, targets: LossTargets, queries: number): readonly MaskPair[] => {
   let firstBox = 0;
-  matches.at(-1)!.forEach((match, sample) => {
-    match.queries.forEach((query, k) =>
-      pairs.push({ query: sample * queries + query, sample, box: firstBox + match.targets[k]! }),
-    );
+  return matches.at(-1)!.flatMap((match, sample) => {
+    const start = firstBox;
     firstBox += targets.boxCounts[sample]!;
+    return Array.from(match.queries, (query, k) => ({
+      query: sample * queries + query,
+      sample,
+      box: start + match.targets[k]!,
+    }));
   });
-  const column = (pick: (pair: (typeof pairs)[number]) => number): HostTensor => ({
-    dtype: 'int32',
-    shape: [pairs.length],
-    data: Int32Array.from(pairs, pick),
-  });
+};
+
+/** At most so many of a list, at even distances; 0 means all. */
+const evenly = <T>(list: readonly T[], most: number): readonly T[] =>
+  most === 0 || list.length <= most
+    ? list
+    : Array.from({ length: most }, (_, k) => list[Math.floor(((k + 0.5) * list.length) / most)]!);
+
+const maskInputs = (pairs: readonly MaskPair[]): Record<string, HostTensor> => ({
+  mask_queries: int32Tensor(
+    [pairs.length],
+    pairs.map(({ query }) => query),
+  ),
+  mask_samples: int32Tensor(
+    [pairs.length],
+    pairs.map(({ sample }) => sample),
+  ),
+  mask_targets: int32Tensor(
+    [pairs.length],
+    pairs.map(({ box }) => box),
+  ),
+});
+
+const boxInputs = ({ boxesCxcywh, positiveMap }: LossTargets): Feeds => {
+  const boxes = boxesCxcywh.length / 4;
   return {
-    mask_queries: column(({ query }) => query),
-    mask_samples: column(({ sample }) => sample),
-    mask_targets: column(({ box }) => box),
+    target_boxes: float32Tensor([boxes, 4], boxesCxcywh),
+    positive_map: float32Tensor([boxes, tokenSlots + 1], positiveMap),
   };
 };
 
-const requireFinite = (total: number, terms: Readonly<Record<string, number>>, ids: readonly string[]): void => {
+/** Throws `MdetrError` naming ids and terms. */
+export const requireFinite = (total: number, terms: Readonly<Record<string, number>>, ids: readonly string[]): void => {
   if (Number.isFinite(total)) return;
   const broken = Object.entries(terms)
     .filter(([, value]) => !Number.isFinite(value))
@@ -235,7 +294,7 @@ const requireFinite = (total: number, terms: Readonly<Record<string, number>>, i
 };
 
 /** Milliseconds since the last call. */
-const stopwatch = (): (() => number) => {
+export const stopwatch = (): (() => number) => {
   let last = performance.now();
   return () => {
     const now = performance.now();

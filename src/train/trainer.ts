@@ -1,14 +1,22 @@
+import { MdetrError } from '../errors.ts';
 import type { HostTensor } from '../graph/index.ts';
 import { boxNormaliser, type LossConfig } from '../losses/index.ts';
-import { initialValue, type Mdetr } from '../models/index.ts';
+import type { Mdetr } from '../models/index.ts';
 import type { Runtime } from '../runtime/runtime.ts';
+import { singleProcess, type Communicator } from './communicator.ts';
 import { copyEntries, updateAverage } from './ema.ts';
-import { clipFactor, globalNorm, Optimizer, type OptimizerConfig } from './optimizer.ts';
+import { isHelper, type AuxiliaryHeads } from './helper-heads.ts';
+import { clipFactor, globalNorm, Optimizer, type Moments, type OptimizerConfig } from './optimizer.ts';
+import { officiallyTrainable } from './parameters.ts';
 import { ratesAt, type LearningRates, type ScheduleConfig } from './schedule.ts';
-import { TrainStep, type StepTiming, type TrainBatch } from './train-step.ts';
+import { TrainStep, type DifferentiableStep, type StepResult, type StepTiming, type TrainBatch } from './train-step.ts';
+
+export { initialParameters, officiallyTrainable } from './parameters.ts';
 
 export interface TrainerOptions {
   readonly schedule: ScheduleConfig;
+  /** The official code sets the rates of a step after it, so that step 0 runs at full rates; the default here too. */
+  readonly ratesSet?: 'after_step' | 'before_step';
   readonly optimizer: OptimizerConfig;
   /** Gradients are scaled down to this norm; 0 or less: never. */
   readonly clipMaxNorm: number;
@@ -21,6 +29,12 @@ export interface TrainerOptions {
   readonly dropout: boolean;
   /** Parameters to train; by default those that the official code trains. */
   readonly isTrainable?: (name: string) => boolean;
+  /** Heads that only training has; `parameters` must have values for theirs too. */
+  readonly helpers?: AuxiliaryHeads;
+  /** Masks are trained on at most so many of a batch's boxes; 0: all. */
+  readonly maskBoxes?: number;
+  /** The other processes of a data-parallel training. */
+  readonly communicator?: Communicator;
 }
 
 /** What one step did. */
@@ -35,38 +49,38 @@ export interface StepReport {
   readonly timing: StepTiming & { readonly updateMs: number };
 }
 
-/** Starting values of all `state_dict` entries. */
-export const initialParameters = (model: Mdetr, seed: number): Map<string, HostTensor> =>
-  new Map(model.registry.specs.map((spec) => [spec.name, initialValue(spec, seed)]));
-
-/** What the official code trains: the backbone as it says itself, and only with a rate above 0; everything else. */
-export const officiallyTrainable =
-  (model: Mdetr, { lr_backbone }: Pick<ScheduleConfig, 'lr_backbone'>) =>
-  (name: string): boolean =>
-    !name.includes('backbone.0') || (lr_backbone > 0 && model.isBackboneTrainable(name));
+/** All that a trainer is made of, to be stored and to go on from. */
+export interface TrainerState {
+  /** Steps that are done. */
+  readonly step: number;
+  readonly parameters: ReadonlyMap<string, HostTensor>;
+  readonly average: ReadonlyMap<string, HostTensor> | undefined;
+  readonly moments: ReadonlyMap<string, Moments>;
+}
 
 /**
  * Trains a network batch by batch, for those who write their own loop. One `step` is the official one: forward,
  * matching, losses, backward, clipping, optimiser, then the schedule's rates for the next step, then the moving average.
  */
 export class Trainer {
-  /** Copies of all weights, averaged; undefined without `emaDecay`. */
+  /** Copies of all weights that ship, averaged; undefined without `emaDecay`. */
   readonly average: ReadonlyMap<string, HostTensor> | undefined;
   private readonly optimizer: Optimizer;
-  private rates: LearningRates;
+  private readonly communicator: Communicator;
   private count = 0;
 
-  private constructor(
-    /** All `state_dict` entries; changed in place. */
+  /** @param parameters every entry that the step reads, changed in place */
+  constructor(
     readonly parameters: ReadonlyMap<string, HostTensor>,
-    private readonly trainStep: TrainStep,
+    private readonly differentiable: DifferentiableStep,
     private readonly options: TrainerOptions,
   ) {
     this.optimizer = new Optimizer(options.optimizer);
-    this.average = options.emaDecay === undefined ? undefined : copyEntries(parameters);
-    // The official schedule acts for the first time after step 0.
-    const { lr, lr_backbone, text_encoder_lr } = options.schedule;
-    this.rates = { main: lr, backbone: lr_backbone, textEncoder: text_encoder_lr };
+    this.communicator = options.communicator ?? singleProcess;
+    this.average =
+      options.emaDecay === undefined
+        ? undefined
+        : copyEntries(new Map([...parameters].filter(([name]) => !isHelper(name))));
   }
 
   /** @param parameters where to start from: `initialParameters`, or what was loaded */
@@ -77,36 +91,145 @@ export class Trainer {
     runtime: Runtime,
     options: TrainerOptions,
   ): Promise<Trainer> {
+    const { dropout, helpers, maskBoxes } = options;
     const isTrainable = options.isTrainable ?? officiallyTrainable(model, options.schedule);
-    const step = await TrainStep.load(model, config, runtime, { isTrainable, dropout: options.dropout });
+    const step = await TrainStep.load(model, config, runtime, { isTrainable, dropout, helpers, maskBoxes });
     return new Trainer(parameters, step, options);
   }
 
-  /** Throws `MdetrError` naming the batch's ids and the term when the loss is not finite; nothing is changed then. */
-  async step(batch: TrainBatch): Promise<StepReport> {
-    const { options, rates, count } = this;
-    const boxes = batch.targets.boxCounts.reduce((sum, own) => sum + own, 0);
-    // Neighbouring seeds give unrelated masks: the generator mixes them.
-    const seed = (options.seed + Math.imul(count, 0x9e3779b9)) >>> 0;
-    const result = await this.trainStep.run(batch, this.parameters, boxNormaliser(boxes), seed);
+  /** Steps that are done. */
+  get steps(): number {
+    return this.count;
+  }
+
+  get state(): TrainerState {
+    const { count: step, parameters, average, optimizer } = this;
+    return { step, parameters, average, moments: optimizer.state };
+  }
+
+  /** Goes on from a stored state. Throws `MdetrError` when it is of another network. */
+  restore({ step, parameters, average, moments }: TrainerState): void {
+    copyInto(this.parameters, parameters);
+    if (this.average !== undefined) copyInto(this.average, average ?? parameters);
+    this.optimizer.state.clear();
+    for (const [name, own] of moments) this.optimizer.state.set(name, own);
+    this.count = step;
+  }
+
+  /** The rates that the next step will use. */
+  get rates(): LearningRates {
+    const { schedule, stepsPerEpoch, ratesSet } = this.options;
+    if (ratesSet === 'before_step') return ratesAt(schedule, this.count + 1, stepsPerEpoch);
+    // The official schedule acts for the first time after step 0.
+    const { lr, lr_backbone, text_encoder_lr } = schedule;
+    if (this.count === 0) return { main: lr, backbone: lr_backbone, textEncoder: text_encoder_lr };
+    return ratesAt(schedule, this.count - 1, stepsPerEpoch);
+  }
+
+  /**
+   * One step on a batch; on several, their gradients are averaged as if each were the batch of a process of its own.
+   *
+   * @throws {MdetrError} naming the batch's ids and the term when the loss is not finite, or the parameter whose
+   *   gradient is not; nothing is changed then
+   */
+  async step(...batches: readonly [TrainBatch, ...TrainBatch[]]): Promise<StepReport> {
+    const { options, rates, count, communicator } = this;
+    const numBoxes = await this.boxesPerBatch(batches);
+    const results: StepResult[] = [];
+    let gradients = new Map<string, HostTensor>();
+    for (const [index, batch] of batches.entries()) {
+      const result = await this.differentiable.run(batch, this.parameters, numBoxes, this.dropoutSeed(index));
+      gradients = index === 0 ? new Map(result.gradients) : addGradients(gradients, result.gradients);
+      results.push({ ...result, gradients: new Map() });
+    }
     const started = performance.now();
-    const gradientNorm = globalNorm(result.gradients.values());
-    this.optimizer.step(this.parameters, result.gradients, rates, clipFactor(gradientNorm, options.clipMaxNorm));
-    this.rates = ratesAt(options.schedule, count, options.stepsPerEpoch);
+    const shares = batches.length * communicator.size;
+    for (const { data } of gradients.values()) await communicator.allReduce(data as Float32Array);
+    if (shares > 1) scale(gradients.values(), 1 / shares);
+    const gradientNorm = globalNorm(gradients.values());
+    if (!Number.isFinite(gradientNorm)) throw notFinite(gradients, batches);
+    this.optimizer.step(this.parameters, gradients, rates, clipFactor(gradientNorm, options.clipMaxNorm));
     if (this.average !== undefined && options.emaDecay !== undefined)
       updateAverage(this.average, this.parameters, options.emaDecay);
     this.count++;
     return {
       step: count,
-      total: result.total,
-      terms: result.terms,
+      total: meanOf(results.map(({ total }) => total)),
+      terms: meanTerms(results.map(({ terms }) => terms)),
       rates,
       gradientNorm,
-      timing: { ...result.timing, updateMs: performance.now() - started },
+      timing: { ...sumTimings(results), updateMs: performance.now() - started },
     };
   }
 
   async dispose(): Promise<void> {
-    await this.trainStep.dispose();
+    await this.differentiable.dispose();
+  }
+
+  /** Neighbouring seeds give unrelated masks: the generator mixes them. */
+  private dropoutSeed(batch: number): number {
+    const { rank, size } = this.communicator;
+    const stream = this.count + Math.imul(batch * size + rank, 0x85ebca6b);
+    return (this.options.seed + Math.imul(stream, 0x9e3779b9)) >>> 0;
+  }
+
+  /** What sums over boxes are divided by: the mean over all batches of all processes, at least 1. */
+  private async boxesPerBatch(batches: readonly TrainBatch[]): Promise<number> {
+    const counts = batches.flatMap(({ targets }) => targets.boxCounts);
+    const total = Float32Array.of(counts.reduce((sum, count) => sum + count, 0));
+    await this.communicator.allReduce(total);
+    return boxNormaliser(total[0]!, batches.length * this.communicator.size);
   }
 }
+
+const copyInto = (target: ReadonlyMap<string, HostTensor>, source: ReadonlyMap<string, HostTensor>): void => {
+  for (const [name, { data, dtype }] of target) {
+    const stored = source.get(name);
+    if (stored?.data.length !== data.length || stored.dtype !== dtype)
+      throw new MdetrError(
+        `the stored state does not fit this network: "${name}" is ${stored === undefined ? 'missing' : 'of another size'}`,
+      );
+    (data as Float32Array).set(stored.data as Float32Array);
+  }
+};
+
+const addGradients = (
+  sums: ReadonlyMap<string, HostTensor>,
+  more: ReadonlyMap<string, HostTensor>,
+): Map<string, HostTensor> => {
+  for (const [name, { data }] of more) {
+    const sum = sums.get(name)!.data as Float32Array;
+    const own = data as Float32Array;
+    for (let index = 0; index < sum.length; index++) sum[index]! += own[index]!;
+  }
+  return new Map(sums);
+};
+
+const scale = (tensors: Iterable<HostTensor>, factor: number): void => {
+  for (const { data } of tensors) {
+    const values = data as Float32Array;
+    for (let index = 0; index < values.length; index++) values[index]! *= factor;
+  }
+};
+
+const notFinite = (gradients: ReadonlyMap<string, HostTensor>, batches: readonly TrainBatch[]): MdetrError => {
+  const broken = [...gradients]
+    .filter(([, { data }]) => !(data as Float32Array).every(Number.isFinite))
+    .map(([name]) => name);
+  const ids = batches.flatMap((batch) => batch.ids).join(', ');
+  return new MdetrError(
+    `the gradient is not finite (${broken.slice(0, 3).join(', ')}${broken.length > 3 ? `, and ${broken.length - 3} more` : ''}) for the batch ${ids}`,
+  );
+};
+
+const meanOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+const meanTerms = (all: readonly Readonly<Record<string, number>>[]): Record<string, number> =>
+  Object.fromEntries(Object.keys(all[0]!).map((name) => [name, meanOf(all.map((terms) => terms[name]!))]));
+
+const sumTimings = (results: readonly StepResult[]): StepTiming => {
+  const total: StepTiming = { forwardMs: 0, matchingMs: 0, lossMs: 0, backwardMs: 0 };
+  for (const { timing } of results)
+    for (const name of Object.keys(total) as (keyof StepTiming)[]) total[name] += timing[name];
+  return total;
+};

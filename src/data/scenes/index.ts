@@ -1,5 +1,14 @@
 /** Procedural CLEVR-format scenes: pictures, masks, boxes, and texts of every task, from a seed and a number. */
-export { ATTRIBUTES, COLORS, MATERIALS, SHAPES, SIZES, type Attribute, type ObjectAttributes } from './attributes.ts';
+export {
+  ATTRIBUTES,
+  COLORS,
+  MATERIALS,
+  SHAPES,
+  SIZES,
+  VALUES,
+  type Attribute,
+  type ObjectAttributes,
+} from './attributes.ts';
 export { DATASET_DEFAULTS, type DatasetSettings } from './dataset-settings.ts';
 export { writeDataset, type DatasetRun, type DatasetSummary } from './dataset.ts';
 export { makeTexts } from './make-texts.ts';

@@ -1,0 +1,109 @@
+import { describe, expect, it } from 'vitest';
+import { noise, runtime } from '../../test/op-check.ts';
+import { input, leafName, makeProgram, symbolicDim, type HostTensor } from '../graph/index.ts';
+import { MultiHeadAttention, noDropout, paddingBias, Scope } from './index.ts';
+
+const [features, heads] = [12, 3];
+const depth = features / heads;
+type Matrix = number[][];
+
+type FloatTensor = HostTensor & { readonly data: Float32Array };
+
+const tensor = (shape: number[], seed: number): FloatTensor => {
+  const count = shape.reduce((product, size) => product * size, 1);
+  return { dtype: 'float32', shape, data: Float32Array.from(noise(count, seed)) };
+};
+/** Sample b of (B, L, D) as rows. */
+const rowsOf = ({ shape, data }: HostTensor, b: number): Matrix =>
+  Array.from({ length: shape[1]! }, (_, row) => {
+    const from = (b * shape[1]! + row) * shape[2]!;
+    return Array.from((data as Float32Array).subarray(from, from + shape[2]!));
+  });
+
+const weights: Record<string, FloatTensor> = {
+  in_proj_weight: tensor([3 * features, features], 11),
+  in_proj_bias: tensor([3 * features], 12),
+  'out_proj.weight': tensor([features, features], 13),
+  'out_proj.bias': tensor([features], 14),
+};
+
+/** x Wᵀ + b with rows `from` to `to` of the stacked weights. */
+const project = (x: Matrix, weight: string, bias: string, from: number, to: number): Matrix =>
+  x.map((row) =>
+    Array.from({ length: to - from }, (_, i) =>
+      row.reduce(
+        (sum, value, k) => sum + value * weights[weight]!.data[(from + i) * features + k]!,
+        weights[bias]!.data[from + i]!,
+      ),
+    ),
+  );
+
+/** The formula of the paper, head by head, in double precision. */
+const attention = (query: Matrix, key: Matrix, value: Matrix, isPadding: (place: number) => boolean): Matrix => {
+  const part = (x: Matrix, which: number): Matrix =>
+    project(x, 'in_proj_weight', 'in_proj_bias', which * features, (which + 1) * features);
+  const [q, k, v] = [part(query, 0), part(key, 1), part(value, 2)];
+  const context = q.map((row) =>
+    Array.from({ length: features }, (_, i) => {
+      const head = Math.floor(i / depth) * depth;
+      const scores = k.map((other, place) =>
+        isPadding(place)
+          ? 0
+          : Math.exp(
+              Array.from({ length: depth }, (_, d) => row[head + d]! * other[head + d]!).reduce((a, b) => a + b) /
+                Math.sqrt(depth),
+            ),
+      );
+      const total = scores.reduce((a, b) => a + b);
+      return scores.reduce((sum, score, place) => sum + (score / total) * v[place]![i]!, 0);
+    }),
+  );
+  return project(context, 'out_proj.weight', 'out_proj.bias', 0, features);
+};
+
+const expectRows = (found: Matrix, expected: Matrix): void =>
+  found.forEach((row, i) => row.forEach((value, j) => expect(Math.abs(value - expected[i]![j]!)).toBeLessThan(1e-5)));
+
+describe('multi-head attention', () => {
+  const [batch, length, places] = ['batch', 'length', 'places'].map(symbolicDim);
+  const layer = new MultiHeadAttention(new Scope(), features, heads, 0.1);
+
+  it('is softmax(q kᵀ / √d) v, without the places that are padding', async () => {
+    const query = input('query', [batch!, length!, features]);
+    const [key, value] = ['key', 'value'].map((name) => input(name, [batch!, places!, features]));
+    const padding = input('padding', [batch!, places!], 'bool');
+    const program = makeProgram('cross', { out: layer.forward(query, key!, value!, paddingBias(padding), noDropout) });
+    const feeds: Record<string, HostTensor> = {
+      query: tensor([2, 4, features], 1),
+      key: tensor([2, 5, features], 2),
+      value: tensor([2, 5, features], 3),
+      padding: { dtype: 'bool', shape: [2, 5], data: Uint8Array.of(0, 0, 0, 0, 0, 0, 1, 0, 1, 1) },
+    };
+    const session = await runtime.load(program);
+    const { out } = await session.run({ ...feeds, ...weights });
+    await session.dispose();
+    for (const b of [0, 1])
+      expectRows(
+        rowsOf(out!, b),
+        attention(rowsOf(feeds['query']!, b), rowsOf(feeds['key']!, b), rowsOf(feeds['value']!, b), (place) =>
+          Boolean(feeds['padding']!.data[b * 5 + place]),
+        ),
+      );
+  });
+
+  it('of a sequence with itself takes one product for queries and keys, and gives the same', async () => {
+    const x = input('x', [batch!, length!, features]);
+    const value = input('value', [batch!, length!, features]);
+    const program = makeProgram('self', { out: layer.forward(x, x, value, undefined, noDropout) });
+    expect(program.parameters.map(leafName).sort()).toEqual(Object.keys(weights).sort());
+    const feeds = { x: tensor([2, 6, features], 4), value: tensor([2, 6, features], 5) };
+    const session = await runtime.load(program);
+    const { out } = await session.run({ ...feeds, ...weights });
+    await session.dispose();
+    for (const b of [0, 1])
+      expectRows(
+        rowsOf(out!, b),
+        attention(rowsOf(feeds.x, b), rowsOf(feeds.x, b), rowsOf(feeds.value, b), () => false),
+      );
+  });
+});

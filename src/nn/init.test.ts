@@ -1,0 +1,54 @@
+import { describe, expect, it } from 'vitest';
+import { randomFrom } from '../random.ts';
+import {
+  embeddingTable,
+  kaimingNormalFanOut,
+  kaimingUniform,
+  normal,
+  torchDefaultWeight,
+  xavierUniform,
+} from './init.ts';
+import type { Initializer } from './init.ts';
+
+const spread = (values: Float32Array): { largest: number; deviation: number; mean: number } => {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;
+  return {
+    largest: values.reduce((most, value) => Math.max(most, Math.abs(value)), 0),
+    deviation: Math.sqrt(variance),
+    mean,
+  };
+};
+
+describe('starting values', () => {
+  const shape = [40, 30, 3, 3];
+  const [fanIn, fanOut] = [30 * 9, 40 * 9];
+  const bounds: readonly (readonly [name: string, init: Initializer, bound: number])[] = [
+    ['xavier', xavierUniform, Math.sqrt(6 / (fanIn + fanOut))],
+    ['kaiming, slope 1', kaimingUniform(1), Math.sqrt(3 / fanIn)],
+    ['torch.nn.Linear and Conv2d', torchDefaultWeight, 1 / Math.sqrt(fanIn)],
+  ];
+  it.each(bounds)('%s: uniform up to the bound of the formula', (_, init, bound) => {
+    const { largest, deviation, mean } = spread(init(randomFrom(1), shape));
+    expect(largest).toBeLessThanOrEqual(bound * (1 + 1e-6));
+    expect(largest).toBeGreaterThan(bound * 0.99);
+    expect(deviation).toBeCloseTo(bound / Math.sqrt(3), 3);
+    expect(Math.abs(mean)).toBeLessThan(bound / 50);
+  });
+
+  it.each([
+    ['normal', normal(0.02), 0.02],
+    ['kaiming over the fan out', kaimingNormalFanOut, Math.sqrt(2 / fanOut)],
+  ] as const)('%s: of the deviation of the formula', (_, init, expected) => {
+    const { deviation, largest } = spread(init(randomFrom(2), shape));
+    expect(Math.abs(deviation / expected - 1)).toBeLessThan(0.02);
+    expect(largest).toBeGreaterThan(3 * expected);
+    expect(largest).toBeLessThan(6 * expected);
+  });
+
+  it('the padding row of a table is zero, the others are not', () => {
+    const table = embeddingTable(0.02, 1)(randomFrom(3), [4, 8]);
+    expect([...table.subarray(8, 16)]).toEqual(new Array(8).fill(0));
+    expect(table.filter((value) => value === 0)).toHaveLength(8);
+  });
+});

@@ -1,0 +1,72 @@
+import { readFile } from 'node:fs/promises';
+import { MdetrError, messageOf, UsageError } from '../errors.ts';
+
+/** The values of a config before they are checked. */
+export type ConfigValues = Record<string, unknown>;
+
+const isRecord = (value: unknown): value is ConfigValues =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/**
+ * A config file's values, and the stages that it trains one after the other: each has the file's values and its own.
+ */
+export interface ConfigFile {
+  readonly path: string;
+  readonly stages: readonly { readonly name: string; readonly values: ConfigValues }[];
+}
+
+/**
+ * Reads a JSON config and applies settings of the command line, which win over the file: `key=value`, the value as JSON
+ * or else as a text, `a.b=value` for what stands deeper.
+ *
+ * @throws {MdetrError} when the file is no JSON object; {UsageError} for a setting that is none
+ */
+export const readConfigFile = async (path: string, settings: readonly string[] = []): Promise<ConfigFile> => {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(await readFile(path, 'utf8'));
+  } catch (error) {
+    throw new MdetrError(`${path}: cannot be read as a JSON config: ${messageOf(error)}`, { cause: error });
+  }
+  if (!isRecord(parsed)) throw new MdetrError(`${path}: must hold a JSON object`);
+  const { stages = [{}], ...common } = parsed;
+  if (!Array.isArray(stages) || stages.length === 0 || !stages.every(isRecord))
+    throw new MdetrError(`${path}: "stages" must be a list of objects, each with the values that differ in it`);
+  return {
+    path,
+    stages: stages.map((own, index) => {
+      const { name = stages.length === 1 ? '' : `stage${index + 1}`, ...values } = own;
+      if (typeof name !== 'string' || !/^[\w.-]*$/.test(name))
+        throw new MdetrError(`${path}: stages.${index}.name must be a plain word, it becomes a folder`);
+      const merged = structuredClone({ ...common, ...values });
+      for (const setting of settings) applySetting(merged, setting);
+      return { name, values: merged };
+    }),
+  };
+};
+
+const applySetting = (values: ConfigValues, setting: string): void => {
+  const at = setting.indexOf('=');
+  if (at < 1) throw new UsageError(`--set ${setting}: write KEY=VALUE`);
+  const keys = setting.slice(0, at).trim().split('.');
+  let place: ConfigValues | unknown[] = values;
+  for (const key of keys.slice(0, -1)) {
+    const next: unknown = (place as ConfigValues)[key];
+    if (next === undefined) (place as ConfigValues)[key] = {};
+    else if (!isRecord(next) && !Array.isArray(next))
+      throw new UsageError(`--set ${setting}: "${key}" holds a value, not further keys`);
+    place = (place as ConfigValues)[key] as ConfigValues | unknown[];
+  }
+  const last = keys.at(-1)!;
+  if (['__proto__', 'prototype', 'constructor'].some((key) => keys.includes(key)))
+    throw new UsageError(`--set ${setting}: no key of a config`);
+  (place as ConfigValues)[last] = valueOf(setting.slice(at + 1));
+};
+
+const valueOf = (text: string): unknown => {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return text;
+  }
+};

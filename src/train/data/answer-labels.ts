@@ -1,0 +1,82 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { MdetrError, messageOf } from '../../errors.ts';
+import { clevrAnswerTypes, clevrAttributes, gqaAnswerTypes } from '../../evaluation/answer-vocabulary.ts';
+import { clevrAnswerType } from '../../evaluation/clevr.ts';
+import { qaDataset, type ModelConfig } from '../../models/index.ts';
+import { noLabel } from './sample-source.ts';
+
+/** The answer of a row, in the words of its file. */
+export interface RowAnswer {
+  readonly answer: string;
+  /** GQA's kind of question: `obj`, `attr`, `rel`, `global`, `cat`. */
+  readonly question_type?: string | undefined;
+}
+
+/** Labels of the question heads by official name. */
+export type AnswerLabeller = (row: RowAnswer | undefined) => Readonly<Record<string, number>>;
+
+/** CLEVR: yes or no, one of fifteen attributes, a number. */
+export const clevrLabels: AnswerLabeller = (row) => {
+  if (row === undefined) return { answer_type: noLabel, answer_binary: 0, answer_attr: noLabel, answer_reg: noLabel };
+  const { answer } = row;
+  const type = clevrAnswerType(answer);
+  const attribute = clevrAttributes.indexOf(answer);
+  if (type === 'attr' && attribute < 0)
+    throw new MdetrError(
+      `answer "${answer}" is neither yes or no, nor a number, nor one of ${clevrAttributes.join(', ')}`,
+    );
+  return {
+    answer_type: clevrAnswerTypes.indexOf(type),
+    answer_binary: Number(answer === 'yes'),
+    answer_attr: type === 'attr' ? attribute : noLabel,
+    answer_reg: type === 'reg' ? Number(answer) : noLabel,
+  };
+};
+
+type IdTable = Readonly<Record<string, number>>;
+
+/** GQA, by the tables of ids that come with the official annotations; answers that they lack are "unknown". */
+export const gqaLabels = (folder: string, hasSplitHeads: boolean): AnswerLabeller => {
+  const joint = readTable(join(folder, 'gqa_answer2id.json')) as IdTable;
+  const byType = hasSplitHeads
+    ? (readTable(join(folder, 'gqa_answer2id_by_type.json')) as Readonly<Record<string, IdTable>>)
+    : {};
+  const idIn = (table: IdTable | undefined, answer: string): number =>
+    table?.[Object.hasOwn(table, answer) ? answer : 'unknown'] ?? noLabel;
+  return (row): Record<string, number> => {
+    const { answer, question_type: type = '' } = row ?? { answer: '' };
+    const typeId = gqaAnswerTypes.findIndex((name) => name === type);
+    if (row !== undefined && hasSplitHeads && typeId < 0)
+      throw new MdetrError(`question_type "${type}" is none of ${gqaAnswerTypes.join(', ')}`);
+    if (!hasSplitHeads) return { answer: row === undefined ? noLabel : idIn(joint, answer) };
+    return {
+      answer_type: row === undefined ? noLabel : typeId,
+      ...Object.fromEntries(
+        gqaAnswerTypes.map((name) => [
+          `answer_${name}`,
+          row !== undefined && name === type ? idIn(byType[`answer_${name}`], answer) : noLabel,
+        ]),
+      ),
+    };
+  };
+};
+
+/** The labels that a network's question heads want; undefined for one without. */
+export const labellerFor = (config: ModelConfig, gqaFolder: string): AnswerLabeller | undefined => {
+  const dataset = qaDataset(config);
+  if (dataset === undefined) return undefined;
+  return dataset === 'clevr' ? clevrLabels : gqaLabels(gqaFolder, config.split_qa_heads);
+};
+
+const readTable = (path: string): unknown => {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    throw new MdetrError(
+      `${path}: GQA's table of answers cannot be read (${messageOf(error)}): it comes with the official annotations, ` +
+        'whose folder is named by gqa_ann_path',
+      { cause: error },
+    );
+  }
+};

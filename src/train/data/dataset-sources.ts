@@ -1,0 +1,26 @@
+import { MixedDataset } from '../../data/mixed-dataset.ts';
+import { MdetrError } from '../../errors.ts';
+import type { DatasetConfig, TrainConfig } from '../config.ts';
+import { labellerFor } from './answer-labels.ts';
+import type { SampleSource } from './sample-source.ts';
+import { SceneSource } from './scene-source.ts';
+
+/** Opens the datasets of a run, one behind the other. */
+export const openSources = (datasets: readonly DatasetConfig[], config: TrainConfig): MixedDataset<SampleSource> => {
+  const labels = labellerFor(config, config.gqa_ann_path);
+  return new MixedDataset(
+    datasets.map((dataset, index) => ({
+      name: dataset.name ?? `dataset ${index + 1}`,
+      source: openSource(dataset, config, labels),
+    })),
+  );
+};
+
+const openSource = (
+  dataset: DatasetConfig,
+  config: TrainConfig,
+  labels: ReturnType<typeof labellerFor>,
+): SampleSource => {
+  if ('scenes' in dataset) return new SceneSource(dataset.scenes, config, labels);
+  throw new MdetrError('annotation files: not yet');
+};

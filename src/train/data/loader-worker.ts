@@ -1,0 +1,54 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import sharp from 'sharp';
+import { MdetrError, messageOf } from '../../errors.ts';
+import type { HostTensor } from '../../graph/index.ts';
+import { BatchMaker, type BatchMakerSettings, type BatchRequest, type MadeBatch } from './batch-maker.ts';
+
+export interface LoaderRequest extends BatchRequest {
+  readonly ticket: number;
+}
+
+/** Errors lose their class between threads. */
+export type LoaderReply =
+  | { readonly ticket: number; readonly made: MadeBatch }
+  | {
+      readonly ticket: number;
+      readonly failure: { readonly message: string; readonly isMendable: boolean; readonly stack?: string };
+    };
+
+/** The memory of a batch, which goes over to the other thread instead of being copied. */
+const transferable = ({ batch }: MadeBatch): ArrayBuffer[] => {
+  const arrays = [
+    ...Object.values(batch.inputs).map(({ data }: HostTensor) => data),
+    batch.targets.boxesCxcywh,
+    batch.targets.positiveMap,
+    batch.targets.alignment?.map,
+    batch.targets.masks?.data,
+  ];
+  return [...new Set(arrays.flatMap((array) => (array === undefined ? [] : [array.buffer as ArrayBuffer])))];
+};
+
+if (parentPort !== null) {
+  const port = parentPort;
+  sharp.concurrency(1);
+  sharp.cache(false);
+  const maker = BatchMaker.open(workerData as BatchMakerSettings);
+  // A failure to open is told with the first batch.
+  maker.catch(() => undefined);
+  let queue = Promise.resolve();
+  port.on('message', ({ ticket, ...request }: LoaderRequest) => {
+    queue = queue.then(async () => {
+      try {
+        const made = await (await maker).make(request);
+        port.postMessage({ ticket, made } satisfies LoaderReply, transferable(made));
+      } catch (error) {
+        const failure = {
+          message: messageOf(error),
+          isMendable: error instanceof MdetrError,
+          ...(error instanceof Error && error.stack !== undefined ? { stack: error.stack } : {}),
+        };
+        port.postMessage({ ticket, failure } satisfies LoaderReply);
+      }
+    });
+  });
+}

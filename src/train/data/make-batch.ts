@@ -1,0 +1,53 @@
+import { collateImages } from '../../data/collate.ts';
+import { joinTargets } from '../../losses/index.ts';
+import { createPositiveMap, encodeBatch, type Tokenizer } from '../../text/index.ts';
+import type { TrainConfig } from '../config.ts';
+import type { TrainBatch } from '../train-step.ts';
+import { helperInputs, type HelperGeometry } from './helper-cells.ts';
+import { joinAnswers, type PictureSample } from './sample-source.ts';
+
+/** How many times the backbone halves a picture before its last map. */
+export const backboneHalvings = ({ small_backbone, dilation }: TrainConfig): number =>
+  small_backbone?.widths.length ?? (dilation ? 4 : 5);
+
+export const helperGeometry = (config: TrainConfig): HelperGeometry | undefined => {
+  const encoder = config.encoder_helper_loss > 0 && config.objective === 'all';
+  const backbone = config.backbone_helper_loss > 0;
+  return encoder || backbone ? { encoder, backbone, halvings: backboneHalvings(config) } : undefined;
+};
+
+/**
+ * Joins pictures and their texts into a batch: pictures padded to the largest, texts to the longest.
+ *
+ * @throws {MdetrError} naming the sample that lacks what the config trains on
+ */
+export const makeBatch = (
+  pictures: readonly PictureSample[],
+  tokenizer: Tokenizer,
+  config: TrainConfig,
+): TrainBatch => {
+  const images = collateImages(pictures.map(({ image }) => image));
+  const rows = pictures.flatMap(({ texts, id }, image) => texts.map((text) => ({ text, image, id })));
+  const { inputIds, attentionMask, encodings, B, T } = encodeBatch(
+    tokenizer,
+    rows.map(({ text }) => text.caption),
+  );
+  const targets = rows.map(({ text }, row) => ({
+    ...text,
+    positiveRows: createPositiveMap(encodings[row]!, text.tokensPositive),
+  }));
+  const geometry = helperGeometry(config);
+  return {
+    inputs: {
+      image: { dtype: 'float32', shape: [images.batch, 3, images.height, images.width], data: images.tensors },
+      padding: { dtype: 'bool', shape: [images.batch, images.height, images.width], data: images.mask },
+      image_index: { dtype: 'int32', shape: [B], data: Int32Array.from(rows, ({ image }) => image) },
+      input_ids: { dtype: 'int32', shape: [B, T], data: inputIds },
+      attention_mask: { dtype: 'int32', shape: [B, T], data: attentionMask },
+      ...(geometry && helperInputs(pictures, images, geometry)),
+    },
+    targets: joinTargets(targets, { encodings, tokens: T }, config),
+    ...(config.do_qa ? { answers: joinAnswers(rows.map(({ text }) => text)) } : {}),
+    ids: rows.map(({ text, id }) => `${id}: ${JSON.stringify(text.caption)}`),
+  };
+};
