@@ -123,9 +123,16 @@ export class Segmentation {
   /**
    * Mask logits of any queries: queries (N, D), and the sample of the batch that each belongs to, (N) int32;
    * the rest as the encoder left it → (N, h″, w″). Callers may go through many queries in portions.
+   *
+   * @param image where several texts share a picture, the row of `src` and `pyramid` that each query looks at, (N) int32
    */
-  forward(queries: Tensor, sample: Tensor, { imageMemory, src, padding, pyramid }: MaskContext): Tensor {
-    return this.head.forward(src, this.attention.forward(queries, sample, imageMemory, padding), sample, pyramid);
+  forward(
+    queries: Tensor,
+    sample: Tensor,
+    { imageMemory, src, padding, pyramid }: MaskContext,
+    image: Tensor = sample,
+  ): Tensor {
+    return this.head.forward(src, this.attention.forward(queries, sample, imageMemory, padding), image, pyramid);
   }
 }
 
@@ -133,7 +140,7 @@ export class Segmentation {
 export interface MaskContext {
   /** (B, h·w, D) */
   readonly imageMemory: Tensor;
-  /** (B, D, h, w): the projected last map, before the encoder. */
+  /** (B or pictures, D, h, w): the projected last map, before the encoder. */
   readonly src: Tensor;
   /** (B, h, w), true on padding. */
   readonly padding: Tensor;

@@ -150,6 +150,8 @@ const trainSchema = z.object({
   accumulate: count.default(1),
   /** Ends the run after so many steps; the schedule ends with them. */
   max_steps: count.optional(),
+  /** Drops nothing, also where the official code always does (text encoder, resizer). */
+  no_dropout: flag.default(false),
   /** Which parameters decay: all, as official, or neither biases nor norms. */
   decays: z.enum(['all', 'matrices']).default('all'),
   /** The official code sets a step's rates after it, so that step 0 runs at full rates. */

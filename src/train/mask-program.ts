@@ -7,7 +7,7 @@ import { cotangentName } from './names.ts';
 /** The segmentation head's part of a step. It needs the matching, so it runs between matching and the backward pass. */
 export interface MaskStep {
   /**
-   * Inputs: hs_last, image_memory, src, feature_padding, pyramid0 …, mask_queries and mask_samples and mask_targets (M),
+   * Inputs: hs_last, image_memory, src, feature_padding, pyramid0 …, mask_queries, mask_samples, mask_images and mask_targets (M),
    * target_masks (N, H, W), num_boxes, and the head's parameters.
    * Outputs: loss_mask, loss_dice, cotangents of the float inputs, and gradients of the trained parameters.
    */
@@ -26,15 +26,15 @@ export const traceMaskStep = (
 ): MaskStep | undefined => {
   if (model.segmentation === undefined) return undefined;
   const { hidden_dim: features, num_queries: queries } = model.config;
-  const [batch, height, width, pairs, boxes] = ['batch', 'h', 'w', 'pairs', 'boxes'].map(symbolicDim);
+  const [batch, images, height, width, pairs, boxes] = ['batch', 'images', 'h', 'w', 'pairs', 'boxes'].map(symbolicDim);
   const floats: Record<string, Tensor> = {
     hs_last: input('hs_last', [batch!, queries, features]),
     image_memory: input('image_memory', [batch!, mulDims(height!, width!), features]),
-    src: input('src', [batch!, features, height!, width!]),
+    src: input('src', [images!, features, height!, width!]),
     ...Object.fromEntries(
       pyramidChannels.map((channels, level) => [
         `pyramid${level}`,
-        input(`pyramid${level}`, [batch!, channels, symbolicDim(`h${level}`), symbolicDim(`w${level}`)]),
+        input(`pyramid${level}`, [images!, channels, symbolicDim(`h${level}`), symbolicDim(`w${level}`)]),
       ]),
     ),
   };
@@ -48,6 +48,7 @@ export const traceMaskStep = (
       padding: input('feature_padding', [batch!, height!, width!], 'bool'),
       pyramid: pyramidChannels.map((_, level) => floats[`pyramid${level}`]!),
     },
+    index('mask_images'),
   );
   const [maskHeight, maskWidth] = [symbolicDim('mask_height'), symbolicDim('mask_width')];
   const targets = cast(

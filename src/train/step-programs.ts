@@ -92,9 +92,9 @@ const traceOutputs = (
       : {
           hs_last: hs.at(-1)!,
           image_memory: cache.imageMemory,
-          src: features.src,
+          src: encoded.src,
           feature_padding: features.padding,
-          ...Object.fromEntries(features.pyramid.map((map, level) => [`pyramid${level}`, map])),
+          ...Object.fromEntries(encoded.pyramid.map((map, level) => [`pyramid${level}`, map])),
         }),
   };
   const auxiliary =

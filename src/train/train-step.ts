@@ -160,7 +160,16 @@ export class TrainStep implements DifferentiableStep {
       // As if the boxes that were left out had the same losses.
       const divisor = float32Tensor([], [(numBoxes * chosen.length) / Math.max(1, pairs.length) || 1]);
       const maskResults = await sessions.masks.run(
-        feedsFor(this.masks.program, [{ num_boxes: divisor }, outputs, targetInputs, maskInputs(chosen)], parameters),
+        feedsFor(
+          this.masks.program,
+          [
+            { num_boxes: divisor },
+            outputs,
+            targetInputs,
+            maskInputs(chosen, batch.inputs['image_index']!.data as Int32Array),
+          ],
+          parameters,
+        ),
       );
       for (const name of this.masks.differentiable) cotangents[cotangentName(name)] = maskResults[cotangentName(name)]!;
       for (const name of this.masks.trained) gradients.set(name, maskResults[cotangentName(name)]!);
@@ -261,7 +270,11 @@ const evenly = <T>(list: readonly T[], most: number): readonly T[] =>
     ? list
     : Array.from({ length: most }, (_, k) => list[Math.floor(((k + 0.5) * list.length) / most)]!);
 
-const maskInputs = (pairs: readonly MaskPair[]): Record<string, HostTensor> => ({
+const maskInputs = (pairs: readonly MaskPair[], imageIndex: Int32Array): Record<string, HostTensor> => ({
+  mask_images: int32Tensor(
+    [pairs.length],
+    pairs.map(({ sample }) => imageIndex[sample]!),
+  ),
   mask_queries: int32Tensor(
     [pairs.length],
     pairs.map(({ query }) => query),

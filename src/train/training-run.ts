@@ -448,7 +448,7 @@ const createTrainer = async (
     ...(config.ema ? { emaDecay: config.ema_decay } : {}),
     stepsPerEpoch,
     seed: config.seed,
-    dropout: true,
+    dropout: !config.no_dropout,
     isTrainable: trainableBy(model, config),
     ...(helpers === undefined ? {} : { helpers }),
     maskBoxes: config.mask_boxes,
