@@ -150,6 +150,8 @@ const trainSchema = z.object({
   accumulate: count.default(1),
   /** Ends the run after so many steps; the schedule ends with them. */
   max_steps: count.optional(),
+  /** Share of the full rates at which `all_cosine_with_warmup` ends: above 0 where another stage goes on from there. */
+  final_rate: share.default(0),
   /** Drops nothing, also where the official code always does (text encoder, resizer). */
   no_dropout: flag.default(false),
   /** Which parameters decay: all, as official, or neither biases nor norms. */
