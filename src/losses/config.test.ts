@@ -23,6 +23,9 @@ describe('the settings of the loss', () => {
       ...{ loss_ce: 1, loss_bbox: 5, loss_giou: 2 },
       ...{ loss_answer_type: 25, loss_answer_binary: 1, loss_answer_attr: 1, loss_answer_reg: 1 },
     });
+    expect(weightsOf({ ...answers, qa_dataset: 'clevr', clevr_answer_loss_coef: 3 })).toMatchObject({
+      ...{ loss_answer_type: 25, loss_answer_binary: 3, loss_answer_attr: 3, loss_answer_reg: 3 },
+    });
   });
 
   it('repeats all weights for every layer but the last', () => {

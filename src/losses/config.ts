@@ -29,6 +29,8 @@ const criterionConfigSchema = z.object({
    * weighs as many times more), or shares that add up to 1, as the paper has it.
    */
   positive_map: z.enum(['binary', 'normalised']).default('binary'),
+  /** Weight of the losses of CLEVR's three kinds of answers, which the official code fixes at 1. */
+  clevr_answer_loss_coef: coefficient.default(1),
   /**
    * Where the alignment loss looks for the token of a span whose first or last character has none: in the batch's first
    * caption (the official code, for want of an argument), or in the span's own.

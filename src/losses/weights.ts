@@ -35,12 +35,12 @@ export const lossWeights = (config: LossConfig): Readonly<Record<string, number>
 };
 
 const answerWeights = (config: LossConfig): Record<string, number> => {
-  const { qa_loss_coef: weight } = config;
+  const { qa_loss_coef: weight, clevr_answer_loss_coef: answer } = config;
   if (!config.do_qa) return {};
   if (!config.split_qa_heads) return { loss_answer_total: weight };
-  // For CLEVR only the type follows the coefficient.
+  // For CLEVR only the type follows the official coefficient.
   if (qaDataset(config) === 'clevr')
-    return { loss_answer_type: weight, loss_answer_binary: 1, loss_answer_attr: 1, loss_answer_reg: 1 };
+    return { loss_answer_type: weight, loss_answer_binary: answer, loss_answer_attr: answer, loss_answer_reg: answer };
   const kinds = ['type', 'cat', 'attr', 'rel', 'obj', 'global'];
   return Object.fromEntries(kinds.map((kind) => [`loss_answer_${kind}`, weight]));
 };
