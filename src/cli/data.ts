@@ -2,10 +2,12 @@ import { Command } from 'commander';
 import { checkCommand } from './data/check.ts';
 import { combineCommand } from './data/combine.ts';
 import { indexCommand } from './data/index-files.ts';
+import { prepareCommand } from './data/prepare.ts';
 import { showCommand } from './data/show.ts';
 
 const examples = `
 Examples
+  mdetr data prepare flickr30k --from flickr30k_entities --out annotations
   mdetr data check train.json val.json --images photos
   mdetr data show train.json --images photos --out gallery.html
   mdetr data combine coco=refexp.json vg=regions.json --out mixed_train.json
@@ -16,9 +18,12 @@ Examples
 /** `mdetr data`: everything about annotation files. */
 export const dataCommand = (): Command =>
   new Command('data')
-    .description('Annotation files in the official format: check them, look at them, combine and index them.')
+    .description(
+      'Annotation files in the official format: make them of data sets, check them, look at them, combine and index them.',
+    )
     .usage('SUBCOMMAND [options]')
     .addHelpText('after', examples)
+    .addCommand(prepareCommand())
     .addCommand(checkCommand())
     .addCommand(showCommand())
     .addCommand(combineCommand())

@@ -48,25 +48,30 @@ export const anyOverlap = (measure: OverlapMeasure, threshold: number, a: Float3
 /** Clusters of boxes linked by IoU >= `threshold`, each a list of rising numbers, in the order of their first members. */
 export const boxClusters = (boxes: readonly BoxXywh[], threshold: number): number[][] => {
   const corners = cornersOf(boxes);
-  const clusterOf = boxes.map((_, i) => i);
+  return linkedClusters(boxes.length, (i, j) => overlap('iou', corners, i, corners, j) >= threshold);
+};
+
+/** Numbers below `count` that `linked` ties together, directly or over others: lists as those of `boxClusters`. */
+export const linkedClusters = (count: number, linked: (i: number, j: number) => boolean): number[][] => {
+  const clusterOf = Array.from({ length: count }, (_, i) => i);
   const rootOf = (i: number): number => {
     while (clusterOf[i] !== i) i = clusterOf[i]!;
     return i;
   };
-  for (let i = 0; i < boxes.length; i++)
-    for (let j = i + 1; j < boxes.length; j++)
-      if (overlap('iou', corners, i, corners, j) >= threshold) {
+  for (let i = 0; i < count; i++)
+    for (let j = i + 1; j < count; j++)
+      if (linked(i, j)) {
         // The lower number becomes the root, so that a cluster stands where its first member stood.
         const [first, second] = [rootOf(i), rootOf(j)].sort((a, b) => a - b) as [number, number];
         clusterOf[second] = first;
       }
   const clusters = new Map<number, number[]>();
-  boxes.forEach((_, i) => {
+  for (let i = 0; i < count; i++) {
     const root = rootOf(i);
     const cluster = clusters.get(root);
     if (cluster === undefined) clusters.set(root, [i]);
     else cluster.push(i);
-  });
+  }
   return [...clusters.values()];
 };
 

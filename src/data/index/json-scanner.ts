@@ -18,6 +18,8 @@ const OPEN_BRACKET = 0x5b;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 const MAX_DEPTH = 200;
+/** Longest value that is read whole: texts in memory end at 512 MB. */
+const LONGEST_VALUE_BYTES = 256 * 1024 * 1024;
 /** No key that is ever asked for is longer, even with every letter escaped. */
 const LONGEST_KEY_BYTES = 200;
 /** Digits that fit a double exactly. */
@@ -34,6 +36,8 @@ export class JsonScanner {
   private pos = 0;
   /** The first mark of the window that may be at `pos` or behind. */
   private cursor = 0;
+  /** What stands from here on must stay in the window; -1 when nothing must. */
+  private kept = -1;
 
   constructor(window: ByteWindow) {
     this.window = window;
@@ -97,6 +101,16 @@ export class JsonScanner {
     if (this.peek() !== QUOTE) this.fail('expected a string');
     const length = this.skipString();
     return this.unescape(this.pos - length, length);
+  }
+
+  /** Steps over one value of any kind and returns its text. All of it is in memory at once. */
+  readValue(): string {
+    this.peek();
+    this.kept = this.pos;
+    this.skipValue();
+    const { window, kept, pos } = this;
+    this.kept = -1;
+    return Buffer.from(window.bytes.buffer, kept, pos - kept).toString('utf8');
   }
 
   /** Steps over one value of any kind. */
@@ -251,10 +265,14 @@ export class JsonScanner {
     return this.cursor;
   }
 
-  /** Reads on, keeping what stands from `keep` (not behind `pos`). False at the end of the file. */
-  private readOn(keep: number): boolean {
+  /** Reads on, keeping what stands from `from` (not behind `pos`). False at the end of the file. */
+  private readOn(from: number): boolean {
+    const keep = this.kept < 0 ? from : Math.min(from, this.kept);
+    if (this.window.end - keep > LONGEST_VALUE_BYTES)
+      throw new JsonScanError(this.window.base + keep, 'the value that begins here is larger than 256 MB');
     this.window.refill(keep, this.pos);
     this.pos -= keep;
+    if (this.kept >= 0) this.kept -= keep;
     this.cursor = 0;
     return !this.window.exhausted;
   }
