@@ -31,7 +31,9 @@ const participle = /(?:ed|en|[^aeiou]t|wn|ne|ung|oke|ut)$/;
 
 /** Finds the noun phrases of an English caption. Every string has a result; what is no English has few phrases. */
 export const parseNounPhrases = (text: string): ParsedText => {
-  const words = tagWords(text);
+  // Capitals mean names to the tagger and nothing in captions. A few letters are longer in lower case.
+  const lower = text.toLowerCase();
+  const words = tagWords(lower.length === text.length ? lower : text);
   const parts = mendedParts(words);
   return { words, phrases: phrasesOf(words, parts) };
 };

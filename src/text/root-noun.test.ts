@@ -31,7 +31,7 @@ const half = (captions: readonly MarkedCaption[], odd: boolean): MarkedCaption[]
 };
 
 const agreeing = (captions: readonly MarkedCaption[]): number =>
-  captions.filter(({ text, rootAt }) => rootOfPhrase(text.toLowerCase()).rootNoun?.[0] === rootAt).length;
+  captions.filter(({ text, rootAt }) => rootOfPhrase(text).rootNoun?.[0] === rootAt).length;
 
 describe('root nouns marked by hand', () => {
   const captions = marked('captions.txt');
@@ -74,6 +74,11 @@ describe('rootOfPhrase', () => {
       rootSpans: [[0, 7]],
     });
     expect(rootOfPhrase('red bus at the stop', { wholeIfOneNoun: true }).rootNoun).toEqual([4, 7]);
+  });
+
+  it('does not mind capitals', () => {
+    expect(rootOfPhrase('LEFT MAN IN RED').rootNoun).toEqual([5, 8]);
+    expect(rootOfPhrase('İstanbul street').rootNoun).toEqual([9, 15]);
   });
 
   it('counts code points', () => {

@@ -14,8 +14,9 @@ export const preparationTools: PreparationTools = {
     });
     return plainData(readPickle(bytes, { name: path }));
   },
-  loadRootFinder() {
-    throw new MdetrError('no root finder');
+  async loadRootFinder() {
+    const { rootOfPhrase } = await import('../../text/root-noun.ts');
+    return (text) => rootOfPhrase(text, { wholeIfOneNoun: true });
   },
 };
 
