@@ -190,6 +190,7 @@ export type TrainConfig = LossConfig & TrainSettings;
  * that follow from others.
  */
 const withoutEffect = [
+  'evaluate',
   'dataset_config',
   'eval',
   'resume',
