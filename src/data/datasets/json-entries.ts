@@ -16,6 +16,9 @@ export interface JsonEntry {
   /** `images[17]`, `[17]`, `["2375429"]`: for messages. */
   readonly place: string;
   readonly value: unknown;
+  /** Where its text is: bytes [begin, end) of the file. */
+  readonly begin: number;
+  readonly end: number;
 }
 
 export interface ListEntry<Name extends string> extends JsonEntry {
@@ -48,7 +51,7 @@ export const readJsonLists = function* <Name extends string>(
         scanner.expect(':', '":" after a key');
         if (missing.delete(key)) {
           const list = key as Name;
-          for (const { place, value } of listEntries(scanner, list)) yield { list, place, value };
+          for (const entry of listEntries(scanner, list)) yield { list, ...entry };
         } else scanner.skipValue();
       } while (scanner.accept(','));
       scanner.expect('}', '"," or "}"');
@@ -74,7 +77,7 @@ export const readJsonDictionary = (path: string, options: JsonReadOptions = {}):
       do {
         const key = scanner.readString();
         scanner.expect(':', '":" after a key');
-        yield { key, place: `[${JSON.stringify(key)}]`, value: parsedValue(scanner) };
+        yield { key, place: `[${JSON.stringify(key)}]`, ...parsedValue(scanner) };
       } while (scanner.accept(','));
       scanner.expect('}', '"," or "}"');
     }
@@ -85,17 +88,17 @@ const listEntries = function* (scanner: JsonScanner, name: string): Generator<Js
   scanner.expect('[', 'a list');
   if (scanner.accept(']')) return;
   let place = 0;
-  do yield { place: `${name}[${place++}]`, value: parsedValue(scanner) };
+  do yield { place: `${name}[${place++}]`, ...parsedValue(scanner) };
   while (scanner.accept(','));
   scanner.expect(']', '"," or "]"');
 };
 
-const parsedValue = (scanner: JsonScanner): unknown => {
+const parsedValue = (scanner: JsonScanner): Pick<JsonEntry, 'value' | 'begin' | 'end'> => {
   scanner.peek();
   const begin = scanner.offset;
   const text = scanner.readValue();
   try {
-    return parsePythonJson(text);
+    return { value: parsePythonJson(text), begin, end: scanner.offset };
   } catch (error) {
     throw new JsonScanError(begin, `what begins here is not JSON (${(error as Error).message})`);
   }
