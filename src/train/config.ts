@@ -47,12 +47,18 @@ const drawnScenesSchema = z.strictObject({
   max_objects: count.default(8),
 });
 
+/** What can be measured over an annotation file during training, beside its boxes. */
+export const validationTasks = ['phrases', 'refexp', 'clevrref', 'gqa', 'clevr'] as const;
+export type ValidationTask = (typeof validationTasks)[number];
+
 const annotatedDatasetSchema = z.strictObject({
   /** Annotation file in the official format. */
   annotations: path,
   /** Image folder, or one for each `data_source` (`{"coco": …, "vg": …}`). */
   images: z.union([path, z.record(z.string(), path)]),
   name: z.string().optional(),
+  /** What validation measures beside the boxes' average precision; otherwise it goes by the name. */
+  task: z.enum(validationTasks).optional(),
 });
 
 const sceneDatasetSchema = z.strictObject({
@@ -63,6 +69,8 @@ const sceneDatasetSchema = z.strictObject({
 
 const datasetSchema = z.union([annotatedDatasetSchema, sceneDatasetSchema]);
 
+export type AnnotatedDataset = Readonly<z.infer<typeof annotatedDatasetSchema>>;
+export type SceneDataset = Readonly<z.infer<typeof sceneDatasetSchema>>;
 export type DatasetConfig = Readonly<z.infer<typeof datasetSchema>>;
 export type DrawnScenes = Readonly<z.infer<typeof drawnScenesSchema>>;
 

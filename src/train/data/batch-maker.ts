@@ -1,6 +1,6 @@
 import { MdetrError, messageOf } from '../../errors.ts';
 import type { MixedDataset } from '../../data/mixed-dataset.ts';
-import type { Tokenizer } from '../../text/index.ts';
+import { createPositiveMap, type Tokenizer } from '../../text/index.ts';
 import { loadTokenizer } from '../../text/tokenizer-files.ts';
 import type { DatasetConfig, TrainConfig } from '../config.ts';
 import type { TrainBatch } from '../train-step.ts';
@@ -64,8 +64,7 @@ export class BatchMaker {
       const { part, row: own } = this.dataset.locate(candidate);
       try {
         const picture = await part.source.get(own, draw);
-        // A caption too long for the text encoder is the row's fault as well.
-        for (const { caption } of picture.texts) this.tokenizer.encode(caption);
+        this.checkTexts(picture);
         return picture;
       } catch (error) {
         if (this.config.on_bad_row === 'stop' || !(error instanceof MdetrError)) throw error;
@@ -74,6 +73,21 @@ export class BatchMaker {
           throw new MdetrError(`${tries + 1} rows one behind the other cannot be used; the last: ${messageOf(error)}`, {
             cause: error,
           });
+      }
+    }
+  }
+
+  /** A caption too long for the text encoder, and a span that is no range of it, are the row's fault as well. */
+  private checkTexts({ id, texts }: PictureSample): void {
+    for (const { caption, tokensPositive } of texts) {
+      let field = 'caption';
+      try {
+        const encoding = this.tokenizer.encode(caption);
+        field = 'tokens_positive';
+        createPositiveMap(encoding, tokensPositive);
+      } catch (error) {
+        if (!(error instanceof MdetrError)) throw error;
+        throw new MdetrError(`${id}: ${field}: ${messageOf(error)}`, { cause: error });
       }
     }
   }

@@ -1,6 +1,6 @@
 import { MixedDataset } from '../../data/mixed-dataset.ts';
-import { MdetrError } from '../../errors.ts';
 import type { DatasetConfig, TrainConfig } from '../config.ts';
+import { AnnotationSource } from './annotation-source.ts';
 import { labellerFor } from './answer-labels.ts';
 import type { SampleSource } from './sample-source.ts';
 import { SceneSource } from './scene-source.ts';
@@ -21,6 +21,7 @@ const openSource = (
   config: TrainConfig,
   labels: ReturnType<typeof labellerFor>,
 ): SampleSource => {
-  if ('scenes' in dataset) return new SceneSource(dataset.scenes, config, labels);
-  throw new MdetrError('annotation files: not yet');
+  return 'scenes' in dataset
+    ? new SceneSource(dataset.scenes, config, labels)
+    : new AnnotationSource(dataset, config, labels);
 };

@@ -1,0 +1,105 @@
+import { targetFromRow } from '../../data/coco-annotations.ts';
+import type { CocoRow } from '../../data/coco-format.ts';
+import { ImageRoots } from '../../data/image-roots.ts';
+import { decodeImage } from '../../data/image.ts';
+import { AnnotationIndex } from '../../data/index/annotation-index.ts';
+import { RowReader } from '../../data/index/row-reader.ts';
+import { maskToDense } from '../../data/rle.ts';
+import { Random } from '../../data/scenes/random.ts';
+import { normaliseTarget, type Target } from '../../data/target.ts';
+import { MdetrError, messageOf } from '../../errors.ts';
+import type { AnnotatedDataset, TrainConfig } from '../config.ts';
+import type { AnswerLabeller } from './answer-labels.ts';
+import { augmentationOf } from './augmentation.ts';
+import type { Draw, PictureSample, SampleSource, TextSample } from './sample-source.ts';
+
+/** Pictures and texts of an annotation file in the official format, augmented as the official code does. */
+export class AnnotationSource implements SampleSource {
+  readonly length: number;
+  private readonly index: AnnotationIndex;
+  private readonly reader: RowReader;
+  private readonly roots: ImageRoots;
+
+  constructor(
+    private readonly dataset: AnnotatedDataset,
+    private readonly config: TrainConfig,
+    private readonly labels: AnswerLabeller | undefined,
+  ) {
+    const { annotations, images } = dataset;
+    this.index = AnnotationIndex.open(annotations);
+    // Who leaves bad rows out is the batch, which puts another row in their place.
+    this.reader = new RowReader(this.index, { onBadRow: 'stop' });
+    this.roots = new ImageRoots(new Map(typeof images === 'string' ? [['', images]] : Object.entries(images)));
+    this.length = this.index.length;
+  }
+
+  sizeOf(row: number): { readonly width: number; readonly height: number } {
+    return this.index.sizeOf(row);
+  }
+
+  async get(row: number, draw: Draw): Promise<PictureSample> {
+    const read = this.reader.read(row) ?? impossible();
+    const id = `${this.dataset.annotations}: row ${row} (image id ${read.image.id})`;
+    const picture = await naming(`${id}: file_name`, () =>
+      // Boxes of the files are those of the stored pixels: no turning by EXIF, as in the official code.
+      decodeImage(this.roots.pathOf(read.image), { orient: false }),
+    );
+    const size = [picture.height, picture.width] as const;
+    const found = await naming(`${id}: annotations`, () =>
+      targetFromRow(read, size, { masks: this.config.mask_model !== 'none' }),
+    );
+    const random = Random.of(draw.seed, draw.epoch, row, 'augmentation');
+    const { image, target } = await naming(id, () =>
+      augmentationOf(this.dataset, this.config)({ image: picture, target: found }, () => random.uniform()),
+    );
+    const answers = await naming(`${id}: answer`, () => this.labels?.(answerOf(read)));
+    return { id, image, texts: [textOf(target, this.config, answers)] };
+  }
+
+  close(): void {
+    this.index.close();
+  }
+}
+
+const impossible = (): never => {
+  throw new Error('internal: a reader that stops at bad rows gave none');
+};
+
+/** Work whose errors that people can mend say where. */
+const naming = async <T>(where: string, work: () => T | Promise<T>): Promise<T> => {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof MdetrError)) throw error;
+    throw new MdetrError(`${where}: ${messageOf(error)}`, { cause: error });
+  }
+};
+
+/** The answer of a row that asks something. */
+const answerOf = ({ image }: CocoRow): { answer: string; question_type?: string } | undefined => {
+  const { answer, question_type: type } = image;
+  if (answer === undefined || answer === null) return undefined;
+  if (typeof answer !== 'string' && typeof answer !== 'number')
+    throw new MdetrError(`is ${JSON.stringify(answer)}, neither a text nor a number`);
+  return { answer: String(answer), ...(typeof type === 'string' ? { question_type: type } : {}) };
+};
+
+const textOf = (target: Target, config: TrainConfig, answers: TextSample['answers']): TextSample => {
+  const { boxesCxcywh, caption, tokensPositive = [], isFinal, masks } = normaliseTarget(target);
+  const count = boxesCxcywh.length / 4;
+  return {
+    caption,
+    boxesCxcywh,
+    tokensPositive,
+    // Where a file marks none, a text is about all that it mentions.
+    ...(isFinal !== undefined || config.predict_final ? { isFinal: isFinal ?? new Float32Array(count).fill(1) } : {}),
+    ...(masks === undefined ? {} : { masks: joinMasks(masks.map(maskToDense), target.size) }),
+    ...(answers === undefined ? {} : { answers }),
+  };
+};
+
+const joinMasks = (masks: readonly Uint8Array[], [height, width]: Target['size']): NonNullable<TextSample['masks']> => {
+  const data = new Uint8Array(masks.length * height * width);
+  masks.forEach((mask, index) => data.set(mask, index * height * width));
+  return { data, height, width };
+};
