@@ -28,6 +28,8 @@ export interface ListEntry<Name extends string> extends JsonEntry {
 
 export interface DictionaryEntry extends JsonEntry {
   readonly key: string;
+  /** Where its key begins, in bytes of the file. */
+  readonly keyBegin: number;
 }
 
 const DEFAULT_CHUNK_BYTES = 1024 * 1024;
@@ -75,9 +77,11 @@ export const readJsonDictionary = (path: string, options: JsonReadOptions = {}):
     scanner.expect('{', 'an object with an entry per key');
     if (!scanner.accept('}')) {
       do {
+        scanner.peek();
+        const keyBegin = scanner.offset;
         const key = scanner.readString();
         scanner.expect(':', '":" after a key');
-        yield { key, place: `[${JSON.stringify(key)}]`, ...parsedValue(scanner) };
+        yield { key, keyBegin, place: `[${JSON.stringify(key)}]`, ...parsedValue(scanner) };
       } while (scanner.accept(','));
       scanner.expect('}', '"," or "}"');
     }
