@@ -36,13 +36,13 @@ describe('flickr30k', () => {
 
   it('spans read back their phrases, also behind an emoji', async () => {
     const { files } = await runPreparation(flickr30k, folder, { splits: ['val'], options: { boxes: 'separate' } });
-    const { images, annotations } = files['final_flickr_separateGT_val.json'] as any;
-    const [begin, end] = images[0].tokens_positive_eval[1][0];
-    expect(
-      Array.from(images[0].caption as string)
-        .slice(begin, end)
-        .join(''),
-    ).toBe('einen 🎩 Hut');
+    const { images, annotations } = files['final_flickr_separateGT_val.json'] as {
+      images: CocoImage[];
+      annotations: CocoAnnotation[];
+    };
+    const [begin, end] = images[0]!.tokens_positive_eval![1]![0]!;
+    const phrase = Array.from(images[0]!.caption!).slice(begin, end).join('');
+    expect(phrase).toBe('einen 🎩 Hut');
     for (const image of images)
       expect(problemsOfRow({ image, annotations: annotations.filter((box) => box.image_id === image.id) })).toEqual([]);
   });
