@@ -15,6 +15,20 @@ export interface HostArrays {
 
 export type HostArray = HostArrays[DType];
 
+/** The constructors of those arrays. */
+export const hostArrays: {
+  readonly [K in DType]: new (buffer: ArrayBufferLike, byteOffset: number, length: number) => HostArrays[K];
+} = {
+  float32: Float32Array,
+  float64: Float64Array,
+  float16: Uint16Array,
+  int64: BigInt64Array,
+  int32: Int32Array,
+  uint32: Uint32Array,
+  uint8: Uint8Array,
+  bool: Uint8Array,
+};
+
 /** Values on the host: row-major. */
 export type HostTensor = {
   [K in DType]: { readonly dtype: K; readonly shape: readonly number[]; readonly data: HostArrays[K] };
@@ -50,3 +64,14 @@ export const boolTensor = (shape: readonly number[], data: Uint8Array | readonly
   shape,
   data: data instanceof Uint8Array ? data : Uint8Array.from(data, Number),
 });
+
+/** Bytes that stand somewhere, as values. */
+export const hostTensorAt = (
+  dtype: DType,
+  shape: readonly number[],
+  buffer: ArrayBufferLike,
+  byteOffset = 0,
+): HostTensor => {
+  const count = shape.reduce((product, size) => product * size, 1);
+  return { dtype, shape, data: new hostArrays[dtype](buffer, byteOffset, count) } as HostTensor;
+};

@@ -1,6 +1,6 @@
 import { MdetrError } from '../errors.ts';
-import type { HostTensor } from '../graph/dtype.ts';
-import { dimKey, evaluateDim, formatShape, type Dim } from '../graph/dim.ts';
+import type { DType, HostTensor } from '../graph/dtype.ts';
+import { dimKey, evaluateDim, formatShape, SymbolicDim, type Atom, type Dim } from '../graph/dim.ts';
 import type { Program, ProgramInput } from '../graph/program.ts';
 import type { Tensor } from '../graph/tensor.ts';
 
@@ -19,11 +19,29 @@ export interface LoadOptions {
 
 export type Feeds = Readonly<Record<string, HostTensor>>;
 
+/**
+ * A result that stays where it was computed, to be handed to another program without a copy. Its memory is used again
+ * after `release`; one that is never released is not lost, but costs new memory at the next run.
+ */
+export interface DeviceTensor {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  /** The numbers. Where the device computes in the host's memory they are read in place, and stay until `release`. */
+  read(): Promise<HostTensor>;
+  /** May be called again. A released value refuses to be read and to be fed. */
+  release(): void;
+}
+
+/** Inputs by name, wherever they are. */
+export type Values = Readonly<Record<string, HostTensor | DeviceTensor>>;
+
 /** A program that is ready to run. */
 export interface Session {
   readonly program: Program;
   /** Runs the program on the given inputs; the results belong to the caller. */
-  run(feeds: Feeds): Promise<Record<string, HostTensor>>;
+  run(feeds: Values): Promise<Record<string, HostTensor>>;
+  /** As `run`, but the results stay on the device; the caller releases each of them. */
+  compute(feeds: Values): Promise<Record<string, DeviceTensor>>;
   /** Frees what the session holds. A disposed session refuses to run. */
   dispose(): Promise<void>;
 }
@@ -37,7 +55,7 @@ export interface Runtime {
 const bindShape = (
   name: string,
   tensor: Tensor,
-  value: HostTensor,
+  value: HostTensor | DeviceTensor,
   bindings: Map<string, { size: number; from: string }>,
 ): void => {
   const expected = `${tensor.dtype}${formatShape(tensor.shape)}`;
@@ -45,7 +63,7 @@ const bindShape = (
   const fits = value.dtype === tensor.dtype && value.shape.length === tensor.rank;
   if (!fits) throw new MdetrError(`input "${name}" must be ${expected}, got ${got}`);
   const count = value.shape.reduce((product, size) => product * size, 1);
-  if (value.data.length !== count)
+  if ('data' in value && value.data.length !== count)
     throw new MdetrError(`input "${name}" has ${value.data.length} values for shape [${value.shape.join(', ')}]`);
   tensor.shape.forEach((dim: Dim, axis) => {
     const size = value.shape[axis]!;
@@ -87,8 +105,11 @@ const checkFormulas = (
   }
 };
 
-/** Checks that every input is there, of the right type, and that sizes of one name agree. Throws `MdetrError`. */
-export const checkFeeds = (program: Program, feeds: Feeds, expected: readonly ProgramInput[]): void => {
+/**
+ * Checks that every input is there, of the right type, and that sizes of one name agree; returns the sizes. Throws
+ * `MdetrError`.
+ */
+export const checkFeeds = (program: Program, feeds: Values, expected: readonly ProgramInput[]): SizeBindings => {
   const bindings = new Map<string, { size: number; from: string }>();
   for (const { name, tensor } of expected) {
     const value = feeds[name];
@@ -96,4 +117,37 @@ export const checkFeeds = (program: Program, feeds: Feeds, expected: readonly Pr
     bindShape(name, tensor, value, bindings);
   }
   checkFormulas(expected, bindings);
+  return new Map(Array.from(bindings, ([key, { size }]) => [key, size]));
+};
+
+/** The sizes that the inputs of a run have, by `dimKey`. */
+export type SizeBindings = ReadonlyMap<string, number>;
+
+/** What a size of a result is, given those of the inputs; undefined where they do not tell. */
+export const knownSize = (dim: Dim, sizes: SizeBindings): number | undefined => {
+  if (typeof dim === 'number') return dim;
+  const whole = sizes.get(dim.key);
+  if (whole !== undefined) return whole;
+  let total = 0;
+  for (const { coefficient, atoms } of dim.terms) {
+    const product = knownProduct(atoms, sizes);
+    if (product === undefined) return undefined;
+    total += coefficient * product;
+  }
+  return total;
+};
+
+/** As the ONNX writer computes it: a product that an input has as a size, else the product of its factors. */
+const knownProduct = (atoms: readonly Atom[], sizes: SizeBindings): number | undefined => {
+  const whole = atoms.length > 1 ? sizes.get(dimKey(new SymbolicDim([{ coefficient: 1, atoms }]))) : undefined;
+  if (whole !== undefined) return whole;
+  let product = 1;
+  for (const atom of atoms) {
+    const own = sizes.get(atom.key);
+    const numerator = own === undefined && atom.kind === 'floorDiv' ? knownSize(atom.numerator, sizes) : undefined;
+    if (atom.kind === 'floorDiv' && numerator !== undefined) product *= Math.floor(numerator / atom.denominator);
+    else if (own === undefined) return undefined;
+    else product *= own;
+  }
+  return product;
 };

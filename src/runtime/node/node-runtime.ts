@@ -4,7 +4,15 @@ import { MdetrError, messageOf } from '../../errors.ts';
 import type { DType, HostTensor } from '../../graph/dtype.ts';
 import { leafName, type Program, type ProgramInput } from '../../graph/program.ts';
 import { emitModel } from '../../onnx/index.ts';
-import { checkFeeds, type Feeds, type LoadOptions, type Runtime, type Session } from '../runtime.ts';
+import { HostValue, hostOf } from '../host-value.ts';
+import {
+  checkFeeds,
+  type DeviceTensor,
+  type LoadOptions,
+  type Runtime,
+  type Session,
+  type Values,
+} from '../runtime.ts';
 import { ProgramCache } from './program-cache.ts';
 
 export interface NodeRuntimeOptions {
@@ -88,13 +96,19 @@ class NodeSession implements Session {
     this.session = session;
   }
 
-  async run(feeds: Feeds): Promise<Record<string, HostTensor>> {
+  async run(feeds: Values): Promise<Record<string, HostTensor>> {
     if (this.session === undefined) throw new MdetrError(`program "${this.program.name}" was disposed`);
     checkFeeds(this.program, feeds, this.inputs);
     // Inputs that only carry sizes may have been optimised away in the session; it refuses to be given them.
-    const given = Object.fromEntries(this.session.inputNames.map((name) => [name, toOrt(feeds[name]!)]));
+    const given = Object.fromEntries(this.session.inputNames.map((name) => [name, toOrt(hostOf(name, feeds[name]!))]));
     const results = await this.session.run(given);
     return Object.fromEntries(Object.entries(results).map(([name, value]) => [name, fromOrt(value)]));
+  }
+
+  /** The binding copies every result to the host, so there is nothing that could stay elsewhere. */
+  async compute(feeds: Values): Promise<Record<string, DeviceTensor>> {
+    const results = await this.run(feeds);
+    return Object.fromEntries(Object.entries(results).map(([name, value]) => [name, new HostValue(value)]));
   }
 
   async dispose(): Promise<void> {
