@@ -16,6 +16,7 @@ export const commands: readonly CommandEntry[] = [
   { name: 'data', summary: 'prepares, checks, shows, combines and indexes annotation files', load: async () => (await import('./data.ts')).dataCommand() },
   { name: 'train', summary: 'trains or fine-tunes a model', load: async () => (await import('./train.ts')).trainCommand() },
   { name: 'convert', summary: 'checkpoints between .pth, .safetensors and model folders', load: async () => (await import('./convert.ts')).convertCommand() },
+  { name: 'pull', summary: 'fetches published checkpoints and vocabularies', load: async () => (await import('./pull.ts')).pullCommand() },
   { name: 'info', summary: 'what is inside a model or checkpoint', load: async () => (await import('./info.ts')).infoCommand() },
   { name: 'cache', summary: 'list or clear the compiled networks', load: async () => (await import('./cache.ts')).cacheCommand() },
   { name: 'scenes', summary: 'draws procedural CLEVR-format scenes with boxes, masks and texts', load: async () => (await import('./scenes.ts')).scenesCommand() },

@@ -23,7 +23,7 @@ export const addSourceOptions = (command: Command): Command =>
         'ema',
       ]),
     )
-    .option('--tokenizer <dir>', 'vocabulary files for a bare checkpoint')
+    .option('--tokenizer <dir>', 'vocabulary files for a bare checkpoint: a folder, or the name of a pulled one')
     .option('--config <file>', 'JSON with the official arguments, for weights that carry none');
 
 export const addModelOptions = (command: Command): Command =>

@@ -126,7 +126,7 @@ const writeFolder = async (
 ): Promise<void> => {
   const { values, source } = requireConfig(files);
   const config = parseModelConfig(values, source);
-  const vocabulary = options.tokenizer ?? (await findTokenizer(files.folder, config.text_encoder_type));
+  const vocabulary = await findTokenizer(files.folder, config.text_encoder_type, options.tokenizer);
   const tokenizerFiles = await tokenizerFilesIn(vocabulary);
   if (tokenizerFiles.length === 0)
     throw new MdetrError(`${vocabulary}: holds no tokenizer.json, and no vocab.json with merges.txt`);

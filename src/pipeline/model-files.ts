@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { openCheckpoint, type Checkpoint } from '../checkpoints/index.ts';
 import { MdetrError, messageOf } from '../errors.ts';
+import { findPublished, placeOf } from '../pull/catalog.ts';
 import { cacheFolder } from '../runtime/node/program-cache.ts';
 
 /** The names of a model folder's files: the layout that the Hugging Face hub expects. */
@@ -60,9 +61,13 @@ const exists = (path: string): Promise<boolean> =>
 /** A path stays as it is; a plain name is looked for among the embedded models and the pulled ones. */
 export const resolveModelPath = async (name: string): Promise<string> => {
   if (await exists(name)) return name;
-  const isName = /^[\w.-]+$/.test(name);
-  const candidates = isName ? [join(modelsFolder, name), join(cacheFolder(), 'models', name)] : [];
+  const published = findPublished(name);
+  const pulled = published?.kind === 'checkpoint' ? placeOf(published).files[0]! : name;
+  const isName = /^[\w.+-]+$/.test(name);
+  const candidates = isName ? [join(modelsFolder, name), join(cacheFolder(), 'models', pulled)] : [];
   for (const candidate of candidates) if (await exists(candidate)) return candidate;
+  if (published?.kind === 'checkpoint')
+    throw new MdetrError(`model "${name}" is not here yet; fetch it with: mdetr pull ${published.name}`);
   throw new MdetrError(
     isName
       ? `model "${name}" is neither a file or folder here, nor embedded, nor among the pulled ones in ${join(cacheFolder(), 'models')}`
@@ -160,13 +165,24 @@ export const requireConfig = ({ config, path }: ModelFiles): NonNullable<ModelFi
   return config;
 };
 
-/** The vocabulary: beside the weights, or RoBERTa's where `mdetr pull` puts it. Throws `MdetrError`. */
-export const findTokenizer = async (folder: string, textEncoder: string): Promise<string> => {
+/**
+ * The vocabulary: what the user names (a path, or a pulled one's name), else beside the weights, else RoBERTa's where
+ * `mdetr pull` puts it. Throws `MdetrError`.
+ */
+export const findTokenizer = async (folder: string, textEncoder: string, named?: string): Promise<string> => {
   const pulled = join(cacheFolder(), 'tokenizers');
+  if (named !== undefined) {
+    if (await exists(named)) return named;
+    const published = findPublished(named);
+    if (published?.kind !== 'tokenizer') return named;
+    if ((await tokenizerFilesIn(join(pulled, named))).length > 0) return join(pulled, named);
+    throw new MdetrError(`vocabulary "${named}" is not here yet; fetch it with: mdetr pull ${named}`);
+  }
   for (const candidate of [folder, join(pulled, textEncoder), join(pulled, 'roberta-base')])
     if ((await tokenizerFilesIn(candidate)).length > 0) return candidate;
+  const fetchable = findPublished(textEncoder)?.kind === 'tokenizer' ? `: mdetr pull ${textEncoder}, or` : ':';
   throw new MdetrError(
-    `no vocabulary for ${textEncoder}: name a folder with tokenizer.json, or vocab.json and merges.txt, by --tokenizer DIR`,
+    `no vocabulary for ${textEncoder}${fetchable} name a folder with tokenizer.json, or vocab.json and merges.txt, by --tokenizer DIR`,
   );
 };
 

@@ -81,7 +81,7 @@ export const openModelSource = async (name: string, options: ModelSourceOptions 
       name,
       config,
       notice: values['notice'],
-      tokenizer: options.tokenizer ?? (await findTokenizer(folder, config.text_encoder_type)),
+      tokenizer: await findTokenizer(folder, config.text_encoder_type, options.tokenizer),
       preprocessing: await readPreprocessing(join(folder, modelFileNames.preprocessing)),
       answers: options.answers ?? join(folder, modelFileNames.answers),
       answersRequired: options.answers !== undefined,

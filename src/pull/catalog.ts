@@ -1,0 +1,97 @@
+/** A checkpoint that the authors of MDETR published. */
+export interface PublishedCheckpoint {
+  readonly kind: 'checkpoint';
+  /** What `mdetr pull` and `--model` call it. */
+  readonly name: string;
+  /** The file's name in the official record. */
+  readonly file: string;
+  /** What it was trained for, and what it scores there by the official README. */
+  readonly about: string;
+  /** As the official README tells it; the exact size comes with the file. */
+  readonly gigabytes: number;
+  /** The vocabulary that its text encoder reads. */
+  readonly tokenizer: string;
+}
+
+/** A vocabulary in the layout of the Hugging Face hub. */
+export interface PublishedTokenizer {
+  readonly kind: 'tokenizer';
+  /** As `text_encoder_type` calls it. */
+  readonly name: string;
+  /** Its repository on the hub. */
+  readonly repository: string;
+  readonly about: string;
+  readonly gigabytes: number;
+  /** Files, with their SHA-256 where we know it; others are checked against what the hub says. */
+  readonly files: readonly { readonly name: string; readonly sha256?: string }[];
+}
+
+export type Published = PublishedCheckpoint | PublishedTokenizer;
+
+const ending = '_checkpoint.pth';
+
+const checkpoint = (
+  name: string,
+  gigabytes: number,
+  about: string,
+  tokenizer = 'roberta-base',
+): PublishedCheckpoint => ({ kind: 'checkpoint', name, file: `${name}${ending}`, about, gigabytes, tokenizer });
+
+// prettier-ignore
+/** Everything in the official README's tables, under its own names. */
+export const checkpoints: readonly PublishedCheckpoint[] = [
+  checkpoint('pretrained_resnet101', 3, 'pre-trained, ResNet-101; Flickr30k any box: test R@1 83.4'),
+  checkpoint('pretrained_EB3', 2.4, 'pre-trained, EfficientNet-B3; Flickr30k any box: test R@1 84.0'),
+  checkpoint('pretrained_EB5', 2.7, 'pre-trained, EfficientNet-B5; Flickr30k any box: test R@1 84.3'),
+  checkpoint('flickr_merged_resnet101', 3, 'Flickr30k merged boxes, ResNet-101: test R@1 83.8'),
+  checkpoint('refcoco_resnet101', 3, 'RefCOCO, ResNet-101: val 86.75'),
+  checkpoint('refcoco_EB3', 2.4, 'RefCOCO, EfficientNet-B3: val 87.51'),
+  checkpoint('refcoco+_resnet101', 3, 'RefCOCO+, ResNet-101: val 79.52'),
+  checkpoint('refcoco+_EB3', 2.4, 'RefCOCO+, EfficientNet-B3: val 81.13'),
+  checkpoint('refcocog_resnet101', 3, 'RefCOCOg, ResNet-101: val 81.64'),
+  checkpoint('refcocog_EB3', 2.4, 'RefCOCOg, EfficientNet-B3: val 83.35'),
+  checkpoint('phrasecut_resnet101', 1.5, 'PhraseCut with masks, ResNet-101: mean IoU 53.1'),
+  checkpoint('phrasecut_EB3', 1.2, 'PhraseCut with masks, EfficientNet-B3: mean IoU 53.7'),
+  checkpoint('gqa_resnet101', 3, 'GQA, ResNet-101: test-dev 62.48'),
+  checkpoint('gqa_EB5', 2.7, 'GQA, EfficientNet-B5: test-dev 62.95'),
+  checkpoint('lvis1', 3, 'LVIS, 1 % of the data: AP 16.7'),
+  checkpoint('lvis10', 3, 'LVIS, 10 % of the data: AP 24.2'),
+  checkpoint('lvis100', 3, 'LVIS, all of the data: AP 22.5'),
+  checkpoint('clevr', 0.45, 'CLEVR, ResNet-18: accuracy 99.7', 'distilroberta-base'),
+  checkpoint('clevr_humans', 0.43, 'CLEVR-Humans, ResNet-18: accuracy 81.7', 'distilroberta-base'),
+  checkpoint('clevr_cogent', 0.43, 'CLEVR-CoGenT, ResNet-18: test A 99.8, test B 76.7', 'distilroberta-base'),
+];
+
+const tokenizer = (name: string, owner: string, sums: readonly [string, string] | [] = []): PublishedTokenizer => ({
+  kind: 'tokenizer',
+  name,
+  repository: `${owner}/${name}`,
+  about: `vocabulary of ${name}`,
+  gigabytes: 0.0014,
+  files: ['vocab.json', 'merges.txt'].map((file, index) => ({
+    name: file,
+    ...(sums[index] === undefined ? {} : { sha256: sums[index] }),
+  })),
+});
+
+/** Vocabularies of the text encoders that the official code can be given. */
+export const tokenizers: readonly PublishedTokenizer[] = [
+  tokenizer('roberta-base', 'FacebookAI', [
+    '9e7f63c2d15d666b52e21d250d2e513b87c9b713cfa6987a82ed89e5e6e50655',
+    '1ce1664773c50f3e0cc8842619a93edc4624525b728b188a9e0be33b7726adc5',
+  ]),
+  tokenizer('roberta-large', 'FacebookAI'),
+  tokenizer('distilroberta-base', 'distilbert'),
+];
+
+export const catalog: readonly Published[] = [...checkpoints, ...tokenizers];
+
+/** What a name means: `pretrained_resnet101`, or the file's own `pretrained_resnet101_checkpoint.pth`. */
+export const findPublished = (name: string): Published | undefined =>
+  catalog.find((entry) => entry.name === name || (entry.kind === 'checkpoint' && entry.file === name));
+
+/** Where things lie below the cache folder: `--model` and vocabularies are looked for there. */
+export const placeOf = (entry: Published): { readonly folder: string; readonly files: readonly string[] } =>
+  entry.kind === 'checkpoint'
+    ? { folder: 'models', files: [entry.file] }
+    : { folder: `tokenizers/${entry.name}`, files: entry.files.map(({ name }) => name) };

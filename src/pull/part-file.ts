@@ -1,0 +1,208 @@
+import { open, mkdir, readFile, rename, rm, stat, writeFile, type FileHandle } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { dirname } from 'node:path';
+import { z } from 'zod';
+import { MdetrError } from '../errors.ts';
+
+/** What the bytes that are there belong to. */
+const stateSchema = z.object({
+  url: z.string(),
+  /** A strong ETag, or the date of the last change: what `If-Range` takes. */
+  validator: z.string().optional(),
+  totalBytes: z.number().int().nonnegative().optional(),
+});
+
+export type PartState = Readonly<z.infer<typeof stateSchema>>;
+
+const ownerSchema = z.object({ pid: z.number().int().positive(), host: z.string() });
+
+/**
+ * A file that is being fetched: its bytes so far in `NAME.part`, what they belong to in `NAME.part.json`, and in
+ * `NAME.part.lock` the process that writes. It gets its own name by `finish` alone.
+ */
+export class PartFile {
+  readonly path: string;
+  private written: number;
+
+  private constructor(
+    readonly target: string,
+    private readonly handle: FileHandle,
+    bytes: number,
+    private known: PartState | undefined,
+  ) {
+    this.path = `${target}.part`;
+    this.written = bytes;
+  }
+
+  /** @throws {MdetrError} when another process fetches the same file, or the folder cannot be written */
+  static async open(target: string): Promise<PartFile> {
+    try {
+      await mkdir(dirname(target), { recursive: true });
+      await takeLock(target);
+    } catch (error) {
+      throw whyNotWritten(target, error);
+    }
+    try {
+      const handle = await open(`${target}.part`, 'a');
+      const { size } = await handle.stat();
+      const state = await readState(`${target}.part.json`);
+      const part = new PartFile(target, handle, size, state);
+      // Bytes of which nothing is known are of no use.
+      if (state === undefined && size > 0) await part.truncate();
+      return part;
+    } catch (error) {
+      await rm(`${target}.part.lock`, { force: true });
+      throw whyNotWritten(target, error);
+    }
+  }
+
+  /** How many bytes are there. */
+  get bytes(): number {
+    return this.written;
+  }
+
+  get state(): PartState | undefined {
+    return this.known;
+  }
+
+  /** Drops what is there; what comes next belongs to `state`. */
+  async restart(state: PartState | undefined): Promise<void> {
+    await this.guarded(async () => {
+      await this.truncate();
+      this.known = state;
+      const path = `${this.path}.json`;
+      if (state === undefined) await rm(path, { force: true });
+      else await writeFile(path, JSON.stringify(state));
+    });
+  }
+
+  /** Appends. @throws {MdetrError} when the disk is full; what was written before stays of use */
+  async write(chunk: Uint8Array): Promise<void> {
+    await this.guarded(async () => {
+      let done = 0;
+      while (done < chunk.byteLength) {
+        const { bytesWritten } = await this.handle.write(chunk, done);
+        done += bytesWritten;
+        this.written += bytesWritten;
+      }
+    });
+  }
+
+  async sync(): Promise<void> {
+    await this.guarded(() => this.handle.sync());
+  }
+
+  /** Everything is there and right: the file gets its name, durably. */
+  async finish(): Promise<void> {
+    await this.guarded(async () => {
+      await this.handle.sync();
+      await this.handle.close();
+      await rename(this.path, this.target);
+      await rm(`${this.path}.json`, { force: true });
+      await rm(`${this.path}.lock`, { force: true });
+    });
+    // Not every system opens or flushes folders; the data itself is on disk.
+    const folder = await open(dirname(this.target), 'r').catch(() => undefined);
+    await folder?.sync().catch(() => undefined);
+    await folder?.close();
+  }
+
+  /** Leaves what is there for another time, unless it is nothing. */
+  async leave(): Promise<void> {
+    await this.handle.sync().catch(() => undefined);
+    await this.handle.close().catch(() => undefined);
+    if (this.written === 0) {
+      await rm(this.path, { force: true });
+      await rm(`${this.path}.json`, { force: true });
+    }
+    await rm(`${this.path}.lock`, { force: true });
+  }
+
+  private async truncate(): Promise<void> {
+    // Of a device nothing can be cut off, and nothing need be.
+    if (this.written > 0) await this.handle.truncate(0);
+    this.written = 0;
+  }
+
+  private async guarded(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      throw whyNotWritten(this.target, error);
+    }
+  }
+}
+
+const readState = async (path: string): Promise<PartState | undefined> => {
+  try {
+    return stateSchema.parse(JSON.parse(await readFile(path, 'utf8')));
+  } catch {
+    return undefined;
+  }
+};
+
+/** Two processes that append to one file would spoil it. A lock whose process is gone is taken over. */
+const takeLock = async (target: string): Promise<void> => {
+  const path = `${target}.part.lock`;
+  const own = JSON.stringify({ pid: process.pid, host: hostname() });
+  for (let attempt = 0; attempt < 3; attempt++) {
+    try {
+      await writeFile(path, own, { flag: 'wx' });
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+    const owner = ownerSchema.safeParse(await readJson(path));
+    if (owner.success && isAlive(owner.data)) {
+      const { pid, host } = owner.data;
+      throw new MdetrError(
+        `${target}: is being fetched by process ${pid} on ${host}; wait for it, or remove ${path} if that is not so`,
+      );
+    }
+    await rm(path, { force: true });
+  }
+  throw new MdetrError(`${target}: another process takes it at the same moment; try again`);
+};
+
+const readJson = async (path: string): Promise<unknown> => {
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as unknown;
+  } catch {
+    return undefined;
+  }
+};
+
+/** Of a process on another machine nothing is known: taken as alive. */
+const isAlive = ({ pid, host }: z.infer<typeof ownerSchema>): boolean => {
+  if (host !== hostname()) return true;
+  // This very process holds it: two calls at once in one program.
+  if (pid === process.pid) return true;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+};
+
+const whyNotWritten = (target: string, error: unknown): unknown => {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (error instanceof MdetrError || typeof code !== 'string') return error;
+  const reasonsByCode: Readonly<Record<string, string>> = {
+    ENOSPC: 'the disk is full; free some room, the same command then goes on from here',
+    EDQUOT: 'your quota on this disk is used up; free some room, the same command then goes on from here',
+    EACCES: 'no permission to write there; MDETR_CACHE names another folder',
+    EPERM: 'no permission to write there; MDETR_CACHE names another folder',
+    EROFS: 'the disk is read-only; MDETR_CACHE names another folder',
+    ENOTDIR: 'a part of its path is a file; MDETR_CACHE names another folder',
+    EISDIR: 'there is a folder of that name',
+  };
+  return new MdetrError(`${target}: not written, ${reasonsByCode[code] ?? code}`, { cause: error });
+};
+
+/** The size of a file that is there, undefined for anything else. */
+export const sizeOfFile = (path: string): Promise<number | undefined> =>
+  stat(path).then(
+    (info) => (info.isFile() ? info.size : undefined),
+    () => undefined,
+  );
