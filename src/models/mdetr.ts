@@ -137,20 +137,28 @@ export class Mdetr {
     );
   }
 
-  /** The detection queries of every decoder layer, each (B, Q, D), and the question queries that the answers are read from. */
+  /**
+   * The detection queries of every decoder layer, each (B, Q, D), the question queries that the answers are read from,
+   * and those of every layer, each (B, n, D); none without question heads.
+   */
   decode(
     cache: EncoderCache,
     dropout: Dropout = noDropout,
-  ): { readonly hs: readonly Tensor[]; readonly answerEmbeds: Tensor | undefined } {
+  ): {
+    readonly hs: readonly Tensor[];
+    readonly answerEmbeds: Tensor | undefined;
+    readonly answerLayers: readonly Tensor[];
+  } {
     const { num_queries: count } = this.config;
     const queries =
       this.qaEmbed === undefined ? this.queryEmbed.weight : concat([this.queryEmbed.weight, this.qaEmbed.weight], 0);
     const layers = this.transformer.decode(cache, queries, dropout);
-    if (this.qaEmbed === undefined) return { hs: layers, answerEmbeds: undefined };
-    const source = this.config.qa_layer === 'first' ? layers[0]! : layers.at(-1)!;
+    if (this.qaEmbed === undefined) return { hs: layers, answerEmbeds: undefined, answerLayers: [] };
+    const answerLayers = layers.map((layer) => slice(layer, 1, count, queries.shape[0]!));
     return {
       hs: layers.map((layer) => slice(layer, 1, 0, count)),
-      answerEmbeds: slice(source, 1, count, queries.shape[0]!),
+      answerEmbeds: this.config.qa_layer === 'first' ? answerLayers[0]! : answerLayers.at(-1)!,
+      answerLayers,
     };
   }
 

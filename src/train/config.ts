@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { MdetrError } from '../errors.ts';
 import { EXPRESSION_TYPES, QUESTION_TYPES } from '../data/scenes/texts.ts';
 import { criterionConfigKeys, parseCriterionConfig, type CriterionConfig, type LossConfig } from '../losses/index.ts';
-import { modelConfigKeys, parseModelConfig } from '../models/index.ts';
+import { modelConfigKeys, parseModelConfig, qaDataset } from '../models/index.ts';
 import { nearestKey } from './nearest-key.ts';
 import { scheduleNames } from './schedule.ts';
 
@@ -174,6 +174,8 @@ const trainSchema = z.object({
   encoder_helper_loss: rate.default(0),
   /** Weight of the training-only head that names all objects in the backbone's last map; for scenes. */
   backbone_helper_loss: rate.default(0),
+  /** Weight of the training-only head that says what a question compares or counts; for scenes with CLEVR's answers. */
+  answer_helper_loss: rate.default(0),
   /** `backbone` trains the backbone by its helper loss alone. */
   objective: z.enum(['all', 'backbone']).default('all'),
   // ── the run ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -239,6 +241,8 @@ const requireSense = (config: TrainConfig, source: string): void => {
     refuse('frozen_weights freezes the detector to train masks on it: set mask_model to "smallconv"');
   if (config.objective === 'backbone' && config.backbone_helper_loss === 0)
     refuse('objective "backbone" trains by backbone_helper_loss alone, which is 0');
+  if (config.answer_helper_loss > 0 && !(config.do_qa && config.split_qa_heads && qaDataset(config) === 'clevr'))
+    refuse('answer_helper_loss needs the question heads of CLEVR: do_qa, split_qa_heads and qa_dataset "clevr"');
   config.texts.forEach((stage, index) => {
     if (stage.until === undefined && index < config.texts.length - 1)
       refuse(`texts[${index}] has no "until", so the stages after it would never come`);

@@ -37,6 +37,7 @@ import {
   transpose,
   where,
 } from '../ops/index.ts';
+import { answerStepClasses, answerStepSlots } from './data/answer-steps.ts';
 import { subCells } from './data/helper-cells.ts';
 import { objectAttributes } from './data/scene-source.ts';
 
@@ -56,9 +57,18 @@ export interface AuxiliaryHeads {
   ofImages(features: Pick<ImageFeatures, 'stages'>): readonly AuxiliaryLoss[];
   /** Losses on the encoder's output. */
   ofMemory(cache: EncoderCache, features: Pick<ImageFeatures, 'padding'>, imageIndex: Tensor): readonly AuxiliaryLoss[];
+  /** Losses on the question queries of the decoder's layers, each (B, n, D); none without question heads. */
+  ofAnswers(answerLayers: readonly Tensor[]): readonly AuxiliaryLoss[];
 }
 
 export const isHelper = (name: string): boolean => name.startsWith('helper.');
+
+/** Factors of the helper losses in the total; 0 for a head that there is not. */
+export interface HelperWeights {
+  readonly encoder: number;
+  readonly backbone: number;
+  readonly answers: number;
+}
 
 /** How little a cell that shows nothing mentioned counts in the encoder's loss: nearly all are such. */
 const negativeWeight = 0.2;
@@ -71,12 +81,13 @@ const boxLinear = (scope: Scope, inputs: number): Linear =>
 /**
  * Helper losses that make small networks learn from scratch in a fraction of the samples: cells of the encoder's output
  * name the tokens and the box of the mentioned object that they show; cells of the backbone's last map name what any
- * object is like. Inputs are those of `helperInputs`, and `positive_map`, `target_boxes` of the criterion.
+ * object is like; a question query names what is compared or counted. Inputs are those of `helperInputs`, and `positive_map`, `target_boxes` of the criterion.
  */
 export class HelperHeads implements AuxiliaryHeads {
   readonly registry = new ParameterRegistry();
   private readonly encoder: { readonly tokens: Linear; readonly box: Linear } | undefined;
   private readonly backbone: { readonly kinds: Linear; readonly box: Linear } | undefined;
+  private readonly answers: Linear | undefined;
   private centres: Tensor | undefined;
   /** Token slots that captions can use. */
   private readonly slots: number;
@@ -85,7 +96,7 @@ export class HelperHeads implements AuxiliaryHeads {
   constructor(
     config: ModelConfig,
     channels: number,
-    private readonly weights: { readonly encoder: number; readonly backbone: number },
+    private readonly weights: HelperWeights,
   ) {
     const scope = new Scope(this.registry).at('helper');
     const { hidden_dim: features } = config;
@@ -106,6 +117,8 @@ export class HelperHeads implements AuxiliaryHeads {
             box: boxLinear(backboneScope, channels),
           }
         : undefined;
+    this.answers =
+      weights.answers > 0 ? new Linear(scope.at('answers'), features, answerStepSlots * answerStepClasses) : undefined;
   }
 
   ofMemory(
@@ -167,11 +180,28 @@ export class HelperHeads implements AuxiliaryHeads {
     ];
   }
 
+  /**
+   * What a question compares or counts is known one layer before the answer, so that the last layer has but to conclude.
+   */
+  ofAnswers(answerLayers: readonly Tensor[]): readonly AuxiliaryLoss[] {
+    const layer = answerLayers.at(-2) ?? answerLayers.at(-1);
+    if (this.answers === undefined || layer === undefined) return [];
+    const query = squeeze(slice(layer, 1, yesNoQuery, yesNoQuery + 1), 1); // (B, D)
+    const logits = mergeAxes(splitAxis(this.answers.forward(query), 1, [answerStepSlots, answerStepClasses]), 0, 1);
+    const labels = mergeAxes(input('helper_answer_steps', [layer.shape[0]!, answerStepSlots], 'int32'), 0, 1);
+    const known = cast(greaterEqual(labels, scalar(0, 'int32')), 'float32');
+    const value = div(sum(crossEntropy(logits, labels)), maximum(sum(known), 1));
+    return [{ name: 'helper_answer_steps', value, weight: this.weights.answers }];
+  }
+
   /** One input for both heads: a program has each name once. */
   private cellCentres(images: Dim, height: Dim, width: Dim): Tensor {
     return (this.centres ??= input('helper_centres', [images, height, width, subCells, 2]));
   }
 }
+
+/** The question query that CLEVR's head for yes and no reads. */
+const yesNoQuery = 1;
 
 const kindCount = 1 + objectAttributes.reduce((total, { classes }) => total + classes, 0);
 

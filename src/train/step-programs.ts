@@ -79,7 +79,7 @@ const traceOutputs = (
     input('attention_mask', [batch!, length!], 'int32'),
     dropout,
   );
-  const { hs, answerEmbeds } = model.decode(cache, dropout);
+  const { hs, answerEmbeds, answerLayers } = model.decode(cache, dropout);
   const layers = model.config.aux_loss ? hs : hs.slice(-1);
   const contrast = model.contrast(cache);
   const outputs = {
@@ -98,6 +98,12 @@ const traceOutputs = (
         }),
   };
   const auxiliary =
-    helpers === undefined ? [] : [...helpers.ofImages(encoded), ...helpers.ofMemory(cache, features, imageIndex)];
+    helpers === undefined
+      ? []
+      : [
+          ...helpers.ofImages(encoded),
+          ...helpers.ofMemory(cache, features, imageIndex),
+          ...helpers.ofAnswers(answerLayers),
+        ];
   return { outputs, auxiliary };
 };

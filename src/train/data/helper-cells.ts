@@ -1,4 +1,5 @@
 import type { HostTensor } from '../../graph/index.ts';
+import { answerStepSlots, noStep } from './answer-steps.ts';
 import type { PictureObjects, PictureSample, TextSample } from './sample-source.ts';
 import { objectAttributes } from './scene-source.ts';
 
@@ -97,13 +98,14 @@ const cellsByBoxes = (
 export interface HelperGeometry {
   readonly encoder: boolean;
   readonly backbone: boolean;
+  readonly answers: boolean;
   readonly halvings: number;
 }
 
 /**
  * Inputs of the helper losses for a batch: `helper_centres` (I, h, w, 4, 2), the middle of every sub-cell relative to its
  * picture; `helper_mentioned` (B, h, w, 4), rows of the batch's boxes; `helper_cells` (I, h, w, 4), rows of
- * `helper_object_boxes` (M, 4) and `helper_attributes` (M, 4).
+ * `helper_object_boxes` (M, 4) and `helper_attributes` (M, 4); `helper_answer_steps` (B, 2), see answer-steps.ts.
  */
 export const helperInputs = (
   pictures: readonly PictureSample[],
@@ -131,7 +133,17 @@ export const helperInputs = (
         }
       : {}),
     ...(geometry.backbone ? objectInputs(grid, pictures, shape) : {}),
+    ...(geometry.answers ? { helper_answer_steps: answerSteps(pictures) } : {}),
   };
+};
+
+const answerSteps = (pictures: readonly PictureSample[]): HostTensor => {
+  const rows = pictures.flatMap(({ texts }) => texts.map(({ answerSteps: steps }) => steps));
+  const nothingAsked = Array.from({ length: answerStepSlots }, () => noStep);
+  return int32(
+    [rows.length, answerStepSlots],
+    rows.map((steps = nothingAsked) => Int32Array.from(steps)),
+  );
 };
 
 const mentioned = (grid: Grid, pictures: readonly PictureSample[]): Int32Array[] => {

@@ -13,7 +13,10 @@ export const backboneHalvings = ({ small_backbone, dilation }: TrainConfig): num
 export const helperGeometry = (config: TrainConfig): HelperGeometry | undefined => {
   const encoder = config.encoder_helper_loss > 0 && config.objective === 'all';
   const backbone = config.backbone_helper_loss > 0;
-  return encoder || backbone ? { encoder, backbone, halvings: backboneHalvings(config) } : undefined;
+  const answers = config.answer_helper_loss > 0 && config.objective === 'all';
+  return encoder || backbone || answers
+    ? { encoder, backbone, answers, halvings: backboneHalvings(config) }
+    : undefined;
 };
 
 /**

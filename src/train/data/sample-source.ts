@@ -12,6 +12,8 @@ export interface TextSample {
   readonly masks?: SampleMasks;
   /** Labels of the question heads, one number each, under the official names; see `unanswered`. */
   readonly answers?: Readonly<Record<string, number>>;
+  /** What a question compares or counts (answer-steps.ts); for the helper loss of answers. */
+  readonly answerSteps?: readonly number[];
 }
 
 /** A picture as the network will see it, and the texts that share it. */

@@ -22,6 +22,7 @@ import {
 } from '../../data/scenes/index.ts';
 import type { DrawnScenes, TextStage, TrainConfig } from '../config.ts';
 import type { AnswerLabeller } from './answer-labels.ts';
+import { answerStepsOf } from './answer-steps.ts';
 import type { Draw, PictureObjects, PictureSample, SampleSource, TextSample } from './sample-source.ts';
 
 /** The attributes that the backbone's helper loss asks for, with their numbers of classes. */
@@ -165,6 +166,9 @@ export class SceneSource implements SampleSource {
       ...(this.labels === undefined
         ? {}
         : { answers: this.labels(text.kind === 'question' ? { answer: text.answer } : undefined) }),
+      ...(this.config.answer_helper_loss > 0 && text.kind === 'question'
+        ? { answerSteps: answerStepsOf(scene, text.program) }
+        : {}),
     };
     return { sample, objects };
   }
