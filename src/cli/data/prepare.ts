@@ -136,11 +136,12 @@ class StepBars {
   }
 }
 
-const reportText = ({ files, leftOut, notes }: PreparationReport): string =>
+const reportText = ({ files, lists = [], leftOut, notes }: PreparationReport): string =>
   [
     ...files.map(
       ({ path, images, annotations }) => `${path}: ${formatCount(images)} rows, ${formatCount(annotations)} boxes\n`,
     ),
+    ...lists.map(({ path, entries }) => `${path}: ${formatCount(entries)} images\n`),
     ...leftOut.map((remark) => `left out: ${remarkText(remark)}`),
     ...notes.map((remark) => `note: ${remarkText(remark)}`),
   ].join('');

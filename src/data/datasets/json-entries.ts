@@ -64,6 +64,31 @@ export const readJsonLists = function* <Name extends string>(
     throw new MdetrError(`${path}: has no list ${quoted(missing)}: is it another file of the same name?`);
 };
 
+/**
+ * Whole members of a JSON file that is one object, by name; those that are missing are not in the result. For small
+ * members beside long lists, which are stepped over.
+ */
+export const readJsonMembers = (
+  path: string,
+  names: readonly string[],
+  options: JsonReadOptions = {},
+): Readonly<Record<string, unknown>> =>
+  Object.fromEntries(
+    scanned(path, options, function* (scanner): Generator<[string, unknown]> {
+      scanner.expect('{', 'an object');
+      if (!scanner.accept('}')) {
+        do {
+          const key = scanner.readString();
+          scanner.expect(':', '":" after a key');
+          if (names.includes(key)) yield [key, parsedValue(scanner).value];
+          else scanner.skipValue();
+        } while (scanner.accept(','));
+        scanner.expect('}', '"," or "}"');
+      }
+      scanner.expectEnd();
+    }),
+  );
+
 /** The entries of a JSON file that is one list (PhraseCut, Visual Genome), as `readJsonLists` does. */
 export const readJsonList = (path: string, options: JsonReadOptions = {}): Generator<JsonEntry> =>
   scanned(path, options, function* (scanner) {

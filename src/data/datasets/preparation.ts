@@ -65,6 +65,12 @@ export interface PreparedFile {
   readonly annotations: number;
 }
 
+/** A list of images beside the annotation files, as `mdetr data combine --exclude` takes it: one number a line. */
+export interface PreparedList {
+  readonly path: string;
+  readonly entries: number;
+}
+
 /** Something that is not as one would expect, counted, with a few places where it occurs. */
 export interface Remark {
   readonly what: string;
@@ -74,6 +80,7 @@ export interface Remark {
 
 export interface PreparationReport {
   readonly files: readonly PreparedFile[];
+  readonly lists?: readonly PreparedList[];
   /** What of the source is in none of the files, and why. */
   readonly leftOut: readonly Remark[];
   /** What is in them and worth knowing. */
