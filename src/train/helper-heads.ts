@@ -188,7 +188,7 @@ export class HelperHeads implements AuxiliaryHeads {
     if (this.answers === undefined || layer === undefined) return [];
     const query = squeeze(slice(layer, 1, yesNoQuery, yesNoQuery + 1), 1); // (B, D)
     const logits = mergeAxes(splitAxis(this.answers.forward(query), 1, [answerStepSlots, answerStepClasses]), 0, 1);
-    const labels = mergeAxes(input('helper_answer_steps', [layer.shape[0]!, answerStepSlots], 'int32'), 0, 1);
+    const labels = mergeAxes(input('helper_steps', [layer.shape[0]!, answerStepSlots], 'int32'), 0, 1);
     const known = cast(greaterEqual(labels, scalar(0, 'int32')), 'float32');
     const value = div(sum(crossEntropy(logits, labels)), maximum(sum(known), 1));
     return [{ name: 'helper_answer_steps', value, weight: this.weights.answers }];

@@ -105,7 +105,7 @@ export interface HelperGeometry {
 /**
  * Inputs of the helper losses for a batch: `helper_centres` (I, h, w, 4, 2), the middle of every sub-cell relative to its
  * picture; `helper_mentioned` (B, h, w, 4), rows of the batch's boxes; `helper_cells` (I, h, w, 4), rows of
- * `helper_object_boxes` (M, 4) and `helper_attributes` (M, 4); `helper_answer_steps` (B, 2), see answer-steps.ts.
+ * `helper_object_boxes` (M, 4) and `helper_attributes` (M, 4); `helper_steps` (B, 2), see answer-steps.ts.
  */
 export const helperInputs = (
   pictures: readonly PictureSample[],
@@ -133,7 +133,7 @@ export const helperInputs = (
         }
       : {}),
     ...(geometry.backbone ? objectInputs(grid, pictures, shape) : {}),
-    ...(geometry.answers ? { helper_answer_steps: answerSteps(pictures) } : {}),
+    ...(geometry.answers ? { helper_steps: answerSteps(pictures) } : {}),
   };
 };
 
