@@ -24,11 +24,13 @@ export const prepareCommand = (): Command => {
   const command = new Command('prepare')
     .description('Makes official annotation files of data sets as their authors distribute them.')
     .usage('NAME --from DIR --out DIR [options]')
-    .argument('[name]', 'the data set')
+    // Reached when no data set has that name; whatever follows it must not become the complaint.
+    .argument('[name...]', 'the data set')
+    .allowUnknownOption()
     .option('--list', 'tell which data sets there are')
     .addHelpText('after', help)
-    .action((name: string | undefined, { list }: { readonly list?: boolean }) => {
-      if (list !== true) throw new UsageError(unknownName(name));
+    .action((words: readonly string[], { list }: { readonly list?: boolean }) => {
+      if (list !== true) throw new UsageError(unknownName(words[0]));
       process.stdout.write(listOfPreparations());
     });
   for (const preparation of preparations) command.addCommand(commandOf(preparation));
@@ -38,7 +40,9 @@ export const prepareCommand = (): Command => {
 const unknownName = (name: string | undefined): string =>
   name === undefined
     ? 'name a data set; "mdetr data prepare --list" tells which there are'
-    : `no data set is called "${name}"; there are ${preparations.map((each) => each.name).join(', ')}`;
+    : name.startsWith('-')
+      ? `unknown option '${name}' (see mdetr data prepare --help)`
+      : `no data set is called "${name}"; there are ${preparations.map((each) => each.name).join(', ')}`;
 
 const listOfPreparations = (): string =>
   formatTable(

@@ -1,4 +1,4 @@
-import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MdetrError, messageOf } from '../../errors.ts';
 import type { PreparedList } from './preparation.ts';
@@ -15,4 +15,20 @@ export const writeImageList = async (folder: string, name: string, images: Itera
     throw new MdetrError(`${path}: cannot be written (${messageOf(error)})`, { cause: error });
   }
   return { path, entries: numbers.length };
+};
+
+/** Reads such a list. @throws MdetrError naming the line that holds no number */
+export const readImageList = async (path: string): Promise<ReadonlySet<number>> => {
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    throw new MdetrError(`${path}: cannot be read (${messageOf(error)})`, { cause: error });
+  });
+  return new Set(
+    text.split('\n').flatMap((line, i) => {
+      const number = Number(line);
+      if (line.trim() === '') return [];
+      if (!/^\s*\d+\s*$/.test(line) || !Number.isSafeInteger(number))
+        throw new MdetrError(`${path}: line ${i + 1}: "${line.trim().slice(0, 60)}" is not the number of an image`);
+      return [number];
+    }),
+  );
 };

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { MdetrError } from '../../../errors.ts';
 import { RowIds, writeAnnotations } from '../annotation-writer.ts';
+import { readImageList } from '../image-list.ts';
 import type { Preparation, PreparationRequest, PreparedFile, SourceFile } from '../preparation.ts';
 import { Remarks } from '../remarks.ts';
 import { parseEntityImage } from './entity-boxes.ts';
@@ -94,7 +95,7 @@ const writeSplit = async (
   { leftOut, notes }: SplitRemarks,
 ): Promise<PreparedFile> => {
   const { from, out, progress } = request;
-  const listed = await imageNumbers(join(from, `${split}.txt`));
+  const listed = [...(await readImageList(join(from, `${split}.txt`)))];
   const images = presentImages(request, split, listed, leftOut);
   progress.step(`flickr30k ${split}, ${kind} boxes`, images.length);
   return writeAnnotations(out, `final_flickr_${kind}GT_${split}.json`, ids, async (writer) => {
@@ -128,18 +129,6 @@ const remarkOn = (
       else if (x < 0 || y < 0 || x + w > width || y + h > height)
         notes.add('boxes that reach out of the image, which readers cut off', place);
     }
-};
-
-const imageNumbers = async (path: string): Promise<number[]> => {
-  const lines = (await readFile(path, 'utf8')).split('\n');
-  return lines.flatMap((line, i) => {
-    const text = line.trim();
-    if (text === '') return [];
-    const number = Number(text);
-    if (!/^\d+$/.test(text) || !Number.isSafeInteger(number))
-      throw new MdetrError(`${path}: line ${i + 1}: "${text.slice(0, 60)}" is not the number of an image`);
-    return [number];
-  });
 };
 
 /** Images of which both files are there. @throws MdetrError naming all that are not, unless they are skipped */
