@@ -1,5 +1,8 @@
 import { flickr30k } from './flickr30k/flickr30k.ts';
+import { gqa } from './gqa/gqa.ts';
+import { phrasecut } from './phrasecut/phrasecut.ts';
 import type { Preparation } from './preparation.ts';
+import { refcoco, refcocog, refcocoPlus, refexp } from './refexp/refexp.ts';
 
 /** Every data set that can be prepared, in the order of `mdetr data prepare --list`. To add one: a file here, a line there. */
-export const preparations: readonly Preparation[] = [flickr30k];
+export const preparations: readonly Preparation[] = [flickr30k, refcoco, refcocoPlus, refcocog, refexp, gqa, phrasecut];
