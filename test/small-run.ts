@@ -1,7 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import type { CocoAnnotation, CocoImage } from '../src/data/coco-format.ts';
 import { annotationRow } from '../src/data/scenes/annotation-rows.ts';
 import { generateScene, makeTexts, Random, type TextKind } from '../src/data/scenes/index.ts';
 import { parseTrainConfig, type TrainConfig } from '../src/train/config.ts';
@@ -47,8 +46,8 @@ export const smallConfig = (more: Readonly<Record<string, unknown>> = {}): Train
 
 /** An annotation file in the official format, as a value that tests can spoil before it is written. */
 export interface SmallAnnotations {
-  readonly images: (Record<string, unknown> & Pick<CocoImage, 'id' | 'file_name'>)[];
-  readonly annotations: (Record<string, unknown> & Pick<CocoAnnotation, 'image_id'>)[];
+  readonly images: { id: number; file_name: string; [field: string]: unknown }[];
+  readonly annotations: { image_id: number; [field: string]: unknown }[];
 }
 
 export interface SmallDataset {
@@ -79,7 +78,7 @@ export const smallDataset = async (
       .png()
       .toFile(join(images, name));
     const row = annotationRow(scene, text!, name, { masks });
-    annotations.images.push({ ...row.image, id: index + 1 });
+    annotations.images.push({ ...row.image, file_name: name, id: index + 1 });
     for (const own of row.annotations)
       annotations.annotations.push({ ...own, id: annotations.annotations.length + 1, image_id: index + 1 });
   }

@@ -5,6 +5,7 @@ import type { RunSummary } from '../train/training-run.ts';
 import { severalSettings, wholeFrom } from './option-values.ts';
 import { note } from './progress.ts';
 import { TrainingProgress } from './training-progress.ts';
+import { StopSignals } from './training-signals.ts';
 
 interface TrainOptions {
   readonly set?: readonly string[];
@@ -18,16 +19,20 @@ interface TrainOptions {
 }
 
 const examples = `
-A config is a JSON file with the official argument names; docs/training.md lists them all. The run's folder holds
+A config is a JSON file with the official argument names; docs/training.md explains every key. The run's folder holds
   state.safetensors   everything that --resume goes on from
   last/, best/        model folders: the newest weights, and those of the best validation
   log.jsonl           losses, rates, times and validations; mdetr plot draws them
   tensorboard/        the same for TensorBoard
+  config.json         all settings, complete
+
+Ctrl-C ends a run after the step at hand, saves it and says how to go on.
 
 Examples
   mdetr train configs/scenes/default.json --output-dir runs/scenes
-  mdetr train configs/finetune.json --set epochs=5 --resume
-  mdetr train configs/refcoco.json --load pretrained_resnet101_checkpoint.pth --set coco_path=data/coco`;
+  mdetr train configs/refcoco.json --load pretrained_resnet101_checkpoint.pth --set coco_path=data/coco
+  mdetr train runs/mine/config.json --resume
+  mdetr train my.json --set epochs=5 --set lr=5e-5 --on-bad-row skip`;
 
 /** `mdetr train`: trains or fine-tunes. */
 export const trainCommand = (): Command =>
@@ -44,18 +49,15 @@ export const trainCommand = (): Command =>
     .addOption(new Option('--on-bad-row <what>', 'about rows that cannot be used').choices(['stop', 'skip']))
     .addHelpText('after', examples)
     .action(async (path: string, options: TrainOptions) => {
-      const { readConfigFile } = await import('../train/config-file.ts');
-      const file = await readConfigFile(path, settingsOf(options));
-      const stop = new AbortController();
-      const onSignal = (): void => stop.abort();
-      process.on('SIGINT', onSignal);
-      process.on('SIGTERM', onSignal);
+      const { findConfig, readConfigFile } = await import('../train/config-file.ts');
+      const file = await readConfigFile(await findConfig(path), settingsOf(options));
+      const signals = new StopSignals();
       try {
-        await trainStages(path, file, options, stop.signal);
+        await trainStages(path, file, options, signals.signal);
       } finally {
-        process.off('SIGINT', onSignal);
-        process.off('SIGTERM', onSignal);
+        signals.forget();
       }
+      signals.endAsAsked();
     });
 
 /** Options are settings by another name. */
@@ -76,73 +78,75 @@ const trainStages = async (
   options: TrainOptions,
   signal: AbortSignal,
 ): Promise<void> => {
-  // The engine takes a while to load, which a wrong call need not wait for.
   const { parseTrainConfig } = await import('../train/config.ts');
-  const configs = file.stages.map(({ name, values }) => {
-    const config = parseTrainConfig(values, file.stages.length > 1 ? `${path}, stage ${name}` : path);
-    return { name, config: { ...config, output_dir: name === '' ? config.output_dir : join(config.output_dir, name) } };
-  });
-  const { runTraining, findRunState, stateFile, writeConfig } = await import('../train/training-run.ts');
+  const { stagesOf, stageToGoOnIn } = await import('./training-stages.ts');
+  const stages = stagesOf(file, parseTrainConfig);
+  // The engine takes a while to load, which a wrong call need not wait for.
+  const { runTraining } = await import('../train/training-run.ts');
+  const { stateFile } = await import('../train/run-folder.ts');
   const { NodeRuntime } = await import('../runtime/node/node-runtime.ts');
-  let startFrom: string | undefined;
-  for (const { name, config } of configs) {
-    const statePath = join(config.output_dir, stateFile);
-    if (configs.length > 1) note(`stage ${name}`);
-    if (options.resume === true && (await findRunState(config.output_dir))?.position.isDone === true) {
-      note(`${config.output_dir}: done already`);
-      startFrom = statePath;
-      continue;
-    }
+  const { validatorFor } = await import('./training-validation.ts');
+  const first = options.resume === true ? stageToGoOnIn(stages, stateFile) : 0;
+  for (const [index, { name, config }] of stages.entries()) {
+    if (index < first) continue;
+    if (name !== '') note(`stage ${name} (${index + 1} of ${stages.length})`);
+    const before = stages[index - 1]?.config.output_dir;
+    const { device, threads } = config;
     const progress = new TrainingProgress();
     let summary: RunSummary;
     try {
-      const { validatorFor } = await import('./training-validation.ts');
       summary = await runTraining(config, {
-        runtime: new NodeRuntime({
-          device: config.device,
-          ...(config.threads === undefined ? {} : { threads: config.threads }),
-        }),
+        runtime: new NodeRuntime({ device, ...(threads === undefined ? {} : { threads }) }),
         resume: options.resume === true,
         signal,
         observer: progress,
-        ...(config.threads === undefined ? {} : { threads: config.threads }),
-        ...validatorFor(config),
-        startFrom,
+        validate: validatorFor(config, progress),
+        startFrom: before === undefined ? undefined : join(before, stateFile),
         command: commandLine(path, options),
       });
-      await writeConfig(config.output_dir, config);
     } finally {
       progress.stop();
     }
     report(config.output_dir, summary, path, options);
     if (!summary.isDone) return;
-    startFrom = statePath;
   }
 };
 
 const report = (folder: string, summary: RunSummary, path: string, options: TrainOptions): void => {
-  const { steps, isDone, loss, skippedRows } = summary;
+  const { steps, isDone, loss, skippedRows, best } = summary;
   if (skippedRows > 0) note(`${skippedRows} rows could not be used and were left out (log.jsonl names them)`);
   if (isDone) {
     const ending = loss === undefined ? '' : `, loss ${loss.toFixed(4)}`;
-    process.stdout.write(`${folder}: ${steps} steps done${ending}; model in ${join(folder, 'last')}\n`);
+    const measured =
+      best === undefined
+        ? ''
+        : `, the best (${best.metric.toFixed(4)} at step ${best.step}) in ${join(folder, 'best')}`;
+    process.stdout.write(`${folder}: ${steps} steps done${ending}; model in ${join(folder, 'last')}${measured}\n`);
     return;
   }
   note(
     `stopped after step ${steps}, everything is saved. Go on with:\n  ${commandLine(path, { ...options, resume: true })}`,
   );
-  process.exitCode = 130;
 };
 
-const commandLine = (path: string, options: TrainOptions): string =>
-  [
+/** How to call it again. */
+const commandLine = (path: string, options: TrainOptions): string => {
+  const { set = [], outputDir, load, device, threads, workers, onBadRow, resume } = options;
+  const given: readonly (readonly [string, string | number | undefined])[] = [
+    ...set.map((setting) => ['--set', setting] as const),
+    ['--output-dir', outputDir],
+    ['--load', load],
+    ['--device', device],
+    ['--threads', threads],
+    ['--workers', workers],
+    ['--on-bad-row', onBadRow],
+  ];
+  return [
     'mdetr train',
-    path,
-    ...(options.set ?? []).map((setting) => `--set ${quoted(setting)}`),
-    ...(options.outputDir === undefined ? [] : [`--output-dir ${quoted(options.outputDir)}`]),
-    ...(options.load === undefined ? [] : [`--load ${quoted(options.load)}`]),
-    ...(options.threads === undefined ? [] : [`--threads ${options.threads}`]),
-    ...(options.resume === true ? ['--resume'] : []),
+    quoted(path),
+    ...given.flatMap(([name, value]) => (value === undefined ? [] : [`${name} ${quoted(String(value))}`])),
+    ...(resume === true ? ['--resume'] : []),
   ].join(' ');
+};
 
 const quoted = (text: string): string => (/^[\w./=:+,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);

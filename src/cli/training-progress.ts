@@ -2,12 +2,13 @@ import { Presets, SingleBar } from 'cli-progress';
 import type { LogEntry } from '../train/run-log.ts';
 import type { RunObserver } from '../train/training-run.ts';
 import { note } from './progress.ts';
+import type { ValidationObserver } from './training-validation.ts';
 
 /** In a file or a pipe, a line now and then. */
 const lineEveryMs = 30_000;
 
 /** How a training goes, on stderr: a bar on a terminal, else a line now and then. */
-export class TrainingProgress implements RunObserver {
+export class TrainingProgress implements RunObserver, ValidationObserver {
   private bar: SingleBar | undefined;
   private entry: LogEntry | undefined;
   private lastLineMs = 0;
@@ -54,6 +55,12 @@ export class TrainingProgress implements RunObserver {
   onValidation(metrics: Readonly<Record<string, number>>, isBest: boolean): void {
     const numbers = Object.entries(metrics).map(([name, value]) => `${name} ${value.toFixed(4)}`);
     this.say(`validation${isBest ? ' (best so far)' : ''}: ${numbers.join(', ')}`);
+  }
+
+  /** How far a validation is; on a terminal only. */
+  onProgress(what: string, done: number, total: number): void {
+    if (this.bar === undefined) return;
+    process.stderr.write(`\r\u001b[2Kvalidating ${what}: ${done}/${total}${done === total ? '\n' : ''}`);
   }
 
   onNote(text: string): void {

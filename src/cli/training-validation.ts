@@ -1,5 +1,154 @@
-import type { TrainConfig } from '../train/config.ts';
-import type { RunOptions } from '../train/training-run.ts';
+import { rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { ImageRoots } from '../data/image-roots.ts';
+import { MdetrError } from '../errors.ts';
+import { mean } from '../evaluation/metrics.ts';
+import { qaDataset } from '../models/index.ts';
+import { MDETR } from '../pipeline/mdetr.ts';
+import { evaluateScenes } from '../tasks/scenes-task.ts';
+import { validateAnnotations, type ValidationTask } from '../tasks/validation.ts';
+import type { AnnotatedDataset, DatasetConfig, SceneDataset, TrainConfig } from '../train/config.ts';
+import { officialDatasets, officialNames } from '../train/data/official-datasets.ts';
+import { scenePictures } from '../train/data/scene-source.ts';
+import type { Validate, Validation } from '../train/training-run.ts';
 
-/** How a run is measured while it goes on. */
-export const validatorFor = (_config: TrainConfig): Pick<RunOptions, 'validate'> => ({});
+/** What is going on, for people. */
+export interface ValidationObserver {
+  onProgress(what: string, done: number, total: number): void;
+  onNote(text: string): void;
+}
+
+const batchSize = 4;
+
+/**
+ * Measures a model on the validation sets of a config, one after the other. What decides which model is best is the
+ * mean over the sets of each set's own number: AP50 of the boxes or the accuracy of answers, as in the official code;
+ * for scenes Recall@1 of phrases, mask IoU where only masks are trained, accuracy where there are only questions.
+ */
+export const validatorFor = (config: TrainConfig, observer: ValidationObserver): Validate | undefined => {
+  const datasets = config.datasets_val.length > 0 ? config.datasets_val : officialDatasets(config, 'val');
+  if (datasets.length === 0) return undefined;
+  const named = withNames(datasets);
+  return async (folder, signal) => {
+    // Weights change with every validation: what is compiled for them is of no use later.
+    const cacheDir = join(dirname(folder), 'validation-cache.tmp');
+    const { device, threads } = config;
+    const model = await MDETR.fromPretrained(folder, {
+      device,
+      cacheDir,
+      ...(threads === undefined ? {} : { threads }),
+    });
+    try {
+      const metrics: Record<string, number> = {};
+      const deciding: number[] = [];
+      for (const [name, dataset] of named) {
+        const found =
+          'scenes' in dataset
+            ? await onScenes(model, name, dataset, config, observer, signal)
+            : await onAnnotations(model, name, dataset, config, observer, signal);
+        for (const [metric, value] of Object.entries(found.metrics)) metrics[`${name}/${metric}`] = value;
+        deciding.push(found.metric);
+      }
+      const metric = mean(deciding);
+      return { metrics: named.size > 1 ? { ...metrics, mean: metric } : metrics, metric };
+    } finally {
+      await model.dispose();
+      await rm(cacheDir, { recursive: true, force: true });
+    }
+  };
+};
+
+/** Every set by a name of its own. */
+const withNames = (datasets: readonly DatasetConfig[]): ReadonlyMap<string, DatasetConfig> => {
+  const named = new Map<string, DatasetConfig>();
+  for (const dataset of datasets) {
+    const plain = dataset.name ?? defaultName(dataset);
+    let name = plain;
+    for (let k = 2; named.has(name); k++) name = `${plain}-${k}`;
+    named.set(name, dataset);
+  }
+  return named;
+};
+
+const defaultName = (dataset: DatasetConfig): string => {
+  if (!('scenes' in dataset)) return basename(dataset.annotations).replace(/\.jsonl?$/, '');
+  return typeof dataset.scenes === 'string' ? basename(dataset.scenes) : 'scenes';
+};
+
+const onScenes = async (
+  model: MDETR,
+  name: string,
+  dataset: SceneDataset,
+  config: TrainConfig,
+  observer: ValidationObserver,
+  signal: AbortSignal | undefined,
+): Promise<Validation> => {
+  const { seed, start, images: all, options } = scenePictures(dataset.scenes);
+  const { split, ...scene } = options;
+  const images = config.validation_images === 0 ? all : Math.min(all, config.validation_images);
+  const report = await evaluateScenes(model, {
+    ...{ split, scene, seed, start, images },
+    ...{ textsPerKind: 1, threshold: 0.7, worst: 0, signal },
+    onProgress: (done) => observer.onProgress(name, done, images),
+  });
+  const { metrics } = report.results[0]!;
+  const decides =
+    config.frozen_weights !== undefined
+      ? 'mask mean IoU'
+      : config.no_detection
+        ? 'question accuracy'
+        : 'phrase Recall@1';
+  return { metrics, metric: metrics[decides] ?? NaN };
+};
+
+/** The official evaluators beside the boxes', by the names of the official datasets; `phrases` for data of one's own. */
+const taskOf = ({ name = '', task }: AnnotatedDataset, config: TrainConfig): ValidationTask | undefined => {
+  if (task !== undefined) return task;
+  const answers = qaDataset(config);
+  if (name === 'flickr') return 'phrases';
+  if (name === 'refexp' || name === 'clevrref') return name;
+  if (name === 'clevr_question') return answers;
+  if (name === 'gqa' || name === 'clevr') return answers === name ? name : undefined;
+  return officialNames.includes(name) ? undefined : 'phrases';
+};
+
+/** What is measured over a set of annotations, the number that decides first. */
+const measuresOf = (
+  dataset: AnnotatedDataset,
+  name: string,
+  config: TrainConfig,
+): { readonly tasks: readonly ValidationTask[]; readonly decides: string } => {
+  const own = taskOf(dataset, config);
+  const boxes: readonly ValidationTask[] = config.no_detection ? [] : ['coco'];
+  if (own === 'gqa' || own === 'clevr') {
+    if (qaDataset(config) !== own)
+      throw new MdetrError(`validation set "${name}": task "${own}" needs question heads for it (do_qa, qa_dataset)`);
+    return { tasks: [own, ...boxes], decides: 'accuracy' };
+  }
+  if (config.no_detection)
+    throw new MdetrError(
+      `validation set "${name}": a network without detection (no_detection) can but answer questions`,
+    );
+  return { tasks: [...boxes, ...(own === undefined ? [] : [own])], decides: 'bbox_AP50' };
+};
+
+const onAnnotations = async (
+  model: MDETR,
+  name: string,
+  dataset: AnnotatedDataset,
+  config: TrainConfig,
+  observer: ValidationObserver,
+  signal: AbortSignal | undefined,
+): Promise<Validation> => {
+  const { annotations, images } = dataset;
+  const { tasks, decides } = measuresOf(dataset, name, config);
+  const { metrics, skipped } = await validateAnnotations(model, {
+    ...{ annotations, tasks, batchSize, signal },
+    images: ImageRoots.of(images),
+    limit: config.validation_images,
+    onBadRow: config.on_bad_row,
+    onProgress: (done, total) => observer.onProgress(name, done, total),
+  });
+  if (skipped > 0) observer.onNote(`validation set ${name}: ${skipped} bad rows were left out`);
+  return { metrics, metric: metrics[decides] ?? NaN };
+};

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { MdetrError, UsageError } from '../errors.ts';
 import { type CocoImage, fileNameProblem } from './coco-format.ts';
@@ -21,6 +22,16 @@ export class ImageRoots {
       folders.set(source, path);
     }
     return new ImageRoots(folders);
+  }
+
+  /** From one folder, or one for each collection, as configs have it. */
+  static of(folders: string | Readonly<Record<string, string>>): ImageRoots {
+    return new ImageRoots(new Map(typeof folders === 'string' ? [['', folders]] : Object.entries(folders)));
+  }
+
+  /** Those that do not exist. */
+  missingFolders(): string[] {
+    return [...this.folders.values()].filter((folder) => !existsSync(folder));
   }
 
   /** The path of a row's image file, always inside its folder. */

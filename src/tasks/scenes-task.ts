@@ -1,7 +1,7 @@
 import { maskRuns } from '../data/scenes/masks.ts';
 import { makeTexts } from '../data/scenes/make-texts.ts';
 import { Random } from '../data/scenes/random.ts';
-import { generateScene, type RenderedScene } from '../data/scenes/scene.ts';
+import { generateScene, type RenderedScene, type SceneOptions } from '../data/scenes/scene.ts';
 import type { SceneSplit } from '../data/scenes/splits.ts';
 import { TEXT_KINDS, type SceneText, type TextKind } from '../data/scenes/texts.ts';
 import { maskIou, unpackMask } from '../data/rle.ts';
@@ -22,12 +22,18 @@ export interface ScenesTaskOptions {
   /** Of the scenes; one that training never saw. */
   readonly seed: number;
   readonly images: number;
+  /** Number of the first scene. Default 0. */
+  readonly start?: number;
+  /** Sizes and numbers of objects, where they are not the usual ones. */
+  readonly scene?: Omit<SceneOptions, 'split'>;
   /** Texts of each kind a scene. */
   readonly textsPerKind: number;
   /** Boxes for what is absent are counted above this score: the default of `detect`. */
   readonly threshold: number;
   readonly worst: number;
   readonly onProgress?: (done: number) => void;
+  /** Breaks off between scenes. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 const hitIou = 0.5;
@@ -35,8 +41,10 @@ const hitIou = 0.5;
 /** Every number of the scenes benchmark, over one split. Scenes and texts follow from the seed alone. */
 export const evaluateScenes = async (model: MDETR, options: ScenesTaskOptions): Promise<TaskReport> => {
   const tally = new ScenesTally(model, options);
-  for (let index = 0; index < options.images; index++) {
-    const scene = generateScene(options.seed, index, { split: options.split });
+  const { start = 0, images, seed, split, signal } = options;
+  for (let index = 0; index < images; index++) {
+    signal?.throwIfAborted();
+    const scene = generateScene(seed, start + index, { ...options.scene, split });
     const texts = textsOf(scene, options);
     const outputs = await model.predict(
       texts.map(({ text }) => ({ image: scene.image, text })),

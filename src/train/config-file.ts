@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import { MdetrError, messageOf, UsageError } from '../errors.ts';
 
 /** The values of a config before they are checked. */
@@ -14,6 +15,20 @@ export interface ConfigFile {
   readonly path: string;
   readonly stages: readonly { readonly name: string; readonly values: ConfigValues }[];
 }
+
+/** A path as it is, or that of a config of this package, whatever the folder one works in. Throws `MdetrError`. */
+export const findConfig = async (path: string): Promise<string> => {
+  const packaged = fileURLToPath(new URL(`../../${path}`, import.meta.url));
+  for (const candidate of [path, ...(/^(configs|examples)\//.test(path) ? [packaged] : [])])
+    if (
+      await stat(candidate).then(
+        () => true,
+        () => false,
+      )
+    )
+      return candidate;
+  throw new MdetrError(`${path}: there is no such config file`);
+};
 
 /**
  * Reads a JSON config and applies settings of the command line, which win over the file: `key=value`, the value as JSON

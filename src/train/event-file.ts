@@ -51,6 +51,23 @@ const record = (data: Uint8Array): Uint8Array => {
   return bytes;
 };
 
+/** How many bytes of a file are whole records, by their lengths and CRCs. */
+export const wholeRecords = (bytes: Uint8Array): number => {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let at = 0; ;) {
+    if (at + 16 > bytes.length) return at;
+    const length = view.getUint32(at, true);
+    const end = at + 16 + length;
+    const isWhole =
+      view.getUint32(at + 4, true) === 0 &&
+      view.getUint32(at + 8, true) === masked(crc32c(bytes.subarray(at, at + 8))) &&
+      end <= bytes.length &&
+      view.getUint32(end - 4, true) === masked(crc32c(bytes.subarray(at + 12, end - 4)));
+    if (!isWhole) return at;
+    at = end;
+  }
+};
+
 const event = (wallTimeS: number, step: number, rest: readonly number[]): Uint8Array =>
   record(
     Uint8Array.from([

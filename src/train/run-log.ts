@@ -1,8 +1,11 @@
 import { join } from 'node:path';
 import { mkdirSync } from 'node:fs';
 import { AppendFile } from './append-file.ts';
-import { eventFileStart, scalarsEvent } from './event-file.ts';
+import { eventFileStart, scalarsEvent, wholeRecords } from './event-file.ts';
 import type { StepReport } from './trainer.ts';
+
+/** The record of a run, one JSON object a line. */
+export const logFile = 'log.jsonl';
 
 /** Where the time of a step goes, in milliseconds. `data` is waiting for a batch, `other` the loop itself. */
 export interface TimeUse {
@@ -100,21 +103,33 @@ export class LogWindow {
 
 const rounded = (value: number): number => Math.round(value * 1e4) / 1e4;
 
+/** Up to the end of the last whole line. */
+const wholeLines = (bytes: Uint8Array): number => bytes.lastIndexOf(10) + 1;
+
 /** A run's record: `log.jsonl`, and the same as scalars for TensorBoard. */
 export class RunLog {
+  /** Something was missing at its end: of steps before the stored state there is no record. */
+  readonly hasGap: boolean;
   private readonly lines: AppendFile;
   private readonly events: AppendFile;
 
   /** @param keep lengths at the state that the run goes on from */
   constructor(folder: string, keep: { readonly logBytes: number; readonly eventBytes: number }) {
     mkdirSync(join(folder, 'tensorboard'), { recursive: true });
-    this.lines = new AppendFile(join(folder, 'log.jsonl'), keep.logBytes);
-    this.events = new AppendFile(join(folder, 'tensorboard', 'events.out.tfevents.0'), keep.eventBytes);
-    if (keep.eventBytes === 0) this.events.append(eventFileStart(Date.now() / 1000));
+    this.lines = new AppendFile(join(folder, logFile), keep.logBytes, wholeLines);
+    this.events = new AppendFile(join(folder, 'tensorboard', 'events.out.tfevents.0'), keep.eventBytes, wholeRecords);
+    this.hasGap = this.lines.isShort || this.events.isShort;
+    if (this.events.length === 0) this.events.append(eventFileStart(Date.now() / 1000));
   }
 
   get lengths(): { readonly logBytes: number; readonly eventBytes: number } {
     return { logBytes: this.lines.length, eventBytes: this.events.length };
+  }
+
+  /** Waits until the disk has all of it. */
+  flush(): void {
+    this.lines.flush();
+    this.events.flush();
   }
 
   training(entry: LogEntry): void {

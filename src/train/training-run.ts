@@ -1,26 +1,19 @@
-import { existsSync } from 'node:fs';
-import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { BatchSampler } from '../data/batch-sampler.ts';
-import { writeAtomically } from '../checkpoints/index.ts';
 import { MdetrError, messageOf } from '../errors.ts';
-import { Mdetr, textEncoderConfig } from '../models/index.ts';
-import { findTokenizer, resolveModelPath, tokenizerFilesIn } from '../pipeline/model-files.ts';
+import { textEncoderConfig } from '../models/index.ts';
+import { tokenizerFilesIn } from '../pipeline/model-files.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { BackboneStep } from './backbone-step.ts';
 import { singleProcess, type Communicator } from './communicator.ts';
-import type { DatasetConfig, TrainConfig } from './config.ts';
+import type { TrainConfig } from './config.ts';
 import { BatchLoader } from './data/batch-loader.ts';
 import type { BatchRequest, MadeBatch } from './data/batch-maker.ts';
-import { openSources } from './data/dataset-sources.ts';
-import { officialDatasets } from './data/official-datasets.ts';
-import { HelperHeads } from './helper-heads.ts';
 import { writeTrainedModel } from './model-output.ts';
-import { initialParameters, initialValues, loadParameters, trainableBy, type ParameterStore } from './parameters.ts';
+import { bestFolder, changedSettings, lastFolder, prepareRunFolder, stateFile, writeConfig } from './run-folder.ts';
 import { LogWindow, RunLog, type LogEntry } from './run-log.ts';
-import { readRunState, writeRunState, type RunPosition, type RunState } from './run-state.ts';
-import { Trainer, type TrainerOptions } from './trainer.ts';
+import { createTrainer, findVocabulary, openRunData, startingPoint, type RunData } from './run-start.ts';
+import { readRunState, writeRunState, type RunPosition } from './run-state.ts';
+import type { StepReport, Trainer } from './trainer.ts';
 
 /** Whoever watches a run. */
 export interface RunObserver {
@@ -39,6 +32,11 @@ export interface Validation {
   readonly metric: number;
 }
 
+/**
+ * Measures the model in a folder. Throws when `signal` tells to stop: then it is done again when the run goes on.
+ */
+export type Validate = (folder: string, signal?: AbortSignal) => Promise<Validation>;
+
 export interface RunOptions {
   readonly runtime: Runtime;
   /** Go on from the folder's state, if there is one. */
@@ -48,8 +46,7 @@ export interface RunOptions {
   /** Stops after the step at hand and saves, as Ctrl-C does. */
   readonly signal?: AbortSignal;
   readonly observer?: RunObserver;
-  /** Measures the model in a folder. */
-  readonly validate?: (folder: string) => Promise<Validation>;
+  readonly validate?: Validate | undefined;
   /** State file of an earlier stage, whose weights this run begins with. */
   readonly startFrom?: string | undefined;
   /** How to repeat the run, for the model card. */
@@ -64,17 +61,9 @@ export interface RunSummary {
   /** Of the last step; undefined when there was nothing left to do. */
   readonly loss: number | undefined;
   readonly skippedRows: number;
+  /** The best validation, where there was one. */
+  readonly best: RunPosition['best'];
 }
-
-export const stateFile = 'state.safetensors';
-const lastFolder = 'last';
-const bestFolder = 'best';
-
-/** The folder's state, or undefined where no run has got to one. */
-export const findRunState = async (folder: string): Promise<RunState | undefined> => {
-  const path = join(folder, stateFile);
-  return existsSync(path) ? readRunState(path) : undefined;
-};
 
 /**
  * Trains a network into `config.output_dir`, from its start or from where it stopped: batches are made ahead on threads,
@@ -84,107 +73,113 @@ export const findRunState = async (folder: string): Promise<RunState | undefined
  * @throws {MdetrError} for data, files and settings that cannot be used, and when the loss is not finite
  */
 export const runTraining = async (config: TrainConfig, options: RunOptions): Promise<RunSummary> => {
-  const run = await TrainingRun.open(config, options);
+  const communicator = options.communicator ?? singleProcess;
+  const before = await prepareRunFolder(config.output_dir, {
+    resume: options.resume === true,
+    isWriter: communicator.rank === 0,
+  });
+  const data = openRunData(config, communicator);
   try {
-    return await run.train();
+    if (before?.position.isDone === true && before.step >= data.totalSteps) {
+      const { best, skippedRows } = before.position;
+      return { steps: before.step, isDone: true, loss: undefined, skippedRows: skippedRows.length, best };
+    }
+    const run = await TrainingRun.open(config, options, data, before !== undefined);
+    try {
+      return await run.train();
+    } finally {
+      await run.close();
+    }
   } finally {
-    await run.close();
+    data.close();
   }
 };
+
+/** What a run is made of when it begins or goes on. */
+interface RunParts {
+  readonly data: RunData;
+  readonly trainer: Trainer;
+  readonly loader: BatchLoader;
+  /** Undefined for processes that leave writing to another one. */
+  readonly log: RunLog | undefined;
+  readonly tokenizerFiles: readonly string[];
+}
 
 class TrainingRun {
   private readonly window = new LogWindow();
   private readonly skipped: Set<number>;
   private best: RunPosition['best'];
-  private lastMetrics: Readonly<Record<string, number>> = {};
+  private metrics: Readonly<Record<string, number>>;
+  private isValidationDue: boolean;
   private loss: number | undefined;
+  private savedStep: number;
+  private readonly position: { epoch: number; batch: number };
+  private readonly secondsBefore: number;
   private readonly startedAt = performance.now();
 
   private constructor(
     private readonly config: TrainConfig,
     private readonly options: RunOptions,
-    private readonly trainer: Trainer,
-    private readonly sampler: BatchSampler,
-    private readonly loader: BatchLoader,
-    private readonly log: RunLog | undefined,
-    private readonly tokenizerFiles: readonly string[],
-    private readonly stepsPerEpoch: number,
-    private readonly position: { epoch: number; batch: number; seconds: number },
+    private readonly parts: RunParts,
     before: RunPosition | undefined,
   ) {
     this.skipped = new Set(before?.skippedRows);
     this.best = before?.best;
+    this.metrics = finiteOf(before?.metrics ?? {});
+    this.isValidationDue = before?.isValidationDue === true;
+    this.secondsBefore = before?.seconds ?? 0;
+    this.savedStep = parts.trainer.steps;
+    this.position = this.validPosition(before);
   }
 
-  static async open(config: TrainConfig, options: RunOptions): Promise<TrainingRun> {
+  static async open(config: TrainConfig, options: RunOptions, data: RunData, goesOn: boolean): Promise<TrainingRun> {
     const { runtime, observer = {}, communicator = singleProcess } = options;
     const folder = config.output_dir;
-    if (folder === '') throw new MdetrError('name a folder for the run: --output-dir DIR, or output_dir in the config');
-    const before = await prepareFolder(folder, options.resume === true, communicator);
-
-    const datasets = datasetsOf(config);
+    const onNote = (text: string): void => observer.onNote?.(text);
+    const before = goesOn ? await readRunState(join(folder, stateFile)) : undefined;
     const tokenizer = await findVocabulary(config);
-    const sources = openSources(datasets, config);
-    const sampler = new BatchSampler(sources, {
-      batchSize: config.batch_size,
-      seed: config.seed,
-      shuffle: true,
-      dropLast: true,
-      rank: communicator.rank,
-      worldSize: communicator.size,
-      epochChunks: Math.max(0, config.epoch_chunks),
-      shapeWindow: config.bucket,
-    });
-    const stepsPerEpoch = Math.floor(sampler.batchesIn(0) / config.accumulate);
-    if (stepsPerEpoch === 0)
-      throw new MdetrError(
-        `an epoch has ${sampler.batchesIn(0)} batches, fewer than the ${config.accumulate} of a step`,
-      );
-
-    const { model, helpers, parameters } = await startingPoint(config, options);
-    const trainer = await createTrainer(config, model, helpers, parameters, runtime, stepsPerEpoch, communicator);
+    // A run that goes on has its own values for everything.
+    const initial = goesOn ? { ...config, load: '', frozen_weights: undefined } : config;
+    const start = await startingPoint(initial, goesOn ? undefined : options.startFrom, onNote);
+    const trainer = await createTrainer(config, start, runtime, data.stepsPerEpoch, communicator);
     if (before !== undefined) {
-      noteChanges(before.config, config, observer);
+      const changed = changedSettings(before.config, config);
+      if (changed.length > 0) onNote(`goes on with other settings than it began with: ${changed.join(', ')}`);
       trainer.restore(before.trainer);
     }
+    const log = communicator.rank === 0 ? await openLog(config, before?.position) : undefined;
+    if (log?.hasGap === true) onNote(`${folder}: the end of the record is missing, so it has a gap before this step`);
     const loader = new BatchLoader(
-      { config, datasets, tokenizer, maxTokens: textEncoderConfig(config).max_position_embeddings - 2 },
+      {
+        config,
+        datasets: data.datasets,
+        tokenizer,
+        maxTokens: textEncoderConfig(config).max_position_embeddings - 2,
+      },
       options.workers ?? config.num_workers,
     );
-    const keep = before?.position ?? { logBytes: 0, eventBytes: 0 };
-    return new TrainingRun(
-      config,
-      options,
-      trainer,
-      sampler,
-      loader,
-      communicator.rank === 0 ? new RunLog(folder, keep) : undefined,
-      await tokenizerFilesIn(tokenizer),
-      stepsPerEpoch,
-      {
-        epoch: before?.position.epoch ?? 0,
-        batch: before?.position.batch ?? 0,
-        seconds: before?.position.seconds ?? 0,
-      },
-      before?.position,
-    );
+    const tokenizerFiles = await tokenizerFilesIn(tokenizer);
+    return new TrainingRun(config, options, { data, trainer, loader, log, tokenizerFiles }, before?.position);
   }
 
-  private get totalSteps(): number {
-    return this.config.max_steps ?? this.config.epochs * this.stepsPerEpoch;
-  }
-
-  /** Image-text pairs that a step of all processes takes. */
+  /** Image-text pairs that a batch of all processes has. */
   private get pairsPerBatch(): number {
     return this.config.batch_size * this.config.texts_per_image * (this.options.communicator?.size ?? 1);
   }
 
+  private get isStopped(): boolean {
+    return this.options.signal?.aborted === true;
+  }
+
   async train(): Promise<RunSummary> {
-    const { config, trainer, options, totalSteps } = this;
-    const { observer = {}, signal } = options;
-    observer.onStart?.({ steps: totalSteps, done: trainer.steps, stepsPerEpoch: this.stepsPerEpoch });
-    const batches = this.loader.batches(this.requests());
-    while (trainer.steps < totalSteps && signal?.aborted !== true) {
+    const { config } = this;
+    const { trainer, loader, data } = this.parts;
+    const { stepsPerEpoch, totalSteps } = data;
+    const { observer = {} } = this.options;
+    observer.onStart?.({ steps: totalSteps, done: trainer.steps, stepsPerEpoch });
+    if (this.isValidationDue && trainer.steps < totalSteps) await this.validate();
+    const batches = loader.batches(this.requests());
+    while (trainer.steps < totalSteps && !this.isStopped) {
       const started = performance.now();
       const made = await this.nextBatches(batches);
       const dataMs = performance.now() - started;
@@ -199,44 +194,57 @@ class TrainingRun {
       const pairs = made.reduce((sum, { batch }) => sum + batch.ids.length, 0);
       this.window.add(report, { dataMs, wholeMs: performance.now() - started, images, pairs });
       if (steps % config.log_every === 0) this.writeLog();
-      const isLast = steps === totalSteps;
-      if (this.isValidationDue(isEpochEnd, isLast)) await this.validate();
-      if (isEpochEnd || isLast || steps % config.save_every === 0) await this.save(isLast);
+      if (steps === totalSteps) break;
+      if (this.validatesAt(steps, isEpochEnd)) await this.validate();
+      if (isEpochEnd || steps % config.save_every === 0) await this.save(false);
     }
     await batches.return(undefined);
-    if (trainer.steps < totalSteps) await this.save(false);
-    return {
-      steps: trainer.steps,
-      isDone: trainer.steps >= totalSteps,
-      loss: this.loss,
-      skippedRows: this.skipped.size,
-    };
+    return this.finish();
+  }
+
+  /** Saves: a whole run after a last validation, a stopped one as it is. */
+  private async finish(): Promise<RunSummary> {
+    const { steps } = this.parts.trainer;
+    const isWhole = steps >= this.parts.data.totalSteps;
+    if (isWhole) await this.validate();
+    const isDone = isWhole && !this.isValidationDue;
+    if (isDone || steps !== this.savedStep || this.isValidationDue) await this.save(isDone);
+    return { steps, isDone, loss: this.loss, skippedRows: this.skipped.size, best: this.best };
   }
 
   async close(): Promise<void> {
-    this.log?.close();
-    await this.loader.close();
-    await this.trainer.dispose();
+    const { log, loader, trainer } = this.parts;
+    log?.close();
+    await loader.close();
+    await trainer.dispose();
+  }
+
+  /** With other data or batches than before the epoch may have no such batch any more. */
+  private validPosition(before: RunPosition | undefined): { epoch: number; batch: number } {
+    const { epoch = 0, batch = 0 } = before ?? {};
+    const { accumulate } = this.config;
+    const whole = Math.floor(batch / accumulate) * accumulate;
+    return whole < this.stepsIn(epoch) * accumulate ? { epoch, batch: whole } : { epoch: epoch + 1, batch: 0 };
   }
 
   /** The batches from where the run stands, epoch after epoch, without end. */
   private *requests(): Generator<BatchRequest> {
     const { seed, accumulate } = this.config;
     let { epoch, batch } = this.position;
-    let done = this.trainer.steps * accumulate;
+    let done = this.parts.trainer.steps * accumulate;
     for (; ; epoch++, batch = 0) {
       // Batches that make no whole step are left out, as those that are not full.
       const count = this.stepsIn(epoch) * accumulate;
       for (; batch < count; batch++, done++)
         yield {
-          rows: [...this.sampler.batch({ epoch, batch })],
+          rows: [...this.parts.data.sampler.batch({ epoch, batch })],
           draw: { seed, epoch, pairsBefore: done * this.pairsPerBatch },
         };
     }
   }
 
   private stepsIn(epoch: number): number {
-    return Math.floor(this.sampler.batchesIn(epoch) / this.config.accumulate);
+    return Math.floor(this.parts.data.sampler.batchesIn(epoch) / this.config.accumulate);
   }
 
   private async nextBatches(batches: AsyncGenerator<MadeBatch>): Promise<readonly MadeBatch[]> {
@@ -253,19 +261,25 @@ class TrainingRun {
   private skip(row: number, reason: string): void {
     if (this.skipped.has(row)) return;
     this.skipped.add(row);
-    this.log?.skippedRow(this.trainer.steps, row, reason);
+    this.parts.log?.skippedRow(this.parts.trainer.steps, row, reason);
     this.options.observer?.onNote?.(`left out: ${reason}`);
   }
 
-  private async step(made: readonly MadeBatch[]) {
+  private async step(made: readonly MadeBatch[]): Promise<StepReport> {
+    const { trainer } = this.parts;
     const [first, ...others] = made.map(({ batch }) => batch);
     try {
-      return await this.trainer.step(first!, ...others);
+      return await trainer.step(first!, ...others);
     } catch (error) {
       if (!(error instanceof MdetrError)) throw error;
+      const { output_dir: folder } = this.config;
+      const kept =
+        this.savedStep > 0
+          ? `The state after step ${this.savedStep} is kept in ${folder}: go on from it with --resume, and`
+          : `Nothing was saved yet: begin again`;
       throw new MdetrError(
-        `step ${this.trainer.steps}: ${messageOf(error)}. The last good state is kept in ${this.config.output_dir}: ` +
-          'go on from it with --resume, for instance with a lower rate (--set lr=…)',
+        `step ${trainer.steps + 1}: ${messageOf(error)}. ${kept} with lower rates (--set lr=…), or in another order ` +
+          'of the rows (--set seed=…)',
         { cause: error },
       );
     }
@@ -284,195 +298,98 @@ class TrainingRun {
   private writeLog(): void {
     if (this.window.isEmpty) return;
     const entry = this.window.take(this.position.epoch, this.pairsDone);
-    this.log?.training(entry);
+    this.parts.log?.training(entry);
     this.options.observer?.onLog?.(entry);
   }
 
   private get pairsDone(): number {
-    return this.trainer.steps * this.config.accumulate * this.pairsPerBatch;
+    return this.parts.trainer.steps * this.config.accumulate * this.pairsPerBatch;
   }
 
-  private isValidationDue(isEpochEnd: boolean, isLast: boolean): boolean {
-    const { config, options, trainer } = this;
-    if (options.validate === undefined || this.log === undefined) return false;
-    if (isLast) return true;
-    if (config.validate_every !== undefined) return trainer.steps % config.validate_every === 0;
-    return isEpochEnd && (this.position.epoch - 1) % config.eval_skip === 0;
+  private validatesAt(step: number, isEpochEnd: boolean): boolean {
+    const { validate_every: every, eval_skip: skip } = this.config;
+    if (every !== undefined) return step % every === 0;
+    return isEpochEnd && (this.position.epoch - 1) % skip === 0;
   }
 
+  /** Measures the weights that ship; those of the best measurement are kept beside the last ones. */
   private async validate(): Promise<void> {
+    const { validate, signal, observer = {} } = this.options;
+    const { trainer, log } = this.parts;
+    this.isValidationDue = false;
+    if (validate === undefined || log === undefined) return;
     this.writeLog();
     const folder = this.config.output_dir;
     await this.writeModel(join(folder, lastFolder));
-    const { metrics, metric } = await this.options.validate!(join(folder, lastFolder));
-    this.lastMetrics = metrics;
-    this.log?.validation(this.trainer.steps, this.position.epoch, metrics);
-    const isBest = this.best === undefined || metric > this.best.metric;
+    let found: Validation;
+    try {
+      found = await validate(join(folder, lastFolder), signal);
+    } catch (error) {
+      if (!this.isStopped) throw error;
+      this.isValidationDue = true;
+      return;
+    }
+    this.metrics = finiteOf(found.metrics);
+    log.validation(trainer.steps, this.position.epoch, this.metrics);
+    const isBest = Number.isFinite(found.metric) && (this.best === undefined || found.metric > this.best.metric);
     if (isBest) {
-      this.best = { metric, step: this.trainer.steps };
+      this.best = { metric: found.metric, step: trainer.steps };
       await this.writeModel(join(folder, bestFolder));
     }
-    this.options.observer?.onValidation?.(metrics, isBest);
+    observer.onValidation?.(this.metrics, isBest);
   }
 
   private async save(isDone: boolean): Promise<void> {
     this.writeLog();
-    if (this.log === undefined) return;
-    const { config, trainer, position } = this;
+    const { config, position } = this;
+    const { trainer, log } = this.parts;
+    if (log === undefined) return;
     await this.writeModel(join(config.output_dir, lastFolder));
+    log.flush();
     // Last of all: from here on the run goes on after this step.
     await writeRunState(join(config.output_dir, stateFile), {
       trainer: trainer.state,
-      config: config,
+      config,
       position: {
-        epoch: position.epoch,
-        batch: position.batch,
+        ...position,
         seconds: this.seconds,
-        ...this.log.lengths,
+        ...log.lengths,
         ...(this.best && { best: this.best }),
+        metrics: this.metrics,
+        ...(this.isValidationDue && { isValidationDue: true }),
         skippedRows: [...this.skipped],
         isDone,
       },
     });
+    this.savedStep = trainer.steps;
   }
 
   private get seconds(): number {
-    return this.position.seconds + (performance.now() - this.startedAt) / 1000;
+    return this.secondsBefore + (performance.now() - this.startedAt) / 1000;
   }
 
   private writeModel(folder: string): Promise<void> {
-    const { trainer, config, options, position } = this;
-    return writeTrainedModel(folder, trainer.average ?? trainer.parameters, config, this.tokenizerFiles, {
-      command: options.command ?? 'a program of its own, with Trainer',
+    const { config, options, position } = this;
+    const { trainer, tokenizerFiles } = this.parts;
+    return writeTrainedModel(folder, trainer.average ?? trainer.parameters, config, tokenizerFiles, {
+      command: options.command ?? 'a program of its own',
       step: trainer.steps,
       epoch: position.epoch,
       pairs: this.pairsDone,
       hours: this.seconds / 3600,
-      metrics: this.lastMetrics,
+      metrics: this.metrics,
     });
   }
 }
 
-/** Makes the folder, or finds the state in it; a run that is there is not overwritten. */
-const prepareFolder = async (
-  folder: string,
-  resume: boolean,
-  { rank }: Communicator,
-): Promise<RunState | undefined> => {
-  const before = await findRunState(folder);
-  if (before !== undefined && !resume)
-    throw new MdetrError(
-      `${folder}: holds a run already (step ${before.trainer.step}): go on with --resume, or name another folder`,
-    );
-  if (rank !== 0) return before;
-  try {
-    await mkdir(folder, { recursive: true });
-    // What a kill left half written.
-    for (const name of await readdir(folder))
-      if (name.endsWith('.tmp')) await rm(join(folder, name), { recursive: true });
-  } catch (error) {
-    throw new MdetrError(`${folder}: no folder for a run (${messageOf(error)})`, { cause: error });
-  }
-  return before;
+/** The settings that the run has, and its record, cut back to where its state was made. */
+const openLog = async (config: TrainConfig, before: RunPosition | undefined): Promise<RunLog> => {
+  await writeConfig(config.output_dir, config);
+  return new RunLog(config.output_dir, before ?? { logBytes: 0, eventBytes: 0 });
 };
 
-/** Our own list wins over official names. */
-const datasetsOf = (config: TrainConfig): readonly DatasetConfig[] => {
-  const datasets = config.datasets.length > 0 ? config.datasets : officialDatasets(config, 'train');
-  if (datasets.length === 0)
-    throw new MdetrError('there is nothing to train on: name "datasets" or "combine_datasets"');
-  return datasets;
-};
-
-const findVocabulary = async (config: TrainConfig): Promise<string> => {
-  if (config.tokenizer !== undefined) return resolveModelPath(config.tokenizer);
-  const from = config.load === '' ? '.' : await resolveModelPath(config.load);
-  return findTokenizer(from, config.text_encoder_type);
-};
-
-const startingPoint = async (
-  config: TrainConfig,
-  { startFrom, observer }: RunOptions,
-): Promise<{ model: Mdetr; helpers: HelperHeads | undefined; parameters: ParameterStore }> => {
-  const model = new Mdetr(config);
-  const seed = config.init_seed ?? config.seed;
-  const parameters = initialParameters(model, seed);
-  const weights = {
-    encoder: config.objective === 'all' ? config.encoder_helper_loss : 0,
-    backbone: config.backbone_helper_loss,
-  };
-  const helpers =
-    weights.encoder + weights.backbone === 0 ? undefined : new HelperHeads(config, model.backboneChannels, weights);
-  if (helpers !== undefined)
-    for (const [name, value] of initialValues(helpers.registry.specs, seed)) parameters.set(name, value);
-  if (startFrom !== undefined) {
-    const { trainer } = await readRunState(startFrom);
-    for (const [name, value] of trainer.average ?? trainer.parameters)
-      takeOver(parameters, name, value.data as Float32Array);
-    for (const [name, value] of trainer.parameters)
-      if (trainer.average?.has(name) !== true) takeOver(parameters, name, value.data as Float32Array);
-  }
-  for (const path of [config.frozen_weights, config.load]) {
-    if (path === undefined || path === '') continue;
-    const { text } = await loadParameters(parameters, path);
-    observer?.onNote?.(text);
-  }
-  return { model, helpers, parameters };
-};
-
-/** A value of an earlier stage, where this stage has the same parameter. */
-const takeOver = (parameters: ParameterStore, name: string, data: Float32Array): void => {
-  const own = parameters.get(name);
-  if (own?.data.length === data.length) (own.data as Float32Array).set(data);
-};
-
-const createTrainer = async (
-  config: TrainConfig,
-  model: Mdetr,
-  helpers: HelperHeads | undefined,
-  parameters: ParameterStore,
-  runtime: Runtime,
-  stepsPerEpoch: number,
-  communicator: Communicator,
-): Promise<Trainer> => {
-  const decays = (name: string): boolean => parameters.get(name)!.shape.length > 1;
-  const options: TrainerOptions = {
-    schedule: config,
-    ratesSet: config.rates_set,
-    optimizer: {
-      optimizer: config.optimizer,
-      weight_decay: config.weight_decay,
-      ...(config.decays === 'matrices' ? { decays } : {}),
-    },
-    clipMaxNorm: config.clip_max_norm,
-    ...(config.ema ? { emaDecay: config.ema_decay } : {}),
-    stepsPerEpoch,
-    seed: config.seed,
-    dropout: !config.no_dropout,
-    isTrainable: trainableBy(model, config),
-    ...(helpers === undefined ? {} : { helpers }),
-    maskBoxes: config.mask_boxes,
-    communicator,
-  };
-  if (config.objective === 'all') return Trainer.create(model, config, parameters, runtime, options);
-  if (helpers === undefined) throw new Error('internal: the backbone alone is trained by its helper loss');
-  const step = await BackboneStep.load(model, helpers, runtime, options.isTrainable!);
-  return new Trainer(parameters, step, options);
-};
-
-/** Settings that may change between runs without a word. */
-const silent = new Set(['output_dir', 'num_workers', 'threads', 'device', 'log_every', 'save_every']);
-
-const noteChanges = (before: RunState['config'], now: TrainConfig, observer: RunObserver): void => {
-  const values = now as unknown as Record<string, unknown>;
-  const changed = [...new Set([...Object.keys(before), ...Object.keys(values)])].filter(
-    (key) => !silent.has(key) && JSON.stringify(before[key]) !== JSON.stringify(values[key]),
-  );
-  if (changed.length > 0) observer.onNote?.(`goes on with other settings than it began with: ${changed.join(', ')}`);
-};
-
-/** Writes the settings that a run has, complete. */
-export const writeConfig = (folder: string, config: TrainConfig): Promise<void> =>
-  writeAtomically(join(folder, 'config.json'), (sink) =>
-    sink.write(new TextEncoder().encode(`${JSON.stringify(config, undefined, 2)}\n`)),
+/** The numbers that are numbers. */
+const finiteOf = (metrics: Readonly<Record<string, number | null>>): Record<string, number> =>
+  Object.fromEntries(
+    Object.entries(metrics).filter((entry): entry is [string, number] => Number.isFinite(entry[1] ?? NaN)),
   );

@@ -26,10 +26,13 @@ export class AnnotationSource implements SampleSource {
     private readonly labels: AnswerLabeller | undefined,
   ) {
     const { annotations, images } = dataset;
+    this.roots = ImageRoots.of(images);
+    const [missing] = this.roots.missingFolders();
+    if (missing !== undefined)
+      throw new MdetrError(`${missing}: there is no such folder; it should hold the pictures of ${annotations}`);
     this.index = AnnotationIndex.open(annotations);
     // Who leaves bad rows out is the batch, which puts another row in their place.
     this.reader = new RowReader(this.index, { onBadRow: 'stop' });
-    this.roots = new ImageRoots(new Map(typeof images === 'string' ? [['', images]] : Object.entries(images)));
     this.length = this.index.length;
   }
 

@@ -57,7 +57,8 @@ const officialDataset = (name: string, config: TrainConfig, part: 'train' | 'val
   }
 };
 
-const officialNames = [
+/** What `combine_datasets` may name. */
+export const officialNames: readonly string[] = [
   'flickr',
   'mixed',
   'gqa',

@@ -36,7 +36,7 @@ export const objectAttributes = [
 const kinds = ['caption', 'expression', 'question', 'negative'] as const satisfies readonly TextKind[];
 
 /** What decides the pictures of a source. */
-interface ScenePictures {
+export interface ScenePictures {
   readonly seed: number;
   readonly start: number;
   readonly images: number;
@@ -88,6 +88,10 @@ const picturesToDraw = ({ seed, start, images, split, width, height, ...rest }: 
   options: { split, width, height, minObjects: rest.min_objects, maxObjects: rest.max_objects },
 });
 
+/** The pictures of a folder, or of scenes to be drawn. Throws `MdetrError` for a folder that is none of scenes. */
+export const scenePictures = (from: string | DrawnScenes): ScenePictures =>
+  typeof from === 'string' ? picturesOfFolder(from) : picturesToDraw(from);
+
 /** Scenes with texts that are made anew for every epoch. */
 export class SceneSource implements SampleSource {
   readonly length: number;
@@ -99,7 +103,7 @@ export class SceneSource implements SampleSource {
     private readonly config: TrainConfig,
     private readonly labels: AnswerLabeller | undefined,
   ) {
-    this.pictures = typeof from === 'string' ? picturesOfFolder(from) : picturesToDraw(from);
+    this.pictures = scenePictures(from);
     this.length = this.pictures.images;
   }
 

@@ -1,0 +1,124 @@
+import type { CocoRow } from '../data/coco-format.ts';
+import type { ImageRoots } from '../data/image-roots.ts';
+import { decodeImage } from '../data/image.ts';
+import { AnnotationIndex } from '../data/index/annotation-index.ts';
+import { RowReader, type OnBadRow } from '../data/index/row-reader.ts';
+import type { RawImage } from '../data/raw-image.ts';
+import { MdetrError, messageOf } from '../errors.ts';
+import type { Metrics } from '../evaluation/metrics.ts';
+import type { MDETR } from '../pipeline/mdetr.ts';
+import type { TextOutputs } from '../pipeline/text-outputs.ts';
+import { cocoTask, refexpTask } from './box-tasks.ts';
+import { phrasesTask } from './phrases-task.ts';
+import { clevrTask, gqaTask } from './question-tasks.ts';
+import type { PredictionKind, TaskDefinition } from './task-definition.ts';
+
+/** What can be measured while a model is trained: all that needs no other file than the annotations. */
+export type ValidationTask = 'coco' | 'phrases' | 'refexp' | 'clevrref' | 'gqa' | 'clevr';
+
+export interface ValidationOptions {
+  readonly annotations: string;
+  readonly images: ImageRoots;
+  /** What is measured, all in one pass. */
+  readonly tasks: readonly ValidationTask[];
+  /** At most so many rows, spread evenly over the file; 0: all. */
+  readonly limit: number;
+  readonly batchSize: number;
+  readonly onBadRow: OnBadRow;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+export interface ValidationResult {
+  /** Those of all tasks. */
+  readonly metrics: Metrics;
+  readonly skipped: number;
+}
+
+/** Several metrics over (a part of) an annotation file, for a model that is being trained. */
+export const validateAnnotations = async (model: MDETR, options: ValidationOptions): Promise<ValidationResult> => {
+  const { annotations, tasks, limit, onBadRow, signal, batchSize } = options;
+  const index = AnnotationIndex.open(annotations);
+  try {
+    const reader = new RowReader(index, { onBadRow });
+    const count = limit === 0 ? index.length : Math.min(limit, index.length);
+    const rows: CocoRow[] = [];
+    for (let k = 0; k < count; k++) {
+      const row = reader.read(Math.floor((k * index.length) / count));
+      if (row !== undefined) rows.push(row);
+    }
+    if (rows.length === 0) throw new MdetrError(`${annotations}: no rows to validate on`);
+    // Truth and predictions must be of the same rows, so what cannot be read is found out first.
+    const readable = onBadRow === 'skip' ? await readableRows(rows, options) : rows;
+    if (readable.length === 0) throw new MdetrError(`${annotations}: none of its pictures can be read`);
+    const running = tasks.map((task) => startTask(task, readable));
+    for (let start = 0; start < readable.length; start += batchSize) {
+      signal?.throwIfAborted();
+      const batch = readable.slice(start, start + batchSize);
+      const items = await Promise.all(
+        batch.map(async (row) => ({ image: await pictureOf(row, options), text: row.image.caption ?? '' })),
+      );
+      const outputs = await model.predict(items, { decode: { orient: false }, truncation: 'end' });
+      for (const [item, row] of batch.entries()) for (const task of running) task.add(model, row, outputs, item);
+      options.onProgress?.(start + batch.length, readable.length);
+    }
+    const metrics = Object.assign({}, ...running.map((task) => task.summarize())) as Metrics;
+    return { metrics, skipped: reader.counts.skipped + rows.length - readable.length };
+  } finally {
+    index.close();
+  }
+};
+
+const pictureOf = async (row: CocoRow, { annotations, images }: ValidationOptions): Promise<RawImage> => {
+  try {
+    // Boxes of the files are those of the stored pixels: no turning by EXIF, as in the official code.
+    return await decodeImage(images.pathOf(row.image), { orient: false });
+  } catch (error) {
+    if (!(error instanceof MdetrError)) throw error;
+    throw new MdetrError(`${annotations}: image id ${row.image.id}: file_name: ${messageOf(error)}`, { cause: error });
+  }
+};
+
+const readableRows = async (rows: readonly CocoRow[], options: ValidationOptions): Promise<readonly CocoRow[]> => {
+  const readable: CocoRow[] = [];
+  for (const row of rows) {
+    options.signal?.throwIfAborted();
+    try {
+      await pictureOf(row, options);
+      readable.push(row);
+    } catch (error) {
+      if (!(error instanceof MdetrError)) throw error;
+    }
+  }
+  return readable;
+};
+
+/** A task under way, whatever its predictions look like. */
+interface RunningTask {
+  add(model: MDETR, row: CocoRow, outputs: TextOutputs, item: number): void;
+  summarize(): Metrics;
+}
+
+const startTask = (task: ValidationTask, rows: readonly CocoRow[]): RunningTask => {
+  switch (task) {
+    case 'coco':
+      return running(cocoTask, rows);
+    case 'phrases':
+      return running(phrasesTask, rows);
+    case 'refexp':
+    case 'clevrref':
+      return running(refexpTask(task, 'giou'), rows);
+    case 'gqa':
+      return running(gqaTask, rows);
+    case 'clevr':
+      return running(clevrTask, rows);
+  }
+};
+
+const running = <Kind extends PredictionKind>(task: TaskDefinition<Kind>, rows: readonly CocoRow[]): RunningTask => {
+  const evaluator = task.evaluator(rows);
+  return {
+    add: (model, row, outputs, item) => void evaluator.add(task.predict(model, row, outputs, item)),
+    summarize: () => evaluator.summarize(),
+  };
+};

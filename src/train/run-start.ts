@@ -1,0 +1,178 @@
+import { BatchSampler } from '../data/batch-sampler.ts';
+import type { MixedDataset } from '../data/mixed-dataset.ts';
+import { MdetrError } from '../errors.ts';
+import { Mdetr } from '../models/index.ts';
+import { findTokenizer, resolveModelPath } from '../pipeline/model-files.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import { BackboneStep } from './backbone-step.ts';
+import type { Communicator } from './communicator.ts';
+import type { DatasetConfig, TrainConfig } from './config.ts';
+import { openSources } from './data/dataset-sources.ts';
+import { officialDatasets } from './data/official-datasets.ts';
+import type { SampleSource } from './data/sample-source.ts';
+import { HelperHeads } from './helper-heads.ts';
+import { initialParameters, initialValues, loadParameters, trainableBy, type ParameterStore } from './parameters.ts';
+import { readRunState } from './run-state.ts';
+import { Trainer, type TrainerOptions } from './trainer.ts';
+
+/** What a run trains on. Our own list wins over official names. */
+const datasetsOf = (config: TrainConfig): readonly DatasetConfig[] => {
+  const datasets = config.datasets.length > 0 ? config.datasets : officialDatasets(config, 'train');
+  if (datasets.length === 0)
+    throw new MdetrError('there is nothing to train on: name "datasets" or "combine_datasets" in the config');
+  return datasets;
+};
+
+/** Where the vocabulary's files are. */
+export const findVocabulary = async (config: TrainConfig): Promise<string> => {
+  if (config.tokenizer !== undefined) return resolveModelPath(config.tokenizer);
+  const from = config.load === '' ? '.' : await resolveModelPath(config.load);
+  try {
+    return await findTokenizer(from, config.text_encoder_type);
+  } catch (error) {
+    if (!(error instanceof MdetrError)) throw error;
+    throw new MdetrError(
+      `no vocabulary for text_encoder_type "${config.text_encoder_type}": name a folder with tokenizer.json, or ` +
+        'vocab.json and merges.txt, as "tokenizer" in the config (--set tokenizer=DIR)',
+      { cause: error },
+    );
+  }
+};
+
+/** The rows of a run, in the order in which it takes them. */
+export interface RunData {
+  readonly datasets: readonly DatasetConfig[];
+  readonly sampler: BatchSampler;
+  readonly stepsPerEpoch: number;
+  /** Steps of the whole run. */
+  readonly totalSteps: number;
+  close(): void;
+}
+
+export const openRunData = (config: TrainConfig, communicator: Communicator): RunData => {
+  const datasets = datasetsOf(config);
+  const sources = openSources(datasets, config);
+  const close = (): void => sources.parts.forEach(({ source }) => source.close());
+  try {
+    const sampler = samplerFor(sources, config, communicator);
+    const stepsPerEpoch = Math.floor(sampler.batchesIn(0) / config.accumulate);
+    return { datasets, sampler, stepsPerEpoch, totalSteps: config.max_steps ?? config.epochs * stepsPerEpoch, close };
+  } catch (error) {
+    close();
+    throw error;
+  }
+};
+
+/** Draws batches. Throws `MdetrError` where there are too few rows for one. */
+const samplerFor = (
+  sources: MixedDataset<SampleSource>,
+  config: TrainConfig,
+  { rank, size }: Communicator,
+): BatchSampler => {
+  const { batch_size: batchSize, accumulate } = config;
+  if (Math.ceil(sources.length / size) < batchSize * accumulate)
+    throw new MdetrError(
+      `the datasets have ${sources.length} rows, too few for one step of ${batchSize * accumulate * size} ` +
+        `(batch_size ${batchSize}${accumulate > 1 ? `, accumulate ${accumulate}` : ''}${size > 1 ? `, ${size} processes` : ''}): ` +
+        `lower them, as with --set batch_size=${Math.max(1, Math.floor(sources.length / size / accumulate))}`,
+    );
+  const sampler = new BatchSampler(sources, {
+    batchSize,
+    seed: config.seed,
+    shuffle: true,
+    dropLast: true,
+    rank,
+    worldSize: size,
+    epochChunks: Math.max(0, config.epoch_chunks),
+    shapeWindow: config.bucket,
+  });
+  if (sampler.batchesIn(0) < accumulate)
+    throw new MdetrError(
+      `an epoch has ${sampler.batchesIn(0)} batches, fewer than the ${accumulate} of a step: lower "accumulate" or ` +
+        '"epoch_chunks"',
+    );
+  return sampler;
+};
+
+/** The network, and the values that a run begins with before its own state comes over them. */
+export interface StartingPoint {
+  readonly model: Mdetr;
+  readonly helpers: HelperHeads | undefined;
+  readonly parameters: ParameterStore;
+}
+
+/**
+ * Initial values; over them those of an earlier stage, or where there is none of `load`; and those of `frozen_weights`.
+ *
+ * @param startFrom state file of the earlier stage
+ */
+export const startingPoint = async (
+  config: TrainConfig,
+  startFrom: string | undefined,
+  onNote: (text: string) => void,
+): Promise<StartingPoint> => {
+  const model = new Mdetr(config);
+  const seed = config.init_seed ?? config.seed;
+  const parameters = initialParameters(model, seed);
+  const weights = {
+    encoder: config.objective === 'all' ? config.encoder_helper_loss : 0,
+    backbone: config.backbone_helper_loss,
+    answers: config.objective === 'all' ? config.answer_helper_loss : 0,
+  };
+  const helpers = Object.values(weights).every((weight) => weight === 0)
+    ? undefined
+    : new HelperHeads(config, model.backboneChannels, weights);
+  if (helpers !== undefined)
+    for (const [name, value] of initialValues(helpers.registry.specs, seed)) parameters.set(name, value);
+  if (startFrom !== undefined) {
+    const { trainer } = await readRunState(startFrom);
+    const values = new Map([...trainer.parameters, ...(trainer.average ?? [])]);
+    for (const [name, value] of values) takeOver(parameters, name, value.data as Float32Array);
+  }
+  // What the first stage was loaded from is long since trained further.
+  for (const path of [config.frozen_weights, startFrom === undefined ? config.load : undefined]) {
+    if (path === undefined || path === '') continue;
+    const { text } = await loadParameters(parameters, path);
+    onNote(text);
+  }
+  return { model, helpers, parameters };
+};
+
+/** A value of an earlier stage, where this stage has the same parameter. */
+const takeOver = (parameters: ParameterStore, name: string, data: Float32Array): void => {
+  const own = parameters.get(name);
+  if (own?.data.length === data.length) (own.data as Float32Array).set(data);
+};
+
+/** The trainer that a config asks for. */
+export const createTrainer = async (
+  config: TrainConfig,
+  { model, helpers, parameters }: StartingPoint,
+  runtime: Runtime,
+  stepsPerEpoch: number,
+  communicator: Communicator,
+): Promise<Trainer> => {
+  const decays = (name: string): boolean => parameters.get(name)!.shape.length > 1;
+  const isTrainable = trainableBy(model, config);
+  const options: TrainerOptions = {
+    schedule: config,
+    ratesSet: config.rates_set,
+    optimizer: {
+      optimizer: config.optimizer,
+      weight_decay: config.weight_decay,
+      ...(config.decays === 'matrices' ? { decays } : {}),
+    },
+    clipMaxNorm: config.clip_max_norm,
+    ...(config.ema ? { emaDecay: config.ema_decay } : {}),
+    stepsPerEpoch,
+    seed: config.seed,
+    dropout: !config.no_dropout,
+    isTrainable,
+    ...(helpers === undefined ? {} : { helpers }),
+    maskBoxes: config.mask_boxes,
+    communicator,
+  };
+  if (config.objective === 'all') return Trainer.create(model, config, parameters, runtime, options);
+  if (helpers === undefined) throw new Error('internal: the backbone alone is trained by its helper loss');
+  return new Trainer(parameters, await BackboneStep.load(model, helpers, runtime, isTrainable), options);
+};
