@@ -5,7 +5,7 @@ import { writeAtomically } from '../checkpoints/index.ts';
 import { SPLITS, type SceneSplit } from '../data/scenes/splits.ts';
 import { MdetrError, messageOf, UsageError } from '../errors.ts';
 import { resultsJson, resultsTable } from '../evaluation/results-table.ts';
-import { annotationTasks, evaluateAnnotations, type AnnotationTask } from '../tasks/annotation-task.ts';
+import { benchmarkTasks, evaluateBenchmark, type BenchmarkTask } from '../tasks/benchmark-task.ts';
 import { evaluateScenes } from '../tasks/scenes-task.ts';
 import type { TaskReport } from '../tasks/task-report.ts';
 import { worstCasesPage } from '../tasks/worst-page.ts';
@@ -13,12 +13,16 @@ import { fraction, wholeFrom } from './option-values.ts';
 import { addModelOptions, loadModel, type ModelOptions } from './model-options.ts';
 import { note, Progress } from './progress.ts';
 
-type TaskName = AnnotationTask | 'scenes';
+type TaskName = BenchmarkTask | 'scenes';
 
 interface EvaluateOptions extends ModelOptions {
   readonly task?: TaskName;
   readonly annotations?: string;
-  readonly images?: string;
+  readonly images?: readonly string[];
+  readonly truth?: string;
+  readonly subset?: string;
+  readonly limitBy?: 'image' | 'category';
+  readonly masks?: boolean;
   readonly limit?: number;
   readonly batchSize: number;
   readonly onBadRow: 'stop' | 'skip';
@@ -29,6 +33,7 @@ interface EvaluateOptions extends ModelOptions {
   readonly textsPerKind?: number;
   readonly threshold: number;
   readonly answers?: string;
+  readonly submission?: string;
   readonly predictions?: string;
   readonly savePredictions?: string;
   readonly json?: string;
@@ -38,9 +43,14 @@ interface EvaluateOptions extends ModelOptions {
 
 /** What a config says about evaluation; command-line options win over it. */
 const evaluationSchema = z.strictObject({
-  task: z.enum([...annotationTasks, 'scenes']).optional(),
+  task: z.enum([...benchmarkTasks, 'scenes']).optional(),
   annotations: z.string().optional(),
-  images: z.string().optional(),
+  /** A folder, or one for each `data_source`. */
+  images: z.union([z.string(), z.record(z.string(), z.string())]).optional(),
+  /** The data set's own folder or file, and the split that is meant. */
+  truth: z.string().optional(),
+  subset: z.string().optional(),
+  limit_by: z.enum(['image', 'category']).optional(),
   splits: z.array(z.enum(SPLITS)).optional(),
   seed: z.number().int().nonnegative().optional(),
   count: z.number().int().positive().optional(),
@@ -81,12 +91,19 @@ export const evaluateCommand = (): Command =>
     new Command('evaluate')
       .description("The task's published metric, as a table and as JSON.")
       .argument('[config]', 'JSON whose "evaluate" section says what to measure')
-      .addOption(new Option('--task <name>', 'what to measure').choices([...annotationTasks, 'scenes'])),
+      .addOption(new Option('--task <name>', 'what to measure').choices([...benchmarkTasks, 'scenes'])),
   )
-    .option('--annotations <file>', 'official annotation file with the ground truth')
-    .option('--images <dir>', 'folder of the pictures that the annotation file names')
+    .option('--annotations <file>', 'official annotation file; for lvis its own file')
+    .option('--images <dir...>', 'folder of the pictures that it names, or SOURCE=DIR for each data_source')
+    .option('--truth <path>', "flickr, phrasecut: the data set's own folder; gqa, clevr: its question file")
+    .option('--subset <name>', "flickr, phrasecut: the split, where the annotation file's name does not end in it")
     .option('--limit <n>', 'at most so many rows', wholeFrom(1))
-    .option('--batch-size <n>', 'pictures that go through the network together', wholeFrom(1), 4)
+    .option(
+      '--batch-size <n>',
+      'texts that go through the network together (lvis: eight times as many)',
+      wholeFrom(1),
+      4,
+    )
     .addOption(
       new Option('--on-bad-row <what>', 'about rows that cannot be used').choices(['stop', 'skip']).default('stop'),
     )
@@ -95,12 +112,20 @@ export const evaluateCommand = (): Command =>
         .choices(['giou', 'iou'])
         .default('giou'),
     )
+    .addOption(
+      new Option(
+        '--limit-by <what>',
+        'lvis: the 10,000 best of a category count (fixed AP, as published), or 300 an image (default: category)',
+      ).choices(['category', 'image']),
+    )
+    .option('--masks', 'coco: masks too, from a model that has them')
     .option('--split <names>', `scenes: of ${SPLITS.join(', ')}, separated by commas`, splitsOf)
     .option('--seed <s>', 'scenes: a seed that training never used', wholeFrom(0))
     .option('--count <n>', 'scenes: how many (default: 2000)', wholeFrom(1))
     .option('--texts-per-kind <n>', 'scenes: texts of each kind a scene (default: 1)', wholeFrom(1))
     .option('--threshold <score>', 'scenes: boxes for what is absent count above this', fraction, 0.7)
     .option('--answers <file>', "GQA's answer table")
+    .option('--submission <file>', 'gqa, clevr: write what the test server takes; the rows need no answers then')
     .option('--predictions <file>', 'evaluate saved predictions instead of running the model')
     .option('--save-predictions <file>', 'save what the model says, to be evaluated later')
     .option('--json <file>', 'write the numbers as JSON')
@@ -112,9 +137,19 @@ export const evaluateCommand = (): Command =>
 Examples
   mdetr evaluate --task scenes --split standard,paraphrase,cogent-b --count 500
   mdetr evaluate configs/scenes/default.json --model runs/scenes/best --worst worst.html
+  mdetr evaluate --task flickr --annotations final_flickr_separateGT_test.json --images flickr30k/test \\
+      --truth flickr30k_entities --model pretrained_resnet101
+      Recall@1, 5 and 10 by both protocols, over all phrases and by category
+  mdetr evaluate --task phrasecut --annotations finetune_phrasecut_test.json --images gqa/images \\
+      --truth VGPhraseCut_v0 --model phrasecut_resnet101 --save-predictions p.jsonl
+  mdetr evaluate --task lvis --annotations lvis_v1_minival.json --images coco2017 --model lvis10
+  mdetr evaluate --task gqa --annotations finetune_gqa_testdev_balanced.json --images gqa/images \\
+      --answers gqa_answer2id_by_type.json --model gqa_resnet101
   mdetr evaluate --task refexp --annotations finetune_refcoco_val.json --images train2014 --model refcoco.pth
-  mdetr evaluate --task clevr --annotations val.json --images images/val --save-predictions p.jsonl
-  mdetr evaluate --task clevr --annotations val.json --images images/val --predictions p.jsonl`,
+  mdetr evaluate --task clevr --annotations CLEVR_val_questions.json --images images/val --save-predictions p.jsonl
+  mdetr evaluate --task clevr --annotations CLEVR_val_questions.json --images images/val --predictions p.jsonl
+      with that file by family of question; --truth names it beside another annotation file
+  mdetr evaluate --task clevr --annotations CLEVR_test_questions.json --images images/test --submission test.txt`,
     )
     .action(async (config: string | undefined, options: EvaluateOptions) => {
       const section = await readConfig(config);
@@ -153,25 +188,31 @@ const runScenes = async (options: EvaluateOptions, section: EvaluationConfig): P
 };
 
 const runAnnotations = async (
-  task: AnnotationTask,
+  task: BenchmarkTask,
   options: EvaluateOptions,
   section: EvaluationConfig,
 ): Promise<TaskReport> => {
   const annotations = options.annotations ?? section.annotations;
-  const images = options.images ?? section.images ?? '.';
   if (annotations === undefined) throw new UsageError(`--task ${task} needs --annotations FILE`);
+  if (options.submission !== undefined && task !== 'gqa' && task !== 'clevr')
+    throw new UsageError(`--submission: there is no server's file for --task ${task}`);
   const model = options.predictions === undefined ? await loadModel(options, { answers: options.answers }) : undefined;
   let progress: Progress | undefined;
   let before = 0;
   try {
-    return await evaluateAnnotations(model, {
+    return await evaluateBenchmark(model, {
       task,
       annotations,
-      images,
+      images: options.images ?? foldersOf(section.images),
+      truth: options.truth ?? section.truth,
+      subset: options.subset ?? section.subset,
       limit: options.limit,
       batchSize: options.batchSize,
       onBadRow: options.onBadRow,
       criterion: options.criterion,
+      limitBy: options.limitBy ?? section.limit_by ?? 'category',
+      masks: options.masks === true,
+      wantsSubmission: options.submission !== undefined,
       worst: options.worst === undefined ? 0 : options.worstCount,
       savePredictions: options.savePredictions,
       predictions: options.predictions,
@@ -187,12 +228,18 @@ const runAnnotations = async (
   }
 };
 
+/** Folders of a config as the command line writes them. */
+const foldersOf = (images: EvaluationConfig['images'] = '.'): readonly string[] =>
+  typeof images === 'string' ? [images] : Object.entries(images).map(([source, folder]) => `${source}=${folder}`);
+
 const present = async (task: string, reports: readonly TaskReport[], options: EvaluateOptions): Promise<void> => {
   const results = reports.flatMap((report) => report.results);
   process.stdout.write(resultsTable(results, { digits: 4 }));
   for (const { warnings } of reports) warnings.forEach(note);
   const writeText = (path: string, text: string): Promise<void> =>
     writeAtomically(path, async (sink) => sink.write(new TextEncoder().encode(text)));
+  const [submission] = reports.flatMap((report) => (report.submission === undefined ? [] : [report.submission]));
+  if (options.submission !== undefined && submission !== undefined) await writeText(options.submission, submission());
   if (options.json !== undefined) await writeText(options.json, resultsJson(results));
   if (options.worst !== undefined)
     await writeText(

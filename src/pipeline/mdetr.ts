@@ -208,6 +208,11 @@ export class MDETR {
   }
 
   /** @internal */
+  predictRows(pictures: EncodedPictures, rows: readonly TextRow[], options: RunOptions): Promise<TextOutputs> {
+    return this.runTexts(pictures, rows, options);
+  }
+
+  /** @internal */
   async detectRows(
     pictures: EncodedPictures,
     rows: readonly TextRow[],
@@ -365,6 +370,15 @@ export class EncodedImage {
     return this.model.detectRows(
       this.pictures,
       captions.map((text) => ({ picture: 0, text })),
+      options,
+    );
+  }
+
+  /** The network's raw numbers for several texts in one run of the transformer, as `MDETR.predict`. */
+  async predict(texts: readonly string[], options: RunOptions = {}): Promise<TextOutputs> {
+    return this.model.predictRows(
+      this.pictures,
+      texts.map((text) => ({ picture: 0, text })),
       options,
     );
   }

@@ -2,7 +2,7 @@ import type { CocoRow, Span } from '../data/coco-format.ts';
 import { FlickrRecallEvaluator, type FlickrGroundTruth } from '../evaluation/flickr-recall.ts';
 import { rankBoxesByPhrase } from '../evaluation/postprocess-flickr.ts';
 import { createPositiveMap } from '../text/index.ts';
-import type { TaskDefinition } from './task-definition.ts';
+import type { Benchmark, TaskDefinition } from './task-definition.ts';
 
 /** Words of a caption that name something, and the boxes of what they name. */
 interface Phrase {

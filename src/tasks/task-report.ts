@@ -17,6 +17,8 @@ export interface TaskReport {
   readonly warnings: readonly string[];
   /** Worst first. */
   readonly worst: readonly WorstCase[];
+  /** The file that the data set's server takes, where it has one. */
+  readonly submission?: () => string;
 }
 
 /** Keeps the few samples of lowest quality. */

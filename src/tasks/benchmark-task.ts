@@ -1,0 +1,131 @@
+import { UsageError } from '../errors.ts';
+import { ImageRoots } from '../data/image-roots.ts';
+import type { OnBadRow } from '../data/index/row-reader.ts';
+import type { MDETR } from '../pipeline/mdetr.ts';
+import { cocoBenchmark, refexpBenchmark } from './box-tasks.ts';
+import { flickrBenchmark } from './flickr-task.ts';
+import { evaluateLvis } from './lvis-task.ts';
+import { phraseCutBenchmark } from './phrasecut-task.ts';
+import { phrasesBenchmark } from './phrases-task.ts';
+import { clevrBenchmark, gqaBenchmark } from './question-tasks.ts';
+import { runBenchmark, savedMasks } from './run-benchmark.ts';
+import type { Benchmark, PredictionKind } from './task-definition.ts';
+import { openClevrQuestions, openRows, type TaskRows } from './task-rows.ts';
+import type { TaskReport } from './task-report.ts';
+
+/** Published metrics over annotation files. */
+export const benchmarkTasks = [
+  'flickr',
+  'refexp',
+  'clevrref',
+  'phrasecut',
+  'gqa',
+  'clevr',
+  'coco',
+  'lvis',
+  'phrases',
+] as const;
+export type BenchmarkTask = (typeof benchmarkTasks)[number];
+
+export interface BenchmarkTaskOptions {
+  readonly task: BenchmarkTask;
+  readonly annotations: string;
+  /** Where pictures are: a folder, or `SOURCE=FOLDER` for each `data_source`. */
+  readonly images: readonly string[];
+  /** Ground truth beside the annotation file, as the data set's authors distribute it. */
+  readonly truth?: string | undefined;
+  /** Which split that is, where the annotation file's name does not end in it. */
+  readonly subset?: string | undefined;
+  /** At most so many rows, from the start. */
+  readonly limit?: number | undefined;
+  readonly batchSize: number;
+  readonly onBadRow: OnBadRow;
+  /** Threshold overlaps of expressions by IoU, as the papers say, instead of GIoU, as the official code does. */
+  readonly criterion: 'giou' | 'iou';
+  /** How many detections of LVIS count. */
+  readonly limitBy: 'image' | 'category';
+  /** Masks of COCO, too. */
+  readonly masks: boolean;
+  /** A file for the test server is wanted. */
+  readonly wantsSubmission: boolean;
+  readonly worst: number;
+  readonly savePredictions?: string | undefined;
+  readonly predictions?: string | undefined;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** LVIS' texts are a word or two: so many times the batch of other tasks go together. */
+const promptsPerText = 8;
+
+/** The published metric of a task. @throws {UsageError} when something is missing that the task needs */
+export const evaluateBenchmark = async (
+  model: MDETR | undefined,
+  options: BenchmarkTaskOptions,
+): Promise<TaskReport> => {
+  const { task, images, batchSize } = options;
+  if (task === 'lvis') {
+    if (images.length !== 1) throw new UsageError('--task lvis needs one --images DIR: that of COCO 2017');
+    return evaluateLvis(model, { ...options, images: images[0]!, promptsPerPass: promptsPerText * batchSize });
+  }
+  const rows =
+    task === 'clevr' && /_questions\.json$|CLEVR-Humans-[a-z]+\.json$/.test(options.annotations)
+      ? openClevrQuestions(options)
+      : openRows(options);
+  try {
+    return await evaluateRows(model, rows, { ...options, task });
+  } finally {
+    rows.close();
+  }
+};
+
+type RowTaskOptions = BenchmarkTaskOptions & { readonly task: Exclude<BenchmarkTask, 'lvis'> };
+
+const evaluateRows = async (model: MDETR | undefined, rows: TaskRows, options: RowTaskOptions): Promise<TaskReport> => {
+  const run = <Kind extends PredictionKind>(benchmark: Benchmark<Kind>): Promise<TaskReport> =>
+    runBenchmark(model, benchmark, rows, { ...options, images: ImageRoots.parse(options.images) });
+  const { task, truth } = options;
+  switch (task) {
+    case 'flickr':
+      return run(await flickrBenchmark(rows, splitOptions(rows, options, ['val', 'test', 'train'])));
+    case 'phrasecut': {
+      const split = splitOptions(rows, options, ['miniv', 'val', 'test', 'train']);
+      return run(await phraseCutBenchmark(rows, { ...split, withMasks: await hasMasks(model, options, 'phrasecut') }));
+    }
+    case 'refexp':
+    case 'clevrref':
+      return run(refexpBenchmark(rows, task, options.criterion));
+    case 'coco':
+      return run(cocoBenchmark(rows, options.masks && (await hasMasks(model, options, 'coco'))));
+    case 'clevr':
+      return run(clevrBenchmark(rows, { truth, withoutAnswers: options.wantsSubmission }));
+    case 'gqa':
+      return run(gqaBenchmark(rows, { truth, withoutAnswers: options.wantsSubmission }));
+    case 'phrases':
+      return run(phrasesBenchmark(rows));
+  }
+};
+
+const hasMasks = async (
+  model: MDETR | undefined,
+  { predictions }: BenchmarkTaskOptions,
+  kind: 'phrasecut' | 'coco',
+): Promise<boolean> => (predictions === undefined ? model?.hasMasks === true : savedMasks(predictions, kind));
+
+/** The folder of ground truth, and which split of it the rows are. */
+const splitOptions = (
+  rows: TaskRows,
+  { task, annotations, truth, subset, limit, onBadRow }: RowTaskOptions,
+  splits: readonly string[],
+): { truth: string; subset: string; isPartial: boolean } => {
+  if (truth === undefined)
+    throw new UsageError(
+      `--task ${task} needs --truth DIR, ${task === 'flickr' ? 'the folder of Flickr30k Entities' : "PhraseCut's own folder (VGPhraseCut_v0)"}`,
+    );
+  const named = /_([a-z]+)\.jsonl?$/.exec(annotations)?.[1];
+  const split = subset ?? named;
+  if (split === undefined || !splits.includes(split))
+    throw new UsageError(`say by --subset of which split ${annotations} is: ${splits.join(', ')}`);
+  let read = 0;
+  if (onBadRow === 'skip') for (const _ of rows) read++;
+  return { truth, subset: split, isPartial: limit !== undefined || (onBadRow === 'skip' && read < rows.length) };
+};
