@@ -26,7 +26,7 @@ export const buildFeatureExtractor = (scope: Scope, config: ModelConfig): Featur
   const hasGroupNorm = name.endsWith(groupNormSuffix);
   const resnet = hasGroupNorm ? name.slice(0, -groupNormSuffix.length) : name;
   if (resnetNames.includes(resnet)) {
-    if (dilation && (resnet === 'resnet18' || resnet === 'resnet34'))
+    if (dilation && (resnet.startsWith('resnet18') || resnet === 'resnet34'))
       throw new MdetrError(`dilation needs a ResNet with bottlenecks, ${name} has none`);
     return new ResNet(scope, resnet, { dilation, norm: hasGroupNorm ? 'group' : 'frozen-batch' });
   }

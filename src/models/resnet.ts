@@ -80,12 +80,21 @@ class ResidualBlock {
   }
 }
 
-/** Blocks of each of the four stages, and whether they are bottlenecks. */
-const variants: Readonly<Record<string, { readonly blocks: readonly number[]; readonly bottleneck: boolean }>> = {
-  resnet18: { blocks: [2, 2, 2, 2], bottleneck: false },
-  resnet34: { blocks: [3, 4, 6, 3], bottleneck: false },
-  resnet50: { blocks: [3, 4, 6, 3], bottleneck: true },
-  resnet101: { blocks: [3, 4, 23, 3], bottleneck: true },
+interface Variant {
+  /** Blocks of each of the four stages. */
+  readonly blocks: readonly number[];
+  readonly bottleneck: boolean;
+  /** Channels of the stem and the first stage; they double from stage to stage. */
+  readonly width: number;
+}
+
+const variants: Readonly<Record<string, Variant>> = {
+  // Not of the paper: for small networks, and what bench:training measures.
+  'resnet18-half': { blocks: [2, 2, 2, 2], bottleneck: false, width: 32 },
+  resnet18: { blocks: [2, 2, 2, 2], bottleneck: false, width: 64 },
+  resnet34: { blocks: [3, 4, 6, 3], bottleneck: false, width: 64 },
+  resnet50: { blocks: [3, 4, 6, 3], bottleneck: true, width: 64 },
+  resnet101: { blocks: [3, 4, 23, 3], bottleneck: true, width: 64 },
 };
 
 export const resnetNames: readonly string[] = Object.keys(variants);
@@ -97,13 +106,13 @@ export class ResNet implements FeatureExtractor {
   private readonly stages: readonly (readonly ResidualBlock[])[];
 
   constructor(scope: Scope, name: string, options: { readonly dilation: boolean; readonly norm: NormKind }) {
-    const { blocks, bottleneck } = variants[name]!;
+    const { blocks, bottleneck, width: stem } = variants[name]!;
     const expansion = bottleneck ? 4 : 1;
-    this.channels = [64, 128, 256, 512].map((width) => width * expansion);
-    this.stem = new ConvNorm(scope.at('conv1'), scope.at('bn1'), 3, 64, 7, { stride: 2, padding: 3 }, options.norm);
-    let inputs = 64;
+    this.channels = [1, 2, 4, 8].map((factor) => stem * factor * expansion);
+    this.stem = new ConvNorm(scope.at('conv1'), scope.at('bn1'), 3, stem, 7, { stride: 2, padding: 3 }, options.norm);
+    let inputs = stem;
     this.stages = blocks.map((depth, stage) => {
-      const width = 64 * 2 ** stage;
+      const width = stem * 2 ** stage;
       const dilated = options.dilation && stage === 3;
       const stageStride = stage === 0 || dilated ? 1 : 2;
       return Array.from({ length: depth }, (_, index) => {

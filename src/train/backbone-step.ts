@@ -3,10 +3,12 @@ import { input, makeProgram, symbolicDim, type Program } from '../graph/index.ts
 import type { Mdetr } from '../models/index.ts';
 import { scalar, sparseGradients } from '../ops/index.ts';
 import type { Runtime, Session } from '../runtime/runtime.ts';
+import { ValueScope } from '../runtime/value-scope.ts';
 import type { AuxiliaryHeads } from './helper-heads.ts';
 import { cotangentName } from './names.ts';
 import {
   feedsFor,
+  readNumber,
   requireFinite,
   stopwatch,
   type DifferentiableStep,
@@ -57,17 +59,25 @@ export class BackboneStep implements DifferentiableStep {
 
   async run(batch: TrainBatch, parameters: ReadonlyMap<string, HostTensor>): Promise<StepResult> {
     const clock = stopwatch();
-    const results = await this.session.run(feedsFor(this.program, [batch.inputs], parameters));
-    const terms: Record<string, number> = {};
-    let total = 0;
-    for (const { name, weight } of this.losses) {
-      terms[name] = Number(results[name]!.data[0]);
-      total += terms[name] * weight;
+    const results = await this.session.compute(feedsFor(this.program, [batch.inputs], parameters));
+    const values = new ValueScope();
+    values.keep(results);
+    try {
+      const terms: Record<string, number> = {};
+      let total = 0;
+      for (const { name, weight } of this.losses) {
+        terms[name] = await readNumber(results, name);
+        total += terms[name] * weight;
+      }
+      requireFinite(total, terms, batch.ids);
+      const gradients = new Map<string, HostTensor>();
+      for (const name of this.trained) gradients.set(name, await results[cotangentName(name)]!.read());
+      const timing = { forwardMs: 0, matchingMs: 0, lossMs: 0, backwardMs: clock() };
+      return { total, terms, gradients, matches: undefined, timing, release: () => values.release() };
+    } catch (error) {
+      values.release();
+      throw error;
     }
-    requireFinite(total, terms, batch.ids);
-    const gradients = new Map(this.trained.map((name) => [name, results[cotangentName(name)]!]));
-    const timing = { forwardMs: 0, matchingMs: 0, lossMs: 0, backwardMs: clock() };
-    return { total, terms, gradients, matches: undefined, timing };
   }
 
   dispose(): Promise<void> {

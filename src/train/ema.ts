@@ -1,20 +1,28 @@
 import type { HostTensor } from '../graph/index.ts';
+import { sharedTensor } from './shared-values.ts';
+import { averagePass } from './update-pass.ts';
 
-/** average ← average · decay + value · (1 − decay), for every float entry of the `state_dict`, buffers included. */
+/**
+ * average ← average · decay + value · (1 − decay), for every float entry of the `state_dict`, buffers included, but those
+ * that are done already.
+ */
 export const updateAverage = (
   average: ReadonlyMap<string, HostTensor>,
   values: ReadonlyMap<string, HostTensor>,
   decay: number,
+  isDone: (name: string) => boolean = () => false,
 ): void => {
   for (const [name, target] of average) {
-    if (target.dtype !== 'float32') continue;
-    const mean = target.data;
-    const current = values.get(name)!.data as Float32Array;
-    for (let index = 0; index < mean.length; index++)
-      mean[index] = mean[index]! * decay + current[index]! * (1 - decay);
+    if (target.dtype !== 'float32' || isDone(name)) continue;
+    averagePass(target.data, values.get(name)!.data as Float32Array, decay);
   }
 };
 
 /** A copy of all entries, for the average to start from. */
 export const copyEntries = (values: ReadonlyMap<string, HostTensor>): Map<string, HostTensor> =>
-  new Map([...values].map(([name, value]) => [name, { ...value, data: value.data.slice() } as HostTensor]));
+  new Map(
+    [...values].map(([name, value]) => [
+      name,
+      sharedTensor({ ...value, data: (value.data as Float32Array).slice() } as HostTensor),
+    ]),
+  );

@@ -1,5 +1,7 @@
 import type { HostTensor } from '../graph/index.ts';
 import type { LearningRates } from './schedule.ts';
+import { sharedFloats } from './shared-values.ts';
+import { applyUpdate, piecesOf, sumOfSquares, type Update } from './update-pass.ts';
 
 /** What the optimiser remembers of one parameter. */
 export interface Moments {
@@ -19,10 +21,11 @@ export interface OptimizerConfig {
   readonly decays?: (name: string) => boolean;
 }
 
-const beta1 = 0.9;
-const beta2 = 0.999;
-const epsilon = 1e-8;
-const momentum = 0.9;
+/** A moving average that is updated together with the values. */
+export interface MovingAverage {
+  readonly values: ReadonlyMap<string, HostTensor>;
+  readonly decay: number;
+}
 
 /** The official groups, by name: `backbone`, `text_encoder`, and the rest. */
 export const rateFor = (name: string, rates: LearningRates): number => {
@@ -32,13 +35,10 @@ export const rateFor = (name: string, rates: LearningRates): number => {
 
 /** L2 norm over all gradients together, accumulated in double precision. */
 export const globalNorm = (gradients: Iterable<HostTensor>): number => {
+  const arrays = Array.from(gradients, ({ data }) => data as Float32Array);
   let total = 0;
-  for (const { data } of gradients) {
-    const values = data as Float32Array;
-    let sum = 0;
-    for (let index = 0; index < values.length; index++) sum += values[index]! * values[index]!;
-    total += sum;
-  }
+  for (const { array, start, end } of piecesOf(arrays.map(({ length }) => length)))
+    total += sumOfSquares(arrays[array]!, start, end);
   return Math.sqrt(total);
 };
 
@@ -62,17 +62,44 @@ export class Optimizer {
     rates: LearningRates,
     clip: number,
   ): void {
-    for (const [name, gradient] of gradients) {
+    for (const update of this.plan(parameters, gradients, rates, clip)) applyUpdate(update, 0, update.values.length);
+  }
+
+  /** Counts a step and says what it does, for whoever does it. */
+  plan(
+    parameters: ReadonlyMap<string, HostTensor>,
+    gradients: ReadonlyMap<string, HostTensor>,
+    rates: LearningRates,
+    clip: number,
+    average?: MovingAverage,
+  ): readonly Update[] {
+    return Array.from(gradients, ([name, { data }]) => {
       const parameter = parameters.get(name);
       if (parameter === undefined) throw new Error(`internal: gradient for unknown parameter "${name}"`);
       const values = parameter.data as Float32Array;
-      const slopes = gradient.data as Float32Array;
-      const decay = this.config.decays?.(name) === false ? 0 : this.config.weight_decay;
       const moments = this.momentsOf(name, values.length);
       moments.step++;
-      if (this.config.optimizer === 'sgd') sgdPass(values, slopes, moments, rateFor(name, rates), decay, clip);
-      else adamwPass(values, slopes, moments, rateFor(name, rates), decay, clip);
-    }
+      return {
+        kind: this.config.optimizer === 'sgd' ? 'sgd' : 'adamw',
+        values,
+        gradient: data as Float32Array,
+        first: moments.first,
+        second: moments.second,
+        average: average?.values.get(name)?.data as Float32Array | undefined,
+        step: moments.step,
+        rate: rateFor(name, rates),
+        decay: this.config.decays?.(name) === false ? 0 : this.config.weight_decay,
+        clip,
+        averageDecay: average?.decay ?? 1,
+      };
+    });
+  }
+
+  /** Goes on from stored moments. */
+  restore(moments: ReadonlyMap<string, Moments>): void {
+    this.state.clear();
+    for (const [name, { step, first, second }] of moments)
+      this.state.set(name, { step, first: sharedFloats(first), second: sharedFloats(second) });
   }
 
   private momentsOf(name: string, size: number): Moments {
@@ -80,49 +107,10 @@ export class Optimizer {
     if (known !== undefined) return known;
     const fresh: Moments = {
       step: 0,
-      first: new Float32Array(size),
-      second: new Float32Array(this.config.optimizer === 'sgd' ? 0 : size),
+      first: sharedFloats(size),
+      second: sharedFloats(this.config.optimizer === 'sgd' ? 0 : size),
     };
     this.state.set(name, fresh);
     return fresh;
   }
 }
-
-const adamwPass = (
-  values: Float32Array,
-  slopes: Float32Array,
-  { step, first, second }: Moments,
-  rate: number,
-  decay: number,
-  clip: number,
-): void => {
-  // PyTorch multiplies by a float32 factor: at the official rates it is exactly 1.
-  const shrink = Math.fround(1 - rate * decay);
-  const stepSize = rate / (1 - beta1 ** step);
-  const correction = Math.sqrt(1 - beta2 ** step);
-  for (let index = 0; index < values.length; index++) {
-    const slope = slopes[index]! * clip;
-    const mean = beta1 * first[index]! + (1 - beta1) * slope;
-    const square = beta2 * second[index]! + (1 - beta2) * slope * slope;
-    first[index] = mean;
-    second[index] = square;
-    values[index] = values[index]! * shrink - (stepSize * mean) / (Math.sqrt(square) / correction + epsilon);
-  }
-};
-
-const sgdPass = (
-  values: Float32Array,
-  slopes: Float32Array,
-  { step, first }: Moments,
-  rate: number,
-  decay: number,
-  clip: number,
-): void => {
-  for (let index = 0; index < values.length; index++) {
-    const slope = slopes[index]! * clip + decay * values[index]!;
-    // The first step fills the buffer with the gradient itself.
-    const velocity = step === 1 ? slope : momentum * first[index]! + slope;
-    first[index] = velocity;
-    values[index] = values[index]! - rate * velocity;
-  }
-};

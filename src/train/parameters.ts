@@ -6,6 +6,7 @@ import type { ParameterSpec } from '../nn/index.ts';
 import { openModelFiles } from '../pipeline/model-files.ts';
 import type { TrainConfig } from './config.ts';
 import { isHelper } from './helper-heads.ts';
+import { sharedTensor } from './shared-values.ts';
 
 /** All `state_dict` entries of a network by name; optimisers change them in place. */
 export type ParameterStore = Map<string, HostTensor>;
@@ -16,7 +17,7 @@ export const initialParameters = (model: Mdetr, seed: number): ParameterStore =>
 
 /** Starting values of any parameters. */
 export const initialValues = (specs: readonly ParameterSpec[], seed: number): ParameterStore =>
-  new Map(specs.map((spec) => [spec.name, initialValue(spec, seed)]));
+  new Map(specs.map((spec) => [spec.name, sharedTensor(initialValue(spec, seed))]));
 
 /** What the official code trains of the network itself: the backbone as it says, and only with a rate above 0. */
 export const officiallyTrainable =

@@ -17,7 +17,8 @@ import {
   type LossTargets,
 } from '../losses/index.ts';
 import { tokenSlots, type Mdetr } from '../models/index.ts';
-import type { Feeds, Runtime, Session } from '../runtime/runtime.ts';
+import type { DeviceTensor, Feeds, Runtime, Session, Values } from '../runtime/runtime.ts';
+import { ValueScope } from '../runtime/value-scope.ts';
 import type { AuxiliaryHeads } from './helper-heads.ts';
 import { traceMaskStep, type MaskStep } from './mask-program.ts';
 import { cotangentName } from './names.ts';
@@ -50,6 +51,8 @@ export interface StepResult {
   readonly gradients: ReadonlyMap<string, HostTensor>;
   readonly matches: LayerMatches | undefined;
   readonly timing: StepTiming;
+  /** Gives the memory of the gradients back; their arrays must not be looked at afterwards. */
+  release(): void;
 }
 
 export interface TrainStepOptions {
@@ -121,6 +124,26 @@ export class TrainStep implements DifferentiableStep {
     numBoxes: number,
     seed: number,
   ): Promise<StepResult> {
+    // Residuals and cotangents go from program to program; only what the host works with is read.
+    const [values, gradients] = [new ValueScope(), new ValueScope()];
+    try {
+      return await this.runIn(values, gradients, batch, parameters, numBoxes, seed);
+    } catch (error) {
+      gradients.release();
+      throw error;
+    } finally {
+      values.release();
+    }
+  }
+
+  private async runIn(
+    values: ValueScope,
+    gradientValues: ValueScope,
+    batch: TrainBatch,
+    parameters: ReadonlyMap<string, HostTensor>,
+    numBoxes: number,
+    seed: number,
+  ): Promise<StepResult> {
     const { config, programs, sessions } = this;
     const timing: StepTiming = { forwardMs: 0, matchingMs: 0, lossMs: 0, backwardMs: 0 };
     const clock = stopwatch();
@@ -131,11 +154,11 @@ export class TrainStep implements DifferentiableStep {
       dropout_seed: { dtype: 'uint32', shape: [], data: Uint32Array.of(seed) },
     };
 
-    const outputs = await sessions.forward.run(feedsFor(programs.forward, [inputs], parameters));
+    const outputs = values.keep(await sessions.forward.compute(feedsFor(programs.forward, [inputs], parameters)));
     timing.forwardMs = clock();
 
     const matches = hasDetectionLosses(config)
-      ? matchLayers({ pred_logits: outputs['pred_logits']!, pred_boxes: outputs['pred_boxes']! }, batch.targets, config)
+      ? matchLayers(await readAll(outputs, ['pred_logits', 'pred_boxes']), batch.targets, config)
       : undefined;
     const targetInputs = {
       ...(matches === undefined ? {} : lossInputs(batch.targets, matches, config.num_queries, numBoxes)),
@@ -143,15 +166,17 @@ export class TrainStep implements DifferentiableStep {
     };
     timing.matchingMs = clock();
 
-    const lossResults = await sessions.loss.run(feedsFor(this.loss.program, [outputs, targetInputs], parameters));
-    const losses = readLosses(lossResults, this.loss.termNames);
-    const cotangents: Record<string, HostTensor> = {};
+    const lossResults = values.keep(
+      await sessions.loss.compute(feedsFor(this.loss.program, [outputs, targetInputs], parameters)),
+    );
+    const losses = readLosses(await readAll(lossResults, ['total', 'terms']), this.loss.termNames);
+    const cotangents: Record<string, DeviceTensor> = {};
     for (const name of this.loss.trainedOutputs) cotangents[cotangentName(name)] = lossResults[cotangentName(name)]!;
     const gradients = new Map<string, HostTensor>();
     const terms: Record<string, number> = { ...losses.terms };
     let { total } = losses;
     for (const { name, weight } of programs.auxiliary) {
-      terms[name] = Number(outputs[name]!.data[0]);
+      terms[name] = await readNumber(outputs, name);
       total += terms[name] * weight;
     }
     if (this.masks !== undefined && sessions.masks !== undefined && matches !== undefined) {
@@ -159,7 +184,7 @@ export class TrainStep implements DifferentiableStep {
       const chosen = evenly(pairs, this.maskBoxes);
       // As if the boxes that were left out had the same losses.
       const divisor = float32Tensor([], [(numBoxes * chosen.length) / Math.max(1, pairs.length) || 1]);
-      const maskResults = await sessions.masks.run(
+      const maskResults = await sessions.masks.compute(
         feedsFor(
           this.masks.program,
           [
@@ -171,10 +196,11 @@ export class TrainStep implements DifferentiableStep {
           parameters,
         ),
       );
+      gradientValues.keep(maskResults);
       for (const name of this.masks.differentiable) cotangents[cotangentName(name)] = maskResults[cotangentName(name)]!;
-      for (const name of this.masks.trained) gradients.set(name, maskResults[cotangentName(name)]!);
+      for (const name of this.masks.trained) gradients.set(name, await maskResults[cotangentName(name)]!.read());
       for (const name of ['loss_mask', 'loss_dice']) {
-        terms[name] = Number(maskResults[name]!.data[0]);
+        terms[name] = await readNumber(maskResults, name);
         total += terms[name] * (lossWeights(config)[name] ?? 0);
       }
     }
@@ -182,13 +208,13 @@ export class TrainStep implements DifferentiableStep {
     requireFinite(total, terms, batch.ids);
 
     if (sessions.backward !== undefined) {
-      const backward = await sessions.backward.run(
-        feedsFor(programs.backward, [inputs, outputs, cotangents], parameters),
+      const backward = gradientValues.keep(
+        await sessions.backward.compute(feedsFor(programs.backward, [inputs, outputs, cotangents], parameters)),
       );
-      for (const name of programs.trained) gradients.set(name, backward[cotangentName(name)]!);
+      for (const name of programs.trained) gradients.set(name, await backward[cotangentName(name)]!.read());
     }
     timing.backwardMs = clock();
-    return { total, terms, gradients, matches, timing };
+    return { total, terms, gradients, matches, timing, release: () => gradientValues.release() };
   }
 
   async dispose(): Promise<void> {
@@ -224,10 +250,10 @@ const traceTrained = (
 /** Inputs and parameters of a program, picked by name from what there is. */
 export const feedsFor = (
   program: Program,
-  sources: readonly Readonly<Record<string, HostTensor>>[],
+  sources: readonly Values[],
   parameters: ReadonlyMap<string, HostTensor>,
-): Feeds => {
-  const feeds: Record<string, HostTensor> = {};
+): Values => {
+  const feeds: Record<string, HostTensor | DeviceTensor> = {};
   for (const { name } of program.inputs) {
     const value = sources.find((source) => source[name] !== undefined)?.[name];
     if (value === undefined)
@@ -242,6 +268,17 @@ export const feedsFor = (
   }
   return feeds;
 };
+
+const readAll = async <Name extends string>(
+  results: Readonly<Record<string, DeviceTensor>>,
+  names: readonly Name[],
+): Promise<Record<Name, HostTensor>> =>
+  Object.fromEntries(
+    await Promise.all(names.map(async (name) => [name, await results[name]!.read()] as const)),
+  ) as Record<Name, HostTensor>;
+
+export const readNumber = async (results: Readonly<Record<string, DeviceTensor>>, name: string): Promise<number> =>
+  Number((await results[name]!.read()).data[0]);
 
 /** A query of the batch, its sample, and the box of the batch that it is matched with. */
 interface MaskPair {

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { MdetrError } from '../errors.ts';
 import type { HostTensor } from '../graph/index.ts';
 import { boxNormaliser, type LossConfig } from '../losses/index.ts';
@@ -6,9 +7,10 @@ import type { Runtime } from '../runtime/runtime.ts';
 import { singleProcess, type Communicator } from './communicator.ts';
 import { copyEntries, updateAverage } from './ema.ts';
 import { isHelper, type AuxiliaryHeads } from './helper-heads.ts';
-import { clipFactor, globalNorm, Optimizer, type Moments, type OptimizerConfig } from './optimizer.ts';
+import { clipFactor, Optimizer, type Moments, type OptimizerConfig } from './optimizer.ts';
 import { officiallyTrainable } from './parameters.ts';
 import { ratesAt, type LearningRates, type ScheduleConfig } from './schedule.ts';
+import { UpdateCrew } from './update-crew.ts';
 import { TrainStep, type DifferentiableStep, type StepResult, type StepTiming, type TrainBatch } from './train-step.ts';
 
 export { initialParameters, officiallyTrainable } from './parameters.ts';
@@ -35,6 +37,8 @@ export interface TrainerOptions {
   readonly maskBoxes?: number;
   /** The other processes of a data-parallel training. */
   readonly communicator?: Communicator;
+  /** Threads that share the optimiser's work; by default one a core, at most 4. The result does not depend on it. */
+  readonly threads?: number;
 }
 
 /** What one step did. */
@@ -67,6 +71,7 @@ export class Trainer {
   readonly average: ReadonlyMap<string, HostTensor> | undefined;
   private readonly optimizer: Optimizer;
   private readonly communicator: Communicator;
+  private readonly crew: UpdateCrew;
   private count = 0;
 
   /** @param parameters every entry that the step reads, changed in place */
@@ -77,6 +82,7 @@ export class Trainer {
   ) {
     this.optimizer = new Optimizer(options.optimizer);
     this.communicator = options.communicator ?? singleProcess;
+    this.crew = new UpdateCrew(options.threads ?? Math.min(mostThreads, availableParallelism()));
     this.average =
       options.emaDecay === undefined
         ? undefined
@@ -111,8 +117,7 @@ export class Trainer {
   restore({ step, parameters, average, moments }: TrainerState): void {
     copyInto(this.parameters, parameters);
     if (this.average !== undefined) copyInto(this.average, average ?? parameters);
-    this.optimizer.state.clear();
-    for (const [name, own] of moments) this.optimizer.state.set(name, own);
+    this.optimizer.restore(moments);
     this.count = step;
   }
 
@@ -133,37 +138,57 @@ export class Trainer {
    *   gradient is not; nothing is changed then
    */
   async step(...batches: readonly [TrainBatch, ...TrainBatch[]]): Promise<StepReport> {
-    const { options, rates, count, communicator } = this;
+    const { rates, count } = this;
     const numBoxes = await this.boxesPerBatch(batches);
     const results: StepResult[] = [];
-    let gradients = new Map<string, HostTensor>();
-    for (const [index, batch] of batches.entries()) {
-      const result = await this.differentiable.run(batch, this.parameters, numBoxes, this.dropoutSeed(index));
-      gradients = index === 0 ? new Map(result.gradients) : addGradients(gradients, result.gradients);
-      results.push({ ...result, gradients: new Map() });
+    try {
+      for (const [index, batch] of batches.entries()) {
+        const result = await this.differentiable.run(batch, this.parameters, numBoxes, this.dropoutSeed(index));
+        results.push(result);
+        if (index === 0) continue;
+        addGradients(results[0]!.gradients, result.gradients);
+        result.release();
+      }
+      const { gradients } = results[0]!;
+      const started = performance.now();
+      const gradientNorm = await this.update(gradients, rates, batches);
+      this.count++;
+      return {
+        step: count,
+        total: meanOf(results.map(({ total }) => total)),
+        terms: meanTerms(results.map(({ terms }) => terms)),
+        rates,
+        gradientNorm,
+        timing: { ...sumTimings(results), updateMs: performance.now() - started },
+      };
+    } finally {
+      for (const result of results) result.release();
     }
-    const started = performance.now();
+  }
+
+  /** Clips, changes parameters and average, and returns the gradients' norm. */
+  private async update(
+    gradients: ReadonlyMap<string, HostTensor>,
+    rates: LearningRates,
+    batches: readonly TrainBatch[],
+  ): Promise<number> {
+    const { options, communicator, optimizer, crew, parameters } = this;
     const shares = batches.length * communicator.size;
     for (const { data } of gradients.values()) await communicator.allReduce(data as Float32Array);
     if (shares > 1) scale(gradients.values(), 1 / shares);
-    const gradientNorm = globalNorm(gradients.values());
+    const gradientNorm = await crew.norm(Array.from(gradients.values(), ({ data }) => data as Float32Array));
     if (!Number.isFinite(gradientNorm)) throw notFinite(gradients, batches);
-    this.optimizer.step(this.parameters, gradients, rates, clipFactor(gradientNorm, options.clipMaxNorm));
-    if (this.average !== undefined && options.emaDecay !== undefined)
-      updateAverage(this.average, this.parameters, options.emaDecay);
-    this.count++;
-    return {
-      step: count,
-      total: meanOf(results.map(({ total }) => total)),
-      terms: meanTerms(results.map(({ terms }) => terms)),
-      rates,
-      gradientNorm,
-      timing: { ...sumTimings(results), updateMs: performance.now() - started },
-    };
+    const { average } = this;
+    const { emaDecay: decay } = options;
+    const moving = average === undefined || decay === undefined ? undefined : { values: average, decay };
+    const clip = clipFactor(gradientNorm, options.clipMaxNorm);
+    await crew.apply(optimizer.plan(parameters, gradients, rates, clip, moving));
+    if (moving !== undefined) updateAverage(moving.values, parameters, moving.decay, (name) => gradients.has(name));
+    return gradientNorm;
   }
 
   async dispose(): Promise<void> {
-    await this.differentiable.dispose();
+    await Promise.all([this.differentiable.dispose(), this.crew.dispose()]);
   }
 
   /** Neighbouring seeds give unrelated masks: the generator mixes them. */
@@ -182,6 +207,9 @@ export class Trainer {
   }
 }
 
+/** Of the optimiser; more only wait for memory. */
+const mostThreads = 4;
+
 const copyInto = (target: ReadonlyMap<string, HostTensor>, source: ReadonlyMap<string, HostTensor>): void => {
   for (const [name, { data, dtype }] of target) {
     const stored = source.get(name);
@@ -193,16 +221,12 @@ const copyInto = (target: ReadonlyMap<string, HostTensor>, source: ReadonlyMap<s
   }
 };
 
-const addGradients = (
-  sums: ReadonlyMap<string, HostTensor>,
-  more: ReadonlyMap<string, HostTensor>,
-): Map<string, HostTensor> => {
+const addGradients = (sums: ReadonlyMap<string, HostTensor>, more: ReadonlyMap<string, HostTensor>): void => {
   for (const [name, { data }] of more) {
     const sum = sums.get(name)!.data as Float32Array;
     const own = data as Float32Array;
     for (let index = 0; index < sum.length; index++) sum[index]! += own[index]!;
   }
-  return new Map(sums);
 };
 
 const scale = (tensors: Iterable<HostTensor>, factor: number): void => {

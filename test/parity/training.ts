@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { HostTensor } from '../../src/graph/index.ts';
 import { boxNormaliser, type AnswerLabels } from '../../src/losses/index.ts';
 import { Mdetr } from '../../src/models/index.ts';
-import { NodeRuntime } from '../../src/runtime/node/node-runtime.ts';
+import { createRuntime } from '../../src/runtime/create-runtime.ts';
 import { copyEntries, updateAverage } from '../../src/train/ema.ts';
 import { clipFactor, globalNorm, Optimizer } from '../../src/train/optimizer.ts';
 import { ratesAt, type ScheduleConfig } from '../../src/train/schedule.ts';
@@ -70,7 +70,7 @@ const prepare = async (
     ...(json.answers == null ? {} : { answers: json.answers }),
     ids: json.targets.map((_, index) => `sample ${index}`),
   };
-  const step = await TrainStep.load(model, config, new NodeRuntime({ threads: 1 }), {
+  const step = await TrainStep.load(model, config, await createRuntime({ threads: 1 }), {
     isTrainable: (name) => gradients[name]?.requiresGrad === true,
     dropout: false,
   });

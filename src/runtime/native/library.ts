@@ -107,7 +107,7 @@ export class OrtLibrary {
           this.check(status);
           resolve();
         } catch (failure) {
-          reject(failure);
+          reject(failure instanceof Error ? failure : new Error(messageOf(failure)));
         }
       });
     });

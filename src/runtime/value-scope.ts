@@ -1,0 +1,16 @@
+import type { DeviceTensor } from './runtime.ts';
+
+/** Results that are released together, when the work that they serve is done or has failed. */
+export class ValueScope {
+  private readonly values: DeviceTensor[] = [];
+
+  keep<Results extends Readonly<Record<string, DeviceTensor>>>(results: Results): Results {
+    this.values.push(...Object.values(results));
+    return results;
+  }
+
+  release(): void {
+    for (const value of this.values) value.release();
+    this.values.length = 0;
+  }
+}
