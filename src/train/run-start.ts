@@ -171,6 +171,7 @@ export const createTrainer = async (
     ...(helpers === undefined ? {} : { helpers }),
     maskBoxes: config.mask_boxes,
     communicator,
+    ...(config.threads === undefined ? {} : { threads: config.threads }),
   };
   if (config.objective === 'all') return Trainer.create(model, config, parameters, runtime, options);
   if (helpers === undefined) throw new Error('internal: the backbone alone is trained by its helper loss');
