@@ -43,10 +43,7 @@ export class AnnotationWriter {
 
   /** Makes the folder where it is missing. */
   static async create(folder: string, name: string, ids = new RowIds()): Promise<AnnotationWriter> {
-    await mkdir(folder, { recursive: true }).catch((error: unknown) => {
-      const reason = (error as NodeJS.ErrnoException).code ?? String(error);
-      throw new MdetrError(`${folder}: the folder cannot be made (${reason})`, { cause: error });
-    });
+    await makeFolder(folder);
     const path = join(folder, name);
     return new AnnotationWriter(path, await JsonSections.create(path, ['images', 'annotations']), ids);
   }
@@ -82,6 +79,14 @@ export class AnnotationWriter {
     await this.sections.discard();
   }
 }
+
+/** Makes a folder and those around it, where they are missing. */
+export const makeFolder = async (folder: string): Promise<void> => {
+  await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+    const reason = (error as NodeJS.ErrnoException).code ?? String(error);
+    throw new MdetrError(`${folder}: the folder cannot be made (${reason})`, { cause: error });
+  });
+};
 
 /** Opens a file, lets `fill` write it, and finishes or discards it. */
 export const writeAnnotations = async (
