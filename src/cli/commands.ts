@@ -15,6 +15,7 @@ export const commands: readonly CommandEntry[] = [
   { name: 'evaluate', summary: "the task's published metric, as a table and as JSON", load: async () => (await import('./evaluate.ts')).evaluateCommand() },
   { name: 'data', summary: 'prepares, checks, shows, combines and indexes annotation files', load: async () => (await import('./data.ts')).dataCommand() },
   { name: 'train', summary: 'trains or fine-tunes a model', load: async () => (await import('./train.ts')).trainCommand() },
+  { name: 'plot', summary: 'curves of training runs as a picture', load: async () => (await import('./plot.ts')).plotCommand() },
   { name: 'convert', summary: 'checkpoints between .pth, .safetensors and model folders', load: async () => (await import('./convert.ts')).convertCommand() },
   { name: 'pull', summary: 'fetches published checkpoints and vocabularies', load: async () => (await import('./pull.ts')).pullCommand() },
   { name: 'info', summary: 'what is inside a model or checkpoint', load: async () => (await import('./info.ts')).infoCommand() },

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Command, Option } from 'commander';
 import type { ConfigFile } from '../train/config-file.ts';
 import type { RunSummary } from '../train/training-run.ts';
@@ -83,10 +83,15 @@ const trainStages = async (
   const stages = stagesOf(file, parseTrainConfig);
   // The engine takes a while to load, which a wrong call need not wait for.
   const { runTraining } = await import('../train/training-run.ts');
-  const { stateFile } = await import('../train/run-folder.ts');
-  const { NodeRuntime } = await import('../runtime/node/node-runtime.ts');
+  const { stateFile, writeStages } = await import('../train/run-folder.ts');
+  const { createRuntime } = await import('../runtime/create-runtime.ts');
   const { validatorFor } = await import('./training-validation.ts');
   const first = options.resume === true ? stageToGoOnIn(stages, stateFile) : 0;
+  if (stages.length > 1)
+    await writeStages(
+      dirname(stages[0]!.config.output_dir),
+      stages.map(({ name }) => name),
+    );
   for (const [index, { name, config }] of stages.entries()) {
     if (index < first) continue;
     if (name !== '') note(`stage ${name} (${index + 1} of ${stages.length})`);
@@ -96,7 +101,7 @@ const trainStages = async (
     let summary: RunSummary;
     try {
       summary = await runTraining(config, {
-        runtime: new NodeRuntime({ device, ...(threads === undefined ? {} : { threads }) }),
+        runtime: await createRuntime({ device, ...(threads === undefined ? {} : { threads }) }),
         resume: options.resume === true,
         signal,
         observer: progress,

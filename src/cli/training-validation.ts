@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { ImageRoots } from '../data/image-roots.ts';
 import { MdetrError } from '../errors.ts';
-import { mean } from '../evaluation/metrics.ts';
+import { mean, type Metrics } from '../evaluation/metrics.ts';
 import { qaDataset } from '../models/index.ts';
 import { MDETR } from '../pipeline/mdetr.ts';
 import { evaluateScenes } from '../tasks/scenes-task.ts';
@@ -91,7 +91,8 @@ const onScenes = async (
     ...{ textsPerKind: 1, threshold: 0.7, worst: 0, signal },
     onProgress: (done) => observer.onProgress(name, done, images),
   });
-  const { metrics } = report.results[0]!;
+  // Numbers of single kinds of texts, as `phrase Recall@1, plural`, are for `mdetr evaluate`.
+  const metrics = chosen(report.results[0]!.metrics, (name) => !name.includes(','));
   const decides =
     config.frozen_weights !== undefined
       ? 'mask mean IoU'
@@ -100,6 +101,9 @@ const onScenes = async (
         : 'phrase Recall@1';
   return { metrics, metric: metrics[decides] ?? NaN };
 };
+
+const chosen = (metrics: Metrics, isWanted: (name: string) => boolean): Record<string, number> =>
+  Object.fromEntries(Object.entries(metrics).filter(([name]) => isWanted(name)));
 
 /** The official evaluators beside the boxes', by the names of the official datasets; `phrases` for data of one's own. */
 const taskOf = ({ name = '', task }: AnnotatedDataset, config: TrainConfig): ValidationTask | undefined => {
@@ -142,13 +146,15 @@ const onAnnotations = async (
 ): Promise<Validation> => {
   const { annotations, images } = dataset;
   const { tasks, decides } = measuresOf(dataset, name, config);
-  const { metrics, skipped } = await validateAnnotations(model, {
+  const { metrics: all, skipped } = await validateAnnotations(model, {
     ...{ annotations, tasks, batchSize, signal },
     images: ImageRoots.of(images),
     limit: config.validation_images,
     onBadRow: config.on_bad_row,
     onProgress: (done, total) => observer.onProgress(name, done, total),
   });
+  // Of the twelve numbers of COCO the three that one looks at.
+  const metrics = chosen(all, (metric) => !metric.startsWith('bbox_') || /^bbox_AP(50|75)?$/.test(metric));
   if (skipped > 0) observer.onNote(`validation set ${name}: ${skipped} bad rows were left out`);
   return { metrics, metric: metrics[decides] ?? NaN };
 };

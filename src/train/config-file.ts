@@ -51,7 +51,7 @@ export const readConfigFile = async (path: string, settings: readonly string[] =
     path,
     stages: stages.map((own, index) => {
       const { name = stages.length === 1 ? '' : `stage${index + 1}`, ...values } = own;
-      if (typeof name !== 'string' || !/^[\w.-]*$/.test(name))
+      if (typeof name !== 'string' || !(stages.length === 1 ? /^(\w[\w.-]*)?$/ : /^\w[\w.-]*$/).test(name))
         throw new MdetrError(`${path}: stages.${index}.name must be a plain word, it becomes a folder`);
       const merged = structuredClone({ ...common, ...values });
       for (const setting of settings) applySetting(merged, setting);

@@ -10,6 +10,9 @@ export const stateFile = 'state.safetensors';
 export const lastFolder = 'last';
 export const bestFolder = 'best';
 
+/** In a folder above those of stages: their names in order. */
+export const stagesFile = 'stages.json';
+
 /** Settings that may change between runs without a word. */
 const silent = new Set(['output_dir', 'num_workers', 'threads', 'device', 'log_every', 'save_every']);
 
@@ -46,6 +49,14 @@ export const changedSettings = (before: Readonly<Record<string, unknown>>, now: 
   const values = JSON.parse(JSON.stringify(now)) as Record<string, unknown>;
   return [...new Set([...Object.keys(before), ...Object.keys(values)])].filter(
     (key) => !silent.has(key) && JSON.stringify(before[key]) !== JSON.stringify(values[key]),
+  );
+};
+
+/** Writes down in what order the folders inside this one were trained. */
+export const writeStages = async (folder: string, names: readonly string[]): Promise<void> => {
+  await mkdir(folder, { recursive: true });
+  await writeAtomically(join(folder, stagesFile), (sink) =>
+    sink.write(new TextEncoder().encode(`${JSON.stringify(names)}\n`)),
   );
 };
 

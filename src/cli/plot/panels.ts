@@ -1,0 +1,104 @@
+import { MdetrError } from '../../errors.ts';
+import { smoothed, thinned, type Curve, type RunCurves } from '../../train/run-curves.ts';
+import type { Sheet, SheetLine, SheetPanel } from './curve-sheet.ts';
+
+export interface PanelOptions {
+  /** Names or patterns with `*`; all but the auxiliary losses by default. */
+  readonly terms?: readonly string[] | undefined;
+  /** Weight of what was before, 0 to below 1. */
+  readonly smooth: number;
+  readonly logScale: boolean;
+  readonly xName: string;
+}
+
+/** As many as a panel has pixels. */
+const mostPoints = 600;
+
+/** Losses of the decoder's inner layers, of which there are many. */
+const isAuxiliary = (name: string): boolean => /^(loss|cardinality_error|accuracy).*_\d+$/.test(name);
+
+const rateNames = ['lr', 'lr_backbone', 'text_encoder_lr'] as const;
+const dashes = { lr: 'solid', lr_backbone: 'dashed', text_encoder_lr: 'dotted' } as const;
+
+const matcherOf = (patterns: readonly string[]): ((name: string) => boolean) => {
+  const expressions = patterns.map(
+    (pattern) => new RegExp(`^${pattern.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*')}$`),
+  );
+  return (name) => expressions.some((expression) => expression.test(name));
+};
+
+/**
+ * A panel for every quantity: losses and terms, validation, learning rates, gradients, speed.
+ *
+ * @throws {MdetrError} when `terms` choose nothing, telling what there is
+ */
+export const sheetOf = (runs: readonly RunCurves[], options: PanelOptions): Sheet => {
+  const names = namesApart(runs);
+  const kindOf = new Map<string, Curve['kind']>();
+  for (const { curves } of runs) for (const { name, kind } of curves.values()) kindOf.set(name, kind);
+  const isAsked =
+    options.terms === undefined ? (name: string): boolean => !isAuxiliary(name) : matcherOf(options.terms);
+  const asked = [...kindOf.keys()].filter(isAsked);
+  if (asked.length === 0)
+    throw new MdetrError(
+      kindOf.size === 0
+        ? 'the record has no entries yet: wait for the first (log_every)'
+        : `--terms ${options.terms?.join(',') ?? ''}: there is no such curve; there are ${[...kindOf.keys()].join(', ')}`,
+    );
+  const ofKind = (kind: Curve['kind']): string[] => asked.filter((name) => kindOf.get(name) === kind);
+  const panel = (title: string, curveNames: readonly string[], draw: DrawOptions): SheetPanel => ({
+    title,
+    scale: draw.logScale ? 'logarithmic' : 'linear',
+    lines: runs.flatMap(({ curves }, run) =>
+      curveNames.flatMap((name) => {
+        const curve = curves.get(name);
+        return curve === undefined ? [] : [lineOf(names[run]!, curve, draw)];
+      }),
+    ),
+  });
+  const lossy = { smooth: options.smooth, logScale: options.logScale };
+  const exact = { smooth: 0, logScale: false };
+  const rates = ofKind('rate');
+  const [first] = runs;
+  return {
+    xName: options.xName,
+    runs: names,
+    panels: [
+      ...ofKind('loss').map((name) => panel('total loss', [name], lossy)),
+      ...ofKind('validation').map((name) => panel(name, [name], exact)),
+      ...ofKind('term').map((name) => panel(name, [name], lossy)),
+      ...(rates.length === 0 ? [] : [panel(rateTitle(rates), rates, exact)]),
+      ...ofKind('gradient').map((name) => panel('gradient norm', [name], lossy)),
+      ...ofKind('speed').map((name) => panel('images per second', [name], { ...exact, smooth: options.smooth })),
+    ],
+    marks:
+      runs.length === 1 && first !== undefined && first.stages.length > 1
+        ? first.stages.slice(1).map(({ name, firstStep }) => ({ at: firstStep, name }))
+        : [],
+  };
+};
+
+interface DrawOptions {
+  readonly smooth: number;
+  readonly logScale: boolean;
+}
+
+const lineOf = (run: string, { name, points }: Curve, { smooth }: DrawOptions): SheetLine => {
+  const dash = rateNames.find((own) => own === name);
+  return {
+    run,
+    points: thinned(smooth > 0 ? smoothed(points, smooth) : points, mostPoints),
+    ...(smooth > 0 ? { behind: thinned(points, mostPoints) } : {}),
+    ...(dash === undefined ? {} : { dash: dashes[dash] }),
+  };
+};
+
+const rateTitle = (names: readonly string[]): string =>
+  names.length === 1 ? names[0]! : 'rates (dashed backbone, dotted text)';
+
+/** Folders of one name are numbered. */
+const namesApart = (runs: readonly RunCurves[]): readonly string[] =>
+  runs.map(({ name }, index) => {
+    const before = runs.slice(0, index).filter((run) => run.name === name).length;
+    return before === 0 ? name : `${name} (${before + 1})`;
+  });
