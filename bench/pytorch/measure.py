@@ -45,19 +45,28 @@ class Phases:
 
     def __init__(self) -> None:
         self.steps: list[dict[str, float]] = []
+        self.cpu_ms: list[float] = []
         self._name: str | None = None
 
     def start_step(self) -> None:
         self.steps.append({})
+        self._cpu_since = time.process_time()
 
     def phase(self, name: str | None) -> None:
         now = time.perf_counter()
         if self._name is not None:
             self.steps[-1][self._name] = (now - self._since) * 1000
         self._name, self._since = name, now
+        if name is None:
+            self.cpu_ms.append((time.process_time() - self._cpu_since) * 1000)
 
     def summary(self, warm_up: int) -> dict:
         steps = self.steps[warm_up:]
         medians = {name: round(statistics.median(s[name] for s in steps), 2) for name in steps[0]}
         fastest = {name: round(ms, 2) for name, ms in min(steps, key=lambda s: sum(s.values())).items()}
-        return {**summary([sum(s.values()) for s in steps]), 'phasesMs': medians, 'phasesOfFastestMs': fastest}
+        return {
+            **summary([sum(s.values()) for s in steps]),
+            'allCpuMs': [round(t, 2) for t in self.cpu_ms[warm_up:]],
+            'phasesMs': medians,
+            'phasesOfFastestMs': fastest,
+        }

@@ -5,7 +5,7 @@ import { UpdateCrew } from './update-crew.ts';
 import { applyUpdate, pieceLength, type Update } from './update-pass.ts';
 
 /** Larger than a piece, no whole number of pieces, and one that is tiny. */
-const lengths = [2 * pieceLength + 17, 3, pieceLength];
+const lengths = [pieceLength + 17, 3];
 
 const filled = (length: number, phase: number, isShared: boolean): Float32Array => {
   const values = Float32Array.from({ length }, (_, k) => Math.sin(k * 0.7 + phase));

@@ -1,0 +1,148 @@
+/**
+ * `npm run bench:training [-- --size small|scenes --threads 1 …]`: a whole training step here and in PyTorch (where
+ * MDETR_BENCH_PYTHON names a Python that has it), each side in processes of its own that take turns. Then once more under
+ * ONNX Runtime's profiler: where the time goes.
+ */
+import { spawnSync } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
+import type { ProfileSummary } from './training/profile.ts';
+
+const { values } = parseArgs({
+  options: {
+    /** `r101` is the published size at 512 pixels; see bench/pytorch/README.md. */
+    size: { type: 'string', default: 'r101' },
+    threads: { type: 'string', default: '2' },
+    repeat: { type: 'string', default: '5' },
+    /** How often the two sides take turns. */
+    rounds: { type: 'string', default: '2' },
+    /** `node`: through the binding, which copies all results. */
+    runtime: { type: 'string', default: 'native' },
+    /** Of `scenes`: with masks and questions, which the other side does not have. */
+    whole: { type: 'boolean', default: false },
+    /** Lines of the list of kernels; 0 leaves the profile out. */
+    top: { type: 'string', default: '25' },
+    /** The dearest nodes too. */
+    nodes: { type: 'string', default: '0' },
+    ours: { type: 'boolean', default: false },
+  },
+});
+
+interface Ours {
+  readonly wallMs: readonly number[];
+  readonly cpuMs: readonly number[];
+  readonly phases: Readonly<Record<string, readonly number[]>>;
+  readonly loss: number;
+  readonly peakMb: number;
+  readonly pairs: number;
+  readonly pytorch: readonly string[];
+  readonly profile?: ProfileSummary;
+}
+
+interface Theirs {
+  readonly allMs: readonly number[];
+  readonly allCpuMs: readonly number[];
+  readonly phasesOfFastestMs: Readonly<Record<string, number>>;
+  readonly peakRssBytes: number;
+  readonly rssAfterImportsBytes: number;
+}
+
+const run = (command: string, args: readonly string[]): unknown => {
+  const { stdout, stderr, status } = spawnSync(command, args, { encoding: 'utf8', maxBuffer: 2 ** 28 });
+  if (status !== 0) throw new Error(`${command} failed: ${stderr}`);
+  return JSON.parse(stdout.trim().split('\n').at(-1)!);
+};
+
+const tsx = pathToFileURL(
+  join(createRequire(import.meta.url).resolve('tsx/package.json'), '../dist/esm/index.mjs'),
+).href;
+const runOurs = (...more: readonly string[]): Ours =>
+  run(process.execPath, [
+    '--import',
+    tsx,
+    join(import.meta.dirname, 'training/ours.ts'),
+    ...['size', 'threads', 'repeat', 'runtime'].flatMap((name) => [`--${name}`, String(values[name as 'size'])]),
+    ...(values.whole ? ['--whole'] : []),
+    ...more,
+  ]) as Ours;
+
+const median = (numbers: readonly number[]): number =>
+  [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)]!;
+const say = (line: string): void => void process.stdout.write(`${line}\n`);
+const ms = (value: number): string => value.toFixed(0).padStart(7);
+
+const python = values.ours ? undefined : process.env['MDETR_BENCH_PYTHON'];
+const [ours, theirs]: [Ours[], Theirs[]] = [[], []];
+for (let round = 0; round < Number(values.rounds); round++) {
+  const own = runOurs();
+  ours.push(own);
+  if (python === undefined) continue;
+  const script = join(import.meta.dirname, 'pytorch/mdetr_baseline.py');
+  theirs.push(run(python, [script, ...own.pytorch, '--threads', values.threads, '--repeat', values.repeat]) as Theirs);
+}
+
+const rows = [
+  {
+    name: 'step, median',
+    ours: median(ours.flatMap((o) => o.wallMs)),
+    theirs: theirs.flatMap((t) => t.allMs),
+    pick: median,
+  },
+  {
+    name: 'step, fastest',
+    ours: Math.min(...ours.flatMap((o) => o.wallMs)),
+    theirs: theirs.flatMap((t) => t.allMs),
+    pick: (all: readonly number[]) => Math.min(...all),
+  },
+  {
+    name: 'processor time',
+    ours: median(ours.flatMap((o) => o.cpuMs)),
+    theirs: theirs.flatMap((t) => t.allCpuMs),
+    pick: median,
+  },
+  {
+    name: 'peak memory, MB',
+    ours: Math.max(...ours.map((o) => o.peakMb)),
+    theirs: theirs.map((t) => t.peakRssBytes / 2 ** 20),
+    pick: (all: readonly number[]) => Math.max(...all),
+  },
+];
+say(`${values.size}, ${values.threads} threads, ${values.rounds} × ${values.repeat} steps (milliseconds)`);
+for (const row of rows) {
+  const other = row.theirs.length === 0 ? undefined : row.pick(row.theirs);
+  say(
+    `${row.name.padEnd(18)}${ms(row.ours)}${other === undefined ? '' : `   PyTorch ${ms(other)}   ratio ${(row.ours / other).toFixed(2)}`}`,
+  );
+}
+const pairsPerSecond = (1000 * ours[0]!.pairs) / median(ours.flatMap((o) => o.wallMs));
+say(`pairs a second    ${pairsPerSecond.toFixed(1).padStart(7)}`);
+for (const name of Object.keys(ours[0]!.phases))
+  say(`  ${name.padEnd(16)}${ms(median(ours.flatMap((o) => o.phases[name]!)))}`);
+if (theirs.length > 0) {
+  say(
+    `PyTorch's fastest step: ${Object.entries(theirs[0]!.phasesOfFastestMs)
+      .map(([name, value]) => `${name} ${value.toFixed(0)}`)
+      .join(', ')}`,
+  );
+  say(`  (its libraries alone take ${(theirs[0]!.rssAfterImportsBytes / 2 ** 20).toFixed(0)} MB)`);
+} else say('PyTorch was not measured: set MDETR_BENCH_PYTHON (bench/pytorch/README.md)');
+
+if (Number(values.top) > 0 && values.runtime === 'native') {
+  const profiled = runOurs('--profile');
+  const profile = profiled.profile!;
+  const whole = median(profiled.wallMs);
+  const inside = Object.values(profile.programs).reduce((sum, value) => sum + value, 0);
+  const host = median(profiled.phases['matchingMs']!) + median(profiled.phases['updateMs']!);
+  say(
+    `under the profiler ${ms(whole)}: ${Object.entries(profile.programs)
+      .map(([name, value]) => `${name} ${value.toFixed(0)}`)
+      .join(', ')}`,
+  );
+  say(`neither programs, nor matching, nor optimiser: ${(100 * (1 - (inside + host) / whole)).toFixed(1)} %`);
+  for (const { kind, ms: time, nodes } of profile.kinds.slice(0, Number(values.top)))
+    say(`  ${kind.padEnd(44)}${ms(time)}   ${((100 * time) / whole).toFixed(1).padStart(5)} %   ${nodes} nodes`);
+  for (const { node, ms: time, shapes } of profile.nodes.slice(0, Number(values.nodes)))
+    say(`  ${node.padEnd(44)}${time.toFixed(1).padStart(7)}   ${shapes}`);
+}

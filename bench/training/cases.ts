@@ -1,0 +1,177 @@
+import { parseCriterionConfig, type LossConfig, type LossTargets } from '../../src/losses/index.ts';
+import { Mdetr, parseModelConfig } from '../../src/models/index.ts';
+import { parseTrainConfig } from '../../src/train/config.ts';
+import { readConfigFile } from '../../src/train/config-file.ts';
+import { BatchMaker } from '../../src/train/data/batch-maker.ts';
+import { sharedTensor } from '../../src/train/shared-values.ts';
+import { createTrainer, startingPoint, findVocabulary, openRunData } from '../../src/train/run-start.ts';
+import { singleProcess } from '../../src/train/communicator.ts';
+import { Trainer } from '../../src/train/trainer.ts';
+import type { TrainBatch } from '../../src/train/train-step.ts';
+import type { Runtime } from '../../src/runtime/runtime.ts';
+import { syntheticNumbers, syntheticWeight } from '../../test/synthetic-weights.ts';
+
+export interface Case {
+  readonly trainer: Trainer;
+  /** Taken one after the other, again and again. */
+  readonly batches: readonly TrainBatch[];
+  /** Image-text pairs of a step. */
+  readonly pairs: number;
+  /** What the other side is told, so that it does the same. */
+  readonly pytorch: readonly string[];
+}
+
+export interface CaseOptions {
+  readonly threads: number;
+  /** With masks and questions, which the other side does not have. */
+  readonly isWhole: boolean;
+}
+
+const official = {
+  r101: { values: {}, image: 512, batch: 2 },
+  small: {
+    values: {
+      backbone: 'resnet18-half',
+      hidden_dim: 128,
+      nheads: 8,
+      enc_layers: 3,
+      dec_layers: 3,
+      dim_feedforward: 512,
+      num_queries: 25,
+      text_encoder_type: 'tiny-roberta',
+    },
+    image: 128,
+    batch: 32,
+  },
+} as const;
+
+export const sizes = ['r101', 'small', 'scenes'] as const;
+export type Size = (typeof sizes)[number];
+
+const tokens = 15;
+const boxesPerImage = 5;
+
+export const makeCase = (size: Size, runtime: Runtime, options: CaseOptions): Promise<Case> =>
+  size === 'scenes' ? scenesCase(runtime, options) : officialCase(size, runtime, options);
+
+/** Dropout, all auxiliary losses, clipping and three rates, as officially; synthetic weights, picture and boxes. */
+const officialCase = async (size: 'r101' | 'small', runtime: Runtime, { threads }: CaseOptions): Promise<Case> => {
+  const { values, image, batch } = official[size];
+  const config: LossConfig = { ...parseModelConfig(values), ...parseCriterionConfig(values) };
+  const model = new Mdetr(config);
+  const parameters = new Map(
+    model.registry.specs.map(({ name, shape }) => [name, sharedTensor(syntheticWeight(name, shape))]),
+  );
+  const trainer = await Trainer.create(model, config, parameters, runtime, {
+    schedule: {
+      schedule: 'step',
+      lr: 1e-4,
+      lr_backbone: 1e-5,
+      text_encoder_lr: 5e-5,
+      epochs: 40,
+      lr_drop: 35,
+      fraction_warmup_steps: 0.01,
+    },
+    optimizer: { optimizer: 'adam', weight_decay: 1e-4 },
+    clipMaxNorm: 0.1,
+    stepsPerEpoch: 1000,
+    seed: 42,
+    dropout: true,
+    threads,
+  });
+  const ids = Int32Array.from(syntheticNumbers('ids', batch * tokens, (u) => 4 + Math.floor(u * 50_000)));
+  for (let row = 0; row < batch; row++) [ids[row * tokens], ids[(row + 1) * tokens - 1]] = [0, 2];
+  return {
+    trainer,
+    batches: [
+      {
+        inputs: {
+          image: {
+            dtype: 'float32',
+            shape: [batch, 3, image, image],
+            data: syntheticNumbers('image', batch * 3 * image * image, (u) => 2 * u - 1),
+          },
+          padding: { dtype: 'bool', shape: [batch, image, image], data: new Uint8Array(batch * image * image) },
+          image_index: { dtype: 'int32', shape: [batch], data: Int32Array.from({ length: batch }, (_, k) => k) },
+          input_ids: { dtype: 'int32', shape: [batch, tokens], data: ids },
+          attention_mask: { dtype: 'int32', shape: [batch, tokens], data: new Int32Array(batch * tokens).fill(1) },
+        },
+        targets: syntheticTargets(batch),
+        ids: Array.from({ length: batch }, (_, k) => `image ${k}`),
+      },
+    ],
+    pairs: batch,
+    pytorch: ['train', '--size', size, '--image', `${image}`, '--batch', `${batch}`, '--tokens', `${tokens}`],
+  };
+};
+
+/** Boxes well inside of the image; the phrase of each is two neighbouring tokens. */
+const syntheticTargets = (batch: number): LossTargets => {
+  const count = batch * boxesPerImage;
+  const numbers = syntheticNumbers('boxes', count * 5, (u) => u);
+  const boxesCxcywh = new Float32Array(count * 4);
+  const positiveMap = new Float32Array(count * 256);
+  const alignment = new Float32Array(count * tokens);
+  for (let box = 0; box < count; box++) {
+    const [x, y, w, h, place] = numbers.subarray(box * 5, box * 5 + 5) as unknown as [
+      number,
+      number,
+      number,
+      number,
+      number,
+    ];
+    boxesCxcywh.set([0.3 + 0.4 * x, 0.3 + 0.4 * y, 0.05 + 0.4 * w, 0.05 + 0.4 * h], box * 4);
+    const token = 1 + Math.floor(place * (tokens - 3));
+    for (const at of [token, token + 1]) {
+      positiveMap[box * 256 + at] = 1;
+      alignment[box * tokens + at] = 1;
+    }
+  }
+  return {
+    boxCounts: Array.from({ length: batch }, () => boxesPerImage),
+    boxesCxcywh,
+    positiveMap,
+    alignment: { map: alignment, tokens },
+  };
+};
+
+/** The main stage of configs/scenes/default.json on scenes that are drawn for it. */
+const scenesCase = async (runtime: Runtime, { threads, isWhole }: CaseOptions): Promise<Case> => {
+  const settings = isWhole ? [] : ['mask_model="none"', 'do_qa=false', 'answer_helper_loss=0'];
+  const file = await readConfigFile('configs/scenes/default.json', [
+    'datasets=[{"scenes":{"images":64}}]',
+    `threads=${threads}`,
+    ...settings,
+  ]);
+  const config = parseTrainConfig(file.stages.find(({ name }) => name === 'main')!.values);
+  const data = openRunData(config, singleProcess);
+  const start = await startingPoint(config, undefined, () => undefined);
+  const trainer = await createTrainer(config, start, runtime, data.stepsPerEpoch, singleProcess);
+  const tokenizer = await findVocabulary(config);
+  const maker = await BatchMaker.open({ config, datasets: data.datasets, tokenizer, maxTokens: 38 });
+  const batches: TrainBatch[] = [];
+  for (let batch = 0; batch < 4; batch++) {
+    const rows = [...data.sampler.batch({ epoch: 0, batch })];
+    const made = await maker.make({ rows, draw: { seed: config.seed, epoch: 0, pairsBefore: 1e9 } });
+    batches.push(made.batch);
+  }
+  data.close();
+  const pairs = config.batch_size * config.texts_per_image;
+  const mean = (values: readonly number[]): number => Math.round(values.reduce((a, b) => a + b, 0) / values.length);
+  const boxes = mean(batches.map(({ targets }) => targets.boxesCxcywh.length / 4 / pairs));
+  const length = mean(batches.map(({ inputs }) => inputs['input_ids']!.shape[1]!));
+  const [, , height, width] = batches[0]!.inputs['image']!.shape as [number, number, number, number];
+  const network = {
+    width_px: width,
+    height_px: height,
+    images: config.batch_size,
+    texts: config.texts_per_image,
+    boxes: Math.max(1, boxes),
+    tokens: length,
+    vocabulary: 115,
+    heads: config.nheads,
+    queries: config.num_queries,
+  };
+  const pytorch = Object.entries(network).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
+  return { trainer, batches, pairs, pytorch: ['train-scenes', ...pytorch] };
+};
