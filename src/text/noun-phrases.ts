@@ -56,7 +56,7 @@ const mendedParts = (words: readonly TaggedWord[]): PartOfSpeech[] => {
       // "the bed closest to the window", "bottle near sink": nothing of a noun phrase.
       if (before >= 0 && nominal(before) && !places.has(lower[before]!)) parts[i] = parts[i] === 'ADP' ? 'ADP' : 'ADV';
       else if (nominal(i + 1) || ['ADJ', 'NUM'].includes(parts[i + 1] ?? '')) parts[i] = 'ADJ';
-      else parts[i] = 'NOUN';
+      else if (parts[i] !== 'ADP') parts[i] = 'NOUN';
     } else if (nominalQuantities.has(word) && lower[i + 1] === 'of') parts[i] = 'NOUN';
     else if (word === 'half' && ['VERB', 'ADJ'].includes(parts[i + 1] ?? '')) parts[i] = 'ADV';
     else if (parts[i] === 'VERB' || parts[i] === 'NOUN') {
