@@ -278,10 +278,10 @@ export class MDETR {
   ): Promise<EncodedPictures> {
     this.requireAlive();
     const started = performance.now();
+    const { preprocessing, madeFor } = this.source;
     const prepared: PreparedImage[] = [];
-    for (const [index, image] of images.entries()) {
-      prepared.push(await prepareImage(image, this.source.preprocessing, { name: names[index], ...decode }));
-    }
+    for (const [index, image] of images.entries())
+      prepared.push(await prepareImage(image, preprocessing, { name: names[index], madeFor, ...decode }));
     return encodePictures(this.sessions.image, this.config, prepared, performance.now() - started);
   }
 

@@ -54,6 +54,8 @@ export interface ModelSource {
   readonly answers: AnswerVocabulary;
   /** What the model folder says about what the model can do, if anything: shown with results. */
   readonly notice: string | undefined;
+  /** The only pictures that the model knows, where a model folder says so (`made_for`): others get a warning. */
+  readonly madeFor: 'scenes' | undefined;
   /** What was loaded, left out and missing; undefined for untrained weights. */
   readonly report: string | undefined;
   close(): Promise<void>;
@@ -81,6 +83,7 @@ export const openModelSource = async (name: string, options: ModelSourceOptions 
       name,
       config,
       notice: values['notice'],
+      madeFor: values['made_for'],
       tokenizer: await findTokenizer(folder, config.text_encoder_type, options.tokenizer),
       preprocessing: await readPreprocessing(join(folder, modelFileNames.preprocessing)),
       answers: options.answers ?? join(folder, modelFileNames.answers),
@@ -97,6 +100,7 @@ interface Parts {
   readonly name: string;
   readonly config: ModelConfig;
   readonly notice: unknown;
+  readonly madeFor: unknown;
   readonly tokenizer: string;
   readonly preprocessing: Preprocessing;
   readonly answers: string;
@@ -105,7 +109,7 @@ interface Parts {
 
 type Assembled = Omit<ModelSource, 'weights' | 'report' | 'close'>;
 
-const assemble = async ({ name, config, notice, preprocessing, ...parts }: Parts): Promise<Assembled> => {
+const assemble = async ({ name, config, notice, madeFor, preprocessing, ...parts }: Parts): Promise<Assembled> => {
   const { max_position_embeddings: positions, vocab_size: vocabulary } = textEncoderConfig(config);
   const tokenizer = await loadTokenizer(parts.tokenizer, { maxTokens: positions - 2 });
   if (tokenizer.vocabSize > vocabulary) {
@@ -122,6 +126,7 @@ const assemble = async ({ name, config, notice, preprocessing, ...parts }: Parts
     preprocessing,
     answers: hasAnswers ? readAnswerVocabulary(await readJson(parts.answers), parts.answers) : {},
     notice: typeof notice === 'string' ? notice : undefined,
+    madeFor: madeFor === 'scenes' ? madeFor : undefined,
   };
 };
 

@@ -3,24 +3,29 @@ import { decodeImage, type DecodeOptions, type ImageSource } from '../data/image
 import type { RawImage, Size } from '../data/raw-image.ts';
 import { resizeBilinear, resizedSize } from '../data/resize.ts';
 import { MdetrError } from '../errors.ts';
-import type { Preprocessing } from './model-source.ts';
+import type { ModelSource, Preprocessing } from './model-source.ts';
+import { looksLikeScene, notASceneWarning } from './picture-domain.ts';
 
 /** A picture as it came, and as the model sees it. */
 export interface PreparedImage {
   readonly original: RawImage;
   readonly resized: RawImage;
+  /** What speaks against trusting results for it. */
+  readonly warnings: readonly string[];
 }
 
 /** Decodes a picture and brings it to the model's size. */
 export const prepareImage = async (
   source: ImageSource,
   preprocessing: Preprocessing,
-  options: DecodeOptions = {},
+  options: DecodeOptions & { readonly madeFor?: ModelSource['madeFor'] } = {},
 ): Promise<PreparedImage> => {
   const original = await decodeImage(source, options);
   const name = options.name ?? (typeof source === 'string' ? source : 'image');
   const [height, width] = modelSizeOf(original, preprocessing, name);
-  return { original, resized: resizeBilinear(original, width, height) };
+  const resized = resizeBilinear(original, width, height);
+  const isForeign = options.madeFor === 'scenes' && !looksLikeScene(resized);
+  return { original, resized, warnings: isForeign ? [notASceneWarning(name)] : [] };
 };
 
 /** The size at which the model sees a picture. Throws `MdetrError`, which names it, when it is too narrow for any. */

@@ -52,11 +52,11 @@ export class TextOutputs {
     row: number,
     postprocessMs: number,
   ): { width: number; height: number; warnings: readonly string[]; timingMs: Timing } {
-    const { width, height } = this.size(row);
+    const { original, warnings } = this.picture(row);
     return {
-      width,
-      height,
-      warnings: this.encoding(row).warnings,
+      width: original.width,
+      height: original.height,
+      warnings: [...warnings, ...this.encoding(row).warnings],
       timingMs: { ...this.timing, postprocess: postprocessMs },
     };
   }
