@@ -28,7 +28,8 @@ describe('gqa', () => {
   it('makes the official files', async () => {
     // The expected files are the official script's, hand-checked, without the box of question 101, whose name the
     // question does not have (the script ties it to "Is"), and without an object called "__proto__".
-    const { files, report } = await runPreparation(gqa, folder, { splits: ['train', 'val', 'testdev', 'test'] });
+    const { files, report, out } = await runPreparation(gqa, folder, { splits: ['train', 'val', 'testdev', 'test'] });
+    expect(readFileSync(join(out, 'gqa_unsafe_ids.txt'), 'utf8')).toBe('9\n');
     for (const split of ['train', 'val', 'testdev', 'test']) {
       const name = `finetune_gqa_${split}_balanced.json`;
       expect(files[name], name).toEqual(expectedFile('gqa', name));

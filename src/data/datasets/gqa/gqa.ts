@@ -4,6 +4,7 @@ import { MdetrError } from '../../../errors.ts';
 import { codePointLength } from '../../../text/code-points.ts';
 import { AnnotationWriter, type NewAnnotation, type NewImage } from '../annotation-writer.ts';
 import { checked } from '../checked.ts';
+import { writeImageList } from '../image-list.ts';
 import { readJsonLists } from '../json-entries.ts';
 import type { PreparedFile, Preparation, PreparationRequest, SourceFile } from '../preparation.ts';
 import { Remarks } from '../remarks.ts';
@@ -33,6 +34,9 @@ Boxes of train and val are those of the scene graph's objects: what the question
 selects beside that, and for objects of the answer the question word. Test splits have neither boxes nor answers.
 Left out, and counted in the report: objects that no word can be found for, and objects that the scene graph lacks. The
 official script ties an object whose name is not in the question to nearly the whole question; here it is left out.
+
+gqa_unsafe_ids.txt lists the Visual Genome images of the splits other than train that were prepared, for "mdetr data
+combine --exclude vg=gqa_unsafe_ids.txt"; those of the test splits are COCO's test images, which no other data have.
 
 Balanced questions of train and val (1,075,062) take about two minutes, all (16 million) half an hour; memory stays
 flat. --answer-tables writes gqa_answer2id.json and gqa_answer2id_by_type.json anew, by falling frequency in balanced
@@ -66,6 +70,7 @@ do, which come with the official annotations.`,
     const files: PreparedFile[] = [];
     const leftOut = new Remarks();
     const notes = new Remarks();
+    const unsafe = new Set<number>();
     const answers = request.options['answer-tables'] === undefined ? undefined : new AnswerTables();
     await mkdir(request.out, { recursive: true });
     for (const split of request.splits) {
@@ -74,13 +79,15 @@ do, which come with the official annotations.`,
         : undefined;
       try {
         for (const kind of kindsOf(request.options, split))
-          files.push(...(await writeQuestions(request, split, kind, graphs, { leftOut, notes, answers })));
+          files.push(...(await writeQuestions(request, split, kind, graphs, { leftOut, notes, answers, unsafe })));
       } finally {
         graphs?.close();
       }
     }
     if (answers !== undefined) await answers.write(request.out);
-    return { files, leftOut: leftOut.list, notes: notes.list };
+    const others = request.splits.filter((split) => split !== 'train');
+    const lists = others.length > 0 ? [await writeImageList(request.out, 'gqa_unsafe_ids.txt', unsafe)] : [];
+    return { files, lists, leftOut: leftOut.list, notes: notes.list };
   },
 };
 
@@ -141,6 +148,8 @@ interface Results {
   readonly leftOut: Remarks;
   readonly notes: Remarks;
   readonly answers: AnswerTables | undefined;
+  /** Visual Genome's numbers of images that training must not see. */
+  readonly unsafe: Set<number>;
 }
 
 const writeQuestions = async (
@@ -167,6 +176,7 @@ const writeQuestions = async (
       writers.push({ writer: await AnnotationWriter.create(out, name), withAnswers });
     progress.step(`${what}, writing ${outputs.map(({ name }) => name).join(' and ')}`, questions.length);
     for (const image of questions.byImage()) {
+      if (split !== 'train' && /^\d+$/.test(image.imageId)) results.unsafe.add(Number(image.imageId));
       for (const row of rowsOf(image, graphs?.of(image.imageId), sizes, kind, results))
         for (const { writer, withAnswers } of writers)
           await writer.write(
