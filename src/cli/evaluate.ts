@@ -5,7 +5,7 @@ import { writeAtomically } from '../checkpoints/index.ts';
 import { SPLITS, type SceneSplit } from '../data/scenes/splits.ts';
 import { MdetrError, messageOf, UsageError } from '../errors.ts';
 import { resultsJson, resultsTable } from '../evaluation/results-table.ts';
-import { benchmarkTasks, evaluateBenchmark, type BenchmarkTask } from '../tasks/benchmark-task.ts';
+import { benchmarkTasks, evaluateBenchmark, requireTruth, type BenchmarkTask } from '../tasks/benchmark-task.ts';
 import { evaluateScenes } from '../tasks/scenes-task.ts';
 import type { TaskReport } from '../tasks/task-report.ts';
 import { worstCasesPage } from '../tasks/worst-page.ts';
@@ -196,16 +196,19 @@ const runAnnotations = async (
   if (annotations === undefined) throw new UsageError(`--task ${task} needs --annotations FILE`);
   if (options.submission !== undefined && task !== 'gqa' && task !== 'clevr')
     throw new UsageError(`--submission: there is no server's file for --task ${task}`);
+  const files = {
+    ...{ task, annotations },
+    images: options.images ?? foldersOf(section.images),
+    truth: options.truth ?? section.truth,
+    subset: options.subset ?? section.subset,
+  };
+  requireTruth(files);
   const model = options.predictions === undefined ? await loadModel(options, { answers: options.answers }) : undefined;
   let progress: Progress | undefined;
   let before = 0;
   try {
     return await evaluateBenchmark(model, {
-      task,
-      annotations,
-      images: options.images ?? foldersOf(section.images),
-      truth: options.truth ?? section.truth,
-      subset: options.subset ?? section.subset,
+      ...files,
       limit: options.limit,
       batchSize: options.batchSize,
       onBadRow: options.onBadRow,

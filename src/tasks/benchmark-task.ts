@@ -62,11 +62,10 @@ export const evaluateBenchmark = async (
   model: MDETR | undefined,
   options: BenchmarkTaskOptions,
 ): Promise<TaskReport> => {
+  requireTruth(options);
   const { task, images, batchSize } = options;
-  if (task === 'lvis') {
-    if (images.length !== 1) throw new UsageError('--task lvis needs one --images DIR: that of COCO 2017');
+  if (task === 'lvis')
     return evaluateLvis(model, { ...options, images: images[0]!, promptsPerPass: promptsPerText * batchSize });
-  }
   const rows =
     task === 'clevr' && /_questions\.json$|CLEVR-Humans-[a-z]+\.json$/.test(options.annotations)
       ? openClevrQuestions(options)
@@ -86,9 +85,9 @@ const evaluateRows = async (model: MDETR | undefined, rows: TaskRows, options: R
   const { task, truth } = options;
   switch (task) {
     case 'flickr':
-      return run(await flickrBenchmark(rows, splitOptions(rows, options, ['val', 'test', 'train'])));
+      return run(await flickrBenchmark(rows, splitOptions(rows, options)));
     case 'phrasecut': {
-      const split = splitOptions(rows, options, ['miniv', 'val', 'test', 'train']);
+      const split = splitOptions(rows, options);
       return run(await phraseCutBenchmark(rows, { ...split, withMasks: await hasMasks(model, options, 'phrasecut') }));
     }
     case 'refexp':
@@ -111,21 +110,42 @@ const hasMasks = async (
   kind: 'phrasecut' | 'coco',
 ): Promise<boolean> => (predictions === undefined ? model?.hasMasks === true : savedMasks(predictions, kind));
 
-/** The folder of ground truth, and which split of it the rows are. */
-const splitOptions = (
-  rows: TaskRows,
-  { task, annotations, truth, subset, limit, onBadRow }: RowTaskOptions,
-  splits: readonly string[],
-): { truth: string; subset: string; isPartial: boolean } => {
+/** Splits of data sets whose ground truth lies beside the annotation file. */
+const splitsWithTruth = {
+  flickr: ['val', 'test', 'train'],
+  phrasecut: ['miniv', 'val', 'test', 'train'],
+} as const;
+
+/** What a task needs beside the annotation file. @throws {UsageError} that names what is missing, before any work */
+export const requireTruth = ({
+  task,
+  annotations,
+  images,
+  truth,
+  subset,
+}: Pick<BenchmarkTaskOptions, 'task' | 'annotations' | 'images' | 'truth' | 'subset'>): void => {
+  if (task === 'lvis' && images.length !== 1)
+    throw new UsageError('--task lvis needs one --images DIR: that of COCO 2017');
+  if (task !== 'flickr' && task !== 'phrasecut') return;
   if (truth === undefined)
     throw new UsageError(
       `--task ${task} needs --truth DIR, ${task === 'flickr' ? 'the folder of Flickr30k Entities' : "PhraseCut's own folder (VGPhraseCut_v0)"}`,
     );
-  const named = /_([a-z]+)\.jsonl?$/.exec(annotations)?.[1];
-  const split = subset ?? named;
-  if (split === undefined || !splits.includes(split))
+  const splits: readonly string[] = splitsWithTruth[task];
+  if (!splits.includes(subset ?? splitOf(annotations)))
     throw new UsageError(`say by --subset of which split ${annotations} is: ${splits.join(', ')}`);
+};
+
+/** `final_flickr_separateGT_val.json` is of `val`. */
+const splitOf = (annotations: string): string => /_([a-z]+)\.jsonl?$/.exec(annotations)?.[1] ?? '';
+
+/** The folder of ground truth, and which split of it the rows are. */
+const splitOptions = (
+  rows: TaskRows,
+  { annotations, truth, subset, limit, onBadRow }: RowTaskOptions,
+): { truth: string; subset: string; isPartial: boolean } => {
   let read = 0;
   if (onBadRow === 'skip') for (const _ of rows) read++;
-  return { truth, subset: split, isPartial: limit !== undefined || (onBadRow === 'skip' && read < rows.length) };
+  const isPartial = limit !== undefined || (onBadRow === 'skip' && read < rows.length);
+  return { truth: truth!, subset: subset ?? splitOf(annotations), isPartial };
 };

@@ -1,0 +1,61 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CommandLine, expectRefusal } from './run-mdetr.ts';
+
+const mdetr = new CommandLine();
+
+const write = (name: string, lines: readonly unknown[]): void =>
+  writeFileSync(mdetr.file(name), lines.map((line) => JSON.stringify(line)).join('\n'));
+
+beforeAll(() => {
+  const question = (question_index: number, question: string, answer: string, last: string) => ({
+    ...{ question_index, question, answer, image_filename: 'CLEVR_val_000000.png' },
+    program: [{ function: 'scene' }, { function: last }],
+  });
+  write('CLEVR_val_questions.json', [
+    { info: {}, questions: [question(0, 'how many cubes?', '3', 'count'), question(1, 'any cubes?', 'yes', 'exist')] },
+  ]);
+  write('answers.jsonl', [
+    { mdetr_predictions: 'clevr' },
+    { questionId: 1, prediction: 'yes' },
+    { questionId: 0, prediction: '4' },
+  ]);
+});
+
+afterAll(() => mdetr.remove());
+
+describe('mdetr evaluate', () => {
+  const clevr = ['evaluate', '--task', 'clevr', '--annotations', 'CLEVR_val_questions.json'];
+
+  it('evaluates saved predictions without a model: a table, JSON, and the file for the server', () => {
+    const outputs = ['--json', 'numbers.json', '--submission', 'answers.txt'];
+    const { status, stdout, stderr } = mdetr.run(...clevr, '--predictions', 'answers.jsonl', ...outputs);
+    expect(status, stderr).toBe(0);
+    expect(stdout).toMatch(/^accuracy +0\.5000$/m);
+    expect(stdout).toMatch(/^question\/exist +1\.0000$/m);
+    const { results } = JSON.parse(readFileSync(mdetr.file('numbers.json'), 'utf8')) as { results: unknown[] };
+    expect(results).toMatchObject([{ title: 'clevr', count: 2, metrics: { accuracy: 0.5, 'question/count': 0 } }]);
+    expect(readFileSync(mdetr.file('answers.txt'), 'utf8')).toBe('4\nyes\n');
+  });
+
+  it('takes what a config says, the command line first', () => {
+    write('config.json', [{ evaluate: { task: 'clevr', annotations: 'nowhere_questions.json', limit_by: 'image' } }]);
+    const config = ['evaluate', 'config.json', '--predictions', 'answers.jsonl'];
+    expectRefusal(mdetr.run(...config), 1, /nowhere_questions\.json: no such file/);
+    expect(mdetr.run(...config, '--annotations', 'CLEVR_val_questions.json').status).toBe(0);
+  });
+
+  it('refuses what does not go together', () => {
+    expectRefusal(mdetr.run('evaluate'), 2, /say what to measure/);
+    expectRefusal(mdetr.run('evaluate', '--task', 'flickr'), 2, /needs --annotations FILE/);
+    const flickr = ['evaluate', '--task', 'flickr', '--annotations', 'a_val.json'];
+    expectRefusal(mdetr.run(...flickr), 2, /needs --truth DIR, the folder of Flickr30k Entities/);
+    expectRefusal(
+      mdetr.run('evaluate', '--task', 'refexp', '--annotations', 'a.json', '--submission', 'b', '--predictions', 'c'),
+      2,
+      /no server's file for --task refexp/,
+    );
+    write('gqa.jsonl', [{ mdetr_predictions: 'gqa' }]);
+    expectRefusal(mdetr.run(...clevr, '--predictions', 'gqa.jsonl'), 1, /holds predictions for gqa, not for clevr/);
+  });
+});
