@@ -137,7 +137,7 @@ const writeFolder = async (
     {
       config: configFor(values, files),
       tensors,
-      preprocessing: await readPreprocessing(join(files.folder, modelFileNames.preprocessing)),
+      preprocessing: await readPreprocessing(join(files.folder, modelFileNames.preprocessing), config),
       tokenizerFiles,
       ...(hasAnswers ? { answers } : {}),
       card: await cardFor(files, out, config),

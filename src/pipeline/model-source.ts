@@ -35,6 +35,15 @@ export interface Preprocessing {
 /** The official validation transform. */
 export const officialPreprocessing: Preprocessing = { shortestEdge: 800, longestEdge: 1333 };
 
+/** CLEVR's pictures are all of this size, and the official code does not resize them. */
+const clevrPreprocessing: Preprocessing = { shortestEdge: 320, longestEdge: 480 };
+
+/** What the official code does for the data sets that a model was trained on. */
+const usualPreprocessing = ({ combine_datasets: datasets }: ModelConfig): Preprocessing =>
+  datasets.length > 0 && datasets.every((name) => name.startsWith('clevr'))
+    ? clevrPreprocessing
+    : officialPreprocessing;
+
 export interface ModelSourceOptions extends ModelFilesOptions {
   /** Vocabulary files for a bare checkpoint. */
   readonly tokenizer?: string;
@@ -64,8 +73,9 @@ export interface ModelSource {
 const side = z.number().int().min(16).max(4096);
 const preprocessorSchema = z.object({ size: z.object({ shortest_edge: side, longest_edge: side }) });
 
-export const readPreprocessing = async (path: string): Promise<Preprocessing> => {
-  if (!(await isFile(path))) return officialPreprocessing;
+/** What a model folder's file says; without one, as the official code does. */
+export const readPreprocessing = async (path: string, config: ModelConfig): Promise<Preprocessing> => {
+  if (!(await isFile(path))) return usualPreprocessing(config);
   const parsed = preprocessorSchema.safeParse(await readJson(path));
   if (!parsed.success)
     throw new MdetrError(`${path}: needs "size": {"shortest_edge", "longest_edge"} as whole numbers of pixels`);
@@ -85,7 +95,7 @@ export const openModelSource = async (name: string, options: ModelSourceOptions 
       notice: values['notice'],
       madeFor: values['made_for'],
       tokenizer: await findTokenizer(folder, config.text_encoder_type, options.tokenizer),
-      preprocessing: await readPreprocessing(join(folder, modelFileNames.preprocessing)),
+      preprocessing: await readPreprocessing(join(folder, modelFileNames.preprocessing), config),
       answers: options.answers ?? join(folder, modelFileNames.answers),
       answersRequired: options.answers !== undefined,
     });
