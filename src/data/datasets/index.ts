@@ -1,3 +1,4 @@
+import { coco } from './coco/coco.ts';
 import { flickr30k } from './flickr30k/flickr30k.ts';
 import { gqa } from './gqa/gqa.ts';
 import { lvis } from './lvis/lvis.ts';
@@ -15,6 +16,7 @@ export const preparations: readonly Preparation[] = [
   refexp,
   visualGenome,
   gqa,
+  coco,
   phrasecut,
   lvis,
 ];
