@@ -231,12 +231,12 @@ const traceTrained = (
 ): { step: StepPrograms; loss: LossProgram; masks: MaskStep | undefined } => {
   const pyramidChannels = model.pyramidChannels;
   const weights = lossWeights(config);
-  const masks = traceMaskStep(
-    model,
-    pyramidChannels,
-    { mask: weights['loss_mask'] ?? 0, dice: weights['loss_dice'] ?? 0 },
-    options.isTrainable,
-  );
+  const maskWeights = { mask: weights['loss_mask'] ?? 0, dice: weights['loss_dice'] ?? 0 };
+  // With both coefficients at 0 the head stays as it is: a stage of a run that leaves masks to another.
+  const masks =
+    maskWeights.mask + maskWeights.dice > 0
+      ? traceMaskStep(model, pyramidChannels, maskWeights, options.isTrainable)
+      : undefined;
   const probe = traceStep(model, { ...options, usesOutput: () => false });
   const shapes = Object.fromEntries(
     Object.entries(probe.forward.outputs).map(([name, tensor]) => [name, tensor.shape]),
