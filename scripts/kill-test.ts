@@ -1,0 +1,37 @@
+/**
+ * Kills trainings with SIGKILL at random moments, resumes them, and compares all their numbers, to the bit, with those of
+ * a run that was left in peace (one thread).
+ *
+ *     npm run kill-test
+ *     npm run kill-test -- --kills 50 --seed 3
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { Random } from '../src/data/scenes/random.ts';
+import { killAndResume } from '../test/end-to-end/kill-run.ts';
+
+const { values } = parseArgs({
+  options: {
+    kills: { type: 'string', default: '20' },
+    steps: { type: 'string', default: '120' },
+    seed: { type: 'string', default: '1' },
+  },
+});
+const folder = mkdtempSync(join(tmpdir(), 'mdetr-kill-test-'));
+const random = Random.of(Number(values.seed), 'kills');
+try {
+  const { kills, finished, faults } = await killAndResume({
+    folder,
+    kills: Number(values.kills),
+    steps: Number(values.steps),
+    random: () => random.uniform(),
+    onEvent: (text) => console.log(text),
+  });
+  console.log(`${kills} kills, ${finished} runs brought to their end`);
+  console.log(faults.length === 0 ? 'all numbers equal to the bit' : `differences:\n${faults.join('\n')}`);
+  process.exitCode = faults.length === 0 ? 0 : 1;
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}

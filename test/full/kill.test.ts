@@ -1,0 +1,18 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { Random } from '../../src/data/scenes/random.ts';
+import { killAndResume } from '../end-to-end/kill-run.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'mdetr-kill-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('a training that is killed', () => {
+  it('five times at random moments, ends with the same numbers to the bit (npm run kill-test: twenty times)', async () => {
+    const random = Random.of(5, 'kills');
+    const report = await killAndResume({ folder, kills: 5, steps: 40, random: () => random.uniform() });
+    expect(report.kills).toBe(5);
+    expect(report.faults).toEqual([]);
+  }, 600_000);
+});
