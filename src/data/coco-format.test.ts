@@ -77,6 +77,18 @@ describe('problemsOfRow', () => {
     expect(problemsOfRow(plain, { captions: 'optional' })).toEqual([]);
   });
 
+  it('takes sizes in quotes, as in the published Flickr30k files', () => {
+    const row: UncheckedRow = {
+      image: { id: 1, file_name: 'a.jpg', width: '500', height: '333', caption: 'a' },
+      annotations: [],
+    };
+    expect(problemsOfRow(row)).toEqual([]);
+    expect(row.image).toMatchObject({ width: 500, height: 333 });
+    expect(problemsOfRow({ image: { ...(row.image as object), width: '5e9' }, annotations: [] })).toMatchObject([
+      { field: 'width', message: 'is "5e9", not a positive number' },
+    ]);
+  });
+
   it('takes __proto__ keys away, so that copies keep their prototype', () => {
     const parsed = JSON.parse('{"id":1,"file_name":"a","width":1,"height":1,"caption":"x","__proto__":{"bad":1}}');
     const box = JSON.parse('{"image_id":1,"bbox":[0,0,1,1],"__proto__":{"bad":1}}');

@@ -75,7 +75,8 @@ type Report = (field: string, message: string, kind?: RowProblem['kind']) => voi
 
 /**
  * Everything that is wrong with a row, in the order of its fields; a row without a `bad` problem is a `CocoRow`.
- * Also takes away own keys named `__proto__`, so that copying a row further on can never set a prototype.
+ * Also makes numbers of sizes in quotes, and takes away own keys named `__proto__`, so that copying a row further on
+ * can never set a prototype.
  */
 export const problemsOfRow = (row: UncheckedRow, rules: RowRules = {}): RowProblem[] => {
   const problems: RowProblem[] = [];
@@ -122,7 +123,9 @@ const checkImage = (image: Record<string, unknown>, rules: RowRules, report: Rep
     if (problem !== undefined) report('file_name', problem);
   }
   for (const side of ['width', 'height']) {
-    const value = image[side];
+    const stated = image[side];
+    // The published Flickr30k files have sizes in quotes, as they stood in XML.
+    const value = typeof stated === 'string' && /^\d{1,9}$/.test(stated) ? (image[side] = Number(stated)) : stated;
     if (typeof value !== 'number' || !Number.isFinite(value) || value <= 0)
       report(side, `is ${shown(value)}, not a positive number`);
   }

@@ -147,6 +147,17 @@ describe('AnnotationIndex', () => {
     withIndex(path, (index) => expect(rowsOf(index)).toEqual(expectedRows(document)), { sortBytes: 4000 });
   });
 
+  it('knows sizes in quotes, as in the published Flickr30k files, but no ids', () => {
+    const image = '{"height":"333","id":0,"width":"500","caption":"\\"width\\": 3"}';
+    withIndex(write(`{"images":[${image},{"id":1,"width":"wide","height":""}],"annotations":[]}`), (index) => {
+      expect(index.sizeOf(0)).toEqual({ width: 500, height: 333 });
+      expect(index.sizeOf(1)).toEqual({ width: 0, height: 0 });
+    });
+    expect(() => AnnotationIndex.open(write('{"images":[{"id":"1"}]}'))).toThrow(
+      /"id" is missing or not a whole number/,
+    );
+  });
+
   it('reads lines of JSON, each an image with its annotations', () => {
     const lines = '{"id":4,"caption":"x","annotations":[{"bbox":[0,0,1,1]}]}\n\n{"id":2,"width":3,"height":2}\r\n';
     withIndex(write(lines, 'a.jsonl'), (index) => {

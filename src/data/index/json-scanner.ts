@@ -188,6 +188,14 @@ export class JsonScanner {
     if (!this.accept(':')) return;
     const c = this.peek();
     values[slot] = c === MINUS || (c >= 0x30 && c <= 0x39) ? this.readNumber() : NaN;
+    // The published Flickr30k files have sizes in quotes. The first key is an id, which must be a number.
+    if (c === QUOTE && slot > 0) values[slot] = this.readQuotedNumber();
+  }
+
+  private readQuotedNumber(): number {
+    const length = this.skipString();
+    const text = Buffer.from(this.window.bytes.buffer, this.pos - length + 1, length - 2).toString('latin1');
+    return /^\d{1,9}$/.test(text) ? Number(text) : NaN;
   }
 
   /** Which of `keys` the string of `length` bytes before `pos` spells, -1 for none. */
