@@ -162,6 +162,8 @@ const trainSchema = z.object({
   final_rate: share.default(0),
   /** Drops nothing, also where the official code always does (text encoder, resizer). */
   no_dropout: flag.default(false),
+  /** Trains the mask head alone, on the detector as an earlier stage or `load` left it; `frozen_weights` without a file. */
+  freeze_detector: flag.default(false),
   /** Which parameters decay: all, as official, or neither biases nor norms. */
   decays: z.enum(['all', 'matrices']).default('all'),
   /** The official code sets a step's rates after it, so that step 0 runs at full rates. */
@@ -239,6 +241,8 @@ const requireSense = (config: TrainConfig, source: string): void => {
   };
   if (config.frozen_weights !== undefined && config.mask_model === 'none')
     refuse('frozen_weights freezes the detector to train masks on it: set mask_model to "smallconv"');
+  if (config.freeze_detector && (config.mask_model === 'none' || config.mask_loss_coef + config.dice_loss_coef === 0))
+    refuse('freeze_detector leaves only masks to train: set mask_model to "smallconv", and mask_loss_coef above 0');
   if (config.objective === 'backbone' && config.backbone_helper_loss === 0)
     refuse('objective "backbone" trains by backbone_helper_loss alone, which is 0');
   if (config.answer_helper_loss > 0 && !(config.do_qa && config.split_qa_heads && qaDataset(config) === 'clevr'))
