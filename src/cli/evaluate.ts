@@ -62,8 +62,10 @@ type EvaluationConfig = z.infer<typeof evaluationSchema>;
 const readConfig = async (path: string | undefined): Promise<EvaluationConfig> => {
   if (path === undefined) return {};
   let values: unknown;
+  const { findConfig } = await import('../train/config-file.ts');
+  const file = await findConfig(path);
   try {
-    values = JSON.parse(await readFile(path, 'utf8'));
+    values = JSON.parse(await readFile(file, 'utf8'));
   } catch (error) {
     throw new MdetrError(`${path}: cannot be read as JSON: ${messageOf(error)}`, { cause: error });
   }

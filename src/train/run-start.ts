@@ -138,9 +138,13 @@ export const startingPoint = async (
   return { model, helpers, parameters };
 };
 
-/** A value of an earlier stage, where this stage has the same parameter. */
-const takeOver = (parameters: ParameterStore, name: string, data: Float32Array): void => {
-  const own = parameters.get(name);
+/**
+ * A value of an earlier stage, where this stage has the same parameter: a network with masks has its detector under
+ * `detr.`, one without has it plainly.
+ */
+export const takeOver = (parameters: ParameterStore, name: string, data: Float32Array): void => {
+  const names = [name, `detr.${name}`, ...(name.startsWith('detr.') ? [name.slice('detr.'.length)] : [])];
+  const own = names.map((candidate) => parameters.get(candidate)).find((value) => value !== undefined);
   if (own?.data.length === data.length) (own.data as Float32Array).set(data);
 };
 
