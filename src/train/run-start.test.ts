@@ -4,7 +4,14 @@ import { initialParameters } from './parameters.ts';
 import { takeOver } from './run-start.ts';
 
 it('a stage with masks takes over the detector of a stage without, and the other way round', () => {
-  const size = { backbone: 'resnet50', enc_layers: 1, dec_layers: 1, text_encoder_type: 'tiny-roberta' };
+  const size = {
+    ...{ backbone: 'small_convnet', small_backbone: { widths: [24, 48, 96, 160], groups: 8 } },
+    ...{ hidden_dim: 128, enc_layers: 1, dec_layers: 1, dim_feedforward: 32, text_encoder_type: 'own' },
+    text_encoder: {
+      ...{ hidden_size: 16, num_hidden_layers: 1, num_attention_heads: 2, intermediate_size: 16 },
+      ...{ vocab_size: 20, max_position_embeddings: 10 },
+    },
+  };
   const detector = initialParameters(new Mdetr(parseModelConfig(size)), 1);
   const masks = initialParameters(new Mdetr(parseModelConfig({ ...size, mask_model: 'smallconv' })), 2);
   const name = 'transformer.encoder.layers.0.linear1.weight';
