@@ -23,6 +23,7 @@ hub. It gets its name only when it is whole and right. A checkpoint brings the v
 Environment
   MDETR_CHECKPOINTS_URL   a mirror of the checkpoints: ADDRESS/pretrained_resnet101_checkpoint.pth, with SHA256SUMS or
                           MD5SUMS beside them
+  MDETR_BACKBONES_URL     a mirror of torchvision's and timm's backbones
   HF_ENDPOINT, HF_TOKEN   a mirror of the Hugging Face hub; a token for it
   MDETR_OFFLINE=1, HF_HUB_OFFLINE=1   as --offline
   https_proxy, http_proxy, no_proxy   as curl reads them
@@ -30,6 +31,8 @@ Environment
 Examples
   mdetr pull --list
   mdetr pull roberta-base
+  mdetr pull resnet101 roberta-base-weights
+      what pre-training begins with (backbone_weights, text_encoder_weights)
   mdetr pull pretrained_resnet101
   mdetr detect street.jpg --caption "a dog" --model pretrained_resnet101
   MDETR_CHECKPOINTS_URL=https://mirror.example/mdetr mdetr pull refcoco_EB3 refcoco+_EB3`;

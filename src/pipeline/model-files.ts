@@ -62,12 +62,12 @@ const exists = (path: string): Promise<boolean> =>
 export const resolveModelPath = async (name: string): Promise<string> => {
   if (await exists(name)) return name;
   const published = findPublished(name);
-  const pulled = published?.kind === 'checkpoint' ? placeOf(published).files[0]! : name;
+  const isPullable = published !== undefined && published.kind !== 'tokenizer';
+  const pulled = isPullable ? placeOf(published).files[0]! : name;
   const isName = /^[\w.+-]+$/.test(name);
   const candidates = isName ? [join(modelsFolder, name), join(cacheFolder(), 'models', pulled)] : [];
   for (const candidate of candidates) if (await exists(candidate)) return candidate;
-  if (published?.kind === 'checkpoint')
-    throw new MdetrError(`model "${name}" is not here yet; fetch it with: mdetr pull ${published.name}`);
+  if (isPullable) throw new MdetrError(`model "${name}" is not here yet; fetch it with: mdetr pull ${published.name}`);
   throw new MdetrError(
     isName
       ? `model "${name}" is neither a file or folder here, nor embedded, nor among the pulled ones in ${join(cacheFolder(), 'models')}`

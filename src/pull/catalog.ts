@@ -26,7 +26,20 @@ export interface PublishedTokenizer {
   readonly files: readonly { readonly name: string; readonly sha256?: string }[];
 }
 
-export type Published = PublishedCheckpoint | PublishedTokenizer;
+/** Weights of one part of a network, which training begins with. */
+export interface PublishedPart {
+  readonly kind: 'weights';
+  readonly name: string;
+  /** The file's name where it comes from. */
+  readonly file: string;
+  readonly source: 'torchvision' | 'timm' | 'hub';
+  /** For the hub. */
+  readonly repository?: string;
+  readonly about: string;
+  readonly gigabytes: number;
+}
+
+export type Published = PublishedCheckpoint | PublishedTokenizer | PublishedPart;
 
 const ending = '_checkpoint.pth';
 
@@ -84,14 +97,47 @@ export const tokenizers: readonly PublishedTokenizer[] = [
   tokenizer('distilroberta-base', 'distilbert'),
 ];
 
-export const catalog: readonly Published[] = [...checkpoints, ...tokenizers];
+const backbone = (
+  source: 'torchvision' | 'timm',
+  name: string,
+  sum: string,
+  about: string,
+  gigabytes: number,
+): PublishedPart => ({ kind: 'weights', name, file: `${name}-${sum}.pth`, source, about, gigabytes });
+
+const encoder = (name: string, owner: string, gigabytes: number): PublishedPart => ({
+  ...{ kind: 'weights', name: `${name}-weights`, file: 'model.safetensors', source: 'hub' },
+  ...{ repository: `${owner}/${name}`, about: `weights of ${name}, for training from the start`, gigabytes },
+});
+
+// prettier-ignore
+/** What the official code begins pre-training with: backbones by their makers, RoBERTa from the hub. */
+export const parts: readonly PublishedPart[] = [
+  backbone('torchvision', 'resnet18', 'f37072fd', 'backbone trained on ImageNet, for training from the start', 0.047),
+  backbone('torchvision', 'resnet34', 'b627a593', 'backbone trained on ImageNet, for training from the start', 0.087),
+  backbone('torchvision', 'resnet50', '0676ba61', 'backbone trained on ImageNet, for training from the start', 0.103),
+  backbone('torchvision', 'resnet101', '63fe2227', 'backbone trained on ImageNet, for training from the start', 0.179),
+  backbone('timm', 'tf_efficientnet_b3_ns', '9d44bf68', 'noisy-student backbone, for training from the start', 0.049),
+  backbone('timm', 'tf_efficientnet_b5_ns', '6f26d0cf', 'noisy-student backbone, for training from the start', 0.122),
+  encoder('roberta-base', 'FacebookAI', 0.5),
+  encoder('roberta-large', 'FacebookAI', 1.42),
+  encoder('distilroberta-base', 'distilbert', 0.33),
+];
+
+export const catalog: readonly Published[] = [...checkpoints, ...tokenizers, ...parts];
 
 /** What a name means: `pretrained_resnet101`, or the file's own `pretrained_resnet101_checkpoint.pth`. */
 export const findPublished = (name: string): Published | undefined =>
   catalog.find((entry) => entry.name === name || (entry.kind === 'checkpoint' && entry.file === name));
 
 /** Where things lie below the cache folder: `--model` and vocabularies are looked for there. */
-export const placeOf = (entry: Published): { readonly folder: string; readonly files: readonly string[] } =>
-  entry.kind === 'checkpoint'
-    ? { folder: 'models', files: [entry.file] }
-    : { folder: `tokenizers/${entry.name}`, files: entry.files.map(({ name }) => name) };
+export const placeOf = (entry: Published): { readonly folder: string; readonly files: readonly string[] } => {
+  switch (entry.kind) {
+    case 'checkpoint':
+      return { folder: 'models', files: [entry.file] };
+    case 'tokenizer':
+      return { folder: `tokenizers/${entry.name}`, files: entry.files.map(({ name }) => name) };
+    case 'weights':
+      return { folder: 'models', files: [entry.source === 'hub' ? `${entry.name}.safetensors` : entry.file] };
+  }
+};

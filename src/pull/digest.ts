@@ -4,7 +4,10 @@ import { stat } from 'node:fs/promises';
 import { z } from 'zod';
 import type { Reply } from './http.ts';
 
-/** What a file's bytes must add up to. `git` is SHA-1 over git's own header and the bytes. */
+/**
+ * What a file's bytes must add up to. `git` is SHA-1 over git's own header and the bytes. `hex` may be the beginning
+ * alone: backbones carry the first eight digits in their names.
+ */
 export interface Digest {
   readonly algorithm: 'md5' | 'sha1' | 'sha256' | 'git';
   readonly hex: string;

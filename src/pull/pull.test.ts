@@ -29,7 +29,11 @@ afterEach(async () => {
 const optionsWith = (more: Partial<PullOptions> = {}): PullOptions => ({
   folder,
   attempts: 1,
-  environment: { MDETR_CHECKPOINTS_URL: `${server.address}/mdetr/`, HF_ENDPOINT: server.address },
+  environment: {
+    MDETR_CHECKPOINTS_URL: `${server.address}/mdetr/`,
+    MDETR_BACKBONES_URL: server.address,
+    HF_ENDPOINT: server.address,
+  },
   ...more,
 });
 
@@ -127,6 +131,29 @@ describe('pulling a vocabulary', () => {
     server.on('/FacebookAI/roberta-base/resolve/main/merges.txt', serve(merges));
     await pull(findPublished('roberta-base')!, optionsWith());
     expect(existsSync(join(folder, 'tokenizers/roberta-base/merges.txt'))).toBe(true);
+  });
+});
+
+describe('pulling weights of parts', () => {
+  it('checks backbones against the beginning of their sum, which is in their name', async () => {
+    server.on('/resnet18-f37072fd.pth', serve(body));
+    await expect(pull(findPublished('resnet18')!, optionsWith())).rejects.toThrow(/their SHA256 is not f37072fd/);
+    expect(await isPulled(findPublished('resnet18')!, folder)).toBe(false);
+  });
+
+  it("takes the text encoder's from the hub, under a name of its own", async () => {
+    const hex = createHash('sha256').update(body).digest('hex');
+    server.on('/distilbert/distilroberta-base/resolve/main/model.safetensors', (_request, response) =>
+      response.writeHead(302, { location: '/store', 'x-linked-etag': `"${hex}"`, 'x-repo-commit': 'abc' }).end(),
+    );
+    server.on('/store', serve(body));
+    const files = await pull(findPublished('distilroberta-base-weights')!, optionsWith());
+    expect(files).toMatchObject([
+      {
+        path: join(folder, 'models/distilroberta-base-weights.safetensors'),
+        checked: { algorithm: 'sha256', hex },
+      },
+    ]);
   });
 });
 

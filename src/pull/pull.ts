@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { MdetrError } from '../errors.ts';
-import { placeOf, type Published, type PublishedCheckpoint, type PublishedTokenizer } from './catalog.ts';
+import { placeOf, type Published, type PublishedPart, type PublishedTokenizer } from './catalog.ts';
 import {
   digestOfFile,
   digestOfHubReply,
@@ -69,10 +69,7 @@ export const pull = async (entry: Published, options: PullOptions): Promise<read
     if (options.offline === true || sources.isOffline)
       throw new MdetrError(`${entry.name}: ${path} is not there, and nothing is fetched offline`);
     known ??= entry.kind === 'checkpoint' ? await knownFiles(sources, options) : new Map<string, KnownFile>();
-    const remote =
-      entry.kind === 'checkpoint'
-        ? checkpointFile(entry, sources, known.get(file))
-        : tokenizerFile(entry, file, sources);
+    const remote = remoteFile(entry, file, sources, known.get(file));
     const { bytes, checked } = await download(remote, path, {
       ...options,
       onProgress: (progress) => options.onProgress?.({ ...progress, file }),
@@ -86,26 +83,36 @@ export const pull = async (entry: Published, options: PullOptions): Promise<read
   return results;
 };
 
-const checkpointFile = (
-  { file }: PublishedCheckpoint,
-  { checkpoints }: Sources,
-  known: KnownFile | undefined,
-): RemoteFile => ({ url: `${checkpoints}/${encodeURIComponent(file)}`, largestBytes: largestCheckpoint, ...known });
+const remoteFile = (entry: Published, file: string, sources: Sources, known: KnownFile | undefined): RemoteFile => {
+  switch (entry.kind) {
+    case 'checkpoint':
+      return { url: `${sources.checkpoints}/${encodeURIComponent(file)}`, largestBytes: largestCheckpoint, ...known };
+    case 'tokenizer': {
+      const sha256 = entry.files.find(({ name }) => name === file)?.sha256;
+      return hubFile(entry, file, sources, largestTokenizerFile, sha256);
+    }
+    case 'weights': {
+      if (entry.source === 'hub') return hubFile(entry, entry.file, sources, largestCheckpoint);
+      const hex = /-([0-9a-f]{8})\.pth$/.exec(file)![1]!;
+      const url = `${sources[entry.source]}/${file}`;
+      return { url, largestBytes: largestCheckpoint, digest: { algorithm: 'sha256', hex } };
+    }
+  }
+};
 
-const tokenizerFile = (
-  { repository, files }: PublishedTokenizer,
+const hubFile = (
+  { repository }: Pick<PublishedTokenizer | PublishedPart, 'repository'>,
   file: string,
   { hub, hubToken }: Sources,
-): RemoteFile => {
-  const sha256 = files.find(({ name }) => name === file)?.sha256;
-  return {
-    url: `${hub}/${repository}/resolve/main/${file}`,
-    secret: hubToken,
-    largestBytes: largestTokenizerFile,
-    digestOf: digestOfHubReply,
-    ...(sha256 === undefined ? {} : { digest: { algorithm: 'sha256', hex: sha256 } }),
-  };
-};
+  largestBytes: number,
+  sha256?: string,
+): RemoteFile => ({
+  url: `${hub}/${repository!}/resolve/main/${file}`,
+  secret: hubToken,
+  largestBytes,
+  digestOf: digestOfHubReply,
+  ...(sha256 === undefined ? {} : { digest: { algorithm: 'sha256', hex: sha256 } }),
+});
 
 /** Sizes and sums of checkpoints. Where they cannot be had, that is said, and files come unchecked. */
 const knownFiles = async (sources: Sources, options: PullOptions): Promise<ReadonlyMap<string, KnownFile>> => {

@@ -8,6 +8,8 @@ const official = {
   checkpointsRecord: 'https://zenodo.org/api/records/4721981',
   /** Vocabularies: `…/OWNER/NAME/resolve/main/FILE`. */
   hub: 'https://huggingface.co',
+  torchvision: 'https://download.pytorch.org/models',
+  timm: 'https://github.com/rwightman/pytorch-image-models/releases/download/v0.1-weights',
 } as const;
 
 /** Where to fetch from. */
@@ -16,6 +18,8 @@ export interface Sources {
   /** Where sizes and sums of the checkpoints stand: the record's JSON, or a mirror's list of sums. */
   readonly sums: { readonly kind: 'record'; readonly url: string } | { readonly kind: 'list'; readonly urls: string[] };
   readonly hub: string;
+  readonly torchvision: string;
+  readonly timm: string;
   /** For a hub that wants to know who asks. Goes to the hub's own host only. */
   readonly hubToken: string | undefined;
   readonly isOffline: boolean;
@@ -29,6 +33,7 @@ export const sourcesFrom = (environment: Readonly<Record<string, string | undefi
   };
   const isOn = (name: string): boolean =>
     !['', '0', 'false', 'no', 'off'].includes((setting(name) ?? '').toLowerCase());
+  const backbones = addressFrom('MDETR_BACKBONES_URL', setting('MDETR_BACKBONES_URL'));
   const mirror = addressFrom('MDETR_CHECKPOINTS_URL', setting('MDETR_CHECKPOINTS_URL'));
   return {
     checkpoints: mirror ?? official.checkpoints,
@@ -37,6 +42,8 @@ export const sourcesFrom = (environment: Readonly<Record<string, string | undefi
         ? { kind: 'record', url: official.checkpointsRecord }
         : { kind: 'list', urls: [`${mirror}/SHA256SUMS`, `${mirror}/MD5SUMS`] },
     hub: addressFrom('HF_ENDPOINT', setting('HF_ENDPOINT')) ?? official.hub,
+    torchvision: backbones ?? official.torchvision,
+    timm: backbones ?? official.timm,
     hubToken: setting('HF_TOKEN'),
     isOffline: isOn('MDETR_OFFLINE') || isOn('HF_HUB_OFFLINE'),
   };

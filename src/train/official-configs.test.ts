@@ -60,7 +60,7 @@ const commandLines: Readonly<Record<string, Readonly<Record<string, unknown>>>> 
   'refcoco+': { batch_size: 4, ema: true, text_encoder_lr: 1e-5, lr: 5e-5, epochs: 5, lr_drop: 3 },
   refcocog: { batch_size: 4, ema: true, text_encoder_lr: 1e-5, lr: 5e-5, epochs: 3, lr_drop: 2 },
   'phrasecut detector': { epochs: 10, lr_drop: 11, ema: true, text_encoder_lr: 1e-5, lr: 5e-5, mask_model: 'none' },
-  'phrasecut masks': { epochs: 35, lr_drop: 25, mask_model: 'smallconv', aux_loss: false, frozen_weights: '' },
+  'phrasecut masks': { epochs: 35, lr_drop: 25, mask_model: 'smallconv', aux_loss: false, freeze_detector: true },
   gqa: {
     ...{ epochs: 125, epoch_chunks: 25, lr_drop: 150, batch_size: 4, do_qa: true, split_qa_heads: true, ema: true },
     ...{ aux_loss: false, qa_loss_coef: 25, lr: 1.4e-4, lr_backbone: 1.4e-5, text_encoder_lr: 7e-5 },
