@@ -3,6 +3,7 @@ import { preparations } from '../../data/datasets/index.ts';
 import type { Preparation, PreparationReport, PreparationRequest, Remark } from '../../data/datasets/preparation.ts';
 import { requireSources } from '../../data/datasets/source-files.ts';
 import { UsageError } from '../../errors.ts';
+import { interruptible } from '../interrupt.ts';
 import { Progress } from '../progress.ts';
 import { formatCount, formatTable } from '../table.ts';
 import { preparationTools } from './preparation-tools.ts';
@@ -60,22 +61,24 @@ const commandOf = (preparation: Preparation): Command => {
     .option('--split <list>', `which splits, with commas between: ${splits.join(', ')}`, defaultSplits.join(','))
     .option('--explain', 'tell what these options need and from where, without doing it')
     .option('--json', 'print the report as one JSON object')
-    .addHelpText('after', () => `\n${preparation.about.trim()}\n\n${neededFiles(preparation, defaultsOf(preparation))}`)
+    .addHelpText('after', () => `\n${aboutText(preparation)}\n${neededFiles(preparation, defaultsOf(preparation))}`)
     .action(async (given: PrepareCliOptions) => {
       const request = requestOf(preparation, given);
       if (given['explain'] === true) {
-        process.stdout.write(`${title}\n\n${preparation.about.trim()}\n\n${neededFiles(preparation, request)}`);
+        process.stdout.write(`${title}\n\n${aboutText(preparation)}\n${neededFiles(preparation, request)}`);
         return;
       }
       const { from, out } = given;
       if (typeof from !== 'string' || typeof out !== 'string')
         throw new UsageError(`${typeof from === 'string' ? '--out' : '--from'} DIR is missing`);
       requireSources(from, preparation.sources(request), `mdetr data prepare ${name} --explain`);
-      const bars = new StepBars();
-      const report = await preparation
-        .run({ ...request, from, out, tools: preparationTools, progress: bars })
-        .finally(() => bars.stop());
-      process.stdout.write(given['json'] === true ? `${JSON.stringify(report)}\n` : reportText(report));
+      await interruptible(async (signal) => {
+        const bars = new StepBars(signal);
+        const report = await preparation
+          .run({ ...request, from, out, tools: preparationTools, progress: bars })
+          .finally(() => bars.stop());
+        process.stdout.write(given['json'] === true ? `${JSON.stringify(report)}\n` : reportText(report));
+      });
     });
   for (const option of options) {
     const flag = new Option(
@@ -121,16 +124,43 @@ const neededFiles = (preparation: Preparation, wanted: Wanted): string => {
   return `Files below --from\n${formatTable([{ title: '' }, { title: '' }, { title: '', align: 'right' }, { title: '' }], rows, '  ')}`;
 };
 
-/** One bar after the other. */
+const WIDEST_LINE = 100;
+
+/** Paragraphs broken for the terminal. */
+const aboutText = ({ about }: Preparation): string =>
+  about
+    .trim()
+    .split(/\n\s*\n/)
+    .map((paragraph) => `${wrapped(paragraph, Math.min(process.stdout.columns || WIDEST_LINE, WIDEST_LINE))}\n`)
+    .join('\n');
+
+const wrapped = (paragraph: string, width: number): string => {
+  const lines: string[] = [];
+  for (const word of paragraph.split(/\s+/)) {
+    const line = lines.at(-1);
+    if (line !== undefined && line.length + 1 + word.length <= width) lines[lines.length - 1] = `${line} ${word}`;
+    else lines.push(word);
+  }
+  return lines.join('\n');
+};
+
+/** One bar after the other. Between parts of the work is where Ctrl-C ends it, with nothing half written left behind. */
 class StepBars {
+  private readonly signal: AbortSignal;
   private bar: Progress | undefined;
 
+  constructor(signal: AbortSignal) {
+    this.signal = signal;
+  }
+
   step(what: string, total: number): void {
+    this.signal.throwIfAborted();
     this.stop();
     this.bar = new Progress(what, total);
   }
 
   advance(count = 1): void {
+    this.signal.throwIfAborted();
     this.bar?.advance(count);
   }
 

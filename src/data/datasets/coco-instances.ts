@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { MdetrError } from '../../errors.ts';
 import type { AnnotationFileHeader } from './annotation-writer.ts';
 import { checked } from './checked.ts';
-import { readJsonLists, readJsonMembers } from './json-entries.ts';
+import { readJsonLists, readJsonMembers, withPauses } from './json-entries.ts';
 import type { PreparationProgress } from './preparation.ts';
 
 const cocoImage = z.object({
@@ -44,15 +44,16 @@ export interface ChosenInstances {
  * memory.
  * @throws MdetrError naming what is wanted and not there
  */
-export const readChosenInstances = (
+export const readChosenInstances = async (
   path: string,
   wanted: { readonly images: ReadonlySet<number>; readonly annotations: ReadonlySet<number>; readonly masks: boolean },
   progress: PreparationProgress,
-): ChosenInstances => {
+): Promise<ChosenInstances> => {
   const images = new Map<number, InstanceImage>();
   const annotations = new Map<number, InstanceAnnotation>();
   const onProgress = megabyteSteps(`reading ${path}, MB`, progress);
-  for (const { list, place, value } of readJsonLists(path, ['images', 'annotations'], { onProgress })) {
+  const entries = readJsonLists(path, ['images', 'annotations'], { onProgress });
+  for await (const { list, place, value } of withPauses(entries)) {
     const at = `${path}: ${place}`;
     const { id } = checked(idOnly, value, at);
     if (!wanted[list].has(id)) continue;

@@ -3,7 +3,7 @@ import { MdetrError } from '../../errors.ts';
 import type { Segmentation } from '../coco-format.ts';
 import { checked } from './checked.ts';
 import { megabyteSteps } from './coco-instances.ts';
-import { readJsonLists } from './json-entries.ts';
+import { readJsonLists, withPauses } from './json-entries.ts';
 import { JsonRanges } from './json-ranges.ts';
 import type { PreparationProgress } from './preparation.ts';
 
@@ -65,16 +65,17 @@ export class InstanceFile<Image extends NumberedImage> {
    * @param imageSchema what image entries must be
    * @throws MdetrError naming entry and field of what is not as it must be
    */
-  static open<Schema extends z.ZodType<NumberedImage>>(
+  static async open<Schema extends z.ZodType<NumberedImage>>(
     path: string,
     imageSchema: Schema,
     progress: PreparationProgress,
-  ): InstanceFile<z.output<Schema>> {
+  ): Promise<InstanceFile<z.output<Schema>>> {
     const images = new Map<number, z.output<Schema>>();
     const categories: InstanceCategory[] = [];
     const boxesOf = new Map<number, number[]>();
     const onProgress = megabyteSteps(`reading ${path}, MB`, progress);
-    for (const entry of readJsonLists(path, ['images', 'annotations', 'categories'], { onProgress })) {
+    const entries = readJsonLists(path, ['images', 'annotations', 'categories'], { onProgress });
+    for await (const entry of withPauses(entries)) {
       const at = `${path}: ${entry.place}`;
       if (entry.list === 'categories') categories.push(checked(category, entry.value, at));
       else if (entry.list === 'images') {

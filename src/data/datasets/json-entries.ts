@@ -113,6 +113,20 @@ export const readJsonDictionary = (path: string, options: JsonReadOptions = {}):
     scanner.expectEnd();
   });
 
+const ENTRIES_PER_TURN = 2048;
+
+/**
+ * The same entries, with a turn of the event loop now and then, so that a pass over gigabytes still hears signals.
+ * Whoever waits for a file to be written between entries does not need it.
+ */
+export const withPauses = async function* <Entry>(entries: Iterable<Entry>): AsyncGenerator<Entry> {
+  let count = 0;
+  for (const entry of entries) {
+    if (++count % ENTRIES_PER_TURN === 0) await new Promise((resolve) => setImmediate(resolve));
+    yield entry;
+  }
+};
+
 const listEntries = function* (scanner: JsonScanner, name: string): Generator<JsonEntry> {
   scanner.expect('[', 'a list');
   if (scanner.accept(']')) return;

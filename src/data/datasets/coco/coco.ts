@@ -91,7 +91,7 @@ const writeSplit = async (
     seed: wholeNumber('seed', options),
   };
   const path = sourcePath(from, cocoFile('instances', split, year));
-  const source = InstanceFile.open(path, cocoImage, progress);
+  const source = await InstanceFile.open(path, cocoImage, progress);
   try {
     if (source.orphans > 0) remarks.leftOut.add('boxes of images that are not there', path, source.orphans);
     const rows = new DetectionRows(source, rowOptions, remarks);

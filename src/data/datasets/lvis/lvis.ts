@@ -60,7 +60,7 @@ are COCO's train2017 and val2017, named with these folders.`,
       const minival = split === 'val' && splits.includes('minival');
       if (!texts && !minival) continue;
       const path = sourcePath(from, lvisFile(split));
-      const source = InstanceFile.open(path, lvisImage, request.progress);
+      const source = await InstanceFile.open(path, lvisImage, request.progress);
       try {
         if (source.orphans > 0) leftOut.add('boxes of images that are not there', path, source.orphans);
         for (const subset of texts ? subsets : []) {

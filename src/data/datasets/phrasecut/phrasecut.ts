@@ -5,7 +5,7 @@ import { RowIds, writeAnnotations } from '../annotation-writer.ts';
 import { checked } from '../checked.ts';
 import { megabyteSteps } from '../coco-instances.ts';
 import { readImageList, writeImageList } from '../image-list.ts';
-import { readJsonList } from '../json-entries.ts';
+import { readJsonList, withPauses } from '../json-entries.ts';
 import { JsonRanges } from '../json-ranges.ts';
 import type { Preparation, PreparationRequest, PreparedFile, SourceFile } from '../preparation.ts';
 import { Remarks } from '../remarks.ts';
@@ -122,7 +122,7 @@ const writeSplit = async (
   const phrasesOf = new Map<number, [place: string, begin: number, end: number][]>();
   let total = 0;
   const onProgress = megabyteSteps(`reading ${path}, MB`, progress);
-  for (const { place, value, begin, end } of readJsonList(path, { onProgress })) {
+  for await (const { place, value, begin, end } of withPauses(readJsonList(path, { onProgress }))) {
     const image = checked(imageOnly, value, `${path}: ${place}`).image_id;
     const own = phrasesOf.get(image);
     if (own === undefined) phrasesOf.set(image, [[place, begin, end]]);

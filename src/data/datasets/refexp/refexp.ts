@@ -137,7 +137,7 @@ const contextOf = async (
     masks,
   };
   return {
-    instances: readChosenInstances(sourcePath(from, instancesFile(dataset)), wanted, progress),
+    instances: await readChosenInstances(sourcePath(from, instancesFile(dataset)), wanted, progress),
     findRoot: await tools.loadRootFinder(),
     masks,
     leftOut: new Remarks(),
