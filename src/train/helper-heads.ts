@@ -17,6 +17,7 @@ import {
   div,
   gather,
   greaterEqual,
+  less,
   literal,
   logSoftmax,
   maximum,
@@ -72,6 +73,8 @@ export interface HelperWeights {
 
 /** How little a cell that shows nothing mentioned counts in the encoder's loss: nearly all are such. */
 const negativeWeight = 0.2;
+/** How much a cell counts that shows an object which is not mentioned: it is what words have to tell apart. */
+const unmentionedWeight = 1;
 const boxWeight = 2;
 
 /** Distances to the sides begin small: σ(−2) is an eighth of the picture. */
@@ -136,7 +139,8 @@ export class HelperHeads implements AuxiliaryHeads {
     const wanted = cells.rowsOf(concat([tokens, nothing], 0));
     const predicted = logSoftmax(byCell(this.encoder.tokens.forward(imageMemory), this.slots + 1));
     const entropy = neg(sum(mul(predicted, wanted), [1]));
-    const weighted = mul(entropy, where(cells.isHit, 1, mul(cells.inside, negativeWeight)));
+    const negative = add(mul(cells.inside, negativeWeight), mul(cells.unmentioned, unmentionedWeight - negativeWeight));
+    const weighted = mul(entropy, where(cells.isHit, 1, negative));
 
     const centres = gather(this.cellCentres(symbolicDim('images'), height, width), imageIndex);
     const boxes = cornersOf(input('target_boxes', [boxesDim, 4]));
@@ -223,17 +227,20 @@ class Cells {
   readonly hits: Tensor;
   /** (K) 1 inside of the picture, 0 on padding. */
   readonly inside: Tensor;
+  /** (K) 1 where there is an object that has no row, else 0. */
+  readonly unmentioned: Tensor;
   /** Without axes, at least 1. */
   readonly hitCount: Tensor;
   readonly insideCount: Tensor;
   private readonly rows: Tensor;
 
-  /** @param cells (n, h, w, 4) row, −1 for none, −2 for padding */
+  /** @param cells (n, h, w, 4) row, −1 for none, −2 for padding, −3 for an object without a row */
   constructor(cells: Tensor, tableRows: Dim) {
     const flat = mergeAxes(cells, 0, 3);
     this.isHit = greaterEqual(flat, scalar(0, 'int32'));
     this.hits = cast(this.isHit, 'float32');
-    this.inside = cast(greaterEqual(flat, scalar(-1, 'int32')), 'float32');
+    this.unmentioned = cast(less(flat, scalar(-2, 'int32')), 'float32');
+    this.inside = add(cast(greaterEqual(flat, scalar(-1, 'int32')), 'float32'), this.unmentioned);
     this.hitCount = maximum(sum(this.hits), 1);
     this.insideCount = maximum(sum(this.inside), 1);
     this.rows = where(this.isHit, flat, cast(dimValue(tableRows), 'int32'));

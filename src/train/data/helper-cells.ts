@@ -5,12 +5,14 @@ import { objectAttributes } from './scene-source.ts';
 
 /*
  * Targets of the training-only helper heads (helper-heads.ts). Each position of the backbone's last map is cut into 2 × 2
- * sub-cells, and each sub-cell is told which object it shows: a row number, −1 for none, −2 outside of the picture.
+ * sub-cells, and each sub-cell is told which object it shows: a row number, −1 for none, −2 outside of the picture, −3 for
+ * an object that the text does not mention.
  */
 
 export const subCells = 4;
 const nothing = -1;
 const outside = -2;
+const unmentioned = -3;
 /** An object is the cell's when it fills this share of the cell, or when this share of the object lies in it. */
 const enough = 0.25;
 
@@ -39,7 +41,10 @@ const forEachCell = (
         visit(position, (2 * y + (sub >> 1)) * cell, (2 * x + (sub & 1)) * cell);
 };
 
-/** The object of every sub-cell by visible pixels: of those in `rowOf`, the one that most of the cell shows. */
+/**
+ * The object of every sub-cell by visible pixels: of those in `rowOf`, the one that most of the cell shows; another one
+ * where it shows none of them.
+ */
 const cellsByPixels = (
   grid: Grid,
   size: { readonly height: number; readonly width: number },
@@ -62,9 +67,11 @@ const cellsByPixels = (
     let best = nothing;
     let most = 0;
     counts.forEach((pixels, object) => {
-      if (rowOf[object] === undefined || pixels <= most) return;
       if (pixels < enough * grid.cell ** 2 && pixels < enough * areas[object]!) return;
-      [best, most] = [rowOf[object], pixels];
+      const row = rowOf[object];
+      if (row === undefined) {
+        if (pixels > 0 && best === nothing) best = unmentioned;
+      } else if (pixels > most) [best, most] = [row, pixels];
     });
     cells[position] = best;
   });
