@@ -151,6 +151,12 @@ const trainSchema = z.object({
   bucket: whole.default(0),
   /** A row that cannot be used ends the run, or is left out and counted. */
   on_bad_row: z.enum(['stop', 'skip']).default('stop'),
+  /**
+   * What the backbone and the text encoder begin with, where nothing is loaded: their makers' files, or what `mdetr pull`
+   * calls them (`resnet101`, `roberta-base-weights`). The official code fetches both by itself.
+   */
+  backbone_weights: path.default(''),
+  text_encoder_weights: path.default(''),
   /** Folder of the vocabulary's files; those of `load` by default. */
   tokenizer: path.optional(),
   // ── optimisation ────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,17 +1,23 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { tensorSource, writeSafetensors } from '../checkpoints/index.ts';
 import { Mdetr, parseModelConfig } from '../models/index.ts';
+import { parseTrainConfig } from './config.ts';
 import { initialParameters } from './parameters.ts';
-import { takeOver } from './run-start.ts';
+import { startingPoint, takeOver } from './run-start.ts';
+
+const size = {
+  ...{ backbone: 'small_convnet', small_backbone: { widths: [24, 48, 96, 160], groups: 8 } },
+  ...{ hidden_dim: 128, enc_layers: 1, dec_layers: 1, dim_feedforward: 32, text_encoder_type: 'own' },
+  text_encoder: {
+    ...{ hidden_size: 16, num_hidden_layers: 1, num_attention_heads: 2, intermediate_size: 16 },
+    ...{ vocab_size: 20, max_position_embeddings: 10 },
+  },
+};
 
 it('a stage with masks takes over the detector of a stage without, and the other way round', () => {
-  const size = {
-    ...{ backbone: 'small_convnet', small_backbone: { widths: [24, 48, 96, 160], groups: 8 } },
-    ...{ hidden_dim: 128, enc_layers: 1, dec_layers: 1, dim_feedforward: 32, text_encoder_type: 'own' },
-    text_encoder: {
-      ...{ hidden_size: 16, num_hidden_layers: 1, num_attention_heads: 2, intermediate_size: 16 },
-      ...{ vocab_size: 20, max_position_embeddings: 10 },
-    },
-  };
   const detector = initialParameters(new Mdetr(parseModelConfig(size)), 1);
   const masks = initialParameters(new Mdetr(parseModelConfig({ ...size, mask_model: 'smallconv' })), 2);
   const name = 'transformer.encoder.layers.0.linear1.weight';
@@ -22,4 +28,28 @@ it('a stage with masks takes over the detector of a stage without, and the other
   (prefixed as Float32Array).fill(7);
   for (const [own, { data }] of masks) takeOver(detector, own, data as Float32Array);
   expect((plain as Float32Array).every((value) => value === 7)).toBe(true);
+});
+
+it('a run begins with weights of single parts, an earlier stage has them already', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'mdetr-start-'));
+  try {
+    const name = 'backbone.0.body.';
+    const path = join(folder, 'backbone.safetensors');
+    const values = initialParameters(new Mdetr(parseModelConfig(size)), 1);
+    const parts = [...values].filter(([own]) => own.startsWith(name));
+    await writeSafetensors(
+      path,
+      parts.map(([own, { shape, data }]) =>
+        tensorSource(own.slice(name.length), shape, new Float32Array(data.length).fill(0.5)),
+      ),
+      {},
+    );
+    const notes: string[] = [];
+    const config = parseTrainConfig({ ...size, backbone_weights: path });
+    const { parameters } = await startingPoint(config, undefined, (text) => notes.push(text));
+    expect(notes).toEqual([`${path}: ${parts.length} tensors of the backbone loaded`]);
+    for (const [own] of parts) expect(parameters.get(own)!.data[0], own).toBe(0.5);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });

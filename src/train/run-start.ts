@@ -11,6 +11,7 @@ import { openSources } from './data/dataset-sources.ts';
 import { officialDatasets } from './data/official-datasets.ts';
 import type { SampleSource } from './data/sample-source.ts';
 import { HelperHeads } from './helper-heads.ts';
+import { loadPart } from './part-weights.ts';
 import { initialParameters, initialValues, loadParameters, trainableBy, type ParameterStore } from './parameters.ts';
 import { readRunState } from './run-state.ts';
 import { Trainer, type TrainerOptions } from './trainer.ts';
@@ -102,7 +103,8 @@ export interface StartingPoint {
 }
 
 /**
- * Initial values; over them those of an earlier stage, or where there is none of `load`; and those of `frozen_weights`.
+ * Initial values; over them those of an earlier stage, or where there is none of single parts and of `load`; and those of
+ * `frozen_weights`.
  *
  * @param startFrom state file of the earlier stage
  */
@@ -124,6 +126,10 @@ export const startingPoint = async (
     : new HelperHeads(config, model.backboneChannels, weights);
   if (helpers !== undefined)
     for (const [name, value] of initialValues(helpers.registry.specs, seed)) parameters.set(name, value);
+  for (const part of ['backbone', 'text_encoder'] as const) {
+    const path = config[`${part}_weights`];
+    if (startFrom === undefined && path !== '') onNote((await loadPart(parameters, part, path)).text);
+  }
   if (startFrom !== undefined) {
     const { trainer } = await readRunState(startFrom);
     const values = new Map([...trainer.parameters, ...(trainer.average ?? [])]);
