@@ -241,6 +241,19 @@ const padOp = defineOp<
   vjp: (dy, { attrs: { axis, before, after } }) => [pad(dy, axis, scaleDim(before, -1), scaleDim(after, -1))],
 });
 
+/** The elements of one axis from the last to the first. */
+export const flip = (x: Tensor, axis: number): Tensor => flipOp([x], { axis: normalizeAxis('flip', axis, x.rank) });
+
+const flipOp = defineOp<[x: Tensor], { readonly axis: number }>({
+  name: 'flip',
+  cheap: true,
+  infer: ([x]) => ({ shape: x.shape, dtype: x.dtype }),
+  emit: (onnx, [x], { attrs: { axis } }) =>
+    // An end this far below is before the first element, whatever the size.
+    onnx.node('Slice', [x!, onnx.int64s([-1]), onnx.int64s([-(2 ** 31)]), onnx.int64s([axis]), onnx.int64s([-1])]),
+  vjp: (dy, { attrs: { axis } }) => [flip(dy, axis)],
+});
+
 /** Every step-th element from `start`, `count` of them, along one axis; sizes may be symbolic. */
 export const strided = (x: Tensor, axis: number, start: number, count: Dim, step: number): Tensor => {
   const at = normalizeAxis('strided', axis, x.rank);

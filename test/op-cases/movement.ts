@@ -190,6 +190,20 @@ const joinCases: readonly OpCase[] = [
 
 const sliceCases: readonly OpCase[] = [
   {
+    title: 'flip',
+    operands: [x234],
+    build: (x) => ops.flip(x, 1),
+    shape: [2, 3, 4],
+    at: ([i, j, k]) => read(x234, [i!, 2 - j!, k!]),
+  },
+  {
+    title: 'flip of no rows',
+    operands: [none],
+    build: (x) => ops.flip(x, 0),
+    shape: [0, 4],
+    at: () => 0,
+  },
+  {
     title: 'slice',
     operands: [fixed(x34)],
     build: (x) => ops.slice(x, -1, 1, 3),
