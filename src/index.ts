@@ -16,4 +16,23 @@ export { decodeImage } from './data/image.ts';
 export { unpackMask, maskToDense, type CocoRle, type RunLengthMask } from './data/rle.ts';
 export type { TextSpan } from './text/index.ts';
 export type { ModelConfig } from './models/index.ts';
+
+// Training: a loop of one's own, or the whole run that `mdetr train` is.
+export { Training, type OpenTrainingOptions } from './train/training.ts';
+export type { TrainingSample } from './train/own-samples.ts';
+export { Trainer, type StepReport, type TrainerOptions, type TrainerState } from './train/trainer.ts';
+export type { StepTiming, TrainBatch } from './train/train-step.ts';
+export {
+  runTraining,
+  type RunObserver,
+  type RunOptions as TrainingRunOptions,
+  type RunSummary,
+  type Validate,
+  type Validation,
+} from './train/training-run.ts';
+export { parseTrainConfig, type TrainConfig } from './train/config.ts';
+export { readConfigFile, withLoadedModel, type ConfigFile, type ConfigValues } from './train/config-file.ts';
+export { readRunCurves, type Curve, type RunCurves } from './train/run-curves.ts';
+export type { Communicator } from './train/communicator.ts';
+export { createRuntime } from './runtime/create-runtime.ts';
 export { drawDetections, writeDrawing, type DrawingContent } from './drawing/index.ts';

@@ -49,11 +49,14 @@ export const trainCommand = (): Command =>
     .addOption(new Option('--on-bad-row <what>', 'about rows that cannot be used').choices(['stop', 'skip']))
     .addHelpText('after', examples)
     .action(async (path: string, options: TrainOptions) => {
-      const { findConfig, readConfigFile } = await import('../train/config-file.ts');
+      const { findConfig, readConfigFile, withLoadedModel } = await import('../train/config-file.ts');
       const file = await readConfigFile(await findConfig(path), settingsOf(options));
+      const stages = await Promise.all(
+        file.stages.map(async ({ name, values }) => ({ name, values: await withLoadedModel(values) })),
+      );
       const signals = new StopSignals();
       try {
-        await trainStages(path, file, options, signals.signal);
+        await trainStages(path, { ...file, stages }, options, signals.signal);
       } finally {
         signals.forget();
       }

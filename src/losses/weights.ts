@@ -7,8 +7,9 @@ export type LossConfig = ModelConfig & CriterionConfig;
 /** The losses on sets of boxes, whether the model is trained to detect at all. */
 export const hasDetectionLosses = (config: LossConfig): boolean => !config.no_detection;
 
-/** Segmentation is trained whenever the model can segment, as in the official code. */
-export const hasMaskLosses = (config: LossConfig): boolean => config.mask_model !== 'none';
+/** Segmentation is trained whenever the model can segment, as in the official code, unless both factors are 0. */
+export const hasMaskLosses = (config: LossConfig): boolean =>
+  config.mask_model !== 'none' && config.mask_loss_coef + config.dice_loss_coef > 0;
 
 /** How many decoder layers' outputs the criterion takes (its L): all with auxiliary losses, else the last alone. */
 export const lossLayerCount = (config: LossConfig): number => (config.aux_loss ? config.dec_layers : 1);

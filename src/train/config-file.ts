@@ -1,6 +1,10 @@
 import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MdetrError, messageOf, UsageError } from '../errors.ts';
+import { modelConfigKeys, parseModelConfig, qaDataset } from '../models/index.ts';
+import { isFile, modelFileNames, readJson, resolveModelPath } from '../pipeline/model-files.ts';
+import { readPreprocessing } from '../pipeline/model-source.ts';
 
 /** The values of a config before they are checked. */
 export type ConfigValues = Record<string, unknown>;
@@ -57,6 +61,30 @@ export const readConfigFile = async (path: string, settings: readonly string[] =
       for (const setting of settings) applySetting(merged, setting);
       return { name, values: merged };
     }),
+  };
+};
+
+/**
+ * What a config leaves out about the network and the size of pictures is as in the model folder that `load` names, so
+ * that one need not say again what a model is to train it further. Weight files without a folder say nothing here.
+ */
+export const withLoadedModel = async (values: ConfigValues): Promise<ConfigValues> => {
+  const { load } = values;
+  if (typeof load !== 'string' || load === '') return values;
+  const folder = await resolveModelPath(load);
+  const path = join(folder, modelFileNames.config);
+  if (!(await isFile(path))) return values;
+  const own = (await readJson(path)) as ConfigValues;
+  const model = parseModelConfig(own, path);
+  const { shortestEdge, longestEdge } = await readPreprocessing(join(folder, modelFileNames.preprocessing), model);
+  const answers = qaDataset(model);
+  // What it was trained on says nothing about what it will be trained on.
+  const keys = modelConfigKeys.filter((key) => key !== 'combine_datasets' && own[key] !== undefined);
+  return {
+    ...Object.fromEntries(keys.map((key) => [key, own[key]])),
+    ...(answers === undefined ? {} : { qa_dataset: answers }),
+    image_size: { shortest_edge: shortestEdge, longest_edge: longestEdge },
+    ...values,
   };
 };
 

@@ -15,7 +15,8 @@ export interface TrainingRecord {
   readonly step: number;
   readonly epoch: number;
   readonly pairs: number;
-  readonly hours: number;
+  /** Undefined where nobody took the time. */
+  readonly hours: number | undefined;
   readonly metrics: Readonly<Record<string, number>>;
 }
 
@@ -63,7 +64,10 @@ const cardOf = (config: TrainConfig, { command, step, epoch, pairs, hours, metri
     ['Command', `\`${command}\``],
     ['Data', dataOf(config)],
     ['Seed', String(config.seed)],
-    ['Trained for', `${step} steps, ${pairs} image-text pairs, epoch ${epoch + 1}, ${hours.toFixed(2)} hours`],
+    [
+      'Trained for',
+      `${step} steps, ${pairs} image-text pairs, epoch ${epoch + 1}${hours === undefined ? '' : `, ${hours.toFixed(2)} hours`}`,
+    ],
     ['Weights', config.ema ? `moving average, decay ${config.ema_decay}` : 'those of the last step'],
     ['Losses', `rates ${config.lr} / ${config.lr_backbone} / ${config.text_encoder_lr}, ${config.schedule}`],
     ...Object.entries(metrics).map(([name, value]) => [name, value.toFixed(4)]),

@@ -28,10 +28,10 @@ export const officiallyTrainable =
 /** What a config trains: as above, without a frozen text encoder, and the mask head alone on a frozen detector. */
 export const trainableBy = (
   model: Mdetr,
-  config: Pick<TrainConfig, 'lr_backbone' | 'freeze_text_encoder' | 'frozen_weights' | 'objective'>,
+  config: Pick<TrainConfig, 'lr_backbone' | 'freeze_text_encoder' | 'frozen_weights' | 'freeze_detector'>,
 ): ((name: string) => boolean) => {
   const official = officiallyTrainable(model, config);
-  if (config.frozen_weights !== undefined)
+  if (config.frozen_weights !== undefined || config.freeze_detector)
     return (name) => name.startsWith('bbox_attention.') || name.startsWith('mask_head.');
   return (name) => isHelper(name) || (official(name) && !(config.freeze_text_encoder && name.includes('text_encoder')));
 };
@@ -51,8 +51,8 @@ export interface LoadReport {
 export const loadParameters = async (values: ParameterStore, path: string): Promise<LoadReport> => {
   const files = await openModelFiles(path);
   try {
-    if (files.checkpoint === undefined)
-      throw new MdetrError(`${path}: is an untrained model, there are no weights to load`);
+    // An untrained model is nothing but initial values, and such are there.
+    if (files.checkpoint === undefined) return { text: `${path}: is not trained, so this begins with initial values` };
     return await fillFrom(values, files.checkpoint);
   } finally {
     await files.close();

@@ -1,14 +1,18 @@
 import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { smallConfig } from '../../test/small-run.ts';
+import { createRuntime } from '../runtime/create-runtime.ts';
 import { NodeRuntime } from '../runtime/node/node-runtime.ts';
 import { readRunState } from './run-state.ts';
 import { runTraining, type RunObserver, type RunOptions } from './training-run.ts';
 
+// Seconds where nothing else is going on.
+vi.setConfig({ testTimeout: 300_000 });
+
 const root = mkdtempSync(join(tmpdir(), 'mdetr-run-'));
-const runtime = new NodeRuntime({ threads: 1 });
+const runtime = await createRuntime({ threads: 1 });
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 let runs = 0;
@@ -52,7 +56,8 @@ const stoppingAt = (step: number): { signal: AbortSignal; observer: RunObserver 
 describe('a training run', () => {
   it('ends with a state, a model folder, all settings and a record', async () => {
     const folder = freshFolder();
-    const summary = await train(folder);
+    // The runtime that every device has; all other tests use the fastest one.
+    const summary = await train(folder, {}, { runtime: new NodeRuntime({ threads: 1 }) });
     expect(summary).toMatchObject({ steps: 12, isDone: true, skippedRows: 0, best: undefined });
     expect(summary.loss).toBeGreaterThan(0);
     for (const name of [
@@ -74,7 +79,7 @@ describe('a training run', () => {
   it('stopped and resumed again and again, ends with the same numbers to the bit', async () => {
     const [whole, broken] = [freshFolder(), freshFolder()];
     await train(whole);
-    for (const step of [1, 4, 5, 9]) {
+    for (const step of [1, 5, 8]) {
       const summary = await train(broken, {}, { resume: true, ...stoppingAt(step) });
       expect(summary).toMatchObject({ steps: step, isDone: false });
     }

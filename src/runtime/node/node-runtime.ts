@@ -80,7 +80,11 @@ export class NodeRuntime implements Runtime {
   }
 }
 
-const toOrt = (value: HostTensor): ort.Tensor => new ort.Tensor(value.dtype, value.data as Float32Array, value.shape);
+const toOrt = ({ dtype, data, shape }: HostTensor): ort.Tensor => {
+  // The binding refuses memory that threads share, with "Invalid argument".
+  const own = data.buffer instanceof SharedArrayBuffer ? data.slice() : data;
+  return new ort.Tensor(dtype, own as Float32Array, shape);
+};
 
 const fromOrt = (tensor: ort.Tensor): HostTensor =>
   ({ dtype: tensor.type as DType, shape: tensor.dims, data: tensor.data }) as HostTensor;

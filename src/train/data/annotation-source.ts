@@ -8,6 +8,7 @@ import { maskToDense } from '../../data/rle.ts';
 import { Random } from '../../data/scenes/random.ts';
 import { normaliseTarget, type Target } from '../../data/target.ts';
 import { MdetrError, messageOf } from '../../errors.ts';
+import { hasMaskLosses } from '../../losses/index.ts';
 import type { AnnotatedDataset, TrainConfig } from '../config.ts';
 import type { AnswerLabeller } from './answer-labels.ts';
 import { augmentationOf } from './augmentation.ts';
@@ -49,7 +50,7 @@ export class AnnotationSource implements SampleSource {
     );
     const size = [picture.height, picture.width] as const;
     const found = await naming(`${id}: annotations`, () =>
-      targetFromRow(read, size, { masks: this.config.mask_model !== 'none' }),
+      targetFromRow(read, size, { masks: hasMaskLosses(this.config) }),
     );
     const random = Random.of(draw.seed, draw.epoch, row, 'augmentation');
     const { image, target } = await naming(id, () =>
@@ -87,7 +88,8 @@ const answerOf = ({ image }: CocoRow): { answer: string; question_type?: string 
   return { answer: String(answer), ...(typeof type === 'string' ? { question_type: type } : {}) };
 };
 
-const textOf = (target: Target, config: TrainConfig, answers: TextSample['answers']): TextSample => {
+/** A target as training sees it. */
+export const textOf = (target: Target, config: TrainConfig, answers: TextSample['answers']): TextSample => {
   const { boxesCxcywh, caption, tokensPositive = [], isFinal, masks } = normaliseTarget(target);
   const count = boxesCxcywh.length / 4;
   return {

@@ -1,7 +1,9 @@
 import type { HostTensor } from '../../graph/index.ts';
+import type { Encoding } from '../../text/index.ts';
 import { answerStepSlots, noStep } from './answer-steps.ts';
 import type { PictureObjects, PictureSample, TextSample } from './sample-source.ts';
 import { objectAttributes } from './scene-source.ts';
+import { noPlace, wordClassesOf } from './word-classes.ts';
 
 /*
  * Targets of the training-only helper heads (helper-heads.ts). Each position of the backbone's last map is cut into 2 × 2
@@ -106,18 +108,22 @@ export interface HelperGeometry {
   readonly encoder: boolean;
   readonly backbone: boolean;
   readonly answers: boolean;
+  readonly words: boolean;
   readonly halvings: number;
 }
 
 /**
  * Inputs of the helper losses for a batch: `helper_centres` (I, h, w, 4, 2), the middle of every sub-cell relative to its
  * picture; `helper_mentioned` (B, h, w, 4), rows of the batch's boxes; `helper_cells` (I, h, w, 4), rows of
- * `helper_object_boxes` (M, 4) and `helper_attributes` (M, 4); `helper_steps` (B, 2), see answer-steps.ts.
+ * `helper_object_boxes` (M, 4) and `helper_attributes` (M, 4); `helper_steps` (B, 2), see answer-steps.ts;
+ * `helper_places` (I, 4, h·w), the attributes of the object that each position shows, and `helper_words` (B, 4, T), those
+ * that each token names.
  */
 export const helperInputs = (
   pictures: readonly PictureSample[],
   padded: { readonly height: number; readonly width: number },
   geometry: HelperGeometry,
+  texts: { readonly encodings: readonly Encoding[]; readonly T: number },
 ): Record<string, HostTensor> => {
   const grid: Grid = {
     height: mapSize(padded.height, geometry.halvings),
@@ -141,6 +147,18 @@ export const helperInputs = (
       : {}),
     ...(geometry.backbone ? objectInputs(grid, pictures, shape) : {}),
     ...(geometry.answers ? { helper_steps: answerSteps(pictures) } : {}),
+    ...(geometry.words
+      ? {
+          helper_places: int32(
+            [pictures.length, objectAttributes.length, grid.height * grid.width],
+            pictures.map((picture) => placesOf(grid, picture)),
+          ),
+          helper_words: int32(
+            [texts.encodings.length, objectAttributes.length, texts.T],
+            texts.encodings.map((encoding) => wordClassesOf(encoding, texts.T)),
+          ),
+        }
+      : {}),
   };
 };
 
@@ -151,6 +169,30 @@ const answerSteps = (pictures: readonly PictureSample[]): HostTensor => {
     [rows.length, answerStepSlots],
     rows.map((steps = nothingAsked) => Int32Array.from(steps)),
   );
+};
+
+/** For every attribute its class at every position, of the object that most of the position shows: (attributes, h·w). */
+const placesOf = ({ height, width, cell }: Grid, { image, objects, id }: PictureSample): Int32Array => {
+  if (objects === undefined) throw new Error(`internal: ${id}: the helper loss of words needs to know every object`);
+  const { instances, attributes } = objects;
+  const side = 2 * cell;
+  const places = new Int32Array(objectAttributes.length * height * width).fill(noPlace);
+  const counts = new Int32Array(attributes.length / objectAttributes.length);
+  for (let place = 0; place < height * width; place++) {
+    const [top, left] = [Math.floor(place / width) * side, (place % width) * side];
+    counts.fill(0);
+    for (let y = top; y < Math.min(top + side, image.height); y++)
+      for (let x = left; x < Math.min(left + side, image.width); x++) {
+        const object = instances[y * image.width + x]!;
+        if (object > 0) counts[object - 1]!++;
+      }
+    const most = counts.indexOf(Math.max(...counts));
+    if (most < 0 || counts[most]! < enough * side ** 2) continue;
+    objectAttributes.forEach((_, attribute) => {
+      places[attribute * height * width + place] = attributes[most * objectAttributes.length + attribute]!;
+    });
+  }
+  return places;
 };
 
 const mentioned = (grid: Grid, pictures: readonly PictureSample[]): Int32Array[] => {

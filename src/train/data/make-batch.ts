@@ -14,8 +14,9 @@ export const helperGeometry = (config: TrainConfig): HelperGeometry | undefined 
   const encoder = config.encoder_helper_loss > 0 && config.objective === 'all';
   const backbone = config.backbone_helper_loss > 0;
   const answers = config.answer_helper_loss > 0 && config.objective === 'all';
-  return encoder || backbone || answers
-    ? { encoder, backbone, answers, halvings: backboneHalvings(config) }
+  const words = config.word_helper_loss > 0 && config.objective === 'all';
+  return encoder || backbone || answers || words
+    ? { encoder, backbone, answers, words, halvings: backboneHalvings(config) }
     : undefined;
 };
 
@@ -47,7 +48,7 @@ export const makeBatch = (
       image_index: { dtype: 'int32', shape: [B], data: Int32Array.from(rows, ({ image }) => image) },
       input_ids: { dtype: 'int32', shape: [B, T], data: inputIds },
       attention_mask: { dtype: 'int32', shape: [B, T], data: attentionMask },
-      ...(geometry && helperInputs(pictures, images, geometry)),
+      ...(geometry && helperInputs(pictures, images, geometry, { encodings, T })),
     },
     targets: joinTargets(targets, { encodings, tokens: T }, config),
     ...(config.do_qa ? { answers: joinAnswers(rows.map(({ text }) => text)) } : {}),

@@ -20,6 +20,7 @@ import {
   type TextKind,
   type TextOptions,
 } from '../../data/scenes/index.ts';
+import { hasMaskLosses } from '../../losses/index.ts';
 import type { DrawnScenes, TextStage, TrainConfig } from '../config.ts';
 import type { AnswerLabeller } from './answer-labels.ts';
 import { answerStepsOf } from './answer-steps.ts';
@@ -166,7 +167,7 @@ export class SceneSource implements SampleSource {
       tokensPositive: objects.map((i) => phrasesOf(i).map(({ start, end }) => [start, end] as const)),
       // Anchors only tell where to look; all else is what the text is about.
       isFinal: objects.map((i) => Number(phrasesOf(i).some(({ role }) => role !== 'anchor'))),
-      ...(this.config.mask_model === 'none' ? {} : { masks: { data: joinMasks(scene, objects), width, height } }),
+      ...(!hasMaskLosses(this.config) ? {} : { masks: { data: joinMasks(scene, objects), width, height } }),
       ...(this.labels === undefined
         ? {}
         : { answers: this.labels(text.kind === 'question' ? { answer: text.answer } : undefined) }),
