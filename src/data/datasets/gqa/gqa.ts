@@ -5,6 +5,7 @@ import { codePointLength } from '../../../text/code-points.ts';
 import { AnnotationWriter, type NewAnnotation, type NewImage } from '../annotation-writer.ts';
 import { checked } from '../checked.ts';
 import { writeImageList } from '../image-list.ts';
+import { JsonDictionary } from '../json-dictionary.ts';
 import { readJsonLists } from '../json-entries.ts';
 import type { PreparedFile, Preparation, PreparationRequest, SourceFile } from '../preparation.ts';
 import { Remarks } from '../remarks.ts';
@@ -12,7 +13,7 @@ import { sourcePath } from '../source-files.ts';
 import { AnswerTables } from './answer-tables.ts';
 import { GroupedQuestions, type ImageQuestions, megabytes } from './grouped-questions.ts';
 import { meantObjects } from './question-objects.ts';
-import { type SceneGraph, SceneGraphs } from './scene-graphs.ts';
+import { type SceneGraph, sceneGraphOf } from './scene-graphs.ts';
 
 const PAGE = 'https://cs.stanford.edu/people/dorarad/gqa/download.html';
 /** Splits whose questions have boxes, by way of their images' scene graphs. */
@@ -75,7 +76,10 @@ do, which come with the official annotations.`,
     await mkdir(request.out, { recursive: true });
     for (const split of request.splits) {
       const graphs = WITH_GRAPHS.includes(split)
-        ? new SceneGraphs(sourcePath(request.from, graphFile(split)), `gqa ${split}`, request.progress)
+        ? new JsonDictionary(
+            sourcePath(request.from, graphFile(split)),
+            megabytes(sourcePath(request.from, graphFile(split)), `gqa ${split}`, request.progress),
+          )
         : undefined;
       try {
         for (const kind of kindsOf(request.options, split))
@@ -156,7 +160,7 @@ const writeQuestions = async (
   request: PreparationRequest,
   split: string,
   kind: string,
-  graphs: SceneGraphs | undefined,
+  graphs: JsonDictionary | undefined,
   results: Results,
 ): Promise<PreparedFile[]> => {
   const { from, out, options, progress } = request;
@@ -177,7 +181,7 @@ const writeQuestions = async (
     progress.step(`${what}, writing ${outputs.map(({ name }) => name).join(' and ')}`, questions.length);
     for (const image of questions.byImage()) {
       if (split !== 'train' && /^\d+$/.test(image.imageId)) results.unsafe.add(Number(image.imageId));
-      for (const row of rowsOf(image, graphs?.of(image.imageId), sizes, kind, results))
+      for (const row of rowsOf(image, graphs && sceneGraphOf(graphs, image.imageId), sizes, kind, results))
         for (const { writer, withAnswers } of writers)
           await writer.write(
             { ...row.image, ...(withAnswers ? row.answer : { data_source: 'vg' }) },

@@ -1,9 +1,6 @@
 import { z } from 'zod';
 import { checked } from '../checked.ts';
-import { readJsonDictionary } from '../json-entries.ts';
-import { JsonRanges } from '../json-ranges.ts';
-import type { PreparationProgress } from '../preparation.ts';
-import { megabytes } from './grouped-questions.ts';
+import { JsonDictionary } from '../json-dictionary.ts';
 
 const sceneGraphSchema = z.object({
   width: z.number().positive(),
@@ -20,29 +17,10 @@ export interface SceneGraph {
   >;
 }
 
-/** GQA's scene graphs by image. Only where each is in the file is held in memory. */
-export class SceneGraphs {
-  private readonly path: string;
-  private readonly places = new Map<string, readonly [begin: number, end: number]>();
-  private readonly ranges: JsonRanges;
-
-  /** Reads through the file once. `close` it afterwards. */
-  constructor(path: string, what: string, progress: PreparationProgress) {
-    this.path = path;
-    for (const { key, begin, end } of readJsonDictionary(path, megabytes(path, what, progress)))
-      this.places.set(key, [begin, end]);
-    this.ranges = new JsonRanges(path);
-  }
-
-  of(imageId: string): SceneGraph | undefined {
-    const place = this.places.get(imageId);
-    if (place === undefined) return undefined;
-    const where = `${this.path} [${JSON.stringify(imageId)}]`;
-    const { width, height, objects } = checked(sceneGraphSchema, this.ranges.value(...place), where);
-    return { width, height, objects: new Map(Object.entries(objects)) };
-  }
-
-  close(): void {
-    this.ranges.close();
-  }
-}
+/** An image's scene graph out of GQA's file. */
+export const sceneGraphOf = (graphs: JsonDictionary, imageId: string): SceneGraph | undefined => {
+  const entry = graphs.get(imageId);
+  if (entry === undefined) return undefined;
+  const { width, height, objects } = checked(sceneGraphSchema, entry.value, entry.place);
+  return { width, height, objects: new Map(Object.entries(objects)) };
+};
