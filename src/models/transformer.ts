@@ -68,6 +68,12 @@ class TransformerEncoderLayer {
     const attended = this.norm1.forward(add(src, attend(src)));
     return this.norm2.forward(add(attended, drop(this.feedForward.forward(attended, dropout))));
   }
+
+  /** Where every place of the sequence looks: (B, heads, S, S). */
+  attention(src: Tensor, positions: Tensor | undefined, padding: Tensor): Tensor {
+    const queryAndKey = withPositions(this.config.pre_norm ? this.norm1.forward(src) : src, positions);
+    return this.selfAttn.probabilities(queryAndKey, queryAndKey, padding);
+  }
 }
 
 /** Queries look at each other, then at the whole memory, image and text alike. The norms really are 1, 3 and 4. */
@@ -149,6 +155,8 @@ export interface EncoderCache {
   readonly paddingMask: Tensor;
   /** (B, S, D); missing when positions are added to the input instead (`pass_pos_and_query` off). */
   readonly positions: Tensor | undefined;
+  /** Where every place of the sequence looks in the first layer: (B, heads, S, S). */
+  readonly firstAttention: () => Tensor;
   /** With the image-text contrastive loss: the CLS token's memory (B, D) and RoBERTa's pooled first token (B, H). */
   readonly pooled: { readonly image: Tensor; readonly text: Tensor } | undefined;
 }
@@ -221,6 +229,7 @@ export class Transformer {
       textMemoryResized,
       paddingMask,
       positions,
+      firstAttention: () => this.encoderLayers[0]!.attention(src, positions, padding),
       pooled:
         this.cls === undefined
           ? undefined

@@ -31,6 +31,14 @@ const splitHeads = (x: Tensor, heads: number): Tensor => {
   return transpose(splitAxis(x, 2, [heads, features / heads]), [0, 2, 1, 3]); // (B, L, D) → (B, heads, L, D/heads)
 };
 
+/** softmax(q kᵀ / √d + bias) for q (B, L, D), k (B, S, D) → (B, heads, L, S). */
+const attentionProbabilities = (q: Tensor, k: Tensor, heads: number, bias: AttentionBias | undefined): Tensor => {
+  const scale = 1 / Math.sqrt((q.shape[2] as number) / heads);
+  const keys = transpose(splitAxis(k, 2, [heads, (k.shape[2] as number) / heads]), [0, 2, 3, 1]); // (B, heads, D/heads, S)
+  const scores = matmul(splitHeads(mul(q, scale), heads), keys); // (B, heads, L, S)
+  return softmax(bias === undefined ? scores : add(scores, bias));
+};
+
 /** softmax(q kᵀ / √d + bias) v for q (B, L, D), k and v (B, S, D). arXiv:1706.03762, equation 1. */
 export const attend = (
   q: Tensor,
@@ -40,10 +48,7 @@ export const attend = (
   bias: AttentionBias | undefined,
   dropProbabilities: (x: Tensor) => Tensor,
 ): Tensor => {
-  const scale = 1 / Math.sqrt((q.shape[2] as number) / heads);
-  const keys = transpose(splitAxis(k, 2, [heads, (k.shape[2] as number) / heads]), [0, 2, 3, 1]); // (B, heads, D/heads, S)
-  const scores = matmul(splitHeads(mul(q, scale), heads), keys); // (B, heads, L, S)
-  const probabilities = dropProbabilities(softmax(bias === undefined ? scores : add(scores, bias)));
+  const probabilities = dropProbabilities(attentionProbabilities(q, k, heads, bias));
   const context = transpose(matmul(probabilities, splitHeads(v, heads)), [0, 2, 1, 3]); // (B, L, heads, D/heads)
   return mergeAxes(context, 2, 3);
 };
@@ -67,24 +72,32 @@ export class MultiHeadAttention {
 
   /** query (B, L, D), key and value (B, S, D) → (B, L, D). */
   forward(query: Tensor, key: Tensor, value: Tensor, bias: AttentionBias | undefined, dropout: Dropout): Tensor {
-    const { features } = this;
-    const part = (x: Tensor, from: number, to: number): Tensor =>
-      linear(
-        x,
-        slice(this.inProjWeight, 0, from * features, to * features),
-        slice(this.inProjBias, 0, from * features, to * features),
-      );
-    let q: Tensor;
-    let k: Tensor;
-    if (query === key) {
-      const both = part(query, 0, 2); // one product for q and k
-      q = slice(both, 2, 0, features);
-      k = slice(both, 2, features, 2 * features);
-    } else {
-      q = part(query, 0, 1);
-      k = part(key, 1, 2);
-    }
-    const attended = attend(q, k, part(value, 2, 3), this.heads, bias, (x) => dropout(x, this.dropoutRate));
+    const { q, k } = this.queriesAndKeys(query, key);
+    const v = this.project(value, 2, 3);
+    const attended = attend(q, k, v, this.heads, bias, (x) => dropout(x, this.dropoutRate));
     return this.outProj.forward(attended);
+  }
+
+  /** Where queries look: (B, L, D), (B, S, D) → (B, heads, L, S), nothing dropped. */
+  probabilities(query: Tensor, key: Tensor, bias: AttentionBias | undefined): Tensor {
+    const { q, k } = this.queriesAndKeys(query, key);
+    return attentionProbabilities(q, k, this.heads, bias);
+  }
+
+  private queriesAndKeys(query: Tensor, key: Tensor): { readonly q: Tensor; readonly k: Tensor } {
+    if (query !== key) return { q: this.project(query, 0, 1), k: this.project(key, 1, 2) };
+    const { features } = this;
+    const both = this.project(query, 0, 2); // one product for q and k
+    return { q: slice(both, 2, 0, features), k: slice(both, 2, features, 2 * features) };
+  }
+
+  /** By a part of the joint table of q, k and v. */
+  private project(x: Tensor, from: number, to: number): Tensor {
+    const { features } = this;
+    return linear(
+      x,
+      slice(this.inProjWeight, 0, from * features, to * features),
+      slice(this.inProjBias, 0, from * features, to * features),
+    );
   }
 }

@@ -184,6 +184,8 @@ const trainSchema = z.object({
   backbone_helper_loss: rate.default(0),
   /** Weight of the training-only head that says what a question compares or counts; for scenes with CLEVR's answers. */
   answer_helper_loss: rate.default(0),
+  /** Weight of the training-only loss that makes words look at what they name in the first encoder layer; for scenes. */
+  word_helper_loss: rate.default(0),
   /** `backbone` trains the backbone by its helper loss alone. */
   objective: z.enum(['all', 'backbone']).default('all'),
   // ── the run ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -253,6 +255,8 @@ const requireSense = (config: TrainConfig, source: string): void => {
     refuse('objective "backbone" trains by backbone_helper_loss alone, which is 0');
   if (config.answer_helper_loss > 0 && !(config.do_qa && config.split_qa_heads && qaDataset(config) === 'clevr'))
     refuse('answer_helper_loss needs the question heads of CLEVR: do_qa, split_qa_heads and qa_dataset "clevr"');
+  if (config.word_helper_loss > 0 && config.nheads < 4)
+    refuse('word_helper_loss needs a head for each of four attributes: nheads from 4 on');
   config.texts.forEach((stage, index) => {
     if (stage.until === undefined && index < config.texts.length - 1)
       refuse(`texts[${index}] has no "until", so the stages after it would never come`);

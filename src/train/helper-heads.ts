@@ -41,6 +41,7 @@ import {
 import { answerStepClasses, answerStepSlots } from './data/answer-steps.ts';
 import { subCells } from './data/helper-cells.ts';
 import { objectAttributes } from './data/scene-source.ts';
+import { wordAttentionLoss } from './word-attention.ts';
 
 /** A loss that is part of the forward graph: it needs no matching. */
 export interface AuxiliaryLoss {
@@ -64,11 +65,18 @@ export interface AuxiliaryHeads {
 
 export const isHelper = (name: string): boolean => name.startsWith('helper.');
 
+interface EncoderHelper {
+  readonly tokens: Linear;
+  readonly box: Linear;
+}
+
 /** Factors of the helper losses in the total; 0 for a head that there is not. */
 export interface HelperWeights {
   readonly encoder: number;
   readonly backbone: number;
   readonly answers: number;
+  /** Of `wordAttentionLoss`. */
+  readonly words: number;
 }
 
 /** How little a cell that shows nothing mentioned counts in the encoder's loss: nearly all are such. */
@@ -84,11 +92,12 @@ const boxLinear = (scope: Scope, inputs: number): Linear =>
 /**
  * Helper losses that make small networks learn from scratch in a fraction of the samples: cells of the encoder's output
  * name the tokens and the box of the mentioned object that they show; cells of the backbone's last map name what any
- * object is like; a question query names what is compared or counted. Inputs are those of `helperInputs`, and `positive_map`, `target_boxes` of the criterion.
+ * object is like; a question query names what is compared or counted; and words look at what they name. Inputs are those of
+ * `helperInputs`, and `positive_map`, `target_boxes` of the criterion.
  */
 export class HelperHeads implements AuxiliaryHeads {
   readonly registry = new ParameterRegistry();
-  private readonly encoder: { readonly tokens: Linear; readonly box: Linear } | undefined;
+  private readonly encoder: EncoderHelper | undefined;
   private readonly backbone: { readonly kinds: Linear; readonly box: Linear } | undefined;
   private readonly answers: Linear | undefined;
   private centres: Tensor | undefined;
@@ -125,11 +134,23 @@ export class HelperHeads implements AuxiliaryHeads {
   }
 
   ofMemory(
+    cache: EncoderCache,
+    features: Pick<ImageFeatures, 'padding'>,
+    imageIndex: Tensor,
+  ): readonly AuxiliaryLoss[] {
+    const { words: weight } = this.weights;
+    return [
+      ...(this.encoder === undefined ? [] : this.ofCells(this.encoder, cache, features, imageIndex)),
+      ...(weight > 0 ? [{ name: 'helper_word_attention', value: wordAttentionLoss(cache, imageIndex), weight }] : []),
+    ];
+  }
+
+  private ofCells(
+    encoder: EncoderHelper,
     { imageMemory }: EncoderCache,
     { padding }: Pick<ImageFeatures, 'padding'>,
     imageIndex: Tensor,
   ): readonly AuxiliaryLoss[] {
-    if (this.encoder === undefined) return [];
     const [batch, height, width] = padding.shape as [Dim, Dim, Dim];
     const cells = new Cells(input('helper_mentioned', [batch, height, width, subCells], 'int32'), boxesDim);
 
@@ -137,14 +158,14 @@ export class HelperHeads implements AuxiliaryHeads {
     const tokens = pad(slice(input('positive_map', [boxesDim, tokenSlots + 1]), 1, 0, this.slots), 1, 0, 1);
     const nothing = literal([...Array.from({ length: this.slots }, () => 0), 1], [1, this.slots + 1]);
     const wanted = cells.rowsOf(concat([tokens, nothing], 0));
-    const predicted = logSoftmax(byCell(this.encoder.tokens.forward(imageMemory), this.slots + 1));
+    const predicted = logSoftmax(byCell(encoder.tokens.forward(imageMemory), this.slots + 1));
     const entropy = neg(sum(mul(predicted, wanted), [1]));
     const negative = add(mul(cells.inside, negativeWeight), mul(cells.unmentioned, unmentionedWeight - negativeWeight));
     const weighted = mul(entropy, where(cells.isHit, 1, negative));
 
     const centres = gather(this.cellCentres(symbolicDim('images'), height, width), imageIndex);
     const boxes = cornersOf(input('target_boxes', [boxesDim, 4]));
-    const distances = byCell(this.encoder.box.forward(imageMemory), 4);
+    const distances = byCell(encoder.box.forward(imageMemory), 4);
     const { encoder: weight } = this.weights;
     return [
       { name: 'helper_encoder_tokens', value: div(sum(weighted), cells.insideCount), weight },

@@ -120,6 +120,7 @@ export const startingPoint = async (
     encoder: config.objective === 'all' ? config.encoder_helper_loss : 0,
     backbone: config.backbone_helper_loss,
     answers: config.objective === 'all' ? config.answer_helper_loss : 0,
+    words: config.objective === 'all' ? config.word_helper_loss : 0,
   };
   const helpers = Object.values(weights).every((weight) => weight === 0)
     ? undefined
