@@ -94,7 +94,7 @@ const onScenes = async (
   // Numbers of single kinds of texts, as `phrase Recall@1, plural`, are for `mdetr evaluate`.
   const metrics = chosen(report.results[0]!.metrics, (name) => !name.includes(','));
   const decides =
-    config.frozen_weights !== undefined
+    config.frozen_weights !== undefined || config.freeze_detector
       ? 'mask mean IoU'
       : config.no_detection
         ? 'question accuracy'

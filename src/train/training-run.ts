@@ -139,7 +139,8 @@ class TrainingRun {
     const before = goesOn ? await readRunState(join(folder, stateFile)) : undefined;
     const tokenizer = await findVocabulary(config);
     // A run that goes on has its own values for everything.
-    const initial = goesOn ? { ...config, load: '', frozen_weights: undefined } : config;
+    const elsewhere = { load: '', frozen_weights: undefined, backbone_weights: '', text_encoder_weights: '' };
+    const initial = goesOn ? { ...config, ...elsewhere } : config;
     const start = await startingPoint(initial, goesOn ? undefined : options.startFrom, onNote);
     const trainer = await createTrainer(config, start, runtime, data.stepsPerEpoch, communicator);
     if (before !== undefined) {
