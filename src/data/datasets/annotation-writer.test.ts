@@ -1,8 +1,7 @@
 import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { fixtureFolder, temporaryFolder } from '../../../test/fixtures/datasets/run-preparation.ts';
-import { preparationTools } from '../../cli/data/preparation-tools.ts';
+import { fixtureFolder, runPreparation, temporaryFolder } from '../../../test/fixtures/datasets/run-preparation.ts';
 import { AnnotationIndex } from '../index/annotation-index.ts';
 import { RowReader } from '../index/row-reader.ts';
 import { RowIds, writeAnnotations } from './annotation-writer.ts';
@@ -71,17 +70,10 @@ describe('writeAnnotations', () => {
 
   it('leaves nothing behind when a preparation is stopped between two images', async () => {
     const out = join(temporaryFolder(), 'out');
-    const stopped = flickr30k.run({
-      from: fixtureFolder('flickr30k'),
+    const stopped = runPreparation(flickr30k, fixtureFolder('flickr30k'), {
       out,
-      splits: ['train'],
-      options: { boxes: 'separate', 'on-missing': 'stop' },
-      tools: preparationTools,
-      progress: {
-        step: () => undefined,
-        advance() {
-          throw new Error('stopped by SIGINT');
-        },
+      onAdvance() {
+        throw new Error('stopped by SIGINT');
       },
     });
     await expect(stopped).rejects.toThrow('stopped by SIGINT');
