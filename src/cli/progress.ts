@@ -31,8 +31,9 @@ export class StatusLine {
 export class Progress {
   private readonly bar: SingleBar | undefined;
 
-  constructor(what: string, total: number) {
-    if (total < 2 || !process.stderr.isTTY || process.stdout.isTTY) return;
+  /** `resultsComeLast`: nothing is printed while the bar is there, so it may stand on the terminal that results go to. */
+  constructor(what: string, total: number, { resultsComeLast = false } = {}) {
+    if (total < 2 || !process.stderr.isTTY || (process.stdout.isTTY && !resultsComeLast)) return;
     this.bar = new SingleBar(
       {
         stream: process.stderr,

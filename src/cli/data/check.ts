@@ -67,7 +67,7 @@ class StepBars {
     if (name !== this.name) {
       this.stop();
       this.name = name;
-      this.bar = new Progress(name, total);
+      this.bar = new Progress(name, total, { resultsComeLast: true });
     }
     this.bar?.advance(done - this.done);
     this.done = done;

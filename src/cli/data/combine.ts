@@ -91,7 +91,7 @@ export const combineCommand = (): Command =>
         guards: exclude.map(splitSource),
         ...(vgImages !== undefined && { visualGenome: await readVisualGenomeImages(vgImages) }),
         onImages: (_, total) => {
-          progress ??= new Progress('combining images', total);
+          progress ??= new Progress('combining images', total, { resultsComeLast: true });
           progress.advance(1);
         },
       }).finally(() => progress?.stop());

@@ -45,7 +45,7 @@ export class MegabyteProgress {
   }
 
   show(bytesDone: number, bytesTotal: number): void {
-    this.bar ??= new Progress(this.what, Math.ceil(bytesTotal / 1e6));
+    this.bar ??= new Progress(this.what, Math.ceil(bytesTotal / 1e6), { resultsComeLast: true });
     const done = Math.floor(bytesDone / 1e6);
     this.bar.advance(done - this.shown);
     this.shown = done;

@@ -32,8 +32,7 @@ const run = async (...args: string[]): Promise<string> => {
 describe('mdetr data prepare', () => {
   it('lists the data sets', async () => {
     const listed = await run('--list');
-    for (const { name } of preparations)
-      expect(listed).toMatch(new RegExp(`^${name.replace('+', '\\+')} `, 'm'));
+    for (const { name } of preparations) expect(listed).toMatch(new RegExp(`^${name.replace('+', '\\+')} `, 'm'));
     expect(listed.split('\n')).toHaveLength(preparations.length + 2);
   });
 

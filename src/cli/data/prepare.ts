@@ -156,7 +156,7 @@ class StepBars {
   step(what: string, total: number): void {
     this.signal.throwIfAborted();
     this.stop();
-    this.bar = new Progress(what, total);
+    this.bar = new Progress(what, total, { resultsComeLast: true });
   }
 
   advance(count = 1): void {
