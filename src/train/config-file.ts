@@ -92,6 +92,8 @@ const applySetting = (values: ConfigValues, setting: string): void => {
   const at = setting.indexOf('=');
   if (at < 1) throw new UsageError(`--set ${setting}: write KEY=VALUE`);
   const keys = setting.slice(0, at).trim().split('.');
+  if (['__proto__', 'prototype', 'constructor'].some((key) => keys.includes(key)))
+    throw new UsageError(`--set ${setting}: no key of a config`);
   let place: ConfigValues | unknown[] = values;
   for (const key of keys.slice(0, -1)) {
     const next: unknown = (place as ConfigValues)[key];
@@ -101,8 +103,6 @@ const applySetting = (values: ConfigValues, setting: string): void => {
     place = (place as ConfigValues)[key] as ConfigValues | unknown[];
   }
   const last = keys.at(-1)!;
-  if (['__proto__', 'prototype', 'constructor'].some((key) => keys.includes(key)))
-    throw new UsageError(`--set ${setting}: no key of a config`);
   (place as ConfigValues)[last] = valueOf(setting.slice(at + 1));
 };
 

@@ -222,7 +222,10 @@ const withoutEffect = [
 ];
 
 const trainKeys: readonly string[] = Object.keys(trainSchema.shape);
-const knownKeys = [...new Set([...trainKeys, ...modelConfigKeys, ...criterionConfigKeys, ...withoutEffect])];
+/** Everything that a config may say; `stages` is read before. */
+export const knownKeys: readonly string[] = [
+  ...new Set([...trainKeys, ...modelConfigKeys, ...criterionConfigKeys, ...withoutEffect]),
+];
 
 /**
  * Reads a whole training config: official JSON configs as they are, and our own keys.
@@ -272,7 +275,7 @@ const unknownKey = (source: string, key: string, known: readonly string[]): Mdet
   );
 };
 
-const keysOfParts: readonly string[] = [
+export const keysOfParts: readonly string[] = [
   textStageSchema,
   drawnScenesSchema,
   annotatedDatasetSchema,
@@ -284,7 +287,8 @@ const configError = (source: string, issue: z.core.$ZodIssue): MdetrError => {
   if (issue.code === 'invalid_union') {
     const attempts = issue.errors.filter((issues) => issues.length > 0);
     const [best] = attempts.sort((a, b) => problemsIn(a) - problemsIn(b));
-    const first = best?.[0];
+    // A misspelt key is why another one is missing.
+    const first = best?.find(({ code }) => code === 'unrecognized_keys') ?? best?.[0];
     if (
       first !== undefined &&
       issue.errors.length > 1 &&

@@ -1,0 +1,180 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { findConfig, readConfigFile, withLoadedModel } from './config-file.ts';
+import { keysOfParts, knownKeys, parseTrainConfig } from './config.ts';
+import { nearestKey } from './nearest-key.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'mdetr-config-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+let files = 0;
+const fileOf = (values: unknown): string => {
+  const path = join(folder, `config-${files++}.json`);
+  writeFileSync(path, typeof values === 'string' ? values : JSON.stringify(values));
+  return path;
+};
+const read = async (values: unknown, ...settings: string[]) => (await readConfigFile(fileOf(values), settings)).stages;
+
+describe('a training config', () => {
+  it('has the official defaults', () => {
+    expect(parseTrainConfig({})).toMatchObject({
+      ...{ lr: 1e-4, lr_backbone: 1e-5, text_encoder_lr: 5e-5, weight_decay: 1e-4, clip_max_norm: 0.1 },
+      ...{ batch_size: 2, epochs: 40, lr_drop: 35, schedule: 'linear_with_warmup', fraction_warmup_steps: 0.01 },
+      ...{ ema: false, ema_decay: 0.9998, seed: 42, optimizer: 'adam', rates_set: 'after_step' },
+    });
+  });
+
+  it.each([
+    [{ epoch: 3 }, /my\.json: unknown key "epoch"; did you mean "epochs"\?/],
+    [{ 'batch-size': 3 }, /unknown key "batch-size"; did you mean "batch_size"\?/],
+    [{ lr_bakcbone: 3 }, /unknown key "lr_bakcbone"; did you mean "lr_backbone"\?/],
+    [{ somethingElseAltogether: 3 }, /unknown key "somethingElseAltogether"$/],
+    [
+      { datasets: [{ anotations: 'a', images: 'b' }] },
+      /in "datasets\.0": unknown key "anotations"; did you mean "annotations"\?/,
+    ],
+    [{ datasets: [{ scenes: { images: 3, widht: 5 } }] }, /unknown key "widht"; did you mean "width"\?/],
+    [{ texts: [{ captions: 1 }] }, /in "texts\.0": unknown key "captions"; did you mean "caption"\?/],
+    [JSON.parse('{"__proto__": {"lr": 1}}') as object, /unknown key "__proto__"/],
+  ])('%j is refused, naming the nearest key', (values, message) => {
+    expect(() => parseTrainConfig(values as Record<string, unknown>, 'my.json')).toThrow(message);
+  });
+
+  it.each([
+    [{ lr: 'fast' }, /my\.json: "lr" .*expected number/],
+    [{ lr: -1 }, /"lr" too small/],
+    [{ epochs: 1.5 }, /"epochs" .*expected int/],
+    [{ ema: 'yes' }, /"ema" /],
+    [{ schedule: 'cosine' }, /"schedule" .*"step"/],
+    [{ datasets: 'mine' }, /"datasets" .*expected array/],
+    [{ datasets: [{ annotations: 'a' }] }, /"datasets\.0\.images" /],
+    [{ texts: [{ until: 5, caption: 0 }] }, /texts\[0\]: caption, expression, question and negative are all 0/],
+    [{ texts: [{}, {}] }, /texts\[0\] has no "until"/],
+    [{ frozen_weights: 'a.pth' }, /set mask_model to "smallconv"/],
+    [{ objective: 'backbone' }, /backbone_helper_loss alone, which is 0/],
+    [{ hidden_dim: 100, nheads: 8 }, /hidden_dim 100 is no multiple of nheads 8/],
+  ])('%j is refused with the key and what it should be', (values, message) => {
+    expect(() => parseTrainConfig(values, 'my.json')).toThrow(message);
+  });
+
+  it('takes 1 for true and null for nothing, as official files do', () => {
+    expect(parseTrainConfig({ ema: 1, do_qa: 1, split_qa_heads: 1, load: null })).toMatchObject({
+      ...{ ema: true, do_qa: true, split_qa_heads: true, load: '' },
+    });
+  });
+});
+
+describe('a config file', () => {
+  it('is overruled by the command line, also deep inside', async () => {
+    const values = { lr: 1, image_size: { shortest_edge: 100, longest_edge: 200 }, datasets: [{ scenes: 'a' }] };
+    const [stage] = await read(
+      values,
+      'lr=2',
+      'image_size.shortest_edge=50',
+      'datasets.0.name=mine',
+      'load=a=b',
+      'x.y=true',
+    );
+    expect(stage!.values).toEqual({
+      lr: 2,
+      image_size: { shortest_edge: 50, longest_edge: 200 },
+      datasets: [{ scenes: 'a', name: 'mine' }],
+      load: 'a=b',
+      x: { y: true },
+    });
+  });
+
+  it.each([
+    ['lr', /--set lr: write KEY=VALUE/],
+    ['=3', /write KEY=VALUE/],
+    ['lr.x=3', /"lr" holds a value, not further keys/],
+    ['__proto__.lr=3', /no key of a config/],
+    ['constructor.prototype.lr=3', /no key of a config/],
+  ])('--set %s is refused', async (setting, message) => {
+    await expect(read({ lr: 1 }, setting)).rejects.toThrow(message);
+    expect(({} as Record<string, unknown>)['lr']).toBeUndefined();
+  });
+
+  it.each([
+    ['{"lr": 1,}', /cannot be read as a JSON config/],
+    ['[]', /must hold a JSON object/],
+    ['{"stages": []}', /"stages" must be a list of objects/],
+    ['{"stages": [1]}', /"stages" must be a list of objects/],
+    ['{"stages": [{"name": "../x"}, {}]}', /stages\.0\.name must be a plain word/],
+    ['{"stages": [{"name": "."}, {}]}', /stages\.0\.name must be a plain word/],
+    ['{"stages": [{"name": ""}, {}]}', /stages\.0\.name must be a plain word/],
+  ])('%s is refused', async (text, message) => {
+    await expect(read(text)).rejects.toThrow(message);
+  });
+
+  it('has stages with the values of all and their own, the command line over both', async () => {
+    const stages = await read({ lr: 1, epochs: 2, stages: [{ lr: 3 }, { name: 'b', epochs: 4 }] }, 'seed=7');
+    expect(stages).toEqual([
+      { name: 'stage1', values: { lr: 3, epochs: 2, seed: 7 } },
+      { name: 'b', values: { lr: 1, epochs: 4, seed: 7 } },
+    ]);
+  });
+
+  it('of this package is found from any folder', async () => {
+    expect(await findConfig('configs/scenes/default.json')).toMatch(/configs\/scenes\/default\.json$/);
+    await expect(findConfig('configs/none.json')).rejects.toThrow(/configs\/none\.json: there is no such config file/);
+  });
+
+  it('need not say what the model folder says that it loads', async () => {
+    const values = await withLoadedModel({ load: 'default', lr: 1, num_queries: 20 });
+    expect(values).toMatchObject({
+      ...{ lr: 1, hidden_dim: 128, num_queries: 20, qa_dataset: 'clevr', text_encoder_type: 'scenes' },
+      image_size: { shortest_edge: 128, longest_edge: 192 },
+    });
+    expect(values).not.toHaveProperty('notice');
+    expect(parseTrainConfig(values)).toMatchObject({ backbone: 'small_convnet', do_qa: true });
+    expect(await withLoadedModel({ lr: 1 })).toEqual({ lr: 1 });
+  });
+});
+
+describe('docs/training.md', () => {
+  const text = readFileSync('docs/training.md', 'utf8');
+  const rows = [...text.matchAll(/^\| `(\w+)`/gm)].map(([, key]) => key!);
+
+  it('explains every key, and none that there is not', () => {
+    const nested = [
+      'until',
+      'expression',
+      'question',
+      'negative',
+      'min_phrases',
+      'max_phrases',
+      'groups',
+      'needs_color',
+    ];
+    const mentioned = (key: string): boolean => text.includes(`\`${key}\``);
+    expect([...knownKeys, 'stages', ...keysOfParts, ...nested].filter((key) => !mentioned(key))).toEqual([]);
+    const files = ['state', 'last', 'best', 'log', 'tensorboard', 'config', 'curves'];
+    const known = new Set([...knownKeys, ...keysOfParts, 'stages', ...files]);
+    expect(rows.filter((key) => !known.has(key))).toEqual([]);
+    expect(rows.length).toBeGreaterThan(120);
+  });
+
+  it('states the defaults that there are', () => {
+    const defaults = parseTrainConfig({}) as unknown as Readonly<Record<string, unknown>>;
+    for (const [, key, shown] of text.matchAll(/^\| `(\w+)` +\| `?([^|`]*?)`? +\|/gm)) {
+      const value = defaults[key!];
+      if (typeof value === 'number') expect(Number(shown), key).toBe(value);
+      if (typeof value === 'boolean') expect(shown, key).toBe(String(value));
+      if (typeof value === 'string' && value !== '') expect(shown, key).toBe(value);
+    }
+  });
+});
+
+describe('the nearest key', () => {
+  it.each([
+    ['epoch', 'epochs'],
+    ['batchsize', 'batch_size'],
+    ['max_step', 'max_steps'],
+    ['Lr', 'lr'],
+    ['zzz', undefined],
+  ])('of %s is %s', (word, nearest) => {
+    expect(nearestKey(word, ['epochs', 'batch_size', 'max_steps', 'lr', 'hidden_dim'])).toBe(nearest);
+  });
+});
