@@ -448,6 +448,21 @@ describe('questions', () => {
     expect(submission!().trim().split('\n')).toHaveLength(2);
   });
 
+  it('of CLEVR-Humans: its own file, and the prepared one of the same name', async () => {
+    const own = { image_filename: '1.png', question: 'any red thing?', answer: 'yes' };
+    const predictions = savedAs('humans.jsonl', 'clevr', [{ questionId: 0, prediction: 'yes' }]);
+    for (const content of [
+      { questions: [own] },
+      { images: [{ ...imageRow(0, own.question, { answer: own.answer }), file_name: '1.png' }], annotations: [] },
+    ]) {
+      const annotations = write('CLEVR-Humans-val.json', content);
+      const { results } = await evaluate({ task: 'clevr', annotations, predictions });
+      expect(results[0]!.metrics).toMatchObject({ accuracy: 1 });
+    }
+    const broken = write('CLEVR-Humans-test.json', '{"questions": [');
+    await expect(evaluate({ task: 'clevr', annotations: broken, predictions })).rejects.toThrow(/CLEVR-Humans-test/);
+  });
+
   it("of GQA: accuracy by type, more with GQA's own file, and the server's file", async () => {
     const annotations = write('finetune_gqa_testdev_balanced.json', {
       images: [

@@ -10,7 +10,7 @@ import { phrasesBenchmark } from './phrases-task.ts';
 import { clevrBenchmark, gqaBenchmark } from './question-tasks.ts';
 import { runBenchmark, savedMasks } from './run-benchmark.ts';
 import type { Benchmark, PredictionKind } from './task-definition.ts';
-import { openClevrQuestions, openRows, type TaskRows } from './task-rows.ts';
+import { isClevrQuestionFile, openClevrQuestions, openRows, type TaskRows } from './task-rows.ts';
 import type { TaskReport } from './task-report.ts';
 
 /** Published metrics over annotation files. */
@@ -67,9 +67,7 @@ export const evaluateBenchmark = async (
   if (task === 'lvis')
     return evaluateLvis(model, { ...options, images: images[0]!, promptsPerPass: promptsPerText * batchSize });
   const rows =
-    task === 'clevr' && /_questions\.json$|CLEVR-Humans-[a-z]+\.json$/.test(options.annotations)
-      ? openClevrQuestions(options)
-      : openRows(options);
+    task === 'clevr' && isClevrQuestionFile(options.annotations) ? openClevrQuestions(options) : openRows(options);
   try {
     return await evaluateRows(model, rows, { ...options, task });
   } finally {

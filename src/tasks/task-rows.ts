@@ -58,6 +58,22 @@ const questionSchema = z.object({
 });
 
 /**
+ * Whether a file is one of CLEVR's own, by name and content: prepared files of CLEVR-Humans have the same names as the
+ * originals.
+ */
+export const isClevrQuestionFile = (path: string): boolean => {
+  if (!/_questions\.json$|CLEVR-Humans-[a-z]+\.json$/.test(path)) return false;
+  try {
+    for (const _ of readJsonLists(path, ['questions'])) return true;
+    return true;
+  } catch (error) {
+    // Whatever else is wrong with the file, whoever reads it next will tell.
+    if (error instanceof MdetrError) return false;
+    throw error;
+  }
+};
+
+/**
  * Rows of a file of CLEVR's questions, as its authors distribute them (`CLEVR_val_questions.json`, CLEVR-Humans): the
  * files of the test sets, and those that have programs.
  */
