@@ -164,6 +164,11 @@ Examples
     });
 
 const runScenes = async (options: EvaluateOptions, section: EvaluationConfig): Promise<TaskReport[]> => {
+  for (const name of ['predictions', 'savePredictions', 'submission'] as const)
+    if (options[name] !== undefined)
+      throw new UsageError(
+        `--${name === 'savePredictions' ? 'save-predictions' : name}: scenes are drawn anew for every evaluation, there is nothing to keep`,
+      );
   const model = await loadModel(options);
   try {
     const images = options.count ?? section.count ?? 2000;

@@ -41,7 +41,7 @@ describe('mdetr evaluate', () => {
   it('takes what a config says, the command line first', () => {
     write('config.json', [{ evaluate: { task: 'clevr', annotations: 'nowhere_questions.json', limit_by: 'image' } }]);
     const config = ['evaluate', 'config.json', '--predictions', 'answers.jsonl'];
-    expectRefusal(mdetr.run(...config), 1, /nowhere_questions\.json: no such file/);
+    expectRefusal(mdetr.run(...config), 1, /nowhere_questions\.json: no such annotation file/);
     expect(mdetr.run(...config, '--annotations', 'CLEVR_val_questions.json').status).toBe(0);
   });
 
@@ -54,6 +54,11 @@ describe('mdetr evaluate', () => {
       mdetr.run('evaluate', '--task', 'refexp', '--annotations', 'a.json', '--submission', 'b', '--predictions', 'c'),
       2,
       /no server's file for --task refexp/,
+    );
+    expectRefusal(
+      mdetr.run('evaluate', '--task', 'scenes', '--predictions', 'answers.jsonl'),
+      2,
+      /--predictions: scenes are drawn anew/,
     );
     write('gqa.jsonl', [{ mdetr_predictions: 'gqa' }]);
     expectRefusal(mdetr.run(...clevr, '--predictions', 'gqa.jsonl'), 1, /holds predictions for gqa, not for clevr/);
