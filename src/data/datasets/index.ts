@@ -1,3 +1,4 @@
+import { clevr, clevrCogent, clevrHumans, clevrRef } from './clevr/clevr.ts';
 import { coco } from './coco/coco.ts';
 import { flickr30k } from './flickr30k/flickr30k.ts';
 import { gqa } from './gqa/gqa.ts';
@@ -19,4 +20,8 @@ export const preparations: readonly Preparation[] = [
   coco,
   phrasecut,
   lvis,
+  clevr,
+  clevrCogent,
+  clevrHumans,
+  clevrRef,
 ];

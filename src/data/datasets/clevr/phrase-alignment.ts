@@ -1,0 +1,126 @@
+import type { NounMention, RelationMention, TextMention } from './question-mentions.ts';
+import { phrasesOf, type ProgramPhrase, type ProgramStep, relationsOf } from './program-phrases.ts';
+
+/** Where a program's phrases and relations stand in its text. */
+export interface Alignment {
+  /** Noun phrases by the top step of the program's phrases that have one. */
+  readonly nouns: ReadonlyMap<number, NounMention>;
+  /** Relations by their step. */
+  readonly relations: ReadonlyMap<number, RelationMention>;
+}
+
+/**
+ * Finds the noun phrase of the text for every phrase of the program, and the words for every relation. A noun phrase
+ * fits when it names the same attributes; a relation's words stand behind what is related and in front of what it is
+ * related to ("the cube left of the ball"), or of "it" ("There is a ball; … left of it"). Of several ways the first one
+ * from the left is taken, which makes no difference to the objects that are meant.
+ * @returns undefined when there is no way
+ */
+export const alignProgram = (
+  program: readonly ProgramStep[],
+  mentions: readonly TextMention[],
+): Alignment | undefined => {
+  const phrases = [...phrasesOf(program).values()];
+  const named = phrases.filter(({ isNamed }) => isNamed);
+  // What is filtered last stands first in most texts: trying in that order, the first way found is the usual one.
+  const order = named.toReversed();
+  const nouns = new Map<number, NounMention>();
+  const taken = new Set<NounMention>();
+  const all = mentions.filter((mention): mention is NounMention => mention.kind === 'noun');
+
+  const search = (k: number): Alignment | undefined => {
+    if (k === order.length) {
+      const relations = placeRelations(program, phrases, nouns, mentions);
+      return relations && inOrder(program, nouns) ? { nouns: new Map(nouns), relations } : undefined;
+    }
+    const phrase = order[k]!;
+    for (const noun of all) {
+      if (taken.has(noun) || !namesSame(noun, phrase)) continue;
+      taken.add(noun);
+      nouns.set(phrase.top, noun);
+      const found = search(k + 1);
+      if (found !== undefined) return found;
+      taken.delete(noun);
+      nouns.delete(phrase.top);
+    }
+    return undefined;
+  };
+  return search(0);
+};
+
+const namesSame = ({ attributes, ordinal }: NounMention, phrase: ProgramPhrase): boolean => {
+  const names = ['size', 'color', 'material', 'shape'] as const;
+  return (
+    names.every((name) => attributes[name] === phrase.attributes[name]) &&
+    ordinal.length > 0 === phrase.ordinals.length > 0
+  );
+};
+
+/** The words of every relation, or undefined where one has none in the right place. */
+const placeRelations = (
+  program: readonly ProgramStep[],
+  phrases: readonly ProgramPhrase[],
+  nouns: ReadonlyMap<number, NounMention>,
+  mentions: readonly TextMention[],
+): ReadonlyMap<number, RelationMention> | undefined => {
+  const placed = new Map<number, RelationMention>();
+  for (const phrase of phrases) {
+    const own = nouns.get(phrase.top);
+    if (own === undefined) continue;
+    const steps = relationsOf(program, phrase);
+    const at = mentions.indexOf(own) + 1;
+    // The first relation stands right behind its noun phrase, a second one that is joined to it anywhere behind that.
+    const next = mentions.slice(at).find(({ kind }) => kind === 'noun' || kind === 'relation');
+    if (steps.length > 0 && next?.kind !== 'relation') return undefined;
+    const behind = steps.length === 1 ? [next!] : mentions.slice(at);
+    for (const step of steps) {
+      const { values, inputs } = program[step]!;
+      const target = nouns.get(program[inputs[0]!]!.inputs[0]!);
+      const words = behind.find(
+        (mention): mention is RelationMention =>
+          mention.kind === 'relation' &&
+          mention.direction === values[0] &&
+          ![...placed.values()].includes(mention) &&
+          leadsTo(mention, target, mentions),
+      );
+      if (words === undefined) return undefined;
+      placed.set(step, words);
+    }
+  }
+  return placed;
+};
+
+/** Whether a relation is one to `target`: it follows, or "it" does and the target stands before the semicolon. */
+const leadsTo = (
+  relation: RelationMention,
+  target: NounMention | undefined,
+  mentions: readonly TextMention[],
+): boolean => {
+  const at = mentions.indexOf(relation);
+  const next = mentions[at + 1];
+  if (target === undefined || next === undefined) return false;
+  if (next.kind === 'noun') return next === target;
+  if (next.kind !== 'it') return false;
+  const before = mentions.slice(0, at);
+  const semicolon = before.findLastIndex(({ kind }) => kind === 'semicolon');
+  // "It" is the first thing that was spoken of: "There is a cube behind the ball; …".
+  return before.slice(0, Math.max(semicolon, 0)).find(({ kind }) => kind === 'noun') === target;
+};
+
+/** Comparisons name what they compare in the order of the program: all of the first side, then the second. */
+const inOrder = (program: readonly ProgramStep[], nouns: ReadonlyMap<number, NounMention>): boolean => {
+  const last = program.at(-1)!;
+  if (last.inputs.length !== 2 || !/^(?:equal_|less_than|greater_than)/.test(last.function)) return true;
+  const [first, second] = last.inputs.map((input) => nounsBelow(program, input, nouns));
+  return Math.max(...first!.map(({ end }) => end)) <= Math.min(...second!.map(({ begin }) => begin));
+};
+
+const nounsBelow = (
+  program: readonly ProgramStep[],
+  step: number,
+  nouns: ReadonlyMap<number, NounMention>,
+): NounMention[] => {
+  const own = nouns.get(step);
+  const below = program[step]!.inputs.flatMap((input) => nounsBelow(program, input, nouns));
+  return own === undefined ? below : [own, ...below];
+};
