@@ -9,6 +9,7 @@ import { benchmarkTasks, evaluateBenchmark, requireTruth, type BenchmarkTask } f
 import { evaluateScenes } from '../tasks/scenes-task.ts';
 import type { TaskReport } from '../tasks/task-report.ts';
 import { worstCasesPage } from '../tasks/worst-page.ts';
+import { interruptible } from './interrupt.ts';
 import { fraction, wholeFrom } from './option-values.ts';
 import { addModelOptions, loadModel, type ModelOptions } from './model-options.ts';
 import { note, Progress } from './progress.ts';
@@ -158,12 +159,20 @@ Examples
       const task = options.task ?? section.task;
       if (task === undefined)
         throw new UsageError('say what to measure: --task NAME, or a config with an "evaluate" section');
-      const reports =
-        task === 'scenes' ? await runScenes(options, section) : [await runAnnotations(task, options, section)];
-      await present(task, reports, options);
+      await interruptible(async (signal) => {
+        const reports =
+          task === 'scenes'
+            ? await runScenes(options, section, signal)
+            : [await runAnnotations(task, options, section, signal)];
+        await present(task, reports, options);
+      });
     });
 
-const runScenes = async (options: EvaluateOptions, section: EvaluationConfig): Promise<TaskReport[]> => {
+const runScenes = async (
+  options: EvaluateOptions,
+  section: EvaluationConfig,
+  signal: AbortSignal,
+): Promise<TaskReport[]> => {
   for (const name of ['predictions', 'savePredictions', 'submission'] as const)
     if (options[name] !== undefined)
       throw new UsageError(
@@ -184,6 +193,7 @@ const runScenes = async (options: EvaluateOptions, section: EvaluationConfig): P
           threshold: options.threshold,
           worst: options.worst === undefined ? 0 : options.worstCount,
           onProgress: () => progress.advance(1),
+          signal,
         }),
       );
       progress.stop();
@@ -198,6 +208,7 @@ const runAnnotations = async (
   task: BenchmarkTask,
   options: EvaluateOptions,
   section: EvaluationConfig,
+  signal: AbortSignal,
 ): Promise<TaskReport> => {
   const annotations = options.annotations ?? section.annotations;
   if (annotations === undefined) throw new UsageError(`--task ${task} needs --annotations FILE`);
@@ -226,6 +237,7 @@ const runAnnotations = async (
       worst: options.worst === undefined ? 0 : options.worstCount,
       savePredictions: options.savePredictions,
       predictions: options.predictions,
+      signal,
       onProgress: (done, total) => {
         progress ??= new Progress(task, total);
         progress.advance(done - before);

@@ -523,6 +523,19 @@ describe('boxes', () => {
     expect(worst.length).toBeGreaterThan(0);
   });
 
+  it('stops between batches when told to, and keeps what was saved', async () => {
+    const stop = new AbortController();
+    const savePredictions = join(folder, 'stopped.jsonl');
+    const options = { task: 'refexp', annotations, batchSize: 1, savePredictions } as const;
+    const stopped = evaluate({
+      ...options,
+      signal: stop.signal,
+      onProgress: () => stop.abort(new Error('stopped by SIGINT')),
+    });
+    await expect(stopped).rejects.toThrow('stopped by SIGINT');
+    expect(readFileSync(savePredictions, 'utf8').trim().split('\n')).toHaveLength(2);
+  });
+
   it('of COCO, with masks where the model has them', async () => {
     const { results } = await expectRoundTrip({ task: 'coco', annotations, masks: true }, (lines) => {
       expect(lines[0]!['masks']).toHaveLength(14);

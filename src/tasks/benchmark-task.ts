@@ -52,6 +52,7 @@ export interface BenchmarkTaskOptions {
   readonly savePredictions?: string | undefined;
   readonly predictions?: string | undefined;
   readonly onProgress?: (done: number, total: number) => void;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** LVIS' texts are a word or two: so many times the batch of other tasks go together. */

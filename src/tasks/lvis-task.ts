@@ -20,6 +20,8 @@ export interface LvisTaskOptions {
   readonly savePredictions?: string | undefined;
   readonly predictions?: string | undefined;
   readonly onProgress?: (done: number, total: number) => void;
+  /** Breaks off between passes; what was saved until then stays. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 const bestPerImage = 300;
@@ -71,12 +73,13 @@ const detectCategories = async (
   path: string,
   imageId: number,
   categories: readonly LvisCategory[],
-  { promptsPerPass }: LvisTaskOptions,
+  { promptsPerPass, signal }: LvisTaskOptions,
 ): Promise<LvisPrediction> => {
   const [scores, labels, boxes]: [number[], number[], [number, number, number, number][]] = [[], [], []];
   // Boxes of the files are those of the stored pixels: no turning by EXIF, as in the official code.
   const picture = await model.encodeImage(path, { orient: false });
   for (let start = 0; start < categories.length; start += promptsPerPass) {
+    signal?.throwIfAborted();
     const asked = categories.slice(start, start + promptsPerPass);
     const outputs = await picture.predict(asked.map(({ prompt }) => prompt));
     for (const [item, { id }] of asked.entries()) {

@@ -20,6 +20,8 @@ export interface RunOptions {
   /** File of saved predictions to evaluate instead of running the model. */
   readonly predictions?: string | undefined;
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  /** Breaks off between batches; what was saved until then stays. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Runs a benchmark over its rows, with a model or with what one said earlier. */
@@ -73,6 +75,7 @@ class BenchmarkRun<Kind extends PredictionKind> {
     batch: readonly CocoRow[],
     writer: PredictionWriter<Kind> | undefined,
   ): Promise<void> {
+    this.options.signal?.throwIfAborted();
     const items = batch.map((row) => ({ image: this.pathOf(row), text: row.image.caption ?? '' }));
     // Boxes of the files are those of the stored pixels: no turning by EXIF, as in the official code.
     const outputs = await model.predict(items, { decode: { orient: false } });
@@ -94,6 +97,7 @@ class BenchmarkRun<Kind extends PredictionKind> {
     for (const row of this.rows) wanted.set(keyOf(row), this.options.worst > 0 ? row : undefined);
     let strangers = 0;
     for await (const prediction of readPredictions(path, kind)) {
+      this.options.signal?.throwIfAborted();
       const key = keyOfPrediction(prediction);
       if (!wanted.has(key)) {
         strangers++;
