@@ -8,8 +8,9 @@ import {
   temporaryFolder,
 } from '../../../../test/fixtures/datasets/run-preparation.ts';
 import { DATASET_DEFAULTS, writeDataset } from '../../scenes/index.ts';
+import { type CocoRle, maskArea, maskBoundsXywh, unpackMask } from '../../rle.ts';
 import { boxesByCamera } from './camera-boxes.ts';
-import { clevr, clevrCogent, clevrHumans } from './clevr.ts';
+import { clevr, clevrCogent, clevrHumans, clevrRef } from './clevr.ts';
 import type { ClevrSourceScene } from './scene-source.ts';
 
 const folder = fixtureFolder('clevr');
@@ -174,6 +175,42 @@ describe('clevr-humans', () => {
   it('makes rows of questions', async () => {
     const { files } = await runPreparation(clevrHumans, fixtureFolder('clevr-humans'), { splits: ['train'] });
     expect(files['CLEVR-Humans-train.json']).toEqual(expectedFile('clevr-humans', 'CLEVR-Humans-train.json'));
+  });
+});
+
+describe('clevr-ref', () => {
+  const ref = fixtureFolder('clevr-ref');
+
+  it('makes the boxes and words of the official script, with masks', async () => {
+    const { files, report } = await runPreparation(clevrRef, ref, val);
+    expect(report.leftOut).toEqual([]);
+    const made = files['val.json'] as Rows;
+    const expected = expectedFile('clevr-ref', 'val.json') as Rows;
+    expect(made.images).toHaveLength(expected.images.length);
+    expect(made.images).toMatchObject(expected.images);
+    for (const [i, { segmentation, ...annotation }] of made.annotations.entries()) {
+      expect(annotation).toEqual(expected.annotations[i]);
+      // The fixture's masks fill their boxes.
+      const mask = unpackMask(segmentation as CocoRle);
+      expect(maskBoundsXywh(mask)).toEqual(annotation['bbox']);
+      expect(maskArea(mask)).toBe(annotation['area']);
+    }
+    expect(made.annotations).toHaveLength(expected.annotations.length);
+    expect(new Set(made.annotations.map(({ isfinal }) => isfinal))).toEqual(new Set([0, 1]));
+  });
+
+  it('leaves out scenes whose masks or outputs do not fit', async () => {
+    const copy = temporaryFolder();
+    cpSync(ref, copy, { recursive: true });
+    const scenes = join(copy, 'scenes/clevr_ref+_val_scenes.json');
+    const expressions = join(copy, 'refexps/clevr_ref+_val_refexps.json');
+    writeFileSync(scenes, readFileSync(scenes, 'utf8').replace(/"obj_mask": \{"1": "\d+/, '$&9'));
+    const { report } = await runPreparation(clevrRef, copy, val);
+    expect(report.leftOut[0]!.what).toBe('scenes whose masks are not of the size of the image');
+    writeFileSync(expressions, readFileSync(expressions, 'utf8').replaceAll(/"_output": \[\d+/g, '"_output": [77'));
+    expect((await runPreparation(clevrRef, copy, val)).report.leftOut).toContainEqual(
+      expect.objectContaining({ what: 'programs whose step filter_ordinal has no objects of the scene as _output' }),
+    );
   });
 });
 

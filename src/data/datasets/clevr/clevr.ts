@@ -177,7 +177,9 @@ export const clevrRef: Preparation = {
 train.json and val.json: every expression becomes a row with all objects that it speaks of; "isfinal" is 1 for those that
 it means, 0 for those on the way. Words are found as for CLEVR; an ordinal ("the second one of the cubes from left")
 marks the cubes among which it chooses, too. Boxes are the scenes' own, masks their run lengths. Images are CLEVR-Ref+'s,
-rendered anew. Left out: expressions whose program or words do not fit, counted in the report.`,
+rendered anew. Left out: expressions whose program or words do not fit, counted in the report. Where two ordinals are joined by
+"or" under a common noun ("the balls from left that are the second one of the large objects from left or ..."), the
+official script ties all candidates to the words of the first; here each has those of its own.`,
   splits: ['train', 'val'],
   options: [BOXES_OPTION, SIZE_OPTION],
   sources: ({ splits }) => splits.flatMap(refFiles),

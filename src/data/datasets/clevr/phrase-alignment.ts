@@ -48,11 +48,12 @@ export const alignProgram = (
   return search(0);
 };
 
-const namesSame = ({ attributes, ordinal }: NounMention, phrase: ProgramPhrase): boolean => {
+const namesSame = (noun: NounMention, phrase: ProgramPhrase): boolean => {
   const names = ['size', 'color', 'material', 'shape'] as const;
   return (
-    names.every((name) => attributes[name] === phrase.attributes[name]) &&
-    ordinal.length > 0 === phrase.ordinals.length > 0
+    names.every((name) => noun.attributes[name] === phrase.attributes[name]) &&
+    noun.choices.length === phrase.choices.length &&
+    phrase.choices.every((choice) => noun.choices.includes(choice))
   );
 };
 

@@ -17,8 +17,8 @@ export interface ProgramPhrase {
   /** The last filter, or `base` where there is none. */
   readonly top: number;
   readonly attributes: Attributes;
-  /** `filter_ordinal` steps among the filters. */
-  readonly ordinals: readonly number[];
+  /** What filters by visibility and by order say, as in "fully visible", "first one of the", "from left". */
+  readonly choices: readonly string[];
   /** What is filtered: a step of `scene`, `relate`, `same_…`, `union` or `intersect`. */
   readonly base: number;
   /** Whether the text has a noun phrase for it. */
@@ -28,12 +28,13 @@ export interface ProgramPhrase {
 /** The filters above step `top`, down to what they filter. */
 export const phraseAt = (program: readonly ProgramStep[], top: number, consumer: string): ProgramPhrase => {
   const attributes: Record<string, string> = {};
-  const ordinals: number[] = [];
+  const choices: string[] = [];
   let base = top;
   for (let step = program[base]!; step.function.startsWith('filter_'); step = program[base]!) {
     const name = step.function.slice('filter_'.length);
-    if (name === 'ordinal') ordinals.push(base);
-    else if (name !== 'visible') attributes[name] = step.values[0]!;
+    if (name === 'ordinal' || name === 'visible')
+      choices.unshift(...step.values.map((value) => value.toLowerCase().replace(/^the /, '')));
+    else attributes[name] = step.values[0]!;
     base = step.inputs[0]!;
   }
   const { function: origin } = program[base]!;
@@ -42,7 +43,7 @@ export const phraseAt = (program: readonly ProgramStep[], top: number, consumer:
   // relations are joined, the phrase stands for what is left: "cubes that are left of … and behind …".
   const isUnnamed =
     origin === 'union' || consumer === 'intersect' || (origin.startsWith('same_') && consumer !== 'unique');
-  return { top, attributes, ordinals, base, isNamed: !isPlain || !isUnnamed };
+  return { top, attributes, choices, base, isNamed: !isPlain || !isUnnamed };
 };
 
 /** All phrases of a program by their top step. The last step's own, if it is a set of objects, has the key -1 besides. */

@@ -20,6 +20,8 @@ export interface NounMention extends Mention {
   readonly visibility: readonly Span[];
   /** "first one of the" and "from left". */
   readonly ordinal: readonly Span[];
+  /** The same and what is said of visibility, in lower case. */
+  readonly choices: readonly string[];
 }
 
 /** "to the left of". */
@@ -109,7 +111,11 @@ const mentionOf = (match: RegExpExecArray): TextMention => {
       words: present('size', 'color', 'material'),
       noun: spans['noun']!,
       visibility: present('visible'),
-      ordinal: present('ordinal', 'from'),
+      // "The cubes from left that are either …": without a number, it chooses nothing.
+      ordinal: groups['ordinal'] === undefined ? [] : present('ordinal', 'from'),
+      choices: [groups['visible'], groups['ordinal'], groups['ordinal'] && groups['from']].flatMap((choice) =>
+        choice === undefined ? [] : [choice.toLowerCase()],
+      ),
     };
   }
   if (relation !== undefined)
