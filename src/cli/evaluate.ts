@@ -37,6 +37,7 @@ interface EvaluateOptions extends ModelOptions {
   readonly submission?: string;
   readonly predictions?: string;
   readonly savePredictions?: string;
+  readonly resume?: boolean;
   readonly json?: string;
   readonly worst?: string;
   readonly worstCount: number;
@@ -131,6 +132,7 @@ export const evaluateCommand = (): Command =>
     .option('--submission <file>', 'gqa, clevr: write what the test server takes; the rows need no answers then')
     .option('--predictions <file>', 'evaluate saved predictions instead of running the model')
     .option('--save-predictions <file>', 'save what the model says, to be evaluated later')
+    .option('--resume', 'go on where an interrupted run with that file stopped')
     .option('--json <file>', 'write the numbers as JSON')
     .option('--worst <file.html>', 'write a page of the worst cases with pictures')
     .option('--worst-count <n>', 'how many of them', wholeFrom(1), 24)
@@ -145,7 +147,9 @@ Examples
       Recall@1, 5 and 10 by both protocols, over all phrases and by category
   mdetr evaluate --task phrasecut --annotations finetune_phrasecut_test.json --images gqa/images \\
       --truth VGPhraseCut_v0 --model phrasecut_resnet101 --save-predictions p.jsonl
-  mdetr evaluate --task lvis --annotations lvis_v1_minival.json --images coco2017 --model lvis10
+  mdetr evaluate --task lvis --annotations lvis_v1_minival.json --images coco2017 --model lvis10 \\
+      --save-predictions lvis10.jsonl --resume
+      stops at Ctrl-C; called again it goes on
   mdetr evaluate --task gqa --annotations finetune_gqa_testdev_balanced.json --images gqa/images \\
       --answers gqa_answer2id_by_type.json --model gqa_resnet101
   mdetr evaluate --task refexp --annotations finetune_refcoco_val.json --images train2014 --model refcoco.pth
@@ -212,6 +216,8 @@ const runAnnotations = async (
 ): Promise<TaskReport> => {
   const annotations = options.annotations ?? section.annotations;
   if (annotations === undefined) throw new UsageError(`--task ${task} needs --annotations FILE`);
+  if (options.resume === true && options.savePredictions === undefined)
+    throw new UsageError('--resume goes on with the file that --save-predictions FILE names');
   if (options.submission !== undefined && task !== 'gqa' && task !== 'clevr')
     throw new UsageError(`--submission: there is no server's file for --task ${task}`);
   const files = {
@@ -236,6 +242,7 @@ const runAnnotations = async (
       wantsSubmission: options.submission !== undefined,
       worst: options.worst === undefined ? 0 : options.worstCount,
       savePredictions: options.savePredictions,
+      resume: options.resume,
       predictions: options.predictions,
       signal,
       onProgress: (done, total) => {

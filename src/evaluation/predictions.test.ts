@@ -47,6 +47,37 @@ describe('saved predictions', () => {
     expect(await read(file('f', head, '', '{"questionId":1,"prediction":"x"}', ''))).toHaveLength(1);
   });
 
+  it('are gone on with after their last whole line, however the file ends', async () => {
+    const saved = '{"questionId":1,"prediction":"yes"}';
+    const goOn = async (path: string): Promise<unknown[]> => {
+      const seen: unknown[] = [];
+      const writer = await PredictionWriter.goOn(path, 'gqa', (prediction) => seen.push(prediction.questionId));
+      await writer.write({ questionId: 2, prediction: 'no' });
+      await writer.close();
+      return seen;
+    };
+    const ids = async (path: string): Promise<unknown[]> =>
+      (await collect(readPredictions(path, 'gqa'))).map(({ questionId }) => questionId);
+    const head = '{"mdetr_predictions":"gqa"}';
+    const long = `{"questionId":9,"prediction":"${'x'.repeat(200_000)}`;
+    for (const [name, lines, expected] of [
+      ['whole', [head, saved, ''], [1]],
+      ['cut', [head, saved, '{"questionId":2,"pre'], [1]],
+      ['cut long', [head, saved, long], [1]],
+      ['header', [head, ''], []],
+      ['cut header', ['{"mdetr_pre'], []],
+      ['empty', [], []],
+    ] as const) {
+      const path = file(name, ...lines);
+      expect(await goOn(path), name).toEqual(expected);
+      expect(await ids(path), name).toEqual([...expected, 2]);
+    }
+    expect(await goOn(join(dir, 'new'))).toEqual([]);
+    const foreign = file('foreign', '{"mdetr_predictions":"clevr"}', saved, '');
+    await expect(goOn(foreign)).rejects.toThrow('holds predictions for clevr, not for gqa');
+    await expect(goOn(file('damaged', head, 'x', saved, ''))).rejects.toThrow('line 2 is not JSON');
+  });
+
   it('report that they cannot be written', async () => {
     const path = join(dir, 'no', 'folder');
     await expect(PredictionWriter.create(path, 'gqa')).rejects.toThrow(/Cannot write the predictions to .*folder/);

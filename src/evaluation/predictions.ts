@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { open, type FileHandle } from 'node:fs/promises';
+import { open, stat, type FileHandle } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { MdetrError, messageOf } from '../errors.ts';
@@ -69,19 +69,47 @@ const chunkLength = 1 << 16;
 
 /** Writes predictions of one task to a file, line by line. */
 export class PredictionWriter<Task extends PredictionTask> {
-  private pending: string;
-
   private constructor(
     readonly path: string,
     private readonly file: FileHandle,
-    task: Task,
-  ) {
-    this.pending = `${JSON.stringify({ mdetr_predictions: task } satisfies Header)}\n`;
-  }
+    private pending: string,
+  ) {}
 
   /** Starts the file anew. @throws {MdetrError} when it cannot be written */
   static async create<Task extends PredictionTask>(path: string, task: Task): Promise<PredictionWriter<Task>> {
-    return new PredictionWriter(path, await writing(path, open(path, 'w')), task);
+    const header = `${JSON.stringify({ mdetr_predictions: task } satisfies Header)}\n`;
+    return new PredictionWriter(path, await writing(path, open(path, 'w')), header);
+  }
+
+  /**
+   * Goes on with the file of a run that was interrupted; a line that was cut off is dropped. `onSaved` hears what is in
+   * it. Without such a file it starts one.
+   *
+   * @throws {MdetrError} when the file is of another task, or broken elsewhere than at its end
+   */
+  static async goOn<Task extends PredictionTask>(
+    path: string,
+    task: Task,
+    onSaved: (prediction: Prediction<Task>) => void,
+  ): Promise<PredictionWriter<Task>> {
+    const info = await stat(path).catch(() => undefined);
+    if (info === undefined || info.size === 0) return PredictionWriter.create(path, task);
+    const file = await writing(path, open(path, 'r+'));
+    try {
+      const whole = await writing(path, endOfLines(file, info.size));
+      // Not even the first line is whole: nothing is lost by beginning anew.
+      if (whole === 0) {
+        await file.close();
+        return await PredictionWriter.create(path, task);
+      }
+      await writing(path, file.truncate(whole));
+      for await (const prediction of readPredictions(path, task)) onSaved(prediction);
+      await file.close();
+      return new PredictionWriter(path, await writing(path, open(path, 'a')), '');
+    } catch (error) {
+      await file.close().catch(() => undefined);
+      throw error;
+    }
   }
 
   /** Await it before the next one. @throws {MdetrError} when the file cannot be written */
@@ -105,6 +133,19 @@ export class PredictionWriter<Task extends PredictionTask> {
     await writing(this.path, this.file.appendFile(chunk));
   }
 }
+
+/** Where the last whole line ends. */
+const endOfLines = async (file: FileHandle, size: number): Promise<number> => {
+  const piece = Buffer.alloc(chunkLength);
+  for (let end = size; end > 0;) {
+    const begin = Math.max(0, end - piece.length);
+    await file.read(piece, 0, end - begin, begin);
+    const at = piece.lastIndexOf('\n', end - begin - 1);
+    if (at >= 0) return begin + at + 1;
+    end = begin;
+  }
+  return 0;
+};
 
 const writing = async <T>(path: string, work: Promise<T>): Promise<T> => {
   try {

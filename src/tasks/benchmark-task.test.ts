@@ -356,6 +356,18 @@ describe('LVIS', () => {
     },
   );
 
+  it('goes on where it was stopped', async () => {
+    const savePredictions = join(folder, 'lvis-resumed.jsonl');
+    const options = { task: 'lvis', annotations, savePredictions } as const;
+    const whole = await evaluate(options);
+    const [header, first] = readFileSync(savePredictions, 'utf8').split('\n');
+    writeFileSync(savePredictions, `${header!}\n${first!}\n`);
+    const asked: number[] = [];
+    const resumed = await evaluate({ ...options, resume: true, onProgress: (done) => asked.push(done) });
+    expect(asked).toEqual([2]);
+    expect(resumed.results).toEqual(whole.results);
+  });
+
   it('asks as the official script does', () => {
     expect(promptOf('flip-flop_(sandal)')).toBe('flip-flop ');
     expect(promptOf('baby_buggy')).toBe('baby buggy');
@@ -533,7 +545,18 @@ describe('boxes', () => {
       onProgress: () => stop.abort(new Error('stopped by SIGINT')),
     });
     await expect(stopped).rejects.toThrow('stopped by SIGINT');
-    expect(readFileSync(savePredictions, 'utf8').trim().split('\n')).toHaveLength(2);
+    const kept = readFileSync(savePredictions, 'utf8');
+    expect(kept.trim().split('\n')).toHaveLength(2);
+    // As if killed in the middle of a line.
+    writeFileSync(savePredictions, `${kept}{"image_id": 2, "sco`);
+    const asked: number[] = [];
+    const onProgress = (done: number): unknown => asked.push(done);
+    const resumed = await evaluate({ ...options, resume: true, onProgress });
+    expect(asked).toEqual([2]);
+    expect(resumed.results).toEqual((await evaluate({ task: 'refexp', annotations })).results);
+    expect(readFileSync(savePredictions, 'utf8').startsWith(kept)).toBe(true);
+    expect((await evaluate({ ...options, resume: true, onProgress })).results).toEqual(resumed.results);
+    expect(asked).toEqual([2]);
   });
 
   it('of COCO, with masks where the model has them', async () => {

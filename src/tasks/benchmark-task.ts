@@ -50,6 +50,8 @@ export interface BenchmarkTaskOptions {
   readonly wantsSubmission: boolean;
   readonly worst: number;
   readonly savePredictions?: string | undefined;
+  /** Go on with that file where an interrupted run left it. */
+  readonly resume?: boolean | undefined;
   readonly predictions?: string | undefined;
   readonly onProgress?: (done: number, total: number) => void;
   readonly signal?: AbortSignal | undefined;

@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import { LvisApEvaluator } from '../evaluation/lvis-ap.ts';
 import { boxAt, byFallingScore, postprocessBoxes } from '../evaluation/postprocess.ts';
-import { PredictionWriter, readPredictions, type LvisPrediction } from '../evaluation/predictions.ts';
+import { readPredictions, type LvisPrediction } from '../evaluation/predictions.ts';
 import type { MDETR } from '../pipeline/mdetr.ts';
 import { readLvisFile, type LvisCategory } from './lvis-truth.ts';
+import { openWriter } from './run-benchmark.ts';
 import type { TaskReport } from './task-report.ts';
 
 export interface LvisTaskOptions {
@@ -18,6 +19,8 @@ export interface LvisTaskOptions {
   /** How many detections count: LVIS' 300 an image, or the 10,000 best of a category, as the official script reports. */
   readonly limitBy: 'image' | 'category';
   readonly savePredictions?: string | undefined;
+  /** Go on with that file where an interrupted run left it. */
+  readonly resume?: boolean | undefined;
   readonly predictions?: string | undefined;
   readonly onProgress?: (done: number, total: number) => void;
   /** Breaks off between passes; what was saved until then stays. */
@@ -40,11 +43,15 @@ export const evaluateLvis = async (model: MDETR | undefined, options: LvisTaskOp
       if (options.limit === undefined || known.has(String(prediction.image_id))) evaluator.add(prediction);
   } else {
     if (model === undefined) throw new Error('internal: neither a model nor predictions to evaluate');
-    const { savePredictions: path } = options;
-    const writer = path === undefined ? undefined : await PredictionWriter.create(path, 'lvis');
     const mayCount = options.limitBy === 'image' ? bestOfImage : new CategoryBest(bestPerCategory).filter;
+    const saved = new Set<string>();
+    const writer = await openWriter('lvis', options, (prediction) => {
+      saved.add(String(prediction.image_id));
+      evaluator.add(mayCount(prediction));
+    });
     try {
       for (const [done, image] of images.entries()) {
+        if (saved.has(String(image.id))) continue;
         const prediction = await detectCategories(
           model,
           join(options.images, image.path),

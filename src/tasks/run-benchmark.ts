@@ -4,7 +4,7 @@ import { decodeImage } from '../data/image.ts';
 import { MdetrError, messageOf } from '../errors.ts';
 import { drawDetections } from '../drawing/index.ts';
 import { detectionsOf } from '../evaluation/postprocess-detections.ts';
-import { PredictionWriter, readPredictions, type Prediction } from '../evaluation/predictions.ts';
+import { PredictionWriter, readPredictions, type Prediction, type PredictionTask } from '../evaluation/predictions.ts';
 import type { Results } from '../evaluation/results-table.ts';
 import type { MDETR } from '../pipeline/mdetr.ts';
 import type { Benchmark, PredictionKind } from './task-definition.ts';
@@ -17,6 +17,8 @@ export interface RunOptions {
   readonly worst: number;
   /** File to save the predictions in. */
   readonly savePredictions?: string | undefined;
+  /** Go on with that file where an interrupted run left it. */
+  readonly resume?: boolean | undefined;
   /** File of saved predictions to evaluate instead of running the model. */
   readonly predictions?: string | undefined;
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
@@ -54,11 +56,16 @@ class BenchmarkRun<Kind extends PredictionKind> {
   }
 
   async predictRows(model: MDETR): Promise<void> {
-    const { savePredictions: path, batchSize } = this.options;
-    const writer = path === undefined ? undefined : await PredictionWriter.create(path, this.benchmark.kind);
+    const { batchSize } = this.options;
+    const done = new Set<string>();
+    const writer = await openWriter(this.benchmark.kind, this.options, (prediction) => {
+      done.add(this.benchmark.keyOfPrediction(prediction));
+      this.take(prediction);
+    });
     try {
       let batch: CocoRow[] = [];
       for (const row of this.rows) {
+        if (done.has(this.benchmark.keyOf(row))) continue;
         batch.push(row);
         if (batch.length < batchSize) continue;
         await this.predictBatch(model, batch, writer);
@@ -161,6 +168,16 @@ class BenchmarkRun<Kind extends PredictionKind> {
     }
   }
 }
+
+/** Where predictions are saved, if they are; `onSaved` hears those of an interrupted run that is gone on with. */
+export const openWriter = async <Kind extends PredictionTask>(
+  kind: Kind,
+  { savePredictions: path, resume }: Pick<RunOptions, 'savePredictions' | 'resume'>,
+  onSaved: (prediction: Prediction<Kind>) => void,
+): Promise<PredictionWriter<Kind> | undefined> => {
+  if (path === undefined) return undefined;
+  return resume === true ? PredictionWriter.goOn(path, kind, onSaved) : PredictionWriter.create(path, kind);
+};
 
 /** Whether saved predictions of this kind carry masks: what their first one has. */
 export const savedMasks = async (path: string, kind: 'phrasecut' | 'coco'): Promise<boolean> => {
