@@ -63,7 +63,7 @@ const runOurs = (...more: readonly string[]): Ours =>
     '--import',
     tsx,
     join(import.meta.dirname, 'training/ours.ts'),
-    ...['size', 'threads', 'repeat', 'runtime'].flatMap((name) => [`--${name}`, String(values[name as 'size'])]),
+    ...(['size', 'threads', 'repeat', 'runtime'] as const).flatMap((name) => [`--${name}`, values[name]]),
     ...(values.whole ? ['--whole'] : []),
     ...more,
   ]) as Ours;

@@ -87,7 +87,7 @@ class ModelEmitter implements Emitter {
     this.dropUnreadOutputs(new Set(Object.keys(program.outputs)));
     return writeModel({
       name: program.name,
-      nodes: this.nodes,
+      nodes: inOrderOfExecution(this.nodes),
       initializers: this.initializers,
       inputs: inputs.map(({ name, tensor }) => ({ name, dtype: tensor.dtype, shape: tensor.shape })),
       outputs: Object.entries(program.outputs).map(([name, { dtype, shape }]) => ({ name, dtype, shape })),
@@ -255,3 +255,15 @@ class ModelEmitter implements Emitter {
     }
   }
 }
+
+/**
+ * ONNX Runtime walks back from the nodes that nobody reads, beginning with the last of them. In a backward program these
+ * yield gradients, the last one that of the first layer: it would compute all that leads there, and keep every cotangent
+ * on the way for the gradients of the other layers, which come later. With such nodes in reverse at the end, the
+ * gradients are computed in the order in which they were traced.
+ */
+const inOrderOfExecution = (nodes: readonly OnnxNode[]): readonly OnnxNode[] => {
+  const read = new Set(nodes.flatMap(({ inputs }) => inputs));
+  const isRead = ({ outputs }: OnnxNode): boolean => outputs.some((name) => read.has(name));
+  return [...nodes.filter(isRead), ...nodes.filter((node) => !isRead(node)).reverse()];
+};

@@ -26,6 +26,7 @@ import {
   matmul,
   maxPool,
   mul,
+  neg,
   relu,
   reshape,
   scalar,
@@ -83,7 +84,16 @@ describe('a model', () => {
       ['z', [2, 3]],
       ['all', [2]],
     ]);
-    expect(opTypes(model)).toEqual(['Relu', 'Relu', 'Identity']);
+    // Nobody reads these: in reverse, for ONNX Runtime begins at the end.
+    expect(opTypes(model)).toEqual(['Identity', 'Relu', 'Relu']);
+  });
+
+  it('has what nobody reads at its end, the first traced last', () => {
+    const x = input('x', [batch]);
+    const first = exp(x);
+    const second = neg(first);
+    const model = emitted({ one: relu(first), two: relu(second), three: second });
+    expect(model.nodes.map(({ outputs }) => outputs[0])).toEqual([expect.anything(), 'three', 'two', 'one']);
   });
 
   it('has attributes of every kind, and the extra domain only where it is used', () => {

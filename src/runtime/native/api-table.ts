@@ -4,12 +4,12 @@
  * `OrtGetApiBase()` yields a table of two functions; its first, `GetApi(version)`, yields the table `OrtApi`. New functions
  * are only ever added at that table's end, and a library answers for its own version and all before it: so a function's
  * place is fixed once it was published, and a version that the library agrees to guarantees all places that it has.
- * Places count from 0 in the order of `struct OrtApi` in onnxruntime_c_api.h; those below exist since version 10 or longer.
+ * Places count from 0 in the order of `struct OrtApi` in onnxruntime_c_api.h; those below exist since version 6 or longer.
  */
 export const apiVersion = 17;
 
 /** How many places of the table are read. */
-export const apiPlaces = 165;
+export const apiPlaces = 131;
 
 /**
  * Place in `OrtApi`, and the C declaration. `Status` is null where all went well; results are written to `out`.
@@ -54,9 +54,6 @@ export const apiTable = {
   releaseSessionOptions: [100, 'void ReleaseSessionOptions(void *options)'],
   sessionEndProfiling: [110, 'void *SessionEndProfiling(void *session, void *allocator, void *out)'],
   addSessionConfigEntry: [130, 'void *AddSessionConfigEntry(void *options, const char *key, const char *value)'],
-  createAndRegisterAllocator: [144, 'void *CreateAndRegisterAllocator(void *env, void *info, void *arena)'],
-  releaseArenaCfg: [157, 'void ReleaseArenaCfg(void *arena)'],
-  createArenaCfgV2: [164, 'void *CreateArenaCfgV2(void *keys, void *values, size_t count, void *out)'],
 } as const satisfies Record<string, readonly [place: number, declaration: string]>;
 
 export type ApiFunction = keyof typeof apiTable;

@@ -97,6 +97,8 @@ export class NativeRuntime implements Runtime {
     library.call('setSessionGraphOptimizationLevel', options, allOptimizations);
     library.call('setSessionLogSeverityLevel', options, logErrorsOnly);
     if (threads !== undefined) library.call('setIntraOpNumThreads', options, threads);
+    // Plans of memory by sizes of inputs: they take more than they save, and pile up where sizes vary.
+    library.call('disableMemPattern', options);
     // Else idle threads keep a core busy while the host matches and the optimiser works.
     library.call('addSessionConfigEntry', options, 'session.force_spinning_stop', '1');
     if (profilePrefix !== undefined)
