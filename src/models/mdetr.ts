@@ -18,7 +18,7 @@ import { textEncoderConfig, type ModelConfig } from './config.ts';
 import type { PositionEncoding } from './position-encoding.ts';
 import { answerQueryCount, QuestionAnswering } from './question-answering.ts';
 import { Segmentation } from './segmentation.ts';
-import { Transformer, type EncoderCache } from './transformer.ts';
+import { Transformer, type DecodedLayer, type EncoderCache } from './transformer.ts';
 
 /** Token slots of the soft-token head; the last class is "no object". */
 export const tokenSlots = 255;
@@ -139,7 +139,7 @@ export class Mdetr {
 
   /**
    * The detection queries of every decoder layer, each (B, Q, D), the question queries that the answers are read from,
-   * and those of every layer, each (B, n, D); none without question heads.
+   * and those of every layer, each (B, n, D), with where they look; none without question heads.
    */
   decode(
     cache: EncoderCache,
@@ -147,17 +147,22 @@ export class Mdetr {
   ): {
     readonly hs: readonly Tensor[];
     readonly answerEmbeds: Tensor | undefined;
-    readonly answerLayers: readonly Tensor[];
+    readonly answerLayers: readonly DecodedLayer[];
   } {
     const { num_queries: count } = this.config;
     const queries =
       this.qaEmbed === undefined ? this.queryEmbed.weight : concat([this.queryEmbed.weight, this.qaEmbed.weight], 0);
     const layers = this.transformer.decode(cache, queries, dropout);
-    if (this.qaEmbed === undefined) return { hs: layers, answerEmbeds: undefined, answerLayers: [] };
-    const answerLayers = layers.map((layer) => slice(layer, 1, count, queries.shape[0]!));
+    const outputs = layers.map(({ output }) => output);
+    if (this.qaEmbed === undefined) return { hs: outputs, answerEmbeds: undefined, answerLayers: [] };
+    const all = queries.shape[0]!;
+    const answerLayers = layers.map(({ output, attention }) => ({
+      output: slice(output, 1, count, all),
+      attention: () => slice(attention(), 2, count, all),
+    }));
     return {
-      hs: layers.map((layer) => slice(layer, 1, 0, count)),
-      answerEmbeds: this.config.qa_layer === 'first' ? answerLayers[0]! : answerLayers.at(-1)!,
+      hs: outputs.map((output) => slice(output, 1, 0, count)),
+      answerEmbeds: (this.config.qa_layer === 'first' ? answerLayers[0]! : answerLayers.at(-1)!).output,
       answerLayers,
     };
   }

@@ -76,6 +76,14 @@ class TransformerEncoderLayer {
   }
 }
 
+/** What a decoder layer makes of its queries. */
+export interface DecodedLayer {
+  /** (B, Q, D) */
+  readonly output: Tensor;
+  /** Where every query looks in the memory: (B, heads, Q, S). */
+  readonly attention: () => Tensor;
+}
+
 /** Queries look at each other, then at the whole memory, image and text alike. The norms really are 1, 3 and 4. */
 class TransformerDecoderLayer {
   private readonly selfAttn: MultiHeadAttention;
@@ -106,7 +114,7 @@ class TransformerDecoderLayer {
     memoryKeys: Tensor,
     padding: Tensor,
     dropout: Dropout,
-  ): Tensor {
+  ): DecodedLayer {
     const drop = (x: Tensor): Tensor => dropout(x, this.config.dropout);
     const attendToEachOther = (x: Tensor): Tensor => {
       const queryAndKey = withPositions(x, queryPositions);
@@ -114,15 +122,18 @@ class TransformerDecoderLayer {
     };
     const attendToMemory = (x: Tensor): Tensor =>
       drop(this.crossAttn.forward(withPositions(x, queryPositions), memoryKeys, memory, padding, dropout));
+    const lookingFrom = (x: Tensor) => (): Tensor =>
+      this.crossAttn.probabilities(withPositions(x, queryPositions), memoryKeys, padding);
     const feed = (x: Tensor): Tensor => drop(this.feedForward.forward(x, dropout));
     if (this.config.decoder_pre_norm) {
       const afterSelf = add(target, attendToEachOther(this.norm1.forward(target)));
-      const afterCross = add(afterSelf, attendToMemory(this.norm3.forward(afterSelf)));
-      return add(afterCross, feed(this.norm4.forward(afterCross)));
+      const asking = this.norm3.forward(afterSelf);
+      const afterCross = add(afterSelf, attendToMemory(asking));
+      return { output: add(afterCross, feed(this.norm4.forward(afterCross))), attention: lookingFrom(asking) };
     }
     const afterSelf = this.norm1.forward(add(target, attendToEachOther(target)));
     const afterCross = this.norm3.forward(add(afterSelf, attendToMemory(afterSelf)));
-    return this.norm4.forward(add(afterCross, feed(afterCross)));
+    return { output: this.norm4.forward(add(afterCross, feed(afterCross))), attention: lookingFrom(afterSelf) };
   }
 }
 
@@ -237,8 +248,8 @@ export class Transformer {
     };
   }
 
-  /** queries (Q, D) → the normed output of every decoder layer, each (B, Q, D). */
-  decode(cache: EncoderCache, queries: Tensor, dropout: Dropout): readonly Tensor[] {
+  /** queries (Q, D) → every decoder layer's output, normed, each (B, Q, D). */
+  decode(cache: EncoderCache, queries: Tensor, dropout: Dropout): readonly DecodedLayer[] {
     const batch = cache.memory.shape[0]!;
     const perImage = expand(unsqueeze(queries, 0), [batch, ...queries.shape]);
     const [start, queryPositions] = this.config.pass_pos_and_query
@@ -248,8 +259,9 @@ export class Transformer {
     const padding = paddingBias(cache.paddingMask);
     let target = start;
     return this.decoderLayers.map((layer) => {
-      target = layer.forward(target, queryPositions, cache.memory, memoryKeys, padding, dropout);
-      return this.decoderNorm.forward(target); // the next layer goes on from the un-normed output
+      const { output, attention } = layer.forward(target, queryPositions, cache.memory, memoryKeys, padding, dropout);
+      target = output;
+      return { output: this.decoderNorm.forward(output), attention }; // the next layer goes on from the un-normed output
     });
   }
 

@@ -4,6 +4,7 @@ import { boxesDim } from '../losses/index.ts';
 import {
   textEncoderConfig,
   tokenSlots,
+  type DecodedLayer,
   type EncoderCache,
   type ImageFeatures,
   type ModelConfig,
@@ -41,6 +42,7 @@ import {
 import { answerStepClasses, answerStepSlots } from './data/answer-steps.ts';
 import { subCells } from './data/helper-cells.ts';
 import { objectAttributes } from './data/scene-source.ts';
+import { answerAttentionLoss } from './answer-attention.ts';
 import { wordAttentionLoss } from './word-attention.ts';
 
 /** A loss that is part of the forward graph: it needs no matching. */
@@ -60,7 +62,7 @@ export interface AuxiliaryHeads {
   /** Losses on the encoder's output. */
   ofMemory(cache: EncoderCache, features: Pick<ImageFeatures, 'padding'>, imageIndex: Tensor): readonly AuxiliaryLoss[];
   /** Losses on the question queries of the decoder's layers, each (B, n, D); none without question heads. */
-  ofAnswers(answerLayers: readonly Tensor[]): readonly AuxiliaryLoss[];
+  ofAnswers(answerLayers: readonly DecodedLayer[], cache: EncoderCache): readonly AuxiliaryLoss[];
 }
 
 export const isHelper = (name: string): boolean => name.startsWith('helper.');
@@ -208,15 +210,19 @@ export class HelperHeads implements AuxiliaryHeads {
   /**
    * What a question compares or counts is known one layer before the answer, so that the last layer has but to conclude.
    */
-  ofAnswers(answerLayers: readonly Tensor[]): readonly AuxiliaryLoss[] {
-    const layer = answerLayers.at(-2) ?? answerLayers.at(-1);
+  ofAnswers(answerLayers: readonly DecodedLayer[], cache: EncoderCache): readonly AuxiliaryLoss[] {
+    const layer = (answerLayers.at(-2) ?? answerLayers.at(-1))?.output;
     if (this.answers === undefined || layer === undefined) return [];
     const query = squeeze(slice(layer, 1, yesNoQuery, yesNoQuery + 1), 1); // (B, D)
     const logits = mergeAxes(splitAxis(this.answers.forward(query), 1, [answerStepSlots, answerStepClasses]), 0, 1);
     const labels = mergeAxes(input('helper_steps', [layer.shape[0]!, answerStepSlots], 'int32'), 0, 1);
     const known = cast(greaterEqual(labels, scalar(0, 'int32')), 'float32');
     const value = div(sum(crossEntropy(logits, labels)), maximum(sum(known), 1));
-    return [{ name: 'helper_answer_steps', value, weight: this.weights.answers }];
+    const { answers: weight } = this.weights;
+    return [
+      { name: 'helper_answer_steps', value, weight },
+      { name: 'helper_answer_attention', value: answerAttentionLoss(answerLayers.slice(-2), cache), weight },
+    ];
   }
 
   /** One input for both heads: a program has each name once. */

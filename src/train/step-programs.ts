@@ -103,7 +103,7 @@ const traceOutputs = (
       : [
           ...helpers.ofImages(encoded),
           ...helpers.ofMemory(cache, features, imageIndex),
-          ...helpers.ofAnswers(answerLayers),
+          ...helpers.ofAnswers(answerLayers, cache),
         ];
   return { outputs, auxiliary };
 };

@@ -116,6 +116,7 @@ export interface HelperGeometry {
  * Inputs of the helper losses for a batch: `helper_centres` (I, h, w, 4, 2), the middle of every sub-cell relative to its
  * picture; `helper_mentioned` (B, h, w, 4), rows of the batch's boxes; `helper_cells` (I, h, w, 4), rows of
  * `helper_object_boxes` (M, 4) and `helper_attributes` (M, 4); `helper_steps` (B, 2), see answer-steps.ts;
+ * `helper_answer_places` (B, h·w), 1 where a position shows an object that the question is about;
  * `helper_places` (I, 4, h·w), the attributes of the object that each position shows, and `helper_words` (B, 4, T), those
  * that each token names.
  */
@@ -146,7 +147,9 @@ export const helperInputs = (
         }
       : {}),
     ...(geometry.backbone ? objectInputs(grid, pictures, shape) : {}),
-    ...(geometry.answers ? { helper_steps: answerSteps(pictures) } : {}),
+    ...(geometry.answers
+      ? { helper_steps: answerSteps(pictures), helper_answer_places: answerPlaces(grid, pictures) }
+      : {}),
     ...(geometry.words
       ? {
           helper_places: int32(
@@ -169,6 +172,32 @@ const answerSteps = (pictures: readonly PictureSample[]): HostTensor => {
     [rows.length, answerStepSlots],
     rows.map((steps = nothingAsked) => Int32Array.from(steps)),
   );
+};
+
+/** 1 where a position shows a good part of an object that a question is about: (B, h·w). */
+const answerPlaces = ({ height, width, cell }: Grid, pictures: readonly PictureSample[]): HostTensor => {
+  const side = 2 * cell;
+  const rows = pictures.flatMap(({ image, objects, texts }) =>
+    texts.map(({ answerObjects = [] }) => {
+      const places = new Float32Array(height * width);
+      if (objects === undefined || answerObjects.length === 0) return places;
+      const counts = new Map(answerObjects.map((object) => [object, new Int32Array(height * width)]));
+      objects.instances.forEach((id, pixel) => {
+        const own = counts.get(id - 1);
+        if (own === undefined) return;
+        const [x, y] = [pixel % image.width, Math.floor(pixel / image.width)];
+        own[Math.floor(y / side) * width + Math.floor(x / side)]!++;
+      });
+      for (const own of counts.values()) {
+        const area = own.reduce((sum, count) => sum + count, 0);
+        own.forEach((count, place) => {
+          if (count > 0 && (count >= enough * side ** 2 || count >= enough * area)) places[place] = 1;
+        });
+      }
+      return places;
+    }),
+  );
+  return { dtype: 'float32', shape: [rows.length, height * width], data: joinFloats(rows) };
 };
 
 /** For every attribute its class at every position, of the object that most of the position shows: (attributes, h·w). */

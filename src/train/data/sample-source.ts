@@ -14,6 +14,8 @@ export interface TextSample {
   readonly answers?: Readonly<Record<string, number>>;
   /** What a question compares or counts (answer-steps.ts); for the helper loss of answers. */
   readonly answerSteps?: readonly number[];
+  /** The objects that a question is about, those that only tell where to look left out; for the same. */
+  readonly answerObjects?: readonly number[];
 }
 
 /** A picture as the network will see it, and the texts that share it. */

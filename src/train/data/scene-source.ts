@@ -172,7 +172,10 @@ export class SceneSource implements SampleSource {
         ? {}
         : { answers: this.labels(text.kind === 'question' ? { answer: text.answer } : undefined) }),
       ...(this.config.answer_helper_loss > 0 && text.kind === 'question'
-        ? { answerSteps: answerStepsOf(scene, text.program) }
+        ? {
+            answerSteps: answerStepsOf(scene, text.program),
+            answerObjects: objects.filter((i) => phrasesOf(i).some(({ role }) => role === 'target')),
+          }
         : {}),
     };
     return { sample, objects };
