@@ -72,7 +72,7 @@ describe('the state of a run', () => {
       sourceOf('first.c', float32Tensor([3], [1, 2, 3])),
       sourceOf('second.c', tensor),
     ];
-    await writeSafetensors(path, sources, metadata as Record<string, string>);
+    await writeSafetensors(path, sources, metadata);
     await expect(readRunState(path)).rejects.toThrow(message);
   });
 });

@@ -1,0 +1,167 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { smallConfig, smallDataset } from '../../../test/small-run.ts';
+import type { DrawnScenes } from '../config.ts';
+import { AnnotationSource } from './annotation-source.ts';
+import { clevrLabels, labellerFor } from './answer-labels.ts';
+import { helperInputs, mapSize } from './helper-cells.ts';
+import { noLabel, type Draw, type PictureSample } from './sample-source.ts';
+import { SceneSource } from './scene-source.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'mdetr-scenes-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const drawn: DrawnScenes = { seed: 5, start: 0, images: 20, split: 'standard', width: 96, height: 64, min_objects: 3, max_objects: 4 }; // prettier-ignore
+const source = (more: Record<string, unknown> = {}): SceneSource => {
+  const config = smallConfig(more);
+  return new SceneSource(drawn, config, labellerFor(config, ''));
+};
+const draw = (more: Partial<Draw> = {}): Draw => ({ seed: 1, epoch: 0, pairsBefore: 0, ...more });
+const captions = ({ texts }: PictureSample): string[] => texts.map(({ caption }) => caption);
+
+describe('scenes for training', () => {
+  it('are the same for the same draw, whoever asks, and others in another epoch or for another seed', async () => {
+    const first = await source().get(3, draw());
+    expect(await source().get(3, draw())).toEqual(first);
+    const others = [await source().get(3, draw({ epoch: 1 })), await source().get(3, draw({ seed: 2 }))];
+    expect(others.map(captions)).not.toContainEqual(captions(first));
+    expect(first.id).toBe('scenes of seed 5, scene 3');
+  });
+
+  it('are shown in the mirror with boxes and texts of the mirrored scene', async () => {
+    const plain = await source({ mirror: 0 }).get(2, draw());
+    const mirrored = await source({ mirror: 1 }).get(2, draw());
+    const { width, height, data } = plain.image;
+    for (const [x, y] of [
+      [0, 5],
+      [40, 30],
+      [95, 63],
+    ] as const)
+      // prettier-ignore
+      for (let channel = 0; channel < 3; channel++)
+        expect(mirrored.image.data[(y * width + (width - 1 - x)) * 3 + channel]).toBe(data[(y * width + x) * 3 + channel]);
+    expect(height).toBe(64);
+    const corners = (sample: PictureSample): number[] => [...sample.objects!.boxesXyxy];
+    const turned = corners(plain).map((value, k, all) =>
+      k % 4 === 0 ? 1 - all[k + 2]! : k % 4 === 2 ? 1 - all[k - 2]! : value,
+    );
+    corners(mirrored).forEach((value, k) => expect(value).toBeCloseTo(turned[k]!, 5));
+    expect([...mirrored.objects!.attributes]).toEqual([...plain.objects!.attributes]);
+  });
+
+  it('have texts of the stage that the run is in', async () => {
+    const texts = [{ until: 100, caption: 1 }, { caption: 0, question: 1 }]; // prettier-ignore
+    const staged = source({ texts, do_qa: true, split_qa_heads: true, texts_per_image: 3 });
+    const early = await staged.get(1, draw({ pairsBefore: 99 }));
+    const late = await staged.get(1, draw({ pairsBefore: 100 }));
+    expect(captions(early).some((text) => text.includes('?'))).toBe(false);
+    expect(captions(late)).toHaveLength(3);
+    for (const { caption, answers } of late.texts) {
+      expect(caption).toMatch(/\?$/);
+      expect(answers!['answer_type']).toBeGreaterThanOrEqual(0);
+    }
+    for (const { answers } of early.texts) expect(answers!['answer_type']).toBe(noLabel);
+  });
+
+  it('have boxes within the picture, spans within the text, masks where masks are trained', async () => {
+    const masks = source({ mask_model: 'smallconv', hidden_dim: 128, nheads: 8 });
+    for (let row = 0; row < 5; row++) {
+      const { texts } = await masks.get(row, draw());
+      for (const { caption, boxesCxcywh, tokensPositive, masks: own } of texts) {
+        const count = tokensPositive.length;
+        expect(boxesCxcywh).toHaveLength(4 * count);
+        expect(boxesCxcywh.every((value) => value > 0 && value <= 1)).toBe(true);
+        for (const [begin, end] of tokensPositive.flat()) expect(caption.slice(begin, end)).toMatch(/^\w.*\w$/);
+        expect(own!.data).toHaveLength(count * 96 * 64);
+      }
+    }
+  });
+
+  it('of which no text can be made end with a way out', async () => {
+    const impossible = source({ texts: [{ caption: 0, expression: 1, expression_types: ['two relations'] }] });
+    const results = await Promise.allSettled(Array.from({ length: 6 }, (_, row) => impossible.get(row, draw())));
+    for (const result of results)
+      if (result.status === 'rejected') expect((result.reason as Error).message).toMatch(/allow captions too/);
+  });
+});
+
+describe('labels of answers for CLEVR', () => {
+  it.each([
+    ['yes', { answer_type: 0, answer_binary: 1, answer_attr: noLabel, answer_reg: noLabel }],
+    ['no', { answer_type: 0, answer_binary: 0, answer_attr: noLabel, answer_reg: noLabel }],
+    ['small', { answer_type: 1, answer_binary: 0, answer_attr: 0, answer_reg: noLabel }],
+    ['metal', { answer_type: 1, answer_binary: 0, answer_attr: 14, answer_reg: noLabel }],
+    ['7', { answer_type: 2, answer_binary: 0, answer_attr: noLabel, answer_reg: 7 }],
+  ])('%s', (answer, labels) => expect(clevrLabels({ answer })).toEqual(labels));
+
+  it('none for what asks nothing, an error for what no head knows', () => {
+    expect(clevrLabels(undefined)['answer_type']).toBe(noLabel);
+    expect(() => clevrLabels({ answer: 'perhaps' })).toThrow(
+      /"perhaps" is neither yes or no, nor a number, nor one of/,
+    );
+    expect(labellerFor(smallConfig(), '')).toBeUndefined();
+    expect(() => labellerFor(smallConfig({ do_qa: true, qa_dataset: 'gqa' }), 'nowhere')).toThrow(
+      /gqa_answer2id\.json: .*gqa_ann_path/,
+    );
+  });
+});
+
+describe("targets of the helper heads' cells", () => {
+  it('name an object where it fills a cell, nothing elsewhere, and what lies outside of the picture', async () => {
+    const scene = await source({ mirror: 0 }).get(0, draw());
+    const geometry = { encoder: true, backbone: true, answers: false, words: false, halvings: 4 };
+    const padded = { height: 96, width: 96 };
+    const inputs = helperInputs([scene], padded, geometry, { encodings: [], T: 0 });
+    const { shape, data } = inputs['helper_cells']!;
+    expect(shape).toEqual([1, 6, 6, 4]);
+    const cells = [...(data as Int32Array)];
+    const objects = scene.objects!.boxesXyxy.length / 4;
+    expect(new Set(cells.filter((cell) => cell >= 0)).size).toBe(objects);
+    expect(Math.max(...cells)).toBe(objects - 1);
+    // The picture is 64 pixels high: rows 4 and 5 of the map are padding.
+    expect(cells.slice(4 * 6 * 4).every((cell) => cell === -2)).toBe(true);
+    expect(cells.slice(0, 4 * 6 * 4).every((cell) => cell >= -1)).toBe(true);
+    const centres = inputs['helper_centres']!.data as Float32Array;
+    const boxes = scene.objects!.boxesXyxy;
+    cells.forEach((object, cell) => {
+      if (object < 0) return;
+      // Within the box, or at most half a cell beside it.
+      for (const side of [0, 1]) {
+        const reach = 4 / (side === 0 ? 96 : 64) + 1e-6;
+        expect(centres[2 * cell + side]).toBeGreaterThanOrEqual(boxes[4 * object + side]! - reach);
+        expect(centres[2 * cell + side]).toBeLessThanOrEqual(boxes[4 * object + 2 + side]! + reach);
+      }
+    });
+  });
+
+  it('count halvings with rounding up', () => {
+    expect([mapSize(64, 4), mapSize(65, 4), mapSize(1, 5)]).toEqual([4, 5, 1]);
+  });
+});
+
+describe('annotation files for training', () => {
+  let rows: AnnotationSource;
+  beforeAll(async () => {
+    const { file, images } = await smallDataset(folder, 3);
+    const config = smallConfig({ predict_final: true });
+    rows = new AnnotationSource({ annotations: file, images }, config, undefined);
+  });
+  afterAll(() => rows.close());
+
+  it('are varied as photos, in proportion to the size that the network looks at', async () => {
+    const sizes = new Set<string>();
+    for (let epoch = 0; epoch < 8; epoch++) {
+      const { image, texts } = await rows.get(0, draw({ epoch }));
+      sizes.add(`${image.width}x${image.height}`);
+      // 480 to 800 of 800, for 64 pixels.
+      expect(Math.min(image.width, image.height)).toBeGreaterThanOrEqual(38);
+      expect(Math.max(image.width, image.height)).toBeLessThanOrEqual(96);
+      expect(texts[0]!.boxesCxcywh.every((value) => value >= 0 && value <= 1)).toBe(true);
+      expect([...Array.from(texts[0]!.isFinal!)]).toEqual(texts[0]!.tokensPositive.map(() => 1));
+    }
+    expect(sizes.size).toBeGreaterThan(2);
+    expect(await rows.get(0, draw())).toEqual(await rows.get(0, draw()));
+  });
+});
