@@ -101,6 +101,7 @@ describe('rootOfPhrase', () => {
           return rootSpans.length > 0;
         },
       ),
+      { numRuns: 40 },
     );
   });
 });

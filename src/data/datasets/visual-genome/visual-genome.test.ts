@@ -4,9 +4,12 @@ import { describe, expect, it } from 'vitest';
 import {
   expectedFile,
   fixtureFolder,
+  readJson,
   runPreparation,
   temporaryFolder,
 } from '../../../../test/fixtures/datasets/run-preparation.ts';
+import { combineFiles } from '../../combine/combine-files.ts';
+import { readVisualGenomeImages } from '../../combine/image-identity.ts';
 import { rootOfPhrase } from '../../../text/root-noun.ts';
 import { mergeTexts } from './merge-texts.ts';
 import { contentWords, normaliseWhiteSpace, simplifyPunctuation } from './phrase-text.ts';
@@ -54,6 +57,32 @@ describe('visual-genome', () => {
     const { files, report } = await runPreparation(visualGenome, folder, { options: { exclude: list } });
     expect(files['final_vg_regions.json']).toMatchObject({ images: [], annotations: [] });
     expect(report.leftOut).toMatchObject([{ what: 'regions of excluded images', count: 15 }]);
+  });
+
+  it('makes files that combine: COCO images under their own names and sizes, excluded ones left out', async () => {
+    const { out } = await runPreparation(visualGenome, folder);
+    const list = (name: string, content: string): string => {
+      writeFileSync(join(out, name), content);
+      return join(out, name);
+    };
+    const cocoImages = list(
+      'instances.json',
+      '{"images":[{"id":17,"file_name":"COCO_train2014_000000000017.jpg","width":320,"height":240}],"annotations":[]}',
+    );
+    const options = {
+      visualGenome: await readVisualGenomeImages(join(folder, 'image_data.json')),
+      cocoImages,
+      guards: [{ path: list('unsafe.txt', '1\n'), source: 'vg' }],
+    };
+    const mixed = join(out, 'final_mixed_train.json');
+    const inputs = [{ path: join(out, 'final_vg_regions.json'), source: 'vg' }];
+    const report = await combineFiles(inputs, mixed, options);
+    expect(report).toMatchObject({ images: 1, textsIn: 3, guardedImages: 1, guardedTexts: 5 });
+    const { images, annotations } = readJson(mixed) as { images: object[]; annotations: { bbox: number[] }[] };
+    for (const image of images)
+      expect(image).toMatchObject({ file_name: 'COCO_train2014_000000000017.jpg', data_source: 'coco', width: 320 });
+    // At half of Visual Genome's size.
+    expect(annotations.map(({ bbox }) => bbox)).toContainEqual([5, 5, 10, 10]);
   });
 
   it('names file and entry of what cannot be used, and leaves nothing behind', async () => {
