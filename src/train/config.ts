@@ -29,6 +29,8 @@ const textStageSchema = z.strictObject({
   groups: share.default(0.25),
   /** Chance that a phrase would fit other objects without its colour. */
   needs_color: share.default(0),
+  /** The same without its material. */
+  needs_material: share.default(0),
   expression_types: z.array(z.enum(EXPRESSION_TYPES)).nonempty().optional(),
   question_types: z.array(z.enum(QUESTION_TYPES)).nonempty().optional(),
 });

@@ -188,7 +188,7 @@ const makeText = (scene: Scene, stage: TextStage, random: Random): SceneText => 
     minPhrases: stage.min_phrases,
     maxPhrases: stage.max_phrases,
     groups: stage.groups,
-    needs: { color: stage.needs_color },
+    needs: { color: stage.needs_color, material: stage.needs_material },
     ...(stage.expression_types && { expressionTypes: stage.expression_types }),
     ...(stage.question_types && { questionTypes: stage.question_types }),
   };
