@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { MDETR, Training } from 'mdetr';
 
 const steps = Number(process.env.STEPS ?? 120);
+const folder = process.env.OUT ?? 'runs/finetune-own-loop';
 const training = await Training.open('examples/finetune/config.json', {
   settings: [`max_steps=${steps}`],
   onNote: (text) => console.error(text),
@@ -19,11 +20,11 @@ for await (const batch of training.batches()) {
   if (step % 10 === 0) console.error(`step ${step}: loss ${total.toFixed(2)}, rate ${rates.main.toExponential(1)}`);
   if (step + 1 >= training.totalSteps) break;
 }
-await training.saveModel('runs/finetune-own-loop');
+await training.saveModel(folder);
 await training.dispose();
 
 // What it finds in a picture that it was not trained on.
-const model = await MDETR.fromPretrained('runs/finetune-own-loop');
+const model = await MDETR.fromPretrained(folder);
 const [{ file_name: file, caption }] = JSON.parse(readFileSync('examples/finetune/val.json', 'utf8')).images;
 const { detections } = await model.detect(`examples/finetune/pictures/${file}`, caption, { threshold: 0.5 });
 console.log(caption);

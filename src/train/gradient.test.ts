@@ -2,7 +2,6 @@ import { afterAll, describe, expect, it, vi } from 'vitest';
 import { smallConfig } from '../../test/small-run.ts';
 import { Random } from '../data/scenes/random.ts';
 import type { HostTensor } from '../graph/index.ts';
-import { Mdetr } from '../models/index.ts';
 import { createRuntime } from '../runtime/create-runtime.ts';
 import type { TrainConfig } from './config.ts';
 import { BackboneStep } from './backbone-step.ts';
