@@ -223,6 +223,9 @@ describe('a training run', () => {
     await expect(
       train(freshFolder(), { datasets: [{ annotations: 'package.json', images: 'no/pictures' }] }),
     ).rejects.toThrow(/no\/pictures: there is no such folder; it should hold the pictures of package\.json/);
+    await expect(train(freshFolder(), { datasets: [], combine_datasets: ['flickr'] })).rejects.toThrow(
+      /final_flickr_separateGT_train\.json: no such annotation file; "flickr" is looked for where flickr_ann_path and flickr_img_path say/,
+    );
     await expect(train(freshFolder(), { batch_size: 20 })).rejects.toThrow(
       /16 rows, too few for one step of 40 \(batch_size 20, accumulate 2\): lower them, as with --set batch_size=8/,
     );

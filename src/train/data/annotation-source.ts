@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { targetFromRow } from '../../data/coco-annotations.ts';
 import type { CocoRow } from '../../data/coco-format.ts';
 import { ImageRoots } from '../../data/image-roots.ts';
@@ -12,6 +13,7 @@ import { hasMaskLosses } from '../../losses/index.ts';
 import type { AnnotatedDataset, TrainConfig } from '../config.ts';
 import type { AnswerLabeller } from './answer-labels.ts';
 import { augmentationOf } from './augmentation.ts';
+import { officialPaths } from './official-datasets.ts';
 import type { Draw, PictureSample, SampleSource, TextSample } from './sample-source.ts';
 
 /** Pictures and texts of an annotation file in the official format, augmented as the official code does. */
@@ -28,9 +30,12 @@ export class AnnotationSource implements SampleSource {
   ) {
     const { annotations, images } = dataset;
     this.roots = ImageRoots.of(images);
+    if (!existsSync(annotations)) throw new MdetrError(`${annotations}: no such annotation file${whereFrom(dataset)}`);
     const [missing] = this.roots.missingFolders();
     if (missing !== undefined)
-      throw new MdetrError(`${missing}: there is no such folder; it should hold the pictures of ${annotations}`);
+      throw new MdetrError(
+        `${missing}: there is no such folder; it should hold the pictures of ${annotations}${whereFrom(dataset)}`,
+      );
     this.index = AnnotationIndex.open(annotations);
     // Who leaves bad rows out is the batch, which puts another row in their place.
     this.reader = new RowReader(this.index, { onBadRow: 'stop' });
@@ -64,6 +69,12 @@ export class AnnotationSource implements SampleSource {
     this.index.close();
   }
 }
+
+/** Official datasets are looked for where the config's paths say. */
+const whereFrom = ({ name = '' }: AnnotatedDataset): string => {
+  const keys = officialPaths[name];
+  return keys === undefined ? '' : `; "${name}" is looked for where ${keys.join(' and ')} say`;
+};
 
 const impossible = (): never => {
   throw new Error('internal: a reader that stops at bad rows gave none');

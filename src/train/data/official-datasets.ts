@@ -57,18 +57,21 @@ const officialDataset = (name: string, config: TrainConfig, part: 'train' | 'val
   }
 };
 
+/** The keys of a config that say where a dataset is. */
+export const officialPaths: Readonly<Record<string, readonly string[]>> = {
+  flickr: ['flickr_ann_path', 'flickr_img_path'],
+  mixed: ['gqa_ann_path', 'coco_path', 'vg_img_path'],
+  gqa: ['gqa_ann_path', 'vg_img_path'],
+  refexp: ['refexp_ann_path', 'coco_path'],
+  phrasecut: ['phrasecut_ann_path', 'vg_img_path'],
+  modulated_lvis: ['modulated_lvis_ann_path', 'coco2017_path'],
+  clevr: ['clevr_ann_path', 'clevr_img_path'],
+  clevrref: ['clevr_ann_path', 'clevr_img_path'],
+  clevr_question: ['clevr_ann_path', 'clevr_img_path'],
+};
+
 /** What `combine_datasets` may name. */
-export const officialNames: readonly string[] = [
-  'flickr',
-  'mixed',
-  'gqa',
-  'refexp',
-  'phrasecut',
-  'modulated_lvis',
-  'clevr',
-  'clevrref',
-  'clevr_question',
-];
+export const officialNames: readonly string[] = Object.keys(officialPaths);
 
 /** The datasets that `combine_datasets` (or `combine_datasets_val`) names. Throws `MdetrError` for an unknown one. */
 export const officialDatasets = (config: TrainConfig, part: 'train' | 'val'): readonly DatasetConfig[] =>
