@@ -1,0 +1,90 @@
+/**
+ * Writes five scenes and what the embedded default model finds in them: pictures into examples/scenes, the README's
+ * picture, and examples/README.md with texts and answers. Run it after the model has changed.
+ *
+ *     npx tsx scripts/make-examples.ts
+ */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import sharp from 'sharp';
+import { generateScene, makeTexts, Random, type RenderedScene } from '../src/data/scenes/index.ts';
+import { drawDetections } from '../src/drawing/index.ts';
+import { MDETR } from '../src/pipeline/mdetr.ts';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const folder = join(root, 'examples/scenes');
+/** Of scenes that training never saw. */
+const seed = 7;
+
+const pngOf = ({ image }: RenderedScene): Promise<Buffer> =>
+  sharp(image.data, { raw: { width: image.width, height: image.height, channels: 3 } })
+    .png({ palette: true, quality: 90, effort: 10 })
+    .toBuffer();
+
+const smaller = (png: Buffer): Promise<Buffer> => sharp(png).png({ palette: true, quality: 90, effort: 10 }).toBuffer();
+
+const quoted = (text: string): string => `"${text}"`;
+
+const model = await MDETR.fromPretrained('default');
+await mkdir(folder, { recursive: true });
+const sections: string[] = [];
+for (let index = 0; index < 5; index++) {
+  const scene = generateScene(seed, index, { width: 480, height: 320 });
+  const random = Random.of(5, index, 'examples');
+  const [caption] = makeTexts(scene, 'caption', random, { minPhrases: 3, maxPhrases: 4 });
+  const [expression] = makeTexts(scene, 'expression', random, { expressionTypes: ['relation', 'superlative'] });
+  const questions = makeTexts(scene, 'question', random, { count: 3 });
+  if (caption === undefined || expression === undefined) throw new Error('internal: a scene without texts');
+  const name = `scene${index}`;
+  const looked = await model.encodeImage(scene.image);
+  const found = await looked.detect(caption.text);
+  const referred = await looked.refer(expression.text, { masks: true });
+  const boxes = await smaller(
+    await drawDetections(scene.image, { caption: caption.text, detections: found.detections }),
+  );
+  const best = await smaller(
+    await drawDetections(scene.image, {
+      caption: expression.text,
+      detections: referred.best === undefined ? [] : [referred.best],
+    }),
+  );
+  await writeFile(join(folder, `${name}.png`), await pngOf(scene));
+  await writeFile(join(folder, `${name}-caption.png`), boxes);
+  await writeFile(join(folder, `${name}-expression.png`), best);
+  if (index === 0) {
+    await writeFile(join(root, 'examples/scene.png'), await pngOf(scene));
+    await writeFile(join(root, 'docs/pictures/boxes.png'), boxes);
+  }
+  const answers: string[] = [];
+  for (const { text, answer } of questions) {
+    const said = await looked.ask(text);
+    answers.push(`| ${text} | ${said.answer} (${said.probability.toFixed(2)}) | ${answer} |`);
+  }
+  sections.push(`## ${name}
+
+\`npx mdetr detect examples/scenes/${name}.png --caption ${quoted(caption.text)} --out boxes.png\`
+
+![${caption.text}](scenes/${name}-caption.png)
+
+\`npx mdetr refer examples/scenes/${name}.png --expression ${quoted(expression.text)} --masks --out best.png\`
+
+![${expression.text}](scenes/${name}-expression.png)
+
+| question | the model says | true answer |
+|---|---|---|
+${answers.join('\n')}
+`);
+}
+await model.dispose();
+
+await writeFile(
+  join(root, 'examples/README.md'),
+  `# Examples
+
+- [finetune](finetune/README.md): fine-tuning on ten pictures of one's own, by command and by library.
+- Five scenes of a seed that training never saw, and all that the embedded default model says about them, right or wrong.
+  Texts are drawn at random, not picked. \`scene.png\` is the first of them. Made by \`npx tsx scripts/make-examples.ts\`.
+
+${sections.join('\n')}`,
+);
