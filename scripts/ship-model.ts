@@ -2,7 +2,7 @@
  * Makes the embedded default model of a training run: weights in half precision, configuration, vocabulary and a model
  * card with what the run was and what was measured.
  *
- *     npx tsx scripts/ship-model.ts RUN/fine/last --run RUN --results results.json [--out models/default]
+ *     npx tsx scripts/ship-model.ts RUN/masks/last --run RUN --results results.json [--out models/default]
  *
  * RUN holds a folder a stage; `results.json` is what `mdetr evaluate … --json` wrote about these very weights.
  */
@@ -106,7 +106,7 @@ kinds of questions (\`ask\`).
 | | |
 |---|---|
 | Weights | ${count.toLocaleString('en-US')} values in half precision, moving average of the last stage |
-| Data | procedural scenes of seeds 1 and 2, standard split, texts made anew in every epoch |
+| Data | procedural scenes of seed 1 at 144 × 96 pixels, standard split, texts made anew in every epoch |
 | Command | \`${options.command}\`; the recipe was tuned while this run went on: docs/results.md says what differed |
 | Seed | ${stages[0]!.seed} |
 | Time | ${total.toFixed(2)} hours on ${options.machine} |
