@@ -1,7 +1,6 @@
-import { existsSync } from 'node:fs';
 import { MdetrError, messageOf } from '../../errors.ts';
-import { leafName, type Program, type ProgramInput } from '../../graph/program.ts';
-import { emitModel } from '../../onnx/index.ts';
+import type { Program, ProgramInput } from '../../graph/program.ts';
+import { loadProgram } from '../node/load-program.ts';
 import { ProgramCache } from '../node/program-cache.ts';
 import type { LoadOptions, Runtime, Session } from '../runtime.ts';
 import { OrtLibrary, type Address } from './library.ts';
@@ -42,21 +41,8 @@ export class NativeRuntime implements Runtime {
     return this.arena.bytesInUse;
   }
 
-  async load(program: Program, options: LoadOptions = {}): Promise<Session> {
-    if (options.weights === undefined)
-      return this.create(program, emitModel(program), [
-        ...program.inputs,
-        ...program.parameters.map((tensor) => ({ name: leafName(tensor), tensor })),
-      ]);
-    for (let attempt = 1; ; attempt++) {
-      const path = await this.cache.compile(program, options.weights, this);
-      try {
-        return await this.create(program, path, program.inputs);
-      } catch (error) {
-        // Another process that made room may have removed the entry between the two.
-        if (attempt > 1 || existsSync(path)) throw error;
-      }
-    }
+  load(program: Program, options: LoadOptions = {}): Promise<Session> {
+    return loadProgram(program, options, this.cache, this, (...model) => this.create(...model));
   }
 
   private async create(

@@ -1,9 +1,7 @@
-import { existsSync } from 'node:fs';
 import * as ort from 'onnxruntime-node';
 import { MdetrError, messageOf } from '../../errors.ts';
 import type { DType, HostTensor } from '../../graph/dtype.ts';
-import { leafName, type Program, type ProgramInput } from '../../graph/program.ts';
-import { emitModel } from '../../onnx/index.ts';
+import type { Program, ProgramInput } from '../../graph/program.ts';
 import { HostValue, hostOf } from '../host-value.ts';
 import {
   checkFeeds,
@@ -13,6 +11,7 @@ import {
   type Session,
   type Values,
 } from '../runtime.ts';
+import { loadProgram } from './load-program.ts';
 import { ProgramCache } from './program-cache.ts';
 
 export interface NodeRuntimeOptions {
@@ -45,21 +44,8 @@ export class NodeRuntime implements Runtime {
     };
   }
 
-  async load(program: Program, options: LoadOptions = {}): Promise<Session> {
-    if (options.weights === undefined)
-      return this.create(program, emitModel(program), [
-        ...program.inputs,
-        ...program.parameters.map((tensor) => ({ name: leafName(tensor), tensor })),
-      ]);
-    for (let attempt = 1; ; attempt++) {
-      const path = await this.cache.compile(program, options.weights, this);
-      try {
-        return await this.create(program, path, program.inputs);
-      } catch (error) {
-        // Another process that made room may have removed the entry between the two.
-        if (attempt > 1 || existsSync(path)) throw error;
-      }
-    }
+  load(program: Program, options: LoadOptions = {}): Promise<Session> {
+    return loadProgram(program, options, this.cache, this, (...model) => this.create(...model));
   }
 
   private async create(

@@ -1,0 +1,36 @@
+import { existsSync } from 'node:fs';
+import { leafName, type Program, type ProgramInput } from '../../graph/program.ts';
+import { emitModel } from '../../onnx/index.ts';
+import type { LoadOptions, Runtime, Session } from '../runtime.ts';
+import type { ProgramCache } from './program-cache.ts';
+
+/** Makes a session of a model, which is its bytes or a file's path. */
+export type CreateSession = (
+  program: Program,
+  model: Uint8Array | string,
+  inputs: readonly ProgramInput[],
+) => Promise<Session>;
+
+/** Loads a program: with its weights from the cache, compiled into it where it lacks; without, parameters are inputs. */
+export const loadProgram = async (
+  program: Program,
+  { weights }: LoadOptions,
+  cache: ProgramCache,
+  runtime: Runtime,
+  create: CreateSession,
+): Promise<Session> => {
+  if (weights === undefined)
+    return create(program, emitModel(program), [
+      ...program.inputs,
+      ...program.parameters.map((tensor) => ({ name: leafName(tensor), tensor })),
+    ]);
+  for (let attempt = 1; ; attempt++) {
+    const path = await cache.compile(program, weights, runtime);
+    try {
+      return await create(program, path, program.inputs);
+    } catch (error) {
+      // Another process that made room may have removed the entry between the two.
+      if (attempt > 1 || existsSync(path)) throw error;
+    }
+  }
+};
