@@ -1,29 +1,9 @@
 import { input, symbolicDim, type Dim, type Tensor } from '../graph/index.ts';
 import type { EncoderCache } from '../models/index.ts';
-import {
-  add,
-  cast,
-  concat,
-  div,
-  equal,
-  fill,
-  gather,
-  greater,
-  log,
-  maximum,
-  mul,
-  neg,
-  or,
-  scalar,
-  slice,
-  sum,
-  unsqueeze,
-} from '../ops/index.ts';
+import { cast, concat, equal, fill, gather, or, slice, unsqueeze } from '../ops/index.ts';
+import { attentionLoss } from './attention-loss.ts';
 import { objectAttributes } from './data/scene-source.ts';
 import { noPlace, noWord } from './data/word-classes.ts';
-
-/** Keeps the logarithm finite where a head looks anywhere but at what matches. */
-const leastMass = 1e-4;
 
 /**
  * A helper loss on the first encoder layer: one head an attribute learns to look from a word that names a value ("red")
@@ -50,8 +30,5 @@ export const wordAttentionLoss = (cache: EncoderCache, imageIndex: Tensor): Tens
     'float32',
   ); // (B, attributes, S, S)
   const probabilities = slice(cache.firstAttention(), 1, 0, attributes);
-  const mass = sum(mul(probabilities, matches), [3]);
-  const hasMatch = cast(greater(sum(matches, [3]), 0), 'float32');
-  const misses = mul(neg(log(add(mass, scalar(leastMass)))), hasMatch);
-  return div(sum(misses), maximum(sum(hasMatch), 1));
+  return attentionLoss(probabilities, matches);
 };
