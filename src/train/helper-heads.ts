@@ -41,6 +41,7 @@ import {
 } from '../ops/index.ts';
 import { answerStepClasses, answerStepSlots } from './data/answer-steps.ts';
 import { subCells } from './data/helper-cells.ts';
+import type { HelperWeights } from './data/helper-weights.ts';
 import { objectAttributes } from './data/scene-source.ts';
 import { answerAttentionLoss } from './answer-attention.ts';
 import { wordAttentionLoss } from './word-attention.ts';
@@ -70,15 +71,6 @@ export const isHelper = (name: string): boolean => name.startsWith('helper.');
 interface EncoderHelper {
   readonly tokens: Linear;
   readonly box: Linear;
-}
-
-/** Factors of the helper losses in the total; 0 for a head that there is not. */
-export interface HelperWeights {
-  readonly encoder: number;
-  readonly backbone: number;
-  readonly answers: number;
-  /** Of `wordAttentionLoss`. */
-  readonly words: number;
 }
 
 /** How little a cell that shows nothing mentioned counts in the encoder's loss: nearly all are such. */

@@ -10,6 +10,7 @@ import type { DatasetConfig, TrainConfig } from './config.ts';
 import { openSources } from './data/dataset-sources.ts';
 import { officialDatasets } from './data/official-datasets.ts';
 import type { SampleSource } from './data/sample-source.ts';
+import { helperWeights } from './data/helper-weights.ts';
 import { HelperHeads } from './helper-heads.ts';
 import { loadPart } from './part-weights.ts';
 import { initialParameters, initialValues, loadParameters, trainableBy, type ParameterStore } from './parameters.ts';
@@ -116,12 +117,7 @@ export const startingPoint = async (
   const model = new Mdetr(config);
   const seed = config.init_seed ?? config.seed;
   const parameters = initialParameters(model, seed);
-  const weights = {
-    encoder: config.objective === 'all' ? config.encoder_helper_loss : 0,
-    backbone: config.backbone_helper_loss,
-    answers: config.objective === 'all' ? config.answer_helper_loss : 0,
-    words: config.objective === 'all' ? config.word_helper_loss : 0,
-  };
+  const weights = helperWeights(config);
   const helpers = Object.values(weights).every((weight) => weight === 0)
     ? undefined
     : new HelperHeads(config, model.backboneChannels, weights);

@@ -4,6 +4,7 @@ import { createPositiveMap, encodeBatch, type Tokenizer } from '../../text/index
 import type { TrainConfig } from '../config.ts';
 import type { TrainBatch } from '../train-step.ts';
 import { helperInputs, type HelperGeometry } from './helper-cells.ts';
+import { helperWeights } from './helper-weights.ts';
 import { joinAnswers, type PictureSample } from './sample-source.ts';
 
 /** How many times the backbone halves a picture before its last map. */
@@ -11,10 +12,13 @@ export const backboneHalvings = ({ small_backbone, dilation }: TrainConfig): num
   small_backbone?.widths.length ?? (dilation ? 4 : 5);
 
 export const helperGeometry = (config: TrainConfig): HelperGeometry | undefined => {
-  const encoder = config.encoder_helper_loss > 0 && config.objective === 'all';
-  const backbone = config.backbone_helper_loss > 0;
-  const answers = config.answer_helper_loss > 0 && config.objective === 'all';
-  const words = config.word_helper_loss > 0 && config.objective === 'all';
+  const weights = helperWeights(config);
+  const [encoder, backbone, answers, words] = [
+    weights.encoder > 0,
+    weights.backbone > 0,
+    weights.answers > 0,
+    weights.words > 0,
+  ];
   return encoder || backbone || answers || words
     ? { encoder, backbone, answers, words, halvings: backboneHalvings(config) }
     : undefined;
