@@ -18,15 +18,17 @@ const segmentation = z.union([
   z.object({ size: z.tuple([z.int(), z.int()]), counts: z.union([z.string(), z.array(z.int())]) }),
 ]);
 
-const cocoAnnotation = z.object({
+/** What a box of COCO or LVIS has. */
+export const instanceFields = {
   id: z.int(),
   image_id: z.int(),
   category_id: z.int(),
   bbox: z.tuple([z.number(), z.number(), z.number(), z.number()]),
   area: z.number(),
   iscrowd: z.int().default(0),
-  segmentation: segmentation.optional(),
-});
+};
+
+const cocoAnnotation = z.object({ ...instanceFields, segmentation: segmentation.optional() });
 export type InstanceAnnotation = z.output<typeof cocoAnnotation>;
 
 const idOnly = z.looseObject({ id: z.int() });

@@ -2,21 +2,14 @@ import { z } from 'zod';
 import { MdetrError } from '../../errors.ts';
 import type { Segmentation } from '../coco-format.ts';
 import { checked } from './checked.ts';
-import { megabyteSteps } from './coco-instances.ts';
+import { instanceFields, megabyteSteps } from './coco-instances.ts';
 import { readJsonLists, withPauses } from './json-entries.ts';
 import { JsonRanges } from './json-ranges.ts';
 import type { PreparationProgress } from './preparation.ts';
 
 const place = z.looseObject({ image_id: z.int(), category_id: z.int() });
 
-const annotation = z.looseObject({
-  id: z.int(),
-  image_id: z.int(),
-  category_id: z.int(),
-  bbox: z.tuple([z.number(), z.number(), z.number(), z.number()]),
-  area: z.number(),
-  iscrowd: z.int().default(0),
-});
+const annotation = z.looseObject(instanceFields);
 /** A box of COCO or LVIS. */
 export type Instance = z.output<typeof annotation>;
 
