@@ -18,6 +18,7 @@ export type Segmentation =
 export interface CocoImage {
   readonly id: number;
   readonly file_name: string;
+  /** In pixels; 0 where the file does not tell. */
   readonly width: number;
   readonly height: number;
   readonly caption?: string;
@@ -69,6 +70,8 @@ export interface RowProblem {
 export interface RowRules {
   /** False for files without texts (plain COCO and LVIS). */
   readonly captions?: 'required' | 'optional';
+  /** `unknown` for files that do not tell how large pictures are. */
+  readonly sizes?: 'stated' | 'unknown';
 }
 
 type Report = (field: string, message: string, kind?: RowProblem['kind']) => void;
@@ -122,7 +125,7 @@ const checkImage = (image: Record<string, unknown>, rules: RowRules, report: Rep
     const problem = fileNameProblem(fileName);
     if (problem !== undefined) report('file_name', problem);
   }
-  for (const side of ['width', 'height']) {
+  for (const side of rules.sizes === 'unknown' ? [] : ['width', 'height']) {
     const stated = image[side];
     // The published Flickr30k files have sizes in quotes, as they stood in XML.
     const value = typeof stated === 'string' && /^\d{1,9}$/.test(stated) ? (image[side] = Number(stated)) : stated;

@@ -19,6 +19,9 @@ export const clevrAttributes =
     ' ',
   ) as readonly string[];
 
+/** How many numbers CLEVR's `reg` head can say, from 0 on. */
+export const clevrNumbers = 20;
+
 /** Answers by id, per head: GQA's split heads by type, its joint head as `unified`. A model needs those it has. */
 export type AnswerVocabulary = Readonly<Partial<Record<GqaAnswerType | 'unified', readonly string[]>>>;
 

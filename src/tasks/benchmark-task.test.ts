@@ -471,6 +471,8 @@ describe('questions', () => {
       const { results } = await evaluate({ task: 'clevr', annotations, predictions });
       expect(results[0]!.metrics).toMatchObject({ accuracy: 1 });
     }
+    const file = write('CLEVR-Humans-val.json', { questions: [own] });
+    await expect(evaluate({ task: 'coco', annotations: file, predictions })).rejects.toThrow(/--task clevr measures/);
     const broken = write('CLEVR-Humans-test.json', '{"questions": [');
     await expect(evaluate({ task: 'clevr', annotations: broken, predictions })).rejects.toThrow(/CLEVR-Humans-test/);
   });

@@ -1,4 +1,4 @@
-import { UsageError } from '../errors.ts';
+import { MdetrError, UsageError } from '../errors.ts';
 import { ImageRoots } from '../data/image-roots.ts';
 import type { OnBadRow } from '../data/index/row-reader.ts';
 import type { MDETR } from '../pipeline/mdetr.ts';
@@ -10,7 +10,7 @@ import { phrasesBenchmark } from './phrases-task.ts';
 import { clevrBenchmark, gqaBenchmark } from './question-tasks.ts';
 import { runBenchmark, savedMasks } from './run-benchmark.ts';
 import type { Benchmark, PredictionKind } from './task-definition.ts';
-import { isClevrQuestionFile, openClevrQuestions, openRows, type TaskRows } from './task-rows.ts';
+import { openRows, type TaskRows } from './task-rows.ts';
 import type { TaskReport } from './task-report.ts';
 
 /** Published metrics over annotation files. */
@@ -69,9 +69,10 @@ export const evaluateBenchmark = async (
   const { task, images, batchSize } = options;
   if (task === 'lvis')
     return evaluateLvis(model, { ...options, images: images[0]!, promptsPerPass: promptsPerText * batchSize });
-  const rows =
-    task === 'clevr' && isClevrQuestionFile(options.annotations) ? openClevrQuestions(options) : openRows(options);
+  const rows = openRows(options);
   try {
+    if (rows.areQuestions && task !== 'clevr')
+      throw new MdetrError(`${options.annotations}: has CLEVR's questions, which --task clevr measures`);
     return await evaluateRows(model, rows, { ...options, task });
   } finally {
     rows.close();

@@ -20,7 +20,7 @@ const questionId = ({ image }: CocoRow): number | string => {
 /** Undefined in files of test sets, whose answers nobody but the server knows. */
 const answerField = ({ image }: CocoRow): string | undefined => {
   const { answer } = image;
-  return typeof answer === 'string' ? answer : undefined;
+  return typeof answer === 'string' || typeof answer === 'number' ? String(answer) : undefined;
 };
 
 const requireAnswer = (row: CocoRow): string => {

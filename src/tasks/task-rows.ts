@@ -1,7 +1,4 @@
-import { z } from 'zod';
 import type { CocoRow } from '../data/coco-format.ts';
-import { checked } from '../data/datasets/checked.ts';
-import { readJsonLists } from '../data/datasets/json-entries.ts';
 import { AnnotationIndex } from '../data/index/annotation-index.ts';
 import { RowReader, type OnBadRow } from '../data/index/row-reader.ts';
 import { MdetrError } from '../errors.ts';
@@ -10,6 +7,8 @@ import { MdetrError } from '../errors.ts';
 export interface TaskRows {
   /** How many there are, bad ones included. */
   readonly length: number;
+  /** Of CLEVR's own file: texts without boxes. */
+  readonly areQuestions: boolean;
   [Symbol.iterator](): Iterator<CocoRow>;
   /** Rows that were left out, once all were read. */
   readonly skipped: number;
@@ -23,7 +22,7 @@ export interface RowsOptions {
   readonly onBadRow: OnBadRow;
 }
 
-/** Rows of a file in the official annotation format. Throws `MdetrError` where it is none, or has no rows. */
+/** Rows of a file in the official annotation format, or of CLEVR's questions. Throws `MdetrError` where it is none, or has no rows. */
 export const openRows = ({ annotations, limit, onBadRow }: RowsOptions): TaskRows => {
   const index = AnnotationIndex.open(annotations);
   const length = Math.min(index.length, limit ?? index.length);
@@ -34,6 +33,7 @@ export const openRows = ({ annotations, limit, onBadRow }: RowsOptions): TaskRow
   }
   return {
     length,
+    areQuestions: index.format === 'questions',
     *[Symbol.iterator]() {
       const reader = new RowReader(index, { onBadRow });
       for (let row = 0; row < length; row++) {
@@ -47,57 +47,4 @@ export const openRows = ({ annotations, limit, onBadRow }: RowsOptions): TaskRow
     },
     close: () => index.close(),
   };
-};
-
-const questionSchema = z.object({
-  image_filename: z.string().min(1),
-  question: z.string().min(1),
-  question_index: z.number().int().nonnegative().optional(),
-  answer: z.string().optional(),
-  program: z.array(z.unknown()).optional(),
-});
-
-/**
- * Whether a file is one of CLEVR's own, by name and content: prepared files of CLEVR-Humans have the same names as the
- * originals.
- */
-export const isClevrQuestionFile = (path: string): boolean => {
-  if (!/_questions\.json$|CLEVR-Humans-[a-z]+\.json$/.test(path)) return false;
-  try {
-    for (const _ of readJsonLists(path, ['questions'])) return true;
-    return true;
-  } catch (error) {
-    // Whatever else is wrong with the file, whoever reads it next will tell.
-    if (error instanceof MdetrError) return false;
-    throw error;
-  }
-};
-
-/**
- * Rows of a file of CLEVR's questions, as its authors distribute them (`CLEVR_val_questions.json`, CLEVR-Humans): the
- * files of the test sets, and those that have programs.
- */
-export const openClevrQuestions = ({ annotations, limit }: RowsOptions): TaskRows => {
-  const rows: CocoRow[] = [];
-  for (const { value, place } of readJsonLists(annotations, ['questions'])) {
-    if (rows.length === limit) break;
-    const question = checked(questionSchema, value, `${annotations}: ${place}`);
-    const index = question.question_index ?? rows.length;
-    rows.push({
-      // Nothing needs the pictures' sizes; files do not tell them.
-      image: {
-        id: index,
-        file_name: question.image_filename,
-        width: 0,
-        height: 0,
-        caption: question.question,
-        question_index: index,
-        ...(question.answer === undefined ? {} : { answer: question.answer }),
-        ...(question.program === undefined ? {} : { program: question.program }),
-      },
-      annotations: [],
-    });
-  }
-  if (rows.length === 0) throw new MdetrError(`${annotations}: no questions to evaluate`);
-  return { length: rows.length, [Symbol.iterator]: () => rows[Symbol.iterator](), skipped: 0, close: () => undefined };
 };

@@ -37,9 +37,13 @@ export interface ValidationResult {
 
 /** Several metrics over (a part of) an annotation file, for a model that is being trained. */
 export const validateAnnotations = async (model: MDETR, options: ValidationOptions): Promise<ValidationResult> => {
-  const { annotations, tasks, limit, onBadRow, signal, batchSize } = options;
+  const { annotations, limit, onBadRow, signal, batchSize } = options;
   const index = AnnotationIndex.open(annotations);
   try {
+    // CLEVR's own files of questions have no boxes.
+    const tasks = index.format === 'questions' ? options.tasks.filter(asksOnly) : options.tasks;
+    if (tasks.length === 0)
+      throw new MdetrError(`${annotations}: has questions without boxes, and the network answers none (do_qa)`);
     const reader = new RowReader(index, { onBadRow });
     const count = limit === 0 ? index.length : Math.min(limit, index.length);
     const rows: CocoRow[] = [];
@@ -68,6 +72,8 @@ export const validateAnnotations = async (model: MDETR, options: ValidationOptio
     index.close();
   }
 };
+
+const asksOnly = (task: ValidationTask): boolean => task === 'gqa' || task === 'clevr';
 
 const pictureOf = async (row: CocoRow, { annotations, images }: ValidationOptions): Promise<RawImage> => {
   try {

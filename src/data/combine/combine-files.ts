@@ -51,6 +51,8 @@ export const combineFiles = async (
   const open = (path: string): AnnotationIndex => {
     const index = AnnotationIndex.open(path, options);
     opened.push(index);
+    if (index.format === 'questions')
+      throw new MdetrError(`${path}: has questions without boxes: only texts that share boxes can be combined`);
     return index;
   };
   try {

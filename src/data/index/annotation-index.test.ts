@@ -175,10 +175,29 @@ describe('AnnotationIndex', () => {
     );
   });
 
+  it("reads CLEVR's questions as rows without boxes, in their order", () => {
+    const questions = [
+      { id: 9, image_filename: 'a.png', question: 'how many?', answer: '3', question_index: 70, program: [{}] },
+      { image_filename: 'b.png', question: 'any?', image_id: 0 },
+    ];
+    withIndex(write(JSON.stringify({ info: { split: 'val' }, questions })), (index) => {
+      expect([index.format, index.length, index.annotationCount]).toEqual(['questions', 2, 0]);
+      expect(index.sizeOf(1)).toEqual({ width: 0, height: 0 });
+      const size = { width: 0, height: 0 };
+      const first = { file_name: 'a.png', caption: 'how many?', answer: '3', question_index: 70, program: [{}] };
+      expect(rowsOf(index)).toEqual([
+        { image: { id: 0, ...first, ...size }, annotations: [] },
+        { image: { id: 1, file_name: 'b.png', caption: 'any?', image_id: 0, ...size }, annotations: [] },
+      ]);
+    });
+  });
+
   it.each([
     ['', 0, 1, 'expected an object'],
     ['[1]', 0, 1, 'expected an object'],
     ['{"annotations":[]}', 0, 1, 'no "images" list'],
+    ['{"questions":[],\n"images":[]}', 17, 2, 'there are "images" and "questions"'],
+    ['{"questions":[{},7]}', 17, 1, 'expected a question object'],
     ['{"images":\n[{"id":1},\n]}', 22, 3, 'expected an image object, found ]'],
     ['{"images":[{"id":1} {"id":2}]}', 20, 1, 'expected "," or "]", found {'],
     ['{"images":[{"id":1}]\n"annotations":[]}', 21, 2, 'expected "," or "}"'],

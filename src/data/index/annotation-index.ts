@@ -15,6 +15,7 @@ import {
 } from './index-file.ts';
 import { indexPaths } from './index-location.ts';
 import { parsePythonJson } from './python-json.ts';
+import { imageOfQuestion } from './question-row.ts';
 import { fingerprintOf, sameFingerprint } from './source-fingerprint.ts';
 
 export interface OpenOptions extends BuildOptions {
@@ -77,6 +78,11 @@ export class AnnotationIndex {
     return new AnnotationIndex(annotationFile, path, opened.fd, opened.header);
   }
 
+  /** Whether the file has COCO's lists, CLEVR's list of questions, or an image a line. */
+  get format(): IndexHeader['format'] {
+    return this.header.format;
+  }
+
   /** Number of rows. */
   get length(): number {
     return this.header.images;
@@ -121,7 +127,8 @@ export class AnnotationIndex {
    */
   row(row: number): UncheckedRow {
     const image = this.image(row);
-    if (this.header.format === 'lines') return splitLine(image, this.record.readDoubleLE(0));
+    if (this.format === 'lines') return splitLine(image, this.record.readDoubleLE(0));
+    if (this.format === 'questions') return { image, annotations: [] };
     const count = this.record.readUInt32LE(28);
     return { image, annotations: count === 0 ? [] : this.readAnnotations(row, this.record.readDoubleLE(16), count) };
   }
@@ -133,9 +140,10 @@ export class AnnotationIndex {
     const length = this.record.readUInt32LE(24);
     this.readSource(offset, length);
     const image = this.parse(0, length, offset, row);
-    const id = (image as { id?: unknown }).id;
-    if (id !== this.record.readDoubleLE(0) && (id !== undefined || this.header.format === 'coco'))
-      throw this.changed(row);
+    const recordedId = this.record.readDoubleLE(0);
+    if (this.format === 'questions') return imageOfQuestion(image as object, recordedId);
+    const { id } = image as { id?: unknown };
+    if (id !== recordedId && (id !== undefined || this.format === 'coco')) throw this.changed(row);
     return image;
   }
 

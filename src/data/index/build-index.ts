@@ -40,7 +40,8 @@ const ANNOTATION_LANES = 3;
 
 /**
  * Makes the index of `annotationFile` at `indexPath`, in one pass over the bytes and in flat memory. Files that end in
- * `.jsonl` or `.ndjson` hold one image per line with its `annotations` inside, all others one COCO-like object.
+ * `.jsonl` or `.ndjson` hold one image per line with its `annotations` inside, all others one COCO-like object, or one
+ * with CLEVR's `questions`: each is a row, whose place in the list is its id.
  * Until the last step, a rename, the index has another name and no header, so no reader can take a part for the whole.
  * @throws MdetrError naming file, byte and line where the text is not JSON of that form, or an id occurs twice.
  */
@@ -61,8 +62,10 @@ export const buildIndex = (annotationFile: string, indexPath: string, options: B
     const window = new ByteWindow(source, options.chunkBytes ?? DEFAULT_CHUNK_BYTES, (done) =>
       options.onProgress?.(done, fingerprint.bytes),
     );
-    const format = isLineFormat(annotationFile) ? 'lines' : 'coco';
-    const sections = scan(new JsonScanner(window), format, images, annotations);
+    const scanner = new JsonScanner(window);
+    const { format, sections } = isLineFormat(annotationFile)
+      ? scanLines(scanner, images)
+      : scanLists(scanner, images, annotations);
     const joined = join(target, images, annotations);
     if (!sameFingerprint(fingerprint, fingerprintOf(annotationFile)))
       throw new MdetrError(`${annotationFile} changed while it was being indexed: try again when it is whole`);
@@ -94,20 +97,21 @@ export const buildIndex = (annotationFile: string, indexPath: string, options: B
 
 export const isLineFormat = (path: string): boolean => ['.jsonl', '.ndjson'].includes(extname(path).toLowerCase());
 
-/** Walks over the whole file, putting every image and annotation into its spool. */
-const scan = (
-  scanner: JsonScanner,
-  format: IndexHeader['format'],
-  images: RecordSpool,
-  annotations: RecordSpool,
-): IndexHeader['sections'] => {
+type Scanned = Pick<IndexHeader, 'format' | 'sections'>;
+
+/** Walks over the whole file, putting every image into its spool. */
+const scanLines = (scanner: JsonScanner, images: RecordSpool): Scanned => {
   scanner.skipByteOrderMark();
   const addImage = elementAdder(scanner, images, IMAGE_KEYS, IMAGE_LANES);
-  if (format === 'lines') {
-    while (scanner.peek() !== 0) addImage('a line that holds an image object', true);
-    scanner.expectEnd();
-    return {};
-  }
+  while (scanner.peek() !== 0) addImage('a line that holds an image object', 'where missing');
+  scanner.expectEnd();
+  return { format: 'lines', sections: {} };
+};
+
+/** Walks over the whole file, putting every image, or question, and annotation into its spool. */
+const scanLists = (scanner: JsonScanner, images: RecordSpool, annotations: RecordSpool): Scanned => {
+  scanner.skipByteOrderMark();
+  const addImage = elementAdder(scanner, images, IMAGE_KEYS, IMAGE_LANES);
   const sections: IndexHeader['sections'] = {};
   const addAnnotation = elementAdder(scanner, annotations, ANNOTATION_KEYS, ANNOTATION_LANES);
   const seen = new Set<string>();
@@ -120,8 +124,12 @@ const scan = (
       if (seen.has(key)) throw new JsonScanError(keyAt, `"${key}" occurs twice at the top`);
       seen.add(key);
       scanner.expect(':', '":" after a key');
-      if (key === 'images') scanList(scanner, () => addImage('an image object', false));
-      else if (key === 'annotations') scanList(scanner, () => addAnnotation('an annotation object', false));
+      if (key === 'images' || key === 'questions') {
+        if (seen.has('images') && seen.has('questions'))
+          throw new JsonScanError(keyAt, 'there are "images" and "questions": one list says what the rows are');
+        if (key === 'images') scanList(scanner, () => addImage('an image object', 'never'));
+        else scanList(scanner, () => addImage('a question object', 'always'));
+      } else if (key === 'annotations') scanList(scanner, () => addAnnotation('an annotation object', 'never'));
       else {
         scanner.peek();
         const begin = scanner.offset;
@@ -132,9 +140,9 @@ const scan = (
     scanner.expect('}', '"," or "}"');
   }
   scanner.expectEnd();
-  if (!seen.has('images'))
+  if (!seen.has('images') && !seen.has('questions'))
     throw new JsonScanError(0, 'there is no "images" list: this is no COCO-like annotation file');
-  return sections;
+  return { format: seen.has('questions') ? 'questions' : 'coco', sections };
 };
 
 const scanList = (scanner: JsonScanner, element: () => void): void => {
@@ -145,13 +153,16 @@ const scanList = (scanner: JsonScanner, element: () => void): void => {
   scanner.expect(']', '"," or "]"');
 };
 
-/** Reads one object and adds its record. Without an own id, a line's number (from 0) is its id. */
+/** When an element's number (from 0) is its id. */
+type Numbered = 'never' | 'where missing' | 'always';
+
+/** Reads one object and adds its record. */
 const elementAdder = (
   scanner: JsonScanner,
   spool: RecordSpool,
   keys: readonly Uint8Array[],
   lanes: number,
-): ((wanted: string, numbered: boolean) => void) => {
+): ((wanted: string, numbered: Numbered) => void) => {
   const values = new Float64Array(keys.length);
   const record = new Float64Array(lanes);
   const keyName = Buffer.from(keys[0]!).toString();
@@ -160,7 +171,7 @@ const elementAdder = (
     const begin = scanner.offset;
     scanner.skipObject(keys, values);
     const length = scanner.offset - begin;
-    if (numbered && Number.isNaN(values[0]!)) values[0] = spool.length;
+    if (numbered === 'always' || (numbered === 'where missing' && Number.isNaN(values[0]!))) values[0] = spool.length;
     if (!Number.isSafeInteger(values[0]))
       throw new JsonScanError(begin, `"${keyName}" is missing or not a whole number in element ${spool.length}`);
     if (length > MAX_ELEMENT_BYTES) throw new JsonScanError(begin, `element ${spool.length} is larger than 256 MB`);

@@ -26,8 +26,8 @@ const VERSION = 1;
 const range = z.tuple([z.number(), z.number()]);
 const headerSchema = z.object({
   source: z.object({ bytes: z.number(), modifiedNs: z.string(), sample: z.string() }),
-  /** One JSON object with lists, or one JSON object per line. */
-  format: z.enum(['coco', 'lines']),
+  /** One JSON object with lists of images and annotations, one with a list of questions, or one JSON object per line. */
+  format: z.enum(['coco', 'questions', 'lines']),
   images: z.number(),
   annotations: z.number(),
   /** Annotations whose image is not in the file: they are left out, as pycocotools does. */

@@ -36,6 +36,27 @@ describe('RowReader', () => {
     expect(reader.counts).toEqual({ read: 1, skipped: 0, emptyBoxes: 1 });
   });
 
+  it("calls the fields of CLEVR's questions as their file does", () => {
+    const path = join(folder, 'CLEVR_val_questions.json');
+    const questions = [
+      { image_filename: 'a.png', question: 'any?' },
+      { image_filename: '../a.png', question: 'any?' },
+      { image_filename: 'a.png', question: ' ' },
+      { question: 7 },
+    ];
+    writeFileSync(path, JSON.stringify({ questions }));
+    const own = AnnotationIndex.open(path);
+    try {
+      const reader = new RowReader(own);
+      expect(reader.read(0)?.annotations).toEqual([]);
+      expect(() => reader.read(1)).toThrow(/questions\.json: row 1 \(image id 1\): image_filename climbs out/);
+      expect(() => reader.read(2)).toThrow(/row 2 .*: question is empty/);
+      expect(() => reader.read(3)).toThrow(/row 3 .*: image_filename is missing, not a text, and 1 more/);
+    } finally {
+      own.close();
+    }
+  });
+
   it('skips and counts bad rows when told to', () => {
     const problems: string[] = [];
     const reader = new RowReader(index, {

@@ -1,6 +1,14 @@
 import { MdetrError } from '../../errors.ts';
-import { type CocoRow, isUsable, problemsOfRow, type RowProblem, type RowRules } from '../coco-format.ts';
+import {
+  type CocoRow,
+  isUsable,
+  problemsOfRow,
+  type RowProblem,
+  type RowRules,
+  type UncheckedRow,
+} from '../coco-format.ts';
 import { type AnnotationIndex, RowSyntaxError } from './annotation-index.ts';
+import { questionField } from './question-row.ts';
 
 /** What to do about a row that cannot be used: end with an error, or leave it out and count it. */
 export type OnBadRow = 'stop' | 'skip';
@@ -31,7 +39,7 @@ export class RowReader {
     let problems: RowProblem[];
     try {
       unchecked = this.index.row(row);
-      problems = problemsOfRow(unchecked, this.options);
+      problems = this.problemsOf(unchecked);
     } catch (error) {
       // A file that changed, or is gone, is no matter of one row.
       if (!(error instanceof RowSyntaxError) || this.options.onBadRow !== 'skip') throw error;
@@ -52,6 +60,13 @@ export class RowReader {
     }
     this.counts.read++;
     return unchecked as CocoRow;
+  }
+
+  /** By the names of the file. */
+  private problemsOf(row: UncheckedRow): RowProblem[] {
+    if (this.index.format !== 'questions') return problemsOfRow(row, this.options);
+    const problems = problemsOfRow(row, { ...this.options, sizes: 'unknown' });
+    return problems.map(({ field, ...problem }) => ({ field: questionField(field), ...problem }));
   }
 
   private badRow(row: number, problems: readonly RowProblem[]): MdetrError {

@@ -178,7 +178,8 @@ const checkImages = async (
       image.bytes = createHash('sha256').update(bytes).digest('base64');
       const { width, height } =
         quick === true ? await sharp(bytes).metadata() : await decodeImage(bytes, { name: path });
-      if (width !== image.file.width || height !== image.file.height)
+      const isStated = image.file.width > 0;
+      if (isStated && (width !== image.file.width || height !== image.file.height))
         findings.add(
           'warning',
           'image of another size than its row says',

@@ -11,12 +11,15 @@ import { normaliseTarget, type Target } from '../../data/target.ts';
 import { MdetrError, messageOf } from '../../errors.ts';
 import { hasMaskLosses } from '../../losses/index.ts';
 import type { AnnotatedDataset, TrainConfig } from '../config.ts';
-import type { AnswerLabeller } from './answer-labels.ts';
+import type { AnswerLabeller, RowAnswer } from './answer-labels.ts';
 import { augmentationOf } from './augmentation.ts';
 import { officialPaths } from './official-datasets.ts';
 import type { Draw, PictureSample, SampleSource, TextSample } from './sample-source.ts';
 
-/** Pictures and texts of an annotation file in the official format, augmented as the official code does. */
+/**
+ * Pictures and texts of an annotation file in the official format, or of one of CLEVR's questions, augmented as the
+ * official code does.
+ */
 export class AnnotationSource implements SampleSource {
   readonly length: number;
   private readonly index: AnnotationIndex;
@@ -37,6 +40,7 @@ export class AnnotationSource implements SampleSource {
         `${missing}: there is no such folder; it should hold the pictures of ${annotations}${whereFrom(dataset)}`,
       );
     this.index = AnnotationIndex.open(annotations);
+    if (this.index.format === 'questions') this.requireQuestionHeads();
     // Who leaves bad rows out is the batch, which puts another row in their place.
     this.reader = new RowReader(this.index, { onBadRow: 'stop' });
     this.length = this.index.length;
@@ -61,12 +65,36 @@ export class AnnotationSource implements SampleSource {
     const { image, target } = await naming(id, () =>
       augmentationOf(this.dataset, this.config)({ image: picture, target: found }, () => random.uniform()),
     );
-    const answers = await naming(`${id}: answer`, () => this.labels?.(answerOf(read)));
+    const answers = await naming(`${id}: answer`, () => this.labels?.(this.answerOf(read)));
     return { id, image, texts: [textOf(target, this.config, answers)] };
   }
 
   close(): void {
     this.index.close();
+  }
+
+  /** Without boxes every query would learn that nothing is there. */
+  private requireQuestionHeads(): void {
+    const { annotations } = this.dataset;
+    const refuse = (way: string): never => {
+      this.close();
+      throw new MdetrError(`${annotations}: has questions without boxes: ${way}`);
+    };
+    if (this.labels === undefined) refuse('only question heads learn from them (do_qa, qa_dataset)');
+    if (!this.config.no_detection)
+      refuse('switch the detection losses off (no_detection), or prepare a file with boxes');
+  }
+
+  /** The answer of a row that asks something. */
+  private answerOf({ image }: CocoRow): RowAnswer | undefined {
+    const { answer, question_type: type } = image;
+    if (answer === undefined || answer === null) {
+      if (this.index.format !== 'questions') return undefined;
+      throw new MdetrError('is missing: questions of a test set teach nothing');
+    }
+    if (typeof answer !== 'string' && typeof answer !== 'number')
+      throw new MdetrError(`is ${JSON.stringify(answer)}, neither a text nor a number`);
+    return { answer: String(answer), ...(typeof type === 'string' ? { question_type: type } : {}) };
   }
 }
 
@@ -88,15 +116,6 @@ const naming = async <T>(where: string, work: () => T | Promise<T>): Promise<T> 
     if (!(error instanceof MdetrError)) throw error;
     throw new MdetrError(`${where}: ${messageOf(error)}`, { cause: error });
   }
-};
-
-/** The answer of a row that asks something. */
-const answerOf = ({ image }: CocoRow): { answer: string; question_type?: string } | undefined => {
-  const { answer, question_type: type } = image;
-  if (answer === undefined || answer === null) return undefined;
-  if (typeof answer !== 'string' && typeof answer !== 'number')
-    throw new MdetrError(`is ${JSON.stringify(answer)}, neither a text nor a number`);
-  return { answer: String(answer), ...(typeof type === 'string' ? { question_type: type } : {}) };
 };
 
 /** A target as training sees it. */

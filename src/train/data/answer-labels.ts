@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MdetrError, messageOf } from '../../errors.ts';
-import { clevrAnswerTypes, clevrAttributes, gqaAnswerTypes } from '../../evaluation/answer-vocabulary.ts';
+import { clevrAnswerTypes, clevrAttributes, clevrNumbers, gqaAnswerTypes } from '../../evaluation/answer-vocabulary.ts';
 import { clevrAnswerType } from '../../evaluation/clevr.ts';
 import { qaDataset, type ModelConfig } from '../../models/index.ts';
 import { noLabel } from './sample-source.ts';
@@ -26,6 +26,8 @@ export const clevrLabels: AnswerLabeller = (row) => {
     throw new MdetrError(
       `answer "${answer}" is neither yes or no, nor a number, nor one of ${clevrAttributes.join(', ')}`,
     );
+  if (type === 'reg' && Number(answer) >= clevrNumbers)
+    throw new MdetrError(`answer "${answer}" is more than the ${clevrNumbers - 1} that the network can count to`);
   return {
     answer_type: clevrAnswerTypes.indexOf(type),
     answer_binary: Number(answer === 'yes'),

@@ -138,6 +138,16 @@ describe('rows that cannot be used', () => {
     expect(batch.answers!['answer_type']).toHaveLength(4);
   });
 
+  it('a number that CLEVR does not count to', async () => {
+    const dataset = await smallDataset(join(folder, 'numbers'), 4, { kind: 'question' });
+    dataset.annotations.images[1]!['answer'] = '20';
+    dataset.write();
+    const more = { do_qa: true, split_qa_heads: true };
+    await expect(load(dataset, 'stop', more)).rejects.toThrow(
+      /row 1 \(image id 2\): answer: .*"20" is more than the 19/,
+    );
+  });
+
   it('a whole file of them ends it, however patient one is', async () => {
     const dataset = await fresh();
     for (const image of dataset.annotations.images) image['caption'] = '';
