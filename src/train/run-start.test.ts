@@ -1,12 +1,12 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { tensorSource, writeSafetensors } from '../checkpoints/index.ts';
 import { Mdetr, parseModelConfig } from '../models/index.ts';
 import { parseTrainConfig } from './config.ts';
 import { initialParameters } from './parameters.ts';
-import { startingPoint, takeOver } from './run-start.ts';
+import { findVocabulary, startingPoint, takeOver } from './run-start.ts';
 
 const size = {
   ...{ backbone: 'small_convnet', small_backbone: { widths: [24, 48, 96, 160], groups: 8 } },
@@ -51,5 +51,26 @@ it('a run begins with weights of single parts, an earlier stage has them already
     for (const [own] of parts) expect(parameters.get(own)!.data[0], own).toBe(0.5);
   } finally {
     rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+it('the vocabulary of a config is found as on the command line: pulled ones by name, folders, models', async () => {
+  const cache = mkdtempSync(join(tmpdir(), 'mdetr-vocabulary-'));
+  vi.stubEnv('MDETR_CACHE', cache);
+  try {
+    const find = (tokenizer: string): Promise<string> => findVocabulary(parseTrainConfig({ ...size, tokenizer }));
+    await expect(find('roberta-base')).rejects.toThrow(
+      'vocabulary "roberta-base" is not here yet; fetch it with: mdetr pull roberta-base',
+    );
+    const pulled = join(cache, 'tokenizers/roberta-base');
+    mkdirSync(pulled, { recursive: true });
+    copyFileSync('models/default/tokenizer.json', join(pulled, 'tokenizer.json'));
+    expect(await find('roberta-base')).toBe(pulled);
+    expect(await find(pulled)).toBe(pulled);
+    expect(await find('default')).toMatch(/models.default$/);
+    await expect(find('no/vocabulary')).rejects.toThrow(/no\/vocabulary: there is no such/);
+  } finally {
+    vi.unstubAllEnvs();
+    rmSync(cache, { recursive: true, force: true });
   }
 });

@@ -27,7 +27,11 @@ const datasetsOf = (config: TrainConfig): readonly DatasetConfig[] => {
 
 /** Where the vocabulary's files are. */
 export const findVocabulary = async (config: TrainConfig): Promise<string> => {
-  if (config.tokenizer !== undefined) return resolveModelPath(config.tokenizer);
+  if (config.tokenizer !== undefined) {
+    const found = await findTokenizer('.', config.text_encoder_type, config.tokenizer);
+    // What is no pulled vocabulary is a path, or a model that has one.
+    return found === config.tokenizer ? resolveModelPath(found) : found;
+  }
   const from = config.load === '' ? '.' : await resolveModelPath(config.load);
   try {
     return await findTokenizer(from, config.text_encoder_type);
