@@ -59,6 +59,8 @@ const modelConfigSchema = z.object({
   position_temperature: z.number().positive().default(10000),
   /** Pre-norm in the decoder too (the official code refuses). */
   decoder_pre_norm: flag.default(false),
+  /** Whether the encoder sees the text beside the image, as in the paper, or the decoder is the first that does. */
+  text_in_encoder: flag.default(true),
   /** The decoder layer that question heads read: the official code's is the first, which hurts (docs/support-table.md). */
   qa_layer: z.enum(['first', 'last']).default('first'),
   /** Question heads: by default found out from `combine_datasets` as the official code does. */

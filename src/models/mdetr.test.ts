@@ -210,6 +210,38 @@ describe('masks', () => {
   });
 });
 
+describe('text', () => {
+  const outputs = async (values: Record<string, unknown>, ids: readonly number[]) =>
+    (await load(values))({
+      ...pictures([{ data: picture(7, 64, 96), height: 64, width: 96 }], 64, 96),
+      ...texts([ids], [0]),
+      queries: { dtype: 'float32', shape: [1, 32], data: Float32Array.from(noise(32, 8)) },
+      sample: { dtype: 'int32', shape: [1], data: new Int32Array(1) },
+    });
+  const [one, other] = [
+    [0, 7, 8, 2],
+    [0, 9, 5, 2],
+  ];
+  const difference = (a: HostTensor, b: HostTensor): number =>
+    Math.max(...Array.from(a.data as Float32Array, (value, i) => Math.abs(value - (b.data as Float32Array)[i]!)));
+
+  // Masks of given queries tell what the encoder made of the picture.
+  it('changes what the encoder makes of the picture', async () => {
+    const [first, second] = [await outputs({}, one), await outputs({}, other)];
+    expect(difference(first['pred_masks']!, second['pred_masks']!)).toBeGreaterThan(1e-4);
+  });
+
+  it('can be kept out of the encoder, and then is read by the decoder alone', async () => {
+    for (const values of [{}, { pass_pos_and_query: false }, { pre_norm: true }, { contrastive_loss: true }]) {
+      const without = { ...values, text_in_encoder: false };
+      const [first, second] = [await outputs(without, one), await outputs(without, other)];
+      expect(difference(first['pred_masks']!, second['pred_masks']!)).toBe(0);
+      expect(difference(first['pred_boxes']!, second['pred_boxes']!)).toBeGreaterThan(1e-4);
+      expect(difference(first['proj_tokens']!, second['proj_tokens']!)).toBeGreaterThan(1e-3);
+    }
+  });
+});
+
 describe('variants that the official code cannot run', () => {
   it.each([
     ['positions added to the input', { pass_pos_and_query: false }],

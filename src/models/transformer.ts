@@ -152,7 +152,10 @@ class FeatureResizer {
   }
 }
 
-/** What the encoder leaves for the decoder and the heads. S = (1 if CLS) + h·w + T. */
+/**
+ * What the encoder leaves for the decoder and the heads. S = (1 if CLS) + h·w + T. Without `text_in_encoder` the text's
+ * part of the memory is what it was before.
+ */
 export interface EncoderCache {
   /** (B, S, D) */
   readonly memory: Tensor;
@@ -166,7 +169,7 @@ export interface EncoderCache {
   readonly paddingMask: Tensor;
   /** (B, S, D); missing when positions are added to the input instead (`pass_pos_and_query` off). */
   readonly positions: Tensor | undefined;
-  /** Where every place of the sequence looks in the first layer: (B, heads, S, S). */
+  /** Where every place that the encoder sees looks in its first layer: (B, heads, S, S), less T without `text_in_encoder`. */
   readonly firstAttention: () => Tensor;
   /** With the image-text contrastive loss: the CLS token's memory (B, D) and RoBERTa's pooled first token (B, H). */
   readonly pooled: { readonly image: Tensor; readonly text: Tensor } | undefined;
@@ -218,19 +221,23 @@ export class Transformer {
     dropout: Dropout,
   ): EncoderCache {
     const [batch, length] = inputIds.shape as [Dim, Dim];
-    const { hidden_dim: features, pass_pos_and_query: passPositions } = this.config;
+    const { hidden_dim: features, pass_pos_and_query: passPositions, text_in_encoder: isJoint } = this.config;
     const encodedText = this.textEncoder.forward(inputIds, attentionMask, dropout);
     const textMemoryResized = this.resizer.forward(encodedText, dropout);
 
     const image = this.withCls(imageSequence, imagePadding, imagePositions);
     const start = passPositions ? image.sequence : add(image.sequence, mul(image.positions, 0.1));
-    const src = concat([start, textMemoryResized], 1);
-    const paddingMask = concat([image.padding, not(equal(attentionMask, 1))], 1);
-    const positions = passPositions ? concat([image.positions, fill(0, [batch, length, features])], 1) : undefined;
+    const withText = (ofImage: Tensor, ofText: Tensor): Tensor => concat([ofImage, ofText], 1);
+    const paddingMask = withText(image.padding, not(equal(attentionMask, 1)));
+    const positions = passPositions ? withText(image.positions, fill(0, [batch, length, features])) : undefined;
 
-    const padding = paddingBias(paddingMask);
-    const encoded = this.encoderLayers.reduce((x, layer) => layer.forward(x, positions, padding, dropout), src);
-    const memory = this.encoderNorm?.forward(encoded) ?? encoded;
+    // What the encoder sees of that: all, or the image alone.
+    const src = isJoint ? withText(start, textMemoryResized) : start;
+    const seenPositions = isJoint || !passPositions ? positions : image.positions;
+    const padding = paddingBias(isJoint ? paddingMask : image.padding);
+    const layered = this.encoderLayers.reduce((x, layer) => layer.forward(x, seenPositions, padding, dropout), src);
+    const encoded = this.encoderNorm?.forward(layered) ?? layered;
+    const memory = isJoint ? encoded : withText(encoded, textMemoryResized);
 
     const imageEnd = image.sequence.shape[1]!;
     return {
@@ -240,7 +247,7 @@ export class Transformer {
       textMemoryResized,
       paddingMask,
       positions,
-      firstAttention: () => this.encoderLayers[0]!.attention(src, positions, padding),
+      firstAttention: () => this.encoderLayers[0]!.attention(src, seenPositions, padding),
       pooled:
         this.cls === undefined
           ? undefined

@@ -53,6 +53,11 @@ describe('a training config', () => {
     [{ texts: [{}, {}] }, /texts\[0\] has no "until"/],
     [{ frozen_weights: 'a.pth' }, /set mask_model to "smallconv"/],
     [{ objective: 'backbone' }, /backbone_helper_loss alone, which is 0/],
+    [
+      { text_in_encoder: false, word_helper_loss: 1 },
+      /which text_in_encoder false keeps out.*: set word_helper_loss to 0/,
+    ],
+    [{ text_in_encoder: false, encoder_helper_loss: 1 }, /set encoder_helper_loss to 0/],
     [{ hidden_dim: 100, nheads: 8 }, /hidden_dim 100 is no multiple of nheads 8/],
   ])('%j is refused with the key and what it should be', (values, message) => {
     expect(() => parseTrainConfig(values, 'my.json')).toThrow(message);

@@ -265,6 +265,9 @@ const requireSense = (config: TrainConfig, source: string): void => {
   config.texts.forEach((stage, index) => {
     if (stage.until === undefined && index < config.texts.length - 1)
       refuse(`texts[${index}] has no "until", so the stages after it would never come`);
+  for (const key of ['encoder_helper_loss', 'word_helper_loss'] as const)
+    if (config[key] > 0 && !config.text_in_encoder)
+      refuse(`${key} is about words in the encoder, which text_in_encoder false keeps out of it: set ${key} to 0`);
     if (stage.caption + stage.expression + stage.question + stage.negative === 0)
       refuse(`texts[${index}]: caption, expression, question and negative are all 0`);
   });
