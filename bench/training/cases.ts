@@ -144,7 +144,7 @@ const scenesCase = async (runtime: Runtime, { threads, isWhole }: CaseOptions): 
     ...settings,
   ]);
   const config = parseTrainConfig(file.stages.find(({ name }) => name === 'main')!.values);
-  const data = openRunData(config, singleProcess);
+  const data = openRunData(config);
   const start = await startingPoint(config, undefined, () => undefined);
   const trainer = await createTrainer(config, start, runtime, data.stepsPerEpoch, singleProcess);
   const tokenizer = await findVocabulary(config);

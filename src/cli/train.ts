@@ -15,6 +15,7 @@ interface TrainOptions {
   readonly device?: string;
   readonly threads?: number;
   readonly workers?: number;
+  readonly replicas?: number;
   readonly onBadRow?: 'stop' | 'skip';
 }
 
@@ -32,6 +33,7 @@ Examples
   mdetr train configs/scenes/default.json --output-dir runs/scenes
   mdetr train configs/refcoco.json --load pretrained_resnet101_checkpoint.pth --set coco_path=data/coco
   mdetr train runs/mine/config.json --resume
+  mdetr train my.json --set batch_size=4 --set accumulate=4 --replicas 4
   mdetr train my.json --set epochs=5 --set lr=5e-5 --on-bad-row skip`;
 
 /** `mdetr train`: trains or fine-tunes. */
@@ -45,6 +47,7 @@ export const trainCommand = (): Command =>
     .option('--load <model>', 'weights to start from: model folder, .pth, .safetensors, or a name')
     .option('--device <name>', 'cpu everywhere; webgpu, cuda, coreml, dml where the machine has them')
     .option('--threads <n>', 'threads of the network (default: one a core)', wholeFrom(1))
+    .option('--replicas <n>', 'copies of the network that share the batches of a step (accumulate)', wholeFrom(1))
     .option('--workers <n>', 'threads that make batches; the result does not depend on it', wholeFrom(0))
     .addOption(new Option('--on-bad-row <what>', 'about rows that cannot be used').choices(['stop', 'skip']))
     .addHelpText('after', examples)
@@ -64,8 +67,17 @@ export const trainCommand = (): Command =>
     });
 
 /** Options are settings by another name. */
-const settingsOf = ({ set = [], outputDir, load, device, threads, workers, onBadRow }: TrainOptions): string[] => {
-  const named = { output_dir: outputDir, load, device, threads, num_workers: workers, on_bad_row: onBadRow };
+const settingsOf = ({
+  set = [],
+  outputDir,
+  load,
+  device,
+  threads,
+  replicas,
+  workers,
+  onBadRow,
+}: TrainOptions): string[] => {
+  const named = { output_dir: outputDir, load, device, threads, replicas, num_workers: workers, on_bad_row: onBadRow };
   return [
     ...set,
     ...Object.entries(named).flatMap(([key, value]) =>
@@ -85,9 +97,8 @@ const trainStages = async (
   const { stagesOf, stageToGoOnIn } = await import('./training-stages.ts');
   const stages = stagesOf(file, parseTrainConfig);
   // The engine takes a while to load, which a wrong call need not wait for.
-  const { runTraining } = await import('../train/training-run.ts');
+  const { runReplicas } = await import('../train/replicas.ts');
   const { stateFile, writeStages } = await import('../train/run-folder.ts');
-  const { createRuntime } = await import('../runtime/create-runtime.ts');
   const { validatorFor } = await import('./training-validation.ts');
   const first = options.resume === true ? stageToGoOnIn(stages, stateFile) : 0;
   if (stages.length > 1)
@@ -99,12 +110,10 @@ const trainStages = async (
     if (index < first) continue;
     if (name !== '') note(`stage ${name} (${index + 1} of ${stages.length})`);
     const before = stages[index - 1]?.config.output_dir;
-    const { device, threads } = config;
     const progress = new TrainingProgress();
     let summary: RunSummary;
     try {
-      summary = await runTraining(config, {
-        runtime: await createRuntime({ device, ...(threads === undefined ? {} : { threads }) }),
+      summary = await runReplicas(config, {
         resume: options.resume === true,
         signal,
         observer: progress,
@@ -139,13 +148,14 @@ const report = (folder: string, summary: RunSummary, path: string, options: Trai
 
 /** How to call it again. */
 const commandLine = (path: string, options: TrainOptions): string => {
-  const { set = [], outputDir, load, device, threads, workers, onBadRow, resume } = options;
+  const { set = [], outputDir, load, device, threads, replicas, workers, onBadRow, resume } = options;
   const given: readonly (readonly [string, string | number | undefined])[] = [
     ...set.map((setting) => ['--set', setting] as const),
     ['--output-dir', outputDir],
     ['--load', load],
     ['--device', device],
     ['--threads', threads],
+    ['--replicas', replicas],
     ['--workers', workers],
     ['--on-bad-row', onBadRow],
   ];

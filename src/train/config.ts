@@ -199,7 +199,10 @@ const trainSchema = z.object({
   validation_images: whole.default(0),
   /** Steps between two validations instead of every `eval_skip` epochs. */
   validate_every: count.optional(),
+  /** Of one pass through the network; with replicas of each. */
   threads: count.optional(),
+  /** Copies of the network on threads of their own, which share the `accumulate` batches of every step. */
+  replicas: count.default(1),
 });
 
 type TrainSettings = Readonly<z.infer<typeof trainSchema>>;
@@ -262,12 +265,12 @@ const requireSense = (config: TrainConfig, source: string): void => {
     refuse('answer_helper_loss needs the question heads of CLEVR: do_qa, split_qa_heads and qa_dataset "clevr"');
   if (config.word_helper_loss > 0 && config.nheads < 4)
     refuse('word_helper_loss needs a head for each of four attributes: nheads from 4 on');
-  config.texts.forEach((stage, index) => {
-    if (stage.until === undefined && index < config.texts.length - 1)
-      refuse(`texts[${index}] has no "until", so the stages after it would never come`);
   for (const key of ['encoder_helper_loss', 'word_helper_loss'] as const)
     if (config[key] > 0 && !config.text_in_encoder)
       refuse(`${key} is about words in the encoder, which text_in_encoder false keeps out of it: set ${key} to 0`);
+  config.texts.forEach((stage, index) => {
+    if (stage.until === undefined && index < config.texts.length - 1)
+      refuse(`texts[${index}] has no "until", so the stages after it would never come`);
     if (stage.caption + stage.expression + stage.question + stage.negative === 0)
       refuse(`texts[${index}]: caption, expression, question and negative are all 0`);
   });

@@ -14,7 +14,7 @@ export const bestFolder = 'best';
 export const stagesFile = 'stages.json';
 
 /** Settings that may change between runs without a word. */
-const silent = new Set(['output_dir', 'num_workers', 'threads', 'device', 'log_every', 'save_every']);
+const silent = new Set(['output_dir', 'num_workers', 'threads', 'replicas', 'device', 'log_every', 'save_every']);
 
 /**
  * Makes a run's folder, and tells of the state in it to go on from; a run that is there is not begun anew.

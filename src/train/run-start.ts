@@ -45,6 +45,26 @@ export const findVocabulary = async (config: TrainConfig): Promise<string> => {
   }
 };
 
+/**
+ * How many of a step's batches each process takes. Processes share the `accumulate` batches of a step, so that a run is
+ * the same however many there are. Throws `MdetrError` where they cannot be shared evenly.
+ */
+export const batchesOfProcess = ({ accumulate, batch_size: images }: TrainConfig, { size }: Communicator): number => {
+  if (accumulate % size === 0) return accumulate / size;
+  const advice =
+    accumulate === 1 && images % size === 0
+      ? `--set accumulate=${size} --set batch_size=${images / size} makes the same step of ${images} pictures`
+      : `set "accumulate" to a multiple of ${size}`;
+  throw new MdetrError(
+    `a step has ${accumulate} ${accumulate === 1 ? 'batch' : 'batches'} (accumulate), which ${size} processes cannot ` +
+      `share evenly: ${advice}`,
+  );
+};
+
+/** Image-text pairs of a step, of all processes together. */
+export const pairsPerStep = (config: TrainConfig): number =>
+  config.accumulate * config.batch_size * config.texts_per_image;
+
 /** The rows of a run, in the order in which it takes them. */
 export interface RunData {
   readonly datasets: readonly DatasetConfig[];
@@ -55,12 +75,12 @@ export interface RunData {
   close(): void;
 }
 
-export const openRunData = (config: TrainConfig, communicator: Communicator): RunData => {
+export const openRunData = (config: TrainConfig): RunData => {
   const datasets = datasetsOf(config);
   const sources = openSources(datasets, config);
   const close = (): void => sources.parts.forEach(({ source }) => source.close());
   try {
-    const sampler = samplerFor(sources, config, communicator);
+    const sampler = samplerFor(sources, config);
     const stepsPerEpoch = Math.floor(sampler.batchesIn(0) / config.accumulate);
     return { datasets, sampler, stepsPerEpoch, totalSteps: config.max_steps ?? config.epochs * stepsPerEpoch, close };
   } catch (error) {
@@ -70,25 +90,19 @@ export const openRunData = (config: TrainConfig, communicator: Communicator): Ru
 };
 
 /** Draws batches. Throws `MdetrError` where there are too few rows for one. */
-const samplerFor = (
-  sources: MixedDataset<SampleSource>,
-  config: TrainConfig,
-  { rank, size }: Communicator,
-): BatchSampler => {
+const samplerFor = (sources: MixedDataset<SampleSource>, config: TrainConfig): BatchSampler => {
   const { batch_size: batchSize, accumulate } = config;
-  if (Math.ceil(sources.length / size) < batchSize * accumulate)
+  if (sources.length < batchSize * accumulate)
     throw new MdetrError(
-      `the datasets have ${sources.length} rows, too few for one step of ${batchSize * accumulate * size} ` +
-        `(batch_size ${batchSize}${accumulate > 1 ? `, accumulate ${accumulate}` : ''}${size > 1 ? `, ${size} processes` : ''}): ` +
-        `lower them, as with --set batch_size=${Math.max(1, Math.floor(sources.length / size / accumulate))}`,
+      `the datasets have ${sources.length} rows, too few for one step of ${batchSize * accumulate} ` +
+        `(batch_size ${batchSize}${accumulate > 1 ? `, accumulate ${accumulate}` : ''}): ` +
+        `lower them, as with --set batch_size=${Math.max(1, Math.floor(sources.length / accumulate))}`,
     );
   const sampler = new BatchSampler(sources, {
     batchSize,
     seed: config.seed,
     shuffle: true,
     dropLast: true,
-    rank,
-    worldSize: size,
     epochChunks: Math.max(0, config.epoch_chunks),
     shapeWindow: config.bucket,
   });

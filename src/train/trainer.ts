@@ -4,7 +4,7 @@ import type { HostTensor } from '../graph/index.ts';
 import { boxNormaliser, type LossConfig } from '../losses/index.ts';
 import type { Mdetr } from '../models/index.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { singleProcess, type Communicator } from './communicator.ts';
+import { allReduceTogether, singleProcess, type Communicator } from './communicator.ts';
 import { copyEntries, updateAverage } from './ema.ts';
 import { isHelper, type AuxiliaryHeads } from './helper-heads.ts';
 import { clipFactor, Optimizer, type Moments, type OptimizerConfig } from './optimizer.ts';
@@ -155,8 +155,7 @@ export class Trainer {
       this.count++;
       return {
         step: count,
-        total: meanOf(results.map(({ total }) => total)),
-        terms: meanTerms(results.map(({ terms }) => terms)),
+        ...(await this.meanLosses(results)),
         rates,
         gradientNorm,
         timing: { ...sumTimings(results), updateMs: performance.now() - started },
@@ -174,7 +173,10 @@ export class Trainer {
   ): Promise<number> {
     const { options, communicator, optimizer, crew, parameters } = this;
     const shares = batches.length * communicator.size;
-    for (const { data } of gradients.values()) await communicator.allReduce(data as Float32Array);
+    await allReduceTogether(
+      communicator,
+      Array.from(gradients.values(), ({ data }) => data as Float32Array),
+    );
     if (shares > 1) scale(gradients.values(), 1 / shares);
     const gradientNorm = await crew.norm(Array.from(gradients.values(), ({ data }) => data as Float32Array));
     if (!Number.isFinite(gradientNorm)) throw notFinite(gradients, batches);
@@ -189,6 +191,21 @@ export class Trainer {
 
   async dispose(): Promise<void> {
     await Promise.all([this.differentiable.dispose(), this.crew.dispose()]);
+  }
+
+  /** Over the batches of all processes. */
+  private async meanLosses(results: readonly StepResult[]): Promise<Pick<StepReport, 'total' | 'terms'>> {
+    const { communicator } = this;
+    const total = meanOf(results.map((result) => result.total));
+    const terms = meanTerms(results.map((result) => result.terms));
+    if (communicator.size === 1) return { total, terms };
+    const sums = Float32Array.of(total, ...Object.values(terms));
+    await communicator.allReduce(sums);
+    const [meanTotal, ...meanOfTerms] = Array.from(sums, (sum) => sum / communicator.size);
+    return {
+      total: meanTotal!,
+      terms: Object.fromEntries(Object.keys(terms).map((name, index) => [name, meanOfTerms[index]!])),
+    };
   }
 
   /** Neighbouring seeds give unrelated masks: the generator mixes them. */

@@ -4,14 +4,22 @@ import { MdetrError, messageOf } from '../errors.ts';
 import { textEncoderConfig } from '../models/index.ts';
 import { tokenizerFilesIn } from '../pipeline/model-files.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { singleProcess, type Communicator } from './communicator.ts';
+import { gatherTexts, singleProcess, type Communicator } from './communicator.ts';
 import type { TrainConfig } from './config.ts';
 import { BatchLoader } from './data/batch-loader.ts';
 import type { BatchRequest, MadeBatch } from './data/batch-maker.ts';
 import { writeTrainedModel } from './model-output.ts';
 import { bestFolder, changedSettings, lastFolder, prepareRunFolder, stateFile, writeConfig } from './run-folder.ts';
 import { LogWindow, RunLog, type LogEntry } from './run-log.ts';
-import { createTrainer, findVocabulary, openRunData, startingPoint, type RunData } from './run-start.ts';
+import {
+  batchesOfProcess,
+  createTrainer,
+  findVocabulary,
+  openRunData,
+  pairsPerStep,
+  startingPoint,
+  type RunData,
+} from './run-start.ts';
 import { readRunState, writeRunState, type RunPosition } from './run-state.ts';
 import type { StepReport, Trainer } from './trainer.ts';
 
@@ -51,6 +59,7 @@ export interface RunOptions {
   readonly startFrom?: string | undefined;
   /** How to repeat the run, for the model card. */
   readonly command?: string;
+  /** The processes that share the batches of every step; the numbers are the same for any number of them. */
   readonly communicator?: Communicator;
 }
 
@@ -74,11 +83,12 @@ export interface RunSummary {
  */
 export const runTraining = async (config: TrainConfig, options: RunOptions): Promise<RunSummary> => {
   const communicator = options.communicator ?? singleProcess;
+  batchesOfProcess(config, communicator);
   const before = await prepareRunFolder(config.output_dir, {
     resume: options.resume === true,
     isWriter: communicator.rank === 0,
   });
-  const data = openRunData(config, communicator);
+  const data = openRunData(config);
   try {
     if (before?.position.isDone === true && before.step >= data.totalSteps) {
       const { best, skippedRows } = before.position;
@@ -113,7 +123,11 @@ class TrainingRun {
   private isValidationDue: boolean;
   private loss: number | undefined;
   private savedStep: number;
+  /** In batches of all processes. */
   private readonly position: { epoch: number; batch: number };
+  private readonly communicator: Communicator;
+  /** Batches of a step that this process takes. */
+  private readonly ownBatches: number;
   private readonly secondsBefore: number;
   private readonly startedAt = performance.now();
 
@@ -130,6 +144,8 @@ class TrainingRun {
     this.secondsBefore = before?.seconds ?? 0;
     this.savedStep = parts.trainer.steps;
     this.position = this.validPosition(before);
+    this.communicator = options.communicator ?? singleProcess;
+    this.ownBatches = batchesOfProcess(config, this.communicator);
   }
 
   static async open(config: TrainConfig, options: RunOptions, data: RunData, goesOn: boolean): Promise<TrainingRun> {
@@ -163,11 +179,6 @@ class TrainingRun {
     return new TrainingRun(config, options, { data, trainer, loader, log, tokenizerFiles }, before?.position);
   }
 
-  /** Image-text pairs that a batch of all processes has. */
-  private get pairsPerBatch(): number {
-    return this.config.batch_size * this.config.texts_per_image * (this.options.communicator?.size ?? 1);
-  }
-
   private get isStopped(): boolean {
     return this.options.signal?.aborted === true;
   }
@@ -180,7 +191,7 @@ class TrainingRun {
     observer.onStart?.({ steps: totalSteps, done: trainer.steps, stepsPerEpoch });
     if (this.isValidationDue && trainer.steps < totalSteps) await this.validate();
     const batches = loader.batches(this.requests());
-    while (trainer.steps < totalSteps && !this.isStopped) {
+    while (trainer.steps < totalSteps && !(await this.isToStop())) {
       const started = performance.now();
       const made = await this.nextBatches(batches);
       const dataMs = performance.now() - started;
@@ -193,7 +204,13 @@ class TrainingRun {
       await setImmediate();
       const images = made.reduce((sum, { batch }) => sum + batch.inputs['image']!.shape[0]!, 0);
       const pairs = made.reduce((sum, { batch }) => sum + batch.ids.length, 0);
-      this.window.add(report, { dataMs, wholeMs: performance.now() - started, images, pairs });
+      const { size } = this.communicator;
+      this.window.add(report, {
+        dataMs,
+        wholeMs: performance.now() - started,
+        images: images * size,
+        pairs: pairs * size,
+      });
       if (steps % config.log_every === 0) this.writeLog();
       if (steps === totalSteps) break;
       if (this.validatesAt(steps, isEpochEnd)) await this.validate();
@@ -201,6 +218,15 @@ class TrainingRun {
     }
     await batches.return(undefined);
     return this.finish();
+  }
+
+  /** Whether one of the processes was told to stop: then all end after the same step. */
+  private async isToStop(): Promise<boolean> {
+    const { communicator, isStopped } = this;
+    if (communicator.size === 1) return isStopped;
+    const wishes = Float32Array.of(Number(isStopped));
+    await communicator.allReduce(wishes);
+    return wishes[0]! > 0;
   }
 
   /** Saves: a whole run after a last validation, a stopped one as it is. */
@@ -228,19 +254,21 @@ class TrainingRun {
     return whole < this.stepsIn(epoch) * accumulate ? { epoch, batch: whole } : { epoch: epoch + 1, batch: 0 };
   }
 
-  /** The batches from where the run stands, epoch after epoch, without end. */
+  /** This process' batches from where the run stands, epoch after epoch, without end. */
   private *requests(): Generator<BatchRequest> {
     const { seed, accumulate } = this.config;
+    const { rank, size } = this.communicator;
     let { epoch, batch } = this.position;
-    let done = this.parts.trainer.steps * accumulate;
+    let steps = this.parts.trainer.steps;
     for (; ; epoch++, batch = 0) {
       // Batches that make no whole step are left out, as those that are not full.
       const count = this.stepsIn(epoch) * accumulate;
-      for (; batch < count; batch++, done++)
-        yield {
-          rows: [...this.parts.data.sampler.batch({ epoch, batch })],
-          draw: { seed, epoch, pairsBefore: done * this.pairsPerBatch },
-        };
+      for (; batch < count; batch += accumulate, steps++)
+        for (let own = rank; own < accumulate; own += size)
+          yield {
+            rows: [...this.parts.data.sampler.batch({ epoch, batch: batch + own })],
+            draw: { seed, epoch, pairsBefore: steps * pairsPerStep(this.config) },
+          };
     }
   }
 
@@ -250,13 +278,21 @@ class TrainingRun {
 
   private async nextBatches(batches: AsyncGenerator<MadeBatch>): Promise<readonly MadeBatch[]> {
     const made: MadeBatch[] = [];
-    while (made.length < this.config.accumulate) {
+    while (made.length < this.ownBatches) {
       const next = await batches.next();
       if (next.done === true) throw new Error('internal: batches ended before the run');
       made.push(next.value);
-      for (const { row, reason } of next.value.skipped) this.skip(row, reason);
     }
+    for (const { row, reason } of await this.skippedByAll(made)) this.skip(row, reason);
     return made;
+  }
+
+  /** The rows that any process had to leave out of this step. */
+  private async skippedByAll(made: readonly MadeBatch[]): Promise<MadeBatch['skipped']> {
+    const own = made.flatMap(({ skipped }) => skipped);
+    if (this.communicator.size === 1) return own;
+    const gathered = await gatherTexts(this.communicator, own.length === 0 ? '' : JSON.stringify(own));
+    return gathered.flatMap((text) => JSON.parse(text) as MadeBatch['skipped']);
   }
 
   private skip(row: number, reason: string): void {
@@ -304,7 +340,7 @@ class TrainingRun {
   }
 
   private get pairsDone(): number {
-    return this.parts.trainer.steps * this.config.accumulate * this.pairsPerBatch;
+    return this.parts.trainer.steps * pairsPerStep(this.config);
   }
 
   private validatesAt(step: number, isEpochEnd: boolean): boolean {

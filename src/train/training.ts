@@ -11,7 +11,7 @@ import { BatchLoader } from './data/batch-loader.ts';
 import type { BatchRequest } from './data/batch-maker.ts';
 import { writeTrainedModel } from './model-output.ts';
 import { batchOfSamples, type TrainingSample } from './own-samples.ts';
-import { createTrainer, findVocabulary, openRunData, startingPoint } from './run-start.ts';
+import { createTrainer, findVocabulary, openRunData, pairsPerStep, startingPoint } from './run-start.ts';
 import type { TrainBatch } from './train-step.ts';
 import type { StepReport, Trainer } from './trainer.ts';
 
@@ -82,7 +82,7 @@ export class Training {
    */
   async *batches(): AsyncGenerator<TrainBatch> {
     const { config } = this;
-    const data = openRunData(config, singleProcess);
+    const data = openRunData(config);
     this.loader ??= new BatchLoader(
       { config, datasets: data.datasets, tokenizer: this.tokenizerPath, maxTokens: maxTokensOf(config) },
       config.num_workers,
@@ -94,7 +94,7 @@ export class Training {
         const epoch = Math.floor(done / perEpoch);
         yield {
           rows: [...data.sampler.batch({ epoch, batch: done % perEpoch })],
-          draw: { seed: config.seed, epoch, pairsBefore: done * config.batch_size * config.texts_per_image },
+          draw: { seed: config.seed, epoch, pairsBefore: Math.floor(done / config.accumulate) * pairsPerStep(config) },
         };
       }
     };
@@ -118,7 +118,7 @@ export class Training {
       command: 'a program of its own, with Training',
       step: trainer.steps,
       epoch: Math.floor(trainer.steps / this.stepsPerEpoch),
-      pairs: trainer.steps * config.accumulate * config.batch_size * config.texts_per_image,
+      pairs: trainer.steps * pairsPerStep(config),
       hours: undefined,
       metrics: {},
     });
@@ -153,7 +153,7 @@ const stepsOf = (config: TrainConfig): { stepsPerEpoch: number; totalSteps: numb
       );
     return { stepsPerEpoch: config.max_steps, totalSteps: config.max_steps };
   }
-  const data = openRunData(config, singleProcess);
+  const data = openRunData(config);
   data.close();
   return { stepsPerEpoch: data.stepsPerEpoch, totalSteps: data.totalSteps };
 };

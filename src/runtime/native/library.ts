@@ -24,7 +24,7 @@ interface Koffi {
   config(settings?: Readonly<Record<string, number>>): Readonly<Record<string, number>>;
 }
 
-/** ONNX Runtime optimises graphs by recursion and multiplies matrices in blocks on the stack; koffi's is 128 KiB. */
+/** ONNX Runtime optimises graphs by recursion and multiplies matrices in blocks on the stack; koffi's are smaller. */
 const stackBytes = 8 * 2 ** 20;
 
 /** ONNX Runtime's shared library, called directly. One for each thread of JavaScript. */
@@ -40,7 +40,7 @@ export class OrtLibrary {
     private readonly koffi: Koffi,
     path: string,
   ) {
-    koffi.config({ ...koffi.config(), async_stack_size: stackBytes });
+    koffi.config({ ...koffi.config(), async_stack_size: stackBytes, sync_stack_size: stackBytes });
     const library = koffi.load(path);
     const getApiBase = library.func('OrtGetApiBase', 'void *', []);
     const [getApi] = new BigUint64Array(koffi.view(getApiBase() as Address, 8));

@@ -12,6 +12,8 @@ export interface NativeRuntimeOptions {
   readonly threads?: number;
   /** Where programs with weights are kept between starts. */
   readonly cache?: ProgramCache;
+  /** Runs take place on the calling thread. */
+  readonly blocking?: boolean;
   /** Every session writes how long its nodes took to a JSON file of this prefix, when it is disposed. */
   readonly profilePrefix?: string;
 }
@@ -21,7 +23,7 @@ const allOptimizations = 99;
 
 /**
  * Runs programs on the CPU through ONNX Runtime's own C interface: results are written where the next program reads
- * them, parameters are read where they stand, and runs take place on other threads, so that the event loop turns.
+ * them, parameters are read where they stand, and runs take place on other threads, so that the event loop turns (but for `blocking`).
  */
 export class NativeRuntime implements Runtime {
   readonly device = 'cpu';
@@ -73,7 +75,9 @@ export class NativeRuntime implements Runtime {
     } finally {
       library.release('releaseSessionOptions', options);
     }
-    return new NativeSession(program, inputs, library, out[0]!, this.arena, this.options.profilePrefix !== undefined);
+    const { profilePrefix, blocking = false } = this.options;
+    const modes = { isProfiled: profilePrefix !== undefined, isBlocking: blocking };
+    return new NativeSession(program, inputs, library, out[0]!, this.arena, modes);
   }
 
   private sessionOptions(program: Program): Address {

@@ -35,7 +35,7 @@ export class NativeSession implements Session {
     private readonly library: OrtLibrary,
     handle: Address,
     private readonly arena: SharedArena,
-    private readonly isProfiled: boolean,
+    private readonly modes: { readonly isProfiled: boolean; readonly isBlocking: boolean },
   ) {
     this.handle = handle;
     this.memoryInfo = library.make('createCpuMemoryInfo', deviceAllocator, defaultMemory);
@@ -75,7 +75,7 @@ export class NativeSession implements Session {
     if (handle === undefined) return;
     this.handle = undefined;
     await Promise.allSettled(this.running);
-    if (this.isProfiled) {
+    if (this.modes.isProfiled) {
       const allocator = library.make('getAllocatorWithDefaultOptions');
       library.call('allocatorFree', allocator, library.make('sessionEndProfiling', handle, allocator));
     }
@@ -112,9 +112,7 @@ export class NativeSession implements Session {
     try {
       given.forEach((tensor, index) => (inputs[index] = this.wrap(tensor)));
       places.forEach((place, index) => (outputs[index] = place === undefined ? 0n : this.wrap(place.tensor)));
-      await library.callAsync(
-        { given, places },
-        'run',
+      const args = [
         session,
         null,
         inputTexts.addresses,
@@ -123,7 +121,9 @@ export class NativeSession implements Session {
         outputTexts.addresses,
         places.length,
         outputs,
-      );
+      ] as const;
+      if (this.modes.isBlocking) library.call('run', ...args);
+      else await library.callAsync({ given, places }, 'run', ...args);
       return places.map(
         (place, index) => place ?? this.copyOut(outputs[index]!, this.outputs[index]![1].dtype, allocate),
       );

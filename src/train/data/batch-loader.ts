@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import type { Worker } from 'node:worker_threads';
-import { MdetrError } from '../../errors.ts';
+import { restoredError } from '../../thread-failure.ts';
 import { startWorker } from '../../worker-thread.ts';
 import { BatchMaker, type BatchMakerSettings, type BatchRequest, type MadeBatch } from './batch-maker.ts';
 import type { LoaderReply, LoaderRequest } from './loader-worker.ts';
@@ -79,10 +79,7 @@ export class BatchLoader {
     const waiting = this.waiting.get(ticket);
     this.waiting.delete(ticket);
     if ('made' in reply) waiting?.resolve(reply.made);
-    else {
-      const { message, isMendable, stack } = reply.failure;
-      waiting?.reject(isMendable ? new MdetrError(message) : Object.assign(new Error(message), { stack }));
-    }
+    else waiting?.reject(restoredError(reply.failure));
   }
 
   private fail(error: unknown): void {

@@ -1,20 +1,15 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import sharp from 'sharp';
-import { MdetrError, messageOf } from '../../errors.ts';
 import type { HostTensor } from '../../graph/index.ts';
+import { failureOf, type ThreadFailure } from '../../thread-failure.ts';
 import { BatchMaker, type BatchMakerSettings, type BatchRequest, type MadeBatch } from './batch-maker.ts';
 
 export interface LoaderRequest extends BatchRequest {
   readonly ticket: number;
 }
 
-/** Errors lose their class between threads. */
 export type LoaderReply =
-  | { readonly ticket: number; readonly made: MadeBatch }
-  | {
-      readonly ticket: number;
-      readonly failure: { readonly message: string; readonly isMendable: boolean; readonly stack?: string };
-    };
+  { readonly ticket: number; readonly made: MadeBatch } | { readonly ticket: number; readonly failure: ThreadFailure };
 
 /** The memory of a batch, which goes over to the other thread instead of being copied. */
 const transferable = ({ batch }: MadeBatch): ArrayBuffer[] => {
@@ -42,12 +37,7 @@ if (parentPort !== null) {
         const made = await (await maker).make(request);
         port.postMessage({ ticket, made } satisfies LoaderReply, transferable(made));
       } catch (error) {
-        const failure = {
-          message: messageOf(error),
-          isMendable: error instanceof MdetrError,
-          ...(error instanceof Error && error.stack !== undefined ? { stack: error.stack } : {}),
-        };
-        port.postMessage({ ticket, failure } satisfies LoaderReply);
+        port.postMessage({ ticket, failure: failureOf(error) } satisfies LoaderReply);
       }
     });
   });
