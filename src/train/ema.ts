@@ -1,5 +1,5 @@
 import type { HostTensor } from '../graph/index.ts';
-import { sharedTensor } from './shared-values.ts';
+import { sharedBeside } from './shared-values.ts';
 import { averagePass } from './update-pass.ts';
 
 /**
@@ -20,9 +20,11 @@ export const updateAverage = (
 
 /** A copy of all entries, for the average to start from. */
 export const copyEntries = (values: ReadonlyMap<string, HostTensor>): Map<string, HostTensor> =>
-  new Map(
-    [...values].map(([name, value]) => [
-      name,
-      sharedTensor({ ...value, data: (value.data as Float32Array).slice() } as HostTensor),
-    ]),
-  );
+  new Map(Array.from(values, ([name, value]) => [name, copyOf(value)]));
+
+const copyOf = (value: HostTensor): HostTensor => {
+  if (value.dtype !== 'float32') return { ...value, data: value.data.slice() } as HostTensor;
+  const data = sharedBeside(value.data);
+  data.set(value.data);
+  return { ...value, data };
+};

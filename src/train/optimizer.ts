@@ -1,6 +1,6 @@
 import type { HostTensor } from '../graph/index.ts';
 import type { LearningRates } from './schedule.ts';
-import { sharedFloats } from './shared-values.ts';
+import { sharedBeside } from './shared-values.ts';
 import { applyUpdate, piecesOf, sumOfSquares, type Update } from './update-pass.ts';
 
 /** What the optimiser remembers of one parameter. */
@@ -49,6 +49,8 @@ export const clipFactor = (norm: number, maxNorm: number): number =>
 /** AdamW (arXiv:1711.05101) or SGD with momentum, one fused pass over each parameter. */
 export class Optimizer {
   readonly state = new Map<string, Moments>();
+  /** Those whose moments are where the loops work on them. */
+  private readonly placed = new Set<string>();
 
   constructor(private readonly config: OptimizerConfig) {}
 
@@ -77,7 +79,7 @@ export class Optimizer {
       const parameter = parameters.get(name);
       if (parameter === undefined) throw new Error(`internal: gradient for unknown parameter "${name}"`);
       const values = parameter.data as Float32Array;
-      const moments = this.momentsOf(name, values.length);
+      const moments = this.momentsOf(name, values);
       moments.step++;
       return {
         kind: this.config.optimizer === 'sgd' ? 'sgd' : 'adamw',
@@ -95,22 +97,27 @@ export class Optimizer {
     });
   }
 
-  /** Goes on from stored moments. */
+  /** Goes on from stored moments, which are copied when their parameter's turn comes. */
   restore(moments: ReadonlyMap<string, Moments>): void {
     this.state.clear();
-    for (const [name, { step, first, second }] of moments)
-      this.state.set(name, { step, first: sharedFloats(first), second: sharedFloats(second) });
+    this.placed.clear();
+    for (const [name, stored] of moments) this.state.set(name, { ...stored });
   }
 
-  private momentsOf(name: string, size: number): Moments {
+  private momentsOf(name: string, values: Float32Array): Moments {
     const known = this.state.get(name);
-    if (known !== undefined) return known;
-    const fresh: Moments = {
-      step: 0,
-      first: sharedFloats(size),
-      second: sharedFloats(this.config.optimizer === 'sgd' ? 0 : size),
+    if (known !== undefined && this.placed.has(name)) return known;
+    const moments: Moments = {
+      step: known?.step ?? 0,
+      first: sharedBeside(values),
+      second: this.config.optimizer === 'sgd' ? new Float32Array(new SharedArrayBuffer(0)) : sharedBeside(values),
     };
-    this.state.set(name, fresh);
-    return fresh;
+    if (known !== undefined) {
+      moments.first.set(known.first);
+      moments.second.set(known.second);
+    }
+    this.state.set(name, moments);
+    this.placed.add(name);
+    return moments;
   }
 }

@@ -1,11 +1,12 @@
 import type { Worker } from 'node:worker_threads';
 import { startWorker } from '../worker-thread.ts';
+import { memoryOf } from '../shared-memory.ts';
 import { globalNorm } from './optimizer.ts';
 import { applyUpdate, piecesOf, type Update } from './update-pass.ts';
 import type { CrewJob, CrewMessage, SharedRange } from './update-share.ts';
 
 /** Fewer elements are done before a thread has woken up. */
-const worthwhile = 2 ** 18;
+const worthwhile = 2 ** 19;
 
 /**
  * Threads that share the optimiser's passes over memory, while the event loop turns. What is not in shared memory is done
@@ -107,7 +108,9 @@ class CrewMember {
   }
 
   async work(job: CrewJob, buffers: readonly SharedArrayBuffer[]): Promise<void> {
-    const added = buffers.slice(this.known).map((buffer, index) => [this.known + index, buffer] as const);
+    const added = buffers
+      .slice(this.known)
+      .map((buffer, index) => [this.known + index, memoryOf(buffer) ?? buffer] as const);
     this.known = buffers.length;
     // A thread must not let the process end in the middle of its work, nor keep it alive without.
     this.worker.ref();

@@ -1,3 +1,5 @@
+import { inBlocks, type Pass } from './update-blocks.ts';
+
 /** What one step does to one parameter: arrays of one length, changed in place, and the step's numbers. */
 export interface Update {
   readonly kind: 'adamw' | 'sgd';
@@ -25,67 +27,56 @@ const epsilon = 1e-8;
 const momentum = 0.9;
 
 /**
- * One pass over elements `start` to `end`, and one over the average. Elements do not depend on each other, so that any
- * cut into pieces gives the same numbers.
+ * What a step does to elements `start` to `end`, average included. Elements do not depend on each other, so that any cut
+ * into pieces gives the same numbers.
  */
 export const applyUpdate = (update: Update, start: number, end: number): void => {
-  if (update.kind === 'sgd') sgdPass(update, start, end);
-  else adamwPass(update, start, end);
-  if (update.average !== undefined) averagePass(update.average, update.values, update.averageDecay, start, end);
-};
-
-/** AdamW (arXiv:1711.05101). */
-const adamwPass = (update: Update, start: number, end: number): void => {
-  const { values, gradient, first, second, step, rate, decay, clip } = update;
-  // PyTorch multiplies by a float32 factor: at the official rates it is exactly 1.
-  const shrink = Math.fround(1 - rate * decay);
-  const stepSize = rate / (1 - beta1 ** step);
-  // A product instead of a quotient: the loop is bound by divisions.
-  const correction = 1 / Math.sqrt(1 - beta2 ** step);
-  for (let index = start; index < end; index++) {
-    const slope = gradient[index]! * clip;
-    const mean = beta1 * first[index]! + (1 - beta1) * slope;
-    const square = beta2 * second[index]! + (1 - beta2) * slope * slope;
-    first[index] = mean;
-    second[index] = square;
-    values[index] = values[index]! * shrink - (stepSize * mean) / (Math.sqrt(square) * correction + epsilon);
+  const { values, gradient, first, second, average, averageDecay } = update;
+  const arrays = update.kind === 'sgd' ? [gradient, values, first] : [gradient, values, first, second];
+  const pass = update.kind === 'sgd' ? sgdPass(update) : adamwPass(update);
+  if (average === undefined) {
+    inBlocks(arrays, 1, start, end, pass);
+    return;
   }
-};
-
-const sgdPass = (update: Update, start: number, end: number): void => {
-  const { values, gradient, first, step, rate, decay, clip } = update;
-  for (let index = start; index < end; index++) {
-    const slope = gradient[index]! * clip + decay * values[index]!;
-    // The first step fills the buffer with the gradient itself.
-    const velocity = step === 1 ? slope : momentum * first[index]! + slope;
-    first[index] = velocity;
-    values[index] = values[index]! - rate * velocity;
-  }
+  const last = arrays.length;
+  inBlocks([...arrays, average], 1, start, end, (kernels, places, bytes) => {
+    pass(kernels, places, bytes);
+    kernels.average(places[last]!, places[1]!, bytes, 1 - averageDecay);
+  });
 };
 
 /** average ← average · decay + value · (1 − decay) */
-export const averagePass = (
-  average: Float32Array,
-  values: Float32Array,
-  decay: number,
-  start = 0,
-  end = average.length,
-): void => {
-  for (let index = start; index < end; index++) average[index] = average[index]! * decay + values[index]! * (1 - decay);
+export const averagePass = (average: Float32Array, values: Float32Array, decay: number): void =>
+  inBlocks([values, average], 1, 0, average.length, (kernels, [value, place], bytes) => {
+    kernels.average(place!, value!, bytes, 1 - decay);
+  });
+
+/** Sum of squares of elements `start` to `end`, in double precision. */
+export const sumOfSquares = (values: Float32Array, start: number, end: number): number => {
+  let total = 0;
+  inBlocks([values], 1, start, end, (kernels, [place], bytes) => (total += kernels.sumOfSquares(place!, bytes)));
+  return total;
 };
 
-/** Sum of squares of elements `start` to `end`, in double precision; four sums at a time, which do not wait for each other. */
-export const sumOfSquares = (values: Float32Array, start: number, end: number): number => {
-  let [a, b, c, d] = [0, 0, 0, 0];
-  let index = start;
-  for (; index + 4 <= end; index += 4) {
-    a += values[index]! * values[index]!;
-    b += values[index + 1]! * values[index + 1]!;
-    c += values[index + 2]! * values[index + 2]!;
-    d += values[index + 3]! * values[index + 3]!;
-  }
-  for (; index < end; index++) a += values[index]! * values[index]!;
-  return a + b + (c + d);
+const adamwPass = ({ step, rate, decay, clip }: Update): Pass => {
+  // PyTorch multiplies by a float32 factor: at the official rates it is exactly 1.
+  const shrink = 1 - rate * decay;
+  const stepSize = rate / (1 - beta1 ** step);
+  const correction = 1 / Math.sqrt(1 - beta2 ** step);
+  const [rest1, rest2] = [1 - beta1, 1 - beta2];
+  return (kernels, [gradient, values, first, second], bytes) =>
+    // prettier-ignore
+    kernels.adamw(
+      values!, gradient!, first!, second!, bytes,
+      clip, beta1, rest1, beta2, rest2, shrink, stepSize, correction, epsilon,
+    );
+};
+
+const sgdPass = ({ step, rate, decay, clip }: Update): Pass => {
+  // The first step fills the buffer, which is zeros, with the gradient itself.
+  const keep = step === 1 ? 0 : momentum;
+  return (kernels, [gradient, values, first], bytes) =>
+    kernels.sgd(values!, gradient!, first!, bytes, clip, decay, keep, rate);
 };
 
 /** Elements that a thread works on before it looks for more; also what one sum of squares is over. */

@@ -27,9 +27,9 @@ export type CrewJob = {
   | { readonly kind: 'update'; readonly updates: readonly SharedUpdate[] }
 );
 
-/** What a thread is sent: buffers that it does not know yet, by number, and work. */
+/** What a thread is sent: memory that it does not know yet, by number, and work. */
 export interface CrewMessage {
-  readonly added: readonly (readonly [id: number, buffer: SharedArrayBuffer])[];
+  readonly added: readonly (readonly [id: number, memory: WebAssembly.Memory | SharedArrayBuffer])[];
   readonly job: CrewJob;
 }
 

@@ -1,4 +1,5 @@
 import { parentPort } from 'node:worker_threads';
+import { adoptMemory } from '../shared-memory.ts';
 import { runShare, type CrewMessage } from './update-share.ts';
 
 /** Buffers by number: they are sent once, and are much the same in every step. */
@@ -7,7 +8,8 @@ const buffers = new Map<number, SharedArrayBuffer>();
 if (parentPort !== null) {
   const port = parentPort;
   port.on('message', ({ added, job }: CrewMessage) => {
-    for (const [id, buffer] of added) buffers.set(id, buffer);
+    for (const [id, memory] of added)
+      buffers.set(id, memory instanceof SharedArrayBuffer ? memory : adoptMemory(memory));
     runShare(job, (id) => buffers.get(id)!);
     port.postMessage('done');
   });

@@ -1,3 +1,5 @@
+import { headBytes, sharedMemory } from '../../shared-memory.ts';
+
 /** A piece of shared memory. */
 export interface Block {
   readonly buffer: SharedArrayBuffer;
@@ -12,6 +14,7 @@ interface Gap {
 
 interface Chunk {
   readonly buffer: SharedArrayBuffer;
+  readonly bytes: number;
   /** Sorted by offset, never touching each other. */
   readonly gaps: Gap[];
 }
@@ -33,13 +36,13 @@ export class SharedArena {
 
   /** Bytes of all chunks, used or not. */
   get bytes(): number {
-    return this.chunks.reduce((sum, { buffer }) => sum + buffer.byteLength, 0);
+    return this.chunks.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
   /** Bytes that were taken and not given back. */
   get bytesInUse(): number {
     const free = this.chunks.flatMap(({ gaps }) => gaps).reduce((sum, { bytes }) => sum + bytes, 0);
-    return this.bytes - free - this.chunks.length * alignment;
+    return this.bytes - free;
   }
 
   take(bytes: number): Block {
@@ -61,9 +64,11 @@ export class SharedArena {
   }
 
   private grow(bytes: number): Chunk {
-    const buffer = new SharedArrayBuffer(Math.max(bytes, chunkBytes) + alignment);
-    const offset = (alignment - Number(this.startOf(buffer) % BigInt(alignment))) % alignment;
-    const chunk = { buffer, gaps: [{ offset, bytes: buffer.byteLength - alignment }] };
+    const size = Math.max(bytes, chunkBytes);
+    const buffer = sharedMemory(size + alignment);
+    const start = this.startOf(buffer) + BigInt(headBytes);
+    const offset = headBytes + ((Number(-start % BigInt(alignment)) + alignment) % alignment);
+    const chunk = { buffer, bytes: size, gaps: [{ offset, bytes: size }] };
     this.chunks.push(chunk);
     return chunk;
   }
