@@ -10,7 +10,7 @@ import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
 import { Mdetr, parseModelConfig } from '../src/models/index.ts';
 import { traceInference } from '../src/pipeline/programs.ts';
-import { NodeRuntime } from '../src/runtime/node/node-runtime.ts';
+import { createRuntime } from '../src/runtime/create-runtime.ts';
 import { ProgramCache } from '../src/runtime/node/program-cache.ts';
 import { syntheticSource } from '../test/synthetic-weights.ts';
 
@@ -60,7 +60,7 @@ const peakMb = (): number => {
 const runOurs = async (): Promise<Record<string, number>> => {
   const model = new Mdetr(parseModelConfig(values.size === 'tiny' ? tiny : {}));
   const weights = syntheticSource(model);
-  const runtime = new NodeRuntime({ threads, cache: new ProgramCache({ folder }) });
+  const runtime = await createRuntime({ threads, cache: new ProgramCache({ folder }) });
   const programs = traceInference(model);
   const image = await runtime.load(programs.image, { weights });
   const text = await runtime.load(programs.text, { weights });

@@ -1,10 +1,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { unpackMask } from '../data/rle.ts';
 import type { PixelInput } from '../data/raw-image.ts';
 import { MdetrError, UsageError } from '../errors.ts';
+import { OrtLibrary } from '../runtime/native/library.ts';
 import { MDETR, type ImageText, type ProgressEvent } from './mdetr.ts';
 import type { DetectionResult } from './results.ts';
 
@@ -55,6 +56,22 @@ describe('loading', () => {
     expect(model.config.num_queries).toBe(14);
   });
 
+  it('goes through the Node binding where koffi is missing, and finds the same', async () => {
+    const missing = vi.spyOn(OrtLibrary, 'open').mockImplementation(() => {
+      throw new MdetrError("ONNX Runtime's library cannot be called directly here: Cannot find module 'koffi'");
+    });
+    const other = await MDETR.fromPretrained('default', { cacheDir, threads: 1 });
+    try {
+      expect(missing).toHaveBeenCalled();
+      const options = { threshold: 0 };
+      const [image, caption] = [picture(120, 80, 1), 'a red cube'];
+      expectClose(await other.detect(image, caption, options), await model.detect(image, caption, options));
+    } finally {
+      vi.restoreAllMocks();
+      await other.dispose();
+    }
+  });
+
   it('names a model that is nowhere, and a folder that is none', async () => {
     await expect(MDETR.fromPretrained('nowhere', { cacheDir })).rejects.toThrow(/model "nowhere" is neither/);
     await expect(MDETR.fromPretrained('./no/such.pth', { cacheDir })).rejects.toThrow(/there is no such model/);
@@ -64,6 +81,14 @@ describe('loading', () => {
 
 describe('detectBatch', () => {
   const [wide, tall, small] = [picture(96, 64, 1), picture(64, 96, 2), picture(96, 64, 3)];
+
+  it('lets the event loop turn while the network works', async () => {
+    let turns = 0;
+    const timer = setInterval(() => turns++, 1);
+    await model.detect(picture(640, 480, 3), 'a red cube');
+    clearInterval(timer);
+    expect(turns).toBeGreaterThan(1);
+  });
 
   it('answers in the order of the items, whatever the batch size', async () => {
     const items: ImageText[] = [

@@ -12,7 +12,7 @@ import {
 } from '../evaluation/postprocess-detections.ts';
 import type { DetectionOutputs } from '../evaluation/postprocess.ts';
 import type { ModelConfig } from '../models/index.ts';
-import { NodeRuntime } from '../runtime/node/node-runtime.ts';
+import { createRuntime } from '../runtime/create-runtime.ts';
 import { ProgramCache } from '../runtime/node/program-cache.ts';
 import type { Session } from '../runtime/runtime.ts';
 import { encodeBatch, type Encoding } from '../text/index.ts';
@@ -87,7 +87,7 @@ export class MDETR {
     const loaded: Session[] = [];
     try {
       const cache = new ProgramCache(options.cacheDir === undefined ? {} : { folder: options.cacheDir });
-      const runtime = new NodeRuntime({ device: options.device, threads: options.threads, cache });
+      const runtime = await createRuntime({ device: options.device, threads: options.threads, cache });
       const programs = traceInference(source.model);
       const load = async (program: (typeof programs)['image']): Promise<Session> => {
         notify({ status: 'compiling', name: program.name });

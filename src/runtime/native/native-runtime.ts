@@ -3,6 +3,7 @@ import type { Program, ProgramInput } from '../../graph/program.ts';
 import { loadProgram } from '../node/load-program.ts';
 import { ProgramCache } from '../node/program-cache.ts';
 import type { LoadOptions, Runtime, Session } from '../runtime.ts';
+import { returnFreedMemory } from './free-memory.ts';
 import { OrtLibrary, type Address } from './library.ts';
 import { NativeSession } from './native-session.ts';
 import { SharedArena } from './shared-arena.ts';
@@ -30,6 +31,7 @@ export class NativeRuntime implements Runtime {
   private readonly library: OrtLibrary;
   private readonly arena: SharedArena;
   private readonly cache: ProgramCache;
+  private loadedCount = 0;
 
   /** Throws `MdetrError` where the library cannot be called directly; `NodeRuntime` works there. */
   constructor(private readonly options: NativeRuntimeOptions = {}) {
@@ -77,7 +79,12 @@ export class NativeRuntime implements Runtime {
     }
     const { profilePrefix, blocking = false } = this.options;
     const modes = { isProfiled: profilePrefix !== undefined, isBlocking: blocking };
-    return new NativeSession(program, inputs, library, out[0]!, this.arena, modes);
+    this.loadedCount++;
+    return new NativeSession(program, inputs, library, out[0]!, this.arena, modes, () => this.afterDispose());
+  }
+
+  private async afterDispose(): Promise<void> {
+    if (--this.loadedCount === 0) await returnFreedMemory();
   }
 
   private sessionOptions(program: Program): Address {

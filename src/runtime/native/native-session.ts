@@ -36,6 +36,7 @@ export class NativeSession implements Session {
     handle: Address,
     private readonly arena: SharedArena,
     private readonly modes: { readonly isProfiled: boolean; readonly isBlocking: boolean },
+    private readonly afterDispose: () => Promise<void>,
   ) {
     this.handle = handle;
     this.memoryInfo = library.make('createCpuMemoryInfo', deviceAllocator, defaultMemory);
@@ -81,6 +82,7 @@ export class NativeSession implements Session {
     }
     library.release('releaseSession', handle);
     library.release('releaseMemoryInfo', this.memoryInfo);
+    await this.afterDispose();
   }
 
   private async execute(feeds: Values, allocate: Allocate): Promise<readonly Place[]> {
