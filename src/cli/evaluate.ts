@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { Command, Option } from 'commander';
 import { z } from 'zod';
 import { writeAtomically } from '../checkpoints/index.ts';
+import { SCENE_DEFAULTS } from '../data/scenes/scene.ts';
 import { SPLITS, type SceneSplit } from '../data/scenes/splits.ts';
 import { MdetrError, messageOf, UsageError } from '../errors.ts';
 import { resultsJson, resultsTable } from '../evaluation/results-table.ts';
@@ -57,12 +58,21 @@ const evaluationSchema = z.strictObject({
   seed: z.number().int().nonnegative().optional(),
   count: z.number().int().positive().optional(),
   texts_per_kind: z.number().int().positive().optional(),
+  /** Scenes of other sizes than the usual ones. */
+  scene: z
+    .strictObject({
+      width: z.number().int().positive().default(SCENE_DEFAULTS.width),
+      height: z.number().int().positive().default(SCENE_DEFAULTS.height),
+      min_objects: z.number().int().positive().default(SCENE_DEFAULTS.minObjects),
+      max_objects: z.number().int().positive().default(SCENE_DEFAULTS.maxObjects),
+    })
+    .prefault({}),
 });
 
 type EvaluationConfig = z.infer<typeof evaluationSchema>;
 
 const readConfig = async (path: string | undefined): Promise<EvaluationConfig> => {
-  if (path === undefined) return {};
+  if (path === undefined) return evaluationSchema.parse({});
   let values: unknown;
   const { findConfig } = await import('../train/config-file.ts');
   const file = await findConfig(path);
@@ -185,6 +195,7 @@ const runScenes = async (
   const model = await loadModel(options);
   try {
     const images = options.count ?? section.count ?? 2000;
+    const { width, height, min_objects: minObjects, max_objects: maxObjects } = section.scene;
     const reports: TaskReport[] = [];
     for (const split of options.split ?? section.splits ?? ['standard']) {
       const progress = new Progress(`scenes, ${split}`, images);
@@ -193,6 +204,7 @@ const runScenes = async (
           split,
           seed: options.seed ?? section.seed ?? 900_000_001,
           images,
+          scene: { width, height, minObjects, maxObjects },
           textsPerKind: options.textsPerKind ?? section.texts_per_kind ?? 1,
           threshold: options.threshold,
           worst: options.worst === undefined ? 0 : options.worstCount,

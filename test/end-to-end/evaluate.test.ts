@@ -45,6 +45,23 @@ describe('mdetr evaluate', () => {
     expect(mdetr.run(...config, '--annotations', 'CLEVR_val_questions.json').status).toBe(0);
   });
 
+  it('draws the scenes that a config asks for', () => {
+    const evaluate = (scene: object) => ({ evaluate: { task: 'scenes', seed: 3, count: 2, scene } });
+    const size = { width: 96, height: 64 };
+    write('small.json', [evaluate({ ...size, min_objects: 2, max_objects: 2 })]);
+    const { status, stderr } = mdetr.run('evaluate', 'small.json', '--json', 'small-numbers.json');
+    expect(status, stderr).toBe(0);
+    const { results } = JSON.parse(readFileSync(mdetr.file('small-numbers.json'), 'utf8')) as {
+      results: { title: string; metrics: Record<string, number> }[];
+    };
+    expect(results.map(({ title }) => title)).toEqual(['standard', 'items']);
+    expect(results[1]!.metrics).toMatchObject({ 'referring precision@1': 2, 'referring precision@1, 2 objects': 2 });
+    write('crowded.json', [evaluate({ max_objects: 99 })]);
+    expectRefusal(mdetr.run('evaluate', 'crowded.json'), 2, /maxObjects is 99/);
+    write('wrong.json', [evaluate({ objects: 2 })]);
+    expectRefusal(mdetr.run('evaluate', 'wrong.json'), 1, /evaluate\.scene: .*objects/);
+  });
+
   it('refuses what does not go together', () => {
     expectRefusal(mdetr.run('evaluate'), 2, /say what to measure/);
     expectRefusal(mdetr.run('evaluate', '--task', 'flickr'), 2, /needs --annotations FILE/);
