@@ -1,8 +1,8 @@
-import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { smallDataset, smallValues } from '../../test/small-run.ts';
 import { MdetrError } from '../errors.ts';
 import { createRuntime } from '../runtime/create-runtime.ts';
@@ -100,5 +100,74 @@ describe('configs/clevr_humans.json', () => {
       ...{ datasets: [{ ...own, images }], output_dir: join(folder, 'silent') },
     });
     await expect(train(silent)).rejects.toThrow(/has questions without boxes: .*do_qa/);
+  });
+});
+
+describe("official sets whose authors' own files make the metric", () => {
+  const folder = join(root, 'official');
+  const model = join(folder, 'model');
+  const truth = join(folder, 'VGPhraseCut_v0');
+  beforeAll(async () => {
+    mkdirSync(folder, { recursive: true });
+    cpSync(fileURLToPath(new URL('../../models/default', import.meta.url)), model, { recursive: true });
+    const { annotations, images } = await smallDataset(join(folder, 'vg'), 2);
+    renameSync(images, join(folder, 'images'));
+    const tasks = annotations.images.map(({ id, caption }) => {
+      const boxes = annotations.annotations
+        .filter(({ image_id }) => image_id === id)
+        .map(({ bbox }) => bbox as number[]);
+      return {
+        ...{ task_id: `${id}__0`, image_id: id, phrase: caption, instance_boxes: boxes },
+        phrase_structure: { name: 'cube', attributes: [], relation_descriptions: [], type: 'name' },
+        Polygons: boxes.map(([x, y, w, h]) => [[[x, y], [x! + w!, y], [x! + w!, y! + h!], [x, y! + h!]]]), // prettier-ignore
+      };
+    });
+    const write = (path: string, value: unknown): void => writeFileSync(join(folder, path), JSON.stringify(value));
+    mkdirSync(truth);
+    write('VGPhraseCut_v0/refer_miniv.json', tasks);
+    write(
+      'VGPhraseCut_v0/image_data_split.json',
+      tasks.map(({ image_id }) => ({ image_id, width: 96, height: 64 })),
+    );
+    write('VGPhraseCut_v0/name_att_rel_count.json', { cat: [['cube', 1]], att: [] });
+    const asked = annotations.images.map((image) => ({ ...image, original_id: image.id, task_id: `${image.id}__0` }));
+    write('finetune_phrasecut_miniv.json', { images: asked, annotations: annotations.annotations });
+  });
+
+  const measure = async (more: Readonly<Record<string, unknown>>) => {
+    const notes: string[] = [];
+    const config = parseTrainConfig({
+      ...{ combine_datasets: ['phrasecut'], combine_datasets_val: ['phrasecut'], threads: 1 },
+      ...{ phrasecut_ann_path: folder, vg_img_path: join(folder, 'images'), output_dir: folder, ...more },
+    });
+    const observer = { onProgress: () => undefined, onNote: (text: string) => void notes.push(text) };
+    return { ...(await validatorFor(config, observer)!(model)), notes };
+  };
+
+  it('are measured by them beside AP50, which decides', async () => {
+    const { metrics, metric, notes } = await measure({ phrasecut_orig_ann_path: truth });
+    expect(notes).toEqual([]);
+    expect(metric).toBe(metrics['phrasecut/bbox_AP50']);
+    expect(Object.keys(metrics)).toEqual(
+      expect.arrayContaining(['phrasecut/Precision@0.5', 'phrasecut/mean_box_iou', 'phrasecut/mean_mask_iou']),
+    );
+  });
+
+  it("are chosen by the masks' IoU where the detector is frozen", async () => {
+    const { metrics, metric } = await measure({
+      ...{ phrasecut_orig_ann_path: truth, freeze_detector: true },
+      ...{ mask_model: 'smallconv', contrastive_align_loss: false },
+    });
+    expect(metric).toBe(metrics['phrasecut/mean_mask_iou']);
+  });
+
+  it('are measured by their annotations where the files are missing, which is said beforehand', async () => {
+    const { metrics, notes } = await measure({ phrasecut_orig_ann_path: join(folder, 'nowhere') });
+    expect(notes).toEqual([
+      expect.stringMatching(
+        /^validation set phrasecut: .*phrasecut_orig_ann_path names their folder, and there is no .*nowhere/,
+      ),
+    ]);
+    expect(Object.keys(metrics)).toEqual(['phrasecut/bbox_AP', 'phrasecut/bbox_AP50', 'phrasecut/bbox_AP75']);
   });
 });

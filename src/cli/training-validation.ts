@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { ImageRoots } from '../data/image-roots.ts';
@@ -6,7 +7,7 @@ import { mean, type Metrics } from '../evaluation/metrics.ts';
 import { qaDataset } from '../models/index.ts';
 import { MDETR } from '../pipeline/mdetr.ts';
 import { evaluateScenes } from '../tasks/scenes-task.ts';
-import { validateAnnotations, type ValidationTask } from '../tasks/validation.ts';
+import { validateAnnotations, type RowTask, type TruthTask, type ValidationTask } from '../tasks/validation.ts';
 import type { AnnotatedDataset, DatasetConfig, SceneDataset, TrainConfig } from '../train/config.ts';
 import { officialDatasets, officialNames } from '../train/data/official-datasets.ts';
 import { scenePictures } from '../train/data/scene-source.ts';
@@ -23,12 +24,13 @@ const batchSize = 4;
 /**
  * Measures a model on the validation sets of a config, one after the other. What decides which model is best is the
  * mean over the sets of each set's own number: AP50 of the boxes or the accuracy of answers, as in the official code;
- * for scenes Recall@1 of phrases, mask IoU where only masks are trained, accuracy where there are only questions.
+ * for scenes Recall@1 of phrases. Where only masks are trained, and AP50 never changes, mask IoU decides.
  */
 export const validatorFor = (config: TrainConfig, observer: ValidationObserver): Validate | undefined => {
   const datasets = config.datasets_val.length > 0 ? config.datasets_val : officialDatasets(config, 'val');
   if (datasets.length === 0) return undefined;
   const named = withNames(datasets);
+  for (const dataset of datasets) tellWhatIsMissing(dataset, config, observer);
   return async (folder, signal) => {
     // Weights change with every validation: what is compiled for them is of no use later.
     const cacheDir = join(dirname(folder), 'validation-cache.tmp');
@@ -93,22 +95,53 @@ const onScenes = async (
   });
   // Numbers of single kinds of texts, as `phrase Recall@1, plural`, are for `mdetr evaluate`.
   const metrics = chosen(report.results[0]!.metrics, (name) => !name.includes(','));
-  const decides =
-    config.frozen_weights !== undefined || config.freeze_detector
-      ? 'mask mean IoU'
-      : config.no_detection
-        ? 'question accuracy'
-        : 'phrase Recall@1';
+  const decides = trainsMasksAlone(config)
+    ? 'mask mean IoU'
+    : config.no_detection
+      ? 'question accuracy'
+      : 'phrase Recall@1';
   return { metrics, metric: metrics[decides] ?? NaN };
 };
 
+const trainsMasksAlone = ({ frozen_weights: frozen, freeze_detector: isFrozen }: TrainConfig): boolean =>
+  frozen !== undefined || isFrozen;
+
 const chosen = (metrics: Metrics, isWanted: (name: string) => boolean): Record<string, number> =>
   Object.fromEntries(Object.entries(metrics).filter(([name]) => isWanted(name)));
+
+/** Where the authors of an official dataset have their own files, by the key that says so; as the official code reads them. */
+const truthOf = (name: string, config: TrainConfig): (TruthTask & { readonly key: string }) | undefined => {
+  if (name === 'flickr')
+    return {
+      ...{ task: name, key: 'flickr_dataset_path', truth: config.flickr_dataset_path },
+      subset: config.test ? 'test' : 'val',
+    };
+  if (name === 'phrasecut')
+    return {
+      ...{ task: name, key: 'phrasecut_orig_ann_path', truth: config.phrasecut_orig_ann_path },
+      subset: config.test ? 'test' : 'miniv',
+    };
+  return undefined;
+};
+
+/** Before the first step, not after the first epoch. */
+const tellWhatIsMissing = (dataset: DatasetConfig, config: TrainConfig, observer: ValidationObserver): void => {
+  const { name = '' } = dataset;
+  const own = 'scenes' in dataset || dataset.task !== undefined ? undefined : truthOf(name, config);
+  if (own === undefined || (own.truth !== '' && existsSync(own.truth))) return;
+  const where = own.truth === '' ? '' : `, and there is no ${own.truth}`;
+  observer.onNote(
+    `validation set ${name}: measured by its annotations alone; its authors' own files make the published metric ` +
+      `(${own.key} names their folder${where})`,
+  );
+};
 
 /** The official evaluators beside the boxes', by the names of the official datasets; `phrases` for data of one's own. */
 const taskOf = ({ name = '', task }: AnnotatedDataset, config: TrainConfig): ValidationTask | undefined => {
   if (task !== undefined) return task;
   const answers = qaDataset(config);
+  const own = truthOf(name, config);
+  if (own !== undefined && own.truth !== '' && existsSync(own.truth)) return own;
   if (name === 'flickr') return 'phrases';
   if (name === 'refexp' || name === 'clevrref') return name;
   if (name === 'clevr_question') return answers;
@@ -123,7 +156,7 @@ const measuresOf = (
   config: TrainConfig,
 ): { readonly tasks: readonly ValidationTask[]; readonly decides: string } => {
   const own = taskOf(dataset, config);
-  const boxes: readonly ValidationTask[] = config.no_detection ? [] : ['coco'];
+  const boxes: readonly RowTask[] = config.no_detection ? [] : ['coco'];
   if (own === 'gqa' || own === 'clevr') {
     if (qaDataset(config) !== own)
       throw new MdetrError(`validation set "${name}": task "${own}" needs question heads for it (do_qa, qa_dataset)`);
@@ -133,7 +166,11 @@ const measuresOf = (
     throw new MdetrError(
       `validation set "${name}": a network without detection (no_detection) can but answer questions`,
     );
-  return { tasks: [...boxes, ...(own === undefined ? [] : [own])], decides: 'bbox_AP50' };
+  const masksDecide = trainsMasksAlone(config) && typeof own === 'object' && own.task === 'phrasecut';
+  return {
+    tasks: [...boxes, ...(own === undefined ? [] : [own])],
+    decides: masksDecide ? 'mean_mask_iou' : 'bbox_AP50',
+  };
 };
 
 const onAnnotations = async (

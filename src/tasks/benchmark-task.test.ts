@@ -3,12 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ImageRoots } from '../data/image-roots.ts';
 import { maskFromDense, packMask } from '../data/rle.ts';
+import type { Metrics } from '../evaluation/metrics.ts';
 import { MDETR } from '../pipeline/mdetr.ts';
 import { evaluateBenchmark, type BenchmarkTaskOptions } from './benchmark-task.ts';
 import { CategoryBest } from './lvis-task.ts';
 import { promptOf } from './lvis-truth.ts';
 import type { TaskReport } from './task-report.ts';
+import { validateAnnotations, type ValidationTask } from './validation.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'mdetr-benchmarks-'));
 let model: MDETR;
@@ -37,6 +40,14 @@ const evaluate = (
     worst: 0,
     ...options,
   });
+
+const validate = async (annotations: string, task: ValidationTask): Promise<Metrics> => {
+  const { metrics } = await validateAnnotations(model, {
+    ...{ annotations, images: ImageRoots.of(folder), tasks: [task] },
+    ...{ limit: 0, batchSize: 2, onBadRow: 'stop' },
+  });
+  return metrics;
+};
 
 beforeAll(async () => {
   model = await MDETR.fromPretrained('default', { cacheDir: join(folder, 'cache') });
@@ -148,6 +159,16 @@ describe('Flickr30k', () => {
     });
   });
 
+  it('is the same in validation, without categories', async () => {
+    const { results } = await evaluate({ task: 'flickr', annotations, truth });
+    const metrics = await validate(annotations, { task: 'flickr', truth, subset: 'val' });
+    for (const k of ['Recall@1', 'Recall@5', 'Recall@10']) {
+      expect(metrics[`${k}_all`]).toBe(results[0]!.metrics[`${k}_all`]);
+      expect(metrics[`merged/${k}_all`]).toBe(results[1]!.metrics[`${k}_all`]);
+    }
+    expect(Object.keys(metrics).filter((name) => !name.endsWith('_all'))).toEqual([]);
+  });
+
   it('counts only the rows that are looked at under a limit', async () => {
     const { results } = await evaluate({ task: 'flickr', annotations, truth, limit: 1 });
     expect(results[0]!.count).toBe(1);
@@ -230,6 +251,14 @@ describe('PhraseCut', () => {
       ],
       annotations: [],
     });
+  });
+
+  it('is the same in validation, without subsets', async () => {
+    const { results } = await evaluate({ task: 'phrasecut', annotations, truth });
+    const whole = Object.entries(results[0]!.metrics).filter(([name]) => !name.includes('/'));
+    expect(whole.map(([name]) => name)).toContain('mean_mask_iou');
+    const metrics = await validate(annotations, { task: 'phrasecut', truth, subset: 'miniv' });
+    expect(metrics).toEqual(Object.fromEntries(whole));
   });
 
   it('gives boxes, masks and subsets, exactly', async () => {

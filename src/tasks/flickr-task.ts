@@ -95,6 +95,9 @@ export interface FlickrOptions {
   readonly isPartial: boolean;
 }
 
+/** What the protocol is called that joins a phrase's boxes. */
+export const mergedTitle = 'flickr, merged boxes';
+
 /** Recall@k of phrases by both protocols of the papers, from the same predictions. */
 export const flickrBenchmark = async (
   rows: Iterable<CocoRow>,
@@ -107,7 +110,7 @@ export const flickrBenchmark = async (
   const all = await readFlickrTruth(options.truth, ids);
   const truth = options.isPartial ? all.map((image) => onlySentences(image, asked)) : all;
   const metric = (mergeBoxes: boolean) => ({
-    title: mergeBoxes ? 'flickr, merged boxes' : 'flickr, any box',
+    title: mergeBoxes ? mergedTitle : 'flickr, any box',
     evaluator: new FlickrRecallEvaluator(truth, { mergeBoxes }),
   });
   return {

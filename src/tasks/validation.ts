@@ -9,12 +9,24 @@ import type { Metrics } from '../evaluation/metrics.ts';
 import type { MDETR } from '../pipeline/mdetr.ts';
 import type { TextOutputs } from '../pipeline/text-outputs.ts';
 import { cocoTask, refexpTask } from './box-tasks.ts';
+import { flickrBenchmark, mergedTitle } from './flickr-task.ts';
+import { phraseCutBenchmark } from './phrasecut-task.ts';
 import { phrasesTask } from './phrases-task.ts';
 import { clevrTask, gqaTask } from './question-tasks.ts';
-import type { PredictionKind, TaskDefinition } from './task-definition.ts';
+import type { Benchmark, PredictionKind, TaskDefinition, TitledMetric } from './task-definition.ts';
 
-/** What can be measured while a model is trained: all that needs no other file than the annotations. */
-export type ValidationTask = 'coco' | 'phrases' | 'refexp' | 'clevrref' | 'gqa' | 'clevr';
+/** What can be measured while a model is trained, with no other file than the annotations. */
+export type RowTask = 'coco' | 'phrases' | 'refexp' | 'clevrref' | 'gqa' | 'clevr';
+
+/** What also needs the files that the data set's authors distribute. */
+export interface TruthTask {
+  readonly task: 'flickr' | 'phrasecut';
+  /** Their folder, and which split of it the annotations are. */
+  readonly truth: string;
+  readonly subset: string;
+}
+
+export type ValidationTask = RowTask | TruthTask;
 
 export interface ValidationOptions {
   readonly annotations: string;
@@ -55,7 +67,11 @@ export const validateAnnotations = async (model: MDETR, options: ValidationOptio
     // Truth and predictions must be of the same rows, so what cannot be read is found out first.
     const readable = onBadRow === 'skip' ? await readableRows(rows, options) : rows;
     if (readable.length === 0) throw new MdetrError(`${annotations}: none of its pictures can be read`);
-    const running = tasks.map((task) => startTask(task, readable));
+    const running: RunningTask[] = [];
+    for (const task of tasks)
+      running.push(
+        typeof task === 'string' ? startRowTask(task, readable) : await startTruthTask(task, model, readable),
+      );
     for (let start = 0; start < readable.length; start += batchSize) {
       signal?.throwIfAborted();
       const batch = readable.slice(start, start + batchSize);
@@ -63,7 +79,7 @@ export const validateAnnotations = async (model: MDETR, options: ValidationOptio
         batch.map(async (row) => ({ image: await pictureOf(row, options), text: row.image.caption ?? '' })),
       );
       const outputs = await model.predict(items, { decode: { orient: false }, truncation: 'end' });
-      for (const [item, row] of batch.entries()) for (const task of running) task.add(model, row, outputs, item);
+      for (const [item, row] of batch.entries()) for (const task of running) await task.add(model, row, outputs, item);
       options.onProgress?.(start + batch.length, readable.length);
     }
     const metrics = Object.assign({}, ...running.map((task) => task.summarize())) as Metrics;
@@ -101,11 +117,11 @@ const readableRows = async (rows: readonly CocoRow[], options: ValidationOptions
 
 /** A task under way, whatever its predictions look like. */
 interface RunningTask {
-  add(model: MDETR, row: CocoRow, outputs: TextOutputs, item: number): void;
+  add(model: MDETR, row: CocoRow, outputs: TextOutputs, item: number): Promise<void> | void;
   summarize(): Metrics;
 }
 
-const startTask = (task: ValidationTask, rows: readonly CocoRow[]): RunningTask => {
+const startRowTask = (task: RowTask, rows: readonly CocoRow[]): RunningTask => {
   switch (task) {
     case 'coco':
       return running(cocoTask, rows);
@@ -120,6 +136,42 @@ const startTask = (task: ValidationTask, rows: readonly CocoRow[]): RunningTask 
       return running(clevrTask, rows);
   }
 };
+
+/** Only the rows that are looked at count; of subsets and categories `mdetr evaluate` tells. */
+const startTruthTask = async (
+  { task, truth, subset }: TruthTask,
+  model: MDETR,
+  rows: readonly CocoRow[],
+): Promise<RunningTask> => {
+  const options = { truth, subset, isPartial: true };
+  if (task === 'phrasecut')
+    return runningBenchmark(await phraseCutBenchmark(rows, { ...options, withMasks: model.hasMasks }), (name) =>
+      name.includes('/') ? undefined : name,
+    );
+  return runningBenchmark(await flickrBenchmark(rows, options), (name, { title }) =>
+    !name.endsWith('_all') ? undefined : title === mergedTitle ? `merged/${name}` : name,
+  );
+};
+
+/** @param nameOf how a number is called here; undefined for one that is left out */
+const runningBenchmark = <Kind extends PredictionKind>(
+  benchmark: Benchmark<Kind>,
+  nameOf: (name: string, metric: TitledMetric<Kind>) => string | undefined,
+): RunningTask => ({
+  async add(model, row, outputs, item) {
+    const prediction = await benchmark.predict(model, row, outputs, item);
+    for (const { evaluator } of benchmark.metrics) evaluator.add(prediction);
+  },
+  summarize: () =>
+    Object.fromEntries(
+      benchmark.metrics.flatMap((metric) =>
+        Object.entries(metric.evaluator.summarize()).flatMap(([name, value]) => {
+          const own = nameOf(name, metric);
+          return own === undefined ? [] : [[own, value] as const];
+        }),
+      ),
+    ),
+});
 
 const running = <Kind extends PredictionKind>(task: TaskDefinition<Kind>, rows: readonly CocoRow[]): RunningTask => {
   const evaluator = task.evaluator(rows);
