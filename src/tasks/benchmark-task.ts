@@ -1,16 +1,15 @@
 import { MdetrError, UsageError } from '../errors.ts';
 import { ImageRoots } from '../data/image-roots.ts';
-import type { OnBadRow } from '../data/index/row-reader.ts';
 import type { MDETR } from '../pipeline/mdetr.ts';
 import { cocoBenchmark, refexpBenchmark } from './box-tasks.ts';
 import { flickrBenchmark } from './flickr-task.ts';
-import { evaluateLvis } from './lvis-task.ts';
+import { evaluateLvis, type LvisTaskOptions } from './lvis-task.ts';
 import { phraseCutBenchmark } from './phrasecut-task.ts';
 import { phrasesBenchmark } from './phrases-task.ts';
 import { clevrBenchmark, gqaBenchmark } from './question-tasks.ts';
-import { runBenchmark, savedMasks } from './run-benchmark.ts';
+import { runBenchmark, savedMasks, type RunOptions } from './run-benchmark.ts';
 import type { Benchmark, PredictionKind } from './task-definition.ts';
-import { openRows, type TaskRows } from './task-rows.ts';
+import { openRows, type RowsOptions, type TaskRows } from './task-rows.ts';
 import type { TaskReport } from './task-report.ts';
 
 /** Published metrics over annotation files. */
@@ -27,34 +26,21 @@ export const benchmarkTasks = [
 ] as const;
 export type BenchmarkTask = (typeof benchmarkTasks)[number];
 
-export interface BenchmarkTaskOptions {
+export interface BenchmarkTaskOptions
+  extends RowsOptions, Omit<RunOptions, 'images'>, Pick<LvisTaskOptions, 'limitBy'> {
   readonly task: BenchmarkTask;
-  readonly annotations: string;
   /** Where pictures are: a folder, or `SOURCE=FOLDER` for each `data_source`. */
   readonly images: readonly string[];
   /** Ground truth beside the annotation file, as the data set's authors distribute it. */
   readonly truth?: string | undefined;
   /** Which split that is, where the annotation file's name does not end in it. */
   readonly subset?: string | undefined;
-  /** At most so many rows, from the start. */
-  readonly limit?: number | undefined;
-  readonly batchSize: number;
-  readonly onBadRow: OnBadRow;
   /** Threshold overlaps of expressions by IoU, as the papers say, instead of GIoU, as the official code does. */
   readonly criterion: 'giou' | 'iou';
-  /** How many detections of LVIS count. */
-  readonly limitBy: 'image' | 'category';
   /** Masks of COCO, too. */
   readonly masks: boolean;
   /** A file for the test server is wanted. */
   readonly wantsSubmission: boolean;
-  readonly worst: number;
-  readonly savePredictions?: string | undefined;
-  /** Go on with that file where an interrupted run left it. */
-  readonly resume?: boolean | undefined;
-  readonly predictions?: string | undefined;
-  readonly onProgress?: (done: number, total: number) => void;
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** LVIS' texts are a word or two: so many times the batch of other tasks go together. */

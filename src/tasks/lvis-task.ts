@@ -4,27 +4,18 @@ import { boxAt, byFallingScore, postprocessBoxes } from '../evaluation/postproce
 import { readPredictions, type LvisPrediction } from '../evaluation/predictions.ts';
 import type { MDETR } from '../pipeline/mdetr.ts';
 import { readLvisFile, type LvisCategory } from './lvis-truth.ts';
-import { openWriter } from './run-benchmark.ts';
+import { openWriter, type PredictionOptions } from './run-benchmark.ts';
 import type { TaskReport } from './task-report.ts';
+import type { RowsOptions } from './task-rows.ts';
 
-export interface LvisTaskOptions {
-  /** LVIS v1's own file. */
-  readonly annotations: string;
+/** Of LVIS v1's own file. */
+export interface LvisTaskOptions extends PredictionOptions, Pick<RowsOptions, 'annotations' | 'limit'> {
   /** COCO 2017's folder, with `train2017` and `val2017` in it. */
   readonly images: string;
-  /** At most so many images. */
-  readonly limit?: number | undefined;
   /** Categories that are asked for at once. */
   readonly promptsPerPass: number;
   /** How many detections count: LVIS' 300 an image, or the 10,000 best of a category, as the official script reports. */
   readonly limitBy: 'image' | 'category';
-  readonly savePredictions?: string | undefined;
-  /** Go on with that file where an interrupted run left it. */
-  readonly resume?: boolean | undefined;
-  readonly predictions?: string | undefined;
-  readonly onProgress?: (done: number, total: number) => void;
-  /** Breaks off between passes; what was saved until then stays. */
-  readonly signal?: AbortSignal | undefined;
 }
 
 const bestPerImage = 300;

@@ -11,10 +11,8 @@ import type { Benchmark, PredictionKind } from './task-definition.ts';
 import type { TaskRows } from './task-rows.ts';
 import { WorstCases, type TaskReport } from './task-report.ts';
 
-export interface RunOptions {
-  readonly images: ImageRoots;
-  readonly batchSize: number;
-  readonly worst: number;
+/** Where predictions come from and go to, and who is told how far the work is. */
+export interface PredictionOptions {
   /** File to save the predictions in. */
   readonly savePredictions?: string | undefined;
   /** Go on with that file where an interrupted run left it. */
@@ -24,6 +22,13 @@ export interface RunOptions {
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
   /** Breaks off between batches; what was saved until then stays. */
   readonly signal?: AbortSignal | undefined;
+}
+
+export interface RunOptions extends PredictionOptions {
+  readonly images: ImageRoots;
+  readonly batchSize: number;
+  /** How many of the worst cases are shown. */
+  readonly worst: number;
 }
 
 /** Runs a benchmark over its rows, with a model or with what one said earlier. */
@@ -172,7 +177,7 @@ class BenchmarkRun<Kind extends PredictionKind> {
 /** Where predictions are saved, if they are; `onSaved` hears those of an interrupted run that is gone on with. */
 export const openWriter = async <Kind extends PredictionTask>(
   kind: Kind,
-  { savePredictions: path, resume }: Pick<RunOptions, 'savePredictions' | 'resume'>,
+  { savePredictions: path, resume }: PredictionOptions,
   onSaved: (prediction: Prediction<Kind>) => void,
 ): Promise<PredictionWriter<Kind> | undefined> => {
   if (path === undefined) return undefined;
