@@ -4,14 +4,14 @@ import { detectionsOf } from '../../src/evaluation/postprocess-detections.ts';
 import { makeTexts } from '../../src/data/scenes/make-texts.ts';
 import { Random } from '../../src/data/scenes/random.ts';
 import type { CaptionText } from '../../src/data/scenes/texts.ts';
-import { generateScene } from '../../src/data/scenes/scene.ts';
-import { parseCriterionConfig } from '../../src/losses/index.ts';
+import { generateScene, type RenderedScene } from '../../src/data/scenes/scene.ts';
 import { iouXyxy } from '../../src/matching/box-ops.ts';
-import { Mdetr, parseModelConfig } from '../../src/models/index.ts';
+import { Mdetr } from '../../src/models/index.ts';
 import { traceInference } from '../../src/pipeline/programs.ts';
 import { NodeRuntime } from '../../src/runtime/node/node-runtime.ts';
 import { createTokenizer } from '../../src/text/index.ts';
-import { sceneBatch } from '../../src/train/scene-batch.ts';
+import { parseTrainConfig } from '../../src/train/config.ts';
+import { batchOfSamples, type TrainingSample } from '../../src/train/own-samples.ts';
 import { initialParameters, Trainer } from '../../src/train/trainer.ts';
 
 /** A small network and eight small scenes that it has to learn by heart. */
@@ -38,6 +38,7 @@ const values = {
   contrastive_align_loss: true,
   positive_map: 'normalised',
   align_fallback: 'own_caption',
+  image_size: { shortest_edge: 64, longest_edge: 96 },
 };
 
 /** Phrases cut to their last word: over several words the losses have a floor, the entropy of the spread. */
@@ -49,13 +50,23 @@ const withHeadWords = (text: CaptionText): CaptionText => ({
   })),
 });
 
+/** The objects that a text speaks of, each with its phrases. */
+const sampleOf = ({ image, objects }: RenderedScene, { text, phrases }: CaptionText): TrainingSample => ({
+  image: { ...image, channels: 3 },
+  caption: text,
+  boxes: [...new Set(phrases.flatMap((phrase) => phrase.objects))].map((object) => ({
+    box: objects[object]!.box,
+    spans: phrases.filter((phrase) => phrase.objects.includes(object)).map(({ start, end }) => [start, end] as const),
+  })),
+});
+
 const runtime = new NodeRuntime();
 let trainer: Trainer | undefined;
 afterAll(() => trainer?.dispose());
 
 describe('overfitting', () => {
   it('learns eight scenes by heart: loss under 5 % of its start, boxes at IoU above 0.9, right spans', async () => {
-    const config = { ...parseModelConfig(values), ...parseCriterionConfig(values) };
+    const config = parseTrainConfig(values);
     const model = new Mdetr(config);
     const tokenizer = createTokenizer(JSON.parse(readFileSync('models/default/tokenizer.json', 'utf8')), {
       maxTokens: 38,
@@ -72,7 +83,8 @@ describe('overfitting', () => {
         }).map(withHeadWords),
       };
     });
-    const batch = sceneBatch(items, tokenizer, config);
+    const samples = items.map(({ scene, texts: [text] }) => sampleOf(scene, text!));
+    const batch = await batchOfSamples(samples, tokenizer, config);
     const steps = 700;
     trainer = await Trainer.create(model, config, initialParameters(model, 3), runtime, {
       schedule: {
