@@ -146,7 +146,11 @@ export class Trainer {
         const result = await this.differentiable.run(batch, this.parameters, numBoxes, this.dropoutSeed(index));
         results.push(result);
         if (index === 0) continue;
-        addGradients(results[0]!.gradients, result.gradients);
+        const first = results[0]!.gradients;
+        await this.crew.add(
+          floatsOf(first),
+          Array.from(first.keys(), (name) => result.gradients.get(name)!.data as Float32Array),
+        );
         result.release();
       }
       const { gradients } = results[0]!;
@@ -173,17 +177,15 @@ export class Trainer {
   ): Promise<number> {
     const { options, communicator, optimizer, crew, parameters } = this;
     const shares = batches.length * communicator.size;
-    await allReduceTogether(
-      communicator,
-      Array.from(gradients.values(), ({ data }) => data as Float32Array),
-    );
-    if (shares > 1) scale(gradients.values(), 1 / shares);
-    const gradientNorm = await crew.norm(Array.from(gradients.values(), ({ data }) => data as Float32Array));
+    const sums = floatsOf(gradients);
+    await allReduceTogether(communicator, sums);
+    const gradientNorm = (await crew.norm(sums)) / shares;
     if (!Number.isFinite(gradientNorm)) throw notFinite(gradients, batches);
     const { average } = this;
     const { emaDecay: decay } = options;
     const moving = average === undefined || decay === undefined ? undefined : { values: average, decay };
-    const clip = clipFactor(gradientNorm, options.clipMaxNorm);
+    // The mean over all batches is made where gradients are clipped.
+    const clip = clipFactor(gradientNorm, options.clipMaxNorm) / shares;
     await crew.apply(optimizer.plan(parameters, gradients, rates, clip, moving));
     if (moving !== undefined) updateAverage(moving.values, parameters, moving.decay, (name) => gradients.has(name));
     return gradientNorm;
@@ -238,20 +240,8 @@ const copyInto = (target: ReadonlyMap<string, HostTensor>, source: ReadonlyMap<s
   }
 };
 
-const addGradients = (sums: ReadonlyMap<string, HostTensor>, more: ReadonlyMap<string, HostTensor>): void => {
-  for (const [name, { data }] of more) {
-    const sum = sums.get(name)!.data as Float32Array;
-    const own = data as Float32Array;
-    for (let index = 0; index < sum.length; index++) sum[index]! += own[index]!;
-  }
-};
-
-const scale = (tensors: Iterable<HostTensor>, factor: number): void => {
-  for (const { data } of tensors) {
-    const values = data as Float32Array;
-    for (let index = 0; index < values.length; index++) values[index]! *= factor;
-  }
-};
+const floatsOf = (gradients: ReadonlyMap<string, HostTensor>): Float32Array[] =>
+  Array.from(gradients.values(), ({ data }) => data as Float32Array);
 
 const notFinite = (gradients: ReadonlyMap<string, HostTensor>, batches: readonly TrainBatch[]): MdetrError => {
   const broken = [...gradients]

@@ -57,6 +57,19 @@ describe('threads that share the optimiser', () => {
     }
   });
 
+  it.each([true, false])('add gradients to others (in shared memory: %s)', async (isShared) => {
+    for (const crew of crews) {
+      const [sums, values] = [0, 30].map((phase) => lengths.map((length) => filled(length, phase, isShared))) as [
+        Float32Array[],
+        Float32Array[],
+      ];
+      const expected = sums.map((sum, index) => sum.map((own, k) => own + values[index]![k]!));
+      await crew.add(sums, values);
+      for (const [index, sum] of sums.entries())
+        expect(Buffer.compare(bytesOf(sum), bytesOf(expected[index])), `array ${index}`).toBe(0);
+    }
+  });
+
   it('find the same norm, to the bit', async () => {
     const gradients = lengths.map((length, index) => filled(length, index, true));
     const alone = globalNorm(gradients.map((data) => ({ dtype: 'float32', shape: [data.length], data })));

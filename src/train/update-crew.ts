@@ -2,7 +2,7 @@ import type { Worker } from 'node:worker_threads';
 import { startWorker } from '../worker-thread.ts';
 import { memoryOf } from '../shared-memory.ts';
 import { globalNorm } from './optimizer.ts';
-import { applyUpdate, piecesOf, type Update } from './update-pass.ts';
+import { addTo, applyUpdate, piecesOf, type Update } from './update-pass.ts';
 import type { CrewJob, CrewMessage, SharedRange } from './update-share.ts';
 
 /** Fewer elements are done before a thread has woken up. */
@@ -31,6 +31,19 @@ export class UpdateCrew {
     const sums = new Float64Array(new SharedArrayBuffer(pieces * Float64Array.BYTES_PER_ELEMENT));
     await this.share({ kind: 'norm', arrays: ranges, sums, next: counter() });
     return Math.sqrt(sums.reduce((total, sum) => total + sum, 0));
+  }
+
+  /** Adds arrays to others of the same lengths, one by one. */
+  async add(sums: readonly Float32Array[], values: readonly Float32Array[]): Promise<void> {
+    const ranges = this.shared([...sums, ...values]);
+    if (ranges === undefined) sums.forEach((sum, index) => addTo(sum, values[index]!, 0, sum.length));
+    else
+      await this.share({
+        kind: 'add',
+        next: counter(),
+        sums: ranges.slice(0, sums.length),
+        values: ranges.slice(sums.length),
+      });
   }
 
   async apply(updates: readonly Update[]): Promise<void> {

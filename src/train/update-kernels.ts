@@ -42,6 +42,8 @@ export interface UpdateKernels {
   ): void;
   /** average ← average + (value − average) · rest: an average of what does not change does not, either. */
   average(average: number, values: number, bytes: number, rest: number): void;
+  /** sums ← sums + values */
+  add(sums: number, values: number, bytes: number): void;
   /** Sum of squares, in double precision. */
   sumOfSquares(values: number, bytes: number): number;
 }
@@ -125,6 +127,10 @@ const average = elementwise('average', ['averages', 'values'], ['rest'], ({ aver
   averages.store(add(averages.load, multiply(subtract(values.load, averages.load), rest))),
 );
 
+const addition = elementwise('add', ['sums', 'values'], [], ({ sums, values }) =>
+  sums.store(add(sums.load, values.load)),
+);
+
 const sumOfSquares = ((): FunctionWriter => {
   const writer = new FunctionWriter('sumOfSquares', 'f64');
   const [start, end] = [writer.parameter('i32'), writer.parameter('i32')];
@@ -148,7 +154,7 @@ const sumOfSquares = ((): FunctionWriter => {
   return writer;
 })();
 
-const compiled = new WebAssembly.Module(assemble([adamw, sgd, average, sumOfSquares]));
+const compiled = new WebAssembly.Module(assemble([adamw, sgd, average, addition, sumOfSquares]));
 const instances = new WeakMap<WebAssembly.Memory, UpdateKernels>();
 
 /** The loops for one memory. */

@@ -51,6 +51,12 @@ export const averagePass = (average: Float32Array, values: Float32Array, decay: 
     kernels.average(place!, value!, bytes, 1 - decay);
   });
 
+/** Adds elements `start` to `end` of values to sums. */
+export const addTo = (sums: Float32Array, values: Float32Array, start: number, end: number): void =>
+  inBlocks([values, sums], 1, start, end, (kernels, [value, sum], bytes) => {
+    kernels.add(sum!, value!, bytes);
+  });
+
 /** Sum of squares of elements `start` to `end`, in double precision. */
 export const sumOfSquares = (values: Float32Array, start: number, end: number): number => {
   let total = 0;

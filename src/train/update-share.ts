@@ -1,4 +1,4 @@
-import { applyUpdate, piecesOf, sumOfSquares, type Update } from './update-pass.ts';
+import { addTo, applyUpdate, piecesOf, sumOfSquares, type Update } from './update-pass.ts';
 
 /** An array in shared memory, as threads tell each other. */
 export interface SharedRange {
@@ -24,6 +24,7 @@ export type CrewJob = {
       readonly arrays: readonly SharedRange[];
       /** One for each piece. */ readonly sums: Float64Array;
     }
+  | { readonly kind: 'add'; readonly sums: readonly SharedRange[]; readonly values: readonly SharedRange[] }
   | { readonly kind: 'update'; readonly updates: readonly SharedUpdate[] }
 );
 
@@ -41,6 +42,11 @@ export const runShare = (job: CrewJob, bufferOf: (id: number) => SharedArrayBuff
     const arrays = job.arrays.map(open);
     for (const [index, { array, start, end }] of taken(job.next, arrays))
       job.sums[index] = sumOfSquares(arrays[array]!, start, end);
+    return;
+  }
+  if (job.kind === 'add') {
+    const [sums, values] = [job.sums.map(open), job.values.map(open)];
+    for (const [, { array, start, end }] of taken(job.next, sums)) addTo(sums[array]!, values[array]!, start, end);
     return;
   }
   const updates = job.updates.map((update) => ({
