@@ -1,6 +1,7 @@
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command } from 'commander';
+import { UsageError } from '../errors.ts';
 import { wholeFrom } from './option-values.ts';
 import { formatBytes, formatTable } from './table.ts';
 
@@ -23,6 +24,9 @@ export const cacheCommand = (): Command =>
       new Command('list')
         .description('what is kept: program, size, last use')
         .option('--json', 'print one JSON object a line')
+        // As the default it is also called for words that are no subcommand, and knows best what to say about them.
+        .argument('[word...]')
+        .usage('[options]')
         .action(list),
       { isDefault: true },
     )
@@ -36,7 +40,8 @@ export const cacheCommand = (): Command =>
 
 const day = 86_400_000;
 
-const list = async ({ json }: { readonly json?: boolean }): Promise<void> => {
+const list = async (words: readonly string[], { json }: { readonly json?: boolean }): Promise<void> => {
+  if (words.length > 0) throw new UsageError(`there is no "mdetr cache ${words.join(' ')}": it is list, clear or path`);
   const { ProgramCache, cacheFolder } = await import('../runtime/node/program-cache.ts');
   const entries = await new ProgramCache().entries();
   if (json === true) {

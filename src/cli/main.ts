@@ -23,11 +23,7 @@ const buildProgram = async (called: string | undefined): Promise<Command> => {
     .version(version)
     .option('--debug', 'print stack traces')
     .addHelpText('after', examples)
-    .configureOutput({
-      // One line: the message, Commander's own suggestion if it has one, and where to read more.
-      outputError: (text, write) =>
-        write(`mdetr: ${oneLine(text.replace(/^error: /, ''))} (see mdetr ${helpTopic(called)}--help)\n`),
-    })
+    .configureOutput({ outputError: errorLine('mdetr') })
     .exitOverride();
   for (const { name, summary, load } of commands) {
     const command = name === called ? (await load()).summary(summary) : new Command(name).description(summary);
@@ -36,13 +32,16 @@ const buildProgram = async (called: string | undefined): Promise<Command> => {
   return program;
 };
 
-const helpTopic = (called: string | undefined): string =>
-  commands.some(({ name }) => name === called) ? `${called!} ` : '';
+/** One line: the message, Commander's own suggestion if it has one, and where to read more. */
+const errorLine =
+  (command: string) =>
+  (text: string, write: (line: string) => void): void =>
+    write(`mdetr: ${oneLine(text.replace(/^error: /, ''))} (see ${command} --help)\n`);
 
 /** Error handling as the program's, for a command and those below it. */
-const inherit = (command: Command, parent: Command): Command => {
-  command.copyInheritedSettings(parent);
-  for (const inner of command.commands) inherit(inner, command);
+const inherit = (command: Command, parent: Command, path = `mdetr ${command.name()}`): Command => {
+  command.copyInheritedSettings(parent).configureOutput({ outputError: errorLine(path) });
+  for (const inner of command.commands) inherit(inner, command, `${path} ${inner.name()}`);
   return command;
 };
 
@@ -53,12 +52,15 @@ const calledCommand = (argv: readonly string[]): string | undefined =>
   argv.filter((argument) => !argument.startsWith('-') && argument !== 'help')[0];
 
 const main = async (argv: readonly string[]): Promise<number> => {
-  const program = await buildProgram(calledCommand(argv));
+  const called = calledCommand(argv);
+  const program = await buildProgram(called);
   if (argv.length === 0) {
     program.outputHelp({ error: true });
     return 2;
   }
   try {
+    if (argv[0] === 'help' && called !== undefined && !commands.some(({ name }) => name === called))
+      throw new UsageError(`unknown command '${called}' (see mdetr --help)`);
     await program.parseAsync(argv, { from: 'user' });
     return Number(process.exitCode ?? 0);
   } catch (error) {

@@ -9,6 +9,7 @@ import { MDETR } from '../pipeline/mdetr.ts';
 import { evaluateScenes } from '../tasks/scenes-task.ts';
 import { validateAnnotations, type RowTask, type TruthTask, type ValidationTask } from '../tasks/validation.ts';
 import type { AnnotatedDataset, DatasetConfig, SceneDataset, TrainConfig } from '../train/config.ts';
+import { requireFiles } from '../train/data/annotation-source.ts';
 import { officialDatasets, officialNames } from '../train/data/official-datasets.ts';
 import { scenePictures } from '../train/data/scene-source.ts';
 import type { Validate, Validation } from '../train/training-run.ts';
@@ -30,7 +31,15 @@ export const validatorFor = (config: TrainConfig, observer: ValidationObserver):
   const datasets = config.datasets_val.length > 0 ? config.datasets_val : officialDatasets(config, 'val');
   if (datasets.length === 0) return undefined;
   const named = withNames(datasets);
-  for (const dataset of datasets) tellWhatIsMissing(dataset, config, observer);
+  // What is wrong is found out before the first step, not after the first epoch.
+  for (const [name, dataset] of named) {
+    if ('scenes' in dataset) scenePictures(dataset.scenes);
+    else {
+      requireFiles(dataset);
+      measuresOf(dataset, name, config);
+      tellWhatIsMissing(dataset, config, observer);
+    }
+  }
   return async (folder, signal) => {
     // Weights change with every validation: what is compiled for them is of no use later.
     const cacheDir = join(dirname(folder), 'validation-cache.tmp');
@@ -124,10 +133,12 @@ const truthOf = (name: string, config: TrainConfig): (TruthTask & { readonly key
   return undefined;
 };
 
-/** Before the first step, not after the first epoch. */
-const tellWhatIsMissing = (dataset: DatasetConfig, config: TrainConfig, observer: ValidationObserver): void => {
-  const { name = '' } = dataset;
-  const own = 'scenes' in dataset || dataset.task !== undefined ? undefined : truthOf(name, config);
+const tellWhatIsMissing = (
+  { name = '', task }: AnnotatedDataset,
+  config: TrainConfig,
+  observer: ValidationObserver,
+): void => {
+  const own = task !== undefined ? undefined : truthOf(name, config);
   if (own === undefined || (own.truth !== '' && existsSync(own.truth))) return;
   const where = own.truth === '' ? '' : `, and there is no ${own.truth}`;
   observer.onNote(

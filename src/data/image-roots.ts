@@ -34,6 +34,12 @@ export class ImageRoots {
     return [...this.folders.values()].filter((folder) => !existsSync(folder));
   }
 
+  /** Throws `MdetrError` naming a folder that does not exist. */
+  requireFolders(): void {
+    const [missing] = this.missingFolders();
+    if (missing !== undefined) throw new MdetrError(`${missing}: there is no such folder of images (--images)`);
+  }
+
   /** The path of a row's image file, always inside its folder. */
   pathOf({ file_name, data_source }: Pick<CocoImage, 'file_name' | 'data_source'>): string {
     const problem = fileNameProblem(file_name);

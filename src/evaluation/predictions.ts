@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { open, stat, type FileHandle } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
-import { MdetrError, messageOf } from '../errors.ts';
+import { fileReason, MdetrError } from '../errors.ts';
 
 /*
  * What a model says, per task, as plain JSON: one object per line after a first line that names the task. Boxes are
@@ -151,7 +151,7 @@ const writing = async <T>(path: string, work: Promise<T>): Promise<T> => {
   try {
     return await work;
   } catch (error) {
-    throw new MdetrError(`Cannot write the predictions to ${path}: ${messageOf(error)}.`, { cause: error });
+    throw new MdetrError(`Cannot write the predictions to ${path}: ${fileReason(error)}.`, { cause: error });
   }
 };
 
@@ -189,12 +189,7 @@ async function* linesOf(path: string): AsyncGenerator<string> {
   try {
     yield* createInterface({ input: stream, crlfDelay: Infinity });
   } catch (error) {
-    throw new MdetrError(
-      `Cannot read predictions from ${path}: ${error instanceof Error ? error.message : 'failed'}.`,
-      {
-        cause: error,
-      },
-    );
+    throw new MdetrError(`Cannot read predictions from ${path}: ${fileReason(error)}.`, { cause: error });
   } finally {
     stream.destroy();
   }

@@ -54,6 +54,9 @@ const pthEndings = ['.pth', '.pt', '.bin'];
 export const convertModel = async (name: string, out: string, options: ConvertOptions = {}): Promise<Conversion> => {
   const ending = extname(out).toLowerCase();
   const isFileOut = ending === '.safetensors' || pthEndings.includes(ending);
+  // `models/r101.v2` is a folder as good as any; `r101.onnx` would be a surprise.
+  if (!isFileOut && /^\.[a-z]{2,}$/.test(ending))
+    throw new UsageError(`${out}: nothing is written as ${ending}: end it with .safetensors or .pth, or name a folder`);
   if (isFileOut) await checkFile(out, options.force === true);
   const files = await openModelFiles(name, options);
   try {

@@ -70,7 +70,7 @@ export const resolveModelPath = async (name: string): Promise<string> => {
   if (isPullable) throw new MdetrError(`model "${name}" is not here yet; fetch it with: mdetr pull ${published.name}`);
   throw new MdetrError(
     isName
-      ? `model "${name}" is neither a file or folder here, nor embedded, nor among the pulled ones in ${join(cacheFolder(), 'models')}`
+      ? `model "${name}" is neither a file or folder here, nor embedded, nor among the pulled ones in ${join(cacheFolder(), 'models')} ("mdetr pull --list" tells what can be fetched)`
       : `${name}: there is no such model file or folder`,
   );
 };

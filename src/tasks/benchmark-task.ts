@@ -68,8 +68,10 @@ export const evaluateBenchmark = async (
 type RowTaskOptions = BenchmarkTaskOptions & { readonly task: Exclude<BenchmarkTask, 'lvis'> };
 
 const evaluateRows = async (model: MDETR | undefined, rows: TaskRows, options: RowTaskOptions): Promise<TaskReport> => {
+  const images = ImageRoots.parse(options.images);
+  if (model !== undefined) images.requireFolders();
   const run = <Kind extends PredictionKind>(benchmark: Benchmark<Kind>): Promise<TaskReport> =>
-    runBenchmark(model, benchmark, rows, { ...options, images: ImageRoots.parse(options.images) });
+    runBenchmark(model, benchmark, rows, { ...options, images });
   const { task, truth } = options;
   switch (task) {
     case 'flickr':

@@ -1,10 +1,11 @@
-import { readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MdetrError, messageOf, UsageError } from '../errors.ts';
 import { modelConfigKeys, parseModelConfig, qaDataset } from '../models/index.ts';
 import { isFile, modelFileNames, readJson, resolveModelPath } from '../pipeline/model-files.ts';
 import { readPreprocessing } from '../pipeline/model-source.ts';
+import { nearestKey } from './nearest-key.ts';
 
 /** The values of a config before they are checked. */
 export type ConfigValues = Record<string, unknown>;
@@ -20,18 +21,26 @@ export interface ConfigFile {
   readonly stages: readonly { readonly name: string; readonly values: ConfigValues }[];
 }
 
+const packageFolder = fileURLToPath(new URL('../../', import.meta.url));
+
 /** A path as it is, or that of a config of this package, whatever the folder one works in. Throws `MdetrError`. */
 export const findConfig = async (path: string): Promise<string> => {
-  const packaged = fileURLToPath(new URL(`../../${path}`, import.meta.url));
-  for (const candidate of [path, ...(/^(configs|examples)\//.test(path) ? [packaged] : [])])
-    if (
-      await stat(candidate).then(
-        () => true,
-        () => false,
-      )
-    )
-      return candidate;
-  throw new MdetrError(`${path}: there is no such config file`);
+  for (const candidate of [path, ...(/^(configs|examples)\//.test(path) ? [join(packageFolder, path)] : [])]) {
+    const found = await stat(candidate).catch(() => undefined);
+    if (found?.isDirectory() === true) {
+      const inside = (await isFile(join(candidate, modelFileNames.config)))
+        ? `: did you mean ${join(path, modelFileNames.config)}?`
+        : '';
+      throw new MdetrError(`${path}: is a folder, not a config file${inside}`);
+    }
+    if (found !== undefined) return candidate;
+  }
+  const own = (await readdir(join(packageFolder, 'configs'), { recursive: true }))
+    .filter((name) => name.endsWith('.json'))
+    .map((name) => name.slice(0, -'.json'.length).replaceAll('\\', '/'));
+  const meant = nearestKey(path.replace(/^(\.\/)?configs\/|\.json$/g, ''), own);
+  const advice = meant === undefined ? '' : `; did you mean configs/${meant}.json, which comes with this package?`;
+  throw new MdetrError(`${path}: there is no such config file${advice}`);
 };
 
 /**

@@ -123,7 +123,17 @@ describe('a config file', () => {
 
   it('of this package is found from any folder', async () => {
     expect(await findConfig('configs/scenes/default.json')).toMatch(/configs\/scenes\/default\.json$/);
-    await expect(findConfig('configs/none.json')).rejects.toThrow(/configs\/none\.json: there is no such config file/);
+    await expect(findConfig('configs/none.json')).rejects.toThrow(/configs\/none\.json: there is no such config file$/);
+  });
+
+  it.each([
+    ['refcoco', /refcoco: there is no such config file; did you mean configs\/refcoco\.json/],
+    ['configs/refcok.json', /did you mean configs\/refcoco\.json/],
+    ['scenes/defualt.json', /did you mean configs\/scenes\/default\.json/],
+    ['configs', /configs: is a folder, not a config file$/],
+    ['models/default', /models\/default: is a folder, not a config file: did you mean models\/default\/config\.json\?/],
+  ])('%s is none, and the right one is named', async (path, message) => {
+    await expect(findConfig(path)).rejects.toThrow(message);
   });
 
   it('need not say what the model folder says that it loads', async () => {

@@ -170,11 +170,39 @@ describe('bad input', () => {
     expectRefusal(mdetr('detect', scene, '--caption', 'a', '--threshold', '7'), 2, /threshold/);
     expectRefusal(mdetr('detect', scene, '--caption', 'a', '--out', 'boxes.xyz'), 2, /xyz|png/i);
     expectRefusal(mdetr('nonsense'), 2, /nonsense/);
+    expectRefusal(mdetr('help', 'nonsense'), 2, /unknown command 'nonsense'/);
+    expectRefusal(mdetr('cache', 'empty'), 2, /there is no "mdetr cache empty": it is list, clear or path/);
+    expectRefusal(mdetr('data', 'check'), 2, /missing required argument 'file' \(see mdetr data check --help\)/);
+    expectRefusal(
+      mdetr('convert', 'default', 'model.onnx'),
+      2,
+      /nothing is written as \.onnx: end it with \.safetensors/,
+    );
+    expectRefusal(
+      mdetr('data', 'prepare', 'lvis', '--split', 'dev', '--from', '.', '--out', 'o'),
+      2,
+      /lvis has the splits/,
+    );
+  });
+
+  it('names folders that are missing, and files where folders are needed', () => {
+    const rows = join(folder, 'rows.json');
+    const image = { id: 1, file_name: 'a.png', width: 4, height: 4, caption: 'a cube' };
+    writeFileSync(rows, JSON.stringify({ images: [image], annotations: [] }));
+    const missing = /nowhere: there is no such folder of images \(--images\)/;
+    expectRefusal(mdetr('evaluate', '--task', 'coco', '--annotations', rows, '--images', 'nowhere'), 1, missing);
+    expectRefusal(mdetr('data', 'show', rows, '--images', 'nowhere', '--out', 'x.html'), 1, missing);
+    const page = mdetr('data', 'show', rows, '--images', folder, '--out', 'nowhere/x.html');
+    expectRefusal(page, 1, /nowhere.x\.html: cannot be written \(there is no such file or folder\)/);
+    const scenes = mdetr('scenes', '--out', rows, '--images', '1');
+    expect(scenes.status).toBe(1);
+    expect(scenes.stderr).toMatch(/rows\.json: cannot be written \(a file stands where a folder is needed\)/);
   });
 
   it('refuses texts and models that do not fit', () => {
     expectRefusal(mdetr('detect', scene, '--caption', 'cube '.repeat(100)), 1, /tokens/);
-    expectRefusal(mdetr('detect', scene, '--caption', 'a', '--model', 'no-such-model'), 1, /no-such-model/);
+    const nowhere = mdetr('detect', scene, '--caption', 'a', '--model', 'no-such-model');
+    expectRefusal(nowhere, 1, /no-such-model.*"mdetr pull --list"/);
     expectRefusal(mdetr('detect', scene, '--caption', 'a', '--device', 'abacus'), 1, /abacus/);
     const broken = join(folder, 'broken.pth');
     writeFileSync(broken, 'not a checkpoint');

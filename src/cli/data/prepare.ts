@@ -105,7 +105,7 @@ const requestOf = (preparation: Preparation, given: PrepareCliOptions): Wanted =
     .map((split) => split.trim());
   const unknown = wanted.find((split) => !preparation.splits.includes(split));
   if (unknown !== undefined)
-    throw new UsageError(`--split ${unknown}: ${preparation.title} has the splits ${preparation.splits.join(', ')}`);
+    throw new UsageError(`--split ${unknown}: ${preparation.name} has the splits ${preparation.splits.join(', ')}`);
   return {
     splits: preparation.splits.filter((split) => wanted.includes(split)),
     options: Object.fromEntries(

@@ -5,7 +5,7 @@ import { AnnotationIndex } from '../../data/index/annotation-index.ts';
 import { RowReader } from '../../data/index/row-reader.ts';
 import { galleryPage, type Sample } from '../../data/inspect/gallery.ts';
 import { seededUint32, shuffledRange } from '../../data/permutation.ts';
-import { MdetrError, messageOf, UsageError } from '../../errors.ts';
+import { fileReason, MdetrError, UsageError } from '../../errors.ts';
 import { several, wholeFrom } from '../option-values.ts';
 
 const help = `
@@ -46,6 +46,7 @@ export const showCommand = (): Command =>
     .addHelpText('after', help)
     .action(async (file: string, { images, out, count, seed, rows, captions }: ShowCliOptions) => {
       const roots = ImageRoots.parse(images);
+      roots.requireFolders();
       const index = AnnotationIndex.open(file);
       const samples: Sample[] = [];
       const reader = new RowReader(index, { onBadRow: 'skip', captions: captions ? 'required' : 'optional' });
@@ -72,6 +73,6 @@ const writeWhole = async (path: string, text: string): Promise<void> => {
     await writeFile(`${path}.part`, text);
     await rename(`${path}.part`, path);
   } catch (error) {
-    throw new MdetrError(`${path}: cannot be written (${messageOf(error)})`, { cause: error });
+    throw new MdetrError(`${path}: cannot be written (${fileReason(error)})`, { cause: error });
   }
 };

@@ -1,5 +1,5 @@
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
-import { MdetrError } from '../../errors.ts';
+import { fileReason, MdetrError } from '../../errors.ts';
 
 /** Text is handed to the file in pieces of about this many characters. */
 const PIECE = 1 << 18;
@@ -111,7 +111,6 @@ export const guard = async <T>(path: string, work: () => Promise<T>): Promise<T>
   try {
     return await work();
   } catch (error) {
-    const reason = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-    throw new MdetrError(`${path}: cannot be written (${reason})`, { cause: error });
+    throw new MdetrError(`${path}: cannot be written (${fileReason(error)})`, { cause: error });
   }
 };

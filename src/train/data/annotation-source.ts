@@ -31,15 +31,8 @@ export class AnnotationSource implements SampleSource {
     private readonly config: TrainConfig,
     private readonly labels: AnswerLabeller | undefined,
   ) {
-    const { annotations, images } = dataset;
-    this.roots = ImageRoots.of(images);
-    if (!existsSync(annotations)) throw new MdetrError(`${annotations}: no such annotation file${whereFrom(dataset)}`);
-    const [missing] = this.roots.missingFolders();
-    if (missing !== undefined)
-      throw new MdetrError(
-        `${missing}: there is no such folder; it should hold the pictures of ${annotations}${whereFrom(dataset)}`,
-      );
-    this.index = AnnotationIndex.open(annotations);
+    this.roots = requireFiles(dataset);
+    this.index = AnnotationIndex.open(dataset.annotations);
     if (this.index.format === 'questions') this.requireQuestionHeads();
     // Who leaves bad rows out is the batch, which puts another row in their place.
     this.reader = new RowReader(this.index, { onBadRow: 'stop' });
@@ -58,9 +51,9 @@ export class AnnotationSource implements SampleSource {
       decodeImage(this.roots.pathOf(read.image), { orient: false }),
     );
     const size = [picture.height, picture.width] as const;
-    const found = await naming(`${id}: annotations`, () =>
-      targetFromRow(read, size, { masks: hasMaskLosses(this.config) }),
-    );
+    const masks = hasMaskLosses(this.config);
+    if (masks) requireMasks(read, id);
+    const found = await naming(`${id}: annotations`, () => targetFromRow(read, size, { masks }));
     const random = Random.of(draw.seed, draw.epoch, row, 'augmentation');
     const { image, target } = await naming(id, () =>
       augmentationOf(this.dataset, this.config)({ image: picture, target: found }, () => random.uniform()),
@@ -98,6 +91,19 @@ export class AnnotationSource implements SampleSource {
   }
 }
 
+/** Where a dataset's pictures are. Throws `MdetrError` naming the file or folder that is missing, and the key that names it. */
+export const requireFiles = (dataset: AnnotatedDataset): ImageRoots => {
+  const { annotations, images } = dataset;
+  const roots = ImageRoots.of(images);
+  if (!existsSync(annotations)) throw new MdetrError(`${annotations}: no such annotation file${whereFrom(dataset)}`);
+  const [missing] = roots.missingFolders();
+  if (missing !== undefined)
+    throw new MdetrError(
+      `${missing}: there is no such folder; it should hold the pictures of ${annotations}${whereFrom(dataset)}`,
+    );
+  return roots;
+};
+
 /** Official datasets are looked for where the config's paths say. */
 const whereFrom = ({ name = '' }: AnnotatedDataset): string => {
   const keys = officialPaths[name];
@@ -106,6 +112,19 @@ const whereFrom = ({ name = '' }: AnnotatedDataset): string => {
 
 const impossible = (): never => {
   throw new Error('internal: a reader that stops at bad rows gave none');
+};
+
+const requireMasks = ({ annotations }: CocoRow, id: string): void => {
+  // What is left out anyway needs none.
+  const without = annotations.findIndex(
+    ({ iscrowd, bbox: [, , width, height], segmentation }) =>
+      iscrowd !== 1 && width > 0 && height > 0 && segmentation === undefined,
+  );
+  if (without >= 0)
+    throw new MdetrError(
+      `${id}: annotations[${without}].segmentation: is missing, but masks are asked for: annotate them, or leave the ` +
+        "network's masks as they are (--set mask_loss_coef=0 --set dice_loss_coef=0)",
+    );
 };
 
 /** Work whose errors that people can mend say where. */
