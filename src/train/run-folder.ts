@@ -1,7 +1,7 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeAtomically } from '../checkpoints/index.ts';
-import { MdetrError, messageOf, UsageError } from '../errors.ts';
+import { fileReason, MdetrError, UsageError } from '../errors.ts';
 import type { TrainConfig } from './config.ts';
 import { readRunFacts, type RunFacts } from './run-state.ts';
 
@@ -38,7 +38,7 @@ export const prepareRunFolder = async (
       for (const name of await readdir(folder))
         if (name.endsWith('.tmp')) await rm(join(folder, name), { recursive: true, force: true });
     } catch (error) {
-      throw new MdetrError(`${folder}: no folder for a run (${messageOf(error)})`, { cause: error });
+      throw new MdetrError(`${folder}: no folder for a run (${fileReason(error)})`, { cause: error });
     }
   return before;
 };
