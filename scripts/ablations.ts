@@ -125,5 +125,5 @@ const curves = await Promise.all(chosen.map(({ name }) => readRunCurves(join(out
 const named = curves.map((run, index) => ({ ...run, name: chosen[index]!.name.replaceAll('-', ' ') }));
 const terms = ['loss_ce', 'loss_bbox', 'loss_giou', 'loss_isfinal', 'cardinality_error', 'grad_norm'];
 const picture = join(out, 'ablations.svg');
-writeFileSync(picture, drawSheet(sheetOf(named, { terms, smooth: 0.8, logScale: false, xName: 'steps' })));
+writeFileSync(picture, drawSheet(sheetOf(named, { terms, smooth: 0.5, logScale: false, xName: 'steps' })));
 console.log(`curves: ${picture}`);
