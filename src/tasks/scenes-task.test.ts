@@ -30,12 +30,17 @@ describe('the scenes benchmark', () => {
       'referring precision@1',
       'mask mean IoU',
       'question accuracy',
+      'mentioned objects boxed',
+      'mentioned objects boxed twice',
       'absent phrases boxed',
       'box AP@50',
     ]) {
       expect(numbers!.metrics[name], name).toBeGreaterThanOrEqual(0);
       expect(numbers!.metrics[name], name).toBeLessThanOrEqual(1);
     }
+    // Far below what the default model reaches over many scenes: a model or a measure that is broken shows.
+    for (const name of ['phrase Recall@1', 'referring precision@1', 'mask mean IoU', 'mentioned objects boxed'])
+      expect(numbers!.metrics[name], name).toBeGreaterThan(0.6);
     expect(items!.metrics['referring precision@1']).toBe(8);
     expect(items!.metrics['question accuracy']).toBe(8);
   });

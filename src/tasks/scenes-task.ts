@@ -9,7 +9,7 @@ import { drawDetections } from '../drawing/index.ts';
 import { CocoApEvaluator } from '../evaluation/coco-ap.ts';
 import { HitCounter, mean, type Metrics } from '../evaluation/metrics.ts';
 import { answerOf } from '../evaluation/postprocess-answers.ts';
-import { detectionsOf, referredDetectionOf } from '../evaluation/postprocess-detections.ts';
+import { detectionsOf, referredDetectionOf, type Detection } from '../evaluation/postprocess-detections.ts';
 import { rankBoxesByPhrase } from '../evaluation/postprocess-flickr.ts';
 import { iouXyxy } from '../matching/box-ops.ts';
 import type { MDETR } from '../pipeline/mdetr.ts';
@@ -28,7 +28,7 @@ export interface ScenesTaskOptions {
   readonly scene?: Omit<SceneOptions, 'split'>;
   /** Texts of each kind a scene. */
   readonly textsPerKind: number;
-  /** Boxes for what is absent are counted above this score: the default of `detect`. */
+  /** Boxes are counted as found above this score: the default of `detect`. */
   readonly threshold: number;
   readonly worst: number;
   readonly onProgress?: (done: number) => void;
@@ -68,6 +68,12 @@ const hullOf = (boxes: readonly (readonly number[])[]): readonly number[] => [
   Math.max(...boxes.map((box) => box[3]!)),
 ];
 
+/** Whether the phrase that a box stands for above all is this one. */
+const isAbout = (
+  { spans: [main] }: Detection,
+  { start, end }: { readonly start: number; readonly end: number },
+): boolean => main !== undefined && main.start < end && main.end > start;
+
 /** Collects all numbers text by text. */
 class ScenesTally {
   private readonly recall = new Map([1, 5, 10].map((k) => [k, { any: new HitCounter(), merged: new HitCounter() }]));
@@ -76,6 +82,8 @@ class ScenesTally {
   private readonly maskIous: number[] = [];
   private readonly answers = new HitCounter();
   private readonly answerCounts = new Map<string, Map<string, number>>();
+  private readonly boxed = new HitCounter();
+  private readonly twice = new HitCounter();
   private readonly absent = new HitCounter();
   private readonly detections: { boxes: (readonly number[])[]; scores: number[]; truth: (readonly number[])[] }[] = [];
   private readonly worst: WorstCases;
@@ -90,9 +98,7 @@ class ScenesTally {
   async add(scene: RenderedScene, text: SceneText, outputs: TextOutputs, row: number): Promise<void> {
     const quality = await this.qualityOf(scene, text, outputs, row);
     if (quality === undefined) return;
-    const found = detectionsOf(outputs.detection(row), scene.image, outputs.encoding(row), {
-      threshold: this.options.threshold,
-    });
+    const found = this.foundIn(scene, outputs, row);
     this.worst.add({
       quality: quality.value,
       text: text.text,
@@ -134,6 +140,7 @@ class ScenesTally {
         present.map(({ start, end }) => [[start, end]]),
       ),
     );
+    const found = this.foundIn(scene, outputs, row);
     let hits = 0;
     const missed: string[] = [];
     present.forEach((phrase, index) => {
@@ -151,6 +158,11 @@ class ScenesTally {
           counters.merged.add(name, whole);
         }
       }
+      for (const box of truth) {
+        const boxes = found.filter((one) => isAbout(one, phrase) && iouXyxy(one.box, 0, box, 0) >= hitIou).length;
+        this.boxed.add('all', boxes > 0);
+        this.twice.add('all', boxes > 1);
+      }
       const best = iou(own[0]!, truth);
       this.phraseIous.push(best);
       if (best >= hitIou) hits++;
@@ -163,6 +175,12 @@ class ScenesTally {
       row,
     );
     return { value: present.length === 0 ? 1 : hits / present.length, note: `missed: ${missed.join('; ')}` };
+  }
+
+  /** What `detect` would show. */
+  private foundIn(scene: RenderedScene, outputs: TextOutputs, row: number): readonly Detection[] {
+    const { threshold } = this.options;
+    return detectionsOf(outputs.detection(row), scene.image, outputs.encoding(row), { threshold });
   }
 
   private collectDetections(
@@ -185,13 +203,9 @@ class ScenesTally {
     outputs: TextOutputs,
     row: number,
   ): { value: number; note: string } {
-    const found = detectionsOf(outputs.detection(row), scene.image, outputs.encoding(row), {
-      threshold: this.options.threshold,
-    });
+    const found = this.foundIn(scene, outputs, row);
     const absent = text.phrases.filter(({ objects }) => objects.length === 0);
-    const boxed = absent.filter(({ start, end }) =>
-      found.some(({ spans }) => spans[0] !== undefined && spans[0].start < end && spans[0].end > start),
-    );
+    const boxed = absent.filter((phrase) => found.some((one) => isAbout(one, phrase)));
     absent.forEach((phrase) => this.absent.add('all', boxed.includes(phrase)));
     const names = boxed.map(({ start, end }) => text.text.slice(start, end));
     return {
@@ -270,6 +284,8 @@ class ScenesTally {
       const total = [...answers.values()].reduce((a, b) => a + b, 0);
       put(`majority answer, ${type}`, Math.max(...answers.values()) / total, total);
     }
+    put('mentioned objects boxed', this.boxed.rate('all'), this.boxed.count('all'));
+    put('mentioned objects boxed twice', this.twice.rate('all'), this.twice.count('all'));
     put('absent phrases boxed', this.absent.rate('all'), this.absent.count('all'));
     for (const [name, value] of Object.entries(this.averagePrecision())) put(name, value, this.detections.length);
     return {
