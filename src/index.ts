@@ -30,6 +30,7 @@ export {
   type Validate,
   type Validation,
 } from './train/training-run.ts';
+export { runReplicas } from './train/replicas.ts';
 export { parseTrainConfig, type TrainConfig } from './train/config.ts';
 export { readConfigFile, withLoadedModel, type ConfigFile, type ConfigValues } from './train/config-file.ts';
 export { readRunCurves, type Curve, type RunCurves } from './train/run-curves.ts';
