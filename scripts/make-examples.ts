@@ -1,6 +1,7 @@
 /**
  * Writes five scenes and what the embedded default model finds in them: pictures into examples/scenes, the README's
- * picture, and examples/README.md with texts and answers. Run it after the model has changed.
+ * picture, and examples/README.md with texts and answers; and a sheet of its failures for docs/results.md. Run it after
+ * the model has changed.
  *
  *     npx tsx scripts/make-examples.ts
  */
@@ -11,6 +12,8 @@ import sharp from 'sharp';
 import { generateScene, makeTexts, Random, type RenderedScene } from '../src/data/scenes/index.ts';
 import { drawDetections } from '../src/drawing/index.ts';
 import { MDETR } from '../src/pipeline/mdetr.ts';
+import { evaluateScenes } from '../src/tasks/scenes-task.ts';
+import type { WorstCase } from '../src/tasks/task-report.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const folder = join(root, 'examples/scenes');
@@ -76,6 +79,40 @@ for (let index = 0; index < 5; index++) {
 ${answers.join('\n')}
 `);
 }
+
+/** Two failures of each sort (missed, boxed though absent, another object, wrong answer), the worst of some scenes. */
+const failures = async (): Promise<Buffer[]> => {
+  const task = {
+    seed: 11,
+    images: 120,
+    textsPerKind: 1,
+    threshold: 0.7,
+    worst: 80,
+    scene: { width: 480, height: 320 },
+  };
+  const { worst } = await evaluateScenes(model, { ...task, split: 'standard' });
+  const sorts = new Map<string, WorstCase[]>();
+  for (const one of worst) {
+    const [sort] = one.note.split(/[ :]/) as [string];
+    sorts.set(sort, [...(sorts.get(sort) ?? []), one]);
+  }
+  const chosen = [...sorts.values()].flatMap((cases) => cases.slice(0, 2));
+  return Promise.all(chosen.map(({ picture }) => picture()));
+};
+
+/** Pictures side by side in two columns. */
+const sheetOf = async (pictures: readonly Buffer[]): Promise<Buffer> => {
+  const [width, height] = [480, 380];
+  const tiles = await Promise.all(
+    pictures.map((picture) => sharp(picture).resize(width, height, { fit: 'contain', background: 'white' }).toBuffer()),
+  );
+  const rows = Math.ceil(tiles.length / 2);
+  return sharp({ create: { width: 2 * width, height: rows * height, channels: 3, background: 'white' } })
+    .composite(tiles.map((input, k) => ({ input, left: (k % 2) * width, top: Math.floor(k / 2) * height })))
+    .png({ palette: true, quality: 90, effort: 10 })
+    .toBuffer();
+};
+await writeFile(join(root, 'docs/pictures/failures.png'), await sheetOf(await failures()));
 await model.dispose();
 
 await writeFile(
