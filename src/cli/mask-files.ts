@@ -3,9 +3,10 @@ import { randomBytes } from 'node:crypto';
 import { rename, rm, writeFile } from 'node:fs/promises';
 import sharp from 'sharp';
 import { maskToDense, unpackMask } from '../data/rle.ts';
-import { MdetrError, messageOf } from '../errors.ts';
+import { fileReason, MdetrError } from '../errors.ts';
 import type { DetectedObject } from '../pipeline/results.ts';
-import { makeFolder, stemOf } from './output-paths.ts';
+import { makeFolder } from '../data/make-folder.ts';
+import { stemOf } from './output-paths.ts';
 
 /** Writes masks as grey PNGs of the picture's size, 255 inside: `DIR/IMAGE[-TEXT]-NUMBER.png`, best first. */
 export class MaskFiles {
@@ -44,6 +45,6 @@ const writePng = async (path: string, mask: NonNullable<DetectedObject['mask']>)
     await rename(unfinished, path);
   } catch (error) {
     await rm(unfinished, { force: true });
-    throw new MdetrError(`${path}: the mask cannot be written (${messageOf(error)})`, { cause: error });
+    throw new MdetrError(`${path}: the mask cannot be written (${fileReason(error)})`, { cause: error });
   }
 };

@@ -1,5 +1,6 @@
-import { mkdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { basename, dirname, extname, join, resolve } from 'node:path';
+import { makeFolder } from '../data/make-folder.ts';
 import { drawingFormatOf } from '../drawing/index.ts';
 import { MdetrError, UsageError } from '../errors.ts';
 
@@ -66,17 +67,6 @@ export class DrawingPaths {
 
 /** A picture's name without folder and ending. */
 export const stemOf = (image: string): string => basename(image, extname(image));
-
-export const makeFolder = async (folder: string): Promise<void> => {
-  await mkdir(folder, { recursive: true }).catch((error: unknown) => {
-    throw new MdetrError(
-      `${folder}: the folder cannot be made (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`,
-      {
-        cause: error,
-      },
-    );
-  });
-};
 
 const kindOf = async (path: string): Promise<'file' | 'folder' | 'none'> => {
   // With its slash, a file would count as missing.

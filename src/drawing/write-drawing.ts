@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
-import { MdetrError, messageOf, UsageError } from '../errors.ts';
+import { fileReason, MdetrError, UsageError } from '../errors.ts';
 import type { RawImage } from '../data/raw-image.ts';
 import { drawDetections, type DrawingContent, type DrawingFormat } from './draw.ts';
 
@@ -33,6 +33,6 @@ export const writeDrawing = async (path: string, image: RawImage, content: Drawi
     await rename(unfinished, path);
   } catch (error) {
     await rm(unfinished, { force: true });
-    throw new MdetrError(`${path}: the drawing cannot be written (${messageOf(error)}).`, { cause: error });
+    throw new MdetrError(`${path}: the drawing cannot be written (${fileReason(error)}).`, { cause: error });
   }
 };

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { writeSafetensors, type TensorSource } from '../checkpoints/index.ts';
-import { MdetrError, UsageError, messageOf } from '../errors.ts';
+import { fileReason, MdetrError, UsageError } from '../errors.ts';
 import { modelFileNames, tokenizerFileNames } from './model-files.ts';
 import type { Preprocessing } from './model-source.ts';
 
@@ -46,7 +46,7 @@ export const writeModelFolder = async (
   } catch (error) {
     await rm(unfinished, { recursive: true, force: true });
     if (error instanceof MdetrError || !(error instanceof Error && 'code' in error)) throw error;
-    throw new MdetrError(`${folder}: the model folder cannot be written (${messageOf(error)})`, { cause: error });
+    throw new MdetrError(`${folder}: the model folder cannot be written (${fileReason(error)})`, { cause: error });
   }
 };
 

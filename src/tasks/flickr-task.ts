@@ -4,7 +4,7 @@ import type { CocoRow } from '../data/coco-format.ts';
 import { parseEntityImage } from '../data/datasets/flickr30k/entity-boxes.ts';
 import { parseSentences } from '../data/datasets/flickr30k/sentences.ts';
 import { readImageList } from '../data/datasets/image-list.ts';
-import { MdetrError, messageOf } from '../errors.ts';
+import { fileReason, MdetrError } from '../errors.ts';
 import { FlickrRecallEvaluator, type FlickrGroundTruth } from '../evaluation/flickr-recall.ts';
 import { rankBoxesByPhrase } from '../evaluation/postprocess-flickr.ts';
 import type { Prediction } from '../evaluation/predictions.ts';
@@ -78,7 +78,7 @@ const readText = async (path: string): Promise<string> => {
     return await readFile(path, 'utf8');
   } catch (error) {
     throw new MdetrError(
-      `${path}: cannot be read (${messageOf(error)}); --truth names the folder of Flickr30k Entities`,
+      `${path}: cannot be read (${fileReason(error)}); --truth names the folder of Flickr30k Entities`,
       {
         cause: error,
       },

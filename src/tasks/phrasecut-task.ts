@@ -5,7 +5,7 @@ import type { CocoRow } from '../data/coco-format.ts';
 import { checked } from '../data/datasets/checked.ts';
 import { readJsonList } from '../data/datasets/json-entries.ts';
 import { emptyMask, packMask, unpackMask } from '../data/rle.ts';
-import { MdetrError, messageOf } from '../errors.ts';
+import { fileReason, MdetrError } from '../errors.ts';
 import { phraseCutQueries, phraseCutResult } from '../evaluation/masks.ts';
 import type { PhraseCutCounts } from '../evaluation/phrasecut-subsets.ts';
 import { PhraseCutEvaluator, type PhraseCutImage, type PhraseCutTask } from '../evaluation/phrasecut.ts';
@@ -73,7 +73,7 @@ const readJson = async (path: string): Promise<unknown> => {
     return JSON.parse(await readFile(path, 'utf8')) as unknown;
   } catch (error) {
     throw new MdetrError(
-      `${path}: cannot be read as JSON (${messageOf(error)}); --truth names PhraseCut's own folder`,
+      `${path}: cannot be read as JSON (${fileReason(error)}); --truth names PhraseCut's own folder`,
       {
         cause: error,
       },

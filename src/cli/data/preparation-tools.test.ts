@@ -35,7 +35,9 @@ describe('preparationTools', () => {
     await expect(preparationTools.readPickle(pickleOf("cos\nsystem\n(S'true'\ntR."))).rejects.toThrow(
       /a\.p: .*os\.system/,
     );
-    await expect(preparationTools.readPickle('no/such.p')).rejects.toThrow('no/such.p: cannot be read (ENOENT)');
+    await expect(preparationTools.readPickle('no/such.p')).rejects.toThrow(
+      'no/such.p: cannot be read (there is no such file or folder)',
+    );
   });
 
   it('finds roots as referring expressions are prepared', async () => {

@@ -2,15 +2,13 @@ import { readFile } from 'node:fs/promises';
 import { readPickle } from '../../checkpoints/index.ts';
 import type { PickleValue } from '../../checkpoints/pickle-values.ts';
 import type { PreparationTools } from '../../data/datasets/preparation.ts';
-import { MdetrError } from '../../errors.ts';
+import { fileReason, MdetrError } from '../../errors.ts';
 
 /** What preparations are handed, because data tools know neither checkpoints nor languages (docs/architecture.md). */
 export const preparationTools: PreparationTools = {
   async readPickle(path) {
     const bytes = await readFile(path).catch((error: unknown) => {
-      throw new MdetrError(`${path}: cannot be read (${String((error as NodeJS.ErrnoException).code)})`, {
-        cause: error,
-      });
+      throw new MdetrError(`${path}: cannot be read (${fileReason(error)})`, { cause: error });
     });
     return plainData(readPickle(bytes, { name: path }));
   },

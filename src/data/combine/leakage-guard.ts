@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { MdetrError, messageOf } from '../../errors.ts';
+import { fileReason, MdetrError } from '../../errors.ts';
 import { AnnotationIndex, type OpenOptions } from '../index/annotation-index.ts';
 import { type ImageIdentities, keyOf } from './image-identity.ts';
 
@@ -43,7 +43,7 @@ const linesOf = (path: string): string[] => {
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    throw new MdetrError(`${path}: cannot be read (${messageOf(error)})`, { cause: error });
+    throw new MdetrError(`${path}: cannot be read (${fileReason(error)})`, { cause: error });
   }
   return text.split(/\r?\n/).filter((line) => line.trim() !== '');
 };

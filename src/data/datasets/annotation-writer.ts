@@ -1,7 +1,7 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MdetrError } from '../../errors.ts';
 import { type CocoAnnotation, type CocoImage, problemsOfRow } from '../coco-format.ts';
+import { makeFolder } from '../make-folder.ts';
 import { JsonSections } from '../scenes/json-sections.ts';
 import type { PreparedFile } from './preparation.ts';
 
@@ -79,14 +79,6 @@ export class AnnotationWriter {
     await this.sections.discard();
   }
 }
-
-/** Makes a folder and those around it, where they are missing. */
-export const makeFolder = async (folder: string): Promise<void> => {
-  await mkdir(folder, { recursive: true }).catch((error: unknown) => {
-    const reason = (error as NodeJS.ErrnoException).code ?? String(error);
-    throw new MdetrError(`${folder}: the folder cannot be made (${reason})`, { cause: error });
-  });
-};
 
 /** Opens a file, lets `fill` write it, and finishes or discards it. */
 export const writeAnnotations = async (

@@ -1,6 +1,6 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { MdetrError, messageOf } from '../../errors.ts';
+import { fileReason, MdetrError } from '../../errors.ts';
 import type { PreparedList } from './preparation.ts';
 
 /** Writes the numbers of images, rising, one a line. The file appears whole or not at all. */
@@ -12,7 +12,7 @@ export const writeImageList = async (folder: string, name: string, images: Itera
     await writeFile(`${path}.part`, numbers.map((number) => `${number}\n`).join(''));
     await rename(`${path}.part`, path);
   } catch (error) {
-    throw new MdetrError(`${path}: cannot be written (${messageOf(error)})`, { cause: error });
+    throw new MdetrError(`${path}: cannot be written (${fileReason(error)})`, { cause: error });
   }
   return { path, entries: numbers.length };
 };
@@ -20,7 +20,7 @@ export const writeImageList = async (folder: string, name: string, images: Itera
 /** Reads such a list. @throws MdetrError naming the line that holds no number */
 export const readImageList = async (path: string): Promise<ReadonlySet<number>> => {
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    throw new MdetrError(`${path}: cannot be read (${messageOf(error)})`, { cause: error });
+    throw new MdetrError(`${path}: cannot be read (${fileReason(error)})`, { cause: error });
   });
   return new Set(
     text.split('\n').flatMap((line, i) => {

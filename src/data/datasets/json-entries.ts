@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
-import { MdetrError } from '../../errors.ts';
+import { fileReason, MdetrError } from '../../errors.ts';
 import { ByteWindow } from '../index/byte-window.ts';
 import { JsonScanError, JsonScanner } from '../index/json-scanner.ts';
 import { parsePythonJson } from '../index/python-json.ts';
@@ -173,9 +173,10 @@ const openForReading = (path: string): number => {
   try {
     return openSync(path, 'r');
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    const reason = code === 'ENOENT' ? 'no such file' : `cannot be read (${String(code)})`;
-    throw new MdetrError(`${path}: ${reason}`, { cause: error });
+    const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    throw new MdetrError(`${path}: ${isMissing ? 'no such file' : `cannot be read (${fileReason(error)})`}`, {
+      cause: error,
+    });
   }
 };
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { MdetrError, messageOf } from '../../errors.ts';
+import { fileReason, MdetrError } from '../../errors.ts';
 import { clevrAnswerTypes, clevrAttributes, clevrNumbers, gqaAnswerTypes } from '../../evaluation/answer-vocabulary.ts';
 import { clevrAnswerType } from '../../evaluation/clevr.ts';
 import { qaDataset, type ModelConfig } from '../../models/index.ts';
@@ -76,7 +76,7 @@ const readTable = (path: string): unknown => {
     return JSON.parse(readFileSync(path, 'utf8'));
   } catch (error) {
     throw new MdetrError(
-      `${path}: GQA's table of answers cannot be read (${messageOf(error)}): it comes with the official annotations, ` +
+      `${path}: GQA's table of answers cannot be read (${fileReason(error)}): it comes with the official annotations, ` +
         'whose folder is named by gqa_ann_path',
       { cause: error },
     );

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { MdetrError, messageOf } from '../../../errors.ts';
+import { fileReason, MdetrError } from '../../../errors.ts';
 import type { BoxXywh } from '../../coco-format.ts';
 import { maskBoundsXywh, maskFromDense, packMask, type PackedCocoRle } from '../../rle.ts';
 import { checked } from '../checked.ts';
@@ -104,7 +104,7 @@ const readCategories = (path: string): z.output<typeof categoriesSchema> => {
   try {
     json = JSON.parse(readFileSync(path, 'utf8'));
   } catch (error) {
-    throw new MdetrError(`${path}: cannot be read as JSON (${messageOf(error)})`, { cause: error });
+    throw new MdetrError(`${path}: cannot be read as JSON (${fileReason(error)})`, { cause: error });
   }
   return checked(categoriesSchema, json, path);
 };

@@ -1,6 +1,6 @@
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { MdetrError, messageOf } from '../../../errors.ts';
+import { fileReason, MdetrError } from '../../../errors.ts';
 
 /** Kinds of questions in the order of the official table. */
 const TYPES = ['obj', 'attr', 'rel', 'global', 'cat'];
@@ -48,6 +48,6 @@ const writeWhole = async (path: string, table: unknown): Promise<void> => {
     await writeFile(`${path}.part`, `${JSON.stringify(table)}\n`);
     await rename(`${path}.part`, path);
   } catch (error) {
-    throw new MdetrError(`${path}: cannot be written (${messageOf(error)})`, { cause: error });
+    throw new MdetrError(`${path}: cannot be written (${fileReason(error)})`, { cause: error });
   }
 };

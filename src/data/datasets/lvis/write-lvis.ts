@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { JsonSections } from '../../scenes/json-sections.ts';
-import { makeFolder } from '../annotation-writer.ts';
+import { makeFolder } from '../../make-folder.ts';
 import type { InstanceFile } from '../instance-file.ts';
 import { readJsonMembers } from '../json-entries.ts';
 import type { PreparationRequest, PreparedFile } from '../preparation.ts';
