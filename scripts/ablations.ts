@@ -7,7 +7,6 @@
  *     npm run ablations -- --out runs/ablations --threads 2 --only everything,no-alignment
  *     npm run ablations -- --data DIR                       # pictures that `mdetr scenes` wrote (seed 1, 144 × 96)
  */
-import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,6 +14,7 @@ import { parseArgs } from 'node:util';
 import { drawSheet } from '../src/cli/plot/curve-sheet.ts';
 import { sheetOf } from '../src/cli/plot/panels.ts';
 import { readRunCurves } from '../src/train/run-curves.ts';
+import { mdetr } from './built-command.ts';
 
 /** Every run by name, with what is other than in the config; each is to be compared with `against`. */
 const arms: readonly { readonly name: string; readonly settings: readonly string[]; readonly against?: string }[] = [
@@ -49,14 +49,6 @@ const { out, threads, data } = options;
 const root = fileURLToPath(new URL('..', import.meta.url));
 const config = join(root, 'configs/scenes/ablations.json');
 const chosen = arms.filter(({ name }) => options.only.split(',').includes(name));
-
-const mdetr = (...args: readonly string[]): void => {
-  console.error(`mdetr ${args.join(' ')}`);
-  const { status } = spawnSync(process.execPath, [join(root, 'dist/cli/main.js'), ...args], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
-  if (status !== 0) process.exit(1);
-};
 
 /** The first stage is the same for all: who comes later takes over what the first one made. */
 const shareBackbone = (run: string): void => {

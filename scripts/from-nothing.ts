@@ -6,7 +6,6 @@
  *     npm run from-nothing
  *     npm run from-nothing -- --out runs/from-nothing --threads 2
  */
-import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,6 +14,7 @@ import sharp from 'sharp';
 import { generateScene, makeTexts, Random } from '../src/data/scenes/index.ts';
 import { readConfigFile } from '../src/train/config-file.ts';
 import { Training } from '../src/train/training.ts';
+import { mdetr } from './built-command.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -26,17 +26,6 @@ const { out, threads } = options;
 const root = fileURLToPath(new URL('..', import.meta.url));
 const config = join(root, 'configs/scenes/from-nothing.json');
 const settings = { scenes: join(out, 'scenes'), run: join(out, 'run'), untrained: join(out, 'untrained') };
-
-/** Runs the built `mdetr`, whose progress is shown; returns what it prints. */
-const mdetr = (...args: readonly string[]): string => {
-  console.error(`mdetr ${args.join(' ')}`);
-  const { status, stdout } = spawnSync(process.execPath, [join(root, 'dist/cli/main.js'), ...args], {
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  if (status !== 0) throw new Error(`mdetr ${args[0]!} failed`);
-  return stdout;
-};
 
 /** Numbers by name of the scenes benchmark. */
 const measure = (model: string): Readonly<Record<string, number>> => {

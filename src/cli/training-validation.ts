@@ -133,13 +133,15 @@ const truthOf = (name: string, config: TrainConfig): (TruthTask & { readonly key
   return undefined;
 };
 
+const isThere = ({ truth }: TruthTask): boolean => truth !== '' && existsSync(truth);
+
 const tellWhatIsMissing = (
   { name = '', task }: AnnotatedDataset,
   config: TrainConfig,
   observer: ValidationObserver,
 ): void => {
   const own = task !== undefined ? undefined : truthOf(name, config);
-  if (own === undefined || (own.truth !== '' && existsSync(own.truth))) return;
+  if (own === undefined || isThere(own)) return;
   const where = own.truth === '' ? '' : `, and there is no ${own.truth}`;
   observer.onNote(
     `validation set ${name}: measured by its annotations alone; its authors' own files make the published metric ` +
@@ -152,7 +154,7 @@ const taskOf = ({ name = '', task }: AnnotatedDataset, config: TrainConfig): Val
   if (task !== undefined) return task;
   const answers = qaDataset(config);
   const own = truthOf(name, config);
-  if (own !== undefined && own.truth !== '' && existsSync(own.truth)) return own;
+  if (own !== undefined && isThere(own)) return own;
   if (name === 'flickr') return 'phrases';
   if (name === 'refexp' || name === 'clevrref') return name;
   if (name === 'clevr_question') return answers;

@@ -24,7 +24,8 @@ const allOptimizations = 99;
 
 /**
  * Runs programs on the CPU through ONNX Runtime's own C interface: results are written where the next program reads
- * them, parameters are read where they stand, and runs take place on other threads, so that the event loop turns (but for `blocking`).
+ * them, parameters are read where they stand, and runs take place on other threads, so that the event loop turns (but
+ * for `blocking`).
  */
 export class NativeRuntime implements Runtime {
   readonly device = 'cpu';
