@@ -12,10 +12,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
-import { BatchSampler } from '../src/data/batch-sampler.ts';
-import { AnnotationIndex } from '../src/data/index/annotation-index.ts';
-import { RowReader } from '../src/data/index/row-reader.ts';
-import { MixedDataset } from '../src/data/mixed-dataset.ts';
+import { BatchSampler } from '../src/data/sampling/batch-sampler.ts';
+import { AnnotationIndex } from '../src/data/annotation-index/annotation-index.ts';
+import { RowReader } from '../src/data/annotation-index/row-reader.ts';
+import { MixedDataset } from '../src/data/sampling/mixed-dataset.ts';
 
 const WORDS = 'a man in red coat and his dog near the wooden table under blue sky with two white cups of coffee'.split(
   ' ',

@@ -4,9 +4,9 @@
  *     npx tsx bench/combine.ts [IMAGES]
  */
 import { performance } from 'node:perf_hooks';
-import type { BoxXywh, CocoRow } from '../src/data/coco-format.ts';
-import { COMBINE_DEFAULTS, combineTexts } from '../src/data/combine/combine-texts.ts';
-import { seededUint32 } from '../src/data/permutation.ts';
+import type { BoxXywh, CocoRow } from '../src/data/format/coco-format.ts';
+import { COMBINE_DEFAULTS, combineTexts } from '../src/datasets/combine/combine-texts.ts';
+import { seededUint32 } from '../src/data/sampling/permutation.ts';
 
 const TEXTS = 30;
 const WORDS = 'a man in red coat and his dog near the wooden table under blue sky with two white t-shirts'.split(' ');

@@ -9,10 +9,10 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
 import { Mdetr, parseModelConfig } from '../src/models/index.ts';
-import { traceInference } from '../src/pipeline/programs.ts';
-import { createRuntime } from '../src/runtime/create-runtime.ts';
-import { ProgramCache } from '../src/runtime/node/program-cache.ts';
-import { syntheticSource } from '../test/synthetic-weights.ts';
+import { traceInference } from '../src/inference/programs.ts';
+import { createRuntime } from '../src/engine/runtime/create-runtime.ts';
+import { ProgramCache } from '../src/engine/runtime/node/program-cache.ts';
+import { syntheticSource } from '../test/support/synthetic-weights.ts';
 
 const { values } = parseArgs({
   options: {

@@ -201,7 +201,7 @@ if args.spacy:
 
     model = spacy.load(args.spacy)
     spacy.load = lambda _: model
-    source = (Path(__file__).resolve().parent.parent / "src/data/datasets/visual-genome/phrase-text.ts").read_text()
+    source = (Path(__file__).resolve().parent.parent / "src/datasets/visual-genome/phrase-text.ts").read_text()
     listed = " ".join(re.findall(r"""["'](.*?)["'](?: \+|,|\n)""", source.split("const STOP_WORDS")[1].split(").split")[0]))
     words = types.SimpleNamespace(words=lambda _: (listed + " above below between further he she they").split())
     stand_in("nltk", download=lambda _: None)

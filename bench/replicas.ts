@@ -8,9 +8,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { readConfigFile } from '../src/train/config-file.ts';
-import { parseTrainConfig } from '../src/train/config.ts';
-import { runReplicas } from '../src/train/replicas.ts';
+import { readConfigFile } from '../src/train/config/config-file.ts';
+import { parseTrainConfig } from '../src/train/config/config.ts';
+import { runReplicas } from '../src/train/run/replicas.ts';
 
 const { values: options } = parseArgs({
   options: {

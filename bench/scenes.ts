@@ -10,7 +10,7 @@ import {
   TEXT_KINDS,
   type RenderedScene,
   type SceneOptions,
-} from '../src/data/scenes/index.ts';
+} from '../src/scenes/index.ts';
 
 const perSecond = (count: number, work: (index: number) => unknown): number => {
   for (let i = 0; i < Math.min(count, 20); i++) work(i);

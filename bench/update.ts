@@ -6,11 +6,11 @@
  */
 import { parseArgs } from 'node:util';
 import { Mdetr, parseModelConfig } from '../src/models/index.ts';
-import { SharedArena } from '../src/runtime/native/shared-arena.ts';
-import { officiallyTrainable } from '../src/train/parameters.ts';
-import { sharedBeside, sharedFloats } from '../src/train/shared-values.ts';
-import { UpdateCrew } from '../src/train/update-crew.ts';
-import { applyUpdate, sumOfSquares, type Update } from '../src/train/update-pass.ts';
+import { SharedArena } from '../src/engine/runtime/native/shared-arena.ts';
+import { officiallyTrainable } from '../src/train/step/parameters.ts';
+import { sharedBeside, sharedFloats } from '../src/train/optimizer/shared-values.ts';
+import { UpdateCrew } from '../src/train/optimizer/update-pool.ts';
+import { applyUpdate, sumOfSquares, type Update } from '../src/train/optimizer/update-pass.ts';
 
 const { values: options } = parseArgs({
   options: {

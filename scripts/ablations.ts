@@ -13,7 +13,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { drawSheet } from '../src/cli/plot/curve-sheet.ts';
 import { sheetOf } from '../src/cli/plot/panels.ts';
-import { readRunCurves } from '../src/train/run-curves.ts';
+import { readRunCurves } from '../src/train/run/run-curves.ts';
 import { mdetr } from './built-command.ts';
 
 /** Every run by name, with what is other than in the config; each is to be compared with `against`. */

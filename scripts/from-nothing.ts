@@ -11,9 +11,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import sharp from 'sharp';
-import { generateScene, makeTexts, Random } from '../src/data/scenes/index.ts';
-import { readConfigFile } from '../src/train/config-file.ts';
-import { Training } from '../src/train/training.ts';
+import { generateScene, makeTexts, Random } from '../src/scenes/index.ts';
+import { readConfigFile } from '../src/train/config/config-file.ts';
+import { Training } from '../src/train/run/training.ts';
 import { mdetr } from './built-command.ts';
 
 const { values: options } = parseArgs({

@@ -9,11 +9,11 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
-import { generateScene, makeTexts, Random, type RenderedScene } from '../src/data/scenes/index.ts';
+import { generateScene, makeTexts, Random, type RenderedScene } from '../src/scenes/index.ts';
 import { drawDetections } from '../src/drawing/index.ts';
-import { MDETR } from '../src/pipeline/mdetr.ts';
-import { evaluateScenes } from '../src/tasks/scenes-task.ts';
-import type { WorstCase } from '../src/tasks/task-report.ts';
+import { MDETR } from '../src/inference/mdetr.ts';
+import { evaluateScenes } from '../src/benchmarks/scenes-task.ts';
+import type { WorstCase } from '../src/benchmarks/task-report.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const folder = join(root, 'examples/scenes');

@@ -6,7 +6,7 @@
  */
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { SCENE_VOCABULARY } from '../src/data/scenes/vocabulary.ts';
+import { SCENE_VOCABULARY } from '../src/scenes/language/vocabulary.ts';
 import { buildWordLevelTokenizerJson } from '../src/text/index.ts';
 
 const path = fileURLToPath(new URL('../models/default/tokenizer.json', import.meta.url));

@@ -9,7 +9,7 @@ import {
   isOptimizerCase,
   isTrainingCase,
 } from '../test/parity/training.ts';
-import { ReferenceCase, sharedReference } from '../test/reference-case.ts';
+import { ReferenceCase, sharedReference } from '../test/support/reference-case.ts';
 
 /**
  * `npm run parity:train [-- DIR]`: matching, losses, gradients, optimiser steps, moving average and learning rates

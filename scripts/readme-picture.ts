@@ -1,7 +1,7 @@
 /** Draws the README's picture: a scene with its true boxes in the colours of a caption's phrases. */
-import { makeTexts } from '../src/data/scenes/make-texts.ts';
-import { Random } from '../src/data/scenes/random.ts';
-import { generateScene } from '../src/data/scenes/scene.ts';
+import { makeTexts } from '../src/scenes/language/make-texts.ts';
+import { Random } from '../src/scenes/render/random.ts';
+import { generateScene } from '../src/scenes/render/scene.ts';
 import { writeDrawing } from '../src/drawing/index.ts';
 
 const scene = generateScene(7, 0, { width: 480, height: 320 });

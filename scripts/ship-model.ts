@@ -11,12 +11,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { tensorSource, type TensorSource } from '../src/checkpoints/index.ts';
-import { SCENE_VOCABULARY } from '../src/data/scenes/vocabulary.ts';
+import { SCENE_VOCABULARY } from '../src/scenes/language/vocabulary.ts';
 import { parseModelConfig } from '../src/models/index.ts';
-import { openModelFiles, requireConfig, tokenizerFilesIn } from '../src/pipeline/model-files.ts';
-import { writeModelFolder } from '../src/pipeline/model-folder.ts';
-import { readPreprocessing } from '../src/pipeline/model-source.ts';
-import { readRunState } from '../src/train/run-state.ts';
+import { openModelFiles, requireConfig, tokenizerFilesIn } from '../src/model-folder/model-files.ts';
+import { writeModelFolder } from '../src/model-folder/model-folder.ts';
+import { readPreprocessing } from '../src/model-folder/model-source.ts';
+import { readRunState } from '../src/train/run/run-state.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const { values: options, positionals } = parseArgs({

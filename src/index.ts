@@ -8,20 +8,20 @@ export {
   type ImageText,
   type ProgressEvent,
   type RunOptions,
-} from './pipeline/mdetr.ts';
-export type { AnswerResult, DetectedObject, DetectionResult, ReferResult, Timing } from './pipeline/results.ts';
-export type { DecodeOptions, ImageSource } from './data/image.ts';
-export type { PixelInput, RawImage } from './data/raw-image.ts';
-export { decodeImage } from './data/image.ts';
-export { unpackMask, maskToDense, type CocoRle, type RunLengthMask } from './data/rle.ts';
+} from './inference/mdetr.ts';
+export type { AnswerResult, DetectedObject, DetectionResult, ReferResult, Timing } from './inference/results.ts';
+export type { DecodeOptions, ImageSource } from './data/images/image.ts';
+export type { PixelInput, RawImage } from './data/images/raw-image.ts';
+export { decodeImage } from './data/images/image.ts';
+export { unpackMask, maskToDense, type CocoRle, type RunLengthMask } from './geometry/run-lengths.ts';
 export type { TextSpan } from './text/index.ts';
 export type { ModelConfig } from './models/index.ts';
 
 // Training: a loop of one's own, or the whole run that `mdetr train` is.
-export { Training, type OpenTrainingOptions } from './train/training.ts';
-export type { TrainingSample } from './train/own-samples.ts';
-export { Trainer, type StepReport, type TrainerOptions, type TrainerState } from './train/trainer.ts';
-export type { StepTiming, TrainBatch } from './train/train-step.ts';
+export { Training, type OpenTrainingOptions } from './train/run/training.ts';
+export type { TrainingSample } from './train/data/own-samples.ts';
+export { Trainer, type StepReport, type TrainerOptions, type TrainerState } from './train/step/trainer.ts';
+export type { StepTiming, TrainBatch } from './train/step/train-step.ts';
 export {
   runTraining,
   type RunObserver,
@@ -29,11 +29,11 @@ export {
   type RunSummary,
   type Validate,
   type Validation,
-} from './train/training-run.ts';
-export { runReplicas } from './train/replicas.ts';
-export { parseTrainConfig, type TrainConfig } from './train/config.ts';
-export { readConfigFile, withLoadedModel, type ConfigFile, type ConfigValues } from './train/config-file.ts';
-export { readRunCurves, type Curve, type RunCurves } from './train/run-curves.ts';
-export type { Communicator } from './train/communicator.ts';
-export { createRuntime } from './runtime/create-runtime.ts';
+} from './train/run/training-run.ts';
+export { runReplicas } from './train/run/replicas.ts';
+export { parseTrainConfig, type TrainConfig } from './train/config/config.ts';
+export { readConfigFile, withLoadedModel, type ConfigFile, type ConfigValues } from './train/config/config-file.ts';
+export { readRunCurves, type Curve, type RunCurves } from './train/run/run-curves.ts';
+export type { Communicator } from './train/parallel/communicator.ts';
+export { createRuntime } from './engine/runtime/create-runtime.ts';
 export { drawDetections, writeDrawing, type DrawingContent } from './drawing/index.ts';

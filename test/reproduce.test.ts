@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { commands } from '../src/cli/commands.ts';
-import { preparations } from '../src/data/datasets/index.ts';
+import { preparations } from '../src/datasets/index.ts';
 import { checkpoints, findPublished } from '../src/pull/catalog.ts';
-import { parseTrainConfig } from '../src/train/config.ts';
-import { readConfigFile } from '../src/train/config-file.ts';
+import { parseTrainConfig } from '../src/train/config/config.ts';
+import { readConfigFile } from '../src/train/config/config-file.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const text = readFileSync(join(root, 'docs/reproduce.md'), 'utf8');

@@ -1,15 +1,15 @@
 import { parseCriterionConfig, type LossConfig, type LossTargets } from '../../src/losses/index.ts';
 import { Mdetr, parseModelConfig } from '../../src/models/index.ts';
-import { parseTrainConfig } from '../../src/train/config.ts';
-import { readConfigFile } from '../../src/train/config-file.ts';
+import { parseTrainConfig } from '../../src/train/config/config.ts';
+import { readConfigFile } from '../../src/train/config/config-file.ts';
 import { BatchMaker } from '../../src/train/data/batch-maker.ts';
-import { sharedTensor } from '../../src/train/shared-values.ts';
-import { createTrainer, startingPoint, findVocabulary, openRunData } from '../../src/train/run-start.ts';
-import { singleProcess } from '../../src/train/communicator.ts';
-import { Trainer } from '../../src/train/trainer.ts';
-import type { TrainBatch } from '../../src/train/train-step.ts';
-import type { Runtime } from '../../src/runtime/runtime.ts';
-import { syntheticNumbers, syntheticWeight } from '../../test/synthetic-weights.ts';
+import { sharedTensor } from '../../src/train/optimizer/shared-values.ts';
+import { createTrainer, startingPoint, findVocabulary, openRunData } from '../../src/train/run/run-start.ts';
+import { singleProcess } from '../../src/train/parallel/communicator.ts';
+import { Trainer } from '../../src/train/step/trainer.ts';
+import type { TrainBatch } from '../../src/train/step/train-step.ts';
+import type { Runtime } from '../../src/engine/runtime/runtime.ts';
+import { syntheticNumbers, syntheticWeight } from '../../test/support/synthetic-weights.ts';
 
 export interface Case {
   readonly trainer: Trainer;

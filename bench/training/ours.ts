@@ -3,9 +3,9 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { NativeRuntime } from '../../src/runtime/native/native-runtime.ts';
-import { NodeRuntime } from '../../src/runtime/node/node-runtime.ts';
-import type { StepReport } from '../../src/train/trainer.ts';
+import { NativeRuntime } from '../../src/engine/runtime/native/native-runtime.ts';
+import { NodeRuntime } from '../../src/engine/runtime/node/node-runtime.ts';
+import type { StepReport } from '../../src/train/step/trainer.ts';
 import { makeCase, type Size } from './cases.ts';
 import { summarizeProfile } from './profile.ts';
 

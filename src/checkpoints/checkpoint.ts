@@ -1,5 +1,5 @@
 import type { CheckpointDtype } from './dtype.ts';
-import type { JsonValue } from './pickle-values.ts';
+import type { JsonValue } from './pickle/pickle-values.ts';
 
 /** One tensor of a weight file: what it is, and its contents when asked for. */
 export interface TensorEntry {

@@ -2,12 +2,12 @@ export type { Checkpoint, CheckpointContents, CheckpointFormat, TensorEntry, Ten
 export { bytesPerElement, type CheckpointDtype, elementCount, toFloat32 } from './dtype.ts';
 export { float32ToFloat16 } from './half.ts';
 export { openCheckpoint, type OpenCheckpointOptions } from './open-checkpoint.ts';
-export { readPickle } from './pickle.ts';
-export { type JsonValue, jsonOf, Namespace, type PickleValue } from './pickle-values.ts';
-export { type PthFile, readPth } from './pth.ts';
-export { openSafetensors, type SafetensorsFile } from './safetensors.ts';
-export { TorchDevice } from './torch-dialect.ts';
-export { TorchTensor } from './torch-tensor.ts';
+export { readPickle } from './pickle/pickle.ts';
+export { type JsonValue, jsonOf, Namespace, type PickleValue } from './pickle/pickle-values.ts';
+export { type PthFile, readPth } from './pth/pth.ts';
+export { openSafetensors, type SafetensorsFile } from './safetensors/safetensors.ts';
+export { TorchDevice } from './pth/torch-dialect.ts';
+export { TorchTensor } from './pth/torch-tensor.ts';
 export {
   describeMatch,
   matchStateDict,
@@ -18,7 +18,7 @@ export {
   type StateDictMatch,
 } from './state-dict.ts';
 export { type TensorSource, tensorSource } from './tensor-source.ts';
-export { type Picklable, PickleTuple } from './pickle-writer.ts';
-export { PickledTensor, type PthContents, writePth } from './write-pth.ts';
-export { writeSafetensors } from './write-safetensors.ts';
-export { type FileSink, writeAtomically } from './atomic-file.ts';
+export { type Picklable, PickleTuple } from './pickle/pickle-writer.ts';
+export { PickledTensor, type PthContents, writePth } from './pth/write-pth.ts';
+export { writeSafetensors } from './safetensors/write-safetensors.ts';
+export { type FileSink, writeAtomically } from '../files/atomic-file.ts';

@@ -2,10 +2,10 @@ import { MdetrError } from '../errors.ts';
 import type { Checkpoint, CheckpointContents, TensorEntry, TensorTotals } from './checkpoint.ts';
 import { bytesPerElement, elementCount } from './dtype.ts';
 import { type ByteSource, openFileSource, readBytes } from './file-source.ts';
-import { type JsonValue, jsonOf, Namespace, type PickleValue } from './pickle-values.ts';
-import { type PthFile, pthOf } from './pth.ts';
-import { isSafetensors, type SafetensorsFile, safetensorsOf } from './safetensors.ts';
-import { TorchTensor } from './torch-tensor.ts';
+import { type JsonValue, jsonOf, Namespace, type PickleValue } from './pickle/pickle-values.ts';
+import { type PthFile, pthOf } from './pth/pth.ts';
+import { isSafetensors, type SafetensorsFile, safetensorsOf } from './safetensors/safetensors.ts';
+import { TorchTensor } from './pth/torch-tensor.ts';
 
 export interface OpenCheckpointOptions {
   /** Default: EMA weights when the file holds them. */

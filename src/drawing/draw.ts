@@ -1,6 +1,6 @@
 import sharp, { type Sharp } from 'sharp';
-import { type RawImage, type Size } from '../data/raw-image.ts';
-import { resizeBilinear } from '../data/resize.ts';
+import { type RawImage, type Size } from '../data/images/raw-image.ts';
+import { resizeBilinear } from '../data/transforms/resize.ts';
 import { captionPanel } from './caption-panel.ts';
 import { ascent, fitText, textPath, textWidth } from './font.ts';
 import { placeLabels, type LabelRequest, type Rectangle } from './label-layout.ts';

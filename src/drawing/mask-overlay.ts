@@ -1,7 +1,7 @@
 import { MdetrError } from '../errors.ts';
-import { resizeMask } from '../data/mask-geometry.ts';
-import type { RawImage, Size } from '../data/raw-image.ts';
-import { type CocoRle, maskBoundsXywh, maskToDense, unpackMask } from '../data/rle.ts';
+import { resizeMask } from '../geometry/mask-geometry.ts';
+import type { RawImage, Size } from '../data/images/raw-image.ts';
+import { type CocoRle, maskBoundsXywh, maskToDense, unpackMask } from '../geometry/run-lengths.ts';
 
 /** How much of the colour lies over the picture, inside a mask. */
 const fillOpacity = 0.42;

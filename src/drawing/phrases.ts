@@ -1,4 +1,4 @@
-import type { CocoRle } from '../data/rle.ts';
+import type { CocoRle } from '../geometry/run-lengths.ts';
 import { type DrawingColour, neutralColour, phraseColour } from './palette.ts';
 
 /** What is drawn of a detection. */

@@ -1,5 +1,5 @@
-import type { Tensor } from '../graph/index.ts';
-import { abs, add, div, less, maximum, minimum, mul, scalar, slice, squeeze, sub, sum, where } from '../ops/index.ts';
+import type { Tensor } from '../engine/graph/index.ts';
+import { abs, add, div, less, maximum, minimum, mul, scalar, slice, squeeze, sub, sum, where } from '../engine/ops/index.ts';
 import type { MatchedPairs } from './matched-pairs.ts';
 import type { LossTerms } from './terms.ts';
 

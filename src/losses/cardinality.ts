@@ -1,5 +1,5 @@
-import type { Tensor } from '../graph/index.ts';
-import { abs, argMax, cast, equal, mean, not, scalar, sub, sum } from '../ops/index.ts';
+import type { Tensor } from '../engine/graph/index.ts';
+import { abs, argMax, cast, equal, mean, not, scalar, sub, sum } from '../engine/ops/index.ts';
 import type { LossTerms } from './terms.ts';
 
 /**

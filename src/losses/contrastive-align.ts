@@ -1,5 +1,5 @@
-import type { Tensor } from '../graph/index.ts';
-import { add, div, greater, logSumExp, matmul, mul, neg, sum, swapLastTwo, where } from '../ops/index.ts';
+import type { Tensor } from '../engine/graph/index.ts';
+import { add, div, greater, logSumExp, matmul, mul, neg, sum, swapLastTwo, where } from '../engine/ops/index.ts';
 import type { MatchedPairs } from './matched-pairs.ts';
 import type { LossTerms } from './terms.ts';
 

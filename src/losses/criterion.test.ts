@@ -1,16 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { expectClose, runtime } from '../../test/op-check.ts';
+import { expectClose, runtime } from '../../test/support/op-check.ts';
 import {
   matchedInputs,
   plainMatches,
   referenceTargets,
   stack,
   type ReferenceTarget,
-} from '../../test/reference-batch.ts';
-import { loadCase } from '../../test/reference-case.ts';
-import { float32Tensor, input, makeProgram, symbolicDim, type HostTensor } from '../graph/index.ts';
+} from '../../test/support/reference-batch.ts';
+import { loadCase } from '../../test/support/reference-case.ts';
+import { float32Tensor, input, makeProgram, symbolicDim, type HostTensor } from '../engine/graph/index.ts';
 import { parseModelConfig } from '../models/index.ts';
-import { gradients, l2Normalize, scalar } from '../ops/index.ts';
+import { gradients, l2Normalize, scalar } from '../engine/ops/index.ts';
 import { parseCriterionConfig, readLosses, traceCriterion, type LossConfig } from './index.ts';
 
 interface Variant {

@@ -1,6 +1,6 @@
-import { input, symbolicDim, type Dim, type Tensor } from '../graph/index.ts';
+import { input, symbolicDim, type Dim, type Tensor } from '../engine/graph/index.ts';
 import { qaDataset } from '../models/index.ts';
-import { concat, literal, mul, reshape, sum } from '../ops/index.ts';
+import { concat, literal, mul, reshape, sum } from '../engine/ops/index.ts';
 import { boxesLoss } from './boxes.ts';
 import { cardinalityError } from './cardinality.ts';
 import { contrastiveAlignLoss } from './contrastive-align.ts';

@@ -1,4 +1,4 @@
-import type { Tensor } from '../graph/index.ts';
+import type { Tensor } from '../engine/graph/index.ts';
 import {
   cast,
   gatherElements,
@@ -11,7 +11,7 @@ import {
   sub,
   unsqueeze,
   where,
-} from '../ops/index.ts';
+} from '../engine/ops/index.ts';
 
 /** −log softmax(logits)[label] of every row, 0 where the label is below 0: logits (B, C), labels (B) → (B). */
 export const crossEntropy = (logits: Tensor, labels: Tensor): Tensor => {

@@ -1,7 +1,7 @@
 import { describe, it } from 'vitest';
-import { evaluate, expectClose, type Operand } from '../../test/op-check.ts';
-import { loadCase } from '../../test/reference-case.ts';
-import { gradients, l2Normalize, scalar } from '../ops/index.ts';
+import { evaluate, expectClose, type Operand } from '../../test/support/op-check.ts';
+import { loadCase } from '../../test/support/reference-case.ts';
+import { gradients, l2Normalize, scalar } from '../engine/ops/index.ts';
 import { imageTextContrastiveLoss } from './image-text-contrastive.ts';
 
 const reference = loadCase('criterion');

@@ -1,4 +1,4 @@
-import type { Tensor } from '../graph/index.ts';
+import type { Tensor } from '../engine/graph/index.ts';
 import {
   add,
   cast,
@@ -13,7 +13,7 @@ import {
   reshape,
   sum,
   swapLastTwo,
-} from '../ops/index.ts';
+} from '../engine/ops/index.ts';
 import type { LossTerms } from './terms.ts';
 
 /**

@@ -1,4 +1,4 @@
-import { float32Tensor, int32Tensor, type HostTensor } from '../graph/index.ts';
+import { float32Tensor, int32Tensor, type HostTensor } from '../engine/graph/index.ts';
 import { tokenSlots } from '../models/index.ts';
 import type { LayerMatches } from './matching.ts';
 import type { LossTargets } from './targets.ts';

@@ -1,5 +1,5 @@
-import { sizeOf, type Tensor } from '../graph/index.ts';
-import { cast, dimValue, div, equal, greater, maximum, sigmoid, squeeze, sum } from '../ops/index.ts';
+import { sizeOf, type Tensor } from '../engine/graph/index.ts';
+import { cast, dimValue, div, equal, greater, maximum, sigmoid, squeeze, sum } from '../engine/ops/index.ts';
 import { binaryCrossEntropy } from './cross-entropy.ts';
 import type { MatchedPairs } from './matched-pairs.ts';
 import type { LossTerms } from './terms.ts';

@@ -1,5 +1,5 @@
-import type { Tensor } from '../graph/index.ts';
-import { add, div, logSoftmax, mul, neg, slice, squeeze, sum } from '../ops/index.ts';
+import type { Tensor } from '../engine/graph/index.ts';
+import { add, div, logSoftmax, mul, neg, slice, squeeze, sum } from '../engine/ops/index.ts';
 import type { MatchedPairs } from './matched-pairs.ts';
 import type { LossTerms } from './terms.ts';
 

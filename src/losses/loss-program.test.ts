@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { runtime } from '../../test/op-check.ts';
+import { runtime } from '../../test/support/op-check.ts';
 import {
   matchedInputs,
   plainMatches,
@@ -9,9 +9,9 @@ import {
   referenceTargets,
   stack,
   type ReferenceTarget,
-} from '../../test/reference-batch.ts';
-import { loadCase, sharedReference, type ReferenceCase } from '../../test/reference-case.ts';
-import { ceilDivDim, float32Tensor, symbolicDim, type Dim, type HostTensor, type Shape } from '../graph/index.ts';
+} from '../../test/support/reference-batch.ts';
+import { loadCase, sharedReference, type ReferenceCase } from '../../test/support/reference-case.ts';
+import { ceilDivDim, float32Tensor, symbolicDim, type Dim, type HostTensor, type Shape } from '../engine/graph/index.ts';
 import { parseModelConfig } from '../models/index.ts';
 import {
   answerInputs,

@@ -8,8 +8,8 @@ import {
   type HostTensor,
   type Program,
   type Shape,
-} from '../graph/index.ts';
-import { scalar, sparseGradients } from '../ops/index.ts';
+} from '../engine/graph/index.ts';
+import { scalar, sparseGradients } from '../engine/ops/index.ts';
 import { traceCriterion } from './criterion.ts';
 import type { LossConfig } from './weights.ts';
 

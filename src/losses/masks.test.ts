@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { evaluate, expectClose, noise, runtime, type Operand } from '../../test/op-check.ts';
-import { loadCase } from '../../test/reference-case.ts';
-import { float32Tensor, type HostTensor } from '../graph/index.ts';
+import { evaluate, expectClose, noise, runtime, type Operand } from '../../test/support/op-check.ts';
+import { loadCase } from '../../test/support/reference-case.ts';
+import { float32Tensor, type HostTensor } from '../engine/graph/index.ts';
 import { parseModelConfig } from '../models/index.ts';
-import { div, gradients, scalar } from '../ops/index.ts';
+import { div, gradients, scalar } from '../engine/ops/index.ts';
 import { diceLoss, focalLoss } from './masks.ts';
 import {
   boxNormaliser,

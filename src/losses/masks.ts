@@ -1,4 +1,4 @@
-import type { Dim, Tensor } from '../graph/index.ts';
+import type { Dim, Tensor } from '../engine/graph/index.ts';
 import {
   add,
   cast,
@@ -12,7 +12,7 @@ import {
   square,
   sub,
   sum,
-} from '../ops/index.ts';
+} from '../engine/ops/index.ts';
 import { binaryCrossEntropy } from './cross-entropy.ts';
 import type { MatchedPairs } from './matched-pairs.ts';
 import type { LossTerms } from './terms.ts';

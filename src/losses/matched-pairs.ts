@@ -1,4 +1,4 @@
-import { input, mulDims, symbolicDim, type Dim, type Tensor } from '../graph/index.ts';
+import { input, mulDims, symbolicDim, type Dim, type Tensor } from '../engine/graph/index.ts';
 import {
   add,
   cast,
@@ -12,7 +12,7 @@ import {
   slice,
   splitAxis,
   squeeze,
-} from '../ops/index.ts';
+} from '../engine/ops/index.ts';
 
 /** N, the number of boxes in the batch. */
 export const boxesDim = symbolicDim('boxes');

@@ -1,4 +1,4 @@
-import type { HostTensor } from '../graph/index.ts';
+import type { HostTensor } from '../engine/graph/index.ts';
 import { matchTargets, type Match } from '../matching/matcher.ts';
 import type { MatchingWeights } from '../matching/cost.ts';
 import type { LossTargets } from './targets.ts';

@@ -1,4 +1,4 @@
-import { input, sizeOf, type Dim, type Tensor } from '../graph/index.ts';
+import { input, sizeOf, type Dim, type Tensor } from '../engine/graph/index.ts';
 import {
   add,
   and,
@@ -15,7 +15,7 @@ import {
   sigmoid,
   sum,
   where,
-} from '../ops/index.ts';
+} from '../engine/ops/index.ts';
 import { binaryCrossEntropy, crossEntropy } from './cross-entropy.ts';
 import type { LossTerms } from './terms.ts';
 

@@ -1,4 +1,4 @@
-import type { Tensor } from '../graph/index.ts';
+import type { Tensor } from '../engine/graph/index.ts';
 
 /**
  * Losses and measures by official name: (L), one number for each decoder layer, first to last; or, of losses that only

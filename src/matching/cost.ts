@@ -1,4 +1,4 @@
-import { assertOrdered, boxCxcywhToXyxy, giouXyxy, type BoxArray } from './box-ops.ts';
+import { assertOrdered, boxCxcywhToXyxy, giouXyxy, type BoxArray } from '../geometry/boxes.ts';
 
 /** Weights of the matching cost, under the official argument names. */
 export interface MatchingWeights {

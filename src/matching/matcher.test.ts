@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { hasCase, loadCase, sharedReference, type ReferenceCase } from '../../test/reference-case.ts';
+import { hasCase, loadCase, sharedReference, type ReferenceCase } from '../../test/support/reference-case.ts';
 import { matchingCost } from './cost.ts';
 import { matchTargets, type Match } from './matcher.ts';
 

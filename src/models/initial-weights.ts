@@ -1,6 +1,6 @@
-import type { HostTensor } from '../graph/index.ts';
+import type { HostTensor } from '../engine/graph/index.ts';
 import type { ParameterSpec } from '../nn/index.ts';
-import { randomFrom, seedFor } from '../random.ts';
+import { randomFrom, seedFor } from '../nn/random.ts';
 
 /** The value that a parameter starts training from. Depends on the seed and the parameter's own name only. */
 export const initialValue = (spec: ParameterSpec, seed: number): HostTensor => {

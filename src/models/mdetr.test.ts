@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, it } from 'vitest';
-import { input, makeProgram, symbolicDim, type HostTensor, type Program } from '../graph/index.ts';
-import { noise, runtime } from '../../test/op-check.ts';
-import { syntheticWeight } from '../../test/synthetic-weights.ts';
+import { input, makeProgram, symbolicDim, type HostTensor, type Program } from '../engine/graph/index.ts';
+import { noise, runtime } from '../../test/support/op-check.ts';
+import { syntheticWeight } from '../../test/support/synthetic-weights.ts';
 import { parseModelConfig } from './config.ts';
 import { Mdetr, selectImages } from './mdetr.ts';
 

@@ -1,4 +1,4 @@
-import type { Dim, Tensor } from '../graph/index.ts';
+import type { Dim, Tensor } from '../engine/graph/index.ts';
 import { Conv, Embedding, Linear, Mlp, noDropout, ParameterRegistry, Scope, type Dropout } from '../nn/index.ts';
 import {
   cast,
@@ -12,8 +12,8 @@ import {
   slice,
   transpose,
   unsqueeze,
-} from '../ops/index.ts';
-import { buildFeatureExtractor, buildPositionEncoding, type FeatureExtractor } from './backbone.ts';
+} from '../engine/ops/index.ts';
+import { buildFeatureExtractor, buildPositionEncoding, type FeatureExtractor } from './backbones/build-feature-extractor.ts';
 import { textEncoderConfig, type ModelConfig } from './config.ts';
 import type { PositionEncoding } from './position-encoding.ts';
 import { answerQueryCount, QuestionAnswering } from './question-answering.ts';

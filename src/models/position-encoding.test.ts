@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { loadCase } from '../../test/reference-case.ts';
-import { runtime } from '../../test/op-check.ts';
-import { syntheticWeight } from '../../test/synthetic-weights.ts';
-import { input, leafName, makeProgram, symbolicDim, type HostTensor, type Program } from '../graph/index.ts';
+import { loadCase } from '../../test/support/reference-case.ts';
+import { runtime } from '../../test/support/op-check.ts';
+import { syntheticWeight } from '../../test/support/synthetic-weights.ts';
+import { input, leafName, makeProgram, symbolicDim, type HostTensor, type Program } from '../engine/graph/index.ts';
 import { Scope } from '../nn/index.ts';
 import { parseModelConfig } from './config.ts';
 import { Mdetr } from './mdetr.ts';

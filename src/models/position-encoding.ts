@@ -1,4 +1,4 @@
-import { addDims, type Dim, type Tensor } from '../graph/index.ts';
+import { addDims, type Dim, type Tensor } from '../engine/graph/index.ts';
 import { Embedding, type Initializer, type Scope } from '../nn/index.ts';
 import {
   add,
@@ -18,7 +18,7 @@ import {
   sin,
   slice,
   unsqueeze,
-} from '../ops/index.ts';
+} from '../engine/ops/index.ts';
 
 /** Gives every place of a feature map a vector: paddingMask (B, h, w), true on padding → (B, h·w, D). */
 export interface PositionEncoding {

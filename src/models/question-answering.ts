@@ -1,6 +1,6 @@
-import type { Tensor } from '../graph/index.ts';
+import type { Tensor } from '../engine/graph/index.ts';
 import { Linear, Mlp, type Scope } from '../nn/index.ts';
-import { slice, squeeze } from '../ops/index.ts';
+import { slice, squeeze } from '../engine/ops/index.ts';
 import { qaDataset, type ModelConfig } from './config.ts';
 
 /** The name of a head, its number of classes, and which of the question queries it reads. */

@@ -1,4 +1,4 @@
-import type { Dim, Tensor } from '../graph/index.ts';
+import type { Dim, Tensor } from '../engine/graph/index.ts';
 import {
   attend,
   Embedding,
@@ -26,7 +26,7 @@ import {
   squeeze,
   sub,
   tanh,
-} from '../ops/index.ts';
+} from '../engine/ops/index.ts';
 import type { TextEncoderConfig } from './config.ts';
 
 const paddingId = 1;

@@ -1,4 +1,4 @@
-import type { Dim, Tensor } from '../graph/index.ts';
+import type { Dim, Tensor } from '../engine/graph/index.ts';
 import { Conv, GroupNorm, kaimingUniform, Linear, xavierUniform, zeros, type Scope } from '../nn/index.ts';
 import {
   add,
@@ -15,7 +15,7 @@ import {
   squeeze,
   transpose,
   where,
-} from '../ops/index.ts';
+} from '../engine/ops/index.ts';
 
 /** Attention weights of queries over the image's memory, without values: a softmax a head over space. */
 class BoxAttention {

@@ -1,4 +1,4 @@
-import type { Dim, Tensor } from '../graph/index.ts';
+import type { Dim, Tensor } from '../engine/graph/index.ts';
 import {
   Embedding,
   LayerNorm,
@@ -9,7 +9,7 @@ import {
   type Dropout,
   type Scope,
 } from '../nn/index.ts';
-import { add, concat, equal, expand, fill, mul, not, relu, reshape, slice, unsqueeze } from '../ops/index.ts';
+import { add, concat, equal, expand, fill, mul, not, relu, reshape, slice, unsqueeze } from '../engine/ops/index.ts';
 import { textEncoderConfig, type ModelConfig } from './config.ts';
 import { Roberta } from './roberta.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { noise, runtime } from '../../test/op-check.ts';
-import { input, leafName, makeProgram, symbolicDim, type HostTensor } from '../graph/index.ts';
+import { noise, runtime } from '../../test/support/op-check.ts';
+import { input, leafName, makeProgram, symbolicDim, type HostTensor } from '../engine/graph/index.ts';
 import { MultiHeadAttention, noDropout, paddingBias, Scope } from './index.ts';
 
 const [features, heads] = [12, 3];

@@ -1,4 +1,4 @@
-import type { Tensor } from '../graph/index.ts';
+import type { Tensor } from '../engine/graph/index.ts';
 import {
   add,
   linear,
@@ -11,7 +11,7 @@ import {
   splitAxis,
   transpose,
   where,
-} from '../ops/index.ts';
+} from '../engine/ops/index.ts';
 import type { Dropout } from './dropout.ts';
 import { xavierUniform, zeros } from './init.ts';
 import { Linear } from './linear.ts';

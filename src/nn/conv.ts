@@ -1,5 +1,5 @@
-import type { Tensor } from '../graph/index.ts';
-import { conv, type ConvOptions } from '../ops/index.ts';
+import type { Tensor } from '../engine/graph/index.ts';
+import { conv, type ConvOptions } from '../engine/ops/index.ts';
 import { torchDefaultBias, torchDefaultWeight, type Initializer } from './init.ts';
 import type { Scope } from './scope.ts';
 

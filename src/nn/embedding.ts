@@ -1,5 +1,5 @@
-import type { Tensor } from '../graph/index.ts';
-import { lookUp } from '../ops/index.ts';
+import type { Tensor } from '../engine/graph/index.ts';
+import { lookUp } from '../engine/ops/index.ts';
 import { normal, type Initializer } from './init.ts';
 import type { Scope } from './scope.ts';
 

@@ -1,5 +1,5 @@
-import { linear } from '../ops/index.ts';
-import type { Tensor } from '../graph/index.ts';
+import { linear } from '../engine/ops/index.ts';
+import type { Tensor } from '../engine/graph/index.ts';
 import { torchDefaultBias, torchDefaultWeight, type Initializer } from './init.ts';
 import type { Scope } from './scope.ts';
 

@@ -1,5 +1,5 @@
-import type { Tensor } from '../graph/index.ts';
-import { relu } from '../ops/index.ts';
+import type { Tensor } from '../engine/graph/index.ts';
+import { relu } from '../engine/ops/index.ts';
 import { Linear } from './linear.ts';
 import type { Scope } from './scope.ts';
 

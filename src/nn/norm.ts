@@ -1,5 +1,5 @@
-import type { Tensor } from '../graph/index.ts';
-import { add, groupNorm, layerNorm, mul, neg, reshape, rsqrt } from '../ops/index.ts';
+import type { Tensor } from '../engine/graph/index.ts';
+import { add, groupNorm, layerNorm, mul, neg, reshape, rsqrt } from '../engine/ops/index.ts';
 import { ones, zeros } from './init.ts';
 import type { Scope } from './scope.ts';
 

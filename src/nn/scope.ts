@@ -1,4 +1,4 @@
-import { parameter, type DType, type Tensor } from '../graph/index.ts';
+import { parameter, type DType, type Tensor } from '../engine/graph/index.ts';
 import type { Initializer } from './init.ts';
 
 /** A tensor of the model's `state_dict`. */

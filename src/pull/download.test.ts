@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { FaultyServer, serve } from '../../test/pull/faulty-server.ts';
+import { FaultyServer, serve } from '../../test/support/faulty-server.ts';
 import { digestOfHubReply, type Digest } from './digest.ts';
 import { nextAddress } from './http.ts';
 import { download, type DownloadOptions, type DownloadProgress, type RemoteFile } from './download.ts';

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { FaultyServer, serve } from '../../test/pull/faulty-server.ts';
+import { FaultyServer, serve } from '../../test/support/faulty-server.ts';
 import { catalog, checkpoints, findPublished } from './catalog.ts';
 import { parseSumList, parseZenodoRecord } from './digest.ts';
 import { proxyFor } from './proxy.ts';

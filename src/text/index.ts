@@ -1,6 +1,6 @@
 /** Captions: tokens with their characters, spans, and what boxes are tied to. Nothing here needs Node. */
-export { codePointLength, CodePointMap } from './code-points.ts';
-export { type EncodedBatch, type Encoding, padEncodings, POINTABLE_TOKENS } from './encoding.ts';
+export { codePointLength, CodePointMap } from './spans/code-points.ts';
+export { type EncodedBatch, type Encoding, padEncodings, POINTABLE_TOKENS } from './tokenizer/encoding.ts';
 export {
   binaryPositiveMap,
   type CharacterSpan,
@@ -8,8 +8,8 @@ export {
   normalisedPositiveMap,
   POSITIVE_MAP_WIDTH,
   type PositiveRow,
-} from './positive-map.ts';
-export { CaptionSpans, type SpanOptions, type TextSpan } from './spans.ts';
+} from './spans/positive-map.ts';
+export { CaptionSpans, type SpanOptions, type TextSpan } from './spans/spans.ts';
 export {
   createTokenizer,
   createTokenizerFromVocab,
@@ -17,6 +17,6 @@ export {
   type EncodeOptions,
   type Tokenizer,
   type TokenizerOptions,
-} from './tokenizer.ts';
-export { buildWordLevelTokenizerJson } from './tokenizer-json.ts';
-export { type WordSpan, wordSpans } from './words.ts';
+} from './tokenizer/tokenizer.ts';
+export { buildWordLevelTokenizerJson } from './tokenizer/tokenizer-json.ts';
+export { type WordSpan, wordSpans } from './spans/words.ts';

@@ -3,7 +3,7 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFi
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { sharedReference } from '../reference-case.ts';
+import { sharedReference } from '../support/reference-case.ts';
 import {
   CommandLine,
   expectRefusal,
@@ -12,7 +12,7 @@ import {
   roberta,
   scene,
   tinyCheckpoint,
-} from './run-mdetr.ts';
+} from '../support/run-mdetr.ts';
 
 let cli: CommandLine;
 let folder: string;

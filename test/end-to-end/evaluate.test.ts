@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CommandLine, expectRefusal } from './run-mdetr.ts';
+import { CommandLine, expectRefusal } from '../support/run-mdetr.ts';
 
 const mdetr = new CommandLine();
 

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CommandLine, projectRoot } from './run-mdetr.ts';
+import { CommandLine, projectRoot } from '../support/run-mdetr.ts';
 
 let cli: CommandLine;
 beforeAll(() => (cli = new CommandLine()));

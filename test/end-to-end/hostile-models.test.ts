@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CommandLine, expectRefusal, projectRoot, roberta, scene } from './run-mdetr.ts';
+import { CommandLine, expectRefusal, projectRoot, roberta, scene } from '../support/run-mdetr.ts';
 
 let cli: CommandLine;
 /** A model folder with weights, made by the command line from the embedded model. */

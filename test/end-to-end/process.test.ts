@@ -3,7 +3,7 @@ import { copyFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CommandLine, projectRoot, scene } from './run-mdetr.ts';
+import { CommandLine, projectRoot, scene } from '../support/run-mdetr.ts';
 
 let cli: CommandLine;
 beforeAll(() => (cli = new CommandLine()));

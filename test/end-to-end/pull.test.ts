@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { FaultyServer, serve } from '../pull/faulty-server.ts';
-import { CommandLine, expectRefusal, hasTinyCheckpoint, roberta, scene, tinyCheckpoint } from './run-mdetr.ts';
+import { FaultyServer, serve } from '../support/faulty-server.ts';
+import { CommandLine, expectRefusal, hasTinyCheckpoint, roberta, scene, tinyCheckpoint } from '../support/run-mdetr.ts';
 
 const mdetr = new CommandLine();
 let server: FaultyServer;

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { maskArea, unpackMask } from '../../src/data/rle.ts';
-import { sharedReference } from '../reference-case.ts';
-import { CommandLine, hasTinyCheckpoint, roberta, scene, tinyCheckpoint } from './run-mdetr.ts';
+import { maskArea, unpackMask } from '../../src/geometry/run-lengths.ts';
+import { sharedReference } from '../support/reference-case.ts';
+import { CommandLine, hasTinyCheckpoint, roberta, scene, tinyCheckpoint } from '../support/run-mdetr.ts';
 
 let cli: CommandLine;
 beforeAll(() => (cli = new CommandLine()));

@@ -2,9 +2,9 @@ import type { ChildProcess } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { wholeRecords } from '../../src/train/event-file.ts';
-import { smallDataset, smallValues } from '../small-run.ts';
-import { CommandLine, expectRefusal, type Finished } from './run-mdetr.ts';
+import { wholeRecords } from '../../src/train/run/event-file.ts';
+import { smallDataset, smallValues } from '../support/small-run.ts';
+import { CommandLine, expectRefusal, type Finished } from '../support/run-mdetr.ts';
 
 let cli: CommandLine;
 beforeAll(() => (cli = new CommandLine()));

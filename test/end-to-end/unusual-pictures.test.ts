@@ -1,6 +1,6 @@
 import sharp, { type Sharp } from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CommandLine, expectRefusal, scene } from './run-mdetr.ts';
+import { CommandLine, expectRefusal, scene } from '../support/run-mdetr.ts';
 
 let cli: CommandLine;
 beforeAll(() => (cli = new CommandLine()));

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, describe, expect, it } from 'vitest';
-import { projectRoot } from '../end-to-end/run-mdetr.ts';
+import { projectRoot } from '../support/run-mdetr.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'mdetr-from-nothing-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

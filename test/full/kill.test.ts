@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { Random } from '../../src/data/scenes/random.ts';
-import { killAndResume } from '../end-to-end/kill-run.ts';
+import { Random } from '../../src/scenes/render/random.ts';
+import { killAndResume } from '../support/kill-run.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'mdetr-kill-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { sharedReference } from '../reference-case.ts';
+import { sharedReference } from '../support/reference-case.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const checkpoint = join(sharedReference, 'checkpoints', 'tiny.pth');

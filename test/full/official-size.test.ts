@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { loadTokenizer } from '../../src/text/tokenizer-files.ts';
+import { loadTokenizer } from '../../src/text/tokenizer/tokenizer-files.ts';
 import { compareCase } from '../parity/forward.ts';
-import { hasCase, loadCase, fixtureReference } from '../reference-case.ts';
+import { hasCase, loadCase, fixtureReference } from '../support/reference-case.ts';
 
 describe('the network at official size (ResNet-101, RoBERTa-base)', () => {
   it.skipIf(!hasCase('r101'))(

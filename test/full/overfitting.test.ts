@@ -1,18 +1,18 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { readFileSync } from 'node:fs';
-import { detectionsOf } from '../../src/evaluation/postprocess-detections.ts';
-import { makeTexts } from '../../src/data/scenes/make-texts.ts';
-import { Random } from '../../src/data/scenes/random.ts';
-import type { CaptionText } from '../../src/data/scenes/texts.ts';
-import { generateScene, type RenderedScene } from '../../src/data/scenes/scene.ts';
-import { iouXyxy } from '../../src/matching/box-ops.ts';
+import { detectionsOf } from '../../src/postprocess/postprocess-detections.ts';
+import { makeTexts } from '../../src/scenes/language/make-texts.ts';
+import { Random } from '../../src/scenes/render/random.ts';
+import type { CaptionText } from '../../src/scenes/language/texts.ts';
+import { generateScene, type RenderedScene } from '../../src/scenes/render/scene.ts';
+import { iouXyxy } from '../../src/geometry/boxes.ts';
 import { Mdetr } from '../../src/models/index.ts';
-import { traceInference } from '../../src/pipeline/programs.ts';
-import { NodeRuntime } from '../../src/runtime/node/node-runtime.ts';
+import { traceInference } from '../../src/inference/programs.ts';
+import { NodeRuntime } from '../../src/engine/runtime/node/node-runtime.ts';
 import { createTokenizer } from '../../src/text/index.ts';
-import { parseTrainConfig } from '../../src/train/config.ts';
-import { batchOfSamples, type TrainingSample } from '../../src/train/own-samples.ts';
-import { initialParameters, Trainer } from '../../src/train/trainer.ts';
+import { parseTrainConfig } from '../../src/train/config/config.ts';
+import { batchOfSamples, type TrainingSample } from '../../src/train/data/own-samples.ts';
+import { initialParameters, Trainer } from '../../src/train/step/trainer.ts';
 
 /** A small network and eight small scenes that it has to learn by heart. */
 const values = {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { compareOptimizer, compareTraining } from '../parity/training.ts';
-import { hasCase, loadCase } from '../reference-case.ts';
+import { hasCase, loadCase } from '../support/reference-case.ts';
 
 const cases = [
   'tiny',

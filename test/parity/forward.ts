@@ -1,17 +1,17 @@
-import type { HostTensor } from '../../src/graph/index.ts';
-import { masksAtOriginalSize, phraseCutResult } from '../../src/evaluation/masks.ts';
-import { positiveRowsOf, rankBoxesByPhrase } from '../../src/evaluation/postprocess-flickr.ts';
-import { postprocessBoxes, type DetectionOutputs } from '../../src/evaluation/postprocess.ts';
+import type { HostTensor } from '../../src/engine/graph/index.ts';
+import { masksAtOriginalSize, phraseCutResult } from '../../src/postprocess/masks.ts';
+import { positiveRowsOf, rankBoxesByPhrase } from '../../src/postprocess/postprocess-flickr.ts';
+import { postprocessBoxes, type DetectionOutputs } from '../../src/postprocess/postprocess.ts';
 import { matchingCost } from '../../src/matching/cost.ts';
 import { matchTargets } from '../../src/matching/matcher.ts';
-import { maskToDense } from '../../src/data/rle.ts';
-import type { Size } from '../../src/data/raw-image.ts';
+import { maskToDense } from '../../src/geometry/run-lengths.ts';
+import type { Size } from '../../src/data/images/raw-image.ts';
 import { Mdetr, parseModelConfig } from '../../src/models/index.ts';
 import { binaryPositiveMap, createPositiveMap, encodeBatch, normalisedPositiveMap } from '../../src/text/index.ts';
 import type { Tokenizer } from '../../src/text/index.ts';
-import type { WeightSource } from '../../src/runtime/runtime.ts';
-import type { ReferenceCase } from '../reference-case.ts';
-import { syntheticSource } from '../synthetic-weights.ts';
+import type { WeightSource } from '../../src/engine/runtime/runtime.ts';
+import type { ReferenceCase } from '../support/reference-case.ts';
+import { syntheticSource } from '../support/synthetic-weights.ts';
 import { bars, Row } from './comparison.ts';
 import { runEverything, runInference, type Batch, type Outputs } from './programs.ts';
 

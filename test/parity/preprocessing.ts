@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { collateImages } from '../../src/data/collate.ts';
-import { decodeImage } from '../../src/data/image.ts';
-import { resizedSize } from '../../src/data/resize.ts';
-import { prepareImage } from '../../src/pipeline/preprocess.ts';
+import { collateImages } from '../../src/data/sampling/collate.ts';
+import { decodeImage } from '../../src/data/images/image.ts';
+import { resizedSize } from '../../src/data/transforms/resize.ts';
+import { prepareImage } from '../../src/inference/preprocess.ts';
 import { bars, Row } from './comparison.ts';
 
 interface Sampled {

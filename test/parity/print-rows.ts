@@ -1,4 +1,4 @@
-import { alignColumns } from '../../src/evaluation/results-table.ts';
+import { alignColumns } from '../../src/metrics/results-table.ts';
 import type { Row } from './comparison.ts';
 
 /** Prints every comparison with its largest difference and bar; whether all are within. */

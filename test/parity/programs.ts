@@ -1,12 +1,12 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { input, makeProgram, symbolicDim, type HostTensor, type Program, type Tensor } from '../../src/graph/index.ts';
+import { input, makeProgram, symbolicDim, type HostTensor, type Program, type Tensor } from '../../src/engine/graph/index.ts';
 import type { Mdetr } from '../../src/models/index.ts';
-import { traceInference } from '../../src/pipeline/programs.ts';
-import { NodeRuntime } from '../../src/runtime/node/node-runtime.ts';
-import { ProgramCache } from '../../src/runtime/node/program-cache.ts';
-import type { WeightSource } from '../../src/runtime/runtime.ts';
+import { traceInference } from '../../src/inference/programs.ts';
+import { NodeRuntime } from '../../src/engine/runtime/node/node-runtime.ts';
+import { ProgramCache } from '../../src/engine/runtime/node/program-cache.ts';
+import type { WeightSource } from '../../src/engine/runtime/runtime.ts';
 
 export type Outputs = Readonly<Record<string, HostTensor>>;
 

@@ -1,9 +1,9 @@
-import { masksAtOriginalSize, phraseCutResult } from '../../src/evaluation/masks.ts';
-import { positiveRowsOf, rankBoxesByPhrase } from '../../src/evaluation/postprocess-flickr.ts';
-import { postprocessBoxes } from '../../src/evaluation/postprocess.ts';
-import { maskToDense } from '../../src/data/rle.ts';
-import type { Size } from '../../src/data/raw-image.ts';
-import type { ReferenceCase } from '../reference-case.ts';
+import { masksAtOriginalSize, phraseCutResult } from '../../src/postprocess/masks.ts';
+import { positiveRowsOf, rankBoxesByPhrase } from '../../src/postprocess/postprocess-flickr.ts';
+import { postprocessBoxes } from '../../src/postprocess/postprocess.ts';
+import { maskToDense } from '../../src/geometry/run-lengths.ts';
+import type { Size } from '../../src/data/images/raw-image.ts';
+import type { ReferenceCase } from '../support/reference-case.ts';
 import { bars, Row } from './comparison.ts';
 
 interface ResultsJson {

@@ -1,16 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { HostTensor } from '../../src/graph/index.ts';
+import type { HostTensor } from '../../src/engine/graph/index.ts';
 import { boxNormaliser, type AnswerLabels } from '../../src/losses/index.ts';
 import { Mdetr } from '../../src/models/index.ts';
-import { createRuntime } from '../../src/runtime/create-runtime.ts';
-import { copyEntries, updateAverage } from '../../src/train/ema.ts';
-import { clipFactor, globalNorm, Optimizer } from '../../src/train/optimizer.ts';
-import { ratesAt, type ScheduleConfig } from '../../src/train/schedule.ts';
-import { TrainStep, type TrainBatch } from '../../src/train/train-step.ts';
-import { referenceConfig, referenceTargets, type ReferenceTarget } from '../reference-batch.ts';
-import type { ReferenceCase } from '../reference-case.ts';
-import { syntheticWeight } from '../synthetic-weights.ts';
+import { createRuntime } from '../../src/engine/runtime/create-runtime.ts';
+import { copyEntries, updateAverage } from '../../src/train/optimizer/ema.ts';
+import { clipFactor, globalNorm, Optimizer } from '../../src/train/optimizer/optimizer.ts';
+import { ratesAt, type ScheduleConfig } from '../../src/train/config/schedule.ts';
+import { TrainStep, type TrainBatch } from '../../src/train/step/train-step.ts';
+import { referenceConfig, referenceTargets, type ReferenceTarget } from '../support/reference-batch.ts';
+import type { ReferenceCase } from '../support/reference-case.ts';
+import { syntheticWeight } from '../support/synthetic-weights.ts';
 import { Row, type Bar } from './comparison.ts';
 import { batchOf } from './forward.ts';
 

@@ -1,5 +1,5 @@
 import { MdetrError } from '../../errors.ts';
-import { smoothed, thinned, type Curve, type RunCurves } from '../../train/run-curves.ts';
+import { smoothed, thinned, type Curve, type RunCurves } from '../../train/run/run-curves.ts';
 import type { Sheet, SheetLine, SheetPanel } from './curve-sheet.ts';
 
 export interface PanelOptions {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Curve, RunCurves } from '../../train/run-curves.ts';
+import type { Curve, RunCurves } from '../../train/run/run-curves.ts';
 import { drawSheet, shortNumber } from './curve-sheet.ts';
 import { sheetOf } from './panels.ts';
 

@@ -4,9 +4,9 @@ import {
   trainTransform,
   type AugmentationSizes,
   type Transform,
-} from '../../data/random-transforms.ts';
-import { resizeSample } from '../../data/transforms.ts';
-import type { AnnotatedDataset, TrainConfig } from '../config.ts';
+} from '../../data/transforms/random-transforms.ts';
+import { resizeSample } from '../../data/transforms/transforms.ts';
+import type { AnnotatedDataset, TrainConfig } from '../config/config.ts';
 
 type Settings = Pick<TrainConfig, 'augmentation' | 'image_size'>;
 

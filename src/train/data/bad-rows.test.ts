@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { smallConfig, smallDataset, type SmallDataset } from '../../../test/small-run.ts';
+import { smallConfig, smallDataset, type SmallDataset } from '../../../test/support/small-run.ts';
 import { BatchMaker, type MadeBatch } from './batch-maker.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'mdetr-bad-rows-'));

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it, vi } from 'vitest';
-import { smallConfig, smallDataset } from '../../../test/small-run.ts';
-import type { DatasetConfig } from '../config.ts';
+import { smallConfig, smallDataset } from '../../../test/support/small-run.ts';
+import type { DatasetConfig } from '../config/config.ts';
 import { BatchLoader, defaultWorkers } from './batch-loader.ts';
 import type { BatchRequest, MadeBatch } from './batch-maker.ts';
 

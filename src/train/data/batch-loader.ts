@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import type { Worker } from 'node:worker_threads';
-import { restoredError } from '../../thread-failure.ts';
-import { startWorker } from '../../worker-thread.ts';
+import { restoredError } from '../../threads/thread-failure.ts';
+import { startWorker } from '../../threads/worker-thread.ts';
 import { BatchMaker, type BatchMakerSettings, type BatchRequest, type MadeBatch } from './batch-maker.ts';
 import type { LoaderReply, LoaderRequest } from './loader-worker.ts';
 

@@ -1,9 +1,9 @@
 import { MdetrError, messageOf } from '../../errors.ts';
-import type { MixedDataset } from '../../data/mixed-dataset.ts';
+import type { MixedDataset } from '../../data/sampling/mixed-dataset.ts';
 import { createPositiveMap, type Tokenizer } from '../../text/index.ts';
-import { loadTokenizer } from '../../text/tokenizer-files.ts';
-import type { DatasetConfig, TrainConfig } from '../config.ts';
-import type { TrainBatch } from '../train-step.ts';
+import { loadTokenizer } from '../../text/tokenizer/tokenizer-files.ts';
+import type { DatasetConfig, TrainConfig } from '../config/config.ts';
+import type { TrainBatch } from '../step/train-step.ts';
 import { openSources } from './dataset-sources.ts';
 import { makeBatch } from './make-batch.ts';
 import type { Draw, PictureSample, SampleSource } from './sample-source.ts';

@@ -1,5 +1,5 @@
-import { MixedDataset } from '../../data/mixed-dataset.ts';
-import type { DatasetConfig, TrainConfig } from '../config.ts';
+import { MixedDataset } from '../../data/sampling/mixed-dataset.ts';
+import type { DatasetConfig, TrainConfig } from '../config/config.ts';
 import { AnnotationSource } from './annotation-source.ts';
 import { labellerFor } from './answer-labels.ts';
 import type { SampleSource } from './sample-source.ts';

@@ -1,7 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import sharp from 'sharp';
-import type { HostTensor } from '../../graph/index.ts';
-import { failureOf, type ThreadFailure } from '../../thread-failure.ts';
+import type { HostTensor } from '../../engine/graph/index.ts';
+import { failureOf, type ThreadFailure } from '../../threads/thread-failure.ts';
 import { BatchMaker, type BatchMakerSettings, type BatchRequest, type MadeBatch } from './batch-maker.ts';
 
 export interface LoaderRequest extends BatchRequest {

@@ -1,10 +1,10 @@
-import { collateImages } from '../../data/collate.ts';
+import { collateImages } from '../../data/sampling/collate.ts';
 import { joinTargets } from '../../losses/index.ts';
 import { createPositiveMap, encodeBatch, type Tokenizer } from '../../text/index.ts';
-import type { TrainConfig } from '../config.ts';
-import type { TrainBatch } from '../train-step.ts';
-import { helperInputs, type HelperGeometry } from './helper-cells.ts';
-import { helperWeights } from './helper-weights.ts';
+import type { TrainConfig } from '../config/config.ts';
+import type { TrainBatch } from '../step/train-step.ts';
+import { helperInputs, type HelperGeometry } from '../auxiliary/auxiliary-targets.ts';
+import { helperWeights } from '../auxiliary/auxiliary-weights.ts';
 import { joinAnswers, type PictureSample } from './sample-source.ts';
 
 /** How many times the backbone halves a picture before its last map. */

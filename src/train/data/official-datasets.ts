@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { MdetrError } from '../../errors.ts';
-import type { DatasetConfig, TrainConfig } from '../config.ts';
+import type { DatasetConfig, TrainConfig } from '../config/config.ts';
 
 /** The annotation files and image folders of an official dataset, by the official names of both. */
 const officialDataset = (name: string, config: TrainConfig, part: 'train' | 'val'): readonly DatasetConfig[] => {

@@ -1,4 +1,4 @@
-import type { RawImage } from '../../data/raw-image.ts';
+import type { RawImage } from '../../data/images/raw-image.ts';
 import type { AnswerLabels, SampleMasks } from '../../losses/index.ts';
 import type { CharacterSpan } from '../../text/index.ts';
 

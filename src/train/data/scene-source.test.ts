@@ -2,11 +2,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { smallConfig, smallDataset } from '../../../test/small-run.ts';
-import type { DrawnScenes } from '../config.ts';
+import { smallConfig, smallDataset } from '../../../test/support/small-run.ts';
+import type { DrawnScenes } from '../config/config.ts';
 import { AnnotationSource } from './annotation-source.ts';
 import { clevrLabels, labellerFor } from './answer-labels.ts';
-import { helperInputs, mapSize } from './helper-cells.ts';
+import { helperInputs, mapSize } from '../auxiliary/auxiliary-targets.ts';
 import { noLabel, type Draw, type PictureSample } from './sample-source.ts';
 import { SceneSource } from './scene-source.ts';
 

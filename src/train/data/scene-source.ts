@@ -2,9 +2,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { MdetrError, messageOf } from '../../errors.ts';
-import { decodeImage } from '../../data/image.ts';
-import { flipImage, type RawImage } from '../../data/raw-image.ts';
-import { IMAGE_FOLDER } from '../../data/scenes/dataset-settings.ts';
+import { decodeImage } from '../../data/images/image.ts';
+import { flipImage, type RawImage } from '../../data/images/raw-image.ts';
+import { IMAGE_FOLDER } from '../../scenes/dataset/dataset-settings.ts';
 import {
   describeScene,
   generateScene,
@@ -19,11 +19,11 @@ import {
   type SceneText,
   type TextKind,
   type TextOptions,
-} from '../../data/scenes/index.ts';
+} from '../../scenes/index.ts';
 import { hasMaskLosses } from '../../losses/index.ts';
-import type { DrawnScenes, TextStage, TrainConfig } from '../config.ts';
+import type { DrawnScenes, TextStage, TrainConfig } from '../config/config.ts';
 import type { AnswerLabeller } from './answer-labels.ts';
-import { answerStepsOf } from './answer-steps.ts';
+import { answerStepsOf } from '../auxiliary/answer-steps.ts';
 import type { Draw, PictureObjects, PictureSample, SampleSource, TextSample } from './sample-source.ts';
 
 /** The attributes that the backbone's helper loss asks for, with their numbers of classes. */

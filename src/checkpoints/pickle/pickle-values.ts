@@ -1,0 +1,161 @@
+import { MdetrError } from '../../errors.ts';
+
+/**
+ * What a pickle can hold here. Dictionaries are `Map`s, so that no key (`__proto__` included) touches an object's
+ * prototype; lists and tuples are arrays; integers beyond 2⁵³ are bigints. Anything else is an `InertObject`.
+ */
+export type PickleValue =
+  | null
+  | boolean
+  | number
+  | bigint
+  | string
+  | Uint8Array
+  | PickleValue[]
+  | Map<PickleValue, PickleValue>
+  | Set<PickleValue>
+  | InertObject;
+
+export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue };
+
+/** A Python object that is represented, never run. */
+export abstract class InertObject {
+  /** One line for people and for `jsonOf`. */
+  abstract describe(): string;
+}
+
+/** `argparse.Namespace`: its attributes as plain data. */
+export class Namespace extends InertObject {
+  readonly attributes = new Map<string, PickleValue>();
+
+  describe(): string {
+    return `Namespace of ${this.attributes.size} attributes`;
+  }
+}
+
+/** Counts what a file makes us build, so that a small file cannot ask for much memory. */
+export class PickleBudget {
+  readonly #name: string;
+  readonly #limit: number;
+  #left: number;
+
+  constructor(name: string, limit: number) {
+    this.#name = name;
+    this.#limit = limit;
+    this.#left = limit;
+  }
+
+  /** Takes `count` objects (or copied elements) off the budget. */
+  charge(count: number): void {
+    this.#left -= count;
+    if (this.#left < 0) {
+      throw new MdetrError(`${this.#name}: refused, its pickle builds more than ${this.#limit} objects`);
+    }
+  }
+}
+
+export interface PickleCall {
+  readonly budget: PickleBudget;
+  /** The error to throw for arguments that do not fit: it names the file and the place. */
+  error(what: string): MdetrError;
+}
+
+/** Makes the value of a call `name(...args)` in a pickle. */
+export type PickleConstructor = (args: readonly PickleValue[], call: PickleCall) => PickleValue;
+
+/** A Python name from the allow-list. Without a constructor it may be mentioned but not called. */
+export class PickleGlobal extends InertObject {
+  readonly pythonName: string;
+  readonly construct: PickleConstructor | undefined;
+
+  constructor(pythonName: string, construct?: PickleConstructor) {
+    super();
+    this.pythonName = pythonName;
+    this.construct = construct;
+  }
+
+  describe(): string {
+    return this.pythonName;
+  }
+}
+
+type Container = PickleValue[] | Map<PickleValue, PickleValue> | Set<PickleValue> | Namespace;
+
+const isContainer = (value: PickleValue): value is Container =>
+  Array.isArray(value) || value instanceof Map || value instanceof Set || value instanceof Namespace;
+
+const containersIn = (container: Container): Container[] => {
+  const found: Container[] = [];
+  const visit = (value: PickleValue): void => {
+    if (isContainer(value)) found.push(value);
+  };
+  if (container instanceof Map) {
+    for (const [key, value] of container) {
+      visit(key);
+      visit(value);
+    }
+  } else {
+    for (const value of container instanceof Namespace ? container.attributes.values() : container) visit(value);
+  }
+  return found;
+};
+
+/**
+ * Refuses a value that contains itself or is nested deeper than `maxDepth`, so that whoever walks it afterwards may
+ * recurse. Linear in the number of containers, whatever they share; uses no recursion itself.
+ */
+export const checkNesting = (root: PickleValue, maxDepth: number, name: string): void => {
+  if (!isContainer(root)) return;
+  const heights = new Map<Container, number>();
+  const OPEN = -1;
+  const stack: { container: Container; children: Container[]; next: number; height: number }[] = [];
+  const enter = (container: Container): void => {
+    heights.set(container, OPEN);
+    stack.push({ container, children: containersIn(container), next: 0, height: 1 });
+  };
+  enter(root);
+  for (let frame = stack.at(-1); frame !== undefined; frame = stack.at(-1)) {
+    const child = frame.children[frame.next++];
+    if (child === undefined) {
+      heights.set(frame.container, frame.height);
+      stack.pop();
+      const parent = stack.at(-1);
+      if (parent !== undefined) parent.height = Math.max(parent.height, frame.height + 1);
+      continue;
+    }
+    const height = heights.get(child);
+    if (height === OPEN) throw new MdetrError(`${name}: refused, its pickle holds a container that contains itself`);
+    if (height === undefined) enter(child);
+    else frame.height = Math.max(frame.height, height + 1);
+    if (stack.length + (height ?? 0) > maxDepth) {
+      throw new MdetrError(`${name}: refused, its pickle is nested more than ${maxDepth} levels deep`);
+    }
+  }
+};
+
+/**
+ * A pickled value as JSON data, for settings such as `args`. Sets and tuples become arrays, big integers decimal
+ * strings, bytes Latin-1 strings, other objects their description.
+ * @param name the file, for messages
+ * @param maxValues refuses to write out more values than that: shared parts are repeated in JSON
+ */
+export const jsonOf = (value: PickleValue, name: string, maxValues = 100_000): JsonValue => {
+  const budget = new PickleBudget(name, maxValues);
+  const convert = (item: PickleValue): JsonValue => {
+    budget.charge(1);
+    if (typeof item === 'bigint') return item.toString();
+    if (item === null || typeof item !== 'object') return item;
+    if (item instanceof Uint8Array) return Buffer.from(item).toString('latin1');
+    if (Array.isArray(item)) return item.map(convert);
+    if (item instanceof Set) return Array.from(item, convert);
+    const attributes = item instanceof Namespace ? item.attributes : item;
+    if (!(attributes instanceof Map)) return attributes.describe();
+    const entries = [...attributes].map(([key, content]): [string, JsonValue] => [keyText(key), convert(content)]);
+    // fromEntries defines own properties: a key `__proto__` stays an ordinary one.
+    return Object.fromEntries(entries);
+  };
+  return convert(value);
+};
+
+const keyText = (key: PickleValue): string =>
+  key === null ? 'None' : typeof key === 'object' ? (isContainer(key) ? '(container)' : 'bytes') : String(key);

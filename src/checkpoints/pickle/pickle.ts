@@ -1,0 +1,108 @@
+import { MdetrError } from '../../errors.ts';
+import type { PickleLimits } from './pickle-dialect.ts';
+import { unpickle } from './pickle-machine.ts';
+import { InertObject, type PickleConstructor, PickleGlobal, type PickleValue } from './pickle-values.ts';
+
+const oneIterable = (what: string): PickleConstructor => {
+  return (args, { budget, error }) => {
+    const [items, ...rest] = args;
+    if (rest.length > 0 || !(items === undefined || Array.isArray(items) || items instanceof Set)) {
+      throw error(`malformed pickle: ${what} of something that is no list`);
+    }
+    const set = new Set(items);
+    budget.charge(set.size);
+    return set;
+  };
+};
+
+const orderedDict: PickleConstructor = (args, { budget, error }) => {
+  const [items, ...rest] = args;
+  if (rest.length > 0) throw error('malformed pickle: OrderedDict with more than one argument');
+  if (items === undefined) return new Map();
+  // Python 2 wrote the items as a list of pairs, Counter is given a dictionary.
+  const pairs: Iterable<PickleValue> | undefined =
+    items instanceof Map ? items : Array.isArray(items) ? items : undefined;
+  if (pairs === undefined) throw error('malformed pickle: a dictionary of something that holds no pairs');
+  const dict = new Map<PickleValue, PickleValue>();
+  for (const pair of pairs) {
+    if (!Array.isArray(pair) || pair.length !== 2) throw error('malformed pickle: a dictionary item is no pair');
+    budget.charge(1);
+    dict.set(pair[0]!, pair[1]!);
+  }
+  return dict;
+};
+
+/** Protocol 2 writes bytes as `_codecs.encode(text, 'latin1')`. */
+const encodeLatin1: PickleConstructor = (args, { error }) => {
+  const [text, codec] = args;
+  if (typeof text !== 'string' || codec !== 'latin1' || args.length !== 2) {
+    throw error('refused: _codecs.encode with anything but a string and "latin1"');
+  }
+  return Uint8Array.from(Buffer.from(text, 'latin1'));
+};
+
+const noBytes: PickleConstructor = (args, { error }) => {
+  if (args.length > 0) throw error('refused: bytes() with arguments');
+  return new Uint8Array(0);
+};
+
+const named = (pythonName: string, construct?: PickleConstructor): [string, PickleGlobal] => [
+  pythonName,
+  new PickleGlobal(pythonName, construct),
+];
+
+/** Names of plain Python containers, in their Python 2 and 3 spellings. */
+export const PLAIN_GLOBALS: ReadonlyMap<string, PickleGlobal> = new Map([
+  named('collections.OrderedDict', orderedDict),
+  named('collections.Counter', orderedDict),
+  named('builtins.set', oneIterable('a set')),
+  named('__builtin__.set', oneIterable('a set')),
+  named('builtins.frozenset', oneIterable('a frozenset')),
+  named('__builtin__.frozenset', oneIterable('a frozenset')),
+  named('_codecs.encode', encodeLatin1),
+  named('builtins.bytes', noBytes),
+  named('__builtin__.bytes', noBytes),
+]);
+
+/** RefCOCO's annotations (142,000 expressions in small dictionaries) take less than half of it. */
+const PLAIN_LIMITS: PickleLimits = { maxObjects: 20_000_000, maxDepth: 100, maxStringBytes: 64 * 2 ** 20 };
+
+/** A name such as the class OrderedDict itself may be left in the data as a value. */
+const requirePlain = (root: PickleValue, name: string): void => {
+  const seen = new Set<PickleValue>();
+  const open: PickleValue[] = [];
+  const look = (value: PickleValue): void => {
+    if (value === null || typeof value !== 'object' || value instanceof Uint8Array) return;
+    if (value instanceof InertObject) throw new MdetrError(`${name}: refused, it holds ${value.describe()} as a value`);
+    if (!seen.has(value)) open.push(value);
+    seen.add(value);
+  };
+  look(root);
+  for (let value = open.pop(); value !== undefined; value = open.pop()) {
+    if (value instanceof Map) {
+      for (const [key, item] of value) {
+        look(key);
+        look(item);
+      }
+    } else if (Array.isArray(value) || value instanceof Set) {
+      for (const item of value) look(item);
+    }
+  }
+};
+
+/**
+ * Reads a pickle of plain data: lists and tuples (as arrays), dictionaries (as Maps), sets, strings, numbers, bytes,
+ * never an InertObject. Python 2 byte strings come as text (UTF-8 where valid, else Latin-1).
+ * @param bytes the whole file
+ * @param options `name`: the file, for messages
+ * @throws MdetrError for anything else, by its name, and for truncated or malformed data
+ */
+export const readPickle = (
+  bytes: Uint8Array,
+  options: { readonly name?: string; readonly limits?: Partial<PickleLimits> } = {},
+): PickleValue => {
+  const name = options.name ?? 'pickle';
+  const { value } = unpickle(bytes, { name, globals: PLAIN_GLOBALS, limits: { ...PLAIN_LIMITS, ...options.limits } });
+  requirePlain(value, name);
+  return value;
+};

@@ -1,0 +1,149 @@
+import { MdetrError } from '../../errors.ts';
+import type { TensorEntry } from '../checkpoint.ts';
+import { bytesPerElement, elementCount, toFloat32 } from '../dtype.ts';
+import { type ByteSource, type FileSource, openFileSource, readBytes } from '../file-source.ts';
+import { unpickle } from '../pickle/pickle-machine.ts';
+import type { PickleValue } from '../pickle/pickle-values.ts';
+import { isLegacyPth, readLegacyPth } from './pth-legacy.ts';
+import { readView } from '../tensor-view.ts';
+import { CHECKPOINT_PICKLE_LIMITS, MAX_CHECKPOINT_PICKLE_BYTES, storageBytes, torchDialect } from './torch-dialect.ts';
+import { type TorchStorage, type TorchTensor } from './torch-tensor.ts';
+import { readZipRecords, type ZipRecord } from './zip-records.ts';
+
+export type PthFormat = 'pth-zip' | 'pth-legacy';
+
+/** A file of torch.save, open: its whole object tree, and the tensors' contents on demand. */
+export interface PthFile {
+  readonly path: string;
+  readonly format: PthFormat;
+  /** Dictionaries are Maps, tensors `TorchTensor`s without contents, `args` a `Namespace`. */
+  readonly tree: PickleValue;
+  /** Reading access to one tensor of the tree. */
+  entry(name: string, tensor: TorchTensor): TensorEntry;
+  close(): Promise<void>;
+}
+
+/** A storage and the zip entry that holds it. */
+interface ZipStorage extends TorchStorage {
+  readonly record: ZipRecord;
+}
+
+/**
+ * Opens a `.pth` (or `.pt`, `.bin`) file of either format of torch.save. Nothing in it is run; tensors are checked
+ * against their storages and read when asked for.
+ * @throws MdetrError when the file is missing, truncated, malformed, or asks for anything beyond plain data and tensors
+ */
+export const readPth = async (path: string): Promise<PthFile> => pthOf(await openFileSource(path));
+
+/** The same for a file that is open already; it is closed when refused. */
+export const pthOf = async (file: FileSource): Promise<PthFile> => {
+  try {
+    const { format, tree, placeOf } = await readTree(file);
+    return {
+      path: file.name,
+      format,
+      tree,
+      entry: (name, tensor) => tensorEntry(file, name, tensor, () => placeOf(tensor.storage)),
+      close: () => file.close(),
+    };
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+};
+
+interface PthContents {
+  readonly format: PthFormat;
+  readonly tree: PickleValue;
+  /** Position of the first byte of a storage. */
+  placeOf(storage: TorchStorage): number | Promise<number>;
+}
+
+const ZIP_MAGIC = 0x504b0304;
+
+const readTree = async (file: ByteSource): Promise<PthContents> => {
+  const head = Buffer.from(await readBytes(file, 0, Math.min(file.size, 512)));
+  if (head.byteLength >= 4 && head.readUInt32BE(0) === ZIP_MAGIC) return readZipPth(file);
+  if (isLegacyPth(head)) return readLegacyPth(file);
+  throw new MdetrError(`${file.name}: ${whatElse(head)}`);
+};
+
+/** What people hand over instead of a checkpoint. */
+const whatElse = (head: Buffer): string => {
+  const text = head.toString('latin1');
+  if (head.byteLength === 0) return 'the file is empty';
+  if (text.startsWith('version https://git-lfs')) return 'a Git LFS pointer, not the file itself: run "git lfs pull"';
+  if (/^\s*<(!doctype|html)/i.test(text)) return 'a web page, not a checkpoint: the download went wrong';
+  if (text.slice(257, 262) === 'ustar') {
+    return 'a tar file (PyTorch before 0.1.10 wrote such): save it again with a newer PyTorch';
+  }
+  if (head[0] === 0x80) return 'a pickle, but not of torch.save';
+  return 'neither a PyTorch file (zip or legacy) nor safetensors';
+};
+
+const readZipPth = async (file: ByteSource): Promise<PthContents> => {
+  const records = await readZipRecords(file);
+  const pickles = [...records.values()].filter(({ name }) => /^[^/]+\/data\.pkl$/.test(name));
+  const [pickle] = pickles;
+  if (pickle === undefined || pickles.length > 1) {
+    throw new MdetrError(
+      `${file.name}: a zip file, but not of torch.save: it holds ${pickles.length} data.pkl entries`,
+    );
+  }
+  const root = pickle.name.slice(0, -'data.pkl'.length);
+  if (records.has(`${root}constants.pkl`)) {
+    throw new MdetrError(`${file.name}: a TorchScript program; a checkpoint of torch.save (weights only) is needed`);
+  }
+  const order = records.get(`${root}byteorder`);
+  if (order !== undefined && order.byteLength <= 16) {
+    const text = Buffer.from(await readBytes(file, await order.locate(), order.byteLength)).toString('latin1');
+    if (text !== 'little') throw new MdetrError(`${file.name}: refused, byte order ${JSON.stringify(text)}`);
+  }
+  if (pickle.byteLength > MAX_CHECKPOINT_PICKLE_BYTES) {
+    throw new MdetrError(`${file.name}: refused, its data.pkl is ${pickle.byteLength} bytes long`);
+  }
+
+  const storages = new Map<string, ZipStorage>();
+  const dialect = torchDialect(file.name, ({ key, dtype, elements, view }) => {
+    if (view !== undefined) throw new MdetrError(`${file.name}: refused, a storage view in a zip file`);
+    const known = storages.get(`${key} ${String(dtype)}`);
+    const record = records.get(`${root}data/${key}`);
+    if (record === undefined) {
+      throw new MdetrError(`${file.name}: the contents of storage ${JSON.stringify(key.slice(0, 100))} are missing`);
+    }
+    const byteLength = storageBytes(elements, dtype);
+    if (byteLength !== record.byteLength) {
+      throw new MdetrError(
+        `${file.name}: refused, storage "${key}" should have ${byteLength} bytes and has ${record.byteLength}`,
+      );
+    }
+    const storage = known ?? { key, dtype, byteLength, record };
+    storages.set(`${key} ${String(dtype)}`, storage);
+    return storage;
+  });
+  const bytes = await readBytes(file, await pickle.locate(), pickle.byteLength);
+  const { value } = unpickle(bytes, { ...dialect, name: file.name, limits: CHECKPOINT_PICKLE_LIMITS });
+  return { format: 'pth-zip', tree: value, placeOf: (storage) => (storage as ZipStorage).record.locate() };
+};
+
+const tensorEntry = (
+  file: ByteSource,
+  name: string,
+  tensor: TorchTensor,
+  storagePosition: () => number | Promise<number>,
+): TensorEntry => {
+  const { dtype, shape, strides } = tensor;
+  const elementBytes = bytesPerElement(dtype);
+  const read = async (): Promise<Uint8Array> => {
+    const position = (await storagePosition()) + tensor.offset * elementBytes;
+    return readView(file, { position, elementBytes, shape, strides });
+  };
+  return {
+    name,
+    dtype,
+    shape,
+    byteLength: elementCount(shape)! * elementBytes,
+    read,
+    readFloat32: async () => toFloat32(await read(), dtype),
+  };
+};

@@ -1,0 +1,235 @@
+import { MdetrError } from '../../errors.ts';
+import { bytesPerElement, type CheckpointDtype } from '../dtype.ts';
+import { PLAIN_GLOBALS } from '../pickle/pickle.ts';
+import type { PickleDialect, PickleLimits } from '../pickle/pickle-dialect.ts';
+import {
+  InertObject,
+  Namespace,
+  type PickleCall,
+  type PickleConstructor,
+  PickleGlobal,
+  type PickleValue,
+} from '../pickle/pickle-values.ts';
+import { checkedTensor, counts, isCount, StorageHolder, TorchTensor, type TorchStorage } from './torch-tensor.ts';
+
+export class TorchDevice extends InertObject {
+  readonly device: string;
+
+  constructor(device: string) {
+    super();
+    this.device = device;
+  }
+
+  describe(): string {
+    return this.device;
+  }
+}
+
+class TorchDtype extends PickleGlobal {
+  readonly dtype: CheckpointDtype;
+
+  constructor(pythonName: string, dtype: CheckpointDtype) {
+    super(pythonName);
+    this.dtype = dtype;
+  }
+}
+
+class StorageType extends PickleGlobal {
+  readonly dtype: CheckpointDtype | undefined;
+
+  constructor(pythonName: string, dtype: CheckpointDtype | undefined) {
+    super(pythonName);
+    this.dtype = dtype;
+  }
+}
+
+/** More than any model here has, optimiser state included. */
+const MAX_TENSORS = 200_000;
+
+/** What a persistent id of torch.save says: `('storage', type, key, location, elements[, view])`. */
+export interface StorageReference {
+  readonly key: string;
+  readonly dtype: CheckpointDtype | undefined;
+  /** Elements of `dtype`, bytes when there is none. */
+  readonly elements: number;
+  /** Old format: this storage is a part of storage `key`. */
+  readonly view?: { readonly key: string; readonly offset: number; readonly elements: number };
+}
+
+/** Official checkpoints hold about 3,000 tensors in a pickle of 1 MB: some 200,000 values. */
+export const CHECKPOINT_PICKLE_LIMITS: PickleLimits = {
+  maxObjects: 4_000_000,
+  maxDepth: 100,
+  maxStringBytes: 2 ** 24,
+};
+export const MAX_CHECKPOINT_PICKLE_BYTES = 2 ** 28;
+
+/** Bytes of so many elements; of bytes, when the storage has no type. */
+export const storageBytes = (elements: number, dtype: CheckpointDtype | undefined): number =>
+  elements * (dtype === undefined ? 1 : bytesPerElement(dtype));
+
+/** Views that PyTorch negates or conjugates only when they are used: their stored numbers are others. */
+const refuseLazyViews = (metadata: PickleValue | undefined, call: PickleCall): void => {
+  if (metadata instanceof Map && [...metadata.values()].includes(true)) {
+    throw call.error(
+      'refused: a lazily negated or conjugated tensor; save it again after .resolve_neg().resolve_conj()',
+    );
+  }
+};
+
+const rebuildTensor: PickleConstructor = ([storage, offset, size, stride, _grad, _hooks, metadata], call) => {
+  refuseLazyViews(metadata, call);
+  return checkedTensor(storage, offset, size, stride, undefined, call);
+};
+
+const rebuildTensorV3: PickleConstructor = (args, call) => {
+  const [storage, offset, size, stride, _grad, _hooks, dtype, metadata] = args;
+  refuseLazyViews(metadata, call);
+  if (!(dtype instanceof TorchDtype)) throw call.error('refused: a tensor without a known dtype');
+  return checkedTensor(storage, offset, size, stride, dtype.dtype, call);
+};
+
+const rebuildParameter: PickleConstructor = ([tensor], call) => {
+  if (!(tensor instanceof TorchTensor)) throw call.error('malformed pickle: a parameter that is no tensor');
+  return tensor;
+};
+
+/** Tensors with Python attributes: `(function, type, arguments, state)`; the attributes are dropped. */
+const rebuildFromType: PickleConstructor = ([rebuild, type, args], call) => {
+  const plain = type instanceof PickleGlobal && PLAIN_TENSOR_TYPES.has(type.pythonName);
+  // Wrapped once only: a wrapper of wrappers would recurse as deep as the file likes.
+  const make = rebuild instanceof PickleGlobal ? rebuild.construct : undefined;
+  if (!plain || make === undefined || make === rebuildFromType || !Array.isArray(args)) {
+    throw call.error('refused: a tensor of a class of its own');
+  }
+  return make(args, call);
+};
+
+const PLAIN_TENSOR_TYPES = new Set(['torch.Tensor', 'torch._tensor.Tensor', 'torch.nn.parameter.Parameter']);
+
+const torchSize: PickleConstructor = ([sizes], call) => {
+  const size = counts(sizes, 'size', call);
+  call.budget.charge(size.length);
+  return [...size];
+};
+
+const torchDevice: PickleConstructor = ([type, index], call) => {
+  if (typeof type !== 'string') throw call.error('malformed pickle: a device without a type');
+  return new TorchDevice(typeof index === 'number' ? `${type}:${index}` : type);
+};
+
+const namespace: PickleConstructor = (args, call) => {
+  if (args.length > 0) throw call.error('malformed pickle: a Namespace with positional arguments');
+  return new Namespace();
+};
+
+/** Output folders in `args` may be `pathlib` objects: kept as text. */
+const path: PickleConstructor = (parts, call) => {
+  if (!parts.every((part) => typeof part === 'string')) throw call.error('malformed pickle: a path that is no text');
+  return parts.join('/').replace(/^\/\//, '/');
+};
+
+const STORAGE_DTYPES: Readonly<Record<string, CheckpointDtype>> = {
+  DoubleStorage: 'f64',
+  FloatStorage: 'f32',
+  HalfStorage: 'f16',
+  BFloat16Storage: 'bf16',
+  LongStorage: 'i64',
+  IntStorage: 'i32',
+  ShortStorage: 'i16',
+  CharStorage: 'i8',
+  ByteStorage: 'u8',
+  BoolStorage: 'bool',
+};
+
+const TORCH_DTYPES: Readonly<Record<string, CheckpointDtype>> = {
+  float64: 'f64',
+  double: 'f64',
+  float32: 'f32',
+  float: 'f32',
+  float16: 'f16',
+  half: 'f16',
+  bfloat16: 'bf16',
+  int64: 'i64',
+  long: 'i64',
+  int32: 'i32',
+  int: 'i32',
+  int16: 'i16',
+  short: 'i16',
+  int8: 'i8',
+  uint64: 'u64',
+  uint32: 'u32',
+  uint16: 'u16',
+  uint8: 'u8',
+  bool: 'bool',
+};
+
+/** The name PyTorch gives to storages of a dtype; undefined where it has none. */
+export const storageTypeOf = (dtype: CheckpointDtype): string | undefined =>
+  Object.keys(STORAGE_DTYPES).find((name) => STORAGE_DTYPES[name] === dtype);
+
+const constructors: Readonly<Record<string, PickleConstructor | undefined>> = {
+  'torch._utils._rebuild_tensor': rebuildTensor,
+  'torch._utils._rebuild_tensor_v2': rebuildTensor,
+  'torch._utils._rebuild_tensor_v3': rebuildTensorV3,
+  'torch._utils._rebuild_parameter': rebuildParameter,
+  'torch._utils._rebuild_parameter_with_state': rebuildParameter,
+  'torch._tensor._rebuild_from_type_v2': rebuildFromType,
+  'torch.Size': torchSize,
+  'torch.device': torchDevice,
+  'torch.Tensor': undefined,
+  'torch._tensor.Tensor': undefined,
+  'torch.nn.parameter.Parameter': undefined,
+  'argparse.Namespace': namespace,
+  'pathlib.PosixPath': path,
+  'pathlib.WindowsPath': path,
+  'pathlib._local.PosixPath': path,
+  'pathlib._local.WindowsPath': path,
+};
+
+const TORCH_GLOBALS: ReadonlyMap<string, PickleGlobal> = new Map([
+  ...PLAIN_GLOBALS,
+  ...Object.entries(constructors).map(([name, make]) => [name, new PickleGlobal(name, make)] as const),
+  ...Object.entries(STORAGE_DTYPES).map(
+    ([name, dtype]) => [`torch.${name}`, new StorageType(`torch.${name}`, dtype)] as const,
+  ),
+  ...['torch.UntypedStorage', 'torch.storage.UntypedStorage'].map(
+    (name) => [name, new StorageType(name, undefined)] as const,
+  ),
+  ...Object.entries(TORCH_DTYPES).map(
+    ([name, dtype]) => [`torch.${name}`, new TorchDtype(`torch.${name}`, dtype)] as const,
+  ),
+]);
+
+const referenceOf = (id: PickleValue, name: string): StorageReference => {
+  const fail = (): never => {
+    throw new MdetrError(`${name}: refused, its pickle refers to something that is no storage`);
+  };
+  if (!Array.isArray(id)) return fail();
+  const [kind, type, key, _location, elements, view] = id;
+  if (kind !== 'storage' || !(type instanceof StorageType) || typeof key !== 'string' || !isCount(elements)) {
+    return fail();
+  }
+  const reference = { key, dtype: type.dtype, elements };
+  if (view === undefined || view === null) return reference;
+  if (!Array.isArray(view)) return fail();
+  const [viewKey, offset, length] = view;
+  if (typeof viewKey !== 'string' || !isCount(offset) || !isCount(length)) return fail();
+  return { ...reference, view: { key: viewKey, offset, elements: length } };
+};
+
+/**
+ * The pickle dialect of torch.save.
+ * @param name the file, for messages
+ * @param load finds (and checks) the storage of a reference; called for each mention of it
+ */
+export const torchDialect = (name: string, load: (reference: StorageReference) => TorchStorage): PickleDialect => {
+  let mentions = 0;
+  return {
+    globals: TORCH_GLOBALS,
+    persistentLoad(id) {
+      if (++mentions > MAX_TENSORS) throw new MdetrError(`${name}: refused, more than ${MAX_TENSORS} tensors`);
+      return new StorageHolder(load(referenceOf(id, name)));
+    },
+  };
+};

@@ -1,0 +1,109 @@
+import { bytesPerElement, type CheckpointDtype, elementCount } from '../dtype.ts';
+import { InertObject, type PickleCall, type PickleValue } from '../pickle/pickle-values.ts';
+
+/** The memory that one or more tensors lie in. */
+export interface TorchStorage {
+  readonly key: string;
+  /** Undefined for storages without a type (torch 2). */
+  readonly dtype: CheckpointDtype | undefined;
+  readonly byteLength: number;
+}
+
+/** A tensor as the file describes it, checked against its storage. Offset and strides count elements. */
+export class TorchTensor extends InertObject {
+  readonly storage: TorchStorage;
+  readonly dtype: CheckpointDtype;
+  readonly offset: number;
+  readonly shape: readonly number[];
+  readonly strides: readonly number[];
+
+  constructor(
+    storage: TorchStorage,
+    dtype: CheckpointDtype,
+    offset: number,
+    shape: readonly number[],
+    strides: readonly number[],
+  ) {
+    super();
+    this.storage = storage;
+    this.dtype = dtype;
+    this.offset = offset;
+    this.shape = shape;
+    this.strides = strides;
+  }
+
+  describe(): string {
+    return `tensor of ${this.dtype} [${this.shape}]`;
+  }
+}
+
+/** Carries a storage from its persistent id to the tensor that is built on it. */
+export class StorageHolder extends InertObject {
+  readonly storage: TorchStorage;
+
+  constructor(storage: TorchStorage) {
+    super();
+    this.storage = storage;
+  }
+
+  describe(): string {
+    return `storage of ${this.storage.byteLength} bytes`;
+  }
+}
+
+/** PyTorch's own limit on dimensions. */
+const MAX_DIMENSIONS = 64;
+/** A tensor larger than its storage repeats elements (stride 0); beyond this it is a trick to fill memory. */
+const MAX_REPEATED_BYTES = 64 * 2 ** 20;
+
+/** A size: a whole number from 0 to 2⁵³ − 1. */
+export const isCount = (value: PickleValue | undefined): value is number =>
+  typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+
+/** A list of sizes, copied. */
+export const counts = (value: PickleValue | undefined, what: string, call: PickleCall): readonly number[] => {
+  if (!Array.isArray(value) || value.length > MAX_DIMENSIONS || !value.every(isCount)) {
+    throw call.error(`refused: a tensor whose ${what} is not a list of at most ${MAX_DIMENSIONS} sizes`);
+  }
+  return value.slice();
+};
+
+/**
+ * The tensor that a rebuilding function's arguments describe.
+ * @throws when it does not lie inside its storage, or is absurd
+ */
+export const checkedTensor = (
+  storage: PickleValue | undefined,
+  offset: PickleValue | undefined,
+  size: PickleValue | undefined,
+  stride: PickleValue | undefined,
+  given: CheckpointDtype | undefined,
+  call: PickleCall,
+): TorchTensor => {
+  if (!(storage instanceof StorageHolder)) throw call.error('malformed pickle: a tensor without a storage');
+  const { byteLength } = storage.storage;
+  const dtype = given ?? storage.storage.dtype ?? 'u8';
+  const shape = counts(size, 'shape', call);
+  const strides = counts(stride, 'strides', call);
+  if (!isCount(offset)) throw call.error('refused: a tensor whose storage offset is no size');
+  if (shape.length !== strides.length) {
+    throw call.error(`refused: a tensor of shape [${shape}] with strides [${strides}]`);
+  }
+  const elements = elementCount(shape);
+  const bytes = (elements ?? Infinity) * bytesPerElement(dtype);
+  if (!Number.isSafeInteger(bytes)) throw call.error(`refused: a tensor of the absurd shape [${shape}]`);
+  if (elements !== 0) {
+    const last = shape.reduce((sum, length, axis) => sum + (length - 1) * strides[axis]!, offset);
+    const end = (last + 1) * bytesPerElement(dtype);
+    if (!Number.isSafeInteger(end) || end > byteLength) {
+      throw call.error(
+        `refused: a tensor (${dtype}, shape [${shape}], strides [${strides}], offset ${offset}) reaches beyond its ` +
+          `storage "${storage.storage.key}" of ${byteLength} bytes`,
+      );
+    }
+  }
+  if (bytes > byteLength && bytes > MAX_REPEATED_BYTES) {
+    throw call.error(`refused: a tensor of shape [${shape}] repeats ${byteLength} stored bytes into ${bytes}`);
+  }
+  return new TorchTensor(storage.storage, dtype, offset, shape, strides);
+};

@@ -1,0 +1,173 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { afterAll, describe, expect, it } from 'vitest';
+import { temporaryFolder } from '../../../test/support/weight-files.ts';
+import { MdetrError } from '../../errors.ts';
+import { writeAtomically } from '../../files/atomic-file.ts';
+import { crc32, crc32ByTable } from './crc32.ts';
+import { openFileSource, readBytes } from '../file-source.ts';
+import { openCheckpoint } from '../open-checkpoint.ts';
+import { readPth } from './pth.ts';
+import { tensorSource, type TensorSource } from '../tensor-source.ts';
+import { TorchTensor } from './torch-tensor.ts';
+import { PickledTensor, writePth } from './write-pth.ts';
+import { readZipRecords } from './zip-records.ts';
+import { ZipWriter } from './zip-writer.ts';
+
+const fixtures = new URL('../../../test/fixtures/reference/checkpoints/', import.meta.url).pathname;
+const folder = temporaryFolder();
+afterAll(() => folder.remove());
+
+describe('writePth', () => {
+  it('writes what an official checkpoint holds: weights, EMA, epoch, args', async () => {
+    const path = folder.file('again.pth');
+    const model = await openCheckpoint(`${fixtures}mini.pth`, { weights: 'model' });
+    const ema = await openCheckpoint(`${fixtures}mini.pth`, { weights: 'ema' });
+    await writePth(path, { model: model.tensors.values(), ema: ema.tensors.values(), epoch: 7, args: model.args! });
+    for (const original of [model, ema]) {
+      const copy = await openCheckpoint(path, { weights: original === model ? 'model' : 'ema' });
+      expect(copy).toMatchObject({ format: 'pth-zip', weights: original.weights, args: model.args });
+      expect(copy.contents).toEqual({
+        epoch: 7,
+        model: model.contents.model,
+        ema: model.contents.ema,
+        others: [],
+        notTensors: [],
+      });
+      expect([...copy.tensors.keys()]).toEqual([...original.tensors.keys()]);
+      for (const [name, tensor] of original.tensors) {
+        expect(copy.tensors.get(name)).toMatchObject({ dtype: tensor.dtype, shape: tensor.shape });
+        expect(await copy.tensors.get(name)!.read()).toEqual(await tensor.read());
+      }
+      await copy.close();
+    }
+    await model.close();
+    await ema.close();
+  });
+
+  it('writes every dtype and shape that PyTorch has', async () => {
+    const path = folder.file('edge.pth');
+    const original = await openCheckpoint(`${fixtures}edge.pth`);
+    await writePth(path, { model: original.tensors.values() });
+    const copy = await openCheckpoint(path);
+    for (const [name, tensor] of original.tensors) {
+      expect(copy.tensors.get(name)).toMatchObject({ dtype: tensor.dtype, shape: tensor.shape });
+      expect(await copy.tensors.get(name)!.read()).toEqual(await tensor.read());
+    }
+    await copy.close();
+    await original.close();
+  });
+
+  it('writes optimiser state, with tensors anywhere in it', async () => {
+    const path = folder.file('optimizer.pth');
+    const moment = new PickledTensor(tensorSource('exp_avg', [2], Float32Array.of(3, 4)));
+    const optimizer = new Map([
+      [
+        'state',
+        new Map([
+          [
+            0,
+            new Map<string, number | PickledTensor>([
+              ['step', 2],
+              ['exp_avg', moment],
+            ]),
+          ],
+        ]),
+      ],
+    ]);
+    await writePth(path, { model: [tensorSource('w', [1], Float32Array.of(1))], optimizer });
+    const file = await readPth(path);
+    const state = (
+      (file.tree as Map<string, unknown>).get('optimizer') as Map<string, Map<number, Map<string, unknown>>>
+    )
+      .get('state')!
+      .get(0)!;
+    expect(state.get('step')).toBe(2);
+    const tensor = state.get('exp_avg');
+    expect(tensor).toBeInstanceOf(TorchTensor);
+    expect(Array.from(await file.entry('exp_avg', tensor as TorchTensor).readFloat32())).toEqual([3, 4]);
+    await file.close();
+  });
+
+  it('gives the same bytes for the same weights, each tensor on a multiple of 64', async () => {
+    const write = async (name: string): Promise<Buffer> => {
+      const path = folder.file(name);
+      await writePth(path, {
+        model: [tensorSource('a', [3], Float32Array.of(1, 2, 3)), tensorSource('b', [1], Float32Array.of(4))],
+      });
+      return readFileSync(path);
+    };
+    expect(await write('one.pth')).toEqual(await write('two.pth'));
+    const source = await openFileSource(folder.file('one.pth'));
+    for (const [name, record] of await readZipRecords(source)) expect((await record.locate()) % 64, name).toBe(0);
+    await source.close();
+  });
+
+  it('refuses a dtype that PyTorch has no storage for, by the name of the tensor', async () => {
+    const path = folder.file('unsigned.pth');
+    const odd: TensorSource = { name: 'odd', dtype: 'u32', shape: [1], read: () => Promise.resolve(new Uint8Array(4)) };
+    await expect(writePth(path, { model: [odd] })).rejects.toThrow(/tensor "odd": PyTorch files cannot hold u32/);
+  });
+});
+
+describe('zip64', () => {
+  it('is read where sizes and offsets ask for it', async () => {
+    const path = folder.file('zip64.zip');
+    const contents = Array.from({ length: 5 }, (_, i) => new Uint8Array(10 + i * 40).fill(i));
+    await writeAtomically(path, async (sink) => {
+      const zip = new ZipWriter(sink, 60);
+      for (const [i, bytes] of contents.entries())
+        await zip.add(`a/${i}`, bytes.byteLength, [bytes.subarray(0, 5), bytes.subarray(5)]);
+      await zip.finish();
+    });
+    const source = await openFileSource(path);
+    const records = await readZipRecords(source);
+    expect([...records.keys()]).toEqual(contents.map((_, i) => `a/${i}`));
+    for (const [i, bytes] of contents.entries()) {
+      const record = records.get(`a/${i}`)!;
+      expect(await readBytes(source, await record.locate(), record.byteLength)).toEqual(bytes);
+    }
+    await source.close();
+  });
+});
+
+describe('crc32', () => {
+  it('has the standard check value, whole and in parts, built in or not', () => {
+    const check = Buffer.from('123456789');
+    for (const checksum of [crc32, crc32ByTable]) {
+      expect(checksum(check)).toBe(0xcbf4_3926);
+      expect(checksum(check.subarray(4), checksum(check.subarray(0, 4)))).toBe(0xcbf4_3926);
+    }
+  });
+});
+
+describe('writeAtomically', () => {
+  it('leaves the old file and no other when writing fails', async () => {
+    const path = folder.file('precious.txt', 'old');
+    const before = readdirSync(folder.path);
+    const failing = writeAtomically(path, async (sink) => {
+      await sink.write(Buffer.from('half of the new'));
+      throw new Error('out of luck');
+    });
+    await expect(failing).rejects.toThrow('out of luck');
+    expect(readFileSync(path, 'utf8')).toBe('old');
+    expect(readdirSync(folder.path)).toEqual(before);
+  });
+
+  it('replaces the old file, and corrects earlier parts', async () => {
+    const path = folder.file('replaced.txt', 'old');
+    await writeAtomically(path, async (sink) => {
+      await sink.write(Buffer.from('new text'));
+      await sink.overwrite(Buffer.from('NEW'), 0);
+      expect(sink.position).toBe(8);
+    });
+    expect(readFileSync(path, 'utf8')).toBe('NEW text');
+  });
+
+  it('says why a file cannot be written', async () => {
+    const write = (path: string): Promise<void> => writeAtomically(path, () => Promise.resolve());
+    await expect(write(folder.file('missing/x.pth'))).rejects.toThrow(MdetrError);
+    await expect(write(folder.file('missing/x.pth'))).rejects.toThrow(/x\.pth: not written, its folder does not exist/);
+    await expect(write(folder.path)).rejects.toThrow(/it is a folder/);
+    expect(readdirSync(folder.path).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+  });
+});

@@ -1,0 +1,95 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { fixtureFolder } from '../../../../test/fixtures/datasets/run-preparation.ts';
+import { preparations } from '../../../datasets/index.ts';
+import { UsageError } from '../../../errors.ts';
+import { dataCommand } from '../data.ts';
+
+let folder: string;
+beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'mdetr-cli-prepare-'))));
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Runs `mdetr data prepare …` and returns what it printed. */
+const run = async (...args: string[]): Promise<string> => {
+  let printed = '';
+  const spy = vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    printed += String(text);
+    return true;
+  });
+  try {
+    const prepare = dataCommand().commands.find((command) => command.name() === 'prepare')!;
+    for (const each of [prepare, ...prepare.commands])
+      each.exitOverride().configureOutput({ writeErr: () => undefined, writeOut: (text) => (printed += text) });
+    await prepare.parseAsync(args, { from: 'user' });
+  } finally {
+    spy.mockRestore();
+  }
+  return printed;
+};
+
+describe('mdetr data prepare', () => {
+  it('lists the data sets', async () => {
+    const listed = await run('--list');
+    for (const { name } of preparations) expect(listed).toMatch(new RegExp(`^${name.replace('+', '\\+')} `, 'm'));
+    expect(listed.split('\n')).toHaveLength(preparations.length + 2);
+  });
+
+  it.each(preparations.map(({ name }) => name))('%s tells what it needs and from where', async (name) => {
+    const explained = await run(name, '--explain');
+    expect(explained).toMatch(/\nFiles below --from\n( +\S+ .*https?:\/\/\S+.*\n)+$/);
+    // Lines that a terminal does not break in the middle of a word.
+    for (const line of explained.split('\nFiles below')[0]!.split('\n'))
+      expect(line.length, line).toBeLessThanOrEqual(122);
+  });
+
+  it('makes the files and tells what is in them and what is not', async () => {
+    const from = fixtureFolder('flickr30k');
+    const printed = await run(
+      'flickr30k',
+      '--from',
+      from,
+      '--out',
+      folder,
+      '--split',
+      'val,train',
+      '--boxes',
+      'separate',
+    );
+    expect(printed).toBe(
+      `${join(folder, 'final_flickr_separateGT_train.json')}: 2 rows, 5 boxes\n` +
+        `${join(folder, 'final_flickr_separateGT_val.json')}: 3 rows, 3 boxes\n` +
+        'left out: phrases without boxes: 3 (1001.txt line 1, 1001.txt line 2, 1002.txt line 3)\n' +
+        'note: boxes that reach out of the image, which readers cut off: 2 (1002.xml, 1002.xml)\n',
+    );
+    expect(readdirSync(folder)).toHaveLength(2);
+    const json = JSON.parse(
+      await run('lvis', '--from', fixtureFolder('lvis'), '--out', folder, '--split', 'val', '--json'),
+    );
+    expect(json).toMatchObject({ files: [{ images: 6, annotations: 4 }, {}, {}], leftOut: [], notes: [] });
+  });
+
+  it.each<[args: string[], message: string]>([
+    [[], 'name a data set'],
+    [['flicker', '--from', 'a', '--out', 'b'], 'no data set is called "flicker"; there are flickr30k, refcoco'],
+    [['--lst'], "unknown option '--lst'"],
+    [['flickr30k'], '--from DIR is missing'],
+    [['flickr30k', '--from', '.'], '--out DIR is missing'],
+    [['flickr30k', '--from', '.', '--out', '.', '--split', 'dev'], '--split dev: '],
+    [
+      ['coco', '--from', fixtureFolder('coco'), '--out', 'x', '--split', 'val', '--seed', '1.5'],
+      '--seed 1.5: it must be',
+    ],
+  ])('%j is a wrong call', async (args, message) => {
+    const failure = run(...args);
+    await expect(failure).rejects.toThrow(message);
+    await expect(failure).rejects.toBeInstanceOf(UsageError);
+  });
+
+  it('names a folder that is not there', async () => {
+    await expect(run('phrasecut', '--from', join(folder, 'no'), '--out', folder)).rejects.toThrow(
+      /no: there is no such folder\. "mdetr data prepare phrasecut --explain" tells/,
+    );
+  });
+});

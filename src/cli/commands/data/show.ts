@@ -1,0 +1,78 @@
+import { rename, writeFile } from 'node:fs/promises';
+import { Command, InvalidArgumentError } from 'commander';
+import { ImageRoots } from '../../../data/images/image-roots.ts';
+import { AnnotationIndex } from '../../../data/annotation-index/annotation-index.ts';
+import { RowReader } from '../../../data/annotation-index/row-reader.ts';
+import { galleryPage, type Sample } from '../../../datasets/inspect/gallery.ts';
+import { seededUint32, shuffledRange } from '../../../data/sampling/permutation.ts';
+import { fileReason, MdetrError, UsageError } from '../../../errors.ts';
+import { several, wholeFrom } from '../../options/option-values.ts';
+
+const help = `
+The page is one file without links or scripts, to be opened anywhere or sent to somebody. Words and the boxes they mean
+have one colour; where phrases overlap, the shorter colours and the longer underlines.
+
+Examples
+  mdetr data show train.json --images photos --out gallery.html
+  mdetr data show mixed.json --images coco=train2014 --images vg=VG_100K --rows 0,17,5000 --out rows.html`;
+
+interface ShowCliOptions {
+  readonly images: readonly string[];
+  readonly out: string;
+  readonly count: number;
+  readonly seed: number;
+  readonly rows?: readonly number[];
+  readonly captions: boolean;
+}
+
+const rowList = (text: string): number[] =>
+  text.split(',').map((part) => {
+    if (!/^\s*\d+\s*$/.test(part))
+      throw new InvalidArgumentError('It must be row numbers from 0, with commas between.');
+    return Number(part);
+  });
+
+/** `mdetr data show`: a page of samples to look at. */
+export const showCommand = (): Command =>
+  new Command('show')
+    .description('Writes a page of samples: pictures, boxes, and captions in the colours of their boxes.')
+    .argument('<file>', 'annotation file')
+    .requiredOption('--images <dir>', 'folder of the images, or SOURCE=DIR for each data_source', several)
+    .requiredOption('--out <file>', 'the HTML page to write')
+    .option('--count <n>', 'how many rows, drawn at random', wholeFrom(1), 24)
+    .option('--seed <s>', 'which random rows', wholeFrom(0), 0)
+    .option('--rows <list>', 'these rows instead, as in 0,17,5000', rowList)
+    .option('--no-captions', 'the rows have no captions (plain COCO, LVIS)')
+    .addHelpText('after', help)
+    .action(async (file: string, { images, out, count, seed, rows, captions }: ShowCliOptions) => {
+      const roots = ImageRoots.parse(images);
+      roots.requireFolders();
+      const index = AnnotationIndex.open(file);
+      const samples: Sample[] = [];
+      const reader = new RowReader(index, { onBadRow: 'skip', captions: captions ? 'required' : 'optional' });
+      try {
+        const wrong = rows?.find((row) => row >= index.length);
+        if (wrong !== undefined) throw new UsageError(`--rows ${wrong}: ${file} has rows 0 to ${index.length - 1}`);
+        for (const row of rows ?? shuffledRange(index.length, seededUint32(seed))) {
+          if (samples.length === (rows?.length ?? count)) break;
+          const content = reader.read(row);
+          if (content !== undefined) samples.push({ file, row, content });
+        }
+      } finally {
+        index.close();
+      }
+      const page = await galleryPage(samples, { title: `${file}: ${samples.length} of ${index.length} rows`, roots });
+      await writeWhole(out, page);
+      const skipped = reader.counts.skipped > 0 ? `, ${reader.counts.skipped} bad ones passed over` : '';
+      process.stdout.write(`${out}: ${samples.length} rows${skipped}\n`);
+    });
+
+/** The page appears whole or not at all. */
+const writeWhole = async (path: string, text: string): Promise<void> => {
+  try {
+    await writeFile(`${path}.part`, text);
+    await rename(`${path}.part`, path);
+  } catch (error) {
+    throw new MdetrError(`${path}: cannot be written (${fileReason(error)})`, { cause: error });
+  }
+};

@@ -1,0 +1,143 @@
+import { Command } from 'commander';
+import type { ModelInfo } from '../../model-folder/model-info.ts';
+import { addSourceOptions } from '../options/model-options.ts';
+import { formatBytes, formatCount, formatTable } from '../output/table.ts';
+
+const help = `
+Nothing is run: pickles are read as data, and the weights themselves are left on disk.
+
+Examples
+  mdetr info pretrained_resnet101_checkpoint.pth
+  mdetr info default
+  mdetr info models/r101 --tensors
+  mdetr info checkpoint.pth --weights model --json`;
+
+interface InfoOptions {
+  readonly weights?: 'model' | 'ema';
+  readonly config?: string;
+  readonly tensors?: boolean;
+  readonly json?: boolean;
+}
+
+/** `mdetr info`: what is inside a model or checkpoint. */
+export const infoCommand = (): Command => {
+  const command = new Command('info')
+    .description('Tells what is inside a model folder or checkpoint, also of one that fits no network.')
+    .argument('[model]', 'model folder, .pth, .safetensors, or the name of a model', 'default');
+  addSourceOptions(command).option('--tensors', 'list every tensor').option('--json', 'print one JSON object');
+  return command.addHelpText('after', help).action(info);
+};
+
+const info = async (name: string, options: InfoOptions): Promise<void> => {
+  const { describeModel } = await import('../../model-folder/model-info.ts');
+  const { weights, config } = options;
+  const model = await describeModel(name, { weights, config });
+  process.stdout.write(options.json === true ? `${JSON.stringify(jsonOf(model, options))}\n` : textOf(model, options));
+};
+
+const parametersOf = ({ parts }: ModelInfo): number => parts.reduce((sum, { parameters }) => sum + parameters, 0);
+
+const jsonOf = (model: ModelInfo, { tensors }: InfoOptions): Record<string, unknown> => ({
+  path: model.path,
+  format: model.format,
+  bytes: model.bytes,
+  weights: model.weights,
+  epoch: model.contents?.epoch ?? null,
+  contents: {
+    model: model.contents?.model ?? null,
+    ema: model.contents?.ema ?? null,
+    optimizer: model.contents?.optimizer ?? null,
+    others: model.contents?.others ?? [],
+  },
+  parameters: parametersOf(model),
+  parts: model.parts,
+  dtypes: dtypesOf(model),
+  fits: model.fit.fits,
+  fit: model.fit.report,
+  args: model.args ?? null,
+  training: model.training ?? null,
+  notice: model.notice ?? null,
+  tokenizer: model.tokenizer,
+  ...(tensors === true ? { tensors: model.tensors } : {}),
+});
+
+const dtypesOf = ({ tensors }: ModelInfo): Record<string, number> => {
+  const counts: Record<string, number> = {};
+  for (const { dtype } of tensors) counts[dtype] = (counts[dtype] ?? 0) + 1;
+  return counts;
+};
+
+const weightsInWords: Readonly<Record<ModelInfo['weights'], string>> = {
+  ema: 'the moving average (model_ema); the last ones by --weights model',
+  model: 'the last ones (model); the moving average by --weights ema',
+  only: 'one set',
+  initial: 'none yet: initial values of a seed',
+};
+
+const textOf = (model: ModelInfo, { tensors }: InfoOptions): string => {
+  const { contents, args } = model;
+  const facts: [string, string][] = [
+    ['format', `${model.format}${model.bytes === 0 ? '' : `, ${formatBytes(model.bytes)}`}`],
+    ['weights', weightsInWords[model.weights]],
+    ['values', formatCount(parametersOf(model))],
+    [
+      'types',
+      Object.entries(dtypesOf(model))
+        .map(([dtype, count]) => `${dtype} × ${count}`)
+        .join(', '),
+    ],
+    ...holdings(contents),
+    ['vocabulary', model.tokenizer.length === 0 ? 'none beside it' : model.tokenizer.join(', ')],
+    ['fits', model.fit.fits ? model.fit.report : `no: ${model.fit.report}`],
+    ...(model.notice === undefined ? [] : ([['notice', model.notice]] as [string, string][])),
+  ];
+  const parts = model.parts.map(({ part, tensors: count, parameters }) => [
+    part,
+    String(count),
+    formatCount(parameters),
+  ]);
+  return [
+    `${model.path}\n`,
+    formatTable(
+      [{ title: '' }, { title: '' }],
+      facts.map(([key, value]) => [key, value.replaceAll('\n', '; ')]),
+      '  ',
+    ),
+    '\n',
+    formatTable(
+      [{ title: 'part' }, { title: 'tensors', align: 'right' }, { title: 'values', align: 'right' }],
+      parts,
+      '  ',
+    ),
+    recordText('arguments', args),
+    recordText('training', model.training),
+    ...(tensors === true ? ['\n', tensorTable(model)] : []),
+  ].join('');
+};
+
+const holdings = (contents: ModelInfo['contents']): [string, string][] => {
+  if (contents === undefined) return [];
+  const { epoch, model, ema, optimizer, others, notTensors } = contents;
+  const sized = { model: model, 'moving average': ema, 'optimiser state': optimizer };
+  return [
+    ...Object.entries(sized).flatMap(([key, totals]): [string, string][] =>
+      totals === undefined ? [] : [[key, `${formatCount(totals.tensors)} tensors, ${formatBytes(totals.bytes)}`]],
+    ),
+    ...(epoch === undefined ? [] : ([['epoch', String(epoch)]] as [string, string][])),
+    ...(others.length === 0 ? [] : ([['also holds', others.join(', ')]] as [string, string][])),
+    ...(notTensors.length === 0 ? [] : ([['no tensors', notTensors.join(', ')]] as [string, string][])),
+  ];
+};
+
+const recordText = (title: string, record: unknown): string => {
+  if (typeof record !== 'object' || record === null) return '';
+  const rows = Object.entries(record).map(([key, value]) => [key, JSON.stringify(value)]);
+  return rows.length === 0 ? '' : `\n${formatTable([{ title }, { title: '' }], rows, '  ')}`;
+};
+
+const tensorTable = ({ tensors }: ModelInfo): string =>
+  formatTable(
+    [{ title: 'tensor' }, { title: 'type' }, { title: 'shape' }],
+    tensors.map(({ name, dtype, shape }) => [name, dtype, `[${shape.join(', ')}]`]),
+    '  ',
+  );

@@ -1,0 +1,68 @@
+import { join } from 'node:path';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { writeAtomically } from '../../checkpoints/index.ts';
+import { UsageError } from '../../errors.ts';
+import type { CurveAxis } from '../../train/run/run-curves.ts';
+
+interface PlotOptions {
+  readonly out?: string;
+  readonly terms?: readonly string[];
+  readonly smooth: number;
+  readonly logScale?: boolean;
+  readonly x: CurveAxis;
+}
+
+const smoothing = (text: string): number => {
+  const value = Number(text);
+  if (text.trim() === '' || !(value >= 0 && value < 1)) throw new InvalidArgumentError('It must be from 0 to below 1.');
+  return value;
+};
+
+const names = (text: string): readonly string[] =>
+  text
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
+
+const examples = `
+A panel for every quantity: losses by term, validation metrics, learning rates, gradient norm, speed. Runs have a
+colour each. A run is a folder that mdetr train wrote; the stages of one that has several are joined.
+
+Examples
+  mdetr plot runs/scenes
+  mdetr plot runs/scenes --smooth 0.9 --log-scale --out curves.svg
+  mdetr plot runs/a runs/b --x pairs --terms loss,loss_giou,'*accuracy*'`;
+
+/** `mdetr plot`: curves of training runs as a picture. */
+export const plotCommand = (): Command =>
+  new Command('plot')
+    .description('Draw the curves of training runs as SVG.')
+    .argument('<run...>', 'folders of runs')
+    .option('--out <file.svg>', "the picture (default: curves.svg in the run's folder, or here for several)")
+    .option('--terms <names>', 'only these, separated by commas; * stands for anything (default: all main ones)', names)
+    .option('--smooth <weight>', 'moving average, 0 to below 1; the measured curve stays behind it', smoothing, 0)
+    .option('--log-scale', 'losses on a logarithmic scale')
+    .addOption(
+      new Option('--x <what>', 'what the horizontal axis counts: steps, or image-text pairs')
+        .choices(['steps', 'pairs'])
+        .default('steps'),
+    )
+    .addHelpText('after', examples)
+    .action(async (folders: readonly string[], options: PlotOptions) => {
+      const out = options.out ?? (folders.length === 1 ? join(folders[0]!, 'curves.svg') : 'curves.svg');
+      if (!out.endsWith('.svg')) throw new UsageError(`--out ${out}: curves are drawn as SVG; name a file.svg`);
+      const { readRunCurves } = await import('../../train/run/run-curves.ts');
+      const { sheetOf } = await import('../plot/panels.ts');
+      const { drawSheet } = await import('../plot/curve-sheet.ts');
+      const runs = await Promise.all(folders.map((folder) => readRunCurves(folder, options.x)));
+      const sheet = sheetOf(runs, {
+        terms: options.terms,
+        smooth: options.smooth,
+        logScale: options.logScale === true,
+        xName: options.x === 'steps' ? 'steps' : 'image-text pairs',
+      });
+      await writeAtomically(out, (sink) => sink.write(new TextEncoder().encode(drawSheet(sheet))));
+      process.stdout.write(
+        `${out}: ${sheet.panels.length} curves of ${runs.length === 1 ? 'one run' : `${runs.length} runs`}\n`,
+      );
+    });

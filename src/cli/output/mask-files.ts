@@ -1,0 +1,50 @@
+import { join } from 'node:path';
+import { randomBytes } from 'node:crypto';
+import { rename, rm, writeFile } from 'node:fs/promises';
+import sharp from 'sharp';
+import { maskToDense, unpackMask } from '../../geometry/run-lengths.ts';
+import { fileReason, MdetrError } from '../../errors.ts';
+import type { DetectedObject } from '../../inference/results.ts';
+import { makeFolder } from '../../files/make-folder.ts';
+import { stemOf } from './output-paths.ts';
+
+/** Writes masks as grey PNGs of the picture's size, 255 inside: `DIR/IMAGE[-TEXT]-NUMBER.png`, best first. */
+export class MaskFiles {
+  private readonly folder: string;
+  private readonly texts: number;
+  private readonly taken = new Map<string, number>();
+
+  constructor(folder: string, texts: number) {
+    this.folder = folder;
+    this.texts = texts;
+  }
+
+  async write(image: string, text: number, detections: readonly DetectedObject[]): Promise<void> {
+    await makeFolder(this.folder);
+    const name = stemOf(image) + (this.texts > 1 ? `-${text + 1}` : '');
+    const before = this.taken.get(name) ?? 0;
+    this.taken.set(name, before + 1);
+    const prefix = before === 0 ? name : `${name}_${before + 1}`;
+    for (const [index, { mask }] of detections.entries()) {
+      if (mask === undefined) continue;
+      await writePng(join(this.folder, `${prefix}-${String(index + 1).padStart(2, '0')}.png`), mask);
+    }
+  }
+}
+
+const writePng = async (path: string, mask: NonNullable<DetectedObject['mask']>): Promise<void> => {
+  const [height, width] = mask.size;
+  const pixels = maskToDense(unpackMask(mask)).map((bit) => bit * 255);
+  const bytes = await sharp(pixels, { raw: { width, height, channels: 1 } })
+    .toColourspace('b-w')
+    .png()
+    .toBuffer();
+  const unfinished = `${path}.${randomBytes(6).toString('hex')}.tmp`;
+  try {
+    await writeFile(unfinished, bytes, { flag: 'wx' });
+    await rename(unfinished, path);
+  } catch (error) {
+    await rm(unfinished, { force: true });
+    throw new MdetrError(`${path}: the mask cannot be written (${fileReason(error)})`, { cause: error });
+  }
+};

@@ -1,0 +1,258 @@
+import { Buffer } from 'node:buffer';
+import { accessSync, closeSync, constants, existsSync, openSync, readSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { MdetrError, messageOf } from '../../errors.ts';
+import type { UncheckedRow } from '../format/coco-format.ts';
+import { buildIndex, type BuildOptions } from './build-index.ts';
+import {
+  ANNOTATION_RECORD_BYTES,
+  annotationTableAt,
+  HEADER_BYTES,
+  IMAGE_RECORD_BYTES,
+  type IndexHeader,
+  openIndexFile,
+  type SectionName,
+} from './index-file.ts';
+import { indexPaths } from './index-location.ts';
+import { parsePythonJson } from './python-json.ts';
+import { imageOfQuestion } from './question-row.ts';
+import { fingerprintOf, sameFingerprint } from './source-fingerprint.ts';
+
+export interface OpenOptions extends BuildOptions {
+  /** Where indexes go whose annotation file lies in a folder that cannot be written. */
+  readonly cacheFolder?: string;
+  /** Make the index anew even when a good one is there. */
+  readonly rebuild?: boolean;
+}
+
+/** A row's text is not JSON; the rest of the file may be fine. */
+export class RowSyntaxError extends MdetrError {
+  override name = 'RowSyntaxError';
+}
+
+/**
+ * Random access to the rows of an annotation file of any size. Row `i` is the image with the `i`-th smallest id, as in
+ * torchvision's `CocoDetection`, with its annotations in file order. Holds two open files and a small buffer; workers
+ * open their own, which costs a millisecond once the index is there.
+ */
+export class AnnotationIndex {
+  readonly annotationFile: string;
+  readonly indexFile: string;
+  private readonly header: IndexHeader;
+  private readonly indexFd: number;
+  private readonly sourceFd: number;
+  private readonly record = Buffer.alloc(IMAGE_RECORD_BYTES);
+  private table = Buffer.alloc(64 * ANNOTATION_RECORD_BYTES);
+  private text = Buffer.alloc(64 * 1024);
+
+  private constructor(annotationFile: string, indexFile: string, indexFd: number, header: IndexHeader) {
+    this.annotationFile = annotationFile;
+    this.indexFile = indexFile;
+    this.indexFd = indexFd;
+    this.header = header;
+    this.sourceFd = openSync(annotationFile, 'r');
+  }
+
+  /**
+   * Opens the index that lies beside the file or in the cache folder and belongs to the file as it is now; makes it
+   * first where there is none.
+   * @throws MdetrError when the file is missing or is no annotation file
+   */
+  static open(annotationFile: string, options: OpenOptions = {}): AnnotationIndex {
+    if (!existsSync(annotationFile)) throw new MdetrError(`${annotationFile}: no such annotation file`);
+    const paths = indexPaths(annotationFile, options.cacheFolder);
+    if (options.rebuild !== true) {
+      const fingerprint = fingerprintOf(annotationFile);
+      for (const path of paths) {
+        const opened = openIndexFile(path);
+        if (opened === undefined) continue;
+        if (sameFingerprint(opened.header.source, fingerprint))
+          return new AnnotationIndex(annotationFile, path, opened.fd, opened.header);
+        closeSync(opened.fd);
+      }
+    }
+    const path = paths.find((candidate, i) => i === paths.length - 1 || isWritableFolder(dirname(candidate)))!;
+    buildIndex(annotationFile, path, options);
+    const opened = openIndexFile(path);
+    if (opened === undefined) throw new MdetrError(`${path}: the index just written cannot be read: is the disk full?`);
+    return new AnnotationIndex(annotationFile, path, opened.fd, opened.header);
+  }
+
+  /** Whether the file has COCO's lists, CLEVR's list of questions, or an image a line. */
+  get format(): IndexHeader['format'] {
+    return this.header.format;
+  }
+
+  /** Number of rows. */
+  get length(): number {
+    return this.header.images;
+  }
+
+  get annotationCount(): number {
+    return this.header.annotations;
+  }
+
+  /** Annotations of the file whose `image_id` no image has. */
+  get orphanCount(): number {
+    return this.header.orphans;
+  }
+
+  /** The image id of a row. */
+  idOf(row: number): number {
+    this.readRecord(row);
+    return this.record.readDoubleLE(0);
+  }
+
+  /** Width and height that the row states, in pixels; 0 where it states none. */
+  sizeOf(row: number): { width: number; height: number } {
+    this.readRecord(row);
+    return { width: this.record.readUInt32LE(32), height: this.record.readUInt32LE(36) };
+  }
+
+  /** The row of an image id, by bisection. */
+  rowOf(id: number): number | undefined {
+    let low = 0;
+    let high = this.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.idOf(middle) < id) low = middle + 1;
+      else high = middle;
+    }
+    return low < this.length && this.idOf(low) === id ? low : undefined;
+  }
+
+  /**
+   * What the file says about row `row`, unchecked (`problemsOfRow` checks). Non-finite numbers come as strings.
+   * @throws RowSyntaxError when the row's text is not JSON; MdetrError when the file is no longer the one indexed
+   */
+  row(row: number): UncheckedRow {
+    const image = this.image(row);
+    if (this.format === 'lines') return splitLine(image, this.record.readDoubleLE(0));
+    if (this.format === 'questions') return { image, annotations: [] };
+    const count = this.record.readUInt32LE(28);
+    return { image, annotations: count === 0 ? [] : this.readAnnotations(row, this.record.readDoubleLE(16), count) };
+  }
+
+  /** The image object of row `row` alone (of a `.jsonl` file, the whole line), without reading its annotations. */
+  image(row: number): unknown {
+    this.readRecord(row);
+    const offset = this.record.readDoubleLE(8);
+    const length = this.record.readUInt32LE(24);
+    this.readSource(offset, length);
+    const image = this.parse(0, length, offset, row);
+    const recordedId = this.record.readDoubleLE(0);
+    if (this.format === 'questions') return imageOfQuestion(image as object, recordedId);
+    const { id } = image as { id?: unknown };
+    if (id !== recordedId && (id !== undefined || this.format === 'coco')) throw this.changed(row);
+    return image;
+  }
+
+  /** A member of the file's top object (`categories`, `info`, `licenses`), parsed; undefined where there is none. */
+  section(name: SectionName): unknown {
+    const range = this.header.sections[name];
+    if (range === undefined) return undefined;
+    const [begin, end] = range;
+    this.readSource(begin, end - begin);
+    return parsePythonJson(this.text.toString('utf8', 0, end - begin));
+  }
+
+  close(): void {
+    closeSync(this.indexFd);
+    closeSync(this.sourceFd);
+  }
+
+  private readRecord(row: number): void {
+    if (!Number.isInteger(row) || row < 0 || row >= this.length)
+      throw new RangeError(`internal: row ${row} of ${this.length} of ${this.annotationFile}`);
+    readFully(this.indexFd, this.record, IMAGE_RECORD_BYTES, HEADER_BYTES + row * IMAGE_RECORD_BYTES, this.indexFile);
+  }
+
+  private readAnnotations(row: number, first: number, count: number): unknown[] {
+    const tableBytes = count * ANNOTATION_RECORD_BYTES;
+    this.table = grown(this.table, tableBytes);
+    const position = annotationTableAt(this.length) + first * ANNOTATION_RECORD_BYTES;
+    readFully(this.indexFd, this.table, tableBytes, position, this.indexFile);
+    const begin = this.table.readDoubleLE(0);
+    const last = tableBytes - ANNOTATION_RECORD_BYTES;
+    const end = this.table.readDoubleLE(last) + this.table.readUInt32LE(last + 8);
+    let bytes = 0;
+    for (let at = 8; at < tableBytes; at += ANNOTATION_RECORD_BYTES) bytes += this.table.readUInt32LE(at);
+    // An image's annotations usually stand one behind the other: then one read gets all, and mostly one parse.
+    const together = end - begin - bytes <= 32 * count;
+    if (together) {
+      this.readSource(begin, end - begin);
+      const list = parseList(this.text.toString('utf8', 0, end - begin));
+      if (list?.length === count) return list;
+    }
+    return Array.from({ length: count }, (_, i) => {
+      const at = i * ANNOTATION_RECORD_BYTES;
+      const offset = this.table.readDoubleLE(at);
+      const length = this.table.readUInt32LE(at + 8);
+      if (!together) this.readSource(offset, length);
+      return this.parse(together ? offset - begin : 0, length, offset, row);
+    });
+  }
+
+  /** Reads into `text`. */
+  private readSource(offset: number, length: number): void {
+    this.text = grown(this.text, length);
+    readFully(this.sourceFd, this.text, length, offset, this.annotationFile);
+  }
+
+  /** Parses the object at `start` of `text`, which stands at byte `offset` of the file. */
+  private parse(start: number, length: number, offset: number, row: number): unknown {
+    if (this.text[start] !== 0x7b || this.text[start + length - 1] !== 0x7d) throw this.changed(row);
+    try {
+      return parsePythonJson(this.text.toString('utf8', start, start + length));
+    } catch (error) {
+      throw new RowSyntaxError(`${this.annotationFile}: row ${row} (byte ${offset}) is not JSON: ${messageOf(error)}`, {
+        cause: error,
+      });
+    }
+  }
+
+  private changed(row: number): MdetrError {
+    return new MdetrError(
+      `${this.annotationFile} is no longer the file that ${this.indexFile} describes (row ${row}): run \`mdetr data index --rebuild\``,
+    );
+  }
+}
+
+/** A line holds its annotations itself. */
+const splitLine = (line: unknown, id: number): UncheckedRow => {
+  const { annotations = [], ...image } = line as Record<string, unknown>;
+  image['id'] ??= id;
+  if (!Array.isArray(annotations)) return { image, annotations: [annotations] };
+  for (const annotation of annotations as unknown[])
+    if (typeof annotation === 'object' && annotation !== null)
+      (annotation as Record<string, unknown>)['image_id'] ??= image['id'];
+  return { image, annotations };
+};
+
+const parseList = (text: string): unknown[] | undefined => {
+  try {
+    return JSON.parse(`[${text}]`) as unknown[];
+  } catch {
+    return undefined; // Something in it is not JSON: parsed one by one, it can be named.
+  }
+};
+
+const grown = (buffer: Buffer<ArrayBuffer>, length: number): Buffer<ArrayBuffer> =>
+  buffer.length >= length ? buffer : Buffer.alloc(Math.max(length, 2 * buffer.length));
+
+const readFully = (fd: number, buffer: Buffer, length: number, position: number, path: string): void => {
+  for (let done = 0; done < length;) {
+    const count = readSync(fd, buffer, done, length - done, position + done);
+    if (count === 0) throw new MdetrError(`${path} ends before byte ${position + length}: it was shortened while open`);
+    done += count;
+  }
+};
+
+const isWritableFolder = (folder: string): boolean => {
+  try {
+    accessSync(folder, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+};

@@ -1,0 +1,81 @@
+import { MdetrError } from '../../errors.ts';
+import {
+  type CocoRow,
+  isUsable,
+  problemsOfRow,
+  type RowProblem,
+  type RowRules,
+  type UncheckedRow,
+} from '../format/coco-format.ts';
+import { type AnnotationIndex, RowSyntaxError } from './annotation-index.ts';
+import { questionField } from './question-row.ts';
+
+/** What to do about a row that cannot be used: end with an error, or leave it out and count it. */
+export type OnBadRow = 'stop' | 'skip';
+
+export interface ReaderOptions extends RowRules {
+  readonly onBadRow?: OnBadRow;
+  /** Hears every problem, also of rows that can be used. */
+  readonly onProblem?: (problem: RowProblem & { readonly row: number }) => void;
+}
+
+/** Reads checked rows from an index and counts what it met. */
+export class RowReader {
+  readonly index: AnnotationIndex;
+  readonly counts = { read: 0, skipped: 0, emptyBoxes: 0 };
+  private readonly options: ReaderOptions;
+
+  constructor(index: AnnotationIndex, options: ReaderOptions = {}) {
+    this.index = index;
+    this.options = options;
+  }
+
+  /**
+   * Row `row`, or undefined when it is bad and bad rows are skipped.
+   * @throws MdetrError naming file, row and field of what is bad, when bad rows stop
+   */
+  read(row: number): CocoRow | undefined {
+    let unchecked;
+    let problems: RowProblem[];
+    try {
+      unchecked = this.index.row(row);
+      problems = this.problemsOf(unchecked);
+    } catch (error) {
+      // A file that changed, or is gone, is no matter of one row.
+      if (!(error instanceof RowSyntaxError) || this.options.onBadRow !== 'skip') throw error;
+      this.options.onProblem?.({ row, field: 'the row', message: error.message, kind: 'bad' });
+      this.counts.skipped++;
+      return undefined;
+    }
+    if (problems.length > 0) {
+      for (const problem of problems) {
+        if (problem.kind === 'empty') this.counts.emptyBoxes++;
+        this.options.onProblem?.({ row, ...problem });
+      }
+      if (!isUsable(unchecked, problems)) {
+        if (this.options.onBadRow !== 'skip') throw this.badRow(row, problems);
+        this.counts.skipped++;
+        return undefined;
+      }
+    }
+    this.counts.read++;
+    return unchecked as CocoRow;
+  }
+
+  /** By the names of the file. */
+  private problemsOf(row: UncheckedRow): RowProblem[] {
+    if (this.index.format !== 'questions') return problemsOfRow(row, this.options);
+    const problems = problemsOfRow(row, { ...this.options, sizes: 'unknown' });
+    return problems.map(({ field, ...problem }) => ({ field: questionField(field), ...problem }));
+  }
+
+  private badRow(row: number, problems: readonly RowProblem[]): MdetrError {
+    const bad = problems.filter((problem) => problem.kind === 'bad');
+    const { field, message } = bad[0]!;
+    const others = bad.length > 1 ? `, and ${bad.length - 1} more` : '';
+    return new MdetrError(
+      `${this.index.annotationFile}: row ${row} (image id ${this.index.idOf(row)}): ${field} ${message}${others}; ` +
+        'mend the file, or leave such rows out with --on-bad-row skip',
+    );
+  }
+}

@@ -1,0 +1,163 @@
+import { readFile, stat } from 'node:fs/promises';
+import sharp from 'sharp';
+import { MdetrError, messageOf } from '../../errors.ts';
+import { isPixelInput, rawImageFromPixels, type PixelInput, type RawImage } from './raw-image.ts';
+
+/** What an image may be given as: the path of a file, the bytes of a file, or pixels. */
+export type ImageSource = string | Uint8Array | PixelInput;
+
+export interface DecodeOptions {
+  /** What errors call the image; a path's own name by default. */
+  readonly name?: string;
+  /** Turn the image as its EXIF orientation says (default). The official code does not: off for its numbers. */
+  readonly orient?: boolean;
+  /** Images of more pixels are refused by their header, before anything is decoded. Default 50 million. */
+  readonly maxPixels?: number;
+  /** Longer side over shorter side. At the default 1000 an image resized to 1333 pixels is one pixel wide. */
+  readonly maxAspectRatio?: number;
+  /** Files of more bytes are refused unread. Default 256 MiB. */
+  readonly maxBytes?: number;
+  /** Decoding takes at most this long, in whole seconds. Default 30. */
+  readonly timeoutS?: number;
+}
+
+const defaults = { orient: true, maxPixels: 50e6, maxAspectRatio: 1000, maxBytes: 256 * 2 ** 20, timeoutS: 30 };
+
+/** Pictures of pixels. What else the decoder could read (SVG, which can name other files) stays outside. */
+const formats = ['jpeg', 'png', 'webp', 'gif', 'tiff', 'heif'];
+
+/**
+ * Decodes an image to 8-bit RGB, to the bit as Pillow's `convert('RGB')` does: alpha is dropped, not blended; colour
+ * profiles are ignored; CMYK is converted by arithmetic; of several frames or pages the first counts. Two things differ:
+ * EXIF orientation is applied (`orient`), and 16-bit grey keeps its high byte where Pillow saturates.
+ *
+ * Throws `MdetrError`, which names the image, for a missing, empty, broken, truncated, too large or too narrow one.
+ */
+export const decodeImage = async (source: ImageSource, options: DecodeOptions = {}): Promise<RawImage> => {
+  const settings = { ...defaults, ...withoutUndefined(options) };
+  if (typeof source !== 'string' && isPixelInput(source)) {
+    const image = rawImageFromPixels(source);
+    checkSize(options.name ?? 'raw image', image, settings);
+    return image;
+  }
+  const name = options.name ?? (typeof source === 'string' ? source : 'image');
+  const bytes = typeof source === 'string' ? await readImageFile(source, name, settings.maxBytes) : source;
+  if (!(bytes instanceof Uint8Array))
+    throw new MdetrError(`${name}: an image is a path, a Uint8Array of a file, or pixels with width and height.`);
+  if (bytes.length === 0) throw new MdetrError(`${name}: the file is empty.`);
+  const header = await readHeader(bytes, name);
+  checkSize(name, header, settings);
+  try {
+    return await decodePixels(bytes, header.space === 'cmyk', settings);
+  } catch (error) {
+    const reason = oneLine(error);
+    throw new MdetrError(
+      reason.includes('timeout: ')
+        ? `${name}: decoding took longer than ${settings.timeoutS} s and was stopped.`
+        : `${name}: the image data are damaged or incomplete (${reason}).`,
+      { cause: error },
+    );
+  }
+};
+
+const readImageFile = async (path: string, name: string, maxBytes: number): Promise<Uint8Array> => {
+  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(path))
+    throw new MdetrError(`${name}: addresses are not fetched; download the image and give its path.`);
+  try {
+    const info = await stat(path);
+    if (info.isDirectory()) throw new MdetrError(`${name}: is a folder, not an image.`);
+    // A pipe or device may never end.
+    if (!info.isFile()) throw new MdetrError(`${name}: is not a regular file.`);
+    if (info.size > maxBytes)
+      throw new MdetrError(`${name}: has ${info.size} bytes; image files of more than ${maxBytes} are refused.`);
+    return await readFile(path);
+  } catch (error) {
+    if (error instanceof MdetrError) throw error;
+    const code = (error as NodeJS.ErrnoException).code;
+    const reason =
+      code === 'ENOENT' || code === 'ENOTDIR'
+        ? 'there is no such file'
+        : code === 'EACCES'
+          ? 'no permission to read it'
+          : `cannot be read (${oneLine(error)})`;
+    throw new MdetrError(`${name}: ${reason}.`, { cause: error });
+  }
+};
+
+const readHeader = async (
+  bytes: Uint8Array,
+  name: string,
+): Promise<{ width: number; height: number; space: string | undefined }> => {
+  let header;
+  try {
+    header = await sharp(bytes, { limitInputPixels: false }).metadata();
+  } catch (error) {
+    throw new MdetrError(
+      `${name}: is not an image that can be read (JPEG, PNG, WebP, GIF, TIFF and AVIF can; ${oneLine(error)}).`,
+      { cause: error },
+    );
+  }
+  const { width, height, format, space } = header;
+  if (!formats.includes(format))
+    throw new MdetrError(`${name}: ${format.toUpperCase()} is not read; convert it to PNG or JPEG.`);
+  return { width, height, space };
+};
+
+const checkSize = (
+  name: string,
+  { width, height }: { width: number; height: number },
+  { maxPixels, maxAspectRatio }: { maxPixels: number; maxAspectRatio: number },
+): void => {
+  if (width * height > maxPixels)
+    throw new MdetrError(
+      `${name}: ${width}x${height} is ${millions(width * height)} million pixels, the limit is ` +
+        `${millions(maxPixels)} million. Make the image smaller or raise the limit.`,
+    );
+  if (Math.max(width, height) > maxAspectRatio * Math.min(width, height))
+    throw new MdetrError(
+      `${name}: ${width}x${height} is too narrow, one side is more than ${maxAspectRatio} times the other. Crop it first.`,
+    );
+};
+
+const decodePixels = async (
+  bytes: Uint8Array,
+  isCmyk: boolean,
+  { orient, maxPixels, timeoutS }: typeof defaults,
+): Promise<RawImage> => {
+  const decoder = sharp(bytes, {
+    autoOrient: orient,
+    failOn: 'error',
+    ignoreIcc: true,
+    limitInputPixels: maxPixels,
+    pages: 1,
+    sequentialRead: true,
+  }).timeout({ seconds: timeoutS });
+  if (isCmyk) decoder.pipelineColourspace('cmyk').toColourspace('cmyk');
+  else decoder.removeAlpha().toColourspace('srgb');
+  const { data, info } = await decoder.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
+  const { width, height } = info;
+  const rgb = isCmyk ? rgbFromCmyk(data) : new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  if (rgb.length !== width * height * 3)
+    throw new Error(`decoded to ${info.channels} channels in ${data.length} bytes for ${width}x${height}`);
+  return { width, height, channels: 3, data: rgb };
+};
+
+/** (N, 4) ink, 0 is none -> (N, 3) light: (255 - K) less C, M, Y's share of it, in Pillow's rounding. */
+const rgbFromCmyk = (cmyk: Uint8Array): Uint8Array => {
+  const rgb = new Uint8Array((cmyk.length / 4) * 3);
+  for (let from = 0, to = 0; from < cmyk.length; from += 4) {
+    const light = 255 - cmyk[from + 3]!;
+    for (let ink = 0; ink < 3; ink++) {
+      const product = cmyk[from + ink]! * light + 128;
+      rgb[to++] = light - (((product >> 8) + product) >> 8);
+    }
+  }
+  return rgb;
+};
+
+const millions = (pixels: number): string => String(Math.round(pixels / 1e5) / 10);
+
+const oneLine = (error: unknown): string => messageOf(error).trim().replace(/\s+/g, ' ');
+
+const withoutUndefined = <T extends object>(options: T): Partial<T> =>
+  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<T>;

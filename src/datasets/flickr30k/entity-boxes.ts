@@ -1,0 +1,54 @@
+import { MdetrError } from '../../errors.ts';
+import type { BoxXywh } from '../../data/format/coco-format.ts';
+import { childrenOf, parseXml, textOf, type XmlElement } from '../xml-tree.ts';
+
+/** What Flickr30k Entities knows of an image. */
+export interface EntityImage {
+  readonly fileName: string;
+  readonly width: number;
+  readonly height: number;
+  /** Boxes by entity, in the order of the file. Entities without a box are not in it. */
+  readonly boxes: ReadonlyMap<string, readonly BoxXywh[]>;
+}
+
+/**
+ * Reads a file of Flickr30k Entities' `Annotations`. Entities marked as the scene or as having no box have none.
+ * @param path for messages
+ */
+export const parseEntityImage = (xml: string, path: string): EntityImage => {
+  const annotation = parseXml(xml, path);
+  const fail = (what: string): never => {
+    throw new MdetrError(`${path}: ${what}`);
+  };
+  const numberIn = (element: XmlElement, name: string): number => {
+    const text = textOf(element, name);
+    const number = Number(text);
+    if (text === undefined || text === '' || !Number.isFinite(number))
+      return fail(
+        `<${element.name}> has ${text === undefined ? `no <${name}>` : `"${text.slice(0, 40)}" as <${name}>`}`,
+      );
+    return number;
+  };
+  if (annotation.name !== 'annotation') fail(`begins with <${annotation.name}>, not <annotation>`);
+  const fileName = textOf(annotation, 'filename') ?? fail('<annotation> has no <filename>');
+  const size = childrenOf(annotation, 'size')[0] ?? fail('<annotation> has no <size>');
+  const boxes = new Map<string, BoxXywh[]>();
+  for (const object of childrenOf(annotation, 'object')) {
+    const bounds = childrenOf(object, 'bndbox')[0];
+    if (bounds === undefined || bounds.children.length === 0) continue;
+    const [xmin, ymin] = [numberIn(bounds, 'xmin'), numberIn(bounds, 'ymin')];
+    const box: BoxXywh = [xmin, ymin, numberIn(bounds, 'xmax') - xmin, numberIn(bounds, 'ymax') - ymin];
+    for (const { text } of childrenOf(object, 'name')) {
+      const entity =
+        entityNumber(text.trim()) ?? fail(`<name> is "${text.trim().slice(0, 40)}", not an entity's number`);
+      const own = boxes.get(entity);
+      if (own === undefined) boxes.set(entity, [box]);
+      else own.push(box);
+    }
+  }
+  return { fileName, width: numberIn(size, 'width'), height: numberIn(size, 'height'), boxes };
+};
+
+/** `007` and `7` are one entity. */
+export const entityNumber = (text: string): string | undefined =>
+  /^\d{1,15}$/.test(text) ? String(Number(text)) : undefined;

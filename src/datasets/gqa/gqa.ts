@@ -1,0 +1,276 @@
+import { mkdir } from 'node:fs/promises';
+import { z } from 'zod';
+import { MdetrError } from '../../errors.ts';
+import { codePointLength } from '../../text/spans/code-points.ts';
+import { AnnotationWriter, type NewAnnotation, type NewImage } from '../annotation-writer.ts';
+import { checked } from '../checked.ts';
+import { writeImageList } from '../image-list.ts';
+import { JsonDictionary } from '../json-dictionary.ts';
+import { readJsonLists } from '../json-entries.ts';
+import type { PreparedFile, Preparation, PreparationRequest, SourceFile } from '../preparation.ts';
+import { Remarks } from '../remarks.ts';
+import { sourcePath } from '../source-files.ts';
+import { AnswerTables } from './answer-tables.ts';
+import { GroupedQuestions, type ImageQuestions, megabytes } from './grouped-questions.ts';
+import { meantObjects } from './question-objects.ts';
+import { type SceneGraph, sceneGraphOf } from './scene-graphs.ts';
+
+const PAGE = 'https://cs.stanford.edu/people/dorarad/gqa/download.html';
+/** Splits whose questions have boxes, by way of their images' scene graphs. */
+const WITH_GRAPHS = ['train', 'val'];
+const SPLITS = [...WITH_GRAPHS, 'testdev', 'test', 'challenge', 'submission'];
+/** The official files state this size for submissions, whose images nobody evaluates boxes on. */
+const SUBMISSION_SIZE = { width: 800, height: 400 };
+
+/** GQA (arXiv:1902.09506): questions about Visual Genome images, from scene graphs. */
+export const gqa: Preparation = {
+  name: 'gqa',
+  title: 'GQA: questions about images, with the objects that they speak of',
+  about: `
+Every question becomes a row: finetune_gqa_SPLIT_KIND.json with "answer", "question_type" (obj, attr, rel, global, cat)
+and "questionId" for question answering, and final_gqa_SPLIT.json (balanced questions of train and val) without them for
+pre-training, to be combined with other texts of the images ("mdetr data combine vg=final_gqa_train.json ...").
+
+Boxes of train and val are those of the scene graph's objects: what the question's annotations say, what its program
+selects beside that, and for objects of the answer the question word. Test splits have neither boxes nor answers.
+Left out, and counted in the report: objects that no word can be found for, and objects that the scene graph lacks. The
+official script ties an object whose name is not in the question to nearly the whole question; here it is left out.
+
+gqa_unsafe_ids.txt lists the Visual Genome images of the splits other than train that were prepared, for "mdetr data
+combine --exclude vg=gqa_unsafe_ids.txt"; those of the test splits are COCO's test images, which no other data have.
+
+Balanced questions of train and val (1,075,062) take about two minutes, all (16 million) half an hour; memory stays
+flat. --answer-tables writes gqa_answer2id.json and gqa_answer2id_by_type.json anew, by falling frequency in balanced
+train and val questions: for training of your own only, since published checkpoints count answers as the official tables
+do, which come with the official annotations.`,
+  splits: SPLITS,
+  defaultSplits: ['train', 'val', 'testdev'],
+  options: [
+    {
+      name: 'questions',
+      value: 'kind',
+      description: 'which questions',
+      choices: ['balanced', 'all', 'both'],
+      default: 'balanced',
+    },
+    {
+      name: 'for',
+      value: 'purpose',
+      description: 'files for question answering, for pre-training, or both',
+      choices: ['finetune', 'pretrain', 'both'],
+      default: 'both',
+    },
+    { name: 'answer-tables', description: 'also write answer tables of your own' },
+  ],
+  sources: ({ splits, options }) => [
+    ...filesToWrite(splits, options).flatMap(({ split, kind }) => questionFiles(split, kind)),
+    ...splits.filter((split) => WITH_GRAPHS.includes(split)).map(graphFile),
+    ...(splits.some((split) => ['testdev', 'test', 'challenge'].includes(split)) ? [TEST_IMAGES] : []),
+  ],
+  async run(request) {
+    const files: PreparedFile[] = [];
+    const leftOut = new Remarks();
+    const notes = new Remarks();
+    const unsafe = new Set<number>();
+    const answers = request.options['answer-tables'] === undefined ? undefined : new AnswerTables();
+    await mkdir(request.out, { recursive: true });
+    for (const split of request.splits) {
+      const graphs = WITH_GRAPHS.includes(split)
+        ? new JsonDictionary(
+            sourcePath(request.from, graphFile(split)),
+            megabytes(sourcePath(request.from, graphFile(split)), `gqa ${split}`, request.progress),
+          )
+        : undefined;
+      try {
+        for (const kind of kindsOf(request.options, split))
+          files.push(...(await writeQuestions(request, split, kind, graphs, { leftOut, notes, answers, unsafe })));
+      } finally {
+        graphs?.close();
+      }
+    }
+    if (answers !== undefined) await answers.write(request.out);
+    const others = request.splits.filter((split) => split !== 'train');
+    const lists = others.length > 0 ? [await writeImageList(request.out, 'gqa_unsafe_ids.txt', unsafe)] : [];
+    return { files, lists, leftOut: leftOut.list, notes: notes.list };
+  },
+};
+
+type Options = PreparationRequest['options'];
+
+/** Pre-training needs balanced questions whatever kinds are asked for. */
+const kindsOf = ({ questions, for: purpose }: Options, split: string): string[] => {
+  const asked = questions === 'both' ? ['balanced', 'all'] : [questions ?? 'balanced'];
+  if (!WITH_GRAPHS.includes(split)) return purpose === 'pretrain' ? [] : asked;
+  if (purpose === 'pretrain') return ['balanced'];
+  return purpose === 'both' && !asked.includes('balanced') ? ['balanced', ...asked] : asked;
+};
+
+const filesToWrite = (splits: readonly string[], options: Options): { split: string; kind: string }[] =>
+  splits.flatMap((split) => kindsOf(options, split).map((kind) => ({ split, kind })));
+
+const inQuestions = (path: string, holds: string, size: string): SourceFile => ({
+  path: `questions1.2/${path}`,
+  kind: 'file',
+  holds,
+  from: `${PAGE} (questions1.2.zip)`,
+  size,
+  or: [path, `questions/${path}`],
+});
+
+const questionFiles = (split: string, kind: string): SourceFile[] =>
+  split === 'train' && kind === 'all'
+    ? Array.from({ length: 10 }, (_, i) =>
+        inQuestions(`train_all_questions/train_all_questions_${i}.json`, 'all training questions, part', '1.5 GB'),
+      )
+    : [
+        inQuestions(
+          `${split}_${kind}_questions.json`,
+          `${kind} questions of the ${split} split`,
+          split === 'train' ? '1.1 GB' : kind === 'all' && split === 'val' ? '2 GB' : '5 to 300 MB',
+        ),
+      ];
+
+const graphFile = (split: string): SourceFile => ({
+  path: `sceneGraphs/${split}_sceneGraphs.json`,
+  kind: 'file',
+  holds: `objects of the ${split} images`,
+  from: `${PAGE} (sceneGraphs.zip)`,
+  size: split === 'train' ? '390 MB' : '55 MB',
+  or: [`${split}_sceneGraphs.json`],
+});
+
+const TEST_IMAGES: SourceFile = {
+  path: 'image_info_test2015.json',
+  kind: 'file',
+  holds: 'sizes of the test images, which are COCO’s',
+  from: 'https://cocodataset.org/#download (2015 Testing Image info)',
+  size: '15 MB',
+  or: ['annotations/image_info_test2015.json'],
+};
+
+interface Results {
+  readonly leftOut: Remarks;
+  readonly notes: Remarks;
+  readonly answers: AnswerTables | undefined;
+  /** Visual Genome's numbers of images that training must not see. */
+  readonly unsafe: Set<number>;
+}
+
+const writeQuestions = async (
+  request: PreparationRequest,
+  split: string,
+  kind: string,
+  graphs: JsonDictionary | undefined,
+  results: Results,
+): Promise<PreparedFile[]> => {
+  const { from, out, options, progress } = request;
+  const what = `gqa ${split} ${kind}`;
+  const paths = questionFiles(split, kind).map((file) => sourcePath(from, file));
+  const outputs = [
+    ...(isAsked(options, kind) ? [{ name: `finetune_gqa_${split}_${kind}.json`, withAnswers: true }] : []),
+    ...(graphs !== undefined && kind === 'balanced' && options['for'] !== 'finetune'
+      ? [{ name: `final_gqa_${split}.json`, withAnswers: false }]
+      : []),
+  ];
+  const sizes = sizesOf(request, split);
+  const questions = GroupedQuestions.read(paths, out, what, progress);
+  const writers: { readonly writer: AnnotationWriter; readonly withAnswers: boolean }[] = [];
+  try {
+    for (const { name, withAnswers } of outputs)
+      writers.push({ writer: await AnnotationWriter.create(out, name), withAnswers });
+    progress.step(`${what}, writing ${outputs.map(({ name }) => name).join(' and ')}`, questions.length);
+    for (const image of questions.byImage()) {
+      if (split !== 'train' && /^\d+$/.test(image.imageId)) results.unsafe.add(Number(image.imageId));
+      for (const row of rowsOf(image, graphs && sceneGraphOf(graphs, image.imageId), sizes, kind, results))
+        for (const { writer, withAnswers } of writers)
+          await writer.write(
+            { ...row.image, ...(withAnswers ? row.answer : { data_source: 'vg' }) },
+            row.annotations,
+            row.place,
+          );
+      progress.advance(image.questions.length);
+    }
+    const files: PreparedFile[] = [];
+    for (const { writer } of writers) files.push(await writer.finish({ categories: [] }));
+    return files;
+  } finally {
+    for (const { writer } of writers) await writer.discard();
+    questions.close();
+  }
+};
+
+const isAsked = ({ questions, for: purpose }: Options, kind: string): boolean =>
+  purpose !== 'pretrain' && (questions === 'both' || questions === kind);
+
+interface QuestionRow {
+  readonly image: NewImage;
+  /** What only question answering has. */
+  readonly answer: Readonly<Record<string, unknown>>;
+  readonly annotations: readonly NewAnnotation[];
+  readonly place: string;
+}
+
+type SizeOf = (imageId: string, place: string) => { readonly width: number; readonly height: number };
+
+const rowsOf = function* (
+  { imageId, questions }: ImageQuestions,
+  graph: SceneGraph | undefined,
+  sizeOf: SizeOf | undefined,
+  kind: string,
+  { leftOut, notes, answers }: Results,
+): Generator<QuestionRow> {
+  if (graph === undefined && sizeOf === undefined) {
+    leftOut.add('questions about images without a scene graph', `image ${imageId}`, questions.length);
+    return;
+  }
+  for (const { id, question, place } of questions) {
+    const { width, height } = graph ?? sizeOf!(imageId, place);
+    const objects = graph === undefined ? [] : meantObjects(question, (problem) => leftOut.add(problem, id));
+    const annotations = objects.flatMap(({ objectId, spans }): NewAnnotation[] => {
+      const box = graph!.objects.get(objectId);
+      if (box === undefined) {
+        leftOut.add('objects that the scene graph does not have', id);
+        return [];
+      }
+      const { x, y, w, h } = box;
+      if (!(w > 0 && h > 0)) notes.add('boxes without area, which readers leave out', id);
+      return [{ area: h * w, iscrowd: 0, category_id: 1, bbox: [x, y, w, h], tokens_positive: spans }];
+    });
+    const type = question.types?.semantic ?? null;
+    const answer = question.answer ?? null;
+    if (kind === 'balanced' && type !== null && answer !== null) answers?.add(type, answer);
+    yield {
+      image: {
+        file_name: `${imageId}.jpg`,
+        height,
+        width,
+        original_id: imageId,
+        caption: question.question,
+        tokens_negative: [[0, codePointLength(question.question)]],
+        dataset_name: 'gqa',
+      },
+      answer: { question_type: type, answer, questionId: id },
+      annotations,
+      place,
+    };
+  }
+};
+
+const testImages = z.object({ id: z.number(), width: z.number().positive(), height: z.number().positive() });
+
+/** Sizes of images without scene graphs: COCO's test images, called `n1234` in GQA. */
+const sizesOf = ({ from, progress }: PreparationRequest, split: string): SizeOf | undefined => {
+  if (WITH_GRAPHS.includes(split)) return undefined;
+  if (split === 'submission') return () => SUBMISSION_SIZE;
+  const path = sourcePath(from, TEST_IMAGES);
+  const sizes = new Map<number, { readonly width: number; readonly height: number }>();
+  for (const { place, value } of readJsonLists(path, ['images'], megabytes(path, `gqa ${split}`, progress))) {
+    const { id, width, height } = checked(testImages, value, `${path} ${place}`);
+    sizes.set(id, { width, height });
+  }
+  return (imageId, place) => {
+    const size = sizes.get(Number(imageId.replace(/^n/, '')));
+    if (size === undefined) throw new MdetrError(`${place}: ${path} has no image ${imageId}, so its size is not known`);
+    return size;
+  };
+};

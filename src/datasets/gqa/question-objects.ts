@@ -1,0 +1,89 @@
+import { codePointLength } from '../../text/spans/code-points.ts';
+import { codePointsOf, consolidateSpans } from '../combine/caption-spans.ts';
+import type { Span } from '../../data/format/coco-format.ts';
+import type { GqaSourceQuestion } from './grouped-questions.ts';
+
+/** Words of a question and the object of the scene graph that they mean. */
+export interface MeantObject {
+  readonly objectId: string;
+  readonly spans: readonly Span[];
+}
+
+/** What stands for the answer's object, the first that is found. */
+const ANSWER_WORDS = ['What', 'what', 'Who', 'who', 'Where', 'where'];
+
+/**
+ * Which words of a question mean which objects, by the official rules:
+ *
+ * 1. The annotations of the question, by numbers of words.
+ * 2. Objects that the question's program selects (`shirt (1234)`) and the annotations lack: where the name's first word
+ *    stands in the question.
+ * 3. Objects of the answer that the question does not mention: the question word. Of several the last one counts.
+ *
+ * `onProblem` hears of objects that cannot be tied to words; they are left out.
+ */
+export const meantObjects = (
+  { question, semantic, annotations }: GqaSourceQuestion,
+  onProblem: (what: string) => void,
+): MeantObject[] => {
+  const caption = codePointsOf(question);
+  const words = wordRanges(caption);
+  const byWords: MeantObject[] = [];
+  // In the order of the question: JSON.parse puts keys that are whole numbers first.
+  const inOrder = Object.entries(annotations.question).sort(([a], [b]) => parseInt(a, 10) - parseInt(b, 10));
+  for (const [key, objectId] of inOrder) {
+    const span = spanOfWords(key, words);
+    if (span === undefined) onProblem('annotations of words that the question does not have');
+    else byWords.push({ objectId, spans: consolidateSpans([span], caption) });
+  }
+
+  // Equal spans are one: a later object takes the place of an earlier one, as officially.
+  const bySpan = new Map<string, { readonly span: Span; readonly objectId: string }>();
+  const put = (at: number, name: string, objectId: string): void => {
+    const begin = codePointLength(question.slice(0, at));
+    const span: Span = [begin, begin + codePointLength(name)];
+    bySpan.set(span.join(), { span, objectId });
+  };
+  const annotated = new Set(Object.values(annotations.question));
+  for (const { operation, argument } of semantic) {
+    const objectId = /[0-9]+/.exec(argument)?.[0];
+    if (operation !== 'select' || objectId === undefined || annotated.has(objectId)) continue;
+    const name = /[A-Za-z[\]\\^_`]+/.exec(argument)?.[0];
+    const at = name === undefined ? -1 : question.indexOf(name);
+    if (at < 0) onProblem('selected objects whose name is not in the question');
+    else put(at, name!, objectId);
+  }
+
+  const mentioned = new Set([...annotated, ...[...bySpan.values()].map(({ objectId }) => objectId)]);
+  const answerWord = ANSWER_WORDS.find((word) => question.includes(word));
+  for (const objectId of Object.values(annotations.answer))
+    if (!mentioned.has(objectId) && answerWord !== undefined) put(question.indexOf(answerWord), answerWord, objectId);
+
+  const tuples = [...bySpan.values()].map(({ span, objectId }) => ({
+    objectId,
+    spans: consolidateSpans([span], caption),
+  }));
+  return [...byWords, ...tuples];
+};
+
+/** Ranges of the words of a text, parted at white space. */
+const wordRanges = (caption: readonly string[]): Span[] => {
+  const ranges: Span[] = [];
+  let begin = -1;
+  for (let i = 0; i <= caption.length; i++) {
+    const isSpace = i === caption.length || /^\s$/u.test(caption[i]!);
+    if (isSpace && begin >= 0) ranges.push([begin, i]);
+    if (isSpace) begin = -1;
+    else if (begin < 0) begin = i;
+  }
+  return ranges;
+};
+
+/** `3` is word 3, `3:5` words 3 and 4. */
+const spanOfWords = (key: string, words: readonly Span[]): Span | undefined => {
+  const match = /^(\d+)(?::(\d+))?$/.exec(key);
+  if (match === null) return undefined;
+  const first = words[Number(match[1])];
+  const last = words[match[2] === undefined ? Number(match[1]) : Number(match[2]) - 1];
+  return first === undefined || last === undefined || last[1] <= first[0] ? undefined : [first[0], last[1]];
+};

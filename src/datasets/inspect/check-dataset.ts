@@ -1,0 +1,202 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import sharp from 'sharp';
+import { messageOf } from '../../errors.ts';
+import { codePointLength, POINTABLE_TOKENS, type Tokenizer } from '../../text/index.ts';
+import type { CocoImage, CocoRow, RowRules } from '../../data/format/coco-format.ts';
+import { ImageIdentities, keyOf } from '../combine/image-identity.ts';
+import { decodeImage } from '../../data/images/image.ts';
+import type { ImageRoots } from '../../data/images/image-roots.ts';
+import { AnnotationIndex, type OpenOptions } from '../../data/annotation-index/annotation-index.ts';
+import { RowReader } from '../../data/annotation-index/row-reader.ts';
+import { type Finding, Findings } from './findings.ts';
+
+export interface CheckOptions extends RowRules, OpenOptions {
+  /** Where the images are; without it they are not looked at. */
+  readonly roots?: ImageRoots;
+  /** Only find and open the images instead of decoding them whole. */
+  readonly quick?: boolean;
+  /** To count tokens; without it captions are not measured. */
+  readonly tokenizer?: Tokenizer;
+  /** Rows and images done, and in all, of one file. */
+  readonly onStep?: (file: string, what: 'rows' | 'images', done: number, total: number) => void;
+}
+
+export interface FileReport {
+  readonly file: string;
+  readonly rows: number;
+  /** Rows without a problem that keeps them from being used. */
+  readonly usableRows: number;
+  readonly images: number;
+  readonly annotations: number;
+  readonly boxesPerRow: number;
+  readonly longestCaption: number;
+  readonly datasets: Readonly<Record<string, number>>;
+  readonly findings: readonly Finding[];
+}
+
+export interface CheckReport {
+  readonly files: readonly FileReport[];
+  /** Images that are in several of the files: splits must not share any. */
+  readonly shared: readonly Finding[];
+}
+
+/** Reads every row and image of some annotation files and tells what is wrong with them. */
+export const checkDataset = async (files: readonly string[], options: CheckOptions = {}): Promise<CheckReport> => {
+  const shared = new Findings();
+  const firstFileOf = new Map<string, string>();
+  const reports: FileReport[] = [];
+  for (const file of files) {
+    const { report, images } = checkRows(file, options);
+    const keys = imageKeys(images);
+    if (options.roots !== undefined) await checkImages(file, keys, options.roots, options, report);
+    for (const image of keys) {
+      // One name is reason enough; bytes tell of pictures that go by two names.
+      const first = firstFileOf.get(image.name) ?? firstFileOf.get(image.bytes);
+      if (first !== undefined && first !== file) {
+        const how = firstFileOf.get(image.name) === first ? 'image' : 'image with the same bytes';
+        shared.add('error', `${how} in ${first} and ${file}`, image.file.file_name);
+      }
+    }
+    for (const { name, bytes } of keys)
+      for (const key of [name, bytes]) if (key !== '' && !firstFileOf.has(key)) firstFileOf.set(key, file);
+    reports.push({ ...report.summary, findings: report.findings.list() });
+  }
+  return { files: reports, shared: shared.list() };
+};
+
+interface RowsReport {
+  readonly summary: Omit<FileReport, 'findings'>;
+  readonly findings: Findings;
+}
+type ImageFile = Pick<CocoImage, 'id' | 'file_name' | 'data_source' | 'width' | 'height'>;
+interface KeyedImage {
+  readonly file: ImageFile;
+  /** The image by its name. */
+  readonly name: string;
+  /** The image by its content; empty until it was read. */
+  bytes: string;
+}
+
+const checkRows = (file: string, options: CheckOptions): { report: RowsReport; images: ImageFile[] } => {
+  const findings = new Findings();
+  const index = AnnotationIndex.open(file, options);
+  try {
+    const reader = new RowReader(index, {
+      captions: options.captions,
+      onBadRow: 'skip',
+      onProblem: ({ row, field, message, kind }) =>
+        findings.add(
+          kind === 'bad' ? 'error' : 'warning',
+          kind === 'bad' ? `${field.replaceAll(/\[\d+\]/g, '[]')} is not usable` : 'box without area',
+          `row ${row}: ${field} ${message}`,
+        ),
+    });
+    const images = new Map<string, ImageFile>();
+    const datasets = new Map<string, number>();
+    let longestCaption = 0;
+    for (let row = 0; row < index.length; row++) {
+      const read = reader.read(row);
+      if (read !== undefined) {
+        const { id, file_name, data_source, width, height, caption = '', dataset_name = '(none)' } = read.image;
+        images.set(`${data_source ?? ''}/${file_name}`, { id, file_name, data_source, width, height });
+        datasets.set(dataset_name, (datasets.get(dataset_name) ?? 0) + 1);
+        longestCaption = Math.max(longestCaption, codePointLength(caption));
+        checkContent(read, row, options.tokenizer, findings);
+      }
+      options.onStep?.(file, 'rows', row + 1, index.length);
+    }
+    for (let i = 0; i < index.orphanCount; i++)
+      findings.add('warning', 'annotation whose image is not in the file', file);
+    const summary = {
+      file,
+      rows: index.length,
+      usableRows: reader.counts.read,
+      images: images.size,
+      annotations: index.annotationCount,
+      boxesPerRow: index.length === 0 ? 0 : index.annotationCount / index.length,
+      longestCaption,
+      datasets: Object.fromEntries(datasets),
+    };
+    return { report: { summary, findings }, images: [...images.values()] };
+  } finally {
+    index.close();
+  }
+};
+
+/** What can be wrong with a row that can be used. */
+const checkContent = (
+  { image, annotations }: CocoRow,
+  row: number,
+  tokenizer: Tokenizer | undefined,
+  findings: Findings,
+): void => {
+  annotations.forEach(({ bbox: [x, y, width, height], tokens, tokens_positive }, i) => {
+    const at = `row ${row}: annotations[${i}]`;
+    if (width > 0 && height > 0) {
+      if (x >= image.width || y >= image.height || x + width <= 0 || y + height <= 0)
+        findings.add('warning', 'box outside the image', `${at} [${[x, y, width, height].join(', ')}]`);
+      else if (x < -1 || y < -1 || x + width > image.width + 1 || y + height > image.height + 1)
+        findings.add('note', 'box that reaches over the edge by more than a pixel', at);
+    }
+    if (image.caption !== undefined && (tokens ?? tokens_positive ?? []).length === 0)
+      findings.add('note', 'box without words', at);
+  });
+  if (tokenizer === undefined || image.caption === undefined) return;
+  let count;
+  try {
+    count = tokenizer.encode(image.caption).ids.length;
+  } catch (error) {
+    findings.add('error', `caption of more than ${tokenizer.maxTokens} tokens`, `row ${row}: ${messageOf(error)}`);
+    return;
+  }
+  if (count > POINTABLE_TOKENS)
+    findings.add(
+      'warning',
+      `caption of more than ${POINTABLE_TOKENS} tokens: boxes cannot mean the words behind`,
+      `row ${row}: ${count}`,
+    );
+};
+
+const imageKeys = (images: readonly ImageFile[]): KeyedImage[] => {
+  const identities = new ImageIdentities();
+  return images.map((file) => ({ file, name: keyOf(identities.of(file.file_name, file.data_source)), bytes: '' }));
+};
+
+/** Opens every image and notes a digest of its bytes. */
+const checkImages = async (
+  file: string,
+  images: readonly KeyedImage[],
+  roots: ImageRoots,
+  { quick, onStep }: CheckOptions,
+  { findings }: RowsReport,
+): Promise<void> => {
+  const check = async (image: KeyedImage): Promise<void> => {
+    const path = roots.pathOf(image.file);
+    try {
+      const bytes = await readFile(path);
+      image.bytes = createHash('sha256').update(bytes).digest('base64');
+      const { width, height } =
+        quick === true ? await sharp(bytes).metadata() : await decodeImage(bytes, { name: path });
+      const isStated = image.file.width > 0;
+      if (isStated && (width !== image.file.width || height !== image.file.height))
+        findings.add(
+          'warning',
+          'image of another size than its row says',
+          `${path}: ${width} x ${height}, not ${image.file.width} x ${image.file.height}`,
+        );
+    } catch (error) {
+      const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+      findings.add('error', missing ? 'image missing' : 'image broken', missing ? path : messageOf(error));
+    }
+  };
+  let done = 0;
+  for (let first = 0; first < images.length; first += DECODED_AT_ONCE) {
+    const some = images.slice(first, first + DECODED_AT_ONCE);
+    await Promise.all(some.map(check));
+    done += some.length;
+    onStep?.(file, 'images', done, images.length);
+  }
+};
+
+const DECODED_AT_ONCE = 4;

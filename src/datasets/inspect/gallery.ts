@@ -1,0 +1,142 @@
+import sharp from 'sharp';
+import { messageOf } from '../../errors.ts';
+import { CodePointMap } from '../../text/spans/code-points.ts';
+import type { CocoAnnotation, CocoRow, Span } from '../../data/format/coco-format.ts';
+import { decodeImage } from '../../data/images/image.ts';
+import type { ImageRoots } from '../../data/images/image-roots.ts';
+
+/** A row to be shown, and where it comes from. */
+export interface Sample {
+  readonly file: string;
+  readonly row: number;
+  readonly content: CocoRow;
+}
+
+export interface GalleryOptions {
+  readonly title: string;
+  readonly roots: ImageRoots;
+  /** Longer side of the pictures in the page. Default 560 pixels. */
+  readonly sidePx?: number;
+}
+
+/**
+ * One HTML page with everything in it: every sample's picture, its boxes, and its caption in which the words of a box
+ * have the box' colour. It loads nothing, runs no script, and all text from the files is escaped.
+ */
+export const galleryPage = async (samples: readonly Sample[], options: GalleryOptions): Promise<string> => {
+  const figures: string[] = [];
+  for (const sample of samples) figures.push(await figureOf(sample, options));
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<meta name="viewport" content="width=device-width">
+<title>${escaped(options.title)}</title>
+<style>
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2em; color: #222; background: #fafafa; }
+h1 { font-size: 1.2em; }
+main { display: flex; flex-wrap: wrap; gap: 1.5em; align-items: flex-start; }
+figure { margin: 0; padding: 0.8em; max-width: 560px; background: #fff; border: 1px solid #ddd; border-radius: 6px; }
+svg { display: block; width: 100%; height: auto; }
+rect { fill: none; stroke-width: 2px; vector-effect: non-scaling-stroke; }
+rect:hover { stroke-width: 5px; }
+figcaption { margin-top: 0.6em; overflow-wrap: anywhere; white-space: pre-wrap; }
+mark { color: inherit; border-radius: 3px; padding: 1px 0; }
+small { display: block; color: #666; }
+.problem { padding: 2em; color: #a00; background: #fee; }
+</style>
+</head>
+<body>
+<h1>${escaped(options.title)}</h1>
+<main>
+${figures.join('\n')}
+</main>
+</body>
+</html>
+`;
+};
+
+const figureOf = async ({ file, row, content }: Sample, { roots, sidePx }: GalleryOptions): Promise<string> => {
+  const { image, annotations } = content;
+  const phrases = phrasesOf(annotations);
+  let picture: string;
+  try {
+    const { href, width, height } = await embedded(roots.pathOf(image), sidePx ?? 560);
+    const boxes = annotations.map((annotation) => boxOf(annotation, phrases, image.caption ?? ''));
+    picture = `<svg viewBox="0 0 ${width} ${height}" role="img"><image href="${href}" width="${width}" height="${height}"/>${boxes.join('')}</svg>`;
+  } catch (error) {
+    picture = `<div class="problem">${escaped(messageOf(error))}</div>`;
+  }
+  const facts = [`${file}, row ${row}`, image.file_name, image.dataset_name ?? '', `${annotations.length} boxes`];
+  return `<figure>${picture}<figcaption>${markedCaption(image.caption ?? '', phrases)}<small>${facts
+    .filter((fact) => fact !== '')
+    .map(escaped)
+    .join(' · ')}</small></figcaption></figure>`;
+};
+
+/** The picture, decoded with the usual checks, made small, as a data URL; width and height are the whole picture's. */
+const embedded = async (path: string, sidePx: number): Promise<{ href: string; width: number; height: number }> => {
+  const { data, width, height } = await decodeImage(path);
+  const jpeg = await sharp(data, { raw: { width, height, channels: 3 } })
+    .resize({ width: sidePx, height: sidePx, fit: 'inside', withoutEnlargement: true })
+    .jpeg({ quality: 80 })
+    .toBuffer();
+  return { href: `data:image/jpeg;base64,${jpeg.toString('base64')}`, width, height };
+};
+
+interface Phrase {
+  readonly spans: readonly Span[];
+  readonly hue: number;
+}
+
+const spansOf = ({ tokens, tokens_positive }: CocoAnnotation): readonly Span[] => tokens ?? tokens_positive ?? [];
+
+/** Boxes with equal spans are one phrase and share a colour; hues a golden angle apart stay distinct for long. */
+const phrasesOf = (annotations: readonly CocoAnnotation[]): Map<string, Phrase> => {
+  const phrases = new Map<string, Phrase>();
+  for (const annotation of annotations) {
+    const spans = spansOf(annotation);
+    const key = JSON.stringify(spans);
+    if (!phrases.has(key)) phrases.set(key, { spans, hue: Math.round(phrases.size * 137.5 + 10) % 360 });
+  }
+  return phrases;
+};
+
+const boxOf = (annotation: CocoAnnotation, phrases: ReadonlyMap<string, Phrase>, caption: string): string => {
+  const [x, y, width, height] = annotation.bbox;
+  const spans = spansOf(annotation);
+  const { hue } = phrases.get(JSON.stringify(spans))!;
+  const at = new CodePointMap(caption);
+  const words = spans.map(([begin, end]) => caption.slice(at.toUtf16(begin), at.toUtf16(end))).join(' … ');
+  const size = `width="${Math.max(0, width)}" height="${Math.max(0, height)}"`;
+  return `<rect x="${x}" y="${y}" ${size} stroke="hsl(${hue} 90% 45%)"><title>${escaped(words)}</title></rect>`;
+};
+
+/** The caption cut wherever a span begins or ends; where several phrases meet, the shortest colours and the others underline. */
+const markedCaption = (caption: string, phrases: ReadonlyMap<string, Phrase>): string => {
+  const at = new CodePointMap(caption);
+  const spans = [...phrases.values()].flatMap((phrase) =>
+    phrase.spans.map(([begin, end]) => ({ begin: at.toUtf16(begin), end: at.toUtf16(end), hue: phrase.hue })),
+  );
+  const cuts = [...new Set([0, caption.length, ...spans.flatMap(({ begin, end }) => [begin, end])])].sort(
+    (a, b) => a - b,
+  );
+  let html = '';
+  for (let c = 0; c + 1 < cuts.length; c++) {
+    const [begin, end] = [cuts[c]!, cuts[c + 1]!];
+    const text = escaped(caption.slice(begin, end));
+    const covering = spans
+      .filter((span) => span.begin <= begin && end <= span.end)
+      .sort((a, b) => a.end - a.begin - (b.end - b.begin));
+    if (covering.length === 0) html += text;
+    else {
+      const lines = covering.slice(1, 4).map(({ hue }, k) => `0 ${2 * (k + 1)}px 0 hsl(${hue} 90% 45%)`);
+      const shadow = lines.length > 0 ? `;box-shadow:${lines.join(',')}` : '';
+      html += `<mark style="background:hsl(${covering[0]!.hue} 90% 82%)${shadow}">${text}</mark>`;
+    }
+  }
+  return html;
+};
+
+const escaped = (text: string): string => text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);

@@ -1,0 +1,33 @@
+import { closeSync, openSync, readSync } from 'node:fs';
+import { parsePythonJson } from '../data/annotation-index/python-json.ts';
+
+/** Reads entries again whose places in a file are known from a first pass. */
+export class JsonRanges {
+  private readonly fd: number;
+  private buffer = Buffer.alloc(64 * 1024);
+
+  /** Opens the file; `close` it. */
+  constructor(path: string) {
+    this.fd = openSync(path, 'r');
+  }
+
+  /** The text of bytes [begin, end). */
+  text(begin: number, end: number): string {
+    const length = end - begin;
+    if (length > this.buffer.length) this.buffer = Buffer.alloc(2 * length);
+    for (let done = 0; done < length;) {
+      const count = readSync(this.fd, this.buffer, done, length - done, begin + done);
+      if (count === 0) throw new Error('internal: a file became shorter while it was read');
+      done += count;
+    }
+    return this.buffer.toString('utf8', 0, length);
+  }
+
+  value(begin: number, end: number): unknown {
+    return parsePythonJson(this.text(begin, end));
+  }
+
+  close(): void {
+    closeSync(this.fd);
+  }
+}

@@ -1,0 +1,68 @@
+import { MdetrError } from '../../errors.ts';
+import { codePointsOf, consolidateSpans } from '../combine/caption-spans.ts';
+import type { AnnotationWriter } from '../annotation-writer.ts';
+import type { ChosenInstances } from '../coco-instances.ts';
+import type { PreparationTools } from '../preparation.ts';
+import type { Remarks } from '../remarks.ts';
+import { imageFileName, type Reference } from './references.ts';
+
+export type RootFinder = Awaited<ReturnType<PreparationTools['loadRootFinder']>>;
+
+export interface ExpressionContext {
+  readonly instances: ChosenInstances;
+  readonly findRoot: RootFinder;
+  readonly masks: boolean;
+  readonly leftOut: Remarks;
+  readonly notes: Remarks;
+}
+
+/** Writes a row for every expression of a reference: the object's box means the root of the expression. */
+export const writeExpressions = async (
+  writer: AnnotationWriter,
+  reference: Reference,
+  dataset: string,
+  { instances, findRoot, masks, leftOut, notes }: ExpressionContext,
+): Promise<void> => {
+  const place = `${dataset} ref_id ${reference.ref_id}`;
+  const image = instances.images.get(reference.image_id)!;
+  const annotation = instances.annotations.get(reference.ann_id)!;
+  if (annotation.image_id !== reference.image_id)
+    throw new MdetrError(
+      `${place}: annotation ${reference.ann_id} of ${instances.path} is of image ${annotation.image_id}, ` +
+        `the reference of ${reference.image_id}: do the two files belong together?`,
+    );
+  if (annotation.iscrowd !== 0) notes.add('expressions about crowds, whose boxes training leaves out', place);
+  for (const { sent } of reference.sentences) {
+    if (sent.trim() === '') {
+      leftOut.add('expressions without a word', place);
+      continue;
+    }
+    const caption = codePointsOf(sent);
+    const { rootSpans, negativeSpans } = findRoot(sent);
+    const tokensPositive = consolidateSpans(rootSpans, caption);
+    if (tokensPositive.length === 0) notes.add('expressions without a letter or digit, so without a span', place);
+    await writer.write(
+      {
+        file_name: imageFileName(reference),
+        height: image.height,
+        width: image.width,
+        original_id: reference.image_id,
+        caption: sent,
+        dataset_name: dataset,
+        tokens_negative: consolidateSpans(negativeSpans, caption),
+      },
+      [
+        {
+          area: annotation.area,
+          iscrowd: annotation.iscrowd,
+          category_id: reference.category_id,
+          bbox: annotation.bbox,
+          ...(masks && { segmentation: annotation.segmentation }),
+          original_id: reference.ann_id,
+          tokens_positive: tokensPositive,
+        },
+      ],
+      place,
+    );
+  }
+};

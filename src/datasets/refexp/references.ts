@@ -1,0 +1,26 @@
+import { z } from 'zod';
+import { MdetrError } from '../../errors.ts';
+import { checked } from '../checked.ts';
+
+const reference = z.object({
+  ref_id: z.int(),
+  ann_id: z.int(),
+  image_id: z.int(),
+  category_id: z.int(),
+  split: z.string(),
+  file_name: z.string().min(1),
+  sentences: z.array(z.object({ sent: z.string() })),
+});
+
+/** One object of an image with the expressions that refer to it, as `refs(…).p` lists them. */
+export type Reference = z.output<typeof reference>;
+
+/** The references of an unpickled `refs(…).p`. @throws MdetrError naming entry and field of what is no reference */
+export const checkReferences = (data: unknown, path: string): Reference[] => {
+  if (!Array.isArray(data)) throw new MdetrError(`${path}: holds no list of references`);
+  return data.map((entry, i) => checked(reference, entry, `${path}: [${i}]`));
+};
+
+/** `COCO_train2014_000000581857_16.jpg`, the name of a cut-out, → `COCO_train2014_000000581857.jpg`. */
+export const imageFileName = ({ file_name: name }: Reference): string =>
+  `${name.split('_').slice(0, -1).join('_')}.jpg`;

@@ -1,0 +1,98 @@
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import {
+  expectedFile,
+  fixtureFolder,
+  runPreparation,
+  temporaryFolder,
+} from '../../../test/fixtures/datasets/run-preparation.ts';
+import { checkReferences } from './references.ts';
+import { refcoco, refcocog, refcocoPlus, refexp } from './refexp.ts';
+
+const folder = fixtureFolder('refer');
+
+const copyOfFixture = (): string => {
+  const copy = temporaryFolder();
+  cpSync(folder, copy, { recursive: true });
+  return copy;
+};
+
+describe('referring expressions', () => {
+  it('RefCOCO from a pickle of protocol 0, hand-checked', async () => {
+    const { files, report } = await runPreparation(refcoco, folder);
+    const names = ['train', 'val', 'testA', 'testB'].map((split) => `finetune_refcoco_${split}.json`);
+    expect(Object.keys(files)).toEqual(names);
+    for (const name of names) expect(files[name], name).toEqual(expectedFile('refer', name));
+    expect(report.leftOut).toEqual([{ what: 'expressions without a word', count: 1, examples: ['refcoco ref_id 0'] }]);
+    expect(report.notes).toMatchObject([
+      { what: expect.stringContaining('crowds'), count: 1 },
+      { what: expect.stringContaining('without a letter or digit'), count: 1, examples: ['refcoco ref_id 4'] },
+    ]);
+  });
+
+  it('RefCOCOg from a pickle of protocol 2, with masks, hand-checked', async () => {
+    const { files } = await runPreparation(refcocog, folder, { options: { masks: 'true' } });
+    const names = ['train', 'val', 'test'].map((split) => `finetune_refcocog_${split}.json`);
+    expect(Object.keys(files)).toEqual(names);
+    for (const name of names) expect(files[name], name).toEqual(expectedFile('refer', name));
+  });
+
+  it('the three together, and the images of any validation or test split', async () => {
+    const { files, report } = await runPreparation(refexp, folder);
+    for (const split of ['train', 'val'])
+      expect(files[`final_refexp_${split}.json`]).toEqual(expectedFile('refer', `final_refexp_${split}.json`));
+    expect(report.lists).toMatchObject([{ entries: 2 }]);
+  });
+
+  it("Google's divisions, and splits that a division does not have", async () => {
+    const { files, report } = await runPreparation(refcoco, folder, { options: { 'split-by': 'google' } });
+    expect(Object.keys(files)).toEqual(
+      ['train', 'val', 'test'].map((split) => `finetune_refcoco_google_${split}.json`),
+    );
+    expect(report.notes).toMatchObject([{ what: 'splits without an expression', examples: ['val'] }]);
+    await expect(
+      runPreparation(refcoco, folder, { splits: ['testA'], options: { 'split-by': 'google' } }),
+    ).rejects.toThrow('--split testA: by google, refcoco has the splits train, val, test');
+    await expect(runPreparation(refcocog, folder, { options: { 'split-by': 'google' } })).rejects.toThrow(
+      /^missing: .*refcocog\/refs\(google\)\.p/,
+    );
+  });
+
+  it("takes COCO's own file where there is no instances.json", async () => {
+    const copy = copyOfFixture();
+    cpSync(join(copy, 'refcoco+/instances.json'), join(copy, 'annotations/instances_train2014.json'));
+    rmSync(join(copy, 'refcoco+/instances.json'));
+    const { files } = await runPreparation(refcocoPlus, copy, { splits: ['train', 'val'] });
+    expect(files['finetune_refcoco+_val.json']).toMatchObject({ images: [{ id: 1, caption: 'car' }] });
+  });
+
+  it('says what is wrong with the files', async () => {
+    const copy = copyOfFixture();
+    const instances = join(copy, 'refcoco/instances.json');
+    const text = readFileSync(instances, 'utf8');
+    writeFileSync(instances, text.replaceAll('"id": 103', '"id": 1030'));
+    await expect(runPreparation(refcoco, copy)).rejects.toThrow(
+      /instances\.json: lacks 1 of the 3 annotations .* \(103\): is it the file of COCO train2014\?/,
+    );
+    writeFileSync(instances, text.replace('"image_id": 25, "bbox"', '"image_id": 30, "bbox"'));
+    await expect(runPreparation(refcoco, copy)).rejects.toThrow(/ref_id 1: annotation 103 of .* is of image 30/);
+    writeFileSync(instances, text.replace('[600, 10, 60, 40]', '[600, NaN, 60, 40]'));
+    await expect(runPreparation(refcoco, copy)).rejects.toThrow(/annotations\[2\], field bbox\.1: expected number/);
+    writeFileSync(instances, text.slice(0, 900));
+    await expect(runPreparation(refcoco, copy)).rejects.toThrow(/instances\.json: byte \d+: .*fetch it again/);
+
+    const pickle = join(copy, 'refcoco/refs(unc).p');
+    const bytes = readFileSync(pickle);
+    writeFileSync(pickle, bytes.subarray(0, 500));
+    await expect(runPreparation(refcoco, copy)).rejects.toThrow(/refs\(unc\)\.p: truncated/);
+    writeFileSync(pickle, "cos\nsystem\n(S'echo'\ntR.");
+    await expect(runPreparation(refcoco, copy)).rejects.toThrow(/refs\(unc\)\.p: .*os\.system/);
+    writeFileSync(pickle, 'I1\n.');
+    await expect(runPreparation(refcoco, copy)).rejects.toThrow(/holds no list of references/);
+  });
+
+  it('names entry and field of what is no reference', () => {
+    expect(() => checkReferences([{ ref_id: 'a' }], 'x.p')).toThrow('x.p: [0], field ref_id: expected number');
+  });
+});

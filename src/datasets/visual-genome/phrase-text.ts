@@ -1,0 +1,54 @@
+import { tagWords } from '../../text/nouns/word-tags.ts';
+
+/**
+ * English words that say little. Those of NLTK's list, as the official script takes them, without "above", "below",
+ * "between", "further", "he", "she", "they".
+ */
+const STOP_WORDS = new Set(
+  (
+    "i me my myself we our ours ourselves you you're you've you'll you'd your yours yourself yourselves him his himself " +
+    "she's her hers herself it it's its itself them their theirs themselves what which who whom this that that'll these " +
+    'those am is are was were be been being have has had having do does did doing a an the and but if or because as until ' +
+    'while of at by for with about against into through during before after to from up down in out on off over under ' +
+    'again then once here there when where why how all any both each few more most other some such no nor not only own ' +
+    "same so than too very s t can will just don don't should should've now d ll m o re ve y ain aren aren't couldn " +
+    "couldn't didn didn't doesn doesn't hadn hadn't hasn hasn't haven haven't isn isn't ma mightn mightn't mustn mustn't " +
+    "needn needn't shan shan't shouldn shouldn't wasn wasn't weren weren't won won't wouldn wouldn't"
+  ).split(' '),
+);
+
+/** White space and underscores as single spaces, none at the ends. */
+export const normaliseWhiteSpace = (text: string): string => text.replace(/[\s_]+/gu, ' ').replace(/^ +| +$/g, '');
+
+/** Repeated marks once, any number of points as three, no spaces around hyphens. */
+export const simplifyPunctuation = (text: string): string =>
+  text
+    .replace(/([!?,;:-])\1+/g, '$1')
+    .replace(/\.{2,}/g, '...')
+    .replace(/\s?-\s?/g, '-');
+
+/** A word of a phrase that says something: where it stands, in UTF-16 units, and its lemma. */
+export interface ContentWord {
+  readonly start: number;
+  readonly end: number;
+  readonly lemma: string;
+}
+
+/** The words that are compared to tell whether two phrases say the same: in lower case, without marks and stop words. */
+export const contentWords = (phrase: string): ContentWord[] => {
+  const lowered = phrase.toLowerCase();
+  // A few letters are longer in lower case, which would shift all that follows.
+  const lower = lowered.length === phrase.length ? lowered : phrase;
+  const tagged = tagWords(lower);
+  const words: ContentWord[] = [];
+  for (const { index: start, 0: raw } of lower.matchAll(/[^\s_]+/gu)) {
+    const word = raw.replace(/[!?,;.:-]/g, '');
+    if (word === '' || STOP_WORDS.has(word)) continue;
+    const end = start + raw.length;
+    // "dog's" is two words to the tagger; the first has the meaning.
+    const first = tagged.find((token) => token.end > start && token.start < end);
+    const isWhole = first !== undefined && first.start === start && word.startsWith(first.text);
+    words.push({ start, end, lemma: isWhole && !/['’]/.test(word) ? first.lemma : word });
+  }
+  return words;
+};

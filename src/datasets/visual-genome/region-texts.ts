@@ -1,0 +1,128 @@
+import { z } from 'zod';
+import type { BoxXywh, Span } from '../../data/format/coco-format.ts';
+import { mergeNearDuplicateBoxes } from '../../geometry/box-overlap.ts';
+import { codePointsOf, consolidateSpans, spanListsMeet } from '../combine/caption-spans.ts';
+import { normaliseWhiteSpace, simplifyPunctuation } from './phrase-text.ts';
+
+/** Boxes of one phrase that overlap by this IoU or more are one. */
+const SAME_BOX_IOU = 0.7;
+const SHORTEST_CAPTION = 3;
+
+/** An image of `region_graphs.json`. */
+export const regionGraphSchema = z.object({
+  image_id: z.int(),
+  regions: z.array(
+    z.object({
+      region_id: z.int(),
+      phrase: z.string(),
+      x: z.number(),
+      y: z.number(),
+      width: z.number(),
+      height: z.number(),
+      objects: z
+        .array(z.object({ x: z.number(), y: z.number(), w: z.number(), h: z.number(), synsets: z.array(z.string()) }))
+        .default([]),
+      synsets: z
+        .array(z.object({ synset_name: z.string(), entity_idx_start: z.int(), entity_idx_end: z.int() }))
+        .default([]),
+    }),
+  ),
+});
+
+export type Region = z.output<typeof regionGraphSchema>['regions'][number];
+
+/** A text about an image, with boxes and the words that mean each. */
+export interface RegionText {
+  readonly regionId: number;
+  readonly caption: string;
+  readonly boxes: readonly RegionBox[];
+  readonly tokensNegative: readonly Span[];
+  /** False when the only box is that of the region itself. */
+  readonly hasObjects: boolean;
+}
+
+export interface RegionBox {
+  readonly bbox: BoxXywh;
+  readonly spans: readonly Span[];
+}
+
+/** Finds the root of a caption; `rootOfPhrase`. */
+export type RootFinder = (text: string) => {
+  readonly rootSpans: readonly Span[];
+  readonly negativeSpans: readonly Span[];
+};
+
+/**
+ * A region's text with the boxes of its objects, by the official rules: an object counts only if it has exactly one
+ * synset and that one is found exactly once in the phrase, since otherwise nobody knows which words mean it. Objects
+ * whose words meet the root's share the root's words; without any, the region's box stands for the root.
+ * @returns what is wrong with the region where it cannot be used
+ */
+export const textOfRegion = (region: Region, rootOf: RootFinder): RegionText | string => {
+  const caption = simplifyPunctuation(normaliseWhiteSpace(region.phrase));
+  const points = codePointsOf(caption);
+  if (points.length < SHORTEST_CAPTION) return 'regions whose phrase is shorter than three characters';
+  const spanOfSynset = spansOfSynsets(region, caption);
+  if (spanOfSynset === undefined) return 'regions whose phrase has marks or spaces that shift its words';
+
+  const { rootSpans, negativeSpans } = rootOf(caption);
+  const rootBoxes: BoxXywh[] = [];
+  const others = new Map<string, { readonly span: Span; readonly boxes: BoxXywh[] }>();
+  for (const { x, y, w, h, synsets } of region.objects) {
+    const span = synsets.length === 1 ? spanOfSynset.get(synsets[0]!) : undefined;
+    if (span === undefined) continue;
+    const bbox: BoxXywh = [x, y, w, h];
+    if (spanListsMeet([span], rootSpans)) {
+      rootBoxes.push(bbox);
+      continue;
+    }
+    const other = others.get(span.join());
+    if (other === undefined) others.set(span.join(), { span, boxes: [bbox] });
+    else other.boxes.push(bbox);
+  }
+  const hasObjects = rootBoxes.length > 0 || others.size > 0;
+  if (rootBoxes.length === 0) rootBoxes.push([region.x, region.y, region.width, region.height]);
+
+  const phrases = [
+    { spans: consolidateSpans(rootSpans, points), boxes: rootBoxes },
+    ...[...others.values()].map(({ span, boxes }) => ({ spans: consolidateSpans([span], points), boxes })),
+  ];
+  return {
+    regionId: region.region_id,
+    caption,
+    boxes: phrases.flatMap(({ spans, boxes }) =>
+      mergeNearDuplicateBoxes(boxes, SAME_BOX_IOU).map((bbox) => ({ bbox, spans })),
+    ),
+    tokensNegative: consolidateSpans([...negativeSpans, ...[...others.values()].map(({ span }) => span)], points),
+    hasObjects,
+  };
+};
+
+/**
+ * Where the words of each synset stand in the caption, for those that count. Undefined when the caption differs from the
+ * phrase by more than spaces in front or side by side: then the positions mean nothing.
+ */
+const spansOfSynsets = (
+  { phrase, synsets, objects }: Region,
+  caption: string,
+): ReadonlyMap<string, Span> | undefined => {
+  const points = codePointsOf(phrase);
+  /** Where each character of the phrase is once spaces in front and doubled ones are gone. */
+  const moved = [0];
+  let text = '';
+  for (const character of points) {
+    const isDropped = character === ' ' && (text === '' || text.endsWith(' '));
+    if (!isDropped) text += character;
+    moved.push(moved.at(-1)! + (isDropped ? 0 : 1));
+  }
+  if (text.trim().toLowerCase() !== caption.trim().toLowerCase()) return undefined;
+  const at = (position: number): number => moved[Math.min(Math.max(position, 0), points.length)]!;
+  const ofObjects = new Set(objects.flatMap((object) => (object.synsets.length === 1 ? object.synsets : [])));
+  const counts = new Map<string, number>();
+  for (const { synset_name: name } of synsets) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return new Map(
+    synsets
+      .filter(({ synset_name: name }) => counts.get(name) === 1 && ofObjects.has(name))
+      .map(({ synset_name: name, entity_idx_start: begin, entity_idx_end: end }) => [name, [at(begin), at(end)]]),
+  );
+};

@@ -1,0 +1,97 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { reachableNodes } from '../graph/index.ts';
+import { checkGradient, evaluate, expectClose, inputsFor } from '../../../test/support/op-check.ts';
+import { elementwiseCases } from '../../../test/support/op-cases/elementwise.ts';
+import { movementCases } from '../../../test/support/op-cases/movement.ts';
+import { productCases } from '../../../test/support/op-cases/products.ts';
+import { reduceCases } from '../../../test/support/op-cases/reduce.ts';
+import { positionsOf, type OpCase } from '../../../test/support/op-cases/op-case.ts';
+
+const tables: Readonly<Record<string, readonly OpCase[]>> = {
+  elementwise: elementwiseCases,
+  movement: movementCases,
+  reduce: reduceCases,
+  products: productCases,
+};
+
+const isFloatOperand = ({ dtype }: OpCase['operands'][number]): boolean => dtype === 'float64' || dtype === 'float32';
+
+/** All sizes as numbers, and where a case can have them all sizes as symbols. */
+const sizes = (opCase: OpCase): boolean[] => (opCase.staticOnly === undefined ? [false, true] : [false]);
+
+describe.each(Object.entries(tables))('%s: value, shape, type, gradient', (_, cases) => {
+  it.each(cases.map((opCase) => [opCase.title, opCase] as const))('%s', async (_title, opCase) => {
+    const { operands, build, shape, dtype = 'float64' } = opCase;
+    const isDouble = operands.every((operand) => operand.dtype === 'float64' || !isFloatOperand(operand));
+    for (const symbolic of sizes(opCase)) {
+      const { out } = await evaluate(build, operands, { symbolic });
+      const data = positionsOf(shape).map(opCase.at);
+      expectClose(out!, { shape, dtype, data }, opCase.tolerance ?? (dtype === 'float64' ? 1e-12 : 2e-6));
+      if (opCase.gradient === 'none') continue;
+      const wrt = operands.flatMap((operand, index) => (isFloatOperand(operand) ? [index] : []));
+      expect(wrt, 'a case with a gradient has a float operand').not.toEqual([]);
+      const precision = isDouble ? { epsilon: 1e-5, tolerance: 1e-7 } : { epsilon: 1e-2, tolerance: 1e-3 };
+      await checkGradient(build, operands, { wrt, ...precision, symbolic, ...opCase.gradient });
+    }
+  });
+});
+
+/** Ops through which no cotangent flows: comparisons, index arithmetic, constants. Every other one needs a check above. */
+const withoutDerivative: readonly string[] = [
+  'and',
+  'argMax',
+  'bitXor',
+  'dimValue',
+  'equal',
+  'fill',
+  'floor',
+  'greater',
+  'greaterEqual',
+  'iota',
+  'less',
+  'lessEqual',
+  'not',
+  'or',
+  'shiftRight',
+  'sign',
+];
+
+/** Names of the ops that the sources of this folder declare. */
+const declaredOps = (): string[] => {
+  const folder = new URL('./', import.meta.url);
+  const sources = readdirSync(folder).filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'));
+  return sources.flatMap((file) => {
+    const text = readFileSync(new URL(file, folder), 'utf8');
+    return Array.from(text.matchAll(/(?:\bname: |define(?:Unary|Binary|Logic)\()\s*'(\w+)'/g), (match) => match[1]!);
+  });
+};
+
+/** Names of the ops that a case applies. */
+const appliedOps = ({ operands, build, staticOnly }: OpCase): string[] => {
+  const nodes = reachableNodes([build(...inputsFor(operands, staticOnly === undefined))]);
+  return nodes.flatMap((node) => (node.kind === 'op' ? [node.op.name] : []));
+};
+
+describe('the table of cases', () => {
+  const cases = Object.values(tables).flat();
+  const declared = new Set(declaredOps());
+  const valued = new Set(cases.flatMap(appliedOps));
+  const differentiated = new Set(cases.filter(({ gradient }) => gradient !== 'none').flatMap(appliedOps));
+
+  it('knows every op by the name that its declaration has', () => {
+    expect([...valued].filter((name) => !declared.has(name))).toEqual([]);
+    expect(declared.size).toBeGreaterThan(50);
+  });
+  it('has a value for every op', () => {
+    expect([...declared].filter((name) => !valued.has(name))).toEqual([]);
+  });
+  it('has a gradient check for every op that has a derivative', () => {
+    const exempt = new Set(withoutDerivative);
+    expect([...declared].filter((name) => !differentiated.has(name) && !exempt.has(name))).toEqual([]);
+  });
+  it('has unique titles', () => {
+    const titles = cases.map(({ title }) => title);
+    expect(titles.filter((title, index) => titles.indexOf(title) !== index)).toEqual([]);
+  });
+});

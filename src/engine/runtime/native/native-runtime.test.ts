@@ -1,0 +1,80 @@
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { float32Tensor, input, makeProgram, symbolicDim } from '../../graph/index.ts';
+import { matmul, relu } from '../../ops/index.ts';
+import { NativeRuntime } from './native-runtime.ts';
+import { runtimeContract } from '../../../../test/support/runtime-contract.ts';
+
+describe('the runtime of the C interface', () => {
+  runtimeContract((options) => new NativeRuntime(options));
+
+  const [rows] = ['rows'].map(symbolicDim);
+  const square = makeProgram('square', { y: matmul(input('x', [rows!, 256]), input('w', [256, 256])) });
+  const ones = (count: number, columns = 256) =>
+    float32Tensor([count, columns], new Float32Array(count * columns).fill(1));
+
+  it('lets the event loop turn during a run', async () => {
+    const session = await new NativeRuntime({ threads: 1 }).load(square);
+    let turns = 0;
+    const timer = setInterval(() => turns++, 1);
+    await session.run({ x: ones(20_000), w: ones(256) });
+    clearInterval(timer);
+    expect(turns).toBeGreaterThan(2);
+    await session.dispose();
+  });
+
+  it('waits with disposing until a run has ended', async () => {
+    const session = await new NativeRuntime({ threads: 1 }).load(square);
+    const running = session.run({ x: ones(5_000), w: ones(256) });
+    await session.dispose();
+    expect((await running)['y']!.data[0]).toBe(256);
+  });
+
+  it('reads parameters where they stand: changed ones are seen by the next run', async () => {
+    const session = await new NativeRuntime({ threads: 1 }).load(square);
+    const w = { dtype: 'float32', shape: [256, 256], data: new Float32Array(new SharedArrayBuffer(2 ** 18)) } as const;
+    expect((await session.run({ x: ones(1), w }))['y']!.data[0]).toBe(0);
+    w.data.fill(2);
+    expect((await session.run({ x: ones(1), w }))['y']!.data[0]).toBe(512);
+    await session.dispose();
+  });
+
+  it('uses the memory of released results again, over 500 steps of varying sizes', async () => {
+    const runtime = new NativeRuntime({ threads: 1 });
+    const session = await runtime.load(square);
+    const w = ones(256);
+    const step = async (count: number): Promise<void> => {
+      const first = await session.compute({ x: ones(count), w });
+      const second = await session.compute({ x: first['y']!, w });
+      first['y']!.release();
+      second['y']!.release();
+    };
+    for (let k = 0; k < 50; k++) await step(1 + ((k * 389) % 1000));
+    const before = process.memoryUsage().rss;
+    for (let k = 0; k < 500; k++) await step(1 + ((k * 389) % 1000));
+    expect(runtime.bytesInUse).toBe(0);
+    expect((process.memoryUsage().rss - before) / 2 ** 20).toBeLessThan(60);
+    await session.dispose();
+  });
+
+  it('gives memory back when a run fails', async () => {
+    const runtime = new NativeRuntime({ threads: 1 });
+    const session = await runtime.load(makeProgram('p', { y: relu(input('x', [rows!])) }));
+    await expect(session.compute({ x: ones(1) })).rejects.toThrow('input "x" must be');
+    expect(runtime.bytesInUse).toBe(0);
+    await session.dispose();
+  });
+
+  it('writes a profile of every session when it is asked to', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'mdetr-profile-'));
+    const session = await new NativeRuntime({ threads: 1, profilePrefix: join(folder, 'p') }).load(square);
+    await session.run({ x: ones(2), w: ones(256) });
+    await session.dispose();
+    const [file] = readdirSync(folder);
+    expect(existsSync(join(folder, file!))).toBe(true);
+    expect(readFileSync(join(folder, file!), 'utf8')).toContain('MatMul');
+    rmSync(folder, { recursive: true });
+  });
+});

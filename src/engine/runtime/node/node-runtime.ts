@@ -1,0 +1,109 @@
+import * as ort from 'onnxruntime-node';
+import { MdetrError, messageOf } from '../../../errors.ts';
+import type { DType, HostTensor } from '../../graph/dtype.ts';
+import type { Program, ProgramInput } from '../../graph/program.ts';
+import { HostValue, hostOf } from '../host-value.ts';
+import {
+  checkFeeds,
+  type DeviceTensor,
+  type LoadOptions,
+  type Runtime,
+  type Session,
+  type Values,
+} from '../runtime.ts';
+import { loadProgram } from './load-program.ts';
+import { ProgramCache } from './program-cache.ts';
+
+export interface NodeRuntimeOptions {
+  /** `cpu` everywhere; `webgpu`, `cuda`, `coreml`, `dml` where the machine and the installed libraries have them. */
+  readonly device?: string;
+  /** Threads that one run uses; by default ONNX Runtime's choice, one a physical core. */
+  readonly threads?: number;
+  /** Where programs with weights are kept between starts. */
+  readonly cache?: ProgramCache;
+}
+
+/** Runs programs with ONNX Runtime's binding for Node. */
+export class NodeRuntime implements Runtime {
+  readonly device: string;
+  private readonly sessionOptions: ort.InferenceSession.SessionOptions;
+  private readonly cache: ProgramCache;
+
+  /** Throws `MdetrError` for a device that this build of ONNX Runtime does not know (it would quietly take the CPU). */
+  constructor(options: NodeRuntimeOptions = {}) {
+    this.device = options.device ?? 'cpu';
+    const devices = ort.listSupportedBackends().map(({ name }) => name);
+    if (!devices.includes(this.device))
+      throw new MdetrError(`there is no device "${this.device}" here; there are: ${devices.join(', ')}`);
+    this.cache = options.cache ?? new ProgramCache();
+    this.sessionOptions = {
+      executionProviders: this.device === 'cpu' ? ['cpu'] : [this.device, 'cpu'],
+      graphOptimizationLevel: 'all',
+      logSeverityLevel: 3,
+      ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
+    };
+  }
+
+  load(program: Program, options: LoadOptions = {}): Promise<Session> {
+    return loadProgram(program, options, this.cache, this, (...model) => this.create(...model));
+  }
+
+  private async create(
+    program: Program,
+    model: Uint8Array | string,
+    inputs: readonly ProgramInput[],
+  ): Promise<Session> {
+    try {
+      const session = await (typeof model === 'string'
+        ? ort.InferenceSession.create(model, this.sessionOptions)
+        : ort.InferenceSession.create(model, this.sessionOptions));
+      return new NodeSession(program, session, inputs);
+    } catch (error) {
+      throw new MdetrError(`cannot load program "${program.name}" on device "${this.device}": ${messageOf(error)}`, {
+        cause: error,
+      });
+    }
+  }
+}
+
+const toOrt = ({ dtype, data, shape }: HostTensor): ort.Tensor => {
+  // The binding refuses memory that threads share, with "Invalid argument".
+  const own = data.buffer instanceof SharedArrayBuffer ? data.slice() : data;
+  return new ort.Tensor(dtype, own as Float32Array, shape);
+};
+
+const fromOrt = (tensor: ort.Tensor): HostTensor =>
+  ({ dtype: tensor.type as DType, shape: tensor.dims, data: tensor.data }) as HostTensor;
+
+class NodeSession implements Session {
+  private session: ort.InferenceSession | undefined;
+
+  constructor(
+    readonly program: Program,
+    session: ort.InferenceSession,
+    private readonly inputs: readonly ProgramInput[],
+  ) {
+    this.session = session;
+  }
+
+  async run(feeds: Values): Promise<Record<string, HostTensor>> {
+    if (this.session === undefined) throw new MdetrError(`program "${this.program.name}" was disposed`);
+    checkFeeds(this.program, feeds, this.inputs);
+    // Inputs that only carry sizes may have been optimised away in the session; it refuses to be given them.
+    const given = Object.fromEntries(this.session.inputNames.map((name) => [name, toOrt(hostOf(name, feeds[name]!))]));
+    const results = await this.session.run(given);
+    return Object.fromEntries(Object.entries(results).map(([name, value]) => [name, fromOrt(value)]));
+  }
+
+  /** The binding copies every result to the host, so there is nothing that could stay elsewhere. */
+  async compute(feeds: Values): Promise<Record<string, DeviceTensor>> {
+    const results = await this.run(feeds);
+    return Object.fromEntries(Object.entries(results).map(([name, value]) => [name, new HostValue(value)]));
+  }
+
+  async dispose(): Promise<void> {
+    const { session } = this;
+    this.session = undefined;
+    await session?.release();
+  }
+}

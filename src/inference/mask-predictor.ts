@@ -1,0 +1,69 @@
+import { packMask, type PackedCocoRle } from '../geometry/run-lengths.ts';
+import { masksAtOriginalSize } from '../postprocess/masks.ts';
+import type { HostTensor } from '../engine/graph/index.ts';
+import type { Session } from '../engine/runtime/runtime.ts';
+import { sizeOfImage } from './preprocess.ts';
+import type { TextOutputs } from './text-outputs.ts';
+
+/** Bytes of intermediate maps that one run of the head may hold at a time. */
+const portionBytes = 512 * 2 ** 20;
+/** Maps of a query that live at once, counted in its finest map with all its channels. */
+const liveMaps = 6;
+
+/** Runs the segmentation head for chosen queries, a portion at a time so that memory stays bounded. */
+export class MaskPredictor {
+  private readonly pyramidNames: readonly string[];
+
+  constructor(private readonly session: Session) {
+    this.pyramidNames = session.program.inputs.map(({ name }) => name).filter((name) => name.startsWith('pyramid'));
+  }
+
+  /** Masks of the queries, in their order, at the size of the original picture. */
+  async predict(outputs: TextOutputs, row: number, queries: readonly number[]): Promise<PackedCocoRle[]> {
+    const hs = outputs.tensor('hs', row);
+    const features = hs.shape[2]!;
+    const pyramid = Object.fromEntries(this.pyramidNames.map((name) => [name, outputs.tensor(name, row)]));
+    const [, , height, width] = pyramid[this.pyramidNames.at(-1)!]!.shape as [number, number, number, number];
+    const bytesPerQuery = height * width * Math.ceil(features / 8) * 4 * liveMaps;
+    const portion = Math.max(1, Math.floor(portionBytes / bytesPerQuery));
+    const shared = {
+      ...pyramid,
+      image_memory: outputs.tensor('image_memory', row),
+      src: outputs.tensor('src', row),
+      feature_padding: outputs.tensor('feature_padding', row),
+    };
+    const { original, resized } = outputs.picture(row);
+    const masks: PackedCocoRle[] = [];
+    for (let start = 0; start < queries.length; start += portion) {
+      const chosen = queries.slice(start, start + portion);
+      const { pred_masks: logits } = await this.session.run({
+        ...shared,
+        hs: selectQueries(hs, chosen),
+        sample: { dtype: 'int32', shape: [chosen.length], data: new Int32Array(chosen.length) },
+      });
+      const [count, rows, columns] = logits!.shape as [number, number, number];
+      const sizes = { padded: outputs.pictures.padded, resized: sizeOfImage(resized), original: sizeOfImage(original) };
+      const runs = masksAtOriginalSize(
+        { data: logits!.data as Float32Array, queries: count, height: rows, width: columns },
+        sizes,
+      );
+      masks.push(...runs.map(packMask));
+    }
+    return masks;
+  }
+
+  dispose(): Promise<void> {
+    return this.session.dispose();
+  }
+}
+
+/** hs (1, Q, D) → (chosen, D). */
+const selectQueries = (hs: HostTensor, chosen: readonly number[]): HostTensor => {
+  const features = hs.shape[2]!;
+  const source = hs.data as Float32Array;
+  const data = new Float32Array(chosen.length * features);
+  chosen.forEach((query, index) =>
+    data.set(source.subarray(query * features, (query + 1) * features), index * features),
+  );
+  return { dtype: 'float32', shape: [chosen.length, features], data };
+};

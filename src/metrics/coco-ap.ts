@@ -1,0 +1,273 @@
+import { maskFromAnnotation } from '../data/format/coco-annotations.ts';
+import type { CocoAnnotation } from '../data/format/coco-format.ts';
+import { maskArea, unpackMask, type CocoRle } from '../geometry/run-lengths.ts';
+import { MdetrError } from '../errors.ts';
+import { countTruth, matchDetections, meanPrecision, meanRecall, RankedDetections } from './average-precision.ts';
+import type { AreaName, PrecisionRecall, TruthSet } from './average-precision.ts';
+import { boxOverlaps, boxXyxyToXywh, maskOverlaps, type XywhBox } from './detection-overlap.ts';
+import type { Evaluator, Metrics } from './metrics.ts';
+import type { DetectionPrediction } from './predictions.ts';
+
+/** Ground truth in COCO's format. */
+export interface CocoTruth {
+  readonly images: readonly { readonly id: number; readonly width: number; readonly height: number }[];
+  readonly annotations: readonly CocoAnnotation[];
+  readonly categories?: readonly { readonly id: number }[];
+}
+
+export interface CocoApOptions {
+  /** Compares boxes or masks. */
+  readonly iouType: 'bbox' | 'segm';
+  /** false: all objects are of one kind, as in the official evaluation of MDETR. */
+  readonly useCategories?: boolean;
+  /** How many detections of an image (and category) are looked at; AP uses the last. */
+  readonly maxDetections?: readonly [number, number, number];
+  /**
+   * Images without any prediction: `count` their objects as missed (pycocotools), or `skip` them (the official
+   * evaluation of MDETR, which only knows the images that it was given; the same numbers when all were predicted).
+   */
+  readonly unpredicted?: 'count' | 'skip';
+}
+
+/** One image's detections with boxes as x, y, width, height. */
+export interface XywhDetections {
+  readonly scores: readonly number[];
+  readonly labels?: readonly number[] | undefined;
+  readonly boxes?: readonly XywhBox[] | undefined;
+  readonly masks?: readonly CocoRle[] | undefined;
+}
+
+interface ImageTruth {
+  readonly id: number;
+  readonly order: number;
+  readonly size: readonly [height: number, width: number];
+  /** Annotations by category, categories in ascending order. */
+  readonly byCategory: Map<number, CocoAnnotation[]>;
+}
+
+/**
+ * COCO's average precision and recall over IoU 0.5 to 0.95, the twelve numbers of pycocotools in its order (`stats`).
+ * Names carry the kind: `bbox_AP`, `bbox_AP50`, … `bbox_ARl@100`. A number for which there is no object is -1.
+ */
+export class CocoApEvaluator implements Evaluator<DetectionPrediction> {
+  private readonly options: Required<CocoApOptions>;
+  private readonly images = new Map<number, ImageTruth>();
+  /** In ascending order. */
+  private readonly categories: ReadonlySet<number>;
+  private readonly seen = new Set<number>();
+  private readonly ranked = new Map<number, RankedDetections>();
+  private unknownCategory = 0;
+  private repeatedImages = 0;
+
+  constructor(truth: CocoTruth, options: CocoApOptions) {
+    this.options = { useCategories: false, maxDetections: [1, 10, 100], unpredicted: 'count', ...options };
+    const found = truth.categories?.map(({ id }) => id) ?? truth.annotations.map(categoryOf);
+    this.categories = new Set([...new Set(found)].sort((a, b) => a - b));
+    const byId = [...truth.images].sort((a, b) => a.id - b.id);
+    byId.forEach(({ id, width, height }, order) => {
+      this.images.set(id, { id, order, size: [height, width], byCategory: new Map() });
+    });
+    for (const annotation of truth.annotations) {
+      const image = this.images.get(annotation.image_id);
+      if (image === undefined)
+        throw new MdetrError(`Annotation ${String(annotation.id)} is of unknown image ${annotation.image_id}.`);
+      const category = categoryOf(annotation);
+      const own = image.byCategory.get(category);
+      if (own === undefined) image.byCategory.set(category, [annotation]);
+      else own.push(annotation);
+    }
+    for (const group of this.options.useCategories ? this.categories : [allCategories]) {
+      this.ranked.set(group, new RankedDetections());
+    }
+    if (this.options.unpredicted === 'count') for (const image of this.images.values()) this.expectTruth(image);
+  }
+
+  get warnings(): readonly string[] {
+    const left =
+      this.unknownCategory === 0 ? [] : [`${this.unknownCategory} detections of unknown categories were left out.`];
+    const repeated =
+      this.repeatedImages === 0 ? [] : [`${this.repeatedImages} images came again; the first prediction counts.`];
+    return [...left, ...repeated];
+  }
+
+  /** @returns the share of the image's objects that are found at IoU 0.5 */
+  add(prediction: DetectionPrediction): number | undefined {
+    return this.addXywh(Number(prediction.image_id), { ...prediction, boxes: prediction.boxes?.map(boxXyxyToXywh) });
+  }
+
+  /**
+   * As `add`, for boxes as COCO's result files have them.
+   *
+   * @throws {MdetrError} for an image that the ground truth lacks, and when boxes (masks) are missing
+   */
+  addXywh(imageId: number, detections: XywhDetections): number | undefined {
+    const image = this.images.get(imageId);
+    if (image === undefined) throw new MdetrError(`The ground truth has no image ${imageId}.`);
+    if (this.seen.has(imageId)) {
+      this.repeatedImages++;
+      return undefined;
+    }
+    this.seen.add(imageId);
+    this.assertComplete(imageId, detections);
+    if (this.options.unpredicted === 'skip') this.expectTruth(image);
+    let [found, wanted] = [0, 0];
+    const byCategory = this.splitByCategory(detections);
+    for (const group of this.groupsOf(byCategory, image.byCategory)) {
+      const annotations = this.membersOf(group, image.byCategory);
+      const indices = this.membersOf(group, byCategory);
+      const result = this.addGroup(image, group, annotations, indices, detections);
+      found += result.found;
+      wanted += result.wanted;
+    }
+    return wanted === 0 ? undefined : found / wanted;
+  }
+
+  /** Precision and recall per category that has objects (one for all when categories are not used). */
+  curves(area: AreaName = 'all', maxDetections = this.options.maxDetections[2]): (PrecisionRecall | undefined)[] {
+    return [...this.ranked.values()].map((ranked) => ranked.precisionRecall(area, maxDetections));
+  }
+
+  /** pycocotools' twelve numbers: AP, AP50, AP75, AP small, medium, large, AR 1, 10, 100, AR small, medium, large. */
+  stats(): number[] {
+    const [first, second, last] = this.options.maxDetections;
+    const all = this.curves();
+    const [small, medium, large] = (['small', 'medium', 'large'] as const).map((area) => this.curves(area, last));
+    return [
+      meanPrecision(all),
+      meanPrecision(all, 0.5),
+      meanPrecision(all, 0.75),
+      ...[small!, medium!, large!].map((curves) => meanPrecision(curves)),
+      ...[first, second].map((count) => meanRecall(this.curves('all', count))),
+      ...[all, small!, medium!, large!].map((curves) => meanRecall(curves)),
+    ];
+  }
+
+  summarize(): Metrics {
+    const [first, second, last] = this.options.maxDetections;
+    const names = ['AP', 'AP50', 'AP75', 'APs', 'APm', 'APl', `AR@${first}`, `AR@${second}`, `AR@${last}`];
+    names.push(`ARs@${last}`, `ARm@${last}`, `ARl@${last}`);
+    const stats = this.stats();
+    return Object.fromEntries(names.map((name, i) => [`${this.options.iouType}_${name}`, stats[i]!]));
+  }
+
+  /** Known categories that occur in any of the maps, or the one that stands for all. */
+  private groupsOf(...maps: readonly ReadonlyMap<number, unknown>[]): readonly number[] {
+    if (!this.options.useCategories) return [allCategories];
+    return [...new Set(maps.flatMap((map) => [...map.keys()]))].filter((category) => this.ranked.has(category));
+  }
+
+  /** What a map holds for a group; for all categories at once in ascending order of their ids. */
+  private membersOf<T>(group: number, map: ReadonlyMap<number, readonly T[]>): readonly T[] {
+    if (group !== allCategories) return map.get(group) ?? [];
+    const known = [...map.keys()].filter((category) => this.categories.has(category));
+    return known.sort((a, b) => a - b).flatMap((category) => map.get(category)!);
+  }
+
+  private addGroup(
+    image: ImageTruth,
+    group: number,
+    annotations: readonly CocoAnnotation[],
+    indices: readonly number[],
+    detections: XywhDetections,
+  ): { readonly found: number; readonly wanted: number } {
+    const truth = truthOf(annotations);
+    const wanted = countTruth(truth)[0]!;
+    if (indices.length === 0) return { found: 0, wanted };
+    const { scores } = detections;
+    const best = [...indices].sort((a, b) => scores[b]! - scores[a]!).slice(0, this.options.maxDetections[2]);
+    const where = `image ${image.id}`;
+    const { areas, overlaps } =
+      this.options.iouType === 'bbox'
+        ? compareBoxes(best, detections, annotations, truth)
+        : compareMasks(best, detections, annotations, truth, image.size, where);
+    const bestScores = best.map((i) => scores[i]!);
+    const flags = matchDetections(truth, { scores: bestScores, areas, overlaps });
+    this.ranked.get(group)!.add(image.order, bestScores, flags);
+    let found = 0;
+    for (let d = 0; d < best.length; d++) found += flags.matched[d]! & ~flags.ignored[d]! & 1;
+    return { found, wanted };
+  }
+
+  private expectTruth(image: ImageTruth): void {
+    for (const group of this.groupsOf(image.byCategory)) {
+      const annotations = this.membersOf(group, image.byCategory);
+      this.ranked.get(group)!.expect(countTruth(truthOf(annotations)));
+    }
+  }
+
+  /** Indices of detections by category; without labels they are all of the first. */
+  private splitByCategory({ scores, labels }: XywhDetections): Map<number, number[]> {
+    const [first] = this.categories;
+    const split = new Map<number, number[]>();
+    scores.forEach((_, i) => {
+      const category = labels?.[i] ?? first;
+      if (category === undefined || !this.categories.has(category)) {
+        this.unknownCategory++;
+        return;
+      }
+      const own = split.get(category);
+      if (own === undefined) split.set(category, [i]);
+      else own.push(i);
+    });
+    return split;
+  }
+
+  private assertComplete(imageId: number, { scores, labels, boxes, masks }: XywhDetections): void {
+    const needed = this.options.iouType === 'bbox' ? boxes : masks;
+    const field = this.options.iouType === 'bbox' ? 'boxes' : 'masks';
+    if (needed?.length !== scores.length) {
+      throw new MdetrError(
+        `The prediction for image ${imageId} has ${scores.length} scores and ${needed?.length ?? 'no'} ${field}.`,
+      );
+    }
+    if (labels === undefined ? this.options.useCategories : labels.length !== scores.length) {
+      throw new MdetrError(
+        `The prediction for image ${imageId} has ${scores.length} scores and ${labels?.length ?? 'no'} labels.`,
+      );
+    }
+  }
+}
+
+/** Stands for all categories at once where they are not told apart. */
+const allCategories = -1;
+
+const categoryOf = ({ category_id: id }: CocoAnnotation): number => id ?? 1;
+
+const truthOf = (annotations: readonly CocoAnnotation[]): TruthSet => {
+  const crowd = annotations.map(({ iscrowd }) => (iscrowd ? 1 : 0));
+  return {
+    areas: annotations.map(({ area, bbox }) => area ?? bbox[2] * bbox[3]),
+    ignored: crowd,
+    crowd,
+    counts: annotations.map(({ id }) => (id === 0 ? 0 : 1)),
+  };
+};
+
+interface Comparison {
+  readonly areas: readonly number[];
+  readonly overlaps: Float64Array;
+}
+
+const compareBoxes = (
+  best: readonly number[],
+  { boxes }: XywhDetections,
+  annotations: readonly CocoAnnotation[],
+  truth: TruthSet,
+): Comparison => {
+  const own = best.map((i) => boxes![i]!);
+  const targets = annotations.map(({ bbox }) => bbox);
+  return { areas: own.map(([, , width, height]) => width * height), overlaps: boxOverlaps(own, targets, truth.crowd) };
+};
+
+const compareMasks = (
+  best: readonly number[],
+  { masks }: XywhDetections,
+  annotations: readonly CocoAnnotation[],
+  truth: TruthSet,
+  size: readonly [height: number, width: number],
+  where: string,
+): Comparison => {
+  const own = best.map((i) => unpackMask(masks![i]!, `${where}, mask ${i}`));
+  const targets = annotations.map((annotation) => maskFromAnnotation(annotation, size, where));
+  return { areas: own.map(maskArea), overlaps: maskOverlaps(own, targets, truth.crowd) };
+};

@@ -1,0 +1,137 @@
+import { MdetrError } from '../errors.ts';
+import { iouXyxy } from '../geometry/boxes.ts';
+import { HitCounter, listed, type Evaluator, type Metrics } from './metrics.ts';
+import type { FlickrPrediction } from './predictions.ts';
+
+/** A phrase of Flickr30k Entities that has boxes. */
+export interface FlickrPhrase {
+  readonly phraseId: string;
+  /** Coarse categories: people, clothing, bodyparts, animals, vehicles, instruments, scene, other. */
+  readonly phraseTypes: readonly string[];
+}
+
+/** One image of a Flickr30k Entities split. */
+export interface FlickrGroundTruth {
+  readonly imageId: string;
+  /** Phrase id -> its boxes, x0 y0 x1 y1 as in the XML files. */
+  readonly boxes: ReadonlyMap<string, readonly (readonly number[])[]>;
+  /** Phrases of every sentence, also those without boxes. */
+  readonly sentences: readonly (readonly FlickrPhrase[])[];
+}
+
+export interface FlickrRecallOptions {
+  /** How many of a phrase's best boxes may be looked at; -1 is all of them. */
+  readonly topK?: readonly number[];
+  readonly iouThreshold?: number;
+  /** Joins the boxes of a phrase to their hull ("merged boxes" protocol); otherwise any of them counts ("any box"). */
+  readonly mergeBoxes?: boolean;
+}
+
+interface Sentence {
+  readonly types: readonly (readonly string[])[];
+  /** Per phrase its boxes, flat. */
+  readonly boxes: readonly (readonly number[])[];
+}
+
+/**
+ * Recall@k on Flickr30k Entities: the share of phrases for which one of the k best boxes overlaps the phrase's box
+ * with IoU of at least the threshold. Phrases without boxes do not count. Numbers are named `Recall@1_all`,
+ * `Recall@1_people`, …; `Upper_bound_…` looks at all boxes.
+ */
+export class FlickrRecallEvaluator implements Evaluator<FlickrPrediction> {
+  readonly warnings: string[] = [];
+  private readonly topK: readonly number[];
+  private readonly iouThreshold: number;
+  private readonly sentences = new Map<string, Sentence>();
+  private readonly evaluated = new Set<string>();
+  private readonly counters: ReadonlyMap<number, HitCounter>;
+
+  constructor(groundTruth: Iterable<FlickrGroundTruth>, options: FlickrRecallOptions = {}) {
+    this.topK = options.topK ?? [1, 5, 10, -1];
+    this.iouThreshold = options.iouThreshold ?? 0.5;
+    this.counters = new Map(this.topK.map((k) => [k, new HitCounter()]));
+    for (const { imageId, boxes, sentences } of groundTruth) {
+      sentences.forEach((phrases, sentenceId) => {
+        const located = phrases.filter(({ phraseId }) => (boxes.get(phraseId)?.length ?? 0) > 0);
+        if (located.length === 0) return;
+        this.sentences.set(sentenceKey(imageId, sentenceId), {
+          types: located.map(({ phraseTypes }) => phraseTypes),
+          boxes: located.map(({ phraseId }) => {
+            const own = boxes.get(phraseId)!;
+            return options.mergeBoxes === true ? hullOf(own) : own.flat();
+          }),
+        });
+      });
+    }
+  }
+
+  /**
+   * @returns the share of the sentence's phrases found by their best box
+   * @throws {MdetrError} when the number of phrases is not that of the sentence
+   */
+  add(prediction: FlickrPrediction): number | undefined {
+    const key = sentenceKey(prediction.image_id, prediction.sentence_id);
+    const where = `sentence ${prediction.sentence_id} of image ${prediction.image_id}`;
+    if (this.evaluated.has(key)) {
+      this.warnings.push(`${where} came twice; the first prediction counts.`);
+      return undefined;
+    }
+    const sentence = this.sentences.get(key);
+    if (sentence === undefined) {
+      if (prediction.boxes.length > 0)
+        this.warnings.push(`${where} has no phrase with boxes; its prediction is ignored.`);
+      return undefined;
+    }
+    this.evaluated.add(key);
+    if (prediction.boxes.length !== sentence.boxes.length) {
+      throw new MdetrError(
+        `The prediction for ${where} has ${prediction.boxes.length} phrases, the sentence has ${sentence.boxes.length} ` +
+          `with boxes.`,
+      );
+    }
+    let hits = 0;
+    prediction.boxes.forEach((ranked, phrase) => {
+      const rank = this.rankOfFirstHit(ranked, sentence.boxes[phrase]!);
+      if (rank === 0) hits++;
+      for (const [k, counter] of this.counters) {
+        const hit = rank >= 0 && (k === -1 || rank < k);
+        counter.add('all', hit);
+        for (const type of sentence.types[phrase]!) counter.add(type, hit);
+      }
+    });
+    return hits / sentence.boxes.length;
+  }
+
+  /** @throws {MdetrError} when sentences with phrases have no prediction */
+  summarize(): Metrics {
+    const missing = [...this.sentences.keys()].filter((key) => !this.evaluated.has(key));
+    if (missing.length > 0) {
+      throw new MdetrError(
+        `No prediction for ${missing.length} of ${this.sentences.size} sentences (image_sentence): ${listed(missing)}.`,
+      );
+    }
+    const metrics: Record<string, number> = {};
+    for (const [k, counter] of this.counters) {
+      const title = k === -1 ? 'Upper_bound' : `Recall@${k}`;
+      for (const name of [...counter.names].sort()) metrics[`${title}_${name}`] = counter.rate(name);
+    }
+    return metrics;
+  }
+
+  /** Place of the first box that overlaps one of the targets enough, -1 when none does. */
+  private rankOfFirstHit(ranked: readonly (readonly number[])[], targets: readonly number[]): number {
+    return ranked.findIndex((box) => {
+      for (let j = 0; j < targets.length / 4; j++) if (iouXyxy(box, 0, targets, j) >= this.iouThreshold) return true;
+      return false;
+    });
+  }
+}
+
+const sentenceKey = (imageId: string | number, sentenceId: number): string => `${imageId}_${sentenceId}`;
+
+const hullOf = (boxes: readonly (readonly number[])[]): number[] => [
+  Math.min(...boxes.map((box) => box[0]!)),
+  Math.min(...boxes.map((box) => box[1]!)),
+  Math.max(...boxes.map((box) => box[2]!)),
+  Math.max(...boxes.map((box) => box[3]!)),
+];

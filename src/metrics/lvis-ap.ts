@@ -1,0 +1,255 @@
+import { maskFromAnnotation } from '../data/format/coco-annotations.ts';
+import type { CocoAnnotation } from '../data/format/coco-format.ts';
+import { maskArea, unpackMask, type CocoRle } from '../geometry/run-lengths.ts';
+import { MdetrError } from '../errors.ts';
+import { countTruth, matchDetections, meanPrecision, meanRecall, RankedDetections } from './average-precision.ts';
+import type { AreaName, PrecisionRecall, TruthSet } from './average-precision.ts';
+import { boxOverlaps, boxXyxyToXywh, maskOverlaps, type XywhBox } from './detection-overlap.ts';
+import { BestDetections, type TaggedDetection } from './lvis-detections.ts';
+import type { Evaluator, Metrics } from './metrics.ts';
+import type { LvisPrediction } from './predictions.ts';
+
+/** Rare, common, frequent. */
+export type LvisFrequency = 'r' | 'c' | 'f';
+
+export interface LvisAnnotation extends CocoAnnotation {
+  readonly category_id: number;
+}
+
+export interface LvisImage {
+  readonly id: number;
+  readonly width: number;
+  readonly height: number;
+  /** Categories that are known not to be in the image. */
+  readonly neg_category_ids: readonly number[];
+  /** Categories of which not every object is annotated. */
+  readonly not_exhaustive_category_ids: readonly number[];
+}
+
+/** Ground truth in LVIS v1's format. */
+export interface LvisTruth {
+  readonly images: readonly LvisImage[];
+  readonly annotations: readonly LvisAnnotation[];
+  readonly categories: readonly { readonly id: number; readonly frequency: string }[];
+}
+
+export interface LvisApOptions {
+  readonly iouType: 'bbox' | 'segm';
+  /**
+   * How many detections count. `image`: the 300 best of every image over all categories, as LVIS defines its metric.
+   * `category`: the 10,000 best of every category over all images ("fixed AP", arXiv:2102.01066), which is what the
+   * official MDETR script reports.
+   */
+  readonly limitBy?: 'image' | 'category';
+  /** Another limit than 300 or 10,000. */
+  readonly limit?: number;
+}
+
+interface ImageState {
+  readonly image: LvisImage;
+  readonly order: number;
+  /** Annotations by category. */
+  readonly truth: Map<number, LvisAnnotation[]>;
+}
+
+/**
+ * LVIS' federated average precision: in an image only those categories count whose presence or absence is known there,
+ * and where a category is not annotated exhaustively, what is found beyond the annotations is not held wrong. Names:
+ * `bbox_AP`, `bbox_AP50`, …, `bbox_APr`, `bbox_APc`, `bbox_APf`, `bbox_AR@300`, …; -1 where there is no object.
+ */
+export class LvisApEvaluator implements Evaluator<LvisPrediction> {
+  private readonly iouType: 'bbox' | 'segm';
+  private readonly limitBy: 'image' | 'category';
+  private readonly limit: number;
+  private readonly images = new Map<number, ImageState>();
+  private readonly frequencies: ReadonlyMap<number, LvisFrequency>;
+  /** By image id or by category id. */
+  private readonly kept = new Map<number, BestDetections>();
+  private unknownCategory = 0;
+
+  /** @throws {MdetrError} when the file lacks what makes LVIS: frequencies, negative and not exhaustive categories */
+  constructor(truth: LvisTruth, options: LvisApOptions) {
+    this.iouType = options.iouType;
+    this.limitBy = options.limitBy ?? 'image';
+    this.limit = options.limit ?? (this.limitBy === 'image' ? 300 : 10_000);
+    const categories = [...truth.categories].sort((a, b) => a.id - b.id);
+    this.frequencies = new Map(categories.map(({ id, frequency }) => [id, frequencyOf(id, frequency)]));
+    const images = [...truth.images].sort((a, b) => a.id - b.id);
+    images.forEach((image, order) => {
+      assertFederated(image);
+      this.images.set(image.id, { image, order, truth: new Map() });
+    });
+    for (const annotation of truth.annotations) {
+      const state = this.images.get(annotation.image_id);
+      if (state === undefined) {
+        throw new MdetrError(`Annotation ${String(annotation.id)} is of unknown image ${annotation.image_id}.`);
+      }
+      // The lvis package looks up objects, and detections likewise, with an area above 0.
+      if (areaOf(annotation) <= 0) continue;
+      const own = state.truth.get(annotation.category_id);
+      if (own === undefined) state.truth.set(annotation.category_id, [annotation]);
+      else own.push(annotation);
+    }
+  }
+
+  get warnings(): readonly string[] {
+    return this.unknownCategory === 0
+      ? []
+      : [`${this.unknownCategory} detections of unknown categories were left out.`];
+  }
+
+  /** An image may come in several parts, e.g. some categories at a time. */
+  add(prediction: LvisPrediction): undefined {
+    this.addXywh(Number(prediction.image_id), { ...prediction, boxes: prediction.boxes?.map(boxXyxyToXywh) });
+  }
+
+  /**
+   * As `add`, for boxes as x, y, width, height.
+   *
+   * @throws {MdetrError} for an image that the ground truth lacks, and when boxes (masks) are missing
+   */
+  addXywh(
+    imageId: number,
+    detections: {
+      readonly scores: readonly number[];
+      readonly labels: readonly number[];
+      readonly boxes?: readonly XywhBox[] | undefined;
+      readonly masks?: readonly CocoRle[] | undefined;
+    },
+  ): void {
+    if (!this.images.has(imageId)) throw new MdetrError(`The ground truth has no image ${imageId}.`);
+    const { scores, labels, boxes, masks } = detections;
+    const needed = this.iouType === 'bbox' ? boxes : masks;
+    if (needed?.length !== scores.length || labels.length !== scores.length) {
+      throw new MdetrError(
+        `The prediction for image ${imageId} has ${scores.length} scores, ${labels.length} labels and ` +
+          `${needed?.length ?? 'no'} ${this.iouType === 'bbox' ? 'boxes' : 'masks'}.`,
+      );
+    }
+    scores.forEach((score, i) => {
+      const label = labels[i]!;
+      if (!this.frequencies.has(label)) this.unknownCategory++;
+      const [group, tag] = this.limitBy === 'image' ? [imageId, label] : [label, imageId];
+      let kept = this.kept.get(group);
+      if (kept === undefined) this.kept.set(group, (kept = new BestDetections(this.limit)));
+      kept.add(
+        this.iouType === 'bbox'
+          ? { score, tag, box: boxes![i]! }
+          : { score, tag, mask: unpackMask(masks![i]!, `image ${imageId}, mask ${i}`) },
+      );
+    });
+  }
+
+  summarize(): Metrics {
+    const ranked = this.rankAll();
+    const curvesOf = (area: AreaName): Map<number, PrecisionRecall | undefined> =>
+      new Map([...ranked].map(([category, list]) => [category, list.precisionRecall(area)]));
+    const [all, small, medium, large] = (['all', 'small', 'medium', 'large'] as const).map(curvesOf);
+    const listOf = (curves: Map<number, PrecisionRecall | undefined> | undefined): (PrecisionRecall | undefined)[] => [
+      ...(curves?.values() ?? []),
+    ];
+    const ofFrequency = (frequency: LvisFrequency): (PrecisionRecall | undefined)[] =>
+      [...(all ?? [])].filter(([category]) => this.frequencies.get(category) === frequency).map(([, curve]) => curve);
+    const at = this.limitBy === 'image' ? String(this.limit) : 'all';
+    const numbers: Record<string, number> = {
+      AP: meanPrecision(listOf(all)),
+      AP50: meanPrecision(listOf(all), 0.5),
+      AP75: meanPrecision(listOf(all), 0.75),
+      APs: meanPrecision(listOf(small)),
+      APm: meanPrecision(listOf(medium)),
+      APl: meanPrecision(listOf(large)),
+      APr: meanPrecision(ofFrequency('r')),
+      APc: meanPrecision(ofFrequency('c')),
+      APf: meanPrecision(ofFrequency('f')),
+      [`AR@${at}`]: meanRecall(listOf(all)),
+      [`ARs@${at}`]: meanRecall(listOf(small)),
+      [`ARm@${at}`]: meanRecall(listOf(medium)),
+      [`ARl@${at}`]: meanRecall(listOf(large)),
+    };
+    return Object.fromEntries(Object.entries(numbers).map(([name, value]) => [`${this.iouType}_${name}`, value]));
+  }
+
+  /** Matches everything and ranks it per category. */
+  private rankAll(): ReadonlyMap<number, RankedDetections> {
+    const ranked = new Map([...this.frequencies.keys()].map((category) => [category, new RankedDetections()]));
+    for (const { truth } of this.images.values()) {
+      for (const [category, annotations] of truth) ranked.get(category)?.expect(countTruth(truthOf(annotations)));
+    }
+    for (const [group, kept] of this.kept) {
+      const byTag = new Map<number, TaggedDetection[]>();
+      for (const detection of kept) {
+        const own = byTag.get(detection.tag);
+        if (own === undefined) byTag.set(detection.tag, [detection]);
+        else own.push(detection);
+      }
+      for (const [tag, found] of byTag) {
+        const [imageId, category] = this.limitBy === 'image' ? [group, tag] : [tag, group];
+        const list = ranked.get(category);
+        if (list !== undefined) this.rank(list, this.images.get(imageId)!, category, found);
+      }
+    }
+    return ranked;
+  }
+
+  /** Matches one image's detections of one category, where it is known what is right. */
+  private rank(list: RankedDetections, state: ImageState, category: number, found: TaggedDetection[]): void {
+    const { image, order } = state;
+    const annotations = state.truth.get(category) ?? [];
+    if (annotations.length === 0 && !image.neg_category_ids.includes(category)) return;
+    found = found.filter((detection) => detectionArea(detection, this.iouType) > 0).sort((a, b) => b.score - a.score);
+    const scores = found.map(({ score }) => score);
+    const truth = truthOf(annotations);
+    const unmatchedIgnored = image.not_exhaustive_category_ids.includes(category);
+    const areas = found.map((detection) => detectionArea(detection, this.iouType));
+    const overlaps = this.overlaps(found, annotations, truth, image);
+    list.add(order, scores, matchDetections(truth, { scores, areas, overlaps, unmatchedIgnored }));
+  }
+
+  private overlaps(
+    found: readonly TaggedDetection[],
+    annotations: readonly LvisAnnotation[],
+    truth: TruthSet,
+    { id, width, height }: LvisImage,
+  ): Float64Array {
+    if (this.iouType === 'bbox') {
+      return boxOverlaps(
+        found.map(({ box }) => box!),
+        annotations.map(({ bbox }) => bbox),
+        truth.crowd,
+      );
+    }
+    const targets = annotations.map((annotation) => maskFromAnnotation(annotation, [height, width], `image ${id}`));
+    return maskOverlaps(
+      found.map(({ mask }) => mask!),
+      targets,
+      truth.crowd,
+    );
+  }
+}
+
+const areaOf = ({ area, bbox }: LvisAnnotation): number => area ?? bbox[2] * bbox[3];
+
+const detectionArea = ({ box, mask }: TaggedDetection, iouType: 'bbox' | 'segm'): number =>
+  iouType === 'bbox' ? box![2] * box![3] : maskArea(mask!);
+
+const truthOf = (annotations: readonly LvisAnnotation[]): TruthSet => ({
+  areas: annotations.map(areaOf),
+  ignored: annotations.map((annotation) => (annotation['ignore'] ? 1 : 0)),
+  crowd: new Uint8Array(annotations.length), // LVIS has no crowds
+  counts: annotations.map(({ id }) => (id === 0 ? 0 : 1)),
+});
+
+const frequencyOf = (category: number, frequency: string): LvisFrequency => {
+  if (frequency === 'r' || frequency === 'c' || frequency === 'f') return frequency;
+  throw new MdetrError(`LVIS category ${category} has the frequency "${frequency}"; expected r, c or f.`);
+};
+
+const assertFederated = (image: LvisImage): void => {
+  // The file may lack what its type promises.
+  const { id, neg_category_ids: negative, not_exhaustive_category_ids: open } = image as Partial<LvisImage>;
+  if (Array.isArray(negative) && Array.isArray(open)) return;
+  throw new MdetrError(
+    `LVIS image ${String(id)} lacks "neg_category_ids" or "not_exhaustive_category_ids". ` +
+      `For data without them use the COCO metric.`,
+  );
+};

@@ -1,0 +1,293 @@
+import { unpackMask, maskToDense } from '../geometry/run-lengths.ts';
+import { MdetrError } from '../errors.ts';
+import { mean, type Evaluator, type Metrics } from './metrics.ts';
+import { fillPolygonPillow } from '../geometry/pillow-polygon.ts';
+import { PhraseCutSubsetRules, phraseCutSubsets } from './phrasecut-subsets.ts';
+import type { PhraseCutCounts, PhraseCutSubset, PhraseStructure } from './phrasecut-subsets.ts';
+import type { PhraseCutPrediction } from './predictions.ts';
+
+/** One phrase of PhraseCut's `refer_*.json`. */
+export interface PhraseCutTask {
+  readonly task_id: string;
+  readonly image_id: number;
+  readonly phrase_structure: PhraseStructure;
+  /** x, y, width, height of every instance. */
+  readonly instance_boxes: readonly (readonly number[])[];
+  /** Per instance its polygons, each a list of x, y points. */
+  readonly Polygons: readonly (readonly (readonly (readonly number[])[])[])[];
+}
+
+/** One image of PhraseCut's `image_data_split.json`. */
+export interface PhraseCutImage {
+  readonly image_id: number;
+  readonly width: number;
+  readonly height: number;
+  readonly coco_id?: number | null | undefined;
+}
+
+export interface PhraseCutGroundTruth {
+  readonly tasks: Iterable<PhraseCutTask>;
+  readonly images: Iterable<PhraseCutImage>;
+  readonly counts: PhraseCutCounts;
+}
+
+export interface PhraseCutOptions {
+  /** Compares masks too; every prediction then needs one. */
+  readonly masks?: boolean;
+  /**
+   * `official` draws boxes as the official code does: their last row and column are lost, and a negative start counts
+   * from the far end of the picture. `exact` keeps the last row and column and cuts boxes at the border.
+   */
+  readonly boxRaster?: 'official' | 'exact';
+  /** Phrases without a prediction: `skip` leaves them out, as the official numbers do; `empty` counts them as misses. */
+  readonly missing?: 'skip' | 'empty';
+}
+
+/** What the official report holds per subset. */
+export interface PhraseCutSubsetResult {
+  readonly count: number;
+  readonly mean_box_iou: number;
+  /** Share of phrases whose box IoU is above the threshold (strictly). */
+  readonly pred_box_acc: Readonly<Record<string, number>>;
+  readonly mean_mask_iou?: number;
+  /** All intersections divided by all unions. */
+  readonly cum_mask_iou?: number;
+  readonly pred_mask_acc?: Readonly<Record<string, number>>;
+}
+
+/** Agreement of one prediction with its phrase, in pixels where not a ratio. */
+export interface PhraseCutTaskResult {
+  readonly boxIou: number;
+  readonly maskIou: number;
+  readonly intersection: number;
+  readonly union: number;
+}
+
+const thresholds = [0.5, 0.6, 0.7, 0.8, 0.9];
+
+/**
+ * PhraseCut: all boxes of a phrase against all true boxes as painted pixels, and the same for masks. `Precision@0.5` …
+ * `Precision@0.9` are the box numbers that the official evaluation returns; mean and cumulative mask IoU are the
+ * metrics of the PhraseCut paper. Numbers of subsets are named `c20/mean_mask_iou`.
+ */
+export class PhraseCutEvaluator implements Evaluator<PhraseCutPrediction> {
+  private readonly options: Required<PhraseCutOptions>;
+  private readonly tasks: ReadonlyMap<string, PhraseCutTask>;
+  private readonly images: ReadonlyMap<number, PhraseCutImage>;
+  private readonly rules: PhraseCutSubsetRules;
+  private unknownTasks = 0;
+  private readonly results = new Map<
+    string,
+    PhraseCutTaskResult & { readonly subsets: ReadonlySet<PhraseCutSubset> }
+  >();
+
+  constructor(groundTruth: PhraseCutGroundTruth, options: PhraseCutOptions = {}) {
+    this.options = { masks: false, boxRaster: 'official', missing: 'skip', ...options };
+    this.tasks = new Map([...groundTruth.tasks].map((task) => [task.task_id, task]));
+    this.images = new Map([...groundTruth.images].map((image) => [image.image_id, image]));
+    this.rules = new PhraseCutSubsetRules(groundTruth.counts);
+  }
+
+  get warnings(): readonly string[] {
+    const missing = this.tasks.size - this.results.size;
+    const treatment = this.options.missing === 'skip' ? 'left out' : 'counted as empty';
+    return [
+      ...(missing > 0 ? [`${missing} of ${this.tasks.size} phrases have no prediction; they were ${treatment}.`] : []),
+      ...(this.unknownTasks > 0 ? [`${this.unknownTasks} predictions are of phrases that are not in this split.`] : []),
+    ];
+  }
+
+  /** A second prediction for a phrase replaces the first. @returns the mask's IoU, or the boxes' without masks */
+  add(prediction: PhraseCutPrediction): number | undefined {
+    const task = this.tasks.get(prediction.task_id);
+    if (task === undefined) {
+      this.unknownTasks++;
+      return undefined;
+    }
+    const image = this.imageOf(task);
+    const truth = paintPolygons(task, image);
+    const result = this.compare(prediction, task, image, truth);
+    this.results.set(task.task_id, { ...result, subsets: this.subsetsOf(task, image, truth) });
+    return this.options.masks ? result.maskIou : result.boxIou;
+  }
+
+  /** Agreement of the prediction for one phrase, as it went into the numbers. */
+  resultOf(taskId: string): PhraseCutTaskResult | undefined {
+    return this.results.get(taskId);
+  }
+
+  /** Per subset that has phrases. */
+  report(): Readonly<Partial<Record<PhraseCutSubset, PhraseCutSubsetResult>>> {
+    const results = [...this.results.values()];
+    if (this.options.missing === 'empty') {
+      for (const task of this.tasks.values()) if (!this.results.has(task.task_id)) results.push(this.emptyResult(task));
+    }
+    const report: Partial<Record<PhraseCutSubset, PhraseCutSubsetResult>> = {};
+    for (const subset of phraseCutSubsets) {
+      const own = results.filter(({ subsets }) => subsets.has(subset));
+      if (own.length === 0) continue;
+      const boxIous = own.map(({ boxIou }) => boxIou);
+      const maskIous = own.map(({ maskIou }) => maskIou);
+      const union = own.reduce((sum, result) => sum + result.union, 0);
+      report[subset] = {
+        count: own.length,
+        mean_box_iou: mean(boxIous),
+        pred_box_acc: sharesAbove(boxIous),
+        ...(this.options.masks && {
+          mean_mask_iou: mean(maskIous),
+          cum_mask_iou: own.reduce((sum, result) => sum + result.intersection, 0) / union,
+          pred_mask_acc: sharesAbove(maskIous),
+        }),
+      };
+    }
+    return report;
+  }
+
+  summarize(): Metrics {
+    const metrics: Record<string, number> = {};
+    for (const [subset, result] of Object.entries(this.report())) {
+      const prefix = subset === 'all' ? '' : `${subset}/`;
+      for (const [threshold, share] of Object.entries(result.pred_box_acc)) {
+        metrics[`${prefix}Precision@${threshold}`] = share;
+      }
+      metrics[`${prefix}mean_box_iou`] = result.mean_box_iou;
+      if (result.mean_mask_iou !== undefined) metrics[`${prefix}mean_mask_iou`] = result.mean_mask_iou;
+      if (result.cum_mask_iou !== undefined) metrics[`${prefix}cum_mask_iou`] = result.cum_mask_iou;
+      for (const [threshold, share] of Object.entries(result.pred_mask_acc ?? {})) {
+        metrics[`${prefix}mask_Precision@${threshold}`] = share;
+      }
+    }
+    return metrics;
+  }
+
+  private compare(
+    prediction: PhraseCutPrediction,
+    task: PhraseCutTask,
+    image: PhraseCutImage,
+    truth: Uint8Array,
+  ): PhraseCutTaskResult {
+    const boxIou = boxesIou(prediction.boxes, task.instance_boxes, this.options.boxRaster);
+    if (!this.options.masks) return { boxIou, maskIou: 0, intersection: 0, union: 0 };
+    if (prediction.mask === undefined) {
+      throw new MdetrError(
+        `The prediction for phrase ${task.task_id} has no "mask"; evaluate boxes only, or predict masks.`,
+      );
+    }
+    const mask = unpackMask(prediction.mask, `mask of phrase ${task.task_id}`);
+    if (mask.height !== image.height || mask.width !== image.width) {
+      throw new MdetrError(
+        `The mask for phrase ${task.task_id} is ${mask.width}x${mask.height}, image ${image.image_id} is ` +
+          `${image.width}x${image.height} (width x height).`,
+      );
+    }
+    const { intersection, union } = countOverlap(maskToDense(mask), truth);
+    return { boxIou, maskIou: intersection === 0 ? 0 : intersection / union, intersection, union };
+  }
+
+  private emptyResult(task: PhraseCutTask): PhraseCutTaskResult & { readonly subsets: ReadonlySet<PhraseCutSubset> } {
+    const image = this.imageOf(task);
+    const truth = paintPolygons(task, image);
+    const union = this.options.masks ? countOverlap(truth, truth).union : 0;
+    return { boxIou: 0, maskIou: 0, intersection: 0, union, subsets: this.subsetsOf(task, image, truth) };
+  }
+
+  private subsetsOf(task: PhraseCutTask, image: PhraseCutImage, truth: Uint8Array): ReadonlySet<PhraseCutSubset> {
+    return this.rules.subsetsOf({
+      structure: task.phrase_structure,
+      instanceCount: task.instance_boxes.length,
+      relativeSize: countOverlap(truth, truth).union / (image.width * image.height),
+      cocoId: image.coco_id,
+    });
+  }
+
+  private imageOf(task: PhraseCutTask): PhraseCutImage {
+    const image = this.images.get(task.image_id);
+    if (image === undefined) {
+      throw new MdetrError(
+        `Phrase ${task.task_id} belongs to image ${task.image_id}, which image_data_split.json lacks.`,
+      );
+    }
+    return image;
+  }
+}
+
+/** Union of all instances' polygons as (height, width) pixels. */
+const paintPolygons = ({ Polygons: polygons }: PhraseCutTask, { width, height }: PhraseCutImage): Uint8Array => {
+  const canvas = new Uint8Array(width * height);
+  for (const polygon of polygons.flat()) if (polygon.length >= 2) fillPolygonPillow(canvas, width, height, polygon);
+  return canvas;
+};
+
+/** IoU of two sets of x, y, width, height boxes, each painted on the smallest canvas that reaches from 0, 0 over all. */
+export const boxesIou = (
+  predicted: readonly (readonly number[])[],
+  truth: readonly (readonly number[])[],
+  raster: 'official' | 'exact' = 'official',
+): number => {
+  const all = [...predicted, ...truth];
+  // Far corners are inclusive here: x + width - 1.
+  const width = Math.max(0, ...all.map((box) => Math.trunc(box[0]! + box[2]! - 1 + 1)));
+  const height = Math.max(0, ...all.map((box) => Math.trunc(box[1]! + box[3]! - 1 + 1)));
+  const paint = raster === 'official' ? paintBoxes : paintWholeBoxes;
+  const { intersection, union } = countOverlap(paint(predicted, width, height), paint(truth, width, height));
+  return intersection === 0 ? 0 : intersection / union;
+};
+
+/**
+ * Paints x, y, width, height boxes as the official code does: rows int(y) to int(y + height - 1), the end exclusive,
+ * likewise columns, and with Python's reading of negative indices.
+ */
+export const paintBoxes = (boxes: readonly (readonly number[])[], width: number, height: number): Uint8Array => {
+  const canvas = new Uint8Array(width * height);
+  for (const [x, y, w, h] of boxes as readonly [number, number, number, number][]) {
+    fillRectangle(
+      canvas,
+      width,
+      ...pythonRange(Math.trunc(x), Math.trunc(x + w - 1), width),
+      ...pythonRange(Math.trunc(y), Math.trunc(y + h - 1), height),
+    );
+  }
+  return canvas;
+};
+
+const paintWholeBoxes = (boxes: readonly (readonly number[])[], width: number, height: number): Uint8Array => {
+  const canvas = new Uint8Array(width * height);
+  const clamp = (value: number, size: number): number => Math.min(Math.max(Math.trunc(value), 0), size);
+  for (const [x, y, w, h] of boxes as readonly [number, number, number, number][]) {
+    fillRectangle(canvas, width, clamp(x, width), clamp(x + w, width), clamp(y, height), clamp(y + h, height));
+  }
+  return canvas;
+};
+
+const fillRectangle = (
+  canvas: Uint8Array,
+  width: number,
+  fromX: number,
+  toX: number,
+  fromY: number,
+  toY: number,
+): void => {
+  if (fromX >= toX) return;
+  for (let row = fromY; row < toY; row++) canvas.fill(1, row * width + fromX, row * width + toX);
+};
+
+/** Indices that Python's `start:stop` means for a sequence of the given length. */
+const pythonRange = (start: number, stop: number, length: number): [from: number, to: number] => {
+  const resolve = (index: number): number => Math.min(Math.max(index < 0 ? index + length : index, 0), length);
+  return [resolve(start), resolve(stop)];
+};
+
+const countOverlap = (a: Uint8Array, b: Uint8Array): { intersection: number; union: number } => {
+  let intersection = 0;
+  let union = 0;
+  for (let i = 0; i < a.length; i++) {
+    intersection += a[i]! & b[i]!;
+    union += a[i]! | b[i]!;
+  }
+  return { intersection, union };
+};
+
+const sharesAbove = (ious: readonly number[]): Readonly<Record<string, number>> =>
+  Object.fromEntries(
+    thresholds.map((threshold) => [String(threshold), ious.filter((iou) => iou > threshold).length / ious.length]),
+  );

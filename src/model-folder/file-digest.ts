@@ -1,0 +1,29 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { cacheFolder } from '../engine/runtime/node/program-cache.ts';
+
+/**
+ * SHA-256 of a file's bytes. A digest is remembered under the file's path, size and time of change, since reading
+ * gigabytes takes longer than the rest of a start.
+ */
+export const fileDigest = async (path: string, folder = join(cacheFolder(), 'digests')): Promise<string> => {
+  const info = await stat(path, { bigint: true });
+  const identity = createHash('sha256')
+    .update([resolve(path), info.size, info.mtimeNs, info.ino].join('\n'))
+    .digest('hex');
+  const memo = join(folder, identity);
+  const known = await readFile(memo, 'utf8').catch(() => '');
+  if (/^[0-9a-f]{64}$/.test(known)) return known;
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path, { highWaterMark: 4 * 2 ** 20 }), hash);
+  const digest = hash.digest('hex');
+  // Only a shortcut: where the folder cannot be written, the next start reads the file again.
+  await mkdir(folder, { recursive: true })
+    .then(() => writeFile(`${memo}.${process.pid}`, digest))
+    .then(() => rename(`${memo}.${process.pid}`, memo))
+    .catch(() => undefined);
+  return digest;
+};

@@ -1,0 +1,196 @@
+import { access, readFile, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+import { openCheckpoint, type Checkpoint } from '../checkpoints/index.ts';
+import { MdetrError, messageOf } from '../errors.ts';
+import { findPublished, placeOf } from '../pull/catalog.ts';
+import { cacheFolder } from '../engine/runtime/node/program-cache.ts';
+
+/** The names of a model folder's files: the layout that the Hugging Face hub expects. */
+export const modelFileNames = {
+  config: 'config.json',
+  weights: 'model.safetensors',
+  preprocessing: 'preprocessor_config.json',
+  answers: 'answers.json',
+  card: 'README.md',
+} as const;
+
+/** A vocabulary is the first of these pairs that is there. */
+export const tokenizerFileNames: readonly (readonly string[])[] = [['tokenizer.json'], ['vocab.json', 'merges.txt']];
+
+/** A model's files, found and opened, whether or not they fit together. */
+export interface ModelFiles {
+  readonly path: string;
+  readonly isFolder: boolean;
+  /** Where vocabulary, answers and preprocessing are looked for. */
+  readonly folder: string;
+  /** The official arguments and the file (or part of one) that they come from; undefined where nothing says them. */
+  readonly config: { readonly values: Readonly<Record<string, unknown>>; readonly source: string } | undefined;
+  /** Undefined for a model folder without weights, whose network is made from `seed`. */
+  readonly checkpoint: Checkpoint | undefined;
+  readonly seed: number | undefined;
+  close(): Promise<void>;
+}
+
+export interface ModelFilesOptions {
+  /** Which weights of a training checkpoint: the moving average by default where there is one. */
+  readonly weights?: 'model' | 'ema';
+  /** A JSON file with the official arguments, for a weight file that carries none. */
+  readonly config?: string;
+}
+
+const modelsFolder = fileURLToPath(new URL('../../models/', import.meta.url));
+
+export const isFile = (path: string): Promise<boolean> =>
+  stat(path).then(
+    (info) => info.isFile(),
+    () => false,
+  );
+const isFolder = (path: string): Promise<boolean> =>
+  stat(path).then(
+    (info) => info.isDirectory(),
+    () => false,
+  );
+const exists = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
+
+/** A path stays as it is; a plain name is looked for among the embedded models and the pulled ones. */
+export const resolveModelPath = async (name: string): Promise<string> => {
+  if (await exists(name)) return name;
+  const published = findPublished(name);
+  const isPullable = published !== undefined && published.kind !== 'tokenizer';
+  const pulled = isPullable ? placeOf(published).files[0]! : name;
+  const isName = /^[\w.+-]+$/.test(name);
+  const candidates = isName ? [join(modelsFolder, name), join(cacheFolder(), 'models', pulled)] : [];
+  for (const candidate of candidates) if (await exists(candidate)) return candidate;
+  if (isPullable) throw new MdetrError(`model "${name}" is not here yet; fetch it with: mdetr pull ${published.name}`);
+  throw new MdetrError(
+    isName
+      ? `model "${name}" is neither a file or folder here, nor embedded, nor among the pulled ones in ${join(cacheFolder(), 'models')} ("mdetr pull --list" tells what can be fetched)`
+      : `${name}: there is no such model file or folder`,
+  );
+};
+
+export const readJson = async (path: string): Promise<unknown> => {
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as unknown;
+  } catch (error) {
+    throw new MdetrError(`${path}: cannot be read as JSON: ${messageOf(error)}`, { cause: error });
+  }
+};
+
+const recordSchema = z.record(z.string(), z.unknown());
+
+const readRecord = async (path: string): Promise<Record<string, unknown>> => {
+  const parsed = recordSchema.safeParse(await readJson(path));
+  if (!parsed.success) throw new MdetrError(`${path}: must hold a JSON object`);
+  return parsed.data;
+};
+
+/** Finds and opens a model's files: a model folder, a `.pth`, a `.safetensors`, or a name. Throws `MdetrError`. */
+export const openModelFiles = async (name: string, options: ModelFilesOptions = {}): Promise<ModelFiles> => {
+  const path = await resolveModelPath(name);
+  return (await isFolder(path)) ? openFolder(path, options) : openWeightFile(path, options);
+};
+
+const openFolder = async (folder: string, options: ModelFilesOptions): Promise<ModelFiles> => {
+  const source = options.config ?? join(folder, modelFileNames.config);
+  if (!(await isFile(source))) throw new MdetrError(`${folder}: no ${modelFileNames.config}, so no model folder`);
+  const values = await readRecord(source);
+  const weights = join(folder, modelFileNames.weights);
+  const seed = values['init_seed'];
+  const isUntrained = typeof seed === 'number' && !(await isFile(weights));
+  const checkpoint = isUntrained ? undefined : await openCheckpoint(weights, { weights: options.weights });
+  return {
+    path: folder,
+    isFolder: true,
+    folder,
+    config: { values, source },
+    checkpoint,
+    seed: isUntrained ? seed : undefined,
+    close: async () => checkpoint?.close(),
+  };
+};
+
+const openWeightFile = async (path: string, options: ModelFilesOptions): Promise<ModelFiles> => {
+  const checkpoint = await openCheckpoint(path, { weights: options.weights });
+  try {
+    return {
+      path,
+      isFolder: false,
+      folder: dirname(path),
+      config: await configOf(path, checkpoint, options),
+      checkpoint,
+      seed: undefined,
+      close: () => checkpoint.close(),
+    };
+  } catch (error) {
+    await checkpoint.close();
+    throw error;
+  }
+};
+
+/** What the user names comes first, then what the file says itself, then what lies beside it. */
+const configOf = async (
+  path: string,
+  checkpoint: Checkpoint,
+  options: ModelFilesOptions,
+): Promise<ModelFiles['config']> => {
+  if (options.config !== undefined) return { values: await readRecord(options.config), source: options.config };
+  if (checkpoint.args !== undefined) return { values: checkpoint.args, source: `${path}: args` };
+  const { config } = checkpoint.metadata;
+  if (config !== undefined) return { values: parseRecord(config, `${path}: config`), source: `${path}: config` };
+  const beside = join(dirname(path), modelFileNames.config);
+  return (await isFile(beside)) ? { values: await readRecord(beside), source: beside } : undefined;
+};
+
+const parseRecord = (text: string, where: string): Record<string, unknown> => {
+  try {
+    return recordSchema.parse(JSON.parse(text));
+  } catch (error) {
+    throw new MdetrError(`${where}: must hold a JSON object`, { cause: error });
+  }
+};
+
+/** The arguments, which whoever builds the network needs. Throws `MdetrError` that tells the way out. */
+export const requireConfig = ({ config, path }: ModelFiles): NonNullable<ModelFiles['config']> => {
+  if (config === undefined)
+    throw new MdetrError(
+      `${path}: the file does not say what network it is for; give its official arguments as JSON with --config FILE`,
+    );
+  return config;
+};
+
+/**
+ * The vocabulary: what the user names (a path, or a pulled one's name), else beside the weights, else RoBERTa's where
+ * `mdetr pull` puts it. Throws `MdetrError`.
+ */
+export const findTokenizer = async (folder: string, textEncoder: string, named?: string): Promise<string> => {
+  const pulled = join(cacheFolder(), 'tokenizers');
+  if (named !== undefined) {
+    if (await exists(named)) return named;
+    const published = findPublished(named);
+    if (published?.kind !== 'tokenizer') return named;
+    if ((await tokenizerFilesIn(join(pulled, named))).length > 0) return join(pulled, named);
+    throw new MdetrError(`vocabulary "${named}" is not here yet; fetch it with: mdetr pull ${named}`);
+  }
+  for (const candidate of [folder, join(pulled, textEncoder), join(pulled, 'roberta-base')])
+    if ((await tokenizerFilesIn(candidate)).length > 0) return candidate;
+  const fetchable = findPublished(textEncoder)?.kind === 'tokenizer' ? `: mdetr pull ${textEncoder}, or` : ':';
+  throw new MdetrError(
+    `no vocabulary for ${textEncoder}${fetchable} name a folder with tokenizer.json, or vocab.json and merges.txt, by --tokenizer DIR`,
+  );
+};
+
+/** The vocabulary's files of a folder; none where it holds no vocabulary. */
+export const tokenizerFilesIn = async (folder: string): Promise<string[]> => {
+  for (const names of tokenizerFileNames) {
+    const paths = names.map((name) => join(folder, name));
+    if ((await Promise.all(paths.map(isFile))).every(Boolean)) return paths;
+  }
+  return [];
+};

@@ -1,0 +1,47 @@
+/** Procedural CLEVR-format scenes: pictures, masks, boxes, and texts of every task, from a seed and a number. */
+export {
+  ATTRIBUTES,
+  COLORS,
+  MATERIALS,
+  SHAPES,
+  SIZES,
+  VALUES,
+  type Attribute,
+  type ObjectAttributes,
+} from './render/attributes.ts';
+export { DATASET_DEFAULTS, type DatasetSettings } from './dataset/dataset-settings.ts';
+export { writeDataset, type DatasetRun, type DatasetSummary } from './dataset/dataset.ts';
+export { makeTexts } from './language/make-texts.ts';
+export { maskOf, maskRuns } from './render/object-masks.ts';
+export { ObjectSets } from './language/object-sets.ts';
+export { answerOf, runProgram, type Program, type ProgramStep } from './language/program.ts';
+export { answersOf } from './language/questions.ts';
+export { Random } from './render/random.ts';
+export { RELATIONS, type Relation, type Relationships } from './render/relations.ts';
+export {
+  describeScene,
+  generateScene,
+  mirrorScene,
+  type RenderedScene,
+  type Scene,
+  type SceneObject,
+  type SceneOptions,
+  type SeenObject,
+  type TextScene,
+} from './render/scene.ts';
+export type { Phrase } from './language/sentence.ts';
+export { combinationsWithheld, SPLITS, WORDINGS, wordingOf, type SceneSplit, type Wording } from './render/splits.ts';
+export {
+  EXPRESSION_TYPES,
+  QUESTION_TYPES,
+  TEXT_KINDS,
+  type CaptionText,
+  type ExpressionText,
+  type NegativeText,
+  type QuestionText,
+  type SceneText,
+  type TextKind,
+  type TextOptions,
+} from './language/texts.ts';
+export type { Box } from './render/visibility.ts';
+export { SCENE_VOCABULARY, wordsOf } from './language/vocabulary.ts';

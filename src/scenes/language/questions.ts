@@ -1,0 +1,255 @@
+import { ATTRIBUTES, VALUES, type Attribute } from '../render/attributes.ts';
+import { OPPOSITE, sizeOf, type Filter, type ObjectSets } from './object-sets.ts';
+import { answerOf, ProgramWriter, runProgram, type Program } from './program.ts';
+import {
+  COMPARE_PATTERNS,
+  COUNT_PATTERNS,
+  EQUAL_PATTERNS,
+  EXIST_PATTERNS,
+  QUERY_PATTERNS,
+  SPECIAL_QUERY_PATTERNS,
+} from './question-patterns.ts';
+import type { Random } from '../render/random.ts';
+import { RELATIONS } from '../render/relations.ts';
+import { sampleAttributes, sampleGroup, sampleReference, sampleUnique, type Structure } from './references.ts';
+import { fillPattern, type Noun } from './sentence.ts';
+import type { Wording } from '../render/splits.ts';
+import { QUESTION_TYPES, type QuestionText, type QuestionType, type TextOptions } from './texts.ts';
+import { ATTRIBUTE_WORDS, RELATION_WORDS } from './words.ts';
+
+type Form = Structure | 'or' | 'compare' | 'equal';
+
+/** A question that stands but for its wording. */
+interface Draft {
+  readonly program: Program;
+  readonly slots: Readonly<Record<string, string | Noun>>;
+  readonly answer: string;
+}
+
+/** Question type and structure together; the number of the pair is CLEVR's `question_family_index`. */
+interface Family {
+  readonly type: QuestionType;
+  readonly form: Form;
+  readonly weight: number;
+  readonly patterns: Readonly<Record<Wording, readonly string[]>>;
+}
+
+const attributeOf = (type: QuestionType): Attribute | undefined =>
+  ATTRIBUTES.find((name) => type === `query_${name}` || type === `equal_${name}`);
+
+const family = (type: QuestionType, form: Form, weight: number, patterns: Family['patterns']): Family => ({
+  type,
+  form,
+  weight,
+  patterns,
+});
+
+/** All families, in a fixed order. Within a type, weights are chances. */
+export const FAMILIES: readonly Family[] = QUESTION_TYPES.flatMap((type) => {
+  const attribute = attributeOf(type);
+  if (type === 'exist') {
+    const { plain, same } = EXIST_PATTERNS;
+    return [
+      family(type, 'plain', 3, plain),
+      family(type, 'one-hop', 3, EXIST_PATTERNS['one-hop']),
+      family(type, 'two-hop', 1.5, EXIST_PATTERNS['two-hop']),
+      family(type, 'same', 1.5, same),
+    ];
+  }
+  if (type === 'count') {
+    const { plain, and, same, or } = COUNT_PATTERNS;
+    return [
+      family(type, 'plain', 3, plain),
+      family(type, 'one-hop', 3, COUNT_PATTERNS['one-hop']),
+      family(type, 'two-hop', 1, COUNT_PATTERNS['two-hop']),
+      family(type, 'and', 1, and),
+      family(type, 'same', 1, same),
+      family(type, 'or', 1, or),
+    ];
+  }
+  if (type === 'equal_integer' || type === 'less_than' || type === 'greater_than') {
+    return [family(type, 'compare', 1, COMPARE_PATTERNS[type])];
+  }
+  if (attribute === undefined || type.startsWith('equal')) return [family(type, 'equal', 1, EQUAL_PATTERNS)];
+  const special = SPECIAL_QUERY_PATTERNS[attribute];
+  const plain: Family['patterns'] = {
+    training: [...QUERY_PATTERNS.plain.training, ...(special?.training ?? [])],
+    paraphrase: [...QUERY_PATTERNS.plain.paraphrase, ...(special?.paraphrase ?? [])],
+  };
+  return [
+    family(type, 'plain', 3, plain),
+    family(type, 'one-hop', 3, QUERY_PATTERNS['one-hop']),
+    family(type, 'two-hop', 1.5, QUERY_PATTERNS['two-hop']),
+    family(type, 'and', 1, QUERY_PATTERNS.and),
+    family(type, 'same', 1.5, QUERY_PATTERNS.same),
+  ];
+});
+
+/** Drafts per family: enough to meet the rarer answers. */
+const DRAFTS = 32;
+const TRIES = 12;
+
+/**
+ * A question with its program and answer. Answers are balanced by construction: many drafts of one family that say
+ * equally much (the same attributes of F) are sorted by answer, families that allow one answer only in this scene are
+ * passed over, and then the answer is drawn before the draft. So neither the wording nor the kind gives it away.
+ * Undefined when this try found no family with a choice.
+ */
+export const makeQuestion = (
+  sets: ObjectSets,
+  wording: Wording,
+  random: Random,
+  options: TextOptions = {},
+): QuestionText | undefined => {
+  const type = random.pick(options.questionTypes ?? QUESTION_TYPES);
+  const families = FAMILIES.filter((one) => one.type === type);
+  const weights = families.map(({ weight }) => weight);
+  let draft: Draft | undefined;
+  let chosen = families[0]!;
+  // Some types fail more often than others; trying again with the same type keeps all types equally frequent.
+  for (let tries = 0; draft === undefined && tries < TRIES; tries++) {
+    chosen = random.pickWeighted(families, weights);
+    draft = chooseDraft(sets, chosen, random);
+  }
+  if (draft === undefined) return undefined;
+  const pattern = random.pick(chosen.patterns[wording]);
+  const { text, phrases } = fillPattern(pattern, draft.slots, { sets, wording, random });
+  return {
+    kind: 'question',
+    type,
+    structure: chosen.form,
+    family: FAMILIES.indexOf(chosen),
+    wording,
+    pattern,
+    text: text.charAt(0).toUpperCase() + text.slice(1),
+    phrases,
+    answer: draft.answer,
+    program: draft.program,
+  };
+};
+
+const chooseDraft = (sets: ObjectSets, { type, form }: Family, random: Random): Draft | undefined => {
+  const attribute = attributeOf(type);
+  const attributes = sampleAttributes(random, attribute);
+  // "Are there any things?" is no question; "how many things are there?" is.
+  if (attributes.length === 0 && type === 'exist' && form === 'plain') return undefined;
+  // The first draft with an answer is as good a sample of those with that answer as any.
+  const byAnswer = new Map<string, Draft>();
+  const possible = type === 'count' || type === 'query_color' ? Infinity : answersOf(type).length;
+  for (let k = 0; k < DRAFTS && byAnswer.size < possible; k++) {
+    const draft =
+      form === 'compare'
+        ? draftComparison(sets, type, random)
+        : form === 'equal'
+          ? draftEquality(sets, attribute!, random)
+          : form === 'or'
+            ? draftUnion(sets, attributes, random)
+            : draftReference(sets, type, form, attributes, random);
+    if (draft !== undefined && !byAnswer.has(draft.answer)) byAnswer.set(draft.answer, draft);
+  }
+  if (byAnswer.size < 2) return undefined;
+  const answers = [...byAnswer.keys()].sort();
+  const answer = random.pickWeighted(
+    answers,
+    answers.map((one) => (type === 'count' ? countWeight(Number(one)) : 1)),
+  );
+  return byAnswer.get(answer);
+};
+
+/** Small numbers are possible in nearly every scene, large ones in few; these weights level the result. */
+const countWeight = (count: number): number => COUNT_WEIGHTS[Math.min(count, COUNT_WEIGHTS.length - 1)]!;
+const COUNT_WEIGHTS = [0.85, 0.9, 2.2, 5, 9, 12];
+
+const finish = (
+  sets: ObjectSets,
+  writer: ProgramWriter,
+  slots: Readonly<Record<string, string | Noun>>,
+): Draft | undefined => {
+  const answer = answerOf(runProgram(sets, writer.steps));
+  return answer === undefined ? undefined : { program: writer.steps, slots, answer };
+};
+
+const draftReference = (
+  sets: ObjectSets,
+  type: QuestionType,
+  structure: Structure,
+  attributes: readonly Attribute[],
+  random: Random,
+): Draft | undefined => {
+  const attribute = attributeOf(type);
+  const request = { structure, attributes, ...(attribute !== undefined && { avoid: attribute }) };
+  const reference = sampleReference(sets, request, random);
+  if (reference === undefined) return undefined;
+  const { writer, step, set, slots } = reference;
+  if (attribute === undefined) {
+    writer.step(type, [step]);
+    return finish(sets, writer, slots);
+  }
+  if (sizeOf(set) !== 1) return undefined;
+  const F = slots['F'] as Noun;
+  // Unless the place is needed it would be decoration.
+  if (structure !== 'plain' && sizeOf(sets.matching(F.filter)) < 2) return undefined;
+  writer.step(`query_${attribute}`, [writer.unique(step)]);
+  const side = writer.steps.find((one) => one.function === 'relate')?.value_inputs[0];
+  const opposite = RELATIONS.find((relation) => OPPOSITE[relation] === side);
+  return finish(sets, writer, {
+    ...slots,
+    q: random.pick(ATTRIBUTE_WORDS[attribute]),
+    o1: opposite === undefined ? '' : random.pick(RELATION_WORDS[opposite]),
+  });
+};
+
+const group = (filter: Filter, sets: ObjectSets): Noun => ({
+  filter,
+  objects: sets.matching(filter),
+  role: 'target',
+});
+
+const draftUnion = (sets: ObjectSets, attributes: readonly Attribute[], random: Random): Draft | undefined => {
+  const first = sampleGroup(sets, attributes, random);
+  const second = sampleGroup(sets, sampleAttributes(random), random);
+  if (first === undefined || second === undefined || sameWords(first, second)) return undefined;
+  const writer = new ProgramWriter();
+  const a = writer.filter(writer.scene(), first);
+  const b = writer.filter(writer.scene(), second);
+  writer.step('count', [writer.step('union', [a, b])]);
+  return finish(sets, writer, { F: group(first, sets), H: group(second, sets) });
+};
+
+const draftComparison = (sets: ObjectSets, type: QuestionType, random: Random): Draft | undefined => {
+  const first = sampleGroup(sets, sampleAttributes(random), random);
+  const second = sampleGroup(sets, sampleAttributes(random), random);
+  if (first === undefined || second === undefined || sameWords(first, second)) return undefined;
+  if ((sets.matching(first) | sets.matching(second)) === 0) return undefined;
+  const writer = new ProgramWriter();
+  const a = writer.step('count', [writer.filter(writer.scene(), first)]);
+  const b = writer.step('count', [writer.filter(writer.scene(), second)]);
+  writer.step(type, [a, b]);
+  return finish(sets, writer, { A: group(first, sets), B: group(second, sets) });
+};
+
+const sameWords = (a: Filter, b: Filter): boolean => ATTRIBUTES.every((name) => a[name] === b[name]);
+
+const draftEquality = (sets: ObjectSets, attribute: Attribute, random: Random): Draft | undefined => {
+  const first = sampleUnique(sets, random, attribute);
+  const second = sampleUnique(sets, random, attribute);
+  if (first === undefined || second === undefined || first.index === second.index) return undefined;
+  const writer = new ProgramWriter();
+  const query = (filter: Filter): number =>
+    writer.step(`query_${attribute}`, [writer.unique(writer.filter(writer.scene(), filter))]);
+  const a = query(first.filter);
+  const b = query(second.filter);
+  writer.step(`equal_${attribute}`, [a, b]);
+  return finish(sets, writer, {
+    A: { filter: first.filter, objects: 1 << first.index, role: 'target' },
+    B: { filter: second.filter, objects: 1 << second.index, role: 'target' },
+    q: random.pick(ATTRIBUTE_WORDS[attribute]),
+  });
+};
+
+/** The answers a question of the type can have in CLEVR. */
+export const answersOf = (type: QuestionType): readonly string[] => {
+  const attribute = attributeOf(type);
+  if (type === 'count') return Array.from({ length: 11 }, (_, count) => String(count));
+  return attribute === undefined || type.startsWith('equal') ? ['yes', 'no'] : VALUES[attribute];
+};

@@ -1,0 +1,393 @@
+import fc from 'fast-check';
+import { describe, expect, it, vi } from 'vitest';
+import { ATTRIBUTES, type Attribute } from '../render/attributes.ts';
+import { makeTexts, type TextOfKind } from './make-texts.ts';
+import type { Filter } from './object-sets.ts';
+import type { Program } from './program.ts';
+import { answersOf, FAMILIES } from './questions.ts';
+import { Random } from '../render/random.ts';
+import type { Relation } from '../render/relations.ts';
+import { describeScene, mirrorScene, type Scene, type TextScene } from '../render/scene.ts';
+import { combinationsWithheld, SPLITS, type SceneSplit } from '../render/splits.ts';
+import { QUESTION_TYPES, TEXT_KINDS, type QuestionText, type SceneText, type TextKind } from './texts.ts';
+import { patternsOf, SCENE_VOCABULARY, vocabularyOf, wordsOf } from './vocabulary.ts';
+import { ADJECTIVES, NOUNS, NUMBER_WORDS } from './words.ts';
+
+// Properties over hundreds of scenes, on machines that may be busy.
+vi.setConfig({ testTimeout: 60_000 });
+
+/**
+ * A second evaluator, written from CLEVR's definition of its functions over lists of object numbers, and sharing
+ * nothing with the generator's.
+ */
+const evaluate = ({ objects, relationships }: TextScene, program: Program): unknown => {
+  const values: unknown[] = [];
+  for (const { function: name, inputs, value_inputs: arguments_ } of program) {
+    const list = (k: number) => values[inputs[k]!] as number[];
+    const single = (k: number) => objects[values[inputs[k]!] as number]!;
+    const attribute = name.replace(/^(filter|query|same|equal)_/, '') as Attribute;
+    if (name === 'scene') values.push(objects.map((_, i) => i));
+    else if (name.startsWith('filter_')) values.push(list(0).filter((i) => objects[i]![attribute] === arguments_[0]));
+    else if (name.startsWith('query_')) values.push(single(0)[attribute]);
+    else if (name.startsWith('same_')) {
+      const from = values[inputs[0]!] as number;
+      const value = single(0)[attribute];
+      values.push(objects.flatMap((object, i) => (i !== from && object[attribute] === value ? [i] : [])));
+    } else if (name.startsWith('equal_')) values.push(values[inputs[0]!] === values[inputs[1]!] ? 'yes' : 'no');
+    else if (name === 'unique') {
+      if (list(0).length !== 1) throw new Error(`unique of ${list(0).length} objects`);
+      values.push(list(0)[0]);
+    } else if (name === 'relate') {
+      values.push(relationships[arguments_[0] as Relation][values[inputs[0]!] as number]);
+    } else if (name === 'superlative') {
+      const beaten = (i: number) => list(0).filter((j) => relationships[arguments_[0] as Relation][i]!.includes(j));
+      const winners = list(0).filter((i) => beaten(i).length === 0);
+      if (winners.length !== 1) throw new Error(`${winners.length} superlatives`);
+      values.push(winners[0]);
+    } else if (name === 'union') values.push([...new Set([...list(0), ...list(1)])]);
+    else if (name === 'intersect') values.push(list(0).filter((i) => list(1).includes(i)));
+    else if (name === 'count') values.push(list(0).length);
+    else if (name === 'exist') values.push(list(0).length > 0 ? 'yes' : 'no');
+    else if (name === 'less_than') values.push(Number(values[inputs[0]!]) < Number(values[inputs[1]!]) ? 'yes' : 'no');
+    else if (name === 'greater_than') {
+      values.push(Number(values[inputs[0]!]) > Number(values[inputs[1]!]) ? 'yes' : 'no');
+    } else throw new Error(`unknown function ${name}`);
+  }
+  return values.at(-1);
+};
+
+/** Reads the attributes back out of a phrase's words. */
+const readBack = (words: string): Filter => {
+  const filter: Record<string, string> = {};
+  for (const word of wordsOf(words)) {
+    for (const name of ATTRIBUTES) {
+      const say = (value: string): readonly string[] =>
+        name === 'shape' ? NOUNS[value as 'cube'].flat() : ADJECTIVES[value as 'red'];
+      const values = name === 'shape' ? ['cube', 'sphere', 'cylinder'] : VALUES_OF[name];
+      for (const value of values) if (say(value).includes(word)) filter[name] = value;
+    }
+  }
+  return filter;
+};
+const VALUES_OF = {
+  size: ['small', 'large'],
+  color: ['gray', 'red', 'blue', 'green', 'brown', 'purple', 'cyan', 'yellow'],
+  material: ['rubber', 'metal'],
+  shape: [],
+} as const;
+
+const fits = ({ objects }: TextScene, filter: Filter): number[] =>
+  objects.flatMap((object, i) =>
+    ATTRIBUTES.every((name) => filter[name] === undefined || filter[name] === object[name]) ? [i] : [],
+  );
+
+const anySplitScene = fc
+  .tuple(fc.nat(), fc.nat(100_000), fc.constantFrom(...SPLITS), fc.boolean())
+  .map(([seed, index, split, mirrored]) => {
+    const scene = describeScene(seed, index, { split });
+    return { scene: mirrored ? mirrorScene(scene) : scene, random: Random.of(seed, index, 'texts') };
+  });
+
+const forTexts = <K extends TextKind>(kind: K, check: (text: TextOfKind[K], scene: Scene) => void, numRuns = 120) =>
+  fc.assert(
+    fc.property(anySplitScene, ({ scene, random }) => {
+      const texts = makeTexts(scene, kind, random, { count: 4 });
+      expect(texts).toHaveLength(4);
+      for (const text of texts) check(text, scene);
+    }),
+    { numRuns },
+  );
+
+describe('captions', () => {
+  it('name disjoint sets, and each phrase read back fits exactly its objects', () => {
+    forTexts('caption', (text, scene) => {
+      const seen: number[] = [];
+      for (const { start, end, objects, filter } of text.phrases) {
+        const words = text.text.slice(start, end);
+        expect(readBack(words)).toEqual(filter);
+        expect(fits(scene, filter)).toEqual(objects);
+        expect(objects.length).toBeGreaterThan(0);
+        expect(objects.some((i) => seen.includes(i))).toBe(false);
+        seen.push(...objects);
+        const number = NUMBER_WORDS.findIndex((word) => wordsOf(words).includes(word));
+        if (number > 0) expect(objects).toHaveLength(number);
+        if (wordsOf(words).includes('both')) expect(objects).toHaveLength(2);
+        if (/^an? /.test(words)) expect(objects).toHaveLength(1);
+      }
+    });
+  });
+
+  it('have as many phrases as asked for, mostly', () => {
+    const counts = Array.from({ length: 200 }, (_, index) => {
+      const scene = describeScene(8, index, { minObjects: 5 });
+      const options = { minPhrases: 3, maxPhrases: 3, groups: 0 };
+      return makeTexts(scene, 'caption', Random.of(8, index, 'c'), options)[0]!.phrases.length;
+    });
+    expect(counts.filter((count) => count === 3).length).toBeGreaterThan(180);
+  });
+
+  it('need the colour word as often as told, and groups come as often as told', () => {
+    const share = (needs: number): number => {
+      const phrases = Array.from({ length: 150 }, (_, index) =>
+        makeTexts(describeScene(8, index, { minObjects: 6 }), 'caption', Random.of(8, index, 'n'), {
+          needs: { color: needs },
+        }),
+      ).flatMap(([text]) => text!.phrases);
+      return phrases.filter((phrase) => phrase.needs.includes('color')).length / phrases.length;
+    };
+    expect(share(1)).toBeGreaterThan(0.85);
+    expect(share(1)).toBeGreaterThan(share(0) + 0.25);
+    const groups = Array.from({ length: 100 }, (_, index) =>
+      makeTexts(describeScene(8, index), 'caption', Random.of(8, index, 'g'), { groups: 0 }),
+    );
+    expect(groups.flatMap(([text]) => text!.phrases).every(({ objects }) => objects.length === 1)).toBe(true);
+  });
+});
+
+describe('expressions', () => {
+  it('have one target by an independent evaluation, and only one', () => {
+    forTexts('expression', (text, scene) => {
+      expect(evaluate(scene, text.program)).toBe(text.target);
+      const targets = text.phrases.filter(({ role }) => role === 'target');
+      expect(targets.map(({ objects }) => objects)).toEqual([[text.target]]);
+      for (const { start, end, filter, objects, role } of text.phrases) {
+        expect(readBack(text.text.slice(start, end))).toEqual(filter);
+        expect(objects).toHaveLength(1);
+        expect(fits(scene, filter)).toContain(objects[0]);
+        if (role === 'anchor' && text.type !== 'two relations') expect(fits(scene, filter)).toEqual(objects);
+      }
+      // A place or a superlative is said only where the attributes alone leave a choice.
+      const alone = fits(scene, targets[0]!.filter).length;
+      if (text.type === 'attributes') expect(alone).toBe(1);
+      else expect(alone).toBeGreaterThan(1);
+      const { shape } = targets[0]!.filter;
+      expect(text.headFitsSeveral).toBe(fits(scene, shape === undefined ? {} : { shape }).length > 1);
+    });
+  });
+
+  it('never depend on a left or right that perspective turns round', () => {
+    forTexts(
+      'expression',
+      (text, scene) => {
+        const inPicture: TextScene = {
+          ...scene,
+          relationships: {
+            ...scene.relationships,
+            left: scene.objects.map((a) =>
+              scene.objects.flatMap((b, j) => (b.pixelCoords[0] < a.pixelCoords[0] ? [j] : [])),
+            ),
+            right: scene.objects.map((a) =>
+              scene.objects.flatMap((b, j) => (b.pixelCoords[0] > a.pixelCoords[0] ? [j] : [])),
+            ),
+          },
+        };
+        expect(evaluate(inPicture, text.program)).toBe(text.target);
+      },
+      200,
+    );
+  });
+
+  it('come in the types asked for', () => {
+    const types = new Set<string>();
+    for (let index = 0; index < 60; index++) {
+      for (const text of makeTexts(describeScene(4, index), 'expression', Random.of(4, index, 'e'), { count: 5 })) {
+        types.add(text.type);
+      }
+    }
+    expect([...types].sort()).toEqual(['attributes', 'relation', 'same', 'superlative', 'two relations']);
+    const only = makeTexts(describeScene(4, 1), 'expression', Random.of(4, 1, 'e'), {
+      count: 5,
+      expressionTypes: ['superlative'],
+    });
+    expect(only.map(({ type }) => type)).toEqual(only.map(() => 'superlative'));
+  });
+});
+
+describe('questions', () => {
+  it('have the answer that an independent evaluator finds', () => {
+    forTexts('question', (text, scene) => {
+      expect(String(evaluate(scene, text.program))).toBe(text.answer);
+      expect(answersOf(text.type)).toContain(text.answer);
+      expect(text.program.at(-1)!.function).toBe(text.type);
+      expect(FAMILIES[text.family]).toMatchObject({ type: text.type, form: text.structure });
+      for (const { start, end, filter, objects } of text.phrases) {
+        expect(readBack(text.text.slice(start, end))).toEqual(filter);
+        expect(objects.filter((i) => !fits(scene, filter).includes(i))).toEqual([]);
+      }
+    });
+  });
+
+  it('are about the objects that their programs pass through', () => {
+    forTexts('question', (text, scene) => {
+      // Every `unique`, and what `exist` and `count` look at, and nothing else: as the official annotation has it.
+      const about = new Set<number>();
+      text.program.forEach((step, at) => {
+        if (step.function === 'unique') about.add(evaluate(scene, text.program.slice(0, at + 1)) as number);
+        if (step.function !== 'exist' && step.function !== 'count') return;
+        const set = evaluate(scene, text.program.slice(0, step.inputs[0]! + 1)) as number[];
+        set.forEach((i) => about.add(i));
+      });
+      expect([...new Set(text.phrases.flatMap(({ objects }) => objects))].sort()).toEqual([...about].sort());
+    });
+  });
+
+  /** Answers of 2,000 or more questions, by type. */
+  const tally = (split: SceneSplit): ReadonlyMap<string, QuestionText[]> => {
+    const byType = new Map<string, QuestionText[]>();
+    for (let index = 0; index < 420; index++) {
+      const scene = describeScene(21, index, { split });
+      for (const text of makeTexts(scene, 'question', Random.of(21, index, 'q'), { count: 5 })) {
+        byType.set(text.type, [...(byType.get(text.type) ?? []), text]);
+      }
+    }
+    return byType;
+  };
+  const majority = (texts: readonly QuestionText[]): number => {
+    const counts = new Map<string, number>();
+    for (const { answer } of texts) counts.set(answer, (counts.get(answer) ?? 0) + 1);
+    return Math.max(...counts.values()) / texts.length;
+  };
+
+  it.each(['standard', 'cogent-a', 'paraphrase'] as const)('are balanced: %s', (split) => {
+    const byType = tally(split);
+    expect([...byType.keys()].sort()).toEqual([...QUESTION_TYPES].sort());
+    for (const [type, texts] of byType) {
+      // Bounds: the share that is aimed at, and three standard deviations of a draw of this many.
+      const aim = { count: 0.33, query_color: 0.125, query_shape: 1 / 3 }[type] ?? 0.5;
+      const slack = 3 * Math.sqrt((aim * (1 - aim)) / texts.length);
+      expect(majority(texts), `${type} of ${texts.length}`).toBeLessThan(aim + slack + 0.01);
+      expect(texts.length, type).toBeGreaterThan(40);
+    }
+  });
+
+  it('do not give the answer away by what they mention', () => {
+    // Guessing yes or no from the family and the number of attributes said gains next to nothing.
+    const groups = new Map<string, QuestionText[]>();
+    for (const texts of tally('standard').values()) {
+      for (const text of texts) {
+        if (text.answer !== 'yes' && text.answer !== 'no') continue;
+        const said = text.phrases.reduce((sum, { filter }) => sum + Object.keys(filter).length, 0);
+        const key = `${text.type} ${text.structure} ${said}`;
+        groups.set(key, [...(groups.get(key) ?? []), text]);
+      }
+    }
+    for (const [key, texts] of groups) {
+      if (texts.length < 25) continue;
+      expect(majority(texts), `${key}, ${texts.length} questions`).toBeLessThan(0.5 + 2 / Math.sqrt(texts.length));
+    }
+  });
+});
+
+describe('negatives', () => {
+  it('mention something absent, mark it, and give boxes to the rest', () => {
+    let whole = 0;
+    let mixed = 0;
+    forTexts('negative', (text, scene) => {
+      const absent = text.phrases.filter(({ objects }) => objects.length === 0);
+      expect(absent.length).toBeGreaterThan(0);
+      for (const { start, end, filter, objects } of text.phrases) {
+        expect(readBack(text.text.slice(start, end))).toEqual(filter);
+        expect(fits(scene, filter)).toEqual(objects);
+      }
+      if (absent.length === text.phrases.length) whole++;
+      else mixed++;
+    });
+    expect(whole).toBeGreaterThan(50);
+    expect(mixed).toBeGreaterThan(50);
+  });
+});
+
+describe('splits', () => {
+  it('never speak of a combination that the split withholds, not even to deny it', () => {
+    for (const split of ['cogent-a', 'cogent-b'] as const) {
+      const withheld = combinationsWithheld(split);
+      for (let index = 0; index < 60; index++) {
+        const scene = describeScene(5, index, { split });
+        for (const kind of TEXT_KINDS) {
+          for (const { phrases } of makeTexts(scene, kind, Random.of(5, index, kind), { count: 3 })) {
+            for (const { filter } of phrases) {
+              expect(withheld.some(([shape, color]) => filter.shape === shape && filter.color === color)).toBe(false);
+            }
+          }
+        }
+      }
+    }
+  });
+
+  it('paraphrase shares scenes with standard, and no pattern', () => {
+    const standard = describeScene(5, 3);
+    expect(describeScene(5, 3, { split: 'paraphrase' })).toEqual({ ...standard, split: 'paraphrase' });
+    const training = new Set(patternsOf('training'));
+    expect(patternsOf('paraphrase').filter((pattern) => training.has(pattern))).toEqual([]);
+  });
+
+  it('paraphrase makes sentences that training never makes', () => {
+    // Skeletons: noun phrases, relations and the like replaced by their kind.
+    const skeleton = ({ text, phrases }: SceneText): string => {
+      let result = '';
+      let at = 0;
+      for (const { start, end } of [...phrases].sort((a, b) => a.start - b.start)) {
+        result += `${text.slice(at, start)}NP`;
+        at = end;
+      }
+      return (result + text.slice(at))
+        .toLowerCase()
+        .replace(/colou?r|size|material|shape/g, 'ATTRIBUTE')
+        .replace(/(to the |on the )?(left|right)( side)? of|in front of|behind/g, 'RELATION')
+        .replace(/\.$/, '');
+    };
+    const skeletons = (split: SceneSplit) => {
+      const found = new Set<string>();
+      for (let index = 0; index < 150; index++) {
+        const scene = describeScene(6, index, { split });
+        for (const kind of TEXT_KINDS) {
+          for (const text of makeTexts(scene, kind, Random.of(6, index, kind), { count: 4 })) found.add(skeleton(text));
+        }
+      }
+      return found;
+    };
+    const training = skeletons('standard');
+    const paraphrases = skeletons('paraphrase');
+    expect(training.size).toBeGreaterThan(80);
+    expect([...paraphrases].filter((sentence) => training.has(sentence))).toEqual([]);
+  });
+});
+
+describe('the vocabulary', () => {
+  it('is small, and paraphrases need no word that training lacks', () => {
+    expect(SCENE_VOCABULARY.length).toBeLessThan(120);
+    expect(vocabularyOf(['training'])).toEqual(SCENE_VOCABULARY);
+  });
+
+  it('covers all texts, and training texts use all of it', () => {
+    const used = new Set<string>();
+    const others = new Set<string>();
+    const unread: string[] = [];
+    for (const split of SPLITS) {
+      for (let index = 0; index < 200; index++) {
+        const scene = describeScene(12, index, { split, maxObjects: 10 });
+        for (const kind of TEXT_KINDS) {
+          for (const { text } of makeTexts(scene, kind, Random.of(12, index, kind), { count: 4 })) {
+            const words = wordsOf(text);
+            for (const word of words) (split === 'standard' ? used : others).add(word);
+            if (words.join('') !== text.toLowerCase().replace(/ /g, '')) unread.push(text);
+          }
+        }
+      }
+    }
+    expect(unread).toEqual([]);
+    expect([...used, ...others].filter((word) => !SCENE_VOCABULARY.includes(word))).toEqual([]);
+    // Numbers beyond six need crowds that few scenes have.
+    const rare = ['seven', 'eight', 'nine', 'ten'];
+    expect(SCENE_VOCABULARY.filter((word) => !used.has(word) && !rare.includes(word))).toEqual([]);
+  });
+});
+
+it('texts depend on the scene and the stream alone', () => {
+  const scene = describeScene(1, 1);
+  for (const kind of TEXT_KINDS) {
+    const first = makeTexts(scene, kind, Random.of(1, 1, kind), { count: 6 });
+    expect(makeTexts(scene, kind, Random.of(1, 1, kind), { count: 6 })).toEqual(first);
+    expect(new Set(first.map(({ text }) => text)).size).toBe(6);
+  }
+});

@@ -1,0 +1,77 @@
+import { MdetrError } from '../../errors.ts';
+import type { Encoding } from '../tokenizer/encoding.ts';
+
+/** Entries of the class logits: 255 token slots and "no object". */
+export const POSITIVE_MAP_WIDTH = 256;
+
+/** [begin, end) of a caption in code points. */
+export type CharacterSpan = readonly [begin: number, end: number];
+
+/** The tokens that one box (or phrase) is tied to. */
+export interface PositiveRow {
+  /** Number of tokens. */
+  readonly count: number;
+  /** Token indices below `POSITIVE_MAP_WIDTH`, ascending. */
+  readonly tokens: readonly number[];
+}
+
+/**
+ * Ties boxes to tokens as the official `create_positive_map` does: `tokensPositive` has one list of character spans per
+ * box. A span's first character may lie on a space or in a gap: then the next one and the one after are tried, and for
+ * its last character the two before. A span without tokens is skipped; a box without spans gets an empty row. Tokens
+ * from index 256 on are left out silently, as there; token 255 shares its slot with "no object".
+ *
+ * Throws MdetrError for a span that begins below 0 or ends at 0 or below (the official code raises OverflowError).
+ */
+export const createPositiveMap = (
+  encoding: Pick<Encoding, 'charToToken'>,
+  tokensPositive: readonly (readonly CharacterSpan[])[],
+): PositiveRow[] =>
+  tokensPositive.map((spans, box) => {
+    const tokens = new Set<number>();
+    for (const span of spans) {
+      const range = tokenRange(encoding, span, box);
+      if (range === undefined) continue;
+      for (let token = range[0]; token <= Math.min(range[1], POSITIVE_MAP_WIDTH - 1); token++) tokens.add(token);
+    }
+    return { count: tokens.size, tokens: [...tokens].sort((a, b) => a - b) };
+  });
+
+/** First and last token of a span, both inclusive; the last may lie before the first when the span is empty. */
+const tokenRange = (
+  encoding: Pick<Encoding, 'charToToken'>,
+  [begin, end]: CharacterSpan,
+  box: number,
+): [first: number, last: number] | undefined => {
+  if (!Number.isInteger(begin) || !Number.isInteger(end) || begin < 0 || end < 1)
+    throw new MdetrError(
+      `Span [${begin}, ${end}) of box ${box + 1} is not a range of the caption's characters: ` +
+        `it must begin at 0 or later and end at 1 or later, in whole numbers.`,
+    );
+  /** A retry that falls off the caption's front finds nothing; only the first look-up may complain. */
+  const retry = (char: number) => (char < 0 ? undefined : encoding.charToToken(char));
+  const first = encoding.charToToken(begin) ?? retry(begin + 1) ?? retry(begin + 2);
+  const last = encoding.charToToken(end - 1) ?? retry(end - 2) ?? retry(end - 3);
+  return first === undefined || last === undefined ? undefined : [first, last];
+};
+
+/**
+ * Rows of 1 / (count + 1e-6), (boxes, 256), in float32 arithmetic as the official function returns them. The losses do
+ * not see these: see `binaryPositiveMap`.
+ */
+export const normalisedPositiveMap = (rows: readonly PositiveRow[]): Float32Array =>
+  densePositiveMap(rows, ({ count }) => 1 / Math.fround(count + Math.fround(1e-6)));
+
+/**
+ * Rows of 0 and 1, (boxes, 256): what the official collate function makes of the normalised map (it copies it into a
+ * boolean tensor), and so what matcher, criterion and Flickr post-processor work with.
+ */
+export const binaryPositiveMap = (rows: readonly PositiveRow[]): Float32Array => densePositiveMap(rows, () => 1);
+
+const densePositiveMap = (rows: readonly PositiveRow[], value: (row: PositiveRow) => number): Float32Array => {
+  const map = new Float32Array(rows.length * POSITIVE_MAP_WIDTH);
+  rows.forEach((row, index) => {
+    for (const token of row.tokens) map[index * POSITIVE_MAP_WIDTH + token] = value(row);
+  });
+  return map;
+};

@@ -1,0 +1,161 @@
+import { CodePointMap } from './code-points.ts';
+import { type Encoding, POINTABLE_TOKENS } from '../tokenizer/encoding.ts';
+import { type WordSpan, wordSpans } from './words.ts';
+
+/** A phrase of the caption that a box stands for. */
+export interface TextSpan {
+  /** First UTF-16 unit in the caption. */
+  readonly start: number;
+  /** One past the last UTF-16 unit. */
+  readonly end: number;
+  /** `caption.slice(start, end)`. */
+  readonly text: string;
+  /** Probability that the query lies on the tokens of this phrase: their sum, at most the detection's score. */
+  readonly score: number;
+}
+
+export interface SpanOptions {
+  /** Phrases with a lower score are left out. Default 0.1. */
+  readonly threshold?: number;
+  /**
+   * A word belongs to a phrase when one of its tokens has at least this share of the strongest token's probability.
+   * It is relative because training spreads a box's probability evenly over its tokens: in a phrase of ten tokens none
+   * has more than 0.1. Default 0.25.
+   */
+  readonly tokenShare?: number;
+}
+
+/** A phrase may begin with one of these although the model gave it little. */
+const articles = new Set(['a', 'an', 'the']);
+/** Up to two of these between two meant words belong to the phrase: "glass of water", "side of the house". */
+const bridges = new Set([...articles, 'of']);
+/** A phrase neither begins nor ends with these, unless it has no other word. */
+const connectives = new Set(
+  'and or but of in on at with by to from for near is are was were that which who as into onto'.split(' '),
+);
+/** Between two words of one phrase: nothing, white space, or a sign that ties words. */
+const tie = /^(?:\p{White_Space}*|[-‐‑/&'’])$/u;
+
+interface Word extends WordSpan {
+  readonly lower: string;
+}
+
+/**
+ * From token probabilities to phrases of one caption. The steps, all deterministic:
+ *
+ * 1. Tokens that reach `tokenShare` of the strongest one are meant, and with them every word that they touch. Special
+ *    tokens and tokens of punctuation only are never meant.
+ * 2. Neighbouring meant words join into a phrase when only white space or a tying sign (hyphen, slash, ampersand,
+ *    apostrophe) lies between them, or up to two words of "of", "a", "an", "the". Other punctuation parts phrases.
+ * 3. Connectives ("and", "with", "is" …) and trailing articles are cut off a phrase's ends, an article directly before
+ *    it is taken in. A phrase of such words alone is dropped when there is any other. These word lists are English.
+ * 4. A phrase scores the sum of its tokens' probabilities; those below `threshold` go; the best comes first, among
+ *    equals the one further left.
+ */
+export class CaptionSpans {
+  readonly caption: string;
+  private readonly words: readonly Word[];
+  /** [begin, end) UTF-16 range of each token that can be pointed to; undefined for special and empty ones. */
+  private readonly tokenRanges: readonly (readonly [number, number] | undefined)[];
+  /** Indices of the words that each token touches. */
+  private readonly wordsOfToken: readonly (readonly number[])[];
+
+  constructor(encoding: Encoding) {
+    this.caption = encoding.text;
+    this.words = wordSpans(this.caption).map(({ start, end }) => ({
+      start,
+      end,
+      lower: this.caption.slice(start, end).toLowerCase(),
+    }));
+    const positions = new CodePointMap(this.caption);
+    const pointable = encoding.offsets.slice(0, Math.min(POINTABLE_TOKENS, encoding.offsets.length - 1));
+    this.tokenRanges = pointable.map(([begin, end]) =>
+      begin === end ? undefined : [positions.toUtf16(begin), positions.toUtf16(end)],
+    );
+    let firstWord = 0; // Tokens come in order, so words that end before one token end before all later ones.
+    this.wordsOfToken = this.tokenRanges.map((range) => {
+      if (range === undefined) return [];
+      while (firstWord < this.words.length && this.words[firstWord]!.end <= range[0]) firstWord++;
+      const touched: number[] = [];
+      for (let word = firstWord; word < this.words.length && this.words[word]!.start < range[1]; word++)
+        touched.push(word);
+      return touched;
+    });
+  }
+
+  /**
+   * Phrases of one query. `probabilities`: its softmax over the 256 entries of the class logits (the last, "no object",
+   * is not looked at). Empty when no phrase reaches the threshold.
+   */
+  phrases(probabilities: Float32Array, { threshold = 0.1, tokenShare = 0.25 }: SpanOptions = {}): TextSpan[] {
+    const meant = this.meantWords(probabilities, tokenShare);
+    const groups = this.joined(meant).map((group) => this.trimmed(group));
+    const withContent = groups.filter(({ hasContent }) => hasContent);
+    return (withContent.length > 0 ? withContent : groups)
+      .map(({ first, last }) => {
+        const { start } = this.words[first]!;
+        const { end } = this.words[last]!;
+        return { start, end, text: this.caption.slice(start, end), score: this.mass(probabilities, start, end) };
+      })
+      .filter(({ score }) => score > 0 && score >= threshold)
+      .sort((a, b) => b.score - a.score || a.start - b.start);
+  }
+
+  /** Indices of the words that a strong enough token touches, ascending. */
+  private meantWords(probabilities: Float32Array, tokenShare: number): number[] {
+    let strongest = 0;
+    this.wordsOfToken.forEach((words, token) => {
+      if (words.length > 0) strongest = Math.max(strongest, probabilities[token]!);
+    });
+    const meant = new Set<number>();
+    this.wordsOfToken.forEach((words, token) => {
+      if (probabilities[token]! > 0 && probabilities[token]! >= tokenShare * strongest)
+        for (const word of words) meant.add(word);
+    });
+    return [...meant].sort((a, b) => a - b);
+  }
+
+  /** Runs of meant words, as first and last word. */
+  private joined(meant: readonly number[]): { first: number; last: number }[] {
+    const groups: { first: number; last: number }[] = [];
+    for (const word of meant) {
+      const group = groups.at(-1);
+      if (group !== undefined && this.isTied(group.last, word)) group.last = word;
+      else groups.push({ first: word, last: word });
+    }
+    return groups;
+  }
+
+  private isTied(from: number, to: number): boolean {
+    if (to - from > 3) return false;
+    for (let word = from; word < to; word++) {
+      if (word > from && !bridges.has(this.words[word]!.lower)) return false;
+      if (!this.isGapTied(word)) return false;
+    }
+    return true;
+  }
+
+  /** Whether what lies between a word and the next one keeps them together. */
+  private isGapTied(word: number): boolean {
+    return tie.test(this.caption.slice(this.words[word]!.end, this.words[word + 1]!.start));
+  }
+
+  private trimmed(group: { readonly first: number; readonly last: number }) {
+    let { first, last } = group;
+    const is = (word: number, ...sets: ReadonlySet<string>[]) => sets.some((set) => set.has(this.words[word]!.lower));
+    while (first <= last && is(first, connectives)) first++;
+    while (last >= first && is(last, connectives, articles)) last--;
+    if (first > last) return { ...group, hasContent: false };
+    if (first > 0 && !is(first, articles) && is(first - 1, articles) && this.isGapTied(first - 1)) first--;
+    return { first, last, hasContent: true };
+  }
+
+  /** Sum over the tokens that touch [start, end). */
+  private mass(probabilities: Float32Array, start: number, end: number): number {
+    let sum = 0;
+    this.tokenRanges.forEach((range, token) => {
+      if (range !== undefined && range[0] < end && range[1] > start) sum += probabilities[token]!;
+    });
+    return sum;
+  }
+}

@@ -1,0 +1,271 @@
+import { z } from 'zod';
+import { MdetrError, UsageError } from '../../errors.ts';
+import { ByteLevelBpe } from './byte-level.ts';
+import { isOneWord, WordLevel } from './word-level.ts';
+import type { WordModel } from './word-tokens.ts';
+
+/**
+ * Reads the two forms in which vocabularies come: `tokenizer.json` (byte-level BPE, or whole words) and the older pair
+ * `vocab.json` + `merges.txt`. Everything here comes from outside and is checked before it is used.
+ */
+
+/** A token that is found in the caption before anything else. */
+export interface AddedToken {
+  readonly content: string;
+  readonly id: number;
+  /** It takes the white space before it, and the range of characters says so. */
+  readonly lstrip: boolean;
+  /** The same for the white space after it. */
+  readonly rstrip: boolean;
+}
+
+/** All that a tokeniser file says. */
+export interface TokenizerDefinition {
+  readonly words: WordModel;
+  /** Token string of each id; a hole where an id is unused. */
+  readonly vocabulary: readonly string[];
+  readonly bosId: number;
+  readonly eosId: number;
+  readonly padId: number;
+  readonly addedTokens: readonly AddedToken[];
+}
+
+/** Ids beyond this are refused: no published vocabulary is larger, and a table of that size is made from them. */
+const LARGEST_ID = 2_000_000;
+
+const addedTokenSchema = z.object({
+  content: z.string().min(1),
+  id: z.int().nonnegative().max(LARGEST_ID),
+  single_word: z.literal(false, 'single_word tokens are not supported').optional(),
+  lstrip: z.boolean().optional(),
+  rstrip: z.boolean().optional(),
+});
+const nameAndId = z.tuple([z.string(), z.int().nonnegative()]);
+const piece = z.union([
+  z.object({ SpecialToken: z.object({ id: z.string() }) }),
+  z.object({ Sequence: z.object({ id: z.literal('A') }) }),
+]);
+const postProcessorSchema = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('RobertaProcessing'), cls: nameAndId, sep: nameAndId }),
+  z.object({ type: z.literal('TemplateProcessing'), single: z.array(piece).max(16) }),
+]);
+const modelSchema = z.object({
+  type: z.enum(['BPE', 'WordLevel']).optional(),
+  vocab: z.unknown(),
+  merges: z.unknown().optional(),
+  unk_token: z.string().nullish(),
+  continuing_subword_prefix: z.literal('').nullish(),
+  end_of_word_suffix: z.literal('').nullish(),
+  byte_fallback: z.literal(false).nullish(),
+});
+const tokenizerSchema = z.object({
+  added_tokens: z.array(addedTokenSchema).max(10_000).default([]),
+  normalizer: z.object({ type: z.string() }).nullish(),
+  pre_tokenizer: z.object({
+    type: z.string(),
+    add_prefix_space: z.boolean().optional(),
+    use_regex: z.boolean().optional(),
+  }),
+  post_processor: postProcessorSchema,
+  model: modelSchema,
+});
+type TokenizerFile = z.infer<typeof tokenizerSchema>;
+
+/** Understands a parsed `tokenizer.json`; `where` names it in errors. */
+export const readTokenizerJson = (json: unknown, where: string): TokenizerDefinition => {
+  const parsed = tokenizerSchema.safeParse(json);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0]!;
+    const field = issue.path.length === 0 ? 'the whole file' : issue.path.join('.');
+    throw new MdetrError(
+      `${where}: ${field}: ${issue.message}. Wanted is a tokenizer.json with byte-level BPE (RoBERTa) or WordLevel.`,
+    );
+  }
+  const file = parsed.data;
+  const vocab = readVocab(file.model.vocab, `${where}: model.vocab`);
+  for (const { content, id } of file.added_tokens) {
+    const known = vocab.get(content);
+    if (known !== undefined && known !== id)
+      throw new MdetrError(`${where}: token ${quoted(content)} has id ${known} in the vocabulary and ${id} beside it.`);
+    vocab.set(content, id);
+  }
+  const isBpe = (file.model.type ?? (file.model.merges === undefined ? 'WordLevel' : 'BPE')) === 'BPE';
+  const words = isBpe ? readBpe(file, vocab, where) : readWordLevel(file, vocab, where);
+  const { begin, end } = readEnds(file.post_processor, where);
+  return define(
+    words,
+    vocab,
+    { begin, end },
+    file.added_tokens.map(({ content, id, lstrip, rstrip }) => ({
+      content,
+      id,
+      lstrip: lstrip ?? false,
+      rstrip: rstrip ?? false,
+    })),
+    where,
+  );
+};
+
+/** Understands RoBERTa's parsed `vocab.json` and the text of `merges.txt`; the names appear in errors. */
+export const readVocabAndMerges = (
+  vocabJson: unknown,
+  mergesText: string,
+  names: { readonly vocab: string; readonly merges: string },
+): TokenizerDefinition => {
+  const vocab = readVocab(vocabJson, names.vocab);
+  const lines = mergesText.split('\n').map((line) => (line.endsWith('\r') ? line.slice(0, -1) : line));
+  if (lines[0]?.startsWith('#version') === true) lines.shift();
+  while (lines.at(-1) === '') lines.pop();
+  const words = new ByteLevelBpe({
+    vocab,
+    merges: readMerges(lines, vocab, names.merges),
+    unkId: vocab.get('<unk>'),
+  });
+  const addedTokens = ['<s>', '<pad>', '</s>', '<unk>', '<mask>'].flatMap((content) => {
+    const id = vocab.get(content);
+    return id === undefined ? [] : [{ content, id, lstrip: content === '<mask>', rstrip: false }];
+  });
+  return define(words, vocab, { begin: '<s>', end: '</s>' }, addedTokens, names.vocab);
+};
+
+/**
+ * The `tokenizer.json` of a vocabulary of whole words, in lower case, with RoBERTa's special tokens at ids 0 to 3 and the
+ * words from 4 on in the given order. Words that the splitter would cut ("x-ray" is three) are refused.
+ */
+export const buildWordLevelTokenizerJson = (words: readonly string[]): Record<string, unknown> => {
+  const special = ['<s>', '<pad>', '</s>', '<unk>'];
+  const vocab = new Map(special.map((token, id) => [token, id]));
+  for (const word of words) {
+    if (word !== word.toLowerCase() || !isOneWord(word))
+      throw new UsageError(`${quoted(word)} is not one lower-case word: the tokeniser would never meet it.`);
+    if (vocab.has(word)) throw new UsageError(`The word ${quoted(word)} is listed twice.`);
+    vocab.set(word, vocab.size);
+  }
+  const flags = { single_word: false, lstrip: false, rstrip: false, normalized: false, special: true };
+  const specialToken = (id: string) => ({ SpecialToken: { id, type_id: 0 } });
+  return {
+    version: '1.0',
+    truncation: null,
+    padding: null,
+    added_tokens: special.map((content, id) => ({ id, content, ...flags })),
+    normalizer: { type: 'Lowercase' },
+    pre_tokenizer: { type: 'BertPreTokenizer' },
+    post_processor: {
+      type: 'TemplateProcessing',
+      single: [specialToken('<s>'), { Sequence: { id: 'A', type_id: 0 } }, specialToken('</s>')],
+      pair: [],
+      special_tokens: {
+        '<s>': { id: '<s>', ids: [0], tokens: ['<s>'] },
+        '</s>': { id: '</s>', ids: [2], tokens: ['</s>'] },
+      },
+    },
+    decoder: null,
+    model: { type: 'WordLevel', vocab: Object.fromEntries(vocab), unk_token: '<unk>' },
+  };
+};
+
+const readBpe = (file: TokenizerFile, vocab: ReadonlyMap<string, number>, where: string): WordModel => {
+  const { type, add_prefix_space: addPrefixSpace, use_regex: useRegex } = file.pre_tokenizer;
+  if (type !== 'ByteLevel' || addPrefixSpace === true || useRegex === false)
+    throw new MdetrError(
+      `${where}: pre_tokenizer must be ByteLevel with its word pattern and without add_prefix_space, as MDETR's ` +
+        `checkpoints were trained; it is ${JSON.stringify(file.pre_tokenizer)}.`,
+    );
+  if (file.normalizer != null)
+    throw new MdetrError(`${where}: normalizer ${quoted(file.normalizer.type)} is not supported with BPE.`);
+  if (!Array.isArray(file.model.merges))
+    throw new MdetrError(`${where}: model.merges is missing or not a list: byte-level BPE cannot work without it.`);
+  return new ByteLevelBpe({
+    vocab,
+    merges: readMerges(file.model.merges, vocab, `${where}: model.merges`),
+    unkId: vocab.get(file.model.unk_token ?? '<unk>'),
+  });
+};
+
+const readWordLevel = (file: TokenizerFile, vocab: ReadonlyMap<string, number>, where: string): WordModel => {
+  if (file.pre_tokenizer.type !== 'BertPreTokenizer')
+    throw new MdetrError(
+      `${where}: a WordLevel model needs pre_tokenizer BertPreTokenizer, not ${quoted(file.pre_tokenizer.type)}.`,
+    );
+  if (file.normalizer != null && file.normalizer.type !== 'Lowercase')
+    throw new MdetrError(`${where}: normalizer ${quoted(file.normalizer.type)} is not supported; Lowercase is.`);
+  const unk = file.model.unk_token ?? '<unk>';
+  return new WordLevel({ vocab, unkId: idOf(vocab, unk, where), lowercase: file.normalizer != null });
+};
+
+/** The tokens put before and after a caption. */
+const readEnds = (post: TokenizerFile['post_processor'], where: string): { begin: string; end: string } => {
+  if (post.type === 'RobertaProcessing') return { begin: post.cls[0], end: post.sep[0] };
+  const [begin, sequence, end, ...more] = post.single;
+  if (begin && sequence && end && more.length === 0)
+    if ('SpecialToken' in begin && 'Sequence' in sequence && 'SpecialToken' in end)
+      return { begin: begin.SpecialToken.id, end: end.SpecialToken.id };
+  throw new MdetrError(`${where}: post_processor.single must be one special token, the text, one special token.`);
+};
+
+const readVocab = (json: unknown, where: string): Map<string, number> => {
+  if (typeof json !== 'object' || json === null || Array.isArray(json))
+    throw new MdetrError(`${where}: wanted is an object of token to id.`);
+  const vocab = new Map<string, number>();
+  const taken = new Uint8Array(LARGEST_ID + 1);
+  for (const [token, id] of Object.entries(json as Record<string, unknown>)) {
+    if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id > LARGEST_ID)
+      throw new MdetrError(`${where}: token ${quoted(token)} has id ${JSON.stringify(id)}, not a whole number.`);
+    if (taken[id] === 1)
+      throw new MdetrError(`${where}: id ${id} is given twice, the second time to ${quoted(token)}.`);
+    taken[id] = 1;
+    vocab.set(token, id);
+  }
+  if (vocab.size === 0) throw new MdetrError(`${where}: it has no tokens.`);
+  return vocab;
+};
+
+/** Merges are "left right" strings or pairs; both parts and their union must be tokens. */
+const readMerges = (
+  list: readonly unknown[],
+  vocab: ReadonlyMap<string, number>,
+  where: string,
+): [left: string, right: string][] =>
+  list.map((entry, index) => {
+    const parts: unknown[] = typeof entry === 'string' ? entry.split(' ') : Array.isArray(entry) ? entry : [];
+    const [left, right] = parts;
+    if (parts.length !== 2 || typeof left !== 'string' || typeof right !== 'string' || left === '' || right === '')
+      throw new MdetrError(`${where}: merge ${index + 1} is ${JSON.stringify(entry)}, not a pair of tokens.`);
+    for (const token of [left, right, left + right])
+      if (!vocab.has(token))
+        throw new MdetrError(
+          `${where}: merge ${index + 1} needs token ${quoted(token)}, which is not in the vocabulary.`,
+        );
+    return [left, right];
+  });
+
+const define = (
+  words: WordModel,
+  vocab: ReadonlyMap<string, number>,
+  ends: { readonly begin: string; readonly end: string },
+  addedTokens: readonly AddedToken[],
+  where: string,
+): TokenizerDefinition => {
+  let largest = 0;
+  for (const id of vocab.values()) largest = Math.max(largest, id);
+  // Sized beforehand: ids come in any order, and an array that grows by holes becomes a slow hash table.
+  const vocabulary = new Array<string>(largest + 1);
+  for (const [token, id] of vocab) vocabulary[id] = token;
+  return {
+    words,
+    vocabulary,
+    bosId: idOf(vocab, ends.begin, where),
+    eosId: idOf(vocab, ends.end, where),
+    padId: idOf(vocab, '<pad>', where),
+    addedTokens,
+  };
+};
+
+const idOf = (vocab: ReadonlyMap<string, number>, token: string, where: string): number => {
+  const id = vocab.get(token);
+  if (id === undefined) throw new MdetrError(`${where}: the special token ${quoted(token)} is not in the vocabulary.`);
+  return id;
+};
+
+/** A string for an error message: escaped, and cut when long. */
+const quoted = (text: string): string => JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);

@@ -1,0 +1,185 @@
+import { MdetrError } from '../../errors.ts';
+import { type EncodedBatch, type Encoding, padEncodings, TokenEncoding } from './encoding.ts';
+import { codePointLength } from '../spans/code-points.ts';
+import { type AddedToken, readTokenizerJson, readVocabAndMerges, type TokenizerDefinition } from './tokenizer-json.ts';
+
+/** RoBERTa has 514 position rows, and position 0 and 1 are not used by tokens. */
+const ROBERTA_MAX_TOKENS = 512;
+
+/**
+ * Longest caption looked at, in UTF-16 units. The longest token of RoBERTa's vocabulary has 128 bytes, so nothing longer
+ * than 65,536 could fit 512 tokens anyway; this keeps hostile input cheap.
+ */
+const LONGEST_CAPTION = 100_000;
+
+export interface EncodeOptions {
+  /**
+   * What to do with a caption of more than `maxTokens` tokens: `'error'` (default) throws, `'end'` keeps the first
+   * `maxTokens - 1` and the closing token, and says so in the encoding's `warnings`.
+   */
+  readonly truncation?: 'error' | 'end';
+}
+
+/** Turns captions into token ids and back-references to their characters. */
+export interface Tokenizer {
+  /** One more than the largest id. */
+  readonly vocabSize: number;
+  readonly padId: number;
+  /** Most tokens the text encoder can read, special tokens included. */
+  readonly maxTokens: number;
+  /** Throws MdetrError when the caption is too long (see `EncodeOptions`). Every string has an encoding otherwise. */
+  encode(text: string, options?: EncodeOptions): Encoding;
+}
+
+export interface TokenizerOptions {
+  /** Position limit of the text encoder; 512 (RoBERTa's) when not given. */
+  readonly maxTokens?: number;
+  /** Name of the source in errors. */
+  readonly where?: string;
+}
+
+/** A tokeniser from a parsed `tokenizer.json`. Throws MdetrError that names the field when it is not usable. */
+export const createTokenizer = (json: unknown, options: TokenizerOptions = {}): Tokenizer =>
+  new CaptionTokenizer(
+    readTokenizerJson(json, options.where ?? 'tokenizer.json'),
+    options.maxTokens ?? ROBERTA_MAX_TOKENS,
+  );
+
+/** A tokeniser from a parsed `vocab.json` and the text of `merges.txt`. */
+export const createTokenizerFromVocab = (
+  vocabJson: unknown,
+  mergesText: string,
+  options: Omit<TokenizerOptions, 'where'> & { readonly vocabName?: string; readonly mergesName?: string } = {},
+): Tokenizer => {
+  const names = { vocab: options.vocabName ?? 'vocab.json', merges: options.mergesName ?? 'merges.txt' };
+  return new CaptionTokenizer(
+    readVocabAndMerges(vocabJson, mergesText, names),
+    options.maxTokens ?? ROBERTA_MAX_TOKENS,
+  );
+};
+
+/** Encodes captions and pads them to the longest. */
+export const encodeBatch = (tokenizer: Tokenizer, captions: readonly string[], options?: EncodeOptions): EncodedBatch =>
+  padEncodings(
+    captions.map((caption) => tokenizer.encode(caption, options)),
+    tokenizer.padId,
+  );
+
+const whiteSpace = /\p{White_Space}/u;
+
+class CaptionTokenizer implements Tokenizer {
+  readonly vocabSize: number;
+  readonly padId: number;
+  readonly maxTokens: number;
+  private readonly definition: TokenizerDefinition;
+  private readonly addedTokens: ReadonlyMap<string, AddedToken>;
+  /** Finds added tokens in a caption; the longest wins where several begin. */
+  private readonly addedPattern: RegExp | undefined;
+  // Grown as needed and used again: a caption costs one copy of each at its end.
+  private ids = new Int32Array(64);
+  private begins = new Int32Array(64);
+  private ends = new Int32Array(64);
+  private count = 0;
+
+  constructor(definition: TokenizerDefinition, maxTokens: number) {
+    this.definition = definition;
+    this.vocabSize = definition.vocabulary.length;
+    this.padId = definition.padId;
+    this.maxTokens = maxTokens;
+    this.addedTokens = new Map(definition.addedTokens.map((token) => [token.content, token]));
+    const contents = [...this.addedTokens.keys()].sort((a, b) => b.length - a.length);
+    if (contents.length > 0)
+      this.addedPattern = new RegExp(
+        contents.map((text) => text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')).join('|'),
+        'g',
+      );
+  }
+
+  encode(text: string, { truncation = 'error' }: EncodeOptions = {}): Encoding {
+    if (text.length > LONGEST_CAPTION)
+      throw new MdetrError(
+        `The caption has ${text.length} characters; at most ${LONGEST_CAPTION} are looked at, and the text encoder ` +
+          `reads at most ${this.maxTokens} tokens. Shorten it.`,
+      );
+    const { bosId, eosId, vocabulary, words } = this.definition;
+    this.count = 0;
+    this.push(bosId, 0, 0);
+    this.encodeSections(text);
+    this.push(eosId, 0, 0);
+    const total = this.count;
+    if (total > this.maxTokens) {
+      if (truncation === 'error')
+        throw new MdetrError(
+          `The caption ${JSON.stringify(`${text.slice(0, 40)}…`)} has ${total} tokens; the text encoder reads at most ` +
+            `${this.maxTokens}, special tokens included. Shorten it, or allow truncation.`,
+        );
+      this.count = this.maxTokens - 1;
+      this.push(eosId, 0, 0);
+    }
+    return new TokenEncoding(
+      text,
+      this.ids.slice(0, this.count),
+      this.begins.slice(0, this.count),
+      this.ends.slice(0, this.count),
+      vocabulary,
+      {
+        ...(total > this.count ? { truncatedFrom: total } : {}),
+        ...(words.unknownId === undefined ? {} : { unknownId: words.unknownId }),
+      },
+    );
+  }
+
+  /** Added tokens first, then the words between them. */
+  private encodeSections(text: string): void {
+    if (this.addedPattern === undefined || text.search(this.addedPattern) === -1) {
+      this.encodeWords(text, 0);
+      return;
+    }
+    let unit = 0; // End of what is done, in UTF-16 units and in code points.
+    let codePoint = 0;
+    for (const match of text.matchAll(this.addedPattern)) {
+      const added = this.addedTokens.get(match[0])!;
+      let begin = match.index;
+      let end = begin + match[0].length;
+      if (begin < unit) continue; // Its place went to the token before, which strips to the right.
+      if (added.lstrip) while (begin > unit && whiteSpace.test(text[begin - 1]!)) begin--;
+      if (added.rstrip) while (end < text.length && whiteSpace.test(text[end]!)) end++;
+      codePoint = this.encodeWords(text.slice(unit, begin), codePoint);
+      const codePointEnd = codePoint + codePointLength(text.slice(begin, end));
+      this.push(added.id, codePoint, codePointEnd);
+      unit = end;
+      codePoint = codePointEnd;
+    }
+    this.encodeWords(text.slice(unit), codePoint);
+  }
+
+  /** Appends the tokens of `text`, which begins at code point `start` of the caption; returns the one where it ends. */
+  private encodeWords(text: string, start: number): number {
+    const { words } = this.definition;
+    let base = start;
+    for (const word of text.match(words.pattern) ?? []) {
+      const { ids, begins, ends, codePoints } = words.wordTokens(word);
+      for (let i = 0; i < ids.length; i++) this.push(ids[i]!, base + begins[i]!, base + ends[i]!);
+      base += codePoints;
+    }
+    return base;
+  }
+
+  private push(id: number, begin: number, end: number): void {
+    if (this.count === this.ids.length) {
+      this.ids = doubled(this.ids);
+      this.begins = doubled(this.begins);
+      this.ends = doubled(this.ends);
+    }
+    this.ids[this.count] = id;
+    this.begins[this.count] = begin;
+    this.ends[this.count] = end;
+    this.count++;
+  }
+}
+
+const doubled = (values: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> => {
+  const larger = new Int32Array(values.length * 2);
+  larger.set(values);
+  return larger;
+};

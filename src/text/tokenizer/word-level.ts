@@ -1,0 +1,42 @@
+import { codePointLength } from '../spans/code-points.ts';
+import type { WordModel, WordTokens } from './word-tokens.ts';
+
+/**
+ * Whole words as tokens, for small closed vocabularies such as that of the procedural scenes: words and single
+ * punctuation marks, split as Hugging Face's `BertPreTokenizer` (white space and punctuation) does it.
+ */
+
+/** Punctuation is Unicode's P and the ASCII symbols; each mark is a word of its own. Runs of white space match too. */
+const wordPattern = /[\p{P}$+<=>^`|~]|[^\p{White_Space}\p{P}$+<=>^`|~]+|\p{White_Space}+/gu;
+const whiteSpace = /^\p{White_Space}/u;
+
+/** True when the splitter leaves `word` in one piece. */
+export const isOneWord = (word: string): boolean => !whiteSpace.test(word) && word.match(wordPattern)?.length === 1;
+
+export interface WordLevelConfig {
+  /** Word to id. */
+  readonly vocab: ReadonlyMap<string, number>;
+  /** Id of words that are not in the vocabulary. */
+  readonly unkId: number;
+  /** Look words up in lower case. Offsets are those of the text as given. */
+  readonly lowercase: boolean;
+}
+
+export class WordLevel implements WordModel {
+  readonly pattern = wordPattern;
+  readonly unknownId: number;
+  private readonly config: WordLevelConfig;
+
+  constructor(config: WordLevelConfig) {
+    this.config = config;
+    this.unknownId = config.unkId;
+  }
+
+  wordTokens(word: string): WordTokens {
+    const { vocab, unkId, lowercase } = this.config;
+    const codePoints = codePointLength(word);
+    if (whiteSpace.test(word)) return { ids: [], begins: [], ends: [], codePoints };
+    const id = vocab.get(lowercase ? word.toLowerCase() : word) ?? unkId;
+    return { ids: [id], begins: [0], ends: [codePoints], codePoints };
+  }
+}

@@ -1,0 +1,313 @@
+import type { HostTensor } from '../../engine/graph/index.ts';
+import type { Encoding } from '../../text/index.ts';
+import { answerStepSlots, noStep } from './answer-steps.ts';
+import type { PictureObjects, PictureSample, TextSample } from '../data/sample-source.ts';
+import { objectAttributes } from '../data/scene-source.ts';
+import { noPlace, wordClassesOf } from './word-classes.ts';
+
+/*
+ * Targets of the training-only helper heads (helper-heads.ts). Each position of the backbone's last map is cut into 2 × 2
+ * sub-cells, and each sub-cell is told which object it shows: a row number, −1 for none, −2 outside of the picture, −3 for
+ * an object that the text does not mention.
+ */
+
+export const subCells = 4;
+const nothing = -1;
+const outside = -2;
+const unmentioned = -3;
+/** An object is the cell's when it fills this share of the cell, or when this share of the object lies in it. */
+const enough = 0.25;
+
+/** Rows and columns of a map after a number of halvings, each rounded up. */
+export const mapSize = (pixels: number, halvings: number): number => {
+  let size = pixels;
+  for (let k = 0; k < halvings; k++) size = Math.ceil(size / 2);
+  return size;
+};
+
+interface Grid {
+  readonly height: number;
+  readonly width: number;
+  /** Side of a sub-cell in pixels. */
+  readonly cell: number;
+}
+
+/** Calls back for every sub-cell, in the order in which the heads predict them, with its top left pixel. */
+const forEachCell = (
+  { height, width, cell }: Grid,
+  visit: (position: number, top: number, left: number) => void,
+): void => {
+  for (let y = 0, position = 0; y < height; y++)
+    for (let x = 0; x < width; x++)
+      for (let sub = 0; sub < subCells; sub++, position++)
+        visit(position, (2 * y + (sub >> 1)) * cell, (2 * x + (sub & 1)) * cell);
+};
+
+/**
+ * The object of every sub-cell by visible pixels: of those in `rowOf`, the one that most of the cell shows; another one
+ * where it shows none of them.
+ */
+const cellsByPixels = (
+  grid: Grid,
+  size: { readonly height: number; readonly width: number },
+  { instances }: PictureObjects,
+  rowOf: readonly (number | undefined)[],
+): Int32Array => {
+  const cells = new Int32Array(grid.height * grid.width * subCells).fill(outside);
+  const areas = new Float64Array(rowOf.length);
+  for (const id of instances) if (id > 0) areas[id - 1]!++;
+  const counts = new Int32Array(rowOf.length);
+  forEachCell(grid, (position, top, left) => {
+    if (top >= size.height || left >= size.width) return;
+    counts.fill(0);
+    const [bottom, right] = [Math.min(top + grid.cell, size.height), Math.min(left + grid.cell, size.width)];
+    for (let y = top; y < bottom; y++)
+      for (let x = left; x < right; x++) {
+        const id = instances[y * size.width + x]!;
+        if (id > 0) counts[id - 1]!++;
+      }
+    let best = nothing;
+    let most = 0;
+    counts.forEach((pixels, object) => {
+      if (pixels < enough * grid.cell ** 2 && pixels < enough * areas[object]!) return;
+      const row = rowOf[object];
+      if (row === undefined) {
+        if (pixels > 0 && best === nothing) best = unmentioned;
+      } else if (pixels > most) [best, most] = [row, pixels];
+    });
+    cells[position] = best;
+  });
+  return cells;
+};
+
+/** The box of every sub-cell where only boxes are known: the smallest that holds the cell's centre. */
+const cellsByBoxes = (
+  grid: Grid,
+  size: { readonly height: number; readonly width: number },
+  { boxesCxcywh: boxes }: TextSample,
+  firstRow: number,
+): Int32Array => {
+  const cells = new Int32Array(grid.height * grid.width * subCells).fill(outside);
+  forEachCell(grid, (position, top, left) => {
+    if (top >= size.height || left >= size.width) return;
+    const [x, y] = [(left + grid.cell / 2) / size.width, (top + grid.cell / 2) / size.height];
+    let best = nothing;
+    let smallest = Infinity;
+    for (let n = 0; 4 * n < boxes.length; n++) {
+      const [cx, cy, w, h] = boxes.subarray(4 * n, 4 * n + 4) as unknown as [number, number, number, number];
+      if (Math.abs(x - cx) > w / 2 || Math.abs(y - cy) > h / 2 || w * h >= smallest) continue;
+      [best, smallest] = [firstRow + n, w * h];
+    }
+    cells[position] = best;
+  });
+  return cells;
+};
+
+/** Which helper heads there are, and how far the backbone shrinks a picture. */
+export interface HelperGeometry {
+  readonly encoder: boolean;
+  readonly backbone: boolean;
+  readonly answers: boolean;
+  readonly words: boolean;
+  readonly halvings: number;
+}
+
+/**
+ * Inputs of the helper losses for a batch: `helper_centres` (I, h, w, 4, 2), the middle of every sub-cell relative to its
+ * picture; `helper_mentioned` (B, h, w, 4), rows of the batch's boxes; `helper_cells` (I, h, w, 4), rows of
+ * `helper_object_boxes` (M, 4) and `helper_attributes` (M, 4); `helper_steps` (B, 2), see answer-steps.ts;
+ * `helper_answer_places` (B, h·w), 1 where a position shows an object that the question is about;
+ * `helper_places` (I, 4, h·w), the attributes of the object that each position shows, and `helper_words` (B, 4, T), those
+ * that each token names.
+ */
+export const helperInputs = (
+  pictures: readonly PictureSample[],
+  padded: { readonly height: number; readonly width: number },
+  geometry: HelperGeometry,
+  texts: { readonly encodings: readonly Encoding[]; readonly T: number },
+): Record<string, HostTensor> => {
+  const grid: Grid = {
+    height: mapSize(padded.height, geometry.halvings),
+    width: mapSize(padded.width, geometry.halvings),
+    cell: 2 ** geometry.halvings / 2,
+  };
+  const shape = [grid.height, grid.width, subCells];
+  return {
+    helper_centres: {
+      dtype: 'float32',
+      shape: [pictures.length, ...shape, 2],
+      data: joinFloats(pictures.map(({ image }) => centres(grid, image))),
+    },
+    ...(geometry.encoder
+      ? {
+          helper_mentioned: int32(
+            [pictures.reduce((sum, { texts }) => sum + texts.length, 0), ...shape],
+            mentioned(grid, pictures),
+          ),
+        }
+      : {}),
+    ...(geometry.backbone ? objectInputs(grid, pictures, shape) : {}),
+    ...(geometry.answers
+      ? { helper_steps: answerSteps(pictures), helper_answer_places: answerPlaces(grid, pictures) }
+      : {}),
+    ...(geometry.words
+      ? {
+          helper_places: int32(
+            [pictures.length, objectAttributes.length, grid.height * grid.width],
+            pictures.map((picture) => placesOf(grid, picture)),
+          ),
+          helper_words: int32(
+            [texts.encodings.length, objectAttributes.length, texts.T],
+            texts.encodings.map((encoding) => wordClassesOf(encoding, texts.T)),
+          ),
+        }
+      : {}),
+  };
+};
+
+const answerSteps = (pictures: readonly PictureSample[]): HostTensor => {
+  const rows = pictures.flatMap(({ texts }) => texts.map(({ answerSteps: steps }) => steps));
+  const nothingAsked = Array.from({ length: answerStepSlots }, () => noStep);
+  return int32(
+    [rows.length, answerStepSlots],
+    rows.map((steps = nothingAsked) => Int32Array.from(steps)),
+  );
+};
+
+/** 1 where a position shows a good part of an object that a question is about: (B, h·w). */
+const answerPlaces = ({ height, width, cell }: Grid, pictures: readonly PictureSample[]): HostTensor => {
+  const side = 2 * cell;
+  const rows = pictures.flatMap(({ image, objects, texts }) =>
+    texts.map(({ answerObjects = [] }) => {
+      const places = new Float32Array(height * width);
+      if (objects === undefined || answerObjects.length === 0) return places;
+      const counts = new Map(answerObjects.map((object) => [object, new Int32Array(height * width)]));
+      objects.instances.forEach((id, pixel) => {
+        const own = counts.get(id - 1);
+        if (own === undefined) return;
+        const [x, y] = [pixel % image.width, Math.floor(pixel / image.width)];
+        own[Math.floor(y / side) * width + Math.floor(x / side)]!++;
+      });
+      for (const own of counts.values()) {
+        const area = own.reduce((sum, count) => sum + count, 0);
+        own.forEach((count, place) => {
+          if (count > 0 && (count >= enough * side ** 2 || count >= enough * area)) places[place] = 1;
+        });
+      }
+      return places;
+    }),
+  );
+  return { dtype: 'float32', shape: [rows.length, height * width], data: joinFloats(rows) };
+};
+
+/** For every attribute its class at every position, of the object that most of the position shows: (attributes, h·w). */
+const placesOf = ({ height, width, cell }: Grid, { image, objects, id }: PictureSample): Int32Array => {
+  if (objects === undefined) throw new Error(`internal: ${id}: the helper loss of words needs to know every object`);
+  const { instances, attributes } = objects;
+  const side = 2 * cell;
+  const places = new Int32Array(objectAttributes.length * height * width).fill(noPlace);
+  const counts = new Int32Array(attributes.length / objectAttributes.length);
+  for (let place = 0; place < height * width; place++) {
+    const [top, left] = [Math.floor(place / width) * side, (place % width) * side];
+    counts.fill(0);
+    for (let y = top; y < Math.min(top + side, image.height); y++)
+      for (let x = left; x < Math.min(left + side, image.width); x++) {
+        const object = instances[y * image.width + x]!;
+        if (object > 0) counts[object - 1]!++;
+      }
+    const most = counts.indexOf(Math.max(...counts));
+    if (most < 0 || counts[most]! < enough * side ** 2) continue;
+    objectAttributes.forEach((_, attribute) => {
+      places[attribute * height * width + place] = attributes[most * objectAttributes.length + attribute]!;
+    });
+  }
+  return places;
+};
+
+const mentioned = (grid: Grid, pictures: readonly PictureSample[]): Int32Array[] => {
+  let firstRow = 0;
+  return pictures.flatMap(({ image, texts, objects }) =>
+    texts.map((text, index) => {
+      const cells =
+        objects === undefined
+          ? cellsByBoxes(grid, image, text, firstRow)
+          : cellsByPixels(grid, image, objects, rowsOf(objects, index, firstRow));
+      firstRow += text.boxesCxcywh.length / 4;
+      return cells;
+    }),
+  );
+};
+
+/** For every object the row of its box among the batch's; undefined for objects that the text does not mention. */
+const rowsOf = (
+  { attributes, objectOfBox }: PictureObjects,
+  text: number,
+  firstRow: number,
+): (number | undefined)[] => {
+  const rows: (number | undefined)[] = Array.from(
+    { length: attributes.length / objectAttributes.length },
+    () => undefined,
+  );
+  objectOfBox[text]!.forEach((object, box) => (rows[object] = firstRow + box));
+  return rows;
+};
+
+const objectInputs = (
+  grid: Grid,
+  pictures: readonly PictureSample[],
+  shape: readonly number[],
+): Record<string, HostTensor> => {
+  let firstRow = 0;
+  const cells = pictures.map(({ image, objects, id }) => {
+    if (objects === undefined)
+      throw new Error(`internal: ${id}: the backbone's helper loss needs to know every object`);
+    const count = objects.boxesXyxy.length / 4;
+    const found = cellsByPixels(
+      grid,
+      image,
+      objects,
+      Array.from({ length: count }, (_, object) => firstRow + object),
+    );
+    firstRow += count;
+    return found;
+  });
+  const attributes = pictures.map(({ objects }) => objects!.attributes);
+  return {
+    helper_cells: int32([pictures.length, ...shape], cells),
+    helper_attributes: int32([firstRow, objectAttributes.length], attributes),
+    helper_object_boxes: {
+      dtype: 'float32',
+      shape: [firstRow, 4],
+      data: joinFloats(pictures.map(({ objects }) => objects!.boxesXyxy)),
+    },
+  };
+};
+
+const centres = (grid: Grid, { height, width }: { readonly height: number; readonly width: number }): Float32Array => {
+  const values = new Float32Array(grid.height * grid.width * subCells * 2);
+  forEachCell(grid, (position, top, left) => {
+    values[2 * position] = (left + grid.cell / 2) / width;
+    values[2 * position + 1] = (top + grid.cell / 2) / height;
+  });
+  return values;
+};
+
+const int32 = (shape: readonly number[], parts: readonly Int32Array[]): HostTensor => {
+  const data = new Int32Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    data.set(part, at);
+    at += part.length;
+  }
+  return { dtype: 'int32', shape, data };
+};
+
+const joinFloats = (parts: readonly Float32Array[]): Float32Array => {
+  const data = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    data.set(part, at);
+    at += part.length;
+  }
+  return data;
+};

@@ -1,0 +1,21 @@
+import type { TrainConfig } from '../config/config.ts';
+
+/** Factors of the helper losses in the total; 0 for one that there is not. */
+export interface HelperWeights {
+  readonly encoder: number;
+  readonly backbone: number;
+  readonly answers: number;
+  /** Of `wordAttentionLoss`. */
+  readonly words: number;
+}
+
+/** The helper losses of a config. Where the backbone is trained alone there is only its own. */
+export const helperWeights = (config: TrainConfig): HelperWeights => {
+  const isWhole = config.objective === 'all';
+  return {
+    encoder: isWhole ? config.encoder_helper_loss : 0,
+    backbone: config.backbone_helper_loss,
+    answers: isWhole ? config.answer_helper_loss : 0,
+    words: isWhole ? config.word_helper_loss : 0,
+  };
+};

@@ -1,0 +1,21 @@
+import { fileURLToPath } from 'node:url';
+import { expect, it } from 'vitest';
+import { loadTokenizer } from '../../text/tokenizer/tokenizer-files.ts';
+import { objectAttributes } from '../data/scene-source.ts';
+import { noWord, wordClassesOf } from './word-classes.ts';
+
+it('finds what words say about attributes, token by token, whatever their number and case', async () => {
+  const tokenizer = await loadTokenizer(fileURLToPath(new URL('../../../models/default', import.meta.url)));
+  const encoding = tokenizer.encode('Two tiny cyan metallic balls; the thing left of a block');
+  const length = encoding.ids.length + 2;
+  const classes = wordClassesOf(encoding, length);
+  const tokens = [...encoding.tokens, '<pad>', '<pad>'].map((token) => token.toLowerCase());
+  const named = objectAttributes.flatMap(({ name }, attribute) =>
+    tokens.flatMap((token, at) => {
+      const value = classes[attribute * length + at]!;
+      return value === noWord ? [] : [`${name}: ${token}`];
+    }),
+  );
+  expect(named).toEqual(['shape: balls', 'shape: block', 'color: cyan', 'size: tiny', 'material: metallic']);
+  expect(classes).toHaveLength(objectAttributes.length * length);
+});

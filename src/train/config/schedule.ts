@@ -1,0 +1,87 @@
+import { MdetrError } from '../../errors.ts';
+
+/** The three rates of the official code: backbone, text encoder, and everything else. */
+export interface LearningRates {
+  readonly main: number;
+  readonly backbone: number;
+  readonly textEncoder: number;
+}
+
+export const scheduleNames = [
+  'step',
+  'multistep',
+  'linear_with_warmup',
+  'all_linear_with_warmup',
+  'all_cosine_with_warmup',
+] as const;
+export type ScheduleName = (typeof scheduleNames)[number];
+
+export interface ScheduleConfig {
+  readonly schedule: ScheduleName;
+  readonly lr: number;
+  readonly lr_backbone: number;
+  readonly text_encoder_lr: number;
+  readonly epochs: number;
+  /** Epochs after which `step` divides by ten, and `multistep` first halves. */
+  readonly lr_drop: number;
+  readonly fraction_warmup_steps: number;
+  /** Steps of the whole run, where it does not go by epochs. */
+  readonly max_steps?: number | undefined;
+  /** Share of the full rates at which `all_cosine_with_warmup` ends; 0 unless told. */
+  readonly final_rate?: number | undefined;
+}
+
+/** Python's round: halves go to the even neighbour. */
+const roundHalfToEven = (value: number): number => {
+  const below = Math.floor(value);
+  if (value - below !== 0.5) return Math.round(value);
+  return below % 2 === 0 ? below : below + 1;
+};
+
+/** Number of steps during which rates rise. */
+export const warmupSteps = (config: ScheduleConfig, totalSteps: number): number =>
+  roundHalfToEven(config.fraction_warmup_steps * totalSteps);
+
+/**
+ * The rates that the schedule sets when it is called with a global step. The official loop calls it after the
+ * optimiser's step, so that step 0 runs at full rates and the rates for step s act on step s + 1.
+ */
+export const ratesAt = (config: ScheduleConfig, step: number, stepsPerEpoch: number): LearningRates => {
+  const total = config.max_steps ?? stepsPerEpoch * config.epochs;
+  const warmup = warmupSteps(config, total);
+  const epoch = Math.floor(step / stepsPerEpoch);
+  const rates = (main: number, textEncoder: number): LearningRates => ({
+    main: config.lr * main,
+    backbone: config.lr_backbone * main,
+    textEncoder: config.text_encoder_lr * textEncoder,
+  });
+  const byDecades = 0.1 ** Math.floor(epoch / config.lr_drop);
+  const rising = step / Math.max(1, warmup);
+  const linear = step < warmup ? rising : Math.max(0, (total - step) / Math.max(1, total - warmup));
+  switch (config.schedule) {
+    case 'step':
+      return rates(byDecades, byDecades);
+    case 'multistep': {
+      const passed = milestones(config).filter((milestone) => epoch >= milestone).length;
+      return rates(0.5 ** passed, 0.5 ** passed);
+    }
+    case 'linear_with_warmup':
+      return rates(byDecades, linear);
+    case 'all_linear_with_warmup':
+      return rates(linear, linear);
+    case 'all_cosine_with_warmup': {
+      const cosine = 0.5 * (1 + Math.cos((Math.PI * (step - warmup)) / Math.max(1, total - warmup)));
+      const { final_rate: end = 0 } = config;
+      const factor = step < warmup ? rising : end + (1 - end) * cosine;
+      return rates(factor, factor);
+    }
+  }
+};
+
+/** Epochs at which `multistep` halves the rates: `lr_drop`, then every fifty. */
+const milestones = ({ lr_drop: first, epochs }: ScheduleConfig): number[] => {
+  if (first < 1) throw new MdetrError(`lr_drop must be at least 1, not ${first}`);
+  const found: number[] = [];
+  for (let milestone = first; milestone < epochs; milestone += 50) found.push(milestone);
+  return found;
+};

@@ -1,0 +1,59 @@
+import { describe, expect, it } from 'vitest';
+import type { HostTensor } from '../../engine/graph/index.ts';
+import { Optimizer, type Moments, type OptimizerConfig } from './optimizer.ts';
+import { sharedTensor } from './shared-values.ts';
+
+const rates = { main: 1e-2, backbone: 1e-3, textEncoder: 1e-3 };
+const wave = (length: number, phase: number): HostTensor => ({
+  dtype: 'float32',
+  shape: [length],
+  data: Float32Array.from({ length }, (_, k) => Math.sin(k + phase)),
+});
+const entries = (phase: number) => [
+  ['query_embed.weight', wave(37, phase)] as const,
+  ['backbone.0.body.conv1.weight', wave(16, phase + 1)] as const,
+];
+const parameters = (): Map<string, HostTensor> =>
+  new Map(entries(0).map(([name, value]) => [name, sharedTensor(value)]));
+const numbers = (values: ReadonlyMap<string, HostTensor>): number[][] =>
+  Array.from(values.values(), ({ data }) => [...(data as Float32Array)]);
+const copyOf = (state: ReadonlyMap<string, Moments>): Map<string, Moments> =>
+  new Map(
+    Array.from(state, ([name, { step, first, second }]) => [
+      name,
+      { step, first: first.slice(), second: second.slice() },
+    ]),
+  );
+
+describe('optimiser', () => {
+  it.each(['adamw', 'sgd'] as const)('%s goes on from stored moments as if it had never stopped', (optimizer) => {
+    const config: OptimizerConfig = { optimizer, weight_decay: 1e-2 };
+    const [whole, first, second] = [new Optimizer(config), new Optimizer(config), new Optimizer(config)];
+    const [values, stopped] = [parameters(), parameters()];
+    for (let step = 0; step < 4; step++) whole.step(values, new Map(entries(step)), rates, 0.5);
+    for (let step = 0; step < 2; step++) first.step(stopped, new Map(entries(step)), rates, 0.5);
+    const stored = copyOf(first.state);
+    const kept = copyOf(stored);
+    second.restore(stored);
+    expect(copyOf(second.state)).toEqual(stored);
+    const resumed = new Map(
+      Array.from(stopped, ([name, value]) => [
+        name,
+        sharedTensor({ ...value, data: value.data.slice() } as HostTensor),
+      ]),
+    );
+    for (let step = 2; step < 4; step++) second.step(resumed, new Map(entries(step)), rates, 0.5);
+    expect(numbers(resumed)).toEqual(numbers(values));
+    expect(copyOf(second.state)).toEqual(copyOf(whole.state));
+    // What was handed over is left alone.
+    expect(stored).toEqual(kept);
+  });
+
+  it('leaves alone what has no gradient, decay included', () => {
+    const values = parameters();
+    const gradients = new Map(entries(3).slice(0, 1));
+    new Optimizer({ optimizer: 'adamw', weight_decay: 1 }).step(values, gradients, rates, 1);
+    expect(numbers(values)[0]).not.toEqual(numbers(parameters())[0]);
+    expect(numbers(values)[1]).toEqual(numbers(parameters())[1]);
+  });
+});

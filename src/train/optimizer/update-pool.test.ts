@@ -1,0 +1,93 @@
+import { afterAll, describe, expect, it } from 'vitest';
+import { globalNorm } from './optimizer.ts';
+import { sharedFloats } from './shared-values.ts';
+import { UpdateCrew } from './update-pool.ts';
+import { applyUpdate, pieceLength, type Update } from './update-pass.ts';
+
+/** Larger than two pieces, no whole number of pieces, and one that is tiny. */
+const lengths = [2 * pieceLength + 17, 3];
+
+const wave = Float32Array.from({ length: lengths[0]! + 40 }, (_, k) => Math.sin(k * 0.7));
+const filled = (length: number, phase: number, isShared: boolean): Float32Array => {
+  const values = wave.slice(phase, phase + length);
+  return isShared ? sharedFloats(values) : values;
+};
+
+const updates = (kind: Update['kind'], isShared = true): Update[] =>
+  lengths.map((length, index) => ({
+    kind,
+    values: filled(length, index, isShared),
+    gradient: filled(length, index + 10, isShared),
+    first: filled(length, index + 20, isShared),
+    second: squaresOf(filled(length, index + 30, isShared)),
+    average: index === 1 ? undefined : filled(length, index + 39, isShared),
+    step: 3,
+    rate: 1e-2,
+    decay: 1e-2,
+    clip: 0.5,
+    averageDecay: 0.9,
+  }));
+
+const squaresOf = (values: Float32Array): Float32Array => {
+  for (let index = 0; index < values.length; index++) values[index]! *= values[index]!;
+  return values;
+};
+
+describe('threads that share the optimiser', () => {
+  const crews = [1, 2, 3].map((threads) => new UpdateCrew(threads));
+  afterAll(async () => {
+    await Promise.all(crews.map((crew) => crew.dispose()));
+  });
+
+  it.each(['adamw', 'sgd'] as const)('do the same %s update, however many there are', async (kind) => {
+    const expected = updates(kind);
+    for (const update of expected) applyUpdate(update, 0, update.values.length);
+    for (const crew of crews) {
+      // The second round works on arrays that the threads know already, and on others.
+      for (let round = 0; round < 2; round++) {
+        const found = updates(kind);
+        await crew.apply(found);
+        found.forEach((update, index) => {
+          for (const name of ['values', 'first', 'second', 'average'] as const) {
+            const [a, b] = [update[name], expected[index]![name]];
+            expect(Buffer.compare(bytesOf(a), bytesOf(b)), `${name} of array ${index}`).toBe(0);
+          }
+        });
+      }
+    }
+  });
+
+  it.each([true, false])('add gradients to others (in shared memory: %s)', async (isShared) => {
+    for (const crew of crews) {
+      const [sums, values] = [0, 30].map((phase) => lengths.map((length) => filled(length, phase, isShared))) as [
+        Float32Array[],
+        Float32Array[],
+      ];
+      const expected = sums.map((sum, index) => sum.map((own, k) => own + values[index]![k]!));
+      await crew.add(sums, values);
+      for (const [index, sum] of sums.entries())
+        expect(Buffer.compare(bytesOf(sum), bytesOf(expected[index])), `array ${index}`).toBe(0);
+    }
+  });
+
+  it('find the same norm, to the bit', async () => {
+    const gradients = lengths.map((length, index) => filled(length, index, true));
+    const alone = globalNorm(gradients.map((data) => ({ dtype: 'float32', shape: [data.length], data })));
+    for (const crew of crews) expect(await crew.norm(gradients)).toBe(alone);
+    let exact = 0;
+    for (const data of gradients) for (const value of data) exact += value * value;
+    expect(alone).toBeCloseTo(Math.sqrt(exact), 6);
+  });
+
+  it('leave to the caller what is not in shared memory', async () => {
+    const [found, expected] = [updates('adamw', false), updates('adamw')];
+    for (const update of expected) applyUpdate(update, 0, update.values.length);
+    await crews[2]!.apply(found);
+    expect(Buffer.compare(bytesOf(found[0]!.values), bytesOf(expected[0]!.values))).toBe(0);
+    const plain = [new Float32Array(2 * pieceLength + 1).fill(1)];
+    expect(await crews[2]!.norm(plain)).toBe(Math.sqrt(2 * pieceLength + 1));
+  });
+});
+
+const bytesOf = (values: Float32Array | undefined): Uint8Array =>
+  values === undefined ? new Uint8Array() : new Uint8Array(values.buffer, values.byteOffset, values.byteLength);

@@ -1,0 +1,82 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { writeAtomically, writeSafetensors } from '../../checkpoints/index.ts';
+import type { HostTensor } from '../../engine/graph/index.ts';
+import { modelConfigKeys, qaDataset } from '../../models/index.ts';
+import { writeModelFolder } from '../../model-folder/model-folder.ts';
+import { modelFileNames } from '../../model-folder/model-files.ts';
+import type { TrainConfig } from '../config/config.ts';
+import { isHelper } from '../auxiliary/auxiliary-heads.ts';
+import { sourceOf } from './run-state.ts';
+
+/** What a model folder says about how the model came to be. */
+export interface TrainingRecord {
+  readonly command: string;
+  readonly step: number;
+  readonly epoch: number;
+  readonly pairs: number;
+  /** Undefined where nobody took the time. */
+  readonly hours: number | undefined;
+  readonly metrics: Readonly<Record<string, number>>;
+}
+
+/**
+ * Writes the network as a model folder, or brings the one that is there up to date file by file, each by way of a
+ * temporary one: at any moment the folder holds a whole model.
+ */
+export const writeTrainedModel = async (
+  folder: string,
+  weights: ReadonlyMap<string, HostTensor>,
+  config: TrainConfig,
+  tokenizerFiles: readonly string[],
+  record: TrainingRecord,
+): Promise<void> => {
+  const tensors = [...weights].filter(([name]) => !isHelper(name)).map(([name, value]) => sourceOf(name, value));
+  const card = cardOf(config, record);
+  if (existsSync(join(folder, modelFileNames.weights))) {
+    await writeSafetensors(join(folder, modelFileNames.weights), tensors, { format: 'pt' });
+    await writeAtomically(join(folder, modelFileNames.card), (sink) => sink.write(new TextEncoder().encode(card)));
+    return;
+  }
+  const values = config as unknown as Readonly<Record<string, unknown>>;
+  const { shortest_edge: shortestEdge, longest_edge: longestEdge } = config.image_size;
+  await writeModelFolder(
+    folder,
+    {
+      config: Object.fromEntries(
+        modelConfigKeys.filter((key) => values[key] !== undefined).map((key) => [key, values[key]]),
+      ),
+      tensors,
+      preprocessing: { shortestEdge, longestEdge },
+      tokenizerFiles,
+      ...(qaDataset(config) === 'gqa' ? { answers: answersFile(config) } : {}),
+      card,
+    },
+    { force: true },
+  );
+};
+
+const answersFile = (config: TrainConfig): string =>
+  join(config.gqa_ann_path, config.split_qa_heads ? 'gqa_answer2id_by_type.json' : 'gqa_answer2id.json');
+
+const cardOf = (config: TrainConfig, { command, step, epoch, pairs, hours, metrics }: TrainingRecord): string => {
+  const rows = [
+    ['Command', `\`${command}\``],
+    ['Data', dataOf(config)],
+    ['Seed', String(config.seed)],
+    [
+      'Trained for',
+      `${step} steps, ${pairs} image-text pairs, epoch ${epoch + 1}${hours === undefined ? '' : `, ${hours.toFixed(2)} hours`}`,
+    ],
+    ['Weights', config.ema ? `moving average, decay ${config.ema_decay}` : 'those of the last step'],
+    ['Losses', `rates ${config.lr} / ${config.lr_backbone} / ${config.text_encoder_lr}, ${config.schedule}`],
+    ...Object.entries(metrics).map(([name, value]) => [name, value.toFixed(4)]),
+  ];
+  return `# ${config.run_name || 'MDETR'}\n\nAn MDETR network, trained with this package.\n\n| | |\n|---|---|\n${rows.map((row) => `| ${row.join(' | ')} |`).join('\n')}\n`;
+};
+
+const dataOf = ({ datasets, combine_datasets }: TrainConfig): string =>
+  [
+    ...combine_datasets,
+    ...datasets.map((dataset) => dataset.name ?? ('scenes' in dataset ? 'procedural scenes' : dataset.annotations)),
+  ].join(', ');

@@ -1,0 +1,35 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { createRuntime } from '../../engine/runtime/create-runtime.ts';
+import { failureOf, type ThreadFailure } from '../../threads/thread-failure.ts';
+import type { TrainConfig } from '../config/config.ts';
+import { GroupEnded, ThreadCommunicator, type SharedGroup } from '../parallel/thread-communicator.ts';
+import { runTraining } from './training-run.ts';
+
+/** What a replica does beside the first one, which writes files and is told to stop. */
+export interface ReplicaTask {
+  readonly config: TrainConfig;
+  readonly rank: number;
+  readonly group: SharedGroup;
+  readonly workers: number;
+  readonly resume: boolean;
+  readonly startFrom: string | undefined;
+}
+
+export type ReplicaMessage =
+  | { readonly kind: 'done' }
+  | { readonly kind: 'failed'; readonly failure: ThreadFailure; readonly isGroupEnd: boolean };
+
+if (parentPort !== null) {
+  const port = parentPort;
+  const tell = (message: ReplicaMessage): void => port.postMessage(message);
+  const { config, rank, group, workers, resume, startFrom } = workerData as ReplicaTask;
+  const communicator = new ThreadCommunicator(rank, group);
+  try {
+    const runtime = await createRuntime({ blocking: true, ...(config.threads && { threads: config.threads }) });
+    await runTraining(config, { runtime, communicator, workers, resume, startFrom });
+    tell({ kind: 'done' });
+  } catch (error) {
+    communicator.leave();
+    tell({ kind: 'failed', failure: failureOf(error), isGroupEnd: error instanceof GroupEnded });
+  }
+}

@@ -1,0 +1,95 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it, vi } from 'vitest';
+import { smallConfig, smallDataset } from '../../../test/support/small-run.ts';
+import { runReplicas } from './replicas.ts';
+import { readRunState } from './run-state.ts';
+import type { RunObserver } from './training-run.ts';
+
+vi.setConfig({ testTimeout: 300_000 });
+
+const root = mkdtempSync(join(tmpdir(), 'mdetr-replicas-'));
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+let runs = 0;
+const freshFolder = (): string => join(root, `run-${runs++}`);
+
+const settings = { max_steps: 6, ema: true, ema_decay: 0.9, dropout: 0.1, accumulate: 4, batch_size: 1 };
+
+const train = (
+  folder: string,
+  more: Record<string, unknown>,
+  options: { resume?: boolean; signal?: AbortSignal; observer?: RunObserver } = {},
+) => runReplicas(smallConfig({ ...settings, output_dir: folder, ...more }), options);
+
+const parametersOf = async (folder: string): Promise<Map<string, Float32Array>> => {
+  const { trainer } = await readRunState(join(folder, 'state.safetensors'));
+  return new Map([...trainer.parameters].map(([name, { data }]) => [name, Float32Array.from(data, Number)]));
+};
+
+/** The largest difference between two runs' parameters. */
+const difference = async (first: string, second: string): Promise<number> => {
+  const [one, other] = await Promise.all([parametersOf(first), parametersOf(second)]);
+  let most = 0;
+  for (const [name, values] of one)
+    values.forEach((value, index) => (most = Math.max(most, Math.abs(value - other.get(name)![index]!))));
+  return most;
+};
+
+const logOf = (folder: string): Record<string, unknown>[] =>
+  readFileSync(join(folder, 'log.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+
+describe('replicas', () => {
+  it('train as one copy does, but for rounding, and again to the bit', async () => {
+    const [one, two, again] = [freshFolder(), freshFolder(), freshFolder()];
+    const summary = await train(one, { replicas: 1 });
+    const shared = await train(two, { replicas: 2, num_workers: 2 });
+    await train(again, { replicas: 2 });
+    expect(shared).toMatchObject({ steps: 6, isDone: true });
+    expect(shared.loss).toBeCloseTo(summary.loss!, 3);
+    expect(await difference(one, two)).toBeLessThan(1e-4);
+    expect(await difference(two, again)).toBe(0);
+    const [first, second] = [logOf(one), logOf(two)];
+    expect(second.map(({ step, pairs }) => [step, pairs])).toEqual(first.map(({ step, pairs }) => [step, pairs]));
+    for (const [index, { loss, grad_norm: norm }] of second.entries()) {
+      expect(loss).toBeCloseTo(first[index]!['loss'] as number, 3);
+      expect((norm as number) / (first[index]!['grad_norm'] as number)).toBeCloseTo(1, 3);
+    }
+  });
+
+  it('stopped, go on in any number', async () => {
+    const [whole, broken] = [freshFolder(), freshFolder()];
+    await train(whole, { replicas: 1 });
+    const stop = new AbortController();
+    const observer: RunObserver = { onStep: (done) => done === 3 && stop.abort() };
+    expect(await train(broken, { replicas: 2 }, { signal: stop.signal, observer })).toMatchObject({ isDone: false });
+    expect((await readRunState(join(broken, 'state.safetensors'))).position).toMatchObject({ isDone: false });
+    expect(await train(broken, { replicas: 4 }, { resume: true })).toMatchObject({ steps: 6, isDone: true });
+    expect(await difference(whole, broken)).toBeLessThan(1e-4);
+  });
+
+  it('tell of bad rows whichever of them met one', async () => {
+    const dataset = await smallDataset(freshFolder(), 9);
+    dataset.annotations.images[4]!.file_name = 'missing.png';
+    dataset.write();
+    const datasets = [{ annotations: dataset.file, images: dataset.images }];
+    const own = { replicas: 2, accumulate: 2, datasets, max_steps: 5 };
+    const notes: string[] = [];
+    const observer: RunObserver = { onNote: (text) => notes.push(text) };
+    const summary = await train(freshFolder(), { ...own, on_bad_row: 'skip' }, { observer });
+    expect(summary).toMatchObject({ steps: 5, isDone: true, skippedRows: 1 });
+    expect(notes.join('\n')).toMatch(/left out: .*missing\.png/);
+    await expect(train(freshFolder(), { ...own, on_bad_row: 'stop' })).rejects.toThrow(/missing\.png/);
+  });
+
+  it.each([
+    [{ replicas: 2, accumulate: 1, batch_size: 4 }, /--set accumulate=2 --set batch_size=2 makes the same step of 4/],
+    [{ replicas: 3, accumulate: 4 }, /4 batches \(accumulate\), which 3 processes cannot share evenly/],
+    [{ replicas: 2, device: 'webgpu' }, /"webgpu" is used by one alone/],
+  ])('refuse %j', async (more, message) => {
+    await expect(train(freshFolder(), more)).rejects.toThrow(message);
+  });
+});

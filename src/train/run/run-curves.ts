@@ -1,0 +1,166 @@
+import { createReadStream, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { z } from 'zod';
+import { MdetrError, messageOf } from '../../errors.ts';
+import { stagesFile } from './run-folder.ts';
+import { logFile } from './run-log.ts';
+
+/** A number of a run over its steps. */
+export interface Curve {
+  /** Losses: `loss`, and terms by their official names; `grad_norm`, `images_per_s`; rates; metrics of validation sets. */
+  readonly name: string;
+  readonly kind: 'loss' | 'term' | 'rate' | 'gradient' | 'speed' | 'validation';
+  /** [step, value], in the order of the steps. */
+  readonly points: (readonly [step: number, value: number])[];
+}
+
+/** What a run's record says. */
+export interface RunCurves {
+  readonly name: string;
+  /** Of the stages that follow one another. */
+  readonly stages: readonly { readonly name: string; readonly firstStep: number }[];
+  readonly steps: number;
+  readonly curves: ReadonlyMap<string, Curve>;
+}
+
+/** What the horizontal axis counts. */
+export type CurveAxis = 'steps' | 'pairs';
+
+const number = z.number();
+const trainSchema = z.object({
+  kind: z.literal('train'),
+  step: number,
+  pairs: number,
+  loss: number,
+  terms: z.record(z.string(), number),
+  lr: number,
+  lr_backbone: number,
+  text_encoder_lr: number,
+  grad_norm: number,
+  images_per_s: number,
+});
+const lineSchema = z.discriminatedUnion('kind', [
+  trainSchema,
+  z.object({ kind: z.literal('validation'), step: number, metrics: z.record(z.string(), number.nullable()) }),
+  z.object({ kind: z.literal('skipped_row') }),
+]);
+type Line = z.infer<typeof lineSchema>;
+
+/**
+ * Reads the record of a run: of its folder, or of the folder that holds those of its stages, which are joined.
+ *
+ * @throws {MdetrError} where there is no record, or a line of it is damaged
+ */
+export const readRunCurves = async (folder: string, axis: CurveAxis = 'steps'): Promise<RunCurves> => {
+  const stages = stageFoldersOf(folder);
+  const curves = new Map<string, Curve>();
+  const starts: { name: string; firstStep: number }[] = [];
+  let offset = 0;
+  for (const { name, path } of stages) {
+    starts.push({ name, firstStep: offset });
+    offset = await readStage(path, curves, axis, offset);
+  }
+  return { name: basename(resolve(folder)), stages: starts, steps: offset, curves };
+};
+
+/** Folders with a record, in the order in which they were trained. */
+const stageFoldersOf = (folder: string): readonly { readonly name: string; readonly path: string }[] => {
+  if (existsSync(join(folder, logFile))) return [{ name: '', path: join(folder, logFile) }];
+  if (!existsSync(folder)) throw new MdetrError(`${folder}: there is no such folder`);
+  if (!statSync(folder).isDirectory()) throw new MdetrError(`${folder}: is a file; name the folder of a run`);
+  const found = namesOfStages(folder)
+    .map((name) => ({ name, path: join(folder, name, logFile) }))
+    .filter(({ path }) => existsSync(path));
+  if (found.length === 0)
+    throw new MdetrError(`${folder}: holds no ${logFile}, nor do its folders: name the folder of a run of mdetr train`);
+  return found;
+};
+
+/** As the run itself says; else by the time of their last entry. */
+const namesOfStages = (folder: string): readonly string[] => {
+  const list = join(folder, stagesFile);
+  if (existsSync(list))
+    try {
+      return z.array(z.string().regex(/^[\w.-]+$/)).parse(JSON.parse(readFileSync(list, 'utf8')));
+    } catch (error) {
+      throw new MdetrError(`${list}: is no list of stages`, { cause: error });
+    }
+  const changed = (name: string): number => statSync(join(folder, name, logFile)).mtimeMs;
+  return readdirSync(folder)
+    .filter((name) => existsSync(join(folder, name, logFile)))
+    .sort((a, b) => changed(a) - changed(b));
+};
+
+/** Adds a record's numbers behind those that are there; returns where the next stage begins. */
+const readStage = async (
+  path: string,
+  curves: Map<string, Curve>,
+  axis: CurveAxis,
+  offset: number,
+): Promise<number> => {
+  let last = offset;
+  let pairsPerStep = 0;
+  const put = (name: string, kind: Curve['kind'], at: number, value: number | null): void => {
+    if (value === null || !Number.isFinite(value)) return;
+    const curve = curves.get(name) ?? { name, kind, points: [] };
+    curves.set(name, curve);
+    curve.points.push([at, value]);
+  };
+  let bad: MdetrError | undefined;
+  let row = 0;
+  for await (const text of createInterface({ input: createReadStream(path), crlfDelay: Infinity })) {
+    row++;
+    if (text.trim() === '') continue;
+    // A last line may be half written: then the run is going on.
+    if (bad !== undefined) throw bad;
+    let line: Line;
+    try {
+      line = lineSchema.parse(JSON.parse(text));
+    } catch (error) {
+      bad = new MdetrError(`${path}: line ${row} is no entry of a training record`, { cause: messageOf(error) });
+      continue;
+    }
+    if (line.kind === 'skipped_row') continue;
+    if (line.kind === 'train') pairsPerStep = line.pairs / Math.max(1, line.step);
+    const at = offset + (axis === 'steps' ? line.step : line.step * pairsPerStep);
+    last = Math.max(last, at);
+    if (line.kind === 'validation') {
+      for (const [name, value] of Object.entries(line.metrics)) put(name, 'validation', at, value);
+      continue;
+    }
+    put('loss', 'loss', at, line.loss);
+    for (const [name, value] of Object.entries(line.terms)) put(name, 'term', at, value);
+    for (const name of ['lr', 'lr_backbone', 'text_encoder_lr'] as const) put(name, 'rate', at, line[name]);
+    put('grad_norm', 'gradient', at, line.grad_norm);
+    put('images_per_s', 'speed', at, line.images_per_s);
+  }
+  return last;
+};
+
+/**
+ * Exponential moving average that knows that it began at nothing (as TensorBoard's).
+ *
+ * @param weight of what was before, 0 (no smoothing) to below 1
+ */
+export const smoothed = (points: Curve['points'], weight: number): Curve['points'] => {
+  let [sum, norm] = [0, 0];
+  return points.map(([step, value]) => {
+    sum = sum * weight + value * (1 - weight);
+    norm = norm * weight + (1 - weight);
+    return [step, sum / norm] as const;
+  });
+};
+
+/** At most about so many points: means of neighbours. */
+export const thinned = (points: Curve['points'], most: number): Curve['points'] => {
+  if (points.length <= most) return points;
+  const size = Math.ceil(points.length / most);
+  const means: (readonly [number, number])[] = [];
+  for (let start = 0; start < points.length; start += size) {
+    const group = points.slice(start, start + size);
+    const mean = (side: 0 | 1): number => group.reduce((sum, point) => sum + point[side], 0) / group.length;
+    means.push([mean(0), mean(1)]);
+  }
+  return means;
+};

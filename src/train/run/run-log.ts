@@ -1,0 +1,166 @@
+import { join } from 'node:path';
+import { mkdirSync } from 'node:fs';
+import { AppendFile } from '../../files/append-file.ts';
+import { eventFileStart, scalarsEvent, wholeRecords } from './event-file.ts';
+import type { StepReport } from '../step/trainer.ts';
+
+/** The record of a run, one JSON object a line. */
+export const logFile = 'log.jsonl';
+
+/** Where the time of a step goes, in milliseconds. `data` is waiting for a batch, `other` the loop itself. */
+export interface TimeUse {
+  data: number;
+  forward: number;
+  matching: number;
+  loss: number;
+  backward: number;
+  update: number;
+  other: number;
+}
+
+const noTime = (): TimeUse => ({ data: 0, forward: 0, matching: 0, loss: 0, backward: 0, update: 0, other: 0 });
+
+/** Means over the steps since the last entry. */
+export interface LogEntry {
+  readonly step: number;
+  readonly epoch: number;
+  /** Image-text pairs of the run so far. */
+  readonly pairs: number;
+  readonly loss: number;
+  readonly terms: Readonly<Record<string, number>>;
+  readonly lr: number;
+  readonly lr_backbone: number;
+  readonly text_encoder_lr: number;
+  readonly grad_norm: number;
+  readonly images_per_s: number;
+  readonly pairs_per_s: number;
+  /** Shares of the time, which add up to 1. */
+  readonly time: Readonly<Record<keyof TimeUse, number>>;
+}
+
+/** Gathers steps into log entries. */
+export class LogWindow {
+  private count = 0;
+  private loss = 0;
+  private norm = 0;
+  private terms = new Map<string, number>();
+  private time = noTime();
+  private images = 0;
+  private pairs = 0;
+  private last: StepReport | undefined;
+
+  get isEmpty(): boolean {
+    return this.count === 0;
+  }
+
+  add(
+    report: StepReport,
+    use: { readonly dataMs: number; readonly wholeMs: number; readonly images: number; readonly pairs: number },
+  ): void {
+    const { forwardMs, matchingMs, lossMs, backwardMs, updateMs } = report.timing;
+    this.count++;
+    this.loss += report.total;
+    this.norm += report.gradientNorm;
+    for (const [name, value] of Object.entries(report.terms)) this.terms.set(name, (this.terms.get(name) ?? 0) + value);
+    this.images += use.images;
+    this.pairs += use.pairs;
+    this.time.data += use.dataMs;
+    this.time.forward += forwardMs;
+    this.time.matching += matchingMs;
+    this.time.loss += lossMs;
+    this.time.backward += backwardMs;
+    this.time.update += updateMs;
+    this.time.other += Math.max(0, use.wholeMs - use.dataMs - forwardMs - matchingMs - lossMs - backwardMs - updateMs);
+    this.last = report;
+  }
+
+  /** The entry of the steps so far; begins anew. */
+  take(epoch: number, pairsOfRun: number): LogEntry {
+    const { count, last, time } = this;
+    if (last === undefined) throw new Error('internal: a log entry of no steps');
+    const totalMs = Object.values<number>({ ...time }).reduce((sum, part) => sum + part, 0);
+    const shares = Object.fromEntries(
+      Object.entries(time).map(([name, part]) => [name, rounded(part / totalMs)]),
+    ) as unknown as LogEntry['time'];
+    const entry: LogEntry = {
+      step: last.step + 1,
+      epoch,
+      pairs: pairsOfRun,
+      loss: this.loss / count,
+      terms: Object.fromEntries([...this.terms].map(([name, sum]) => [name, sum / count])),
+      lr: last.rates.main,
+      lr_backbone: last.rates.backbone,
+      text_encoder_lr: last.rates.textEncoder,
+      grad_norm: this.norm / count,
+      images_per_s: rounded((this.images / totalMs) * 1000),
+      pairs_per_s: rounded((this.pairs / totalMs) * 1000),
+      time: shares,
+    };
+    Object.assign(this, new LogWindow());
+    return entry;
+  }
+}
+
+const rounded = (value: number): number => Math.round(value * 1e4) / 1e4;
+
+/** Up to the end of the last whole line. */
+const wholeLines = (bytes: Uint8Array): number => bytes.lastIndexOf(10) + 1;
+
+/** A run's record: `log.jsonl`, and the same as scalars for TensorBoard. */
+export class RunLog {
+  /** Something was missing at its end: of steps before the stored state there is no record. */
+  readonly hasGap: boolean;
+  private readonly lines: AppendFile;
+  private readonly events: AppendFile;
+
+  /** @param keep lengths at the state that the run goes on from */
+  constructor(folder: string, keep: { readonly logBytes: number; readonly eventBytes: number }) {
+    mkdirSync(join(folder, 'tensorboard'), { recursive: true });
+    this.lines = new AppendFile(join(folder, logFile), keep.logBytes, wholeLines);
+    this.events = new AppendFile(join(folder, 'tensorboard', 'events.out.tfevents.0'), keep.eventBytes, wholeRecords);
+    this.hasGap = this.lines.isShort || this.events.isShort;
+    if (this.events.length === 0) this.events.append(eventFileStart(Date.now() / 1000));
+  }
+
+  get lengths(): { readonly logBytes: number; readonly eventBytes: number } {
+    return { logBytes: this.lines.length, eventBytes: this.events.length };
+  }
+
+  /** Waits until the disk has all of it. */
+  flush(): void {
+    this.lines.flush();
+    this.events.flush();
+  }
+
+  training(entry: LogEntry): void {
+    this.lines.append(`${JSON.stringify({ kind: 'train', ...entry })}\n`);
+    const { step, terms, loss, lr, lr_backbone, text_encoder_lr, grad_norm, images_per_s } = entry;
+    this.scalars(step, {
+      'train/loss': loss,
+      ...prefixed('train/', terms),
+      ...{ 'rates/lr': lr, 'rates/lr_backbone': lr_backbone, 'rates/text_encoder_lr': text_encoder_lr },
+      ...{ 'train/grad_norm': grad_norm, 'speed/images_per_s': images_per_s },
+    });
+  }
+
+  validation(step: number, epoch: number, metrics: Readonly<Record<string, number>>): void {
+    this.lines.append(`${JSON.stringify({ kind: 'validation', step, epoch, metrics })}\n`);
+    this.scalars(step, prefixed('validation/', metrics));
+  }
+
+  skippedRow(step: number, row: number, reason: string): void {
+    this.lines.append(`${JSON.stringify({ kind: 'skipped_row', step, row, reason })}\n`);
+  }
+
+  close(): void {
+    this.lines.close();
+    this.events.close();
+  }
+
+  private scalars(step: number, values: Readonly<Record<string, number>>): void {
+    this.events.append(scalarsEvent(Date.now() / 1000, step, values));
+  }
+}
+
+const prefixed = (prefix: string, values: Readonly<Record<string, number>>): Record<string, number> =>
+  Object.fromEntries(Object.entries(values).map(([name, value]) => [prefix + name, value]));

@@ -1,0 +1,204 @@
+import { BatchSampler } from '../../data/sampling/batch-sampler.ts';
+import type { MixedDataset } from '../../data/sampling/mixed-dataset.ts';
+import { MdetrError } from '../../errors.ts';
+import { Mdetr } from '../../models/index.ts';
+import { findTokenizer, resolveModelPath } from '../../model-folder/model-files.ts';
+import type { Runtime } from '../../engine/runtime/runtime.ts';
+import { BackboneStep } from '../step/backbone-step.ts';
+import type { Communicator } from '../parallel/communicator.ts';
+import type { DatasetConfig, TrainConfig } from '../config/config.ts';
+import { openSources } from '../data/dataset-sources.ts';
+import { officialDatasets } from '../data/official-datasets.ts';
+import type { SampleSource } from '../data/sample-source.ts';
+import { helperWeights } from '../auxiliary/auxiliary-weights.ts';
+import { HelperHeads } from '../auxiliary/auxiliary-heads.ts';
+import { loadPart } from './part-weights.ts';
+import { initialParameters, initialValues, loadParameters, trainableBy, type ParameterStore } from '../step/parameters.ts';
+import { readRunState } from './run-state.ts';
+import { Trainer, type TrainerOptions } from '../step/trainer.ts';
+
+/** What a run trains on. Our own list wins over official names. */
+const datasetsOf = (config: TrainConfig): readonly DatasetConfig[] => {
+  const datasets = config.datasets.length > 0 ? config.datasets : officialDatasets(config, 'train');
+  if (datasets.length === 0)
+    throw new MdetrError('there is nothing to train on: name "datasets" or "combine_datasets" in the config');
+  return datasets;
+};
+
+/** Where the vocabulary's files are. */
+export const findVocabulary = async (config: TrainConfig): Promise<string> => {
+  if (config.tokenizer !== undefined) {
+    const found = await findTokenizer('.', config.text_encoder_type, config.tokenizer);
+    // What is no pulled vocabulary is a path, or a model that has one.
+    return found === config.tokenizer ? resolveModelPath(found) : found;
+  }
+  const from = config.load === '' ? '.' : await resolveModelPath(config.load);
+  try {
+    return await findTokenizer(from, config.text_encoder_type);
+  } catch (error) {
+    if (!(error instanceof MdetrError)) throw error;
+    throw new MdetrError(
+      `no vocabulary for text_encoder_type "${config.text_encoder_type}": name a folder with tokenizer.json, or ` +
+        'vocab.json and merges.txt, as "tokenizer" in the config (--set tokenizer=DIR)',
+      { cause: error },
+    );
+  }
+};
+
+/**
+ * How many of a step's batches each process takes. Processes share the `accumulate` batches of a step, so that a run is
+ * the same however many there are. Throws `MdetrError` where they cannot be shared evenly.
+ */
+export const batchesOfProcess = ({ accumulate, batch_size: images }: TrainConfig, { size }: Communicator): number => {
+  if (accumulate % size === 0) return accumulate / size;
+  const advice =
+    accumulate === 1 && images % size === 0
+      ? `--set accumulate=${size} --set batch_size=${images / size} makes the same step of ${images} pictures`
+      : `set "accumulate" to a multiple of ${size}`;
+  throw new MdetrError(
+    `a step has ${accumulate} ${accumulate === 1 ? 'batch' : 'batches'} (accumulate), which ${size} processes cannot ` +
+      `share evenly: ${advice}`,
+  );
+};
+
+/** Image-text pairs of a step, of all processes together. */
+export const pairsPerStep = (config: TrainConfig): number =>
+  config.accumulate * config.batch_size * config.texts_per_image;
+
+/** The rows of a run, in the order in which it takes them. */
+export interface RunData {
+  readonly datasets: readonly DatasetConfig[];
+  readonly sampler: BatchSampler;
+  readonly stepsPerEpoch: number;
+  /** Steps of the whole run. */
+  readonly totalSteps: number;
+  close(): void;
+}
+
+export const openRunData = (config: TrainConfig): RunData => {
+  const datasets = datasetsOf(config);
+  const sources = openSources(datasets, config);
+  const close = (): void => sources.parts.forEach(({ source }) => source.close());
+  try {
+    const sampler = samplerFor(sources, config);
+    const stepsPerEpoch = Math.floor(sampler.batchesIn(0) / config.accumulate);
+    return { datasets, sampler, stepsPerEpoch, totalSteps: config.max_steps ?? config.epochs * stepsPerEpoch, close };
+  } catch (error) {
+    close();
+    throw error;
+  }
+};
+
+/** Draws batches. Throws `MdetrError` where there are too few rows for one. */
+const samplerFor = (sources: MixedDataset<SampleSource>, config: TrainConfig): BatchSampler => {
+  const { batch_size: batchSize, accumulate } = config;
+  if (sources.length < batchSize * accumulate)
+    throw new MdetrError(
+      `the datasets have ${sources.length} rows, too few for one step of ${batchSize * accumulate} ` +
+        `(batch_size ${batchSize}${accumulate > 1 ? `, accumulate ${accumulate}` : ''}): ` +
+        `lower them, as with --set batch_size=${Math.max(1, Math.floor(sources.length / accumulate))}`,
+    );
+  const sampler = new BatchSampler(sources, {
+    batchSize,
+    seed: config.seed,
+    shuffle: true,
+    dropLast: true,
+    epochChunks: Math.max(0, config.epoch_chunks),
+    shapeWindow: config.bucket,
+  });
+  if (sampler.batchesIn(0) < accumulate)
+    throw new MdetrError(
+      `an epoch has ${sampler.batchesIn(0)} batches, fewer than the ${accumulate} of a step: lower "accumulate" or ` +
+        '"epoch_chunks"',
+    );
+  return sampler;
+};
+
+/** The network, and the values that a run begins with before its own state comes over them. */
+export interface StartingPoint {
+  readonly model: Mdetr;
+  readonly helpers: HelperHeads | undefined;
+  readonly parameters: ParameterStore;
+}
+
+/**
+ * Initial values; over them those of an earlier stage, or where there is none of single parts and of `load`; and those of
+ * `frozen_weights`.
+ *
+ * @param startFrom state file of the earlier stage
+ */
+export const startingPoint = async (
+  config: TrainConfig,
+  startFrom: string | undefined,
+  onNote: (text: string) => void,
+): Promise<StartingPoint> => {
+  const model = new Mdetr(config);
+  const seed = config.init_seed ?? config.seed;
+  const parameters = initialParameters(model, seed);
+  const weights = helperWeights(config);
+  const helpers = Object.values(weights).every((weight) => weight === 0)
+    ? undefined
+    : new HelperHeads(config, model.backboneChannels, weights);
+  if (helpers !== undefined)
+    for (const [name, value] of initialValues(helpers.registry.specs, seed)) parameters.set(name, value);
+  for (const part of ['backbone', 'text_encoder'] as const) {
+    const path = config[`${part}_weights`];
+    if (startFrom === undefined && path !== '') onNote((await loadPart(parameters, part, path)).text);
+  }
+  if (startFrom !== undefined) {
+    const { trainer } = await readRunState(startFrom);
+    const values = new Map([...trainer.parameters, ...(trainer.average ?? [])]);
+    for (const [name, value] of values) takeOver(parameters, name, value.data as Float32Array);
+  }
+  // What the first stage was loaded from is long since trained further.
+  for (const path of [config.frozen_weights, startFrom === undefined ? config.load : undefined]) {
+    if (path === undefined || path === '') continue;
+    const { text } = await loadParameters(parameters, path);
+    onNote(text);
+  }
+  return { model, helpers, parameters };
+};
+
+/**
+ * A value of an earlier stage, where this stage has the same parameter: a network with masks has its detector under
+ * `detr.`, one without has it plainly.
+ */
+export const takeOver = (parameters: ParameterStore, name: string, data: Float32Array): void => {
+  const names = [name, `detr.${name}`, ...(name.startsWith('detr.') ? [name.slice('detr.'.length)] : [])];
+  const own = names.map((candidate) => parameters.get(candidate)).find((value) => value !== undefined);
+  if (own?.data.length === data.length) (own.data as Float32Array).set(data);
+};
+
+/** The trainer that a config asks for. */
+export const createTrainer = async (
+  config: TrainConfig,
+  { model, helpers, parameters }: StartingPoint,
+  runtime: Runtime,
+  stepsPerEpoch: number,
+  communicator: Communicator,
+): Promise<Trainer> => {
+  const decays = (name: string): boolean => parameters.get(name)!.shape.length > 1;
+  const isTrainable = trainableBy(model, config);
+  const options: TrainerOptions = {
+    schedule: config,
+    ratesSet: config.rates_set,
+    optimizer: {
+      optimizer: config.optimizer,
+      weight_decay: config.weight_decay,
+      ...(config.decays === 'matrices' ? { decays } : {}),
+    },
+    clipMaxNorm: config.clip_max_norm,
+    ...(config.ema ? { emaDecay: config.ema_decay } : {}),
+    stepsPerEpoch,
+    seed: config.seed,
+    dropout: !config.no_dropout,
+    isTrainable,
+    ...(helpers === undefined ? {} : { helpers }),
+    maskBoxes: config.mask_boxes,
+    communicator,
+    ...(config.threads === undefined ? {} : { threads: config.threads }),
+  };
+  if (config.objective === 'all') return Trainer.create(model, config, parameters, runtime, options);
+  if (helpers === undefined) throw new Error('internal: the backbone alone is trained by its helper loss');
+  return new Trainer(parameters, await BackboneStep.load(model, helpers, runtime, isTrainable), options);
+};

@@ -1,0 +1,165 @@
+import { existsSync } from 'node:fs';
+import { z } from 'zod';
+import {
+  openSafetensors,
+  writeSafetensors,
+  type SafetensorsFile,
+  type TensorEntry,
+  type TensorSource,
+} from '../../checkpoints/index.ts';
+import { MdetrError } from '../../errors.ts';
+import type { HostTensor } from '../../engine/graph/index.ts';
+import type { Moments } from '../optimizer/optimizer.ts';
+import type { TrainerState } from '../step/trainer.ts';
+
+const whole = z.number().int().nonnegative();
+const number = z.number();
+
+const positionSchema = z.object({
+  epoch: whole,
+  /** Batches of that epoch that are done. */
+  batch: whole,
+  /** Lengths of the records at that moment; what stands behind is of steps that will be done again. */
+  logBytes: whole,
+  eventBytes: whole,
+  /** The best validation so far. */
+  best: z.object({ metric: number, step: whole }).optional(),
+  /** What the last validation found. */
+  metrics: z.record(z.string(), number.nullable()).optional(),
+  /** A validation was due at this step, and was broken off. */
+  isValidationDue: z.boolean().optional(),
+  /** Time that the run has taken. */
+  seconds: number.nonnegative(),
+  /** Rows left out so far. */
+  skippedRows: z.array(whole),
+  isDone: z.boolean(),
+});
+
+/** Where a run stands besides its numbers. */
+export type RunPosition = Readonly<z.infer<typeof positionSchema>>;
+
+/** Everything that a run needs to go on as if it had never stopped. */
+export interface RunState {
+  readonly trainer: TrainerState;
+  readonly position: RunPosition;
+  /** The config that it was made with. */
+  readonly config: Readonly<Record<string, unknown>>;
+}
+
+const format = 'mdetr-training-state-1';
+
+/**
+ * Writes a run's state as one safetensors file, by way of a temporary one: whenever the process dies, `path` holds a
+ * whole state. Random numbers are drawn from seed and position, so they need no place in it.
+ */
+export const writeRunState = async (path: string, { trainer, position, config }: RunState): Promise<void> => {
+  const sources: TensorSource[] = [];
+  for (const [name, value] of trainer.parameters) sources.push(sourceOf(`model.${name}`, value));
+  for (const [name, value] of trainer.average ?? []) sources.push(sourceOf(`ema.${name}`, value));
+  const stepOf: Record<string, number> = {};
+  for (const [name, { step, first, second }] of trainer.moments) {
+    stepOf[name] = step;
+    sources.push(sourceOf(`first.${name}`, floats(first)), sourceOf(`second.${name}`, floats(second)));
+  }
+  const facts = { step: trainer.step, moments: stepOf, position, config };
+  await writeSafetensors(path, sources, { format, state: JSON.stringify(facts) });
+};
+
+const factsSchema = z.object({
+  step: whole,
+  moments: z.record(z.string(), whole),
+  position: positionSchema,
+  config: z.record(z.string(), z.unknown()),
+});
+type Facts = z.infer<typeof factsSchema>;
+
+/** What a state says about its run beside the tensors. */
+export type RunFacts = Pick<Facts, 'step' | 'position'>;
+
+const damaged = (path: string, what: string): MdetrError =>
+  new MdetrError(`${path}: ${what}: the file is damaged; train into a new folder, or bring back a copy of it`);
+
+/** What a state says about the run, without its tensors; undefined where there is no file. */
+export const readRunFacts = async (path: string): Promise<RunFacts | undefined> => {
+  if (!existsSync(path)) return undefined;
+  const file = await openSafetensors(path);
+  try {
+    return factsOf(path, file);
+  } finally {
+    await file.close();
+  }
+};
+
+const factsOf = (path: string, { metadata }: SafetensorsFile): Facts => {
+  if (metadata['format'] !== format)
+    throw new MdetrError(`${path}: is no training state of this version; train into a new folder`);
+  let values: unknown;
+  try {
+    values = JSON.parse(metadata['state'] ?? '');
+  } catch {
+    throw damaged(path, 'its "state" is not JSON');
+  }
+  const parsed = factsSchema.safeParse(values);
+  if (!parsed.success) {
+    const { path: field, message } = parsed.error.issues[0]!;
+    throw damaged(path, `state.${field.join('.')} ${message.charAt(0).toLowerCase()}${message.slice(1)}`);
+  }
+  return parsed.data;
+};
+
+/** Throws `MdetrError` when the file is no state, or is damaged. */
+export const readRunState = async (path: string): Promise<RunState> => {
+  const file = await openSafetensors(path);
+  try {
+    const { step, moments, position, config } = factsOf(path, file);
+    const parameters = new Map<string, HostTensor>();
+    const average = new Map<string, HostTensor>();
+    for (const [name, entry] of file.tensors) {
+      const target = name.startsWith('model.') ? parameters : name.startsWith('ema.') ? average : undefined;
+      target?.set(name.slice(name.indexOf('.') + 1), await valueOf(entry));
+    }
+    const restored = new Map<string, Moments>();
+    for (const [name, taken] of Object.entries(moments)) {
+      const size = parameters.get(name)?.data.length;
+      if (size === undefined) throw damaged(path, `moments of "${name}", which is no parameter`);
+      const [first, second] = [await read(path, file, `first.${name}`), await read(path, file, `second.${name}`)];
+      // SGD has but one.
+      if (first.length !== size || (second.length !== size && second.length !== 0))
+        throw damaged(path, `the moments of "${name}" are not of its size`);
+      restored.set(name, { step: taken, first, second });
+    }
+    return {
+      trainer: { step, parameters, average: average.size === 0 ? undefined : average, moments: restored },
+      position,
+      config,
+    };
+  } finally {
+    await file.close();
+  }
+};
+
+const read = async (path: string, { tensors }: SafetensorsFile, name: string): Promise<Float32Array> => {
+  const entry = tensors.get(name);
+  if (entry === undefined) throw damaged(path, `lacks "${name}"`);
+  return entry.readFloat32();
+};
+
+const floats = (data: Float32Array): HostTensor => ({ dtype: 'float32', shape: [data.length], data });
+
+/** A tensor of a state or model file. */
+export const sourceOf = (name: string, { dtype, shape, data }: HostTensor): TensorSource => {
+  if (dtype !== 'float32' && dtype !== 'int64') throw new Error(`internal: a parameter of type ${dtype}`);
+  return {
+    name,
+    dtype: dtype === 'int64' ? 'i64' : 'f32',
+    shape,
+    read: () => Promise.resolve(new Uint8Array(data.buffer, data.byteOffset, data.byteLength)),
+  };
+};
+
+const valueOf = async (entry: TensorEntry): Promise<HostTensor> => {
+  const { shape } = entry;
+  if (entry.dtype !== 'i64') return { dtype: 'float32', shape, data: await entry.readFloat32() };
+  const bytes = Uint8Array.from(await entry.read());
+  return { dtype: 'int64', shape, data: new BigInt64Array(bytes.buffer) };
+};

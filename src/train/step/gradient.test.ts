@@ -1,0 +1,160 @@
+import { afterAll, describe, expect, it, vi } from 'vitest';
+import { smallConfig } from '../../../test/support/small-run.ts';
+import { Random } from '../../scenes/render/random.ts';
+import type { HostTensor } from '../../engine/graph/index.ts';
+import { createRuntime } from '../../engine/runtime/create-runtime.ts';
+import type { TrainConfig } from '../config/config.ts';
+import { BackboneStep } from './backbone-step.ts';
+import { BatchMaker } from '../data/batch-maker.ts';
+import { singleProcess } from '../parallel/communicator.ts';
+import { createTrainer, startingPoint, type StartingPoint } from '../run/run-start.ts';
+import { TrainStep, type DifferentiableStep, type TrainBatch } from './train-step.ts';
+import { trainableBy } from './parameters.ts';
+
+vi.setConfig({ testTimeout: 180_000 });
+
+const runtime = await createRuntime({ threads: 1 });
+const steps: DifferentiableStep[] = [];
+afterAll(() => Promise.all(steps.map((step) => step.dispose())));
+
+const batchOf = async (config: TrainConfig): Promise<TrainBatch> => {
+  const maker = await BatchMaker.open({
+    config,
+    datasets: config.datasets,
+    tokenizer: 'models/default',
+    maxTokens: 38,
+  });
+  const { batch } = await maker.make({ rows: [1, 4], draw: { seed: 2, epoch: 0, pairsBefore: 0 } });
+  maker.close();
+  return batch;
+};
+
+/** Values moved along a direction: each parameter by so much of its own size. */
+const moved = (
+  parameters: ReadonlyMap<string, HostTensor>,
+  direction: ReadonlyMap<string, Float32Array>,
+  distance: number,
+): Map<string, HostTensor> =>
+  new Map(
+    [...parameters].map(([name, value]) => {
+      const own = direction.get(name);
+      if (own === undefined) return [name, value];
+      const data = (value.data as Float32Array).map((number, index) => number + distance * own[index]!);
+      return [name, { ...value, data } as HostTensor];
+    }),
+  );
+
+/** Far ones meet the kinks of ReLU and of the matching, near ones the rounding of float32: one of them is right. */
+const distances = [5e-4, 1e-4, 2e-5];
+
+/** Directional derivatives by central differences against the gradient, along random directions. */
+const compareDirections = async (
+  step: DifferentiableStep,
+  parameters: ReadonlyMap<string, HostTensor>,
+  batch: TrainBatch,
+  count: number,
+): Promise<void> => {
+  const random = Random.of(4, 'directions');
+  const { gradients, release, total } = await step.run(batch, parameters, 3, 1);
+  const kept = new Map([...gradients].map(([name, { data }]) => [name, (data as Float32Array).slice()]));
+  release();
+  expect(total).toBeGreaterThan(0);
+  expect([...kept.keys()].sort()).toEqual([...step.trained].sort());
+  const totalAt = async (values: ReadonlyMap<string, HostTensor>): Promise<number> => {
+    const result = await step.run(batch, values, 3, 1);
+    result.release();
+    return result.total;
+  };
+  const pairs: { readonly expected: number; readonly found: number }[] = [];
+  for (let k = 0; k < count; k++) {
+    let found = 0;
+    const direction = new Map<string, Float32Array>();
+    for (const [name, slopes] of kept) {
+      const data = parameters.get(name)!.data as Float32Array;
+      const size = Math.sqrt(data.reduce((sum, value) => sum + value * value, 0) / data.length) || 0.05;
+      const own = data.map(() => (random.chance(0.5) ? size : -size));
+      own.forEach((value, index) => (found += value * slopes[index]!));
+      direction.set(name, own);
+    }
+    const differences: number[] = [];
+    for (const distance of distances) {
+      const ahead = await totalAt(moved(parameters, direction, distance));
+      const behind = await totalAt(moved(parameters, direction, -distance));
+      differences.push((ahead - behind) / (2 * distance));
+    }
+    const [nearest] = differences.sort((x, y) => Math.abs(x - found) - Math.abs(y - found));
+    pairs.push({ expected: nearest!, found });
+  }
+  const scale = Math.sqrt(pairs.reduce((sum, { expected }) => sum + expected ** 2, 0) / pairs.length);
+  expect(scale).toBeGreaterThan(0.1);
+  const misses = pairs.filter(
+    ({ expected, found }) => !(Math.abs(expected - found) <= 0.02 * scale + 0.01 * Math.abs(expected)),
+  );
+  expect(misses, `of ${JSON.stringify(pairs)}`).toEqual([]);
+};
+
+const stepOf = async (config: TrainConfig, { model, helpers }: StartingPoint): Promise<DifferentiableStep> => {
+  const isTrainable = trainableBy(model, config);
+  const step =
+    config.objective === 'backbone'
+      ? await BackboneStep.load(model, helpers!, runtime, isTrainable)
+      : await TrainStep.load(model, config, runtime, { isTrainable, dropout: false, ...(helpers && { helpers }) });
+  steps.push(step);
+  return step;
+};
+
+describe('gradients of the whole loss equal finite differences in random directions', () => {
+  it.each([
+    [
+      'boxes, words, alignment, isfinal, questions and masks',
+      20,
+      {
+        ...{
+          hidden_dim: 128,
+          nheads: 8,
+          mask_model: 'smallconv',
+          predict_final: true,
+          do_qa: true,
+          split_qa_heads: true,
+        },
+        ...{ texts_per_image: 2, texts: [{ caption: 1, question: 1 }] },
+      },
+    ],
+    [
+      'helper losses of encoder, backbone and answers',
+      8,
+      {
+        ...{
+          encoder_helper_loss: 1,
+          backbone_helper_loss: 1,
+          answer_helper_loss: 1,
+          do_qa: true,
+          split_qa_heads: true,
+        },
+        ...{ texts_per_image: 2, texts: [{ caption: 1, question: 1 }], qa_dataset: 'clevr' },
+      },
+    ],
+    ["the backbone's helper loss alone", 8, { backbone_helper_loss: 1, objective: 'backbone' }],
+  ] as const)('%s', async (_, count, values) => {
+    const config = smallConfig({ ...values });
+    const start = await startingPoint(config, undefined, () => undefined);
+    await compareDirections(await stepOf(config, start), start.parameters, await batchOf(config), count);
+  });
+});
+
+describe('what a config freezes', () => {
+  it('stays as it is to the bit, masks alone are trained', async () => {
+    const config = smallConfig({ hidden_dim: 128, nheads: 8, mask_model: 'smallconv', freeze_detector: true });
+    const start = await startingPoint(config, undefined, () => undefined);
+    const trainer = await createTrainer(config, start, runtime, 10, singleProcess);
+    const before = new Map([...start.parameters].map(([name, { data }]) => [name, data.slice()]));
+    const { terms } = await trainer.step(await batchOf(config));
+    const changed = [...trainer.parameters].filter(([name, { data }]) =>
+      data.some((value, k) => value !== before.get(name)![k]),
+    );
+    expect(terms['loss_mask']).toBeGreaterThan(0);
+    expect(changed.length).toBeGreaterThan(5);
+    expect(changed.map(([name]) => name).filter((name) => !/^(mask_head|bbox_attention)\./.test(name))).toEqual([]);
+    await trainer.dispose();
+  });
+});

@@ -1,0 +1,80 @@
+import { diceLoss, focalLoss } from '../../losses/masks.ts';
+import { input, makeProgram, mulDims, symbolicDim, type Program, type Tensor } from '../../engine/graph/index.ts';
+import type { Mdetr } from '../../models/index.ts';
+import { add, cast, div, gather, mergeAxes, mul, resizeBilinear, scalar, sparseGradients } from '../../engine/ops/index.ts';
+import { cotangentName } from './names.ts';
+
+/** The segmentation head's part of a step. It needs the matching, so it runs between matching and the backward pass. */
+export interface MaskStep {
+  /**
+   * Inputs: hs_last, image_memory, src, feature_padding, pyramid0 …, mask_queries, mask_samples, mask_images and mask_targets (M),
+   * target_masks (N, H, W), num_boxes, and the head's parameters.
+   * Outputs: loss_mask, loss_dice, cotangents of the float inputs, and gradients of the trained parameters.
+   */
+  readonly program: Program;
+  /** Outputs of the forward program whose cotangents this program yields. */
+  readonly differentiable: readonly string[];
+  readonly trained: readonly string[];
+}
+
+/** Only matched queries get a mask: of a hundred queries a handful, where the official code computes all. */
+export const traceMaskStep = (
+  model: Mdetr,
+  pyramidChannels: readonly number[],
+  weights: { readonly mask: number; readonly dice: number },
+  isTrainable: (name: string) => boolean,
+): MaskStep | undefined => {
+  if (model.segmentation === undefined) return undefined;
+  const { hidden_dim: features, num_queries: queries } = model.config;
+  const [batch, images, height, width, pairs, boxes] = ['batch', 'images', 'h', 'w', 'pairs', 'boxes'].map(symbolicDim);
+  const floats: Record<string, Tensor> = {
+    hs_last: input('hs_last', [batch!, queries, features]),
+    image_memory: input('image_memory', [batch!, mulDims(height!, width!), features]),
+    src: input('src', [images!, features, height!, width!]),
+    ...Object.fromEntries(
+      pyramidChannels.map((channels, level) => [
+        `pyramid${level}`,
+        input(`pyramid${level}`, [images!, channels, symbolicDim(`h${level}`), symbolicDim(`w${level}`)]),
+      ]),
+    ),
+  };
+  const index = (name: string): Tensor => input(name, [pairs!], 'int32');
+  const logits = model.segmentation.forward(
+    gather(mergeAxes(floats['hs_last']!, 0, 1), index('mask_queries')),
+    index('mask_samples'),
+    {
+      imageMemory: floats['image_memory']!,
+      src: floats['src']!,
+      padding: input('feature_padding', [batch!, height!, width!], 'bool'),
+      pyramid: pyramidChannels.map((_, level) => floats[`pyramid${level}`]!),
+    },
+    index('mask_images'),
+  );
+  const [maskHeight, maskWidth] = [symbolicDim('mask_height'), symbolicDim('mask_width')];
+  const targets = cast(
+    gather(input('target_masks', [boxes!, maskHeight, maskWidth], 'uint8'), index('mask_targets')),
+    'float32',
+  );
+  const predicted = mergeAxes(resizeBilinear(logits, maskHeight, maskWidth), 1, 2);
+  const flatTargets = mergeAxes(targets, 1, 2);
+  const numBoxes = input('num_boxes', []);
+  const lossMask = div(focalLoss(predicted, flatTargets), numBoxes);
+  const lossDice = div(diceLoss(predicted, flatTargets), numBoxes);
+  const total = add(mul(lossMask, weights.mask), mul(lossDice, weights.dice));
+
+  const parameters = model.registry.specs.filter(({ kind, name }) => kind === 'parameter' && isTrainable(name));
+  const wanted = [...Object.entries(floats), ...parameters.map(({ name, tensor }): [string, Tensor] => [name, tensor])];
+  const gradients = sparseGradients(
+    [{ tensor: total, cotangent: scalar(1) }],
+    wanted.map(([, tensor]) => tensor),
+  );
+  const found = wanted.flatMap(([name], position) =>
+    gradients[position] === undefined ? [] : [[cotangentName(name), gradients[position]] as const],
+  );
+  const names = new Set(found.map(([name]) => name));
+  return {
+    program: makeProgram('masks-loss', { loss_mask: lossMask, loss_dice: lossDice, ...Object.fromEntries(found) }),
+    differentiable: Object.keys(floats),
+    trained: parameters.map(({ name }) => name).filter((name) => names.has(cotangentName(name))),
+  };
+};

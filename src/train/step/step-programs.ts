@@ -1,0 +1,109 @@
+import { input, isFloat, partition, symbolicDim, type Program, type Tensor } from '../../engine/graph/index.ts';
+import { selectImages, type Mdetr } from '../../models/index.ts';
+import { noDropout } from '../../nn/index.ts';
+import { scalar, sparseGradients } from '../../engine/ops/index.ts';
+import { seededDropout } from './dropout.ts';
+import type { AuxiliaryHeads, AuxiliaryLoss } from '../auxiliary/auxiliary-heads.ts';
+import { cotangentName, valueName } from './names.ts';
+
+export interface StepPrograms {
+  /** image, padding, image_index, input_ids, attention_mask (and dropout_seed), parameters → outputs and residuals. */
+  readonly forward: Program;
+  /** The same, residuals, and `d_…` for every output of `differentiable` → gradients by parameter name. */
+  readonly backward: Program;
+  readonly residuals: readonly string[];
+  /** Outputs of the forward program that take a cotangent. */
+  readonly differentiable: readonly string[];
+  /** Parameters that get a gradient; the others that were asked for are not reached by any loss. */
+  readonly trained: readonly string[];
+  /** Losses that the forward program yields itself, with their factors in the total. */
+  readonly auxiliary: readonly { readonly name: string; readonly weight: number }[];
+}
+
+export interface TraceOptions {
+  /** Parameters to differentiate with respect to. */
+  readonly isTrainable: (name: string) => boolean;
+  /** Off: the network computes as at inference. */
+  readonly dropout: boolean;
+  /** Outputs whose losses are in use; gradients flow from these alone. All by default. */
+  readonly usesOutput?: (name: string) => boolean;
+  /** Heads that only training has. */
+  readonly helpers?: AuxiliaryHeads;
+}
+
+/** Traces the network with all its heads and decoder layers, differentiates it, and cuts it at the outputs. */
+export const traceStep = (model: Mdetr, options: TraceOptions): StepPrograms => {
+  const { outputs, auxiliary } = traceOutputs(model, options.dropout, options.helpers);
+  const uses = options.usesOutput ?? (() => true);
+  const cotangents = Object.entries(outputs)
+    .filter(([name, tensor]) => isFloat(tensor.dtype) && uses(name))
+    .map(([name, tensor]) => ({ name, tensor, cotangent: input(cotangentName(name), tensor.shape) }));
+  const specs = [...model.registry.specs, ...(options.helpers?.registry.specs ?? [])];
+  const wanted = specs.filter(({ kind, name }) => kind === 'parameter' && options.isTrainable(name));
+  const found = sparseGradients(
+    [...cotangents, ...auxiliary.map(({ value, weight }) => ({ tensor: value, cotangent: scalar(weight) }))],
+    wanted.map(({ tensor }) => tensor),
+  );
+  // A gradient is named after its parameter, with a prefix: the parameter itself is an input of the same program.
+  const gradients: Record<string, Tensor> = {};
+  wanted.forEach(({ name }, index) => {
+    const gradient = found[index];
+    if (gradient !== undefined) gradients[cotangentName(name)] = gradient;
+  });
+  const helperLosses = Object.fromEntries(auxiliary.map(({ name, value }) => [name, value]));
+  const cut = partition('train', { ...outputs, ...helperLosses }, gradients);
+  return {
+    ...cut,
+    differentiable: cotangents.map(({ name }) => name),
+    trained: Object.keys(gradients).map(valueName),
+    auxiliary: auxiliary.map(({ name, weight }) => ({ name, weight })),
+  };
+};
+
+const traceOutputs = (
+  model: Mdetr,
+  hasDropout: boolean,
+  helpers: AuxiliaryHeads | undefined,
+): { outputs: Record<string, Tensor>; auxiliary: readonly AuxiliaryLoss[] } => {
+  const [images, height, width, batch, length] = ['images', 'height', 'width', 'batch', 'tokens'].map(symbolicDim);
+  const dropout = hasDropout ? seededDropout(input('dropout_seed', [], 'uint32')) : noDropout;
+  const encoded = model.encodeImage(
+    input('image', [images!, 3, height!, width!]),
+    input('padding', [images!, height!, width!], 'bool'),
+  );
+  const imageIndex = input('image_index', [batch!], 'int32');
+  const features = selectImages(encoded, imageIndex);
+  const cache = model.encode(
+    features,
+    input('input_ids', [batch!, length!], 'int32'),
+    input('attention_mask', [batch!, length!], 'int32'),
+    dropout,
+  );
+  const { hs, answerEmbeds, answerLayers } = model.decode(cache, dropout);
+  const layers = model.config.aux_loss ? hs : hs.slice(-1);
+  const contrast = model.contrast(cache);
+  const outputs = {
+    ...model.predict(layers, cache),
+    ...model.answer(answerEmbeds),
+    ...(contrast === undefined ? {} : { contrastive_image: contrast.image, contrastive_text: contrast.text }),
+    // Masks are computed for matched queries alone, by a program of their own, from these.
+    ...(model.segmentation === undefined
+      ? {}
+      : {
+          hs_last: hs.at(-1)!,
+          image_memory: cache.imageMemory,
+          src: encoded.src,
+          feature_padding: features.padding,
+          ...Object.fromEntries(encoded.pyramid.map((map, level) => [`pyramid${level}`, map])),
+        }),
+  };
+  const auxiliary =
+    helpers === undefined
+      ? []
+      : [
+          ...helpers.ofImages(encoded),
+          ...helpers.ofMemory(cache, features, imageIndex),
+          ...helpers.ofAnswers(answerLayers, cache),
+        ];
+  return { outputs, auxiliary };
+};

@@ -1,7 +1,0 @@
-/** Indexes the file named on the command line and writes a line to stdout at every step of progress. */
-import { writeSync } from 'node:fs';
-import { AnnotationIndex } from '../../src/data/index/annotation-index.ts';
-
-const [path, chunkBytes] = process.argv.slice(2);
-AnnotationIndex.open(path!, { chunkBytes: Number(chunkBytes), onProgress: () => writeSync(1, '.') }).close();
-writeSync(1, 'done');

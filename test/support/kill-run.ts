@@ -1,0 +1,147 @@
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { openSafetensors } from '../../src/checkpoints/index.ts';
+import { wholeRecords } from '../../src/train/run/event-file.ts';
+import { smallValues } from './small-run.ts';
+import { projectRoot } from './run-mdetr.ts';
+
+const program = join(projectRoot, 'dist/cli/main.js');
+
+/** A run in two stages with a moving average, dropout and validations, that saves every few steps. */
+const config = {
+  ...smallValues,
+  ...{ ema: true, ema_decay: 0.9, dropout: 0.1, save_every: 3, log_every: 2, num_workers: 1 },
+  encoder_helper_loss: 1,
+  backbone_helper_loss: 1,
+  datasets_val: [{ scenes: { seed: 6, images: 1, width: 96, height: 64, min_objects: 2, max_objects: 3 } }],
+};
+const stageNames = ['backbone', 'main'] as const;
+
+export interface KillOptions {
+  /** For the runs' folders. */
+  readonly folder: string;
+  readonly kills: number;
+  /** Of the second stage. */
+  readonly steps: number;
+  /** From 0 to below 1, one a kill. */
+  readonly random: () => number;
+  readonly onEvent?: (text: string) => void;
+}
+
+export interface KillReport {
+  readonly kills: number;
+  /** Runs that came to their end between kills. */
+  readonly finished: number;
+  /** What differs from the run that nobody disturbed, or is wrong with the records. */
+  readonly faults: readonly string[];
+}
+
+/**
+ * Kills trainings (SIGKILL) at random moments, from the start of the process to its last save, and resumes them, until
+ * so many kills have been survived; then compares every number with those of a run that was left in peace.
+ */
+export const killAndResume = async (options: KillOptions): Promise<KillReport> => {
+  const { folder, steps, random, onEvent = () => undefined } = options;
+  mkdirSync(folder, { recursive: true });
+  const path = join(folder, 'config.json');
+  const stages = [
+    { name: stageNames[0], objective: 'backbone', max_steps: 6 },
+    { name: stageNames[1], max_steps: steps, validate_every: Math.max(4, Math.floor(steps / 3)) },
+  ];
+  writeFileSync(path, JSON.stringify({ ...config, stages }));
+  const started = performance.now();
+  const undisturbed = join(folder, 'undisturbed');
+  await train(path, undisturbed, undefined);
+  const wholeMs = performance.now() - started;
+  onEvent(`undisturbed: ${(wholeMs / 1000).toFixed(1)} s`);
+
+  const faults: string[] = [];
+  let [kills, finished, runs] = [0, 0, 0];
+  let run = join(folder, `killed-${runs}`);
+  while (kills < options.kills) {
+    // Starting takes a good part of the time, so that most moments lie in steps, saves and validations.
+    const afterMs = random() * wholeMs * 0.7;
+    const wasKilled = await train(path, run, afterMs);
+    if (wasKilled) kills++;
+    onEvent(
+      `${wasKilled ? `kill ${kills}` : 'came to its end before'} after ${(afterMs / 1000).toFixed(2)} s, ${standOf(run)}`,
+    );
+    if (wasKilled) continue;
+    finished++;
+    faults.push(...(await faultsOf(run, undisturbed)));
+    run = join(folder, `killed-${++runs}`);
+  }
+  await train(path, run, undefined);
+  faults.push(...(await faultsOf(run, undisturbed)));
+  return { kills, finished: finished + 1, faults };
+};
+
+/** True when it was killed before it ended. */
+const train = (path: string, out: string, killAfterMs: number | undefined): Promise<boolean> =>
+  new Promise((resolve, reject) => {
+    const args = [program, 'train', path, '--output-dir', out, '--resume', '--threads', '1'];
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    let stderr = '';
+    child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+    const timer = killAfterMs === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), killAfterMs);
+    child.on('close', (status, signal) => {
+      clearTimeout(timer);
+      if (signal === 'SIGKILL') resolve(true);
+      else if (status === 0) resolve(false);
+      else reject(new Error(`mdetr train ended with ${status ?? signal ?? 'nothing'}: ${stderr}`));
+    });
+  });
+
+const standOf = (run: string): string => {
+  const stage = stageNames.findLast((name) => existsSync(join(run, name, 'state.safetensors')));
+  if (stage === undefined) return 'before the first save';
+  const log = readFileSync(join(run, stage, 'log.jsonl'), 'utf8')
+    .trim()
+    .split('\n');
+  return `in stage ${stage}, ${log.length} log entries`;
+};
+
+const faultsOf = async (run: string, undisturbed: string): Promise<string[]> => {
+  const faults: string[] = [];
+  for (const stage of stageNames) {
+    const [own, right] = [join(run, stage), join(undisturbed, stage)];
+    for (const model of ['last', 'best'])
+      if (
+        existsSync(join(right, model)) &&
+        !readFileSync(join(own, model, 'model.safetensors')).equals(
+          readFileSync(join(right, model, 'model.safetensors')),
+        )
+      )
+        faults.push(`${own}/${model}: other weights`);
+    faults.push(...(await otherTensors(join(own, 'state.safetensors'), join(right, 'state.safetensors'))));
+    const steps = readFileSync(join(own, 'log.jsonl'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { kind: string; step: number })
+      .filter(({ kind }) => kind === 'train')
+      .map(({ step }) => step);
+    if (steps.some((step, index) => index > 0 && step <= steps[index - 1]!))
+      faults.push(`${own}: steps ${steps.join()}`);
+    const events = readFileSync(join(own, 'tensorboard', 'events.out.tfevents.0'));
+    if (wholeRecords(events) !== events.length) faults.push(`${own}: event file damaged at ${wholeRecords(events)}`);
+  }
+  return faults;
+};
+
+const otherTensors = async (path: string, rightPath: string): Promise<string[]> => {
+  const [own, right] = [await openSafetensors(path), await openSafetensors(rightPath)];
+  try {
+    const faults: string[] = [];
+    for (const [name, entry] of right.tensors) {
+      const found = own.tensors.get(name);
+      if (found === undefined || !Buffer.from(await found.read()).equals(Buffer.from(await entry.read())))
+        faults.push(`${path}: ${name}`);
+    }
+    if (own.tensors.size !== right.tensors.size) faults.push(`${path}: ${own.tensors.size} tensors`);
+    return faults;
+  } finally {
+    await own.close();
+    await right.close();
+  }
+};

@@ -1,0 +1,81 @@
+import { join } from 'node:path';
+import { float32Tensor, type HostTensor } from '../../src/engine/graph/index.ts';
+import {
+  boxNormaliser,
+  joinTargets,
+  lossInputs,
+  matchLayers,
+  parseCriterionConfig,
+  type LayerMatches,
+  type LossConfig,
+  type LossTargets,
+  type SampleTarget,
+} from '../../src/losses/index.ts';
+import { parseModelConfig } from '../../src/models/index.ts';
+import { createPositiveMap, encodeBatch } from '../../src/text/index.ts';
+import { loadTokenizer } from '../../src/text/tokenizer/tokenizer-files.ts';
+import { fixtureReference, type ReferenceCase } from './reference-case.ts';
+
+/** A target as `case.json` has it. */
+export interface ReferenceTarget {
+  readonly caption: string;
+  readonly boxes: readonly (readonly number[])[];
+  readonly tokens_positive: readonly (readonly (readonly [number, number])[])[];
+  readonly isfinal?: readonly number[];
+}
+
+const tokenizer = loadTokenizer(join(fixtureReference, 'roberta'));
+
+/** The targets of a reference batch, made from captions and spans; masks from `target<b>.masks` where there are some. */
+export const referenceTargets = async (
+  targets: readonly ReferenceTarget[],
+  config: LossConfig,
+  masksOf?: ReferenceCase,
+): Promise<LossTargets> => {
+  const { encodings, T } = encodeBatch(
+    await tokenizer,
+    targets.map(({ caption }) => caption),
+  );
+  const samples = targets.map((target, sample): SampleTarget => {
+    const masks = masksOf?.has(`target${sample}.masks`) === true ? masksOf.tensor(`target${sample}.masks`) : undefined;
+    return {
+      boxesCxcywh: Float32Array.from(target.boxes.flat()),
+      positiveRows: createPositiveMap(encodings[sample]!, target.tokens_positive),
+      tokensPositive: target.tokens_positive,
+      ...(target.isfinal && { isFinal: target.isfinal }),
+      ...(masks && { masks: { data: masks.data as Uint8Array, height: masks.shape[1]!, width: masks.shape[2]! } }),
+    };
+  });
+  return joinTargets(samples, { encodings, tokens: T }, config);
+};
+
+/** The config of a reference case: its `args`. */
+export const referenceConfig = (args: unknown): LossConfig => {
+  const values = args as Record<string, unknown>;
+  return { ...parseModelConfig(values), ...parseCriterionConfig(values) };
+};
+
+/** Tensors of the same sizes on top of each other: a new first axis. */
+export const stack = (reference: ReferenceCase, names: readonly string[]): HostTensor => {
+  const parts = names.map((name) => reference.typed(name, 'f32'));
+  return float32Tensor(
+    [names.length, ...parts[0]!.shape],
+    Float32Array.from(parts.flatMap(({ data }) => Array.from(data))),
+  );
+};
+
+/** Matching as `case.json` has it: for each call of the matcher and each sample, queries and boxes. */
+export const plainMatches = (matches: LayerMatches): number[][][][] =>
+  matches.map((ofLayer) => ofLayer.map(({ queries, targets }) => [[...queries], [...targets]]));
+
+/** Matches a batch and makes the loss program's inputs, for one worker. */
+export const matchedInputs = (
+  predictions: { readonly pred_logits: HostTensor; readonly pred_boxes: HostTensor },
+  targets: LossTargets,
+  config: LossConfig,
+): { readonly matches: LayerMatches; readonly inputs: Record<string, HostTensor> } => {
+  const matches = matchLayers(predictions, targets, config);
+  const boxes = targets.boxCounts.reduce((sum, count) => sum + count, 0);
+  const queries = predictions.pred_boxes.shape[2]!;
+  return { matches, inputs: lossInputs(targets, matches, queries, boxNormaliser(boxes)) };
+};
