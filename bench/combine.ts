@@ -4,7 +4,8 @@
  *     npx tsx bench/combine.ts [IMAGES]
  */
 import { performance } from 'node:perf_hooks';
-import type { BoxXywh, CocoRow } from '../src/data/format/coco-format.ts';
+import type { CocoRow } from '../src/data/format/coco-format.ts';
+import type { BoxXywh } from '../src/geometry/boxes.ts';
 import { COMBINE_DEFAULTS, combineTexts } from '../src/datasets/combine/combine-texts.ts';
 import { seededUint32 } from '../src/data/sampling/permutation.ts';
 

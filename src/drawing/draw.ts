@@ -1,5 +1,6 @@
 import sharp, { type Sharp } from 'sharp';
-import { type RawImage, type Size } from '../data/images/raw-image.ts';
+import { type RawImage } from '../data/images/raw-image.ts';
+import { type Size } from '../geometry/size.ts';
 import { resizeBilinear } from '../data/transforms/resize.ts';
 import { captionPanel } from './caption-panel.ts';
 import { ascent, fitText, textPath, textWidth } from './font.ts';

@@ -1,6 +1,7 @@
 import { MdetrError } from '../errors.ts';
 import { resizeMask } from '../geometry/mask-geometry.ts';
-import type { RawImage, Size } from '../data/images/raw-image.ts';
+import type { RawImage } from '../data/images/raw-image.ts';
+import type { Size } from '../geometry/size.ts';
 import { type CocoRle, maskBoundsXywh, maskToDense, unpackMask } from '../geometry/run-lengths.ts';
 
 /** How much of the colour lies over the picture, inside a mask. */

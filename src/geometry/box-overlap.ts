@@ -1,4 +1,4 @@
-import type { BoxXywh } from '../data/format/coco-format.ts';
+import type { BoxXywh } from './boxes.ts';
 
 /**
  * How two boxes are compared: by intersection over union, as the official script computes, or by its generalisation

@@ -3,6 +3,9 @@
  * is centre and size, `Xywh` is corner and size. All results are double precision.
  */
 
+/** [x, y, width, height] in pixels of the image as stored. */
+export type BoxXywh = readonly [x: number, y: number, width: number, height: number];
+
 /** Boxes one after another, four numbers each. */
 export type BoxArray = Float32Array | Float64Array | readonly number[];
 

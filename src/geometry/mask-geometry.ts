@@ -1,5 +1,4 @@
-import type { Region, Size } from '../data/images/raw-image.ts';
-import { nearestIndices } from '../data/transforms/resize.ts';
+import type { Region, Size } from './size.ts';
 import type { RunLengthMask } from './run-lengths.ts';
 
 /*
@@ -62,4 +61,12 @@ export const resizeMask = (mask: RunLengthMask, [height, width]: Size): RunLengt
     for (let y = 0; y < height; y++) resized[x * height + y] = columns[from + rowOf[y]!]!;
   }
   return maskFromColumns(resized, height, width);
+};
+
+/**
+ * Source index of every output index in nearest interpolation as torch computes it: floor(i * in/out), in float32.
+ */
+export const nearestIndices = (inSize: number, outSize: number): Int32Array => {
+  const scale = Math.fround(inSize / outSize);
+  return Int32Array.from({ length: outSize }, (_, i) => Math.min(Math.floor(Math.fround(i * scale)), inSize - 1));
 };

@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import type { Size } from '../data/images/raw-image.ts';
+import type { Size } from '../geometry/size.ts';
 import { MdetrError } from '../errors.ts';
 import type { HostTensor } from '../engine/graph/index.ts';
 import type { ModelConfig } from '../models/index.ts';

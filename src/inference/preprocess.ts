@@ -1,6 +1,7 @@
 import { collateImages, type ImageBatch } from '../data/sampling/collate.ts';
 import { decodeImage, type DecodeOptions, type ImageSource } from '../data/images/image.ts';
-import type { RawImage, Size } from '../data/images/raw-image.ts';
+import type { RawImage } from '../data/images/raw-image.ts';
+import type { Size } from '../geometry/size.ts';
 import { resizeBilinear, resizedSize } from '../data/transforms/resize.ts';
 import { MdetrError } from '../errors.ts';
 import type { ModelSource, Preprocessing } from '../model-folder/model-source.ts';

@@ -1,5 +1,19 @@
 import type { Tensor } from '../engine/graph/index.ts';
-import { abs, add, div, less, maximum, minimum, mul, scalar, slice, squeeze, sub, sum, where } from '../engine/ops/index.ts';
+import {
+  abs,
+  add,
+  div,
+  less,
+  maximum,
+  minimum,
+  mul,
+  scalar,
+  slice,
+  squeeze,
+  sub,
+  sum,
+  where,
+} from '../engine/ops/index.ts';
 import type { MatchedPairs } from './matched-pairs.ts';
 import type { LossTerms } from './terms.ts';
 

@@ -11,7 +11,14 @@ import {
   type ReferenceTarget,
 } from '../../test/support/reference-batch.ts';
 import { loadCase, sharedReference, type ReferenceCase } from '../../test/support/reference-case.ts';
-import { ceilDivDim, float32Tensor, symbolicDim, type Dim, type HostTensor, type Shape } from '../engine/graph/index.ts';
+import {
+  ceilDivDim,
+  float32Tensor,
+  symbolicDim,
+  type Dim,
+  type HostTensor,
+  type Shape,
+} from '../engine/graph/index.ts';
 import { parseModelConfig } from '../models/index.ts';
 import {
   answerInputs,

@@ -13,7 +13,9 @@ import {
   transpose,
   unsqueeze,
 } from '../engine/ops/index.ts';
-import { buildFeatureExtractor, buildPositionEncoding, type FeatureExtractor } from './backbones/build-feature-extractor.ts';
+import { buildFeatureExtractor } from './backbones/build-feature-extractor.ts';
+import { buildPositionEncoding } from './position-encoding.ts';
+import { type FeatureExtractor } from './backbones/feature-extractor.ts';
 import { textEncoderConfig, type ModelConfig } from './config.ts';
 import type { PositionEncoding } from './position-encoding.ts';
 import { answerQueryCount, QuestionAnswering } from './question-answering.ts';

@@ -1,3 +1,4 @@
+import type { ModelConfig } from './config.ts';
 import { addDims, type Dim, type Tensor } from '../engine/graph/index.ts';
 import { Embedding, type Initializer, type Scope } from '../nn/index.ts';
 import {
@@ -85,3 +86,9 @@ export class LearnedPositionEncoding implements PositionEncoding {
     return mergeAxes(concat([column, row], 3), 1, 2);
   }
 }
+
+/** Position encoding that a config names: sine by default, or learned tables. */
+export const buildPositionEncoding = (scope: Scope, config: ModelConfig): PositionEncoding =>
+  config.position_embedding === 'sine' || config.position_embedding === 'v2'
+    ? new SinePositionEncoding(config.hidden_dim, config.position_temperature)
+    : new LearnedPositionEncoding(scope, config.hidden_dim);

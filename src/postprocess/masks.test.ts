@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { hasCase, loadCase } from '../../test/support/reference-case.ts';
-import type { Size } from '../data/images/raw-image.ts';
+import type { Size } from '../geometry/size.ts';
 import { maskArea, maskFromDense, maskToDense, type RunLengthMask } from '../geometry/run-lengths.ts';
 import { masksAtOriginalSize, phraseCutResult, type MaskLogits } from './masks.ts';
 

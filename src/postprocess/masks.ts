@@ -1,5 +1,5 @@
 import { maskFromColumns } from '../geometry/mask-geometry.ts';
-import type { Size } from '../data/images/raw-image.ts';
+import type { Size } from '../geometry/size.ts';
 import { maskUnion, type RunLengthMask } from '../geometry/run-lengths.ts';
 
 /** Mask logits of one image. */

@@ -5,7 +5,7 @@ import { postprocessBoxes, type DetectionOutputs } from '../../src/postprocess/p
 import { matchingCost } from '../../src/matching/cost.ts';
 import { matchTargets } from '../../src/matching/matcher.ts';
 import { maskToDense } from '../../src/geometry/run-lengths.ts';
-import type { Size } from '../../src/data/images/raw-image.ts';
+import type { Size } from '../../src/geometry/size.ts';
 import { Mdetr, parseModelConfig } from '../../src/models/index.ts';
 import { binaryPositiveMap, createPositiveMap, encodeBatch, normalisedPositiveMap } from '../../src/text/index.ts';
 import type { Tokenizer } from '../../src/text/index.ts';

@@ -1,7 +1,14 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { input, makeProgram, symbolicDim, type HostTensor, type Program, type Tensor } from '../../src/engine/graph/index.ts';
+import {
+  input,
+  makeProgram,
+  symbolicDim,
+  type HostTensor,
+  type Program,
+  type Tensor,
+} from '../../src/engine/graph/index.ts';
 import type { Mdetr } from '../../src/models/index.ts';
 import { traceInference } from '../../src/inference/programs.ts';
 import { NodeRuntime } from '../../src/engine/runtime/node/node-runtime.ts';

@@ -2,7 +2,7 @@ import { masksAtOriginalSize, phraseCutResult } from '../../src/postprocess/mask
 import { positiveRowsOf, rankBoxesByPhrase } from '../../src/postprocess/postprocess-flickr.ts';
 import { postprocessBoxes } from '../../src/postprocess/postprocess.ts';
 import { maskToDense } from '../../src/geometry/run-lengths.ts';
-import type { Size } from '../../src/data/images/raw-image.ts';
+import type { Size } from '../../src/geometry/size.ts';
 import type { ReferenceCase } from '../support/reference-case.ts';
 import { bars, Row } from './comparison.ts';
 

@@ -1,4 +1,11 @@
-import { input, makeProgram, parameter, symbolicDim, type HostTensor, type Program } from '../../src/engine/graph/index.ts';
+import {
+  input,
+  makeProgram,
+  parameter,
+  symbolicDim,
+  type HostTensor,
+  type Program,
+} from '../../src/engine/graph/index.ts';
 import { add, matmul, mul, reshape } from '../../src/engine/ops/index.ts';
 import type { WeightSource } from '../../src/engine/runtime/runtime.ts';
 

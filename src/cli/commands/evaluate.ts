@@ -6,7 +6,12 @@ import { SCENE_DEFAULTS } from '../../scenes/render/scene.ts';
 import { SPLITS, type SceneSplit } from '../../scenes/render/splits.ts';
 import { MdetrError, messageOf, UsageError } from '../../errors.ts';
 import { resultsJson, resultsTable } from '../../metrics/results-table.ts';
-import { benchmarkTasks, evaluateBenchmark, requireTruth, type BenchmarkTask } from '../../benchmarks/benchmark-task.ts';
+import {
+  benchmarkTasks,
+  evaluateBenchmark,
+  requireTruth,
+  type BenchmarkTask,
+} from '../../benchmarks/benchmark-task.ts';
 import { evaluateScenes } from '../../benchmarks/scenes-task.ts';
 import type { TaskReport } from '../../benchmarks/task-report.ts';
 import { worstCasesPage } from '../../benchmarks/worst-cases-page.ts';

@@ -1,7 +1,7 @@
 import { MdetrError } from '../../errors.ts';
 import type { CocoAnnotation, CocoRow } from './coco-format.ts';
 import { maskFromPolygon } from '../../geometry/polygon.ts';
-import type { Size } from '../images/raw-image.ts';
+import type { Size } from '../../geometry/size.ts';
 import { maskUnion, unpackMask, type RunLengthMask } from '../../geometry/run-lengths.ts';
 import { boxesWithArea, keepBoxes, type Target } from './target.ts';
 

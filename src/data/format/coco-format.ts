@@ -1,3 +1,4 @@
+import type { BoxXywh } from '../../geometry/boxes.ts';
 import { codePointLength } from '../../text/spans/code-points.ts';
 
 /**
@@ -7,9 +8,6 @@ import { codePointLength } from '../../text/spans/code-points.ts';
 
 /** Half-open range [begin, end) of a caption, counted in Unicode code points as the official files do. */
 export type Span = readonly [begin: number, end: number];
-
-/** [x, y, width, height] in pixels of the image as stored. */
-export type BoxXywh = readonly [x: number, y: number, width: number, height: number];
 
 /** COCO masks: polygons [x0, y0, x1, y1, …], or a run-length mask (compressed string or plain counts). */
 export type Segmentation =

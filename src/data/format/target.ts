@@ -1,5 +1,6 @@
 import type { Span } from './coco-format.ts';
-import type { RawImage, Size } from '../images/raw-image.ts';
+import type { RawImage } from '../images/raw-image.ts';
+import type { Size } from '../../geometry/size.ts';
 import type { RunLengthMask } from '../../geometry/run-lengths.ts';
 
 /** What is known about one image and its caption, apart from the boxes. Everything per box stands in their order. */

@@ -1,4 +1,5 @@
 import { MdetrError } from '../../errors.ts';
+import type { Region } from '../../geometry/size.ts';
 
 /** A decoded picture: 8-bit RGB, row-major, interleaved. */
 export interface RawImage {
@@ -16,9 +17,6 @@ export interface PixelInput {
   readonly channels: 1 | 3 | 4;
   readonly data: Uint8Array | Uint8ClampedArray;
 }
-
-/** Size as (height, width), in pixels: the order of the official targets. */
-export type Size = readonly [height: number, width: number];
 
 /** True for an object with the four fields of `PixelInput`; their values are checked by `rawImageFromPixels`. */
 export const isPixelInput = (value: unknown): value is PixelInput =>
@@ -57,14 +55,6 @@ export const rawImageFromPixels = ({ width, height, channels, data }: PixelInput
   }
   return { width, height, channels: 3, data: rgb };
 };
-
-/** A rectangle of an image, in whole pixels. */
-export interface Region {
-  readonly top: number;
-  readonly left: number;
-  readonly height: number;
-  readonly width: number;
-}
 
 /** The part of `image` inside `region`, which must lie within it. */
 export const cropImage = (image: RawImage, { top, left, height, width }: Region): RawImage => {

@@ -1,4 +1,5 @@
-import type { RawImage, Size } from '../images/raw-image.ts';
+import type { RawImage } from '../images/raw-image.ts';
+import type { Size } from '../../geometry/size.ts';
 
 /** ImageNet's channel statistics, which every official backbone was trained with. */
 export const imageNetMean = [0.485, 0.456, 0.406] as const;

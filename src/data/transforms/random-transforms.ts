@@ -1,5 +1,5 @@
 import type { MirrorMode } from './caption-mirror.ts';
-import type { Region, Size } from '../images/raw-image.ts';
+import type { Region, Size } from '../../geometry/size.ts';
 import { boxesWithArea, type Sample } from '../format/target.ts';
 import { cropBoxesXyxy, cropSample, flipSample, resizeSample } from './transforms.ts';
 

@@ -2,8 +2,14 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { fixtureReference, loadReferenceJson, ReferenceCase, sharedReference } from '../../../test/support/reference-case.ts';
-import { nearestIndices, resizeBilinear, resizedSize } from './resize.ts';
+import {
+  fixtureReference,
+  loadReferenceJson,
+  ReferenceCase,
+  sharedReference,
+} from '../../../test/support/reference-case.ts';
+import { resizeBilinear, resizedSize } from './resize.ts';
+import { nearestIndices } from '../../geometry/mask-geometry.ts';
 import type { RawImage } from '../images/raw-image.ts';
 
 const synthetic = new ReferenceCase(join(fixtureReference, 'preprocess'), 'synthetic.manifest.json');

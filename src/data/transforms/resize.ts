@@ -1,5 +1,6 @@
 import { MdetrError } from '../../errors.ts';
-import type { RawImage, Size } from '../images/raw-image.ts';
+import type { RawImage } from '../images/raw-image.ts';
+import type { Size } from '../../geometry/size.ts';
 
 /**
  * Resizing as Pillow does it: a triangle filter whose width grows with the shrinking factor (anti-aliased), applied
@@ -143,12 +144,4 @@ export const resizedSize = ([height, width]: Size, size: number, maxSize?: numbe
   return width < height
     ? [Math.trunc((target * height) / width), target]
     : [target, Math.trunc((target * width) / height)];
-};
-
-/**
- * Source index of every output index in nearest interpolation as torch computes it: floor(i * in/out), in float32.
- */
-export const nearestIndices = (inSize: number, outSize: number): Int32Array => {
-  const scale = Math.fround(inSize / outSize);
-  return Int32Array.from({ length: outSize }, (_, i) => Math.min(Math.floor(Math.fround(i * scale)), inSize - 1));
 };

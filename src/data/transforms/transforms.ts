@@ -1,6 +1,7 @@
 import { mirrorCaption, type MirrorMode } from './caption-mirror.ts';
 import { cropMask, flipMask, resizeMask } from '../../geometry/mask-geometry.ts';
-import { cropImage, flipImage, type Region } from '../images/raw-image.ts';
+import { cropImage, flipImage } from '../images/raw-image.ts';
+import { type Region } from '../../geometry/size.ts';
 import { resizeBilinear, resizedSize } from './resize.ts';
 import { boxesWithArea, keepBoxes, type Sample, type Target } from '../format/target.ts';
 

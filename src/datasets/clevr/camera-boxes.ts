@@ -1,4 +1,4 @@
-import type { BoxXywh } from '../../data/format/coco-format.ts';
+import type { BoxXywh } from '../../geometry/boxes.ts';
 import type { ClevrSourceScene } from './scene-source.ts';
 
 /** Blender's camera of CLEVR: focal length over sensor width. */

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { fileReason, MdetrError } from '../../errors.ts';
-import type { BoxXywh } from '../../data/format/coco-format.ts';
+import type { BoxXywh } from '../../geometry/boxes.ts';
 import { maskBoundsXywh, maskFromDense, packMask, type PackedCocoRle } from '../../geometry/run-lengths.ts';
 import { checked } from '../checked.ts';
 import type { JsonDictionary } from '../json-dictionary.ts';

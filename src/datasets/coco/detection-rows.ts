@@ -1,6 +1,7 @@
 import { MdetrError } from '../../errors.ts';
 import { codePointLength } from '../../text/spans/code-points.ts';
-import type { BoxXywh, Span } from '../../data/format/coco-format.ts';
+import type { Span } from '../../data/format/coco-format.ts';
+import type { BoxXywh } from '../../geometry/boxes.ts';
 import { seededUint32, shuffledRange } from '../../data/sampling/permutation.ts';
 import type { NewAnnotation, NewImage } from '../annotation-writer.ts';
 import { type Instance, type InstanceFile, segmentationOf } from '../instance-file.ts';

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { BoxXywh, CocoAnnotation, CocoRow, Span } from '../../data/format/coco-format.ts';
+import type { CocoAnnotation, CocoRow, Span } from '../../data/format/coco-format.ts';
+import type { BoxXywh } from '../../geometry/boxes.ts';
 import { anyOverlap, cornersOf } from '../../geometry/box-overlap.ts';
 import { codePointsOf, consolidateSpans } from './caption-spans.ts';
 import { type CombinedText, type CombineOptions, combineTexts } from './combine-texts.ts';

@@ -1,4 +1,5 @@
-import type { BoxXywh, CocoAnnotation, CocoRow, Span } from '../../data/format/coco-format.ts';
+import type { CocoAnnotation, CocoRow, Span } from '../../data/format/coco-format.ts';
+import type { BoxXywh } from '../../geometry/boxes.ts';
 import { seededUint32, shuffledRange } from '../../data/sampling/permutation.ts';
 import { anyOverlap, boxClusters, cornersOf, meanBox, type OverlapMeasure } from '../../geometry/box-overlap.ts';
 import { codePointsOf, consolidateSpans, shiftSpans } from './caption-spans.ts';

@@ -1,5 +1,5 @@
 import { MdetrError } from '../../errors.ts';
-import type { BoxXywh } from '../../data/format/coco-format.ts';
+import type { BoxXywh } from '../../geometry/boxes.ts';
 import { childrenOf, parseXml, textOf, type XmlElement } from '../xml-tree.ts';
 
 /** What Flickr30k Entities knows of an image. */

@@ -1,5 +1,6 @@
 import { codePointLength } from '../../text/spans/code-points.ts';
-import type { BoxXywh, Span } from '../../data/format/coco-format.ts';
+import type { Span } from '../../data/format/coco-format.ts';
+import type { BoxXywh } from '../../geometry/boxes.ts';
 import { linkedClusters } from '../../geometry/box-overlap.ts';
 import type { NewAnnotation, NewImage } from '../annotation-writer.ts';
 import type { EntityImage } from './entity-boxes.ts';

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { MdetrError } from '../../errors.ts';
 import { codePointLength } from '../../text/spans/code-points.ts';
-import type { BoxXywh, Span } from '../../data/format/coco-format.ts';
+import type { Span } from '../../data/format/coco-format.ts';
+import type { BoxXywh } from '../../geometry/boxes.ts';
 import type { NewAnnotation, NewImage } from '../annotation-writer.ts';
 import { checked } from '../checked.ts';
 import type { Remarks } from '../remarks.ts';

@@ -1,5 +1,6 @@
 import { CodePointMap } from '../../text/spans/code-points.ts';
-import type { BoxXywh, Span } from '../../data/format/coco-format.ts';
+import type { Span } from '../../data/format/coco-format.ts';
+import type { BoxXywh } from '../../geometry/boxes.ts';
 import {
   boxClusters,
   cornersOf,

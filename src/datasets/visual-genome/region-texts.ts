@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import type { BoxXywh, Span } from '../../data/format/coco-format.ts';
+import type { Span } from '../../data/format/coco-format.ts';
+import type { BoxXywh } from '../../geometry/boxes.ts';
 import { mergeNearDuplicateBoxes } from '../../geometry/box-overlap.ts';
 import { codePointsOf, consolidateSpans, spanListsMeet } from '../combine/caption-spans.ts';
 import { normaliseWhiteSpace, simplifyPunctuation } from './phrase-text.ts';

@@ -3,7 +3,7 @@ export * from './dim.ts';
 export * from './dtype.ts';
 export * from './print.ts';
 export * from './program.ts';
-export { constant, input, parameter, staticShape, Tensor } from './tensor.ts';
-export type { ConstantNode, InputNode, Node, OpNode, ParameterNode } from './tensor.ts';
+
+export * from './tensor.ts';
 export * from './fold.ts';
 export * from './partition.ts';

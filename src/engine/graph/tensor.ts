@@ -1,6 +1,5 @@
 import type { DType, HostTensor } from './dtype.ts';
-import type { Op } from './define-op.ts';
-import { formatShape, isStatic, type Shape } from './dim.ts';
+import { formatShape, isStatic, type Dim, type Shape } from './dim.ts';
 
 /** Where a value of the graph comes from: a leaf, or the application of an op. */
 export type Node = InputNode | ParameterNode | ConstantNode | OpNode;
@@ -51,6 +50,69 @@ export class Tensor {
     return `${this.dtype}${formatShape(this.shape)}`;
   }
 }
+
+/** Element type and sizes of one result. */
+export interface TensorType {
+  readonly shape: Shape;
+  readonly dtype: DType;
+}
+
+/** What an op may ask of the program that it is written into. Values are named by strings. */
+export interface Emitter {
+  /** Adds a node and returns the names of its results. */
+  node(opType: string, inputs: readonly string[], attrs?: NodeAttributes, options?: NodeOptions): readonly string[];
+  /** The name of a constant; equal constants are stored once. */
+  int64s(values: readonly number[], shape?: readonly number[]): string;
+  scalar(value: number, dtype: DType): string;
+  /** A one-dimensional int64 value holding these sizes, computed at run time where they are symbolic. */
+  dims(dims: readonly Dim[]): string;
+  /** A scalar int64 value holding one size. */
+  dim(dim: Dim): string;
+}
+
+export type NodeAttribute =
+  number | string | readonly number[] | { readonly float: number } | { readonly dtype: DType };
+export type NodeAttributes = Readonly<Record<string, NodeAttribute>>;
+export interface NodeOptions {
+  readonly outputs?: number;
+  /** ONNX lets trailing results be left out; the writer does so where nothing reads them. */
+  readonly optionalOutputs?: boolean;
+  readonly domain?: string;
+}
+
+/** The view of an applied op that its gradient rule sees. */
+export interface Applied<Inputs extends readonly Tensor[], Attrs> {
+  readonly inputs: Inputs;
+  readonly outputs: readonly Tensor[];
+  readonly attrs: Attrs;
+  /** Whether a gradient is wanted for the input; rules may return `undefined` for the others to save work. */
+  needs(inputIndex: number): boolean;
+}
+
+/** One gradient for each input; `undefined` where there is none or it was not asked for. */
+export type Gradients<Inputs extends readonly Tensor[]> = { readonly [K in keyof Inputs]: Tensor | undefined };
+
+/** How a cotangent flows through an op. `'none'` for ops without derivative (comparisons, index arithmetic). */
+export type GradientRule<Inputs extends readonly Tensor[], Attrs> =
+  'none' | ((cotangents: readonly (Tensor | undefined)[], applied: Applied<Inputs, Attrs>) => Gradients<Inputs>);
+
+export interface OpDeclaration<Inputs extends readonly Tensor[], Attrs extends object> {
+  readonly name: string;
+  /** Sizes and element types of the results; throws `ShapeError` when the inputs do not fit. */
+  infer(inputs: Inputs, attrs: Attrs): readonly TensorType[];
+  /** Writes the op into an ONNX graph; returns the names of the results. */
+  emit(
+    onnx: Emitter,
+    inputs: readonly string[],
+    applied: { inputs: Inputs; outputs: readonly Tensor[]; attrs: Attrs },
+  ): readonly string[];
+  readonly vjp: GradientRule<Inputs, Attrs>;
+  /** Cheaper to compute again in a backward program than to carry over: element-wise work, views, masks. */
+  readonly cheap: boolean;
+}
+
+/** A declared op as the engine sees it, whatever its inputs and attributes. */
+export type Op = OpDeclaration<readonly Tensor[], object>;
 
 let nextId = 0;
 

@@ -1,4 +1,4 @@
-import type { Emitter, NodeAttributes, NodeOptions } from '../graph/define-op.ts';
+import type { Emitter, NodeAttributes, NodeOptions } from '../graph/tensor.ts';
 import type { DType, HostTensor } from '../graph/dtype.ts';
 import { SymbolicDim, type Atom, type Dim } from '../graph/dim.ts';
 import { findDim, leafName, reachableNodes, type Program } from '../graph/program.ts';

@@ -1,4 +1,4 @@
-import type { NodeAttribute, NodeAttributes } from '../graph/define-op.ts';
+import type { NodeAttribute, NodeAttributes } from '../graph/tensor.ts';
 import type { DType, HostTensor } from '../graph/dtype.ts';
 import { dimKey, type Shape } from '../graph/dim.ts';
 import { onnxDataType, ProtoWriter } from './proto.ts';

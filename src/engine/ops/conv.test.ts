@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { checkGradient, evaluate, expectClose, noise, opFixture, ramp, type Operand } from '../../../test/support/op-check.ts';
+import {
+  checkGradient,
+  evaluate,
+  expectClose,
+  noise,
+  opFixture,
+  ramp,
+  type Operand,
+} from '../../../test/support/op-check.ts';
 import { ceilDivDim, dimsEqual, input, symbolicDim } from '../graph/index.ts';
 import { conv, convTranspose, padSame, type ConvOptions } from './conv.ts';
 import { gradients } from './gradient.ts';

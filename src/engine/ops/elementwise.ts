@@ -1,4 +1,5 @@
-import { defineOp, type Applied, type Gradients } from '../graph/define-op.ts';
+import { defineOp } from '../graph/define-op.ts';
+import { type Applied, type Gradients } from '../graph/tensor.ts';
 import { isFloat, type DType } from '../graph/dtype.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import { broadcastShapes, requireBool, requireSameType } from './broadcast.ts';

@@ -18,7 +18,8 @@ import { lookUp } from './gather.ts';
 import { gradients, sparseGradients } from './gradient.ts';
 import { fill, literal } from './constant.ts';
 import { matmul } from './matmul.ts';
-import { concat, split, sumToShape } from './movement.ts';
+import { concat, split } from './movement.ts';
+import { sumToShape } from './reduce.ts';
 import { l2Normalize } from './normalize.ts';
 import { max, sum } from './reduce.ts';
 

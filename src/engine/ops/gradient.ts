@@ -1,10 +1,10 @@
-import type { Applied } from '../graph/define-op.ts';
+import type { Applied } from '../graph/tensor.ts';
 import { shapesEqual } from '../graph/dim.ts';
 import { reachableNodes } from '../graph/program.ts';
 import type { Node, OpNode, Tensor } from '../graph/tensor.ts';
 import { add } from './elementwise.ts';
 import { zerosLike } from './constant.ts';
-import { sumToShape } from './movement.ts';
+import { sumToShape } from './reduce.ts';
 
 /**
  * Reverse mode: the gradients of Σ ⟨cotangent, output⟩ with respect to `wrt`, as tensors of the same graph.

@@ -13,9 +13,8 @@ import {
   type Shape,
 } from '../graph/dim.ts';
 import type { Tensor } from '../graph/tensor.ts';
-import { broadcastShapes, normalizeAxis } from './broadcast.ts';
+import { normalizeAxis } from './broadcast.ts';
 import { fill } from './constant.ts';
-import { sum } from './reduce.ts';
 
 /** The same values under other sizes; the number of elements must provably stay. */
 export const reshape = (x: Tensor, shape: Shape): Tensor =>
@@ -105,24 +104,6 @@ const transposeOp = defineOp<[x: Tensor], { readonly permutation: readonly numbe
 
 export const swapLastTwo = (x: Tensor): Tensor =>
   transpose(x, [...Array.from({ length: x.rank - 2 }, (_, axis) => axis), x.rank - 1, x.rank - 2]);
-
-/** Stretches axes of size 1 (and adds leading ones) to the given sizes. */
-export const expand = (x: Tensor, shape: Shape): Tensor => (shapesEqual(x.shape, shape) ? x : expandOp([x], { shape }));
-
-const expandOp = defineOp<[x: Tensor], { readonly shape: Shape }>({
-  name: 'expand',
-  cheap: true,
-  infer([x], { shape }) {
-    if (!shapesEqual(broadcastShapes('expand', x.shape, shape), shape))
-      throw new ShapeError('expand', `${formatShape(x.shape)} does not stretch to ${formatShape(shape)}`);
-    return { shape, dtype: x.dtype };
-  },
-  // ONNX Runtime 1.30 takes stretching 1 to a constant 0 for doing nothing; of no elements any will do.
-  emit: (onnx, [x], { outputs: [out], attrs: { shape } }) =>
-    onnx.node('Expand', [shape.includes(0) ? onnx.scalar(0, out!.dtype) : x!, onnx.dims(shape)]),
-  // The engine sums the cotangent back over the stretched axes.
-  vjp: (dy) => [dy],
-});
 
 /** Joins tensors along an axis. */
 export const concat = (parts: readonly Tensor[], axis: number): Tensor => {
@@ -321,14 +302,3 @@ const splitOp = defineMultiOp<[x: Tensor], { readonly axis: number; readonly siz
     ),
   ],
 });
-
-/** Sums a cotangent over the axes along which a value of `shape` was stretched. Throws if it is no broadcast of it. */
-export const sumToShape = (dy: Tensor, shape: Shape): Tensor => {
-  if (shapesEqual(dy.shape, shape)) return dy;
-  const lead = dy.rank - shape.length;
-  if (lead < 0 || !shape.every((dim, axis) => dim === 1 || dimsEqual(dim, dy.shape[axis + lead]!))) {
-    throw new Error(`internal: a gradient of shape ${formatShape(dy.shape)} is no broadcast of ${formatShape(shape)}`);
-  }
-  const axes = dy.shape.flatMap((dim, axis) => (axis < lead || (shape[axis - lead] === 1 && dim !== 1) ? [axis] : []));
-  return reshape(sum(dy, axes, { keepDims: true }), shape);
-};

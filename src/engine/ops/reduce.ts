@@ -1,10 +1,10 @@
 import { defineOp, ShapeError } from '../graph/define-op.ts';
-import { formatShape, sizeOf, type Shape } from '../graph/dim.ts';
+import { dimsEqual, formatShape, shapesEqual, sizeOf, type Shape } from '../graph/dim.ts';
 import type { Tensor } from '../graph/tensor.ts';
-import { normalizeAxis } from './broadcast.ts';
+import { broadcastShapes, normalizeAxis } from './broadcast.ts';
 import { dimValue } from './constant.ts';
 import { add, cast, div, equal, exp, log, mul, sub } from './elementwise.ts';
-import { expand, reshape } from './movement.ts';
+import { reshape } from './movement.ts';
 
 interface ReduceAttrs {
   readonly axes: readonly number[];
@@ -114,3 +114,32 @@ const cumSumOp = defineOp<[x: Tensor], { readonly axis: number; readonly reverse
     onnx.node('CumSum', [x!, onnx.scalar(attrs.axis, 'int64')], { reverse: attrs.reverse ? 1 : 0 }),
   vjp: (dy, { attrs }) => [cumSum(dy, attrs.axis, { reverse: !attrs.reverse })],
 });
+
+/** Stretches axes of size 1 (and adds leading ones) to the given sizes. */
+export const expand = (x: Tensor, shape: Shape): Tensor => (shapesEqual(x.shape, shape) ? x : expandOp([x], { shape }));
+
+const expandOp = defineOp<[x: Tensor], { readonly shape: Shape }>({
+  name: 'expand',
+  cheap: true,
+  infer([x], { shape }) {
+    if (!shapesEqual(broadcastShapes('expand', x.shape, shape), shape))
+      throw new ShapeError('expand', `${formatShape(x.shape)} does not stretch to ${formatShape(shape)}`);
+    return { shape, dtype: x.dtype };
+  },
+  // ONNX Runtime 1.30 takes stretching 1 to a constant 0 for doing nothing; of no elements any will do.
+  emit: (onnx, [x], { outputs: [out], attrs: { shape } }) =>
+    onnx.node('Expand', [shape.includes(0) ? onnx.scalar(0, out!.dtype) : x!, onnx.dims(shape)]),
+  // The engine sums the cotangent back over the stretched axes.
+  vjp: (dy) => [dy],
+});
+
+/** Sums a cotangent over the axes along which a value of `shape` was stretched. Throws if it is no broadcast of it. */
+export const sumToShape = (dy: Tensor, shape: Shape): Tensor => {
+  if (shapesEqual(dy.shape, shape)) return dy;
+  const lead = dy.rank - shape.length;
+  if (lead < 0 || !shape.every((dim, axis) => dim === 1 || dimsEqual(dim, dy.shape[axis + lead]!))) {
+    throw new Error(`internal: a gradient of shape ${formatShape(dy.shape)} is no broadcast of ${formatShape(shape)}`);
+  }
+  const axes = dy.shape.flatMap((dim, axis) => (axis < lead || (shape[axis - lead] === 1 && dim !== 1) ? [axis] : []));
+  return reshape(sum(dy, axes, { keepDims: true }), shape);
+};

@@ -1,7 +1,7 @@
 import type { Tensor } from '../../engine/graph/index.ts';
 import { Conv, FrozenBatchNorm, kaimingNormalFanOut, zeros, type Scope } from '../../nn/index.ts';
 import { add, conv, mean, mul, padSame, sigmoid, silu, type ConvOptions } from '../../engine/ops/index.ts';
-import type { FeatureExtractor } from './build-feature-extractor.ts';
+import type { FeatureExtractor } from './feature-extractor.ts';
 
 /** Width and depth factors of the eight variants. arXiv:1905.11946, and docs/efficientnet.md for everything below. */
 const scaling: Readonly<Record<string, readonly [width: number, depth: number]>> = {

@@ -1,7 +1,7 @@
 import type { Tensor } from '../../engine/graph/index.ts';
 import { Conv, FrozenBatchNorm, GroupNorm, kaimingNormalFanOut, type Scope } from '../../nn/index.ts';
 import { add, conv, maxPool, relu, type ConvOptions } from '../../engine/ops/index.ts';
-import type { FeatureExtractor } from './build-feature-extractor.ts';
+import type { FeatureExtractor } from './feature-extractor.ts';
 
 type NormKind = 'frozen-batch' | 'group';
 

@@ -1,7 +1,7 @@
 import type { Tensor } from '../../engine/graph/index.ts';
 import { Conv, GroupNorm, kaimingNormalFanOut, type Scope } from '../../nn/index.ts';
 import { add, relu } from '../../engine/ops/index.ts';
-import type { FeatureExtractor } from './build-feature-extractor.ts';
+import type { FeatureExtractor } from './feature-extractor.ts';
 import type { SmallBackboneConfig } from '../config.ts';
 
 /** Two 3×3 convolutions, the first of stride 2, beside a 1×1 one of stride 2; group norm throughout. */

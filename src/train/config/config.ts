@@ -1,7 +1,12 @@
 import { z } from 'zod';
 import { MdetrError } from '../../errors.ts';
 import { EXPRESSION_TYPES, QUESTION_TYPES } from '../../scenes/language/texts.ts';
-import { criterionConfigKeys, parseCriterionConfig, type CriterionConfig, type LossConfig } from '../../losses/index.ts';
+import {
+  criterionConfigKeys,
+  parseCriterionConfig,
+  type CriterionConfig,
+  type LossConfig,
+} from '../../losses/index.ts';
 import { modelConfigKeys, parseModelConfig, qaDataset } from '../../models/index.ts';
 import { nearestKey } from './nearest-key.ts';
 import { scheduleNames } from './schedule.ts';

@@ -1,7 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileReason, MdetrError } from '../../errors.ts';
-import { clevrAnswerTypes, clevrAttributes, clevrNumbers, gqaAnswerTypes } from '../../postprocess/answer-vocabulary.ts';
+import {
+  clevrAnswerTypes,
+  clevrAttributes,
+  clevrNumbers,
+  gqaAnswerTypes,
+} from '../../postprocess/answer-vocabulary.ts';
 import { clevrAnswerType } from '../../metrics/clevr.ts';
 import { qaDataset, type ModelConfig } from '../../models/index.ts';
 import { noLabel } from './sample-source.ts';

@@ -13,7 +13,13 @@ import type { SampleSource } from '../data/sample-source.ts';
 import { helperWeights } from '../auxiliary/auxiliary-weights.ts';
 import { HelperHeads } from '../auxiliary/auxiliary-heads.ts';
 import { loadPart } from './part-weights.ts';
-import { initialParameters, initialValues, loadParameters, trainableBy, type ParameterStore } from '../step/parameters.ts';
+import {
+  initialParameters,
+  initialValues,
+  loadParameters,
+  trainableBy,
+  type ParameterStore,
+} from '../step/parameters.ts';
 import { readRunState } from './run-state.ts';
 import { Trainer, type TrainerOptions } from '../step/trainer.ts';
 

@@ -1,7 +1,17 @@
 import { diceLoss, focalLoss } from '../../losses/masks.ts';
 import { input, makeProgram, mulDims, symbolicDim, type Program, type Tensor } from '../../engine/graph/index.ts';
 import type { Mdetr } from '../../models/index.ts';
-import { add, cast, div, gather, mergeAxes, mul, resizeBilinear, scalar, sparseGradients } from '../../engine/ops/index.ts';
+import {
+  add,
+  cast,
+  div,
+  gather,
+  mergeAxes,
+  mul,
+  resizeBilinear,
+  scalar,
+  sparseGradients,
+} from '../../engine/ops/index.ts';
 import { cotangentName } from './names.ts';
 
 /** The segmentation head's part of a step. It needs the matching, so it runs between matching and the backward pass. */

@@ -1,7 +1,7 @@
 import type { DType, Tensor } from '../../../src/engine/graph/index.ts';
 import { noise, type Operand } from '../op-check.ts';
 
-/** One row of the table that `src/ops/ops.test.ts` walks: an op on some operands, and what must come out. */
+/** One row of the table that `src/engine/ops/ops.test.ts` walks: an op on some operands, and what must come out. */
 export interface OpCase {
   /** Begins with the name of the op. */
   readonly title: string;

@@ -52,9 +52,13 @@ const expectRight = async (session: Session, factor = 1): Promise<void> => {
 
 /** Starts a process that loads the program through the same folder. */
 const child = (mode: 'load' | 'hang') =>
-  spawn(process.execPath, ['--import', 'tsx', new URL('../../../../test/support/compile-child.ts', import.meta.url).pathname, folder, mode], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  spawn(
+    process.execPath,
+    ['--import', 'tsx', new URL('../../../../test/support/compile-child.ts', import.meta.url).pathname, folder, mode],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
 
 const outputOf = async (process: ReturnType<typeof child>): Promise<string> => {
   let text = '';

@@ -1,0 +1,10 @@
+/** Size as (height, width), in pixels: the order of the official targets. */
+export type Size = readonly [height: number, width: number];
+
+/** A rectangle of an image, in whole pixels. */
+export interface Region {
+  readonly top: number;
+  readonly left: number;
+  readonly height: number;
+  readonly width: number;
+}
