@@ -20,13 +20,13 @@ const perSecond = (count: number, work: (index: number) => unknown): number => {
 };
 
 const rows: (readonly [what: string, perSecond: number])[] = [];
-const pictures: readonly (readonly [count: number, options: SceneOptions & { width: number; height: number }])[] = [
+const images: readonly (readonly [count: number, options: SceneOptions & { width: number; height: number }])[] = [
   [200, { width: 128, height: 96 }],
   [200, { width: 192, height: 128 }],
   [60, { width: 192, height: 128, quality: 'fine' }],
   [30, { width: 480, height: 320 }],
 ];
-for (const [count, options] of pictures) {
+for (const [count, options] of images) {
   const rate = perSecond(count, (index): RenderedScene => generateScene(1, index, options));
   const quality = options.quality ?? (options.width * options.height > 60_000 ? 'fine' : 'fast');
   rows.push([`pictures ${options.width}×${options.height}, ${quality}`, rate]);

@@ -9,7 +9,7 @@ import { Mdetr, parseModelConfig } from '../src/models/index.ts';
 import { SharedArena } from '../src/engine/runtime/native/shared-arena.ts';
 import { officiallyTrainable } from '../src/train/step/parameters.ts';
 import { sharedBeside, sharedFloats } from '../src/train/optimizer/shared-values.ts';
-import { UpdateCrew } from '../src/train/optimizer/update-pool.ts';
+import { UpdatePool } from '../src/train/optimizer/update-pool.ts';
 import { applyUpdate, sumOfSquares, type Update } from '../src/train/optimizer/update-pass.ts';
 
 const { values: options } = parseArgs({
@@ -80,7 +80,7 @@ const plainSum = (values: Float32Array): number => {
   return sum;
 };
 
-const crew = new UpdateCrew(threads);
+const pool = new UpdatePool(threads);
 /** Bytes that have to be read and written for a value, at least. */
 const cases: Readonly<Record<string, { readonly bytes: number; run(): unknown }>> = {
   'plain copy': {
@@ -91,15 +91,15 @@ const cases: Readonly<Record<string, { readonly bytes: number; run(): unknown }>
   },
   'norm, plain loop': { bytes: 4, run: () => gradients.reduce((sum, gradient) => sum + plainSum(gradient), 0) },
   norm: { bytes: 4, run: () => gradients.reduce((sum, data) => sum + sumOfSquares(data, 0, data.length), 0) },
-  [`norm, ${threads} threads`]: { bytes: 4, run: () => crew.norm(gradients) },
+  [`norm, ${threads} threads`]: { bytes: 4, run: () => pool.norm(gradients) },
   'AdamW, plain loop': { bytes: 28, run: () => updates.forEach(plainAdamw) },
   AdamW: { bytes: 28, run: () => updates.forEach((update) => applyUpdate(update, 0, update.values.length)) },
-  [`AdamW, ${threads} threads`]: { bytes: 28, run: () => crew.apply(updates) },
+  [`AdamW, ${threads} threads`]: { bytes: 28, run: () => pool.apply(updates) },
   'AdamW and average': {
     bytes: 36,
     run: () => averaged.forEach((update) => applyUpdate(update, 0, update.values.length)),
   },
-  [`AdamW and average, ${threads} threads`]: { bytes: 36, run: () => crew.apply(averaged) },
+  [`AdamW and average, ${threads} threads`]: { bytes: 36, run: () => pool.apply(averaged) },
 };
 
 const cpuMs = (): number => {
@@ -116,7 +116,7 @@ for (let round = 0; round <= repeat; round++)
     // The first round writes memory for the first time.
     if (round > 0) fastest.set(name, { wallMs: Math.min(wall, best.wallMs), cpuMs: Math.min(cpu, best.cpuMs) });
   }
-await crew.dispose();
+await pool.dispose();
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 const rateOf = (name: string): number => (cases[name]!.bytes * total) / fastest.get(name)!.cpuMs / 1e6;

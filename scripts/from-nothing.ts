@@ -63,12 +63,12 @@ const [before, after] = [measure(settings.untrained), measure(model)];
 const seen = generateScene(evaluate.seed, 0, { width: 4 * width, height: 4 * height, minObjects, maxObjects });
 const [text] = makeTexts(seen, 'caption', Random.of(evaluate.seed, 'picture'), { minPhrases: 1, maxPhrases: 1 });
 if (text === undefined) throw new Error('internal: a scene without texts');
-const [picture, boxes] = [join(out, 'scene.png'), join(out, 'boxes.png')];
+const [image, boxes] = [join(out, 'scene.png'), join(out, 'boxes.png')];
 await sharp(seen.image.data, { raw: { width: seen.image.width, height: seen.image.height, channels: 3 } })
   .png()
-  .toFile(picture);
+  .toFile(image);
 process.stdout.write(
-  mdetr('detect', picture, '--caption', text.text, '--model', model, '--threshold', '0.6', '--out', boxes),
+  mdetr('detect', image, '--caption', text.text, '--model', model, '--threshold', '0.6', '--out', boxes),
 );
 process.stdout.write(mdetr('plot', settings.run, '--smooth', '0.8', '--out', join(out, 'curves.svg')));
 

@@ -97,14 +97,14 @@ const failures = async (): Promise<Buffer[]> => {
     sorts.set(sort, [...(sorts.get(sort) ?? []), one]);
   }
   const chosen = [...sorts.values()].flatMap((cases) => cases.slice(0, 2));
-  return Promise.all(chosen.map(({ picture }) => picture()));
+  return Promise.all(chosen.map(({ picture: image }) => image()));
 };
 
 /** Pictures side by side in two columns. */
-const sheetOf = async (pictures: readonly Buffer[]): Promise<Buffer> => {
+const sheetOf = async (images: readonly Buffer[]): Promise<Buffer> => {
   const [width, height] = [480, 380];
   const tiles = await Promise.all(
-    pictures.map((picture) => sharp(picture).resize(width, height, { fit: 'contain', background: 'white' }).toBuffer()),
+    images.map((image) => sharp(image).resize(width, height, { fit: 'contain', background: 'white' }).toBuffer()),
   );
   const rows = Math.ceil(tiles.length / 2);
   return sharp({ create: { width: 2 * width, height: rows * height, channels: 3, background: 'white' } })

@@ -86,7 +86,7 @@ const expectRoundTrip = async (
   expect(later.worst.map(({ quality, text }) => ({ quality, text }))).toEqual(
     direct.worst.map(({ quality, text }) => ({ quality, text })),
   );
-  for (const { picture } of later.worst) expect((await picture()).length).toBeGreaterThan(100);
+  for (const { picture: image } of later.worst) expect((await image()).length).toBeGreaterThan(100);
   return direct;
 };
 
@@ -124,9 +124,9 @@ describe('Flickr30k', () => {
   });
 
   it('gives recall by both protocols, over all and by category, exactly', async () => {
-    const [far, left, hull] = [[40, 20, 60, 40], [0, 0, 10, 9], [0, 0, 30, 10]]; // prettier-ignore
+    const [far, left, enclosing] = [[40, 20, 60, 40], [0, 0, 10, 9], [0, 0, 30, 10]]; // prettier-ignore
     const predictions = savedAs('flickr.jsonl', 'flickr', [
-      { image_id: 1, sentence_id: 0, boxes: [[far, left, hull]] },
+      { image_id: 1, sentence_id: 0, boxes: [[far, left, enclosing]] },
       { image_id: 2, sentence_id: 0, boxes: [[[0, 0, 20, 18], far], [far, far, far, far, far, [0, 0, 20, 20]]] }, // prettier-ignore
     ]);
     const { results, warnings } = await evaluate({ task: 'flickr', annotations, truth, predictions });
@@ -146,7 +146,7 @@ describe('Flickr30k', () => {
     // The hull of the two men is found by the third box, which is no one man's.
     expect(merged!.metrics).toMatchObject({ 'Recall@1_all': 1 / 3, 'Recall@5_people': 1, Upper_bound_people: 1 });
     const swapped = savedAs('flickr2.jsonl', 'flickr', [
-      { image_id: '1', sentence_id: 0, boxes: [[hull]] },
+      { image_id: '1', sentence_id: 0, boxes: [[enclosing]] },
       { image_id: 2, sentence_id: 0, boxes: [[far], [far]] },
     ]);
     const again = await evaluate({ task: 'flickr', annotations, truth, predictions: swapped });
@@ -190,8 +190,8 @@ describe('Flickr30k', () => {
     await expect(evaluate({ task: 'flickr', annotations, truth, predictions: missing })).rejects.toThrow(
       /No prediction for 1 of 2 sentences/,
     );
-    const stranger = savedAs('stranger.jsonl', 'flickr', [{ image_id: 9, sentence_id: 0, boxes: [] }]);
-    await expect(evaluate({ task: 'flickr', annotations, truth, predictions: stranger })).rejects.toThrow(
+    const unmatched = savedAs('stranger.jsonl', 'flickr', [{ image_id: 9, sentence_id: 0, boxes: [] }]);
+    await expect(evaluate({ task: 'flickr', annotations, truth, predictions: unmatched })).rejects.toThrow(
       /holds no prediction for any of these rows/,
     );
   });

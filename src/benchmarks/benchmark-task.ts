@@ -51,7 +51,7 @@ export const evaluateBenchmark = async (
   model: MDETR | undefined,
   options: BenchmarkTaskOptions,
 ): Promise<TaskReport> => {
-  requireTruth(options);
+  requireGroundTruth(options);
   const { task, images, batchSize } = options;
   if (task === 'lvis')
     return evaluateLvis(model, { ...options, images: images[0]!, promptsPerPass: promptsPerText * batchSize });
@@ -101,13 +101,13 @@ const hasMasks = async (
 ): Promise<boolean> => (predictions === undefined ? model?.hasMasks === true : savedMasks(predictions, kind));
 
 /** Splits of data sets whose ground truth lies beside the annotation file. */
-const splitsWithTruth = {
+const splitsWithGroundTruth = {
   flickr: ['val', 'test', 'train'],
   phrasecut: ['miniv', 'val', 'test', 'train'],
 } as const;
 
 /** What a task needs beside the annotation file. @throws {UsageError} that names what is missing, before any work */
-export const requireTruth = ({
+export const requireGroundTruth = ({
   task,
   annotations,
   images,
@@ -121,7 +121,7 @@ export const requireTruth = ({
     throw new UsageError(
       `--task ${task} needs --truth DIR, ${task === 'flickr' ? 'the folder of Flickr30k Entities' : "PhraseCut's own folder (VGPhraseCut_v0)"}`,
     );
-  const splits: readonly string[] = splitsWithTruth[task];
+  const splits: readonly string[] = splitsWithGroundTruth[task];
   if (!splits.includes(subset ?? splitOf(annotations)))
     throw new UsageError(`say by --subset of which split ${annotations} is: ${splits.join(', ')}`);
 };

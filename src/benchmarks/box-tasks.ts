@@ -33,7 +33,7 @@ export const refexpTask = (variant: 'refexp' | 'clevrref', criterion: 'giou' | '
   predict: (_model, row, outputs, item) => scoredBoxes(row, outputs, item),
 });
 
-const cocoTruth = (rows: Iterable<CocoRow>): CocoTruth => {
+const cocoGroundTruth = (rows: Iterable<CocoRow>): CocoTruth => {
   const images: CocoTruth['images'][number][] = [];
   const annotations: CocoTruth['annotations'][number][] = [];
   for (const { image, annotations: own } of rows) {
@@ -57,7 +57,7 @@ const cocoTruth = (rows: Iterable<CocoRow>): CocoTruth => {
 /** Class-agnostic AP of all boxes of a text. */
 export const cocoTask: TaskDefinition<'coco'> = {
   kind: 'coco',
-  evaluator: (rows) => new CocoApEvaluator(cocoTruth(rows), { iouType: 'bbox', unpredicted: 'skip' }),
+  evaluator: (rows) => new CocoApEvaluator(cocoGroundTruth(rows), { iouType: 'bbox', unpredicted: 'skip' }),
   predict(_model, row, outputs, item) {
     const { image_id, scores, boxes } = scoredBoxes(row, outputs, item);
     return { image_id, scores, boxes };
@@ -100,7 +100,7 @@ export const refexpBenchmark = (
 const shownScore = 0.7;
 
 export const cocoBenchmark = (rows: Iterable<CocoRow>, withMasks: boolean): Benchmark<'coco'> => {
-  const truth = cocoTruth(rows);
+  const truth = cocoGroundTruth(rows);
   const metric = (iouType: 'bbox' | 'segm') => ({
     title: iouType === 'bbox' ? 'coco' : 'coco, masks',
     evaluator: new CocoApEvaluator(truth, { iouType, unpredicted: 'skip' }),

@@ -53,7 +53,7 @@ const rankedBoxes = (row: CocoRow, outputs: TextOutputs, item: number): Predicti
 };
 
 /** Boxes and sentences of images, as Flickr30k Entities distributes them: `Annotations/ID.xml`, `Sentences/ID.txt`. */
-export const readFlickrTruth = async (folder: string, images: Iterable<string>): Promise<FlickrGroundTruth[]> => {
+export const readFlickrGroundTruth = async (folder: string, images: Iterable<string>): Promise<FlickrGroundTruth[]> => {
   const truth: FlickrGroundTruth[] = [];
   for (const id of images) {
     const [boxesPath, sentencesPath] = [
@@ -107,7 +107,7 @@ export const flickrBenchmark = async (
   const ids = options.isPartial
     ? new Set(Array.from(rows, (row) => String(sentenceOf(row).image)))
     : new Set(Array.from(await readImageList(join(options.truth, `${options.subset}.txt`)), String));
-  const all = await readFlickrTruth(options.truth, ids);
+  const all = await readFlickrGroundTruth(options.truth, ids);
   const truth = options.isPartial ? all.map((image) => onlySentences(image, asked)) : all;
   const metric = (mergeBoxes: boolean) => ({
     title: mergeBoxes ? mergedTitle : 'flickr, any box',

@@ -75,11 +75,11 @@ const detectCategories = async (
 ): Promise<LvisPrediction> => {
   const [scores, labels, boxes]: [number[], number[], [number, number, number, number][]] = [[], [], []];
   // Boxes of the files are those of the stored pixels: no turning by EXIF, as in the official code.
-  const picture = await model.encodeImage(path, { orient: false });
+  const image = await model.encodeImage(path, { orient: false });
   for (let start = 0; start < categories.length; start += promptsPerPass) {
     signal?.throwIfAborted();
     const asked = categories.slice(start, start + promptsPerPass);
-    const outputs = await picture.predict(asked.map(({ prompt }) => prompt));
+    const outputs = await image.predict(asked.map(({ prompt }) => prompt));
     for (const [item, { id }] of asked.entries()) {
       const found = postprocessBoxes(outputs.detection(item), outputs.size(item));
       found.scores.forEach((score, query) => {

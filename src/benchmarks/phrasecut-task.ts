@@ -46,7 +46,7 @@ export interface PhraseCutFiles {
 }
 
 /** Reads what concerns `wanted` phrases; all of the split where that is undefined. */
-export const readPhraseCutTruth = async (
+export const readPhraseCutGroundTruth = async (
   folder: string,
   subset: string,
   wanted?: ReadonlySet<string>,
@@ -107,11 +107,13 @@ export const phraseCutBenchmark = async (
   { truth, subset, isPartial, withMasks }: PhraseCutOptions,
 ): Promise<Benchmark<'phrasecut'>> => {
   const asked = new Set(Array.from(rows, taskIdOf));
-  const files = await readPhraseCutTruth(truth, subset, isPartial ? asked : undefined);
+  const files = await readPhraseCutGroundTruth(truth, subset, isPartial ? asked : undefined);
   const known = new Set(files.tasks.map(({ task_id }) => task_id));
-  const stranger = [...asked].find((id) => !known.has(id));
-  if (stranger !== undefined)
-    throw new MdetrError(`refer_${subset}.json has no phrase ${stranger}: say by --subset which split the rows are of`);
+  const unmatched = [...asked].find((id) => !known.has(id));
+  if (unmatched !== undefined)
+    throw new MdetrError(
+      `refer_${subset}.json has no phrase ${unmatched}: say by --subset which split the rows are of`,
+    );
   return {
     kind: 'phrasecut',
     metrics: [{ title: 'phrasecut', evaluator: new PhraseCutEvaluator(files, { masks: withMasks }) }],

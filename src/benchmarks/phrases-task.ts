@@ -42,7 +42,7 @@ export const phrasesOf = ({ image, annotations }: CocoRow): readonly Phrase[] =>
     .filter(({ boxesXyxy }) => boxesXyxy.length > 0);
 };
 
-const truthOf = (row: CocoRow): FlickrGroundTruth => {
+const groundTruthOf = (row: CocoRow): FlickrGroundTruth => {
   const phrases = phrasesOf(row);
   return {
     imageId: String(row.image.id),
@@ -57,7 +57,7 @@ const truthOf = (row: CocoRow): FlickrGroundTruth => {
  */
 export const phrasesTask: TaskDefinition<'flickr'> = {
   kind: 'flickr',
-  evaluator: (rows) => new FlickrRecallEvaluator(Array.from(rows, truthOf)),
+  evaluator: (rows) => new FlickrRecallEvaluator(Array.from(rows, groundTruthOf)),
   predict: (_model, row, outputs, item) => ({
     image_id: String(row.image.id),
     sentence_id: 0,

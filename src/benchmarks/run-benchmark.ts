@@ -107,12 +107,12 @@ class BenchmarkRun<Kind extends PredictionKind> {
     const { keyOf, keyOfPrediction, boxesOf, kind } = this.benchmark;
     const wanted = new Map<string, CocoRow | undefined>();
     for (const row of this.rows) wanted.set(keyOf(row), this.options.worst > 0 ? row : undefined);
-    let strangers = 0;
+    let unmatched = 0;
     for await (const prediction of readPredictions(path, kind)) {
       this.options.signal?.throwIfAborted();
       const key = keyOfPrediction(prediction);
       if (!wanted.has(key)) {
-        strangers++;
+        unmatched++;
         continue;
       }
       const row = wanted.get(key);
@@ -123,7 +123,7 @@ class BenchmarkRun<Kind extends PredictionKind> {
     }
     if (this.taken === 0)
       throw new MdetrError(`${path}: holds no prediction for any of these rows: is it of another split?`);
-    if (strangers > 0) this.warnings.push(`${strangers} predictions are of rows that are not asked about.`);
+    if (unmatched > 0) this.warnings.push(`${unmatched} predictions are of rows that are not asked about.`);
   }
 
   report(): TaskReport {

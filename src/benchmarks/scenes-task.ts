@@ -61,7 +61,7 @@ const textsOf = (scene: RenderedScene, { seed, textsPerKind }: ScenesTaskOptions
     makeTexts(scene, kind, Random.of(seed, scene.index, 'evaluation', kind), { count: textsPerKind }),
   );
 
-const hullOf = (boxes: readonly (readonly number[])[]): readonly number[] => [
+const enclosingBoxOf = (boxes: readonly (readonly number[])[]): readonly number[] => [
   Math.min(...boxes.map((box) => box[0]!)),
   Math.min(...boxes.map((box) => box[1]!)),
   Math.max(...boxes.map((box) => box[2]!)),
@@ -145,7 +145,7 @@ class ScenesTally {
     const missed: string[] = [];
     present.forEach((phrase, index) => {
       const truth = phrase.objects.map((object) => scene.objects[object]!.box);
-      const merged = [hullOf(truth)];
+      const merged = [enclosingBoxOf(truth)];
       const kind = truth.length > 1 ? 'plural' : 'singular';
       const iou = (box: readonly number[], boxes: readonly (readonly number[])[]): number =>
         Math.max(...boxes.map((own) => iouXyxy(box, 0, own, 0)));

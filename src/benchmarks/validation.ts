@@ -19,14 +19,14 @@ import type { Benchmark, PredictionKind, TaskDefinition, TitledMetric } from './
 export type RowTask = 'coco' | 'phrases' | 'refexp' | 'clevrref' | 'gqa' | 'clevr';
 
 /** What also needs the files that the data set's authors distribute. */
-export interface TruthTask {
+export interface GroundTruthTask {
   readonly task: 'flickr' | 'phrasecut';
   /** Their folder, and which split of it the annotations are. */
   readonly truth: string;
   readonly subset: string;
 }
 
-export type ValidationTask = RowTask | TruthTask;
+export type ValidationTask = RowTask | GroundTruthTask;
 
 export interface ValidationOptions {
   readonly annotations: string;
@@ -70,13 +70,13 @@ export const validateAnnotations = async (model: MDETR, options: ValidationOptio
     const running: RunningTask[] = [];
     for (const task of tasks)
       running.push(
-        typeof task === 'string' ? startRowTask(task, readable) : await startTruthTask(task, model, readable),
+        typeof task === 'string' ? startRowTask(task, readable) : await startGroundTruthTask(task, model, readable),
       );
     for (let start = 0; start < readable.length; start += batchSize) {
       signal?.throwIfAborted();
       const batch = readable.slice(start, start + batchSize);
       const items = await Promise.all(
-        batch.map(async (row) => ({ image: await pictureOf(row, options), text: row.image.caption ?? '' })),
+        batch.map(async (row) => ({ image: await imageOf(row, options), text: row.image.caption ?? '' })),
       );
       const outputs = await model.predict(items, { decode: { orient: false }, truncation: 'end' });
       for (const [item, row] of batch.entries()) for (const task of running) await task.add(model, row, outputs, item);
@@ -91,7 +91,7 @@ export const validateAnnotations = async (model: MDETR, options: ValidationOptio
 
 const asksOnly = (task: ValidationTask): boolean => task === 'gqa' || task === 'clevr';
 
-const pictureOf = async (row: CocoRow, { annotations, images }: ValidationOptions): Promise<RawImage> => {
+const imageOf = async (row: CocoRow, { annotations, images }: ValidationOptions): Promise<RawImage> => {
   try {
     // Boxes of the files are those of the stored pixels: no turning by EXIF, as in the official code.
     return await decodeImage(images.pathOf(row.image), { orient: false });
@@ -106,7 +106,7 @@ const readableRows = async (rows: readonly CocoRow[], options: ValidationOptions
   for (const row of rows) {
     options.signal?.throwIfAborted();
     try {
-      await pictureOf(row, options);
+      await imageOf(row, options);
       readable.push(row);
     } catch (error) {
       if (!(error instanceof MdetrError)) throw error;
@@ -138,8 +138,8 @@ const startRowTask = (task: RowTask, rows: readonly CocoRow[]): RunningTask => {
 };
 
 /** Only the rows that are looked at count; of subsets and categories `mdetr evaluate` tells. */
-const startTruthTask = async (
-  { task, truth, subset }: TruthTask,
+const startGroundTruthTask = async (
+  { task, truth, subset }: GroundTruthTask,
   model: MDETR,
   rows: readonly CocoRow[],
 ): Promise<RunningTask> => {

@@ -5,8 +5,8 @@ const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (char) => 
 /** A self-contained page of the worst cases: pictures with boxes, texts, and what went wrong. */
 export const worstCasesPage = async (title: string, cases: readonly WorstCase[]): Promise<string> => {
   const figures: string[] = [];
-  for (const { picture, text, note } of cases) {
-    const data = (await picture()).toString('base64');
+  for (const { picture: image, text, note } of cases) {
+    const data = (await image()).toString('base64');
     figures.push(
       `<figure><img alt="${escapeHtml(text)}" src="data:image/png;base64,${data}"><figcaption>${escapeHtml(text)}<br><small>${escapeHtml(note)}</small></figcaption></figure>`,
     );

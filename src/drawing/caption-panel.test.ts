@@ -65,9 +65,9 @@ describe('font', () => {
 
 describe('palette', () => {
   it('has eleven colours that differ, with readable ink, then the same dashed', () => {
-    const colours = Array.from({ length: 11 }, (_, i) => phraseColour(i));
-    expect(new Set(colours.map(({ css }) => css)).size).toBe(11);
-    expect(colours.some(({ dashed }) => dashed)).toBe(false);
+    const colors = Array.from({ length: 11 }, (_, i) => phraseColour(i));
+    expect(new Set(colors.map(({ css }) => css)).size).toBe(11);
+    expect(colors.some(({ dashed }) => dashed)).toBe(false);
     expect(phraseColour(11)).toEqual({ ...phraseColour(0), dashed: true });
     expect(phraseColour(2).ink).toBe('#000000');
     expect(phraseColour(7).ink).toBe('#ffffff');

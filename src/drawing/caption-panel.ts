@@ -122,26 +122,26 @@ const lineSvg = (line: readonly Character[], left: number, top: number, sizePx: 
   let x = left;
   for (const run of runsOf(line, ({ phrases }) => phrases[0])) {
     const width = run.reduce((sum, character) => sum + character.width, 0);
-    const colour = run[0]!.phrases[0]?.colour;
-    if (colour !== undefined)
+    const color = run[0]!.phrases[0]?.color;
+    if (color !== undefined)
       backgrounds.push(
         `<rect x="${px(x - sizePx * 0.1)}" y="${px(baseline - (ascent + 0.04) * sizePx)}" ` +
           `width="${px(width + sizePx * 0.2)}" height="${px((ascent + descent + 0.08) * sizePx)}" ` +
-          `rx="${px(sizePx * 0.15)}" fill="${colour.css}"/>`,
+          `rx="${px(sizePx * 0.15)}" fill="${color.css}"/>`,
       );
     const text = run.map((character) => character.text).join('');
-    texts.push(`<path fill="${colour?.ink ?? ink}" d="${textPath(text, x, baseline, sizePx)}"/>`);
+    texts.push(`<path fill="${color?.ink ?? ink}" d="${textPath(text, x, baseline, sizePx)}"/>`);
     x += width;
   }
   for (let depth = 1; depth <= maxUnderlines; depth++) {
     x = left;
     for (const run of runsOf(line, ({ phrases }) => phrases[depth])) {
       const width = run.reduce((sum, character) => sum + character.width, 0);
-      const colour = run[0]!.phrases[depth]?.colour;
-      if (colour !== undefined)
+      const color = run[0]!.phrases[depth]?.color;
+      if (color !== undefined)
         underlines.push(
           `<rect x="${px(x)}" y="${px(baseline + (descent + 0.06 + 0.13 * (depth - 1)) * sizePx)}" ` +
-            `width="${px(width)}" height="${px(sizePx * 0.1)}" fill="${colour.css}"/>`,
+            `width="${px(width)}" height="${px(sizePx * 0.1)}" fill="${color.css}"/>`,
         );
       x += width;
     }

@@ -6,7 +6,7 @@ import { captionPanel } from './caption-panel.ts';
 import { ascent, fitText, textPath, textWidth } from './font.ts';
 import { placeLabels, type LabelRequest, type Rectangle } from './label-layout.ts';
 import { overlayMask } from './mask-overlay.ts';
-import { colourOf, nameDetections, type DrawableDetection, type NamedDetection } from './phrases.ts';
+import { colorOf, nameDetections, type DrawableDetection, type NamedDetection } from './phrases.ts';
 
 /** What the picture shows. */
 export interface DrawingContent {
@@ -38,7 +38,7 @@ export const drawDetections = async (
   { format = 'png' }: DrawingOptions = {},
 ): Promise<Buffer> => {
   const { phrases, named } = nameDetections(detections, caption);
-  const picture = pictureOf(image);
+  const picture = imageOf(image);
   const scale = picture.width / image.width;
   // The side of a square of the same area: a panorama's letters are not as large as its width would have them.
   const sidePx = Math.sqrt(picture.width * picture.height);
@@ -49,7 +49,7 @@ export const drawDetections = async (
   // Best last, so that it lies on top.
   for (const item of [...named].reverse())
     if (item.detection.mask !== undefined)
-      overlayMask(picture, item.detection.mask, imageSize, colourOf(item).rgb, Math.max(1, linePx * 0.6));
+      overlayMask(picture, item.detection.mask, imageSize, colorOf(item).rgb, Math.max(1, linePx * 0.6));
 
   const width = Math.max(picture.width, Math.ceil(sizePx * 24));
   const left = Math.floor((width - picture.width) / 2);
@@ -61,17 +61,17 @@ export const drawDetections = async (
   });
   const boxes = named.map(({ detection }) => boxRectangle(detection, scale, picture));
   const room = { x: -left, y: 0, width, height: Math.max(picture.height, sizePx * 2) };
-  const pictureHeight = Math.ceil(room.height);
+  const imageHeight = Math.ceil(room.height);
   const svg = [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${pictureHeight + panel.height}">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${imageHeight + panel.height}">`,
     `<g transform="translate(${left})">`,
     ...named.map((item, i) => boxSvg(boxes[i]!, item, linePx)).reverse(),
     ...labelsSvg(named, boxes, room, sizePx * 0.9),
     '</g>',
-    `<g transform="translate(0 ${pictureHeight})">${panel.svg}</g>`,
+    `<g transform="translate(0 ${imageHeight})">${panel.svg}</g>`,
     '</svg>',
   ].join('');
-  const canvas = canvasWith(picture, { width, height: pictureHeight + panel.height, left });
+  const canvas = canvasWith(picture, { width, height: imageHeight + panel.height, left });
   blend(canvas, await sharp(Buffer.from(svg)).ensureAlpha().raw({ depth: 'uchar' }).toBuffer());
   const raw = { width: canvas.width, height: canvas.height, channels: canvas.channels };
   return await encoders[format](sharp(canvas.data, { raw })).toBuffer();
@@ -87,7 +87,7 @@ const encoders: { readonly [F in DrawingFormat]: (drawn: Sharp) => Sharp } = {
 const withNote = (note: string | undefined): { note?: string } => (note === undefined ? {} : { note });
 
 /** A copy of the image that may be drawn into, at a size that labels fit. */
-const pictureOf = (image: RawImage): RawImage => {
+const imageOf = (image: RawImage): RawImage => {
   const longer = Math.max(image.width, image.height);
   if (longer > maxSidePx) {
     const factor = maxSidePx / longer;
@@ -110,12 +110,12 @@ const pictureOf = (image: RawImage): RawImage => {
 
 /** The picture on light grey: it may be narrower than its caption. */
 const canvasWith = (
-  picture: RawImage,
+  image: RawImage,
   { width, height, left }: { width: number; height: number; left: number },
 ): RawImage => {
   const data = new Uint8Array(width * height * 3).fill(0xe8);
-  for (let y = 0; y < picture.height; y++)
-    data.set(picture.data.subarray(y * picture.width * 3, (y + 1) * picture.width * 3), (y * width + left) * 3);
+  for (let y = 0; y < image.height; y++)
+    data.set(image.data.subarray(y * image.width * 3, (y + 1) * image.width * 3), (y * width + left) * 3);
   return { width, height, channels: 3, data };
 };
 
@@ -138,7 +138,7 @@ const boxRectangle = ({ box }: DrawableDetection, scale: number, { width, height
 };
 
 const boxSvg = (box: Rectangle, item: NamedDetection, linePx: number): string => {
-  const { css, dashed } = colourOf(item);
+  const { css, dashed } = colorOf(item);
   // The line lies inside of the box, so that it is whole at the picture's edge too.
   const inset = Math.min(linePx / 2, box.width / 2, box.height / 2);
   const shape =
@@ -177,7 +177,7 @@ const labelsSvg = (
     box: boxes[i]!,
   }));
   return placeLabels(requests, room).map(({ x, y, width, height }, i) => {
-    const { css, ink } = colourOf(named[i]!);
+    const { css, ink } = colorOf(named[i]!);
     const path = textPath(texts[i]!, x + padding, y + (ascent + 0.07) * sizePx, sizePx);
     return (
       `<rect x="${px(x)}" y="${px(y)}" width="${px(width)}" height="${px(height)}" rx="${px(sizePx * 0.12)}" ` +

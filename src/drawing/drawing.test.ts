@@ -9,7 +9,7 @@ import { MdetrError, UsageError } from '../errors.ts';
 import { drawDetections, drawingFormatOf, writeDrawing, type DrawableDetection } from './index.ts';
 import { phraseColour } from './palette.ts';
 
-const grey = (width: number, height: number): RawImage => ({
+const gray = (width: number, height: number): RawImage => ({
   width,
   height,
   channels: 3,
@@ -41,7 +41,7 @@ const [first, second] = [phraseColour(0).rgb, phraseColour(1).rgb];
 
 describe('drawDetections', () => {
   it('draws each box and its phrase below in one colour, and leaves the rest alone', async () => {
-    const image = grey(400, 300);
+    const image = gray(400, 300);
     const drawn = await decoded(await drawDetections(image, { caption, detections: [dog, cat] }));
     expect(drawn.width).toBe(400);
     expect(drawn.height).toBeGreaterThan(300);
@@ -58,7 +58,7 @@ describe('drawDetections', () => {
     const pixels = new Uint8Array(400 * 300);
     for (let y = 100; y < 200; y++) pixels.fill(1, y * 400 + 60, y * 400 + 180);
     const mask = packMask(maskFromDense(pixels, 300, 400));
-    const drawn = await decoded(await drawDetections(grey(400, 300), { caption, detections: [{ ...cat, mask }] }));
+    const drawn = await decoded(await drawDetections(gray(400, 300), { caption, detections: [{ ...cat, mask }] }));
     expect(drawn.at(60, 150)).toEqual(first);
     const inside = drawn.at(120, 150);
     inside.forEach((value, channel) => {
@@ -67,24 +67,24 @@ describe('drawDetections', () => {
       expect(value).toBeLessThan(high);
     });
     expect(drawn.at(200, 150)).toEqual([128, 128, 128]);
-    const wrong = drawDetections(grey(40, 30), { caption, detections: [{ ...cat, mask }] });
+    const wrong = drawDetections(gray(40, 30), { caption, detections: [{ ...cat, mask }] });
     await expect(wrong).rejects.toThrow('A mask of 400x300 does not belong to an image of 40x30');
   });
 
   it('leaves a mask open where the picture ends', async () => {
     const mask = packMask(maskFromDense(new Uint8Array(400 * 300).fill(1), 300, 400));
     const item: DrawableDetection = { box: [100, 100, 101, 101], score: 1, spans: [], mask };
-    const drawn = await decoded(await drawDetections(grey(400, 300), { caption, detections: [item] }));
+    const drawn = await decoded(await drawDetections(gray(400, 300), { caption, detections: [item] }));
     expect(drawn.at(0, 250)).toEqual(drawn.at(200, 250));
   });
 
   it('says when nothing was found, and shows an answer', async () => {
     const ink = [107, 107, 107];
-    const nothing = await decoded(await drawDetections(grey(400, 300), { caption, detections: [] }));
+    const nothing = await decoded(await drawDetections(gray(400, 300), { caption, detections: [] }));
     expect(nothing.count(ink, 300)).toBeGreaterThan(20);
-    const plain = await decoded(await drawDetections(grey(400, 300), { caption, detections: [cat] }));
+    const plain = await decoded(await drawDetections(gray(400, 300), { caption, detections: [cat] }));
     const answer = await decoded(
-      await drawDetections(grey(400, 300), { caption, detections: [cat], note: 'two of them, on the left' }),
+      await drawDetections(gray(400, 300), { caption, detections: [cat], note: 'two of them, on the left' }),
     );
     expect(answer.count(ink, 300)).toBeGreaterThan(plain.count(ink, 300));
     expect(plain.height).toBeLessThan(answer.height);
@@ -92,24 +92,24 @@ describe('drawDetections', () => {
   });
 
   const odd: [string, RawImage, string, DrawableDetection[]][] = [
-    ['one pixel', grey(1, 1), caption, [{ ...cat, box: [0, 0, 1, 1] }]],
-    ['32x32', grey(32, 32), caption, [{ ...cat, box: [4, 4, 20, 30] }]],
-    ['a thread', grey(3, 900), caption, [{ ...cat, box: [0, 100, 3, 300] }]],
-    ['a panorama', grey(1500, 4), caption, [{ ...cat, box: [0, 0, 900, 4] }]],
-    ['4000 pixels', grey(4000, 2000), caption, [{ ...cat, box: [100, 100, 3000, 1900] }]],
-    ['more than any format bears', grey(20_000, 10), caption, [{ ...cat, box: [100, 0, 3000, 10] }]],
-    ['a long caption', grey(300, 200), 'a very long caption indeed '.repeat(200), [cat]],
-    ['a caption of one long word', grey(300, 200), 'w'.repeat(3000), [{ ...cat, spans: [{ start: 0, end: 2999 }] }]],
-    ['an empty caption', grey(300, 200), '', [{ ...cat, spans: [] }]],
+    ['one pixel', gray(1, 1), caption, [{ ...cat, box: [0, 0, 1, 1] }]],
+    ['32x32', gray(32, 32), caption, [{ ...cat, box: [4, 4, 20, 30] }]],
+    ['a thread', gray(3, 900), caption, [{ ...cat, box: [0, 100, 3, 300] }]],
+    ['a panorama', gray(1500, 4), caption, [{ ...cat, box: [0, 0, 900, 4] }]],
+    ['4000 pixels', gray(4000, 2000), caption, [{ ...cat, box: [100, 100, 3000, 1900] }]],
+    ['more than any format bears', gray(20_000, 10), caption, [{ ...cat, box: [100, 0, 3000, 10] }]],
+    ['a long caption', gray(300, 200), 'a very long caption indeed '.repeat(200), [cat]],
+    ['a caption of one long word', gray(300, 200), 'w'.repeat(3000), [{ ...cat, spans: [{ start: 0, end: 2999 }] }]],
+    ['an empty caption', gray(300, 200), '', [{ ...cat, spans: [] }]],
     [
       'emoji, CJK, marks',
-      grey(300, 200),
+      gray(300, 200),
       '👩‍👩‍👧 🦒 长颈鹿 é\u0323\u200d مرحبا \u0000\n\t<b>&',
       [cat, { ...dog, spans: [{ start: 3, end: 20 }] }],
     ],
     [
       'boxes outside, inside out, broken',
-      grey(300, 200),
+      gray(300, 200),
       caption,
       [
         { ...cat, box: [-50, -50, 900, 900] },
@@ -120,7 +120,7 @@ describe('drawDetections', () => {
         { ...cat, spans: [{ start: 9, end: 2 }] },
       ],
     ],
-    ['a hundred boxes', grey(500, 400), caption, Array.from({ length: 100 }, () => cat)],
+    ['a hundred boxes', gray(500, 400), caption, Array.from({ length: 100 }, () => cat)],
   ];
   it.each(odd)('draws %s', async (_, image, text, detections) => {
     const drawn = await decoded(await drawDetections(image, { caption: text, detections }));
@@ -132,7 +132,7 @@ describe('drawDetections', () => {
 
   it('writes every format', async () => {
     for (const format of ['png', 'jpeg', 'webp'] as const) {
-      const file = await drawDetections(grey(100, 80), { caption, detections: [cat] }, { format });
+      const file = await drawDetections(gray(100, 80), { caption, detections: [cat] }, { format });
       expect((await sharp(file).metadata()).format).toBe(format);
     }
   });
@@ -148,7 +148,7 @@ describe('writeDrawing', () => {
   it('writes what the ending says, replaces an older file and leaves nothing beside it', async () => {
     const path = join(dir, 'boxes.JPG');
     await writeFile(path, 'old');
-    await writeDrawing(path, grey(100, 80), { caption, detections: [cat] });
+    await writeDrawing(path, gray(100, 80), { caption, detections: [cat] });
     expect((await sharp(await readFile(path)).metadata()).format).toBe('jpeg');
     expect(await readdir(dir)).toEqual(['boxes.JPG']);
   });
@@ -157,12 +157,12 @@ describe('writeDrawing', () => {
     expect(() => drawingFormatOf('boxes.bmp')).toThrow(UsageError);
     expect(() => drawingFormatOf('boxes')).toThrow('.png, .jpg or .webp');
     const missing = join(dir, 'missing', 'boxes.png');
-    const failure: unknown = await writeDrawing(missing, grey(9, 9), { caption, detections: [] }).catch(
+    const failure: unknown = await writeDrawing(missing, gray(9, 9), { caption, detections: [] }).catch(
       (thrown: unknown) => thrown,
     );
     expect(failure).toBeInstanceOf(MdetrError);
     expect((failure as Error).message).toContain(missing);
     // A folder in the way: the finished file cannot take its place, and is not left lying about.
-    await expect(writeDrawing(`${dir}/.png`, grey(9, 9), { caption, detections: [] })).rejects.toThrow(UsageError);
+    await expect(writeDrawing(`${dir}/.png`, gray(9, 9), { caption, detections: [] })).rejects.toThrow(UsageError);
   });
 });

@@ -36,11 +36,11 @@ const placesAtBox = ({ width, height, box }: LabelRequest): [x: number, y: numbe
 };
 
 /** The rest of the picture in rows of labels, nearest to the box' upper left corner first. */
-const placesElsewhere = ({ width, height, box }: LabelRequest, picture: Rectangle): [x: number, y: number][] => {
+const placesElsewhere = ({ width, height, box }: LabelRequest, image: Rectangle): [x: number, y: number][] => {
   const places: [x: number, y: number][] = [];
-  const stepX = Math.max(width / 2, picture.width / 40);
-  for (let y = picture.y; y + height <= picture.y + picture.height; y += height)
-    for (let x = picture.x; x + width <= picture.x + picture.width; x += stepX) places.push([x, y]);
+  const stepX = Math.max(width / 2, image.width / 40);
+  for (let y = image.y; y + height <= image.y + image.height; y += height)
+    for (let x = image.x; x + width <= image.x + image.width; x += stepX) places.push([x, y]);
   const distance = ([x, y]: [number, number]): number => (x - box.x) ** 2 + (y - box.y) ** 2;
   return places.sort((a, b) => distance(a) - distance(b));
 };
@@ -49,7 +49,7 @@ const placesElsewhere = ({ width, height, box }: LabelRequest, picture: Rectangl
  * A place within the picture for every label, in their order: the first place at its box where it covers no label
  * placed before, else the nearest free place, else the place that covers least.
  */
-export const placeLabels = (requests: readonly LabelRequest[], picture: Rectangle): Rectangle[] => {
+export const placeLabels = (requests: readonly LabelRequest[], image: Rectangle): Rectangle[] => {
   const placed: Rectangle[] = [];
   const inside = (start: number, length: number, from: number, room: number): number =>
     Math.max(Math.min(start, from + room - length), from);
@@ -59,8 +59,8 @@ export const placeLabels = (requests: readonly LabelRequest[], picture: Rectangl
     let bestCovered = Infinity;
     const consider = ([x, y]: [number, number]): boolean => {
       const place = {
-        x: inside(x, width, picture.x, picture.width),
-        y: inside(y, height, picture.y, picture.height),
+        x: inside(x, width, image.x, image.width),
+        y: inside(y, height, image.y, image.height),
         width,
         height,
       };
@@ -69,7 +69,7 @@ export const placeLabels = (requests: readonly LabelRequest[], picture: Rectangl
       // Less than a thousandth of a pixel is rounding.
       return covered < 1e-3;
     };
-    if (!placesAtBox(request).some(consider)) placesElsewhere(request, picture).some(consider);
+    if (!placesAtBox(request).some(consider)) placesElsewhere(request, image).some(consider);
     placed.push(best!);
   }
   return placed;

@@ -12,7 +12,7 @@ const fillOpacity = 0.42;
  * The mask has the size of the image that the picture was made from, and is resized where that differs.
  */
 export const overlayMask = (
-  picture: RawImage,
+  image: RawImage,
   mask: CocoRle,
   imageSize: Size,
   rgb: readonly [number, number, number],
@@ -24,21 +24,19 @@ export const overlayMask = (
       `A mask of ${read.width}x${read.height} does not belong to an image of ${imageSize[1]}x${imageSize[0]}.`,
     );
   const sized =
-    read.height === picture.height && read.width === picture.width
-      ? read
-      : resizeMask(read, [picture.height, picture.width]);
+    read.height === image.height && read.width === image.width ? read : resizeMask(read, [image.height, image.width]);
   const bounds = maskBoundsXywh(sized);
-  const depth = depthInside(maskToDense(sized), picture.width, picture.height, bounds);
+  const depth = depthInside(maskToDense(sized), image.width, image.height, bounds);
   const [left, top, width, height] = bounds;
   for (let y = top; y < top + height; y++)
     for (let x = left; x < left + width; x++) {
       const inside = depth[(y - top + 1) * (width + 2) + (x - left + 1)]!;
       if (inside === 0) continue;
       const opacity = inside <= contourPx ? 1 : fillOpacity;
-      const at = (y * picture.width + x) * 3;
+      const at = (y * image.width + x) * 3;
       for (let channel = 0; channel < 3; channel++)
-        picture.data[at + channel] = Math.round(
-          picture.data[at + channel]! * (1 - opacity) + rgb[channel as 0 | 1 | 2] * opacity,
+        image.data[at + channel] = Math.round(
+          image.data[at + channel]! * (1 - opacity) + rgb[channel as 0 | 1 | 2] * opacity,
         );
     }
 };
@@ -50,8 +48,8 @@ export const overlayMask = (
  */
 const depthInside = (
   pixels: Uint8Array,
-  pictureWidth: number,
-  pictureHeight: number,
+  imageWidth: number,
+  imageHeight: number,
   [left, top, width, height]: readonly [number, number, number, number],
 ): Uint16Array => {
   const far = 0xffff;
@@ -59,12 +57,12 @@ const depthInside = (
   const stride = width + 2;
   const rimmed = new Uint16Array(stride * (height + 2));
   if (left === 0) for (let y = 0; y < height + 2; y++) rimmed[y * stride] = far;
-  if (left + width === pictureWidth) for (let y = 0; y < height + 2; y++) rimmed[y * stride + width + 1] = far;
+  if (left + width === imageWidth) for (let y = 0; y < height + 2; y++) rimmed[y * stride + width + 1] = far;
   if (top === 0) rimmed.fill(far, 0, stride);
-  if (top + height === pictureHeight) rimmed.fill(far, (height + 1) * stride);
+  if (top + height === imageHeight) rimmed.fill(far, (height + 1) * stride);
   for (let y = 0; y < height; y++)
     for (let x = 0, at = (y + 1) * stride + 1; x < width; x++, at++)
-      if (pixels[(top + y) * pictureWidth + left + x] === 1)
+      if (pixels[(top + y) * imageWidth + left + x] === 1)
         rimmed[at] = Math.min(rimmed[at - 1]! + 1, rimmed[at - stride]! + 1, far);
   for (let y = height - 1; y >= 0; y--)
     for (let x = width - 1, at = (y + 1) * stride + width; x >= 0; x--, at--)

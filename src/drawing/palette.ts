@@ -14,7 +14,7 @@ export interface DrawingColour {
  * Okabe and Ito's palette (Color Universal Design, 2008) without its black, then four of Paul Tol's "muted": told apart
  * under the common kinds of colour blindness. Neighbours in the list differ in lightness too.
  */
-const colours = [
+const colors = [
   '#d55e00',
   '#56b4e9',
   '#f0e442',
@@ -46,7 +46,7 @@ const luminance = (rgb: readonly [number, number, number]): number => {
   return 0.2126 * r + 0.7152 * g + 0.0722 * b;
 };
 
-const colourOf = (css: string, dashed: boolean): DrawingColour => {
+const colorOf = (css: string, dashed: boolean): DrawingColour => {
   const rgb = rgbOf(css);
   // Contrast (WCAG 2.1) is (L + 0.05) / (0 + 0.05) against black and (1 + 0.05) / (L + 0.05) against white.
   return { rgb, css, ink: (luminance(rgb) + 0.05) ** 2 > 1.05 * 0.05 ? '#000000' : '#ffffff', dashed };
@@ -54,6 +54,6 @@ const colourOf = (css: string, dashed: boolean): DrawingColour => {
 
 /** Colour of the i-th phrase. After the last colour they come again, dashed. */
 export const phraseColour = (index: number): DrawingColour =>
-  colourOf(colours[index % colours.length]!, index >= colours.length);
+  colorOf(colors[index % colors.length]!, index >= colors.length);
 
-export const neutralColour: DrawingColour = colourOf(neutral, false);
+export const neutralColour: DrawingColour = colorOf(neutral, false);

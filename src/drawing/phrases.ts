@@ -18,7 +18,7 @@ export interface Phrase {
   readonly start: number;
   readonly end: number;
   readonly text: string;
-  readonly colour: DrawingColour;
+  readonly color: DrawingColour;
 }
 
 /** A detection with its phrase; undefined where no words belong to it. */
@@ -27,7 +27,7 @@ export interface NamedDetection {
   readonly phrase: Phrase | undefined;
 }
 
-export const colourOf = ({ phrase }: NamedDetection): DrawingColour => phrase?.colour ?? neutralColour;
+export const colorOf = ({ phrase }: NamedDetection): DrawingColour => phrase?.color ?? neutralColour;
 
 /**
  * The phrases that the detections are named after, in the order of the caption, one colour each, and the detections
@@ -54,7 +54,7 @@ export const nameDetections = (
   const phrases = new Map(
     ordered.map(([key, { start, end }], i): [string, Phrase] => [
       key,
-      { start, end, text: caption.slice(start, end).replace(/\s+/g, ' ').trim(), colour: phraseColour(i) },
+      { start, end, text: caption.slice(start, end).replace(/\s+/g, ' ').trim(), color: phraseColour(i) },
     ]),
   );
   const named = drawable

@@ -34,8 +34,8 @@ export const overlap = (measure: OverlapMeasure, a: Float32Array, i: number, b: 
   const union = f(areas - intersection);
   const iou = f(intersection / union);
   if (measure === 'iou') return iou;
-  const hull = f(f(Math.max(ax1, bx1) - Math.min(ax0, bx0)) * f(Math.max(ay1, by1) - Math.min(ay0, by0)));
-  return f(iou - f(f(hull - union) / hull));
+  const enclosing = f(f(Math.max(ax1, bx1) - Math.min(ax0, bx0)) * f(Math.max(ay1, by1) - Math.min(ay0, by0)));
+  return f(iou - f(f(enclosing - union) / enclosing));
 };
 
 /** Whether any box of `a` overlaps any of `b` by more than `threshold`. */

@@ -49,10 +49,10 @@ export const iouXyxy = (a: BoxArray, i: number, b: BoxArray, j: number): number 
 export const giouXyxy = (a: BoxArray, i: number, b: BoxArray, j: number): number => {
   const { intersection, union } = overlapXyxy(a, 4 * i, b, 4 * j);
   const [p, q] = [4 * i, 4 * j];
-  const hullWidth = Math.max(a[p + 2]!, b[q + 2]!) - Math.min(a[p]!, b[q]!);
-  const hullHeight = Math.max(a[p + 3]!, b[q + 3]!) - Math.min(a[p + 1]!, b[q + 1]!);
-  const hull = Math.max(0, hullWidth) * Math.max(0, hullHeight);
-  return intersection / union - (hull - union) / hull;
+  const enclosingWidth = Math.max(a[p + 2]!, b[q + 2]!) - Math.min(a[p]!, b[q]!);
+  const enclosingHeight = Math.max(a[p + 3]!, b[q + 3]!) - Math.min(a[p + 1]!, b[q + 1]!);
+  const enclosing = Math.max(0, enclosingWidth) * Math.max(0, enclosingHeight);
+  return intersection / union - (enclosing - union) / enclosing;
 };
 
 /** (N, 4), (M, 4), both x0 y0 x1 y1 -> (N, M) IoU. */

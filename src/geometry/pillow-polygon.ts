@@ -116,8 +116,8 @@ const isCornerWith = (edge: Edge, other: Edge, x: number, y: number): boolean =>
 
 /** How far a pointed corner is drawn out: to where the edges are on the next row (on the last row, the one before). */
 const cornerEnd = (edge: Edge, other: Edge, y: number, bottom: number): number => {
-  const neighbour = y === bottom ? y - 1 : y + 1;
-  const [a, b] = [xOn(edge, neighbour), xOn(other, neighbour)];
+  const neighbor = y === bottom ? y - 1 : y + 1;
+  const [a, b] = [xOn(edge, neighbor), xOn(other, neighbor)];
   if (y === edge.maxY) return edge.slope > 0 ? Math.max(a, b) + 1 : Math.min(a, b) - 1;
   return edge.slope > 0 ? Math.min(a, b) : Math.max(a, b) + 1;
 };

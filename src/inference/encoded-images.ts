@@ -7,7 +7,7 @@ import type { Session } from '../engine/runtime/runtime.ts';
 import { batchImages, type PreparedImage } from './preprocess.ts';
 
 /** Pictures that went through the backbone together. */
-export interface EncodedPictures {
+export interface EncodedImages {
   readonly images: readonly PreparedImage[];
   /** `src`, `feature_padding`, and the pyramid for masks, each with the pictures on the first axis. */
   readonly features: Readonly<Record<string, HostTensor>>;
@@ -20,12 +20,12 @@ export interface EncodedPictures {
 /** Rows and columns that learned position tables have. */
 const learnedPositions = 50;
 
-export const encodePictures = async (
+export const encodeImages = async (
   session: Session,
   config: ModelConfig,
   images: readonly PreparedImage[],
   preprocessMs: number,
-): Promise<EncodedPictures> => {
+): Promise<EncodedImages> => {
   const started = performance.now();
   const batch = batchImages(images);
   const collated = performance.now();

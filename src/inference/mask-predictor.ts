@@ -6,7 +6,7 @@ import { sizeOfImage } from './preprocess.ts';
 import type { TextOutputs } from './text-outputs.ts';
 
 /** Bytes of intermediate maps that one run of the head may hold at a time. */
-const portionBytes = 512 * 2 ** 20;
+const chunkBytes = 512 * 2 ** 20;
 /** Maps of a query that live at once, counted in its finest map with all its channels. */
 const liveMaps = 6;
 
@@ -25,24 +25,24 @@ export class MaskPredictor {
     const pyramid = Object.fromEntries(this.pyramidNames.map((name) => [name, outputs.tensor(name, row)]));
     const [, , height, width] = pyramid[this.pyramidNames.at(-1)!]!.shape as [number, number, number, number];
     const bytesPerQuery = height * width * Math.ceil(features / 8) * 4 * liveMaps;
-    const portion = Math.max(1, Math.floor(portionBytes / bytesPerQuery));
+    const chunk = Math.max(1, Math.floor(chunkBytes / bytesPerQuery));
     const shared = {
       ...pyramid,
       image_memory: outputs.tensor('image_memory', row),
       src: outputs.tensor('src', row),
       feature_padding: outputs.tensor('feature_padding', row),
     };
-    const { original, resized } = outputs.picture(row);
+    const { original, resized } = outputs.image(row);
     const masks: PackedCocoRle[] = [];
-    for (let start = 0; start < queries.length; start += portion) {
-      const chosen = queries.slice(start, start + portion);
+    for (let start = 0; start < queries.length; start += chunk) {
+      const chosen = queries.slice(start, start + chunk);
       const { pred_masks: logits } = await this.session.run({
         ...shared,
         hs: selectQueries(hs, chosen),
         sample: { dtype: 'int32', shape: [chosen.length], data: new Int32Array(chosen.length) },
       });
       const [count, rows, columns] = logits!.shape as [number, number, number];
-      const sizes = { padded: outputs.pictures.padded, resized: sizeOfImage(resized), original: sizeOfImage(original) };
+      const sizes = { padded: outputs.images.padded, resized: sizeOfImage(resized), original: sizeOfImage(original) };
       const runs = masksAtOriginalSize(
         { data: logits!.data as Float32Array, queries: count, height: rows, width: columns },
         sizes,

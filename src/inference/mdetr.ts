@@ -16,7 +16,7 @@ import { createRuntime } from '../engine/runtime/create-runtime.ts';
 import { ProgramCache } from '../engine/runtime/node/program-cache.ts';
 import type { Session } from '../engine/runtime/runtime.ts';
 import { encodeBatch, type Encoding } from '../text/index.ts';
-import { encodePictures, type EncodedPictures } from './encoded-images.ts';
+import { encodeImages, type EncodedImages } from './encoded-images.ts';
 import { MaskPredictor } from './mask-predictor.ts';
 import { openModelSource, type ModelSource, type ModelSourceOptions } from '../model-folder/model-source.ts';
 import { modelSizeOf, prepareImage, sizeOfImage, type PreparedImage } from './preprocess.ts';
@@ -158,14 +158,14 @@ export class MDETR {
     const nameOf = new Map<ImageSource, string | undefined>();
     for (const { image, name } of items) if (!nameOf.has(image)) nameOf.set(image, name);
     const results = new Map<number, DetectionResult>();
-    for (const images of portions([...nameOf.keys()], batchSize)) {
+    for (const images of chunks([...nameOf.keys()], batchSize)) {
       const names = images.map((image) => nameOf.get(image));
-      const pictures = await this.encodePictures(images, names, options.decode);
+      const pictures = await this.encodeImages(images, names, options.decode);
       const about = items.flatMap(({ image, text }, index) => {
-        const picture = images.indexOf(image);
-        return picture < 0 ? [] : [{ index, picture, text }];
+        const position = images.indexOf(image);
+        return position < 0 ? [] : [{ index, image: position, text }];
       });
-      for (const rows of portions(about, batchSize)) {
+      for (const rows of chunks(about, batchSize)) {
         const found = await this.detectRows(pictures, rows, options);
         rows.forEach(({ index }, row) => results.set(index, found[row]!));
       }
@@ -180,8 +180,8 @@ export class MDETR {
   async predict(items: readonly ImageText[], options: BatchOptions = {}): Promise<TextOutputs> {
     const images = [...new Set(items.map(({ image }) => image))];
     const names = images.map((image) => items.find((item) => item.image === image)?.name);
-    const pictures = await this.encodePictures(images, names, options.decode);
-    const rows = items.map(({ image, text }) => ({ picture: images.indexOf(image), text }));
+    const pictures = await this.encodeImages(images, names, options.decode);
+    const rows = items.map(({ image, text }) => ({ image: images.indexOf(image), text }));
     return this.runTexts(pictures, rows, options);
   }
 
@@ -198,7 +198,7 @@ export class MDETR {
 
   /** Keeps the backbone's features of a picture, so that every further text costs only the transformer. */
   async encodeImage(image: ImageSource, decode?: DecodeOptions): Promise<EncodedImage> {
-    return new EncodedImage(this, await this.encodePictures([image], [undefined], decode));
+    return new EncodedImage(this, await this.encodeImages([image], [undefined], decode));
   }
 
   /** Frees the network. The model cannot be used afterwards. */
@@ -208,17 +208,13 @@ export class MDETR {
   }
 
   /** @internal */
-  predictRows(pictures: EncodedPictures, rows: readonly TextRow[], options: RunOptions): Promise<TextOutputs> {
-    return this.runTexts(pictures, rows, options);
+  predictRows(images: EncodedImages, rows: readonly TextRow[], options: RunOptions): Promise<TextOutputs> {
+    return this.runTexts(images, rows, options);
   }
 
   /** @internal */
-  async detectRows(
-    pictures: EncodedPictures,
-    rows: readonly TextRow[],
-    options: RunOptions,
-  ): Promise<DetectionResult[]> {
-    const outputs = await this.runTexts(pictures, rows, options);
+  async detectRows(images: EncodedImages, rows: readonly TextRow[], options: RunOptions): Promise<DetectionResult[]> {
+    const outputs = await this.runTexts(images, rows, options);
     const results: DetectionResult[] = [];
     for (const [index, row] of rows.entries()) {
       const started = performance.now();
@@ -230,8 +226,8 @@ export class MDETR {
   }
 
   /** @internal */
-  async referRow(pictures: EncodedPictures, row: TextRow, options: RunOptions): Promise<ReferResult> {
-    const outputs = await this.runTexts(pictures, [row], options);
+  async referRow(images: EncodedImages, row: TextRow, options: RunOptions): Promise<ReferResult> {
+    const outputs = await this.runTexts(images, [row], options);
     const started = performance.now();
     const [detection, size, encoding]: [DetectionOutputs, ReturnType<TextOutputs['size']>, Encoding] = [
       outputs.detection(0),
@@ -254,12 +250,12 @@ export class MDETR {
   }
 
   /** @internal */
-  async askRow(pictures: EncodedPictures, row: TextRow, options: RunOptions): Promise<AnswerResult> {
+  async askRow(images: EncodedImages, row: TextRow, options: RunOptions): Promise<AnswerResult> {
     if (!this.config.do_qa)
       throw new MdetrError(
         `model "${this.source.name}" has no question heads; use one trained on questions (GQA, CLEVR, scenes)`,
       );
-    const outputs = await this.runTexts(pictures, [row], options);
+    const outputs = await this.runTexts(images, [row], options);
     const started = performance.now();
     const answer = answerOf(outputs.answers(0), this.source.answers);
     const found = detectionsOf(outputs.detection(0), outputs.size(0), outputs.encoding(0), options);
@@ -271,25 +267,21 @@ export class MDETR {
     };
   }
 
-  private async encodePictures(
+  private async encodeImages(
     images: readonly ImageSource[],
     names: readonly (string | undefined)[],
     decode: DecodeOptions | undefined,
-  ): Promise<EncodedPictures> {
+  ): Promise<EncodedImages> {
     this.requireAlive();
     const started = performance.now();
     const { preprocessing, madeFor } = this.source;
     const prepared: PreparedImage[] = [];
     for (const [index, image] of images.entries())
       prepared.push(await prepareImage(image, preprocessing, { name: names[index], madeFor, ...decode }));
-    return encodePictures(this.sessions.image, this.config, prepared, performance.now() - started);
+    return encodeImages(this.sessions.image, this.config, prepared, performance.now() - started);
   }
 
-  private async runTexts(
-    pictures: EncodedPictures,
-    rows: readonly TextRow[],
-    options: RunOptions,
-  ): Promise<TextOutputs> {
+  private async runTexts(images: EncodedImages, rows: readonly TextRow[], options: RunOptions): Promise<TextOutputs> {
     this.requireAlive();
     for (const { text } of rows)
       if (text.trim() === '') throw new MdetrError('the text is empty: say what to look for');
@@ -305,18 +297,18 @@ export class MDETR {
     );
     const started = performance.now();
     const values = await this.sessions.text.run({
-      src: pictures.features['src']!,
-      feature_padding: pictures.features['feature_padding']!,
-      image_index: { dtype: 'int32', shape: [rows.length], data: Int32Array.from(rows, ({ picture }) => picture) },
+      src: images.features['src']!,
+      feature_padding: images.features['feature_padding']!,
+      image_index: { dtype: 'int32', shape: [rows.length], data: Int32Array.from(rows, ({ image }) => image) },
       input_ids: { dtype: 'int32', shape: [batch.B, batch.T], data: batch.inputIds },
       attention_mask: { dtype: 'int32', shape: [batch.B, batch.T], data: batch.attentionMask },
     });
     const timing: Timing = {
-      preprocess: pictures.preprocessMs,
-      model: pictures.modelMs + performance.now() - started,
+      preprocess: images.preprocessMs,
+      model: images.modelMs + performance.now() - started,
       postprocess: 0,
     };
-    return new TextOutputs(values, pictures, rows, batch.encodings, timing);
+    return new TextOutputs(values, images, rows, batch.encodings, timing);
   }
 
   private async withMasks(
@@ -339,12 +331,12 @@ export class MDETR {
   }
 }
 
-const portions = <T>(values: readonly T[], size: number): T[][] =>
+const chunks = <T>(values: readonly T[], size: number): T[][] =>
   Array.from({ length: Math.ceil(values.length / size) }, (_, index) => values.slice(index * size, (index + 1) * size));
 
 /** A text, and the picture of the batch that it is about. */
 export interface TextRow {
-  readonly picture: number;
+  readonly image: number;
   readonly text: string;
 }
 
@@ -352,12 +344,12 @@ export interface TextRow {
 export class EncodedImage {
   constructor(
     private readonly model: MDETR,
-    private readonly pictures: EncodedPictures,
+    private readonly images: EncodedImages,
   ) {}
 
   /** Size of the original picture in pixels. */
   get size(): { readonly width: number; readonly height: number } {
-    const [height, width] = sizeOfImage(this.pictures.images[0]!.original);
+    const [height, width] = sizeOfImage(this.images.images[0]!.original);
     return { width, height };
   }
 
@@ -368,8 +360,8 @@ export class EncodedImage {
   /** Several captions in one run of the transformer. */
   async detectAll(captions: readonly string[], options: RunOptions = {}): Promise<DetectionResult[]> {
     return this.model.detectRows(
-      this.pictures,
-      captions.map((text) => ({ picture: 0, text })),
+      this.images,
+      captions.map((text) => ({ image: 0, text })),
       options,
     );
   }
@@ -377,17 +369,17 @@ export class EncodedImage {
   /** The network's raw numbers for several texts in one run of the transformer, as `MDETR.predict`. */
   async predict(texts: readonly string[], options: RunOptions = {}): Promise<TextOutputs> {
     return this.model.predictRows(
-      this.pictures,
-      texts.map((text) => ({ picture: 0, text })),
+      this.images,
+      texts.map((text) => ({ image: 0, text })),
       options,
     );
   }
 
   async refer(expression: string, options: RunOptions = {}): Promise<ReferResult> {
-    return this.model.referRow(this.pictures, { picture: 0, text: expression }, options);
+    return this.model.referRow(this.images, { image: 0, text: expression }, options);
   }
 
   async ask(question: string, options: RunOptions = {}): Promise<AnswerResult> {
-    return this.model.askRow(this.pictures, { picture: 0, text: question }, options);
+    return this.model.askRow(this.images, { image: 0, text: question }, options);
   }
 }

@@ -2,7 +2,7 @@ import type { AnswerOutputs } from '../postprocess/postprocess-answers.ts';
 import type { DetectionOutputs, ImageSize } from '../postprocess/postprocess.ts';
 import type { HostTensor } from '../engine/graph/index.ts';
 import type { Encoding } from '../text/index.ts';
-import { rowOf, type EncodedPictures } from './encoded-images.ts';
+import { rowOf, type EncodedImages } from './encoded-images.ts';
 import type { PreparedImage } from './preprocess.ts';
 import type { Timing } from './results.ts';
 
@@ -10,8 +10,8 @@ import type { Timing } from './results.ts';
 export class TextOutputs {
   constructor(
     private readonly values: Readonly<Record<string, HostTensor>>,
-    readonly pictures: EncodedPictures,
-    private readonly rows: readonly { readonly picture: number }[],
+    readonly images: EncodedImages,
+    private readonly rows: readonly { readonly image: number }[],
     private readonly encodings: readonly Encoding[],
     private readonly timing: Timing,
   ) {}
@@ -34,25 +34,25 @@ export class TextOutputs {
     return this.encodings[row]!;
   }
 
-  picture(row: number): PreparedImage {
-    return this.pictures.images[this.rows[row]!.picture]!;
+  image(row: number): PreparedImage {
+    return this.images.images[this.rows[row]!.image]!;
   }
 
   size(row: number): ImageSize {
-    return this.picture(row).original;
+    return this.image(row).original;
   }
 
   /** One text's row of an output, or one picture's row of its features. */
   tensor(name: string, row: number): HostTensor {
     const own = this.values[name];
-    return own === undefined ? rowOf(this.pictures.features[name]!, this.rows[row]!.picture) : rowOf(own, row);
+    return own === undefined ? rowOf(this.images.features[name]!, this.rows[row]!.image) : rowOf(own, row);
   }
 
   about(
     row: number,
     postprocessMs: number,
   ): { width: number; height: number; warnings: readonly string[]; timingMs: Timing } {
-    const { original, warnings } = this.picture(row);
+    const { original, warnings } = this.image(row);
     return {
       width: original.width,
       height: original.height,

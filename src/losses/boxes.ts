@@ -25,9 +25,9 @@ interface Corners {
 
 /** boxes (…, 4) centre x, centre y, width, height. */
 const cornersOf = (boxes: Tensor): Corners => {
-  const centre = slice(boxes, -1, 0, 2);
+  const center = slice(boxes, -1, 0, 2);
   const half = mul(slice(boxes, -1, 2, 4), 0.5);
-  return { low: sub(centre, half), high: add(centre, half) };
+  return { low: sub(center, half), high: add(center, half) };
 };
 
 /** Width times height: (…, 2) → (…). */
@@ -44,8 +44,8 @@ export const giouCxcywh = (a: Tensor, b: Tensor): Tensor => {
   const [p, q] = [cornersOf(a), cornersOf(b)];
   const intersection = areaOf(positivePart(sub(minimum(p.high, q.high), maximum(p.low, q.low))));
   const union = sub(add(areaOf(sub(p.high, p.low)), areaOf(sub(q.high, q.low))), intersection);
-  const hull = areaOf(positivePart(sub(maximum(p.high, q.high), minimum(p.low, q.low))));
-  return sub(div(intersection, union), div(sub(hull, union), hull));
+  const enclosing = areaOf(positivePart(sub(maximum(p.high, q.high), minimum(p.low, q.low))));
+  return sub(div(intersection, union), div(sub(enclosing, union), enclosing));
 };
 
 /**

@@ -99,8 +99,8 @@ describe('mask losses of a batch', () => {
 
     // Bilinear from 2 to 4: weights 1, ¾, ¼, 0 of the first of two pixels, along each axis.
     const share = [1, 0.75, 0.25, 0];
-    const corner = (mirrored: boolean): number[] =>
-      share.flatMap((row) => share.map((_, x) => -4 + 8 * row * share[mirrored ? 3 - x : x]!));
+    const corner = (flipped: boolean): number[] =>
+      share.flatMap((row) => share.map((_, x) => -4 + 8 * row * share[flipped ? 3 - x : x]!));
     const targets = [
       [1, 1, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
       [0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0],

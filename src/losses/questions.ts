@@ -64,7 +64,7 @@ const judge = (logits: Tensor, labels: Tensor): { readonly losses: Tensor; reado
 const meanCrossEntropy = (logits: Tensor, labels: Tensor): Tensor =>
   div(sum(crossEntropy(logits, labels)), countOf(greaterEqual(labels, 0)));
 
-const shareOf = (condition: Tensor): Tensor =>
+const fractionOf = (condition: Tensor): Tensor =>
   div(sum(cast(condition, 'float32')), cast(dimValue(sizeOf(condition.shape)), 'float32'));
 
 /**
@@ -84,7 +84,7 @@ export const splitAnswerLosses = (
   const typeRight = hits(typeLogits, types);
   const terms: Record<string, Tensor> = {
     loss_answer_type: meanCrossEntropy(typeLogits, types),
-    accuracy_answer_type: shareOf(typeRight),
+    accuracy_answer_type: fractionOf(typeRight),
   };
   let wholly: Tensor | undefined;
   for (const { kind, type } of answerKinds[dataset]) {
@@ -100,7 +100,7 @@ export const splitAnswerLosses = (
     terms[`accuracy_answer_${kind}`] = where(present, div(sum(rightOfKind), countOf(ofKind)), scalar(1));
     wholly = wholly === undefined ? rightOfKind : add(wholly, rightOfKind);
   }
-  return { ...terms, accuracy_answer_total: shareOf(greater(mul(wholly!, cast(typeRight, 'float32')), 0)) };
+  return { ...terms, accuracy_answer_total: fractionOf(greater(mul(wholly!, cast(typeRight, 'float32')), 0)) };
 };
 
 /** One head for all answers: pred_answer (B, answers); labels come in as `answer`, (B). */
@@ -108,7 +108,7 @@ export const jointAnswerLosses = (predAnswer: Tensor): LossTerms => {
   const labels = answerLabels('answer', predAnswer.shape[0]!);
   return {
     loss_answer_total: meanCrossEntropy(predAnswer, labels),
-    accuracy_answer_total: shareOf(hits(predAnswer, labels)),
+    accuracy_answer_total: fractionOf(hits(predAnswer, labels)),
   };
 };
 

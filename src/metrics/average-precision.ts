@@ -82,19 +82,19 @@ const matchInRange = (
   { matched, ignored }: DetectionFlags,
 ): void => {
   const [G, D] = [truth.areas.length, scores.length];
-  const truthIgnored = ignoredIn(truth, areaRanges[a]!.from, areaRanges[a]!.to);
+  const groundTruthIgnored = ignoredIn(truth, areaRanges[a]!.from, areaRanges[a]!.to);
   // Objects that count stand first, otherwise in their own order: ties go to the later one.
   const order: number[] = [];
-  for (const flag of [0, 1]) for (let g = 0; g < G; g++) if (truthIgnored[g] === flag) order.push(g);
+  for (const flag of [0, 1]) for (let g = 0; g < G; g++) if (groundTruthIgnored[g] === flag) order.push(g);
   const taken = new Uint8Array(G);
   iouThresholds.forEach((threshold, t) => {
     taken.fill(0);
     for (const d of candidates) {
-      const g = bestObject(overlaps, d * G, order, threshold, taken, truth.crowd, truthIgnored);
+      const g = bestObject(overlaps, d * G, order, threshold, taken, truth.crowd, groundTruthIgnored);
       if (g < 0) continue;
       taken[g] = 1;
       if (truth.counts[g] !== 0) matched[a * D + d]! |= 1 << t;
-      if (truthIgnored[g] === 1) ignored[a * D + d]! |= 1 << t;
+      if (groundTruthIgnored[g] === 1) ignored[a * D + d]! |= 1 << t;
     }
   });
 };
@@ -121,13 +121,13 @@ const bestObject = (
   threshold: number,
   taken: Uint8Array,
   crowd: ArrayLike<number>,
-  truthIgnored: Uint8Array,
+  groundTruthIgnored: Uint8Array,
 ): number => {
   let best = -1;
   let highest = Math.min(threshold, 1 - 1e-10);
   for (const g of order) {
     if (taken[g] === 1 && crowd[g] === 0) continue;
-    if (best >= 0 && truthIgnored[best] === 0 && truthIgnored[g] === 1) break;
+    if (best >= 0 && groundTruthIgnored[best] === 0 && groundTruthIgnored[g] === 1) break;
     const overlap = overlaps[offset + g]!;
     if (overlap < highest) continue;
     highest = overlap;
@@ -154,7 +154,7 @@ export class RankedDetections {
   /** (size, areas) */
   private matched = new Uint16Array(16 * areaRanges.length);
   private ignored = new Uint16Array(16 * areaRanges.length);
-  private readonly truthCounts = new Int32Array(areaRanges.length);
+  private readonly groundTruthCounts = new Int32Array(areaRanges.length);
   private order: Uint32Array | undefined;
 
   /** Adds one image's detections, best first. `imageOrder` settles ties of score between images: the lower goes first. */
@@ -176,14 +176,14 @@ export class RankedDetections {
   }
 
   /** Adds to the objects that must be found, one number per area range. */
-  expect(truthCounts: Int32Array): void {
-    truthCounts.forEach((count, a) => (this.truthCounts[a]! += count));
+  expect(groundTruthCounts: Int32Array): void {
+    groundTruthCounts.forEach((count, a) => (this.groundTruthCounts[a]! += count));
   }
 
   /** Over objects of one area range, looking at no more than `maxPerImage` detections of an image. Nothing to find: undefined. */
   precisionRecall(area: AreaName, maxPerImage = Infinity): PrecisionRecall | undefined {
     const a = areaRanges.findIndex(({ name }) => name === area);
-    const total = this.truthCounts[a]!;
+    const total = this.groundTruthCounts[a]!;
     if (total === 0) return undefined;
     this.order ??= this.rank();
     const precision = new Float64Array(iouThresholds.length * recallPoints.length);

@@ -7,7 +7,7 @@ type Box = [number, number, number, number];
 const xywh = ([x0, y0, x1, y1]: Box): Box => [x0, y0, x1 - x0, y1 - y0];
 
 /** Images of 100x100 with the given boxes (x0 y0 x1 y1). */
-const truthOf = (images: Record<number, Box[]>, firstId = 1): CocoTruth => {
+const groundTruthOf = (images: Record<number, Box[]>, firstId = 1): CocoTruth => {
   let id = firstId;
   return {
     images: Object.keys(images).map((image) => ({ id: Number(image), width: 100, height: 100 })),
@@ -21,7 +21,7 @@ const truthOf = (images: Record<number, Box[]>, firstId = 1): CocoTruth => {
 describe('CocoApEvaluator', () => {
   // Equality with pycocotools on 520 random images: test/parity-metrics.test.ts.
   it('gives 1 to perfect predictions, and -1 where there is nothing to find', () => {
-    const evaluator = new CocoApEvaluator(truthOf({ 1: [[0, 0, 50, 50], [60, 60, 99, 99]] }), { iouType: 'bbox' }); // prettier-ignore
+    const evaluator = new CocoApEvaluator(groundTruthOf({ 1: [[0, 0, 50, 50], [60, 60, 99, 99]] }), { iouType: 'bbox' }); // prettier-ignore
     expect(evaluator.add({ image_id: 1, scores: [0.9, 0.8], boxes: [[0, 0, 50, 50], [60, 60, 99, 99]] })).toBe(1); // prettier-ignore
     const metrics = evaluator.summarize();
     expect(metrics['bbox_AP']).toBeCloseTo(1, 12);
@@ -33,7 +33,7 @@ describe('CocoApEvaluator', () => {
 
   it('knows a hand-computed curve', () => {
     // Ranked: right, wrong, right; 2 objects. Precision 1 up to recall 0.5, then 2/3.
-    const evaluator = new CocoApEvaluator(truthOf({ 1: [[0, 0, 40, 40], [50, 50, 90, 90]] }), { iouType: 'bbox' }); // prettier-ignore
+    const evaluator = new CocoApEvaluator(groundTruthOf({ 1: [[0, 0, 40, 40], [50, 50, 90, 90]] }), { iouType: 'bbox' }); // prettier-ignore
     const boxes: Box[] = [[0, 0, 40, 40], [0, 50, 40, 90], [50, 50, 90, 90]]; // prettier-ignore
     evaluator.add({ image_id: 1, scores: [0.9, 0.8, 0.7], boxes });
     expect(evaluator.stats()[1]).toBeCloseTo((51 * 1 + 50 * (2 / 3)) / 101, 9);
@@ -48,7 +48,7 @@ describe('CocoApEvaluator', () => {
     const corners = ([x, y, w, h]: [number, number, number, number]): Box => [x, y, x + w, y + h];
     fc.assert(
       fc.property(fc.array(image, { minLength: 2, maxLength: 4 }), (images) => {
-        const truth = truthOf(Object.fromEntries(images.map((row, i) => [i, row.truth.map(corners)])));
+        const truth = groundTruthOf(Object.fromEntries(images.map((row, i) => [i, row.truth.map(corners)])));
         const predictions = images.map(({ found }, i) => ({
           image_id: i,
           scores: found.map(([, score]) => score / 4),
@@ -66,7 +66,7 @@ describe('CocoApEvaluator', () => {
   });
 
   it('counts images without prediction as missed, or skips them', () => {
-    const truth = truthOf({ 1: [[0, 0, 50, 50]], 2: [[0, 0, 50, 50]] });
+    const truth = groundTruthOf({ 1: [[0, 0, 50, 50]], 2: [[0, 0, 50, 50]] });
     for (const [unpredicted, recall] of [
       ['count', 0.5],
       ['skip', 1],
@@ -79,7 +79,7 @@ describe('CocoApEvaluator', () => {
   });
 
   it('counts an object with id 0 as never found, as pycocotools does', () => {
-    const evaluator = new CocoApEvaluator(truthOf({ 1: [[0, 0, 50, 50]] }, 0), { iouType: 'bbox' });
+    const evaluator = new CocoApEvaluator(groundTruthOf({ 1: [[0, 0, 50, 50]] }, 0), { iouType: 'bbox' });
     evaluator.add({ image_id: 1, scores: [1], boxes: [[0, 0, 50, 50]] });
     expect(evaluator.stats()[8]).toBe(0);
   });
@@ -87,7 +87,7 @@ describe('CocoApEvaluator', () => {
   it('compares masks', () => {
     const mask = packMask(maskFromDense(new Uint8Array(100 * 100).fill(1, 0, 2000), 100, 100));
     const half = packMask(maskFromDense(new Uint8Array(100 * 100).fill(1, 0, 1100), 100, 100));
-    const truth = truthOf({ 1: [[0, 0, 100, 20]] });
+    const truth = groundTruthOf({ 1: [[0, 0, 100, 20]] });
     const withMask = { ...truth, annotations: truth.annotations.map((own) => ({ ...own, segmentation: mask })) };
     const evaluator = new CocoApEvaluator(withMask, { iouType: 'segm' });
     evaluator.add({ image_id: 1, scores: [1], masks: [half] }); // IoU 0.55
@@ -101,18 +101,18 @@ describe('CocoApEvaluator', () => {
   });
 
   it('says what does not fit, and what it left out', () => {
-    const evaluator = new CocoApEvaluator(truthOf({ 1: [[0, 0, 50, 50]] }), { iouType: 'bbox' });
+    const evaluator = new CocoApEvaluator(groundTruthOf({ 1: [[0, 0, 50, 50]] }), { iouType: 'bbox' });
     expect(() => evaluator.add({ image_id: 7, scores: [], boxes: [] })).toThrow('no image 7');
-    const byCategory = new CocoApEvaluator(truthOf({ 1: [] }), { iouType: 'bbox', useCategories: true });
+    const byCategory = new CocoApEvaluator(groundTruthOf({ 1: [] }), { iouType: 'bbox', useCategories: true });
     expect(() => byCategory.add({ image_id: 1, scores: [1], boxes: [[0, 0, 1, 1]] })).toThrow('1 scores and no labels');
-    expect(() => new CocoApEvaluator({ images: [], annotations: truthOf({ 3: [[0, 0, 1, 1]] }).annotations }, { iouType: 'bbox' })).toThrow('unknown image 3'); // prettier-ignore
+    expect(() => new CocoApEvaluator({ images: [], annotations: groundTruthOf({ 3: [[0, 0, 1, 1]] }).annotations }, { iouType: 'bbox' })).toThrow('unknown image 3'); // prettier-ignore
     evaluator.add({ image_id: 1, scores: [1, 0.5], boxes: [[0, 0, 50, 50], [0, 0, 1, 1]], labels: [1, 5] }); // prettier-ignore
     evaluator.add({ image_id: 1, scores: [], boxes: [] });
     expect(evaluator.warnings).toEqual([
       '1 detections of unknown categories were left out.',
       '1 images came again; the first prediction counts.',
     ]);
-    const segm = new CocoApEvaluator(truthOf({ 1: [] }), { iouType: 'segm' });
+    const segm = new CocoApEvaluator(groundTruthOf({ 1: [] }), { iouType: 'segm' });
     expect(() => segm.add({ image_id: 1, scores: [1], boxes: [[0, 0, 1, 1]] })).toThrow('1 scores and no masks');
   });
 });

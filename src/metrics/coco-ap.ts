@@ -170,7 +170,7 @@ export class CocoApEvaluator implements Evaluator<DetectionPrediction> {
     indices: readonly number[],
     detections: XywhDetections,
   ): { readonly found: number; readonly wanted: number } {
-    const truth = truthOf(annotations);
+    const truth = groundTruthOf(annotations);
     const wanted = countTruth(truth)[0]!;
     if (indices.length === 0) return { found: 0, wanted };
     const { scores } = detections;
@@ -191,7 +191,7 @@ export class CocoApEvaluator implements Evaluator<DetectionPrediction> {
   private expectTruth(image: ImageTruth): void {
     for (const group of this.groupsOf(image.byCategory)) {
       const annotations = this.membersOf(group, image.byCategory);
-      this.ranked.get(group)!.expect(countTruth(truthOf(annotations)));
+      this.ranked.get(group)!.expect(countTruth(groundTruthOf(annotations)));
     }
   }
 
@@ -233,7 +233,7 @@ const allCategories = -1;
 
 const categoryOf = ({ category_id: id }: CocoAnnotation): number => id ?? 1;
 
-const truthOf = (annotations: readonly CocoAnnotation[]): TruthSet => {
+const groundTruthOf = (annotations: readonly CocoAnnotation[]): TruthSet => {
   const crowd = annotations.map(({ iscrowd }) => (iscrowd ? 1 : 0));
   return {
     areas: annotations.map(({ area, bbox }) => area ?? bbox[2] * bbox[3]),

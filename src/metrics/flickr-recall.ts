@@ -58,7 +58,7 @@ export class FlickrRecallEvaluator implements Evaluator<FlickrPrediction> {
           types: located.map(({ phraseTypes }) => phraseTypes),
           boxes: located.map(({ phraseId }) => {
             const own = boxes.get(phraseId)!;
-            return options.mergeBoxes === true ? hullOf(own) : own.flat();
+            return options.mergeBoxes === true ? enclosingBoxOf(own) : own.flat();
           }),
         });
       });
@@ -129,7 +129,7 @@ export class FlickrRecallEvaluator implements Evaluator<FlickrPrediction> {
 
 const sentenceKey = (imageId: string | number, sentenceId: number): string => `${imageId}_${sentenceId}`;
 
-const hullOf = (boxes: readonly (readonly number[])[]): number[] => [
+const enclosingBoxOf = (boxes: readonly (readonly number[])[]): number[] => [
   Math.min(...boxes.map((box) => box[0]!)),
   Math.min(...boxes.map((box) => box[1]!)),
   Math.max(...boxes.map((box) => box[2]!)),

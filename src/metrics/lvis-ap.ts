@@ -173,7 +173,7 @@ export class LvisApEvaluator implements Evaluator<LvisPrediction> {
   private rankAll(): ReadonlyMap<number, RankedDetections> {
     const ranked = new Map([...this.frequencies.keys()].map((category) => [category, new RankedDetections()]));
     for (const { truth } of this.images.values()) {
-      for (const [category, annotations] of truth) ranked.get(category)?.expect(countTruth(truthOf(annotations)));
+      for (const [category, annotations] of truth) ranked.get(category)?.expect(countTruth(groundTruthOf(annotations)));
     }
     for (const [group, kept] of this.kept) {
       const byTag = new Map<number, TaggedDetection[]>();
@@ -198,7 +198,7 @@ export class LvisApEvaluator implements Evaluator<LvisPrediction> {
     if (annotations.length === 0 && !image.neg_category_ids.includes(category)) return;
     found = found.filter((detection) => detectionArea(detection, this.iouType) > 0).sort((a, b) => b.score - a.score);
     const scores = found.map(({ score }) => score);
-    const truth = truthOf(annotations);
+    const truth = groundTruthOf(annotations);
     const unmatchedIgnored = image.not_exhaustive_category_ids.includes(category);
     const areas = found.map((detection) => detectionArea(detection, this.iouType));
     const overlaps = this.overlaps(found, annotations, truth, image);
@@ -232,7 +232,7 @@ const areaOf = ({ area, bbox }: LvisAnnotation): number => area ?? bbox[2] * bbo
 const detectionArea = ({ box, mask }: TaggedDetection, iouType: 'bbox' | 'segm'): number =>
   iouType === 'bbox' ? box![2] * box![3] : maskArea(mask!);
 
-const truthOf = (annotations: readonly LvisAnnotation[]): TruthSet => ({
+const groundTruthOf = (annotations: readonly LvisAnnotation[]): TruthSet => ({
   areas: annotations.map(areaOf),
   ignored: annotations.map((annotation) => (annotation['ignore'] ? 1 : 0)),
   crowd: new Uint8Array(annotations.length), // LVIS has no crowds

@@ -151,6 +151,6 @@ const giouFloat32 = (a: readonly number[], b: readonly number[]): number => {
   const [b0, b1, b2, b3] = b.map(f) as [number, number, number, number];
   const width = Math.max(0, f(Math.max(a2, b2) - Math.min(a0, b0)));
   const height = Math.max(0, f(Math.max(a3, b3) - Math.min(a1, b1)));
-  const hull = f(width * height);
-  return f(iou - f(f(hull - union) / hull));
+  const enclosing = f(width * height);
+  return f(iou - f(f(enclosing - union) / enclosing));
 };

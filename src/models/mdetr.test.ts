@@ -68,11 +68,11 @@ const load = async (values: Record<string, unknown> = {}) => {
   return (feeds: Record<string, HostTensor>) => session.run({ ...parameters, ...feeds });
 };
 
-const picture = (seed: number, height: number, width: number): Float32Array =>
+const image = (seed: number, height: number, width: number): Float32Array =>
   Float32Array.from(noise(3 * height * width, seed));
 
 /** Pictures at the top left of a batch, the rest padding. */
-const pictures = (
+const images = (
   parts: readonly { data: Float32Array; height: number; width: number }[],
   height: number,
   width: number,
@@ -142,14 +142,14 @@ const rowOf = (value: HostTensor, row: number, rows: number): ArrayLike<number> 
 describe('a batch', () => {
   it('gives each text what it gets alone, whatever the padding of the text', async () => {
     const run = await load();
-    const part = { data: picture(1, 64, 48), height: 64, width: 48 };
+    const part = { data: image(1, 64, 48), height: 64, width: 48 };
     const [first, second] = [
       [0, 7, 8, 2],
       [0, 9, 2],
     ];
-    const together = await run({ ...pictures([part], 64, 48), ...texts([first, second], [0, 0]), ...noQueries });
+    const together = await run({ ...images([part], 64, 48), ...texts([first, second], [0, 0]), ...noQueries });
     for (const [row, ids] of [first, second].entries()) {
-      const alone = await run({ ...pictures([part], 64, 48), ...texts([ids], [0]), ...noQueries });
+      const alone = await run({ ...images([part], 64, 48), ...texts([ids], [0]), ...noQueries });
       for (const name of [
         'pred_logits',
         'pred_boxes',
@@ -164,11 +164,11 @@ describe('a batch', () => {
 
   it('takes the right picture for every text', async () => {
     const run = await load();
-    const parts = [1, 2].map((seed) => ({ data: picture(seed, 64, 64), height: 64, width: 64 }));
+    const parts = [1, 2].map((seed) => ({ data: image(seed, 64, 64), height: 64, width: 64 }));
     const ids = [0, 7, 8, 2];
-    const together = await run({ ...pictures(parts, 64, 64), ...texts([ids, ids, ids], [1, 0, 1]), ...noQueries });
+    const together = await run({ ...images(parts, 64, 64), ...texts([ids, ids, ids], [1, 0, 1]), ...noQueries });
     const alone = await Promise.all(
-      parts.map((part) => run({ ...pictures([part], 64, 64), ...texts([ids], [0]), ...noQueries })),
+      parts.map((part) => run({ ...images([part], 64, 64), ...texts([ids], [0]), ...noQueries })),
     );
     [1, 0, 1].forEach((image, row) =>
       expectClose(rowOf(together['pred_boxes']!, row, 3), rowOf(alone[image]!['pred_boxes']!, 0, 1)),
@@ -180,11 +180,11 @@ describe('a batch', () => {
 
   it('lets no query look at padding of the picture', async () => {
     const run = await load();
-    const part = { data: picture(3, 64, 64), height: 64, width: 64 };
-    const other = { data: picture(4, 64, 96), height: 64, width: 96 };
+    const part = { data: image(3, 64, 64), height: 64, width: 64 };
+    const other = { data: image(4, 64, 96), height: 64, width: 96 };
     const feeds = { ...texts([[0, 7, 2]], [0]), ...noQueries };
-    const inBatch = (neighbour: typeof other) => run({ ...pictures([part, neighbour], 64, 96), ...feeds });
-    const [one, two] = [await inBatch(other), await inBatch({ ...other, data: picture(5, 64, 96) })];
+    const inBatch = (neighbor: typeof other) => run({ ...images([part, neighbor], 64, 96), ...feeds });
+    const [one, two] = [await inBatch(other), await inBatch({ ...other, data: image(5, 64, 96) })];
     expectClose(rowOf(one['pred_boxes']!, 0, 1), rowOf(two['pred_boxes']!, 0, 1), 1e-6);
   });
 });
@@ -192,8 +192,8 @@ describe('a batch', () => {
 describe('masks', () => {
   it('are the same in portions of queries as at once', async () => {
     const run = await load();
-    const part = { data: picture(6, 64, 96), height: 64, width: 96 };
-    const feeds = { ...pictures([part], 64, 96), ...texts([[0, 7, 8, 2]], [0]) };
+    const part = { data: image(6, 64, 96), height: 64, width: 96 };
+    const feeds = { ...images([part], 64, 96), ...texts([[0, 7, 8, 2]], [0]) };
     const { hs } = await run({ ...feeds, ...noQueries });
     const queries = (from: number, to: number): Record<string, HostTensor> => ({
       queries: { dtype: 'float32', shape: [to - from, 32], data: (hs!.data as Float32Array).slice(from * 32, to * 32) },
@@ -201,9 +201,9 @@ describe('masks', () => {
     });
     const all = (await run({ ...feeds, ...queries(0, 5) }))['pred_masks']!;
     expect(all.shape).toEqual([5, 32, 48]);
-    const portions = [await run({ ...feeds, ...queries(0, 2) }), await run({ ...feeds, ...queries(2, 5) })];
+    const chunks = [await run({ ...feeds, ...queries(0, 2) }), await run({ ...feeds, ...queries(2, 5) })];
     expectClose(
-      portions.flatMap(({ pred_masks }) => Array.from(pred_masks!.data as Float32Array)),
+      chunks.flatMap(({ pred_masks }) => Array.from(pred_masks!.data as Float32Array)),
       all.data as Float32Array,
       1e-5,
     );
@@ -213,7 +213,7 @@ describe('masks', () => {
 describe('text', () => {
   const outputs = async (values: Record<string, unknown>, ids: readonly number[]) =>
     (await load(values))({
-      ...pictures([{ data: picture(7, 64, 96), height: 64, width: 96 }], 64, 96),
+      ...images([{ data: image(7, 64, 96), height: 64, width: 96 }], 64, 96),
       ...texts([ids], [0]),
       queries: { dtype: 'float32', shape: [1, 32], data: Float32Array.from(noise(32, 8)) },
       sample: { dtype: 'int32', shape: [1], data: new Int32Array(1) },
@@ -250,7 +250,7 @@ describe('variants that the official code cannot run', () => {
   ])('%s', async (_name, values) => {
     const run = await load(values);
     const results = await run({
-      ...pictures([{ data: picture(1, 64, 64), height: 64, width: 64 }], 64, 64),
+      ...images([{ data: image(1, 64, 64), height: 64, width: 64 }], 64, 64),
       ...texts([[0, 7, 2]], [0]),
       ...noQueries,
     });

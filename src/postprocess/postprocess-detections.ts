@@ -75,7 +75,7 @@ const detectionAt = (
   { probabilities, scores, boxes }: ScoredBoxes,
   query: number,
   spans: CaptionSpans,
-  { spanThreshold, tokenShare }: DetectionOptions,
+  { spanThreshold, tokenShare: tokenFraction }: DetectionOptions,
 ): Detection => {
   const K = probabilities.length / scores.length;
   const row = probabilities.subarray(query * K, (query + 1) * K);
@@ -84,7 +84,7 @@ const detectionAt = (
     score: scores[query]!,
     spans: spans.phrases(row, {
       ...(spanThreshold !== undefined && { threshold: spanThreshold }),
-      ...(tokenShare !== undefined && { tokenShare }),
+      ...(tokenFraction !== undefined && { tokenFraction }),
     }),
     query,
   };

@@ -98,8 +98,8 @@ describe('a download', () => {
   it('starts anew when a server sends a piece of the changed file all the same', async () => {
     const other = randomBytes(300_000);
     const versions = (count: number) => (count === 0 ? { body: other, etag: '"old"' } : { body, etag: '"new"' });
-    const behaviour = { breakAfter: 100_000, breaks: 1, ignoresIfRange: true };
-    await fetchFile(server.on('/f', serve(versions, behaviour)));
+    const behavior = { breakAfter: 100_000, breaks: 1, ignoresIfRange: true };
+    await fetchFile(server.on('/f', serve(versions, behavior)));
     expectWhole();
   });
 

@@ -21,7 +21,7 @@ export { RELATIONS, type Relation, type Relationships } from './render/relations
 export {
   describeScene,
   generateScene,
-  mirrorScene,
+  flipScene as mirrorScene,
   type RenderedScene,
   type Scene,
   type SceneObject,

@@ -86,7 +86,7 @@ describe('detect', () => {
 
   it.skipIf(!hasTinyCheckpoint)('runs an official checkpoint on a photo (needs ../shared/reference)', () => {
     const photo = join(sharedReference, 'images/dog.jpg');
-    const picture = join(folder, 'boxes.png');
+    const image = join(folder, 'boxes.png');
     const result = mdetr(
       'detect',
       photo,
@@ -100,11 +100,11 @@ describe('detect', () => {
       '--threshold',
       '0.5',
       '--out',
-      picture,
+      image,
     );
     expect(result.status, result.stderr).toBe(0);
     expect(JSON.parse(result.stdout)).toMatchObject({ width: 768, height: 576 });
-    expect(existsSync(picture)).toBe(true);
+    expect(existsSync(image)).toBe(true);
   });
 });
 

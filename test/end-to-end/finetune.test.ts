@@ -31,11 +31,11 @@ describe('the example of fine-tuning', () => {
     );
     run([mdetr, 'plot', out]);
     expect(readFileSync(join(out, 'curves.svg'), 'utf8')).toContain('val/bbox_AP50');
-    const picture = 'examples/finetune/pictures/val-1.png';
+    const image = 'examples/finetune/pictures/val-1.png';
     run([
       mdetr,
       'detect',
-      picture,
+      image,
       '--caption',
       'a red ball and a blue cube',
       '--model',

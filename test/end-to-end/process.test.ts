@@ -19,20 +19,9 @@ describe('the process', () => {
   });
 
   it('ends at Ctrl-C by the signal, and leaves only whole pictures', async () => {
-    const pictures = Array.from({ length: 40 }, (_, index) => `copy-${index}.png`);
-    for (const name of pictures) copyFileSync(scene, cli.file(name));
-    const args = [
-      'detect',
-      ...pictures,
-      '--caption',
-      'a cube',
-      '--threshold',
-      '0',
-      '--batch-size',
-      '2',
-      '--out',
-      'out/',
-    ];
+    const images = Array.from({ length: 40 }, (_, index) => `copy-${index}.png`);
+    for (const name of images) copyFileSync(scene, cli.file(name));
+    const args = ['detect', ...images, '--caption', 'a cube', '--threshold', '0', '--batch-size', '2', '--out', 'out/'];
     const result = await cli.start(args, (child) => child.stdout?.once('data', () => child.kill('SIGINT')));
     expect(result.signal).toBe('SIGINT');
     const drawn = readdirSync(cli.file('out'));

@@ -13,7 +13,7 @@ const plain = (width: number, height: number): Sharp =>
 const frames = (): Sharp =>
   sharp(Buffer.alloc(30 * 60 * 3, 99), { raw: { width: 30, height: 60, channels: 3, pageHeight: 20 } });
 
-const pictures: readonly (readonly [name: string, file: string, make: () => Sharp, size: [number, number]])[] = [
+const images: readonly (readonly [name: string, file: string, make: () => Sharp, size: [number, number]])[] = [
   ['one pixel', 'one.png', () => plain(1, 1).png(), [1, 1]],
   ['a strip', 'strip.png', () => plain(280, 1).png(), [280, 1]],
   ['CMYK', 'cmyk.jpg', () => sharp(scene).toColourspace('cmyk').jpeg(), [480, 320]],
@@ -26,7 +26,7 @@ const pictures: readonly (readonly [name: string, file: string, make: () => Shar
 ];
 
 describe('a picture that is', () => {
-  it.each(pictures)('%s', async (_, file, make, [width, height]) => {
+  it.each(images)('%s', async (_, file, make, [width, height]) => {
     await make().toFile(cli.file(file));
     const [line] = cli.json('detect', file, '--caption', 'a cube', '--masks', '--out', `${file}.png`);
     expect(line).toMatchObject({ width, height });

@@ -36,11 +36,11 @@ describe('from nothing', () => {
     expect(untrained['referring precision@1']).toBeLessThan(0.02);
     expect(trained['referring precision@1']).toBeGreaterThan(0.07);
     // The drawing is the picture with a panel below.
-    const [picture, boxes] = await Promise.all(
+    const [image, boxes] = await Promise.all(
       ['scene.png', 'boxes.png'].map((name) => sharp(join(out, name)).metadata()),
     );
-    expect(boxes!.width).toBeGreaterThanOrEqual(picture!.width);
-    expect(boxes!.height).toBeGreaterThan(picture!.height);
+    expect(boxes!.width).toBeGreaterThanOrEqual(image!.width);
+    expect(boxes!.height).toBeGreaterThan(image!.height);
     expect(readFileSync(join(out, 'curves.svg'), 'utf8')).toMatch(/^<svg/);
   }, 1_200_000);
 });

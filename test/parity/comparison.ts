@@ -12,7 +12,7 @@ export const bars = {
   /** Grey levels. */
   greyLevels: { limit: 1, kind: 'absolute' },
   /** A grey level in units of normalised pixels: 1 / (255 · 0.224). */
-  normalised: { limit: 1 / 255 / 0.224, kind: 'absolute' },
+  normalized: { limit: 1 / 255 / 0.224, kind: 'absolute' },
   exact: { limit: 0, kind: 'count' },
   /** Share of pixels that differ: values very near the threshold may fall on either side. */
   flips: { limit: 1e-4, kind: 'absolute' },

@@ -86,8 +86,8 @@ const compareText = (row: Row, reference: ReferenceCase, json: CaseJson, tokeniz
     createPositiveMap(encodings[sample]!, spans),
   );
   text.equal('positive_map', [...binaryPositiveMap(rows)], [...reference.f32('positive_map')]);
-  const normalised = reference.f32('positive_map_normalised_before_collate');
-  text.equal('normalised positive map', [...normalisedPositiveMap(rows)], [...normalised]);
+  const normalized = reference.f32('positive_map_normalised_before_collate');
+  text.equal('normalised positive map', [...normalisedPositiveMap(rows)], [...normalized]);
 };
 
 /** Columns of the outputs, by the beginning of their official name. */

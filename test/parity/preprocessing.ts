@@ -35,7 +35,7 @@ export const compareImages = async (root: string): Promise<Row[]> => {
     levels.tensors('decoded', at(original.data, image.decodedHWC), image.decodedHWC.values);
     levels.tensors('resized', at(resized.data, image.resizedHWC), image.resizedHWC.values);
     const { tensors } = collateImages([await decodeImage(resized)]);
-    row.in('normalised', bars.normalised).tensors('tensor', at(tensors, image.tensorCHW), image.tensorCHW.values);
+    row.in('normalised', bars.normalized).tensors('tensor', at(tensors, image.tensorCHW), image.tensorCHW.values);
     rows.push(row);
   }
   return rows;

@@ -62,16 +62,16 @@ export interface Behaviour {
 
 /** A well-made file server, less what the behaviour says. `bodyOf` gives the bytes for the nth request. */
 export const serve =
-  (bodyOf: Buffer | ((count: number) => { body: Buffer; etag?: string }), behaviour: Behaviour = {}): Answer =>
+  (bodyOf: Buffer | ((count: number) => { body: Buffer; etag?: string }), behavior: Behaviour = {}): Answer =>
   (request, response, count) => {
     const version = typeof bodyOf === 'function' ? bodyOf(count) : { body: bodyOf };
     const { body } = version;
-    const etag = version.etag ?? behaviour.etag;
+    const etag = version.etag ?? behavior.etag;
     const ifRange = request.headers['if-range'];
-    const matches = behaviour.ignoresIfRange === true || ifRange === undefined || ifRange === etag;
+    const matches = behavior.ignoresIfRange === true || ifRange === undefined || ifRange === etag;
     const from = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
-    const isPart = from > 0 && behaviour.ignoresRange !== true && matches;
-    const common = { ...(etag === undefined ? {} : { etag }), ...behaviour.headers };
+    const isPart = from > 0 && behavior.ignoresRange !== true && matches;
+    const common = { ...(etag === undefined ? {} : { etag }), ...behavior.headers };
     if (isPart && from >= body.length) {
       response.writeHead(416, { ...common, 'content-range': `bytes */${body.length}` }).end();
       return;
@@ -82,8 +82,8 @@ export const serve =
       ...(isPart ? { 'content-range': `bytes ${from}-${body.length - 1}/${body.length}` } : {}),
       ...common,
     });
-    if (behaviour.breakAfter !== undefined && count < (behaviour.breaks ?? Infinity))
+    if (behavior.breakAfter !== undefined && count < (behavior.breaks ?? Infinity))
       // Not at once: what is still on its way when a connection breaks is lost to whoever reads.
-      response.write(rest.subarray(0, behaviour.breakAfter), () => setTimeout(() => response.destroy(), 100));
+      response.write(rest.subarray(0, behavior.breakAfter), () => setTimeout(() => response.destroy(), 100));
     else response.end(rest);
   };

@@ -1,12 +1,12 @@
 import { Command } from 'commander';
 import { addModelOptions } from '../options/model-options.ts';
 import { requireTexts, several } from '../options/option-values.ts';
-import { addPictureOptions, runOptionsOf } from '../options/image-options.ts';
-import { lookAtOne, type OnePictureOptions } from './single-image.ts';
+import { addImageOptions, runOptionsOf } from '../options/image-options.ts';
+import { lookAtOne, type SingleImageOptions } from './single-image.ts';
 import { answerLine } from '../output/result-json.ts';
 import { answerText } from '../output/result-text.ts';
 
-interface AskOptions extends OnePictureOptions {
+interface AskOptions extends SingleImageOptions {
   readonly question?: readonly string[];
   readonly answers?: string;
 }
@@ -29,7 +29,7 @@ export const askCommand = (): Command => {
     .argument('<image>', 'a picture (JPEG, PNG, WebP, GIF, TIFF, AVIF)')
     .option('--question <text>', 'the question (required); may be given several times', several)
     .option('--answers <file>', "GQA's table of answers (JSON), for models trained on GQA");
-  addModelOptions(addPictureOptions(command));
+  addModelOptions(addImageOptions(command));
   return command.addHelpText('after', help).action((image: string, options: AskOptions) =>
     lookAtOne(image, requireTexts('--question', options.question), options, {
       ...(options.answers === undefined ? {} : { answers: options.answers }),

@@ -7,18 +7,18 @@ import { addModelOptions, loadModel, type ModelOptions } from '../options/model-
 import { requireTexts, several, wholeFrom } from '../options/option-values.ts';
 import { DrawingPaths } from '../output/output-paths.ts';
 import {
-  addPictureOptions,
-  PictureReader,
+  addImageOptions,
+  ImageReader,
   runOptionsOf,
   withDecoding,
   type Picture,
-  type PictureOptions,
+  type ImageOptions,
 } from '../options/image-options.ts';
 import { note, Progress } from '../output/progress.ts';
 import { detectionLine } from '../output/result-json.ts';
 import { detectionText } from '../output/result-text.ts';
 
-interface DetectOptions extends ModelOptions, PictureOptions {
+interface DetectOptions extends ModelOptions, ImageOptions {
   readonly caption?: readonly string[];
   readonly batchSize: number;
   readonly skipBroken?: boolean;
@@ -49,7 +49,7 @@ export const detectCommand = (): Command => {
     .option('--caption <text>', 'what to look for (required); may be given several times', several)
     .option('--batch-size <n>', 'pictures, and texts, that go through the network together', wholeFrom(1), 4)
     .option('--skip-broken', 'report and count broken pictures instead of stopping');
-  addModelOptions(addPictureOptions(command));
+  addModelOptions(addImageOptions(command));
   return command
     .addHelpText('after', help)
     .action((images: string[], options: DetectOptions) => detect(images, options));
@@ -61,7 +61,7 @@ const detect = async (images: readonly string[], options: DetectOptions): Promis
   const drawings =
     options.out === undefined ? undefined : await DrawingPaths.plan(options.out, images, captions.length);
   const masks = options.masksDir === undefined ? undefined : new MaskFiles(options.masksDir, captions.length);
-  const reader = new PictureReader(options);
+  const reader = new ImageReader(options);
   // The first pictures before the model, which may take long: a misspelt name is told at once.
   const first = await reader.readAll(images.slice(0, batchSize));
   const model = await loadModel(options);
@@ -74,16 +74,16 @@ const detect = async (images: readonly string[], options: DetectOptions): Promis
         const pictures = await reader.fitting(read, model);
         const results = await detectAll(model, pictures, captions, options);
         for (const [index, result] of results.entries()) {
-          const picture = pictures[Math.floor(index / captions.length)]!;
+          const image = pictures[Math.floor(index / captions.length)]!;
           const text = index % captions.length;
           signal.throwIfAborted();
           warnOnce(result.warnings, warned);
-          await draw(await drawings?.pathFor(picture.path, text), picture, result);
-          await masks?.write(picture.path, text, result.detections);
+          await draw(await drawings?.pathFor(image.path, text), image, result);
+          await masks?.write(image.path, text, result.detections);
           process.stdout.write(
             options.json === true
-              ? `${JSON.stringify(detectionLine(picture.path, result))}\n`
-              : detectionText(picture.path, result, options.threshold),
+              ? `${JSON.stringify(detectionLine(image.path, result))}\n`
+              : detectionText(image.path, result, options.threshold),
           );
         }
         progress.advance(Math.min(batchSize, images.length - start));
@@ -99,21 +99,21 @@ const detect = async (images: readonly string[], options: DetectOptions): Promis
 /** Every caption for every picture, captions of one picture next to each other. */
 const detectAll = async (
   model: MDETR,
-  pictures: readonly Picture[],
+  images: readonly Picture[],
   captions: readonly string[],
   options: DetectOptions,
 ): Promise<DetectionResult[]> => {
-  const items = pictures.flatMap((picture) =>
-    captions.map((text) => ({ image: picture.raw, text, name: picture.path, picture })),
+  const items = images.flatMap((image) =>
+    captions.map((text) => ({ image: image.raw, text, name: image.path, read: image })),
   );
   const results = await model.detectBatch(items, { ...runOptionsOf(options), batchSize: options.batchSize });
-  return results.map((result, index) => withDecoding(result, items[index]!.picture));
+  return results.map((result, index) => withDecoding(result, items[index]!.read));
 };
 
-const draw = async (path: string | undefined, picture: Picture, result: DetectionResult): Promise<void> => {
+const draw = async (path: string | undefined, image: Picture, result: DetectionResult): Promise<void> => {
   if (path === undefined) return;
   const { writeDrawing } = await import('../../drawing/index.ts');
-  await writeDrawing(path, picture.raw, result);
+  await writeDrawing(path, image.raw, result);
 };
 
 /** A caption's warning once, however many pictures it is used for. */

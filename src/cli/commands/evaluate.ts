@@ -9,7 +9,7 @@ import { resultsJson, resultsTable } from '../../metrics/results-table.ts';
 import {
   benchmarkTasks,
   evaluateBenchmark,
-  requireTruth,
+  requireGroundTruth,
   type BenchmarkTask,
 } from '../../benchmarks/benchmark-task.ts';
 import { evaluateScenes } from '../../benchmarks/scenes-task.ts';
@@ -243,7 +243,7 @@ const runAnnotations = async (
     truth: options.truth ?? section.truth,
     subset: options.subset ?? section.subset,
   };
-  requireTruth(files);
+  requireGroundTruth(files);
   const model = options.predictions === undefined ? await loadModel(options, { answers: options.answers }) : undefined;
   let progress: Progress | undefined;
   let before = 0;

@@ -1,12 +1,12 @@
 import { Command } from 'commander';
 import { addModelOptions } from '../options/model-options.ts';
 import { requireTexts, several } from '../options/option-values.ts';
-import { addPictureOptions, runOptionsOf } from '../options/image-options.ts';
-import { lookAtOne, type OnePictureOptions } from './single-image.ts';
+import { addImageOptions, runOptionsOf } from '../options/image-options.ts';
+import { lookAtOne, type SingleImageOptions } from './single-image.ts';
 import { referLine } from '../output/result-json.ts';
 import { referText } from '../output/result-text.ts';
 
-interface ReferOptions extends OnePictureOptions {
+interface ReferOptions extends SingleImageOptions {
   readonly expression?: readonly string[];
 }
 
@@ -26,7 +26,7 @@ export const referCommand = (): Command => {
     .description('Finds the one object that an expression refers to.')
     .argument('<image>', 'a picture (JPEG, PNG, WebP, GIF, TIFF, AVIF)')
     .option('--expression <text>', 'what is meant (required); may be given several times', several);
-  addModelOptions(addPictureOptions(command));
+  addModelOptions(addImageOptions(command));
   return command.addHelpText('after', help).action((image: string, options: ReferOptions) =>
     lookAtOne(image, requireTexts('--expression', options.expression), options, {
       run: (scene, expression) => scene.refer(expression, runOptionsOf(options)),

@@ -5,10 +5,10 @@ import { interruptible } from '../options/interrupt.ts';
 import { MaskFiles } from '../output/mask-files.ts';
 import { loadModel, type ModelOptions } from '../options/model-options.ts';
 import { DrawingPaths } from '../output/output-paths.ts';
-import { readPicture, withDecoding, type PictureOptions } from '../options/image-options.ts';
+import { readImage, withDecoding, type ImageOptions } from '../options/image-options.ts';
 import { note } from '../output/progress.ts';
 
-export interface OnePictureOptions extends ModelOptions, PictureOptions {}
+export interface SingleImageOptions extends ModelOptions, ImageOptions {}
 
 interface AnyResult {
   readonly warnings: readonly string[];
@@ -30,12 +30,12 @@ interface Task<R extends AnyResult> {
 export const lookAtOne = async <R extends AnyResult>(
   image: string,
   texts: readonly string[],
-  options: OnePictureOptions,
+  options: SingleImageOptions,
   task: Task<R>,
 ): Promise<void> => {
   const drawings = options.out === undefined ? undefined : await DrawingPaths.plan(options.out, [image], texts.length);
   const masks = options.masksDir === undefined ? undefined : new MaskFiles(options.masksDir, texts.length);
-  const picture = await readPicture(image, options);
+  const picture = await readImage(image, options);
   const model = await loadModel(options, task.answers === undefined ? {} : { answers: task.answers });
   try {
     const scene = await model.encodeImage(picture.raw, { name: image });

@@ -9,7 +9,7 @@ import { fraction, millions } from './option-values.ts';
 import { note } from '../output/progress.ts';
 
 /** Options of every command that looks at pictures. */
-export interface PictureOptions {
+export interface ImageOptions {
   readonly threshold?: number;
   readonly spanThreshold?: number;
   readonly masks?: boolean;
@@ -21,7 +21,7 @@ export interface PictureOptions {
   readonly truncate?: boolean;
 }
 
-export const addPictureOptions = (command: Command): Command =>
+export const addImageOptions = (command: Command): Command =>
   command
     .option('--threshold <p>', 'boxes need a score above this (default: 0.7)', fraction)
     .option('--span-threshold <p>', 'phrases need at least this probability (default: 0.1)', fraction)
@@ -33,9 +33,9 @@ export const addPictureOptions = (command: Command): Command =>
     .option('--no-orient', 'ignore EXIF orientation, as the official code does')
     .option('--truncate', 'cut texts that are too long for the model instead of refusing them');
 
-export const wantsMasks = ({ masks, masksDir }: PictureOptions): boolean => masks === true || masksDir !== undefined;
+export const wantsMasks = ({ masks, masksDir }: ImageOptions): boolean => masks === true || masksDir !== undefined;
 
-export const runOptionsOf = (options: PictureOptions): RunOptions => ({
+export const runOptionsOf = (options: ImageOptions): RunOptions => ({
   ...(options.threshold === undefined ? {} : { threshold: options.threshold }),
   ...(options.spanThreshold === undefined ? {} : { spanThreshold: options.spanThreshold }),
   masks: wantsMasks(options),
@@ -49,7 +49,7 @@ export interface Picture {
   readonly decodeMs: number;
 }
 
-export const readPicture = async (path: string, { maxPixels, orient }: PictureOptions): Promise<Picture> => {
+export const readImage = async (path: string, { maxPixels, orient }: ImageOptions): Promise<Picture> => {
   const started = performance.now();
   const settings: DecodeOptions = { orient, ...(maxPixels === undefined ? {} : { maxPixels }) };
   const raw = await decodeImage(path, settings);
@@ -63,39 +63,39 @@ export const withDecoding = <R extends { readonly timingMs: Timing }>(result: R,
 });
 
 /** Reads pictures one by one; broken ones are reported and counted instead of ending the work when told so. */
-export class PictureReader {
+export class ImageReader {
   private broken = 0;
-  private readonly options: PictureOptions & { readonly skipBroken?: boolean };
+  private readonly options: ImageOptions & { readonly skipBroken?: boolean };
 
-  constructor(options: PictureOptions & { readonly skipBroken?: boolean }) {
+  constructor(options: ImageOptions & { readonly skipBroken?: boolean }) {
     this.options = options;
   }
 
   /** Throws `MdetrError`, which names the picture, for a broken one that is not to be skipped. */
   async readAll(paths: readonly string[]): Promise<Picture[]> {
-    return this.each(paths, (path) => readPicture(path, this.options));
+    return this.each(paths, (path) => readImage(path, this.options));
   }
 
   /** The pictures that the model can look at; the others count as broken. */
-  async fitting(pictures: readonly Picture[], model: Pick<MDETR, 'checkSize'>): Promise<Picture[]> {
-    return this.each(pictures, (picture) => {
-      model.checkSize(picture.raw, picture.path);
-      return Promise.resolve(picture);
+  async fitting(images: readonly Picture[], model: Pick<MDETR, 'checkSize'>): Promise<Picture[]> {
+    return this.each(images, (image) => {
+      model.checkSize(image.raw, image.path);
+      return Promise.resolve(image);
     });
   }
 
   private async each<T>(items: readonly T[], take: (item: T) => Promise<Picture>): Promise<Picture[]> {
-    const pictures: Picture[] = [];
+    const images: Picture[] = [];
     for (const item of items) {
       try {
-        pictures.push(await take(item));
+        images.push(await take(item));
       } catch (error) {
         if (this.options.skipBroken !== true || !(error instanceof MdetrError)) throw error;
         this.broken += 1;
         note(`skipped ${error.message}`);
       }
     }
-    return pictures;
+    return images;
   }
 
   /** Says how many pictures were skipped. Throws when none was left. */

@@ -30,7 +30,7 @@ export interface Target extends TargetFields {
 }
 
 /** A target as losses and matcher take it. */
-export interface NormalisedTarget extends TargetFields {
+export interface NormalizedTarget extends TargetFields {
   /** (N, 4) centre x, centre y, width, height, relative to the image without padding. */
   readonly boxesCxcywh: Float32Array;
 }
@@ -62,7 +62,7 @@ export const boxesWithArea = (boxesXyxy: Float32Array): number[] => {
 };
 
 /** Boxes relative to the image, as the model predicts them; everything else stays. */
-export const normaliseTarget = (target: Target): NormalisedTarget => {
+export const normalizeTarget = (target: Target): NormalizedTarget => {
   const { boxesXyxy, ...fields } = target;
   const [height, width] = target.size;
   const boxesCxcywh = new Float32Array(boxesXyxy.length);

@@ -18,7 +18,7 @@ afterAll(() => rm(dir, { recursive: true, force: true }));
 
 /** A picture whose every pixel is different: columns in red, rows in green. */
 const [width, height] = [24, 16];
-const picture: RawImage = {
+const image: RawImage = {
   width,
   height,
   channels: 3,
@@ -28,7 +28,7 @@ const picture: RawImage = {
   }),
 };
 const raw = { raw: { width, height, channels: 3 as const } };
-const made = (): Sharp => sharp(picture.data, raw);
+const made = (): Sharp => sharp(image.data, raw);
 const pixelAt = (image: RawImage, x: number, y: number): number[] => [
   ...image.data.subarray((y * image.width + x) * 3, (y * image.width + x) * 3 + 3),
 ];
@@ -40,29 +40,29 @@ describe('decodeImage', () => {
     ['TIFF', () => made().tiff({ compression: 'lzw' }).toBuffer()],
   ])('reads %s exactly, from bytes and from a file', async (format, encode) => {
     const bytes = await encode();
-    expect(await decodeImage(bytes)).toEqual(picture);
+    expect(await decodeImage(bytes)).toEqual(image);
     const path = join(dir, `picture of ${format}`);
     await writeFile(path, bytes);
-    expect(await decodeImage(path)).toEqual(picture);
+    expect(await decodeImage(path)).toEqual(image);
   });
 
   it('drops alpha without blending, also at 16 bits, whose high bytes it keeps', async () => {
     const rgba = await made().ensureAlpha(0).png().toBuffer();
-    expect(await decodeImage(rgba)).toEqual(picture);
+    expect(await decodeImage(rgba)).toEqual(image);
     const samples = Uint16Array.from({ length: width * height * 4 }, (_, i) =>
-      i % 4 === 3 ? (i * 257) % 65536 : picture.data[Math.floor(i / 4) * 3 + (i % 4)]! * 256 + 200,
+      i % 4 === 3 ? (i * 257) % 65536 : image.data[Math.floor(i / 4) * 3 + (i % 4)]! * 256 + 200,
     );
     const deep = await sharp(samples, { raw: { width, height, channels: 4 } })
       .toColourspace('rgb16')
       .png()
       .toBuffer();
     expect((await sharp(deep).metadata()).depth).toBe('ushort');
-    expect(await decodeImage(deep)).toEqual(picture);
+    expect(await decodeImage(deep)).toEqual(image);
   });
 
   it('repeats grey, at 8 and at 16 bits', async () => {
-    const grey = await decodeImage(await made().greyscale().png().toBuffer());
-    expect(grey.data.every((value, i) => value === grey.data[i - (i % 3)])).toBe(true);
+    const gray = await decodeImage(await made().greyscale().png().toBuffer());
+    expect(gray.data.every((value, i) => value === gray.data[i - (i % 3)])).toBe(true);
     const samples = Uint16Array.from({ length: width * height }, (_, i) => (i % 256) * 256 + 99);
     const deep = await sharp(samples, { raw: { width, height, channels: 1 } })
       .toColourspace('grey16')
@@ -98,19 +98,19 @@ describe('decodeImage', () => {
     const upright = await decodeImage(turned);
     expect([upright.width, upright.height]).toEqual([height, width]);
     // Orientation 6: what is stored as the left column is the top row, read upwards.
-    expect(pixelAt(upright, height - 1, 0)).toEqual(pixelAt(picture, 0, 0));
-    expect(pixelAt(upright, 0, 0)).toEqual(pixelAt(picture, 0, height - 1));
-    expect(await decodeImage(turned, { orient: false })).toEqual(picture);
+    expect(pixelAt(upright, height - 1, 0)).toEqual(pixelAt(image, 0, 0));
+    expect(pixelAt(upright, 0, 0)).toEqual(pixelAt(image, 0, height - 1));
+    expect(await decodeImage(turned, { orient: false })).toEqual(image);
   });
 
   it('takes the first frame of an animation', async () => {
-    const frames = new Uint8Array(picture.data.length * 3).fill(9);
-    frames.set(picture.data);
+    const frames = new Uint8Array(image.data.length * 3).fill(9);
+    frames.set(image.data);
     const animated = await sharp(frames, { raw: { width, height: height * 3, channels: 3, pageHeight: height } })
       .webp({ lossless: true })
       .toBuffer();
     expect((await sharp(animated).metadata()).pages).toBeGreaterThan(1);
-    expect(await decodeImage(animated)).toEqual(picture);
+    expect(await decodeImage(animated)).toEqual(image);
   });
 
   it('reads a single pixel', async () => {
@@ -121,8 +121,8 @@ describe('decodeImage', () => {
   });
 
   it('takes pixels: RGB as they are, RGBA without alpha, grey repeated', async () => {
-    const rgb = await decodeImage(picture);
-    expect(rgb.data.buffer).toBe(picture.data.buffer);
+    const rgb = await decodeImage(image);
+    expect(rgb.data.buffer).toBe(image.data.buffer);
     const pixel = { width: 1, height: 1 };
     expect((await decodeImage({ ...pixel, channels: 4, data: Uint8Array.of(1, 2, 3, 4) })).data).toEqual(
       Uint8Array.of(1, 2, 3),

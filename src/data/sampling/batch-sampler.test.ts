@@ -104,7 +104,7 @@ describe('BatchSampler', () => {
       ],
     ],
   ] as const)('shards as DistributedSampler (%s)', (uneven, shares) => {
-    const shareOf = (rank: number): number[] =>
+    const fractionOf = (rank: number): number[] =>
       allRows(
         new BatchSampler(datasetOf(10), {
           batchSize: 1,
@@ -117,7 +117,7 @@ describe('BatchSampler', () => {
         }),
         0,
       );
-    expect([0, 1, 2, 3].map(shareOf)).toEqual(shares);
+    expect([0, 1, 2, 3].map(fractionOf)).toEqual(shares);
   });
 
   it('cuts epochs into chunks as torch.chunk does', () => {

@@ -60,7 +60,7 @@ export class BatchSampler {
 
   /** Number of batches that each worker goes through in an epoch. */
   batchesIn(epoch: number): number {
-    const count = this.shareLength(this.chunkOf(epoch));
+    const count = this.fractionLength(this.chunkOf(epoch));
     const { batchSize, dropLast } = this.options;
     return dropLast ? Math.floor(count / batchSize) : Math.ceil(count / batchSize);
   }
@@ -99,7 +99,7 @@ export class BatchSampler {
     return { begin, end: Math.min(begin + size, length) };
   }
 
-  private shareLength({ begin, end }: { begin: number; end: number }): number {
+  private fractionLength({ begin, end }: { begin: number; end: number }): number {
     const { worldSize, uneven } = this.options;
     return uneven === 'pad' ? Math.ceil((end - begin) / worldSize) : Math.floor((end - begin) / worldSize);
   }
@@ -111,7 +111,7 @@ export class BatchSampler {
     const chunk = this.chunkOf(epoch);
     const count = chunk.end - chunk.begin;
     const all = shuffle ? shuffledRange(count, seededUint32(seed, epoch, 1)) : undefined;
-    const order = new Uint32Array(this.shareLength(chunk));
+    const order = new Uint32Array(this.fractionLength(chunk));
     for (let i = 0; i < order.length; i++) {
       const position = (rank + i * worldSize) % count; // beyond the end, padding starts over at the beginning
       order[i] = chunk.begin + (all === undefined ? position : all[position]!);

@@ -6,7 +6,7 @@ import { collateImages, collateTensors } from './collate.ts';
 import { decodeImage } from '../images/image.ts';
 import { photoSizes, validationTransform } from '../transforms/random-transforms.ts';
 import type { RawImage } from '../images/raw-image.ts';
-import { normaliseTarget, type Target } from '../format/target.ts';
+import { normalizeTarget, type Target } from '../format/target.ts';
 
 const filled = (width: number, height: number, rgb: readonly number[]): RawImage => ({
   width,
@@ -60,7 +60,7 @@ describe('collateImages', () => {
           originalSize: [image.height, image.width],
         };
         const sample = validationTransform(photoSizes)({ image, target: before }, () => 0);
-        const target = normaliseTarget(sample.target);
+        const target = normalizeTarget(sample.target);
         const { tensors } = collateImages([sample.image]);
         expect(tensorCHW.pos.map((at) => tensors[at])).toEqual(tensorCHW.values);
         expect([...target.boxesCxcywh]).toEqual(targetOut.boxes.flat());

@@ -19,7 +19,7 @@ export interface ImageBatch {
 }
 
 /** What each byte becomes, for R, G and B: (byte / 255 - mean) / std, rounded to float32 after every step as torch does. */
-const normalisedBytes = imageNetMean.map((mean, channel) =>
+const normalizedBytes = imageNetMean.map((mean, channel) =>
   Float32Array.from(
     { length: 256 },
     (_, byte) =>
@@ -36,7 +36,7 @@ export const collateImages = (images: readonly RawImage[]): ImageBatch => {
   const { height, width, tensors, mask } = emptyBatch(sizes);
   images.forEach((image, b) => {
     for (let channel = 0; channel < 3; channel++) {
-      const table = normalisedBytes[channel]!;
+      const table = normalizedBytes[channel]!;
       const plane = (b * 3 + channel) * height * width;
       for (let y = 0, from = channel; y < image.height; y++) {
         const row = plane + y * width;

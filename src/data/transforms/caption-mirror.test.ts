@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { mirrorCaption } from './caption-mirror.ts';
+import { flipCaption } from './caption-mirror.ts';
 
-const words = (caption: string): string => mirrorCaption(caption, 'words').caption;
+const words = (caption: string): string => flipCaption(caption, 'words').caption;
 
 describe('mirrorCaption', () => {
   it('swaps left and right, alone and in the words made of them', () => {
@@ -20,16 +20,16 @@ describe('mirrorCaption', () => {
   });
 
   it('copies the official replacement when told to, and none when told so', () => {
-    const official = mirrorCaption('a bright left shoe, Left', 'official');
+    const official = flipCaption('a bright left shoe, Left', 'official');
     expect(official.caption).toBe('a bleft right shoe, Left');
     expect(official.moveSpan([9, 18])).toEqual([9, 18]);
-    expect(mirrorCaption('left', 'keep').caption).toBe('left');
+    expect(flipCaption('left', 'keep').caption).toBe('left');
   });
 
   it('moves spans, counted in code points', () => {
     const caption = '🐕 the left cup right of the leftmost 🐕';
-    const { caption: mirrored, moveSpan } = mirrorCaption(caption, 'words');
-    const [before, after] = [Array.from(caption), Array.from(mirrored)];
+    const { caption: flipped, moveSpan } = flipCaption(caption, 'words');
+    const [before, after] = [Array.from(caption), Array.from(flipped)];
     const textOf = (characters: string[], [begin, end]: readonly [number, number]): string =>
       characters.slice(begin, end).join('');
     for (const phrase of ['the left cup', 'cup', 'the leftmost 🐕', 'right', '🐕 the']) {
@@ -47,8 +47,8 @@ describe('mirrorCaption', () => {
     fc.assert(
       fc.property(fc.array(word, { maxLength: 8 }), (parts) => {
         const caption = parts.join(' ');
-        const once = mirrorCaption(caption, 'words');
-        const twice = mirrorCaption(once.caption, 'words');
+        const once = flipCaption(caption, 'words');
+        const twice = flipCaption(once.caption, 'words');
         expect(twice.caption).toBe(caption);
         const starts = Array.from(caption).flatMap((character, i) => (character === ' ' ? [i + 1] : []));
         for (const start of starts) expect(twice.moveSpan(once.moveSpan([start, start]))).toEqual([start, start]);

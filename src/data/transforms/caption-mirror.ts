@@ -7,9 +7,9 @@ import type { Span } from '../format/coco-format.ts';
  * - `official`: every "left" and "right" in lower case changes, even within bright and cleft, and spans stay.
  * - `keep`: the caption stays.
  */
-export type MirrorMode = 'words' | 'official' | 'keep';
+export type FlipMode = 'words' | 'official' | 'keep';
 
-export interface MirroredCaption {
+export interface FlippedCaption {
   readonly caption: string;
   /** Where a span of the old caption lies in the new one; both count code points. */
   readonly moveSpan: (span: Span) => Span;
@@ -18,7 +18,7 @@ export interface MirroredCaption {
 const sideWords = /(?<![\p{L}\p{N}])(?:left|right)(?=(?:most|hand|side|wards?)?(?![\p{L}\p{N}]))/giu;
 
 /** The caption of the mirrored image. */
-export const mirrorCaption = (caption: string, mode: MirrorMode): MirroredCaption => {
+export const flipCaption = (caption: string, mode: FlipMode): FlippedCaption => {
   if (mode === 'keep') return { caption, moveSpan: (span) => span };
   if (mode === 'official')
     return {
@@ -30,7 +30,7 @@ export const mirrorCaption = (caption: string, mode: MirrorMode): MirroredCaptio
     end: index + word.length,
     replacement: otherSide(word),
   }));
-  const mirrored = caption.replace(sideWords, otherSide);
+  const flipped = caption.replace(sideWords, otherSide);
   const move = (unit: number): number => {
     let shift = 0;
     for (const { start, end, replacement } of swaps) {
@@ -40,9 +40,9 @@ export const mirrorCaption = (caption: string, mode: MirrorMode): MirroredCaptio
     }
     return unit + shift;
   };
-  const [before, after] = [new CodePointMap(caption), new CodePointMap(mirrored)];
+  const [before, after] = [new CodePointMap(caption), new CodePointMap(flipped)];
   const moveCodePoint = (position: number): number => after.toCodePoint(move(before.toUtf16(position)));
-  return { caption: mirrored, moveSpan: ([begin, end]) => [moveCodePoint(begin), moveCodePoint(end)] };
+  return { caption: flipped, moveSpan: ([begin, end]) => [moveCodePoint(begin), moveCodePoint(end)] };
 };
 
 const otherSide = (word: string): string => {

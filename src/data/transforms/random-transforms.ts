@@ -1,4 +1,4 @@
-import type { MirrorMode } from './caption-mirror.ts';
+import type { FlipMode } from './caption-mirror.ts';
 import type { Region, Size } from '../../geometry/size.ts';
 import { boxesWithArea, type Sample } from '../format/target.ts';
 import { cropBoxesXyxy, cropSample, flipSample, resizeSample } from './transforms.ts';
@@ -25,7 +25,7 @@ export const randomSelect =
     (random() < p ? first : second)(sample, random);
 
 export const randomHorizontalFlip =
-  (p = 0.5, mode: MirrorMode = 'words'): Transform =>
+  (p = 0.5, mode: FlipMode = 'words'): Transform =>
   (sample, random) =>
     random() < p ? flipSample(sample, mode) : sample;
 

@@ -1,4 +1,4 @@
-import { mirrorCaption, type MirrorMode } from './caption-mirror.ts';
+import { flipCaption, type FlipMode } from './caption-mirror.ts';
 import { cropMask, flipMask, resizeMask } from '../../geometry/mask-geometry.ts';
 import { cropImage, flipImage } from '../images/raw-image.ts';
 import { type Region } from '../../geometry/size.ts';
@@ -61,8 +61,8 @@ export const cropSample = ({ image, target }: Sample, region: Region): Sample =>
 });
 
 /** Mirrors image, boxes and masks left to right, and the words "left" and "right" of the caption (`mode`). */
-export const flipSample = ({ image, target }: Sample, mode: MirrorMode = 'words'): Sample => {
-  const { caption, moveSpan } = mirrorCaption(target.caption, mode);
+export const flipSample = ({ image, target }: Sample, mode: FlipMode = 'words'): Sample => {
+  const { caption, moveSpan } = flipCaption(target.caption, mode);
   const boxesXyxy = target.boxesXyxy.map((value, i, boxes) =>
     // x0 becomes width - x1 and x1 becomes width - x0; y stays.
     i % 2 === 1 ? value : image.width - boxes[i % 4 === 0 ? i + 2 : i - 2]!,

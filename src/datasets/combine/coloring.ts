@@ -6,32 +6,32 @@
  * `conflicts(i, j)`, i < j, tells whether two vertices may not share a colour. Returns the colours' vertices in the
  * order in which they were coloured, colours by their first vertex.
  */
-export const colourGreedily = (
+export const colorGreedily = (
   sizes: readonly number[],
   capacity: number,
   conflicts: (i: number, j: number) => boolean,
 ): number[][] => {
-  const neighbours: number[][] = sizes.map(() => []);
+  const neighbors: number[][] = sizes.map(() => []);
   for (let i = 0; i < sizes.length; i++)
     for (let j = i + 1; j < sizes.length; j++)
       if (conflicts(i, j)) {
-        neighbours[i]!.push(j);
-        neighbours[j]!.push(i);
+        neighbors[i]!.push(j);
+        neighbors[j]!.push(i);
       }
-  const order = [...sizes.keys()].sort((a, b) => neighbours[b]!.length - neighbours[a]!.length || b - a);
-  const colourOf = new Int32Array(sizes.length).fill(-1);
+  const order = [...sizes.keys()].sort((a, b) => neighbors[b]!.length - neighbors[a]!.length || b - a);
+  const colorOf = new Int32Array(sizes.length).fill(-1);
   // There is one colour from the start. It stays empty when its first vertex does not fit, and the rest may still use it.
   const used = [0];
   const members = new Map<number, number[]>();
   for (const vertex of order) {
-    const taken = new Set(neighbours[vertex]!.map((neighbour) => colourOf[neighbour]!));
+    const taken = new Set(neighbors[vertex]!.map((neighbor) => colorOf[neighbor]!));
     const size = sizes[vertex]!;
-    let colour = 0;
-    while (colour < used.length && (taken.has(colour) || used[colour]! + size + 2 > capacity)) colour++;
-    colourOf[vertex] = colour;
-    used[colour] = (used[colour] ?? 0) + size;
-    const group = members.get(colour);
-    if (group === undefined) members.set(colour, [vertex]);
+    let color = 0;
+    while (color < used.length && (taken.has(color) || used[color]! + size + 2 > capacity)) color++;
+    colorOf[vertex] = color;
+    used[color] = (used[color] ?? 0) + size;
+    const group = members.get(color);
+    if (group === undefined) members.set(color, [vertex]);
     else group.push(vertex);
   }
   return [...members.values()];

@@ -88,14 +88,14 @@ describe('combineFiles', () => {
       guardedTexts: 3,
       badRows: 0,
     });
-    const picture = { file_name: 'COCO_train2014_000000000009.jpg', height: 100, width: 200 };
+    const image = { file_name: 'COCO_train2014_000000000009.jpg', height: 100, width: 200 };
     const common = { area: 7, iscrowd: 0, category_id: 3 };
     expect(result(out)).toEqual({
       info: [],
       licenses: [],
       images: [
         {
-          ...picture,
+          ...image,
           id: 0,
           original_id: '9',
           caption: 'blue sky. right dog. left dog.',

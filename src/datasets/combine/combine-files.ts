@@ -192,12 +192,12 @@ const writeImage = async (
   counts: { sentencesOut: number; annotationsOut: number },
 ): Promise<void> => {
   if (rows.length === 0) return;
-  const picture = pictureOf(identity, rows, coco);
-  const texts = rows.map((placed) => rescaled(placed, picture));
+  const image = imageOf(identity, rows, coco);
+  const texts = rows.map((placed) => rescaled(placed, image));
   for (const sentence of combineTexts(texts, options, imageNumber)) {
     const id = counts.sentencesOut++;
     await writer.append('images', {
-      ...picture,
+      ...image,
       id,
       original_id: identity.id,
       caption: sentence.caption,
@@ -213,7 +213,7 @@ const writeImage = async (
 type Picture = Pick<CocoImage, 'file_name' | 'height' | 'width'>;
 
 /** File and size of an image: a row of its own collection knows, else COCO's image list. */
-const pictureOf = (identity: ImageIdentity, rows: readonly PlacedRow[], coco: AnnotationIndex | undefined): Picture => {
+const imageOf = (identity: ImageIdentity, rows: readonly PlacedRow[], coco: AnnotationIndex | undefined): Picture => {
   const listed = identity.source === 'coco' ? coco?.rowOf(Number(identity.id)) : undefined;
   const known =
     listed === undefined

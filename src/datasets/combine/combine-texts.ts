@@ -3,7 +3,7 @@ import type { BoxXywh } from '../../geometry/boxes.ts';
 import { seededUint32, shuffledRange } from '../../data/sampling/permutation.ts';
 import { anyOverlap, boxClusters, cornersOf, meanBox, type OverlapMeasure } from '../../geometry/box-overlap.ts';
 import { codePointsOf, consolidateSpans, shiftSpans } from './caption-spans.ts';
-import { colourGreedily } from './coloring.ts';
+import { colorGreedily } from './coloring.ts';
 
 export interface CombineOptions {
   /** Default `iou`, as the official script computes (the paper says GIoU). */
@@ -65,7 +65,7 @@ export const combineTexts = (
       corners: cornersOf(boxes.map(({ bbox }) => bbox)),
     };
   });
-  const sentences = colourGreedily(
+  const sentences = colorGreedily(
     prepared.map(({ caption }) => caption.length),
     maxLength,
     (i, j) => anyOverlap(overlap, maxOverlap, prepared[i]!.corners, prepared[j]!.corners),

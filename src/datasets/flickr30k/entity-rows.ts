@@ -60,10 +60,10 @@ export const entityRow = (
 /** The same image with the boxes of every entity joined to their hull ("merged boxes" protocol). */
 export const withMergedBoxes = (image: EntityImage): EntityImage => ({
   ...image,
-  boxes: new Map([...image.boxes].map(([entity, boxes]) => [entity, [hullOf(boxes)]])),
+  boxes: new Map([...image.boxes].map(([entity, boxes]) => [entity, [enclosingBoxOf(boxes)]])),
 });
 
-const hullOf = (boxes: readonly BoxXywh[]): BoxXywh => {
+const enclosingBoxOf = (boxes: readonly BoxXywh[]): BoxXywh => {
   const x = Math.min(...boxes.map((box) => box[0]));
   const y = Math.min(...boxes.map((box) => box[1]));
   return [

@@ -15,14 +15,14 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'mdetr-inspect-'));
   roots = ImageRoots.parse([join(folder, 'images')]);
   mkdirSync(join(folder, 'images'));
-  const picture = (shade: number) =>
+  const image = (shade: number) =>
     sharp({ create: { width: 40, height: 30, channels: 3, background: { r: shade, g: 90, b: 10 } } })
       .jpeg()
       .toBuffer();
   const file = (name: string): string => join(folder, 'images', name);
-  writeFileSync(file('a.jpg'), await picture(10));
-  writeFileSync(file('copy of a.jpg'), await picture(10));
-  writeFileSync(file('b.jpg'), await picture(200));
+  writeFileSync(file('a.jpg'), await image(10));
+  writeFileSync(file('copy of a.jpg'), await image(10));
+  writeFileSync(file('b.jpg'), await image(200));
   // Noise, so that half of the file is half of the picture.
   const noise = { type: 'gaussian', mean: 128, sigma: 60 } as const;
   const noisy = await sharp({ create: { width: 40, height: 30, channels: 3, background: 'black', noise } })

@@ -29,8 +29,8 @@ export const resizeNearest = (x: Tensor, height: Dim, width: Dim): Tensor =>
 const bilinearAxis = (x: Tensor, axis: number, size: Dim): Tensor => {
   const from = x.shape[axis]!;
   if (dimsEqual(from, size)) return x;
-  const centre = sub(mul(add(iota(size, 'float32'), 0.5), scaleOf(from, size)), 0.5);
-  const position = maximum(centre, 0);
+  const center = sub(mul(add(iota(size, 'float32'), 0.5), scaleOf(from, size)), 0.5);
+  const position = maximum(center, 0);
   const low = minimum(floor(position), lastIndex(from));
   const high = minimum(add(low, 1), lastIndex(from));
   const weight = cast(

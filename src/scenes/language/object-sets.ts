@@ -56,8 +56,8 @@ export class ObjectSets {
         return objects.reduce((set, { pixelCoords: [otherX] }, j) => {
           const inSpace = (this.sides[relation][i]! >> j) & 1;
           const shift = sign * (otherX - x);
-          const inPicture = shift > SURE_SHARE * width ? 1 : shift < -SURE_SHARE * width ? 0 : undefined;
-          return j !== i && inPicture !== inSpace ? set | (1 << j) : set;
+          const inImage = shift > SURE_SHARE * width ? 1 : shift < -SURE_SHARE * width ? 0 : undefined;
+          return j !== i && inImage !== inSpace ? set | (1 << j) : set;
         }, 0);
       });
     this.doubts = { left: doubts('left'), right: doubts('right'), front: doubts('front'), behind: doubts('behind') };

@@ -7,7 +7,7 @@ import type { Program } from './program.ts';
 import { answersOf, FAMILIES } from './questions.ts';
 import { Random } from '../render/random.ts';
 import type { Relation } from '../render/relations.ts';
-import { describeScene, mirrorScene, type Scene, type TextScene } from '../render/scene.ts';
+import { describeScene, flipScene, type Scene, type TextScene } from '../render/scene.ts';
 import { combinationsWithheld, SPLITS, type SceneSplit } from '../render/splits.ts';
 import { QUESTION_TYPES, TEXT_KINDS, type QuestionText, type SceneText, type TextKind } from './texts.ts';
 import { patternsOf, SCENE_VOCABULARY, vocabularyOf, wordsOf } from './vocabulary.ts';
@@ -83,9 +83,9 @@ const fits = ({ objects }: TextScene, filter: Filter): number[] =>
 
 const anySplitScene = fc
   .tuple(fc.nat(), fc.nat(100_000), fc.constantFrom(...SPLITS), fc.boolean())
-  .map(([seed, index, split, mirrored]) => {
+  .map(([seed, index, split, flipped]) => {
     const scene = describeScene(seed, index, { split });
-    return { scene: mirrored ? mirrorScene(scene) : scene, random: Random.of(seed, index, 'texts') };
+    return { scene: flipped ? flipScene(scene) : scene, random: Random.of(seed, index, 'texts') };
   });
 
 const forTexts = <K extends TextKind>(kind: K, check: (text: TextOfKind[K], scene: Scene) => void, numRuns = 120) =>
@@ -169,7 +169,7 @@ describe('expressions', () => {
     forTexts(
       'expression',
       (text, scene) => {
-        const inPicture: TextScene = {
+        const inImage: TextScene = {
           ...scene,
           relationships: {
             ...scene.relationships,
@@ -181,7 +181,7 @@ describe('expressions', () => {
             ),
           },
         };
-        expect(evaluate(inPicture, text.program)).toBe(text.target);
+        expect(evaluate(inImage, text.program)).toBe(text.target);
       },
       200,
     );

@@ -5,7 +5,7 @@ import { maskBoundsXywh, maskToDense } from '../../geometry/run-lengths.ts';
 import { dot, subtract } from './camera.ts';
 import { maskOf, maskRuns } from './object-masks.ts';
 import { RELATIONS } from './relations.ts';
-import { describeScene, generateScene, mirrorScene, type Scene } from './scene.ts';
+import { describeScene, generateScene, flipScene, type Scene } from './scene.ts';
 import { combinationsWithheld, SPLITS } from './splits.ts';
 
 // Properties over hundreds of scenes, on machines that may be busy.
@@ -169,11 +169,11 @@ describe('scenes', () => {
 
   it('can be mirrored: picture, masks, boxes and relations together, and back again', () => {
     const scene = generateScene(9, 2, { width: 101, height: 70 });
-    const mirrored = mirrorScene(scene);
-    mirrored.objects.forEach((object, i) => expect(object.box).toEqual(maskBounds(mirrored, i)));
-    expect(mirrored.relationships.left).toEqual(scene.relationships.right);
-    expect([...mirrored.image.data.subarray(0, 3)]).toEqual([...scene.image.data.subarray(300, 303)]);
-    const twice = mirrorScene(mirrored);
+    const flipped = flipScene(scene);
+    flipped.objects.forEach((object, i) => expect(object.box).toEqual(maskBounds(flipped, i)));
+    expect(flipped.relationships.left).toEqual(scene.relationships.right);
+    expect([...flipped.image.data.subarray(0, 3)]).toEqual([...scene.image.data.subarray(300, 303)]);
+    const twice = flipScene(flipped);
     expect(twice.image.data).toEqual(scene.image.data);
     twice.objects.forEach((object, i) => {
       expect(object.box).toEqual(scene.objects[i]!.box);

@@ -148,10 +148,10 @@ const arrange = (seed: number, index: number, options: SceneOptions) => {
  * The scene in a mirror that swaps left and right, picture included if there is one. Make texts afterwards, from the
  * result: a text of the original speaks of the other side.
  */
-export function mirrorScene(scene: RenderedScene): RenderedScene;
-export function mirrorScene(scene: Scene): Scene;
-export function mirrorScene(scene: TextScene): TextScene;
-export function mirrorScene(scene: TextScene | Scene | RenderedScene): TextScene | Scene | RenderedScene {
+export function flipScene(scene: RenderedScene): RenderedScene;
+export function flipScene(scene: Scene): Scene;
+export function flipScene(scene: TextScene): TextScene;
+export function flipScene(scene: TextScene | Scene | RenderedScene): TextScene | Scene | RenderedScene {
   const { width } = scene;
   const { left, right, front, behind } = scene.relationships;
   const seen = <T extends SeenObject>(object: T): T => ({
@@ -159,12 +159,12 @@ export function mirrorScene(scene: TextScene | Scene | RenderedScene): TextScene
     pixelCoords: [width - object.pixelCoords[0], object.pixelCoords[1], object.pixelCoords[2]],
     box: [width - object.box[2], object.box[1], width - object.box[0], object.box[3]],
   });
-  const mirrored = { ...scene, relationships: { left: right, right: left, front, behind } };
-  if (!('camera' in scene)) return { ...mirrored, objects: scene.objects.map(seen) };
+  const flipped = { ...scene, relationships: { left: right, right: left, front, behind } };
+  if (!('camera' in scene)) return { ...flipped, objects: scene.objects.map(seen) };
   const objects = scene.objects.map((object) => reflect(seen(object), scene));
   const instances = mirrorRows(scene.instances, width, 1);
-  if (!('image' in scene)) return { ...mirrored, objects, instances };
-  return { ...mirrored, objects, instances, image: { ...scene.image, data: mirrorRows(scene.image.data, width, 3) } };
+  if (!('image' in scene)) return { ...flipped, objects, instances };
+  return { ...flipped, objects, instances, image: { ...scene.image, data: mirrorRows(scene.image.data, width, 3) } };
 }
 
 /** The object beyond the vertical plane through the camera's axis: left and right keep their meaning in space. */

@@ -46,7 +46,7 @@ export class Shading {
   }
 
   /** The ground or the backdrop, seen from o along the unit direction d. */
-  ground(ox: number, oy: number, oz: number, dx: number, dy: number, dz: number, inMirror: boolean): void {
+  ground(ox: number, oy: number, oz: number, dx: number, dy: number, dz: number, isFlipped: boolean): void {
     if (dz > -1e-6) {
       this.sky(dz);
       return;
@@ -60,7 +60,7 @@ export class Shading {
       this.sky(dz);
       return;
     }
-    this.collect(x, y, 0, 0, 0, 1, -1, inMirror);
+    this.collect(x, y, 0, 0, 0, 1, -1, isFlipped);
     // Objects stand on the ground: they hide part of the sky there, and tint it a little.
     const { solids } = this;
     let open = 1;
@@ -98,7 +98,7 @@ export class Shading {
   }
 
   /** Object i at p, seen along the unit direction d. */
-  object(i: number, px: number, py: number, pz: number, dx: number, dy: number, dz: number, inMirror: boolean): void {
+  object(i: number, px: number, py: number, pz: number, dx: number, dy: number, dz: number, isFlipped: boolean): void {
     const { solids, n } = this;
     solids.normal(i, px, py, pz, n);
     const nx = n[0]!;
@@ -108,7 +108,7 @@ export class Shading {
     const mirrorX = dx + 2 * cos * nx;
     const mirrorY = dy + 2 * cos * ny;
     const mirrorZ = dz + 2 * cos * nz;
-    this.collect(px, py, pz, nx, ny, nz, i, inMirror);
+    this.collect(px, py, pz, nx, ny, nz, i, isFlipped);
     const ambient = this.ambient(i, px, py, pz, nx, ny, nz);
     const ar = solids.albedo[3 * i]!;
     const ag = solids.albedo[3 * i + 1]!;
@@ -130,7 +130,7 @@ export class Shading {
     const fr = mirrorTint(ar) + (1 - mirrorTint(ar)) * grazing;
     const fg = mirrorTint(ag) + (1 - mirrorTint(ag)) * grazing;
     const fb = mirrorTint(ab) + (1 - mirrorTint(ab)) * grazing;
-    if (inMirror) {
+    if (isFlipped) {
       this.sky(mirrorZ);
     } else {
       this.trace(px, py, pz, mirrorX, mirrorY, mirrorZ, i);
@@ -229,12 +229,12 @@ export class Shading {
     ny: number,
     nz: number,
     self: number,
-    inMirror: boolean,
+    isFlipped: boolean,
   ): void {
     let r = 0;
     let g = 0;
     let b = 0;
-    const shadows = inMirror ? this.mirrorShadows : this.shadows;
+    const shadows = isFlipped ? this.mirrorShadows : this.shadows;
     for (let k = 0; k < this.lights.length; k++) {
       const { position, axis, rgb } = this.lights[k]!;
       const lx = position[0] - px;

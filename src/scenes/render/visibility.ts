@@ -73,8 +73,8 @@ export const mapInstances = (camera: Camera, solids: Solids, width: number, heig
 /** Bounds from the bounding sphere's silhouette: the tangent cone cut by the picture, a little too large off the axis. */
 const screenBounds = (camera: Camera, solids: Solids, i: number, map: InstanceMap): void => {
   const { width, height } = map;
-  const centre = [solids.cx[i]!, solids.cy[i]!, solids.cz[i]!] as const;
-  const [x, y, depth] = project(camera, centre, width, height);
+  const center = [solids.cx[i]!, solids.cy[i]!, solids.cz[i]!] as const;
+  const [x, y, depth] = project(camera, center, width, height);
   const f = focalLength(width, height);
   const u = (x - width / 2) / f;
   const v = (y - height / 2) / f;

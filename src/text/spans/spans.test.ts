@@ -74,7 +74,7 @@ describe('CaptionSpans', () => {
       ['dog', 0.2],
     ]);
     expect(phrases(coat, { man: 0.5, dog: 0.12 })).toEqual([['a man', 0.5]]);
-    expect(phrases(coat, { man: 0.5, dog: 0.12 }, { tokenShare: 0.1 })).toHaveLength(2);
+    expect(phrases(coat, { man: 0.5, dog: 0.12 }, { tokenFraction: 0.1 })).toHaveLength(2);
     expect(phrases(coat, { man: 0.5, dog: 0.2 }, { threshold: 0.3 })).toEqual([['a man', 0.5]]);
     const even = Object.fromEntries(
       ['two', 'very', 'large', 'old', 'wooden', 'fishing', 'boats'].map((w) => [w, 0.14]),

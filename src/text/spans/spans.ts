@@ -22,7 +22,7 @@ export interface SpanOptions {
    * It is relative because training spreads a box's probability evenly over its tokens: in a phrase of ten tokens none
    * has more than 0.1. Default 0.25.
    */
-  readonly tokenShare?: number;
+  readonly tokenFraction?: number;
 }
 
 /** A phrase may begin with one of these although the model gave it little. */
@@ -87,8 +87,11 @@ export class CaptionSpans {
    * Phrases of one query. `probabilities`: its softmax over the 256 entries of the class logits (the last, "no object",
    * is not looked at). Empty when no phrase reaches the threshold.
    */
-  phrases(probabilities: Float32Array, { threshold = 0.1, tokenShare = 0.25 }: SpanOptions = {}): TextSpan[] {
-    const meant = this.meantWords(probabilities, tokenShare);
+  phrases(
+    probabilities: Float32Array,
+    { threshold = 0.1, tokenFraction: tokenFraction = 0.25 }: SpanOptions = {},
+  ): TextSpan[] {
+    const meant = this.meantWords(probabilities, tokenFraction);
     const groups = this.joined(meant).map((group) => this.trimmed(group));
     const withContent = groups.filter(({ hasContent }) => hasContent);
     return (withContent.length > 0 ? withContent : groups)
@@ -102,14 +105,14 @@ export class CaptionSpans {
   }
 
   /** Indices of the words that a strong enough token touches, ascending. */
-  private meantWords(probabilities: Float32Array, tokenShare: number): number[] {
+  private meantWords(probabilities: Float32Array, tokenFraction: number): number[] {
     let strongest = 0;
     this.wordsOfToken.forEach((words, token) => {
       if (words.length > 0) strongest = Math.max(strongest, probabilities[token]!);
     });
     const meant = new Set<number>();
     this.wordsOfToken.forEach((words, token) => {
-      if (probabilities[token]! > 0 && probabilities[token]! >= tokenShare * strongest)
+      if (probabilities[token]! > 0 && probabilities[token]! >= tokenFraction * strongest)
         for (const word of words) meant.add(word);
     });
     return [...meant].sort((a, b) => a - b);

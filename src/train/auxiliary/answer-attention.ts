@@ -10,11 +10,11 @@ const lookingHeads = 2;
  * picture that show what the question is about. No parameters of its own; questions about nothing that is there count
  * nothing.
  *
- * Input: `helper_answer_places` (B, h·w).
+ * Input: `auxiliary_answer_positions` (B, h·w).
  */
 export const answerAttentionLoss = (layers: readonly DecodedLayer[], cache: EncoderCache): Tensor => {
   const [batch, places] = cache.imageMemory.shape as [Dim, Dim];
-  const ofImage = input('helper_answer_places', [batch, places]);
+  const ofImage = input('auxiliary_answer_positions', [batch, places]);
   const ofText = fill(0, [batch, cache.textMemory.shape[1]!]);
   const wanted = unsqueeze(unsqueeze(concat([ofImage, ofText], 1), 1), 1); // (B, 1, 1, S)
   const losses = layers.map(({ attention }) => {

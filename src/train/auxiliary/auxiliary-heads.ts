@@ -41,7 +41,7 @@ import {
 } from '../../engine/ops/index.ts';
 import { answerStepClasses, answerStepSlots } from './answer-steps.ts';
 import { subCells } from './auxiliary-targets.ts';
-import type { HelperWeights } from './auxiliary-weights.ts';
+import type { AuxiliaryWeights } from './auxiliary-weights.ts';
 import { objectAttributes } from '../data/scene-source.ts';
 import { answerAttentionLoss } from './answer-attention.ts';
 import { wordAttentionLoss } from './word-attention.ts';
@@ -66,9 +66,9 @@ export interface AuxiliaryHeads {
   ofAnswers(answerLayers: readonly DecodedLayer[], cache: EncoderCache): readonly AuxiliaryLoss[];
 }
 
-export const isHelper = (name: string): boolean => name.startsWith('helper.');
+export const isAuxiliary = (name: string): boolean => name.startsWith('helper.');
 
-interface EncoderHelper {
+interface EncoderAuxiliary {
   readonly tokens: Linear;
   readonly box: Linear;
 }
@@ -91,10 +91,10 @@ const boxLinear = (scope: Scope, inputs: number): Linear =>
  */
 export class HelperHeads implements AuxiliaryHeads {
   readonly registry = new ParameterRegistry();
-  private readonly encoder: EncoderHelper | undefined;
+  private readonly encoder: EncoderAuxiliary | undefined;
   private readonly backbone: { readonly kinds: Linear; readonly box: Linear } | undefined;
   private readonly answers: Linear | undefined;
-  private centres: Tensor | undefined;
+  private centers: Tensor | undefined;
   /** Token slots that captions can use. */
   private readonly slots: number;
 
@@ -102,7 +102,7 @@ export class HelperHeads implements AuxiliaryHeads {
   constructor(
     config: ModelConfig,
     channels: number,
-    private readonly weights: HelperWeights,
+    private readonly weights: AuxiliaryWeights,
   ) {
     const scope = new Scope(this.registry).at('helper');
     const { hidden_dim: features } = config;
@@ -135,18 +135,20 @@ export class HelperHeads implements AuxiliaryHeads {
     const { words: weight } = this.weights;
     return [
       ...(this.encoder === undefined ? [] : this.ofCells(this.encoder, cache, features, imageIndex)),
-      ...(weight > 0 ? [{ name: 'helper_word_attention', value: wordAttentionLoss(cache, imageIndex), weight }] : []),
+      ...(weight > 0
+        ? [{ name: 'auxiliary_word_attention', value: wordAttentionLoss(cache, imageIndex), weight }]
+        : []),
     ];
   }
 
   private ofCells(
-    encoder: EncoderHelper,
+    encoder: EncoderAuxiliary,
     { imageMemory }: EncoderCache,
     { padding }: Pick<ImageFeatures, 'padding'>,
     imageIndex: Tensor,
   ): readonly AuxiliaryLoss[] {
     const [batch, height, width] = padding.shape as [Dim, Dim, Dim];
-    const cells = new Cells(input('helper_mentioned', [batch, height, width, subCells], 'int32'), boxesDim);
+    const cells = new Cells(input('auxiliary_mentioned', [batch, height, width, subCells], 'int32'), boxesDim);
 
     // Rows of the boxes' tokens, and a last one that says "nothing".
     const tokens = pad(slice(input('positive_map', [boxesDim, tokenSlots + 1]), 1, 0, this.slots), 1, 0, 1);
@@ -157,13 +159,13 @@ export class HelperHeads implements AuxiliaryHeads {
     const negative = add(mul(cells.inside, negativeWeight), mul(cells.unmentioned, unmentionedWeight - negativeWeight));
     const weighted = mul(entropy, where(cells.isHit, 1, negative));
 
-    const centres = gather(this.cellCentres(symbolicDim('images'), height, width), imageIndex);
+    const centers = gather(this.cellCentres(symbolicDim('images'), height, width), imageIndex);
     const boxes = cornersOf(input('target_boxes', [boxesDim, 4]));
     const distances = byCell(encoder.box.forward(imageMemory), 4);
     const { encoder: weight } = this.weights;
     return [
-      { name: 'helper_encoder_tokens', value: div(sum(weighted), cells.insideCount), weight },
-      { name: 'helper_encoder_box', value: cells.boxLoss(distances, centres, boxes), weight: boxWeight * weight },
+      { name: 'auxiliary_encoder_tokens', value: div(sum(weighted), cells.insideCount), weight },
+      { name: 'auxiliary_encoder_box', value: cells.boxLoss(distances, centers, boxes), weight: boxWeight * weight },
     ];
   }
 
@@ -172,27 +174,27 @@ export class HelperHeads implements AuxiliaryHeads {
     const map = transpose(stages.at(-1)!, [0, 2, 3, 1]); // (I, C, h, w) → (I, h, w, C)
     const [images, height, width] = map.shape as [Dim, Dim, Dim];
     const objects = symbolicDim('objects');
-    const cells = new Cells(input('helper_cells', [images, height, width, subCells], 'int32'), objects);
+    const cells = new Cells(input('auxiliary_cells', [images, height, width, subCells], 'int32'), objects);
     const [isObject, ...kinds] = split(byCell(this.backbone.kinds.forward(mergeAxes(map, 1, 2)), kindCount), 1, [
       1,
       ...objectAttributes.map(({ classes }) => classes),
     ]);
     const objectness = mul(binaryCrossEntropy(squeeze(isObject!, 1), cells.hits), cells.inside);
-    const attributes = input('helper_attributes', [objects, objectAttributes.length], 'int32');
+    const attributes = input('auxiliary_attributes', [objects, objectAttributes.length], 'int32');
     const { backbone: weight } = this.weights;
     return [
-      { name: 'helper_object', value: div(sum(objectness), cells.insideCount), weight },
+      { name: 'auxiliary_object', value: div(sum(objectness), cells.insideCount), weight },
       ...objectAttributes.map(({ name }, column) => {
         const known = concat([squeeze(slice(attributes, 1, column, column + 1), 1), literal([-1], [1], 'int32')], 0);
         const entropy = crossEntropy(kinds[column]!, cells.rowsOf(known));
-        return { name: `helper_${name}`, value: div(sum(entropy), cells.hitCount), weight };
+        return { name: `auxiliary_${name}`, value: div(sum(entropy), cells.hitCount), weight };
       }),
       {
-        name: 'helper_box',
+        name: 'auxiliary_box',
         value: cells.boxLoss(
           byCell(this.backbone.box.forward(mergeAxes(map, 1, 2)), 4),
           this.cellCentres(images, height, width),
-          input('helper_object_boxes', [objects, 4]),
+          input('auxiliary_object_boxes', [objects, 4]),
         ),
         weight: boxWeight * weight,
       },
@@ -207,19 +209,19 @@ export class HelperHeads implements AuxiliaryHeads {
     if (this.answers === undefined || layer === undefined) return [];
     const query = squeeze(slice(layer, 1, yesNoQuery, yesNoQuery + 1), 1); // (B, D)
     const logits = mergeAxes(splitAxis(this.answers.forward(query), 1, [answerStepSlots, answerStepClasses]), 0, 1);
-    const labels = mergeAxes(input('helper_steps', [layer.shape[0]!, answerStepSlots], 'int32'), 0, 1);
+    const labels = mergeAxes(input('auxiliary_steps', [layer.shape[0]!, answerStepSlots], 'int32'), 0, 1);
     const known = cast(greaterEqual(labels, scalar(0, 'int32')), 'float32');
     const value = div(sum(crossEntropy(logits, labels)), maximum(sum(known), 1));
     const { answers: weight } = this.weights;
     return [
-      { name: 'helper_answer_steps', value, weight },
-      { name: 'helper_answer_attention', value: answerAttentionLoss(answerLayers.slice(-2), cache), weight },
+      { name: 'auxiliary_answer_steps', value, weight },
+      { name: 'auxiliary_answer_attention', value: answerAttentionLoss(answerLayers.slice(-2), cache), weight },
     ];
   }
 
   /** One input for both heads: a program has each name once. */
   private cellCentres(images: Dim, height: Dim, width: Dim): Tensor {
-    return (this.centres ??= input('helper_centres', [images, height, width, subCells, 2]));
+    return (this.centers ??= input('auxiliary_centers', [images, height, width, subCells, 2]));
   }
 }
 
@@ -233,9 +235,9 @@ const byCell = (x: Tensor, size: number): Tensor => mergeAxes(splitAxis(x, 2, [s
 
 /** centre x, centre y, width, height → left, top, right, bottom */
 const cornersOf = (boxes: Tensor): Tensor => {
-  const centre = slice(boxes, 1, 0, 2);
+  const center = slice(boxes, 1, 0, 2);
   const half = mul(slice(boxes, 1, 2, 4), 0.5);
-  return concat([sub(centre, half), add(centre, half)], 1);
+  return concat([sub(center, half), add(center, half)], 1);
 };
 
 /** What every sub-cell shows: K of them, each with a row of a table of so many, or with none. */
@@ -274,10 +276,10 @@ class Cells {
    * Mean of 1 − IoU over the cells with an object.
    *
    * @param distances (K, 4) logits of how far left, top, right and bottom are from the cell's middle
-   * @param centres (n, h, w, 4, 2); @param boxes (rows, 4) corners
+   * @param centers (n, h, w, 4, 2); @param boxes (rows, 4) corners
    */
-  boxLoss(distances: Tensor, centres: Tensor, boxes: Tensor): Tensor {
-    const middle = mergeAxes(centres, 0, 3);
+  boxLoss(distances: Tensor, centers: Tensor, boxes: Tensor): Tensor {
+    const middle = mergeAxes(centers, 0, 3);
     const reach = sigmoid(distances);
     const [low, high] = [sub(middle, slice(reach, 1, 0, 2)), add(middle, slice(reach, 1, 2, 4))];
     const wanted = this.rowsOf(concat([boxes, literal([0, 0, 0, 0], [1, 4])], 0));

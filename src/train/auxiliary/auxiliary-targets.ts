@@ -1,7 +1,7 @@
 import type { HostTensor } from '../../engine/graph/index.ts';
 import type { Encoding } from '../../text/index.ts';
 import { answerStepSlots, noStep } from './answer-steps.ts';
-import type { PictureObjects, PictureSample, TextSample } from '../data/sample-source.ts';
+import type { ImageObjects, ImageSample, TextSample } from '../data/sample-source.ts';
 import { objectAttributes } from '../data/scene-source.ts';
 import { noPlace, wordClassesOf } from './word-classes.ts';
 
@@ -50,7 +50,7 @@ const forEachCell = (
 const cellsByPixels = (
   grid: Grid,
   size: { readonly height: number; readonly width: number },
-  { instances }: PictureObjects,
+  { instances }: ImageObjects,
   rowOf: readonly (number | undefined)[],
 ): Int32Array => {
   const cells = new Int32Array(grid.height * grid.width * subCells).fill(outside);
@@ -104,7 +104,7 @@ const cellsByBoxes = (
 };
 
 /** Which helper heads there are, and how far the backbone shrinks a picture. */
-export interface HelperGeometry {
+export interface AuxiliaryGeometry {
   readonly encoder: boolean;
   readonly backbone: boolean;
   readonly answers: boolean;
@@ -113,17 +113,17 @@ export interface HelperGeometry {
 }
 
 /**
- * Inputs of the helper losses for a batch: `helper_centres` (I, h, w, 4, 2), the middle of every sub-cell relative to its
- * picture; `helper_mentioned` (B, h, w, 4), rows of the batch's boxes; `helper_cells` (I, h, w, 4), rows of
- * `helper_object_boxes` (M, 4) and `helper_attributes` (M, 4); `helper_steps` (B, 2), see answer-steps.ts;
- * `helper_answer_places` (B, h·w), 1 where a position shows an object that the question is about;
- * `helper_places` (I, 4, h·w), the attributes of the object that each position shows, and `helper_words` (B, 4, T), those
+ * Inputs of the helper losses for a batch: `auxiliary_centers` (I, h, w, 4, 2), the middle of every sub-cell relative to its
+ * picture; `auxiliary_mentioned` (B, h, w, 4), rows of the batch's boxes; `auxiliary_cells` (I, h, w, 4), rows of
+ * `auxiliary_object_boxes` (M, 4) and `auxiliary_attributes` (M, 4); `auxiliary_steps` (B, 2), see answer-steps.ts;
+ * `auxiliary_answer_positions` (B, h·w), 1 where a position shows an object that the question is about;
+ * `auxiliary_positions` (I, 4, h·w), the attributes of the object that each position shows, and `auxiliary_words` (B, 4, T), those
  * that each token names.
  */
-export const helperInputs = (
-  pictures: readonly PictureSample[],
+export const auxiliaryInputs = (
+  images: readonly ImageSample[],
   padded: { readonly height: number; readonly width: number },
-  geometry: HelperGeometry,
+  geometry: AuxiliaryGeometry,
   texts: { readonly encodings: readonly Encoding[]; readonly T: number },
 ): Record<string, HostTensor> => {
   const grid: Grid = {
@@ -133,30 +133,30 @@ export const helperInputs = (
   };
   const shape = [grid.height, grid.width, subCells];
   return {
-    helper_centres: {
+    auxiliary_centers: {
       dtype: 'float32',
-      shape: [pictures.length, ...shape, 2],
-      data: joinFloats(pictures.map(({ image }) => centres(grid, image))),
+      shape: [images.length, ...shape, 2],
+      data: joinFloats(images.map(({ image }) => centers(grid, image))),
     },
     ...(geometry.encoder
       ? {
-          helper_mentioned: int32(
-            [pictures.reduce((sum, { texts }) => sum + texts.length, 0), ...shape],
-            mentioned(grid, pictures),
+          auxiliary_mentioned: int32(
+            [images.reduce((sum, { texts }) => sum + texts.length, 0), ...shape],
+            mentioned(grid, images),
           ),
         }
       : {}),
-    ...(geometry.backbone ? objectInputs(grid, pictures, shape) : {}),
+    ...(geometry.backbone ? objectInputs(grid, images, shape) : {}),
     ...(geometry.answers
-      ? { helper_steps: answerSteps(pictures), helper_answer_places: answerPlaces(grid, pictures) }
+      ? { auxiliary_steps: answerSteps(images), auxiliary_answer_positions: answerPlaces(grid, images) }
       : {}),
     ...(geometry.words
       ? {
-          helper_places: int32(
-            [pictures.length, objectAttributes.length, grid.height * grid.width],
-            pictures.map((picture) => placesOf(grid, picture)),
+          auxiliary_positions: int32(
+            [images.length, objectAttributes.length, grid.height * grid.width],
+            images.map((image) => placesOf(grid, image)),
           ),
-          helper_words: int32(
+          auxiliary_words: int32(
             [texts.encodings.length, objectAttributes.length, texts.T],
             texts.encodings.map((encoding) => wordClassesOf(encoding, texts.T)),
           ),
@@ -165,8 +165,8 @@ export const helperInputs = (
   };
 };
 
-const answerSteps = (pictures: readonly PictureSample[]): HostTensor => {
-  const rows = pictures.flatMap(({ texts }) => texts.map(({ answerSteps: steps }) => steps));
+const answerSteps = (images: readonly ImageSample[]): HostTensor => {
+  const rows = images.flatMap(({ texts }) => texts.map(({ answerSteps: steps }) => steps));
   const nothingAsked = Array.from({ length: answerStepSlots }, () => noStep);
   return int32(
     [rows.length, answerStepSlots],
@@ -175,9 +175,9 @@ const answerSteps = (pictures: readonly PictureSample[]): HostTensor => {
 };
 
 /** 1 where a position shows a good part of an object that a question is about: (B, h·w). */
-const answerPlaces = ({ height, width, cell }: Grid, pictures: readonly PictureSample[]): HostTensor => {
+const answerPlaces = ({ height, width, cell }: Grid, images: readonly ImageSample[]): HostTensor => {
   const side = 2 * cell;
-  const rows = pictures.flatMap(({ image, objects, texts }) =>
+  const rows = images.flatMap(({ image, objects, texts }) =>
     texts.map(({ answerObjects = [] }) => {
       const places = new Float32Array(height * width);
       if (objects === undefined || answerObjects.length === 0) return places;
@@ -201,7 +201,7 @@ const answerPlaces = ({ height, width, cell }: Grid, pictures: readonly PictureS
 };
 
 /** For every attribute its class at every position, of the object that most of the position shows: (attributes, h·w). */
-const placesOf = ({ height, width, cell }: Grid, { image, objects, id }: PictureSample): Int32Array => {
+const placesOf = ({ height, width, cell }: Grid, { image, objects, id }: ImageSample): Int32Array => {
   if (objects === undefined) throw new Error(`internal: ${id}: the helper loss of words needs to know every object`);
   const { instances, attributes } = objects;
   const side = 2 * cell;
@@ -224,9 +224,9 @@ const placesOf = ({ height, width, cell }: Grid, { image, objects, id }: Picture
   return places;
 };
 
-const mentioned = (grid: Grid, pictures: readonly PictureSample[]): Int32Array[] => {
+const mentioned = (grid: Grid, images: readonly ImageSample[]): Int32Array[] => {
   let firstRow = 0;
-  return pictures.flatMap(({ image, texts, objects }) =>
+  return images.flatMap(({ image, texts, objects }) =>
     texts.map((text, index) => {
       const cells =
         objects === undefined
@@ -239,11 +239,7 @@ const mentioned = (grid: Grid, pictures: readonly PictureSample[]): Int32Array[]
 };
 
 /** For every object the row of its box among the batch's; undefined for objects that the text does not mention. */
-const rowsOf = (
-  { attributes, objectOfBox }: PictureObjects,
-  text: number,
-  firstRow: number,
-): (number | undefined)[] => {
+const rowsOf = ({ attributes, objectOfBox }: ImageObjects, text: number, firstRow: number): (number | undefined)[] => {
   const rows: (number | undefined)[] = Array.from(
     { length: attributes.length / objectAttributes.length },
     () => undefined,
@@ -254,11 +250,11 @@ const rowsOf = (
 
 const objectInputs = (
   grid: Grid,
-  pictures: readonly PictureSample[],
+  images: readonly ImageSample[],
   shape: readonly number[],
 ): Record<string, HostTensor> => {
   let firstRow = 0;
-  const cells = pictures.map(({ image, objects, id }) => {
+  const cells = images.map(({ image, objects, id }) => {
     if (objects === undefined)
       throw new Error(`internal: ${id}: the backbone's helper loss needs to know every object`);
     const count = objects.boxesXyxy.length / 4;
@@ -271,19 +267,19 @@ const objectInputs = (
     firstRow += count;
     return found;
   });
-  const attributes = pictures.map(({ objects }) => objects!.attributes);
+  const attributes = images.map(({ objects }) => objects!.attributes);
   return {
-    helper_cells: int32([pictures.length, ...shape], cells),
-    helper_attributes: int32([firstRow, objectAttributes.length], attributes),
-    helper_object_boxes: {
+    auxiliary_cells: int32([images.length, ...shape], cells),
+    auxiliary_attributes: int32([firstRow, objectAttributes.length], attributes),
+    auxiliary_object_boxes: {
       dtype: 'float32',
       shape: [firstRow, 4],
-      data: joinFloats(pictures.map(({ objects }) => objects!.boxesXyxy)),
+      data: joinFloats(images.map(({ objects }) => objects!.boxesXyxy)),
     },
   };
 };
 
-const centres = (grid: Grid, { height, width }: { readonly height: number; readonly width: number }): Float32Array => {
+const centers = (grid: Grid, { height, width }: { readonly height: number; readonly width: number }): Float32Array => {
   const values = new Float32Array(grid.height * grid.width * subCells * 2);
   forEachCell(grid, (position, top, left) => {
     values[2 * position] = (left + grid.cell / 2) / width;

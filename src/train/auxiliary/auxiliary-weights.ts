@@ -1,7 +1,7 @@
 import type { TrainConfig } from '../config/config.ts';
 
 /** Factors of the helper losses in the total; 0 for one that there is not. */
-export interface HelperWeights {
+export interface AuxiliaryWeights {
   readonly encoder: number;
   readonly backbone: number;
   readonly answers: number;
@@ -10,7 +10,7 @@ export interface HelperWeights {
 }
 
 /** The helper losses of a config. Where the backbone is trained alone there is only its own. */
-export const helperWeights = (config: TrainConfig): HelperWeights => {
+export const auxiliaryWeights = (config: TrainConfig): AuxiliaryWeights => {
   const isWhole = config.objective === 'all';
   return {
     encoder: isWhole ? config.encoder_helper_loss : 0,

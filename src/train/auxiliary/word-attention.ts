@@ -10,16 +10,16 @@ import { noPlace, noWord } from './word-classes.ts';
  * to the places of the picture that show it, and from such places back to the word. Without it small networks go by
  * shape and size for a long time and take no notice of colours (docs/results.md). No parameters of its own.
  *
- * Inputs: `helper_places` (I, attributes, h·w) and `helper_words` (B, attributes, T), class ids.
+ * Inputs: `auxiliary_positions` (I, attributes, h·w) and `auxiliary_words` (B, attributes, T), class ids.
  */
 export const wordAttentionLoss = (cache: EncoderCache, imageIndex: Tensor): Tensor => {
   const { imageMemory, textMemory } = cache;
   const [batch, places] = imageMemory.shape as [Dim, Dim];
   const tokens = textMemory.shape[1]!;
   const attributes = objectAttributes.length;
-  const images = input('helper_places', [symbolicDim('images'), attributes, places], 'int32');
+  const images = input('auxiliary_positions', [symbolicDim('images'), attributes, places], 'int32');
   const shown = gather(images, imageIndex); // (B, attributes, h·w)
-  const named = input('helper_words', [batch, attributes, tokens], 'int32');
+  const named = input('auxiliary_words', [batch, attributes, tokens], 'int32');
   const ofImage = concat([shown, fill(noPlace, [batch, attributes, tokens], 'int32')], 2); // (B, attributes, S)
   const ofText = concat([fill(noWord, [batch, attributes, places], 'int32'), named], 2);
   const matches = cast(

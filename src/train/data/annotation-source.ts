@@ -7,14 +7,14 @@ import { AnnotationIndex } from '../../data/annotation-index/annotation-index.ts
 import { RowReader } from '../../data/annotation-index/row-reader.ts';
 import { maskToDense } from '../../geometry/run-lengths.ts';
 import { Random } from '../../scenes/render/random.ts';
-import { normaliseTarget, type Target } from '../../data/format/target.ts';
+import { normalizeTarget, type Target } from '../../data/format/target.ts';
 import { MdetrError, messageOf } from '../../errors.ts';
 import { hasMaskLosses } from '../../losses/index.ts';
 import type { AnnotatedDataset, TrainConfig } from '../config/config.ts';
 import type { AnswerLabeller, RowAnswer } from './answer-labels.ts';
 import { augmentationOf } from './augmentation.ts';
 import { officialPaths } from './official-datasets.ts';
-import type { Draw, PictureSample, SampleSource, TextSample } from './sample-source.ts';
+import type { Draw, ImageSample, SampleSource, TextSample } from './sample-source.ts';
 
 /**
  * Pictures and texts of an annotation file in the official format, or of one of CLEVR's questions, augmented as the
@@ -43,7 +43,7 @@ export class AnnotationSource implements SampleSource {
     return this.index.sizeOf(row);
   }
 
-  async get(row: number, draw: Draw): Promise<PictureSample> {
+  async get(row: number, draw: Draw): Promise<ImageSample> {
     const read = this.reader.read(row) ?? impossible();
     const id = `${this.dataset.annotations}: row ${row} (image id ${read.image.id})`;
     const picture = await naming(`${id}: file_name`, () =>
@@ -139,7 +139,7 @@ const naming = async <T>(where: string, work: () => T | Promise<T>): Promise<T> 
 
 /** A target as training sees it. */
 export const textOf = (target: Target, config: TrainConfig, answers: TextSample['answers']): TextSample => {
-  const { boxesCxcywh, caption, tokensPositive = [], isFinal, masks } = normaliseTarget(target);
+  const { boxesCxcywh, caption, tokensPositive = [], isFinal, masks } = normalizeTarget(target);
   const count = boxesCxcywh.length / 4;
   return {
     caption,

@@ -65,19 +65,19 @@ export class BatchLoader {
   }
 
   private async make(request: BatchRequest): Promise<MadeBatch> {
-    const ticket = this.tickets++;
-    const worker = this.workers[ticket % this.workers.length];
+    const requestId = this.tickets++;
+    const worker = this.workers[requestId % this.workers.length];
     if (worker === undefined) return (await (this.maker ??= BatchMaker.open(this.settings))).make(request);
     return new Promise((resolve, reject) => {
-      this.waiting.set(ticket, { resolve, reject });
-      worker.postMessage({ ticket, ...request } satisfies LoaderRequest);
+      this.waiting.set(requestId, { resolve, reject });
+      worker.postMessage({ requestId, ...request } satisfies LoaderRequest);
     });
   }
 
   private receive(reply: LoaderReply): void {
-    const { ticket } = reply;
-    const waiting = this.waiting.get(ticket);
-    this.waiting.delete(ticket);
+    const { ticket: requestId } = reply;
+    const waiting = this.waiting.get(requestId);
+    this.waiting.delete(requestId);
     if ('made' in reply) waiting?.resolve(reply.made);
     else waiting?.reject(restoredError(reply.failure));
   }

@@ -6,7 +6,7 @@ import type { DatasetConfig, TrainConfig } from '../config/config.ts';
 import type { TrainBatch } from '../step/train-step.ts';
 import { openSources } from './dataset-sources.ts';
 import { makeBatch } from './make-batch.ts';
-import type { Draw, PictureSample, SampleSource } from './sample-source.ts';
+import type { Draw, ImageSample, SampleSource } from './sample-source.ts';
 
 /** All that a thread needs to know to make batches. */
 export interface BatchMakerSettings {
@@ -52,20 +52,20 @@ export class BatchMaker {
   /** A row that cannot be used ends this with an error, or (`on_bad_row: skip`) the next usable one takes its place. */
   async make({ rows, draw }: BatchRequest): Promise<MadeBatch> {
     const skipped: SkippedRow[] = [];
-    const pictures: PictureSample[] = [];
-    for (const row of rows) pictures.push(await this.picture(row, draw, skipped));
-    return { batch: makeBatch(pictures, this.tokenizer, this.config), skipped };
+    const images: ImageSample[] = [];
+    for (const row of rows) images.push(await this.image(row, draw, skipped));
+    return { batch: makeBatch(images, this.tokenizer, this.config), skipped };
   }
 
-  private async picture(row: number, draw: Draw, skipped: SkippedRow[]): Promise<PictureSample> {
+  private async image(row: number, draw: Draw, skipped: SkippedRow[]): Promise<ImageSample> {
     const { length } = this.dataset;
     for (let tries = 0; ; tries++) {
       const candidate = (row + tries) % length;
       const { part, row: own } = this.dataset.locate(candidate);
       try {
-        const picture = await part.source.get(own, draw);
-        this.checkTexts(picture);
-        return picture;
+        const image = await part.source.get(own, draw);
+        this.checkTexts(image);
+        return image;
       } catch (error) {
         if (this.config.on_bad_row === 'stop' || !(error instanceof MdetrError)) throw error;
         skipped.push({ row: candidate, reason: messageOf(error) });
@@ -78,7 +78,7 @@ export class BatchMaker {
   }
 
   /** A caption too long for the text encoder, and a span that is no range of it, are the row's fault as well. */
-  private checkTexts({ id, texts }: PictureSample): void {
+  private checkTexts({ id, texts }: ImageSample): void {
     for (const { caption, tokensPositive } of texts) {
       let field = 'caption';
       try {

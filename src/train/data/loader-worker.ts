@@ -5,7 +5,7 @@ import { failureOf, type ThreadFailure } from '../../threads/thread-failure.ts';
 import { BatchMaker, type BatchMakerSettings, type BatchRequest, type MadeBatch } from './batch-maker.ts';
 
 export interface LoaderRequest extends BatchRequest {
-  readonly ticket: number;
+  readonly requestId: number;
 }
 
 export type LoaderReply =
@@ -31,13 +31,13 @@ if (parentPort !== null) {
   // A failure to open is told with the first batch.
   maker.catch(() => undefined);
   let queue = Promise.resolve();
-  port.on('message', ({ ticket, ...request }: LoaderRequest) => {
+  port.on('message', ({ requestId, ...request }: LoaderRequest) => {
     queue = queue.then(async () => {
       try {
         const made = await (await maker).make(request);
-        port.postMessage({ ticket, made } satisfies LoaderReply, transferable(made));
+        port.postMessage({ ticket: requestId, made } satisfies LoaderReply, transferable(made));
       } catch (error) {
-        port.postMessage({ ticket, failure: failureOf(error) } satisfies LoaderReply);
+        port.postMessage({ ticket: requestId, failure: failureOf(error) } satisfies LoaderReply);
       }
     });
   });

@@ -3,16 +3,16 @@ import { joinTargets } from '../../losses/index.ts';
 import { createPositiveMap, encodeBatch, type Tokenizer } from '../../text/index.ts';
 import type { TrainConfig } from '../config/config.ts';
 import type { TrainBatch } from '../step/train-step.ts';
-import { helperInputs, type HelperGeometry } from '../auxiliary/auxiliary-targets.ts';
-import { helperWeights } from '../auxiliary/auxiliary-weights.ts';
-import { joinAnswers, type PictureSample } from './sample-source.ts';
+import { auxiliaryInputs, type AuxiliaryGeometry } from '../auxiliary/auxiliary-targets.ts';
+import { auxiliaryWeights } from '../auxiliary/auxiliary-weights.ts';
+import { joinAnswers, type ImageSample } from './sample-source.ts';
 
 /** How many times the backbone halves a picture before its last map. */
 export const backboneHalvings = ({ small_backbone, dilation }: TrainConfig): number =>
   small_backbone?.widths.length ?? (dilation ? 4 : 5);
 
-export const helperGeometry = (config: TrainConfig): HelperGeometry | undefined => {
-  const weights = helperWeights(config);
+export const auxiliaryGeometry = (config: TrainConfig): AuxiliaryGeometry | undefined => {
+  const weights = auxiliaryWeights(config);
   const [encoder, backbone, answers, words] = [
     weights.encoder > 0,
     weights.backbone > 0,
@@ -29,11 +29,7 @@ export const helperGeometry = (config: TrainConfig): HelperGeometry | undefined 
  *
  * @throws {MdetrError} naming the sample that lacks what the config trains on
  */
-export const makeBatch = (
-  pictures: readonly PictureSample[],
-  tokenizer: Tokenizer,
-  config: TrainConfig,
-): TrainBatch => {
+export const makeBatch = (pictures: readonly ImageSample[], tokenizer: Tokenizer, config: TrainConfig): TrainBatch => {
   const images = collateImages(pictures.map(({ image }) => image));
   const rows = pictures.flatMap(({ texts, id }, image) => texts.map((text) => ({ text, image, id })));
   const { inputIds, attentionMask, encodings, B, T } = encodeBatch(
@@ -44,7 +40,7 @@ export const makeBatch = (
     ...text,
     positiveRows: createPositiveMap(encodings[row]!, text.tokensPositive),
   }));
-  const geometry = helperGeometry(config);
+  const geometry = auxiliaryGeometry(config);
   return {
     inputs: {
       image: { dtype: 'float32', shape: [images.batch, 3, images.height, images.width], data: images.tensors },
@@ -52,7 +48,7 @@ export const makeBatch = (
       image_index: { dtype: 'int32', shape: [B], data: Int32Array.from(rows, ({ image }) => image) },
       input_ids: { dtype: 'int32', shape: [B, T], data: inputIds },
       attention_mask: { dtype: 'int32', shape: [B, T], data: attentionMask },
-      ...(geometry && helperInputs(pictures, images, geometry, { encodings, T })),
+      ...(geometry && auxiliaryInputs(pictures, images, geometry, { encodings, T })),
     },
     targets: joinTargets(targets, { encodings, tokens: T }, config),
     ...(config.do_qa ? { answers: joinAnswers(rows.map(({ text }) => text)) } : {}),

@@ -7,7 +7,7 @@ import type { TrainConfig } from '../config/config.ts';
 import { targetFromRow } from '../../data/format/coco-annotations.ts';
 import { textOf } from './annotation-source.ts';
 import { makeBatch } from './make-batch.ts';
-import type { PictureSample } from './sample-source.ts';
+import type { ImageSample } from './sample-source.ts';
 import type { TrainBatch } from '../step/train-step.ts';
 
 /** A picture with a text about it, and the boxes of what the text mentions. */
@@ -38,25 +38,25 @@ export const batchOfSamples = async (
   config: TrainConfig,
 ): Promise<TrainBatch> => {
   if (samples.length === 0) throw new MdetrError('a batch needs at least one sample');
-  const pictures: PictureSample[] = [];
+  const images: ImageSample[] = [];
   for (const [index, sample] of samples.entries()) {
     const id = sample.name ?? (typeof sample.image === 'string' ? sample.image : `sample ${index + 1}`);
     try {
-      pictures.push(await pictureOf(sample, id, index, config));
+      images.push(await imageOf(sample, id, index, config));
     } catch (error) {
       if (!(error instanceof MdetrError)) throw error;
       throw new MdetrError(`${id}: ${messageOf(error)}`, { cause: error });
     }
   }
-  return makeBatch(pictures, tokenizer, config);
+  return makeBatch(images, tokenizer, config);
 };
 
-const pictureOf = async (
+const imageOf = async (
   { image: source, caption, boxes }: TrainingSample,
   id: string,
   index: number,
   config: TrainConfig,
-): Promise<PictureSample> => {
+): Promise<ImageSample> => {
   const decoded = await decodeImage(source, { orient: false });
   const { shortest_edge: shortest, longest_edge: longest } = config.image_size;
   boxes.forEach(({ box }, number) => {

@@ -19,17 +19,17 @@ export interface TextSample {
 }
 
 /** A picture as the network will see it, and the texts that share it. */
-export interface PictureSample {
+export interface ImageSample {
   /** How to call it when something is wrong with it. */
   readonly id: string;
   readonly image: RawImage;
   readonly texts: readonly TextSample[];
   /** All objects that the picture shows, where that is known; for the backbone's helper loss. */
-  readonly objects?: PictureObjects;
+  readonly objects?: ImageObjects;
 }
 
 /** Every object of a picture, whether a text speaks of it or not. M objects. */
-export interface PictureObjects {
+export interface ImageObjects {
   /** (height, width) at the picture's size: i + 1 where object i shows, 0 elsewhere. */
   readonly instances: Uint8Array;
   /** (M, 4) left, top, right, bottom, relative to the picture. */
@@ -57,7 +57,7 @@ export interface SampleSource {
    * The row as training sees it: the same for the same draw, whoever asks and in whatever order.
    * @throws {MdetrError} naming file, row and field when the row cannot be used
    */
-  get(row: number, draw: Draw): Promise<PictureSample>;
+  get(row: number, draw: Draw): Promise<ImageSample>;
   close(): void;
 }
 

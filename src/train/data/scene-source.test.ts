@@ -6,8 +6,8 @@ import { smallConfig, smallDataset } from '../../../test/support/small-run.ts';
 import type { DrawnScenes } from '../config/config.ts';
 import { AnnotationSource } from './annotation-source.ts';
 import { clevrLabels, labellerFor } from './answer-labels.ts';
-import { helperInputs, mapSize } from '../auxiliary/auxiliary-targets.ts';
-import { noLabel, type Draw, type PictureSample } from './sample-source.ts';
+import { auxiliaryInputs, mapSize } from '../auxiliary/auxiliary-targets.ts';
+import { noLabel, type Draw, type ImageSample } from './sample-source.ts';
 import { SceneSource } from './scene-source.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'mdetr-scenes-'));
@@ -19,7 +19,7 @@ const source = (more: Record<string, unknown> = {}): SceneSource => {
   return new SceneSource(drawn, config, labellerFor(config, ''));
 };
 const draw = (more: Partial<Draw> = {}): Draw => ({ seed: 1, epoch: 0, pairsBefore: 0, ...more });
-const captions = ({ texts }: PictureSample): string[] => texts.map(({ caption }) => caption);
+const captions = ({ texts }: ImageSample): string[] => texts.map(({ caption }) => caption);
 
 describe('scenes for training', () => {
   it('are the same for the same draw, whoever asks, and others in another epoch or for another seed', async () => {
@@ -32,7 +32,7 @@ describe('scenes for training', () => {
 
   it('are shown in the mirror with boxes and texts of the mirrored scene', async () => {
     const plain = await source({ mirror: 0 }).get(2, draw());
-    const mirrored = await source({ mirror: 1 }).get(2, draw());
+    const flipped = await source({ mirror: 1 }).get(2, draw());
     const { width, height, data } = plain.image;
     for (const [x, y] of [
       [0, 5],
@@ -41,14 +41,14 @@ describe('scenes for training', () => {
     ] as const)
       // prettier-ignore
       for (let channel = 0; channel < 3; channel++)
-        expect(mirrored.image.data[(y * width + (width - 1 - x)) * 3 + channel]).toBe(data[(y * width + x) * 3 + channel]);
+        expect(flipped.image.data[(y * width + (width - 1 - x)) * 3 + channel]).toBe(data[(y * width + x) * 3 + channel]);
     expect(height).toBe(64);
-    const corners = (sample: PictureSample): number[] => [...sample.objects!.boxesXyxy];
+    const corners = (sample: ImageSample): number[] => [...sample.objects!.boxesXyxy];
     const turned = corners(plain).map((value, k, all) =>
       k % 4 === 0 ? 1 - all[k + 2]! : k % 4 === 2 ? 1 - all[k - 2]! : value,
     );
-    corners(mirrored).forEach((value, k) => expect(value).toBeCloseTo(turned[k]!, 5));
-    expect([...mirrored.objects!.attributes]).toEqual([...plain.objects!.attributes]);
+    corners(flipped).forEach((value, k) => expect(value).toBeCloseTo(turned[k]!, 5));
+    expect([...flipped.objects!.attributes]).toEqual([...plain.objects!.attributes]);
   });
 
   it('have texts of the stage that the run is in', async () => {
@@ -113,8 +113,8 @@ describe("targets of the helper heads' cells", () => {
     const scene = await source({ mirror: 0 }).get(0, draw());
     const geometry = { encoder: true, backbone: true, answers: false, words: false, halvings: 4 };
     const padded = { height: 96, width: 96 };
-    const inputs = helperInputs([scene], padded, geometry, { encodings: [], T: 0 });
-    const { shape, data } = inputs['helper_cells']!;
+    const inputs = auxiliaryInputs([scene], padded, geometry, { encodings: [], T: 0 });
+    const { shape, data } = inputs['auxiliary_cells']!;
     expect(shape).toEqual([1, 6, 6, 4]);
     const cells = [...(data as Int32Array)];
     const objects = scene.objects!.boxesXyxy.length / 4;
@@ -123,15 +123,15 @@ describe("targets of the helper heads' cells", () => {
     // The picture is 64 pixels high: rows 4 and 5 of the map are padding.
     expect(cells.slice(4 * 6 * 4).every((cell) => cell === -2)).toBe(true);
     expect(cells.slice(0, 4 * 6 * 4).every((cell) => cell >= -1)).toBe(true);
-    const centres = inputs['helper_centres']!.data as Float32Array;
+    const centers = inputs['auxiliary_centers']!.data as Float32Array;
     const boxes = scene.objects!.boxesXyxy;
     cells.forEach((object, cell) => {
       if (object < 0) return;
       // Within the box, or at most half a cell beside it.
       for (const side of [0, 1]) {
         const reach = 4 / (side === 0 ? 96 : 64) + 1e-6;
-        expect(centres[2 * cell + side]).toBeGreaterThanOrEqual(boxes[4 * object + side]! - reach);
-        expect(centres[2 * cell + side]).toBeLessThanOrEqual(boxes[4 * object + 2 + side]! + reach);
+        expect(centers[2 * cell + side]).toBeGreaterThanOrEqual(boxes[4 * object + side]! - reach);
+        expect(centers[2 * cell + side]).toBeLessThanOrEqual(boxes[4 * object + 2 + side]! + reach);
       }
     });
   });

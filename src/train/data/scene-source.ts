@@ -24,7 +24,7 @@ import { hasMaskLosses } from '../../losses/index.ts';
 import type { DrawnScenes, TextStage, TrainConfig } from '../config/config.ts';
 import type { AnswerLabeller } from './answer-labels.ts';
 import { answerStepsOf } from '../auxiliary/answer-steps.ts';
-import type { Draw, PictureObjects, PictureSample, SampleSource, TextSample } from './sample-source.ts';
+import type { Draw, ImageObjects, ImageSample, SampleSource, TextSample } from './sample-source.ts';
 
 /** The attributes that the backbone's helper loss asks for, with their numbers of classes. */
 export const objectAttributes = [
@@ -37,7 +37,7 @@ export const objectAttributes = [
 const kinds = ['caption', 'expression', 'question', 'negative'] as const satisfies readonly TextKind[];
 
 /** What decides the pictures of a source. */
-export interface ScenePictures {
+export interface SceneImages {
   readonly seed: number;
   readonly start: number;
   readonly images: number;
@@ -63,7 +63,7 @@ const folderSchema = z.object({
 });
 
 /** The pictures of a folder that `mdetr scenes` wrote. Throws `MdetrError` when it is none. */
-const picturesOfFolder = (folder: string): ScenePictures => {
+const imagesOfFolder = (folder: string): SceneImages => {
   const path = join(folder, 'dataset.json');
   let settings: z.infer<typeof folderSchema>;
   try {
@@ -84,19 +84,19 @@ const picturesOfFolder = (folder: string): ScenePictures => {
   };
 };
 
-const picturesToDraw = ({ seed, start, images, split, width, height, ...rest }: DrawnScenes): ScenePictures => ({
+const imagesToDraw = ({ seed, start, images, split, width, height, ...rest }: DrawnScenes): SceneImages => ({
   ...{ seed, start, images, isLossless: true, name: `scenes of seed ${seed}` },
   options: { split, width, height, minObjects: rest.min_objects, maxObjects: rest.max_objects },
 });
 
 /** The pictures of a folder, or of scenes to be drawn. Throws `MdetrError` for a folder that is none of scenes. */
-export const scenePictures = (from: string | DrawnScenes): ScenePictures =>
-  typeof from === 'string' ? picturesOfFolder(from) : picturesToDraw(from);
+export const sceneImages = (from: string | DrawnScenes): SceneImages =>
+  typeof from === 'string' ? imagesOfFolder(from) : imagesToDraw(from);
 
 /** Scenes with texts that are made anew for every epoch. */
 export class SceneSource implements SampleSource {
   readonly length: number;
-  private readonly pictures: ScenePictures;
+  private readonly images: SceneImages;
 
   /** @param from a folder, or what to draw */
   constructor(
@@ -104,22 +104,22 @@ export class SceneSource implements SampleSource {
     private readonly config: TrainConfig,
     private readonly labels: AnswerLabeller | undefined,
   ) {
-    this.pictures = scenePictures(from);
-    this.length = this.pictures.images;
+    this.images = sceneImages(from);
+    this.length = this.images.images;
   }
 
   sizeOf(): { readonly width: number; readonly height: number } {
-    return this.pictures.options;
+    return this.images.options;
   }
 
-  async get(row: number, draw: Draw): Promise<PictureSample> {
-    const { seed, start, name } = this.pictures;
+  async get(row: number, draw: Draw): Promise<ImageSample> {
+    const { seed, start, name } = this.images;
     const index = start + row;
     const random = Random.of(draw.seed, draw.epoch, seed, index, 'training');
     const isMirrored = random.chance(this.config.mirror);
-    const plain = describeScene(seed, index, this.pictures.options);
+    const plain = describeScene(seed, index, this.images.options);
     const scene = isMirrored ? mirrorScene(plain) : plain;
-    const image = await this.picture(index);
+    const image = await this.image(index);
     const stage = this.stageAt(draw.pairsBefore);
     const texts = Array.from({ length: this.config.texts_per_image }, () => makeText(scene, stage, random));
     const samples = texts.map((text) => this.sampleOf(scene, text));
@@ -139,8 +139,8 @@ export class SceneSource implements SampleSource {
   }
 
   /** The picture's file; drawn again where the folder still lacks it and the result is the same. */
-  private async picture(index: number): Promise<RawImage> {
-    const { fileOf, isLossless, seed, options } = this.pictures;
+  private async image(index: number): Promise<RawImage> {
+    const { fileOf, isLossless, seed, options } = this.images;
     const path = fileOf?.(index);
     if (path !== undefined && (!isLossless || existsSync(path))) return decodeImage(path, { orient: false });
     return generateScene(seed, index, options).image;
@@ -210,7 +210,7 @@ const joinMasks = (scene: Scene, objects: readonly number[]): Uint8Array => {
   return joined;
 };
 
-const objectsOf = (scene: Scene, objectOfBox: readonly (readonly number[])[]): PictureObjects => ({
+const objectsOf = (scene: Scene, objectOfBox: readonly (readonly number[])[]): ImageObjects => ({
   instances: scene.instances,
   boxesXyxy: Float32Array.from(
     scene.objects.flatMap(({ box }) => box.map((value, side) => value / (side % 2 === 0 ? scene.width : scene.height))),

@@ -15,7 +15,7 @@ export type SharedUpdate = Omit<Update, Ranges> & {
 } & { readonly average: SharedRange | undefined };
 
 /** Work that several threads share. */
-export type CrewJob = {
+export type PoolTask = {
   /** One number: the next piece that nobody has taken. */
   readonly next: Int32Array;
 } & (
@@ -29,13 +29,13 @@ export type CrewJob = {
 );
 
 /** What a thread is sent: memory that it does not know yet, by number, and work. */
-export interface CrewMessage {
+export interface PoolMessage {
   readonly added: readonly (readonly [id: number, memory: WebAssembly.Memory | SharedArrayBuffer])[];
-  readonly job: CrewJob;
+  readonly job: PoolTask;
 }
 
 /** Takes pieces and works on them until there are none left. */
-export const runShare = (job: CrewJob, bufferOf: (id: number) => SharedArrayBuffer): void => {
+export const runShare = (job: PoolTask, bufferOf: (id: number) => SharedArrayBuffer): void => {
   const open = ({ buffer, offset, length }: SharedRange): Float32Array =>
     new Float32Array(bufferOf(buffer), offset, length);
   if (job.kind === 'norm') {

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { globalNorm } from './optimizer.ts';
 import { sharedFloats } from './shared-values.ts';
-import { UpdateCrew } from './update-pool.ts';
+import { UpdatePool } from './update-pool.ts';
 import { applyUpdate, pieceLength, type Update } from './update-pass.ts';
 
 /** Larger than two pieces, no whole number of pieces, and one that is tiny. */
@@ -34,19 +34,19 @@ const squaresOf = (values: Float32Array): Float32Array => {
 };
 
 describe('threads that share the optimiser', () => {
-  const crews = [1, 2, 3].map((threads) => new UpdateCrew(threads));
+  const pools = [1, 2, 3].map((threads) => new UpdatePool(threads));
   afterAll(async () => {
-    await Promise.all(crews.map((crew) => crew.dispose()));
+    await Promise.all(pools.map((pool) => pool.dispose()));
   });
 
   it.each(['adamw', 'sgd'] as const)('do the same %s update, however many there are', async (kind) => {
     const expected = updates(kind);
     for (const update of expected) applyUpdate(update, 0, update.values.length);
-    for (const crew of crews) {
+    for (const pool of pools) {
       // The second round works on arrays that the threads know already, and on others.
       for (let round = 0; round < 2; round++) {
         const found = updates(kind);
-        await crew.apply(found);
+        await pool.apply(found);
         found.forEach((update, index) => {
           for (const name of ['values', 'first', 'second', 'average'] as const) {
             const [a, b] = [update[name], expected[index]![name]];
@@ -58,13 +58,13 @@ describe('threads that share the optimiser', () => {
   });
 
   it.each([true, false])('add gradients to others (in shared memory: %s)', async (isShared) => {
-    for (const crew of crews) {
+    for (const pool of pools) {
       const [sums, values] = [0, 30].map((phase) => lengths.map((length) => filled(length, phase, isShared))) as [
         Float32Array[],
         Float32Array[],
       ];
       const expected = sums.map((sum, index) => sum.map((own, k) => own + values[index]![k]!));
-      await crew.add(sums, values);
+      await pool.add(sums, values);
       for (const [index, sum] of sums.entries())
         expect(Buffer.compare(bytesOf(sum), bytesOf(expected[index])), `array ${index}`).toBe(0);
     }
@@ -73,7 +73,7 @@ describe('threads that share the optimiser', () => {
   it('find the same norm, to the bit', async () => {
     const gradients = lengths.map((length, index) => filled(length, index, true));
     const alone = globalNorm(gradients.map((data) => ({ dtype: 'float32', shape: [data.length], data })));
-    for (const crew of crews) expect(await crew.norm(gradients)).toBe(alone);
+    for (const pool of pools) expect(await pool.norm(gradients)).toBe(alone);
     let exact = 0;
     for (const data of gradients) for (const value of data) exact += value * value;
     expect(alone).toBeCloseTo(Math.sqrt(exact), 6);
@@ -82,10 +82,10 @@ describe('threads that share the optimiser', () => {
   it('leave to the caller what is not in shared memory', async () => {
     const [found, expected] = [updates('adamw', false), updates('adamw')];
     for (const update of expected) applyUpdate(update, 0, update.values.length);
-    await crews[2]!.apply(found);
+    await pools[2]!.apply(found);
     expect(Buffer.compare(bytesOf(found[0]!.values), bytesOf(expected[0]!.values))).toBe(0);
     const plain = [new Float32Array(2 * pieceLength + 1).fill(1)];
-    expect(await crews[2]!.norm(plain)).toBe(Math.sqrt(2 * pieceLength + 1));
+    expect(await pools[2]!.norm(plain)).toBe(Math.sqrt(2 * pieceLength + 1));
   });
 });
 

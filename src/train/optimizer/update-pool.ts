@@ -3,7 +3,7 @@ import { startWorker } from '../../threads/worker-thread.ts';
 import { memoryOf } from '../../threads/shared-memory.ts';
 import { globalNorm } from './optimizer.ts';
 import { addTo, applyUpdate, piecesOf, type Update } from './update-pass.ts';
-import type { CrewJob, CrewMessage, SharedRange } from './update-chunk.ts';
+import type { PoolTask, PoolMessage, SharedRange } from './update-chunk.ts';
 
 /** Fewer elements are done before a thread has woken up. */
 const worthwhile = 2 ** 19;
@@ -12,8 +12,8 @@ const worthwhile = 2 ** 19;
  * Threads that share the optimiser's passes over memory, while the event loop turns. What is not in shared memory is done
  * on the calling thread; the numbers are the same either way, and for any number of threads.
  */
-export class UpdateCrew {
-  private readonly members: CrewMember[] = [];
+export class UpdatePool {
+  private readonly members: PoolWorker[] = [];
   /** Every buffer that was shared, and its place in the list. */
   private readonly buffers: SharedArrayBuffer[] = [];
   private readonly ids = new Map<SharedArrayBuffer, number>();
@@ -100,13 +100,13 @@ export class UpdateCrew {
     return { buffer: id, offset: byteOffset, length };
   }
 
-  private async share(job: CrewJob): Promise<void> {
-    while (this.members.length < this.threads) this.members.push(new CrewMember());
+  private async share(job: PoolTask): Promise<void> {
+    while (this.members.length < this.threads) this.members.push(new PoolWorker());
     await Promise.all(this.members.map((member) => member.work(job, this.buffers)));
   }
 }
 
-class CrewMember {
+class PoolWorker {
   private readonly worker: Worker;
   /** How many buffers it has. */
   private known = 0;
@@ -120,7 +120,7 @@ class CrewMember {
     this.worker.unref();
   }
 
-  async work(job: CrewJob, buffers: readonly SharedArrayBuffer[]): Promise<void> {
+  async work(job: PoolTask, buffers: readonly SharedArrayBuffer[]): Promise<void> {
     const added = buffers
       .slice(this.known)
       .map((buffer, index) => [this.known + index, memoryOf(buffer) ?? buffer] as const);
@@ -130,7 +130,7 @@ class CrewMember {
     try {
       await new Promise<void>((resolve, reject) => {
         this.waiting = { resolve, reject };
-        this.worker.postMessage({ added, job } satisfies CrewMessage);
+        this.worker.postMessage({ added, job } satisfies PoolMessage);
       });
     } finally {
       this.waiting = undefined;

@@ -15,13 +15,13 @@ export interface Communicator {
 }
 
 /** Values that travel at once: fewer meetings than a sum for every parameter, and little memory besides. */
-const valuesPerMeeting = 2 ** 22;
+const valuesPerRound = 2 ** 22;
 
 /** Sums several arrays over all processes, in place, as few times as they fit. */
 export const allReduceTogether = async (communicator: Communicator, arrays: readonly Float32Array[]): Promise<void> => {
   if (communicator.size === 1) return;
   const whole = arrays.reduce((sum, { length }) => sum + length, 0);
-  const packed = new Float32Array(Math.min(whole, valuesPerMeeting));
+  const packed = new Float32Array(Math.min(whole, valuesPerRound));
   const pieces: { readonly piece: Float32Array; readonly at: number }[] = [];
   let filled = 0;
   const send = async (): Promise<void> => {

@@ -11,7 +11,7 @@ export interface SharedGroup {
   readonly sums: Float32Array;
 }
 
-const [arrived, meeting, left] = [0, 1, 2];
+const [arrived, round, left] = [0, 1, 2];
 
 /** Between looks at whether somebody has left; in between signals and messages of other threads are served. */
 const patienceMs = 50;
@@ -64,16 +64,16 @@ export class ThreadCommunicator implements Communicator {
 
   async barrier(): Promise<void> {
     const { control } = this.group;
-    const number = Atomics.load(control, meeting);
+    const number = Atomics.load(control, round);
     if (Atomics.add(control, arrived, 1) === this.size - 1) {
       Atomics.store(control, arrived, 0);
-      Atomics.add(control, meeting, 1);
-      Atomics.notify(control, meeting);
+      Atomics.add(control, round, 1);
+      Atomics.notify(control, round);
       return;
     }
     // Whoever wakes up looks for itself: the call of the last meeting may come when it waits for the next already.
-    while (Atomics.load(control, meeting) === number) {
-      if (Atomics.wait(control, meeting, number, patienceMs) !== 'timed-out') continue;
+    while (Atomics.load(control, round) === number) {
+      if (Atomics.wait(control, round, number, patienceMs) !== 'timed-out') continue;
       if (Atomics.load(control, left) > 0) throw new GroupEnded('another process of this training has failed');
       await setImmediate();
     }

@@ -6,7 +6,7 @@ import { modelConfigKeys, qaDataset } from '../../models/index.ts';
 import { writeModelFolder } from '../../model-folder/model-folder.ts';
 import { modelFileNames } from '../../model-folder/model-files.ts';
 import type { TrainConfig } from '../config/config.ts';
-import { isHelper } from '../auxiliary/auxiliary-heads.ts';
+import { isAuxiliary } from '../auxiliary/auxiliary-heads.ts';
 import { sourceOf } from './run-state.ts';
 
 /** What a model folder says about how the model came to be. */
@@ -31,7 +31,7 @@ export const writeTrainedModel = async (
   tokenizerFiles: readonly string[],
   record: TrainingRecord,
 ): Promise<void> => {
-  const tensors = [...weights].filter(([name]) => !isHelper(name)).map(([name, value]) => sourceOf(name, value));
+  const tensors = [...weights].filter(([name]) => !isAuxiliary(name)).map(([name, value]) => sourceOf(name, value));
   const card = cardOf(config, record);
   if (existsSync(join(folder, modelFileNames.weights))) {
     await writeSafetensors(join(folder, modelFileNames.weights), tensors, { format: 'pt' });

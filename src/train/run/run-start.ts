@@ -10,7 +10,7 @@ import type { DatasetConfig, TrainConfig } from '../config/config.ts';
 import { openSources } from '../data/dataset-sources.ts';
 import { officialDatasets } from '../data/official-datasets.ts';
 import type { SampleSource } from '../data/sample-source.ts';
-import { helperWeights } from '../auxiliary/auxiliary-weights.ts';
+import { auxiliaryWeights } from '../auxiliary/auxiliary-weights.ts';
 import { HelperHeads } from '../auxiliary/auxiliary-heads.ts';
 import { loadPart } from './part-weights.ts';
 import {
@@ -141,12 +141,12 @@ export const startingPoint = async (
   const model = new Mdetr(config);
   const seed = config.init_seed ?? config.seed;
   const parameters = initialParameters(model, seed);
-  const weights = helperWeights(config);
-  const helpers = Object.values(weights).every((weight) => weight === 0)
+  const weights = auxiliaryWeights(config);
+  const auxiliary = Object.values(weights).every((weight) => weight === 0)
     ? undefined
     : new HelperHeads(config, model.backboneChannels, weights);
-  if (helpers !== undefined)
-    for (const [name, value] of initialValues(helpers.registry.specs, seed)) parameters.set(name, value);
+  if (auxiliary !== undefined)
+    for (const [name, value] of initialValues(auxiliary.registry.specs, seed)) parameters.set(name, value);
   for (const part of ['backbone', 'text_encoder'] as const) {
     const path = config[`${part}_weights`];
     if (startFrom === undefined && path !== '') onNote((await loadPart(parameters, part, path)).text);
@@ -162,7 +162,7 @@ export const startingPoint = async (
     const { text } = await loadParameters(parameters, path);
     onNote(text);
   }
-  return { model, helpers, parameters };
+  return { model, helpers: auxiliary, parameters };
 };
 
 /**
@@ -178,7 +178,7 @@ export const takeOver = (parameters: ParameterStore, name: string, data: Float32
 /** The trainer that a config asks for. */
 export const createTrainer = async (
   config: TrainConfig,
-  { model, helpers, parameters }: StartingPoint,
+  { model, helpers: auxiliary, parameters }: StartingPoint,
   runtime: Runtime,
   stepsPerEpoch: number,
   communicator: Communicator,
@@ -199,12 +199,12 @@ export const createTrainer = async (
     seed: config.seed,
     dropout: !config.no_dropout,
     isTrainable,
-    ...(helpers === undefined ? {} : { helpers }),
+    ...(auxiliary === undefined ? {} : { auxiliary }),
     maskBoxes: config.mask_boxes,
     communicator,
     ...(config.threads === undefined ? {} : { threads: config.threads }),
   };
   if (config.objective === 'all') return Trainer.create(model, config, parameters, runtime, options);
-  if (helpers === undefined) throw new Error('internal: the backbone alone is trained by its helper loss');
-  return new Trainer(parameters, await BackboneStep.load(model, helpers, runtime, isTrainable), options);
+  if (auxiliary === undefined) throw new Error('internal: the backbone alone is trained by its helper loss');
+  return new Trainer(parameters, await BackboneStep.load(model, auxiliary, runtime, isTrainable), options);
 };

@@ -7,11 +7,16 @@ import { mean, type Metrics } from '../../metrics/metrics.ts';
 import { qaDataset } from '../../models/index.ts';
 import { MDETR } from '../../inference/mdetr.ts';
 import { evaluateScenes } from '../../benchmarks/scenes-task.ts';
-import { validateAnnotations, type RowTask, type TruthTask, type ValidationTask } from '../../benchmarks/validation.ts';
+import {
+  validateAnnotations,
+  type RowTask,
+  type GroundTruthTask,
+  type ValidationTask,
+} from '../../benchmarks/validation.ts';
 import type { AnnotatedDataset, DatasetConfig, SceneDataset, TrainConfig } from '../config/config.ts';
 import { requireFiles } from '../data/annotation-source.ts';
 import { officialDatasets, officialNames } from '../data/official-datasets.ts';
-import { scenePictures } from '../data/scene-source.ts';
+import { sceneImages } from '../data/scene-source.ts';
 import type { Validate, Validation } from './training-run.ts';
 
 /** What is going on, for people. */
@@ -33,7 +38,7 @@ export const validatorFor = (config: TrainConfig, observer: ValidationObserver):
   const named = withNames(datasets);
   // What is wrong is found out before the first step, not after the first epoch.
   for (const [name, dataset] of named) {
-    if ('scenes' in dataset) scenePictures(dataset.scenes);
+    if ('scenes' in dataset) sceneImages(dataset.scenes);
     else {
       requireFiles(dataset);
       measuresOf(dataset, name, config);
@@ -94,7 +99,7 @@ const onScenes = async (
   observer: ValidationObserver,
   signal: AbortSignal | undefined,
 ): Promise<Validation> => {
-  const { seed, start, images: all, options } = scenePictures(dataset.scenes);
+  const { seed, start, images: all, options } = sceneImages(dataset.scenes);
   const { split, ...scene } = options;
   const images = config.validation_images === 0 ? all : Math.min(all, config.validation_images);
   const report = await evaluateScenes(model, {
@@ -119,7 +124,7 @@ const chosen = (metrics: Metrics, isWanted: (name: string) => boolean): Record<s
   Object.fromEntries(Object.entries(metrics).filter(([name]) => isWanted(name)));
 
 /** Where the authors of an official dataset have their own files, by the key that says so; as the official code reads them. */
-const truthOf = (name: string, config: TrainConfig): (TruthTask & { readonly key: string }) | undefined => {
+const groundTruthOf = (name: string, config: TrainConfig): (GroundTruthTask & { readonly key: string }) | undefined => {
   if (name === 'flickr')
     return {
       ...{ task: name, key: 'flickr_dataset_path', truth: config.flickr_dataset_path },
@@ -133,14 +138,14 @@ const truthOf = (name: string, config: TrainConfig): (TruthTask & { readonly key
   return undefined;
 };
 
-const isThere = ({ truth }: TruthTask): boolean => truth !== '' && existsSync(truth);
+const isThere = ({ truth }: GroundTruthTask): boolean => truth !== '' && existsSync(truth);
 
 const tellWhatIsMissing = (
   { name = '', task }: AnnotatedDataset,
   config: TrainConfig,
   observer: ValidationObserver,
 ): void => {
-  const own = task !== undefined ? undefined : truthOf(name, config);
+  const own = task !== undefined ? undefined : groundTruthOf(name, config);
   if (own === undefined || isThere(own)) return;
   const where = own.truth === '' ? '' : `, and there is no ${own.truth}`;
   observer.onNote(
@@ -153,7 +158,7 @@ const tellWhatIsMissing = (
 const taskOf = ({ name = '', task }: AnnotatedDataset, config: TrainConfig): ValidationTask | undefined => {
   if (task !== undefined) return task;
   const answers = qaDataset(config);
-  const own = truthOf(name, config);
+  const own = groundTruthOf(name, config);
   if (own !== undefined && isThere(own)) return own;
   if (name === 'flickr') return 'phrases';
   if (name === 'refexp' || name === 'clevrref') return name;

@@ -27,7 +27,7 @@ export class BackboneStep implements DifferentiableStep {
 
   static async load(
     model: Mdetr,
-    helpers: AuxiliaryHeads,
+    auxiliary: AuxiliaryHeads,
     runtime: Runtime,
     isTrainable: (name: string) => boolean,
   ): Promise<BackboneStep> {
@@ -36,8 +36,8 @@ export class BackboneStep implements DifferentiableStep {
       input('image', [images!, 3, height!, width!]),
       input('padding', [images!, height!, width!], 'bool'),
     );
-    const losses = helpers.ofImages(features);
-    const specs = [...model.registry.specs, ...helpers.registry.specs].filter(
+    const losses = auxiliary.ofImages(features);
+    const specs = [...model.registry.specs, ...auxiliary.registry.specs].filter(
       ({ kind, name }) => kind === 'parameter' && isTrainable(name),
     );
     const found = sparseGradients(

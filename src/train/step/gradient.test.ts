@@ -93,12 +93,15 @@ const compareDirections = async (
   expect(misses, `of ${JSON.stringify(pairs)}`).toEqual([]);
 };
 
-const stepOf = async (config: TrainConfig, { model, helpers }: StartingPoint): Promise<DifferentiableStep> => {
+const stepOf = async (
+  config: TrainConfig,
+  { model, helpers: auxiliary }: StartingPoint,
+): Promise<DifferentiableStep> => {
   const isTrainable = trainableBy(model, config);
   const step =
     config.objective === 'backbone'
-      ? await BackboneStep.load(model, helpers!, runtime, isTrainable)
-      : await TrainStep.load(model, config, runtime, { isTrainable, dropout: false, ...(helpers && { helpers }) });
+      ? await BackboneStep.load(model, auxiliary!, runtime, isTrainable)
+      : await TrainStep.load(model, config, runtime, { isTrainable, dropout: false, ...(auxiliary && { auxiliary }) });
   steps.push(step);
   return step;
 };

@@ -5,7 +5,7 @@ import { initialValue, type Mdetr } from '../../models/index.ts';
 import type { ParameterSpec } from '../../nn/index.ts';
 import { openModelFiles } from '../../model-folder/model-files.ts';
 import type { TrainConfig } from '../config/config.ts';
-import { isHelper } from '../auxiliary/auxiliary-heads.ts';
+import { isAuxiliary } from '../auxiliary/auxiliary-heads.ts';
 import { sharedTensor } from '../optimizer/shared-values.ts';
 
 /** All `state_dict` entries of a network by name; optimisers change them in place. */
@@ -33,7 +33,8 @@ export const trainableBy = (
   const official = officiallyTrainable(model, config);
   if (config.frozen_weights !== undefined || config.freeze_detector)
     return (name) => name.startsWith('bbox_attention.') || name.startsWith('mask_head.');
-  return (name) => isHelper(name) || (official(name) && !(config.freeze_text_encoder && name.includes('text_encoder')));
+  return (name) =>
+    isAuxiliary(name) || (official(name) && !(config.freeze_text_encoder && name.includes('text_encoder')));
 };
 
 /** What came of loading weights, for people. */
@@ -70,7 +71,7 @@ export const loadWeightFile = async (values: ParameterStore, path: string): Prom
 };
 
 const fillFrom = async (values: ParameterStore, checkpoint: Checkpoint): Promise<LoadReport> => {
-  const wanted = [...values].filter(([name]) => !name.endsWith('position_ids') && !isHelper(name));
+  const wanted = [...values].filter(([name]) => !name.endsWith('position_ids') && !isAuxiliary(name));
   const expected = wanted.map(([name, { shape }]) => ({ name, shape }));
   const plain = matchStateDict(expected, checkpoint.tensors.values());
   const match =

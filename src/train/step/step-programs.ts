@@ -28,17 +28,17 @@ export interface TraceOptions {
   /** Outputs whose losses are in use; gradients flow from these alone. All by default. */
   readonly usesOutput?: (name: string) => boolean;
   /** Heads that only training has. */
-  readonly helpers?: AuxiliaryHeads;
+  readonly auxiliary?: AuxiliaryHeads;
 }
 
 /** Traces the network with all its heads and decoder layers, differentiates it, and cuts it at the outputs. */
 export const traceStep = (model: Mdetr, options: TraceOptions): StepPrograms => {
-  const { outputs, auxiliary } = traceOutputs(model, options.dropout, options.helpers);
+  const { outputs, auxiliary } = traceOutputs(model, options.dropout, options.auxiliary);
   const uses = options.usesOutput ?? (() => true);
   const cotangents = Object.entries(outputs)
     .filter(([name, tensor]) => isFloat(tensor.dtype) && uses(name))
     .map(([name, tensor]) => ({ name, tensor, cotangent: input(cotangentName(name), tensor.shape) }));
-  const specs = [...model.registry.specs, ...(options.helpers?.registry.specs ?? [])];
+  const specs = [...model.registry.specs, ...(options.auxiliary?.registry.specs ?? [])];
   const wanted = specs.filter(({ kind, name }) => kind === 'parameter' && options.isTrainable(name));
   const found = sparseGradients(
     [...cotangents, ...auxiliary.map(({ value, weight }) => ({ tensor: value, cotangent: scalar(weight) }))],
@@ -50,8 +50,8 @@ export const traceStep = (model: Mdetr, options: TraceOptions): StepPrograms => 
     const gradient = found[index];
     if (gradient !== undefined) gradients[cotangentName(name)] = gradient;
   });
-  const helperLosses = Object.fromEntries(auxiliary.map(({ name, value }) => [name, value]));
-  const cut = partition('train', { ...outputs, ...helperLosses }, gradients);
+  const auxiliaryLosses = Object.fromEntries(auxiliary.map(({ name, value }) => [name, value]));
+  const cut = partition('train', { ...outputs, ...auxiliaryLosses }, gradients);
   return {
     ...cut,
     differentiable: cotangents.map(({ name }) => name),

@@ -60,7 +60,7 @@ export interface TrainStepOptions {
   /** Off: evaluation mode, as the reference numbers were computed in. */
   readonly dropout: boolean;
   /** Heads that only training has; their losses are added to the criterion's. */
-  readonly helpers?: AuxiliaryHeads;
+  readonly auxiliary?: AuxiliaryHeads;
   /** Masks are trained on at most so many of a batch's boxes, evenly chosen, each counting accordingly more; 0: all. */
   readonly maskBoxes?: number;
 }

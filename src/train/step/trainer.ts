@@ -6,11 +6,11 @@ import type { Mdetr } from '../../models/index.ts';
 import type { Runtime } from '../../engine/runtime/runtime.ts';
 import { allReduceTogether, singleProcess, type Communicator } from '../parallel/communicator.ts';
 import { copyEntries, updateAverage } from '../optimizer/ema.ts';
-import { isHelper, type AuxiliaryHeads } from '../auxiliary/auxiliary-heads.ts';
+import { isAuxiliary, type AuxiliaryHeads } from '../auxiliary/auxiliary-heads.ts';
 import { clipFactor, Optimizer, type Moments, type OptimizerConfig } from '../optimizer/optimizer.ts';
 import { officiallyTrainable } from './parameters.ts';
 import { ratesAt, type LearningRates, type ScheduleConfig } from '../config/schedule.ts';
-import { UpdateCrew } from '../optimizer/update-pool.ts';
+import { UpdatePool } from '../optimizer/update-pool.ts';
 import { TrainStep, type DifferentiableStep, type StepResult, type StepTiming, type TrainBatch } from './train-step.ts';
 
 export { initialParameters, officiallyTrainable } from './parameters.ts';
@@ -32,7 +32,7 @@ export interface TrainerOptions {
   /** Parameters to train; by default those that the official code trains. */
   readonly isTrainable?: (name: string) => boolean;
   /** Heads that only training has; `parameters` must have values for theirs too. */
-  readonly helpers?: AuxiliaryHeads;
+  readonly auxiliary?: AuxiliaryHeads;
   /** Masks are trained on at most so many of a batch's boxes; 0: all. */
   readonly maskBoxes?: number;
   /** The other processes of a data-parallel training. */
@@ -71,7 +71,7 @@ export class Trainer {
   readonly average: ReadonlyMap<string, HostTensor> | undefined;
   private readonly optimizer: Optimizer;
   private readonly communicator: Communicator;
-  private readonly crew: UpdateCrew;
+  private readonly crew: UpdatePool;
   private count = 0;
 
   /** @param parameters every entry that the step reads, changed in place */
@@ -82,11 +82,11 @@ export class Trainer {
   ) {
     this.optimizer = new Optimizer(options.optimizer);
     this.communicator = options.communicator ?? singleProcess;
-    this.crew = new UpdateCrew(options.threads ?? Math.min(mostThreads, availableParallelism()));
+    this.crew = new UpdatePool(options.threads ?? Math.min(mostThreads, availableParallelism()));
     this.average =
       options.emaDecay === undefined
         ? undefined
-        : copyEntries(new Map([...parameters].filter(([name]) => !isHelper(name))));
+        : copyEntries(new Map([...parameters].filter(([name]) => !isAuxiliary(name))));
   }
 
   /** @param parameters where to start from: `initialParameters`, or what was loaded */
@@ -97,9 +97,9 @@ export class Trainer {
     runtime: Runtime,
     options: TrainerOptions,
   ): Promise<Trainer> {
-    const { dropout, helpers, maskBoxes } = options;
+    const { dropout, auxiliary, maskBoxes } = options;
     const isTrainable = options.isTrainable ?? officiallyTrainable(model, options.schedule);
-    const step = await TrainStep.load(model, config, runtime, { isTrainable, dropout, helpers, maskBoxes });
+    const step = await TrainStep.load(model, config, runtime, { isTrainable, dropout, auxiliary, maskBoxes });
     return new Trainer(parameters, step, options);
   }
 
@@ -175,18 +175,18 @@ export class Trainer {
     rates: LearningRates,
     batches: readonly TrainBatch[],
   ): Promise<number> {
-    const { options, communicator, optimizer, crew, parameters } = this;
+    const { options, communicator, optimizer, crew: pool, parameters } = this;
     const shares = batches.length * communicator.size;
     const sums = floatsOf(gradients);
     await allReduceTogether(communicator, sums);
-    const gradientNorm = (await crew.norm(sums)) / shares;
+    const gradientNorm = (await pool.norm(sums)) / shares;
     if (!Number.isFinite(gradientNorm)) throw notFinite(gradients, batches);
     const { average } = this;
     const { emaDecay: decay } = options;
     const moving = average === undefined || decay === undefined ? undefined : { values: average, decay };
     // The mean over all batches is made where gradients are clipped.
     const clip = clipFactor(gradientNorm, options.clipMaxNorm) / shares;
-    await crew.apply(optimizer.plan(parameters, gradients, rates, clip, moving));
+    await pool.apply(optimizer.plan(parameters, gradients, rates, clip, moving));
     if (moving !== undefined) updateAverage(moving.values, parameters, moving.decay, (name) => gradients.has(name));
     return gradientNorm;
   }

@@ -10,8 +10,8 @@ let file: string;
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'mdetr-data-'));
   mkdirSync(join(folder, 'images'));
-  const picture = sharp({ create: { width: 40, height: 30, channels: 3, background: '#338' } });
-  await picture.png().toFile(join(folder, 'images', 'a.png'));
+  const image = sharp({ create: { width: 40, height: 30, channels: 3, background: '#338' } });
+  await image.png().toFile(join(folder, 'images', 'a.png'));
   file = write('a.json', [{ caption: 'a dog' }, { caption: 'two cats' }]);
 });
 afterEach(() => {
