@@ -102,10 +102,10 @@ export default {
     },
     {
       name: 'resolvable',
-      comment: 'The import cannot be resolved.',
+      comment: 'The import cannot be resolved. The package itself resolves to dist/ once it is built.',
       severity: 'error',
       from: {},
-      to: { couldNotResolve: true },
+      to: { couldNotResolve: true, pathNot: '^mdetr(/|$)' },
     },
   ],
   options: {
