@@ -1,8 +1,9 @@
 /**
- * Directions of the architecture (docs/architecture.md): a folder of `src/` may import itself, `errors.ts`, and the
- * folders in its row. Type imports count.
+ * Directions of the architecture (docs/architecture.md): a folder of `src/` may import itself, `errors.ts`, `options/`,
+ * and the folders in its row. Type imports count.
  */
 const mayImport = {
+  options: [],
   threads: [],
   files: [],
   'engine/graph': [],
@@ -70,7 +71,7 @@ const directions = Object.entries(mayImport).map(([folder, allowed]) => ({
   from: { path: `^src/${escape(folder)}/`, pathNot: '\\.test\\.ts$' },
   to: {
     path: '^src/',
-    pathNot: [`^src/errors\\.ts$`, ...[folder, ...allowed].map((other) => `^src/${escape(other)}/`)],
+    pathNot: [`^src/errors\\.ts$`, '^src/options/', ...[folder, ...allowed].map((other) => `^src/${escape(other)}/`)],
   },
 }));
 

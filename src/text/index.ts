@@ -19,4 +19,5 @@ export {
   type TokenizerOptions,
 } from './tokenizer/tokenizer.ts';
 export { buildWordLevelTokenizerJson } from './tokenizer/tokenizer-json.ts';
-export { type WordSpan, wordSpans } from './spans/words.ts';
+export type { Span } from './spans/span.ts';
+export { wordSpans } from './spans/words.ts';

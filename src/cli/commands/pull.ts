@@ -58,7 +58,7 @@ export const pullCommand = (): Command =>
 const lookUp = async (name: string): Promise<Published> => {
   const entry = findPublished(name);
   if (entry !== undefined) return entry;
-  const { nearestKey } = await import('../../train/config/nearest-key.ts');
+  const { nearestKey } = await import('../../options/nearest-key.ts');
   const nearest = nearestKey(
     name,
     catalog.map((published) => published.name),

@@ -1,16 +1,13 @@
 import { CodePointMap } from './code-points.ts';
 import { type Encoding, POINTABLE_TOKENS } from '../tokenizer/encoding.ts';
-import { type WordSpan, wordSpans } from './words.ts';
+import type { Span } from './span.ts';
+import { wordSpans } from './words.ts';
 
-/** A phrase of the caption that a box stands for. */
-export interface TextSpan {
-  /** First UTF-16 unit in the caption. */
-  readonly start: number;
-  /** One past the last UTF-16 unit. */
-  readonly end: number;
+/** A phrase of the caption that a detection refers to. */
+export interface TextSpan extends Span {
   /** `caption.slice(start, end)`. */
   readonly text: string;
-  /** Probability that the query lies on the tokens of this phrase: their sum, at most the detection's score. */
+  /** Sum of the query's probabilities over the tokens of this phrase; at most the detection's score. */
   readonly score: number;
 }
 
@@ -36,7 +33,7 @@ const connectives = new Set(
 /** Between two words of one phrase: nothing, white space, or a sign that ties words. */
 const tie = /^(?:\p{White_Space}*|[-‐‑/&'’])$/u;
 
-interface Word extends WordSpan {
+interface Word extends Span {
   readonly lower: string;
 }
 

@@ -1,10 +1,6 @@
-/** Words of a caption as a reader sees them, which is coarser than tokens: "life-jacket", "woman's", "7.89". */
+import type { Span } from './span.ts';
 
-/** A range of a caption in UTF-16 units, as `String.prototype.slice` takes it. */
-export interface WordSpan {
-  readonly start: number;
-  readonly end: number;
-}
+/** Words of a caption as a reader sees them, which is coarser than tokens: "life-jacket", "woman's", "7.89". */
 
 /** Flags, and pictographs with their modifiers and joined sequences. */
 const emoji = String.raw`\p{RI}\p{RI}|\p{ExtPict}[\p{EMod}\uFE0F\u20E3]*(?:\u200D\p{ExtPict}[\p{EMod}\uFE0F]*)*`;
@@ -20,5 +16,5 @@ const joiner = String.raw`(?:['’\-‐‑](?=${inner})|(?<=\p{Nd})[.,](?=\p{Nd}
 const wordPattern = new RegExp(`${emoji}|${unspacedLetter}\\p{M}*|${inner}+(?:${joiner}${inner}+)*`, 'gu');
 
 /** Words in order. Punctuation and white space belong to none. Every string has a defined result; nothing throws. */
-export const wordSpans = (caption: string): WordSpan[] =>
+export const wordSpans = (caption: string): Span[] =>
   Array.from(caption.matchAll(wordPattern), ({ index, 0: word }) => ({ start: index, end: index + word.length }));

@@ -5,7 +5,7 @@ import { MdetrError, messageOf, UsageError } from '../../errors.ts';
 import { modelConfigKeys, parseModelConfig, qaDataset } from '../../models/index.ts';
 import { isFile, modelFileNames, readJson, resolveModelPath } from '../../model-folder/model-files.ts';
 import { readPreprocessing } from '../../model-folder/model-source.ts';
-import { nearestKey } from './nearest-key.ts';
+import { nearestKey } from '../../options/nearest-key.ts';
 
 /** The values of a config before they are checked. */
 export type ConfigValues = Record<string, unknown>;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { findConfig, readConfigFile, withLoadedModel } from './config-file.ts';
 import { keysOfParts, knownKeys, parseTrainConfig } from './config.ts';
-import { nearestKey } from './nearest-key.ts';
+import { nearestKey } from '../../options/nearest-key.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'mdetr-config-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -8,7 +8,7 @@ import {
   type LossConfig,
 } from '../../losses/index.ts';
 import { modelConfigKeys, parseModelConfig, qaDataset } from '../../models/index.ts';
-import { nearestKey } from './nearest-key.ts';
+import { nearestKey } from '../../options/nearest-key.ts';
 import { scheduleNames } from './schedule.ts';
 
 /** The official code and its JSON files write 1 for true. */

@@ -1,4 +1,4 @@
-/** Fewest single-character changes (insert, delete, replace, swap neighbours) that make one word of another. */
+/** Edit distance with adjacent transpositions (optimal string alignment): insert, delete, replace, swap. */
 const editDistance = (a: string, b: string): number => {
   let beforeLast: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, column) => column);
@@ -16,7 +16,10 @@ const editDistance = (a: string, b: string): number => {
   return last[b.length]!;
 };
 
-/** The known word that is most likely meant, or undefined when none is near: at most a third of it may differ. */
+/**
+ * The known name closest to a misspelled one, ignoring case and `-` versus `_`. Returns undefined if more than a third of
+ * the name (at least two characters) would have to change.
+ */
 export const nearestKey = (word: string, known: readonly string[]): string | undefined => {
   const plain = (key: string): string => key.toLowerCase().replaceAll('-', '_');
   let best: string | undefined;

@@ -1,0 +1,10 @@
+/**
+ * A range of a text in UTF-16 units, as `String.prototype.slice` takes it. The one span type of results and training
+ * samples; code points occur in annotation files only.
+ */
+export interface Span {
+  /** First UTF-16 unit. */
+  readonly start: number;
+  /** One past the last UTF-16 unit. */
+  readonly end: number;
+}
