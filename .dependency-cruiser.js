@@ -4,6 +4,7 @@
  */
 const mayImport = {
   options: [],
+  names: [],
   threads: [],
   files: [],
   'engine/graph': [],
@@ -21,12 +22,25 @@ const mayImport = {
   datasets: ['geometry', 'text', 'data', 'files', 'scenes'],
   checkpoints: ['files'],
   pull: ['files'],
-  'model-folder': ['engine', 'nn', 'models', 'text', 'data', 'geometry', 'checkpoints', 'pull', 'postprocess', 'files'],
+  'model-folder': [
+    'names',
+    'engine',
+    'nn',
+    'models',
+    'text',
+    'data',
+    'geometry',
+    'checkpoints',
+    'pull',
+    'postprocess',
+    'files',
+  ],
   postprocess: ['geometry', 'text', 'data'],
   metrics: ['geometry', 'text', 'data'],
   drawing: ['geometry', 'text', 'data', 'postprocess'],
   inference: ['engine', 'nn', 'models', 'text', 'data', 'geometry', 'postprocess', 'model-folder', 'drawing', 'files'],
   benchmarks: [
+    'names',
     'engine/runtime',
     'models',
     'text',
@@ -42,6 +56,7 @@ const mayImport = {
     'files',
   ],
   train: [
+    'names',
     'engine',
     'nn',
     'models',

@@ -2,7 +2,9 @@
 import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
 import { messageOf, UsageError } from '../errors.ts';
+import { currentArguments } from '../names/current-names.ts';
 import { commands } from './commands.ts';
+import { note } from './output/progress.ts';
 
 const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
 
@@ -61,7 +63,9 @@ const main = async (argv: readonly string[]): Promise<number> => {
   try {
     if (argv[0] === 'help' && called !== undefined && !commands.some(({ name }) => name === called))
       throw new UsageError(`unknown command '${called}' (see mdetr --help)`);
-    await program.parseAsync(argv, { from: 'user' });
+    const { value: args, notes } = currentArguments(called ?? '', argv);
+    notes.forEach(note);
+    await program.parseAsync(args, { from: 'user' });
     return Number(process.exitCode ?? 0);
   } catch (error) {
     // Commander has printed its own message already; help and version end with exit code 0.
