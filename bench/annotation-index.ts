@@ -15,27 +15,17 @@ import { fileURLToPath } from 'node:url';
 import { BatchSampler } from '../src/data/sampling/batch-sampler.ts';
 import { AnnotationIndex } from '../src/data/annotation-index/annotation-index.ts';
 import { RowReader } from '../src/data/annotation-index/row-reader.ts';
+import { Random } from '../src/random/random.ts';
 import { MixedDataset } from '../src/data/sampling/mixed-dataset.ts';
 
 const WORDS = 'a man in red coat and his dog near the wooden table under blue sky with two white cups of coffee'.split(
   ' ',
 );
 
-/** A small fast generator of numbers in [0, 1) (mulberry32). */
-const generator = (seed: number): (() => number) => {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-};
-
 /** Writes a file in the layout of the official mixed annotations, as Python's `json.dump` spaces it. */
 const generate = (path: string, rows: number, shuffled: boolean): void => {
   const fd = openSync(path, 'w');
-  const random = generator(1);
+  const random = Random.of(1);
   let pending = '{"info": [], "licenses": [], "images": [';
   const put = (text: string): void => {
     pending += text;
@@ -48,17 +38,22 @@ const generate = (path: string, rows: number, shuffled: boolean): void => {
   const idOf = (i: number): number => (shuffled ? (i * stride) % rows : i);
   for (let i = 0; i < rows; i++) {
     let caption = '';
-    while (caption.length < 130 + 90 * random()) caption += `${WORDS[Math.floor(random() * WORDS.length)]!} `;
+    while (caption.length < 130 + 90 * random.uniform()) caption += `${random.pick(WORDS)} `;
     put(
-      `${i === 0 ? '' : ', '}{"file_name": "COCO_train2014_${String(i % 123_287).padStart(12, '0')}.jpg", "height": 480, "width": ${320 + Math.floor(random() * 400)}, "id": ${idOf(i)}, "original_id": "${i % 123_287}", "caption": "${caption.trim()}.", "tokens_negative": [[0, 11], [24, 31], [45, 60]], "data_source": "coco", "dataset_name": "mixed"}`,
+      `${i === 0 ? '' : ', '}{"file_name": "COCO_train2014_${String(i % 123_287).padStart(12, '0')}.jpg", "height": 480, "width": ${320 + random.below(400)}, "id": ${idOf(i)}, "original_id": "${i % 123_287}", "caption": "${caption.trim()}.", "tokens_negative": [[0, 11], [24, 31], [45, 60]], "data_source": "coco", "dataset_name": "mixed"}`,
     );
   }
   put('], "annotations": [');
   let annotation = 0;
   for (let i = 0; i < rows; i++) {
-    const count = 3 + Math.floor(random() * 4);
+    const count = 3 + random.below(4);
     for (let k = 0; k < count; k++) {
-      const [x, y, w, h] = [random() * 200, random() * 200, 1 + random() * 119, 1 + random() * 119];
+      const [x, y, w, h] = [
+        random.uniform() * 200,
+        random.uniform() * 200,
+        1 + random.uniform() * 119,
+        1 + random.uniform() * 119,
+      ];
       put(
         `${annotation === 0 ? '' : ', '}{"area": ${w * h}, "iscrowd": 0, "image_id": ${idOf(i)}, "category_id": 1, "id": ${annotation++}, "bbox": [${x.toFixed(2)}, ${y.toFixed(2)}, ${w.toFixed(2)}, ${h.toFixed(2)}], "tokens_positive": [[${k * 20}, ${k * 20 + 8}], [${k * 20 + 10}, ${k * 20 + 14}]]}`,
       );
@@ -117,11 +112,11 @@ const phases: Record<string, (path: string) => void> = {
     measured('random rows, checked', () => {
       const index = AnnotationIndex.open(path);
       const reader = new RowReader(index);
-      const random = generator(2);
+      const random = Random.of(2);
       const count = 200_000;
       const start = performance.now();
       let boxes = 0;
-      for (let i = 0; i < count; i++) boxes += reader.read(Math.floor(random() * index.length))!.annotations.length;
+      for (let i = 0; i < count; i++) boxes += reader.read(random.below(index.length))!.annotations.length;
       return { rowsPerSecond: Math.round(count / ((performance.now() - start) / 1000)), boxes };
     }),
 };

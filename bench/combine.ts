@@ -7,14 +7,14 @@ import { performance } from 'node:perf_hooks';
 import type { CocoRow } from '../src/data/format/coco-format.ts';
 import type { BoxXywh } from '../src/geometry/boxes.ts';
 import { COMBINE_DEFAULTS, combineTexts } from '../src/datasets/combine/combine-texts.ts';
-import { seededUint32 } from '../src/data/sampling/permutation.ts';
+import { Random } from '../src/random/random.ts';
 
 const TEXTS = 30;
 const WORDS = 'a man in red coat and his dog near the wooden table under blue sky with two white t-shirts'.split(' ');
 const images = Number(process.argv[2] ?? 10_000);
 
-const next = seededUint32(1);
-const below = (limit: number): number => next() % limit;
+const random = Random.of(1, 'combine');
+const below = (limit: number): number => random.below(limit);
 
 /** Objects at random places, and texts that speak of one to four of them, so that texts conflict as in real data. */
 const imageTexts = (): CocoRow[] => {

@@ -1,6 +1,6 @@
 /** Draws the README's picture: a scene with its true boxes in the colours of a caption's phrases. */
 import { makeTexts } from '../src/scenes/language/make-texts.ts';
-import { Random } from '../src/scenes/render/random.ts';
+import { Random } from '../src/random/random.ts';
 import { generateScene } from '../src/scenes/render/scene.ts';
 import { writeDrawing } from '../src/drawing/index.ts';
 

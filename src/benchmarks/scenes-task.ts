@@ -1,6 +1,6 @@
 import { maskRuns } from '../scenes/render/object-masks.ts';
 import { makeTexts } from '../scenes/language/make-texts.ts';
-import { Random } from '../scenes/render/random.ts';
+import { Random } from '../random/random.ts';
 import { generateScene, type RenderedScene, type SceneOptions } from '../scenes/render/scene.ts';
 import type { SceneSplit } from '../scenes/render/splits.ts';
 import { TEXT_KINDS, type SceneText, type TextKind } from '../scenes/language/texts.ts';

@@ -1,10 +1,10 @@
 import type { HostTensor } from '../engine/graph/index.ts';
 import type { ParameterSpec } from '../nn/index.ts';
-import { randomFrom, seedFor } from '../nn/random.ts';
+import { Random } from '../random/random.ts';
 
 /** The value that a parameter starts training from. Depends on the seed and the parameter's own name only. */
 export const initialValue = (spec: ParameterSpec, seed: number): HostTensor => {
-  const data = spec.init(randomFrom(seedFor(seed, spec.name)), spec.shape);
+  const data = spec.init(Random.ofParameter(seed, spec.name), spec.shape);
   return spec.dtype === 'int64'
     ? { dtype: 'int64', shape: spec.shape, data: BigInt64Array.from(data, (value) => BigInt(value)) }
     : { dtype: 'float32', shape: spec.shape, data };

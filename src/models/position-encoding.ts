@@ -55,7 +55,7 @@ export class SinePositionEncoding implements PositionEncoding {
 
 /** Uniform on [0, 1), as the official code starts the learned tables. */
 const uniform01: Initializer = (random, shape) =>
-  Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, random);
+  Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => random.uniform());
 
 /** Learned tables for up to 50 rows and 50 columns; column part first. Padding is not looked at. */
 export class LearnedPositionEncoding implements PositionEncoding {

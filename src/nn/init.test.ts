@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { randomFrom } from './random.ts';
+import { Random } from '../random/random.ts';
 import {
   embeddingTable,
   kaimingNormalFanOut,
@@ -29,7 +29,7 @@ describe('starting values', () => {
     ['torch.nn.Linear and Conv2d', torchDefaultWeight, 1 / Math.sqrt(fanIn)],
   ];
   it.each(bounds)('%s: uniform up to the bound of the formula', (_, init, bound) => {
-    const { largest, deviation, mean } = spread(init(randomFrom(1), shape));
+    const { largest, deviation, mean } = spread(init(Random.ofParameter(1, 'weight'), shape));
     expect(largest).toBeLessThanOrEqual(bound * (1 + 1e-6));
     expect(largest).toBeGreaterThan(bound * 0.99);
     expect(deviation).toBeCloseTo(bound / Math.sqrt(3), 3);
@@ -40,14 +40,14 @@ describe('starting values', () => {
     ['normal', normal(0.02), 0.02],
     ['kaiming over the fan out', kaimingNormalFanOut, Math.sqrt(2 / fanOut)],
   ] as const)('%s: of the deviation of the formula', (_, init, expected) => {
-    const { deviation, largest } = spread(init(randomFrom(2), shape));
+    const { deviation, largest } = spread(init(Random.ofParameter(2, 'weight'), shape));
     expect(Math.abs(deviation / expected - 1)).toBeLessThan(0.02);
     expect(largest).toBeGreaterThan(3 * expected);
     expect(largest).toBeLessThan(6 * expected);
   });
 
   it('the padding row of a table is zero, the others are not', () => {
-    const table = embeddingTable(0.02, 1)(randomFrom(3), [4, 8]);
+    const table = embeddingTable(0.02, 1)(Random.ofParameter(3, 'weight'), [4, 8]);
     expect([...table.subarray(8, 16)]).toEqual(new Array(8).fill(0));
     expect(table.filter((value) => value === 0)).toHaveLength(8);
   });

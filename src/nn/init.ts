@@ -1,5 +1,4 @@
-/** A source of uniform numbers in [0, 1). */
-export type Random = () => number;
+import type { Random } from '../random/random.ts';
 
 /** Draws the starting value of a parameter of the given shape. */
 export type Initializer = (random: Random, shape: readonly number[]) => Float32Array;
@@ -16,9 +15,6 @@ const fans = (shape: readonly number[]): { fanIn: number; fanOut: number } => {
 const draw = (shape: readonly number[], next: () => number): Float32Array =>
   Float32Array.from({ length: countOf(shape) }, next);
 
-/** Two independent standard normal numbers from two uniform ones (Box and Muller). */
-const gaussian = (random: Random): number => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
-
 export const fillWith =
   (value: number): Initializer =>
   (_random, shape) =>
@@ -30,12 +26,12 @@ export const ones = fillWith(1);
 export const uniform =
   (bound: number): Initializer =>
   (random, shape) =>
-    draw(shape, () => (2 * random() - 1) * bound);
+    draw(shape, () => (2 * random.uniform() - 1) * bound);
 
 export const normal =
   (deviation: number): Initializer =>
   (random, shape) =>
-    draw(shape, () => gaussian(random) * deviation);
+    draw(shape, () => random.normal() * deviation);
 
 /** Glorot and Bengio 2010: uniform with bound √(6 / (fan in + fan out)). */
 export const xavierUniform: Initializer = (random, shape) => {

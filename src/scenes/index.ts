@@ -16,7 +16,7 @@ export { maskOf, maskRuns } from './render/object-masks.ts';
 export { ObjectSets } from './language/object-sets.ts';
 export { answerOf, runProgram, type Program, type ProgramStep } from './language/program.ts';
 export { answersOf } from './language/questions.ts';
-export { Random } from './render/random.ts';
+export { Random } from '../random/random.ts';
 export { RELATIONS, type Relation, type Relationships } from './render/relations.ts';
 export {
   describeScene,

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { Random } from '../../src/scenes/render/random.ts';
+import { Random } from '../../src/random/random.ts';
 import { killAndResume } from '../support/kill-run.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'mdetr-kill-'));

@@ -2,7 +2,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { readFileSync } from 'node:fs';
 import { detectionsOf } from '../../src/postprocess/postprocess-detections.ts';
 import { makeTexts } from '../../src/scenes/language/make-texts.ts';
-import { Random } from '../../src/scenes/render/random.ts';
+import { Random } from '../../src/random/random.ts';
 import type { CaptionText } from '../../src/scenes/language/texts.ts';
 import { generateScene, type RenderedScene } from '../../src/scenes/render/scene.ts';
 import { iouXyxy } from '../../src/geometry/boxes.ts';

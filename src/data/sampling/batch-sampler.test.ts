@@ -2,7 +2,6 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { BatchSampler, type SamplerOptions } from './batch-sampler.ts';
 import { MixedDataset } from './mixed-dataset.ts';
-import { seededUint32, shuffledRange } from './permutation.ts';
 
 const sourceOf = (length: number) => ({
   length,
@@ -32,34 +31,6 @@ describe('MixedDataset', () => {
   it('refuses what it cannot sample from', () => {
     expect(() => new MixedDataset([])).toThrow('no dataset');
     expect(() => datasetOf(3, 0)).toThrow('"part 1" has no rows');
-  });
-});
-
-describe('shuffledRange', () => {
-  it('is a permutation, the same for the same seed', () => {
-    fc.assert(
-      fc.property(fc.nat(500), fc.maxSafeInteger(), (length, seed) => {
-        const order = shuffledRange(length, seededUint32(seed, 1));
-        expect([...order].sort((a, b) => a - b)).toEqual([...Array(length).keys()]);
-        expect(shuffledRange(length, seededUint32(seed, 1))).toEqual(order);
-      }),
-    );
-  });
-
-  it('is as good as a fair shuffle: every element is everywhere equally often', () => {
-    const length = 6;
-    const rounds = 60_000;
-    const counts = new Float64Array(length * length);
-    for (let seed = 0; seed < rounds; seed++)
-      shuffledRange(length, seededUint32(seed, 0)).forEach((value, place) => counts[place * length + value]!++);
-    const expected = rounds / length;
-    // Chi-square with 25 degrees of freedom: 52.6 is passed by chance once in a thousand; the seeds are fixed.
-    expect(counts.reduce((sum, count) => sum + (count - expected) ** 2 / expected, 0)).toBeLessThan(52.6);
-  });
-
-  it('tells seeds apart that agree in their low 32 bits', () => {
-    expect(seededUint32(1)()).not.toBe(seededUint32(1 + 2 ** 32)());
-    expect(seededUint32(1, 2)()).not.toBe(seededUint32(2, 1)());
   });
 });
 

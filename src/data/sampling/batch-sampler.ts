@@ -1,6 +1,6 @@
 import { MdetrError } from '../../errors.ts';
 import type { MixedDataset } from './mixed-dataset.ts';
-import { seededUint32, shuffledRange } from './permutation.ts';
+import { Random } from '../../random/random.ts';
 
 export interface SamplerOptions {
   readonly batchSize: number;
@@ -77,7 +77,7 @@ export class BatchSampler {
     const first = Math.floor(batch / shapeWindow) * shapeWindow;
     const count = Math.min(shapeWindow, full - first);
     const rows = this.byShape(order.subarray(first * batchSize, (first + count) * batchSize));
-    const places = shuffledRange(count, seededUint32(this.options.seed, epoch, this.options.rank, first, 2));
+    const places = Random.ofEpochOrder(this.options.seed, epoch, this.options.rank, first, 2).permutation(count);
     const place = places[batch - first]!;
     return rows.slice(place * batchSize, (place + 1) * batchSize);
   }
@@ -110,7 +110,7 @@ export class BatchSampler {
     const { seed, shuffle, rank, worldSize } = this.options;
     const chunk = this.chunkOf(epoch);
     const count = chunk.end - chunk.begin;
-    const all = shuffle ? shuffledRange(count, seededUint32(seed, epoch, 1)) : undefined;
+    const all = shuffle ? Random.ofEpochOrder(seed, epoch, 1).permutation(count) : undefined;
     const order = new Uint32Array(this.fractionLength(chunk));
     for (let i = 0; i < order.length; i++) {
       const position = (rank + i * worldSize) % count; // beyond the end, padding starts over at the beginning

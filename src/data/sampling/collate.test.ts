@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { hasCase, loadCase, loadReferenceJson, sharedReference } from '../../../test/support/reference-case.ts';
 import { collateImages, collateTensors } from './collate.ts';
 import { decodeImage } from '../images/image.ts';
+import { Random } from '../../random/random.ts';
 import { photoSizes, validationTransform } from '../transforms/random-transforms.ts';
 import type { RawImage } from '../images/raw-image.ts';
 import { normalizeTarget, type Target } from '../format/target.ts';
@@ -59,7 +60,7 @@ describe('collateImages', () => {
           size: [image.height, image.width],
           originalSize: [image.height, image.width],
         };
-        const sample = validationTransform(photoSizes)({ image, target: before }, () => 0);
+        const sample = validationTransform(photoSizes)({ image, target: before }, Random.of(0));
         const target = normalizeTarget(sample.target);
         const { tensors } = collateImages([sample.image]);
         expect(tensorCHW.pos.map((at) => tensors[at])).toEqual(tensorCHW.values);

@@ -1,17 +1,11 @@
 import type { FlipMode } from './caption-mirror.ts';
+import type { Random } from '../../random/random.ts';
 import type { Region, Size } from '../../geometry/size.ts';
 import { boxesWithArea, type Sample } from '../format/target.ts';
 import { cropBoxesXyxy, cropSample, flipSample, resizeSample } from './transforms.ts';
 
-/** Uniform numbers in [0, 1): a seeded generator in training, so that a run can be repeated. */
-export type UniformRandom = () => number;
-
 /** One step of augmentation. */
-export type Transform = (sample: Sample, random: UniformRandom) => Sample;
-
-/** A whole number from `low` to `high`, both included. */
-const randomInteger = (random: UniformRandom, low: number, high: number): number =>
-  low + Math.floor(random() * (high - low + 1));
+export type Transform = (sample: Sample, random: Random) => Sample;
 
 export const compose =
   (...steps: readonly Transform[]): Transform =>
@@ -22,18 +16,18 @@ export const compose =
 export const randomSelect =
   (first: Transform, second: Transform, p = 0.5): Transform =>
   (sample, random) =>
-    (random() < p ? first : second)(sample, random);
+    (random.chance(p) ? first : second)(sample, random);
 
 export const randomHorizontalFlip =
   (p = 0.5, mode: FlipMode = 'words'): Transform =>
   (sample, random) =>
-    random() < p ? flipSample(sample, mode) : sample;
+    random.chance(p) ? flipSample(sample, mode) : sample;
 
 /** The shorter side becomes one of `sizes`. */
 export const randomResize =
   (sizes: readonly number[], maxSize?: number): Transform =>
   (sample, random) =>
-    resizeSample(sample, sizes[randomInteger(random, 0, sizes.length - 1)]!, maxSize);
+    resizeSample(sample, sizes[random.integer(0, sizes.length - 1)]!, maxSize);
 
 export interface RandomCropOptions {
   /** Look for a crop that keeps every box; when 100 tries find none, the last one is taken all the same. */
@@ -55,18 +49,13 @@ export const randomSizeCrop =
     return cropSample(sample, region);
   };
 
-const randomRegion = (
-  [imageHeight, imageWidth]: Size,
-  minSize: number,
-  maxSize: number,
-  random: UniformRandom,
-): Region => {
-  const side = (length: number): number => randomInteger(random, Math.min(minSize, length), Math.min(maxSize, length));
+const randomRegion = ([imageHeight, imageWidth]: Size, minSize: number, maxSize: number, random: Random): Region => {
+  const side = (length: number): number => random.integer(Math.min(minSize, length), Math.min(maxSize, length));
   const width = side(imageWidth);
   const height = side(imageHeight);
   return {
-    top: randomInteger(random, 0, imageHeight - height),
-    left: randomInteger(random, 0, imageWidth - width),
+    top: random.integer(0, imageHeight - height),
+    left: random.integer(0, imageWidth - width),
     height,
     width,
   };

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { Random } from '../../random/random.ts';
 import { fixtureReference, loadReferenceJson, ReferenceCase } from '../../../test/support/reference-case.ts';
 import type { Span } from '../format/coco-format.ts';
 import {
@@ -9,7 +10,6 @@ import {
   randomSizeCrop,
   trainTransform,
   validationTransform,
-  type UniformRandom,
 } from './random-transforms.ts';
 import type { RawImage } from '../images/raw-image.ts';
 import { maskFromDense, maskToDense, type RunLengthMask } from '../../geometry/run-lengths.ts';
@@ -140,11 +140,7 @@ describe('pixels go where boxes and masks go', () => {
   });
 });
 
-/** Repeatable numbers in [0, 1): a multiplicative generator is random enough to choose crops. */
-const randomSource = (seed: number): UniformRandom => {
-  let state = seed * 7919 + 1;
-  return () => (state = (state * 48271) % 2147483647) / 2147483647;
-};
+const randomSource = (seed: number): Random => Random.of(seed, 'transforms');
 
 const boxCount = ({ boxesXyxy }: Target): number => boxesXyxy.length / 4;
 

@@ -2,7 +2,7 @@ import { MdetrError } from '../../errors.ts';
 import { codePointLength } from '../../text/spans/code-points.ts';
 import type { Span } from '../../data/format/coco-format.ts';
 import type { BoxXywh } from '../../geometry/boxes.ts';
-import { seededUint32, shuffledRange } from '../../data/sampling/permutation.ts';
+import { Random } from '../../random/random.ts';
 import type { NewAnnotation, NewImage } from '../annotation-writer.ts';
 import { type Instance, type InstanceFile, segmentationOf } from '../instance-file.ts';
 import type { Remarks } from '../remarks.ts';
@@ -76,7 +76,7 @@ export class DetectionRows {
     const shown = [...new Set(instances.map((instance) => instance.category_id))];
     const others = [...this.names.keys()].filter((category) => !shown.includes(category));
     const { negatives, seed } = this.options;
-    const drawn = [...shuffledRange(others.length, seededUint32(seed, image.id)).subarray(0, negatives)];
+    const drawn = [...Random.of(seed, image.id, 'negatives').permutation(others.length).subarray(0, negatives)];
     const absent = instances.length === 0 ? [] : drawn.map((i) => others[i]!);
     return [...shown, ...absent].map((category) => {
       const name = this.names.get(category)!;

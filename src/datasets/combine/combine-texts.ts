@@ -1,6 +1,6 @@
 import type { CocoAnnotation, CocoRow, Span } from '../../data/format/coco-format.ts';
 import type { BoxXywh } from '../../geometry/boxes.ts';
-import { seededUint32, shuffledRange } from '../../data/sampling/permutation.ts';
+import { Random } from '../../random/random.ts';
 import { anyOverlap, boxClusters, cornersOf, meanBox, type OverlapMeasure } from '../../geometry/box-overlap.ts';
 import { codePointsOf, consolidateSpans, shiftSpans } from './caption-spans.ts';
 import { colorGreedily } from './coloring.ts';
@@ -52,7 +52,7 @@ export const combineTexts = (
   const order =
     options.seed === undefined
       ? [...texts.keys()]
-      : [...shuffledRange(texts.length, seededUint32(options.seed, imageNumber))];
+      : [...Random.of(options.seed, imageNumber, 'order of captions').permutation(texts.length)];
   const prepared = order.map((member) => {
     const { image, annotations } = texts[member]!;
     const caption = codePointsOf(image.caption ?? '');

@@ -7,7 +7,7 @@ import { clevrScene, type ClevrScene } from './clevr-records.ts';
 import { imageName, imagePath, type DatasetSettings } from './dataset-settings.ts';
 import { guard } from './json-sections.ts';
 import { makeTexts } from '../language/make-texts.ts';
-import { Random } from '../render/random.ts';
+import { Random } from '../../random/random.ts';
 import { describeScene, generateScene, type Scene, type SceneOptions } from '../render/scene.ts';
 import type { QuestionText, SceneText } from '../language/texts.ts';
 

@@ -1,7 +1,7 @@
 import { ATTRIBUTES, type Attribute } from '../render/attributes.ts';
 import { allowed, otherValue, sampleAttributes } from './references.ts';
 import { filterOf, membersOf, sizeOf, type Filter, type ObjectSet, type ObjectSets } from './object-sets.ts';
-import type { Random } from '../render/random.ts';
+import type { Random } from '../../random/random.ts';
 import { RELATIONS } from '../render/relations.ts';
 import { fillPattern, type Noun, type Sentence } from './sentence.ts';
 import type { Wording } from '../render/splits.ts';

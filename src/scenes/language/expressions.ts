@@ -2,7 +2,7 @@ import { sampleFilter } from './captions.ts';
 import { ATTRIBUTES } from '../render/attributes.ts';
 import { membersOf, OPPOSITE, sizeOf, type Filter, type ObjectSets } from './object-sets.ts';
 import { ProgramWriter, runProgram, type Program } from './program.ts';
-import type { Random } from '../render/random.ts';
+import type { Random } from '../../random/random.ts';
 import { RELATIONS } from '../render/relations.ts';
 import { sampleAttributes, sampleReference, type Structure } from './references.ts';
 import { fillPattern, type Noun } from './sentence.ts';

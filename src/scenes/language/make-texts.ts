@@ -2,7 +2,7 @@ import { makeCaption, makeNegative } from './captions.ts';
 import { makeExpression } from './expressions.ts';
 import { ObjectSets } from './object-sets.ts';
 import { makeQuestion } from './questions.ts';
-import type { Random } from '../render/random.ts';
+import type { Random } from '../../random/random.ts';
 import type { TextScene } from '../render/scene.ts';
 import { wordingOf } from '../render/splits.ts';
 import type {

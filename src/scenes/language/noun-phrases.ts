@@ -1,6 +1,6 @@
 import type { Attribute } from '../render/attributes.ts';
 import { attributesOf, type Filter } from './object-sets.ts';
-import type { Random } from '../render/random.ts';
+import type { Random } from '../../random/random.ts';
 import type { Wording } from '../render/splits.ts';
 import { ADJECTIVES, NOUNS } from './words.ts';
 

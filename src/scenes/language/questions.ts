@@ -9,7 +9,7 @@ import {
   QUERY_PATTERNS,
   SPECIAL_QUERY_PATTERNS,
 } from './question-patterns.ts';
-import type { Random } from '../render/random.ts';
+import type { Random } from '../../random/random.ts';
 import { RELATIONS } from '../render/relations.ts';
 import { sampleAttributes, sampleGroup, sampleReference, sampleUnique, type Structure } from './references.ts';
 import { fillPattern, type Noun } from './sentence.ts';

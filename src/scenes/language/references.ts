@@ -9,7 +9,7 @@ import {
   type ObjectSets,
 } from './object-sets.ts';
 import { ProgramWriter } from './program.ts';
-import type { Random } from '../render/random.ts';
+import type { Random } from '../../random/random.ts';
 import { RELATIONS, type Relation } from '../render/relations.ts';
 import { colorsAllowed } from '../render/splits.ts';
 import type { Noun } from './sentence.ts';

@@ -1,7 +1,7 @@
 import type { Attribute } from '../render/attributes.ts';
 import { nounPhrase, withArticle } from './noun-phrases.ts';
 import { membersOf, type Filter, type ObjectSet, type ObjectSets } from './object-sets.ts';
-import type { Random } from '../render/random.ts';
+import type { Random } from '../../random/random.ts';
 import type { Wording } from '../render/splits.ts';
 
 /** A stretch of a text that speaks of objects, or of something that is not there. */

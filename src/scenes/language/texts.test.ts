@@ -5,7 +5,7 @@ import { makeTexts, type TextOfKind } from './make-texts.ts';
 import type { Filter } from './object-sets.ts';
 import type { Program } from './program.ts';
 import { answersOf, FAMILIES } from './questions.ts';
-import { Random } from '../render/random.ts';
+import { Random } from '../../random/random.ts';
 import type { Relation } from '../render/relations.ts';
 import { describeScene, flipScene, type Scene, type TextScene } from '../render/scene.ts';
 import { combinationsWithheld, SPLITS, type SceneSplit } from '../render/splits.ts';

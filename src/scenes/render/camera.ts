@@ -1,4 +1,4 @@
-import type { Random } from './random.ts';
+import type { Random } from '../../random/random.ts';
 
 export type Vector = readonly [x: number, y: number, z: number];
 

@@ -1,6 +1,6 @@
 import { MATERIALS, SHAPES, SIZES, SIZE_RADIUS } from './attributes.ts';
 import { directionsOf, dot, sampleCamera, subtract, type Camera, type Directions, type Vector } from './camera.ts';
-import type { Random } from './random.ts';
+import type { Random } from '../../random/random.ts';
 import { halfHeight, Solids, type PlacedObject } from './solids.ts';
 import { colorsAllowed, type SceneSplit } from './splits.ts';
 import { mapInstances } from './visibility.ts';

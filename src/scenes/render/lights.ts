@@ -1,5 +1,5 @@
 import { add, cross, dot, normalize, scale, subtract, type Vector } from './camera.ts';
-import type { Random } from './random.ts';
+import type { Random } from '../../random/random.ts';
 
 /** A square lamp that faces the middle of the scene. */
 export interface Light {

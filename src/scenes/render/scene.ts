@@ -4,7 +4,7 @@ import type { ObjectAttributes } from './attributes.ts';
 import { sampleLayout } from './layout.ts';
 import { sampleLights } from './lights.ts';
 import { requireWhole } from './require-integer.ts';
-import { Random } from './random.ts';
+import { Random } from '../../random/random.ts';
 import { relationshipsOf, type Relationships } from './relations.ts';
 import { render } from './render.ts';
 import type { RenderQuality } from './shading.ts';

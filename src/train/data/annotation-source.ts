@@ -6,7 +6,7 @@ import { decodeImage } from '../../data/images/image.ts';
 import { AnnotationIndex } from '../../data/annotation-index/annotation-index.ts';
 import { RowReader } from '../../data/annotation-index/row-reader.ts';
 import { maskToDense } from '../../geometry/run-lengths.ts';
-import { Random } from '../../scenes/render/random.ts';
+import { Random } from '../../random/random.ts';
 import { normalizeTarget, type Target } from '../../data/format/target.ts';
 import { MdetrError, messageOf } from '../../errors.ts';
 import { hasMaskLosses } from '../../losses/index.ts';
@@ -56,7 +56,7 @@ export class AnnotationSource implements SampleSource {
     const found = await naming(`${id}: annotations`, () => targetFromRow(read, size, { masks }));
     const random = Random.of(draw.seed, draw.epoch, row, 'augmentation');
     const { image, target } = await naming(id, () =>
-      augmentationOf(this.dataset, this.config)({ image: picture, target: found }, () => random.uniform()),
+      augmentationOf(this.dataset, this.config)({ image: picture, target: found }, random),
     );
     const answers = await naming(`${id}: answer`, () => this.labels?.(this.answerOf(read)));
     return { id, image, texts: [textOf(target, this.config, answers)] };

@@ -1,13 +1,15 @@
 import type { Dim, Tensor } from '../../engine/graph/index.ts';
 import { mulDims } from '../../engine/graph/index.ts';
 import type { Dropout } from '../../nn/index.ts';
+import { GOLDEN_RATIO, LOWBIAS } from '../../random/mixing.ts';
 import { add, bitXor, cast, greaterEqual, iota, mul, reshape, scalar, shiftRight } from '../../engine/ops/index.ts';
 
-/** One round of a 32-bit mixing function (lowbias32 by Wellons): every input bit reaches every output bit. */
+/** `lowbiasMix` of every element. */
 const mix = (x: Tensor): Tensor => {
-  const first = mul(bitXor(x, shiftRight(x, 16)), scalar(0x21f0aaad, 'uint32'));
-  const second = mul(bitXor(first, shiftRight(first, 15)), scalar(0x735a2d97, 'uint32'));
-  return bitXor(second, shiftRight(second, 15));
+  const { shifts, multipliers } = LOWBIAS;
+  const first = mul(bitXor(x, shiftRight(x, shifts[0])), scalar(multipliers[0], 'uint32'));
+  const second = mul(bitXor(first, shiftRight(first, shifts[1])), scalar(multipliers[1], 'uint32'));
+  return bitXor(second, shiftRight(second, shifts[2]));
 };
 
 /** As many random odd numbers. */
@@ -26,7 +28,7 @@ const oddNumbers = (count: Dim, stream: Tensor): Tensor =>
  */
 export const seededDropout = (seed: Tensor): Dropout => {
   let place = 0;
-  const nextStream = (): Tensor => mix(add(seed, scalar((++place * 0x9e3779b9) >>> 0, 'uint32')));
+  const nextStream = (): Tensor => mix(add(seed, scalar((++place * GOLDEN_RATIO) >>> 0, 'uint32')));
   return (x, rate) => {
     if (rate === 0) return x;
     const [rows, columns] = [mulDims(...x.shape.slice(0, -1)), x.shape.at(-1) ?? 1];

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { smallConfig } from '../../../test/support/small-run.ts';
-import { Random } from '../../scenes/render/random.ts';
+import { Random } from '../../random/random.ts';
 import type { HostTensor } from '../../engine/graph/index.ts';
 import { createRuntime } from '../../engine/runtime/create-runtime.ts';
 import type { TrainConfig } from '../config/config.ts';

@@ -10,6 +10,7 @@ import { isAuxiliary, type AuxiliaryHeads } from '../auxiliary/auxiliary-heads.t
 import { clipFactor, Optimizer, type Moments, type OptimizerConfig } from '../optimizer/optimizer.ts';
 import { officiallyTrainable } from './parameters.ts';
 import { ratesAt, type LearningRates, type ScheduleConfig } from '../config/schedule.ts';
+import { dropoutSeed } from '../../random/mixing.ts';
 import { UpdatePool } from '../optimizer/update-pool.ts';
 import { TrainStep, type DifferentiableStep, type StepResult, type StepTiming, type TrainBatch } from './train-step.ts';
 
@@ -143,7 +144,7 @@ export class Trainer {
     const results: StepResult[] = [];
     try {
       for (const [index, batch] of batches.entries()) {
-        const result = await this.differentiable.run(batch, this.parameters, numBoxes, this.dropoutSeed(index));
+        const result = await this.differentiable.run(batch, this.parameters, numBoxes, this.dropoutSeedOf(index));
         results.push(result);
         if (index === 0) continue;
         const first = results[0]!.gradients;
@@ -211,10 +212,9 @@ export class Trainer {
   }
 
   /** Neighbouring seeds give unrelated masks: the generator mixes them. */
-  private dropoutSeed(batch: number): number {
+  private dropoutSeedOf(batch: number): number {
     const { rank, size } = this.communicator;
-    const stream = this.count + Math.imul(batch * size + rank, 0x85ebca6b);
-    return (this.options.seed + Math.imul(stream, 0x9e3779b9)) >>> 0;
+    return dropoutSeed(this.options.seed, this.count, batch * size + rank);
   }
 
   /** What sums over boxes are divided by: the mean over all batches of all processes, at least 1. */

@@ -4,7 +4,7 @@ import { ImageRoots } from '../../../data/images/image-roots.ts';
 import { AnnotationIndex } from '../../../data/annotation-index/annotation-index.ts';
 import { RowReader } from '../../../data/annotation-index/row-reader.ts';
 import { galleryPage, type Sample } from '../../../datasets/inspect/gallery.ts';
-import { seededUint32, shuffledRange } from '../../../data/sampling/permutation.ts';
+import { Random } from '../../../random/random.ts';
 import { fileReason, MdetrError, UsageError } from '../../../errors.ts';
 import { several, wholeFrom } from '../../options/option-values.ts';
 
@@ -53,7 +53,7 @@ export const showCommand = (): Command =>
       try {
         const wrong = rows?.find((row) => row >= index.length);
         if (wrong !== undefined) throw new UsageError(`--rows ${wrong}: ${file} has rows 0 to ${index.length - 1}`);
-        for (const row of rows ?? shuffledRange(index.length, seededUint32(seed))) {
+        for (const row of rows ?? Random.of(seed, 'rows').permutation(index.length)) {
           if (samples.length === (rows?.length ?? count)) break;
           const content = reader.read(row);
           if (content !== undefined) samples.push({ file, row, content });
