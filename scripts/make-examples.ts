@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { generateScene, makeTexts, Random, type RenderedScene } from '../src/scenes/index.ts';
 import { drawDetections } from '../src/drawing/index.ts';
-import { MDETR } from '../src/inference/mdetr.ts';
+import { MDETR } from '../src/inference/node/mdetr.ts';
 import { evaluateScenes } from '../src/benchmarks/scenes-task.ts';
 import type { WorstCase } from '../src/benchmarks/task-report.ts';
 

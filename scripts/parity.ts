@@ -10,7 +10,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { loadTokenizer } from '../src/text/tokenizer/tokenizer-files.ts';
+import { loadTokenizer } from '../src/text/node/tokenizer-files.ts';
 import { compareCheckpoint, compareLoadedWeights, compareRoundTrip } from '../test/parity/checkpoints.ts';
 import { bars, type Bar, type Comparison, type Row } from '../test/parity/comparison.ts';
 import { batchOf, compareCase, isForwardCase } from '../test/parity/forward.ts';

@@ -13,9 +13,9 @@ import { parseArgs } from 'node:util';
 import { tensorSource, type TensorSource } from '../src/checkpoints/index.ts';
 import { SCENE_VOCABULARY } from '../src/scenes/language/vocabulary.ts';
 import { parseModelConfig } from '../src/models/index.ts';
-import { openModelFiles, requireConfig, tokenizerFilesIn } from '../src/model-folder/model-files.ts';
-import { writeModelFolder } from '../src/model-folder/model-folder.ts';
-import { readPreprocessing } from '../src/model-folder/model-source.ts';
+import { openModelFiles, requireConfig, tokenizerFilesIn } from '../src/model-folder/node/model-files.ts';
+import { writeModelFolder } from '../src/model-folder/node/write-model-folder.ts';
+import { readPreprocessing } from '../src/model-folder/node/model-source.ts';
 import { readRunState } from '../src/train/run/run-state.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));

@@ -8,7 +8,7 @@ export {
   type ImageText,
   type ProgressEvent,
   type RunOptions,
-} from './inference/mdetr.ts';
+} from './inference/node/mdetr.ts';
 export type { AnswerResult, DetectedObject, DetectionResult, ReferResult, Timing } from './inference/results.ts';
 export type { DecodeOptions, ImageSource } from './data/images/image.ts';
 export type { PixelInput, RawImage } from './data/images/raw-image.ts';

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ImageRoots } from '../data/images/image-roots.ts';
 import { maskFromDense, packMask } from '../geometry/run-lengths.ts';
 import type { Metrics } from '../metrics/metrics.ts';
-import { MDETR } from '../inference/mdetr.ts';
+import { MDETR } from '../inference/node/mdetr.ts';
 import { evaluateBenchmark, type BenchmarkTaskOptions } from './benchmark-task.ts';
 import { CategoryBest } from './lvis-task.ts';
 import { promptOf } from './lvis-ground-truth.ts';

@@ -1,6 +1,6 @@
 import { MdetrError, UsageError } from '../errors.ts';
 import { ImageRoots } from '../data/images/image-roots.ts';
-import type { MDETR } from '../inference/mdetr.ts';
+import type { MDETR } from '../inference/node/mdetr.ts';
 import { cocoBenchmark, refexpBenchmark } from './box-tasks.ts';
 import { flickrBenchmark } from './flickr-task.ts';
 import { evaluateLvis, type LvisTaskOptions } from './lvis-task.ts';

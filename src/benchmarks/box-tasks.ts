@@ -1,9 +1,9 @@
 import type { CocoRow } from '../data/format/coco-format.ts';
 import { CocoApEvaluator, type CocoTruth } from '../metrics/coco-ap.ts';
-import { boxAt, byFallingScore, postprocessBoxes } from '../postprocess/postprocess.ts';
+import { boxAt, byFallingScore, postprocessBoxes } from '../postprocess/scored-boxes.ts';
 import type { Prediction } from '../metrics/predictions.ts';
 import { RefexpPrecisionEvaluator } from '../metrics/refexp-precision.ts';
-import type { MDETR } from '../inference/mdetr.ts';
+import type { MDETR } from '../inference/node/mdetr.ts';
 import type { TextOutputs } from '../inference/text-outputs.ts';
 import type { Benchmark, PredictedBox, TaskDefinition } from './task-definition.ts';
 

@@ -6,7 +6,7 @@ import { parseSentences } from '../datasets/flickr30k/sentences.ts';
 import { readImageList } from '../datasets/image-list.ts';
 import { fileReason, MdetrError } from '../errors.ts';
 import { FlickrRecallEvaluator, type FlickrGroundTruth } from '../metrics/flickr-recall.ts';
-import { rankBoxesByPhrase } from '../postprocess/postprocess-flickr.ts';
+import { rankBoxesByPhrase } from '../postprocess/phrase-boxes.ts';
 import type { Prediction } from '../metrics/predictions.ts';
 import { createPositiveMap } from '../text/index.ts';
 import type { TextOutputs } from '../inference/text-outputs.ts';

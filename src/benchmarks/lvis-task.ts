@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { LvisApEvaluator } from '../metrics/lvis-ap.ts';
-import { boxAt, byFallingScore, postprocessBoxes } from '../postprocess/postprocess.ts';
+import { boxAt, byFallingScore, postprocessBoxes } from '../postprocess/scored-boxes.ts';
 import { readPredictions, type LvisPrediction } from '../metrics/predictions.ts';
-import type { MDETR } from '../inference/mdetr.ts';
+import type { MDETR } from '../inference/node/mdetr.ts';
 import { readLvisFile, type LvisCategory } from './lvis-ground-truth.ts';
 import { openWriter, type PredictionOptions } from './run-benchmark.ts';
 import type { TaskReport } from './task-report.ts';

@@ -9,9 +9,9 @@ import { fileReason, MdetrError } from '../errors.ts';
 import { phraseCutQueries, phraseCutResult } from '../postprocess/masks.ts';
 import type { PhraseCutCounts } from '../metrics/phrasecut-subsets.ts';
 import { PhraseCutEvaluator, type PhraseCutImage, type PhraseCutTask } from '../metrics/phrasecut.ts';
-import { postprocessBoxes } from '../postprocess/postprocess.ts';
+import { postprocessBoxes } from '../postprocess/scored-boxes.ts';
 import type { Prediction } from '../metrics/predictions.ts';
-import type { MDETR } from '../inference/mdetr.ts';
+import type { MDETR } from '../inference/node/mdetr.ts';
 import type { TextOutputs } from '../inference/text-outputs.ts';
 import type { Benchmark } from './task-definition.ts';
 

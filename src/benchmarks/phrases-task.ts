@@ -1,6 +1,6 @@
 import type { CocoRow, Span } from '../data/format/coco-format.ts';
 import { FlickrRecallEvaluator, type FlickrGroundTruth } from '../metrics/flickr-recall.ts';
-import { rankBoxesByPhrase } from '../postprocess/postprocess-flickr.ts';
+import { rankBoxesByPhrase } from '../postprocess/phrase-boxes.ts';
 import { createPositiveMap } from '../text/index.ts';
 import type { Benchmark, TaskDefinition } from './task-definition.ts';
 

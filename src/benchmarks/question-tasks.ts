@@ -6,9 +6,9 @@ import { readJsonDictionary, readJsonLists } from '../datasets/json-entries.ts';
 import { MdetrError } from '../errors.ts';
 import { ClevrEvaluator, type ClevrQuestion } from '../metrics/clevr.ts';
 import { GqaEvaluator, type GqaQuestion } from '../metrics/gqa.ts';
-import { answerOf } from '../postprocess/postprocess-answers.ts';
+import { answerOf } from '../postprocess/answers.ts';
 import type { Prediction } from '../metrics/predictions.ts';
-import type { MDETR } from '../inference/mdetr.ts';
+import type { MDETR } from '../inference/node/mdetr.ts';
 import type { TextOutputs } from '../inference/text-outputs.ts';
 import type { Benchmark, TaskDefinition } from './task-definition.ts';
 

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { MDETR } from '../inference/mdetr.ts';
+import { MDETR } from '../inference/node/mdetr.ts';
 import { evaluateScenes } from './scenes-task.ts';
 import { worstCasesPage } from './worst-cases-page.ts';
 

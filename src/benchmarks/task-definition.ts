@@ -1,8 +1,8 @@
 import type { CocoRow } from '../data/format/coco-format.ts';
 import type { Evaluator } from '../metrics/metrics.ts';
-import type { BoxXyxy } from '../postprocess/postprocess.ts';
+import type { BoxXyxy } from '../postprocess/scored-boxes.ts';
 import type { Prediction } from '../metrics/predictions.ts';
-import type { MDETR } from '../inference/mdetr.ts';
+import type { MDETR } from '../inference/node/mdetr.ts';
 import type { TextOutputs } from '../inference/text-outputs.ts';
 
 /** Kinds of predictions about one text each. LVIS' are about all categories of a picture: `lvis-task`. */

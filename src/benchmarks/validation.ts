@@ -6,7 +6,7 @@ import { RowReader, type OnBadRow } from '../data/annotation-index/row-reader.ts
 import type { RawImage } from '../data/images/raw-image.ts';
 import { MdetrError, messageOf } from '../errors.ts';
 import type { Metrics } from '../metrics/metrics.ts';
-import type { MDETR } from '../inference/mdetr.ts';
+import type { MDETR } from '../inference/node/mdetr.ts';
 import type { TextOutputs } from '../inference/text-outputs.ts';
 import { cocoTask, refexpTask } from './box-tasks.ts';
 import { flickrBenchmark, mergedTitle } from './flickr-task.ts';

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RawImage } from '../data/images/raw-image.ts';
 import { generateScene } from '../scenes/index.ts';
-import { MDETR } from './mdetr.ts';
+import { MDETR } from './node/mdetr.ts';
 import { looksLikeScene } from './image-domain.ts';
 
 /** A picture by a function of place, each channel 0 to 255. */

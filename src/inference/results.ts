@@ -1,5 +1,5 @@
-import type { Detection, ReferredDetection } from '../postprocess/postprocess-detections.ts';
-import type { QuestionAnswer } from '../postprocess/postprocess-answers.ts';
+import type { Detection, ReferredDetection } from '../postprocess/detections.ts';
+import type { QuestionAnswer } from '../postprocess/answers.ts';
 import type { PackedCocoRle } from '../geometry/run-lengths.ts';
 
 /** A found object: box in pixels of the original picture, score, the caption's phrases, and its mask when asked for. */

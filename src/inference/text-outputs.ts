@@ -1,5 +1,5 @@
-import type { AnswerOutputs } from '../postprocess/postprocess-answers.ts';
-import type { DetectionOutputs, ImageSize } from '../postprocess/postprocess.ts';
+import type { AnswerOutputs } from '../postprocess/answers.ts';
+import type { DetectionOutputs, ImageSize } from '../postprocess/scored-boxes.ts';
 import type { HostTensor } from '../engine/graph/index.ts';
 import type { Encoding } from '../text/index.ts';
 import { rowOf, type EncodedImages } from './encoded-images.ts';

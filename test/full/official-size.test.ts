@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { loadTokenizer } from '../../src/text/tokenizer/tokenizer-files.ts';
+import { loadTokenizer } from '../../src/text/node/tokenizer-files.ts';
 import { compareCase } from '../parity/forward.ts';
 import { hasCase, loadCase, fixtureReference } from '../support/reference-case.ts';
 

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { readFileSync } from 'node:fs';
-import { detectionsOf } from '../../src/postprocess/postprocess-detections.ts';
+import { detectionsOf } from '../../src/postprocess/detections.ts';
 import { makeTexts } from '../../src/scenes/language/make-texts.ts';
 import { Random } from '../../src/random/random.ts';
 import type { CaptionText } from '../../src/scenes/language/texts.ts';

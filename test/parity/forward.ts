@@ -1,7 +1,7 @@
 import type { HostTensor } from '../../src/engine/graph/index.ts';
 import { masksAtOriginalSize, phraseCutResult } from '../../src/postprocess/masks.ts';
-import { positiveRowsOf, rankBoxesByPhrase } from '../../src/postprocess/postprocess-flickr.ts';
-import { postprocessBoxes, type DetectionOutputs } from '../../src/postprocess/postprocess.ts';
+import { positiveRowsOf, rankBoxesByPhrase } from '../../src/postprocess/phrase-boxes.ts';
+import { postprocessBoxes, type DetectionOutputs } from '../../src/postprocess/scored-boxes.ts';
 import { matchingCost } from '../../src/matching/cost.ts';
 import { matchTargets } from '../../src/matching/matcher.ts';
 import { maskToDense } from '../../src/geometry/run-lengths.ts';

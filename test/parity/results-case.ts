@@ -1,6 +1,6 @@
 import { masksAtOriginalSize, phraseCutResult } from '../../src/postprocess/masks.ts';
-import { positiveRowsOf, rankBoxesByPhrase } from '../../src/postprocess/postprocess-flickr.ts';
-import { postprocessBoxes } from '../../src/postprocess/postprocess.ts';
+import { positiveRowsOf, rankBoxesByPhrase } from '../../src/postprocess/phrase-boxes.ts';
+import { postprocessBoxes } from '../../src/postprocess/scored-boxes.ts';
 import { maskToDense } from '../../src/geometry/run-lengths.ts';
 import type { Size } from '../../src/geometry/size.ts';
 import type { ReferenceCase } from '../support/reference-case.ts';

@@ -13,7 +13,7 @@ import {
 } from '../../src/losses/index.ts';
 import { parseModelConfig } from '../../src/models/index.ts';
 import { createPositiveMap, encodeBatch } from '../../src/text/index.ts';
-import { loadTokenizer } from '../../src/text/tokenizer/tokenizer-files.ts';
+import { loadTokenizer } from '../../src/text/node/tokenizer-files.ts';
 import { fixtureReference, type ReferenceCase } from './reference-case.ts';
 
 /** A target as `case.json` has it. */

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import type { ConvertOptions } from '../../model-folder/convert.ts';
+import type { ConvertOptions } from '../../model-folder/node/convert.ts';
 import { interruptible } from '../options/interrupt.ts';
 import { addSourceOptions } from '../options/model-options.ts';
 import { note, StatusLine } from '../output/progress.ts';
@@ -39,7 +39,7 @@ const convert = async (
   out: string,
   { verbose, ...options }: ConvertOptions & { readonly verbose?: boolean },
 ): Promise<void> => {
-  const { convertModel } = await import('../../model-folder/convert.ts');
+  const { convertModel } = await import('../../model-folder/node/convert.ts');
   const status = new StatusLine(verbose === true);
   await interruptible(async (signal) => {
     try {

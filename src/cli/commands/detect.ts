@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import type { MDETR } from '../../inference/mdetr.ts';
+import type { MDETR } from '../../inference/node/mdetr.ts';
 import type { DetectionResult } from '../../inference/results.ts';
 import { interruptible } from '../options/interrupt.ts';
 import { MaskFiles } from '../output/mask-files.ts';

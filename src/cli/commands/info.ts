@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import type { ModelInfo } from '../../model-folder/model-info.ts';
+import type { ModelInfo } from '../../model-folder/node/model-info.ts';
 import { addSourceOptions } from '../options/model-options.ts';
 import { formatBytes, formatCount, formatTable } from '../output/table.ts';
 
@@ -29,7 +29,7 @@ export const infoCommand = (): Command => {
 };
 
 const info = async (name: string, options: InfoOptions): Promise<void> => {
-  const { describeModel } = await import('../../model-folder/model-info.ts');
+  const { describeModel } = await import('../../model-folder/node/model-info.ts');
   const { weights, config } = options;
   const model = await describeModel(name, { weights, config });
   process.stdout.write(options.json === true ? `${JSON.stringify(jsonOf(model, options))}\n` : textOf(model, options));

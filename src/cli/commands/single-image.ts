@@ -1,5 +1,5 @@
 import { writeDrawing, type DrawingContent } from '../../drawing/index.ts';
-import type { EncodedImage } from '../../inference/mdetr.ts';
+import type { EncodedImage } from '../../inference/node/mdetr.ts';
 import type { DetectedObject, Timing } from '../../inference/results.ts';
 import { interruptible } from '../options/interrupt.ts';
 import { MaskFiles } from '../output/mask-files.ts';

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { decodeImage, type DecodeOptions } from '../../data/images/image.ts';
 import type { RawImage } from '../../data/images/raw-image.ts';
 import { MdetrError } from '../../errors.ts';
-import type { MDETR, RunOptions } from '../../inference/mdetr.ts';
+import type { MDETR, RunOptions } from '../../inference/node/mdetr.ts';
 import type { Timing } from '../../inference/results.ts';
 import { fraction, millions } from './option-values.ts';
 import { note } from '../output/progress.ts';

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import type { FromPretrainedOptions, MDETR } from '../../inference/mdetr.ts';
+import type { FromPretrainedOptions, MDETR } from '../../inference/node/mdetr.ts';
 import { wholeFrom } from './option-values.ts';
 import { note, StatusLine } from '../output/progress.ts';
 
@@ -40,7 +40,7 @@ export const loadModel = async (
   more: Pick<FromPretrainedOptions, 'answers'> = {},
 ): Promise<MDETR> => {
   // The engine behind this takes a quarter of a second to load, which a wrong call need not wait for.
-  const { MDETR } = await import('../../inference/mdetr.ts');
+  const { MDETR } = await import('../../inference/node/mdetr.ts');
   const status = new StatusLine(options.verbose === true);
   try {
     const { model, weights, tokenizer, config, device, threads } = options;

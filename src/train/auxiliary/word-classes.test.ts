@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
-import { loadTokenizer } from '../../text/tokenizer/tokenizer-files.ts';
+import { loadTokenizer } from '../../text/node/tokenizer-files.ts';
 import { objectAttributes } from '../data/scene-source.ts';
 import { noWord, wordClassesOf } from './word-classes.ts';
 

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MdetrError, messageOf, UsageError } from '../../errors.ts';
 import { modelConfigKeys, parseModelConfig, qaDataset } from '../../models/index.ts';
-import { isFile, modelFileNames, readJson, resolveModelPath } from '../../model-folder/model-files.ts';
-import { readPreprocessing } from '../../model-folder/model-source.ts';
+import { isFile, modelFileNames, readJson, resolveModelPath } from '../../model-folder/node/model-files.ts';
+import { readPreprocessing } from '../../model-folder/node/model-source.ts';
 import { nearestKey } from '../../options/nearest-key.ts';
 
 /** The values of a config before they are checked. */

@@ -1,7 +1,7 @@
 import { MdetrError, messageOf } from '../../errors.ts';
 import type { MixedDataset } from '../../data/sampling/mixed-dataset.ts';
 import { createPositiveMap, type Tokenizer } from '../../text/index.ts';
-import { loadTokenizer } from '../../text/tokenizer/tokenizer-files.ts';
+import { loadTokenizer } from '../../text/node/tokenizer-files.ts';
 import type { DatasetConfig, TrainConfig } from '../config/config.ts';
 import type { TrainBatch } from '../step/train-step.ts';
 import { openSources } from './dataset-sources.ts';

@@ -1,6 +1,6 @@
 import { describeMatch, matchStateDict, openCheckpoint } from '../../checkpoints/index.ts';
 import { MdetrError } from '../../errors.ts';
-import { resolveModelPath } from '../../model-folder/model-files.ts';
+import { resolveModelPath } from '../../model-folder/node/model-files.ts';
 import type { LoadReport, ParameterStore } from '../step/parameters.ts';
 
 /** Parts of a network that others have trained already. */

@@ -2,7 +2,7 @@ import { BatchSampler } from '../../data/sampling/batch-sampler.ts';
 import type { MixedDataset } from '../../data/sampling/mixed-dataset.ts';
 import { MdetrError } from '../../errors.ts';
 import { Mdetr } from '../../models/index.ts';
-import { findTokenizer, resolveModelPath } from '../../model-folder/model-files.ts';
+import { findTokenizer, resolveModelPath } from '../../model-folder/node/model-files.ts';
 import type { Runtime } from '../../engine/runtime/runtime.ts';
 import { BackboneStep } from '../step/backbone-step.ts';
 import type { Communicator } from '../parallel/communicator.ts';

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { MdetrError, messageOf } from '../../errors.ts';
 import { textEncoderConfig } from '../../models/index.ts';
-import { tokenizerFilesIn } from '../../model-folder/model-files.ts';
+import { tokenizerFilesIn } from '../../model-folder/node/model-files.ts';
 import type { Runtime } from '../../engine/runtime/runtime.ts';
 import { gatherTexts, singleProcess, type Communicator } from '../parallel/communicator.ts';
 import type { TrainConfig } from '../config/config.ts';

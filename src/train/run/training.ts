@@ -1,9 +1,9 @@
 import { MdetrError } from '../../errors.ts';
 import { textEncoderConfig } from '../../models/index.ts';
-import { tokenizerFilesIn } from '../../model-folder/model-files.ts';
+import { tokenizerFilesIn } from '../../model-folder/node/model-files.ts';
 import { createRuntime } from '../../engine/runtime/create-runtime.ts';
 import type { Tokenizer } from '../../text/index.ts';
-import { loadTokenizer } from '../../text/tokenizer/tokenizer-files.ts';
+import { loadTokenizer } from '../../text/node/tokenizer-files.ts';
 import { singleProcess } from '../parallel/communicator.ts';
 import { findConfig, readConfigFile, withLoadedModel, type ConfigValues } from '../config/config-file.ts';
 import { parseTrainConfig, type TrainConfig } from '../config/config.ts';

@@ -5,7 +5,7 @@ import { ImageRoots } from '../../data/images/image-roots.ts';
 import { MdetrError } from '../../errors.ts';
 import { mean, type Metrics } from '../../metrics/metrics.ts';
 import { qaDataset } from '../../models/index.ts';
-import { MDETR } from '../../inference/mdetr.ts';
+import { MDETR } from '../../inference/node/mdetr.ts';
 import { evaluateScenes } from '../../benchmarks/scenes-task.ts';
 import {
   validateAnnotations,

@@ -3,7 +3,7 @@ import { MdetrError } from '../../errors.ts';
 import type { HostTensor } from '../../engine/graph/index.ts';
 import { initialValue, type Mdetr } from '../../models/index.ts';
 import type { ParameterSpec } from '../../nn/index.ts';
-import { openModelFiles } from '../../model-folder/model-files.ts';
+import { openModelFiles } from '../../model-folder/node/model-files.ts';
 import type { TrainConfig } from '../config/config.ts';
 import { isAuxiliary } from '../auxiliary/auxiliary-heads.ts';
 import { sharedTensor } from '../optimizer/shared-values.ts';

@@ -3,7 +3,7 @@ import { ImageRoots } from '../../../data/images/image-roots.ts';
 import { type CheckReport, checkDataset, type FileReport } from '../../../datasets/inspect/check-dataset.ts';
 import type { Finding } from '../../../datasets/inspect/findings.ts';
 import { MdetrError } from '../../../errors.ts';
-import { loadTokenizer } from '../../../text/tokenizer/tokenizer-files.ts';
+import { loadTokenizer } from '../../../text/node/tokenizer-files.ts';
 import { several } from '../../options/option-values.ts';
 import { Progress } from '../../output/progress.ts';
 import { formatCount, formatTable } from '../../output/table.ts';

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { cacheFolder } from '../engine/runtime/node/program-cache.ts';
+import { cacheFolder } from '../../engine/runtime/node/program-cache.ts';
 
 /**
  * SHA-256 of a file's bytes. A digest is remembered under the file's path, size and time of change, since reading

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { loadReferenceJson, referencePath } from '../../test/support/reference-case.ts';
 import { codePointLength, createTokenizerFromVocab, type Encoding } from '../text/index.ts';
-import { detectionsOf, referredDetectionOf } from './postprocess-detections.ts';
+import { detectionsOf, referredDetectionOf } from './detections.ts';
 
 const caption = 'a man in a red coat 🧥 and his dog';
 const size = { height: 100, width: 200 };

@@ -1,28 +1,28 @@
 import { performance } from 'node:perf_hooks';
-import type { DecodeOptions, ImageSource } from '../data/images/image.ts';
-import type { PackedCocoRle } from '../geometry/run-lengths.ts';
-import type { AnswerVocabulary } from '../postprocess/answer-vocabulary.ts';
-import { MdetrError, UsageError } from '../errors.ts';
-import { answerOf } from '../postprocess/postprocess-answers.ts';
+import type { DecodeOptions, ImageSource } from '../../data/images/image.ts';
+import type { PackedCocoRle } from '../../geometry/run-lengths.ts';
+import type { AnswerVocabulary } from '../../postprocess/answer-vocabulary.ts';
+import { MdetrError, UsageError } from '../../errors.ts';
+import { answerOf } from '../../postprocess/answers.ts';
 import {
   detectionsOf,
   referredDetectionOf,
   type Detection,
   type DetectionOptions,
-} from '../postprocess/postprocess-detections.ts';
-import type { DetectionOutputs } from '../postprocess/postprocess.ts';
-import type { ModelConfig } from '../models/index.ts';
-import { createRuntime } from '../engine/runtime/create-runtime.ts';
-import { ProgramCache } from '../engine/runtime/node/program-cache.ts';
-import type { Session } from '../engine/runtime/runtime.ts';
-import { encodeBatch, type Encoding } from '../text/index.ts';
-import { encodeImages, type EncodedImages } from './encoded-images.ts';
-import { MaskPredictor } from './mask-predictor.ts';
-import { openModelSource, type ModelSource, type ModelSourceOptions } from '../model-folder/model-source.ts';
-import { modelSizeOf, prepareImage, sizeOfImage, type PreparedImage } from './preprocess.ts';
-import { traceInference } from './programs.ts';
-import type { AnswerResult, DetectedObject, DetectionResult, ReferResult, Timing } from './results.ts';
-import { TextOutputs } from './text-outputs.ts';
+} from '../../postprocess/detections.ts';
+import type { DetectionOutputs } from '../../postprocess/scored-boxes.ts';
+import type { ModelConfig } from '../../models/index.ts';
+import { createRuntime } from '../../engine/runtime/create-runtime.ts';
+import { ProgramCache } from '../../engine/runtime/node/program-cache.ts';
+import type { Session } from '../../engine/runtime/runtime.ts';
+import { encodeBatch, type Encoding } from '../../text/index.ts';
+import { encodeImages, type EncodedImages } from '../encoded-images.ts';
+import { MaskPredictor } from '../mask-predictor.ts';
+import { openModelSource, type ModelSource, type ModelSourceOptions } from '../../model-folder/node/model-source.ts';
+import { modelSizeOf, prepareImage, sizeOfImage, type PreparedImage } from '../preprocess.ts';
+import { traceInference } from '../programs.ts';
+import type { AnswerResult, DetectedObject, DetectionResult, ReferResult, Timing } from '../results.ts';
+import { TextOutputs } from '../text-outputs.ts';
 
 /** What happens while a model loads; the last event has status `ready`. */
 export interface ProgressEvent {

@@ -6,13 +6,13 @@ import {
   requireComplete,
   type Checkpoint,
   type StateDictMatch,
-} from '../checkpoints/index.ts';
-import { MdetrError } from '../errors.ts';
-import { readAnswerVocabulary, type AnswerVocabulary } from '../postprocess/answer-vocabulary.ts';
-import { initialValue, Mdetr, parseModelConfig, textEncoderConfig, type ModelConfig } from '../models/index.ts';
-import type { WeightSource } from '../engine/runtime/runtime.ts';
-import type { Tokenizer } from '../text/index.ts';
-import { loadTokenizer } from '../text/tokenizer/tokenizer-files.ts';
+} from '../../checkpoints/index.ts';
+import { MdetrError } from '../../errors.ts';
+import { readAnswerVocabulary, type AnswerVocabulary } from '../../postprocess/answer-vocabulary.ts';
+import { initialValue, Mdetr, parseModelConfig, textEncoderConfig, type ModelConfig } from '../../models/index.ts';
+import type { WeightSource } from '../../engine/runtime/runtime.ts';
+import type { Tokenizer } from '../../text/index.ts';
+import { loadTokenizer } from '../../text/node/tokenizer-files.ts';
 import { fileDigest } from './file-digest.ts';
 import {
   findTokenizer,

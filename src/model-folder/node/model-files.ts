@@ -2,10 +2,10 @@ import { access, readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import { openCheckpoint, type Checkpoint } from '../checkpoints/index.ts';
-import { MdetrError, messageOf } from '../errors.ts';
-import { findPublished, placeOf } from '../pull/catalog.ts';
-import { cacheFolder } from '../engine/runtime/node/program-cache.ts';
+import { openCheckpoint, type Checkpoint } from '../../checkpoints/index.ts';
+import { MdetrError, messageOf } from '../../errors.ts';
+import { findPublished, placeOf } from '../../pull/catalog.ts';
+import { cacheFolder } from '../../engine/runtime/node/program-cache.ts';
 
 /** The names of a model folder's files: the layout that the Hugging Face hub expects. */
 export const modelFileNames = {
@@ -40,7 +40,7 @@ export interface ModelFilesOptions {
   readonly config?: string;
 }
 
-const modelsFolder = fileURLToPath(new URL('../../models/', import.meta.url));
+const modelsFolder = fileURLToPath(new URL('../../../models/', import.meta.url));
 
 export const isFile = (path: string): Promise<boolean> =>
   stat(path).then(

@@ -7,7 +7,7 @@ import {
   gqaAnswerTypes,
   type GqaAnswerType,
 } from './answer-vocabulary.ts';
-import { byFallingScore, sigmoid, softmaxRows } from './postprocess.ts';
+import { byFallingScore, sigmoid, softmaxRows } from './scored-boxes.ts';
 
 /** Logits of the question-answering heads for one sample, under the official output names. */
 export interface AnswerOutputs {

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { referencePath } from '../../../test/support/reference-case.ts';
 import { MdetrError } from '../../errors.ts';
-import { byteAlphabet } from './byte-level.ts';
+import { byteAlphabet } from '../tokenizer/byte-level.ts';
 import { loadTokenizer } from './tokenizer-files.ts';
-import { createTokenizer, createTokenizerFromVocab } from './tokenizer.ts';
-import { buildWordLevelTokenizerJson } from './tokenizer-json.ts';
+import { createTokenizer, createTokenizerFromVocab } from '../tokenizer/tokenizer.ts';
+import { buildWordLevelTokenizerJson } from '../tokenizer/tokenizer-json.ts';
 
 /** A complete small byte-level vocabulary: specials, the 256 bytes, and the token "Ġdog". */
 const smallVocab = (): Record<string, number> =>

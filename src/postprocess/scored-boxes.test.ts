@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { hasCase, loadCase, type ReferenceCase } from '../../test/support/reference-case.ts';
-import { boxesCxcywhToXyxyPx, postprocessBoxes, softmaxRows } from './postprocess.ts';
-import { positiveRowsOf, rankBoxesByPhrase } from './postprocess-flickr.ts';
+import { boxesCxcywhToXyxyPx, postprocessBoxes, softmaxRows } from './scored-boxes.ts';
+import { positiveRowsOf, rankBoxesByPhrase } from './phrase-boxes.ts';
 
 /** Rows `b` of a (B, …) float32 tensor. */
 const sample = (reference: ReferenceCase, name: string, b: number): Float32Array => {

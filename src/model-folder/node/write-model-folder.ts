@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { writeSafetensors, type TensorSource } from '../checkpoints/index.ts';
-import { fileReason, MdetrError, UsageError } from '../errors.ts';
+import { writeSafetensors, type TensorSource } from '../../checkpoints/index.ts';
+import { fileReason, MdetrError, UsageError } from '../../errors.ts';
 import { modelFileNames, tokenizerFileNames } from './model-files.ts';
 import type { Preprocessing } from './model-source.ts';
 

@@ -7,7 +7,7 @@ import {
   type DetectionOutputs,
   type ImageSize,
   softmaxRows,
-} from './postprocess.ts';
+} from './scored-boxes.ts';
 
 /** One query's standing for a phrase. */
 export interface RankedBox {

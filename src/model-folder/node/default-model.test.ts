@@ -1,11 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
-import { SCENE_VOCABULARY } from '../scenes/language/vocabulary.ts';
-import { Mdetr, parseModelConfig } from '../models/index.ts';
-import { buildWordLevelTokenizerJson } from '../text/index.ts';
+import { SCENE_VOCABULARY } from '../../scenes/language/vocabulary.ts';
+import { Mdetr, parseModelConfig } from '../../models/index.ts';
+import { buildWordLevelTokenizerJson } from '../../text/index.ts';
 
-const folder = new URL('../../models/default/', import.meta.url);
+const folder = new URL('../../../models/default/', import.meta.url);
 const read = (name: string): unknown => JSON.parse(readFileSync(new URL(name, folder), 'utf8'));
 
 it("the embedded model knows every word of the scenes' texts", () => {

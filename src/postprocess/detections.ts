@@ -7,7 +7,7 @@ import {
   type ImageSize,
   postprocessBoxes,
   type ScoredBoxes,
-} from './postprocess.ts';
+} from './scored-boxes.ts';
 
 /** One box that the model found, and the phrases of the caption that it stands for. */
 export interface Detection {

@@ -1,8 +1,8 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describeMatch, type CheckpointContents, type CheckpointDtype } from '../checkpoints/index.ts';
-import { messageOf } from '../errors.ts';
-import { Mdetr, parseModelConfig } from '../models/index.ts';
+import { describeMatch, type CheckpointContents, type CheckpointDtype } from '../../checkpoints/index.ts';
+import { messageOf } from '../../errors.ts';
+import { Mdetr, parseModelConfig } from '../../models/index.ts';
 import { isFile, openModelFiles, readJson, tokenizerFilesIn } from './model-files.ts';
 import type { ModelFiles, ModelFilesOptions } from './model-files.ts';
 import { matchParameters } from './model-source.ts';

@@ -1,7 +1,12 @@
 import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { MdetrError, messageOf } from '../../errors.ts';
-import { createTokenizer, createTokenizerFromVocab, type Tokenizer, type TokenizerOptions } from './tokenizer.ts';
+import {
+  createTokenizer,
+  createTokenizerFromVocab,
+  type Tokenizer,
+  type TokenizerOptions,
+} from '../tokenizer/tokenizer.ts';
 
 /** Larger than any published tokeniser file; a file beyond it is not one. */
 const LARGEST_FILE = 64 * 1024 * 1024;

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { parseModelConfig } from '../models/index.ts';
+import { parseModelConfig } from '../../models/index.ts';
 import { readPreprocessing } from './model-source.ts';
 
 it('pictures come to the size of the data that a checkpoint was trained on, unless a file says otherwise', async () => {

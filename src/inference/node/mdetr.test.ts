@@ -2,12 +2,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { unpackMask } from '../geometry/run-lengths.ts';
-import type { PixelInput } from '../data/images/raw-image.ts';
-import { MdetrError, UsageError } from '../errors.ts';
-import { OrtLibrary } from '../engine/runtime/native/library.ts';
+import { unpackMask } from '../../geometry/run-lengths.ts';
+import type { PixelInput } from '../../data/images/raw-image.ts';
+import { MdetrError, UsageError } from '../../errors.ts';
+import { OrtLibrary } from '../../engine/runtime/native/library.ts';
 import { MDETR, type ImageText, type ProgressEvent } from './mdetr.ts';
-import type { DetectionResult } from './results.ts';
+import type { DetectionResult } from '../results.ts';
 
 /** A picture of coloured noise that follows from a number. */
 const picture = (width: number, height: number, seed: number): PixelInput => ({

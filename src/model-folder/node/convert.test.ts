@@ -2,8 +2,8 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openCheckpoint, writePth } from '../checkpoints/index.ts';
-import { UsageError } from '../errors.ts';
+import { openCheckpoint, writePth } from '../../checkpoints/index.ts';
+import { UsageError } from '../../errors.ts';
 import { convertModel } from './convert.ts';
 import { describeModel } from './model-info.ts';
 import { openModelSource } from './model-source.ts';
@@ -94,7 +94,7 @@ describe('what is in the way', () => {
 });
 
 describe('what cannot be converted', () => {
-  const mini = new URL('../../test/fixtures/reference/checkpoints/mini.pth', import.meta.url).pathname;
+  const mini = new URL('../../../test/fixtures/reference/checkpoints/mini.pth', import.meta.url).pathname;
 
   it('a checkpoint that lacks what its arguments ask for is refused before anything is written', async () => {
     await expect(convertModel(mini, at('mini'), { tokenizer: at('model') })).rejects.toThrow(/missing from the file/);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { loadCase } from '../../test/support/reference-case.ts';
 import { clevrAnswerTypes, clevrAttributes, gqaAnswerTypes, readAnswerVocabulary } from './answer-vocabulary.ts';
-import { answerOf, type AnswerOutputs } from './postprocess-answers.ts';
+import { answerOf, type AnswerOutputs } from './answers.ts';
 
 const reference = loadCase('criterion-answers');
 const { qa } = reference.json as {

@@ -9,9 +9,9 @@ import {
   type Checkpoint,
   type JsonValue,
   type TensorSource,
-} from '../checkpoints/index.ts';
-import { MdetrError, UsageError } from '../errors.ts';
-import { initialValue, Mdetr, parseModelConfig, textEncoderConfig, type ModelConfig } from '../models/index.ts';
+} from '../../checkpoints/index.ts';
+import { MdetrError, UsageError } from '../../errors.ts';
+import { initialValue, Mdetr, parseModelConfig, textEncoderConfig, type ModelConfig } from '../../models/index.ts';
 import {
   findTokenizer,
   isFile,
@@ -21,7 +21,7 @@ import {
   tokenizerFilesIn,
 } from './model-files.ts';
 import type { ModelFiles, ModelFilesOptions } from './model-files.ts';
-import { writeModelFolder } from './model-folder.ts';
+import { writeModelFolder } from './write-model-folder.ts';
 import { matchParameters, readPreprocessing } from './model-source.ts';
 
 export interface ConvertOptions extends ModelFilesOptions {

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
-import { fileReason, MdetrError, UsageError } from '../errors.ts';
-import type { RawImage } from '../data/images/raw-image.ts';
-import { drawDetections, type DrawingContent, type DrawingFormat } from './draw.ts';
+import { fileReason, MdetrError, UsageError } from '../../errors.ts';
+import type { RawImage } from '../../data/images/raw-image.ts';
+import { drawDetections, type DrawingContent, type DrawingFormat } from '../draw.ts';
 
 const formatOfEnding: Readonly<Record<string, DrawingFormat>> = {
   '.png': 'png',
