@@ -38,7 +38,7 @@ const mayImport = {
   ],
   postprocess: ['geometry', 'text', 'data'],
   metrics: ['geometry', 'text', 'data'],
-  drawing: ['geometry', 'text', 'data', 'postprocess'],
+  drawing: ['geometry', 'text', 'data', 'postprocess', 'files'],
   inference: ['engine', 'nn', 'models', 'text', 'data', 'geometry', 'postprocess', 'model-folder', 'drawing', 'files'],
   benchmarks: [
     'names',

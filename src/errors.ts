@@ -1,32 +1,39 @@
 /**
- * Something outside the program is wrong and the reader can mend it: a file, a setting, an input.
- * The message names what and where, and the way out. The command line prints it on one line and exits with status 1.
+ * An error whose cause lies outside the program and that the user can fix: a file, a setting, an input. The message
+ * names the cause, its location and the way out. The command line prints it on one line and exits with status 1.
  */
 export class MdetrError extends Error {
   override name = 'MdetrError';
 }
 
-/** The call itself was wrong (an unknown option, a missing argument): exit status 2. */
+/** An error in the call itself, such as an unknown option or a missing argument. Exit status 2. */
 export class UsageError extends MdetrError {
   override name = 'UsageError';
 }
 
-/** One line out of whatever was thrown. */
+/** Message of anything that was thrown. */
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-/** What the system means by the names that people meet most. */
-const reasons: Readonly<Record<string, string>> = {
+/** Code of a system error, such as `ENOENT`; undefined for any other error. */
+export const errorCode = (error: unknown): string | undefined =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+
+/** Plain words for the codes of the file system. */
+const FILE_REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file or folder',
-  EEXIST: 'there is a file of this name',
-  ENOTDIR: 'a file stands where a folder is needed',
+  EEXIST: 'a file with this name exists',
+  ENOTDIR: 'a part of its path is a file, not a folder',
   EISDIR: 'it is a folder',
-  EACCES: 'that is not allowed',
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
   EROFS: 'the disk is read-only',
   ENOSPC: 'the disk is full',
+  EDQUOT: 'the disk quota is used up',
+  EMFILE: 'too many files are open',
 };
 
-/** Why the system refused a file, in words. */
+/** Reason why a file operation failed, in words. Errors that are not the file system's give their own message. */
 export const fileReason = (error: unknown): string => {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : undefined;
-  return code === undefined ? messageOf(error) : (reasons[code] ?? code);
+  const code = errorCode(error);
+  return code === undefined ? messageOf(error) : (FILE_REASONS[code] ?? code);
 };

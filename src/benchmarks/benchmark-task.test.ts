@@ -301,7 +301,7 @@ describe('PhraseCut', () => {
 
   it('says what it misses', async () => {
     await expect(evaluate({ task: 'phrasecut', annotations, truth, subset: 'test' })).rejects.toThrow(
-      /refer_test\.json: no such file/,
+      /refer_test\.json: cannot be read \(there is no such file/,
     );
     write('other/refer_miniv.json', [{ task_id: 5 }]);
     await expect(evaluate({ task: 'phrasecut', annotations, truth: join(folder, 'other') })).rejects.toThrow(

@@ -1,5 +1,5 @@
 import { type FileHandle, open, stat } from 'node:fs/promises';
-import { MdetrError } from '../errors.ts';
+import { fileReason, MdetrError } from '../errors.ts';
 
 /** Bytes that are read by position, so that a file of gigabytes never has to lie in memory. */
 export interface ByteSource {
@@ -19,13 +19,9 @@ export interface FileSource extends ByteSource {
 const LARGEST_READ = 2 ** 30;
 
 const whyUnreadable = (path: string, error: unknown): string => {
-  const code = (error as NodeJS.ErrnoException).code;
-  if (/^[a-z][a-z0-9+.-]+:/i.test(path) && !/^[a-z]:[\\/]/i.test(path)) {
-    return 'weight files are read from disk only: give the path of a downloaded file';
-  }
-  if (code === 'ENOENT' || code === 'ENOTDIR') return 'no such file';
-  if (code === 'EACCES' || code === 'EPERM') return 'no permission to read it';
-  return `cannot be read (${code ?? String(error)})`;
+  const isUrl = /^[a-z][a-z0-9+.-]+:/i.test(path) && !/^[a-z]:[\\/]/i.test(path);
+  if (isUrl) return 'weight files are read from disk only: give the path of a downloaded file';
+  return `cannot be read (${fileReason(error)})`;
 };
 
 /** Opens a regular file for reading by position. */

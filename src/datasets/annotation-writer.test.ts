@@ -60,11 +60,11 @@ describe('writeAnnotations', () => {
     writeFileSync(join(out, 'file'), '');
     await expect(
       writeAnnotations(join(out, 'file'), 'a.json', new RowIds(), () => Promise.resolve(undefined)),
-    ).rejects.toThrow(/file: the folder cannot be made \(there is a file of this name\)/);
+    ).rejects.toThrow(/file: the folder cannot be created \(a file with this name exists\)/);
     if (process.getuid?.() === 0) return; // root may write anywhere
     chmodSync(out, 0o500);
     await expect(writeAnnotations(out, 'a.json', new RowIds(), () => Promise.resolve(undefined))).rejects.toThrow(
-      /EACCES/,
+      /permission denied/,
     );
   });
 

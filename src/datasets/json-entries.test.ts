@@ -60,7 +60,7 @@ describe('readJsonLists', () => {
     ftruncateSync(fd, 600_000_000);
     closeSync(fd);
     expect(() => [...readJsonList(path, { chunkBytes: 64 * 1024 * 1024 })]).toThrow(/larger than 256 MB/);
-    expect(() => [...readJsonList(`${path}x`)]).toThrow(/no such file/);
+    expect(() => [...readJsonList(`${path}x`)]).toThrow(/there is no such file/);
   });
 
   it('closes the file when the reader stops early', () => {

@@ -173,10 +173,7 @@ const openForReading = (path: string): number => {
   try {
     return openSync(path, 'r');
   } catch (error) {
-    const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-    throw new MdetrError(`${path}: ${isMissing ? 'no such file' : `cannot be read (${fileReason(error)})`}`, {
-      cause: error,
-    });
+    throw new MdetrError(`${path}: cannot be read (${fileReason(error)})`, { cause: error });
   }
 };
 

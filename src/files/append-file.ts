@@ -1,25 +1,25 @@
 import { closeSync, existsSync, fsyncSync, ftruncateSync, openSync, readSync, statSync, writeSync } from 'node:fs';
 
-/** A file that a run appends to. After a crash it is cut back to where the stored state was made. */
+/** An append-only file of a run. Opening it truncates it to the length that the saved state recorded. */
 export class AppendFile {
   private bytes: number;
   private readonly handle: number;
-  /** The file was shorter than the state says: it was changed, or the machine lost what it had not written yet. */
+  /** True if the file was shorter than recorded: it was edited, or a crash of the machine lost unflushed data. */
   readonly isShort: boolean;
 
   /**
-   * @param keep bytes that stay of what is there; 0 begins anew
-   * @param wholePart how much of a file that is shorter than that can be kept
+   * @param keep number of bytes to keep; 0 starts an empty file
+   * @param usableLength number of bytes to keep of a file that is shorter than `keep`; none by default
    */
   constructor(
     readonly path: string,
     keep: number,
-    wholePart: (there: Uint8Array) => number = () => 0,
+    usableLength: (contents: Uint8Array) => number = () => 0,
   ) {
-    const there = existsSync(path) ? statSync(path).size : 0;
-    this.isShort = there < keep;
+    const size = existsSync(path) ? statSync(path).size : 0;
+    this.isShort = size < keep;
     this.handle = openSync(path, existsSync(path) ? 'r+' : 'w+');
-    this.bytes = this.isShort ? wholePart(this.read(there)) : keep;
+    this.bytes = this.isShort ? usableLength(this.read(size)) : keep;
     ftruncateSync(this.handle, this.bytes);
   }
 
@@ -34,7 +34,7 @@ export class AppendFile {
     this.bytes += bytes.length;
   }
 
-  /** Waits until the disk has it. */
+  /** Flushes the appended data to disk. */
   flush(): void {
     fsyncSync(this.handle);
   }

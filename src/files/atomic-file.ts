@@ -1,35 +1,36 @@
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, open, rename, unlink } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { MdetrError } from '../errors.ts';
+import { errorCode, fileReason, MdetrError } from '../errors.ts';
 
-/** Writes front to back; may go back and correct what was written. */
+/** Destination of a sequential write. Bytes that were written can be overwritten. */
 export interface FileSink {
-  /** Bytes written so far. */
+  /** Number of bytes written so far. */
   readonly position: number;
   write(bytes: Uint8Array): Promise<void>;
   overwrite(bytes: Uint8Array, position: number): Promise<void>;
 }
 
-const LARGEST_WRITE = 2 ** 30;
+const MAX_WRITE_BYTES = 2 ** 30;
 
 const writeFully = async (handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> => {
   let done = 0;
   while (done < bytes.byteLength) {
-    const wanted = Math.min(LARGEST_WRITE, bytes.byteLength - done);
-    const { bytesWritten } = await handle.write(bytes, done, wanted, position + done);
+    const count = Math.min(MAX_WRITE_BYTES, bytes.byteLength - done);
+    const { bytesWritten } = await handle.write(bytes, done, count, position + done);
     done += bytesWritten;
   }
 };
 
 /**
- * Writes a file so that `path` holds either what it held before or the whole new contents: into a temporary file
- * beside it, flushed to disk, then renamed. When `fill` fails, nothing is left behind.
+ * Writes a file atomically and durably: `fill` writes a temporary file beside `path`, which is flushed to disk and then
+ * renamed. `path` holds either its former contents or all of the new ones. When `fill` fails, nothing is left behind.
+ * @throws {MdetrError} when the file cannot be written; an error of `fill` itself is passed on
  */
 export const writeAtomically = async (path: string, fill: (sink: FileSink) => Promise<void>): Promise<void> => {
-  const temporary = `${path}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`;
+  const temporary = temporaryPath(path);
   const handle = await open(temporary, 'wx').catch((error: unknown) => {
-    throw whyNotWritten(path, error);
+    throw writeError(path, error);
   });
   try {
     let position = 0;
@@ -48,31 +49,40 @@ export const writeAtomically = async (path: string, fill: (sink: FileSink) => Pr
     await rename(temporary, path);
   } catch (error) {
     await handle.close().catch(() => undefined);
-    await unlink(temporary).catch(() => undefined);
-    throw whyNotWritten(path, error);
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw writeError(path, error);
   }
   await syncFolder(dirname(path));
 };
 
-/** Makes the new name itself durable, where the system can. */
-const syncFolder = async (folder: string): Promise<void> => {
+/** Flushes a folder's entries to disk, so that new names in it survive a power failure. */
+export const syncFolder = async (folder: string): Promise<void> => {
   const handle = await open(folder, 'r').catch(() => undefined);
-  // Windows opens no folders and some file systems flush none: the data itself is on disk already.
+  // Windows cannot open folders and some file systems cannot flush them. The file's contents are on disk in any case.
   await handle?.sync().catch(() => undefined);
   await handle?.close();
 };
 
-const whyNotWritten = (path: string, error: unknown): unknown => {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (typeof code !== 'string') return error;
-  const reasons: Readonly<Record<string, string>> = {
-    ENOENT: 'its folder does not exist',
-    ENOSPC: 'the disk is full',
-    EACCES: 'no permission to write there',
-    EPERM: 'no permission to write there',
-    EROFS: 'the disk is read-only',
-    EISDIR: 'it is a folder',
-    ENOTDIR: 'its folder is a file',
-  };
-  return new MdetrError(`${path}: not written, ${reasons[code] ?? code}`, { cause: error });
+/**
+ * Writes a file that is small enough for memory: into a temporary file beside it, then renamed, so that `path` never
+ * holds a part of the new contents. The disk is not flushed. When writing fails, nothing is left behind.
+ * @throws {MdetrError} when the file cannot be written
+ */
+export const replaceFile = async (path: string, contents: string | Uint8Array): Promise<void> => {
+  const temporary = temporaryPath(path);
+  try {
+    await writeFile(temporary, contents, { flag: 'wx' });
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw writeError(path, error);
+  }
 };
+
+/** Temporary files stand beside their target: a rename works within one file system only. */
+const temporaryPath = (path: string): string => `${path}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`;
+
+const writeError = (path: string, error: unknown): unknown =>
+  errorCode(error) === undefined
+    ? error
+    : new MdetrError(`${path}: cannot be written (${fileReason(error)})`, { cause: error });

@@ -1,9 +1,12 @@
 import { mkdir } from 'node:fs/promises';
 import { fileReason, MdetrError } from '../errors.ts';
 
-/** Makes a folder and those around it, where they are missing. Throws `MdetrError` saying why it cannot be made. */
+/**
+ * Creates a folder and its missing parents. An existing folder is left as it is.
+ * @throws {MdetrError} when the folder cannot be created
+ */
 export const makeFolder = async (folder: string): Promise<void> => {
   await mkdir(folder, { recursive: true }).catch((error: unknown) => {
-    throw new MdetrError(`${folder}: the folder cannot be made (${fileReason(error)})`, { cause: error });
+    throw new MdetrError(`${folder}: the folder cannot be created (${fileReason(error)})`, { cause: error });
   });
 };

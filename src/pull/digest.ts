@@ -1,7 +1,5 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
 import { z } from 'zod';
+import type { DigestAlgorithm } from '../files/file-digest.ts';
 import type { Reply } from './http.ts';
 
 /**
@@ -9,7 +7,7 @@ import type { Reply } from './http.ts';
  * alone: backbones carry the first eight digits in their names.
  */
 export interface Digest {
-  readonly algorithm: 'md5' | 'sha1' | 'sha256' | 'git';
+  readonly algorithm: DigestAlgorithm;
   readonly hex: string;
 }
 
@@ -19,20 +17,7 @@ export interface KnownFile {
   readonly digest?: Digest;
 }
 
-/** The digest of a file on disk, read once from front to back. */
-export const digestOfFile = async (
-  path: string,
-  algorithm: Digest['algorithm'],
-  signal?: AbortSignal,
-): Promise<string> => {
-  const hash = createHash(algorithm === 'git' ? 'sha1' : algorithm);
-  if (algorithm === 'git') hash.update(`blob ${(await stat(path)).size}\0`);
-  const stream = createReadStream(path, { highWaterMark: 2 ** 20, ...(signal === undefined ? {} : { signal }) });
-  for await (const chunk of stream) hash.update(chunk as Buffer);
-  return hash.digest('hex');
-};
-
-const byLength: Readonly<Record<number, Digest['algorithm']>> = { 32: 'md5', 40: 'sha1', 64: 'sha256' };
+const byLength: Readonly<Record<number, DigestAlgorithm>> = { 32: 'md5', 40: 'sha1', 64: 'sha256' };
 
 const listLine = /^\\?([0-9a-fA-F]{32,64}) [ *](.+?)\r?$/;
 

@@ -319,7 +319,7 @@ describe('trouble', () => {
     await fetchFile(url);
     rmSync(target);
     symlinkSync('/dev/full', `${target}.part`);
-    await expect(fetchFile(url)).rejects.toThrow(/file\.pth: not written, the disk is full; free some room/);
+    await expect(fetchFile(url)).rejects.toThrow(/file\.pth: cannot be written \(the disk is full\); free some space/);
   });
 
   it('two at once are refused, and a lock of a dead process is no hindrance', async () => {

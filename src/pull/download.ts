@@ -2,7 +2,8 @@ import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MdetrError } from '../errors.ts';
-import { digestOfFile, type Digest, type KnownFile } from './digest.ts';
+import { digestOfFile } from '../files/file-digest.ts';
+import type { Digest, KnownFile } from './digest.ts';
 import { ConnectionLost, connectionLost, get, usualTimeLimits, type Reply, type TimeLimits } from './http.ts';
 import { PartFile } from './part-file.ts';
 

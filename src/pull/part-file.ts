@@ -1,8 +1,10 @@
-import { open, mkdir, readFile, rename, rm, stat, writeFile, type FileHandle } from 'node:fs/promises';
+import { open, readFile, rename, rm, stat, writeFile, type FileHandle } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import { z } from 'zod';
-import { MdetrError } from '../errors.ts';
+import { errorCode, fileReason, MdetrError } from '../errors.ts';
+import { syncFolder } from '../files/atomic-file.ts';
+import { makeFolder } from '../files/make-folder.ts';
 
 /** What the bytes that are there belong to. */
 const stateSchema = z.object({
@@ -37,10 +39,10 @@ export class PartFile {
   /** @throws {MdetrError} when another process fetches the same file, or the folder cannot be written */
   static async open(target: string): Promise<PartFile> {
     try {
-      await mkdir(dirname(target), { recursive: true });
+      await makeFolder(dirname(target));
       await takeLock(target);
     } catch (error) {
-      throw whyNotWritten(target, error);
+      throw writeError(target, error);
     }
     try {
       const handle = await open(`${target}.part`, 'a');
@@ -52,7 +54,7 @@ export class PartFile {
       return part;
     } catch (error) {
       await rm(`${target}.part.lock`, { force: true });
-      throw whyNotWritten(target, error);
+      throw writeError(target, error);
     }
   }
 
@@ -101,10 +103,7 @@ export class PartFile {
       await rm(`${this.path}.json`, { force: true });
       await rm(`${this.path}.lock`, { force: true });
     });
-    // Not every system opens or flushes folders; the data itself is on disk.
-    const folder = await open(dirname(this.target), 'r').catch(() => undefined);
-    await folder?.sync().catch(() => undefined);
-    await folder?.close();
+    await syncFolder(dirname(this.target));
   }
 
   /** Leaves what is there for another time, unless it is nothing. */
@@ -128,7 +127,7 @@ export class PartFile {
     try {
       await work();
     } catch (error) {
-      throw whyNotWritten(this.target, error);
+      throw writeError(this.target, error);
     }
   }
 }
@@ -150,7 +149,7 @@ const takeLock = async (target: string): Promise<void> => {
       await writeFile(path, own, { flag: 'wx' });
       return;
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      if (errorCode(error) !== 'EEXIST') throw error;
     }
     const owner = ownerSchema.safeParse(await readJson(path));
     if (owner.success && isAlive(owner.data)) {
@@ -181,23 +180,18 @@ const isAlive = ({ pid, host }: z.infer<typeof ownerSchema>): boolean => {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
+    return errorCode(error) === 'EPERM';
   }
 };
 
-const whyNotWritten = (target: string, error: unknown): unknown => {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (error instanceof MdetrError || typeof code !== 'string') return error;
-  const reasonsByCode: Readonly<Record<string, string>> = {
-    ENOSPC: 'the disk is full; free some room, the same command then goes on from here',
-    EDQUOT: 'your quota on this disk is used up; free some room, the same command then goes on from here',
-    EACCES: 'no permission to write there; MDETR_CACHE names another folder',
-    EPERM: 'no permission to write there; MDETR_CACHE names another folder',
-    EROFS: 'the disk is read-only; MDETR_CACHE names another folder',
-    ENOTDIR: 'a part of its path is a file; MDETR_CACHE names another folder',
-    EISDIR: 'there is a folder of that name',
-  };
-  return new MdetrError(`${target}: not written, ${reasonsByCode[code] ?? code}`, { cause: error });
+const writeError = (target: string, error: unknown): unknown => {
+  const code = errorCode(error);
+  if (error instanceof MdetrError || code === undefined) return error;
+  const isFull = code === 'ENOSPC' || code === 'EDQUOT';
+  const wayOut = isFull
+    ? 'free some space and run the same command again to resume'
+    : 'set MDETR_CACHE to use another folder';
+  return new MdetrError(`${target}: cannot be written (${fileReason(error)}); ${wayOut}`, { cause: error });
 };
 
 /** The size of a file that is there, undefined for anything else. */

@@ -1,14 +1,8 @@
 import { join } from 'node:path';
 import { MdetrError } from '../errors.ts';
+import { digestOfFile } from '../files/file-digest.ts';
 import { placeOf, type Published, type PublishedPart, type PublishedTokenizer } from './catalog.ts';
-import {
-  digestOfFile,
-  digestOfHubReply,
-  parseSumList,
-  parseZenodoRecord,
-  type Digest,
-  type KnownFile,
-} from './digest.ts';
+import { digestOfHubReply, parseSumList, parseZenodoRecord, type Digest, type KnownFile } from './digest.ts';
 import { download, type DownloadOptions, type DownloadProgress, type RemoteFile } from './download.ts';
 import { get, usualTimeLimits } from './http.ts';
 import { sizeOfFile } from './part-file.ts';

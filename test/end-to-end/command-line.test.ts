@@ -196,7 +196,7 @@ describe('bad input', () => {
     expectRefusal(page, 1, /nowhere.x\.html: cannot be written \(there is no such file or folder\)/);
     const scenes = mdetr('scenes', '--out', rows, '--images', '1');
     expect(scenes.status).toBe(1);
-    expect(scenes.stderr).toMatch(/rows\.json: cannot be written \(a file stands where a folder is needed\)/);
+    expect(scenes.stderr).toMatch(/rows\.json: cannot be written \(a part of its path is a file, not a folder\)/);
   });
 
   it('refuses texts and models that do not fit', () => {

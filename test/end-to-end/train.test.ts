@@ -120,7 +120,7 @@ describe('mdetr train', () => {
     expectRefusal(
       cli.run('train', 'bad.json', '--output-dir', 'bad-run'),
       1,
-      /row 2 \(image id 3\): file_name: .*gone\.png: there is no such file/,
+      /row 2 \(image id 3\): file_name: .*gone\.png: cannot be read \(there is no such file/,
     );
     const skipped = cli.run('train', 'bad.json', '--output-dir', 'bad-run', '--on-bad-row', 'skip');
     expect(skipped.status, skipped.stderr).toBe(0);

@@ -198,7 +198,9 @@ describe('what is no checkpoint', () => {
   });
 
   it('a missing file, a folder, a URL', async () => {
-    await expect(openCheckpoint(folder.file('missing.pth'))).rejects.toThrow(/missing\.pth: no such file/);
+    await expect(openCheckpoint(folder.file('missing.pth'))).rejects.toThrow(
+      /missing\.pth: cannot be read \(there is no such file/,
+    );
     await expect(openCheckpoint(folder.path)).rejects.toThrow(/not a regular file/);
     await expect(openCheckpoint('https://example.org/a.pth')).rejects.toThrow(/from disk only/);
     await expect(openCheckpoint('data:application/octet-stream;base64,gAJOLg==')).rejects.toThrow(/from disk only/);

@@ -1,9 +1,7 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../../../test/support/weight-files.ts';
-import { MdetrError } from '../../errors.ts';
 import { writeAtomically } from '../../files/atomic-file.ts';
-import { crc32, crc32ByTable } from './crc32.ts';
 import { openFileSource, readBytes } from '../file-source.ts';
 import { openCheckpoint } from '../open-checkpoint.ts';
 import { readPth } from './pth.ts';
@@ -127,47 +125,5 @@ describe('zip64', () => {
       expect(await readBytes(source, await record.locate(), record.byteLength)).toEqual(bytes);
     }
     await source.close();
-  });
-});
-
-describe('crc32', () => {
-  it('has the standard check value, whole and in parts, built in or not', () => {
-    const check = Buffer.from('123456789');
-    for (const checksum of [crc32, crc32ByTable]) {
-      expect(checksum(check)).toBe(0xcbf4_3926);
-      expect(checksum(check.subarray(4), checksum(check.subarray(0, 4)))).toBe(0xcbf4_3926);
-    }
-  });
-});
-
-describe('writeAtomically', () => {
-  it('leaves the old file and no other when writing fails', async () => {
-    const path = folder.file('precious.txt', 'old');
-    const before = readdirSync(folder.path);
-    const failing = writeAtomically(path, async (sink) => {
-      await sink.write(Buffer.from('half of the new'));
-      throw new Error('out of luck');
-    });
-    await expect(failing).rejects.toThrow('out of luck');
-    expect(readFileSync(path, 'utf8')).toBe('old');
-    expect(readdirSync(folder.path)).toEqual(before);
-  });
-
-  it('replaces the old file, and corrects earlier parts', async () => {
-    const path = folder.file('replaced.txt', 'old');
-    await writeAtomically(path, async (sink) => {
-      await sink.write(Buffer.from('new text'));
-      await sink.overwrite(Buffer.from('NEW'), 0);
-      expect(sink.position).toBe(8);
-    });
-    expect(readFileSync(path, 'utf8')).toBe('NEW text');
-  });
-
-  it('says why a file cannot be written', async () => {
-    const write = (path: string): Promise<void> => writeAtomically(path, () => Promise.resolve());
-    await expect(write(folder.file('missing/x.pth'))).rejects.toThrow(MdetrError);
-    await expect(write(folder.file('missing/x.pth'))).rejects.toThrow(/x\.pth: not written, its folder does not exist/);
-    await expect(write(folder.path)).rejects.toThrow(/it is a folder/);
-    expect(readdirSync(folder.path).filter((name) => name.endsWith('.tmp'))).toEqual([]);
   });
 });

@@ -1,5 +1,5 @@
 import type { FileSink } from '../../files/atomic-file.ts';
-import { crc32 } from './crc32.ts';
+import { crc32 } from 'node:zlib';
 
 /** PyTorch maps tensors from the file when their data begin on such a multiple. */
 const ALIGNMENT = 64;

@@ -1,10 +1,8 @@
 import { join } from 'node:path';
-import { randomBytes } from 'node:crypto';
-import { rename, rm, writeFile } from 'node:fs/promises';
 import sharp from 'sharp';
 import { maskToDense, unpackMask } from '../../geometry/run-lengths.ts';
-import { fileReason, MdetrError } from '../../errors.ts';
 import type { DetectedObject } from '../../inference/results.ts';
+import { replaceFile } from '../../files/atomic-file.ts';
 import { makeFolder } from '../../files/make-folder.ts';
 import { stemOf } from './output-paths.ts';
 
@@ -39,12 +37,5 @@ const writePng = async (path: string, mask: NonNullable<DetectedObject['mask']>)
     .toColourspace('b-w')
     .png()
     .toBuffer();
-  const unfinished = `${path}.${randomBytes(6).toString('hex')}.tmp`;
-  try {
-    await writeFile(unfinished, bytes, { flag: 'wx' });
-    await rename(unfinished, path);
-  } catch (error) {
-    await rm(unfinished, { force: true });
-    throw new MdetrError(`${path}: the mask cannot be written (${fileReason(error)})`, { cause: error });
-  }
+  await replaceFile(path, bytes);
 };

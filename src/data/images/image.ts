@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import sharp from 'sharp';
-import { MdetrError, messageOf } from '../../errors.ts';
+import { fileReason, MdetrError, messageOf } from '../../errors.ts';
 import { isPixelInput, rawImageFromPixels, type PixelInput, type RawImage } from './raw-image.ts';
 
 /** What an image may be given as: the path of a file, the bytes of a file, or pixels. */
@@ -73,14 +73,7 @@ const readImageFile = async (path: string, name: string, maxBytes: number): Prom
     return await readFile(path);
   } catch (error) {
     if (error instanceof MdetrError) throw error;
-    const code = (error as NodeJS.ErrnoException).code;
-    const reason =
-      code === 'ENOENT' || code === 'ENOTDIR'
-        ? 'there is no such file'
-        : code === 'EACCES'
-          ? 'no permission to read it'
-          : `cannot be read (${oneLine(error)})`;
-    throw new MdetrError(`${name}: ${reason}.`, { cause: error });
+    throw new MdetrError(`${name}: cannot be read (${fileReason(error)}).`, { cause: error });
   }
 };
 

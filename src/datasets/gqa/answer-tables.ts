@@ -1,6 +1,5 @@
-import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileReason, MdetrError } from '../../errors.ts';
+import { replaceFile } from '../../files/atomic-file.ts';
 
 /** Kinds of questions in the order of the official table. */
 const TYPES = ['obj', 'attr', 'rel', 'global', 'cat'];
@@ -28,8 +27,8 @@ export class AnswerTables {
 
   async write(folder: string): Promise<void> {
     const { all, byType } = this.tables;
-    await writeWhole(join(folder, 'gqa_answer2id.json'), all);
-    await writeWhole(join(folder, 'gqa_answer2id_by_type.json'), byType);
+    await replaceFile(join(folder, 'gqa_answer2id.json'), `${JSON.stringify(all)}\n`);
+    await replaceFile(join(folder, 'gqa_answer2id_by_type.json'), `${JSON.stringify(byType)}\n`);
   }
 }
 
@@ -41,13 +40,4 @@ const numbered = (counts: ReadonlyMap<string, number>): Record<string, number> =
   const answers = [...counts].filter(([answer]) => answer !== UNKNOWN);
   answers.sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1));
   return Object.fromEntries([...answers.map(([answer]) => answer), UNKNOWN].map((answer, id) => [answer, id]));
-};
-
-const writeWhole = async (path: string, table: unknown): Promise<void> => {
-  try {
-    await writeFile(`${path}.part`, `${JSON.stringify(table)}\n`);
-    await rename(`${path}.part`, path);
-  } catch (error) {
-    throw new MdetrError(`${path}: cannot be written (${fileReason(error)})`, { cause: error });
-  }
 };

@@ -1,6 +1,6 @@
-import { mkdir } from 'node:fs/promises';
 import { z } from 'zod';
 import { MdetrError } from '../../errors.ts';
+import { makeFolder } from '../../files/make-folder.ts';
 import { codePointLength } from '../../text/spans/code-points.ts';
 import { AnnotationWriter, type NewAnnotation, type NewImage } from '../annotation-writer.ts';
 import { checked } from '../checked.ts';
@@ -73,7 +73,7 @@ do, which come with the official annotations.`,
     const notes = new Remarks();
     const unsafe = new Set<number>();
     const answers = request.options['answer-tables'] === undefined ? undefined : new AnswerTables();
-    await mkdir(request.out, { recursive: true });
+    await makeFolder(request.out);
     for (const split of request.splits) {
       const graphs = WITH_GRAPHS.includes(split)
         ? new JsonDictionary(

@@ -1,7 +1,6 @@
-import { randomBytes } from 'node:crypto';
-import { rename, rm, writeFile } from 'node:fs/promises';
-import { basename, dirname, extname, join } from 'node:path';
-import { fileReason, MdetrError, UsageError } from '../../errors.ts';
+import { extname } from 'node:path';
+import { UsageError } from '../../errors.ts';
+import { replaceFile } from '../../files/atomic-file.ts';
 import type { RawImage } from '../../data/images/raw-image.ts';
 import { drawDetections, type DrawingContent, type DrawingFormat } from '../draw.ts';
 
@@ -26,13 +25,5 @@ export const drawingFormatOf = (path: string): DrawingFormat => {
  */
 export const writeDrawing = async (path: string, image: RawImage, content: DrawingContent): Promise<void> => {
   const bytes = await drawDetections(image, content, { format: drawingFormatOf(path) });
-  // Beside its goal, for a rename works only within one file system.
-  const unfinished = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`);
-  try {
-    await writeFile(unfinished, bytes, { flag: 'wx' });
-    await rename(unfinished, path);
-  } catch (error) {
-    await rm(unfinished, { force: true });
-    throw new MdetrError(`${path}: the drawing cannot be written (${fileReason(error)}).`, { cause: error });
-  }
+  await replaceFile(path, bytes);
 };

@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { cacheFolder } from '../../engine/runtime/node/program-cache.ts';
+import { digestOfFile } from '../../files/file-digest.ts';
 
 /**
  * SHA-256 of a file's bytes. A digest is remembered under the file's path, size and time of change, since reading
@@ -17,9 +16,7 @@ export const fileDigest = async (path: string, folder = join(cacheFolder(), 'dig
   const memo = join(folder, identity);
   const known = await readFile(memo, 'utf8').catch(() => '');
   if (/^[0-9a-f]{64}$/.test(known)) return known;
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(path, { highWaterMark: 4 * 2 ** 20 }), hash);
-  const digest = hash.digest('hex');
+  const digest = await digestOfFile(path, 'sha256');
   // Only a shortcut: where the folder cannot be written, the next start reads the file again.
   await mkdir(folder, { recursive: true })
     .then(() => writeFile(`${memo}.${process.pid}`, digest))

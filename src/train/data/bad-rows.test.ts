@@ -30,7 +30,7 @@ const load = async (dataset: SmallDataset, onBadRow: 'stop' | 'skip', more = {})
 
 /** Ways to spoil the second row, and how the error calls the field. */
 const spoiled: readonly [what: string, spoil: (dataset: SmallDataset) => void, field: RegExp][] = [
-  ['an image that is missing', ({ annotations }) => (annotations.images[1]!.file_name = 'nowhere.png'), /file_name: .*nowhere\.png: there is no such file/],
+  ['an image that is missing', ({ annotations }) => (annotations.images[1]!.file_name = 'nowhere.png'), /file_name: .*nowhere\.png: cannot be read \(there is no such file/],
   ['an image that is broken', ({ images }) => writeFileSync(join(images, 'picture-1.png'), Buffer.from('89504e470d0a1a0a', 'hex')), /file_name: .*picture-1\.png/],
   ['an image outside of its folder', ({ annotations }) => (annotations.images[1]!.file_name = '../../secret.png'), /file_name climbs out/],
   ['a span outside of the caption', ({ annotations }) => (boxOf(annotations)['tokens_positive'] = [[0, 999]]), /annotations\[0\]\.tokens_positive\[0\] \[0, 999\] ends outside the caption/],

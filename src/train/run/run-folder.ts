@@ -2,6 +2,7 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeAtomically } from '../../checkpoints/index.ts';
 import { fileReason, MdetrError, UsageError } from '../../errors.ts';
+import { makeFolder } from '../../files/make-folder.ts';
 import type { TrainConfig } from '../config/config.ts';
 import { readRunFacts, type RunFacts } from './run-state.ts';
 
@@ -54,7 +55,7 @@ export const changedSettings = (before: Readonly<Record<string, unknown>>, now: 
 
 /** Writes down in what order the folders inside this one were trained. */
 export const writeStages = async (folder: string, names: readonly string[]): Promise<void> => {
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   await writeAtomically(join(folder, stagesFile), (sink) =>
     sink.write(new TextEncoder().encode(`${JSON.stringify(names)}\n`)),
   );

@@ -1,11 +1,11 @@
-import { rename, writeFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError } from 'commander';
 import { ImageRoots } from '../../../data/images/image-roots.ts';
 import { AnnotationIndex } from '../../../data/annotation-index/annotation-index.ts';
 import { RowReader } from '../../../data/annotation-index/row-reader.ts';
 import { galleryPage, type Sample } from '../../../datasets/inspect/gallery.ts';
 import { Random } from '../../../random/random.ts';
-import { fileReason, MdetrError, UsageError } from '../../../errors.ts';
+import { UsageError } from '../../../errors.ts';
+import { replaceFile } from '../../../files/atomic-file.ts';
 import { several, wholeFrom } from '../../options/option-values.ts';
 
 const help = `
@@ -62,17 +62,7 @@ export const showCommand = (): Command =>
         index.close();
       }
       const page = await galleryPage(samples, { title: `${file}: ${samples.length} of ${index.length} rows`, roots });
-      await writeWhole(out, page);
+      await replaceFile(out, page);
       const skipped = reader.counts.skipped > 0 ? `, ${reader.counts.skipped} bad ones passed over` : '';
       process.stdout.write(`${out}: ${samples.length} rows${skipped}\n`);
     });
-
-/** The page appears whole or not at all. */
-const writeWhole = async (path: string, text: string): Promise<void> => {
-  try {
-    await writeFile(`${path}.part`, text);
-    await rename(`${path}.part`, path);
-  } catch (error) {
-    throw new MdetrError(`${path}: cannot be written (${fileReason(error)})`, { cause: error });
-  }
-};
