@@ -13,10 +13,10 @@ const mayImport = {
   'engine/onnx': ['engine/graph', 'engine/ops'],
   'engine/runtime': ['engine/graph', 'engine/ops', 'engine/onnx', 'threads'],
   nn: ['engine/graph', 'engine/ops', 'random'],
-  models: ['engine/graph', 'engine/ops', 'nn', 'random'],
+  models: ['engine/graph', 'engine/ops', 'nn', 'random', 'text'],
   geometry: [],
   matching: ['geometry'],
-  losses: ['engine/graph', 'engine/ops', 'nn', 'models', 'matching'],
+  losses: ['engine/graph', 'engine/ops', 'nn', 'models', 'matching', 'text'],
   text: [],
   data: ['geometry', 'text', 'files', 'random'],
   scenes: ['geometry', 'text', 'data', 'threads', 'files', 'random'],
@@ -93,7 +93,9 @@ const directions = Object.entries(mayImport).map(([folder, allowed]) => ({
   },
 }));
 
-/** Folders that the browser shares: free of Node and of native packages. */
+/** Folders that the browser shares: free of Node's modules and of native packages. */
+const browserShares = ['engine/graph', 'engine/ops', 'engine/onnx', 'nn', 'models', 'geometry', 'matching'];
+
 export default {
   forbidden: [
     ...directions,
@@ -113,6 +115,20 @@ export default {
       to: { path: 'onnxruntime-' },
     },
     {
+      name: 'browser-shares',
+      comment: 'Code that the browser shares imports no Node module and no native package.',
+      severity: 'error',
+      from: { path: `^src/(${browserShares.map(escape).join('|')})/`, pathNot: '\\.test\\.ts$' },
+      to: { dependencyTypes: ['core'] },
+    },
+    {
+      name: 'browser-shares-no-native-package',
+      comment: 'Code that the browser shares imports no Node module and no native package.',
+      severity: 'error',
+      from: { path: `^src/(${browserShares.map(escape).join('|')})/`, pathNot: '\\.test\\.ts$' },
+      to: { path: '(^|/)node_modules/(sharp|koffi|onnxruntime-node)(/|$)' },
+    },
+    {
       name: 'no-source-imports-tests',
       severity: 'error',
       comment: 'Source files do not depend on tests, benchmarks or scripts.',
@@ -129,7 +145,7 @@ export default {
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
-    exclude: { path: '(^|/)dist/' },
+    exclude: { path: '^dist/' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
     enhancedResolveOptions: {

@@ -4,14 +4,16 @@ import { Random } from '../random/random.ts';
 import { generateScene, type RenderedScene, type SceneOptions } from '../scenes/render/scene.ts';
 import type { SceneSplit } from '../scenes/render/splits.ts';
 import { TEXT_KINDS, type SceneText, type TextKind } from '../scenes/language/texts.ts';
-import { maskIou, unpackMask } from '../geometry/run-lengths.ts';
+import { maskIou } from '../geometry/mask-overlap.ts';
+import { unpackMask } from '../geometry/run-lengths.ts';
 import { drawDetections } from '../drawing/index.ts';
 import { CocoApEvaluator } from '../metrics/coco-ap.ts';
 import { HitCounter, mean, type Metrics } from '../metrics/metrics.ts';
 import { answerOf } from '../postprocess/answers.ts';
 import { detectionsOf, referredDetectionOf, type Detection } from '../postprocess/detections.ts';
 import { rankBoxesByPhrase } from '../postprocess/phrase-boxes.ts';
-import { iouXyxy } from '../geometry/boxes.ts';
+import { iouXyxy } from '../geometry/box-overlap.ts';
+import { enclosingBoxXyxy } from '../geometry/boxes.ts';
 import type { MDETR } from '../inference/node/mdetr.ts';
 import type { TextOutputs } from '../inference/text-outputs.ts';
 import { createPositiveMap } from '../text/index.ts';
@@ -60,13 +62,6 @@ const textsOf = (scene: RenderedScene, { seed, textsPerKind }: ScenesTaskOptions
   TEXT_KINDS.flatMap((kind: TextKind) =>
     makeTexts(scene, kind, Random.of(seed, scene.index, 'evaluation', kind), { count: textsPerKind }),
   );
-
-const enclosingBoxOf = (boxes: readonly (readonly number[])[]): readonly number[] => [
-  Math.min(...boxes.map((box) => box[0]!)),
-  Math.min(...boxes.map((box) => box[1]!)),
-  Math.max(...boxes.map((box) => box[2]!)),
-  Math.max(...boxes.map((box) => box[3]!)),
-];
 
 /** Whether the phrase that a box stands for above all is this one. */
 const isAbout = (
@@ -145,7 +140,7 @@ class ScenesTally {
     const missed: string[] = [];
     present.forEach((phrase, index) => {
       const truth = phrase.objects.map((object) => scene.objects[object]!.box);
-      const merged = [enclosingBoxOf(truth)];
+      const merged = [enclosingBoxXyxy(truth)];
       const kind = truth.length > 1 ? 'plural' : 'singular';
       const iou = (box: readonly number[], boxes: readonly (readonly number[])[]): number =>
         Math.max(...boxes.map((own) => iouXyxy(box, 0, own, 0)));

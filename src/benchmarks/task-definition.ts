@@ -1,6 +1,6 @@
 import type { CocoRow } from '../data/format/coco-format.ts';
 import type { Evaluator } from '../metrics/metrics.ts';
-import type { BoxXyxy } from '../postprocess/scored-boxes.ts';
+import type { BoxXyxy } from '../geometry/boxes.ts';
 import type { Prediction } from '../metrics/predictions.ts';
 import type { MDETR } from '../inference/node/mdetr.ts';
 import type { TextOutputs } from '../inference/text-outputs.ts';

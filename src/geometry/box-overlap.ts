@@ -1,94 +1,107 @@
-import type { BoxXywh } from './boxes.ts';
+import { assertOrdered, roundIf, type BoxArray, type BoxXywh, type Rounding } from './boxes.ts';
 
-/**
- * How two boxes are compared: by intersection over union, as the official script computes, or by its generalisation
- * (arXiv:1902.09630), as the paper says. They differ only below IoU, so GIoU never finds more overlaps.
- */
+/** Overlap measure of two boxes: IoU, or GIoU (arXiv:1902.09630), which is never larger. */
 export type OverlapMeasure = 'iou' | 'giou';
 
-/** Corners [x0, y0, x1, y1] of boxes one behind the other, in float32 as the official tensors are. */
-export const cornersOf = (boxes: readonly BoxXywh[]): Float32Array => {
-  const corners = new Float32Array(4 * boxes.length);
-  boxes.forEach(([x, y, width, height], i) => corners.set([x, y, x + width, y + height], 4 * i));
-  return corners;
+/**
+ * IoU or GIoU of box `i` of `a` and box `j` of `b`, both (N, 4) in xyxy format.
+ *
+ * GIoU is IoU minus the fraction of the smallest enclosing box that neither box covers. As in the official code there
+ * is no epsilon: two boxes without area give NaN. With `float32` every step is rounded, so that a value at a threshold
+ * falls on the same side as in PyTorch.
+ */
+export const boxOverlap = (
+  measure: OverlapMeasure,
+  a: BoxArray,
+  i: number,
+  b: BoxArray,
+  j: number,
+  rounding: Rounding = 'float64',
+): number => {
+  const single = rounding === 'float32';
+  const ax0 = roundIf(single, a[4 * i]!);
+  const ay0 = roundIf(single, a[4 * i + 1]!);
+  const ax1 = roundIf(single, a[4 * i + 2]!);
+  const ay1 = roundIf(single, a[4 * i + 3]!);
+  const bx0 = roundIf(single, b[4 * j]!);
+  const by0 = roundIf(single, b[4 * j + 1]!);
+  const bx1 = roundIf(single, b[4 * j + 2]!);
+  const by1 = roundIf(single, b[4 * j + 3]!);
+  const areaA = roundIf(single, roundIf(single, ax1 - ax0) * roundIf(single, ay1 - ay0));
+  const areaB = roundIf(single, roundIf(single, bx1 - bx0) * roundIf(single, by1 - by0));
+  const width = Math.max(0, roundIf(single, Math.min(ax1, bx1) - Math.max(ax0, bx0)));
+  const height = Math.max(0, roundIf(single, Math.min(ay1, by1) - Math.max(ay0, by0)));
+  const intersection = roundIf(single, width * height);
+  const union = roundIf(single, roundIf(single, areaA + areaB) - intersection);
+  const iou = roundIf(single, intersection / union);
+  if (measure === 'iou') return iou;
+  const enclosingWidth = Math.max(0, roundIf(single, Math.max(ax1, bx1) - Math.min(ax0, bx0)));
+  const enclosingHeight = Math.max(0, roundIf(single, Math.max(ay1, by1) - Math.min(ay0, by0)));
+  const enclosing = roundIf(single, enclosingWidth * enclosingHeight);
+  return roundIf(single, iou - roundIf(single, roundIf(single, enclosing - union) / enclosing));
 };
+
+/** IoU of box `i` of `a` and box `j` of `b`, both (N, 4) in xyxy format, without the +1 of inclusive pixel corners. */
+export const iouXyxy = (a: BoxArray, i: number, b: BoxArray, j: number, rounding: Rounding = 'float64'): number =>
+  boxOverlap('iou', a, i, b, j, rounding);
+
+/** GIoU of box `i` of `a` and box `j` of `b`, both (N, 4) in xyxy format. See `boxOverlap`. */
+export const giouXyxy = (a: BoxArray, i: number, b: BoxArray, j: number, rounding: Rounding = 'float64'): number =>
+  boxOverlap('giou', a, i, b, j, rounding);
+
+/** IoU of every pair of xyxy boxes: (N, 4), (M, 4) -> (N, M). */
+export const pairwiseIouXyxy = (a: BoxArray, b: BoxArray): Float64Array => pairwise('iou', a, b);
 
 /**
- * IoU or GIoU of box `i` of `a` and box `j` of `b`, every step rounded to float32 so that a value at the threshold falls
- * to the same side as in torchvision. NaN for two boxes without area.
+ * GIoU of every pair of xyxy boxes: (N, 4), (M, 4) -> (N, M).
+ *
+ * @throws {RangeError} when a box has its corners swapped or is not a number
  */
-export const overlap = (measure: OverlapMeasure, a: Float32Array, i: number, b: Float32Array, j: number): number => {
-  const f = Math.fround;
-  const ax0 = a[4 * i]!;
-  const ay0 = a[4 * i + 1]!;
-  const ax1 = a[4 * i + 2]!;
-  const ay1 = a[4 * i + 3]!;
-  const bx0 = b[4 * j]!;
-  const by0 = b[4 * j + 1]!;
-  const bx1 = b[4 * j + 2]!;
-  const by1 = b[4 * j + 3]!;
-  const width = Math.max(0, f(Math.min(ax1, bx1) - Math.max(ax0, bx0)));
-  const height = Math.max(0, f(Math.min(ay1, by1) - Math.max(ay0, by0)));
-  const intersection = f(width * height);
-  const areas = f(f(f(ax1 - ax0) * f(ay1 - ay0)) + f(f(bx1 - bx0) * f(by1 - by0)));
-  const union = f(areas - intersection);
-  const iou = f(intersection / union);
-  if (measure === 'iou') return iou;
-  const enclosing = f(f(Math.max(ax1, bx1) - Math.min(ax0, bx0)) * f(Math.max(ay1, by1) - Math.min(ay0, by0)));
-  return f(iou - f(f(enclosing - union) / enclosing));
+export const pairwiseGiouXyxy = (a: BoxArray, b: BoxArray): Float64Array => {
+  assertOrdered(a);
+  assertOrdered(b);
+  return pairwise('giou', a, b);
 };
 
-/** Whether any box of `a` overlaps any of `b` by more than `threshold`. */
+const pairwise = (measure: OverlapMeasure, a: BoxArray, b: BoxArray): Float64Array => {
+  const [rows, columns] = [a.length / 4, b.length / 4];
+  const out = new Float64Array(rows * columns);
+  for (let i = 0; i < rows; i++)
+    for (let j = 0; j < columns; j++) out[i * columns + j] = boxOverlap(measure, a, i, b, j);
+  return out;
+};
+
+/** Whether any xyxy box of `a` (N, 4) overlaps any of `b` (M, 4) by more than `threshold`, computed in float32. */
 export const anyOverlap = (measure: OverlapMeasure, threshold: number, a: Float32Array, b: Float32Array): boolean => {
   for (let i = 0; 4 * i < a.length; i++)
-    for (let j = 0; 4 * j < b.length; j++) if (overlap(measure, a, i, b, j) > threshold) return true;
+    for (let j = 0; 4 * j < b.length; j++) if (boxOverlap(measure, a, i, b, j, 'float32') > threshold) return true;
   return false;
 };
 
-/** Clusters of boxes linked by IoU >= `threshold`, each a list of rising numbers, in the order of their first members. */
-export const boxClusters = (boxes: readonly BoxXywh[], threshold: number): number[][] => {
-  const corners = cornersOf(boxes);
-  return linkedClusters(boxes.length, (i, j) => overlap('iou', corners, i, corners, j) >= threshold);
+/**
+ * IoU of two xywh boxes as COCO's evaluation computes it, 0 without overlap. With `crowd` the divisor is the area of
+ * `a` alone, so that a detection inside of a crowd region is a full match.
+ */
+export const iouXywh = (a: BoxXywh, b: BoxXywh, crowd = false): number => {
+  const [ax, ay, aw, ah] = a;
+  const [bx, by, bw, bh] = b;
+  const width = Math.min(ax + aw, bx + bw) - Math.max(ax, bx);
+  const height = Math.min(ay + ah, by + bh) - Math.max(ay, by);
+  if (width <= 0 || height <= 0) return 0;
+  const intersection = width * height;
+  const areaA = aw * ah;
+  return intersection / (crowd ? areaA : areaA + bw * bh - intersection);
 };
 
-/** Numbers below `count` that `linked` ties together, directly or over others: lists as those of `boxClusters`. */
-export const linkedClusters = (count: number, linked: (i: number, j: number) => boolean): number[][] => {
-  const clusterOf = Array.from({ length: count }, (_, i) => i);
-  const rootOf = (i: number): number => {
-    while (clusterOf[i] !== i) i = clusterOf[i]!;
-    return i;
-  };
-  for (let i = 0; i < count; i++)
-    for (let j = i + 1; j < count; j++)
-      if (linked(i, j)) {
-        // The lower number becomes the root, so that a cluster stands where its first member stood.
-        const [first, second] = [rootOf(i), rootOf(j)].sort((a, b) => a - b) as [number, number];
-        clusterOf[second] = first;
-      }
-  const clusters = new Map<number, number[]>();
-  for (let i = 0; i < count; i++) {
-    const root = rootOf(i);
-    const cluster = clusters.get(root);
-    if (cluster === undefined) clusters.set(root, [i]);
-    else cluster.push(i);
-  }
-  return [...clusters.values()];
+/** `iouXywh` of every detection with every ground-truth box, (D, G). `crowd` marks crowd regions, one flag per box. */
+export const pairwiseIouXywh = (
+  detections: readonly BoxXywh[],
+  groundTruth: readonly BoxXywh[],
+  crowd: ArrayLike<number>,
+): Float64Array => {
+  const out = new Float64Array(detections.length * groundTruth.length);
+  for (let d = 0; d < detections.length; d++)
+    for (let g = 0; g < groundTruth.length; g++)
+      out[d * groundTruth.length + g] = iouXywh(detections[d]!, groundTruth[g]!, crowd[g] !== 0);
+  return out;
 };
-
-/** The mean of boxes, corner by corner, in float32. */
-export const meanBox = (boxes: readonly BoxXywh[]): BoxXywh => {
-  const corners = cornersOf(boxes);
-  const mean = [0, 1, 2, 3].map((k) => {
-    let sum = 0;
-    for (let i = k; i < corners.length; i += 4) sum = Math.fround(sum + corners[i]!);
-    return Math.fround(sum / boxes.length);
-  });
-  const [x0, y0, x1, y1] = mean as [number, number, number, number];
-  return [x0, y0, Math.fround(x1 - x0), Math.fround(y1 - y0)];
-};
-
-/** Boxes that are nearly the same (`threshold` 0.7 officially) become their mean; all others stay as they are. */
-export const mergeNearDuplicateBoxes = (boxes: readonly BoxXywh[], threshold: number): BoxXywh[] =>
-  boxClusters(boxes, threshold).map((cluster) =>
-    cluster.length === 1 ? boxes[cluster[0]!]! : meanBox(cluster.map((i) => boxes[i]!)),
-  );

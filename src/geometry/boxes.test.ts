@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { hasCase, loadCase } from '../../test/support/reference-case.ts';
-import { boxCxcywhToXyxy, boxXyxyToCxcywh, pairwiseGiouXyxy, pairwiseIouXyxy } from './boxes.ts';
+import { boxCxcywhToXyxy, boxXyxyToCxcywh } from './boxes.ts';
+import { pairwiseGiouXyxy, pairwiseIouXyxy } from './box-overlap.ts';
 
 const unit = fc.double({ min: 0, max: 1, noNaN: true });
 const size = fc.double({ min: 1e-3, max: 1, noNaN: true });

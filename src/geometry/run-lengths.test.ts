@@ -8,12 +8,12 @@ import {
   maskBoundsXywh,
   maskFromDense,
   maskIntersection,
-  maskIou,
   maskToDense,
   maskUnion,
   packMask,
   unpackMask,
 } from './run-lengths.ts';
+import { maskIou } from './mask-overlap.ts';
 
 interface ReferenceRow {
   height: number;

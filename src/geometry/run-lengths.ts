@@ -150,20 +150,6 @@ export const maskUnion = (masks: readonly RunLengthMask[], height: number, width
 export const maskIntersection = (a: RunLengthMask, b: RunLengthMask): RunLengthMask =>
   merge(a, b, (inA, inB) => inA && inB);
 
-/**
- * Intersection over union. Against a crowd region the union is the area of `mask` alone, as COCO counts it:
- * a part of a crowd is a full match. 0 when the union is empty.
- */
-export const maskIou = (mask: RunLengthMask, truth: RunLengthMask, truthIsCrowd = false): number => {
-  let intersection = 0;
-  let union = 0;
-  walkPair(mask, truth, (inMask, inTruth, length) => {
-    if (inMask && inTruth) intersection += length;
-    if (inMask || (inTruth && !truthIsCrowd)) union += length;
-  });
-  return union === 0 ? 0 : intersection / union;
-};
-
 /** Packs the runs into COCO's string: differences to the run before the last, 5 bits a character, from '0' on. */
 export const packMask = ({ height, width, counts }: RunLengthMask): PackedCocoRle => {
   let packed = '';

@@ -1,5 +1,5 @@
 import { float32Tensor, int32Tensor, type HostTensor } from '../engine/graph/index.ts';
-import { tokenSlots } from '../models/index.ts';
+import { SOFT_TOKEN_CLASSES } from '../text/soft-tokens.ts';
 import type { LayerMatches } from './matching.ts';
 import type { LossTargets } from './targets.ts';
 
@@ -28,7 +28,7 @@ export const lossInputs = (
     num_boxes: float32Tensor([], [numBoxes]),
     box_counts: float32Tensor([boxCounts.length], boxCounts),
     target_boxes: float32Tensor([boxes, 4], targets.boxesCxcywh),
-    positive_map: float32Tensor([boxes, tokenSlots + 1], targets.positiveMap),
+    positive_map: float32Tensor([boxes, SOFT_TOKEN_CLASSES], targets.positiveMap),
     ...matchInputs(matches, boxCounts, queries),
     ...(alignment && { alignment_map: float32Tensor([boxes, alignment.tokens], alignment.map) }),
     ...(isFinal && { target_isfinal: float32Tensor([boxes], isFinal) }),

@@ -1,11 +1,8 @@
 import { MdetrError } from '../errors.ts';
-import { tokenSlots } from '../models/index.ts';
+import { SOFT_TOKEN_CLASSES } from '../text/soft-tokens.ts';
 import { alignmentMap, type CharacterSpan, type TokenLookup } from './alignment-map.ts';
 import type { CriterionConfig } from './config.ts';
 import { hasMaskLosses, type LossConfig } from './weights.ts';
-
-/** Classes of the soft-token head: a slot for each token, and no-object. */
-const classes = tokenSlots + 1;
 
 /** What is known about one image and its caption; everything per box stands in the same order. n boxes. */
 export interface SampleTarget {
@@ -129,10 +126,10 @@ const requireRows = (sample: SampleTarget, boxes: number, index: number): void =
 };
 
 const positiveMap = (rows: SampleTarget['positiveRows'], kind: CriterionConfig['positive_map']): Float32Array => {
-  const map = new Float32Array(rows.length * classes);
+  const map = new Float32Array(rows.length * SOFT_TOKEN_CLASSES);
   rows.forEach(({ count, tokens }, row) => {
     const value = kind === 'binary' ? 1 : 1 / Math.fround(count + Math.fround(1e-6));
-    for (const token of tokens) map[row * classes + token] = value;
+    for (const token of tokens) map[row * SOFT_TOKEN_CLASSES + token] = value;
   });
   return map;
 };

@@ -1,4 +1,5 @@
-import { assertOrdered, boxCxcywhToXyxy, giouXyxy, type BoxArray } from '../geometry/boxes.ts';
+import { assertOrdered, boxCxcywhToXyxy, type BoxArray } from '../geometry/boxes.ts';
+import { giouXyxy } from '../geometry/box-overlap.ts';
 
 /** Weights of the matching cost, under the official argument names. */
 export interface MatchingWeights {

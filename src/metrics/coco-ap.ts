@@ -1,10 +1,12 @@
 import { maskFromAnnotation } from '../data/format/coco-annotations.ts';
 import type { CocoAnnotation } from '../data/format/coco-format.ts';
+import { pairwiseIouXywh } from '../geometry/box-overlap.ts';
+import { boxXyxyToXywh, roundingOf, type BoxXywh } from '../geometry/boxes.ts';
+import { pairwiseMaskIou } from '../geometry/mask-overlap.ts';
 import { maskArea, unpackMask, type CocoRle } from '../geometry/run-lengths.ts';
 import { MdetrError } from '../errors.ts';
 import { countTruth, matchDetections, meanPrecision, meanRecall, RankedDetections } from './average-precision.ts';
 import type { AreaName, PrecisionRecall, TruthSet } from './average-precision.ts';
-import { boxOverlaps, boxXyxyToXywh, maskOverlaps, type XywhBox } from './detection-overlap.ts';
 import type { Evaluator, Metrics } from './metrics.ts';
 import type { DetectionPrediction } from './predictions.ts';
 
@@ -33,7 +35,7 @@ export interface CocoApOptions {
 export interface XywhDetections {
   readonly scores: readonly number[];
   readonly labels?: readonly number[] | undefined;
-  readonly boxes?: readonly XywhBox[] | undefined;
+  readonly boxes?: readonly BoxXywh[] | undefined;
   readonly masks?: readonly CocoRle[] | undefined;
 }
 
@@ -92,7 +94,9 @@ export class CocoApEvaluator implements Evaluator<DetectionPrediction> {
 
   /** @returns the share of the image's objects that are found at IoU 0.5 */
   add(prediction: DetectionPrediction): number | undefined {
-    return this.addXywh(Number(prediction.image_id), { ...prediction, boxes: prediction.boxes?.map(boxXyxyToXywh) });
+    // The official evaluation subtracts in float32, the precision of the model's boxes.
+    const boxes = prediction.boxes?.map((box) => boxXyxyToXywh(box, roundingOf(box)));
+    return this.addXywh(Number(prediction.image_id), { ...prediction, boxes });
   }
 
   /**
@@ -256,7 +260,10 @@ const compareBoxes = (
 ): Comparison => {
   const own = best.map((i) => boxes![i]!);
   const targets = annotations.map(({ bbox }) => bbox);
-  return { areas: own.map(([, , width, height]) => width * height), overlaps: boxOverlaps(own, targets, truth.crowd) };
+  return {
+    areas: own.map(([, , width, height]) => width * height),
+    overlaps: pairwiseIouXywh(own, targets, truth.crowd),
+  };
 };
 
 const compareMasks = (
@@ -269,5 +276,5 @@ const compareMasks = (
 ): Comparison => {
   const own = best.map((i) => unpackMask(masks![i]!, `${where}, mask ${i}`));
   const targets = annotations.map((annotation) => maskFromAnnotation(annotation, size, where));
-  return { areas: own.map(maskArea), overlaps: maskOverlaps(own, targets, truth.crowd) };
+  return { areas: own.map(maskArea), overlaps: pairwiseMaskIou(own, targets, truth.crowd) };
 };

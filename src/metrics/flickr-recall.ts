@@ -1,5 +1,6 @@
 import { MdetrError } from '../errors.ts';
-import { iouXyxy } from '../geometry/boxes.ts';
+import { iouXyxy } from '../geometry/box-overlap.ts';
+import { enclosingBoxXyxy } from '../geometry/boxes.ts';
 import { HitCounter, listed, type Evaluator, type Metrics } from './metrics.ts';
 import type { FlickrPrediction } from './predictions.ts';
 
@@ -58,7 +59,7 @@ export class FlickrRecallEvaluator implements Evaluator<FlickrPrediction> {
           types: located.map(({ phraseTypes }) => phraseTypes),
           boxes: located.map(({ phraseId }) => {
             const own = boxes.get(phraseId)!;
-            return options.mergeBoxes === true ? enclosingBoxOf(own) : own.flat();
+            return options.mergeBoxes === true ? enclosingBoxXyxy(own) : own.flat();
           }),
         });
       });
@@ -128,10 +129,3 @@ export class FlickrRecallEvaluator implements Evaluator<FlickrPrediction> {
 }
 
 const sentenceKey = (imageId: string | number, sentenceId: number): string => `${imageId}_${sentenceId}`;
-
-const enclosingBoxOf = (boxes: readonly (readonly number[])[]): number[] => [
-  Math.min(...boxes.map((box) => box[0]!)),
-  Math.min(...boxes.map((box) => box[1]!)),
-  Math.max(...boxes.map((box) => box[2]!)),
-  Math.max(...boxes.map((box) => box[3]!)),
-];

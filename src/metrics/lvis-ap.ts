@@ -1,10 +1,12 @@
 import { maskFromAnnotation } from '../data/format/coco-annotations.ts';
 import type { CocoAnnotation } from '../data/format/coco-format.ts';
+import { pairwiseIouXywh } from '../geometry/box-overlap.ts';
+import { boxXyxyToXywh, roundingOf, type BoxXywh } from '../geometry/boxes.ts';
+import { pairwiseMaskIou } from '../geometry/mask-overlap.ts';
 import { maskArea, unpackMask, type CocoRle } from '../geometry/run-lengths.ts';
 import { MdetrError } from '../errors.ts';
 import { countTruth, matchDetections, meanPrecision, meanRecall, RankedDetections } from './average-precision.ts';
 import type { AreaName, PrecisionRecall, TruthSet } from './average-precision.ts';
-import { boxOverlaps, boxXyxyToXywh, maskOverlaps, type XywhBox } from './detection-overlap.ts';
 import { BestDetections, type TaggedDetection } from './lvis-detections.ts';
 import type { Evaluator, Metrics } from './metrics.ts';
 import type { LvisPrediction } from './predictions.ts';
@@ -100,7 +102,9 @@ export class LvisApEvaluator implements Evaluator<LvisPrediction> {
 
   /** An image may come in several parts, e.g. some categories at a time. */
   add(prediction: LvisPrediction): undefined {
-    this.addXywh(Number(prediction.image_id), { ...prediction, boxes: prediction.boxes?.map(boxXyxyToXywh) });
+    // The official evaluation subtracts in float32, the precision of the model's boxes.
+    const boxes = prediction.boxes?.map((box) => boxXyxyToXywh(box, roundingOf(box)));
+    this.addXywh(Number(prediction.image_id), { ...prediction, boxes });
   }
 
   /**
@@ -113,7 +117,7 @@ export class LvisApEvaluator implements Evaluator<LvisPrediction> {
     detections: {
       readonly scores: readonly number[];
       readonly labels: readonly number[];
-      readonly boxes?: readonly XywhBox[] | undefined;
+      readonly boxes?: readonly BoxXywh[] | undefined;
       readonly masks?: readonly CocoRle[] | undefined;
     },
   ): void {
@@ -212,14 +216,14 @@ export class LvisApEvaluator implements Evaluator<LvisPrediction> {
     { id, width, height }: LvisImage,
   ): Float64Array {
     if (this.iouType === 'bbox') {
-      return boxOverlaps(
+      return pairwiseIouXywh(
         found.map(({ box }) => box!),
         annotations.map(({ bbox }) => bbox),
         truth.crowd,
       );
     }
     const targets = annotations.map((annotation) => maskFromAnnotation(annotation, [height, width], `image ${id}`));
-    return maskOverlaps(
+    return pairwiseMaskIou(
       found.map(({ mask }) => mask!),
       targets,
       truth.crowd,

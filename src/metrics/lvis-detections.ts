@@ -1,12 +1,12 @@
 import type { RunLengthMask } from '../geometry/run-lengths.ts';
-import type { XywhBox } from './detection-overlap.ts';
+import type { BoxXywh } from '../geometry/boxes.ts';
 
 /** One detection: where, how sure, and a number that says to which group it belongs. */
 export interface TaggedDetection {
   readonly score: number;
   /** Category or image. */
   readonly tag: number;
-  readonly box?: XywhBox | undefined;
+  readonly box?: BoxXywh | undefined;
   readonly mask?: RunLengthMask | undefined;
 }
 

@@ -1,6 +1,7 @@
 import { unpackMask, maskToDense } from '../geometry/run-lengths.ts';
 import { MdetrError } from '../errors.ts';
 import { mean, type Evaluator, type Metrics } from './metrics.ts';
+import { denseMaskOverlap } from '../geometry/mask-overlap.ts';
 import { fillPolygonPillow } from '../geometry/pillow-polygon.ts';
 import { PhraseCutSubsetRules, phraseCutSubsets } from './phrasecut-subsets.ts';
 import type { PhraseCutCounts, PhraseCutSubset, PhraseStructure } from './phrasecut-subsets.ts';
@@ -180,14 +181,14 @@ export class PhraseCutEvaluator implements Evaluator<PhraseCutPrediction> {
           `${image.width}x${image.height} (width x height).`,
       );
     }
-    const { intersection, union } = countOverlap(maskToDense(mask), truth);
+    const { intersection, union } = denseMaskOverlap(maskToDense(mask), truth);
     return { boxIou, maskIou: intersection === 0 ? 0 : intersection / union, intersection, union };
   }
 
   private emptyResult(task: PhraseCutTask): PhraseCutTaskResult & { readonly subsets: ReadonlySet<PhraseCutSubset> } {
     const image = this.imageOf(task);
     const truth = paintPolygons(task, image);
-    const union = this.options.masks ? countOverlap(truth, truth).union : 0;
+    const union = this.options.masks ? denseMaskOverlap(truth, truth).union : 0;
     return { boxIou: 0, maskIou: 0, intersection: 0, union, subsets: this.subsetsOf(task, image, truth) };
   }
 
@@ -195,7 +196,7 @@ export class PhraseCutEvaluator implements Evaluator<PhraseCutPrediction> {
     return this.rules.subsetsOf({
       structure: task.phrase_structure,
       instanceCount: task.instance_boxes.length,
-      relativeSize: countOverlap(truth, truth).union / (image.width * image.height),
+      relativeSize: denseMaskOverlap(truth, truth).union / (image.width * image.height),
       cocoId: image.coco_id,
     });
   }
@@ -229,7 +230,7 @@ export const boxesIou = (
   const width = Math.max(0, ...all.map((box) => Math.trunc(box[0]! + box[2]! - 1 + 1)));
   const height = Math.max(0, ...all.map((box) => Math.trunc(box[1]! + box[3]! - 1 + 1)));
   const paint = raster === 'official' ? paintBoxes : paintWholeBoxes;
-  const { intersection, union } = countOverlap(paint(predicted, width, height), paint(truth, width, height));
+  const { intersection, union } = denseMaskOverlap(paint(predicted, width, height), paint(truth, width, height));
   return intersection === 0 ? 0 : intersection / union;
 };
 
@@ -275,16 +276,6 @@ const fillRectangle = (
 const pythonRange = (start: number, stop: number, length: number): [from: number, to: number] => {
   const resolve = (index: number): number => Math.min(Math.max(index < 0 ? index + length : index, 0), length);
   return [resolve(start), resolve(stop)];
-};
-
-const countOverlap = (a: Uint8Array, b: Uint8Array): { intersection: number; union: number } => {
-  let intersection = 0;
-  let union = 0;
-  for (let i = 0; i < a.length; i++) {
-    intersection += a[i]! & b[i]!;
-    union += a[i]! | b[i]!;
-  }
-  return { intersection, union };
 };
 
 const sharesAbove = (ious: readonly number[]): Readonly<Record<string, number>> =>

@@ -1,3 +1,4 @@
+import { boxOverlap, type OverlapMeasure } from '../geometry/box-overlap.ts';
 import { MdetrError } from '../errors.ts';
 import { HitCounter, listed, type Evaluator, type Metrics } from './metrics.ts';
 import type { RefexpPrediction } from './predictions.ts';
@@ -18,7 +19,7 @@ export interface RefexpPrecisionOptions {
    * `giou` is what the official code thresholds. The metric of the papers is `iou`: GIoU is never above IoU, so `giou`
    * understates the precision a little.
    */
-  readonly criterion?: 'giou' | 'iou';
+  readonly criterion?: OverlapMeasure;
   /**
    * `refexp` demands exactly one box per expression and ranks by `scores`; `clevrref` skips expressions that have not
    * exactly one, and ranks by `scores_refexp`.
@@ -35,7 +36,7 @@ export class RefexpPrecisionEvaluator implements Evaluator<RefexpPrediction> {
   readonly warnings: string[] = [];
   private readonly topK: readonly number[];
   private readonly threshold: number;
-  private readonly overlap: (box: readonly number[], target: readonly number[]) => number;
+  private readonly criterion: OverlapMeasure;
   private readonly variant: 'refexp' | 'clevrref';
   private readonly targets = new Map<string, { readonly datasetName: string; readonly box: readonly number[] }>();
   /** Place of the first box that meets the target, -1 when none does. */
@@ -45,7 +46,7 @@ export class RefexpPrecisionEvaluator implements Evaluator<RefexpPrediction> {
   constructor(groundTruth: Iterable<RefexpGroundTruth>, options: RefexpPrecisionOptions = {}) {
     this.topK = options.topK ?? [1, 5, 10];
     this.threshold = options.threshold ?? 0.5;
-    this.overlap = options.criterion === 'iou' ? iouFloat32 : giouFloat32;
+    this.criterion = options.criterion ?? 'giou';
     this.variant = options.variant ?? 'refexp';
     for (const { imageId, datasetName, boxesXywh } of groundTruth) {
       const box = boxesXywh[0];
@@ -74,7 +75,10 @@ export class RefexpPrecisionEvaluator implements Evaluator<RefexpPrediction> {
       );
     }
     const order = scores.map((_, i) => i).sort((a, b) => compareDescending(scores, prediction.boxes, a, b));
-    const rank = order.findIndex((i) => this.overlap(prediction.boxes[i]!, target.box) >= this.threshold);
+    // In float32 like the official evaluator, so that an overlap that rounds to the threshold falls on the same side.
+    const overlapWithTarget = (i: number): number =>
+      boxOverlap(this.criterion, prediction.boxes[i]!, 0, target.box, 0, 'float32');
+    const rank = order.findIndex((i) => overlapWithTarget(i) >= this.threshold);
     this.ranks.set(String(prediction.image_id), rank);
     return rank < 0 ? 0 : 1 / (rank + 1);
   }
@@ -123,34 +127,4 @@ const compareDescending = (
   if (scores[a] !== scores[b]) return scores[b]! - scores[a]!;
   for (let k = 0; k < 4; k++) if (boxes[a]![k] !== boxes[b]![k]) return boxes[b]![k]! - boxes[a]![k]!;
   return 0;
-};
-
-/*
- * The official evaluator computes in single precision. These do so too, step by step, so that an overlap that rounds
- * to exactly the threshold falls on the same side.
- */
-const f = Math.fround;
-
-const overlapFloat32 = (a: readonly number[], b: readonly number[]): { iou: number; union: number } => {
-  const [a0, a1, a2, a3] = a.map(f) as [number, number, number, number];
-  const [b0, b1, b2, b3] = b.map(f) as [number, number, number, number];
-  const areaA = f(f(a2 - a0) * f(a3 - a1));
-  const areaB = f(f(b2 - b0) * f(b3 - b1));
-  const width = Math.max(0, f(Math.min(a2, b2) - Math.max(a0, b0)));
-  const height = Math.max(0, f(Math.min(a3, b3) - Math.max(a1, b1)));
-  const intersection = f(width * height);
-  const union = f(f(areaA + areaB) - intersection);
-  return { iou: f(intersection / union), union };
-};
-
-const iouFloat32 = (a: readonly number[], b: readonly number[]): number => overlapFloat32(a, b).iou;
-
-const giouFloat32 = (a: readonly number[], b: readonly number[]): number => {
-  const { iou, union } = overlapFloat32(a, b);
-  const [a0, a1, a2, a3] = a.map(f) as [number, number, number, number];
-  const [b0, b1, b2, b3] = b.map(f) as [number, number, number, number];
-  const width = Math.max(0, f(Math.max(a2, b2) - Math.min(a0, b0)));
-  const height = Math.max(0, f(Math.max(a3, b3) - Math.min(a1, b1)));
-  const enclosing = f(width * height);
-  return f(iou - f(f(enclosing - union) / enclosing));
 };

@@ -6,7 +6,7 @@ export {
   type ModelConfig,
   type TextEncoderConfig,
 } from './config.ts';
-export { Mdetr, selectImages, tokenSlots, type ImageFeatures, type Predictions } from './mdetr.ts';
+export { Mdetr, selectImages, type ImageFeatures, type Predictions } from './mdetr.ts';
 export type { DecodedLayer, EncoderCache } from './transformer.ts';
 export { initialValue } from './initial-weights.ts';
 export type { MaskContext } from './segmentation.ts';

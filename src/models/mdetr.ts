@@ -13,6 +13,7 @@ import {
   transpose,
   unsqueeze,
 } from '../engine/ops/index.ts';
+import { SOFT_TOKEN_CLASSES } from '../text/soft-tokens.ts';
 import { buildFeatureExtractor } from './backbones/build-feature-extractor.ts';
 import { buildPositionEncoding } from './position-encoding.ts';
 import { type FeatureExtractor } from './backbones/feature-extractor.ts';
@@ -21,9 +22,6 @@ import type { PositionEncoding } from './position-encoding.ts';
 import { answerQueryCount, QuestionAnswering } from './question-answering.ts';
 import { Segmentation } from './segmentation.ts';
 import { Transformer, type DecodedLayer, type EncoderCache } from './transformer.ts';
-
-/** Token slots of the soft-token head; the last class is "no object". */
-export const tokenSlots = 255;
 
 /** What the backbone leaves of a batch of pictures: enough for any number of texts about them. */
 export interface ImageFeatures {
@@ -79,7 +77,7 @@ export class Mdetr {
     const scope = hasMasks ? root.at('detr') : root;
     const { hidden_dim: features, contrastive_loss_hdim: projection } = config;
     this.transformer = new Transformer(scope.at('transformer'), config);
-    this.classEmbed = new Linear(scope.at('class_embed'), features, tokenSlots + 1);
+    this.classEmbed = new Linear(scope.at('class_embed'), features, SOFT_TOKEN_CLASSES);
     this.isfinalEmbed = config.predict_final ? new Linear(scope.at('isfinal_embed'), features, 1) : undefined;
     this.bboxEmbed = new Mlp(scope.at('bbox_embed'), features, features, 4, 3);
     this.queryEmbed = new Embedding(scope.at('query_embed'), config.num_queries, features);

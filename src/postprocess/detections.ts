@@ -1,13 +1,13 @@
 import { CaptionSpans, type Encoding, type TextSpan } from '../text/index.ts';
 import {
   boxAt,
-  type BoxXyxy,
   byFallingScore,
   type DetectionOutputs,
   type ImageSize,
   postprocessBoxes,
   type ScoredBoxes,
 } from './scored-boxes.ts';
+import type { BoxXyxy } from '../geometry/boxes.ts';
 
 /** One box that the model found, and the phrases of the caption that it stands for. */
 export interface Detection {

@@ -1,5 +1,6 @@
 import { maskFromColumns } from '../geometry/mask-geometry.ts';
 import type { Size } from '../geometry/size.ts';
+import { boxXyxyToXywh, type BoxXywh } from '../geometry/boxes.ts';
 import { maskUnion, type RunLengthMask } from '../geometry/run-lengths.ts';
 
 /** Mask logits of one image. */
@@ -71,12 +72,12 @@ export const phraseCutResult = (
   { scores, boxesXyxy, masks }: PhraseCutInput,
   [height, width]: Size,
   threshold = 0.7,
-): { boxesXywh: number[][]; mask: RunLengthMask } => {
+): { boxesXywh: BoxXywh[]; mask: RunLengthMask } => {
   const kept = phraseCutQueries(scores, threshold);
   return {
     boxesXywh: kept.map((q) => {
       const [x0, y0, x1, y1] = [0, 1, 2, 3].map((i) => boxesXyxy[4 * q + i]!) as [number, number, number, number];
-      return [x0, y0, Math.fround(x1 - x0), Math.fround(y1 - y0)];
+      return boxXyxyToXywh([x0, y0, x1, y1], 'float32');
     }),
     mask: maskUnion(
       kept.map((q) => {

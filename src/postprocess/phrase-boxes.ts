@@ -1,13 +1,14 @@
 import type { PositiveRow } from '../text/index.ts';
+import { SOFT_TOKEN_CLASSES } from '../text/soft-tokens.ts';
 import {
   boxAt,
-  type BoxXyxy,
   boxesCxcywhToXyxyPx,
   byFallingScore,
   type DetectionOutputs,
   type ImageSize,
   softmaxRows,
 } from './scored-boxes.ts';
+import type { BoxXyxy } from '../geometry/boxes.ts';
 
 /** One query's standing for a phrase. */
 export interface RankedBox {
@@ -40,7 +41,7 @@ export const rankBoxesByPhrase = (
 };
 
 /** The rows of a dense positive map (phrases, 256), binary or normalised: entries above 1e-6, as the official code reads it. */
-export const positiveRowsOf = (map: Float32Array, width = 256): PositiveRow[] =>
+export const positiveRowsOf = (map: Float32Array, width = SOFT_TOKEN_CLASSES): PositiveRow[] =>
   Array.from({ length: map.length / width }, (_, row) => {
     const tokens: number[] = [];
     for (let token = 0; token < width; token++) if (map[row * width + token]! > 1e-6) tokens.push(token);

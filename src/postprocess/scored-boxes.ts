@@ -1,3 +1,4 @@
+import { boxCxcywhToXyxy, type BoxXyxy } from '../geometry/boxes.ts';
 import { MdetrError } from '../errors.ts';
 
 /**
@@ -31,9 +32,6 @@ export interface ScoredBoxes {
   /** (Q) score × P(is final), where the model has that head. */
   readonly scoresRefexp?: Float32Array;
 }
-
-/** A box as x0, y0, x1, y1 in pixels of the original image. */
-export type BoxXyxy = readonly [x0: number, y0: number, x1: number, y1: number];
 
 /**
  * The official `PostProcess`. Throws MdetrError when the model gave values that are not numbers, which would otherwise
@@ -77,15 +75,8 @@ export const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 /** Relative centre boxes, (Q, 4), to pixel corners. */
 export const boxesCxcywhToXyxyPx = (boxes: Float32Array, { height, width }: ImageSize): Float32Array => {
   checkLength('boxes', boxes.length, 4 * Math.floor(boxes.length / 4));
-  const result = new Float32Array(boxes.length);
-  for (let i = 0; i < boxes.length; i += 4) {
-    const [cx, cy, halfWidth, halfHeight] = [boxes[i]!, boxes[i + 1]!, 0.5 * boxes[i + 2]!, 0.5 * boxes[i + 3]!];
-    result[i] = Math.fround(cx - halfWidth) * width;
-    result[i + 1] = Math.fround(cy - halfHeight) * height;
-    result[i + 2] = Math.fround(cx + halfWidth) * width;
-    result[i + 3] = Math.fround(cy + halfHeight) * height;
-  }
-  return result;
+  const corners = boxCxcywhToXyxy(boxes, 'float32');
+  return Float32Array.from(corners, (value, i) => value * (i % 2 === 0 ? width : height));
 };
 
 /** Row `query` of (Q, 4) boxes. */

@@ -1,12 +1,11 @@
 /** Captions: tokens with their characters, spans, and what boxes are tied to. Nothing here needs Node. */
 export { codePointLength, CodePointMap } from './spans/code-points.ts';
-export { type EncodedBatch, type Encoding, padEncodings, POINTABLE_TOKENS } from './tokenizer/encoding.ts';
+export { type EncodedBatch, type Encoding, padEncodings } from './tokenizer/encoding.ts';
 export {
   binaryPositiveMap,
   type CharacterSpan,
   createPositiveMap,
   normalisedPositiveMap,
-  POSITIVE_MAP_WIDTH,
   type PositiveRow,
 } from './spans/positive-map.ts';
 export { CaptionSpans, type SpanOptions, type TextSpan } from './spans/spans.ts';
@@ -21,3 +20,4 @@ export {
 export { buildWordLevelTokenizerJson } from './tokenizer/tokenizer-json.ts';
 export type { Span } from './spans/span.ts';
 export { wordSpans } from './spans/words.ts';
+export { SOFT_TOKEN_CLASSES, SOFT_TOKENS } from './soft-tokens.ts';

@@ -5,7 +5,7 @@ import { makeTexts } from '../../src/scenes/language/make-texts.ts';
 import { Random } from '../../src/random/random.ts';
 import type { CaptionText } from '../../src/scenes/language/texts.ts';
 import { generateScene, type RenderedScene } from '../../src/scenes/render/scene.ts';
-import { iouXyxy } from '../../src/geometry/boxes.ts';
+import { iouXyxy } from '../../src/geometry/box-overlap.ts';
 import { Mdetr } from '../../src/models/index.ts';
 import { traceInference } from '../../src/inference/programs.ts';
 import { NodeRuntime } from '../../src/engine/runtime/node/node-runtime.ts';

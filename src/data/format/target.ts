@@ -1,5 +1,6 @@
 import type { Span } from './coco-format.ts';
 import type { RawImage } from '../images/raw-image.ts';
+import { boxXyxyToCxcywh } from '../../geometry/boxes.ts';
 import type { Size } from '../../geometry/size.ts';
 import type { RunLengthMask } from '../../geometry/run-lengths.ts';
 
@@ -65,14 +66,9 @@ export const boxesWithArea = (boxesXyxy: Float32Array): number[] => {
 export const normalizeTarget = (target: Target): NormalizedTarget => {
   const { boxesXyxy, ...fields } = target;
   const [height, width] = target.size;
-  const boxesCxcywh = new Float32Array(boxesXyxy.length);
-  for (let i = 0; i < boxesXyxy.length; i += 4) {
-    const [x0, y0, x1, y1] = [boxesXyxy[i]!, boxesXyxy[i + 1]!, boxesXyxy[i + 2]!, boxesXyxy[i + 3]!];
-    // Every step rounds to float32, as the official tensors do.
-    boxesCxcywh[i] = Math.fround(Math.fround(x0 + x1) / 2) / width;
-    boxesCxcywh[i + 1] = Math.fround(Math.fround(y0 + y1) / 2) / height;
-    boxesCxcywh[i + 2] = Math.fround(x1 - x0) / width;
-    boxesCxcywh[i + 3] = Math.fround(y1 - y0) / height;
-  }
+  const boxesCxcywh = Float32Array.from(
+    boxXyxyToCxcywh(boxesXyxy, 'float32'),
+    (value, i) => value / (i % 2 === 0 ? width : height),
+  );
   return { ...fields, boxesCxcywh };
 };

@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { CocoAnnotation, CocoRow, Span } from '../../data/format/coco-format.ts';
 import type { BoxXywh } from '../../geometry/boxes.ts';
-import { anyOverlap, cornersOf } from '../../geometry/box-overlap.ts';
+import { anyOverlap } from '../../geometry/box-overlap.ts';
+import { boxesXywhToXyxy } from '../../geometry/boxes.ts';
 import { codePointsOf, consolidateSpans } from './caption-spans.ts';
 import { type CombinedText, type CombineOptions, combineTexts } from './combine-texts.ts';
 
@@ -147,7 +148,7 @@ describe('combineTexts on any input', () => {
       for (const { members } of made)
         for (const a of members)
           for (const b of members) {
-            const [boxesA, boxesB] = [a, b].map((m) => cornersOf(texts[m]!.annotations.map((box) => box.bbox)));
+            const [boxesA, boxesB] = [a, b].map((m) => boxesXywhToXyxy(texts[m]!.annotations.map((box) => box.bbox)));
             if (a !== b) expect(anyOverlap(overlap, maxOverlap, boxesA!, boxesB!)).toBe(false);
           }
     }));

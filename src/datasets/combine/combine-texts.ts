@@ -1,7 +1,9 @@
 import type { CocoAnnotation, CocoRow, Span } from '../../data/format/coco-format.ts';
 import type { BoxXywh } from '../../geometry/boxes.ts';
 import { Random } from '../../random/random.ts';
-import { anyOverlap, boxClusters, cornersOf, meanBox, type OverlapMeasure } from '../../geometry/box-overlap.ts';
+import { anyOverlap, type OverlapMeasure } from '../../geometry/box-overlap.ts';
+import { boxesXywhToXyxy } from '../../geometry/boxes.ts';
+import { boxClusters, meanBox } from '../../geometry/box-clusters.ts';
 import { codePointsOf, consolidateSpans, shiftSpans } from './caption-spans.ts';
 import { colorGreedily } from './coloring.ts';
 
@@ -62,7 +64,7 @@ export const combineTexts = (
       caption,
       boxes,
       tokensNegative: image.tokens_negative ?? [],
-      corners: cornersOf(boxes.map(({ bbox }) => bbox)),
+      corners: boxesXywhToXyxy(boxes.map(({ bbox }) => bbox)),
     };
   });
   const sentences = colorGreedily(

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { CocoAnnotation, CocoRow, Span } from '../../data/format/coco-format.ts';
 import type { BoxXywh } from '../../geometry/boxes.ts';
-import { mergeNearDuplicateBoxes } from '../../geometry/box-overlap.ts';
+import { mergeNearDuplicateBoxes } from '../../geometry/box-clusters.ts';
 import { codePointsOf } from './caption-spans.ts';
 import { combineTexts } from './combine-texts.ts';
 

@@ -1,7 +1,8 @@
 import { codePointLength } from '../../text/spans/code-points.ts';
 import type { Span } from '../../data/format/coco-format.ts';
-import type { BoxXywh } from '../../geometry/boxes.ts';
-import { linkedClusters } from '../../geometry/box-overlap.ts';
+import { linkedClusters } from '../../geometry/box-clusters.ts';
+import { iouXywh } from '../../geometry/box-overlap.ts';
+import { enclosingBoxXywh } from '../../geometry/boxes.ts';
 import type { NewAnnotation, NewImage } from '../annotation-writer.ts';
 import type { EntityImage } from './entity-boxes.ts';
 import type { EntitySentence } from './sentences.ts';
@@ -30,7 +31,7 @@ export const entityRow = (
     phrases.filter((phrase) => phrase.entity === entity).map(({ span }) => span);
   // An entity that is mentioned twice brings its boxes twice; they fall together again.
   const boxes = located.flatMap(({ entity }) => image.boxes.get(entity)!.map((bbox) => ({ entity, bbox })));
-  const clusters = linkedClusters(boxes.length, (i, j) => iou(boxes[i]!.bbox, boxes[j]!.bbox) >= SAME_BOX_IOU);
+  const clusters = linkedClusters(boxes.length, (i, j) => iouXywh(boxes[i]!.bbox, boxes[j]!.bbox) >= SAME_BOX_IOU);
   return {
     image: {
       file_name: image.fileName,
@@ -60,24 +61,5 @@ export const entityRow = (
 /** The same image with the boxes of every entity joined to their hull ("merged boxes" protocol). */
 export const withMergedBoxes = (image: EntityImage): EntityImage => ({
   ...image,
-  boxes: new Map([...image.boxes].map(([entity, boxes]) => [entity, [enclosingBoxOf(boxes)]])),
+  boxes: new Map([...image.boxes].map(([entity, boxes]) => [entity, [enclosingBoxXywh(boxes)]])),
 });
-
-const enclosingBoxOf = (boxes: readonly BoxXywh[]): BoxXywh => {
-  const x = Math.min(...boxes.map((box) => box[0]));
-  const y = Math.min(...boxes.map((box) => box[1]));
-  return [
-    x,
-    y,
-    Math.max(...boxes.map((box) => box[0] + box[2])) - x,
-    Math.max(...boxes.map((box) => box[1] + box[3])) - y,
-  ];
-};
-
-/** In double precision, as the official script compares (0.95 exactly is enough). */
-const iou = ([ax, ay, aw, ah]: BoxXywh, [bx, by, bw, bh]: BoxXywh): number => {
-  const width = Math.max(0, Math.min(ax + aw, bx + bw) - Math.max(ax, bx));
-  const height = Math.max(0, Math.min(ay + ah, by + bh) - Math.max(ay, by));
-  const intersection = width * height;
-  return intersection / (aw * ah + bw * bh - intersection);
-};

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import sharp from 'sharp';
 import { messageOf } from '../../errors.ts';
-import { codePointLength, POINTABLE_TOKENS, type Tokenizer } from '../../text/index.ts';
+import { codePointLength, SOFT_TOKENS, type Tokenizer } from '../../text/index.ts';
 import type { CocoImage, CocoRow, RowRules } from '../../data/format/coco-format.ts';
 import { ImageIdentities, keyOf } from '../combine/image-identity.ts';
 import { decodeImage } from '../../data/images/image.ts';
@@ -150,10 +150,10 @@ const checkContent = (
     findings.add('error', `caption of more than ${tokenizer.maxTokens} tokens`, `row ${row}: ${messageOf(error)}`);
     return;
   }
-  if (count > POINTABLE_TOKENS)
+  if (count > SOFT_TOKENS)
     findings.add(
       'warning',
-      `caption of more than ${POINTABLE_TOKENS} tokens: boxes cannot mean the words behind`,
+      `caption of more than ${SOFT_TOKENS} tokens: boxes cannot mean the words behind`,
       `row ${row}: ${count}`,
     );
 };

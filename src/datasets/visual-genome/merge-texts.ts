@@ -1,14 +1,9 @@
 import { CodePointMap } from '../../text/spans/code-points.ts';
 import type { Span } from '../../data/format/coco-format.ts';
 import type { BoxXywh } from '../../geometry/boxes.ts';
-import {
-  boxClusters,
-  cornersOf,
-  linkedClusters,
-  meanBox,
-  mergeNearDuplicateBoxes,
-  overlap,
-} from '../../geometry/box-overlap.ts';
+import { iouXyxy } from '../../geometry/box-overlap.ts';
+import { boxesXywhToXyxy } from '../../geometry/boxes.ts';
+import { boxClusters, linkedClusters, meanBox, mergeNearDuplicateBoxes } from '../../geometry/box-clusters.ts';
 import { codePointsOf, consolidateSpans } from '../combine/caption-spans.ts';
 import { contentWords } from './phrase-text.ts';
 import type { RegionBox, RegionText } from './region-texts.ts';
@@ -66,10 +61,10 @@ const mergeGroup = (group: readonly ComparedText[]): RegionText[] => {
 };
 
 const largestIou = (a: readonly RegionBox[], b: readonly RegionBox[]): number => {
-  const [cornersA, cornersB] = [cornersOf(a.map(({ bbox }) => bbox)), cornersOf(b.map(({ bbox }) => bbox))];
+  const [cornersA, cornersB] = [boxesXywhToXyxy(a.map(({ bbox }) => bbox)), boxesXywhToXyxy(b.map(({ bbox }) => bbox))];
   let largest = 0;
   for (let i = 0; i < a.length; i++)
-    for (let j = 0; j < b.length; j++) largest = Math.max(largest, overlap('iou', cornersA, i, cornersB, j) || 0);
+    for (let j = 0; j < b.length; j++) largest = Math.max(largest, iouXyxy(cornersA, i, cornersB, j, 'float32') || 0);
   return largest;
 };
 
@@ -88,14 +83,14 @@ const mergeSameObjects = (texts: readonly ComparedText[]): RegionText[] => {
 };
 
 const agree = (a: ComparedText, b: ComparedText): boolean => {
-  const [cornersA, cornersB] = [a, b].map(({ boxes }) => cornersOf(boxes.map(({ bbox }) => bbox))) as [
+  const [cornersA, cornersB] = [a, b].map(({ boxes }) => boxesXywhToXyxy(boxes.map(({ bbox }) => bbox))) as [
     Float32Array,
     Float32Array,
   ];
   return a.meant.every((wordsA, i) =>
     b.meant.every((wordsB, j) => {
       if (wordsA.size === 0 || wordsB.size === 0) return false;
-      return !share(wordsA, wordsB) || !(overlap('iou', cornersA, i, cornersB, j) < SAME_TEXT_IOU);
+      return !share(wordsA, wordsB) || !(iouXyxy(cornersA, i, cornersB, j, 'float32') < SAME_TEXT_IOU);
     }),
   );
 };

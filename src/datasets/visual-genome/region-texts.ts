@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Span } from '../../data/format/coco-format.ts';
 import type { BoxXywh } from '../../geometry/boxes.ts';
-import { mergeNearDuplicateBoxes } from '../../geometry/box-overlap.ts';
+import { mergeNearDuplicateBoxes } from '../../geometry/box-clusters.ts';
 import { codePointsOf, consolidateSpans, spanListsMeet } from '../combine/caption-spans.ts';
 import { normaliseWhiteSpace, simplifyPunctuation } from './phrase-text.ts';
 

@@ -1,8 +1,6 @@
 import { MdetrError } from '../../errors.ts';
+import { SOFT_TOKEN_CLASSES } from '../soft-tokens.ts';
 import type { Encoding } from '../tokenizer/encoding.ts';
-
-/** Entries of the class logits: 255 token slots and "no object". */
-export const POSITIVE_MAP_WIDTH = 256;
 
 /** [begin, end) of a caption in code points. */
 export type CharacterSpan = readonly [begin: number, end: number];
@@ -11,7 +9,7 @@ export type CharacterSpan = readonly [begin: number, end: number];
 export interface PositiveRow {
   /** Number of tokens. */
   readonly count: number;
-  /** Token indices below `POSITIVE_MAP_WIDTH`, ascending. */
+  /** Token indices below `SOFT_TOKEN_CLASSES`, ascending. */
   readonly tokens: readonly number[];
 }
 
@@ -32,7 +30,7 @@ export const createPositiveMap = (
     for (const span of spans) {
       const range = tokenRange(encoding, span, box);
       if (range === undefined) continue;
-      for (let token = range[0]; token <= Math.min(range[1], POSITIVE_MAP_WIDTH - 1); token++) tokens.add(token);
+      for (let token = range[0]; token <= Math.min(range[1], SOFT_TOKEN_CLASSES - 1); token++) tokens.add(token);
     }
     return { count: tokens.size, tokens: [...tokens].sort((a, b) => a - b) };
   });
@@ -69,9 +67,9 @@ export const normalisedPositiveMap = (rows: readonly PositiveRow[]): Float32Arra
 export const binaryPositiveMap = (rows: readonly PositiveRow[]): Float32Array => densePositiveMap(rows, () => 1);
 
 const densePositiveMap = (rows: readonly PositiveRow[], value: (row: PositiveRow) => number): Float32Array => {
-  const map = new Float32Array(rows.length * POSITIVE_MAP_WIDTH);
+  const map = new Float32Array(rows.length * SOFT_TOKEN_CLASSES);
   rows.forEach((row, index) => {
-    for (const token of row.tokens) map[index * POSITIVE_MAP_WIDTH + token] = value(row);
+    for (const token of row.tokens) map[index * SOFT_TOKEN_CLASSES + token] = value(row);
   });
   return map;
 };

@@ -1,5 +1,6 @@
 import { CodePointMap } from './code-points.ts';
-import { type Encoding, POINTABLE_TOKENS } from '../tokenizer/encoding.ts';
+import { SOFT_TOKENS } from '../soft-tokens.ts';
+import type { Encoding } from '../tokenizer/encoding.ts';
 import type { Span } from './span.ts';
 import { wordSpans } from './words.ts';
 
@@ -65,7 +66,7 @@ export class CaptionSpans {
       lower: this.caption.slice(start, end).toLowerCase(),
     }));
     const positions = new CodePointMap(this.caption);
-    const pointable = encoding.offsets.slice(0, Math.min(POINTABLE_TOKENS, encoding.offsets.length - 1));
+    const pointable = encoding.offsets.slice(0, Math.min(SOFT_TOKENS, encoding.offsets.length - 1));
     this.tokenRanges = pointable.map(([begin, end]) =>
       begin === end ? undefined : [positions.toUtf16(begin), positions.toUtf16(end)],
     );

@@ -1,4 +1,5 @@
 import { MdetrError } from '../../errors.ts';
+import { SOFT_TOKENS } from '../soft-tokens.ts';
 
 /** The tokens of one caption, with the characters that each of them stands for. */
 export interface Encoding {
@@ -24,12 +25,6 @@ export interface Encoding {
    */
   charToToken(char: number): number | undefined;
 }
-
-/**
- * Tokens that the soft-token head can point to: the class logits have 256 entries and the last means "no object", so a
- * box cannot be tied to a token at index 255 or later (spec section 6). The text encoder still reads them.
- */
-export const POINTABLE_TOKENS = 255;
 
 /** An encoding over flat arrays; strings and pairs are made only when somebody asks for them. */
 export class TokenEncoding implements Encoding {
@@ -75,10 +70,10 @@ export class TokenEncoding implements Encoding {
     if (this.truncatedFrom !== undefined)
       warnings.push(`The caption has ${this.truncatedFrom} tokens; only the first ${count} were read.`);
     // The last token is </s>, which nobody points to.
-    if (count - 1 > POINTABLE_TOKENS) {
-      const lost = this.begins[POINTABLE_TOKENS]!;
+    if (count - 1 > SOFT_TOKENS) {
+      const lost = this.begins[SOFT_TOKENS]!;
       warnings.push(
-        `The caption has ${count} tokens; boxes can be tied only to the first ${POINTABLE_TOKENS} of them, ` +
+        `The caption has ${count} tokens; boxes can be tied only to the first ${SOFT_TOKENS} of them, ` +
           `so nothing from character ${lost} on will be named.`,
       );
     }

@@ -3,12 +3,12 @@ import { binaryCrossEntropy, crossEntropy } from '../../losses/cross-entropy.ts'
 import { boxesDim } from '../../losses/index.ts';
 import {
   textEncoderConfig,
-  tokenSlots,
   type DecodedLayer,
   type EncoderCache,
   type ImageFeatures,
   type ModelConfig,
 } from '../../models/index.ts';
+import { SOFT_TOKEN_CLASSES, SOFT_TOKENS } from '../../text/soft-tokens.ts';
 import { fillWith, Linear, ParameterRegistry, Scope } from '../../nn/index.ts';
 import {
   add,
@@ -106,7 +106,7 @@ export class HelperHeads implements AuxiliaryHeads {
   ) {
     const scope = new Scope(this.registry).at('helper');
     const { hidden_dim: features } = config;
-    this.slots = Math.min(tokenSlots, textEncoderConfig(config).max_position_embeddings - 2);
+    this.slots = Math.min(SOFT_TOKENS, textEncoderConfig(config).max_position_embeddings - 2);
     const encoderScope = scope.at('encoder');
     this.encoder =
       weights.encoder > 0
@@ -151,7 +151,7 @@ export class HelperHeads implements AuxiliaryHeads {
     const cells = new Cells(input('auxiliary_mentioned', [batch, height, width, subCells], 'int32'), boxesDim);
 
     // Rows of the boxes' tokens, and a last one that says "nothing".
-    const tokens = pad(slice(input('positive_map', [boxesDim, tokenSlots + 1]), 1, 0, this.slots), 1, 0, 1);
+    const tokens = pad(slice(input('positive_map', [boxesDim, SOFT_TOKEN_CLASSES]), 1, 0, this.slots), 1, 0, 1);
     const nothing = literal([...Array.from({ length: this.slots }, () => 0), 1], [1, this.slots + 1]);
     const wanted = cells.rowsOf(concat([tokens, nothing], 0));
     const predicted = logSoftmax(byCell(encoder.tokens.forward(imageMemory), this.slots + 1));

@@ -16,7 +16,8 @@ import {
   type LossProgram,
   type LossTargets,
 } from '../../losses/index.ts';
-import { tokenSlots, type Mdetr } from '../../models/index.ts';
+import type { Mdetr } from '../../models/index.ts';
+import { SOFT_TOKEN_CLASSES } from '../../text/soft-tokens.ts';
 import type { DeviceTensor, Feeds, Runtime, Session, Values } from '../../engine/runtime/runtime.ts';
 import { ValueScope } from '../../engine/runtime/value-scope.ts';
 import type { AuxiliaryHeads } from '../auxiliary/auxiliary-heads.ts';
@@ -330,7 +331,7 @@ const boxInputs = ({ boxesCxcywh, positiveMap }: LossTargets): Feeds => {
   const boxes = boxesCxcywh.length / 4;
   return {
     target_boxes: float32Tensor([boxes, 4], boxesCxcywh),
-    positive_map: float32Tensor([boxes, tokenSlots + 1], positiveMap),
+    positive_map: float32Tensor([boxes, SOFT_TOKEN_CLASSES], positiveMap),
   };
 };
 
