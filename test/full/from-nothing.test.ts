@@ -16,7 +16,7 @@ describe('from nothing', () => {
     const out = join(folder, 'out');
     const { status, stdout, stderr } = spawnSync(
       process.execPath,
-      ['--import', 'tsx', 'scripts/from-nothing.ts', '--out', out],
+      ['--import', 'tsx', 'scripts/reproduce/from-nothing.ts', '--out', out],
       {
         cwd: projectRoot,
         encoding: 'utf8',

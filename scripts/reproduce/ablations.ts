@@ -11,9 +11,9 @@ import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { drawSheet } from '../src/cli/plot/curve-sheet.ts';
-import { sheetOf } from '../src/cli/plot/panels.ts';
-import { readRunCurves } from '../src/train/run/run-curves.ts';
+import { drawSheet } from '../../src/cli/plot/curve-sheet.ts';
+import { sheetOf } from '../../src/cli/plot/panels.ts';
+import { readRunCurves } from '../../src/train/run/run-curves.ts';
 import { mdetr } from './built-command.ts';
 
 /** Every run by name, with what is other than in the config; each is to be compared with `against`. */
@@ -46,7 +46,7 @@ const { values: options } = parseArgs({
   },
 });
 const { out, threads, data } = options;
-const root = fileURLToPath(new URL('..', import.meta.url));
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const config = join(root, 'configs/scenes/ablations.json');
 const chosen = arms.filter(({ name }) => options.only.split(',').includes(name));
 

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { CocoApEvaluator, type CocoTruth, type XywhDetections } from '../src/metrics/coco-ap.ts';
-import { LvisApEvaluator, type LvisTruth } from '../src/metrics/lvis-ap.ts';
+import { CocoApEvaluator, type CocoTruth, type XywhDetections } from '../../src/metrics/coco-ap.ts';
+import { LvisApEvaluator, type LvisTruth } from '../../src/metrics/lvis-ap.ts';
 import { Difference, type Comparison, type Numbers } from './difference.ts';
 
 type Box = [number, number, number, number];

@@ -10,17 +10,17 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { loadTokenizer } from '../src/text/node/tokenizer-files.ts';
-import { compareCheckpoint, compareLoadedWeights, compareRoundTrip } from '../test/parity/checkpoints.ts';
-import { bars, type Bar, type Comparison, type Row } from '../test/parity/comparison.ts';
-import { batchOf, compareCase, isForwardCase } from '../test/parity/forward.ts';
-import { compareKeys } from '../test/parity/keys.ts';
-import { compareImages, compareSizes } from '../test/parity/preprocessing.ts';
-import { compareResultsCase, isResultsCase } from '../test/parity/results-case.ts';
-import { compareEncodings } from '../test/parity/text.ts';
-import { findReference, fixtureReference, ReferenceCase, sharedReference } from '../test/support/reference-case.ts';
+import { loadTokenizer } from '../../src/text/node/tokenizer-files.ts';
+import { compareCheckpoint, compareLoadedWeights, compareRoundTrip } from '../../test/parity/checkpoints.ts';
+import { bars, type Bar, type Comparison, type Row } from '../../test/parity/comparison.ts';
+import { batchOf, compareCase, isForwardCase } from '../../test/parity/forward.ts';
+import { compareKeys } from '../../test/parity/keys.ts';
+import { compareImages, compareSizes } from '../../test/parity/preprocessing.ts';
+import { compareResultsCase, isResultsCase } from '../../test/parity/results-case.ts';
+import { compareEncodings } from '../../test/parity/text.ts';
+import { findReference, fixtureReference, ReferenceCase, sharedReference } from '../../test/support/reference-case.ts';
 
-const tinyCheckpointFixture = fileURLToPath(new URL('../test/fixtures/tiny-checkpoint', import.meta.url));
+const tinyCheckpointFixture = fileURLToPath(new URL('../../test/fixtures/tiny-checkpoint', import.meta.url));
 const given = process.argv[2];
 const root = existsSync(join(sharedReference, 'cases')) ? sharedReference : fixtureReference;
 const cases = given === undefined ? join(root, 'cases') : casesFolder(resolve(given));

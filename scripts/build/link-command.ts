@@ -6,7 +6,7 @@ import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const commands = fileURLToPath(new URL('../node_modules/.bin', import.meta.url));
+const commands = fileURLToPath(new URL('../../node_modules/.bin', import.meta.url));
 // Windows wants command files instead of links; npx finds its own way there.
 if (process.platform !== 'win32') {
   mkdirSync(commands, { recursive: true });

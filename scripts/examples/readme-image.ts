@@ -1,8 +1,8 @@
 /** Draws the README's picture: a scene with its true boxes in the colours of a caption's phrases. */
-import { makeTexts } from '../src/scenes/language/make-texts.ts';
-import { Random } from '../src/random/random.ts';
-import { generateScene } from '../src/scenes/render/scene.ts';
-import { writeDrawing } from '../src/drawing/index.ts';
+import { makeTexts } from '../../src/scenes/language/make-texts.ts';
+import { Random } from '../../src/random/random.ts';
+import { generateScene } from '../../src/scenes/render/scene.ts';
+import { writeDrawing } from '../../src/drawing/index.ts';
 
 const scene = generateScene(7, 0, { width: 480, height: 320 });
 const [text] = makeTexts(scene, 'caption', Random.of(5, 0, 'readme'), { minPhrases: 3, maxPhrases: 4 });

@@ -1,9 +1,9 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { compareMetrics, compareRandom } from '../scripts/parity-metrics.ts';
-import { Difference } from '../scripts/difference.ts';
+import { compareMetrics, compareRandom } from './metrics.ts';
+import { Difference } from './difference.ts';
 
-const fixture = (path: string): string => fileURLToPath(new URL(`fixtures/${path}`, import.meta.url));
+const fixture = (path: string): string => fileURLToPath(new URL(`../../test/fixtures/${path}`, import.meta.url));
 const cases = compareMetrics(fixture('reference/evaluators'));
 const random = compareRandom(fixture('evaluation'));
 

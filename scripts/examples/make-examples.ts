@@ -3,19 +3,19 @@
  * picture, and examples/README.md with texts and answers; and a sheet of its failures for docs/results.md. Run it after
  * the model has changed.
  *
- *     npx tsx scripts/make-examples.ts
+ *     npx tsx scripts/examples/make-examples.ts
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
-import { generateScene, makeTexts, Random, type RenderedScene } from '../src/scenes/index.ts';
-import { drawDetections } from '../src/drawing/index.ts';
-import { MDETR } from '../src/inference/node/mdetr.ts';
-import { evaluateScenes } from '../src/benchmarks/scenes-task.ts';
-import type { WorstCase } from '../src/benchmarks/task-report.ts';
+import { generateScene, makeTexts, Random, type RenderedScene } from '../../src/scenes/index.ts';
+import { drawDetections } from '../../src/drawing/index.ts';
+import { MDETR } from '../../src/inference/node/mdetr.ts';
+import { evaluateScenes } from '../../src/benchmarks/scenes-task.ts';
+import type { WorstCase } from '../../src/benchmarks/task-report.ts';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const folder = join(root, 'examples/scenes');
 /** Of scenes that training never saw. */
 const seed = 7;
@@ -121,7 +121,7 @@ await writeFile(
 
 - [finetune](finetune/README.md): fine-tuning on ten pictures of one's own, by command and by library.
 - Five scenes of a seed that training never saw, and all that the embedded default model says about them, right or wrong.
-  Texts are drawn at random, not picked. \`scene.png\` is the first of them. Made by \`npx tsx scripts/make-examples.ts\`.
+  Texts are drawn at random, not picked. \`scene.png\` is the first of them. Made by \`npx tsx scripts/examples/make-examples.ts\`.
 
 ${sections.join('\n')}`,
 );

@@ -9,8 +9,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { Random } from '../src/random/random.ts';
-import { killAndResume } from '../test/support/kill-run.ts';
+import { Random } from '../../src/random/random.ts';
+import { killAndResume } from '../../test/support/kill-run.ts';
 
 const { values } = parseArgs({
   options: {

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-const command = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
+const command = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
 /** Runs the built `mdetr`, whose progress is shown; returns what it prints. Where it fails, it has said why: all ends. */
 export const mdetr = (...args: readonly string[]): string => {

@@ -10,18 +10,18 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
-import { maskFromDense, packMask } from '../src/geometry/run-lengths.ts';
-import { CocoApEvaluator, type CocoTruth } from '../src/metrics/coco-ap.ts';
-import { FlickrRecallEvaluator, type FlickrGroundTruth } from '../src/metrics/flickr-recall.ts';
-import { boxesIou, paintBoxes, PhraseCutEvaluator, type PhraseCutGroundTruth } from '../src/metrics/phrasecut.ts';
-import { fillPolygonPillow } from '../src/geometry/pillow-polygon.ts';
-import { GqaEvaluator, type GqaQuestion } from '../src/metrics/gqa.ts';
-import type { AnswerPrediction, FlickrPrediction } from '../src/metrics/predictions.ts';
-import { RefexpPrecisionEvaluator } from '../src/metrics/refexp-precision.ts';
-import { alignColumns } from '../src/metrics/results-table.ts';
-import { SmoothedValue, topKAccuracy } from '../src/metrics/running-metrics.ts';
+import { maskFromDense, packMask } from '../../src/geometry/run-lengths.ts';
+import { CocoApEvaluator, type CocoTruth } from '../../src/metrics/coco-ap.ts';
+import { FlickrRecallEvaluator, type FlickrGroundTruth } from '../../src/metrics/flickr-recall.ts';
+import { boxesIou, paintBoxes, PhraseCutEvaluator, type PhraseCutGroundTruth } from '../../src/metrics/phrasecut.ts';
+import { fillPolygonPillow } from '../../src/geometry/pillow-polygon.ts';
+import { GqaEvaluator, type GqaQuestion } from '../../src/metrics/gqa.ts';
+import type { AnswerPrediction, FlickrPrediction } from '../../src/metrics/predictions.ts';
+import { RefexpPrecisionEvaluator } from '../../src/metrics/refexp-precision.ts';
+import { alignColumns } from '../../src/metrics/results-table.ts';
+import { SmoothedValue, topKAccuracy } from '../../src/metrics/running-metrics.ts';
 import { Difference, type Comparison, type Numbers } from './difference.ts';
-import { compareRandomAp } from './parity-ap.ts';
+import { compareRandomAp } from './ap.ts';
 
 type Box = [number, number, number, number];
 
@@ -258,7 +258,7 @@ export const compareMetrics = (folder: string): Comparison[] =>
 const readJson = (path: string): unknown => JSON.parse(readFileSync(path, 'utf8')) as unknown;
 
 const main = (): number => {
-  const project = resolve(dirname(fileURLToPath(import.meta.url)), '..');
+  const project = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
   const candidates = [
     join(project, '../shared/reference/evaluators'),
     join(project, 'test/fixtures/reference/evaluators'),

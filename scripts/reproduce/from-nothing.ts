@@ -11,9 +11,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import sharp from 'sharp';
-import { generateScene, makeTexts, Random } from '../src/scenes/index.ts';
-import { readConfigFile } from '../src/train/config/config-file.ts';
-import { Training } from '../src/train/run/training.ts';
+import { generateScene, makeTexts, Random } from '../../src/scenes/index.ts';
+import { readConfigFile } from '../../src/train/config/config-file.ts';
+import { Training } from '../../src/train/run/training.ts';
 import { mdetr } from './built-command.ts';
 
 const { values: options } = parseArgs({
@@ -23,7 +23,7 @@ const { values: options } = parseArgs({
   },
 });
 const { out, threads } = options;
-const root = fileURLToPath(new URL('..', import.meta.url));
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const config = join(root, 'configs/scenes/from-nothing.json');
 const settings = { scenes: join(out, 'scenes'), run: join(out, 'run'), untrained: join(out, 'untrained') };
 

@@ -2,7 +2,7 @@
  * Makes the embedded default model of a training run: weights in half precision, configuration, vocabulary and a model
  * card with what the run was and what was measured.
  *
- *     npx tsx scripts/ship-model.ts RUN/masks/last --run RUN --results results.json [--out models/default]
+ *     npx tsx scripts/reproduce/ship-model.ts RUN/masks/last --run RUN --results results.json [--out models/default]
  *
  * RUN holds a folder a stage; `results.json` is what `mdetr evaluate … --json` wrote about these very weights.
  */
@@ -10,15 +10,15 @@ import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { tensorSource, type TensorSource } from '../src/checkpoints/index.ts';
-import { SCENE_VOCABULARY } from '../src/scenes/language/vocabulary.ts';
-import { parseModelConfig } from '../src/models/index.ts';
-import { openModelFiles, requireConfig, tokenizerFilesIn } from '../src/model-folder/node/model-files.ts';
-import { writeModelFolder } from '../src/model-folder/node/write-model-folder.ts';
-import { readPreprocessing } from '../src/model-folder/node/model-source.ts';
-import { readRunState } from '../src/train/run/run-state.ts';
+import { tensorSource, type TensorSource } from '../../src/checkpoints/index.ts';
+import { SCENE_VOCABULARY } from '../../src/scenes/language/vocabulary.ts';
+import { parseModelConfig } from '../../src/models/index.ts';
+import { openModelFiles, requireConfig, tokenizerFilesIn } from '../../src/model-folder/node/model-files.ts';
+import { writeModelFolder } from '../../src/model-folder/node/write-model-folder.ts';
+import { readPreprocessing } from '../../src/model-folder/node/model-source.ts';
+import { readRunState } from '../../src/train/run/run-state.ts';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
   options: {

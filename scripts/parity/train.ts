@@ -1,15 +1,15 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import type { Row } from '../test/parity/comparison.ts';
-import { printRows } from '../test/parity/print-rows.ts';
+import type { Row } from '../../test/parity/comparison.ts';
+import { printRows } from '../../test/parity/print-rows.ts';
 import {
   compareOptimizer,
   compareSchedules,
   compareTraining,
   isOptimizerCase,
   isTrainingCase,
-} from '../test/parity/training.ts';
-import { ReferenceCase, sharedReference } from '../test/support/reference-case.ts';
+} from '../../test/parity/training.ts';
+import { ReferenceCase, sharedReference } from '../../test/support/reference-case.ts';
 
 /**
  * `npm run parity:train [-- DIR]`: matching, losses, gradients, optimiser steps, moving average and learning rates
