@@ -137,7 +137,7 @@ const syntheticTargets = (batch: number): LossTargets => {
 
 /** The main stage of configs/scenes/default.json on scenes that are drawn for it. */
 const scenesCase = async (runtime: Runtime, { threads, isWhole }: CaseOptions): Promise<Case> => {
-  const settings = isWhole ? [] : ['mask_model="none"', 'do_qa=false', 'answer_helper_loss=0'];
+  const settings = isWhole ? [] : ['mask_model="none"', 'do_qa=false', 'answer_auxiliary_loss=0'];
   const file = await readConfigFile('configs/scenes/default.json', [
     'datasets=[{"scenes":{"images":64}}]',
     `threads=${threads}`,

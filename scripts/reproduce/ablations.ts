@@ -19,10 +19,10 @@ import { mdetr } from './built-command.ts';
 /** Every run by name, with what is other than in the config; each is to be compared with `against`. */
 const arms: readonly { readonly name: string; readonly settings: readonly string[]; readonly against?: string }[] = [
   { name: 'everything', settings: [] },
-  { name: 'no-word-helpers', settings: ['encoder_helper_loss=0', 'word_helper_loss=0'], against: 'everything' },
+  { name: 'no-word-helpers', settings: ['encoder_auxiliary_loss=0', 'word_auxiliary_loss=0'], against: 'everything' },
   {
     name: 'no-text-in-encoder',
-    settings: ['encoder_helper_loss=0', 'word_helper_loss=0', 'text_in_encoder=false'],
+    settings: ['encoder_auxiliary_loss=0', 'word_auxiliary_loss=0', 'text_in_encoder=false'],
     against: 'no-word-helpers',
   },
   { name: 'no-alignment', settings: ['contrastive_align_loss=false'], against: 'everything' },

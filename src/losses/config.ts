@@ -28,7 +28,7 @@ const criterionConfigSchema = z.object({
    * What the class loss and the matching see of a box's tokens: 0 and 1 (the official code's: a box with many tokens
    * weighs as many times more), or shares that add up to 1, as the paper has it.
    */
-  positive_map: z.enum(['binary', 'normalised']).default('binary'),
+  positive_map: z.enum(['binary', 'normalized']).default('binary'),
   /** Weight of the losses of CLEVR's three kinds of answers, which the official code fixes at 1. */
   clevr_answer_loss_coef: coefficient.default(1),
   /**

@@ -36,7 +36,7 @@ describe('the targets of a batch', () => {
   it('has token weights of 1, or of 1 / count, as configured', () => {
     const samples = [sample([[[0, 1]], [[0, 1]]])];
     expect(rowsOf(joinTargets(samples, undefined, config).positiveMap, 256)).toEqual([[1], [1, 2]]);
-    const shares = joinTargets(samples, undefined, configOf({ positive_map: 'normalised' })).positiveMap;
+    const shares = joinTargets(samples, undefined, configOf({ positive_map: 'normalized' })).positiveMap;
     expect([...shares.subarray(256 + 1, 256 + 3)]).toEqual([0.5, 0.5].map((share) => Math.fround(share - 2.5e-7)));
   });
 

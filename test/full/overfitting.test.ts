@@ -36,7 +36,7 @@ const values = {
     max_position_embeddings: 40,
   },
   contrastive_align_loss: true,
-  positive_map: 'normalised',
+  positive_map: 'normalized',
   align_fallback: 'own_caption',
   image_size: { shortest_edge: 64, longest_edge: 96 },
 };

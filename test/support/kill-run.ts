@@ -12,8 +12,8 @@ const program = join(projectRoot, 'dist/cli/main.js');
 const config = {
   ...smallValues,
   ...{ ema: true, ema_decay: 0.9, dropout: 0.1, save_every: 3, log_every: 2, num_workers: 1 },
-  encoder_helper_loss: 1,
-  backbone_helper_loss: 1,
+  encoder_auxiliary_loss: 1,
+  backbone_auxiliary_loss: 1,
   datasets_val: [{ scenes: { seed: 6, images: 1, width: 96, height: 64, min_objects: 2, max_objects: 3 } }],
 };
 const stageNames = ['backbone', 'main'] as const;

@@ -54,6 +54,7 @@ export const trainCommand = (): Command =>
     .action(async (path: string, options: TrainOptions) => {
       const { findConfig, readConfigFile, withLoadedModel } = await import('../../train/config/config-file.ts');
       const file = await readConfigFile(await findConfig(path), settingsOf(options));
+      for (const text of file.notes) note(`${path}: ${text}`);
       const stages = await Promise.all(
         file.stages.map(async ({ name, values }) => ({ name, values: await withLoadedModel(values) })),
       );

@@ -13,9 +13,9 @@ export interface AuxiliaryWeights {
 export const auxiliaryWeights = (config: TrainConfig): AuxiliaryWeights => {
   const isWhole = config.objective === 'all';
   return {
-    encoder: isWhole ? config.encoder_helper_loss : 0,
-    backbone: config.backbone_helper_loss,
-    answers: isWhole ? config.answer_helper_loss : 0,
-    words: isWhole ? config.word_helper_loss : 0,
+    encoder: isWhole ? config.encoder_auxiliary_loss : 0,
+    backbone: config.backbone_auxiliary_loss,
+    answers: isWhole ? config.answer_auxiliary_loss : 0,
+    words: isWhole ? config.word_auxiliary_loss : 0,
   };
 };

@@ -5,25 +5,34 @@ import { MdetrError, messageOf, UsageError } from '../../errors.ts';
 import { modelConfigKeys, parseModelConfig, qaDataset } from '../../models/index.ts';
 import { isFile, modelFileNames, readJson, resolveModelPath } from '../../model-folder/node/model-files.ts';
 import { readPreprocessing } from '../../model-folder/node/model-source.ts';
+import { currentConfig, currentSetting, type Setting } from '../../names/current-names.ts';
 import { nearestKey } from '../../options/nearest-key.ts';
 
-/** The values of a config before they are checked. */
+/** The values of a config, not yet validated. */
 export type ConfigValues = Record<string, unknown>;
 
 const isRecord = (value: unknown): value is ConfigValues =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /**
- * A config file's values, and the stages that it trains one after the other: each has the file's values and its own.
+ * The contents of a config file: the training stages, in the order in which they are trained. Each has the values of the
+ * whole file, overridden by its own. Keys and values have their current names.
  */
 export interface ConfigFile {
   readonly path: string;
   readonly stages: readonly { readonly name: string; readonly values: ConfigValues }[];
+  /** One note for each old name in the file or the settings. */
+  readonly notes: readonly string[];
 }
 
 const packageFolder = fileURLToPath(new URL('../../../', import.meta.url));
 
-/** A path as it is, or that of a config of this package, whatever the folder one works in. Throws `MdetrError`. */
+/**
+ * Finds a config file: a path relative to the working folder, or the path of one of this package's configs
+ * (`configs/refcoco.json`), which works from any folder.
+ *
+ * @throws {MdetrError} if there is no such file, naming the nearest config of this package
+ */
 export const findConfig = async (path: string): Promise<string> => {
   for (const candidate of [path, ...(/^(configs|examples)\//.test(path) ? [join(packageFolder, path)] : [])]) {
     const found = await stat(candidate).catch(() => undefined);
@@ -44,10 +53,11 @@ export const findConfig = async (path: string): Promise<string> => {
 };
 
 /**
- * Reads a JSON config and applies settings of the command line, which win over the file: `key=value`, the value as JSON
- * or else as a text, `a.b=value` for what stands deeper.
+ * Reads a JSON config and applies the settings of the command line, which override the file. A setting is `key=value`, or
+ * `a.b=value` for nested keys; the value is JSON, or a string if it is not valid JSON.
  *
- * @throws {MdetrError} when the file is no JSON object; {UsageError} for a setting that is none
+ * @throws {MdetrError} if the file is not a JSON object, or has a key under its old and its new name
+ * @throws {UsageError} if a setting is malformed
  */
 export const readConfigFile = async (path: string, settings: readonly string[] = []): Promise<ConfigFile> => {
   let parsed: unknown;
@@ -57,25 +67,30 @@ export const readConfigFile = async (path: string, settings: readonly string[] =
     throw new MdetrError(`${path}: cannot be read as a JSON config: ${messageOf(error)}`, { cause: error });
   }
   if (!isRecord(parsed)) throw new MdetrError(`${path}: must hold a JSON object`);
-  const { stages = [{}], ...common } = parsed;
+  const file = currentConfig(parsed, path);
+  const { stages = [{}], ...common } = file.value;
   if (!Array.isArray(stages) || stages.length === 0 || !stages.every(isRecord))
     throw new MdetrError(`${path}: "stages" must be a list of objects, each with the values that differ in it`);
+  const overrides = parseSettings(settings);
   return {
     path,
     stages: stages.map((own, index) => {
       const { name = stages.length === 1 ? '' : `stage${index + 1}`, ...values } = own;
       if (typeof name !== 'string' || !(stages.length === 1 ? /^(\w[\w.-]*)?$/ : /^\w[\w.-]*$/).test(name))
-        throw new MdetrError(`${path}: stages.${index}.name must be a plain word, it becomes a folder`);
+        throw new MdetrError(
+          `${path}: stages.${index}.name must be a word (letters, digits, "_", "-", "."): it becomes the name of a folder`,
+        );
       const merged = structuredClone({ ...common, ...values });
-      for (const setting of settings) applySetting(merged, setting);
+      for (const override of overrides.settings) applySetting(merged, override);
       return { name, values: merged };
     }),
+    notes: [...new Set([...file.notes, ...overrides.notes])],
   };
 };
 
 /**
- * What a config leaves out about the network and the size of pictures is as in the model folder that `load` names, so
- * that one need not say again what a model is to train it further. Weight files without a folder say nothing here.
+ * Fills in the network and `image_size` from the config of the model folder named by `load`, so that fine-tuning a model
+ * does not have to repeat them. Keys that the config gives win. A bare checkpoint fills in nothing.
  */
 export const withLoadedModel = async (values: ConfigValues): Promise<ConfigValues> => {
   const { load } = values;
@@ -83,11 +98,11 @@ export const withLoadedModel = async (values: ConfigValues): Promise<ConfigValue
   const folder = await resolveModelPath(load);
   const path = join(folder, modelFileNames.config);
   if (!(await isFile(path))) return values;
-  const own = (await readJson(path)) as ConfigValues;
+  const own = currentConfig((await readJson(path)) as ConfigValues, path).value;
   const model = parseModelConfig(own, path);
   const { shortestEdge, longestEdge } = await readPreprocessing(join(folder, modelFileNames.preprocessing), model);
   const answers = qaDataset(model);
-  // What it was trained on says nothing about what it will be trained on.
+  // combine_datasets names the data that the model was trained on, not the data of this run.
   const keys = modelConfigKeys.filter((key) => key !== 'combine_datasets' && own[key] !== undefined);
   return {
     ...Object.fromEntries(keys.map((key) => [key, own[key]])),
@@ -97,28 +112,57 @@ export const withLoadedModel = async (values: ConfigValues): Promise<ConfigValue
   };
 };
 
-const applySetting = (values: ConfigValues, setting: string): void => {
-  const at = setting.indexOf('=');
-  if (at < 1) throw new UsageError(`--set ${setting}: write KEY=VALUE`);
-  const keys = setting.slice(0, at).trim().split('.');
-  if (['__proto__', 'prototype', 'constructor'].some((key) => keys.includes(key)))
-    throw new UsageError(`--set ${setting}: no key of a config`);
-  let place: ConfigValues | unknown[] = values;
-  for (const key of keys.slice(0, -1)) {
-    const next: unknown = (place as ConfigValues)[key];
-    if (next === undefined) (place as ConfigValues)[key] = {};
-    else if (!isRecord(next) && !Array.isArray(next))
-      throw new UsageError(`--set ${setting}: "${key}" holds a value, not further keys`);
-    place = (place as ConfigValues)[key] as ConfigValues | unknown[];
-  }
-  const last = keys.at(-1)!;
-  (place as ConfigValues)[last] = valueOf(setting.slice(at + 1));
+/** A setting of the command line as it was written, and under current names. */
+interface Override {
+  readonly text: string;
+  readonly setting: Setting;
+}
+
+const parseSettings = (
+  texts: readonly string[],
+): { readonly settings: readonly Override[]; readonly notes: readonly string[] } => {
+  const notes: string[] = [];
+  const spellings = new Map<string, string>();
+  const settings = texts.map((text) => {
+    const given = parseSetting(text);
+    const { value: setting, notes: own } = currentSetting(given, `--set ${text}`);
+    notes.push(...own);
+    const [spelling, current] = [given.keys.join('.'), setting.keys.join('.')];
+    const other = spellings.get(current) ?? spelling;
+    if (other !== spelling)
+      throw new UsageError(`--set ${other} and --set ${spelling} are both given: they are names of the same key`);
+    spellings.set(current, spelling);
+    return { text, setting };
+  });
+  return { settings, notes };
 };
 
-const valueOf = (text: string): unknown => {
+const parseSetting = (text: string): Setting => {
+  const at = text.indexOf('=');
+  if (at < 1) throw new UsageError(`--set ${text}: write KEY=VALUE`);
+  const keys = text.slice(0, at).trim().split('.');
+  if (['__proto__', 'prototype', 'constructor'].some((key) => keys.includes(key)))
+    throw new UsageError(`--set ${text}: not a key of a config`);
+  return { keys, value: parseSettingValue(text.slice(at + 1)) };
+};
+
+/** JSON, or a string if it is not valid JSON. */
+const parseSettingValue = (text: string): unknown => {
   try {
     return JSON.parse(text) as unknown;
   } catch {
     return text;
   }
+};
+
+const applySetting = (values: ConfigValues, { text, setting: { keys, value } }: Override): void => {
+  let parent: ConfigValues = values;
+  for (const key of keys.slice(0, -1)) {
+    const next = parent[key];
+    if (next === undefined) parent[key] = {};
+    else if (!isRecord(next) && !Array.isArray(next))
+      throw new UsageError(`--set ${text}: "${key}" has a value of its own, not nested keys`);
+    parent = parent[key] as ConfigValues;
+  }
+  parent[keys.at(-1)!] = structuredClone(value);
 };

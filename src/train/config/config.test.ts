@@ -21,7 +21,7 @@ describe('a training config', () => {
     expect(parseTrainConfig({})).toMatchObject({
       ...{ lr: 1e-4, lr_backbone: 1e-5, text_encoder_lr: 5e-5, weight_decay: 1e-4, clip_max_norm: 0.1 },
       ...{ batch_size: 2, epochs: 40, lr_drop: 35, schedule: 'linear_with_warmup', fraction_warmup_steps: 0.01 },
-      ...{ ema: false, ema_decay: 0.9998, seed: 42, optimizer: 'adam', rates_set: 'after_step' },
+      ...{ ema: false, ema_decay: 0.9998, seed: 42, optimizer: 'adam', adjust_lr: 'after_step' },
     });
   });
 
@@ -49,15 +49,15 @@ describe('a training config', () => {
     [{ schedule: 'cosine' }, /"schedule" .*"step"/],
     [{ datasets: 'mine' }, /"datasets" .*expected array/],
     [{ datasets: [{ annotations: 'a' }] }, /"datasets\.0\.images" /],
-    [{ texts: [{ until: 5, caption: 0 }] }, /texts\[0\]: caption, expression, question and negative are all 0/],
-    [{ texts: [{}, {}] }, /texts\[0\] has no "until"/],
+    [{ texts: [{ until_pairs: 5, caption: 0 }] }, /texts\[0\]: caption, expression, question and negative are all 0/],
+    [{ texts: [{}, {}] }, /texts\[0\] has no "until_pairs"/],
     [{ frozen_weights: 'a.pth' }, /set mask_model to "smallconv"/],
-    [{ objective: 'backbone' }, /backbone_helper_loss alone, which is 0/],
+    [{ objective: 'backbone' }, /backbone_auxiliary_loss alone, which is 0/],
     [
-      { text_in_encoder: false, word_helper_loss: 1 },
-      /which text_in_encoder false keeps out.*: set word_helper_loss to 0/,
+      { text_in_encoder: false, word_auxiliary_loss: 1 },
+      /which text_in_encoder false keeps out.*: set word_auxiliary_loss to 0/,
     ],
-    [{ text_in_encoder: false, encoder_helper_loss: 1 }, /set encoder_helper_loss to 0/],
+    [{ text_in_encoder: false, encoder_auxiliary_loss: 1 }, /set encoder_auxiliary_loss to 0/],
     [{ hidden_dim: 100, nheads: 8 }, /hidden_dim 100 is no multiple of nheads 8/],
   ])('%j is refused with the key and what it should be', (values, message) => {
     expect(() => parseTrainConfig(values, 'my.json')).toThrow(message);
@@ -67,6 +67,42 @@ describe('a training config', () => {
     expect(parseTrainConfig({ ema: 1, do_qa: 1, split_qa_heads: 1, load: null })).toMatchObject({
       ...{ ema: true, do_qa: true, split_qa_heads: true, load: '' },
     });
+  });
+});
+
+describe('old names in a config', () => {
+  it('are accepted with one note each', () => {
+    const notes: string[] = [];
+    const config = parseTrainConfig({ mirror: 0.1, decays: 'matrices', texts: [{ until: 9 }, {}] }, 'my.json', (text) =>
+      notes.push(text),
+    );
+    expect(config).toMatchObject({ horizontal_flip_prob: 0.1, weight_decay_params: 'matrices' });
+    expect(config.texts[0]).toMatchObject({ until_pairs: 9 });
+    expect(notes).toContain('my.json: "mirror" is now called "horizontal_flip_prob"');
+    expect(notes).toHaveLength(3);
+  });
+
+  it('are refused beside the current name', () => {
+    expect(() => parseTrainConfig({ mirror: 0, horizontal_flip_prob: 0 }, 'my.json')).toThrow(
+      /my\.json: "mirror" and "horizontal_flip_prob" are both given/,
+    );
+  });
+
+  it('are accepted in files, stages and settings, which override one another under either name', async () => {
+    const path = fileOf({ mirror: 0.1, stages: [{ horizontal_flip_prob: 0.2, texts: [{ until: 5 }, {}] }, {}] });
+    const { stages, notes } = await readConfigFile(path, ['bucket=3', 'texts.0.until=7']);
+    expect(stages.map(({ values }) => values)).toEqual([
+      { horizontal_flip_prob: 0.2, bucket_window: 3, texts: [{ until_pairs: 7 }, {}] },
+      { horizontal_flip_prob: 0.1, bucket_window: 3, texts: { 0: { until_pairs: 7 } } },
+    ]);
+    expect(notes).toEqual([
+      '"mirror" is now called "horizontal_flip_prob"',
+      '"until" is now called "until_pairs"',
+      '"bucket" is now called "bucket_window"',
+    ]);
+    await expect(readConfigFile(path, ['mirror=1', 'horizontal_flip_prob=1'])).rejects.toThrow(
+      /--set mirror and --set horizontal_flip_prob are both given/,
+    );
   });
 });
 
@@ -93,9 +129,9 @@ describe('a config file', () => {
   it.each([
     ['lr', /--set lr: write KEY=VALUE/],
     ['=3', /write KEY=VALUE/],
-    ['lr.x=3', /"lr" holds a value, not further keys/],
-    ['__proto__.lr=3', /no key of a config/],
-    ['constructor.prototype.lr=3', /no key of a config/],
+    ['lr.x=3', /"lr" has a value of its own, not nested keys/],
+    ['__proto__.lr=3', /not a key of a config/],
+    ['constructor.prototype.lr=3', /not a key of a config/],
   ])('--set %s is refused', async (setting, message) => {
     await expect(read({ lr: 1 }, setting)).rejects.toThrow(message);
     expect(({} as Record<string, unknown>)['lr']).toBeUndefined();
@@ -106,9 +142,9 @@ describe('a config file', () => {
     ['[]', /must hold a JSON object/],
     ['{"stages": []}', /"stages" must be a list of objects/],
     ['{"stages": [1]}', /"stages" must be a list of objects/],
-    ['{"stages": [{"name": "../x"}, {}]}', /stages\.0\.name must be a plain word/],
-    ['{"stages": [{"name": "."}, {}]}', /stages\.0\.name must be a plain word/],
-    ['{"stages": [{"name": ""}, {}]}', /stages\.0\.name must be a plain word/],
+    ['{"stages": [{"name": "../x"}, {}]}', /stages\.0\.name must be a word/],
+    ['{"stages": [{"name": "."}, {}]}', /stages\.0\.name must be a word/],
+    ['{"stages": [{"name": ""}, {}]}', /stages\.0\.name must be a word/],
   ])('%s is refused', async (text, message) => {
     await expect(read(text)).rejects.toThrow(message);
   });
@@ -154,7 +190,7 @@ describe('docs/training.md', () => {
 
   it('explains every key, and none that there is not', () => {
     const nested = [
-      'until',
+      'until_pairs',
       'expression',
       'question',
       'negative',

@@ -8,6 +8,7 @@ import {
   type LossConfig,
 } from '../../losses/index.ts';
 import { modelConfigKeys, parseModelConfig, qaDataset } from '../../models/index.ts';
+import { currentConfig } from '../../names/current-names.ts';
 import { nearestKey } from '../../options/nearest-key.ts';
 import { scheduleNames } from './schedule.ts';
 
@@ -22,7 +23,7 @@ const path = z.string();
 /** Texts about scenes up to a number of image-text pairs: how often which kind, and of what sort. */
 const textStageSchema = z.strictObject({
   /** Pairs of the whole run after which the next stage begins; the last stage has none. */
-  until: count.optional(),
+  until_pairs: count.optional(),
   /** Relative frequencies. */
   caption: rate.default(1),
   expression: rate.default(0),
@@ -147,7 +148,7 @@ const trainSchema = z.object({
     .nonempty()
     .default([textStageSchema.parse({})]),
   /** Chance that a scene is shown in the mirror, texts made afterwards. */
-  mirror: share.default(0.5),
+  horizontal_flip_prob: share.default(0.5),
   /** Random resize and crop as official for photos or for CLEVR, or the validation transform alone. */
   augmentation: z.enum(['photo', 'clevr', 'none']).optional(),
   /** Pictures in validation and in the model folder's preprocessing: shorter and at most longer side, in pixels. */
@@ -155,7 +156,7 @@ const trainSchema = z.object({
     .strictObject({ shortest_edge: count, longest_edge: count })
     .default({ shortest_edge: 800, longest_edge: 1333 }),
   /** Above 1: batches of similar shape, drawn from so many batches' worth of rows. */
-  bucket: whole.default(0),
+  bucket_window: whole.default(0),
   /** A row that cannot be used ends the run, or is left out and counted. */
   on_bad_row: z.enum(['stop', 'skip']).default('stop'),
   /**
@@ -172,27 +173,27 @@ const trainSchema = z.object({
   /** Ends the run after so many steps; the schedule ends with them. */
   max_steps: count.optional(),
   /** Share of the full rates at which `all_cosine_with_warmup` ends: above 0 where another stage goes on from there. */
-  final_rate: share.default(0),
+  final_lr_fraction: share.default(0),
   /** Drops nothing, also where the official code always does (text encoder, resizer). */
   no_dropout: flag.default(false),
   /** Trains the mask head alone, on the detector as an earlier stage or `load` left it; `frozen_weights` without a file. */
   freeze_detector: flag.default(false),
   /** Which parameters decay: all, as official, or neither biases nor norms. */
-  decays: z.enum(['all', 'matrices']).default('all'),
+  weight_decay_params: z.enum(['all', 'matrices']).default('all'),
   /** The official code sets a step's rates after it, so that step 0 runs at full rates. */
-  rates_set: z.enum(['after_step', 'before_step']).default('after_step'),
+  adjust_lr: z.enum(['after_step', 'before_step']).default('after_step'),
   /** Random state of initial values; the run's `seed` by default. */
   init_seed: whole.optional(),
   /** Masks are trained on at most so many boxes of a batch, evenly chosen; 0 means all. */
-  mask_boxes: whole.default(0),
+  max_mask_boxes: whole.default(0),
   /** Weight of the training-only head that finds the mentioned objects in the encoder's output. */
-  encoder_helper_loss: rate.default(0),
+  encoder_auxiliary_loss: rate.default(0),
   /** Weight of the training-only head that names all objects in the backbone's last map; for scenes. */
-  backbone_helper_loss: rate.default(0),
+  backbone_auxiliary_loss: rate.default(0),
   /** Weight of the training-only head that says what a question compares or counts; for scenes with CLEVR's answers. */
-  answer_helper_loss: rate.default(0),
+  answer_auxiliary_loss: rate.default(0),
   /** Weight of the training-only loss that makes words look at what they name in the first encoder layer; for scenes. */
-  word_helper_loss: rate.default(0),
+  word_auxiliary_loss: rate.default(0),
   /** `backbone` trains the backbone by its helper loss alone. */
   objective: z.enum(['all', 'backbone']).default('all'),
   // ── the run ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -201,7 +202,7 @@ const trainSchema = z.object({
   /** Steps between two saves of the resumable state, beside those at the end of every epoch. */
   save_every: count.default(500),
   /** Pictures of each validation set that are looked at; 0 means all. */
-  validation_images: whole.default(0),
+  max_validation_images: whole.default(0),
   /** Steps between two validations instead of every `eval_skip` epochs. */
   validate_every: count.optional(),
   /** Of one pass through the network; with replicas of each. */
@@ -238,13 +239,24 @@ export const knownKeys: readonly string[] = [
 ];
 
 /**
- * Reads a whole training config: official JSON configs as they are, and our own keys.
+ * Validates a training config: official JSON configs as they are, and this package's own keys. Old key names are accepted
+ * and noted.
  *
- * @throws {MdetrError} for an unknown key, naming the nearest known one, and for a value of the wrong type
+ * @param source name of the config in errors
+ * @param onNote called once for each old name; by default Node prints a deprecation warning
+ * @throws {MdetrError} for an unknown key, naming the nearest known one, and for an invalid value
  */
-export const parseTrainConfig = (values: Readonly<Record<string, unknown>>, source = 'config'): TrainConfig => {
-  for (const key of Object.keys(values)) if (!knownKeys.includes(key)) throw unknownKey(source, key, knownKeys);
-  const given = Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null && value !== undefined));
+export const parseTrainConfig = (
+  values: Readonly<Record<string, unknown>>,
+  source = 'config',
+  onNote: (text: string) => void = warnOnce,
+): TrainConfig => {
+  const { value: current, notes } = currentConfig(values, source);
+  for (const note of notes) onNote(`${source}: ${note}`);
+  for (const key of Object.keys(current)) if (!knownKeys.includes(key)) throw unknownKey(source, key, knownKeys);
+  const given = Object.fromEntries(
+    Object.entries(current).filter(([, value]) => value !== null && value !== undefined),
+  );
   const parsed = trainSchema.safeParse(given);
   if (!parsed.success) throw configError(source, parsed.error.issues[0]!);
   const config: TrainConfig = {
@@ -256,6 +268,12 @@ export const parseTrainConfig = (values: Readonly<Record<string, unknown>>, sour
   return config;
 };
 
+const warned = new Set<string>();
+const warnOnce = (text: string): void => {
+  if (!warned.has(text)) process.emitWarning(text, 'DeprecationWarning');
+  warned.add(text);
+};
+
 const requireSense = (config: TrainConfig, source: string): void => {
   const refuse = (problem: string): never => {
     throw new MdetrError(`${source}: ${problem}`);
@@ -264,18 +282,18 @@ const requireSense = (config: TrainConfig, source: string): void => {
     refuse('frozen_weights freezes the detector to train masks on it: set mask_model to "smallconv"');
   if (config.freeze_detector && (config.mask_model === 'none' || config.mask_loss_coef + config.dice_loss_coef === 0))
     refuse('freeze_detector leaves only masks to train: set mask_model to "smallconv", and mask_loss_coef above 0');
-  if (config.objective === 'backbone' && config.backbone_helper_loss === 0)
-    refuse('objective "backbone" trains by backbone_helper_loss alone, which is 0');
-  if (config.answer_helper_loss > 0 && !(config.do_qa && config.split_qa_heads && qaDataset(config) === 'clevr'))
-    refuse('answer_helper_loss needs the question heads of CLEVR: do_qa, split_qa_heads and qa_dataset "clevr"');
-  if (config.word_helper_loss > 0 && config.nheads < 4)
-    refuse('word_helper_loss needs a head for each of four attributes: nheads from 4 on');
-  for (const key of ['encoder_helper_loss', 'word_helper_loss'] as const)
+  if (config.objective === 'backbone' && config.backbone_auxiliary_loss === 0)
+    refuse('objective "backbone" trains by backbone_auxiliary_loss alone, which is 0');
+  if (config.answer_auxiliary_loss > 0 && !(config.do_qa && config.split_qa_heads && qaDataset(config) === 'clevr'))
+    refuse('answer_auxiliary_loss needs the question heads of CLEVR: do_qa, split_qa_heads and qa_dataset "clevr"');
+  if (config.word_auxiliary_loss > 0 && config.nheads < 4)
+    refuse('word_auxiliary_loss needs a head for each of four attributes: nheads from 4 on');
+  for (const key of ['encoder_auxiliary_loss', 'word_auxiliary_loss'] as const)
     if (config[key] > 0 && !config.text_in_encoder)
       refuse(`${key} is about words in the encoder, which text_in_encoder false keeps out of it: set ${key} to 0`);
   config.texts.forEach((stage, index) => {
-    if (stage.until === undefined && index < config.texts.length - 1)
-      refuse(`texts[${index}] has no "until", so the stages after it would never come`);
+    if (stage.until_pairs === undefined && index < config.texts.length - 1)
+      refuse(`texts[${index}] has no "until_pairs", so the stages after it would never come`);
     if (stage.caption + stage.expression + stage.question + stage.negative === 0)
       refuse(`texts[${index}]: caption, expression, question and negative are all 0`);
   });

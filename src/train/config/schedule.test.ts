@@ -34,7 +34,7 @@ describe('learning rates', () => {
     const main = [0, 5, 10, 55, 100].map((step) => ratesAt(config, step, 100).main);
     [0, 0.5, 1, 0.5, 0].forEach((expected, index) => expect(main[index]).toBeCloseTo(expected, 12));
     expect(ratesAt(config, 55, 100)).toMatchObject({ backbone: main[3]! / 2, textEncoder: main[3]! / 4 });
-    const ending = { ...config, final_rate: 0.2 };
+    const ending = { ...config, final_lr_fraction: 0.2 };
     expect([10, 55, 100].map((step) => ratesAt(ending, step, 100).main)).toEqual([1, expect.closeTo(0.6), 0.2]);
   });
 });

@@ -28,7 +28,7 @@ export interface ScheduleConfig {
   /** Steps of the whole run, where it does not go by epochs. */
   readonly max_steps?: number | undefined;
   /** Share of the full rates at which `all_cosine_with_warmup` ends; 0 unless told. */
-  readonly final_rate?: number | undefined;
+  readonly final_lr_fraction?: number | undefined;
 }
 
 /** Python's round: halves go to the even neighbour. */
@@ -71,7 +71,7 @@ export const ratesAt = (config: ScheduleConfig, step: number, stepsPerEpoch: num
       return rates(linear, linear);
     case 'all_cosine_with_warmup': {
       const cosine = 0.5 * (1 + Math.cos((Math.PI * (step - warmup)) / Math.max(1, total - warmup)));
-      const { final_rate: end = 0 } = config;
+      const { final_lr_fraction: end = 0 } = config;
       const factor = step < warmup ? rising : end + (1 - end) * cosine;
       return rates(factor, factor);
     }

@@ -17,7 +17,13 @@ const requests: readonly BatchRequest[] = Array.from({ length: 5 }, (_, index) =
   rows: [index, index + 1],
   draw: { seed: 3, epoch: index % 2, pairsBefore: index * 2 },
 }));
-const more = { encoder_helper_loss: 1, backbone_helper_loss: 1, mask_model: 'smallconv', hidden_dim: 128, nheads: 8 };
+const more = {
+  encoder_auxiliary_loss: 1,
+  backbone_auxiliary_loss: 1,
+  mask_model: 'smallconv',
+  hidden_dim: 128,
+  nheads: 8,
+};
 
 const loaderOf = (workers: number, datasets?: readonly DatasetConfig[], values = {}): BatchLoader => {
   const config = smallConfig({ ...more, ...values });
@@ -53,7 +59,7 @@ describe('the batch loader', () => {
     dataset.write();
     const loader = loaderOf(1, [{ annotations: dataset.file, images: dataset.images }], {
       mask_model: 'none',
-      backbone_helper_loss: 0,
+      backbone_auxiliary_loss: 0,
     });
     const seen: number[] = [];
     const run = async (): Promise<void> => {

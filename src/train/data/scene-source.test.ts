@@ -31,8 +31,8 @@ describe('scenes for training', () => {
   });
 
   it('are shown in the mirror with boxes and texts of the mirrored scene', async () => {
-    const plain = await source({ mirror: 0 }).get(2, draw());
-    const flipped = await source({ mirror: 1 }).get(2, draw());
+    const plain = await source({ horizontal_flip_prob: 0 }).get(2, draw());
+    const flipped = await source({ horizontal_flip_prob: 1 }).get(2, draw());
     const { width, height, data } = plain.image;
     for (const [x, y] of [
       [0, 5],
@@ -52,7 +52,7 @@ describe('scenes for training', () => {
   });
 
   it('have texts of the stage that the run is in', async () => {
-    const texts = [{ until: 100, caption: 1 }, { caption: 0, question: 1 }]; // prettier-ignore
+    const texts = [{ until_pairs: 100, caption: 1 }, { caption: 0, question: 1 }]; // prettier-ignore
     const staged = source({ texts, do_qa: true, split_qa_heads: true, texts_per_image: 3 });
     const early = await staged.get(1, draw({ pairsBefore: 99 }));
     const late = await staged.get(1, draw({ pairsBefore: 100 }));
@@ -110,7 +110,7 @@ describe('labels of answers for CLEVR', () => {
 
 describe("targets of the helper heads' cells", () => {
   it('name an object where it fills a cell, nothing elsewhere, and what lies outside of the picture', async () => {
-    const scene = await source({ mirror: 0 }).get(0, draw());
+    const scene = await source({ horizontal_flip_prob: 0 }).get(0, draw());
     const geometry = { encoder: true, backbone: true, answers: false, words: false, halvings: 4 };
     const padded = { height: 96, width: 96 };
     const inputs = auxiliaryInputs([scene], padded, geometry, { encodings: [], T: 0 });

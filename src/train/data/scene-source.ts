@@ -116,7 +116,7 @@ export class SceneSource implements SampleSource {
     const { seed, start, name } = this.images;
     const index = start + row;
     const random = Random.of(draw.seed, draw.epoch, seed, index, 'training');
-    const isMirrored = random.chance(this.config.mirror);
+    const isMirrored = random.chance(this.config.horizontal_flip_prob);
     const plain = describeScene(seed, index, this.images.options);
     const scene = isMirrored ? mirrorScene(plain) : plain;
     const image = await this.image(index);
@@ -147,7 +147,10 @@ export class SceneSource implements SampleSource {
   }
 
   private stageAt(pairs: number): TextStage {
-    return this.config.texts.find(({ until }) => until === undefined || pairs < until) ?? this.config.texts.at(-1)!;
+    return (
+      this.config.texts.find(({ until_pairs: until }) => until === undefined || pairs < until) ??
+      this.config.texts.at(-1)!
+    );
   }
 
   private sampleOf(scene: Scene, text: SceneText): { sample: TextSample; objects: readonly number[] } {
@@ -171,7 +174,7 @@ export class SceneSource implements SampleSource {
       ...(this.labels === undefined
         ? {}
         : { answers: this.labels(text.kind === 'question' ? { answer: text.answer } : undefined) }),
-      ...(this.config.answer_helper_loss > 0 && text.kind === 'question'
+      ...(this.config.answer_auxiliary_loss > 0 && text.kind === 'question'
         ? {
             answerSteps: answerStepsOf(scene, text.program),
             answerObjects: objects.filter((i) => phrasesOf(i).some(({ role }) => role === 'target')),

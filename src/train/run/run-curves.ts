@@ -3,6 +3,7 @@ import { basename, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { MdetrError, messageOf } from '../../errors.ts';
+import { currentMetricName } from '../../names/current-names.ts';
 import { stagesFile } from './run-folder.ts';
 import { logFile } from './run-log.ts';
 
@@ -126,11 +127,11 @@ const readStage = async (
     const at = offset + (axis === 'steps' ? line.step : line.step * pairsPerStep);
     last = Math.max(last, at);
     if (line.kind === 'validation') {
-      for (const [name, value] of Object.entries(line.metrics)) put(name, 'validation', at, value);
+      for (const [name, value] of Object.entries(line.metrics)) put(currentMetricName(name), 'validation', at, value);
       continue;
     }
     put('loss', 'loss', at, line.loss);
-    for (const [name, value] of Object.entries(line.terms)) put(name, 'term', at, value);
+    for (const [name, value] of Object.entries(line.terms)) put(currentMetricName(name), 'term', at, value);
     for (const name of ['lr', 'lr_backbone', 'text_encoder_lr'] as const) put(name, 'rate', at, line[name]);
     put('grad_norm', 'gradient', at, line.grad_norm);
     put('images_per_s', 'speed', at, line.images_per_s);

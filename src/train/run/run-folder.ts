@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { writeAtomically } from '../../checkpoints/index.ts';
 import { fileReason, MdetrError, UsageError } from '../../errors.ts';
 import { makeFolder } from '../../files/make-folder.ts';
+import { currentConfig } from '../../names/current-names.ts';
 import type { TrainConfig } from '../config/config.ts';
 import { readRunFacts, type RunFacts } from './run-state.ts';
 
@@ -45,7 +46,8 @@ export const prepareRunFolder = async (
 };
 
 /** The settings in which two configs differ, of those that people want to know. */
-export const changedSettings = (before: Readonly<Record<string, unknown>>, now: TrainConfig): string[] => {
+export const changedSettings = (stored: Readonly<Record<string, unknown>>, now: TrainConfig): string[] => {
+  const { value: before } = currentConfig(stored);
   // Compared as a file would hold them: without what is undefined.
   const values = JSON.parse(JSON.stringify(now)) as Record<string, unknown>;
   return [...new Set([...Object.keys(before), ...Object.keys(values)])].filter(

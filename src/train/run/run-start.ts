@@ -110,7 +110,7 @@ const samplerFor = (sources: MixedDataset<SampleSource>, config: TrainConfig): B
     shuffle: true,
     dropLast: true,
     epochChunks: Math.max(0, config.epoch_chunks),
-    shapeWindow: config.bucket,
+    shapeWindow: config.bucket_window,
   });
   if (sampler.batchesIn(0) < accumulate)
     throw new MdetrError(
@@ -187,11 +187,11 @@ export const createTrainer = async (
   const isTrainable = trainableBy(model, config);
   const options: TrainerOptions = {
     schedule: config,
-    ratesSet: config.rates_set,
+    ratesSet: config.adjust_lr,
     optimizer: {
       optimizer: config.optimizer,
       weight_decay: config.weight_decay,
-      ...(config.decays === 'matrices' ? { decays } : {}),
+      ...(config.weight_decay_params === 'matrices' ? { decays } : {}),
     },
     clipMaxNorm: config.clip_max_norm,
     ...(config.ema ? { emaDecay: config.ema_decay } : {}),
@@ -200,7 +200,7 @@ export const createTrainer = async (
     dropout: !config.no_dropout,
     isTrainable,
     ...(auxiliary === undefined ? {} : { auxiliary }),
-    maskBoxes: config.mask_boxes,
+    maskBoxes: config.max_mask_boxes,
     communicator,
     ...(config.threads === undefined ? {} : { threads: config.threads }),
   };

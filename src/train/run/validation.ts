@@ -101,7 +101,7 @@ const onScenes = async (
 ): Promise<Validation> => {
   const { seed, start, images: all, options } = sceneImages(dataset.scenes);
   const { split, ...scene } = options;
-  const images = config.validation_images === 0 ? all : Math.min(all, config.validation_images);
+  const images = config.max_validation_images === 0 ? all : Math.min(all, config.max_validation_images);
   const report = await evaluateScenes(model, {
     ...{ split, scene, seed, start, images },
     ...{ textsPerKind: 1, threshold: 0.7, worst: 0, signal },
@@ -204,7 +204,7 @@ const onAnnotations = async (
   const { metrics: all, skipped } = await validateAnnotations(model, {
     ...{ annotations, tasks, batchSize, signal },
     images: ImageRoots.of(images),
-    limit: config.validation_images,
+    limit: config.max_validation_images,
     onBadRow: config.on_bad_row,
     onProgress: (done, total) => observer.onProgress(name, done, total),
   });

@@ -128,16 +128,16 @@ describe('gradients of the whole loss equal finite differences in random directi
       8,
       {
         ...{
-          encoder_helper_loss: 1,
-          backbone_helper_loss: 1,
-          answer_helper_loss: 1,
+          encoder_auxiliary_loss: 1,
+          backbone_auxiliary_loss: 1,
+          answer_auxiliary_loss: 1,
           do_qa: true,
           split_qa_heads: true,
         },
         ...{ texts_per_image: 2, texts: [{ caption: 1, question: 1 }], qa_dataset: 'clevr' },
       },
     ],
-    ["the backbone's helper loss alone", 8, { backbone_helper_loss: 1, objective: 'backbone' }],
+    ["the backbone's helper loss alone", 8, { backbone_auxiliary_loss: 1, objective: 'backbone' }],
   ] as const)('%s', async (_, count, values) => {
     const config = smallConfig({ ...values });
     const start = await startingPoint(config, undefined, () => undefined);
