@@ -27,13 +27,15 @@ export interface Finished {
 /** A folder and cache of its own for the built command line. */
 export class CommandLine {
   readonly folder = mkdtempSync(join(tmpdir(), 'mdetr-cli-'));
+  /** Working folder of the commands. */
+  cwd = this.folder;
   readonly env: NodeJS.ProcessEnv = { ...process.env, MDETR_CACHE: join(this.folder, 'cache') };
 
   run(...args: readonly string[]): SpawnSyncReturns<string> {
     return spawnSync(process.execPath, [program, ...args], {
       encoding: 'utf8',
       env: this.env,
-      cwd: this.folder,
+      cwd: this.cwd,
       maxBuffer: 2 ** 28,
     });
   }
@@ -45,7 +47,7 @@ export class CommandLine {
     env: NodeJS.ProcessEnv = this.env,
   ): Promise<Finished> {
     return new Promise((resolve) => {
-      const child = spawn(process.execPath, [program, ...args], { env, cwd: this.folder });
+      const child = spawn(process.execPath, [program, ...args], { env, cwd: this.cwd });
       let [stdout, stderr] = ['', ''];
       child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
       child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));

@@ -1,27 +1,65 @@
-import { MdetrError } from '../../errors.ts';
+import { MdetrError, messageOf, UsageError } from '../../errors.ts';
 import type { NodeRuntimeOptions } from './node/node-runtime.ts';
 import type { Runtime } from './runtime.ts';
 
 export interface RuntimeOptions extends NodeRuntimeOptions {
-  /** Runs on the calling thread, which does nothing else meanwhile: for threads that have nothing else to do. */
+  /** Runs on the calling thread and blocks it: for threads that have nothing else to do. */
   readonly blocking?: boolean;
 }
 
+/** Implementations of `Runtime` in Node, fastest first. */
+export const RUNTIME_KINDS = ['native', 'node', 'wasm'] as const;
+export type RuntimeKind = (typeof RUNTIME_KINDS)[number];
+
+const create: Readonly<Record<RuntimeKind, (options: RuntimeOptions) => Promise<Runtime>>> = {
+  native: async (options) => {
+    const { NativeRuntime } = await import('./native/native-runtime.ts');
+    return new NativeRuntime(options);
+  },
+  node: async (options) => {
+    const { NodeRuntime } = await import('./node/node-runtime.ts').catch((error: unknown) => {
+      throw new MdetrError(`onnxruntime-node cannot be loaded: ${messageOf(error)}`, { cause: error });
+    });
+    return new NodeRuntime(options);
+  },
+  wasm: async (options) => {
+    const { createWasmRuntime } = await import('./web/node/wasm-runtime.ts');
+    return createWasmRuntime(options);
+  },
+};
+
+/** The implementation that `MDETR_RUNTIME` forces, if it does. @throws {UsageError} if it names none */
+const forcedKind = (): RuntimeKind | undefined => {
+  const name = process.env['MDETR_RUNTIME'] ?? '';
+  if (name === '') return undefined;
+  const kind = RUNTIME_KINDS.find((known) => known === name);
+  if (kind === undefined) throw new UsageError(`MDETR_RUNTIME must be ${RUNTIME_KINDS.join(', ')}, not "${name}"`);
+  return kind;
+};
+
 /**
- * The fastest runtime that this machine can load for a device: on the CPU the one that hands results on without copies,
- * where its native parts are installed; else the Node binding's.
+ * The fastest runtime that this machine can load for a device. On the CPU that is the C interface of ONNX Runtime, then
+ * its Node binding, then its WebAssembly build; other devices need the Node binding. `MDETR_RUNTIME` forces one.
  *
- * @throws {MdetrError} for a device that is not there
+ * @throws {MdetrError} for a device that is not available, or if no implementation can be loaded
  */
 export const createRuntime = async (options: RuntimeOptions = {}): Promise<Runtime> => {
-  if ((options.device ?? 'cpu') === 'cpu') {
+  const forced = forcedKind();
+  const device = options.device ?? 'cpu';
+  if (forced === 'wasm' && device !== 'cpu')
+    throw new UsageError(`MDETR_RUNTIME=wasm runs on the CPU only; unset it to use device "${device}"`);
+  if (forced !== undefined) return create[forced](options);
+  if (device !== 'cpu') return create.node(options);
+  const reasons: string[] = [];
+  for (const kind of RUNTIME_KINDS) {
     try {
-      const { NativeRuntime } = await import('./native/native-runtime.ts');
-      return new NativeRuntime(options);
+      return await create[kind](options);
     } catch (error) {
       if (!(error instanceof MdetrError)) throw error;
+      reasons.push(error.message);
     }
   }
-  const { NodeRuntime } = await import('./node/node-runtime.ts');
-  return new NodeRuntime(options);
+  throw new MdetrError(
+    `no build of ONNX Runtime can be loaded; run "npm install onnxruntime-node --ignore-scripts" (${reasons.join('; ')})`,
+  );
 };

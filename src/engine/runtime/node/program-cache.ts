@@ -42,11 +42,17 @@ const defaultCapBytes = 20 * 2 ** 30;
 /** Left behind by a process that died; nobody writes for longer than this. */
 const staleAfterMs = 3_600_000;
 
-const versions = ((): string => {
-  const require = createRequire(import.meta.url);
-  const ort = require('onnxruntime-node/package.json') as { version: string };
-  return `layout-1 ort-${ort.version} ${process.platform}-${process.arch}`;
-})();
+/** Version of the native ONNX Runtime, which may write optimized entries; `none` if only WebAssembly is installed. */
+const ortVersion = (): string => {
+  try {
+    const require = createRequire(import.meta.url);
+    return (require('onnxruntime-node/package.json') as { version: string }).version;
+  } catch {
+    return 'none';
+  }
+};
+
+const versions = `layout-1 ort-${ortVersion()} ${process.platform}-${process.arch}`;
 
 /**
  * Programs with their weights on disk, under a key made of everything that went into them. An entry is a folder that

@@ -1,0 +1,12 @@
+/** Completes `dist/` after the compiler: the command is executable, and ONNX Runtime's WebAssembly build is copied. */
+import { chmodSync, copyFileSync, mkdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ORT_WEB_FILES } from '../../src/engine/runtime/web/node/wasm-runtime.ts';
+
+const dist = fileURLToPath(new URL('../../dist/', import.meta.url));
+chmodSync(join(dist, 'cli/main.js'), 0o755);
+const source = dirname(createRequire(import.meta.url).resolve('onnxruntime-web/ort-wasm-simd-threaded.wasm'));
+mkdirSync(join(dist, 'ort'), { recursive: true });
+for (const file of ORT_WEB_FILES) copyFileSync(join(source, file), join(dist, 'ort', file));
