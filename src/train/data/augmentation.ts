@@ -6,7 +6,8 @@ import {
   type Transform,
 } from '../../data/transforms/random-transforms.ts';
 import { resizeSample } from '../../data/transforms/transforms.ts';
-import type { AnnotatedDataset, TrainConfig } from '../config/config.ts';
+import type { TrainConfig } from '../config/config.ts';
+import type { AnnotatedDataset } from '../config/slices/datasets.ts';
 
 type Settings = Pick<TrainConfig, 'augmentation' | 'image_size'>;
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { smallConfig, smallDataset } from '../../../test/support/small-run.ts';
-import type { DatasetConfig } from '../config/config.ts';
+import type { DatasetConfig } from '../config/slices/datasets.ts';
 import { BatchLoader, defaultWorkers } from './batch-loader.ts';
 import type { BatchRequest, MadeBatch } from './batch-maker.ts';
 

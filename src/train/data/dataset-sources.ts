@@ -1,5 +1,6 @@
 import { MixedDataset } from '../../data/sampling/mixed-dataset.ts';
-import type { DatasetConfig, TrainConfig } from '../config/config.ts';
+import type { TrainConfig } from '../config/config.ts';
+import type { DatasetConfig } from '../config/slices/datasets.ts';
 import { AnnotationSource } from './annotation-source.ts';
 import { labellerFor } from './answer-labels.ts';
 import type { SampleSource } from './sample-source.ts';

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { MdetrError } from '../../errors.ts';
-import type { DatasetConfig, TrainConfig } from '../config/config.ts';
+import type { TrainConfig } from '../config/config.ts';
+import type { DatasetConfig } from '../config/slices/datasets.ts';
 
 /** The annotation files and image folders of an official dataset, by the official names of both. */
 const officialDataset = (name: string, config: TrainConfig, part: 'train' | 'val'): readonly DatasetConfig[] => {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { smallConfig, smallDataset } from '../../../test/support/small-run.ts';
-import type { DrawnScenes } from '../config/config.ts';
+import type { DrawnScenes } from '../config/slices/datasets.ts';
 import { AnnotationSource } from './annotation-source.ts';
 import { clevrLabels, labellerFor } from './answer-labels.ts';
 import { auxiliaryInputs, mapSize } from '../auxiliary/auxiliary-targets.ts';

@@ -21,7 +21,9 @@ import {
   type TextOptions,
 } from '../../scenes/index.ts';
 import { hasMaskLosses } from '../../losses/index.ts';
-import type { DrawnScenes, TextStage, TrainConfig } from '../config/config.ts';
+import type { TrainConfig } from '../config/config.ts';
+import type { TextStage } from '../config/slices/scenes.ts';
+import type { DrawnScenes } from '../config/slices/datasets.ts';
 import type { AnswerLabeller } from './answer-labels.ts';
 import { answerStepsOf } from '../auxiliary/answer-steps.ts';
 import type { Draw, ImageObjects, ImageSample, SampleSource, TextSample } from './sample-source.ts';

@@ -6,7 +6,8 @@ import { findTokenizer, resolveModelPath } from '../../model-folder/node/model-f
 import type { Runtime } from '../../engine/runtime/runtime.ts';
 import { BackboneStep } from '../step/backbone-step.ts';
 import type { Communicator } from '../parallel/communicator.ts';
-import type { DatasetConfig, TrainConfig } from '../config/config.ts';
+import type { TrainConfig } from '../config/config.ts';
+import type { DatasetConfig } from '../config/slices/datasets.ts';
 import { openSources } from '../data/dataset-sources.ts';
 import { officialDatasets } from '../data/official-datasets.ts';
 import type { SampleSource } from '../data/sample-source.ts';

@@ -13,7 +13,8 @@ import {
   type GroundTruthTask,
   type ValidationTask,
 } from '../../benchmarks/validation.ts';
-import type { AnnotatedDataset, DatasetConfig, SceneDataset, TrainConfig } from '../config/config.ts';
+import type { TrainConfig } from '../config/config.ts';
+import type { AnnotatedDataset, DatasetConfig, SceneDataset } from '../config/slices/datasets.ts';
 import { requireFiles } from '../data/annotation-source.ts';
 import { officialDatasets, officialNames } from '../data/official-datasets.ts';
 import { sceneImages } from '../data/scene-source.ts';

@@ -1,0 +1,19 @@
+import { z } from 'zod';
+import { nonnegative } from './values.ts';
+
+const weight = (description: string) => nonnegative.default(0).meta({ description, own: true });
+
+/** Weights of the losses of heads that exist during training only. */
+export const auxiliarySchema = z.object({
+  encoder_auxiliary_loss: weight("Weight of the head that finds the mentioned objects in the encoder's output."),
+  backbone_auxiliary_loss: weight(
+    "Weight of the head that classifies all objects in the backbone's last feature map. For scenes.",
+  ),
+  answer_auxiliary_loss: weight(
+    "Weight of the head that predicts what a question compares or counts. For scenes with CLEVR's answers.",
+  ),
+  word_auxiliary_loss: weight(
+    'Weight of the loss that makes words attend to what they name in the first encoder layer. For scenes.',
+  ),
+});
+export type AuxiliaryConfig = Readonly<z.infer<typeof auxiliarySchema>>;

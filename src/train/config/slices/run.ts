@@ -1,0 +1,39 @@
+import { z } from 'zod';
+import { nonnegativeInteger, path, positiveInteger } from './values.ts';
+
+/** When the model is validated. */
+export const validationSchema = z.object({
+  eval_skip: positiveInteger.default(1).meta({ description: 'Epochs between validations.' }),
+  validate_every: positiveInteger
+    .optional()
+    .meta({ description: 'Steps between validations, instead of `eval_skip`.', own: true }),
+  max_validation_images: nonnegativeInteger
+    .default(0)
+    .meta({ description: 'Maximum number of images of each validation set; 0 for all.', own: true }),
+});
+export type ValidationConfig = Readonly<z.infer<typeof validationSchema>>;
+
+/** Folder, seed, devices and log of a run. */
+export const runSchema = z.object({
+  output_dir: path.default('').meta({ description: 'Folder of the run.' }),
+  run_name: z.string().default('').meta({ description: 'Title of the model card.' }),
+  seed: nonnegativeInteger.default(42).meta({ description: 'Seed of the order of rows, augmentation and dropout.' }),
+  device: z
+    .string()
+    .default('cpu')
+    .meta({ description: '`cpu`, or `webgpu`, `cuda`, `coreml`, `dml` if the machine supports it.' }),
+  threads: positiveInteger.optional().meta({
+    description: 'Threads of the network; with replicas, of each.',
+    own: true,
+    shown: 'one per core',
+  }),
+  replicas: positiveInteger.default(1).meta({
+    description: 'Copies of the network in threads of their own, which share the `accumulate` batches of every step.',
+    own: true,
+  }),
+  log_every: positiveInteger.default(10).meta({ description: 'Steps between entries of the log.', own: true }),
+  save_every: positiveInteger
+    .default(500)
+    .meta({ description: 'Steps between saves of the resumable state, in addition to the ends of epochs.', own: true }),
+});
+export type RunConfig = Readonly<z.infer<typeof runSchema>>;
