@@ -3,39 +3,44 @@ import { MdetrError } from '../errors.ts';
 
 const coefficient = z.number().nonnegative();
 
-/**
- * What decides the training loss beside the network, under the names and with the defaults of the official command
- * line. Everything below the line there is this package's own.
- */
-const criterionConfigSchema = z.object({
-  set_loss: z.literal('hungarian').default('hungarian'),
-  set_cost_class: coefficient.default(1),
-  set_cost_bbox: coefficient.default(5),
-  set_cost_giou: coefficient.default(2),
-  ce_loss_coef: coefficient.default(1),
-  bbox_loss_coef: coefficient.default(5),
-  giou_loss_coef: coefficient.default(2),
-  mask_loss_coef: coefficient.default(1),
-  dice_loss_coef: coefficient.default(1),
-  qa_loss_coef: coefficient.default(1),
-  /** Weight of the class loss of queries that are matched to nothing. */
-  eos_coef: coefficient.default(0.1),
-  contrastive_loss_coef: coefficient.default(0.1),
-  contrastive_align_loss_coef: coefficient.default(1),
-  temperature_NCE: z.number().positive().default(0.07),
-  // ── this package's own ──────────────────────────────────────────────────────────────────────────────────────────
-  /**
-   * What the class loss and the matching see of a box's tokens: 0 and 1 (the official code's: a box with many tokens
-   * weighs as many times more), or shares that add up to 1, as the paper has it.
-   */
-  positive_map: z.enum(['binary', 'normalized']).default('binary'),
-  /** Weight of the losses of CLEVR's three kinds of answers, which the official code fixes at 1. */
-  clevr_answer_loss_coef: coefficient.default(1),
-  /**
-   * Where the alignment loss looks for the token of a span whose first or last character has none: in the batch's first
-   * caption (the official code, for want of an argument), or in the span's own.
-   */
-  align_fallback: z.enum(['first_caption', 'own_caption']).default('first_caption'),
+/** Settings of the training loss, under the names and with the defaults of the official command line. `own` keys are this package's. */
+export const criterionConfigSchema = z.object({
+  set_loss: z
+    .literal('hungarian')
+    .default('hungarian')
+    .meta({ description: 'Matching of predictions and targets; the only one.' }),
+  set_cost_class: coefficient.default(1).meta({ description: 'Weight of the soft-token cost in the matching.' }),
+  set_cost_bbox: coefficient.default(5).meta({ description: 'Weight of the L1 cost of boxes in the matching.' }),
+  set_cost_giou: coefficient.default(2).meta({ description: 'Weight of the GIoU cost in the matching.' }),
+  ce_loss_coef: coefficient.default(1).meta({ description: 'Weight of the soft-token loss.' }),
+  bbox_loss_coef: coefficient.default(5).meta({ description: 'Weight of the L1 loss of boxes.' }),
+  giou_loss_coef: coefficient.default(2).meta({ description: 'Weight of the GIoU loss.' }),
+  mask_loss_coef: coefficient.default(1).meta({
+    description:
+      'Weight of the focal loss of masks. If `dice_loss_coef` is 0 too, masks are not trained and need not be annotated.',
+  }),
+  dice_loss_coef: coefficient.default(1).meta({ description: 'Weight of the Dice loss of masks.' }),
+  qa_loss_coef: coefficient.default(1).meta({ description: 'Weight of the losses of answers.' }),
+  eos_coef: coefficient
+    .default(0.1)
+    .meta({ description: 'Relative weight of the no-object class in the soft-token loss.' }),
+  contrastive_loss_coef: coefficient.default(0.1).meta({ description: 'Weight of `contrastive_loss`.' }),
+  contrastive_align_loss_coef: coefficient.default(1).meta({ description: 'Weight of `contrastive_align_loss`.' }),
+  temperature_NCE: z.number().positive().default(0.07).meta({ description: 'Temperature of the contrastive losses.' }),
+  positive_map: z.enum(['binary', 'normalized']).default('binary').meta({
+    description:
+      "Weights of a box's tokens in the soft-token loss and the matching: `binary` as in the official code, where a box with many tokens weighs more, or `normalized` to sum 1, as in the paper.",
+    own: true,
+  }),
+  clevr_answer_loss_coef: coefficient.default(1).meta({
+    description: "Weight of the losses of CLEVR's three types of answers, which is fixed at 1 in the official code.",
+    own: true,
+  }),
+  align_fallback: z.enum(['first_caption', 'own_caption']).default('first_caption').meta({
+    description:
+      "Caption in which the alignment loss looks for the token of a span whose first or last character has none: the first of the batch, as in the official code, or the span's own.",
+    own: true,
+  }),
 });
 
 export type CriterionConfig = Readonly<z.infer<typeof criterionConfigSchema>>;

@@ -24,47 +24,82 @@ const smallBackboneSchema = z.strictObject({ widths: z.array(count).min(2), grou
 
 export type SmallBackboneConfig = Readonly<z.infer<typeof smallBackboneSchema>>;
 
-/**
- * What decides the network, under the names and with the defaults of the official command line.
- * Everything below the line there is this package's own.
- */
-const modelConfigSchema = z.object({
-  backbone: z.string().default('resnet101'),
-  dilation: flag.default(false),
-  position_embedding: z.enum(['sine', 'v2', 'learned', 'v3']).default('sine'),
-  hidden_dim: count.default(256),
-  nheads: count.default(8),
-  enc_layers: count.default(6),
-  dec_layers: count.default(6),
-  dim_feedforward: count.default(2048),
-  dropout: rate.default(0.1),
-  num_queries: count.default(100),
-  pre_norm: flag.default(false),
-  pass_pos_and_query: flag.default(true),
-  text_encoder_type: z.string().default('roberta-base'),
-  aux_loss: flag.default(true),
-  contrastive_loss: flag.default(false),
-  contrastive_loss_hdim: count.default(64),
-  contrastive_align_loss: flag.default(true),
-  predict_final: flag.default(false),
-  no_detection: flag.default(false),
-  do_qa: flag.default(false),
-  split_qa_heads: flag.default(false),
-  combine_datasets: z.array(z.string()).default([]),
-  mask_model: z.enum(['none', 'smallconv', 'v2']).default('none'),
-  // ── this package's own ──────────────────────────────────────────────────────────────────────────────────────────
-  text_encoder: textEncoderSchema.optional(),
-  small_backbone: smallBackboneSchema.optional(),
-  /** Base of the wavelengths of the sine position encoding; 10000 is for large feature maps. */
-  position_temperature: z.number().positive().default(10000),
-  /** Pre-norm in the decoder too (the official code refuses). */
-  decoder_pre_norm: flag.default(false),
-  /** Whether the encoder sees the text beside the image, as in the paper, or the decoder is the first that does. */
-  text_in_encoder: flag.default(true),
-  /** The decoder layer that question heads read: the official code's is the first, which hurts (docs/support-table.md). */
-  qa_layer: z.enum(['first', 'last']).default('first'),
-  /** Question heads: by default found out from `combine_datasets` as the official code does. */
-  qa_dataset: z.enum(['gqa', 'clevr']).optional(),
+/** Settings of the network, under the names and with the defaults of the official command line. `own` keys are this package's. */
+export const modelConfigSchema = z.object({
+  backbone: z.string().default('resnet101').meta({
+    description:
+      '`resnet18` to `resnet101`, with group norm `resnet50-gn`, `timm_tf_efficientnet_b3_ns` and its relatives.',
+  }),
+  dilation: flag.default(false).meta({ description: 'Dilates the last stage of a ResNet instead of its stride.' }),
+  position_embedding: z.enum(['sine', 'v2', 'learned', 'v3']).default('sine').meta({
+    description: 'Position encoding of the image: `sine` or `learned`; `v2` and `v3` are the official aliases.',
+  }),
+  hidden_dim: count.default(256).meta({ description: 'Width of the transformer, D.' }),
+  nheads: count.default(8).meta({ description: 'Attention heads of the transformer.' }),
+  enc_layers: count.default(6).meta({ description: 'Encoder layers.' }),
+  dec_layers: count.default(6).meta({ description: 'Decoder layers.' }),
+  dim_feedforward: count.default(2048).meta({ description: 'Width of the feed-forward layers.' }),
+  dropout: rate.default(0.1).meta({ description: 'Dropout probability of the transformer; see also `no_dropout`.' }),
+  num_queries: count
+    .default(100)
+    .meta({ description: 'Object queries, Q: the maximum number of boxes for a caption.' }),
+  pre_norm: flag.default(false).meta({ description: 'Layer norm before each sub-layer instead of after it.' }),
+  pass_pos_and_query: flag.default(true).meta({
+    description:
+      'Passes position and query embeddings to every attention layer, instead of adding them to the inputs once.',
+  }),
+  text_encoder_type: z.string().default('roberta-base').meta({
+    description:
+      '`roberta-base`, `roberta-large`, `distilroberta-base`, or any name if `text_encoder` gives the sizes.',
+  }),
+  aux_loss: flag.default(true).meta({ description: 'Losses on the outputs of every decoder layer.' }),
+  contrastive_loss: flag.default(false).meta({ description: 'Contrastive loss between whole images and captions.' }),
+  contrastive_loss_hdim: count.default(64).meta({ description: 'Width of the projections of `contrastive_loss`.' }),
+  contrastive_align_loss: flag.default(true).meta({
+    description: 'Contrastive alignment loss between queries and caption tokens (section 2.2.2 of the paper).',
+  }),
+  predict_final: flag
+    .default(false)
+    .meta({ description: 'Adds a head that predicts which box the caption as a whole refers to.' }),
+  no_detection: flag.default(false).meta({ description: 'Answers questions only: no boxes.' }),
+  do_qa: flag.default(false).meta({ description: 'Adds question-answering heads.' }),
+  split_qa_heads: flag
+    .default(false)
+    .meta({ description: 'One head for each type of answer, instead of one joint head.' }),
+  combine_datasets: z.array(z.string()).default([]).meta({
+    description:
+      'Official training sets by name: `flickr`, `mixed`, `gqa`, `refexp`, `phrasecut`, `modulated_lvis`, `clevr`, `clevrref`, `clevr_question`.',
+  }),
+  mask_model: z
+    .enum(['none', 'smallconv', 'v2'])
+    .default('none')
+    .meta({ description: 'Segmentation head: `none` or `smallconv`.' }),
+  text_encoder: textEncoderSchema
+    .optional()
+    .meta({ description: 'Sizes of a text encoder that is not a published one.', own: true }),
+  small_backbone: smallBackboneSchema.optional().meta({
+    description: '`widths` and `groups` of a small group-norm network for small images, instead of `backbone`.',
+    own: true,
+  }),
+  position_temperature: z.number().positive().default(10000).meta({
+    description: 'Base of the wavelengths of the sine position encoding; 20 for small feature maps.',
+    own: true,
+  }),
+  decoder_pre_norm: flag.default(false).meta({ description: '`pre_norm` in the decoder too.', own: true }),
+  text_in_encoder: flag.default(true).meta({
+    description: 'The encoder sees the caption beside the image, as in the paper. If false, only the decoder does.',
+    own: true,
+  }),
+  qa_layer: z.enum(['first', 'last']).default('first').meta({
+    description:
+      'Decoder layer that the question heads read. The official code reads the first; `last` gives better answers.',
+    own: true,
+  }),
+  qa_dataset: z.enum(['gqa', 'clevr']).optional().meta({
+    description: 'Answers of the question heads: `gqa` or `clevr`.',
+    own: true,
+    shown: 'by `combine_datasets`',
+  }),
 });
 
 export type ModelConfig = Readonly<z.infer<typeof modelConfigSchema>>;

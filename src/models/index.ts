@@ -1,5 +1,6 @@
 export {
   modelConfigKeys,
+  modelConfigSchema,
   parseModelConfig,
   qaDataset,
   textEncoderConfig,

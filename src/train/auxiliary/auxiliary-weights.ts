@@ -1,4 +1,5 @@
-import type { TrainConfig } from '../config/config.ts';
+import type { AuxiliaryConfig } from '../config/slices/auxiliary.ts';
+import type { OptimizerSettings } from '../config/slices/optimizer.ts';
 
 /** Factors of the helper losses in the total; 0 for one that there is not. */
 export interface AuxiliaryWeights {
@@ -10,7 +11,7 @@ export interface AuxiliaryWeights {
 }
 
 /** The helper losses of a config. Where the backbone is trained alone there is only its own. */
-export const auxiliaryWeights = (config: TrainConfig): AuxiliaryWeights => {
+export const auxiliaryWeights = (config: AuxiliaryConfig & Pick<OptimizerSettings, 'objective'>): AuxiliaryWeights => {
   const isWhole = config.objective === 'all';
   return {
     encoder: isWhole ? config.encoder_auxiliary_loss : 0,

@@ -8,7 +8,7 @@ import { officialDatasets } from '../data/official-datasets.ts';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 
-/** What the JSON files of the official repository say. */
+/** Contents of the JSON files of the official repository. */
 const official = JSON.parse(readFileSync(join(root, 'test/fixtures/official-configs.json'), 'utf8')) as Readonly<
   Record<string, Readonly<Record<string, unknown>>>
 >;

@@ -1,20 +1,20 @@
 import { MdetrError } from '../../errors.ts';
 
-/** The three rates of the official code: backbone, text encoder, and everything else. */
+/** Learning rates of the three parameter groups of the official code. */
 export interface LearningRates {
   readonly main: number;
   readonly backbone: number;
   readonly textEncoder: number;
 }
 
-export const scheduleNames = [
+export const SCHEDULE_NAMES = [
   'step',
   'multistep',
   'linear_with_warmup',
   'all_linear_with_warmup',
   'all_cosine_with_warmup',
 ] as const;
-export type ScheduleName = (typeof scheduleNames)[number];
+export type ScheduleName = (typeof SCHEDULE_NAMES)[number];
 
 export interface ScheduleConfig {
   readonly schedule: ScheduleName;
@@ -22,29 +22,29 @@ export interface ScheduleConfig {
   readonly lr_backbone: number;
   readonly text_encoder_lr: number;
   readonly epochs: number;
-  /** Epochs after which `step` divides by ten, and `multistep` first halves. */
+  /** Epochs after which `step` divides the learning rates by ten, and `multistep` first halves them. */
   readonly lr_drop: number;
   readonly fraction_warmup_steps: number;
-  /** Steps of the whole run, where it does not go by epochs. */
+  /** Steps of the run, instead of `epochs`. */
   readonly max_steps?: number | undefined;
-  /** Share of the full rates at which `all_cosine_with_warmup` ends; 0 unless told. */
+  /** Fraction of the learning rates at which `all_cosine_with_warmup` ends. Default 0. */
   readonly final_lr_fraction?: number | undefined;
 }
 
-/** Python's round: halves go to the even neighbour. */
+/** Python's `round`: halves go to the even integer. */
 const roundHalfToEven = (value: number): number => {
   const below = Math.floor(value);
   if (value - below !== 0.5) return Math.round(value);
   return below % 2 === 0 ? below : below + 1;
 };
 
-/** Number of steps during which rates rise. */
+/** Number of steps with linearly rising learning rates. */
 export const warmupSteps = (config: ScheduleConfig, totalSteps: number): number =>
   roundHalfToEven(config.fraction_warmup_steps * totalSteps);
 
 /**
- * The rates that the schedule sets when it is called with a global step. The official loop calls it after the
- * optimiser's step, so that step 0 runs at full rates and the rates for step s act on step s + 1.
+ * Learning rates that the schedule sets for a global step. The official loop calls it after the optimizer's step, so that
+ * step 0 has full rates and the rates of step s apply to step s + 1.
  */
 export const ratesAt = (config: ScheduleConfig, step: number, stepsPerEpoch: number): LearningRates => {
   const total = config.max_steps ?? stepsPerEpoch * config.epochs;
@@ -78,7 +78,7 @@ export const ratesAt = (config: ScheduleConfig, step: number, stepsPerEpoch: num
   }
 };
 
-/** Epochs at which `multistep` halves the rates: `lr_drop`, then every fifty. */
+/** Epochs at which `multistep` halves the learning rates: `lr_drop`, then every 50 epochs. */
 const milestones = ({ lr_drop: first, epochs }: ScheduleConfig): number[] => {
   if (first < 1) throw new MdetrError(`lr_drop must be at least 1, not ${first}`);
   const found: number[] = [];

@@ -1,10 +1,13 @@
 import { join } from 'node:path';
 import { MdetrError } from '../../errors.ts';
-import type { TrainConfig } from '../config/config.ts';
+import type { ModelConfig } from '../../models/index.ts';
 import type { DatasetConfig } from '../config/slices/datasets.ts';
+import type { OfficialDataConfig } from '../config/slices/official-datasets.ts';
+
+type OfficialConfig = OfficialDataConfig & Pick<ModelConfig, 'combine_datasets' | 'do_qa'>;
 
 /** The annotation files and image folders of an official dataset, by the official names of both. */
-const officialDataset = (name: string, config: TrainConfig, part: 'train' | 'val'): readonly DatasetConfig[] => {
+const officialDataset = (name: string, config: OfficialConfig, part: 'train' | 'val'): readonly DatasetConfig[] => {
   const { coco_path: coco, vg_img_path: vg, test, clevr_img_path: clevrImages, clevr_ann_path: clevr } = config;
   const file = (folder: string, annotations: string, images: string | Record<string, string>): DatasetConfig => ({
     name,
@@ -75,7 +78,7 @@ export const officialPaths: Readonly<Record<string, readonly string[]>> = {
 export const officialNames: readonly string[] = Object.keys(officialPaths);
 
 /** The datasets that `combine_datasets` (or `combine_datasets_val`) names. Throws `MdetrError` for an unknown one. */
-export const officialDatasets = (config: TrainConfig, part: 'train' | 'val'): readonly DatasetConfig[] =>
+export const officialDatasets = (config: OfficialConfig, part: 'train' | 'val'): readonly DatasetConfig[] =>
   (part === 'train' ? config.combine_datasets : config.combine_datasets_val).flatMap((name) =>
     officialDataset(name, config, part),
   );

@@ -7,7 +7,7 @@ import type { Runtime } from '../../engine/runtime/runtime.ts';
 import { BackboneStep } from '../step/backbone-step.ts';
 import type { Communicator } from '../parallel/communicator.ts';
 import type { TrainConfig } from '../config/config.ts';
-import type { DatasetConfig } from '../config/slices/datasets.ts';
+import type { DataConfig, DatasetConfig } from '../config/slices/datasets.ts';
 import { openSources } from '../data/dataset-sources.ts';
 import { officialDatasets } from '../data/official-datasets.ts';
 import type { SampleSource } from '../data/sample-source.ts';
@@ -33,7 +33,9 @@ const datasetsOf = (config: TrainConfig): readonly DatasetConfig[] => {
 };
 
 /** Where the vocabulary's files are. */
-export const findVocabulary = async (config: TrainConfig): Promise<string> => {
+export const findVocabulary = async (
+  config: Pick<TrainConfig, 'tokenizer' | 'load' | 'text_encoder_type'>,
+): Promise<string> => {
   if (config.tokenizer !== undefined) {
     const found = await findTokenizer('.', config.text_encoder_type, config.tokenizer);
     // What is no pulled vocabulary is a path, or a model that has one.
@@ -56,7 +58,10 @@ export const findVocabulary = async (config: TrainConfig): Promise<string> => {
  * How many of a step's batches each process takes. Processes share the `accumulate` batches of a step, so that a run is
  * the same however many there are. Throws `MdetrError` where they cannot be shared evenly.
  */
-export const batchesOfProcess = ({ accumulate, batch_size: images }: TrainConfig, { size }: Communicator): number => {
+export const batchesOfProcess = (
+  { accumulate, batch_size: images }: Pick<TrainConfig, 'accumulate' | 'batch_size'>,
+  { size }: Communicator,
+): number => {
   if (accumulate % size === 0) return accumulate / size;
   const advice =
     accumulate === 1 && images % size === 0
@@ -69,7 +74,7 @@ export const batchesOfProcess = ({ accumulate, batch_size: images }: TrainConfig
 };
 
 /** Image-text pairs of a step, of all processes together. */
-export const pairsPerStep = (config: TrainConfig): number =>
+export const pairsPerStep = (config: Pick<TrainConfig, 'accumulate' | 'batch_size' | 'texts_per_image'>): number =>
   config.accumulate * config.batch_size * config.texts_per_image;
 
 /** The rows of a run, in the order in which it takes them. */
@@ -97,7 +102,10 @@ export const openRunData = (config: TrainConfig): RunData => {
 };
 
 /** Draws batches. Throws `MdetrError` where there are too few rows for one. */
-const samplerFor = (sources: MixedDataset<SampleSource>, config: TrainConfig): BatchSampler => {
+const samplerFor = (
+  sources: MixedDataset<SampleSource>,
+  config: DataConfig & Pick<TrainConfig, 'accumulate' | 'seed'>,
+): BatchSampler => {
   const { batch_size: batchSize, accumulate } = config;
   if (sources.length < batchSize * accumulate)
     throw new MdetrError(

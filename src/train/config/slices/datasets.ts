@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { nonnegativeInteger, path, positiveInteger } from './values.ts';
 
 /** Validation tasks that a dataset can name: what is measured besides the average precision of boxes. */
-export const validationTasks = ['phrases', 'refexp', 'clevrref', 'gqa', 'clevr'] as const;
-export type ValidationTask = (typeof validationTasks)[number];
+export const VALIDATION_TASKS = ['phrases', 'refexp', 'clevrref', 'gqa', 'clevr'] as const;
+export type ValidationTask = (typeof VALIDATION_TASKS)[number];
 
 /** Scenes without a folder: rendered when they are needed. */
 export const drawnScenesSchema = z.strictObject({
@@ -32,7 +32,7 @@ export const annotatedDatasetSchema = z.strictObject({
     .string()
     .optional()
     .meta({ description: 'Name in logs. The name of an official dataset selects its augmentation and metric.' }),
-  task: z.enum(validationTasks).optional().meta({
+  task: z.enum(VALIDATION_TASKS).optional().meta({
     description: 'Validation: what is measured besides boxes.',
     shown: 'by the name',
   }),

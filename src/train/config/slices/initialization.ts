@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { flag, nonnegativeInteger, path } from './values.ts';
 
-/** Where initial weights come from, and what stays frozen. */
+/** Sources of the initial weights, and frozen parts. */
 export const initializationSchema = z.object({
   load: path.default('').meta({
     description:

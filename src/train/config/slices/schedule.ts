@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { scheduleNames } from '../schedule.ts';
+import { SCHEDULE_NAMES } from '../schedule.ts';
 import { fraction, nonnegative, positiveInteger } from './values.ts';
 
 /** Length of the training and its learning rates. */
@@ -14,7 +14,7 @@ export const scheduleSchema = z.object({
     .meta({ description: 'Learning rate of everything but the backbone and the text encoder.' }),
   lr_backbone: z.number().default(1e-5).meta({ description: 'Learning rate of the backbone; 0 or less freezes it.' }),
   text_encoder_lr: nonnegative.default(5e-5).meta({ description: 'Learning rate of the text encoder.' }),
-  schedule: z.enum(scheduleNames).default('linear_with_warmup').meta({
+  schedule: z.enum(SCHEDULE_NAMES).default('linear_with_warmup').meta({
     description:
       '`step`, `multistep`, `linear_with_warmup` (text encoder linear, the others in steps), `all_linear_with_warmup`, or `all_cosine_with_warmup` (not official).',
   }),
