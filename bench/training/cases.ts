@@ -1,4 +1,5 @@
-import { parseCriterionConfig, type LossConfig, type LossTargets } from '../../src/losses/index.ts';
+import { parseCriterionConfig, type LossConfig, type BatchTargets } from '../../src/losses/index.ts';
+import { float32Tensor } from '../../src/engine/graph/index.ts';
 import { Mdetr, parseModelConfig } from '../../src/models/index.ts';
 import { parseTrainConfig } from '../../src/train/config/config.ts';
 import { readConfigFile } from '../../src/train/config/config-file.ts';
@@ -106,7 +107,7 @@ const officialCase = async (size: 'r101' | 'small', runtime: Runtime, { threads 
 };
 
 /** Boxes well inside of the image; the phrase of each is two neighbouring tokens. */
-const syntheticTargets = (batch: number): LossTargets => {
+const syntheticTargets = (batch: number): BatchTargets => {
   const count = batch * boxesPerImage;
   const numbers = syntheticNumbers('boxes', count * 5, (u) => u);
   const boxesCxcywh = new Float32Array(count * 4);
@@ -129,9 +130,12 @@ const syntheticTargets = (batch: number): LossTargets => {
   }
   return {
     boxCounts: Array.from({ length: batch }, () => boxesPerImage),
-    boxesCxcywh,
-    positiveMap,
-    alignment: { map: alignment, tokens },
+    inputs: {
+      target_boxes: float32Tensor([count, 4], boxesCxcywh),
+      positive_map: float32Tensor([count, 256], positiveMap),
+      box_counts: float32Tensor([batch], new Float32Array(batch).fill(boxesPerImage)),
+      alignment_map: float32Tensor([count, tokens], alignment),
+    },
   };
 };
 
@@ -158,7 +162,7 @@ const scenesCase = async (runtime: Runtime, { threads, isWhole }: CaseOptions): 
   data.close();
   const pairs = config.batch_size * config.texts_per_image;
   const mean = (values: readonly number[]): number => Math.round(values.reduce((a, b) => a + b, 0) / values.length);
-  const boxes = mean(batches.map(({ targets }) => targets.boxesCxcywh.length / 4 / pairs));
+  const boxes = mean(batches.map(({ targets }) => targets.inputs.target_boxes.shape[0]! / pairs));
   const length = mean(batches.map(({ inputs }) => inputs['input_ids']!.shape[1]!));
   const [, , height, width] = batches[0]!.inputs['image']!.shape as [number, number, number, number];
   const network = {

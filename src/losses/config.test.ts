@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseModelConfig } from '../models/index.ts';
-import { boxNormaliser, criterionConfigKeys, lossWeights, parseCriterionConfig } from './index.ts';
+import { boxNormalizer, criterionConfigKeys, lossWeights, parseCriterionConfig } from './index.ts';
 
 const weightsOf = (values: Record<string, unknown>) =>
   lossWeights({ ...parseModelConfig(values), ...parseCriterionConfig(values) });
@@ -44,8 +44,8 @@ describe('the settings of the loss', () => {
   });
 
   it('divides by the mean number of boxes of the workers, at least 1', () => {
-    expect(boxNormaliser(0)).toBe(1);
-    expect(boxNormaliser(5, 2)).toBe(2.5);
-    expect(boxNormaliser(1, 4)).toBe(1);
+    expect(boxNormalizer(0)).toBe(1);
+    expect(boxNormalizer(5, 2)).toBe(2.5);
+    expect(boxNormalizer(1, 4)).toBe(1);
   });
 });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { MdetrError } from '../errors.ts';
+import type { ModelConfig } from '../models/index.ts';
 
 const coefficient = z.number().nonnegative();
 
@@ -45,9 +46,19 @@ export const criterionConfigSchema = z.object({
 
 export type CriterionConfig = Readonly<z.infer<typeof criterionConfigSchema>>;
 
+/** The slices of a config that losses depend on. */
+export type LossConfig = ModelConfig & CriterionConfig;
+
+/** Whether the losses on boxes are trained. */
+export const hasDetectionLosses = (config: LossConfig): boolean => !config.no_detection;
+
+/** L, the number of decoder layers in the criterion: all of them with auxiliary losses, else the last one. */
+export const lossLayerCount = (config: LossConfig): number => (config.aux_loss ? config.dec_layers : 1);
+
 /**
- * Reads the part of a config that decides the loss. Keys that do not concern it are left to others. Throws `MdetrError`
- * naming the key.
+ * Reads the loss settings of a config; other keys are ignored.
+ *
+ * @throws {MdetrError} naming the key
  */
 export const parseCriterionConfig = (values: Readonly<Record<string, unknown>>, source = 'config'): CriterionConfig => {
   const given = Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null && value !== undefined));
@@ -63,5 +74,5 @@ export const parseCriterionConfig = (values: Readonly<Record<string, unknown>>, 
   return parsed.data;
 };
 
-/** The keys of the schema. */
+/** Keys of the loss settings. */
 export const criterionConfigKeys: readonly string[] = Object.keys(criterionConfigSchema.shape);

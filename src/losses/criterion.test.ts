@@ -74,7 +74,7 @@ describe('the criterion on given predictions, one program for all batches', () =
   it.each(Object.keys(variants))('%s: targets, matches, losses, gradients', async (name) => {
     const variant = variants[name]!;
     const targets = await referenceTargets(variant.targets, config);
-    expect(targets.positiveMap).toEqual(reference.f32(`${name}.positive_map`));
+    expect(targets.inputs.positive_map.data).toEqual(reference.f32(`${name}.positive_map`));
 
     const predictions = { pred_logits: both('logits'), pred_boxes: both('boxes') };
     const { matches, inputs } = matchedInputs(predictions, targets, config);

@@ -1,57 +1,45 @@
-import { input, symbolicDim, type Dim, type Tensor } from '../engine/graph/index.ts';
-import { qaDataset } from '../models/index.ts';
+import { input, type Dim, type Tensor } from '../engine/graph/index.ts';
 import { concat, literal, mul, reshape, sum } from '../engine/ops/index.ts';
-import { boxesLoss } from './boxes.ts';
-import { cardinalityError } from './cardinality.ts';
-import { contrastiveAlignLoss } from './contrastive-align.ts';
-import { imageTextContrastiveLoss } from './image-text-contrastive.ts';
-import { isfinalLoss } from './isfinal.ts';
-import { labelsLoss } from './labels.ts';
-import { masksLoss } from './masks.ts';
-import { boxesDim, MatchedPairs } from './matched-pairs.ts';
-import { answerOutputs, jointAnswerLosses, splitAnswerLosses } from './questions.ts';
-import type { LossTerms } from './terms.ts';
-import { hasDetectionLosses, hasMaskLosses, lossLayerCount, lossWeights, type LossConfig } from './weights.ts';
+import { lossLayerCount, type LossConfig } from './config.ts';
+import type { Loss, LossContext, LossTerms, MatchedLossContext } from './loss.ts';
+import { activeLosses, auxiliaryTermName, lossWeights } from './losses.ts';
+import { MatchedPairs } from './matched-pairs.ts';
 
 /**
- * What the model says, by official name. Those of every decoder layer have the layer axis first: `pred_logits`
- * (L, B, Q, 256), `pred_boxes` (L, B, Q, 4), `pred_isfinal` (L, B, Q, 1), `proj_queries` (L, B, Q, 64); the others are
- * `proj_tokens` (B, T, 64), `contrastive_image` and `contrastive_text` (B, 64) of length 1, `pred_answer_type` … (B, answers), and `pred_masks` (M, h, w): masks are only made of
- * the last layer's matched queries, in the order of `maskQueries`.
+ * Outputs of the model by official name. Outputs of every decoder layer have the layer axis first: `pred_logits`
+ * (L, B, Q, 256), `pred_boxes` (L, B, Q, 4), `pred_isfinal` (L, B, Q, 1), `proj_queries` (L, B, Q, 64). The others are
+ * `proj_tokens` (B, T, 64), `contrastive_image` and `contrastive_text` (B, 64) of unit length, `pred_answer_type` …
+ * (B, answers), and `pred_masks` (M, h, w): masks are predicted for the last layer's matched queries only, in the order
+ * of `maskQueries`.
  */
 export type ModelOutputs = Readonly<Record<string, Tensor>>;
 
 export interface Criterion {
-  /** Official names; of all decoder layers but the last with the suffix `_0`, `_1` …. */
+  /** Official names; terms of the decoder layers before the last have the suffix `_0`, `_1` …. */
   readonly termNames: readonly string[];
   /** (terms) in the order of `termNames`, without their weights. */
   readonly terms: Tensor;
-  /** The weighted sum, a number without axes. */
+  /** The weighted sum, a scalar. */
   readonly total: Tensor;
 }
 
 /**
- * The loss of a batch as part of the graph, all decoder layers in one go. Targets and matching are new inputs of the
- * graph, which `lossInputs` and `answerInputs` have the values for. Throws when an output is missing that the config
- * trains.
+ * Builds the loss of a batch, all decoder layers at once. Targets and matches become inputs of the graph, whose values
+ * come from `lossInputs`.
+ *
+ * @param losses the losses to compute: all that the config trains by default
+ * @throws {Error} when the model lacks an output that a loss reads
  */
-export const traceCriterion = (config: LossConfig, outputs: ModelOutputs): Criterion => {
-  const terms: LossTerms = {
-    ...(hasDetectionLosses(config) ? detectionLosses(config, outputs) : {}),
-    ...(config.contrastive_loss
-      ? imageTextContrastiveLoss(
-          required(outputs, 'contrastive_image'),
-          required(outputs, 'contrastive_text'),
-          config.temperature_NCE,
-        )
-      : {}),
-    ...(config.do_qa ? answerLosses(config, outputs) : {}),
-  };
-  const families = Object.entries(terms);
-  if (families.length === 0) throw new Error('internal: this config trains nothing');
-  const termNames = families.flatMap(([name, values]) => namesOf(name, values));
+export const traceCriterion = (
+  config: LossConfig,
+  outputs: ModelOutputs,
+  losses: readonly Loss[] = activeLosses(config),
+): Criterion => {
+  const terms = traceTerms(config, outputs, losses);
+  if (terms.length === 0) throw new Error('internal: this config trains nothing');
+  const termNames = terms.flatMap(([name, values]) => namesOf(name, values));
   const all = concat(
-    families.map(([, values]) => (values.rank === 0 ? reshape(values, [1]) : values)),
+    terms.map(([, values]) => (values.rank === 0 ? reshape(values, [1]) : values)),
     0,
   );
   const weights = lossWeights(config);
@@ -62,81 +50,67 @@ export const traceCriterion = (config: LossConfig, outputs: ModelOutputs): Crite
   return { termNames, terms: all, total: sum(mul(all, factors)) };
 };
 
-/** The model's outputs that the config trains, and so those that the total is differentiated by. */
+/** The outputs of the model that the trained losses read, and that the total is differentiated with respect to. */
 export const criterionOutputs = (config: LossConfig): readonly string[] => [
-  ...(hasDetectionLosses(config)
-    ? [
-        ...['pred_logits', 'pred_boxes'],
-        ...(hasMaskLosses(config) ? ['pred_masks'] : []),
-        ...(config.predict_final ? ['pred_isfinal'] : []),
-        ...(config.contrastive_align_loss ? ['proj_queries', 'proj_tokens'] : []),
-      ]
-    : []),
-  ...(config.contrastive_loss ? ['contrastive_image', 'contrastive_text'] : []),
-  ...(config.do_qa ? answerOutputs(config.split_qa_heads ? qaDataset(config)! : 'joint') : []),
+  ...new Set(activeLosses(config).flatMap(({ inputs }) => inputs.outputs(config))),
 ];
 
-/** One name for a number; for (L) the last layer's is the plain one. */
-const namesOf = (name: string, values: Tensor): string[] =>
-  values.rank === 0
-    ? [name]
-    : Array.from({ length: values.shape[0] as number }, (_, layer, last = (values.shape[0] as number) - 1) =>
-        layer === last ? name : `${name}_${layer}`,
-      );
+const traceTerms = (
+  config: LossConfig,
+  outputs: ModelOutputs,
+  losses: readonly Loss[],
+): readonly (readonly [name: string, values: Tensor])[] => {
+  const target = sharedTargets();
+  const contextOf = (loss: Loss): LossContext => ({
+    config,
+    target,
+    output: (name) => {
+      if (!loss.inputs.outputs(config).includes(name))
+        throw new Error(`internal: the loss "${loss.name}" reads the output "${name}", which its inputs do not list`);
+      return required(outputs, name);
+    },
+  });
+  const matching = losses.some(({ isMatched }) => isMatched) ? matchingOf(config, outputs, target) : undefined;
+  const terms = losses.map((loss): LossTerms =>
+    loss.isMatched ? loss.trace({ ...contextOf(loss), ...matching! }) : loss.trace(contextOf(loss)),
+  );
+  const entries = terms.flatMap((ofLoss) => Object.entries(ofLoss));
+  const names = entries.map(([name]) => name);
+  const repeated = names.find((name, index) => names.indexOf(name) < index);
+  if (repeated !== undefined) throw new Error(`internal: two losses have the term "${repeated}"`);
+  return entries;
+};
+
+/** Inputs of the graph by name, each made once however many losses read it. */
+const sharedTargets = (): LossContext['target'] => {
+  const inputs = new Map<string, Tensor>();
+  return (name, shape, dtype) => {
+    const tensor = inputs.get(name) ?? input(name, shape, dtype);
+    inputs.set(name, tensor);
+    return tensor;
+  };
+};
+
+const matchingOf = (
+  config: LossConfig,
+  outputs: ModelOutputs,
+  target: LossContext['target'],
+): Pick<MatchedLossContext, 'pairs' | 'numBoxes'> => {
+  const [layers, batch, queries] = required(outputs, 'pred_logits').shape as [number, Dim, Dim];
+  if (layers !== lossLayerCount(config))
+    throw new Error(`internal: the criterion takes ${lossLayerCount(config)} decoder layers, not ${layers}`);
+  return { pairs: new MatchedPairs(layers, batch, queries), numBoxes: target('num_boxes', []) };
+};
+
+/** One name for a scalar; of (L) values the last one has the plain name. */
+const namesOf = (name: string, values: Tensor): string[] => {
+  if (values.rank === 0) return [name];
+  const layers = values.shape[0] as number;
+  return Array.from({ length: layers }, (_, layer) => (layer === layers - 1 ? name : auxiliaryTermName(name, layer)));
+};
 
 const required = (outputs: ModelOutputs, name: string): Tensor => {
   const tensor = outputs[name];
   if (tensor === undefined) throw new Error(`internal: the criterion needs the model's output "${name}"`);
   return tensor;
 };
-
-const detectionLosses = (config: LossConfig, outputs: ModelOutputs): LossTerms => {
-  const predLogits = required(outputs, 'pred_logits');
-  const predBoxes = required(outputs, 'pred_boxes');
-  const [layers, batch, queries, classes] = predLogits.shape as [number, Dim, Dim, number];
-  if (layers !== lossLayerCount(config))
-    throw new Error(`internal: the criterion takes ${lossLayerCount(config)} decoder layers, not ${layers}`);
-  const pairs = new MatchedPairs(layers, batch, queries);
-  const numBoxes = input('num_boxes', []);
-  return {
-    ...labelsLoss(
-      predLogits,
-      input('positive_map', [boxesDim, classes]),
-      input('unmatched', [layers, batch, queries]),
-      pairs,
-      numBoxes,
-      config.eos_coef,
-    ),
-    ...boxesLoss(predBoxes, input('target_boxes', [boxesDim, 4]), pairs, numBoxes),
-    ...cardinalityError(predLogits, input('box_counts', [batch])),
-    ...(hasMaskLosses(config)
-      ? masksLoss(
-          required(outputs, 'pred_masks'),
-          input('target_masks', [boxesDim, symbolicDim('mask_height'), symbolicDim('mask_width')], 'uint8'),
-          pairs,
-          numBoxes,
-        )
-      : {}),
-    ...(config.predict_final
-      ? isfinalLoss(required(outputs, 'pred_isfinal'), input('target_isfinal', [boxesDim]), pairs, numBoxes)
-      : {}),
-    ...(config.contrastive_align_loss ? alignmentLoss(config, outputs, pairs, numBoxes) : {}),
-  };
-};
-
-const alignmentLoss = (config: LossConfig, outputs: ModelOutputs, pairs: MatchedPairs, numBoxes: Tensor): LossTerms => {
-  const projTokens = required(outputs, 'proj_tokens');
-  return contrastiveAlignLoss(
-    required(outputs, 'proj_queries'),
-    projTokens,
-    input('alignment_map', [boxesDim, projTokens.shape[1]!]),
-    pairs,
-    numBoxes,
-    config.temperature_NCE,
-  );
-};
-
-const answerLosses = (config: LossConfig, outputs: ModelOutputs): LossTerms =>
-  config.split_qa_heads
-    ? splitAnswerLosses(outputs, qaDataset(config)!)
-    : jointAnswerLosses(required(outputs, 'pred_answer'));

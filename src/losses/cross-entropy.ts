@@ -13,7 +13,7 @@ import {
   where,
 } from '../engine/ops/index.ts';
 
-/** −log softmax(logits)[label] of every row, 0 where the label is below 0: logits (B, C), labels (B) → (B). */
+/** Cross entropy of logits (B, C) and labels (B) → (B). It is 0 where the label is negative. */
 export const crossEntropy = (logits: Tensor, labels: Tensor): Tensor => {
   const ignored = less(labels, 0);
   const index = cast(where(ignored, 0, labels), 'int64');
@@ -21,6 +21,6 @@ export const crossEntropy = (logits: Tensor, labels: Tensor): Tensor => {
   return where(ignored, 0, neg(picked));
 };
 
-/** −t·log σ(x) − (1 − t)·log(1 − σ(x)), without overflow. */
+/** Binary cross entropy of logits and targets in [0, 1], element by element, computed without overflow. */
 export const binaryCrossEntropy = (logits: Tensor, targets: Tensor): Tensor =>
   sub(softplus(logits), mul(logits, targets));

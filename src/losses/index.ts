@@ -1,10 +1,13 @@
-export * from './alignment-map.ts';
-export * from './boxes.ts';
 export * from './config.ts';
 export * from './criterion.ts';
 export * from './inputs.ts';
+export * from './join-targets.ts';
+export * from './loss.ts';
 export * from './loss-program.ts';
-export { boxesDim, matchesDim } from './matched-pairs.ts';
+export * from './losses.ts';
+export { boxesDim, matchesDim, type MatchedPairs } from './matched-pairs.ts';
 export * from './matching.ts';
 export * from './targets.ts';
-export * from './weights.ts';
+export { answerInputs, NO_LABEL, type AnswerLabels } from './terms/answers.ts';
+export { giouCxcywh } from './terms/boxes.ts';
+export { hasMaskLosses, masksLoss, maskTerms, TARGET_MASKS_SHAPE } from './terms/masks.ts';

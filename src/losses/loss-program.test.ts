@@ -65,11 +65,11 @@ const unitRows = ({ shape, data }: HostTensor): HostTensor => {
 /** The masks (B, Q, h, w) of all queries, of the matched ones alone. */
 const matchedMasks = ({ shape, data }: HostTensor, matches: LayerMatches): HostTensor => {
   const [, queries, height, width] = shape as [number, number, number, number];
-  const { rows } = maskQueries(matches, queries);
-  const masks = Array.from(rows, (row) =>
-    Array.from(data, Number).slice(row * height * width, (row + 1) * height * width),
+  const { indices } = maskQueries(matches, queries);
+  const masks = Array.from(indices, (query) =>
+    Array.from(data, Number).slice(query * height * width, (query + 1) * height * width),
   );
-  return float32Tensor([rows.length, height, width], masks.flat());
+  return float32Tensor([indices.length, height, width], masks.flat());
 };
 
 /** The case's own outputs as the forward program would hand them over. */
@@ -103,11 +103,16 @@ const expectCase = async (reference: ReferenceCase): Promise<void> => {
   expect(lossWeights(config)).toEqual(json['weight_dict']);
 
   const outputs = outputsOf(reference, config);
-  const inputs: Record<string, HostTensor> =
-    json['answers'] === null ? {} : answerInputs(json['answers'] as AnswerLabels);
+  const answers = json['answers'] as AnswerLabels | null;
+  const inputs: Record<string, HostTensor> = answers === null ? {} : answerInputs(answers);
   if (!config.no_detection) {
-    const targets = await referenceTargets(json['targets'] as ReferenceTarget[], config, reference);
-    expect(targets.positiveMap).toEqual(reference.f32('positive_map'));
+    const targets = await referenceTargets(
+      json['targets'] as ReferenceTarget[],
+      config,
+      reference,
+      answers ?? undefined,
+    );
+    expect(targets.inputs.positive_map.data).toEqual(reference.f32('positive_map'));
     const predictions = { pred_logits: outputs['pred_logits']!, pred_boxes: outputs['pred_boxes']! };
     const matched = matchedInputs(predictions, targets, config);
     Object.assign(inputs, matched.inputs);

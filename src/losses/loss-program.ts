@@ -11,32 +11,39 @@ import {
 } from '../engine/graph/index.ts';
 import { scalar, sparseGradients } from '../engine/ops/index.ts';
 import { traceCriterion } from './criterion.ts';
-import type { LossConfig } from './weights.ts';
+import type { LossConfig } from './config.ts';
+import type { Loss } from './loss.ts';
+import { activeLosses } from './losses.ts';
 
 /** The part of a training step between matching and the backward pass. */
 export interface LossProgram {
   /**
-   * Inputs: the model's outputs that are trained, by their names, and what `lossInputs` and `answerInputs` make.
-   * Outputs: `total` (no axes), `terms` (terms), and `d_<name>` for every name in `trainedOutputs`.
+   * Inputs: the model's outputs that are trained, by name, and those of `lossInputs`.
+   * Outputs: `total` (scalar), `terms` (terms), and `d_<name>` for every name in `trainedOutputs`.
    */
   readonly program: Program;
-  /** What stands where in `terms`. */
+  /** Names of the values in `terms`. */
   readonly termNames: readonly string[];
-  /** The model's outputs that the total depends on; for each the program yields the derivative of the total. */
+  /** The model's outputs that the total depends on. The program yields the derivative of the total for each. */
   readonly trainedOutputs: readonly string[];
 }
 
 /**
- * Traces the loss and its derivatives by the model's outputs.
+ * Traces the loss and its derivatives with respect to the model's outputs.
  *
- * @param shapes of the model's outputs, symbolic sizes and all; those that the criterion does not read are left out
+ * @param shapes symbolic shapes of the model's outputs; outputs that no loss reads are ignored
+ * @param losses the losses to compute: all that the config trains by default
  */
-export const makeLossProgram = (config: LossConfig, shapes: Readonly<Record<string, Shape>>): LossProgram => {
+export const makeLossProgram = (
+  config: LossConfig,
+  shapes: Readonly<Record<string, Shape>>,
+  losses: readonly Loss[] = activeLosses(config),
+): LossProgram => {
   const plain = plainSizes();
   const outputs = Object.fromEntries(
     Object.entries(shapes).map(([name, shape]) => [name, input(name, shape.map(plain))]),
   );
-  const { terms, termNames, total } = traceCriterion(config, outputs);
+  const { terms, termNames, total } = traceCriterion(config, outputs, losses);
   const names = Object.keys(outputs);
   const derivatives = sparseGradients([{ tensor: total, cotangent: scalar(1) }], Object.values(outputs));
   const trainedOutputs = names.filter((_, index) => derivatives[index] !== undefined);
@@ -51,8 +58,8 @@ export const makeLossProgram = (config: LossConfig, shapes: Readonly<Record<stri
 };
 
 /**
- * Sizes that other programs compute from their inputs' (a quarter of the image's height) are sizes of their own here:
- * each gets a name, equal ones the same.
+ * Replaces computed dimensions by symbols. Dimensions that other programs compute from their inputs (a quarter of the
+ * image's height) are inputs here; equal ones get the same symbol.
  */
 const plainSizes = (): ((dim: Dim) => Dim) => {
   const names = new Map<string, Dim>();
@@ -68,13 +75,13 @@ const plainSizes = (): ((dim: Dim) => Dim) => {
 const isSymbol = ({ terms: [first, ...others] }: SymbolicDim): boolean =>
   others.length === 0 && first!.coefficient === 1 && first!.atoms.length === 1 && first!.atoms[0]!.kind === 'symbol';
 
-/** The numbers that the loss program yields, by official name. */
+/** Values of the loss program, by official name. */
 export interface LossValues {
   readonly total: number;
   readonly terms: Readonly<Record<string, number>>;
 }
 
-/** Reads `total` and `terms` out of a run's results. */
+/** Reads `total` and `terms` from the results of a run. */
 export const readLosses = (results: Readonly<Record<string, HostTensor>>, termNames: readonly string[]): LossValues => {
   const values = results['terms']!.data;
   return {

@@ -1,20 +1,21 @@
+import { messageOf } from '../errors.ts';
 import type { HostTensor } from '../engine/graph/index.ts';
 import { matchTargets, type Match } from '../matching/matcher.ts';
 import type { MatchingWeights } from '../matching/cost.ts';
-import type { LossTargets } from './targets.ts';
+import type { BatchTargets } from './targets.ts';
 
-/** For every decoder layer and sample, which query was given which of the sample's boxes; ordered by query. */
+/** Matches of every decoder layer and sample: which query was given which of the sample's boxes, ordered by query. */
 export type LayerMatches = readonly (readonly Match[])[];
 
 /**
- * Matches every decoder layer's queries with the boxes of their sample.
+ * Matches the queries of every decoder layer with the boxes of their sample.
  *
- * @param predictions of the forward program: pred_logits (L, B, Q, 256), pred_boxes (L, B, Q, 4)
+ * @param predictions outputs of the forward program: `pred_logits` (L, B, Q, 256), `pred_boxes` (L, B, Q, 4)
  * @throws {RangeError} naming the layer and the sample whose cost is not finite
  */
 export const matchLayers = (
   predictions: { readonly pred_logits: HostTensor; readonly pred_boxes: HostTensor },
-  targets: LossTargets,
+  { boxCounts, inputs }: BatchTargets,
   weights: MatchingWeights,
 ): LayerMatches => {
   const { pred_logits: logits, pred_boxes: boxes } = predictions;
@@ -25,15 +26,14 @@ export const matchLayers = (
         {
           predLogits: layerOf(logits, layer),
           predBoxes: layerOf(boxes, layer),
-          targetBoxes: targets.boxesCxcywh,
-          positiveMap: targets.positiveMap,
-          targetCounts: targets.boxCounts,
+          targetBoxes: inputs.target_boxes.data as Float32Array,
+          positiveMap: inputs.positive_map.data as Float32Array,
+          targetCounts: boxCounts,
         },
         weights,
       );
     } catch (error) {
-      const problem = error instanceof Error ? error.message : String(error);
-      throw new RangeError(`decoder layer ${layer}: ${problem}`, { cause: error });
+      throw new RangeError(`decoder layer ${layer}: ${messageOf(error)}`, { cause: error });
     }
   });
 };
@@ -41,6 +41,6 @@ export const matchLayers = (
 const layerOf = (tensor: HostTensor, layer: number): Float32Array => {
   if (tensor.dtype !== 'float32' || tensor.shape.length !== 4)
     throw new Error(`internal: predictions are float32 (L, B, Q, ·), not ${tensor.dtype}[${tensor.shape.join(', ')}]`);
-  const size = tensor.data.length / tensor.shape[0]!;
-  return tensor.data.subarray(layer * size, (layer + 1) * size);
+  const length = tensor.data.length / tensor.shape[0]!;
+  return tensor.data.subarray(layer * length, (layer + 1) * length);
 };

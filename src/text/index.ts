@@ -7,6 +7,7 @@ export {
   createPositiveMap,
   normalisedPositiveMap,
   type PositiveRow,
+  tokensOfSpan,
 } from './spans/positive-map.ts';
 export { CaptionSpans, type SpanOptions, type TextSpan } from './spans/spans.ts';
 export {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { HostTensor } from '../../src/engine/graph/index.ts';
-import { boxNormaliser, type AnswerLabels } from '../../src/losses/index.ts';
+import { boxNormalizer, type AnswerLabels } from '../../src/losses/index.ts';
 import { Mdetr } from '../../src/models/index.ts';
 import { createRuntime } from '../../src/engine/runtime/create-runtime.ts';
 import { copyEntries, updateAverage } from '../../src/train/optimizer/ema.ts';
@@ -57,7 +57,7 @@ const prepare = async (
   const model = new Mdetr(config);
   const { image, padding, inputIds, attentionMask } = batchOf(reference);
   const size = image.shape[0]!;
-  const targets = await referenceTargets(json.targets, config, reference);
+  const targets = await referenceTargets(json.targets, config, reference, json.answers ?? undefined);
   const batch: TrainBatch = {
     inputs: {
       image,
@@ -67,7 +67,6 @@ const prepare = async (
       image_index: { dtype: 'int32', shape: [size], data: Int32Array.from({ length: size }, (_, index) => index) },
     },
     targets,
-    ...(json.answers == null ? {} : { answers: json.answers }),
     ids: json.targets.map((_, index) => `sample ${index}`),
   };
   const step = await TrainStep.load(model, config, await createRuntime({ threads: 1 }), {
@@ -77,7 +76,7 @@ const prepare = async (
   const parameters = new Map<string, HostTensor>(
     model.registry.specs.map(({ name, shape }) => [name, syntheticWeight(name, shape)]),
   );
-  const numBoxes = boxNormaliser(targets.boxCounts.reduce((sum, count) => sum + count, 0));
+  const numBoxes = boxNormalizer(targets.boxCounts.reduce((sum, count) => sum + count, 0));
   return { step, batch, parameters, numBoxes };
 };
 

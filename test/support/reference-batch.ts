@@ -1,14 +1,15 @@
 import { join } from 'node:path';
 import { float32Tensor, type HostTensor } from '../../src/engine/graph/index.ts';
 import {
-  boxNormaliser,
+  boxNormalizer,
   joinTargets,
   lossInputs,
   matchLayers,
   parseCriterionConfig,
   type LayerMatches,
   type LossConfig,
-  type LossTargets,
+  type AnswerLabels,
+  type BatchTargets,
   type SampleTarget,
 } from '../../src/losses/index.ts';
 import { parseModelConfig } from '../../src/models/index.ts';
@@ -26,12 +27,18 @@ export interface ReferenceTarget {
 
 const tokenizer = loadTokenizer(join(fixtureReference, 'roberta'));
 
-/** The targets of a reference batch, made from captions and spans; masks from `target<b>.masks` where there are some. */
+/**
+ * Targets of a reference batch, made from captions and spans.
+ *
+ * @param masksOf case whose tensors `target<sample>.masks` are the masks
+ * @param answers labels of the answer heads
+ */
 export const referenceTargets = async (
   targets: readonly ReferenceTarget[],
   config: LossConfig,
   masksOf?: ReferenceCase,
-): Promise<LossTargets> => {
+  answers?: AnswerLabels,
+): Promise<BatchTargets> => {
   const { encodings, T } = encodeBatch(
     await tokenizer,
     targets.map(({ caption }) => caption),
@@ -42,8 +49,9 @@ export const referenceTargets = async (
       boxesCxcywh: Float32Array.from(target.boxes.flat()),
       positiveRows: createPositiveMap(encodings[sample]!, target.tokens_positive),
       tokensPositive: target.tokens_positive,
-      ...(target.isfinal && { isFinal: target.isfinal }),
-      ...(masks && { masks: { data: masks.data as Uint8Array, height: masks.shape[1]!, width: masks.shape[2]! } }),
+      isFinal: target.isfinal,
+      masks: masks && { data: masks.data as Uint8Array, height: masks.shape[1]!, width: masks.shape[2]! },
+      answers: answers && Object.fromEntries(Object.entries(answers).map(([name, labels]) => [name, labels[sample]!])),
     };
   });
   return joinTargets(samples, { encodings, tokens: T }, config);
@@ -71,11 +79,11 @@ export const plainMatches = (matches: LayerMatches): number[][][][] =>
 /** Matches a batch and makes the loss program's inputs, for one worker. */
 export const matchedInputs = (
   predictions: { readonly pred_logits: HostTensor; readonly pred_boxes: HostTensor },
-  targets: LossTargets,
+  targets: BatchTargets,
   config: LossConfig,
 ): { readonly matches: LayerMatches; readonly inputs: Record<string, HostTensor> } => {
   const matches = matchLayers(predictions, targets, config);
   const boxes = targets.boxCounts.reduce((sum, count) => sum + count, 0);
   const queries = predictions.pred_boxes.shape[2]!;
-  return { matches, inputs: lossInputs(targets, matches, queries, boxNormaliser(boxes)) };
+  return { matches, inputs: lossInputs(targets, matches, queries, boxNormalizer(boxes)) };
 };

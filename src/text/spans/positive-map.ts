@@ -35,19 +35,34 @@ export const createPositiveMap = (
     return { count: tokens.size, tokens: [...tokens].sort((a, b) => a - b) };
   });
 
-/** First and last token of a span, both inclusive; the last may lie before the first when the span is empty. */
+/** `tokensOfSpan` of a span that has to be a range of the caption. */
 const tokenRange = (
   encoding: Pick<Encoding, 'charToToken'>,
   [begin, end]: CharacterSpan,
   box: number,
-): [first: number, last: number] | undefined => {
+): readonly [first: number, last: number] | undefined => {
   if (!Number.isInteger(begin) || !Number.isInteger(end) || begin < 0 || end < 1)
     throw new MdetrError(
       `Span [${begin}, ${end}) of box ${box + 1} is not a range of the caption's characters: ` +
         `it must begin at 0 or later and end at 1 or later, in whole numbers.`,
     );
-  /** A retry that falls off the caption's front finds nothing; only the first look-up may complain. */
-  const retry = (char: number) => (char < 0 ? undefined : encoding.charToToken(char));
+  return tokensOfSpan([begin, end], encoding);
+};
+
+/**
+ * First and last token of a span, both inclusive; the last one is before the first when the span is empty. When the first
+ * character has no token, the next two are tried, and for the last character the previous two. Undefined when there is no
+ * token for either end.
+ *
+ * @param retries encoding in which the neighbors are looked up; the alignment loss of the official code uses another
+ *   caption's
+ */
+export const tokensOfSpan = (
+  [begin, end]: CharacterSpan,
+  encoding: Pick<Encoding, 'charToToken'>,
+  retries = encoding,
+): readonly [first: number, last: number] | undefined => {
+  const retry = (char: number): number | undefined => (char < 0 ? undefined : retries.charToToken(char));
   const first = encoding.charToToken(begin) ?? retry(begin + 1) ?? retry(begin + 2);
   const last = encoding.charToToken(end - 1) ?? retry(end - 2) ?? retry(end - 3);
   return first === undefined || last === undefined ? undefined : [first, last];

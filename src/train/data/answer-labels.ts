@@ -9,7 +9,7 @@ import {
 } from '../../postprocess/answer-vocabulary.ts';
 import { clevrAnswerType } from '../../metrics/clevr.ts';
 import { qaDataset, type ModelConfig } from '../../models/index.ts';
-import { noLabel } from './sample-source.ts';
+import { NO_LABEL } from '../../losses/index.ts';
 
 /** The answer of a row, in the words of its file. */
 export interface RowAnswer {
@@ -23,7 +23,8 @@ export type AnswerLabeller = (row: RowAnswer | undefined) => Readonly<Record<str
 
 /** CLEVR: yes or no, one of fifteen attributes, a number. */
 export const clevrLabels: AnswerLabeller = (row) => {
-  if (row === undefined) return { answer_type: noLabel, answer_binary: 0, answer_attr: noLabel, answer_reg: noLabel };
+  if (row === undefined)
+    return { answer_type: NO_LABEL, answer_binary: 0, answer_attr: NO_LABEL, answer_reg: NO_LABEL };
   const { answer } = row;
   const type = clevrAnswerType(answer);
   const attribute = clevrAttributes.indexOf(answer);
@@ -36,8 +37,8 @@ export const clevrLabels: AnswerLabeller = (row) => {
   return {
     answer_type: clevrAnswerTypes.indexOf(type),
     answer_binary: Number(answer === 'yes'),
-    answer_attr: type === 'attr' ? attribute : noLabel,
-    answer_reg: type === 'reg' ? Number(answer) : noLabel,
+    answer_attr: type === 'attr' ? attribute : NO_LABEL,
+    answer_reg: type === 'reg' ? Number(answer) : NO_LABEL,
   };
 };
 
@@ -50,19 +51,19 @@ export const gqaLabels = (folder: string, hasSplitHeads: boolean): AnswerLabelle
     ? (readTable(join(folder, 'gqa_answer2id_by_type.json')) as Readonly<Record<string, IdTable>>)
     : {};
   const idIn = (table: IdTable | undefined, answer: string): number =>
-    table?.[Object.hasOwn(table, answer) ? answer : 'unknown'] ?? noLabel;
+    table?.[Object.hasOwn(table, answer) ? answer : 'unknown'] ?? NO_LABEL;
   return (row): Record<string, number> => {
     const { answer, question_type: type = '' } = row ?? { answer: '' };
     const typeId = gqaAnswerTypes.findIndex((name) => name === type);
     if (row !== undefined && hasSplitHeads && typeId < 0)
       throw new MdetrError(`question_type "${type}" is none of ${gqaAnswerTypes.join(', ')}`);
-    if (!hasSplitHeads) return { answer: row === undefined ? noLabel : idIn(joint, answer) };
+    if (!hasSplitHeads) return { answer: row === undefined ? NO_LABEL : idIn(joint, answer) };
     return {
-      answer_type: row === undefined ? noLabel : typeId,
+      answer_type: row === undefined ? NO_LABEL : typeId,
       ...Object.fromEntries(
         gqaAnswerTypes.map((name) => [
           `answer_${name}`,
-          row !== undefined && name === type ? idIn(byType[`answer_${name}`], answer) : noLabel,
+          row !== undefined && name === type ? idIn(byType[`answer_${name}`], answer) : NO_LABEL,
         ]),
       ),
     };

@@ -13,14 +13,8 @@ export type LoaderReply =
 
 /** The memory of a batch, which goes over to the other thread instead of being copied. */
 const transferable = ({ batch }: MadeBatch): ArrayBuffer[] => {
-  const arrays = [
-    ...Object.values(batch.inputs).map(({ data }: HostTensor) => data),
-    batch.targets.boxesCxcywh,
-    batch.targets.positiveMap,
-    batch.targets.alignment?.map,
-    batch.targets.masks?.data,
-  ];
-  return [...new Set(arrays.flatMap((array) => (array === undefined ? [] : [array.buffer as ArrayBuffer])))];
+  const arrays = [...Object.values<HostTensor>(batch.inputs), ...Object.values<HostTensor>(batch.targets.inputs)];
+  return [...new Set(arrays.map(({ data }) => data.buffer as ArrayBuffer))];
 };
 
 if (parentPort !== null) {

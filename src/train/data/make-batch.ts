@@ -5,7 +5,7 @@ import type { TrainConfig } from '../config/config.ts';
 import type { TrainBatch } from '../step/train-step.ts';
 import { auxiliaryInputs, type AuxiliaryGeometry } from '../auxiliary/auxiliary-targets.ts';
 import { auxiliaryWeights } from '../auxiliary/auxiliary-weights.ts';
-import { joinAnswers, type ImageSample } from './sample-source.ts';
+import type { ImageSample } from './sample-source.ts';
 
 /** How many times the backbone halves a picture before its last map. */
 export const backboneHalvings = ({ small_backbone, dilation }: TrainConfig): number =>
@@ -51,7 +51,6 @@ export const makeBatch = (pictures: readonly ImageSample[], tokenizer: Tokenizer
       ...(geometry && auxiliaryInputs(pictures, images, geometry, { encodings, T })),
     },
     targets: joinTargets(targets, { encodings, tokens: T }, config),
-    ...(config.do_qa ? { answers: joinAnswers(rows.map(({ text }) => text)) } : {}),
     ids: rows.map(({ text, id }) => `${id}: ${JSON.stringify(text.caption)}`),
   };
 };

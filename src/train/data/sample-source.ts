@@ -1,5 +1,5 @@
 import type { RawImage } from '../../data/images/raw-image.ts';
-import type { AnswerLabels, SampleMasks } from '../../losses/index.ts';
+import type { SampleMasks } from '../../losses/index.ts';
 import type { CharacterSpan } from '../../text/index.ts';
 
 /** One text about a picture, with what it mentions. Everything per box stands in the same order. */
@@ -10,7 +10,7 @@ export interface TextSample {
   readonly tokensPositive: readonly (readonly CharacterSpan[])[];
   readonly isFinal?: ArrayLike<number>;
   readonly masks?: SampleMasks;
-  /** Labels of the question heads, one number each, under the official names; see `unanswered`. */
+  /** Labels of the question heads, one number each, under the official names; see `NO_LABEL`. */
   readonly answers?: Readonly<Record<string, number>>;
   /** What a question compares or counts (answer-steps.ts); for the helper loss of answers. */
   readonly answerSteps?: readonly number[];
@@ -60,12 +60,3 @@ export interface SampleSource {
   get(row: number, draw: Draw): Promise<ImageSample>;
   close(): void;
 }
-
-/** The label of a question head for a text that it is not asked about. */
-export const noLabel = -100;
-
-/** Answers of all texts of a batch, head by head; of texts that ask nothing no head learns. */
-export const joinAnswers = (texts: readonly TextSample[]): AnswerLabels => {
-  const names = [...new Set(texts.flatMap(({ answers = {} }) => Object.keys(answers)))];
-  return Object.fromEntries(names.map((name) => [name, texts.map(({ answers }) => answers?.[name] ?? noLabel)]));
-};

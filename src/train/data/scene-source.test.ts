@@ -7,7 +7,8 @@ import type { DrawnScenes } from '../config/slices/datasets.ts';
 import { AnnotationSource } from './annotation-source.ts';
 import { clevrLabels, labellerFor } from './answer-labels.ts';
 import { auxiliaryInputs, mapSize } from '../auxiliary/auxiliary-targets.ts';
-import { noLabel, type Draw, type ImageSample } from './sample-source.ts';
+import { NO_LABEL } from '../../losses/index.ts';
+import type { Draw, ImageSample } from './sample-source.ts';
 import { SceneSource } from './scene-source.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'mdetr-scenes-'));
@@ -62,7 +63,7 @@ describe('scenes for training', () => {
       expect(caption).toMatch(/\?$/);
       expect(answers!['answer_type']).toBeGreaterThanOrEqual(0);
     }
-    for (const { answers } of early.texts) expect(answers!['answer_type']).toBe(noLabel);
+    for (const { answers } of early.texts) expect(answers!['answer_type']).toBe(NO_LABEL);
   });
 
   it('have boxes within the picture, spans within the text, masks where masks are trained', async () => {
@@ -89,15 +90,15 @@ describe('scenes for training', () => {
 
 describe('labels of answers for CLEVR', () => {
   it.each([
-    ['yes', { answer_type: 0, answer_binary: 1, answer_attr: noLabel, answer_reg: noLabel }],
-    ['no', { answer_type: 0, answer_binary: 0, answer_attr: noLabel, answer_reg: noLabel }],
-    ['small', { answer_type: 1, answer_binary: 0, answer_attr: 0, answer_reg: noLabel }],
-    ['metal', { answer_type: 1, answer_binary: 0, answer_attr: 14, answer_reg: noLabel }],
-    ['7', { answer_type: 2, answer_binary: 0, answer_attr: noLabel, answer_reg: 7 }],
+    ['yes', { answer_type: 0, answer_binary: 1, answer_attr: NO_LABEL, answer_reg: NO_LABEL }],
+    ['no', { answer_type: 0, answer_binary: 0, answer_attr: NO_LABEL, answer_reg: NO_LABEL }],
+    ['small', { answer_type: 1, answer_binary: 0, answer_attr: 0, answer_reg: NO_LABEL }],
+    ['metal', { answer_type: 1, answer_binary: 0, answer_attr: 14, answer_reg: NO_LABEL }],
+    ['7', { answer_type: 2, answer_binary: 0, answer_attr: NO_LABEL, answer_reg: 7 }],
   ])('%s', (answer, labels) => expect(clevrLabels({ answer })).toEqual(labels));
 
   it('none for what asks nothing, an error for what no head knows', () => {
-    expect(clevrLabels(undefined)['answer_type']).toBe(noLabel);
+    expect(clevrLabels(undefined)['answer_type']).toBe(NO_LABEL);
     expect(() => clevrLabels({ answer: 'perhaps' })).toThrow(
       /"perhaps" is neither yes or no, nor a number, nor one of/,
     );

@@ -1,17 +1,7 @@
-import { diceLoss, focalLoss } from '../../losses/masks.ts';
+import { maskTerms, TARGET_MASKS_SHAPE } from '../../losses/index.ts';
 import { input, makeProgram, mulDims, symbolicDim, type Program, type Tensor } from '../../engine/graph/index.ts';
 import type { Mdetr } from '../../models/index.ts';
-import {
-  add,
-  cast,
-  div,
-  gather,
-  mergeAxes,
-  mul,
-  resizeBilinear,
-  scalar,
-  sparseGradients,
-} from '../../engine/ops/index.ts';
+import { add, gather, mergeAxes, mul, scalar, sparseGradients } from '../../engine/ops/index.ts';
 import { cotangentName } from './names.ts';
 
 /** The segmentation head's part of a step. It needs the matching, so it runs between matching and the backward pass. */
@@ -25,18 +15,20 @@ export interface MaskStep {
   /** Outputs of the forward program whose cotangents this program yields. */
   readonly differentiable: readonly string[];
   readonly trained: readonly string[];
+  /** Weight of each mask loss in the total, by name. */
+  readonly weights: Readonly<Record<string, number>>;
 }
 
 /** Only matched queries get a mask: of a hundred queries a handful, where the official code computes all. */
 export const traceMaskStep = (
   model: Mdetr,
-  pyramidChannels: readonly number[],
-  weights: { readonly mask: number; readonly dice: number },
+  weights: Readonly<Record<string, number>>,
   isTrainable: (name: string) => boolean,
 ): MaskStep | undefined => {
   if (model.segmentation === undefined) return undefined;
+  const { pyramidChannels } = model;
   const { hidden_dim: features, num_queries: queries } = model.config;
-  const [batch, images, height, width, pairs, boxes] = ['batch', 'images', 'h', 'w', 'pairs', 'boxes'].map(symbolicDim);
+  const [batch, images, height, width, pairs] = ['batch', 'images', 'h', 'w', 'pairs'].map(symbolicDim);
   const floats: Record<string, Tensor> = {
     hs_last: input('hs_last', [batch!, queries, features]),
     image_memory: input('image_memory', [batch!, mulDims(height!, width!), features]),
@@ -60,17 +52,9 @@ export const traceMaskStep = (
     },
     index('mask_images'),
   );
-  const [maskHeight, maskWidth] = [symbolicDim('mask_height'), symbolicDim('mask_width')];
-  const targets = cast(
-    gather(input('target_masks', [boxes!, maskHeight, maskWidth], 'uint8'), index('mask_targets')),
-    'float32',
-  );
-  const predicted = mergeAxes(resizeBilinear(logits, maskHeight, maskWidth), 1, 2);
-  const flatTargets = mergeAxes(targets, 1, 2);
-  const numBoxes = input('num_boxes', []);
-  const lossMask = div(focalLoss(predicted, flatTargets), numBoxes);
-  const lossDice = div(diceLoss(predicted, flatTargets), numBoxes);
-  const total = add(mul(lossMask, weights.mask), mul(lossDice, weights.dice));
+  const targets = gather(input('target_masks', TARGET_MASKS_SHAPE, 'uint8'), index('mask_targets'));
+  const terms = Object.entries(maskTerms(logits, targets, input('num_boxes', [])));
+  const total = terms.map(([name, value]) => mul(value, weights[name]!)).reduce(add);
 
   const parameters = model.registry.specs.filter(({ kind, name }) => kind === 'parameter' && isTrainable(name));
   const wanted = [...Object.entries(floats), ...parameters.map(({ name, tensor }): [string, Tensor] => [name, tensor])];
@@ -83,7 +67,8 @@ export const traceMaskStep = (
   );
   const names = new Set(found.map(([name]) => name));
   return {
-    program: makeProgram('masks-loss', { loss_mask: lossMask, loss_dice: lossDice, ...Object.fromEntries(found) }),
+    program: makeProgram('masks-loss', Object.fromEntries([...terms, ...found])),
+    weights,
     differentiable: Object.keys(floats),
     trained: parameters.map(({ name }) => name).filter((name) => names.has(cotangentName(name))),
   };

@@ -3,21 +3,19 @@ import { MdetrError } from '../../errors.ts';
 import { float32Tensor, int32Tensor, type HostTensor } from '../../engine/graph/index.ts';
 import { leafName, type Program } from '../../engine/graph/program.ts';
 import {
-  answerInputs,
   hasDetectionLosses,
   lossInputs,
-  lossWeights,
+  activeLosses,
   makeLossProgram,
+  masksLoss,
   matchLayers,
   readLosses,
-  type AnswerLabels,
   type LayerMatches,
   type LossConfig,
   type LossProgram,
-  type LossTargets,
+  type BatchTargets,
 } from '../../losses/index.ts';
 import type { Mdetr } from '../../models/index.ts';
-import { SOFT_TOKEN_CLASSES } from '../../text/soft-tokens.ts';
 import type { DeviceTensor, Feeds, Runtime, Session, Values } from '../../engine/runtime/runtime.ts';
 import { ValueScope } from '../../engine/runtime/value-scope.ts';
 import type { AuxiliaryHeads } from '../auxiliary/auxiliary-heads.ts';
@@ -29,9 +27,7 @@ import { traceStep, type StepPrograms } from './step-programs.ts';
 export interface TrainBatch {
   /** image (images, 3, H, W), padding (images, H, W), image_index (B), input_ids and attention_mask (B, T). */
   readonly inputs: Feeds;
-  readonly targets: LossTargets;
-  /** Labels of question heads, for models that have them. */
-  readonly answers?: AnswerLabels;
+  readonly targets: BatchTargets;
   /** How to call the rows when something is wrong with one of them. */
   readonly ids: readonly string[];
 }
@@ -150,8 +146,8 @@ export class TrainStep implements DifferentiableStep {
     const clock = stopwatch();
     const inputs: Feeds = {
       ...batch.inputs,
-      // Helper losses read these before anything is matched.
-      ...boxInputs(batch.targets),
+      // Auxiliary losses read boxes and tokens before anything is matched.
+      ...batch.targets.inputs,
       dropout_seed: { dtype: 'uint32', shape: [], data: Uint32Array.of(seed) },
     };
 
@@ -161,10 +157,8 @@ export class TrainStep implements DifferentiableStep {
     const matches = hasDetectionLosses(config)
       ? matchLayers(await readAll(outputs, ['pred_logits', 'pred_boxes']), batch.targets, config)
       : undefined;
-    const targetInputs = {
-      ...(matches === undefined ? {} : lossInputs(batch.targets, matches, config.num_queries, numBoxes)),
-      ...(batch.answers === undefined ? {} : answerInputs(batch.answers)),
-    };
+    const targetInputs =
+      matches === undefined ? batch.targets.inputs : lossInputs(batch.targets, matches, config.num_queries, numBoxes);
     timing.matchingMs = clock();
 
     const lossResults = values.keep(
@@ -200,9 +194,9 @@ export class TrainStep implements DifferentiableStep {
       gradientValues.keep(maskResults);
       for (const name of this.masks.differentiable) cotangents[cotangentName(name)] = maskResults[cotangentName(name)]!;
       for (const name of this.masks.trained) gradients.set(name, await maskResults[cotangentName(name)]!.read());
-      for (const name of ['loss_mask', 'loss_dice']) {
+      for (const [name, weight] of Object.entries(this.masks.weights)) {
         terms[name] = await readNumber(maskResults, name);
-        total += terms[name] * (lossWeights(config)[name] ?? 0);
+        total += terms[name] * weight;
       }
     }
     timing.lossMs = clock();
@@ -230,20 +224,18 @@ const traceTrained = (
   config: LossConfig,
   options: TrainStepOptions,
 ): { step: StepPrograms; loss: LossProgram; masks: MaskStep | undefined } => {
-  const pyramidChannels = model.pyramidChannels;
-  const weights = lossWeights(config);
-  const maskWeights = { mask: weights['loss_mask'] ?? 0, dice: weights['loss_dice'] ?? 0 };
-  // With both coefficients at 0 the head stays as it is: a stage of a run that leaves masks to another.
-  const masks =
-    maskWeights.mask + maskWeights.dice > 0
-      ? traceMaskStep(model, pyramidChannels, maskWeights, options.isTrainable)
-      : undefined;
+  const losses = activeLosses(config);
+  // With both coefficients at 0 the mask head is not trained: a training stage may leave masks to another.
+  const masks = losses.includes(masksLoss)
+    ? traceMaskStep(model, masksLoss.weight(config), options.isTrainable)
+    : undefined;
   const probe = traceStep(model, { ...options, usesOutput: () => false });
   const shapes = Object.fromEntries(
     Object.entries(probe.forward.outputs).map(([name, tensor]) => [name, tensor.shape]),
   );
   // Masks have a program of their own.
-  const loss = makeLossProgram({ ...config, mask_model: 'none' }, shapes);
+  const others = losses.filter((loss) => loss !== masksLoss);
+  const loss = makeLossProgram(config, shapes, others);
   const read = new Set([...loss.trainedOutputs, ...(masks?.differentiable ?? [])]);
   return { step: traceStep(model, { ...options, usesOutput: (name) => read.has(name) }), loss, masks };
 };
@@ -289,7 +281,7 @@ interface MaskPair {
 }
 
 /** The last layer's pairs. */
-const maskPairs = (matches: LayerMatches, targets: LossTargets, queries: number): readonly MaskPair[] => {
+const maskPairs = (matches: LayerMatches, targets: BatchTargets, queries: number): readonly MaskPair[] => {
   let firstBox = 0;
   return matches.at(-1)!.flatMap((match, sample) => {
     const start = firstBox;
@@ -326,14 +318,6 @@ const maskInputs = (pairs: readonly MaskPair[], imageIndex: Int32Array): Record<
     pairs.map(({ box }) => box),
   ),
 });
-
-const boxInputs = ({ boxesCxcywh, positiveMap }: LossTargets): Feeds => {
-  const boxes = boxesCxcywh.length / 4;
-  return {
-    target_boxes: float32Tensor([boxes, 4], boxesCxcywh),
-    positive_map: float32Tensor([boxes, SOFT_TOKEN_CLASSES], positiveMap),
-  };
-};
 
 /** Throws `MdetrError` naming ids and terms. */
 export const requireFinite = (total: number, terms: Readonly<Record<string, number>>, ids: readonly string[]): void => {

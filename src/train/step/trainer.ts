@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { MdetrError } from '../../errors.ts';
 import type { HostTensor } from '../../engine/graph/index.ts';
-import { boxNormaliser, type LossConfig } from '../../losses/index.ts';
+import { boxNormalizer, type LossConfig } from '../../losses/index.ts';
 import type { Mdetr } from '../../models/index.ts';
 import type { Runtime } from '../../engine/runtime/runtime.ts';
 import { allReduceTogether, singleProcess, type Communicator } from '../parallel/communicator.ts';
@@ -222,7 +222,7 @@ export class Trainer {
     const counts = batches.flatMap(({ targets }) => targets.boxCounts);
     const total = Float32Array.of(counts.reduce((sum, count) => sum + count, 0));
     await this.communicator.allReduce(total);
-    return boxNormaliser(total[0]!, batches.length * this.communicator.size);
+    return boxNormalizer(total[0]!, batches.length * this.communicator.size);
   }
 }
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { expectClose, runtime } from '../../test/support/op-check.ts';
-import { loadCase } from '../../test/support/reference-case.ts';
-import { float32Tensor, type HostTensor } from '../engine/graph/index.ts';
-import { parseModelConfig } from '../models/index.ts';
-import { answerInputs, makeLossProgram, parseCriterionConfig, readLosses, type AnswerLabels } from './index.ts';
+import { expectClose, runtime } from '../../../test/support/op-check.ts';
+import { loadCase } from '../../../test/support/reference-case.ts';
+import { float32Tensor, type HostTensor } from '../../engine/graph/index.ts';
+import { parseModelConfig } from '../../models/index.ts';
+import { answerInputs, makeLossProgram, parseCriterionConfig, readLosses, type AnswerLabels } from '../index.ts';
 
 const reference = loadCase('criterion');
 const batches = reference.json['qa'] as Readonly<

@@ -1,7 +1,7 @@
 import { describe, it } from 'vitest';
-import { checkGradient, evaluate, expectClose, type Operand } from '../../test/support/op-check.ts';
-import { loadCase } from '../../test/support/reference-case.ts';
-import { reshape } from '../engine/ops/index.ts';
+import { checkGradient, evaluate, expectClose, type Operand } from '../../../test/support/op-check.ts';
+import { loadCase } from '../../../test/support/reference-case.ts';
+import { reshape } from '../../engine/ops/index.ts';
 import { giouCxcywh } from './boxes.ts';
 
 const reference = loadCase('criterion');

@@ -1,8 +1,8 @@
 import { describe, it } from 'vitest';
-import { evaluate, expectClose, type Operand } from '../../test/support/op-check.ts';
-import { loadCase } from '../../test/support/reference-case.ts';
-import { gradients, l2Normalize, scalar } from '../engine/ops/index.ts';
-import { imageTextContrastiveLoss } from './image-text-contrastive.ts';
+import { evaluate, expectClose, type Operand } from '../../../test/support/op-check.ts';
+import { loadCase } from '../../../test/support/reference-case.ts';
+import { gradients, l2Normalize, scalar } from '../../engine/ops/index.ts';
+import { imageTextContrast } from './image-text-contrastive.ts';
 
 const reference = loadCase('criterion');
 const expected = reference.json['contrastive'] as Readonly<Record<string, number>>;
@@ -15,9 +15,9 @@ describe('image-text contrastive loss', () => {
     });
     const results = await evaluate(
       (image, text) => {
-        const { contrastive_loss: loss } = imageTextContrastiveLoss(l2Normalize(image), l2Normalize(text), 0.07);
-        const [dImage, dText] = gradients([{ tensor: loss!, cotangent: scalar(1) }], [image, text]);
-        return { loss: loss!, dImage: dImage!, dText: dText! };
+        const loss = imageTextContrast(l2Normalize(image), l2Normalize(text), 0.07);
+        const [dImage, dText] = gradients([{ tensor: loss, cotangent: scalar(1) }], [image, text]);
+        return { loss, dImage: dImage!, dText: dText! };
       },
       operands,
       { symbolic: true },

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { evaluate, expectClose, noise, runtime, type Operand } from '../../test/support/op-check.ts';
-import { loadCase } from '../../test/support/reference-case.ts';
-import { float32Tensor, type HostTensor } from '../engine/graph/index.ts';
-import { parseModelConfig } from '../models/index.ts';
-import { div, gradients, scalar } from '../engine/ops/index.ts';
+import { evaluate, expectClose, noise, runtime, type Operand } from '../../../test/support/op-check.ts';
+import { loadCase } from '../../../test/support/reference-case.ts';
+import { float32Tensor, type HostTensor } from '../../engine/graph/index.ts';
+import { parseModelConfig } from '../../models/index.ts';
+import { div, gradients, scalar } from '../../engine/ops/index.ts';
 import { diceLoss, focalLoss } from './masks.ts';
 import {
-  boxNormaliser,
+  boxNormalizer,
   joinTargets,
   lossInputs,
   makeLossProgram,
@@ -16,7 +16,7 @@ import {
   parseCriterionConfig,
   readLosses,
   type SampleTarget,
-} from './index.ts';
+} from '../index.ts';
 
 const reference = loadCase('criterion');
 const operand = (name: string): Operand => {
@@ -75,7 +75,7 @@ const run = async (samples: readonly SampleTarget[], masks: HostTensor): Promise
     return await session.run({
       ...predictions,
       pred_masks: masks,
-      ...lossInputs(targets, matches, 3, boxNormaliser(boxes)),
+      ...lossInputs(targets, matches, 3, boxNormalizer(boxes)),
     });
   } finally {
     await session.dispose();
@@ -128,14 +128,14 @@ describe('mask losses of a batch', () => {
 
   it('lists the queries that masks are made of', () => {
     const match = (queries: number[]) => ({ queries: Int32Array.from(queries), targets: Int32Array.from(queries) });
-    const { rows, samples } = maskQueries(
+    const { indices, samples } = maskQueries(
       [
         [match([0]), match([0])],
         [match([1, 2]), match([0])],
       ],
       3,
     );
-    expect([...rows]).toEqual([1, 2, 3]);
+    expect([...indices]).toEqual([1, 2, 3]);
     expect([...samples]).toEqual([0, 0, 1]);
   });
 });
