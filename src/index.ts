@@ -21,7 +21,8 @@ export type { ModelConfig } from './models/index.ts';
 export { Training, type OpenTrainingOptions } from './train/run/training.ts';
 export type { TrainingSample } from './train/data/own-samples.ts';
 export { Trainer, type StepReport, type TrainerOptions, type TrainerState } from './train/step/trainer.ts';
-export type { StepTiming, TrainBatch } from './train/step/train-step.ts';
+export type { StepTiming } from './train/step/train-step.ts';
+export type { TrainBatch } from './train/data/train-batch.ts';
 export {
   runTraining,
   type RunObserver,

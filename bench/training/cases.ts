@@ -8,7 +8,7 @@ import { sharedTensor } from '../../src/train/optimizer/shared-values.ts';
 import { createTrainer, startingPoint, findVocabulary, openRunData } from '../../src/train/run/run-start.ts';
 import { singleProcess } from '../../src/train/parallel/communicator.ts';
 import { Trainer } from '../../src/train/step/trainer.ts';
-import type { TrainBatch } from '../../src/train/step/train-step.ts';
+import type { TrainBatch } from '../../src/train/data/train-batch.ts';
 import type { Runtime } from '../../src/engine/runtime/runtime.ts';
 import { syntheticNumbers, syntheticWeight } from '../../test/support/synthetic-weights.ts';
 
@@ -156,7 +156,7 @@ const scenesCase = async (runtime: Runtime, { threads, isWhole }: CaseOptions): 
   const batches: TrainBatch[] = [];
   for (let batch = 0; batch < 4; batch++) {
     const rows = [...data.sampler.batch({ epoch: 0, batch })];
-    const made = await maker.make({ rows, draw: { seed: config.seed, epoch: 0, pairsBefore: 1e9 } });
+    const made = await maker.make({ rows, key: { seed: config.seed, epoch: 0, pairsBefore: 1e9 } });
     batches.push(made.batch);
   }
   data.close();

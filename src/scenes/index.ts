@@ -21,7 +21,7 @@ export { RELATIONS, type Relation, type Relationships } from './render/relations
 export {
   describeScene,
   generateScene,
-  flipScene as mirrorScene,
+  flipScene,
   type RenderedScene,
   type Scene,
   type SceneObject,

@@ -4,8 +4,11 @@ import { boxXyxyToCxcywh } from '../../geometry/boxes.ts';
 import type { Size } from '../../geometry/size.ts';
 import type { RunLengthMask } from '../../geometry/run-lengths.ts';
 
-/** What is known about one image and its caption, apart from the boxes. Everything per box stands in their order. */
-export interface TargetFields {
+/**
+ * Ground truth of one image and its caption, as augmentations change it. Everything per box is in the order of the boxes;
+ * N boxes.
+ */
+export interface Target {
   readonly imageId: number;
   readonly caption: string;
   /** Category ids. No loss reads them; their number is what counts. */
@@ -22,21 +25,11 @@ export interface TargetFields {
   readonly size: Size;
   /** Size of the image file. */
   readonly originalSize: Size;
-}
-
-/** A target over an image that still is a picture. */
-export interface Target extends TargetFields {
-  /** (N, 4) x0, y0, x1, y1 in pixels of `size`. */
+  /** (N, 4) boxes in xyxy format, in pixels of `size`. */
   readonly boxesXyxy: Float32Array;
 }
 
-/** A target as losses and matcher take it. */
-export interface NormalizedTarget extends TargetFields {
-  /** (N, 4) centre x, centre y, width, height, relative to the image without padding. */
-  readonly boxesCxcywh: Float32Array;
-}
-
-/** An image and what is known about it: what transforms work on. */
+/** An image and its target: the input and output of transforms. */
 export interface Sample {
   readonly image: RawImage;
   readonly target: Target;
@@ -49,9 +42,9 @@ export const keepBoxes = (target: Target, indices: readonly number[]): Target =>
   labels: Int32Array.from(indices, (i) => target.labels[i]!),
   area: Float32Array.from(indices, (i) => target.area[i]!),
   isCrowd: Uint8Array.from(indices, (i) => target.isCrowd[i]!),
-  ...(target.isFinal && { isFinal: Float32Array.from(indices, (i) => target.isFinal![i]!) }),
-  ...(target.tokensPositive && { tokensPositive: indices.map((i) => target.tokensPositive![i]!) }),
-  ...(target.masks && { masks: indices.map((i) => target.masks![i]!) }),
+  isFinal: target.isFinal && Float32Array.from(indices, (i) => target.isFinal![i]!),
+  tokensPositive: target.tokensPositive && indices.map((i) => target.tokensPositive![i]!),
+  masks: target.masks && indices.map((i) => target.masks![i]!),
 });
 
 /** Indices of the boxes whose width and height are positive. */
@@ -62,13 +55,8 @@ export const boxesWithArea = (boxesXyxy: Float32Array): number[] => {
   return indices;
 };
 
-/** Boxes relative to the image, as the model predicts them; everything else stays. */
-export const normalizeTarget = (target: Target): NormalizedTarget => {
-  const { boxesXyxy, ...fields } = target;
-  const [height, width] = target.size;
-  const boxesCxcywh = Float32Array.from(
-    boxXyxyToCxcywh(boxesXyxy, 'float32'),
-    (value, i) => value / (i % 2 === 0 ? width : height),
-  );
-  return { ...fields, boxesCxcywh };
+/** Boxes of a target as the model predicts them: (N, 4) in cxcywh format, relative to the image without padding. */
+export const normalizedBoxes = ({ boxesXyxy, size }: Pick<Target, 'boxesXyxy' | 'size'>): Float32Array => {
+  const [height, width] = size;
+  return Float32Array.from(boxXyxyToCxcywh(boxesXyxy, 'float32'), (value, i) => value / (i % 2 === 0 ? width : height));
 };

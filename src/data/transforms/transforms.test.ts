@@ -13,7 +13,7 @@ import {
 } from './random-transforms.ts';
 import type { RawImage } from '../images/raw-image.ts';
 import { maskFromDense, maskToDense, type RunLengthMask } from '../../geometry/run-lengths.ts';
-import { normalizeTarget, type Sample, type Target } from '../format/target.ts';
+import { normalizedBoxes, type Sample, type Target } from '../format/target.ts';
 import { cropSample, flipSample, resizeSample } from './transforms.ts';
 
 interface ReferenceTarget {
@@ -107,7 +107,7 @@ describe('against the official transforms', () => {
   it.each(steps.map((step) => ({ name: JSON.stringify(step.op), step })))('$name', ({ step }) => {
     const { op, target: official } = step;
     const { image: picture, target } = apply(op);
-    const boxes = op !== 'input' && op.name === 'normalize' ? normalizeTarget(target).boxesCxcywh : target.boxesXyxy;
+    const boxes = op !== 'input' && op.name === 'normalize' ? normalizedBoxes(target) : target.boxesXyxy;
     expect([...boxes]).toEqual(official.boxes.flat());
     expect([...target.labels]).toEqual(official.labels);
     expect([...target.area]).toEqual(official.area);

@@ -42,7 +42,7 @@ import {
 import { answerStepClasses, answerStepSlots } from './answer-steps.ts';
 import { subCells } from './auxiliary-targets.ts';
 import type { AuxiliaryWeights } from './auxiliary-weights.ts';
-import { objectAttributes } from '../data/scene-source.ts';
+import { OBJECT_ATTRIBUTES } from './object-attributes.ts';
 import { answerAttentionLoss } from './answer-attention.ts';
 import { wordAttentionLoss } from './word-attention.ts';
 
@@ -177,14 +177,14 @@ export class HelperHeads implements AuxiliaryHeads {
     const cells = new Cells(input('auxiliary_cells', [images, height, width, subCells], 'int32'), objects);
     const [isObject, ...kinds] = split(byCell(this.backbone.kinds.forward(mergeAxes(map, 1, 2)), kindCount), 1, [
       1,
-      ...objectAttributes.map(({ classes }) => classes),
+      ...OBJECT_ATTRIBUTES.map(({ classes }) => classes),
     ]);
     const objectness = mul(binaryCrossEntropy(squeeze(isObject!, 1), cells.hits), cells.inside);
-    const attributes = input('auxiliary_attributes', [objects, objectAttributes.length], 'int32');
+    const attributes = input('auxiliary_attributes', [objects, OBJECT_ATTRIBUTES.length], 'int32');
     const { backbone: weight } = this.weights;
     return [
       { name: 'auxiliary_object', value: div(sum(objectness), cells.insideCount), weight },
-      ...objectAttributes.map(({ name }, column) => {
+      ...OBJECT_ATTRIBUTES.map(({ name }, column) => {
         const known = concat([squeeze(slice(attributes, 1, column, column + 1), 1), literal([-1], [1], 'int32')], 0);
         const entropy = crossEntropy(kinds[column]!, cells.rowsOf(known));
         return { name: `auxiliary_${name}`, value: div(sum(entropy), cells.hitCount), weight };
@@ -228,7 +228,7 @@ export class HelperHeads implements AuxiliaryHeads {
 /** The question query that CLEVR's head for yes and no reads. */
 const yesNoQuery = 1;
 
-const kindCount = 1 + objectAttributes.reduce((total, { classes }) => total + classes, 0);
+const kindCount = 1 + OBJECT_ATTRIBUTES.reduce((total, { classes }) => total + classes, 0);
 
 /** (n, h·w, 4 · size) → (n · h · w · 4, size) */
 const byCell = (x: Tensor, size: number): Tensor => mergeAxes(splitAxis(x, 2, [subCells, size]), 0, 2);

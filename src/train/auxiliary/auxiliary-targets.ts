@@ -1,8 +1,7 @@
 import type { HostTensor } from '../../engine/graph/index.ts';
 import type { Encoding } from '../../text/index.ts';
 import { answerStepSlots, noStep } from './answer-steps.ts';
-import type { ImageObjects, ImageSample, TextSample } from '../data/sample-source.ts';
-import { objectAttributes } from '../data/scene-source.ts';
+import { OBJECT_ATTRIBUTES } from './object-attributes.ts';
 import { noPlace, wordClassesOf } from './word-classes.ts';
 
 /*
@@ -10,6 +9,37 @@ import { noPlace, wordClassesOf } from './word-classes.ts';
  * sub-cells, and each sub-cell is told which object it shows: a row number, −1 for none, −2 outside of the picture, −3 for
  * an object that the text does not mention.
  */
+
+/** What the auxiliary losses read of a caption. n boxes. */
+export interface AuxiliaryCaption {
+  /** (n, 4) boxes in cxcywh format, relative to the image. */
+  readonly boxesCxcywh: Float32Array;
+  /** What a question compares or counts (answer-steps.ts); for the auxiliary loss of answers. */
+  readonly answerSteps?: readonly number[];
+  /** Indices of the objects that a question is about, without landmarks; for the auxiliary loss of answers. */
+  readonly answerObjects?: readonly number[];
+}
+
+/** Every object of an image, mentioned by a caption or not. M objects. */
+export interface ImageObjects {
+  /** (height, width) at the image's size: i + 1 where object i is visible, 0 elsewhere. */
+  readonly instances: Uint8Array;
+  /** (M, 4) boxes in xyxy format, relative to the image. */
+  readonly boxesXyxy: Float32Array;
+  /** (M, attributes) class ids of `OBJECT_ATTRIBUTES`. */
+  readonly attributes: Int32Array;
+  /** For each caption the object of each of its boxes. */
+  readonly objectOfBox: readonly (readonly number[])[];
+}
+
+/** What the auxiliary losses read of an image. */
+export interface AuxiliaryImage {
+  /** Name of the image in error messages. */
+  readonly id: string;
+  readonly image: { readonly height: number; readonly width: number };
+  readonly captions: readonly AuxiliaryCaption[];
+  readonly objects?: ImageObjects;
+}
 
 export const subCells = 4;
 const nothing = -1;
@@ -84,7 +114,7 @@ const cellsByPixels = (
 const cellsByBoxes = (
   grid: Grid,
   size: { readonly height: number; readonly width: number },
-  { boxesCxcywh: boxes }: TextSample,
+  { boxesCxcywh: boxes }: AuxiliaryCaption,
   firstRow: number,
 ): Int32Array => {
   const cells = new Int32Array(grid.height * grid.width * subCells).fill(outside);
@@ -121,7 +151,7 @@ export interface AuxiliaryGeometry {
  * that each token names.
  */
 export const auxiliaryInputs = (
-  images: readonly ImageSample[],
+  images: readonly AuxiliaryImage[],
   padded: { readonly height: number; readonly width: number },
   geometry: AuxiliaryGeometry,
   texts: { readonly encodings: readonly Encoding[]; readonly T: number },
@@ -141,7 +171,7 @@ export const auxiliaryInputs = (
     ...(geometry.encoder
       ? {
           auxiliary_mentioned: int32(
-            [images.reduce((sum, { texts }) => sum + texts.length, 0), ...shape],
+            [images.reduce((sum, { captions }) => sum + captions.length, 0), ...shape],
             mentioned(grid, images),
           ),
         }
@@ -153,11 +183,11 @@ export const auxiliaryInputs = (
     ...(geometry.words
       ? {
           auxiliary_positions: int32(
-            [images.length, objectAttributes.length, grid.height * grid.width],
+            [images.length, OBJECT_ATTRIBUTES.length, grid.height * grid.width],
             images.map((image) => placesOf(grid, image)),
           ),
           auxiliary_words: int32(
-            [texts.encodings.length, objectAttributes.length, texts.T],
+            [texts.encodings.length, OBJECT_ATTRIBUTES.length, texts.T],
             texts.encodings.map((encoding) => wordClassesOf(encoding, texts.T)),
           ),
         }
@@ -165,8 +195,8 @@ export const auxiliaryInputs = (
   };
 };
 
-const answerSteps = (images: readonly ImageSample[]): HostTensor => {
-  const rows = images.flatMap(({ texts }) => texts.map(({ answerSteps: steps }) => steps));
+const answerSteps = (images: readonly AuxiliaryImage[]): HostTensor => {
+  const rows = images.flatMap(({ captions }) => captions.map(({ answerSteps: steps }) => steps));
   const nothingAsked = Array.from({ length: answerStepSlots }, () => noStep);
   return int32(
     [rows.length, answerStepSlots],
@@ -175,10 +205,10 @@ const answerSteps = (images: readonly ImageSample[]): HostTensor => {
 };
 
 /** 1 where a position shows a good part of an object that a question is about: (B, h·w). */
-const answerPlaces = ({ height, width, cell }: Grid, images: readonly ImageSample[]): HostTensor => {
+const answerPlaces = ({ height, width, cell }: Grid, images: readonly AuxiliaryImage[]): HostTensor => {
   const side = 2 * cell;
-  const rows = images.flatMap(({ image, objects, texts }) =>
-    texts.map(({ answerObjects = [] }) => {
+  const rows = images.flatMap(({ image, objects, captions }) =>
+    captions.map(({ answerObjects = [] }) => {
       const places = new Float32Array(height * width);
       if (objects === undefined || answerObjects.length === 0) return places;
       const counts = new Map(answerObjects.map((object) => [object, new Int32Array(height * width)]));
@@ -201,12 +231,12 @@ const answerPlaces = ({ height, width, cell }: Grid, images: readonly ImageSampl
 };
 
 /** For every attribute its class at every position, of the object that most of the position shows: (attributes, h·w). */
-const placesOf = ({ height, width, cell }: Grid, { image, objects, id }: ImageSample): Int32Array => {
+const placesOf = ({ height, width, cell }: Grid, { image, objects, id }: AuxiliaryImage): Int32Array => {
   if (objects === undefined) throw new Error(`internal: ${id}: the helper loss of words needs to know every object`);
   const { instances, attributes } = objects;
   const side = 2 * cell;
-  const places = new Int32Array(objectAttributes.length * height * width).fill(noPlace);
-  const counts = new Int32Array(attributes.length / objectAttributes.length);
+  const places = new Int32Array(OBJECT_ATTRIBUTES.length * height * width).fill(noPlace);
+  const counts = new Int32Array(attributes.length / OBJECT_ATTRIBUTES.length);
   for (let place = 0; place < height * width; place++) {
     const [top, left] = [Math.floor(place / width) * side, (place % width) * side];
     counts.fill(0);
@@ -217,22 +247,22 @@ const placesOf = ({ height, width, cell }: Grid, { image, objects, id }: ImageSa
       }
     const most = counts.indexOf(Math.max(...counts));
     if (most < 0 || counts[most]! < enough * side ** 2) continue;
-    objectAttributes.forEach((_, attribute) => {
-      places[attribute * height * width + place] = attributes[most * objectAttributes.length + attribute]!;
+    OBJECT_ATTRIBUTES.forEach((_, attribute) => {
+      places[attribute * height * width + place] = attributes[most * OBJECT_ATTRIBUTES.length + attribute]!;
     });
   }
   return places;
 };
 
-const mentioned = (grid: Grid, images: readonly ImageSample[]): Int32Array[] => {
+const mentioned = (grid: Grid, images: readonly AuxiliaryImage[]): Int32Array[] => {
   let firstRow = 0;
-  return images.flatMap(({ image, texts, objects }) =>
-    texts.map((text, index) => {
+  return images.flatMap(({ image, captions, objects }) =>
+    captions.map((caption, index) => {
       const cells =
         objects === undefined
-          ? cellsByBoxes(grid, image, text, firstRow)
+          ? cellsByBoxes(grid, image, caption, firstRow)
           : cellsByPixels(grid, image, objects, rowsOf(objects, index, firstRow));
-      firstRow += text.boxesCxcywh.length / 4;
+      firstRow += caption.boxesCxcywh.length / 4;
       return cells;
     }),
   );
@@ -241,7 +271,7 @@ const mentioned = (grid: Grid, images: readonly ImageSample[]): Int32Array[] => 
 /** For every object the row of its box among the batch's; undefined for objects that the text does not mention. */
 const rowsOf = ({ attributes, objectOfBox }: ImageObjects, text: number, firstRow: number): (number | undefined)[] => {
   const rows: (number | undefined)[] = Array.from(
-    { length: attributes.length / objectAttributes.length },
+    { length: attributes.length / OBJECT_ATTRIBUTES.length },
     () => undefined,
   );
   objectOfBox[text]!.forEach((object, box) => (rows[object] = firstRow + box));
@@ -250,7 +280,7 @@ const rowsOf = ({ attributes, objectOfBox }: ImageObjects, text: number, firstRo
 
 const objectInputs = (
   grid: Grid,
-  images: readonly ImageSample[],
+  images: readonly AuxiliaryImage[],
   shape: readonly number[],
 ): Record<string, HostTensor> => {
   let firstRow = 0;
@@ -270,7 +300,7 @@ const objectInputs = (
   const attributes = images.map(({ objects }) => objects!.attributes);
   return {
     auxiliary_cells: int32([images.length, ...shape], cells),
-    auxiliary_attributes: int32([firstRow, objectAttributes.length], attributes),
+    auxiliary_attributes: int32([firstRow, OBJECT_ATTRIBUTES.length], attributes),
     auxiliary_object_boxes: {
       dtype: 'float32',
       shape: [firstRow, 4],

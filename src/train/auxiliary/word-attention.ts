@@ -2,7 +2,7 @@ import { input, symbolicDim, type Dim, type Tensor } from '../../engine/graph/in
 import type { EncoderCache } from '../../models/index.ts';
 import { cast, concat, equal, fill, gather, or, slice, unsqueeze } from '../../engine/ops/index.ts';
 import { attentionLoss } from './attention-loss.ts';
-import { objectAttributes } from '../data/scene-source.ts';
+import { OBJECT_ATTRIBUTES } from './object-attributes.ts';
 import { noPlace, noWord } from './word-classes.ts';
 
 /**
@@ -16,7 +16,7 @@ export const wordAttentionLoss = (cache: EncoderCache, imageIndex: Tensor): Tens
   const { imageMemory, textMemory } = cache;
   const [batch, places] = imageMemory.shape as [Dim, Dim];
   const tokens = textMemory.shape[1]!;
-  const attributes = objectAttributes.length;
+  const attributes = OBJECT_ATTRIBUTES.length;
   const images = input('auxiliary_positions', [symbolicDim('images'), attributes, places], 'int32');
   const shown = gather(images, imageIndex); // (B, attributes, h·w)
   const named = input('auxiliary_words', [batch, attributes, tokens], 'int32');

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { loadTokenizer } from '../../text/node/tokenizer-files.ts';
-import { objectAttributes } from '../data/scene-source.ts';
+import { OBJECT_ATTRIBUTES } from './object-attributes.ts';
 import { noWord, wordClassesOf } from './word-classes.ts';
 
 it('finds what words say about attributes, token by token, whatever their number and case', async () => {
@@ -10,12 +10,12 @@ it('finds what words say about attributes, token by token, whatever their number
   const length = encoding.ids.length + 2;
   const classes = wordClassesOf(encoding, length);
   const tokens = [...encoding.tokens, '<pad>', '<pad>'].map((token) => token.toLowerCase());
-  const named = objectAttributes.flatMap(({ name }, attribute) =>
+  const named = OBJECT_ATTRIBUTES.flatMap(({ name }, attribute) =>
     tokens.flatMap((token, at) => {
       const value = classes[attribute * length + at]!;
       return value === noWord ? [] : [`${name}: ${token}`];
     }),
   );
   expect(named).toEqual(['shape: balls', 'shape: block', 'color: cyan', 'size: tiny', 'material: metallic']);
-  expect(classes).toHaveLength(objectAttributes.length * length);
+  expect(classes).toHaveLength(OBJECT_ATTRIBUTES.length * length);
 });

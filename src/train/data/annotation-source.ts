@@ -5,21 +5,22 @@ import { ImageRoots } from '../../data/images/image-roots.ts';
 import { decodeImage } from '../../data/images/image.ts';
 import { AnnotationIndex } from '../../data/annotation-index/annotation-index.ts';
 import { RowReader } from '../../data/annotation-index/row-reader.ts';
-import { maskToDense } from '../../geometry/run-lengths.ts';
-import { Random } from '../../random/random.ts';
-import { normalizeTarget, type Target } from '../../data/format/target.ts';
-import { MdetrError, messageOf } from '../../errors.ts';
+import { MdetrError } from '../../errors.ts';
 import { hasMaskLosses } from '../../losses/index.ts';
 import type { TrainConfig } from '../config/config.ts';
 import type { AnnotatedDataset } from '../config/slices/datasets.ts';
-import type { AnswerLabeller, RowAnswer } from './answer-labels.ts';
+import { Random } from '../../random/random.ts';
+import type { Tokenizer } from '../../text/index.ts';
+import type { AnswerLabeler, RowAnswer } from './answer-labels.ts';
 import { augmentationOf } from './augmentation.ts';
-import { officialPaths } from './official-datasets.ts';
-import type { Draw, ImageSample, SampleSource, TextSample } from './sample-source.ts';
+import { sampleOfTarget } from './caption-sample.ts';
+import { withContext } from './error-context.ts';
+import { OFFICIAL_PATHS } from './official-datasets.ts';
+import type { ImageSample, SampleKey, SampleSource } from './sample-source.ts';
 
 /**
- * Pictures and texts of an annotation file in the official format, or of one of CLEVR's questions, augmented as the
- * official code does.
+ * Images and captions of an annotation file in the official format, or of a file of CLEVR questions, augmented as in the
+ * official code.
  */
 export class AnnotationSource implements SampleSource {
   readonly length: number;
@@ -30,12 +31,12 @@ export class AnnotationSource implements SampleSource {
   constructor(
     private readonly dataset: AnnotatedDataset,
     private readonly config: TrainConfig,
-    private readonly labels: AnswerLabeller | undefined,
+    private readonly labels: AnswerLabeler | undefined,
   ) {
     this.roots = requireFiles(dataset);
     this.index = AnnotationIndex.open(dataset.annotations);
     if (this.index.format === 'questions') this.requireQuestionHeads();
-    // Who leaves bad rows out is the batch, which puts another row in their place.
+    // Bad rows are skipped by the batch maker, which replaces them by other rows.
     this.reader = new RowReader(this.index, { onBadRow: 'stop' });
     this.length = this.index.length;
   }
@@ -44,30 +45,33 @@ export class AnnotationSource implements SampleSource {
     return this.index.sizeOf(row);
   }
 
-  async get(row: number, draw: Draw): Promise<ImageSample> {
-    const read = this.reader.read(row) ?? impossible();
-    const id = `${this.dataset.annotations}: row ${row} (image id ${read.image.id})`;
-    const picture = await naming(`${id}: file_name`, () =>
-      // Boxes of the files are those of the stored pixels: no turning by EXIF, as in the official code.
-      decodeImage(this.roots.pathOf(read.image), { orient: false }),
+  async get(row: number, key: SampleKey, tokenizer: Tokenizer): Promise<ImageSample> {
+    const { config, dataset } = this;
+    const annotated = this.reader.read(row) ?? impossible();
+    const id = `${dataset.annotations}: row ${row} (image id ${annotated.image.id})`;
+    // Boxes refer to the stored pixels: EXIF orientation is not applied, as in the official code.
+    const decoded = await withContext(`${id}: file_name`, () =>
+      decodeImage(this.roots.pathOf(annotated.image), { orient: false }),
     );
-    const size = [picture.height, picture.width] as const;
-    const masks = hasMaskLosses(this.config);
-    if (masks) requireMasks(read, id);
-    const found = await naming(`${id}: annotations`, () => targetFromRow(read, size, { masks }));
-    const random = Random.of(draw.seed, draw.epoch, row, 'augmentation');
-    const { image, target } = await naming(id, () =>
-      augmentationOf(this.dataset, this.config)({ image: picture, target: found }, random),
+    const masks = hasMaskLosses(config);
+    if (masks) requireMasks(annotated, id);
+    const annotatedTarget = withContext(`${id}: annotations`, () =>
+      targetFromRow(annotated, [decoded.height, decoded.width], { masks }),
     );
-    const answers = await naming(`${id}: answer`, () => this.labels?.(this.answerOf(read)));
-    return { id, image, texts: [textOf(target, this.config, answers)] };
+    const random = Random.of(key.seed, key.epoch, row, 'augmentation');
+    const { image, target } = withContext(id, () =>
+      augmentationOf(dataset, config)({ image: decoded, target: annotatedTarget }, random),
+    );
+    const answers = withContext(`${id}: answer`, () => this.labels?.(this.answerOf(annotated)));
+    const caption = withContext(id, () => sampleOfTarget(target, answers, tokenizer, config));
+    return { id, image, captions: [caption] };
   }
 
   close(): void {
     this.index.close();
   }
 
-  /** Without boxes every query would learn that nothing is there. */
+  /** Refuses questions without boxes for the detection losses: every query would learn that no object is there. */
   private requireQuestionHeads(): void {
     const { annotations } = this.dataset;
     const refuse = (way: string): never => {
@@ -79,20 +83,24 @@ export class AnnotationSource implements SampleSource {
       refuse('switch the detection losses off (no_detection), or prepare a file with boxes');
   }
 
-  /** The answer of a row that asks something. */
+  /** The answer of a row; undefined for a row that is no question. */
   private answerOf({ image }: CocoRow): RowAnswer | undefined {
     const { answer, question_type: type } = image;
     if (answer === undefined || answer === null) {
       if (this.index.format !== 'questions') return undefined;
-      throw new MdetrError('is missing: questions of a test set teach nothing');
+      throw new MdetrError('is missing: the questions of a test split cannot be trained on');
     }
     if (typeof answer !== 'string' && typeof answer !== 'number')
-      throw new MdetrError(`is ${JSON.stringify(answer)}, neither a text nor a number`);
-    return { answer: String(answer), ...(typeof type === 'string' ? { question_type: type } : {}) };
+      throw new MdetrError(`is ${JSON.stringify(answer)}, neither a string nor a number`);
+    return { answer: String(answer), question_type: typeof type === 'string' ? type : undefined };
   }
 }
 
-/** Where a dataset's pictures are. Throws `MdetrError` naming the file or folder that is missing, and the key that names it. */
+/**
+ * The image folders of a dataset.
+ *
+ * @throws {MdetrError} naming the annotation file or folder that is missing, and the config key that names it
+ */
 export const requireFiles = (dataset: AnnotatedDataset): ImageRoots => {
   const { annotations, images } = dataset;
   const roots = ImageRoots.of(images);
@@ -100,23 +108,23 @@ export const requireFiles = (dataset: AnnotatedDataset): ImageRoots => {
   const [missing] = roots.missingFolders();
   if (missing !== undefined)
     throw new MdetrError(
-      `${missing}: there is no such folder; it should hold the pictures of ${annotations}${whereFrom(dataset)}`,
+      `${missing}: there is no such folder; it should hold the images of ${annotations}${whereFrom(dataset)}`,
     );
   return roots;
 };
 
-/** Official datasets are looked for where the config's paths say. */
+/** The end of a message about a missing file: the config keys that hold the paths of an official dataset. */
 const whereFrom = ({ name = '' }: AnnotatedDataset): string => {
-  const keys = officialPaths[name];
-  return keys === undefined ? '' : `; "${name}" is looked for where ${keys.join(' and ')} say`;
+  const keys = OFFICIAL_PATHS[name];
+  return keys === undefined ? '' : `; the paths of "${name}" are set by ${keys.join(' and ')}`;
 };
 
 const impossible = (): never => {
-  throw new Error('internal: a reader that stops at bad rows gave none');
+  throw new Error('internal: a reader that stops at bad rows returned none');
 };
 
 const requireMasks = ({ annotations }: CocoRow, id: string): void => {
-  // What is left out anyway needs none.
+  // Boxes that the target conversion drops need no mask.
   const without = annotations.findIndex(
     ({ iscrowd, bbox: [, , width, height], segmentation }) =>
       iscrowd !== 1 && width > 0 && height > 0 && segmentation === undefined,
@@ -124,37 +132,6 @@ const requireMasks = ({ annotations }: CocoRow, id: string): void => {
   if (without >= 0)
     throw new MdetrError(
       `${id}: annotations[${without}].segmentation: is missing, but masks are asked for: annotate them, or leave the ` +
-        "network's masks as they are (--set mask_loss_coef=0 --set dice_loss_coef=0)",
+        'mask head untrained (--set mask_loss_coef=0 --set dice_loss_coef=0)',
     );
-};
-
-/** Work whose errors that people can mend say where. */
-const naming = async <T>(where: string, work: () => T | Promise<T>): Promise<T> => {
-  try {
-    return await work();
-  } catch (error) {
-    if (!(error instanceof MdetrError)) throw error;
-    throw new MdetrError(`${where}: ${messageOf(error)}`, { cause: error });
-  }
-};
-
-/** A target as training sees it. */
-export const textOf = (target: Target, config: TrainConfig, answers: TextSample['answers']): TextSample => {
-  const { boxesCxcywh, caption, tokensPositive = [], isFinal, masks } = normalizeTarget(target);
-  const count = boxesCxcywh.length / 4;
-  return {
-    caption,
-    boxesCxcywh,
-    tokensPositive,
-    // Where a file marks none, a text is about all that it mentions.
-    ...(isFinal !== undefined || config.predict_final ? { isFinal: isFinal ?? new Float32Array(count).fill(1) } : {}),
-    ...(masks === undefined ? {} : { masks: joinMasks(masks.map(maskToDense), target.size) }),
-    ...(answers === undefined ? {} : { answers }),
-  };
-};
-
-const joinMasks = (masks: readonly Uint8Array[], [height, width]: Target['size']): NonNullable<TextSample['masks']> => {
-  const data = new Uint8Array(masks.length * height * width);
-  masks.forEach((mask, index) => data.set(mask, index * height * width));
-  return { data, height, width };
 };

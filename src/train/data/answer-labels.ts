@@ -11,29 +11,27 @@ import { clevrAnswerType } from '../../metrics/clevr.ts';
 import { qaDataset, type ModelConfig } from '../../models/index.ts';
 import { NO_LABEL } from '../../losses/index.ts';
 
-/** The answer of a row, in the words of its file. */
+/** Answer of a row as its file states it. */
 export interface RowAnswer {
   readonly answer: string;
-  /** GQA's kind of question: `obj`, `attr`, `rel`, `global`, `cat`. */
+  /** Type of a GQA question: `obj`, `attr`, `rel`, `global`, `cat`. */
   readonly question_type?: string | undefined;
 }
 
-/** Labels of the question heads by official name. */
-export type AnswerLabeller = (row: RowAnswer | undefined) => Readonly<Record<string, number>>;
+/** Labels of the question heads by official name; undefined for a caption that is no question. */
+export type AnswerLabeler = (row: RowAnswer | undefined) => Readonly<Record<string, number>>;
 
-/** CLEVR: yes or no, one of fifteen attributes, a number. */
-export const clevrLabels: AnswerLabeller = (row) => {
+/** Labels for CLEVR: yes or no, one of fifteen attribute values, or a number. */
+export const clevrLabels: AnswerLabeler = (row) => {
   if (row === undefined)
     return { answer_type: NO_LABEL, answer_binary: 0, answer_attr: NO_LABEL, answer_reg: NO_LABEL };
   const { answer } = row;
   const type = clevrAnswerType(answer);
   const attribute = clevrAttributes.indexOf(answer);
   if (type === 'attr' && attribute < 0)
-    throw new MdetrError(
-      `answer "${answer}" is neither yes or no, nor a number, nor one of ${clevrAttributes.join(', ')}`,
-    );
+    throw new MdetrError(`"${answer}" is neither yes or no, nor a number, nor one of ${clevrAttributes.join(', ')}`);
   if (type === 'reg' && Number(answer) >= clevrNumbers)
-    throw new MdetrError(`answer "${answer}" is more than the ${clevrNumbers - 1} that the network can count to`);
+    throw new MdetrError(`"${answer}" is above ${clevrNumbers - 1}, the largest number that the network can answer`);
   return {
     answer_type: clevrAnswerTypes.indexOf(type),
     answer_binary: Number(answer === 'yes'),
@@ -44,8 +42,12 @@ export const clevrLabels: AnswerLabeller = (row) => {
 
 type IdTable = Readonly<Record<string, number>>;
 
-/** GQA, by the tables of ids that come with the official annotations; answers that they lack are "unknown". */
-export const gqaLabels = (folder: string, hasSplitHeads: boolean): AnswerLabeller => {
+/**
+ * Labels for GQA from the id tables of the official annotations. Answers that a table lacks are labeled "unknown".
+ *
+ * @throws {MdetrError} when a table cannot be read
+ */
+export const gqaLabels = (folder: string, hasSplitHeads: boolean): AnswerLabeler => {
   const joint = readTable(join(folder, 'gqa_answer2id.json')) as IdTable;
   const byType = hasSplitHeads
     ? (readTable(join(folder, 'gqa_answer2id_by_type.json')) as Readonly<Record<string, IdTable>>)
@@ -70,8 +72,8 @@ export const gqaLabels = (folder: string, hasSplitHeads: boolean): AnswerLabelle
   };
 };
 
-/** The labels that a network's question heads want; undefined for one without. */
-export const labellerFor = (config: ModelConfig, gqaFolder: string): AnswerLabeller | undefined => {
+/** Labeler of a network's question heads; undefined for a network without. */
+export const labelerFor = (config: ModelConfig, gqaFolder: string): AnswerLabeler | undefined => {
   const dataset = qaDataset(config);
   if (dataset === undefined) return undefined;
   return dataset === 'clevr' ? clevrLabels : gqaLabels(gqaFolder, config.split_qa_heads);
@@ -82,8 +84,8 @@ const readTable = (path: string): unknown => {
     return JSON.parse(readFileSync(path, 'utf8'));
   } catch (error) {
     throw new MdetrError(
-      `${path}: GQA's table of answers cannot be read (${fileReason(error)}): it comes with the official annotations, ` +
-        'whose folder is named by gqa_ann_path',
+      `${path}: the answer ids of GQA cannot be read (${fileReason(error)}). They come with the official annotations; set ` +
+        'gqa_ann_path to their folder.',
       { cause: error },
     );
   }

@@ -12,8 +12,8 @@ import type { AnnotatedDataset } from '../config/slices/datasets.ts';
 type Settings = Pick<TrainConfig, 'augmentation' | 'image_size'>;
 
 /**
- * How training pictures of a dataset are varied: unless the config says, official CLEVR sets as CLEVR, all others as
- * photos. Captions name sides and every box, so nothing is mirrored, and crops look for a place that keeps all boxes.
+ * Training augmentation of a dataset. By default official CLEVR datasets use the sizes of CLEVR and all others those of
+ * photos. Captions name sides and every box, so images are not flipped, and crops keep all boxes where they can.
  */
 export const augmentationOf = (
   { name }: Pick<AnnotatedDataset, 'name'>,
@@ -24,7 +24,7 @@ export const augmentationOf = (
   return trainTransform(kind === 'clevr' ? clevrSizes : photoSizesFor(size));
 };
 
-/** The official sizes for networks that look at pictures of 800 to 1333 pixels, in proportion for others. */
+/** Official sizes, made for a shorter side of 800 pixels, scaled to the network's. */
 const photoSizesFor = ({
   shortest_edge: shortest,
   longest_edge: longest,

@@ -22,7 +22,7 @@ const load = async (dataset: SmallDataset, onBadRow: 'stop' | 'skip', more = {})
   });
   try {
     const rows = [...dataset.annotations.images.keys()];
-    return await maker.make({ rows, draw: { seed: 1, epoch: 0, pairsBefore: 0 } });
+    return await maker.make({ rows, key: { seed: 1, epoch: 0, pairsBefore: 0 } });
   } finally {
     maker.close();
   }
@@ -145,7 +145,7 @@ describe('rows that cannot be used', () => {
     dataset.write();
     const more = { do_qa: true, split_qa_heads: true };
     await expect(load(dataset, 'stop', more)).rejects.toThrow(
-      /row 1 \(image id 2\): answer: .*"20" is more than the 19/,
+      /row 1 \(image id 2\): answer: "20" is above 19, the largest/,
     );
   });
 
@@ -154,7 +154,7 @@ describe('rows that cannot be used', () => {
     for (const image of dataset.annotations.images) image['caption'] = '';
     dataset.write();
     await expect(load(dataset, 'skip')).rejects.toThrow(
-      /4 rows one behind the other cannot be used; the last: .*caption is empty/,
+      /4 consecutive rows cannot be used; the last: .*caption is empty/,
     );
   });
 

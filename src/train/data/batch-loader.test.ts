@@ -15,7 +15,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const requests: readonly BatchRequest[] = Array.from({ length: 5 }, (_, index) => ({
   rows: [index, index + 1],
-  draw: { seed: 3, epoch: index % 2, pairsBefore: index * 2 },
+  key: { seed: 3, epoch: index % 2, pairsBefore: index * 2 },
 }));
 const more = {
   encoder_auxiliary_loss: 1,

@@ -5,15 +5,15 @@ import { startWorker } from '../../threads/worker-thread.ts';
 import { BatchMaker, type BatchMakerSettings, type BatchRequest, type MadeBatch } from './batch-maker.ts';
 import type { LoaderReply, LoaderRequest } from './loader-worker.ts';
 
-/** Batches that a worker may be ahead of the step, the one that it works on among them. */
-const aheadPerWorker = 2;
+/** Batches that are requested from each worker at a time. */
+const REQUESTS_PER_WORKER = 2;
 
-/** Official is 5; more than half the cores would take from the step what they give. */
+/** Default number of workers: 5 as in the official code, at most half the cores, so that the step keeps the others. */
 export const defaultWorkers = (): number => Math.min(5, Math.max(1, Math.floor(availableParallelism() / 2)));
 
 /**
- * Makes batches ahead of the step, on worker threads, and hands them out in the order of their requests: what comes out
- * does not depend on the number of workers. Without workers batches are made when they are asked for.
+ * Makes batches on worker threads, ahead of the step, and yields them in the order of their requests: the result does not
+ * depend on the number of workers. Without workers a batch is made when it is requested.
  */
 export class BatchLoader {
   private readonly workers: Worker[] = [];
@@ -22,7 +22,7 @@ export class BatchLoader {
     { resolve: (made: MadeBatch) => void; reject: (error: unknown) => void }
   >();
   private maker: Promise<BatchMaker> | undefined;
-  private tickets = 0;
+  private nextRequestId = 0;
 
   constructor(
     private readonly settings: BatchMakerSettings,
@@ -37,17 +37,17 @@ export class BatchLoader {
     }
   }
 
-  /** The batches of these requests, in order. Stopping early leaves nothing behind but work that nobody collects. */
+  /** Yields the batches of the requests in order. A consumer may stop early; batches in the making are dropped. */
   async *batches(requests: Iterable<BatchRequest>): AsyncGenerator<MadeBatch> {
     const pending: Promise<MadeBatch>[] = [];
     const source = requests[Symbol.iterator]();
-    const depth = Math.max(1, this.workers.length * aheadPerWorker);
+    const depth = Math.max(1, this.workers.length * REQUESTS_PER_WORKER);
     for (;;) {
       while (pending.length < depth) {
         const next = source.next();
         if (next.done === true) break;
         const made = this.make(next.value);
-        // Failures are told when it is the batch's turn.
+        // A failure is thrown when it is the batch's turn.
         made.catch(() => undefined);
         pending.push(made);
         if (this.workers.length === 0) break;
@@ -65,7 +65,7 @@ export class BatchLoader {
   }
 
   private async make(request: BatchRequest): Promise<MadeBatch> {
-    const requestId = this.tickets++;
+    const requestId = this.nextRequestId++;
     const worker = this.workers[requestId % this.workers.length];
     if (worker === undefined) return (await (this.maker ??= BatchMaker.open(this.settings))).make(request);
     return new Promise((resolve, reject) => {
@@ -75,7 +75,7 @@ export class BatchLoader {
   }
 
   private receive(reply: LoaderReply): void {
-    const { ticket: requestId } = reply;
+    const { requestId } = reply;
     const waiting = this.waiting.get(requestId);
     this.waiting.delete(requestId);
     if ('made' in reply) waiting?.resolve(reply.made);

@@ -1,44 +1,47 @@
 import { MdetrError, messageOf } from '../../errors.ts';
 import type { MixedDataset } from '../../data/sampling/mixed-dataset.ts';
-import { createPositiveMap, type Tokenizer } from '../../text/index.ts';
+import type { Tokenizer } from '../../text/index.ts';
 import { loadTokenizer } from '../../text/node/tokenizer-files.ts';
 import type { TrainConfig } from '../config/config.ts';
 import type { DatasetConfig } from '../config/slices/datasets.ts';
-import type { TrainBatch } from '../step/train-step.ts';
 import { openSources } from './dataset-sources.ts';
 import { makeBatch } from './make-batch.ts';
-import type { Draw, ImageSample, SampleSource } from './sample-source.ts';
+import type { ImageSample, SampleKey, SampleSource } from './sample-source.ts';
+import type { TrainBatch } from './train-batch.ts';
 
-/** All that a thread needs to know to make batches. */
+/** Settings of a `BatchMaker`; plain data, so that they can be sent to a worker thread. */
 export interface BatchMakerSettings {
   readonly config: TrainConfig;
   readonly datasets: readonly DatasetConfig[];
-  /** Folder or file of the vocabulary, and the most tokens that the text encoder reads. */
+  /** Folder or file of the vocabulary. */
   readonly tokenizer: string;
+  /** Maximum number of tokens that the text encoder reads. */
   readonly maxTokens: number;
 }
 
-/** Which rows of the joined datasets make a batch, and when in the run. */
+/** The rows of the joined datasets that make a batch, and the key of their random choices. */
 export interface BatchRequest {
   readonly rows: readonly number[];
-  readonly draw: Draw;
+  readonly key: SampleKey;
 }
 
-/** A row that was left out. */
+/** A row that was skipped, and the error that it gave. */
 export interface SkippedRow {
+  /** Row of the joined datasets. */
   readonly row: number;
   readonly reason: string;
 }
 
+/** A batch, and the rows that were skipped while it was made. */
 export interface MadeBatch {
   readonly batch: TrainBatch;
   readonly skipped: readonly SkippedRow[];
 }
 
-/** So many bad rows one behind the other are no accident. */
-const mostSkippedInARow = 100;
+/** Maximum number of consecutive rows that are skipped: more of them mean that something else is wrong. */
+const MAX_CONSECUTIVE_SKIPS = 100;
 
-/** Makes batches out of row numbers, on whichever thread. */
+/** Makes batches from rows of the joined datasets. The result depends on the request alone. */
 export class BatchMaker {
   private constructor(
     private readonly config: TrainConfig,
@@ -50,45 +53,32 @@ export class BatchMaker {
     return new BatchMaker(config, openSources(datasets, config), await loadTokenizer(tokenizer, { maxTokens }));
   }
 
-  /** A row that cannot be used ends this with an error, or (`on_bad_row: skip`) the next usable one takes its place. */
-  async make({ rows, draw }: BatchRequest): Promise<MadeBatch> {
+  /**
+   * Makes one batch. With `on_bad_row: skip`, a row that cannot be used is replaced by the next usable one.
+   *
+   * @throws {MdetrError} naming file, row and field of a row that cannot be used, with `on_bad_row: stop`
+   */
+  async make({ rows, key }: BatchRequest): Promise<MadeBatch> {
     const skipped: SkippedRow[] = [];
-    const images: ImageSample[] = [];
-    for (const row of rows) images.push(await this.image(row, draw, skipped));
-    return { batch: makeBatch(images, this.tokenizer, this.config), skipped };
+    const samples: ImageSample[] = [];
+    for (const row of rows) samples.push(await this.sample(row, key, skipped));
+    return { batch: makeBatch(samples, this.tokenizer.padId, this.config), skipped };
   }
 
-  private async image(row: number, draw: Draw, skipped: SkippedRow[]): Promise<ImageSample> {
+  private async sample(row: number, key: SampleKey, skipped: SkippedRow[]): Promise<ImageSample> {
     const { length } = this.dataset;
     for (let tries = 0; ; tries++) {
       const candidate = (row + tries) % length;
-      const { part, row: own } = this.dataset.locate(candidate);
+      const { part, row: rowOfPart } = this.dataset.locate(candidate);
       try {
-        const image = await part.source.get(own, draw);
-        this.checkTexts(image);
-        return image;
+        return await part.source.get(rowOfPart, key, this.tokenizer);
       } catch (error) {
         if (this.config.on_bad_row === 'stop' || !(error instanceof MdetrError)) throw error;
         skipped.push({ row: candidate, reason: messageOf(error) });
-        if (tries >= Math.min(mostSkippedInARow, length - 1))
-          throw new MdetrError(`${tries + 1} rows one behind the other cannot be used; the last: ${messageOf(error)}`, {
+        if (tries >= Math.min(MAX_CONSECUTIVE_SKIPS, length - 1))
+          throw new MdetrError(`${tries + 1} consecutive rows cannot be used; the last: ${messageOf(error)}`, {
             cause: error,
           });
-      }
-    }
-  }
-
-  /** A caption too long for the text encoder, and a span that is no range of it, are the row's fault as well. */
-  private checkTexts({ id, texts }: ImageSample): void {
-    for (const { caption, tokensPositive } of texts) {
-      let field = 'caption';
-      try {
-        const encoding = this.tokenizer.encode(caption);
-        field = 'tokens_positive';
-        createPositiveMap(encoding, tokensPositive);
-      } catch (error) {
-        if (!(error instanceof MdetrError)) throw error;
-        throw new MdetrError(`${id}: ${field}: ${messageOf(error)}`, { cause: error });
       }
     }
   }

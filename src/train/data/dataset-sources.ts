@@ -2,27 +2,20 @@ import { MixedDataset } from '../../data/sampling/mixed-dataset.ts';
 import type { TrainConfig } from '../config/config.ts';
 import type { DatasetConfig } from '../config/slices/datasets.ts';
 import { AnnotationSource } from './annotation-source.ts';
-import { labellerFor } from './answer-labels.ts';
+import { labelerFor } from './answer-labels.ts';
 import type { SampleSource } from './sample-source.ts';
 import { SceneSource } from './scene-source.ts';
 
-/** Opens the datasets of a run, one behind the other. */
+/** Opens the datasets of a run and concatenates them. */
 export const openSources = (datasets: readonly DatasetConfig[], config: TrainConfig): MixedDataset<SampleSource> => {
-  const labels = labellerFor(config, config.gqa_ann_path);
+  const labels = labelerFor(config, config.gqa_ann_path);
   return new MixedDataset(
     datasets.map((dataset, index) => ({
       name: dataset.name ?? `dataset ${index + 1}`,
-      source: openSource(dataset, config, labels),
+      source:
+        'scenes' in dataset
+          ? new SceneSource(dataset.scenes, config, labels)
+          : new AnnotationSource(dataset, config, labels),
     })),
   );
-};
-
-const openSource = (
-  dataset: DatasetConfig,
-  config: TrainConfig,
-  labels: ReturnType<typeof labellerFor>,
-): SampleSource => {
-  return 'scenes' in dataset
-    ? new SceneSource(dataset.scenes, config, labels)
-    : new AnnotationSource(dataset, config, labels);
 };

@@ -9,9 +9,10 @@ export interface LoaderRequest extends BatchRequest {
 }
 
 export type LoaderReply =
-  { readonly ticket: number; readonly made: MadeBatch } | { readonly ticket: number; readonly failure: ThreadFailure };
+  | { readonly requestId: number; readonly made: MadeBatch }
+  | { readonly requestId: number; readonly failure: ThreadFailure };
 
-/** The memory of a batch, which goes over to the other thread instead of being copied. */
+/** Buffers of a batch, which are transferred to the other thread instead of copied. */
 const transferable = ({ batch }: MadeBatch): ArrayBuffer[] => {
   const arrays = [...Object.values<HostTensor>(batch.inputs), ...Object.values<HostTensor>(batch.targets.inputs)];
   return [...new Set(arrays.map(({ data }) => data.buffer as ArrayBuffer))];
@@ -22,16 +23,16 @@ if (parentPort !== null) {
   sharp.concurrency(1);
   sharp.cache(false);
   const maker = BatchMaker.open(workerData as BatchMakerSettings);
-  // A failure to open is told with the first batch.
+  // A failure to open is reported with the first batch.
   maker.catch(() => undefined);
   let queue = Promise.resolve();
   port.on('message', ({ requestId, ...request }: LoaderRequest) => {
     queue = queue.then(async () => {
       try {
         const made = await (await maker).make(request);
-        port.postMessage({ ticket: requestId, made } satisfies LoaderReply, transferable(made));
+        port.postMessage({ requestId, made } satisfies LoaderReply, transferable(made));
       } catch (error) {
-        port.postMessage({ ticket: requestId, failure: failureOf(error) } satisfies LoaderReply);
+        port.postMessage({ requestId, failure: failureOf(error) } satisfies LoaderReply);
       }
     });
   });

@@ -1,16 +1,17 @@
 import { collateImages } from '../../data/sampling/collate.ts';
 import { joinTargets } from '../../losses/index.ts';
-import { createPositiveMap, encodeBatch, type Tokenizer } from '../../text/index.ts';
+import { padEncodings } from '../../text/index.ts';
 import type { TrainConfig } from '../config/config.ts';
-import type { TrainBatch } from '../step/train-step.ts';
 import { auxiliaryInputs, type AuxiliaryGeometry } from '../auxiliary/auxiliary-targets.ts';
 import { auxiliaryWeights } from '../auxiliary/auxiliary-weights.ts';
 import type { ImageSample } from './sample-source.ts';
+import type { TrainBatch } from './train-batch.ts';
 
-/** How many times the backbone halves a picture before its last map. */
+/** Number of times that the backbone halves an image before its last feature map. */
 export const backboneHalvings = ({ small_backbone, dilation }: TrainConfig): number =>
   small_backbone?.widths.length ?? (dilation ? 4 : 5);
 
+/** The auxiliary losses of a config and the size of their maps; undefined for a config without. */
 export const auxiliaryGeometry = (config: TrainConfig): AuxiliaryGeometry | undefined => {
   const weights = auxiliaryWeights(config);
   const [encoder, backbone, answers, words] = [
@@ -25,32 +26,30 @@ export const auxiliaryGeometry = (config: TrainConfig): AuxiliaryGeometry | unde
 };
 
 /**
- * Joins pictures and their texts into a batch: pictures padded to the largest, texts to the longest.
+ * Joins images and their captions into a batch: images padded to the largest height and width, captions to the longest.
  *
+ * @param padId id of the tokenizer's padding token
  * @throws {MdetrError} naming the sample that lacks what the config trains on
  */
-export const makeBatch = (pictures: readonly ImageSample[], tokenizer: Tokenizer, config: TrainConfig): TrainBatch => {
-  const images = collateImages(pictures.map(({ image }) => image));
-  const rows = pictures.flatMap(({ texts, id }, image) => texts.map((text) => ({ text, image, id })));
-  const { inputIds, attentionMask, encodings, B, T } = encodeBatch(
-    tokenizer,
-    rows.map(({ text }) => text.caption),
+export const makeBatch = (samples: readonly ImageSample[], padId: number, config: TrainConfig): TrainBatch => {
+  const images = collateImages(samples.map(({ image }) => image));
+  const captions = samples.flatMap((sample) => sample.captions);
+  const imageOfCaption = samples.flatMap((sample, image) => sample.captions.map(() => image));
+  const { inputIds, attentionMask, encodings, B, T } = padEncodings(
+    captions.map(({ encoding }) => encoding),
+    padId,
   );
-  const targets = rows.map(({ text }, row) => ({
-    ...text,
-    positiveRows: createPositiveMap(encodings[row]!, text.tokensPositive),
-  }));
   const geometry = auxiliaryGeometry(config);
   return {
     inputs: {
       image: { dtype: 'float32', shape: [images.batch, 3, images.height, images.width], data: images.tensors },
       padding: { dtype: 'bool', shape: [images.batch, images.height, images.width], data: images.mask },
-      image_index: { dtype: 'int32', shape: [B], data: Int32Array.from(rows, ({ image }) => image) },
+      image_index: { dtype: 'int32', shape: [B], data: Int32Array.from(imageOfCaption) },
       input_ids: { dtype: 'int32', shape: [B, T], data: inputIds },
       attention_mask: { dtype: 'int32', shape: [B, T], data: attentionMask },
-      ...(geometry && auxiliaryInputs(pictures, images, geometry, { encodings, T })),
+      ...(geometry && auxiliaryInputs(samples, images, geometry, { encodings, T })),
     },
-    targets: joinTargets(targets, { encodings, tokens: T }, config),
-    ids: rows.map(({ text, id }) => `${id}: ${JSON.stringify(text.caption)}`),
+    targets: joinTargets(captions, { encodings, tokens: T }, config),
+    ids: samples.flatMap(({ id, captions: own }) => own.map(({ caption }) => `${id}: ${JSON.stringify(caption)}`)),
   };
 };

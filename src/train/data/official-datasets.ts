@@ -6,7 +6,7 @@ import type { OfficialDataConfig } from '../config/slices/official-datasets.ts';
 
 type OfficialConfig = OfficialDataConfig & Pick<ModelConfig, 'combine_datasets' | 'do_qa'>;
 
-/** The annotation files and image folders of an official dataset, by the official names of both. */
+/** Annotation files and image folders of an official dataset, under their official names. */
 const officialDataset = (name: string, config: OfficialConfig, part: 'train' | 'val'): readonly DatasetConfig[] => {
   const { coco_path: coco, vg_img_path: vg, test, clevr_img_path: clevrImages, clevr_ann_path: clevr } = config;
   const file = (folder: string, annotations: string, images: string | Record<string, string>): DatasetConfig => ({
@@ -25,7 +25,7 @@ const officialDataset = (name: string, config: OfficialConfig, part: 'train' | '
     case 'gqa': {
       if (!config.do_qa) return [file(config.gqa_ann_path, `final_gqa_${part}.json`, vg)];
       const split = config.gqa_split_type;
-      // The official training takes GQA's validation part in, and validates on testdev.
+      // As in the official code: training includes GQA's validation split, validation uses testdev.
       const files = part === 'train' ? [`train_${split}`, `val_${split}`] : ['testdev_balanced'];
       return files.map((own) => file(config.gqa_ann_path, `finetune_gqa_${own}.json`, vg));
     }
@@ -57,12 +57,12 @@ const officialDataset = (name: string, config: OfficialConfig, part: 'train' | '
       return [file(clevr, annotations, join(clevrImages, config.clevr_variant === 'cogent' ? config.cogent_set : own))];
     }
     default:
-      throw new MdetrError(`combine_datasets: "${name}" is none of ${officialNames.join(', ')}`);
+      throw new MdetrError(`combine_datasets: "${name}" is not one of ${OFFICIAL_NAMES.join(', ')}`);
   }
 };
 
-/** The keys of a config that say where a dataset is. */
-export const officialPaths: Readonly<Record<string, readonly string[]>> = {
+/** Config keys that hold the paths of each official dataset. */
+export const OFFICIAL_PATHS: Readonly<Record<string, readonly string[]>> = {
   flickr: ['flickr_ann_path', 'flickr_img_path'],
   mixed: ['gqa_ann_path', 'coco_path', 'vg_img_path'],
   gqa: ['gqa_ann_path', 'vg_img_path'],
@@ -74,10 +74,14 @@ export const officialPaths: Readonly<Record<string, readonly string[]>> = {
   clevr_question: ['clevr_ann_path', 'clevr_img_path'],
 };
 
-/** What `combine_datasets` may name. */
-export const officialNames: readonly string[] = Object.keys(officialPaths);
+/** Values of `combine_datasets`. */
+export const OFFICIAL_NAMES: readonly string[] = Object.keys(OFFICIAL_PATHS);
 
-/** The datasets that `combine_datasets` (or `combine_datasets_val`) names. Throws `MdetrError` for an unknown one. */
+/**
+ * The datasets that `combine_datasets` (or `combine_datasets_val`) names.
+ *
+ * @throws {MdetrError} for an unknown name
+ */
 export const officialDatasets = (config: OfficialConfig, part: 'train' | 'val'): readonly DatasetConfig[] =>
   (part === 'train' ? config.combine_datasets : config.combine_datasets_val).flatMap((name) =>
     officialDataset(name, config, part),

@@ -5,10 +5,10 @@ import { MdetrError, messageOf } from '../../errors.ts';
 import type { Tokenizer } from '../../text/index.ts';
 import type { TrainConfig } from '../config/config.ts';
 import { targetFromRow } from '../../data/format/coco-annotations.ts';
-import { textOf } from './annotation-source.ts';
+import { sampleOfTarget } from './caption-sample.ts';
 import { makeBatch } from './make-batch.ts';
 import type { ImageSample } from './sample-source.ts';
-import type { TrainBatch } from '../step/train-step.ts';
+import type { TrainBatch } from './train-batch.ts';
 
 /** A picture with a text about it, and the boxes of what the text mentions. */
 export interface TrainingSample {
@@ -42,19 +42,20 @@ export const batchOfSamples = async (
   for (const [index, sample] of samples.entries()) {
     const id = sample.name ?? (typeof sample.image === 'string' ? sample.image : `sample ${index + 1}`);
     try {
-      images.push(await imageOf(sample, id, index, config));
+      images.push(await imageOf(sample, id, index, tokenizer, config));
     } catch (error) {
       if (!(error instanceof MdetrError)) throw error;
       throw new MdetrError(`${id}: ${messageOf(error)}`, { cause: error });
     }
   }
-  return makeBatch(images, tokenizer, config);
+  return makeBatch(images, tokenizer.padId, config);
 };
 
 const imageOf = async (
   { image: source, caption, boxes }: TrainingSample,
   id: string,
   index: number,
+  tokenizer: Tokenizer,
   config: TrainConfig,
 ): Promise<ImageSample> => {
   const decoded = await decodeImage(source, { orient: false });
@@ -74,5 +75,5 @@ const imageOf = async (
   };
   const found = targetFromRow(row, [decoded.height, decoded.width]);
   const { image, target } = resizeSample({ image: decoded, target: found }, shortest, longest);
-  return { id, image, texts: [textOf(target, config, undefined)] };
+  return { id, image, captions: [sampleOfTarget(target, undefined, tokenizer, config)] };
 };

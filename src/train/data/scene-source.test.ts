@@ -2,13 +2,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadTokenizer } from '../../text/node/tokenizer-files.ts';
 import { smallConfig, smallDataset } from '../../../test/support/small-run.ts';
 import type { DrawnScenes } from '../config/slices/datasets.ts';
 import { AnnotationSource } from './annotation-source.ts';
-import { clevrLabels, labellerFor } from './answer-labels.ts';
+import { clevrLabels, labelerFor } from './answer-labels.ts';
 import { auxiliaryInputs, mapSize } from '../auxiliary/auxiliary-targets.ts';
 import { NO_LABEL } from '../../losses/index.ts';
-import type { Draw, ImageSample } from './sample-source.ts';
+import type { ImageSample, SampleKey } from './sample-source.ts';
 import { SceneSource } from './scene-source.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'mdetr-scenes-'));
@@ -17,23 +18,27 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const drawn: DrawnScenes = { seed: 5, start: 0, images: 20, split: 'standard', width: 96, height: 64, min_objects: 3, max_objects: 4 }; // prettier-ignore
 const source = (more: Record<string, unknown> = {}): SceneSource => {
   const config = smallConfig(more);
-  return new SceneSource(drawn, config, labellerFor(config, ''));
+  return new SceneSource(drawn, config, labelerFor(config, ''));
 };
-const draw = (more: Partial<Draw> = {}): Draw => ({ seed: 1, epoch: 0, pairsBefore: 0, ...more });
-const captions = ({ texts }: ImageSample): string[] => texts.map(({ caption }) => caption);
+const keyOf = (more: Partial<SampleKey> = {}): SampleKey => ({ seed: 1, epoch: 0, pairsBefore: 0, ...more });
+const captionsOf = ({ captions }: ImageSample): string[] => captions.map(({ caption }) => caption);
+const tokenizer = await loadTokenizer('models/default', { maxTokens: 38 });
 
 describe('scenes for training', () => {
-  it('are the same for the same draw, whoever asks, and others in another epoch or for another seed', async () => {
-    const first = await source().get(3, draw());
-    expect(await source().get(3, draw())).toEqual(first);
-    const others = [await source().get(3, draw({ epoch: 1 })), await source().get(3, draw({ seed: 2 }))];
-    expect(others.map(captions)).not.toContainEqual(captions(first));
+  it('are the same for the same sample key, and differ in another epoch or for another seed', async () => {
+    const first = await source().get(3, keyOf(), tokenizer);
+    expect(await source().get(3, keyOf(), tokenizer)).toEqual(first);
+    const others = [
+      await source().get(3, keyOf({ epoch: 1 }), tokenizer),
+      await source().get(3, keyOf({ seed: 2 }), tokenizer),
+    ];
+    expect(others.map(captionsOf)).not.toContainEqual(captionsOf(first));
     expect(first.id).toBe('scenes of seed 5, scene 3');
   });
 
-  it('are shown in the mirror with boxes and texts of the mirrored scene', async () => {
-    const plain = await source({ horizontal_flip_prob: 0 }).get(2, draw());
-    const flipped = await source({ horizontal_flip_prob: 1 }).get(2, draw());
+  it('are flipped with the boxes and captions of the flipped scene', async () => {
+    const plain = await source({ horizontal_flip_prob: 0 }).get(2, keyOf(), tokenizer);
+    const flipped = await source({ horizontal_flip_prob: 1 }).get(2, keyOf(), tokenizer);
     const { width, height, data } = plain.image;
     for (const [x, y] of [
       [0, 5],
@@ -45,32 +50,32 @@ describe('scenes for training', () => {
         expect(flipped.image.data[(y * width + (width - 1 - x)) * 3 + channel]).toBe(data[(y * width + x) * 3 + channel]);
     expect(height).toBe(64);
     const corners = (sample: ImageSample): number[] => [...sample.objects!.boxesXyxy];
-    const turned = corners(plain).map((value, k, all) =>
+    const expected = corners(plain).map((value, k, all) =>
       k % 4 === 0 ? 1 - all[k + 2]! : k % 4 === 2 ? 1 - all[k - 2]! : value,
     );
-    corners(flipped).forEach((value, k) => expect(value).toBeCloseTo(turned[k]!, 5));
+    corners(flipped).forEach((value, k) => expect(value).toBeCloseTo(expected[k]!, 5));
     expect([...flipped.objects!.attributes]).toEqual([...plain.objects!.attributes]);
   });
 
-  it('have texts of the stage that the run is in', async () => {
+  it('have captions of the stage that the run is in', async () => {
     const texts = [{ until_pairs: 100, caption: 1 }, { caption: 0, question: 1 }]; // prettier-ignore
     const staged = source({ texts, do_qa: true, split_qa_heads: true, texts_per_image: 3 });
-    const early = await staged.get(1, draw({ pairsBefore: 99 }));
-    const late = await staged.get(1, draw({ pairsBefore: 100 }));
-    expect(captions(early).some((text) => text.includes('?'))).toBe(false);
-    expect(captions(late)).toHaveLength(3);
-    for (const { caption, answers } of late.texts) {
+    const early = await staged.get(1, keyOf({ pairsBefore: 99 }), tokenizer);
+    const late = await staged.get(1, keyOf({ pairsBefore: 100 }), tokenizer);
+    expect(captionsOf(early).some((text) => text.includes('?'))).toBe(false);
+    expect(captionsOf(late)).toHaveLength(3);
+    for (const { caption, answers } of late.captions) {
       expect(caption).toMatch(/\?$/);
       expect(answers!['answer_type']).toBeGreaterThanOrEqual(0);
     }
-    for (const { answers } of early.texts) expect(answers!['answer_type']).toBe(NO_LABEL);
+    for (const { answers } of early.captions) expect(answers!['answer_type']).toBe(NO_LABEL);
   });
 
-  it('have boxes within the picture, spans within the text, masks where masks are trained', async () => {
+  it('have boxes within the image, spans within the caption, masks where masks are trained', async () => {
     const masks = source({ mask_model: 'smallconv', hidden_dim: 128, nheads: 8 });
     for (let row = 0; row < 5; row++) {
-      const { texts } = await masks.get(row, draw());
-      for (const { caption, boxesCxcywh, tokensPositive, masks: own } of texts) {
+      const { captions } = await masks.get(row, keyOf(), tokenizer);
+      for (const { caption, boxesCxcywh, tokensPositive, masks: own } of captions) {
         const count = tokensPositive.length;
         expect(boxesCxcywh).toHaveLength(4 * count);
         expect(boxesCxcywh.every((value) => value > 0 && value <= 1)).toBe(true);
@@ -80,15 +85,17 @@ describe('scenes for training', () => {
     }
   });
 
-  it('of which no text can be made end with a way out', async () => {
+  it('without any text of the allowed kinds end with a way out', async () => {
     const impossible = source({ texts: [{ caption: 0, expression: 1, expression_types: ['two relations'] }] });
-    const results = await Promise.allSettled(Array.from({ length: 6 }, (_, row) => impossible.get(row, draw())));
+    const results = await Promise.allSettled(
+      Array.from({ length: 6 }, (_, row) => impossible.get(row, keyOf(), tokenizer)),
+    );
     for (const result of results)
       if (result.status === 'rejected') expect((result.reason as Error).message).toMatch(/allow captions too/);
   });
 });
 
-describe('labels of answers for CLEVR', () => {
+describe('answer labels for CLEVR', () => {
   it.each([
     ['yes', { answer_type: 0, answer_binary: 1, answer_attr: NO_LABEL, answer_reg: NO_LABEL }],
     ['no', { answer_type: 0, answer_binary: 0, answer_attr: NO_LABEL, answer_reg: NO_LABEL }],
@@ -97,21 +104,21 @@ describe('labels of answers for CLEVR', () => {
     ['7', { answer_type: 2, answer_binary: 0, answer_attr: NO_LABEL, answer_reg: 7 }],
   ])('%s', (answer, labels) => expect(clevrLabels({ answer })).toEqual(labels));
 
-  it('none for what asks nothing, an error for what no head knows', () => {
+  it('are `NO_LABEL` for captions that ask nothing; an unknown answer is an error', () => {
     expect(clevrLabels(undefined)['answer_type']).toBe(NO_LABEL);
     expect(() => clevrLabels({ answer: 'perhaps' })).toThrow(
       /"perhaps" is neither yes or no, nor a number, nor one of/,
     );
-    expect(labellerFor(smallConfig(), '')).toBeUndefined();
-    expect(() => labellerFor(smallConfig({ do_qa: true, qa_dataset: 'gqa' }), 'nowhere')).toThrow(
+    expect(labelerFor(smallConfig(), '')).toBeUndefined();
+    expect(() => labelerFor(smallConfig({ do_qa: true, qa_dataset: 'gqa' }), 'nowhere')).toThrow(
       /gqa_answer2id\.json: .*gqa_ann_path/,
     );
   });
 });
 
-describe("targets of the helper heads' cells", () => {
-  it('name an object where it fills a cell, nothing elsewhere, and what lies outside of the picture', async () => {
-    const scene = await source({ horizontal_flip_prob: 0 }).get(0, draw());
+describe('cells of the auxiliary targets', () => {
+  it('hold the object that fills a cell, none elsewhere, and mark what lies outside of the image', async () => {
+    const scene = await source({ horizontal_flip_prob: 0 }).get(0, keyOf(), tokenizer);
     const geometry = { encoder: true, backbone: true, answers: false, words: false, halvings: 4 };
     const padded = { height: 96, width: 96 };
     const inputs = auxiliaryInputs([scene], padded, geometry, { encodings: [], T: 0 });
@@ -121,7 +128,7 @@ describe("targets of the helper heads' cells", () => {
     const objects = scene.objects!.boxesXyxy.length / 4;
     expect(new Set(cells.filter((cell) => cell >= 0)).size).toBe(objects);
     expect(Math.max(...cells)).toBe(objects - 1);
-    // The picture is 64 pixels high: rows 4 and 5 of the map are padding.
+    // The image is 64 pixels high: rows 4 and 5 of the map are padding.
     expect(cells.slice(4 * 6 * 4).every((cell) => cell === -2)).toBe(true);
     expect(cells.slice(0, 4 * 6 * 4).every((cell) => cell >= -1)).toBe(true);
     const centers = inputs['auxiliary_centers']!.data as Float32Array;
@@ -151,18 +158,18 @@ describe('annotation files for training', () => {
   });
   afterAll(() => rows.close());
 
-  it('are varied as photos, in proportion to the size that the network looks at', async () => {
+  it('are augmented like photos, in proportion to the image size of the network', async () => {
     const sizes = new Set<string>();
     for (let epoch = 0; epoch < 8; epoch++) {
-      const { image, texts } = await rows.get(0, draw({ epoch }));
+      const { image, captions } = await rows.get(0, keyOf({ epoch }), tokenizer);
       sizes.add(`${image.width}x${image.height}`);
       // 480 to 800 of 800, for 64 pixels.
       expect(Math.min(image.width, image.height)).toBeGreaterThanOrEqual(38);
       expect(Math.max(image.width, image.height)).toBeLessThanOrEqual(96);
-      expect(texts[0]!.boxesCxcywh.every((value) => value >= 0 && value <= 1)).toBe(true);
-      expect([...Array.from(texts[0]!.isFinal!)]).toEqual(texts[0]!.tokensPositive.map(() => 1));
+      expect(captions[0]!.boxesCxcywh.every((value) => value >= 0 && value <= 1)).toBe(true);
+      expect([...Array.from(captions[0]!.isFinal!)]).toEqual(captions[0]!.tokensPositive.map(() => 1));
     }
     expect(sizes.size).toBeGreaterThan(2);
-    expect(await rows.get(0, draw())).toEqual(await rows.get(0, draw()));
+    expect(await rows.get(0, keyOf(), tokenizer)).toEqual(await rows.get(0, keyOf(), tokenizer));
   });
 });

@@ -10,8 +10,7 @@ import {
   generateScene,
   makeTexts,
   maskOf,
-  mirrorScene,
-  Random,
+  flipScene,
   SPLITS,
   VALUES,
   type Scene,
@@ -20,32 +19,30 @@ import {
   type TextKind,
   type TextOptions,
 } from '../../scenes/index.ts';
+import { Random } from '../../random/random.ts';
+import type { Tokenizer } from '../../text/index.ts';
 import { hasMaskLosses } from '../../losses/index.ts';
 import type { TrainConfig } from '../config/config.ts';
 import type { TextStage } from '../config/slices/scenes.ts';
 import type { DrawnScenes } from '../config/slices/datasets.ts';
-import type { AnswerLabeller } from './answer-labels.ts';
+import type { AnswerLabeler } from './answer-labels.ts';
 import { answerStepsOf } from '../auxiliary/answer-steps.ts';
-import type { Draw, ImageObjects, ImageSample, SampleSource, TextSample } from './sample-source.ts';
+import type { ImageObjects } from '../auxiliary/auxiliary-targets.ts';
+import { OBJECT_ATTRIBUTES } from '../auxiliary/object-attributes.ts';
+import { tokenizeSample } from './caption-sample.ts';
+import { withContext } from './error-context.ts';
+import type { CaptionSample, ImageSample, SampleKey, SampleSource } from './sample-source.ts';
 
-/** The attributes that the backbone's helper loss asks for, with their numbers of classes. */
-export const objectAttributes = [
-  { name: 'shape', classes: VALUES.shape.length },
-  { name: 'color', classes: VALUES.color.length },
-  { name: 'size', classes: VALUES.size.length },
-  { name: 'material', classes: VALUES.material.length },
-] as const;
+const KINDS = ['caption', 'expression', 'question', 'negative'] as const satisfies readonly TextKind[];
 
-const kinds = ['caption', 'expression', 'question', 'negative'] as const satisfies readonly TextKind[];
-
-/** What decides the pictures of a source. */
+/** Settings that determine the images of a scene source. */
 export interface SceneImages {
   readonly seed: number;
   readonly start: number;
   readonly images: number;
   readonly options: Required<Pick<SceneOptions, 'split' | 'width' | 'height' | 'minObjects' | 'maxObjects'>> &
     Pick<SceneOptions, 'quality'>;
-  /** The picture's file, where there is a folder of them. */
+  /** Path of an image, for scenes in a folder. */
   readonly fileOf?: (index: number) => string;
   readonly isLossless: boolean;
   readonly name: string;
@@ -64,7 +61,7 @@ const folderSchema = z.object({
   format: z.enum(['png', 'jpg']),
 });
 
-/** The pictures of a folder that `mdetr scenes` wrote. Throws `MdetrError` when it is none. */
+/** Settings of a folder that `mdetr scenes` wrote. */
 const imagesOfFolder = (folder: string): SceneImages => {
   const path = join(folder, 'dataset.json');
   let settings: z.infer<typeof folderSchema>;
@@ -72,10 +69,8 @@ const imagesOfFolder = (folder: string): SceneImages => {
     settings = folderSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
   } catch (error) {
     throw new MdetrError(
-      `${folder}: no folder of scenes (${path}: ${messageOf(error).split('\n')[0]!}); make one with mdetr scenes`,
-      {
-        cause: error,
-      },
+      `${folder}: is not a folder of scenes (${path}: ${messageOf(error).split('\n')[0]!}); make one with mdetr scenes`,
+      { cause: error },
     );
   }
   const { seed, start, images, quality, format, ...options } = settings;
@@ -86,25 +81,29 @@ const imagesOfFolder = (folder: string): SceneImages => {
   };
 };
 
-const imagesToDraw = ({ seed, start, images, split, width, height, ...rest }: DrawnScenes): SceneImages => ({
+const imagesToRender = ({ seed, start, images, split, width, height, ...rest }: DrawnScenes): SceneImages => ({
   ...{ seed, start, images, isLossless: true, name: `scenes of seed ${seed}` },
   options: { split, width, height, minObjects: rest.min_objects, maxObjects: rest.max_objects },
 });
 
-/** The pictures of a folder, or of scenes to be drawn. Throws `MdetrError` for a folder that is none of scenes. */
+/**
+ * Settings of the scenes of a folder, or of scenes to be rendered.
+ *
+ * @throws {MdetrError} for a folder without scenes
+ */
 export const sceneImages = (from: string | DrawnScenes): SceneImages =>
-  typeof from === 'string' ? imagesOfFolder(from) : imagesToDraw(from);
+  typeof from === 'string' ? imagesOfFolder(from) : imagesToRender(from);
 
-/** Scenes with texts that are made anew for every epoch. */
+/** Generated scenes whose captions are made anew every epoch. */
 export class SceneSource implements SampleSource {
   readonly length: number;
   private readonly images: SceneImages;
 
-  /** @param from a folder, or what to draw */
+  /** @param from a folder of scenes, or which scenes to render */
   constructor(
     from: string | DrawnScenes,
     private readonly config: TrainConfig,
-    private readonly labels: AnswerLabeller | undefined,
+    private readonly labels: AnswerLabeler | undefined,
   ) {
     this.images = sceneImages(from);
     this.length = this.images.images;
@@ -114,25 +113,25 @@ export class SceneSource implements SampleSource {
     return this.images.options;
   }
 
-  async get(row: number, draw: Draw): Promise<ImageSample> {
+  async get(row: number, key: SampleKey, tokenizer: Tokenizer): Promise<ImageSample> {
     const { seed, start, name } = this.images;
     const index = start + row;
-    const random = Random.of(draw.seed, draw.epoch, seed, index, 'training');
-    const isMirrored = random.chance(this.config.horizontal_flip_prob);
-    const plain = describeScene(seed, index, this.images.options);
-    const scene = isMirrored ? mirrorScene(plain) : plain;
+    const id = `${name}, scene ${index}`;
+    const random = Random.of(key.seed, key.epoch, seed, index, 'training');
+    const isFlipped = random.chance(this.config.horizontal_flip_prob);
+    const original = describeScene(seed, index, this.images.options);
+    const scene = isFlipped ? flipScene(original) : original;
     const image = await this.image(index);
-    const stage = this.stageAt(draw.pairsBefore);
+    const stage = this.stageAt(key.pairsBefore);
     const texts = Array.from({ length: this.config.texts_per_image }, () => makeText(scene, stage, random));
-    const samples = texts.map((text) => this.sampleOf(scene, text));
+    const mentioned = texts.map(({ phrases }) =>
+      scene.objects.map((_, i) => i).filter((i) => phrases.some((phrase) => phrase.objects.includes(i))),
+    );
     return {
-      id: `${name}, scene ${index}`,
-      image: isMirrored ? flipImage(image) : image,
-      texts: samples.map(({ sample }) => sample),
-      objects: objectsOf(
-        scene,
-        samples.map(({ objects }) => objects),
-      ),
+      id,
+      image: isFlipped ? flipImage(image) : image,
+      captions: texts.map((text, i) => withContext(id, () => this.sampleOf(scene, text, mentioned[i]!, tokenizer))),
+      objects: objectsOf(scene, mentioned),
     };
   }
 
@@ -140,7 +139,7 @@ export class SceneSource implements SampleSource {
     // Nothing is kept open.
   }
 
-  /** The picture's file; drawn again where the folder still lacks it and the result is the same. */
+  /** The image from its file; rendered again where the folder lacks it and the format is lossless. */
   private async image(index: number): Promise<RawImage> {
     const { fileOf, isLossless, seed, options } = this.images;
     const path = fileOf?.(index);
@@ -155,13 +154,13 @@ export class SceneSource implements SampleSource {
     );
   }
 
-  private sampleOf(scene: Scene, text: SceneText): { sample: TextSample; objects: readonly number[] } {
+  /** @param objects indices of the objects that the text mentions, one box for each */
+  private sampleOf(scene: Scene, text: SceneText, objects: readonly number[], tokenizer: Tokenizer): CaptionSample {
     const { width, height } = scene;
-    const objects = scene.objects
-      .map((_, i) => i)
-      .filter((i) => text.phrases.some((phrase) => phrase.objects.includes(i)));
     const phrasesOf = (i: number) => text.phrases.filter((phrase) => phrase.objects.includes(i));
-    const sample: TextSample = {
+    const isQuestion = text.kind === 'question';
+    const isTraced = isQuestion && this.config.answer_auxiliary_loss > 0;
+    const fields = {
       caption: text.text,
       boxesCxcywh: Float32Array.from(
         objects.flatMap((i) => {
@@ -170,42 +169,36 @@ export class SceneSource implements SampleSource {
         }),
       ),
       tokensPositive: objects.map((i) => phrasesOf(i).map(({ start, end }) => [start, end] as const)),
-      // Anchors only tell where to look; all else is what the text is about.
+      // Landmarks only say where to look; all other objects are what the caption refers to.
       isFinal: objects.map((i) => Number(phrasesOf(i).some(({ role }) => role !== 'anchor'))),
-      ...(!hasMaskLosses(this.config) ? {} : { masks: { data: joinMasks(scene, objects), width, height } }),
-      ...(this.labels === undefined
-        ? {}
-        : { answers: this.labels(text.kind === 'question' ? { answer: text.answer } : undefined) }),
-      ...(this.config.answer_auxiliary_loss > 0 && text.kind === 'question'
-        ? {
-            answerSteps: answerStepsOf(scene, text.program),
-            answerObjects: objects.filter((i) => phrasesOf(i).some(({ role }) => role === 'target')),
-          }
-        : {}),
+      masks: hasMaskLosses(this.config) ? { data: joinMasks(scene, objects), width, height } : undefined,
+      answers: this.labels?.(isQuestion ? { answer: text.answer } : undefined),
+      answerSteps: isTraced ? answerStepsOf(scene, text.program) : undefined,
+      answerObjects: isTraced ? objects.filter((i) => phrasesOf(i).some(({ role }) => role === 'target')) : undefined,
     };
-    return { sample, objects };
+    return tokenizeSample(fields, tokenizer);
   }
 }
 
-/** A text of the stage's mixture; where the scene has nothing to say of the drawn kind, another draw. */
+/** A caption of the stage's mixture. Kinds are chosen again while the scene has no caption of the chosen kind. */
 const makeText = (scene: Scene, stage: TextStage, random: Random): SceneText => {
   const options: TextOptions = {
     minPhrases: stage.min_phrases,
     maxPhrases: stage.max_phrases,
     groups: stage.groups,
     needs: { color: stage.needs_color, material: stage.needs_material },
-    ...(stage.expression_types && { expressionTypes: stage.expression_types }),
-    ...(stage.question_types && { questionTypes: stage.question_types }),
+    expressionTypes: stage.expression_types,
+    questionTypes: stage.question_types,
   };
   for (let tries = 0; tries < 100; tries++) {
     const kind = random.pickWeighted(
-      kinds,
-      kinds.map((name) => stage[name]),
+      KINDS,
+      KINDS.map((name) => stage[name]),
     );
     const [text] = makeTexts(scene, kind, random, options);
     if (text !== undefined) return text;
   }
-  throw new MdetrError('a scene of which no text of the asked kinds can be made: allow captions too');
+  throw new MdetrError('a scene has no text of the kinds that the stage allows: allow captions too');
 };
 
 const joinMasks = (scene: Scene, objects: readonly number[]): Uint8Array => {
@@ -222,7 +215,7 @@ const objectsOf = (scene: Scene, objectOfBox: readonly (readonly number[])[]): I
   ),
   attributes: Int32Array.from(
     scene.objects.flatMap((object) =>
-      objectAttributes.map(({ name }) => (VALUES[name] as readonly string[]).indexOf(object[name])),
+      OBJECT_ATTRIBUTES.map(({ name }) => (VALUES[name] as readonly string[]).indexOf(object[name])),
     ),
   ),
   objectOfBox,

@@ -215,16 +215,16 @@ describe('a training run', () => {
       /nothing to train on: name "datasets" or "combine_datasets"/,
     );
     await expect(train(freshFolder(), { datasets: [{ scenes: 'no/such/folder' }] })).rejects.toThrow(
-      /no\/such\/folder: no folder of scenes/,
+      /no\/such\/folder: is not a folder of scenes/,
     );
     await expect(train(freshFolder(), { datasets: [{ annotations: 'no.json', images: '.' }] })).rejects.toThrow(
       /no\.json: no such annotation file/,
     );
     await expect(
       train(freshFolder(), { datasets: [{ annotations: 'package.json', images: 'no/pictures' }] }),
-    ).rejects.toThrow(/no\/pictures: there is no such folder; it should hold the pictures of package\.json/);
+    ).rejects.toThrow(/no\/pictures: there is no such folder; it should hold the images of package\.json/);
     await expect(train(freshFolder(), { datasets: [], combine_datasets: ['flickr'] })).rejects.toThrow(
-      /final_flickr_separateGT_train\.json: no such annotation file; "flickr" is looked for where flickr_ann_path and flickr_img_path say/,
+      /final_flickr_separateGT_train\.json: no such annotation file; the paths of "flickr" are set by flickr_ann_path and flickr_img_path/,
     );
     await expect(train(freshFolder(), { batch_size: 20 })).rejects.toThrow(
       /16 rows, too few for one step of 40 \(batch_size 20, accumulate 2\): lower them, as with --set batch_size=8/,

@@ -267,7 +267,7 @@ class TrainingRun {
         for (let own = rank; own < accumulate; own += size)
           yield {
             rows: [...this.parts.data.sampler.batch({ epoch, batch: batch + own })],
-            draw: { seed, epoch, pairsBefore: steps * pairsPerStep(this.config) },
+            key: { seed, epoch, pairsBefore: steps * pairsPerStep(this.config) },
           };
     }
   }

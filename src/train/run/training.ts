@@ -12,7 +12,7 @@ import type { BatchRequest } from '../data/batch-maker.ts';
 import { writeTrainedModel } from './model-output.ts';
 import { batchOfSamples, type TrainingSample } from '../data/own-samples.ts';
 import { createTrainer, findVocabulary, openRunData, pairsPerStep, startingPoint } from './run-start.ts';
-import type { TrainBatch } from '../step/train-step.ts';
+import type { TrainBatch } from '../data/train-batch.ts';
 import type { StepReport, Trainer } from '../step/trainer.ts';
 
 export interface OpenTrainingOptions {
@@ -94,7 +94,7 @@ export class Training {
         const epoch = Math.floor(done / perEpoch);
         yield {
           rows: [...data.sampler.batch({ epoch, batch: done % perEpoch })],
-          draw: { seed: config.seed, epoch, pairsBefore: Math.floor(done / config.accumulate) * pairsPerStep(config) },
+          key: { seed: config.seed, epoch, pairsBefore: Math.floor(done / config.accumulate) * pairsPerStep(config) },
         };
       }
     };

@@ -163,14 +163,14 @@ describe("official sets whose authors' own files make the metric", () => {
 
   it('that are missing, or cannot be measured, are found out before the first step', async () => {
     await expect(measure({ phrasecut_ann_path: join(folder, 'none') })).rejects.toThrow(
-      /none.finetune_phrasecut_miniv\.json: no such annotation file; "phrasecut" is looked for where phrasecut_ann_path/,
+      /none.finetune_phrasecut_miniv\.json: no such annotation file; the paths of "phrasecut" are set by phrasecut_ann_path/,
     );
     await expect(measure({ vg_img_path: join(folder, 'none') })).rejects.toThrow(/none: there is no such folder/);
     const observer = { onProgress: () => undefined, onNote: () => undefined };
     const validator = (datasets_val: readonly unknown[]) => validatorFor(parseTrainConfig({ datasets_val }), observer);
     const own = { annotations: join(folder, 'finetune_phrasecut_miniv.json'), images: join(folder, 'images') };
     expect(() => validator([{ ...own, task: 'gqa' }])).toThrow(/task "gqa" needs question heads/);
-    expect(() => validator([{ scenes: join(folder, 'none') }])).toThrow(/none: no folder of scenes/);
+    expect(() => validator([{ scenes: join(folder, 'none') }])).toThrow(/none: is not a folder of scenes/);
   });
 
   it('are measured by their annotations where the files are missing, which is said beforehand', async () => {

@@ -16,7 +16,7 @@ import {
 import type { TrainConfig } from '../config/config.ts';
 import type { AnnotatedDataset, DatasetConfig, SceneDataset } from '../config/slices/datasets.ts';
 import { requireFiles } from '../data/annotation-source.ts';
-import { officialDatasets, officialNames } from '../data/official-datasets.ts';
+import { officialDatasets, OFFICIAL_NAMES } from '../data/official-datasets.ts';
 import { sceneImages } from '../data/scene-source.ts';
 import type { Validate, Validation } from './training-run.ts';
 
@@ -165,7 +165,7 @@ const taskOf = ({ name = '', task }: AnnotatedDataset, config: TrainConfig): Val
   if (name === 'refexp' || name === 'clevrref') return name;
   if (name === 'clevr_question') return answers;
   if (name === 'gqa' || name === 'clevr') return answers === name ? name : undefined;
-  return officialNames.includes(name) ? undefined : 'phrases';
+  return OFFICIAL_NAMES.includes(name) ? undefined : 'phrases';
 };
 
 /** What is measured over a set of annotations, the number that decides first. */

@@ -13,8 +13,8 @@ import {
   stopwatch,
   type DifferentiableStep,
   type StepResult,
-  type TrainBatch,
 } from './train-step.ts';
+import { type TrainBatch } from '../data/train-batch.ts';
 
 /** Trains the backbone by its helper loss alone. There is nothing to match, so one program does it all. */
 export class BackboneStep implements DifferentiableStep {

@@ -8,7 +8,8 @@ import { BackboneStep } from './backbone-step.ts';
 import { BatchMaker } from '../data/batch-maker.ts';
 import { singleProcess } from '../parallel/communicator.ts';
 import { createTrainer, startingPoint, type StartingPoint } from '../run/run-start.ts';
-import { TrainStep, type DifferentiableStep, type TrainBatch } from './train-step.ts';
+import { TrainStep, type DifferentiableStep } from './train-step.ts';
+import { type TrainBatch } from '../data/train-batch.ts';
 import { trainableBy } from './parameters.ts';
 
 vi.setConfig({ testTimeout: 180_000 });
@@ -24,7 +25,7 @@ const batchOf = async (config: TrainConfig): Promise<TrainBatch> => {
     tokenizer: 'models/default',
     maxTokens: 38,
   });
-  const { batch } = await maker.make({ rows: [1, 4], draw: { seed: 2, epoch: 0, pairsBefore: 0 } });
+  const { batch } = await maker.make({ rows: [1, 4], key: { seed: 2, epoch: 0, pairsBefore: 0 } });
   maker.close();
   return batch;
 };

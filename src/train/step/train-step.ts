@@ -18,19 +18,11 @@ import {
 import type { Mdetr } from '../../models/index.ts';
 import type { DeviceTensor, Feeds, Runtime, Session, Values } from '../../engine/runtime/runtime.ts';
 import { ValueScope } from '../../engine/runtime/value-scope.ts';
+import type { TrainBatch } from '../data/train-batch.ts';
 import type { AuxiliaryHeads } from '../auxiliary/auxiliary-heads.ts';
 import { traceMaskStep, type MaskStep } from './mask-program.ts';
 import { cotangentName } from './names.ts';
 import { traceStep, type StepPrograms } from './step-programs.ts';
-
-/** A batch as the network and the losses take it. */
-export interface TrainBatch {
-  /** image (images, 3, H, W), padding (images, H, W), image_index (B), input_ids and attention_mask (B, T). */
-  readonly inputs: Feeds;
-  readonly targets: BatchTargets;
-  /** How to call the rows when something is wrong with one of them. */
-  readonly ids: readonly string[];
-}
 
 export interface StepTiming {
   forwardMs: number;

@@ -12,7 +12,8 @@ import { officiallyTrainable } from './parameters.ts';
 import { ratesAt, type LearningRates, type ScheduleConfig } from '../config/schedule.ts';
 import { dropoutSeed } from '../../random/mixing.ts';
 import { UpdatePool } from '../optimizer/update-pool.ts';
-import { TrainStep, type DifferentiableStep, type StepResult, type StepTiming, type TrainBatch } from './train-step.ts';
+import { TrainStep, type DifferentiableStep, type StepResult, type StepTiming } from './train-step.ts';
+import { type TrainBatch } from '../data/train-batch.ts';
 
 export { initialParameters, officiallyTrainable } from './parameters.ts';
 
