@@ -1,5 +1,8 @@
-/** Completes `dist/` after the compiler: the command is executable, and ONNX Runtime's WebAssembly build is copied. */
-import { chmodSync, copyFileSync, mkdirSync } from 'node:fs';
+/**
+ * Completes `dist/` after the compiler: the command is executable, ONNX Runtime's WebAssembly build is copied, and a marker
+ * tells `bin/mdetr.js` when it was built.
+ */
+import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,3 +13,4 @@ chmodSync(join(dist, 'cli/main.js'), 0o755);
 const source = dirname(createRequire(import.meta.url).resolve('onnxruntime-web/ort-wasm-simd-threaded.wasm'));
 mkdirSync(join(dist, 'ort'), { recursive: true });
 for (const file of ORT_WEB_FILES) copyFileSync(join(source, file), join(dist, 'ort', file));
+writeFileSync(join(dist, 'built'), '');
