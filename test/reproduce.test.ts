@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { commands } from '../src/cli/commands.ts';
 import { preparations } from '../src/datasets/index.ts';
-import { checkpoints, findPublished } from '../src/pull/catalog.ts';
+import { CHECKPOINTS, findPublished } from '../src/pull/catalog.ts';
 import { parseTrainConfig } from '../src/train/config/config.ts';
 import { readConfigFile } from '../src/train/config/config-file.ts';
 
@@ -42,7 +42,7 @@ it.each(lines.map((words) => [words.join(' '), words] as const))('"mdetr %s" is 
 });
 
 it('names every published checkpoint', () => {
-  const shortened = [...checkpoints].filter(
+  const shortened = [...CHECKPOINTS].filter(
     ({ name }) => !text.includes(`\`${name}\``) && !/^refcoco(\+|g)?_/.test(name),
   );
   expect(shortened).toEqual([]);

@@ -70,10 +70,10 @@ if (encodings !== undefined) add(...compareEncodings(encodings, tokenizer));
 if (beside('preprocess') !== undefined) add(compareSizes(around));
 if (beside('images') !== undefined) add(...(await compareImages(around)));
 
-const checkpoints = beside('checkpoints');
-if (checkpoints !== undefined && existsSync(join(checkpoints, 'tiny.pth'))) {
-  add(await compareCheckpoint(checkpoints));
-  const path = join(checkpoints, 'tiny.pth');
+const CHECKPOINTS = beside('checkpoints');
+if (CHECKPOINTS !== undefined && existsSync(join(CHECKPOINTS, 'tiny.pth'))) {
+  add(await compareCheckpoint(CHECKPOINTS));
+  const path = join(CHECKPOINTS, 'tiny.pth');
   add(await compareRoundTrip(path, vocabulary));
   const batch = batchOf(new ReferenceCase(join(cases, 'tiny')));
   add(...(await compareLoadedWeights(path, batch, new ReferenceCase(tinyCheckpointFixture))));

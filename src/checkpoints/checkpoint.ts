@@ -1,55 +1,55 @@
 import type { CheckpointDtype } from './dtype.ts';
 import type { JsonValue } from './pickle/pickle-values.ts';
 
-/** One tensor of a weight file: what it is, and its contents when asked for. */
+/** A tensor of a weight file. Its description is in memory, its contents are read on demand. */
 export interface TensorEntry {
   readonly name: string;
   readonly dtype: CheckpointDtype;
   readonly shape: readonly number[];
-  /** Of the contiguous contents, as `read` returns them. */
+  /** Length in bytes of the contiguous contents that `read` returns. */
   readonly byteLength: number;
-  /** Contents: contiguous, row-major, little-endian, in fresh memory. */
+  /** Reads the contents: contiguous, row-major, little-endian, in newly allocated memory. */
   read(): Promise<Uint8Array>;
-  /** Contents as 32-bit floats. */
+  /** Reads the contents, converted to 32-bit floats. */
   readFloat32(): Promise<Float32Array>;
 }
 
-/** Size of a group of tensors, for people. */
+/** Total size of a group of tensors. */
 export interface TensorTotals {
   readonly tensors: number;
   readonly elements: number;
   readonly bytes: number;
 }
 
-/** What a weight file holds, whichever part of it was chosen. */
+/** Summary of everything in a weight file, including the weights that were not selected. */
 export interface CheckpointContents {
   readonly epoch?: number;
-  /** The plain weights. Absent in a file that holds EMA weights only. */
+  /** The plain weights. Undefined if the file holds EMA weights only. */
   readonly model?: TensorTotals;
-  /** The exponential moving average of the weights (`model_ema`). */
+  /** Exponential moving average of the weights (`model_ema`). */
   readonly ema?: TensorTotals;
-  /** The optimiser's state. */
+  /** The optimizer's state. */
   readonly optimizer?: TensorTotals;
-  /** Further top-level keys. */
+  /** Other top-level keys. */
   readonly others: readonly string[];
-  /** Entries among the chosen weights that are no tensors and are therefore left out. */
+  /** Entries of the selected weights that are not tensors and are therefore skipped. */
   readonly notTensors: readonly string[];
 }
 
 export type CheckpointFormat = 'pth-zip' | 'pth-legacy' | 'safetensors';
 
-/** A weight file, open for reading. */
+/** An open weight file. */
 export interface Checkpoint {
   readonly path: string;
   readonly format: CheckpointFormat;
-  /** The chosen weights by name, in the file's order. */
+  /** The selected weights by name, in the order of the file. */
   readonly tensors: ReadonlyMap<string, TensorEntry>;
-  /** Which weights were chosen; `only` when the file holds one set. */
+  /** Which weights were selected; `only` if the file holds one set. */
   readonly weights: 'model' | 'ema' | 'only';
   readonly contents: CheckpointContents;
-  /** The official command-line arguments, when the file holds them. */
+  /** Command-line arguments of the official training, if the file holds them. */
   readonly args?: Readonly<Record<string, JsonValue>>;
-  /** Free text of a safetensors file; empty otherwise. */
+  /** `__metadata__` of a safetensors file; empty for other formats. */
   readonly metadata: Readonly<Record<string, string>>;
   close(): Promise<void>;
 }

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { bytesPerElement, CHECKPOINT_DTYPES, type CheckpointDtype, elementCount, toFloat32 } from './dtype.ts';
 import { bfloat16ToFloat32, float16ToFloat32, float32ToFloat16 } from './half.ts';
 
-/** binary16 straight from its definition. */
+/** Decodes binary16 by its definition. */
 const halfByDefinition = (bits: number): number => {
   const sign = bits & 0x8000 ? -1 : 1;
   const exponent = (bits >> 10) & 0x1f;
@@ -15,12 +15,12 @@ const halfByDefinition = (bits: number): number => {
 const allHalves = Uint16Array.from({ length: 0x10000 }, (_, i) => i);
 
 describe('half floats', () => {
-  it('widens every one of the 65,536 exactly', () => {
+  it('converts all 65,536 values to float32 exactly', () => {
     const wide = float16ToFloat32(allHalves);
     expect(Array.from(wide)).toEqual(Array.from(allHalves, halfByDefinition));
   });
 
-  it('narrows every one back to itself, NaN to NaN', () => {
+  it('converts every value back to itself, NaN to NaN', () => {
     const back = float32ToFloat16(float16ToFloat32(allHalves));
     for (const bits of allHalves) {
       if (Number.isNaN(halfByDefinition(bits))) expect(halfByDefinition(back[bits]!)).toBeNaN();
@@ -43,12 +43,12 @@ describe('half floats', () => {
     expect(Array.from(float32ToFloat16(Float32Array.from(middles)))).toEqual(expected);
   });
 
-  it('turns what is too large into infinity from 65,520 on, and what is too small into zero', () => {
+  it('overflows to infinity from 65,520 on, and underflows to zero', () => {
     const narrowed = float32ToFloat16(Float32Array.of(65519.99, 65520, -1e30, 2 ** -25, 2 ** -25 * 1.0001, -1e-40));
     expect(Array.from(narrowed)).toEqual([0x7bff, 0x7c00, 0xfc00, 0, 1, 0x8000]);
   });
 
-  it('widens bfloat16 by appending zero bits', () => {
+  it('converts bfloat16 by appending zero bits', () => {
     expect(Array.from(bfloat16ToFloat32(Uint16Array.of(0x3f80, 0xbfc0, 0x7f80, 0x8000, 0x4049)))).toEqual([
       1,
       -1.5,
@@ -86,7 +86,7 @@ describe('toFloat32', () => {
     expect(bytes.byteLength).toBe(expected.length * bytesPerElement(dtype));
   });
 
-  it('lies on the same memory for f32', () => {
+  it('returns a view for f32', () => {
     const bytes = new Uint8Array(8);
     expect(toFloat32(bytes, 'f32').buffer).toBe(bytes.buffer);
   });
@@ -100,13 +100,13 @@ describe('toFloat32', () => {
     );
   });
 
-  it('calls a broken element our own mistake', () => {
+  it('reports an incomplete element as an internal error', () => {
     expect(() => toFloat32(new Uint8Array(3), 'f16')).toThrow(/internal/);
   });
 });
 
 describe('elementCount', () => {
-  it('multiplies, and knows scalars, zeros and sizes beyond 2^53', () => {
+  it('multiplies the sizes, including scalars, zeros and products beyond 2^53', () => {
     expect(elementCount([])).toBe(1);
     expect(elementCount([2, 3, 4])).toBe(24);
     expect(elementCount([2 ** 52, 2 ** 52, 0])).toBe(0);

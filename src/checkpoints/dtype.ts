@@ -1,6 +1,6 @@
 import { bfloat16ToFloat32, float16ToFloat32 } from './half.ts';
 
-/** Element types that weight files hold, in the short spelling of the safetensors format (lower case). */
+/** Element types of weight files, named as in the safetensors format, in lower case. */
 export type CheckpointDtype =
   'f64' | 'f32' | 'f16' | 'bf16' | 'i64' | 'i32' | 'i16' | 'i8' | 'u64' | 'u32' | 'u16' | 'u8' | 'bool';
 
@@ -20,12 +20,12 @@ const BYTES_PER_ELEMENT: Readonly<Record<CheckpointDtype, number>> = {
   bool: 1,
 };
 
-/** Every dtype, widest first. */
+/** All dtypes, widest first. */
 export const CHECKPOINT_DTYPES = Object.keys(BYTES_PER_ELEMENT) as readonly CheckpointDtype[];
 
 export const bytesPerElement = (dtype: CheckpointDtype): number => BYTES_PER_ELEMENT[dtype];
 
-/** Number of elements of a shape; `undefined` when it is no safe integer. */
+/** Number of elements of a shape; `undefined` if it exceeds the safe integers. */
 export const elementCount = (shape: readonly number[]): number | undefined => {
   if (shape.includes(0)) return 0;
   let count = 1;
@@ -36,11 +36,11 @@ export const elementCount = (shape: readonly number[]): number | undefined => {
   return count;
 };
 
-/** The same bytes, moved only when a typed array of this element size could not lie on them. */
+/** The same bytes, copied only if they are not aligned for a typed array of this element size. */
 const aligned = (bytes: Uint8Array, size: number): Uint8Array =>
   bytes.byteOffset % size === 0 ? bytes : Uint8Array.from(bytes);
 
-/** 64-bit integers as 32-bit floats without a BigInt per element: high word × 2³² + low word. */
+/** Converts 64-bit integers to 32-bit floats without a BigInt per element: high word × 2³² + low word. */
 const int64ToFloat32 = (bytes: Uint8Array, signed: boolean): Float32Array => {
   const count = bytes.byteLength / 8;
   const low = new Uint32Array(bytes.buffer, bytes.byteOffset, count * 2);
@@ -51,12 +51,13 @@ const int64ToFloat32 = (bytes: Uint8Array, signed: boolean): Float32Array => {
 };
 
 /**
- * Little-endian contents as 32-bit floats. For `f32` the result lies on the same memory when the alignment allows.
- * `bytes` must hold whole elements.
+ * Converts little-endian contents to 32-bit floats. For `f32` the result is a view of `bytes` if they are aligned.
+ * The length of `bytes` must be a multiple of the element size.
  */
 export const toFloat32 = (bytes: Uint8Array, dtype: CheckpointDtype): Float32Array => {
   const size = bytesPerElement(dtype);
-  if (bytes.byteLength % size !== 0) throw new Error(`internal: ${bytes.byteLength} bytes are no whole ${dtype}s`);
+  if (bytes.byteLength % size !== 0)
+    throw new Error(`internal: ${bytes.byteLength} bytes are not a multiple of the size of ${dtype}`);
   const count = bytes.byteLength / size;
   const { buffer, byteOffset } = aligned(bytes, size);
   switch (dtype) {

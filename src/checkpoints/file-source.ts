@@ -1,13 +1,13 @@
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { fileReason, MdetrError } from '../errors.ts';
 
-/** Bytes that are read by position, so that a file of gigabytes never has to lie in memory. */
+/** Random access to the bytes of a file, so that files of gigabytes are never held in memory. */
 export interface ByteSource {
-  /** What messages call it: the path. */
+  /** Path of the file, for messages. */
   readonly name: string;
-  /** Bytes. */
+  /** Size in bytes. */
   readonly size: number;
-  /** Fills `target` from `position` on; refuses a range outside the file. */
+  /** Reads bytes from `position` on until `target` is full. @throws {MdetrError} for a range outside the file */
   readInto(target: Uint8Array, position: number): Promise<void>;
 }
 
@@ -15,8 +15,8 @@ export interface FileSource extends ByteSource {
   close(): Promise<void>;
 }
 
-// One read call takes at most 2 GiB on every platform.
-const LARGEST_READ = 2 ** 30;
+// A read call returns at most 2 GiB, on any platform.
+const MAX_READ_BYTES = 2 ** 30;
 
 const whyUnreadable = (path: string, error: unknown): string => {
   const isUrl = /^[a-z][a-z0-9+.-]+:/i.test(path) && !/^[a-z]:[\\/]/i.test(path);
@@ -24,14 +24,14 @@ const whyUnreadable = (path: string, error: unknown): string => {
   return `cannot be read (${fileReason(error)})`;
 };
 
-/** Opens a regular file for reading by position. */
+/** Opens a regular file for random access. @throws {MdetrError} if it cannot be opened or is not a regular file */
 export const openFileSource = async (path: string): Promise<FileSource> => {
   let handle: FileHandle;
   let size: number;
   try {
-    // Asked before opening: opening a named pipe would wait for ever.
+    // Checked before opening: opening a named pipe would block.
     const found = await stat(path);
-    if (!found.isFile()) throw new MdetrError(`${path}: a weight file is expected, this is not a regular file`);
+    if (!found.isFile()) throw new MdetrError(`${path}: is not a regular file; a weight file is needed`);
     handle = await open(path, 'r');
     size = (await handle.stat()).size;
   } catch (error) {
@@ -43,18 +43,20 @@ export const openFileSource = async (path: string): Promise<FileSource> => {
     name: path,
     size,
     async readInto(target, position) {
-      if (closed) throw new Error(`internal: ${path} is read after it was closed`);
+      if (closed) throw new Error(`internal: ${path} is read after being closed`);
       const end = position + target.byteLength;
       if (!Number.isSafeInteger(position) || position < 0 || end > size) {
-        throw new MdetrError(`${path}: the file ends at byte ${size}, but bytes ${position} to ${end} are needed`);
+        throw new MdetrError(
+          `${path}: truncated: bytes ${position} to ${end} are needed, the file ends at byte ${size}`,
+        );
       }
       let done = 0;
       while (done < target.byteLength) {
-        const wanted = Math.min(LARGEST_READ, target.byteLength - done);
-        const { bytesRead } = await handle.read(target, done, wanted, position + done).catch((error: unknown) => {
+        const count = Math.min(MAX_READ_BYTES, target.byteLength - done);
+        const { bytesRead } = await handle.read(target, done, count, position + done).catch((error: unknown) => {
           throw new MdetrError(`${path}: reading failed at byte ${position + done}`, { cause: error });
         });
-        if (bytesRead === 0) throw new MdetrError(`${path}: the file became shorter while it was read`);
+        if (bytesRead === 0) throw new MdetrError(`${path}: the file shrank while it was being read`);
         done += bytesRead;
       }
     },
@@ -66,21 +68,21 @@ export const openFileSource = async (path: string): Promise<FileSource> => {
   };
 };
 
-/** Memory for something out of a file; Node refuses arrays beyond 4 GiB (version 20) or what the machine has. */
+/** Allocates memory for a part of a file. @throws {MdetrError} beyond Node's limit (4 GiB in Node 20) or the available memory */
 export const allocate = (length: number, name: string): Uint8Array => {
   try {
     return new Uint8Array(length);
   } catch (error) {
-    throw new MdetrError(`${name}: no memory for a part of ${length} bytes`, { cause: error });
+    throw new MdetrError(`${name}: not enough memory for ${length} bytes`, { cause: error });
   }
 };
 
-/** A fresh array with `length` bytes from `position` on. */
+/** Reads `length` bytes from `position` on into a new array. */
 export const readBytes = async (source: ByteSource, position: number, length: number): Promise<Uint8Array> => {
-  // Checked before the memory is asked for: lengths come from the file.
+  // Checked before allocating: lengths come from the file and may be wrong.
   if (!Number.isSafeInteger(length) || length < 0 || position + length > source.size) {
     throw new MdetrError(
-      `${source.name}: the file ends at byte ${source.size}, but ${length} bytes from ${position} on are needed`,
+      `${source.name}: truncated: ${length} bytes from ${position} on are needed, the file ends at byte ${source.size}`,
     );
   }
   const target = allocate(length, source.name);

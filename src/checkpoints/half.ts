@@ -1,6 +1,6 @@
 /**
- * IEEE 754 binary16 and bfloat16. Half floats are widened through a table of all 65,536 values, which is several times
- * faster than taking each apart and costs 256 KB once.
+ * Lookup table of all 65,536 IEEE 754 binary16 values. Several times faster than decoding each value; takes 256 KB and is
+ * built on first use.
  */
 let float16Table: Float32Array | undefined;
 
@@ -22,7 +22,7 @@ const buildFloat16Table = (): Float32Array => {
   return table;
 };
 
-/** Half floats (as their bits) to 32-bit floats, exactly. */
+/** Converts half floats, given as their bits, to 32-bit floats. Exact. */
 export const float16ToFloat32 = (halves: Uint16Array): Float32Array => {
   const table = (float16Table ??= buildFloat16Table());
   const out = new Float32Array(halves.length);
@@ -30,14 +30,14 @@ export const float16ToFloat32 = (halves: Uint16Array): Float32Array => {
   return out;
 };
 
-/** bfloat16 values (as their bits) to 32-bit floats, exactly: they are the upper halves. */
+/** Converts bfloat16 values, given as their bits, to 32-bit floats, of which they are the upper half. Exact. */
 export const bfloat16ToFloat32 = (halves: Uint16Array): Float32Array => {
   const bits = new Uint32Array(halves.length);
   for (let i = 0; i < halves.length; i++) bits[i] = halves[i]! << 16;
   return new Float32Array(bits.buffer);
 };
 
-/** 32-bit floats to half floats (as their bits), rounded to nearest even; too large becomes infinity. */
+/** Converts 32-bit floats to the bits of half floats, rounding to nearest even. Overflow becomes infinity. */
 export const float32ToFloat16 = (values: Float32Array): Uint16Array => {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
   const out = new Uint16Array(values.length);
@@ -49,12 +49,12 @@ export const float32ToFloat16 = (values: Float32Array): Uint16Array => {
     if (magnitude >= 0x7f80_0000) {
       half = magnitude > 0x7f80_0000 ? 0x7e00 | ((magnitude >> 13) & 0x3ff) : 0x7c00;
     } else if (magnitude >= 0x3880_0000) {
-      // Normal: rebias the exponent by 112 and round the 13 bits that fall off, ties to even. A carry runs into the exponent.
+      // Normal: rebias the exponent by 112 and round off 13 bits, ties to even. A carry increments the exponent.
       half = Math.min(0x7c00, (magnitude - 0x3800_0000 + 0xfff + ((magnitude >> 13) & 1)) >>> 13);
     } else if (magnitude < 0x3300_0000) {
       half = 0;
     } else {
-      // Subnormal: shift the explicit leading one into place and round what falls off, ties to even.
+      // Subnormal: shift the explicit leading one into position and round off the lost bits, ties to even.
       const shift = 126 - (magnitude >>> 23);
       const mantissa = 0x80_0000 | (magnitude & 0x7f_ffff);
       const kept = mantissa >>> shift;

@@ -8,15 +8,15 @@ import { isSafetensors, type SafetensorsFile, safetensorsOf } from './safetensor
 import { TorchTensor } from './pth/torch-tensor.ts';
 
 export interface OpenCheckpointOptions {
-  /** Default: EMA weights when the file holds them. */
+  /** Which weights to select. Default: the EMA weights if the file holds them. */
   readonly weights?: 'model' | 'ema';
 }
 
 /**
- * Opens a weight file of any supported format, told by its contents: PyTorch (zip or legacy) or safetensors. Takes the
- * official checkpoints (`model`, `model_ema`, `optimizer`, `epoch`, `args`), other dictionaries with a state dict
- * (`state_dict`), and bare state dicts. Contents are read when asked for; close it afterwards.
- * @throws MdetrError when it is no weight file, is damaged, or lacks the weights asked for
+ * Opens a weight file. The format is detected from the contents: PyTorch (zip or legacy) or safetensors. Accepts official
+ * checkpoints (`model`, `model_ema`, `optimizer`, `epoch`, `args`), other dictionaries that hold a state dict
+ * (`state_dict`), and bare state dicts. Tensors are read on demand; the caller closes the checkpoint.
+ * @throws {MdetrError} if the file is not a weight file, is damaged, or lacks the requested weights
  */
 export const openCheckpoint = async (path: string, options: OpenCheckpointOptions = {}): Promise<Checkpoint> => {
   const source = await openFileSource(path);
@@ -31,7 +31,7 @@ export const openCheckpoint = async (path: string, options: OpenCheckpointOption
 };
 
 const startsAsSafetensors = async (file: ByteSource): Promise<boolean> => {
-  // A damaged one that ends before its header is still called by its name.
+  // Also for a damaged file that ends before its header, so that the message names the format.
   if (file.size < 9) return file.name.endsWith('.safetensors');
   return isSafetensors(await readBytes(file, 0, 9));
 };
@@ -39,7 +39,7 @@ const startsAsSafetensors = async (file: ByteSource): Promise<boolean> => {
 const safetensorsCheckpoint = (file: SafetensorsFile, options: OpenCheckpointOptions): Checkpoint => {
   const { path } = file;
   if (options.weights === 'ema') {
-    throw new MdetrError(`${path}: holds one set of weights, no EMA weights beside it`);
+    throw new MdetrError(`${path}: holds one set of weights and no EMA weights`);
   }
   return {
     path,
@@ -54,7 +54,7 @@ const safetensorsCheckpoint = (file: SafetensorsFile, options: OpenCheckpointOpt
 
 type Dict = Map<PickleValue, PickleValue>;
 
-/** Names under which state dicts are saved, with those of their EMA: official and common ones. */
+/** Keys under which state dicts and their EMA are saved, in official and other checkpoints. */
 const MODEL_KEYS = ['model', 'state_dict', 'model_state_dict'];
 const EMA_KEYS = ['model_ema', 'state_dict_ema'];
 
@@ -64,21 +64,21 @@ const holdsTensor = (dict: Dict): boolean => [...dict.values()].some((item) => i
 
 const isStateDict = (value: PickleValue | undefined): value is Dict => isDict(value) && holdsTensor(value);
 
-/** A state dict none of whose entries is anything else. */
+/** Whether a value is a state dict: a dictionary of tensors only. */
 const isPureStateDict = (value: PickleValue | undefined): value is Dict =>
   isStateDict(value) && [...value.values()].every((item) => item instanceof TorchTensor);
 
 interface StateDicts {
   readonly model?: Dict;
   readonly ema?: Dict;
-  /** Top-level keys that were taken. */
+  /** Top-level keys that hold the weights. */
   readonly keys: readonly PickleValue[];
 }
 
 const findStateDicts = (path: string, tree: PickleValue): StateDicts => {
-  if (!isDict(tree)) throw new MdetrError(`${path}: holds no dictionary of weights`);
+  if (!isDict(tree)) throw new MdetrError(`${path}: does not hold a dictionary of weights`);
   const modelKey = MODEL_KEYS.find((key) => isStateDict(tree.get(key)));
-  // A run without EMA saves `model_ema: None`, which counts as absent.
+  // Training without EMA saves `model_ema: None`.
   const emaKey = EMA_KEYS.find((key) => isStateDict(tree.get(key)));
   if (modelKey !== undefined || emaKey !== undefined) {
     const model = modelKey === undefined ? undefined : (tree.get(modelKey) as Dict);
@@ -101,14 +101,14 @@ const pthCheckpoint = (file: PthFile, options: OpenCheckpointOptions): Checkpoin
   const chosen = wanted === 'ema' ? ema : model;
   if (chosen === undefined) {
     const lacks = wanted === 'ema' ? 'EMA weights (model_ema)' : 'weights besides the EMA';
-    throw new MdetrError(`${path}: holds no ${lacks}; ask for the other ones`);
+    throw new MdetrError(`${path}: holds no ${lacks}; select the other weights`);
   }
   const tensors = new Map<string, TensorEntry>();
   const notTensors: string[] = [];
   for (const [key, value] of chosen) {
     const name = typeof key === 'string' ? key : undefined;
     if (name !== undefined && value instanceof TorchTensor) tensors.set(name, file.entry(name, value));
-    else if (chosen !== tree) notTensors.push(name ?? '(key that is no text)');
+    else if (chosen !== tree) notTensors.push(name ?? '(key that is not a string)');
   }
   const top: Dict = chosen === tree || !isDict(tree) ? new Map<PickleValue, PickleValue>() : tree;
   const args = top.get('args');
@@ -140,7 +140,7 @@ const contentsOf = (top: Dict, found: StateDicts, notTensors: readonly string[])
   };
 };
 
-/** All tensors of a tree, each once however often it is mentioned. */
+/** All tensors of a tree, without duplicates. */
 const tensorsIn = (root: PickleValue): Set<TorchTensor> => {
   const tensors = new Set<TorchTensor>();
   const seen = new Set<PickleValue>();

@@ -8,7 +8,7 @@ const shapes = (record: Readonly<Record<string, readonly number[]>>): NamedShape
 const model = shapes({ 'a.weight': [2, 3], 'a.bias': [2], 'b.weight': [4] });
 
 describe('matchStateDict', () => {
-  it('is complete when names and shapes agree, in whatever order', () => {
+  it('is complete when names and shapes agree, in any order', () => {
     const match = matchStateDict(model, [...model].reverse());
     expect(match).toEqual({
       used: model.map(({ name }) => ({ name, source: name })),
@@ -21,7 +21,7 @@ describe('matchStateDict', () => {
     expect(() => requireComplete(match, 'x.pth')).not.toThrow();
   });
 
-  it('sorts what does not fit', () => {
+  it('lists what does not fit', () => {
     const match = matchStateDict(
       model,
       shapes({
@@ -41,7 +41,7 @@ describe('matchStateDict', () => {
     });
     expect(describeMatch(match)).toBe(
       [
-        '1 of 3 tensors loaded; left out transformer.text_encoder.embeddings.position_ids, bn1.num_batches_tracked (known, harmless)',
+        '1 of 3 tensors loaded; skipped transformer.text_encoder.embeddings.position_ids, bn1.num_batches_tracked (known, harmless)',
         'missing from the file (1): b.weight',
         'of another shape (1): a.weight is [3,2] and should be [2,3]',
         'ignored, not in this model (1): c.weight',
@@ -58,14 +58,14 @@ describe('matchStateDict', () => {
     expect(matchStateDict(ids, ids)).toMatchObject({ used: [{ name: 'position_ids' }], harmless: [] });
   });
 
-  it('takes module. away by itself', () => {
+  it('removes a module. prefix', () => {
     const wrapped = model.map(({ name, shape }) => ({ name: `module.${name}`, shape }));
     const match = matchStateDict(model, wrapped);
     expect(match.missing).toEqual([]);
     expect(match.used[0]).toEqual({ name: 'a.weight', source: 'module.a.weight' });
   });
 
-  it.each(['', 'module.'])('sees a detr. prefix (behind "%s"), and the suggestion mends it', (outer) => {
+  it.each(['', 'module.'])('detects a detr. prefix (behind "%s"), and the suggestion fixes it', (outer) => {
     const wrapped = [
       ...model.map(({ name, shape }) => ({ name: `${outer}detr.${name}`, shape })),
       { name: `${outer}mask_head.lay1.weight`, shape: [1] },
@@ -73,20 +73,20 @@ describe('matchStateDict', () => {
     const match = matchStateDict(model, wrapped);
     expect(match.missing).toHaveLength(3);
     expect(describeMatch(match)).toMatch(
-      /3 of them are there with the prefix "detr\.": this is a segmentation checkpoint/,
+      /3 of them are present with the prefix "detr\.": this is a segmentation checkpoint/,
     );
     const mended = matchStateDict(model, wrapped, { prefixes: match.suggestion!.prefixes });
     expect(mended.missing).toEqual([]);
     expect(mended.ignored).toEqual([`${outer}mask_head.lay1.weight`]);
   });
 
-  it('sees a missing detr. prefix, and the suggestion mends it', () => {
+  it('detects a missing detr. prefix, and the suggestion fixes it', () => {
     const segmentation = [
       ...model.map(({ name, shape }) => ({ name: `detr.${name}`, shape })),
       { name: 'mask_head.lay1.weight', shape: [1] },
     ];
     const match = matchStateDict(segmentation, model);
-    expect(match.suggestion!.text).toMatch(/3 of them are there without the prefix "detr\."/);
+    expect(match.suggestion!.text).toMatch(/3 of them are present without the prefix "detr\."/);
     const mended = matchStateDict(segmentation, model, { prefixes: match.suggestion!.prefixes });
     expect(mended.missing).toEqual(['mask_head.lay1.weight']);
   });

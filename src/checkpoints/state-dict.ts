@@ -11,34 +11,34 @@ export interface ShapeMismatch {
   readonly found: readonly number[];
 }
 
-/** How the tensors of a file fit those of a model. Names are the model's unless said otherwise. */
+/** Comparison of the tensors of a file with those of a model. Names are the model's unless stated otherwise. */
 export interface StateDictMatch {
-  /** Found with the right shape: the model's name and the file's. */
+  /** Tensors of the right shape: name in the model and name in the file. */
   readonly used: readonly { readonly name: string; readonly source: string }[];
-  /** In the file, not in the model; the file's names. */
+  /** Tensors that only the file has; names of the file. */
   readonly ignored: readonly string[];
-  /** In the file, not in the model, and known to mean nothing (position_ids, num_batches_tracked); the file's names. */
+  /** Tensors that only the file has and that no model needs (position_ids, num_batches_tracked); names of the file. */
   readonly harmless: readonly string[];
-  /** In the model, not in the file. */
+  /** Tensors that only the model has. */
   readonly missing: readonly string[];
-  /** In both, with different shapes. */
+  /** Tensors whose shapes differ. */
   readonly mismatched: readonly ShapeMismatch[];
-  /** What probably went wrong, and the `prefixes` that would mend it, when names differ by a prefix only. */
+  /** Likely cause if the names differ by a prefix, and the `prefixes` option that fixes it. */
   readonly suggestion?: { readonly text: string; readonly prefixes: Readonly<Record<string, string>> };
 }
 
 export interface MatchOptions {
   /**
-   * Beginnings of the file's names and what they become, first match only. `module.` (from data-parallel training) is
-   * always taken away.
+   * Replacements for prefixes of the file's names; the first match applies. `module.` (from data-parallel training) is
+   * always removed.
    */
   readonly prefixes?: Readonly<Record<string, string>>;
 }
 
-/** Buffers that come and go between versions of PyTorch and transformers and hold nothing that was learned. */
+/** Buffers that only some versions of PyTorch and transformers save, and that hold nothing learned. */
 const HARMLESS = /(^|\.)(position_ids|num_batches_tracked)$/;
 const DATA_PARALLEL_PREFIX = 'module.';
-/** Prefixes under which models are wrapped, and what such a file is. */
+/** Prefixes of wrapped models, and the kind of file that has them. */
 const WRAPPERS: Readonly<Record<string, string>> = {
   'detr.': 'a segmentation checkpoint, whose detector has this prefix',
   'model.': 'a checkpoint of a training framework',
@@ -53,7 +53,7 @@ const rename = (name: string, prefixes: readonly (readonly [string, string])[]):
 const sameShape = (a: readonly number[], b: readonly number[]): boolean =>
   a.length === b.length && a.every((size, axis) => size === b[axis]);
 
-/** Compares what a model needs with what a file holds, by name and shape. */
+/** Matches the tensors that a model needs with those of a file, by name and shape. */
 export const matchStateDict = (
   expected: Iterable<NamedShape>,
   available: Iterable<NamedShape>,
@@ -81,21 +81,21 @@ export const matchStateDict = (
   return { used, ignored, harmless, missing, mismatched, ...(suggestion === undefined ? {} : { suggestion }) };
 };
 
-/** Tries the known prefixes, taken from or put before the names that are left over. */
+/** Tries to match the remaining names by removing or adding each known prefix. */
 const suggest = (missing: readonly string[], leftOver: readonly string[]): StateDictMatch['suggestion'] => {
   const left = new Set(leftOver);
   for (const [prefix, meaning] of Object.entries(WRAPPERS)) {
     const without = missing.filter((name) => left.has(prefix + name)).length;
     if (without > 0) {
       return {
-        text: `${without} of them are there with the prefix "${prefix}": this is ${meaning}`,
+        text: `${without} of them are present with the prefix "${prefix}": this is ${meaning}`,
         prefixes: { [prefix]: '' },
       };
     }
     const withPrefix = missing.filter((name) => name.startsWith(prefix) && left.has(name.slice(prefix.length))).length;
     if (withPrefix > 0) {
       return {
-        text: `${withPrefix} of them are there without the prefix "${prefix}": this is the inner model only`,
+        text: `${withPrefix} of them are present without the prefix "${prefix}": this is the inner model only`,
         prefixes: { '': prefix },
       };
     }
@@ -111,13 +111,11 @@ const list = (names: readonly string[]): string =>
 const mismatchText = ({ name, expected, found }: ShapeMismatch): string =>
   `${name} is [${found}] and should be [${expected}]`;
 
-/**
- * The match in words: one line when everything was used, one more line for each kind of trouble.
- */
+/** Describes a match: one line if every tensor was used, and one more line per kind of problem. */
 export const describeMatch = (match: StateDictMatch): string => {
   const { used, ignored, harmless, missing, mismatched, suggestion } = match;
   const needed = used.length + missing.length + mismatched.length;
-  const extras = harmless.length > 0 ? `; left out ${list(harmless)} (known, harmless)` : '';
+  const extras = harmless.length > 0 ? `; skipped ${list(harmless)} (known, harmless)` : '';
   const lines = [`${used.length} of ${needed} tensors loaded${extras}`];
   if (missing.length > 0) lines.push(`missing from the file (${missing.length}): ${list(missing)}`);
   if (suggestion !== undefined) lines.push(suggestion.text);
@@ -129,8 +127,9 @@ export const describeMatch = (match: StateDictMatch): string => {
 };
 
 /**
- * Refuses a file that lacks something the model needs.
+ * Checks that a file has everything that the model needs.
  * @param path the file, for the message
+ * @throws {MdetrError} describing what does not fit
  */
 export const requireComplete = (match: StateDictMatch, path: string): void => {
   if (match.missing.length === 0 && match.mismatched.length === 0) return;

@@ -2,10 +2,10 @@ import type { TensorEntry } from './checkpoint.ts';
 import { bytesPerElement, type CheckpointDtype, elementCount } from './dtype.ts';
 import { float32ToFloat16 } from './half.ts';
 
-/** A tensor to be written: every `TensorEntry` is one, so that files can be converted without holding them. */
+/** A tensor to write. Every `TensorEntry` is one, so that files are converted tensor by tensor. */
 export type TensorSource = Pick<TensorEntry, 'name' | 'dtype' | 'shape' | 'read'>;
 
-/** A tensor to be written that lies in memory as 32-bit floats; stored as half floats when told so. */
+/** Tensor source over 32-bit floats in memory, optionally stored as half floats. */
 export const tensorSource = (
   name: string,
   shape: readonly number[],
@@ -29,7 +29,7 @@ export const byteLengthOf = ({
   readonly dtype: CheckpointDtype;
 }): number => (elementCount(shape) ?? NaN) * bytesPerElement(dtype);
 
-/** Contents of a source, after checking that they are as many bytes as its shape says. */
+/** Reads the contents of a source and checks that their length agrees with its shape. */
 export const readChecked = async (source: TensorSource): Promise<Uint8Array> => {
   const bytes = await source.read();
   const expected = byteLengthOf(source);

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { ByteSource } from './file-source.ts';
 import { readView, type StridedView } from './tensor-view.ts';
 
-/** A file whose bytes follow from their position, and how much of it was read. */
+/** A file whose bytes are a function of their position, and that counts the bytes read. */
 const virtualFile = (size: number): ByteSource & { bytesRead: number; largestRead: number } => ({
   name: 'virtual',
   size,
@@ -19,7 +19,7 @@ const virtualFile = (size: number): ByteSource & { bytesRead: number; largestRea
 
 const byteAt = (position: number): number => (position * 31 + Math.floor(position / 251)) & 0xff;
 
-/** Element by element, from the definition of strides. */
+/** Gathers element by element, by the definition of strides. */
 const byDefinition = ({ position, elementBytes, shape, strides }: StridedView): Uint8Array => {
   let offsets = [0];
   shape.forEach((size, axis) => {
@@ -60,14 +60,14 @@ describe('readView', () => {
     expect(file.bytesRead).toBe(2400);
   });
 
-  it('says so when there is no memory for a tensor', async () => {
+  it('reports a lack of memory for a tensor', async () => {
     const view = { position: 0, elementBytes: 8, shape: [2 ** 48], strides: [1] };
     await expect(readView(virtualFile(2 ** 52), view)).rejects.toThrow(
-      /virtual: no memory for a part of 2251799813685248 bytes/,
+      /virtual: not enough memory for 2251799813685248 bytes/,
     );
   });
 
-  it('picks a column out of a huge matrix in bounded pieces', async () => {
+  it('gathers a column of a huge matrix in bounded chunks', async () => {
     const file = virtualFile(2 ** 40);
     const view = { position: 8, elementBytes: 8, shape: [6, 2], strides: [2 ** 22, 2 ** 25] };
     expect(await readView(file, view)).toEqual(byDefinition(view));

@@ -1,7 +1,7 @@
 import { elementCount } from './dtype.ts';
 import { allocate, type ByteSource, readBytes } from './file-source.ts';
 
-/** A strided array in a file. Strides count elements; all are known to lie inside the file. */
+/** A strided array in a file, already checked to lie inside it. Strides count elements. */
 export interface StridedView {
   /** Byte position of the first element. */
   readonly position: number;
@@ -12,7 +12,7 @@ export interface StridedView {
 
 type Elements = Uint8Array | Uint16Array | Uint32Array | BigUint64Array;
 
-/** Largest part of a file that is read at once to pick scattered elements out of it. */
+/** Most bytes that are read at once to gather scattered elements. */
 const LARGEST_SPAN_BYTES = 64 * 2 ** 20;
 
 const asElements = (bytes: Uint8Array, elementBytes: number): Elements => {
@@ -31,7 +31,7 @@ const asElements = (bytes: Uint8Array, elementBytes: number): Elements => {
   }
 };
 
-/** Strides, in elements, of a contiguous array. */
+/** Strides of a contiguous array, in elements. */
 export const rowMajorStrides = (shape: readonly number[]): number[] => {
   const strides = new Array<number>(shape.length);
   let stride = 1;
@@ -48,7 +48,7 @@ interface Axis {
   readonly to: number;
 }
 
-/** Elements from the first to the last that the axes reach, both included. */
+/** Number of elements between the first and the last that the axes reach, both included. */
 const spanOf = (axes: readonly Axis[]): number => axes.reduce((sum, { size, from }) => sum + (size - 1) * from, 1);
 
 const gather = (source: Elements, target: Elements, axes: readonly Axis[], from: number, to: number): void => {
@@ -62,7 +62,7 @@ const gather = (source: Elements, target: Elements, axes: readonly Axis[], from:
   }
 };
 
-/** Contents of a view, contiguous and row-major, in fresh memory. */
+/** Reads the contents of a view into newly allocated memory, contiguous and row-major. */
 export const readView = async (file: ByteSource, view: StridedView): Promise<Uint8Array> => {
   const { shape, strides, elementBytes } = view;
   const count = elementCount(shape);
@@ -84,7 +84,7 @@ export const readView = async (file: ByteSource, view: StridedView): Promise<Uin
       gather(asElements(bytes, elementBytes), target, part, 0, to);
       return;
     }
-    // Cut the axis that reaches furthest into runs that fit.
+    // Split the axis with the largest extent into runs that fit.
     const widest = part.reduce((best, axis) =>
       (axis.size - 1) * axis.from > (best.size - 1) * best.from ? axis : best,
     );

@@ -8,7 +8,7 @@ const folder = temporaryFolder();
 afterAll(() => folder.remove());
 
 describe('writeAtomically', () => {
-  it('leaves the old file and no other when writing fails', async () => {
+  it('keeps the old file and leaves no other when writing fails', async () => {
     const path = folder.file('precious.txt', 'old');
     const before = readdirSync(folder.path);
     const failing = writeAtomically(path, async (sink) => {

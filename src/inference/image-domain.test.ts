@@ -52,7 +52,7 @@ describe('a model that was made for scenes', () => {
     rmSync(folder, { recursive: true });
   });
 
-  it('warns about a photo, by name, and says where models for photos come from', async () => {
+  it('warns about a photo, by name, and declares where models for photos come from', async () => {
     const { warnings } = await model.detect(foliage, 'a cube', { decode: { name: 'garden.jpg' } });
     expect(warnings.join()).toMatch(/^garden\.jpg does not look like .*mdetr pull/);
     expect((await model.ask(seaside, 'Are there any cubes?')).warnings).toHaveLength(1);

@@ -1,39 +1,39 @@
-/** A checkpoint that the authors of MDETR published. */
+/** A checkpoint published by the authors of MDETR. */
 export interface PublishedCheckpoint {
   readonly kind: 'checkpoint';
-  /** What `mdetr pull` and `--model` call it. */
+  /** Name for `mdetr pull` and `--model`. */
   readonly name: string;
-  /** The file's name in the official record. */
+  /** Name of the file in the official record. */
   readonly file: string;
-  /** What it was trained for, and what it scores there by the official README. */
+  /** Task that it was trained for, and its score there according to the official README. */
   readonly about: string;
-  /** As the official README tells it; the exact size comes with the file. */
+  /** Approximate size, from the official README. */
   readonly gigabytes: number;
-  /** The vocabulary that its text encoder reads. */
+  /** Name of the vocabulary of its text encoder. */
   readonly tokenizer: string;
 }
 
-/** A vocabulary in the layout of the Hugging Face hub. */
+/** A vocabulary with the file layout of the Hugging Face hub. */
 export interface PublishedTokenizer {
   readonly kind: 'tokenizer';
-  /** As `text_encoder_type` calls it. */
+  /** Name, as in `text_encoder_type`. */
   readonly name: string;
-  /** Its repository on the hub. */
+  /** Repository on the hub. */
   readonly repository: string;
   readonly about: string;
   readonly gigabytes: number;
-  /** Files, with their SHA-256 where we know it; others are checked against what the hub says. */
+  /** Files, with their SHA-256 if known. Without it, the digest that the hub reports is checked. */
   readonly files: readonly { readonly name: string; readonly sha256?: string }[];
 }
 
-/** Weights of one part of a network, which training begins with. */
+/** Initial weights of a part of the network. */
 export interface PublishedPart {
   readonly kind: 'weights';
   readonly name: string;
-  /** The file's name where it comes from. */
+  /** Name of the file at its source. */
   readonly file: string;
   readonly source: 'torchvision' | 'timm' | 'hub';
-  /** For the hub. */
+  /** Repository on the hub, if that is the source. */
   readonly repository?: string;
   readonly about: string;
   readonly gigabytes: number;
@@ -41,18 +41,25 @@ export interface PublishedPart {
 
 export type Published = PublishedCheckpoint | PublishedTokenizer | PublishedPart;
 
-const ending = '_checkpoint.pth';
+const CHECKPOINT_SUFFIX = '_checkpoint.pth';
 
 const checkpoint = (
   name: string,
   gigabytes: number,
   about: string,
   tokenizer = 'roberta-base',
-): PublishedCheckpoint => ({ kind: 'checkpoint', name, file: `${name}${ending}`, about, gigabytes, tokenizer });
+): PublishedCheckpoint => ({
+  kind: 'checkpoint',
+  name,
+  file: `${name}${CHECKPOINT_SUFFIX}`,
+  about,
+  gigabytes,
+  tokenizer,
+});
 
 // prettier-ignore
-/** Everything in the official README's tables, under its own names. */
-export const checkpoints: readonly PublishedCheckpoint[] = [
+/** All checkpoints of the official README's tables, under the official names. */
+export const CHECKPOINTS: readonly PublishedCheckpoint[] = [
   checkpoint('pretrained_resnet101', 3, 'pre-trained, ResNet-101; Flickr30k any box: test R@1 83.4'),
   checkpoint('pretrained_EB3', 2.4, 'pre-trained, EfficientNet-B3; Flickr30k any box: test R@1 84.0'),
   checkpoint('pretrained_EB5', 2.7, 'pre-trained, EfficientNet-B5; Flickr30k any box: test R@1 84.3'),
@@ -87,8 +94,8 @@ const tokenizer = (name: string, owner: string, sums: readonly [string, string] 
   })),
 });
 
-/** Vocabularies of the text encoders that the official code can be given. */
-export const tokenizers: readonly PublishedTokenizer[] = [
+/** Vocabularies of the text encoders that the official code supports. */
+export const TOKENIZERS: readonly PublishedTokenizer[] = [
   tokenizer('roberta-base', 'FacebookAI', [
     '9e7f63c2d15d666b52e21d250d2e513b87c9b713cfa6987a82ed89e5e6e50655',
     '1ce1664773c50f3e0cc8842619a93edc4624525b728b188a9e0be33b7726adc5',
@@ -107,30 +114,30 @@ const backbone = (
 
 const encoder = (name: string, owner: string, gigabytes: number): PublishedPart => ({
   ...{ kind: 'weights', name: `${name}-weights`, file: 'model.safetensors', source: 'hub' },
-  ...{ repository: `${owner}/${name}`, about: `weights of ${name}, for training from the start`, gigabytes },
+  ...{ repository: `${owner}/${name}`, about: `weights of ${name}, for training from scratch`, gigabytes },
 });
 
 // prettier-ignore
-/** What the official code begins pre-training with: backbones by their makers, RoBERTa from the hub. */
+/** Weights that pre-training starts from: backbones from their authors, RoBERTa from the hub. */
 export const parts: readonly PublishedPart[] = [
-  backbone('torchvision', 'resnet18', 'f37072fd', 'backbone trained on ImageNet, for training from the start', 0.047),
-  backbone('torchvision', 'resnet34', 'b627a593', 'backbone trained on ImageNet, for training from the start', 0.087),
-  backbone('torchvision', 'resnet50', '0676ba61', 'backbone trained on ImageNet, for training from the start', 0.103),
-  backbone('torchvision', 'resnet101', '63fe2227', 'backbone trained on ImageNet, for training from the start', 0.179),
-  backbone('timm', 'tf_efficientnet_b3_ns', '9d44bf68', 'noisy-student backbone, for training from the start', 0.049),
-  backbone('timm', 'tf_efficientnet_b5_ns', '6f26d0cf', 'noisy-student backbone, for training from the start', 0.122),
+  backbone('torchvision', 'resnet18', 'f37072fd', 'backbone trained on ImageNet, for training from scratch', 0.047),
+  backbone('torchvision', 'resnet34', 'b627a593', 'backbone trained on ImageNet, for training from scratch', 0.087),
+  backbone('torchvision', 'resnet50', '0676ba61', 'backbone trained on ImageNet, for training from scratch', 0.103),
+  backbone('torchvision', 'resnet101', '63fe2227', 'backbone trained on ImageNet, for training from scratch', 0.179),
+  backbone('timm', 'tf_efficientnet_b3_ns', '9d44bf68', 'noisy-student backbone, for training from scratch', 0.049),
+  backbone('timm', 'tf_efficientnet_b5_ns', '6f26d0cf', 'noisy-student backbone, for training from scratch', 0.122),
   encoder('roberta-base', 'FacebookAI', 0.5),
   encoder('roberta-large', 'FacebookAI', 1.42),
   encoder('distilroberta-base', 'distilbert', 0.33),
 ];
 
-export const catalog: readonly Published[] = [...checkpoints, ...tokenizers, ...parts];
+export const CATALOG: readonly Published[] = [...CHECKPOINTS, ...TOKENIZERS, ...parts];
 
-/** What a name means: `pretrained_resnet101`, or the file's own `pretrained_resnet101_checkpoint.pth`. */
+/** Looks up a name such as `pretrained_resnet101`, or a file name such as `pretrained_resnet101_checkpoint.pth`. */
 export const findPublished = (name: string): Published | undefined =>
-  catalog.find((entry) => entry.name === name || (entry.kind === 'checkpoint' && entry.file === name));
+  CATALOG.find((entry) => entry.name === name || (entry.kind === 'checkpoint' && entry.file === name));
 
-/** Where things lie below the cache folder: `--model` and vocabularies are looked for there. */
+/** Location of the files below the cache folder, where `--model` and `--tokenizer` look for them. */
 export const placeOf = (entry: Published): { readonly folder: string; readonly files: readonly string[] } => {
   switch (entry.kind) {
     case 'checkpoint':

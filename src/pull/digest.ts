@@ -2,31 +2,28 @@ import { z } from 'zod';
 import type { DigestAlgorithm } from '../files/file-digest.ts';
 import type { Reply } from './http.ts';
 
-/**
- * What a file's bytes must add up to. `git` is SHA-1 over git's own header and the bytes. `hex` may be the beginning
- * alone: backbones carry the first eight digits in their names.
- */
+/** Expected digest of a file. `hex` may be a prefix: file names of backbones contain the first eight digits. */
 export interface Digest {
   readonly algorithm: DigestAlgorithm;
   readonly hex: string;
 }
 
-/** What is known of a file before it comes. */
+/** Properties of a file that are known before it is downloaded. */
 export interface KnownFile {
   readonly bytes?: number;
   readonly digest?: Digest;
 }
 
-const byLength: Readonly<Record<number, DigestAlgorithm>> = { 32: 'md5', 40: 'sha1', 64: 'sha256' };
+const ALGORITHM_BY_LENGTH: Readonly<Record<number, DigestAlgorithm>> = { 32: 'md5', 40: 'sha1', 64: 'sha256' };
 
-const listLine = /^\\?([0-9a-fA-F]{32,64}) [ *](.+?)\r?$/;
+const LIST_LINE = /^\\?([0-9a-fA-F]{32,64}) [ *](.+?)\r?$/;
 
-/** Sums of a list as `sha256sum`, `sha1sum` and `md5sum` write it, by file name. Lines of another form say nothing. */
+/** Parses a checksum list of `sha256sum`, `sha1sum` or `md5sum`, by file name. Other lines are ignored. */
 export const parseSumList = (text: string): ReadonlyMap<string, KnownFile> => {
   const known = new Map<string, KnownFile>();
   for (const line of text.split('\n')) {
-    const [, hex, name] = listLine.exec(line) ?? [];
-    const algorithm = byLength[hex?.length ?? 0];
+    const [, hex, name] = LIST_LINE.exec(line) ?? [];
+    const algorithm = ALGORITHM_BY_LENGTH[hex?.length ?? 0];
     if (hex === undefined || name === undefined || algorithm === undefined) continue;
     known.set(name.replace(/^\.\//, ''), { digest: { algorithm, hex: hex.toLowerCase() } });
   }
@@ -40,8 +37,8 @@ const entrySchema = z.object({
 });
 
 /**
- * Sizes and sums of a Zenodo record's files, by name. The record's JSON has come in two forms: `files` as a list, and as
- * an object whose `entries` are keyed by name. A file whose entry is not understood has no known sum.
+ * Parses sizes and checksums of the files of a Zenodo record, by name. Records have two forms: `files` is a list, or an
+ * object whose `entries` are keyed by name. Entries in an unknown form are ignored.
  */
 export const parseZenodoRecord = (text: string): ReadonlyMap<string, KnownFile> => {
   let record: unknown;
@@ -68,12 +65,12 @@ const fieldOf = (value: unknown, name: string): unknown =>
   typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;
 
 /**
- * What the hub says of a file, on the way to it: `X-Linked-Etag` is the SHA-256 of a large file, `ETag` git's digest of a
- * small one. Other hosts' ETags mean nothing but "the same as before".
+ * Digest of a file according to the Hugging Face hub's response headers: `X-Linked-Etag` is the SHA-256 of a large file,
+ * `ETag` the git digest of a small one. ETags of other hosts are not digests.
  */
 export const digestOfHubReply = ({ header, redirects }: Pick<Reply, 'header' | 'redirects'>): Digest | undefined => {
   for (const own of [...redirects, header]) {
-    // A hop that leads to another file's store names the file itself only in the linked tag.
+    // A redirect to the file store has the digest of the file only in the linked tag.
     const tag = own('x-linked-etag') ?? (own('x-repo-commit') === undefined ? undefined : own('etag'));
     const hex = /^(?:W\/)?"?([0-9a-f]{40}|[0-9a-f]{64})"?$/.exec(tag ?? '')?.[1];
     if (hex !== undefined) return { algorithm: hex.length === 64 ? 'sha256' : 'git', hex };

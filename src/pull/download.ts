@@ -4,17 +4,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { MdetrError } from '../errors.ts';
 import { digestOfFile } from '../files/file-digest.ts';
 import type { Digest, KnownFile } from './digest.ts';
-import { ConnectionLost, connectionLost, get, usualTimeLimits, type Reply, type TimeLimits } from './http.ts';
+import { ConnectionLost, connectionLost, get, DEFAULT_TIME_LIMITS, type Reply, type TimeLimits } from './http.ts';
 import { PartFile } from './part-file.ts';
 
-/** A file somewhere else, and what is known of it. */
+/** A file to download, and its known properties. */
 export interface RemoteFile extends KnownFile {
   readonly url: string;
-  /** For its first host. */
+  /** Bearer token, sent to the host of `url` only. */
   readonly secret?: string | undefined;
-  /** Larger than anything of its kind; what goes beyond is refused. */
-  readonly largestBytes: number;
-  /** What the answer itself tells of the file. */
+  /** Maximum size. Larger responses are rejected. */
+  readonly maxBytes: number;
+  /** Reads the digest from the response headers, if they have one. */
   readonly digestOf?: (reply: Reply) => Digest | undefined;
 }
 
@@ -22,37 +22,36 @@ export interface DownloadProgress {
   readonly stage: 'fetching' | 'checking' | 'waiting';
   readonly bytes: number;
   readonly totalBytes: number | undefined;
-  /** Why it waits. */
+  /** Reason for waiting. */
   readonly reason?: string;
 }
 
 export interface DownloadOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: DownloadProgress) => void) | undefined;
-  /** Tries in a row that bring nothing before it gives up. */
+  /** Number of consecutive attempts without progress before the download fails. Default: 6. */
   readonly attempts?: number;
-  /** The first wait between tries; each further one is twice as long, half a minute at most. */
+  /** Wait after the first failure; doubled for each further one, up to half a minute. Default: 1000. */
   readonly firstWaitMs?: number;
   readonly limits?: TimeLimits;
-  /** How much room a folder has. */
+  /** Returns the free space of a folder's file system, in bytes. */
   readonly freeBytes?: (folder: string) => Promise<number>;
 }
 
 export interface Downloaded {
   readonly bytes: number;
-  /** What the file was checked against; undefined where nobody says what it must be. */
+  /** Digest that the file was checked against; undefined if none is known. */
   readonly checked: Digest | undefined;
 }
 
-/** So much must come for a try to count as one that brought something. */
-const worthwhileBytes = 2 ** 16;
-const longestWaitMs = 30_000;
+/** Bytes that an attempt must receive to count as progress. */
+const MIN_PROGRESS_BYTES = 2 ** 16;
+const MAX_WAIT_MS = 30_000;
 
 /**
- * Fetches a file, going on from what an earlier try left, until it is whole and its digest right; only then `target`
- * appears. What was fetched is kept when it fails, as far as it can be of use.
- *
- * @throws {MdetrError} that says what is wrong and the way out
+ * Downloads a file and resumes an earlier download of it. `target` is created only when the file is complete and its
+ * digest is correct. When the download fails, the received bytes are kept if they can be resumed.
+ * @throws {MdetrError} if the server, the file or the disk does not allow the download
  */
 export const download = async (
   file: RemoteFile,
@@ -73,7 +72,7 @@ export const download = async (
 };
 
 class Download {
-  /** Bytes of this file come from more than one answer. */
+  /** True if the file consists of bytes of several responses. */
   private isPatched = false;
   private totalBytes: number | undefined;
   private digest: Digest | undefined;
@@ -85,7 +84,7 @@ class Download {
     private readonly options: DownloadOptions,
   ) {
     this.digest = file.digest;
-    this.limits = options.limits ?? usualTimeLimits;
+    this.limits = options.limits ?? DEFAULT_TIME_LIMITS;
   }
 
   async run(): Promise<Digest | undefined> {
@@ -95,10 +94,10 @@ class Download {
       const { algorithm, hex } = this.digest!;
       const wasPatched = this.isPatched;
       await this.part.restart(undefined);
-      // Pieces of two files may have met; a file out of one piece is what they send.
+      // A file from several responses may mix two versions; a file from one response is what the server has.
       if (!wasPatched)
         throw new MdetrError(
-          `${this.file.url}: wrong bytes came: their ${algorithm === 'git' ? 'git digest' : algorithm.toUpperCase()} is not ${hex}; nothing was kept`,
+          `${this.file.url}: wrong contents: their ${algorithm === 'git' ? 'git digest' : algorithm.toUpperCase()} is not ${hex}; nothing was kept`,
         );
       this.isPatched = false;
     }
@@ -115,9 +114,9 @@ class Download {
       } catch (error) {
         if (!(error instanceof ConnectionLost)) throw error;
         await this.part.sync();
-        failures = this.part.bytes - before >= worthwhileBytes ? 1 : failures + 1;
+        failures = this.part.bytes - before >= MIN_PROGRESS_BYTES ? 1 : failures + 1;
         if (failures >= attempts) throw this.gaveUp(error, failures);
-        const waitMs = error.retryAfterMs ?? Math.min(firstWaitMs * 2 ** (failures - 1), longestWaitMs);
+        const waitMs = error.retryAfterMs ?? Math.min(firstWaitMs * 2 ** (failures - 1), MAX_WAIT_MS);
         this.tell('waiting', error.message);
         await sleep(waitMs, undefined, { signal }).catch(() => signal?.throwIfAborted());
       }
@@ -125,11 +124,11 @@ class Download {
   }
 
   private gaveUp(error: ConnectionLost, failures: number): MdetrError {
-    const kept = this.part.bytes > 0 ? `; ${this.part.bytes} bytes are kept, the same command goes on from there` : '';
-    return new MdetrError(`${this.file.url}: ${error.message}, ${failures} tries in a row${kept}`, { cause: error });
+    const kept = this.part.bytes > 0 ? `; ${this.part.bytes} bytes are kept, run the same command again to resume` : '';
+    return new MdetrError(`${this.file.url}: ${error.message}, ${failures} attempts in a row${kept}`, { cause: error });
   }
 
-  /** One try: asks for what is missing, and takes it. */
+  /** Makes one attempt to request and receive the missing bytes. */
   private async fetchRest(): Promise<void> {
     const { file, part } = this;
     const { signal } = this.options;
@@ -150,20 +149,20 @@ class Download {
     }
   }
 
-  /** How far what is there can be trusted to be the beginning of the same file. */
+  /** Number of received bytes that can be resumed from; drops them if they may belong to another version. */
   private async usableBytes(): Promise<number> {
     const { part, file, digest } = this;
     if (part.bytes === 0) return 0;
     const { state } = part;
     const isSame = state?.url === file.url && state.validator !== undefined;
     const isFull = file.bytes !== undefined && part.bytes > file.bytes;
-    // Where the digest is known, the end will tell whether the pieces belong together.
+    // With a known digest, the final check finds out whether the parts belong together.
     if ((isSame || digest !== undefined) && !isFull) return part.bytes;
     await part.restart(undefined);
     return 0;
   }
 
-  /** Reads an answer's head. False where nothing is missing any more. */
+  /** Checks the head of a response. Returns false if no bytes are missing. */
   private async accept(reply: Reply, from: number): Promise<boolean> {
     const { part, file } = this;
     this.digest ??= file.digestOf?.(reply);
@@ -173,10 +172,11 @@ class Download {
       this.isPatched = true;
       if (Number(total) === from) return this.isWhole(from);
       await part.restart(undefined);
-      throw new ConnectionLost('what was there is no part of the file that is there now');
+      throw new ConnectionLost('the received bytes are not a part of the file on the server');
     }
     if (reply.status !== 200 && reply.status !== 206) throw this.refused(reply);
-    if (encoding !== 'identity') throw new MdetrError(`${file.url}: comes packed (${encoding}) though it must not`);
+    if (encoding !== 'identity')
+      throw new MdetrError(`${file.url}: is sent with content encoding ${encoding}, which was not requested`);
     if (reply.status === 206) {
       const [, first, total] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(reply.header('content-range') ?? '') ?? [];
       const validator = validatorOf(reply);
@@ -184,7 +184,7 @@ class Download {
         validator !== undefined && part.state?.validator !== undefined && part.state.validator !== validator;
       if (from === 0 || Number(first) !== from || (isOther && part.state.url === file.url)) {
         await part.restart(undefined);
-        throw new ConnectionLost('another piece came than the one that was asked for');
+        throw new ConnectionLost('the server sent another range than the requested one');
       }
       this.isPatched = true;
       this.totalBytes = total === undefined || total === '*' ? part.state?.totalBytes : Number(total);
@@ -213,29 +213,31 @@ class Download {
     const { file, part, totalBytes, digest } = this;
     if (totalBytes === undefined) {
       if (digest === undefined && file.bytes === undefined && reply.header('transfer-encoding') === undefined)
-        throw new MdetrError(`${file.url}: the server does not say how long the file is, so its end cannot be told`);
+        throw new MdetrError(
+          `${file.url}: the server does not send the length of the file, so a complete download cannot be recognized`,
+        );
       return;
     }
     if (file.bytes !== undefined && totalBytes !== file.bytes)
-      throw new MdetrError(`${file.url}: the server says ${totalBytes} bytes, but the file has ${file.bytes}`);
-    if (totalBytes > file.largestBytes)
-      throw new MdetrError(`${file.url}: has ${totalBytes} bytes, too many for what it should be`);
+      throw new MdetrError(`${file.url}: the server announces ${totalBytes} bytes, but the file has ${file.bytes}`);
+    if (totalBytes > file.maxBytes)
+      throw new MdetrError(`${file.url}: has ${totalBytes} bytes, more than the limit of ${file.maxBytes}`);
     const free = await (this.options.freeBytes ?? roomIn)(dirname(part.target));
     if (free < totalBytes - part.bytes)
       throw new MdetrError(
-        `${part.target}: needs ${totalBytes - part.bytes} more bytes, the disk has room for ${free}; free some, or let MDETR_CACHE name a folder elsewhere`,
+        `${part.target}: needs ${totalBytes - part.bytes} more bytes, the disk has ${free} free; free some space, or set MDETR_CACHE to a folder on another disk`,
       );
   }
 
   private async take(reply: Reply): Promise<void> {
     const { file, part, totalBytes } = this;
     const { signal } = this.options;
-    const most = totalBytes ?? file.bytes ?? file.largestBytes;
+    const limit = totalBytes ?? file.bytes ?? file.maxBytes;
     this.tell('fetching');
     try {
       for await (const chunk of reply.body as AsyncIterable<Uint8Array>) {
         signal?.throwIfAborted();
-        if (part.bytes + chunk.byteLength > most) throw new TooMuch();
+        if (part.bytes + chunk.byteLength > limit) throw new TooMuch();
         await part.write(chunk);
         this.tell('fetching');
       }
@@ -243,7 +245,7 @@ class Download {
       signal?.throwIfAborted();
       if (error instanceof TooMuch) {
         await part.restart(undefined);
-        throw new MdetrError(`${file.url}: goes on beyond its ${most} bytes; nothing was kept`, { cause: error });
+        throw new MdetrError(`${file.url}: is longer than its ${limit} bytes; nothing was kept`, { cause: error });
       }
       if (error instanceof MdetrError) throw error;
       throw connectionLost(reply.url, error);
@@ -266,12 +268,14 @@ class Download {
     const { status, url } = reply;
     const isPassing = status === 408 || status === 425 || status === 429 || status >= 500;
     if (isPassing)
-      return new ConnectionLost(`${url.host}: answers with status ${status}`, { retryAfterMs: pauseOf(reply) });
+      return new ConnectionLost(`${url.host}: responded with status ${status}`, {
+        retryAfterMs: retryAfterMsOf(reply),
+      });
     const meaning: Readonly<Record<number, string>> = {
-      401: 'wants to know who asks',
-      403: 'does not let us have it',
-      404: 'has no such file',
-      410: 'has that file no longer',
+      401: 'requires authentication',
+      403: 'denies access',
+      404: 'does not have this file',
+      410: 'no longer has this file',
     };
     return new MdetrError(`${this.file.url}: ${url.host} ${meaning[status] ?? 'refuses'} (status ${status})`);
   }
@@ -285,14 +289,14 @@ class Download {
 
 class TooMuch extends Error {}
 
-/** What tells this version of the file from others. A weak ETag does not promise equal bytes. */
+/** Validator that identifies this version of the file. Weak ETags do not guarantee equal bytes. */
 const validatorOf = ({ header }: Reply): string | undefined => {
   const tag = header('etag');
   return tag !== undefined && /^"[^"]*"$/.test(tag) ? tag : header('last-modified');
 };
 
-/** How long the server wants to be left alone, five minutes at most. */
-const pauseOf = ({ header }: Reply): number | undefined => {
+/** Delay in ms that the server requests by `Retry-After`, at most five minutes. */
+const retryAfterMsOf = ({ header }: Reply): number | undefined => {
   const text = header('retry-after') ?? '';
   const waitMs = /^\d{1,6}$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now();
   return Number.isNaN(waitMs) ? undefined : Math.min(Math.max(waitMs, 0), 300_000);

@@ -3,29 +3,29 @@ import { Agent, errors, ProxyAgent, request, type Dispatcher } from 'undici';
 import { MdetrError, messageOf } from '../errors.ts';
 import { isLoopback, proxyFor } from './proxy.ts';
 
-/** How long to wait for what, in milliseconds. */
+/** Time limits of a request, in milliseconds. */
 export interface TimeLimits {
   readonly connectMs: number;
-  /** Until the answer begins, and between any two parts of it. */
+  /** Maximum wait for the start of the response and between any two chunks of it. */
   readonly silenceMs: number;
 }
 
-export const usualTimeLimits: TimeLimits = { connectMs: 30_000, silenceMs: 60_000 };
+export const DEFAULT_TIME_LIMITS: TimeLimits = { connectMs: 30_000, silenceMs: 60_000 };
 
-/** The answer at the end of all redirects. */
+/** The final response, after all redirects. */
 export interface Reply {
   readonly status: number;
   readonly url: URL;
   readonly header: (name: string) => string | undefined;
-  /** Headers of the answers that led here, from the first one asked. */
+  /** Headers of the redirects that led here, in order. */
   readonly redirects: readonly ((name: string) => string | undefined)[];
   readonly body: Readable;
 }
 
-/** The connection failed or broke off: another try may do better. */
+/** The connection failed or was interrupted. Another attempt may succeed. */
 export class ConnectionLost extends Error {
   override name = 'ConnectionLost';
-  /** When the server says so itself. */
+  /** Delay that the server requested. */
   readonly retryAfterMs: number | undefined;
 
   constructor(message: string, options: ErrorOptions & { readonly retryAfterMs?: number | undefined } = {}) {
@@ -34,13 +34,13 @@ export class ConnectionLost extends Error {
   }
 }
 
-const mostRedirects = 5;
+const MAX_REDIRECTS = 5;
 
 /**
- * Asks for an address and follows its redirects, a few at most and never from an encrypted one to one that is not. `secret` goes to the
- * first host only. Bodies come as they are on the line (`identity`), so that lengths and ranges are those of the file.
- *
- * @throws {ConnectionLost} where trying again makes sense, {MdetrError} where it does not
+ * Sends a GET request and follows up to five redirects, never from an encrypted to an unencrypted URL. `secret` is sent to
+ * the first host only. Bodies are not compressed (`identity`), so that lengths and ranges are those of the file.
+ * @throws {ConnectionLost} if another attempt may succeed
+ * @throws {MdetrError} if it cannot
  */
 export const get = async (
   address: string,
@@ -63,7 +63,7 @@ export const get = async (
         ? { authorization: `Bearer ${options.secret}` }
         : {}),
     }, options); // prettier-ignore
-    // A body that is given up reports that as an error, also to nobody.
+    // Destroying a body emits an error, which is unhandled otherwise.
     response.body.on('error', () => undefined);
     const header = headerOf(response);
     if (![301, 302, 303, 307, 308].includes(response.statusCode))
@@ -81,14 +81,12 @@ const headerOf =
     return Array.isArray(value) ? value[0] : value;
   };
 
-/** Where a redirect leads. @throws {MdetrError} where it must not lead */
+/** Target of a redirect. @throws {MdetrError} for targets that are not allowed */
 export const nextAddress = (first: URL, from: URL, location: string | undefined, count: number): URL => {
-  if (count > mostRedirects)
-    throw new MdetrError(
-      `${first.href}: leads on and on, ${mostRedirects} redirects were followed; is the mirror right?`,
-    );
+  if (count > MAX_REDIRECTS)
+    throw new MdetrError(`${first.href}: more than ${MAX_REDIRECTS} redirects; check the URL of the mirror`);
   if (location === undefined || !URL.canParse(location, from))
-    throw new MdetrError(`${from.href}: redirects to nowhere (location "${location ?? ''}")`);
+    throw new MdetrError(`${from.href}: redirects to an invalid URL (location "${location ?? ''}")`);
   const to = new URL(location, from);
   if (to.protocol !== 'https:' && to.protocol !== 'http:')
     throw new MdetrError(`${from.href}: redirects to ${to.protocol}, which is refused`);
@@ -130,22 +128,22 @@ const dispatcherFor = (url: URL, { connectMs }: TimeLimits): Dispatcher => {
   return dispatcher;
 };
 
-const reasons: Readonly<Record<string, string>> = {
-  ENOTFOUND: 'the host is not known (no network?)',
-  EAI_AGAIN: 'the host cannot be looked up (no network?)',
-  ECONNREFUSED: 'nothing answers there',
-  ECONNRESET: 'the connection broke off',
-  UND_ERR_SOCKET: 'the connection broke off',
-  UND_ERR_CONNECT_TIMEOUT: 'no connection in time',
-  UND_ERR_HEADERS_TIMEOUT: 'no answer in time',
-  UND_ERR_BODY_TIMEOUT: 'nothing more came in time',
-  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'another number of bytes came than was announced',
+const REASONS: Readonly<Record<string, string>> = {
+  ENOTFOUND: 'unknown host (no network?)',
+  EAI_AGAIN: 'the host name cannot be resolved (no network?)',
+  ECONNREFUSED: 'the connection was refused',
+  ECONNRESET: 'the connection was interrupted',
+  UND_ERR_SOCKET: 'the connection was interrupted',
+  UND_ERR_CONNECT_TIMEOUT: 'the connection timed out',
+  UND_ERR_HEADERS_TIMEOUT: 'the response timed out',
+  UND_ERR_BODY_TIMEOUT: 'the server stopped sending',
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'the server sent another number of bytes than announced',
 };
 
-/** What a failure on the line means. */
+/** Describes a network error. */
 export const connectionLost = (url: URL, error: unknown): ConnectionLost => {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   const reason =
-    error instanceof errors.HTTPParserError ? 'what came is no valid HTTP' : (reasons[code] ?? messageOf(error));
+    error instanceof errors.HTTPParserError ? 'the response is not valid HTTP' : (REASONS[code] ?? messageOf(error));
   return new ConnectionLost(`${url.host}: ${reason}`, { cause: error });
 };

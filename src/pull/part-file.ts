@@ -6,10 +6,10 @@ import { errorCode, fileReason, MdetrError } from '../errors.ts';
 import { syncFolder } from '../files/atomic-file.ts';
 import { makeFolder } from '../files/make-folder.ts';
 
-/** What the bytes that are there belong to. */
+/** Remote file that the received bytes belong to. */
 const stateSchema = z.object({
   url: z.string(),
-  /** A strong ETag, or the date of the last change: what `If-Range` takes. */
+  /** Strong ETag or date of the last change, for `If-Range`. */
   validator: z.string().optional(),
   totalBytes: z.number().int().nonnegative().optional(),
 });
@@ -19,8 +19,8 @@ export type PartState = Readonly<z.infer<typeof stateSchema>>;
 const ownerSchema = z.object({ pid: z.number().int().positive(), host: z.string() });
 
 /**
- * A file that is being fetched: its bytes so far in `NAME.part`, what they belong to in `NAME.part.json`, and in
- * `NAME.part.lock` the process that writes. It gets its own name by `finish` alone.
+ * A partially downloaded file. `NAME.part` has the received bytes, `NAME.part.json` the remote file that they belong to,
+ * and `NAME.part.lock` the process that writes. `finish` renames it to `NAME`.
  */
 export class PartFile {
   readonly path: string;
@@ -36,7 +36,7 @@ export class PartFile {
     this.written = bytes;
   }
 
-  /** @throws {MdetrError} when another process fetches the same file, or the folder cannot be written */
+  /** Opens or creates the part file of `target`. @throws {MdetrError} if another process downloads it, or the folder is not writable */
   static async open(target: string): Promise<PartFile> {
     try {
       await makeFolder(dirname(target));
@@ -49,7 +49,7 @@ export class PartFile {
       const { size } = await handle.stat();
       const state = await readState(`${target}.part.json`);
       const part = new PartFile(target, handle, size, state);
-      // Bytes of which nothing is known are of no use.
+      // Bytes of an unknown file cannot be resumed.
       if (state === undefined && size > 0) await part.truncate();
       return part;
     } catch (error) {
@@ -58,7 +58,7 @@ export class PartFile {
     }
   }
 
-  /** How many bytes are there. */
+  /** Number of received bytes. */
   get bytes(): number {
     return this.written;
   }
@@ -67,7 +67,7 @@ export class PartFile {
     return this.known;
   }
 
-  /** Drops what is there; what comes next belongs to `state`. */
+  /** Drops all received bytes. The next ones belong to `state`. */
   async restart(state: PartState | undefined): Promise<void> {
     await this.guarded(async () => {
       await this.truncate();
@@ -78,7 +78,7 @@ export class PartFile {
     });
   }
 
-  /** Appends. @throws {MdetrError} when the disk is full; what was written before stays of use */
+  /** Appends received bytes. @throws {MdetrError} if the disk is full; earlier bytes can still be resumed */
   async write(chunk: Uint8Array): Promise<void> {
     await this.guarded(async () => {
       let done = 0;
@@ -94,7 +94,7 @@ export class PartFile {
     await this.guarded(() => this.handle.sync());
   }
 
-  /** Everything is there and right: the file gets its name, durably. */
+  /** Flushes the complete file to disk and renames it to its target. */
   async finish(): Promise<void> {
     await this.guarded(async () => {
       await this.handle.sync();
@@ -106,7 +106,7 @@ export class PartFile {
     await syncFolder(dirname(this.target));
   }
 
-  /** Leaves what is there for another time, unless it is nothing. */
+  /** Closes the file and keeps the received bytes, if there are any, for a later download. */
   async leave(): Promise<void> {
     await this.handle.sync().catch(() => undefined);
     await this.handle.close().catch(() => undefined);
@@ -118,7 +118,7 @@ export class PartFile {
   }
 
   private async truncate(): Promise<void> {
-    // Of a device nothing can be cut off, and nothing need be.
+    // A device cannot be truncated, and need not be when nothing was written.
     if (this.written > 0) await this.handle.truncate(0);
     this.written = 0;
   }
@@ -140,7 +140,7 @@ const readState = async (path: string): Promise<PartState | undefined> => {
   }
 };
 
-/** Two processes that append to one file would spoil it. A lock whose process is gone is taken over. */
+/** Locks `target`, since two processes that append to one file would corrupt it. A lock of a dead process is replaced. */
 const takeLock = async (target: string): Promise<void> => {
   const path = `${target}.part.lock`;
   const own = JSON.stringify({ pid: process.pid, host: hostname() });
@@ -155,12 +155,12 @@ const takeLock = async (target: string): Promise<void> => {
     if (owner.success && isAlive(owner.data)) {
       const { pid, host } = owner.data;
       throw new MdetrError(
-        `${target}: is being fetched by process ${pid} on ${host}; wait for it, or remove ${path} if that is not so`,
+        `${target}: is being downloaded by process ${pid} on ${host}; wait for it, or delete ${path} if that process has ended`,
       );
     }
     await rm(path, { force: true });
   }
-  throw new MdetrError(`${target}: another process takes it at the same moment; try again`);
+  throw new MdetrError(`${target}: another process started to download it at the same time; try again`);
 };
 
 const readJson = async (path: string): Promise<unknown> => {
@@ -171,10 +171,10 @@ const readJson = async (path: string): Promise<unknown> => {
   }
 };
 
-/** Of a process on another machine nothing is known: taken as alive. */
+/** Whether the owner of a lock is running. A process on another machine is assumed to be. */
 const isAlive = ({ pid, host }: z.infer<typeof ownerSchema>): boolean => {
   if (host !== hostname()) return true;
-  // This very process holds it: two calls at once in one program.
+  // The lock belongs to a concurrent call in this process.
   if (pid === process.pid) return true;
   try {
     process.kill(pid, 0);
@@ -194,7 +194,7 @@ const writeError = (target: string, error: unknown): unknown => {
   return new MdetrError(`${target}: cannot be written (${fileReason(error)}); ${wayOut}`, { cause: error });
 };
 
-/** The size of a file that is there, undefined for anything else. */
+/** Size of a file in bytes; undefined if it does not exist or is not a file. */
 export const sizeOfFile = (path: string): Promise<number | undefined> =>
   stat(path).then(
     (info) => (info.isFile() ? info.size : undefined),

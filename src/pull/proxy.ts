@@ -2,15 +2,14 @@ import { MdetrError } from '../errors.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** This machine itself: asked without proxies, and by redirects also without encryption. */
+/** Whether a URL is on this machine. Such URLs need neither a proxy nor encryption. */
 export const isLoopback = ({ hostname }: URL): boolean =>
   hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
 
 /**
- * The proxy that the environment names for an address, as curl reads it: `https_proxy` or `http_proxy`, else
- * `all_proxy`, in small letters first; `no_proxy` lists hosts, and ends of hosts, that are asked without one.
- *
- * @throws {MdetrError} for a proxy that is no address
+ * Proxy for a URL according to the environment, read as by curl: `https_proxy` or `http_proxy`, then `all_proxy`, with
+ * lower-case names first. `no_proxy` lists hosts and domain suffixes without a proxy.
+ * @throws {MdetrError} if the proxy is not a valid URL
  */
 export const proxyFor = (url: URL, environment: Environment): string | undefined => {
   const setting = (name: string): string | undefined => {
@@ -23,7 +22,7 @@ export const proxyFor = (url: URL, environment: Environment): string | undefined
   if (proxy === undefined) return undefined;
   const address = proxy.includes('://') ? proxy : `http://${proxy}`;
   if (!URL.canParse(address) || !/^https?:/.test(address))
-    throw new MdetrError(`${name} must be an http or https address, got "${proxy}"`);
+    throw new MdetrError(`${name} must be an http or https URL, got "${proxy}"`);
   return address;
 };
 

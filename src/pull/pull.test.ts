@@ -4,13 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FaultyServer, serve } from '../../test/support/faulty-server.ts';
-import { catalog, checkpoints, findPublished } from './catalog.ts';
+import { CATALOG, CHECKPOINTS, findPublished } from './catalog.ts';
 import { parseSumList, parseZenodoRecord } from './digest.ts';
 import { proxyFor } from './proxy.ts';
 import { isPulled, pull, type PullOptions } from './pull.ts';
 import { sourcesFrom } from './sources.ts';
 
-const body = Buffer.from('weights, in a way');
+const body = Buffer.from('contents of weights');
 const md5 = createHash('md5').update(body).digest('hex');
 
 let server: FaultyServer;
@@ -40,9 +40,9 @@ const optionsWith = (more: Partial<PullOptions> = {}): PullOptions => ({
 const refcoco = findPublished('refcoco+_EB3')!;
 
 describe('the catalog', () => {
-  it('has the 20 files of the official tables and the three vocabularies, each under one name', () => {
-    expect(checkpoints).toHaveLength(20);
-    expect(new Set(catalog.map(({ name }) => name)).size).toBe(catalog.length);
+  it('has the 20 files of the official tables and the three vocabularies under unique names', () => {
+    expect(CHECKPOINTS).toHaveLength(20);
+    expect(new Set(CATALOG.map(({ name }) => name)).size).toBe(CATALOG.length);
     expect(refcoco).toMatchObject({ file: 'refcoco+_EB3_checkpoint.pth', tokenizer: 'roberta-base' });
     expect(findPublished('clevr_checkpoint.pth')).toMatchObject({ tokenizer: 'distilroberta-base' });
     expect(findPublished('clevr_checkpoint')).toBeUndefined();
@@ -50,7 +50,7 @@ describe('the catalog', () => {
 });
 
 describe('pulling a checkpoint', () => {
-  it('puts it where --model looks, checked against the list beside it', async () => {
+  it('stores it where --model looks, checked against the checksum list', async () => {
     server.on('/mdetr/refcoco%2B_EB3_checkpoint.pth', serve(body));
     server.on('/mdetr/MD5SUMS', serve(Buffer.from(`${md5}  refcoco+_EB3_checkpoint.pth\n`)));
     const notes: string[] = [];
@@ -67,7 +67,7 @@ describe('pulling a checkpoint', () => {
     expect(await isPulled(refcoco, folder)).toBe(true);
   });
 
-  it('leaves alone what is there, unless forced', async () => {
+  it('keeps existing files, unless forced', async () => {
     server.on('/mdetr/refcoco%2B_EB3_checkpoint.pth', serve(body));
     await pull(refcoco, optionsWith());
     const asked = server.asked.length;
@@ -76,34 +76,34 @@ describe('pulling a checkpoint', () => {
     expect(await pull(refcoco, optionsWith({ force: true }))).toMatchObject([{ wasThere: false }]);
   });
 
-  it('says so, with its SHA-256, where nobody knows the sum', async () => {
+  it('notes the SHA-256 if no checksum is published', async () => {
     server.on('/mdetr/refcoco%2B_EB3_checkpoint.pth', serve(body));
     const notes: string[] = [];
     await pull(refcoco, optionsWith({ onNote: (text) => notes.push(text) }));
     const sha256 = createHash('sha256').update(body).digest('hex');
-    expect(notes).toEqual([
-      expect.stringMatching(`nobody says what its bytes must add up to; their SHA-256 is ${sha256}`),
-    ]);
+    expect(notes).toEqual([expect.stringMatching(`no checksum is published; its SHA-256 is ${sha256}`)]);
   });
 
-  it('refuses wrong bytes', async () => {
+  it('rejects wrong contents', async () => {
     server.on('/mdetr/refcoco%2B_EB3_checkpoint.pth', serve(Buffer.from('something else')));
     server.on('/mdetr/MD5SUMS', serve(Buffer.from(`${md5} *./refcoco+_EB3_checkpoint.pth\r\n`)));
-    await expect(pull(refcoco, optionsWith())).rejects.toThrow(/wrong bytes came: their MD5 is not/);
+    await expect(pull(refcoco, optionsWith())).rejects.toThrow(/wrong contents: their MD5 is not/);
     expect(await isPulled(refcoco, folder)).toBe(false);
   });
 
   it.each([{ offline: true }, { environment: { MDETR_OFFLINE: '1' } }, { environment: { HF_HUB_OFFLINE: 'true' } }])(
-    'asks nobody offline (%j)',
+    'uses no network in offline mode (%j)',
     async (options) => {
-      await expect(pull(refcoco, optionsWith(options))).rejects.toThrow(/is not there, and nothing is fetched offline/);
+      await expect(pull(refcoco, optionsWith(options))).rejects.toThrow(
+        /is missing, and nothing is downloaded in offline mode/,
+      );
       expect(server.asked).toEqual([]);
     },
   );
 });
 
 describe('pulling a vocabulary', () => {
-  it('puts both files where vocabularies are looked for; the hub says what they must be', async () => {
+  it('stores both files where vocabularies are looked up, checked against digests of the hub', async () => {
     const git = (text: string): string => createHash('sha1').update(`blob ${text.length}\0${text}`).digest('hex');
     for (const [name, text] of [
       ['vocab.json', '{}'],
@@ -122,7 +122,7 @@ describe('pulling a vocabulary', () => {
     expect(files.map(({ checked }) => checked?.algorithm)).toEqual(['git', 'git']);
   });
 
-  it('knows what roberta-base must be, whatever a mirror says', async () => {
+  it('has digests of roberta-base that no mirror can change', async () => {
     server.on('/FacebookAI/roberta-base/resolve/main/vocab.json', serve(Buffer.from('{}')));
     await expect(pull(findPublished('roberta-base')!, optionsWith())).rejects.toThrow(/their SHA256 is not 9e7f63c2/);
     const real = readFileSync(new URL('../../test/fixtures/reference/roberta/vocab.json', import.meta.url));
@@ -134,14 +134,14 @@ describe('pulling a vocabulary', () => {
   });
 });
 
-describe('pulling weights of parts', () => {
-  it('checks backbones against the beginning of their sum, which is in their name', async () => {
+describe('pulling initial weights', () => {
+  it('checks backbones against the digest prefix in their names', async () => {
     server.on('/resnet18-f37072fd.pth', serve(body));
     await expect(pull(findPublished('resnet18')!, optionsWith())).rejects.toThrow(/their SHA256 is not f37072fd/);
     expect(await isPulled(findPublished('resnet18')!, folder)).toBe(false);
   });
 
-  it("takes the text encoder's from the hub, under a name of its own", async () => {
+  it("stores the text encoder's weights of the hub under a unique name", async () => {
     const hex = createHash('sha256').update(body).digest('hex');
     server.on('/distilbert/distilroberta-base/resolve/main/model.safetensors', (_request, response) =>
       response.writeHead(302, { location: '/store', 'x-linked-etag': `"${hex}"`, 'x-repo-commit': 'abc' }).end(),
@@ -171,14 +171,14 @@ describe('sums', () => {
 
   it.each([
     '',
-    'no JSON',
+    'not JSON',
     '[]',
     'null',
     '{"files": 5}',
     '{"files": [null, {"key": "a", "checksum": "x", "size": -1}]}',
-  ])('are unknown where a record is %j', (text) => expect(parseZenodoRecord(text).size).toBe(0));
+  ])('are unknown if a record is %j', (text) => expect(parseZenodoRecord(text).size).toBe(0));
 
-  it('are read from lists of all kinds', () => {
+  it('are read from checksum lists', () => {
     const sha = 'A'.repeat(64);
     const known = parseSumList(`# comment\n${sha} *a b.pth\r\n${md5}  ./c\n${'f'.repeat(33)}  d\n`);
     expect([...known]).toEqual([
@@ -189,15 +189,15 @@ describe('sums', () => {
 });
 
 describe('the environment', () => {
-  it('names mirrors, or the official sources', () => {
-    expect(sourcesFrom({}).checkpoints).toMatch(/^https:.*\/records\/4721981\/files$/);
+  it('sets mirrors; the official sources are the default', () => {
+    expect(sourcesFrom({}).CHECKPOINTS).toMatch(/^https:.*\/records\/4721981\/files$/);
     expect(sourcesFrom({ HF_ENDPOINT: 'https://mirror.example/hub/' }).hub).toBe('https://mirror.example/hub');
   });
 
   it.each(['mirror.example', 'ftp://mirror.example', 'https://mirror.example/?a=b'])(
-    'refuses the mirror %s',
+    'rejects the mirror %s',
     (text) => {
-      expect(() => sourcesFrom({ MDETR_CHECKPOINTS_URL: text })).toThrow(/MDETR_CHECKPOINTS_URL must be an address/);
+      expect(() => sourcesFrom({ MDETR_CHECKPOINTS_URL: text })).toThrow(/MDETR_CHECKPOINTS_URL must be a URL/);
     },
   );
 
@@ -212,11 +212,11 @@ describe('the environment', () => {
     ['https://a.example/x', { https_proxy: 'http://proxy', no_proxy: 'a.example:443' }, undefined],
     ['https://a.example/x', { https_proxy: 'http://proxy', no_proxy: '*' }, undefined],
     ['https://localhost/x', { https_proxy: 'http://proxy' }, undefined],
-  ])('for %s with %j names the proxy %s', (url, environment, expected) => {
+  ])('selects for %s with %j the proxy %s', (url, environment, expected) => {
     expect(proxyFor(new URL(url), environment)).toBe(expected);
   });
 
-  it('refuses a proxy that is none', () => {
+  it('rejects an invalid proxy', () => {
     expect(() => proxyFor(new URL('https://a.example'), { https_proxy: 'socks5://proxy' })).toThrow(
       /https_proxy must be/,
     );

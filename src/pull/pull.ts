@@ -4,39 +4,39 @@ import { digestOfFile } from '../files/file-digest.ts';
 import { placeOf, type Published, type PublishedPart, type PublishedTokenizer } from './catalog.ts';
 import { digestOfHubReply, parseSumList, parseZenodoRecord, type Digest, type KnownFile } from './digest.ts';
 import { download, type DownloadOptions, type DownloadProgress, type RemoteFile } from './download.ts';
-import { get, usualTimeLimits } from './http.ts';
+import { get, DEFAULT_TIME_LIMITS } from './http.ts';
 import { sizeOfFile } from './part-file.ts';
 import { sourcesFrom, type Sources } from './sources.ts';
 
 export interface PullOptions extends Omit<DownloadOptions, 'onProgress'> {
-  /** The cache folder. */
+  /** Cache folder to download into. */
   readonly folder: string;
-  /** Fetch again what is there. */
+  /** Whether to download files that exist already. */
   readonly force?: boolean;
-  /** Ask nobody: what is not there is an error. */
+  /** Whether to use no network. A missing file is then an error. */
   readonly offline?: boolean;
-  /** Where mirrors, the hub's token and the offline switch are set; `process.env` by default. */
+  /** Environment variables for mirrors, the hub's token and the offline switch. Default: `process.env`. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
   readonly onProgress?: (progress: DownloadProgress & { readonly file: string }) => void;
-  /** Something that the reader should know. */
+  /** Receives notes for the user. */
   readonly onNote?: (text: string) => void;
 }
 
-/** One file of what was asked for, where it now lies. */
+/** A file in the cache. */
 export interface PulledFile {
   readonly path: string;
   readonly bytes: number;
-  /** It was there before. */
+  /** Whether it was in the cache before. */
   readonly wasThere: boolean;
-  /** What it was checked against now; undefined where nothing was fetched or nobody says what it must be. */
+  /** Digest that the download was checked against; undefined if nothing was downloaded or no digest is known. */
   readonly checked: Digest | undefined;
 }
 
-const largestCheckpoint = 64e9;
-const largestTokenizerFile = 64 * 2 ** 20;
-const largestSumList = 4 * 2 ** 20;
+const MAX_CHECKPOINT_BYTES = 64e9;
+const MAX_TOKENIZER_FILE_BYTES = 64 * 2 ** 20;
+const MAX_CHECKSUM_LIST_BYTES = 4 * 2 ** 20;
 
-/** Whether all files of something published are in the cache. */
+/** Whether all files of a catalog entry are in the cache. */
 export const isPulled = async (entry: Published, folder: string): Promise<boolean> => {
   const place = placeOf(entry);
   const sizes = await Promise.all(place.files.map((file) => sizeOfFile(join(folder, place.folder, file))));
@@ -44,9 +44,9 @@ export const isPulled = async (entry: Published, folder: string): Promise<boolea
 };
 
 /**
- * Fetches something published into the cache, where `--model NAME` and vocabularies are looked for. What is there stays.
- *
- * @throws {MdetrError} that says what is wrong and the way out
+ * Downloads the files of a catalog entry into the cache, where `--model` and `--tokenizer` look for them. Existing files
+ * are kept unless `force` is set.
+ * @throws {MdetrError} if a file cannot be downloaded, or is missing in offline mode
  */
 export const pull = async (entry: Published, options: PullOptions): Promise<readonly PulledFile[]> => {
   const sources = sourcesFrom(options.environment ?? process.env);
@@ -61,7 +61,7 @@ export const pull = async (entry: Published, options: PullOptions): Promise<read
       continue;
     }
     if (options.offline === true || sources.isOffline)
-      throw new MdetrError(`${entry.name}: ${path} is not there, and nothing is fetched offline`);
+      throw new MdetrError(`${entry.name}: ${path} is missing, and nothing is downloaded in offline mode`);
     known ??= entry.kind === 'checkpoint' ? await knownFiles(sources, options) : new Map<string, KnownFile>();
     const remote = remoteFile(entry, file, sources, known.get(file));
     const { bytes, checked } = await download(remote, path, {
@@ -69,9 +69,7 @@ export const pull = async (entry: Published, options: PullOptions): Promise<read
       onProgress: (progress) => options.onProgress?.({ ...progress, file }),
     });
     if (checked === undefined)
-      options.onNote?.(
-        `${file}: nobody says what its bytes must add up to; their SHA-256 is ${await digestOfFile(path, 'sha256')}`,
-      );
+      options.onNote?.(`${file}: no checksum is published; its SHA-256 is ${await digestOfFile(path, 'sha256')}`);
     results.push({ path, bytes, wasThere: false, checked });
   }
   return results;
@@ -80,16 +78,16 @@ export const pull = async (entry: Published, options: PullOptions): Promise<read
 const remoteFile = (entry: Published, file: string, sources: Sources, known: KnownFile | undefined): RemoteFile => {
   switch (entry.kind) {
     case 'checkpoint':
-      return { url: `${sources.checkpoints}/${encodeURIComponent(file)}`, largestBytes: largestCheckpoint, ...known };
+      return { url: `${sources.CHECKPOINTS}/${encodeURIComponent(file)}`, maxBytes: MAX_CHECKPOINT_BYTES, ...known };
     case 'tokenizer': {
       const sha256 = entry.files.find(({ name }) => name === file)?.sha256;
-      return hubFile(entry, file, sources, largestTokenizerFile, sha256);
+      return hubFile(entry, file, sources, MAX_TOKENIZER_FILE_BYTES, sha256);
     }
     case 'weights': {
-      if (entry.source === 'hub') return hubFile(entry, entry.file, sources, largestCheckpoint);
+      if (entry.source === 'hub') return hubFile(entry, entry.file, sources, MAX_CHECKPOINT_BYTES);
       const hex = /-([0-9a-f]{8})\.pth$/.exec(file)![1]!;
       const url = `${sources[entry.source]}/${file}`;
-      return { url, largestBytes: largestCheckpoint, digest: { algorithm: 'sha256', hex } };
+      return { url, maxBytes: MAX_CHECKPOINT_BYTES, digest: { algorithm: 'sha256', hex } };
     }
   }
 };
@@ -98,24 +96,23 @@ const hubFile = (
   { repository }: Pick<PublishedTokenizer | PublishedPart, 'repository'>,
   file: string,
   { hub, hubToken }: Sources,
-  largestBytes: number,
+  maxBytes: number,
   sha256?: string,
 ): RemoteFile => ({
   url: `${hub}/${repository!}/resolve/main/${file}`,
   secret: hubToken,
-  largestBytes,
+  maxBytes,
   digestOf: digestOfHubReply,
   ...(sha256 === undefined ? {} : { digest: { algorithm: 'sha256', hex: sha256 } }),
 });
 
-/** Sizes and sums of checkpoints. Where they cannot be had, that is said, and files come unchecked. */
+/** Sizes and checksums of the checkpoints. If they are unavailable, a note says so and files are not checked. */
 const knownFiles = async (sources: Sources, options: PullOptions): Promise<ReadonlyMap<string, KnownFile>> => {
   const { sums } = sources;
   if (sums.kind === 'record') {
     const text = await smallText(sums.url, options);
     const known = text === undefined ? new Map<string, KnownFile>() : parseZenodoRecord(text);
-    if (text !== undefined && known.size === 0)
-      options.onNote?.(`${sums.url}: says nothing about files that we understand`);
+    if (text !== undefined && known.size === 0) options.onNote?.(`${sums.url}: has no file list in a known form`);
     return known;
   }
   for (const url of sums.urls) {
@@ -125,12 +122,12 @@ const knownFiles = async (sources: Sources, options: PullOptions): Promise<Reado
   return new Map();
 };
 
-/** A small text, undefined where it cannot be had. */
+/** Downloads a small text; undefined if that fails. */
 const smallText = async (url: string, options: PullOptions, mayBeMissing = false): Promise<string | undefined> => {
   try {
     const reply = await get(url, {
       headers: { accept: 'application/json, text/plain' },
-      limits: options.limits ?? usualTimeLimits,
+      limits: options.limits ?? DEFAULT_TIME_LIMITS,
       signal: options.signal,
     });
     const chunks: Uint8Array[] = [];
@@ -140,7 +137,7 @@ const smallText = async (url: string, options: PullOptions, mayBeMissing = false
       if (reply.status !== 200) throw new MdetrError(`status ${reply.status}`);
       for await (const chunk of reply.body as AsyncIterable<Uint8Array>) {
         bytes += chunk.byteLength;
-        if (bytes > largestSumList) throw new MdetrError('it is too long');
+        if (bytes > MAX_CHECKSUM_LIST_BYTES) throw new MdetrError('too long');
         chunks.push(chunk);
       }
     } finally {
@@ -150,7 +147,7 @@ const smallText = async (url: string, options: PullOptions, mayBeMissing = false
   } catch (error) {
     options.signal?.throwIfAborted();
     options.onNote?.(
-      `${url}: the sums of the files cannot be read (${error instanceof Error ? error.message : String(error)})`,
+      `${url}: the checksums cannot be read (${error instanceof Error ? error.message : String(error)})`,
     );
     return undefined;
   }

@@ -1,57 +1,57 @@
-/** Memory of WebAssembly comes in pages. */
-const pageBytes = 2 ** 16;
-const mostBytes = 2 ** 32;
+/** Page size of WebAssembly memory. */
+const PAGE_BYTES = 2 ** 16;
+const MAX_BYTES = 2 ** 32;
 
-/** Pieces at the beginning of every memory that threads borrow; memory that is not written takes none. */
-const scratchPieces = 16;
-export const scratchBytes = 5 * 2 ** 16;
-/** The first bytes say which are borrowed. */
-const firstPiece = 64;
+/** Number of scratch buffers at the start of every memory, for all threads. Unused ones take no physical memory. */
+const SCRATCH_BUFFERS = 16;
+export const SCRATCH_BYTES = 5 * 2 ** 16;
+/** Offset of the first scratch buffer, after the flags that tell which are in use. */
+const FIRST_SCRATCH_OFFSET = 64;
 
-/** Where what a memory was made for begins: a whole line of the processor's cache. */
-export const headBytes = firstPiece + scratchPieces * scratchBytes;
+/** Offset of the data in every memory, aligned to a cache line. */
+export const HEAD_BYTES = FIRST_SCRATCH_OFFSET + SCRATCH_BUFFERS * SCRATCH_BYTES;
 
-/** By the buffer that arrays see. */
+/** WebAssembly memories by their buffers. */
 const memories = new WeakMap<ArrayBufferLike, WebAssembly.Memory>();
 
 /**
- * Shared memory of at least so many bytes after its head, on which WebAssembly can work where it stands; where there is
- * no such memory (4 GiB are the most), ordinary shared memory.
+ * Allocates shared memory with at least `bytes` bytes after `HEAD_BYTES`. WebAssembly can access it without copies, unless
+ * it exceeds 4 GiB or the system denies the address space: then it is a plain `SharedArrayBuffer`.
  */
 export const sharedMemory = (bytes: number): SharedArrayBuffer => {
-  const pages = Math.ceil((headBytes + bytes) / pageBytes);
-  if (pages * pageBytes > mostBytes) return new SharedArrayBuffer(headBytes + bytes);
+  const pages = Math.ceil((HEAD_BYTES + bytes) / PAGE_BYTES);
+  if (pages * PAGE_BYTES > MAX_BYTES) return new SharedArrayBuffer(HEAD_BYTES + bytes);
   try {
     return adoptMemory(new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true }));
   } catch (error) {
-    // It reserves gigabytes of addresses, which some systems limit.
-    if (error instanceof RangeError) return new SharedArrayBuffer(headBytes + bytes);
+    // Such memory reserves gigabytes of address space, which some systems limit.
+    if (error instanceof RangeError) return new SharedArrayBuffer(HEAD_BYTES + bytes);
     throw error;
   }
 };
 
-/** WebAssembly's handle of a buffer that `sharedMemory` made; this is what other threads are sent. */
+/** WebAssembly memory of a buffer from `sharedMemory`, to be sent to other threads; undefined for a plain buffer. */
 export const memoryOf = (buffer: ArrayBufferLike): WebAssembly.Memory | undefined => memories.get(buffer);
 
-/** Makes a memory of another thread known to this one. */
+/** Registers a memory that another thread sent, and returns its buffer. */
 export const adoptMemory = (memory: WebAssembly.Memory): SharedArrayBuffer => {
-  // Its type is for memory that is not shared.
+  // The declared type is that of memory that is not shared.
   const buffer = memory.buffer as unknown as SharedArrayBuffer;
   memories.set(buffer, memory);
   return buffer;
 };
 
 /**
- * Borrows a piece of a memory's head, so that what stands elsewhere can be brought to where WebAssembly sees it: its
- * offset, or undefined when all are lent. Other threads may ask at the same time.
+ * Reserves a scratch buffer of a memory, through which WebAssembly can process data from elsewhere. Safe to call from
+ * several threads. Returns its offset, or undefined if all are in use.
  */
 export const borrowScratch = ({ buffer }: WebAssembly.Memory): number | undefined => {
-  const lent = new Int32Array(buffer, 0, scratchPieces);
-  for (let piece = 0; piece < scratchPieces; piece++)
-    if (Atomics.compareExchange(lent, piece, 0, 1) === 0) return firstPiece + piece * scratchBytes;
+  const inUse = new Int32Array(buffer, 0, SCRATCH_BUFFERS);
+  for (let index = 0; index < SCRATCH_BUFFERS; index++)
+    if (Atomics.compareExchange(inUse, index, 0, 1) === 0) return FIRST_SCRATCH_OFFSET + index * SCRATCH_BYTES;
   return undefined;
 };
 
 export const returnScratch = ({ buffer }: WebAssembly.Memory, offset: number): void => {
-  Atomics.store(new Int32Array(buffer, 0, scratchPieces), (offset - firstPiece) / scratchBytes, 0);
+  Atomics.store(new Int32Array(buffer, 0, SCRATCH_BUFFERS), (offset - FIRST_SCRATCH_OFFSET) / SCRATCH_BYTES, 0);
 };

@@ -1,19 +1,19 @@
 import { MdetrError, messageOf } from '../errors.ts';
 
-/** An error on its way to another thread: errors lose their class between threads. */
+/** Serialized form of an error for other threads, since errors lose their class between threads. */
 export interface ThreadFailure {
   readonly message: string;
-  /** One that people can do something about. */
-  readonly isMendable: boolean;
-  readonly stack?: string;
+  /** True for an `MdetrError`, which the user can fix. */
+  readonly isFixable: boolean;
+  readonly stack?: string | undefined;
 }
 
 export const failureOf = (error: unknown): ThreadFailure => ({
   message: messageOf(error),
-  isMendable: error instanceof MdetrError,
-  ...(error instanceof Error && error.stack !== undefined ? { stack: error.stack } : {}),
+  isFixable: error instanceof MdetrError,
+  stack: error instanceof Error ? error.stack : undefined,
 });
 
-/** The error that a failure was made of. */
-export const restoredError = ({ message, isMendable, stack }: ThreadFailure): Error =>
-  isMendable ? new MdetrError(message) : Object.assign(new Error(message), { stack });
+/** Recreates the error from its serialized form. */
+export const restoredError = ({ message, isFixable, stack }: ThreadFailure): Error =>
+  isFixable ? new MdetrError(message) : Object.assign(new Error(message), { stack });

@@ -3,10 +3,10 @@ import { pathToFileURL } from 'node:url';
 import { Worker, type WorkerOptions } from 'node:worker_threads';
 
 /**
- * Starts the module `name` (without ending, as in './dataset-worker') that stands beside `parentUrl` on a thread.
+ * Starts a worker thread with the module `name`, relative to `parentUrl` and without extension (`./dataset-worker`).
  *
- * Built code needs nothing special. From TypeScript sources (tests, benchmarks) the thread first registers tsx: neither
- * the parent's loader nor `execArgv: ['--import', 'tsx']` reaches worker threads in Node 20.
+ * Run from TypeScript sources (tests, benchmarks), the thread first registers tsx: in Node 20, worker threads inherit
+ * neither the parent's loader nor `execArgv: ['--import', 'tsx']`.
  */
 export const startWorker = (parentUrl: string, name: string, options: WorkerOptions = {}): Worker => {
   if (!parentUrl.endsWith('.ts')) return new Worker(new URL(`${name}.js`, parentUrl), options);

@@ -46,7 +46,7 @@ describe('mdetr pull', () => {
     const { status, stdout, stderr } = await mdetr.start(['pull', 'refcoco+_EB3', '--json']);
     expect(status, stderr).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ name: 'refcoco+_EB3', bytes: weights.length, sha256: sum });
-    expect(stderr).toMatch(/broke off; trying again/);
+    expect(stderr).toMatch(/interrupted; trying again/);
     const found = mdetr.json('detect', scene, '--caption', 'a cube', '--model', 'refcoco+_EB3');
     expect(found).toHaveLength(1);
     expect((await mdetr.start(['pull', 'refcoco+_EB3', '--offline'])).status).toBe(0);
@@ -58,12 +58,12 @@ describe('mdetr pull', () => {
     expectRefusal(
       mdetr.run('pull', 'clevr', '--offline'),
       1,
-      /vocab\.json is not there, and nothing is fetched offline/,
+      /vocab\.json is missing, and nothing is downloaded in offline mode/,
     );
     server.on('/FacebookAI/roberta-base/resolve/main/vocab.json', serve(Buffer.from('{}')));
     const { status, stderr } = await mdetr.start(['pull', 'roberta-base', '--force']);
     expect(status).toBe(1);
-    expect(stderr.trim().split('\n').at(-1)).toMatch(/^mdetr: http.*wrong bytes came: their SHA256 is not/);
+    expect(stderr.trim().split('\n').at(-1)).toMatch(/^mdetr: http.*wrong contents: their SHA256 is not/);
     // What was there before stays.
     expect(existsSync(mdetr.file('cache/tokenizers/roberta-base/vocab.json'))).toBe(true);
   });
@@ -74,7 +74,7 @@ describe('mdetr pull', () => {
     expectRefusal(detect('--tokenizer', 'roberta-large'), 1, /not here yet; fetch it with: mdetr pull roberta-large/);
   });
 
-  it('stops at Ctrl-C, keeps what came and says how to go on', async () => {
+  it('stops at Ctrl-C, keeps what came and tells how to resume', async () => {
     const bytes = Buffer.alloc(200_000, 'x');
     const git = createHash('sha1').update(`blob ${bytes.length}\0`).update(bytes).digest('hex');
     const path = '/FacebookAI/roberta-large/resolve/main/vocab.json';

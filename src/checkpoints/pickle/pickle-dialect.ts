@@ -1,23 +1,23 @@
 import type { PickleGlobal, PickleValue } from './pickle-values.ts';
 
 export interface PickleLimits {
-  /** Values, calls, copied elements and memo entries together. */
+  /** Maximum number of values, calls, copied elements and memo entries together. */
   readonly maxObjects: number;
-  /** Nesting of the result. */
+  /** Maximum nesting depth of the result. */
   readonly maxDepth: number;
-  /** Bytes of one string or bytes object. */
+  /** Maximum length in bytes of a string or bytes object. */
   readonly maxStringBytes: number;
 }
 
 export interface PickleDialect {
-  /** The allow-list: `module.name` to what stands for it. A name that is missing here is refused. */
+  /** Allow-list of Python names, keyed by `module.name`. All other names are rejected. */
   readonly globals: ReadonlyMap<string, PickleGlobal>;
-  /** Resolves a persistent id; without it such ids are refused. */
+  /** Resolves persistent ids. If undefined, they are rejected. */
   readonly persistentLoad?: (id: PickleValue) => PickleValue;
 }
 
 export interface UnpickleOptions extends PickleDialect {
-  /** The file, for messages. */
+  /** Name of the file, for messages. */
   readonly name: string;
   readonly limits: PickleLimits;
 }

@@ -1,11 +1,11 @@
 import { MdetrError } from '../../errors.ts';
 
-/** The bytes at hand stop within a pickle: the file is truncated, or more of it must be read. */
+/** The input ended inside a pickle: the file is truncated, or more of it must be read. */
 export class PickleEndsEarly extends MdetrError {
   override name = 'PickleEndsEarly';
 }
 
-// Longest decimal integer (characters) and binary integer (bytes); both far beyond any seed or counter.
+// Maximum length of a decimal integer (characters) and of a binary integer (bytes), far beyond any seed or counter.
 const LONGEST_INTEGER = 1024;
 const LONGEST_LINE = 2 ** 20;
 
@@ -27,7 +27,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
   '"': '"',
 };
 
-/** Reads the argument forms of pickle opcodes, front to back. */
+/** Sequential reader of the arguments of pickle opcodes. */
 export class PickleInput {
   readonly #bytes: Buffer;
   readonly #name: string;
@@ -49,11 +49,11 @@ export class PickleInput {
     throw new MdetrError(`${this.#name}: malformed pickle: ${what} (pickle byte ${this.#position})`);
   }
 
-  /** Start of the next `length` bytes, which are thereby consumed. */
+  /** Consumes `length` bytes and returns the position of the first. */
   #take(length: number): number {
     const start = this.#position;
     if (start + length > this.#bytes.length) {
-      throw new PickleEndsEarly(`${this.#name}: truncated, the pickle in it ends in the middle (byte ${start})`);
+      throw new PickleEndsEarly(`${this.#name}: truncated, its pickle is incomplete (byte ${start})`);
     }
     this.#position = start + length;
     return start;
@@ -75,7 +75,7 @@ export class PickleInput {
     return this.#bytes.readInt32LE(this.#take(4));
   }
 
-  /** A length: refused when beyond what a number counts exactly. */
+  /** A length of 64 bits. @throws {MdetrError} beyond the safe integers */
   uint64(): number {
     const value = Number(this.#bytes.readBigUInt64LE(this.#take(8)));
     if (!Number.isSafeInteger(value)) this.#fail('a length beyond 2^53');
@@ -86,7 +86,7 @@ export class PickleInput {
     return this.#bytes.readDoubleBE(this.#take(8));
   }
 
-  /** Two's complement, little-endian, `length` bytes. */
+  /** A little-endian two's complement integer of `length` bytes. */
   integer(length: number): number | bigint {
     if (length > LONGEST_INTEGER) this.#fail(`an integer of ${length} bytes`);
     const start = this.#take(length);
@@ -100,7 +100,7 @@ export class PickleInput {
   bytes(length: number): Uint8Array {
     this.#checkLength(length);
     const start = this.#take(length);
-    // A copy: a slice would keep the whole file alive.
+    // A copy: a view would keep the whole file in memory.
     return Uint8Array.from(this.#bytes.subarray(start, start + length));
   }
 
@@ -112,13 +112,13 @@ export class PickleInput {
       try {
         return strictUtf8.decode(this.#bytes.subarray(start, start + length));
       } catch {
-        this.#fail('a text that is not valid UTF-8');
+        this.#fail('a string that is not valid UTF-8');
       }
     }
     return text;
   }
 
-  /** A byte string of Python 2: text in UTF-8 where that is valid, else in Latin-1. */
+  /** A byte string of Python 2, decoded as UTF-8 if valid, otherwise as Latin-1. */
   byteString(length: number): string {
     this.#checkLength(length);
     const start = this.#take(length);
@@ -126,16 +126,16 @@ export class PickleInput {
   }
 
   #checkLength(length: number): void {
-    if (length > this.#maxStringBytes) this.#fail(`a text of ${length} bytes, more than ${this.#maxStringBytes}`);
+    if (length > this.#maxStringBytes) this.#fail(`a string of ${length} bytes, more than ${this.#maxStringBytes}`);
   }
 
-  /** The rest of the line as Latin-1, without its newline. */
+  /** The rest of the line, decoded as Latin-1, without the newline. */
   #line(longest = LONGEST_LINE): string {
     const start = this.#position;
     const end = this.#bytes.subarray(0, start + longest + 1).indexOf(0x0a, start);
     if (end < 0) {
       if (start + longest < this.#bytes.length) this.#fail(`a line of more than ${longest} characters`);
-      throw new PickleEndsEarly(`${this.#name}: truncated, the pickle in it ends in the middle (byte ${start})`);
+      throw new PickleEndsEarly(`${this.#name}: truncated, its pickle is incomplete (byte ${start})`);
     }
     this.#position = end + 1;
     return this.#bytes.toString('latin1', start, end);
@@ -148,16 +148,16 @@ export class PickleInput {
   indexLine(): number {
     const text = this.#line(LONGEST_INTEGER);
     const index = Number(text);
-    if (!/^\d+$/.test(text) || !Number.isSafeInteger(index)) this.#fail('a memo index that is no number');
+    if (!/^\d+$/.test(text) || !Number.isSafeInteger(index)) this.#fail('a memo index that is not a number');
     return index;
   }
 
-  /** INT (which also spells booleans, as 00 and 01) and LONG (with a trailing L). */
+  /** Argument of INT (which also encodes booleans as 00 and 01) or LONG (with a trailing L). */
   decimalIntegerLine(mayBeBoolean: boolean): number | bigint | boolean {
     const text = this.#line(LONGEST_INTEGER);
     if (mayBeBoolean && text === '00') return false;
     if (mayBeBoolean && text === '01') return true;
-    if (!/^[-+]?\d+L?$/.test(text)) this.#fail('an integer that is no number');
+    if (!/^[-+]?\d+L?$/.test(text)) this.#fail('an integer that is not a number');
     return asNumber(BigInt(text.replace(/^\+|L$/g, '')));
   }
 
@@ -165,11 +165,11 @@ export class PickleInput {
     const text = this.#line(LONGEST_INTEGER).toLowerCase();
     if (/^[-+]?nan$/.test(text)) return NaN;
     if (/^[-+]?inf(inity)?$/.test(text)) return text.startsWith('-') ? -Infinity : Infinity;
-    if (!/^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/.test(text)) this.#fail('a float that is no number');
+    if (!/^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/.test(text)) this.#fail('a float that is not a number');
     return Number(text);
   }
 
-  /** `\uXXXX` and `\UXXXXXXXX` are characters, all other bytes Latin-1. */
+  /** A string in raw-unicode-escape: `\uXXXX` and `\UXXXXXXXX` are characters, all other bytes are Latin-1. */
   rawUnicodeEscapeLine(): string {
     return this.#line().replace(/\\u([0-9a-fA-F]{4})|\\U([0-9a-fA-F]{8})/g, (_all, short?: string, long?: string) => {
       const codePoint = Number.parseInt(short ?? long ?? '', 16);
@@ -178,7 +178,7 @@ export class PickleInput {
     });
   }
 
-  /** A byte string of Python 2 as source text: quoted, with backslash escapes. */
+  /** A byte string of Python 2 in source form: quoted, with backslash escapes. */
   quotedLine(): string {
     const line = this.#line().trimEnd();
     const quote = line[0];

@@ -18,10 +18,11 @@ const REFUSED_OPCODES: Readonly<Record<number, string>> = {
 const HIGHEST_PROTOCOL = 5;
 
 /**
- * Reads one pickle (protocols 0 to 5) that starts at byte `start`, without running anything: only names on the
- * dialect's allow-list are accepted, and their constructors are ours.
+ * Reads the pickle (protocols 0 to 5) that starts at byte `start`. No code from the pickle is executed: only names on the
+ * dialect's allow-list are accepted, and their constructors are part of this package.
  * @returns the value and the position after the pickle
- * @throws PickleEndsEarly when the bytes stop within the pickle, MdetrError for anything refused or malformed
+ * @throws {PickleEndsEarly} if the bytes end inside the pickle
+ * @throws {MdetrError} if the pickle is malformed or holds anything that is not allowed
  */
 export const unpickle = (
   bytes: Uint8Array,
@@ -34,14 +35,14 @@ export const unpickle = (
   return { value, end: machine.position };
 };
 
-/** The stack machine. Longer than other files, so that what is done with every opcode stands in one place. */
+/** The stack machine of the pickle format. One long class, so that the handling of all opcodes is in one place. */
 class PickleMachine {
   readonly #input: PickleInput;
   readonly #options: UnpickleOptions;
   readonly #budget: PickleBudget;
   readonly #memo = new Map<number, PickleValue>();
   #stack: PickleValue[] = [];
-  /** The stacks below each open mark. */
+  /** Stacks below the open marks. */
   readonly #marked: PickleValue[][] = [];
 
   constructor(bytes: Uint8Array, options: UnpickleOptions, start: number) {
@@ -75,7 +76,7 @@ class PickleMachine {
     this.#stack.push(value);
   }
 
-  /** For values that may take memory of their own: an empty Map weighs as much as six numbers, a list as two. */
+  /** Charges the budget for a value by its memory: an empty Map takes as much as six numbers, a list as two. */
   #pushNew(value: PickleValue): void {
     this.#budget.charge(Array.isArray(value) ? 2 : value instanceof Map || value instanceof Set ? 6 : 1);
     this.#stack.push(value);
@@ -83,26 +84,26 @@ class PickleMachine {
 
   #pop(): PickleValue {
     const value = this.#stack.pop();
-    if (value === undefined) this.#fail('malformed pickle: it takes a value from an empty stack');
+    if (value === undefined) this.#fail('malformed pickle: it pops from an empty stack');
     return value;
   }
 
   #top(): PickleValue {
     const value = this.#stack.at(-1);
-    if (value === undefined) this.#fail('malformed pickle: it uses a value of an empty stack');
+    if (value === undefined) this.#fail('malformed pickle: it reads from an empty stack');
     return value;
   }
 
   #popMark(): PickleValue[] {
     const below = this.#marked.pop();
-    if (below === undefined) this.#fail('malformed pickle: it closes a mark that was never set');
+    if (below === undefined) this.#fail('malformed pickle: it has no matching mark');
     const items = this.#stack;
     this.#stack = below;
     return items;
   }
 
   #popTuple(size: number): PickleValue[] {
-    if (this.#stack.length < size) this.#fail('malformed pickle: it takes a value from an empty stack');
+    if (this.#stack.length < size) this.#fail('malformed pickle: it pops from an empty stack');
     return this.#stack.splice(this.#stack.length - size, size);
   }
 
@@ -223,7 +224,8 @@ class PickleMachine {
       case 0x93: {
         // STACK_GLOBAL
         const [module, name] = this.#popTuple(2);
-        if (typeof module !== 'string' || typeof name !== 'string') this.#fail('malformed pickle: a name is no string');
+        if (typeof module !== 'string' || typeof name !== 'string')
+          this.#fail('malformed pickle: a name is not a string');
         this.#push(this.#global(module, name));
         return;
       }
@@ -248,7 +250,7 @@ class PickleMachine {
       case 0x51: {
         // BINPERSID
         const { persistentLoad } = this.#options;
-        if (persistentLoad === undefined) this.#fail('refused: a reference to data outside the pickle');
+        if (persistentLoad === undefined) this.#fail('refused: a reference to data outside of the pickle');
         this.#pushNew(persistentLoad(this.#pop()));
         return;
       }
@@ -256,7 +258,7 @@ class PickleMachine {
         const refused = REFUSED_OPCODES[opcode];
         if (refused !== undefined) this.#fail(`refused: pickle opcode ${refused}`);
         throw new MdetrError(
-          `${this.#options.name}: malformed pickle: byte ${at} (0x${opcode.toString(16).padStart(2, '0')}) is no opcode`,
+          `${this.#options.name}: malformed pickle: byte ${at} (0x${opcode.toString(16).padStart(2, '0')}) is not an opcode`,
         );
       }
     }
@@ -264,21 +266,21 @@ class PickleMachine {
 
   #append(items: readonly PickleValue[]): void {
     const list = this.#top();
-    if (!Array.isArray(list)) this.#fail('malformed pickle: it appends to something that is no list');
+    if (!Array.isArray(list)) this.#fail('malformed pickle: it appends to something that is not a list');
     this.#budget.charge(items.length);
     for (const item of items) list.push(item);
   }
 
   #addItems(items: readonly PickleValue[]): void {
     const set = this.#top();
-    if (!(set instanceof Set)) this.#fail('malformed pickle: it adds to something that is no set');
+    if (!(set instanceof Set)) this.#fail('malformed pickle: it adds to something that is not a set');
     this.#budget.charge(items.length);
     for (const item of items) set.add(item);
   }
 
   #setItems(items: readonly PickleValue[]): void {
     const dict = this.#top();
-    if (!(dict instanceof Map)) this.#fail('malformed pickle: it sets a key of something that is no dictionary');
+    if (!(dict instanceof Map)) this.#fail('malformed pickle: it sets a key of something that is not a dictionary');
     if (items.length % 2 !== 0) this.#fail('malformed pickle: a dictionary key without a value');
     this.#budget.charge(items.length / 2);
     for (let i = 0; i < items.length; i += 2) dict.set(items[i]!, items[i + 1]!);
@@ -300,15 +302,15 @@ class PickleMachine {
     if (known === undefined) {
       const shown = JSON.stringify(`${module}.${name}`.slice(0, 100));
       throw new MdetrError(
-        `${this.#options.name}: refused, its pickle asks for ${shown}, which is not on the list of harmless names. ` +
-          `Nothing was run. If you trust the file, save only its plain data again in Python`,
+        `${this.#options.name}: refused, its pickle asks for ${shown}, which is not an allowed name. ` +
+          `Nothing was executed. If you trust the file, save its plain data again in Python`,
       );
     }
     return known;
   }
 
   #call(callee: PickleValue, args: readonly PickleValue[]): PickleValue {
-    if (!(callee instanceof PickleGlobal)) this.#fail('malformed pickle: it calls something that is no name');
+    if (!(callee instanceof PickleGlobal)) this.#fail('malformed pickle: it calls something that is not a name');
     if (callee.construct === undefined) this.#fail(`refused: a call of ${callee.pythonName}`);
     this.#budget.charge(6);
     return callee.construct(args, { budget: this.#budget, error: (what) => this.#error(what) });
@@ -318,16 +320,16 @@ class PickleMachine {
     const state = this.#pop();
     const target = this.#top();
     if (target instanceof Namespace) {
-      if (!(state instanceof Map)) this.#fail('malformed pickle: a Namespace whose state is no dictionary');
+      if (!(state instanceof Map)) this.#fail('malformed pickle: a Namespace whose state is not a dictionary');
       this.#budget.charge(state.size);
       for (const [key, value] of state) {
-        if (typeof key !== 'string') this.#fail('malformed pickle: a Namespace attribute whose name is no string');
+        if (typeof key !== 'string') this.#fail('malformed pickle: a Namespace attribute whose name is not a string');
         target.attributes.set(key, value);
       }
       return;
     }
-    // State dicts carry `_metadata` (module versions) as an attribute; no reader of weights needs it.
+    // State dicts have an attribute `_metadata` (module versions), which is not needed.
     if (target instanceof Map && (state instanceof Map || Array.isArray(state))) return;
-    this.#fail('refused: state for an object that takes none');
+    this.#fail('refused: state for an object that has none');
   }
 }

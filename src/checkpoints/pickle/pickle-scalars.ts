@@ -1,7 +1,7 @@
 import type { PickleInput } from './pickle-input.ts';
 import type { PickleValue } from './pickle-values.ts';
 
-/** The value of an opcode that stands for a number, text or constant; undefined for every other opcode. */
+/** Value of an opcode that encodes a number, a string or a constant; undefined for every other opcode. */
 export const readScalar = (opcode: number, input: PickleInput): PickleValue | undefined => {
   switch (opcode) {
     case 0x4e: // NONE

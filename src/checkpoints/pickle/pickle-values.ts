@@ -1,8 +1,8 @@
 import { MdetrError } from '../../errors.ts';
 
 /**
- * What a pickle can hold here. Dictionaries are `Map`s, so that no key (`__proto__` included) touches an object's
- * prototype; lists and tuples are arrays; integers beyond 2⁵³ are bigints. Anything else is an `InertObject`.
+ * Value read from a pickle. Dictionaries are `Map`s, so that no key (not even `__proto__`) affects an object's prototype;
+ * lists and tuples are arrays; integers beyond 2⁵³ are bigints. Any other object is an `InertObject`.
  */
 export type PickleValue =
   | null
@@ -18,13 +18,13 @@ export type PickleValue =
 
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue };
 
-/** A Python object that is represented, never run. */
+/** Representation of a Python object, as data. */
 export abstract class InertObject {
-  /** One line for people and for `jsonOf`. */
+  /** Description in one line, for messages and `jsonOf`. */
   abstract describe(): string;
 }
 
-/** `argparse.Namespace`: its attributes as plain data. */
+/** Attributes of an `argparse.Namespace` as plain data. */
 export class Namespace extends InertObject {
   readonly attributes = new Map<string, PickleValue>();
 
@@ -33,7 +33,7 @@ export class Namespace extends InertObject {
   }
 }
 
-/** Counts what a file makes us build, so that a small file cannot ask for much memory. */
+/** Limit on the number of objects that a file can create, so that a small file cannot take much memory. */
 export class PickleBudget {
   readonly #name: string;
   readonly #limit: number;
@@ -45,25 +45,25 @@ export class PickleBudget {
     this.#left = limit;
   }
 
-  /** Takes `count` objects (or copied elements) off the budget. */
+  /** Subtracts `count` objects or copied elements. @throws {MdetrError} when the budget is used up */
   charge(count: number): void {
     this.#left -= count;
     if (this.#left < 0) {
-      throw new MdetrError(`${this.#name}: refused, its pickle builds more than ${this.#limit} objects`);
+      throw new MdetrError(`${this.#name}: refused, its pickle creates more than ${this.#limit} objects`);
     }
   }
 }
 
 export interface PickleCall {
   readonly budget: PickleBudget;
-  /** The error to throw for arguments that do not fit: it names the file and the place. */
+  /** Creates the error for invalid arguments, which names the file and the position. */
   error(what: string): MdetrError;
 }
 
-/** Makes the value of a call `name(...args)` in a pickle. */
+/** Computes the value of a call `name(...args)` in a pickle. */
 export type PickleConstructor = (args: readonly PickleValue[], call: PickleCall) => PickleValue;
 
-/** A Python name from the allow-list. Without a constructor it may be mentioned but not called. */
+/** A Python name of the allow-list. Without a constructor it can be referenced but not called. */
 export class PickleGlobal extends InertObject {
   readonly pythonName: string;
   readonly construct: PickleConstructor | undefined;
@@ -101,8 +101,9 @@ const containersIn = (container: Container): Container[] => {
 };
 
 /**
- * Refuses a value that contains itself or is nested deeper than `maxDepth`, so that whoever walks it afterwards may
- * recurse. Linear in the number of containers, whatever they share; uses no recursion itself.
+ * Rejects a value that contains itself or is nested deeper than `maxDepth`, so that later code can traverse it
+ * recursively. Takes linear time in the number of containers, also if they are shared, and uses no recursion.
+ * @throws {MdetrError} for such a value
  */
 export const checkNesting = (root: PickleValue, maxDepth: number, name: string): void => {
   if (!isContainer(root)) return;
@@ -124,7 +125,7 @@ export const checkNesting = (root: PickleValue, maxDepth: number, name: string):
       continue;
     }
     const height = heights.get(child);
-    if (height === OPEN) throw new MdetrError(`${name}: refused, its pickle holds a container that contains itself`);
+    if (height === OPEN) throw new MdetrError(`${name}: refused, its pickle has a container that contains itself`);
     if (height === undefined) enter(child);
     else frame.height = Math.max(frame.height, height + 1);
     if (stack.length + (height ?? 0) > maxDepth) {
@@ -134,10 +135,10 @@ export const checkNesting = (root: PickleValue, maxDepth: number, name: string):
 };
 
 /**
- * A pickled value as JSON data, for settings such as `args`. Sets and tuples become arrays, big integers decimal
- * strings, bytes Latin-1 strings, other objects their description.
- * @param name the file, for messages
- * @param maxValues refuses to write out more values than that: shared parts are repeated in JSON
+ * Converts a pickled value, such as `args`, to JSON data. Sets and tuples become arrays, big integers decimal strings,
+ * bytes Latin-1 strings, other objects their description.
+ * @param name name of the file, for messages
+ * @param maxValues maximum number of values to write; shared values are repeated in JSON
  */
 export const jsonOf = (value: PickleValue, name: string, maxValues = 100_000): JsonValue => {
   const budget = new PickleBudget(name, maxValues);
@@ -151,7 +152,7 @@ export const jsonOf = (value: PickleValue, name: string, maxValues = 100_000): J
     const attributes = item instanceof Namespace ? item.attributes : item;
     if (!(attributes instanceof Map)) return attributes.describe();
     const entries = [...attributes].map(([key, content]): [string, JsonValue] => [keyText(key), convert(content)]);
-    // fromEntries defines own properties: a key `__proto__` stays an ordinary one.
+    // fromEntries defines own properties: a key `__proto__` is an ordinary key.
     return Object.fromEntries(entries);
   };
   return convert(value);

@@ -1,17 +1,17 @@
 /**
- * What can be written as a pickle: JSON-like data, dictionaries with any keys (Map), and nodes for Python objects.
- * Integers are written as int, other numbers as float.
+ * Value that can be written to a pickle: JSON-like data, dictionaries with arbitrary keys (`Map`), and nodes for Python
+ * objects. Integers are written as int, other numbers as float.
  */
 export type Picklable = null | boolean | number | bigint | string | readonly Picklable[] | PicklableDict | PickleNode;
 
 export type PicklableDict = ReadonlyMap<Picklable, Picklable>;
 
-/** A value that writes itself. */
+/** A value with its own serialization. */
 export abstract class PickleNode {
   abstract writeTo(pickle: PickleWriter): void;
 }
 
-/** The class or function `module.name`. */
+/** A reference to the class or function `module.name`. */
 export class PickleName extends PickleNode {
   readonly module: string;
   readonly name: string;
@@ -27,7 +27,7 @@ export class PickleName extends PickleNode {
   }
 }
 
-/** A tuple: lists and tuples are different things to Python. */
+/** A Python tuple; arrays are written as lists. */
 export class PickleTuple extends PickleNode {
   readonly items: readonly Picklable[];
 
@@ -41,7 +41,7 @@ export class PickleTuple extends PickleNode {
   }
 }
 
-/** `collections.OrderedDict` of entries in order. */
+/** A `collections.OrderedDict`. */
 export class PickleOrderedDict extends PickleNode {
   readonly entries: Iterable<readonly [Picklable, Picklable]>;
 
@@ -56,7 +56,7 @@ export class PickleOrderedDict extends PickleNode {
   }
 }
 
-/** `argparse.Namespace` of attributes. */
+/** An `argparse.Namespace`. */
 export class PickleNamespace extends PickleNode {
   readonly attributes: PicklableDict;
 
@@ -73,13 +73,13 @@ export class PickleNamespace extends PickleNode {
 
 const INT32 = 2 ** 31;
 
-/** Writes one pickle of protocol 2, the one that torch.save uses and every PyTorch reads. */
+/** Writer for pickle protocol 2, which torch.save uses and every version of PyTorch reads. */
 export class PickleWriter {
   readonly #parts: Uint8Array[] = [Uint8Array.of(0x80, 2)];
 
   readonly #externals: PickleNode[] = [];
 
-  /** The pickle of `value`, and the nodes whose data it leaves to others, in the order of their indices. */
+  /** Pickles `value`. `externals` are the nodes whose data is stored outside of the pickle, in the order of their indices. */
   static pickle(value: Picklable): { readonly bytes: Uint8Array; readonly externals: readonly PickleNode[] } {
     const writer = new PickleWriter();
     writer.value(value);
@@ -87,7 +87,7 @@ export class PickleWriter {
     return { bytes: Buffer.concat(writer.#parts), externals: writer.#externals };
   }
 
-  /** Notes that the data of `node` stand outside the pickle. Returns its index. */
+  /** Registers a node whose data is stored outside of the pickle. Returns its index. */
   external(node: PickleNode): number {
     return this.#externals.push(node) - 1;
   }
@@ -146,7 +146,7 @@ export class PickleWriter {
     }
     // LONG1: two's complement, little-endian, one bit for the sign.
     const length = Math.floor((value < 0n ? ~value : value).toString(2).length / 8) + 1;
-    if (length > 255) throw new Error('internal: an integer too long to pickle');
+    if (length > 255) throw new Error('internal: an integer that is too long to pickle');
     const bytes = Buffer.alloc(2 + length);
     bytes.writeUInt8(0x8a);
     bytes.writeUInt8(length, 1);
@@ -155,7 +155,7 @@ export class PickleWriter {
     this.#parts.push(bytes);
   }
 
-  /** Sets the items of the dictionary that was written last. */
+  /** Adds items to the dictionary on top of the stack. */
   setItems(entries: Iterable<readonly [Picklable, Picklable]>): void {
     this.#opcode('(');
     for (const [key, value] of entries) {
@@ -175,26 +175,26 @@ export class PickleWriter {
     this.#opcode(`c${module}\n${name}\n`);
   }
 
-  /** The result of `module.name(...args)`. */
+  /** Writes a call `module.name(...args)`. */
   call(module: string, name: string, args: readonly Picklable[]): void {
     this.global(module, name);
     this.tuple(args);
     this.#opcode('R');
   }
 
-  /** An object of a class, made without calling its constructor's arguments. */
+  /** Writes an instance of a class, created without constructor arguments. */
   instance(module: string, name: string): void {
     this.global(module, name);
     this.#opcode(')\x81');
   }
 
-  /** Gives the object that was written last its attributes. */
+  /** Sets the attributes of the object on top of the stack. */
   build(attributes: PicklableDict): void {
     this.value(attributes);
     this.#opcode('b');
   }
 
-  /** A reference to data outside the pickle. */
+  /** Writes a reference to data outside of the pickle. */
   persistentId(items: readonly Picklable[]): void {
     this.tuple(items);
     this.#opcode('Q');

@@ -55,7 +55,7 @@ const expected = [
 ];
 
 describe('readPickle', () => {
-  // Protocols 0 and 1 write frozensets and bytes through names of their own, all of them on the list.
+  // Protocols 0 and 1 write frozensets and bytes through other names, all of them allowed.
   it.each(Object.keys(samples))('reads what Python writes in protocol %s', (protocol) => {
     expect(readPickle(Buffer.from(samples[protocol]!, 'base64'))).toEqual(expected);
   });
@@ -67,7 +67,7 @@ describe('readPickle', () => {
     }
   });
 
-  it('never throws anything but MdetrError, whatever byte is changed', () => {
+  it('throws only MdetrError when any byte is changed', () => {
     const bytes = Object.values(samples).map((sample) => Buffer.from(sample, 'base64'));
     fc.assert(
       fc.property(
@@ -93,7 +93,7 @@ describe('readPickle', () => {
     ).toEqual(["it's ä\nA", 'caf', 'é', 'é']);
   });
 
-  it('reads the text forms of protocol 0', () => {
+  it('reads the text opcodes of protocol 0', () => {
     const source = '(I01\nI00\nI-7\nL12345678901234567890L\nF-1.5e3\nFnan\nVa\\u00e9\\U0001f600\\n\nd.';
     expect(() => readPickle(opcodes(source))).toThrow(/key without a value/);
     expect(readPickle(opcodes(source.replace('d.', 'l.')))).toEqual([
@@ -115,7 +115,7 @@ describe('readPickle', () => {
 
 describe('hostile pickles', () => {
   const refusals: Readonly<Record<string, readonly [Uint8Array, RegExp]>> = {
-    'os.system': [opcodes('cos\nsystem\n(S"rm -rf ~"\ntR.'), /asks for "os\.system".*Nothing was run/],
+    'os.system': [opcodes('cos\nsystem\n(S"rm -rf ~"\ntR.'), /asks for "os\.system".*Nothing was executed/],
     'posix.system by stack': [opcodes('\x80\x04\x8c\x05posix\x8c\x06system\x93\x8c\x02id\x85R.'), /"posix\.system"/],
     'builtins.eval': [opcodes('\x80\x02cbuiltins\neval\n', text('1+1'), '\x85R.'), /"builtins\.eval"/],
     'a name with line breaks': [opcodes('\x8c\x03a\nb\x8c\x02\x1b[\x93.'), /"a\\nb\.\\u001b\["/],
@@ -124,29 +124,29 @@ describe('hostile pickles', () => {
     OBJ: [opcodes('(cos\nsystem\no.'), /"os\.system"/],
     'extension registry': [opcodes('\x82\x01.'), /opcode EXT1/],
     'out-of-band buffer': [opcodes('\x97.'), /opcode NEXT_BUFFER/],
-    'persistent id': [opcodes('NQ.'), /outside the pickle/],
+    'persistent id': [opcodes('NQ.'), /outside of the pickle/],
     'text persistent id': [opcodes('Pabc\n.'), /opcode PERSID/],
     'a class left as a value': [opcodes('ccollections\nOrderedDict\n.'), /holds collections\.OrderedDict as a value/],
-    'a call of a value': [opcodes('K\x01)R.'), /calls something that is no name/],
+    'a call of a value': [opcodes('K\x01)R.'), /calls something that is not a name/],
     'another codec': [opcodes('c_codecs\nencode\n', text('x'), text('rot13'), '\x86R.'), /_codecs\.encode/],
     'bytes of a size': [opcodes('cbuiltins\nbytes\n', int(2 ** 40), '\x85R.'), /bytes\(\) with arguments/],
     'a set of a number': [opcodes('cbuiltins\nset\nK\x05\x85R.'), /a set of something/],
-    'absurd text length': [opcodes('X\xff\xff\xff\xff'), /text of 4294967295 bytes/],
-    'absurd 64-bit length': [opcodes('\x8e\xff\xff\xff\xff\xff\xff\xff\x7f'), /beyond 2\^53/],
-    'absurd integer': [opcodes('\x8b\x00\x00\x00\x10'), /integer of 268435456 bytes/],
-    'absurd frame': [opcodes('\x80\x04\x95\xff\xff\xff\xff\xff\xff\xff\xff.'), /beyond 2\^53/],
+    'impossible string length': [opcodes('X\xff\xff\xff\xff'), /string of 4294967295 bytes/],
+    'impossible 64-bit length': [opcodes('\x8e\xff\xff\xff\xff\xff\xff\xff\x7f'), /beyond 2\^53/],
+    'impossible integer': [opcodes('\x8b\x00\x00\x00\x10'), /integer of 268435456 bytes/],
+    'impossible frame': [opcodes('\x80\x04\x95\xff\xff\xff\xff\xff\xff\xff\xff.'), /beyond 2\^53/],
     'protocol 9': [opcodes('\x80\x09N.'), /protocol 9/],
-    'memo entry that is not there': [opcodes('j\xff\xff\xff\xff.'), /memo entry 4294967295/],
-    'mark that is not there': [opcodes('t.'), /never set/],
+    'missing memo entry': [opcodes('j\xff\xff\xff\xff.'), /memo entry 4294967295/],
+    'missing mark': [opcodes('t.'), /no matching mark/],
     'empty stack': [opcodes('.'), /empty stack/],
-    'unknown opcode': [opcodes('\x80\x02\xff'), /byte 2 \(0xff\) is no opcode/],
+    'unknown opcode': [opcodes('\x80\x02\xff'), /byte 2 \(0xff\) is not an opcode/],
     'a list inside itself': [opcodes(']q\x00h\x00a.'), /contains itself/],
     'a dictionary inside itself': [opcodes('}q\x00K\x01h\x00s.'), /contains itself/],
-    'deep nesting, built outside in': [opcodes(']'.repeat(100_000), 'a'.repeat(99_999), '.'), /100 levels deep/],
-    'deep nesting, built inside out': [opcodes(')', '\x85'.repeat(1_000_000), '.'), /100 levels deep/],
+    'deep nesting, built from the outside': [opcodes(']'.repeat(100_000), 'a'.repeat(99_999), '.'), /100 levels deep/],
+    'deep nesting, built from the inside': [opcodes(')', '\x85'.repeat(1_000_000), '.'), /100 levels deep/],
     'deep nesting by marks': [opcodes('('.repeat(1_000_000), 't'.repeat(1_000_000), '.'), /100 levels deep/],
     'invalid UTF-8': [opcodes('X\x02\x00\x00\x00\xc3\x28.'), /valid UTF-8/],
-    'BUILD on a number': [opcodes('K\x01}b.'), /takes none/],
+    'BUILD on a number': [opcodes('K\x01}b.'), /object that has none/],
   };
   it.each(Object.keys(refusals))('%s', (name) => {
     const [bytes, message] = refusals[name]!;
@@ -160,7 +160,7 @@ describe('hostile pickles', () => {
     'many objects': opcodes(']'.repeat(20_000), '.'),
     'many memo entries': opcodes('N', '\x94'.repeat(20_000), '.'),
     'many marks': opcodes('('.repeat(20_000), '.'),
-    'a set copied again and again': opcodes(
+    'a set copied repeatedly': opcodes(
       '](',
       ...Array.from({ length: 1000 }, (_, i) => int(i)),
       'eq\x00',
@@ -173,7 +173,7 @@ describe('hostile pickles', () => {
     expect(() => readPickle(bombs[name]!, { limits })).toThrow(/more than 10000 objects/);
   });
 
-  it('reads ten shared levels of ten in a moment, and refuses to write them out', () => {
+  it('reads ten shared levels of ten quickly, and refuses to convert them to JSON', () => {
     let source = 'K\x01q\x00';
     for (let level = 0; level < 10; level++)
       source += `](${`h${String.fromCharCode(level)}`.repeat(10)}eq${String.fromCharCode(level + 1)}`;
@@ -181,7 +181,7 @@ describe('hostile pickles', () => {
     expect(() => jsonOf(value, 'laughs.p')).toThrow(/laughs\.p: refused.*100000/);
   });
 
-  it('leaves prototypes alone', () => {
+  it('does not modify prototypes', () => {
     const value = readPickle(opcodes('}(', text('__proto__'), '}', text('polluted'), '\x88s', text('x'), 'K\x01u.'));
     const json = jsonOf(value, 'x') as Record<string, unknown>;
     expect(Object.keys(json)).toEqual(['__proto__', 'x']);

@@ -7,7 +7,7 @@ const oneIterable = (what: string): PickleConstructor => {
   return (args, { budget, error }) => {
     const [items, ...rest] = args;
     if (rest.length > 0 || !(items === undefined || Array.isArray(items) || items instanceof Set)) {
-      throw error(`malformed pickle: ${what} of something that is no list`);
+      throw error(`malformed pickle: ${what} of something that is not a list`);
     }
     const set = new Set(items);
     budget.charge(set.size);
@@ -19,20 +19,20 @@ const orderedDict: PickleConstructor = (args, { budget, error }) => {
   const [items, ...rest] = args;
   if (rest.length > 0) throw error('malformed pickle: OrderedDict with more than one argument');
   if (items === undefined) return new Map();
-  // Python 2 wrote the items as a list of pairs, Counter is given a dictionary.
+  // Python 2 wrote the items as a list of pairs; Counter gets a dictionary.
   const pairs: Iterable<PickleValue> | undefined =
     items instanceof Map ? items : Array.isArray(items) ? items : undefined;
-  if (pairs === undefined) throw error('malformed pickle: a dictionary of something that holds no pairs');
+  if (pairs === undefined) throw error('malformed pickle: a dictionary of something that is not a list of pairs');
   const dict = new Map<PickleValue, PickleValue>();
   for (const pair of pairs) {
-    if (!Array.isArray(pair) || pair.length !== 2) throw error('malformed pickle: a dictionary item is no pair');
+    if (!Array.isArray(pair) || pair.length !== 2) throw error('malformed pickle: a dictionary item is not a pair');
     budget.charge(1);
     dict.set(pair[0]!, pair[1]!);
   }
   return dict;
 };
 
-/** Protocol 2 writes bytes as `_codecs.encode(text, 'latin1')`. */
+/** `_codecs.encode(text, 'latin1')`, by which protocol 2 writes bytes. */
 const encodeLatin1: PickleConstructor = (args, { error }) => {
   const [text, codec] = args;
   if (typeof text !== 'string' || codec !== 'latin1' || args.length !== 2) {
@@ -51,7 +51,7 @@ const named = (pythonName: string, construct?: PickleConstructor): [string, Pick
   new PickleGlobal(pythonName, construct),
 ];
 
-/** Names of plain Python containers, in their Python 2 and 3 spellings. */
+/** Names of plain Python containers, as Python 2 and Python 3 spell them. */
 export const PLAIN_GLOBALS: ReadonlyMap<string, PickleGlobal> = new Map([
   named('collections.OrderedDict', orderedDict),
   named('collections.Counter', orderedDict),
@@ -64,10 +64,10 @@ export const PLAIN_GLOBALS: ReadonlyMap<string, PickleGlobal> = new Map([
   named('__builtin__.bytes', noBytes),
 ]);
 
-/** RefCOCO's annotations (142,000 expressions in small dictionaries) take less than half of it. */
+/** Limits for plain data. RefCOCO's annotations (142,000 expressions) need less than half of them. */
 const PLAIN_LIMITS: PickleLimits = { maxObjects: 20_000_000, maxDepth: 100, maxStringBytes: 64 * 2 ** 20 };
 
-/** A name such as the class OrderedDict itself may be left in the data as a value. */
+/** Rejects data in which a Python name, such as the class OrderedDict itself, is left as a value. */
 const requirePlain = (root: PickleValue, name: string): void => {
   const seen = new Set<PickleValue>();
   const open: PickleValue[] = [];
@@ -91,11 +91,11 @@ const requirePlain = (root: PickleValue, name: string): void => {
 };
 
 /**
- * Reads a pickle of plain data: lists and tuples (as arrays), dictionaries (as Maps), sets, strings, numbers, bytes,
- * never an InertObject. Python 2 byte strings come as text (UTF-8 where valid, else Latin-1).
- * @param bytes the whole file
- * @param options `name`: the file, for messages
- * @throws MdetrError for anything else, by its name, and for truncated or malformed data
+ * Reads a pickle of plain data: lists and tuples (as arrays), dictionaries (as `Map`s), sets, strings, numbers and bytes,
+ * never an `InertObject`. Byte strings of Python 2 are decoded as UTF-8 if valid, otherwise as Latin-1.
+ * @param bytes contents of the file
+ * @param options `name`: name of the file, for messages
+ * @throws {MdetrError} for other objects, which it names, and for truncated or malformed data
  */
 export const readPickle = (
   bytes: Uint8Array,

@@ -13,27 +13,27 @@ import {
 } from './torch-dialect.ts';
 import { type TorchStorage } from './torch-tensor.ts';
 
-/** The number that the first of the pickles in a legacy file holds. */
+/** Magic number in the first pickle of a legacy file. */
 const LEGACY_MAGIC = 0x1950a86a20f9469cfc6cn;
 const LEGACY_PROTOCOL = 1001;
 const FIRST_READ_BYTES = 2 ** 20;
-/** Each storage's contents follow its element count. */
+/** Size of the element count that precedes the contents of each storage. */
 const COUNT_BYTES = 8;
 
 const LITTLE_ENDIAN_MAGIC = Buffer.from('6cfc9c46f9206aa85019', 'hex');
 
-/** Whether a file that starts so is in the format that torch.save wrote before 1.6. */
+/** Whether a file that starts with `head` is in the format of torch.save before PyTorch 1.6. */
 export const isLegacyPth = (head: Buffer): boolean =>
   head[0] === 0x80 && head.subarray(2, 32).includes(LITTLE_ENDIAN_MAGIC);
 
-/** A storage that the file holds. */
+/** A storage in the file. */
 interface Root {
   readonly dtype: CheckpointDtype | undefined;
   readonly elements: number;
   readonly byteLength: number;
 }
 
-/** The whole or, in old files, a part of a root. */
+/** A root storage or, in old files, a part of one. */
 interface LegacyStorage extends TorchStorage {
   readonly rootKey: string;
   readonly offsetBytes: number;
@@ -43,17 +43,17 @@ interface LegacyHead {
   readonly tree: PickleValue;
   readonly keys: readonly string[];
   readonly roots: ReadonlyMap<string, Root>;
-  /** Where the first storage begins. */
+  /** Position of the first storage. */
   readonly end: number;
 }
 
-/** Five pickles (magic, version, system, tree, storage keys), then the storages one after the other. */
+/** Reads a legacy file: five pickles (magic, version, system, tree, storage keys), followed by the storages. */
 export const readLegacyPth = async (
   file: ByteSource,
 ): Promise<{
   readonly format: 'pth-legacy';
   readonly tree: PickleValue;
-  placeOf(storage: TorchStorage): Promise<number>;
+  positionOf(storage: TorchStorage): Promise<number>;
 }> => {
   const { tree, keys, roots, end } = await readHead(file);
   const positions = new Map<string, number>();
@@ -61,9 +61,7 @@ export const readLegacyPth = async (
   for (const key of keys) {
     const root = roots.get(key);
     if (root === undefined || positions.has(key)) {
-      throw new MdetrError(
-        `${file.name}: refused, storage ${JSON.stringify(key.slice(0, 100))} is listed for no tensor`,
-      );
+      throw new MdetrError(`${file.name}: refused, storage ${JSON.stringify(key.slice(0, 100))} belongs to no tensor`);
     }
     positions.set(key, position);
     position += COUNT_BYTES + root.byteLength;
@@ -79,14 +77,14 @@ export const readLegacyPth = async (
   return {
     format: 'pth-legacy',
     tree,
-    async placeOf(storage) {
+    async positionOf(storage) {
       const { rootKey, offsetBytes } = storage as LegacyStorage;
       const start = positions.get(rootKey)!;
       const { elements } = roots.get(rootKey)!;
       const count = Buffer.from(await readBytes(file, start, COUNT_BYTES)).readBigInt64LE();
       if (count !== BigInt(elements)) {
         throw new MdetrError(
-          `${file.name}: refused, storage "${rootKey}" should have ${elements} elements and says ${count.toString()}`,
+          `${file.name}: refused, storage "${rootKey}" should have ${elements} elements and declares ${count.toString()}`,
         );
       }
       return start + COUNT_BYTES + offsetBytes;
@@ -94,7 +92,7 @@ export const readLegacyPth = async (
   };
 };
 
-/** The pickles say nowhere how long they are: read on until they end. */
+/** Reads the pickles. Their length is not stored, so more of the file is read until they are complete. */
 const readHead = async (file: ByteSource): Promise<LegacyHead> => {
   for (let length = FIRST_READ_BYTES; ; length *= 4) {
     const all = length >= file.size;
@@ -129,7 +127,9 @@ const parseHead = (bytes: Uint8Array, name: string): LegacyHead => {
   const tree = next();
   const keys = next();
   if (!Array.isArray(keys) || !keys.every((key) => typeof key === 'string')) {
-    throw new MdetrError(`${name}: malformed legacy PyTorch file: its list of storages holds no names`);
+    throw new MdetrError(
+      `${name}: malformed legacy PyTorch file: its list of storages has an entry that is not a name`,
+    );
   }
   return { tree, keys, roots, end };
 };
@@ -141,13 +141,13 @@ const registered = (
 ): LegacyStorage => {
   const known = roots.get(key);
   if (known !== undefined && (known.dtype !== dtype || known.elements !== elements)) {
-    throw new MdetrError(`${name}: refused, storage "${key}" is mentioned with two types or sizes`);
+    throw new MdetrError(`${name}: refused, storage "${key}" is referenced with two types or sizes`);
   }
   const root = known ?? { dtype, elements, byteLength: storageBytes(elements, dtype) };
   const offsetBytes = view === undefined ? 0 : storageBytes(view.offset, dtype);
   const byteLength = view === undefined ? root.byteLength : storageBytes(view.elements, dtype);
   if (!Number.isSafeInteger(root.byteLength) || offsetBytes + byteLength > root.byteLength) {
-    throw new MdetrError(`${name}: refused, storage ${JSON.stringify(key.slice(0, 100))} has an absurd size`);
+    throw new MdetrError(`${name}: refused, storage ${JSON.stringify(key.slice(0, 100))} has an impossible size`);
   }
   roots.set(key, root);
   return { key: view?.key ?? key, dtype, byteLength, rootKey: key, offsetBytes };

@@ -41,7 +41,7 @@ const DTYPE_NAMES: Readonly<Record<string, string>> = {
   bool: 'bool',
 };
 
-/** Values that 32-bit floats would round. */
+/** Values that 32-bit floats cannot represent. */
 const exactly = (bytes: Uint8Array, dtype: CheckpointDtype): Float32Array | Float64Array => {
   if (dtype === 'f64') return new Float64Array(bytes.buffer);
   if (dtype === 'i64') return Float64Array.from(new BigInt64Array(bytes.buffer), Number);
@@ -84,7 +84,7 @@ const get = (value: PickleValue | undefined, ...path: readonly PickleValue[]): P
   return found;
 };
 
-/** Walks the optimiser's state beside what is expected of it. */
+/** Compares the optimizer state with the expected one. */
 const checkOptimizer = async (file: PthFile, expected: Expected): Promise<void> => {
   const optimizer = get(file.tree, 'optimizer');
   const states = expected['state'] as Readonly<Record<string, Readonly<Record<string, TensorRecord | number>>>>;
@@ -176,19 +176,19 @@ describe('reference checkpoints', () => {
     },
   );
 
-  it('asks for EMA weights in vain where model_ema is None', async () => {
+  it('has no EMA weights if model_ema is None', async () => {
     await expect(openCheckpoint(`${fixtures}mini_old_optimizer.pth`, { weights: 'ema' })).rejects.toThrow(
       /mini_old_optimizer\.pth: holds no EMA weights/,
     );
   });
 });
 
-describe('what is no checkpoint', () => {
+describe('files that are not checkpoints', () => {
   const others: Readonly<Record<string, readonly [string | Uint8Array, RegExp]>> = {
     'an empty file': ['', /empty/],
     'a web page': ['<!DOCTYPE html><html></html>', /web page/],
     'a Git LFS pointer': ['version https://git-lfs.github.com/spec/v1\noid sha256:00\n', /git lfs pull/],
-    'a plain pickle': [Uint8Array.of(0x80, 2, 0x4e, 0x2e), /not of torch\.save/],
+    'a plain pickle': [Uint8Array.of(0x80, 2, 0x4e, 0x2e), /not from torch\.save/],
     'a PNG': [Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10), /neither/],
     'an old tar': [Buffer.concat([Buffer.alloc(257), Buffer.from('ustar'), Buffer.alloc(250)]), /tar file/],
   };

@@ -12,38 +12,38 @@ import { readZipRecords, type ZipRecord } from './zip-records.ts';
 
 export type PthFormat = 'pth-zip' | 'pth-legacy';
 
-/** A file of torch.save, open: its whole object tree, and the tensors' contents on demand. */
+/** An open file of torch.save. Its object tree is in memory, tensors are read on demand. */
 export interface PthFile {
   readonly path: string;
   readonly format: PthFormat;
-  /** Dictionaries are Maps, tensors `TorchTensor`s without contents, `args` a `Namespace`. */
+  /** The saved object: dictionaries are `Map`s, tensors are `TorchTensor`s without contents, `args` is a `Namespace`. */
   readonly tree: PickleValue;
-  /** Reading access to one tensor of the tree. */
+  /** Gives access to the contents of a tensor of the tree. */
   entry(name: string, tensor: TorchTensor): TensorEntry;
   close(): Promise<void>;
 }
 
-/** A storage and the zip entry that holds it. */
+/** A storage and its zip entry. */
 interface ZipStorage extends TorchStorage {
   readonly record: ZipRecord;
 }
 
 /**
- * Opens a `.pth` (or `.pt`, `.bin`) file of either format of torch.save. Nothing in it is run; tensors are checked
- * against their storages and read when asked for.
- * @throws MdetrError when the file is missing, truncated, malformed, or asks for anything beyond plain data and tensors
+ * Opens a `.pth` (or `.pt`, `.bin`) file in either format of torch.save. No code in it is executed; tensors are checked
+ * against their storages and read on demand.
+ * @throws {MdetrError} if the file is missing, truncated or malformed, or holds anything but plain data and tensors
  */
 export const readPth = async (path: string): Promise<PthFile> => pthOf(await openFileSource(path));
 
-/** The same for a file that is open already; it is closed when refused. */
+/** Reads a file that is already open as `readPth` does. Closes it if it is rejected. */
 export const pthOf = async (file: FileSource): Promise<PthFile> => {
   try {
-    const { format, tree, placeOf } = await readTree(file);
+    const { format, tree, positionOf } = await readTree(file);
     return {
       path: file.name,
       format,
       tree,
-      entry: (name, tensor) => tensorEntry(file, name, tensor, () => placeOf(tensor.storage)),
+      entry: (name, tensor) => tensorEntry(file, name, tensor, () => positionOf(tensor.storage)),
       close: () => file.close(),
     };
   } catch (error) {
@@ -55,8 +55,8 @@ export const pthOf = async (file: FileSource): Promise<PthFile> => {
 interface PthContents {
   readonly format: PthFormat;
   readonly tree: PickleValue;
-  /** Position of the first byte of a storage. */
-  placeOf(storage: TorchStorage): number | Promise<number>;
+  /** Position in the file of the first byte of a storage. */
+  positionOf(storage: TorchStorage): number | Promise<number>;
 }
 
 const ZIP_MAGIC = 0x504b0304;
@@ -65,19 +65,19 @@ const readTree = async (file: ByteSource): Promise<PthContents> => {
   const head = Buffer.from(await readBytes(file, 0, Math.min(file.size, 512)));
   if (head.byteLength >= 4 && head.readUInt32BE(0) === ZIP_MAGIC) return readZipPth(file);
   if (isLegacyPth(head)) return readLegacyPth(file);
-  throw new MdetrError(`${file.name}: ${whatElse(head)}`);
+  throw new MdetrError(`${file.name}: ${otherFormat(head)}`);
 };
 
-/** What people hand over instead of a checkpoint. */
-const whatElse = (head: Buffer): string => {
+/** Identifies files that are commonly passed instead of a checkpoint. */
+const otherFormat = (head: Buffer): string => {
   const text = head.toString('latin1');
   if (head.byteLength === 0) return 'the file is empty';
   if (text.startsWith('version https://git-lfs')) return 'a Git LFS pointer, not the file itself: run "git lfs pull"';
-  if (/^\s*<(!doctype|html)/i.test(text)) return 'a web page, not a checkpoint: the download went wrong';
+  if (/^\s*<(!doctype|html)/i.test(text)) return 'a web page, not a checkpoint: the download failed';
   if (text.slice(257, 262) === 'ustar') {
-    return 'a tar file (PyTorch before 0.1.10 wrote such): save it again with a newer PyTorch';
+    return 'a tar file, as written by PyTorch before 0.1.10: save it again with a newer PyTorch';
   }
-  if (head[0] === 0x80) return 'a pickle, but not of torch.save';
+  if (head[0] === 0x80) return 'a pickle, but not from torch.save';
   return 'neither a PyTorch file (zip or legacy) nor safetensors';
 };
 
@@ -87,12 +87,14 @@ const readZipPth = async (file: ByteSource): Promise<PthContents> => {
   const [pickle] = pickles;
   if (pickle === undefined || pickles.length > 1) {
     throw new MdetrError(
-      `${file.name}: a zip file, but not of torch.save: it holds ${pickles.length} data.pkl entries`,
+      `${file.name}: a zip file, but not from torch.save: it has ${pickles.length} data.pkl entries`,
     );
   }
   const root = pickle.name.slice(0, -'data.pkl'.length);
   if (records.has(`${root}constants.pkl`)) {
-    throw new MdetrError(`${file.name}: a TorchScript program; a checkpoint of torch.save (weights only) is needed`);
+    throw new MdetrError(
+      `${file.name}: a TorchScript program; a checkpoint saved by torch.save (weights only) is needed`,
+    );
   }
   const order = records.get(`${root}byteorder`);
   if (order !== undefined && order.byteLength <= 16) {
@@ -123,7 +125,7 @@ const readZipPth = async (file: ByteSource): Promise<PthContents> => {
   });
   const bytes = await readBytes(file, await pickle.locate(), pickle.byteLength);
   const { value } = unpickle(bytes, { ...dialect, name: file.name, limits: CHECKPOINT_PICKLE_LIMITS });
-  return { format: 'pth-zip', tree: value, placeOf: (storage) => (storage as ZipStorage).record.locate() };
+  return { format: 'pth-zip', tree: value, positionOf: (storage) => (storage as ZipStorage).record.locate() };
 };
 
 const tensorEntry = (

@@ -43,20 +43,20 @@ class StorageType extends PickleGlobal {
   }
 }
 
-/** More than any model here has, optimiser state included. */
+/** Maximum number of tensors, more than any supported model has, including optimizer state. */
 const MAX_TENSORS = 200_000;
 
-/** What a persistent id of torch.save says: `('storage', type, key, location, elements[, view])`. */
+/** Parsed persistent id of torch.save: `('storage', type, key, location, elements[, view])`. */
 export interface StorageReference {
   readonly key: string;
   readonly dtype: CheckpointDtype | undefined;
-  /** Elements of `dtype`, bytes when there is none. */
+  /** Number of elements of `dtype`, or of bytes if the storage is untyped. */
   readonly elements: number;
-  /** Old format: this storage is a part of storage `key`. */
+  /** In the old format: the part of storage `key` that this storage is. */
   readonly view?: { readonly key: string; readonly offset: number; readonly elements: number };
 }
 
-/** Official checkpoints hold about 3,000 tensors in a pickle of 1 MB: some 200,000 values. */
+/** Limits for checkpoints. Official ones hold about 3,000 tensors in a pickle of 1 MB: about 200,000 values. */
 export const CHECKPOINT_PICKLE_LIMITS: PickleLimits = {
   maxObjects: 4_000_000,
   maxDepth: 100,
@@ -64,11 +64,11 @@ export const CHECKPOINT_PICKLE_LIMITS: PickleLimits = {
 };
 export const MAX_CHECKPOINT_PICKLE_BYTES = 2 ** 28;
 
-/** Bytes of so many elements; of bytes, when the storage has no type. */
+/** Size in bytes of a number of elements; an untyped storage counts bytes. */
 export const storageBytes = (elements: number, dtype: CheckpointDtype | undefined): number =>
   elements * (dtype === undefined ? 1 : bytesPerElement(dtype));
 
-/** Views that PyTorch negates or conjugates only when they are used: their stored numbers are others. */
+/** Views that PyTorch negates or conjugates on use, so that their stored values differ from the tensor's. */
 const refuseLazyViews = (metadata: PickleValue | undefined, call: PickleCall): void => {
   if (metadata instanceof Map && [...metadata.values()].includes(true)) {
     throw call.error(
@@ -90,17 +90,17 @@ const rebuildTensorV3: PickleConstructor = (args, call) => {
 };
 
 const rebuildParameter: PickleConstructor = ([tensor], call) => {
-  if (!(tensor instanceof TorchTensor)) throw call.error('malformed pickle: a parameter that is no tensor');
+  if (!(tensor instanceof TorchTensor)) throw call.error('malformed pickle: a parameter that is not a tensor');
   return tensor;
 };
 
-/** Tensors with Python attributes: `(function, type, arguments, state)`; the attributes are dropped. */
+/** Tensors with Python attributes: `(function, type, arguments, state)`. The attributes are ignored. */
 const rebuildFromType: PickleConstructor = ([rebuild, type, args], call) => {
   const plain = type instanceof PickleGlobal && PLAIN_TENSOR_TYPES.has(type.pythonName);
-  // Wrapped once only: a wrapper of wrappers would recurse as deep as the file likes.
+  // Wrapped at most once: nested wrappers would recurse as deep as the file says.
   const make = rebuild instanceof PickleGlobal ? rebuild.construct : undefined;
   if (!plain || make === undefined || make === rebuildFromType || !Array.isArray(args)) {
-    throw call.error('refused: a tensor of a class of its own');
+    throw call.error('refused: a tensor of a custom class');
   }
   return make(args, call);
 };
@@ -123,9 +123,10 @@ const namespace: PickleConstructor = (args, call) => {
   return new Namespace();
 };
 
-/** Output folders in `args` may be `pathlib` objects: kept as text. */
+/** Paths in `args`, such as output folders, may be `pathlib` objects. They are read as strings. */
 const path: PickleConstructor = (parts, call) => {
-  if (!parts.every((part) => typeof part === 'string')) throw call.error('malformed pickle: a path that is no text');
+  if (!parts.every((part) => typeof part === 'string'))
+    throw call.error('malformed pickle: a path that is not a string');
   return parts.join('/').replace(/^\/\//, '/');
 };
 
@@ -164,7 +165,7 @@ const TORCH_DTYPES: Readonly<Record<string, CheckpointDtype>> = {
   bool: 'bool',
 };
 
-/** The name PyTorch gives to storages of a dtype; undefined where it has none. */
+/** PyTorch's name for storages of a dtype; undefined if it has none. */
 export const storageTypeOf = (dtype: CheckpointDtype): string | undefined =>
   Object.keys(STORAGE_DTYPES).find((name) => STORAGE_DTYPES[name] === dtype);
 
@@ -203,7 +204,7 @@ const TORCH_GLOBALS: ReadonlyMap<string, PickleGlobal> = new Map([
 
 const referenceOf = (id: PickleValue, name: string): StorageReference => {
   const fail = (): never => {
-    throw new MdetrError(`${name}: refused, its pickle refers to something that is no storage`);
+    throw new MdetrError(`${name}: refused, its pickle refers to something that is not a storage`);
   };
   if (!Array.isArray(id)) return fail();
   const [kind, type, key, _location, elements, view] = id;
@@ -219,9 +220,9 @@ const referenceOf = (id: PickleValue, name: string): StorageReference => {
 };
 
 /**
- * The pickle dialect of torch.save.
- * @param name the file, for messages
- * @param load finds (and checks) the storage of a reference; called for each mention of it
+ * Pickle dialect of torch.save.
+ * @param name name of the file, for messages
+ * @param load finds and checks the storage of a reference; called once per reference
  */
 export const torchDialect = (name: string, load: (reference: StorageReference) => TorchStorage): PickleDialect => {
   let mentions = 0;

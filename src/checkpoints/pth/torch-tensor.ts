@@ -1,15 +1,15 @@
 import { bytesPerElement, type CheckpointDtype, elementCount } from '../dtype.ts';
 import { InertObject, type PickleCall, type PickleValue } from '../pickle/pickle-values.ts';
 
-/** The memory that one or more tensors lie in. */
+/** Memory of one or more tensors. */
 export interface TorchStorage {
   readonly key: string;
-  /** Undefined for storages without a type (torch 2). */
+  /** Undefined for untyped storages (PyTorch 2). */
   readonly dtype: CheckpointDtype | undefined;
   readonly byteLength: number;
 }
 
-/** A tensor as the file describes it, checked against its storage. Offset and strides count elements. */
+/** Description of a tensor in a file, checked against its storage. Offset and strides count elements. */
 export class TorchTensor extends InertObject {
   readonly storage: TorchStorage;
   readonly dtype: CheckpointDtype;
@@ -37,7 +37,7 @@ export class TorchTensor extends InertObject {
   }
 }
 
-/** Carries a storage from its persistent id to the tensor that is built on it. */
+/** Value of a persistent id: the storage on which a tensor is then built. */
 export class StorageHolder extends InertObject {
   readonly storage: TorchStorage;
 
@@ -51,16 +51,16 @@ export class StorageHolder extends InertObject {
   }
 }
 
-/** PyTorch's own limit on dimensions. */
+/** PyTorch's limit on the number of dimensions. */
 const MAX_DIMENSIONS = 64;
-/** A tensor larger than its storage repeats elements (stride 0); beyond this it is a trick to fill memory. */
+/** Limit for tensors that are larger than their storage because they repeat elements (stride 0): above it, a small file could fill the memory. */
 const MAX_REPEATED_BYTES = 64 * 2 ** 20;
 
-/** A size: a whole number from 0 to 2⁵³ − 1. */
+/** Whether a value is an integer from 0 to 2⁵³ − 1. */
 export const isCount = (value: PickleValue | undefined): value is number =>
   typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 
-/** A list of sizes, copied. */
+/** Copies a list of sizes. */
 export const counts = (value: PickleValue | undefined, what: string, call: PickleCall): readonly number[] => {
   if (!Array.isArray(value) || value.length > MAX_DIMENSIONS || !value.every(isCount)) {
     throw call.error(`refused: a tensor whose ${what} is not a list of at most ${MAX_DIMENSIONS} sizes`);
@@ -69,8 +69,8 @@ export const counts = (value: PickleValue | undefined, what: string, call: Pickl
 };
 
 /**
- * The tensor that a rebuilding function's arguments describe.
- * @throws when it does not lie inside its storage, or is absurd
+ * Creates the tensor that the arguments of a rebuild function describe.
+ * @throws {MdetrError} if it exceeds its storage or has an impossible shape
  */
 export const checkedTensor = (
   storage: PickleValue | undefined,
@@ -85,19 +85,19 @@ export const checkedTensor = (
   const dtype = given ?? storage.storage.dtype ?? 'u8';
   const shape = counts(size, 'shape', call);
   const strides = counts(stride, 'strides', call);
-  if (!isCount(offset)) throw call.error('refused: a tensor whose storage offset is no size');
+  if (!isCount(offset)) throw call.error('refused: a tensor whose storage offset is not a valid size');
   if (shape.length !== strides.length) {
     throw call.error(`refused: a tensor of shape [${shape}] with strides [${strides}]`);
   }
   const elements = elementCount(shape);
   const bytes = (elements ?? Infinity) * bytesPerElement(dtype);
-  if (!Number.isSafeInteger(bytes)) throw call.error(`refused: a tensor of the absurd shape [${shape}]`);
+  if (!Number.isSafeInteger(bytes)) throw call.error(`refused: a tensor of the impossible shape [${shape}]`);
   if (elements !== 0) {
     const last = shape.reduce((sum, length, axis) => sum + (length - 1) * strides[axis]!, offset);
     const end = (last + 1) * bytesPerElement(dtype);
     if (!Number.isSafeInteger(end) || end > byteLength) {
       throw call.error(
-        `refused: a tensor (${dtype}, shape [${shape}], strides [${strides}], offset ${offset}) reaches beyond its ` +
+        `refused: a tensor (${dtype}, shape [${shape}], strides [${strides}], offset ${offset}) exceeds its ` +
           `storage "${storage.storage.key}" of ${byteLength} bytes`,
       );
     }

@@ -16,7 +16,7 @@ const folder = temporaryFolder();
 afterAll(() => folder.remove());
 
 describe('writePth', () => {
-  it('writes what an official checkpoint holds: weights, EMA, epoch, args', async () => {
+  it('writes the contents of official checkpoints: weights, EMA, epoch, args', async () => {
     const path = folder.file('again.pth');
     const model = await openCheckpoint(`${fixtures}mini.pth`, { weights: 'model' });
     const ema = await openCheckpoint(`${fixtures}mini.pth`, { weights: 'ema' });
@@ -55,7 +55,7 @@ describe('writePth', () => {
     await original.close();
   });
 
-  it('writes optimiser state, with tensors anywhere in it', async () => {
+  it('writes optimizer state with nested tensors', async () => {
     const path = folder.file('optimizer.pth');
     const moment = new PickledTensor(tensorSource('exp_avg', [2], Float32Array.of(3, 4)));
     const optimizer = new Map([
@@ -86,7 +86,7 @@ describe('writePth', () => {
     await file.close();
   });
 
-  it('gives the same bytes for the same weights, each tensor on a multiple of 64', async () => {
+  it('writes equal bytes for equal weights, with each tensor aligned to 64 bytes', async () => {
     const write = async (name: string): Promise<Buffer> => {
       const path = folder.file(name);
       await writePth(path, {
@@ -100,7 +100,7 @@ describe('writePth', () => {
     await source.close();
   });
 
-  it('refuses a dtype that PyTorch has no storage for, by the name of the tensor', async () => {
+  it('rejects a dtype without a PyTorch storage, naming the tensor', async () => {
     const path = folder.file('unsigned.pth');
     const odd: TensorSource = { name: 'odd', dtype: 'u32', shape: [1], read: () => Promise.resolve(new Uint8Array(4)) };
     await expect(writePth(path, { model: [odd] })).rejects.toThrow(/tensor "odd": PyTorch files cannot hold u32/);
@@ -108,7 +108,7 @@ describe('writePth', () => {
 });
 
 describe('zip64', () => {
-  it('is read where sizes and offsets ask for it', async () => {
+  it('is used where sizes and offsets require it', async () => {
     const path = folder.file('zip64.zip');
     const contents = Array.from({ length: 5 }, (_, i) => new Uint8Array(10 + i * 40).fill(i));
     await writeAtomically(path, async (sink) => {

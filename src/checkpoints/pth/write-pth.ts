@@ -17,19 +17,19 @@ import { byteLengthOf, readChecked, type TensorSource } from '../tensor-source.t
 import { storageTypeOf } from './torch-dialect.ts';
 import { ZipWriter } from './zip-writer.ts';
 
-/** A training state as the official code saves it. Everything but `model` may be left out. */
+/** Contents of a checkpoint, as the official code saves it. All but `model` are optional. */
 export interface PthContents {
   readonly model: Iterable<TensorSource>;
-  /** Saved as `model_ema`. */
+  /** EMA weights, saved as `model_ema`. */
   readonly ema?: Iterable<TensorSource>;
-  /** The optimiser's state: dictionaries as Maps, tensors as `PickledTensor`. */
+  /** Optimizer state: dictionaries as `Map`s, tensors as `PickledTensor`s. */
   readonly optimizer?: Picklable;
   readonly epoch?: number;
-  /** Saved as `argparse.Namespace`, which PyTorch reads with `weights_only=False` only. */
+  /** Arguments, saved as an `argparse.Namespace`, which PyTorch reads only with `weights_only=False`. */
   readonly args?: Readonly<Record<string, JsonValue>>;
 }
 
-/** A tensor inside a tree that is written by `writePth`. */
+/** A tensor inside a tree that `writePth` writes. */
 export class PickledTensor extends PickleNode {
   readonly source: TensorSource;
 
@@ -83,8 +83,9 @@ const dictOf = (record: Readonly<Record<string, JsonValue>>): PicklableDict =>
   new Map(Object.entries(record).map(([key, item]) => [key, picklable(item)]));
 
 /**
- * Writes a `.pth` file in torch.save's zip format, one tensor in memory at a time. `path` appears only when it is
- * complete. Without `args`, PyTorch reads it with `weights_only=True` too.
+ * Writes a `.pth` file atomically in torch.save's zip format, with one tensor in memory at a time. Without `args`,
+ * PyTorch can also read it with `weights_only=True`.
+ * @throws {MdetrError} if a dtype has no PyTorch storage, or the file cannot be written
  */
 export const writePth = async (path: string, contents: PthContents): Promise<void> => {
   const { model, ema, optimizer, epoch, args } = contents;
@@ -102,7 +103,7 @@ export const writePth = async (path: string, contents: PthContents): Promise<voi
     await zip.add('archive/data.pkl', bytes.byteLength, [bytes]);
     await addText('byteorder', 'little');
     for (const [index, node] of externals.entries()) {
-      if (!(node instanceof PickledTensor)) throw new Error('internal: data of something that is no tensor');
+      if (!(node instanceof PickledTensor)) throw new Error('internal: data of something that is not a tensor');
       const { source } = node;
       await zip.add(`archive/data/${index}`, byteLengthOf(source), contentsOf(source));
     }
@@ -111,7 +112,7 @@ export const writePth = async (path: string, contents: PthContents): Promise<voi
   });
 };
 
-/** Checksums take less than 4 GiB at once. */
+/** Chunk size of checksums, which take less than 4 GiB at once. */
 const PART_BYTES = 2 ** 28;
 
 async function* contentsOf(source: TensorSource): AsyncIterable<Uint8Array> {

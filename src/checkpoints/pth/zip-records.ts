@@ -2,11 +2,11 @@ import yauzl from 'yauzl';
 import { MdetrError, messageOf } from '../../errors.ts';
 import { type ByteSource, readBytes } from '../file-source.ts';
 
-/** A stored (uncompressed) entry: its bytes lie in the file as they are. */
+/** A stored (uncompressed) zip entry. */
 export interface ZipRecord {
   readonly name: string;
   readonly byteLength: number;
-  /** Position of its first byte, after checking its local header against the directory. */
+  /** Returns the position of its first byte, after checking its local header against the directory. */
   locate(): Promise<number>;
 }
 
@@ -14,11 +14,11 @@ const MAX_ENTRIES = 250_000;
 const LOCAL_HEADER_BYTES = 30;
 const LOCAL_SIGNATURE = 0x04034b50;
 const HAS_DATA_DESCRIPTOR = 0x8;
-/** The true size stands in the zip64 field. */
+/** Marks a size that is stored in the zip64 field. */
 const SIZE_ELSEWHERE = 0xffff_ffff;
 const BLOCK_BYTES = 2 ** 18;
 
-/** Serves yauzl's many small reads of the central directory from blocks, and errors as errors. */
+/** Adapter for yauzl that reads the central directory in blocks and passes on errors of the source. */
 class BlockReader extends yauzl.RandomAccessReader {
   readonly #source: ByteSource;
   #start = 0;
@@ -56,8 +56,9 @@ class BlockReader extends yauzl.RandomAccessReader {
 }
 
 /**
- * The entries of a zip file by name, after checking that every one is stored, lies inside the file and overlaps no
- * other. Local headers are checked when an entry is located: a checkpoint of 4,000 entries opens without 4,000 reads.
+ * Reads the entries of a zip file by name and checks that each is stored, lies inside the file and overlaps no other.
+ * Local headers are checked when an entry is located, so that a checkpoint of 4,000 entries opens without 4,000 reads.
+ * @throws {MdetrError} for a damaged, compressed or encrypted zip file
  */
 export const readZipRecords = async (source: ByteSource): Promise<ReadonlyMap<string, ZipRecord>> => {
   const entries = await readCentralDirectory(source);
@@ -74,7 +75,7 @@ export const readZipRecords = async (source: ByteSource): Promise<ReadonlyMap<st
   return records;
 };
 
-/** Where an entry must have ended, and which entry comes then. */
+/** Upper limit for the end of an entry: the start of the next one. */
 interface Room {
   readonly end: number;
   readonly next: string | undefined;
@@ -85,11 +86,11 @@ const refusal = (source: ByteSource, entry: yauzl.Entry, what: string): MdetrErr
 
 const checkEnd = (source: ByteSource, entry: yauzl.Entry, end: number, room: Room): void => {
   if (end <= room.end) return;
-  const into = room.next === undefined ? 'reaches beyond the end of the file' : `overlaps ${JSON.stringify(room.next)}`;
+  const into = room.next === undefined ? 'exceeds the file' : `overlaps ${JSON.stringify(room.next)}`;
   throw refusal(source, entry, into);
 };
 
-/** What the directory alone tells. */
+/** Checks an entry by its directory record alone. */
 const checkEntry = (source: ByteSource, entry: yauzl.Entry, room: Room): void => {
   if (entry.isEncrypted()) throw refusal(source, entry, 'is encrypted');
   if (entry.compressionMethod !== 0) {
@@ -121,12 +122,13 @@ const locate = async (source: ByteSource, entry: yauzl.Entry, room: Room): Promi
   const bytes = await readBytes(source, start, LOCAL_HEADER_BYTES + entry.fileNameRaw.byteLength);
   const header = Buffer.from(bytes.buffer);
   const refuse = (what: string): MdetrError => refusal(source, entry, what);
-  if (header.readUInt32LE(0) !== LOCAL_SIGNATURE) throw refuse('has no local header where the directory says');
-  if (header.readUInt16LE(8) !== 0) throw refuse('has a local header that says it is compressed');
+  if (header.readUInt32LE(0) !== LOCAL_SIGNATURE)
+    throw refuse('has no local header at the position given by the directory');
+  if (header.readUInt16LE(8) !== 0) throw refuse('is compressed according to its local header');
   const nameMatches =
     header.readUInt16LE(26) === entry.fileNameRaw.byteLength &&
     header.subarray(LOCAL_HEADER_BYTES).equals(entry.fileNameRaw);
-  if (!nameMatches) throw refuse('has another name in its local header');
+  if (!nameMatches) throw refuse('has a different name in its local header');
   const sizesFollow = (header.readUInt16LE(6) & HAS_DATA_DESCRIPTOR) !== 0;
   for (const size of [header.readUInt32LE(18), header.readUInt32LE(22)]) {
     if (size === entry.uncompressedSize || size === SIZE_ELSEWHERE || (sizesFollow && size === 0)) continue;

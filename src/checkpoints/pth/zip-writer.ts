@@ -1,19 +1,19 @@
 import type { FileSink } from '../../files/atomic-file.ts';
 import { crc32 } from 'node:zlib';
 
-/** PyTorch maps tensors from the file when their data begin on such a multiple. */
+/** Alignment of tensor data in bytes, with which PyTorch can map tensors from the file. */
 const ALIGNMENT = 64;
 const LOCAL_HEADER_BYTES = 30;
 const CENTRAL_HEADER_BYTES = 46;
-/** The place of the CRC in a local header. */
+/** Offset of the CRC in a local header. */
 const LOCAL_CRC_OFFSET = 14;
 const UTF8_NAMES = 0x800;
 const VERSION_PLAIN = 20;
 const VERSION_ZIP64 = 45;
-/** 1 January 1980, the first day that zip knows: the same weights give the same file. */
+/** 1 January 1980, the earliest date in zip files. A constant, so that equal weights give equal files. */
 const DATE = 0x21;
 const ZIP64_FIELD = 0x0001;
-/** The field in which PyTorch pads, too. */
+/** Id of the extra field that PyTorch also uses for padding. */
 const PADDING_FIELD = 0x4246;
 const IN_ZIP64 = 0xffff_ffff;
 
@@ -24,19 +24,19 @@ interface Written {
   readonly crc: number;
 }
 
-/** Writes a zip file of stored entries, front to back; in zip64 form where sizes ask for it. */
+/** Sequential writer for zip files of stored entries. Uses zip64 where sizes require it. */
 export class ZipWriter {
   readonly #sink: FileSink;
   readonly #zip64From: number;
   readonly #written: Written[] = [];
 
-  /** @param zip64From sizes and offsets from here on (bytes) take the zip64 form */
+  /** @param zip64From smallest size or offset, in bytes, that is written in zip64 form */
   constructor(sink: FileSink, zip64From = IN_ZIP64) {
     this.#sink = sink;
     this.#zip64From = zip64From;
   }
 
-  /** Appends an entry whose size is known and whose contents come in parts. */
+  /** Appends an entry of known size whose contents are given in parts. */
   async add(name: string, size: number, parts: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<void> {
     const nameBytes = Buffer.from(name);
     const start = this.#sink.position;
@@ -65,14 +65,14 @@ export class ZipWriter {
     if (this.#sink.position - dataStart !== size) {
       throw new Error(`internal: zip entry ${name} has ${this.#sink.position - dataStart} bytes, not ${size}`);
     }
-    // Known only now; going back is simpler for every reader than a data descriptor behind the contents.
+    // The checksum is known only now. Overwriting the header is simpler for readers than a data descriptor after the contents.
     const crcBytes = Buffer.alloc(4);
     crcBytes.writeUInt32LE(crc);
     await this.#sink.overwrite(crcBytes, start + LOCAL_CRC_OFFSET);
     this.#written.push({ name: nameBytes, start, size, crc });
   }
 
-  /** Writes the central directory. Nothing may be added afterwards. */
+  /** Writes the central directory. No entries can be added afterwards. */
   async finish(): Promise<void> {
     const start = this.#sink.position;
     await this.#sink.write(Buffer.concat(this.#written.map((entry) => this.#centralHeader(entry))));
@@ -126,7 +126,7 @@ const paddingField = (length: number): Buffer => {
   return field;
 };
 
-/** The zip64 end record, and the locator that points at it. */
+/** The zip64 end record and its locator. */
 const zip64End = (count: number, size: number, start: number, recordStart: number): Buffer => {
   const end = Buffer.alloc(56 + 20);
   end.writeUInt32LE(0x06064b50, 0);

@@ -29,7 +29,7 @@ const tensors = (...spans: readonly (readonly [number, number])[]): string =>
     ),
   );
 
-describe('what is written is read back', () => {
+describe('round trips', () => {
   it('for every dtype, shape and name', async () => {
     const tensor = fc.record({
       name: fc.string({ unit: 'grapheme' }).filter((name) => name !== '__metadata__'),
@@ -65,7 +65,7 @@ describe('what is written is read back', () => {
     );
   });
 
-  it('keeps the order of names, aligns data to 8 bytes, and narrows to half floats when told to', async () => {
+  it('keeps the order of names, aligns data to 8 bytes, and converts to half floats on request', async () => {
     const path = folder.file('order.safetensors');
     const values = Float32Array.of(1, -2, 65536);
     const odd: TensorSource = {
@@ -85,7 +85,7 @@ describe('what is written is read back', () => {
     expect(header % 8n).toBe(0n);
   });
 
-  it('refuses a source whose contents are not what its shape says, and leaves the old file alone', async () => {
+  it('rejects a source whose contents do not have the size of its shape, and keeps the old file', async () => {
     const path = folder.file('kept.safetensors', 'old');
     const wrong: TensorSource = { name: 'w', dtype: 'f32', shape: [2], read: () => Promise.resolve(new Uint8Array(4)) };
     await expect(writeSafetensors(path, [wrong])).rejects.toThrow(/internal: tensor "w".*4 bytes, not 8/);
@@ -105,15 +105,15 @@ describe('hostile safetensors', () => {
     'header longer than the file': [() => fileOf('{}', bytes(0), 100n), /truncated: a header of 100 bytes/],
     'header of exabytes': [() => fileOf('{}', bytes(0), 2n ** 63n), /more than 33554432/],
     'header of 100 MB': [() => fileOf('{}', bytes(0), 100_000_000n), /more than 33554432/],
-    'header that is no JSON': [() => fileOf('{"a":'), /not JSON/],
+    'header that is not JSON': [() => fileOf('{"a":'), /not JSON/],
     'header nested deeply': [() => fileOf(`{"a":${'['.repeat(1_000_000)}`), /not JSON/],
-    'header that is an array': [() => fileOf('[]'), /no JSON object/],
+    'header that is an array': [() => fileOf('[]'), /not a JSON object/],
     'tensors that overlap': [() => fileOf(tensors([0, 4], [3, 8]), bytes(8)), /"t1" overlaps/],
-    'tensors on one place': [() => fileOf(tensors([0, 4], [0, 4]), bytes(4)), /overlaps/],
+    'tensors at the same position': [() => fileOf(tensors([0, 4], [0, 4]), bytes(4)), /overlaps/],
     'a gap between tensors': [() => fileOf(tensors([0, 4], [5, 8]), bytes(8)), /bytes 4 to 5 belong to no tensor/],
-    'a gap in front': [() => fileOf(tensors([1, 4]), bytes(4)), /bytes 0 to 1/],
-    'bytes left over': [() => fileOf(tensors([0, 4]), bytes(5)), /take 4 bytes, the file holds 5/],
-    'bytes missing': [() => fileOf(tensors([0, 4]), bytes(3)), /take 4 bytes, the file holds 3 \(truncated/],
+    'a gap before the first tensor': [() => fileOf(tensors([1, 4]), bytes(4)), /bytes 0 to 1/],
+    'unused bytes': [() => fileOf(tensors([0, 4]), bytes(5)), /take 4 bytes, the file has 5/],
+    'bytes missing': [() => fileOf(tensors([0, 4]), bytes(3)), /take 4 bytes, the file has 3 \(truncated/],
     'offsets backwards': [
       () => fileOf('{"t":{"dtype":"U8","shape":[0],"data_offsets":[4,0]}}', bytes(4)),
       /needs 0 bytes/,
@@ -144,8 +144,8 @@ describe('hostile safetensors', () => {
       /unknown dtype/,
     ],
     'no description': [() => fileOf('{"t":3}'), /has no description/],
-    'metadata that is no text': [() => fileOf('{"__metadata__":{"a":1}}'), /metadata "a" is no text/],
-    'metadata that is a list': [() => fileOf('{"__metadata__":[]}'), /metadata is no JSON object/],
+    'metadata that is not a string': [() => fileOf('{"__metadata__":{"a":1}}'), /metadata "a" is not a string/],
+    'metadata that is a list': [() => fileOf('{"__metadata__":[]}'), /metadata is not a JSON object/],
   };
   it.each(Object.keys(cases))('%s', async (name) => {
     const [make, message] = cases[name]!;
@@ -167,7 +167,7 @@ describe('hostile safetensors', () => {
     await file.close();
   });
 
-  it('refuses every truncation and survives any change', async () => {
+  it('rejects every truncation and handles any change', async () => {
     const path = folder.file('damaged.safetensors');
     await writeSafetensors(path, [
       tensorSource('a', [3], Float32Array.of(1, 2, 3)),

@@ -3,35 +3,36 @@ import type { TensorEntry } from '../checkpoint.ts';
 import { bytesPerElement, CHECKPOINT_DTYPES, type CheckpointDtype, elementCount, toFloat32 } from '../dtype.ts';
 import { type ByteSource, type FileSource, openFileSource, readBytes } from '../file-source.ts';
 
-/** A safetensors file, open: tensors in the header's order, contents on demand. */
+/** An open safetensors file. Tensors are in the order of the header and read on demand. */
 export interface SafetensorsFile {
   readonly path: string;
   readonly tensors: ReadonlyMap<string, TensorEntry>;
-  /** The header's `__metadata__`. */
+  /** `__metadata__` of the header. */
   readonly metadata: Readonly<Record<string, string>>;
   close(): Promise<void>;
 }
 
-/** The header's length stands in front of it. */
+/** Size of the field that holds the header's length. */
 const LENGTH_BYTES = 8;
-/** 200,000 tensors fit. The format itself allows 100 MB, whose parsed tree would take half a gigabyte. */
+/** Enough for 200,000 tensors. The format allows 100 MB, which would take half a gigabyte when parsed. */
 const MAX_HEADER_BYTES = 32 * 2 ** 20;
 const MAX_TENSORS = 200_000;
 const MAX_DIMENSIONS = 64;
 
 const DTYPES = new Map(CHECKPOINT_DTYPES.map((dtype) => [dtype.toUpperCase(), dtype]));
 
-/** Whether a file that starts so can be safetensors: after the header's length comes its opening brace. */
+/** Whether a file that starts with `head` can be safetensors: an opening brace follows the header's length. */
 export const isSafetensors = (head: Uint8Array): boolean => head[LENGTH_BYTES] === 0x7b;
 
 /**
- * Opens a safetensors file after checking its header: sizes, dtypes, and that the tensors cover the rest of the file
- * without gap or overlap.
+ * Opens a safetensors file and checks its header: shapes, dtypes, and that the tensors cover the rest of the file without
+ * gaps or overlaps.
+ * @throws {MdetrError} if the file is missing or damaged
  */
 export const openSafetensors = async (path: string): Promise<SafetensorsFile> =>
   safetensorsOf(await openFileSource(path));
 
-/** The same for a file that is open already; it is closed when refused. */
+/** Reads a file that is already open as `openSafetensors` does. Closes it if it is rejected. */
 export const safetensorsOf = async (file: FileSource): Promise<SafetensorsFile> => {
   try {
     const { tensors, metadata } = await readHeader(file);
@@ -46,7 +47,7 @@ interface HeaderTensor {
   readonly name: string;
   readonly dtype: CheckpointDtype;
   readonly shape: readonly number[];
-  /** Relative to the end of the header. */
+  /** Byte offsets relative to the end of the header. */
   readonly begin: number;
   readonly end: number;
 }
@@ -55,8 +56,7 @@ const readHeader = async (file: ByteSource): Promise<Pick<SafetensorsFile, 'tens
   const refuse = (what: string): MdetrError => new MdetrError(`${file.name}: damaged safetensors file: ${what}`);
   if (file.size < LENGTH_BYTES) throw refuse(`${file.size} bytes are too few`);
   const length = Number(Buffer.from(await readBytes(file, 0, LENGTH_BYTES)).readBigUInt64LE());
-  if (length > MAX_HEADER_BYTES)
-    throw refuse(`its header says to be ${length} bytes long, more than ${MAX_HEADER_BYTES}`);
+  if (length > MAX_HEADER_BYTES) throw refuse(`its header declares ${length} bytes, more than ${MAX_HEADER_BYTES}`);
   if (LENGTH_BYTES + length > file.size) {
     throw refuse(`truncated: a header of ${length} bytes in a file of ${file.size}`);
   }
@@ -78,7 +78,7 @@ const readHeader = async (file: ByteSource): Promise<Pick<SafetensorsFile, 'tens
   }
   const dataStart = LENGTH_BYTES + length;
   if (covered !== file.size - dataStart) {
-    throw refuse(`its tensors take ${covered} bytes, the file holds ${file.size - dataStart} (truncated?)`);
+    throw refuse(`its tensors take ${covered} bytes, the file has ${file.size - dataStart} (truncated?)`);
   }
   return {
     tensors: new Map(tensors.map((tensor) => [tensor.name, entryOf(file, tensor, dataStart)])),
@@ -98,14 +98,14 @@ const parseHeader = (bytes: Uint8Array, refuse: Refuse): Record<string, unknown>
   } catch (error) {
     throw new MdetrError(refuse('its header is not JSON').message, { cause: error });
   }
-  if (!isRecord(header)) throw refuse('its header is no JSON object');
+  if (!isRecord(header)) throw refuse('its header is not a JSON object');
   return header;
 };
 
 const parseMetadata = (content: unknown, refuse: Refuse): [string, string][] => {
-  if (!isRecord(content)) throw refuse('its metadata is no JSON object');
+  if (!isRecord(content)) throw refuse('its metadata is not a JSON object');
   return Object.entries(content).map(([key, value]) => {
-    if (typeof value !== 'string') throw refuse(`its metadata "${key}" is no text`);
+    if (typeof value !== 'string') throw refuse(`its metadata "${key}" is not a string`);
     return [key, value];
   });
 };

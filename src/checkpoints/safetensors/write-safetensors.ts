@@ -2,12 +2,13 @@ import { writeAtomically } from '../../files/atomic-file.ts';
 import { bytesPerElement } from '../dtype.ts';
 import { byteLengthOf, readChecked, type TensorSource } from '../tensor-source.ts';
 
-/** The data begin on a multiple of this, so that they can be mapped as typed arrays. */
+/** Alignment of the data in bytes, so that tensors can be mapped as typed arrays. */
 const HEADER_ALIGNMENT = 8;
 
 /**
- * Writes a safetensors file, one tensor in memory at a time. `path` appears only when it is complete.
- * @param metadata free text for the header's `__metadata__`
+ * Writes a safetensors file atomically, with one tensor in memory at a time.
+ * @param metadata strings for `__metadata__` in the header
+ * @throws {MdetrError} if the file cannot be written
  */
 export const writeSafetensors = async (
   path: string,
@@ -15,7 +16,7 @@ export const writeSafetensors = async (
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<void> => {
   const sources = [...tensors];
-  // Wide elements first keeps each tensor aligned to its element size; the header keeps the given order.
+  // Data in order of falling element size keeps each tensor aligned. The header keeps the given order.
   const stored = sources.toSorted((a, b) => bytesPerElement(b.dtype) - bytesPerElement(a.dtype));
   const offsets = new Map<TensorSource, readonly [number, number]>();
   let end = 0;
@@ -28,9 +29,9 @@ export const writeSafetensors = async (
     source.name,
     { dtype: source.dtype.toUpperCase(), shape: source.shape, data_offsets: offsets.get(source) },
   ]);
-  // The metadata's key would vanish behind a tensor of that name.
+  // A tensor of that name would replace the metadata.
   if (new Set(['__metadata__', ...sources.map(({ name }) => name)]).size !== sources.length + 1) {
-    throw new Error(`internal: two tensors of one name for ${path}`);
+    throw new Error(`internal: two tensors with the same name for ${path}`);
   }
   const hasMetadata = Object.keys(metadata).length > 0;
   const header = Object.fromEntries([...(hasMetadata ? [['__metadata__', metadata] as const] : []), ...entries]);

@@ -1,7 +1,7 @@
 import { Presets, SingleBar } from 'cli-progress';
 import { Command } from 'commander';
 import { UsageError } from '../../errors.ts';
-import { catalog, findPublished, tokenizers, type Published } from '../../pull/catalog.ts';
+import { CATALOG, findPublished, TOKENIZERS, type Published } from '../../pull/catalog.ts';
 import type { DownloadProgress } from '../../pull/download.ts';
 import { interruptible } from '../options/interrupt.ts';
 import { note } from '../output/progress.ts';
@@ -61,7 +61,7 @@ const lookUp = async (name: string): Promise<Published> => {
   const { nearestKey } = await import('../../options/nearest-key.ts');
   const nearest = nearestKey(
     name,
-    catalog.map((published) => published.name),
+    CATALOG.map((published) => published.name),
   );
   throw new UsageError(
     `"${name}" is not published under that name${nearest === undefined ? '' : `; did you mean "${nearest}"?`} ("mdetr pull --list" shows all)`,
@@ -77,7 +77,7 @@ const withVocabularies = async (
   const [{ isPulled }, { cacheFolder }] = await modules();
   const needed: Published[] = [];
   for (const entry of entries) {
-    const vocabulary = tokenizers.find(({ name }) => entry.kind === 'checkpoint' && name === entry.tokenizer);
+    const vocabulary = TOKENIZERS.find(({ name }) => entry.kind === 'checkpoint' && name === entry.tokenizer);
     if (vocabulary !== undefined && (force === true || !(await isPulled(vocabulary, cacheFolder()))))
       needed.push(vocabulary);
   }
@@ -121,7 +121,7 @@ const pullAll = async (entries: readonly Published[], options: PullCliOptions, s
 const list = async ({ json }: PullCliOptions): Promise<void> => {
   const [{ isPulled }, { cacheFolder }] = await modules();
   const rows: string[][] = [];
-  for (const entry of catalog) {
+  for (const entry of CATALOG) {
     const { name, kind, about, gigabytes } = entry;
     const isHere = await isPulled(entry, cacheFolder());
     if (json === true) process.stdout.write(`${JSON.stringify({ name, kind, about, gigabytes, is_here: isHere })}\n`);

@@ -1,5 +1,5 @@
 import type { HostTensor } from '../../engine/graph/index.ts';
-import { headBytes, sharedMemory } from '../../threads/shared-memory.ts';
+import { HEAD_BYTES, sharedMemory } from '../../threads/shared-memory.ts';
 
 /** Arrays that a parameter's own has room for behind it: two moments and a moving average. */
 const companions = 3;
@@ -46,8 +46,8 @@ const takeBytes = (bytes: number): readonly [buffer: SharedArrayBuffer, offset: 
   }
   const buffer = sharedMemory(Math.max(bytes, chunkBytes));
   // What needs a memory of its own leaves the room in the last one to others.
-  if (bytes < chunkBytes) chunk = { buffer: new WeakRef(buffer), used: headBytes + bytes };
-  return [buffer, headBytes];
+  if (bytes < chunkBytes) chunk = { buffer: new WeakRef(buffer), used: HEAD_BYTES + bytes };
+  return [buffer, HEAD_BYTES];
 };
 
 /** A value whose numbers threads share. */

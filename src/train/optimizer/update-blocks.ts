@@ -1,4 +1,4 @@
-import { borrowScratch, headBytes, memoryOf, returnScratch, scratchBytes } from '../../threads/shared-memory.ts';
+import { borrowScratch, HEAD_BYTES, memoryOf, returnScratch, SCRATCH_BYTES } from '../../threads/shared-memory.ts';
 import { kernelLanes, kernelsOn, type UpdateKernels } from './update-kernels.ts';
 
 /** Work on a block: `places` are the addresses of the arrays' elements in the memory of the kernels. */
@@ -6,7 +6,7 @@ export type Pass = (kernels: UpdateKernels, places: readonly number[], bytes: nu
 
 const mostArrays = 5;
 const bytesPerElement = Float32Array.BYTES_PER_ELEMENT;
-const blockBytes = scratchBytes / mostArrays;
+const blockBytes = SCRATCH_BYTES / mostArrays;
 /** Elements of a block: what is copied stays in the cache. */
 const blockLength = blockBytes / bytesPerElement;
 
@@ -86,7 +86,7 @@ class Workbench {
 }
 
 const ownMemory = (): WebAssembly.Memory => {
-  const pages = Math.ceil(headBytes / 2 ** 16);
+  const pages = Math.ceil(HEAD_BYTES / 2 ** 16);
   return (own ??= new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true }));
 };
 let own: WebAssembly.Memory | undefined;

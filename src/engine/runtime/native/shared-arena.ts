@@ -1,4 +1,4 @@
-import { headBytes, sharedMemory } from '../../../threads/shared-memory.ts';
+import { HEAD_BYTES, sharedMemory } from '../../../threads/shared-memory.ts';
 
 /** A piece of shared memory. */
 export interface Block {
@@ -66,8 +66,8 @@ export class SharedArena {
   private grow(bytes: number): Chunk {
     const size = Math.max(bytes, chunkBytes);
     const buffer = sharedMemory(size + alignment);
-    const start = this.startOf(buffer) + BigInt(headBytes);
-    const offset = headBytes + ((Number(-start % BigInt(alignment)) + alignment) % alignment);
+    const start = this.startOf(buffer) + BigInt(HEAD_BYTES);
+    const offset = HEAD_BYTES + ((Number(-start % BigInt(alignment)) + alignment) % alignment);
     const chunk = { buffer, bytes: size, gaps: [{ offset, bytes: size }] };
     this.chunks.push(chunk);
     return chunk;
