@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { CocoRow } from '../data/format/coco-format.ts';
 import { parseEntityImage } from '../datasets/flickr30k/entity-boxes.ts';
 import { parseSentences } from '../datasets/flickr30k/sentences.ts';
-import { readImageList } from '../datasets/image-list.ts';
+import { readImageList } from '../datasets/source/image-list.ts';
 import { fileReason, MdetrError } from '../errors.ts';
 import { FlickrRecallEvaluator, type FlickrGroundTruth } from '../metrics/flickr-recall.ts';
 import { rankBoxesByPhrase } from '../postprocess/phrase-boxes.ts';

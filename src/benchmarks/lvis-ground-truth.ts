@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { checked } from '../datasets/checked.ts';
-import { readJsonLists } from '../datasets/json-entries.ts';
+import { checked } from '../datasets/source/checked.ts';
+import { readJsonLists } from '../datasets/source/json-entries.ts';
 import { fileNameProblem } from '../data/format/coco-format.ts';
 import { MdetrError } from '../errors.ts';
 import type { LvisAnnotation, LvisImage, LvisTruth } from '../metrics/lvis-ap.ts';
@@ -48,8 +48,8 @@ export const readLvisFile = (path: string, limit = Infinity): LvisFile => {
   const images: (LvisImage & { readonly path: string })[] = [];
   const annotations: LvisAnnotation[] = [];
   const categories: LvisCategory[] = [];
-  for (const { list, value, place } of readJsonLists(path, ['images', 'annotations', 'categories'])) {
-    const at = `${path}: ${place}`;
+  for (const { list, value, location } of readJsonLists(path, ['images', 'annotations', 'categories'])) {
+    const at = `${path}: ${location}`;
     if (list === 'images') images.push(lvisImage(value, at));
     else if (list === 'annotations') annotations.push(checked(annotationSchema, value, at));
     else {

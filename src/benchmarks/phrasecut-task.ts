@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { CocoRow } from '../data/format/coco-format.ts';
-import { checked } from '../datasets/checked.ts';
-import { readJsonList } from '../datasets/json-entries.ts';
+import { checked } from '../datasets/source/checked.ts';
+import { readJsonList } from '../datasets/source/json-entries.ts';
 import { emptyMask, packMask, unpackMask } from '../geometry/run-lengths.ts';
 import { fileReason, MdetrError } from '../errors.ts';
 import { phraseCutQueries, phraseCutResult } from '../postprocess/masks.ts';
@@ -53,15 +53,15 @@ export const readPhraseCutGroundTruth = async (
 ): Promise<PhraseCutFiles> => {
   const tasks: PhraseCutTask[] = [];
   const tasksPath = join(folder, `refer_${subset}.json`);
-  for (const { value, place } of readJsonList(tasksPath)) {
-    const task = checked(taskSchema, value, `${tasksPath} ${place}`);
+  for (const { value, location } of readJsonList(tasksPath)) {
+    const task = checked(taskSchema, value, `${tasksPath} ${location}`);
     if (wanted === undefined || wanted.has(task.task_id)) tasks.push(task);
   }
   const needed = new Set(tasks.map(({ image_id }) => image_id));
   const imagesPath = join(folder, 'image_data_split.json');
   const images: PhraseCutImage[] = [];
-  for (const { value, place } of readJsonList(imagesPath)) {
-    const image = checked(imageSchema, value, `${imagesPath} ${place}`);
+  for (const { value, location } of readJsonList(imagesPath)) {
+    const image = checked(imageSchema, value, `${imagesPath} ${location}`);
     if (needed.has(image.image_id)) images.push(image);
   }
   const countsPath = join(folder, 'name_att_rel_count.json');

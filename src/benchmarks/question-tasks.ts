@@ -1,8 +1,8 @@
 import { basename } from 'node:path';
 import { z } from 'zod';
 import type { CocoRow } from '../data/format/coco-format.ts';
-import { checked } from '../datasets/checked.ts';
-import { readJsonDictionary, readJsonLists } from '../datasets/json-entries.ts';
+import { checked } from '../datasets/source/checked.ts';
+import { readJsonDictionary, readJsonLists } from '../datasets/source/json-entries.ts';
 import { MdetrError } from '../errors.ts';
 import { ClevrEvaluator, type ClevrQuestion } from '../metrics/clevr.ts';
 import { GqaEvaluator, type GqaQuestion } from '../metrics/gqa.ts';
@@ -144,8 +144,8 @@ const programSchema = z.object({
 
 const clevrDetails = (path: string, wanted: ReadonlySet<string>): Details<ClevrQuestion> => {
   const found = new Map<string, Partial<ClevrQuestion>>();
-  for (const { value, place } of readJsonLists(path, ['questions'])) {
-    const { image_filename: file, question, program } = checked(programSchema, value, `${path}: ${place}`);
+  for (const { value, location } of readJsonLists(path, ['questions'])) {
+    const { image_filename: file, question, program } = checked(programSchema, value, `${path}: ${location}`);
     const key = clevrKey(file, question);
     // The last function tells the family; programs of all questions need not be kept.
     if (wanted.has(key)) found.set(key, { program: program.slice(-1) });
@@ -164,8 +164,8 @@ const detailsSchema = z.object({
 
 const gqaDetails = (path: string, wanted: ReadonlySet<string>): Details<GqaQuestion> => {
   const found = new Map<string, Partial<GqaQuestion>>();
-  for (const { key, value, place } of readJsonDictionary(path))
-    if (wanted.has(key)) found.set(key, checked(detailsSchema, value, `${path}: ${place}`));
+  for (const { key, value, location } of readJsonDictionary(path))
+    if (wanted.has(key)) found.set(key, checked(detailsSchema, value, `${path}: ${location}`));
   return requireAll(found, wanted, path);
 };
 

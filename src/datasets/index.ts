@@ -4,7 +4,7 @@ import { flickr30k } from './flickr30k/flickr30k.ts';
 import { gqa } from './gqa/gqa.ts';
 import { lvis } from './lvis/lvis.ts';
 import { phrasecut } from './phrasecut/phrasecut.ts';
-import type { Preparation } from './preparation.ts';
+import type { Preparation } from './preparation/preparation.ts';
 import { refcoco, refcocog, refcocoPlus, refexp } from './refexp/refexp.ts';
 import { visualGenome } from './visual-genome/visual-genome.ts';
 

@@ -13,13 +13,13 @@ Examples
   mdetr data combine coco=refexp.json vg=regions.json --out mixed_train.json
   mdetr data index final_mixed_train.json
 
-"mdetr data SUBCOMMAND --help" tells the options of a subcommand, with examples.`;
+"mdetr data SUBCOMMAND --help" lists the options of a subcommand, with examples.`;
 
-/** `mdetr data`: everything about annotation files. */
+/** `mdetr data`: tools for annotation files. */
 export const dataCommand = (): Command =>
   new Command('data')
     .description(
-      'Annotation files in the official format: make them of data sets, check them, look at them, combine and index them.',
+      'Tools for annotation files in the official format: prepare datasets, check, show, combine and index them.',
     )
     .usage('SUBCOMMAND [options]')
     .addHelpText('after', examples)

@@ -1,12 +1,7 @@
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import {
-  expectedFile,
-  fixtureFolder,
-  runPreparation,
-  temporaryFolder,
-} from '../../../test/fixtures/datasets/run-preparation.ts';
+import { expectedFile, fixtureFolder, runPreparation, temporaryFolder } from '../../../test/support/run-preparation.ts';
 import { DATASET_DEFAULTS, writeDataset } from '../../scenes/index.ts';
 import { type CocoRle, maskArea, maskBoundsXywh, unpackMask } from '../../geometry/run-lengths.ts';
 import { boxesByCamera } from './camera-boxes.ts';
@@ -29,7 +24,7 @@ const copyOfFixture = (): string => {
 const val = { splits: ['val'] };
 
 describe('clevr', () => {
-  it.each(['full', 'medium'])('makes the boxes and words of the official script, %s', async (texts) => {
+  it.each(['full', 'medium'])('writes the boxes and words of the official script, %s', async (texts) => {
     const { files, report } = await runPreparation(clevr, folder, { ...val, options: { texts } });
     const made = files['val.json'] as Rows;
     const expected = expectedFile('clevr', `${texts}-val.json`) as Rows;
@@ -38,11 +33,11 @@ describe('clevr', () => {
     expect(made.images).toHaveLength(expected.images.length);
     expect(made.images).toMatchObject(expected.images);
     expect(report.leftOut).toMatchObject(
-      texts === 'full' ? [] : [{ what: 'texts that speak of an object twice (not in medium)' }],
+      texts === 'full' ? [] : [{ what: 'texts that mention an object twice (not in medium)' }],
     );
   });
 
-  it('writes questions alone, also where neither scenes nor answers are known', async () => {
+  it('writes questions only, with or without scenes and answers', async () => {
     const { files } = await runPreparation(clevr, folder, { splits: ['test'] });
     expect(files['CLEVR_test_questions.json']).toMatchObject({
       images: [
@@ -70,7 +65,7 @@ describe('clevr', () => {
     );
   });
 
-  it('takes what CoGenT calls trainA for train, valA for val', async () => {
+  it('writes trainA of CoGenT as train, valA as val', async () => {
     const copy = temporaryFolder();
     for (const [split, part] of [
       ['trainA', 'questions'],
@@ -87,11 +82,11 @@ describe('clevr', () => {
     expect(report.files[0]!.images).toBe(report.files[1]!.images);
   });
 
-  it('asks for boxes where there are none', async () => {
+  it('names the missing files of boxes, and computes boxes from the camera instead', async () => {
     const copy = copyOfFixture();
     rmSync(join(copy, 'boxes'), { recursive: true });
     await expect(runPreparation(clevr, copy, val)).rejects.toThrow(
-      /scenes have no boxes, and .*annotations_test\.json .*--boxes camera does without/,
+      /scenes have no boxes, and .*annotations_test\.json .*--boxes camera does not need them/,
     );
     const { files } = await runPreparation(clevr, copy, { ...val, options: { boxes: 'camera' } });
     const made = (files['val.json'] as Rows).annotations;
@@ -102,7 +97,7 @@ describe('clevr', () => {
     );
   });
 
-  it('leaves out what does not fit, and tells why', async () => {
+  it('leaves out questions that do not match their scene, and reports why', async () => {
     const copy = copyOfFixture();
     const path = join(copy, 'questions/CLEVR_val_questions.json');
     const { questions } = JSON.parse(readFileSync(path, 'utf8')) as { questions: Record<string, unknown>[] };
@@ -122,16 +117,16 @@ describe('clevr', () => {
     const { report, files } = await runPreparation(clevr, copy, val);
     expect((files['val.json'] as Rows).images).toEqual([]);
     expect(report.leftOut.map(({ what, count }) => `${what}: ${count}`)).toEqual([
-      'programs that give another answer: 1',
+      'programs that return another answer: 1',
       'texts about images without a scene: 1',
-      'phrases that are not found in the text: 2',
+      'phrases that are not in the text: 2',
       'programs with a step teleport: 1',
-      'programs whose steps do not follow one another: 1',
+      'programs whose steps do not refer to earlier ones: 1',
       'programs without steps: 1',
     ]);
   });
 
-  it('names file and entry of what cannot be read, and leaves nothing behind', async () => {
+  it('names file and entry of invalid values, and leaves no file', async () => {
     const copy = copyOfFixture();
     const scenes = join(copy, 'scenes/CLEVR_val_scenes.json');
     const questions = join(copy, 'questions/CLEVR_val_questions.json');
@@ -167,12 +162,12 @@ describe('clevr', () => {
     await broken(join(copy, 'boxes/cat2obj.json'), '[1]', /cat2obj\.json/);
     await broken(join(copy, 'boxes/annotations_test.json'), '{"CLEVR_val_000000.png":[{}]}', /field 0\.object/);
     truncateSync(questions, 3000);
-    await expect(runPreparation(clevr, copy, val)).rejects.toThrow(/if the file is cut off, fetch it again/);
+    await expect(runPreparation(clevr, copy, val)).rejects.toThrow(/if the file is truncated, download it again/);
   });
 });
 
 describe('clevr-humans', () => {
-  it('makes rows of questions', async () => {
+  it('writes one row per question', async () => {
     const { files } = await runPreparation(clevrHumans, fixtureFolder('clevr-humans'), { splits: ['train'] });
     expect(files['CLEVR-Humans-train.json']).toEqual(expectedFile('clevr-humans', 'CLEVR-Humans-train.json'));
   });
@@ -181,7 +176,7 @@ describe('clevr-humans', () => {
 describe('clevr-ref', () => {
   const ref = fixtureFolder('clevr-ref');
 
-  it('makes the boxes and words of the official script, with masks', async () => {
+  it('writes the boxes and words of the official script, with masks', async () => {
     const { files, report } = await runPreparation(clevrRef, ref, val);
     expect(report.leftOut).toEqual([]);
     const made = files['val.json'] as Rows;
@@ -199,14 +194,14 @@ describe('clevr-ref', () => {
     expect(new Set(made.annotations.map(({ isfinal }) => isfinal))).toEqual(new Set([0, 1]));
   });
 
-  it('leaves out scenes whose masks or outputs do not fit', async () => {
+  it('leaves out scenes with inconsistent masks or outputs', async () => {
     const copy = temporaryFolder();
     cpSync(ref, copy, { recursive: true });
     const scenes = join(copy, 'scenes/clevr_ref+_val_scenes.json');
     const expressions = join(copy, 'refexps/clevr_ref+_val_refexps.json');
     writeFileSync(scenes, readFileSync(scenes, 'utf8').replace(/"obj_mask": \{"1": "\d+/, '$&9'));
     const { report } = await runPreparation(clevrRef, copy, val);
-    expect(report.leftOut[0]!.what).toBe('scenes whose masks are not of the size of the image');
+    expect(report.leftOut[0]!.what).toBe('scenes whose masks do not have the size of the image');
     writeFileSync(expressions, readFileSync(expressions, 'utf8').replaceAll(/"_output": \[\d+/g, '"_output": [77'));
     expect((await runPreparation(clevrRef, copy, val)).report.leftOut).toContainEqual(
       expect.objectContaining({ what: 'programs whose step filter_ordinal has no objects of the scene as _output' }),
@@ -214,29 +209,29 @@ describe('clevr-ref', () => {
   });
 });
 
-describe('scenes drawn here', { timeout: 60_000 }, () => {
-  it('come out with the boxes that the generator gave its own questions', async () => {
+describe('generated scenes', { timeout: 60_000 }, () => {
+  it('are prepared with the boxes that the generator wrote for its questions', async () => {
     const scenes = temporaryFolder();
     const settings = { ...DATASET_DEFAULTS, images: 12, seed: 5, kinds: ['question'] as const, textsPerImage: 4 };
     await writeDataset(scenes, settings, { threads: 1 });
     const { files, report } = await runPreparation(clevr, scenes, { ...val, options: { 'image-size': '192x128' } });
     expect(report.leftOut).toEqual([]);
     const made = files['val.json'] as Rows;
-    const drawn = JSON.parse(readFileSync(join(scenes, 'annotations/questions.json'), 'utf8')) as Rows;
+    const generated = JSON.parse(readFileSync(join(scenes, 'annotations/questions.json'), 'utf8')) as Rows;
     const boxesOf = ({ annotations }: Rows, id: unknown): string[] =>
       annotations.flatMap(({ image_id, bbox }) => (image_id === id ? [String(bbox)] : [])).sort();
-    expect(made.images.length).toBe(drawn.images.length);
+    expect(made.images.length).toBe(generated.images.length);
     for (const [i, { id, caption }] of made.images.entries()) {
-      expect(caption).toBe(drawn.images[i]!['caption']);
-      expect(boxesOf(made, id), String(caption)).toEqual(boxesOf(drawn, drawn.images[i]!['id']));
+      expect(caption).toBe(generated.images[i]!['caption']);
+      expect(boxesOf(made, id), String(caption)).toEqual(boxesOf(generated, generated.images[i]!['id']));
     }
 
-    // The camera that is worked out sees what the drawing shows, to a pixel's rounding of things 10 to 30 pixels wide.
+    // Boxes from the fitted camera agree with the rendered ones up to rounding to pixels, at 10 to 30 pixels per object.
     const source = JSON.parse(readFileSync(join(scenes, 'scenes.json'), 'utf8')) as { scenes: ClevrSourceScene[] };
     const overlaps = source.scenes.flatMap((scene) =>
-      boxesByCamera(scene, 192, 128)!.flatMap((seen, i) => {
+      boxesByCamera(scene, 192, 128)!.flatMap((computed, i) => {
         const { bbox, visible_fraction: visible } = scene.objects[i]! as { bbox?: number[]; visible_fraction?: number };
-        return visible === 1 ? [iou(seen, bbox!)] : [];
+        return visible === 1 ? [iou(computed, bbox!)] : [];
       }),
     );
     expect(overlaps.length).toBeGreaterThan(20);

@@ -1,7 +1,7 @@
-import { RowIds } from '../annotation-writer.ts';
-import type { PreparationRequest, Preparation, PreparedFile, SourceFile } from '../preparation.ts';
-import { Remarks } from '../remarks.ts';
-import { sourcePath } from '../source-files.ts';
+import { RowIds } from '../preparation/annotation-writer.ts';
+import type { PreparationRequest, Preparation, PreparedFile, SourceFile } from '../preparation/preparation.ts';
+import { Remarks } from '../preparation/remarks.ts';
+import { sourcePath } from '../source/source-files.ts';
 import { expressionOf, questionOf } from './text-source.ts';
 import { annotatedBoxesOf, BOXES_OPTION, SIZE_OPTION, writeQuestionsOnly, writeWithObjects } from './write-clevr.ts';
 
@@ -9,22 +9,22 @@ const CLEVR_PAGE = 'https://cs.stanford.edu/people/jcjohns/clevr/';
 const HUMANS_PAGE = 'https://cs.stanford.edu/people/jcjohns/iep/';
 const REF_PAGE = 'https://cs.jhu.edu/~cxliu/2019/clevr-ref+.html';
 
-const howObjectsAreFound = `
-Every question becomes a row with "answer" and "questionId". Its functional program is run on the scene: the objects that
-it finds one by one, counts or asks for are the boxes; their words are those of the program's filters and relations in the
-text, found without the templates that the texts were made from. Spans are words, as in the official files ("tokens").
---texts medium leaves questions out that speak of an object twice, for the first stage of the official training.
+const ABOUT_OBJECTS = `
+Every question becomes a row with "answer" and "questionId". Its functional program is executed on the scene: objects that
+it selects, counts or queries get boxes, and the spans of a box are the words of the program's filters and relations in
+the question, which are found without CLEVR's templates. Every word is a span of its own, as in the official files
+("tokens"). --texts medium leaves out questions that mention an object twice, for the first stage of the official training.
 
-CLEVR itself has no boxes. The official ones are those of Referring Relationships (boxes/annotations_train.json,
-boxes/annotations_test.json for val, boxes/cat2obj.json). Where these are not to be had, --boxes camera works them out
-from the places of the objects in space and in the picture: they hold whole objects, also what is hidden. Scenes with
-boxes of their own ("bbox": those of "mdetr scenes", written as scenes.json and questions.json) need neither.`;
+CLEVR has no boxes. The official files use those of Referring Relationships (boxes/annotations_train.json,
+boxes/annotations_test.json for val, boxes/cat2obj.json). If you do not have them, --boxes camera computes boxes from the
+3D and pixel coordinates of the objects; these cover the full object, occluded parts included. Scenes that have boxes
+("bbox", as "mdetr scenes" writes to scenes.json, beside questions.json) need neither.`;
 
 const options = [
   {
     name: 'texts',
     value: 'kind',
-    description: 'all questions, or those that speak of no object twice',
+    description: 'all questions, or only those that mention no object twice',
     choices: ['full', 'medium'],
     default: 'full',
   },
@@ -53,11 +53,11 @@ const sceneFile = (split: string, from: string, size: string): SourceFile => ({
 
 const isTest = (split: string): boolean => split.startsWith('test');
 
-/** CLEVR and CoGenT differ in the names of splits and files only. */
+/** Preparation of CLEVR or CoGenT, which differ only in the names of splits and files. */
 const clevrLike = (
   about: Pick<Preparation, 'name' | 'title' | 'about' | 'splits' | 'defaultSplits'>,
   archive: string,
-  /** What a split's file is called. */
+  /** Output file name of a split. */
   nameOf: (split: string) => string,
 ): Preparation => ({
   ...about,
@@ -69,7 +69,7 @@ const clevrLike = (
     const files: PreparedFile[] = [];
     for (const split of request.splits) {
       const [questions, scenes] = sourcesOf(split, archive, request.options);
-      const job = {
+      const task = {
         texts: sourcePath(request.from, questions!),
         list: 'questions',
         read: questionOf,
@@ -77,11 +77,11 @@ const clevrLike = (
       };
       files.push(
         scenes === undefined
-          ? await writeQuestionsOnly(request, { ...job, name: `CLEVR_${split}_questions.json` }, ids)
+          ? await writeQuestionsOnly(request, { ...task, name: `CLEVR_${split}_questions.json` }, ids)
           : await writeWithObjects(
               request,
               {
-                ...job,
+                ...task,
                 scenes: sourcePath(request.from, scenes),
                 name: nameOf(split),
                 annotatedBoxes: annotatedBoxesOf(request.from, split),
@@ -97,7 +97,7 @@ const clevrLike = (
   },
 });
 
-/** The questions, and the scenes where they are needed. */
+/** Source files of a split: the questions, and the scenes if they are needed. */
 const sourcesOf = (split: string, archive: string, asked: PreparationRequest['options']): SourceFile[] => {
   const isLarge = split.startsWith('train');
   const questions = questionFile(split, archive, isLarge ? '1.1 GB' : isTest(split) ? '20 MB' : '230 MB');
@@ -106,14 +106,15 @@ const sourcesOf = (split: string, archive: string, asked: PreparationRequest['op
     : [questions, sceneFile(split, archive, isLarge ? '480 MB' : '100 MB')];
 };
 
-/** CLEVR (arXiv:1612.06890). */
+/** Preparation of CLEVR (arXiv:1612.06890). */
 export const clevr = clevrLike(
   {
     name: 'clevr',
-    title: 'CLEVR: questions about rendered solids, with the objects that they speak of',
+    title: 'CLEVR: questions about rendered scenes, with boxes for the objects they mention',
     about: `
-train.json and val.json; of test, whose scenes and answers are not published, CLEVR_test_questions.json without boxes.
-${howObjectsAreFound}
+Writes train.json and val.json, and CLEVR_test_questions.json without boxes, since the scenes and answers of test are not
+published.
+${ABOUT_OBJECTS}
 
 699,989 training questions take about three minutes; one scene is in memory at a time.`,
     splits: ['val', 'train', 'test'],
@@ -123,15 +124,15 @@ ${howObjectsAreFound}
   (split) => `${split}.json`,
 );
 
-/** CLEVR-CoGenT: the same with other combinations of shapes and colours in condition B. */
+/** Preparation of CLEVR-CoGenT: CLEVR with other combinations of shape and color in condition B. */
 export const clevrCogent = clevrLike(
   {
     name: 'clevr-cogent',
-    title: 'CLEVR-CoGenT: CLEVR with combinations that training does not have',
+    title: 'CLEVR-CoGenT: CLEVR with held-out combinations of attributes',
     about: `
-train.json of trainA and val.json of valA, which is what training looks for, valB.json; of testA and testB, whose scenes
-and answers are not published, CLEVR_testA_questions.json and CLEVR_testB_questions.json without boxes.
-${howObjectsAreFound}`,
+Writes trainA as train.json and valA as val.json, the names that training reads, and valB.json. CLEVR_testA_questions.json
+and CLEVR_testB_questions.json have no boxes, since the scenes and answers of testA and testB are not published.
+${ABOUT_OBJECTS}`,
     splits: ['trainA', 'valA', 'valB', 'testA', 'testB'],
     defaultSplits: ['trainA', 'valA', 'valB'],
   },
@@ -139,13 +140,14 @@ ${howObjectsAreFound}`,
   (split) => ({ trainA: 'train.json', valA: 'val.json' })[split] ?? `${split}.json`,
 );
 
-/** CLEVR-Humans (arXiv:1705.03633): questions that people asked about CLEVR's images. */
+/** Preparation of CLEVR-Humans (arXiv:1705.03633): questions that people asked about CLEVR images. */
 export const clevrHumans: Preparation = {
   name: 'clevr-humans',
-  title: 'CLEVR-Humans: questions of people about CLEVR images',
+  title: 'CLEVR-Humans: questions by people about CLEVR images',
   about: `
-CLEVR-Humans-SPLIT.json under the same names in the official form: a row per question, with its answer. There are no
-programs, hence no boxes; training on it asks for "no_detection". Write to another folder than the source's.`,
+Writes CLEVR-Humans-SPLIT.json, under the same names but in the official format: one row per question, with its answer.
+There are no programs and therefore no boxes; training requires "no_detection". The output folder must differ from the
+source folder.`,
   splits: ['train', 'val', 'test'],
   options: [SIZE_OPTION],
   sources: ({ splits }) => splits.map(humansFile),
@@ -154,8 +156,8 @@ programs, hence no boxes; training on it asks for "no_detection". Write to anoth
     const files: PreparedFile[] = [];
     for (const split of request.splits) {
       const texts = sourcePath(request.from, humansFile(split));
-      const job = { texts, list: 'questions', read: questionOf, datasetName: 'clevr' };
-      files.push(await writeQuestionsOnly(request, { ...job, name: `CLEVR-Humans-${split}.json` }, ids));
+      const task = { texts, list: 'questions', read: questionOf, datasetName: 'clevr' };
+      files.push(await writeQuestionsOnly(request, { ...task, name: `CLEVR-Humans-${split}.json` }, ids));
     }
     return { files, leftOut: [], notes: [] };
   },
@@ -169,17 +171,17 @@ const humansFile = (split: string): SourceFile => ({
   size: split === 'train' ? '3 MB' : '1 MB',
 });
 
-/** CLEVR-Ref+ (arXiv:1901.00850): referring expressions for CLEVR's images. */
+/** Preparation of CLEVR-Ref+ (arXiv:1901.00850): referring expressions for CLEVR scenes. */
 export const clevrRef: Preparation = {
   name: 'clevr-ref',
   title: 'CLEVR-Ref+: expressions for one or several objects of CLEVR scenes',
   about: `
-train.json and val.json: every expression becomes a row with all objects that it speaks of; "isfinal" is 1 for those that
-it means, 0 for those on the way. Words are found as for CLEVR; an ordinal ("the second one of the cubes from left")
-marks the cubes among which it chooses, too. Boxes are the scenes' own, masks their run lengths. Images are CLEVR-Ref+'s,
-rendered anew. Left out: expressions whose program or words do not fit, counted in the report. Where two ordinals are joined by
-"or" under a common noun ("the balls from left that are the second one of the large objects from left or ..."), the
-official script ties all candidates to the words of the first; here each has those of its own.`,
+Writes train.json and val.json: every expression becomes a row with all objects it mentions; "isfinal" is 1 for the objects
+it refers to and 0 for the others. Words are found as for CLEVR; with an ordinal ("the second one of the cubes from left")
+the candidates (the cubes) get boxes too. Boxes and masks are those of the scenes. The images are CLEVR-Ref+'s own
+renderings. The report counts what is left out: expressions whose program or words do not match. If two ordinals are
+joined by "or" under a common noun ("the balls from left that are the second one of the large objects from left or ..."),
+the official script assigns the words of the first to all candidates; here each candidate has its own.`,
   splits: ['train', 'val'],
   options: [BOXES_OPTION, SIZE_OPTION],
   sources: ({ splits }) => splits.flatMap(refFiles),
@@ -189,7 +191,7 @@ official script ties all candidates to the words of the first; here each has tho
     const files: PreparedFile[] = [];
     for (const split of request.splits) {
       const [expressions, scenes] = refFiles(split) as [SourceFile, SourceFile];
-      const job = {
+      const task = {
         texts: sourcePath(request.from, expressions),
         scenes: sourcePath(request.from, scenes),
         list: 'refexps',
@@ -200,7 +202,7 @@ official script ties all candidates to the words of the first; here each has tho
         medium: false,
         withFinal: true,
       };
-      files.push(await writeWithObjects(request, job, ids, leftOut));
+      files.push(await writeWithObjects(request, task, ids, leftOut));
     }
     return { files, leftOut: leftOut.list, notes: [] };
   },

@@ -3,44 +3,44 @@ import { z } from 'zod';
 import { fileReason, MdetrError } from '../../errors.ts';
 import type { BoxXywh } from '../../geometry/boxes.ts';
 import { maskBoundsXywh, maskFromDense, packMask, type PackedCocoRle } from '../../geometry/run-lengths.ts';
-import { checked } from '../checked.ts';
-import type { JsonDictionary } from '../json-dictionary.ts';
+import { checked } from '../source/checked.ts';
+import type { JsonDictionary } from '../source/json-dictionary.ts';
 import type { ClevrSourceScene } from './scene-source.ts';
 
-/** An object's box and, where the data have one, its mask. */
-export interface ObjectPlace {
+/** Box (pixels, xywh) of an object and, if the data have one, its mask. */
+export interface ObjectRegion {
   readonly bbox: BoxXywh;
   readonly segmentation?: PackedCocoRle;
 }
 
-/** Boxes of all objects of a scene, or what is wrong with it. */
-export type ObjectPlaces = readonly ObjectPlace[] | string;
+/** Regions of all objects of a scene, or the reason why the scene cannot be used. */
+export type ObjectRegions = readonly ObjectRegion[] | string;
 
-/** Whether the scenes have boxes themselves: CLEVR-Ref+ and scenes of `mdetr scenes` do, CLEVR does not. */
+/** Whether a scene contains boxes: those of CLEVR-Ref+ and `mdetr scenes` do, those of CLEVR do not. */
 export const hasBoxes = ({ objects, obj_bbox: boxes, obj_mask: masks }: ClevrSourceScene): boolean =>
   boxes !== undefined || masks !== undefined || objects.every(({ bbox }) => bbox !== undefined);
 
-/** The boxes that the scene itself has: that of the visible pixels where there are masks. */
-export const placesInScene = (
+/** Boxes and masks that a scene contains. An object with a mask but no box gets the mask's bounds. */
+export const regionsInScene = (
   { objects, obj_bbox: boxes, obj_mask: masks }: ClevrSourceScene,
   width: number,
   height: number,
-): ObjectPlaces => {
-  const places: ObjectPlace[] = [];
+): ObjectRegions => {
+  const regions: ObjectRegion[] = [];
   for (const [i, { bbox, idx = i + 1 }] of objects.entries()) {
     const runs = masks?.[String(idx)];
     const own = bbox ?? boxes?.[String(idx)];
     if (runs !== undefined) {
       const mask = maskOfRuns(runs, width, height);
-      if (mask === undefined) return 'scenes whose masks are not of the size of the image';
-      places.push({ bbox: (own as BoxXywh | undefined) ?? maskBoundsXywh(mask), segmentation: packMask(mask) });
-    } else if (own !== undefined) places.push({ bbox: own as unknown as BoxXywh });
+      if (mask === undefined) return 'scenes whose masks do not have the size of the image';
+      regions.push({ bbox: (own as BoxXywh | undefined) ?? maskBoundsXywh(mask), segmentation: packMask(mask) });
+    } else if (own !== undefined) regions.push({ bbox: own as unknown as BoxXywh });
     else return 'scenes with objects without boxes';
   }
-  return places;
+  return regions;
 };
 
-/** Run lengths along the rows, the first of which is outside. */
+/** Decodes row-major run lengths that start with a run of background. Undefined if they do not have the image's size. */
 const maskOfRuns = (runs: string, width: number, height: number) => {
   const pixels = new Uint8Array(width * height);
   let at = 0;
@@ -65,8 +65,8 @@ const categoriesSchema = z.union([z.array(z.string()), z.record(z.string(), z.st
 
 /**
  * Boxes of CLEVR's objects from the annotations of Referring Relationships (`annotations_train.json`, `cat2obj.json`),
- * which the official script takes. They are not numbered: an object gets the one of its kind (colour, material, shape)
- * whose middle is nearest to its own.
+ * as used by the official script. They have no object indices: each object gets the box of its kind (color, material,
+ * shape) whose center is nearest to the object's.
  */
 export class AnnotatedBoxes {
   private readonly annotations: JsonDictionary;
@@ -77,25 +77,25 @@ export class AnnotatedBoxes {
     this.kinds = new Map(Object.entries(readCategories(categoriesPath)));
   }
 
-  of({ image_filename: fileName, objects }: ClevrSourceScene): ObjectPlaces {
+  of({ image_filename: fileName, objects }: ClevrSourceScene): ObjectRegions {
     const entry = this.annotations.get(fileName);
-    if (entry === undefined) return 'images that the file of boxes does not have';
+    if (entry === undefined) return 'images missing in the file of boxes';
     const boxes = new Map<string, { readonly kind: string | undefined; readonly bbox: BoxXywh }>();
-    for (const { object } of checked(annotationsSchema, entry.value, entry.place)) {
+    for (const { object } of checked(annotationsSchema, entry.value, entry.location)) {
       const [top, bottom, left, right] = object.bbox as [number, number, number, number];
       const kind = this.kinds.get(String(object.category));
       boxes.set(`${object.bbox.join()} ${object.category}`, { kind, bbox: [left, top, right - left, bottom - top] });
     }
-    if (boxes.size !== objects.length) return 'images with another number of boxes than of objects';
-    const places: ObjectPlace[] = [];
+    if (boxes.size !== objects.length) return 'images whose numbers of boxes and objects differ';
+    const regions: ObjectRegion[] = [];
     for (const { color, material, shape, pixel_coords: pixel } of objects) {
       const own = [...boxes.values()].filter(({ kind }) => kind === `${color}_${material}_${shape}`);
       if (own.length === 0 || pixel === undefined) return 'images with objects that have no box of their kind';
-      const away = ({ bbox: [x, y, w, h] }: (typeof own)[number]): number =>
+      const distance = ({ bbox: [x, y, w, h] }: (typeof own)[number]): number =>
         Math.abs(pixel[0]! - (x + w / 2)) + Math.abs(pixel[1]! - (y + h / 2));
-      places.push({ bbox: own.reduce((best, other) => (away(other) < away(best) ? other : best)).bbox });
+      regions.push({ bbox: own.reduce((best, other) => (distance(other) < distance(best) ? other : best)).bbox });
     }
-    return places;
+    return regions;
   }
 }
 

@@ -1,20 +1,20 @@
 import type { NounMention, RelationMention, TextMention } from './question-mentions.ts';
 import { phrasesOf, type ProgramPhrase, type ProgramStep, relationsOf } from './program-phrases.ts';
 
-/** Where a program's phrases and relations stand in its text. */
+/** Assignment of a program's phrases and relations to the words of its text. */
 export interface Alignment {
-  /** Noun phrases by the top step of the program's phrases that have one. */
+  /** Noun phrases by the top step of the program's phrase. */
   readonly nouns: ReadonlyMap<number, NounMention>;
-  /** Relations by their step. */
+  /** Relation words by the index of the relate step. */
   readonly relations: ReadonlyMap<number, RelationMention>;
 }
 
 /**
- * Finds the noun phrase of the text for every phrase of the program, and the words for every relation. A noun phrase
- * fits when it names the same attributes; a relation's words stand behind what is related and in front of what it is
- * related to ("the cube left of the ball"), or of "it" ("There is a ball; … left of it"). Of several ways the first one
- * from the left is taken, which makes no difference to the objects that are meant.
- * @returns undefined when there is no way
+ * Finds the noun phrase of the text for every phrase of the program, and the words of every relation. A noun phrase
+ * matches if it names the same attributes; the words of a relation follow the phrase they restrict and precede the phrase
+ * they refer to ("the cube left of the ball") or "it" ("There is a ball; … left of it"). Of several alignments the
+ * leftmost is returned; they differ only in words for the same objects.
+ * @returns undefined if there is no alignment
  */
 export const alignProgram = (
   program: readonly ProgramStep[],
@@ -22,7 +22,7 @@ export const alignProgram = (
 ): Alignment | undefined => {
   const phrases = [...phrasesOf(program).values()];
   const named = phrases.filter(({ isNamed }) => isNamed);
-  // What is filtered last stands first in most texts: trying in that order, the first way found is the usual one.
+  // What is filtered last comes first in most texts, so trying in that order finds the usual alignment first.
   const order = named.toReversed();
   const nouns = new Map<number, NounMention>();
   const taken = new Set<NounMention>();
@@ -30,7 +30,7 @@ export const alignProgram = (
 
   const search = (k: number): Alignment | undefined => {
     if (k === order.length) {
-      const relations = placeRelations(program, phrases, nouns, mentions);
+      const relations = alignRelations(program, phrases, nouns, mentions);
       return relations && inOrder(program, nouns) ? { nouns: new Map(nouns), relations } : undefined;
     }
     const phrase = order[k]!;
@@ -57,41 +57,41 @@ const namesSame = (noun: NounMention, phrase: ProgramPhrase): boolean => {
   );
 };
 
-/** The words of every relation, or undefined where one has none in the right place. */
-const placeRelations = (
+/** Words of every relation by step; undefined if a relation has none in the right position. */
+const alignRelations = (
   program: readonly ProgramStep[],
   phrases: readonly ProgramPhrase[],
   nouns: ReadonlyMap<number, NounMention>,
   mentions: readonly TextMention[],
 ): ReadonlyMap<number, RelationMention> | undefined => {
-  const placed = new Map<number, RelationMention>();
+  const aligned = new Map<number, RelationMention>();
   for (const phrase of phrases) {
     const own = nouns.get(phrase.top);
     if (own === undefined) continue;
     const steps = relationsOf(program, phrase);
     const at = mentions.indexOf(own) + 1;
-    // The first relation stands right behind its noun phrase, a second one that is joined to it anywhere behind that.
+    // The first relation follows its noun phrase directly, a second one joined to it may follow anywhere after that.
     const next = mentions.slice(at).find(({ kind }) => kind === 'noun' || kind === 'relation');
     if (steps.length > 0 && next?.kind !== 'relation') return undefined;
-    const behind = steps.length === 1 ? [next!] : mentions.slice(at);
+    const following = steps.length === 1 ? [next!] : mentions.slice(at);
     for (const step of steps) {
       const { values, inputs } = program[step]!;
       const target = nouns.get(program[inputs[0]!]!.inputs[0]!);
-      const words = behind.find(
+      const words = following.find(
         (mention): mention is RelationMention =>
           mention.kind === 'relation' &&
           mention.direction === values[0] &&
-          ![...placed.values()].includes(mention) &&
+          ![...aligned.values()].includes(mention) &&
           leadsTo(mention, target, mentions),
       );
       if (words === undefined) return undefined;
-      placed.set(step, words);
+      aligned.set(step, words);
     }
   }
-  return placed;
+  return aligned;
 };
 
-/** Whether a relation is one to `target`: it follows, or "it" does and the target stands before the semicolon. */
+/** Whether a relation refers to `target`: the target follows it, or "it" follows and the target precedes the semicolon. */
 const leadsTo = (
   relation: RelationMention,
   target: NounMention | undefined,
@@ -104,11 +104,11 @@ const leadsTo = (
   if (next.kind !== 'it') return false;
   const before = mentions.slice(0, at);
   const semicolon = before.findLastIndex(({ kind }) => kind === 'semicolon');
-  // "It" is the first thing that was spoken of: "There is a cube behind the ball; …".
+  // "It" is the first object mentioned: "There is a cube behind the ball; …".
   return before.slice(0, Math.max(semicolon, 0)).find(({ kind }) => kind === 'noun') === target;
 };
 
-/** Comparisons name what they compare in the order of the program: all of the first side, then the second. */
+/** Whether a comparison mentions its operands in program order: all nouns of the first, then all of the second. */
 const inOrder = (program: readonly ProgramStep[], nouns: ReadonlyMap<number, NounMention>): boolean => {
   const last = program.at(-1)!;
   if (last.inputs.length !== 2 || !/^(?:equal_|less_than|greater_than)/.test(last.function)) return true;

@@ -3,41 +3,43 @@ import { type Alignment, alignProgram } from './phrase-alignment.ts';
 import { isSet, phraseAt, type ProgramStep } from './program-phrases.ts';
 import { mentionsOf, nounSpans, type TextMention } from './question-mentions.ts';
 
-/** What programs ask of a scene. */
+/** The part of a scene that programs use. */
 export interface ProgramScene {
   readonly objects: readonly Readonly<Record<'size' | 'color' | 'material' | 'shape', string>>[];
-  /** For every object those that are to that side of it. */
+  /** For every direction and object, the indices of the objects on that side of it. */
   readonly relationships: Readonly<Record<string, readonly (readonly number[])[]>>;
 }
 
-/** An object that a text speaks of, with the words that mean it. */
+/** An object that a text mentions, with the words that refer to it. */
 export interface MentionedObject {
+  /** Index in `ProgramScene.objects`. */
   readonly object: number;
-  /** A span for every word or relation, from left to right. */
+  /** One span per word or relation, from left to right. */
   readonly spans: readonly Span[];
-  /** Whether it is one of those that the program gives in the end. */
+  /** Whether the program returns the object. */
   readonly isFinal: boolean;
 }
 
 export interface MentionedObjects {
   readonly objects: readonly MentionedObject[];
-  /** True when an object is spoken of more than once: such texts are not in the "medium" files. */
+  /** Whether an object is mentioned more than once; the "medium" files leave out such texts. */
   readonly repeats: boolean;
-  /** Undefined where the program gives a set of objects. */
+  /** Undefined if the program returns a set of objects. */
   readonly answer: string | undefined;
 }
 
-/** Says why a program and its text cannot be used. */
+/** Reason why a program and its text cannot be used. */
 export class ProgramError extends Error {}
 
-/** A step's value: numbers of objects, or an answer. */
+/** Value of a step: indices of objects, or an answer. */
 type Value = readonly number[] | string;
 
 /**
- * Runs a program and gathers, in its order, the objects that it speaks of one by one: those that a step `unique` finds,
- * those that are counted or asked for, and, where it gives a set (CLEVR-Ref+), those of the set and those that an ordinal
- * chooses among. Their words are those of the noun phrase, of its relation, and of what it is filtered from.
- * @throws ProgramError
+ * Executes a program and collects the objects that its text mentions, in program order: results of `unique` steps,
+ * objects that are counted or tested for existence and, for programs that return a set (CLEVR-Ref+), the objects of the
+ * set and the candidates of an ordinal. Their spans are the words of the noun phrase, of its relation, and of the phrase
+ * it is filtered from.
+ * @throws {ProgramError} if the program cannot be executed or its phrases are not in the text
  */
 export const objectsOfProgram = (
   scene: ProgramScene,
@@ -47,7 +49,7 @@ export const objectsOfProgram = (
   checkInputs(program);
   const mentions = mentionsOf(text);
   const alignment = alignProgram(program, mentions);
-  if (alignment === undefined) throw new ProgramError('phrases that are not found in the text');
+  if (alignment === undefined) throw new ProgramError('phrases that are not in the text');
   const words = new PhraseWords(program, alignment, mentions, text);
   const values: Value[] = [];
   const found: { readonly object: number; readonly spans: readonly Span[] }[] = [];
@@ -59,7 +61,7 @@ export const objectsOfProgram = (
       found.push({ object, spans: spansOf(object) });
     }
   };
-  for (const [number, step] of program.entries()) {
+  for (const [index, step] of program.entries()) {
     const value = valueOf(scene, step, values);
     values.push(value);
     const top = step.inputs[0]!;
@@ -68,7 +70,7 @@ export const objectsOfProgram = (
     else if (step.function === 'count' || step.function === 'exist')
       mention(values[top] as readonly number[], spansOfInput);
     else if (step.function === 'filter_ordinal')
-      mention(values[top] as readonly number[], () => words.ofCandidates(phraseTop(program, number)));
+      mention(values[top] as readonly number[], () => words.ofCandidates(phraseTop(program, index)));
     else if (step.function === 'union') {
       const [first, second] = step.inputs.map((input) => values[input] as readonly number[]);
       repeats ||= first!.some((object) => second!.includes(object));
@@ -97,20 +99,20 @@ export const objectsOfProgram = (
 
 const checkInputs = (program: readonly ProgramStep[]): void => {
   if (program.length === 0) throw new ProgramError('programs without steps');
-  program.forEach(({ inputs }, number) => {
-    if (inputs.some((input) => input < 0 || input >= number))
-      throw new ProgramError('programs whose steps do not follow one another');
+  program.forEach(({ inputs }, index) => {
+    if (inputs.some((input) => input < 0 || input >= index))
+      throw new ProgramError('programs whose steps do not refer to earlier ones');
   });
 };
 
-/** The last filter of the row that step `number` is in. */
-const phraseTop = (program: readonly ProgramStep[], number: number): number => {
-  let top = number;
+/** Last step of the chain of filters that contains step `index`. */
+const phraseTop = (program: readonly ProgramStep[], index: number): number => {
+  let top = index;
   while (program[top + 1]?.function.startsWith('filter_') === true && program[top + 1]!.inputs[0] === top) top++;
   return top;
 };
 
-/** The words of a program's phrases. */
+/** Looks up the spans of a program's phrases. */
 class PhraseWords {
   constructor(
     private readonly program: readonly ProgramStep[],
@@ -119,7 +121,7 @@ class PhraseWords {
     private readonly text: string,
   ) {}
 
-  /** Of every object in the set of step `top`: those joined by "or" have the words of their own side. */
+  /** Spans of each object in the set of step `top`. For sets joined by "or", an object has the words of its own side. */
   byObject(top: number, consumer: string, values: readonly Value[]): (object: number) => readonly Span[] {
     if (!['unique', 'count', 'exist', 'end'].includes(consumer)) return () => [];
     const { base } = phraseAt(this.program, top, consumer);
@@ -134,7 +136,7 @@ class PhraseWords {
     ];
   }
 
-  /** What an ordinal chooses among: the phrase's words without "first one of the" and "from left". */
+  /** Spans of the candidates of an ordinal: the phrase without "first one of the" and "from left". */
   ofCandidates(top: number): readonly Span[] {
     const noun = this.alignment.nouns.get(top);
     const { base } = phraseAt(this.program, top, 'end');
@@ -149,7 +151,7 @@ class PhraseWords {
     const { base, attributes } = phraseAt(this.program, top, consumer);
     const { function: origin, inputs } = this.program[base]!;
     const noun = this.alignment.nouns.get(top);
-    // "red things that are either …": the word "things" is the sentence's and means nothing.
+    // "red things that are either …": "things" belongs to the template and refers to nothing.
     const withNoun = origin !== 'union' || attributes.shape !== undefined;
     const own = noun === undefined ? [] : nounSpans(noun, { withNoun });
     const relation = this.alignment.relations.get(base);
@@ -164,7 +166,7 @@ class PhraseWords {
     return same === undefined ? [] : [[same.begin, same.end]];
   }
 
-  /** "anything else", "other things": what has no phrase, so that the beginning of the sentence stands for it. */
+  /** Span of "anything else" or "other things" at the beginning, for sets that have no phrase of their own. */
   private ofOthers(base: number, top: number, consumer: string): Span[] {
     if (!this.program[base]!.function.startsWith('same_') || top !== base || consumer === 'unique') return [];
     const match =
@@ -176,7 +178,7 @@ class PhraseWords {
 
 const valueOf = (
   scene: ProgramScene,
-  { function: name, inputs, values: said, output }: ProgramStep,
+  { function: name, inputs, values: parameters, output }: ProgramStep,
   values: readonly Value[],
 ): Value => {
   const set = (k = 0): readonly number[] => {
@@ -189,22 +191,22 @@ const valueOf = (
     if (objects.length !== 1) throw new ProgramError(`programs whose step ${name} has no single object`);
     return objects[0]!;
   };
-  const answer = (truth: boolean): string => (truth ? 'yes' : 'no');
+  const answer = (isTrue: boolean): string => (isTrue ? 'yes' : 'no');
   const attributeOf = (prefix: string): 'size' => {
     const attribute = name.slice(prefix.length);
     if (!['size', 'color', 'material', 'shape'].includes(attribute))
       throw new ProgramError(`programs with a step ${name}`);
     return attribute as 'size';
   };
-  const asked = (k: number): Value | undefined => (inputs[k] === undefined ? undefined : values[inputs[k]]);
+  const operand = (k: number): Value | undefined => (inputs[k] === undefined ? undefined : values[inputs[k]]);
   switch (name) {
     case 'scene':
       return [...scene.objects.keys()];
     case 'unique':
       return [one()];
     case 'relate': {
-      const related = scene.relationships[said[0] ?? '']?.[one()];
-      if (related === undefined) throw new ProgramError('programs with a relation that the scene does not have');
+      const related = scene.relationships[parameters[0] ?? '']?.[one()];
+      if (related === undefined) throw new ProgramError('programs with a relation that the scene lacks');
       return [...related].sort((a, b) => a - b);
     }
     case 'union':
@@ -216,12 +218,12 @@ const valueOf = (
     case 'exist':
       return answer(set().length > 0);
     case 'less_than':
-      return answer(Number(asked(0)) < Number(asked(1)));
+      return answer(Number(operand(0)) < Number(operand(1)));
     case 'greater_than':
-      return answer(Number(asked(0)) > Number(asked(1)));
+      return answer(Number(operand(0)) > Number(operand(1)));
     case 'filter_visible':
     case 'filter_ordinal':
-      // What is visible goes by masks; the files hold what came out.
+      // Visibility depends on masks, so the result stored in the file is used.
       if (output?.every((object) => object >= 0 && object < scene.objects.length) !== true)
         throw new ProgramError(`programs whose step ${name} has no objects of the scene as _output`);
       return output;
@@ -229,7 +231,7 @@ const valueOf = (
   }
   if (name.startsWith('filter_')) {
     const attribute = attributeOf('filter_');
-    return set().filter((object) => scene.objects[object]![attribute] === said[0]);
+    return set().filter((object) => scene.objects[object]![attribute] === parameters[0]);
   }
   if (name.startsWith('same_')) {
     const attribute = attributeOf('same_');
@@ -239,6 +241,6 @@ const valueOf = (
     );
   }
   if (name.startsWith('query_')) return scene.objects[one()]![attributeOf('query_')];
-  if (name.startsWith('equal_')) return answer(asked(0) !== undefined && asked(0) === asked(1));
+  if (name.startsWith('equal_')) return answer(operand(0) !== undefined && operand(0) === operand(1));
   throw new ProgramError(`programs with a step ${name}`);
 };

@@ -5,27 +5,27 @@ export interface ProgramStep {
   readonly function: string;
   readonly inputs: readonly number[];
   readonly values: readonly string[];
-  /** CLEVR-Ref+: the objects that the step gives. */
+  /** Result of the step as stored in CLEVR-Ref+: indices of objects. */
   readonly output?: readonly number[] | undefined;
 }
 
 /**
- * A set of objects that a text has a phrase for: all filters in a row, and what they filter. Numbers are those of the
- * program's steps.
+ * A chain of filters and the set that it filters, to which a noun phrase of the text can correspond. `top` and `base` are
+ * indices of the program's steps.
  */
 export interface ProgramPhrase {
-  /** The last filter, or `base` where there is none. */
+  /** The last filter, or `base` if there is none. */
   readonly top: number;
   readonly attributes: Attributes;
-  /** What filters by visibility and by order say, as in "fully visible", "first one of the", "from left". */
+  /** Parameters of filters by visibility and by order: "fully visible", "first one of the", "from left". */
   readonly choices: readonly string[];
-  /** What is filtered: a step of `scene`, `relate`, `same_…`, `union` or `intersect`. */
+  /** The step that is filtered: `scene`, `relate`, `same_…`, `union` or `intersect`. */
   readonly base: number;
-  /** Whether the text has a noun phrase for it. */
+  /** Whether the text has a noun phrase for the set. */
   readonly isNamed: boolean;
 }
 
-/** The filters above step `top`, down to what they filter. */
+/** The chain of filters that ends in step `top`. `consumer` is the function that takes the result. */
 export const phraseAt = (program: readonly ProgramStep[], top: number, consumer: string): ProgramPhrase => {
   const attributes: Record<string, string> = {};
   const choices: string[] = [];
@@ -39,18 +39,18 @@ export const phraseAt = (program: readonly ProgramStep[], top: number, consumer:
   }
   const { function: origin } = program[base]!;
   const isPlain = top === base;
-  // "any other things that have the same size", "things that are either …": no phrase of their own. Where two
-  // relations are joined, the phrase stands for what is left: "cubes that are left of … and behind …".
+  // "any other things that have the same size", "things that are either …" have no phrase of their own. Two joined
+  // relations share the phrase of their intersection: "cubes that are left of … and behind …".
   const isUnnamed =
     origin === 'union' || consumer === 'intersect' || (origin.startsWith('same_') && consumer !== 'unique');
   return { top, attributes, choices, base, isNamed: !isPlain || !isUnnamed };
 };
 
-/** All phrases of a program by their top step. The last step's own, if it is a set of objects, has the key -1 besides. */
+/** All phrases of a program by their top step. */
 export const phrasesOf = (program: readonly ProgramStep[]): ReadonlyMap<number, ProgramPhrase> => {
   const phrases = new Map<number, ProgramPhrase>();
   const add = (top: number, consumer: string): void => {
-    // "intersect" is the only consumer that leaves a phrase without a name, and a step has but one consumer.
+    // Only the consumer "intersect" leaves a phrase unnamed, and every step has one consumer.
     if (!phrases.has(top)) phrases.set(top, phraseAt(program, top, consumer));
   };
   for (const step of program)
@@ -61,10 +61,10 @@ export const phrasesOf = (program: readonly ProgramStep[]): ReadonlyMap<number, 
   return phrases;
 };
 
-/** Whether a step gives a set of objects. */
+/** Whether a function returns a set of objects. */
 export const isSet = (name: string): boolean => /^(?:scene|relate|union|intersect)$|^(?:filter|same)_/.test(name);
 
-/** Steps of relations that a phrase has: its own, or those that it joins. */
+/** Indices of the relate steps that restrict a phrase: its own, or those that it intersects. */
 export const relationsOf = (program: readonly ProgramStep[], { base }: ProgramPhrase): readonly number[] => {
   const { function: name, inputs } = program[base]!;
   if (name === 'relate') return [base];

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { checked } from '../checked.ts';
-import { readJsonLists, type JsonReadOptions } from '../json-entries.ts';
-import { JsonRanges } from '../json-ranges.ts';
+import { checked } from '../source/checked.ts';
+import { readJsonLists, type JsonReadOptions } from '../source/json-entries.ts';
+import { JsonRanges } from '../source/json-ranges.ts';
 
 const box = z.array(z.number()).length(4);
 
@@ -19,7 +19,7 @@ const sceneSchema = z
         pixel_coords: z.array(z.number()).length(3).optional(),
         rotation: z.number().default(0),
         bbox: box.optional(),
-        /** CLEVR-Ref+: the object's number in `obj_bbox` and `obj_mask`, from 1. */
+        /** CLEVR-Ref+: one-based index of the object in `obj_bbox` and `obj_mask`. */
         idx: z.int().optional(),
       }),
     ),
@@ -43,36 +43,37 @@ const sceneSchema = z
 /** An entry of a CLEVR or CLEVR-Ref+ `scenes.json`. */
 export type ClevrSourceScene = z.output<typeof sceneSchema>;
 
-const numberOnly = z.object({ image_index: z.int() });
+const indexOnly = z.object({ image_index: z.int() });
 
-/** The scenes of a file of any size, by image number. One is in memory at a time. */
+/** Random access to the scenes of a file of any size, by image index. One scene is in memory at a time. */
 export class ClevrScenes {
   readonly path: string;
-  private readonly places = new Map<number, readonly [begin: number, end: number]>();
+  private readonly rangeOf = new Map<number, readonly [begin: number, end: number]>();
   private readonly ranges: JsonRanges;
   private latest: ClevrSourceScene | undefined;
 
-  /** Reads through the file once. `close` it afterwards. */
+  /** Scans the file once. Call `close` when done. */
   constructor(path: string, options: JsonReadOptions = {}) {
     this.path = path;
-    for (const { place, value, begin, end } of readJsonLists(path, ['scenes'], options))
-      this.places.set(checked(numberOnly, value, `${path}: ${place}`).image_index, [begin, end]);
+    for (const { location, value, begin, end } of readJsonLists(path, ['scenes'], options))
+      this.rangeOf.set(checked(indexOnly, value, `${path}: ${location}`).image_index, [begin, end]);
     this.ranges = new JsonRanges(path);
   }
 
-  /** The scene's first one, to see what the file has. */
+  /** The first scene of the file, which shows what its scenes contain. */
   get first(): ClevrSourceScene | undefined {
-    const number = this.places.keys().next().value;
-    return number === undefined ? undefined : this.of(number);
+    const index = this.rangeOf.keys().next().value;
+    return index === undefined ? undefined : this.of(index);
   }
 
+  /** Scene of an image; undefined if there is none. @throws {MdetrError} naming the first wrong field */
   of(imageIndex: number): ClevrSourceScene | undefined {
-    // Questions about an image stand together.
+    // Questions about the same image are adjacent.
     if (this.latest?.image_index === imageIndex) return this.latest;
-    const range = this.places.get(imageIndex);
+    const range = this.rangeOf.get(imageIndex);
     if (range === undefined) return undefined;
-    const where = `${this.path}: the scene of image ${imageIndex}`;
-    this.latest = checked(sceneSchema, this.ranges.value(...range), where);
+    const location = `${this.path}: the scene of image ${imageIndex}`;
+    this.latest = checked(sceneSchema, this.ranges.value(...range), location);
     return this.latest;
   }
 

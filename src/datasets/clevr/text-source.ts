@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { checked } from '../checked.ts';
+import { checked } from '../source/checked.ts';
 import type { ProgramStep } from './program-phrases.ts';
 
-/** CLEVR says `function`, its generator and CLEVR-Ref+ say `type`; `_output` of a set is a list. */
+/** A program step. CLEVR uses `function`, its generator and CLEVR-Ref+ use `type`; `_output` of a set is a list. */
 const stepSchema = z
   .object({
     function: z.string().optional(),
@@ -28,22 +28,23 @@ const questionSchema = z.object({
 
 const expressionSchema = z.object({ ...common, refexp_index: z.int().optional(), refexp: z.string() });
 
-/** A question or an expression. */
+/** A question of CLEVR or an expression of CLEVR-Ref+. */
 export interface ClevrText {
   readonly imageIndex: number;
   readonly imageFileName: string | undefined;
-  /** Its number in the file. */
+  /** Index of the question or expression as the file states it. */
   readonly index: number | undefined;
   readonly text: string;
   readonly answer: string | undefined;
   readonly program: readonly ProgramStep[] | undefined;
 }
 
-export const questionOf = (value: unknown, place: string): ClevrText => {
+/** Reads an entry of CLEVR's `questions`. @throws {MdetrError} naming the first wrong field */
+export const questionOf = (value: unknown, location: string): ClevrText => {
   const { image_index, image_filename, question_index, question, answer, program } = checked(
     questionSchema,
     value,
-    place,
+    location,
   );
   return {
     imageIndex: image_index,
@@ -55,8 +56,9 @@ export const questionOf = (value: unknown, place: string): ClevrText => {
   };
 };
 
-export const expressionOf = (value: unknown, place: string): ClevrText => {
-  const { image_index, refexp_index, refexp, program } = checked(expressionSchema, value, place);
+/** Reads an entry of CLEVR-Ref+'s `refexps`. @throws {MdetrError} naming the first wrong field */
+export const expressionOf = (value: unknown, location: string): ClevrText => {
+  const { image_index, refexp_index, refexp, program } = checked(expressionSchema, value, location);
   return {
     imageIndex: image_index,
     imageFileName: undefined,

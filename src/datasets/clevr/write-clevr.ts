@@ -1,15 +1,15 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { MdetrError } from '../../errors.ts';
-import { type NewAnnotation, type RowIds, writeAnnotations } from '../annotation-writer.ts';
-import { megabyteSteps } from '../coco-instances.ts';
-import { JsonDictionary } from '../json-dictionary.ts';
-import { readJsonLists } from '../json-entries.ts';
-import type { PreparationOption, PreparationRequest, PreparedFile } from '../preparation.ts';
-import type { Remarks } from '../remarks.ts';
-import { sourcePath } from '../source-files.ts';
+import { type NewAnnotation, type RowIds, writeAnnotations } from '../preparation/annotation-writer.ts';
+import { JsonDictionary } from '../source/json-dictionary.ts';
+import { readJsonLists } from '../source/json-entries.ts';
+import { megabyteProgress } from '../preparation/megabyte-progress.ts';
+import type { PreparationOption, PreparationRequest, PreparedFile } from '../preparation/preparation.ts';
+import type { Remarks } from '../preparation/remarks.ts';
+import { sourcePath } from '../source/source-files.ts';
 import { boxesByCamera } from './camera-boxes.ts';
-import { AnnotatedBoxes, hasBoxes, type ObjectPlaces, placesInScene } from './object-boxes.ts';
+import { AnnotatedBoxes, hasBoxes, type ObjectRegions, regionsInScene } from './object-boxes.ts';
 import { ProgramError, objectsOfProgram, type MentionedObjects } from './program-objects.ts';
 import { ClevrScenes, type ClevrSourceScene } from './scene-source.ts';
 import type { ClevrText } from './text-source.ts';
@@ -18,8 +18,8 @@ export const BOXES_OPTION: PreparationOption = {
   name: 'boxes',
   value: 'source',
   description:
-    'where boxes are from: the scenes themselves, the annotations of Referring Relationships, or the camera, ' +
-    'which sees whole objects; auto takes the first that is there',
+    'source of the boxes: the scenes, the annotations of Referring Relationships, or the camera (boxes of full objects, ' +
+    'occluded parts included); auto takes the first that is available',
   choices: ['auto', 'scenes', 'annotations', 'camera'],
   default: 'auto',
 };
@@ -31,25 +31,29 @@ export const SIZE_OPTION: PreparationOption = {
   default: '480x320',
 };
 
-/** Which texts of which scenes become which file. */
-export interface ClevrJob {
+/** Input and output of the conversion of one split. */
+export interface ClevrTask {
+  /** Path of the file of questions or expressions. */
   readonly texts: string;
+  /** Path of the file of scenes. */
   readonly scenes: string;
-  /** The list in the file of texts. */
+  /** Key of the list in the file of texts. */
   readonly list: string;
-  readonly read: (value: unknown, place: string) => ClevrText;
+  readonly read: (value: unknown, location: string) => ClevrText;
+  /** Name of the output file. */
   readonly name: string;
   readonly datasetName: string;
-  /** Files of Referring Relationships for this split, where they would be. */
+  /** Paths of the files of Referring Relationships for this split, which need not exist. */
   readonly annotatedBoxes: { readonly boxes: string; readonly categories: string };
-  /** Texts that speak of no object twice only. */
+  /** Leave out texts that mention an object twice. */
   readonly medium: boolean;
-  /** Mark which objects the expression means in the end. */
+  /** Write `isfinal`: whether the expression refers to the object. */
   readonly withFinal: boolean;
 }
 
 type Size = readonly [width: number, height: number];
 
+/** Parses the value of `--image-size`. @throws {MdetrError} if it is not WIDTHxHEIGHT */
 export const imageSize = (text: string): Size => {
   const match = /^(\d{1,5})x(\d{1,5})$/.exec(text);
   if (match === null || Number(match[1]) === 0 || Number(match[2]) === 0)
@@ -57,51 +61,56 @@ export const imageSize = (text: string): Size => {
   return [Number(match[1]), Number(match[2])];
 };
 
-/** Writes the rows of texts with programs: every object that the text speaks of with its box and its words. */
+/**
+ * Writes rows of texts with programs: every mentioned object with its box and its words.
+ * @throws {MdetrError} naming file and entry of the first value that cannot be used
+ */
 export const writeWithObjects = async (
   request: PreparationRequest,
-  job: ClevrJob,
+  task: ClevrTask,
   ids: RowIds,
   leftOut: Remarks,
 ): Promise<PreparedFile> => {
   const { out, options, progress } = request;
-  refuseOverwriting(job.texts, out, job.name);
+  refuseOverwriting(task.texts, out, task.name);
   const size = imageSize(options['image-size']!);
-  const scenes = new ClevrScenes(job.scenes, { onProgress: megabyteSteps(`reading ${job.scenes}, MB`, progress) });
-  const placer = new ObjectPlacer(request, job, size);
+  const scenes = new ClevrScenes(task.scenes, {
+    onProgress: megabyteProgress(`reading ${task.scenes}, MB`, progress),
+  });
+  const regionSource = new RegionSource(request, task, size);
   try {
-    placer.open(scenes.first);
-    return await writeAnnotations(out, job.name, ids, async (writer) => {
-      const onProgress = megabyteSteps(`${job.name}, reading ${job.texts}, MB`, progress);
-      let number = 0;
-      for (const { place, value } of readJsonLists(job.texts, [job.list], { onProgress })) {
-        const at = `${job.texts}: ${place}`;
-        const text = job.read(value, at);
-        const index = text.index ?? number;
-        number++;
+    regionSource.open(scenes.first);
+    return await writeAnnotations(out, task.name, ids, async (writer) => {
+      const onProgress = megabyteProgress(`${task.name}, reading ${task.texts}, MB`, progress);
+      let count = 0;
+      for (const { location, value } of readJsonLists(task.texts, [task.list], { onProgress })) {
+        const at = `${task.texts}: ${location}`;
+        const text = task.read(value, at);
+        const index = text.index ?? count;
+        count++;
         const scene = scenes.of(text.imageIndex);
         if (scene === undefined) {
-          leftOut.add('texts about images without a scene', `${job.name} ${index}`);
+          leftOut.add('texts about images without a scene', `${task.name} ${index}`);
           continue;
         }
         if (text.program === undefined)
-          throw new MdetrError(`${at}, field program: missing; test questions have none and get no boxes`);
-        const found = foundObjects(scene, text, job);
-        const places = typeof found === 'string' ? found : placer.of(scene);
-        if (typeof found === 'string' || typeof places === 'string') {
-          leftOut.add(typeof found === 'string' ? found : (places as string), `${job.name} ${index}`);
+          throw new MdetrError(`${at}, field program: missing; boxes need programs, which test questions do not have`);
+        const found = foundObjects(scene, text, task);
+        const regions = typeof found === 'string' ? found : regionSource.of(scene);
+        if (typeof found === 'string' || typeof regions === 'string') {
+          leftOut.add(typeof found === 'string' ? found : (regions as string), `${task.name} ${index}`);
           continue;
         }
         const annotations = found.objects.map(({ object, spans, isFinal }): NewAnnotation => {
-          const { bbox, segmentation } = places[object]!;
+          const { bbox, segmentation } = regions[object]!;
           return {
             area: bbox[2] * bbox[3],
             iscrowd: 0,
             category_id: 1,
             bbox,
             tokens: spans,
-            ...(job.withFinal && { isfinal: isFinal ? 1 : 0 }),
-            ...(segmentation !== undefined && { segmentation }),
+            isfinal: task.withFinal ? Number(isFinal) : undefined,
+            segmentation,
           };
         });
         const image = {
@@ -110,8 +119,9 @@ export const writeWithObjects = async (
           width: size[0],
           original_id: text.imageIndex,
           caption: text.text,
-          dataset_name: job.datasetName,
-          ...(text.answer !== undefined && { answer: text.answer, questionId: index }),
+          dataset_name: task.datasetName,
+          answer: text.answer,
+          questionId: text.answer === undefined ? undefined : index,
         };
         await writer.write(image, annotations, at);
       }
@@ -119,23 +129,26 @@ export const writeWithObjects = async (
     });
   } finally {
     scenes.close();
-    placer.close();
+    regionSource.close();
   }
 };
 
-/** Writes questions, and answers where there are any, without boxes: what is read for answering alone. */
+/**
+ * Writes questions with their answers, if known, and without boxes, for question answering only.
+ * @throws {MdetrError} naming file and entry of the first value that cannot be used
+ */
 export const writeQuestionsOnly = async (
   { out, options, progress }: PreparationRequest,
-  { texts, list, read, name, datasetName }: Pick<ClevrJob, 'texts' | 'list' | 'read' | 'name' | 'datasetName'>,
+  { texts, list, read, name, datasetName }: Pick<ClevrTask, 'texts' | 'list' | 'read' | 'name' | 'datasetName'>,
   ids: RowIds,
 ): Promise<PreparedFile> => {
   refuseOverwriting(texts, out, name);
   const [width, height] = imageSize(options['image-size']!);
   return writeAnnotations(out, name, ids, async (writer) => {
-    const onProgress = megabyteSteps(`${name}, reading ${texts}, MB`, progress);
-    let number = 0;
-    for (const { place, value } of readJsonLists(texts, [list], { onProgress })) {
-      const { text, answer, index, imageIndex, imageFileName } = read(value, `${texts}: ${place}`);
+    const onProgress = megabyteProgress(`${name}, reading ${texts}, MB`, progress);
+    let count = 0;
+    for (const { location, value } of readJsonLists(texts, [list], { onProgress })) {
+      const { text, answer, index, imageIndex, imageFileName } = read(value, `${texts}: ${location}`);
       const image = {
         file_name: imageFileName!,
         height,
@@ -143,26 +156,26 @@ export const writeQuestionsOnly = async (
         original_id: imageIndex,
         caption: text,
         dataset_name: datasetName,
-        ...(answer !== undefined && { answer }),
-        questionId: index ?? number,
+        answer,
+        questionId: index ?? count,
       };
-      number++;
-      await writer.write(image, [], `${texts}: ${place}`);
+      count++;
+      await writer.write(image, [], `${texts}: ${location}`);
     }
     return undefined;
   });
 };
 
-/** CLEVR's files of questions and those made of them have one name. */
+/** Rejects an output path that is the source: CLEVR's files of questions and the files made from them have the same name. */
 const refuseOverwriting = (source: string, folder: string, name: string): void => {
   if (resolve(source) === resolve(folder, name))
-    throw new MdetrError(`${source}: would be overwritten by the file made of it; name another folder with --out`);
+    throw new MdetrError(`${source}: would be overwritten by the output; choose another folder with --out`);
 };
 
 const foundObjects = (
   scene: ClevrSourceScene,
   { text, program, answer }: ClevrText,
-  job: ClevrJob,
+  task: ClevrTask,
 ): MentionedObjects | string => {
   let found: MentionedObjects;
   try {
@@ -171,53 +184,53 @@ const foundObjects = (
     if (error instanceof ProgramError) return error.message;
     throw error;
   }
-  if (answer !== undefined && found.answer !== answer) return 'programs that give another answer';
-  if (job.medium && found.repeats) return 'texts that speak of an object twice (not in medium)';
-  if (job.withFinal && found.objects.every(({ isFinal }) => !isFinal)) return 'expressions that mean no object';
+  if (answer !== undefined && found.answer !== answer) return 'programs that return another answer';
+  if (task.medium && found.repeats) return 'texts that mention an object twice (not in medium)';
+  if (task.withFinal && found.objects.every(({ isFinal }) => !isFinal)) return 'expressions that refer to no object';
   return found;
 };
 
-/** Boxes of scenes, from whichever source is asked for or there. */
-class ObjectPlacer {
+/** Boxes of scenes from the requested source, or the first available one. */
+class RegionSource {
   private annotated: AnnotatedBoxes | undefined;
   private dictionary: JsonDictionary | undefined;
   private source = 'scenes';
-  private latest: { readonly scene: ClevrSourceScene; readonly places: ObjectPlaces } | undefined;
+  private latest: { readonly scene: ClevrSourceScene; readonly regions: ObjectRegions } | undefined;
 
   constructor(
     private readonly request: PreparationRequest,
-    private readonly job: ClevrJob,
+    private readonly task: ClevrTask,
     private readonly size: Size,
   ) {}
 
-  /** Chooses the source by the first scene. */
+  /** Chooses the source by looking at the first scene. @throws {MdetrError} if no source is available */
   open(first: ClevrSourceScene | undefined): void {
     const asked = this.request.options['boxes'] ?? 'auto';
-    const { boxes, categories } = this.job.annotatedBoxes;
+    const { boxes, categories } = this.task.annotatedBoxes;
     const inScenes = first === undefined || hasBoxes(first);
-    const areThere = existsSync(boxes) && existsSync(categories);
-    this.source = asked !== 'auto' ? asked : inScenes ? 'scenes' : areThere ? 'annotations' : 'none';
+    const areAnnotated = existsSync(boxes) && existsSync(categories);
+    this.source = asked !== 'auto' ? asked : inScenes ? 'scenes' : areAnnotated ? 'annotations' : 'none';
     if (this.source === 'none')
       throw new MdetrError(
-        `${this.job.scenes}: the scenes have no boxes, and ${boxes} and ${categories} are not there. They come with ` +
-          `Referring Relationships (https://github.com/StanfordVL/ReferringRelationships); --boxes camera does without`,
+        `${this.task.scenes}: the scenes have no boxes, and ${boxes} and ${categories} do not exist. They come with ` +
+          `Referring Relationships (https://github.com/StanfordVL/ReferringRelationships); --boxes camera does not need them`,
       );
     if (this.source !== 'annotations') return;
-    const onProgress = megabyteSteps(`reading ${boxes}, MB`, this.request.progress);
+    const onProgress = megabyteProgress(`reading ${boxes}, MB`, this.request.progress);
     this.dictionary = new JsonDictionary(boxes, { onProgress });
     this.annotated = new AnnotatedBoxes(this.dictionary, categories);
   }
 
-  of(scene: ClevrSourceScene): ObjectPlaces {
-    if (this.latest?.scene !== scene) this.latest = { scene, places: this.placesOf(scene) };
-    return this.latest.places;
+  of(scene: ClevrSourceScene): ObjectRegions {
+    if (this.latest?.scene !== scene) this.latest = { scene, regions: this.regionsOf(scene) };
+    return this.latest.regions;
   }
 
-  private placesOf(scene: ClevrSourceScene): ObjectPlaces {
+  private regionsOf(scene: ClevrSourceScene): ObjectRegions {
     if (this.annotated !== undefined) return this.annotated.of(scene);
-    if (this.source === 'scenes') return placesInScene(scene, ...this.size);
+    if (this.source === 'scenes') return regionsInScene(scene, ...this.size);
     const boxes = boxesByCamera(scene, ...this.size);
-    return boxes?.map((bbox) => ({ bbox })) ?? 'scenes whose objects do not tell the camera';
+    return boxes?.map((bbox) => ({ bbox })) ?? 'scenes whose objects do not determine the camera';
   }
 
   close(): void {
@@ -225,8 +238,8 @@ class ObjectPlacer {
   }
 }
 
-/** Where a split's boxes of Referring Relationships would be; it calls CLEVR's validation split "test". */
-export const annotatedBoxesOf = (from: string, split: string): ClevrJob['annotatedBoxes'] => {
+/** Paths of a split's boxes in Referring Relationships, which names CLEVR's validation split "test". */
+export const annotatedBoxesOf = (from: string, split: string): ClevrTask['annotatedBoxes'] => {
   const name = `annotations_${split === 'train' ? 'train' : 'test'}.json`;
   return {
     boxes: sourcePath(from, { path: `boxes/${name}`, or: [name] }),

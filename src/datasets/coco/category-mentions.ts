@@ -1,24 +1,24 @@
 import { CodePointMap } from '../../text/spans/code-points.ts';
 import type { Span } from '../../data/format/coco-format.ts';
 
-/** Plurals of COCO's categories that no rule gives. */
-const IRREGULAR: Readonly<Record<string, string>> = {
+/** Irregular plurals of COCO's categories. */
+const IRREGULAR_PLURALS: Readonly<Record<string, string>> = {
   person: 'people',
   mouse: 'mice',
   knife: 'knives',
   sheep: 'sheep',
 };
 
-/** `hot dog` → `hot dogs`, `bus` → `buses`, `wine glass` → `wine glasses`; `skis` and `scissors` stay. */
+/** Plural of a category name: `hot dog` → `hot dogs`, `wine glass` → `wine glasses`; `skis` and `scissors` stay. */
 export const pluralOf = (name: string): string => {
-  const irregular = IRREGULAR[name];
+  const irregular = IRREGULAR_PLURALS[name];
   if (irregular !== undefined) return irregular;
   if (/[^aeiou]y$/.test(name)) return `${name.slice(0, -1)}ies`;
   if (/(ss|bus|x|ch|sh)$/.test(name)) return `${name}es`;
   return name.endsWith('s') ? name : `${name}s`;
 };
 
-/** Finds where a text names categories, in the singular or plural; `hot dog` is no `dog`. */
+/** Finds mentions of categories in captions, singular or plural; `hot dog` does not mention `dog`. */
 export class CategoryMentions {
   private readonly categoryOf = new Map<string, number>();
   private readonly pattern: RegExp;
@@ -27,15 +27,15 @@ export class CategoryMentions {
     for (const { id, name } of categories)
       for (const form of [name, pluralOf(name)]) this.categoryOf.set(form.toLowerCase(), id);
     const forms = [...this.categoryOf.keys()].sort((a, b) => b.length - a.length).map(escaped);
-    // Letters of any script must not go on at either end.
+    // No letter or digit of any script may precede or follow.
     this.pattern = new RegExp(`(?<![\\p{L}\\p{N}])(?:${forms.join('|')})(?![\\p{L}\\p{N}])`, 'giu');
   }
 
-  /** Spans, in code points, by category. */
-  in(text: string): ReadonlyMap<number, readonly Span[]> {
-    const points = new CodePointMap(text);
+  /** Spans of the mentioned categories in code points, by category id. */
+  in(caption: string): ReadonlyMap<number, readonly Span[]> {
+    const points = new CodePointMap(caption);
     const found = new Map<number, Span[]>();
-    for (const match of text.matchAll(this.pattern)) {
+    for (const match of caption.matchAll(this.pattern)) {
       const category = this.categoryOf.get(match[0].toLowerCase());
       if (category === undefined) continue;
       const span: Span = [points.toCodePoint(match.index), points.toCodePoint(match.index + match[0].length)];

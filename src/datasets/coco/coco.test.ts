@@ -1,12 +1,7 @@
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import {
-  expectedFile,
-  fixtureFolder,
-  runPreparation,
-  temporaryFolder,
-} from '../../../test/fixtures/datasets/run-preparation.ts';
+import { expectedFile, fixtureFolder, runPreparation, temporaryFolder } from '../../../test/support/run-preparation.ts';
 import { CategoryMentions, pluralOf } from './category-mentions.ts';
 import { coco } from './coco.ts';
 
@@ -18,37 +13,35 @@ describe('coco', () => {
     ['list', {}],
     ['prompts', { negatives: '1' }],
     ['captions', { masks: 'true' }],
-  ])('texts as %s, hand-checked', async (texts, options) => {
+  ])('captions as %s, checked by hand', async (texts, options) => {
     const { files, report } = await runPreparation(coco, folder, { splits, options: { ...options, texts } });
     const name = `coco_${texts}_val2017.json`;
     expect(files).toEqual({ [name]: expectedFile('coco', name) });
     expect(report.notes).toEqual([
       { what: 'crowds', count: 1, examples: ['annotation 502'] },
-      { what: expect.stringContaining('out of the image'), count: 1, examples: ['annotation 503'] },
+      { what: expect.stringContaining('beyond the image'), count: 1, examples: ['annotation 503'] },
     ]);
     expect(report.leftOut.map(({ what }) => what)).toEqual(
-      texts === 'captions'
-        ? ['captions of images that are not there', 'captions without a word']
-        : ['images without objects'],
+      texts === 'captions' ? ['captions of missing images', 'empty captions'] : ['images without objects'],
     );
   });
 
-  it('draws absent categories by seed, never more than there are', async () => {
+  it('samples absent categories by seed, at most all of them', async () => {
     const prompts = async (options: Readonly<Record<string, string>>): Promise<unknown> =>
       (await runPreparation(coco, folder, { splits, options: { texts: 'prompts', ...options } })).files;
     expect(await prompts({ negatives: '5' })).toEqual({
       'coco_prompts_val2017.json': expectedFile('coco', 'coco_prompts_val2017.json'),
     });
-    await expect(prompts({ negatives: '-1' })).rejects.toThrow('--negatives -1: it must be a whole number from 0 on');
+    await expect(prompts({ negatives: '-1' })).rejects.toThrow('--negatives -1: must be a non-negative integer');
   });
 
-  it('needs what its options need', async () => {
+  it('requires the files that its options need', async () => {
     await expect(
       runPreparation(coco, folder, { splits, options: { year: '2014', texts: 'captions' } }),
     ).rejects.toThrow(/^missing: .*instances_val2014\.json \(.*captions_val2014\.json \(/);
   });
 
-  it('says what is wrong with the file', async () => {
+  it('reports the first error in a file', async () => {
     const copy = temporaryFolder();
     cpSync(folder, copy, { recursive: true });
     const path = join(copy, 'annotations/instances_val2017.json');
@@ -81,7 +74,7 @@ describe('CategoryMentions', () => {
     ['pony', 'ponies'],
   ])('%s, %s', (name, plural) => expect(pluralOf(name)).toBe(plural));
 
-  it('finds whole words only, the longest first, and takes names literally', () => {
+  it('matches entire words only, the longest first, and names literally', () => {
     const mentions = new CategoryMentions([
       { id: 1, name: 'cat' },
       { id: 2, name: 'a.b' },

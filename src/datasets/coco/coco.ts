@@ -1,13 +1,19 @@
 import { z } from 'zod';
 import { UsageError } from '../../errors.ts';
-import { type AnnotationWriter, RowIds, writeAnnotations } from '../annotation-writer.ts';
-import { checked } from '../checked.ts';
-import { megabyteSteps } from '../coco-instances.ts';
-import { InstanceFile } from '../instance-file.ts';
-import { readJsonLists, readJsonMembers } from '../json-entries.ts';
-import type { Preparation, PreparationProgress, PreparationRequest, PreparedFile, SourceFile } from '../preparation.ts';
-import { Remarks } from '../remarks.ts';
-import { sourcePath } from '../source-files.ts';
+import { type AnnotationWriter, RowIds, writeAnnotations } from '../preparation/annotation-writer.ts';
+import { checked } from '../source/checked.ts';
+import { InstanceFile } from '../source/instance-file.ts';
+import { readJsonLists, readJsonMembers } from '../source/json-entries.ts';
+import { megabyteProgress } from '../preparation/megabyte-progress.ts';
+import type {
+  Preparation,
+  PreparationProgress,
+  PreparationRequest,
+  PreparedFile,
+  SourceFile,
+} from '../preparation/preparation.ts';
+import { Remarks } from '../preparation/remarks.ts';
+import { sourcePath } from '../source/source-files.ts';
 import { type CocoSourceImage, DetectionRows } from './detection-rows.ts';
 
 const cocoImage = z.object({
@@ -22,46 +28,46 @@ const SITE = 'https://cocodataset.org/#download';
 const cocoFile = (kind: 'instances' | 'captions', split: string, year: string): SourceFile => ({
   path: `annotations/${kind}_${split}${year}.json`,
   kind: 'file',
-  holds: kind === 'instances' ? 'boxes, masks, categories' : 'five captions an image',
+  holds: kind === 'instances' ? 'boxes, masks, categories' : 'five captions per image',
   from: `${SITE} (annotations_trainval${year}.zip)`,
   size: kind === 'instances' ? (split === 'train' ? '448 MB' : '20 to 154 MB') : 'up to 92 MB',
   or: [`${kind}_${split}${year}.json`],
 });
 
-/** COCO (arXiv:1405.0312): detection with texts. */
+/** Preparation of COCO (arXiv:1405.0312) for detection from captions. */
 export const coco: Preparation = {
   name: 'coco',
-  title: 'COCO: detection of 80 categories, with texts to say what to look for',
+  title: 'COCO: detection of 80 categories, given as captions',
   about: `
-coco_TEXTS_SPLIT+YEAR.json, as coco_list_val2017.json. MDETR has no categories: all boxes are of the one category
-"object", and a text says what is wanted. --texts list: a row an image, its text the names of the categories in it, as in
-"person. dog. bicycle."; every box means its name. --texts prompts: a row for every category in an image, its text the
-name, as LVIS is prepared; with --negatives N also N categories that are not in it, without boxes, drawn at random. --texts
-captions: a row for every caption, with the boxes of the categories that it names (their own word, or its plural). The
-official scripts prepare COCO only as referring expressions ("mdetr data prepare refexp"); these files are for training
-and evaluating a detector.
+Writes coco_TEXTS_SPLIT+YEAR.json, for example coco_list_val2017.json. MDETR has no categories: all boxes have the single
+category "object", and the caption says what to detect. --texts list: one row per image, whose caption lists the
+categories in the image ("person. dog. bicycle."); the span of a box is its category name. --texts prompts: one row per
+category in an image, whose caption is the name, as for LVIS; --negatives N adds N random categories that are not in the
+image, without boxes. --texts captions: one row per caption, with the boxes of the categories it mentions (singular or
+plural). The official scripts prepare COCO only as referring expressions ("mdetr data prepare refexp"); these files are for
+training and evaluating a detector.
 
-Left out: with list and prompts, images without objects; with captions, boxes that the caption does not name. Crowds are
-written with iscrowd 1: training leaves them out, evaluation does not count what is found in them. Takes a minute.`,
+Left out are images without objects (list, prompts) and boxes that the caption does not mention (captions). Crowds are
+written with iscrowd 1: training skips them, evaluation ignores detections in them. Takes a minute.`,
   splits: ['train', 'val'],
   options: [
     {
       name: 'year',
       value: 'year',
-      description: 'which division of the images',
+      description: 'release of the annotations',
       choices: ['2014', '2017'],
       default: '2017',
     },
     {
       name: 'texts',
       value: 'kind',
-      description: 'what the texts are',
+      description: 'kind of captions',
       choices: ['list', 'prompts', 'captions'],
       default: 'list',
     },
-    { name: 'negatives', value: 'n', description: 'prompts: absent categories an image', default: '0' },
-    { name: 'seed', value: 's', description: 'prompts: which absent categories', default: '0' },
-    { name: 'masks', description: 'write the masks too' },
+    { name: 'negatives', value: 'n', description: 'prompts: number of absent categories per image', default: '0' },
+    { name: 'seed', value: 's', description: 'prompts: seed of the absent categories', default: '0' },
+    { name: 'masks', description: 'also write masks' },
   ],
   sources: ({ splits, options }) =>
     splits.flatMap((split) => [
@@ -87,13 +93,13 @@ const writeSplit = async (
   const texts = options['texts']!;
   const rowOptions = {
     masks: options['masks'] !== undefined,
-    negatives: wholeNumber('negatives', options),
-    seed: wholeNumber('seed', options),
+    negatives: integerOption('negatives', options),
+    seed: integerOption('seed', options),
   };
   const path = sourcePath(from, cocoFile('instances', split, year));
   const source = await InstanceFile.open(path, cocoImage, progress);
   try {
-    if (source.orphans > 0) remarks.leftOut.add('boxes of images that are not there', path, source.orphans);
+    if (source.orphans > 0) remarks.leftOut.add('boxes of missing images', path, source.orphans);
     const rows = new DetectionRows(source, rowOptions, remarks);
     const name = `coco_${texts}_${split}${year}.json`;
     return await writeAnnotations(out, name, new RowIds(), async (writer) => {
@@ -126,23 +132,23 @@ const writeCaptions = async (
   progress: PreparationProgress,
 ): Promise<void> => {
   const images = new Map(source.images.map((image) => [image.id, image]));
-  const onProgress = megabyteSteps(`captions of ${path}, MB`, progress);
-  for (const { place, value } of readJsonLists(path, ['annotations'], { onProgress })) {
-    const { image_id, caption } = checked(captionEntry, value, `${path}: ${place}`);
+  const onProgress = megabyteProgress(`captions of ${path}, MB`, progress);
+  for (const { location, value } of readJsonLists(path, ['annotations'], { onProgress })) {
+    const { image_id, caption } = checked(captionEntry, value, `${path}: ${location}`);
     const image = images.get(image_id);
-    if (image === undefined) leftOut.add('captions of images that are not there', `image ${image_id}`);
-    else if (caption.trim() === '') leftOut.add('captions without a word', `image ${image_id}`);
+    if (image === undefined) leftOut.add('captions of missing images', `image ${image_id}`);
+    else if (caption.trim() === '') leftOut.add('empty captions', `image ${image_id}`);
     else {
       const row = rows.caption(image, caption.trim());
-      await writer.write(row.image, row.annotations, `${path}: ${place}`);
+      await writer.write(row.image, row.annotations, `${path}: ${location}`);
     }
   }
 };
 
-const wholeNumber = (name: string, options: PreparationRequest['options']): number => {
+const integerOption = (name: string, options: PreparationRequest['options']): number => {
   const text = options[name]!;
-  const number = Number(text);
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(number))
-    throw new UsageError(`--${name} ${text}: it must be a whole number from 0 on`);
-  return number;
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value))
+    throw new UsageError(`--${name} ${text}: must be a non-negative integer`);
+  return value;
 };

@@ -3,9 +3,9 @@ import { codePointLength } from '../../text/spans/code-points.ts';
 import type { Span } from '../../data/format/coco-format.ts';
 import type { BoxXywh } from '../../geometry/boxes.ts';
 import { Random } from '../../random/random.ts';
-import type { NewAnnotation, NewImage } from '../annotation-writer.ts';
-import { type Instance, type InstanceFile, segmentationOf } from '../instance-file.ts';
-import type { Remarks } from '../remarks.ts';
+import type { NewAnnotation, NewImage } from '../preparation/annotation-writer.ts';
+import { type Instance, type InstanceFile, segmentationOf } from '../source/instance-file.ts';
+import type { Remarks } from '../preparation/remarks.ts';
 import { CategoryMentions } from './category-mentions.ts';
 
 export interface CocoSourceImage {
@@ -22,12 +22,12 @@ export interface DetectionRow {
 
 export interface DetectionRowOptions {
   readonly masks: boolean;
-  /** Absent categories an image, for prompts. */
+  /** Number of absent categories per image, for prompts. */
   readonly negatives: number;
   readonly seed: number;
 }
 
-/** Makes rows with texts of COCO's images. */
+/** Makes rows of COCO's images, with captions of three kinds. */
 export class DetectionRows {
   private readonly source: InstanceFile<CocoSourceImage>;
   private readonly options: DetectionRowOptions;
@@ -49,7 +49,7 @@ export class DetectionRows {
     this.names = new Map(source.categories.map(({ id, name }) => [id, name]));
   }
 
-  /** One row: the names of the categories in the image, in the order of the category list. */
+  /** Returns one row whose caption lists the categories in the image, in the order of `categories`. */
   list(image: CocoSourceImage): DetectionRow[] {
     const instances = this.instancesOf(image);
     if (instances.length === 0) {
@@ -69,15 +69,15 @@ export class DetectionRows {
     return [this.row(image, caption, instances, (category) => [spans.get(category)!])];
   }
 
-  /** A row for every category in the image, in the order of its first box, and for some that are not in it. */
+  /** Returns one row per category in the image, in order of their first boxes, then rows of randomly sampled absent categories. */
   prompts(image: CocoSourceImage): DetectionRow[] {
     const instances = this.instancesOf(image);
     if (instances.length === 0) this.leftOut.add('images without objects', `image ${image.id}`);
     const shown = [...new Set(instances.map((instance) => instance.category_id))];
     const others = [...this.names.keys()].filter((category) => !shown.includes(category));
     const { negatives, seed } = this.options;
-    const drawn = [...Random.of(seed, image.id, 'negatives').permutation(others.length).subarray(0, negatives)];
-    const absent = instances.length === 0 ? [] : drawn.map((i) => others[i]!);
+    const sampled = [...Random.of(seed, image.id, 'negatives').permutation(others.length).subarray(0, negatives)];
+    const absent = instances.length === 0 ? [] : sampled.map((i) => others[i]!);
     return [...shown, ...absent].map((category) => {
       const name = this.names.get(category)!;
       const own = instances.filter((instance) => instance.category_id === category);
@@ -85,33 +85,35 @@ export class DetectionRows {
     });
   }
 
-  /** The row of a caption, with the boxes of the categories that it names. */
+  /** Returns the row of a caption, with the boxes of the categories it mentions. */
   caption(image: CocoSourceImage, caption: string): DetectionRow {
     const mentions = this.mentions.in(caption);
     const instances = this.instancesOf(image);
     const named = instances.filter((instance) => mentions.has(instance.category_id));
     if (named.length < instances.length)
-      this.leftOut.add('boxes that the caption does not name', `image ${image.id}`, instances.length - named.length);
+      this.leftOut.add('boxes that the caption does not mention', `image ${image.id}`, instances.length - named.length);
     return this.row(image, caption, named, (category) => mentions.get(category)!);
   }
 
   private instancesOf(image: CocoSourceImage): Instance[] {
     const instances = this.source.annotationsOf(image.id);
     for (const { id, bbox, iscrowd, category_id } of instances) {
-      const place = `annotation ${id}`;
+      const location = `annotation ${id}`;
       if (!this.names.has(category_id))
-        throw new MdetrError(`${this.source.path}: ${place}: category ${category_id} is not in the list of categories`);
-      if (iscrowd !== 0) this.notes.add('crowds', place);
-      this.remarkOn(bbox, image, place);
+        throw new MdetrError(
+          `${this.source.path}: ${location}: category ${category_id} is not in the list of categories`,
+        );
+      if (iscrowd !== 0) this.notes.add('crowds', location);
+      this.remarkOn(bbox, image, location);
     }
     return instances;
   }
 
-  private remarkOn([x, y, w, h]: BoxXywh, { width, height }: CocoSourceImage, place: string): void {
-    if (!(w > 0 && h > 0)) this.notes.add('boxes without area, which readers leave out', place);
+  private remarkOn([x, y, w, h]: BoxXywh, { width, height }: CocoSourceImage, location: string): void {
+    if (!(w > 0 && h > 0)) this.notes.add('boxes without area, which readers skip', location);
     // COCO rounds to hundredths.
     else if (x < 0 || y < 0 || x + w > width + 0.01 || y + h > height + 0.01)
-      this.notes.add('boxes that reach out of the image, which readers cut off', place);
+      this.notes.add('boxes that extend beyond the image, which readers clip', location);
   }
 
   private row(
@@ -135,7 +137,7 @@ export class DetectionRows {
         iscrowd: instance.iscrowd,
         category_id: 1,
         bbox: instance.bbox,
-        ...(this.options.masks && { segmentation: segmentationOf(instance, this.source.path) }),
+        segmentation: this.options.masks ? segmentationOf(instance, this.source.path) : undefined,
         original_id: instance.id,
         original_category_id: instance.category_id,
         tokens_positive: spansOf(instance.category_id),

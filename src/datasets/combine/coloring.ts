@@ -1,10 +1,10 @@
 /**
- * Greedy colouring by falling degree (ties: the higher number first) with room in every colour: a vertex takes the
- * lowest colour that no neighbour has and where `used + size + 2 <= capacity`; none fits, a new one. A vertex too large
- * for any colour thus gets one of its own.
+ * Greedy graph coloring by descending degree (ties: higher index first) with a capacity per color. A vertex gets the
+ * lowest color that no neighbor has and for which `used + size + 2 <= capacity`, or a new color. A vertex larger than the
+ * capacity gets a color of its own.
  *
- * `conflicts(i, j)`, i < j, tells whether two vertices may not share a colour. Returns the colours' vertices in the
- * order in which they were coloured, colours by their first vertex.
+ * @param conflicts whether vertices i < j must not share a color
+ * @returns the vertices of each color in coloring order; colors in order of their first vertex
  */
 export const colorGreedily = (
   sizes: readonly number[],
@@ -20,9 +20,9 @@ export const colorGreedily = (
       }
   const order = [...sizes.keys()].sort((a, b) => neighbors[b]!.length - neighbors[a]!.length || b - a);
   const colorOf = new Int32Array(sizes.length).fill(-1);
-  // There is one colour from the start. It stays empty when its first vertex does not fit, and the rest may still use it.
+  // Color 0 exists from the start. It stays available when the first vertex does not fit.
   const used = [0];
-  const members = new Map<number, number[]>();
+  const verticesOf = new Map<number, number[]>();
   for (const vertex of order) {
     const taken = new Set(neighbors[vertex]!.map((neighbor) => colorOf[neighbor]!));
     const size = sizes[vertex]!;
@@ -30,9 +30,9 @@ export const colorGreedily = (
     while (color < used.length && (taken.has(color) || used[color]! + size + 2 > capacity)) color++;
     colorOf[vertex] = color;
     used[color] = (used[color] ?? 0) + size;
-    const group = members.get(color);
-    if (group === undefined) members.set(color, [vertex]);
-    else group.push(vertex);
+    const vertices = verticesOf.get(color);
+    if (vertices === undefined) verticesOf.set(color, [vertex]);
+    else vertices.push(vertex);
   }
-  return [...members.values()];
+  return [...verticesOf.values()];
 };

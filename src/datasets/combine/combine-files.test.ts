@@ -11,16 +11,16 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-type Text = [fileName: string, caption: string, bbox?: number[]];
+type Row = [fileName: string, caption: string, bbox?: number[]];
 const write = (name: string, content: unknown): string => {
   const path = join(folder, name);
   writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content));
   return path;
 };
-const annotationFile = (name: string, texts: Text[], size: [number, number] = [200, 100]): string =>
+const annotationFile = (name: string, rows: Row[], size: [number, number] = [200, 100]): string =>
   write(name, {
-    images: texts.map(([file_name, caption], id) => ({ id, file_name, caption, width: size[0], height: size[1] })),
-    annotations: texts.flatMap(([, caption, bbox], image_id) =>
+    images: rows.map(([file_name, caption], id) => ({ id, file_name, caption, width: size[0], height: size[1] })),
+    annotations: rows.flatMap(([, caption, bbox], image_id) =>
       bbox === undefined
         ? []
         : [
@@ -39,13 +39,13 @@ const annotationFile = (name: string, texts: Text[], size: [number, number] = [2
 const result = (path: string) => JSON.parse(readFileSync(path, 'utf8'));
 
 describe('combineFiles', () => {
-  it('gathers an image from all files, maps Visual Genome onto COCO and keeps the guarded out', async () => {
+  it('groups captions of all files by image, maps Visual Genome to COCO and leaves out guarded images', async () => {
     const refexp = annotationFile('refexp.json', [
       ['COCO_train2014_000000000009.jpg', 'left dog', [0, 0, 50, 50]],
       ['COCO_train2014_000000000010.jpg', 'tall man', [0, 0, 50, 50]],
       ['COCO_train2014_000000000009.jpg', 'right dog', [100, 0, 50, 50]],
     ]);
-    // Visual Genome's 1 is COCO's 9 at twice the size, its 3 is COCO's 10, its 2 is its own.
+    // Visual Genome's image 1 is COCO's 9 at twice the size, 3 is COCO's 10, 2 is not in COCO.
     const regions = annotationFile(
       'vg.json',
       [
@@ -81,11 +81,11 @@ describe('combineFiles', () => {
     );
     expect(report).toEqual({
       images: 2,
-      textsIn: 4,
-      sentencesOut: 2,
+      captionsIn: 4,
+      captionsOut: 2,
       annotationsOut: 4,
       guardedImages: 2,
-      guardedTexts: 3,
+      guardedCaptions: 3,
       badRows: 0,
     });
     const image = { file_name: 'COCO_train2014_000000000009.jpg', height: 100, width: 200 };
@@ -126,13 +126,13 @@ describe('combineFiles', () => {
     expect(readdirSync(folder).filter((name) => name.endsWith('.part'))).toEqual([]);
   });
 
-  it('takes names and sizes of COCO images from the list, and asks for it when it needs one', async () => {
+  it('takes names and sizes of COCO images from the list, and reports when it needs one', async () => {
     const regions = annotationFile('vg.json', [['1.jpg', 'blue sky', [0, 0, 400, 100]]], [400, 200]);
     const visualGenome = new Map([['1', { width: 400, height: 200, cocoId: 9 }]]);
     const out = join(folder, 'out.json');
     const inputs = [{ path: regions, source: 'vg' }];
     await expect(combineFiles(inputs, out, { visualGenome })).rejects.toThrow(
-      "the Visual Genome image of 1.jpg is COCO's number 9, and no list of COCO images was given: give instances_train2014.json with --coco-images",
+      'the Visual Genome image 1.jpg is COCO image 9, but no list of COCO images was given; pass instances_train2014.json with --coco-images',
     );
     const cocoImages = write('instances.json', {
       images: [{ id: 9, file_name: 'COCO_train2014_000000000009.jpg', width: 100, height: 50 }],
@@ -144,10 +144,10 @@ describe('combineFiles', () => {
     });
   });
 
-  it('is the same every time, and another by seed', async () => {
+  it('is reproducible, and depends on the seed', async () => {
     const file = annotationFile(
       'a.json',
-      Array.from({ length: 40 }, (_, i): Text => [`${i % 3}.jpg`, `text ${i}`.padEnd(50, ' x')]),
+      Array.from({ length: 40 }, (_, i): Row => [`${i % 3}.jpg`, `text ${i}`.padEnd(50, ' x')]),
     );
     const made = [undefined, undefined, 1, 1, 2].map(async (seed, n) => {
       const out = join(folder, `out${n}.json`);
@@ -160,7 +160,7 @@ describe('combineFiles', () => {
     expect(new Set([plain, one, two]).size).toBe(3);
   });
 
-  it('stops at bad rows or leaves them out, and leaves no half-written file', async () => {
+  it('stops at bad rows or skips them, and leaves no incomplete file', async () => {
     const file = annotationFile('a.json', [
       ['a.jpg', 'fine', [0, 0, 1, 1]],
       ['a.jpg', '', [0, 0, 1, 1]],
@@ -171,7 +171,7 @@ describe('combineFiles', () => {
     );
     expect(readdirSync(folder).sort()).toEqual(['a.json', 'a.json.mdetr-index']);
     const report = await combineFiles([{ path: file }], out, { onBadRow: 'skip' });
-    expect(report).toMatchObject({ textsIn: 1, badRows: 1, sentencesOut: 1 });
+    expect(report).toMatchObject({ captionsIn: 1, badRows: 1, captionsOut: 1 });
   });
 });
 

@@ -3,42 +3,44 @@ import type { CocoImage, CocoRow } from '../../data/format/coco-format.ts';
 import { AnnotationIndex, type OpenOptions, RowSyntaxError } from '../../data/annotation-index/annotation-index.ts';
 import { type ReaderOptions, RowReader } from '../../data/annotation-index/row-reader.ts';
 import { MixedDataset } from '../../data/sampling/mixed-dataset.ts';
-import { JsonSections } from '../../scenes/dataset/json-sections.ts';
-import { type CombineOptions, combineTexts } from './combine-texts.ts';
+import { JsonSections } from '../../files/json-sections.ts';
+import { combineCaptions, type CombineOptions } from './combine-captions.ts';
 import { ImageIdentities, type ImageIdentity, keyOf, type VisualGenomeImage } from './image-identity.ts';
 import { type GuardList, guardedImages } from './leakage-guard.ts';
 
-/** An annotation file with one text per row, and the collection its images are from (`coco`, `vg`; default: as each row says). */
+/** An annotation file with one caption per row, and the collection of its images (`coco`, `vg`; default: the row's `data_source`). */
 export interface CombineInput {
   readonly path: string;
   readonly source?: string;
 }
 
 export interface CombineFilesOptions extends CombineOptions, ReaderOptions, OpenOptions {
-  /** Images that must not enter. */
+  /** Lists of images to leave out. */
   readonly guards?: readonly GuardList[];
-  /** Visual Genome's image list, by number: tells which of its images are COCO's. */
+  /** Visual Genome's images by id, which tell which of them are in COCO. */
   readonly visualGenome?: ReadonlyMap<string, VisualGenomeImage>;
-  /** COCO's `instances_train2014.json`: names and sizes of images that come by way of Visual Genome. */
+  /** Path of COCO's `instances_train2014.json`, for names and sizes of COCO images referenced by Visual Genome files. */
   readonly cocoImages?: string;
-  /** Images done and in all. */
+  /** Called after every image. */
   readonly onImages?: (done: number, total: number) => void;
 }
 
+/** Counts of a `combineFiles` run. */
 export interface CombineReport {
   readonly images: number;
-  readonly textsIn: number;
-  readonly sentencesOut: number;
+  readonly captionsIn: number;
+  readonly captionsOut: number;
   readonly annotationsOut: number;
   readonly guardedImages: number;
-  readonly guardedTexts: number;
+  readonly guardedCaptions: number;
   readonly badRows: number;
 }
 
 /**
- * Combines the texts of annotation files image by image into one official annotation file, `dataset_name` "mixed".
- * Only which row belongs to which image is held in memory (about 8 bytes per row, and the images' names); rows are read
- * when their image's turn comes. Order: COCO images, Visual Genome's, others, each as they first occur.
+ * Combines the captions of annotation files, image by image, into one annotation file in the official format, with
+ * `dataset_name` "mixed". Images are in order of first occurrence: those of COCO, of Visual Genome, then others. Memory:
+ * about 8 bytes per row, plus the names of the images; rows are read on demand.
+ * @throws {MdetrError} if a file or row cannot be used, or the size of a COCO image is unknown
  */
 export const combineFiles = async (
   inputs: readonly CombineInput[],
@@ -52,29 +54,29 @@ export const combineFiles = async (
     const index = AnnotationIndex.open(path, options);
     opened.push(index);
     if (index.format === 'questions')
-      throw new MdetrError(`${path}: has questions without boxes: only texts that share boxes can be combined`);
+      throw new MdetrError(`${path}: has questions without boxes; only captions with boxes can be combined`);
     return index;
   };
   try {
     const readers = inputs.map(({ path, source }) => ({ reader: new RowReader(open(path), options), source }));
-    const texts = new MixedDataset(
+    const captions = new MixedDataset(
       readers.map((part) => ({ name: part.reader.index.annotationFile, source: part.reader.index })),
     );
-    const groups = groupByImage(texts, inputs, identities, guarded, options);
+    const groups = groupByImage(captions, inputs, identities, guarded, options);
     const coco = options.cocoImages === undefined ? undefined : open(options.cocoImages);
     const writer = await JsonSections.create(outPath, ['images', 'annotations']);
     try {
-      const counts = { sentencesOut: 0, annotationsOut: 0, textsIn: 0 };
+      const counts = { captionsOut: 0, annotationsOut: 0, captionsIn: 0 };
       for (let image = 0; image < groups.images.length; image++) {
-        const rows: PlacedRow[] = [];
-        for (const text of groups.textsOf(image)) {
-          const { part, row } = texts.locate(text);
-          const { reader, source } = readers[texts.parts.indexOf(part)]!;
+        const rows: IdentifiedRow[] = [];
+        for (const index of groups.captionsOf(image)) {
+          const { part, row } = captions.locate(index);
+          const { reader, source } = readers[captions.parts.indexOf(part)]!;
           const read = reader.read(row);
           if (read !== undefined)
             rows.push({ row: read, identity: identities.of(read.image.file_name, source ?? read.image.data_source) });
         }
-        counts.textsIn += rows.length;
+        counts.captionsIn += rows.length;
         await writeImage(writer, groups.images[image]!, rows, coco, image, options, counts);
         options.onImages?.(image + 1, groups.images.length);
       }
@@ -83,7 +85,7 @@ export const combineFiles = async (
         images: groups.images.length,
         ...counts,
         guardedImages: groups.guardedImages,
-        guardedTexts: groups.guardedTexts,
+        guardedCaptions: groups.guardedCaptions,
         badRows: readers.reduce((sum, { reader }) => sum + reader.counts.skipped, groups.unreadable),
       };
     } finally {
@@ -94,7 +96,7 @@ export const combineFiles = async (
   }
 };
 
-interface PlacedRow {
+interface IdentifiedRow {
   readonly row: CocoRow;
   readonly identity: ImageIdentity;
 }
@@ -102,29 +104,29 @@ interface PlacedRow {
 interface ImageGroups {
   readonly images: readonly ImageIdentity[];
   readonly guardedImages: number;
-  readonly guardedTexts: number;
+  readonly guardedCaptions: number;
   readonly unreadable: number;
-  /** Numbers of an image's texts in the mixed dataset. */
-  textsOf(image: number): Uint32Array;
+  /** Indices of an image's captions in the mixed dataset. */
+  captionsOf(image: number): Uint32Array;
 }
 
-/** One pass over the images of all rows: who belongs together, and who stays out. */
+/** Groups the rows of all files by image in one pass, without the guarded images. */
 const groupByImage = (
-  texts: MixedDataset<AnnotationIndex>,
+  captions: MixedDataset<AnnotationIndex>,
   inputs: readonly CombineInput[],
   identities: ImageIdentities,
   guarded: ReadonlySet<string>,
   { onBadRow }: ReaderOptions,
 ): ImageGroups => {
-  const numberOf = new Map<string, number>();
+  const indexOf = new Map<string, number>();
   const found: ImageIdentity[] = [];
-  const imageOf = new Int32Array(texts.length).fill(-1);
+  const imageOf = new Int32Array(captions.length).fill(-1);
   const guardedSeen = new Set<string>();
-  let guardedTexts = 0;
+  let guardedCaptions = 0;
   let unreadable = 0;
-  let text = 0;
-  for (const [p, { source: index }] of texts.parts.entries())
-    for (let row = 0; row < index.length; row++, text++) {
+  let caption = 0;
+  for (const [p, { source: index }] of captions.parts.entries())
+    for (let row = 0; row < index.length; row++, caption++) {
       const image = imageAt(index, row, onBadRow);
       if (image === undefined) {
         unreadable++;
@@ -134,39 +136,39 @@ const groupByImage = (
       const key = keyOf(identity);
       if (guarded.has(key)) {
         guardedSeen.add(key);
-        guardedTexts++;
+        guardedCaptions++;
         continue;
       }
-      let number = numberOf.get(key);
-      if (number === undefined) {
-        number = found.push(identity) - 1;
-        numberOf.set(key, number);
+      let imageIndex = indexOf.get(key);
+      if (imageIndex === undefined) {
+        imageIndex = found.push(identity) - 1;
+        indexOf.set(key, imageIndex);
       }
-      imageOf[text] = number;
+      imageOf[caption] = imageIndex;
     }
   const rank = ({ source }: ImageIdentity): number => (source === 'coco' ? 0 : source === 'vg' ? 1 : 2);
   const order = [...found.keys()].sort((a, b) => rank(found[a]!) - rank(found[b]!) || a - b);
-  const placeOf = new Uint32Array(order.length);
-  order.forEach((number, place) => (placeOf[number] = place));
-  // A counting sort: where each image's texts begin, then every text to its place.
+  const positionOf = new Uint32Array(order.length);
+  order.forEach((image, position) => (positionOf[image] = position));
+  // Counting sort of the captions by the position of their image.
   const starts = new Uint32Array(order.length + 1);
-  for (const number of imageOf) if (number >= 0) starts[placeOf[number]! + 1]!++;
+  for (const image of imageOf) if (image >= 0) starts[positionOf[image]! + 1]!++;
   for (let i = 0; i < order.length; i++) starts[i + 1]! += starts[i]!;
   const grouped = new Uint32Array(starts[order.length]!);
   const next = starts.slice();
-  imageOf.forEach((number, i) => {
-    if (number >= 0) grouped[next[placeOf[number]!]!++] = i;
+  imageOf.forEach((image, i) => {
+    if (image >= 0) grouped[next[positionOf[image]!]!++] = i;
   });
   return {
-    images: order.map((number) => found[number]!),
+    images: order.map((image) => found[image]!),
     guardedImages: guardedSeen.size,
-    guardedTexts,
+    guardedCaptions,
     unreadable,
-    textsOf: (image) => grouped.subarray(starts[image], starts[image + 1]),
+    captionsOf: (image) => grouped.subarray(starts[image], starts[image + 1]),
   };
 };
 
-/** The parts of a row that tell its image; undefined for a row to be skipped. */
+/** The image of a row; undefined if the row is skipped. @throws {MdetrError} if the row is bad and not skipped */
 const imageAt = (
   index: AnnotationIndex,
   row: number,
@@ -179,58 +181,62 @@ const imageAt = (
     if (!(error instanceof RowSyntaxError) || onBadRow !== 'skip') throw error;
   }
   if (onBadRow === 'skip') return undefined;
-  throw new MdetrError(`${index.annotationFile}: row ${row}: file_name is missing or not a text`);
+  throw new MdetrError(`${index.annotationFile}: row ${row}: file_name is missing or not a string`);
 };
 
 const writeImage = async (
   writer: JsonSections,
   identity: ImageIdentity,
-  rows: readonly PlacedRow[],
+  rows: readonly IdentifiedRow[],
   coco: AnnotationIndex | undefined,
-  imageNumber: number,
+  imageIndex: number,
   options: CombineOptions,
-  counts: { sentencesOut: number; annotationsOut: number },
+  counts: { captionsOut: number; annotationsOut: number },
 ): Promise<void> => {
   if (rows.length === 0) return;
   const image = imageOf(identity, rows, coco);
-  const texts = rows.map((placed) => rescaled(placed, image));
-  for (const sentence of combineTexts(texts, options, imageNumber)) {
-    const id = counts.sentencesOut++;
+  const captions = rows.map((row) => rescaled(row, image));
+  for (const combined of combineCaptions(captions, options, imageIndex)) {
+    const id = counts.captionsOut++;
     await writer.append('images', {
       ...image,
       id,
       original_id: identity.id,
-      caption: sentence.caption,
-      tokens_negative: sentence.tokens_negative,
+      caption: combined.caption,
+      tokens_negative: combined.tokens_negative,
       data_source: identity.source,
       dataset_name: 'mixed',
     });
-    for (const annotation of sentence.annotations)
+    for (const annotation of combined.annotations)
       await writer.append('annotations', { ...annotation, image_id: id, id: counts.annotationsOut++ });
   }
 };
 
-type Picture = Pick<CocoImage, 'file_name' | 'height' | 'width'>;
+type ImageFile = Pick<CocoImage, 'file_name' | 'height' | 'width'>;
 
-/** File and size of an image: a row of its own collection knows, else COCO's image list. */
-const imageOf = (identity: ImageIdentity, rows: readonly PlacedRow[], coco: AnnotationIndex | undefined): Picture => {
+/** File name and size of an image, from COCO's image list or a row of its own collection. */
+const imageOf = (
+  identity: ImageIdentity,
+  rows: readonly IdentifiedRow[],
+  coco: AnnotationIndex | undefined,
+): ImageFile => {
   const listed = identity.source === 'coco' ? coco?.rowOf(Number(identity.id)) : undefined;
   const known =
     listed === undefined
-      ? rows.find((placed) => placed.identity.statedSize === undefined)?.row.image
+      ? rows.find((row) => row.identity.statedSize === undefined)?.row.image
       : (coco!.image(listed) as Partial<CocoImage>);
   const { file_name, height, width } = known ?? {};
   if (file_name === undefined || height === undefined || width === undefined)
     throw new MdetrError(
-      `the Visual Genome image of ${rows[0]!.row.image.file_name} is COCO's number ${identity.id}, ` +
-        `${coco === undefined ? 'and no list of COCO images was given' : `which ${coco.annotationFile} does not have`}: ` +
-        'give instances_train2014.json with --coco-images',
+      `the Visual Genome image ${rows[0]!.row.image.file_name} is COCO image ${identity.id}, ` +
+        `${coco === undefined ? 'but no list of COCO images was given' : `which ${coco.annotationFile} does not have`}; ` +
+        'pass instances_train2014.json with --coco-images',
     );
   return { file_name, height, width };
 };
 
-/** Boxes of a Visual Genome row in pixels of COCO's version of the image. Areas stay, as in the official script. */
-const rescaled = ({ row, identity: { statedSize } }: PlacedRow, { width, height }: Picture): CocoRow => {
+/** Rescales boxes of a Visual Genome row to COCO's version of the image. Areas are not rescaled, as in the official script. */
+const rescaled = ({ row, identity: { statedSize } }: IdentifiedRow, { width, height }: ImageFile): CocoRow => {
   if (statedSize === undefined) return row;
   const across = (x: number): number => (x / statedSize.width) * width;
   const down = (y: number): number => (y / statedSize.height) * height;

@@ -2,29 +2,29 @@ import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { MdetrError, messageOf } from '../../errors.ts';
 
-/** One picture, by whatever file it is mentioned in: the collection it comes from and its number or name there. */
+/** Identity of an image across annotation files: its collection, and its id or file name there. */
 export interface ImageIdentity {
   /** `coco`, `vg`, or another collection's name. */
   readonly source: string;
   readonly id: string;
-  /** Set when the file meant a Visual Genome image that is also in COCO: the size that Visual Genome states for it. */
+  /** Size that Visual Genome states, if the file refers to a Visual Genome image that is also in COCO. */
   readonly statedSize?: { readonly width: number; readonly height: number };
 }
 
 export interface VisualGenomeImage {
   readonly width: number;
   readonly height: number;
-  /** Its number in COCO, if it is there too. */
+  /** Id in COCO, if the image is also in COCO. */
   readonly cocoId: number | undefined;
 }
 
-/** Numbers count in these collections, their files being named after them. */
-const NUMBERED = new Set(['coco', 'vg']);
+/** Collections whose images are identified by the id in the file name. */
+const COLLECTIONS_WITH_IDS = new Set(['coco', 'vg']);
 
 /**
- * Recognises pictures. COCO and Visual Genome pictures go by the number in their file name (so `COCO_train2014_000000000009.jpg`,
- * `000000000009.jpg` and `9` are one), all others by their whole file name. A Visual Genome picture that is also in COCO
- * counts as COCO's, where `visualGenome` (its `image_data.json`) says so.
+ * Identifies images. Images of COCO and Visual Genome are identified by the id in their file name (so
+ * `COCO_train2014_000000000009.jpg`, `000000000009.jpg` and `9` are the same image), all others by the full file name. A
+ * Visual Genome image that `visualGenome` (from `image_data.json`) lists as a COCO image is identified as that.
  */
 export class ImageIdentities {
   private readonly visualGenome: ReadonlyMap<string, VisualGenomeImage>;
@@ -33,12 +33,16 @@ export class ImageIdentities {
     this.visualGenome = visualGenome;
   }
 
-  /** `name` is a file name or a bare number; without a `source`, files of COCO are known by their names. */
+  /**
+   * Identity of an image.
+   * @param name file name or id
+   * @param source collection; without it, COCO is recognized by the pattern of its file names
+   */
   of(name: string, source?: string): ImageIdentity {
     const collection = source ?? (/(^|\/)COCO_[a-z]+\d+_\d+\.\w+$/.test(name) ? 'coco' : '');
-    const number = /(\d+)(?:\.\w+)?$/.exec(name)?.[1];
-    if (!NUMBERED.has(collection) || number === undefined) return { source: collection, id: name };
-    const id = String(Number(number));
+    const digits = /(\d+)(?:\.\w+)?$/.exec(name)?.[1];
+    if (!COLLECTIONS_WITH_IDS.has(collection) || digits === undefined) return { source: collection, id: name };
+    const id = String(Number(digits));
     if (collection !== 'vg') return { source: collection, id };
     const image = this.visualGenome.get(id);
     if (image?.cocoId === undefined) return { source: 'vg', id };
@@ -47,6 +51,7 @@ export class ImageIdentities {
   }
 }
 
+/** Key of an identity for maps and sets. */
 export const keyOf = ({ source, id }: ImageIdentity): string => `${source}:${id}`;
 
 const imageDataSchema = z.array(
@@ -58,14 +63,18 @@ const imageDataSchema = z.array(
   }),
 );
 
-/** Reads Visual Genome's `image_data.json` (17 MB, 108,077 images). */
+/**
+ * Reads Visual Genome's `image_data.json` (17 MB, 108,077 images).
+ * @returns images by id
+ * @throws {MdetrError} if the file cannot be read or has another format
+ */
 export const readVisualGenomeImages = async (path: string): Promise<Map<string, VisualGenomeImage>> => {
   let images;
   try {
     images = imageDataSchema.parse(JSON.parse(await readFile(path, 'utf8')));
   } catch (error) {
     const reason = error instanceof z.ZodError ? z.prettifyError(error).slice(0, 200) : messageOf(error);
-    throw new MdetrError(`${path}: not Visual Genome's image_data.json: ${reason}`, { cause: error });
+    throw new MdetrError(`${path}: is not Visual Genome's image_data.json: ${reason}`, { cause: error });
   }
   return new Map(
     images.map(({ image_id, width, height, coco_id }) => [

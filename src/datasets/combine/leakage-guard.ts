@@ -3,15 +3,16 @@ import { fileReason, MdetrError } from '../../errors.ts';
 import { AnnotationIndex, type OpenOptions } from '../../data/annotation-index/annotation-index.ts';
 import { type ImageIdentities, keyOf } from './image-identity.ts';
 
-/** A list of images that must stay out of training, and the collection that its names and numbers belong to. */
+/** A list of images that training must not see, and the collection of its names and ids. */
 export interface GuardList {
   readonly path: string;
   readonly source?: string;
 }
 
 /**
- * The keys of all images on the lists. A list is an annotation file of a validation or test split (every image of it;
- * anything named .json or .jsonl), or a text file with a number or file name per line.
+ * Keys (`keyOf`) of all images on the lists. A list is an annotation file (.json, .jsonl, .ndjson), of which every image
+ * counts, or a text file with one image id or file name per line.
+ * @throws {MdetrError} if a list cannot be read
  */
 export const guardedImages = (
   lists: readonly GuardList[],
@@ -30,7 +31,7 @@ function* fileNamesIn(path: string, options: OpenOptions): Generator<string> {
   try {
     for (let row = 0; row < index.length; row++) {
       const { file_name: name } = index.image(row) as { file_name?: unknown };
-      if (typeof name !== 'string') throw new MdetrError(`${path}: row ${row} has no file_name, so it guards nothing`);
+      if (typeof name !== 'string') throw new MdetrError(`${path}: row ${row}: file_name is missing or not a string`);
       yield name;
     }
   } finally {

@@ -1,19 +1,20 @@
 import { MdetrError } from '../../errors.ts';
 import type { BoxXywh } from '../../geometry/boxes.ts';
-import { childrenOf, parseXml, textOf, type XmlElement } from '../xml-tree.ts';
+import { childrenOf, parseXml, textOf, type XmlElement } from '../source/xml-tree.ts';
 
-/** What Flickr30k Entities knows of an image. */
+/** Annotations of one image in Flickr30k Entities. */
 export interface EntityImage {
   readonly fileName: string;
   readonly width: number;
   readonly height: number;
-  /** Boxes by entity, in the order of the file. Entities without a box are not in it. */
+  /** Boxes by entity, in file order. Entities without a box are missing. */
   readonly boxes: ReadonlyMap<string, readonly BoxXywh[]>;
 }
 
 /**
- * Reads a file of Flickr30k Entities' `Annotations`. Entities marked as the scene or as having no box have none.
- * @param path for messages
+ * Parses a file of the folder `Annotations` of Flickr30k Entities. Entities marked as scene or as having no box get none.
+ * @param path file name for messages
+ * @throws {MdetrError} naming the element that is missing or malformed
  */
 export const parseEntityImage = (xml: string, path: string): EntityImage => {
   const annotation = parseXml(xml, path);
@@ -39,8 +40,7 @@ export const parseEntityImage = (xml: string, path: string): EntityImage => {
     const [xmin, ymin] = [numberIn(bounds, 'xmin'), numberIn(bounds, 'ymin')];
     const box: BoxXywh = [xmin, ymin, numberIn(bounds, 'xmax') - xmin, numberIn(bounds, 'ymax') - ymin];
     for (const { text } of childrenOf(object, 'name')) {
-      const entity =
-        entityNumber(text.trim()) ?? fail(`<name> is "${text.trim().slice(0, 40)}", not an entity's number`);
+      const entity = entityId(text.trim()) ?? fail(`<name> is "${text.trim().slice(0, 40)}", not an entity id`);
       const own = boxes.get(entity);
       if (own === undefined) boxes.set(entity, [box]);
       else own.push(box);
@@ -49,6 +49,6 @@ export const parseEntityImage = (xml: string, path: string): EntityImage => {
   return { fileName, width: numberIn(size, 'width'), height: numberIn(size, 'height'), boxes };
 };
 
-/** `007` and `7` are one entity. */
-export const entityNumber = (text: string): string | undefined =>
+/** Canonical form of an entity id (`007` and `7` are the same entity); undefined if the text is not an id. */
+export const entityId = (text: string): string | undefined =>
   /^\d{1,15}$/.test(text) ? String(Number(text)) : undefined;

@@ -3,11 +3,11 @@ import type { Span } from '../../data/format/coco-format.ts';
 import { linkedClusters } from '../../geometry/box-clusters.ts';
 import { iouXywh } from '../../geometry/box-overlap.ts';
 import { enclosingBoxXywh } from '../../geometry/boxes.ts';
-import type { NewAnnotation, NewImage } from '../annotation-writer.ts';
+import type { NewAnnotation, NewImage } from '../preparation/annotation-writer.ts';
 import type { EntityImage } from './entity-boxes.ts';
 import type { EntitySentence } from './sentences.ts';
 
-/** Boxes of a caption that overlap by this IoU or more are one box, which all their phrases mean. */
+/** Boxes of a caption with at least this IoU are merged into one, to which all their phrases refer. */
 const SAME_BOX_IOU = 0.95;
 
 export interface EntityRow {
@@ -16,8 +16,8 @@ export interface EntityRow {
 }
 
 /**
- * The row of one caption. Every box is tied to all phrases that mean it; `tokens_positive_eval` are the phrases that
- * have boxes, in the order of the caption, as the evaluation asks for them.
+ * Row of one caption. Every box has the spans of all phrases that refer to it; `tokens_positive_eval` lists the phrases
+ * that have boxes, in caption order, as evaluation requires.
  */
 export const entityRow = (
   image: EntityImage,
@@ -29,7 +29,7 @@ export const entityRow = (
   const located = phrases.filter(({ entity }) => image.boxes.has(entity));
   const spansOf = (entity: string): Span[] =>
     phrases.filter((phrase) => phrase.entity === entity).map(({ span }) => span);
-  // An entity that is mentioned twice brings its boxes twice; they fall together again.
+  // An entity mentioned twice contributes its boxes twice; clustering merges them again.
   const boxes = located.flatMap(({ entity }) => image.boxes.get(entity)!.map((bbox) => ({ entity, bbox })));
   const clusters = linkedClusters(boxes.length, (i, j) => iouXywh(boxes[i]!.bbox, boxes[j]!.bbox) >= SAME_BOX_IOU);
   return {
@@ -58,7 +58,7 @@ export const entityRow = (
   };
 };
 
-/** The same image with the boxes of every entity joined to their hull ("merged boxes" protocol). */
+/** The image with the boxes of every entity replaced by their enclosing box ("merged boxes" protocol). */
 export const withMergedBoxes = (image: EntityImage): EntityImage => ({
   ...image,
   boxes: new Map([...image.boxes].map(([entity, boxes]) => [entity, [enclosingBoxXywh(boxes)]])),

@@ -1,12 +1,7 @@
 import { cpSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import {
-  expectedFile,
-  fixtureFolder,
-  runPreparation,
-  temporaryFolder,
-} from '../../../test/fixtures/datasets/run-preparation.ts';
+import { expectedFile, fixtureFolder, runPreparation, temporaryFolder } from '../../../test/support/run-preparation.ts';
 import { type CocoAnnotation, type CocoImage, problemsOfRow } from '../../data/format/coco-format.ts';
 import { parseEntityImage } from './entity-boxes.ts';
 import { flickr30k } from './flickr30k.ts';
@@ -21,7 +16,7 @@ const copyOfFixture = (): string => {
 };
 
 describe('flickr30k', () => {
-  it('makes the official files, hand-checked', async () => {
+  it('writes the official files, checked by hand', async () => {
     const { files, report } = await runPreparation(flickr30k, folder);
     const names = ['separate', 'merged'].flatMap((kind) =>
       ['train', 'val', 'test'].map((split) => `final_flickr_${kind}GT_${split}.json`),
@@ -31,10 +26,10 @@ describe('flickr30k', () => {
     expect(report.leftOut).toEqual([
       { what: 'phrases without boxes', count: 3, examples: ['1001.txt line 1', '1001.txt line 2', '1002.txt line 3'] },
     ]);
-    expect(report.notes).toMatchObject([{ what: expect.stringContaining('out of the image'), count: 2 }]);
+    expect(report.notes).toMatchObject([{ what: expect.stringContaining('beyond the image'), count: 2 }]);
   });
 
-  it('spans read back their phrases, also behind an emoji', async () => {
+  it('counts spans in code points, also after an emoji', async () => {
     const { files } = await runPreparation(flickr30k, folder, { splits: ['val'], options: { boxes: 'separate' } });
     const { images, annotations } = files['final_flickr_separateGT_val.json'] as {
       images: CocoImage[];
@@ -56,13 +51,13 @@ describe('flickr30k', () => {
     );
     const { files, report } = await runPreparation(flickr30k, copy, { options: { 'on-missing': 'skip' } });
     expect(files['final_flickr_mergedGT_train.json']).toMatchObject({ images: [], annotations: [] });
-    expect(report.leftOut[0]).toMatchObject({ what: 'images of the list whose files are missing', count: 2 });
+    expect(report.leftOut[0]).toMatchObject({ what: 'listed images whose files are missing', count: 2 });
     rmSync(join(copy, 'Annotations'), { recursive: true });
     rmSync(join(copy, 'val.txt'));
     await expect(runPreparation(flickr30k, copy)).rejects.toThrow(/^missing: .*val\.txt \(.*; .*Annotations \(boxes/);
   });
 
-  it('refuses what is no list of images', async () => {
+  it('rejects a file that is not a list of images', async () => {
     const copy = copyOfFixture();
     writeFileSync(join(copy, 'test.txt'), '1003\n../../etc/passwd\n');
     await expect(runPreparation(flickr30k, copy)).rejects.toThrow(
@@ -89,7 +84,7 @@ describe('parseSentences', () => {
 
   it.each([
     ['[/EN#1/people A man', /a\.txt: line 1: the bracket of phrase 1 is never closed/],
-    ['a b\n[/EN#1/people A [/EN#2/other man]', /line 2: phrase 1 has another inside/],
+    ['a b\n[/EN#1/people A [/EN#2/other man]', /line 2: phrase 1 contains another/],
     ['[/EN#x/people A man]', /"\[\/EN#x\/people" opens a phrase, but is not of the form/],
     ['[/EN#99999999999999999999/people A man]', /opens a phrase/],
   ])('says what is wrong with %j', (text, message) => {

@@ -2,10 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { MdetrError } from '../../errors.ts';
-import { RowIds, writeAnnotations } from '../annotation-writer.ts';
-import { readImageList } from '../image-list.ts';
-import type { Preparation, PreparationRequest, PreparedFile, SourceFile } from '../preparation.ts';
-import { Remarks } from '../remarks.ts';
+import { RowIds, writeAnnotations } from '../preparation/annotation-writer.ts';
+import { readImageList } from '../source/image-list.ts';
+import type { Preparation, PreparationRequest, PreparedFile, SourceFile } from '../preparation/preparation.ts';
+import { Remarks } from '../preparation/remarks.ts';
 import { parseEntityImage } from './entity-boxes.ts';
 import { entityRow, withMergedBoxes } from './entity-rows.ts';
 import { parseSentences } from './sentences.ts';
@@ -13,31 +13,31 @@ import { parseSentences } from './sentences.ts';
 const REPOSITORY = 'https://github.com/BryanPlummer/flickr30k_entities';
 const SPLITS = ['train', 'val', 'test'];
 
-/** Flickr30k Entities (arXiv:1505.04870): phrase grounding. */
+/** Preparation of Flickr30k Entities (arXiv:1505.04870): phrase grounding. */
 export const flickr30k: Preparation = {
   name: 'flickr30k',
   title: 'Flickr30k Entities: captions whose phrases have boxes',
   about: `
-Every caption becomes a row, so an image has five. Phrases in brackets get the boxes of their entity; boxes of a caption
-that overlap by IoU 0.95 or more become one, which then means several phrases. Phrases without boxes (scenes, entities
-marked as having none, things not to be seen) stay plain words. final_flickr_separateGT_SPLIT.json has the boxes of an
-entity one by one (evaluated as "any box"), final_flickr_mergedGT_SPLIT.json their hull.
+Every caption becomes a row, five per image. Phrases in brackets get the boxes of their entity; boxes of a caption with
+an IoU of 0.95 or more are merged, and the merged box has several phrases. Phrases without boxes (scenes, entities marked
+as having none, things that are not visible) are plain words. final_flickr_separateGT_SPLIT.json has every box of an
+entity (evaluated as "any box"), final_flickr_mergedGT_SPLIT.json their enclosing box.
 
-The images themselves are asked for at https://shannon.cs.illinois.edu/DenotationGraph/ and not needed here; training
-looks for them in the folders train and val of flickr_img_path. 31,783 images take about a minute.`,
+The images can be requested at https://shannon.cs.illinois.edu/DenotationGraph/ and are not needed here; training looks
+for them in the folders train and val of flickr_img_path. 31,783 images take about a minute.`,
   splits: SPLITS,
   options: [
     {
       name: 'boxes',
       value: 'kind',
-      description: 'boxes of an entity one by one, or their hull',
+      description: 'every box of an entity, or their enclosing box',
       choices: ['separate', 'merged', 'both'],
       default: 'both',
     },
     {
       name: 'on-missing',
       value: 'what',
-      description: 'images of a list whose sentences or boxes are not there',
+      description: 'what to do with listed images whose sentences or boxes are missing',
       choices: ['stop', 'skip'],
       default: 'stop',
     },
@@ -46,7 +46,7 @@ looks for them in the folders train and val of flickr_img_path. 31,783 images ta
     ...splits.map((split): SourceFile => ({
       path: `${split}.txt`,
       kind: 'file',
-      holds: `image numbers of the ${split} split`,
+      holds: `image ids of the ${split} split`,
       from: REPOSITORY,
       size: split === 'train' ? '29,783 lines' : '1,000 lines',
     })),
@@ -73,7 +73,7 @@ looks for them in the folders train and val of flickr_img_path. 31,783 images ta
     for (const [i, kind] of kinds.entries()) {
       const ids = new RowIds();
       for (const split of request.splits)
-        // What is remarkable about the source is told once.
+        // Remarks on the source are reported once.
         files.push(await writeSplit(request, split, kind, ids, i === 0 ? { leftOut, notes } : noRemarks()));
     }
     return { files, leftOut: leftOut.list, notes: notes.list };
@@ -99,18 +99,18 @@ const writeSplit = async (
   const images = presentImages(request, split, listed, leftOut);
   progress.step(`flickr30k ${split}, ${kind} boxes`, images.length);
   return writeAnnotations(out, `final_flickr_${kind}GT_${split}.json`, ids, async (writer) => {
-    for (const number of images) {
-      const boxesPath = join(from, 'Annotations', `${number}.xml`);
-      const sentencesPath = join(from, 'Sentences', `${number}.txt`);
+    for (const imageId of images) {
+      const boxesPath = join(from, 'Annotations', `${imageId}.xml`);
+      const sentencesPath = join(from, 'Sentences', `${imageId}.txt`);
       const separate = parseEntityImage(await readFile(boxesPath, 'utf8'), boxesPath);
       const image = kind === 'merged' ? withMergedBoxes(separate) : separate;
       const sentences = parseSentences(await readFile(sentencesPath, 'utf8'), sentencesPath);
-      remarkOn(separate, `${number}.xml`, notes);
-      for (const [sentence, content] of sentences.entries()) {
-        const row = entityRow(image, content, number, sentence);
-        for (const { entity } of content.phrases)
-          if (!image.boxes.has(entity)) leftOut.add('phrases without boxes', `${number}.txt line ${sentence + 1}`);
-        await writer.write(row.image, row.annotations, `${sentencesPath}: caption ${sentence}`);
+      remarkOn(separate, `${imageId}.xml`, notes);
+      for (const [index, sentence] of sentences.entries()) {
+        const row = entityRow(image, sentence, imageId, index);
+        for (const { entity } of sentence.phrases)
+          if (!image.boxes.has(entity)) leftOut.add('phrases without boxes', `${imageId}.txt line ${index + 1}`);
+        await writer.write(row.image, row.annotations, `${sentencesPath}: caption ${index}`);
       }
       progress.advance();
     }
@@ -120,18 +120,18 @@ const writeSplit = async (
 
 const remarkOn = (
   { boxes, width, height }: ReturnType<typeof parseEntityImage>,
-  place: string,
+  location: string,
   notes: Remarks,
 ): void => {
   for (const own of boxes.values())
     for (const [x, y, w, h] of own) {
-      if (!(w > 0 && h > 0)) notes.add('boxes without area, which readers leave out', place);
+      if (!(w > 0 && h > 0)) notes.add('boxes without area, which readers skip', location);
       else if (x < 0 || y < 0 || x + w > width || y + h > height)
-        notes.add('boxes that reach out of the image, which readers cut off', place);
+        notes.add('boxes that extend beyond the image, which readers clip', location);
     }
 };
 
-/** Images of which both files are there. @throws MdetrError naming all that are not, unless they are skipped */
+/** Filters the listed images to those with both files. @throws {MdetrError} naming missing files, unless they are skipped */
 const presentImages = (
   { from, options }: PreparationRequest,
   split: string,
@@ -139,18 +139,18 @@ const presentImages = (
   leftOut: Remarks,
 ): number[] => {
   const missing: string[] = [];
-  const present = listed.filter((number) => {
-    const lacking = [`Annotations/${number}.xml`, `Sentences/${number}.txt`].filter(
+  const present = listed.filter((imageId) => {
+    const lacking = [`Annotations/${imageId}.xml`, `Sentences/${imageId}.txt`].filter(
       (path) => !existsSync(join(from, path)),
     );
     missing.push(...lacking);
-    for (const path of lacking) leftOut.add('images of the list whose files are missing', path);
+    for (const path of lacking) leftOut.add('listed images whose files are missing', path);
     return lacking.length === 0;
   });
   if (missing.length > 0 && options['on-missing'] !== 'skip')
     throw new MdetrError(
       `${from}: ${missing.length} files of ${split}.txt are missing: ${missing.slice(0, 10).join(', ')}` +
-        `${missing.length > 10 ? ', …' : ''}. Unpack annotations.zip again, or leave their images out with --on-missing skip`,
+        `${missing.length > 10 ? ', …' : ''}. Unpack annotations.zip again, or pass --on-missing skip to leave their images out`,
     );
   return present;
 };

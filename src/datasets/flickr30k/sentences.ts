@@ -1,38 +1,39 @@
 import { codePointLength } from '../../text/spans/code-points.ts';
 import { MdetrError } from '../../errors.ts';
 import type { Span } from '../../data/format/coco-format.ts';
-import { pythonWords } from '../python-text.ts';
-import { entityNumber } from './entity-boxes.ts';
+import { pythonWords } from './python-words.ts';
+import { entityId } from './entity-boxes.ts';
 
 /** A bracketed phrase of a caption. */
 export interface EntityPhrase {
   readonly text: string;
-  /** Where it stands in the caption, in code points. */
+  /** Span in the caption, in code points. */
   readonly span: Span;
-  /** Number of the entity that it means; 0 for what cannot be seen. */
+  /** Id of the entity it refers to; 0 for things that are not visible. */
   readonly entity: string;
   /** Coarse categories: people, clothing, bodyparts, animals, vehicles, instruments, scene, other, notvisual. */
   readonly types: readonly string[];
 }
 
 export interface EntitySentence {
-  /** The caption without brackets, its words parted by single spaces. */
+  /** The caption without brackets, words separated by single spaces. */
   readonly caption: string;
   readonly phrases: readonly EntityPhrase[];
 }
 
-/** `[/EN#283585/people`, with one or more categories. */
+/** Opening of a phrase, `[/EN#283585/people`, with one or more categories. */
 const OPENING = /^\[\/EN#(\d{1,15})((?:\/[^/\s]+)*)$/;
 
 /**
- * Reads a file of Flickr30k Entities' `Sentences`: a caption a line, its phrases in brackets as in
- * `[/EN#12/people Two girls] at [/EN#14/scene the beach] .` Empty lines are no captions.
- * @param path for messages
+ * Parses a file of the folder `Sentences` of Flickr30k Entities: one caption per line with phrases in brackets, such as
+ * `[/EN#12/people Two girls] at [/EN#14/scene the beach] .` Empty lines are skipped.
+ * @param path file name for messages
+ * @throws {MdetrError} naming the line of the first malformed phrase
  */
 export const parseSentences = (text: string, path: string): EntitySentence[] =>
   text.split('\n').flatMap((line, i) => (line.trim() === '' ? [] : [parseSentence(line, `${path}: line ${i + 1}`)]));
 
-const parseSentence = (line: string, place: string): EntitySentence => {
+const parseSentence = (line: string, location: string): EntitySentence => {
   const words: string[] = [];
   const phrases: EntityPhrase[] = [];
   let length = 0;
@@ -51,17 +52,17 @@ const parseSentence = (line: string, place: string): EntitySentence => {
       }
       const [, entity, types] = OPENING.exec(word) ?? [];
       if (entity === undefined)
-        throw new MdetrError(`${place}: "${word}" opens a phrase, but is not of the form [/EN#NUMBER/TYPE`);
+        throw new MdetrError(`${location}: "${word}" opens a phrase, but does not have the form [/EN#ID/TYPE`);
       open = {
-        entity: entityNumber(entity)!,
+        entity: entityId(entity)!,
         types: types!.split('/').slice(1),
         words: [],
         begin: length === 0 ? 0 : length + 1,
       };
       continue;
     }
-    if (word.startsWith('[/EN#')) throw new MdetrError(`${place}: phrase ${open.entity} has another inside: ${word}`);
-    // The bracket may stand before punctuation: `man],` closes the phrase after "man".
+    if (word.startsWith('[/EN#')) throw new MdetrError(`${location}: phrase ${open.entity} contains another: ${word}`);
+    // The bracket may precede punctuation: `man],` closes the phrase after "man".
     const bracket = word.lastIndexOf(']');
     if (bracket < 0) {
       addWord(word);
@@ -69,14 +70,14 @@ const parseSentence = (line: string, place: string): EntitySentence => {
       continue;
     }
     const inside = word.slice(0, bracket);
-    const whole = inside + word.slice(bracket + 1);
-    const begin = whole === '' ? length : addWord(whole)[0];
+    const withoutBracket = inside + word.slice(bracket + 1);
+    const begin = withoutBracket === '' ? length : addWord(withoutBracket)[0];
     if (inside !== '') open.words.push(inside);
     const phrase = open.words.join(' ');
     const end = inside === '' ? open.begin + codePointLength(phrase) : begin + codePointLength(inside);
     if (phrase !== '') phrases.push({ text: phrase, span: [open.begin, end], entity: open.entity, types: open.types });
     open = undefined;
   }
-  if (open !== undefined) throw new MdetrError(`${place}: the bracket of phrase ${open.entity} is never closed`);
+  if (open !== undefined) throw new MdetrError(`${location}: the bracket of phrase ${open.entity} is never closed`);
   return { caption: words.join(' '), phrases };
 };

@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import { replaceFile } from '../../files/atomic-file.ts';
 
-/** Kinds of questions in the order of the official table. */
+/** Question types in the order of the official table. */
 const TYPES = ['obj', 'attr', 'rel', 'global', 'cat'];
-/** The answer that training uses for those not in a table. */
+/** Class that training uses for answers that are not in the table. */
 const UNKNOWN = 'unknown';
 
-/** Counts answers, to number them by falling frequency (ties: by name) in the form of the official tables. */
+/** Counts answers and assigns ids by descending frequency (ties by name), in the form of the official tables. */
 export class AnswerTables {
   private readonly counts = new Map(TYPES.map((type) => [type, new Map<string, number>()]));
   private readonly all = new Map<string, number>();
@@ -17,7 +17,7 @@ export class AnswerTables {
     if (own !== undefined) increment(own, answer);
   }
 
-  /** Answer to id, per head; every table ends with "unknown". */
+  /** Ids by answer, over all questions and per head. Every table ends with "unknown". */
   get tables(): { readonly all: Record<string, number>; readonly byType: Record<string, Record<string, number>> } {
     return {
       all: numbered(this.all),
@@ -25,6 +25,10 @@ export class AnswerTables {
     };
   }
 
+  /**
+   * Writes gqa_answer2id.json and gqa_answer2id_by_type.json.
+   * @throws {MdetrError} if a file cannot be written
+   */
   async write(folder: string): Promise<void> {
     const { all, byType } = this.tables;
     await replaceFile(join(folder, 'gqa_answer2id.json'), `${JSON.stringify(all)}\n`);

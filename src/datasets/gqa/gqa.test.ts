@@ -1,12 +1,7 @@
 import { cpSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import {
-  expectedFile,
-  fixtureFolder,
-  runPreparation,
-  temporaryFolder,
-} from '../../../test/fixtures/datasets/run-preparation.ts';
+import { expectedFile, fixtureFolder, runPreparation, temporaryFolder } from '../../../test/support/run-preparation.ts';
 import { gqa } from './gqa.ts';
 
 const folder = fixtureFolder('gqa');
@@ -25,9 +20,9 @@ interface Rows {
 const finetune = { options: { for: 'finetune' } };
 
 describe('gqa', () => {
-  it('makes the official files', async () => {
-    // The expected files are the official script's, hand-checked, without the box of question 101, whose name the
-    // question does not have (the script ties it to "Is"), and without an object called "__proto__".
+  it('writes the official files', async () => {
+    // The expected files are the official script's, checked by hand, without the box of question 101, whose name is not
+    // in the question (the script assigns it to "Is"), and without an object called "__proto__".
     const { files, report, out } = await runPreparation(gqa, folder, { splits: ['train', 'val', 'testdev', 'test'] });
     expect(readFileSync(join(out, 'gqa_unsafe_ids.txt'), 'utf8')).toBe('9\n');
     for (const split of ['train', 'val', 'testdev', 'test']) {
@@ -36,16 +31,14 @@ describe('gqa', () => {
     }
     expect(report.leftOut).toEqual([
       { what: 'selected objects whose name is not in the question', count: 1, examples: ['101'] },
-      { what: 'objects that the scene graph does not have', count: 2, examples: ['102', '__proto__'] },
-      { what: 'annotations of words that the question does not have', count: 1, examples: ['105'] },
+      { what: 'objects missing in the scene graph', count: 2, examples: ['102', '__proto__'] },
+      { what: 'annotations of words outside the question', count: 1, examples: ['105'] },
       { what: 'questions about images without a scene graph', count: 1, examples: ['image 8'] },
     ]);
-    expect(report.notes).toEqual([
-      { what: 'boxes without area, which readers leave out', count: 1, examples: ['102'] },
-    ]);
+    expect(report.notes).toEqual([{ what: 'boxes without area, which readers skip', count: 1, examples: ['102'] }]);
   });
 
-  it('makes submission files of one size, and says when a test image is unknown', async () => {
+  it('writes submission files with one size, and reports an unknown test image', async () => {
     const all = { splits: ['submission'], options: { questions: 'all' } };
     const { files } = await runPreparation(gqa, folder, all);
     expect(files).toEqual({
@@ -59,7 +52,7 @@ describe('gqa', () => {
     );
   });
 
-  it('makes files for pre-training: the same boxes, no answers, the collection that combining asks for', async () => {
+  it('writes files for pre-training: the same boxes, no answers, and data_source for combining', async () => {
     const { files } = await runPreparation(gqa, folder, { splits: ['train', 'val'], options: { for: 'pretrain' } });
     expect(Object.keys(files).sort()).toEqual(['final_gqa_train.json', 'final_gqa_val.json']);
     const expected = expectedFile('gqa', 'finetune_gqa_train_balanced.json') as Rows;
@@ -69,7 +62,7 @@ describe('gqa', () => {
       expect(made.images[i]).toEqual({ ...image, data_source: 'vg' });
   });
 
-  it('numbers answers by falling frequency', async () => {
+  it('assigns ids to answers by descending frequency', async () => {
     const { out } = await runPreparation(gqa, folder, {
       splits: ['train', 'val'],
       options: { for: 'finetune', 'answer-tables': 'true' },
@@ -91,7 +84,7 @@ describe('gqa', () => {
     });
   });
 
-  it('names file and entry of what cannot be used, and leaves nothing behind', async () => {
+  it('names file and entry of invalid values, and leaves no file', async () => {
     const copy = copyOfFixture();
     const questions = join(copy, 'questions1.2/train_balanced_questions.json');
     const graphs = join(copy, 'sceneGraphs/train_sceneGraphs.json');
@@ -124,11 +117,11 @@ describe('gqa', () => {
     );
     truncateSync(questions, 500);
     await expect(runPreparation(gqa, copy, train)).rejects.toThrow(
-      /byte \d+: .*if the file is cut off, fetch it again/,
+      /byte \d+: .*if the file is truncated, download it again/,
     );
   });
 
-  it('asks for what is missing', async () => {
+  it('lists missing files', async () => {
     await expect(
       runPreparation(gqa, temporaryFolder(), { splits: ['train', 'testdev'], options: { questions: 'all' } }),
     ).rejects.toThrow(/train_all_questions_9\.json.*sceneGraphs\.zip.*image_info_test2015\.json/);

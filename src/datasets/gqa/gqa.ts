@@ -2,54 +2,62 @@ import { z } from 'zod';
 import { MdetrError } from '../../errors.ts';
 import { makeFolder } from '../../files/make-folder.ts';
 import { codePointLength } from '../../text/spans/code-points.ts';
-import { AnnotationWriter, type NewAnnotation, type NewImage } from '../annotation-writer.ts';
-import { checked } from '../checked.ts';
-import { writeImageList } from '../image-list.ts';
-import { JsonDictionary } from '../json-dictionary.ts';
-import { readJsonLists } from '../json-entries.ts';
-import type { PreparedFile, Preparation, PreparationRequest, SourceFile } from '../preparation.ts';
-import { Remarks } from '../remarks.ts';
-import { sourcePath } from '../source-files.ts';
+import { AnnotationWriter, type NewAnnotation, type NewImage } from '../preparation/annotation-writer.ts';
+import { checked } from '../source/checked.ts';
+import { writeImageList } from '../source/image-list.ts';
+import { JsonDictionary } from '../source/json-dictionary.ts';
+import { readJsonLists } from '../source/json-entries.ts';
+import { megabyteProgress } from '../preparation/megabyte-progress.ts';
+import type {
+  PreparedFile,
+  Preparation,
+  PreparationProgress,
+  PreparationRequest,
+  SourceFile,
+} from '../preparation/preparation.ts';
+import { Remarks } from '../preparation/remarks.ts';
+import { sourcePath } from '../source/source-files.ts';
 import { AnswerTables } from './answer-tables.ts';
-import { GroupedQuestions, type ImageQuestions, megabytes } from './grouped-questions.ts';
-import { meantObjects } from './question-objects.ts';
+import { GroupedQuestions, type ImageQuestions } from './grouped-questions.ts';
+import { mentionedObjects } from './question-objects.ts';
 import { type SceneGraph, sceneGraphOf } from './scene-graphs.ts';
 
 const PAGE = 'https://cs.stanford.edu/people/dorarad/gqa/download.html';
-/** Splits whose questions have boxes, by way of their images' scene graphs. */
+/** Splits whose questions have boxes, which come from the scene graphs of their images. */
 const WITH_GRAPHS = ['train', 'val'];
 const SPLITS = [...WITH_GRAPHS, 'testdev', 'test', 'challenge', 'submission'];
-/** The official files state this size for submissions, whose images nobody evaluates boxes on. */
+/** Image size that the official files state for submissions, where boxes are not evaluated. */
 const SUBMISSION_SIZE = { width: 800, height: 400 };
 
-/** GQA (arXiv:1902.09506): questions about Visual Genome images, from scene graphs. */
+/** Preparation of GQA (arXiv:1902.09506): questions about Visual Genome images, generated from scene graphs. */
 export const gqa: Preparation = {
   name: 'gqa',
-  title: 'GQA: questions about images, with the objects that they speak of',
+  title: 'GQA: questions about images, with boxes for the objects they mention',
   about: `
-Every question becomes a row: finetune_gqa_SPLIT_KIND.json with "answer", "question_type" (obj, attr, rel, global, cat)
-and "questionId" for question answering, and final_gqa_SPLIT.json (balanced questions of train and val) without them for
-pre-training, to be combined with other texts of the images ("mdetr data combine vg=final_gqa_train.json ...").
+Every question becomes a row. finetune_gqa_SPLIT_KIND.json, for question answering, has "answer", "question_type" (obj,
+attr, rel, global, cat) and "questionId". final_gqa_SPLIT.json (balanced questions of train and val) is for pre-training
+and has none of these; combine it with other captions of the same images ("mdetr data combine
+vg=final_gqa_train.json ...").
 
-Boxes of train and val are those of the scene graph's objects: what the question's annotations say, what its program
-selects beside that, and for objects of the answer the question word. Test splits have neither boxes nor answers.
-Left out, and counted in the report: objects that no word can be found for, and objects that the scene graph lacks. The
-official script ties an object whose name is not in the question to nearly the whole question; here it is left out.
+Boxes of train and val come from the scene graphs: objects in the question's annotations, further objects that its
+program selects, and for objects of the answer the question word. Test splits have neither boxes nor answers. The report
+counts what is left out: objects without a matching word in the question, and objects missing in the scene graph. (The
+official script assigns an object whose name is not in the question to nearly the entire question.)
 
-gqa_unsafe_ids.txt lists the Visual Genome images of the splits other than train that were prepared, for "mdetr data
-combine --exclude vg=gqa_unsafe_ids.txt"; those of the test splits are COCO's test images, which no other data have.
+gqa_unsafe_ids.txt lists the Visual Genome images of all prepared splits except train, for "mdetr data combine --exclude
+vg=gqa_unsafe_ids.txt". Images of the test splits are COCO test images, which occur in no other dataset.
 
-Balanced questions of train and val (1,075,062) take about two minutes, all (16 million) half an hour; memory stays
-flat. --answer-tables writes gqa_answer2id.json and gqa_answer2id_by_type.json anew, by falling frequency in balanced
-train and val questions: for training of your own only, since published checkpoints count answers as the official tables
-do, which come with the official annotations.`,
+Balanced questions of train and val (1,075,062) take about two minutes, all questions (16 million) half an hour; memory
+use is constant. --answer-tables also writes gqa_answer2id.json and gqa_answer2id_by_type.json, with ids by descending
+frequency in the balanced train and val questions. Use them only with models that you train yourself: published
+checkpoints need the official tables, which come with the official annotations.`,
   splits: SPLITS,
   defaultSplits: ['train', 'val', 'testdev'],
   options: [
     {
       name: 'questions',
       value: 'kind',
-      description: 'which questions',
+      description: 'questions to prepare',
       choices: ['balanced', 'all', 'both'],
       default: 'balanced',
     },
@@ -60,7 +68,7 @@ do, which come with the official annotations.`,
       choices: ['finetune', 'pretrain', 'both'],
       default: 'both',
     },
-    { name: 'answer-tables', description: 'also write answer tables of your own' },
+    { name: 'answer-tables', description: 'also write new answer tables' },
   ],
   sources: ({ splits, options }) => [
     ...filesToWrite(splits, options).flatMap(({ split, kind }) => questionFiles(split, kind)),
@@ -76,10 +84,7 @@ do, which come with the official annotations.`,
     await makeFolder(request.out);
     for (const split of request.splits) {
       const graphs = WITH_GRAPHS.includes(split)
-        ? new JsonDictionary(
-            sourcePath(request.from, graphFile(split)),
-            megabytes(sourcePath(request.from, graphFile(split)), `gqa ${split}`, request.progress),
-          )
+        ? openGraphs(sourcePath(request.from, graphFile(split)), split, request.progress)
         : undefined;
       try {
         for (const kind of kindsOf(request.options, split))
@@ -95,9 +100,12 @@ do, which come with the official annotations.`,
   },
 };
 
+const openGraphs = (path: string, split: string, progress: PreparationProgress): JsonDictionary =>
+  new JsonDictionary(path, { onProgress: megabyteProgress(`gqa ${split}, reading ${path}, MB`, progress) });
+
 type Options = PreparationRequest['options'];
 
-/** Pre-training needs balanced questions whatever kinds are asked for. */
+/** Question kinds to write for a split. Pre-training always needs the balanced ones. */
 const kindsOf = ({ questions, for: purpose }: Options, split: string): string[] => {
   const asked = questions === 'both' ? ['balanced', 'all'] : [questions ?? 'balanced'];
   if (!WITH_GRAPHS.includes(split)) return purpose === 'pretrain' ? [] : asked;
@@ -108,7 +116,7 @@ const kindsOf = ({ questions, for: purpose }: Options, split: string): string[] 
 const filesToWrite = (splits: readonly string[], options: Options): { split: string; kind: string }[] =>
   splits.flatMap((split) => kindsOf(options, split).map((kind) => ({ split, kind })));
 
-const inQuestions = (path: string, holds: string, size: string): SourceFile => ({
+const questionFile = (path: string, holds: string, size: string): SourceFile => ({
   path: `questions1.2/${path}`,
   kind: 'file',
   holds,
@@ -120,10 +128,10 @@ const inQuestions = (path: string, holds: string, size: string): SourceFile => (
 const questionFiles = (split: string, kind: string): SourceFile[] =>
   split === 'train' && kind === 'all'
     ? Array.from({ length: 10 }, (_, i) =>
-        inQuestions(`train_all_questions/train_all_questions_${i}.json`, 'all training questions, part', '1.5 GB'),
+        questionFile(`train_all_questions/train_all_questions_${i}.json`, 'all training questions, part', '1.5 GB'),
       )
     : [
-        inQuestions(
+        questionFile(
           `${split}_${kind}_questions.json`,
           `${kind} questions of the ${split} split`,
           split === 'train' ? '1.1 GB' : kind === 'all' && split === 'val' ? '2 GB' : '5 to 300 MB',
@@ -142,7 +150,7 @@ const graphFile = (split: string): SourceFile => ({
 const TEST_IMAGES: SourceFile = {
   path: 'image_info_test2015.json',
   kind: 'file',
-  holds: 'sizes of the test images, which are COCO’s',
+  holds: 'sizes of the test images, which are from COCO',
   from: 'https://cocodataset.org/#download (2015 Testing Image info)',
   size: '15 MB',
   or: ['annotations/image_info_test2015.json'],
@@ -152,7 +160,7 @@ interface Results {
   readonly leftOut: Remarks;
   readonly notes: Remarks;
   readonly answers: AnswerTables | undefined;
-  /** Visual Genome's numbers of images that training must not see. */
+  /** Visual Genome ids of the images that training must not see. */
   readonly unsafe: Set<number>;
 }
 
@@ -164,7 +172,7 @@ const writeQuestions = async (
   results: Results,
 ): Promise<PreparedFile[]> => {
   const { from, out, options, progress } = request;
-  const what = `gqa ${split} ${kind}`;
+  const title = `gqa ${split} ${kind}`;
   const paths = questionFiles(split, kind).map((file) => sourcePath(from, file));
   const outputs = [
     ...(isAsked(options, kind) ? [{ name: `finetune_gqa_${split}_${kind}.json`, withAnswers: true }] : []),
@@ -173,12 +181,12 @@ const writeQuestions = async (
       : []),
   ];
   const sizes = sizesOf(request, split);
-  const questions = GroupedQuestions.read(paths, out, what, progress);
+  const questions = GroupedQuestions.read(paths, out, title, progress);
   const writers: { readonly writer: AnnotationWriter; readonly withAnswers: boolean }[] = [];
   try {
     for (const { name, withAnswers } of outputs)
       writers.push({ writer: await AnnotationWriter.create(out, name), withAnswers });
-    progress.step(`${what}, writing ${outputs.map(({ name }) => name).join(' and ')}`, questions.length);
+    progress.step(`${title}, writing ${outputs.map(({ name }) => name).join(' and ')}`, questions.length);
     for (const image of questions.byImage()) {
       if (split !== 'train' && /^\d+$/.test(image.imageId)) results.unsafe.add(Number(image.imageId));
       for (const row of rowsOf(image, graphs && sceneGraphOf(graphs, image.imageId), sizes, kind, results))
@@ -186,7 +194,7 @@ const writeQuestions = async (
           await writer.write(
             { ...row.image, ...(withAnswers ? row.answer : { data_source: 'vg' }) },
             row.annotations,
-            row.place,
+            row.location,
           );
       progress.advance(image.questions.length);
     }
@@ -204,13 +212,13 @@ const isAsked = ({ questions, for: purpose }: Options, kind: string): boolean =>
 
 interface QuestionRow {
   readonly image: NewImage;
-  /** What only question answering has. */
+  /** Fields that only the files for question answering have. */
   readonly answer: Readonly<Record<string, unknown>>;
   readonly annotations: readonly NewAnnotation[];
-  readonly place: string;
+  readonly location: string;
 }
 
-type SizeOf = (imageId: string, place: string) => { readonly width: number; readonly height: number };
+type SizeOf = (imageId: string, location: string) => { readonly width: number; readonly height: number };
 
 const rowsOf = function* (
   { imageId, questions }: ImageQuestions,
@@ -223,17 +231,17 @@ const rowsOf = function* (
     leftOut.add('questions about images without a scene graph', `image ${imageId}`, questions.length);
     return;
   }
-  for (const { id, question, place } of questions) {
-    const { width, height } = graph ?? sizeOf!(imageId, place);
-    const objects = graph === undefined ? [] : meantObjects(question, (problem) => leftOut.add(problem, id));
+  for (const { id, question, location } of questions) {
+    const { width, height } = graph ?? sizeOf!(imageId, location);
+    const objects = graph === undefined ? [] : mentionedObjects(question, (problem) => leftOut.add(problem, id));
     const annotations = objects.flatMap(({ objectId, spans }): NewAnnotation[] => {
       const box = graph!.objects.get(objectId);
       if (box === undefined) {
-        leftOut.add('objects that the scene graph does not have', id);
+        leftOut.add('objects missing in the scene graph', id);
         return [];
       }
       const { x, y, w, h } = box;
-      if (!(w > 0 && h > 0)) notes.add('boxes without area, which readers leave out', id);
+      if (!(w > 0 && h > 0)) notes.add('boxes without area, which readers skip', id);
       return [{ area: h * w, iscrowd: 0, category_id: 1, bbox: [x, y, w, h], tokens_positive: spans }];
     });
     const type = question.types?.semantic ?? null;
@@ -251,26 +259,28 @@ const rowsOf = function* (
       },
       answer: { question_type: type, answer, questionId: id },
       annotations,
-      place,
+      location,
     };
   }
 };
 
 const testImages = z.object({ id: z.number(), width: z.number().positive(), height: z.number().positive() });
 
-/** Sizes of images without scene graphs: COCO's test images, called `n1234` in GQA. */
+/** Lookup of the sizes of images without scene graphs. These are COCO test images, named `n1234` in GQA. */
 const sizesOf = ({ from, progress }: PreparationRequest, split: string): SizeOf | undefined => {
   if (WITH_GRAPHS.includes(split)) return undefined;
   if (split === 'submission') return () => SUBMISSION_SIZE;
   const path = sourcePath(from, TEST_IMAGES);
   const sizes = new Map<number, { readonly width: number; readonly height: number }>();
-  for (const { place, value } of readJsonLists(path, ['images'], megabytes(path, `gqa ${split}`, progress))) {
-    const { id, width, height } = checked(testImages, value, `${path} ${place}`);
+  const onProgress = megabyteProgress(`gqa ${split}, reading ${path}, MB`, progress);
+  for (const { location, value } of readJsonLists(path, ['images'], { onProgress })) {
+    const { id, width, height } = checked(testImages, value, `${path} ${location}`);
     sizes.set(id, { width, height });
   }
-  return (imageId, place) => {
+  return (imageId, location) => {
     const size = sizes.get(Number(imageId.replace(/^n/, '')));
-    if (size === undefined) throw new MdetrError(`${place}: ${path} has no image ${imageId}, so its size is not known`);
+    if (size === undefined)
+      throw new MdetrError(`${location}: ${path} has no image ${imageId}, so its size is unknown`);
     return size;
   };
 };

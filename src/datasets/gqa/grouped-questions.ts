@@ -1,14 +1,13 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { RecordSpool } from '../../data/annotation-index/record-spool.ts';
-import { checked } from '../checked.ts';
-import { readJsonDictionary } from '../json-entries.ts';
-import { JsonRanges } from '../json-ranges.ts';
-import type { PreparationProgress } from '../preparation.ts';
+import { checked } from '../source/checked.ts';
+import { readJsonDictionary } from '../source/json-entries.ts';
+import { JsonRanges } from '../source/json-ranges.ts';
+import { megabyteProgress } from '../preparation/megabyte-progress.ts';
+import type { PreparationProgress } from '../preparation/preparation.ts';
 
-const MEGABYTE = 1e6;
-
-/** Object numbers by the words that mean them: `3`, or `3:5` for words 3 and 4. */
+/** Object ids by the words that refer to them: `3` is word 3, `3:5` words 3 and 4. */
 const objectsByWords = z.record(z.string(), z.string());
 
 const questionSchema = z.object({
@@ -22,30 +21,30 @@ const questionSchema = z.object({
     .default({ question: {}, answer: {} }),
 });
 
-/** A question as GQA's files have it; test questions have neither answer nor annotations. */
+/** A question in GQA's format. Test questions have neither answer nor annotations. */
 export type GqaSourceQuestion = z.output<typeof questionSchema>;
 
-export interface NumberedQuestion {
+export interface KeyedQuestion {
   readonly id: string;
   readonly question: GqaSourceQuestion;
   /** File and key, for messages. */
-  readonly place: string;
+  readonly location: string;
 }
 
 export interface ImageQuestions {
   readonly imageId: string;
-  readonly questions: readonly NumberedQuestion[];
+  readonly questions: readonly KeyedQuestion[];
 }
 
-const imageOf = z.object({ imageId: z.string() });
+const imageIdOnly = z.object({ imageId: z.string() });
 
 /**
- * The questions of GQA's files, all of an image together, images in the order in which they are first mentioned, as the
- * official files are ordered. The files are read twice (all training questions are 15 GB); of each question only its
- * place is kept, in a temporary file in `folder`, so memory stays flat.
+ * GQA's questions grouped by image, images in order of first occurrence, as in the official files. The source files are
+ * read twice (all training questions take 15 GB). Only the byte range of each question is kept, in a temporary file, so
+ * memory use is constant.
  */
 export class GroupedQuestions {
-  /** How many questions there are. */
+  /** Number of questions. */
   readonly length: number;
   private readonly paths: readonly string[];
   private readonly images: readonly string[];
@@ -58,21 +57,32 @@ export class GroupedQuestions {
     this.length = spool.length;
   }
 
-  /** First pass: which question is about which image. `close` it afterwards. */
-  static read(paths: readonly string[], folder: string, what: string, progress: PreparationProgress): GroupedQuestions {
+  /**
+   * First pass: finds the image of every question. Call `close` when done.
+   * @param folder folder for the temporary file
+   * @param title prefix of the progress step
+   */
+  static read(
+    paths: readonly string[],
+    folder: string,
+    title: string,
+    progress: PreparationProgress,
+  ): GroupedQuestions {
     const spool = new RecordSpool(join(folder, `gqa-questions-${process.pid}.tmp`), 4);
     try {
-      const numberOf = new Map<string, number>();
+      const indexOf = new Map<string, number>();
       const images: string[] = [];
       const record = new Float64Array(4);
-      for (const [file, path] of paths.entries())
-        for (const { place, value, keyBegin, end } of readJsonDictionary(path, megabytes(path, what, progress))) {
-          const { imageId } = checked(imageOf, value, `${path} ${place}`);
-          let image = numberOf.get(imageId);
-          if (image === undefined) numberOf.set(imageId, (image = images.push(imageId) - 1));
+      for (const [file, path] of paths.entries()) {
+        const onProgress = megabyteProgress(`${title}, reading ${path}, MB`, progress);
+        for (const { location, value, keyBegin, end } of readJsonDictionary(path, { onProgress })) {
+          const { imageId } = checked(imageIdOnly, value, `${path} ${location}`);
+          let image = indexOf.get(imageId);
+          if (image === undefined) indexOf.set(imageId, (image = images.push(imageId) - 1));
           record.set([image, file, keyBegin, end]);
           spool.add(record);
         }
+      }
       return new GroupedQuestions(paths, images, spool);
     } catch (error) {
       spool.close();
@@ -80,7 +90,7 @@ export class GroupedQuestions {
     }
   }
 
-  /** Second pass, once. */
+  /** Second pass: iterates over the images with their questions. May be called once. */
   *byImage(): Generator<ImageQuestions> {
     const files = this.paths.map((path) => new JsonRanges(path));
     try {
@@ -88,13 +98,13 @@ export class GroupedQuestions {
       let left = sorted.next();
       while (left) {
         const image = sorted.numbers[sorted.offset]!;
-        const questions: NumberedQuestion[] = [];
+        const questions: KeyedQuestion[] = [];
         do {
           const [, file, begin, end] = sorted.numbers.subarray(sorted.offset, sorted.offset + 4);
           const entry = JSON.parse(`{${files[file!]!.text(begin!, end!)}}`) as Record<string, unknown>;
           const [id, value] = Object.entries(entry)[0]!;
-          const place = `${this.paths[file!]!} [${JSON.stringify(id)}]`;
-          questions.push({ id, question: checked(questionSchema, value, place), place });
+          const location = `${this.paths[file!]!} [${JSON.stringify(id)}]`;
+          questions.push({ id, question: checked(questionSchema, value, location), location });
           left = sorted.next();
         } while (left && sorted.numbers[sorted.offset] === image);
         yield { imageId: this.images[image]!, questions };
@@ -108,20 +118,3 @@ export class GroupedQuestions {
     this.spool.close();
   }
 }
-
-/** A bar of the megabytes read of a file; it begins with the first. */
-export const megabytes = (
-  path: string,
-  what: string,
-  progress: PreparationProgress,
-): { readonly onProgress: (done: number, total: number) => void } => {
-  let shown = -1;
-  return {
-    onProgress: (done, total) => {
-      if (shown < 0) progress.step(`${what}, reading ${path}, MB`, Math.ceil(total / MEGABYTE));
-      const now = Math.floor(done / MEGABYTE);
-      progress.advance(now - Math.max(shown, 0));
-      shown = now;
-    },
-  };
-};

@@ -3,41 +3,40 @@ import { codePointsOf, consolidateSpans } from '../combine/caption-spans.ts';
 import type { Span } from '../../data/format/coco-format.ts';
 import type { GqaSourceQuestion } from './grouped-questions.ts';
 
-/** Words of a question and the object of the scene graph that they mean. */
-export interface MeantObject {
+/** An object of the scene graph with the spans of a question that refer to it. */
+export interface MentionedObject {
   readonly objectId: string;
   readonly spans: readonly Span[];
 }
 
-/** What stands for the answer's object, the first that is found. */
+/** Question words, the first of which found in the question refers to the answer's object. */
 const ANSWER_WORDS = ['What', 'what', 'Who', 'who', 'Where', 'where'];
 
 /**
- * Which words of a question mean which objects, by the official rules:
+ * Finds the objects that a question mentions and their spans, by the official rules:
  *
- * 1. The annotations of the question, by numbers of words.
- * 2. Objects that the question's program selects (`shirt (1234)`) and the annotations lack: where the name's first word
- *    stands in the question.
- * 3. Objects of the answer that the question does not mention: the question word. Of several the last one counts.
+ * 1. Objects in the annotations of the question, which give word indices.
+ * 2. Objects that the program selects (`shirt (1234)`) and the annotations lack: the occurrence of the name's first word.
+ * 3. Objects of the answer that the question does not mention: the question word. Of several objects the last one wins.
  *
- * `onProblem` hears of objects that cannot be tied to words; they are left out.
+ * `onProblem` is called for every object without a matching word; these are left out.
  */
-export const meantObjects = (
+export const mentionedObjects = (
   { question, semantic, annotations }: GqaSourceQuestion,
   onProblem: (what: string) => void,
-): MeantObject[] => {
+): MentionedObject[] => {
   const caption = codePointsOf(question);
   const words = wordRanges(caption);
-  const byWords: MeantObject[] = [];
-  // In the order of the question: JSON.parse puts keys that are whole numbers first.
+  const byWords: MentionedObject[] = [];
+  // Restore the order of the question: JSON.parse puts integer keys first.
   const inOrder = Object.entries(annotations.question).sort(([a], [b]) => parseInt(a, 10) - parseInt(b, 10));
   for (const [key, objectId] of inOrder) {
     const span = spanOfWords(key, words);
-    if (span === undefined) onProblem('annotations of words that the question does not have');
+    if (span === undefined) onProblem('annotations of words outside the question');
     else byWords.push({ objectId, spans: consolidateSpans([span], caption) });
   }
 
-  // Equal spans are one: a later object takes the place of an earlier one, as officially.
+  // One object per span: a later object replaces an earlier one, as in the official script.
   const bySpan = new Map<string, { readonly span: Span; readonly objectId: string }>();
   const put = (at: number, name: string, objectId: string): void => {
     const begin = codePointLength(question.slice(0, at));
@@ -59,14 +58,14 @@ export const meantObjects = (
   for (const objectId of Object.values(annotations.answer))
     if (!mentioned.has(objectId) && answerWord !== undefined) put(question.indexOf(answerWord), answerWord, objectId);
 
-  const tuples = [...bySpan.values()].map(({ span, objectId }) => ({
+  const byName = [...bySpan.values()].map(({ span, objectId }) => ({
     objectId,
     spans: consolidateSpans([span], caption),
   }));
-  return [...byWords, ...tuples];
+  return [...byWords, ...byName];
 };
 
-/** Ranges of the words of a text, parted at white space. */
+/** Ranges of the words of a caption, split at white space. */
 const wordRanges = (caption: readonly string[]): Span[] => {
   const ranges: Span[] = [];
   let begin = -1;
@@ -79,7 +78,7 @@ const wordRanges = (caption: readonly string[]): Span[] => {
   return ranges;
 };
 
-/** `3` is word 3, `3:5` words 3 and 4. */
+/** Range of a key of the annotations: `3` is word 3, `3:5` words 3 and 4. */
 const spanOfWords = (key: string, words: readonly Span[]): Span | undefined => {
   const match = /^(\d+)(?::(\d+))?$/.exec(key);
   if (match === null) return undefined;

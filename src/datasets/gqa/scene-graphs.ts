@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { checked } from '../checked.ts';
-import { JsonDictionary } from '../json-dictionary.ts';
+import { checked } from '../source/checked.ts';
+import { JsonDictionary } from '../source/json-dictionary.ts';
 
 const sceneGraphSchema = z.object({
   width: z.number().positive(),
@@ -17,10 +17,13 @@ export interface SceneGraph {
   >;
 }
 
-/** An image's scene graph out of GQA's file. */
+/**
+ * Reads the scene graph of one image; undefined if the file has none.
+ * @throws {MdetrError} naming the first wrong field
+ */
 export const sceneGraphOf = (graphs: JsonDictionary, imageId: string): SceneGraph | undefined => {
   const entry = graphs.get(imageId);
   if (entry === undefined) return undefined;
-  const { width, height, objects } = checked(sceneGraphSchema, entry.value, entry.place);
+  const { width, height, objects } = checked(sceneGraphSchema, entry.value, entry.location);
   return { width, height, objects: new Map(Object.entries(objects)) };
 };

@@ -12,20 +12,21 @@ import { RowReader } from '../../data/annotation-index/row-reader.ts';
 import { type Finding, Findings } from './findings.ts';
 
 export interface CheckOptions extends RowRules, OpenOptions {
-  /** Where the images are; without it they are not looked at. */
+  /** Image folders. Without them images are not checked. */
   readonly roots?: ImageRoots;
-  /** Only find and open the images instead of decoding them whole. */
+  /** Read only the headers of images instead of decoding them. */
   readonly quick?: boolean;
-  /** To count tokens; without it captions are not measured. */
+  /** Tokenizer for counting tokens. Without it caption lengths are not checked. */
   readonly tokenizer?: Tokenizer;
-  /** Rows and images done, and in all, of one file. */
+  /** Called after every row and every few images of a file. */
   readonly onStep?: (file: string, what: 'rows' | 'images', done: number, total: number) => void;
 }
 
+/** Counts and findings of one annotation file. */
 export interface FileReport {
   readonly file: string;
   readonly rows: number;
-  /** Rows without a problem that keeps them from being used. */
+  /** Number of rows that readers accept. */
   readonly usableRows: number;
   readonly images: number;
   readonly annotations: number;
@@ -37,11 +38,14 @@ export interface FileReport {
 
 export interface CheckReport {
   readonly files: readonly FileReport[];
-  /** Images that are in several of the files: splits must not share any. */
+  /** Images that occur in several of the files. Splits must not share any. */
   readonly shared: readonly Finding[];
 }
 
-/** Reads every row and image of some annotation files and tells what is wrong with them. */
+/**
+ * Checks every row and image of annotation files.
+ * @throws {MdetrError} if a file cannot be read at all
+ */
 export const checkDataset = async (files: readonly string[], options: CheckOptions = {}): Promise<CheckReport> => {
   const shared = new Findings();
   const firstFileOf = new Map<string, string>();
@@ -51,7 +55,7 @@ export const checkDataset = async (files: readonly string[], options: CheckOptio
     const keys = imageKeys(images);
     if (options.roots !== undefined) await checkImages(file, keys, options.roots, options, report);
     for (const image of keys) {
-      // One name is reason enough; bytes tell of pictures that go by two names.
+      // The name suffices; the bytes find copies under another name.
       const first = firstFileOf.get(image.name) ?? firstFileOf.get(image.bytes);
       if (first !== undefined && first !== file) {
         const how = firstFileOf.get(image.name) === first ? 'image' : 'image with the same bytes';
@@ -72,9 +76,9 @@ interface RowsReport {
 type ImageFile = Pick<CocoImage, 'id' | 'file_name' | 'data_source' | 'width' | 'height'>;
 interface KeyedImage {
   readonly file: ImageFile;
-  /** The image by its name. */
+  /** Key of the image's name. */
   readonly name: string;
-  /** The image by its content; empty until it was read. */
+  /** Digest of the file's bytes; empty until the file is read. */
   bytes: string;
 }
 
@@ -124,7 +128,7 @@ const checkRows = (file: string, options: CheckOptions): { report: RowsReport; i
   }
 };
 
-/** What can be wrong with a row that can be used. */
+/** Checks the contents of a row that readers accept. */
 const checkContent = (
   { image, annotations }: CocoRow,
   row: number,
@@ -137,10 +141,10 @@ const checkContent = (
       if (x >= image.width || y >= image.height || x + width <= 0 || y + height <= 0)
         findings.add('warning', 'box outside the image', `${at} [${[x, y, width, height].join(', ')}]`);
       else if (x < -1 || y < -1 || x + width > image.width + 1 || y + height > image.height + 1)
-        findings.add('note', 'box that reaches over the edge by more than a pixel', at);
+        findings.add('note', 'box that extends beyond the image by more than a pixel', at);
     }
     if (image.caption !== undefined && (tokens ?? tokens_positive ?? []).length === 0)
-      findings.add('note', 'box without words', at);
+      findings.add('note', 'box without a phrase', at);
   });
   if (tokenizer === undefined || image.caption === undefined) return;
   let count;
@@ -153,7 +157,7 @@ const checkContent = (
   if (count > SOFT_TOKENS)
     findings.add(
       'warning',
-      `caption of more than ${SOFT_TOKENS} tokens: boxes cannot mean the words behind`,
+      `caption of more than ${SOFT_TOKENS} tokens: boxes cannot refer to the words after that`,
       `row ${row}: ${count}`,
     );
 };
@@ -163,7 +167,7 @@ const imageKeys = (images: readonly ImageFile[]): KeyedImage[] => {
   return images.map((file) => ({ file, name: keyOf(identities.of(file.file_name, file.data_source)), bytes: '' }));
 };
 
-/** Opens every image and notes a digest of its bytes. */
+/** Opens every image, checks its size and stores a digest of its bytes. */
 const checkImages = async (
   file: string,
   images: readonly KeyedImage[],
@@ -182,7 +186,7 @@ const checkImages = async (
       if (isStated && (width !== image.file.width || height !== image.file.height))
         findings.add(
           'warning',
-          'image of another size than its row says',
+          'image whose size differs from its row',
           `${path}: ${width} x ${height}, not ${image.file.width} x ${image.file.height}`,
         );
     } catch (error) {
@@ -191,12 +195,12 @@ const checkImages = async (
     }
   };
   let done = 0;
-  for (let first = 0; first < images.length; first += DECODED_AT_ONCE) {
-    const some = images.slice(first, first + DECODED_AT_ONCE);
-    await Promise.all(some.map(check));
-    done += some.length;
+  for (let first = 0; first < images.length; first += CONCURRENT_IMAGES) {
+    const batch = images.slice(first, first + CONCURRENT_IMAGES);
+    await Promise.all(batch.map(check));
+    done += batch.length;
     onStep?.(file, 'images', done, images.length);
   }
 };
 
-const DECODED_AT_ONCE = 4;
+const CONCURRENT_IMAGES = 4;

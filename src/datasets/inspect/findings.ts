@@ -1,19 +1,19 @@
-/** One kind of thing found in a file: how often, and the first few places. */
+/** A kind of problem in a file: its count, and the first few locations. */
 export interface Finding {
   readonly what: string;
-  /** `error`: rows that cannot be used, images that cannot be read. `warning`: what is left out or cut. `note`: worth knowing. */
+  /** `error`: the row or image cannot be used. `warning`: something is skipped or clipped. `note`: for information. */
   readonly severity: 'error' | 'warning' | 'note';
   count: number;
   readonly examples: string[];
 }
 
-const EXAMPLES = 5;
+const MAX_EXAMPLES = 5;
 
-/** Gathers findings of equal kind. */
+/** Collects findings by severity and kind. */
 export class Findings {
   private readonly byKind = new Map<string, Finding>();
 
-  add(severity: Finding['severity'], what: string, where: string, count = 1): void {
+  add(severity: Finding['severity'], what: string, location: string, count = 1): void {
     const key = `${severity} ${what}`;
     let finding = this.byKind.get(key);
     if (finding === undefined) {
@@ -21,10 +21,10 @@ export class Findings {
       this.byKind.set(key, finding);
     }
     finding.count += count;
-    if (finding.examples.length < EXAMPLES) finding.examples.push(where);
+    if (finding.examples.length < MAX_EXAMPLES) finding.examples.push(location);
   }
 
-  /** The gravest first, then the most frequent. */
+  /** Findings by severity, then by descending count. */
   list(): Finding[] {
     const order = ['error', 'warning', 'note'];
     return [...this.byKind.values()].sort(

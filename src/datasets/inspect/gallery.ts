@@ -5,7 +5,7 @@ import type { CocoAnnotation, CocoRow, Span } from '../../data/format/coco-forma
 import { decodeImage } from '../../data/images/image.ts';
 import type { ImageRoots } from '../../data/images/image-roots.ts';
 
-/** A row to be shown, and where it comes from. */
+/** A row to show, with its file and index. */
 export interface Sample {
   readonly file: string;
   readonly row: number;
@@ -15,13 +15,13 @@ export interface Sample {
 export interface GalleryOptions {
   readonly title: string;
   readonly roots: ImageRoots;
-  /** Longer side of the pictures in the page. Default 560 pixels. */
+  /** Maximum side of the images in the page, in pixels. Default 560. */
   readonly sidePx?: number;
 }
 
 /**
- * One HTML page with everything in it: every sample's picture, its boxes, and its caption in which the words of a box
- * have the box' colour. It loads nothing, runs no script, and all text from the files is escaped.
+ * Self-contained HTML page with every sample's image, boxes and caption; the words of a box have its color. The page
+ * loads nothing and runs no script, and all text from the files is escaped.
  */
 export const galleryPage = async (samples: readonly Sample[], options: GalleryOptions): Promise<string> => {
   const figures: string[] = [];
@@ -60,23 +60,26 @@ ${figures.join('\n')}
 const figureOf = async ({ file, row, content }: Sample, { roots, sidePx }: GalleryOptions): Promise<string> => {
   const { image, annotations } = content;
   const phrases = phrasesOf(annotations);
-  let picture: string;
+  let figure: string;
   try {
-    const { href, width, height } = await embedded(roots.pathOf(image), sidePx ?? 560);
+    const { href, width, height } = await embeddedImage(roots.pathOf(image), sidePx ?? 560);
     const boxes = annotations.map((annotation) => boxOf(annotation, phrases, image.caption ?? ''));
-    picture = `<svg viewBox="0 0 ${width} ${height}" role="img"><image href="${href}" width="${width}" height="${height}"/>${boxes.join('')}</svg>`;
+    figure = `<svg viewBox="0 0 ${width} ${height}" role="img"><image href="${href}" width="${width}" height="${height}"/>${boxes.join('')}</svg>`;
   } catch (error) {
-    picture = `<div class="problem">${escaped(messageOf(error))}</div>`;
+    figure = `<div class="problem">${escaped(messageOf(error))}</div>`;
   }
   const facts = [`${file}, row ${row}`, image.file_name, image.dataset_name ?? '', `${annotations.length} boxes`];
-  return `<figure>${picture}<figcaption>${markedCaption(image.caption ?? '', phrases)}<small>${facts
+  return `<figure>${figure}<figcaption>${markedCaption(image.caption ?? '', phrases)}<small>${facts
     .filter((fact) => fact !== '')
     .map(escaped)
     .join(' · ')}</small></figcaption></figure>`;
 };
 
-/** The picture, decoded with the usual checks, made small, as a data URL; width and height are the whole picture's. */
-const embedded = async (path: string, sidePx: number): Promise<{ href: string; width: number; height: number }> => {
+/** The image scaled down, as a data URL. Width and height are those of the original image, in pixels. */
+const embeddedImage = async (
+  path: string,
+  sidePx: number,
+): Promise<{ href: string; width: number; height: number }> => {
   const { data, width, height } = await decodeImage(path);
   const jpeg = await sharp(data, { raw: { width, height, channels: 3 } })
     .resize({ width: sidePx, height: sidePx, fit: 'inside', withoutEnlargement: true })
@@ -92,7 +95,7 @@ interface Phrase {
 
 const spansOf = ({ tokens, tokens_positive }: CocoAnnotation): readonly Span[] => tokens ?? tokens_positive ?? [];
 
-/** Boxes with equal spans are one phrase and share a colour; hues a golden angle apart stay distinct for long. */
+/** Groups boxes with equal spans into phrases of one color. Hues are a golden angle apart, which keeps them distinct. */
 const phrasesOf = (annotations: readonly CocoAnnotation[]): Map<string, Phrase> => {
   const phrases = new Map<string, Phrase>();
   for (const annotation of annotations) {
@@ -113,7 +116,7 @@ const boxOf = (annotation: CocoAnnotation, phrases: ReadonlyMap<string, Phrase>,
   return `<rect x="${x}" y="${y}" ${size} stroke="hsl(${hue} 90% 45%)"><title>${escaped(words)}</title></rect>`;
 };
 
-/** The caption cut wherever a span begins or ends; where several phrases meet, the shortest colours and the others underline. */
+/** HTML of the caption. Where phrases overlap, the shortest has the background color and the others are underlined. */
 const markedCaption = (caption: string, phrases: ReadonlyMap<string, Phrase>): string => {
   const at = new CodePointMap(caption);
   const spans = [...phrases.values()].flatMap((phrase) =>

@@ -23,7 +23,7 @@ beforeAll(async () => {
   writeFileSync(file('a.jpg'), await image(10));
   writeFileSync(file('copy of a.jpg'), await image(10));
   writeFileSync(file('b.jpg'), await image(200));
-  // Noise, so that half of the file is half of the picture.
+  // Noise compresses evenly, so truncating the file cuts off part of the image.
   const noise = { type: 'gaussian', mean: 128, sigma: 60 } as const;
   const noisy = await sharp({ create: { width: 40, height: 30, channels: 3, background: 'black', noise } })
     .jpeg()
@@ -40,7 +40,7 @@ const write = (name: string, images: object[], annotations: object[] = []): stri
 };
 
 describe('checkDataset', () => {
-  it('finds what is wrong, with places', async () => {
+  it('finds problems and their locations', async () => {
     const train = write(
       'train.json',
       [
@@ -79,9 +79,9 @@ describe('checkDataset', () => {
       ['warning', 'box without area', 1],
       ['warning', 'box outside the image', 1],
       ['warning', 'annotation whose image is not in the file', 1],
-      ['warning', 'image of another size than its row says', 1],
-      ['note', 'box that reaches over the edge by more than a pixel', 1],
-      ['note', 'box without words', 1],
+      ['warning', 'image whose size differs from its row', 1],
+      ['note', 'box that extends beyond the image by more than a pixel', 1],
+      ['note', 'box without a phrase', 1],
     ]);
     expect(files[1]!.findings).toEqual([]);
     expect(shared).toEqual([
@@ -95,7 +95,7 @@ describe('checkDataset', () => {
     ]);
   });
 
-  it('sees a broken image only when it decodes it', async () => {
+  it('finds a broken image only by decoding it', async () => {
     const file = write('cut.json', [{ file_name: 'cut.jpg' }]);
     const findingsOf = async (quick: boolean) =>
       (await checkDataset([file], { roots, quick })).files[0]!.findings.map(({ what }) => what);
@@ -113,7 +113,7 @@ describe('galleryPage', () => {
   const pageOf = (content: CocoRow) =>
     galleryPage([{ file: 'x<y.json', row: 3, content }], { title: 'T & <T>', roots });
 
-  it('holds picture, boxes and coloured words, and loads nothing', async () => {
+  it('has image, boxes and colored words, and loads nothing', async () => {
     const page = await pageOf(
       row(
         {},
@@ -124,14 +124,14 @@ describe('galleryPage', () => {
     );
     expect(page).toContain('href="data:image/jpeg;base64,');
     expect(page).toContain('<rect x="1" y="2" width="3" height="4" stroke="hsl(10 90% 45%)"><title>dog</title></rect>');
-    // The first two boxes are one phrase; the third covers it, so it colours what is left and underlines the rest.
+    // The first two boxes are one phrase. The third one's phrase contains it: it colors the rest and underlines the first.
     expect(page).toContain('<mark style="background:hsl(148 90% 82%)">🐕 &#60;b&#62;</mark>');
     expect(page).toContain('<mark style="background:hsl(10 90% 82%);box-shadow:0 2px 0 hsl(148 90% 45%)">dog</mark>');
     expect(page).toContain('&#60;/b&#62; &#38; &#34;cat&#34;');
     expect(page).not.toMatch(/<b>|<script|https?:|T & <T>|x<y/);
   });
 
-  it('shows why a picture is missing', async () => {
+  it('shows why an image is missing', async () => {
     expect(await pageOf(row({ file_name: 'gone.jpg' }))).toContain('<div class="problem">');
     expect(await pageOf(row({ file_name: '../../x' }))).toContain('climbs out');
   });

@@ -1,7 +1,7 @@
 import { MdetrError } from '../../errors.ts';
-import { PythonRandom } from '../python-random.ts';
+import { PythonRandom } from './python-random.ts';
 
-/** What of LVIS decides which images a subset has. */
+/** The data of LVIS that determine which images a subset has. */
 export interface SubsetSource {
   readonly path: string;
   readonly images: readonly {
@@ -10,21 +10,24 @@ export interface SubsetSource {
     readonly not_exhaustive_category_ids: readonly number[];
   }[];
   readonly categories: readonly { readonly id: number; readonly image_count: number }[];
-  /** Categories of an image's boxes. */
-  categoriesOf(image: number): readonly number[];
+  /** Category ids of an image's boxes. */
+  categoriesOf(imageId: number): readonly number[];
 }
 
 /** Seed of the official script. */
 const SEED = 42;
 
 /**
- * The images of the official 1 % and 10 % subsets of LVIS: one after the other is drawn from those that show the
- * category seen least so far, every tenth from those known not to show the category so seen least. So every category
- * occurs. Draws as the official script does with Python's generator.
+ * Samples the images of the official 1 % and 10 % subsets of LVIS. Each image is sampled from those that show the
+ * category with the fewest images so far, every tenth from those known not to show the category with the fewest such
+ * images so far; so every category occurs. Uses Python's random number generator, like the official script.
+ * @param fraction fraction of the images to take, from 0 to 1
+ * @returns ids of the images
+ * @throws {MdetrError} if the file is too small for a subset with all categories
  */
-export const balancedSubset = (source: SubsetSource, share: number): ReadonlySet<number> => {
+export const balancedSubset = (source: SubsetSource, fraction: number): ReadonlySet<number> => {
   const { images, categories } = source;
-  const size = Math.trunc(images.length * share);
+  const size = Math.trunc(images.length * fraction);
   const shown = new Map<number, Set<number>>();
   const shownIn = new Map<number, Set<number>>();
   const show = (category: number, image: number): void => {
@@ -33,7 +36,7 @@ export const balancedSubset = (source: SubsetSource, share: number): ReadonlySet
   };
   for (const { id, not_exhaustive_category_ids: open } of images)
     for (const category of source.categoriesOf(id)) if (!open.includes(category)) show(category, id);
-  // Categories that are exhaustive nowhere are taken all the same.
+  // Categories that are annotated exhaustively in no image count too.
   const nowhere = new Set(categories.map(({ id }) => id).filter((id) => !shown.has(id)));
   for (const { id } of images)
     for (const category of source.categoriesOf(id)) if (nowhere.has(category)) show(category, id);
@@ -50,7 +53,7 @@ export const balancedSubset = (source: SubsetSource, share: number): ReadonlySet
     const candidates = (j % 10 === 0 ? missing : present).candidates(chosen);
     if (candidates === undefined)
       throw new MdetrError(
-        `${source.path}: no image is left for place ${j} of a subset of ${size}: is the file whole?`,
+        `${source.path}: no image is left for position ${j} of a subset of ${size}; is the file complete?`,
       );
     const image = random.choice(candidates);
     for (const category of shownIn.get(image) ?? []) present.count(category);
@@ -61,7 +64,7 @@ export const balancedSubset = (source: SubsetSource, share: number): ReadonlySet
   if (unseen.length > 0)
     throw new MdetrError(
       `${source.path}: a subset of ${size} images shows no object of ${unseen.length} categories ` +
-        `(${unseen.slice(0, 5).join(', ')}): the file is too small for it`,
+        `(${unseen.slice(0, 5).join(', ')}); the file is too small`,
     );
   return chosen;
 };
@@ -72,7 +75,7 @@ const addTo = (sets: Map<number, Set<number>>, key: number, value: number): void
   else set.add(value);
 };
 
-/** Categories by how often they were counted: the least first, among equals the one further back in the order. */
+/** Finds the category that was counted least often; among equals, the last one in the given order. */
 class RarestFirst {
   private readonly counts: Map<number, number>;
   private readonly imagesOf: ReadonlyMap<number, ReadonlySet<number>>;
@@ -87,7 +90,7 @@ class RarestFirst {
     this.counts.set(category, (this.counts.get(category) ?? 0) + 1);
   }
 
-  /** Images, rising, of the rarest category that has any besides the chosen ones; undefined when none has. */
+  /** Ids in ascending order of the images of the rarest category that has any not chosen yet; undefined if none has. */
   candidates(chosen: ReadonlySet<number>): number[] | undefined {
     for (let rarest = this.rarest(); rarest !== undefined; rarest = this.rarest()) {
       const images = [...(this.imagesOf.get(rarest) ?? [])].filter((image) => !chosen.has(image));
@@ -103,11 +106,11 @@ class RarestFirst {
 
   private rarest(): number | undefined {
     let rarest: number | undefined;
-    let least = Infinity;
+    let minCount = Infinity;
     for (const [category, count] of this.counts)
-      if (count <= least && !this.exhausted.has(category)) {
+      if (count <= minCount && !this.exhausted.has(category)) {
         rarest = category;
-        least = count;
+        minCount = count;
       }
     return rarest;
   }

@@ -1,19 +1,14 @@
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import {
-  expectedFile,
-  fixtureFolder,
-  runPreparation,
-  temporaryFolder,
-} from '../../../test/fixtures/datasets/run-preparation.ts';
+import { expectedFile, fixtureFolder, runPreparation, temporaryFolder } from '../../../test/support/run-preparation.ts';
 import { balancedSubset, type SubsetSource } from './balanced-subset.ts';
 import { lvis } from './lvis.ts';
 import { promptOf } from './prompt-rows.ts';
 
 const folder = fixtureFolder('lvis');
 
-/** Generated, the same as what the official script was run on. */
+/** Generated data, equal to the input that the official script was run on. */
 const generated = (imageCount: number): SubsetSource => {
   const categoryCount = 12;
   const shown = new Map<number, number[]>();
@@ -40,18 +35,18 @@ const generated = (imageCount: number): SubsetSource => {
 };
 
 describe('lvis', () => {
-  it('makes prompts for what is shown and what is absent, hand-checked', async () => {
+  it('writes prompts for present and absent categories, checked by hand', async () => {
     const { files } = await runPreparation(lvis, folder, { splits: ['val'], options: { subset: '10' } });
     expect(Object.keys(files)).toEqual(['finetune_lvis10_val.json']);
     expect(files['finetune_lvis10_val.json']).toEqual(expectedFile('lvis', 'finetune_lvis10_val.json'));
   });
 
-  it("takes minival from COCO val2017, in LVIS' own format, hand-checked", async () => {
+  it("writes minival, the images from COCO val2017, in LVIS' own format, checked by hand", async () => {
     const { files } = await runPreparation(lvis, folder, { splits: ['minival'] });
     expect(files).toEqual({ 'lvis_v1_minival.json': expectedFile('lvis', 'lvis_v1_minival.json') });
   });
 
-  it('writes masks, and chosen images in their own format, when asked to', async () => {
+  it("writes masks, and selected images in LVIS' own format, as options", async () => {
     const { files } = await runPreparation(lvis, folder, {
       splits: ['val'],
       options: { subset: '100', masks: 'true', detection: 'true' },
@@ -66,7 +61,7 @@ describe('lvis', () => {
     });
   });
 
-  it('says what is wrong with the file', async () => {
+  it('reports the first error in a file', async () => {
     const copy = temporaryFolder();
     cpSync(folder, copy, { recursive: true });
     const path = join(copy, 'lvis_v1_val.json');
@@ -86,25 +81,25 @@ describe('lvis', () => {
     );
     await expect(attempt('"id": 20', '"id": 30')).rejects.toThrow(/image id 30 occurs twice/);
     await expect(attempt('"categories"', '"cats"')).rejects.toThrow(/has no list "categories"/);
-    await expect(attempt(/"name": "bun".*$/s, '')).rejects.toThrow(/byte \d+: .*fetch it again/);
+    await expect(attempt(/"name": "bun".*$/s, '')).rejects.toThrow(/byte \d+: .*download it again/);
     const { report } = await attempt('"image_id": 20', '"image_id": 21');
-    expect(report).toMatchObject({ leftOut: [{ what: 'boxes of images that are not there', count: 1 }] });
+    expect(report).toMatchObject({ leftOut: [{ what: 'boxes of missing images', count: 1 }] });
   });
 });
 
 describe('balancedSubset', () => {
-  it('draws the images that the official script draws', () => {
+  it('samples the same images as the official script', () => {
     expect([...balancedSubset(generated(300), 0.1)].sort((a, b) => a - b)).toEqual([
       708, 1416, 3857, 4360, 7919, 10863, 11366, 13807, 23757, 27409, 30558, 31266, 34620, 41011, 43042, 44160, 49340,
       54110, 62942, 63855, 68830, 69948, 72184, 77662, 79693, 80811, 82134, 85786, 89848, 99593,
     ]);
   });
 
-  it('refuses a file too small for it', () => {
+  it('rejects a file that is too small', () => {
     expect(() => balancedSubset(generated(300), 0.01)).toThrow(
       /a subset of 3 images shows no object of \d+ categories/,
     );
-    expect(() => balancedSubset(generated(20), 0.95)).toThrow(/no image is left for place \d+ of a subset of 19/);
+    expect(() => balancedSubset(generated(20), 0.95)).toThrow(/no image is left for position \d+ of a subset of 19/);
   });
 });
 

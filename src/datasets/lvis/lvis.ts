@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { InstanceFile } from '../instance-file.ts';
-import type { Preparation, PreparedFile, SourceFile } from '../preparation.ts';
-import { Remarks } from '../remarks.ts';
-import { sourcePath } from '../source-files.ts';
+import { InstanceFile } from '../source/instance-file.ts';
+import type { Preparation, PreparedFile, SourceFile } from '../preparation/preparation.ts';
+import { Remarks } from '../preparation/remarks.ts';
+import { sourcePath } from '../source/source-files.ts';
 import { balancedSubset } from './balanced-subset.ts';
 import { lvisImage, type LvisImage, writePrompts } from './prompt-rows.ts';
 import { writeLvis } from './write-lvis.ts';
@@ -19,34 +19,34 @@ const lvisFile = (split: string): SourceFile => ({
   or: [`annotations/lvis_v1_${split}.json`],
 });
 
-/** Shares in percent, and what the official file names have for them. */
+/** Names in the official files by percentage of the images. */
 const SUBSETS: Readonly<Record<string, string>> = { '1': 'lvis1', '10': 'lvis10', '100': 'lvis' };
 
-/** LVIS v1 (arXiv:1908.03195): long-tailed detection. */
+/** Preparation of LVIS v1 (arXiv:1908.03195): long-tailed detection. */
 export const lvis: Preparation = {
   name: 'lvis',
   title: 'LVIS v1: detection of 1,203 categories, most of them rare',
   about: `
-finetune_lvis_SPLIT.json: every category that an image shows becomes a row with all its boxes, its name the text; every
-category that is known not to be in it becomes a row without a box. Names lose what stands in brackets, "_" becomes a
-space. finetune_lvis10_train.json and finetune_lvis1_train.json have the official tenth and hundredth of the images,
-drawn so that every category occurs (the same images as the official script draws); their val files are the whole val.
+finetune_lvis_SPLIT.json: every category in an image becomes a row with all its boxes, whose caption is the category name;
+every category known to be absent becomes a row without boxes. Parentheses are removed from the names, "_" becomes a
+space. finetune_lvis10_train.json and finetune_lvis1_train.json have the official 10 % and 1 % of the images, sampled so
+that every category occurs (the same images as the official script's); their val files have all of val.
 
-lvis_v1_minival.json (--split minival) is what of val are images of COCO val2017, 4,809 of 19,809: those that no training
-on COCO's train images has seen. It is in LVIS' own format, for "mdetr evaluate". --detection writes the chosen images of
-train and val in that format too, as detection_lvis10_train.json, for detectors without texts. Takes some minutes. Images
-are COCO's train2017 and val2017, named with these folders.`,
+lvis_v1_minival.json (--split minival) has the images of val that are from COCO val2017, 4,809 of 19,809, which no model
+trained on COCO's train images has seen. It is in LVIS' own format, for "mdetr evaluate". --detection also writes the
+selected images of train and val in that format, such as detection_lvis10_train.json, for detectors without captions.
+Takes some minutes. The images are COCO's train2017 and val2017; file names start with these folders.`,
   splits: ['train', 'val', 'minival'],
   options: [
     {
       name: 'subset',
       value: 'percent',
-      description: 'share of the training images',
+      description: 'percentage of the training images',
       choices: ['1', '10', '100', 'all'],
       default: 'all',
     },
-    { name: 'masks', description: 'write the masks too (not in the official files)' },
-    { name: 'detection', description: "write the chosen images in LVIS' own format too" },
+    { name: 'masks', description: 'also write masks (not in the official files)' },
+    { name: 'detection', description: "also write the selected images in LVIS' own format" },
   ],
   sources: ({ splits }) => [...new Set(splits.map((split) => (split === 'minival' ? 'val' : split)))].map(lvisFile),
   async run(request) {
@@ -56,14 +56,14 @@ are COCO's train2017 and val2017, named with these folders.`,
     const leftOut = new Remarks();
     const notes = new Remarks();
     for (const split of ['train', 'val']) {
-      const texts = splits.includes(split);
+      const prompts = splits.includes(split);
       const minival = split === 'val' && splits.includes('minival');
-      if (!texts && !minival) continue;
+      if (!prompts && !minival) continue;
       const path = sourcePath(from, lvisFile(split));
       const source = await InstanceFile.open(path, lvisImage, request.progress);
       try {
-        if (source.orphans > 0) leftOut.add('boxes of images that are not there', path, source.orphans);
-        for (const subset of texts ? subsets : []) {
+        if (source.orphans > 0) leftOut.add('boxes of missing images', path, source.orphans);
+        for (const subset of prompts ? subsets : []) {
           const chosen = chosenImages(source, split === 'train' ? Number(subset) / 100 : 1);
           const name = `${SUBSETS[subset]!}_${split}.json`;
           files.push(await writePrompts(request, source, chosen, `finetune_${name}`, notes));
@@ -72,7 +72,7 @@ are COCO's train2017 and val2017, named with these folders.`,
         }
         if (minival) {
           const chosen = source.images.filter(({ coco_url }) => coco_url.includes('/val2017/'));
-          if (chosen.length === 0) notes.add('no image of val is one of COCO val2017', path);
+          if (chosen.length === 0) notes.add('no image of val is from COCO val2017', path);
           files.push(await writeLvis(request, source, chosen, 'lvis_v1_minival.json'));
         }
       } finally {
@@ -83,14 +83,14 @@ are COCO's train2017 and val2017, named with these folders.`,
   },
 };
 
-/** Rising by id: the official order is that of a Python set. */
-const chosenImages = (source: InstanceFile<LvisImage>, share: number): readonly LvisImage[] => {
+/** Images of a subset by ascending id. (The official order is the iteration order of a Python set.) */
+const chosenImages = (source: InstanceFile<LvisImage>, fraction: number): readonly LvisImage[] => {
   const byId = source.images.toSorted((a, b) => a.id - b.id);
-  if (share === 1) return byId;
+  if (fraction === 1) return byId;
   const categories = source.categories.map((each) => category.parse(each));
   const chosen = balancedSubset(
     { path: source.path, images: source.images, categories, categoriesOf: (id) => source.categoriesOf(id) },
-    share,
+    fraction,
   );
   return byId.filter(({ id }) => chosen.has(id));
 };

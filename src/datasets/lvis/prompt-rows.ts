@@ -2,31 +2,34 @@ import { z } from 'zod';
 import { MdetrError } from '../../errors.ts';
 import { codePointLength } from '../../text/spans/code-points.ts';
 import type { Span } from '../../data/format/coco-format.ts';
-import { RowIds, writeAnnotations } from '../annotation-writer.ts';
-import { type Instance, type InstanceFile, segmentationOf } from '../instance-file.ts';
-import type { PreparationRequest, PreparedFile } from '../preparation.ts';
-import type { Remarks } from '../remarks.ts';
+import { RowIds, writeAnnotations } from '../preparation/annotation-writer.ts';
+import { type Instance, type InstanceFile, segmentationOf } from '../source/instance-file.ts';
+import type { PreparationRequest, PreparedFile } from '../preparation/preparation.ts';
+import type { Remarks } from '../preparation/remarks.ts';
 
 export const lvisImage = z.looseObject({
   id: z.int(),
   width: z.number().positive(),
   height: z.number().positive(),
-  coco_url: z.string().regex(/\/[^/]+\/[^/]+$/, 'expected an address that ends in folder and file'),
-  /** Categories that are known not to be in the image. */
+  coco_url: z.string().regex(/\/[^/]+\/[^/]+$/, 'expected a URL that ends in FOLDER/FILE'),
+  /** Categories known to be absent from the image. */
   neg_category_ids: z.array(z.int()),
-  /** Categories of which not every object is annotated. */
+  /** Categories whose objects are not annotated exhaustively. */
   not_exhaustive_category_ids: z.array(z.int()),
 });
 export type LvisImage = z.output<typeof lvisImage>;
 
-/** `bow_(decorative_ribbons)` → `bow `, with the space at its end, as the official script has it. */
+/** Caption of a category: `bow_(decorative_ribbons)` → `bow `, with the trailing space, as in the official files. */
 export const promptOf = (name: string): string =>
   name
     .replace(/\(.*\)/g, '')
     .replaceAll('_', ' ')
     .replaceAll('  ', ' ');
 
-/** Writes a row for every category that an image shows, with all its boxes, and for every one known to be absent. */
+/**
+ * Writes a row for every category in an image, with all its boxes, and for every category known to be absent.
+ * @throws {MdetrError} if an annotation has an unknown category
+ */
 export const writePrompts = (
   { out, options, progress }: Pick<PreparationRequest, 'out' | 'options' | 'progress'>,
   source: InstanceFile<LvisImage>,
@@ -41,14 +44,14 @@ export const writePrompts = (
     for (const image of images) {
       const shown = byCategory(source.annotationsOf(image.id));
       for (const category of image.neg_category_ids)
-        if (shown.has(category)) notes.add('categories said to be absent that have boxes', `image ${image.id}`);
+        if (shown.has(category)) notes.add('categories marked as absent that have boxes', `image ${image.id}`);
       const absent = image.neg_category_ids.map((category): [number, Instance[]] => [category, []]);
       for (const [category, instances] of [...shown, ...absent]) {
-        const place = `${source.path}: image ${image.id}`;
+        const location = `${source.path}: image ${image.id}`;
         const prompt = prompts.get(category);
         if (prompt === undefined)
-          throw new MdetrError(`${place}: category ${category} is not in the list of categories`);
-        const whole: readonly Span[] = [[0, codePointLength(prompt)]];
+          throw new MdetrError(`${location}: category ${category} is not in the list of categories`);
+        const entireCaption: readonly Span[] = [[0, codePointLength(prompt)]];
         await writer.write(
           {
             file_name: image.coco_url.split('/').slice(-2).join('/'),
@@ -57,7 +60,7 @@ export const writePrompts = (
             original_id: image.id,
             coco_url: image.coco_url,
             caption: prompt,
-            tokens_negative: whole,
+            tokens_negative: entireCaption,
             dataset_name: 'lvis',
           },
           instances.map((instance) => ({
@@ -65,10 +68,10 @@ export const writePrompts = (
             iscrowd: 0,
             category_id: 1,
             bbox: instance.bbox,
-            ...(masks && { segmentation: segmentationOf(instance, source.path) }),
-            tokens_positive: whole,
+            segmentation: masks ? segmentationOf(instance, source.path) : undefined,
+            tokens_positive: entireCaption,
           })),
-          place,
+          location,
         );
       }
       progress.advance();
@@ -77,7 +80,7 @@ export const writePrompts = (
   });
 };
 
-/** Categories in the order of their first boxes. */
+/** Groups boxes by category, in order of first occurrence. */
 const byCategory = (instances: readonly Instance[]): Map<number, Instance[]> => {
   const groups = new Map<number, Instance[]>();
   for (const instance of instances) {

@@ -1,12 +1,12 @@
 import { join } from 'node:path';
-import { JsonSections } from '../../scenes/dataset/json-sections.ts';
+import { JsonSections } from '../../files/json-sections.ts';
 import { makeFolder } from '../../files/make-folder.ts';
-import type { InstanceFile } from '../instance-file.ts';
-import { readJsonMembers } from '../json-entries.ts';
-import type { PreparationRequest, PreparedFile } from '../preparation.ts';
+import type { InstanceFile } from '../source/instance-file.ts';
+import { readJsonMembers } from '../source/json-entries.ts';
+import type { PreparationRequest, PreparedFile } from '../preparation/preparation.ts';
 import type { LvisImage } from './prompt-rows.ts';
 
-/** Writes chosen images with their boxes in LVIS' own format; masks only when asked for, they are nine tenths of it. */
+/** Writes images with their boxes in LVIS' own format, without masks unless the option is set: they are 90 % of the file. */
 export const writeLvis = async (
   { out, options, progress }: Pick<PreparationRequest, 'out' | 'options' | 'progress'>,
   source: InstanceFile<LvisImage>,

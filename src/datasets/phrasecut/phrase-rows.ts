@@ -3,9 +3,9 @@ import { MdetrError } from '../../errors.ts';
 import { codePointLength } from '../../text/spans/code-points.ts';
 import type { Span } from '../../data/format/coco-format.ts';
 import type { BoxXywh } from '../../geometry/boxes.ts';
-import type { NewAnnotation, NewImage } from '../annotation-writer.ts';
-import { checked } from '../checked.ts';
-import type { Remarks } from '../remarks.ts';
+import type { NewAnnotation, NewImage } from '../preparation/annotation-writer.ts';
+import { checked } from '../source/checked.ts';
+import type { Remarks } from '../preparation/remarks.ts';
 
 const imageData = z.object({
   image_id: z.int(),
@@ -16,7 +16,8 @@ const imageData = z.object({
 /** An entry of `image_data_split.json`. */
 export type PhraseCutImageData = z.output<typeof imageData>;
 
-export const checkImageData = (value: unknown, place: string): PhraseCutImageData => checked(imageData, value, place);
+export const checkImageData = (value: unknown, location: string): PhraseCutImageData =>
+  checked(imageData, value, location);
 
 const box = z.tuple([z.number(), z.number(), z.number(), z.number()]);
 const phrase = z.object({
@@ -24,54 +25,57 @@ const phrase = z.object({
   image_id: z.int(),
   phrase: z.string(),
   instance_boxes: z.array(box),
-  // Millions of points: looked at where they are used.
+  // Millions of points: validated where they are used.
   Polygons: z.array(z.unknown()),
 });
-/** An entry of `refer_SPLIT.json`: a phrase and what it means, as boxes and polygons of each instance. */
+/** An entry of `refer_SPLIT.json`: a phrase with the box and polygons of every instance it refers to. */
 export type PhraseCutPhrase = z.output<typeof phrase>;
 
-export const checkPhrase = (value: unknown, place: string): PhraseCutPhrase => {
-  const checkedPhrase = checked(phrase, value, place);
+/** Validates an entry of `refer_SPLIT.json`. @throws {MdetrError} naming the first wrong field */
+export const checkPhrase = (value: unknown, location: string): PhraseCutPhrase => {
+  const checkedPhrase = checked(phrase, value, location);
   const { Polygons: polygons, instance_boxes: boxes } = checkedPhrase;
   if (polygons.length !== boxes.length)
-    throw new MdetrError(`${place}: has ${boxes.length} instance_boxes and Polygons of ${polygons.length} instances`);
+    throw new MdetrError(
+      `${location}: has ${boxes.length} instance_boxes but Polygons of ${polygons.length} instances`,
+    );
   return checkedPhrase;
 };
 
 export interface PhraseRowOptions {
-  /** `official`: the last polygon of an instance, as the official script keeps; `all`: all of them. */
+  /** `official` keeps the last polygon of an instance, like the official script; `all` keeps all of them. */
   readonly polygons: 'official' | 'all';
   readonly leftOut: Remarks;
   readonly notes: Remarks;
 }
 
-/** The row of one phrase: every instance means the whole phrase. */
+/** Row of one phrase. The span of every instance is the entire phrase. */
 export const phraseRow = (
   { task_id, image_id, phrase: caption, instance_boxes, Polygons }: PhraseCutPhrase,
   { width, height }: PhraseCutImageData,
-  place: string,
+  location: string,
   { polygons: kept, leftOut, notes }: PhraseRowOptions,
 ): { readonly image: NewImage; readonly annotations: readonly NewAnnotation[] } => {
-  const whole: readonly Span[] = [[0, codePointLength(caption)]];
+  const entireCaption: readonly Span[] = [[0, codePointLength(caption)]];
   const annotations: NewAnnotation[] = [];
   instance_boxes.forEach((bbox, i) => {
-    const where = `task ${task_id}`;
-    const polygons = polygonsOf(Polygons[i], `${place}, field Polygons.${i}`);
+    const task = `task ${task_id}`;
+    const polygons = polygonsOf(Polygons[i], `${location}, field Polygons.${i}`);
     const areas = polygons.filter((points) => points.length >= 6);
     if (areas.length < polygons.length)
-      leftOut.add('polygons of less than three points', where, polygons.length - areas.length);
+      leftOut.add('polygons of fewer than three points', task, polygons.length - areas.length);
     if (areas.length === 0) {
-      leftOut.add('instances without a polygon', where);
+      leftOut.add('instances without a polygon', task);
       return;
     }
-    remarkOn(bbox, width, height, where, notes);
+    remarkOn(bbox, width, height, task, notes);
     annotations.push({
       area: bbox[3] * bbox[2],
       iscrowd: 0,
       category_id: 1,
       bbox,
       segmentation: kept === 'all' ? areas : areas.slice(-1),
-      tokens_positive: whole,
+      tokens_positive: entireCaption,
     });
   });
   if (annotations.length === 0) notes.add('phrases without an instance', `task ${task_id}`);
@@ -82,7 +86,7 @@ export const phraseRow = (
       width,
       original_id: image_id,
       caption,
-      tokens_negative: whole,
+      tokens_negative: entireCaption,
       dataset_name: 'phrasecut',
       task_id,
     },
@@ -90,14 +94,14 @@ export const phraseRow = (
   };
 };
 
-/** Lists of [x, y] → lists of x, y. */
-const polygonsOf = (value: unknown, place: string): number[][] => {
+/** Flattens polygons from lists of [x, y] to [x0, y0, x1, y1, …]. */
+const polygonsOf = (value: unknown, location: string): number[][] => {
   const fail = (what: string): never => {
-    throw new MdetrError(`${place}: ${what}`);
+    throw new MdetrError(`${location}: ${what}`);
   };
   if (!Array.isArray(value)) return fail('expected a list of polygons');
   return value.map((polygon: unknown, i) => {
-    if (!Array.isArray(polygon)) return fail(`polygon ${i} is no list of points`);
+    if (!Array.isArray(polygon)) return fail(`polygon ${i} is not a list of points`);
     const flat: number[] = [];
     for (const point of polygon as unknown[]) {
       if (!Array.isArray(point) || point.length !== 2 || !Number.isFinite(point[0]) || !Number.isFinite(point[1]))
@@ -108,8 +112,8 @@ const polygonsOf = (value: unknown, place: string): number[][] => {
   });
 };
 
-const remarkOn = ([x, y, w, h]: BoxXywh, width: number, height: number, place: string, notes: Remarks): void => {
-  if (!(w > 0 && h > 0)) notes.add('boxes without area, which readers leave out', place);
+const remarkOn = ([x, y, w, h]: BoxXywh, width: number, height: number, location: string, notes: Remarks): void => {
+  if (!(w > 0 && h > 0)) notes.add('boxes without area, which readers skip', location);
   else if (x < 0 || y < 0 || x + w > width || y + h > height)
-    notes.add('boxes that reach out of the image, which readers cut off', place);
+    notes.add('boxes that extend beyond the image, which readers clip', location);
 };

@@ -1,15 +1,15 @@
 import { existsSync } from 'node:fs';
 import { z } from 'zod';
 import { MdetrError } from '../../errors.ts';
-import { RowIds, writeAnnotations } from '../annotation-writer.ts';
-import { checked } from '../checked.ts';
-import { megabyteSteps } from '../coco-instances.ts';
-import { readImageList, writeImageList } from '../image-list.ts';
-import { readJsonList, withPauses } from '../json-entries.ts';
-import { JsonRanges } from '../json-ranges.ts';
-import type { Preparation, PreparationRequest, PreparedFile, SourceFile } from '../preparation.ts';
-import { Remarks } from '../remarks.ts';
-import { sourcePath } from '../source-files.ts';
+import { RowIds, writeAnnotations } from '../preparation/annotation-writer.ts';
+import { checked } from '../source/checked.ts';
+import { readImageList, writeImageList } from '../source/image-list.ts';
+import { readJsonList, withPauses } from '../source/json-entries.ts';
+import { JsonRanges } from '../source/json-ranges.ts';
+import { megabyteProgress } from '../preparation/megabyte-progress.ts';
+import type { Preparation, PreparationRequest, PreparedFile, SourceFile } from '../preparation/preparation.ts';
+import { Remarks } from '../preparation/remarks.ts';
+import { sourcePath } from '../source/source-files.ts';
 import {
   checkImageData,
   checkPhrase,
@@ -44,29 +44,30 @@ const referFile = (split: string): SourceFile => ({
   size: SIZES[split]!,
 });
 
-/** PhraseCut (arXiv:2008.01187): phrases that mean regions of Visual Genome images. */
+/** Preparation of PhraseCut (arXiv:2008.01187): segmentation of phrases in Visual Genome images. */
 export const phrasecut: Preparation = {
   name: 'phrasecut',
-  title: 'PhraseCut: phrases that mean regions of Visual Genome images',
+  title: 'PhraseCut: segmentation of phrases in Visual Genome images',
   about: `
-finetune_phrasecut_SPLIT.json: every phrase becomes a row, its instances the boxes, each with its mask. The official
-script keeps only the last polygon of an instance that has several, and so do these files; --polygons all keeps all,
-which is what the masks of the data set are. (Evaluation reads the polygons from refer_SPLIT.json itself.)
+finetune_phrasecut_SPLIT.json: every phrase becomes a row with a box and a mask for each of its instances. The official
+script keeps only the last polygon of an instance that has several, and so do these files. --polygons all keeps all of
+them, which are the masks of the dataset. (Evaluation reads the polygons from refer_SPLIT.json.)
 
-Left out: phrases that annotators skipped, where skip.json (11 MB) lies beside the other files; images listed in the
-file that --exclude names (numbers, one a line), from train; polygons of less than three points. phrasecut_unsafe_ids.txt
+Left out are phrases that annotators skipped, if skip.json (11 MB) is in the source folder; from train, the images listed
+in the file given by --exclude (ids, one per line); and polygons of fewer than three points. phrasecut_unsafe_ids.txt
 lists the images of miniv, val and test, which pre-training must not see ("mdetr data combine --exclude
-vg=phrasecut_unsafe_ids.txt"). Images are Visual Genome's, which GQA's images.zip has in one folder. Takes a minute.`,
+vg=phrasecut_unsafe_ids.txt"). The images are from Visual Genome; GQA's images.zip has them in one folder. Takes a
+minute.`,
   splits: SPLITS,
   options: [
     {
       name: 'polygons',
       value: 'which',
-      description: 'polygons of an instance: the last, as the official script keeps, or all',
+      description: 'polygons to keep per instance: the last one, like the official script, or all',
       choices: ['official', 'all'],
       default: 'official',
     },
-    { name: 'exclude', value: 'file', description: 'numbers of images that train must not have, one a line' },
+    { name: 'exclude', value: 'file', description: 'ids of images to leave out of train, one per line' },
   ],
   sources: ({ splits }) => [imageDataFile, ...splits.map(referFile)],
   async run(request) {
@@ -92,8 +93,8 @@ vg=phrasecut_unsafe_ids.txt"). Images are Visual Genome's, which GQA's images.zi
 
 const readImages = (path: string): ReadonlyMap<number, PhraseCutImageData> => {
   const images = new Map<number, PhraseCutImageData>();
-  for (const { place, value } of readJsonList(path)) {
-    const image = checkImageData(value, `${path}: ${place}`);
+  for (const { location, value } of readJsonList(path)) {
+    const image = checkImageData(value, `${path}: ${location}`);
     images.set(image.image_id, image);
   }
   return images;
@@ -104,13 +105,15 @@ const taskOnly = z.looseObject({ task_id: z.union([z.string(), z.int()]) });
 const skippedTasks = (path: string): ReadonlySet<string> => {
   if (!existsSync(path)) return new Set();
   return new Set(
-    [...readJsonList(path)].map(({ place, value }) => String(checked(taskOnly, value, `${path}: ${place}`).task_id)),
+    Array.from(readJsonList(path), ({ location, value }) =>
+      String(checked(taskOnly, value, `${path}: ${location}`).task_id),
+    ),
   );
 };
 
 const imageOnly = z.looseObject({ image_id: z.int() });
 
-/** Phrases of an image stand together in the official files, wherever they are in the source: hence two passes. */
+/** Writes one split in two passes, because the official files group the phrases by image and the source does not. */
 const writeSplit = async (
   { from, out, progress }: PreparationRequest,
   split: string,
@@ -119,14 +122,14 @@ const writeSplit = async (
   rows: PhraseRowOptions,
 ): Promise<PreparedFile> => {
   const path = sourcePath(from, referFile(split));
-  const phrasesOf = new Map<number, [place: string, begin: number, end: number][]>();
+  const phrasesOf = new Map<number, [location: string, begin: number, end: number][]>();
   let total = 0;
-  const onProgress = megabyteSteps(`reading ${path}, MB`, progress);
-  for await (const { place, value, begin, end } of withPauses(readJsonList(path, { onProgress }))) {
-    const image = checked(imageOnly, value, `${path}: ${place}`).image_id;
+  const onProgress = megabyteProgress(`reading ${path}, MB`, progress);
+  for await (const { location, value, begin, end } of withPauses(readJsonList(path, { onProgress }))) {
+    const image = checked(imageOnly, value, `${path}: ${location}`).image_id;
     const own = phrasesOf.get(image);
-    if (own === undefined) phrasesOf.set(image, [[place, begin, end]]);
-    else own.push([place, begin, end]);
+    if (own === undefined) phrasesOf.set(image, [[location, begin, end]]);
+    else own.push([location, begin, end]);
     total++;
   }
   progress.step(`phrasecut ${split}`, total);
@@ -142,8 +145,8 @@ const writeSplit = async (
           rows.leftOut.add('phrases of excluded images', `image ${id}`, phrases.length);
           continue;
         }
-        for (const [place, begin, end] of phrases) {
-          const phrase = checkPhrase(source.value(begin, end), `${path}: ${place}`);
+        for (const [location, begin, end] of phrases) {
+          const phrase = checkPhrase(source.value(begin, end), `${path}: ${location}`);
           if (skipped.has(phrase.task_id)) {
             rows.leftOut.add('phrases that annotators skipped (skip.json)', `task ${phrase.task_id}`);
             continue;
@@ -152,8 +155,8 @@ const writeSplit = async (
             rows.leftOut.add('phrases without a word', `task ${phrase.task_id}`);
             continue;
           }
-          const row = phraseRow(phrase, image, `${path}: ${place}`, rows);
-          await writer.write(row.image, row.annotations, `${path}: ${place}`);
+          const row = phraseRow(phrase, image, `${path}: ${location}`, rows);
+          await writer.write(row.image, row.annotations, `${path}: ${location}`);
         }
       }
       return {};

@@ -1,9 +1,9 @@
 import { MdetrError } from '../../errors.ts';
 import { codePointsOf, consolidateSpans } from '../combine/caption-spans.ts';
-import type { AnnotationWriter } from '../annotation-writer.ts';
-import type { ChosenInstances } from '../coco-instances.ts';
-import type { PreparationTools } from '../preparation.ts';
-import type { Remarks } from '../remarks.ts';
+import type { AnnotationWriter } from '../preparation/annotation-writer.ts';
+import type { ChosenInstances } from '../source/coco-instances.ts';
+import type { PreparationTools } from '../preparation/preparation.ts';
+import type { Remarks } from '../preparation/remarks.ts';
 import { imageFileName, type Reference } from './references.ts';
 
 export type RootFinder = Awaited<ReturnType<PreparationTools['loadRootFinder']>>;
@@ -16,31 +16,34 @@ export interface ExpressionContext {
   readonly notes: Remarks;
 }
 
-/** Writes a row for every expression of a reference: the object's box means the root of the expression. */
+/**
+ * Writes a row for every expression of a reference. The span of the object's box is the root phrase of the expression.
+ * @throws {MdetrError} if annotation and reference belong to different images
+ */
 export const writeExpressions = async (
   writer: AnnotationWriter,
   reference: Reference,
   dataset: string,
   { instances, findRoot, masks, leftOut, notes }: ExpressionContext,
 ): Promise<void> => {
-  const place = `${dataset} ref_id ${reference.ref_id}`;
+  const location = `${dataset} ref_id ${reference.ref_id}`;
   const image = instances.images.get(reference.image_id)!;
   const annotation = instances.annotations.get(reference.ann_id)!;
   if (annotation.image_id !== reference.image_id)
     throw new MdetrError(
-      `${place}: annotation ${reference.ann_id} of ${instances.path} is of image ${annotation.image_id}, ` +
-        `the reference of ${reference.image_id}: do the two files belong together?`,
+      `${location}: annotation ${reference.ann_id} of ${instances.path} is of image ${annotation.image_id}, ` +
+        `but the reference is of image ${reference.image_id}; do the two files belong together?`,
     );
-  if (annotation.iscrowd !== 0) notes.add('expressions about crowds, whose boxes training leaves out', place);
+  if (annotation.iscrowd !== 0) notes.add('expressions about crowds, whose boxes training skips', location);
   for (const { sent } of reference.sentences) {
     if (sent.trim() === '') {
-      leftOut.add('expressions without a word', place);
+      leftOut.add('empty expressions', location);
       continue;
     }
     const caption = codePointsOf(sent);
     const { rootSpans, negativeSpans } = findRoot(sent);
     const tokensPositive = consolidateSpans(rootSpans, caption);
-    if (tokensPositive.length === 0) notes.add('expressions without a letter or digit, so without a span', place);
+    if (tokensPositive.length === 0) notes.add('expressions without a letter or digit, which have no span', location);
     await writer.write(
       {
         file_name: imageFileName(reference),
@@ -57,12 +60,12 @@ export const writeExpressions = async (
           iscrowd: annotation.iscrowd,
           category_id: reference.category_id,
           bbox: annotation.bbox,
-          ...(masks && { segmentation: annotation.segmentation }),
+          segmentation: masks ? annotation.segmentation : undefined,
           original_id: reference.ann_id,
           tokens_positive: tokensPositive,
         },
       ],
-      place,
+      location,
     );
   }
 };

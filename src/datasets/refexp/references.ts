@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { MdetrError } from '../../errors.ts';
-import { checked } from '../checked.ts';
+import { checked } from '../source/checked.ts';
 
 const reference = z.object({
   ref_id: z.int(),
@@ -12,15 +12,15 @@ const reference = z.object({
   sentences: z.array(z.object({ sent: z.string() })),
 });
 
-/** One object of an image with the expressions that refer to it, as `refs(…).p` lists them. */
+/** An entry of `refs(…).p`: one object of an image with the expressions that refer to it. */
 export type Reference = z.output<typeof reference>;
 
-/** The references of an unpickled `refs(…).p`. @throws MdetrError naming entry and field of what is no reference */
+/** Validates the contents of an unpickled `refs(…).p`. @throws {MdetrError} naming entry and field of the first wrong value */
 export const checkReferences = (data: unknown, path: string): Reference[] => {
-  if (!Array.isArray(data)) throw new MdetrError(`${path}: holds no list of references`);
+  if (!Array.isArray(data)) throw new MdetrError(`${path}: is not a list of references`);
   return data.map((entry, i) => checked(reference, entry, `${path}: [${i}]`));
 };
 
-/** `COCO_train2014_000000581857_16.jpg`, the name of a cut-out, → `COCO_train2014_000000581857.jpg`. */
+/** File name of the image: `COCO_train2014_000000581857_16.jpg` (a crop) becomes `COCO_train2014_000000581857.jpg`. */
 export const imageFileName = ({ file_name: name }: Reference): string =>
   `${name.split('_').slice(0, -1).join('_')}.jpg`;

@@ -1,12 +1,7 @@
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import {
-  expectedFile,
-  fixtureFolder,
-  runPreparation,
-  temporaryFolder,
-} from '../../../test/fixtures/datasets/run-preparation.ts';
+import { expectedFile, fixtureFolder, runPreparation, temporaryFolder } from '../../../test/support/run-preparation.ts';
 import { checkReferences } from './references.ts';
 import { refcoco, refcocog, refcocoPlus, refexp } from './refexp.ts';
 
@@ -19,33 +14,33 @@ const copyOfFixture = (): string => {
 };
 
 describe('referring expressions', () => {
-  it('RefCOCO from a pickle of protocol 0, hand-checked', async () => {
+  it('RefCOCO from a pickle of protocol 0, checked by hand', async () => {
     const { files, report } = await runPreparation(refcoco, folder);
     const names = ['train', 'val', 'testA', 'testB'].map((split) => `finetune_refcoco_${split}.json`);
     expect(Object.keys(files)).toEqual(names);
     for (const name of names) expect(files[name], name).toEqual(expectedFile('refer', name));
-    expect(report.leftOut).toEqual([{ what: 'expressions without a word', count: 1, examples: ['refcoco ref_id 0'] }]);
+    expect(report.leftOut).toEqual([{ what: 'empty expressions', count: 1, examples: ['refcoco ref_id 0'] }]);
     expect(report.notes).toMatchObject([
       { what: expect.stringContaining('crowds'), count: 1 },
       { what: expect.stringContaining('without a letter or digit'), count: 1, examples: ['refcoco ref_id 4'] },
     ]);
   });
 
-  it('RefCOCOg from a pickle of protocol 2, with masks, hand-checked', async () => {
+  it('RefCOCOg from a pickle of protocol 2, with masks, checked by hand', async () => {
     const { files } = await runPreparation(refcocog, folder, { options: { masks: 'true' } });
     const names = ['train', 'val', 'test'].map((split) => `finetune_refcocog_${split}.json`);
     expect(Object.keys(files)).toEqual(names);
     for (const name of names) expect(files[name], name).toEqual(expectedFile('refer', name));
   });
 
-  it('the three together, and the images of any validation or test split', async () => {
+  it('all three combined, with a list of validation and test images', async () => {
     const { files, report } = await runPreparation(refexp, folder);
     for (const split of ['train', 'val'])
       expect(files[`final_refexp_${split}.json`]).toEqual(expectedFile('refer', `final_refexp_${split}.json`));
     expect(report.lists).toMatchObject([{ entries: 2 }]);
   });
 
-  it("Google's divisions, and splits that a division does not have", async () => {
+  it("Google's divisions, and splits that a division lacks", async () => {
     const { files, report } = await runPreparation(refcoco, folder, { options: { 'split-by': 'google' } });
     expect(Object.keys(files)).toEqual(
       ['train', 'val', 'test'].map((split) => `finetune_refcoco_google_${split}.json`),
@@ -59,7 +54,7 @@ describe('referring expressions', () => {
     );
   });
 
-  it("takes COCO's own file where there is no instances.json", async () => {
+  it("uses COCO's own file if instances.json is missing", async () => {
     const copy = copyOfFixture();
     cpSync(join(copy, 'refcoco+/instances.json'), join(copy, 'annotations/instances_train2014.json'));
     rmSync(join(copy, 'refcoco+/instances.json'));
@@ -67,7 +62,7 @@ describe('referring expressions', () => {
     expect(files['finetune_refcoco+_val.json']).toMatchObject({ images: [{ id: 1, caption: 'car' }] });
   });
 
-  it('says what is wrong with the files', async () => {
+  it('reports the first error in a file', async () => {
     const copy = copyOfFixture();
     const instances = join(copy, 'refcoco/instances.json');
     const text = readFileSync(instances, 'utf8');
@@ -80,7 +75,7 @@ describe('referring expressions', () => {
     writeFileSync(instances, text.replace('[600, 10, 60, 40]', '[600, NaN, 60, 40]'));
     await expect(runPreparation(refcoco, copy)).rejects.toThrow(/annotations\[2\], field bbox\.1: expected number/);
     writeFileSync(instances, text.slice(0, 900));
-    await expect(runPreparation(refcoco, copy)).rejects.toThrow(/instances\.json: byte \d+: .*fetch it again/);
+    await expect(runPreparation(refcoco, copy)).rejects.toThrow(/instances\.json: byte \d+: .*download it again/);
 
     const pickle = join(copy, 'refcoco/refs(unc).p');
     const bytes = readFileSync(pickle);
@@ -89,10 +84,10 @@ describe('referring expressions', () => {
     writeFileSync(pickle, "cos\nsystem\n(S'echo'\ntR.");
     await expect(runPreparation(refcoco, copy)).rejects.toThrow(/refs\(unc\)\.p: .*os\.system/);
     writeFileSync(pickle, 'I1\n.');
-    await expect(runPreparation(refcoco, copy)).rejects.toThrow(/holds no list of references/);
+    await expect(runPreparation(refcoco, copy)).rejects.toThrow(/is not a list of references/);
   });
 
-  it('names entry and field of what is no reference', () => {
+  it('names entry and field of an invalid reference', () => {
     expect(() => checkReferences([{ ref_id: 'a' }], 'x.p')).toThrow('x.p: [0], field ref_id: expected number');
   });
 });

@@ -1,16 +1,22 @@
 import { UsageError } from '../../errors.ts';
-import { RowIds, writeAnnotations } from '../annotation-writer.ts';
-import { readChosenInstances } from '../coco-instances.ts';
-import { writeImageList } from '../image-list.ts';
-import type { Preparation, PreparationOption, PreparationRequest, PreparedFile, SourceFile } from '../preparation.ts';
-import { Remarks } from '../remarks.ts';
-import { sourcePath } from '../source-files.ts';
+import { RowIds, writeAnnotations } from '../preparation/annotation-writer.ts';
+import { readChosenInstances } from '../source/coco-instances.ts';
+import { writeImageList } from '../source/image-list.ts';
+import type {
+  Preparation,
+  PreparationOption,
+  PreparationRequest,
+  PreparedFile,
+  SourceFile,
+} from '../preparation/preparation.ts';
+import { Remarks } from '../preparation/remarks.ts';
+import { sourcePath } from '../source/source-files.ts';
 import { type ExpressionContext, writeExpressions } from './expression-rows.ts';
 import { checkReferences, type Reference } from './references.ts';
 
 type DatasetName = 'refcoco' | 'refcoco+' | 'refcocog';
 
-/** Who divided the references, and into what. The first is the one of the official scripts. */
+/** Splits by author of the division. The official scripts use the first division of each dataset. */
 const DIVISIONS = {
   refcoco: { unc: ['train', 'val', 'testA', 'testB'], google: ['train', 'val', 'test'] },
   'refcoco+': { unc: ['train', 'val', 'testA', 'testB'] },
@@ -32,7 +38,7 @@ const REFER = 'https://github.com/lichengunc/refer';
 const refsFile = (dataset: DatasetName, division: string): SourceFile => ({
   path: `${dataset}/refs(${division}).p`,
   kind: 'file',
-  holds: 'expressions, in a pickle',
+  holds: 'expressions (pickle)',
   from: `${REFER} (${dataset}.zip)`,
   size: SIZES[dataset],
   or: [`refs(${division}).p`],
@@ -41,7 +47,7 @@ const refsFile = (dataset: DatasetName, division: string): SourceFile => ({
 const instancesFile = (dataset: DatasetName): SourceFile => ({
   path: `${dataset}/instances.json`,
   kind: 'file',
-  holds: "boxes; COCO's annotations/instances_train2014.json (448 MB) serves as well",
+  holds: "boxes; COCO's annotations/instances_train2014.json (448 MB) works as well",
   from: `${REFER} (${dataset}.zip)`,
   size: 'up to 448 MB',
   or: ['instances.json', 'annotations/instances_train2014.json', 'instances_train2014.json'],
@@ -49,14 +55,14 @@ const instancesFile = (dataset: DatasetName): SourceFile => ({
 
 const masksOption: PreparationOption = {
   name: 'masks',
-  description: "write the objects' masks too (not in the official files)",
+  description: 'also write masks (not in the official files)',
 };
 
 const ABOUT_ROWS = `
-Every expression becomes a row with the box of its object. The box means the root of the expression: its root noun with
-the words to the left; or all of it, where it has one noun or none. The official files have spaCy's root, these have that
-of our own rules over wink-nlp's tags, which agrees with marks by hand as docs/data.md tells. Left out: expressions
-without a word. Pickles are read without running anything in them. Takes about a minute.`;
+Every expression becomes a row with the box of its object. The span of the box is the root phrase: the root noun with the
+words to its left, or the entire expression if it has at most one noun. The official files use spaCy to find the root;
+these use rules over wink-nlp's part-of-speech tags (docs/data.md, "Root nouns", has the agreement with labels by hand).
+Empty expressions are left out. Pickles are read without executing anything. Takes about a minute.`;
 
 const prepareOne = (dataset: DatasetName, title: string, about: string): Preparation => ({
   name: dataset,
@@ -66,8 +72,8 @@ const prepareOne = (dataset: DatasetName, title: string, about: string): Prepara
   options: [
     {
       name: 'split-by',
-      value: 'whom',
-      description: 'who divided the references into splits',
+      value: 'authors',
+      description: 'division of the references into splits',
       choices: Object.keys(divisionsOf(dataset)),
       default: officialDivision(dataset),
     },
@@ -145,39 +151,39 @@ const contextOf = async (
   };
 };
 
-/** RefCOCO (arXiv:1608.00272). */
+/** Preparation of RefCOCO (arXiv:1608.00272). */
 export const refcoco = prepareOne(
   'refcoco',
   'RefCOCO: expressions that refer to one object of a COCO image',
-  'finetune_refcoco_SPLIT.json for train, val, testA (people) and testB (other things) as UNC divided them;\n' +
-    '--split-by google makes finetune_refcoco_google_SPLIT.json. Images are those of COCO train2014.',
+  'finetune_refcoco_SPLIT.json for the UNC splits train, val, testA (people) and testB (other objects);\n' +
+    '--split-by google writes finetune_refcoco_google_SPLIT.json. The images are from COCO train2014.',
 );
 
-/** RefCOCO+: RefCOCO without words of place. */
+/** Preparation of RefCOCO+, which is RefCOCO without location words. */
 export const refcocoPlus = prepareOne(
   'refcoco+',
-  'RefCOCO+: the same, without words of place',
-  'finetune_refcoco+_SPLIT.json for train, val, testA and testB. Images are those of COCO train2014.',
+  'RefCOCO+: RefCOCO without location words',
+  'finetune_refcoco+_SPLIT.json for train, val, testA and testB. The images are from COCO train2014.',
 );
 
-/** RefCOCOg (arXiv:1511.02283): longer expressions. */
+/** Preparation of RefCOCOg (arXiv:1511.02283): longer expressions. */
 export const refcocog = prepareOne(
   'refcocog',
   'RefCOCOg: longer expressions',
-  "finetune_refcocog_SPLIT.json for train, val and test as UMD divided them, no image in two of them. Google's division\n" +
-    '(--split-by google: finetune_refcocog_google_SPLIT.json) has no test, and its splits share images.',
+  "finetune_refcocog_SPLIT.json for the UMD splits train, val and test, which share no image. Google's division\n" +
+    '(--split-by google, finetune_refcocog_google_SPLIT.json) has no test split, and its splits share images.',
 );
 
 const DATASETS: readonly DatasetName[] = ['refcoco', 'refcoco+', 'refcocog'];
 
-/** The three together, as pre-training is validated; and the images that pre-training must not see. */
+/** Preparation of all three datasets in one file, which validates pre-training, and of the images that pre-training must not see. */
 export const refexp: Preparation = {
   name: 'refexp',
-  title: 'RefCOCO, RefCOCO+ and RefCOCOg together',
+  title: 'RefCOCO, RefCOCO+ and RefCOCOg combined',
   about: `
-final_refexp_val.json and final_refexp_train.json have the expressions of all three, by their official divisions (UNC,
-UNC, UMD). refexp_unsafe_ids.txt lists every image of a validation or test split of any of them: pre-training must not
-see those ("mdetr data combine --exclude coco=refexp_unsafe_ids.txt"); final_refexp_train.json itself still has them.
+final_refexp_val.json and final_refexp_train.json have the expressions of all three datasets, by their official divisions
+(UNC, UNC, UMD). refexp_unsafe_ids.txt lists every image of a validation or test split of any of them. Pre-training must
+not see these images ("mdetr data combine --exclude coco=refexp_unsafe_ids.txt"); final_refexp_train.json still has them.
 ${ABOUT_ROWS}`,
   splits: ['train', 'val'],
   options: [masksOption],

@@ -1,8 +1,8 @@
 import { tagWords } from '../../text/nouns/word-tags.ts';
 
 /**
- * English words that say little. Those of NLTK's list, as the official script takes them, without "above", "below",
- * "between", "further", "he", "she", "they".
+ * English stop words: NLTK's list without "above", "below", "between", "further", "he", "she", "they", as in the official
+ * script.
  */
 const STOP_WORDS = new Set(
   (
@@ -17,27 +17,27 @@ const STOP_WORDS = new Set(
   ).split(' '),
 );
 
-/** White space and underscores as single spaces, none at the ends. */
-export const normaliseWhiteSpace = (text: string): string => text.replace(/[\s_]+/gu, ' ').replace(/^ +| +$/g, '');
+/** Replaces runs of white space and underscores by single spaces, and trims the ends. */
+export const normalizeWhitespace = (text: string): string => text.replace(/[\s_]+/gu, ' ').replace(/^ +| +$/g, '');
 
-/** Repeated marks once, any number of points as three, no spaces around hyphens. */
+/** Collapses repeated punctuation, any number of periods to three, and removes spaces around hyphens. */
 export const simplifyPunctuation = (text: string): string =>
   text
     .replace(/([!?,;:-])\1+/g, '$1')
     .replace(/\.{2,}/g, '...')
     .replace(/\s?-\s?/g, '-');
 
-/** A word of a phrase that says something: where it stands, in UTF-16 units, and its lemma. */
+/** A content word of a phrase: its range in UTF-16 units and its lemma. */
 export interface ContentWord {
   readonly start: number;
   readonly end: number;
   readonly lemma: string;
 }
 
-/** The words that are compared to tell whether two phrases say the same: in lower case, without marks and stop words. */
+/** Content words of a phrase, for comparing phrases: lower case, without punctuation and stop words. */
 export const contentWords = (phrase: string): ContentWord[] => {
   const lowered = phrase.toLowerCase();
-  // A few letters are longer in lower case, which would shift all that follows.
+  // A few letters are longer in lower case, which would shift the offsets.
   const lower = lowered.length === phrase.length ? lowered : phrase;
   const tagged = tagWords(lower);
   const words: ContentWord[] = [];
@@ -45,10 +45,10 @@ export const contentWords = (phrase: string): ContentWord[] => {
     const word = raw.replace(/[!?,;.:-]/g, '');
     if (word === '' || STOP_WORDS.has(word)) continue;
     const end = start + raw.length;
-    // "dog's" is two words to the tagger; the first has the meaning.
+    // The tagger splits "dog's" into two tokens; the first one has the lemma.
     const first = tagged.find((token) => token.end > start && token.start < end);
-    const isWhole = first !== undefined && first.start === start && word.startsWith(first.text);
-    words.push({ start, end, lemma: isWhole && !/['’]/.test(word) ? first.lemma : word });
+    const isAligned = first !== undefined && first.start === start && word.startsWith(first.text);
+    words.push({ start, end, lemma: isAligned && !/['’]/.test(word) ? first.lemma : word });
   }
   return words;
 };

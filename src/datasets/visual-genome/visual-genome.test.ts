@@ -7,13 +7,13 @@ import {
   readJson,
   runPreparation,
   temporaryFolder,
-} from '../../../test/fixtures/datasets/run-preparation.ts';
+} from '../../../test/support/run-preparation.ts';
 import { combineFiles } from '../combine/combine-files.ts';
 import { readVisualGenomeImages } from '../combine/image-identity.ts';
 import { rootOfPhrase } from '../../text/nouns/root-noun.ts';
-import { mergeTexts } from './merge-texts.ts';
-import { contentWords, normaliseWhiteSpace, simplifyPunctuation } from './phrase-text.ts';
-import { type Region, textOfRegion } from './region-texts.ts';
+import { mergeCaptions } from './merge-captions.ts';
+import { contentWords, normalizeWhitespace, simplifyPunctuation } from './phrase-text.ts';
+import { type Region, captionOfRegion } from './region-captions.ts';
 import { visualGenome } from './visual-genome.ts';
 
 const folder = fixtureFolder('visual-genome');
@@ -25,7 +25,7 @@ const copyOfFixture = (): string => {
 };
 
 describe('visual-genome', () => {
-  it('makes what the official script makes, hand-checked', async () => {
+  it('writes what the official script writes, checked by hand', async () => {
     const { files, report } = await runPreparation(visualGenome, folder);
     expect(files).toEqual({ 'final_vg_regions.json': expectedFile('visual-genome', 'final_vg_regions.json') });
     expect(report.leftOut).toEqual([
@@ -35,23 +35,23 @@ describe('visual-genome', () => {
         examples: ['region 107', 'region 108'],
       },
       {
-        what: 'regions whose phrase has marks or spaces that shift its words',
+        what: 'regions whose phrase has punctuation or spaces that shift its words',
         count: 1,
         examples: ['region 110'],
       },
-      { what: 'regions merged with others, or that say nothing', count: 4, examples: ['image 1', 'image 3'] },
+      { what: 'regions merged with others, or without content', count: 4, examples: ['image 1', 'image 3'] },
     ]);
     expect(report.notes).toEqual([
       {
-        what: 'boxes that reach out of the image, which readers cut off',
+        what: 'boxes that extend beyond the image, which readers clip',
         count: 3,
         examples: ['region 103', 'region 104', 'region 111'],
       },
-      { what: 'boxes without area, which readers leave out', count: 1, examples: ['region 111'] },
+      { what: 'boxes without area, which readers skip', count: 1, examples: ['region 111'] },
     ]);
   });
 
-  it('leaves images out that are named', async () => {
+  it('leaves out excluded images', async () => {
     const list = join(temporaryFolder(), 'unsafe.txt');
     writeFileSync(list, '1\n3\n');
     const { files, report } = await runPreparation(visualGenome, folder, { options: { exclude: list } });
@@ -59,7 +59,7 @@ describe('visual-genome', () => {
     expect(report.leftOut).toMatchObject([{ what: 'regions of excluded images', count: 15 }]);
   });
 
-  it('makes files that combine: COCO images under their own names and sizes, excluded ones left out', async () => {
+  it('writes files that can be combined: COCO images with their own names and sizes, without excluded ones', async () => {
     const { out } = await runPreparation(visualGenome, folder);
     const list = (name: string, content: string): string => {
       writeFileSync(join(out, name), content);
@@ -81,11 +81,11 @@ describe('visual-genome', () => {
     const { images, annotations } = readJson(mixed) as { images: object[]; annotations: { bbox: number[] }[] };
     for (const image of images)
       expect(image).toMatchObject({ file_name: 'COCO_train2014_000000000017.jpg', data_source: 'coco', width: 320 });
-    // At half of Visual Genome's size.
+    // COCO's image has half the size of Visual Genome's.
     expect(annotations.map(({ bbox }) => bbox)).toContainEqual([5, 5, 10, 10]);
   });
 
-  it('names file and entry of what cannot be used, and leaves nothing behind', async () => {
+  it('names file and entry of invalid values, and leaves no file', async () => {
     const broken = async (name: string, content: string, message: RegExp): Promise<void> => {
       const copy = copyOfFixture();
       writeFileSync(join(copy, name), content);
@@ -104,7 +104,7 @@ describe('visual-genome', () => {
     await broken('image_data.json', '{}', /not Visual Genome's image_data\.json/);
     const copy = copyOfFixture();
     truncateSync(join(copy, 'region_graphs.json'), 2000);
-    await expect(runPreparation(visualGenome, copy)).rejects.toThrow(/if the file is cut off, fetch it again/);
+    await expect(runPreparation(visualGenome, copy)).rejects.toThrow(/if the file is truncated, download it again/);
   });
 });
 
@@ -112,25 +112,25 @@ const regions = (
   JSON.parse(readFileSync(join(folder, 'region_graphs.json'), 'utf8')) as { regions: Region[] }[]
 ).flatMap((image) => image.regions);
 
-describe('texts of regions', () => {
-  const textOf = (phrase: string, more: Partial<Region> = {}) =>
-    textOfRegion({ ...regions[0]!, objects: [], synsets: [], phrase, ...more }, rootOfPhrase);
+describe('captions of regions', () => {
+  const captionOf = (phrase: string, more: Partial<Region> = {}) =>
+    captionOfRegion({ ...regions[0]!, objects: [], synsets: [], phrase, ...more }, rootOfPhrase);
 
-  it('clean white space and marks', () => {
-    expect(normaliseWhiteSpace(' a\n b_c\u00a0 d ')).toBe('a b c d');
+  it('have normalized white space and punctuation', () => {
+    expect(normalizeWhitespace(' a\n b_c\u00a0 d ')).toBe('a b c d');
     expect(simplifyPunctuation('wait!! what.... t - shirt,,')).toBe('wait! what... t-shirt,');
   });
 
-  it('count synsets outside the phrase as far as it goes', () => {
+  it('clip synsets that extend beyond the phrase', () => {
     const dog = { x: 1, y: 1, w: 2, h: 2, synsets: ['dog.n.01'] };
-    const text = textOf('a man with a dog', {
+    const caption = captionOf('a man with a dog', {
       objects: [dog],
       synsets: [{ synset_name: 'dog.n.01', entity_idx_start: -4, entity_idx_end: 400 }],
     });
-    expect(text).toMatchObject({ boxes: [{ bbox: [1, 1, 2, 2] }], hasObjects: true });
+    expect(caption).toMatchObject({ boxes: [{ bbox: [1, 1, 2, 2] }], hasObjects: true });
   });
 
-  it('say the same when their telling words do', () => {
+  it('say the same if their content words have the same lemmas', () => {
     const lemmas = (phrase: string): string =>
       contentWords(phrase)
         .map(({ lemma }) => lemma)
@@ -140,7 +140,7 @@ describe('texts of regions', () => {
     expect(lemmas('!?')).toBe('');
   });
 
-  it('stay apart when they mean different things or there is nothing to tell by', () => {
+  it('are merged only if they refer to the same objects', () => {
     const at = (regionId: number, caption: string, x: number) =>
       ({
         regionId,
@@ -149,15 +149,15 @@ describe('texts of regions', () => {
         tokensNegative: [],
         hasObjects: true,
       }) as const;
-    expect(mergeTexts([at(1, 'white cup.', 0), at(2, 'white cup', 100)]).map(({ regionId }) => regionId)).toEqual([
+    expect(mergeCaptions([at(1, 'white cup.', 0), at(2, 'white cup', 100)]).map(({ regionId }) => regionId)).toEqual([
       1, 2,
     ]);
-    expect(mergeTexts([at(1, 'white cup.', 0), at(2, 'white cup', 1)])).toMatchObject([
+    expect(mergeCaptions([at(1, 'white cup.', 0), at(2, 'white cup', 1)])).toMatchObject([
       { regionId: 2, boxes: [{ bbox: [0.5, 0, 10, 10] }] },
     ]);
-    expect(mergeTexts([at(1, 'wall of wall', 0), at(2, 'the building', 0)]).map(({ regionId }) => regionId)).toEqual([
-      2,
-    ]);
-    expect(mergeTexts([])).toEqual([]);
+    expect(mergeCaptions([at(1, 'wall of wall', 0), at(2, 'the building', 0)]).map(({ regionId }) => regionId)).toEqual(
+      [2],
+    );
+    expect(mergeCaptions([])).toEqual([]);
   });
 });

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isUsable, problemsOfRow, type CocoAnnotation, type CocoImage } from '../../data/format/coco-format.ts';
 import { targetFromRow } from '../../data/format/coco-annotations.ts';
 import { maskArea, maskBoundsXywh } from '../../geometry/run-lengths.ts';
-import type { ClevrQuestion, ClevrScene } from './clevr-records.ts';
+import type { ClevrQuestion, ClevrScene } from './clevr-format.ts';
 import { ANNOTATION_FILES, type AnnotationFile } from './dataset-item.ts';
 import { writeDataset } from './dataset.ts';
 import { DATASET_DEFAULTS, type DatasetSettings } from './dataset-settings.ts';

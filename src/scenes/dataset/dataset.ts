@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
 import { MdetrError, UsageError } from '../../errors.ts';
 import { startWorker } from '../../threads/worker-thread.ts';
-import { clevrQuestionRecord, type ClevrQuestion } from './clevr-records.ts';
+import { clevrQuestionRecord, type ClevrQuestion } from './clevr-format.ts';
 import { ANNOTATION_FILES, type AnnotationFile, type DatasetItem } from './dataset-item.ts';
 import { checkSettings, IMAGE_FOLDER, isImageName, type DatasetSettings } from './dataset-settings.ts';
 import type { WorkerReply, WorkerStart } from './dataset-worker.ts';
-import { guard, JsonSections } from './json-sections.ts';
+import { guard, JsonSections } from '../../files/json-sections.ts';
 
 export interface DatasetRun {
   readonly threads?: number;

@@ -10,13 +10,13 @@ import { formatCount, formatTable } from '../../output/table.ts';
 import { MegabyteProgress } from './index-files.ts';
 
 const help = `
-What it looks for
-  rows that cannot be used: missing or wrong fields, spans outside the caption, boxes that are not finite, file names
-  that leave the image folder; boxes without area or outside the image; annotations of no image; captions of more tokens
-  than the text encoder reads, or than boxes can point at (with --tokenizer); images that are missing, broken or of
-  another size (with --images); images that occur in several of the files, by name and by content
+What it checks
+  invalid rows: missing or wrong fields, spans outside the caption, boxes that are not finite, file names that leave the
+  image folder; boxes without area or outside the image; annotations of missing images; captions with more tokens than the
+  text encoder reads, or than boxes can refer to (with --tokenizer); images that are missing, broken or have another size
+  (with --images); images that occur in several of the files, by name or by content
 
-Exit status 1 when anything of that is an error.
+The exit status is 1 if there are errors.
 
 Examples
   mdetr data check train.json val.json --images photos --tokenizer roberta-base
@@ -30,34 +30,34 @@ interface CheckCliOptions {
   readonly json?: boolean;
 }
 
-/** `mdetr data check`: what is wrong with annotation files and their images. */
+/** `mdetr data check`: finds problems in annotation files and their images. */
 export const checkCommand = (): Command =>
   new Command('check')
-    .description('Counts, and everything that is wrong with annotation files and their images.')
-    .argument('<file...>', 'annotation files; several are taken for splits that must share no image')
+    .description('Prints counts and all problems of annotation files and their images.')
+    .argument('<file...>', 'annotation files; several files are splits that must share no image')
     .option('--images <dir>', 'folder of the images, or SOURCE=DIR for each data_source', several, [])
-    .option('--quick', 'open the images without decoding them whole')
+    .option('--quick', 'read only the headers of the images instead of decoding them')
     .option('--no-captions', 'the rows have no captions (plain COCO, LVIS)')
     .option('--tokenizer <dir>', 'folder with tokenizer.json, or vocab.json and merges.txt, to count tokens')
     .option('--json', 'print one JSON object')
     .addHelpText('after', help)
     .action(async (files: string[], { images, quick, captions, tokenizer, json }: CheckCliOptions) => {
-      const bars = new StepBars();
+      const progress = new StepProgress();
       const report = await checkDataset(files, {
         quick,
         captions: captions ? 'required' : 'optional',
-        ...(images.length > 0 && { roots: ImageRoots.parse(images) }),
-        ...(tokenizer !== undefined && { tokenizer: await loadTokenizer(tokenizer) }),
-        onStep: (file, what, done, total) => bars.show(`${file}: ${what}`, done, total),
-        onProgress: (done, total) => bars.indexing(done, total),
-      }).finally(() => bars.stop());
+        roots: images.length > 0 ? ImageRoots.parse(images) : undefined,
+        tokenizer: tokenizer === undefined ? undefined : await loadTokenizer(tokenizer),
+        onStep: (file, what, done, total) => progress.show(`${file}: ${what}`, done, total),
+        onProgress: (done, total) => progress.indexing(done, total),
+      }).finally(() => progress.stop());
       process.stdout.write(json === true ? `${JSON.stringify(report)}\n` : reportText(report));
       const errors = errorCount(report);
       if (errors > 0) throw new MdetrError(errors === 1 ? '1 error' : `${formatCount(errors)} errors`);
     });
 
-/** One bar after the other: each file's index, rows and images. */
-class StepBars {
+/** Progress bars of the steps of each file: index, rows and images. */
+class StepProgress {
   private name = '';
   private done = 0;
   private bar: Progress | undefined;
@@ -102,7 +102,7 @@ const fileText = (file: FileReport): string => {
     ['longest caption', `${formatCount(file.longestCaption)} characters`],
     ...Object.entries(file.datasets).map(([name, count]) => [`dataset_name ${name}`, `${formatCount(count)} rows`]),
   ];
-  const findings = file.findings.length > 0 ? findingsText(file.findings) : '  nothing to complain about\n';
+  const findings = file.findings.length > 0 ? findingsText(file.findings) : '  no problems found\n';
   return `${file.file}\n${formatTable([{ title: '' }, { title: '' }], counts, '  ')}${findings}`;
 };
 
@@ -110,6 +110,6 @@ const findingsText = (findings: readonly Finding[]): string =>
   findings
     .map(({ severity, what, count, examples }) => {
       const more = count > examples.length ? `      … ${formatCount(count - examples.length)} more\n` : '';
-      return `  ${severity}: ${what}: ${formatCount(count)}\n${examples.map((place) => `      ${place}\n`).join('')}${more}`;
+      return `  ${severity}: ${what}: ${formatCount(count)}\n${examples.map((location) => `      ${location}\n`).join('')}${more}`;
     })
     .join('');

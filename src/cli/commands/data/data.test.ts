@@ -32,7 +32,7 @@ const write = (name: string, rows: object[]): string => {
   return path;
 };
 
-/** Runs `mdetr data …` and returns what it printed. */
+/** Runs `mdetr data …` and returns its output. */
 const run = async (...args: string[]): Promise<string> => {
   let printed = '';
   const spy = vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
@@ -51,31 +51,33 @@ const run = async (...args: string[]): Promise<string> => {
 };
 
 describe('mdetr data', () => {
-  it('index tells what is in the file and where the index is', async () => {
+  it('index prints the counts of the file and the path of the index', async () => {
     expect(await run('index', file)).toMatch(/a\.json: 2 rows, 2 annotations; .*a\.json\.mdetr-index, 4\.2 kB\n$/);
     expect(existsSync(`${file}.mdetr-index`)).toBe(true);
   });
 
-  it('combine writes the mixture', async () => {
+  it('combine writes the combined captions', async () => {
     const out = join(folder, 'mixed.json');
     expect(await run('combine', file, '--out', out)).toBe(
-      `${out}: 2 texts of 1 images in 1 captions with 2 boxes; left out: 0 texts of 0 excluded images, 0 bad rows\n`,
+      `${out}: 2 captions of 1 images combined into 1, with 2 boxes; left out: 0 captions of 0 excluded images, 0 invalid rows\n`,
     );
     expect(JSON.parse(readFileSync(out, 'utf8')).images[0].caption).toBe('two cats. a dog.');
     const guard = join(folder, 'val.txt');
     writeFileSync(guard, 'a.png\n');
     expect(await run('combine', file, '--out', out, '--exclude', guard)).toContain(
-      'left out: 2 texts of 1 excluded images',
+      'left out: 2 captions of 1 excluded images',
     );
-    await expect(run('combine', file, '--out', out, '--merge-boxes', '0')).rejects.toThrow('off, or from 0 to 1');
+    await expect(run('combine', file, '--out', out, '--merge-boxes', '0')).rejects.toThrow(
+      'off, or a number above 0 and up to 1',
+    );
     await expect(run('combine', join(folder, 'no.json'), '--out', out)).rejects.toThrow('no such annotation file');
   });
 
-  it('check prints counts, and fails when there are errors', async () => {
+  it('check prints counts, and fails if there are errors', async () => {
     const images = join(folder, 'images');
     const fine = await run('check', file, '--images', images);
     expect(fine).toMatch(/ rows +2 \(2 usable\)\n/);
-    expect(fine).toContain('nothing to complain about');
+    expect(fine).toContain('no problems found');
     expect(JSON.parse(await run('check', file, '--json'))).toMatchObject({
       files: [{ rows: 2, findings: [] }],
       shared: [],

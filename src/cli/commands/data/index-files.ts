@@ -5,20 +5,20 @@ import { Progress } from '../../output/progress.ts';
 import { formatBytes, formatCount } from '../../output/table.ts';
 
 const help = `
-Training, checking and combining make the index they need by themselves, at first use; this makes it beforehand. It takes
-about as long as reading the file twice, whatever its size, in some 100 MB of memory. The index (FILE.mdetr-index, about
-a tenth of the file) lies beside the file, or in the cache folder where the file's folder cannot be written. A file that
-changes is indexed anew. Files ending in .jsonl hold one image per line with its "annotations" inside.
+Training, checking and combining build the index they need on first use; this command builds it in advance. It takes
+about as long as reading the file twice, and about 100 MB of memory for files of any size. The index (FILE.mdetr-index,
+about a tenth of the file's size) is written beside the file, or to the cache folder if the file's folder is read-only. It
+is rebuilt when the file changes. Files ending in .jsonl have one image per line, with its "annotations" inside.
 
 Example
   mdetr data index final_mixed_train.json final_flickr_separateGT_train.json`;
 
-/** `mdetr data index`: makes random access to huge annotation files ready. */
+/** `mdetr data index`: builds the index for random access to large annotation files. */
 export const indexCommand = (): Command =>
   new Command('index')
-    .description('Makes annotation files of any size ready for random access.')
+    .description('Builds the index for random access to annotation files of any size.')
     .argument('<file...>', 'annotation files, .json or .jsonl')
-    .option('--rebuild', 'make the index anew even where a good one is')
+    .option('--rebuild', 'rebuild the index even if it is up to date')
     .addHelpText('after', help)
     .action((files: string[], { rebuild }: { readonly rebuild?: boolean }) => {
       for (const file of files) {
@@ -34,7 +34,7 @@ export const indexCommand = (): Command =>
       }
     });
 
-/** The bar of an index being made: it appears with the first bytes, so that an index that is there shows none. */
+/** Progress bar of building an index. It appears with the first bytes read, so an existing index shows none. */
 export class MegabyteProgress {
   private readonly what: string;
   private bar: Progress | undefined;

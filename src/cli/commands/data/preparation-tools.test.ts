@@ -23,7 +23,7 @@ describe('preparationTools', () => {
     ]);
   });
 
-  it('keeps what is shared shared, and prototypes alone', async () => {
+  it('keeps shared values shared, and does not touch prototypes', async () => {
     const [first, second] = (await preparationTools.readPickle(
       pickleOf("(lp1\n(dp2\nS'__proto__'\np3\nI1\nsag2\na."),
     )) as object[];
@@ -31,7 +31,7 @@ describe('preparationTools', () => {
     expect(Object.entries(first!)).toEqual([['__proto__', 1]]);
   });
 
-  it('runs nothing, and names a file that is not there', async () => {
+  it('executes nothing, and names a missing file', async () => {
     await expect(preparationTools.readPickle(pickleOf("cos\nsystem\n(S'true'\ntR."))).rejects.toThrow(
       /a\.p: .*os\.system/,
     );
@@ -40,7 +40,7 @@ describe('preparationTools', () => {
     );
   });
 
-  it('finds roots as referring expressions are prepared', async () => {
+  it('finds root phrases for referring expressions', async () => {
     const findRoot = await preparationTools.loadRootFinder();
     expect(findRoot('the lady with the blue shirt')).toMatchObject({
       rootSpans: [

@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { readPickle } from '../../../checkpoints/index.ts';
 import type { PickleValue } from '../../../checkpoints/pickle/pickle-values.ts';
-import type { PreparationTools } from '../../../datasets/preparation.ts';
+import type { PreparationTools } from '../../../datasets/preparation/preparation.ts';
 import { fileReason, MdetrError } from '../../../errors.ts';
 
-/** What preparations are handed, because data tools know neither checkpoints nor languages (docs/architecture.md). */
+/** Functions that preparations need from folders which `datasets` may not import (docs/architecture.md). */
 export const preparationTools: PreparationTools = {
   async readPickle(path) {
     const bytes = await readFile(path).catch((error: unknown) => {
@@ -18,24 +18,27 @@ export const preparationTools: PreparationTools = {
   },
 };
 
-/** Dictionaries as objects without a prototype, big integers as numbers. What is shared in the pickle stays shared. */
+/**
+ * Converts dictionaries to objects without a prototype and big integers to numbers. Values that the pickle shares remain
+ * shared.
+ */
 const plainData = (value: PickleValue): unknown => {
-  const done = new Map<PickleValue, unknown>();
-  const convert = (item: PickleValue): unknown => {
-    if (typeof item === 'bigint') return Number(item);
-    if (item === null || typeof item !== 'object' || item instanceof Uint8Array) return item;
-    const known = done.get(item);
+  const converted = new Map<PickleValue, unknown>();
+  const convert = (pickled: PickleValue): unknown => {
+    if (typeof pickled === 'bigint') return Number(pickled);
+    if (pickled === null || typeof pickled !== 'object' || pickled instanceof Uint8Array) return pickled;
+    const known = converted.get(pickled);
     if (known !== undefined) return known;
-    if (Array.isArray(item) || item instanceof Set) {
-      const list = Array.from(item, convert);
-      done.set(item, list);
+    if (Array.isArray(pickled) || pickled instanceof Set) {
+      const list = Array.from(pickled, convert);
+      converted.set(pickled, list);
       return list;
     }
-    if (!(item instanceof Map)) return item.describe();
-    const record = Object.create(null) as Record<string, unknown>;
-    for (const [key, content] of item) record[typeof key === 'object' ? '(object)' : String(key)] = convert(content);
-    done.set(item, record);
-    return record;
+    if (!(pickled instanceof Map)) return pickled.describe();
+    const object = Object.create(null) as Record<string, unknown>;
+    for (const [key, content] of pickled) object[typeof key === 'object' ? '(object)' : String(key)] = convert(content);
+    converted.set(pickled, object);
+    return object;
   };
   return convert(value);
 };

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { fixtureFolder } from '../../../../test/fixtures/datasets/run-preparation.ts';
+import { fixtureFolder } from '../../../../test/support/run-preparation.ts';
 import { preparations } from '../../../datasets/index.ts';
 import { UsageError } from '../../../errors.ts';
 import { dataCommand } from '../data.ts';
@@ -11,7 +11,7 @@ let folder: string;
 beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'mdetr-cli-prepare-'))));
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Runs `mdetr data prepare …` and returns what it printed. */
+/** Runs `mdetr data prepare …` and returns its output. */
 const run = async (...args: string[]): Promise<string> => {
   let printed = '';
   const spy = vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
@@ -30,21 +30,21 @@ const run = async (...args: string[]): Promise<string> => {
 };
 
 describe('mdetr data prepare', () => {
-  it('lists the data sets', async () => {
+  it('lists the datasets', async () => {
     const listed = await run('--list');
     for (const { name } of preparations) expect(listed).toMatch(new RegExp(`^${name.replace('+', '\\+')} `, 'm'));
     expect(listed.split('\n')).toHaveLength(preparations.length + 2);
   });
 
-  it.each(preparations.map(({ name }) => name))('%s tells what it needs and from where', async (name) => {
+  it.each(preparations.map(({ name }) => name))('%s describes the required files', async (name) => {
     const explained = await run(name, '--explain');
     expect(explained).toMatch(/\nFiles below --from\n( +\S+ .*https?:\/\/\S+.*\n)+$/);
-    // Lines that a terminal does not break in the middle of a word.
+    // Lines are wrapped at words.
     for (const line of explained.split('\nFiles below')[0]!.split('\n'))
       expect(line.length, line).toBeLessThanOrEqual(122);
   });
 
-  it('makes the files and tells what is in them and what is not', async () => {
+  it('writes the files and reports what was left out', async () => {
     const from = fixtureFolder('flickr30k');
     const printed = await run(
       'flickr30k',
@@ -71,23 +71,20 @@ describe('mdetr data prepare', () => {
   });
 
   it.each<[args: string[], message: string]>([
-    [[], 'name a data set'],
-    [['flicker', '--from', 'a', '--out', 'b'], 'no data set is called "flicker"; there are flickr30k, refcoco'],
+    [[], 'the name of a dataset is missing'],
+    [['flicker', '--from', 'a', '--out', 'b'], 'unknown dataset "flicker"; choose from flickr30k, refcoco'],
     [['--lst'], "unknown option '--lst'"],
     [['flickr30k'], '--from DIR is missing'],
     [['flickr30k', '--from', '.'], '--out DIR is missing'],
     [['flickr30k', '--from', '.', '--out', '.', '--split', 'dev'], '--split dev: '],
-    [
-      ['coco', '--from', fixtureFolder('coco'), '--out', 'x', '--split', 'val', '--seed', '1.5'],
-      '--seed 1.5: it must be',
-    ],
-  ])('%j is a wrong call', async (args, message) => {
+    [['coco', '--from', fixtureFolder('coco'), '--out', 'x', '--split', 'val', '--seed', '1.5'], '--seed 1.5: must be'],
+  ])('%j is a usage error', async (args, message) => {
     const failure = run(...args);
     await expect(failure).rejects.toThrow(message);
     await expect(failure).rejects.toBeInstanceOf(UsageError);
   });
 
-  it('names a folder that is not there', async () => {
+  it('names a missing folder', async () => {
     await expect(run('phrasecut', '--from', join(folder, 'no'), '--out', folder)).rejects.toThrow(
       /no: there is no such folder\. "mdetr data prepare phrasecut --explain" tells/,
     );

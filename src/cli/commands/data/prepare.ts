@@ -1,7 +1,12 @@
 import { Command, Option } from 'commander';
 import { preparations } from '../../../datasets/index.ts';
-import type { Preparation, PreparationReport, PreparationRequest, Remark } from '../../../datasets/preparation.ts';
-import { requireSources } from '../../../datasets/source-files.ts';
+import type {
+  Preparation,
+  PreparationReport,
+  PreparationRequest,
+  Remark,
+} from '../../../datasets/preparation/preparation.ts';
+import { requireSources } from '../../../datasets/source/source-files.ts';
 import { UsageError } from '../../../errors.ts';
 import { interruptible } from '../../options/interrupt.ts';
 import { Progress } from '../../output/progress.ts';
@@ -9,9 +14,9 @@ import { formatCount, formatTable } from '../../output/table.ts';
 import { preparationTools } from './preparation-tools.ts';
 
 const help = `
-Each data set has its own options and needs: "mdetr data prepare NAME --help" tells them, and which files to fetch from
-where. The files that are written are the official ones, under their official names; training and evaluation read them,
-"mdetr data check" and "mdetr data show" look at them.
+"mdetr data prepare NAME --help" lists the options of a dataset, the files it needs and where to download them. The written
+files have the official format and names; training and evaluation read them, "mdetr data check" and "mdetr data show"
+inspect them.
 
 Examples
   mdetr data prepare --list
@@ -20,15 +25,15 @@ Examples
 
 type PrepareCliOptions = Readonly<Record<string, string | boolean | undefined>>;
 
-/** `mdetr data prepare`: data sets as distributed → official annotation files. One subcommand a data set. */
+/** `mdetr data prepare`: converts datasets as distributed to official annotation files, one subcommand per dataset. */
 export const prepareCommand = (): Command => {
   const command = new Command('prepare')
-    .description('Makes official annotation files of data sets as their authors distribute them.')
+    .description('Converts datasets, as their authors distribute them, to official annotation files.')
     .usage('NAME --from DIR --out DIR [options]')
-    // Reached when no data set has that name; whatever follows it must not become the complaint.
-    .argument('[name...]', 'the data set')
+    // Reached if no dataset has that name; the error must be about the name, not about the options that follow.
+    .argument('[name...]', 'dataset')
     .allowUnknownOption()
-    .option('--list', 'tell which data sets there are')
+    .option('--list', 'list the datasets')
     .addHelpText('after', help)
     .action((words: readonly string[], { list }: { readonly list?: boolean }) => {
       if (list !== true) throw new UsageError(unknownName(words[0]));
@@ -40,14 +45,14 @@ export const prepareCommand = (): Command => {
 
 const unknownName = (name: string | undefined): string =>
   name === undefined
-    ? 'name a data set; "mdetr data prepare --list" tells which there are'
+    ? 'the name of a dataset is missing; "mdetr data prepare --list" lists them'
     : name.startsWith('-')
       ? `unknown option '${name}' (see mdetr data prepare --help)`
-      : `no data set is called "${name}"; there are ${preparations.map((each) => each.name).join(', ')}`;
+      : `unknown dataset "${name}"; choose from ${preparations.map((each) => each.name).join(', ')}`;
 
 const listOfPreparations = (): string =>
   formatTable(
-    [{ title: 'name' }, { title: 'data set' }, { title: 'splits' }],
+    [{ title: 'name' }, { title: 'dataset' }, { title: 'splits' }],
     preparations.map(({ name, title, splits }) => [name, title, splits.join(', ')]),
   );
 
@@ -56,10 +61,10 @@ const commandOf = (preparation: Preparation): Command => {
   const command = new Command(name)
     .description(title)
     .usage('--from DIR --out DIR [options]')
-    .option('--from <dir>', 'folder with the data set as distributed')
-    .option('--out <dir>', 'folder to write the annotation files into')
-    .option('--split <list>', `which splits, with commas between: ${splits.join(', ')}`, defaultSplits.join(','))
-    .option('--explain', 'tell what these options need and from where, without doing it')
+    .option('--from <dir>', 'folder with the dataset as distributed')
+    .option('--out <dir>', 'output folder for the annotation files')
+    .option('--split <list>', `comma-separated splits: ${splits.join(', ')}`, defaultSplits.join(','))
+    .option('--explain', 'describe the output and the required files, without preparing anything')
     .option('--json', 'print the report as one JSON object')
     .addHelpText('after', () => `\n${aboutText(preparation)}\n${neededFiles(preparation, defaultsOf(preparation))}`)
     .action(async (given: PrepareCliOptions) => {
@@ -73,10 +78,10 @@ const commandOf = (preparation: Preparation): Command => {
         throw new UsageError(`${typeof from === 'string' ? '--out' : '--from'} DIR is missing`);
       requireSources(from, preparation.sources(request), `mdetr data prepare ${name} --explain`);
       await interruptible(async (signal) => {
-        const bars = new StepBars(signal);
+        const progress = new StepProgress(signal);
         const report = await preparation
-          .run({ ...request, from, out, tools: preparationTools, progress: bars })
-          .finally(() => bars.stop());
+          .run({ ...request, from, out, tools: preparationTools, progress })
+          .finally(() => progress.stop());
         process.stdout.write(given['json'] === true ? `${JSON.stringify(report)}\n` : reportText(report));
       });
     });
@@ -92,14 +97,14 @@ const commandOf = (preparation: Preparation): Command => {
   return command;
 };
 
-type Wanted = Pick<PreparationRequest, 'splits' | 'options'>;
+type Selection = Pick<PreparationRequest, 'splits' | 'options'>;
 
-const defaultsOf = ({ splits, defaultSplits = splits, options }: Preparation): Wanted => ({
+const defaultsOf = ({ splits, defaultSplits = splits, options }: Preparation): Selection => ({
   splits: defaultSplits,
   options: Object.fromEntries(options.map((option) => [option.name, option.default])),
 });
 
-const requestOf = (preparation: Preparation, given: PrepareCliOptions): Wanted => {
+const requestOf = (preparation: Preparation, given: PrepareCliOptions): Selection => {
   const wanted = String(given['split'])
     .split(',')
     .map((split) => split.trim());
@@ -117,21 +122,21 @@ const requestOf = (preparation: Preparation, given: PrepareCliOptions): Wanted =
   };
 };
 
-const neededFiles = (preparation: Preparation, wanted: Wanted): string => {
+const neededFiles = (preparation: Preparation, selection: Selection): string => {
   const rows = preparation
-    .sources(wanted)
+    .sources(selection)
     .map(({ path, kind, holds, size, from }) => [kind === 'folder' ? `${path}/` : path, holds, size, from]);
   return `Files below --from\n${formatTable([{ title: '' }, { title: '' }, { title: '', align: 'right' }, { title: '' }], rows, '  ')}`;
 };
 
-const WIDEST_LINE = 100;
+const MAX_LINE_LENGTH = 100;
 
-/** Paragraphs broken for the terminal. */
+/** The help text of a preparation, wrapped to the width of the terminal. */
 const aboutText = ({ about }: Preparation): string =>
   about
     .trim()
     .split(/\n\s*\n/)
-    .map((paragraph) => `${wrapped(paragraph, Math.min(process.stdout.columns || WIDEST_LINE, WIDEST_LINE))}\n`)
+    .map((paragraph) => `${wrapped(paragraph, Math.min(process.stdout.columns || MAX_LINE_LENGTH, MAX_LINE_LENGTH))}\n`)
     .join('\n');
 
 const wrapped = (paragraph: string, width: number): string => {
@@ -144,8 +149,8 @@ const wrapped = (paragraph: string, width: number): string => {
   return lines.join('\n');
 };
 
-/** One bar after the other. Between parts of the work is where Ctrl-C ends it, with nothing half written left behind. */
-class StepBars {
+/** Progress bars, one per step. Aborts between units of work, so Ctrl-C leaves no incomplete file. */
+class StepProgress {
   private readonly signal: AbortSignal;
   private bar: Progress | undefined;
 

@@ -9,8 +9,8 @@ import { replaceFile } from '../../../files/atomic-file.ts';
 import { several, wholeFrom } from '../../options/option-values.ts';
 
 const help = `
-The page is one file without links or scripts, to be opened anywhere or sent to somebody. Words and the boxes they mean
-have one colour; where phrases overlap, the shorter colours and the longer underlines.
+The page is a self-contained file without links or scripts. The words of a box have its color; where phrases overlap, the
+shortest one is highlighted and the others are underlined.
 
 Examples
   mdetr data show train.json --images photos --out gallery.html
@@ -28,20 +28,20 @@ interface ShowCliOptions {
 const rowList = (text: string): number[] =>
   text.split(',').map((part) => {
     if (!/^\s*\d+\s*$/.test(part))
-      throw new InvalidArgumentError('It must be row numbers from 0, with commas between.');
+      throw new InvalidArgumentError('It must be a comma-separated list of row indices, starting at 0.');
     return Number(part);
   });
 
-/** `mdetr data show`: a page of samples to look at. */
+/** `mdetr data show`: writes a page of samples. */
 export const showCommand = (): Command =>
   new Command('show')
-    .description('Writes a page of samples: pictures, boxes, and captions in the colours of their boxes.')
+    .description('Writes an HTML page of samples: images, boxes, and captions in the colors of their boxes.')
     .argument('<file>', 'annotation file')
     .requiredOption('--images <dir>', 'folder of the images, or SOURCE=DIR for each data_source', several)
-    .requiredOption('--out <file>', 'the HTML page to write')
-    .option('--count <n>', 'how many rows, drawn at random', wholeFrom(1), 24)
-    .option('--seed <s>', 'which random rows', wholeFrom(0), 0)
-    .option('--rows <list>', 'these rows instead, as in 0,17,5000', rowList)
+    .requiredOption('--out <file>', 'HTML page to write')
+    .option('--count <n>', 'number of random rows', wholeFrom(1), 24)
+    .option('--seed <s>', 'seed of the random rows', wholeFrom(0), 0)
+    .option('--rows <list>', 'indices of the rows to show instead, such as 0,17,5000', rowList)
     .option('--no-captions', 'the rows have no captions (plain COCO, LVIS)')
     .addHelpText('after', help)
     .action(async (file: string, { images, out, count, seed, rows, captions }: ShowCliOptions) => {
@@ -51,8 +51,8 @@ export const showCommand = (): Command =>
       const samples: Sample[] = [];
       const reader = new RowReader(index, { onBadRow: 'skip', captions: captions ? 'required' : 'optional' });
       try {
-        const wrong = rows?.find((row) => row >= index.length);
-        if (wrong !== undefined) throw new UsageError(`--rows ${wrong}: ${file} has rows 0 to ${index.length - 1}`);
+        const invalid = rows?.find((row) => row >= index.length);
+        if (invalid !== undefined) throw new UsageError(`--rows ${invalid}: ${file} has rows 0 to ${index.length - 1}`);
         for (const row of rows ?? Random.of(seed, 'rows').permutation(index.length)) {
           if (samples.length === (rows?.length ?? count)) break;
           const content = reader.read(row);
@@ -63,6 +63,6 @@ export const showCommand = (): Command =>
       }
       const page = await galleryPage(samples, { title: `${file}: ${samples.length} of ${index.length} rows`, roots });
       await replaceFile(out, page);
-      const skipped = reader.counts.skipped > 0 ? `, ${reader.counts.skipped} bad ones passed over` : '';
+      const skipped = reader.counts.skipped > 0 ? `, ${reader.counts.skipped} invalid ones skipped` : '';
       process.stdout.write(`${out}: ${samples.length} rows${skipped}\n`);
     });

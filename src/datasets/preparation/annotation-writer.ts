@@ -1,32 +1,34 @@
 import { join } from 'node:path';
-import { MdetrError } from '../errors.ts';
-import { type CocoAnnotation, type CocoImage, problemsOfRow } from '../data/format/coco-format.ts';
-import { makeFolder } from '../files/make-folder.ts';
-import { JsonSections } from '../scenes/dataset/json-sections.ts';
+import { MdetrError } from '../../errors.ts';
+import { type CocoAnnotation, type CocoImage, problemsOfRow } from '../../data/format/coco-format.ts';
+import { makeFolder } from '../../files/make-folder.ts';
+import { JsonSections } from '../../files/json-sections.ts';
 import type { PreparedFile } from './preparation.ts';
 
-/** Ids of rows and boxes. Shared by several files, they go on from one to the next, as in the official scripts. */
+/** Counters for the ids of images and annotations. Files that share one are numbered consecutively, as in the official scripts. */
 export class RowIds {
   image = 0;
   annotation = 0;
 }
 
-/** What stands beside the rows. */
+/** The fields of an annotation file other than `images` and `annotations`. */
 export interface AnnotationFileHeader {
   readonly info?: unknown;
   readonly licenses?: unknown;
   readonly categories?: unknown;
 }
 
-/** The one category of official files that know none. */
+/** The only category of official files, which have no classes: MDETR reads classes from the caption. */
 export const OBJECT_CATEGORIES = [{ supercategory: 'object', id: 1, name: 'object' }];
 
+/** An entry of `images` before its id is assigned. */
 export type NewImage = Omit<CocoImage, 'id'> & Readonly<Record<string, unknown>>;
+/** An entry of `annotations` before its ids are assigned. */
 export type NewAnnotation = Omit<CocoAnnotation, 'id' | 'image_id'> & Readonly<Record<string, unknown>>;
 
 /**
- * Writes an official annotation file of any size, row by row in flat memory. It appears under its name when it is
- * whole; until then there are only files ending in `.part` beside it.
+ * Writes an annotation file in the official format, row by row in constant memory. Until `finish` the contents are in
+ * files ending in `.part` beside it.
  */
 export class AnnotationWriter {
   readonly path: string;
@@ -41,7 +43,10 @@ export class AnnotationWriter {
     this.ids = ids;
   }
 
-  /** Makes the folder where it is missing. */
+  /**
+   * Opens a new file, creating the folder if it is missing.
+   * @throws {MdetrError} if the folder or file cannot be created
+   */
   static async create(folder: string, name: string, ids = new RowIds()): Promise<AnnotationWriter> {
     await makeFolder(folder);
     const path = join(folder, name);
@@ -49,22 +54,24 @@ export class AnnotationWriter {
   }
 
   /**
-   * Adds a text about an image with its boxes; ids are given here.
-   * @param place where it is from, for the error when such a row could not be read back
+   * Appends one caption with its boxes and assigns their ids.
+   * @param location where the row comes from, for error messages
+   * @throws {MdetrError} if readers would reject the row
    */
-  async write(image: NewImage, boxes: readonly NewAnnotation[], place: string): Promise<void> {
+  async write(image: NewImage, boxes: readonly NewAnnotation[], location: string): Promise<void> {
     const id = this.ids.image++;
-    // Official files have the id in the midst of the row; readers do not mind.
+    // Official files have the id in the middle of the row; readers accept any order.
     const row = { id, ...image } as CocoImage;
     const annotations = boxes.map((box) => ({ id: this.ids.annotation++, image_id: id, ...box }) as CocoAnnotation);
     const bad = problemsOfRow({ image: row, annotations }, { captions: 'optional' }).find(({ kind }) => kind === 'bad');
-    if (bad !== undefined) throw new MdetrError(`${place}: ${bad.field} ${bad.message}`);
+    if (bad !== undefined) throw new MdetrError(`${location}: ${bad.field} ${bad.message}`);
     await this.sections.append('images', row);
     for (const annotation of annotations) await this.sections.append('annotations', annotation);
     this.images++;
     this.annotations += annotations.length;
   }
 
+  /** Writes the remaining fields and gives the file its name. */
   async finish({
     info = [],
     licenses = [],
@@ -74,13 +81,13 @@ export class AnnotationWriter {
     return { path: this.path, images: this.images, annotations: this.annotations };
   }
 
-  /** Removes the unfinished file; does nothing once it is finished. */
+  /** Removes the unfinished file. Does nothing after `finish`. */
   async discard(): Promise<void> {
     await this.sections.discard();
   }
 }
 
-/** Opens a file, lets `fill` write it, and finishes or discards it. */
+/** Opens a file, calls `fill` to write it, and finishes it, or discards it if `fill` throws. */
 export const writeAnnotations = async (
   folder: string,
   name: string,

@@ -1,7 +1,7 @@
 import { SaxesParser } from 'saxes';
-import { MdetrError } from '../errors.ts';
+import { MdetrError } from '../../errors.ts';
 
-/** An element with the text and the elements in it; attributes, comments and instructions are not kept. */
+/** An XML element with its text and child elements; attributes, comments and processing instructions are dropped. */
 export interface XmlElement {
   readonly name: string;
   readonly text: string;
@@ -18,13 +18,13 @@ const MAX_DEPTH = 20;
 const MAX_CHARACTERS = 4 * 1024 * 1024;
 
 /**
- * Reads a small XML file strictly. Document types are refused, and with them all entities but the five of XML itself.
- * @param path for messages
- * @throws MdetrError naming file and line of what is malformed
+ * Parses a small XML file strictly. Document types are rejected, and with them all entities but the five predefined ones.
+ * @param path file name for messages
+ * @throws {MdetrError} naming file and line of the first error
  */
 export const parseXml = (xml: string, path: string): XmlElement => {
   if (xml.length > MAX_CHARACTERS)
-    throw new MdetrError(`${path}: ${xml.length} characters are no annotation of an image`);
+    throw new MdetrError(`${path}: ${xml.length} characters are too many for the annotation of one image`);
   const parser = new SaxesParser();
   const fail = (what: string): never => {
     throw new MdetrError(`${path}: line ${parser.line}: ${what}`);
@@ -32,7 +32,7 @@ export const parseXml = (xml: string, path: string): XmlElement => {
   const open: OpenElement[] = [];
   let root: XmlElement | undefined;
   parser.on('error', ({ message }) => fail(`malformed XML: ${message.replace(/^\d+:\d+: /, '')}`));
-  parser.on('doctype', () => fail('declares a document type, which files of data sets never do'));
+  parser.on('doctype', () => fail('declares a document type, which is not allowed'));
   parser.on('opentag', ({ name }) => {
     if (open.length === MAX_DEPTH) fail(`elements are nested deeper than ${MAX_DEPTH} levels`);
     const element: OpenElement = { name, text: '', children: [] };
@@ -49,13 +49,13 @@ export const parseXml = (xml: string, path: string): XmlElement => {
   });
   parser.on('closetag', () => open.pop());
   parser.write(xml).close();
-  return root ?? fail('there is no element');
+  return root ?? fail('has no element');
 };
 
-/** The children of that name. */
+/** Child elements with the given name. */
 export const childrenOf = ({ children }: XmlElement, name: string): XmlElement[] =>
   children.filter((child) => child.name === name);
 
-/** Text of the only child of that name, trimmed; undefined when there is none. */
+/** Trimmed text of the first child with the given name; undefined if there is none. */
 export const textOf = (element: XmlElement, name: string): string | undefined =>
   childrenOf(element, name)[0]?.text.trim();

@@ -1,17 +1,17 @@
 import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { fixtureFolder, runPreparation, temporaryFolder } from '../../test/fixtures/datasets/run-preparation.ts';
-import { AnnotationIndex } from '../data/annotation-index/annotation-index.ts';
-import { RowReader } from '../data/annotation-index/row-reader.ts';
+import { fixtureFolder, runPreparation, temporaryFolder } from '../../../test/support/run-preparation.ts';
+import { AnnotationIndex } from '../../data/annotation-index/annotation-index.ts';
+import { RowReader } from '../../data/annotation-index/row-reader.ts';
 import { RowIds, writeAnnotations } from './annotation-writer.ts';
-import { flickr30k } from './flickr30k/flickr30k.ts';
+import { flickr30k } from '../flickr30k/flickr30k.ts';
 
 const image = { file_name: 'a.jpg', width: 10, height: 10, caption: 'a dog' };
 const box = { bbox: [1, 2, 3, 4] as const, area: 12, iscrowd: 0, category_id: 1, tokens_positive: [[0, 5]] as const };
 
 describe('writeAnnotations', () => {
-  it('writes what the index reads back; ids go on from file to file', async () => {
+  it('writes rows that the index reads back, with consecutive ids across files', async () => {
     const out = join(temporaryFolder(), 'new/folder');
     const ids = new RowIds();
     for (const name of ['a.json', 'b.json']) {
@@ -39,7 +39,7 @@ describe('writeAnnotations', () => {
     expect(JSON.parse(readFileSync(join(out, 'a.json'), 'utf8'))).toMatchObject({ images: [], annotations: [] });
   });
 
-  it('keeps the old file, and nothing else, when a row cannot be read back or the work fails', async () => {
+  it('keeps only the old file when a row is invalid or writing fails', async () => {
     const out = temporaryFolder();
     writeFileSync(join(out, 'a.json'), 'old');
     const attempt = (caption: string, span: [number, number]): Promise<unknown> =>
@@ -55,7 +55,7 @@ describe('writeAnnotations', () => {
     expect(readFileSync(join(out, 'a.json'), 'utf8')).toBe('old');
   });
 
-  it('says when it may not write', async () => {
+  it('reports a folder that cannot be written', async () => {
     const out = temporaryFolder();
     writeFileSync(join(out, 'file'), '');
     await expect(
@@ -68,7 +68,7 @@ describe('writeAnnotations', () => {
     );
   });
 
-  it('leaves nothing behind when a preparation is stopped between two images', async () => {
+  it('leaves no file when a preparation is stopped between two images', async () => {
     const out = join(temporaryFolder(), 'out');
     const stopped = runPreparation(flickr30k, fixtureFolder('flickr30k'), {
       out,

@@ -1,28 +1,29 @@
 import { closeSync, openSync, readSync } from 'node:fs';
-import { parsePythonJson } from '../data/annotation-index/python-json.ts';
+import { parsePythonJson } from '../../data/annotation-index/python-json.ts';
 
-/** Reads entries again whose places in a file are known from a first pass. */
+/** Reads entries of a JSON file by their byte ranges, which a first pass has found. */
 export class JsonRanges {
   private readonly fd: number;
   private buffer = Buffer.alloc(64 * 1024);
 
-  /** Opens the file; `close` it. */
+  /** Opens the file. Call `close` when done. */
   constructor(path: string) {
     this.fd = openSync(path, 'r');
   }
 
-  /** The text of bytes [begin, end). */
+  /** Decodes bytes [begin, end) as UTF-8. */
   text(begin: number, end: number): string {
     const length = end - begin;
     if (length > this.buffer.length) this.buffer = Buffer.alloc(2 * length);
     for (let done = 0; done < length;) {
       const count = readSync(this.fd, this.buffer, done, length - done, begin + done);
-      if (count === 0) throw new Error('internal: a file became shorter while it was read');
+      if (count === 0) throw new Error('internal: the file was truncated while it was read');
       done += count;
     }
     return this.buffer.toString('utf8', 0, length);
   }
 
+  /** Parses bytes [begin, end) as JSON, as Python writes it. */
   value(begin: number, end: number): unknown {
     return parsePythonJson(this.text(begin, end));
   }

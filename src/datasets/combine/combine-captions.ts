@@ -8,15 +8,15 @@ import { codePointsOf, consolidateSpans, shiftSpans } from './caption-spans.ts';
 import { colorGreedily } from './coloring.ts';
 
 export interface CombineOptions {
-  /** Default `iou`, as the official script computes (the paper says GIoU). */
+  /** Overlap measure of boxes. Default `iou`, as the official script computes (the paper says GIoU). */
   readonly overlap?: OverlapMeasure;
-  /** Texts with boxes that overlap by more than this never share a sentence. Default 0.5. */
+  /** Captions with boxes that overlap by more than this are never combined. Default 0.5. */
   readonly maxOverlap?: number;
-  /** Texts of a sentence have at most so many characters together, less 2. Default 250. */
+  /** Maximum total length of the captions that are combined, in code points, plus 2. Default 250. */
   readonly maxLength?: number;
-  /** Boxes of one phrase that overlap by this IoU or more become their mean. Default 0.7; above 1 none do. */
+  /** Boxes of one phrase with at least this IoU are replaced by their mean. Default 0.7; above 1 disables merging. */
   readonly mergeBoxesAt?: number;
-  /** Shuffles an image's texts first, which changes ties and so the mixture. Default: the order of the files, as officially. */
+  /** Seed for shuffling the captions of an image first, which changes ties. Default: file order, as in the official script. */
   readonly seed?: number;
 }
 
@@ -28,86 +28,87 @@ export interface CombinedAnnotation {
   readonly tokens_positive: readonly Span[];
 }
 
-/** Several texts of one image joined to one caption. */
-export interface CombinedText {
+/** Several captions of one image joined to one. */
+export interface CombinedCaption {
   readonly caption: string;
   readonly tokens_negative: readonly Span[];
   readonly annotations: readonly CombinedAnnotation[];
-  /** Which of the given texts are in it, in the order of the caption. */
-  readonly members: readonly number[];
+  /** Indices of the input captions it contains, in order. */
+  readonly inputs: readonly number[];
 }
 
-/** Defaults of the official scripts. */
+/** Default options, those of the official scripts. */
 export const COMBINE_DEFAULTS = { overlap: 'iou', maxOverlap: 0.5, maxLength: 250, mergeBoxesAt: 0.7 } as const;
 
 /**
- * Joins the texts of one image (rows of the official format) to as few captions as greedy colouring finds, so that no
- * two texts of a caption speak of the same object. Every text is used exactly once; spans move along, are cleaned
- * (`consolidateSpans`) and count code points. `imageNumber` tells images apart for the seed.
+ * Combines the captions of one image (rows of the official format) into as few as greedy coloring finds, so that no two
+ * captions that are joined refer to the same object. Every caption is used exactly once. Spans are shifted and cleaned
+ * (`consolidateSpans`) and count code points.
+ * @param imageIndex distinguishes images when `seed` is set
  */
-export const combineTexts = (
-  texts: readonly CocoRow[],
+export const combineCaptions = (
+  rows: readonly CocoRow[],
   options: CombineOptions = {},
-  imageNumber = 0,
-): CombinedText[] => {
+  imageIndex = 0,
+): CombinedCaption[] => {
   const { overlap, maxOverlap, maxLength, mergeBoxesAt } = { ...COMBINE_DEFAULTS, ...options };
   const order =
     options.seed === undefined
-      ? [...texts.keys()]
-      : [...Random.of(options.seed, imageNumber, 'order of captions').permutation(texts.length)];
-  const prepared = order.map((member) => {
-    const { image, annotations } = texts[member]!;
+      ? [...rows.keys()]
+      : [...Random.of(options.seed, imageIndex, 'order of captions').permutation(rows.length)];
+  const prepared = order.map((index) => {
+    const { image, annotations } = rows[index]!;
     const caption = codePointsOf(image.caption ?? '');
     const boxes = mergePhraseBoxes(annotations, mergeBoxesAt);
     return {
-      member,
+      index,
       caption,
       boxes,
       tokensNegative: image.tokens_negative ?? [],
       corners: boxesXywhToXyxy(boxes.map(({ bbox }) => bbox)),
     };
   });
-  const sentences = colorGreedily(
+  const groups = colorGreedily(
     prepared.map(({ caption }) => caption.length),
     maxLength,
     (i, j) => anyOverlap(overlap, maxOverlap, prepared[i]!.corners, prepared[j]!.corners),
   );
-  return sentences.map((sentence) => joinTexts(sentence.map((i) => prepared[i]!)));
+  return groups.map((group) => joinCaptions(group.map((i) => prepared[i]!)));
 };
 
-interface PreparedText {
-  readonly member: number;
+interface PreparedCaption {
+  readonly index: number;
   readonly caption: readonly string[];
   readonly boxes: readonly CombinedAnnotation[];
   readonly tokensNegative: readonly Span[];
 }
 
-const joinTexts = (texts: readonly PreparedText[]): CombinedText => {
+const joinCaptions = (inputs: readonly PreparedCaption[]): CombinedCaption => {
   const caption: string[] = [];
-  const starts = texts.map((text) => {
+  const starts = inputs.map((input) => {
     if (caption.length > 0) caption.push(' ');
     const start = caption.length;
-    caption.push(...text.caption);
+    caption.push(...input.caption);
     if (!['.', '?'].includes(caption.at(-1)!)) caption.push('.');
     return start;
   });
   return {
     caption: caption.join(''),
     tokens_negative: consolidateSpans(
-      texts.flatMap((text, t) => shiftSpans(text.tokensNegative, starts[t]!)),
+      inputs.flatMap((input, i) => shiftSpans(input.tokensNegative, starts[i]!)),
       caption,
     ),
-    annotations: texts.flatMap((text, t) =>
-      text.boxes.map((box) => ({
+    annotations: inputs.flatMap((input, i) =>
+      input.boxes.map((box) => ({
         ...box,
-        tokens_positive: consolidateSpans(shiftSpans(box.tokens_positive, starts[t]!), caption),
+        tokens_positive: consolidateSpans(shiftSpans(box.tokens_positive, starts[i]!), caption),
       })),
     ),
-    members: texts.map(({ member }) => member),
+    inputs: inputs.map(({ index }) => index),
   };
 };
 
-/** Keeps the official fields of the boxes, and makes one of those that mean the same words and are nearly the same. */
+/** Reduces boxes to the official fields, and merges near-duplicate boxes with the same spans. */
 const mergePhraseBoxes = (annotations: readonly CocoAnnotation[], threshold: number): CombinedAnnotation[] => {
   const boxes = annotations.map((annotation) => ({
     area: annotation.area ?? annotation.bbox[2] * annotation.bbox[3],
@@ -130,12 +131,12 @@ const mergePhraseBoxes = (annotations: readonly CocoAnnotation[], threshold: num
       group.map((i) => boxes[i]!.bbox),
       threshold,
     )) {
-      const members = cluster.map((k) => boxes[group[k]!]!);
+      const duplicates = cluster.map((k) => boxes[group[k]!]!);
       const first = group[cluster[0]!]!;
-      if (members.length === 1) merged.push({ first, box: members[0]! });
+      if (duplicates.length === 1) merged.push({ first, box: duplicates[0]! });
       else {
-        const bbox = meanBox(members.map((box) => box.bbox));
-        merged.push({ first, box: { ...members[0]!, bbox, area: bbox[2] * bbox[3] } });
+        const bbox = meanBox(duplicates.map((box) => box.bbox));
+        merged.push({ first, box: { ...duplicates[0]!, bbox, area: bbox[2] * bbox[3] } });
       }
     }
   return merged.sort((a, b) => a.first - b.first).map(({ box }) => box);

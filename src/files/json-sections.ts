@@ -1,53 +1,62 @@
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
-import { fileReason, MdetrError } from '../../errors.ts';
+import { fileReason, MdetrError } from '../errors.ts';
 
-/** Text is handed to the file in pieces of about this many characters. */
-const PIECE = 1 << 18;
+/** Size of the write buffer: characters when writing text, bytes when copying. */
+const CHUNK_SIZE = 1 << 18;
 
 /**
- * A JSON file of one object with long arrays, written entry by entry in flat memory: the arrays grow side by side in
- * temporary files and are joined at the end, and only then does the file take its name.
+ * Writer of a JSON file that is one object with long arrays. Entries are appended in constant memory: the arrays grow
+ * side by side in temporary files and are joined by `finish`, which gives the file its name.
  */
 export class JsonSections {
   private readonly parts = new Map<string, Part>();
 
   private constructor(private readonly path: string) {}
 
+  /**
+   * Creates the temporary files.
+   * @param arrays keys of the arrays
+   * @throws {MdetrError} if a file cannot be created
+   */
   static async create(path: string, arrays: readonly string[]): Promise<JsonSections> {
     const file = new JsonSections(path);
     for (const name of arrays) file.parts.set(name, await Part.create(`${path}.${name}.part`));
     return file;
   }
 
+  /** Appends an entry to an array. */
   async append(array: string, entry: unknown): Promise<void> {
     const part = this.parts.get(array);
     if (part === undefined) throw new Error(`internal: ${this.path} has no array "${array}"`);
     await part.write((part.entries++ === 0 ? '\n' : ',\n') + JSON.stringify(entry));
   }
 
-  /** `layout` has the fields in order; a field named like an array stands for it, whatever its value. */
+  /**
+   * Joins the arrays, writes the file and renames it to its final path.
+   * @param layout members of the object in order; the value of an array's key is ignored
+   */
   async finish(layout: Readonly<Record<string, unknown>>): Promise<void> {
-    const whole = await Part.create(`${this.path}.part`);
+    const joined = await Part.create(`${this.path}.part`);
     let separator = '{';
     for (const [name, value] of Object.entries(layout)) {
-      await whole.write(`${separator}${JSON.stringify(name)}:`);
+      await joined.write(`${separator}${JSON.stringify(name)}:`);
       separator = ',\n';
       const part = this.parts.get(name);
       if (part === undefined) {
-        await whole.write(JSON.stringify(value));
+        await joined.write(JSON.stringify(value));
         continue;
       }
-      await whole.write('[');
-      await whole.copyFrom(part);
-      await whole.write(']');
+      await joined.write('[');
+      await joined.copyFrom(part);
+      await joined.write(']');
     }
-    await whole.write('}\n');
-    await whole.close(true);
-    await guard(this.path, () => rename(whole.path, this.path));
+    await joined.write('}\n');
+    await joined.close(true);
+    await guard(this.path, () => rename(joined.path, this.path));
     await this.discard();
   }
 
-  /** Removes the temporary files. */
+  /** Removes the temporary files. Does nothing after `finish`. */
   async discard(): Promise<void> {
     for (const part of this.parts.values()) {
       await part.close(false);
@@ -73,13 +82,13 @@ class Part {
 
   async write(text: string): Promise<void> {
     this.pending += text;
-    if (this.pending.length >= PIECE) await this.flush();
+    if (this.pending.length >= CHUNK_SIZE) await this.flush();
   }
 
   async copyFrom(source: Part): Promise<void> {
     await source.flush();
     await this.flush();
-    const buffer = Buffer.alloc(PIECE);
+    const buffer = Buffer.alloc(CHUNK_SIZE);
     for (let position = 0; ;) {
       const { bytesRead } = await source.handle.read(buffer, 0, buffer.length, position);
       if (bytesRead === 0) return;
@@ -101,12 +110,12 @@ class Part {
   private async flush(): Promise<void> {
     const text = this.pending;
     this.pending = '';
-    // writeFile on a handle goes on from where the last one ended.
+    // writeFile on a handle continues at its current position.
     if (text !== '') await guard(this.path, () => this.handle.writeFile(text));
   }
 }
 
-/** Runs a file operation; a failure names the file. */
+/** Runs a file operation. @throws {MdetrError} naming the file if it fails */
 export const guard = async <T>(path: string, work: () => Promise<T>): Promise<T> => {
   try {
     return await work();

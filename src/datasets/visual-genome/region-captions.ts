@@ -2,14 +2,14 @@ import { z } from 'zod';
 import type { Span } from '../../data/format/coco-format.ts';
 import type { BoxXywh } from '../../geometry/boxes.ts';
 import { mergeNearDuplicateBoxes } from '../../geometry/box-clusters.ts';
-import { codePointsOf, consolidateSpans, spanListsMeet } from '../combine/caption-spans.ts';
-import { normaliseWhiteSpace, simplifyPunctuation } from './phrase-text.ts';
+import { codePointsOf, consolidateSpans, spanListsOverlap } from '../combine/caption-spans.ts';
+import { normalizeWhitespace, simplifyPunctuation } from './phrase-text.ts';
 
-/** Boxes of one phrase that overlap by this IoU or more are one. */
+/** Boxes of one phrase with at least this IoU are merged. */
 const SAME_BOX_IOU = 0.7;
-const SHORTEST_CAPTION = 3;
+const MIN_CAPTION_LENGTH = 3;
 
-/** An image of `region_graphs.json`. */
+/** Schema of an entry of `region_graphs.json`, the regions of one image. */
 export const regionGraphSchema = z.object({
   image_id: z.int(),
   regions: z.array(
@@ -32,13 +32,13 @@ export const regionGraphSchema = z.object({
 
 export type Region = z.output<typeof regionGraphSchema>['regions'][number];
 
-/** A text about an image, with boxes and the words that mean each. */
-export interface RegionText {
+/** The caption of a region, with boxes and their spans. */
+export interface RegionCaption {
   readonly regionId: number;
   readonly caption: string;
   readonly boxes: readonly RegionBox[];
   readonly tokensNegative: readonly Span[];
-  /** False when the only box is that of the region itself. */
+  /** False if the only box is that of the region itself. */
   readonly hasObjects: boolean;
 }
 
@@ -47,24 +47,24 @@ export interface RegionBox {
   readonly spans: readonly Span[];
 }
 
-/** Finds the root of a caption; `rootOfPhrase`. */
+/** Finds the root phrase of a caption, such as `rootOfPhrase`. */
 export type RootFinder = (text: string) => {
   readonly rootSpans: readonly Span[];
   readonly negativeSpans: readonly Span[];
 };
 
 /**
- * A region's text with the boxes of its objects, by the official rules: an object counts only if it has exactly one
- * synset and that one is found exactly once in the phrase, since otherwise nobody knows which words mean it. Objects
- * whose words meet the root's share the root's words; without any, the region's box stands for the root.
- * @returns what is wrong with the region where it cannot be used
+ * Caption of a region with the boxes of its objects, by the official rules. An object is used only if it has exactly one
+ * synset, which occurs exactly once in the phrase; otherwise its words are ambiguous. Objects whose words overlap the root
+ * phrase get its spans; if there are none, the region's box gets them.
+ * @returns the caption, or the reason why the region cannot be used
  */
-export const textOfRegion = (region: Region, rootOf: RootFinder): RegionText | string => {
-  const caption = simplifyPunctuation(normaliseWhiteSpace(region.phrase));
+export const captionOfRegion = (region: Region, rootOf: RootFinder): RegionCaption | string => {
+  const caption = simplifyPunctuation(normalizeWhitespace(region.phrase));
   const points = codePointsOf(caption);
-  if (points.length < SHORTEST_CAPTION) return 'regions whose phrase is shorter than three characters';
+  if (points.length < MIN_CAPTION_LENGTH) return 'regions whose phrase is shorter than three characters';
   const spanOfSynset = spansOfSynsets(region, caption);
-  if (spanOfSynset === undefined) return 'regions whose phrase has marks or spaces that shift its words';
+  if (spanOfSynset === undefined) return 'regions whose phrase has punctuation or spaces that shift its words';
 
   const { rootSpans, negativeSpans } = rootOf(caption);
   const rootBoxes: BoxXywh[] = [];
@@ -73,7 +73,7 @@ export const textOfRegion = (region: Region, rootOf: RootFinder): RegionText | s
     const span = synsets.length === 1 ? spanOfSynset.get(synsets[0]!) : undefined;
     if (span === undefined) continue;
     const bbox: BoxXywh = [x, y, w, h];
-    if (spanListsMeet([span], rootSpans)) {
+    if (spanListsOverlap([span], rootSpans)) {
       rootBoxes.push(bbox);
       continue;
     }
@@ -100,24 +100,24 @@ export const textOfRegion = (region: Region, rootOf: RootFinder): RegionText | s
 };
 
 /**
- * Where the words of each synset stand in the caption, for those that count. Undefined when the caption differs from the
- * phrase by more than spaces in front or side by side: then the positions mean nothing.
+ * Spans in the caption of the synsets that are used. Undefined if the caption differs from the phrase by more than
+ * leading and repeated spaces, because the source's positions are then invalid.
  */
 const spansOfSynsets = (
   { phrase, synsets, objects }: Region,
   caption: string,
 ): ReadonlyMap<string, Span> | undefined => {
   const points = codePointsOf(phrase);
-  /** Where each character of the phrase is once spaces in front and doubled ones are gone. */
-  const moved = [0];
+  /** Position of each character of the phrase after leading and repeated spaces are removed. */
+  const shifted = [0];
   let text = '';
   for (const character of points) {
     const isDropped = character === ' ' && (text === '' || text.endsWith(' '));
     if (!isDropped) text += character;
-    moved.push(moved.at(-1)! + (isDropped ? 0 : 1));
+    shifted.push(shifted.at(-1)! + (isDropped ? 0 : 1));
   }
   if (text.trim().toLowerCase() !== caption.trim().toLowerCase()) return undefined;
-  const at = (position: number): number => moved[Math.min(Math.max(position, 0), points.length)]!;
+  const at = (position: number): number => shifted[Math.min(Math.max(position, 0), points.length)]!;
   const ofObjects = new Set(objects.flatMap((object) => (object.synsets.length === 1 ? object.synsets : [])));
   const counts = new Map<string, number>();
   for (const { synset_name: name } of synsets) counts.set(name, (counts.get(name) ?? 0) + 1);

@@ -1,43 +1,43 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
-import { fileReason, MdetrError } from '../errors.ts';
-import { ByteWindow } from '../data/annotation-index/byte-window.ts';
-import { JsonScanError, JsonScanner } from '../data/annotation-index/json-scanner.ts';
-import { parsePythonJson } from '../data/annotation-index/python-json.ts';
+import { fileReason, MdetrError } from '../../errors.ts';
+import { ByteWindow } from '../../data/annotation-index/byte-window.ts';
+import { JsonScanError, JsonScanner } from '../../data/annotation-index/json-scanner.ts';
+import { parsePythonJson } from '../../data/annotation-index/python-json.ts';
 
 export interface JsonReadOptions {
-  /** Called after every piece read. */
+  /** Called after every chunk read. */
   readonly onProgress?: (bytesDone: number, bytesTotal: number) => void;
-  /** How much is read at a time. */
+  /** Bytes per read. Default 1 MiB. */
   readonly chunkBytes?: number;
 }
 
-/** One entry of a list or dictionary in a file. */
+/** One entry of a list or object in a file. */
 export interface JsonEntry {
-  /** `images[17]`, `[17]`, `["2375429"]`: for messages. */
-  readonly place: string;
+  /** Location in the file, for messages: `images[17]`, `[17]`, `["2375429"]`. */
+  readonly location: string;
   readonly value: unknown;
-  /** Where its text is: bytes [begin, end) of the file. */
+  /** Byte range [begin, end) of the entry's text in the file. */
   readonly begin: number;
   readonly end: number;
 }
 
 export interface ListEntry<Name extends string> extends JsonEntry {
-  /** Which list it is in. */
+  /** Key of the list that contains the entry. */
   readonly list: Name;
 }
 
 export interface DictionaryEntry extends JsonEntry {
   readonly key: string;
-  /** Where its key begins, in bytes of the file. */
+  /** Byte offset of the key's opening quote. */
   readonly keyBegin: number;
 }
 
 const DEFAULT_CHUNK_BYTES = 1024 * 1024;
 
 /**
- * The entries of chosen lists of a JSON file that is one object (COCO, LVIS), in the order of the file, whatever its
- * size: one entry at a time is in memory. Other members are stepped over.
- * @throws MdetrError naming file and byte where the text is not such JSON, or a list is missing
+ * Iterates over the entries of selected lists of a JSON file that is one object (COCO, LVIS), in file order. Works for
+ * files of any size: one entry at a time is in memory, other members are skipped.
+ * @throws {MdetrError} naming file and byte where the JSON is malformed, or the lists that are missing
  */
 export const readJsonLists = function* <Name extends string>(
   path: string,
@@ -61,12 +61,13 @@ export const readJsonLists = function* <Name extends string>(
     scanner.expectEnd();
   });
   if (missing.size > 0)
-    throw new MdetrError(`${path}: has no list ${quoted(missing)}: is it another file of the same name?`);
+    throw new MdetrError(`${path}: has no list ${quoted(missing)}; is it a different file with the same name?`);
 };
 
 /**
- * Whole members of a JSON file that is one object, by name; those that are missing are not in the result. For small
- * members beside long lists, which are stepped over.
+ * Reads selected members of a JSON file that is one object; missing ones are not in the result. Meant for small members
+ * beside long lists, which are skipped.
+ * @throws {MdetrError} naming file and byte where the JSON is malformed
  */
 export const readJsonMembers = (
   path: string,
@@ -89,14 +90,14 @@ export const readJsonMembers = (
     }),
   );
 
-/** The entries of a JSON file that is one list (PhraseCut, Visual Genome), as `readJsonLists` does. */
+/** Iterates over the entries of a JSON file that is one list (PhraseCut, Visual Genome), like `readJsonLists`. */
 export const readJsonList = (path: string, options: JsonReadOptions = {}): Generator<JsonEntry> =>
   scanned(path, options, function* (scanner) {
     yield* listEntries(scanner, '');
     scanner.expectEnd();
   });
 
-/** The entries of a JSON file that is one dictionary (GQA's questions and scene graphs), as `readJsonLists` does. */
+/** Iterates over the members of a JSON file that is one object (GQA's questions and scene graphs), like `readJsonLists`. */
 export const readJsonDictionary = (path: string, options: JsonReadOptions = {}): Generator<DictionaryEntry> =>
   scanned(path, options, function* (scanner) {
     scanner.expect('{', 'an object with an entry per key');
@@ -106,23 +107,23 @@ export const readJsonDictionary = (path: string, options: JsonReadOptions = {}):
         const keyBegin = scanner.offset;
         const key = scanner.readString();
         scanner.expect(':', '":" after a key');
-        yield { key, keyBegin, place: `[${JSON.stringify(key)}]`, ...parsedValue(scanner) };
+        yield { key, keyBegin, location: `[${JSON.stringify(key)}]`, ...parsedValue(scanner) };
       } while (scanner.accept(','));
       scanner.expect('}', '"," or "}"');
     }
     scanner.expectEnd();
   });
 
-const ENTRIES_PER_TURN = 2048;
+const ENTRIES_PER_PAUSE = 2048;
 
 /**
- * The same entries, with a turn of the event loop now and then, so that a pass over gigabytes still hears signals.
- * Whoever waits for a file to be written between entries does not need it.
+ * Iterates over the same entries and yields to the event loop now and then, so that a pass over gigabytes still handles
+ * signals. Not needed by loops that await a write per entry.
  */
 export const withPauses = async function* <Entry>(entries: Iterable<Entry>): AsyncGenerator<Entry> {
   let count = 0;
   for (const entry of entries) {
-    if (++count % ENTRIES_PER_TURN === 0) await new Promise((resolve) => setImmediate(resolve));
+    if (++count % ENTRIES_PER_PAUSE === 0) await new Promise((resolve) => setImmediate(resolve));
     yield entry;
   }
 };
@@ -130,8 +131,8 @@ export const withPauses = async function* <Entry>(entries: Iterable<Entry>): Asy
 const listEntries = function* (scanner: JsonScanner, name: string): Generator<JsonEntry> {
   scanner.expect('[', 'a list');
   if (scanner.accept(']')) return;
-  let place = 0;
-  do yield { place: `${name}[${place++}]`, ...parsedValue(scanner) };
+  let index = 0;
+  do yield { location: `${name}[${index++}]`, ...parsedValue(scanner) };
   while (scanner.accept(','));
   scanner.expect(']', '"," or "]"');
 };
@@ -143,11 +144,11 @@ const parsedValue = (scanner: JsonScanner): Pick<JsonEntry, 'value' | 'begin' | 
   try {
     return { value: parsePythonJson(text), begin, end: scanner.offset };
   } catch (error) {
-    throw new JsonScanError(begin, `what begins here is not JSON (${(error as Error).message})`);
+    throw new JsonScanError(begin, `the value here is not valid JSON (${(error as Error).message})`);
   }
 };
 
-/** Opens the file, hands a scanner at its beginning to `walk`, and closes it however the walk ends. */
+/** Opens the file, passes a scanner to `walk`, and closes the file however the iteration ends. */
 const scanned = function* <Entry>(
   path: string,
   { onProgress, chunkBytes = DEFAULT_CHUNK_BYTES }: JsonReadOptions,
@@ -161,9 +162,12 @@ const scanned = function* <Entry>(
     yield* walk(scanner);
   } catch (error) {
     if (!(error instanceof JsonScanError)) throw error;
-    throw new MdetrError(`${path}: byte ${error.offset}: ${error.message}; if the file is cut off, fetch it again`, {
-      cause: error,
-    });
+    throw new MdetrError(
+      `${path}: byte ${error.offset}: ${error.message}; if the file is truncated, download it again`,
+      {
+        cause: error,
+      },
+    );
   } finally {
     closeSync(fd);
   }

@@ -2,14 +2,14 @@ const N = 624;
 const M = 397;
 
 /**
- * Python's `random` for a whole-number seed: MT19937 (Matsumoto and Nishimura 1998) filled by `init_by_array`, and
- * `choice` as Python has drawn it since 3.2. For data sets whose official files depend on it.
+ * Python's `random.Random` with an integer seed: MT19937 (Matsumoto and Nishimura, 1998) initialized by `init_by_array`,
+ * and `choice` as of Python 3.2. For datasets whose official files depend on it.
  */
 export class PythonRandom {
   private readonly state = new Uint32Array(N);
   private next = N;
 
-  /** `seed`: from 0 to 2^32 - 1. */
+  /** @param seed integer in [0, 2^32) */
   constructor(seed: number) {
     const { state } = this;
     state[0] = 19650218;
@@ -17,7 +17,7 @@ export class PythonRandom {
       const before = state[i - 1]! ^ (state[i - 1]! >>> 30);
       state[i] = Math.imul(1812433253, before) + i;
     }
-    // init_by_array with a key of one number: its index is always 0.
+    // init_by_array with a key of one word, whose index is always 0.
     let i = 1;
     for (let k = 0; k < N; k++) {
       const before = state[i - 1]! ^ (state[i - 1]! >>> 30);
@@ -32,20 +32,21 @@ export class PythonRandom {
     state[0] = 0x80000000;
   }
 
-  /** `random.choice` of a list that is not empty. */
+  /** `random.choice` of a non-empty list. */
   choice<Item>(list: readonly Item[]): Item {
     return list[this.below(list.length)]!;
   }
 
-  /** A number from 0 to `limit` - 1: as many bits as `limit` has, drawn until they are below it. */
+  /** Uniform integer in [0, limit), by rejection of values with as many bits as `limit`. */
   below(limit: number): number {
     const bits = 32 - Math.clz32(limit);
     for (;;) {
-      const draw = this.uint32() >>> (32 - bits);
-      if (draw < limit) return draw;
+      const value = this.uint32() >>> (32 - bits);
+      if (value < limit) return value;
     }
   }
 
+  /** Next 32 random bits, `getrandbits(32)`. */
   uint32(): number {
     if (this.next === N) this.refill();
     let y = this.state[this.next++]!;

@@ -1,16 +1,16 @@
 import type { Remark } from './preparation.ts';
 
-const EXAMPLES = 3;
+const MAX_EXAMPLES = 3;
 
-/** Counts things by what they are and keeps the first few places of each. */
+/** Collects remarks of a preparation: a count per kind, and the first few locations of each. */
 export class Remarks {
   private readonly found = new Map<string, { count: number; examples: string[] }>();
 
-  add(what: string, place: string, count = 1): void {
+  add(what: string, location: string, count = 1): void {
     let remark = this.found.get(what);
     if (remark === undefined) this.found.set(what, (remark = { count: 0, examples: [] }));
     remark.count += count;
-    if (remark.examples.length < EXAMPLES) remark.examples.push(place);
+    if (remark.examples.length < MAX_EXAMPLES) remark.examples.push(location);
   }
 
   get list(): Remark[] {

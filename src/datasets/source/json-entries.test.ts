@@ -2,7 +2,7 @@ import { closeSync, ftruncateSync, openSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { temporaryFolder } from '../../test/fixtures/datasets/run-preparation.ts';
+import { temporaryFolder } from '../../../test/support/run-preparation.ts';
 import { readJsonDictionary, readJsonList, readJsonLists } from './json-entries.ts';
 
 const fileOf = (text: string | Uint8Array): string => {
@@ -12,23 +12,23 @@ const fileOf = (text: string | Uint8Array): string => {
 };
 
 describe('readJsonLists', () => {
-  it('gives the entries of the lists asked for, in the order of the file', () => {
+  it('iterates over the entries of the requested lists, in file order', () => {
     const path = fileOf(
       '\ufeff{"info":{"images":[0]},"annotations":[{"id":1}],"x":null,\n"images":[ {"a":"}"} , 7 ,[]]}',
     );
     expect([...readJsonLists(path, ['images', 'annotations'])]).toMatchObject([
-      { list: 'annotations', place: 'annotations[0]', value: { id: 1 } },
-      { list: 'images', place: 'images[0]', value: { a: '}' } },
-      { list: 'images', place: 'images[1]', value: 7 },
-      { list: 'images', place: 'images[2]', value: [] },
+      { list: 'annotations', location: 'annotations[0]', value: { id: 1 } },
+      { list: 'images', location: 'images[0]', value: { a: '}' } },
+      { list: 'images', location: 'images[1]', value: 7 },
+      { list: 'images', location: 'images[2]', value: [] },
     ]);
-    const whole = readFileSync(path);
+    const bytes = readFileSync(path);
     for (const { begin, end, value } of readJsonLists(path, ['images']))
-      expect(JSON.parse(whole.toString('utf8', begin, end))).toEqual(value);
+      expect(JSON.parse(bytes.toString('utf8', begin, end))).toEqual(value);
     expect([...readJsonLists(fileOf('{"images":[]}'), ['images'])]).toEqual([]);
   });
 
-  it('reads what JSON.stringify and Python write, in pieces of any size', () => {
+  it('reads JSON from JSON.stringify and Python, with any chunk size', () => {
     fc.assert(
       fc.property(fc.array(fc.jsonValue()), fc.integer({ min: 16, max: 200 }), (list, chunkBytes) => {
         const path = fileOf(JSON.stringify({ before: list, list, after: { list } }));
@@ -45,16 +45,16 @@ describe('readJsonLists', () => {
     ['', ['images'], /byte 0: expected an object with "images", the file ends/],
     ['[]', ['images'], /byte 0: expected an object with "images", found \[/],
     ['{"images":{}}', ['images'], /expected a list, found \{/],
-    ['{"images":[{"a":1}', ['images'], /byte 18: expected "," or "\]", the file ends; .*fetch it again/],
+    ['{"images":[{"a":1}', ['images'], /byte 18: expected "," or "\]", the file ends; .*download it again/],
     ['{"images":[{"a":"1}', ['images'], /never closed/],
-    ['{"images":[{"a" 1}]}', ['images'], /byte 11: what begins here is not JSON/],
+    ['{"images":[{"a" 1}]}', ['images'], /byte 11: the value here is not valid JSON/],
     ['{"images":[1]} x', ['images'], /expected nothing more/],
     [`{"images":[${'['.repeat(500)}`, ['images'], /nested deeper than 200/],
-  ])('says what is wrong with %.30j', (text, lists, message) => {
+  ])('reports the error in %.30j', (text, lists, message) => {
     expect(() => [...readJsonLists(fileOf(text), lists)]).toThrow(message);
   });
 
-  it('refuses an entry larger than memory, and a missing file', () => {
+  it('rejects an entry larger than memory, and a missing file', () => {
     const path = fileOf('["');
     const fd = openSync(path, 'r+');
     ftruncateSync(fd, 600_000_000);
@@ -63,7 +63,7 @@ describe('readJsonLists', () => {
     expect(() => [...readJsonList(`${path}x`)]).toThrow(/there is no such file/);
   });
 
-  it('closes the file when the reader stops early', () => {
+  it('closes the file when the iteration stops early', () => {
     const path = fileOf(JSON.stringify(Array.from({ length: 1000 }, (_, i) => i)));
     for (let i = 0; i < 3000; i++) {
       const entries = readJsonList(path);
@@ -74,11 +74,11 @@ describe('readJsonLists', () => {
 });
 
 describe('readJsonDictionary', () => {
-  it('gives keys and values', () => {
+  it('iterates over keys and values', () => {
     const path = fileOf('{"1":{"q":"é"},"__proto__":2}');
     expect([...readJsonDictionary(path)]).toMatchObject([
-      { key: '1', place: '["1"]', value: { q: 'é' } },
-      { key: '__proto__', place: '["__proto__"]', value: 2 },
+      { key: '1', location: '["1"]', value: { q: 'é' } },
+      { key: '__proto__', location: '["__proto__"]', value: 2 },
     ]);
     expect([...readJsonDictionary(fileOf('{}'))]).toEqual([]);
     expect(() => [...readJsonDictionary(fileOf('{"1":2,}'))]).toThrow(/byte 7: expected a string/);

@@ -1,9 +1,10 @@
 import { z } from 'zod';
-import { MdetrError } from '../errors.ts';
-import type { AnnotationFileHeader } from './annotation-writer.ts';
+import { MdetrError } from '../../errors.ts';
+import type { AnnotationFileHeader } from '../preparation/annotation-writer.ts';
 import { checked } from './checked.ts';
 import { readJsonLists, readJsonMembers, withPauses } from './json-entries.ts';
-import type { PreparationProgress } from './preparation.ts';
+import { megabyteProgress } from '../preparation/megabyte-progress.ts';
+import type { PreparationProgress } from '../preparation/preparation.ts';
 
 const cocoImage = z.object({
   id: z.int(),
@@ -18,7 +19,7 @@ const segmentation = z.union([
   z.object({ size: z.tuple([z.int(), z.int()]), counts: z.union([z.string(), z.array(z.int())]) }),
 ]);
 
-/** What a box of COCO or LVIS has. */
+/** Fields of an entry of `annotations` in COCO and LVIS. */
 export const instanceFields = {
   id: z.int(),
   image_id: z.int(),
@@ -33,7 +34,7 @@ export type InstanceAnnotation = z.output<typeof cocoAnnotation>;
 
 const idOnly = z.looseObject({ id: z.int() });
 
-/** Chosen images and boxes of COCO's instances. */
+/** A selection of images and boxes from a COCO instances file. */
 export interface ChosenInstances {
   readonly path: string;
   readonly header: AnnotationFileHeader;
@@ -42,9 +43,8 @@ export interface ChosenInstances {
 }
 
 /**
- * Reads those images and boxes of `instances_train2014.json` (448 MB) that are wanted, in one pass: only they are in
- * memory.
- * @throws MdetrError naming what is wanted and not there
+ * Reads selected images and boxes of `instances_train2014.json` (448 MB) in one pass. Only these are kept in memory.
+ * @throws {MdetrError} naming the ids that the file does not have
  */
 export const readChosenInstances = async (
   path: string,
@@ -53,10 +53,10 @@ export const readChosenInstances = async (
 ): Promise<ChosenInstances> => {
   const images = new Map<number, InstanceImage>();
   const annotations = new Map<number, InstanceAnnotation>();
-  const onProgress = megabyteSteps(`reading ${path}, MB`, progress);
+  const onProgress = megabyteProgress(`reading ${path}, MB`, progress);
   const entries = readJsonLists(path, ['images', 'annotations'], { onProgress });
-  for await (const { list, place, value } of withPauses(entries)) {
-    const at = `${path}: ${place}`;
+  for await (const { list, location, value } of withPauses(entries)) {
+    const at = `${path}: ${location}`;
     const { id } = checked(idOnly, value, at);
     if (!wanted[list].has(id)) continue;
     if (list === 'images') images.set(id, checked(cocoImage, value, at));
@@ -79,24 +79,7 @@ const requireAll = (
   const missing = [...wanted].filter((id) => !found.has(id));
   if (missing.length > 0)
     throw new MdetrError(
-      `${path}: lacks ${missing.length} of the ${wanted.size} ${what} that expressions are about ` +
+      `${path}: lacks ${missing.length} of the ${wanted.size} ${what} that expressions refer to ` +
         `(${missing.slice(0, 5).join(', ')}${missing.length > 5 ? ', …' : ''}): is it the file of COCO train2014?`,
     );
-};
-
-/** Tells a step's progress by the megabytes of a file that are read. */
-export const megabyteSteps = (
-  what: string,
-  progress: PreparationProgress,
-): ((bytesDone: number, bytesTotal: number) => void) => {
-  let shown = -1;
-  return (done, total) => {
-    if (shown < 0) {
-      progress.step(what, Math.ceil(total / 1e6));
-      shown = 0;
-    }
-    const megabytes = Math.floor(done / 1e6);
-    progress.advance(megabytes - shown);
-    shown = megabytes;
-  };
 };

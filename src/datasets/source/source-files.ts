@@ -1,21 +1,21 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { MdetrError } from '../errors.ts';
-import type { SourceFile } from './preparation.ts';
+import { MdetrError } from '../../errors.ts';
+import type { SourceFile } from '../preparation/preparation.ts';
 
-/** The full path of a source file: its own place or one of the others where it may lie, whichever is there. */
+/** Full path of a source file: the first of its path and alternative paths that exists. */
 export const sourcePath = (from: string, { path, or = [] }: Pick<SourceFile, 'path' | 'or'>): string => {
   const found = [path, ...or].find((candidate) => kindOf(join(from, candidate)) !== undefined);
   return join(from, found ?? path);
 };
 
 /**
- * Looks for everything a preparation needs before it begins.
- * @throws MdetrError that names all that is missing at once, with where to get it
+ * Checks that all files of a preparation exist.
+ * @throws {MdetrError} listing everything that is missing, with where to download it
  */
 export const requireSources = (from: string, sources: readonly SourceFile[], helpCommand: string): void => {
   if (kindOf(from) !== 'folder')
-    throw new MdetrError(`${from}: there is no such folder. "${helpCommand}" tells what has to be in it`);
+    throw new MdetrError(`${from}: no such folder. "${helpCommand}" lists the files that it must contain`);
   const problems = sources.flatMap((source) => {
     const path = sourcePath(from, source);
     const kind = kindOf(path);
@@ -24,7 +24,7 @@ export const requireSources = (from: string, sources: readonly SourceFile[], hel
     return [`${path} (${source.holds}, ${source.size}, from ${source.from})`];
   });
   if (problems.length === 0) return;
-  throw new MdetrError(`missing: ${problems.join('; ')}. "${helpCommand}" tells where everything has to be`);
+  throw new MdetrError(`missing: ${problems.join('; ')}. "${helpCommand}" lists the expected paths`);
 };
 
 const kindOf = (path: string): SourceFile['kind'] | undefined => {

@@ -1,0 +1,108 @@
+import type { Span } from '../../data/format/coco-format.ts';
+
+/** A file or folder that a preparation reads, as the authors of the dataset distribute it. */
+export interface SourceFile {
+  /** Path relative to the source folder, with `/` as separator. */
+  readonly path: string;
+  readonly kind: 'file' | 'folder';
+  /** Short description of the contents. */
+  readonly holds: string;
+  /** Where to download it. */
+  readonly from: string;
+  /** Size or number of entries, such as `241 MB`. */
+  readonly size: string;
+  /** Alternative paths relative to the source folder. */
+  readonly or?: readonly string[];
+}
+
+/** An option that only one preparation has, `--NAME VALUE` on the command line. */
+export interface PreparationOption {
+  readonly name: string;
+  readonly description: string;
+  readonly choices?: readonly string[];
+  readonly default?: string;
+  /** Name of the value in the help. An option without it is a switch. */
+  readonly value?: string;
+}
+
+/** Spans of an expression's root phrase, and spans that boxes of other objects must not claim. */
+export interface RootPhrase {
+  readonly rootSpans: readonly Span[];
+  readonly negativeSpans: readonly Span[];
+}
+
+/** Functions that the caller provides, because `datasets` may not import the folders that implement them (docs/architecture.md). */
+export interface PreparationTools {
+  /** Reads a pickle of plain data without executing anything; dictionaries become objects. */
+  readonly readPickle: (path: string) => Promise<unknown>;
+  /** Loads the function that finds the root phrase of an expression (the official scripts use spaCy). Spans count code points. */
+  readonly loadRootFinder: () => Promise<(text: string) => RootPhrase>;
+}
+
+/** Receives progress, one step after another. */
+export interface PreparationProgress {
+  /** Called when a step of `total` units begins, which ends the previous step. */
+  step(what: string, total: number): void;
+  advance(count?: number): void;
+}
+
+/** Arguments of `Preparation.run`. */
+export interface PreparationRequest {
+  /** Folder with the dataset as distributed. */
+  readonly from: string;
+  /** Output folder for the annotation files. */
+  readonly out: string;
+  /** Splits to prepare, in the order of `Preparation.splits`. */
+  readonly splits: readonly string[];
+  /** Values by option name; a switch that is on has the value `'true'`. */
+  readonly options: Readonly<Record<string, string | undefined>>;
+  readonly tools: PreparationTools;
+  readonly progress: PreparationProgress;
+}
+
+/** A written annotation file, with the number of its images and annotations. */
+export interface PreparedFile {
+  readonly path: string;
+  readonly images: number;
+  readonly annotations: number;
+}
+
+/** A list of image ids written beside the annotation files, one per line, as `mdetr data combine --exclude` reads it. */
+export interface PreparedList {
+  readonly path: string;
+  readonly entries: number;
+}
+
+/** A peculiarity of the source: how often it occurs, and a few locations. */
+export interface Remark {
+  readonly what: string;
+  readonly count: number;
+  readonly examples: readonly string[];
+}
+
+/** Result of `Preparation.run`. */
+export interface PreparationReport {
+  readonly files: readonly PreparedFile[];
+  readonly lists?: readonly PreparedList[];
+  /** Parts of the source that are in none of the files, and why. */
+  readonly leftOut: readonly Remark[];
+  /** Parts that are in the files but need attention. */
+  readonly notes: readonly Remark[];
+}
+
+/** Converts one dataset, as its authors distribute it, to annotation files in the official format. */
+export interface Preparation {
+  /** Name on the command line. */
+  readonly name: string;
+  readonly title: string;
+  /** Help text of a few paragraphs: what the files contain, what is left out and why, how long it takes. */
+  readonly about: string;
+  readonly splits: readonly string[];
+  /** Splits prepared by default. Default: all. */
+  readonly defaultSplits?: readonly string[];
+  readonly options: readonly PreparationOption[];
+  /** Files needed for these splits and options. They are checked before `run` is called. */
+  sources(request: Pick<PreparationRequest, 'splits' | 'options'>): readonly SourceFile[];
+  /** @throws {MdetrError} naming file and entry of the first value that cannot be used */
+  run(request: PreparationRequest): Promise<PreparationReport>;
+}

@@ -1,0 +1,37 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileReason, MdetrError } from '../../errors.ts';
+import { replaceFile } from '../../files/atomic-file.ts';
+import { makeFolder } from '../../files/make-folder.ts';
+import type { PreparedList } from '../preparation/preparation.ts';
+
+/**
+ * Writes image ids in ascending order, one per line, without duplicates. The file is written atomically.
+ * @throws {MdetrError} if it cannot be written
+ */
+export const writeImageList = async (folder: string, name: string, ids: Iterable<number>): Promise<PreparedList> => {
+  const path = join(folder, name);
+  const sorted = [...new Set(ids)].sort((a, b) => a - b);
+  await makeFolder(folder);
+  await replaceFile(path, sorted.map((id) => `${id}\n`).join(''));
+  return { path, entries: sorted.length };
+};
+
+/**
+ * Reads a list of image ids, one per line; empty lines are ignored.
+ * @throws {MdetrError} naming the first line that is not an id
+ */
+export const readImageList = async (path: string): Promise<ReadonlySet<number>> => {
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    throw new MdetrError(`${path}: cannot be read (${fileReason(error)})`, { cause: error });
+  });
+  return new Set(
+    text.split('\n').flatMap((line, i) => {
+      const id = Number(line);
+      if (line.trim() === '') return [];
+      if (!/^\s*\d+\s*$/.test(line) || !Number.isSafeInteger(id))
+        throw new MdetrError(`${path}: line ${i + 1}: "${line.trim().slice(0, 60)}" is not an image id`);
+      return [id];
+    }),
+  );
+};

@@ -1,0 +1,120 @@
+import { z } from 'zod';
+import { MdetrError } from '../../errors.ts';
+import type { Segmentation } from '../../data/format/coco-format.ts';
+import { checked } from './checked.ts';
+import { instanceFields } from './coco-instances.ts';
+import { readJsonLists, withPauses } from './json-entries.ts';
+import { JsonRanges } from './json-ranges.ts';
+import { megabyteProgress } from '../preparation/megabyte-progress.ts';
+import type { PreparationProgress } from '../preparation/preparation.ts';
+
+const idFields = z.looseObject({ image_id: z.int(), category_id: z.int() });
+
+const annotation = z.looseObject(instanceFields);
+/** An entry of `annotations` in COCO or LVIS; other fields are kept. */
+export type Instance = z.output<typeof annotation>;
+
+const category = z.looseObject({ id: z.int(), name: z.string().min(1) });
+/** An entry of `categories` in COCO or LVIS; other fields are kept. */
+export type InstanceCategory = z.output<typeof category>;
+
+/** The only field that every entry of `images` must have. */
+export interface ImageWithId {
+  readonly id: number;
+}
+
+/** Values per annotation in the table: category id, and the byte range [begin, end) of its entry. */
+const TABLE_STRIDE = 3;
+
+/**
+ * A file in COCO's instances format with random access by image. Images and categories are kept in memory, annotations
+ * are read on demand. Opening takes one pass over the file; memory is about 30 bytes per annotation.
+ */
+export class InstanceFile<Image extends ImageWithId> {
+  readonly path: string;
+  readonly images: readonly Image[];
+  readonly categories: readonly InstanceCategory[];
+  /** Number of annotations whose image is not in the file. */
+  readonly orphans: number;
+  private readonly tableOf: ReadonlyMap<number, readonly number[]>;
+  private readonly ranges: JsonRanges;
+
+  private constructor(
+    path: string,
+    images: readonly Image[],
+    categories: readonly InstanceCategory[],
+    tableOf: ReadonlyMap<number, readonly number[]>,
+  ) {
+    this.path = path;
+    this.images = images;
+    this.categories = categories;
+    this.tableOf = tableOf;
+    const known = new Set(images.map(({ id }) => id));
+    let orphans = 0;
+    for (const [image, table] of tableOf) if (!known.has(image)) orphans += table.length / TABLE_STRIDE;
+    this.orphans = orphans;
+    this.ranges = new JsonRanges(path);
+  }
+
+  /**
+   * Opens a file; call `close` when done.
+   * @param imageSchema schema of the entries of `images`
+   * @throws {MdetrError} naming entry and field of the first invalid value
+   */
+  static async open<Schema extends z.ZodType<ImageWithId>>(
+    path: string,
+    imageSchema: Schema,
+    progress: PreparationProgress,
+  ): Promise<InstanceFile<z.output<Schema>>> {
+    const images = new Map<number, z.output<Schema>>();
+    const categories: InstanceCategory[] = [];
+    const tableOf = new Map<number, number[]>();
+    const onProgress = megabyteProgress(`reading ${path}, MB`, progress);
+    const entries = readJsonLists(path, ['images', 'annotations', 'categories'], { onProgress });
+    for await (const entry of withPauses(entries)) {
+      const at = `${path}: ${entry.location}`;
+      if (entry.list === 'categories') categories.push(checked(category, entry.value, at));
+      else if (entry.list === 'images') {
+        const image = checked(imageSchema, entry.value, at);
+        if (images.has(image.id)) throw new MdetrError(`${at}: image id ${image.id} occurs twice`);
+        images.set(image.id, image);
+      } else {
+        const { image_id, category_id } = checked(idFields, entry.value, at);
+        const own = tableOf.get(image_id);
+        if (own === undefined) tableOf.set(image_id, [category_id, entry.begin, entry.end]);
+        else own.push(category_id, entry.begin, entry.end);
+      }
+    }
+    return new InstanceFile(path, [...images.values()], categories, tableOf);
+  }
+
+  /** Category ids of an image's annotations, in file order. */
+  categoriesOf(imageId: number): number[] {
+    return (this.tableOf.get(imageId) ?? []).filter((_, i) => i % TABLE_STRIDE === 0);
+  }
+
+  /** Annotations of an image, in file order. */
+  annotationsOf(imageId: number): Instance[] {
+    const table = this.tableOf.get(imageId) ?? [];
+    const found: Instance[] = [];
+    for (let i = 0; i < table.length; i += TABLE_STRIDE) {
+      const [, begin, end] = table.slice(i, i + TABLE_STRIDE) as [number, number, number];
+      found.push(checked(annotation, this.ranges.value(begin, end), `${this.path}: annotation at byte ${begin}`));
+    }
+    return found;
+  }
+
+  close(): void {
+    this.ranges.close();
+  }
+}
+
+/**
+ * The segmentation of an annotation as the file has it; its contents are validated when the row is written.
+ * @throws {MdetrError} if the annotation has none
+ */
+export const segmentationOf = ({ id, segmentation }: Instance, path: string): Segmentation => {
+  if (typeof segmentation !== 'object' || segmentation === null)
+    throw new MdetrError(`${path}: annotation ${id} has no segmentation, but masks were requested`);
+  return segmentation as Segmentation;
+};
