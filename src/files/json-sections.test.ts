@@ -7,7 +7,7 @@ import { JsonSections } from './json-sections.ts';
 const folder = await mkdtemp(join(tmpdir(), 'sections-'));
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-it('joins arrays that grew side by side, larger than one piece, and leaves nothing else behind', async () => {
+it('joins arrays that grew side by side, larger than one chunk, and leaves no other file', async () => {
   const path = join(folder, 'a.json');
   const file = await JsonSections.create(path, ['rows', 'boxes', 'none']);
   const rows = Array.from({ length: 3000 }, (_, i) => ({ id: i, text: `é"\\ ${'x'.repeat(i % 300)}` }));
@@ -22,7 +22,7 @@ it('joins arrays that grew side by side, larger than one piece, and leaves nothi
   expect(await readdir(folder)).toEqual(['a.json']);
 });
 
-it('leaves nothing when discarded, and names a file that cannot be written', async () => {
+it('leaves no file when discarded, and names a file that cannot be written', async () => {
   const file = await JsonSections.create(join(folder, 'b.json'), ['rows']);
   await file.append('rows', 1);
   await file.discard();

@@ -54,7 +54,7 @@ describe('coco', () => {
       /annotation 503: category 59 is not in the list of categories/,
     );
     await expect(attempt('"segmentation": [[70, 50, 90, 50, 90, 70]]', '"segmentation": null')).rejects.toThrow(
-      /annotation 503 has no segmentation, but masks are asked for/,
+      /annotation 503 has no segmentation, but masks were requested/,
     );
     await expect(attempt('"height": 60', '"height": 0')).rejects.toThrow(/images\[0\], field height/);
     await expect(attempt('000000000007.jpg', '../7.jpg')).rejects.toThrow(/image 7: file_name climbs out/);

@@ -85,9 +85,9 @@ describe('parseSentences', () => {
   it.each([
     ['[/EN#1/people A man', /a\.txt: line 1: the bracket of phrase 1 is never closed/],
     ['a b\n[/EN#1/people A [/EN#2/other man]', /line 2: phrase 1 contains another/],
-    ['[/EN#x/people A man]', /"\[\/EN#x\/people" opens a phrase, but is not of the form/],
+    ['[/EN#x/people A man]', /"\[\/EN#x\/people" opens a phrase, but does not have the form/],
     ['[/EN#99999999999999999999/people A man]', /opens a phrase/],
-  ])('says what is wrong with %j', (text, message) => {
+  ])('reports the error in %j', (text, message) => {
     expect(() => parse(text)).toThrow(message);
   });
 });
@@ -97,7 +97,7 @@ describe('parseEntityImage', () => {
   const size = '<filename>a.jpg</filename><size><width>5</width><height>4</height></size>';
   const box = '<xmin>1</xmin><ymin>2</ymin><xmax>3</xmax><ymax>4</ymax>';
 
-  it('reads boxes, names written in other ways, and objects without boxes', () => {
+  it('reads boxes, ids with leading zeros, and objects without boxes', () => {
     const { boxes } = parse(
       `<annotation>${size}<object><name> 07 </name><bndbox>${box}</bndbox></object><object><name>8</name><bndbox/></object></annotation>`,
     );
@@ -117,12 +117,12 @@ describe('parseEntityImage', () => {
     [`<!DOCTYPE a [<!ENTITY b "bbbb">]><annotation>${size}</annotation>`, /declares a document type/],
     [`<annotation>&b;${size}</annotation>`, /malformed XML: undefined entity/],
     ['<annotation>' + '<object>'.repeat(100_000), /nested deeper than 20 levels/],
-    [`<annotation>${' '.repeat(5_000_000)}</annotation>`, /5000025 characters are no annotation/],
-  ])('says what is wrong with %.60s', (xml, message) => {
+    [`<annotation>${' '.repeat(5_000_000)}</annotation>`, /5000025 characters are too many/],
+  ])('reports the error in %.60s', (xml, message) => {
     expect(() => parse(xml)).toThrow(message);
   });
 
-  it('is not impressed by names of prototypes', () => {
+  it('ignores elements named like prototype properties', () => {
     expect(
       parse(`<annotation><__proto__><constructor>1</constructor></__proto__>${size}</annotation>`).boxes.size,
     ).toBe(0);

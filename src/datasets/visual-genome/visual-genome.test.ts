@@ -77,7 +77,7 @@ describe('visual-genome', () => {
     const mixed = join(out, 'final_mixed_train.json');
     const inputs = [{ path: join(out, 'final_vg_regions.json'), source: 'vg' }];
     const report = await combineFiles(inputs, mixed, options);
-    expect(report).toMatchObject({ images: 1, textsIn: 3, guardedImages: 1, guardedTexts: 5 });
+    expect(report).toMatchObject({ images: 1, captionsIn: 3, guardedImages: 1, guardedCaptions: 5 });
     const { images, annotations } = readJson(mixed) as { images: object[]; annotations: { bbox: number[] }[] };
     for (const image of images)
       expect(image).toMatchObject({ file_name: 'COCO_train2014_000000000017.jpg', data_source: 'coco', width: 320 });

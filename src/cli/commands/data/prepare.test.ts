@@ -61,7 +61,7 @@ describe('mdetr data prepare', () => {
       `${join(folder, 'final_flickr_separateGT_train.json')}: 2 rows, 5 boxes\n` +
         `${join(folder, 'final_flickr_separateGT_val.json')}: 3 rows, 3 boxes\n` +
         'left out: phrases without boxes: 3 (1001.txt line 1, 1001.txt line 2, 1002.txt line 3)\n' +
-        'note: boxes that reach out of the image, which readers cut off: 2 (1002.xml, 1002.xml)\n',
+        'note: boxes that extend beyond the image, which readers clip: 2 (1002.xml, 1002.xml)\n',
     );
     expect(readdirSync(folder)).toHaveLength(2);
     const json = JSON.parse(
@@ -86,7 +86,7 @@ describe('mdetr data prepare', () => {
 
   it('names a missing folder', async () => {
     await expect(run('phrasecut', '--from', join(folder, 'no'), '--out', folder)).rejects.toThrow(
-      /no: there is no such folder\. "mdetr data prepare phrasecut --explain" tells/,
+      /no: no such folder\. "mdetr data prepare phrasecut --explain" lists/,
     );
   });
 });
