@@ -94,7 +94,26 @@ const directions = Object.entries(mayImport).map(([folder, allowed]) => ({
 }));
 
 /** Folders that the browser shares: free of Node's modules and of native packages. */
-const browserShares = ['engine/graph', 'engine/ops', 'engine/onnx', 'nn', 'models', 'geometry', 'matching'];
+const browserShares = [
+  'engine/graph',
+  'engine/ops',
+  'engine/onnx',
+  'nn',
+  'models',
+  'geometry',
+  'matching',
+  'random',
+  'data/format',
+  'data/images',
+  'data/sampling',
+  'data/transforms',
+];
+
+/** Their files, without tests and without `node/` folders, which hold what only Node can run. */
+const sharedWithBrowser = {
+  path: `^src/(${browserShares.map(escape).join('|')})/`,
+  pathNot: ['/node/', '\\.test\\.ts$'],
+};
 
 export default {
   forbidden: [
@@ -118,15 +137,22 @@ export default {
       name: 'browser-shares',
       comment: 'Code that the browser shares imports no Node module and no native package.',
       severity: 'error',
-      from: { path: `^src/(${browserShares.map(escape).join('|')})/`, pathNot: '\\.test\\.ts$' },
+      from: sharedWithBrowser,
       to: { dependencyTypes: ['core'] },
     },
     {
       name: 'browser-shares-no-native-package',
       comment: 'Code that the browser shares imports no Node module and no native package.',
       severity: 'error',
-      from: { path: `^src/(${browserShares.map(escape).join('|')})/`, pathNot: '\\.test\\.ts$' },
+      from: sharedWithBrowser,
       to: { path: '(^|/)node_modules/(sharp|koffi|onnxruntime-node)(/|$)' },
+    },
+    {
+      name: 'browser-shares-no-node-folder',
+      comment: 'Code that the browser shares imports nothing from a node/ folder.',
+      severity: 'error',
+      from: sharedWithBrowser,
+      to: { path: '^src/.+/node/' },
     },
     {
       name: 'no-source-imports-tests',

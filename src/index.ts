@@ -10,9 +10,9 @@ export {
   type RunOptions,
 } from './inference/node/mdetr.ts';
 export type { AnswerResult, DetectedObject, DetectionResult, ReferResult, Timing } from './inference/results.ts';
-export type { DecodeOptions, ImageSource } from './data/images/image.ts';
+export type { DecodeOptions, ImageSource } from './data/images/image-source.ts';
 export type { PixelInput, RawImage } from './data/images/raw-image.ts';
-export { decodeImage } from './data/images/image.ts';
+export { decodeImage } from './data/images/node/decode-image.ts';
 export { unpackMask, maskToDense, type CocoRle, type RunLengthMask } from './geometry/run-lengths.ts';
 export type { TextSpan } from './text/index.ts';
 export type { ModelConfig } from './models/index.ts';

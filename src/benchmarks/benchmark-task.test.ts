@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ImageRoots } from '../data/images/image-roots.ts';
+import { ImageRoots } from '../data/images/node/image-roots.ts';
 import { maskFromDense, packMask } from '../geometry/run-lengths.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { MDETR } from '../inference/node/mdetr.ts';

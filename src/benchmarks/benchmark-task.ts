@@ -1,5 +1,5 @@
 import { MdetrError, UsageError } from '../errors.ts';
-import { ImageRoots } from '../data/images/image-roots.ts';
+import { ImageRoots } from '../data/images/node/image-roots.ts';
 import type { MDETR } from '../inference/node/mdetr.ts';
 import { cocoBenchmark, refexpBenchmark } from './box-tasks.ts';
 import { flickrBenchmark } from './flickr-task.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { checked } from '../datasets/source/checked.ts';
 import { readJsonLists } from '../datasets/source/json-entries.ts';
-import { fileNameProblem } from '../data/format/coco-format.ts';
+import { fileNameProblem } from '../data/format/row-checks.ts';
 import { MdetrError } from '../errors.ts';
 import type { LvisAnnotation, LvisImage, LvisTruth } from '../metrics/lvis-ap.ts';
 

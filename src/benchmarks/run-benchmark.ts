@@ -1,6 +1,6 @@
 import type { CocoRow } from '../data/format/coco-format.ts';
-import type { ImageRoots } from '../data/images/image-roots.ts';
-import { decodeImage } from '../data/images/image.ts';
+import type { ImageRoots } from '../data/images/node/image-roots.ts';
+import { decodeImage } from '../data/images/node/decode-image.ts';
 import { MdetrError, messageOf } from '../errors.ts';
 import { drawDetections } from '../drawing/index.ts';
 import { detectionsOf } from '../postprocess/detections.ts';

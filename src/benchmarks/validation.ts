@@ -1,6 +1,6 @@
 import type { CocoRow } from '../data/format/coco-format.ts';
-import type { ImageRoots } from '../data/images/image-roots.ts';
-import { decodeImage } from '../data/images/image.ts';
+import type { ImageRoots } from '../data/images/node/image-roots.ts';
+import { decodeImage } from '../data/images/node/decode-image.ts';
 import { AnnotationIndex } from '../data/annotation-index/annotation-index.ts';
 import { RowReader, type OnBadRow } from '../data/annotation-index/row-reader.ts';
 import type { RawImage } from '../data/images/raw-image.ts';

@@ -1,5 +1,6 @@
 import { collateImages, type ImageBatch } from '../data/sampling/collate.ts';
-import { decodeImage, type DecodeOptions, type ImageSource } from '../data/images/image.ts';
+import { decodeImage } from '../data/images/node/decode-image.ts';
+import { type DecodeOptions, type ImageSource } from '../data/images/image-source.ts';
 import type { RawImage } from '../data/images/raw-image.ts';
 import type { Size } from '../geometry/size.ts';
 import { resizeBilinear, resizedSize } from '../data/transforms/resize.ts';

@@ -1,4 +1,4 @@
-import { maskFromAnnotation } from '../data/format/coco-annotations.ts';
+import { maskFromAnnotation } from '../data/format/row-target.ts';
 import type { CocoAnnotation } from '../data/format/coco-format.ts';
 import { pairwiseIouXywh } from '../geometry/box-overlap.ts';
 import { boxXyxyToXywh, roundingOf, type BoxXywh } from '../geometry/boxes.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { collateImages } from '../../src/data/sampling/collate.ts';
-import { decodeImage } from '../../src/data/images/image.ts';
+import { decodeImage } from '../../src/data/images/node/decode-image.ts';
 import { resizedSize } from '../../src/data/transforms/resize.ts';
 import { prepareImage } from '../../src/inference/preprocess.ts';
 import { bars, Row } from './comparison.ts';

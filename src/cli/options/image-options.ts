@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import type { Command } from 'commander';
-import { decodeImage, type DecodeOptions } from '../../data/images/image.ts';
+import { decodeImage } from '../../data/images/node/decode-image.ts';
+import { type DecodeOptions } from '../../data/images/image-source.ts';
 import type { RawImage } from '../../data/images/raw-image.ts';
 import { MdetrError } from '../../errors.ts';
 import type { MDETR, RunOptions } from '../../inference/node/mdetr.ts';

@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer';
 import { accessSync, closeSync, constants, existsSync, openSync, readSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { MdetrError, messageOf } from '../../errors.ts';
-import type { UncheckedRow } from '../format/coco-format.ts';
+import type { UncheckedRow } from '../format/row-checks.ts';
 import { buildIndex, type BuildOptions } from './build-index.ts';
 import {
   ANNOTATION_RECORD_BYTES,

@@ -30,8 +30,8 @@ describe('RowReader', () => {
     expect(reader.read(0)?.image.file_name).toBe('a.jpg');
     expect(() => reader.read(1)).toThrow(/a\.json: row 1 \(byte \d+\) is not JSON/);
     expect(() => reader.read(2)).toThrow(
-      `${index.annotationFile}: row 2 (image id 12): annotations[0].bbox[1] is "NaN", not a finite number, and 1 more; ` +
-        'mend the file, or leave such rows out with --on-bad-row skip',
+      `${index.annotationFile}: row 2 (image id 12): annotations[0].bbox[1] is "NaN", not a finite number, and 1 more. ` +
+        'Fix the row, or pass `--on-bad-row skip` to ignore such rows.',
     );
     expect(reader.counts).toEqual({ read: 1, skipped: 0, emptyBoxes: 1 });
   });
@@ -49,9 +49,9 @@ describe('RowReader', () => {
     try {
       const reader = new RowReader(own);
       expect(reader.read(0)?.annotations).toEqual([]);
-      expect(() => reader.read(1)).toThrow(/questions\.json: row 1 \(image id 1\): image_filename climbs out/);
+      expect(() => reader.read(1)).toThrow(/questions\.json: row 1 \(image id 1\): image_filename is outside/);
       expect(() => reader.read(2)).toThrow(/row 2 .*: question is empty/);
-      expect(() => reader.read(3)).toThrow(/row 3 .*: image_filename is missing, not a text, and 1 more/);
+      expect(() => reader.read(3)).toThrow(/row 3 .*: image_filename is missing, not a string, and 1 more/);
     } finally {
       own.close();
     }

@@ -1,25 +1,19 @@
 import { MdetrError } from '../../errors.ts';
-import {
-  type CocoRow,
-  isUsable,
-  problemsOfRow,
-  type RowProblem,
-  type RowRules,
-  type UncheckedRow,
-} from '../format/coco-format.ts';
+import { type CocoRow } from '../format/coco-format.ts';
+import { isUsable, problemsOfRow, type RowProblem, type RowRules, type UncheckedRow } from '../format/row-checks.ts';
 import { type AnnotationIndex, RowSyntaxError } from './annotation-index.ts';
 import { questionField } from './question-row.ts';
 
-/** What to do about a row that cannot be used: end with an error, or leave it out and count it. */
+/** Handling of a row that cannot be used: throw an error, or skip and count it. */
 export type OnBadRow = 'stop' | 'skip';
 
 export interface ReaderOptions extends RowRules {
   readonly onBadRow?: OnBadRow;
-  /** Hears every problem, also of rows that can be used. */
+  /** Called for every problem, also of rows that can be used. */
   readonly onProblem?: (problem: RowProblem & { readonly row: number }) => void;
 }
 
-/** Reads checked rows from an index and counts what it met. */
+/** Reads rows from an index, checks them, and counts rows and problems. */
 export class RowReader {
   readonly index: AnnotationIndex;
   readonly counts = { read: 0, skipped: 0, emptyBoxes: 0 };
@@ -31,8 +25,9 @@ export class RowReader {
   }
 
   /**
-   * Row `row`, or undefined when it is bad and bad rows are skipped.
-   * @throws MdetrError naming file, row and field of what is bad, when bad rows stop
+   * The checked row; undefined when it is bad and bad rows are skipped.
+   *
+   * @throws {MdetrError} naming file, row and field when the row is bad and bad rows stop
    */
   read(row: number): CocoRow | undefined {
     let unchecked;
@@ -41,7 +36,7 @@ export class RowReader {
       unchecked = this.index.row(row);
       problems = this.problemsOf(unchecked);
     } catch (error) {
-      // A file that changed, or is gone, is no matter of one row.
+      // A file that was changed or deleted is an error of the file, not of a row.
       if (!(error instanceof RowSyntaxError) || this.options.onBadRow !== 'skip') throw error;
       this.options.onProblem?.({ row, field: 'the row', message: error.message, kind: 'bad' });
       this.counts.skipped++;
@@ -62,7 +57,7 @@ export class RowReader {
     return unchecked as CocoRow;
   }
 
-  /** By the names of the file. */
+  /** Problems of a row, under the field names of the file. */
   private problemsOf(row: UncheckedRow): RowProblem[] {
     if (this.index.format !== 'questions') return problemsOfRow(row, this.options);
     const problems = problemsOfRow(row, { ...this.options, sizes: 'unknown' });
@@ -74,8 +69,8 @@ export class RowReader {
     const { field, message } = bad[0]!;
     const others = bad.length > 1 ? `, and ${bad.length - 1} more` : '';
     return new MdetrError(
-      `${this.index.annotationFile}: row ${row} (image id ${this.index.idOf(row)}): ${field} ${message}${others}; ` +
-        'mend the file, or leave such rows out with --on-bad-row skip',
+      `${this.index.annotationFile}: row ${row} (image id ${this.index.idOf(row)}): ${field} ${message}${others}. ` +
+        'Fix the row, or pass `--on-bad-row skip` to ignore such rows.',
     );
   }
 }

@@ -5,23 +5,22 @@ import type { Size } from '../../geometry/size.ts';
 import type { RunLengthMask } from '../../geometry/run-lengths.ts';
 
 /**
- * Ground truth of one image and its caption, as augmentations change it. Everything per box is in the order of the boxes;
- * N boxes.
+ * Ground truth of one image and its caption, as augmentations change it. N boxes; everything per box has their order.
  */
 export interface Target {
   readonly imageId: number;
   readonly caption: string;
-  /** Category ids. No loss reads them; their number is what counts. */
+  /** (N) category ids; no loss reads them. */
   readonly labels: Int32Array;
-  /** Pixels of the object at the image's present size. */
+  /** (N) areas of the objects in pixels of `size`. */
   readonly area: Float32Array;
   readonly isCrowd: Uint8Array;
-  /** 1 for the object that a referring expression ends at, where a data set says so. */
+  /** (N) 1 for the object that a referring expression refers to, 0 for landmarks; where the dataset marks them. */
   readonly isFinal?: Float32Array;
-  /** Ranges of the caption that mean the box, in code points. */
+  /** Spans of the caption that refer to each box, in code points. */
   readonly tokensPositive?: readonly (readonly Span[])[];
   readonly masks?: readonly RunLengthMask[];
-  /** Present size of the image, which the boxes and masks refer to. */
+  /** Current size of the image, which boxes and masks refer to. */
   readonly size: Size;
   /** Size of the image file. */
   readonly originalSize: Size;
@@ -35,7 +34,7 @@ export interface Sample {
   readonly target: Target;
 }
 
-/** The target with the boxes of these indices alone. */
+/** The target with only the boxes of the given indices, in their order. */
 export const keepBoxes = (target: Target, indices: readonly number[]): Target => ({
   ...target,
   boxesXyxy: Float32Array.from(indices.flatMap((i) => [...target.boxesXyxy.subarray(4 * i, 4 * i + 4)])),
@@ -47,7 +46,7 @@ export const keepBoxes = (target: Target, indices: readonly number[]): Target =>
   masks: target.masks && indices.map((i) => target.masks![i]!),
 });
 
-/** Indices of the boxes whose width and height are positive. */
+/** Indices of the boxes with positive width and height. */
 export const boxesWithArea = (boxesXyxy: Float32Array): number[] => {
   const indices: number[] = [];
   for (let i = 0; 4 * i < boxesXyxy.length; i++)

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { hasCase, loadCase, loadReferenceJson, sharedReference } from '../../../test/support/reference-case.ts';
 import { collateImages, collateTensors } from './collate.ts';
-import { decodeImage } from '../images/image.ts';
+import { decodeImage } from '../images/node/decode-image.ts';
 import { Random } from '../../random/random.ts';
 import { photoSizes, validationTransform } from '../transforms/random-transforms.ts';
 import type { RawImage } from '../images/raw-image.ts';

@@ -1,4 +1,4 @@
-import type { FlipMode } from './caption-mirror.ts';
+import type { FlipMode } from './caption-flip.ts';
 import type { Random } from '../../random/random.ts';
 import type { Region, Size } from '../../geometry/size.ts';
 import { boxesWithArea, type Sample } from '../format/target.ts';

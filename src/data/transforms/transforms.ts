@@ -1,4 +1,4 @@
-import { flipCaption, type FlipMode } from './caption-mirror.ts';
+import { flipCaption, type FlipMode } from './caption-flip.ts';
 import { cropMask, flipMask, resizeMask } from '../../geometry/mask-geometry.ts';
 import { cropImage, flipImage } from '../images/raw-image.ts';
 import { type Region } from '../../geometry/size.ts';

@@ -2,8 +2,8 @@ import sharp from 'sharp';
 import { messageOf } from '../../errors.ts';
 import { CodePointMap } from '../../text/spans/code-points.ts';
 import type { CocoAnnotation, CocoRow, Span } from '../../data/format/coco-format.ts';
-import { decodeImage } from '../../data/images/image.ts';
-import type { ImageRoots } from '../../data/images/image-roots.ts';
+import { decodeImage } from '../../data/images/node/decode-image.ts';
+import type { ImageRoots } from '../../data/images/node/image-roots.ts';
 
 /** A row to show, with its file and index. */
 export interface Sample {

@@ -5,7 +5,7 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildWordLevelTokenizerJson, createTokenizer } from '../../text/index.ts';
 import type { CocoRow } from '../../data/format/coco-format.ts';
-import { ImageRoots } from '../../data/images/image-roots.ts';
+import { ImageRoots } from '../../data/images/node/image-roots.ts';
 import { checkDataset } from './check-dataset.ts';
 import { galleryPage } from './gallery.ts';
 
@@ -133,6 +133,6 @@ describe('galleryPage', () => {
 
   it('shows why an image is missing', async () => {
     expect(await pageOf(row({ file_name: 'gone.jpg' }))).toContain('<div class="problem">');
-    expect(await pageOf(row({ file_name: '../../x' }))).toContain('climbs out');
+    expect(await pageOf(row({ file_name: '../../x' }))).toContain('is outside of the image folder');
   });
 });

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { MdetrError } from '../../errors.ts';
-import { type CocoAnnotation, type CocoImage, problemsOfRow } from '../../data/format/coco-format.ts';
+import { type CocoAnnotation, type CocoImage } from '../../data/format/coco-format.ts';
+import { problemsOfRow } from '../../data/format/row-checks.ts';
 import { makeFolder } from '../../files/make-folder.ts';
 import { JsonSections } from '../../files/json-sections.ts';
 import type { PreparedFile } from './preparation.ts';

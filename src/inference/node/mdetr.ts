@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import type { DecodeOptions, ImageSource } from '../../data/images/image.ts';
+import type { DecodeOptions, ImageSource } from '../../data/images/image-source.ts';
 import type { PackedCocoRle } from '../../geometry/run-lengths.ts';
 import type { AnswerVocabulary } from '../../postprocess/answer-vocabulary.ts';
 import { MdetrError, UsageError } from '../../errors.ts';

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
-import { targetFromRow } from '../../data/format/coco-annotations.ts';
+import { targetFromRow } from '../../data/format/row-target.ts';
 import type { CocoRow } from '../../data/format/coco-format.ts';
-import { ImageRoots } from '../../data/images/image-roots.ts';
-import { decodeImage } from '../../data/images/image.ts';
+import { ImageRoots } from '../../data/images/node/image-roots.ts';
+import { decodeImage } from '../../data/images/node/decode-image.ts';
 import { AnnotationIndex } from '../../data/annotation-index/annotation-index.ts';
 import { RowReader } from '../../data/annotation-index/row-reader.ts';
 import { MdetrError } from '../../errors.ts';
@@ -37,7 +37,10 @@ export class AnnotationSource implements SampleSource {
     this.index = AnnotationIndex.open(dataset.annotations);
     if (this.index.format === 'questions') this.requireQuestionHeads();
     // Bad rows are skipped by the batch maker, which replaces them by other rows.
-    this.reader = new RowReader(this.index, { onBadRow: 'stop' });
+    this.reader = new RowReader(this.index, {
+      onBadRow: 'stop',
+      masks: hasMaskLosses(config) ? 'required' : 'optional',
+    });
     this.length = this.index.length;
   }
 
@@ -53,10 +56,8 @@ export class AnnotationSource implements SampleSource {
     const decoded = await withContext(`${id}: file_name`, () =>
       decodeImage(this.roots.pathOf(annotated.image), { orient: false }),
     );
-    const masks = hasMaskLosses(config);
-    if (masks) requireMasks(annotated, id);
     const annotatedTarget = withContext(`${id}: annotations`, () =>
-      targetFromRow(annotated, [decoded.height, decoded.width], { masks }),
+      targetFromRow(annotated, [decoded.height, decoded.width], { masks: hasMaskLosses(config) }),
     );
     const random = Random.of(key.seed, key.epoch, row, 'augmentation');
     const { image, target } = withContext(id, () =>
@@ -121,17 +122,4 @@ const whereFrom = ({ name = '' }: AnnotatedDataset): string => {
 
 const impossible = (): never => {
   throw new Error('internal: a reader that stops at bad rows returned none');
-};
-
-const requireMasks = ({ annotations }: CocoRow, id: string): void => {
-  // Boxes that the target conversion drops need no mask.
-  const without = annotations.findIndex(
-    ({ iscrowd, bbox: [, , width, height], segmentation }) =>
-      iscrowd !== 1 && width > 0 && height > 0 && segmentation === undefined,
-  );
-  if (without >= 0)
-    throw new MdetrError(
-      `${id}: annotations[${without}].segmentation: is missing, but masks are asked for: annotate them, or leave the ` +
-        'mask head untrained (--set mask_loss_coef=0 --set dice_loss_coef=0)',
-    );
 };

@@ -32,7 +32,7 @@ const load = async (dataset: SmallDataset, onBadRow: 'stop' | 'skip', more = {})
 const spoiled: readonly [what: string, spoil: (dataset: SmallDataset) => void, field: RegExp][] = [
   ['an image that is missing', ({ annotations }) => (annotations.images[1]!.file_name = 'nowhere.png'), /file_name: .*nowhere\.png: cannot be read \(there is no such file/],
   ['an image that is broken', ({ images }) => writeFileSync(join(images, 'picture-1.png'), Buffer.from('89504e470d0a1a0a', 'hex')), /file_name: .*picture-1\.png/],
-  ['an image outside of its folder', ({ annotations }) => (annotations.images[1]!.file_name = '../../secret.png'), /file_name climbs out/],
+  ['an image outside of its folder', ({ annotations }) => (annotations.images[1]!.file_name = '../../secret.png'), /file_name is outside/],
   ['a span outside of the caption', ({ annotations }) => (boxOf(annotations)['tokens_positive'] = [[0, 999]]), /annotations\[0\]\.tokens_positive\[0\] \[0, 999\] ends outside the caption/],
   ['a span that ends where it cannot', ({ annotations }) => (boxOf(annotations)['tokens_positive'] = [[0, 0]]), /tokens_positive: Span \[0, 0\)/],
   ['an empty caption', ({ annotations }) => (annotations.images[1]!['caption'] = ' '), /caption is empty/],
@@ -118,7 +118,7 @@ describe('rows that cannot be used', () => {
     const dataset = await fresh();
     const more = { mask_model: 'smallconv', hidden_dim: 64, nheads: 8 };
     await expect(load(dataset, 'stop', more)).rejects.toThrow(
-      /row 0 .*segmentation: is missing, but masks are asked for/,
+      /row 0 .*segmentation is missing, but masks are asked for/,
     );
     const masked = await smallDataset(join(folder, 'masks'), 4, { masks: true });
     const { target_masks: masks } = (await load(masked, 'stop', more)).batch.targets.inputs;

@@ -1,10 +1,11 @@
-import { decodeImage, type ImageSource } from '../../data/images/image.ts';
+import { decodeImage } from '../../data/images/node/decode-image.ts';
+import { type ImageSource } from '../../data/images/image-source.ts';
 import type { Span } from '../../data/format/coco-format.ts';
 import { resizeSample } from '../../data/transforms/transforms.ts';
 import { MdetrError, messageOf } from '../../errors.ts';
 import type { Tokenizer } from '../../text/index.ts';
 import type { TrainConfig } from '../config/config.ts';
-import { targetFromRow } from '../../data/format/coco-annotations.ts';
+import { targetFromRow } from '../../data/format/row-target.ts';
 import { sampleOfTarget } from './caption-sample.ts';
 import { makeBatch } from './make-batch.ts';
 import type { ImageSample } from './sample-source.ts';

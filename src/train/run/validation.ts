@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { ImageRoots } from '../../data/images/image-roots.ts';
+import { ImageRoots } from '../../data/images/node/image-roots.ts';
 import { MdetrError } from '../../errors.ts';
 import { mean, type Metrics } from '../../metrics/metrics.ts';
 import { qaDataset } from '../../models/index.ts';

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { ImageRoots } from '../../../data/images/image-roots.ts';
+import { ImageRoots } from '../../../data/images/node/image-roots.ts';
 import { type CheckReport, checkDataset, type FileReport } from '../../../datasets/inspect/check-dataset.ts';
 import type { Finding } from '../../../datasets/inspect/findings.ts';
 import { MdetrError } from '../../../errors.ts';

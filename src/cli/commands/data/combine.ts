@@ -3,7 +3,7 @@ import { combineFiles } from '../../../datasets/combine/combine-files.ts';
 import { COMBINE_DEFAULTS } from '../../../datasets/combine/combine-captions.ts';
 import type { OverlapMeasure } from '../../../geometry/box-overlap.ts';
 import { readVisualGenomeImages } from '../../../datasets/combine/image-identity.ts';
-import { splitSource } from '../../../data/images/image-roots.ts';
+import { splitSource } from '../../../data/images/node/image-roots.ts';
 import type { OnBadRow } from '../../../data/annotation-index/row-reader.ts';
 import { fraction, several, wholeFrom } from '../../options/option-values.ts';
 import { Progress } from '../../output/progress.ts';

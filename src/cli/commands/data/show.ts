@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander';
-import { ImageRoots } from '../../../data/images/image-roots.ts';
+import { ImageRoots } from '../../../data/images/node/image-roots.ts';
 import { AnnotationIndex } from '../../../data/annotation-index/annotation-index.ts';
 import { RowReader } from '../../../data/annotation-index/row-reader.ts';
 import { galleryPage, type Sample } from '../../../datasets/inspect/gallery.ts';

@@ -6,63 +6,66 @@ import { maskUnion, unpackMask, type RunLengthMask } from '../../geometry/run-le
 import { boxesWithArea, keepBoxes, type Target } from './target.ts';
 
 export interface TargetOptions {
-  /** Read `segmentation` too. */
+  /** Convert `segmentation` too. */
   readonly masks?: boolean;
 }
 
 /**
- * Target of a checked row: crowd annotations are dropped; boxes become corners, are clamped to the image, and those
- * without area are dropped with everything that belongs to them.
+ * Converts a checked row to a target, as the official code does: crowd annotations are dropped; boxes become xyxy and are
+ * clamped to the image; boxes without area are dropped with everything that belongs to them.
  *
- * `size` is the decoded image's, which wins over what the row says. Throws `MdetrError` for a broken segmentation.
+ * @param size of the decoded image, which takes precedence over the size that the row states
+ * @throws {MdetrError} for a broken segmentation
  */
 export const targetFromRow = ({ image, annotations }: CocoRow, size: Size, options: TargetOptions = {}): Target => {
   const [height, width] = size;
-  const rows = annotations.filter(({ iscrowd }) => iscrowd === undefined || iscrowd === 0);
-  const boxesXyxy = new Float32Array(rows.length * 4);
-  rows.forEach(({ bbox }, i) => {
-    // The corner is added in float32, as the official tensors do.
+  const kept = annotations.filter(({ iscrowd }) => iscrowd === undefined || iscrowd === 0);
+  const boxesXyxy = new Float32Array(kept.length * 4);
+  kept.forEach(({ bbox }, i) => {
+    // Rounded to float32 after each step, as the official tensors are.
     const [x, y, w, h] = bbox.map(Math.fround) as [number, number, number, number];
     boxesXyxy[4 * i] = clamp(x, width);
     boxesXyxy[4 * i + 1] = clamp(y, height);
     boxesXyxy[4 * i + 2] = clamp(Math.fround(x + w), width);
     boxesXyxy[4 * i + 3] = clamp(Math.fround(y + h), height);
   });
-  const kept = boxesWithArea(boxesXyxy);
-  // Masks last: a dropped box' mask need not be drawn, nor be right.
+  const withArea = boxesWithArea(boxesXyxy);
+  // Masks are converted last: the mask of a dropped box may be broken.
   const target = keepBoxes(
     {
       imageId: image.id,
       caption: image.caption ?? '',
       boxesXyxy,
-      labels: Int32Array.from(rows, ({ category_id }) => category_id ?? 1),
-      area: Float32Array.from(rows, ({ area, bbox }) => area ?? bbox[2] * bbox[3]),
-      isCrowd: new Uint8Array(rows.length),
-      tokensPositive: rows.map(({ tokens, tokens_positive }) => tokens ?? tokens_positive ?? []),
-      ...(rows.some(({ isfinal }) => isfinal !== undefined) && {
-        isFinal: Float32Array.from(rows, ({ isfinal }) => Number(isfinal ?? 0)),
-      }),
+      labels: Int32Array.from(kept, ({ category_id }) => category_id ?? 1),
+      area: Float32Array.from(kept, ({ area, bbox }) => area ?? bbox[2] * bbox[3]),
+      isCrowd: new Uint8Array(kept.length),
+      tokensPositive: kept.map(({ tokens, tokens_positive }) => tokens ?? tokens_positive ?? []),
+      isFinal: kept.some(({ isfinal }) => isfinal !== undefined)
+        ? Float32Array.from(kept, ({ isfinal }) => Number(isfinal ?? 0))
+        : undefined,
       size,
       originalSize: size,
     },
-    kept,
+    withArea,
   );
   if (options.masks !== true) return target;
-  return { ...target, masks: kept.map((i) => maskFromAnnotation(rows[i]!, size, `image ${image.id}`)) };
+  return { ...target, masks: withArea.map((i) => maskFromAnnotation(kept[i]!, size, `image ${image.id}`)) };
 };
 
 const clamp = (value: number, max: number): number => Math.min(Math.max(value, 0), max);
 
 /**
- * Mask of one annotation over an image of this size: polygons are filled and joined, run lengths read.
- * `place` names the annotation's image in errors.
+ * Mask of one annotation over an image of the given size: the union of its polygons, or its run lengths.
+ *
+ * @param imageName name of the annotation's image in error messages
+ * @throws {MdetrError} for a missing or broken segmentation
  */
 export const maskFromAnnotation = (
   { id, segmentation }: Pick<CocoAnnotation, 'id' | 'segmentation'>,
   [height, width]: Size,
-  place: string,
+  imageName: string,
 ): RunLengthMask => {
-  const where = id === undefined ? `${place}, segmentation` : `${place}, annotation ${id}, segmentation`;
+  const where = id === undefined ? `${imageName}, segmentation` : `${imageName}, annotation ${id}, segmentation`;
   if (typeof segmentation !== 'object') throw new MdetrError(`${where}: is missing, but masks are asked for.`);
   if (!isRunLength(segmentation)) {
     if (segmentation.length === 0) throw new MdetrError(`${where}: has no polygon.`);

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { crc32, deflateSync } from 'node:zlib';
 import sharp, { type Sharp } from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { loadReferenceJson, sharedReference } from '../../../test/support/reference-case.ts';
-import { MdetrError } from '../../errors.ts';
-import { decodeImage } from './image.ts';
-import type { RawImage } from './raw-image.ts';
+import { loadReferenceJson, sharedReference } from '../../../../test/support/reference-case.ts';
+import { MdetrError } from '../../../errors.ts';
+import { decodeImage } from './decode-image.ts';
+import type { RawImage } from '../raw-image.ts';
 
 let dir = '';
 beforeAll(async () => {

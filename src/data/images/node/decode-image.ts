@@ -1,25 +1,8 @@
 import { readFile, stat } from 'node:fs/promises';
 import sharp from 'sharp';
-import { fileReason, MdetrError, messageOf } from '../../errors.ts';
-import { isPixelInput, rawImageFromPixels, type PixelInput, type RawImage } from './raw-image.ts';
-
-/** What an image may be given as: the path of a file, the bytes of a file, or pixels. */
-export type ImageSource = string | Uint8Array | PixelInput;
-
-export interface DecodeOptions {
-  /** What errors call the image; a path's own name by default. */
-  readonly name?: string;
-  /** Turn the image as its EXIF orientation says (default). The official code does not: off for its numbers. */
-  readonly orient?: boolean;
-  /** Images of more pixels are refused by their header, before anything is decoded. Default 50 million. */
-  readonly maxPixels?: number;
-  /** Longer side over shorter side. At the default 1000 an image resized to 1333 pixels is one pixel wide. */
-  readonly maxAspectRatio?: number;
-  /** Files of more bytes are refused unread. Default 256 MiB. */
-  readonly maxBytes?: number;
-  /** Decoding takes at most this long, in whole seconds. Default 30. */
-  readonly timeoutS?: number;
-}
+import { fileReason, MdetrError, messageOf } from '../../../errors.ts';
+import type { DecodeOptions, EncodableImage, ImageSource } from '../image-source.ts';
+import { isPixelInput, rawImageFromPixels, type RawImage } from '../raw-image.ts';
 
 const defaults = { orient: true, maxPixels: 50e6, maxAspectRatio: 1000, maxBytes: 256 * 2 ** 20, timeoutS: 30 };
 
@@ -41,9 +24,12 @@ export const decodeImage = async (source: ImageSource, options: DecodeOptions = 
     return image;
   }
   const name = options.name ?? (typeof source === 'string' ? source : 'image');
-  const bytes = typeof source === 'string' ? await readImageFile(source, name, settings.maxBytes) : source;
+  const bytes =
+    typeof source === 'string' ? await readImageFile(source, name, settings.maxBytes) : await bytesOf(source);
   if (!(bytes instanceof Uint8Array))
-    throw new MdetrError(`${name}: an image is a path, a Uint8Array of a file, or pixels with width and height.`);
+    throw new MdetrError(
+      `${name}: an image is a path, a Uint8Array of a file, pixels with width and height, or an object with toBuffer().`,
+    );
   if (bytes.length === 0) throw new MdetrError(`${name}: the file is empty.`);
   const header = await readHeader(bytes, name);
   checkSize(name, header, settings);
@@ -59,6 +45,11 @@ export const decodeImage = async (source: ImageSource, options: DecodeOptions = 
     );
   }
 };
+
+const bytesOf = (source: unknown): unknown =>
+  typeof source === 'object' && source !== null && 'toBuffer' in source && typeof source.toBuffer === 'function'
+    ? (source as EncodableImage).toBuffer()
+    : source;
 
 const readImageFile = async (path: string, name: string, maxBytes: number): Promise<Uint8Array> => {
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(path))

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { fileNameProblem, isUsable, problemsOfRow, type UncheckedRow } from './coco-format.ts';
+import { fileNameProblem, isUsable, problemsOfRow, type UncheckedRow } from './row-checks.ts';
 
 const image = {
   id: 7,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { loadReferenceJson } from '../../../test/support/reference-case.ts';
-import { maskFromAnnotation, targetFromRow } from './coco-annotations.ts';
+import { maskFromAnnotation, targetFromRow } from './row-target.ts';
 import type { CocoAnnotation, CocoImage, Segmentation, Span } from './coco-format.ts';
 import { maskArea, maskFromDense, maskToDense, packMask } from '../../geometry/run-lengths.ts';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { flipCaption } from './caption-mirror.ts';
+import { flipCaption } from './caption-flip.ts';
 
 const words = (caption: string): string => flipCaption(caption, 'words').caption;
 

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { MdetrError, UsageError } from '../../errors.ts';
-import { type CocoImage, fileNameProblem } from '../format/coco-format.ts';
+import { MdetrError, UsageError } from '../../../errors.ts';
+import { type CocoImage } from '../../format/coco-format.ts';
+import { fileNameProblem } from '../../format/row-checks.ts';
 
 /** Where image files lie: one folder for all, or one per collection (`data_source` of a row: `coco`, `vg`). */
 export class ImageRoots {
