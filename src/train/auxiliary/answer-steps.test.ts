@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { clevrAttributes } from '../../postprocess/answer-vocabulary.ts';
 import { describeScene, makeTexts, Random, type QuestionText } from '../../scenes/index.ts';
-import { answerStepClasses, answerStepsOf, noStep } from './answer-steps.ts';
+import { ANSWER_STEP_CLASSES, answerStepsOf, NO_STEP } from './answer-steps.ts';
 
 const scenes = Array.from({ length: 60 }, (_, index) =>
   describeScene(11, index, { split: 'standard', width: 96, height: 64, minObjects: 3, maxObjects: 8 }),
@@ -41,8 +41,8 @@ describe('what a question compares or counts', () => {
     for (const { question, steps } of questions) {
       if (question.type === 'count') expect(String(countOf(steps[0]!))).toBe(question.answer);
       if (question.type === 'exist') expect(question.answer).toBe(countOf(steps[0]!) > 0 ? 'yes' : 'no');
-      if (question.type.startsWith('query')) expect(steps).toEqual([noStep, noStep]);
-      for (const step of steps) expect(step).toBeLessThan(answerStepClasses);
+      if (question.type.startsWith('query')) expect(steps).toEqual([NO_STEP, NO_STEP]);
+      for (const step of steps) expect(step).toBeLessThan(ANSWER_STEP_CLASSES);
     }
   });
 });

@@ -1,35 +1,36 @@
 import { ObjectSets, runProgram, type Program, type TextScene } from '../../scenes/index.ts';
 import { clevrAttributes } from '../../postprocess/answer-vocabulary.ts';
 
-/** What the last step of a question's program compares or counts, as one of these classes: attributes, then numbers. */
-const mostObjects = 10;
-export const answerStepClasses = clevrAttributes.length + mostObjects + 1;
-/** The last step of a program has at most two inputs. */
-export const answerStepSlots = 2;
-/** The input of a step that has none, or one that is no value; of texts that ask nothing. */
-export const noStep = -1;
+/** Largest number of objects with a class of its own. */
+const MAX_OBJECTS = 10;
+/** Classes of the values that a question compares or counts: attributes, then the numbers 0 to `MAX_OBJECTS`. */
+export const ANSWER_STEP_CLASSES = clevrAttributes.length + MAX_OBJECTS + 1;
+/** Maximum number of inputs of the last step of a program. */
+export const ANSWER_STEP_SLOTS = 2;
+/** Class of an absent input, of an input that is no value, and of captions that ask nothing. */
+export const NO_STEP = -1;
 
 /**
- * The values from which a question's answer follows: both numbers or attributes of a comparison, the number of objects
- * of a set that is counted or asked whether it exists. A question whose answer is such a value itself has none.
+ * Classes of the values that a question's answer follows from: both numbers or attributes of a comparison, or the size of
+ * the set for questions that count objects or ask whether one exists. `NO_STEP` for questions whose answer is an attribute.
  */
 export const answerStepsOf = (scene: TextScene, program: Program): readonly number[] => {
   const sets = new ObjectSets(scene);
   const last = program.at(-1)!;
-  return Array.from({ length: answerStepSlots }, (_, slot) => {
+  return Array.from({ length: ANSWER_STEP_SLOTS }, (_, slot) => {
     const at = last.inputs[slot];
-    if (at === undefined) return noStep;
+    if (at === undefined) return NO_STEP;
     const steps = program.slice(0, at + 1);
     const value = runProgram(sets, steps);
     if (typeof value === 'string') return clevrAttributes.indexOf(value);
     if (typeof value === 'number') return numberClass(value);
     if (typeof value === 'object' && 'set' in value) {
-      // Runs from the set to its size, in place of the question's own last step.
+      // The size of the set takes the place of the question's own last step.
       const count = runProgram(sets, [...steps, { function: 'count', inputs: [at], value_inputs: [] }]);
       return numberClass(Number(count));
     }
-    return noStep;
+    return NO_STEP;
   });
 };
 
-const numberClass = (value: number): number => clevrAttributes.length + Math.min(value, mostObjects);
+const numberClass = (value: number): number => clevrAttributes.length + Math.min(value, MAX_OBJECTS);

@@ -2,9 +2,9 @@ import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { loadTokenizer } from '../../text/node/tokenizer-files.ts';
 import { OBJECT_ATTRIBUTES } from './object-attributes.ts';
-import { noWord, wordClassesOf } from './word-classes.ts';
+import { NO_WORD, wordClassesOf } from './word-classes.ts';
 
-it('finds what words say about attributes, token by token, whatever their number and case', async () => {
+it('finds the attribute values that tokens name, in singular and plural and in any case', async () => {
   const tokenizer = await loadTokenizer(fileURLToPath(new URL('../../../models/default', import.meta.url)));
   const encoding = tokenizer.encode('Two tiny cyan metallic balls; the thing left of a block');
   const length = encoding.ids.length + 2;
@@ -13,7 +13,7 @@ it('finds what words say about attributes, token by token, whatever their number
   const named = OBJECT_ATTRIBUTES.flatMap(({ name }, attribute) =>
     tokens.flatMap((token, at) => {
       const value = classes[attribute * length + at]!;
-      return value === noWord ? [] : [`${name}: ${token}`];
+      return value === NO_WORD ? [] : [`${name}: ${token}`];
     }),
   );
   expect(named).toEqual(['shape: balls', 'shape: block', 'color: cyan', 'size: tiny', 'material: metallic']);

@@ -3,7 +3,7 @@ import { ADJECTIVES, NOUNS } from '../../scenes/language/words.ts';
 import type { Encoding } from '../../text/index.ts';
 import { OBJECT_ATTRIBUTES } from './object-attributes.ts';
 
-/** What a word of a scene's text says about an object: the place of an attribute in `OBJECT_ATTRIBUTES`, and its class. */
+/** Attribute value that a word names: the index of the attribute in `OBJECT_ATTRIBUTES`, and the class of the value. */
 interface WordClass {
   readonly attribute: number;
   readonly value: number;
@@ -21,13 +21,14 @@ function wordsFor(value: string): readonly string[] {
   return value in NOUNS ? NOUNS[value as keyof typeof NOUNS].flat() : ADJECTIVES[value as keyof typeof ADJECTIVES];
 }
 
-/** What stands for nothing: different for tokens and places, so that nothing never matches nothing. */
-export const noWord = -1;
-export const noPlace = -2;
+/** Class of a token that names no value. It differs from `NO_POSITION`, so that the two never match. */
+export const NO_WORD = -1;
+/** Class of a position that shows no object. */
+export const NO_POSITION = -2;
 
-/** For every attribute the class that each of the first `length` tokens names, or `noWord`: (attributes, length). */
+/** (attributes, length): class of each attribute that each of the first `length` tokens names, or `NO_WORD`. */
 export const wordClassesOf = (encoding: Encoding, length: number): Int32Array => {
-  const classes = new Int32Array(OBJECT_ATTRIBUTES.length * length).fill(noWord);
+  const classes = new Int32Array(OBJECT_ATTRIBUTES.length * length).fill(NO_WORD);
   const letters = Array.from(encoding.text.toLowerCase());
   encoding.offsets.forEach(([begin, end], token) => {
     const known = wordClasses.get(letters.slice(begin, end).join(''));

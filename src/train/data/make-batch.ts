@@ -2,28 +2,9 @@ import { collateImages } from '../../data/sampling/collate.ts';
 import { joinTargets } from '../../losses/index.ts';
 import { padEncodings } from '../../text/index.ts';
 import type { TrainConfig } from '../config/config.ts';
-import { auxiliaryInputs, type AuxiliaryGeometry } from '../auxiliary/auxiliary-targets.ts';
-import { auxiliaryWeights } from '../auxiliary/auxiliary-weights.ts';
+import { auxiliaryInputs } from '../auxiliary/auxiliary-losses.ts';
 import type { ImageSample } from './sample-source.ts';
 import type { TrainBatch } from './train-batch.ts';
-
-/** Number of times that the backbone halves an image before its last feature map. */
-export const backboneHalvings = ({ small_backbone, dilation }: TrainConfig): number =>
-  small_backbone?.widths.length ?? (dilation ? 4 : 5);
-
-/** The auxiliary losses of a config and the size of their maps; undefined for a config without. */
-export const auxiliaryGeometry = (config: TrainConfig): AuxiliaryGeometry | undefined => {
-  const weights = auxiliaryWeights(config);
-  const [encoder, backbone, answers, words] = [
-    weights.encoder > 0,
-    weights.backbone > 0,
-    weights.answers > 0,
-    weights.words > 0,
-  ];
-  return encoder || backbone || answers || words
-    ? { encoder, backbone, answers, words, halvings: backboneHalvings(config) }
-    : undefined;
-};
 
 /**
  * Joins images and their captions into a batch: images padded to the largest height and width, captions to the longest.
@@ -39,7 +20,6 @@ export const makeBatch = (samples: readonly ImageSample[], padId: number, config
     captions.map(({ encoding }) => encoding),
     padId,
   );
-  const geometry = auxiliaryGeometry(config);
   return {
     inputs: {
       image: { dtype: 'float32', shape: [images.batch, 3, images.height, images.width], data: images.tensors },
@@ -47,7 +27,7 @@ export const makeBatch = (samples: readonly ImageSample[], padId: number, config
       image_index: { dtype: 'int32', shape: [B], data: Int32Array.from(imageOfCaption) },
       input_ids: { dtype: 'int32', shape: [B, T], data: inputIds },
       attention_mask: { dtype: 'int32', shape: [B, T], data: attentionMask },
-      ...(geometry && auxiliaryInputs(samples, images, geometry, { encodings, T })),
+      ...auxiliaryInputs(samples, images, config, { encodings, T }),
     },
     targets: joinTargets(captions, { encodings, tokens: T }, config),
     ids: samples.flatMap(({ id, captions: own }) => own.map(({ caption }) => `${id}: ${JSON.stringify(caption)}`)),

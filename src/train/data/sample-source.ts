@@ -1,7 +1,7 @@
 import type { RawImage } from '../../data/images/raw-image.ts';
 import type { SampleTarget } from '../../losses/index.ts';
 import type { CharacterSpan, Encoding, Tokenizer } from '../../text/index.ts';
-import type { AuxiliaryCaption, ImageObjects } from '../auxiliary/auxiliary-targets.ts';
+import type { AuxiliaryCaption, ImageObjects } from '../auxiliary/auxiliary-batch.ts';
 
 /**
  * One caption of an image, tokenized, and what it mentions: the form of a target between augmentation (`Target`, in

@@ -7,7 +7,8 @@ import { smallConfig, smallDataset } from '../../../test/support/small-run.ts';
 import type { DrawnScenes } from '../config/slices/datasets.ts';
 import { AnnotationSource } from './annotation-source.ts';
 import { clevrLabels, labelerFor } from './answer-labels.ts';
-import { auxiliaryInputs, mapSize } from '../auxiliary/auxiliary-targets.ts';
+import { mapSize } from '../auxiliary/auxiliary-batch.ts';
+import { auxiliaryInputs } from '../auxiliary/auxiliary-losses.ts';
 import { NO_LABEL } from '../../losses/index.ts';
 import type { ImageSample, SampleKey } from './sample-source.ts';
 import { SceneSource } from './scene-source.ts';
@@ -119,9 +120,9 @@ describe('answer labels for CLEVR', () => {
 describe('cells of the auxiliary targets', () => {
   it('hold the object that fills a cell, none elsewhere, and mark what lies outside of the image', async () => {
     const scene = await source({ horizontal_flip_prob: 0 }).get(0, keyOf(), tokenizer);
-    const geometry = { encoder: true, backbone: true, answers: false, words: false, halvings: 4 };
+    const config = smallConfig({ encoder_auxiliary_loss: 1, backbone_auxiliary_loss: 1 });
     const padded = { height: 96, width: 96 };
-    const inputs = auxiliaryInputs([scene], padded, geometry, { encodings: [], T: 0 });
+    const inputs = auxiliaryInputs([scene], padded, config, { encodings: [], T: 0 });
     const { shape, data } = inputs['auxiliary_cells']!;
     expect(shape).toEqual([1, 6, 6, 4]);
     const cells = [...(data as Int32Array)];

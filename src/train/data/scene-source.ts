@@ -27,7 +27,7 @@ import type { TextStage } from '../config/slices/scenes.ts';
 import type { DrawnScenes } from '../config/slices/datasets.ts';
 import type { AnswerLabeler } from './answer-labels.ts';
 import { answerStepsOf } from '../auxiliary/answer-steps.ts';
-import type { ImageObjects } from '../auxiliary/auxiliary-targets.ts';
+import type { ImageObjects } from '../auxiliary/auxiliary-batch.ts';
 import { OBJECT_ATTRIBUTES } from '../auxiliary/object-attributes.ts';
 import { tokenizeSample } from './caption-sample.ts';
 import { withContext } from './error-context.ts';

@@ -11,8 +11,7 @@ import type { DataConfig, DatasetConfig } from '../config/slices/datasets.ts';
 import { openSources } from '../data/dataset-sources.ts';
 import { officialDatasets } from '../data/official-datasets.ts';
 import type { SampleSource } from '../data/sample-source.ts';
-import { auxiliaryWeights } from '../auxiliary/auxiliary-weights.ts';
-import { HelperHeads } from '../auxiliary/auxiliary-heads.ts';
+import { AuxiliaryHeads } from '../auxiliary/auxiliary-heads.ts';
 import { loadPart } from './part-weights.ts';
 import {
   initialParameters,
@@ -132,7 +131,7 @@ const samplerFor = (
 /** The network, and the values that a run begins with before its own state comes over them. */
 export interface StartingPoint {
   readonly model: Mdetr;
-  readonly helpers: HelperHeads | undefined;
+  readonly auxiliary: AuxiliaryHeads | undefined;
   readonly parameters: ParameterStore;
 }
 
@@ -150,10 +149,7 @@ export const startingPoint = async (
   const model = new Mdetr(config);
   const seed = config.init_seed ?? config.seed;
   const parameters = initialParameters(model, seed);
-  const weights = auxiliaryWeights(config);
-  const auxiliary = Object.values(weights).every((weight) => weight === 0)
-    ? undefined
-    : new HelperHeads(config, model.backboneChannels, weights);
+  const auxiliary = AuxiliaryHeads.of(config, model.backboneChannels);
   if (auxiliary !== undefined)
     for (const [name, value] of initialValues(auxiliary.registry.specs, seed)) parameters.set(name, value);
   for (const part of ['backbone', 'text_encoder'] as const) {
@@ -171,7 +167,7 @@ export const startingPoint = async (
     const { text } = await loadParameters(parameters, path);
     onNote(text);
   }
-  return { model, helpers: auxiliary, parameters };
+  return { model, auxiliary, parameters };
 };
 
 /**
@@ -187,7 +183,7 @@ export const takeOver = (parameters: ParameterStore, name: string, data: Float32
 /** The trainer that a config asks for. */
 export const createTrainer = async (
   config: TrainConfig,
-  { model, helpers: auxiliary, parameters }: StartingPoint,
+  { model, auxiliary, parameters }: StartingPoint,
   runtime: Runtime,
   stepsPerEpoch: number,
   communicator: Communicator,
@@ -208,12 +204,12 @@ export const createTrainer = async (
     seed: config.seed,
     dropout: !config.no_dropout,
     isTrainable,
-    ...(auxiliary === undefined ? {} : { auxiliary }),
+    auxiliary,
     maskBoxes: config.max_mask_boxes,
     communicator,
     ...(config.threads === undefined ? {} : { threads: config.threads }),
   };
   if (config.objective === 'all') return Trainer.create(model, config, parameters, runtime, options);
-  if (auxiliary === undefined) throw new Error('internal: the backbone alone is trained by its helper loss');
+  if (auxiliary === undefined) throw new Error('internal: the backbone alone is trained by its auxiliary loss');
   return new Trainer(parameters, await BackboneStep.load(model, auxiliary, runtime, isTrainable), options);
 };

@@ -16,7 +16,7 @@ import {
 } from './train-step.ts';
 import { type TrainBatch } from '../data/train-batch.ts';
 
-/** Trains the backbone by its helper loss alone. There is nothing to match, so one program does it all. */
+/** Trains the backbone by its auxiliary loss alone. There is nothing to match, so one program does it all. */
 export class BackboneStep implements DifferentiableStep {
   private constructor(
     private readonly session: Session,
@@ -36,7 +36,7 @@ export class BackboneStep implements DifferentiableStep {
       input('image', [images!, 3, height!, width!]),
       input('padding', [images!, height!, width!], 'bool'),
     );
-    const losses = auxiliary.ofImages(features);
+    const losses = auxiliary.imageTerms({ stages: features.stages });
     const specs = [...model.registry.specs, ...auxiliary.registry.specs].filter(
       ({ kind, name }) => kind === 'parameter' && isTrainable(name),
     );

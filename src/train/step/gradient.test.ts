@@ -94,15 +94,12 @@ const compareDirections = async (
   expect(misses, `of ${JSON.stringify(pairs)}`).toEqual([]);
 };
 
-const stepOf = async (
-  config: TrainConfig,
-  { model, helpers: auxiliary }: StartingPoint,
-): Promise<DifferentiableStep> => {
+const stepOf = async (config: TrainConfig, { model, auxiliary }: StartingPoint): Promise<DifferentiableStep> => {
   const isTrainable = trainableBy(model, config);
   const step =
     config.objective === 'backbone'
       ? await BackboneStep.load(model, auxiliary!, runtime, isTrainable)
-      : await TrainStep.load(model, config, runtime, { isTrainable, dropout: false, ...(auxiliary && { auxiliary }) });
+      : await TrainStep.load(model, config, runtime, { isTrainable, dropout: false, auxiliary });
   steps.push(step);
   return step;
 };
@@ -125,7 +122,7 @@ describe('gradients of the whole loss equal finite differences in random directi
       },
     ],
     [
-      'helper losses of encoder, backbone and answers',
+      'auxiliary losses of encoder, backbone and answers',
       8,
       {
         ...{
@@ -138,7 +135,7 @@ describe('gradients of the whole loss equal finite differences in random directi
         ...{ texts_per_image: 2, texts: [{ caption: 1, question: 1 }], qa_dataset: 'clevr' },
       },
     ],
-    ["the backbone's helper loss alone", 8, { backbone_auxiliary_loss: 1, objective: 'backbone' }],
+    ["the backbone's auxiliary loss alone", 8, { backbone_auxiliary_loss: 1, objective: 'backbone' }],
   ] as const)('%s', async (_, count, values) => {
     const config = smallConfig({ ...values });
     const start = await startingPoint(config, undefined, () => undefined);

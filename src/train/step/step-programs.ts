@@ -3,7 +3,8 @@ import { selectImages, type Mdetr } from '../../models/index.ts';
 import { noDropout } from '../../nn/index.ts';
 import { scalar, sparseGradients } from '../../engine/ops/index.ts';
 import { seededDropout } from './dropout.ts';
-import type { AuxiliaryHeads, AuxiliaryLoss } from '../auxiliary/auxiliary-heads.ts';
+import type { AuxiliaryHeads } from '../auxiliary/auxiliary-heads.ts';
+import type { AuxiliaryTerm } from '../auxiliary/auxiliary-loss.ts';
 import { cotangentName, valueName } from './names.ts';
 
 export interface StepPrograms {
@@ -63,8 +64,8 @@ export const traceStep = (model: Mdetr, options: TraceOptions): StepPrograms => 
 const traceOutputs = (
   model: Mdetr,
   hasDropout: boolean,
-  helpers: AuxiliaryHeads | undefined,
-): { outputs: Record<string, Tensor>; auxiliary: readonly AuxiliaryLoss[] } => {
+  heads: AuxiliaryHeads | undefined,
+): { outputs: Record<string, Tensor>; auxiliary: readonly AuxiliaryTerm[] } => {
   const [images, height, width, batch, length] = ['images', 'height', 'width', 'batch', 'tokens'].map(symbolicDim);
   const dropout = hasDropout ? seededDropout(input('dropout_seed', [], 'uint32')) : noDropout;
   const encoded = model.encodeImage(
@@ -98,12 +99,10 @@ const traceOutputs = (
         }),
   };
   const auxiliary =
-    helpers === undefined
-      ? []
-      : [
-          ...helpers.ofImages(encoded),
-          ...helpers.ofMemory(cache, features, imageIndex),
-          ...helpers.ofAnswers(answerLayers, cache),
-        ];
+    heads?.terms({
+      image: encoded,
+      memory: { cache, padding: features.padding, imageIndex },
+      answers: { layers: answerLayers, cache },
+    }) ?? [];
   return { outputs, auxiliary };
 };

@@ -1,0 +1,60 @@
+import type { DType, HostTensor, Shape, Tensor } from '../../engine/graph/index.ts';
+import type { DecodedLayer, EncoderCache, ImageFeatures, ModelConfig } from '../../models/index.ts';
+import type { Scope } from '../../nn/index.ts';
+import type { TrainConfig } from '../config/config.ts';
+import type { AuxiliaryBatch } from './auxiliary-batch.ts';
+
+/** A term of the total that is part of the forward program, since it needs no matching. */
+export interface AuxiliaryTerm {
+  readonly name: string;
+  /** Scalar. */
+  readonly value: Tensor;
+  /** Weight in the total. */
+  readonly weight: number;
+}
+
+/** Returns an input of the forward program. Heads that read the same target share one input. */
+export type TargetInput = (name: string, shape: Shape, dtype?: DType) => Tensor;
+
+/** Values at which auxiliary heads read the network. */
+export interface AuxiliaryFeatures {
+  readonly image: Pick<ImageFeatures, 'stages'> & { readonly target: TargetInput };
+  readonly memory: {
+    readonly cache: EncoderCache;
+    /** (B, h, w), true on padding. */
+    readonly padding: Tensor;
+    /** (B) index of each caption's image. */
+    readonly imageIndex: Tensor;
+    readonly target: TargetInput;
+  };
+  readonly answers: {
+    /** Question queries of the decoder layers, each (B, n, D); empty without answer heads. */
+    readonly layers: readonly DecodedLayer[];
+    readonly cache: EncoderCache;
+    readonly target: TargetInput;
+  };
+}
+
+interface AuxiliaryDeclaration<Level extends keyof AuxiliaryFeatures> {
+  /** Unique name; the parameters of the head are `helper.<name>.…`. */
+  readonly name: string;
+  /** Where the head reads the network. Heads at `image` can train the backbone alone (`objective: backbone`). */
+  readonly level: Level;
+  /** Weight of the loss; 0 turns it off. */
+  weight(config: TrainConfig): number;
+  /** Makes the layers of the head in a scope and returns what builds its terms. */
+  head(
+    scope: Scope,
+    network: { readonly config: ModelConfig; readonly channels: number },
+    weight: number,
+  ): (features: AuxiliaryFeatures[Level]) => readonly AuxiliaryTerm[];
+  /** Makes the inputs of the forward program that the terms read. */
+  inputs(batch: AuxiliaryBatch): Readonly<Record<string, HostTensor>>;
+}
+
+export type ImageLoss = AuxiliaryDeclaration<'image'>;
+export type MemoryLoss = AuxiliaryDeclaration<'memory'>;
+export type AnswersLoss = AuxiliaryDeclaration<'answers'>;
+
+/** An auxiliary loss: one file and one line in the table of `auxiliary-losses.ts`. */
+export type AuxiliaryLoss = ImageLoss | MemoryLoss | AnswersLoss;

@@ -1,0 +1,49 @@
+import type { HostTensor } from '../../engine/graph/index.ts';
+import type { Encoding } from '../../text/index.ts';
+import type { TrainConfig } from '../config/config.ts';
+import { answersLoss } from './answer-loss.ts';
+import { gridOf, type AuxiliaryImage } from './auxiliary-batch.ts';
+import type { AuxiliaryLoss } from './auxiliary-loss.ts';
+import { backboneLoss } from './backbone-loss.ts';
+import { centerInputs } from './cell-targets.ts';
+import { encoderLoss } from './encoder-loss.ts';
+import { wordsLoss } from './word-loss.ts';
+
+/** All auxiliary losses, in the order of their parameters. */
+const AUXILIARY_LOSSES: readonly AuxiliaryLoss[] = [encoderLoss, backboneLoss, answersLoss, wordsLoss];
+
+/** The auxiliary losses that a config trains. When it trains the backbone alone, only losses on images remain. */
+export const activeAuxiliaryLosses = (config: TrainConfig): readonly AuxiliaryLoss[] =>
+  AUXILIARY_LOSSES.filter((loss) => loss.weight(config) > 0 && (config.objective === 'all' || loss.level === 'image'));
+
+/**
+ * Inputs of the auxiliary losses for a batch, by name; none when the config trains no auxiliary loss. I images, B captions,
+ * maps of h × w positions with 2 × 2 cells each:
+ *
+ * - `auxiliary_centers` (I, h, w, 4, 2): center of every cell, relative to its image;
+ * - `auxiliary_mentioned` (B, h, w, 4): the box that each cell shows, an index into the boxes of the batch;
+ * - `auxiliary_cells` (I, h, w, 4): the object that each cell shows, an index into `auxiliary_object_boxes` (M, 4) and
+ *   `auxiliary_attributes` (M, attributes);
+ * - `auxiliary_steps` (B, 2): see answer-steps.ts;
+ * - `auxiliary_answer_positions` (B, h·w): 1 where a position shows an object that the question is about;
+ * - `auxiliary_positions` (I, attributes, h·w): attributes of the object that each position shows;
+ * - `auxiliary_words` (B, attributes, T): attributes that each token names.
+ */
+export const auxiliaryInputs = (
+  images: readonly AuxiliaryImage[],
+  padded: { readonly height: number; readonly width: number },
+  config: TrainConfig,
+  { encodings, T: tokens }: { readonly encodings: readonly Encoding[]; readonly T: number },
+): Record<string, HostTensor> => {
+  const losses = activeAuxiliaryLosses(config);
+  if (losses.length === 0) return {};
+  const batch = { images, grid: gridOf(padded, backboneHalvings(config)), encodings, tokens };
+  return {
+    ...centerInputs(batch),
+    ...Object.fromEntries(losses.flatMap((loss) => Object.entries(loss.inputs(batch)))),
+  };
+};
+
+/** Number of times that the backbone halves an image before its last map. */
+const backboneHalvings = ({ small_backbone, dilation }: TrainConfig): number =>
+  small_backbone?.widths.length ?? (dilation ? 4 : 5);
