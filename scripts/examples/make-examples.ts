@@ -12,8 +12,8 @@ import sharp from 'sharp';
 import { generateScene, makeTexts, Random, type RenderedScene } from '../../src/scenes/index.ts';
 import { drawDetections } from '../../src/drawing/index.ts';
 import { MDETR } from '../../src/inference/node/mdetr.ts';
-import { evaluateScenes } from '../../src/benchmarks/scenes-task.ts';
-import type { WorstCase } from '../../src/benchmarks/task-report.ts';
+import { evaluateScenes } from '../../src/benchmarks/scenes/evaluate-scenes.ts';
+import type { WorstCase } from '../../src/benchmarks/benchmark-report.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const folder = join(root, 'examples/scenes');
@@ -97,7 +97,7 @@ const failures = async (): Promise<Buffer[]> => {
     sorts.set(sort, [...(sorts.get(sort) ?? []), one]);
   }
   const chosen = [...sorts.values()].flatMap((cases) => cases.slice(0, 2));
-  return Promise.all(chosen.map(({ picture: image }) => image()));
+  return Promise.all(chosen.map(({ image }) => image()));
 };
 
 /** Pictures side by side in two columns. */

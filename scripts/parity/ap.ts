@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { CocoApEvaluator, type CocoTruth, type XywhDetections } from '../../src/metrics/coco-ap.ts';
-import { LvisApEvaluator, type LvisTruth } from '../../src/metrics/lvis-ap.ts';
+import { CocoApEvaluator, type CocoGroundTruth, type XywhDetections } from '../../src/metrics/coco-ap.ts';
+import { LvisApEvaluator, type LvisGroundTruth } from '../../src/metrics/lvis-ap.ts';
 import { Difference, type Comparison, type Numbers } from './difference.ts';
 
 type Box = [number, number, number, number];
 
-interface RandomCase<Truth, Expected> {
-  readonly truth: Truth;
+interface RandomCase<GroundTruth, Expected> {
+  readonly truth: GroundTruth;
   /** In the order in which they came; `masks` are packed run lengths. */
   readonly detections: readonly {
     image_id: number;
@@ -27,7 +27,7 @@ export const compareRandomAp = (folder: string): Comparison[] => [
 ];
 
 const compareCoco = (file: string): Comparison[] => {
-  const data = readZipped(file) as RandomCase<CocoTruth, number[]>;
+  const data = readZipped(file) as RandomCase<CocoGroundTruth, number[]>;
   return Object.entries(data.expected).map(([name, stats]) => {
     const iouType = name.startsWith('bbox') ? 'bbox' : 'segm';
     const evaluator = new CocoApEvaluator(data.truth, { iouType, useCategories: name.endsWith('by category') });
@@ -37,7 +37,7 @@ const compareCoco = (file: string): Comparison[] => {
 };
 
 const compareLvis = (file: string): Comparison[] => {
-  const data = readZipped(file) as RandomCase<LvisTruth, Numbers>;
+  const data = readZipped(file) as RandomCase<LvisGroundTruth, Numbers>;
   return Object.entries(data.expected).map(([name, expected]) => {
     const [iouType, limitBy, limit] = name.split(' ') as ['bbox' | 'segm', 'image' | 'category', string];
     const evaluator = new LvisApEvaluator(data.truth, { iouType, limitBy, limit: Number(limit) });
@@ -55,7 +55,7 @@ const compareLvis = (file: string): Comparison[] => {
 
 /** Detections of every image, with masks as files have them. */
 const imagesOf = (
-  data: RandomCase<CocoTruth, unknown>,
+  data: RandomCase<CocoGroundTruth, unknown>,
 ): [id: number, detections: XywhDetections & { labels: number[] }][] => {
   const sizes = new Map(data.truth.images.map(({ id, width, height }) => [id, [height, width] as const]));
   return data.detections.map(({ image_id: id, masks, ...detections }) => {

@@ -11,7 +11,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { maskFromDense, packMask } from '../../src/geometry/run-lengths.ts';
-import { CocoApEvaluator, type CocoTruth } from '../../src/metrics/coco-ap.ts';
+import { CocoApEvaluator, type CocoGroundTruth } from '../../src/metrics/coco-ap.ts';
 import { FlickrRecallEvaluator, type FlickrGroundTruth } from '../../src/metrics/flickr-recall.ts';
 import { boxesIou, paintBoxes, PhraseCutEvaluator, type PhraseCutGroundTruth } from '../../src/metrics/phrasecut.ts';
 import { fillPolygonPillow } from '../../src/geometry/pillow-polygon.ts';
@@ -34,7 +34,7 @@ const compareFlickr = (file: string): Comparison[] => {
     parsedSentences: Record<string, ({ phrase_id: string; phrase_type: string[] }[] | null)[]>;
     results: Record<'separate' | 'merged', Numbers>;
   };
-  const truth = data.imageIds.map((imageId): FlickrGroundTruth => {
+  const groundTruth = data.imageIds.map((imageId): FlickrGroundTruth => {
     const boxes = new Map<string, Box[]>();
     for (const [, object] of data.files[imageId]!.xml.matchAll(/<object>(.*?)<\/object>/gs)) {
       const [, ...corners] =
@@ -53,7 +53,7 @@ const compareFlickr = (file: string): Comparison[] => {
     };
   });
   return (['separate', 'merged'] as const).map((protocol) => {
-    const evaluator = new FlickrRecallEvaluator(truth, { mergeBoxes: protocol === 'merged' });
+    const evaluator = new FlickrRecallEvaluator(groundTruth, { mergeBoxes: protocol === 'merged' });
     for (const prediction of data.predictions) evaluator.add(prediction);
     const title = protocol === 'merged' ? 'merged boxes' : 'any box';
     return new Difference(`Flickr30k Recall@k, ${title}`).addRecord(evaluator.summarize(), data.results[protocol])
@@ -77,12 +77,12 @@ const compareRefexp = (file: string): Comparison[] => {
   };
   return (['refexp', 'clevrref'] as const).map((variant) => {
     const { dataset, results } = variant === 'refexp' ? data : data.clevrref;
-    const truth = dataset.images.map(({ id, dataset_name: datasetName }) => ({
+    const groundTruth = dataset.images.map(({ id, dataset_name: datasetName }) => ({
       imageId: id,
       datasetName,
       boxesXywh: dataset.annotations.filter(({ image_id: imageId }) => imageId === id).map(({ bbox }) => bbox),
     }));
-    const evaluator = new RefexpPrecisionEvaluator(truth, { variant });
+    const evaluator = new RefexpPrecisionEvaluator(groundTruth, { variant });
     for (const [id, prediction] of Object.entries(data.predictions)) evaluator.add({ image_id: id, ...prediction });
     const difference = new Difference(variant === 'refexp' ? 'RefCOCO/+/g Precision@k' : 'CLEVR-Ref+ Precision@k');
     const report = evaluator.report();
@@ -96,7 +96,7 @@ const compareRefexp = (file: string): Comparison[] => {
 /** COCO AP: class-agnostic and per category, boxes and masks; stats, precision curve, recalls. */
 const compareCoco = (file: string): Comparison[] => {
   const data = readJson(file) as {
-    dataset: CocoTruth;
+    dataset: CocoGroundTruth;
     predictions: Record<
       string,
       { scores: number[]; labels: number[]; boxes_xyxy: Box[]; masksRLE: { size: [number, number]; counts: string }[] }
@@ -141,10 +141,10 @@ const comparePhraseCut = (file: string): Comparison[] => {
     perTask: { task_id: string; iouBoxes: number; iouMask: number; inter: number; union: number }[];
     results: Record<'boxesOnly' | 'withMasks', { summarize: Numbers; analyze: Record<string, PhraseCutStats> }>;
   };
-  const truth = { tasks: data.refer, images: data.image_data_split, counts: data.name_att_rel_count };
+  const groundTruth = { tasks: data.refer, images: data.image_data_split, counts: data.name_att_rel_count };
   return (['boxesOnly', 'withMasks'] as const).map((mode) => {
     const masks = mode === 'withMasks';
-    const evaluator = new PhraseCutEvaluator(truth, { masks });
+    const evaluator = new PhraseCutEvaluator(groundTruth, { masks });
     const difference = new Difference(`PhraseCut, ${masks ? 'boxes and masks' : 'boxes'}, all subsets`);
     for (const { masks: rows, ...prediction } of data.predictions) {
       const mask = packMask(maskFromDense(Uint8Array.from(rows.join(''), Number), rows.length, rows[0]!.length));

@@ -20,7 +20,7 @@ export const areaRanges = [
 export type AreaName = (typeof areaRanges)[number]['name'];
 
 /** Ground truth of one image (and category). G objects. */
-export interface TruthSet {
+export interface GroundTruthSet {
   /** (G) square pixels */
   readonly areas: ArrayLike<number>;
   /** (G) 1: neither found nor missed counts */
@@ -56,13 +56,13 @@ const allBits = (1 << iouThresholds.length) - 1;
  * Gives every detection, best first, the free object that it overlaps most, at least by the threshold; objects that
  * count are preferred to ignored ones.
  */
-export const matchDetections = (truth: TruthSet, detections: DetectionSet): DetectionFlags => {
-  const [G, D] = [truth.areas.length, detections.scores.length];
+export const matchDetections = (groundTruth: GroundTruthSet, detections: DetectionSet): DetectionFlags => {
+  const [G, D] = [groundTruth.areas.length, detections.scores.length];
   const matched = new Uint16Array(areaRanges.length * D);
   const ignored = new Uint16Array(areaRanges.length * D);
   const candidates = Int32Array.from({ length: D }, (_, d) => d).filter((d) => hasCandidate(detections.overlaps, d, G));
   areaRanges.forEach(({ from, to }, a) => {
-    if (candidates.length > 0) matchInRange(truth, detections, candidates, a, { matched, ignored });
+    if (candidates.length > 0) matchInRange(groundTruth, detections, candidates, a, { matched, ignored });
     for (let d = 0; d < D; d++) {
       const area = detections.areas[d]!;
       if (detections.unmatchedIgnored === true || area < from || area > to) {
@@ -75,14 +75,14 @@ export const matchDetections = (truth: TruthSet, detections: DetectionSet): Dete
 
 /** Matches within one range of areas, at all thresholds. */
 const matchInRange = (
-  truth: TruthSet,
+  groundTruth: GroundTruthSet,
   { scores, overlaps }: DetectionSet,
   candidates: Int32Array,
   a: number,
   { matched, ignored }: DetectionFlags,
 ): void => {
-  const [G, D] = [truth.areas.length, scores.length];
-  const groundTruthIgnored = ignoredIn(truth, areaRanges[a]!.from, areaRanges[a]!.to);
+  const [G, D] = [groundTruth.areas.length, scores.length];
+  const groundTruthIgnored = ignoredIn(groundTruth, areaRanges[a]!.from, areaRanges[a]!.to);
   // Objects that count stand first, otherwise in their own order: ties go to the later one.
   const order: number[] = [];
   for (const flag of [0, 1]) for (let g = 0; g < G; g++) if (groundTruthIgnored[g] === flag) order.push(g);
@@ -90,23 +90,23 @@ const matchInRange = (
   iouThresholds.forEach((threshold, t) => {
     taken.fill(0);
     for (const d of candidates) {
-      const g = bestObject(overlaps, d * G, order, threshold, taken, truth.crowd, groundTruthIgnored);
+      const g = bestObject(overlaps, d * G, order, threshold, taken, groundTruth.crowd, groundTruthIgnored);
       if (g < 0) continue;
       taken[g] = 1;
-      if (truth.counts[g] !== 0) matched[a * D + d]! |= 1 << t;
+      if (groundTruth.counts[g] !== 0) matched[a * D + d]! |= 1 << t;
       if (groundTruthIgnored[g] === 1) ignored[a * D + d]! |= 1 << t;
     }
   });
 };
 
 /** (areas) number of objects that must be found. */
-export const countTruth = (truth: TruthSet): Int32Array =>
+export const countGroundTruth = (groundTruth: GroundTruthSet): Int32Array =>
   Int32Array.from(areaRanges, ({ from, to }) =>
-    ignoredIn(truth, from, to).reduce((count, flag) => count + 1 - flag, 0),
+    ignoredIn(groundTruth, from, to).reduce((count, flag) => count + 1 - flag, 0),
   );
 
 /** (G) 1 for objects that do not count in this range of areas. */
-const ignoredIn = ({ areas, ignored }: TruthSet, from: number, to: number): Uint8Array =>
+const ignoredIn = ({ areas, ignored }: GroundTruthSet, from: number, to: number): Uint8Array =>
   Uint8Array.from({ length: areas.length }, (_, g) => (ignored[g] !== 0 || areas[g]! < from || areas[g]! > to ? 1 : 0));
 
 const hasCandidate = (overlaps: Float64Array, d: number, G: number): boolean => {

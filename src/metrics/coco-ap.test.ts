@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { maskFromDense, packMask } from '../geometry/run-lengths.ts';
-import { CocoApEvaluator, type CocoTruth } from './coco-ap.ts';
+import { CocoApEvaluator, type CocoGroundTruth } from './coco-ap.ts';
 
 type Box = [number, number, number, number];
 const xywh = ([x0, y0, x1, y1]: Box): Box => [x0, y0, x1 - x0, y1 - y0];
 
 /** Images of 100x100 with the given boxes (x0 y0 x1 y1). */
-const groundTruthOf = (images: Record<number, Box[]>, firstId = 1): CocoTruth => {
+const groundTruthOf = (images: Record<number, Box[]>, firstId = 1): CocoGroundTruth => {
   let id = firstId;
   return {
     images: Object.keys(images).map((image) => ({ id: Number(image), width: 100, height: 100 })),
@@ -42,20 +42,22 @@ describe('CocoApEvaluator', () => {
   it('does not depend on the order of images', () => {
     const box = fc.tuple(fc.nat(60), fc.nat(60), fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 40 }));
     const image = fc.record({
-      truth: fc.array(box, { maxLength: 3 }),
+      groundTruth: fc.array(box, { maxLength: 3 }),
       found: fc.array(fc.tuple(box, fc.integer({ min: 0, max: 4 })), { maxLength: 5 }),
     });
     const corners = ([x, y, w, h]: [number, number, number, number]): Box => [x, y, x + w, y + h];
     fc.assert(
       fc.property(fc.array(image, { minLength: 2, maxLength: 4 }), (images) => {
-        const truth = groundTruthOf(Object.fromEntries(images.map((row, i) => [i, row.truth.map(corners)])));
+        const groundTruth = groundTruthOf(
+          Object.fromEntries(images.map((row, i) => [i, row.groundTruth.map(corners)])),
+        );
         const predictions = images.map(({ found }, i) => ({
           image_id: i,
           scores: found.map(([, score]) => score / 4),
           boxes: found.map(([own]) => corners(own)),
         }));
         const statsOf = (ordered: typeof predictions): number[] => {
-          const evaluator = new CocoApEvaluator(truth, { iouType: 'bbox' });
+          const evaluator = new CocoApEvaluator(groundTruth, { iouType: 'bbox' });
           ordered.forEach((prediction) => evaluator.add(prediction));
           return evaluator.stats();
         };
@@ -66,13 +68,13 @@ describe('CocoApEvaluator', () => {
   });
 
   it('counts images without prediction as missed, or skips them', () => {
-    const truth = groundTruthOf({ 1: [[0, 0, 50, 50]], 2: [[0, 0, 50, 50]] });
+    const groundTruth = groundTruthOf({ 1: [[0, 0, 50, 50]], 2: [[0, 0, 50, 50]] });
     for (const [unpredicted, recall] of [
       ['count', 0.5],
       ['skip', 1],
     ] as const) {
       // prettier-ignore
-      const evaluator = new CocoApEvaluator(truth, { iouType: 'bbox', unpredicted });
+      const evaluator = new CocoApEvaluator(groundTruth, { iouType: 'bbox', unpredicted });
       evaluator.add({ image_id: 1, scores: [1], boxes: [[0, 0, 50, 50]] });
       expect(evaluator.stats()[8]).toBe(recall);
     }
@@ -87,8 +89,11 @@ describe('CocoApEvaluator', () => {
   it('compares masks', () => {
     const mask = packMask(maskFromDense(new Uint8Array(100 * 100).fill(1, 0, 2000), 100, 100));
     const half = packMask(maskFromDense(new Uint8Array(100 * 100).fill(1, 0, 1100), 100, 100));
-    const truth = groundTruthOf({ 1: [[0, 0, 100, 20]] });
-    const withMask = { ...truth, annotations: truth.annotations.map((own) => ({ ...own, segmentation: mask })) };
+    const groundTruth = groundTruthOf({ 1: [[0, 0, 100, 20]] });
+    const withMask = {
+      ...groundTruth,
+      annotations: groundTruth.annotations.map((own) => ({ ...own, segmentation: mask })),
+    };
     const evaluator = new CocoApEvaluator(withMask, { iouType: 'segm' });
     evaluator.add({ image_id: 1, scores: [1], masks: [half] }); // IoU 0.55
     expect(evaluator.stats()[8]).toBeCloseTo(0.2, 12);

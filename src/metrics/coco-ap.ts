@@ -5,13 +5,13 @@ import { boxXyxyToXywh, roundingOf, type BoxXywh } from '../geometry/boxes.ts';
 import { pairwiseMaskIou } from '../geometry/mask-overlap.ts';
 import { maskArea, unpackMask, type CocoRle } from '../geometry/run-lengths.ts';
 import { MdetrError } from '../errors.ts';
-import { countTruth, matchDetections, meanPrecision, meanRecall, RankedDetections } from './average-precision.ts';
-import type { AreaName, PrecisionRecall, TruthSet } from './average-precision.ts';
+import { countGroundTruth, matchDetections, meanPrecision, meanRecall, RankedDetections } from './average-precision.ts';
+import type { AreaName, PrecisionRecall, GroundTruthSet } from './average-precision.ts';
 import type { Evaluator, Metrics } from './metrics.ts';
 import type { DetectionPrediction } from './predictions.ts';
 
 /** Ground truth in COCO's format. */
-export interface CocoTruth {
+export interface CocoGroundTruth {
   readonly images: readonly { readonly id: number; readonly width: number; readonly height: number }[];
   readonly annotations: readonly CocoAnnotation[];
   readonly categories?: readonly { readonly id: number }[];
@@ -39,7 +39,7 @@ export interface XywhDetections {
   readonly masks?: readonly CocoRle[] | undefined;
 }
 
-interface ImageTruth {
+interface ImageGroundTruth {
   readonly id: number;
   readonly order: number;
   readonly size: readonly [height: number, width: number];
@@ -53,7 +53,7 @@ interface ImageTruth {
  */
 export class CocoApEvaluator implements Evaluator<DetectionPrediction> {
   private readonly options: Required<CocoApOptions>;
-  private readonly images = new Map<number, ImageTruth>();
+  private readonly images = new Map<number, ImageGroundTruth>();
   /** In ascending order. */
   private readonly categories: ReadonlySet<number>;
   private readonly seen = new Set<number>();
@@ -61,15 +61,15 @@ export class CocoApEvaluator implements Evaluator<DetectionPrediction> {
   private unknownCategory = 0;
   private repeatedImages = 0;
 
-  constructor(truth: CocoTruth, options: CocoApOptions) {
+  constructor(groundTruth: CocoGroundTruth, options: CocoApOptions) {
     this.options = { useCategories: false, maxDetections: [1, 10, 100], unpredicted: 'count', ...options };
-    const found = truth.categories?.map(({ id }) => id) ?? truth.annotations.map(categoryOf);
+    const found = groundTruth.categories?.map(({ id }) => id) ?? groundTruth.annotations.map(categoryOf);
     this.categories = new Set([...new Set(found)].sort((a, b) => a - b));
-    const byId = [...truth.images].sort((a, b) => a.id - b.id);
+    const byId = [...groundTruth.images].sort((a, b) => a.id - b.id);
     byId.forEach(({ id, width, height }, order) => {
       this.images.set(id, { id, order, size: [height, width], byCategory: new Map() });
     });
-    for (const annotation of truth.annotations) {
+    for (const annotation of groundTruth.annotations) {
       const image = this.images.get(annotation.image_id);
       if (image === undefined)
         throw new MdetrError(`Annotation ${String(annotation.id)} is of unknown image ${annotation.image_id}.`);
@@ -81,7 +81,7 @@ export class CocoApEvaluator implements Evaluator<DetectionPrediction> {
     for (const group of this.options.useCategories ? this.categories : [allCategories]) {
       this.ranked.set(group, new RankedDetections());
     }
-    if (this.options.unpredicted === 'count') for (const image of this.images.values()) this.expectTruth(image);
+    if (this.options.unpredicted === 'count') for (const image of this.images.values()) this.expectGroundTruth(image);
   }
 
   get warnings(): readonly string[] {
@@ -113,7 +113,7 @@ export class CocoApEvaluator implements Evaluator<DetectionPrediction> {
     }
     this.seen.add(imageId);
     this.assertComplete(imageId, detections);
-    if (this.options.unpredicted === 'skip') this.expectTruth(image);
+    if (this.options.unpredicted === 'skip') this.expectGroundTruth(image);
     let [found, wanted] = [0, 0];
     const byCategory = this.splitByCategory(detections);
     for (const group of this.groupsOf(byCategory, image.byCategory)) {
@@ -168,34 +168,34 @@ export class CocoApEvaluator implements Evaluator<DetectionPrediction> {
   }
 
   private addGroup(
-    image: ImageTruth,
+    image: ImageGroundTruth,
     group: number,
     annotations: readonly CocoAnnotation[],
     indices: readonly number[],
     detections: XywhDetections,
   ): { readonly found: number; readonly wanted: number } {
-    const truth = groundTruthOf(annotations);
-    const wanted = countTruth(truth)[0]!;
+    const groundTruth = groundTruthOf(annotations);
+    const wanted = countGroundTruth(groundTruth)[0]!;
     if (indices.length === 0) return { found: 0, wanted };
     const { scores } = detections;
     const best = [...indices].sort((a, b) => scores[b]! - scores[a]!).slice(0, this.options.maxDetections[2]);
     const where = `image ${image.id}`;
     const { areas, overlaps } =
       this.options.iouType === 'bbox'
-        ? compareBoxes(best, detections, annotations, truth)
-        : compareMasks(best, detections, annotations, truth, image.size, where);
+        ? compareBoxes(best, detections, annotations, groundTruth)
+        : compareMasks(best, detections, annotations, groundTruth, image.size, where);
     const bestScores = best.map((i) => scores[i]!);
-    const flags = matchDetections(truth, { scores: bestScores, areas, overlaps });
+    const flags = matchDetections(groundTruth, { scores: bestScores, areas, overlaps });
     this.ranked.get(group)!.add(image.order, bestScores, flags);
     let found = 0;
     for (let d = 0; d < best.length; d++) found += flags.matched[d]! & ~flags.ignored[d]! & 1;
     return { found, wanted };
   }
 
-  private expectTruth(image: ImageTruth): void {
+  private expectGroundTruth(image: ImageGroundTruth): void {
     for (const group of this.groupsOf(image.byCategory)) {
       const annotations = this.membersOf(group, image.byCategory);
-      this.ranked.get(group)!.expect(countTruth(groundTruthOf(annotations)));
+      this.ranked.get(group)!.expect(countGroundTruth(groundTruthOf(annotations)));
     }
   }
 
@@ -237,7 +237,7 @@ const allCategories = -1;
 
 const categoryOf = ({ category_id: id }: CocoAnnotation): number => id ?? 1;
 
-const groundTruthOf = (annotations: readonly CocoAnnotation[]): TruthSet => {
+const groundTruthOf = (annotations: readonly CocoAnnotation[]): GroundTruthSet => {
   const crowd = annotations.map(({ iscrowd }) => (iscrowd ? 1 : 0));
   return {
     areas: annotations.map(({ area, bbox }) => area ?? bbox[2] * bbox[3]),
@@ -256,13 +256,13 @@ const compareBoxes = (
   best: readonly number[],
   { boxes }: XywhDetections,
   annotations: readonly CocoAnnotation[],
-  truth: TruthSet,
+  groundTruth: GroundTruthSet,
 ): Comparison => {
   const own = best.map((i) => boxes![i]!);
   const targets = annotations.map(({ bbox }) => bbox);
   return {
     areas: own.map(([, , width, height]) => width * height),
-    overlaps: pairwiseIouXywh(own, targets, truth.crowd),
+    overlaps: pairwiseIouXywh(own, targets, groundTruth.crowd),
   };
 };
 
@@ -270,11 +270,11 @@ const compareMasks = (
   best: readonly number[],
   { masks }: XywhDetections,
   annotations: readonly CocoAnnotation[],
-  truth: TruthSet,
+  groundTruth: GroundTruthSet,
   size: readonly [height: number, width: number],
   where: string,
 ): Comparison => {
   const own = best.map((i) => unpackMask(masks![i]!, `${where}, mask ${i}`));
   const targets = annotations.map((annotation) => maskFromAnnotation(annotation, size, where));
-  return { areas: own.map(maskArea), overlaps: pairwiseMaskIou(own, targets, truth.crowd) };
+  return { areas: own.map(maskArea), overlaps: pairwiseMaskIou(own, targets, groundTruth.crowd) };
 };

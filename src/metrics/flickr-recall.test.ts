@@ -6,7 +6,7 @@ import type { FlickrPrediction } from './predictions.ts';
 type Box = FlickrPrediction['boxes'][number][number];
 
 const far: Box = [500, 500, 510, 510];
-const truth: FlickrGroundTruth = {
+const groundTruth: FlickrGroundTruth = {
   imageId: '7',
   boxes: new Map([
     ['1', [[0, 0, 10, 10]]],
@@ -24,7 +24,7 @@ const truth: FlickrGroundTruth = {
 
 describe('FlickrRecallEvaluator', () => {
   it('looks at the k best boxes, per category', () => {
-    const evaluator = new FlickrRecallEvaluator([truth]);
+    const evaluator = new FlickrRecallEvaluator([groundTruth]);
     const boxes: Box[][] = [
       [far, [0, 0, 10, 10]],
       [[10, 0, 20, 10], far],
@@ -50,7 +50,7 @@ describe('FlickrRecallEvaluator', () => {
       [19, 0],
     ] as const) {
       // prettier-ignore
-      const evaluator = new FlickrRecallEvaluator([truth], { mergeBoxes: true });
+      const evaluator = new FlickrRecallEvaluator([groundTruth], { mergeBoxes: true });
       evaluator.add({ image_id: '7', sentence_id: 0, boxes: [boxes[0]!, [[10, 0, width, 10]]] });
       expect(evaluator.summarize()['Recall@1_animals']).toBe(hit);
     }
@@ -62,7 +62,7 @@ describe('FlickrRecallEvaluator', () => {
     const boxes = fc.array(box, { minLength: 0, maxLength: 12 });
     fc.assert(
       fc.property(boxes, boxes, (first, second) => {
-        const evaluator = new FlickrRecallEvaluator([truth]);
+        const evaluator = new FlickrRecallEvaluator([groundTruth]);
         evaluator.add({ image_id: '7', sentence_id: 0, boxes: [first, second] });
         const metrics = evaluator.summarize();
         const recalls = ['Recall@1', 'Recall@5', 'Recall@10', 'Upper_bound'].map((name) => metrics[`${name}_all`]!);
@@ -72,12 +72,12 @@ describe('FlickrRecallEvaluator', () => {
   });
 
   it('says what does not fit', () => {
-    const evaluator = new FlickrRecallEvaluator([truth]);
+    const evaluator = new FlickrRecallEvaluator([groundTruth]);
     expect(() => evaluator.summarize()).toThrow('No prediction for 1 of 1 sentences (image_sentence): 7_0');
     expect(() => evaluator.add({ image_id: '7', sentence_id: 0, boxes: [[far]] })).toThrow(
       '1 phrases, the sentence has 2',
     );
-    const again = new FlickrRecallEvaluator([truth]);
+    const again = new FlickrRecallEvaluator([groundTruth]);
     again.add({ image_id: '7', sentence_id: 0, boxes: [[far], [far]] });
     again.add({ image_id: '7', sentence_id: 0, boxes: [[far], [far]] });
     again.add({ image_id: '7', sentence_id: 1, boxes: [[far]] });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { LvisApEvaluator, type LvisTruth } from './lvis-ap.ts';
+import { LvisApEvaluator, type LvisGroundTruth } from './lvis-ap.ts';
 import { BestDetections } from './lvis-detections.ts';
 
 type Box = [number, number, number, number];
@@ -8,13 +8,13 @@ const here: Box = [0, 0, 50, 50];
 const there: Box = [60, 60, 90, 90];
 
 /** One image with category 1 in it, 2 known to be absent, 3 unknown, 4 annotated in part. */
-const truth: LvisTruth = {
+const groundTruth: LvisGroundTruth = {
   images: [{ id: 1, width: 100, height: 100, neg_category_ids: [2], not_exhaustive_category_ids: [4] }],
   annotations: [1, 4].map((category) => ({ id: category, image_id: 1, category_id: category, bbox: here })),
   categories: ['f', 'c', 'r', 'r'].map((frequency, i) => ({ id: i + 1, frequency })),
 };
 const evaluate = (labels: number[], boxes: Box[], scores = labels.map((_, i) => 1 - i / 10)) => {
-  const evaluator = new LvisApEvaluator(truth, { iouType: 'bbox' });
+  const evaluator = new LvisApEvaluator(groundTruth, { iouType: 'bbox' });
   evaluator.add({ image_id: 1, scores, labels, boxes });
   return evaluator.summarize();
 };
@@ -32,23 +32,23 @@ describe('LvisApEvaluator', () => {
   });
 
   it('takes an image in parts, and no more than the limit of it', () => {
-    const evaluator = new LvisApEvaluator(truth, { iouType: 'bbox', limit: 1 });
+    const evaluator = new LvisApEvaluator(groundTruth, { iouType: 'bbox', limit: 1 });
     evaluator.add({ image_id: 1, scores: [0.5], labels: [1], boxes: [here] });
     evaluator.add({ image_id: 1, scores: [0.9], labels: [4], boxes: [here] });
     expect(evaluator.summarize()).toMatchObject({ 'bbox_AR@1': 0.5, bbox_APf: 0 });
-    const perCategory = new LvisApEvaluator(truth, { iouType: 'bbox', limitBy: 'category', limit: 1 });
+    const perCategory = new LvisApEvaluator(groundTruth, { iouType: 'bbox', limitBy: 'category', limit: 1 });
     perCategory.add({ image_id: 1, scores: [0.5], labels: [1], boxes: [here] });
     perCategory.add({ image_id: 1, scores: [0.9], labels: [4], boxes: [here] });
     expect(perCategory.summarize()['bbox_AR@all']).toBe(1);
   });
 
   it('says what does not fit', () => {
-    const { categories, images, annotations } = truth;
+    const { categories, images, annotations } = groundTruth;
     const options = { iouType: 'bbox' } as const;
-    expect(() => new LvisApEvaluator({ ...truth, categories: [{ id: 1, frequency: 'often' }] }, options)).toThrow(
+    expect(() => new LvisApEvaluator({ ...groundTruth, categories: [{ id: 1, frequency: 'often' }] }, options)).toThrow(
       '"often"',
     );
-    const plain = [{ id: 1, width: 1, height: 1 }] as unknown as LvisTruth['images'];
+    const plain = [{ id: 1, width: 1, height: 1 }] as unknown as LvisGroundTruth['images'];
     expect(() => new LvisApEvaluator({ images: plain, annotations, categories }, options)).toThrow(
       'LVIS image 1 lacks',
     );

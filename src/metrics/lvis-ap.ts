@@ -5,8 +5,8 @@ import { boxXyxyToXywh, roundingOf, type BoxXywh } from '../geometry/boxes.ts';
 import { pairwiseMaskIou } from '../geometry/mask-overlap.ts';
 import { maskArea, unpackMask, type CocoRle } from '../geometry/run-lengths.ts';
 import { MdetrError } from '../errors.ts';
-import { countTruth, matchDetections, meanPrecision, meanRecall, RankedDetections } from './average-precision.ts';
-import type { AreaName, PrecisionRecall, TruthSet } from './average-precision.ts';
+import { countGroundTruth, matchDetections, meanPrecision, meanRecall, RankedDetections } from './average-precision.ts';
+import type { AreaName, PrecisionRecall, GroundTruthSet } from './average-precision.ts';
 import { BestDetections, type TaggedDetection } from './lvis-detections.ts';
 import type { Evaluator, Metrics } from './metrics.ts';
 import type { LvisPrediction } from './predictions.ts';
@@ -29,7 +29,7 @@ export interface LvisImage {
 }
 
 /** Ground truth in LVIS v1's format. */
-export interface LvisTruth {
+export interface LvisGroundTruth {
   readonly images: readonly LvisImage[];
   readonly annotations: readonly LvisAnnotation[];
   readonly categories: readonly { readonly id: number; readonly frequency: string }[];
@@ -51,7 +51,7 @@ interface ImageState {
   readonly image: LvisImage;
   readonly order: number;
   /** Annotations by category. */
-  readonly truth: Map<number, LvisAnnotation[]>;
+  readonly groundTruth: Map<number, LvisAnnotation[]>;
 }
 
 /**
@@ -70,26 +70,26 @@ export class LvisApEvaluator implements Evaluator<LvisPrediction> {
   private unknownCategory = 0;
 
   /** @throws {MdetrError} when the file lacks what makes LVIS: frequencies, negative and not exhaustive categories */
-  constructor(truth: LvisTruth, options: LvisApOptions) {
+  constructor(groundTruth: LvisGroundTruth, options: LvisApOptions) {
     this.iouType = options.iouType;
     this.limitBy = options.limitBy ?? 'image';
     this.limit = options.limit ?? (this.limitBy === 'image' ? 300 : 10_000);
-    const categories = [...truth.categories].sort((a, b) => a.id - b.id);
+    const categories = [...groundTruth.categories].sort((a, b) => a.id - b.id);
     this.frequencies = new Map(categories.map(({ id, frequency }) => [id, frequencyOf(id, frequency)]));
-    const images = [...truth.images].sort((a, b) => a.id - b.id);
+    const images = [...groundTruth.images].sort((a, b) => a.id - b.id);
     images.forEach((image, order) => {
       assertFederated(image);
-      this.images.set(image.id, { image, order, truth: new Map() });
+      this.images.set(image.id, { image, order, groundTruth: new Map() });
     });
-    for (const annotation of truth.annotations) {
+    for (const annotation of groundTruth.annotations) {
       const state = this.images.get(annotation.image_id);
       if (state === undefined) {
         throw new MdetrError(`Annotation ${String(annotation.id)} is of unknown image ${annotation.image_id}.`);
       }
       // The lvis package looks up objects, and detections likewise, with an area above 0.
       if (areaOf(annotation) <= 0) continue;
-      const own = state.truth.get(annotation.category_id);
-      if (own === undefined) state.truth.set(annotation.category_id, [annotation]);
+      const own = state.groundTruth.get(annotation.category_id);
+      if (own === undefined) state.groundTruth.set(annotation.category_id, [annotation]);
       else own.push(annotation);
     }
   }
@@ -176,8 +176,9 @@ export class LvisApEvaluator implements Evaluator<LvisPrediction> {
   /** Matches everything and ranks it per category. */
   private rankAll(): ReadonlyMap<number, RankedDetections> {
     const ranked = new Map([...this.frequencies.keys()].map((category) => [category, new RankedDetections()]));
-    for (const { truth } of this.images.values()) {
-      for (const [category, annotations] of truth) ranked.get(category)?.expect(countTruth(groundTruthOf(annotations)));
+    for (const { groundTruth } of this.images.values()) {
+      for (const [category, annotations] of groundTruth)
+        ranked.get(category)?.expect(countGroundTruth(groundTruthOf(annotations)));
     }
     for (const [group, kept] of this.kept) {
       const byTag = new Map<number, TaggedDetection[]>();
@@ -198,35 +199,35 @@ export class LvisApEvaluator implements Evaluator<LvisPrediction> {
   /** Matches one image's detections of one category, where it is known what is right. */
   private rank(list: RankedDetections, state: ImageState, category: number, found: TaggedDetection[]): void {
     const { image, order } = state;
-    const annotations = state.truth.get(category) ?? [];
+    const annotations = state.groundTruth.get(category) ?? [];
     if (annotations.length === 0 && !image.neg_category_ids.includes(category)) return;
     found = found.filter((detection) => detectionArea(detection, this.iouType) > 0).sort((a, b) => b.score - a.score);
     const scores = found.map(({ score }) => score);
-    const truth = groundTruthOf(annotations);
+    const groundTruth = groundTruthOf(annotations);
     const unmatchedIgnored = image.not_exhaustive_category_ids.includes(category);
     const areas = found.map((detection) => detectionArea(detection, this.iouType));
-    const overlaps = this.overlaps(found, annotations, truth, image);
-    list.add(order, scores, matchDetections(truth, { scores, areas, overlaps, unmatchedIgnored }));
+    const overlaps = this.overlaps(found, annotations, groundTruth, image);
+    list.add(order, scores, matchDetections(groundTruth, { scores, areas, overlaps, unmatchedIgnored }));
   }
 
   private overlaps(
     found: readonly TaggedDetection[],
     annotations: readonly LvisAnnotation[],
-    truth: TruthSet,
+    groundTruth: GroundTruthSet,
     { id, width, height }: LvisImage,
   ): Float64Array {
     if (this.iouType === 'bbox') {
       return pairwiseIouXywh(
         found.map(({ box }) => box!),
         annotations.map(({ bbox }) => bbox),
-        truth.crowd,
+        groundTruth.crowd,
       );
     }
     const targets = annotations.map((annotation) => maskFromAnnotation(annotation, [height, width], `image ${id}`));
     return pairwiseMaskIou(
       found.map(({ mask }) => mask!),
       targets,
-      truth.crowd,
+      groundTruth.crowd,
     );
   }
 }
@@ -236,7 +237,7 @@ const areaOf = ({ area, bbox }: LvisAnnotation): number => area ?? bbox[2] * bbo
 const detectionArea = ({ box, mask }: TaggedDetection, iouType: 'bbox' | 'segm'): number =>
   iouType === 'bbox' ? box![2] * box![3] : maskArea(mask!);
 
-const groundTruthOf = (annotations: readonly LvisAnnotation[]): TruthSet => ({
+const groundTruthOf = (annotations: readonly LvisAnnotation[]): GroundTruthSet => ({
   areas: annotations.map(areaOf),
   ignored: annotations.map((annotation) => (annotation['ignore'] ? 1 : 0)),
   crowd: new Uint8Array(annotations.length), // LVIS has no crowds

@@ -23,8 +23,8 @@ const maskOf = (set: (x: number, y: number) => boolean) =>
 
 describe('PhraseCutEvaluator', () => {
   it('compares painted boxes and masks, overall and per subset', () => {
-    const truth = { tasks: [task('1__a', ['red']), task('1__b')], images, counts };
-    const evaluator = new PhraseCutEvaluator(truth, { masks: true });
+    const groundTruth = { tasks: [task('1__a', ['red']), task('1__b')], images, counts };
+    const evaluator = new PhraseCutEvaluator(groundTruth, { masks: true });
     const half = maskOf((x, y) => x < 4 && y < 2);
     expect(evaluator.add({ original_id: 1, task_id: '1__a', boxes: [[0, 0, 5, 5]], mask: half })).toBe(0.5);
     evaluator.add({ original_id: 1, task_id: '1__b', boxes: [], mask: maskOf(() => false) });
@@ -45,9 +45,11 @@ describe('PhraseCutEvaluator', () => {
   });
 
   it('leaves phrases without a prediction out, or counts them as misses', () => {
-    const truth = { tasks: [task('1__a'), task('1__b')], images, counts };
+    const groundTruth = { tasks: [task('1__a'), task('1__b')], images, counts };
     const prediction = { original_id: 1, task_id: '1__a', boxes: [[0, 0, 5, 5] as [number, number, number, number]] };
-    const [skip, empty] = (['skip', 'empty'] as const).map((missing) => new PhraseCutEvaluator(truth, { missing }));
+    const [skip, empty] = (['skip', 'empty'] as const).map(
+      (missing) => new PhraseCutEvaluator(groundTruth, { missing }),
+    );
     skip!.add(prediction);
     empty!.add(prediction);
     expect(skip!.summarize()['mean_box_iou']).toBe(1);

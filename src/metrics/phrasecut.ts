@@ -106,9 +106,9 @@ export class PhraseCutEvaluator implements Evaluator<PhraseCutPrediction> {
       return undefined;
     }
     const image = this.imageOf(task);
-    const truth = paintPolygons(task, image);
-    const result = this.compare(prediction, task, image, truth);
-    this.results.set(task.task_id, { ...result, subsets: this.subsetsOf(task, image, truth) });
+    const groundTruth = paintPolygons(task, image);
+    const result = this.compare(prediction, task, image, groundTruth);
+    this.results.set(task.task_id, { ...result, subsets: this.subsetsOf(task, image, groundTruth) });
     return this.options.masks ? result.maskIou : result.boxIou;
   }
 
@@ -165,7 +165,7 @@ export class PhraseCutEvaluator implements Evaluator<PhraseCutPrediction> {
     prediction: PhraseCutPrediction,
     task: PhraseCutTask,
     image: PhraseCutImage,
-    truth: Uint8Array,
+    groundTruth: Uint8Array,
   ): PhraseCutTaskResult {
     const boxIou = boxesIou(prediction.boxes, task.instance_boxes, this.options.boxRaster);
     if (!this.options.masks) return { boxIou, maskIou: 0, intersection: 0, union: 0 };
@@ -181,22 +181,22 @@ export class PhraseCutEvaluator implements Evaluator<PhraseCutPrediction> {
           `${image.width}x${image.height} (width x height).`,
       );
     }
-    const { intersection, union } = denseMaskOverlap(maskToDense(mask), truth);
+    const { intersection, union } = denseMaskOverlap(maskToDense(mask), groundTruth);
     return { boxIou, maskIou: intersection === 0 ? 0 : intersection / union, intersection, union };
   }
 
   private emptyResult(task: PhraseCutTask): PhraseCutTaskResult & { readonly subsets: ReadonlySet<PhraseCutSubset> } {
     const image = this.imageOf(task);
-    const truth = paintPolygons(task, image);
-    const union = this.options.masks ? denseMaskOverlap(truth, truth).union : 0;
-    return { boxIou: 0, maskIou: 0, intersection: 0, union, subsets: this.subsetsOf(task, image, truth) };
+    const groundTruth = paintPolygons(task, image);
+    const union = this.options.masks ? denseMaskOverlap(groundTruth, groundTruth).union : 0;
+    return { boxIou: 0, maskIou: 0, intersection: 0, union, subsets: this.subsetsOf(task, image, groundTruth) };
   }
 
-  private subsetsOf(task: PhraseCutTask, image: PhraseCutImage, truth: Uint8Array): ReadonlySet<PhraseCutSubset> {
+  private subsetsOf(task: PhraseCutTask, image: PhraseCutImage, groundTruth: Uint8Array): ReadonlySet<PhraseCutSubset> {
     return this.rules.subsetsOf({
       structure: task.phrase_structure,
       instanceCount: task.instance_boxes.length,
-      relativeSize: denseMaskOverlap(truth, truth).union / (image.width * image.height),
+      relativeSize: denseMaskOverlap(groundTruth, groundTruth).union / (image.width * image.height),
       cocoId: image.coco_id,
     });
   }
@@ -222,15 +222,15 @@ const paintPolygons = ({ Polygons: polygons }: PhraseCutTask, { width, height }:
 /** IoU of two sets of x, y, width, height boxes, each painted on the smallest canvas that reaches from 0, 0 over all. */
 export const boxesIou = (
   predicted: readonly (readonly number[])[],
-  truth: readonly (readonly number[])[],
+  groundTruth: readonly (readonly number[])[],
   raster: 'official' | 'exact' = 'official',
 ): number => {
-  const all = [...predicted, ...truth];
+  const all = [...predicted, ...groundTruth];
   // Far corners are inclusive here: x + width - 1.
   const width = Math.max(0, ...all.map((box) => Math.trunc(box[0]! + box[2]! - 1 + 1)));
   const height = Math.max(0, ...all.map((box) => Math.trunc(box[1]! + box[3]! - 1 + 1)));
   const paint = raster === 'official' ? paintBoxes : paintWholeBoxes;
-  const { intersection, union } = denseMaskOverlap(paint(predicted, width, height), paint(truth, width, height));
+  const { intersection, union } = denseMaskOverlap(paint(predicted, width, height), paint(groundTruth, width, height));
   return intersection === 0 ? 0 : intersection / union;
 };
 

@@ -32,9 +32,9 @@ describe('RefexpPrecisionEvaluator', () => {
   });
 
   it('skips expressions without exactly one box only for CLEVR-Ref+, which ranks by scores_refexp', () => {
-    const truth = [one(1, 'clevrref'), { imageId: 2, datasetName: 'clevrref', boxesXywh: [] }];
-    expect(() => new RefexpPrecisionEvaluator(truth)).toThrow('Image 2 has 0 boxes');
-    const evaluator = new RefexpPrecisionEvaluator(truth, { variant: 'clevrref' });
+    const groundTruth = [one(1, 'clevrref'), { imageId: 2, datasetName: 'clevrref', boxesXywh: [] }];
+    expect(() => new RefexpPrecisionEvaluator(groundTruth)).toThrow('Image 2 has 0 boxes');
+    const evaluator = new RefexpPrecisionEvaluator(groundTruth, { variant: 'clevrref' });
     const boxes: [number, number, number, number][] = [[30, 30, 40, 40], [0, 0, 10, 10]]; // prettier-ignore
     expect(() => evaluator.add({ image_id: 1, scores: [1, 0], boxes })).toThrow('no "scores_refexp"');
     expect(evaluator.add({ image_id: 1, scores: [1, 0], scores_refexp: [0, 1], boxes })).toBe(1);

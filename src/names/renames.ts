@@ -34,10 +34,15 @@ const TRAINING: ConfigRenames = {
 };
 
 /** Training configs, the configs stored in run folders, and the `config.json` of model folders. */
-export const RENAMED_IN_CONFIGS: ConfigRenames = { ...TRAINING, nested: { ...TRAINING.nested, stages: TRAINING } };
+export const RENAMED_IN_CONFIGS: ConfigRenames = {
+  ...TRAINING,
+  nested: { ...TRAINING.nested, stages: TRAINING, evaluate: { ...NONE, keys: { truth: 'ground_truth' } } },
+};
 
 /** Command → old option → new option, both with their dashes. */
-export const RENAMED_OPTIONS: Readonly<Record<string, Readonly<Record<string, string>>>> = {};
+export const RENAMED_OPTIONS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  evaluate: { '--truth': '--ground-truth' },
+};
 
 /** Old prefix → new prefix of the names of loss terms and metrics in a run's log. */
 export const RENAMED_METRIC_PREFIXES: Readonly<Record<string, string>> = { helper_: 'auxiliary_' };

@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { allBenchmarks } from '../../src/benchmarks/registry.ts';
 import { CommandLine, expectRefusal } from '../support/run-mdetr.ts';
 
 const mdetr = new CommandLine();
@@ -27,31 +28,31 @@ afterAll(() => mdetr.remove());
 describe('mdetr evaluate', () => {
   const clevr = ['evaluate', '--task', 'clevr', '--annotations', 'CLEVR_val_questions.json'];
 
-  it('evaluates saved predictions without a model: a table, JSON, and the file for the server', () => {
-    const outputs = ['--json', 'numbers.json', '--submission', 'answers.txt'];
+  it('evaluates saved predictions without a model: table, JSON and submission file', () => {
+    const outputs = ['--json', 'metrics.json', '--submission', 'answers.txt'];
     const { status, stdout, stderr } = mdetr.run(...clevr, '--predictions', 'answers.jsonl', ...outputs);
     expect(status, stderr).toBe(0);
     expect(stdout).toMatch(/^accuracy +0\.5000$/m);
     expect(stdout).toMatch(/^question\/exist +1\.0000$/m);
-    const { results } = JSON.parse(readFileSync(mdetr.file('numbers.json'), 'utf8')) as { results: unknown[] };
+    const { results } = JSON.parse(readFileSync(mdetr.file('metrics.json'), 'utf8')) as { results: unknown[] };
     expect(results).toMatchObject([{ title: 'clevr', count: 2, metrics: { accuracy: 0.5, 'question/count': 0 } }]);
     expect(readFileSync(mdetr.file('answers.txt'), 'utf8')).toBe('4\nyes\n');
   });
 
-  it('takes what a config says, the command line first', () => {
+  it('reads a config; options take precedence', () => {
     write('config.json', [{ evaluate: { task: 'clevr', annotations: 'nowhere_questions.json', limit_by: 'image' } }]);
     const config = ['evaluate', 'config.json', '--predictions', 'answers.jsonl'];
     expectRefusal(mdetr.run(...config), 1, /nowhere_questions\.json: no such annotation file/);
     expect(mdetr.run(...config, '--annotations', 'CLEVR_val_questions.json').status).toBe(0);
   });
 
-  it('draws the scenes that a config asks for', () => {
+  it('generates the scenes of a config', () => {
     const evaluate = (scene: object) => ({ evaluate: { task: 'scenes', seed: 3, count: 2, scene } });
     const size = { width: 96, height: 64 };
     write('small.json', [evaluate({ ...size, min_objects: 2, max_objects: 2 })]);
-    const { status, stderr } = mdetr.run('evaluate', 'small.json', '--json', 'small-numbers.json');
+    const { status, stderr } = mdetr.run('evaluate', 'small.json', '--json', 'small-metrics.json');
     expect(status, stderr).toBe(0);
-    const { results } = JSON.parse(readFileSync(mdetr.file('small-numbers.json'), 'utf8')) as {
+    const { results } = JSON.parse(readFileSync(mdetr.file('small-metrics.json'), 'utf8')) as {
       results: { title: string; metrics: Record<string, number> }[];
     };
     expect(results.map(({ title }) => title)).toEqual(['standard', 'items']);
@@ -62,22 +63,44 @@ describe('mdetr evaluate', () => {
     expectRefusal(mdetr.run('evaluate', 'wrong.json'), 1, /evaluate\.scene: .*objects/);
   });
 
-  it('refuses what does not go together', () => {
-    expectRefusal(mdetr.run('evaluate'), 2, /say what to measure/);
+  it('refuses wrong calls', () => {
+    expectRefusal(mdetr.run('evaluate'), 2, /no benchmark given/);
     expectRefusal(mdetr.run('evaluate', '--task', 'flickr'), 2, /needs --annotations FILE/);
     const flickr = ['evaluate', '--task', 'flickr', '--annotations', 'a_val.json'];
-    expectRefusal(mdetr.run(...flickr), 2, /needs --truth DIR, the folder of Flickr30k Entities/);
+    expectRefusal(mdetr.run(...flickr), 2, /needs --ground-truth DIR, the folder of Flickr30k Entities/);
     expectRefusal(
       mdetr.run('evaluate', '--task', 'refexp', '--annotations', 'a.json', '--submission', 'b', '--predictions', 'c'),
       2,
-      /no server's file for --task refexp/,
+      /no test server accepts results of --task refexp/,
     );
     expectRefusal(
       mdetr.run('evaluate', '--task', 'scenes', '--predictions', 'answers.jsonl'),
       2,
-      /--predictions: scenes are drawn anew/,
+      /--predictions: predictions of --task scenes cannot be saved/,
     );
     write('gqa.jsonl', [{ mdetr_predictions: 'gqa' }]);
     expectRefusal(mdetr.run(...clevr, '--predictions', 'gqa.jsonl'), 1, /holds predictions for gqa, not for clevr/);
+  });
+
+  it('lists the benchmarks with the options that they need', () => {
+    const { status, stdout } = mdetr.run('evaluate', '--list');
+    expect(status).toBe(0);
+    for (const { name, description } of allBenchmarks()) {
+      expect(stdout).toContain(`${name} `);
+      expect(stdout).toContain(description);
+    }
+    expect(stdout).toMatch(/^ +needs --annotations FILE, --images DIR, --ground-truth DIR$/m);
+  });
+
+  it('accepts the old names of --ground-truth, with one note', () => {
+    const old = mdetr.run(...clevr, '--predictions', 'answers.jsonl', '--truth', 'CLEVR_val_questions.json');
+    expect(old.status, old.stderr).toBe(0);
+    expect(old.stderr).toMatch(/--truth is now called --ground-truth/);
+    write('old.json', [
+      { evaluate: { task: 'clevr', annotations: 'CLEVR_val_questions.json', truth: 'CLEVR_val_questions.json' } },
+    ]);
+    const config = mdetr.run('evaluate', 'old.json', '--predictions', 'answers.jsonl');
+    expect(config.status, config.stderr).toBe(0);
+    expect(config.stderr).toMatch(/"truth" is now called "ground_truth"/);
   });
 });

@@ -30,7 +30,7 @@ describe('the example of fine-tuning', () => {
       /4 steps done, loss [\d.]+; model in .*, the best/,
     );
     run([mdetr, 'plot', out]);
-    expect(readFileSync(join(out, 'curves.svg'), 'utf8')).toContain('val/bbox_AP50');
+    expect(readFileSync(join(out, 'curves.svg'), 'utf8')).toContain('val/box_ap_50');
     const image = 'examples/finetune/pictures/val-1.png';
     run([
       mdetr,

@@ -78,7 +78,7 @@ describe('mdetr train', () => {
     const steps = lines.filter(({ kind }) => kind === 'train').map(({ step }) => step);
     expect(steps).toEqual([...new Set(steps)].sort((a, b) => a - b));
     const { metrics = {} } = lines.findLast(({ kind }) => kind === 'validation')!;
-    for (const name of ['own/bbox_AP50', 'own/Recall@1_all', 'scenes/phrase Recall@1', 'mean'])
+    for (const name of ['own/box_ap_50', 'own/recall_at_1', 'scenes/phrase_recall_at_1', 'mean'])
       expect(metrics[name], name).toBeGreaterThanOrEqual(0);
     const events = readFileSync(cli.file('run/tensorboard/events.out.tfevents.0'));
     expect(wholeRecords(events)).toBe(events.length);

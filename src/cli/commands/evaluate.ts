@@ -1,44 +1,38 @@
 import { readFile } from 'node:fs/promises';
 import { Command, Option } from 'commander';
-import { z } from 'zod';
+import { checkRequest, evaluateBenchmark, type Benchmark, type EvaluationRequest } from '../../benchmarks/benchmark.ts';
+import { benchmarkList } from '../../benchmarks/benchmark-table.ts';
+import type { BenchmarkReport } from '../../benchmarks/benchmark-report.ts';
+import { allBenchmarks, benchmarkNamed } from '../../benchmarks/registry.ts';
+import { worstCasesPage } from '../../benchmarks/worst-cases-page.ts';
 import { writeAtomically } from '../../checkpoints/index.ts';
-import { SCENE_DEFAULTS } from '../../scenes/render/scene.ts';
-import { SPLITS, type SceneSplit } from '../../scenes/render/splits.ts';
 import { MdetrError, messageOf, UsageError } from '../../errors.ts';
 import { resultsJson, resultsTable } from '../../metrics/results-table.ts';
+import { currentConfig } from '../../names/current-names.ts';
 import {
-  benchmarkTasks,
-  evaluateBenchmark,
-  requireGroundTruth,
-  type BenchmarkTask,
-} from '../../benchmarks/benchmark-task.ts';
-import { evaluateScenes } from '../../benchmarks/scenes-task.ts';
-import type { TaskReport } from '../../benchmarks/task-report.ts';
-import { worstCasesPage } from '../../benchmarks/worst-cases-page.ts';
+  addBenchmarkOptions,
+  addInputOptions,
+  parseEvaluationSection,
+  settingsFrom,
+  submissionTasks,
+  type EvaluationSection,
+} from '../options/benchmark-options.ts';
 import { interruptible } from '../options/interrupt.ts';
-import { fraction, wholeFrom } from '../options/option-values.ts';
 import { addModelOptions, loadModel, type ModelOptions } from '../options/model-options.ts';
+import { wholeFrom } from '../options/option-values.ts';
 import { note, Progress } from '../output/progress.ts';
 
-type TaskName = BenchmarkTask | 'scenes';
-
+/** Options of the command; those of the benchmarks are read by `settingsFrom`. */
 interface EvaluateOptions extends ModelOptions {
-  readonly task?: TaskName;
+  readonly list?: boolean;
+  readonly task?: string;
   readonly annotations?: string;
   readonly images?: readonly string[];
-  readonly truth?: string;
+  readonly groundTruth?: string;
   readonly subset?: string;
-  readonly limitBy?: 'image' | 'category';
-  readonly masks?: boolean;
   readonly limit?: number;
   readonly batchSize: number;
   readonly onBadRow: 'stop' | 'skip';
-  readonly criterion: 'giou' | 'iou';
-  readonly split?: readonly SceneSplit[];
-  readonly seed?: number;
-  readonly count?: number;
-  readonly textsPerKind?: number;
-  readonly threshold: number;
   readonly answers?: string;
   readonly submission?: string;
   readonly predictions?: string;
@@ -49,35 +43,9 @@ interface EvaluateOptions extends ModelOptions {
   readonly worstCount: number;
 }
 
-/** What a config says about evaluation; command-line options win over it. */
-const evaluationSchema = z.strictObject({
-  task: z.enum([...benchmarkTasks, 'scenes']).optional(),
-  annotations: z.string().optional(),
-  /** A folder, or one for each `data_source`. */
-  images: z.union([z.string(), z.record(z.string(), z.string())]).optional(),
-  /** The data set's own folder or file, and the split that is meant. */
-  truth: z.string().optional(),
-  subset: z.string().optional(),
-  limit_by: z.enum(['image', 'category']).optional(),
-  splits: z.array(z.enum(SPLITS)).optional(),
-  seed: z.number().int().nonnegative().optional(),
-  count: z.number().int().positive().optional(),
-  texts_per_kind: z.number().int().positive().optional(),
-  /** Scenes of other sizes than the usual ones. */
-  scene: z
-    .strictObject({
-      width: z.number().int().positive().default(SCENE_DEFAULTS.width),
-      height: z.number().int().positive().default(SCENE_DEFAULTS.height),
-      min_objects: z.number().int().positive().default(SCENE_DEFAULTS.minObjects),
-      max_objects: z.number().int().positive().default(SCENE_DEFAULTS.maxObjects),
-    })
-    .prefault({}),
-});
-
-type EvaluationConfig = z.infer<typeof evaluationSchema>;
-
-const readConfig = async (path: string | undefined): Promise<EvaluationConfig> => {
-  if (path === undefined) return evaluationSchema.parse({});
+/** Reads the "evaluate" section of a config. */
+const readSection = async (path: string | undefined): Promise<EvaluationSection> => {
+  if (path === undefined) return { settings: {} };
   let values: unknown;
   const { findConfig } = await import('../../train/config/config-file.ts');
   const file = await findConfig(path);
@@ -86,213 +54,150 @@ const readConfig = async (path: string | undefined): Promise<EvaluationConfig> =
   } catch (error) {
     throw new MdetrError(`${path}: cannot be read as JSON: ${messageOf(error)}`, { cause: error });
   }
-  const section = typeof values === 'object' && values !== null && 'evaluate' in values ? values.evaluate : undefined;
-  if (section === undefined)
-    throw new MdetrError(`${path}: has no "evaluate" section; name the task by --task instead`);
-  const parsed = evaluationSchema.safeParse(section);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0]!;
-    throw new MdetrError(`${path}: evaluate.${issue.path.join('.')}: ${issue.message}`);
-  }
-  return parsed.data;
+  if (typeof values !== 'object' || values === null || !('evaluate' in values))
+    throw new MdetrError(`${path}: has no "evaluate" section; pass --task instead`);
+  const { value, notes } = currentConfig({ evaluate: values.evaluate }, path);
+  notes.forEach(note);
+  return parseEvaluationSection(value['evaluate'], path);
 };
 
-const splitsOf = (text: string): readonly SceneSplit[] =>
-  text.split(',').map((name) => {
-    const split = SPLITS.find((known) => known === name.trim());
-    if (split === undefined) throw new UsageError(`--split: "${name}" is none of ${SPLITS.join(', ')}`);
-    return split;
-  });
-
-/** `mdetr evaluate`: the task's published metric. */
-export const evaluateCommand = (): Command =>
-  addModelOptions(
+/** `mdetr evaluate`: the published metric of a benchmark. */
+export const evaluateCommand = (): Command => {
+  const command = addModelOptions(
     new Command('evaluate')
-      .description("The task's published metric, as a table and as JSON.")
-      .argument('[config]', 'JSON whose "evaluate" section says what to measure')
-      .addOption(new Option('--task <name>', 'what to measure').choices([...benchmarkTasks, 'scenes'])),
+      .description('Computes the published metric of a benchmark and prints it as a table.')
+      .argument('[config]', 'JSON whose "evaluate" section names the benchmark and its files')
+      .addOption(new Option('--task <name>', 'benchmark').choices(allBenchmarks().map(({ name }) => name)))
+      .option('--list', 'list the benchmarks with the options that they need'),
   )
     .option('--annotations <file>', 'official annotation file; for lvis its own file')
-    .option('--images <dir...>', 'folder of the pictures that it names, or SOURCE=DIR for each data_source')
-    .option('--truth <path>', "flickr, phrasecut: the data set's own folder; gqa, clevr: its question file")
-    .option('--subset <name>', "flickr, phrasecut: the split, where the annotation file's name does not end in it")
-    .option('--limit <n>', 'at most so many rows', wholeFrom(1))
+    .option('--images <dir...>', 'image folder, or SOURCE=DIR for each data_source');
+  addInputOptions(command)
+    .option('--limit <n>', 'maximum number of rows', wholeFrom(1))
     .option(
       '--batch-size <n>',
-      'texts that go through the network together (lvis: eight times as many)',
+      'captions that pass through the network together (lvis: eight times as many)',
       wholeFrom(1),
       4,
     )
     .addOption(
-      new Option('--on-bad-row <what>', 'about rows that cannot be used').choices(['stop', 'skip']).default('stop'),
-    )
-    .addOption(
-      new Option('--criterion <overlap>', 'of expressions: giou as the official code, iou as the papers')
-        .choices(['giou', 'iou'])
-        .default('giou'),
-    )
-    .addOption(
-      new Option(
-        '--limit-by <what>',
-        'lvis: the 10,000 best of a category count (fixed AP, as published), or 300 an image (default: category)',
-      ).choices(['category', 'image']),
-    )
-    .option('--masks', 'coco: masks too, from a model that has them')
-    .option('--split <names>', `scenes: of ${SPLITS.join(', ')}, separated by commas`, splitsOf)
-    .option('--seed <s>', 'scenes: a seed that training never used', wholeFrom(0))
-    .option('--count <n>', 'scenes: how many (default: 2000)', wholeFrom(1))
-    .option('--texts-per-kind <n>', 'scenes: texts of each kind a scene (default: 1)', wholeFrom(1))
-    .option('--threshold <score>', 'scenes: boxes for what is absent count above this', fraction, 0.7)
+      new Option('--on-bad-row <action>', 'action for rows that cannot be used')
+        .choices(['stop', 'skip'])
+        .default('stop'),
+    );
+  return addBenchmarkOptions(command)
     .option('--answers <file>', "GQA's answer table")
-    .option('--submission <file>', 'gqa, clevr: write what the test server takes; the rows need no answers then')
+    .option('--submission <file>', `write the file for the test server (${submissionTasks()})`)
     .option('--predictions <file>', 'evaluate saved predictions instead of running the model')
-    .option('--save-predictions <file>', 'save what the model says, to be evaluated later')
-    .option('--resume', 'go on where an interrupted run with that file stopped')
-    .option('--json <file>', 'write the numbers as JSON')
-    .option('--worst <file.html>', 'write a page of the worst cases with pictures')
-    .option('--worst-count <n>', 'how many of them', wholeFrom(1), 24)
-    .addHelpText(
-      'after',
-      `
+    .option('--save-predictions <file>', 'save the predictions, to be evaluated later')
+    .option('--resume', 'continue an interrupted run with that file')
+    .option('--json <file>', 'write the metrics as JSON')
+    .option('--worst <file.html>', 'write a page with images of the worst cases')
+    .option('--worst-count <n>', 'number of worst cases', wholeFrom(1), 24)
+    .addHelpText('after', EXAMPLES)
+    .action(run);
+};
+
+const EXAMPLES = `
 Examples
+  mdetr evaluate --list
   mdetr evaluate --task scenes --split standard,paraphrase,cogent-b --count 500
   mdetr evaluate configs/scenes/default.json --model runs/scenes/best --worst worst.html
   mdetr evaluate --task flickr --annotations final_flickr_separateGT_test.json --images flickr30k/test \\
-      --truth flickr30k_entities --model pretrained_resnet101
+      --ground-truth flickr30k_entities --model pretrained_resnet101
       Recall@1, 5 and 10 by both protocols, over all phrases and by category
   mdetr evaluate --task phrasecut --annotations finetune_phrasecut_test.json --images gqa/images \\
-      --truth VGPhraseCut_v0 --model phrasecut_resnet101 --save-predictions p.jsonl
+      --ground-truth VGPhraseCut_v0 --model phrasecut_resnet101 --save-predictions p.jsonl
   mdetr evaluate --task lvis --annotations lvis_v1_minival.json --images coco2017 --model lvis10 \\
       --save-predictions lvis10.jsonl --resume
-      stops at Ctrl-C; called again it goes on
+      stops at Ctrl-C; the same command continues
   mdetr evaluate --task gqa --annotations finetune_gqa_testdev_balanced.json --images gqa/images \\
       --answers gqa_answer2id_by_type.json --model gqa_resnet101
   mdetr evaluate --task refexp --annotations finetune_refcoco_val.json --images train2014 --model refcoco.pth
   mdetr evaluate --task clevr --annotations CLEVR_val_questions.json --images images/val --save-predictions p.jsonl
   mdetr evaluate --task clevr --annotations CLEVR_val_questions.json --images images/val --predictions p.jsonl
-      with that file by family of question; --truth names it beside another annotation file
-  mdetr evaluate --task clevr --annotations CLEVR_test_questions.json --images images/test --submission test.txt`,
-    )
-    .action(async (config: string | undefined, options: EvaluateOptions) => {
-      const section = await readConfig(config);
-      const task = options.task ?? section.task;
-      if (task === undefined)
-        throw new UsageError('say what to measure: --task NAME, or a config with an "evaluate" section');
-      await interruptible(async (signal) => {
-        const reports =
-          task === 'scenes'
-            ? await runScenes(options, section, signal)
-            : [await runAnnotations(task, options, section, signal)];
-        await present(task, reports, options);
-      });
-    });
+      its question file adds accuracy by family of question; with another annotation file, pass it as --ground-truth
+  mdetr evaluate --task clevr --annotations CLEVR_test_questions.json --images images/test --submission test.txt`;
 
-const runScenes = async (
-  options: EvaluateOptions,
-  section: EvaluationConfig,
-  signal: AbortSignal,
-): Promise<TaskReport[]> => {
-  for (const name of ['predictions', 'savePredictions', 'submission'] as const)
-    if (options[name] !== undefined)
-      throw new UsageError(
-        `--${name === 'savePredictions' ? 'save-predictions' : name}: scenes are drawn anew for every evaluation, there is nothing to keep`,
-      );
-  const model = await loadModel(options);
-  try {
-    const images = options.count ?? section.count ?? 2000;
-    const { width, height, min_objects: minObjects, max_objects: maxObjects } = section.scene;
-    const reports: TaskReport[] = [];
-    for (const split of options.split ?? section.splits ?? ['standard']) {
-      const progress = new Progress(`scenes, ${split}`, images);
-      reports.push(
-        await evaluateScenes(model, {
-          split,
-          seed: options.seed ?? section.seed ?? 900_000_001,
-          images,
-          scene: { width, height, minObjects, maxObjects },
-          textsPerKind: options.textsPerKind ?? section.texts_per_kind ?? 1,
-          threshold: options.threshold,
-          worst: options.worst === undefined ? 0 : options.worstCount,
-          onProgress: () => progress.advance(1),
-          signal,
-        }),
-      );
-      progress.stop();
-    }
-    return reports;
-  } finally {
-    await model.dispose();
+const run = async (config: string | undefined, options: EvaluateOptions): Promise<void> => {
+  if (options.list === true) {
+    process.stdout.write(benchmarkList(allBenchmarks()));
+    return;
   }
+  const section = await readSection(config);
+  const task = options.task ?? section.task;
+  if (task === undefined)
+    throw new UsageError('no benchmark given: pass --task NAME, or a config with an "evaluate" section');
+  const benchmark = benchmarkNamed(task);
+  const request = requestOf(benchmark, options, section);
+  // Wrong calls are reported before the model is loaded.
+  checkRequest(benchmark, request);
+  await interruptible(async (signal) => {
+    await present(task, await evaluate(benchmark, { ...request, signal }, options), options);
+  });
 };
 
-const runAnnotations = async (
-  task: BenchmarkTask,
+const requestOf = (
+  benchmark: Benchmark,
   options: EvaluateOptions,
-  section: EvaluationConfig,
-  signal: AbortSignal,
-): Promise<TaskReport> => {
-  const annotations = options.annotations ?? section.annotations;
-  if (annotations === undefined) throw new UsageError(`--task ${task} needs --annotations FILE`);
-  if (options.resume === true && options.savePredictions === undefined)
-    throw new UsageError('--resume goes on with the file that --save-predictions FILE names');
-  if (options.submission !== undefined && task !== 'gqa' && task !== 'clevr')
-    throw new UsageError(`--submission: there is no server's file for --task ${task}`);
-  const files = {
-    ...{ task, annotations },
-    images: options.images ?? foldersOf(section.images),
-    truth: options.truth ?? section.truth,
-    subset: options.subset ?? section.subset,
-  };
-  requireGroundTruth(files);
-  const model = options.predictions === undefined ? await loadModel(options, { answers: options.answers }) : undefined;
-  let progress: Progress | undefined;
-  let before = 0;
+  section: EvaluationSection,
+): Omit<EvaluationRequest, 'model'> => ({
+  annotations: options.annotations ?? section.annotations,
+  images: options.images ?? foldersOf(section.images),
+  groundTruth: options.groundTruth ?? section.ground_truth,
+  subset: options.subset ?? section.subset,
+  limit: options.limit,
+  batchSize: options.batchSize,
+  onBadRow: options.onBadRow,
+  settings: settingsFrom(benchmark, { ...options }, section),
+  wantsSubmission: options.submission !== undefined,
+  worst: options.worst === undefined ? 0 : options.worstCount,
+  savePredictions: options.savePredictions,
+  resume: options.resume,
+  predictions: options.predictions,
+});
+
+const evaluate = async (
+  benchmark: Benchmark,
+  request: Omit<EvaluationRequest, 'model'>,
+  options: EvaluateOptions,
+): Promise<readonly BenchmarkReport[]> => {
+  const model = request.predictions === undefined ? await loadModel(options, { answers: options.answers }) : undefined;
+  let progress: { readonly title: string; readonly bar: Progress; done: number } | undefined;
   try {
-    return await evaluateBenchmark(model, {
-      ...files,
-      limit: options.limit,
-      batchSize: options.batchSize,
-      onBadRow: options.onBadRow,
-      criterion: options.criterion,
-      limitBy: options.limitBy ?? section.limit_by ?? 'category',
-      masks: options.masks === true,
-      wantsSubmission: options.submission !== undefined,
-      worst: options.worst === undefined ? 0 : options.worstCount,
-      savePredictions: options.savePredictions,
-      resume: options.resume,
-      predictions: options.predictions,
-      signal,
-      onProgress: (done, total) => {
-        progress ??= new Progress(task, total);
-        progress.advance(done - before);
-        before = done;
+    return await evaluateBenchmark(benchmark, {
+      ...request,
+      model,
+      onProgress(done, total, title = benchmark.name) {
+        if (progress?.title !== title) {
+          progress?.bar.stop();
+          progress = { title, bar: new Progress(title, total), done: 0 };
+        }
+        progress.bar.advance(done - progress.done);
+        progress.done = done;
       },
     });
   } finally {
-    progress?.stop();
+    progress?.bar.stop();
     await model?.dispose();
   }
 };
 
-/** Folders of a config as the command line writes them. */
-const foldersOf = (images: EvaluationConfig['images'] = '.'): readonly string[] =>
+/** Image folders of a config in the form of the command line. */
+const foldersOf = (images: EvaluationSection['images'] = '.'): readonly string[] =>
   typeof images === 'string' ? [images] : Object.entries(images).map(([source, folder]) => `${source}=${folder}`);
 
-const present = async (task: string, reports: readonly TaskReport[], options: EvaluateOptions): Promise<void> => {
+const present = async (task: string, reports: readonly BenchmarkReport[], options: EvaluateOptions): Promise<void> => {
   const results = reports.flatMap((report) => report.results);
   process.stdout.write(resultsTable(results, { digits: 4 }));
   for (const { warnings } of reports) warnings.forEach(note);
   const writeText = (path: string, text: string): Promise<void> =>
     writeAtomically(path, async (sink) => sink.write(new TextEncoder().encode(text)));
-  const [submission] = reports.flatMap((report) => (report.submission === undefined ? [] : [report.submission]));
+  const [submission] = reports.flatMap((report) => report.submission ?? []);
   if (options.submission !== undefined && submission !== undefined) await writeText(options.submission, submission());
   if (options.json !== undefined) await writeText(options.json, resultsJson(results));
-  if (options.worst !== undefined)
-    await writeText(
-      options.worst,
-      await worstCasesPage(
-        `${task}: worst cases`,
-        reports.flatMap(({ worst }) => worst),
-      ),
-    );
+  if (options.worst !== undefined) {
+    const worst = reports.flatMap((report) => report.worst);
+    await writeText(options.worst, await worstCasesPage(`${task}: worst cases`, worst));
+  }
 };

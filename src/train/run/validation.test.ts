@@ -73,7 +73,7 @@ describe('configs/clevr_humans.json', () => {
     const metrics = validationOf(config);
     expect(Object.keys(metrics)).toContain('clevr_question/accuracy');
     expect(metrics['clevr_question/accuracy']).toBe(best?.metric);
-    expect(Object.keys(metrics).filter((name) => name.includes('bbox'))).toEqual([]);
+    expect(Object.keys(metrics).filter((name) => name.includes('box'))).toEqual([]);
   });
 
   it('names file, row and field of a question that cannot be used, or leaves it out', async () => {
@@ -147,9 +147,9 @@ describe("official sets whose authors' own files make the metric", () => {
   it('are measured by them beside AP50, which decides', async () => {
     const { metrics, metric, notes } = await measure({ phrasecut_orig_ann_path: truth });
     expect(notes).toEqual([]);
-    expect(metric).toBe(metrics['phrasecut/bbox_AP50']);
+    expect(metric).toBe(metrics['phrasecut/box_ap_50']);
     expect(Object.keys(metrics)).toEqual(
-      expect.arrayContaining(['phrasecut/Precision@0.5', 'phrasecut/mean_box_iou', 'phrasecut/mean_mask_iou']),
+      expect.arrayContaining(['phrasecut/box_precision_at_50', 'phrasecut/mean_box_iou', 'phrasecut/mean_mask_iou']),
     );
   });
 
@@ -180,6 +180,6 @@ describe("official sets whose authors' own files make the metric", () => {
         /^validation set phrasecut: .*phrasecut_orig_ann_path names their folder, and there is no .*nowhere/,
       ),
     ]);
-    expect(Object.keys(metrics)).toEqual(['phrasecut/bbox_AP', 'phrasecut/bbox_AP50', 'phrasecut/bbox_AP75']);
+    expect(Object.keys(metrics)).toEqual(['phrasecut/box_ap', 'phrasecut/box_ap_50', 'phrasecut/box_ap_75']);
   });
 });

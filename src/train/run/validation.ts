@@ -3,16 +3,17 @@ import { rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { ImageRoots } from '../../data/images/node/image-roots.ts';
 import { MdetrError } from '../../errors.ts';
-import { mean, type Metrics } from '../../metrics/metrics.ts';
+import { metricsById } from '../../metrics/metric-definition.ts';
+import { mean } from '../../metrics/metrics.ts';
 import { qaDataset } from '../../models/index.ts';
 import { MDETR } from '../../inference/node/mdetr.ts';
-import { evaluateScenes } from '../../benchmarks/scenes-task.ts';
-import {
-  validateAnnotations,
-  type RowTask,
-  type GroundTruthTask,
-  type ValidationTask,
-} from '../../benchmarks/validation.ts';
+import type { Benchmark, TrainedParts } from '../../benchmarks/benchmark.ts';
+import { cocoBenchmark } from '../../benchmarks/coco/benchmark.ts';
+import { phrasesBenchmark } from '../../benchmarks/phrases/benchmark.ts';
+import { allBenchmarks, benchmarkNamed } from '../../benchmarks/registry.ts';
+import { scenesBenchmark } from '../../benchmarks/scenes/benchmark.ts';
+import { evaluateScenes } from '../../benchmarks/scenes/evaluate-scenes.ts';
+import { validateAnnotations, type ValidationTask } from '../../benchmarks/validation.ts';
 import type { TrainConfig } from '../config/config.ts';
 import type { AnnotatedDataset, DatasetConfig, SceneDataset } from '../config/slices/datasets.ts';
 import { requireFiles } from '../data/annotation-source.ts';
@@ -108,88 +109,91 @@ const onScenes = async (
     ...{ textsPerKind: 1, threshold: 0.7, worst: 0, signal },
     onProgress: (done) => observer.onProgress(name, done, images),
   });
-  // Numbers of single kinds of texts, as `phrase Recall@1, plural`, are for `mdetr evaluate`.
-  const metrics = chosen(report.results[0]!.metrics, (name) => !name.includes(','));
-  const decides = trainsMasksAlone(config)
-    ? 'mask mean IoU'
-    : config.no_detection
-      ? 'question accuracy'
-      : 'phrase Recall@1';
-  return { metrics, metric: metrics[decides] ?? NaN };
+  const metrics = metricsById(scenesBenchmark.metrics, report.results[0]!.metrics);
+  return { metrics, metric: metrics[scenesBenchmark.bestMetric(trainedParts(config))!] ?? NaN };
 };
 
-const trainsMasksAlone = ({ frozen_weights: frozen, freeze_detector: isFrozen }: TrainConfig): boolean =>
-  frozen !== undefined || isFrozen;
+const trainedParts = (config: TrainConfig): TrainedParts => ({
+  boxes: !config.no_detection,
+  masksOnly: config.frozen_weights !== undefined || config.freeze_detector,
+});
 
-const chosen = (metrics: Metrics, isWanted: (name: string) => boolean): Record<string, number> =>
-  Object.fromEntries(Object.entries(metrics).filter(([name]) => isWanted(name)));
+/** Ground truth of an official dataset that a benchmark needs, at the path that a config key names. */
+interface ConfiguredGroundTruth {
+  readonly configKey: string;
+  readonly path: string;
+  readonly subset: string;
+}
 
-/** Where the authors of an official dataset have their own files, by the key that says so; as the official code reads them. */
-const groundTruthOf = (name: string, config: TrainConfig): (GroundTruthTask & { readonly key: string }) | undefined => {
-  if (name === 'flickr')
-    return {
-      ...{ task: name, key: 'flickr_dataset_path', truth: config.flickr_dataset_path },
-      subset: config.test ? 'test' : 'val',
-    };
-  if (name === 'phrasecut')
-    return {
-      ...{ task: name, key: 'phrasecut_orig_ann_path', truth: config.phrasecut_orig_ann_path },
-      subset: config.test ? 'test' : 'miniv',
-    };
-  return undefined;
+const groundTruthOf = ({ validation }: Benchmark, config: TrainConfig): ConfiguredGroundTruth | undefined => {
+  if (validation?.groundTruth === undefined) return undefined;
+  const { configKey, split, testSplit } = validation.groundTruth;
+  const path = (config as unknown as Readonly<Record<string, unknown>>)[configKey];
+  return { configKey, path: typeof path === 'string' ? path : '', subset: config.test ? testSplit : split };
 };
 
-const isThere = ({ truth }: GroundTruthTask): boolean => truth !== '' && existsSync(truth);
+const exists = ({ path }: ConfiguredGroundTruth): boolean => path !== '' && existsSync(path);
+
+/** Benchmarks that measure an official dataset with the question heads of the network, in order of preference. */
+const officialBenchmarks = (name: string, config: TrainConfig): readonly Benchmark[] =>
+  allBenchmarks().filter(
+    ({ validation }) =>
+      validation?.datasets.includes(name) === true &&
+      (validation.answers === undefined || validation.answers === qaDataset(config)),
+  );
 
 const tellWhatIsMissing = (
   { name = '', task }: AnnotatedDataset,
   config: TrainConfig,
   observer: ValidationObserver,
 ): void => {
-  const own = task !== undefined ? undefined : groundTruthOf(name, config);
-  if (own === undefined || isThere(own)) return;
-  const where = own.truth === '' ? '' : `, and there is no ${own.truth}`;
-  observer.onNote(
-    `validation set ${name}: measured by its annotations alone; its authors' own files make the published metric ` +
-      `(${own.key} names their folder${where})`,
-  );
+  if (task !== undefined) return;
+  for (const benchmark of officialBenchmarks(name, config)) {
+    const own = groundTruthOf(benchmark, config);
+    if (own === undefined || exists(own)) continue;
+    const where = own.path === '' ? '' : `, and there is no ${own.path}`;
+    observer.onNote(
+      `validation set ${name}: measured by its annotations alone; the published metric needs its authors' own files ` +
+        `(${own.configKey} names their folder${where})`,
+    );
+  }
 };
 
-/** The official evaluators beside the boxes', by the names of the official datasets; `phrases` for data of one's own. */
+/** The benchmark of a validation set, beside the average precision of its boxes: `phrases` for custom datasets. */
 const taskOf = ({ name = '', task }: AnnotatedDataset, config: TrainConfig): ValidationTask | undefined => {
-  if (task !== undefined) return task;
-  const answers = qaDataset(config);
-  const own = groundTruthOf(name, config);
-  if (own !== undefined && isThere(own)) return own;
-  if (name === 'flickr') return 'phrases';
-  if (name === 'refexp' || name === 'clevrref') return name;
-  if (name === 'clevr_question') return answers;
-  if (name === 'gqa' || name === 'clevr') return answers === name ? name : undefined;
-  return OFFICIAL_NAMES.includes(name) ? undefined : 'phrases';
+  if (task !== undefined) return asTask(benchmarkNamed(task));
+  for (const benchmark of officialBenchmarks(name, config)) {
+    const own = groundTruthOf(benchmark, config);
+    if (own === undefined || exists(own)) return asTask(benchmark, own);
+  }
+  return OFFICIAL_NAMES.includes(name) ? undefined : asTask(phrasesBenchmark);
 };
 
-/** What is measured over a set of annotations, the number that decides first. */
+const asTask = (benchmark: Benchmark, groundTruth?: ConfiguredGroundTruth): ValidationTask => {
+  const { validation } = benchmark;
+  if (validation === undefined) throw new MdetrError(`task "${benchmark.name}" cannot measure a validation set`);
+  return { benchmark: { ...benchmark, validation }, groundTruth: groundTruth?.path, subset: groundTruth?.subset };
+};
+
+/** Benchmarks of a validation set, and the identifier of the metric that selects the best model. */
 const measuresOf = (
   dataset: AnnotatedDataset,
   name: string,
   config: TrainConfig,
 ): { readonly tasks: readonly ValidationTask[]; readonly decides: string } => {
   const own = taskOf(dataset, config);
-  const boxes: readonly RowTask[] = config.no_detection ? [] : ['coco'];
-  if (own === 'gqa' || own === 'clevr') {
-    if (qaDataset(config) !== own)
-      throw new MdetrError(`validation set "${name}": task "${own}" needs question heads for it (do_qa, qa_dataset)`);
-    return { tasks: [own, ...boxes], decides: 'accuracy' };
-  }
-  if (config.no_detection)
+  const trained = trainedParts(config);
+  const answers = own?.benchmark.validation.answers;
+  if (answers !== undefined && answers !== qaDataset(config))
     throw new MdetrError(
-      `validation set "${name}": a network without detection (no_detection) can but answer questions`,
+      `validation set "${name}": task "${own!.benchmark.name}" needs question heads for it (do_qa, qa_dataset)`,
     );
-  const masksDecide = trainsMasksAlone(config) && typeof own === 'object' && own.task === 'phrasecut';
-  return {
-    tasks: [...boxes, ...(own === undefined ? [] : [own])],
-    decides: masksDecide ? 'mean_mask_iou' : 'bbox_AP50',
-  };
+  if (!trained.boxes && answers === undefined)
+    throw new MdetrError(`validation set "${name}": with no_detection, only question tasks can be evaluated`);
+  const boxes = trained.boxes && own?.benchmark.name !== cocoBenchmark.name ? [asTask(cocoBenchmark)] : [];
+  const tasks = [...boxes, ...(own === undefined ? [] : [own])];
+  const decides = own?.benchmark.bestMetric(trained) ?? cocoBenchmark.bestMetric(trained)!;
+  return { tasks, decides };
 };
 
 const onAnnotations = async (
@@ -202,15 +206,13 @@ const onAnnotations = async (
 ): Promise<Validation> => {
   const { annotations, images } = dataset;
   const { tasks, decides } = measuresOf(dataset, name, config);
-  const { metrics: all, skipped } = await validateAnnotations(model, {
+  const { metrics, skipped } = await validateAnnotations(model, {
     ...{ annotations, tasks, batchSize, signal },
     images: ImageRoots.of(images),
     limit: config.max_validation_images,
     onBadRow: config.on_bad_row,
     onProgress: (done, total) => observer.onProgress(name, done, total),
   });
-  // Of the twelve numbers of COCO the three that one looks at.
-  const metrics = chosen(all, (metric) => !metric.startsWith('bbox_') || /^bbox_AP(50|75)?$/.test(metric));
   if (skipped > 0) observer.onNote(`validation set ${name}: ${skipped} bad rows were left out`);
   return { metrics, metric: metrics[decides] ?? NaN };
 };

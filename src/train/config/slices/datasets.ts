@@ -1,9 +1,6 @@
 import { z } from 'zod';
+import { validationTasks } from '../../../benchmarks/registry.ts';
 import { nonnegativeInteger, path, positiveInteger } from './values.ts';
-
-/** Validation tasks that a dataset can name: what is measured besides the average precision of boxes. */
-export const VALIDATION_TASKS = ['phrases', 'refexp', 'clevrref', 'gqa', 'clevr'] as const;
-export type ValidationTask = (typeof VALIDATION_TASKS)[number];
 
 /** Scenes without a folder: rendered when they are needed. */
 export const drawnScenesSchema = z.strictObject({
@@ -32,10 +29,16 @@ export const annotatedDatasetSchema = z.strictObject({
     .string()
     .optional()
     .meta({ description: 'Name in logs. The name of an official dataset selects its augmentation and metric.' }),
-  task: z.enum(VALIDATION_TASKS).optional().meta({
-    description: 'Validation: what is measured besides boxes.',
-    shown: 'by the name',
-  }),
+  task: z
+    .string()
+    .refine((name) => validationTasks().includes(name), {
+      error: () => `must be one of ${validationTasks().join(', ')}`,
+    })
+    .optional()
+    .meta({
+      description: 'Validation: benchmark that measures the dataset besides boxes, one of `mdetr evaluate --list`.',
+      shown: 'by the name',
+    }),
 });
 
 export const sceneDatasetSchema = z.strictObject({

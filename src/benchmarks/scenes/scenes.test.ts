@@ -2,11 +2,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { MDETR } from '../inference/node/mdetr.ts';
-import { evaluateScenes } from './scenes-task.ts';
-import { worstCasesPage } from './worst-cases-page.ts';
+import { MDETR } from '../../inference/node/mdetr.ts';
+import { evaluateScenes } from './evaluate-scenes.ts';
+import { worstCasesPage } from '../worst-cases-page.ts';
 
-const cacheDir = mkdtempSync(join(tmpdir(), 'mdetr-tasks-'));
+const cacheDir = mkdtempSync(join(tmpdir(), 'mdetr-scenes-'));
 let model: MDETR;
 beforeAll(async () => {
   model = await MDETR.fromPretrained('default', { cacheDir });
@@ -19,11 +19,11 @@ afterAll(async () => {
 describe('the scenes benchmark', () => {
   const options = { split: 'standard', seed: 77, images: 4, textsPerKind: 2, threshold: 0.7, worst: 3 } as const;
 
-  it('measures every kind of text, the same numbers every time', async () => {
+  it('measures every kind of text, with the same results every time', async () => {
     const first = await evaluateScenes(model, options);
     const again = await evaluateScenes(model, options);
     expect(again.results).toEqual(first.results);
-    const [numbers, items] = first.results;
+    const [metrics, items] = first.results;
     for (const name of [
       'phrase Recall@1',
       'phrase mean IoU',
@@ -35,18 +35,18 @@ describe('the scenes benchmark', () => {
       'absent phrases boxed',
       'box AP@50',
     ]) {
-      expect(numbers!.metrics[name], name).toBeGreaterThanOrEqual(0);
-      expect(numbers!.metrics[name], name).toBeLessThanOrEqual(1);
+      expect(metrics!.metrics[name], name).toBeGreaterThanOrEqual(0);
+      expect(metrics!.metrics[name], name).toBeLessThanOrEqual(1);
     }
-    // Far below what the default model reaches over many scenes: a model or a measure that is broken shows.
+    // Far below the results of the default model over many scenes, but above those of a broken model or metric.
     for (const name of ['phrase Recall@1', 'referring precision@1', 'mask mean IoU', 'mentioned objects boxed'])
-      expect(numbers!.metrics[name], name).toBeGreaterThan(0.6);
+      expect(metrics!.metrics[name], name).toBeGreaterThan(0.6);
     expect(items!.metrics['referring precision@1']).toBe(8);
     expect(items!.metrics['question accuracy']).toBe(8);
   });
 
-  it('keeps the worst cases, worst first, with pictures', async () => {
-    // Wordings that the model never saw, so that there are cases.
+  it('keeps the worst cases, worst first, with images', async () => {
+    // Wordings that the model was not trained on, so that there are wrong predictions.
     const { worst } = await evaluateScenes(model, { ...options, split: 'paraphrase', images: 8 });
     expect(worst).toHaveLength(3);
     expect(worst.map(({ quality }) => quality)).toEqual([...worst.map(({ quality }) => quality)].sort((a, b) => a - b));

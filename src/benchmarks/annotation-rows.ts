@@ -1,29 +1,33 @@
-import type { CocoRow } from '../data/format/coco-format.ts';
 import { AnnotationIndex } from '../data/annotation-index/annotation-index.ts';
 import { RowReader, type OnBadRow } from '../data/annotation-index/row-reader.ts';
+import type { CocoRow } from '../data/format/coco-format.ts';
 import { MdetrError } from '../errors.ts';
 
-/** The rows of an annotation file, read again whenever they are walked through: none are kept. */
-export interface TaskRows {
-  /** How many there are, bad ones included. */
+/** Rows of an annotation file. Every iteration reads them again; none are kept in memory. */
+export interface AnnotationRows {
+  /** Number of rows, bad ones included. */
   readonly length: number;
-  /** Of CLEVR's own file: texts without boxes. */
+  /** The file is a question file in CLEVR's own format: captions without boxes. */
   readonly areQuestions: boolean;
   [Symbol.iterator](): Iterator<CocoRow>;
-  /** Rows that were left out, once all were read. */
+  /** Number of bad rows that were skipped; known after a complete iteration. */
   readonly skipped: number;
   close(): void;
 }
 
 export interface RowsOptions {
   readonly annotations: string;
-  /** At most so many rows, from the start. */
+  /** Maximum number of rows, from the start of the file. */
   readonly limit?: number | undefined;
   readonly onBadRow: OnBadRow;
 }
 
-/** Rows of a file in the official annotation format, or of CLEVR's questions. Throws `MdetrError` where it is none, or has no rows. */
-export const openRows = ({ annotations, limit, onBadRow }: RowsOptions): TaskRows => {
+/**
+ * Opens a file in the official annotation format, or a question file of CLEVR. Call `close` when done.
+ *
+ * @throws {MdetrError} when the file has another format, or no rows
+ */
+export const openRows = ({ annotations, limit, onBadRow }: RowsOptions): AnnotationRows => {
   const index = AnnotationIndex.open(annotations);
   const length = Math.min(index.length, limit ?? index.length);
   let skipped = 0;

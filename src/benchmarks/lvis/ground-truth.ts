@@ -1,16 +1,16 @@
 import { z } from 'zod';
-import { checked } from '../datasets/source/checked.ts';
-import { readJsonLists } from '../datasets/source/json-entries.ts';
-import { fileNameProblem } from '../data/format/row-checks.ts';
-import { MdetrError } from '../errors.ts';
-import type { LvisAnnotation, LvisImage, LvisTruth } from '../metrics/lvis-ap.ts';
+import { fileNameProblem } from '../../data/format/row-checks.ts';
+import { checked } from '../../datasets/source/checked.ts';
+import { readJsonLists } from '../../datasets/source/json-entries.ts';
+import { MdetrError } from '../../errors.ts';
+import type { LvisAnnotation, LvisGroundTruth, LvisImage } from '../../metrics/lvis-ap.ts';
 
 const ids = z.array(z.number().int());
 const imageSchema = z.object({
   id: z.number().int(),
   width: z.number().int().positive(),
   height: z.number().int().positive(),
-  /** LVIS v1 says where an image is by its address alone. */
+  /** LVIS v1 locates an image by its URL alone. */
   coco_url: z.string().optional(),
   file_name: z.string().optional(),
   neg_category_ids: ids,
@@ -25,24 +25,28 @@ const annotationSchema = z.object({
 });
 const categorySchema = z.object({ id: z.number().int(), name: z.string().min(1), frequency: z.enum(['r', 'c', 'f']) });
 
-/** A category, and the words that ask for it. */
+/** A category and the caption that prompts for it. */
 export interface LvisCategory {
   readonly id: number;
   readonly frequency: string;
   readonly prompt: string;
 }
 
+/** Content of an LVIS file. */
 export interface LvisFile {
-  readonly truth: LvisTruth;
-  /** By rising id. */
+  readonly groundTruth: LvisGroundTruth;
+  /** By ascending id. */
   readonly categories: readonly LvisCategory[];
-  /** By rising id, each with its path below the folder of COCO's images. */
+  /** By ascending id, each with its path below the folder of COCO's images. */
   readonly images: readonly (LvisImage & { readonly path: string })[];
 }
 
 /**
- * Reads LVIS v1's own format (`lvis_v1_val.json`, the "minival" without images of COCO's training) entry by entry; masks
- * are not kept.
+ * Reads a file in LVIS v1's own format (`lvis_v1_val.json`, or the "minival" without images of COCO's training split),
+ * entry by entry. Masks are not kept.
+ *
+ * @param limit maximum number of images
+ * @throws {MdetrError} naming an entry and field that cannot be used
  */
 export const readLvisFile = (path: string, limit = Infinity): LvisFile => {
   const images: (LvisImage & { readonly path: string })[] = [];
@@ -60,24 +64,23 @@ export const readLvisFile = (path: string, limit = Infinity): LvisFile => {
   if (images.length === 0 || categories.length === 0) throw new MdetrError(`${path}: has no images or no categories`);
   images.sort((a, b) => a.id - b.id);
   categories.sort((a, b) => a.id - b.id);
-  const chosen = images.slice(0, limit);
-  const isChosen = new Set(chosen.map(({ id }) => id));
-  const own =
-    chosen.length === images.length ? annotations : annotations.filter(({ image_id }) => isChosen.has(image_id));
-  return { truth: { images: chosen, annotations: own, categories }, categories, images: chosen };
+  const kept = images.slice(0, limit);
+  const keptIds = new Set(kept.map(({ id }) => id));
+  const own = kept.length === images.length ? annotations : annotations.filter(({ image_id }) => keptIds.has(image_id));
+  return { groundTruth: { images: kept, annotations: own, categories }, categories, images: kept };
 };
 
-const lvisImage = (value: unknown, place: string): LvisFile['images'][number] => {
-  const { coco_url: url, file_name: name, ...image } = checked(imageSchema, value, place);
+const lvisImage = (value: unknown, at: string): LvisFile['images'][number] => {
+  const { coco_url: url, file_name: name, ...image } = checked(imageSchema, value, at);
   const path = name ?? url?.split('/').slice(-2).join('/');
-  if (path === undefined) throw new MdetrError(`${place}: has neither "coco_url" nor "file_name"`);
+  if (path === undefined) throw new MdetrError(`${at}: has neither "coco_url" nor "file_name"`);
   const problem = fileNameProblem(path);
   if (problem !== undefined)
-    throw new MdetrError(`${place}, field ${name === undefined ? 'coco_url' : 'file_name'}: ${problem}`);
+    throw new MdetrError(`${at}, field ${name === undefined ? 'coco_url' : 'file_name'}: ${problem}`);
   return { ...image, path };
 };
 
-/** `flip-flop_(sandal)` is asked for as the official script does: without what stands in brackets, lines as blanks. */
+/** Prompt for a category as in the official script: without the part in brackets, underscores as spaces. */
 export const promptOf = (name: string): string =>
   name
     .replace(/\(.*\)/g, '')

@@ -1,0 +1,113 @@
+import type { CocoRow } from '../data/format/coco-format.ts';
+import { ImageRoots } from '../data/images/node/image-roots.ts';
+import { MdetrError } from '../errors.ts';
+import { metricsById } from '../metrics/metric-definition.ts';
+import type { PredictionFormat } from '../metrics/predictions.ts';
+import { openRows } from './annotation-rows.ts';
+import { splitOf, type Benchmark, type RunningValidation, type ValidationSupport } from './benchmark.ts';
+import { settingsOf, type BenchmarkOptions, type SettingsOf } from './benchmark-options.ts';
+import { evaluateRows } from './evaluate-rows.ts';
+import { hasSavedMasks } from './prediction-file.ts';
+import type { RowEvaluation } from './row-evaluation.ts';
+
+/** Definition of a benchmark with one prediction for each row of an annotation file. */
+export interface AnnotationBenchmarkDefinition<Prediction, Options extends BenchmarkOptions> extends Omit<
+  Benchmark,
+  'annotations' | 'options' | 'predictions' | 'validation' | 'evaluate'
+> {
+  readonly annotations: string;
+  /** Accepts question files in CLEVR's own format. */
+  readonly readsQuestionFiles?: boolean;
+  readonly options: Options;
+  readonly predictions: PredictionFormat<Prediction>;
+  readonly validation: Omit<ValidationSupport, 'start'>;
+  /** Reads the ground truth and makes the metrics. */
+  readonly open: (
+    rows: Iterable<CocoRow>,
+    context: RowContext<Options>,
+  ) => RowEvaluation<Prediction> | Promise<RowEvaluation<Prediction>>;
+}
+
+/** Everything but the rows that an evaluation over rows depends on. */
+export interface RowContext<Options extends BenchmarkOptions = BenchmarkOptions> {
+  readonly settings: SettingsOf<Options>;
+  readonly groundTruth: string | undefined;
+  /** Split of the rows; empty when it is not known. */
+  readonly subset: string;
+  /** Not all rows of the split are evaluated, so that only their ground truth counts. */
+  readonly isPartial: () => boolean;
+  /** The predictions have masks. */
+  readonly hasMasks: () => Promise<boolean>;
+  /** Predictions are wanted also for rows without answers. */
+  readonly allowsMissingAnswers: boolean;
+}
+
+/** Makes a benchmark with one prediction for each row of an annotation file. */
+export const annotationBenchmark = <Prediction, Options extends BenchmarkOptions>(
+  definition: AnnotationBenchmarkDefinition<Prediction, Options>,
+): Benchmark => {
+  const { open, readsQuestionFiles = false, ...shared } = definition;
+  return {
+    ...shared,
+    validation: {
+      ...definition.validation,
+      async start(rows, { model, groundTruth, subset = '' }) {
+        const evaluation = await open(rows, {
+          settings: settingsOf(definition.options),
+          groundTruth,
+          subset,
+          isPartial: () => true,
+          hasMasks: () => Promise.resolve(model.hasMasks),
+          allowsMissingAnswers: false,
+        });
+        return runningValidation(definition, evaluation);
+      },
+    },
+    async evaluate(request) {
+      const { model, annotations, limit, onBadRow, predictions } = request;
+      if (annotations === undefined) throw new Error('internal: a request without annotations');
+      const rows = openRows({ annotations, limit, onBadRow });
+      try {
+        if (rows.areQuestions && !readsQuestionFiles)
+          throw new MdetrError(`${annotations}: is a question file in CLEVR's format; evaluate it with --task clevr`);
+        const images = ImageRoots.parse(request.images);
+        if (model !== undefined) images.requireFolders();
+        const evaluation = await open(rows, {
+          settings: settingsOf(definition.options, request.settings),
+          groundTruth: request.groundTruth,
+          subset: splitOf(request),
+          isPartial: () => limit !== undefined || (onBadRow === 'skip' && countOf(rows) < rows.length),
+          hasMasks: async () =>
+            predictions === undefined
+              ? model?.hasMasks === true
+              : await hasSavedMasks(predictions, definition.predictions),
+          allowsMissingAnswers: request.wantsSubmission,
+        });
+        return [await evaluateRows(evaluation, definition.predictions, rows, images, request)];
+      } finally {
+        rows.close();
+      }
+    },
+  };
+};
+
+const countOf = (rows: Iterable<CocoRow>): number => {
+  let count = 0;
+  for (const _ of rows) count++;
+  return count;
+};
+
+const runningValidation = <Prediction>(
+  { metrics }: Pick<Benchmark, 'metrics'>,
+  { columns, predict }: RowEvaluation<Prediction>,
+): RunningValidation => ({
+  async add(model, row, outputs, index) {
+    const prediction = await predict(model, row, outputs, index);
+    for (const { evaluator } of columns) evaluator.add(prediction);
+  },
+  summarize: () =>
+    Object.assign(
+      {},
+      ...columns.map(({ evaluator, prefix }) => metricsById(metrics, evaluator.summarize(), prefix)),
+    ) as Record<string, number>,
+});

@@ -1,0 +1,71 @@
+import { drawDetections } from '../../drawing/index.ts';
+import type { MDETR } from '../../inference/node/mdetr.ts';
+import { Random } from '../../random/random.ts';
+import { makeTexts } from '../../scenes/language/make-texts.ts';
+import { TEXT_KINDS, type SceneText } from '../../scenes/language/texts.ts';
+import { generateScene, type RenderedScene, type SceneOptions } from '../../scenes/render/scene.ts';
+import type { SceneSplit } from '../../scenes/render/splits.ts';
+import { WorstCases, type BenchmarkReport } from '../benchmark-report.ts';
+import { SceneMetrics } from './scene-metrics.ts';
+import { measureText, type PredictedText } from './text-measures.ts';
+
+export interface EvaluateScenesOptions {
+  readonly split: SceneSplit;
+  /** Seed of the scenes; use one that training does not. */
+  readonly seed: number;
+  /** Number of scenes. */
+  readonly images: number;
+  /** Index of the first scene. Default 0. */
+  readonly start?: number;
+  /** Sizes of the images and numbers of objects, when they differ from the defaults. */
+  readonly scene?: Omit<SceneOptions, 'split'>;
+  /** Texts of each kind for every scene. */
+  readonly textsPerKind: number;
+  /** Minimum score of a detection; the default of `detect` is 0.7. */
+  readonly threshold: number;
+  /** Number of worst cases to keep. */
+  readonly worst: number;
+  readonly onProgress?: (done: number) => void;
+  /** Stops between scenes. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Measures a model on generated scenes of one split: phrases, expressions, questions and absent objects. Scenes and texts
+ * are determined by the seed.
+ *
+ * @throws {UsageError} when the scene options cannot be satisfied
+ */
+export const evaluateScenes = async (model: MDETR, options: EvaluateScenesOptions): Promise<BenchmarkReport> => {
+  const { start = 0, images, seed, split, signal, threshold } = options;
+  const metrics = new SceneMetrics();
+  const worst = new WorstCases(options.worst);
+  for (let index = 0; index < images; index++) {
+    signal?.throwIfAborted();
+    const scene = generateScene(seed, start + index, { ...options.scene, split });
+    const texts = textsOf(scene, options);
+    const outputs = await model.predict(
+      texts.map(({ text }) => ({ image: scene.image, text })),
+      { truncation: 'end' },
+    );
+    for (const [textIndex, text] of texts.entries()) {
+      const predicted: PredictedText = { model, scene, outputs, index: textIndex, threshold };
+      const measured = await measureText(metrics, text, predicted);
+      if (measured === undefined) continue;
+      const { quality, note, detections } = measured;
+      worst.add({
+        quality,
+        text: text.text,
+        note,
+        image: () => drawDetections(scene.image, { detections, caption: text.text, note }),
+      });
+    }
+    options.onProgress?.(index + 1);
+  }
+  return { results: metrics.results(split), warnings: [], worst: worst.all };
+};
+
+const textsOf = (scene: RenderedScene, { seed, textsPerKind }: EvaluateScenesOptions): readonly SceneText[] =>
+  TEXT_KINDS.flatMap((kind) =>
+    makeTexts(scene, kind, Random.of(seed, scene.index, 'evaluation', kind), { count: textsPerKind }),
+  );
