@@ -23,15 +23,8 @@ export type { TrainingSample } from './train/data/own-samples.ts';
 export { Trainer, type StepReport, type TrainerOptions, type TrainerState } from './train/step/trainer.ts';
 export type { StepTiming } from './train/step/train-step.ts';
 export type { TrainBatch } from './train/data/train-batch.ts';
-export {
-  runTraining,
-  type RunObserver,
-  type RunOptions as TrainingRunOptions,
-  type RunSummary,
-  type Validate,
-  type Validation,
-} from './train/run/training-run.ts';
-export { runReplicas } from './train/run/replicas.ts';
+export { runTraining, type TrainingRunOptions } from './train/run/run-training.ts';
+export type { RunObserver, RunSummary, Validate, Validation } from './train/run/run-observer.ts';
 export { parseTrainConfig, type TrainConfig } from './train/config/config.ts';
 export { readConfigFile, withLoadedModel, type ConfigFile, type ConfigValues } from './train/config/config-file.ts';
 export { readRunCurves, type Curve, type RunCurves } from './train/run/run-curves.ts';

@@ -27,7 +27,7 @@ const logOf = (folder: string): Line[] => {
     .map((line) => JSON.parse(line) as Line);
 };
 
-/** Runs `mdetr train`, and sends signals once the record has grown by an entry. */
+/** Runs `mdetr train`, and sends signals once the log has a new entry. */
 const trainUntil = (args: readonly string[], folder: string, ...signals: NodeJS.Signals[]): Promise<Finished> => {
   const before = logOf(folder).length;
   return cli.start(['train', ...args], (child: ChildProcess) => {
@@ -41,7 +41,7 @@ const trainUntil = (args: readonly string[], folder: string, ...signals: NodeJS.
 };
 
 describe('mdetr train', () => {
-  it('survives Ctrl-C, SIGTERM and a kill, goes on each time, validates and leaves a model', async () => {
+  it('survives Ctrl-C, SIGTERM and a kill, resumes each time, validates and leaves a model', async () => {
     const dataset = await smallDataset(cli.file('mine'), 6);
     const scenes = { seed: 9, images: 2, width: 96, height: 64, min_objects: 2, max_objects: 3 };
     writeConfig('mine.json', {
@@ -56,12 +56,12 @@ describe('mdetr train', () => {
     const stopped = await trainUntil(['mine.json'], 'run', 'SIGINT', 'SIGINT');
     expect(stopped.signal, stopped.stderr).toBe('SIGINT');
     expect(stopped.stderr).toMatch(
-      /stopped after step \d+, everything is saved\. Go on with:\n(mdetr: )? *mdetr train mine\.json --resume/,
+      /stopped after step \d+, everything is saved\. Resume with:\n(mdetr: )? *mdetr train mine\.json --resume/,
     );
     expect(stopped.stdout).toBe('');
 
     const again = cli.run('train', 'mine.json');
-    expectRefusal(again, 1, /run: holds a run already \(step \d+\): go on with --resume, or name another folder/);
+    expectRefusal(again, 1, /run: holds a run already \(step \d+\): resume it with --resume, or name another folder/);
 
     const terminated = await trainUntil(['mine.json', '--resume'], 'run', 'SIGTERM');
     expect(terminated.signal, terminated.stderr).toBe('SIGTERM');
@@ -97,7 +97,7 @@ describe('mdetr train', () => {
     expect(found).toMatchObject({ width: 96, height: 64 });
   }, 300_000);
 
-  it('says what is wrong with a call before it does anything', () => {
+  it('reports what is wrong with a call before it does anything', () => {
     writeConfig('plain.json', {});
     expectRefusal(cli.run('train'), 2, /missing required argument 'config'/);
     expectRefusal(cli.run('train', 'nowhere.json'), 1, /nowhere\.json: there is no such config file/);
@@ -112,7 +112,7 @@ describe('mdetr train', () => {
     expect(existsSync(cli.file('x/state.safetensors'))).toBe(false);
   }, 120_000);
 
-  it('reports bad rows, or leaves them out and counts them', async () => {
+  it('reports bad rows, or skips and counts them', async () => {
     const dataset = await smallDataset(cli.file('bad'), 6);
     dataset.annotations.images[2]!.file_name = 'gone.png';
     dataset.write();
@@ -124,7 +124,7 @@ describe('mdetr train', () => {
     );
     const skipped = cli.run('train', 'bad.json', '--output-dir', 'bad-run', '--on-bad-row', 'skip');
     expect(skipped.status, skipped.stderr).toBe(0);
-    expect(skipped.stderr).toMatch(/1 rows? could not be used and (was|were) left out/);
+    expect(skipped.stderr).toMatch(/1 rows? could not be used and (was|were) skipped/);
     expect(logOf('bad-run').filter(({ kind }) => kind === 'skipped_row')).toMatchObject([{ row: 2 }]);
   }, 120_000);
 });

@@ -1,11 +1,13 @@
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { Command, Option } from 'commander';
-import type { ConfigFile } from '../../train/config/config-file.ts';
-import type { RunSummary } from '../../train/run/training-run.ts';
+import { dataSchema } from '../../train/config/slices/datasets.ts';
+import { initializationSchema } from '../../train/config/slices/initialization.ts';
+import { runSchema } from '../../train/config/slices/run.ts';
+import type { RunSummary } from '../../train/run/run-observer.ts';
 import { severalSettings, wholeFrom } from '../options/option-values.ts';
+import { StopSignals } from '../options/training-signals.ts';
 import { note } from '../output/progress.ts';
 import { TrainingProgress } from '../output/training-progress.ts';
-import { StopSignals } from '../options/training-signals.ts';
 
 interface TrainOptions {
   readonly set?: readonly string[];
@@ -19,15 +21,28 @@ interface TrainOptions {
   readonly onBadRow?: 'stop' | 'skip';
 }
 
-const examples = `
-A config is a JSON file with the official argument names; docs/training.md explains every key. The run's folder holds
-  state.safetensors   everything that --resume goes on from
-  last/, best/        model folders: the newest weights, and those of the best validation
-  log.jsonl           losses, rates, times and validations; mdetr plot draws them
-  tensorboard/        the same for TensorBoard
-  config.json         all settings, complete
+/** Options that are keys of the config by another name, with the schemas of those keys. */
+const KEY_OPTIONS = [
+  { option: 'outputDir', flags: '--output-dir <dir>', key: 'output_dir', schema: runSchema.shape.output_dir },
+  { option: 'load', flags: '--load <model>', key: 'load', schema: initializationSchema.shape.load },
+  { option: 'device', flags: '--device <name>', key: 'device', schema: runSchema.shape.device },
+  { option: 'threads', flags: '--threads <n>', key: 'threads', schema: runSchema.shape.threads, min: 1 },
+  { option: 'replicas', flags: '--replicas <n>', key: 'replicas', schema: runSchema.shape.replicas, min: 1 },
+  { option: 'workers', flags: '--workers <n>', key: 'num_workers', schema: dataSchema.shape.num_workers, min: 0 },
+  { option: 'onBadRow', flags: '--on-bad-row <action>', key: 'on_bad_row', schema: dataSchema.shape.on_bad_row },
+] as const;
 
-Ctrl-C ends a run after the step at hand, saves it and says how to go on.
+const examples = `
+A config is a JSON file with the official argument names; docs/training.md explains every key. Paths that it reads are
+looked for beside the file, then in the working folder; --output-dir and paths given by options are relative to the
+working folder. The run's folder holds
+  state.safetensors   the state that --resume continues from
+  last/, best/        model folders: the newest weights, and those of the best validation
+  log.jsonl           losses, learning rates, times and validations; mdetr plot draws them
+  tensorboard/        the same for TensorBoard
+  config.json         all settings
+
+Ctrl-C stops a run after the current step, saves it and prints how to resume it.
 
 Examples
   mdetr train configs/scenes/default.json --output-dir runs/scenes
@@ -37,135 +52,81 @@ Examples
   mdetr train my.json --set epochs=5 --set lr=5e-5 --on-bad-row skip`;
 
 /** `mdetr train`: trains or fine-tunes. */
-export const trainCommand = (): Command =>
-  new Command('train')
-    .description('Train or fine-tune; an interrupted run goes on exactly with --resume.')
-    .argument('<config>', 'JSON with the official argument names')
-    .option('--set <key=value>', 'a setting that wins over the file; may be given several times', severalSettings)
-    .option('--output-dir <dir>', "the run's folder")
-    .option('--resume', 'go on from the state in the folder, if there is one')
-    .option('--load <model>', 'weights to start from: model folder, .pth, .safetensors, or a name')
-    .option('--device <name>', 'cpu everywhere; webgpu, cuda, coreml, dml where the machine has them')
-    .option('--threads <n>', 'threads of the network (default: one a core)', wholeFrom(1))
-    .option('--replicas <n>', 'copies of the network that share the batches of a step (accumulate)', wholeFrom(1))
-    .option('--workers <n>', 'threads that make batches; the result does not depend on it', wholeFrom(0))
-    .addOption(new Option('--on-bad-row <what>', 'about rows that cannot be used').choices(['stop', 'skip']))
-    .addHelpText('after', examples)
-    .action(async (path: string, options: TrainOptions) => {
-      const { findConfig, readConfigFile, withLoadedModel } = await import('../../train/config/config-file.ts');
-      const file = await readConfigFile(await findConfig(path), settingsOf(options));
-      for (const text of file.notes) note(`${path}: ${text}`);
-      const stages = await Promise.all(
-        file.stages.map(async ({ name, values }) => ({ name, values: await withLoadedModel(values) })),
-      );
-      const signals = new StopSignals();
-      try {
-        await trainStages(path, { ...file, stages }, options, signals.signal);
-      } finally {
-        signals.forget();
-      }
-      signals.endAsAsked();
+export const trainCommand = (): Command => {
+  const command = new Command('train')
+    .description('Train or fine-tune; --resume continues an interrupted run exactly.')
+    .argument('<config>', 'JSON file with the official argument names')
+    .option('--set <key=value>', 'setting that overrides the file; may be repeated', severalSettings)
+    .option('--resume', 'continue from the state in the output folder, if there is one');
+  for (const keyOption of KEY_OPTIONS) command.addOption(optionOf(keyOption));
+  return command.addHelpText('after', examples).action(train);
+};
+
+/** A command-line option, described by the schema of its key. */
+const optionOf = (keyOption: (typeof KEY_OPTIONS)[number]): Option => {
+  const { flags, schema } = keyOption;
+  const { description = '', shown } = schema.meta() ?? {};
+  const text = description.replace(/\.$/, '').replaceAll('`', '');
+  const sentence = text.charAt(0).toLowerCase() + text.slice(1);
+  const option = new Option(flags, typeof shown === 'string' ? `${sentence} (default: ${shown})` : sentence);
+  if (keyOption.key === 'on_bad_row') option.choices(keyOption.schema.unwrap().options);
+  if ('min' in keyOption) option.argParser(wholeFrom(keyOption.min));
+  return option;
+};
+
+const train = async (path: string, options: TrainOptions): Promise<void> => {
+  const { runTraining } = await import('../../train/run/run-training.ts');
+  const signals = new StopSignals();
+  const progress = new TrainingProgress((summary) => printSummary(summary, path, options));
+  try {
+    await runTraining(path, {
+      settings: settingsOf(options),
+      resume: options.resume === true,
+      signal: signals.signal,
+      observer: progress,
+      command: commandLine(path, options),
     });
-
-/** Options are settings by another name. */
-const settingsOf = ({
-  set = [],
-  outputDir,
-  load,
-  device,
-  threads,
-  replicas,
-  workers,
-  onBadRow,
-}: TrainOptions): string[] => {
-  const named = { output_dir: outputDir, load, device, threads, replicas, num_workers: workers, on_bad_row: onBadRow };
-  return [
-    ...set,
-    ...Object.entries(named).flatMap(([key, value]) =>
-      value === undefined ? [] : [`${key}=${JSON.stringify(value)}`],
-    ),
-  ];
-};
-
-/** Trains the stages of a config one after the other, each from the weights of the one before. */
-const trainStages = async (
-  path: string,
-  file: ConfigFile,
-  options: TrainOptions,
-  signal: AbortSignal,
-): Promise<void> => {
-  const { parseTrainConfig } = await import('../../train/config/config.ts');
-  const { stagesOf, stageToGoOnIn } = await import('../../train/run/stages.ts');
-  const stages = stagesOf(file, parseTrainConfig);
-  // The engine takes a while to load, which a wrong call need not wait for.
-  const { runReplicas } = await import('../../train/run/replicas.ts');
-  const { stateFile, writeStages } = await import('../../train/run/run-folder.ts');
-  const { validatorFor } = await import('../../train/run/validation.ts');
-  const first = options.resume === true ? stageToGoOnIn(stages, stateFile) : 0;
-  if (stages.length > 1)
-    await writeStages(
-      dirname(stages[0]!.config.output_dir),
-      stages.map(({ name }) => name),
-    );
-  for (const [index, { name, config }] of stages.entries()) {
-    if (index < first) continue;
-    if (name !== '') note(`stage ${name} (${index + 1} of ${stages.length})`);
-    const before = stages[index - 1]?.config.output_dir;
-    const progress = new TrainingProgress();
-    let summary: RunSummary;
-    try {
-      summary = await runReplicas(config, {
-        resume: options.resume === true,
-        signal,
-        observer: progress,
-        validate: validatorFor(config, progress),
-        startFrom: before === undefined ? undefined : join(before, stateFile),
-        command: commandLine(path, options),
-      });
-    } finally {
-      progress.stop();
-    }
-    report(config.output_dir, summary, path, options);
-    if (!summary.isDone) return;
+  } finally {
+    progress.stop();
+    signals.forget();
   }
+  signals.endAsAsked();
 };
 
-const report = (folder: string, summary: RunSummary, path: string, options: TrainOptions): void => {
-  const { steps, isDone, loss, skippedRows, best } = summary;
-  if (skippedRows > 0) note(`${skippedRows} rows could not be used and were left out (log.jsonl names them)`);
-  if (isDone) {
-    const ending = loss === undefined ? '' : `, loss ${loss.toFixed(4)}`;
-    const measured =
-      best === undefined
-        ? ''
-        : `, the best (${best.metric.toFixed(4)} at step ${best.step}) in ${join(folder, 'best')}`;
-    process.stdout.write(`${folder}: ${steps} steps done${ending}; model in ${join(folder, 'last')}${measured}\n`);
+/** `--set` and the options that stand for keys, as settings. */
+const settingsOf = (options: TrainOptions): string[] => [
+  ...(options.set ?? []),
+  ...KEY_OPTIONS.flatMap(({ option, key }) => {
+    const value = options[option];
+    return value === undefined ? [] : [`${key}=${JSON.stringify(value)}`];
+  }),
+];
+
+const printSummary = (summary: RunSummary, path: string, options: TrainOptions): void => {
+  const { folder, steps, isDone, loss, skippedRows, best } = summary;
+  if (skippedRows > 0) note(`${skippedRows} rows could not be used and were skipped (log.jsonl names them)`);
+  if (!isDone) {
+    const resume = commandLine(path, { ...options, resume: true });
+    note(`stopped after step ${steps}, everything is saved. Resume with:\n  ${resume}`);
     return;
   }
-  note(
-    `stopped after step ${steps}, everything is saved. Go on with:\n  ${commandLine(path, { ...options, resume: true })}`,
-  );
+  const ending = loss === undefined ? '' : `, loss ${loss.toFixed(4)}`;
+  const validated =
+    best === undefined ? '' : `, the best (${best.metric.toFixed(4)} at step ${best.step}) in ${join(folder, 'best')}`;
+  process.stdout.write(`${folder}: ${steps} steps done${ending}; model in ${join(folder, 'last')}${validated}\n`);
 };
 
-/** How to call it again. */
-const commandLine = (path: string, options: TrainOptions): string => {
-  const { set = [], outputDir, load, device, threads, replicas, workers, onBadRow, resume } = options;
-  const given: readonly (readonly [string, string | number | undefined])[] = [
-    ...set.map((setting) => ['--set', setting] as const),
-    ['--output-dir', outputDir],
-    ['--load', load],
-    ['--device', device],
-    ['--threads', threads],
-    ['--replicas', replicas],
-    ['--workers', workers],
-    ['--on-bad-row', onBadRow],
-  ];
-  return [
+/** The command that repeats the call. */
+const commandLine = (path: string, options: TrainOptions): string =>
+  [
     'mdetr train',
     quoted(path),
-    ...given.flatMap(([name, value]) => (value === undefined ? [] : [`${name} ${quoted(String(value))}`])),
-    ...(resume === true ? ['--resume'] : []),
+    ...(options.set ?? []).map((setting) => `--set ${quoted(setting)}`),
+    ...KEY_OPTIONS.flatMap(({ option, flags }) => {
+      const value = options[option];
+      return value === undefined ? [] : [`${flags.replace(/ .*/, '')} ${quoted(String(value))}`];
+    }),
+    ...(options.resume === true ? ['--resume'] : []),
   ].join(' ');
-};
 
 const quoted = (text: string): string => (/^[\w./=:+,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);

@@ -1,11 +1,11 @@
 import { note } from '../output/progress.ts';
 
-/** Signals this close behind the first are the same key press: launchers such as npx pass it on once more. */
-const samePressMs = 1000;
+/** Signals within this time of the first are the same key press: launchers such as npx forward it once more. */
+const SAME_PRESS_MS = 1000;
 
 /**
- * Ctrl-C and SIGTERM: the first asks the run to end after the step at hand and to save; one that comes later ends the
- * process at once, and what was done since the last save is lost.
+ * Ctrl-C and SIGTERM. The first signal makes the run stop after the current step and save; a later one ends the process at
+ * once, and steps since the last save are lost.
  */
 export class StopSignals {
   private readonly stop = new AbortController();
@@ -26,7 +26,7 @@ export class StopSignals {
     process.off('SIGTERM', this.receive);
   }
 
-  /** Ends the process as whoever sent the signal expects; does nothing when there was none. */
+  /** Ends the process by the received signal, as its sender expects; does nothing if there was none. */
   endAsAsked(): void {
     if (this.received !== undefined) process.kill(process.pid, this.received);
   }
@@ -35,9 +35,9 @@ export class StopSignals {
     if (this.received === undefined) {
       this.received = name;
       this.firstMs = Date.now();
-      note('stopping: the step at hand is finished and saved (once more ends at once and loses what is not saved)');
+      note('stopping after the current step, which is saved (a second Ctrl-C stops at once and loses unsaved steps)');
       this.stop.abort(new Error(`stopped by ${name}`));
-    } else if (Date.now() - this.firstMs > samePressMs) {
+    } else if (Date.now() - this.firstMs > SAME_PRESS_MS) {
       this.forget();
       process.kill(process.pid, name);
     }

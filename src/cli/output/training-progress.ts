@@ -1,18 +1,24 @@
 import { Presets, SingleBar } from 'cli-progress';
 import type { LogEntry } from '../../train/run/run-log.ts';
-import type { RunObserver } from '../../train/run/training-run.ts';
+import type { RunObserver, RunSummary } from '../../train/run/run-observer.ts';
 import { note } from './progress.ts';
-import type { ValidationObserver } from '../../train/run/validation.ts';
 
-/** In a file or a pipe, a line now and then. */
-const lineEveryMs = 30_000;
+/** Minimum time between progress lines if stderr is not a terminal. */
+const LINE_INTERVAL_MS = 30_000;
 
-/** How a training goes, on stderr: a bar on a terminal, else a line now and then. */
-export class TrainingProgress implements RunObserver, ValidationObserver {
+/** Progress of a training run on stderr: a bar on a terminal, otherwise a line every 30 seconds. */
+export class TrainingProgress implements RunObserver {
   private bar: SingleBar | undefined;
   private entry: LogEntry | undefined;
   private lastLineMs = 0;
   private run = { steps: 0, done: 0, startedMs: 0 };
+
+  /** @param onSummary prints the summary of a training stage */
+  constructor(private readonly onSummary: (summary: RunSummary) => void) {}
+
+  onStage({ name, index, count }: { readonly name: string; readonly index: number; readonly count: number }): void {
+    note(`stage ${name} (${index + 1} of ${count})`);
+  }
 
   onStart({ steps, done }: { readonly steps: number; readonly done: number }): void {
     this.run = { steps, done, startedMs: Date.now() };
@@ -43,7 +49,7 @@ export class TrainingProgress implements RunObserver, ValidationObserver {
       this.bar.update({ speed, rates, time });
       return;
     }
-    if (Date.now() - this.lastLineMs < lineEveryMs) return;
+    if (Date.now() - this.lastLineMs < LINE_INTERVAL_MS) return;
     this.lastLineMs = Date.now();
     const { steps, done, startedMs } = this.run;
     const leftS = ((Date.now() - startedMs) / 1000) * ((steps - entry.step) / Math.max(1, entry.step - done));
@@ -53,18 +59,23 @@ export class TrainingProgress implements RunObserver, ValidationObserver {
   }
 
   onValidation(metrics: Readonly<Record<string, number>>, isBest: boolean): void {
-    const numbers = Object.entries(metrics).map(([name, value]) => `${name} ${value.toFixed(4)}`);
-    this.say(`validation${isBest ? ' (best so far)' : ''}: ${numbers.join(', ')}`);
+    const values = Object.entries(metrics).map(([name, value]) => `${name} ${value.toFixed(4)}`);
+    this.say(`validation${isBest ? ' (best so far)' : ''}: ${values.join(', ')}`);
   }
 
-  /** How far a validation is; on a terminal only. */
-  onProgress(what: string, done: number, total: number): void {
+  /** Progress of a validation, on a terminal only. */
+  onValidationProgress(set: string, done: number, total: number): void {
     if (this.bar === undefined) return;
-    process.stderr.write(`\r\u001b[2Kvalidating ${what}: ${done}/${total}${done === total ? '\n' : ''}`);
+    process.stderr.write(`\r\u001b[2Kvalidating ${set}: ${done}/${total}${done === total ? '\n' : ''}`);
   }
 
   onNote(text: string): void {
     this.say(text);
+  }
+
+  onStageEnd(summary: RunSummary): void {
+    this.stop();
+    this.onSummary(summary);
   }
 
   stop(): void {
@@ -73,7 +84,7 @@ export class TrainingProgress implements RunObserver, ValidationObserver {
   }
 
   private say(text: string): void {
-    // A terminal's bar is written again below.
+    // The bar is redrawn below the message.
     if (this.bar !== undefined) process.stderr.write('\r\u001b[2K');
     note(text);
   }
@@ -81,11 +92,11 @@ export class TrainingProgress implements RunObserver, ValidationObserver {
 
 const describe = (entry: LogEntry): { readonly speed: string; readonly rates: string; readonly time: string } => {
   const { lr, lr_backbone, text_encoder_lr, images_per_s, time } = entry;
-  const shares = Object.entries(time).map(([name, share]) => `${name} ${Math.round(share * 100)}%`);
+  const fractions = Object.entries(time).map(([name, fraction]) => `${name} ${Math.round(fraction * 100)}%`);
   return {
     speed: `${images_per_s.toFixed(1)} images/s`,
     rates: `lr ${[lr, lr_backbone, text_encoder_lr].map((rate) => rate.toExponential(1)).join(' ')}`,
-    time: shares.join(' '),
+    time: fractions.join(' '),
   };
 };
 

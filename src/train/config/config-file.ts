@@ -6,6 +6,7 @@ import { modelConfigKeys, parseModelConfig, qaDataset } from '../../models/index
 import { isFile, modelFileNames, readJson, resolveModelPath } from '../../model-folder/node/model-files.ts';
 import { readPreprocessing } from '../../model-folder/node/model-source.ts';
 import { currentConfig, currentSetting, type Setting } from '../../names/current-names.ts';
+import { withReadPaths } from './config-paths.ts';
 import { nearestKey } from '../../options/nearest-key.ts';
 
 /** The values of a config, not yet validated. */
@@ -56,7 +57,11 @@ export const findConfig = async (path: string): Promise<string> => {
  * Reads a JSON config and applies the settings of the command line, which override the file. A setting is `key=value`, or
  * `a.b=value` for nested keys; the value is JSON, or a string if it is not valid JSON.
  *
- * @throws {MdetrError} if the file is not a JSON object, or has a key under its old and its new name
+ * Paths that the file reads are looked for beside it, then in the working folder; paths of settings and `output_dir` are
+ * relative to the working folder.
+ *
+ * @throws {MdetrError} if the file is not a JSON object, has a key under its old and its new name, or reads a path that
+ *   exists in both places
  * @throws {UsageError} if a setting is malformed
  */
 export const readConfigFile = async (path: string, settings: readonly string[] = []): Promise<ConfigFile> => {
@@ -67,23 +72,48 @@ export const readConfigFile = async (path: string, settings: readonly string[] =
     throw new MdetrError(`${path}: cannot be read as a JSON config: ${messageOf(error)}`, { cause: error });
   }
   if (!isRecord(parsed)) throw new MdetrError(`${path}: must hold a JSON object`);
-  const file = currentConfig(parsed, path);
-  const { stages = [{}], ...common } = file.value;
+  return parseConfigFile(parsed, path, settings, (values) => withReadPaths(values, path));
+};
+
+/**
+ * The training stages of the values of a config, as `readConfigFile` returns them. Paths are relative to the working folder.
+ *
+ * @param source name of the config in errors
+ * @throws {MdetrError} if `stages` is not a list of objects, or a key has its old and its new name
+ * @throws {UsageError} if a setting is malformed
+ */
+export const configOfValues = (
+  values: ConfigValues,
+  settings: readonly string[] = [],
+  source = 'config',
+): Promise<ConfigFile> => parseConfigFile(values, source, settings, (own) => Promise.resolve({ ...own }));
+
+const parseConfigFile = async (
+  given: ConfigValues,
+  path: string,
+  settings: readonly string[],
+  resolvePaths: (values: ConfigValues) => Promise<ConfigValues>,
+): Promise<ConfigFile> => {
+  const file = currentConfig(given, path);
+  const { stages = [{}], ...rest } = file.value;
   if (!Array.isArray(stages) || stages.length === 0 || !stages.every(isRecord))
     throw new MdetrError(`${path}: "stages" must be a list of objects, each with the values that differ in it`);
+  const common = await resolvePaths(rest);
   const overrides = parseSettings(settings);
   return {
     path,
-    stages: stages.map((own, index) => {
-      const { name = stages.length === 1 ? '' : `stage${index + 1}`, ...values } = own;
-      if (typeof name !== 'string' || !(stages.length === 1 ? /^(\w[\w.-]*)?$/ : /^\w[\w.-]*$/).test(name))
-        throw new MdetrError(
-          `${path}: stages.${index}.name must be a word (letters, digits, "_", "-", "."): it becomes the name of a folder`,
-        );
-      const merged = structuredClone({ ...common, ...values });
-      for (const override of overrides.settings) applySetting(merged, override);
-      return { name, values: merged };
-    }),
+    stages: await Promise.all(
+      stages.map(async (own, index) => {
+        const { name = stages.length === 1 ? '' : `stage${index + 1}`, ...values } = own;
+        if (typeof name !== 'string' || !(stages.length === 1 ? /^(\w[\w.-]*)?$/ : /^\w[\w.-]*$/).test(name))
+          throw new MdetrError(
+            `${path}: stages.${index}.name must be a word (letters, digits, "_", "-", "."): it becomes the name of a folder`,
+          );
+        const merged = structuredClone({ ...common, ...(await resolvePaths(values)) });
+        for (const override of overrides.settings) applySetting(merged, override);
+        return { name, values: merged };
+      }),
+    ),
     notes: [...new Set([...file.notes, ...overrides.notes])],
   };
 };

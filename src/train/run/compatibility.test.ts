@@ -5,13 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { MDETR } from '../../inference/node/mdetr.ts';
 import { currentMetricName } from '../../names/current-names.ts';
-import { readConfigFile } from '../config/config-file.ts';
-import { parseTrainConfig } from '../config/config.ts';
-import { runReplicas } from './replicas.ts';
 import { readRunCurves } from './run-curves.ts';
-import { stateFile } from './run-folder.ts';
-import { stagesOf, stageToGoOnIn } from './stages.ts';
-import { validatorFor } from './validation.ts';
+import { runTraining } from './run-training.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 
@@ -37,18 +32,19 @@ const allNear = (values: Readonly<Record<string, number>>): Record<string, numbe
 
 describe('what commit f312c71 wrote', () => {
   it('a run folder resumes with the losses with which that commit resumed it', async () => {
-    const file = await readConfigFile(join(root, 'config.json'), [`output_dir=${join(root, 'run')}`]);
-    expect(file.notes).toContain('"mirror" is now called "horizontal_flip_prob"');
-    const stages = stagesOf(file, parseTrainConfig);
-    const index = stageToGoOnIn(stages, stateFile);
-    expect(index).toBe(1);
-    const { config } = stages[index]!;
     const notes: string[] = [];
-    const observer = { onNote: (text: string) => void notes.push(text), onProgress: () => undefined };
-    const summary = await runReplicas(config, { resume: true, observer, validate: validatorFor(config, observer) });
-    expect(summary).toMatchObject({ steps: 8, isDone: true });
-    expect(notes).toEqual([]);
-    const lines = readFileSync(join(config.output_dir, 'log.jsonl'), 'utf8').trim().split('\n');
+    const started: string[] = [];
+    const output = join(root, 'run');
+    const summary = await runTraining(join(root, 'config.json'), {
+      settings: [`output_dir=${output}`],
+      resume: true,
+      observer: { onNote: (text) => notes.push(text), onStage: ({ name }) => started.push(name) },
+    });
+    expect(summary).toMatchObject({ steps: 8, isDone: true, folder: join(output, 'main') });
+    expect(started).toEqual(['main']);
+    expect(notes).toContainEqual(expect.stringMatching(/: "mirror" is now called "horizontal_flip_prob"$/));
+    expect(notes.filter((text) => !text.includes(' is now called '))).toEqual([]);
+    const lines = readFileSync(join(output, 'main/log.jsonl'), 'utf8').trim().split('\n');
     const entries = lines.map((line) => JSON.parse(line) as Expected['continuation'][number]);
     expect(entries.map(({ kind, step }) => `${kind} ${step}`)).toEqual([
       ...['train 1', 'train 2', 'train 3', 'train 4'],
@@ -64,7 +60,7 @@ describe('what commit f312c71 wrote', () => {
           terms: allNear(entry.terms),
         });
     }
-    const curves = await readRunCurves(join(root, 'run'));
+    const curves = await readRunCurves(output);
     expect(curves.curves.get('auxiliary_object')?.points.map(([step]) => step)).toEqual([
       1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11,
     ]);

@@ -3,9 +3,9 @@ import { createRuntime } from '../../engine/runtime/create-runtime.ts';
 import { failureOf, type ThreadFailure } from '../../threads/thread-failure.ts';
 import type { TrainConfig } from '../config/config.ts';
 import { GroupEnded, ThreadCommunicator, type SharedGroup } from '../parallel/thread-communicator.ts';
-import { runTraining } from './training-run.ts';
+import { trainProcess } from './training-run.ts';
 
-/** What a replica does beside the first one, which writes files and is told to stop. */
+/** Task of a replica other than the first one, which writes the files and receives the stop signal. */
 export interface ReplicaTask {
   readonly config: TrainConfig;
   readonly rank: number;
@@ -26,7 +26,7 @@ if (parentPort !== null) {
   const communicator = new ThreadCommunicator(rank, group);
   try {
     const runtime = await createRuntime({ blocking: true, ...(config.threads && { threads: config.threads }) });
-    await runTraining(config, { runtime, communicator, workers, resume, startFrom });
+    await trainProcess(config, { runtime, communicator, workers, resume, startFrom });
     tell({ kind: 'done' });
   } catch (error) {
     communicator.leave();

@@ -5,7 +5,7 @@ import { afterAll, describe, expect, it, vi } from 'vitest';
 import { smallConfig, smallDataset } from '../../../test/support/small-run.ts';
 import { runReplicas } from './replicas.ts';
 import { readRunState } from './run-state.ts';
-import type { RunObserver } from './training-run.ts';
+import type { RunObserver } from './run-observer.ts';
 
 vi.setConfig({ testTimeout: 300_000 });
 
@@ -81,14 +81,14 @@ describe('replicas', () => {
     const observer: RunObserver = { onNote: (text) => notes.push(text) };
     const summary = await train(freshFolder(), { ...own, on_bad_row: 'skip' }, { observer });
     expect(summary).toMatchObject({ steps: 5, isDone: true, skippedRows: 1 });
-    expect(notes.join('\n')).toMatch(/left out: .*missing\.png/);
+    expect(notes.join('\n')).toMatch(/skipped: .*missing\.png/);
     await expect(train(freshFolder(), { ...own, on_bad_row: 'stop' })).rejects.toThrow(/missing\.png/);
   });
 
   it.each([
     [{ replicas: 2, accumulate: 1, batch_size: 4 }, /--set accumulate=2 --set batch_size=2 makes the same step of 4/],
     [{ replicas: 3, accumulate: 4 }, /4 batches \(accumulate\), which 3 processes cannot share evenly/],
-    [{ replicas: 2, device: 'webgpu' }, /"webgpu" is used by one alone/],
+    [{ replicas: 2, device: 'webgpu' }, /"webgpu" allows one replica only/],
   ])('refuse %j', async (more, message) => {
     await expect(train(freshFolder(), more)).rejects.toThrow(message);
   });

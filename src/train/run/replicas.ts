@@ -9,29 +9,30 @@ import { defaultWorkers } from '../data/batch-loader.ts';
 import type { ReplicaMessage, ReplicaTask } from './replica-worker.ts';
 import { batchesOfProcess } from './run-start.ts';
 import { GroupEnded, makeSharedGroup, ThreadCommunicator } from '../parallel/thread-communicator.ts';
-import { runTraining, type RunOptions, type RunSummary } from './training-run.ts';
+import type { RunSummary } from './run-observer.ts';
+import { trainProcess, type ProcessOptions } from './training-run.ts';
 
-/** Values that replicas sum at once: all gradients of a small network. */
-const valuesPerRound = 2 ** 20;
+/** Values that replicas sum in one all-reduce round: all gradients of a small network. */
+const VALUES_PER_ROUND = 2 ** 20;
 
 /**
- * `runTraining` with the batches of every step shared by `config.replicas` copies of the network on threads of their own,
- * each on `config.threads` cores: small networks use many cores better so than by splitting every operation. The numbers
- * are those of one copy, but for the rounding of sums.
+ * Trains one training stage with `config.replicas` copies of the network, each on a thread of its own with `config.threads`
+ * cores, which share the batches of every step: small networks use many cores better this way than by splitting every
+ * operation. The results are those of one copy, up to the rounding of sums.
  *
- * @throws {MdetrError} as `runTraining`; and where a step's batches cannot be shared evenly
+ * @throws {MdetrError} as `trainProcess`, and if the batches of a step cannot be shared evenly
  */
 export const runReplicas = async (
   config: TrainConfig,
-  options: Omit<RunOptions, 'runtime' | 'communicator'>,
+  options: Omit<ProcessOptions, 'runtime' | 'communicator'>,
 ): Promise<RunSummary> => {
   const { replicas, device } = config;
   if (replicas === 1) {
     const { threads } = config;
-    return runTraining(config, { ...options, runtime: await createRuntime({ device, ...(threads && { threads }) }) });
+    return trainProcess(config, { ...options, runtime: await createRuntime({ device, ...(threads && { threads }) }) });
   }
-  if (device !== 'cpu') throw new MdetrError(`replicas share the cores of "cpu"; "${device}" is used by one alone`);
-  const group = makeSharedGroup(replicas, valuesPerRound);
+  if (device !== 'cpu') throw new MdetrError(`replicas share the cores of "cpu"; "${device}" allows one replica only`);
+  const group = makeSharedGroup(replicas, VALUES_PER_ROUND);
   const communicator = new ThreadCommunicator(0, group);
   batchesOfProcess(config, communicator);
   const threads = config.threads ?? Math.max(1, Math.floor(availableParallelism() / replicas));
@@ -44,8 +45,8 @@ export const runReplicas = async (
   );
   try {
     const runtime = await createRuntime({ threads, blocking: true });
-    const run = runTraining(own, { ...options, workers, runtime, communicator });
-    // What one replica fails of ends all others, too: told is what it was.
+    const run = trainProcess(own, { ...options, workers, runtime, communicator });
+    // If one replica fails, all stop and the original error is rethrown.
     run.catch(() => communicator.leave());
     const ends = await Promise.allSettled([run, ...others.map((replica) => replica.end)]);
     const failures = ends.flatMap((end) => (end.status === 'rejected' ? [end.reason as Error] : []));
@@ -57,7 +58,7 @@ export const runReplicas = async (
   }
 };
 
-/** Threads that make batches are counted for all replicas together, but each that has any has its own. */
+/** Threads that prepare batches: `workers` is the total of all replicas, and each replica has at least one. */
 const workersOfReplica = (workers: number, replicas: number): number =>
   workers === 0 ? 0 : Math.max(1, Math.floor(workers / replicas));
 
@@ -81,7 +82,7 @@ class Replica {
       this.worker.on('error', fail);
       this.worker.on('exit', (code) => fail(new Error(`internal: a replica's thread ended with code ${code}`)));
     });
-    // Told when the whole run ends.
+    // The rejection is handled when the run ends.
     this.end.catch(() => undefined);
   }
 

@@ -31,7 +31,7 @@ export const prepareRunFolder = async (
   const before = await readRunFacts(join(folder, stateFile));
   if (before !== undefined && !resume)
     throw new MdetrError(
-      `${folder}: holds a run already (step ${before.step}): go on with --resume, or name another folder`,
+      `${folder}: holds a run already (step ${before.step}): resume it with --resume, or name another folder`,
     );
   if (isWriter)
     try {

@@ -1,37 +1,61 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ConfigFile } from '../config/config-file.ts';
-import type { TrainConfig } from '../config/config.ts';
 import { UsageError } from '../../errors.ts';
+import {
+  configOfValues,
+  findConfig,
+  readConfigFile,
+  withLoadedModel,
+  type ConfigFile,
+  type ConfigValues,
+} from '../config/config-file.ts';
+import { parseTrainConfig, type TrainConfig } from '../config/config.ts';
 
-/** One of the trainings of a config that follow one another. */
+/** A training stage: one of the trainings of a config, which follow one another. */
 export interface Stage {
-  /** Empty where there is but one. */
+  /** Empty if the config has only one. */
   readonly name: string;
   readonly config: TrainConfig;
 }
 
-/** The stages of a config, checked, each with a folder of its own. Throws `MdetrError` for what is wrong in any. */
-export const stagesOf = (
-  file: ConfigFile,
-  parse: (values: Readonly<Record<string, unknown>>, source: string) => TrainConfig,
-): readonly Stage[] => {
-  const names = file.stages.map(({ name }) => name);
+/**
+ * Reads and validates the training stages of a config. Each has its own folder below `output_dir`.
+ *
+ * @param config path of a config file, or its values
+ * @param settings `key=value`, as `--set` of the command line
+ * @throws {MdetrError} for what is wrong in any of the stages
+ */
+export const openStages = async (
+  config: string | ConfigValues,
+  settings: readonly string[] = [],
+): Promise<{ readonly stages: readonly Stage[]; readonly notes: readonly string[] }> => {
+  const file =
+    typeof config === 'string'
+      ? { ...(await readConfigFile(await findConfig(config), settings)), path: config }
+      : await configOfValues(config, settings);
+  return { stages: await stagesOf(file), notes: file.notes.map((note) => `${file.path}: ${note}`) };
+};
+
+/** The validated stages of a config file. */
+export const stagesOf = async ({ path, stages }: ConfigFile): Promise<readonly Stage[]> => {
+  const names = stages.map(({ name }) => name);
   if (new Set(names).size < names.length)
-    throw new UsageError(`${file.path}: two stages have the same name, which is that of their folder`);
-  return file.stages.map(({ name, values }) => {
-    const config = parse(values, file.stages.length > 1 ? `${file.path}, stage ${name}` : file.path);
-    if (config.output_dir === '')
-      throw new UsageError('name a folder for the run: --output-dir DIR, or output_dir in the config');
-    return { name, config: { ...config, output_dir: join(config.output_dir, name) } };
-  });
+    throw new UsageError(`${path}: two training stages have the same name, which is the name of their folder`);
+  return Promise.all(
+    stages.map(async ({ name, values }) => {
+      const source = stages.length > 1 ? `${path}, stage ${name}` : path;
+      const config = parseTrainConfig(await withLoadedModel(values), source);
+      if (config.output_dir === '')
+        throw new UsageError('name a folder for the run: --output-dir DIR, or output_dir in the config');
+      return { name, config: { ...config, output_dir: join(config.output_dir, name) } };
+    }),
+  );
 };
 
 /**
- * The stage that a run goes on in: the last one that has got to a state. Those before it have handed their weights on
- * and stay as they are.
+ * Index of the training stage that a run resumes in: the last one that has a state. The stages before it are finished.
  */
-export const stageToGoOnIn = (stages: readonly Stage[], stateFile: string): number =>
+export const stageToResume = (stages: readonly Stage[], stateFile: string): number =>
   Math.max(
     0,
     stages.findLastIndex(({ config }) => existsSync(join(config.output_dir, stateFile))),

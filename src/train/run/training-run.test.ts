@@ -6,7 +6,8 @@ import { smallConfig } from '../../../test/support/small-run.ts';
 import { createRuntime } from '../../engine/runtime/create-runtime.ts';
 import { NodeRuntime } from '../../engine/runtime/node/node-runtime.ts';
 import { readRunState } from './run-state.ts';
-import { runTraining, type RunObserver, type RunOptions } from './training-run.ts';
+import type { RunObserver } from './run-observer.ts';
+import { trainProcess, type ProcessOptions } from './training-run.ts';
 
 // Seconds where nothing else is going on.
 vi.setConfig({ testTimeout: 300_000 });
@@ -44,8 +45,8 @@ const numbersOf = async (folder: string): Promise<Map<string, string>> => {
 
 const settings = { max_steps: 12, ema: true, ema_decay: 0.9, dropout: 0.1, accumulate: 2, num_workers: 0 };
 
-const train = (folder: string, more: Record<string, unknown> = {}, options: Partial<RunOptions> = {}) =>
-  runTraining(smallConfig({ ...settings, output_dir: folder, ...more }), { runtime, ...options });
+const train = (folder: string, more: Record<string, unknown> = {}, options: Partial<ProcessOptions> = {}) =>
+  trainProcess(smallConfig({ ...settings, output_dir: folder, ...more }), { runtime, ...options });
 
 /** Tells to stop once so many steps are done. */
 const stoppingAt = (step: number): { signal: AbortSignal; observer: RunObserver } => {
@@ -107,7 +108,7 @@ describe('a training run', () => {
     await train(lost, {}, stoppingAt(6));
     writeFileSync(join(lost, 'log.jsonl'), before.slice(0, before.indexOf('\n') + 20));
     await train(lost, {}, { resume: true, observer: { onNote: (text) => notes.push(text) } });
-    expect(notes.join()).toMatch(/end of the record is missing/);
+    expect(notes.join()).toMatch(/end of the log is missing/);
     expect(logOf(lost).map(({ step }) => step)).toEqual([2, 8, 10, 12]);
   });
 
@@ -178,14 +179,14 @@ describe('a training run', () => {
   it('is not begun anew over another, and has nothing to do when it is done', async () => {
     const folder = freshFolder();
     await train(folder, { max_steps: 2 });
-    await expect(train(folder)).rejects.toThrow(/holds a run already \(step 2\): go on with --resume/);
+    await expect(train(folder)).rejects.toThrow(/holds a run already \(step 2\): resume it with --resume/);
     const again = await train(folder, { max_steps: 2 }, { resume: true });
     expect(again).toMatchObject({ steps: 2, isDone: true, loss: undefined });
     // More was asked for meanwhile.
     const notes: string[] = [];
     const observer = { onNote: (text: string) => notes.push(text) };
     expect(await train(folder, { max_steps: 3 }, { resume: true, observer })).toMatchObject({ steps: 3, isDone: true });
-    expect(notes).toEqual(['goes on with other settings than it began with: max_steps']);
+    expect(notes).toEqual(['resumed with changed settings: max_steps']);
   });
 
   it('goes on with other batches from the next whole one', async () => {

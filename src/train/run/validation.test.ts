@@ -7,7 +7,8 @@ import { smallDataset, smallValues } from '../../../test/support/small-run.ts';
 import { MdetrError } from '../../errors.ts';
 import { createRuntime } from '../../engine/runtime/create-runtime.ts';
 import { parseTrainConfig, type TrainConfig } from '../config/config.ts';
-import { runTraining, type RunSummary } from './training-run.ts';
+import type { RunSummary } from './run-observer.ts';
+import { trainProcess } from './training-run.ts';
 import { validatorFor } from './validation.ts';
 
 // Seconds where nothing else is going on.
@@ -18,7 +19,7 @@ const runtime = await createRuntime({ threads: 1 });
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 const train = (config: TrainConfig): Promise<RunSummary> =>
-  runTraining(config, {
+  trainProcess(config, {
     runtime,
     validate: validatorFor(config, { onProgress: () => undefined, onNote: () => undefined }),
   });

@@ -19,7 +19,7 @@ import type { AnnotatedDataset, DatasetConfig, SceneDataset } from '../config/sl
 import { requireFiles } from '../data/annotation-source.ts';
 import { officialDatasets, OFFICIAL_NAMES } from '../data/official-datasets.ts';
 import { sceneImages } from '../data/scene-source.ts';
-import type { Validate, Validation } from './training-run.ts';
+import type { Validate, Validation } from './run-observer.ts';
 
 /** What is going on, for people. */
 export interface ValidationObserver {

@@ -1,0 +1,45 @@
+import type { LogEntry } from './run-log.ts';
+
+/** Metrics of a validation by name, and the one that selects the best model. */
+export interface Validation {
+  readonly metrics: Readonly<Record<string, number>>;
+  /** Higher is better. */
+  readonly metric: number;
+}
+
+/** Validates the model in a folder. Throws if `signal` is aborted: the validation is repeated when the run resumes. */
+export type Validate = (folder: string, signal?: AbortSignal) => Promise<Validation>;
+
+/** Result of a training run, or of the training stage in which it was stopped. */
+export interface RunSummary {
+  /** Folder of the training stage. */
+  readonly folder: string;
+  /** Steps done so far, including those before a resume. */
+  readonly steps: number;
+  /** False if the run was stopped before its last step. */
+  readonly isDone: boolean;
+  /** Loss of the last step; undefined if there was nothing left to do. */
+  readonly loss: number | undefined;
+  /** Rows that could not be used, with `on_bad_row: "skip"`. */
+  readonly skippedRows: number;
+  /** The best validation, if there was one. */
+  readonly best: { readonly metric: number; readonly step: number } | undefined;
+}
+
+/** Callbacks of a training run. */
+export interface RunObserver {
+  /** Before a training stage, if the config has several. */
+  onStage?(stage: { readonly name: string; readonly index: number; readonly count: number }): void;
+  /** Before the first step of a training stage. `done` steps were done before a resume. */
+  onStart?(run: { readonly steps: number; readonly done: number; readonly stepsPerEpoch: number }): void;
+  /** After every step; `step` counts from 1. */
+  onStep?(step: number, loss: number): void;
+  onLog?(entry: LogEntry): void;
+  /** During a validation: images of the validation set that are done. */
+  onValidationProgress?(set: string, done: number, total: number): void;
+  onValidation?(metrics: Readonly<Record<string, number>>, isBest: boolean): void;
+  /** After a training stage, or when it is stopped. */
+  onStageEnd?(summary: RunSummary): void;
+  /** A message for the user. */
+  onNote?(text: string): void;
+}
