@@ -57,7 +57,7 @@ for (let index = 0; index < 5; index++) {
   await writeFile(join(folder, `${name}-expression.png`), best);
   if (index === 0) {
     await writeFile(join(root, 'examples/scene.png'), await pngOf(scene));
-    await writeFile(join(root, 'docs/pictures/boxes.png'), boxes);
+    await writeFile(join(root, 'docs/images/boxes.png'), boxes);
   }
   const answers: string[] = [];
   for (const { text, answer } of questions) {
@@ -112,7 +112,7 @@ const sheetOf = async (images: readonly Buffer[]): Promise<Buffer> => {
     .png({ palette: true, quality: 90, effort: 10 })
     .toBuffer();
 };
-await writeFile(join(root, 'docs/pictures/failures.png'), await sheetOf(await failures()));
+await writeFile(join(root, 'docs/images/failures.png'), await sheetOf(await failures()));
 await model.dispose();
 
 await writeFile(

@@ -10,4 +10,4 @@ if (text === undefined) throw new Error('internal: the scene has no caption');
 const detections = text.phrases.flatMap(({ start, end, objects }) =>
   objects.map((object) => ({ box: scene.objects[object]!.box, score: 1, spans: [{ start, end }] })),
 );
-await writeDrawing('docs/pictures/boxes.png', scene.image, { caption: text.text, detections });
+await writeDrawing('docs/images/boxes.png', scene.image, { caption: text.text, detections });
