@@ -5,6 +5,7 @@ export default defineConfig({
     include: ['src/**/*.test.ts', 'scripts/**/*.test.ts', 'test/**/*.test.ts'],
     exclude: process.env['MDETR_TEST_FULL'] === '1' ? [] : ['test/full/**'],
     testTimeout: 60_000,
+    hookTimeout: 60_000,
     // Two workers: the machines that run this have two cores, and ONNX Runtime uses both.
     pool: 'forks',
     maxWorkers: 2,

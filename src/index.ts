@@ -1,33 +1,43 @@
-/** mdetr: boxes, masks and answers for an image and free text. */
+/**
+ * Text-modulated detection (MDETR, Kamath et al., 2021, arXiv:2104.12763): boxes, masks and answers for an image and free
+ * text. This entry has inference and drawing; `mdetr/train`, `mdetr/metrics`, `mdetr/data`, `mdetr/scenes`, `mdetr/models`,
+ * `mdetr/losses` and `mdetr/engine` have the rest. Importing it loads no native library: the first call does.
+ */
 export { MdetrError, UsageError } from './errors.ts';
+export { EncodedImage } from './inference/encoded-image.ts';
+export type { LoadedModel } from './inference/loaded-model.ts';
+export { MDETR } from './inference/node/mdetr.ts';
+export type { FromPretrainedOptions, ProgressEvent } from './inference/node/load-options.ts';
+export type { BatchOptions, EncodeImageOptions, ImageText, InferenceOptions } from './inference/options.ts';
+export type { TextOutputs } from './inference/text-outputs.ts';
+export type { ModelConfig, TextEncoderConfig } from './models/index.ts';
+export type { AnswerVocabulary } from './postprocess/answer-vocabulary.ts';
+export type { AnswerOutputs } from './postprocess/answers.ts';
+export type { DetectionOptions } from './postprocess/detections.ts';
+export type { DetectionOutputs, ImageSize } from './postprocess/scored-boxes.ts';
 export {
-  EncodedImage,
-  MDETR,
-  type BatchOptions,
-  type FromPretrainedOptions,
-  type ImageText,
-  type ProgressEvent,
-  type RunOptions,
-} from './inference/node/mdetr.ts';
-export type { AnswerResult, DetectedObject, DetectionResult, ReferResult, Timing } from './inference/results.ts';
-export type { DecodeOptions, ImageSource } from './data/images/image-source.ts';
+  RESULTS_VERSION,
+  type AnswerResult,
+  type AnswerType,
+  type CaptionPhrase,
+  type DetectedObject,
+  type DetectionResult,
+  type RankedAnswer,
+  type ReferredObject,
+  type ReferResult,
+  type ResultBase,
+  type Timing,
+} from './results/types.ts';
+export type { Encoding, Span, TextSpan } from './text/index.ts';
+export type { DecodeOptions, EncodableImage, ImageSource } from './data/images/image-source.ts';
 export type { PixelInput, RawImage } from './data/images/raw-image.ts';
-export { decodeImage } from './data/images/node/decode-image.ts';
-export { unpackMask, maskToDense, type CocoRle, type RunLengthMask } from './geometry/run-lengths.ts';
-export type { TextSpan } from './text/index.ts';
-export type { ModelConfig } from './models/index.ts';
-
-// Training: a loop of one's own, or the whole run that `mdetr train` is.
-export { Training, type OpenTrainingOptions } from './train/run/training.ts';
-export type { TrainingSample } from './train/data/own-samples.ts';
-export { Trainer, type StepReport, type TrainerOptions, type TrainerState } from './train/step/trainer.ts';
-export type { StepTiming } from './train/step/train-step.ts';
-export type { TrainBatch } from './train/data/train-batch.ts';
-export { runTraining, type TrainingRunOptions } from './train/run/run-training.ts';
-export type { RunObserver, RunSummary, Validate, Validation } from './train/run/run-observer.ts';
-export { parseTrainConfig, type TrainConfig } from './train/config/config.ts';
-export { readConfigFile, withLoadedModel, type ConfigFile, type ConfigValues } from './train/config/config-file.ts';
-export { readRunCurves, type Curve, type RunCurves } from './train/run/run-curves.ts';
-export type { Communicator } from './train/parallel/communicator.ts';
-export { createRuntime } from './engine/runtime/create-runtime.ts';
-export { drawDetections, writeDrawing, type DrawingContent } from './drawing/index.ts';
+export type { BoxXyxy } from './geometry/boxes.ts';
+export {
+  maskToDense,
+  unpackMask,
+  type CocoRle,
+  type PackedCocoRle,
+  type RunLengthMask,
+} from './geometry/run-lengths.ts';
+export type { DrawableDetection, DrawingContent, DrawingFormat, DrawingOptions } from './drawing/index.ts';
+export { decodeImage, drawDetections, parseResult, Training, writeDrawing } from './entries/on-demand.ts';

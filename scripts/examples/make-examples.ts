@@ -49,7 +49,7 @@ for (let index = 0; index < 5; index++) {
   const best = await smaller(
     await drawDetections(scene.image, {
       caption: expression.text,
-      detections: referred.best === undefined ? [] : [referred.best],
+      detections: referred.best === null ? [] : [referred.best],
     }),
   );
   await writeFile(join(folder, `${name}.png`), await pngOf(scene));

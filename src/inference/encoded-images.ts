@@ -1,4 +1,3 @@
-import { performance } from 'node:perf_hooks';
 import type { Size } from '../geometry/size.ts';
 import { MdetrError } from '../errors.ts';
 import type { HostTensor } from '../engine/graph/index.ts';

@@ -3,14 +3,14 @@ import { masksAtOriginalSize } from '../postprocess/masks.ts';
 import type { HostTensor } from '../engine/graph/index.ts';
 import type { Session } from '../engine/runtime/runtime.ts';
 import { sizeOfImage } from './preprocess.ts';
-import type { TextOutputs } from './text-outputs.ts';
+import type { ProgramOutputs } from './text-outputs.ts';
 
 /** Bytes of intermediate maps that one run of the head may hold at a time. */
 const chunkBytes = 512 * 2 ** 20;
 /** Maps of a query that live at once, counted in its finest map with all its channels. */
 const liveMaps = 6;
 
-/** Runs the segmentation head for chosen queries, a portion at a time so that memory stays bounded. */
+/** Runs the segmentation head for chosen queries, a chunk at a time so that memory stays bounded. */
 export class MaskPredictor {
   private readonly pyramidNames: readonly string[];
 
@@ -18,8 +18,13 @@ export class MaskPredictor {
     this.pyramidNames = session.program.inputs.map(({ name }) => name).filter((name) => name.startsWith('pyramid'));
   }
 
-  /** Masks of the queries, in their order, at the size of the original picture. */
-  async predict(outputs: TextOutputs, row: number, queries: readonly number[]): Promise<PackedCocoRle[]> {
+  /** Masks of the queries, in their order, at the size of the original image. Stops between chunks when aborted. */
+  async predict(
+    outputs: ProgramOutputs,
+    row: number,
+    queries: readonly number[],
+    signal?: AbortSignal,
+  ): Promise<PackedCocoRle[]> {
     const hs = outputs.tensor('hs', row);
     const features = hs.shape[2]!;
     const pyramid = Object.fromEntries(this.pyramidNames.map((name) => [name, outputs.tensor(name, row)]));
@@ -41,6 +46,7 @@ export class MaskPredictor {
         hs: selectQueries(hs, chosen),
         sample: { dtype: 'int32', shape: [chosen.length], data: new Int32Array(chosen.length) },
       });
+      signal?.throwIfAborted();
       const [count, rows, columns] = logits!.shape as [number, number, number];
       const sizes = { padded: outputs.images.padded, resized: sizeOfImage(resized), original: sizeOfImage(original) };
       const runs = masksAtOriginalSize(

@@ -1,6 +1,4 @@
 import { collateImages, type ImageBatch } from '../data/sampling/collate.ts';
-import { decodeImage } from '../data/images/node/decode-image.ts';
-import { type DecodeOptions, type ImageSource } from '../data/images/image-source.ts';
 import type { RawImage } from '../data/images/raw-image.ts';
 import type { Size } from '../geometry/size.ts';
 import { resizeBilinear, resizedSize } from '../data/transforms/resize.ts';
@@ -8,29 +6,34 @@ import { MdetrError } from '../errors.ts';
 import type { ModelSource, Preprocessing } from '../model-folder/node/model-source.ts';
 import { looksLikeScene, notASceneWarning } from './image-domain.ts';
 
-/** A picture as it came, and as the model sees it. */
+/** An image as it came, and as the model sees it. */
 export interface PreparedImage {
+  /** What results call the image. */
+  readonly name: string;
   readonly original: RawImage;
   readonly resized: RawImage;
-  /** What speaks against trusting results for it. */
+  /** Reasons not to trust results for it. */
   readonly warnings: readonly string[];
 }
 
-/** Decodes a picture and brings it to the model's size. */
-export const prepareImage = async (
-  source: ImageSource,
+/** Resizes a decoded image to the model's size. */
+export const prepareImage = (
+  original: RawImage,
   preprocessing: Preprocessing,
-  options: DecodeOptions & { readonly madeFor?: ModelSource['madeFor'] } = {},
-): Promise<PreparedImage> => {
-  const original = await decodeImage(source, options);
-  const name = options.name ?? (typeof source === 'string' ? source : 'image');
+  options: { readonly name?: string | undefined; readonly madeFor?: ModelSource['madeFor'] } = {},
+): PreparedImage => {
+  const name = options.name ?? 'image';
   const [height, width] = modelSizeOf(original, preprocessing, name);
   const resized = resizeBilinear(original, width, height);
   const isForeign = options.madeFor === 'scenes' && !looksLikeScene(resized);
-  return { original, resized, warnings: isForeign ? [notASceneWarning(name)] : [] };
+  return { name, original, resized, warnings: isForeign ? [notASceneWarning(name)] : [] };
 };
 
-/** The size at which the model sees a picture. Throws `MdetrError`, which names it, when it is too narrow for any. */
+/**
+ * (height, width) at which the model sees an image.
+ *
+ * @throws {MdetrError} if the image is too narrow to be resized; the message names it
+ */
 export const modelSizeOf = (
   { height, width }: Pick<RawImage, 'height' | 'width'>,
   { shortestEdge, longestEdge }: Preprocessing,
@@ -43,7 +46,7 @@ export const modelSizeOf = (
   }
 };
 
-/** Normalised, padded at the right and the bottom, with masks. */
+/** Normalizes images and pads them at the right and the bottom to the largest: (B, 3, H, W) with (B, H, W) masks. */
 export const batchImages = (images: readonly PreparedImage[]): ImageBatch =>
   collateImages(images.map(({ resized }) => resized));
 

@@ -1,68 +1,96 @@
+import type { HostTensor } from '../engine/graph/index.ts';
 import type { AnswerOutputs } from '../postprocess/answers.ts';
 import type { DetectionOutputs, ImageSize } from '../postprocess/scored-boxes.ts';
-import type { HostTensor } from '../engine/graph/index.ts';
+import type { Timing } from '../results/types.ts';
 import type { Encoding } from '../text/index.ts';
 import { rowOf, type EncodedImages } from './encoded-images.ts';
 import type { PreparedImage } from './preprocess.ts';
-import type { Timing } from './results.ts';
 
-/** The network's numbers for a batch of texts, text by text. */
-export class TextOutputs {
+/** The network's outputs for a batch of texts, for metrics and post-processing of one's own. */
+export interface TextOutputs {
+  /** Logits (Q, 256) and boxes (Q, 4) of the last decoder layer for one text of the batch. */
+  detection(index: number): DetectionOutputs;
+  /** Logits of the question heads for one text, under the official output names; empty for models without them. */
+  answers(index: number): AnswerOutputs;
+  /** Tokens of one text. */
+  encoding(index: number): Encoding;
+  /** Size in pixels of the original image that one text is about. */
+  size(index: number): ImageSize;
+}
+
+/** A text, and the index of the image of the batch that it is about. */
+export interface ImageCaption {
+  readonly image: number;
+  readonly text: string;
+  /** Index of the text among those of its image. */
+  readonly captionIndex: number;
+}
+
+/** `TextOutputs` with what further programs and results need of them. */
+export class ProgramOutputs implements TextOutputs {
   constructor(
     private readonly values: Readonly<Record<string, HostTensor>>,
     readonly images: EncodedImages,
-    private readonly rows: readonly { readonly image: number }[],
+    private readonly captions: readonly Pick<ImageCaption, 'image'>[],
     private readonly encodings: readonly Encoding[],
-    private readonly timing: Timing,
+    private readonly modelMs: number,
   ) {}
 
-  detection(row: number): DetectionOutputs {
+  detection(index: number): DetectionOutputs {
     return {
-      logits: this.floats('pred_logits', row)!,
-      boxes: this.floats('pred_boxes', row)!,
-      isFinal: this.floats('pred_isfinal', row),
+      logits: this.floats('pred_logits', index)!,
+      boxes: this.floats('pred_boxes', index)!,
+      isFinal: this.floats('pred_isfinal', index),
     };
   }
 
-  /** Logits of the question heads; names as in the official code. */
-  answers(row: number): AnswerOutputs {
+  answers(index: number): AnswerOutputs {
     const names = Object.keys(this.values).filter((name) => name.startsWith('pred_answer'));
-    return Object.fromEntries(names.map((name) => [name, this.floats(name, row)]));
+    return Object.fromEntries(names.map((name) => [name, this.floats(name, index)]));
   }
 
-  encoding(row: number): Encoding {
-    return this.encodings[row]!;
+  encoding(index: number): Encoding {
+    return this.encodings[index]!;
   }
 
-  image(row: number): PreparedImage {
-    return this.images.images[this.rows[row]!.image]!;
+  image(index: number): PreparedImage {
+    return this.images.images[this.captions[index]!.image]!;
   }
 
-  size(row: number): ImageSize {
-    return this.image(row).original;
+  size(index: number): ImageSize {
+    return this.image(index).original;
   }
 
-  /** One text's row of an output, or one picture's row of its features. */
-  tensor(name: string, row: number): HostTensor {
+  /** One text's row of an output, or one image's row of its features: (B, …) -> (1, …). */
+  tensor(name: string, index: number): HostTensor {
     const own = this.values[name];
-    return own === undefined ? rowOf(this.images.features[name]!, this.rows[row]!.image) : rowOf(own, row);
+    return own === undefined ? rowOf(this.images.features[name]!, this.captions[index]!.image) : rowOf(own, index);
   }
 
-  about(
-    row: number,
-    postprocessMs: number,
-  ): { width: number; height: number; warnings: readonly string[]; timingMs: Timing } {
-    const { original, warnings } = this.image(row);
+  /** What a result says about its image and its time. */
+  about(index: number, postprocess: number): ResultContext {
+    const { name, original, warnings } = this.image(index);
+    const { preprocessMs, modelMs } = this.images;
     return {
+      image: name,
       width: original.width,
       height: original.height,
-      warnings: [...warnings, ...this.encoding(row).warnings],
-      timingMs: { ...this.timing, postprocess: postprocessMs },
+      warnings: [...warnings, ...this.encoding(index).warnings],
+      timing: { preprocess: preprocessMs, model: modelMs + this.modelMs, postprocess },
     };
   }
 
-  private floats(name: string, row: number): Float32Array | undefined {
+  private floats(name: string, index: number): Float32Array | undefined {
     const value = this.values[name];
-    return value === undefined ? undefined : (rowOf(value, row).data as Float32Array);
+    return value === undefined ? undefined : (rowOf(value, index).data as Float32Array);
   }
+}
+
+/** The part of a result that does not depend on what was found. */
+export interface ResultContext {
+  readonly image: string;
+  readonly width: number;
+  readonly height: number;
+  readonly warnings: readonly string[];
+  readonly timing: Timing;
 }

@@ -104,7 +104,7 @@ describe('readAnswerVocabulary', () => {
     [{ a: 0, b: 0 }, 'f: "a" and "b" both have id 0'],
     [{ a: 0, b: 2 }, 'f: answer "b" has id 2; with 2 answers the ids are 0 to 1'],
     [{ a: 0.5 }, 'has id 0.5'],
-    [{ color: ['a'] }, 'f: there is no head "colour"; the heads are obj, attr'],
+    [{ color: ['a'] }, 'f: there is no head "color"; the heads are obj, attr'],
     [{ answer_obj: 7, answer_rel: {} }, 'f: answer_obj: wanted is a list'],
     [{ obj: { a: '0' } }, 'f: obj: answer "a" has id "0"'],
   ])('refuses %j', (json, message) => {

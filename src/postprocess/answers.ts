@@ -7,6 +7,7 @@ import {
   gqaAnswerTypes,
   type GqaAnswerType,
 } from './answer-vocabulary.ts';
+import type { RankedAnswer } from '../results/types.ts';
 import { byFallingScore, sigmoid, softmaxRows } from './scored-boxes.ts';
 
 /** Logits of the question-answering heads for one sample, under the official output names. */
@@ -23,16 +24,13 @@ export interface AnswerOutputs {
   readonly pred_answer_reg?: Float32Array;
 }
 
-export interface RankedAnswer {
-  readonly answer: string;
-  readonly probability: number;
-}
+export type { RankedAnswer };
 
-/** What the model says to a question. */
+/** The answer to a question. */
 export interface QuestionAnswer extends RankedAnswer {
-  /** Kind of question by the type head; undefined for the joint head, which does not tell. */
+  /** Kind of the question by the type head; undefined for the joint head, which does not tell. */
   readonly type: GqaAnswerType | ClevrHeadType | undefined;
-  /** The five best of that kind, the answer first. */
+  /** The five most probable answers of that kind, best first. */
   readonly answers: readonly RankedAnswer[];
 }
 

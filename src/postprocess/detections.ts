@@ -1,4 +1,5 @@
-import { CaptionSpans, type Encoding, type TextSpan } from '../text/index.ts';
+import type { CaptionPhrase, DetectedObject, ReferredObject } from '../results/types.ts';
+import { CaptionSpans, type Encoding } from '../text/index.ts';
 import {
   boxAt,
   byFallingScore,
@@ -7,85 +8,139 @@ import {
   postprocessBoxes,
   type ScoredBoxes,
 } from './scored-boxes.ts';
-import type { BoxXyxy } from '../geometry/boxes.ts';
-
-/** One box that the model found, and the phrases of the caption that it stands for. */
-export interface Detection {
-  /** Pixels of the original image. The model's box is not clamped, so it may reach a little beyond the image. */
-  readonly box: BoxXyxy;
-  /** 1 − P(no object). */
-  readonly score: number;
-  /** Best first; empty when the probability lies on no word. */
-  readonly spans: readonly TextSpan[];
-  /** The decoder query that gave the box: the row of its mask, its projections, its `isfinal`. */
-  readonly query: number;
-}
+import { DEFAULT_SPAN_THRESHOLD, DEFAULT_THRESHOLD } from './thresholds.ts';
 
 export interface DetectionOptions {
-  /** Boxes need a score above this. Default 0.7, as the official demonstration has it. */
-  readonly threshold?: number;
-  /** Phrases need at least this probability. Default 0.1. */
-  readonly spanThreshold?: number;
-  /** See `SpanOptions.tokenShare`. Default 0.25. */
-  readonly tokenShare?: number;
+  /** Only boxes with a score above this are detections. Default 0.7, as in the official demonstration. */
+  readonly threshold?: number | undefined;
+  /** Minimum probability of a span. Default 0.1. */
+  readonly spanThreshold?: number | undefined;
+  /** See `SpanOptions.tokenFraction`. Default 0.25. */
+  readonly tokenFraction?: number | undefined;
 }
 
-/** The one object that an expression refers to. */
-export interface ReferredDetection extends Detection {
-  /** Score × P(is final) where the model has that head, else the score: what it was chosen by. */
-  readonly scoreRefexp: number;
+/** What one caption makes of one image. */
+export interface CaptionDetections {
+  /** Objects with a score above the threshold, best first. Empty when nothing in the image fits the caption. */
+  readonly detections: readonly DetectedObject[];
+  /** See `ResultBase.phrases`. */
+  readonly phrases: readonly CaptionPhrase[];
+  /** The best object, when no score is above the threshold. */
+  readonly bestBelowThreshold: DetectedObject | undefined;
 }
 
 /**
- * Detections of one image and caption, best first. An empty list when nothing in the image fits the caption. The model
- * predicts a set, so there is no suppression of overlapping boxes.
+ * Detections of one image and caption, best first. The model predicts a set, so overlapping boxes are not suppressed.
+ *
+ * @throws {MdetrError} if the outputs are not finite
  */
 export const detectionsOf = (
   outputs: DetectionOutputs,
   size: ImageSize,
   encoding: Encoding,
   options: DetectionOptions = {},
-): Detection[] => {
-  const scored = postprocessBoxes(outputs, size);
-  const { threshold = 0.7 } = options;
-  const spans = new CaptionSpans(encoding);
-  return byFallingScore(scored.scores)
-    .filter((query) => scored.scores[query]! > threshold)
-    .map((query) => detectionAt(scored, query, spans, options));
+): DetectedObject[] => new QueryDetections(outputs, size, encoding, options).above();
+
+/**
+ * Detections of one image and caption, with the caption's phrases and the best object below the threshold.
+ *
+ * @throws {MdetrError} if the outputs are not finite
+ */
+export const captionDetectionsOf = (
+  outputs: DetectionOutputs,
+  size: ImageSize,
+  encoding: Encoding,
+  options: DetectionOptions = {},
+): CaptionDetections => {
+  const queries = new QueryDetections(outputs, size, encoding, options);
+  const detections = queries.above();
+  const phrases = queries.phrases(detections);
+  return { detections, phrases, bestBelowThreshold: detections.length === 0 ? queries.best() : undefined };
 };
 
 /**
- * The best query for a referring expression; undefined when its score does not exceed `threshold`, which is 0 when not
- * given, so that there is always an answer, as in the official evaluation.
+ * The object that a referring expression means: the query with the largest score × P(is final), or score for a model
+ * without that head. Returns undefined if that value does not exceed `threshold`, which is 0 when not given, so that
+ * there is always an object, as in the official evaluation.
+ *
+ * @throws {MdetrError} if the outputs are not finite
  */
 export const referredDetectionOf = (
   outputs: DetectionOutputs,
   size: ImageSize,
   encoding: Encoding,
   options: DetectionOptions = {},
-): ReferredDetection | undefined => {
-  const scored = postprocessBoxes(outputs, size);
-  const ranking = scored.scoresRefexp ?? scored.scores;
-  const best = byFallingScore(ranking)[0];
-  if (best === undefined || !(ranking[best]! > (options.threshold ?? 0))) return undefined;
-  return { ...detectionAt(scored, best, new CaptionSpans(encoding), options), scoreRefexp: ranking[best]! };
-};
+): ReferredObject | undefined => new QueryDetections(outputs, size, encoding, options).referred(options.threshold ?? 0);
 
-const detectionAt = (
-  { probabilities, scores, boxes }: ScoredBoxes,
-  query: number,
-  spans: CaptionSpans,
-  { spanThreshold, tokenShare: tokenFraction }: DetectionOptions,
-): Detection => {
-  const K = probabilities.length / scores.length;
-  const row = probabilities.subarray(query * K, (query + 1) * K);
-  return {
-    box: boxAt(boxes, query),
-    score: scores[query]!,
-    spans: spans.phrases(row, {
-      ...(spanThreshold !== undefined && { threshold: spanThreshold }),
-      ...(tokenFraction !== undefined && { tokenFraction }),
-    }),
-    query,
-  };
-};
+/** The queries of one image and caption as detections, made when asked for. */
+class QueryDetections {
+  private readonly scored: ScoredBoxes;
+  private readonly ranking: readonly number[];
+  private readonly spans: CaptionSpans;
+  private readonly threshold: number;
+  private readonly spanThreshold: number;
+
+  constructor(
+    outputs: DetectionOutputs,
+    size: ImageSize,
+    encoding: Encoding,
+    private readonly options: DetectionOptions,
+  ) {
+    this.scored = postprocessBoxes(outputs, size);
+    this.ranking = byFallingScore(this.scored.scores);
+    this.spans = new CaptionSpans(encoding);
+    this.threshold = options.threshold ?? DEFAULT_THRESHOLD;
+    this.spanThreshold = options.spanThreshold ?? DEFAULT_SPAN_THRESHOLD;
+  }
+
+  above(): DetectedObject[] {
+    return this.ranking.filter((query) => this.scored.scores[query]! > this.threshold).map((query) => this.at(query));
+  }
+
+  best(): DetectedObject | undefined {
+    const [best] = this.ranking;
+    return best === undefined ? undefined : this.at(best);
+  }
+
+  referred(threshold: number): ReferredObject | undefined {
+    const values = this.scored.scoresRefexp ?? this.scored.scores;
+    const best = byFallingScore(values)[0];
+    if (best === undefined || !(values[best]! > threshold)) return undefined;
+    return { ...this.at(best), scoreRefexp: values[best]! };
+  }
+
+  phrases(detections: readonly DetectedObject[]): CaptionPhrase[] {
+    const found = new Map<string, CaptionPhrase>();
+    detections.forEach(({ spans }, index) => {
+      for (const { start, end, text, score } of spans) {
+        const known = found.get(`${start}:${end}`);
+        found.set(`${start}:${end}`, {
+          text,
+          start,
+          end,
+          score: Math.max(score, known?.score ?? 0),
+          detections: [...(known?.detections ?? []), index],
+        });
+      }
+    });
+    for (const query of this.ranking.slice(detections.length)) {
+      // A span's probability is part of its query's score, so no later query has a span either.
+      if (this.scored.scores[query]! < this.spanThreshold) break;
+      for (const { start, end, text, score } of this.at(query).spans) {
+        const isFree = [...found.values()].every((phrase) => phrase.end <= start || phrase.start >= end);
+        if (isFree) found.set(`${start}:${end}`, { text, start, end, score, detections: [] });
+      }
+    }
+    return [...found.values()].sort((a, b) => a.start - b.start || a.end - b.end);
+  }
+
+  private at(query: number): DetectedObject {
+    const { probabilities, scores, boxes } = this.scored;
+    const K = probabilities.length / scores.length;
+    const spans = this.spans.phrases(probabilities.subarray(query * K, (query + 1) * K), {
+      threshold: this.spanThreshold,
+      tokenFraction: this.options.tokenFraction,
+    });
+    return { box: boxAt(boxes, query), score: scores[query]!, label: spans[0]?.text ?? '', spans, query };
+  }
+}

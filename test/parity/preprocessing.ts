@@ -29,7 +29,8 @@ export const compareImages = async (root: string): Promise<Row[]> => {
   for (const image of images) {
     const row = new Row(image.file);
     const path = join(root, image.file);
-    const { original, resized } = await prepareImage(path, { shortestEdge: 800, longestEdge: 1333 }, { orient: false });
+    const original = await decodeImage(path, { orient: false });
+    const { resized } = prepareImage(original, { shortestEdge: 800, longestEdge: 1333 });
     row.in('sizes', bars.exact).equal('resized', [resized.height, resized.width], [image.outHeight, image.outWidth]);
     const levels = row.in('grey levels', bars.greyLevels);
     levels.tensors('decoded', at(original.data, image.decodedHWC), image.decodedHWC.values);

@@ -4,8 +4,9 @@ import { unpackMask } from '../../geometry/run-lengths.ts';
 import type { MDETR } from '../../inference/node/mdetr.ts';
 import type { TextOutputs } from '../../inference/text-outputs.ts';
 import { answerOf } from '../../postprocess/answers.ts';
-import { detectionsOf, referredDetectionOf, type Detection } from '../../postprocess/detections.ts';
+import { detectionsOf, referredDetectionOf } from '../../postprocess/detections.ts';
 import { rankBoxesByPhrase } from '../../postprocess/phrase-boxes.ts';
+import type { DetectedObject } from '../../results/types.ts';
 import type { SceneText } from '../../scenes/language/texts.ts';
 import { maskRuns } from '../../scenes/render/object-masks.ts';
 import type { RenderedScene } from '../../scenes/render/scene.ts';
@@ -30,7 +31,7 @@ interface MeasuredText {
   /** Says what is wrong when `quality` is below 1. */
   readonly note: string;
   /** Detections above the threshold, as `detect` returns them. */
-  readonly detections: readonly Detection[];
+  readonly detections: readonly DetectedObject[];
 }
 
 type Quality = Omit<MeasuredText, 'detections'>;
@@ -54,12 +55,12 @@ export const measureText = async (
   }
 };
 
-const detectionsAbove = ({ scene, outputs, index }: PredictedText, threshold: number): readonly Detection[] =>
+const detectionsAbove = ({ scene, outputs, index }: PredictedText, threshold: number): readonly DetectedObject[] =>
   detectionsOf(outputs.detection(index), scene.image, outputs.encoding(index), { threshold });
 
 /** Whether the best span of a detection overlaps a phrase. */
 const refersTo = (
-  { spans: [best] }: Detection,
+  { spans: [best] }: DetectedObject,
   { start, end }: { readonly start: number; readonly end: number },
 ): boolean => best !== undefined && best.start < end && best.end > start;
 
@@ -67,7 +68,7 @@ const measureCaption = (
   metrics: SceneMetrics,
   text: SceneText,
   predicted: PredictedText,
-  detections: readonly Detection[],
+  detections: readonly DetectedObject[],
 ): Quality => {
   const { scene, outputs, index } = predicted;
   const present = text.phrases.filter(({ objects }) => objects.length > 0);
@@ -99,7 +100,7 @@ const measureCaption = (
   };
 };
 
-const measureNegative = (metrics: SceneMetrics, text: SceneText, detections: readonly Detection[]): Quality => {
+const measureNegative = (metrics: SceneMetrics, text: SceneText, detections: readonly DetectedObject[]): Quality => {
   const absent = text.phrases.filter(({ objects }) => objects.length === 0);
   const boxed = absent.filter((phrase) => detections.some((one) => refersTo(one, phrase)));
   for (const phrase of absent) metrics.absent.add('all', boxed.includes(phrase));

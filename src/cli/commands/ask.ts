@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { addModelOptions } from '../options/model-options.ts';
 import { requireTexts, several } from '../options/option-values.ts';
-import { addImageOptions, runOptionsOf } from '../options/image-options.ts';
+import { addImageOptions, inferenceOptionsOf } from '../options/image-options.ts';
 import { lookAtOne, type SingleImageOptions } from './single-image.ts';
 import { answerLine } from '../output/result-json.ts';
 import { answerText } from '../output/result-text.ts';
@@ -32,8 +32,8 @@ export const askCommand = (): Command => {
   addModelOptions(addImageOptions(command));
   return command.addHelpText('after', help).action((image: string, options: AskOptions) =>
     lookAtOne(image, requireTexts('--question', options.question), options, {
-      ...(options.answers === undefined ? {} : { answers: options.answers }),
-      run: (scene, question) => scene.ask(question, runOptionsOf(options)),
+      answers: options.answers,
+      run: (scene, question) => scene.ask(question, inferenceOptionsOf(options)),
       json: answerLine,
       text: answerText,
       drawing: ({ question, answer, probability, detections }) => ({

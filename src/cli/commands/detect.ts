@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import type { MDETR } from '../../inference/node/mdetr.ts';
-import type { DetectionResult } from '../../inference/results.ts';
+import type { DetectionResult } from '../../results/types.ts';
 import { interruptible } from '../options/interrupt.ts';
 import { MaskFiles } from '../output/mask-files.ts';
 import { addModelOptions, loadModel, type ModelOptions } from '../options/model-options.ts';
@@ -9,7 +9,7 @@ import { DrawingPaths } from '../output/output-paths.ts';
 import {
   addImageOptions,
   ImageReader,
-  runOptionsOf,
+  inferenceOptionsOf,
   withDecoding,
   type Picture,
   type ImageOptions,
@@ -82,8 +82,8 @@ const detect = async (images: readonly string[], options: DetectOptions): Promis
           await masks?.write(image.path, text, result.detections);
           process.stdout.write(
             options.json === true
-              ? `${JSON.stringify(detectionLine(image.path, result))}\n`
-              : detectionText(image.path, result, options.threshold),
+              ? `${JSON.stringify(detectionLine(result))}\n`
+              : detectionText(result, options.threshold),
           );
         }
         progress.advance(Math.min(batchSize, images.length - start));
@@ -106,7 +106,7 @@ const detectAll = async (
   const items = images.flatMap((image) =>
     captions.map((text) => ({ image: image.raw, text, name: image.path, read: image })),
   );
-  const results = await model.detectBatch(items, { ...runOptionsOf(options), batchSize: options.batchSize });
+  const results = await model.detectBatch(items, { ...inferenceOptionsOf(options), batchSize: options.batchSize });
   return results.map((result, index) => withDecoding(result, items[index]!.read));
 };
 

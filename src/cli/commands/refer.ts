@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { addModelOptions } from '../options/model-options.ts';
 import { requireTexts, several } from '../options/option-values.ts';
-import { addImageOptions, runOptionsOf } from '../options/image-options.ts';
+import { addImageOptions, inferenceOptionsOf } from '../options/image-options.ts';
 import { lookAtOne, type SingleImageOptions } from './single-image.ts';
 import { referLine } from '../output/result-json.ts';
 import { referText } from '../output/result-text.ts';
@@ -29,10 +29,10 @@ export const referCommand = (): Command => {
   addModelOptions(addImageOptions(command));
   return command.addHelpText('after', help).action((image: string, options: ReferOptions) =>
     lookAtOne(image, requireTexts('--expression', options.expression), options, {
-      run: (scene, expression) => scene.refer(expression, runOptionsOf(options)),
+      run: (scene, expression) => scene.refer(expression, inferenceOptionsOf(options)),
       json: referLine,
-      text: (path, result) => referText(path, result, options.threshold),
-      drawing: ({ expression, best }) => ({ caption: expression, detections: best === undefined ? [] : [best] }),
+      text: (result) => referText(result, options.threshold),
+      drawing: ({ expression, best }) => ({ caption: expression, detections: best === null ? [] : [best] }),
     }),
   );
 };

@@ -1,11 +1,11 @@
 import { performance } from 'node:perf_hooks';
 import type { Command } from 'commander';
 import { decodeImage } from '../../data/images/node/decode-image.ts';
-import { type DecodeOptions } from '../../data/images/image-source.ts';
 import type { RawImage } from '../../data/images/raw-image.ts';
 import { MdetrError } from '../../errors.ts';
-import type { MDETR, RunOptions } from '../../inference/node/mdetr.ts';
-import type { Timing } from '../../inference/results.ts';
+import type { InferenceOptions } from '../../inference/options.ts';
+import type { MDETR } from '../../inference/node/mdetr.ts';
+import type { Timing } from '../../results/types.ts';
 import { fraction, millions } from './option-values.ts';
 import { note } from '../output/progress.ts';
 
@@ -36,9 +36,9 @@ export const addImageOptions = (command: Command): Command =>
 
 export const wantsMasks = ({ masks, masksDir }: ImageOptions): boolean => masks === true || masksDir !== undefined;
 
-export const runOptionsOf = (options: ImageOptions): RunOptions => ({
-  ...(options.threshold === undefined ? {} : { threshold: options.threshold }),
-  ...(options.spanThreshold === undefined ? {} : { spanThreshold: options.spanThreshold }),
+export const inferenceOptionsOf = (options: ImageOptions): InferenceOptions => ({
+  threshold: options.threshold,
+  spanThreshold: options.spanThreshold,
   masks: wantsMasks(options),
   truncation: options.truncate === true ? 'end' : 'error',
 });
@@ -52,15 +52,14 @@ export interface Picture {
 
 export const readImage = async (path: string, { maxPixels, orient }: ImageOptions): Promise<Picture> => {
   const started = performance.now();
-  const settings: DecodeOptions = { orient, ...(maxPixels === undefined ? {} : { maxPixels }) };
-  const raw = await decodeImage(path, settings);
+  const raw = await decodeImage(path, { orient, maxPixels });
   return { path, raw, decodeMs: performance.now() - started };
 };
 
 /** The result with the time of decoding, which happened before the model saw the picture. */
-export const withDecoding = <R extends { readonly timingMs: Timing }>(result: R, { decodeMs }: Picture): R => ({
+export const withDecoding = <R extends { readonly timing: Timing }>(result: R, { decodeMs }: Picture): R => ({
   ...result,
-  timingMs: { ...result.timingMs, preprocess: result.timingMs.preprocess + decodeMs },
+  timing: { ...result.timing, preprocess: result.timing.preprocess + decodeMs },
 });
 
 /** Reads pictures one by one; broken ones are reported and counted instead of ending the work when told so. */

@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
-import type { FromPretrainedOptions, MDETR } from '../../inference/node/mdetr.ts';
+import type { FromPretrainedOptions } from '../../inference/node/load-options.ts';
+import type { MDETR } from '../../inference/node/mdetr.ts';
 import { wholeFrom } from './option-values.ts';
 import { note, StatusLine } from '../output/progress.ts';
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { maskToDense, unpackMask } from '../../geometry/run-lengths.ts';
-import type { DetectedObject } from '../../inference/results.ts';
+import type { DetectedObject } from '../../results/types.ts';
 import { replaceFile } from '../../files/atomic-file.ts';
 import { makeFolder } from '../../files/make-folder.ts';
 import { stemOf } from './output-paths.ts';

@@ -1,51 +1,41 @@
-import type { AnswerResult, DetectedObject, DetectionResult, ReferResult, Timing } from '../../inference/results.ts';
+import type { AnswerResult, DetectionResult, ReferResult, ReferredObject, Timing } from '../../results/types.ts';
 
-/** The JSON objects that commands print, one a line. Boxes are x0 y0 x1 y1 in pixels of the original picture. */
+/**
+ * The JSON objects that commands print, one per line: results in the form of `schemas/results.schema.json`. Besides, the
+ * keys `timing_ms` and `score_refexp` repeat `timing` and `scoreRefexp` for readers written before that form.
+ */
 
-/** Numbers of the network are 32-bit floats: more digits than these say nothing. */
-const short = (value: number): number => Number(value.toPrecision(8));
+/** Outputs of the network are 32-bit floats: digits beyond the eighth carry no information. */
+const rounded = <T>(value: T): T =>
+  JSON.parse(
+    JSON.stringify(value, (_key, part: unknown) => (typeof part === 'number' ? Number(part.toPrecision(8)) : part)),
+  ) as T;
 
-const detectionJson = ({ box, score, spans, mask }: DetectedObject): Record<string, unknown> => ({
-  box: box.map(short),
-  score: short(score),
-  spans: spans.map((span) => ({ start: span.start, end: span.end, text: span.text, score: short(span.score) })),
-  ...(mask === undefined ? {} : { mask: { size: mask.size, counts: mask.counts } }),
-});
-
-const timingJson = ({ preprocess, model, postprocess }: Timing): Record<string, number> => {
-  const tenths = (ms: number): number => Math.round(ms * 10) / 10;
-  return { preprocess: tenths(preprocess), model: tenths(model), postprocess: tenths(postprocess) };
+const tenths = ({ preprocess, model, postprocess }: Timing): Timing => {
+  const round = (ms: number): number => Math.round(ms * 10) / 10;
+  return { preprocess: round(preprocess), model: round(model), postprocess: round(postprocess) };
 };
 
-export const detectionLine = (image: string, result: DetectionResult): Record<string, unknown> => ({
-  image,
-  width: result.width,
-  height: result.height,
-  caption: result.caption,
-  detections: result.detections.map(detectionJson),
-  timing_ms: timingJson(result.timingMs),
+/** The keys that every result begins and ends with, around those of its kind. */
+const line = (result: DetectionResult, own: Readonly<Record<string, unknown>>): Record<string, unknown> => {
+  const { image, width, height, caption, captionIndex, detections, phrases, bestBelowThreshold } = result;
+  const timing = tenths(result.timing);
+  const body = { image, width, height, caption, captionIndex, ...own, detections, phrases, bestBelowThreshold };
+  const { warnings, model, version } = result;
+  return { ...rounded(body), warnings, model, version, timing, timing_ms: timing };
+};
+
+export const detectionLine = (result: DetectionResult): Record<string, unknown> => line(result, {});
+
+export const referLine = (result: ReferResult): Record<string, unknown> =>
+  line(result, { expression: result.expression, best: result.best === null ? null : withOldName(result.best) });
+
+const withOldName = (best: ReferredObject): ReferredObject & { readonly score_refexp: number } => ({
+  ...best,
+  score_refexp: best.scoreRefexp,
 });
 
-export const referLine = (image: string, result: ReferResult): Record<string, unknown> => ({
-  image,
-  width: result.width,
-  height: result.height,
-  caption: result.expression,
-  best:
-    result.best === undefined ? null : { ...detectionJson(result.best), score_refexp: short(result.best.scoreRefexp) },
-  detections: result.detections.map(detectionJson),
-  timing_ms: timingJson(result.timingMs),
-});
-
-export const answerLine = (image: string, result: AnswerResult): Record<string, unknown> => ({
-  image,
-  width: result.width,
-  height: result.height,
-  question: result.question,
-  answer: result.answer,
-  probability: short(result.probability),
-  type: result.type ?? null,
-  answers: result.answers.map(({ answer, probability }) => ({ answer, probability: short(probability) })),
-  detections: result.detections.map(detectionJson),
-  timing_ms: timingJson(result.timingMs),
-});
+export const answerLine = (result: AnswerResult): Record<string, unknown> => {
+  const { question, answer, probability, type, answers } = result;
+  return line(result, { question, answer, probability, type, answers });
+};

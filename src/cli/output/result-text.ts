@@ -1,4 +1,5 @@
-import type { AnswerResult, DetectedObject, DetectionResult, ReferResult } from '../../inference/results.ts';
+import type { AnswerResult, DetectedObject, DetectionResult, ReferResult, ResultBase } from '../../results/types.ts';
+import { DEFAULT_THRESHOLD } from '../../postprocess/thresholds.ts';
 import { formatTable } from './table.ts';
 
 /** Results for people: a heading, and a table of boxes. */
@@ -20,32 +21,31 @@ const rowOf = ({ box, score, spans }: DetectedObject): string[] => [
 
 const boxTable = (detections: readonly DetectedObject[]): string => formatTable(columns, detections.map(rowOf), '  ');
 
-const heading = (image: string, { width, height }: { width: number; height: number }, text: string): string =>
-  `${image} (${width}×${height}): ${text}\n`;
+const heading = ({ image, width, height, caption }: ResultBase): string =>
+  `${image} (${width}×${height}): ${caption}\n`;
 
 const noneAbove = (threshold: number | undefined): string =>
-  `  nothing found with a score above ${threshold ?? 0.7} (--threshold)\n`;
+  `  nothing found with a score above ${threshold ?? DEFAULT_THRESHOLD} (--threshold)\n`;
 
-export const detectionText = (image: string, result: DetectionResult, threshold: number | undefined): string =>
-  heading(image, result, result.caption) +
-  (result.detections.length === 0 ? noneAbove(threshold) : boxTable(result.detections));
+export const detectionText = (result: DetectionResult, threshold: number | undefined): string =>
+  heading(result) + (result.detections.length === 0 ? noneAbove(threshold) : boxTable(result.detections));
 
-export const referText = (image: string, result: ReferResult, threshold: number | undefined): string => {
+export const referText = (result: ReferResult, threshold: number | undefined): string => {
   const { best, detections } = result;
   const others = detections.filter(({ query }) => query !== best?.query);
   return (
-    heading(image, result, result.expression) +
-    (best === undefined ? noneAbove(threshold) : boxTable([best])) +
+    heading(result) +
+    (best === null ? noneAbove(threshold) : boxTable([best])) +
     (others.length === 0 ? '' : `  other candidates\n${boxTable(others)}`)
   );
 };
 
-export const answerText = (image: string, result: AnswerResult): string => {
+export const answerText = (result: AnswerResult): string => {
   const percent = (probability: number): string => `${(100 * probability).toFixed(1)} %`;
   const others = result.answers.slice(1).map(({ answer, probability }) => `${answer} ${percent(probability)}`);
   return (
-    heading(image, result, result.question) +
-    `  ${result.answer}  (${percent(result.probability)}${result.type === undefined ? '' : `, ${result.type} question`})\n` +
+    heading(result) +
+    `  ${result.answer}  (${percent(result.probability)}${result.type === null ? '' : `, ${result.type} question`})\n` +
     (others.length === 0 ? '' : `  then: ${others.join(', ')}\n`) +
     (result.detections.length === 0 ? '' : `  looked at\n${boxTable(result.detections)}`)
   );

@@ -6,11 +6,13 @@ import { unpackMask } from '../../geometry/run-lengths.ts';
 import type { PixelInput } from '../../data/images/raw-image.ts';
 import { MdetrError, UsageError } from '../../errors.ts';
 import { OrtLibrary } from '../../engine/runtime/native/library.ts';
-import { MDETR, type ImageText, type ProgressEvent } from './mdetr.ts';
-import type { DetectionResult } from '../results.ts';
+import type { DetectionResult } from '../../results/types.ts';
+import type { ImageText } from '../options.ts';
+import type { ProgressEvent } from './load-options.ts';
+import { MDETR } from './mdetr.ts';
 
-/** A picture of coloured noise that follows from a number. */
-const picture = (width: number, height: number, seed: number): PixelInput => ({
+/** An image of colored noise that is a function of a seed. */
+const noiseImage = (width: number, height: number, seed: number): PixelInput => ({
   width,
   height,
   channels: 3,
@@ -21,7 +23,7 @@ let cacheDir: string;
 let model: MDETR;
 const events: ProgressEvent[] = [];
 beforeAll(async () => {
-  cacheDir = mkdtempSync(join(tmpdir(), 'mdetr-pipeline-'));
+  cacheDir = mkdtempSync(join(tmpdir(), 'mdetr-inference-'));
   model = await MDETR.fromPretrained('default', { cacheDir, threads: 1, onProgress: (event) => events.push(event) });
 });
 afterAll(async () => {
@@ -46,17 +48,17 @@ const expectClose = (found: DetectionResult, expected: DetectionResult): void =>
 const everything = { threshold: 0 };
 
 describe('loading', () => {
-  it('tells what it does, and ends with ready', () => {
+  it('reports progress and ends with ready', () => {
     expect(events.map(({ status }) => status)).toEqual(['reading', 'compiling', 'compiling', 'compiling', 'ready']);
   });
 
-  it('knows what its makers say', () => {
+  it('knows its device, heads and configuration', () => {
     expect(model.device).toBe('cpu');
     expect(model.hasMasks).toBe(true);
     expect(model.config.num_queries).toBe(14);
   });
 
-  it('goes through the Node binding where koffi is missing, and finds the same', async () => {
+  it('falls back to the Node binding without koffi, with the same results', async () => {
     const missing = vi.spyOn(OrtLibrary, 'open').mockImplementation(() => {
       throw new MdetrError("ONNX Runtime's library cannot be called directly here: Cannot find module 'koffi'");
     });
@@ -64,7 +66,7 @@ describe('loading', () => {
     try {
       expect(missing).toHaveBeenCalled();
       const options = { threshold: 0 };
-      const [image, caption] = [picture(120, 80, 1), 'a red cube'];
+      const [image, caption] = [noiseImage(120, 80, 1), 'a red cube'];
       expectClose(await other.detect(image, caption, options), await model.detect(image, caption, options));
     } finally {
       vi.restoreAllMocks();
@@ -72,7 +74,7 @@ describe('loading', () => {
     }
   });
 
-  it('names a model that is nowhere, and a folder that is none', async () => {
+  it('names a model that does not exist, and a folder that is no model folder', async () => {
     await expect(MDETR.fromPretrained('nowhere', { cacheDir })).rejects.toThrow(/model "nowhere" is neither/);
     await expect(MDETR.fromPretrained('./no/such.pth', { cacheDir })).rejects.toThrow(/there is no such model/);
     await expect(MDETR.fromPretrained(cacheDir, { cacheDir })).rejects.toThrow(/no config\.json/);
@@ -80,17 +82,17 @@ describe('loading', () => {
 });
 
 describe('detectBatch', () => {
-  const [wide, tall, small] = [picture(96, 64, 1), picture(64, 96, 2), picture(96, 64, 3)];
+  const [wide, tall, small] = [noiseImage(96, 64, 1), noiseImage(64, 96, 2), noiseImage(96, 64, 3)];
 
-  it('lets the event loop turn while the network works', async () => {
-    let turns = 0;
-    const timer = setInterval(() => turns++, 1);
-    await model.detect(picture(640, 480, 3), 'a red cube');
+  it('does not block the event loop while the network runs', async () => {
+    let ticks = 0;
+    const timer = setInterval(() => ticks++, 1);
+    await model.detect(noiseImage(640, 480, 3), 'a red cube');
     clearInterval(timer);
-    expect(turns).toBeGreaterThan(1);
+    expect(ticks).toBeGreaterThan(1);
   });
 
-  it('answers in the order of the items, whatever the batch size', async () => {
+  it('keeps the order of the items for every batch size', async () => {
     const items: ImageText[] = [
       { image: wide, text: 'a red cube' },
       { image: small, text: 'the spheres' },
@@ -105,7 +107,7 @@ describe('detectBatch', () => {
     }
   });
 
-  it('gives each picture of a batch boxes in its own pixels', async () => {
+  it('gives boxes in pixels of each image of a batch', async () => {
     const found = await model.detectBatch(
       [wide, tall].map((image) => ({ image, text: 'a cube' })),
       { ...everything, batchSize: 2 },
@@ -116,7 +118,7 @@ describe('detectBatch', () => {
     ]);
   });
 
-  it('names the picture that is broken, by the name of its item', async () => {
+  it('names a broken image by the name of its item', async () => {
     const items = [
       { image: wide, text: 'a cube', name: 'good' },
       { image: wide, text: 'a ball', name: 'good' },
@@ -125,53 +127,53 @@ describe('detectBatch', () => {
     await expect(model.detectBatch(items)).rejects.toThrow(/^the bad one: /);
   });
 
-  it('takes no items, and refuses a batch size that is none', async () => {
+  it('accepts no items, and refuses an invalid batch size', async () => {
     expect(await model.detectBatch([])).toEqual([]);
     await expect(model.detectBatch([], { batchSize: 0 })).rejects.toThrow(UsageError);
     await expect(model.detectBatch([], { batchSize: 1.5 })).rejects.toThrow(/batchSize/);
   });
 });
 
-describe('an encoded picture', () => {
-  it('gives what the whole way gives, for many texts', async () => {
-    const image = picture(120, 80, 4);
+describe('an encoded image', () => {
+  it('gives the results of detect, for many texts', async () => {
+    const image = noiseImage(120, 80, 4);
     const scene = await model.encodeImage(image);
     expect(scene.size).toEqual({ width: 120, height: 80 });
     const texts = ['a red cube', 'the ball behind the cube'];
-    const together = await scene.detectAll(texts, everything);
+    const together = await scene.detect(texts, everything);
     for (const [i, text] of texts.entries()) {
       expectClose(await scene.detect(text, everything), await model.detect(image, text, everything));
       expectClose(together[i]!, await model.detect(image, text, everything));
     }
   });
 
-  it('refers, asks and cuts out', async () => {
-    const scene = await model.encodeImage(picture(90, 60, 5));
+  it('refers, asks and segments', async () => {
+    const scene = await model.encodeImage(noiseImage(90, 60, 5));
     const { best, detections } = await scene.refer('the cube', { ...everything, masks: true });
     expect(best!.scoreRefexp).toBeLessThanOrEqual(best!.score);
     expect(detections).toHaveLength(14);
     expect(unpackMask(best!.mask!)).toMatchObject({ height: 60, width: 90 });
-    expect((await scene.refer('the cube', { threshold: 1 })).best).toBeUndefined();
+    expect((await scene.refer('the cube', { threshold: 1 })).best).toBeNull();
     const { answers, probability, answer } = await scene.ask('how many cubes are there?');
     expect(answers[0]).toEqual({ answer, probability });
   });
 });
 
-describe('what cannot be done', () => {
-  const image = picture(64, 64, 6);
+describe('errors', () => {
+  const image = noiseImage(64, 64, 6);
 
-  it('a text that is empty or too long', async () => {
+  it('for a text that is empty or too long', async () => {
     await expect(model.detect(image, '   ')).rejects.toThrow(/text is empty/);
     await expect(model.detect(image, 'cube '.repeat(100))).rejects.toThrow(/reads at most 38/);
     const { warnings } = await model.detect(image, 'cube '.repeat(100), { truncation: 'end' });
     expect(warnings.join(' ')).toMatch(/102 tokens; only the first 38/);
   });
 
-  it('a text with unknown words is read, with a warning', async () => {
+  it('but only a warning for unknown words', async () => {
     expect((await model.detect(image, 'a dog')).warnings.join()).toMatch(/does not know "dog"/);
   });
 
-  it('anything after it was disposed', async () => {
+  it('for every call after disposal', async () => {
     const other = await MDETR.fromPretrained('default', { cacheDir, threads: 1 });
     const scene = await other.encodeImage(image);
     await other.dispose();

@@ -1,0 +1,29 @@
+/** `mdetr/data`: images, annotations, transforms, and the preparation of published datasets. */
+export * from '../data/annotation-index/annotation-index.ts';
+export { buildIndex, type BuildOptions } from '../data/annotation-index/build-index.ts';
+export { RowReader, type OnBadRow, type ReaderOptions } from '../data/annotation-index/row-reader.ts';
+export type {
+  CocoAnnotation,
+  CocoImage,
+  CocoRow,
+  Segmentation,
+  Span as CodePointSpan,
+} from '../data/format/coco-format.ts';
+export * from '../data/format/row-checks.ts';
+export * from '../data/format/row-target.ts';
+export * from '../data/format/target.ts';
+export { ImageRoots } from '../data/images/node/image-roots.ts';
+export { decodeImage } from '../data/images/node/decode-image.ts';
+export type { DecodeOptions, EncodableImage, ImageSource } from '../data/images/image-source.ts';
+export { cropImage, flipImage, rawImageFromPixels, type PixelInput, type RawImage } from '../data/images/raw-image.ts';
+export { collateImages, imageNetMean, imageNetStd, type ImageBatch } from '../data/sampling/collate.ts';
+export { flipCaption, type FlipMode, type FlippedCaption } from '../data/transforms/caption-flip.ts';
+export * from '../data/transforms/random-transforms.ts';
+export { resizeBilinear, resizedSize } from '../data/transforms/resize.ts';
+export { cropSample, flipSample, resizeSample } from '../data/transforms/transforms.ts';
+export { preparations } from '../datasets/index.ts';
+export type { Preparation } from '../datasets/preparation/preparation.ts';
+export * from '../geometry/boxes.ts';
+export * from '../geometry/run-lengths.ts';
+export type { Region, Size } from '../geometry/size.ts';
+export { MdetrError } from '../errors.ts';

@@ -1,0 +1,63 @@
+import type { DecodeOptions, ImageSource } from '../data/images/image-source.ts';
+import type { RawImage } from '../data/images/raw-image.ts';
+import type { DrawingContent, DrawingOptions } from '../drawing/index.ts';
+import type { AnswerResult, DetectionResult, ReferResult } from '../results/types.ts';
+import type { OpenTrainingOptions, Training as OpenedTraining } from '../train/run/training.ts';
+import type { ConfigValues } from '../train/config/config-file.ts';
+
+/** Functions of the main entry whose libraries (`sharp`, fonts, schemas, training) are loaded by their first call. */
+
+/**
+ * Decodes an image to 8-bit RGB, exactly as Pillow's `convert('RGB')` does. EXIF orientation is applied unless
+ * `orient` is false.
+ *
+ * @throws {MdetrError} for a missing, empty, broken, truncated, too large or too narrow image; the message names it
+ */
+export const decodeImage = async (source: ImageSource, options?: DecodeOptions): Promise<RawImage> =>
+  (await import('../data/images/node/decode-image.ts')).decodeImage(source, options);
+
+/**
+ * Draws boxes with their phrases and scores, masks, and the caption below, each phrase in the color of its boxes. Returns
+ * the bytes of an image file, PNG by default.
+ *
+ * @throws {MdetrError} for a mask of another size than the image
+ * @example
+ * const image = await decodeImage('street.jpg');
+ * const png = await drawDetections(image, await model.detect(image, 'a dog'));
+ */
+export const drawDetections = async (
+  image: RawImage,
+  content: DrawingContent,
+  options?: DrawingOptions,
+): Promise<Uint8Array> => (await import('../drawing/index.ts')).drawDetections(image, content, options);
+
+/**
+ * Draws as `drawDetections` does and writes a `.png`, `.jpg` or `.webp`, completely or not at all. An older file of that
+ * name is replaced.
+ *
+ * @throws {UsageError} for another file extension
+ * @throws {MdetrError} if the file cannot be written
+ */
+export const writeDrawing = async (path: string, image: RawImage, content: DrawingContent): Promise<void> =>
+  (await import('../drawing/index.ts')).writeDrawing(path, image, content);
+
+/**
+ * Checks a result that was read from JSON, such as a line of `mdetr detect --json`.
+ *
+ * @param where names the source in errors
+ * @throws {MdetrError} for a result of a newer version, and for a value that is no result, naming the key that is wrong
+ */
+export const parseResult = async (
+  json: unknown,
+  where?: string,
+): Promise<DetectionResult | ReferResult | AnswerResult> =>
+  (await import('../results/schema.ts')).parseResult(json, where);
+
+/** An opened training; see `mdetr/train`. */
+export type Training = OpenedTraining;
+
+/** Opens a training for a loop of one's own; `mdetr/train` has the class itself and everything else of training. */
+export const Training = {
+  open: async (config: string | ConfigValues, options?: OpenTrainingOptions): Promise<Training> =>
+    (await import('../train/run/training.ts')).Training.open(config, options),
+} as const;

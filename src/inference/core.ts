@@ -1,0 +1,234 @@
+import type { DecodeOptions, ImageSource } from '../data/images/image-source.ts';
+import type { RawImage } from '../data/images/raw-image.ts';
+import type { Session } from '../engine/runtime/runtime.ts';
+import { MdetrError } from '../errors.ts';
+import type { PackedCocoRle } from '../geometry/run-lengths.ts';
+import type { ModelSource } from '../model-folder/node/model-source.ts';
+import { answerOf } from '../postprocess/answers.ts';
+import { captionDetectionsOf, referredDetectionOf } from '../postprocess/detections.ts';
+import {
+  RESULTS_VERSION,
+  type AnswerResult,
+  type DetectedObject,
+  type DetectionResult,
+  type ReferResult,
+  type ResultBase,
+} from '../results/types.ts';
+import { encodeBatch } from '../text/index.ts';
+import { encodeImages, type EncodedImages } from './encoded-images.ts';
+import type { MaskPredictor } from './mask-predictor.ts';
+import type { InferenceOptions } from './options.ts';
+import { modelSizeOf, prepareImage, type PreparedImage } from './preprocess.ts';
+import { ProgramOutputs, type ImageCaption, type TextOutputs } from './text-outputs.ts';
+
+/** Decodes an image; how depends on the platform. */
+export type DecodeImage = (source: ImageSource, options: DecodeOptions) => Promise<RawImage>;
+
+/** What a loaded model is made of. */
+export interface CoreParts {
+  readonly source: Omit<ModelSource, 'model' | 'weights' | 'close'>;
+  readonly device: string;
+  readonly image: Session;
+  readonly text: Session;
+  /** Undefined for a model without segmentation head. */
+  readonly masks: MaskPredictor | undefined;
+  readonly decode: DecodeImage;
+}
+
+/** An image, and what to call it. */
+export interface NamedImage {
+  readonly image: ImageSource;
+  readonly name?: string | undefined;
+}
+
+/** The programs of a loaded model, and the steps from images and texts to results: what `MDETR` and `EncodedImage` share. */
+export class InferenceCore {
+  readonly source: CoreParts['source'];
+  readonly device: string;
+  private disposed = false;
+
+  constructor(private readonly parts: CoreParts) {
+    this.source = parts.source;
+    this.device = parts.device;
+  }
+
+  get hasMasks(): boolean {
+    return this.parts.masks !== undefined;
+  }
+
+  /** Throws `MdetrError`, which names the image, if the model cannot take an image of this size. */
+  checkSize(size: Pick<RawImage, 'width' | 'height'>, name: string): void {
+    modelSizeOf(size, this.source.preprocessing, name);
+  }
+
+  /** Decodes and resizes one image. */
+  async prepare({ image, name }: NamedImage, decode: DecodeOptions = {}): Promise<PreparedImage> {
+    this.requireUsable();
+    const named = { ...decode, name: name ?? decode.name ?? (typeof image === 'string' ? image : undefined) };
+    const original = await this.parts.decode(image, named);
+    const { preprocessing, madeFor } = this.source;
+    return prepareImage(original, preprocessing, { name: named.name, madeFor });
+  }
+
+  /** Decodes images and runs the backbone on all of them at once. */
+  async encode(
+    images: readonly NamedImage[],
+    { decode, signal }: { readonly decode?: DecodeOptions | undefined; readonly signal?: AbortSignal | undefined },
+  ): Promise<EncodedImages> {
+    const started = performance.now();
+    const prepared: PreparedImage[] = [];
+    for (const image of images) {
+      signal?.throwIfAborted();
+      prepared.push(await this.prepare(image, decode));
+    }
+    return this.encodePrepared(prepared, performance.now() - started, signal);
+  }
+
+  /** Runs the backbone on prepared images. */
+  async encodePrepared(
+    images: readonly PreparedImage[],
+    preprocessMs: number,
+    signal: AbortSignal | undefined,
+  ): Promise<EncodedImages> {
+    signal?.throwIfAborted();
+    this.requireUsable();
+    const encoded = await encodeImages(this.parts.image, this.source.config, images, preprocessMs);
+    signal?.throwIfAborted();
+    return encoded;
+  }
+
+  /** Runs the transformer on texts about encoded images, all at once. */
+  async predict(
+    images: EncodedImages,
+    captions: readonly ImageCaption[],
+    options: InferenceOptions,
+  ): Promise<ProgramOutputs> {
+    options.signal?.throwIfAborted();
+    this.requireUsable();
+    if (captions.some(({ text }) => text.trim() === ''))
+      throw new MdetrError('the text is empty: say what to look for');
+    if (options.masks === true && !this.hasMasks)
+      throw new MdetrError(
+        `model "${this.source.name}" has no segmentation head, so it predicts no masks; use one trained for PhraseCut, or the default model`,
+      );
+    const batch = encodeBatch(
+      this.source.tokenizer,
+      captions.map(({ text }) => text),
+      { truncation: options.truncation ?? 'error' },
+    );
+    const started = performance.now();
+    const values = await this.parts.text.run({
+      src: images.features['src']!,
+      feature_padding: images.features['feature_padding']!,
+      image_index: { dtype: 'int32', shape: [captions.length], data: Int32Array.from(captions, ({ image }) => image) },
+      input_ids: { dtype: 'int32', shape: [batch.B, batch.T], data: batch.inputIds },
+      attention_mask: { dtype: 'int32', shape: [batch.B, batch.T], data: batch.attentionMask },
+    });
+    options.signal?.throwIfAborted();
+    return new ProgramOutputs(values, images, captions, batch.encodings, performance.now() - started);
+  }
+
+  /** Results of `detect`, in the order of the captions. */
+  detect(
+    images: EncodedImages,
+    captions: readonly ImageCaption[],
+    options: InferenceOptions,
+  ): Promise<DetectionResult[]> {
+    return this.results(images, captions, options, (_outputs, _index, found) => Promise.resolve(found));
+  }
+
+  /** Results of `refer`, in the order of the expressions. */
+  refer(
+    images: EncodedImages,
+    expressions: readonly ImageCaption[],
+    options: InferenceOptions,
+  ): Promise<ReferResult[]> {
+    return this.results(images, expressions, options, async (outputs, index, found) => {
+      // Without a threshold there is always a best object; with one, the caller asks whether there is any.
+      const best = referredDetectionOf(outputs.detection(index), outputs.size(index), outputs.encoding(index), options);
+      const [masked] = best === undefined ? [] : await this.withMasks(outputs, index, [best], options);
+      return { ...found, expression: found.caption, best: masked ?? null };
+    });
+  }
+
+  /** Results of `ask`, in the order of the questions. */
+  async ask(
+    images: EncodedImages,
+    questions: readonly ImageCaption[],
+    options: InferenceOptions,
+  ): Promise<AnswerResult[]> {
+    if (!this.source.config.do_qa)
+      throw new MdetrError(
+        `model "${this.source.name}" has no question heads; use one trained on questions (GQA, CLEVR, scenes)`,
+      );
+    return this.results(images, questions, options, (outputs, index, found) => {
+      const { type, ...answer } = answerOf(outputs.answers(index), this.source.answers);
+      return Promise.resolve({ ...found, question: found.caption, ...answer, type: type ?? null });
+    });
+  }
+
+  /** Masks of chosen queries of one text, in their order, at the size of its original image. */
+  async predictMasks(outputs: TextOutputs, index: number, queries: readonly number[]): Promise<PackedCocoRle[]> {
+    if (this.parts.masks === undefined) throw new MdetrError(`model "${this.source.name}" has no segmentation head`);
+    if (!(outputs instanceof ProgramOutputs)) throw new MdetrError('masks need the outputs that `predict` returned');
+    this.requireUsable();
+    return this.parts.masks.predict(outputs, index, queries);
+  }
+
+  /** Frees the programs. Later calls fail. */
+  async dispose(): Promise<void> {
+    if (this.disposed) return;
+    this.disposed = true;
+    const { image, text, masks } = this.parts;
+    await Promise.all([image.dispose(), text.dispose(), masks?.dispose()]);
+  }
+
+  private async results<R extends ResultBase>(
+    images: EncodedImages,
+    captions: readonly ImageCaption[],
+    options: InferenceOptions,
+    complete: (outputs: ProgramOutputs, index: number, found: DetectionResult) => Promise<R>,
+  ): Promise<R[]> {
+    const outputs = await this.predict(images, captions, options);
+    const results: R[] = [];
+    for (const [index, { text, captionIndex }] of captions.entries()) {
+      const started = performance.now();
+      const found = captionDetectionsOf(
+        outputs.detection(index),
+        outputs.size(index),
+        outputs.encoding(index),
+        options,
+      );
+      const detections = await this.withMasks(outputs, index, found.detections, options);
+      const result = await complete(outputs, index, {
+        ...outputs.about(index, 0),
+        caption: text,
+        captionIndex,
+        detections,
+        phrases: found.phrases,
+        bestBelowThreshold: found.bestBelowThreshold,
+        model: this.source.name,
+        version: RESULTS_VERSION,
+      });
+      results.push({ ...result, timing: { ...result.timing, postprocess: performance.now() - started } });
+    }
+    return results;
+  }
+
+  private async withMasks<T extends DetectedObject>(
+    outputs: ProgramOutputs,
+    index: number,
+    found: readonly T[],
+    { masks: isWanted, signal }: InferenceOptions,
+  ): Promise<readonly T[]> {
+    if (isWanted !== true || this.parts.masks === undefined || found.length === 0) return found;
+    signal?.throwIfAborted();
+    const queries = found.map(({ query }) => query);
+    const masks = await this.parts.masks.predict(outputs, index, queries, signal);
+    return found.map((detection, position) => ({ ...detection, mask: masks[position]! }));
+  }
+
+  private requireUsable(): void {
+    if (this.disposed) throw new MdetrError('this model was disposed; load it again');
+  }
+}

@@ -1,0 +1,102 @@
+import type { DetectionResult } from '../results/types.ts';
+import { captionsOf } from './batches.ts';
+import type { InferenceCore } from './core.ts';
+import { DEFAULT_BATCH_SIZE, type BatchOptions, type ImageText } from './options.ts';
+import type { PreparedImage } from './preprocess.ts';
+
+interface PreparedItem extends ImageText {
+  readonly prepared: PreparedImage;
+}
+
+/**
+ * Detects as items arrive, results in their order. While the consumer works through the results of a batch, one further
+ * item is pulled and decoded per result that it takes, so at most one batch is ahead of it.
+ */
+export async function* detectStream(
+  core: InferenceCore,
+  items: AsyncIterable<ImageText> | Iterable<ImageText>,
+  options: BatchOptions,
+): AsyncGenerator<DetectionResult, void, undefined> {
+  const batchSize = options.batchSize ?? DEFAULT_BATCH_SIZE;
+  const ahead = new PreparedItems(core, items, options);
+  try {
+    for (;;) {
+      const started = performance.now();
+      const batch = await ahead.take(batchSize);
+      if (batch.length === 0) return;
+      const images = [...new Set(batch.map(({ prepared }) => prepared))];
+      const encoded = await core.encodePrepared(images, performance.now() - started, options.signal);
+      const captions = batch.map(({ prepared, text }) => ({ image: images.indexOf(prepared), text, captionIndex: 0 }));
+      for (const result of await core.detect(encoded, captions, options)) {
+        yield result;
+        ahead.pull();
+      }
+    }
+  } finally {
+    await ahead.close();
+  }
+}
+
+/** Pulls items from a source one after another and decodes them before they are needed. */
+class PreparedItems {
+  private readonly source: AsyncIterator<ImageText> | Iterator<ImageText>;
+  private waiting: Promise<PreparedItem | undefined>[] = [];
+  private last: Promise<unknown> = Promise.resolve();
+  private images = new Map<ImageText['image'], PreparedImage>();
+  private isFinished = false;
+  private isPulling = false;
+
+  constructor(
+    private readonly core: InferenceCore,
+    items: AsyncIterable<ImageText> | Iterable<ImageText>,
+    private readonly options: BatchOptions,
+  ) {
+    this.source = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
+  }
+
+  /** Pulls and decodes one further item, after those pulled before it. */
+  pull(): void {
+    const item = this.last.then(() => this.next());
+    // A failure is reported by the batch that the item belongs to.
+    item.catch(() => undefined);
+    this.last = item;
+    this.waiting.push(item);
+  }
+
+  /** The next `count` items; fewer at the end. */
+  async take(count: number): Promise<PreparedItem[]> {
+    while (this.waiting.length < count) this.pull();
+    const items = await Promise.all(this.waiting);
+    this.waiting = [];
+    this.images = new Map();
+    return items.filter((item) => item !== undefined);
+  }
+
+  async close(): Promise<void> {
+    if (this.isFinished) return;
+    this.isFinished = true;
+    const closed = Promise.resolve(this.source.return?.());
+    // A source that is still producing an item answers only then.
+    if (this.isPulling) closed.catch(() => undefined);
+    else await closed;
+  }
+
+  private async next(): Promise<PreparedItem | undefined> {
+    if (this.isFinished) return undefined;
+    this.options.signal?.throwIfAborted();
+    this.isPulling = true;
+    const pulled: IteratorResult<ImageText, unknown> = await Promise.resolve(this.source.next()).finally(
+      () => (this.isPulling = false),
+    );
+    if (pulled.done === true) {
+      this.isFinished = true;
+      return undefined;
+    }
+    const { value } = pulled;
+    captionsOf('detectStream', value.text);
+    const known = this.images.get(value.image);
+    const prepared = known ?? (await this.core.prepare(value, this.options.decode));
+    this.images.set(value.image, prepared);
+    return { ...value, prepared };
+  }
+}

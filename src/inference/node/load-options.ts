@@ -1,0 +1,42 @@
+import { functionRule, integerFrom, oneOf, stringRule, type OptionRules } from '../../options/check-options.ts';
+
+/** Progress of loading a model; the last event has status `ready`. */
+export interface ProgressEvent {
+  readonly status: 'reading' | 'compiling' | 'ready';
+  /** Name of the program being compiled, or of the model. */
+  readonly name: string;
+}
+
+/** Options of `MDETR.fromPretrained`. */
+export interface FromPretrainedOptions {
+  /** `cpu` (default), or `webgpu`, `cuda`, `coreml`, `dml` where the machine has them. */
+  readonly device?: string | undefined;
+  /** Precision of weights and arithmetic. Only `float32` so far. */
+  readonly dtype?: 'float32' | undefined;
+  /** Threads of one run; ONNX Runtime's choice by default. */
+  readonly threads?: number | undefined;
+  /** Folder of compiled programs; by default the system's cache folder, or `MDETR_CACHE`. */
+  readonly cacheDir?: string | undefined;
+  /** Which weights of a training checkpoint: the moving average (`ema`) by default where there is one. */
+  readonly weights?: 'model' | 'ema' | undefined;
+  /** Path of a JSON file with the official arguments, for a weight file that carries none. */
+  readonly config?: string | undefined;
+  /** Folder of the vocabulary's files, or the name of a pulled one, for a bare checkpoint. */
+  readonly tokenizer?: string | undefined;
+  /** Path of GQA's answer table, for its question heads. */
+  readonly answers?: string | undefined;
+  readonly onProgress?: ((event: ProgressEvent) => void) | undefined;
+}
+
+/** Rules of `FromPretrainedOptions`. */
+export const fromPretrainedRules: OptionRules<FromPretrainedOptions> = {
+  device: stringRule,
+  dtype: oneOf('float32'),
+  threads: integerFrom(1),
+  cacheDir: stringRule,
+  weights: oneOf('model', 'ema'),
+  config: stringRule,
+  tokenizer: stringRule,
+  answers: stringRule,
+  onProgress: functionRule,
+};

@@ -1,0 +1,43 @@
+import { decodeImage } from '../../data/images/node/decode-image.ts';
+import { createRuntime } from '../../engine/runtime/create-runtime.ts';
+import { ProgramCache } from '../../engine/runtime/node/program-cache.ts';
+import type { Session } from '../../engine/runtime/runtime.ts';
+import { openModelSource } from '../../model-folder/node/model-source.ts';
+import { InferenceCore } from '../core.ts';
+import { MaskPredictor } from '../mask-predictor.ts';
+import { traceInference } from '../programs.ts';
+import type { FromPretrainedOptions } from './load-options.ts';
+
+/** Reads a model's files and loads its programs. Throws `MdetrError`; nothing stays open then. */
+export const openCore = async (name: string, options: FromPretrainedOptions): Promise<InferenceCore> => {
+  const notify = options.onProgress ?? (() => undefined);
+  notify({ status: 'reading', name });
+  const source = await openModelSource(name, options);
+  const loaded: Session[] = [];
+  try {
+    const cache = new ProgramCache({ folder: options.cacheDir });
+    const runtime = await createRuntime({ device: options.device, threads: options.threads, cache });
+    const programs = traceInference(source.model);
+    const load = async (program: (typeof programs)['image']): Promise<Session> => {
+      notify({ status: 'compiling', name: program.name });
+      const session = await runtime.load(program, { weights: source.weights });
+      loaded.push(session);
+      return session;
+    };
+    const core = new InferenceCore({
+      source,
+      device: runtime.device,
+      image: await load(programs.image),
+      text: await load(programs.text),
+      masks: programs.masks === undefined ? undefined : new MaskPredictor(await load(programs.masks)),
+      decode: decodeImage,
+    });
+    notify({ status: 'ready', name });
+    return core;
+  } catch (error) {
+    await Promise.all(loaded.map((session) => session.dispose()));
+    throw error;
+  } finally {
+    await source.close();
+  }
+};

@@ -1,0 +1,79 @@
+import type { DecodeOptions, ImageSource } from '../data/images/image-source.ts';
+import type { DetectionOptions } from '../postprocess/detections.ts';
+import {
+  booleanRule,
+  integerFrom,
+  numberBetween,
+  numberFrom,
+  oneOf,
+  optionsRule,
+  signalRule,
+  stringRule,
+  type OptionRules,
+} from '../options/check-options.ts';
+
+/** Options of every call that runs the network on texts. */
+export interface InferenceOptions extends DetectionOptions {
+  /** Also predict masks; needs a model with the segmentation head. Default false. */
+  readonly masks?: boolean | undefined;
+  /** A text beyond the text encoder's limit is an error (default); `'end'` drops its end with a warning. */
+  readonly truncation?: 'error' | 'end' | undefined;
+  /** Maximum number of images, and of texts, in one program run. Padding grows with their differences. Default 4. */
+  readonly batchSize?: number | undefined;
+  /**
+   * Cancels the call: it rejects with `signal.reason` after at most the program run at hand, and the model stays usable.
+   */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Options of calls that take images too. */
+export interface BatchOptions extends InferenceOptions {
+  readonly decode?: DecodeOptions | undefined;
+}
+
+/** Options of `encodeImage`. */
+export interface EncodeImageOptions extends DecodeOptions {
+  /** Cancels the call, as for `InferenceOptions`. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** One image and one text about it. */
+export interface ImageText {
+  readonly image: ImageSource;
+  readonly text: string;
+  /** What errors and results call the image; a path's own name by default. */
+  readonly name?: string | undefined;
+}
+
+/** Default of `InferenceOptions.batchSize`. */
+export const DEFAULT_BATCH_SIZE = 4;
+
+/** Rules of `DecodeOptions`. */
+export const decodeOptionRules: OptionRules<DecodeOptions> = {
+  name: stringRule,
+  orient: booleanRule,
+  maxPixels: numberFrom(1),
+  maxAspectRatio: numberFrom(1),
+  maxBytes: numberFrom(1),
+  timeoutS: integerFrom(1),
+};
+
+/** Rules of `EncodeImageOptions`. */
+export const encodeImageOptionRules: OptionRules<EncodeImageOptions> = { ...decodeOptionRules, signal: signalRule };
+
+/** Rules of `InferenceOptions`. */
+export const inferenceOptionRules: OptionRules<InferenceOptions> = {
+  threshold: numberBetween(0, 1),
+  spanThreshold: numberBetween(0, 1),
+  tokenFraction: numberBetween(0, 1),
+  masks: booleanRule,
+  truncation: oneOf('error', 'end'),
+  batchSize: integerFrom(1),
+  signal: signalRule,
+};
+
+/** Rules of `BatchOptions`. */
+export const batchOptionRules: OptionRules<BatchOptions> = {
+  ...inferenceOptionRules,
+  decode: optionsRule<DecodeOptions>('decode', decodeOptionRules),
+};

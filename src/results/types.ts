@@ -1,0 +1,115 @@
+import type { BoxXyxy } from '../geometry/boxes.ts';
+import type { PackedCocoRle } from '../geometry/run-lengths.ts';
+import type { Span, TextSpan } from '../text/index.ts';
+
+/**
+ * The form of results: what the library returns, `--json` prints and the service answers. `schema.ts` describes the same
+ * form for readers of JSON; a test keeps the two equal.
+ */
+
+/** Version of the form of results. It rises when a reader of the old form would misread a new one. */
+export const RESULTS_VERSION = 1;
+
+/** An object found in an image: a box, the phrases of the caption that it stands for, and its mask if asked for. */
+export interface DetectedObject {
+  /** x0, y0, x1, y1 in pixels of the original image. Not clamped, so a box may reach a little beyond the image. */
+  readonly box: BoxXyxy;
+  /** 1 − P(no object), between 0 and 1. */
+  readonly score: number;
+  /** Text of the best span; empty when the probability lies on no word. */
+  readonly label: string;
+  /** Phrases of the caption that the box stands for, best first. */
+  readonly spans: readonly TextSpan[];
+  /** Index of the decoder query that predicted the box. */
+  readonly query: number;
+  /** Mask at the original image's size, as COCO run lengths; present when masks were asked for. */
+  readonly mask?: PackedCocoRle | undefined;
+}
+
+/** The object that a referring expression means. */
+export interface ReferredObject extends DetectedObject {
+  /** What the object was chosen by: score × P(is final) for a model with that head, else the score. */
+  readonly scoreRefexp: number;
+}
+
+/** A phrase of the caption, and which detections stand for it. */
+export interface CaptionPhrase extends Span {
+  /** `caption.slice(start, end)`. */
+  readonly text: string;
+  /** Largest probability that a query gives to the phrase, between 0 and 1. */
+  readonly score: number;
+  /** Whether the image shows it; absent for models without calibration. */
+  readonly present?: boolean | undefined;
+  /** Indices into `detections`, best first; empty when nothing above the threshold stands for the phrase. */
+  readonly detections: readonly number[];
+}
+
+/** Milliseconds spent on one result. Work shared by several captions or images counts fully in each of them. */
+export interface Timing {
+  /** Decoding and resizing. */
+  readonly preprocess: number;
+  /** The network. */
+  readonly model: number;
+  /** From the network's outputs to the result. */
+  readonly postprocess: number;
+}
+
+/** What every result has. */
+export interface ResultBase {
+  /** Version of this form. */
+  readonly version: typeof RESULTS_VERSION;
+  /** Name of the model, as it was loaded. */
+  readonly model: string;
+  /** Name of the image: its path, or the name that the caller gave it, else `image`. */
+  readonly image: string;
+  /** Width of the original image in pixels, after its EXIF orientation was applied. */
+  readonly width: number;
+  /** Height of the original image in pixels, after its EXIF orientation was applied. */
+  readonly height: number;
+  /** The text as given. */
+  readonly caption: string;
+  /** Index of the text among those given for the same image in the same call; 0 for items of a stream. */
+  readonly captionIndex: number;
+  /** Objects with a score above the threshold, best first. */
+  readonly detections: readonly DetectedObject[];
+  /**
+   * Phrases of the caption that some query stands for, in the order of the caption: those of `detections`, and those that
+   * only queries at or below the threshold stand for, where they overlap none of the former.
+   */
+  readonly phrases: readonly CaptionPhrase[];
+  /** The best object of all, when no score is above the threshold. */
+  readonly bestBelowThreshold?: DetectedObject | undefined;
+  /** What the caller should know, in full sentences: unknown words, a truncated caption, an unsuitable image. */
+  readonly warnings: readonly string[];
+  readonly timing: Timing;
+}
+
+/** Result of `detect`: what the caption mentions. */
+export type DetectionResult = ResultBase;
+
+/** Result of `refer`: the one object that an expression means. */
+export interface ReferResult extends ResultBase {
+  /** The expression as given; `caption` is the same text. */
+  readonly expression: string;
+  /** The object; null when a threshold was given and no score is above it. */
+  readonly best: ReferredObject | null;
+}
+
+/** An answer and its probability. */
+export interface RankedAnswer {
+  readonly answer: string;
+  readonly probability: number;
+}
+
+/** Kinds of question that models tell apart: those of GQA (`obj` to `cat`) and of CLEVR (`binary`, `attr`, `reg`). */
+export type AnswerType = 'obj' | 'attr' | 'rel' | 'global' | 'cat' | 'binary' | 'reg';
+
+/** Result of `ask`: an answer, and the objects that the model looked at. */
+export interface AnswerResult extends ResultBase, RankedAnswer {
+  /** The question as given; `caption` is the same text. */
+  readonly question: string;
+  /** Kind of the question; null for a model that does not tell kinds apart. */
+  readonly type: AnswerType | null;
+  /** The five most probable answers of that kind, best first. */
+  readonly answers: readonly RankedAnswer[];
+}
