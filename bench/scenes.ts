@@ -1,6 +1,6 @@
 /**
- * How fast scenes are made, per core: `npx tsx bench/scenes.ts`. CPU time of one thread is counted, so that other work
- * on the machine does not matter much. Prints a Markdown table.
+ * Measures how many scenes and texts one core generates per second: `npm run bench:scenes`. CPU time of one thread is
+ * counted, so that other load on the machine has little influence. Prints a Markdown table.
  */
 import {
   describeScene,
@@ -29,9 +29,9 @@ const images: readonly (readonly [count: number, options: SceneOptions & { width
 for (const [count, options] of images) {
   const rate = perSecond(count, (index): RenderedScene => generateScene(1, index, options));
   const quality = options.quality ?? (options.width * options.height > 60_000 ? 'fine' : 'fast');
-  rows.push([`pictures ${options.width}×${options.height}, ${quality}`, rate]);
+  rows.push([`images ${options.width}×${options.height}, ${quality}`, rate]);
 }
-rows.push(['scenes without picture 192×128', perSecond(500, (index) => describeScene(1, index))]);
+rows.push(['scenes without image 192×128', perSecond(500, (index) => describeScene(1, index))]);
 const scenes = Array.from({ length: 200 }, (_, index) => describeScene(1, index));
 for (const kind of TEXT_KINDS) {
   const rate = perSecond(200, (index) => makeTexts(scenes[index]!, kind, Random.of(1, index, kind), { count: 10 }));

@@ -9,7 +9,7 @@ type Box = [number, number, number, number];
 
 interface RandomCase<GroundTruth, Expected> {
   readonly truth: GroundTruth;
-  /** In the order in which they came; `masks` are packed run lengths. */
+  /** In the order of the reference; `masks` are packed run lengths. */
   readonly detections: readonly {
     image_id: number;
     scores: number[];
@@ -20,7 +20,7 @@ interface RandomCase<GroundTruth, Expected> {
   readonly expected: Readonly<Record<string, Expected>>;
 }
 
-/** AP over random detections on 520 images each against pycocotools and lvis (bench/fixtures/average_precision.py). */
+/** Compares AP over random detections on 520 images with pycocotools and lvis (bench/fixtures/average_precision.py). */
 export const compareRandomAp = (folder: string): Comparison[] => [
   ...compareCoco(join(folder, 'coco-random.json.gz')),
   ...compareLvis(join(folder, 'lvis-random.json.gz')),
@@ -53,7 +53,7 @@ const compareLvis = (file: string): Comparison[] => {
   });
 };
 
-/** Detections of every image, with masks as files have them. */
+/** Detections by image id, with masks in the format of COCO's files. */
 const imagesOf = (
   data: RandomCase<CocoGroundTruth, unknown>,
 ): [id: number, detections: XywhDetections & { labels: number[] }][] => {

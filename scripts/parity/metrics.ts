@@ -1,5 +1,5 @@
 /**
- * Compares every metric with the numbers of the reference implementations:
+ * Compares every metric with the reference implementations:
  *
  *     npm run parity:metrics [-- FOLDER]
  *
@@ -25,7 +25,7 @@ import { compareRandomAp } from './ap.ts';
 
 type Box = [number, number, number, number];
 
-/** Flickr30k Entities: both protocols, every k, every category. */
+/** Flickr30k Entities: both protocols, all k and categories. */
 const compareFlickr = (file: string): Comparison[] => {
   const data = readJson(file) as {
     imageIds: string[];
@@ -93,7 +93,7 @@ const compareRefexp = (file: string): Comparison[] => {
   });
 };
 
-/** COCO AP: class-agnostic and per category, boxes and masks; stats, precision curve, recalls. */
+/** COCO AP: class-agnostic and by category, boxes and masks; metrics, precision curve and recall. */
 const compareCoco = (file: string): Comparison[] => {
   const data = readJson(file) as {
     dataset: CocoGroundTruth;
@@ -131,7 +131,7 @@ interface PhraseCutStats {
   pred_mask_acc?: Numbers;
 }
 
-/** PhraseCut: every phrase, every subset, with boxes alone and with masks. */
+/** PhraseCut: all phrases and subsets, with boxes alone and with masks. */
 const comparePhraseCut = (file: string): Comparison[] => {
   const data = readJson(file) as {
     refer: PhraseCutGroundTruth['tasks'];
@@ -174,7 +174,7 @@ const comparePhraseCut = (file: string): Comparison[] => {
   });
 };
 
-/** PhraseCut's painting of polygons and boxes, pixel by pixel. */
+/** PhraseCut's rasterization of polygons and boxes, pixel by pixel. */
 const comparePhraseCutRasters = (file: string): Comparison[] => {
   interface Raster {
     width: number;
@@ -215,7 +215,7 @@ const compareGqa = (file: string): Comparison[] => {
   return [new Difference('GQA scores').addRecord(Object.fromEntries(found), data.expected).comparison];
 };
 
-/** The training log's running numbers, and top-k accuracy. */
+/** Running metrics of the training log, and top-k accuracy. */
 const compareRunningMetrics = (file: string): Comparison[] => {
   const data = readJson(file) as {
     smoothed: { window: number; values: number[]; columns: string[]; rows: number[][]; str: string };
@@ -243,13 +243,13 @@ const comparisons: Readonly<Record<string, (file: string) => Comparison[]>> = {
   'metrics.json': compareRunningMetrics,
 };
 
-/** Comparisons on random data that the tests carry, made with the reference packages. */
+/** Comparisons on random data among the test fixtures, computed with the reference packages. */
 export const compareRandom = (folder: string): Comparison[] => [
   ...compareGqa(join(folder, 'gqa-random.json.gz')),
   ...compareRandomAp(folder),
 ];
 
-/** All comparisons for which the folder has a case. */
+/** Comparisons for which the folder has a case. */
 export const compareMetrics = (folder: string): Comparison[] =>
   Object.entries(comparisons).flatMap(([name, compare]) =>
     existsSync(join(folder, name)) ? compare(join(folder, name)) : [],

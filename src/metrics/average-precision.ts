@@ -1,79 +1,79 @@
-/**
- * The part that COCO's and LVIS' average precision share: giving detections to ground truth at ten thresholds at once,
- * and reading precision off the ranked list. Thresholds are the very doubles that numpy's linspace makes.
+/*
+ * Shared by COCO's and LVIS' average precision: matching of detections with ground truth at ten thresholds at once, and
+ * precision over the ranked detections. Thresholds are the same doubles as numpy's linspace.
  */
 
-/** 0.5, 0.55, …, 0.95 (the ninth is 0.8999999999999999). */
-export const iouThresholds: readonly number[] = Array.from({ length: 10 }, (_, t) =>
+/** IoU thresholds 0.5, 0.55, …, 0.95 (the ninth is 0.8999999999999999). */
+export const IOU_THRESHOLDS: readonly number[] = Array.from({ length: 10 }, (_, t) =>
   t === 9 ? 0.95 : t * ((0.95 - 0.5) / 9) + 0.5,
 );
-/** 0, 0.01, …, 1. */
-export const recallPoints: readonly number[] = Array.from({ length: 101 }, (_, r) => (r === 100 ? 1 : r * 0.01));
+/** Recall levels 0, 0.01, …, 1 at which precision is read. */
+export const RECALL_POINTS: readonly number[] = Array.from({ length: 101 }, (_, r) => (r === 100 ? 1 : r * 0.01));
 
-/** Classes of size, by area in square pixels, both ends inclusive. */
-export const areaRanges = [
+/** Ranges of object area in square pixels, both ends inclusive. */
+export const AREA_RANGES = [
   { name: 'all', from: 0, to: 1e10 },
   { name: 'small', from: 0, to: 32 ** 2 },
   { name: 'medium', from: 32 ** 2, to: 96 ** 2 },
   { name: 'large', from: 96 ** 2, to: 1e10 },
 ] as const;
-export type AreaName = (typeof areaRanges)[number]['name'];
+export type AreaName = (typeof AREA_RANGES)[number]['name'];
 
-/** Ground truth of one image (and category). G objects. */
+/** Ground truth of one image (and category): G objects. */
 export interface GroundTruthSet {
-  /** (G) square pixels */
+  /** Areas in square pixels, (G). */
   readonly areas: ArrayLike<number>;
-  /** (G) 1: neither found nor missed counts */
+  /** Flags of ignored objects, (G): neither found nor missed counts. */
   readonly ignored: ArrayLike<number>;
-  /** (G) 1: any number of detections may be part of it */
+  /** Flags of crowds, (G): any number of detections can match. */
   readonly crowd: ArrayLike<number>;
-  /** (G) 0: whoever is given this object still counts as unmatched, which is what the references do with id 0 */
+  /** Flags, (G). A detection that matches an object with flag 0 stays unmatched, as in the references for id 0. */
   readonly counts: ArrayLike<number>;
 }
 
-/** Detections of one image (and category), best first. D detections. */
+/** Detections of one image (and category), best first: D detections. */
 export interface DetectionSet {
   readonly scores: ArrayLike<number>;
-  /** (D) square pixels */
+  /** Areas in square pixels, (D). */
   readonly areas: ArrayLike<number>;
-  /** (D, G) overlap with the ground truth */
+  /** IoU with the ground truth, (D, G). */
   readonly overlaps: Float64Array;
-  /** Unmatched detections do not count as wrong (LVIS: the category was not annotated exhaustively here). */
+  /** Unmatched detections are ignored (LVIS: the category is not annotated exhaustively in this image). */
   readonly unmatchedIgnored?: boolean;
 }
 
-/** Result of `matchDetections`: per area range a bit per threshold. */
+/** Result of `matchDetections`: bit t is for IoU threshold t. A is the number of area ranges. */
 export interface DetectionFlags {
-  /** (areas, D) bit t: right at threshold t */
+  /** Detections that match an object, (A, D). */
   readonly matched: Uint16Array;
-  /** (areas, D) bit t: does not count at threshold t */
+  /** Detections that do not count, (A, D). */
   readonly ignored: Uint16Array;
 }
 
-const allBits = (1 << iouThresholds.length) - 1;
+const ALL_BITS = (1 << IOU_THRESHOLDS.length) - 1;
 
 /**
- * Gives every detection, best first, the free object that it overlaps most, at least by the threshold; objects that
- * count are preferred to ignored ones.
+ * Matches each detection, best first, with the free object of the highest IoU that reaches the threshold. Objects that
+ * count take precedence over ignored ones. Official counterpart: `COCOeval.evaluateImg`.
  */
 export const matchDetections = (groundTruth: GroundTruthSet, detections: DetectionSet): DetectionFlags => {
   const [G, D] = [groundTruth.areas.length, detections.scores.length];
-  const matched = new Uint16Array(areaRanges.length * D);
-  const ignored = new Uint16Array(areaRanges.length * D);
+  const matched = new Uint16Array(AREA_RANGES.length * D);
+  const ignored = new Uint16Array(AREA_RANGES.length * D);
   const candidates = Int32Array.from({ length: D }, (_, d) => d).filter((d) => hasCandidate(detections.overlaps, d, G));
-  areaRanges.forEach(({ from, to }, a) => {
+  AREA_RANGES.forEach(({ from, to }, a) => {
     if (candidates.length > 0) matchInRange(groundTruth, detections, candidates, a, { matched, ignored });
     for (let d = 0; d < D; d++) {
       const area = detections.areas[d]!;
       if (detections.unmatchedIgnored === true || area < from || area > to) {
-        ignored[a * D + d]! |= allBits & ~matched[a * D + d]!;
+        ignored[a * D + d]! |= ALL_BITS & ~matched[a * D + d]!;
       }
     }
   });
   return { matched, ignored };
 };
 
-/** Matches within one range of areas, at all thresholds. */
+/** Matches within area range `a`, at all thresholds. */
 const matchInRange = (
   groundTruth: GroundTruthSet,
   { scores, overlaps }: DetectionSet,
@@ -82,12 +82,12 @@ const matchInRange = (
   { matched, ignored }: DetectionFlags,
 ): void => {
   const [G, D] = [groundTruth.areas.length, scores.length];
-  const groundTruthIgnored = ignoredIn(groundTruth, areaRanges[a]!.from, areaRanges[a]!.to);
-  // Objects that count stand first, otherwise in their own order: ties go to the later one.
+  const groundTruthIgnored = ignoredIn(groundTruth, AREA_RANGES[a]!.from, AREA_RANGES[a]!.to);
+  // Objects that count come first, otherwise in their own order; the later one wins a tie.
   const order: number[] = [];
   for (const flag of [0, 1]) for (let g = 0; g < G; g++) if (groundTruthIgnored[g] === flag) order.push(g);
   const taken = new Uint8Array(G);
-  iouThresholds.forEach((threshold, t) => {
+  IOU_THRESHOLDS.forEach((threshold, t) => {
     taken.fill(0);
     for (const d of candidates) {
       const g = bestObject(overlaps, d * G, order, threshold, taken, groundTruth.crowd, groundTruthIgnored);
@@ -99,18 +99,18 @@ const matchInRange = (
   });
 };
 
-/** (areas) number of objects that must be found. */
+/** Number of objects to find in each area range, (A). */
 export const countGroundTruth = (groundTruth: GroundTruthSet): Int32Array =>
-  Int32Array.from(areaRanges, ({ from, to }) =>
+  Int32Array.from(AREA_RANGES, ({ from, to }) =>
     ignoredIn(groundTruth, from, to).reduce((count, flag) => count + 1 - flag, 0),
   );
 
-/** (G) 1 for objects that do not count in this range of areas. */
+/** Flags of objects that do not count in a range of areas, (G). */
 const ignoredIn = ({ areas, ignored }: GroundTruthSet, from: number, to: number): Uint8Array =>
   Uint8Array.from({ length: areas.length }, (_, g) => (ignored[g] !== 0 || areas[g]! < from || areas[g]! > to ? 1 : 0));
 
 const hasCandidate = (overlaps: Float64Array, d: number, G: number): boolean => {
-  for (let g = 0; g < G; g++) if (overlaps[d * G + g]! >= iouThresholds[0]!) return true;
+  for (let g = 0; g < G; g++) if (overlaps[d * G + g]! >= IOU_THRESHOLDS[0]!) return true;
   return false;
 };
 
@@ -136,28 +136,28 @@ const bestObject = (
   return best;
 };
 
-/** Precision and recall over a ranked list. */
+/** Precision and recall over ranked detections. T thresholds, R recall levels. */
 export interface PrecisionRecall {
-  /** (thresholds, recall points) highest precision at that recall or beyond */
+  /** Highest precision at each recall level or beyond, (T, R). */
   readonly precision: Float64Array;
-  /** (thresholds) recall of the whole list */
+  /** Recall of all detections, (T). */
   readonly recall: Float64Array;
 }
 
-/** All detections of one category over all images, packed. Images come in any order. */
+/** Detections of one category over all images, in packed arrays. Images can be added in any order. */
 export class RankedDetections {
   private size = 0;
   private scores = new Float64Array(16);
   private images = new Float64Array(16);
-  /** Place within its image. */
-  private places = new Uint32Array(16);
-  /** (size, areas) */
-  private matched = new Uint16Array(16 * areaRanges.length);
-  private ignored = new Uint16Array(16 * areaRanges.length);
-  private readonly groundTruthCounts = new Int32Array(areaRanges.length);
+  /** Rank within the image. */
+  private ranks = new Uint32Array(16);
+  /** Flags, (size, A). */
+  private matched = new Uint16Array(16 * AREA_RANGES.length);
+  private ignored = new Uint16Array(16 * AREA_RANGES.length);
+  private readonly groundTruthCounts = new Int32Array(AREA_RANGES.length);
   private order: Uint32Array | undefined;
 
-  /** Adds one image's detections, best first. `imageOrder` settles ties of score between images: the lower goes first. */
+  /** Adds the detections of an image, best first. Between equal scores of two images, the lower `imageOrder` ranks first. */
   add(imageOrder: number, scores: ArrayLike<number>, flags: DetectionFlags): void {
     const count = scores.length;
     this.reserve(this.size + count);
@@ -165,58 +165,63 @@ export class RankedDetections {
       const at = this.size + d;
       this.scores[at] = scores[d]!;
       this.images[at] = imageOrder;
-      this.places[at] = d;
-      for (let a = 0; a < areaRanges.length; a++) {
-        this.matched[at * areaRanges.length + a] = flags.matched[a * count + d]!;
-        this.ignored[at * areaRanges.length + a] = flags.ignored[a * count + d]!;
+      this.ranks[at] = d;
+      for (let a = 0; a < AREA_RANGES.length; a++) {
+        this.matched[at * AREA_RANGES.length + a] = flags.matched[a * count + d]!;
+        this.ignored[at * AREA_RANGES.length + a] = flags.ignored[a * count + d]!;
       }
     }
     this.size += count;
     this.order = undefined;
   }
 
-  /** Adds to the objects that must be found, one number per area range. */
+  /** Adds to the number of objects to find in each area range, (A). */
   expect(groundTruthCounts: Int32Array): void {
     groundTruthCounts.forEach((count, a) => (this.groundTruthCounts[a]! += count));
   }
 
-  /** Over objects of one area range, looking at no more than `maxPerImage` detections of an image. Nothing to find: undefined. */
+  /**
+   * Precision and recall over the objects of one area range.
+   *
+   * @param maxPerImage maximum number of detections of an image
+   * @returns undefined when there are no objects to find
+   */
   precisionRecall(area: AreaName, maxPerImage = Infinity): PrecisionRecall | undefined {
-    const a = areaRanges.findIndex(({ name }) => name === area);
+    const a = AREA_RANGES.findIndex(({ name }) => name === area);
     const total = this.groundTruthCounts[a]!;
     if (total === 0) return undefined;
     this.order ??= this.rank();
-    const precision = new Float64Array(iouThresholds.length * recallPoints.length);
-    const recall = new Float64Array(iouThresholds.length);
+    const precision = new Float64Array(IOU_THRESHOLDS.length * RECALL_POINTS.length);
+    const recall = new Float64Array(IOU_THRESHOLDS.length);
     const recalls = new Float64Array(this.size);
     const precisions = new Float64Array(this.size);
-    for (let t = 0; t < iouThresholds.length; t++) {
+    for (let t = 0; t < IOU_THRESHOLDS.length; t++) {
       const bit = 1 << t;
-      let [right, wrong, length] = [0, 0, 0];
+      let [truePositives, falsePositives, length] = [0, 0, 0];
       for (const at of this.order) {
-        // What is ignored changes neither count, so the curve is the same without it.
-        if (this.places[at]! >= maxPerImage || (this.ignored[at * areaRanges.length + a]! & bit) !== 0) continue;
-        if ((this.matched[at * areaRanges.length + a]! & bit) === 0) wrong++;
-        else right++;
-        recalls[length] = right / total;
-        precisions[length] = right / (wrong + right + Number.EPSILON);
+        // Ignored detections change neither count, so they are left out of the curve.
+        if (this.ranks[at]! >= maxPerImage || (this.ignored[at * AREA_RANGES.length + a]! & bit) !== 0) continue;
+        if ((this.matched[at * AREA_RANGES.length + a]! & bit) === 0) falsePositives++;
+        else truePositives++;
+        recalls[length] = truePositives / total;
+        precisions[length] = truePositives / (falsePositives + truePositives + Number.EPSILON);
         length++;
       }
-      recall[t] = right / total;
+      recall[t] = truePositives / total;
       for (let i = length - 1; i > 0; i--) if (precisions[i]! > precisions[i - 1]!) precisions[i - 1] = precisions[i]!;
       let i = 0;
-      recallPoints.forEach((point, r) => {
+      RECALL_POINTS.forEach((point, r) => {
         while (i < length && recalls[i]! < point) i++;
-        precision[t * recallPoints.length + r] = i < length ? precisions[i]! : 0;
+        precision[t * RECALL_POINTS.length + r] = i < length ? precisions[i]! : 0;
       });
     }
     return { precision, recall };
   }
 
   private rank(): Uint32Array {
-    const { scores, images, places } = this;
+    const { scores, images, ranks } = this;
     return Uint32Array.from({ length: this.size }, (_, at) => at).sort(
-      (a, b) => scores[b]! - scores[a]! || images[a]! - images[b]! || places[a]! - places[b]!,
+      (a, b) => scores[b]! - scores[a]! || images[a]! - images[b]! || ranks[a]! - ranks[b]!,
     );
   }
 
@@ -230,21 +235,28 @@ export class RankedDetections {
     };
     this.scores = grown(this.scores, new Float64Array(capacity));
     this.images = grown(this.images, new Float64Array(capacity));
-    this.places = grown(this.places, new Uint32Array(capacity));
-    this.matched = grown(this.matched, new Uint16Array(capacity * areaRanges.length));
-    this.ignored = grown(this.ignored, new Uint16Array(capacity * areaRanges.length));
+    this.ranks = grown(this.ranks, new Uint32Array(capacity));
+    this.matched = grown(this.matched, new Uint16Array(capacity * AREA_RANGES.length));
+    this.ignored = grown(this.ignored, new Uint16Array(capacity * AREA_RANGES.length));
   }
 }
 
-/** Mean over the categories that have something to find, -1 when none has, as the references report it. */
+/**
+ * Mean precision over recall levels, categories with objects, and thresholds.
+ *
+ * @param threshold one of `IOU_THRESHOLDS`; all of them when undefined
+ * @returns -1 when no category has objects, as in the references
+ */
 export const meanPrecision = (curves: readonly (PrecisionRecall | undefined)[], threshold?: number): number => {
-  const t = threshold === undefined ? -1 : iouThresholds.indexOf(threshold);
+  const t = threshold === undefined ? -1 : IOU_THRESHOLDS.indexOf(threshold);
   if (threshold !== undefined && t < 0) throw new Error(`internal: no threshold ${threshold}`);
-  const [from, to] = t < 0 ? [0, iouThresholds.length] : [t, t + 1];
-  return meanOver(curves, ({ precision }) => precision.subarray(from * recallPoints.length, to * recallPoints.length));
+  const [from, to] = t < 0 ? [0, IOU_THRESHOLDS.length] : [t, t + 1];
+  return meanOver(curves, ({ precision }) =>
+    precision.subarray(from * RECALL_POINTS.length, to * RECALL_POINTS.length),
+  );
 };
 
-/** Mean recall over thresholds and the categories that have something to find, -1 when none has. */
+/** Mean recall over thresholds and categories with objects, -1 when there are none. */
 export const meanRecall = (curves: readonly (PrecisionRecall | undefined)[]): number =>
   meanOver(curves, ({ recall }) => recall);
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ClevrEvaluator, clevrAnswerType, clevrQuestionFamily } from './clevr.ts';
 
 describe('ClevrEvaluator', () => {
-  it('splits accuracy by kind of answer and by family of question', () => {
+  it('computes accuracy by kind of answer and by family of question', () => {
     const evaluator = new ClevrEvaluator([
       { questionId: 0, answer: 'yes', program: [{ function: 'scene' }, { function: 'exist' }] },
       { questionId: 1, answer: '3', program: [{ type: 'scene' }, { type: 'count' }] },
@@ -29,13 +29,13 @@ describe('ClevrEvaluator', () => {
     });
   });
 
-  it('writes one answer per line in the order of the numbers', () => {
+  it('writes one answer on each line, in the order of the ids', () => {
     const evaluator = new ClevrEvaluator([]);
     for (const questionId of [10, 9, 2]) evaluator.add({ questionId, prediction: `answer ${questionId}` });
     expect(evaluator.submission()).toBe('answer 2\nanswer 9\nanswer 10\n');
   });
 
-  it('knows kinds and families', () => {
+  it('classifies answers and questions', () => {
     expect(['yes', 'no', '0', '10', 'cube', 'rubber'].map(clevrAnswerType)).toEqual(
       ['binary', 'binary', 'reg', 'reg', 'attr', 'attr'], // prettier-ignore
     );

@@ -4,26 +4,26 @@ import type { AnswerPrediction } from './predictions.ts';
 
 /** One question of CLEVR, CLEVR-CoGenT or CLEVR-Humans (which has no programs). */
 export interface ClevrQuestion {
-  /** `question_index` of the question file, or the row's number. */
+  /** `question_index` of the question file, or the image id of the row. */
   readonly questionId: number | string;
   readonly answer: string;
-  /** The functional program; older files say `type` for `function`. */
+  /** Functional program; older files have `type` in place of `function`. */
   readonly program?:
     readonly { readonly function?: string | undefined; readonly type?: string | undefined }[] | undefined;
 }
 
-/** MDETR's three kinds of answer: yes or no, an attribute, a number. */
+/** MDETR's three kinds of answer: yes or no, an attribute, or an integer. */
 export type ClevrAnswerType = 'binary' | 'attr' | 'reg';
 
-/** The kind of an answer: a number is `reg`, `yes` and `no` are `binary`, all else is `attr`. */
+/** Kind of an answer: integers are `reg`, `yes` and `no` are `binary`, all others are `attr`. */
 export const clevrAnswerType = (answer: string): ClevrAnswerType =>
   answer === 'yes' || answer === 'no' ? 'binary' : /^\d+$/.test(answer) ? 'reg' : 'attr';
 
 /**
- * CLEVR: `accuracy`, per kind of answer (`answer/binary`, `answer/attr`, `answer/reg`), and where programs are known
- * per family of question as in the CLEVR paper (`question/exist`, `question/count`, `question/compare_integer`,
- * `question/query_attribute`, `question/compare_attribute`) and per last function (`function/query_color`).
- * `type_accuracy` says how often the predicted kind of answer is the right one, where predictions carry a `type`.
+ * Accuracy on CLEVR: `accuracy`, by kind of answer (`answer/binary`, `answer/attr`, `answer/reg`), and for questions with
+ * programs by family as in the CLEVR paper (`question/exist`, `question/count`, `question/compare_integer`,
+ * `question/query_attribute`, `question/compare_attribute`) and by last function (`function/query_color`).
+ * `type_accuracy` is the fraction of correctly predicted kinds of answer, for predictions with a `type`.
  */
 export class ClevrEvaluator implements Evaluator<AnswerPrediction> {
   readonly warnings: string[] = [];
@@ -34,7 +34,7 @@ export class ClevrEvaluator implements Evaluator<AnswerPrediction> {
     this.questions = new Map([...questions].map((question) => [String(question.questionId), question]));
   }
 
-  /** A second answer to a question replaces the first. @returns 1 for the right answer, 0 otherwise */
+  /** Adds an answer; a second one to the same question replaces the first. @returns 1 if it is correct, else 0 */
   add(prediction: AnswerPrediction): number | undefined {
     const key = String(prediction.questionId);
     this.answers.set(key, prediction);
@@ -65,7 +65,7 @@ export class ClevrEvaluator implements Evaluator<AnswerPrediction> {
     return Object.fromEntries([...counter.names].sort().map((name) => [name, counter.rate(name)]));
   }
 
-  /** The file that the official script writes: one answer per line, in the order of the questions' numbers. */
+  /** Content of the official submission file: one answer on each line, in the order of the question ids. */
   submission(): string {
     const ordered = [...this.answers.values()].sort((a, b) =>
       numeric.compare(String(a.questionId), String(b.questionId)),
@@ -76,7 +76,7 @@ export class ClevrEvaluator implements Evaluator<AnswerPrediction> {
 
 const numeric = new Intl.Collator('en', { numeric: true });
 
-/** The CLEVR paper's family of a question, by the last function of its program. */
+/** Family of a question in the CLEVR paper, from the last function of its program. */
 export const clevrQuestionFamily = (lastFunction: string): string => {
   if (lastFunction.startsWith('query_')) return 'query_attribute';
   if (['equal_integer', 'less_than', 'greater_than'].includes(lastFunction)) return 'compare_integer';

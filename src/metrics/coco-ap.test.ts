@@ -20,7 +20,7 @@ const groundTruthOf = (images: Record<number, Box[]>, firstId = 1): CocoGroundTr
 
 describe('CocoApEvaluator', () => {
   // Equality with pycocotools on 520 random images: test/parity-metrics.test.ts.
-  it('gives 1 to perfect predictions, and -1 where there is nothing to find', () => {
+  it('is 1 for perfect predictions, and -1 without objects', () => {
     const evaluator = new CocoApEvaluator(groundTruthOf({ 1: [[0, 0, 50, 50], [60, 60, 99, 99]] }), { iouType: 'bbox' }); // prettier-ignore
     expect(evaluator.add({ image_id: 1, scores: [0.9, 0.8], boxes: [[0, 0, 50, 50], [60, 60, 99, 99]] })).toBe(1); // prettier-ignore
     const metrics = evaluator.summarize();
@@ -31,8 +31,8 @@ describe('CocoApEvaluator', () => {
     expect(Object.keys(metrics)).toHaveLength(12);
   });
 
-  it('knows a hand-computed curve', () => {
-    // Ranked: right, wrong, right; 2 objects. Precision 1 up to recall 0.5, then 2/3.
+  it('agrees with a curve computed by hand', () => {
+    // Ranked: correct, wrong, correct; 2 objects. Precision 1 up to recall 0.5, then 2/3.
     const evaluator = new CocoApEvaluator(groundTruthOf({ 1: [[0, 0, 40, 40], [50, 50, 90, 90]] }), { iouType: 'bbox' }); // prettier-ignore
     const boxes: Box[] = [[0, 0, 40, 40], [0, 50, 40, 90], [50, 50, 90, 90]]; // prettier-ignore
     evaluator.add({ image_id: 1, scores: [0.9, 0.8, 0.7], boxes });
@@ -67,7 +67,7 @@ describe('CocoApEvaluator', () => {
     );
   });
 
-  it('counts images without prediction as missed, or skips them', () => {
+  it('counts objects of images without a prediction as missed, or skips them', () => {
     const groundTruth = groundTruthOf({ 1: [[0, 0, 50, 50]], 2: [[0, 0, 50, 50]] });
     for (const [unpredicted, recall] of [
       ['count', 0.5],
@@ -105,7 +105,7 @@ describe('CocoApEvaluator', () => {
     );
   });
 
-  it('says what does not fit, and what it left out', () => {
+  it('reports wrong predictions, and what is left out', () => {
     const evaluator = new CocoApEvaluator(groundTruthOf({ 1: [[0, 0, 50, 50]] }), { iouType: 'bbox' });
     expect(() => evaluator.add({ image_id: 7, scores: [], boxes: [] })).toThrow('no image 7');
     const byCategory = new CocoApEvaluator(groundTruthOf({ 1: [] }), { iouType: 'bbox', useCategories: true });
@@ -115,7 +115,7 @@ describe('CocoApEvaluator', () => {
     evaluator.add({ image_id: 1, scores: [], boxes: [] });
     expect(evaluator.warnings).toEqual([
       '1 detections of unknown categories were left out.',
-      '1 images came again; the first prediction counts.',
+      '1 images occurred twice; their first prediction counts.',
     ]);
     const segm = new CocoApEvaluator(groundTruthOf({ 1: [] }), { iouType: 'segm' });
     expect(() => segm.add({ image_id: 1, scores: [1], boxes: [[0, 0, 1, 1]] })).toThrow('1 scores and no masks');

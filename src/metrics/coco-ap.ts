@@ -18,20 +18,20 @@ export interface CocoGroundTruth {
 }
 
 export interface CocoApOptions {
-  /** Compares boxes or masks. */
+  /** Overlap of boxes or of masks. */
   readonly iouType: 'bbox' | 'segm';
-  /** false: all objects are of one kind, as in the official evaluation of MDETR. */
+  /** Match within categories. Default false: class-agnostic, as in the official evaluation of MDETR. */
   readonly useCategories?: boolean;
-  /** How many detections of an image (and category) are looked at; AP uses the last. */
+  /** Maximum numbers of detections of an image (and category); AP uses the last. Default [1, 10, 100]. */
   readonly maxDetections?: readonly [number, number, number];
   /**
-   * Images without any prediction: `count` their objects as missed (pycocotools), or `skip` them (the official
-   * evaluation of MDETR, which only knows the images that it was given; the same numbers when all were predicted).
+   * Treatment of images without a prediction: `count` counts their objects as missed, as in pycocotools; `skip` leaves
+   * them out, as in the official evaluation of MDETR. Both agree when all images have a prediction. Default `count`.
    */
   readonly unpredicted?: 'count' | 'skip';
 }
 
-/** One image's detections with boxes as x, y, width, height. */
+/** Detections of one image, with boxes as [x, y, width, height]. */
 export interface XywhDetections {
   readonly scores: readonly number[];
   readonly labels?: readonly number[] | undefined;
@@ -48,8 +48,9 @@ interface ImageGroundTruth {
 }
 
 /**
- * COCO's average precision and recall over IoU 0.5 to 0.95, the twelve numbers of pycocotools in its order (`stats`).
- * Names carry the kind: `bbox_AP`, `bbox_AP50`, … `bbox_ARl@100`. A number for which there is no object is -1.
+ * COCO's average precision and recall over IoU 0.5 to 0.95: the twelve metrics of pycocotools, in its order (`stats`).
+ * Their names start with the kind of overlap: `bbox_AP`, `bbox_AP50`, … `bbox_ARl@100`. A metric without objects is -1.
+ * Official counterpart: `COCOeval`.
  */
 export class CocoApEvaluator implements Evaluator<DetectionPrediction> {
   private readonly options: Required<CocoApOptions>;
@@ -72,13 +73,13 @@ export class CocoApEvaluator implements Evaluator<DetectionPrediction> {
     for (const annotation of groundTruth.annotations) {
       const image = this.images.get(annotation.image_id);
       if (image === undefined)
-        throw new MdetrError(`Annotation ${String(annotation.id)} is of unknown image ${annotation.image_id}.`);
+        throw new MdetrError(`Annotation ${String(annotation.id)} belongs to unknown image ${annotation.image_id}.`);
       const category = categoryOf(annotation);
       const own = image.byCategory.get(category);
       if (own === undefined) image.byCategory.set(category, [annotation]);
       else own.push(annotation);
     }
-    for (const group of this.options.useCategories ? this.categories : [allCategories]) {
+    for (const group of this.options.useCategories ? this.categories : [ALL_CATEGORIES]) {
       this.ranked.set(group, new RankedDetections());
     }
     if (this.options.unpredicted === 'count') for (const image of this.images.values()) this.expectGroundTruth(image);
@@ -88,11 +89,16 @@ export class CocoApEvaluator implements Evaluator<DetectionPrediction> {
     const left =
       this.unknownCategory === 0 ? [] : [`${this.unknownCategory} detections of unknown categories were left out.`];
     const repeated =
-      this.repeatedImages === 0 ? [] : [`${this.repeatedImages} images came again; the first prediction counts.`];
+      this.repeatedImages === 0 ? [] : [`${this.repeatedImages} images occurred twice; their first prediction counts.`];
     return [...left, ...repeated];
   }
 
-  /** @returns the share of the image's objects that are found at IoU 0.5 */
+  /**
+   * Adds the detections of an image.
+   *
+   * @returns fraction of the image's objects that are found at IoU 0.5
+   * @throws {MdetrError} for an image that is not in the ground truth, and when boxes (masks) are missing
+   */
   add(prediction: DetectionPrediction): number | undefined {
     // The official evaluation subtracts in float32, the precision of the model's boxes.
     const boxes = prediction.boxes?.map((box) => boxXyxyToXywh(box, roundingOf(box)));
@@ -100,9 +106,10 @@ export class CocoApEvaluator implements Evaluator<DetectionPrediction> {
   }
 
   /**
-   * As `add`, for boxes as COCO's result files have them.
+   * Adds the detections of an image, with boxes in the format of COCO's result files.
    *
-   * @throws {MdetrError} for an image that the ground truth lacks, and when boxes (masks) are missing
+   * @returns fraction of the image's objects that are found at IoU 0.5
+   * @throws {MdetrError} for an image that is not in the ground truth, and when boxes (masks) are missing
    */
   addXywh(imageId: number, detections: XywhDetections): number | undefined {
     const image = this.images.get(imageId);
@@ -117,8 +124,8 @@ export class CocoApEvaluator implements Evaluator<DetectionPrediction> {
     let [found, wanted] = [0, 0];
     const byCategory = this.splitByCategory(detections);
     for (const group of this.groupsOf(byCategory, image.byCategory)) {
-      const annotations = this.membersOf(group, image.byCategory);
-      const indices = this.membersOf(group, byCategory);
+      const annotations = this.entriesOf(group, image.byCategory);
+      const indices = this.entriesOf(group, byCategory);
       const result = this.addGroup(image, group, annotations, indices, detections);
       found += result.found;
       wanted += result.wanted;
@@ -126,12 +133,12 @@ export class CocoApEvaluator implements Evaluator<DetectionPrediction> {
     return wanted === 0 ? undefined : found / wanted;
   }
 
-  /** Precision and recall per category that has objects (one for all when categories are not used). */
+  /** Precision and recall of each category with objects, or of all together when categories are not used. */
   curves(area: AreaName = 'all', maxDetections = this.options.maxDetections[2]): (PrecisionRecall | undefined)[] {
     return [...this.ranked.values()].map((ranked) => ranked.precisionRecall(area, maxDetections));
   }
 
-  /** pycocotools' twelve numbers: AP, AP50, AP75, AP small, medium, large, AR 1, 10, 100, AR small, medium, large. */
+  /** Metrics in the order of pycocotools: AP, AP50, AP75, AP small, medium, large, AR 1, 10, 100, AR small, medium, large. */
   stats(): number[] {
     const [first, second, last] = this.options.maxDetections;
     const all = this.curves();
@@ -154,15 +161,15 @@ export class CocoApEvaluator implements Evaluator<DetectionPrediction> {
     return Object.fromEntries(names.map((name, i) => [`${this.options.iouType}_${name}`, stats[i]!]));
   }
 
-  /** Known categories that occur in any of the maps, or the one that stands for all. */
+  /** Known categories in any of the maps, or `ALL_CATEGORIES`. */
   private groupsOf(...maps: readonly ReadonlyMap<number, unknown>[]): readonly number[] {
-    if (!this.options.useCategories) return [allCategories];
+    if (!this.options.useCategories) return [ALL_CATEGORIES];
     return [...new Set(maps.flatMap((map) => [...map.keys()]))].filter((category) => this.ranked.has(category));
   }
 
-  /** What a map holds for a group; for all categories at once in ascending order of their ids. */
-  private membersOf<T>(group: number, map: ReadonlyMap<number, readonly T[]>): readonly T[] {
-    if (group !== allCategories) return map.get(group) ?? [];
+  /** Entries of a map for a group; for `ALL_CATEGORIES` by ascending category id. */
+  private entriesOf<T>(group: number, map: ReadonlyMap<number, readonly T[]>): readonly T[] {
+    if (group !== ALL_CATEGORIES) return map.get(group) ?? [];
     const known = [...map.keys()].filter((category) => this.categories.has(category));
     return known.sort((a, b) => a - b).flatMap((category) => map.get(category)!);
   }
@@ -194,12 +201,12 @@ export class CocoApEvaluator implements Evaluator<DetectionPrediction> {
 
   private expectGroundTruth(image: ImageGroundTruth): void {
     for (const group of this.groupsOf(image.byCategory)) {
-      const annotations = this.membersOf(group, image.byCategory);
+      const annotations = this.entriesOf(group, image.byCategory);
       this.ranked.get(group)!.expect(countGroundTruth(groundTruthOf(annotations)));
     }
   }
 
-  /** Indices of detections by category; without labels they are all of the first. */
+  /** Indices of detections by category; without labels, all belong to the first one. */
   private splitByCategory({ scores, labels }: XywhDetections): Map<number, number[]> {
     const [first] = this.categories;
     const split = new Map<number, number[]>();
@@ -232,8 +239,8 @@ export class CocoApEvaluator implements Evaluator<DetectionPrediction> {
   }
 }
 
-/** Stands for all categories at once where they are not told apart. */
-const allCategories = -1;
+/** Group of all categories, when categories are not used. */
+const ALL_CATEGORIES = -1;
 
 const categoryOf = ({ category_id: id }: CocoAnnotation): number => id ?? 1;
 

@@ -15,7 +15,7 @@ const groundTruth: FlickrGroundTruth = {
   sentences: [
     [
       { phraseId: '1', phraseTypes: ['people'] },
-      { phraseId: '0', phraseTypes: ['notvisual'] }, // no box: not asked for
+      { phraseId: '0', phraseTypes: ['notvisual'] }, // has no box, so it does not count
       { phraseId: '2', phraseTypes: ['animals', 'other'] },
     ],
     [{ phraseId: '0', phraseTypes: ['scene'] }],
@@ -23,7 +23,7 @@ const groundTruth: FlickrGroundTruth = {
 };
 
 describe('FlickrRecallEvaluator', () => {
-  it('looks at the k best boxes, per category', () => {
+  it('counts the k best boxes, by category', () => {
     const evaluator = new FlickrRecallEvaluator([groundTruth]);
     const boxes: Box[][] = [
       [far, [0, 0, 10, 10]],
@@ -43,7 +43,7 @@ describe('FlickrRecallEvaluator', () => {
     expect(evaluator.warnings).toEqual([]);
   });
 
-  it('joins boxes when asked to: half of the hull is exactly enough', () => {
+  it('with mergeBoxes, compares with the enclosing box: half of it is exactly enough', () => {
     const boxes: Box[][] = [[far], [[10, 0, 20, 10]]];
     for (const [width, hit] of [
       [20, 1],
@@ -56,7 +56,7 @@ describe('FlickrRecallEvaluator', () => {
     }
   });
 
-  it('finds at least as much with more boxes', () => {
+  it('does not decrease with k', () => {
     const coordinate = fc.integer({ min: 0, max: 20 });
     const box = fc.tuple(coordinate, coordinate, coordinate, coordinate);
     const boxes = fc.array(box, { minLength: 0, maxLength: 12 });
@@ -71,7 +71,7 @@ describe('FlickrRecallEvaluator', () => {
     );
   });
 
-  it('says what does not fit', () => {
+  it('reports wrong predictions', () => {
     const evaluator = new FlickrRecallEvaluator([groundTruth]);
     expect(() => evaluator.summarize()).toThrow('No prediction for 1 of 1 sentences (image_sentence): 7_0');
     expect(() => evaluator.add({ image_id: '7', sentence_id: 0, boxes: [[far]] })).toThrow(
@@ -82,7 +82,7 @@ describe('FlickrRecallEvaluator', () => {
     again.add({ image_id: '7', sentence_id: 0, boxes: [[far], [far]] });
     again.add({ image_id: '7', sentence_id: 1, boxes: [[far]] });
     expect(again.warnings).toEqual([
-      'sentence 0 of image 7 came twice; the first prediction counts.',
+      'sentence 0 of image 7 occurred twice; the first prediction counts.',
       'sentence 1 of image 7 has no phrase with boxes; its prediction is ignored.',
     ]);
   });

@@ -4,40 +4,44 @@ import { enclosingBoxXyxy } from '../geometry/boxes.ts';
 import { HitCounter, listed, type Evaluator, type Metrics } from './metrics.ts';
 import type { FlickrPrediction } from './predictions.ts';
 
-/** A phrase of Flickr30k Entities that has boxes. */
+/** A phrase of Flickr30k Entities. */
 export interface FlickrPhrase {
   readonly phraseId: string;
-  /** Coarse categories: people, clothing, bodyparts, animals, vehicles, instruments, scene, other. */
+  /** Categories: people, clothing, bodyparts, animals, vehicles, instruments, scene, other. */
   readonly phraseTypes: readonly string[];
 }
 
 /** One image of a Flickr30k Entities split. */
 export interface FlickrGroundTruth {
   readonly imageId: string;
-  /** Phrase id -> its boxes, x0 y0 x1 y1 as in the XML files. */
+  /** Boxes by phrase id: [x0, y0, x1, y1] in pixels, as in the XML files. */
   readonly boxes: ReadonlyMap<string, readonly (readonly number[])[]>;
-  /** Phrases of every sentence, also those without boxes. */
+  /** Phrases of each sentence, including those without boxes. */
   readonly sentences: readonly (readonly FlickrPhrase[])[];
 }
 
 export interface FlickrRecallOptions {
-  /** How many of a phrase's best boxes may be looked at; -1 is all of them. */
+  /** Numbers of best boxes of a phrase that count; -1 for all. Default [1, 5, 10, -1]. */
   readonly topK?: readonly number[];
+  /** Minimum IoU of a correct box. Default 0.5. */
   readonly iouThreshold?: number;
-  /** Joins the boxes of a phrase to their hull ("merged boxes" protocol); otherwise any of them counts ("any box"). */
+  /**
+   * Replaces the boxes of a phrase by the box that encloses them ("merged boxes" protocol). Default false: a box is
+   * correct if it overlaps any of them ("any box").
+   */
   readonly mergeBoxes?: boolean;
 }
 
 interface Sentence {
   readonly types: readonly (readonly string[])[];
-  /** Per phrase its boxes, flat. */
+  /** Boxes of each phrase in a flat array. */
   readonly boxes: readonly (readonly number[])[];
 }
 
 /**
- * Recall@k on Flickr30k Entities: the share of phrases for which one of the k best boxes overlaps the phrase's box
- * with IoU of at least the threshold. Phrases without boxes do not count. Numbers are named `Recall@1_all`,
- * `Recall@1_people`, …; `Upper_bound_…` looks at all boxes.
+ * Recall@k on Flickr30k Entities: fraction of phrases with a correct box among the k best. Phrases without boxes do not
+ * count. Metrics are named `Recall@1_all`, `Recall@1_people`, …; `Upper_bound_…` is recall over all boxes. Official
+ * counterpart: `FlickrEvaluator`, `Flickr30kEntitiesRecallEvaluator`.
  */
 export class FlickrRecallEvaluator implements Evaluator<FlickrPrediction> {
   readonly warnings: string[] = [];
@@ -67,14 +71,16 @@ export class FlickrRecallEvaluator implements Evaluator<FlickrPrediction> {
   }
 
   /**
-   * @returns the share of the sentence's phrases found by their best box
-   * @throws {MdetrError} when the number of phrases is not that of the sentence
+   * Adds the prediction for a sentence.
+   *
+   * @returns fraction of the sentence's phrases whose best box is correct
+   * @throws {MdetrError} when the number of phrases differs from the sentence's
    */
   add(prediction: FlickrPrediction): number | undefined {
     const key = sentenceKey(prediction.image_id, prediction.sentence_id);
     const where = `sentence ${prediction.sentence_id} of image ${prediction.image_id}`;
     if (this.evaluated.has(key)) {
-      this.warnings.push(`${where} came twice; the first prediction counts.`);
+      this.warnings.push(`${where} occurred twice; the first prediction counts.`);
       return undefined;
     }
     const sentence = this.sentences.get(key);
@@ -119,7 +125,7 @@ export class FlickrRecallEvaluator implements Evaluator<FlickrPrediction> {
     return metrics;
   }
 
-  /** Place of the first box that overlaps one of the targets enough, -1 when none does. */
+  /** Index of the first box that overlaps one of the targets enough, -1 when none does. */
   private rankOfFirstHit(ranked: readonly (readonly number[])[], targets: readonly number[]): number {
     return ranked.findIndex((box) => {
       for (let j = 0; j < targets.length / 4; j++) if (iouXyxy(box, 0, targets, j) >= this.iouThreshold) return true;

@@ -9,7 +9,7 @@ const question = (questionId: string, answer: string, rest: Partial<GqaQuestion>
 
 describe('GqaEvaluator', () => {
   // Equality with GQA's own code on 400 questions: test/parity-metrics.test.ts.
-  it('splits accuracy by type and orders the names', () => {
+  it('computes accuracy by type, in order of the names', () => {
     const evaluator = new GqaEvaluator([
       question('1', 'yes', {
         types: { structural: 'verify', semantic: 'obj', detailed: 'existC' },
@@ -17,7 +17,7 @@ describe('GqaEvaluator', () => {
       }),
       question('2', 'red', {
         types: { structural: 'query', semantic: 'attr' },
-        question: 'What colour is the dog there?',
+        question: 'What color is the dog there?',
       }),
       question('3', 'no', { isBalanced: false }),
     ]);
@@ -41,7 +41,7 @@ describe('GqaEvaluator', () => {
     expect(Object.keys(metrics)[0]).toBe('accuracy');
   });
 
-  it('writes what the server takes', () => {
+  it('writes the submission file', () => {
     const evaluator = new GqaEvaluator([]);
     evaluator.add({ questionId: 5, prediction: 'left', type: 'rel' });
     evaluator.add({ questionId: '05', prediction: 'café' });
@@ -52,7 +52,7 @@ describe('GqaEvaluator', () => {
     ]);
   });
 
-  it('names missing answers, and what consistency lacks', () => {
+  it('names missing answers, and questions missing for consistency', () => {
     const evaluator = new GqaEvaluator([question('1', 'yes', { entailed: ['9'] })], { consistency: true });
     expect(() => evaluator.summarize()).toThrow('No answer to 1 of 1 questions: 1');
     evaluator.add({ questionId: '1', prediction: 'yes' });

@@ -2,7 +2,7 @@ import { MdetrError } from '../errors.ts';
 import { HitCounter, listed, mean, type Evaluator, type Metrics } from './metrics.ts';
 import type { AnswerPrediction } from './predictions.ts';
 
-/** One question of GQA's question files; whatever a file lacks is left out of the numbers. */
+/** One question of GQA's question files. Metrics that need a missing field are left out. */
 export interface GqaQuestion {
   readonly questionId: number | string;
   readonly answer: string;
@@ -18,14 +18,14 @@ export interface GqaQuestion {
         readonly detailed?: string | null | undefined;
       }
     | undefined;
-  /** The functional program; its length is the number of reasoning steps. */
+  /** Functional program; its length is the number of reasoning steps. */
   readonly semantic?: readonly { readonly operation: string; readonly argument: string }[] | undefined;
   readonly groups?: { readonly global?: string | null | undefined } | undefined;
   /** Ids of questions whose answers follow from this one's. */
   readonly entailed?: readonly (number | string)[] | undefined;
 }
 
-/** GQA's choices file: per question which answers make sense at all, and which make sense in the world. */
+/** GQA's choices file: valid and plausible answers by question id. */
 export type GqaChoices = ReadonlyMap<
   string,
   { readonly valid: readonly string[]; readonly plausible: readonly string[] }
@@ -33,15 +33,15 @@ export type GqaChoices = ReadonlyMap<
 
 export interface GqaOptions {
   readonly choices?: GqaChoices;
-  /** Adds consistency, which needs predictions for all entailed questions, also unbalanced ones. */
+  /** Computes consistency, which needs predictions for all entailed questions, unbalanced ones included. */
   readonly consistency?: boolean;
 }
 
 /**
- * GQA: accuracy, over all and per type, as GQA's own evaluation computes it (fractions here, per cent there):
+ * Accuracy on GQA, over all and by type of question, as in GQA's own evaluation (fractions here, percentages there):
  * `accuracy`, `binary`, `open`, `structural/…`, `semantic/…`, `detailed/…`, `steps/…`, `words/…`, `distribution` (a
- * chi-square divided by 100, lower is better), and with choices `validity` and `plausibility`. Where predictions carry
- * a `type`, `type_accuracy` says how often it is the question's semantic type.
+ * chi-square divided by 100, lower is better), and with choices `validity` and `plausibility`. `type_accuracy` is the
+ * fraction of correctly predicted semantic types, for predictions with a `type`. Official counterpart: GQA's `eval.py`.
  */
 export class GqaEvaluator implements Evaluator<AnswerPrediction> {
   readonly warnings: string[] = [];
@@ -54,7 +54,7 @@ export class GqaEvaluator implements Evaluator<AnswerPrediction> {
     this.options = options;
   }
 
-  /** A second answer to a question replaces the first. @returns 1 for the right answer, 0 otherwise */
+  /** Adds an answer; a second one to the same question replaces the first. @returns 1 if it is correct, else 0 */
   add(prediction: AnswerPrediction): number | undefined {
     const key = String(prediction.questionId);
     this.answers.set(key, prediction);
@@ -98,7 +98,7 @@ export class GqaEvaluator implements Evaluator<AnswerPrediction> {
     return metrics;
   }
 
-  /** The file that the GQA server takes: a JSON list of `questionId` and `prediction`. */
+  /** Content of the file for the GQA server: a JSON list of `questionId` and `prediction`. */
   submission(): string {
     const answers = [...this.answers.values()].map(({ questionId, prediction }) => ({
       prediction,
@@ -123,7 +123,7 @@ export class GqaEvaluator implements Evaluator<AnswerPrediction> {
     return mean(scores);
   }
 
-  /** How far the answers' distribution within each group of questions is from the true one. */
+  /** Chi-square distance between predicted and correct answers, averaged over groups of questions. */
   private distribution(questions: readonly GqaQuestion[]): number | undefined {
     const gold = new Map<string, Map<string, number>>();
     const predicted = new Map<string, Map<string, number>>();
@@ -148,7 +148,7 @@ export class GqaEvaluator implements Evaluator<AnswerPrediction> {
   }
 }
 
-/** All counts that a question's answer goes into. */
+/** Names of the metrics that a question counts for. */
 const scoreNames = (question: GqaQuestion): string[] => {
   const { structural, semantic, detailed } = question.types ?? {};
   const names = ['accuracy'];
@@ -160,14 +160,14 @@ const scoreNames = (question: GqaQuestion): string[] => {
   return names;
 };
 
-/** Steps of the program without the last asking one, which does not make the reasoning longer. */
+/** Number of steps of the program, without final steps that only state the answer. */
 const reasoningSteps = (program: NonNullable<GqaQuestion['semantic']>): number =>
   program.filter(({ operation, argument }) => {
     const step = `${operation}: ${argument}`;
     return !['exist', 'query: name', 'choose name'].some((asking) => step.includes(asking));
   }).length;
 
-/** Questions after something in common are answered by the kind of attribute, whatever the choices file says. */
+/** Whether an answer is in a group of choices. For questions about a common attribute, the choices are fixed. */
 const isAmong = (answer: string, group: readonly string[], question: GqaQuestion): boolean =>
   (question.types?.detailed?.includes('Common') === true ? ['color', 'material', 'shape'] : group).includes(answer);
 
@@ -177,7 +177,7 @@ const increment = (counts: Map<string, Map<string, number>>, group: string, answ
   own.set(answer, (own.get(answer) ?? 0) + 1);
 };
 
-/** Overall numbers first, then group by group; numbers of steps and words in numeric order. */
+/** Order of metrics: overall ones first, then by group; numbers of steps and words in numeric order. */
 const byGroup = (a: string, b: string): number => {
   const [groupA, groupB] = [a.includes('/') ? a.split('/')[0]! : '', b.includes('/') ? b.split('/')[0]! : ''];
   return groupA.localeCompare(groupB, 'en') || a.localeCompare(b, 'en', { numeric: true });

@@ -62,7 +62,7 @@ describe('LvisApEvaluator', () => {
 });
 
 describe('BestDetections', () => {
-  it('keeps the best, of equal scores the first, in the order in which they came', () => {
+  it('keeps the best, the first of equal scores, in the order in which they were added', () => {
     fc.assert(
       fc.property(
         fc.array(fc.integer({ min: 0, max: 5 }), { maxLength: 60 }),

@@ -11,7 +11,7 @@ import { BestDetections, type TaggedDetection } from './lvis-detections.ts';
 import type { Evaluator, Metrics } from './metrics.ts';
 import type { LvisPrediction } from './predictions.ts';
 
-/** Rare, common, frequent. */
+/** Frequency of a category: rare, common or frequent. */
 export type LvisFrequency = 'r' | 'c' | 'f';
 
 export interface LvisAnnotation extends CocoAnnotation {
@@ -22,9 +22,9 @@ export interface LvisImage {
   readonly id: number;
   readonly width: number;
   readonly height: number;
-  /** Categories that are known not to be in the image. */
+  /** Categories known to be absent from the image. */
   readonly neg_category_ids: readonly number[];
-  /** Categories of which not every object is annotated. */
+  /** Categories whose objects are not all annotated. */
   readonly not_exhaustive_category_ids: readonly number[];
 }
 
@@ -38,12 +38,12 @@ export interface LvisGroundTruth {
 export interface LvisApOptions {
   readonly iouType: 'bbox' | 'segm';
   /**
-   * How many detections count. `image`: the 300 best of every image over all categories, as LVIS defines its metric.
-   * `category`: the 10,000 best of every category over all images ("fixed AP", arXiv:2102.01066), which is what the
-   * official MDETR script reports.
+   * Which detections count. `image` (default): the 300 best of each image over all categories, as in the definition of the
+   * metric. `category`: the 10,000 best of each category over all images ("fixed AP", arXiv:2102.01066), as in the
+   * official MDETR script.
    */
   readonly limitBy?: 'image' | 'category';
-  /** Another limit than 300 or 10,000. */
+  /** Replaces the limit of 300 or 10,000. */
   readonly limit?: number;
 }
 
@@ -55,9 +55,10 @@ interface ImageState {
 }
 
 /**
- * LVIS' federated average precision: in an image only those categories count whose presence or absence is known there,
- * and where a category is not annotated exhaustively, what is found beyond the annotations is not held wrong. Names:
- * `bbox_AP`, `bbox_AP50`, …, `bbox_APr`, `bbox_APc`, `bbox_APf`, `bbox_AR@300`, …; -1 where there is no object.
+ * LVIS' federated average precision: in each image, only categories count whose presence or absence is known there, and
+ * unmatched detections of categories that are not annotated exhaustively are ignored. Metrics are named `bbox_AP`,
+ * `bbox_AP50`, …, `bbox_APr`, `bbox_APc`, `bbox_APf`, `bbox_AR@300`, …; a metric without objects is -1. Official
+ * counterpart: `LvisEvaluator`, `LvisEvaluatorFixedAP`.
  */
 export class LvisApEvaluator implements Evaluator<LvisPrediction> {
   private readonly iouType: 'bbox' | 'segm';
@@ -65,11 +66,11 @@ export class LvisApEvaluator implements Evaluator<LvisPrediction> {
   private readonly limit: number;
   private readonly images = new Map<number, ImageState>();
   private readonly frequencies: ReadonlyMap<number, LvisFrequency>;
-  /** By image id or by category id. */
+  /** Detections that can count, by image id or by category id. */
   private readonly kept = new Map<number, BestDetections>();
   private unknownCategory = 0;
 
-  /** @throws {MdetrError} when the file lacks what makes LVIS: frequencies, negative and not exhaustive categories */
+  /** @throws {MdetrError} when frequencies, or negative and not exhaustive categories are missing */
   constructor(groundTruth: LvisGroundTruth, options: LvisApOptions) {
     this.iouType = options.iouType;
     this.limitBy = options.limitBy ?? 'image';
@@ -84,9 +85,9 @@ export class LvisApEvaluator implements Evaluator<LvisPrediction> {
     for (const annotation of groundTruth.annotations) {
       const state = this.images.get(annotation.image_id);
       if (state === undefined) {
-        throw new MdetrError(`Annotation ${String(annotation.id)} is of unknown image ${annotation.image_id}.`);
+        throw new MdetrError(`Annotation ${String(annotation.id)} belongs to unknown image ${annotation.image_id}.`);
       }
-      // The lvis package looks up objects, and detections likewise, with an area above 0.
+      // The lvis package uses objects and detections with an area above 0 only.
       if (areaOf(annotation) <= 0) continue;
       const own = state.groundTruth.get(annotation.category_id);
       if (own === undefined) state.groundTruth.set(annotation.category_id, [annotation]);
@@ -100,7 +101,11 @@ export class LvisApEvaluator implements Evaluator<LvisPrediction> {
       : [`${this.unknownCategory} detections of unknown categories were left out.`];
   }
 
-  /** An image may come in several parts, e.g. some categories at a time. */
+  /**
+   * Adds detections of an image. An image can be added in several parts, e.g. some categories at a time.
+   *
+   * @throws {MdetrError} for an image that is not in the ground truth, and when boxes (masks) are missing
+   */
   add(prediction: LvisPrediction): undefined {
     // The official evaluation subtracts in float32, the precision of the model's boxes.
     const boxes = prediction.boxes?.map((box) => boxXyxyToXywh(box, roundingOf(box)));
@@ -108,9 +113,9 @@ export class LvisApEvaluator implements Evaluator<LvisPrediction> {
   }
 
   /**
-   * As `add`, for boxes as x, y, width, height.
+   * Adds detections of an image, with boxes as [x, y, width, height].
    *
-   * @throws {MdetrError} for an image that the ground truth lacks, and when boxes (masks) are missing
+   * @throws {MdetrError} for an image that is not in the ground truth, and when boxes (masks) are missing
    */
   addXywh(
     imageId: number,
@@ -155,7 +160,7 @@ export class LvisApEvaluator implements Evaluator<LvisPrediction> {
     const ofFrequency = (frequency: LvisFrequency): (PrecisionRecall | undefined)[] =>
       [...(all ?? [])].filter(([category]) => this.frequencies.get(category) === frequency).map(([, curve]) => curve);
     const at = this.limitBy === 'image' ? String(this.limit) : 'all';
-    const numbers: Record<string, number> = {
+    const metrics: Record<string, number> = {
       AP: meanPrecision(listOf(all)),
       AP50: meanPrecision(listOf(all), 0.5),
       AP75: meanPrecision(listOf(all), 0.75),
@@ -170,10 +175,10 @@ export class LvisApEvaluator implements Evaluator<LvisPrediction> {
       [`ARm@${at}`]: meanRecall(listOf(medium)),
       [`ARl@${at}`]: meanRecall(listOf(large)),
     };
-    return Object.fromEntries(Object.entries(numbers).map(([name, value]) => [`${this.iouType}_${name}`, value]));
+    return Object.fromEntries(Object.entries(metrics).map(([name, value]) => [`${this.iouType}_${name}`, value]));
   }
 
-  /** Matches everything and ranks it per category. */
+  /** Matches all detections, and ranks them by category. */
   private rankAll(): ReadonlyMap<number, RankedDetections> {
     const ranked = new Map([...this.frequencies.keys()].map((category) => [category, new RankedDetections()]));
     for (const { groundTruth } of this.images.values()) {
@@ -196,7 +201,7 @@ export class LvisApEvaluator implements Evaluator<LvisPrediction> {
     return ranked;
   }
 
-  /** Matches one image's detections of one category, where it is known what is right. */
+  /** Adds the detections of one image and category, if the category's presence or absence is known there. */
   private rank(list: RankedDetections, state: ImageState, category: number, found: TaggedDetection[]): void {
     const { image, order } = state;
     const annotations = state.groundTruth.get(category) ?? [];
@@ -250,7 +255,7 @@ const frequencyOf = (category: number, frequency: string): LvisFrequency => {
 };
 
 const assertFederated = (image: LvisImage): void => {
-  // The file may lack what its type promises.
+  // The fields come from a file and may be missing despite their type.
   const { id, neg_category_ids: negative, not_exhaustive_category_ids: open } = image as Partial<LvisImage>;
   if (Array.isArray(negative) && Array.isArray(open)) return;
   throw new MdetrError(

@@ -1,18 +1,18 @@
 import type { RunLengthMask } from '../geometry/run-lengths.ts';
 import type { BoxXywh } from '../geometry/boxes.ts';
 
-/** One detection: where, how sure, and a number that says to which group it belongs. */
+/** A detection with the group it belongs to. */
 export interface TaggedDetection {
   readonly score: number;
-  /** Category or image. */
+  /** Id of the category or image. */
   readonly tag: number;
   readonly box?: BoxXywh | undefined;
   readonly mask?: RunLengthMask | undefined;
 }
 
 /**
- * The best of many detections, packed: of equal scores the earlier ones. It holds at most twice the limit, so that a
- * data set's thousand categories times a hundred boxes need not be kept per image.
+ * The `limit` best of many detections, in packed arrays; between equal scores, earlier ones are kept. At most twice the
+ * limit is held in memory, instead of a hundred boxes for each of LVIS' thousand categories in every image.
  */
 export class BestDetections {
   private readonly limit: number;
@@ -36,36 +36,41 @@ export class BestDetections {
     this.size++;
   }
 
-  /** What is within the limit, in the order in which it came. */
+  /** Detections within the limit, in the order in which they were added. */
   *[Symbol.iterator](): Generator<TaggedDetection> {
-    for (const at of this.best()) {
+    for (const index of this.best()) {
       yield {
-        score: this.scores[at]!,
-        tag: this.tags[at]!,
-        box: [this.boxes[at * 4]!, this.boxes[at * 4 + 1]!, this.boxes[at * 4 + 2]!, this.boxes[at * 4 + 3]!],
-        mask: this.masks[at],
+        score: this.scores[index]!,
+        tag: this.tags[index]!,
+        box: [
+          this.boxes[index * 4]!,
+          this.boxes[index * 4 + 1]!,
+          this.boxes[index * 4 + 2]!,
+          this.boxes[index * 4 + 3]!,
+        ],
+        mask: this.masks[index],
       };
     }
   }
 
-  /** Places of the best, ascending. */
+  /** Indices of the best, ascending. */
   private best(): Uint32Array {
-    const places = Uint32Array.from({ length: this.size }, (_, at) => at);
-    if (this.size <= this.limit) return places;
-    return places
+    const indices = Uint32Array.from({ length: this.size }, (_, index) => index);
+    if (this.size <= this.limit) return indices;
+    return indices
       .sort((a, b) => this.scores[b]! - this.scores[a]! || a - b)
       .slice(0, this.limit)
       .sort();
   }
 
-  private keep(places: Uint32Array): void {
-    places.forEach((from, to) => {
+  private keep(indices: Uint32Array): void {
+    indices.forEach((from, to) => {
       this.scores[to] = this.scores[from]!;
       this.tags[to] = this.tags[from]!;
       this.boxes.copyWithin(to * 4, from * 4, from * 4 + 4);
       this.masks[to] = this.masks[from];
     });
-    this.size = places.length;
+    this.size = indices.length;
     this.masks.length = Math.min(this.masks.length, this.size);
   }
 

@@ -1,54 +1,54 @@
-/** Name of a number -> its value. Rates are fractions of 1, not per cent. */
+/** Values of metrics by name. Rates are fractions of 1, not percentages. */
 export type Metrics = Readonly<Record<string, number>>;
 
 /**
- * One metric over a data set. Predictions may come in any order and one at a time; what is kept of them is small.
- * Nothing here needs the model: predictions may come from a file.
+ * Computes a metric over a dataset from predictions that are added one at a time, in any order. No model is needed:
+ * predictions can be read from a file.
  */
 export interface Evaluator<Prediction> {
   /**
-   * Takes one prediction.
+   * Adds a prediction.
    *
-   * @returns how good it is, 0 to 1, for lists of the worst cases; undefined when it does not count
+   * @returns its quality between 0 and 1, for lists of worst cases; undefined when it does not count
    */
   add(prediction: Prediction): number | undefined;
-  /** The metric over all predictions so far. */
+  /** Metrics over the predictions added so far. */
   summarize(): Metrics;
-  /** What the reader should know about these numbers: predictions that were left out, and why. */
+  /** Remarks on the metrics: which predictions were left out, and why. */
   readonly warnings: readonly string[];
 }
 
-/** Counts hits and tries per name. */
+/** Counts hits and trials by name. */
 export class HitCounter {
   private readonly hits = new Map<string, number>();
-  private readonly tries = new Map<string, number>();
+  private readonly trials = new Map<string, number>();
 
   add(name: string, hit: boolean): void {
-    this.tries.set(name, (this.tries.get(name) ?? 0) + 1);
+    this.trials.set(name, (this.trials.get(name) ?? 0) + 1);
     this.hits.set(name, (this.hits.get(name) ?? 0) + (hit ? 1 : 0));
   }
 
-  /** Names in the order in which they came. */
+  /** Names in the order of their first trial. */
   get names(): readonly string[] {
-    return [...this.tries.keys()];
+    return [...this.trials.keys()];
   }
 
-  /** Number of tries. */
+  /** Number of trials of a name. */
   count(name: string): number {
-    return this.tries.get(name) ?? 0;
+    return this.trials.get(name) ?? 0;
   }
 
-  /** Share of hits; 0 when there was no try. */
+  /** Fraction of hits; 0 without trials. */
   rate(name: string): number {
-    const tries = this.count(name);
-    return tries === 0 ? 0 : this.hits.get(name)! / tries;
+    const trials = this.count(name);
+    return trials === 0 ? 0 : this.hits.get(name)! / trials;
   }
 }
 
-/** Arithmetic mean; 0 for nothing. */
+/** Arithmetic mean; 0 for an empty list. */
 export const mean = (values: readonly number[]): number =>
   values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;
 
-/** At most `limit` of the names, and how many more there are. */
+/** The first `limit` names, and the number of further ones. */
 export const listed = (names: readonly string[], limit = 5): string =>
   names.slice(0, limit).join(', ') + (names.length > limit ? ` and ${names.length - limit} more` : '');

@@ -1,20 +1,61 @@
-import { cocoCategoryNames, phraseCutAttributeTypes, phraseCutStuff } from './phrasecut-vocabulary.ts';
+import { COCO_CATEGORY_NAMES, PHRASECUT_ATTRIBUTE_TYPES, PHRASECUT_STUFF } from './phrasecut-vocabulary.ts';
 
-/** Subsets of PhraseCut in the order of the official report. */
-export const phraseCutSubsets = [
-  ...(['all', 'c_coco', 'c20', 'c100', 'c500', 'c21-100', 'c101-500', 'c500+'] as const), // category, by frequency
-  ...(['i_single', 'i_multi', 'i_many'] as const), // number of instances: 1, 2 to 4, 5 and more
-  ...(['p_name', 'p_att', 'p_att+', 'p_rel', 'p_rel+', 'p_verbose', 'p_attm', 'p_relm'] as const), // phrase structure
-  ...(['t_stuff', 't_obj'] as const),
-  ...(['s_small', 's_mid', 's_large'] as const), // share of the image: under 2 %, between, over 20 %
-  ...(['a20', 'a100', 'a200', 'a21-100', 'a101-200', 'a200+'] as const), // attribute, by frequency
-  ...(['a_color', 'a_shape', 'a_material', 'a_texture', 'a_state'] as const),
-  ...(['a_adj', 'a_noun', 'a_loc', 'a_count', 'a_bad'] as const),
-  ...(['p_att_rel', 'd_cocotv', 'd_notcocotv'] as const), // `d_cocotv`: the image is in COCO's train or val too
+/** Subsets of PhraseCut, in the order of the official report. */
+export const PHRASECUT_SUBSETS = [
+  // Category, by frequency.
+  'all',
+  'c_coco',
+  'c20',
+  'c100',
+  'c500',
+  'c21-100',
+  'c101-500',
+  'c500+',
+  // Number of instances: 1, 2 to 4, 5 and more.
+  'i_single',
+  'i_multi',
+  'i_many',
+  // Structure of the phrase.
+  'p_name',
+  'p_att',
+  'p_att+',
+  'p_rel',
+  'p_rel+',
+  'p_verbose',
+  'p_attm',
+  'p_relm',
+  't_stuff',
+  't_obj',
+  // Fraction of the image: under 2 %, between, over 20 %.
+  's_small',
+  's_mid',
+  's_large',
+  // Attribute, by frequency.
+  'a20',
+  'a100',
+  'a200',
+  'a21-100',
+  'a101-200',
+  'a200+',
+  // Type of attribute.
+  'a_color',
+  'a_shape',
+  'a_material',
+  'a_texture',
+  'a_state',
+  'a_adj',
+  'a_noun',
+  'a_loc',
+  'a_count',
+  'a_bad',
+  'p_att_rel',
+  // Whether the image is in COCO's train or val split too.
+  'd_cocotv',
+  'd_notcocotv',
 ] as const;
-export type PhraseCutSubset = (typeof phraseCutSubsets)[number];
+export type PhraseCutSubset = (typeof PHRASECUT_SUBSETS)[number];
 
-/** How a phrase is built, as in PhraseCut's `refer_*.json`. */
+/** Structure of a phrase, as in PhraseCut's `refer_*.json`. */
 export interface PhraseStructure {
   readonly name: string;
   readonly attributes: readonly string[];
@@ -23,22 +64,23 @@ export interface PhraseStructure {
   readonly type: string;
 }
 
-/** PhraseCut's `name_att_rel_count.json`: names with their counts, most frequent first. */
+/** PhraseCut's `name_att_rel_count.json`: names with their counts, in descending order. */
 export interface PhraseCutCounts {
   readonly cat: readonly (readonly [name: string, count: number])[];
   readonly att: readonly (readonly [name: string, count: number])[];
 }
 
-export interface SubsetQuestion {
+/** Properties of a phrase that decide its subsets. */
+export interface PhraseProperties {
   readonly structure: PhraseStructure;
   readonly instanceCount: number;
-  /** Pixels of the target divided by pixels of the image. */
+  /** Area of the target divided by the area of the image. */
   readonly relativeSize: number;
-  /** The image's COCO id, if any; 0 counts as none. */
+  /** COCO id of the image, if any; 0 counts as none. */
   readonly cocoId?: number | null | undefined;
 }
 
-/** Tells which subsets a phrase belongs to. */
+/** Assigns phrases to subsets. */
 export class PhraseCutSubsetRules {
   private readonly categoryRank: ReadonlyMap<string, number>;
   private readonly attributeRank: ReadonlyMap<string, number>;
@@ -48,13 +90,13 @@ export class PhraseCutSubsetRules {
     this.attributeRank = ranksOf(counts.att);
   }
 
-  subsetsOf({ structure, instanceCount, relativeSize, cocoId }: SubsetQuestion): ReadonlySet<PhraseCutSubset> {
+  subsetsOf({ structure, instanceCount, relativeSize, cocoId }: PhraseProperties): ReadonlySet<PhraseCutSubset> {
     const { name, attributes, relation_descriptions: relations } = structure;
     const category = this.categoryRank.get(name) ?? Infinity;
     const attribute = Math.min(...attributes.map((word) => this.attributeRank.get(word) ?? Infinity));
     const conditions: readonly (readonly [PhraseCutSubset, boolean])[] = [
       ['all', true],
-      ['c_coco', cocoCategoryNames.includes(name)],
+      ['c_coco', COCO_CATEGORY_NAMES.includes(name)],
       ['c20', category < 20],
       ['c100', category < 100],
       ['c500', category < 500],
@@ -73,8 +115,8 @@ export class PhraseCutSubsetRules {
       ['p_attm', attributes.length > 1],
       ['p_relm', relations.length > 1],
       ['p_att_rel', attributes.length > 0 && relations.length > 0],
-      ['t_stuff', phraseCutStuff.some((word) => name.includes(word))],
-      ['t_obj', !phraseCutStuff.some((word) => name.includes(word))],
+      ['t_stuff', PHRASECUT_STUFF.some((word) => name.includes(word))],
+      ['t_obj', !PHRASECUT_STUFF.some((word) => name.includes(word))],
       ['s_small', relativeSize < 0.02],
       ['s_mid', relativeSize >= 0.02 && relativeSize <= 0.2],
       ['s_large', relativeSize > 0.2],
@@ -83,11 +125,11 @@ export class PhraseCutSubsetRules {
       ['a200', attribute < 200],
       ['a21-100', attribute >= 20 && attribute < 100],
       ['a101-200', attribute >= 100 && attribute < 200],
-      ['a200+', attribute >= 200], // also phrases without attributes
-      ...(Object.keys(phraseCutAttributeTypes) as (keyof typeof phraseCutAttributeTypes)[]).map(
+      ['a200+', attribute >= 200], // includes phrases without attributes
+      ...(Object.keys(PHRASECUT_ATTRIBUTE_TYPES) as (keyof typeof PHRASECUT_ATTRIBUTE_TYPES)[]).map(
         (type): readonly [PhraseCutSubset, boolean] => [
           type,
-          attributes.some((word) => (phraseCutAttributeTypes[type] as readonly string[]).includes(word)),
+          attributes.some((word) => (PHRASECUT_ATTRIBUTE_TYPES[type] as readonly string[]).includes(word)),
         ],
       ),
       ['d_cocotv', Boolean(cocoId)],

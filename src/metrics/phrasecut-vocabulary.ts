@@ -1,11 +1,11 @@
-/**
- * Vocabulary by which PhraseCut's evaluation divides phrases into subsets. The lists are data of the PhraseCut tools
- * (C. Wu et al., CVPR 2020; github ChenyunWu/PhraseCutDataset), as they are distributed with the official MDETR code
- * (Apache-2.0). They belong to the definition of the metric; spelling and oddities (an apple is a noun) are theirs.
+/*
+ * Vocabulary of PhraseCut's subsets. The lists are data of the PhraseCut tools (C. Wu et al., CVPR 2020; GitHub
+ * ChenyunWu/PhraseCutDataset), as distributed with the official MDETR code (Apache-2.0). They are part of the metric's
+ * definition, including their spelling and oddities (an apple is a noun attribute).
  */
 
-/** Name of an attribute subset -> attributes that belong to it. */
-export const phraseCutAttributeTypes = {
+/** Attributes by attribute subset. */
+export const PHRASECUT_ATTRIBUTE_TYPES = {
   // prettier-ignore
   a_color: [
     'white', 'black', 'blue', 'green', 'brown', 'red', 'yellow', 'gray', 'grey', 'silver', 'orange', 'dark', 'pink',
@@ -81,9 +81,9 @@ export const phraseCutAttributeTypes = {
   a_bad: ['here', 'present', 'wearing', 'in the picture', 'some', 'daytime', 'existing', 'ready', 'made', 'in picture'],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 
-/** A category that contains one of these as a substring is "stuff", any other an object. */
+/** Substrings of "stuff" categories; all other categories are objects. */
 // prettier-ignore
-export const phraseCutStuff: readonly string[] = [
+export const PHRASECUT_STUFF: readonly string[] = [
   'water', 'waterdrops', 'sea', 'river', 'fog', 'ground', 'field', 'platform', 'rail', 'pavement', 'road', 'gravel',
   'mud', 'dirt', 'snow', 'sand', 'solid', 'hill', 'mountain', 'stone', 'rock', 'wood', 'sky', 'cloud', 'vegetation',
   'straw', 'moss', 'branch', 'leaf', 'leaves', 'bush', 'tree', 'grass', 'forest', 'railing', 'net', 'cage', 'fence',
@@ -93,9 +93,9 @@ export const phraseCutStuff: readonly string[] = [
   'plastic', 'paper', 'cardboard', 'street', 'shadow', 'sidewalk', 'plant', 'wave', 'reflection', 'ocean', 'beach',
 ];
 
-/** The 80 categories of COCO. */
+/** Names of the 80 categories of COCO. */
 // prettier-ignore
-export const cocoCategoryNames: readonly string[] = [
+export const COCO_CATEGORY_NAMES: readonly string[] = [
   'person', 'bicycle', 'car', 'motorcycle', 'airplane', 'bus', 'train', 'truck', 'boat', 'traffic light',
   'fire hydrant', 'stop sign', 'parking meter', 'bench', 'bird', 'cat', 'dog', 'horse', 'sheep', 'cow', 'elephant',
   'bear', 'zebra', 'giraffe', 'backpack', 'umbrella', 'handbag', 'tie', 'suitcase', 'frisbee', 'skis', 'snowboard',

@@ -44,7 +44,7 @@ describe('PhraseCutEvaluator', () => {
     expect(evaluator.report()['c20']?.count).toBe(2);
   });
 
-  it('leaves phrases without a prediction out, or counts them as misses', () => {
+  it('leaves out phrases without a prediction, or counts them as missed', () => {
     const groundTruth = { tasks: [task('1__a'), task('1__b')], images, counts };
     const prediction = { original_id: 1, task_id: '1__a', boxes: [[0, 0, 5, 5] as [number, number, number, number]] };
     const [skip, empty] = (['skip', 'empty'] as const).map(
@@ -56,10 +56,10 @@ describe('PhraseCutEvaluator', () => {
     expect(empty!.summarize()['mean_box_iou']).toBe(0.5);
     expect(skip!.warnings).toEqual(['1 of 2 phrases have no prediction; they were left out.']);
     expect(skip!.add({ ...prediction, task_id: '9__z' })).toBeUndefined();
-    expect(skip!.warnings.at(-1)).toBe('1 predictions are of phrases that are not in this split.');
+    expect(skip!.warnings.at(-1)).toBe('1 predictions belong to phrases that are not in this split.');
   });
 
-  it('says what a prediction lacks', () => {
+  it('reports wrong predictions', () => {
     const evaluator = new PhraseCutEvaluator({ tasks: [task('1__a')], images, counts }, { masks: true });
     const prediction = { original_id: 1, task_id: '1__a', boxes: [] };
     expect(() => evaluator.add(prediction)).toThrow('no "mask"');
@@ -69,7 +69,7 @@ describe('PhraseCutEvaluator', () => {
     expect(() => lost.add(prediction)).toThrow('image 1, which image_data_split.json lacks');
   });
 
-  it('paints boxes as the official code does, or in full', () => {
+  it('rasterizes boxes as the official code does, or exactly', () => {
     const rows = (canvas: Uint8Array, width: number): string[] =>
       Array.from({ length: canvas.length / width }, (_, y) => canvas.subarray(y * width, (y + 1) * width).join(''));
     // prettier-ignore
@@ -123,7 +123,7 @@ describe('PhraseCutSubsetRules', () => {
     expect(found.sort()).toEqual(expected);
   });
 
-  it('knows structure, number, size, stuff, attribute types and origin', () => {
+  it('classifies structure, number, size, stuff, attribute types and origin', () => {
     const found = subsets(
       { name: 'tree trunk', attributes: ['red', 'tall'], relation_descriptions: [['on', 'grass']], type: 'verbose' },
       5,

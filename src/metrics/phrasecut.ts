@@ -3,7 +3,7 @@ import { MdetrError } from '../errors.ts';
 import { mean, type Evaluator, type Metrics } from './metrics.ts';
 import { denseMaskOverlap } from '../geometry/mask-overlap.ts';
 import { fillPolygonPillow } from '../geometry/pillow-polygon.ts';
-import { PhraseCutSubsetRules, phraseCutSubsets } from './phrasecut-subsets.ts';
+import { PhraseCutSubsetRules, PHRASECUT_SUBSETS } from './phrasecut-subsets.ts';
 import type { PhraseCutCounts, PhraseCutSubset, PhraseStructure } from './phrasecut-subsets.ts';
 import type { PhraseCutPrediction } from './predictions.ts';
 
@@ -12,9 +12,9 @@ export interface PhraseCutTask {
   readonly task_id: string;
   readonly image_id: number;
   readonly phrase_structure: PhraseStructure;
-  /** x, y, width, height of every instance. */
+  /** Box of each instance, [x, y, width, height]. */
   readonly instance_boxes: readonly (readonly number[])[];
-  /** Per instance its polygons, each a list of x, y points. */
+  /** Polygons of each instance, lists of [x, y] points. */
   readonly Polygons: readonly (readonly (readonly (readonly number[])[])[])[];
 }
 
@@ -33,22 +33,22 @@ export interface PhraseCutGroundTruth {
 }
 
 export interface PhraseCutOptions {
-  /** Compares masks too; every prediction then needs one. */
+  /** Computes metrics of masks too; every prediction then needs one. Default false. */
   readonly masks?: boolean;
   /**
-   * `official` draws boxes as the official code does: their last row and column are lost, and a negative start counts
-   * from the far end of the picture. `exact` keeps the last row and column and cuts boxes at the border.
+   * Rasterization of boxes. `official` (default) follows the official code: the last row and column of a box are missing,
+   * and a negative start counts from the end of the image. `exact` keeps them, and clips boxes at the border.
    */
   readonly boxRaster?: 'official' | 'exact';
-  /** Phrases without a prediction: `skip` leaves them out, as the official numbers do; `empty` counts them as misses. */
+  /** Phrases without a prediction: `skip` (default) leaves them out, as in the official code; `empty` counts them as missed. */
   readonly missing?: 'skip' | 'empty';
 }
 
-/** What the official report holds per subset. */
+/** Metrics of one subset, as in the official report. */
 export interface PhraseCutSubsetResult {
   readonly count: number;
   readonly mean_box_iou: number;
-  /** Share of phrases whose box IoU is above the threshold (strictly). */
+  /** Fraction of phrases with a box IoU strictly above each threshold. */
   readonly pred_box_acc: Readonly<Record<string, number>>;
   readonly mean_mask_iou?: number;
   /** All intersections divided by all unions. */
@@ -56,7 +56,7 @@ export interface PhraseCutSubsetResult {
   readonly pred_mask_acc?: Readonly<Record<string, number>>;
 }
 
-/** Agreement of one prediction with its phrase, in pixels where not a ratio. */
+/** Overlap of one prediction with its phrase; intersection and union of masks are in pixels. */
 export interface PhraseCutTaskResult {
   readonly boxIou: number;
   readonly maskIou: number;
@@ -64,12 +64,13 @@ export interface PhraseCutTaskResult {
   readonly union: number;
 }
 
-const thresholds = [0.5, 0.6, 0.7, 0.8, 0.9];
+const IOU_THRESHOLDS = [0.5, 0.6, 0.7, 0.8, 0.9];
 
 /**
- * PhraseCut: all boxes of a phrase against all true boxes as painted pixels, and the same for masks. `Precision@0.5` …
- * `Precision@0.9` are the box numbers that the official evaluation returns; mean and cumulative mask IoU are the
- * metrics of the PhraseCut paper. Numbers of subsets are named `c20/mean_mask_iou`.
+ * IoU on PhraseCut between the rasterized boxes of a phrase and of its prediction, and between their masks.
+ * `Precision@0.5` … `Precision@0.9` are the box metrics of the official evaluation; mean and cumulative mask IoU are the
+ * metrics of the PhraseCut paper. Metrics of subsets are named `c20/mean_mask_iou`. Official counterpart:
+ * `PhrasecutEvaluator`.
  */
 export class PhraseCutEvaluator implements Evaluator<PhraseCutPrediction> {
   private readonly options: Required<PhraseCutOptions>;
@@ -94,11 +95,18 @@ export class PhraseCutEvaluator implements Evaluator<PhraseCutPrediction> {
     const treatment = this.options.missing === 'skip' ? 'left out' : 'counted as empty';
     return [
       ...(missing > 0 ? [`${missing} of ${this.tasks.size} phrases have no prediction; they were ${treatment}.`] : []),
-      ...(this.unknownTasks > 0 ? [`${this.unknownTasks} predictions are of phrases that are not in this split.`] : []),
+      ...(this.unknownTasks > 0
+        ? [`${this.unknownTasks} predictions belong to phrases that are not in this split.`]
+        : []),
     ];
   }
 
-  /** A second prediction for a phrase replaces the first. @returns the mask's IoU, or the boxes' without masks */
+  /**
+   * Adds the prediction for a phrase; a second one replaces the first.
+   *
+   * @returns IoU of the masks, or of the boxes without masks
+   * @throws {MdetrError} when the mask is missing or has another size than the image
+   */
   add(prediction: PhraseCutPrediction): number | undefined {
     const task = this.tasks.get(prediction.task_id);
     if (task === undefined) {
@@ -112,19 +120,19 @@ export class PhraseCutEvaluator implements Evaluator<PhraseCutPrediction> {
     return this.options.masks ? result.maskIou : result.boxIou;
   }
 
-  /** Agreement of the prediction for one phrase, as it went into the numbers. */
+  /** Overlap of the prediction for one phrase. */
   resultOf(taskId: string): PhraseCutTaskResult | undefined {
     return this.results.get(taskId);
   }
 
-  /** Per subset that has phrases. */
+  /** Metrics of each subset that has phrases. */
   report(): Readonly<Partial<Record<PhraseCutSubset, PhraseCutSubsetResult>>> {
     const results = [...this.results.values()];
     if (this.options.missing === 'empty') {
       for (const task of this.tasks.values()) if (!this.results.has(task.task_id)) results.push(this.emptyResult(task));
     }
     const report: Partial<Record<PhraseCutSubset, PhraseCutSubsetResult>> = {};
-    for (const subset of phraseCutSubsets) {
+    for (const subset of PHRASECUT_SUBSETS) {
       const own = results.filter(({ subsets }) => subsets.has(subset));
       if (own.length === 0) continue;
       const boxIous = own.map(({ boxIou }) => boxIou);
@@ -133,11 +141,11 @@ export class PhraseCutEvaluator implements Evaluator<PhraseCutPrediction> {
       report[subset] = {
         count: own.length,
         mean_box_iou: mean(boxIous),
-        pred_box_acc: sharesAbove(boxIous),
+        pred_box_acc: fractionsAbove(boxIous),
         ...(this.options.masks && {
           mean_mask_iou: mean(maskIous),
           cum_mask_iou: own.reduce((sum, result) => sum + result.intersection, 0) / union,
-          pred_mask_acc: sharesAbove(maskIous),
+          pred_mask_acc: fractionsAbove(maskIous),
         }),
       };
     }
@@ -148,14 +156,14 @@ export class PhraseCutEvaluator implements Evaluator<PhraseCutPrediction> {
     const metrics: Record<string, number> = {};
     for (const [subset, result] of Object.entries(this.report())) {
       const prefix = subset === 'all' ? '' : `${subset}/`;
-      for (const [threshold, share] of Object.entries(result.pred_box_acc)) {
-        metrics[`${prefix}Precision@${threshold}`] = share;
+      for (const [threshold, fraction] of Object.entries(result.pred_box_acc)) {
+        metrics[`${prefix}Precision@${threshold}`] = fraction;
       }
       metrics[`${prefix}mean_box_iou`] = result.mean_box_iou;
       if (result.mean_mask_iou !== undefined) metrics[`${prefix}mean_mask_iou`] = result.mean_mask_iou;
       if (result.cum_mask_iou !== undefined) metrics[`${prefix}cum_mask_iou`] = result.cum_mask_iou;
-      for (const [threshold, share] of Object.entries(result.pred_mask_acc ?? {})) {
-        metrics[`${prefix}mask_Precision@${threshold}`] = share;
+      for (const [threshold, fraction] of Object.entries(result.pred_mask_acc ?? {})) {
+        metrics[`${prefix}mask_Precision@${threshold}`] = fraction;
       }
     }
     return metrics;
@@ -212,31 +220,36 @@ export class PhraseCutEvaluator implements Evaluator<PhraseCutPrediction> {
   }
 }
 
-/** Union of all instances' polygons as (height, width) pixels. */
+/** Union of the polygons of all instances, (height, width). */
 const paintPolygons = ({ Polygons: polygons }: PhraseCutTask, { width, height }: PhraseCutImage): Uint8Array => {
   const canvas = new Uint8Array(width * height);
   for (const polygon of polygons.flat()) if (polygon.length >= 2) fillPolygonPillow(canvas, width, height, polygon);
   return canvas;
 };
 
-/** IoU of two sets of x, y, width, height boxes, each painted on the smallest canvas that reaches from 0, 0 over all. */
+/**
+ * IoU of two sets of boxes [x, y, width, height], each set rasterized as the union of its boxes. Official counterpart:
+ * `iou_boxes`.
+ */
 export const boxesIou = (
   predicted: readonly (readonly number[])[],
   groundTruth: readonly (readonly number[])[],
   raster: 'official' | 'exact' = 'official',
 ): number => {
   const all = [...predicted, ...groundTruth];
-  // Far corners are inclusive here: x + width - 1.
+  // Far corners are inclusive: x + width - 1.
   const width = Math.max(0, ...all.map((box) => Math.trunc(box[0]! + box[2]! - 1 + 1)));
   const height = Math.max(0, ...all.map((box) => Math.trunc(box[1]! + box[3]! - 1 + 1)));
-  const paint = raster === 'official' ? paintBoxes : paintWholeBoxes;
+  const paint = raster === 'official' ? paintBoxes : paintExactBoxes;
   const { intersection, union } = denseMaskOverlap(paint(predicted, width, height), paint(groundTruth, width, height));
   return intersection === 0 ? 0 : intersection / union;
 };
 
 /**
- * Paints x, y, width, height boxes as the official code does: rows int(y) to int(y + height - 1), the end exclusive,
- * likewise columns, and with Python's reading of negative indices.
+ * Rasterizes boxes [x, y, width, height] as the official code does: rows int(y) to int(y + height - 1), the end exclusive,
+ * columns likewise, and negative indices as in Python.
+ *
+ * @returns pixels of the union, (height, width)
  */
 export const paintBoxes = (boxes: readonly (readonly number[])[], width: number, height: number): Uint8Array => {
   const canvas = new Uint8Array(width * height);
@@ -251,7 +264,7 @@ export const paintBoxes = (boxes: readonly (readonly number[])[], width: number,
   return canvas;
 };
 
-const paintWholeBoxes = (boxes: readonly (readonly number[])[], width: number, height: number): Uint8Array => {
+const paintExactBoxes = (boxes: readonly (readonly number[])[], width: number, height: number): Uint8Array => {
   const canvas = new Uint8Array(width * height);
   const clamp = (value: number, size: number): number => Math.min(Math.max(Math.trunc(value), 0), size);
   for (const [x, y, w, h] of boxes as readonly [number, number, number, number][]) {
@@ -272,13 +285,13 @@ const fillRectangle = (
   for (let row = fromY; row < toY; row++) canvas.fill(1, row * width + fromX, row * width + toX);
 };
 
-/** Indices that Python's `start:stop` means for a sequence of the given length. */
+/** Start and end of Python's slice `start:stop` in a sequence of the given length. */
 const pythonRange = (start: number, stop: number, length: number): [from: number, to: number] => {
   const resolve = (index: number): number => Math.min(Math.max(index < 0 ? index + length : index, 0), length);
   return [resolve(start), resolve(stop)];
 };
 
-const sharesAbove = (ious: readonly number[]): Readonly<Record<string, number>> =>
+const fractionsAbove = (ious: readonly number[]): Readonly<Record<string, number>> =>
   Object.fromEntries(
-    thresholds.map((threshold) => [String(threshold), ious.filter((iou) => iou > threshold).length / ious.length]),
+    IOU_THRESHOLDS.map((threshold) => [String(threshold), ious.filter((iou) => iou > threshold).length / ious.length]),
   );

@@ -14,8 +14,8 @@ describe('RefexpPrecisionEvaluator', () => {
     expect(evaluator.summarize()).toMatchObject({ 'refcoco_Precision@1': 0.5, 'refcoco_Precision@5': 1 });
   });
 
-  it('thresholds GIoU as the official code, or IoU as the papers', () => {
-    // IoU 0.509, less 0.036 for the empty part of the hull.
+  it('compares GIoU as in the official code, or IoU as in the papers', () => {
+    // IoU 0.509, less 0.036 for the empty part of the enclosing box.
     const prediction = { image_id: 1, scores: [1], boxes: [[-1, 2.5, 9, 12.5] as [number, number, number, number]] };
     const giou = new RefexpPrecisionEvaluator([one(1)]);
     const iou = new RefexpPrecisionEvaluator([one(1)], { criterion: 'iou' });
@@ -23,12 +23,12 @@ describe('RefexpPrecisionEvaluator', () => {
     expect(iou.add(prediction)).toBe(1);
   });
 
-  it('keeps sets of any name apart, and lets a later prediction replace an earlier one', () => {
-    const evaluator = new RefexpPrecisionEvaluator([one(1, 'mine')], { topK: [10, 1] });
+  it('reports datasets by name, and replaces an earlier prediction by a later one', () => {
+    const evaluator = new RefexpPrecisionEvaluator([one(1, 'custom')], { topK: [10, 1] });
     evaluator.add({ image_id: 1, scores: [1], boxes: [[50, 50, 60, 60]] });
     evaluator.add({ image_id: 1, scores: [1], boxes: [[0, 0, 10, 10]] });
     expect(evaluator.add({ image_id: 99, scores: [1], boxes: [[0, 0, 10, 10]] })).toBeUndefined();
-    expect(evaluator.summarize()).toMatchObject({ 'mine_Precision@1': 1, 'mine_Precision@10': 1 });
+    expect(evaluator.summarize()).toMatchObject({ 'custom_Precision@1': 1, 'custom_Precision@10': 1 });
   });
 
   it('skips expressions without exactly one box only for CLEVR-Ref+, which ranks by scores_refexp', () => {
@@ -41,7 +41,7 @@ describe('RefexpPrecisionEvaluator', () => {
     expect(evaluator.report()).toEqual({ clevrref: [1, 1, 1] });
   });
 
-  it('names what is missing', () => {
+  it('names images without a prediction', () => {
     const evaluator = new RefexpPrecisionEvaluator([1, 2, 3, 4, 5, 6, 7].map((id) => one(id)));
     expect(() => evaluator.summarize()).toThrow('No prediction for 7 of 7 images: 1, 2, 3, 4, 5 and 2 more');
   });

@@ -3,34 +3,41 @@ import { MdetrError } from '../errors.ts';
 import { HitCounter, listed, type Evaluator, type Metrics } from './metrics.ts';
 import type { RefexpPrediction } from './predictions.ts';
 
-/** One expression with the boxes of what it refers to. */
+/** One expression with the boxes of the objects it refers to. */
 export interface RefexpGroundTruth {
   readonly imageId: number | string;
-  /** `refcoco`, `refcoco+`, `refcocog`, `clevrref` or a name of one's own; numbers are kept apart by it. */
+  /** `refcoco`, `refcoco+`, `refcocog`, `clevrref` or another name; each dataset has metrics of its own. */
   readonly datasetName: string;
-  /** x, y, width, height as in the annotation files. */
+  /** Boxes [x, y, width, height] in pixels, as in the annotation files. */
   readonly boxesXywh: readonly (readonly number[])[];
 }
 
 export interface RefexpPrecisionOptions {
+  /** Numbers of best boxes that count. Default [1, 5, 10]. */
   readonly topK?: readonly number[];
+  /** Minimum overlap of a correct box. Default 0.5. */
   readonly threshold?: number;
   /**
-   * `giou` is what the official code thresholds. The metric of the papers is `iou`: GIoU is never above IoU, so `giou`
-   * understates the precision a little.
+   * Overlap of a correct box: `giou` (default) as in the official code, or `iou` as in the papers. GIoU is never above
+   * IoU, so that `giou` gives slightly lower precision.
    */
   readonly criterion?: OverlapMeasure;
   /**
-   * `refexp` demands exactly one box per expression and ranks by `scores`; `clevrref` skips expressions that have not
-   * exactly one, and ranks by `scores_refexp`.
+   * `refexp` (default) requires exactly one box for each expression and ranks by `scores`; `clevrref` skips expressions
+   * with another number of boxes, and ranks by `scores_refexp`.
    */
   readonly variant?: 'refexp' | 'clevrref';
 }
 
 /**
- * Precision@k for referring expressions: the share of expressions for which one of the k best boxes meets the one
- * that is referred to. Numbers are named `refcoco_Precision@1`. As in the official code the sets RefCOCO, RefCOCO+
- * and RefCOCOg are always reported, with 0 when they have no expression.
+ * Precision@k of referring expressions: fraction of expressions with a correct box among the k best. Metrics are named
+ * `refcoco_Precision@1`. As in the official code, RefCOCO, RefCOCO+ and RefCOCOg are always reported, with 0 when they
+ * have no expression. Official counterpart: `RefExpEvaluator`, `ClevrRefEvaluator`.
+ *
+ * @example
+ *   const evaluator = new RefexpPrecisionEvaluator(groundTruth, { criterion: 'iou' });
+ *   for (const prediction of predictions) evaluator.add(prediction);
+ *   evaluator.summarize()['refcoco_Precision@1'];
  */
 export class RefexpPrecisionEvaluator implements Evaluator<RefexpPrediction> {
   readonly warnings: string[] = [];
@@ -39,10 +46,10 @@ export class RefexpPrecisionEvaluator implements Evaluator<RefexpPrediction> {
   private readonly criterion: OverlapMeasure;
   private readonly variant: 'refexp' | 'clevrref';
   private readonly targets = new Map<string, { readonly datasetName: string; readonly box: readonly number[] }>();
-  /** Place of the first box that meets the target, -1 when none does. */
+  /** Rank of the first correct box by image id, -1 when there is none. */
   private readonly ranks = new Map<string, number>();
 
-  /** @throws {MdetrError} when an expression has not exactly one box and the variant is `refexp` */
+  /** @throws {MdetrError} when the variant is `refexp` and an expression does not have exactly one box */
   constructor(groundTruth: Iterable<RefexpGroundTruth>, options: RefexpPrecisionOptions = {}) {
     this.topK = options.topK ?? [1, 5, 10];
     this.threshold = options.threshold ?? 0.5;
@@ -62,7 +69,12 @@ export class RefexpPrecisionEvaluator implements Evaluator<RefexpPrediction> {
     }
   }
 
-  /** A second prediction for an image replaces the first. @returns 1 / (place of the first box that meets the target) */
+  /**
+   * Adds the prediction for an image; a second one replaces the first.
+   *
+   * @returns reciprocal rank of the first correct box, 0 when there is none
+   * @throws {MdetrError} when the numbers of boxes and scores differ
+   */
   add(prediction: RefexpPrediction): number | undefined {
     const target = this.targets.get(String(prediction.image_id));
     if (target === undefined) return undefined;
@@ -83,7 +95,7 @@ export class RefexpPrecisionEvaluator implements Evaluator<RefexpPrediction> {
     return rank < 0 ? 0 : 1 / (rank + 1);
   }
 
-  /** Per data set the precision for every k, from the smallest to the largest. @throws {MdetrError} when some are missing */
+  /** Precision by dataset, for ascending k. @throws {MdetrError} when images have no prediction */
   report(): Readonly<Record<string, readonly number[]>> {
     const missing = [...this.targets.keys()].filter((id) => !this.ranks.has(id));
     if (missing.length > 0) {
@@ -117,7 +129,7 @@ export class RefexpPrecisionEvaluator implements Evaluator<RefexpPrediction> {
   }
 }
 
-/** Highest score first; equal scores by the box, the lexicographically larger first, as sorting pairs in Python does. */
+/** Order by descending score, then by descending box in lexicographic order, as sorting pairs does in Python. */
 const compareDescending = (
   scores: readonly number[],
   boxes: readonly (readonly number[])[],

@@ -7,7 +7,7 @@ const results: readonly Results[] = [
 ];
 
 describe('results', () => {
-  it('stand aligned in a table', () => {
+  it('are aligned in a table', () => {
     expect(resultsTable(results).split('\n')).toEqual([
       '               testA   testB',
       '-----------  -------  ------',
@@ -20,7 +20,7 @@ describe('results', () => {
     expect(resultsTable([results[1]!], { percent: true })).toContain('Precision@1  100.00');
   });
 
-  it('are whole in JSON', () => {
+  it('have full precision in JSON', () => {
     expect(JSON.parse(resultsJson(results))).toEqual({
       results: [
         { title: 'testA', count: 1975, metrics: { 'Precision@1': 0.87654321, AP: -1 } },

@@ -1,24 +1,24 @@
 import type { Metrics } from './metrics.ts';
 
-/** Results of one or more evaluations that report the same kind of numbers. */
+/** Metrics of one evaluation: a column of the table. */
 export interface Results {
-  /** What was measured, e.g. `refcoco testA`. */
+  /** Heading of the column, e.g. `refcoco testA`. */
   readonly title: string;
   readonly metrics: Metrics;
-  /** Number of samples, if it is worth saying. */
+  /** Number of samples, if it should be shown. */
   readonly count?: number;
 }
 
 export interface TableOptions {
-  /** Digits after the point. */
+  /** Digits after the decimal point. Default 4. */
   readonly digits?: number;
-  /** Shows fractions as per cent. */
+  /** Shows fractions as percentages. */
   readonly percent?: boolean;
 }
 
 /**
- * Aligned lines: one column per result, one row per number, numbers right-aligned on the point. A number that a result
- * lacks is a dash.
+ * Formats results as a table with aligned columns: one column for each result, one row for each metric. A missing metric
+ * is a dash.
  */
 export const resultsTable = (results: readonly Results[], options: TableOptions = {}): string => {
   const names = [...new Set(results.flatMap(({ metrics }) => Object.keys(metrics)))];
@@ -32,7 +32,7 @@ export const resultsTable = (results: readonly Results[], options: TableOptions 
   return alignColumns(rows);
 };
 
-/** Rows of cells as text: first column left-aligned, the others right-aligned, two blanks between, a line under the head. */
+/** Formats rows of cells: first column left-aligned, the others right-aligned, a line below the first row. */
 export const alignColumns = (rows: readonly (readonly string[])[]): string => {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
   const lines = rows.map((row) =>
@@ -45,7 +45,7 @@ export const alignColumns = (rows: readonly (readonly string[])[]): string => {
   return `${lines.join('\n')}\n`;
 };
 
-/** One object with every number at full precision. Numbers that do not exist are null. */
+/** Formats results as JSON with full precision. NaN and infinite values are null. */
 export const resultsJson = (results: readonly Results[]): string => {
   const plain = results.map(({ title, metrics, count }) => ({
     title,

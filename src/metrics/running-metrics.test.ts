@@ -3,10 +3,10 @@ import { RunningMetrics, SmoothedValue, topKAccuracy } from './running-metrics.t
 
 describe('SmoothedValue', () => {
   // Equality with the official log on 37 values: test/parity-metrics.test.ts.
-  it('looks back as far as its window', () => {
+  it('computes statistics of its window', () => {
     const series = new SmoothedValue(4);
     [1, 2, 30, 4, 5].forEach((value) => series.update(value));
-    expect(series.median).toBe(4); // of 2, 4, 5, 30 the lower middle
+    expect(series.median).toBe(4); // the lower middle one of 2, 4, 5, 30
     expect(series.average).toBe(10.25);
     expect(series.max).toBe(30);
     expect(series.value).toBe(5);
@@ -14,7 +14,7 @@ describe('SmoothedValue', () => {
     expect(series.toString()).toBe('4.0000 (8.4000)');
   });
 
-  it('weighs values, and takes totals from other processes', () => {
+  it('weights values, and accepts totals of other processes', () => {
     const series = new SmoothedValue();
     series.update(1, 3);
     series.update(5);
@@ -28,7 +28,7 @@ describe('SmoothedValue', () => {
 });
 
 describe('RunningMetrics', () => {
-  it('keeps series by name, and refuses what is not a number', () => {
+  it('keeps series by name, and rejects NaN', () => {
     const metrics = new RunningMetrics(2);
     metrics.update({ loss: 2, loss_ce: 1 });
     metrics.update({ loss: 4, loss_ce: 1 });
@@ -40,7 +40,7 @@ describe('RunningMetrics', () => {
 });
 
 describe('topKAccuracy', () => {
-  it('counts rows whose target is among the k highest', () => {
+  it('counts samples whose target is among the k highest logits', () => {
     const logits = [...[3, 2, 1], ...[1, 2, 3], ...[2, 2, 0], ...[2, 2, 0]];
     expect(topKAccuracy(logits, [0, 0, 0, 1], [1, 2, 3])).toEqual([50, 75, 100]);
     expect(topKAccuracy([], [])).toEqual([0]);

@@ -1,6 +1,6 @@
 /**
- * A series of values seen through its last few and as a whole, as the official training log shows them. The window's
- * median and average are single precision there, and so they are here.
+ * Series of values with statistics over a window of the last ones and over all. Median and average of the window are in
+ * single precision, as in the official training log. Official counterpart: `SmoothedValue`.
  */
 export class SmoothedValue {
   private readonly window: number[] = [];
@@ -13,7 +13,7 @@ export class SmoothedValue {
     this.windowSize = windowSize;
   }
 
-  /** Takes the next value; `weight` is how many samples it stands for in the overall average. */
+  /** Adds a value; `weight` is its number of samples in the overall average. */
   update(value: number, weight = 1): void {
     this.window.push(value);
     if (this.window.length > this.windowSize) this.window.shift();
@@ -21,39 +21,39 @@ export class SmoothedValue {
     this.sum += value * weight;
   }
 
-  /** Of the window; of an even number of values the lower middle one. NaN before the first value. */
+  /** Median of the window; the lower of the two middle values. NaN before the first value. */
   get median(): number {
     const sorted = Float32Array.from(this.window).sort();
     return sorted[Math.floor((sorted.length - 1) / 2)] ?? NaN;
   }
 
-  /** Of the window. NaN before the first value. */
+  /** Average of the window. NaN before the first value. */
   get average(): number {
     const sum = this.window.reduce((total, value) => total + Math.fround(value), 0);
     return Math.fround(sum / this.window.length);
   }
 
-  /** Of all values. NaN before the first. */
+  /** Weighted average of all values. NaN before the first value. */
   get globalAverage(): number {
     return this.sum / this.seen;
   }
 
-  /** Of the window. */
+  /** Maximum of the window. */
   get max(): number {
     return Math.max(...this.window);
   }
 
-  /** The last one. */
+  /** Last value. NaN before the first value. */
   get value(): number {
     return this.window.at(-1) ?? NaN;
   }
 
-  /** Number and sum of all values, to be added up over processes. */
+  /** Number and sum of all values, to be summed over processes. */
   get totals(): readonly [count: number, sum: number] {
     return [this.seen, this.sum];
   }
 
-  /** Takes over totals that were added up over processes; the window stays this process's own. */
+  /** Replaces the totals by sums over processes; the window does not change. */
   setTotals([count, sum]: readonly [count: number, sum: number]): void {
     this.seen = count;
     this.sum = sum;
@@ -64,7 +64,7 @@ export class SmoothedValue {
   }
 }
 
-/** Named series: what a training or evaluation loop reports while it runs. */
+/** Series of values by name, as reported by a training or evaluation loop. Official counterpart: `MetricLogger`. */
 export class RunningMetrics {
   private readonly series = new Map<string, SmoothedValue>();
   private readonly windowSize: number;
@@ -73,7 +73,7 @@ export class RunningMetrics {
     this.windowSize = windowSize;
   }
 
-  /** Takes one step's values. @throws {RangeError} naming a value that is not a number */
+  /** Adds the values of a step. @throws {RangeError} naming a value that is NaN */
   update(values: Readonly<Record<string, number>>): void {
     for (const [name, value] of Object.entries(values)) {
       if (Number.isNaN(value)) throw new RangeError(`${name} is not a number`);
@@ -81,7 +81,7 @@ export class RunningMetrics {
     }
   }
 
-  /** The series of that name, which starts empty. */
+  /** Series of a name; created when it does not exist. */
   of(name: string): SmoothedValue {
     const known = this.series.get(name);
     if (known !== undefined) return known;
@@ -99,18 +99,19 @@ export class RunningMetrics {
     return Object.fromEntries([...this.series].map(([name, series]) => [name, series.globalAverage]));
   }
 
-  /** `loss: 1.2345 (2.3456)  loss_ce: …`, median of the window and overall average. */
+  /** Median of the window and overall average of each series: `loss: 1.2345 (2.3456)  loss_ce: …`. */
   toString(separator = '\t'): string {
     return [...this.series].map(([name, series]) => `${name}: ${series.toString()}`).join(separator);
   }
 }
 
 /**
- * Per cent of rows whose target is among the k highest logits, for every k; of equal logits the first counts as higher.
- * `[0]` when there are no rows.
+ * Percentage of samples whose target is among the k highest logits, for each k. Between equal logits, the first one counts
+ * as higher. Official counterpart: `accuracy`.
  *
  * @param logits (N, C)
- * @param targets (N) class of every row
+ * @param targets class of each sample, (N)
+ * @returns `[0]` when there are no samples
  */
 export const topKAccuracy = (
   logits: ArrayLike<number>,
