@@ -3,10 +3,10 @@
     python bench/prepare-official-texts.py CLONE_OF_THE_OFFICIAL_REPOSITORY [--spacy MODEL]
         [--clevr FOLDER] [--clevr-ref FOLDER --ref-templates FOLDER]
 
-GQA is compared on random questions. Visual Genome, on random regions, needs spacy with the model (a name or a folder),
-torch and torchvision. CLEVR's folder holds questions/CLEVR_val_questions.json, scenes/CLEVR_val_scenes.json and boxes/,
-CLEVR-Ref+'s refexps/clevr_ref+_val_refexps.json and scenes/; `mdetr scenes` and the generators of both data sets make
-such files. `npm run build` comes before.
+GQA is compared on random questions, Visual Genome on random regions, which requires spacy with the given model (a name or
+a folder), torch and torchvision. The folder of CLEVR contains questions/CLEVR_val_questions.json,
+scenes/CLEVR_val_scenes.json and boxes/, that of CLEVR-Ref+ refexps/clevr_ref+_val_refexps.json and scenes/; `mdetr scenes`
+and the generators of both datasets write such files. Requires `npm run build`.
 """
 import argparse
 import importlib.util
@@ -31,10 +31,10 @@ args = parser.parse_args()
 SCRIPTS = (args.official / "scripts").resolve()
 MAIN = Path(__file__).resolve().parent.parent / "dist/cli/main.js"
 sys.path.insert(0, str(SCRIPTS))
-draw = random.Random(3)
+rng = random.Random(3)
 
 
-def stand_in(name, **members):
+def stub(name, **members):
     module = types.ModuleType(name)
     module.__dict__.update(members)
     sys.modules[name] = module
@@ -58,7 +58,7 @@ def read(path):
 
 
 def rows(dataset, fields):
-    """A text per row: the fields, and its boxes with sorted spans."""
+    """One string per row: the fields, and the boxes with sorted spans."""
     boxes = {}
     for annotation in dataset["annotations"]:
         spans = sorted(map(list, annotation.get("tokens", annotation.get("tokens_positive"))))
@@ -77,24 +77,24 @@ def gqa(folder):
     graphs, questions = {}, {}
     for image in range(40):
         objects = {
-            str(100 * image + k): dict(name=name, x=draw.randint(-5, 50), y=k, w=draw.randint(0, 90), h=40)
+            str(100 * image + k): dict(name=name, x=rng.randint(-5, 50), y=k, w=rng.randint(0, 90), h=40)
             for k, name in enumerate(names)
         }
         graphs[str(image)] = dict(width=500, height=375, objects=objects)
     for number in range(400):
-        image = draw.randrange(40)
-        asked = draw.sample(range(6), 3)
-        text = f"{draw.choice(['What is', 'Who has', 'is', 'Where is'])} the {names[asked[0]]} near the {names[asked[1]]}?"
+        image = rng.randrange(40)
+        asked = rng.sample(range(6), 3)
+        text = f"{rng.choice(['What is', 'Who has', 'is', 'Where is'])} the {names[asked[0]]} near the {names[asked[1]]}?"
         words = text.split()
         marks = {}
         for object_number in asked[:2]:
             first = words.index(names[object_number].split()[0]) if names[object_number].split()[0] in words else None
-            if first is not None and draw.random() < 0.6:
+            if first is not None and rng.random() < 0.6:
                 last = first + len(names[object_number].split())
                 marks[str(first) if last == first + 1 else f"{first}:{last}"] = str(100 * image + object_number)
         marks = dict(sorted(marks.items(), key=lambda item: int(item[0].split(":")[0])))
         select = [dict(operation="select", argument=f"{names[o]} ({100 * image + o})") for o in asked[:2]]
-        answer = {"0": str(100 * image + asked[2])} if draw.random() < 0.5 else {}
+        answer = {"0": str(100 * image + asked[2])} if rng.random() < 0.5 else {}
         questions[f"{number:08d}"] = dict(
             imageId=str(image), question=text, answer="yes", types=dict(semantic="obj"), isBalanced=True,
             semantic=select, annotations=dict(question=marks, answer=answer, fullAnswer={}),
@@ -120,30 +120,30 @@ FORMS = (
 
 
 def phrase():
-    m, n = draw.sample(NOUNS, 2)
-    adjective, place = draw.choice("red white tall small wooden old blue".split()), draw.choice("on,near,behind,under,with".split(","))
-    return draw.choice(FORMS).format(d=draw.choice(["a ", "the ", ""]), a=adjective, p=place, m=m, n=n)
+    m, n = rng.sample(NOUNS, 2)
+    adjective, place = rng.choice("red white tall small wooden old blue".split()), rng.choice("on,near,behind,under,with".split(","))
+    return rng.choice(FORMS).format(d=rng.choice(["a ", "the ", ""]), a=adjective, p=place, m=m, n=n)
 
 
 def visual_genome(folder):
     images, number = [], 0
     for image in range(1, 301):
         regions, phrases = [], [phrase() for _ in range(6)]
-        usual = {noun: [draw.randint(0, 200), draw.randint(0, 200), draw.randint(20, 100), draw.randint(20, 100)] for noun in NOUNS}
+        usual = {noun: [rng.randint(0, 200), rng.randint(0, 200), rng.randint(20, 100), rng.randint(20, 100)] for noun in NOUNS}
         for _ in range(30):
             number += 1
-            text, objects, synsets = draw.choice(phrases), [], []
+            text, objects, synsets = rng.choice(phrases), [], []
             for noun in NOUNS:
                 at = text.find(noun)
-                if at < 0 or draw.random() > 0.8:
+                if at < 0 or rng.random() > 0.8:
                     continue
                 synset = dict(synset_name=f"{noun}.n.01", entity_name=noun, entity_idx_start=at, entity_idx_end=at + len(noun))
-                synsets += [synset] * (2 if draw.random() < 0.1 else 1)
-                for _ in range(draw.choice([0, 1, 1, 2])):
-                    x, y, w, h = (value + draw.randint(-6, 6) for value in usual[noun])
-                    names = [f"{noun}.n.01"] + ["other.n.01"] * (draw.random() < 0.05)
+                synsets += [synset] * (2 if rng.random() < 0.1 else 1)
+                for _ in range(rng.choice([0, 1, 1, 2])):
+                    x, y, w, h = (value + rng.randint(-6, 6) for value in usual[noun])
+                    names = [f"{noun}.n.01"] + ["other.n.01"] * (rng.random() < 0.05)
                     objects.append(dict(object_id=1, name=noun, x=x, y=y, w=w, h=h, synsets=names))
-            box = dict(x=draw.randint(0, 100), y=draw.randint(0, 100), width=draw.randint(50, 150), height=90)
+            box = dict(x=rng.randint(0, 100), y=rng.randint(0, 100), width=rng.randint(50, 150), height=90)
             regions.append(dict(image_id=image, region_id=number, phrase=text, objects=objects, synsets=synsets, **box))
         images.append(dict(image_id=image, regions=regions))
     (folder / "region_graphs.json").write_text(json.dumps(images))
@@ -171,7 +171,7 @@ def clevr(folder, kind):
 
 
 def clevr_ref(folder):
-    # The script looks for templates where it is started.
+    # The script looks for templates in the working folder.
     (folder / "clevr_ref+_templates").symlink_to(args.ref_templates.resolve())
     os.chdir(folder)
     script = load(SCRIPTS / "clevr/refclevr_to_coco.py")
@@ -195,7 +195,7 @@ def run(work, *more):
 
 
 if importlib.util.find_spec("tqdm") is None:
-    stand_in("tqdm", tqdm=lambda items: items)
+    stub("tqdm", tqdm=lambda items: items)
 if args.spacy:
     import spacy
 
@@ -204,12 +204,12 @@ if args.spacy:
     source = (Path(__file__).resolve().parent.parent / "src/datasets/visual-genome/phrase-text.ts").read_text()
     listed = " ".join(re.findall(r"""["'](.*?)["'](?: \+|,|\n)""", source.split("const STOP_WORDS")[1].split(").split")[0]))
     words = types.SimpleNamespace(words=lambda _: (listed + " above below between further he she they").split())
-    stand_in("nltk", download=lambda _: None)
-    stand_in("nltk.corpus", stopwords=words)
+    stub("nltk", download=lambda _: None)
+    stub("nltk.corpus", stopwords=words)
     run(gqa)
     run(visual_genome)
 else:
-    stand_in("utils.text", STOP_WORDS=set(), nlp=None)
+    stub("utils.text", STOP_WORDS=set(), nlp=None)
     run(gqa)
 if args.clevr:
     args.clevr = args.clevr.resolve()

@@ -1,6 +1,6 @@
 """Baseline for docs/data.md, "Root nouns": spaCy's small English model by the official preparation's rule.
 
-In an environment with spacy and en_core_web_sm:  python bench/root-nouns-spacy.py [model name or folder]
+Requires spacy and en_core_web_sm:  python bench/root-nouns-spacy.py [model name or folder]
 """
 import collections
 import pathlib
@@ -13,7 +13,7 @@ nlp = spacy.load(sys.argv[1] if len(sys.argv) > 1 else "en_core_web_sm")
 
 
 def root_at(text):
-    """Where the root noun begins, None where the whole text stands for it."""
+    """Offset of the root noun; None if the entire caption is the root phrase."""
     words = nlp(text)
     root = next((w for w in words if w.dep_ == "ROOT" and w.tag_ != "UH"), None)
     if root is None or not any(w.tag_ in NOUNS | {"PRP"} for w in words):

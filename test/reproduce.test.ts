@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { commands } from '../src/cli/commands.ts';
-import { preparations } from '../src/datasets/index.ts';
+import { preparations } from '../src/datasets/preparations.ts';
 import { CHECKPOINTS, findPublished } from '../src/pull/catalog.ts';
 import { parseTrainConfig } from '../src/train/config/config.ts';
 import { readConfigFile } from '../src/train/config/config-file.ts';
@@ -33,7 +33,7 @@ it.each(lines.map((words) => [words.join(' '), words] as const))('"mdetr %s" is 
     expect(findPublished(model), model).toBeDefined();
   if (name === 'pull')
     for (const word of rest) if (!word.startsWith('--')) expect(findPublished(word), word).toBeDefined();
-  if (name === 'data') expect(preparations.map((preparation) => preparation.name)).toContain(rest[1]);
+  if (name === 'data') expect(preparations().map((preparation) => preparation.name)).toContain(rest[1]);
   const config = rest.find((word) => word.startsWith('configs/'));
   if (config === undefined) return;
   expect(existsSync(join(root, config)), config).toBe(true);

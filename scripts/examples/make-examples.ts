@@ -1,7 +1,7 @@
 /**
- * Writes five scenes and what the embedded default model finds in them: pictures into examples/scenes, the README's
- * picture, and examples/README.md with texts and answers; and a sheet of its failures for docs/results.md. Run it after
- * the model has changed.
+ * Writes five scenes with the results of the embedded default model: images in examples/scenes and for the README,
+ * examples/README.md with texts and answers, and a sheet of failures for docs/results.md. Run it after the model has
+ * changed.
  *
  *     npx tsx scripts/examples/make-examples.ts
  */
@@ -17,7 +17,7 @@ import type { WorstCase } from '../../src/benchmarks/benchmark-report.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const folder = join(root, 'examples/scenes');
-/** Of scenes that training never saw. */
+/** Seed of scenes that are not in the training data. */
 const seed = 7;
 
 const pngOf = ({ image }: RenderedScene): Promise<Buffer> =>
@@ -40,9 +40,9 @@ for (let index = 0; index < 5; index++) {
   const questions = makeTexts(scene, 'question', random, { count: 3 });
   if (caption === undefined || expression === undefined) throw new Error('internal: a scene without texts');
   const name = `scene${index}`;
-  const looked = await model.encodeImage(scene.image);
-  const found = await looked.detect(caption.text);
-  const referred = await looked.refer(expression.text, { masks: true });
+  const encoded = await model.encodeImage(scene.image);
+  const found = await encoded.detect(caption.text);
+  const referred = await encoded.refer(expression.text, { masks: true });
   const boxes = await smaller(
     await drawDetections(scene.image, { caption: caption.text, detections: found.detections }),
   );
@@ -61,8 +61,8 @@ for (let index = 0; index < 5; index++) {
   }
   const answers: string[] = [];
   for (const { text, answer } of questions) {
-    const said = await looked.ask(text);
-    answers.push(`| ${text} | ${said.answer} (${said.probability.toFixed(2)}) | ${answer} |`);
+    const predicted = await encoded.ask(text);
+    answers.push(`| ${text} | ${predicted.answer} (${predicted.probability.toFixed(2)}) | ${answer} |`);
   }
   sections.push(`## ${name}
 
@@ -74,13 +74,13 @@ for (let index = 0; index < 5; index++) {
 
 ![${expression.text}](scenes/${name}-expression.png)
 
-| question | the model says | true answer |
+| question | predicted answer | correct answer |
 |---|---|---|
 ${answers.join('\n')}
 `);
 }
 
-/** Two failures of each sort (missed, boxed though absent, another object, wrong answer), the worst of some scenes. */
+/** The two worst failures of each kind: missed object, box for an absent object, wrong object, wrong answer. */
 const failures = async (): Promise<Buffer[]> => {
   const task = {
     seed: 11,
@@ -91,16 +91,16 @@ const failures = async (): Promise<Buffer[]> => {
     scene: { width: 480, height: 320 },
   };
   const { worst } = await evaluateScenes(model, { ...task, split: 'standard' });
-  const sorts = new Map<string, WorstCase[]>();
-  for (const one of worst) {
-    const [sort] = one.note.split(/[ :]/) as [string];
-    sorts.set(sort, [...(sorts.get(sort) ?? []), one]);
+  const byKind = new Map<string, WorstCase[]>();
+  for (const failure of worst) {
+    const [kind] = failure.note.split(/[ :]/) as [string];
+    byKind.set(kind, [...(byKind.get(kind) ?? []), failure]);
   }
-  const chosen = [...sorts.values()].flatMap((cases) => cases.slice(0, 2));
+  const chosen = [...byKind.values()].flatMap((cases) => cases.slice(0, 2));
   return Promise.all(chosen.map(({ image }) => image()));
 };
 
-/** Pictures side by side in two columns. */
+/** Arranges images in two columns. */
 const sheetOf = async (images: readonly Buffer[]): Promise<Buffer> => {
   const [width, height] = [480, 380];
   const tiles = await Promise.all(
@@ -119,9 +119,9 @@ await writeFile(
   join(root, 'examples/README.md'),
   `# Examples
 
-- [finetune](finetune/README.md): fine-tuning on ten pictures of one's own, by command and by library.
-- Five scenes of a seed that training never saw, and all that the embedded default model says about them, right or wrong.
-  Texts are drawn at random, not picked. \`scene.png\` is the first of them. Made by \`npx tsx scripts/examples/make-examples.ts\`.
+- [finetune](finetune/README.md): fine-tuning on ten images, with the command line and the library.
+- Five scenes that are not in the training data, with all results of the embedded default model, right or wrong. The texts
+  are sampled at random. \`scene.png\` is the first of them. Made by \`npx tsx scripts/examples/make-examples.ts\`.
 
 ${sections.join('\n')}`,
 );

@@ -1,6 +1,6 @@
 /**
- * Writes the vocabulary of the scenes' texts for the embedded default model. Run it after their words have changed, and
- * train the model anew: token numbers are part of what it learned.
+ * Writes the vocabulary of the scenes' texts for the embedded default model. Run it after the words have changed, and
+ * retrain the model, because its embeddings depend on the token ids.
  *
  *     npm run examples:vocabulary
  */

@@ -1,4 +1,4 @@
-/** Draws the README's picture: a scene with its true boxes in the colours of a caption's phrases. */
+/** Draws the image of the README: a scene with its ground-truth boxes in the colors of a caption's phrases. */
 import { makeTexts } from '../../src/scenes/language/make-texts.ts';
 import { Random } from '../../src/random/random.ts';
 import { generateScene } from '../../src/scenes/render/scene.ts';

@@ -1,27 +1,55 @@
-import { clevr, clevrCogent, clevrHumans, clevrRef } from './clevr/clevr.ts';
-import { coco } from './coco/coco.ts';
-import { flickr30k } from './flickr30k/flickr30k.ts';
-import { gqa } from './gqa/gqa.ts';
-import { lvis } from './lvis/lvis.ts';
-import { phrasecut } from './phrasecut/phrasecut.ts';
-import type { Preparation } from './preparation/preparation.ts';
-import { refcoco, refcocog, refcocoPlus, refexp } from './refexp/refexp.ts';
-import { visualGenome } from './visual-genome/visual-genome.ts';
-
-/** Every data set that can be prepared, in the order of `mdetr data prepare --list`. To add one: a file here, a line there. */
-export const preparations: readonly Preparation[] = [
-  flickr30k,
-  refcoco,
-  refcocoPlus,
-  refcocog,
-  refexp,
-  visualGenome,
-  gqa,
-  coco,
-  phrasecut,
-  lvis,
-  clevr,
-  clevrCogent,
-  clevrHumans,
-  clevrRef,
-];
+/**
+ * Annotation data: preparing datasets as their authors distribute them, importing exports of labelling tools, combining,
+ * checking and showing annotation files in the official format, and writing such files.
+ */
+export {
+  combineCaptions,
+  COMBINE_DEFAULTS,
+  type CombinedAnnotation,
+  type CombinedCaption,
+  type CombineOptions,
+} from './combine/combine-captions.ts';
+export {
+  combineFiles,
+  type CombineFilesOptions,
+  type CombineInput,
+  type CombineReport,
+} from './combine/combine-files.ts';
+export { readVisualGenomeImages, type VisualGenomeImage } from './combine/image-identity.ts';
+export type { GuardList } from './combine/leakage-guard.ts';
+export type { ImportedImage, ImportedObject, Importer, ImportOptions, ImportSplit } from './import/importer.ts';
+export {
+  importerNamed,
+  importers,
+  recognizeSource,
+  registerImporter,
+  type RecognizedSource,
+} from './import/importers.ts';
+export { imageSizeOf, ImportSource, type ImageSize } from './import/import-source.ts';
+export { checkDataset, type CheckOptions, type CheckReport, type FileReport } from './inspect/check-dataset.ts';
+export type { Finding } from './inspect/findings.ts';
+export { galleryPage, type GalleryOptions, type Sample } from './inspect/gallery.ts';
+export {
+  AnnotationWriter,
+  RowIds,
+  writeAnnotations,
+  type AnnotationFileHeader,
+  type NewAnnotation,
+  type NewImage,
+} from './preparation/annotation-writer.ts';
+export type {
+  Preparation,
+  PreparationOption,
+  PreparationProgress,
+  PreparationReport,
+  PreparationRequest,
+  PreparationTools,
+  PreparedFile,
+  PreparedList,
+  Remark,
+  RootPhrase,
+  SourceFile,
+} from './preparation/preparation.ts';
+export { Remarks } from './preparation/remarks.ts';
+export { preparations, registerPreparation } from './preparations.ts';
+export { requireSources, sourcePath } from './source/source-files.ts';

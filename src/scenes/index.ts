@@ -1,4 +1,4 @@
-/** Procedural CLEVR-format scenes: pictures, masks, boxes, and texts of every task, from a seed and a number. */
+/** Procedural scenes in CLEVR's format: images, masks, boxes and texts for every task, from a seed and an index. */
 export {
   ATTRIBUTES,
   COLORS,
@@ -10,7 +10,7 @@ export {
   type ObjectAttributes,
 } from './render/attributes.ts';
 export { DATASET_DEFAULTS, type DatasetSettings } from './dataset/dataset-settings.ts';
-export { writeDataset, type DatasetRun, type DatasetSummary } from './dataset/dataset.ts';
+export { writeDataset, type DatasetSummary, type WriteDatasetOptions } from './dataset/dataset.ts';
 export { makeTexts } from './language/make-texts.ts';
 export { maskOf, maskRuns } from './render/object-masks.ts';
 export { ObjectSets } from './language/object-sets.ts';

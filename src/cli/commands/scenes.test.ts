@@ -12,7 +12,7 @@ let root = '';
 beforeAll(async () => (root = await mkdtemp(join(tmpdir(), 'mdetr-scenes-'))));
 afterAll(() => rm(root, { recursive: true, force: true }));
 
-/** Runs the command in a process of its own; it gets Ctrl-C, doubled as launchers do, once `interruptWhen` says so. */
+/** Runs the command in a child process, and sends Ctrl-C twice, like launchers do, once `interruptWhen` returns true. */
 const runScenes = (args: readonly string[], options: { interruptWhen?: () => Promise<boolean> } = {}) =>
   new Promise<{ code: number | null; stdout: string; stderr: string }>((resolve) => {
     const url = new URL('./scenes.ts', import.meta.url).href;
@@ -43,7 +43,7 @@ const filesIn = async (folder: string): Promise<string[]> =>
   (await readdir(folder, { recursive: true }).catch(() => [])).sort();
 
 describe('mdetr scenes', () => {
-  it('writes a data set and says what it wrote, on one line of stdout', async () => {
+  it('writes a dataset and prints one line of counts', async () => {
     const out = join(root, 'a');
     const size = ['--width', '96', '--height', '64'];
     const result = await runScenes(['--out', out, '--images', '3', '--threads', '2', ...size]);
@@ -66,12 +66,12 @@ describe('mdetr scenes', () => {
     ]);
   });
 
-  it('stops at Ctrl-C without a half file', async () => {
+  it('stops at Ctrl-C without incomplete files', async () => {
     const out = join(root, 'b');
     const interruptWhen = async () => (await filesIn(join(out, 'images'))).length > 3;
     const result = await runScenes(['--out', out, '--images', '2000'], { interruptWhen });
     expect(result.code).toBe(1);
-    expect(result.stderr).toMatch(/stopped; the same command goes on/);
+    expect(result.stderr).toMatch(/stopped; run the same command to resume/);
     const files = await filesIn(out);
     expect(files.length).toBeLessThan(1000);
     expect(files.filter((name) => !/^(images|annotations|dataset\.json|images\/scene_.*\.png)$/.test(name))).toEqual(
@@ -81,12 +81,12 @@ describe('mdetr scenes', () => {
 
   it.each([
     [['--images', '3'], /--out/],
-    [['--out', 'x', '--images', 'many'], /whole number/],
+    [['--out', 'x', '--images', 'many'], /non-negative integer/],
     [['--out', 'x', '--images', '3', '--split', 'train'], /standard, paraphrase/],
     [['--out', 'x', '--images', '3', '--kinds', 'caption,poem'], /caption, expression/],
     [['--out', 'x', '--images', '3', '--needs-color', '2'], /0 to 1/],
     [['--out', 'x', '--images', '3', '--min-objects', '12'], /minObjects is 12/],
-  ])('refuses %j', async (args, message) => {
+  ])('rejects %j', async (args, message) => {
     const command = scenesCommand()
       .exitOverride()
       .configureOutput({ writeErr: () => undefined });
@@ -94,7 +94,7 @@ describe('mdetr scenes', () => {
     expect(await filesIn('x')).toEqual([]);
   });
 
-  it('teaches by example', () => {
+  it('has examples in its help', () => {
     let help = '';
     scenesCommand()
       .configureOutput({ writeOut: (text) => (help += text) })

@@ -14,12 +14,12 @@ interface ScenesOptions extends Omit<DatasetSettings, 'kinds'> {
   readonly overwrite?: boolean;
 }
 
-const whole = (text: string): number => {
-  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');
+const integer = (text: string): number => {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('It must be a non-negative integer.');
   return Number(text);
 };
 
-const share = (text: string): number => {
+const fraction = (text: string): number => {
   const value = Number(text);
   if (text.trim() === '' || !(value >= 0 && value <= 1)) throw new InvalidArgumentError('It must be from 0 to 1.');
   return value;
@@ -33,65 +33,67 @@ const kindList = (text: string): TextKind[] =>
   });
 
 const EXAMPLES = `
-What it writes
+Output
   DIR/images/                     scene_SPLIT_000000.png, …
-  DIR/scenes.json, questions.json CLEVR's own formats, questions with functional programs
-  DIR/annotations/                official annotation format, one file per task:
-    captions.json                 phrases for objects and groups, each with its boxes
-    refexps.json, refexp_masks.json  expressions for one object; the same with masks
-    questions.json                questions with answers and the boxes they are about
-    negatives.json                captions that mention something absent (tokens_negative)
-  DIR/dataset.json                the settings; the same command goes on after an interruption
+  DIR/scenes.json, questions.json scenes and questions with functional programs in CLEVR's format
+  DIR/annotations/                annotation files in the official format, one per task:
+    captions.json                 captions with boxes for every phrase
+    refexps.json, refexp_masks.json  referring expressions for one object, without and with masks
+    questions.json                questions with answers and the boxes of the objects they mention
+    negatives.json                captions that mention absent objects (tokens_negative)
+  DIR/dataset.json                the settings; running the same command again resumes an interrupted run
 
 Splits
-  standard    all combinations, training wordings
-  paraphrase  the same pictures as standard, sentence patterns that no other split uses
-  cogent-a    cubes gray, blue, brown, yellow; cylinders red, green, purple, cyan
-  cogent-b    the other way round
+  standard    all combinations of attributes, training wording
+  paraphrase  the same images as standard, with sentence patterns that no other split uses
+  cogent-a    cubes are gray, blue, brown or yellow; cylinders red, green, purple or cyan
+  cogent-b    cubes and cylinders swap their colors
 
 Examples
   mdetr scenes --out scenes/train --images 2000
   mdetr scenes --out scenes/test --images 500 --seed 99 --split paraphrase
-  mdetr scenes --out pictures --images 10 --width 480 --height 320 --max-objects 10 --texts-per-image 0
+  mdetr scenes --out images --images 10 --width 480 --height 320 --max-objects 10 --texts-per-image 0
 `;
 
-/** `mdetr scenes`: procedural CLEVR-format scenes. */
+/** `mdetr scenes`: generates scenes in CLEVR's format. */
 export const scenesCommand = (): Command =>
   new Command('scenes')
-    .description('Draw procedural CLEVR-format scenes with boxes, masks, captions, expressions and questions.')
-    .requiredOption('--out <dir>', 'folder to write')
-    .requiredOption('--images <n>', 'number of scenes', whole)
-    .option('--seed <s>', 'scenes depend on this and their number alone', whole, DATASET_DEFAULTS.seed)
-    .option('--start <i>', 'number of the first scene', whole, DATASET_DEFAULTS.start)
+    .description('Generates scenes in CLEVR format with boxes, masks, captions, expressions and questions.')
+    .requiredOption('--out <dir>', 'output folder')
+    .requiredOption('--images <n>', 'number of scenes', integer)
+    .option('--seed <s>', 'seed; a scene depends only on seed and index', integer, DATASET_DEFAULTS.seed)
+    .option('--start <i>', 'index of the first scene', integer, DATASET_DEFAULTS.start)
     .addOption(
-      new Option('--split <name>', 'which combinations and wordings').choices(SPLITS).default(DATASET_DEFAULTS.split),
+      new Option('--split <name>', 'combinations of attributes and wording')
+        .choices(SPLITS)
+        .default(DATASET_DEFAULTS.split),
     )
-    .option('--width <px>', 'picture width', whole, DATASET_DEFAULTS.width)
-    .option('--height <px>', 'picture height', whole, DATASET_DEFAULTS.height)
-    .option('--min-objects <n>', 'fewest objects', whole, DATASET_DEFAULTS.minObjects)
-    .option('--max-objects <n>', 'most objects, up to 10', whole, DATASET_DEFAULTS.maxObjects)
+    .option('--width <px>', 'image width in pixels', integer, DATASET_DEFAULTS.width)
+    .option('--height <px>', 'image height in pixels', integer, DATASET_DEFAULTS.height)
+    .option('--min-objects <n>', 'minimum number of objects', integer, DATASET_DEFAULTS.minObjects)
+    .option('--max-objects <n>', 'maximum number of objects, up to 10', integer, DATASET_DEFAULTS.maxObjects)
     .addOption(
-      new Option('--quality <name>', 'shadow samples and rays per edge; auto goes by the picture size')
+      new Option('--quality <name>', 'shadow samples and rays per edge; auto depends on the image size')
         .choices(['auto', ...Object.keys(RENDER_QUALITIES)])
         .default(DATASET_DEFAULTS.quality),
     )
-    .addOption(new Option('--format <name>', 'picture files').choices(['png', 'jpg']).default(DATASET_DEFAULTS.format))
-    .option('--texts-per-image <k>', 'texts of each kind per picture', whole, DATASET_DEFAULTS.textsPerImage)
-    .option('--kinds <list>', 'which texts, separated by commas', kindList, [...DATASET_DEFAULTS.kinds])
+    .addOption(new Option('--format <name>', 'image format').choices(['png', 'jpg']).default(DATASET_DEFAULTS.format))
+    .option('--texts-per-image <k>', 'texts of each kind per image', integer, DATASET_DEFAULTS.textsPerImage)
+    .option('--kinds <list>', 'comma-separated kinds of texts', kindList, [...DATASET_DEFAULTS.kinds])
     .option(
-      '--needs-color <share>',
-      'chance that a phrase would fit other objects without its colour',
-      share,
+      '--needs-color <fraction>',
+      'probability that a phrase would be ambiguous without its color',
+      fraction,
       DATASET_DEFAULTS.needsColor,
     )
-    .option('--anchors', 'expressions: annotate what locates the target too, with isfinal 0', DATASET_DEFAULTS.anchors)
-    .option('--threads <n>', 'worker threads; the result does not depend on it', whole, availableParallelism())
-    .option('--overwrite', 'replace a data set with other settings')
+    .option('--anchors', 'expressions: also annotate the anchors, with isfinal 0', DATASET_DEFAULTS.anchors)
+    .option('--threads <n>', 'worker threads; the output does not depend on it', integer, availableParallelism())
+    .option('--overwrite', 'replace a dataset with other settings')
     .addHelpText('after', EXAMPLES)
     .action(async ({ out, threads, overwrite, ...settings }: ScenesOptions) => {
       const stop = new AbortController();
       const onSignal = (): void => stop.abort();
-      // A launcher may pass the same Ctrl-C on twice; the second must not cut the cleaning up short.
+      // A launcher may forward the same Ctrl-C twice; the second one must not interrupt the cleanup.
       process.on('SIGINT', onSignal);
       process.on('SIGTERM', onSignal);
       const bar = new SingleBar(

@@ -90,6 +90,25 @@ export const readJsonMembers = (
     }),
   );
 
+/**
+ * Iterates over the keys of a JSON file that is one object, in file order; values are skipped. Stop the iteration early to
+ * read only the beginning of the file.
+ * @throws {MdetrError} naming file and byte where the JSON is malformed
+ */
+export const readJsonKeys = (path: string, options: JsonReadOptions = {}): Generator<string> =>
+  scanned(path, options, function* (scanner) {
+    scanner.expect('{', 'an object');
+    if (!scanner.accept('}')) {
+      do {
+        yield scanner.readString();
+        scanner.expect(':', '":" after a key');
+        scanner.skipValue();
+      } while (scanner.accept(','));
+      scanner.expect('}', '"," or "}"');
+    }
+    scanner.expectEnd();
+  });
+
 /** Iterates over the entries of a JSON file that is one list (PhraseCut, Visual Genome), like `readJsonLists`. */
 export const readJsonList = (path: string, options: JsonReadOptions = {}): Generator<JsonEntry> =>
   scanned(path, options, function* (scanner) {

@@ -3,30 +3,25 @@ import { maskRuns } from '../render/object-masks.ts';
 import type { Scene } from '../render/scene.ts';
 import type { SceneText } from '../language/texts.ts';
 
-/** One text as the official format has it: an image row, and a box row per object. Ids are given when it is written. */
-export interface UnnumberedRow {
+/** One text in the official format, before ids are assigned: an entry of `images`, and an entry of `annotations` per object. */
+export interface NewRow {
   readonly image: Omit<CocoImage, 'id'>;
   readonly annotations: readonly Omit<CocoAnnotation, 'id' | 'image_id'>[];
 }
 
 export interface RowOptions {
-  /** Add the visible pixels as run lengths, in the uncompressed form that the official loader reads. */
+  /** Add masks of the visible pixels as uncompressed run lengths, which the official loader reads. Default false. */
   readonly masks?: boolean;
-  /** Expressions: also annotate what locates the target, with `isfinal` 0. Evaluators want exactly one box. */
+  /** Expressions: also annotate the anchors, with `isfinal` 0. Default false, because evaluation expects exactly one box. */
   readonly anchors?: boolean;
 }
 
 /**
- * `tokens_positive` of a box are the phrases that mean its object, each whole (with article and number);
- * `tokens_negative` of the image row are the phrases whose objects are absent; `tokens_positive_eval` lists, for
- * captions, each phrase that has boxes. Spans count characters of ASCII texts.
+ * Row of a text. `tokens_positive` of a box are the phrases that refer to its object, including article and numeral;
+ * `tokens_negative` of the image are the phrases whose objects are absent; `tokens_positive_eval` of captions lists the
+ * phrases that have boxes. The texts are ASCII, so spans count code points and UTF-16 units alike.
  */
-export const annotationRow = (
-  scene: Scene,
-  text: SceneText,
-  fileName: string,
-  options: RowOptions = {},
-): UnnumberedRow => {
+export const annotationRow = (scene: Scene, text: SceneText, fileName: string, options: RowOptions = {}): NewRow => {
   const spanOf = ({ start, end }: { start: number; end: number }): Span => [start, end];
   const isExpression = text.kind === 'expression';
   const kept =
@@ -41,17 +36,15 @@ export const annotationRow = (
       caption: text.text,
       dataset_name: 'scenes',
       tokens_negative: text.phrases.filter(({ objects }) => objects.length === 0).map(spanOf),
-      ...((text.kind === 'caption' || text.kind === 'negative') && {
-        tokens_positive_eval: text.phrases
-          .filter(({ objects }) => objects.length > 0)
-          .map((phrase) => [spanOf(phrase)]),
-      }),
-      ...(isExpression && { expression_type: text.type, head_fits_several: text.headFitsSeveral }),
-      ...(text.kind === 'question' && {
-        answer: text.answer,
-        question_type: text.type,
-        question_structure: text.structure,
-      }),
+      tokens_positive_eval:
+        text.kind === 'caption' || text.kind === 'negative'
+          ? text.phrases.filter(({ objects }) => objects.length > 0).map((phrase) => [spanOf(phrase)])
+          : undefined,
+      expression_type: isExpression ? text.type : undefined,
+      head_fits_several: isExpression ? text.headFitsSeveral : undefined,
+      answer: text.kind === 'question' ? text.answer : undefined,
+      question_type: text.kind === 'question' ? text.type : undefined,
+      question_structure: text.kind === 'question' ? text.structure : undefined,
     },
     annotations: mentioned.map((i) => {
       const { box, visiblePixels } = scene.objects[i]!;
@@ -63,8 +56,8 @@ export const annotationRow = (
         bbox: [x0, y0, x1 - x0, y1 - y0] as const,
         original_id: i,
         tokens_positive: kept.filter(({ objects }) => objects.includes(i)).map(spanOf),
-        ...(isExpression && { isfinal: i === text.target ? 1 : 0 }),
-        ...(options.masks === true && { segmentation: segmentationOf(scene, i) }),
+        isfinal: isExpression ? Number(i === text.target) : undefined,
+        segmentation: options.masks === true ? segmentationOf(scene, i) : undefined,
       };
     }),
   };

@@ -4,7 +4,7 @@ import type { Relationships } from '../render/relations.ts';
 import type { Scene } from '../render/scene.ts';
 import type { QuestionText } from '../language/texts.ts';
 
-/** An entry of CLEVR's `scenes.json`, with the visible box and fraction of each object besides. */
+/** An entry of CLEVR's `scenes.json`, extended by the visible box and the visible fraction of each object. */
 export interface ClevrScene {
   readonly split: string;
   readonly image_index: number;
@@ -17,7 +17,7 @@ export interface ClevrScene {
     readonly '3d_coords': readonly number[];
     readonly rotation: number;
     readonly pixel_coords: readonly number[];
-    /** x, y, width, height of the visible pixels. */
+    /** Bounds of the visible pixels: x, y, width, height. */
     readonly bbox: readonly number[];
     readonly visible_fraction: number;
   }[];
@@ -37,6 +37,7 @@ export interface ClevrQuestion {
   readonly program: readonly ProgramStep[];
 }
 
+/** Converts a scene to CLEVR's format. */
 export const clevrScene = (scene: Scene, fileName: string): ClevrScene => ({
   split: scene.split,
   image_index: scene.index,
@@ -62,7 +63,8 @@ export const clevrScene = (scene: Scene, fileName: string): ClevrScene => ({
   ),
 });
 
-export const clevrQuestionRecord = (
+/** Converts a question to CLEVR's format. */
+export const clevrQuestion = (
   { text, family, answer, program }: Pick<QuestionText, 'text' | 'family' | 'answer' | 'program'>,
   { split, image_index, image_filename }: ClevrScene,
   questionIndex: number,
@@ -77,5 +79,5 @@ export const clevrQuestionRecord = (
   program,
 });
 
-/** Six decimals are more than the geometry is worth; −0 is written as 0. */
+/** Rounds to six decimals, and −0 to 0. */
 const rounded = (value: number): number => Math.round(value * 1e6) / 1e6 + 0;

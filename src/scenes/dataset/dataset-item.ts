@@ -2,7 +2,7 @@ import { rename, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import sharp from 'sharp';
 import type { RawImage } from '../../data/images/raw-image.ts';
-import { annotationRow, type UnnumberedRow } from './annotation-rows.ts';
+import { annotationRow, type NewRow } from './annotation-rows.ts';
 import { clevrScene, type ClevrScene } from './clevr-format.ts';
 import { imageName, imagePath, type DatasetSettings } from './dataset-settings.ts';
 import { guard } from '../../files/json-sections.ts';
@@ -11,18 +11,22 @@ import { Random } from '../../random/random.ts';
 import { describeScene, generateScene, type Scene, type SceneOptions } from '../render/scene.ts';
 import type { QuestionText, SceneText } from '../language/texts.ts';
 
-/** What one scene adds to the files of a data set. */
+/** Entries that one scene adds to the files of a dataset. */
 export interface DatasetItem {
   readonly index: number;
   readonly scene: ClevrScene;
   readonly questions: readonly Pick<QuestionText, 'text' | 'family' | 'answer' | 'program'>[];
-  readonly rows: Readonly<Record<AnnotationFile, readonly UnnumberedRow[]>>;
+  readonly rows: Readonly<Record<AnnotationFile, readonly NewRow[]>>;
 }
 
+/** Names of the annotation files, without extension. */
 export const ANNOTATION_FILES = ['captions', 'refexps', 'refexp_masks', 'questions', 'negatives'] as const;
 export type AnnotationFile = (typeof ANNOTATION_FILES)[number];
 
-/** Writes a scene's picture, unless an earlier run has, and returns its records. */
+/**
+ * Writes the image of a scene, unless an earlier run has written it, and returns its entries.
+ * @throws {MdetrError} if the image cannot be written
+ */
 export const makeDatasetItem = async (
   folder: string,
   settings: DatasetSettings,
@@ -35,7 +39,7 @@ export const makeDatasetItem = async (
     height,
     minObjects,
     maxObjects,
-    ...(quality !== 'auto' && { quality }),
+    quality: quality === 'auto' ? undefined : quality,
   };
   const path = imagePath(folder, settings, index);
   let scene: Scene;
@@ -71,7 +75,7 @@ export const makeDatasetItem = async (
   };
 };
 
-/** Settings are fixed, so that the same pixels give the same file with the same version of libvips. */
+/** Encodes with fixed settings, so that equal pixels give equal bytes with the same version of libvips. */
 const encodeImage = ({ data, width, height }: RawImage, format: 'png' | 'jpg'): Promise<Buffer> => {
   const image = sharp(data, { raw: { width, height, channels: 3 } });
   return format === 'png'

@@ -1,15 +1,16 @@
 import { join } from 'node:path';
 import { UsageError } from '../../errors.ts';
-import { requireWhole } from '../render/require-integer.ts';
+import { requireInteger } from '../render/require-integer.ts';
 import { completeSceneOptions, RENDER_QUALITIES, SCENE_DEFAULTS } from '../render/scene.ts';
 import { SPLITS, type SceneSplit } from '../render/splits.ts';
 import { TEXT_KINDS, type TextKind } from '../language/texts.ts';
 
-/** Everything that decides the bytes of a data set. */
+/** All settings that determine the bytes of a dataset. */
 export interface DatasetSettings {
   readonly seed: number;
-  /** Number of scenes, the first of which has index `start`. */
+  /** Number of scenes. */
   readonly images: number;
+  /** Index of the first scene. */
   readonly start: number;
   readonly split: SceneSplit;
   readonly width: number;
@@ -18,15 +19,16 @@ export interface DatasetSettings {
   readonly maxObjects: number;
   readonly quality: keyof typeof RENDER_QUALITIES | 'auto';
   readonly format: 'png' | 'jpg';
-  /** Of each kind. */
+  /** Number of texts per image, for each kind. */
   readonly textsPerImage: number;
   readonly kinds: readonly TextKind[];
-  /** Chance that a phrase needs its colour word. */
+  /** Probability that a phrase would be ambiguous without its color word. */
   readonly needsColor: number;
   /** Annotate the anchors of expressions too. */
   readonly anchors: boolean;
 }
 
+/** Default settings; only `images` must be given. */
 export const DATASET_DEFAULTS = {
   ...SCENE_DEFAULTS,
   seed: 1,
@@ -39,7 +41,7 @@ export const DATASET_DEFAULTS = {
   anchors: false,
 } as const satisfies Omit<DatasetSettings, 'images'>;
 
-/** The images folder, where names in annotation files start. */
+/** Folder of the images. File names in annotation files are relative to it. */
 export const IMAGE_FOLDER = 'images';
 
 export const imageName = ({ split, format }: DatasetSettings, index: number): string =>
@@ -50,15 +52,15 @@ export const isImageName = (name: string): boolean => /^scene_[a-z-]+_\d+\.(png|
 export const imagePath = (folder: string, settings: DatasetSettings, index: number): string =>
   join(folder, IMAGE_FOLDER, imageName(settings, index));
 
-/** @throws UsageError before anything is written. */
+/** Validates settings. @throws {UsageError} naming the first setting that is out of range */
 export const checkSettings = (settings: DatasetSettings): void => {
   const { width, height, minObjects, maxObjects, split, needsColor } = settings;
   completeSceneOptions({ width, height, minObjects, maxObjects });
-  requireWhole('seed', settings.seed, 0, Number.MAX_SAFE_INTEGER);
-  requireWhole('images', settings.images, 1, 100_000_000);
-  requireWhole('start', settings.start, 0, Number.MAX_SAFE_INTEGER - settings.images);
-  requireWhole('textsPerImage', settings.textsPerImage, 0, 100);
+  requireInteger('seed', settings.seed, 0, Number.MAX_SAFE_INTEGER);
+  requireInteger('images', settings.images, 1, 100_000_000);
+  requireInteger('start', settings.start, 0, Number.MAX_SAFE_INTEGER - settings.images);
+  requireInteger('textsPerImage', settings.textsPerImage, 0, 100);
   if (!(needsColor >= 0 && needsColor <= 1))
-    throw new UsageError(`needsColor is ${needsColor}: it must be from 0 to 1`);
-  if (!SPLITS.includes(split)) throw new UsageError(`split is "${split}": choose from ${SPLITS.join(', ')}`);
+    throw new UsageError(`needsColor is ${needsColor}: must be between 0 and 1`);
+  if (!SPLITS.includes(split)) throw new UsageError(`split is "${split}": must be one of ${SPLITS.join(', ')}`);
 };

@@ -9,9 +9,9 @@ export interface WorkerStart {
   readonly settings: DatasetSettings;
 }
 
-/** Errors lose their class between threads. */
+/** Reply of a worker. Errors lose their class between threads, so `isUserError` tells whether it was an `MdetrError`. */
 export type WorkerReply =
-  { readonly item: DatasetItem } | { readonly failure: { readonly message: string; readonly mendable: boolean } };
+  { readonly item: DatasetItem } | { readonly failure: { readonly message: string; readonly isUserError: boolean } };
 
 if (parentPort !== null) {
   const port = parentPort;
@@ -24,7 +24,7 @@ if (parentPort !== null) {
       try {
         port.postMessage({ item: await makeDatasetItem(folder, settings, index) } satisfies WorkerReply);
       } catch (error) {
-        const failure = { message: messageOf(error), mendable: error instanceof MdetrError };
+        const failure = { message: messageOf(error), isUserError: error instanceof MdetrError };
         port.postMessage({ failure } satisfies WorkerReply);
       }
     });

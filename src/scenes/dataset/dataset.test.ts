@@ -40,15 +40,15 @@ const json = async <T>(...path: string[]): Promise<T> =>
   JSON.parse(await readFile(join(root, 'one', ...path), 'utf8')) as T;
 const annotationsOf = (name: AnnotationFile) => json<AnnotationsJson>('annotations', `${name}.json`);
 
-describe('a data set of scenes', () => {
-  it('has the same bytes from one thread and from two', async () => {
+describe('a dataset of scenes', () => {
+  it('has the same bytes with one and with two threads', async () => {
     const done: number[] = [];
     await writeDataset(join(root, 'two'), settings, { threads: 2, onProgress: (count) => done.push(count) });
     expect(await filesOf(join(root, 'two'))).toEqual(await filesOf(join(root, 'one')));
     expect(done).toEqual(Array.from({ length: 12 }, (_, i) => i + 1));
   }, 60_000);
 
-  it('has pictures that are the generator’s pixels', async () => {
+  it('has images with the pixels of the generator', async () => {
     const path = join(root, 'one', 'images', 'scene_standard_000009.png');
     const { data } = await sharp(path).raw().toBuffer({ resolveWithObject: true });
     expect(new Uint8Array(data)).toEqual(generateScene(1, 9, { width: 96, height: 64 }).image.data);
@@ -94,7 +94,7 @@ describe('a data set of scenes', () => {
     }
   });
 
-  it('goes on after an interruption without drawing finished pictures again, and leaves no half file', async () => {
+  it('resumes an interrupted run without rendering finished images again, and leaves no incomplete file', async () => {
     const folder = join(root, 'stopped');
     const stop = new AbortController();
     const run = writeDataset(folder, settings, {
@@ -112,7 +112,7 @@ describe('a data set of scenes', () => {
     expect(await filesOf(folder)).toEqual(await filesOf(join(root, 'one')));
   }, 60_000);
 
-  it('does not mix with other settings or other files unless told to overwrite', async () => {
+  it('rejects a folder with other settings or other files, unless overwriting scenes is allowed', async () => {
     const other = { ...settings, images: 2, seed: 2 };
     await expect(writeDataset(join(root, 'one'), other)).rejects.toThrow(/other settings.*--overwrite/);
     const folder = join(root, 'taken');
@@ -128,7 +128,7 @@ describe('a data set of scenes', () => {
     await expect(writeDataset(folder, other, { overwrite: true })).rejects.toThrow(/not empty/);
   }, 60_000);
 
-  it('names what is wrong: settings, and a place where nothing can be written', async () => {
+  it('names invalid settings, and a path that cannot be written', async () => {
     await expect(writeDataset(join(root, 'x'), { ...settings, images: 0 })).rejects.toThrow(/images is 0/);
     await expect(writeDataset(join(root, 'y'), { ...settings, width: 10 })).rejects.toThrow(/width is 10/);
     expect(existsSync(join(root, 'y'))).toBe(false);
@@ -136,7 +136,7 @@ describe('a data set of scenes', () => {
     await expect(writeDataset(join(root, 'file', 'z'), settings)).rejects.toThrow(/file.*cannot be written/);
   });
 
-  it('writes JPEG, anchors, and only the kinds asked for', async () => {
+  it('writes JPEG, anchors, and only the requested kinds', async () => {
     const folder = join(root, 'jpg');
     const some: DatasetSettings = { ...settings, images: 2, format: 'jpg', kinds: ['expression'], anchors: true };
     const summary = await writeDataset(folder, some);

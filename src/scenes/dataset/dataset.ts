@@ -4,48 +4,52 @@ import { join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
 import { MdetrError, UsageError } from '../../errors.ts';
 import { startWorker } from '../../threads/worker-thread.ts';
-import { clevrQuestionRecord, type ClevrQuestion } from './clevr-format.ts';
+import { clevrQuestion, type ClevrQuestion } from './clevr-format.ts';
 import { ANNOTATION_FILES, type AnnotationFile, type DatasetItem } from './dataset-item.ts';
 import { checkSettings, IMAGE_FOLDER, isImageName, type DatasetSettings } from './dataset-settings.ts';
 import type { WorkerReply, WorkerStart } from './dataset-worker.ts';
 import { guard, JsonSections } from '../../files/json-sections.ts';
 
-export interface DatasetRun {
+/** Options of `writeDataset` that do not affect the output. */
+export interface WriteDatasetOptions {
+  /** Number of worker threads. Default 1. */
   readonly threads?: number;
-  /** Stops the run; complete pictures stay, half files do not. */
+  /** Stops the run. Finished images stay, incomplete files are removed. */
   readonly signal?: AbortSignal;
   readonly onProgress?: (imagesDone: number) => void;
-  /** Where the folder holds scenes with other settings, replace them. */
+  /** Replace a dataset that the folder holds with other settings. Default false. */
   readonly overwrite?: boolean;
 }
 
-/** How many texts were written to each file. */
+/** Number of texts in each annotation file. */
 export type DatasetSummary = Readonly<Record<AnnotationFile, number>>;
 
-/** Written first and kept: what the folder holds, so that an interrupted run can go on and no other is mixed in. */
+/** File with the settings. It is written first, so that an interrupted run can be resumed and datasets are not mixed. */
 const SETTINGS_FILE = 'dataset.json';
 const ANNOTATION_FOLDER = 'annotations';
 
-/** How far workers may run ahead of the scene that is to be written next. */
+/** Number of scenes per worker that may be finished ahead of the next one to write. */
 const WINDOW_PER_THREAD = 8;
 
 /**
- * Writes a data set of scenes: `images/`, CLEVR's `scenes.json` and `questions.json`, and one official annotation file
- * per task in `annotations/`. Bytes depend on the settings alone, not on the number of threads.
- * @throws MdetrError when a file cannot be written or the run was stopped; UsageError for wrong settings.
+ * Writes a dataset of scenes: `images/`, CLEVR's `scenes.json` and `questions.json`, and in `annotations/` one annotation
+ * file in the official format per task. The bytes depend only on the settings. Calling it again with the same settings
+ * resumes an interrupted run.
+ * @throws {UsageError} if a setting is invalid, or the folder holds something else
+ * @throws {MdetrError} if a file cannot be written, or the run was stopped
  */
 export const writeDataset = async (
   folder: string,
   settings: DatasetSettings,
-  run: DatasetRun = {},
+  options: WriteDatasetOptions = {},
 ): Promise<DatasetSummary> => {
   checkSettings(settings);
-  await prepareFolder(folder, settings, run.overwrite === true);
+  await prepareFolder(folder, settings, options.overwrite === true);
   const writer = await DatasetWriter.create(folder, settings);
   try {
-    await makeItems(folder, settings, run, async (item) => {
+    await makeItems(folder, settings, options, async (item) => {
       await writer.add(item);
-      run.onProgress?.(item.index - settings.start + 1);
+      options.onProgress?.(item.index - settings.start + 1);
     });
     return await writer.finish();
   } catch (error) {
@@ -56,7 +60,7 @@ export const writeDataset = async (
   }
 };
 
-/** Pictures that were being written when a worker ended. */
+/** Removes incomplete images of workers that were stopped. */
 const removeParts = async (folder: string): Promise<void> => {
   for (const name of await readdir(folder)) {
     if (name.endsWith('.part')) await rm(join(folder, name), { force: true });
@@ -70,11 +74,11 @@ const prepareFolder = async (folder: string, settings: DatasetSettings, overwrit
   const known = existsSync(path) ? await readFile(path, 'utf8') : undefined;
   if (known === wanted) return;
   if (known === undefined && existsSync(folder) && (await guard(folder, () => readdir(folder))).length > 0) {
-    throw new UsageError(`${folder}: the folder is not empty and holds no scenes; name another one`);
+    throw new UsageError(`${folder}: the folder is not empty and does not contain scenes; choose another one`);
   }
   if (known !== undefined && !overwrite) {
     throw new UsageError(
-      `${folder}: holds scenes made with other settings (${SETTINGS_FILE} there); name another folder, or replace them with --overwrite`,
+      `${folder}: contains scenes with other settings (see ${SETTINGS_FILE}); choose another folder, or pass --overwrite to replace them`,
     );
   }
   await guard(folder, async () => {
@@ -86,7 +90,7 @@ const prepareFolder = async (folder: string, settings: DatasetSettings, overwrit
   });
 };
 
-/** Removes what an earlier run wrote, and nothing else. */
+/** Removes the files that an earlier run wrote, and nothing else. */
 const removeDataset = async (folder: string): Promise<void> => {
   const images = join(folder, IMAGE_FOLDER);
   const names = existsSync(images) ? await readdir(images) : [];
@@ -100,11 +104,11 @@ const removeDataset = async (folder: string): Promise<void> => {
   for (const name of written) await rm(join(folder, name), { force: true });
 };
 
-/** Makes all scenes on worker threads and hands them on in order. */
+/** Makes all scenes on worker threads and passes them to `accept` in order. */
 const makeItems = async (
   folder: string,
   settings: DatasetSettings,
-  { threads = 1, signal }: DatasetRun,
+  { threads = 1, signal }: WriteDatasetOptions,
   accept: (item: DatasetItem) => Promise<void>,
 ): Promise<void> => {
   const end = settings.start + settings.images;
@@ -118,7 +122,7 @@ const makeItems = async (
     failures.push(error);
     wake();
   };
-  const onAbort = (): void => stop(new MdetrError('stopped; the same command goes on where it ended'));
+  const onAbort = (): void => stop(new MdetrError('stopped; run the same command to resume'));
   signal?.addEventListener('abort', onAbort);
   const idle: Worker[] = [];
   const workerData: WorkerStart = { folder, settings };
@@ -128,8 +132,8 @@ const makeItems = async (
       worker.on('error', stop);
       worker.on('message', (reply: WorkerReply) => {
         if ('failure' in reply) {
-          const { message, mendable } = reply.failure;
-          stop(mendable ? new MdetrError(message) : new Error(message));
+          const { message, isUserError } = reply.failure;
+          stop(isUserError ? new MdetrError(message) : new Error(message));
           return;
         }
         ready.set(reply.item.index, reply.item);
@@ -158,7 +162,7 @@ const makeItems = async (
   }
 };
 
-/** The files that grow while scenes come in, in order. */
+/** Writer of the files to which scenes are appended in order. */
 class DatasetWriter {
   private readonly counts: Record<AnnotationFile, number> = {
     captions: 0,
@@ -207,13 +211,13 @@ class DatasetWriter {
   async add({ scene, questions, rows }: DatasetItem): Promise<void> {
     await this.scenes.append('scenes', scene);
     for (const question of questions) {
-      const record: ClevrQuestion = clevrQuestionRecord(question, scene, this.questionCount++);
-      await this.questions.append('questions', record);
+      const entry: ClevrQuestion = clevrQuestion(question, scene, this.questionCount++);
+      await this.questions.append('questions', entry);
     }
     for (const name of ANNOTATION_FILES) {
       const file = this.annotations[name];
       for (const { image, annotations } of rows[name]) {
-        const id = ++this.counts[name]; // from 1: COCO's own tools take a box with id 0 for no match
+        const id = ++this.counts[name]; // starts at 1: pycocotools treats an annotation with id 0 as unmatched
         await file.append('images', { id, ...image });
         for (const annotation of annotations) {
           await file.append('annotations', { id: ++this.boxes[name], image_id: id, ...annotation });

@@ -8,7 +8,7 @@ import type { Wording } from '../render/splits.ts';
 import type { CaptionText, NegativeText, TextOptions } from './texts.ts';
 import { NUMBER_WORDS, RELATION_WORDS } from './words.ts';
 
-/** Patterns by number of phrases; `a` to `d` are phrases with their articles or numbers. */
+/** Caption patterns by number of phrases minus one. Slots `a` to `d` are noun phrases with article or numeral. */
 export const CAPTION_PATTERNS: Readonly<Record<Wording, readonly (readonly string[])[]>> = {
   training: [
     ['{a}', '{a}', '{a}', 'there {is a} {a}', 'a picture of {a}', 'we see {a}', 'a scene with {a}', 'find {a}'],
@@ -64,45 +64,45 @@ export const CAPTION_PATTERNS: Readonly<Record<Wording, readonly (readonly strin
   ],
 };
 
-/** A true statement about two single objects; `r` is a relation. */
+/** Patterns of a true statement about two objects; `r` is a relation. */
 export const STATEMENT_PATTERNS: Readonly<Record<Wording, readonly string[]>> = {
   training: ['{a} {r} {b}', '{a} that is {r} {b}', 'there is {a} {r} {b}', '{a} is {r} {b}'],
   paraphrase: ['{r} {b} there is {a}', '{r} {b} we see {a}', 'there is {b}, and {r} it {a}'],
 };
 
-interface Making {
+interface Context {
   readonly sets: ObjectSets;
   readonly wording: Wording;
   readonly random: Random;
   readonly options: TextOptions;
 }
 
-/** A caption whose phrases mean disjoint sets of objects. Undefined when the scene gave none in this try. */
+/** Generates a caption whose phrases refer to disjoint sets of objects. Undefined if this attempt fails. */
 export const makeCaption = (
   sets: ObjectSets,
   wording: Wording,
   random: Random,
   options: TextOptions = {},
 ): CaptionText | undefined => {
-  const making = { sets, wording, random, options };
+  const context = { sets, wording, random, options };
   const count = random.integer(options.minPhrases ?? 1, options.maxPhrases ?? 4);
   const related = count === 2 && random.chance(0.35);
   const nouns: Noun[] = [];
   let taken: ObjectSet = 0;
   for (let tries = 0; nouns.length < count && tries < 12; tries++) {
-    const noun = sampleMention(making, taken, !related);
+    const noun = sampleMention(context, taken, !related);
     if (noun === undefined) continue;
     nouns.push(noun);
     taken |= noun.objects;
   }
   if (nouns.length === 0) return undefined;
-  const sentence = related && nouns.length === 2 ? stateRelation(making, nouns) : undefined;
-  return { kind: 'caption', wording, ...(sentence ?? listNouns(making, nouns)) };
+  const sentence = related && nouns.length === 2 ? stateRelation(context, nouns) : undefined;
+  return { kind: 'caption', wording, ...(sentence ?? listNouns(context, nouns)) };
 };
 
 /**
- * A caption with phrases that fit nothing in the scene but differ from an object in one attribute only: all of its
- * phrases, or one among others that are there. Undefined when the scene gave none in this try.
+ * Generates a caption that mentions absent objects, which differ from an object of the scene in one attribute. Either all
+ * phrases are absent, or one among others that are present. Undefined if this attempt fails.
  */
 export const makeNegative = (
   sets: ObjectSets,
@@ -110,7 +110,7 @@ export const makeNegative = (
   random: Random,
   options: TextOptions = {},
 ): NegativeText | undefined => {
-  const making = { sets, wording, random, options };
+  const context = { sets, wording, random, options };
   const nouns: Noun[] = [];
   let taken: ObjectSet = 0;
   const add = (noun: Noun | undefined): void => {
@@ -118,26 +118,26 @@ export const makeNegative = (
     nouns.push(noun);
     taken |= noun.objects;
   };
-  add(sampleAbsent(making));
+  add(sampleAbsent(context));
   if (nouns.length === 0) return undefined;
-  const most = options.maxPhrases ?? 4;
+  const maxPhrases = options.maxPhrases ?? 4;
   if (random.chance(0.5)) {
-    if (most > 1 && random.chance(0.4)) add(sampleAbsent(making));
+    if (maxPhrases > 1 && random.chance(0.4)) add(sampleAbsent(context));
   } else {
-    const others = random.integer(1, Math.max(1, most - 1));
-    for (let k = 0; k < others; k++) add(sampleMention(making, taken, true));
+    const others = random.integer(1, Math.max(1, maxPhrases - 1));
+    for (let k = 0; k < others; k++) add(sampleMention(context, taken, true));
   }
-  return { kind: 'negative', wording, ...listNouns(making, random.shuffled(nouns)) };
+  return { kind: 'negative', wording, ...listNouns(context, random.shuffled(nouns)) };
 };
 
-const listNouns = ({ sets, wording, random }: Making, nouns: readonly Noun[]): Sentence & { pattern: string } => {
+const listNouns = ({ sets, wording, random }: Context, nouns: readonly Noun[]): Sentence & { pattern: string } => {
   const pattern = random.pick(CAPTION_PATTERNS[wording][nouns.length - 1]!) + (random.chance(0.15) ? '.' : '');
   const slots = Object.fromEntries(nouns.map((noun, i) => ['abcd'[i]!, noun]));
   return { pattern, ...fillPattern(pattern, slots, { sets, wording, random }) };
 };
 
 const stateRelation = (
-  { sets, wording, random }: Making,
+  { sets, wording, random }: Context,
   nouns: readonly Noun[],
 ): (Sentence & { pattern: string }) | undefined => {
   const [a, b] = nouns as [Noun, Noun];
@@ -152,8 +152,8 @@ const stateRelation = (
   return { pattern, ...fillPattern(pattern, slots, { sets, wording, random }) };
 };
 
-/** An object or a group that is free, with words that fit nothing else. */
-const sampleMention = ({ sets, random, options }: Making, taken: ObjectSet, groupsToo: boolean): Noun | undefined => {
+/** Samples an object or a group outside `taken`, with a filter that matches nothing else. */
+const sampleMention = ({ sets, random, options }: Context, taken: ObjectSet, groupsToo: boolean): Noun | undefined => {
   const group = groupsToo && random.chance(options.groups ?? 0.25);
   const needs = ATTRIBUTES.filter((name) => random.chance(options.needs?.[name] ?? 0));
   const filter = sampleFilter(sets, random, needs, (set) => (set & taken) === 0 && sizeOf(set) > 1 === group);
@@ -163,8 +163,8 @@ const sampleMention = ({ sets, random, options }: Making, taken: ObjectSet, grou
 };
 
 /**
- * Attributes and values whose set is acceptable and that need the given attributes; when a few tries find none, need
- * fewer of them. Starts from an object drawn uniformly, so that no object is favoured.
+ * Samples a filter that matches an acceptable set and needs the given attributes; if several attempts fail, fewer of them.
+ * Starts from a uniformly sampled object, so that no object is preferred.
  */
 export const sampleFilter = (
   sets: ObjectSets,
@@ -187,8 +187,8 @@ export const sampleFilter = (
   return undefined;
 };
 
-/** Like a mention, with one value changed so that nothing fits. */
-const sampleAbsent = ({ sets, random, options }: Making): Noun | undefined => {
+/** Samples a mention with one value changed, so that it matches nothing. */
+const sampleAbsent = ({ sets, random, options }: Context): Noun | undefined => {
   for (let attempt = 0; attempt < 24; attempt++) {
     const attributes = sampleAttributes(random);
     if (attributes.length === 0) continue;
@@ -203,10 +203,10 @@ const sampleAbsent = ({ sets, random, options }: Making): Noun | undefined => {
   return undefined;
 };
 
-/** How a phrase tells how many it means. */
+/** Determiner and number of a phrase that refers to `count` objects. */
 const countedForm = (count: number, random: Random): Pick<Noun, 'plural' | 'before'> => {
   if (count === 1) return { before: random.pick(['a', 'a', 'the', 'the', 'one']) };
-  const number = NUMBER_WORDS[count]!;
-  const forms = [number, number, `the ${number}`, 'all', 'all the', 'the', count === 2 ? 'both' : `all ${number}`];
+  const numeral = NUMBER_WORDS[count]!;
+  const forms = [numeral, numeral, `the ${numeral}`, 'all', 'all the', 'the', count === 2 ? 'both' : `all ${numeral}`];
   return { plural: true, before: random.pick(forms) };
 };

@@ -11,8 +11,8 @@ import { EXPRESSION_TYPES, type ExpressionText, type ExpressionType, type TextOp
 import { RELATION_WORDS, SUPERLATIVES } from './words.ts';
 
 /**
- * F is the target, U, V and G are anchors, r1 and r2 relations from U and from G or V, o1 the opposite of r1.
- * For superlatives, `back` and `front` are those of distance, `side` of left and right.
+ * Patterns of referring expressions by structure. F is the target; U, V and G are anchors; r1 is a relation to U, r2 one to
+ * G or V, and o1 the opposite of r1.
  */
 export const EXPRESSION_PATTERNS: Readonly<Record<Wording, Readonly<Record<string, readonly string[]>>>> = {
   training: {
@@ -71,8 +71,8 @@ const TYPE_WEIGHTS: Readonly<Record<ExpressionType, number>> = {
 };
 
 /**
- * An expression that exactly one object fits, by its program; with a relation or superlative, the words before it
- * alone fit several. Undefined when the scene gave none of the drawn type in this try.
+ * Generates an expression that exactly one object matches, according to its program. The target's own words match several
+ * objects if the expression has a relation or superlative. Undefined if this attempt fails.
  */
 export const makeExpression = (
   sets: ObjectSets,
@@ -98,7 +98,7 @@ export const makeExpression = (
   const pattern = random.pick(EXPRESSION_PATTERNS[wording][found.patterns]!);
   const sentence = fillPattern(pattern, slots, { sets, wording, random });
   const { shape } = sets.scene.objects[value.object]!;
-  const said = slots.F.filter.shape === undefined ? {} : { shape };
+  const head = slots.F.filter.shape === undefined ? {} : { shape };
   return {
     kind: 'expression',
     type,
@@ -106,7 +106,7 @@ export const makeExpression = (
     pattern,
     program,
     target: value.object,
-    headFitsSeveral: sizeOf(sets.matching(said)) > 1,
+    headFitsSeveral: sizeOf(sets.matching(head)) > 1,
     ...sentence,
   };
 };
@@ -158,7 +158,7 @@ const byReference = (sets: ObjectSets, random: Random, structure: Structure): Fo
     const reference = sampleReference(sets, { structure, attributes: sampleAttributes(random) }, random);
     if (reference === undefined || sizeOf(reference.set) !== 1) continue;
     const F = reference.slots['F'] as Noun;
-    // Otherwise the relation would be decoration.
+    // Otherwise the relation would be redundant.
     if (sizeOf(sets.matching(F.filter)) < 2) continue;
     const { writer, slots } = reference;
     writer.unique(reference.step);
@@ -169,7 +169,7 @@ const byReference = (sets: ObjectSets, random: Random, structure: Structure): Fo
   return undefined;
 };
 
-/** The opposite of the first relation of a program. */
+/** Opposite of the first relation of a program. */
 const oppositeOf = (program: Program) => {
   const side = program.find((step) => step.function === 'relate')?.value_inputs[0];
   return RELATIONS.find((relation) => side !== undefined && OPPOSITE[relation] === side);

@@ -15,6 +15,7 @@ import type {
   TextOptions,
 } from './texts.ts';
 
+/** Types of texts by kind. */
 export interface TextOfKind {
   readonly caption: CaptionText;
   readonly expression: ExpressionText;
@@ -32,11 +33,11 @@ const MAKERS = {
 const TRIES = 60;
 
 /**
- * `count` texts of a kind about a scene, in the wording of its split, no two alike. Fewer when the scene has no more to
- * say, which for a few texts of three objects or more does not happen. About 20,000 captions a second, a tenth of that
- * for questions; cheap enough to be made anew whenever a picture is shown in training.
+ * Generates `count` different texts of a kind about a scene (default 1), in the wording of its split. Returns fewer if the
+ * scene does not allow that many, which is rare for a few texts and three or more objects. Speed: about 20,000 captions or
+ * 2,000 questions per second, fast enough to generate new texts for every training step.
  *
- * To augment by mirroring, mirror the scene first (`mirrorScene`) and make texts of the result.
+ * For horizontal flips, flip the scene first (`flipScene`) and generate texts from the result.
  */
 export const makeTexts = <K extends TextKind>(
   scene: TextScene,

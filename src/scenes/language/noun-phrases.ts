@@ -7,34 +7,34 @@ import { ADJECTIVES, NOUNS } from './words.ts';
 export interface NounForm {
   readonly plural: boolean;
   readonly wording: Wording;
-  /** May a clause follow the noun ("cube that is red")? Not where a relation follows, which would attach to it. */
+  /** Whether a clause may follow the noun ("cube that is red"). Not before a relation, which would attach to the clause. */
   readonly clause: boolean;
 }
 
 /**
- * A filter as words, without article. Training texts say size, colour, material, noun, as CLEVR does; half of the
- * paraphrases put the same words in another order or behind the noun.
+ * Noun phrase of a filter, without article. The training wording uses the order of CLEVR: size, color, material, noun. Half
+ * of the paraphrases use another order, or put adjectives after the noun.
  */
 export const nounPhrase = (filter: Filter, { plural, wording, clause }: NounForm, random: Random): string => {
   const noun = random.pick(NOUNS[filter.shape ?? 'thing'])[plural ? 1 : 0];
   const adjectives = attributesOf(filter).filter((name) => name !== 'shape');
-  const say = (name: Attribute): string => {
+  const adjectiveOf = (name: Attribute): string => {
     const value = filter[name];
     if (value === undefined || name === 'shape') throw new Error(`internal: no adjective for ${name}`);
     return random.pick(ADJECTIVES[value as keyof typeof ADJECTIVES]);
   };
   if (wording === 'training' || adjectives.length === 0 || random.chance(0.5)) {
-    return [...adjectives.map(say), noun].join(' ');
+    return [...adjectives.map(adjectiveOf), noun].join(' ');
   }
   if (clause && (adjectives.length === 1 || random.chance(0.5))) {
-    const behind = random.shuffled(adjectives).slice(0, 2);
-    const before = adjectives.filter((name) => !behind.includes(name)).map(say);
-    return [...before, noun, 'that', plural ? 'are' : 'is', behind.map(say).join(' and ')].join(' ');
+    const after = random.shuffled(adjectives).slice(0, 2);
+    const before = adjectives.filter((name) => !after.includes(name)).map(adjectiveOf);
+    return [...before, noun, 'that', plural ? 'are' : 'is', after.map(adjectiveOf).join(' and ')].join(' ');
   }
-  return [...reordered(adjectives, random).map(say), noun].join(' ');
+  return [...reordered(adjectives, random).map(adjectiveOf), noun].join(' ');
 };
 
-/** Another order than the usual one; the usual one when there is no other. */
+/** A random order other than the given one, if there is one. */
 const reordered = (adjectives: readonly Attribute[], random: Random): Attribute[] => {
   if (adjectives.length < 2) return [...adjectives];
   for (;;) {
@@ -43,4 +43,5 @@ const reordered = (adjectives: readonly Attribute[], random: Random): Attribute[
   }
 };
 
+/** Adds "a" or "an". */
 export const withArticle = (words: string): string => (/^[aeiou]/.test(words) ? `an ${words}` : `a ${words}`);

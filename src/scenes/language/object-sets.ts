@@ -3,35 +3,37 @@ import type { Relation } from '../render/relations.ts';
 import { RELATIONS } from '../render/relations.ts';
 import type { TextScene } from '../render/scene.ts';
 
-/** Objects of a scene as bits of an integer: bit i is object i. Scenes have at most 30 objects. */
+/** A set of objects of a scene as a bit mask: bit i is object i. Scenes have at most 30 objects. */
 export type ObjectSet = number;
 
+/** Number of objects in a set. */
 export const sizeOf = (set: ObjectSet): number => {
   let count = 0;
   for (let rest = set; rest !== 0; rest &= rest - 1) count++;
   return count;
 };
 
-/** The objects of a set, in rising order. */
+/** Indices of the objects in a set, in ascending order. */
 export const membersOf = (set: ObjectSet): number[] => {
   const members: number[] = [];
   for (let rest = set; rest !== 0; rest &= rest - 1) members.push(31 - Math.clz32(rest & -rest));
   return members;
 };
 
-/** What a noun phrase says of its objects; what it leaves open is missing. */
+/** Attribute values that a noun phrase requires of its objects. */
 export type Filter = Partial<ObjectAttributes>;
 
+/** Attributes that a filter restricts. */
 export const attributesOf = (filter: Filter): Attribute[] => ATTRIBUTES.filter((name) => filter[name] !== undefined);
 
-/** The part of an object's attributes that the list names. */
+/** Filter with an object's values of the given attributes. */
 export const filterOf = (object: ObjectAttributes, attributes: readonly Attribute[]): Filter =>
   Object.fromEntries(attributes.map((name) => [name, object[name]]));
 
-/** Two objects whose centres are nearer than this share of the width are not surely left or right of each other. */
-const SURE_SHARE = 0.012;
+/** Objects whose centers differ by less than this fraction of the image width are not clearly left or right of each other. */
+const MIN_OFFSET_FRACTION = 0.012;
 
-/** Set arithmetic over one scene, made once per scene. */
+/** Set operations over the objects of one scene. */
 export class ObjectSets {
   readonly all: ObjectSet;
   private readonly byValue = new Map<string, ObjectSet>();
@@ -56,13 +58,15 @@ export class ObjectSets {
         return objects.reduce((set, { pixelCoords: [otherX] }, j) => {
           const inSpace = (this.sides[relation][i]! >> j) & 1;
           const shift = sign * (otherX - x);
-          const inImage = shift > SURE_SHARE * width ? 1 : shift < -SURE_SHARE * width ? 0 : undefined;
+          const inImage =
+            shift > MIN_OFFSET_FRACTION * width ? 1 : shift < -MIN_OFFSET_FRACTION * width ? 0 : undefined;
           return j !== i && inImage !== inSpace ? set | (1 << j) : set;
         }, 0);
       });
     this.doubts = { left: doubts('left'), right: doubts('right'), front: doubts('front'), behind: doubts('behind') };
   }
 
+  /** Objects that match a filter. */
   matching(filter: Filter): ObjectSet {
     let set = this.all;
     for (const name of ATTRIBUTES) {
@@ -72,25 +76,25 @@ export class ObjectSets {
     return set;
   }
 
-  /** The objects on that side of object i, as CLEVR has it: along the ground. */
+  /** Objects on the given side of object i, measured along the ground as in CLEVR. */
   related(i: number, relation: Relation): ObjectSet {
     return this.sides[relation][i]!;
   }
 
   /**
-   * Objects for which the ground and the picture disagree, or nearly: perspective can move a far object to the other
-   * side of a near one. No text depends on them.
+   * Objects for which ground and image disagree, or almost: perspective can move a distant object to the other side of a
+   * near one. No text depends on such relations.
    */
   doubtful(i: number, relation: Relation): ObjectSet {
     return this.doubts[relation][i]!;
   }
 
-  /** The objects that share object i's value, without i itself. */
+  /** Objects with the same value as object i, without i itself. */
   same(i: number, attribute: Attribute): ObjectSet {
     return this.matching({ [attribute]: this.scene.objects[i]![attribute] }) & ~(1 << i);
   }
 
-  /** The member with all others of the set on its other side; undefined when that is not sure. */
+  /** Index of the object farthest in a direction; undefined if that is not clear. */
   extreme(set: ObjectSet, relation: Relation): number | undefined {
     return membersOf(set).find((i) => {
       const others = set & ~(1 << i);
@@ -100,7 +104,7 @@ export class ObjectSets {
     });
   }
 
-  /** The attributes of the filter without which it would fit more objects. */
+  /** Attributes of a filter without which it would match more objects. */
   needed(filter: Filter): Attribute[] {
     const set = this.matching(filter);
     return attributesOf(filter).filter((name) => this.matching({ ...filter, [name]: undefined }) !== set);

@@ -1,17 +1,17 @@
 import { ATTRIBUTES, type Attribute } from '../render/attributes.ts';
 import { isRelation, membersOf, sizeOf, type Filter, type ObjectSet, type ObjectSets } from './object-sets.ts';
 
-/** One step of a CLEVR program, as the public question files have it. Inputs are numbers of earlier steps. */
+/** One step of a functional program, in the format of CLEVR's question files. `inputs` are indices of earlier steps. */
 export interface ProgramStep {
   readonly function: string;
   readonly inputs: readonly number[];
   readonly value_inputs: readonly string[];
 }
 
-/** The last step's value is the program's. */
+/** A functional program. Its value is that of the last step. */
 export type Program = readonly ProgramStep[];
 
-/** Writes programs step by step; every method returns the number of the step that holds its result. */
+/** Builds programs step by step. Every method returns the index of the step with its result. */
 export class ProgramWriter {
   readonly steps: ProgramStep[] = [];
 
@@ -23,7 +23,7 @@ export class ProgramWriter {
     return this.step('scene', []);
   }
 
-  /** One filter step per attribute. */
+  /** Appends one filter step per attribute. */
   filter(input: number, filter: Filter): number {
     return ATTRIBUTES.reduce((at, name) => {
       const value = filter[name];
@@ -36,12 +36,12 @@ export class ProgramWriter {
   }
 }
 
-/** A set of objects, one object, an attribute's value, a number, or a truth value. */
+/** Value of a step: a set of objects, the index of an object, an attribute value, a count, or a boolean. */
 export type ProgramValue = { readonly set: ObjectSet } | { readonly object: number } | string | number | boolean;
 
 /**
- * Runs a program. CLEVR's functions, and `superlative` (the member of a set that is farthest to a side).
- * Undefined when a `unique` or `superlative` has no single answer.
+ * Executes a program of CLEVR's functions and `superlative` (the object of a set farthest in a direction). Undefined if a
+ * `unique` or `superlative` has no unique result.
  */
 export const runProgram = (sets: ObjectSets, program: Program): ProgramValue | undefined => {
   const values: ProgramValue[] = [];
@@ -118,7 +118,7 @@ const splitName = (name: string): readonly [stem: string, attribute: Attribute |
   return [name.slice(0, at), ATTRIBUTES.find((attribute) => attribute === name.slice(at + 1))];
 };
 
-/** A value as CLEVR's question files spell answers. */
+/** Answer in the spelling of CLEVR's question files; undefined for objects. */
 export const answerOf = (value: ProgramValue | undefined): string | undefined => {
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
   if (typeof value === 'number') return String(value);

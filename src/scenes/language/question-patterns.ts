@@ -2,7 +2,7 @@ import type { Attribute } from '../render/attributes.ts';
 import type { Wording } from '../render/splits.ts';
 
 type Patterns = Readonly<Record<Wording, readonly string[]>>;
-/** Patterns by structure. F is asked about, U, V, G locate it, r1, r2 are relations; see references.ts. */
+/** Patterns by structure. F is the queried object; U, V and G locate it; r1 and r2 are relations (see references.ts). */
 type ByStructure = Readonly<Record<'plain' | 'one-hop' | 'two-hop' | 'and' | 'same', Patterns>>;
 
 export const EXIST_PATTERNS: Omit<ByStructure, 'and'> = {
@@ -91,7 +91,7 @@ export const COUNT_PATTERNS: ByStructure & { readonly or: Patterns } = {
   },
 };
 
-/** `q` is the word of the attribute that is asked for. */
+/** Patterns that query an attribute; `q` is its name. */
 export const QUERY_PATTERNS: ByStructure = {
   plain: {
     training: ['What {q} is {the F}?', 'What is the {q} of {the F}?', 'There is {a F}; what is its {q}?'],
@@ -134,13 +134,13 @@ export const QUERY_PATTERNS: ByStructure = {
   },
 };
 
-/** More ways to ask for one attribute of F, beside those of `QUERY_PATTERNS.plain`. */
+/** Additional patterns for single attributes of F, besides `QUERY_PATTERNS.plain`. */
 export const SPECIAL_QUERY_PATTERNS: Readonly<Partial<Record<Attribute, Patterns>>> = {
   size: { training: ['How big is {the F}?', 'How large is {the F}?'], paraphrase: ['{the F} is how big?'] },
   material: { training: ['What is {the F} made of?'], paraphrase: ['{the F} is made of what?'] },
 };
 
-/** A and B are groups. */
+/** Patterns that compare the counts of the groups A and B. */
 export const COMPARE_PATTERNS: Readonly<Record<'equal_integer' | 'less_than' | 'greater_than', Patterns>> = {
   equal_integer: {
     training: [
@@ -160,7 +160,7 @@ export const COMPARE_PATTERNS: Readonly<Record<'equal_integer' | 'less_than' | '
   },
 };
 
-/** A and B are single objects, `q` the attribute's word. */
+/** Patterns that compare an attribute of the objects A and B; `q` is its name. */
 export const EQUAL_PATTERNS: Patterns = {
   training: [
     'Do {the A} and {the B} have the same {q}?',

@@ -19,14 +19,14 @@ import { ATTRIBUTE_WORDS, RELATION_WORDS } from './words.ts';
 
 type Form = Structure | 'or' | 'compare' | 'equal';
 
-/** A question that stands but for its wording. */
+/** A question before it is put into words. */
 interface Draft {
   readonly program: Program;
   readonly slots: Readonly<Record<string, string | Noun>>;
   readonly answer: string;
 }
 
-/** Question type and structure together; the number of the pair is CLEVR's `question_family_index`. */
+/** A combination of question type and structure. Its index is written as CLEVR's `question_family_index`. */
 interface Family {
   readonly type: QuestionType;
   readonly form: Form;
@@ -44,7 +44,7 @@ const family = (type: QuestionType, form: Form, weight: number, patterns: Family
   patterns,
 });
 
-/** All families, in a fixed order. Within a type, weights are chances. */
+/** All families, in a fixed order. Weights are relative probabilities within a type. */
 export const FAMILIES: readonly Family[] = QUESTION_TYPES.flatMap((type) => {
   const attribute = attributeOf(type);
   if (type === 'exist') {
@@ -85,15 +85,15 @@ export const FAMILIES: readonly Family[] = QUESTION_TYPES.flatMap((type) => {
   ];
 });
 
-/** Drafts per family: enough to meet the rarer answers. */
+/** Drafts per family, enough to include the rarer answers. */
 const DRAFTS = 32;
 const TRIES = 12;
 
 /**
- * A question with its program and answer. Answers are balanced by construction: many drafts of one family that say
- * equally much (the same attributes of F) are sorted by answer, families that allow one answer only in this scene are
- * passed over, and then the answer is drawn before the draft. So neither the wording nor the kind gives it away.
- * Undefined when this try found no family with a choice.
+ * Generates a question with its program and answer. Answers are balanced by construction: many drafts of one family with
+ * the same attributes of F are grouped by answer, families with a single possible answer in this scene are skipped, and
+ * the answer is sampled before the draft. So neither wording nor type gives the answer away. Undefined if this attempt
+ * fails.
  */
 export const makeQuestion = (
   sets: ObjectSets,
@@ -106,7 +106,7 @@ export const makeQuestion = (
   const weights = families.map(({ weight }) => weight);
   let draft: Draft | undefined;
   let chosen = families[0]!;
-  // Some types fail more often than others; trying again with the same type keeps all types equally frequent.
+  // Some types fail more often than others. Retrying with the same type keeps all types equally frequent.
   for (let tries = 0; draft === undefined && tries < TRIES; tries++) {
     chosen = random.pickWeighted(families, weights);
     draft = chooseDraft(sets, chosen, random);
@@ -131,9 +131,9 @@ export const makeQuestion = (
 const chooseDraft = (sets: ObjectSets, { type, form }: Family, random: Random): Draft | undefined => {
   const attribute = attributeOf(type);
   const attributes = sampleAttributes(random, attribute);
-  // "Are there any things?" is no question; "how many things are there?" is.
+  // "Are there any things?" is trivial; "How many things are there?" is not.
   if (attributes.length === 0 && type === 'exist' && form === 'plain') return undefined;
-  // The first draft with an answer is as good a sample of those with that answer as any.
+  // The first draft with an answer is an unbiased sample of the drafts with that answer.
   const byAnswer = new Map<string, Draft>();
   const possible = type === 'count' || type === 'query_color' ? Infinity : answersOf(type).length;
   for (let k = 0; k < DRAFTS && byAnswer.size < possible; k++) {
@@ -156,7 +156,7 @@ const chooseDraft = (sets: ObjectSets, { type, form }: Family, random: Random): 
   return byAnswer.get(answer);
 };
 
-/** Small numbers are possible in nearly every scene, large ones in few; these weights level the result. */
+/** Weight of a count as an answer. Small counts are possible in nearly every scene, large ones in few. */
 const countWeight = (count: number): number => COUNT_WEIGHTS[Math.min(count, COUNT_WEIGHTS.length - 1)]!;
 const COUNT_WEIGHTS = [0.85, 0.9, 2.2, 5, 9, 12];
 
@@ -177,7 +177,7 @@ const draftReference = (
   random: Random,
 ): Draft | undefined => {
   const attribute = attributeOf(type);
-  const request = { structure, attributes, ...(attribute !== undefined && { avoid: attribute }) };
+  const request = { structure, attributes, avoid: attribute };
   const reference = sampleReference(sets, request, random);
   if (reference === undefined) return undefined;
   const { writer, step, set, slots } = reference;
@@ -187,7 +187,7 @@ const draftReference = (
   }
   if (sizeOf(set) !== 1) return undefined;
   const F = slots['F'] as Noun;
-  // Unless the place is needed it would be decoration.
+  // Otherwise the relation would be redundant.
   if (structure !== 'plain' && sizeOf(sets.matching(F.filter)) < 2) return undefined;
   writer.step(`query_${attribute}`, [writer.unique(step)]);
   const side = writer.steps.find((one) => one.function === 'relate')?.value_inputs[0];
@@ -247,7 +247,7 @@ const draftEquality = (sets: ObjectSets, attribute: Attribute, random: Random): 
   });
 };
 
-/** The answers a question of the type can have in CLEVR. */
+/** Possible answers of a question type in CLEVR. */
 export const answersOf = (type: QuestionType): readonly string[] => {
   const attribute = attributeOf(type);
   if (type === 'count') return Array.from({ length: 11 }, (_, count) => String(count));

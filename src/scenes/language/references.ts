@@ -16,20 +16,20 @@ import type { Noun } from './sentence.ts';
 import { ATTRIBUTE_WORDS, RELATION_WORDS } from './words.ts';
 
 /**
- * Ways to single out objects, after CLEVR's question families. F is what is meant, U, V and G are single objects that
- * it is located by.
+ * Structures of references, after CLEVR's question families. F is the referent; U, V and G are single objects that locate
+ * it.
  * - `plain`: F
  * - `one-hop`: F on a side of U
  * - `two-hop`: F on a side of G, which is on a side of U
  * - `and`: F on a side of U and on a side of V
- * - `same`: F, other than U, that has an attribute in common with U
+ * - `same`: F, other than U, with the same value of an attribute as U
  */
 export const STRUCTURES = ['plain', 'one-hop', 'two-hop', 'and', 'same'] as const;
 export type Structure = (typeof STRUCTURES)[number];
 
 export interface Reference {
   readonly set: ObjectSet;
-  /** The step of `writer` that holds the set. */
+  /** Index of the step of `writer` whose value is the set. */
   readonly step: number;
   readonly writer: ProgramWriter;
   readonly slots: Readonly<Record<string, string | Noun>>;
@@ -37,15 +37,15 @@ export interface Reference {
 
 export interface ReferenceRequest {
   readonly structure: Structure;
-  /** What F's phrase says. */
+  /** Attributes that F's phrase names. */
   readonly attributes: readonly Attribute[];
-  /** Never said of U either, nor taken as what is the same. */
-  readonly avoid?: Attribute;
+  /** Attribute that is not used anywhere in the reference. */
+  readonly avoid?: Attribute | undefined;
 }
 
 /**
- * One reference of the wanted form, with any number of objects, or undefined when this try found none that is clear.
- * F's values are those of an object of the scene with one of them redrawn, so that absent things are near misses.
+ * Samples a reference of the given structure to any number of objects. Undefined if this attempt finds no unambiguous one.
+ * F has the values of an object of the scene with one of them resampled, so that absent objects are near misses.
  */
 export const sampleReference = (
   sets: ObjectSets,
@@ -55,67 +55,67 @@ export const sampleReference = (
   const writer = new ProgramWriter();
   const filter = nearMiss(sets, attributes, random);
   if (filter === undefined) return undefined;
-  const whole = sets.matching(filter);
+  const matching = sets.matching(filter);
   const finish = (set: ObjectSet, before: number, slots: Record<string, string | Noun>): Reference => ({
     set,
     step: writer.filter(before, filter),
     writer,
     slots: { ...slots, F: { filter, objects: set, role: 'target', clause: structure === 'plain' } },
   });
-  if (structure === 'plain') return finish(whole, writer.scene(), {});
-  // A relation to something that nothing fits would go without saying.
-  if (whole === 0) return undefined;
+  if (structure === 'plain') return finish(matching, writer.scene(), {});
+  // If nothing matches F, a relation adds nothing.
+  if (matching === 0) return undefined;
   const anchor = sampleUnique(sets, random, avoid);
   if (anchor === undefined) return undefined;
   const U: Noun = { filter: anchor.filter, objects: 1 << anchor.index, role: 'anchor' };
   const stepU = writer.unique(writer.filter(writer.scene(), anchor.filter));
   if (structure === 'same') {
     const shared = random.pick(ATTRIBUTES.filter((name) => name !== avoid));
-    // "The other red thing of the same color" would say it twice.
+    // "The other red thing of the same color" would be redundant.
     if (filter[shared] !== undefined) return undefined;
-    const set = sets.same(anchor.index, shared) & whole;
+    const set = sets.same(anchor.index, shared) & matching;
     return finish(set, writer.step(`same_${shared}`, [stepU]), { U, same: random.pick(ATTRIBUTE_WORDS[shared]) });
   }
   const r1 = sampleSide(sets, anchor.index, random);
   const sideU = writer.step('relate', [stepU], [r1]);
   const words1 = random.pick(RELATION_WORDS[r1]);
   if (structure === 'one-hop') {
-    if ((sets.doubtful(anchor.index, r1) & whole) !== 0) return undefined;
-    return finish(sets.related(anchor.index, r1) & whole, sideU, { U, r1: words1 });
+    if ((sets.doubtful(anchor.index, r1) & matching) !== 0) return undefined;
+    return finish(sets.related(anchor.index, r1) & matching, sideU, { U, r1: words1 });
   }
   const r2 = random.pick(RELATIONS);
   const words2 = random.pick(RELATION_WORDS[r2]);
   if (structure === 'two-hop') {
-    const middle = sampleThere(sets, anchor.index, r1, random, avoid);
-    if (middle === undefined || (sets.doubtful(middle.index, r2) & whole) !== 0) return undefined;
+    const middle = sampleOnSide(sets, anchor.index, r1, random, avoid);
+    if (middle === undefined || (sets.doubtful(middle.index, r2) & matching) !== 0) return undefined;
     const stepG = writer.unique(writer.filter(sideU, middle.filter));
     const G: Noun = { filter: middle.filter, objects: 1 << middle.index, role: 'anchor' };
-    const set = sets.related(middle.index, r2) & whole;
-    // "The cube behind the ball left of the cube": located by itself.
+    const set = sets.related(middle.index, r2) & matching;
+    // "The cube behind the ball left of the cube" would locate the cube by itself.
     if (set === 1 << anchor.index) return undefined;
     return finish(set, writer.step('relate', [stepG], [r2]), { U, G, r1: words1, r2: words2 });
   }
   const second = sampleUnique(sets, random, avoid);
   if (second === undefined || second.index === anchor.index || r1 === r2) return undefined;
   const doubtful = sets.doubtful(anchor.index, r1) | sets.doubtful(second.index, r2);
-  if ((doubtful & whole) !== 0) return undefined;
+  if ((doubtful & matching) !== 0) return undefined;
   const V: Noun = { filter: second.filter, objects: 1 << second.index, role: 'anchor' };
   const stepV = writer.unique(writer.filter(writer.scene(), second.filter));
   const both = writer.step('intersect', [sideU, writer.step('relate', [stepV], [r2])]);
-  const set = sets.related(anchor.index, r1) & sets.related(second.index, r2) & whole;
+  const set = sets.related(anchor.index, r1) & sets.related(second.index, r2) & matching;
   return finish(set, both, { U, V, r1: words1, r2: words2 });
 };
 
-/** Attributes for a phrase to name: the shape mostly, two or three in all. */
+/** Samples the attributes that a phrase names: usually the shape, two or three in total. */
 export const sampleAttributes = (random: Random, avoid?: Attribute): Attribute[] =>
   ATTRIBUTES.filter((name) => {
-    const wanted = random.chance(USUAL[name]);
-    return wanted && name !== avoid;
+    const isNamed = random.chance(PROBABILITIES[name]);
+    return isNamed && name !== avoid;
   });
 
-const USUAL: Readonly<Record<Attribute, number>> = { size: 0.4, color: 0.55, material: 0.4, shape: 0.75 };
+const PROBABILITIES: Readonly<Record<Attribute, number>> = { size: 0.4, color: 0.55, material: 0.4, shape: 0.75 };
 
-/** The values of an object with, half of the time, one of them redrawn. Undefined when the split withholds the result. */
+/** Filter with the values of an object; with probability 0.5 one value is resampled. Undefined if the split withholds it. */
 const nearMiss = (sets: ObjectSets, attributes: readonly Attribute[], random: Random): Filter | undefined => {
   const filter = filterOf(random.pick(sets.scene.objects), attributes);
   if (attributes.length > 0 && random.chance(0.5)) {
@@ -125,11 +125,11 @@ const nearMiss = (sets: ObjectSets, attributes: readonly Attribute[], random: Ra
   return allowed(sets, filter);
 };
 
-/** A group that something of the scene is in or nearly in. */
+/** Samples a group that an object of the scene belongs to, or almost. */
 export const sampleGroup = (sets: ObjectSets, attributes: readonly Attribute[], random: Random): Filter | undefined =>
   attributes.length === 0 ? undefined : nearMiss(sets, attributes, random);
 
-/** The filter, unless it names a combination that the split never shows. */
+/** The filter; undefined if it names a combination that the split withholds. */
 export const allowed = (sets: ObjectSets, filter: Filter): Filter | undefined => {
   const { shape, color } = filter;
   if (shape === undefined || color === undefined) return filter;
@@ -141,25 +141,25 @@ interface UniqueObject {
   readonly filter: Filter;
 }
 
-/** An object with attributes that fit it alone; undefined when a few tries found none. */
+/** Samples an object with a filter that matches only it; undefined if several attempts fail. */
 export const sampleUnique = (
   sets: ObjectSets,
   random: Random,
   avoid?: Attribute,
   among: ObjectSet = sets.all,
 ): UniqueObject | undefined => {
-  const members = membersOf(among);
-  if (members.length === 0) return undefined;
+  const candidates = membersOf(among);
+  if (candidates.length === 0) return undefined;
   for (let attempt = 0; attempt < 6; attempt++) {
-    const index = random.pick(members);
+    const index = random.pick(candidates);
     const filter = filterOf(sets.scene.objects[index]!, sampleAttributes(random, avoid));
     if (attributesOf(filter).length > 0 && sizeOf(sets.matching(filter) & among) === 1) return { index, filter };
   }
   return undefined;
 };
 
-/** An object on that side of another, with attributes that need the side to fit it alone. */
-const sampleThere = (
+/** Samples an object on the given side of another, with a filter that matches only it on that side, but not overall. */
+const sampleOnSide = (
   sets: ObjectSets,
   from: number,
   relation: Relation,
@@ -173,10 +173,10 @@ const sampleThere = (
   return found;
 };
 
-/** A side on which something stands, if there is one. */
+/** Samples a side of an object on which there are others. */
 const sampleSide = (sets: ObjectSets, from: number, random: Random): Relation =>
   random.pick(RELATIONS.filter((relation) => sets.related(from, relation) !== 0));
 
-/** A value of the attribute that the object does not have. */
+/** Samples a value of an attribute that the object does not have. */
 export const otherValue = (object: ObjectAttributes, name: Attribute, random: Random): string =>
   random.pick<string>((VALUES[name] as readonly string[]).filter((value) => value !== object[name]));

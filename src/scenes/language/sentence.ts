@@ -4,17 +4,17 @@ import { membersOf, type Filter, type ObjectSet, type ObjectSets } from './objec
 import type { Random } from '../../random/random.ts';
 import type { Wording } from '../render/splits.ts';
 
-/** A stretch of a text that speaks of objects, or of something that is not there. */
+/** A phrase of a text that refers to objects, present or absent. */
 export interface Phrase {
-  /** Characters [start, end) of the text. Texts are ASCII: units, code points and bytes are the same. */
+  /** Range [start, end) of the text. The texts are ASCII, so UTF-16 units and code points agree. */
   readonly start: number;
   readonly end: number;
-  /** What it speaks of, in rising order; nothing for a phrase whose object is absent. */
+  /** Indices of the objects it refers to, in ascending order; empty if they are absent. */
   readonly objects: readonly number[];
-  /** `target`: what an expression refers to, or a question asks about. `anchor`: what it is located by. */
+  /** `target`: referent of an expression, or object of a question. `anchor`: object that locates the target. */
   readonly role: 'mention' | 'target' | 'anchor';
   readonly filter: Filter;
-  /** Words without which the phrase's attributes would fit more objects. */
+  /** Attributes without which the phrase would match more objects. */
   readonly needs: readonly Attribute[];
 }
 
@@ -23,22 +23,23 @@ export interface Noun {
   readonly filter: Filter;
   readonly objects: ObjectSet;
   readonly role: Phrase['role'];
-  /** Singular unless told, where the pattern leaves it open. */
+  /** Whether the noun is plural, if the pattern leaves it open. Default false. */
   readonly plural?: boolean;
   /** Words between article and noun phrase: the *leftmost* cube, *two* red balls. */
   readonly before?: string;
-  /** May "that is red" follow? */
+  /** Whether a clause such as "that is red" may follow. Default false. */
   readonly clause?: boolean;
 }
 
+/** A text with its phrases. */
 export interface Sentence {
   readonly text: string;
   readonly phrases: readonly Phrase[];
 }
 
 /**
- * Fills a pattern. `{name}` stands for a string or a noun phrase without article, `{the name}` and `{a name}` for one
- * with its article (part of the phrase), `{name*}` for the plural, `{is name}` for the verb that agrees with it.
+ * Fills the slots of a pattern. `{name}` is a string or a noun phrase without article; `{the name}` and `{a name}` have an
+ * article, which is part of the phrase; `{name*}` is plural; `{is name}` is the verb that agrees with the noun.
  */
 export const fillPattern = (
   pattern: string,

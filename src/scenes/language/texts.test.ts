@@ -13,12 +13,12 @@ import { QUESTION_TYPES, TEXT_KINDS, type QuestionText, type SceneText, type Tex
 import { patternsOf, SCENE_VOCABULARY, vocabularyOf, wordsOf } from './vocabulary.ts';
 import { ADJECTIVES, NOUNS, NUMBER_WORDS } from './words.ts';
 
-// Properties over hundreds of scenes, on machines that may be busy.
+// Properties over hundreds of scenes take long on a busy machine.
 vi.setConfig({ testTimeout: 60_000 });
 
 /**
- * A second evaluator, written from CLEVR's definition of its functions over lists of object numbers, and sharing
- * nothing with the generator's.
+ * Independent evaluator of programs, written from CLEVR's definition of its functions over lists of object indices. It
+ * shares no code with the generator's.
  */
 const evaluate = ({ objects, relationships }: TextScene, program: Program): unknown => {
   const values: unknown[] = [];
@@ -56,7 +56,7 @@ const evaluate = ({ objects, relationships }: TextScene, program: Program): unkn
   return values.at(-1);
 };
 
-/** Reads the attributes back out of a phrase's words. */
+/** Parses the attributes from the words of a phrase. */
 const readBack = (words: string): Filter => {
   const filter: Record<string, string> = {};
   for (const word of wordsOf(words)) {
@@ -99,7 +99,7 @@ const forTexts = <K extends TextKind>(kind: K, check: (text: TextOfKind[K], scen
   );
 
 describe('captions', () => {
-  it('name disjoint sets, and each phrase read back fits exactly its objects', () => {
+  it('mention disjoint sets, and the words of each phrase match exactly its objects', () => {
     forTexts('caption', (text, scene) => {
       const seen: number[] = [];
       for (const { start, end, objects, filter } of text.phrases) {
@@ -117,7 +117,7 @@ describe('captions', () => {
     });
   });
 
-  it('have as many phrases as asked for, mostly', () => {
+  it('mostly have the requested number of phrases', () => {
     const counts = Array.from({ length: 200 }, (_, index) => {
       const scene = describeScene(8, index, { minObjects: 5 });
       const options = { minPhrases: 3, maxPhrases: 3, groups: 0 };
@@ -126,7 +126,7 @@ describe('captions', () => {
     expect(counts.filter((count) => count === 3).length).toBeGreaterThan(180);
   });
 
-  it('need the colour word as often as told, and groups come as often as told', () => {
+  it('need the color word, and refer to groups, with the requested probability', () => {
     const share = (needs: number): number => {
       const phrases = Array.from({ length: 150 }, (_, index) =>
         makeTexts(describeScene(8, index, { minObjects: 6 }), 'caption', Random.of(8, index, 'n'), {
@@ -145,7 +145,7 @@ describe('captions', () => {
 });
 
 describe('expressions', () => {
-  it('have one target by an independent evaluation, and only one', () => {
+  it('have exactly one target according to an independent evaluator', () => {
     forTexts('expression', (text, scene) => {
       expect(evaluate(scene, text.program)).toBe(text.target);
       const targets = text.phrases.filter(({ role }) => role === 'target');
@@ -156,7 +156,7 @@ describe('expressions', () => {
         expect(fits(scene, filter)).toContain(objects[0]);
         if (role === 'anchor' && text.type !== 'two relations') expect(fits(scene, filter)).toEqual(objects);
       }
-      // A place or a superlative is said only where the attributes alone leave a choice.
+      // Relations and superlatives are used only if the attributes alone are ambiguous.
       const alone = fits(scene, targets[0]!.filter).length;
       if (text.type === 'attributes') expect(alone).toBe(1);
       else expect(alone).toBeGreaterThan(1);
@@ -165,7 +165,7 @@ describe('expressions', () => {
     });
   });
 
-  it('never depend on a left or right that perspective turns round', () => {
+  it('never depend on a left or right that perspective reverses', () => {
     forTexts(
       'expression',
       (text, scene) => {
@@ -187,7 +187,7 @@ describe('expressions', () => {
     );
   });
 
-  it('come in the types asked for', () => {
+  it('have the requested types', () => {
     const types = new Set<string>();
     for (let index = 0; index < 60; index++) {
       for (const text of makeTexts(describeScene(4, index), 'expression', Random.of(4, index, 'e'), { count: 5 })) {
@@ -204,7 +204,7 @@ describe('expressions', () => {
 });
 
 describe('questions', () => {
-  it('have the answer that an independent evaluator finds', () => {
+  it('have the answer of an independent evaluator', () => {
     forTexts('question', (text, scene) => {
       expect(String(evaluate(scene, text.program))).toBe(text.answer);
       expect(answersOf(text.type)).toContain(text.answer);
@@ -217,9 +217,9 @@ describe('questions', () => {
     });
   });
 
-  it('are about the objects that their programs pass through', () => {
+  it('refer to the objects that their programs select', () => {
     forTexts('question', (text, scene) => {
-      // Every `unique`, and what `exist` and `count` look at, and nothing else: as the official annotation has it.
+      // Results of every `unique` and inputs of `exist` and `count`, as in the official annotations.
       const about = new Set<number>();
       text.program.forEach((step, at) => {
         if (step.function === 'unique') about.add(evaluate(scene, text.program.slice(0, at + 1)) as number);
@@ -252,7 +252,7 @@ describe('questions', () => {
     const byType = tally(split);
     expect([...byType.keys()].sort()).toEqual([...QUESTION_TYPES].sort());
     for (const [type, texts] of byType) {
-      // Bounds: the share that is aimed at, and three standard deviations of a draw of this many.
+      // Bounds: the target fraction, and three standard deviations for this sample size.
       const aim = { count: 0.33, query_color: 0.125, query_shape: 1 / 3 }[type] ?? 0.5;
       const slack = 3 * Math.sqrt((aim * (1 - aim)) / texts.length);
       expect(majority(texts), `${type} of ${texts.length}`).toBeLessThan(aim + slack + 0.01);
@@ -261,7 +261,7 @@ describe('questions', () => {
   });
 
   it('do not give the answer away by what they mention', () => {
-    // Guessing yes or no from the family and the number of attributes said gains next to nothing.
+    // Guessing yes or no from the family and the number of attributes gains almost nothing.
     const groups = new Map<string, QuestionText[]>();
     for (const texts of tally('standard').values()) {
       for (const text of texts) {
@@ -279,7 +279,7 @@ describe('questions', () => {
 });
 
 describe('negatives', () => {
-  it('mention something absent, mark it, and give boxes to the rest', () => {
+  it('mention absent objects in marked phrases, and have boxes for the other phrases', () => {
     let whole = 0;
     let mixed = 0;
     forTexts('negative', (text, scene) => {
@@ -298,7 +298,7 @@ describe('negatives', () => {
 });
 
 describe('splits', () => {
-  it('never speak of a combination that the split withholds, not even to deny it', () => {
+  it('never mention a withheld combination, not even as absent', () => {
     for (const split of ['cogent-a', 'cogent-b'] as const) {
       const withheld = combinationsWithheld(split);
       for (let index = 0; index < 60; index++) {
@@ -314,15 +314,15 @@ describe('splits', () => {
     }
   });
 
-  it('paraphrase shares scenes with standard, and no pattern', () => {
+  it('paraphrase has the scenes of standard, and none of its patterns', () => {
     const standard = describeScene(5, 3);
     expect(describeScene(5, 3, { split: 'paraphrase' })).toEqual({ ...standard, split: 'paraphrase' });
     const training = new Set(patternsOf('training'));
     expect(patternsOf('paraphrase').filter((pattern) => training.has(pattern))).toEqual([]);
   });
 
-  it('paraphrase makes sentences that training never makes', () => {
-    // Skeletons: noun phrases, relations and the like replaced by their kind.
+  it('paraphrase has sentences that training never has', () => {
+    // Skeletons: noun phrases, relations etc. replaced by their kind.
     const skeleton = ({ text, phrases }: SceneText): string => {
       let result = '';
       let at = 0;
@@ -354,12 +354,12 @@ describe('splits', () => {
 });
 
 describe('the vocabulary', () => {
-  it('is small, and paraphrases need no word that training lacks', () => {
+  it('is small, and paraphrases use no word that training lacks', () => {
     expect(SCENE_VOCABULARY.length).toBeLessThan(120);
     expect(vocabularyOf(['training'])).toEqual(SCENE_VOCABULARY);
   });
 
-  it('covers all texts, and training texts use all of it', () => {
+  it('covers all texts, and training texts use every word', () => {
     const used = new Set<string>();
     const others = new Set<string>();
     const unread: string[] = [];
@@ -377,13 +377,13 @@ describe('the vocabulary', () => {
     }
     expect(unread).toEqual([]);
     expect([...used, ...others].filter((word) => !SCENE_VOCABULARY.includes(word))).toEqual([]);
-    // Numbers beyond six need crowds that few scenes have.
+    // Numerals above six need more equal objects than most scenes have.
     const rare = ['seven', 'eight', 'nine', 'ten'];
     expect(SCENE_VOCABULARY.filter((word) => !used.has(word) && !rare.includes(word))).toEqual([]);
   });
 });
 
-it('texts depend on the scene and the stream alone', () => {
+it('texts depend only on the scene and the random generator', () => {
   const scene = describeScene(1, 1);
   for (const kind of TEXT_KINDS) {
     const first = makeTexts(scene, kind, Random.of(1, 1, kind), { count: 6 });

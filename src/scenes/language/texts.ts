@@ -3,19 +3,19 @@ import type { Program } from './program.ts';
 import type { Sentence } from './sentence.ts';
 import type { Wording } from '../render/splits.ts';
 
-/** What all texts have in common. */
+/** Fields of all texts. */
 interface AnyText extends Sentence {
   readonly wording: Wording;
-  /** The pattern that it was made from, for bookkeeping. */
+  /** Pattern that the text was generated from. */
   readonly pattern: string;
 }
 
-/** Names objects and groups; every phrase means exactly the objects that it lists. */
+/** A caption that mentions objects and groups. Every phrase refers to exactly the objects it lists. */
 export interface CaptionText extends AnyText {
   readonly kind: 'caption';
 }
 
-/** A caption some or all of whose phrases speak of something that is not there. */
+/** A caption with at least one phrase that refers to absent objects. */
 export interface NegativeText extends AnyText {
   readonly kind: 'negative';
 }
@@ -23,14 +23,15 @@ export interface NegativeText extends AnyText {
 export const EXPRESSION_TYPES = ['attributes', 'relation', 'two relations', 'superlative', 'same'] as const;
 export type ExpressionType = (typeof EXPRESSION_TYPES)[number];
 
-/** Refers to exactly one object, the phrase with role `target`. */
+/** A referring expression: exactly one object matches it. Its phrase has the role `target`. */
 export interface ExpressionText extends AnyText {
   readonly kind: 'expression';
   readonly type: ExpressionType;
+  /** Index of the object it refers to. */
   readonly target: number;
-  /** The target's noun alone (cube, thing) fits several objects of the scene. */
+  /** Whether the target's noun alone (cube, thing) matches several objects of the scene. */
   readonly headFitsSeveral: boolean;
-  /** Ends in the target. */
+  /** Program whose value is the target. */
   readonly program: Program;
 }
 
@@ -51,35 +52,41 @@ export const QUESTION_TYPES = [
 ] as const;
 export type QuestionType = (typeof QUESTION_TYPES)[number];
 
+/** A question with its answer and program. */
 export interface QuestionText extends AnyText {
   readonly kind: 'question';
   readonly type: QuestionType;
-  /** How the objects are singled out. */
+  /** Structure of the reference to the queried objects. */
   readonly structure: string;
   readonly answer: string;
   readonly program: Program;
-  /** A number of the question's type and structure, the same for all wordings. */
+  /** Index of the combination of type and structure, equal for all wordings. */
   readonly family: number;
 }
 
+/** A generated text about a scene: a caption, an expression or a question. */
 export type SceneText = CaptionText | NegativeText | ExpressionText | QuestionText;
 export const TEXT_KINDS = ['caption', 'expression', 'question', 'negative'] as const;
 export type TextKind = (typeof TEXT_KINDS)[number];
 
+/** Options of `makeTexts`. */
 export interface TextOptions {
-  /** The wording of the scene's split unless told. */
+  /** Default: the wording of the scene's split. */
   readonly wording?: Wording;
-  /** Phrases of a caption, 1 to 4 unless told. */
+  /** Minimum number of phrases of a caption. Default 1. */
   readonly minPhrases?: number;
+  /** Maximum number of phrases of a caption, up to 4. Default 4. */
   readonly maxPhrases?: number;
-  /** Chance that a phrase of a caption means a group, 0.25 unless told. */
+  /** Probability that a phrase of a caption refers to a group. Default 0.25. */
   readonly groups?: number;
   /**
-   * Chance that a phrase of a caption or an expression by attributes must need this attribute, that is would fit other
-   * objects without the word; where the scene has such objects. 0 unless told: `{ color: 0.5 }` breaks the habit of
-   * going by shape and size.
+   * Probability per attribute that a phrase (of captions, and of expressions by attributes) would match other objects
+   * without the attribute's word, if the scene has such objects. Default 0. With `{ color: 0.5 }` models cannot rely on
+   * shape and size alone.
    */
   readonly needs?: Partial<Readonly<Record<Attribute, number>>>;
+  /** Types of expressions. Default: all. */
   readonly expressionTypes?: readonly ExpressionType[];
+  /** Types of questions. Default: all. */
   readonly questionTypes?: readonly QuestionType[];
 }

@@ -4,7 +4,7 @@ import { FAMILIES } from './questions.ts';
 import { WORDINGS, type Wording } from '../render/splits.ts';
 import { ADJECTIVES, ATTRIBUTE_WORDS, NOUNS, NUMBER_WORDS, RELATION_WORDS, SUPERLATIVES } from './words.ts';
 
-/** Every pattern of a wording, from captions, statements, expressions and questions. */
+/** All patterns of a wording: captions, statements, expressions and questions. */
 export const patternsOf = (wording: Wording): readonly string[] => [
   ...CAPTION_PATTERNS[wording].flat(),
   ...STATEMENT_PATTERNS[wording],
@@ -12,10 +12,10 @@ export const patternsOf = (wording: Wording): readonly string[] => [
   ...FAMILIES.flatMap(({ patterns }) => patterns[wording]),
 ];
 
-/** Lower-case words and punctuation marks of a text, as the word-level tokeniser cuts it. */
+/** Splits a text into lower-case words and punctuation, like the word-level tokenizer. */
 export const wordsOf = (text: string): string[] => text.toLowerCase().match(/[a-z]+|[.,;:?]/g) ?? [];
 
-/** What fills the slots of patterns, in any wording; `.` may end a caption. */
+/** Words that fill the slots of patterns, in any wording; `.` may end a caption. */
 const SLOT_WORDS: readonly string[] = [
   ...Object.values(NOUNS).flat(2),
   ...Object.values(ADJECTIVES).flat(),
@@ -23,17 +23,24 @@ const SLOT_WORDS: readonly string[] = [
   ...Object.values(SUPERLATIVES).flat(),
   ...Object.values(ATTRIBUTE_WORDS).flat(),
   ...NUMBER_WORDS.slice(1),
-  ...['a', 'an', 'the', 'all', 'both', 'is', 'are', '.'],
+  'a',
+  'an',
+  'the',
+  'all',
+  'both',
+  'is',
+  'are',
+  '.',
 ];
 
-/** The words that texts of the given wordings can contain, sorted. */
+/** All words that texts of the given wordings can contain, sorted. */
 export const vocabularyOf = (wordings: readonly Wording[]): readonly string[] => {
   const patternWords = wordings.flatMap(patternsOf).flatMap((pattern) => wordsOf(pattern.replace(/\{[^}]*\}/g, ' ')));
   return [...new Set([...patternWords, ...SLOT_WORDS.flatMap(wordsOf)])].sort();
 };
 
 /**
- * The closed list of words for a word-level tokeniser: lower case, punctuation marks among them. Training texts use
- * every one of them; paraphrases use no other.
+ * Complete vocabulary of the texts, for a word-level tokenizer: lower-case words and punctuation. The training wording
+ * uses every word, paraphrases use no others.
  */
 export const SCENE_VOCABULARY: readonly string[] = vocabularyOf(WORDINGS);

@@ -1,7 +1,7 @@
 import type { Attribute, Color, Material, Shape, Size } from '../render/attributes.ts';
 import type { Relation } from '../render/relations.ts';
 
-/** How attributes and relations are said. All of these words occur in training texts. */
+/** Nouns by shape. All words of this file occur in the training wording. */
 export const NOUNS: Readonly<Record<Shape | 'thing', readonly (readonly [singular: string, plural: string])[]>> = {
   cube: [
     ['cube', 'cubes'],
@@ -40,7 +40,7 @@ export const RELATION_WORDS: Readonly<Record<Relation, readonly string[]>> = {
   behind: ['behind'],
 };
 
-/** Before the noun: the leftmost cube. */
+/** Superlatives before the noun: the leftmost cube. */
 export const SUPERLATIVES: Readonly<Record<Relation, readonly string[]>> = {
   left: ['leftmost'],
   right: ['rightmost'],
@@ -55,5 +55,5 @@ export const ATTRIBUTE_WORDS: Readonly<Record<Attribute, readonly string[]>> = {
   shape: ['shape'],
 };
 
-/** Numbers from zero; captions count groups with them. */
+/** Numerals from zero to ten. */
 export const NUMBER_WORDS = ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine', 'ten'];

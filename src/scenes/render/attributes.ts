@@ -1,4 +1,4 @@
-/** What an object of a CLEVR scene can be (arXiv:1612.06890). Orders as in CLEVR's own metadata. */
+/** Values of the attributes of CLEVR objects (arXiv:1612.06890), in the order of CLEVR's metadata. */
 export const SHAPES = ['cube', 'sphere', 'cylinder'] as const;
 export const COLORS = ['gray', 'red', 'blue', 'green', 'brown', 'purple', 'cyan', 'yellow'] as const;
 export const SIZES = ['small', 'large'] as const;
@@ -16,10 +16,11 @@ export interface ObjectAttributes {
   readonly shape: Shape;
 }
 
-/** In the order in which CLEVR says them: a small red metal cube. */
+/** Names of the attributes, in the order of CLEVR's texts: a small red metal cube. */
 export const ATTRIBUTES = ['size', 'color', 'material', 'shape'] as const;
 export type Attribute = (typeof ATTRIBUTES)[number];
 
+/** Values by attribute. */
 export const VALUES: { readonly [A in Attribute]: readonly ObjectAttributes[A][] } = {
   size: SIZES,
   color: COLORS,
@@ -27,7 +28,7 @@ export const VALUES: { readonly [A in Attribute]: readonly ObjectAttributes[A][]
   shape: SHAPES,
 };
 
-/** Linear reflectances: CLEVR's hues, set apart so that no two are taken for one another under any of the lamps. */
+/** Linear RGB reflectances: CLEVR's hues, spread so that no two look alike under any of the lamps. */
 export const COLOR_ALBEDO: Readonly<Record<Color, readonly [r: number, g: number, b: number]>> = {
   gray: [0.19, 0.19, 0.195],
   red: [0.5, 0.045, 0.045],
@@ -39,5 +40,5 @@ export const COLOR_ALBEDO: Readonly<Record<Color, readonly [r: number, g: number
   yellow: [0.86, 0.72, 0.05],
 };
 
-/** Radius on the ground, in scene units: half a cylinder's height, a sphere's radius, half a cube's diagonal. */
+/** Radius on the ground in scene units: the radius of spheres and cylinders, half the diagonal of a cube. */
 export const SIZE_RADIUS: Readonly<Record<Size, number>> = { small: 0.35, large: 0.7 };

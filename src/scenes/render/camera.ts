@@ -13,7 +13,7 @@ export const cross = (a: Vector, b: Vector): Vector => [
 ];
 export const normalize = (a: Vector): Vector => scale(a, 1 / Math.sqrt(dot(a, a)));
 
-/** A pinhole camera. The ground is z = 0, z points up; the three axes are of unit length and orthogonal. */
+/** A pinhole camera in world coordinates, where the ground is z = 0 and z points up. The three axes are orthonormal. */
 export interface Camera {
   readonly position: Vector;
   readonly forward: Vector;
@@ -21,7 +21,7 @@ export interface Camera {
   readonly up: Vector;
 }
 
-/** The direction words of CLEVR as unit vectors; all but `above` and `below` lie in the ground plane. */
+/** CLEVR's directions as unit vectors. All but `above` and `below` lie in the ground plane. */
 export interface Directions {
   readonly left: Vector;
   readonly right: Vector;
@@ -33,13 +33,14 @@ export interface Directions {
 
 const BASE_POSITION: Vector = [7.2, -6.8, 5.1];
 const BASE_TARGET: Vector = [0, 0, 0.15];
-/** Largest displacement of the camera along each axis, as in CLEVR. */
+/** Maximum displacement of the camera along each axis, as in CLEVR. */
 const POSITION_JITTER = 0.5;
 
-/** Half the field of view of a 3:2 picture, as a tangent: a 35 mm lens on a 32 mm sensor. */
+/** Tangent of half the field of view of a 3:2 image: a 35 mm lens on a 32 mm sensor. */
 const TAN_HALF_WIDTH = 16 / 35;
 const TAN_HALF_HEIGHT = TAN_HALF_WIDTH / 1.5;
 
+/** Samples a camera near CLEVR's base position. */
 export const sampleCamera = (random: Random): Camera => {
   const jitter = (): number => random.between(-POSITION_JITTER, POSITION_JITTER);
   const position = add(BASE_POSITION, [jitter(), jitter(), jitter()]);
@@ -48,7 +49,7 @@ export const sampleCamera = (random: Random): Camera => {
   return { position, forward, right, up: cross(right, forward) };
 };
 
-/** The camera's axes projected on the ground. */
+/** Directions of a scene: the camera's axes projected onto the ground. */
 export const directionsOf = (camera: Camera): Directions => {
   const flatten = (v: Vector): Vector => normalize([v[0], v[1], 0]);
   const behind = flatten(camera.forward);
@@ -63,11 +64,11 @@ export const directionsOf = (camera: Camera): Directions => {
   };
 };
 
-/** Focal length in pixels: every picture shows the same 3:2 frame, and more around it when it has another shape. */
+/** Focal length in pixels. Every image shows the same 3:2 frame, and more around it if its aspect ratio differs. */
 export const focalLength = (widthPx: number, heightPx: number): number =>
   Math.min(widthPx / (2 * TAN_HALF_WIDTH), heightPx / (2 * TAN_HALF_HEIGHT));
 
-/** A point's place in the picture, in pixels from the top left corner, and its distance along the optical axis. */
+/** Projects a point to pixels from the top left corner, and returns its distance along the optical axis as `depth`. */
 export const project = (
   camera: Camera,
   point: Vector,

@@ -5,7 +5,7 @@ import { halfHeight, Solids, type PlacedObject } from './solids.ts';
 import { colorsAllowed, type SceneSplit } from './splits.ts';
 import { mapInstances } from './visibility.ts';
 
-/** Where everything stands: what a seed and an index decide, whatever the size of the picture. */
+/** Camera and objects of a scene. Independent of the image size. */
 export interface Layout {
   readonly camera: Camera;
   readonly directions: Directions;
@@ -18,21 +18,22 @@ export interface LayoutOptions {
   readonly maxObjects: number;
 }
 
-/** Objects stand within this distance of the middle along both ground axes. */
+/** Maximum distance of an object from the center along both ground axes. */
 const FIELD = 3;
-/** Free ground between two objects, as in CLEVR. */
+/** Minimum gap between two objects, as in CLEVR. */
 const MIN_GAP = 0.25;
-/** Two objects differ by at least this much along left–right and front–behind, so that relations are clear. */
+/** Minimum difference of two objects along left–right and front–behind, so that relations are unambiguous. */
 const MARGIN = 0.4;
 const TRIES_PER_OBJECT = 60;
 
-/** Visibility is judged on this picture, so that the layout does not depend on the size that is asked for. */
-const JUDGED_WIDTH = 192;
-const JUDGED_HEIGHT = 128;
-/** CLEVR asks for 200 of 320 × 240 pixels, 64 of ours; also, no object is more than two thirds hidden. */
+/** Visibility is tested at this image size, so that the layout does not depend on the requested one. */
+const TEST_WIDTH = 192;
+const TEST_HEIGHT = 128;
+/** CLEVR requires 200 pixels at 320 × 240, which is 64 at this size. In addition, at most two thirds of an object may be occluded. */
 const MIN_VISIBLE_PIXELS = 56;
 const MIN_VISIBLE_FRACTION = 0.33;
 
+/** Samples camera and objects until all objects are visible. */
 export const sampleLayout = (random: Random, options: LayoutOptions): Layout => {
   const camera = sampleCamera(random);
   const directions = directionsOf(camera);
@@ -53,18 +54,18 @@ const placeObjects = (
   const objects: PlacedObject[] = [];
   for (let i = 0; i < count; i++) {
     const size = random.pick(SIZES);
-    const spot = findSpot(random, SIZE_RADIUS[size], objects, directions);
-    if (spot === undefined) return undefined;
+    const ground = findFreePosition(random, SIZE_RADIUS[size], objects, directions);
+    if (ground === undefined) return undefined;
     const shape = random.pick(SHAPES);
     const color = random.pick(colorsAllowed(split, shape));
     const material = random.pick(MATERIALS);
-    const position: Vector = [spot[0], spot[1], halfHeight({ shape, size })];
+    const position: Vector = [ground[0], ground[1], halfHeight({ shape, size })];
     objects.push({ size, color, material, shape, position, rotation: random.between(0, 360) });
   }
   return objects;
 };
 
-const findSpot = (
+const findFreePosition = (
   random: Random,
   radius: number,
   objects: readonly PlacedObject[],
@@ -88,7 +89,7 @@ const findSpot = (
 };
 
 const allVisible = (camera: Camera, objects: readonly PlacedObject[]): boolean => {
-  const map = mapInstances(camera, new Solids(objects), JUDGED_WIDTH, JUDGED_HEIGHT);
+  const map = mapInstances(camera, new Solids(objects), TEST_WIDTH, TEST_HEIGHT);
   return objects.every(
     (_, i) =>
       map.clipped[i] === 0 &&

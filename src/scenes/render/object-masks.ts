@@ -3,13 +3,14 @@ import { maskFromDense, type RunLengthMask } from '../../geometry/run-lengths.ts
 interface InstanceImage {
   readonly width: number;
   readonly height: number;
-  /** (height, width): i + 1 where object i shows. */
+  /** (height, width), row-major: 0 is the ground, i + 1 is object i. */
   readonly instances: Uint8Array;
 }
 
-/** 1 where the picture shows object i; (height, width), row major. */
+/** Binary mask of the visible pixels of object i: (height, width), row-major. */
 export const maskOf = ({ instances }: InstanceImage, i: number): Uint8Array =>
   instances.map((id) => (id === i + 1 ? 1 : 0));
 
+/** Run-length mask of the visible pixels of object i. */
 export const maskRuns = (image: InstanceImage, i: number): RunLengthMask =>
   maskFromDense(maskOf(image, i), image.height, image.width);

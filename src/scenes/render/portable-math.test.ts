@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { cosSinDegrees, linearToSrgb, wholePower } from './portable-math.ts';
+import { cosSinDegrees, linearToSrgb, integerPower } from './portable-math.ts';
 
 describe('portable mathematics', () => {
   it('agrees with the functions of `Math`', () => {
@@ -12,6 +12,6 @@ describe('portable mathematics', () => {
       const expected = x <= 0.0031308 ? 12.92 * x : 1.055 * x ** (1 / 2.4) - 0.055;
       expect(linearToSrgb(x)).toBeCloseTo(expected, 12);
     }
-    expect(wholePower(0.9, 13)).toBeCloseTo(0.9 ** 13, 14);
+    expect(integerPower(0.9, 13)).toBeCloseTo(0.9 ** 13, 14);
   });
 });

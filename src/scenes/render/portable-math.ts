@@ -1,9 +1,10 @@
 /**
- * ECMAScript fixes `+ - * /` and `Math.sqrt` to the bit and leaves `Math.sin`, `Math.pow` and their like to the engine.
- * Scenes are drawn with these stand-ins instead, so that the same seed gives the same pixels on every machine.
+ * Functions with bit-identical results on every platform. ECMAScript specifies `+ - * /` and `Math.sqrt` exactly, but
+ * leaves `Math.sin`, `Math.pow` and others to the engine. Scenes use these functions instead, so that a seed gives the
+ * same pixels everywhere.
  */
 
-/** Cosine and sine of an angle in degrees; error below 1e-15 (Taylor series on at most 45°). */
+/** Cosine and sine of an angle in degrees, with an error below 1e-15 (Taylor series up to 45°). */
 export const cosSinDegrees = (degrees: number): readonly [cos: number, sin: number] => {
   const turns = Math.round(degrees / 90);
   const x = ((degrees - turns * 90) * Math.PI) / 180;
@@ -35,7 +36,7 @@ const cubeRoot = (x: number): number => {
   return y;
 };
 
-/** The sRGB transfer curve, linear light in [0, 1] to display value in [0, 1]. */
+/** The sRGB transfer function, from linear light in [0, 1] to a display value in [0, 1]. */
 export const linearToSrgb = (x: number): number => {
   if (x <= 0.0031308) return 12.92 * x;
   const root12 = cubeRoot(Math.sqrt(Math.sqrt(x))); // x^(1/12)
@@ -43,8 +44,8 @@ export const linearToSrgb = (x: number): number => {
   return 1.055 * root4 * root4 * root12 - 0.055; // x^(1/2.4) = x^(5/12)
 };
 
-/** x ** exponent for a whole exponent, by squaring. */
-export const wholePower = (x: number, exponent: number): number => {
+/** Integer power by repeated squaring. */
+export const integerPower = (x: number, exponent: number): number => {
   let result = 1;
   let base = x;
   for (let e = exponent; e > 0; e >>= 1) {

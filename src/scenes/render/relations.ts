@@ -1,14 +1,16 @@
 import { dot, subtract, type Directions, type Vector } from './camera.ts';
 
+/** Spatial relations of CLEVR. */
 export const RELATIONS = ['left', 'right', 'front', 'behind'] as const;
 export type Relation = (typeof RELATIONS)[number];
 
-/** `relationships.left[i]` lists the objects that are left of object i, in rising order; as in CLEVR's scenes.json. */
+/** Relations as in CLEVR's scenes.json: `relationships.left[i]` lists the objects left of object i, in ascending order. */
 export type Relationships = Readonly<Record<Relation, readonly (readonly number[])[]>>;
 
-/** An object is on a side when it is more than this much farther along the direction (CLEVR's `eps`). */
+/** Minimum distance along a direction for the relation to hold (CLEVR's `eps`). */
 const CLEVR_EPSILON = 0.2;
 
+/** Relations of objects at the given positions. */
 export const relationshipsOf = (positions: readonly Vector[], directions: Directions): Relationships => {
   const along = (direction: Vector): readonly (readonly number[])[] =>
     positions.map((from) =>

@@ -6,11 +6,11 @@ import { Shading, type RenderQuality } from './shading.ts';
 import type { Solids } from './solids.ts';
 import type { InstanceMap } from './visibility.ts';
 
-/** Neighbours that differ by more than this, in display values of 0 to 1, get more rays. */
+/** Pixels that differ from a neighbor by more than this get more rays. Display values in [0, 1]. */
 const EDGE_CONTRAST = 0.035;
 const EXPOSURE = 0.84;
 
-/** Draws a scene: one ray through each pixel's centre, and several where neighbours show different things. */
+/** Renders a scene with one ray through each pixel's center, and several at edges. */
 export const render = (
   camera: Camera,
   solids: Solids,
@@ -49,10 +49,10 @@ export const render = (
           g += display(shading.g);
           b += display(shading.b);
         }
-        const share = 1 / (1 + offsets.length / 2);
-        r *= share;
-        g *= share;
-        b *= share;
+        const weight = 1 / (1 + offsets.length / 2);
+        r *= weight;
+        g *= weight;
+        b *= weight;
       }
       data[3 * at] = toByte(r);
       data[3 * at + 1] = toByte(g);
@@ -62,7 +62,7 @@ export const render = (
   return { width, height, channels: 3, data };
 };
 
-/** Rays through the picture. */
+/** Casts rays through the image plane. */
 class Rays {
   nearestDepth = Infinity;
   private readonly f: number;
@@ -80,7 +80,7 @@ class Rays {
     this.f = focalLength(width, height);
   }
 
-  /** Leaves in `shading` what the ray through (x, y) shows: object `which` at `depth`, or the ground for −1. */
+  /** Computes the color of the ray through (x, y) into `shading`: of object `which` at `depth`, or of the ground for −1. */
   shade(x: number, y: number, which: number, depth: number): void {
     this.aim(x, y);
     const [ox, oy, oz] = this.camera.position;
@@ -98,7 +98,7 @@ class Rays {
     }
   }
 
-  /** The object that the ray through (x, y), a point of pixel (column, row), meets first; −1 for none. */
+  /** Index of the first object hit by the ray through (x, y), a point in pixel (column, row); −1 for none. */
   nearest(x: number, y: number, column: number, row: number, { bounds }: InstanceMap): number {
     this.aim(x, y);
     const [ox, oy, oz] = this.camera.position;
@@ -148,7 +148,7 @@ const isEdge = (
   );
 };
 
-/** Places within a pixel, even along both axes (Hammersley, off the middle where the first ray went). */
+/** Sample positions within a pixel: a Hammersley set, offset from the center, where the first ray was cast. */
 const subpixels = (count: number): Float64Array => {
   const offsets = new Float64Array(2 * count);
   for (let i = 0; i < count; i++) {
@@ -162,7 +162,7 @@ const subpixels = (count: number): Float64Array => {
 };
 
 const CURVE_STEPS = 4096;
-/** Exposure, a soft shoulder above 0.75, and the sRGB curve, tabulated over [0, 2] in equal steps of the square root. */
+/** Tone curve (exposure, soft shoulder above 0.75, sRGB), tabulated over [0, 2] in equal steps of the square root. */
 const CURVE = Float32Array.from({ length: CURVE_STEPS + 1 }, (_, i) => {
   const root = (i / CURVE_STEPS) * Math.SQRT2;
   const x = root * root * EXPOSURE;
@@ -171,10 +171,10 @@ const CURVE = Float32Array.from({ length: CURVE_STEPS + 1 }, (_, i) => {
   return linearToSrgb(Math.min(1, rolled));
 });
 
-/** Linear light to a display value of 0 to 1. */
+/** Converts linear light to a display value in [0, 1]. */
 const display = (x: number): number => {
-  const place = Math.sqrt(Math.min(2, Math.max(0, x)) / 2) * CURVE_STEPS;
-  return CURVE[Math.floor(place + 0.5)]!;
+  const position = Math.sqrt(Math.min(2, Math.max(0, x)) / 2) * CURVE_STEPS;
+  return CURVE[Math.floor(position + 0.5)]!;
 };
 
 const toByte = (x: number): number => Math.floor(255 * x + 0.5);

@@ -8,7 +8,7 @@ import { RELATIONS } from './relations.ts';
 import { describeScene, generateScene, flipScene, type Scene } from './scene.ts';
 import { combinationsWithheld, SPLITS } from './splits.ts';
 
-// Properties over hundreds of scenes, on machines that may be busy.
+// Properties over hundreds of scenes take long on a busy machine.
 vi.setConfig({ testTimeout: 60_000 });
 
 const anyScene = fc
@@ -34,7 +34,7 @@ const maskBounds = (scene: Scene, i: number): number[] => {
 };
 
 describe('scenes', () => {
-  it('are the same for the same seed and index, bytes of the picture included', () => {
+  it('are equal for equal seed and index, including the bytes of the image', () => {
     const first = generateScene(5, 17);
     generateScene(5, 18);
     const again = generateScene(5, 17);
@@ -44,21 +44,21 @@ describe('scenes', () => {
     expect(describeScene(5, 17)).toEqual(rest);
   });
 
-  it('have pinned pixels: nothing that engines may round differently is used', () => {
+  it('have pinned pixels, since no function is used that engines may round differently', () => {
     const { image, instances } = generateScene(1, 0, { width: 96, height: 64 });
     expect(createHash('sha256').update(image.data).update(instances).digest('hex')).toMatchInlineSnapshot(
       `"a8d25a7f3ff58aa96593e6da29a75a1346a04aa670f2dd7f57bf578ac4bea056"`,
     );
   });
 
-  it('keep one layout at every picture size', () => {
+  it('have the same layout at every image size', () => {
     const small = describeScene(3, 4);
     const large = describeScene(3, 4, { width: 480, height: 320 });
     expect(large.objects.map(({ position }) => position)).toEqual(small.objects.map(({ position }) => position));
     expect(large.relationships).toEqual(small.relationships);
   });
 
-  it('have boxes that are the bounds of their masks, and counts that are the masks’ sizes', () => {
+  it('have boxes and pixel counts that agree with their masks', () => {
     fc.assert(
       fc.property(anyScene, (scene) => {
         scene.objects.forEach((object, i) => {
@@ -70,7 +70,7 @@ describe('scenes', () => {
     );
   });
 
-  it('give masks as run lengths whose bounds are the boxes', () => {
+  it('have run-length masks whose bounds are the boxes', () => {
     fc.assert(
       fc.property(anyScene, (scene) => {
         scene.objects.forEach(({ box: [x0, y0, x1, y1] }, i) => {
@@ -82,7 +82,7 @@ describe('scenes', () => {
     );
   });
 
-  it('obey the constraints: number, gaps, margins, visibility', () => {
+  it('satisfy the constraints: number of objects, gaps, margins, visibility', () => {
     fc.assert(
       fc.property(fc.nat(), fc.integer({ min: 3, max: 10 }), (seed, count) => {
         const scene = describeScene(seed, 0, { minObjects: count, maxObjects: count });
@@ -101,7 +101,7 @@ describe('scenes', () => {
     );
   });
 
-  it('relate any two objects by exactly one of left and right, one of front and behind, and the reverse the other way', () => {
+  it('relate any two objects by exactly one of left and right, and one of front and behind, antisymmetrically', () => {
     fc.assert(
       fc.property(anyScene, ({ objects, relationships }) => {
         const related = (relation: (typeof RELATIONS)[number], i: number, j: number) =>
@@ -122,7 +122,7 @@ describe('scenes', () => {
     );
   });
 
-  it('use all combinations of shape and colour but those that the split withholds', () => {
+  it('use all combinations of shape and color except those that the split withholds', () => {
     for (const split of SPLITS) {
       const seen = new Set<string>();
       for (let index = 0; index < 150; index++) {
@@ -137,8 +137,8 @@ describe('scenes', () => {
     }
   });
 
-  it('show each object in its own colour where the mask says it is', () => {
-    // The mean colour over each mask is closest, by hue, to the named colour's for rubber in at least 19 of 20 objects.
+  it('show each object in its color within its mask', () => {
+    // For at least 19 of 20 rubber objects, the mean color in the mask has a hue closest to that of the named color.
     let right = 0;
     let total = 0;
     for (let index = 0; index < 6; index++) {
@@ -167,7 +167,7 @@ describe('scenes', () => {
     expect(right).toBeGreaterThanOrEqual(0.95 * total);
   });
 
-  it('can be mirrored: picture, masks, boxes and relations together, and back again', () => {
+  it('can be flipped horizontally: image, masks, boxes and relations; flipping twice is the identity', () => {
     const scene = generateScene(9, 2, { width: 101, height: 70 });
     const flipped = flipScene(scene);
     flipped.objects.forEach((object, i) => expect(object.box).toEqual(maskBounds(flipped, i)));
@@ -181,7 +181,7 @@ describe('scenes', () => {
     });
   });
 
-  it('refuse options out of range, naming them', () => {
+  it('reject options out of range, naming them', () => {
     expect(() => describeScene(1, 0, { width: 12 })).toThrow(/width is 12/);
     expect(() => describeScene(1, 0, { minObjects: 5, maxObjects: 4 })).toThrow(/maxObjects is 4/);
     expect(() => describeScene(-1, 0)).toThrow(/seed is -1/);

@@ -3,7 +3,7 @@ import { directionsOf, dot, project, scale, subtract, type Camera, type Directio
 import type { ObjectAttributes } from './attributes.ts';
 import { sampleLayout } from './layout.ts';
 import { sampleLights } from './lights.ts';
-import { requireWhole } from './require-integer.ts';
+import { requireInteger } from './require-integer.ts';
 import { Random } from '../../random/random.ts';
 import { relationshipsOf, type Relationships } from './relations.ts';
 import { render } from './render.ts';
@@ -12,9 +12,9 @@ import { Solids, type PlacedObject } from './solids.ts';
 import type { SceneSplit } from './splits.ts';
 import { mapInstances, type Box } from './visibility.ts';
 
-/** All that texts are made from: what the objects are, where the picture shows them, how they stand to each other. */
+/** The part of a scene that texts are generated from: attributes of the objects, their boxes and relations. */
 export interface TextScene {
-  /** Which wordings fit, and which combinations may be spoken of as absent; `standard` where missing. */
+  /** Determines the default wording, and the combinations that texts may mention as absent. Default `standard`. */
   readonly split?: SceneSplit;
   readonly width: number;
   readonly height: number;
@@ -22,19 +22,22 @@ export interface TextScene {
   readonly relationships: Relationships;
 }
 
+/** An object as it appears in the image. */
 export interface SeenObject extends ObjectAttributes {
-  /** Centre in the picture (pixels) and distance along the optical axis (scene units). */
+  /** Projected center (pixels) and distance along the optical axis (scene units). */
   readonly pixelCoords: Vector;
   /** Bounds of the visible pixels. */
   readonly box: Box;
-  /** Visible share of what the object would cover if it stood alone. */
+  /** Visible pixels divided by the pixels that the object would cover alone. */
   readonly visibleFraction: number;
 }
 
+/** An object with its appearance and its pose in world coordinates. */
 export interface SceneObject extends SeenObject, PlacedObject {
   readonly visiblePixels: number;
 }
 
+/** A generated scene without its image. */
 export interface Scene extends TextScene {
   readonly seed: number;
   readonly index: number;
@@ -42,32 +45,38 @@ export interface Scene extends TextScene {
   readonly camera: Camera;
   readonly directions: Directions;
   readonly objects: readonly SceneObject[];
-  /** (height, width): 0 is the ground, i + 1 is object i. */
+  /** Instance map, (height, width), row-major: 0 is the ground, i + 1 is object i. */
   readonly instances: Uint8Array;
 }
 
+/** A generated scene with its image. */
 export interface RenderedScene extends Scene {
   readonly image: RawImage;
 }
 
+/** Options of `generateScene` and `describeScene`. */
 export interface SceneOptions {
+  /** Attribute combinations and wordings. Default `standard`. */
   readonly split?: SceneSplit;
-  /** Pixels; 192 × 128 unless told. The 3:2 frame that holds all objects is always inside. */
+  /** Image width in pixels. Default 192. The 3:2 frame that contains all objects is always inside the image. */
   readonly width?: number;
+  /** Image height in pixels. Default 128. */
   readonly height?: number;
-  /** How many objects, 3 to 8 unless told; at most 10. */
+  /** Minimum number of objects. Default 3. */
   readonly minObjects?: number;
+  /** Maximum number of objects, up to 10. Default 8. */
   readonly maxObjects?: number;
-  /** Rays and shadow samples; unless told, `fine` for more than 60,000 pixels and `fast` below. */
+  /** Number of rays and shadow samples. Default: `fine` for more than 60,000 pixels, otherwise `fast`. */
   readonly quality?: keyof typeof RENDER_QUALITIES;
 }
 
-/** `fast` is for training at 192 × 128, `fine` for pictures that people look at. */
+/** Render qualities: `fast` for training at 192 × 128, `fine` for images that people look at. */
 export const RENDER_QUALITIES = {
   fast: { shadowSamples: 12, edgeSamples: 4 },
   fine: { shadowSamples: 64, edgeSamples: 16 },
 } as const satisfies Record<string, RenderQuality>;
 
+/** Default options of a scene. */
 export const SCENE_DEFAULTS = {
   split: 'standard',
   width: 192,
@@ -76,15 +85,18 @@ export const SCENE_DEFAULTS = {
   maxObjects: 8,
 } as const;
 
-/** Smaller pictures could lose an object altogether. */
+/** In smaller images an object could disappear. */
 const MIN_WIDTH = 60;
 const MIN_HEIGHT = 40;
 const MAX_SIDE = 4096;
 const MAX_OBJECTS = 10;
 
 /**
- * Scene `index` of `seed`, drawn. The same arguments give the same bytes, in any order, on any thread.
- * @throws UsageError when an option is out of range.
+ * Generates and renders scene `index` of `seed`. Equal arguments give equal bytes on every platform, in any order.
+ * @throws {UsageError} if an option is out of range
+ * @example
+ * const scene = generateScene(1, 0, { width: 480, height: 320 });
+ * const [caption] = makeTexts(scene, 'caption', Random.of(1, 0, 'caption'));
  */
 export const generateScene = (seed: number, index: number, options: SceneOptions = {}): RenderedScene => {
   const { scene, solids, map } = arrange(seed, index, options);
@@ -93,30 +105,33 @@ export const generateScene = (seed: number, index: number, options: SceneOptions
   return { ...scene, image: render(scene.camera, solids, lights, map, RENDER_QUALITIES[quality]) };
 };
 
-/** The same scene without its picture, about a hundred times faster; masks and boxes included. */
+/**
+ * Generates the same scene without rendering its image, about a hundred times faster. Masks and boxes are included.
+ * @throws {UsageError} if an option is out of range
+ */
 export const describeScene = (seed: number, index: number, options: SceneOptions = {}): Scene =>
   arrange(seed, index, options).scene;
 
-/** The options with their defaults. @throws UsageError when one is out of range. */
+/** Options with their defaults. @throws {UsageError} if an option is out of range */
 export const completeSceneOptions = (options: SceneOptions) => {
   const complete = { ...SCENE_DEFAULTS, ...options };
-  requireWhole('width', complete.width, MIN_WIDTH, MAX_SIDE);
-  requireWhole('height', complete.height, MIN_HEIGHT, MAX_SIDE);
-  requireWhole('minObjects', complete.minObjects, 1, MAX_OBJECTS);
-  requireWhole('maxObjects', complete.maxObjects, complete.minObjects, MAX_OBJECTS);
+  requireInteger('width', complete.width, MIN_WIDTH, MAX_SIDE);
+  requireInteger('height', complete.height, MIN_HEIGHT, MAX_SIDE);
+  requireInteger('minObjects', complete.minObjects, 1, MAX_OBJECTS);
+  requireInteger('maxObjects', complete.maxObjects, complete.minObjects, MAX_OBJECTS);
   return complete;
 };
 
 const arrange = (seed: number, index: number, options: SceneOptions) => {
   const { split, width, height, minObjects, maxObjects } = completeSceneOptions(options);
-  requireWhole('seed', seed, 0, Number.MAX_SAFE_INTEGER);
-  requireWhole('index', index, 0, Number.MAX_SAFE_INTEGER);
+  requireInteger('seed', seed, 0, Number.MAX_SAFE_INTEGER);
+  requireInteger('index', index, 0, Number.MAX_SAFE_INTEGER);
   const random = Random.of(seed, index, 'layout');
   for (;;) {
     const { camera, objects } = sampleLayout(random, { split, minObjects, maxObjects });
     const solids = new Solids(objects);
     const map = mapInstances(camera, solids, width, height);
-    // Only on very small pictures can an object that the layout found visible lose its last pixel.
+    // Only in very small images can an object that is visible in the layout have no pixel.
     if (map.visible.some((pixels) => pixels === 0)) continue;
     const directions = directionsOf(camera);
     const scene: Scene = {
@@ -145,8 +160,8 @@ const arrange = (seed: number, index: number, options: SceneOptions) => {
 };
 
 /**
- * The scene in a mirror that swaps left and right, picture included if there is one. Make texts afterwards, from the
- * result: a text of the original speaks of the other side.
+ * Flips a scene horizontally, including its image if it has one. Generate texts from the result: texts of the original
+ * have left and right swapped.
  */
 export function flipScene(scene: RenderedScene): RenderedScene;
 export function flipScene(scene: Scene): Scene;
@@ -162,25 +177,25 @@ export function flipScene(scene: TextScene | Scene | RenderedScene): TextScene |
   const flipped = { ...scene, relationships: { left: right, right: left, front, behind } };
   if (!('camera' in scene)) return { ...flipped, objects: scene.objects.map(seen) };
   const objects = scene.objects.map((object) => reflect(seen(object), scene));
-  const instances = mirrorRows(scene.instances, width, 1);
+  const instances = flipRows(scene.instances, width, 1);
   if (!('image' in scene)) return { ...flipped, objects, instances };
-  return { ...flipped, objects, instances, image: { ...scene.image, data: mirrorRows(scene.image.data, width, 3) } };
+  return { ...flipped, objects, instances, image: { ...scene.image, data: flipRows(scene.image.data, width, 3) } };
 }
 
-/** The object beyond the vertical plane through the camera's axis: left and right keep their meaning in space. */
+/** Reflects the object at the vertical plane through the camera's axis. The directions of the scene stay valid. */
 const reflect = (object: SceneObject, { camera, directions }: Scene): SceneObject => {
   const side = dot(subtract(object.position, camera.position), directions.right);
   const position = subtract(object.position, scale(directions.right, 2 * side));
-  // A mirror along the angle φ turns the angle θ into 2φ − θ; cubes repeat every 90°, so the sign is all that shows.
+  // Reflection at a line with angle φ maps the angle θ to 2φ − θ.
   const [x, y] = directions.behind;
-  const turn = (Math.atan2(y, x) * 360) / Math.PI - object.rotation;
-  return { ...object, position, rotation: ((turn % 360) + 360) % 360 };
+  const rotation = (Math.atan2(y, x) * 360) / Math.PI - object.rotation;
+  return { ...object, position, rotation: ((rotation % 360) + 360) % 360 };
 };
 
-const mirrorRows = (data: Uint8Array, width: number, channels: number): Uint8Array => {
+const flipRows = (data: Uint8Array, width: number, channels: number): Uint8Array => {
   const result = new Uint8Array(data.length);
-  const row = width * channels;
-  for (let start = 0; start < data.length; start += row) {
+  const stride = width * channels;
+  for (let start = 0; start < data.length; start += stride) {
     for (let x = 0; x < width; x++) {
       const from = start + x * channels;
       const to = start + (width - 1 - x) * channels;

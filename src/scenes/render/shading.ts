@@ -1,23 +1,23 @@
 import { FALLOFF, type Light } from './lights.ts';
-import { wholePower } from './portable-math.ts';
+import { integerPower } from './portable-math.ts';
 import { Shadows } from './shadows.ts';
 import type { Solids } from './solids.ts';
 
-/** How much work a picture is worth. */
+/** Sample counts of the renderer. */
 export interface RenderQuality {
-  /** Lamp points per soft shadow. */
+  /** Points per lamp for soft shadows. */
   readonly shadowSamples: number;
-  /** Rays per pixel where the picture has an edge; elsewhere one ray is enough. */
+  /** Additional rays per pixel at edges; elsewhere one ray is cast. */
   readonly edgeSamples: number;
 }
 
-/** Grey of the ground, and of the backdrop into which it fades far behind. */
+/** Gray levels of the ground, and of the backdrop into which it fades with distance. */
 const GROUND = 0.46;
 const BACKDROP = 0.52;
 const FADE_START = 6;
 const FADE_END = 34;
 
-/** Light from everywhere: from above, and what the ground throws back. */
+/** Ambient light from the sky, and reflected by the ground. */
 const SKY = 0.17;
 const BOUNCE = 0.16;
 
@@ -25,15 +25,15 @@ const METAL_DIFFUSE = 0.2;
 const SOFT_BOX = 3.2;
 
 /**
- * Light that leaves a point towards the eye. Results are left in `r`, `g`, `b` (linear, 1 is white), so that no pixel
- * allocates anything.
+ * Computes the light that a point reflects toward the camera. Results are stored in `r`, `g`, `b` (linear, 1 is white), so
+ * that shading a pixel allocates nothing.
  */
 export class Shading {
   r = 0;
   g = 0;
   b = 0;
   private readonly shadows: Shadows;
-  private readonly mirrorShadows: Shadows;
+  private readonly reflectionShadows: Shadows;
   private readonly n = new Float64Array(3);
 
   constructor(
@@ -42,11 +42,11 @@ export class Shading {
     { shadowSamples }: RenderQuality,
   ) {
     this.shadows = new Shadows(solids, lights, shadowSamples);
-    this.mirrorShadows = new Shadows(solids, lights, Math.max(4, shadowSamples >> 2));
+    this.reflectionShadows = new Shadows(solids, lights, Math.max(4, shadowSamples >> 2));
   }
 
-  /** The ground or the backdrop, seen from o along the unit direction d. */
-  ground(ox: number, oy: number, oz: number, dx: number, dy: number, dz: number, isFlipped: boolean): void {
+  /** Shades the ground or the backdrop, seen from o along the unit direction d. */
+  ground(ox: number, oy: number, oz: number, dx: number, dy: number, dz: number, isReflection: boolean): void {
     if (dz > -1e-6) {
       this.sky(dz);
       return;
@@ -60,8 +60,8 @@ export class Shading {
       this.sky(dz);
       return;
     }
-    this.collect(x, y, 0, 0, 0, 1, -1, isFlipped);
-    // Objects stand on the ground: they hide part of the sky there, and tint it a little.
+    this.collect(x, y, 0, 0, 0, 1, -1, isReflection);
+    // Objects occlude part of the sky near their base, and tint the ground a little.
     const { solids } = this;
     let open = 1;
     let tintR = 0;
@@ -74,13 +74,13 @@ export class Shading {
       const distance2 = cx * cx + cy * cy + cz * cz;
       const radius = solids.half[i]! * (solids.kind[i] === 0 ? 1 : 1.12);
       if (distance2 > radius * radius * 60) continue;
-      const share = Math.min(1, (cz * radius * radius) / (distance2 * Math.sqrt(distance2)));
-      open *= 1 - 0.9 * share;
-      tintR += share * solids.albedo[3 * i]!;
-      tintG += share * solids.albedo[3 * i + 1]!;
-      tintB += share * solids.albedo[3 * i + 2]!;
+      const occlusion = Math.min(1, (cz * radius * radius) / (distance2 * Math.sqrt(distance2)));
+      open *= 1 - 0.9 * occlusion;
+      tintR += occlusion * solids.albedo[3 * i]!;
+      tintG += occlusion * solids.albedo[3 * i + 1]!;
+      tintB += occlusion * solids.albedo[3 * i + 2]!;
     }
-    const direct = 0.45 + 0.55 * open; // contact shadows also where lamps reach
+    const direct = 0.45 + 0.55 * open; // contact shadows also in direct light
     const r = GROUND * (this.r * direct + SKY * open + 0.22 * tintR);
     const g = GROUND * (this.g * direct + SKY * open + 0.22 * tintG);
     const b = GROUND * (this.b * direct + SKY * open + 0.22 * tintB);
@@ -91,24 +91,33 @@ export class Shading {
   }
 
   private sky(dz: number): void {
-    const level = BACKDROP * (1 - 0.85 * smoothstep(1.7 * dz)); // dark overhead: the tops of metal things are dark
+    const level = BACKDROP * (1 - 0.85 * smoothstep(1.7 * dz)); // dark overhead, which darkens the tops of metal objects
     this.r = level;
     this.g = level;
     this.b = level * 1.02;
   }
 
-  /** Object i at p, seen along the unit direction d. */
-  object(i: number, px: number, py: number, pz: number, dx: number, dy: number, dz: number, isFlipped: boolean): void {
+  /** Shades point p of object i, seen along the unit direction d. */
+  object(
+    i: number,
+    px: number,
+    py: number,
+    pz: number,
+    dx: number,
+    dy: number,
+    dz: number,
+    isReflection: boolean,
+  ): void {
     const { solids, n } = this;
     solids.normal(i, px, py, pz, n);
     const nx = n[0]!;
     const ny = n[1]!;
     const nz = n[2]!;
     const cos = Math.max(0, -(dx * nx + dy * ny + dz * nz));
-    const mirrorX = dx + 2 * cos * nx;
-    const mirrorY = dy + 2 * cos * ny;
-    const mirrorZ = dz + 2 * cos * nz;
-    this.collect(px, py, pz, nx, ny, nz, i, isFlipped);
+    const reflectedX = dx + 2 * cos * nx;
+    const reflectedY = dy + 2 * cos * ny;
+    const reflectedZ = dz + 2 * cos * nz;
+    this.collect(px, py, pz, nx, ny, nz, i, isReflection);
     const ambient = this.ambient(i, px, py, pz, nx, ny, nz);
     const ar = solids.albedo[3 * i]!;
     const ag = solids.albedo[3 * i + 1]!;
@@ -118,22 +127,22 @@ export class Shading {
     let r = ar * diffuse * (this.r + ambient);
     let g = ag * diffuse * (this.g + ambient);
     let b = ab * diffuse * (this.b + ambient);
-    const grazing = wholePower(1 - cos, 5);
+    const grazing = integerPower(1 - cos, 5);
     if (!metal) {
-      const sheen = this.sheen(px, py, pz, mirrorX, mirrorY, mirrorZ) * 0.05 + 0.1 * grazing * ambient;
+      const sheen = this.sheen(px, py, pz, reflectedX, reflectedY, reflectedZ) * 0.05 + 0.1 * grazing * ambient;
       this.r = r + sheen;
       this.g = g + sheen;
       this.b = b + sheen;
       return;
     }
-    // Coloured metals reflect their colour face on and everything at grazing angles (Schlick).
-    const fr = mirrorTint(ar) + (1 - mirrorTint(ar)) * grazing;
-    const fg = mirrorTint(ag) + (1 - mirrorTint(ag)) * grazing;
-    const fb = mirrorTint(ab) + (1 - mirrorTint(ab)) * grazing;
-    if (isFlipped) {
-      this.sky(mirrorZ);
+    // Colored metals reflect their color at normal incidence and all colors at grazing angles (Schlick).
+    const fr = specularTint(ar) + (1 - specularTint(ar)) * grazing;
+    const fg = specularTint(ag) + (1 - specularTint(ag)) * grazing;
+    const fb = specularTint(ab) + (1 - specularTint(ab)) * grazing;
+    if (isReflection) {
+      this.sky(reflectedZ);
     } else {
-      this.trace(px, py, pz, mirrorX, mirrorY, mirrorZ, i);
+      this.trace(px, py, pz, reflectedX, reflectedY, reflectedZ, i);
     }
     r += fr * this.r;
     g += fg * this.g;
@@ -143,7 +152,7 @@ export class Shading {
     this.b = b;
   }
 
-  /** What a mirror at p on object `self` shows along d: other objects, lamps, ground. */
+  /** Traces the reflection from p on object `self` along d: other objects, lamps, ground. */
   private trace(px: number, py: number, pz: number, dx: number, dy: number, dz: number, self: number): void {
     const { solids } = this;
     let nearest = Infinity;
@@ -166,7 +175,7 @@ export class Shading {
     this.b += glow;
   }
 
-  /** The lamps as a mirror shows them: bright squares with soft rims. */
+  /** Reflections of the lamps: bright squares with soft edges. */
   private softBoxes(px: number, py: number, pz: number, dx: number, dy: number, dz: number): number {
     let glow = 0;
     for (const { position, axis, sideU, sideV } of this.lights) {
@@ -188,7 +197,7 @@ export class Shading {
     return glow;
   }
 
-  /** A broad, weak highlight of matte surfaces. */
+  /** Broad, weak highlight of matte surfaces. */
   private sheen(px: number, py: number, pz: number, mx: number, my: number, mz: number): number {
     let sum = 0;
     for (const { position } of this.lights) {
@@ -196,12 +205,12 @@ export class Shading {
       const ly = position[1] - py;
       const lz = position[2] - pz;
       const cos = (lx * mx + ly * my + lz * mz) / Math.sqrt(lx * lx + ly * ly + lz * lz);
-      if (cos > 0) sum += wholePower(cos, 12);
+      if (cos > 0) sum += integerPower(cos, 12);
     }
     return sum;
   }
 
-  /** Light that does not come from the lamps: sky above, ground below, less what neighbours hide. */
+  /** Ambient light from sky and ground, reduced by occlusion through neighboring objects. */
   private ambient(self: number, px: number, py: number, pz: number, nx: number, ny: number, nz: number): number {
     const { solids } = this;
     const upward = 0.5 + 0.5 * nz;
@@ -220,7 +229,7 @@ export class Shading {
     return level;
   }
 
-  /** Irradiance from the lamps, into r, g, b. */
+  /** Stores the irradiance from the lamps in r, g, b. */
   private collect(
     px: number,
     py: number,
@@ -229,12 +238,12 @@ export class Shading {
     ny: number,
     nz: number,
     self: number,
-    isFlipped: boolean,
+    isReflection: boolean,
   ): void {
     let r = 0;
     let g = 0;
     let b = 0;
-    const shadows = isFlipped ? this.mirrorShadows : this.shadows;
+    const shadows = isReflection ? this.reflectionShadows : this.shadows;
     for (let k = 0; k < this.lights.length; k++) {
       const { position, axis, rgb } = this.lights[k]!;
       const lx = position[0] - px;
@@ -242,11 +251,12 @@ export class Shading {
       const lz = position[2] - pz;
       const distance2 = lx * lx + ly * ly + lz * lz;
       const distance = Math.sqrt(distance2);
-      // A large lamp still reaches a little beyond the terminator.
+      // An area light reaches a little beyond the terminator.
       const cos = ((lx * nx + ly * ny + lz * nz) / distance + 0.08) / 1.08;
       if (cos <= 0) continue;
       const emitted = -(lx * axis[0] + ly * axis[1] + lz * axis[2]) / distance;
-      const level = (cos * (0.4 + 0.6 * emitted) * shadows.visibleShare(k, px, py, pz, self)) / (distance2 + FALLOFF);
+      const level =
+        (cos * (0.4 + 0.6 * emitted) * shadows.visibleFraction(k, px, py, pz, self)) / (distance2 + FALLOFF);
       r += rgb[0] * level;
       g += rgb[1] * level;
       b += rgb[2] * level;
@@ -257,6 +267,6 @@ export class Shading {
   }
 }
 
-const mirrorTint = (albedo: number): number => 0.03 + 0.97 * albedo;
+const specularTint = (albedo: number): number => 0.03 + 0.97 * albedo;
 
 const smoothstep = (t: number): number => (t <= 0 ? 0 : t >= 1 ? 1 : t * t * (3 - 2 * t));

@@ -1,7 +1,7 @@
 import type { Light } from './lights.ts';
 import type { Solids } from './solids.ts';
 
-/** `count` points of the square [−1, 1]² that are even along both axes (Hammersley): shadows fade in equal steps. */
+/** Hammersley set of `count` points in the square [−1, 1]², evenly spaced along both axes, so that shadows fade evenly. */
 const lampPoints = (count: number): Float64Array => {
   const points = new Float64Array(2 * count);
   for (let i = 0; i < count; i++) {
@@ -15,9 +15,9 @@ const lampPoints = (count: number): Float64Array => {
 };
 
 /**
- * Soft shadows: the share of a lamp that a point sees. Objects that cannot stand between the point and any part of the
- * lamp are left out first (a cone against bounding spheres), which settles most points without a ray; a single convex
- * object that hides all four corners of the lamp hides all of it; only what remains is sampled.
+ * Computes soft shadows: the fraction of a lamp that is visible from a point. Objects that cannot occlude any part of the
+ * lamp are discarded first (cone against bounding spheres), which decides most points without a ray. A single convex
+ * object that occludes all four corners of the lamp occludes all of it. Only the remaining cases are sampled.
  */
 export class Shadows {
   private readonly points: Float64Array;
@@ -30,13 +30,13 @@ export class Shadows {
     private readonly samples: number,
   ) {
     this.points = lampPoints(samples);
-    // A square's corners lie √2 half edges from its middle.
+    // A square's corners are √2 half edges from its center.
     this.reach = Float64Array.from(lights, ({ sideU: [x, y, z] }) => Math.SQRT2 * Math.sqrt(x * x + y * y + z * z));
     this.candidates = new Int32Array(solids.count);
   }
 
-  /** The visible share of a lamp, 0 to 1, from a point of object `self` (−1: of the ground). */
-  visibleShare(lamp: number, px: number, py: number, pz: number, self: number): number {
+  /** Visible fraction of a lamp, in [0, 1], from a point of object `self` (−1 for the ground). */
+  visibleFraction(lamp: number, px: number, py: number, pz: number, self: number): number {
     const { solids } = this;
     const light = this.lights[lamp]!;
     const [lx, ly, lz] = light.position;

@@ -2,23 +2,25 @@ import { COLOR_ALBEDO, SIZE_RADIUS, type ObjectAttributes, type Shape } from './
 import type { Vector } from './camera.ts';
 import { cosSinDegrees } from './portable-math.ts';
 
-/** An object that stands in the scene: `position` is its centre, `rotation` its angle about the vertical, in degrees. */
+/** An object with its pose in world coordinates. */
 export interface PlacedObject extends ObjectAttributes {
+  /** Center, in scene units. */
   readonly position: Vector;
+  /** Angle about the vertical axis, in degrees. */
   readonly rotation: number;
 }
 
-/** Half the extent along z: a cube's diagonal on the ground is what CLEVR's size says, so its edge is shorter. */
+/** Half the extent along z. CLEVR's size is the diagonal of a cube's base, so its edge is shorter. */
 export const halfHeight = ({ shape, size }: Pick<ObjectAttributes, 'shape' | 'size'>): number =>
   shape === 'cube' ? SIZE_RADIUS[size] / Math.SQRT2 : SIZE_RADIUS[size];
 
 const KIND: Readonly<Record<Shape, number>> = { sphere: 0, cube: 1, cylinder: 2 };
-/** Edges look rounded: normals bend within this share of the half extent. */
+/** Normals are bent within this fraction of the half extent, which makes edges look rounded. */
 const BEVEL = 0.14;
 
 /**
- * The objects of a scene as flat arrays, with the analytic ray tests that drawing is made of. All three solids are
- * convex, so a ray meets each in one interval [tNear, tFar].
+ * Objects of a scene as flat arrays, with analytic ray intersection. All three solids are convex, so a ray intersects each
+ * in one interval [tNear, tFar].
  */
 export class Solids {
   readonly count: number;
@@ -26,16 +28,16 @@ export class Solids {
   readonly cx: Float64Array;
   readonly cy: Float64Array;
   readonly cz: Float64Array;
-  /** Radius of sphere and cylinder, half the edge of a cube. */
+  /** Radius of a sphere or cylinder, half the edge of a cube. */
   readonly half: Float64Array;
   /** Radius of the bounding sphere. */
   readonly bound: Float64Array;
   private readonly cos: Float64Array;
   private readonly sin: Float64Array;
-  /** Linear reflectances, three per object. */
+  /** Linear RGB reflectances, three values per object. */
   readonly albedo: Float64Array;
   readonly metal: Uint8Array;
-  /** Where the last successful `hit` was left. */
+  /** Result of the last successful `hit`: tNear and tFar. */
   readonly interval = new Float64Array(2);
 
   constructor(objects: readonly PlacedObject[]) {
@@ -66,8 +68,8 @@ export class Solids {
   }
 
   /**
-   * Does the ray o + t·d (d of any length) meet object i at some t in (tMin, tMax)? Then `interval` holds
-   * tNear and tFar.
+   * Whether the ray o + t·d (d of any length) intersects object i at some t in (tMin, tMax). If so, tNear and tFar are
+   * stored in `interval`.
    */
   hit(
     i: number,
@@ -97,7 +99,7 @@ export class Solids {
       near = (-b - s) / a;
       far = (-b + s) / a;
     } else {
-      // Both remaining solids lie between two horizontal planes.
+      // Cubes and cylinders lie between two horizontal planes.
       if (dz === 0) {
         if (pz > r || pz < -r) return false;
         near = -Infinity;
@@ -159,7 +161,7 @@ export class Solids {
     return true;
   }
 
-  /** The outward unit normal at a point of object i's surface, bent near edges so that they catch the light. */
+  /** Stores the outward unit normal at a surface point of object i in `out`, bent near edges so that they catch light. */
   normal(i: number, x: number, y: number, z: number, out: Float64Array): void {
     const px = x - this.cx[i]!;
     const py = y - this.cy[i]!;
@@ -198,7 +200,7 @@ export class Solids {
   }
 }
 
-/** How far a normal leans along an axis, by the relative coordinate in [0, 1]: 1 on the face, 0 away from the edge. */
+/** Weight of an axis in the normal, by the relative coordinate along it in [0, 1]: 1 on the face, 0 away from the edge. */
 const edgeWeight = (relative: number): number => {
   const t = (relative - (1 - BEVEL)) / BEVEL;
   return t <= 0 ? 0 : t >= 1 ? 1 : t * t * (3 - 2 * t);

@@ -1,32 +1,33 @@
 import { focalLength, project, type Camera } from './camera.ts';
 import type { Solids } from './solids.ts';
 
-/** Pixel bounds x0 y0 x1 y1; x1 and y1 lie one past the last pixel, so width is x1 − x0. */
+/** Pixel bounds, xyxy. x1 and y1 are one past the last pixel, so the width is x1 − x0. */
 export type Box = readonly [x0: number, y0: number, x1: number, y1: number];
 
 /**
- * Which object each pixel shows: 0 is the ground, i + 1 is object i. A pixel shows what the ray through its centre
- * meets first; masks, boxes and visible fractions all come from this map and are therefore exact of one another.
+ * Instance map of an image: the first object that the ray through each pixel's center hits. Masks, boxes and visible
+ * fractions are all derived from this map and are therefore consistent.
  */
 export interface InstanceMap {
   readonly width: number;
   readonly height: number;
-  /** (height, width), row major. */
+  /** (height, width), row-major: 0 is the ground, i + 1 is object i. */
   readonly ids: Uint8Array;
-  /** Distance along the (unnormalised) ray forward + …, that is depth along the optical axis; Infinity on the ground. */
+  /** (height, width): depth along the optical axis; Infinity on the ground. */
   readonly depth: Float64Array;
-  /** Pixels that show the object. */
+  /** Number of visible pixels per object. */
   readonly visible: Int32Array;
-  /** Pixels that would show it if it stood alone, within the frame. */
+  /** Number of pixels per object that would be visible without other objects, within the image. */
   readonly alone: Int32Array;
-  /** Four numbers per object: the bounds of its visible pixels. All 0 when nothing shows. */
+  /** (objects, 4): bounds of the visible pixels, xyxy. All 0 if none is visible. */
   readonly boxes: Int32Array;
-  /** Four numbers per object: pixel bounds that surely contain its silhouette, clipped to the frame. */
+  /** (objects, 4): bounds that are guaranteed to contain the silhouette, xyxy, clipped to the image. */
   readonly bounds: Int32Array;
-  /** 1 where the silhouette may reach beyond the frame. */
+  /** 1 for objects whose silhouette may extend beyond the image. */
   readonly clipped: Uint8Array;
 }
 
+/** Computes the instance map of a scene. */
 export const mapInstances = (camera: Camera, solids: Solids, width: number, height: number): InstanceMap => {
   const n = solids.count;
   const map = {
@@ -70,7 +71,7 @@ export const mapInstances = (camera: Camera, solids: Solids, width: number, heig
   return map;
 };
 
-/** Bounds from the bounding sphere's silhouette: the tangent cone cut by the picture, a little too large off the axis. */
+/** Bounds of the bounding sphere's projection (tangent cone), slightly too large away from the optical axis. */
 const screenBounds = (camera: Camera, solids: Solids, i: number, map: InstanceMap): void => {
   const { width, height } = map;
   const center = [solids.cx[i]!, solids.cy[i]!, solids.cz[i]!] as const;
@@ -79,7 +80,7 @@ const screenBounds = (camera: Camera, solids: Solids, i: number, map: InstanceMa
   const u = (x - width / 2) / f;
   const v = (y - height / 2) / f;
   const radius = solids.bound[i]!;
-  // The projection of a sphere is an ellipse that reaches at most this far from the projected centre.
+  // The projection of a sphere is an ellipse; this is an upper bound of its extent from the projected center.
   const stretch = Math.sqrt(1 + u * u + v * v);
   const reach = (f * radius * stretch) / (depth - radius * stretch) + 1;
   const x0 = Math.floor(x - reach);

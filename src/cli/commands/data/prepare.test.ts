@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { fixtureFolder } from '../../../../test/support/run-preparation.ts';
-import { preparations } from '../../../datasets/index.ts';
+import { preparations } from '../../../datasets/preparations.ts';
 import { UsageError } from '../../../errors.ts';
 import { dataCommand } from '../data.ts';
 
@@ -32,11 +32,11 @@ const run = async (...args: string[]): Promise<string> => {
 describe('mdetr data prepare', () => {
   it('lists the datasets', async () => {
     const listed = await run('--list');
-    for (const { name } of preparations) expect(listed).toMatch(new RegExp(`^${name.replace('+', '\\+')} `, 'm'));
-    expect(listed.split('\n')).toHaveLength(preparations.length + 2);
+    for (const { name } of preparations()) expect(listed).toMatch(new RegExp(`^${name.replace('+', '\\+')} `, 'm'));
+    expect(listed.split('\n')).toHaveLength(preparations().length + 2);
   });
 
-  it.each(preparations.map(({ name }) => name))('%s describes the required files', async (name) => {
+  it.each(preparations().map(({ name }) => name))('%s describes the required files', async (name) => {
     const explained = await run(name, '--explain');
     expect(explained).toMatch(/\nFiles below --from\n( +\S+ .*https?:\/\/\S+.*\n)+$/);
     // Lines are wrapped at words.

@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander';
-import { preparations } from '../../../datasets/index.ts';
+import { preparations } from '../../../datasets/preparations.ts';
 import type {
   Preparation,
   PreparationReport,
@@ -39,7 +39,7 @@ export const prepareCommand = (): Command => {
       if (list !== true) throw new UsageError(unknownName(words[0]));
       process.stdout.write(listOfPreparations());
     });
-  for (const preparation of preparations) command.addCommand(commandOf(preparation));
+  for (const preparation of preparations()) command.addCommand(commandOf(preparation));
   return command;
 };
 
@@ -48,12 +48,14 @@ const unknownName = (name: string | undefined): string =>
     ? 'the name of a dataset is missing; "mdetr data prepare --list" lists them'
     : name.startsWith('-')
       ? `unknown option '${name}' (see mdetr data prepare --help)`
-      : `unknown dataset "${name}"; choose from ${preparations.map((each) => each.name).join(', ')}`;
+      : `unknown dataset "${name}"; choose from ${preparations()
+          .map((each) => each.name)
+          .join(', ')}`;
 
 const listOfPreparations = (): string =>
   formatTable(
     [{ title: 'name' }, { title: 'dataset' }, { title: 'splits' }],
-    preparations.map(({ name, title, splits }) => [name, title, splits.join(', ')]),
+    preparations().map(({ name, title, splits }) => [name, title, splits.join(', ')]),
   );
 
 const commandOf = (preparation: Preparation): Command => {
