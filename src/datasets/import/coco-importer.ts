@@ -174,9 +174,7 @@ const objectsOf = (
 const segmentationOf = ({ segmentation }: Annotation): Segmentation | undefined => {
   if (segmentation === null || segmentation === undefined) return undefined;
   if (!Array.isArray(segmentation)) return segmentation;
-  const polygons = segmentation.every((value) => typeof value === 'number')
-    ? [segmentation]
-    : (segmentation as number[][]);
+  const polygons = segmentation.every((value) => typeof value === 'number') ? [segmentation] : segmentation;
   const areas = polygons.filter((points) => points.length >= 6 && points.length % 2 === 0);
   return areas.length > 0 ? areas : undefined;
 };
