@@ -1,5 +1,5 @@
 /**
- * Annotation data: preparing datasets as their authors distribute them, importing exports of labelling tools, combining,
+ * Annotation data: preparing datasets as their authors distribute them, importing exports of labeling tools, combining,
  * checking and showing annotation files in the official format, and writing such files.
  */
 export {

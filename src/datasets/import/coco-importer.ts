@@ -44,7 +44,7 @@ interface CocoFile {
 }
 
 /**
- * Importer of COCO instances as labelling tools export them: any file name, numeric or string ids in any order, category
+ * Importer of COCO instances as labeling tools export them: any file name, numeric or string ids in any order, category
  * ids from 0, missing `area`, `iscrowd` and ids of annotations, flat polygons, missing sizes, and several files, whose
  * folders can state the split. Keeps the annotations in memory, one file after the other.
  */

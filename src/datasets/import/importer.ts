@@ -23,7 +23,7 @@ export interface ImportedObject {
   readonly span?: { readonly start: number; readonly end: number } | undefined;
   /** Further attributes, such as `{ occluded: 'true' }`. */
   readonly attributes?: Readonly<Record<string, string>> | undefined;
-  /** Where the source has the object, for messages: file and entry or line. */
+  /** Location of the object in the source, for messages: file and entry or line. */
   readonly location: string;
 }
 
@@ -52,7 +52,7 @@ export interface ImportOptions {
 }
 
 /**
- * Reader of one annotation format as labelling tools export it. An importer yields images; captions, spans, splits and
+ * Reader of one annotation format as labeling tools export it. An importer yields images; captions, spans, splits and
  * files are made from these in one place, equally for all formats.
  */
 export interface Importer {

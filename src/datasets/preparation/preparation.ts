@@ -7,7 +7,7 @@ export interface SourceFile {
   readonly kind: 'file' | 'folder';
   /** Short description of the contents. */
   readonly holds: string;
-  /** Where to download it. */
+  /** Download address. */
   readonly from: string;
   /** Size or number of entries, such as `241 MB`. */
   readonly size: string;
