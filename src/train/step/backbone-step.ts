@@ -6,17 +6,11 @@ import type { Runtime, Session } from '../../engine/runtime/runtime.ts';
 import { ValueScope } from '../../engine/runtime/value-scope.ts';
 import type { AuxiliaryHeads } from '../auxiliary/auxiliary-heads.ts';
 import { cotangentName } from './names.ts';
-import {
-  feedsFor,
-  readNumber,
-  requireFinite,
-  stopwatch,
-  type DifferentiableStep,
-  type StepResult,
-} from './train-step.ts';
+import { requireFinite, stopwatch, type DifferentiableStep, type StepResult } from './differentiable-step.ts';
+import { feedsFor, readScalar } from './feeds.ts';
 import { type TrainBatch } from '../data/train-batch.ts';
 
-/** Trains the backbone by its auxiliary loss alone. There is nothing to match, so one program does it all. */
+/** Trains the backbone by its auxiliary loss alone, as one program: there is nothing to match. */
 export class BackboneStep implements DifferentiableStep {
   private constructor(
     private readonly session: Session,
@@ -66,7 +60,7 @@ export class BackboneStep implements DifferentiableStep {
       const terms: Record<string, number> = {};
       let total = 0;
       for (const { name, weight } of this.losses) {
-        terms[name] = await readNumber(results, name);
+        terms[name] = await readScalar(results, name);
         total += terms[name] * weight;
       }
       requireFinite(total, terms, batch.ids);

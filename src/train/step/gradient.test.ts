@@ -8,8 +8,9 @@ import { BackboneStep } from './backbone-step.ts';
 import { BatchMaker } from '../data/batch-maker.ts';
 import { singleProcess } from '../parallel/communicator.ts';
 import { createTrainer, startingPoint, type StartingPoint } from '../run/run-start.ts';
-import { TrainStep, type DifferentiableStep } from './train-step.ts';
-import { type TrainBatch } from '../data/train-batch.ts';
+import { TrainStep } from './train-step.ts';
+import type { DifferentiableStep } from './differentiable-step.ts';
+import type { TrainBatch } from '../data/train-batch.ts';
 import { trainableBy } from './parameters.ts';
 
 vi.setConfig({ testTimeout: 180_000 });
@@ -30,7 +31,7 @@ const batchOf = async (config: TrainConfig): Promise<TrainBatch> => {
   return batch;
 };
 
-/** Values moved along a direction: each parameter by so much of its own size. */
+/** Parameters moved along a direction by a distance relative to their own magnitude. */
 const moved = (
   parameters: ReadonlyMap<string, HostTensor>,
   direction: ReadonlyMap<string, Float32Array>,
@@ -40,15 +41,15 @@ const moved = (
     [...parameters].map(([name, value]) => {
       const own = direction.get(name);
       if (own === undefined) return [name, value];
-      const data = (value.data as Float32Array).map((number, index) => number + distance * own[index]!);
+      const data = (value.data as Float32Array).map((element, index) => element + distance * own[index]!);
       return [name, { ...value, data } as HostTensor];
     }),
   );
 
-/** Far ones meet the kinks of ReLU and of the matching, near ones the rounding of float32: one of them is right. */
+/** Large distances cross the kinks of ReLU and of the matching, small ones suffer from float32 rounding: one of them fits. */
 const distances = [5e-4, 1e-4, 2e-5];
 
-/** Directional derivatives by central differences against the gradient, along random directions. */
+/** Compares the gradient with central differences along random directions. */
 const compareDirections = async (
   step: DifferentiableStep,
   parameters: ReadonlyMap<string, HostTensor>,
@@ -70,11 +71,11 @@ const compareDirections = async (
   for (let k = 0; k < count; k++) {
     let found = 0;
     const direction = new Map<string, Float32Array>();
-    for (const [name, slopes] of kept) {
+    for (const [name, gradient] of kept) {
       const data = parameters.get(name)!.data as Float32Array;
-      const size = Math.sqrt(data.reduce((sum, value) => sum + value * value, 0) / data.length) || 0.05;
-      const own = data.map(() => (random.chance(0.5) ? size : -size));
-      own.forEach((value, index) => (found += value * slopes[index]!));
+      const magnitude = Math.sqrt(data.reduce((sum, value) => sum + value * value, 0) / data.length) || 0.05;
+      const own = data.map(() => (random.chance(0.5) ? magnitude : -magnitude));
+      own.forEach((value, index) => (found += value * gradient[index]!));
       direction.set(name, own);
     }
     const differences: number[] = [];
@@ -88,10 +89,10 @@ const compareDirections = async (
   }
   const scale = Math.sqrt(pairs.reduce((sum, { expected }) => sum + expected ** 2, 0) / pairs.length);
   expect(scale).toBeGreaterThan(0.1);
-  const misses = pairs.filter(
+  const wrong = pairs.filter(
     ({ expected, found }) => !(Math.abs(expected - found) <= 0.02 * scale + 0.01 * Math.abs(expected)),
   );
-  expect(misses, `of ${JSON.stringify(pairs)}`).toEqual([]);
+  expect(wrong, `of ${JSON.stringify(pairs)}`).toEqual([]);
 };
 
 const stepOf = async (config: TrainConfig, { model, auxiliary }: StartingPoint): Promise<DifferentiableStep> => {
@@ -144,7 +145,7 @@ describe('gradients of the whole loss equal finite differences in random directi
 });
 
 describe('what a config freezes', () => {
-  it('stays as it is to the bit, masks alone are trained', async () => {
+  it('is bit-identical after a step that trains only masks', async () => {
     const config = smallConfig({ hidden_dim: 128, nheads: 8, mask_model: 'smallconv', freeze_detector: true });
     const start = await startingPoint(config, undefined, () => undefined);
     const trainer = await createTrainer(config, start, runtime, 10, singleProcess);

@@ -4,27 +4,33 @@ import type { Mdetr } from '../../models/index.ts';
 import { add, gather, mergeAxes, mul, scalar, sparseGradients } from '../../engine/ops/index.ts';
 import { cotangentName } from './names.ts';
 
-/** The segmentation head's part of a step. It needs the matching, so it runs between matching and the backward pass. */
-export interface MaskStep {
+/** Forward and backward pass of the segmentation head, with its losses. */
+export interface MaskProgram {
   /**
    * Inputs: hs_last, image_memory, src, feature_padding, pyramid0 …, mask_queries, mask_samples, mask_images and mask_targets (M),
    * target_masks (N, H, W), num_boxes, and the head's parameters.
    * Outputs: loss_mask, loss_dice, cotangents of the float inputs, and gradients of the trained parameters.
    */
   readonly program: Program;
-  /** Outputs of the forward program whose cotangents this program yields. */
+  /** Outputs of the forward program whose cotangents this program computes. */
   readonly differentiable: readonly string[];
+  /** Parameters that get a gradient. */
   readonly trained: readonly string[];
   /** Weight of each mask loss in the total, by name. */
   readonly weights: Readonly<Record<string, number>>;
 }
 
-/** Only matched queries get a mask: of a hundred queries a handful, where the official code computes all. */
-export const traceMaskStep = (
+/**
+ * Traces the mask losses and their gradients, or returns undefined for a model without a segmentation head. Masks are
+ * predicted for matched queries only, a handful of the hundred for which the official code predicts them.
+ *
+ * @param weights weight of each mask loss in the total, by name
+ */
+export const traceMaskProgram = (
   model: Mdetr,
   weights: Readonly<Record<string, number>>,
   isTrainable: (name: string) => boolean,
-): MaskStep | undefined => {
+): MaskProgram | undefined => {
   if (model.segmentation === undefined) return undefined;
   const { pyramidChannels } = model;
   const { hidden_dim: features, num_queries: queries } = model.config;

@@ -1,5 +1,5 @@
-/** The name of a value's gradient (of a parameter) or cotangent (of an output) in programs that hold both. */
+/** Name of a parameter's gradient, or of an output's cotangent, in programs that have both. */
 export const cotangentName = (name: string): string => `d_${name}`;
 
-/** The value whose gradient has this name. */
+/** Name of the value that a cotangent belongs to. */
 export const valueName = (cotangent: string): string => cotangent.slice('d_'.length);

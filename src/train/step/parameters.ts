@@ -8,24 +8,27 @@ import type { TrainConfig } from '../config/config.ts';
 import { isAuxiliary } from '../auxiliary/auxiliary-heads.ts';
 import { sharedTensor } from '../optimizer/shared-values.ts';
 
-/** All `state_dict` entries of a network by name; optimisers change them in place. */
+/** All `state_dict` entries of a network by name. Optimizers update them in place. */
 export type ParameterStore = Map<string, HostTensor>;
 
-/** Starting values of all `state_dict` entries. */
+/** Initial values of all `state_dict` entries of a network. */
 export const initialParameters = (model: Mdetr, seed: number): ParameterStore =>
   initialValues(model.registry.specs, seed);
 
-/** Starting values of any parameters. */
+/** Initial values of parameters. */
 export const initialValues = (specs: readonly ParameterSpec[], seed: number): ParameterStore =>
   new Map(specs.map((spec) => [spec.name, sharedTensor(initialValue(spec, seed))]));
 
-/** What the official code trains of the network itself: the backbone as it says, and only with a rate above 0. */
+/** Predicate of the parameters that the official code trains: the backbone only when its learning rate is above 0. */
 export const officiallyTrainable =
   (model: Mdetr, { lr_backbone }: Pick<TrainConfig, 'lr_backbone'>) =>
   (name: string): boolean =>
     !name.includes('backbone.0') || (lr_backbone > 0 && model.isBackboneTrainable(name));
 
-/** What a config trains: as above, without a frozen text encoder, and the mask head alone on a frozen detector. */
+/**
+ * Predicate of the parameters that a config trains: `officiallyTrainable` and auxiliary heads without a frozen text
+ * encoder, or only the mask head on a frozen detector.
+ */
 export const trainableBy = (
   model: Mdetr,
   config: Pick<TrainConfig, 'lr_backbone' | 'freeze_text_encoder' | 'frozen_weights' | 'freeze_detector'>,
@@ -37,30 +40,30 @@ export const trainableBy = (
     isAuxiliary(name) || (official(name) && !(config.freeze_text_encoder && name.includes('text_encoder')));
 };
 
-/** What came of loading weights, for people. */
+/** Summary of loaded weights for the user. */
 export interface LoadReport {
   readonly text: string;
 }
 
 /**
- * Overwrites values by those of a checkpoint (`.pth`, `.safetensors`, model folder), moving averages preferred, as the
- * official `--load`: what the file lacks keeps its start, what the network lacks is left out; both are told. Weights of
- * a detector fit into a network with masks, whose names begin with `detr.`, and the other way round.
+ * Overwrites values with those of a checkpoint (`.pth`, `.safetensors`, model folder), preferring moving averages, like
+ * the official `--load`. Parameters that the file lacks keep their values, tensors that the network lacks are ignored; the
+ * report lists both. Weights of a detector also load into a network with masks, whose names begin with `detr.`, and vice
+ * versa.
  *
- * @throws {MdetrError} when nothing fits, or a tensor has another shape
+ * @throws {MdetrError} when no tensor matches, or one has another shape
  */
 export const loadParameters = async (values: ParameterStore, path: string): Promise<LoadReport> => {
   const files = await openModelFiles(path);
   try {
-    // An untrained model is nothing but initial values, and such are there.
-    if (files.checkpoint === undefined) return { text: `${path}: is not trained, so this begins with initial values` };
+    if (files.checkpoint === undefined) return { text: `${path}: is not trained; starting from initial values` };
     return await fillFrom(values, files.checkpoint);
   } finally {
     await files.close();
   }
 };
 
-/** As `loadParameters`, for a weight file of any form. */
+/** `loadParameters` for a weight file. */
 export const loadWeightFile = async (values: ParameterStore, path: string): Promise<LoadReport> => {
   const checkpoint = await openCheckpoint(path);
   try {

@@ -8,31 +8,38 @@ import type { AuxiliaryTerm } from '../auxiliary/auxiliary-loss.ts';
 import { cotangentName, valueName } from './names.ts';
 
 export interface StepPrograms {
-  /** image, padding, image_index, input_ids, attention_mask (and dropout_seed), parameters → outputs and residuals. */
+  /**
+   * Inputs: image, padding, image_index, input_ids, attention_mask, dropout_seed with dropout, and the parameters.
+   * Outputs: those of the network, and residuals.
+   */
   readonly forward: Program;
-  /** The same, residuals, and `d_…` for every output of `differentiable` → gradients by parameter name. */
+  /**
+   * Inputs: those of `forward`, residuals, and `d_<name>` for every output in `differentiable`.
+   * Outputs: `d_<name>` for every parameter in `trained`.
+   */
   readonly backward: Program;
+  /** Outputs of the forward program that are saved for the backward pass. */
   readonly residuals: readonly string[];
-  /** Outputs of the forward program that take a cotangent. */
+  /** Outputs of the forward program that have a cotangent. */
   readonly differentiable: readonly string[];
-  /** Parameters that get a gradient; the others that were asked for are not reached by any loss. */
+  /** Trainable parameters that a loss reaches. */
   readonly trained: readonly string[];
-  /** Losses that the forward program yields itself, with their factors in the total. */
+  /** Auxiliary losses, which are outputs of the forward program, with their weights in the total. */
   readonly auxiliary: readonly { readonly name: string; readonly weight: number }[];
 }
 
 export interface TraceOptions {
   /** Parameters to differentiate with respect to. */
   readonly isTrainable: (name: string) => boolean;
-  /** Off: the network computes as at inference. */
+  /** Whether dropout is on; without it the network computes as at inference. */
   readonly dropout: boolean;
-  /** Outputs whose losses are in use; gradients flow from these alone. All by default. */
+  /** Whether a loss reads an output; gradients flow from these outputs only. All by default. */
   readonly usesOutput?: (name: string) => boolean;
-  /** Heads that only training has. */
+  /** Heads that exist only in training. */
   readonly auxiliary?: AuxiliaryHeads;
 }
 
-/** Traces the network with all its heads and decoder layers, differentiates it, and cuts it at the outputs. */
+/** Traces the network with all heads and decoder layers, differentiates it, and splits it at the outputs. */
 export const traceStep = (model: Mdetr, options: TraceOptions): StepPrograms => {
   const { outputs, auxiliary } = traceOutputs(model, options.dropout, options.auxiliary);
   const uses = options.usesOutput ?? (() => true);

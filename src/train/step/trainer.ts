@@ -12,52 +12,53 @@ import { officiallyTrainable } from './parameters.ts';
 import { ratesAt, type LearningRates, type ScheduleConfig } from '../config/schedule.ts';
 import { dropoutSeed } from '../../random/mixing.ts';
 import { UpdatePool } from '../optimizer/update-pool.ts';
-import { TrainStep, type DifferentiableStep, type StepResult, type StepTiming } from './train-step.ts';
-import { type TrainBatch } from '../data/train-batch.ts';
+import type { TrainBatch } from '../data/train-batch.ts';
+import type { DifferentiableStep, StepResult, StepTiming } from './differentiable-step.ts';
+import { TrainStep } from './train-step.ts';
 
 export { initialParameters, officiallyTrainable } from './parameters.ts';
 
 export interface TrainerOptions {
   readonly schedule: ScheduleConfig;
-  /** The official code sets the rates of a step after it, so that step 0 runs at full rates; the default here too. */
+  /** When the schedule sets the rates: after each step as in the official code (the default), where step 0 has full rates. */
   readonly ratesSet?: 'after_step' | 'before_step';
   readonly optimizer: OptimizerConfig;
-  /** Gradients are scaled down to this norm; 0 or less: never. */
+  /** Maximum norm of the gradients; 0 or less turns clipping off. */
   readonly clipMaxNorm: number;
-  /** Decay of the moving average of all weights; none without. */
+  /** Decay of the moving average of all weights. Without it no average is kept. */
   readonly emaDecay?: number;
-  /** Steps of an epoch, by which the schedule counts. */
+  /** Number of steps in an epoch of the schedule. */
   readonly stepsPerEpoch: number;
-  /** Of dropout. */
+  /** Seed of the dropout masks. */
   readonly seed: number;
   readonly dropout: boolean;
-  /** Parameters to train; by default those that the official code trains. */
+  /** Whether a parameter is trained; by default those that the official code trains. */
   readonly isTrainable?: (name: string) => boolean;
-  /** Heads that only training has; `parameters` must have values for theirs too. */
+  /** Heads that exist only in training. Their values are part of `parameters`. */
   readonly auxiliary?: AuxiliaryHeads;
-  /** Masks are trained on at most so many of a batch's boxes; 0: all. */
+  /** Maximum number of boxes of a batch whose masks are trained; 0 for all. */
   readonly maskBoxes?: number;
-  /** The other processes of a data-parallel training. */
+  /** Connection to the other processes of data-parallel training. */
   readonly communicator?: Communicator;
-  /** Threads that share the optimiser's work; by default one a core, at most 4. The result does not depend on it. */
+  /** Optimizer threads; by default one per core, at most 4. The result does not depend on it. */
   readonly threads?: number;
 }
 
-/** What one step did. */
+/** Result of one step. */
 export interface StepReport {
   readonly step: number;
   readonly total: number;
-  /** Every loss and accuracy by its official name. */
+  /** Unweighted losses and accuracies by official name. */
   readonly terms: Readonly<Record<string, number>>;
   readonly rates: LearningRates;
-  /** Of the gradients, before clipping. */
+  /** Norm of the gradients before clipping. */
   readonly gradientNorm: number;
   readonly timing: StepTiming & { readonly updateMs: number };
 }
 
-/** All that a trainer is made of, to be stored and to go on from. */
+/** State of a trainer that a run is resumed from. */
 export interface TrainerState {
-  /** Steps that are done. */
+  /** Number of completed steps. */
   readonly step: number;
   readonly parameters: ReadonlyMap<string, HostTensor>;
   readonly average: ReadonlyMap<string, HostTensor> | undefined;
@@ -65,18 +66,18 @@ export interface TrainerState {
 }
 
 /**
- * Trains a network batch by batch, for those who write their own loop. One `step` is the official one: forward,
- * matching, losses, backward, clipping, optimiser, then the schedule's rates for the next step, then the moving average.
+ * Trains a network batch by batch, for a training loop of your own. A `step` does what the official code does: forward,
+ * matching, losses, backward, clipping, optimizer, then the schedule's rates for the next step, then the moving average.
  */
 export class Trainer {
-  /** Copies of all weights that ship, averaged; undefined without `emaDecay`. */
+  /** Moving average of all weights without auxiliary heads; undefined without `emaDecay`. */
   readonly average: ReadonlyMap<string, HostTensor> | undefined;
   private readonly optimizer: Optimizer;
   private readonly communicator: Communicator;
-  private readonly crew: UpdatePool;
+  private readonly pool: UpdatePool;
   private count = 0;
 
-  /** @param parameters every entry that the step reads, changed in place */
+  /** @param parameters every entry that the step reads; they are updated in place */
   constructor(
     readonly parameters: ReadonlyMap<string, HostTensor>,
     private readonly differentiable: DifferentiableStep,
@@ -84,14 +85,14 @@ export class Trainer {
   ) {
     this.optimizer = new Optimizer(options.optimizer);
     this.communicator = options.communicator ?? singleProcess;
-    this.crew = new UpdatePool(options.threads ?? Math.min(mostThreads, availableParallelism()));
+    this.pool = new UpdatePool(options.threads ?? Math.min(MAX_THREADS, availableParallelism()));
     this.average =
       options.emaDecay === undefined
         ? undefined
         : copyEntries(new Map([...parameters].filter(([name]) => !isAuxiliary(name))));
   }
 
-  /** @param parameters where to start from: `initialParameters`, or what was loaded */
+  /** @param parameters initial values: `initialParameters`, or those of a checkpoint */
   static async create(
     model: Mdetr,
     config: LossConfig,
@@ -105,7 +106,7 @@ export class Trainer {
     return new Trainer(parameters, step, options);
   }
 
-  /** Steps that are done. */
+  /** Number of completed steps. */
   get steps(): number {
     return this.count;
   }
@@ -115,7 +116,11 @@ export class Trainer {
     return { step, parameters, average, moments: optimizer.state };
   }
 
-  /** Goes on from a stored state. Throws `MdetrError` when it is of another network. */
+  /**
+   * Resumes from a stored state.
+   *
+   * @throws {MdetrError} when it belongs to another network
+   */
   restore({ step, parameters, average, moments }: TrainerState): void {
     copyInto(this.parameters, parameters);
     if (this.average !== undefined) copyInto(this.average, average ?? parameters);
@@ -123,21 +128,21 @@ export class Trainer {
     this.count = step;
   }
 
-  /** The rates that the next step will use. */
+  /** Learning rates of the next step. */
   get rates(): LearningRates {
     const { schedule, stepsPerEpoch, ratesSet } = this.options;
     if (ratesSet === 'before_step') return ratesAt(schedule, this.count + 1, stepsPerEpoch);
-    // The official schedule acts for the first time after step 0.
+    // The official schedule sets rates for the first time after step 0.
     const { lr, lr_backbone, text_encoder_lr } = schedule;
     if (this.count === 0) return { main: lr, backbone: lr_backbone, textEncoder: text_encoder_lr };
     return ratesAt(schedule, this.count - 1, stepsPerEpoch);
   }
 
   /**
-   * One step on a batch; on several, their gradients are averaged as if each were the batch of a process of its own.
+   * Trains on one batch. The gradients of several batches are averaged as if each were the batch of its own process.
    *
-   * @throws {MdetrError} naming the batch's ids and the term when the loss is not finite, or the parameter whose
-   *   gradient is not; nothing is changed then
+   * @throws {MdetrError} when the loss or a gradient is not finite, naming the ids of the batch and the terms or
+   *   parameters; nothing is changed then
    */
   async step(...batches: readonly [TrainBatch, ...TrainBatch[]]): Promise<StepReport> {
     const { rates, count } = this;
@@ -149,7 +154,7 @@ export class Trainer {
         results.push(result);
         if (index === 0) continue;
         const first = results[0]!.gradients;
-        await this.crew.add(
+        await this.pool.add(
           floatsOf(first),
           Array.from(first.keys(), (name) => result.gradients.get(name)!.data as Float32Array),
         );
@@ -171,33 +176,33 @@ export class Trainer {
     }
   }
 
-  /** Clips, changes parameters and average, and returns the gradients' norm. */
+  /** Clips the gradients, updates parameters and average, and returns the norm of the gradients. */
   private async update(
     gradients: ReadonlyMap<string, HostTensor>,
     rates: LearningRates,
     batches: readonly TrainBatch[],
   ): Promise<number> {
-    const { options, communicator, optimizer, crew: pool, parameters } = this;
-    const shares = batches.length * communicator.size;
+    const { options, communicator, optimizer, pool, parameters } = this;
+    const batchCount = batches.length * communicator.size;
     const sums = floatsOf(gradients);
     await allReduceTogether(communicator, sums);
-    const gradientNorm = (await pool.norm(sums)) / shares;
+    const gradientNorm = (await pool.norm(sums)) / batchCount;
     if (!Number.isFinite(gradientNorm)) throw notFinite(gradients, batches);
     const { average } = this;
     const { emaDecay: decay } = options;
     const moving = average === undefined || decay === undefined ? undefined : { values: average, decay };
-    // The mean over all batches is made where gradients are clipped.
-    const clip = clipFactor(gradientNorm, options.clipMaxNorm) / shares;
+    // Gradients are sums over all batches; the clip factor turns them into means.
+    const clip = clipFactor(gradientNorm, options.clipMaxNorm) / batchCount;
     await pool.apply(optimizer.plan(parameters, gradients, rates, clip, moving));
     if (moving !== undefined) updateAverage(moving.values, parameters, moving.decay, (name) => gradients.has(name));
     return gradientNorm;
   }
 
   async dispose(): Promise<void> {
-    await Promise.all([this.differentiable.dispose(), this.crew.dispose()]);
+    await Promise.all([this.differentiable.dispose(), this.pool.dispose()]);
   }
 
-  /** Over the batches of all processes. */
+  /** Means over the batches of all processes. */
   private async meanLosses(results: readonly StepResult[]): Promise<Pick<StepReport, 'total' | 'terms'>> {
     const { communicator } = this;
     const total = meanOf(results.map((result) => result.total));
@@ -218,7 +223,7 @@ export class Trainer {
     return dropoutSeed(this.options.seed, this.count, batch * size + rank);
   }
 
-  /** What sums over boxes are divided by: the mean over all batches of all processes, at least 1. */
+  /** Divisor of sums over boxes: the mean over all batches of all processes, at least 1. */
   private async boxesPerBatch(batches: readonly TrainBatch[]): Promise<number> {
     const counts = batches.flatMap(({ targets }) => targets.boxCounts);
     const total = Float32Array.of(counts.reduce((sum, count) => sum + count, 0));
@@ -227,15 +232,15 @@ export class Trainer {
   }
 }
 
-/** Of the optimiser; more only wait for memory. */
-const mostThreads = 4;
+/** Maximum number of optimizer threads; beyond this the update is memory-bound. */
+const MAX_THREADS = 4;
 
 const copyInto = (target: ReadonlyMap<string, HostTensor>, source: ReadonlyMap<string, HostTensor>): void => {
   for (const [name, { data, dtype }] of target) {
     const stored = source.get(name);
     if (stored?.data.length !== data.length || stored.dtype !== dtype)
       throw new MdetrError(
-        `the stored state does not fit this network: "${name}" is ${stored === undefined ? 'missing' : 'of another size'}`,
+        `the stored state does not fit this network: "${name}" ${stored === undefined ? 'is missing' : 'has another shape'}`,
       );
     (data as Float32Array).set(stored.data as Float32Array);
   }

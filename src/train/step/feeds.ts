@@ -1,0 +1,44 @@
+import type { HostTensor } from '../../engine/graph/index.ts';
+import { leafName, type Program } from '../../engine/graph/program.ts';
+import type { DeviceTensor, Values } from '../../engine/runtime/runtime.ts';
+import { MdetrError } from '../../errors.ts';
+
+/**
+ * Picks the inputs and parameters of a program by name.
+ *
+ * @param sources values by name; the first that has a name wins
+ * @throws {MdetrError} naming an input that no source has
+ */
+export const feedsFor = (
+  program: Program,
+  sources: readonly Values[],
+  parameters: ReadonlyMap<string, HostTensor>,
+): Values => {
+  const feeds: Record<string, HostTensor | DeviceTensor> = {};
+  for (const { name } of program.inputs) {
+    const value = sources.find((source) => source[name] !== undefined)?.[name];
+    if (value === undefined)
+      throw new MdetrError(`training step "${program.name}" needs "${name}", which the data do not provide`);
+    feeds[name] = value;
+  }
+  for (const tensor of program.parameters) {
+    const name = leafName(tensor);
+    const value = parameters.get(name);
+    if (value === undefined) throw new Error(`internal: no value for parameter "${name}"`);
+    feeds[name] = value;
+  }
+  return feeds;
+};
+
+/** Reads some results of a program. */
+export const readTensors = async <Name extends string>(
+  results: Readonly<Record<string, DeviceTensor>>,
+  names: readonly Name[],
+): Promise<Record<Name, HostTensor>> =>
+  Object.fromEntries(
+    await Promise.all(names.map(async (name) => [name, await results[name]!.read()] as const)),
+  ) as Record<Name, HostTensor>;
+
+/** Reads a scalar result of a program. */
+export const readScalar = async (results: Readonly<Record<string, DeviceTensor>>, name: string): Promise<number> =>
+  Number((await results[name]!.read()).data[0]);
