@@ -2,7 +2,7 @@
 export { Training, type OpenTrainingOptions } from '../train/run/training.ts';
 export type { TrainingSample } from '../train/data/own-samples.ts';
 export { Trainer, type StepReport, type TrainerOptions, type TrainerState } from '../train/step/trainer.ts';
-export type { StepTiming } from '../train/step/train-step.ts';
+export type { StepTiming } from '../train/step/differentiable-step.ts';
 export type { TrainBatch } from '../train/data/train-batch.ts';
 export { runTraining, type TrainingRunOptions } from '../train/run/run-training.ts';
 export type { RunObserver, RunSummary, Validate, Validation } from '../train/run/run-observer.ts';
