@@ -14,7 +14,7 @@ const training = await Training.open('examples/finetune/config.json', {
 });
 
 // Batches from the annotation file of the config, varied by random sizes and crops. One's own would be made by
-// training.batchOf([{ image: 'a.jpg', caption: 'a dog', boxes: [{ box: [10, 20, 80, 90], spans: [[2, 5]] }] }, …]).
+// training.batchOf([{ image: 'a.jpg', caption: 'a dog', boxes: [{ box: [10, 20, 80, 90], phrase: 'dog' }] }, …]).
 for await (const batch of training.batches()) {
   const { step, total, rates } = await training.step(batch);
   if (step % 10 === 0) console.error(`step ${step}: loss ${total.toFixed(2)}, rate ${rates.main.toExponential(1)}`);

@@ -56,7 +56,7 @@ const sampleOf = ({ image, objects }: RenderedScene, { text, phrases }: CaptionT
   caption: text,
   boxes: [...new Set(phrases.flatMap((phrase) => phrase.objects))].map((object) => ({
     box: objects[object]!.box,
-    spans: phrases.filter((phrase) => phrase.objects.includes(object)).map(({ start, end }) => [start, end] as const),
+    spans: phrases.filter((phrase) => phrase.objects.includes(object)).map(({ start, end }) => ({ start, end })),
   })),
 });
 

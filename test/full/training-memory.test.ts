@@ -22,7 +22,7 @@ for (let step = 0; step < 500; step++) {
     // Sizes, texts and numbers of boxes come again only after a long time.
     const [width, height] = [512 + 16 * ((7 * step + 3 * k) % 11), 512 + 16 * ((5 * step + k) % 7)];
     const caption = words.slice(0, 3 + ((step + k) % 15)).join(' ');
-    const boxes = Array.from({ length: (step + k) % 5 }, (_, n) => ({ box: [10 * n, 5, 10 * n + 40, 60], spans: [[0, 5]] }));
+    const boxes = Array.from({ length: (step + k) % 5 }, (_, n) => ({ box: [10 * n, 5, 10 * n + 40, 60], spans: [{ start: 0, end: 5 }] }));
     return { image: { width, height, channels: 1, data: new Uint8Array(width * height).fill(step % 256) }, caption, boxes };
   };
   await training.step(await training.batchOf([sample(0), sample(1)]));

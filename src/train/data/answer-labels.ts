@@ -72,6 +72,15 @@ export const gqaLabels = (folder: string, hasSplitHeads: boolean): AnswerLabeler
   };
 };
 
+/** Labels of a caption that is no question, for a network's question heads; undefined for a network without. */
+export const labelsWithoutAnswer = (config: ModelConfig): Readonly<Record<string, number>> | undefined => {
+  const dataset = qaDataset(config);
+  if (dataset === undefined) return undefined;
+  if (dataset === 'clevr') return clevrLabels(undefined);
+  if (!config.split_qa_heads) return { answer: NO_LABEL };
+  return Object.fromEntries(['type', ...gqaAnswerTypes].map((name) => [`answer_${name}`, NO_LABEL]));
+};
+
 /** Labeler of a network's question heads; undefined for a network without. */
 export const labelerFor = (config: ModelConfig, gqaFolder: string): AnswerLabeler | undefined => {
   const dataset = qaDataset(config);

@@ -87,7 +87,7 @@ describe('runTraining', () => {
     await expect(runTraining({ ...smallValues, max_steps: 1 })).rejects.toThrow(/name a folder for the run/);
     await expect(
       runTraining({ ...smallValues, output_dir: output, datasets_val: [{ scenes: join(root, 'none') }] }),
-    ).rejects.toThrow(/none: no folder of scenes/);
+    ).rejects.toThrow(/none: is not a folder of scenes/);
     expect(existsSync(output)).toBe(false);
   });
 });

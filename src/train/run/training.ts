@@ -15,16 +15,17 @@ import { createTrainer, findVocabulary, openRunData, pairsPerStep, startingPoint
 import type { TrainBatch } from '../data/train-batch.ts';
 import type { StepReport, Trainer } from '../step/trainer.ts';
 
+/** Options of `Training.open`. */
 export interface OpenTrainingOptions {
-  /** As on the command line: `['lr=1e-5', 'max_steps=100']`. */
+  /** Settings that override a config file, as `--set` does: `['lr=1e-5', 'max_steps=100']`. */
   readonly settings?: readonly string[];
-  /** What was loaded, for people. */
+  /** Receives messages for the user: loaded weights, old names in the config. */
   readonly onNote?: (text: string) => void;
 }
 
 /**
- * A network in training, for a loop of one's own: no folder, no record, no saving but what one asks for. `runTraining`
- * has all of that.
+ * A network in training, for a custom loop: it writes nothing but what it is asked to. `runTraining` adds run folder, log,
+ * validation and resuming.
  *
  *     const training = await Training.open('examples/finetune/config.json');
  *     for await (const batch of training.batches()) {
@@ -39,30 +40,31 @@ export class Training {
 
   private constructor(
     readonly config: TrainConfig,
-    /** Weights, moving average, learning rates and state. */
+    /** Weights, moving average, learning rates and optimizer state. */
     readonly trainer: Trainer,
     private readonly tokenizer: Tokenizer,
     private readonly tokenizerPath: string,
-    /** Of the config's data; the schedule counts by them. */
+    /** Steps of an epoch of the config's data, which the schedule counts. */
     readonly stepsPerEpoch: number,
     readonly totalSteps: number,
   ) {}
 
   /**
-   * Loads what a config says: a file, or its values. A config without data is for batches of one's own
-   * (`batchOf`): it must say `max_steps`.
+   * Opens the training of a config with a single training stage. A config without datasets is for batches made by `batchOf`
+   * and must set `max_steps`, which the learning rates are scheduled for.
    *
-   * @throws {MdetrError} for what cannot be used, naming it
+   * @param config path of a config file, or its values
+   * @throws {MdetrError} for settings, files and weights that cannot be used
    */
   static async open(config: string | ConfigValues, options: OpenTrainingOptions = {}): Promise<Training> {
-    const parsed = parseTrainConfig(
-      await valuesOf(config, options.settings),
-      typeof config === 'string' ? config : 'config',
-    );
+    const { settings = [], onNote = () => undefined } = options;
+    const values = await valuesOf(config, settings, onNote);
+    const source = typeof config === 'string' ? config : 'config';
+    const parsed = parseTrainConfig(values, source, onNote);
     const tokenizerPath = await findVocabulary(parsed);
     const tokenizer = await loadTokenizer(tokenizerPath, { maxTokens: maxTokensOf(parsed) });
     const { stepsPerEpoch, totalSteps } = stepsOf(parsed);
-    const start = await startingPoint(parsed, undefined, options.onNote ?? (() => undefined));
+    const start = await startingPoint(parsed, undefined, onNote);
     const runtime = await createRuntime({
       device: parsed.device,
       ...(parsed.threads === undefined ? {} : { threads: parsed.threads }),
@@ -71,14 +73,14 @@ export class Training {
     return new Training(parsed, trainer, tokenizer, tokenizerPath, stepsPerEpoch, totalSteps);
   }
 
-  /** One step of the official training on a batch, or on several whose gradients are averaged. */
+  /** Trains one step on a batch, or on several batches whose gradients are averaged. */
   step(...batches: readonly [TrainBatch, ...TrainBatch[]]): Promise<StepReport> {
     return this.trainer.step(...batches);
   }
 
   /**
-   * Batches of the config's data, made ahead on threads, epoch after epoch without end: leave the loop to stop. They
-   * depend on the seed and on how many steps are done, so a loop that is entered again goes on where it was left.
+   * Batches of the config's datasets, prepared ahead on threads, epoch after epoch without end: break out of the loop to
+   * stop. They depend on the seed and the number of steps done, so a new loop continues where the last one stopped.
    */
   async *batches(): AsyncGenerator<TrainBatch> {
     const { config } = this;
@@ -105,17 +107,23 @@ export class Training {
     }
   }
 
-  /** A batch of one's own pictures and texts. Throws `MdetrError` naming the sample and what is wrong with it. */
+  /**
+   * Makes a batch of images and captions.
+   *
+   *     training.batchOf([{ image: 'a.jpg', caption: 'a dog', boxes: [{ box: [10, 20, 80, 90], phrase: 'a dog' }] }]);
+   *
+   * @throws {MdetrError} naming the sample and the field
+   */
   batchOf(samples: readonly TrainingSample[]): Promise<TrainBatch> {
     return batchOfSamples(samples, this.tokenizer, this.config);
   }
 
-  /** Writes the model as a folder for `MDETR.fromPretrained`: the moving average where there is one. */
+  /** Writes the model as a folder for `MDETR.fromPretrained`: the moving average of the weights if there is one. */
   async saveModel(folder: string): Promise<void> {
     const { trainer, config } = this;
     const weights = trainer.average ?? trainer.parameters;
     await writeTrainedModel(folder, weights, config, await tokenizerFilesIn(this.tokenizerPath), {
-      command: 'a program of its own, with Training',
+      command: 'a program, with Training',
       step: trainer.steps,
       epoch: Math.floor(trainer.steps / this.stepsPerEpoch),
       pairs: trainer.steps * pairsPerStep(config),
@@ -130,15 +138,22 @@ export class Training {
   }
 }
 
-const valuesOf = async (config: string | ConfigValues, settings: readonly string[] = []): Promise<ConfigValues> => {
+const valuesOf = async (
+  config: string | ConfigValues,
+  settings: readonly string[],
+  onNote: (text: string) => void,
+): Promise<ConfigValues> => {
   if (typeof config !== 'string') {
-    if (settings.length > 0) throw new MdetrError('settings go with a config file; change the values instead');
+    if (settings.length > 0) throw new MdetrError('settings override a config file; change the values instead');
     return withLoadedModel(config);
   }
-  const { stages } = await readConfigFile(await findConfig(config), settings);
+  const { stages, notes } = await readConfigFile(await findConfig(config), settings);
+  for (const note of notes) onNote(`${config}: ${note}`);
   const [first, second] = stages;
   if (second !== undefined)
-    throw new MdetrError(`${config}: has stages; a loop of one's own trains one: open it with the values of that one`);
+    throw new MdetrError(
+      `${config}: has several training stages; Training trains one: open it with the values of that stage`,
+    );
   return withLoadedModel(first!.values);
 };
 
@@ -149,7 +164,7 @@ const stepsOf = (config: TrainConfig): { stepsPerEpoch: number; totalSteps: numb
   if (!hasData) {
     if (config.max_steps === undefined)
       throw new MdetrError(
-        'a config without data must say how many steps the learning rates are planned for: max_steps',
+        'a config without datasets must set max_steps, the number of steps that the learning rates are scheduled for',
       );
     return { stepsPerEpoch: config.max_steps, totalSteps: config.max_steps };
   }
