@@ -3,7 +3,7 @@
  *
  *     npx tsx bench/annotation-index.ts [ROWS] [--keep FILE] [--shuffled]
  *
- * Every measurement runs in a process of its own, so that its peak memory is its own (`maxRSS` of the operating system).
+ * Each measurement runs in a separate process, so that peak memory (`maxRSS`) is measured separately.
  * On a busy machine compare `cpuSeconds`, the processor time, instead of `seconds`.
  */
 import { spawnSync } from 'node:child_process';
@@ -64,7 +64,7 @@ const generate = (path: string, rows: number, shuffled: boolean): void => {
   closeSync(fd);
 };
 
-/** The yardstick: reads every byte in the same chunks and looks at it once. */
+/** Baseline: reads every byte in the same chunks and looks at it once. */
 const plainScan = (path: string): number => {
   const fd = openSync(path, 'r');
   const chunk = new Uint8Array(8 * 1024 * 1024);
@@ -92,7 +92,7 @@ const phases: Record<string, (path: string) => void> = {
   scan: (path) =>
     measured('read and look at every byte', () => ({ megabytes: statSync(path).size / 1e6, quotes: plainScan(path) })),
   index: (path) =>
-    measured('make the index', () => {
+    measured('build the index', () => {
       const index = AnnotationIndex.open(path, { rebuild: true });
       const found = { rows: index.length, annotations: index.annotationCount };
       const indexMegabytes = statSync(index.indexFile).size / 1e6;

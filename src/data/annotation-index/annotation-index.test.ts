@@ -153,9 +153,7 @@ describe('AnnotationIndex', () => {
       expect(index.sizeOf(0)).toEqual({ width: 500, height: 333 });
       expect(index.sizeOf(1)).toEqual({ width: 0, height: 0 });
     });
-    expect(() => AnnotationIndex.open(write('{"images":[{"id":"1"}]}'))).toThrow(
-      /"id" is missing or not a whole number/,
-    );
+    expect(() => AnnotationIndex.open(write('{"images":[{"id":"1"}]}'))).toThrow(/"id" is missing or not an integer/);
   });
 
   it('reads lines of JSON, each an image with its annotations', () => {
@@ -196,13 +194,13 @@ describe('AnnotationIndex', () => {
     ['', 0, 1, 'expected an object'],
     ['[1]', 0, 1, 'expected an object'],
     ['{"annotations":[]}', 0, 1, 'no "images" list'],
-    ['{"questions":[],\n"images":[]}', 17, 2, 'there are "images" and "questions"'],
+    ['{"questions":[],\n"images":[]}', 17, 2, 'there are both "images" and "questions"'],
     ['{"questions":[{},7]}', 17, 1, 'expected a question object'],
     ['{"images":\n[{"id":1},\n]}', 22, 3, 'expected an image object, found ]'],
     ['{"images":[{"id":1} {"id":2}]}', 20, 1, 'expected "," or "]", found {'],
     ['{"images":[{"id":1}]\n"annotations":[]}', 21, 2, 'expected "," or "}"'],
-    ['{"images":[{"id":1},{"id":"2"}]}', 20, 1, '"id" is missing or not a whole number in element 1'],
-    ['{"images":[{"id":1.5}]}', 11, 1, '"id" is missing or not a whole number in element 0'],
+    ['{"images":[{"id":1},{"id":"2"}]}', 20, 1, '"id" is missing or not an integer in element 1'],
+    ['{"images":[{"id":1.5}]}', 11, 1, '"id" is missing or not an integer in element 0'],
     ['{"images":[],"annotations":[{"id":3}]}', 28, 1, '"image_id" is missing'],
     ['{"images":{}}', 10, 1, 'expected a list, found {'],
     ['{"images":[]}\n{"images":[]}', 14, 2, 'expected nothing more'],
@@ -278,7 +276,7 @@ describe('AnnotationIndex', () => {
     const path = write(JSON.stringify(small));
     withIndex(path, (index) => {
       writeFileSync(path, JSON.stringify(small).replace('"id":1,"width"', '"id":8,"width"'));
-      expect(() => index.row(0)).toThrow('is no longer the file that');
+      expect(() => index.row(0)).toThrow('was changed after');
       truncateSync(path, 40);
       expect(() => index.row(0)).toThrow('ends before byte');
     });

@@ -18,22 +18,23 @@ import { parsePythonJson } from './python-json.ts';
 import { imageOfQuestion } from './question-row.ts';
 import { fingerprintOf, sameFingerprint } from './source-fingerprint.ts';
 
+/** Options of `AnnotationIndex.open`. */
 export interface OpenOptions extends BuildOptions {
-  /** Where indexes go whose annotation file lies in a folder that cannot be written. */
+  /** Folder of indexes whose annotation file is in a folder that cannot be written. Default: the package's cache folder. */
   readonly cacheFolder?: string;
-  /** Make the index anew even when a good one is there. */
+  /** Build the index again even if a valid one exists. */
   readonly rebuild?: boolean;
 }
 
-/** A row's text is not JSON; the rest of the file may be fine. */
+/** Error for a row whose text is not JSON; other rows of the file may be valid. */
 export class RowSyntaxError extends MdetrError {
   override name = 'RowSyntaxError';
 }
 
 /**
  * Random access to the rows of an annotation file of any size. Row `i` is the image with the `i`-th smallest id, as in
- * torchvision's `CocoDetection`, with its annotations in file order. Holds two open files and a small buffer; workers
- * open their own, which costs a millisecond once the index is there.
+ * torchvision's `CocoDetection`, with its annotations in file order. Holds two open files and a small buffer; each worker
+ * opens its own, which takes a millisecond once the index exists.
  */
 export class AnnotationIndex {
   readonly annotationFile: string;
@@ -54,9 +55,10 @@ export class AnnotationIndex {
   }
 
   /**
-   * Opens the index that lies beside the file or in the cache folder and belongs to the file as it is now; makes it
-   * first where there is none.
-   * @throws MdetrError when the file is missing or is no annotation file
+   * Opens the index of an annotation file, beside the file or in the cache folder. Builds it first if there is none, or if
+   * the file was changed since.
+   *
+   * @throws {MdetrError} when the file is missing or is not an annotation file
    */
   static open(annotationFile: string, options: OpenOptions = {}): AnnotationIndex {
     if (!existsSync(annotationFile)) throw new MdetrError(`${annotationFile}: no such annotation file`);
@@ -78,7 +80,7 @@ export class AnnotationIndex {
     return new AnnotationIndex(annotationFile, path, opened.fd, opened.header);
   }
 
-  /** Whether the file has COCO's lists, CLEVR's list of questions, or an image a line. */
+  /** Format of the file: COCO's lists, CLEVR's list of questions, or one image a line. */
   get format(): IndexHeader['format'] {
     return this.header.format;
   }
@@ -88,11 +90,12 @@ export class AnnotationIndex {
     return this.header.images;
   }
 
+  /** Number of annotations of all rows. */
   get annotationCount(): number {
     return this.header.annotations;
   }
 
-  /** Annotations of the file whose `image_id` no image has. */
+  /** Number of annotations whose `image_id` belongs to no image. */
   get orphanCount(): number {
     return this.header.orphans;
   }
@@ -109,7 +112,7 @@ export class AnnotationIndex {
     return { width: this.record.readUInt32LE(32), height: this.record.readUInt32LE(36) };
   }
 
-  /** The row of an image id, by bisection. */
+  /** Row of an image id, found by bisection; undefined for an unknown id. */
   rowOf(id: number): number | undefined {
     let low = 0;
     let high = this.length;
@@ -122,8 +125,10 @@ export class AnnotationIndex {
   }
 
   /**
-   * What the file says about row `row`, unchecked (`problemsOfRow` checks). Non-finite numbers come as strings.
-   * @throws RowSyntaxError when the row's text is not JSON; MdetrError when the file is no longer the one indexed
+   * Reads a row without checks; `RowReader` checks it. Non-finite numbers are returned as strings.
+   *
+   * @throws {RowSyntaxError} when the row's text is not JSON
+   * @throws {MdetrError} when the file was changed since it was indexed
    */
   row(row: number): UncheckedRow {
     const image = this.image(row);
@@ -133,7 +138,7 @@ export class AnnotationIndex {
     return { image, annotations: count === 0 ? [] : this.readAnnotations(row, this.record.readDoubleLE(16), count) };
   }
 
-  /** The image object of row `row` alone (of a `.jsonl` file, the whole line), without reading its annotations. */
+  /** Reads the image object of a row without its annotations (for `.jsonl` files, the whole line). */
   image(row: number): unknown {
     this.readRecord(row);
     const offset = this.record.readDoubleLE(8);
@@ -147,7 +152,7 @@ export class AnnotationIndex {
     return image;
   }
 
-  /** A member of the file's top object (`categories`, `info`, `licenses`), parsed; undefined where there is none. */
+  /** Reads `categories`, `info` or `licenses` of the file's top-level object; undefined where it is missing. */
   section(name: SectionName): unknown {
     const range = this.header.sections[name];
     if (range === undefined) return undefined;
@@ -177,7 +182,7 @@ export class AnnotationIndex {
     const end = this.table.readDoubleLE(last) + this.table.readUInt32LE(last + 8);
     let bytes = 0;
     for (let at = 8; at < tableBytes; at += ANNOTATION_RECORD_BYTES) bytes += this.table.readUInt32LE(at);
-    // An image's annotations usually stand one behind the other: then one read gets all, and mostly one parse.
+    // The annotations of an image are usually adjacent: then one read and one parse suffice.
     const together = end - begin - bytes <= 32 * count;
     if (together) {
       this.readSource(begin, end - begin);
@@ -193,13 +198,13 @@ export class AnnotationIndex {
     });
   }
 
-  /** Reads into `text`. */
+  /** Reads bytes of the annotation file into `text`. */
   private readSource(offset: number, length: number): void {
     this.text = grown(this.text, length);
     readFully(this.sourceFd, this.text, length, offset, this.annotationFile);
   }
 
-  /** Parses the object at `start` of `text`, which stands at byte `offset` of the file. */
+  /** Parses the object at `start` of `text`, whose offset in the file is `offset`. */
   private parse(start: number, length: number, offset: number, row: number): unknown {
     if (this.text[start] !== 0x7b || this.text[start + length - 1] !== 0x7d) throw this.changed(row);
     try {
@@ -213,12 +218,12 @@ export class AnnotationIndex {
 
   private changed(row: number): MdetrError {
     return new MdetrError(
-      `${this.annotationFile} is no longer the file that ${this.indexFile} describes (row ${row}): run \`mdetr data index --rebuild\``,
+      `${this.annotationFile} was changed after ${this.indexFile} was made (row ${row}): run \`mdetr data index --rebuild\``,
     );
   }
 }
 
-/** A line holds its annotations itself. */
+/** Splits a line, which holds its annotations itself. */
 const splitLine = (line: unknown, id: number): UncheckedRow => {
   const { annotations = [], ...image } = line as Record<string, unknown>;
   image['id'] ??= id;
@@ -233,7 +238,7 @@ const parseList = (text: string): unknown[] | undefined => {
   try {
     return JSON.parse(`[${text}]`) as unknown[];
   } catch {
-    return undefined; // Something in it is not JSON: parsed one by one, it can be named.
+    return undefined; // One of them is not JSON: parsed one by one, it can be named.
   }
 };
 
@@ -243,7 +248,7 @@ const grown = (buffer: Buffer<ArrayBuffer>, length: number): Buffer<ArrayBuffer>
 const readFully = (fd: number, buffer: Buffer, length: number, position: number, path: string): void => {
   for (let done = 0; done < length;) {
     const count = readSync(fd, buffer, done, length - done, position + done);
-    if (count === 0) throw new MdetrError(`${path} ends before byte ${position + length}: it was shortened while open`);
+    if (count === 0) throw new MdetrError(`${path} ends before byte ${position + length}: it was truncated while open`);
     done += count;
   }
 };

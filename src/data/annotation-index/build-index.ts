@@ -18,12 +18,13 @@ import { JsonScanError, JsonScanner } from './json-scanner.ts';
 import { RecordSpool } from './record-spool.ts';
 import { fingerprintOf, sameFingerprint } from './source-fingerprint.ts';
 
+/** Options of `buildIndex`. */
 export interface BuildOptions {
   /** Called every few megabytes. */
   readonly onProgress?: (bytesDone: number, bytesTotal: number) => void;
-  /** How much is read at a time. */
+  /** Number of bytes that are read at a time. */
   readonly chunkBytes?: number;
-  /** What the sorting of unordered files may take; together with the chunk, this bounds memory. */
+  /** Maximum memory for sorting files that are not in order of ids. */
   readonly sortBytes?: number;
 }
 
@@ -34,16 +35,17 @@ const IMAGE_KEYS = ['id', 'width', 'height'].map(utf8);
 const ANNOTATION_KEYS = ['image_id'].map(utf8);
 const KEPT_SECTIONS: readonly string[] = ['info', 'licenses', 'categories'] satisfies SectionName[];
 
-/** The element a record points to: [key, offset, length], an image's also [width, height]. */
+/** Numbers of a record: [key, offset, length], for images also [width, height]. */
 const IMAGE_LANES = 5;
 const ANNOTATION_LANES = 3;
 
 /**
- * Makes the index of `annotationFile` at `indexPath`, in one pass over the bytes and in flat memory. Files that end in
- * `.jsonl` or `.ndjson` hold one image per line with its `annotations` inside, all others one COCO-like object, or one
- * with CLEVR's `questions`: each is a row, whose place in the list is its id.
- * Until the last step, a rename, the index has another name and no header, so no reader can take a part for the whole.
- * @throws MdetrError naming file, byte and line where the text is not JSON of that form, or an id occurs twice.
+ * Builds the index of an annotation file in one pass over its bytes and in constant memory. Files that end in `.jsonl` or
+ * `.ndjson` have one image a line with its `annotations` inside; all others are one object with COCO's `images` and
+ * `annotations`, or with CLEVR's `questions`, whose ids are their indices in the list. Until it is complete, the index has
+ * another name and no header, so that no reader takes an unfinished one.
+ *
+ * @throws {MdetrError} naming file, byte and line where the text is not JSON of that form, or an id occurs twice
  */
 export const buildIndex = (annotationFile: string, indexPath: string, options: BuildOptions = {}): void => {
   prepareFolder(indexPath);
@@ -68,7 +70,7 @@ export const buildIndex = (annotationFile: string, indexPath: string, options: B
       : scanLists(scanner, images, annotations);
     const joined = join(target, images, annotations);
     if (!sameFingerprint(fingerprint, fingerprintOf(annotationFile)))
-      throw new MdetrError(`${annotationFile} changed while it was being indexed: try again when it is whole`);
+      throw new MdetrError(`${annotationFile} changed while it was being indexed: try again when it is complete`);
     const header: IndexHeader = { source: fingerprint, format, images: images.length, ...joined, sections };
     fsyncSync(target);
     writeFrame(target, header);
@@ -95,11 +97,12 @@ export const buildIndex = (annotationFile: string, indexPath: string, options: B
   }
 };
 
+/** True for the file names of formats with one image a line. */
 export const isLineFormat = (path: string): boolean => ['.jsonl', '.ndjson'].includes(extname(path).toLowerCase());
 
 type Scanned = Pick<IndexHeader, 'format' | 'sections'>;
 
-/** Walks over the whole file, putting every image into its spool. */
+/** Scans a file with one image a line. */
 const scanLines = (scanner: JsonScanner, images: RecordSpool): Scanned => {
   scanner.skipByteOrderMark();
   const addImage = elementAdder(scanner, images, IMAGE_KEYS, IMAGE_LANES);
@@ -108,7 +111,7 @@ const scanLines = (scanner: JsonScanner, images: RecordSpool): Scanned => {
   return { format: 'lines', sections: {} };
 };
 
-/** Walks over the whole file, putting every image, or question, and annotation into its spool. */
+/** Scans a file with lists of images, or questions, and annotations. */
 const scanLists = (scanner: JsonScanner, images: RecordSpool, annotations: RecordSpool): Scanned => {
   scanner.skipByteOrderMark();
   const addImage = elementAdder(scanner, images, IMAGE_KEYS, IMAGE_LANES);
@@ -121,12 +124,15 @@ const scanLists = (scanner: JsonScanner, images: RecordSpool, annotations: Recor
       scanner.peek();
       const keyAt = scanner.offset;
       const key = scanner.readString();
-      if (seen.has(key)) throw new JsonScanError(keyAt, `"${key}" occurs twice at the top`);
+      if (seen.has(key)) throw new JsonScanError(keyAt, `"${key}" occurs twice in the top-level object`);
       seen.add(key);
       scanner.expect(':', '":" after a key');
       if (key === 'images' || key === 'questions') {
         if (seen.has('images') && seen.has('questions'))
-          throw new JsonScanError(keyAt, 'there are "images" and "questions": one list says what the rows are');
+          throw new JsonScanError(
+            keyAt,
+            'there are both "images" and "questions": only one of them can be the list of rows',
+          );
         if (key === 'images') scanList(scanner, () => addImage('an image object', 'never'));
         else scanList(scanner, () => addImage('a question object', 'always'));
       } else if (key === 'annotations') scanList(scanner, () => addAnnotation('an annotation object', 'never'));
@@ -141,7 +147,7 @@ const scanLists = (scanner: JsonScanner, images: RecordSpool, annotations: Recor
   }
   scanner.expectEnd();
   if (!seen.has('images') && !seen.has('questions'))
-    throw new JsonScanError(0, 'there is no "images" list: this is no COCO-like annotation file');
+    throw new JsonScanError(0, 'there is no "images" list: this is not a COCO-like annotation file');
   return { format: seen.has('questions') ? 'questions' : 'coco', sections };
 };
 
@@ -153,27 +159,27 @@ const scanList = (scanner: JsonScanner, element: () => void): void => {
   scanner.expect(']', '"," or "]"');
 };
 
-/** When an element's number (from 0) is its id. */
-type Numbered = 'never' | 'where missing' | 'always';
+/** Whether an element's index is its id. */
+type IdByIndex = 'never' | 'where missing' | 'always';
 
-/** Reads one object and adds its record. */
+/** Returns a function that reads one object and adds its record to the spool. */
 const elementAdder = (
   scanner: JsonScanner,
   spool: RecordSpool,
   keys: readonly Uint8Array[],
   lanes: number,
-): ((wanted: string, numbered: Numbered) => void) => {
+): ((wanted: string, idByIndex: IdByIndex) => void) => {
   const values = new Float64Array(keys.length);
   const record = new Float64Array(lanes);
   const keyName = Buffer.from(keys[0]!).toString();
-  return (wanted, numbered) => {
+  return (wanted, idByIndex) => {
     if (scanner.peek() !== 0x7b) scanner.fail(`expected ${wanted}`);
     const begin = scanner.offset;
     scanner.skipObject(keys, values);
     const length = scanner.offset - begin;
-    if (numbered === 'always' || (numbered === 'where missing' && Number.isNaN(values[0]!))) values[0] = spool.length;
+    if (idByIndex === 'always' || (idByIndex === 'where missing' && Number.isNaN(values[0]!))) values[0] = spool.length;
     if (!Number.isSafeInteger(values[0]))
-      throw new JsonScanError(begin, `"${keyName}" is missing or not a whole number in element ${spool.length}`);
+      throw new JsonScanError(begin, `"${keyName}" is missing or not an integer in element ${spool.length}`);
     if (length > MAX_ELEMENT_BYTES) throw new JsonScanError(begin, `element ${spool.length} is larger than 256 MB`);
     record[0] = values[0]!;
     record[1] = begin;
@@ -183,10 +189,10 @@ const elementAdder = (
   };
 };
 
-/** Sizes only help to order rows by shape; a wrong one is reported when its row is read. */
+/** Sizes only order rows by shape; an invalid one is reported when its row is read. */
 const sideOrZero = (value: number): number => (value > 0 && value < 2 ** 32 ? Math.floor(value) : 0);
 
-/** Writes both tables: a merge join of images and annotations, both sorted by image id. */
+/** Writes both tables by a merge join of images and annotations, which are sorted by image id. */
 const join = (
   fd: number,
   images: RecordSpool,
@@ -234,7 +240,7 @@ const join = (
   return { annotations: written, orphans: annotations.length - written };
 };
 
-/** The line, from 1, that a byte stands in. */
+/** Line number of a byte, beginning at 1. */
 const lineOf = (fd: number, offset: number): number => {
   const chunk = Buffer.alloc(1024 * 1024);
   let line = 1;
@@ -247,13 +253,13 @@ const lineOf = (fd: number, offset: number): number => {
   return line;
 };
 
-/** Makes the rename itself lasting, where a folder can be synced. */
+/** Makes the rename durable, where folders can be synced. */
 const syncFolder = (folder: string): void => {
   try {
     const fd = openSync(folder, 'r');
     fsyncSync(fd);
     closeSync(fd);
   } catch {
-    // Windows cannot open folders.
+    // Folders cannot be opened on Windows.
   }
 };

@@ -3,25 +3,24 @@ import { readSync } from 'node:fs';
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
-/** Per byte: 1 for `"`, `\`, `{` and `}`. */
+/** 1 for the bytes `"`, `\`, `{` and `}`. */
 const IS_MARK = new Uint8Array(256);
 for (const c of [QUOTE, BACKSLASH, 0x7b, 0x7d]) IS_MARK[c] = 1;
 
 /**
- * A stretch of a file in memory that slides from its beginning to its end, with a list of where its marks are: the
- * bytes `"`, `\`, `{`, `}`, which are all that it takes to tell one JSON object from the next. Making the list in a loop
- * of its own, four bytes at a time, and walking over the list afterwards is three times as fast as one loop that
- * decides at every byte.
+ * A window over the bytes of a file that slides from its beginning to its end, with the positions of its marks: the bytes
+ * `"`, `\`, `{`, `}`, which separate one JSON object from the next. Listing the marks in a separate loop, four bytes at a
+ * time, is three times as fast as deciding at every byte.
  */
 export class ByteWindow {
   bytes: Uint8Array;
-  /** Where the valid bytes end in `bytes`; `bytes[end]` is 0, which is legal nowhere in JSON. */
+  /** End of the valid bytes in `bytes`. `bytes[end]` is 0, which no JSON contains. */
   end = 0;
   /** Offset in the file of `bytes[0]`. */
   base = 0;
-  /** True once a refill found nothing more to read. */
+  /** True once the end of the file was reached. */
   exhausted = false;
-  /** Positions of marks in `bytes`, rising; the first `markCount` count. */
+  /** Ascending positions of marks in `bytes`; only the first `markCount` are valid. */
   marks: Int32Array;
   markCount = 0;
   private words: Int32Array;
@@ -29,7 +28,7 @@ export class ByteWindow {
   private readonly chunkBytes: number;
   private readonly onRead: ((bytesRead: number) => void) | undefined;
 
-  /** Reads the open file `fd` from its start; `onRead` hears how many bytes have been read so far. */
+  /** @param onRead called with the number of bytes of the open file `fd` that have been read so far */
   constructor(fd: number, chunkBytes: number, onRead?: (bytesRead: number) => void) {
     this.fd = fd;
     this.chunkBytes = chunkBytes;
@@ -38,12 +37,12 @@ export class ByteWindow {
   }
 
   /**
-   * Drops what stands before `keep` and reads on: every position moves to the left by `keep`.
-   * The marks are then those from `position` on, a place of the old count that is not before `keep`.
+   * Drops the bytes before `keep` and reads more: all positions decrease by `keep`. Lists the marks from the old `position`
+   * on, which must not be before `keep`.
    */
   refill(keep: number, position: number): void {
     const kept = this.bytes.subarray(keep, this.end);
-    // Something longer than half the window must stay whole: give it room, or refills would become tiny.
+    // A value longer than half the window is kept: enlarge the window, or refills would become tiny.
     const capacity = this.bytes.length - 1;
     if (kept.length > capacity / 2) [this.bytes, this.words, this.marks] = allocate(2 * capacity);
     this.bytes.set(kept);
@@ -60,11 +59,11 @@ export class ByteWindow {
 
 const allocate = (capacity: number): [bytes: Uint8Array, words: Int32Array, marks: Int32Array] => {
   const memory = new ArrayBuffer(Math.ceil((capacity + 1) / 4) * 4);
-  // Four more than there can be marks: the loop writes first and counts then.
+  // Four more than there can be marks: the loop writes before it counts.
   return [new Uint8Array(memory, 0, capacity + 1), new Int32Array(memory), new Int32Array(capacity + 4)];
 };
 
-/** Writes the positions of the marks in [begin, end) into `marks` and returns how many there are. */
+/** Writes the positions of the marks in [begin, end) into `marks` and returns their number. */
 const listMarks = (bytes: Uint8Array, words: Int32Array, begin: number, end: number, marks: Int32Array): number => {
   let count = 0;
   let i = begin;
@@ -75,9 +74,8 @@ const listMarks = (bytes: Uint8Array, words: Int32Array, begin: number, end: num
   const lastWord = end >> 2;
   for (let w = i >> 2; w < lastWord; w++) {
     const word = words[w]!;
-    // The high bit of a byte of `hit` is set where that byte is a mark (and sometimes where it is none):
-    // adding 5 to a 7-bit value carries from 0x7b on, that is for braces; x - 1 & ~x carries where x, the byte
-    // exclusive-or the wanted one, is 0.
+    // The high bit of each byte of `hit` is set if the byte is a mark, and sometimes if it is not: adding 5 to a 7-bit
+    // value carries from 0x7b on, which includes braces; (x - 1) & ~x carries if x, the byte xor the mark, is 0.
     const quote = word ^ 0x22222222;
     const backslash = word ^ 0x5c5c5c5c;
     const hit =

@@ -2,20 +2,21 @@ import { Buffer } from 'node:buffer';
 import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
 import { z } from 'zod';
 
-/**
- * An index file, little-endian throughout:
+/*
+ * Layout of an index file, little-endian:
  *
  *     0         8 bytes   "MDETRIDX"
  *     8         u32       version of this layout
  *     12        u32       length of the header
  *     16                  the header, JSON
- *     4096                image records, 40 bytes each, by rising id: id, offset, first annotation (f64),
+ *     4096                image records, 40 bytes each, by ascending id: id, offset, first annotation (f64),
  *                         length, number of annotations, width, height (u32)
- *     …                   annotation records, 12 bytes each, by image, then as in the file: offset (f64), length (u32)
+ *     …                   annotation records, 12 bytes each, by image, then in file order: offset (f64), length (u32)
  *     the end   8 bytes   "MDETREND"
  *
- * Offsets and lengths are bytes of the annotation file.
+ * Offsets and lengths are in bytes of the annotation file.
  */
+
 export const HEADER_BYTES = 4096;
 export const IMAGE_RECORD_BYTES = 40;
 export const ANNOTATION_RECORD_BYTES = 12;
@@ -26,13 +27,13 @@ const VERSION = 1;
 const range = z.tuple([z.number(), z.number()]);
 const headerSchema = z.object({
   source: z.object({ bytes: z.number(), modifiedNs: z.string(), sample: z.string() }),
-  /** One JSON object with lists of images and annotations, one with a list of questions, or one JSON object per line. */
+  /** A JSON object with lists of images and annotations, one with a list of questions, or a JSON object per line. */
   format: z.enum(['coco', 'questions', 'lines']),
   images: z.number(),
   annotations: z.number(),
-  /** Annotations whose image is not in the file: they are left out, as pycocotools does. */
+  /** Number of annotations whose image is not in the file; they are ignored, as in pycocotools. */
   orphans: z.number(),
-  /** Where these members of the top object lie, [begin, end) in bytes. */
+  /** Ranges [begin, end) in bytes of these members of the top-level object. */
   sections: z.object({ info: range.optional(), licenses: range.optional(), categories: range.optional() }),
 });
 export type IndexHeader = z.infer<typeof headerSchema>;
@@ -42,11 +43,11 @@ export const annotationTableAt = (images: number): number => HEADER_BYTES + imag
 const endMarkAt = (header: IndexHeader): number =>
   annotationTableAt(header.images) + header.annotations * ANNOTATION_RECORD_BYTES;
 
-/** Writes header and end mark around tables that are already in the file. */
+/** Writes header and end mark around the tables of an index file. */
 export const writeFrame = (fd: number, header: IndexHeader): void => {
   const json = Buffer.from(JSON.stringify(header));
   const head = Buffer.alloc(HEADER_BYTES);
-  if (16 + json.length > HEADER_BYTES) throw new Error('internal: the header of an index does not fit its place');
+  if (16 + json.length > HEADER_BYTES) throw new Error('internal: the header of an index does not fit');
   head.write(MAGIC, 'latin1');
   head.writeUInt32LE(VERSION, 8);
   head.writeUInt32LE(json.length, 12);
@@ -55,7 +56,7 @@ export const writeFrame = (fd: number, header: IndexHeader): void => {
   writeSync(fd, head, 0, HEADER_BYTES, 0);
 };
 
-/** Opens an index file that is whole and of this version; undefined for anything else, a missing file included. */
+/** Opens an index file; undefined unless it is complete and of this version. */
 export const openIndexFile = (path: string): { fd: number; header: IndexHeader } | undefined => {
   let fd: number;
   try {
@@ -81,16 +82,17 @@ const readHeader = (fd: number): IndexHeader | undefined => {
   }
   const end = Buffer.alloc(END_MAGIC.length);
   readSync(fd, end, 0, end.length, endMarkAt(header));
-  const whole = fstatSync(fd).size === endMarkAt(header) + END_MAGIC.length && end.toString('latin1') === END_MAGIC;
-  return whole ? header : undefined;
+  const isComplete =
+    fstatSync(fd).size === endMarkAt(header) + END_MAGIC.length && end.toString('latin1') === END_MAGIC;
+  return isComplete ? header : undefined;
 };
 
-/** Writes records of one size one behind the other from a place in a file, a megabyte at a time. */
+/** Writes records of one size consecutively from a position of a file on, a megabyte at a time. */
 export class TableWriter {
   private readonly fd: number;
   private readonly recordBytes: number;
   private readonly buffer: Uint8Array;
-  /** Where the caller writes the record that `nextRecord` made room for. */
+  /** View into which the caller writes the record of `nextRecord`. */
   readonly view: DataView;
   private used = 0;
   private position: number;
@@ -103,7 +105,7 @@ export class TableWriter {
     this.view = new DataView(this.buffer.buffer);
   }
 
-  /** Where in `view` the next record goes; it must be filled before the next call. */
+  /** Offset of the next record in `view`; it must be written before the next call. */
   nextRecord(): number {
     if (this.used === this.buffer.length) this.flush();
     const at = this.used;

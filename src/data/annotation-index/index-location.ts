@@ -7,24 +7,24 @@ import envPaths from 'env-paths';
 const SUFFIX = '.mdetr-index';
 const STALE_AFTER_MS = 24 * 3600 * 1000;
 
-/** Where the index of an annotation file may lie, the preferred place first: beside the file, else in the cache folder. */
+/** Possible paths of the index of an annotation file, in order of preference: beside the file, in the cache folder. */
 export const indexPaths = (annotationFile: string, cacheFolder = defaultCacheFolder()): string[] => {
   const real = realpathSync(annotationFile);
   const key = createHash('sha256').update(real).digest('hex').slice(0, 16);
   return [`${real}${SUFFIX}`, join(cacheFolder, 'indexes', `${basename(real)}.${key}${SUFFIX}`)];
 };
 
-/** The folder that holds everything this package keeps: `MDETR_CACHE`, else `mdetr` in the system's cache folder. */
+/** Cache folder of the package: `MDETR_CACHE`, else `mdetr` in the system's cache folder. */
 const defaultCacheFolder = (): string => {
   const set = process.env['MDETR_CACHE'];
   return set === undefined || set === '' ? envPaths('mdetr', { suffix: '' }).cache : set;
 };
 
-/** A name for an unfinished index, in the folder where it will be renamed to `indexPath`; no two writers share one. */
+/** Path of an unfinished index, unique to its writer, in the folder of `indexPath`. */
 export const unfinishedPath = (indexPath: string): string =>
   `${indexPath}.${hostname()}.${process.pid}.${Math.random().toString(36).slice(2, 10)}.tmp`;
 
-/** Makes the folder of `indexPath` and removes what writers that died left there. Throws when the folder cannot be written. */
+/** Makes the folder of `indexPath` and deletes unfinished indexes of processes that no longer run. */
 export const prepareFolder = (indexPath: string): void => {
   const folder = dirname(indexPath);
   mkdirSync(folder, { recursive: true });
@@ -36,7 +36,7 @@ export const prepareFolder = (indexPath: string): void => {
   }
 };
 
-/** `rest` is HOST.PID.RANDOM.tmp: of this host, the process tells; of another, only age. */
+/** True if the writer of HOST.PID.RANDOM.tmp no longer runs. Of processes of other hosts only the age is known. */
 const isAbandoned = (rest: string, path: string): boolean => {
   const [, host, pid] = /^(.*)\.(\d+)\.[a-z0-9]+\.tmp$/.exec(rest) ?? [];
   if (host === hostname() && pid !== undefined) return !isRunning(Number(pid));

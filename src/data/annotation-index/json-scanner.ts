@@ -1,7 +1,8 @@
 import { Buffer } from 'node:buffer';
 import type { ByteWindow } from './byte-window.ts';
+import { isPythonScalar, isScalarByte, keySlot } from './json-bytes.ts';
 
-/** The bytes are not JSON of the expected form; `offset` counts from the start of the file. */
+/** Error in the JSON of a file. `offset` counts bytes from the start of the file. */
 export class JsonScanError extends Error {
   readonly offset: number;
   constructor(offset: number, message: string) {
@@ -18,66 +19,65 @@ const OPEN_BRACKET = 0x5b;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 const MAX_DEPTH = 200;
-/** Longest value that is read whole: texts in memory end at 512 MB. */
-const LONGEST_VALUE_BYTES = 256 * 1024 * 1024;
-/** No key that is ever asked for is longer, even with every letter escaped. */
-const LONGEST_KEY_BYTES = 200;
-/** Digits that fit a double exactly. */
+/** Maximum size of a value that is read into memory; a JavaScript string ends at 512 MB. */
+const MAX_VALUE_BYTES = 256 * 1024 * 1024;
+/** Maximum size of a key that can match: no requested key is longer, even with every letter escaped. */
+const MAX_KEY_BYTES = 200;
+/** Maximum number of digits that a double holds exactly. */
 const MAX_EXACT_DIGITS = 15;
 
 /**
- * Walks over JSON text in a `ByteWindow`. It finds where the objects of long lists begin and end and reads a few whole
- * numbers in them. Strings and braces must close; all else that stands inside an object is left to `JSON.parse` when
- * the object is wanted.
+ * Scans the JSON text in a `ByteWindow`: finds where the objects of long lists begin and end, and reads a few integers in
+ * them. Checks that strings and braces are closed; the rest of an object is checked by `JSON.parse` when it is read.
  */
 export class JsonScanner {
   private readonly window: ByteWindow;
-  /** The next byte. */
+  /** Position of the next byte in the window. */
   private pos = 0;
-  /** The first mark of the window that may be at `pos` or behind. */
+  /** Index of the first mark of the window at or after `pos`. */
   private cursor = 0;
-  /** What stands from here on must stay in the window; -1 when nothing must. */
+  /** Position from which bytes must stay in the window; -1 when none must. */
   private kept = -1;
 
   constructor(window: ByteWindow) {
     this.window = window;
   }
 
-  /** Offset in the file of the next byte. */
+  /** Offset of the next byte in the file. */
   get offset(): number {
     return this.window.base + this.pos;
   }
 
-  /** Steps over white space; returns the byte behind it, not consumed, or 0 at the end of the file. */
+  /** Skips white space. Returns the next byte without consuming it, 0 at the end of the file. */
   peek(): number {
     const { window } = this;
     for (;;) {
       const c = window.bytes[this.pos]!;
       if (c === 0x20 || c === 0x0a || c === 0x0d || c === 0x09) this.pos++;
-      else if (c !== 0 || this.pos < window.end || !this.readOn(this.pos)) return c;
+      else if (c !== 0 || this.pos < window.end || !this.readMore(this.pos)) return c;
     }
   }
 
-  /** Steps over a UTF-8 byte order mark. */
+  /** Skips a UTF-8 byte order mark. */
   skipByteOrderMark(): void {
     this.peek();
     const { bytes } = this.window;
     if (bytes[this.pos] === 0xef && bytes[this.pos + 1] === 0xbb && bytes[this.pos + 2] === 0xbf) this.pos += 3;
   }
 
-  /** True, and the byte is consumed, when the next byte after white space is `c`. */
+  /** Consumes the next byte after white space if it is `c`. Returns whether it was. */
   accept(c: string): boolean {
     if (this.peek() !== c.charCodeAt(0)) return false;
     this.pos++;
     return true;
   }
 
-  /** Consumes `c`, or fails saying what was wanted. */
+  /** Consumes `c`, or fails with what was expected. */
   expect(c: string, wanted = `"${c}"`): void {
     if (!this.accept(c)) this.fail(`expected ${wanted}`);
   }
 
-  /** Fails when anything but white space is left. */
+  /** Fails unless only white space is left. */
   expectEnd(): void {
     if (this.peek() !== 0 || this.pos < this.window.end)
       this.fail('expected nothing more (files with one object per line must be named .jsonl)');
@@ -96,14 +96,14 @@ export class JsonScanner {
     throw new JsonScanError(this.offset, `${message}, ${found}`);
   }
 
-  /** Reads a string such as a key, unescaped. */
+  /** Reads a string and unescapes it. */
   readString(): string {
     if (this.peek() !== QUOTE) this.fail('expected a string');
     const length = this.skipString();
     return this.unescape(this.pos - length, length);
   }
 
-  /** Steps over one value of any kind and returns its text. All of it is in memory at once. */
+  /** Skips a value of any type and returns its text, which must fit in memory. */
   readValue(): string {
     this.peek();
     this.kept = this.pos;
@@ -113,7 +113,7 @@ export class JsonScanner {
     return Buffer.from(window.bytes.buffer, kept, pos - kept).toString('utf8');
   }
 
-  /** Steps over one value of any kind. */
+  /** Skips a value of any type. */
   skipValue(depth = 0): void {
     const c = this.peek();
     if (c === OPEN_BRACE) this.skipObject([], NO_VALUES);
@@ -130,8 +130,8 @@ export class JsonScanner {
   }
 
   /**
-   * Steps over the object whose `{` is the next byte. `values[k]` becomes the number that its member `keys[k]` holds,
-   * NaN where that is missing or no number; of equal keys the last counts, as in `JSON.parse`.
+   * Skips the object whose `{` is the next byte. Sets `values[k]` to the number under `keys[k]`, NaN where it is missing or
+   * not a number. Of equal keys the last one is used, as in `JSON.parse`.
    */
   skipObject(keys: readonly Uint8Array[], values: Float64Array): void {
     const { window } = this;
@@ -143,7 +143,7 @@ export class JsonScanner {
     for (;;) {
       if (cursor === markCount) {
         this.pos = window.end;
-        if (!this.readOn(this.pos)) throw new JsonScanError(begin, 'the "{" here is never closed');
+        if (!this.readMore(this.pos)) throw new JsonScanError(begin, 'the "{" here is never closed');
         ({ bytes, marks, markCount } = window);
         cursor = 0;
         continue;
@@ -163,11 +163,11 @@ export class JsonScanner {
         let slot = -1;
         if (closing > mark && bytes[closing] === QUOTE) {
           cursor = next;
-          if (depth === 1) slot = slotOf(keys, bytes, mark + 1, closing);
+          if (depth === 1) slot = keySlot(keys, bytes, mark + 1, closing);
           if (slot < 0) continue;
           this.pos = closing + 1;
         } else {
-          // There are escapes in it, or it goes on behind the window.
+          // The string has escapes, or continues after the window.
           this.pos = mark;
           this.cursor = cursor - 1;
           const length = this.skipString();
@@ -183,12 +183,12 @@ export class JsonScanner {
     }
   }
 
-  /** Behind a string that reads like the key of `slot`: if it is a key, reads the number that follows. */
+  /** Reads the number after a string equal to the key of `slot`, if the string is a key. */
   private readMember(slot: number, values: Float64Array): void {
     if (!this.accept(':')) return;
     const c = this.peek();
     values[slot] = c === MINUS || (c >= 0x30 && c <= 0x39) ? this.readNumber() : NaN;
-    // The published Flickr30k files have sizes in quotes. The first key is an id, which must be a number.
+    // The published Flickr30k files have sizes in quotes. The first key is the id, which must be a number.
     if (c === QUOTE && slot > 0) values[slot] = this.readQuotedNumber();
   }
 
@@ -198,14 +198,14 @@ export class JsonScanner {
     return /^\d{1,9}$/.test(text) ? Number(text) : NaN;
   }
 
-  /** Which of `keys` the string of `length` bytes before `pos` spells, -1 for none. */
+  /** Index of the key that equals the string of `length` bytes before `pos`; -1 for none. */
   private slotOfEscaped(keys: readonly Uint8Array[], length: number): number {
-    if (keys.length === 0 || length > LONGEST_KEY_BYTES) return -1;
+    if (keys.length === 0 || length > MAX_KEY_BYTES) return -1;
     const name = Buffer.from(this.unescape(this.pos - length, length));
-    return slotOf(keys, name, 0, name.length);
+    return keySlot(keys, name, 0, name.length);
   }
 
-  /** A number; the usual case, a few digits, without making a string. */
+  /** Reads a number; the usual case, a few digits, without creating a string. */
   private readNumber(): number {
     const { bytes } = this.window;
     let i = this.pos;
@@ -218,30 +218,28 @@ export class JsonScanner {
       value = value * 10 + (c - 0x30);
       i++;
     }
-    const whole = c === COMMA || c === CLOSE_BRACE || c === 0x20 || c === 0x0a || c === 0x0d;
-    if (!whole || i === first || i - first > MAX_EXACT_DIGITS) return Number(this.readScalar());
+    const isInteger = c === COMMA || c === CLOSE_BRACE || c === 0x20 || c === 0x0a || c === 0x0d;
+    if (!isInteger || i === first || i - first > MAX_EXACT_DIGITS) return Number(this.readScalar());
     this.pos = i;
     return negative ? -value : value;
   }
 
-  /** The text of a number, `true`, `false` or `null`. */
+  /** Reads the text of a number, `true`, `false` or `null`. */
   private readScalar(): string {
     const { window } = this;
     let length = 0;
     for (;;) {
       const i = this.pos + length;
-      if (SCALAR_BYTES[window.bytes[i]!] === 1) length++;
-      else if (i < window.end || !this.readOn(this.pos)) break;
+      if (isScalarByte(window.bytes[i]!)) length++;
+      else if (i < window.end || !this.readMore(this.pos)) break;
     }
     const text = Buffer.from(window.bytes.buffer, this.pos, length).toString('latin1');
-    // Python writes NaN and Infinity, which are no JSON; they are told apart when the row is read.
-    if (!/^(?:true|false|null|NaN|-?Infinity|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)$/.test(text))
-      this.fail('expected a value');
+    if (!isPythonScalar(text)) this.fail('expected a value');
     this.pos += length;
     return text;
   }
 
-  /** Steps over the string whose quote is the next byte; returns its length in bytes, quotes included. All of it stays in the window. */
+  /** Skips the string whose quote is the next byte; it stays in the window. Returns its length in bytes, including quotes. */
   private skipString(): number {
     const { window } = this;
     let length = 1;
@@ -251,7 +249,7 @@ export class JsonScanner {
       if (i < window.end && c === QUOTE) break;
       if (i < window.end && c !== BACKSLASH) length++;
       else if (i + 1 < window.end) length += 2;
-      else if (!this.readOn(this.pos))
+      else if (!this.readMore(this.pos))
         throw new JsonScanError(this.offset, 'the string that begins here is never closed');
     }
     this.pos += ++length;
@@ -273,10 +271,10 @@ export class JsonScanner {
     return this.cursor;
   }
 
-  /** Reads on, keeping what stands from `from` (not behind `pos`). False at the end of the file. */
-  private readOn(from: number): boolean {
+  /** Reads more of the file and keeps the bytes from `from` (at most `pos`) on. Returns false at the end of the file. */
+  private readMore(from: number): boolean {
     const keep = this.kept < 0 ? from : Math.min(from, this.kept);
-    if (this.window.end - keep > LONGEST_VALUE_BYTES)
+    if (this.window.end - keep > MAX_VALUE_BYTES)
       throw new JsonScanError(this.window.base + keep, 'the value that begins here is larger than 256 MB');
     this.window.refill(keep, this.pos);
     this.pos -= keep;
@@ -287,18 +285,3 @@ export class JsonScanner {
 }
 
 const NO_VALUES = new Float64Array(0);
-
-const SCALAR_BYTES = new Uint8Array(256);
-for (const c of '0123456789+-.eEabcdefghijklmnopqrstuvwxyzNI') SCALAR_BYTES[c.charCodeAt(0)] = 1;
-
-/** Which of `keys` the bytes [begin, end) are, -1 for none. */
-const slotOf = (keys: readonly Uint8Array[], bytes: Uint8Array, begin: number, end: number): number => {
-  for (let k = 0; k < keys.length; k++) {
-    const key = keys[k]!;
-    if (key.length !== end - begin || key[0] !== bytes[begin]) continue;
-    let j = 1;
-    while (j < key.length && key[j] === bytes[begin + j]) j++;
-    if (j === key.length) return k;
-  }
-  return -1;
-};

@@ -1,7 +1,8 @@
 /**
- * Parses JSON as Python writes it: `NaN`, `Infinity` and `-Infinity`, which JSON does not have, become the strings
- * of that name, so that whoever checks the value's type can say which field holds them.
- * @throws SyntaxError as `JSON.parse` does
+ * Parses JSON as Python writes it: `NaN`, `Infinity` and `-Infinity`, which JSON does not have, become strings of that
+ * name, so that a check of the value's type can name the field.
+ *
+ * @throws {SyntaxError} like `JSON.parse`
  */
 export const parsePythonJson = (text: string): unknown => {
   try {

@@ -1,11 +1,11 @@
 import { closeSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 
-/** Records read in the order of their first number. */
+/** Records in ascending order of their first number. */
 export interface SortedRecords {
-  /** The record that `next` stepped to is `numbers[offset]` and those behind it. */
+  /** Holds the current record, from `offset` on. */
   numbers: Float64Array;
   offset: number;
-  /** Steps to the next record; false behind the last. */
+  /** Moves to the next record; returns false after the last. */
   next(): boolean;
 }
 
@@ -13,12 +13,12 @@ const BYTES_PER_NUMBER = 8;
 const DEFAULT_MEMORY_BYTES = 48 * 1024 * 1024;
 
 /**
- * Records of a few numbers each, kept in a temporary file, read back sorted by their first number (a whole number),
- * equal ones in the order in which they came. Memory stays the same however many there are: what came sorted is
- * streamed, what did not is sorted in runs that fit memory, which are then merged.
+ * Records of a few numbers each in a temporary file, read back in ascending order of their first number, an integer (the
+ * sort is stable). Uses constant memory: records that were added in order are streamed, others are sorted in runs that fit
+ * in memory, which are then merged.
  */
 export class RecordSpool {
-  /** How many records were added. */
+  /** Number of added records. */
   length = 0;
   private readonly fd: number;
   private readonly path: string;
@@ -30,14 +30,17 @@ export class RecordSpool {
   private lastKey = -Infinity;
   private sorted = true;
 
-  /** `lanes` numbers per record; the file at `path` is this spool's own and is gone when the process ends or `close` is called. */
+  /**
+   * @param path of the temporary file, which is deleted when the process ends or `close` is called
+   * @param lanes numbers per record
+   */
   constructor(path: string, lanes: number, memoryBytes = DEFAULT_MEMORY_BYTES) {
     this.path = path;
     this.lanes = lanes;
     this.runRecords = Math.max(2, Math.floor(memoryBytes / (lanes * BYTES_PER_NUMBER)));
     this.block = new Float64Array(Math.min(this.runRecords, 65_536) * lanes);
     this.fd = openSync(path, 'wx+', 0o600);
-    // Unlinked while open, a killed process leaves no file behind. Where that is not allowed, `close` does it.
+    // Unlinked while open, so that a killed process leaves no file. Where that is not allowed, `close` deletes it.
     rmIfAllowed(path);
   }
 
@@ -50,7 +53,7 @@ export class RecordSpool {
     this.length++;
   }
 
-  /** Call once, after the last `add`. */
+  /** Sorts the records. May be called once, after the last `add`. */
   sort(): SortedRecords {
     this.flush();
     if (this.sorted) return this.stream(0, this.length, this.block);
@@ -98,7 +101,7 @@ export class RecordSpool {
     };
   }
 
-  /** Sorts `count` records of the file in place, by way of `run`. */
+  /** Sorts `count` records of the file in place, using the buffer `run`. */
   private sortRun(first: number, count: number, run: Float64Array): void {
     const { lanes } = this;
     const records = run.subarray(0, count * lanes);
@@ -120,7 +123,7 @@ export class RecordSpool {
   }
 }
 
-/** The order that sorts records by their first number, equal ones as they stand: a radix sort by 16 bits at a time. */
+/** The order that sorts records by their first number, stably: a radix sort by 16 bits at a time. */
 const stableOrder = (records: Float64Array, lanes: number): Uint32Array => {
   const count = records.length / lanes;
   let min = Infinity;
@@ -146,7 +149,7 @@ const stableOrder = (records: Float64Array, lanes: number): Uint32Array => {
   return order;
 };
 
-/** Merges sorted runs; of equal keys the earlier run's come first. */
+/** Merges sorted runs; of equal keys those of the earlier run come first. */
 const mergeRuns = (runs: readonly SortedRecords[]): SortedRecords => {
   const live = runs.filter((run) => run.next());
   const keyOf = (run: SortedRecords): number => run.numbers[run.offset]!;
@@ -180,7 +183,7 @@ const readNumbers = (fd: number, numbers: Float64Array, position: number): void 
   const bytes = asBytes(numbers);
   for (let done = 0; done < bytes.length;) {
     const count = readSync(fd, bytes, done, bytes.length - done, position + done);
-    if (count === 0) throw new Error('internal: a spool file is shorter than what was written to it');
+    if (count === 0) throw new Error('internal: a spool file is shorter than the data written to it');
     done += count;
   }
 };
@@ -189,6 +192,6 @@ const rmIfAllowed = (path: string): void => {
   try {
     rmSync(path, { force: true });
   } catch {
-    // An open file cannot be unlinked on Windows.
+    // Windows does not unlink open files.
   }
 };

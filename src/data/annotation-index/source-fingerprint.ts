@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 
-/** What an index remembers of the file it was made from. */
+/** Fingerprint of the annotation file, stored in its index. */
 export interface SourceFingerprint {
   readonly bytes: number;
-  /** Modification time in nanoseconds, as text: it does not fit a double. */
+  /** Modification time in nanoseconds, as a string because it does not fit in a double. */
   readonly modifiedNs: string;
   /** SHA-256 of the file's head, tail and blocks in between. */
   readonly sample: string;
@@ -15,11 +15,10 @@ const BLOCK_BYTES = 4096;
 const BLOCKS = 64;
 
 /**
- * Fingerprints a file in a millisecond, whatever its size: size, modification time, and a digest of its first and last
- * 64 KiB and 64 blocks spread between. A digest of the whole would take as long as making the index anew. A file that
- * is written in place changes its time; a file put in place of another with time and size kept (rsync, tar, a restored
- * backup) is told by the sample, as annotation files that differ at all differ in length of some number early on and
- * shift what follows.
+ * Computes the fingerprint of a file of any size in a millisecond: size, modification time, and a digest of its first and
+ * last 64 KiB and of 64 blocks between them. A digest of all bytes would take as long as building the index. Writing a
+ * file changes its time; replacing it with time and size kept (rsync, tar, a restored backup) changes the sample, because
+ * annotation files that differ usually differ in the length of some number early on, which shifts the rest.
  */
 export const fingerprintOf = (path: string): SourceFingerprint => {
   const fd = openSync(path, 'r');

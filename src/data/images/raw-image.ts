@@ -1,7 +1,7 @@
 import { MdetrError } from '../../errors.ts';
 import type { Region } from '../../geometry/size.ts';
 
-/** A decoded picture: 8-bit RGB, row-major, interleaved. */
+/** A decoded image: 8-bit RGB, row-major, interleaved. */
 export interface RawImage {
   readonly width: number;
   readonly height: number;
@@ -10,7 +10,7 @@ export interface RawImage {
   readonly data: Uint8Array;
 }
 
-/** Pixels that a caller brings: grey, RGB, or RGBA (whose alpha is dropped, as Pillow's `convert('RGB')` does). */
+/** Pixels of the caller: gray, RGB, or RGBA (alpha is dropped, like Pillow's `convert('RGB')`). */
 export interface PixelInput {
   readonly width: number;
   readonly height: number;
@@ -18,7 +18,7 @@ export interface PixelInput {
   readonly data: Uint8Array | Uint8ClampedArray;
 }
 
-/** True for an object with the four fields of `PixelInput`; their values are checked by `rawImageFromPixels`. */
+/** True for an object with the fields of `PixelInput`; `rawImageFromPixels` checks their values. */
 export const isPixelInput = (value: unknown): value is PixelInput =>
   typeof value === 'object' &&
   value !== null &&
@@ -28,14 +28,15 @@ export const isPixelInput = (value: unknown): value is PixelInput =>
   'data' in value;
 
 /**
- * RGB picture over a caller's pixels; three channels are taken without a copy.
- * Throws `MdetrError` when sizes and data length do not agree.
+ * Converts the caller's pixels to an RGB image. Data of three channels are used without a copy.
+ *
+ * @throws {MdetrError} when width, height, channels and the length of the data do not agree
  */
 export const rawImageFromPixels = ({ width, height, channels, data }: PixelInput): RawImage => {
   if (!Number.isInteger(width) || !Number.isInteger(height) || width < 1 || height < 1)
-    throw new MdetrError(`Raw image: width and height must be whole numbers from 1, they are ${width} and ${height}.`);
+    throw new MdetrError(`Raw image: width and height must be integers from 1, not ${width} and ${height}.`);
   if (![1, 3, 4].includes(channels))
-    throw new MdetrError(`Raw image: channels must be 1 (grey), 3 (RGB) or 4 (RGBA), not ${String(channels)}.`);
+    throw new MdetrError(`Raw image: channels must be 1 (gray), 3 (RGB) or 4 (RGBA), not ${String(channels)}.`);
   if (!(data instanceof Uint8Array) && !(data instanceof Uint8ClampedArray))
     throw new MdetrError('Raw image: data must be a Uint8Array of pixel values.');
   if (data.length !== width * height * channels)
@@ -46,7 +47,7 @@ export const rawImageFromPixels = ({ width, height, channels, data }: PixelInput
   if (channels === 3)
     return { width, height, channels, data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) };
   const rgb = new Uint8Array(width * height * 3);
-  // Grey repeats its only channel, RGBA skips its last.
+  // Gray repeats its only channel, RGBA skips its last.
   const step = channels === 1 ? 0 : 1;
   for (let from = 0, to = 0; to < rgb.length; from += channels, to += 3) {
     rgb[to] = data[from]!;
@@ -56,7 +57,7 @@ export const rawImageFromPixels = ({ width, height, channels, data }: PixelInput
   return { width, height, channels: 3, data: rgb };
 };
 
-/** The part of `image` inside `region`, which must lie within it. */
+/** The pixels inside `region`, which must lie within the image. */
 export const cropImage = (image: RawImage, { top, left, height, width }: Region): RawImage => {
   if (!(
     top >= 0 &&
@@ -77,7 +78,7 @@ export const cropImage = (image: RawImage, { top, left, height, width }: Region)
   return { width, height, channels: 3, data };
 };
 
-/** Mirrored left to right. */
+/** Horizontal flip. */
 export const flipImage = ({ width, height, data }: RawImage): RawImage => {
   const flipped = new Uint8Array(data.length);
   for (let y = 0; y < height; y++)

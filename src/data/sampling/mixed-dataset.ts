@@ -1,23 +1,24 @@
 import { MdetrError } from '../../errors.ts';
 
-/** Anything with numbered rows. An `AnnotationIndex` is one. */
+/** Rows accessible by index, such as an `AnnotationIndex`. */
 export interface RowSource {
   readonly length: number;
-  /** Width and height of a row's image in pixels, 0 where unknown. */
+  /** Width and height of a row's image in pixels; 0 where unknown. */
   sizeOf(row: number): { readonly width: number; readonly height: number };
 }
 
+/** One of the datasets of a `MixedDataset`. */
 export interface DatasetPart<S extends RowSource> {
-  /** As in `combine_datasets`: `flickr`, `mixed`, `gqa` … */
+  /** Name as in `combine_datasets`: `flickr`, `mixed`, `gqa` … */
   readonly name: string;
   readonly source: S;
 }
 
-/** Several datasets one behind the other, as PyTorch's `ConcatDataset` that the official `combine_datasets` makes. */
+/** Concatenation of datasets, like PyTorch's `ConcatDataset` of the official `combine_datasets`. */
 export class MixedDataset<S extends RowSource = RowSource> {
   readonly parts: readonly DatasetPart<S>[];
   readonly length: number;
-  /** Number of the first row of every part. */
+  /** Index of the first row of each part. */
   private readonly starts: readonly number[];
 
   constructor(parts: readonly DatasetPart<S>[]) {
@@ -34,7 +35,7 @@ export class MixedDataset<S extends RowSource = RowSource> {
     this.length = length;
   }
 
-  /** Where row `index` of the whole comes from. */
+  /** The part that holds row `index`, and the row's index within it. */
   locate(index: number): { readonly part: DatasetPart<S>; readonly row: number } {
     if (!(index >= 0 && index < this.length)) throw new RangeError(`internal: row ${index} of ${this.length}`);
     let p = this.parts.length - 1;

@@ -2,22 +2,22 @@ import { CodePointMap } from '../../text/spans/code-points.ts';
 import type { Span } from '../format/coco-format.ts';
 
 /**
- * How a caption follows its mirrored image.
- * - `words`: the words left and right change places, also in leftmost, right-hand and the like, and spans move along.
- * - `official`: every "left" and "right" in lower case changes, even within bright and cleft, and spans stay.
- * - `keep`: the caption stays.
+ * How a caption changes with a horizontal flip of its image.
+ * - `words`: swaps the words left and right, also in leftmost, right-hand and the like, and moves spans accordingly.
+ * - `official`: swaps every lower-case "left" and "right", even within bright and cleft, and keeps spans.
+ * - `keep`: keeps the caption.
  */
 export type FlipMode = 'words' | 'official' | 'keep';
 
 export interface FlippedCaption {
   readonly caption: string;
-  /** Where a span of the old caption lies in the new one; both count code points. */
+  /** Maps a span of the old caption to the new one, both in code points. */
   readonly moveSpan: (span: Span) => Span;
 }
 
-const sideWords = /(?<![\p{L}\p{N}])(?:left|right)(?=(?:most|hand|side|wards?)?(?![\p{L}\p{N}]))/giu;
+const SIDE_WORDS = /(?<![\p{L}\p{N}])(?:left|right)(?=(?:most|hand|side|wards?)?(?![\p{L}\p{N}]))/giu;
 
-/** The caption of the mirrored image. */
+/** The caption of the flipped image. */
 export const flipCaption = (caption: string, mode: FlipMode): FlippedCaption => {
   if (mode === 'keep') return { caption, moveSpan: (span) => span };
   if (mode === 'official')
@@ -25,17 +25,17 @@ export const flipCaption = (caption: string, mode: FlipMode): FlippedCaption => 
       caption: caption.replace(/left|right/g, (side) => (side === 'left' ? 'right' : 'left')),
       moveSpan: (span) => span,
     };
-  const swaps = [...caption.matchAll(sideWords)].map(({ 0: word, index }) => ({
+  const swaps = [...caption.matchAll(SIDE_WORDS)].map(({ 0: word, index }) => ({
     start: index,
     end: index + word.length,
     replacement: otherSide(word),
   }));
-  const flipped = caption.replace(sideWords, otherSide);
+  const flipped = caption.replace(SIDE_WORDS, otherSide);
   const move = (unit: number): number => {
     let shift = 0;
     for (const { start, end, replacement } of swaps) {
       if (end <= unit) shift += replacement.length - (end - start);
-      // A position within the word keeps its distance from the word's start, as far as the new word goes.
+      // A position within a word keeps its distance from the word's start, up to the end of the new word.
       else if (start < unit) return start + shift + Math.min(unit - start, replacement.length);
     }
     return unit + shift;

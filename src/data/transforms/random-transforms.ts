@@ -4,47 +4,49 @@ import type { Region, Size } from '../../geometry/size.ts';
 import { boxesWithArea, type Sample } from '../format/target.ts';
 import { cropBoxesXyxy, cropSample, flipSample, resizeSample } from './transforms.ts';
 
-/** One step of augmentation. */
+/** A step of augmentation. */
 export type Transform = (sample: Sample, random: Random) => Sample;
 
+/** Applies the steps one after the other. */
 export const compose =
   (...steps: readonly Transform[]): Transform =>
   (sample, random) =>
     steps.reduce((current, step) => step(current, random), sample);
 
-/** One or the other, the first with probability `p`. */
+/** Applies `first` with probability `p`, else `second`. */
 export const randomSelect =
   (first: Transform, second: Transform, p = 0.5): Transform =>
   (sample, random) =>
     (random.chance(p) ? first : second)(sample, random);
 
+/** Flips image, boxes and caption with probability `p`. */
 export const randomHorizontalFlip =
   (p = 0.5, mode: FlipMode = 'words'): Transform =>
   (sample, random) =>
     random.chance(p) ? flipSample(sample, mode) : sample;
 
-/** The shorter side becomes one of `sizes`. */
+/** Resizes so that the shorter side becomes one of `sizes`, chosen at random, and the longer is at most `maxSize`. */
 export const randomResize =
   (sizes: readonly number[], maxSize?: number): Transform =>
   (sample, random) =>
     resizeSample(sample, sizes[random.integer(0, sizes.length - 1)]!, maxSize);
 
 export interface RandomCropOptions {
-  /** Look for a crop that keeps every box; when 100 tries find none, the last one is taken all the same. */
+  /** Try up to 100 crops until one keeps every box; otherwise the last one is used. */
   readonly keepAllBoxes: boolean;
 }
 
-/** Cuts out a region whose sides are between `minSize` and `maxSize` pixels, or the whole side where it is shorter. */
+/** Crops a region with sides between `minSize` and `maxSize` pixels; shorter sides of the image are kept. */
 export const randomSizeCrop =
   (minSize: number, maxSize: number, { keepAllBoxes }: RandomCropOptions): Transform =>
   (sample, random) => {
     const { image, target } = sample;
-    const draw = (): Region => randomRegion([image.height, image.width], minSize, maxSize, random);
-    let region = draw();
+    const next = (): Region => randomRegion([image.height, image.width], minSize, maxSize, random);
+    let region = next();
     const count = target.boxesXyxy.length / 4;
     for (let tries = 1; tries < 100 && keepAllBoxes; tries++) {
       if (boxesWithArea(cropBoxesXyxy(target.boxesXyxy, region)).length === count) break;
-      region = draw();
+      region = next();
     }
     return cropSample(sample, region);
   };
@@ -63,20 +65,20 @@ const randomRegion = ([imageHeight, imageWidth]: Size, minSize: number, maxSize:
 
 /** Sizes of the official augmentation, in pixels. */
 export interface AugmentationSizes {
-  /** Shorter sides to choose from in training. */
+  /** Shorter sides in training, one of which is chosen at random. */
   readonly scales: readonly number[];
-  /** Most pixels on the longer side. */
+  /** Maximum of the longer side. */
   readonly maxSize: number;
-  /** Shorter sides to choose from before a crop. */
+  /** Shorter sides before a crop, one of which is chosen at random. */
   readonly scalesBeforeCrop: readonly number[];
-  /** Sides of the crop, from … to …. */
+  /** Range of the sides of a crop. */
   readonly cropSides: readonly [min: number, max: number];
-  /** Shorter side in validation; undefined leaves the image as it is. */
+  /** Shorter side in validation; undefined keeps the size of the image. */
   readonly validationScale: number | undefined;
 }
 
-/** Photos: every official data set but CLEVR. */
-export const photoSizes: AugmentationSizes = {
+/** Sizes for photos: all official datasets except CLEVR. */
+export const PHOTO_SIZES: AugmentationSizes = {
   scales: [480, 512, 544, 576, 608, 640, 672, 704, 736, 768, 800],
   maxSize: 1333,
   scalesBeforeCrop: [400, 500, 600],
@@ -84,8 +86,8 @@ export const photoSizes: AugmentationSizes = {
   validationScale: 800,
 };
 
-/** CLEVR and CLEVR-Ref+, whose images have 480x320 pixels. */
-export const clevrSizes: AugmentationSizes = {
+/** Sizes for CLEVR and CLEVR-Ref+, whose images have 480x320 pixels. */
+export const CLEVR_SIZES: AugmentationSizes = {
   scales: [256, 288, 320, 352, 384],
   maxSize: 512,
   scalesBeforeCrop: [320, 352, 384],
@@ -95,13 +97,13 @@ export const clevrSizes: AugmentationSizes = {
 
 export interface AugmentationOptions {
   /**
-   * Captions name sides and every box: no flip, and crops that keep all boxes. True for every official data set with
-   * captions.
+   * No horizontal flip, and crops that keep all boxes, because captions name sides and every box. True for every official
+   * dataset with captions. Default true.
    */
   readonly cautious?: boolean;
 }
 
-/** The official training augmentation: resize, or (in half of the cases) resize, crop and resize. */
+/** Official training augmentation: resize, or (with probability 0.5) resize, crop and resize. */
 export const trainTransform = (
   { scales, maxSize, scalesBeforeCrop, cropSides }: AugmentationSizes,
   { cautious = true }: AugmentationOptions = {},
@@ -112,7 +114,7 @@ export const trainTransform = (
   return cautious ? choice : compose(randomHorizontalFlip(), choice);
 };
 
-/** The official validation transform: one fixed size, nothing random. */
+/** Official validation transform: one fixed size, nothing random. */
 export const validationTransform =
   ({ validationScale, maxSize }: AugmentationSizes): Transform =>
   (sample) =>

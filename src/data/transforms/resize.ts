@@ -2,18 +2,18 @@ import { MdetrError } from '../../errors.ts';
 import type { RawImage } from '../images/raw-image.ts';
 import type { Size } from '../../geometry/size.ts';
 
-/**
- * Resizing as Pillow does it: a triangle filter whose width grows with the shrinking factor (anti-aliased), applied
- * along rows, rounded to 8 bits, then along columns, with 22-bit fixed-point weights. Bit-equal to Pillow 9.4 to 11.3
- * (the official code resizes with it), and free of native code, so the browser and worker threads run the same.
+/*
+ * Resizing as in Pillow, which the official code uses: a triangle filter whose width grows with the shrinking factor
+ * (anti-aliased), applied along rows, rounded to 8 bits, then along columns, with 22-bit fixed-point weights. Bit-equal to
+ * Pillow 9.4 to 11.3, and free of native code, so that Node and the browser run the same.
  */
 
-const weightBits = 22;
-const rounding = 1 << (weightBits - 1);
+const WEIGHT_BITS = 22;
+const ROUNDING = 1 << (WEIGHT_BITS - 1);
 
-/** Weights of every output position along one axis: output i sums `count[i]` inputs from `first[i]` on. */
+/** Weights of all output positions along one axis: output i sums `count[i]` inputs, beginning at `first[i]`. */
 interface AxisFilter {
-  /** Taps stored per output position; unused ones are zero. */
+  /** Number of weights per output position; unused ones are zero. */
   readonly taps: number;
   readonly first: Int32Array;
   readonly count: Int32Array;
@@ -43,7 +43,7 @@ const triangleFilter = (inSize: number, outSize: number): AxisFilter => {
     count[out] = end - start;
     for (let tap = 0; tap < end - start; tap++) {
       const weight = sum === 0 ? exact[tap]! : exact[tap]! / sum;
-      weights[out * taps + tap] = Math.trunc(0.5 + weight * (1 << weightBits));
+      weights[out * taps + tap] = Math.trunc(0.5 + weight * (1 << WEIGHT_BITS));
     }
   }
   return { taps, first, count, weights };
@@ -58,9 +58,9 @@ const resizeRows = (input: Uint8Array, rows: number, inWidth: number, outWidth: 
     const row = y * inWidth * 3;
     for (let x = 0; x < outWidth; x++) {
       let from = row + first[x]! * 3;
-      let red = rounding;
-      let green = rounding;
-      let blue = rounding;
+      let red = ROUNDING;
+      let green = ROUNDING;
+      let blue = ROUNDING;
       const end = x * taps + count[x]!;
       for (let tap = x * taps; tap < end; tap++, from += 3) {
         const weight = weights[tap]!;
@@ -68,11 +68,11 @@ const resizeRows = (input: Uint8Array, rows: number, inWidth: number, outWidth: 
         green = (green + input[from + 1]! * weight) | 0;
         blue = (blue + input[from + 2]! * weight) | 0;
       }
-      // No clamp: the weights are positive and sum to one but for rounding, which could carry over 255 only from
-      // 8,000 taps on, far beyond what `resizedSize` lets through.
-      output[to] = red >> weightBits;
-      output[to + 1] = green >> weightBits;
-      output[to + 2] = blue >> weightBits;
+      // Not clamped: the weights are positive and sum to one up to rounding, which can exceed 255 only from 8,000 taps
+      // on, far more than `resizedSize` allows.
+      output[to] = red >> WEIGHT_BITS;
+      output[to + 1] = green >> WEIGHT_BITS;
+      output[to + 2] = blue >> WEIGHT_BITS;
       to += 3;
     }
   }
@@ -88,26 +88,26 @@ const resizeColumns = (input: Uint8Array, stride: number, inHeight: number, outH
     const to = y * stride;
     const upper = first[y]! * stride;
     if (count[y] === 2) {
-      // Enlarging always has two taps (one at the rim): one pass without the row of sums.
+      // Enlarging has two taps (one at the border): a single pass without the row of sums.
       const upperWeight = weights[y * taps]!;
       const lowerWeight = weights[y * taps + 1]!;
       const lower = upper + stride;
       for (let i = 0; i < stride; i++)
-        output[to + i] = (rounding + input[upper + i]! * upperWeight + input[lower + i]! * lowerWeight) >> weightBits;
+        output[to + i] = (ROUNDING + input[upper + i]! * upperWeight + input[lower + i]! * lowerWeight) >> WEIGHT_BITS;
       continue;
     }
-    sums.fill(rounding);
+    sums.fill(ROUNDING);
     for (let tap = 0; tap < count[y]!; tap++) {
       const weight = weights[y * taps + tap]!;
       const from = upper + tap * stride;
       for (let i = 0; i < stride; i++) sums[i] = sums[i]! + input[from + i]! * weight;
     }
-    for (let i = 0; i < stride; i++) output[to + i] = sums[i]! >> weightBits;
+    for (let i = 0; i < stride; i++) output[to + i] = sums[i]! >> WEIGHT_BITS;
   }
   return output;
 };
 
-/** Pillow's `image.resize((width, height), BILINEAR)`, bit for bit. Returns `image` itself when the size is its own. */
+/** Pillow's `image.resize((width, height), BILINEAR)`, bit-equal. Returns `image` itself when it has this size. */
 export const resizeBilinear = (image: RawImage, width: number, height: number): RawImage => {
   if (!Number.isInteger(width) || !Number.isInteger(height) || width < 1 || height < 1)
     throw new Error(`internal: resize to ${width}x${height}`);
@@ -116,7 +116,7 @@ export const resizeBilinear = (image: RawImage, width: number, height: number): 
   return data === image.data ? image : { width, height, channels: 3, data };
 };
 
-/** Python's `round`: halves go to the even neighbour. */
+/** Python's `round`: halves are rounded to even. */
 const roundHalfEven = (value: number): number => {
   const below = Math.floor(value);
   const fraction = value - below;
@@ -125,9 +125,10 @@ const roundHalfEven = (value: number): number => {
 };
 
 /**
- * Size after the official resize: the shorter side becomes `size`, less where the longer one would exceed `maxSize`;
- * the other side follows, truncated. An image whose shorter side is right already keeps its size.
- * Throws `MdetrError` when the image is so narrow that a side would vanish.
+ * Size after the official resize: the shorter side becomes `size`, or less where the longer one would exceed `maxSize`; the
+ * other side is scaled and truncated. An image whose shorter side has this size already is kept.
+ *
+ * @throws {MdetrError} when the image is so narrow that a side would become 0
  */
 export const resizedSize = ([height, width]: Size, size: number, maxSize?: number): Size => {
   const shorter = Math.min(height, width);
@@ -137,8 +138,8 @@ export const resizedSize = ([height, width]: Size, size: number, maxSize?: numbe
     target = roundHalfEven((maxSize * shorter) / longer);
   if (target < 1)
     throw new MdetrError(
-      `An image of ${width}x${height} pixels is too narrow: at ${maxSize ?? size} pixels on its longer side, ` +
-        'nothing is left of the shorter one. Crop it first.',
+      `An image of ${width}x${height} pixels is too narrow: resized to ${maxSize ?? size} pixels on its longer side, ` +
+        'its shorter side would have none. Crop it first.',
     );
   if (shorter === target) return [height, width];
   return width < height

@@ -4,8 +4,8 @@ import { Random } from '../../random/random.ts';
 import { fixtureReference, loadReferenceJson, ReferenceCase } from '../../../test/support/reference-case.ts';
 import type { Span } from '../format/coco-format.ts';
 import {
-  clevrSizes,
-  photoSizes,
+  CLEVR_SIZES,
+  PHOTO_SIZES,
   randomHorizontalFlip,
   randomSizeCrop,
   trainTransform,
@@ -171,13 +171,13 @@ describe('random transforms', () => {
   });
 
   it('training gives one of the official sizes, and the same one for the same numbers', () => {
-    const transform = trainTransform(clevrSizes);
+    const transform = trainTransform(CLEVR_SIZES);
     for (let seed = 0; seed < 20; seed++) {
       const sample = transform(input, randomSource(seed));
       const shorter = Math.min(...sample.target.size);
       const longer = Math.max(...sample.target.size);
       expect(
-        clevrSizes.scales.includes(shorter) || longer === clevrSizes.maxSize || longer === clevrSizes.maxSize - 1,
+        CLEVR_SIZES.scales.includes(shorter) || longer === CLEVR_SIZES.maxSize || longer === CLEVR_SIZES.maxSize - 1,
       ).toBe(true);
       expect(Buffer.compare(transform(input, randomSource(seed)).image.data, sample.image.data)).toBe(0);
       expect(sample.target.caption).toBe(input.target.caption);
@@ -188,7 +188,7 @@ describe('random transforms', () => {
     expect(randomHorizontalFlip(1)(input, randomSource(0)).target.caption).toBe(
       'the right cup to the left of the rightmost dog',
     );
-    const sizes = { ...clevrSizes, scales: [61], scalesBeforeCrop: [61] };
+    const sizes = { ...CLEVR_SIZES, scales: [61], scalesBeforeCrop: [61] };
     const captions = Array.from(
       { length: 20 },
       (_, seed) => trainTransform(sizes, { cautious: false })(input, randomSource(seed)).target.caption,
@@ -197,7 +197,7 @@ describe('random transforms', () => {
   });
 
   it('validation resizes photos to one size and leaves CLEVR alone', () => {
-    expect(validationTransform(photoSizes)(input, randomSource(0)).target.size).toEqual([800, 957]);
-    expect(validationTransform(clevrSizes)(input, randomSource(0))).toBe(input);
+    expect(validationTransform(PHOTO_SIZES)(input, randomSource(0)).target.size).toEqual([800, 957]);
+    expect(validationTransform(CLEVR_SIZES)(input, randomSource(0))).toBe(input);
   });
 });

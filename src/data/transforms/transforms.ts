@@ -6,13 +6,14 @@ import { resizeBilinear, resizedSize } from './resize.ts';
 import { boxesWithArea, keepBoxes, type Sample, type Target } from '../format/target.ts';
 
 /*
- * The official transforms, each as a plain function of a sample and its parameters. Arithmetic on boxes and areas rounds
- * to float32 where the official tensors do. What chooses the parameters by chance is in random-transforms.ts.
+ * The official transforms as functions of a sample and their parameters. Boxes and areas are rounded to float32 where the
+ * official tensors are. Random parameters are chosen in random-transforms.ts.
  */
 
 /**
  * Resizes image, boxes, areas and masks: the shorter side becomes `size`, the longer at most `maxSize`.
- * Throws `MdetrError` for an image too narrow for that.
+ *
+ * @throws {MdetrError} when the image is so narrow that a side would become 0
  */
 export const resizeSample = ({ image, target }: Sample, size: number, maxSize?: number): Sample => {
   const [height, width] = resizedSize([image.height, image.width], size, maxSize);
@@ -25,13 +26,13 @@ export const resizeSample = ({ image, target }: Sample, size: number, maxSize?: 
       ...target,
       boxesXyxy: target.boxesXyxy.map((value, i) => value * boxRatios[i % 2]!),
       area: target.area.map((area) => area * areaRatio),
-      ...(target.masks && { masks: target.masks.map((mask) => resizeMask(mask, [height, width])) }),
+      masks: target.masks?.map((mask) => resizeMask(mask, [height, width])),
       size: [height, width],
     },
   };
 };
 
-/** (N, 4) boxes relative to the region and cut off at its edges; boxes outside are left without area. */
+/** Boxes (N, 4) in coordinates of the region, clamped to it; boxes outside have no area. */
 export const cropBoxesXyxy = (boxesXyxy: Float32Array, { top, left, height, width }: Region): Float32Array =>
   boxesXyxy.map((value, i) => Math.max(Math.min(value - (i % 2 === 0 ? left : top), i % 2 === 0 ? width : height), 0));
 
@@ -46,21 +47,21 @@ const cropTarget = (target: Target, region: Region): Target => {
   const cropped = keepBoxes({ ...target, boxesXyxy, area }, boxesWithArea(boxesXyxy));
   return {
     ...cropped,
-    ...(cropped.masks && { masks: cropped.masks.map((mask) => cropMask(mask, region)) }),
+    masks: cropped.masks?.map((mask) => cropMask(mask, region)),
     size: [region.height, region.width],
   };
 };
 
 /**
- * Cuts out a region. Boxes are cut off at its edges; what is left of a box becomes its area; boxes outside disappear,
- * and their spans with them (the official code forgets the spans, so that the rest belong to the wrong boxes).
+ * Crops a sample to a region. Boxes are clamped to it and areas computed from them; boxes outside are dropped together with
+ * their spans (the official code keeps the spans, so that the remaining ones belong to the wrong boxes).
  */
 export const cropSample = ({ image, target }: Sample, region: Region): Sample => ({
   image: cropImage(image, region),
   target: cropTarget(target, region),
 });
 
-/** Mirrors image, boxes and masks left to right, and the words "left" and "right" of the caption (`mode`). */
+/** Flips image, boxes and masks horizontally, and the words "left" and "right" of the caption according to `mode`. */
 export const flipSample = ({ image, target }: Sample, mode: FlipMode = 'words'): Sample => {
   const { caption, moveSpan } = flipCaption(target.caption, mode);
   const boxesXyxy = target.boxesXyxy.map((value, i, boxes) =>
@@ -73,8 +74,8 @@ export const flipSample = ({ image, target }: Sample, mode: FlipMode = 'words'):
       ...target,
       caption,
       boxesXyxy,
-      ...(target.tokensPositive && { tokensPositive: target.tokensPositive.map((spans) => spans.map(moveSpan)) }),
-      ...(target.masks && { masks: target.masks.map(flipMask) }),
+      tokensPositive: target.tokensPositive?.map((spans) => spans.map(moveSpan)),
+      masks: target.masks?.map(flipMask),
     },
   };
 };

@@ -1,6 +1,6 @@
 import {
-  clevrSizes,
-  photoSizes,
+  CLEVR_SIZES,
+  PHOTO_SIZES,
   trainTransform,
   type AugmentationSizes,
   type Transform,
@@ -21,7 +21,7 @@ export const augmentationOf = (
 ): Transform => {
   const kind = augmentation ?? (name?.startsWith('clevr') === true ? 'clevr' : 'photo');
   if (kind === 'none') return (sample) => resizeSample(sample, size.shortest_edge, size.longest_edge);
-  return trainTransform(kind === 'clevr' ? clevrSizes : photoSizesFor(size));
+  return trainTransform(kind === 'clevr' ? CLEVR_SIZES : photoSizesFor(size));
 };
 
 /** Official sizes, made for a shorter side of 800 pixels, scaled to the network's. */
@@ -30,7 +30,7 @@ const photoSizesFor = ({
   longest_edge: longest,
 }: Settings['image_size']): AugmentationSizes => {
   const scaled = (pixels: number): number => Math.max(1, Math.round((pixels * shortest) / 800));
-  const { scales, scalesBeforeCrop, cropSides } = photoSizes;
+  const { scales, scalesBeforeCrop, cropSides } = PHOTO_SIZES;
   return {
     scales: scales.map(scaled),
     maxSize: longest,

@@ -4,20 +4,20 @@ import { fileReason, MdetrError, messageOf } from '../../../errors.ts';
 import type { DecodeOptions, EncodableImage, ImageSource } from '../image-source.ts';
 import { isPixelInput, rawImageFromPixels, type RawImage } from '../raw-image.ts';
 
-const defaults = { orient: true, maxPixels: 50e6, maxAspectRatio: 1000, maxBytes: 256 * 2 ** 20, timeoutS: 30 };
+const DEFAULTS = { orient: true, maxPixels: 50e6, maxAspectRatio: 1000, maxBytes: 256 * 2 ** 20, timeoutS: 30 };
 
-/** Pictures of pixels. What else the decoder could read (SVG, which can name other files) stays outside. */
-const formats = ['jpeg', 'png', 'webp', 'gif', 'tiff', 'heif'];
+/** Raster formats. SVG, which the decoder could read too, is excluded: it can refer to other files. */
+const FORMATS = ['jpeg', 'png', 'webp', 'gif', 'tiff', 'heif'];
 
 /**
- * Decodes an image to 8-bit RGB, to the bit as Pillow's `convert('RGB')` does: alpha is dropped, not blended; colour
- * profiles are ignored; CMYK is converted by arithmetic; of several frames or pages the first counts. Two things differ:
- * EXIF orientation is applied (`orient`), and 16-bit grey keeps its high byte where Pillow saturates.
+ * Decodes an image to 8-bit RGB, bit-equal to Pillow's `convert('RGB')`: alpha is dropped, not blended; color profiles are
+ * ignored; CMYK is converted by arithmetic; only the first frame or page is read. Two things differ: EXIF orientation is
+ * applied (`orient`), and 16-bit gray keeps its high byte where Pillow saturates.
  *
- * Throws `MdetrError`, which names the image, for a missing, empty, broken, truncated, too large or too narrow one.
+ * @throws {MdetrError} naming the image when it is missing, empty, broken, truncated, too large or too narrow
  */
 export const decodeImage = async (source: ImageSource, options: DecodeOptions = {}): Promise<RawImage> => {
-  const settings = { ...defaults, ...withoutUndefined(options) };
+  const settings = { ...DEFAULTS, ...withoutUndefined(options) };
   if (typeof source !== 'string' && isPixelInput(source)) {
     const image = rawImageFromPixels(source);
     checkSize(options.name ?? 'raw image', image, settings);
@@ -53,14 +53,14 @@ const bytesOf = (source: unknown): unknown =>
 
 const readImageFile = async (path: string, name: string, maxBytes: number): Promise<Uint8Array> => {
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(path))
-    throw new MdetrError(`${name}: addresses are not fetched; download the image and give its path.`);
+    throw new MdetrError(`${name}: URLs are not fetched; download the image and pass its path.`);
   try {
     const info = await stat(path);
     if (info.isDirectory()) throw new MdetrError(`${name}: is a folder, not an image.`);
-    // A pipe or device may never end.
+    // Reading a pipe or device may never end.
     if (!info.isFile()) throw new MdetrError(`${name}: is not a regular file.`);
     if (info.size > maxBytes)
-      throw new MdetrError(`${name}: has ${info.size} bytes; image files of more than ${maxBytes} are refused.`);
+      throw new MdetrError(`${name}: has ${info.size} bytes; the limit for image files is ${maxBytes}.`);
     return await readFile(path);
   } catch (error) {
     if (error instanceof MdetrError) throw error;
@@ -77,13 +77,13 @@ const readHeader = async (
     header = await sharp(bytes, { limitInputPixels: false }).metadata();
   } catch (error) {
     throw new MdetrError(
-      `${name}: is not an image that can be read (JPEG, PNG, WebP, GIF, TIFF and AVIF can; ${oneLine(error)}).`,
+      `${name}: is not an image in a supported format (JPEG, PNG, WebP, GIF, TIFF or AVIF; ${oneLine(error)}).`,
       { cause: error },
     );
   }
   const { width, height, format, space } = header;
-  if (!formats.includes(format))
-    throw new MdetrError(`${name}: ${format.toUpperCase()} is not read; convert it to PNG or JPEG.`);
+  if (!FORMATS.includes(format))
+    throw new MdetrError(`${name}: ${format.toUpperCase()} is not supported; convert it to PNG or JPEG.`);
   return { width, height, space };
 };
 
@@ -106,7 +106,7 @@ const checkSize = (
 const decodePixels = async (
   bytes: Uint8Array,
   isCmyk: boolean,
-  { orient, maxPixels, timeoutS }: typeof defaults,
+  { orient, maxPixels, timeoutS }: typeof DEFAULTS,
 ): Promise<RawImage> => {
   const decoder = sharp(bytes, {
     autoOrient: orient,
@@ -126,7 +126,7 @@ const decodePixels = async (
   return { width, height, channels: 3, data: rgb };
 };
 
-/** (N, 4) ink, 0 is none -> (N, 3) light: (255 - K) less C, M, Y's share of it, in Pillow's rounding. */
+/** CMYK (N, 4) to RGB (N, 3): (255 - K) × (255 - C, M, Y) / 255, rounded as in Pillow. */
 const rgbFromCmyk = (cmyk: Uint8Array): Uint8Array => {
   const rgb = new Uint8Array((cmyk.length / 4) * 3);
   for (let from = 0, to = 0; from < cmyk.length; from += 4) {

@@ -19,7 +19,7 @@ describe('ImageRoots', () => {
     const roots = ImageRoots.parse(['coco=/c']);
     expect(() => roots.pathOf({ file_name: 'a', data_source: 'vg' })).toThrow('--images vg=FOLDER');
     expect(() => roots.pathOf({ file_name: 'a' })).toThrow('--images FOLDER');
-    expect(() => ImageRoots.parse(['a', 'b'])).toThrow('two image folders for everything');
+    expect(() => ImageRoots.parse(['a', 'b'])).toThrow('two image folders for all rows');
   });
 });
 

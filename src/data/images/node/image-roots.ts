@@ -4,44 +4,48 @@ import { MdetrError, UsageError } from '../../../errors.ts';
 import { type CocoImage } from '../../format/coco-format.ts';
 import { fileNameProblem } from '../../format/row-checks.ts';
 
-/** Where image files lie: one folder for all, or one per collection (`data_source` of a row: `coco`, `vg`). */
+/** Image folders: one for all rows, or one for each collection (`data_source` of a row: `coco`, `vg`). */
 export class ImageRoots {
   private readonly folders: ReadonlyMap<string, string>;
 
-  /** `folders` by collection; the empty name stands for all rows without a folder of their own. */
+  /** @param folders by collection; the empty name is for rows whose collection has no folder */
   constructor(folders: ReadonlyMap<string, string>) {
     this.folders = folders;
   }
 
-  /** From `FOLDER` and `SOURCE=FOLDER` as given on a command line. */
+  /** Parses `FOLDER` and `SOURCE=FOLDER` of a command line. */
   static parse(texts: readonly string[]): ImageRoots {
     const folders = new Map<string, string>();
     for (const text of texts) {
       const { source = '', path } = splitSource(text);
       if (folders.has(source))
-        throw new UsageError(`two image folders for ${source === '' ? 'everything' : `"${source}"`}: ${text}`);
+        throw new UsageError(`two image folders for ${source === '' ? 'all rows' : `"${source}"`}: ${text}`);
       folders.set(source, path);
     }
     return new ImageRoots(folders);
   }
 
-  /** From one folder, or one for each collection, as configs have it. */
+  /** Image folders of a config: one folder, or one for each collection. */
   static of(folders: string | Readonly<Record<string, string>>): ImageRoots {
     return new ImageRoots(new Map(typeof folders === 'string' ? [['', folders]] : Object.entries(folders)));
   }
 
-  /** Those that do not exist. */
+  /** Folders that do not exist. */
   missingFolders(): string[] {
     return [...this.folders.values()].filter((folder) => !existsSync(folder));
   }
 
-  /** Throws `MdetrError` naming a folder that does not exist. */
+  /** @throws {MdetrError} naming a folder that does not exist */
   requireFolders(): void {
     const [missing] = this.missingFolders();
     if (missing !== undefined) throw new MdetrError(`${missing}: there is no such folder of images (--images)`);
   }
 
-  /** The path of a row's image file, always inside its folder. */
+  /**
+   * Path of a row's image file, always inside its folder.
+   *
+   * @throws {MdetrError} for a file name that is outside of the folder, and for a collection without folder
+   */
   pathOf({ file_name, data_source }: Pick<CocoImage, 'file_name' | 'data_source'>): string {
     const problem = fileNameProblem(file_name);
     if (problem !== undefined) throw new MdetrError(`file_name ${problem}`);
@@ -55,7 +59,7 @@ export class ImageRoots {
   }
 }
 
-/** Splits `SOURCE=PATH`; a lone path has no source. A source is a plain word, so that paths may hold an equals sign. */
+/** Splits `SOURCE=PATH`; a path alone has no source. A source is a plain word, so that paths may contain an equals sign. */
 export const splitSource = (text: string): { source?: string; path: string } => {
   const [, source, path] = /^([a-z][a-z0-9_+-]*)=(.+)$/is.exec(text) ?? [];
   return source === undefined || path === undefined ? { path: text } : { source, path };
