@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { wholeRecords } from '../../src/train/run/event-file.ts';
+import { completeRecordBytes } from '../../src/train/run/event-file.ts';
 import { smallDataset, smallValues } from '../support/small-run.ts';
 import { CommandLine, expectRefusal, type Finished } from '../support/run-mdetr.ts';
 
@@ -81,7 +81,7 @@ describe('mdetr train', () => {
     for (const name of ['own/box_ap_50', 'own/recall_at_1', 'scenes/phrase_recall_at_1', 'mean'])
       expect(metrics[name], name).toBeGreaterThanOrEqual(0);
     const events = readFileSync(cli.file('run/tensorboard/events.out.tfevents.0'));
-    expect(wholeRecords(events)).toBe(events.length);
+    expect(completeRecordBytes(events)).toBe(events.length);
 
     const drawn = cli.run('plot', 'run', '--smooth', '0.5');
     expect(drawn.status, drawn.stderr).toBe(0);

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openSafetensors } from '../../src/checkpoints/index.ts';
-import { wholeRecords } from '../../src/train/run/event-file.ts';
+import { completeRecordBytes } from '../../src/train/run/event-file.ts';
 import { smallValues } from './small-run.ts';
 import { projectRoot } from './run-mdetr.ts';
 
@@ -124,7 +124,8 @@ const faultsOf = async (run: string, undisturbed: string): Promise<string[]> => 
     if (steps.some((step, index) => index > 0 && step <= steps[index - 1]!))
       faults.push(`${own}: steps ${steps.join()}`);
     const events = readFileSync(join(own, 'tensorboard', 'events.out.tfevents.0'));
-    if (wholeRecords(events) !== events.length) faults.push(`${own}: event file damaged at ${wholeRecords(events)}`);
+    if (completeRecordBytes(events) !== events.length)
+      faults.push(`${own}: event file damaged at ${completeRecordBytes(events)}`);
   }
   return faults;
 };

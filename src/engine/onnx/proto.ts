@@ -13,7 +13,7 @@ export const onnxDataType: Readonly<Record<DType, number>> = {
 };
 
 /**
- * Writes Protocol Buffers fields. Only what ONNX's messages need: varints, floats, bytes and nested messages.
+ * Writes Protocol Buffers fields. Only what ONNX and TensorBoard need: varints, floats, doubles, bytes and nested messages.
  * Field numbers stand in onnx.proto3.
  */
 export class ProtoWriter {
@@ -34,6 +34,14 @@ export class ProtoWriter {
     this.reserve(4);
     new DataView(this.buffer.buffer).setFloat32(this.length, value, true);
     this.length += 4;
+    return this;
+  }
+
+  double(field: number, value: number): this {
+    this.varint(BigInt((field << 3) | 1));
+    this.reserve(8);
+    new DataView(this.buffer.buffer).setFloat64(this.length, value, true);
+    this.length += 8;
     return this;
   }
 

@@ -5,7 +5,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { writeSafetensors } from '../../checkpoints/index.ts';
 import { float32Tensor } from '../../engine/graph/index.ts';
 import { AppendFile } from '../../files/append-file.ts';
-import { crc32c, eventFileStart, scalarsEvent, wholeRecords } from './event-file.ts';
+import { crc32c, eventFileStart, scalarsEvent, completeRecordBytes } from './event-file.ts';
 import { readRunFacts, readRunState, sourceOf, writeRunState, type RunState } from './run-state.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'mdetr-records-'));
@@ -153,18 +153,18 @@ describe('event files for TensorBoard', () => {
   it('are cut to whole records', () => {
     const [start, more] = [eventFileStart(1), scalarsEvent(2, 3, { a: 1 })];
     const file = Buffer.concat([start, more]);
-    expect(wholeRecords(file)).toBe(file.length);
+    expect(completeRecordBytes(file)).toBe(file.length);
     for (const cut of [1, 5, more.length - 1])
-      expect(wholeRecords(file.subarray(0, file.length - cut))).toBe(start.length);
+      expect(completeRecordBytes(file.subarray(0, file.length - cut))).toBe(start.length);
     const spoiled = Buffer.from(file);
     spoiled[start.length + 14]! ^= 1;
-    expect(wholeRecords(spoiled)).toBe(start.length);
-    expect(wholeRecords(new Uint8Array(0))).toBe(0);
-    expect(wholeRecords(Buffer.alloc(64, 0xff))).toBe(0);
+    expect(completeRecordBytes(spoiled)).toBe(start.length);
+    expect(completeRecordBytes(new Uint8Array(0))).toBe(0);
+    expect(completeRecordBytes(Buffer.alloc(64, 0xff))).toBe(0);
     const path = join(folder, 'events');
     writeFileSync(path, file);
     truncateSync(path, file.length - 3);
-    const restored = new AppendFile(path, file.length, wholeRecords);
+    const restored = new AppendFile(path, file.length, completeRecordBytes);
     expect(restored.length).toBe(start.length);
     restored.close();
   });

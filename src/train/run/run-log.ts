@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { mkdirSync } from 'node:fs';
 import { AppendFile } from '../../files/append-file.ts';
-import { eventFileStart, scalarsEvent, wholeRecords } from './event-file.ts';
+import { eventFileStart, scalarsEvent, completeRecordBytes } from './event-file.ts';
 import type { StepReport } from '../step/trainer.ts';
 
 /** The record of a run, one JSON object a line. */
@@ -117,7 +117,11 @@ export class RunLog {
   constructor(folder: string, keep: { readonly logBytes: number; readonly eventBytes: number }) {
     mkdirSync(join(folder, 'tensorboard'), { recursive: true });
     this.lines = new AppendFile(join(folder, logFile), keep.logBytes, wholeLines);
-    this.events = new AppendFile(join(folder, 'tensorboard', 'events.out.tfevents.0'), keep.eventBytes, wholeRecords);
+    this.events = new AppendFile(
+      join(folder, 'tensorboard', 'events.out.tfevents.0'),
+      keep.eventBytes,
+      completeRecordBytes,
+    );
     this.hasGap = this.lines.isShort || this.events.isShort;
     if (this.events.length === 0) this.events.append(eventFileStart(Date.now() / 1000));
   }
