@@ -23,7 +23,7 @@ export type {
   PhraseCutTaskResult,
 } from './phrasecut.ts';
 export type { PhraseCutCounts, PhraseCutSubset, PhraseStructure } from './phrasecut-subsets.ts';
-export { parsePredictions, PREDICTION_FORMATS } from './predictions.ts';
+export { parsePredictions, PREDICTION_FORMATS, predictionHeader, PredictionParser } from './predictions.ts';
 export type {
   AnswerPrediction,
   DetectionPrediction,

@@ -7,6 +7,6 @@ export const clevrRefBenchmark = expressionBenchmark({
   metrics: [1, 5, 10].map((k) => ({
     id: `precision_at_${k}`,
     title: `clevrref_Precision@${k}`,
-    description: `fraction of expressions with the referred box among the ${k} best`,
+    description: `fraction of expressions with the referred box among the top ${k}`,
   })),
 });

@@ -5,7 +5,7 @@ export const RECALL_METRICS: readonly MetricDefinition[] = [
   ...[1, 5, 10].map((k) => ({
     id: `recall_at_${k}`,
     title: `Recall@${k}_all`,
-    description: `fraction of phrases with a correct box among the ${k} best (IoU 0.5)`,
+    description: `fraction of phrases with a correct box among the top ${k} (IoU 0.5)`,
   })),
   {
     id: 'recall_upper_bound',

@@ -7,6 +7,6 @@ export const refexpBenchmark = expressionBenchmark({
   metrics: [1, 5, 10].map((k) => ({
     id: `*/precision_at_${k}`,
     title: `*_Precision@${k}`,
-    description: `fraction of a dataset's expressions with the referred box among the ${k} best`,
+    description: `fraction of a dataset's expressions with the referred box among the top ${k}`,
   })),
 });

@@ -51,7 +51,7 @@ const recallMetrics = (k: number): readonly MetricDefinition[] => [
   {
     id: `phrase_recall_at_${k}`,
     title: `phrase Recall@${k}`,
-    description: `fraction of phrases with a correct box among the ${k} best (IoU 0.5)`,
+    description: `fraction of phrases with a correct box among the top ${k} (IoU 0.5)`,
   },
   {
     id: `phrase_recall_at_${k}_merged`,

@@ -36,6 +36,12 @@ describe('the record of a run as curves', () => {
     expect(byPairs.curves.get('set/recall')?.points).toEqual([[16, 0.5]]);
   });
 
+  it('has identifiers of metrics in place of the titles of older logs', async () => {
+    const line = { kind: 'validation', step: 1, epoch: 1, metrics: { 'val/bbox_AP50': 0.5 } };
+    const { curves } = await readRunCurves(write('older', entry(1, 8), JSON.stringify(line)));
+    expect(curves.get('val/box_ap_50')?.points).toEqual([[1, 0.5]]);
+  });
+
   it('joins stages in their order, as the run says or by their time', async () => {
     const first = write('staged/zebra', entry(1, 8), entry(4, 6));
     write('staged/alpha', entry(2, 3));

@@ -2,6 +2,7 @@ import { createReadStream, existsSync, readdirSync, readFileSync, statSync } fro
 import { basename, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
+import { currentValidationName } from '../../benchmarks/registry.ts';
 import { MdetrError, messageOf } from '../../errors.ts';
 import { currentMetricName } from '../../names/current-names.ts';
 import { stagesFile } from './run-folder.ts';
@@ -127,7 +128,8 @@ const readStage = async (
     const at = offset + (axis === 'steps' ? line.step : line.step * pairsPerStep);
     last = Math.max(last, at);
     if (line.kind === 'validation') {
-      for (const [name, value] of Object.entries(line.metrics)) put(currentMetricName(name), 'validation', at, value);
+      for (const [name, value] of Object.entries(line.metrics))
+        put(currentValidationName(currentMetricName(name)), 'validation', at, value);
       continue;
     }
     put('loss', 'loss', at, line.loss);
