@@ -28,7 +28,7 @@ export {
 export { imageSizeOf, ImportSource, type ImageSize } from './import/import-source.ts';
 export { checkDataset, type CheckOptions, type CheckReport, type FileReport } from './inspect/check-dataset.ts';
 export type { Finding } from './inspect/findings.ts';
-export { galleryPage, type GalleryOptions, type Sample } from './inspect/gallery.ts';
+export { galleryPage, type GalleryOptions, type GallerySample } from './inspect/gallery.ts';
 export {
   AnnotationWriter,
   RowIds,

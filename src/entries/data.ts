@@ -1,4 +1,4 @@
-/** `mdetr/data`: images, annotations, transforms, and the preparation of published datasets. */
+/** `mdetr/data`: images, annotations, transforms, the preparation of published datasets, and the import of one's own. */
 export * from '../data/annotation-index/annotation-index.ts';
 export { buildIndex, type BuildOptions } from '../data/annotation-index/build-index.ts';
 export { RowReader, type OnBadRow, type ReaderOptions } from '../data/annotation-index/row-reader.ts';
@@ -21,8 +21,7 @@ export { flipCaption, type FlipMode, type FlippedCaption } from '../data/transfo
 export * from '../data/transforms/random-transforms.ts';
 export { resizeBilinear, resizedSize } from '../data/transforms/resize.ts';
 export { cropSample, flipSample, resizeSample } from '../data/transforms/transforms.ts';
-export { preparations } from '../datasets/index.ts';
-export type { Preparation } from '../datasets/preparation/preparation.ts';
+export * from '../datasets/index.ts';
 export * from '../geometry/boxes.ts';
 export * from '../geometry/run-lengths.ts';
 export type { Region, Size } from '../geometry/size.ts';

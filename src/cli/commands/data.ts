@@ -5,7 +5,7 @@ import { indexCommand } from './data/index-files.ts';
 import { prepareCommand } from './data/prepare.ts';
 import { showCommand } from './data/show.ts';
 
-const examples = `
+const EXAMPLES = `
 Examples
   mdetr data prepare flickr30k --from flickr30k_entities --out annotations
   mdetr data check train.json val.json --images photos
@@ -22,7 +22,7 @@ export const dataCommand = (): Command =>
       'Tools for annotation files in the official format: prepare datasets, check, show, combine and index them.',
     )
     .usage('SUBCOMMAND [options]')
-    .addHelpText('after', examples)
+    .addHelpText('after', EXAMPLES)
     .addCommand(prepareCommand())
     .addCommand(checkCommand())
     .addCommand(showCommand())

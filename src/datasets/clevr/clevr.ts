@@ -20,7 +20,7 @@ boxes/annotations_test.json for val, boxes/cat2obj.json). If you do not have the
 3D and pixel coordinates of the objects; these cover the full object, occluded parts included. Scenes that have boxes
 ("bbox", as "mdetr scenes" writes to scenes.json, beside questions.json) need neither.`;
 
-const options = [
+const OPTIONS = [
   {
     name: 'texts',
     value: 'kind',
@@ -61,7 +61,7 @@ const clevrLike = (
   nameOf: (split: string) => string,
 ): Preparation => ({
   ...about,
-  options,
+  options: OPTIONS,
   sources: (request) => request.splits.flatMap((split) => sourcesOf(split, archive, request.options)),
   async run(request) {
     const leftOut = new Remarks();

@@ -6,7 +6,7 @@ import { decodeImage } from '../../data/images/node/decode-image.ts';
 import type { ImageRoots } from '../../data/images/node/image-roots.ts';
 
 /** A row to show, with its file and index. */
-export interface Sample {
+export interface GallerySample {
   readonly file: string;
   readonly row: number;
   readonly content: CocoRow;
@@ -23,7 +23,7 @@ export interface GalleryOptions {
  * Self-contained HTML page with every sample's image, boxes and caption; the words of a box have its color. The page
  * loads nothing and runs no script, and all text from the files is escaped.
  */
-export const galleryPage = async (samples: readonly Sample[], options: GalleryOptions): Promise<string> => {
+export const galleryPage = async (samples: readonly GallerySample[], options: GalleryOptions): Promise<string> => {
   const figures: string[] = [];
   for (const sample of samples) figures.push(await figureOf(sample, options));
   return `<!doctype html>
@@ -57,7 +57,7 @@ ${figures.join('\n')}
 `;
 };
 
-const figureOf = async ({ file, row, content }: Sample, { roots, sidePx }: GalleryOptions): Promise<string> => {
+const figureOf = async ({ file, row, content }: GallerySample, { roots, sidePx }: GalleryOptions): Promise<string> => {
   const { image, annotations } = content;
   const phrases = phrasesOf(annotations);
   let figure: string;

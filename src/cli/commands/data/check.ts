@@ -9,7 +9,7 @@ import { Progress } from '../../output/progress.ts';
 import { formatCount, formatTable } from '../../output/table.ts';
 import { MegabyteProgress } from './index-files.ts';
 
-const help = `
+const HELP = `
 What it checks
   invalid rows: missing or wrong fields, spans outside the caption, boxes that are not finite, file names that leave the
   image folder; boxes without area or outside the image; annotations of missing images; captions with more tokens than the
@@ -40,7 +40,7 @@ export const checkCommand = (): Command =>
     .option('--no-captions', 'the rows have no captions (plain COCO, LVIS)')
     .option('--tokenizer <dir>', 'folder with tokenizer.json, or vocab.json and merges.txt, to count tokens')
     .option('--json', 'print one JSON object')
-    .addHelpText('after', help)
+    .addHelpText('after', HELP)
     .action(async (files: string[], { images, quick, captions, tokenizer, json }: CheckCliOptions) => {
       const progress = new StepProgress();
       const report = await checkDataset(files, {

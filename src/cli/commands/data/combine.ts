@@ -9,7 +9,7 @@ import { fraction, several, wholeFrom } from '../../options/option-values.ts';
 import { Progress } from '../../output/progress.ts';
 import { formatCount } from '../../output/table.ts';
 
-const help = `
+const HELP = `
 Inputs are annotation files in the official format with one caption per row, as "mdetr data prepare" writes them, given as
 SOURCE=FILE, where SOURCE is the collection of the images (coco, vg; default: each row's data_source). All captions of an
 image are combined into as few as possible, so that no two of the joined captions refer to the same object: captions are
@@ -81,7 +81,7 @@ export const combineCommand = (): Command =>
     .addOption(
       new Option('--on-bad-row <what>', 'what to do with invalid rows').choices(['stop', 'skip']).default('stop'),
     )
-    .addHelpText('after', help)
+    .addHelpText('after', HELP)
     .action(async (files: string[], options: CombineCliOptions) => {
       const { out, exclude, vgImages, cocoImages, mergeBoxes, ...rules } = options;
       let progress: Progress | undefined;

@@ -4,7 +4,7 @@ import { AnnotationIndex } from '../../../data/annotation-index/annotation-index
 import { Progress } from '../../output/progress.ts';
 import { formatBytes, formatCount } from '../../output/table.ts';
 
-const help = `
+const HELP = `
 Training, checking and combining build the index they need on first use; this command builds it in advance. It takes
 about as long as reading the file twice, and about 100 MB of memory for files of any size. The index (FILE.mdetr-index,
 about a tenth of the file's size) is written beside the file, or to the cache folder if the file's folder is read-only. It
@@ -19,7 +19,7 @@ export const indexCommand = (): Command =>
     .description('Builds the index for random access to annotation files of any size.')
     .argument('<file...>', 'annotation files, .json or .jsonl')
     .option('--rebuild', 'rebuild the index even if it is up to date')
-    .addHelpText('after', help)
+    .addHelpText('after', HELP)
     .action((files: string[], { rebuild }: { readonly rebuild?: boolean }) => {
       for (const file of files) {
         const progress = new MegabyteProgress(file);

@@ -13,7 +13,7 @@ import { Progress } from '../../output/progress.ts';
 import { formatCount, formatTable } from '../../output/table.ts';
 import { preparationTools } from './preparation-tools.ts';
 
-const help = `
+const HELP = `
 "mdetr data prepare NAME --help" lists the options of a dataset, the files it needs and where to download them. The written
 files have the official format and names; training and evaluation read them, "mdetr data check" and "mdetr data show"
 inspect them.
@@ -34,7 +34,7 @@ export const prepareCommand = (): Command => {
     .argument('[name...]', 'dataset')
     .allowUnknownOption()
     .option('--list', 'list the datasets')
-    .addHelpText('after', help)
+    .addHelpText('after', HELP)
     .action((words: readonly string[], { list }: { readonly list?: boolean }) => {
       if (list !== true) throw new UsageError(unknownName(words[0]));
       process.stdout.write(listOfPreparations());

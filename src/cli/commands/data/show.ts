@@ -2,13 +2,13 @@ import { Command, InvalidArgumentError } from 'commander';
 import { ImageRoots } from '../../../data/images/node/image-roots.ts';
 import { AnnotationIndex } from '../../../data/annotation-index/annotation-index.ts';
 import { RowReader } from '../../../data/annotation-index/row-reader.ts';
-import { galleryPage, type Sample } from '../../../datasets/inspect/gallery.ts';
+import { galleryPage, type GallerySample } from '../../../datasets/inspect/gallery.ts';
 import { Random } from '../../../random/random.ts';
 import { UsageError } from '../../../errors.ts';
 import { replaceFile } from '../../../files/atomic-file.ts';
 import { several, wholeFrom } from '../../options/option-values.ts';
 
-const help = `
+const HELP = `
 The page is a self-contained file without links or scripts. The words of a box have its color; where phrases overlap, the
 shortest one is highlighted and the others are underlined.
 
@@ -43,12 +43,12 @@ export const showCommand = (): Command =>
     .option('--seed <s>', 'seed of the random rows', wholeFrom(0), 0)
     .option('--rows <list>', 'indices of the rows to show instead, such as 0,17,5000', rowList)
     .option('--no-captions', 'the rows have no captions (plain COCO, LVIS)')
-    .addHelpText('after', help)
+    .addHelpText('after', HELP)
     .action(async (file: string, { images, out, count, seed, rows, captions }: ShowCliOptions) => {
       const roots = ImageRoots.parse(images);
       roots.requireFolders();
       const index = AnnotationIndex.open(file);
-      const samples: Sample[] = [];
+      const samples: GallerySample[] = [];
       const reader = new RowReader(index, { onBadRow: 'skip', captions: captions ? 'required' : 'optional' });
       try {
         const invalid = rows?.find((row) => row >= index.length);
