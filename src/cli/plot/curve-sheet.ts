@@ -1,32 +1,20 @@
-import { LineChart, type LineSeriesOption } from 'echarts/charts';
-import {
-  GridComponent,
-  LegendComponent,
-  MarkLineComponent,
-  TitleComponent,
-  type GridComponentOption,
-  type LegendComponentOption,
-  type TitleComponentOption,
-} from 'echarts/components';
-import { init, use, type ComposeOption } from 'echarts/core';
-import { SVGRenderer } from 'echarts/renderers';
-
-use([LineChart, GridComponent, TitleComponent, LegendComponent, MarkLineComponent, SVGRenderer]);
+import { scaleLinear, scaleLog } from 'd3-scale';
+import { line as lineGenerator } from 'd3-shape';
 
 type Points = readonly (readonly [x: number, y: number])[];
 
 /** A curve as it is drawn. */
 export interface SheetLine {
-  /** Lines of one name have one colour on the whole sheet. */
+  /** Lines with the same name have the same color on the whole sheet. */
   readonly run: string;
   readonly points: Points;
-  /** What the smoothed curve was made of, drawn faintly. */
-  readonly behind?: Points;
-  /** Tells curves of one run in one panel apart. */
-  readonly dash?: 'solid' | 'dashed' | 'dotted';
+  /** Measured values of a smoothed curve, drawn faintly behind it. */
+  readonly behind?: Points | undefined;
+  /** Distinguishes curves of one run in one panel. */
+  readonly dash?: 'solid' | 'dashed' | 'dotted' | undefined;
 }
 
-/** One quantity, of one or several runs. */
+/** One quantity of one or several runs. */
 export interface SheetPanel {
   readonly title: string;
   readonly lines: readonly SheetLine[];
@@ -36,113 +24,156 @@ export interface SheetPanel {
 export interface Sheet {
   readonly panels: readonly SheetPanel[];
   readonly runs: readonly string[];
-  /** Where one stage ends and the next begins, when there is but one run. */
+  /** Steps at which a training stage begins, if there is only one run. */
   readonly marks: readonly { readonly at: number; readonly name: string }[];
   readonly xName: string;
 }
 
-type Option = ComposeOption<LineSeriesOption | GridComponentOption | TitleComponentOption | LegendComponentOption>;
+/** Wong's palette, distinguishable with every kind of color vision (Nature Methods 8, 441). */
+const COLORS = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#000000', '#999999'];
+const PANEL_WIDTH = 380;
+const PANEL_HEIGHT = 230;
+const HEAD_HEIGHT = 40;
+const MARGIN = { left: 62, right: 20, top: 34, bottom: 34 };
+const PLOT_WIDTH = PANEL_WIDTH - MARGIN.left - MARGIN.right;
+const PLOT_HEIGHT = PANEL_HEIGHT - MARGIN.top - MARGIN.bottom;
+const DASH_ARRAYS = { solid: undefined, dashed: '6 4', dotted: '2 3' } as const;
 
-/** Wong's colours, which people of every kind of sight can tell apart (Nature Methods 8, 441). */
-const colors = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#000000', '#999999'];
-const panelWidth = 380;
-const panelHeight = 230;
-const headHeight = 40;
-const margin = { left: 62, right: 20, top: 34, bottom: 34 };
-const font = 'sans-serif';
+type Attributes = Readonly<Record<string, string | number | undefined>>;
 
-/** Draws panels side by side, three in a row, as SVG. */
-export const drawSheet = (sheet: Sheet): string => {
-  const { panels, runs, xName } = sheet;
-  const columns = Math.min(3, panels.length);
-  const rows = Math.ceil(panels.length / columns);
-  const [width, height] = [columns * panelWidth, headHeight + rows * panelHeight];
-  const place = (index: number): { left: number; top: number } => ({
-    left: (index % columns) * panelWidth,
-    top: headHeight + Math.floor(index / columns) * panelHeight,
-  });
-  const option: Option = {
-    animation: false,
-    backgroundColor: '#ffffff',
-    color: colors,
-    textStyle: { fontFamily: font },
-    legend: { show: runs.length > 1, top: 8, data: [...runs] },
-    title: panels.map(({ title }, index) => {
-      const { left, top } = place(index);
-      return { text: title, left: left + margin.left - 6, top: top + 4, textStyle: { fontSize: 13, fontFamily: font } };
-    }),
-    grid: panels.map((_, index) => {
-      const { left, top } = place(index);
-      return {
-        left: left + margin.left,
-        top: top + margin.top,
-        width: panelWidth - margin.left - margin.right,
-        height: panelHeight - margin.top - margin.bottom,
-      };
-    }),
-    xAxis: panels.map((_, index) => ({
-      type: 'value',
-      gridIndex: index,
-      name: index === panels.length - 1 ? xName : '',
-      nameLocation: 'middle',
-      nameGap: 20,
-      axisLabel: { formatter: shortNumber, fontSize: 10, hideOverlap: true },
-      splitLine: { show: false },
-    })),
-    yAxis: panels.map(({ scale }, index) => ({
-      type: scale === 'logarithmic' ? 'log' : 'value',
-      gridIndex: index,
-      scale: true,
-      axisLabel: { formatter: shortNumber, fontSize: 10 },
-      splitLine: { lineStyle: { color: '#eeeeee' } },
-    })),
-    series: panels.flatMap((panel, index) => seriesOf(panel, index, sheet)),
-  };
-  const chart = init(null, null, { renderer: 'svg', ssr: true, width, height });
-  try {
-    chart.setOption(option);
-    return chart.renderToSVGString();
-  } finally {
-    chart.dispose();
-  }
+const escapeXml = (text: string): string =>
+  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
+
+const element = (name: string, attributes: Attributes, content = ''): string => {
+  const written = Object.entries(attributes)
+    .filter(([, value]) => value !== undefined)
+    .map(([key, value]) => ` ${key}="${escapeXml(String(value))}"`);
+  return `<${name}${written.join('')}>${content}</${name}>`;
 };
 
-const seriesOf = ({ lines, scale }: SheetPanel, index: number, { runs, marks }: Sheet): LineSeriesOption[] =>
-  lines.flatMap(({ run, points, behind, dash = 'solid' }, position) => {
-    const color = colors[runs.indexOf(run) % colors.length]!;
-    const line = (data: Points, opacity: number, width: number): LineSeriesOption => ({
-      type: 'line',
-      name: run,
-      xAxisIndex: index,
-      yAxisIndex: index,
-      // A logarithm knows no numbers from 0 down.
-      data: (scale === 'logarithmic' ? data.filter(([, y]) => y > 0) : data).map(([x, y]) => [x, y]),
-      showSymbol: data.length === 1,
-      symbolSize: 4,
-      lineStyle: { color, width, opacity, type: dash },
-      itemStyle: { color },
-    });
-    const main = line(points, 1, 1.5);
-    const isFirst = position === 0;
-    return [
-      ...(behind === undefined ? [] : [line(behind, 0.25, 1)]),
-      isFirst && marks.length > 0 ? { ...main, markLine: marked(marks) } : main,
-    ];
-  });
+const textAt = (x: number, y: number, text: string, attributes: Attributes = {}): string =>
+  element('text', { x, y, 'font-size': 10, fill: '#444444', ...attributes }, escapeXml(text));
 
-const marked = (marks: Sheet['marks']): NonNullable<LineSeriesOption['markLine']> => ({
-  silent: true,
-  symbol: 'none',
-  lineStyle: { color: '#999999', type: 'dotted', width: 1 },
-  label: { formatter: '{b}', fontSize: 9, color: '#777777' },
-  data: marks.map(({ at, name }) => ({ xAxis: at, name })),
-});
+const segment = (x1: number, y1: number, x2: number, y2: number, attributes: Attributes): string =>
+  element('line', { x1, y1, x2, y2, ...attributes });
 
-/** Five characters at most: 1250, 12.5k, 0.031, 1e-5. */
+/** Draws panels in rows of three as one SVG document. */
+export const drawSheet = (sheet: Sheet): string => {
+  const { panels, runs } = sheet;
+  const columns = Math.min(3, panels.length);
+  const width = columns * PANEL_WIDTH;
+  const height = HEAD_HEIGHT + Math.ceil(panels.length / columns) * PANEL_HEIGHT;
+  const content = [
+    element('rect', { width, height, fill: '#ffffff' }),
+    runs.length > 1 ? legend(runs, width) : '',
+    ...panels.map((panel, index) => {
+      const x = (index % columns) * PANEL_WIDTH + MARGIN.left;
+      const y = HEAD_HEIGHT + Math.floor(index / columns) * PANEL_HEIGHT + MARGIN.top;
+      const isLast = index === panels.length - 1;
+      return element('g', { transform: `translate(${x} ${y})` }, drawPanel(panel, sheet, isLast));
+    }),
+  ];
+  return element(
+    'svg',
+    { xmlns: 'http://www.w3.org/2000/svg', width, height, 'font-family': 'sans-serif' },
+    content.join('\n'),
+  );
+};
+
+const legend = (runs: readonly string[], width: number): string => {
+  const slot = width / runs.length;
+  return runs
+    .map((run, index) => {
+      const x = index * slot + 20;
+      const color = colorOf(index);
+      return `${segment(x, 20, x + 20, 20, { stroke: color, 'stroke-width': 2 })}${textAt(x + 26, 24, run, { 'font-size': 12 })}`;
+    })
+    .join('');
+};
+
+const colorOf = (run: number): string => COLORS[run % COLORS.length]!;
+
+const drawPanel = (panel: SheetPanel, { runs, marks, xName }: Sheet, isLast: boolean): string => {
+  const isLog = panel.scale === 'logarithmic';
+  // A logarithm has no values from 0 down.
+  const drawable = (points: Points): Points => points.filter(([x, y]) => Number.isFinite(x + y) && (!isLog || y > 0));
+  const all = panel.lines.flatMap(({ points, behind = [] }) => [...drawable(points), ...drawable(behind)]);
+  const x = scaleLinear()
+    .domain(extent(all.map(([value]) => value)))
+    .range([0, PLOT_WIDTH]);
+  const y = (isLog ? scaleLog() : scaleLinear())
+    .domain(
+      extent(
+        all.map(([, value]) => value),
+        isLog,
+      ),
+    )
+    .range([PLOT_HEIGHT, 0]);
+  y.nice();
+  const pathOf = lineGenerator<readonly [number, number]>(
+    ([value]) => round(x(value)),
+    ([, value]) => round(y(value)),
+  );
+  const curve = (points: Points, color: string, opacity: number, dash?: string): string => {
+    const [only] = points;
+    return points.length === 1
+      ? element('circle', { cx: round(x(only![0])), cy: round(y(only![1])), r: 2, fill: color })
+      : element('path', {
+          ...{ d: pathOf(points) ?? '', fill: 'none', stroke: color, 'stroke-width': opacity < 1 ? 1 : 1.5 },
+          ...{ 'stroke-opacity': opacity, 'stroke-dasharray': dash },
+        });
+  };
+  return [
+    textAt(-6, -16, panel.title, { 'font-size': 13, 'font-weight': 'bold', fill: '#222222' }),
+    ...yAxis(isLog ? y.ticks(4).filter(isPowerOfTen) : y.ticks(5), y),
+    ...xAxis(x.ticks(5), x),
+    isLast ? textAt(PLOT_WIDTH / 2, PLOT_HEIGHT + 30, xName, { 'text-anchor': 'middle' }) : '',
+    ...marks.flatMap(({ at, name }) => [
+      segment(round(x(at)), 0, round(x(at)), PLOT_HEIGHT, { stroke: '#999999', 'stroke-dasharray': '2 3' }),
+      textAt(round(x(at)), -3, name, { 'font-size': 9, fill: '#777777', 'text-anchor': 'middle' }),
+    ]),
+    ...panel.lines.flatMap(({ run, points, behind, dash = 'solid' }) => {
+      const color = colorOf(runs.indexOf(run));
+      return [
+        behind === undefined ? '' : curve(drawable(behind), color, 0.25),
+        curve(drawable(points), color, 1, DASH_ARRAYS[dash]),
+      ];
+    }),
+  ].join('');
+};
+
+type Scale = (value: number) => number;
+
+const yAxis = (ticks: readonly number[], y: Scale): string[] =>
+  ticks.flatMap((tick) => [
+    segment(0, round(y(tick)), PLOT_WIDTH, round(y(tick)), { stroke: '#eeeeee' }),
+    textAt(-6, round(y(tick)) + 3, shortNumber(tick), { 'text-anchor': 'end' }),
+  ]);
+
+const xAxis = (ticks: readonly number[], x: Scale): string[] => [
+  segment(0, PLOT_HEIGHT, PLOT_WIDTH, PLOT_HEIGHT, { stroke: '#888888' }),
+  ...ticks.map((tick) => textAt(round(x(tick)), PLOT_HEIGHT + 14, shortNumber(tick), { 'text-anchor': 'middle' })),
+];
+
+/** Smallest and largest value; widened if they are equal, since a scale needs an interval. */
+const extent = (values: readonly number[], isLog = false): [number, number] => {
+  let [low, high] = [Infinity, -Infinity];
+  for (const value of values) [low, high] = [Math.min(low, value), Math.max(high, value)];
+  if (low > high) return isLog ? [1, 10] : [0, 1];
+  if (low < high) return [low, high];
+  return isLog ? [low / 2, high * 2] : [low - (Math.abs(low) || 1) / 2, high + (Math.abs(high) || 1) / 2];
+};
+
+const isPowerOfTen = (value: number): boolean => Math.abs(Math.log10(value) - Math.round(Math.log10(value))) < 1e-9;
+
+/** Two decimals: a hundredth of a pixel. */
+const round = (value: number): number => Math.round(value * 100) / 100;
+
+/** A number in at most six characters: 1250, 12.5k, 0.031, 1.2e-5. */
 export const shortNumber = (value: number): string => {
   const size = Math.abs(value);
   if (size === 0) return '0';
   if (size >= 1e6) return `${Number((value / 1e6).toPrecision(3))}M`;
   if (size >= 1e4) return `${Number((value / 1e3).toPrecision(3))}k`;
-  return size < 1e-3 ? value.toExponential(0) : String(Number(value.toPrecision(3)));
+  return size < 1e-3 ? Number(value.toPrecision(2)).toExponential() : String(Number(value.toPrecision(3)));
 };
