@@ -8,6 +8,8 @@ export default defineConfig({
     hookTimeout: 60_000,
     // Two workers: the machines that run this have two cores, and ONNX Runtime uses both.
     pool: 'forks',
+    // The built command line, which tests also call in-process, is loaded by Node itself.
+    server: { deps: { external: [/\/dist\//] } },
     maxWorkers: 2,
   },
 });

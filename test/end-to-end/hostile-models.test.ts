@@ -6,15 +6,15 @@ import { CommandLine, expectRefusal, projectRoot, roberta, scene } from '../supp
 let cli: CommandLine;
 /** A model folder with weights, made by the command line from the embedded model. */
 let model: string;
-beforeAll(() => {
+beforeAll(async () => {
   cli = new CommandLine();
   model = cli.file('model');
-  const { status, stderr } = cli.run('convert', 'default', model);
+  const { status, stderr } = await cli.call('convert', 'default', model);
   expect(status, stderr).toBe(0);
 });
 afterAll(() => cli.remove());
 
-const detect = (...args: string[]) => cli.run('detect', scene, '--caption', 'a cube', ...args);
+const detect = (...args: string[]) => cli.call('detect', scene, '--caption', 'a cube', ...args);
 
 /** A copy of the model folder with one file replaced. */
 const changed = (name: string, file: string, content: string | Uint8Array): string => {
@@ -34,15 +34,15 @@ describe('files that would do harm', () => {
   it.each([
     ['legacy', (target: string) => Buffer.from(`cos\nsystem\n(S'touch ${target}'\ntR.`)],
     ['protocol 2', (target: string) => Buffer.from(`\x80\x02cposix\nsystem\nX\n\0\0\0touch ${target}\x85R.`, 'latin1')],
-  ])('a pickle that runs a command is refused, not run (%s)', (_, make) => {
+  ])('a pickle that runs a command is refused, not run (%s)', async (_, make) => {
     const path = cli.file('harmful.pth');
     writeFileSync(path, make(cli.file('harmed')));
     for (const args of [
       ['info', path],
       ['convert', path, cli.file('out')],
     ])
-      expectRefusal(cli.run(...args), 1, /harmful\.pth/);
-    expectRefusal(detect('--model', path, '--tokenizer', roberta), 1, /harmful\.pth/);
+      expectRefusal(await cli.call(...args), 1, /harmful\.pth/);
+    expectRefusal(await detect('--model', path, '--tokenizer', roberta), 1, /harmful\.pth/);
     expect(existsSync(cli.file('harmed'))).toBe(false);
     expect(existsSync(cli.file('out'))).toBe(false);
   });
@@ -55,14 +55,14 @@ describe('files that would do harm', () => {
       (bytes: Buffer) => Buffer.concat([Buffer.from([0, 0, 0, 0, 0, 0, 0, 1]), bytes]),
     ],
     ['empty', () => Buffer.alloc(0)],
-  ])('weights that are %s are refused by name', (name, damage) => {
+  ])('weights that are %s are refused by name', async (name, damage) => {
     const folder = changed(
       `weights ${name}`,
       'model.safetensors',
       damage(readFileSync(join(model, 'model.safetensors'))),
     );
-    expectRefusal(detect('--model', folder), 1, /model\.safetensors/);
-    expectRefusal(cli.run('info', folder), 1, /model\.safetensors/);
+    expectRefusal(await detect('--model', folder), 1, /model\.safetensors/);
+    expectRefusal(await cli.call('info', folder), 1, /model\.safetensors/);
   });
 });
 
@@ -75,23 +75,23 @@ describe('files that do not fit', () => {
     ['of an unknown backbone', config({ small_backbone: undefined, backbone: 'vgg16' }), /"vgg16" is unknown/],
     ['of another network', config({ enc_layers: 5 }), /missing from the file .*encoder\.layers\.3/],
     ['of other shapes', config({ num_queries: 20 }), /query_embed\.weight is \[14,128\] and should be \[20,128\]/],
-  ])('a config that is %s', (name, content, message) => {
-    expectRefusal(detect('--model', changed(`config ${name}`, 'config.json', content)), 1, message);
+  ])('a config that is %s', async (name, content, message) => {
+    expectRefusal(await detect('--model', changed(`config ${name}`, 'config.json', content)), 1, message);
   });
 
-  it('vocabularies that are broken, missing, or of another model', () => {
-    expectRefusal(detect('--model', changed('vocabulary', 'tokenizer.json', '{}')), 1, /tokenizer\.json/);
-    expectRefusal(detect('--tokenizer', roberta), 1, /50265 tokens.*another model's vocabulary/);
-    expectRefusal(detect('--tokenizer', cli.file('nowhere')), 1, /nowhere/);
+  it('vocabularies that are broken, missing, or of another model', async () => {
+    expectRefusal(await detect('--model', changed('vocabulary', 'tokenizer.json', '{}')), 1, /tokenizer\.json/);
+    expectRefusal(await detect('--tokenizer', roberta), 1, /50265 tokens.*another model's vocabulary/);
+    expectRefusal(await detect('--tokenizer', cli.file('nowhere')), 1, /nowhere/);
   });
 
-  it('preprocessing that is none', () => {
+  it('preprocessing that is none', async () => {
     const folder = changed('preprocessing', 'preprocessor_config.json', '{"size": {"shortest_edge": -1}}');
-    expectRefusal(detect('--model', folder), 1, /preprocessor_config\.json: needs "size"/);
+    expectRefusal(await detect('--model', folder), 1, /preprocessor_config\.json: needs "size"/);
   });
 
-  it('what a model cannot do', () => {
+  it('what a model cannot do', async () => {
     const plain = changed('plain', 'config.json', config({ do_qa: false }));
-    expectRefusal(cli.run('ask', scene, '--question', 'what is it?', '--model', plain), 1, /no question heads/);
+    expectRefusal(await cli.call('ask', scene, '--question', 'what is it?', '--model', plain), 1, /no question heads/);
   });
 });

@@ -47,16 +47,16 @@ describe('mdetr pull', () => {
     expect(status, stderr).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ name: 'refcoco+_EB3', bytes: weights.length, sha256: sum });
     expect(stderr).toMatch(/interrupted; trying again/);
-    const found = mdetr.json('detect', scene, '--caption', 'a cube', '--model', 'refcoco+_EB3');
+    const found = await mdetr.json('detect', scene, '--caption', 'a cube', '--model', 'refcoco+_EB3');
     expect(found).toHaveLength(1);
     expect((await mdetr.start(['pull', 'refcoco+_EB3', '--offline'])).status).toBe(0);
   });
 
   it('refuses what is not published, wrong bytes, and what is not here offline', async () => {
-    expectRefusal(mdetr.run('pull', 'pretrained_resnet10'), 2, /did you mean "pretrained_resnet101"/);
-    expectRefusal(mdetr.run('pull'), 2, /say what to fetch/);
+    expectRefusal(await mdetr.call('pull', 'pretrained_resnet10'), 2, /did you mean "pretrained_resnet101"/);
+    expectRefusal(await mdetr.call('pull'), 2, /say what to fetch/);
     expectRefusal(
-      mdetr.run('pull', 'clevr', '--offline'),
+      await mdetr.call('pull', 'clevr', '--offline'),
       1,
       /vocab\.json is missing, and nothing is downloaded in offline mode/,
     );
@@ -68,10 +68,14 @@ describe('mdetr pull', () => {
     expect(existsSync(mdetr.file('cache/tokenizers/roberta-base/vocab.json'))).toBe(true);
   });
 
-  it('is named by commands that miss what it fetches', () => {
-    const detect = (...more: string[]) => mdetr.run('detect', scene, '--caption', 'a cube', ...more);
-    expectRefusal(detect('--model', 'gqa_EB5'), 1, /not here yet; fetch it with: mdetr pull gqa_EB5/);
-    expectRefusal(detect('--tokenizer', 'roberta-large'), 1, /not here yet; fetch it with: mdetr pull roberta-large/);
+  it('is named by commands that miss what it fetches', async () => {
+    const detect = (...more: string[]) => mdetr.call('detect', scene, '--caption', 'a cube', ...more);
+    expectRefusal(await detect('--model', 'gqa_EB5'), 1, /not here yet; fetch it with: mdetr pull gqa_EB5/);
+    expectRefusal(
+      await detect('--tokenizer', 'roberta-large'),
+      1,
+      /not here yet; fetch it with: mdetr pull roberta-large/,
+    );
   });
 
   it('stops at Ctrl-C, keeps what came and tells how to resume', async () => {

@@ -65,8 +65,8 @@ const answered = z.strictObject({
 });
 
 describe('JSON', () => {
-  it('of detect has the promised keys in their order', () => {
-    const [line] = cli.json('detect', scene, '--caption', 'a red cube', '--masks', ...everything);
+  it('of detect has the promised keys in their order', async () => {
+    const [line] = await cli.json('detect', scene, '--caption', 'a red cube', '--masks', ...everything);
     const result = detected.parse(line);
     const firstKeys = ['image', 'width', 'height', 'caption', 'detections', 'timing_ms'];
     expect(Object.keys(line!).filter((key) => firstKeys.includes(key))).toEqual(firstKeys);
@@ -79,39 +79,39 @@ describe('JSON', () => {
     expect(area).toBeLessThanOrEqual(480 * 320);
   });
 
-  it('of refer adds the best, which is null when a threshold leaves none', () => {
-    const [found] = cli.json('refer', scene, '--expression', 'the cube');
+  it('of refer adds the best, which is null when a threshold leaves none', async () => {
+    const [found] = await cli.json('refer', scene, '--expression', 'the cube');
     expect(referred.parse(found).best).not.toBeNull();
-    const [none] = cli.json('refer', scene, '--expression', 'the cube', '--threshold', '1');
+    const [none] = await cli.json('refer', scene, '--expression', 'the cube', '--threshold', '1');
     expect(referred.parse(none)).toMatchObject({ best: null, detections: [] });
   });
 
-  it('of ask has the answer first among the best', () => {
-    const [line] = cli.json('ask', scene, '--question', 'how many cubes are there?');
+  it('of ask has the answer first among the best', async () => {
+    const [line] = await cli.json('ask', scene, '--question', 'how many cubes are there?');
     const { answer, probability: p, answers } = answered.parse(line);
     expect(answers[0]).toEqual({ answer, probability: p });
   });
 
-  it('comes one line a picture and text, every text for every picture', () => {
+  it('comes one line a picture and text, every text for every picture', async () => {
     copyFileSync(scene, cli.file('other.png'));
     const texts = ['--caption', 'a cube', '--caption', 'a ball', '--caption', 'two cylinders'];
-    const lines = cli.json('detect', scene, 'other.png', ...texts, '--batch-size', '2');
+    const lines = await cli.json('detect', scene, 'other.png', ...texts, '--batch-size', '2');
     expect(lines.map(({ image, caption, captionIndex }) => [image, caption, captionIndex])).toEqual(
       [scene, 'other.png'].flatMap((image) => ['a cube', 'a ball', 'two cylinders'].map((text, i) => [image, text, i])),
     );
   });
 
-  it('carries spans in UTF-16 units of the caption', () => {
+  it('carries spans in UTF-16 units of the caption', async () => {
     const caption = 'a 🧥 red cube';
-    const [line] = cli.json('detect', scene, '--caption', caption, ...everything, '--span-threshold', '0');
+    const [line] = await cli.json('detect', scene, '--caption', caption, ...everything, '--span-threshold', '0');
     for (const { spans } of detected.parse(line).detections)
       for (const { start, end, text } of spans) expect(caption.slice(start, end)).toBe(text);
   });
 });
 
 describe('tables', () => {
-  it('go to stdout, everything else to stderr, what is unknown once', () => {
-    const result = cli.run('detect', scene, scene, '--caption', 'a dog', ...everything, '--verbose');
+  it('go to stdout, everything else to stderr, what is unknown once', async () => {
+    const result = await cli.call('detect', scene, scene, '--caption', 'a dog', ...everything, '--verbose');
     expect(result.status, result.stderr).toBe(0);
     expect(result.stdout.split('\n')[0]).toBe(`${scene} (480×320): a dog`);
     expect(result.stdout.split('\n')[1]).toMatch(/^ {2}score +x0 +y0 +x1 +y1 {2}phrases$/);
@@ -119,8 +119,8 @@ describe('tables', () => {
     expect(result.stderr).not.toContain('\u001b');
   });
 
-  it('say so when nothing is found', () => {
-    const result = cli.run('detect', scene, '--caption', 'a cube', '--threshold', '1');
+  it('say so when nothing is found', async () => {
+    const result = await cli.call('detect', scene, '--caption', 'a cube', '--threshold', '1');
     expect(result.status).toBe(0);
     expect(result.stdout).toMatch(/nothing found with a score above 1 /);
   });
@@ -129,7 +129,7 @@ describe('tables', () => {
 describe('pictures', () => {
   it('are written by pattern, one a result, in the format of their ending', async () => {
     const texts = ['--caption', 'a cube', '--caption', 'a ball'];
-    const result = cli.run('detect', scene, ...texts, '--out', 'drawn-{image}-{text}.jpg');
+    const result = await cli.call('detect', scene, ...texts, '--out', 'drawn-{image}-{text}.jpg');
     expect(result.status, result.stderr).toBe(0);
     const drawn = readdirSync(cli.folder).filter((name) => name.startsWith('drawn'));
     expect(drawn.sort()).toEqual(['drawn-scene-1.jpg', 'drawn-scene-2.jpg']);
@@ -139,7 +139,7 @@ describe('pictures', () => {
   });
 
   it('of masks have the size of the picture and only black and white', async () => {
-    const result = cli.run('refer', scene, '--expression', 'the cube', '--masks-dir', 'masks');
+    const result = await cli.call('refer', scene, '--expression', 'the cube', '--masks-dir', 'masks');
     expect(result.status, result.stderr).toBe(0);
     expect(readdirSync(cli.file('masks'))).toEqual(['scene-01.png']);
     const { data, info } = await sharp(cli.file('masks/scene-01.png'))
@@ -151,7 +151,7 @@ describe('pictures', () => {
   });
 
   it('of an answer show it', async () => {
-    const result = cli.run('ask', scene, '--question', 'is there a cube?', '--out', 'answer.webp');
+    const result = await cli.call('ask', scene, '--question', 'is there a cube?', '--out', 'answer.webp');
     expect(result.status, result.stderr).toBe(0);
     expect((await sharp(readFileSync(cli.file('answer.webp'))).metadata()).format).toBe('webp');
   });
@@ -160,10 +160,18 @@ describe('pictures', () => {
 describe('an official checkpoint on real photos', () => {
   it.skipIf(!hasTinyCheckpoint)(
     'detects in a batch of different sizes, and draws (needs ../shared/reference)',
-    () => {
+    async () => {
       const photos = ['dog.jpg', 'person.jpg', 'giraffe.jpg'].map((name) => join(sharedReference, 'images', name));
       const model = ['--model', tinyCheckpoint, '--tokenizer', roberta];
-      const lines = cli.json('detect', ...photos, '--caption', 'a dog and a bicycle', ...model, '--out', 'photos/');
+      const lines = await cli.json(
+        'detect',
+        ...photos,
+        '--caption',
+        'a dog and a bicycle',
+        ...model,
+        '--out',
+        'photos/',
+      );
       const anyModel = detected.extend({ model: z.string() });
       expect(lines.map((line) => anyModel.parse(line)).map(({ width, height }) => [width, height])).toEqual([
         [768, 576],

@@ -60,7 +60,7 @@ describe('mdetr train', () => {
     );
     expect(stopped.stdout).toBe('');
 
-    const again = cli.run('train', 'mine.json');
+    const again = await cli.call('train', 'mine.json');
     expectRefusal(again, 1, /run: holds a run already \(step \d+\): resume it with --resume, or name another folder/);
 
     const terminated = await trainUntil(['mine.json', '--resume'], 'run', 'SIGTERM');
@@ -69,7 +69,7 @@ describe('mdetr train', () => {
     const killed = await trainUntil(['mine.json', '--resume'], 'run', 'SIGKILL');
     expect(killed.signal).toBe('SIGKILL');
 
-    const done = cli.run('train', 'mine.json', '--resume');
+    const done = await cli.call('train', 'mine.json', '--resume');
     expect(done.status, done.stderr).toBe(0);
     expect(done.stdout).toMatch(
       /^run: 80 steps done, loss [\d.]+; model in run\/last, the best \([\d.]+ at step \d+\) in run\/best\n$/,
@@ -83,10 +83,10 @@ describe('mdetr train', () => {
     const events = readFileSync(cli.file('run/tensorboard/events.out.tfevents.0'));
     expect(completeRecordBytes(events)).toBe(events.length);
 
-    const drawn = cli.run('plot', 'run', '--smooth', '0.5');
+    const drawn = await cli.call('plot', 'run', '--smooth', '0.5');
     expect(drawn.status, drawn.stderr).toBe(0);
     expect(readFileSync(cli.file('run/curves.svg'), 'utf8')).toMatch(/^<svg/);
-    const [found] = cli.json(
+    const [found] = await cli.json(
       'detect',
       join(dataset.images, 'picture-0.png'),
       '--caption',
@@ -97,18 +97,26 @@ describe('mdetr train', () => {
     expect(found).toMatchObject({ width: 96, height: 64 });
   }, 300_000);
 
-  it('reports what is wrong with a call before it does anything', () => {
+  it('reports what is wrong with a call before it does anything', async () => {
     writeConfig('plain.json', {});
-    expectRefusal(cli.run('train'), 2, /missing required argument 'config'/);
-    expectRefusal(cli.run('train', 'nowhere.json'), 1, /nowhere\.json: there is no such config file/);
-    expectRefusal(cli.run('train', 'plain.json'), 2, /name a folder for the run: --output-dir DIR, or output_dir/);
+    expectRefusal(await cli.call('train'), 2, /missing required argument 'config'/);
+    expectRefusal(await cli.call('train', 'nowhere.json'), 1, /nowhere\.json: there is no such config file/);
     expectRefusal(
-      cli.run('train', 'plain.json', '--set', 'epoch=3', '--output-dir', 'x'),
+      await cli.call('train', 'plain.json'),
+      2,
+      /name a folder for the run: --output-dir DIR, or output_dir/,
+    );
+    expectRefusal(
+      await cli.call('train', 'plain.json', '--set', 'epoch=3', '--output-dir', 'x'),
       1,
       /plain\.json: unknown key "epoch"; did you mean "epochs"\?/,
     );
-    expectRefusal(cli.run('train', 'plain.json', '--set', 'lr=fast', '--output-dir', 'x'), 1, /plain\.json: "lr" /);
-    expectRefusal(cli.run('train', 'plain.json', '--device', 'abacus', '--output-dir', 'x'), 1, /abacus/);
+    expectRefusal(
+      await cli.call('train', 'plain.json', '--set', 'lr=fast', '--output-dir', 'x'),
+      1,
+      /plain\.json: "lr" /,
+    );
+    expectRefusal(await cli.call('train', 'plain.json', '--device', 'abacus', '--output-dir', 'x'), 1, /abacus/);
     expect(existsSync(cli.file('x/state.safetensors'))).toBe(false);
   }, 120_000);
 
@@ -118,11 +126,11 @@ describe('mdetr train', () => {
     dataset.write();
     writeConfig('bad.json', { max_steps: 6, datasets: [{ annotations: dataset.file, images: dataset.images }] });
     expectRefusal(
-      cli.run('train', 'bad.json', '--output-dir', 'bad-run'),
+      await cli.call('train', 'bad.json', '--output-dir', 'bad-run'),
       1,
       /row 2 \(image id 3\): file_name: .*gone\.png: cannot be read \(there is no such file/,
     );
-    const skipped = cli.run('train', 'bad.json', '--output-dir', 'bad-run', '--on-bad-row', 'skip');
+    const skipped = await cli.call('train', 'bad.json', '--output-dir', 'bad-run', '--on-bad-row', 'skip');
     expect(skipped.status, skipped.stderr).toBe(0);
     expect(skipped.stderr).toMatch(/1 rows? could not be used and (was|were) skipped/);
     expect(logOf('bad-run').filter(({ kind }) => kind === 'skipped_row')).toMatchObject([{ row: 2 }]);

@@ -28,27 +28,33 @@ const images: readonly (readonly [name: string, file: string, make: () => Sharp,
 describe('a picture that is', () => {
   it.each(images)('%s', async (_, file, make, [width, height]) => {
     await make().toFile(cli.file(file));
-    const [line] = cli.json('detect', file, '--caption', 'a cube', '--masks', '--out', `${file}.png`);
+    const [line] = await cli.json('detect', file, '--caption', 'a cube', '--masks', '--out', `${file}.png`);
     expect(line).toMatchObject({ width, height });
   });
 
   it('turned by EXIF is left as it lies when told to', async () => {
     await sharp(scene).jpeg().withMetadata({ orientation: 6 }).toFile(cli.file('lying.jpg'));
-    const [line] = cli.json('detect', 'lying.jpg', '--caption', 'a cube', '--no-orient');
+    const [line] = await cli.json('detect', 'lying.jpg', '--caption', 'a cube', '--no-orient');
     expect(line).toMatchObject({ width: 480, height: 320 });
   });
 
   it('too narrow for the model is refused by name, and can be skipped', async () => {
     await plain(900, 1).png().toFile(cli.file('thread.png'));
-    expectRefusal(cli.run('detect', 'thread.png', '--caption', 'a cube'), 1, /thread\.png: .*900x1.* too narrow/);
-    const result = cli.run('detect', 'thread.png', scene, '--caption', 'a cube', '--skip-broken', '--json');
+    expectRefusal(
+      await cli.call('detect', 'thread.png', '--caption', 'a cube'),
+      1,
+      /thread\.png: .*900x1.* too narrow/,
+    );
+    const result = await cli.call('detect', 'thread.png', scene, '--caption', 'a cube', '--skip-broken', '--json');
     expect(result.status, result.stderr).toBe(0);
     expect(result.stdout.trim().split('\n')).toHaveLength(1);
     expect(result.stderr).toMatch(/1 of 2 pictures were broken and skipped/);
   });
 
-  it('larger than the limit is taken when the limit is raised, and refused when it is lowered', () => {
-    expect(cli.run('detect', scene, '--caption', 'a cube', '--max-pixels', '0.1').stderr).toMatch(/limit is 0\.1 mill/);
-    expect(cli.run('detect', scene, '--caption', 'a cube', '--max-pixels', '1').status).toBe(0);
+  it('larger than the limit is taken when the limit is raised, and refused when it is lowered', async () => {
+    expect((await cli.call('detect', scene, '--caption', 'a cube', '--max-pixels', '0.1')).stderr).toMatch(
+      /limit is 0\.1 mill/,
+    );
+    expect((await cli.call('detect', scene, '--caption', 'a cube', '--max-pixels', '1')).status).toBe(0);
   });
 });

@@ -32,15 +32,15 @@ describe('on the WebAssembly runtime', () => {
     boxesOf(ours).forEach((value, index) => expect(value).toBeCloseTo(expected[index]!, 2));
   };
 
-  it('detect gives the boxes of the native runtime', () => {
+  it('detect gives the boxes of the native runtime', async () => {
     const args = ['detect', scene, '--caption', caption];
-    sameBoxes(wasm.json(...args), native.json(...args));
+    sameBoxes(await wasm.json(...args), await native.json(...args));
   });
 
-  it('refer with masks and ask work', () => {
-    const [referred] = wasm.json('refer', scene, '--expression', 'the purple cylinder', '--masks');
+  it('refer with masks and ask work', async () => {
+    const [referred] = await wasm.json('refer', scene, '--expression', 'the purple cylinder', '--masks');
     expect(referred).toMatchObject({ best: { mask: { size: [320, 480] } } });
-    const [answered] = wasm.json('ask', scene, '--question', 'What color is the large sphere?');
+    const [answered] = await wasm.json('ask', scene, '--question', 'What color is the large sphere?');
     expect(answered).toMatchObject({ question: 'What color is the large sphere?', answer: 'gray' });
   });
 

@@ -2,18 +2,18 @@ import { spawn, spawnSync, type ChildProcess, type SpawnSyncReturns } from 'node
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { expect } from 'vitest';
 import { sharedReference } from './reference-case.ts';
 
 export const projectRoot = fileURLToPath(new URL('../..', import.meta.url));
 const program = join(projectRoot, 'dist/cli/main.js');
 
-/** A picture that comes with the package: 480 × 320. */
+/** An image of the package, 480 × 320 pixels. */
 export const scene = join(projectRoot, 'examples/scene.png');
-/** RoBERTa's vocabulary. */
+/** Folder of RoBERTa's vocabulary. */
 export const roberta = join(projectRoot, 'test/fixtures/reference/roberta');
-/** A small official checkpoint, which not everybody has. */
+/** A small official checkpoint, present only beside the reference data. */
 export const tinyCheckpoint = join(sharedReference, 'checkpoints/tiny.pth');
 export const hasTinyCheckpoint = existsSync(tinyCheckpoint);
 
@@ -24,7 +24,9 @@ export interface Finished {
   readonly stderr: string;
 }
 
-/** A folder and cache of its own for the built command line. */
+let calls = 0;
+
+/** The built command line, with a temporary working folder and cache. */
 export class CommandLine {
   readonly folder = mkdtempSync(join(tmpdir(), 'mdetr-cli-'));
   /** Working folder of the commands. */
@@ -40,7 +42,45 @@ export class CommandLine {
     });
   }
 
-  /** Runs to the end without blocking; `watch` may look at the process meanwhile. */
+  /**
+   * Runs a command inside this process, which saves starting Node and loading modules. For commands whose process does
+   * not matter: what they print, their exit status, and what they write.
+   */
+  async call(...args: readonly string[]): Promise<Finished> {
+    const output = { stdout: '', stderr: '' };
+    const { argv, exitCode, env } = process;
+    const folder = process.cwd();
+    const streams = (['stdout', 'stderr'] as const).map((name) => {
+      const { write } = process[name];
+      const listeners = new Set(process[name].listeners('error'));
+      process[name].write = (chunk: string | Uint8Array): boolean => {
+        output[name] += typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString();
+        return true;
+      };
+      return (): void => {
+        process[name].write = write;
+        // Each call adds a handler for closed pipes.
+        for (const listener of process[name].listeners('error'))
+          if (!listeners.has(listener)) process[name].off('error', listener as () => void);
+      };
+    });
+    process.argv = [process.execPath, program, ...args];
+    process.exitCode = undefined;
+    process.env = this.env;
+    process.chdir(this.cwd);
+    try {
+      // The query makes Node run the main module again; all others are loaded once.
+      await import(`${pathToFileURL(program).href}?call=${calls++}`);
+      const status = Number((process as { exitCode?: number | string }).exitCode);
+      return { status, signal: null, ...output };
+    } finally {
+      process.chdir(folder);
+      Object.assign(process, { argv, env, exitCode });
+      streams.forEach((restore) => restore());
+    }
+  }
+
+  /** Runs a process to its end without blocking; `watch` gets the process when it has started. */
   start(
     args: readonly string[],
     watch: (child: ChildProcess) => void = () => undefined,
@@ -56,9 +96,9 @@ export class CommandLine {
     });
   }
 
-  /** The lines of a run with `--json`, which must succeed. */
-  json(...args: readonly string[]): Record<string, unknown>[] {
-    const result = this.run(...args, '--json');
+  /** Runs a command with `--json`, which must succeed, and parses its lines. */
+  async json(...args: readonly string[]): Promise<Record<string, unknown>[]> {
+    const result = await this.call(...args, '--json');
     expect(result.status, result.stderr).toBe(0);
     return result.stdout
       .trim()
@@ -75,11 +115,15 @@ export class CommandLine {
   }
 }
 
-/** What the untrained model says about itself is no trouble. */
+/** Whether a line is the notice of an untrained model. */
 const isNotice = (line: string): boolean => line.includes('not trained');
 
-/** One line that says what and where, the right status, no stack trace, nothing on stdout. */
-export const expectRefusal = (result: SpawnSyncReturns<string>, status: 1 | 2, message: RegExp): void => {
+/** Expects an exit status, one line on stderr that matches `message`, no stack trace, and nothing on stdout. */
+export const expectRefusal = (
+  result: Pick<Finished, 'status' | 'stdout' | 'stderr'>,
+  status: 1 | 2,
+  message: RegExp,
+): void => {
   expect(result.status, result.stderr).toBe(status);
   expect(result.stdout).toBe('');
   const lines = result.stderr.trim().split('\n');
