@@ -30,7 +30,7 @@ const config: LossConfig = {
   ...parseCriterionConfig(unweighted),
 };
 
-/** The criterion behind the heads' normalisation, with the gradients by what comes before that. All sizes symbolic. */
+/** The criterion after the normalization of the projections, and the gradients with respect to the outputs before it. All dimensions are symbolic. */
 const tracePrograms = () => {
   const [batch, queries, tokens] = ['batch', 'queries', 'tokens'].map(symbolicDim);
   const raw = {
@@ -47,11 +47,11 @@ const tracePrograms = () => {
     proj_queries: l2Normalize(raw.proj_queries),
     proj_tokens: l2Normalize(raw.proj_tokens),
   });
-  const slopes = gradients([{ tensor: criterion.total, cotangent: scalar(1) }], Object.values(raw));
+  const derivatives = gradients([{ tensor: criterion.total, cotangent: scalar(1) }], Object.values(raw));
   const program = makeProgram('criterion', {
     total: criterion.total,
     terms: criterion.terms,
-    ...Object.fromEntries(Object.keys(raw).map((name, index) => [`d_${name}`, slopes[index]!])),
+    ...Object.fromEntries(Object.keys(raw).map((name, index) => [`d_${name}`, derivatives[index]!])),
   });
   return { program, termNames: criterion.termNames };
 };

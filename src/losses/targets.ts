@@ -41,7 +41,7 @@ export interface CaptionTokens {
   readonly encodings: readonly Pick<Encoding, 'charToToken'>[];
 }
 
-/** What a loss makes its target tensors from. */
+/** Samples that a loss makes its target tensors from. */
 export interface TargetBatch {
   readonly samples: readonly SampleTarget[];
   readonly captions: CaptionTokens | undefined;

@@ -10,7 +10,7 @@ const operand = (name: string): Operand => {
   return { shape, data };
 };
 
-describe('generalised IoU of pairs', () => {
+describe('generalized IoU of pairs', () => {
   it('equals the official matrix', async () => {
     const { out } = await evaluate(
       (x, y) => giouCxcywh(reshape(x, [7, 1, 4]), y),
@@ -28,7 +28,7 @@ describe('generalised IoU of pairs', () => {
       [1, 1, 2, 2],
     ];
     const { out } = await evaluate((x, y) => giouCxcywh(x, y), [box, { shape: [4, 4], data: others.flat() }]);
-    // The hulls are 6 × 2, 4 × 2, 2 × 2 and 2 × 2.
+    // The enclosing boxes are 6 × 2, 4 × 2, 2 × 2 and 2 × 2.
     expectClose(out!, { shape: [4], data: [0 - 4 / 12, 0, 1 / 4, 1] });
   });
 

@@ -38,7 +38,7 @@ export interface AuxiliaryFeatures {
 interface AuxiliaryDeclaration<Level extends keyof AuxiliaryFeatures> {
   /** Unique name; the parameters of the head are `helper.<name>.…`. */
   readonly name: string;
-  /** Where the head reads the network. Heads at `image` can train the backbone alone (`objective: backbone`). */
+  /** Part of the network whose output the head reads. Heads at `image` can train the backbone alone (`objective: backbone`). */
   readonly level: Level;
   /** Weight of the loss; 0 turns it off. */
   weight(config: TrainConfig): number;

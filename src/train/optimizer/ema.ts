@@ -3,8 +3,10 @@ import { sharedBeside } from './shared-values.ts';
 import { averagePass } from './update-pass.ts';
 
 /**
- * average ← average · decay + value · (1 − decay), for every float entry of the `state_dict`, buffers included, but those
- * that are done already.
+ * Updates a moving average: average ← average · decay + value · (1 − decay) for every float entry of the `state_dict`,
+ * buffers included.
+ *
+ * @param isDone entries that have been updated already
  */
 export const updateAverage = (
   average: ReadonlyMap<string, HostTensor>,
@@ -18,7 +20,7 @@ export const updateAverage = (
   }
 };
 
-/** A copy of all entries, for the average to start from. */
+/** Copies all entries: the initial value of a moving average. */
 export const copyEntries = (values: ReadonlyMap<string, HostTensor>): Map<string, HostTensor> =>
   new Map(Array.from(values, ([name, value]) => [name, copyOf(value)]));
 

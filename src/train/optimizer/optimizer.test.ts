@@ -25,31 +25,34 @@ const copyOf = (state: ReadonlyMap<string, Moments>): Map<string, Moments> =>
     ]),
   );
 
-describe('optimiser', () => {
-  it.each(['adamw', 'sgd'] as const)('%s goes on from stored moments as if it had never stopped', (optimizer) => {
-    const config: OptimizerConfig = { optimizer, weight_decay: 1e-2 };
-    const [whole, first, second] = [new Optimizer(config), new Optimizer(config), new Optimizer(config)];
-    const [values, stopped] = [parameters(), parameters()];
-    for (let step = 0; step < 4; step++) whole.step(values, new Map(entries(step)), rates, 0.5);
-    for (let step = 0; step < 2; step++) first.step(stopped, new Map(entries(step)), rates, 0.5);
-    const stored = copyOf(first.state);
-    const kept = copyOf(stored);
-    second.restore(stored);
-    expect(copyOf(second.state)).toEqual(stored);
-    const resumed = new Map(
-      Array.from(stopped, ([name, value]) => [
-        name,
-        sharedTensor({ ...value, data: value.data.slice() } as HostTensor),
-      ]),
-    );
-    for (let step = 2; step < 4; step++) second.step(resumed, new Map(entries(step)), rates, 0.5);
-    expect(numbers(resumed)).toEqual(numbers(values));
-    expect(copyOf(second.state)).toEqual(copyOf(whole.state));
-    // What was handed over is left alone.
-    expect(stored).toEqual(kept);
-  });
+describe('the optimizer', () => {
+  it.each(['adamw', 'sgd'] as const)(
+    '%s resumes from stored moments as if it had not been interrupted',
+    (optimizer) => {
+      const config: OptimizerConfig = { optimizer, weight_decay: 1e-2 };
+      const [whole, first, second] = [new Optimizer(config), new Optimizer(config), new Optimizer(config)];
+      const [values, stopped] = [parameters(), parameters()];
+      for (let step = 0; step < 4; step++) whole.step(values, new Map(entries(step)), rates, 0.5);
+      for (let step = 0; step < 2; step++) first.step(stopped, new Map(entries(step)), rates, 0.5);
+      const stored = copyOf(first.state);
+      const kept = copyOf(stored);
+      second.restore(stored);
+      expect(copyOf(second.state)).toEqual(stored);
+      const resumed = new Map(
+        Array.from(stopped, ([name, value]) => [
+          name,
+          sharedTensor({ ...value, data: value.data.slice() } as HostTensor),
+        ]),
+      );
+      for (let step = 2; step < 4; step++) second.step(resumed, new Map(entries(step)), rates, 0.5);
+      expect(numbers(resumed)).toEqual(numbers(values));
+      expect(copyOf(second.state)).toEqual(copyOf(whole.state));
+      // The stored moments are not changed.
+      expect(stored).toEqual(kept);
+    },
+  );
 
-  it('leaves alone what has no gradient, decay included', () => {
+  it('skips parameters without a gradient, weight decay included', () => {
     const values = parameters();
     const gradients = new Map(entries(3).slice(0, 1));
     new Optimizer({ optimizer: 'adamw', weight_decay: 1 }).step(values, gradients, rates, 1);

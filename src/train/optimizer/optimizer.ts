@@ -1,15 +1,15 @@
 import type { HostTensor } from '../../engine/graph/index.ts';
 import type { LearningRates } from '../config/schedule.ts';
 import { sharedBeside } from './shared-values.ts';
-import { applyUpdate, piecesOf, sumOfSquares, type Update } from './update-pass.ts';
+import { applyUpdate, chunksOf, sumOfSquares, type Update } from './update-pass.ts';
 
-/** What the optimiser remembers of one parameter. */
+/** Optimizer state of one parameter. */
 export interface Moments {
-  /** How many steps the parameter took part in. */
+  /** Number of steps in which the parameter had a gradient. */
   step: number;
-  /** Running mean of the gradient; SGD's momentum buffer. */
+  /** Running mean of the gradient; the momentum buffer of SGD. */
   readonly first: Float32Array;
-  /** Running mean of its square; empty for SGD. */
+  /** Running mean of the squared gradient; empty for SGD. */
   readonly second: Float32Array;
 }
 
@@ -17,46 +17,47 @@ export interface OptimizerConfig {
   /** `adam` and `adamw` are both AdamW, as in the official code. */
   readonly optimizer: 'adam' | 'adamw' | 'sgd';
   readonly weight_decay: number;
-  /** Names whose weights decay; the official code spares none. */
+  /** Whether weight decay applies to a parameter; to all in the official code. */
   readonly decays?: (name: string) => boolean;
 }
 
-/** A moving average that is updated together with the values. */
+/** Moving average that is updated together with the values. */
 export interface MovingAverage {
   readonly values: ReadonlyMap<string, HostTensor>;
   readonly decay: number;
 }
 
-/** The official groups, by name: `backbone`, `text_encoder`, and the rest. */
+/** Learning rate of a parameter by its name, in the official groups: `backbone`, `text_encoder`, and the rest. */
 export const rateFor = (name: string, rates: LearningRates): number => {
   if (name.includes('backbone')) return rates.backbone;
   return name.includes('text_encoder') ? rates.textEncoder : rates.main;
 };
 
-/** L2 norm over all gradients together, accumulated in double precision. */
+/** L2 norm of all gradients together, accumulated in double precision. */
 export const globalNorm = (gradients: Iterable<HostTensor>): number => {
   const arrays = Array.from(gradients, ({ data }) => data as Float32Array);
   let total = 0;
-  for (const { array, start, end } of piecesOf(arrays.map(({ length }) => length)))
+  for (const { array, start, end } of chunksOf(arrays.map(({ length }) => length)))
     total += sumOfSquares(arrays[array]!, start, end);
   return Math.sqrt(total);
 };
 
-/** What gradients are multiplied by so that their norm is at most `maxNorm`; 0 or less means no clipping. */
+/** Factor that scales gradients to a norm of at most `maxNorm`; a `maxNorm` of 0 or less turns clipping off. */
 export const clipFactor = (norm: number, maxNorm: number): number =>
   maxNorm > 0 ? Math.min(1, maxNorm / (norm + 1e-6)) : 1;
 
-/** AdamW (arXiv:1711.05101) or SGD with momentum, one fused pass over each parameter. */
+/** AdamW (arXiv:1711.05101) or SGD with momentum, as one fused pass over each parameter. */
 export class Optimizer {
   readonly state = new Map<string, Moments>();
-  /** Those whose moments are where the loops work on them. */
+  /** Parameters whose moments are in the memory that the kernels work on. */
   private readonly placed = new Set<string>();
 
   constructor(private readonly config: OptimizerConfig) {}
 
   /**
-   * Changes parameters in place. Only parameters with a gradient are touched, decay included, as PyTorch skips those
-   * whose gradient is None.
+   * Updates parameters in place. Parameters without a gradient are skipped, weight decay included, as in PyTorch.
+   *
+   * @param clip see `clipFactor`
    */
   step(
     parameters: ReadonlyMap<string, HostTensor>,
@@ -67,7 +68,7 @@ export class Optimizer {
     for (const update of this.plan(parameters, gradients, rates, clip)) applyUpdate(update, 0, update.values.length);
   }
 
-  /** Counts a step and says what it does, for whoever does it. */
+  /** Counts a step and returns its updates, which the caller applies. */
   plan(
     parameters: ReadonlyMap<string, HostTensor>,
     gradients: ReadonlyMap<string, HostTensor>,
@@ -97,7 +98,7 @@ export class Optimizer {
     });
   }
 
-  /** Goes on from stored moments, which are copied when their parameter's turn comes. */
+  /** Resumes from stored moments, which are copied when their parameter is next updated. */
   restore(moments: ReadonlyMap<string, Moments>): void {
     this.state.clear();
     this.placed.clear();

@@ -7,8 +7,8 @@ const range = ({ byteOffset, byteLength }: Float32Array): readonly [number, numb
   byteOffset + byteLength,
 ];
 
-describe('numbers in shared memory', () => {
-  it('are copied, or used as they are when they are shared already', () => {
+describe('arrays in shared memory', () => {
+  it('are copies, or the array itself when it is shared already', () => {
     const shared = sharedFloats(Float32Array.of(1, 2, 3));
     expect(shared.buffer).toBeInstanceOf(SharedArrayBuffer);
     expect([...shared]).toEqual([1, 2, 3]);
@@ -19,7 +19,7 @@ describe('numbers in shared memory', () => {
     expect(sharedTensor(ids)).toBe(ids);
   });
 
-  it('have moments and average in their own memory, which overlap with nothing', () => {
+  it('have moments and average in the same memory, without overlap', () => {
     const arrays = [5, 1000, 16, 1].flatMap((length) => {
       const values = sharedFloats(new Float32Array(length).fill(7));
       return [values, sharedBeside(values), sharedBeside(values), sharedBeside(values)];
@@ -36,7 +36,7 @@ describe('numbers in shared memory', () => {
     });
   });
 
-  it('are given their room once: who comes later gets other memory, of zeros', () => {
+  it('give each reserved array away once: later requests get zeros in other memory', () => {
     const values = sharedFloats(8);
     const taken = Array.from({ length: 5 }, () => sharedBeside(values).fill(1));
     const more = sharedBeside(values);
@@ -46,7 +46,7 @@ describe('numbers in shared memory', () => {
     expect([...sharedBeside(foreign)]).toEqual([0, 0, 0]);
   });
 
-  it('may be larger than a whole piece of memory', () => {
+  it('may be larger than a chunk of memory', () => {
     const values = sharedFloats(2 ** 25);
     const [first, second] = [sharedBeside(values), sharedBeside(values)];
     expect([first.buffer, second.buffer]).toEqual([values.buffer, values.buffer]);

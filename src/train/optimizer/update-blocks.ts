@@ -1,21 +1,21 @@
 import { borrowScratch, HEAD_BYTES, memoryOf, returnScratch, SCRATCH_BYTES } from '../../threads/shared-memory.ts';
-import { kernelLanes, kernelsOn, type UpdateKernels } from './update-kernels.ts';
+import { KERNEL_LANES, kernelsOn, type UpdateKernels } from './update-kernels.ts';
 
-/** Work on a block: `places` are the addresses of the arrays' elements in the memory of the kernels. */
-export type Pass = (kernels: UpdateKernels, places: readonly number[], bytes: number) => void;
+/** Work on a block. `addresses` are those of the arrays' elements in the memory of the kernels. */
+export type Pass = (kernels: UpdateKernels, addresses: readonly number[], bytes: number) => void;
 
-const mostArrays = 5;
-const bytesPerElement = Float32Array.BYTES_PER_ELEMENT;
-const blockBytes = SCRATCH_BYTES / mostArrays;
-/** Elements of a block: what is copied stays in the cache. */
-const blockLength = blockBytes / bytesPerElement;
+const MAX_ARRAYS = 5;
+const BYTES_PER_ELEMENT = Float32Array.BYTES_PER_ELEMENT;
+const BLOCK_BYTES = SCRATCH_BYTES / MAX_ARRAYS;
+/** Elements of a block; copies of this length stay in the cache. */
+const BLOCK_LENGTH = BLOCK_BYTES / BYTES_PER_ELEMENT;
 
 /**
  * Runs a pass over elements `start` to `end` of arrays, block by block. Kernels see one memory, that of the last array.
- * What stands there is worked on in place; what stands elsewhere is copied there, and back; so is what does not fill the
- * kernels' lanes. The numbers are the same either way.
+ * Arrays in this memory are updated in place; arrays elsewhere are copied in and out, and so are elements that do not fill
+ * the kernels' lanes. The results are the same.
  *
- * @param unchanged so many arrays, the first ones, are not copied back
+ * @param unchanged number of arrays, the first ones, that are not copied back
  */
 export const inBlocks = (
   arrays: readonly Float32Array[],
@@ -24,24 +24,24 @@ export const inBlocks = (
   end: number,
   pass: Pass,
 ): void => {
-  const bench = Workbench.of(arrays.at(-1)!.buffer);
+  const scratch = ScratchMemory.of(arrays.at(-1)!.buffer);
   try {
-    for (let from = start; from < end; from += blockLength) {
-      const to = Math.min(end, from + blockLength);
-      const whole = to - ((to - from) % kernelLanes);
-      if (whole > from) bench.run(arrays, unchanged, from, whole, pass);
-      if (to > whole) bench.run(arrays, unchanged, whole, to, pass);
+    for (let from = start; from < end; from += BLOCK_LENGTH) {
+      const to = Math.min(end, from + BLOCK_LENGTH);
+      const aligned = to - ((to - from) % KERNEL_LANES);
+      if (aligned > from) scratch.run(arrays, unchanged, from, aligned, pass);
+      if (to > aligned) scratch.run(arrays, unchanged, aligned, to, pass);
     }
   } finally {
-    bench.close();
+    scratch.close();
   }
 };
 
-/** A memory, its kernels, and a place in it for copies. */
-class Workbench {
+/** A memory with its kernels and scratch space for copies. */
+class ScratchMemory {
   private readonly kernels: UpdateKernels;
   private readonly buffer: ArrayBufferLike;
-  private readonly places = new Array<number>(mostArrays).fill(0);
+  private readonly addresses = new Array<number>(MAX_ARRAYS).fill(0);
 
   private constructor(
     private readonly memory: WebAssembly.Memory,
@@ -51,32 +51,32 @@ class Workbench {
     this.buffer = memory.buffer;
   }
 
-  static of(buffer: ArrayBufferLike): Workbench {
+  static of(buffer: ArrayBufferLike): ScratchMemory {
     const memory = memoryOf(buffer);
     const scratch = memory && borrowScratch(memory);
-    if (memory !== undefined && scratch !== undefined) return new Workbench(memory, scratch);
-    // A thread works on one thing at a time, so that its own memory is always free.
-    return new Workbench(ownMemory(), borrowScratch(ownMemory())!);
+    if (memory !== undefined && scratch !== undefined) return new ScratchMemory(memory, scratch);
+    // A thread runs one pass at a time, so its own memory is always free.
+    return new ScratchMemory(ownMemory(), borrowScratch(ownMemory())!);
   }
 
   run(arrays: readonly Float32Array[], unchanged: number, from: number, to: number, pass: Pass): void {
-    const { buffer, places, scratch } = this;
+    const { buffer, addresses, scratch } = this;
     const length = to - from;
-    const padded = Math.ceil(length / kernelLanes) * kernelLanes;
+    const padded = Math.ceil(length / KERNEL_LANES) * KERNEL_LANES;
     let copies: (Float32Array | undefined)[] | undefined;
     for (let index = 0; index < arrays.length; index++) {
       const array = arrays[index]!;
       if (padded === length && array.buffer === buffer) {
-        places[index] = array.byteOffset + from * bytesPerElement;
+        addresses[index] = array.byteOffset + from * BYTES_PER_ELEMENT;
         continue;
       }
-      const copy = new Float32Array(buffer, scratch + index * blockBytes, padded);
+      const copy = new Float32Array(buffer, scratch + index * BLOCK_BYTES, padded);
       copy.set(array.subarray(from, to));
       copy.fill(0, length);
-      places[index] = copy.byteOffset;
+      addresses[index] = copy.byteOffset;
       if (index >= unchanged) (copies ??= [])[index] = copy;
     }
-    pass(this.kernels, places, padded * bytesPerElement);
+    pass(this.kernels, addresses, padded * BYTES_PER_ELEMENT);
     copies?.forEach((copy, index) => arrays[index]!.set(copy!.subarray(0, length), from));
   }
 

@@ -21,15 +21,15 @@ import {
 } from './wasm-assembler.ts';
 
 /**
- * Loops of the optimiser over arrays of float32 in one memory, which are given by addresses; `bytes` is a multiple of
- * `kernelLanes` elements' and not 0.
+ * Loops of the optimizer over float32 arrays in one memory. Arrays are given by their addresses; `bytes` is a multiple of
+ * the bytes of `KERNEL_LANES` elements and not 0.
  */
 export interface UpdateKernels {
-  /** AdamW (arXiv:1711.05101); all arithmetic is in single precision, as PyTorch's. */
+  /** AdamW (arXiv:1711.05101). All arithmetic is in single precision, as in PyTorch. */
   adamw(
     ...args: readonly [
       ...arrays: [values: number, gradient: number, first: number, second: number, bytes: number],
-      ...numbers: [clip: number, beta1: number, rest1: number, beta2: number, rest2: number],
+      ...scalars: [clip: number, beta1: number, rest1: number, beta2: number, rest2: number],
       ...rates: [shrink: number, stepSize: number, correction: number, epsilon: number],
     ]
   ): void;
@@ -37,51 +37,51 @@ export interface UpdateKernels {
   sgd(
     ...args: readonly [
       ...arrays: [values: number, gradient: number, first: number, bytes: number],
-      ...numbers: [clip: number, decay: number, momentum: number, rate: number],
+      ...scalars: [clip: number, decay: number, momentum: number, rate: number],
     ]
   ): void;
-  /** average ← average + (value − average) · rest: an average of what does not change does not, either. */
+  /** average ← average + (value − average) · rest, which keeps the average of a constant constant. */
   average(average: number, values: number, bytes: number, rest: number): void;
   /** sums ← sums + values */
   add(sums: number, values: number, bytes: number): void;
-  /** Sum of squares, in double precision. */
+  /** Sum of squares in double precision. */
   sumOfSquares(values: number, bytes: number): number;
 }
 
-/** Elements that the loops work on at a time. */
-export const kernelLanes = 16;
+/** Number of elements that one iteration of a loop works on, at most. */
+export const KERNEL_LANES = 16;
 
-const vectorBytes = 16;
+const VECTOR_BYTES = 16;
 
-/** An array where the loop is. */
+/** The vector of an array at the loop's offset. */
 interface Element {
   readonly load: Code;
   store(value: Code): Code;
 }
 
-/** A loop over vectors of arrays; numbers are the same for all elements. */
+/** Kernel that loops over the vectors of arrays. Scalars are the same for all elements. */
 const elementwise = <A extends string, N extends string>(
   name: string,
   arrayNames: readonly A[],
-  numberNames: readonly N[],
-  body: (arrays: Readonly<Record<A, Element>>, numbers: Readonly<Record<N, Code>>, variable: () => Local) => Code,
+  scalarNames: readonly N[],
+  body: (arrays: Readonly<Record<A, Element>>, scalars: Readonly<Record<N, Code>>, variable: () => Local) => Code,
 ): FunctionWriter => {
   const writer = new FunctionWriter(name);
   const starts = arrayNames.map(() => writer.parameter('i32'));
   const end = writer.parameter('i32');
-  const scalars = numberNames.map(() => writer.parameter('f32'));
+  const parameters = scalarNames.map(() => writer.parameter('f32'));
   const offset = writer.variable('i32');
-  const numbers = scalars.map((scalar) => {
+  const scalars = parameters.map((parameter) => {
     const spread = writer.variable('v128');
-    writer.write(spread.set(splat(scalar.get)));
+    writer.write(spread.set(splat(parameter.get)));
     return spread.get;
   });
   const elements = starts.map((start): Element => {
     const address = addScalars.i32(start.get, offset.get);
     return { load: load(address, 0), store: (value) => store(address, 0, value) };
   });
-  const code = body(named(arrayNames, elements), named(numberNames, numbers), () => writer.variable('v128'));
-  writer.write(forOffsets(offset, vectorBytes, end.get, code));
+  const code = body(named(arrayNames, elements), named(scalarNames, scalars), () => writer.variable('v128'));
+  writer.write(forOffsets(offset, VECTOR_BYTES, end.get, code));
   return writer;
 };
 
@@ -92,14 +92,14 @@ const adamw = elementwise(
   'adamw',
   ['values', 'gradient', 'first', 'second'],
   ['clip', 'beta1', 'rest1', 'beta2', 'rest2', 'shrink', 'stepSize', 'correction', 'epsilon'],
-  ({ values, gradient, first, second }, numbers, variable) => {
-    const { clip, beta1, rest1, beta2, rest2, shrink, stepSize, correction, epsilon } = numbers;
-    const [slope, mean, square] = [variable(), variable(), variable()];
+  ({ values, gradient, first, second }, scalars, variable) => {
+    const { clip, beta1, rest1, beta2, rest2, shrink, stepSize, correction, epsilon } = scalars;
+    const [scaled, mean, square] = [variable(), variable(), variable()];
     const root = add(multiply(squareRoot(square.get), correction), epsilon);
     return [
-      ...slope.set(multiply(gradient.load, clip)),
-      ...mean.set(add(multiply(first.load, beta1), multiply(slope.get, rest1))),
-      ...square.set(add(multiply(second.load, beta2), multiply(multiply(slope.get, rest2), slope.get))),
+      ...scaled.set(multiply(gradient.load, clip)),
+      ...mean.set(add(multiply(first.load, beta1), multiply(scaled.get, rest1))),
+      ...square.set(add(multiply(second.load, beta2), multiply(multiply(scaled.get, rest2), scaled.get))),
       ...first.store(mean.get),
       ...second.store(square.get),
       ...values.store(subtract(multiply(values.load, shrink), divide(multiply(mean.get, stepSize), root))),
@@ -113,10 +113,10 @@ const sgd = elementwise(
   ['clip', 'decay', 'momentum', 'rate'],
   ({ values, gradient, first }, { clip, decay, momentum, rate }, variable) => {
     const [value, velocity] = [variable(), variable()];
-    const slope = add(multiply(gradient.load, clip), multiply(value.get, decay));
+    const direction = add(multiply(gradient.load, clip), multiply(value.get, decay));
     return [
       ...value.set(values.load),
-      ...velocity.set(add(multiply(first.load, momentum), slope)),
+      ...velocity.set(add(multiply(first.load, momentum), direction)),
       ...first.store(velocity.get),
       ...values.store(subtract(value.get, multiply(velocity.get, rate))),
     ];
@@ -136,19 +136,19 @@ const sumOfSquares = ((): FunctionWriter => {
   const [start, end] = [writer.parameter('i32'), writer.parameter('i32')];
   const offset = writer.variable('i32');
   const squares = (half: Code): Code => multiplyDoubles(half, half);
-  // Sums that do not wait for each other: an addition takes longer than a load.
+  // Independent partial sums: an addition has a longer latency than a load.
   const sums: Local[] = [];
   const code = [0, 1, 2, 3].flatMap((k) => {
     const four = writer.variable('v128');
     const [low, high] = [writer.variable('v128'), writer.variable('v128')];
     sums.push(low, high);
     return [
-      ...four.set(load(addScalars.i32(start.get, offset.get), k * vectorBytes)),
+      ...four.set(load(addScalars.i32(start.get, offset.get), k * VECTOR_BYTES)),
       ...low.set(addDoubles(low.get, squares(lowDoubles(four.get)))),
       ...high.set(addDoubles(high.get, squares(highDoubles(four.get)))),
     ];
   });
-  writer.write(forOffsets(offset, 4 * vectorBytes, end.get, code));
+  writer.write(forOffsets(offset, 4 * VECTOR_BYTES, end.get, code));
   const total = sums.map(({ get }) => get).reduce(addDoubles);
   writer.write(sums[0]!.set(total), addScalars.f64(doubleAt(0, sums[0]!.get), doubleAt(1, sums[0]!.get)));
   return writer;
@@ -157,7 +157,7 @@ const sumOfSquares = ((): FunctionWriter => {
 const compiled = new WebAssembly.Module(assemble([adamw, sgd, average, addition, sumOfSquares]));
 const instances = new WeakMap<WebAssembly.Memory, UpdateKernels>();
 
-/** The loops for one memory. */
+/** The kernels of a memory, compiled once. */
 export const kernelsOn = (memory: WebAssembly.Memory): UpdateKernels => {
   let kernels = instances.get(memory);
   if (kernels === undefined) {

@@ -3,7 +3,7 @@ import { borrowScratch, memoryOf, returnScratch } from '../../threads/shared-mem
 import { sharedBeside, sharedFloats } from './shared-values.ts';
 import { applyUpdate, averagePass, sumOfSquares, type Update } from './update-pass.ts';
 
-/** Around the lanes of the loops, and around a block. */
+/** Lengths around the lanes of the kernels, and around a block. */
 const lengths = [1, 3, 15, 16, 17, 100, 2 ** 14 - 1, 2 ** 14, 2 ** 15 + 21];
 
 const noise = (length: number, seed: number, scale: number): Float32Array =>
@@ -15,7 +15,7 @@ const settled = (from: Float32Array, array: Float32Array): Float32Array => {
   array.set(from);
   return array;
 };
-/** Where arrays may stand: where the loops work on them, or elsewhere. The gradient is always elsewhere. */
+/** Memory of the arrays: that of the kernels, or another. The gradient is always in another. */
 const places: Readonly<Record<string, Place>> = {
   'one memory': (values) => (other) => settled(other, sharedBeside(values)),
   'plain arrays': () => (other) => other.slice(),
@@ -43,7 +43,7 @@ const updateAt = (place: Place, length: number, more: Partial<Update>): Update =
   };
 };
 
-/** In double precision. */
+/** The reference, in double precision. */
 const plain = ({ kind, values, gradient, first, second, average, ...numbers }: Update) => {
   const { step, rate, decay, clip, averageDecay } = numbers;
   return Array.from(values, (value, k) => {
@@ -72,14 +72,14 @@ const arraysOf = ({ values, first, second, average }: Update): readonly (readonl
   [values, first, second, average!].map((array) => [...array]);
 
 describe('a step of one parameter', () => {
-  it.each(kinds)('%s: is that of the formula, to the rounding of single precision', (_, kind) => {
+  it.each(kinds)('%s: equals the formula within the rounding of single precision', (_, kind) => {
     for (const length of lengths) {
       const update = updateAt(places['one memory']!, length, kind);
       const expected = plain(update);
       applyUpdate(update, 0, length);
       const worst = (found: Float32Array, name: keyof (typeof expected)[number]): number =>
         found.reduce((most, value, k) => Math.max(most, Math.abs(value - expected[k]![name])), 0);
-      // Of numbers around 1, 1e-2 and 1e-4; a last place of single precision is 6e-8 of a number.
+      // For values around 1, 1e-2 and 1e-4; the last digit of single precision is 6e-8 of a value.
       expect(worst(update.values, 'value')).toBeLessThan(2.5e-7);
       expect(worst(update.average!, 'average')).toBeLessThan(2.5e-7);
       expect(worst(update.first, 'mean')).toBeLessThan(kind.kind === 'sgd' ? 5e-9 : 2.5e-9);
@@ -87,7 +87,7 @@ describe('a step of one parameter', () => {
     }
   });
 
-  it.each(kinds)('%s: is the same to the bit wherever the arrays stand', (_, kind) => {
+  it.each(kinds)('%s: is bit-identical wherever the arrays are stored', (_, kind) => {
     for (const length of lengths) {
       const found = Object.values(places).map((place) => {
         const update = updateAt(place, length, kind);
@@ -98,7 +98,7 @@ describe('a step of one parameter', () => {
     }
   });
 
-  it('is the same when all places for copies in a memory are lent', () => {
+  it('is the same when all scratch space of a memory is in use', () => {
     const [update, expected] = [1, 2].map(() => updateAt(places['one memory']!, 1000, {})) as [Update, Update];
     applyUpdate(expected, 0, 1000);
     const memory = memoryOf(update.values.buffer)!;
@@ -110,7 +110,7 @@ describe('a step of one parameter', () => {
     expect(arraysOf(update)).toEqual(arraysOf(expected));
   });
 
-  it.each(Object.entries(places))('touches only its range: %s', (_, place) => {
+  it.each(Object.entries(places))('changes only its range: %s', (_, place) => {
     const [update, before] = [updateAt(place, 1000, {}), updateAt(place, 1000, {})];
     const whole = updateAt(place, 1000, {});
     applyUpdate(update, 33, 790);
@@ -132,14 +132,14 @@ describe('passes over single arrays', () => {
     expect(worst).toBeLessThan(1.3e-7);
   });
 
-  it('leave an average of what does not change as it is', () => {
+  it('keep the average of a constant', () => {
     const values = sharedFloats(noise(1003, 1, 1));
     const average = settled(values, sharedBeside(values));
     for (let step = 0; step < 100; step++) averagePass(average, values, 0.9998);
     expect([...average]).toEqual([...values]);
   });
 
-  it('sum squares in double precision, the same wherever the array stands', () => {
+  it('sum squares in double precision, the same wherever the array is stored', () => {
     for (const length of [0, ...lengths]) {
       const values = noise(length, 1, 1);
       let exact = 0;
@@ -148,7 +148,7 @@ describe('passes over single arrays', () => {
       expect(Math.abs(sum - exact)).toBeLessThanOrEqual(1e-12 * exact);
       expect(sumOfSquares(sharedFloats(values), 0, length)).toBe(sum);
     }
-    // Squares that single precision cannot hold.
+    // Squares that overflow single precision.
     expect(sumOfSquares(Float32Array.of(1e30, 1e-30), 0, 2)).toBeCloseTo(Math.fround(1e30) ** 2, -50);
     expect(sumOfSquares(Float32Array.of(1, NaN), 0, 2)).toBeNaN();
     expect(sumOfSquares(new Float32Array(20).fill(1), 5, 18)).toBe(13);

@@ -2,10 +2,10 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { globalNorm } from './optimizer.ts';
 import { sharedFloats } from './shared-values.ts';
 import { UpdatePool } from './update-pool.ts';
-import { applyUpdate, pieceLength, type Update } from './update-pass.ts';
+import { applyUpdate, CHUNK_LENGTH, type Update } from './update-pass.ts';
 
-/** Larger than two pieces, no whole number of pieces, and one that is tiny. */
-const lengths = [2 * pieceLength + 17, 3];
+/** Lengths: more than two chunks, not a multiple of a chunk, and a tiny one. */
+const lengths = [2 * CHUNK_LENGTH + 17, 3];
 
 const wave = Float32Array.from({ length: lengths[0]! + 40 }, (_, k) => Math.sin(k * 0.7));
 const filled = (length: number, phase: number, isShared: boolean): Float32Array => {
@@ -33,17 +33,17 @@ const squaresOf = (values: Float32Array): Float32Array => {
   return values;
 };
 
-describe('threads that share the optimiser', () => {
+describe('optimizer threads', () => {
   const pools = [1, 2, 3].map((threads) => new UpdatePool(threads));
   afterAll(async () => {
     await Promise.all(pools.map((pool) => pool.dispose()));
   });
 
-  it.each(['adamw', 'sgd'] as const)('do the same %s update, however many there are', async (kind) => {
+  it.each(['adamw', 'sgd'] as const)('compute the same %s update for any number of threads', async (kind) => {
     const expected = updates(kind);
     for (const update of expected) applyUpdate(update, 0, update.values.length);
     for (const pool of pools) {
-      // The second round works on arrays that the threads know already, and on others.
+      // The second round works on arrays that the threads already have, and on new ones.
       for (let round = 0; round < 2; round++) {
         const found = updates(kind);
         await pool.apply(found);
@@ -57,7 +57,7 @@ describe('threads that share the optimiser', () => {
     }
   });
 
-  it.each([true, false])('add gradients to others (in shared memory: %s)', async (isShared) => {
+  it.each([true, false])('add gradients (in shared memory: %s)', async (isShared) => {
     for (const pool of pools) {
       const [sums, values] = [0, 30].map((phase) => lengths.map((length) => filled(length, phase, isShared))) as [
         Float32Array[],
@@ -70,7 +70,7 @@ describe('threads that share the optimiser', () => {
     }
   });
 
-  it('find the same norm, to the bit', async () => {
+  it('compute a bit-identical norm', async () => {
     const gradients = lengths.map((length, index) => filled(length, index, true));
     const alone = globalNorm(gradients.map((data) => ({ dtype: 'float32', shape: [data.length], data })));
     for (const pool of pools) expect(await pool.norm(gradients)).toBe(alone);
@@ -79,13 +79,13 @@ describe('threads that share the optimiser', () => {
     expect(alone).toBeCloseTo(Math.sqrt(exact), 6);
   });
 
-  it('leave to the caller what is not in shared memory', async () => {
+  it('leave arrays outside shared memory to the calling thread', async () => {
     const [found, expected] = [updates('adamw', false), updates('adamw')];
     for (const update of expected) applyUpdate(update, 0, update.values.length);
     await pools[2]!.apply(found);
     expect(Buffer.compare(bytesOf(found[0]!.values), bytesOf(expected[0]!.values))).toBe(0);
-    const plain = [new Float32Array(2 * pieceLength + 1).fill(1)];
-    expect(await pools[2]!.norm(plain)).toBe(Math.sqrt(2 * pieceLength + 1));
+    const plain = [new Float32Array(2 * CHUNK_LENGTH + 1).fill(1)];
+    expect(await pools[2]!.norm(plain)).toBe(Math.sqrt(2 * CHUNK_LENGTH + 1));
   });
 });
 

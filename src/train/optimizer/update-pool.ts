@@ -2,43 +2,43 @@ import type { Worker } from 'node:worker_threads';
 import { startWorker } from '../../threads/worker-thread.ts';
 import { memoryOf } from '../../threads/shared-memory.ts';
 import { globalNorm } from './optimizer.ts';
-import { addTo, applyUpdate, piecesOf, type Update } from './update-pass.ts';
+import { addTo, applyUpdate, chunksOf, type Update } from './update-pass.ts';
 import type { PoolTask, PoolMessage, SharedRange } from './update-chunk.ts';
 
-/** Fewer elements are done before a thread has woken up. */
-const worthwhile = 2 ** 19;
+/** Minimum number of elements that is worth waking up threads for. */
+const MIN_SHARED_ELEMENTS = 2 ** 19;
 
 /**
- * Threads that share the optimiser's passes over memory, while the event loop turns. What is not in shared memory is done
- * on the calling thread; the numbers are the same either way, and for any number of threads.
+ * Thread pool for the optimizer's passes over memory, which does not block the event loop. Arrays outside shared memory
+ * are processed on the calling thread. The results are the same for any number of threads.
  */
 export class UpdatePool {
-  private readonly members: PoolWorker[] = [];
-  /** Every buffer that was shared, and its place in the list. */
+  private readonly workers: PoolWorker[] = [];
+  /** Buffers that have been shared, and their indices in this list. */
   private readonly buffers: SharedArrayBuffer[] = [];
   private readonly ids = new Map<SharedArrayBuffer, number>();
 
-  /** @param threads 1: all is done on the calling thread */
+  /** @param threads number of threads; with 1 everything runs on the calling thread */
   constructor(private readonly threads: number) {}
 
-  /** As `globalNorm`. */
+  /** L2 norm of all gradients together, bit-identical to `globalNorm`. */
   async norm(gradients: readonly Float32Array[]): Promise<number> {
     const lengths = gradients.map(({ length }) => length);
     const ranges = this.shared(gradients);
     if (ranges === undefined)
       return globalNorm(gradients.map((data) => ({ dtype: 'float32', shape: [data.length], data })));
-    const pieces = piecesOf(lengths).length;
-    const sums = new Float64Array(new SharedArrayBuffer(pieces * Float64Array.BYTES_PER_ELEMENT));
-    await this.share({ kind: 'norm', arrays: ranges, sums, next: counter() });
+    const chunks = chunksOf(lengths).length;
+    const sums = new Float64Array(new SharedArrayBuffer(chunks * Float64Array.BYTES_PER_ELEMENT));
+    await this.run({ kind: 'norm', arrays: ranges, sums, next: counter() });
     return Math.sqrt(sums.reduce((total, sum) => total + sum, 0));
   }
 
-  /** Adds arrays to others of the same lengths, one by one. */
+  /** Adds each array of `values` to the array of `sums` with the same index. */
   async add(sums: readonly Float32Array[], values: readonly Float32Array[]): Promise<void> {
     const ranges = this.shared([...sums, ...values]);
     if (ranges === undefined) sums.forEach((sum, index) => addTo(sum, values[index]!, 0, sum.length));
     else
-      await this.share({
+      await this.run({
         kind: 'add',
         next: counter(),
         sums: ranges.slice(0, sums.length),
@@ -46,6 +46,7 @@ export class UpdatePool {
       });
   }
 
+  /** Applies updates in place. */
   async apply(updates: readonly Update[]): Promise<void> {
     const arrays = updates.flatMap(({ values, gradient, first, second, average }) => [
       values,
@@ -59,7 +60,7 @@ export class UpdatePool {
       return;
     }
     const range = (array: Float32Array): SharedRange => this.rangeOf(array)!;
-    await this.share({
+    await this.run({
       kind: 'update',
       next: counter(),
       updates: updates.map((update) => ({
@@ -74,13 +75,13 @@ export class UpdatePool {
   }
 
   async dispose(): Promise<void> {
-    await Promise.all(this.members.splice(0).map((member) => member.end()));
+    await Promise.all(this.workers.splice(0).map((worker) => worker.end()));
   }
 
-  /** The ranges of arrays that are worth sharing, or undefined. */
+  /** Ranges of arrays in shared memory; undefined when threads would not help. */
   private shared(arrays: readonly Float32Array[]): SharedRange[] | undefined {
     const elements = arrays.reduce((sum, { length }) => sum + length, 0);
-    if (this.threads <= 1 || elements < worthwhile) return undefined;
+    if (this.threads <= 1 || elements < MIN_SHARED_ELEMENTS) return undefined;
     const ranges: SharedRange[] = [];
     for (const array of arrays) {
       const range = this.rangeOf(array);
@@ -100,15 +101,15 @@ export class UpdatePool {
     return { buffer: id, offset: byteOffset, length };
   }
 
-  private async share(job: PoolTask): Promise<void> {
-    while (this.members.length < this.threads) this.members.push(new PoolWorker());
-    await Promise.all(this.members.map((member) => member.work(job, this.buffers)));
+  private async run(task: PoolTask): Promise<void> {
+    while (this.workers.length < this.threads) this.workers.push(new PoolWorker());
+    await Promise.all(this.workers.map((worker) => worker.run(task, this.buffers)));
   }
 }
 
 class PoolWorker {
   private readonly worker: Worker;
-  /** How many buffers it has. */
+  /** Number of buffers that the thread has. */
   private known = 0;
   private waiting: { resolve: () => void; reject: (error: unknown) => void } | undefined;
 
@@ -116,21 +117,21 @@ class PoolWorker {
     this.worker = startWorker(import.meta.url, './update-worker');
     this.worker.on('message', () => this.waiting?.resolve());
     this.worker.on('error', (error) => this.waiting?.reject(error));
-    this.worker.on('exit', () => this.waiting?.reject(new Error('internal: a thread of the optimiser has ended')));
+    this.worker.on('exit', () => this.waiting?.reject(new Error('internal: an optimizer thread has ended')));
     this.worker.unref();
   }
 
-  async work(job: PoolTask, buffers: readonly SharedArrayBuffer[]): Promise<void> {
+  async run(task: PoolTask, buffers: readonly SharedArrayBuffer[]): Promise<void> {
     const added = buffers
       .slice(this.known)
       .map((buffer, index) => [this.known + index, memoryOf(buffer) ?? buffer] as const);
     this.known = buffers.length;
-    // A thread must not let the process end in the middle of its work, nor keep it alive without.
+    // The thread keeps the process alive while it works, and only then.
     this.worker.ref();
     try {
       await new Promise<void>((resolve, reject) => {
         this.waiting = { resolve, reject };
-        this.worker.postMessage({ added, job } satisfies PoolMessage);
+        this.worker.postMessage({ added, task } satisfies PoolMessage);
       });
     } finally {
       this.waiting = undefined;
@@ -143,5 +144,5 @@ class PoolWorker {
   }
 }
 
-/** The number that threads take pieces by. */
+/** Shared counter by which threads take chunks. */
 const counter = (): Int32Array => new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));

@@ -1,13 +1,13 @@
 /**
- * Enough of an assembler for loops over vectors: instructions are functions that give WebAssembly's bytes
- * (https://webassembly.github.io/spec/core/binary/), and operands nest as in a formula. WebAssembly has instructions that
- * work on four numbers at once, which JavaScript has not.
+ * A minimal WebAssembly assembler for loops over vectors. Instructions are functions that return bytes
+ * (https://webassembly.github.io/spec/core/binary/), so that operands nest as in a formula. WebAssembly has instructions
+ * on four float32 at once, which JavaScript lacks.
  */
 export type Code = readonly number[];
 
-const types = { i32: 0x7f, f32: 0x7d, f64: 0x7c, v128: 0x7b } as const;
+const TYPES = { i32: 0x7f, f32: 0x7d, f64: 0x7c, v128: 0x7b } as const;
 /** `v128` is four float32, or two float64. */
-export type ValueType = keyof typeof types;
+export type ValueType = keyof typeof TYPES;
 
 /** A parameter or variable of a function. */
 export interface Local {
@@ -15,28 +15,29 @@ export interface Local {
   set(value: Code): Code;
 }
 
-/** Whole numbers have as many bytes as they need. */
+/** Unsigned LEB128 encoding of an integer. */
 const unsigned = (value: number): Code =>
   value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...unsigned(Math.floor(value / 0x80))];
 
-const vector = (number: number, ...operands: readonly Code[]): Code => [...operands.flat(), 0xfd, ...unsigned(number)];
+const vector = (opcode: number, ...operands: readonly Code[]): Code => [...operands.flat(), 0xfd, ...unsigned(opcode)];
 const unary =
-  (number: number) =>
+  (opcode: number) =>
   (a: Code): Code =>
-    vector(number, a);
+    vector(opcode, a);
 const binary =
-  (number: number) =>
+  (opcode: number) =>
   (a: Code, b: Code): Code =>
-    vector(number, a, b);
+    vector(opcode, a, b);
 
-/** Where an address points: arrays of float32 begin at multiples of four bytes. */
-const place = (offset: number): Code => [2, ...unsigned(offset)];
+/** Alignment and offset of a memory access: float32 arrays begin at multiples of four bytes. */
+const memoryArgument = (offset: number): Code => [2, ...unsigned(offset)];
 
-/** Of four float32. */
-export const load = (address: Code, offset: number): Code => [...vector(0x00, address), ...place(offset)];
+/** Loads four float32. */
+export const load = (address: Code, offset: number): Code => [...vector(0x00, address), ...memoryArgument(offset)];
+/** Stores four float32. */
 export const store = (address: Code, offset: number, value: Code): Code => [
   ...vector(0x0b, address, value),
-  ...place(offset),
+  ...memoryArgument(offset),
 ];
 export const splat = unary(0x13);
 export const add = binary(0xe4);
@@ -45,12 +46,12 @@ export const multiply = binary(0xe6);
 export const divide = binary(0xe7);
 export const squareRoot = unary(0xe3);
 
-/** The first two of four float32 in double precision. */
+/** The first two of four float32, in double precision. */
 export const lowDoubles = unary(0x5f);
-/** The last two. */
-export const highDoubles = (a: Code): Code => lowDoubles([...vector(0x0d, a, a), ...upperHalfTwice]);
-const upperHalf = [8, 9, 10, 11, 12, 13, 14, 15];
-const upperHalfTwice = [...upperHalf, ...upperHalf];
+/** The last two of four float32, in double precision. */
+export const highDoubles = (a: Code): Code => lowDoubles([...vector(0x0d, a, a), ...UPPER_HALF_TWICE]);
+const UPPER_HALF = [8, 9, 10, 11, 12, 13, 14, 15];
+const UPPER_HALF_TWICE = [...UPPER_HALF, ...UPPER_HALF];
 export const addDoubles = binary(0xf0);
 export const multiplyDoubles = binary(0xf2);
 /** One of two float64. */
@@ -61,10 +62,10 @@ export const addScalars = {
   f64: (a: Code, b: Code): Code => [...a, ...b, 0xa0],
 };
 const isBelow = (a: Code, b: Code): Code => [...a, ...b, 0x49];
-/** Up to 8191; the upper bit of the last byte is the sign's. */
+/** Constant of up to 8191; the upper bit of its last byte is the sign. */
 const smallConstant = (value: number): Code => [0x41, (value & 0x7f) | 0x80, value >> 7];
 
-/** `body` for the offsets 0, `step`, 2 · `step` … below `end`, which is a multiple of it and not 0. */
+/** Loop of `body` over the offsets 0, `step`, 2 · `step` … below `end`, which is a multiple of `step` and not 0. */
 export const forOffsets = (offset: Local, step: number, end: Code, body: Code): Code => [
   0x03,
   0x40,
@@ -76,7 +77,7 @@ export const forOffsets = (offset: Local, step: number, end: Code, body: Code): 
   0x0b,
 ];
 
-/** A function while it is written. */
+/** Function under construction. */
 export class FunctionWriter {
   private readonly parameters: ValueType[] = [];
   private readonly variables: ValueType[] = [];
@@ -87,13 +88,13 @@ export class FunctionWriter {
     private readonly result?: ValueType,
   ) {}
 
-  /** All before the first variable. */
+  /** Adds a parameter; all parameters come before the first variable. */
   parameter(type: ValueType): Local {
     if (this.variables.length > 0) throw new Error('internal: parameters come before variables');
     return local(this.parameters.push(type) - 1);
   }
 
-  /** Begins as 0. */
+  /** Adds a local variable with the initial value 0. */
   variable(type: ValueType): Local {
     return local(this.parameters.length + this.variables.push(type) - 1);
   }
@@ -104,11 +105,11 @@ export class FunctionWriter {
 
   get type(): Code {
     const results = this.result === undefined ? [] : [this.result];
-    return [0x60, ...[this.parameters, results].flatMap((list) => items(list.map((name) => [types[name]])))];
+    return [0x60, ...[this.parameters, results].flatMap((list) => vectorOf(list.map((name) => [TYPES[name]])))];
   }
 
   get body(): Code {
-    return sized([...items(this.variables.map((name) => [1, types[name]])), ...this.code, 0x0b]);
+    return sized([...vectorOf(this.variables.map((name) => [1, TYPES[name]])), ...this.code, 0x0b]);
   }
 }
 
@@ -117,20 +118,20 @@ const local = (index: number): Local => ({
   set: (value) => [...value, 0x21, ...unsigned(index)],
 });
 
-/** A module of functions that work on shared memory, which it imports as `host.memory`. */
+/** Assembles a module of functions on shared memory, which it imports as `host.memory`. */
 export const assemble = (functions: readonly FunctionWriter[]): Uint8Array<ArrayBuffer> => {
-  const memory = [...text('host'), ...text('memory'), 0x02, 0x03, 0, ...unsigned(2 ** 16)];
+  const memory = [...nameBytes('host'), ...nameBytes('memory'), 0x02, 0x03, 0, ...unsigned(2 ** 16)];
   return Uint8Array.of(
     ...[0x00, ...Buffer.from('asm'), 1, 0, 0, 0],
-    ...section(1, items(functions.map(({ type }) => type))),
-    ...section(2, items([memory])),
-    ...section(3, items(functions.map((_, index) => unsigned(index)))),
-    ...section(7, items(functions.map(({ name }, index) => [...text(name), 0x00, ...unsigned(index)]))),
-    ...section(10, items(functions.map(({ body }) => body))),
+    ...section(1, vectorOf(functions.map(({ type }) => type))),
+    ...section(2, vectorOf([memory])),
+    ...section(3, vectorOf(functions.map((_, index) => unsigned(index)))),
+    ...section(7, vectorOf(functions.map(({ name }, index) => [...nameBytes(name), 0x00, ...unsigned(index)]))),
+    ...section(10, vectorOf(functions.map(({ body }) => body))),
   );
 };
 
 const sized = (bytes: Code): Code => [...unsigned(bytes.length), ...bytes];
-const items = (list: readonly Code[]): Code => [...unsigned(list.length), ...list.flat()];
-const text = (value: string): Code => sized([...Buffer.from(value)]);
+const vectorOf = (list: readonly Code[]): Code => [...unsigned(list.length), ...list.flat()];
+const nameBytes = (value: string): Code => sized([...Buffer.from(value)]);
 const section = (id: number, bytes: Code): Code => [id, ...sized(bytes)];

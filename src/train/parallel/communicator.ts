@@ -1,48 +1,48 @@
 /**
- * The other processes of a data-parallel training: all that the loop knows of them. Every process calls the same methods
- * in the same order.
+ * Connection to the other processes of data-parallel training. Every process calls the same methods in the same order.
  */
 export interface Communicator {
-  /** Number of this process, from 0; 0 writes files. */
+  /** Index of this process. Process 0 writes files. */
   readonly rank: number;
+  /** Number of processes. */
   readonly size: number;
-  /** Sums over all processes, in place; all have the result. */
+  /** Replaces `values` by their sums over all processes, in every process. */
   allReduce(values: Float32Array): Promise<void>;
-  /** Overwrites with what process `root` has. */
+  /** Overwrites `values` with those of process `root`. */
   broadcast(values: Float32Array, root: number): Promise<void>;
-  /** Waits until all have come here. */
+  /** Waits until all processes have called it. */
   barrier(): Promise<void>;
 }
 
-/** Values that travel at once: fewer meetings than a sum for every parameter, and little memory besides. */
-const valuesPerRound = 2 ** 22;
+/** Values of one all-reduce round: fewer rounds than one per parameter, with little extra memory. */
+const VALUES_PER_ROUND = 2 ** 22;
 
-/** Sums several arrays over all processes, in place, as few times as they fit. */
+/** Sums several arrays over all processes, in place, in as few all-reduce rounds as possible. */
 export const allReduceTogether = async (communicator: Communicator, arrays: readonly Float32Array[]): Promise<void> => {
   if (communicator.size === 1) return;
-  const whole = arrays.reduce((sum, { length }) => sum + length, 0);
-  const packed = new Float32Array(Math.min(whole, valuesPerRound));
-  const pieces: { readonly piece: Float32Array; readonly at: number }[] = [];
+  const length = arrays.reduce((sum, array) => sum + array.length, 0);
+  const packed = new Float32Array(Math.min(length, VALUES_PER_ROUND));
+  const chunks: { readonly chunk: Float32Array; readonly start: number }[] = [];
   let filled = 0;
   const send = async (): Promise<void> => {
     await communicator.allReduce(packed.subarray(0, filled));
-    for (const { piece, at } of pieces.splice(0)) piece.set(packed.subarray(at, at + piece.length));
+    for (const { chunk, start } of chunks.splice(0)) chunk.set(packed.subarray(start, start + chunk.length));
     filled = 0;
   };
   for (const array of arrays)
     for (let start = 0; start < array.length;) {
-      const piece = array.subarray(start, start + packed.length - filled);
-      packed.set(piece, filled);
-      pieces.push({ piece, at: filled });
-      filled += piece.length;
-      start += piece.length;
+      const chunk = array.subarray(start, start + packed.length - filled);
+      packed.set(chunk, filled);
+      chunks.push({ chunk, start: filled });
+      filled += chunk.length;
+      start += chunk.length;
       if (filled === packed.length) await send();
     }
   if (filled > 0) await send();
 };
 
-/** The texts of all processes that have one; an empty text is none. */
-export const gatherTexts = async (communicator: Communicator, text: string): Promise<readonly string[]> => {
+/** Gathers a string of every process; empty strings are left out. */
+export const gatherStrings = async (communicator: Communicator, text: string): Promise<readonly string[]> => {
   const { rank, size } = communicator;
   const lengths = new Float32Array(size);
   lengths[rank] = text.length;
@@ -56,13 +56,13 @@ export const gatherTexts = async (communicator: Communicator, text: string): Pro
   );
   await communicator.allReduce(codes);
   return starts
-    .map((start, index) => textOf(codes.subarray(start, start + lengths[index]!)))
+    .map((start, index) => stringOf(codes.subarray(start, start + lengths[index]!)))
     .filter((gathered) => gathered !== '');
 };
 
-const textOf = (codes: Float32Array): string => Array.from(codes, (code) => String.fromCharCode(code)).join('');
+const stringOf = (codes: Float32Array): string => Array.from(codes, (code) => String.fromCharCode(code)).join('');
 
-/** One process and nobody else. */
+/** The communicator of a single process. */
 export const singleProcess: Communicator = {
   rank: 0,
   size: 1,

@@ -1,7 +1,7 @@
 import type { TrainConfig } from '../config/config.ts';
 import type { BatchLoader } from '../data/batch-loader.ts';
 import type { BatchRequest, MadeBatch } from '../data/batch-maker.ts';
-import { gatherTexts, type Communicator } from '../parallel/communicator.ts';
+import { gatherStrings, type Communicator } from '../parallel/communicator.ts';
 import { batchesOfProcess, pairsPerStep, type RunData } from './run-start.ts';
 import type { RunPosition } from './run-state.ts';
 
@@ -96,7 +96,7 @@ export class BatchFeed {
   private async skippedByAll(made: readonly MadeBatch[]): Promise<readonly SkippedRow[]> {
     const own = made.flatMap(({ skipped }) => skipped);
     if (this.communicator.size === 1) return own;
-    const gathered = await gatherTexts(this.communicator, own.length === 0 ? '' : JSON.stringify(own));
+    const gathered = await gatherStrings(this.communicator, own.length === 0 ? '' : JSON.stringify(own));
     return gathered.flatMap((text) => JSON.parse(text) as MadeBatch['skipped']);
   }
 }

@@ -24,9 +24,9 @@ export interface MaskStepInputs {
 export interface MaskStepResult {
   /** Unweighted losses with their weights in the total. */
   readonly terms: readonly { readonly name: string; readonly value: number; readonly weight: number }[];
-  /** By the name of the output's cotangent. */
+  /** Cotangents of the forward program's outputs, by `cotangentName`. */
   readonly cotangents: Readonly<Record<string, DeviceTensor>>;
-  /** By parameter name. */
+  /** Gradients by parameter name. */
   readonly gradients: ReadonlyMap<string, HostTensor>;
 }
 

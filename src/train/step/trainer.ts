@@ -217,7 +217,7 @@ export class Trainer {
     };
   }
 
-  /** Neighbouring seeds give unrelated masks: the generator mixes them. */
+  /** Neighboring seeds give unrelated masks: the generator mixes them. */
   private dropoutSeedOf(batch: number): number {
     const { rank, size } = this.communicator;
     return dropoutSeed(this.options.seed, this.count, batch * size + rank);
