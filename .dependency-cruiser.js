@@ -116,6 +116,7 @@ const browserShares = [
   'models',
   'geometry',
   'matching',
+  'losses',
   'random',
   'data/format',
   'data/images',

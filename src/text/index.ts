@@ -5,7 +5,7 @@ export {
   binaryPositiveMap,
   type CharacterSpan,
   createPositiveMap,
-  normalisedPositiveMap,
+  normalizedPositiveMap as normalisedPositiveMap,
   type PositiveRow,
   tokensOfSpan,
 } from './spans/positive-map.ts';

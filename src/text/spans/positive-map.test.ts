@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { hasCase, loadCase, loadReferenceJson, referencePath } from '../../../test/support/reference-case.ts';
-import { binaryPositiveMap, type CharacterSpan, createPositiveMap, normalisedPositiveMap } from './positive-map.ts';
+import { binaryPositiveMap, type CharacterSpan, createPositiveMap, normalizedPositiveMap } from './positive-map.ts';
 import { createTokenizerFromVocab, encodeBatch, type Tokenizer } from '../tokenizer/tokenizer.ts';
 
 let roberta: Tokenizer;
@@ -28,7 +28,7 @@ describe('createPositiveMap', () => {
         return;
       }
       const map = createPositiveMap(encoding, spans);
-      const dense = normalisedPositiveMap(map);
+      const dense = normalizedPositiveMap(map);
       const binary = binaryPositiveMap(map);
       expect(map).toHaveLength(rows!.length);
       rows!.forEach((row, box) => {
@@ -66,7 +66,7 @@ describe.each(['tiny', 'tiny-final', 'r101'])('case %s (needs ../shared/referenc
       expect([...encoding.offsets, ...Array<number[]>(padding).fill([0, 0])]).toEqual(offsets[b]);
     });
     const rows = targets.flatMap((target, b) => createPositiveMap(encodings[b]!, target.tokens_positive));
-    expect(normalisedPositiveMap(rows)).toEqual(reference.f32('positive_map_normalised_before_collate'));
+    expect(normalizedPositiveMap(rows)).toEqual(reference.f32('positive_map_normalised_before_collate'));
     expect(binaryPositiveMap(rows)).toEqual(reference.f32('positive_map'));
   });
 });

@@ -72,7 +72,7 @@ export const tokensOfSpan = (
  * Rows of 1 / (count + 1e-6), (boxes, 256), in float32 arithmetic as the official function returns them. The losses do
  * not see these: see `binaryPositiveMap`.
  */
-export const normalisedPositiveMap = (rows: readonly PositiveRow[]): Float32Array =>
+export const normalizedPositiveMap = (rows: readonly PositiveRow[]): Float32Array =>
   densePositiveMap(rows, ({ count }) => 1 / Math.fround(count + Math.fround(1e-6)));
 
 /**
