@@ -1,5 +1,5 @@
 import { float32Tensor } from '../engine/graph/index.ts';
-import { binaryPositiveMap, normalisedPositiveMap, SOFT_TOKEN_CLASSES } from '../text/index.ts';
+import { binaryPositiveMap, normalizedPositiveMap, SOFT_TOKEN_CLASSES } from '../text/index.ts';
 import type { LossConfig } from './config.ts';
 import { activeLosses } from './losses.ts';
 import type { BatchTargets, CaptionTokens, SampleTarget } from './targets.ts';
@@ -20,7 +20,7 @@ export const joinTargets = (
   const boxes = boxCounts.reduce((sum, count) => sum + count, 0);
   const positiveRows = samples.flatMap((sample) => sample.positiveRows);
   const positiveMap =
-    config.positive_map === 'binary' ? binaryPositiveMap(positiveRows) : normalisedPositiveMap(positiveRows);
+    config.positive_map === 'binary' ? binaryPositiveMap(positiveRows) : normalizedPositiveMap(positiveRows);
   const trained = activeLosses(config).flatMap(({ inputs }) =>
     Object.entries(inputs.targets?.({ samples, captions }, config) ?? {}),
   );

@@ -5,7 +5,7 @@ export {
   binaryPositiveMap,
   type CharacterSpan,
   createPositiveMap,
-  normalizedPositiveMap as normalisedPositiveMap,
+  normalizedPositiveMap,
   type PositiveRow,
   tokensOfSpan,
 } from './spans/positive-map.ts';

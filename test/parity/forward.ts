@@ -7,7 +7,7 @@ import { matchTargets } from '../../src/matching/matcher.ts';
 import { maskToDense } from '../../src/geometry/run-lengths.ts';
 import type { Size } from '../../src/geometry/size.ts';
 import { Mdetr, parseModelConfig } from '../../src/models/index.ts';
-import { binaryPositiveMap, createPositiveMap, encodeBatch, normalisedPositiveMap } from '../../src/text/index.ts';
+import { binaryPositiveMap, createPositiveMap, encodeBatch, normalizedPositiveMap } from '../../src/text/index.ts';
 import type { Tokenizer } from '../../src/text/index.ts';
 import type { WeightSource } from '../../src/engine/runtime/runtime.ts';
 import type { ReferenceCase } from '../support/reference-case.ts';
@@ -87,7 +87,7 @@ const compareText = (row: Row, reference: ReferenceCase, json: CaseJson, tokeniz
   );
   text.equal('positive_map', [...binaryPositiveMap(rows)], [...reference.f32('positive_map')]);
   const normalized = reference.f32('positive_map_normalised_before_collate');
-  text.equal('normalised positive map', [...normalisedPositiveMap(rows)], [...normalized]);
+  text.equal('normalised positive map', [...normalizedPositiveMap(rows)], [...normalized]);
 };
 
 /** Columns of the outputs, by the beginning of their official name. */

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createPositiveMap, encodeBatch, normalisedPositiveMap, type Tokenizer } from '../../src/text/index.ts';
+import { createPositiveMap, encodeBatch, normalizedPositiveMap, type Tokenizer } from '../../src/text/index.ts';
 import { bars, Row } from './comparison.ts';
 
 interface EncodingRow {
@@ -55,7 +55,7 @@ const rowsOf = (
 ): unknown => {
   try {
     const rows = createPositiveMap(tokenizer.encode(caption), spans);
-    const values = normalisedPositiveMap(rows);
+    const values = normalizedPositiveMap(rows);
     return rows.map(({ tokens }, row) =>
       Object.fromEntries(tokens.map((token) => [String(token), values[row * (values.length / rows.length) + token]])),
     );
