@@ -45,9 +45,9 @@ export interface Benchmark {
 
 /** Files of the dataset's authors that are read beside the annotation file. */
 export interface GroundTruthInput {
-  /** What they are, in the words of the help: `its dataset folder`. */
+  /** Short description for the help: `its dataset folder`. */
   readonly description: string;
-  /** What they are, in the words of the error when they are missing: `the folder of Flickr30k Entities`. */
+  /** Description for errors and lists: `the folder of Flickr30k Entities`. */
   readonly fullDescription: string;
   readonly isRequired: boolean;
   /** Splits among them. The annotation file's name ends in one, or `subset` names it. */

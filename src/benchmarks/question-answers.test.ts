@@ -14,7 +14,7 @@ describe('benchmarks of questions', () => {
     image_filename: `${1 + (index % 2)}.png`,
     question: words,
     question_index: index,
-    ...(answer === undefined ? {} : { answer }),
+    answer,
     program: [{ function: 'scene' }, { function: last }],
   });
   const questions = (answers: readonly (string | undefined)[]) => ({

@@ -41,7 +41,7 @@ describe('RunningMetrics', () => {
 
 describe('topKAccuracy', () => {
   it('counts samples whose target is among the k highest logits', () => {
-    const logits = [...[3, 2, 1], ...[1, 2, 3], ...[2, 2, 0], ...[2, 2, 0]];
+    const logits = [[3, 2, 1], [1, 2, 3], [2, 2, 0], [2, 2, 0]].flat(); // prettier-ignore
     expect(topKAccuracy(logits, [0, 0, 0, 1], [1, 2, 3])).toEqual([50, 75, 100]);
     expect(topKAccuracy([], [])).toEqual([0]);
   });

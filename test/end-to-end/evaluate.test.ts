@@ -10,7 +10,10 @@ const write = (name: string, lines: readonly unknown[]): void =>
 
 beforeAll(() => {
   const question = (question_index: number, question: string, answer: string, last: string) => ({
-    ...{ question_index, question, answer, image_filename: 'CLEVR_val_000000.png' },
+    question_index,
+    question,
+    answer,
+    image_filename: 'CLEVR_val_000000.png',
     program: [{ function: 'scene' }, { function: last }],
   });
   write('CLEVR_val_questions.json', [

@@ -35,9 +35,9 @@ export interface LvisCategory {
 /** Content of an LVIS file. */
 export interface LvisFile {
   readonly groundTruth: LvisGroundTruth;
-  /** By ascending id. */
+  /** Sorted by id. */
   readonly categories: readonly LvisCategory[];
-  /** By ascending id, each with its path below the folder of COCO's images. */
+  /** Sorted by id, each with its path below the folder of COCO's images. */
   readonly images: readonly (LvisImage & { readonly path: string })[];
 }
 

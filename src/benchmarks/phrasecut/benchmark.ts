@@ -11,10 +11,11 @@ import { postprocessBoxes } from '../../postprocess/scored-boxes.ts';
 import { annotationBenchmark } from '../annotation-benchmark.ts';
 import { readPhraseCutGroundTruth } from './ground-truth.ts';
 
-const thresholds = [50, 60, 70, 80, 90];
+/** IoU thresholds in percent. */
+const THRESHOLDS = [50, 60, 70, 80, 90];
 
 const METRICS: readonly MetricDefinition[] = [
-  ...thresholds.map((percent) => ({
+  ...THRESHOLDS.map((percent) => ({
     id: `box_precision_at_${percent}`,
     title: `Precision@${percent / 100}`,
     description: `fraction of phrases with a box IoU above ${percent / 100}`,
@@ -26,7 +27,7 @@ const METRICS: readonly MetricDefinition[] = [
     title: 'cum_mask_iou',
     description: 'sum of all intersections divided by the sum of all unions',
   },
-  ...thresholds.map((percent) => ({
+  ...THRESHOLDS.map((percent) => ({
     id: `mask_precision_at_${percent}`,
     title: `mask_Precision@${percent / 100}`,
     description: `fraction of phrases with a mask IoU above ${percent / 100}`,
