@@ -75,7 +75,7 @@ describe('Random.permutation', () => {
     );
   });
 
-  it('is as good as a fair shuffle: every element is everywhere equally often', () => {
+  it('is fair: every element is at every position equally often', () => {
     const length = 6;
     const rounds = 60_000;
     const counts = new Float64Array(length * length);
@@ -88,7 +88,7 @@ describe('Random.permutation', () => {
     expect(counts.reduce((sum, count) => sum + (count - expected) ** 2 / expected, 0)).toBeLessThan(52.6);
   });
 
-  it('tells seeds apart that agree in their low 32 bits', () => {
+  it('differs for seeds that agree in their low 32 bits', () => {
     expect(Random.of(1).uint32()).not.toBe(Random.of(1 + 2 ** 32).uint32());
     expect(Random.of(1, 2).uint32()).not.toBe(Random.of(2, 1).uint32());
   });

@@ -88,7 +88,7 @@ describe('mdetr train', () => {
     expect(readFileSync(cli.file('run/curves.svg'), 'utf8')).toMatch(/^<svg/);
     const [found] = await cli.json(
       'detect',
-      join(dataset.images, 'picture-0.png'),
+      join(dataset.images, 'image-0.png'),
       '--caption',
       'a red cube',
       '--model',

@@ -72,7 +72,7 @@ export const smallDataset = async (
   for (let index = 0; index < count; index++) {
     const scene = generateScene(3, index, { width: 96, height: 64, minObjects: 2, maxObjects: 3 });
     const [text] = makeTexts(scene, kind, Random.of(7, index), { count: 1 });
-    const name = `picture-${index}.png`;
+    const name = `image-${index}.png`;
     const { width, height, data } = scene.image;
     await sharp(data, { raw: { width, height, channels: 3 } })
       .png()

@@ -43,7 +43,7 @@ interface Document {
   images: { id: number }[];
   annotations: { image_id: number }[];
 }
-/** What the index must give, made the way that needs all memory: parse everything, sort, group. */
+/** Expected rows, computed in memory: parse the file, sort, group. */
 const expectedRows = (document: Document) =>
   document.images
     .toSorted((a, b) => a.id - b.id)
@@ -68,7 +68,7 @@ const small = {
 };
 
 describe('AnnotationIndex', () => {
-  it('gives rows by rising id, each with its annotations, however the file is laid out', () => {
+  it('gives rows by ascending id, each with its annotations, for any layout of the file', () => {
     for (const [n, indent] of [undefined, 1, '\t'].entries()) {
       const path = write(JSON.stringify(small, null, indent), `${n}.json`);
       withIndex(path, (index) => {
@@ -83,7 +83,7 @@ describe('AnnotationIndex', () => {
     }
   });
 
-  it('equals parsing the whole, for any document, chunk size and order', () => {
+  it('equals parsing the whole file, for any document, chunk size and order', () => {
     const id = fc.integer({ min: -5, max: 30 });
     const text = fc.oneof(
       fc.string({ unit: 'binary' }),
@@ -136,7 +136,7 @@ describe('AnnotationIndex', () => {
     );
   });
 
-  it('sorts what does not fit its memory', () => {
+  it('sorts records that do not fit in its memory', () => {
     const count = 3000;
     const idAt = (i: number): number => ((i * 1009) % count) * 70_001 - 2 ** 40;
     const document = {
@@ -147,7 +147,7 @@ describe('AnnotationIndex', () => {
     withIndex(path, (index) => expect(rowsOf(index)).toEqual(expectedRows(document)), { sortBytes: 4000 });
   });
 
-  it('knows sizes in quotes, as in the published Flickr30k files, but no ids', () => {
+  it('accepts sizes in quotes, as in the published Flickr30k files, but not ids', () => {
     const image = '{"height":"333","id":0,"width":"500","caption":"\\"width\\": 3"}';
     withIndex(write(`{"images":[${image},{"id":1,"width":"wide","height":""}],"annotations":[]}`), (index) => {
       expect(index.sizeOf(0)).toEqual({ width: 500, height: 333 });
@@ -210,14 +210,14 @@ describe('AnnotationIndex', () => {
     ['{"images":[{"id":1,"caption":"', 29, 1, 'the string that begins here is never closed'],
     ['{"images":[{"id":1', 11, 1, 'the "{" here is never closed'],
     ['\0\0\0', 0, 1, 'found byte 0x00'],
-  ])('refuses %j, saying where', (text, byte, line, message) => {
+  ])('refuses %j, naming byte and line', (text, byte, line, message) => {
     const path = write(text);
     expect(() => AnnotationIndex.open(path)).toThrow(`${path}: byte ${byte} (line ${line}): `);
     expect(() => AnnotationIndex.open(path)).toThrow(message);
     expect(readdirSync(folder)).toEqual(['annotations.json']);
   });
 
-  it('refuses a file that was cut off anywhere, and leaves nothing behind', () => {
+  it('refuses a truncated file, and leaves no other file behind', () => {
     const whole = JSON.stringify(small);
     const path = write(whole);
     for (let length = Buffer.byteLength(whole) - 1; length >= 0; length--) {
@@ -249,11 +249,11 @@ describe('AnnotationIndex', () => {
     );
   });
 
-  it('is not fooled by a byte order mark', () => {
+  it('skips a byte order mark', () => {
     withIndex(write('\ufeff {"images":[{"id":1}]}'), (index) => expect(index.length).toBe(1));
   });
 
-  it('makes the index once, and again when the file is another', () => {
+  it('builds the index once, and again when the file was changed', () => {
     const path = write(JSON.stringify(small));
     const madeAt = (): bigint => withIndex(path, (index) => statSync(index.indexFile, { bigint: true }).mtimeNs);
     utimesSync(path, 1000, 1000);
@@ -272,7 +272,7 @@ describe('AnnotationIndex', () => {
     expect(withIndex(path, (index) => index.length)).toBe(2);
   });
 
-  it('says so when the file changes under an open index', () => {
+  it('reports a file that changes under an open index', () => {
     const path = write(JSON.stringify(small));
     withIndex(path, (index) => {
       writeFileSync(path, JSON.stringify(small).replace('"id":1,"width"', '"id":8,"width"'));
@@ -282,7 +282,7 @@ describe('AnnotationIndex', () => {
     });
   });
 
-  it('takes no index that is cut off, overwritten or of another version for whole', () => {
+  it('rejects an index that is truncated, overwritten or of another version', () => {
     const path = write(JSON.stringify(small));
     const indexFile = withIndex(path, (index) => index.indexFile);
     const whole = readFileSync(indexFile);
@@ -305,7 +305,7 @@ describe('AnnotationIndex', () => {
     }
   });
 
-  it('takes an index from the cache folder when none lies beside the file', async () => {
+  it('uses an index of the cache folder when there is none beside the file', async () => {
     const path = write(JSON.stringify(small));
     const cacheFolder = join(folder, 'cache');
     const [beside, cached] = indexPaths(path, cacheFolder);

@@ -9,7 +9,7 @@ import { openIndexFile } from './index-file.ts';
 
 const ROWS = 60_000;
 const CHUNK_BYTES = 64 * 1024;
-const program = fileURLToPath(new URL('../../../test/support/index-and-tell.ts', import.meta.url));
+const program = fileURLToPath(new URL('../../../test/support/index-with-progress.ts', import.meta.url));
 let folder: string;
 let path: string;
 let steps: number;
@@ -43,7 +43,7 @@ const killAt = (step: number, delayMs: number): Promise<boolean> =>
   });
 
 describe('an indexer that is killed', () => {
-  it('leaves no index that is taken for whole, wherever it was', async () => {
+  it('leaves no index that could be mistaken for a complete one, at whichever step', async () => {
     const indexFile = `${path}.mdetr-index`;
     const points = [1, 0.3, 0.7].map((share): [step: number, delayMs: number] => [Math.ceil(share * steps), 0]);
     // Behind the last chunk come sorting, joining, syncing and renaming: try several moments there.

@@ -36,7 +36,7 @@ describe('RowReader', () => {
     expect(reader.counts).toEqual({ read: 1, skipped: 0, emptyBoxes: 1 });
   });
 
-  it("calls the fields of CLEVR's questions as their file does", () => {
+  it("names the fields of CLEVR's questions as in their file", () => {
     const path = join(folder, 'CLEVR_val_questions.json');
     const questions = [
       { image_filename: 'a.png', question: 'any?' },

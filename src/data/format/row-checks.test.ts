@@ -17,7 +17,7 @@ const row = (imageChange: object = {}, ...annotations: object[]): UncheckedRow =
 const fieldsOf = (unchecked: UncheckedRow): string[] => problemsOfRow(unchecked).map((problem) => problem.field);
 
 describe('problemsOfRow', () => {
-  it('has nothing to say about a good row', () => {
+  it('finds no problem in a good row', () => {
     const good = row({}, annotation);
     expect(problemsOfRow(good)).toEqual([]);
     expect(isUsable(good, [])).toBe(true);
@@ -64,20 +64,20 @@ describe('problemsOfRow', () => {
     expect(fieldsOf(row({}, { ...annotation, ...change }))).toEqual(fields.map((field) => `annotations[0].${field}`));
   });
 
-  it('calls a box without area empty, which does not spoil the row', () => {
+  it('reports a box without area as empty; the row is usable', () => {
     const flat = row({}, { ...annotation, bbox: [5, 5, 0, 10] });
     const problems = problemsOfRow(flat);
     expect(problems.map((problem) => problem.kind)).toEqual(['empty']);
     expect(isUsable(flat, problems)).toBe(true);
   });
 
-  it('does without captions where the rules say so', () => {
+  it('accepts rows without captions where they are optional', () => {
     const plain: UncheckedRow = { image: { id: 1, file_name: 'a.jpg', width: 1, height: 1 }, annotations: [] };
     expect(fieldsOf(plain)).toEqual(['caption']);
     expect(problemsOfRow(plain, { captions: 'optional' })).toEqual([]);
   });
 
-  it('takes sizes in quotes, as in the published Flickr30k files', () => {
+  it('accepts sizes in quotes, as in the published Flickr30k files', () => {
     const row: UncheckedRow = {
       image: { id: 1, file_name: 'a.jpg', width: '500', height: '333', caption: 'a' },
       annotations: [],
@@ -89,7 +89,7 @@ describe('problemsOfRow', () => {
     ]);
   });
 
-  it('takes __proto__ keys away, so that copies keep their prototype', () => {
+  it('deletes __proto__ keys, so that copies keep their prototype', () => {
     const parsed = JSON.parse('{"id":1,"file_name":"a","width":1,"height":1,"caption":"x","__proto__":{"bad":1}}');
     const box = JSON.parse('{"image_id":1,"bbox":[0,0,1,1],"__proto__":{"bad":1}}');
     expect(problemsOfRow({ image: parsed, annotations: [box] })).toEqual([]);
@@ -97,7 +97,7 @@ describe('problemsOfRow', () => {
       expect(Object.getPrototypeOf(copy)).toBe(Object.prototype);
   });
 
-  it('survives rows that are no objects', () => {
+  it('reports rows that are not objects', () => {
     expect(fieldsOf({ image: null, annotations: [] })).toEqual(['image']);
     expect(fieldsOf({ image: [1], annotations: [] })).toEqual(['image']);
     expect(fieldsOf(row({}, [] as object))).toEqual(['annotations[0]']);

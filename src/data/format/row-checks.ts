@@ -15,7 +15,7 @@ export interface RowProblem {
   readonly kind: 'bad' | 'empty';
 }
 
-/** What a row must have. */
+/** Requirements of a row. */
 export interface RowRules {
   /** `optional` for files without captions (plain COCO and LVIS). Default `required`. */
   readonly captions?: 'required' | 'optional';

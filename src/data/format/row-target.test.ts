@@ -32,7 +32,7 @@ const image: CocoImage = {
 const size = [reference.imageHeight, reference.imageWidth] as const;
 
 describe('targetFromRow', () => {
-  it('converts as the official code: crowds and boxes without area fall out, boxes are clamped, polygons filled', () => {
+  it('converts as the official code: drops crowds and boxes without area, clamps boxes, fills polygons', () => {
     const { out } = reference;
     const target = targetFromRow({ image, annotations: reference.annotations }, size, { masks: true });
     expect([...target.boxesXyxy]).toEqual(out.boxes.flat());
@@ -69,7 +69,7 @@ describe('targetFromRow', () => {
     expect([...target.labels]).toEqual([1, 1]);
   });
 
-  it('takes an image without annotations', () => {
+  it('accepts an image without annotations', () => {
     const target = targetFromRow({ image, annotations: [] }, size, { masks: true });
     expect(target.boxesXyxy.length).toBe(0);
     expect(target.masks).toEqual([]);
@@ -81,7 +81,7 @@ describe('maskFromAnnotation', () => {
   const pixels = Uint8Array.of(0, 1, 1, 0, 0, 1);
   const mask = maskFromDense(pixels, 2, 3);
 
-  it('reads both run-length forms and joins polygons', () => {
+  it('reads both run-length formats and unites polygons', () => {
     const plain: Segmentation = { size: [2, 3], counts: [...mask.counts] };
     expect(maskFromAnnotation({ segmentation: packMask(mask) }, [2, 3], 'row')).toEqual(mask);
     expect(maskFromAnnotation({ segmentation: plain }, [2, 3], 'row')).toEqual(mask);

@@ -10,7 +10,7 @@ export interface EncodableImage {
 export type ImageSource = string | Uint8Array | PixelInput | EncodableImage;
 
 export interface DecodeOptions {
-  /** What errors and results call the image; a path's own name by default. */
+  /** Name of the image in errors and results; by default its path. */
   readonly name?: string | undefined;
   /** Apply the EXIF orientation (default). The official code ignores it: false reproduces its numbers. */
   readonly orient?: boolean | undefined;

@@ -14,7 +14,7 @@ const allRows = (sampler: BatchSampler, epoch: number): number[] =>
   [...sampler.batches({ epoch, batch: 0 })].flatMap((rows) => [...rows]);
 
 describe('MixedDataset', () => {
-  it('finds the dataset and row behind every number', () => {
+  it('finds the dataset and row of every index', () => {
     const dataset = datasetOf(3, 1, 2);
     const found = Array.from({ length: dataset.length }, (_, i) => dataset.locate(i));
     expect(found.map(({ part, row }) => `${part.name}:${row}`)).toEqual([
@@ -28,7 +28,7 @@ describe('MixedDataset', () => {
     expect(() => dataset.locate(6)).toThrow('internal');
   });
 
-  it('refuses what it cannot sample from', () => {
+  it('refuses empty datasets', () => {
     expect(() => new MixedDataset([])).toThrow('no dataset');
     expect(() => datasetOf(3, 0)).toThrow('"part 1" has no rows');
   });
@@ -45,7 +45,7 @@ describe('BatchSampler', () => {
     expect(allRows(new BatchSampler(datasetOf(30, 10), { ...training, seed: 43 }), 1)).not.toEqual(second);
   });
 
-  it('goes in file order for evaluation, with the last batch as it is', () => {
+  it('keeps the file order for evaluation, and the incomplete last batch', () => {
     const sampler = new BatchSampler(datasetOf(10), { batchSize: 4, seed: 0, shuffle: false, dropLast: false });
     expect([...sampler.batches({ epoch: 3, batch: 0 })].map((rows) => [...rows])).toEqual([
       [0, 1, 2, 3],
@@ -91,7 +91,7 @@ describe('BatchSampler', () => {
     expect([0, 1, 2, 3].map(fractionOf)).toEqual(shares);
   });
 
-  it('cuts epochs into chunks as torch.chunk does', () => {
+  it('splits epochs into chunks like torch.chunk', () => {
     const sampler = new BatchSampler(datasetOf(10), { ...training, batchSize: 1, epochChunks: 4 });
     const chunks = [0, 1, 2, 3, 4].map((epoch) => allRows(sampler, epoch).toSorted((a, b) => a - b));
     expect(chunks).toEqual([[0, 1, 2], [3, 4, 5], [6, 7, 8], [9], [0, 1, 2]]);
@@ -100,7 +100,7 @@ describe('BatchSampler', () => {
     expect(allRows(fewer, 3).toSorted((a, b) => a - b)).toEqual([0, 1]);
   });
 
-  it('gives every worker equally many batches and resumes anywhere, whatever the options', () => {
+  it('gives all processes the same number of batches and resumes anywhere, for all options', () => {
     const options = fc.record({
       batchSize: fc.integer({ min: 1, max: 5 }),
       seed: fc.nat(),
@@ -137,7 +137,7 @@ describe('BatchSampler', () => {
     );
   });
 
-  it('fills batches with similar shapes when asked to, with the same rows', () => {
+  it('makes batches of similar shapes with `shapeWindow`, of the same rows', () => {
     const dataset = datasetOf(2000);
     const spreadOf = (shapeWindow: number): number => {
       const sampler = new BatchSampler(dataset, { ...training, batchSize: 8, shapeWindow });
@@ -151,7 +151,7 @@ describe('BatchSampler', () => {
     expect(spreadOf(50)).toBeLessThan(spreadOf(0) / 10);
   });
 
-  it('refuses what gives no batch', () => {
+  it('refuses options that give no batch', () => {
     expect(() => new BatchSampler(datasetOf(3), training)).toThrow('3 rows make no full batch of 4');
     expect(() => new BatchSampler(datasetOf(3), { ...training, batchSize: 0 })).toThrow('batch size');
     expect(() => new BatchSampler(datasetOf(9), { ...training, rank: 2, worldSize: 2 })).toThrow('rank 2');

@@ -4,8 +4,8 @@ import { flipCaption } from './caption-flip.ts';
 
 const words = (caption: string): string => flipCaption(caption, 'words').caption;
 
-describe('mirrorCaption', () => {
-  it('swaps left and right, alone and in the words made of them', () => {
+describe('flipCaption', () => {
+  it('swaps left and right, alone and in compounds', () => {
     expect(words('the left cup to the right of the leftmost dog')).toBe(
       'the right cup to the left of the rightmost dog',
     );
@@ -14,12 +14,12 @@ describe('mirrorCaption', () => {
     );
   });
 
-  it('leaves words alone that only contain them', () => {
+  it('keeps other words that contain them', () => {
     const caption = 'a bright cleft, upright leftovers, the rightful owner';
     expect(words(caption)).toBe(caption);
   });
 
-  it('copies the official replacement when told to, and none when told so', () => {
+  it('replaces as the official code with `official`, nothing with `keep`', () => {
     const official = flipCaption('a bright left shoe, Left', 'official');
     expect(official.caption).toBe('a bleft right shoe, Left');
     expect(official.moveSpan([9, 18])).toEqual([9, 18]);
@@ -42,7 +42,7 @@ describe('mirrorCaption', () => {
     expect(textOf(after, moveSpan([6, 8]))).toBe('ri');
   });
 
-  it('twice is where it began', () => {
+  it('gives the original caption when applied twice', () => {
     const word = fc.constantFrom('left', 'right', 'leftmost', 'Right', 'dog', '🐕', 'upright', ',', '-');
     fc.assert(
       fc.property(fc.array(word, { maxLength: 8 }), (parts) => {

@@ -90,13 +90,13 @@ describe('resizedSize', () => {
     expect(ours).toEqual(rows.map(([, , , , outW, outH]) => [outH, outW]));
   });
 
-  it('refuses an image whose shorter side would vanish', () => {
+  it('refuses an image whose shorter side would become 0', () => {
     expect(() => resizedSize([1, 50_000], 800, 1333)).toThrow('50000x1 pixels is too narrow');
   });
 });
 
 describe('nearestIndices', () => {
-  it('stays inside the source, never goes back, and is the identity at equal sizes', () => {
+  it('is inside the source, ascending, and the identity at equal sizes', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 3000 }), fc.integer({ min: 1, max: 3000 }), (inSize, outSize) => {
         const indices = nearestIndices(inSize, outSize);

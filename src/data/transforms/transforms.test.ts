@@ -48,7 +48,7 @@ const masksOf = (name: string): RunLengthMask[] => {
   );
 };
 
-/** A picture whose every pixel says where it was. */
+/** An image whose pixels hold their own coordinates. */
 const [height, width] = steps[0]!.target.size;
 const image: RawImage = {
   height,
@@ -59,8 +59,8 @@ const image: RawImage = {
     return [pixel % width, Math.floor(pixel / width), 0][i % 3]!;
   }),
 };
-const originOf = (picture: RawImage, x: number, y: number): number[] => [
-  ...picture.data.subarray((y * picture.width + x) * 3, (y * picture.width + x) * 3 + 2),
+const originOf = (image: RawImage, x: number, y: number): number[] => [
+  ...image.data.subarray((y * image.width + x) * 3, (y * image.width + x) * 3 + 2),
 ];
 
 const input: Sample = {
@@ -106,7 +106,7 @@ const spansOfKept = (official: ReferenceTarget): Span[][] =>
 describe('against the official transforms', () => {
   it.each(steps.map((step) => ({ name: JSON.stringify(step.op), step })))('$name', ({ step }) => {
     const { op, target: official } = step;
-    const { image: picture, target } = apply(op);
+    const { image: transformed, target } = apply(op);
     const boxes = op !== 'input' && op.name === 'normalize' ? normalizedBoxes(target) : target.boxesXyxy;
     expect([...boxes]).toEqual(official.boxes.flat());
     expect([...target.labels]).toEqual(official.labels);
@@ -118,11 +118,11 @@ describe('against the official transforms', () => {
     expect(target.originalSize).toEqual(official.orig_size);
     expect(target.tokensPositive).toEqual(spansOfKept(official));
     expect(target.masks).toEqual(masksOf(step.masks));
-    expect([picture.height, picture.width]).toEqual(target.size);
+    expect([transformed.height, transformed.width]).toEqual(target.size);
   });
 });
 
-describe('pixels go where boxes and masks go', () => {
+describe('pixels, boxes and masks move together', () => {
   it('in a flip', () => {
     const { image: flipped, target } = flipSample(input);
     expect(originOf(flipped, 0, 7)).toEqual([width - 1, 7]);
@@ -145,7 +145,7 @@ const randomSource = (seed: number): Random => Random.of(seed, 'transforms');
 const boxCount = ({ boxesXyxy }: Target): number => boxesXyxy.length / 4;
 
 describe('random transforms', () => {
-  it('crops keep all boxes where that can be, and need not otherwise', () => {
+  it('crops keep all boxes if asked to and possible', () => {
     const cautious = randomSizeCrop(30, 73, { keepAllBoxes: true });
     const careless = randomSizeCrop(30, 40, { keepAllBoxes: false });
     const random = randomSource(1);
@@ -160,17 +160,17 @@ describe('random transforms', () => {
     }
   });
 
-  it('gives up after 100 tries, with the last crop', () => {
+  it('uses the last crop after 100 tries', () => {
     const impossible = randomSizeCrop(10, 20, { keepAllBoxes: true });
     expect(boxCount(impossible(input, randomSource(2)).target)).toBeLessThan(3);
   });
 
-  it('takes the whole side of an image smaller than the smallest crop', () => {
+  it('keeps the sides of an image smaller than the smallest crop', () => {
     const { image: cropped } = randomSizeCrop(384, 1333, { keepAllBoxes: true })(input, randomSource(3));
     expect([cropped.height, cropped.width]).toEqual([height, width]);
   });
 
-  it('training gives one of the official sizes, and the same one for the same numbers', () => {
+  it('training gives one of the official sizes, the same for the same random numbers', () => {
     const transform = trainTransform(CLEVR_SIZES);
     for (let seed = 0; seed < 20; seed++) {
       const sample = transform(input, randomSource(seed));
@@ -184,7 +184,7 @@ describe('random transforms', () => {
     }
   });
 
-  it('flips only where caution is off', () => {
+  it('flips only when not cautious', () => {
     expect(randomHorizontalFlip(1)(input, randomSource(0)).target.caption).toBe(
       'the right cup to the left of the rightmost dog',
     );
@@ -196,7 +196,7 @@ describe('random transforms', () => {
     expect(new Set(captions).size).toBe(2);
   });
 
-  it('validation resizes photos to one size and leaves CLEVR alone', () => {
+  it('validation resizes photos to one size and keeps CLEVR', () => {
     expect(validationTransform(PHOTO_SIZES)(input, randomSource(0)).target.size).toEqual([800, 957]);
     expect(validationTransform(CLEVR_SIZES)(input, randomSource(0))).toBe(input);
   });

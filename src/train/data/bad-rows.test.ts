@@ -28,10 +28,10 @@ const load = async (dataset: SmallDataset, onBadRow: 'stop' | 'skip', more = {})
   }
 };
 
-/** Ways to spoil the second row, and how the error calls the field. */
+/** Ways to break the second row, and the field that the error names. */
 const spoiled: readonly [what: string, spoil: (dataset: SmallDataset) => void, field: RegExp][] = [
   ['an image that is missing', ({ annotations }) => (annotations.images[1]!.file_name = 'nowhere.png'), /file_name: .*nowhere\.png: cannot be read \(there is no such file/],
-  ['an image that is broken', ({ images }) => writeFileSync(join(images, 'picture-1.png'), Buffer.from('89504e470d0a1a0a', 'hex')), /file_name: .*picture-1\.png/],
+  ['an image that is broken', ({ images }) => writeFileSync(join(images, 'image-1.png'), Buffer.from('89504e470d0a1a0a', 'hex')), /file_name: .*image-1\.png/],
   ['an image outside of its folder', ({ annotations }) => (annotations.images[1]!.file_name = '../../secret.png'), /file_name is outside/],
   ['a span outside of the caption', ({ annotations }) => (boxOf(annotations)['tokens_positive'] = [[0, 999]]), /annotations\[0\]\.tokens_positive\[0\] \[0, 999\] ends outside the caption/],
   ['a span that ends where it cannot', ({ annotations }) => (boxOf(annotations)['tokens_positive'] = [[0, 0]]), /tokens_positive: Span \[0, 0\)/],
@@ -65,7 +65,7 @@ describe('rows that cannot be used', () => {
     expect(error!.message).toMatch(field);
   });
 
-  it.each(spoiled)('%s: is left out and counted, the next row takes its place', async (_, spoil, field) => {
+  it.each(spoiled)('%s: is skipped and counted, the next row replaces it', async (_, spoil, field) => {
     const dataset = await fresh();
     spoil(dataset);
     dataset.write();
@@ -102,7 +102,7 @@ describe('rows that cannot be used', () => {
     expect(skipped[0]!.reason).toContain(dataset.file);
   });
 
-  it('boxes without area are left out of their row, with what belongs to them', async () => {
+  it('boxes without area are dropped from their row, with their spans', async () => {
     const dataset = await fresh();
     const before = await load(dataset, 'stop');
     const box = boxOf(dataset.annotations);
@@ -139,7 +139,7 @@ describe('rows that cannot be used', () => {
     expect(batch.targets.inputs['answer_type']!.shape).toEqual([4]);
   });
 
-  it('a number that CLEVR does not count to', async () => {
+  it('a number above the largest CLEVR answer', async () => {
     const dataset = await smallDataset(join(folder, 'numbers'), 4, { kind: 'question' });
     dataset.annotations.images[1]!['answer'] = '20';
     dataset.write();
@@ -149,7 +149,7 @@ describe('rows that cannot be used', () => {
     );
   });
 
-  it('a whole file of them ends it, however patient one is', async () => {
+  it('a file without usable rows is an error even when bad rows are skipped', async () => {
     const dataset = await fresh();
     for (const image of dataset.annotations.images) image['caption'] = '';
     dataset.write();
@@ -158,7 +158,7 @@ describe('rows that cannot be used', () => {
     );
   });
 
-  it('a file that is missing or no annotation file is named at once', async () => {
+  it('a file that is missing or not an annotation file is named at once', async () => {
     const dataset = await fresh();
     await expect(load({ ...dataset, file: join(folder, 'none.json') }, 'skip')).rejects.toThrow(
       /none\.json: no such annotation file/,

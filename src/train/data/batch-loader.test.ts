@@ -53,7 +53,7 @@ describe('the batch loader', () => {
     expect(await load(2)).toEqual(alone);
   });
 
-  it("hands a thread's error on with its message, at its batch's turn", async () => {
+  it("throws a thread's error with its message at the batch's turn", async () => {
     const dataset = await smallDataset(join(folder, 'set'), 6);
     dataset.annotations.images[3]!['caption'] = '';
     dataset.write();
@@ -72,7 +72,7 @@ describe('the batch loader', () => {
     expect((error as Error).message).toMatch(/row 3 \(image id 4\): caption is empty/);
   });
 
-  it('tells of data that cannot be opened with the first batch', async () => {
+  it('reports data that cannot be opened with the first batch', async () => {
     writeFileSync(join(folder, 'broken.json'), '{"images": [');
     for (const workers of [0, 1]) {
       const loader = loaderOf(workers, [{ annotations: join(folder, 'broken.json'), images: folder }]);
@@ -91,7 +91,7 @@ describe('the batch loader', () => {
     expect(process.getActiveResourcesInfo().filter((name) => name === 'Worker')).toEqual([]);
   });
 
-  it('takes at most half of the cores by default', () => {
+  it('uses at most half of the cores by default', () => {
     expect(defaultWorkers()).toBeGreaterThanOrEqual(1);
     expect(defaultWorkers()).toBeLessThanOrEqual(5);
   });

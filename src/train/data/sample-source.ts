@@ -24,7 +24,7 @@ export interface ImageSample {
   readonly objects?: ImageObjects;
 }
 
-/** What the random choices of a sample are derived from, together with its row. */
+/** Key from which, together with the row, the random choices of a sample are derived. */
 export interface SampleKey {
   readonly seed: number;
   readonly epoch: number;

@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
-/** A picture whose every pixel is different: columns in red, rows in green. */
+/** An image with a different color at every pixel: columns in red, rows in green. */
 const [width, height] = [24, 16];
 const image: RawImage = {
   width,
@@ -41,7 +41,7 @@ describe('decodeImage', () => {
   ])('reads %s exactly, from bytes and from a file', async (format, encode) => {
     const bytes = await encode();
     expect(await decodeImage(bytes)).toEqual(image);
-    const path = join(dir, `picture of ${format}`);
+    const path = join(dir, `image of ${format}`);
     await writeFile(path, bytes);
     expect(await decodeImage(path)).toEqual(image);
   });
@@ -60,7 +60,7 @@ describe('decodeImage', () => {
     expect(await decodeImage(deep)).toEqual(image);
   });
 
-  it('repeats grey, at 8 and at 16 bits', async () => {
+  it('repeats gray, at 8 and at 16 bits', async () => {
     const gray = await decodeImage(await made().greyscale().png().toBuffer());
     expect(gray.data.every((value, i) => value === gray.data[i - (i % 3)])).toBe(true);
     const samples = Uint16Array.from({ length: width * height }, (_, i) => (i % 256) * 256 + 99);
@@ -89,7 +89,7 @@ describe('decodeImage', () => {
     });
   });
 
-  it('turns by the EXIF orientation, unless told not to', async () => {
+  it('applies the EXIF orientation, unless told not to', async () => {
     const turned = await made()
       .withExif({ IFD0: { Orientation: '6' } })
       .withMetadata({ orientation: 6 })
@@ -120,7 +120,7 @@ describe('decodeImage', () => {
     expect(await decodeImage(one)).toEqual({ width: 1, height: 1, channels: 3, data: Uint8Array.of(10, 20, 30) });
   });
 
-  it('takes pixels: RGB as they are, RGBA without alpha, grey repeated', async () => {
+  it('takes pixels: RGB as they are, RGBA without alpha, gray repeated', async () => {
     const rgb = await decodeImage(image);
     expect(rgb.data.buffer).toBe(image.data.buffer);
     const pixel = { width: 1, height: 1 };
@@ -192,7 +192,7 @@ describe('broken images', () => {
     return message;
   };
 
-  it('a missing file, a folder, an empty file, a text', async () => {
+  it('a missing file, a folder, an empty file, a text file', async () => {
     expect(await refusal('missing.jpg')).toMatch('there is no such file');
     await mkdir(join(dir, 'folder.jpg'));
     expect(await refusal('folder.jpg')).toMatch('is a folder');
@@ -225,13 +225,13 @@ describe('broken images', () => {
     expect(await refusal(`truncated.${format}`)).toMatch(/damaged or incomplete|is not an image/);
   });
 
-  it('a picture of 50,000 x 1 pixels', async () => {
+  it('an image of 50,000 x 1 pixels', async () => {
     expect(await refusal('thread.png', pngOfZeros(50_000, 1))).toMatch('50000x1 is too narrow');
     const thread = await decodeImage(join(dir, 'thread.png'), { maxAspectRatio: Infinity });
     expect([thread.width, thread.height]).toEqual([50_000, 1]);
   });
 
-  it('a picture of 20,000 x 20,000 zeros, refused before it is decoded', async () => {
+  it('an image of 20,000 x 20,000 zeros, refused before it is decoded', async () => {
     const bomb = pngOfZeros(20_000, 20_000);
     const before = performance.now();
     expect(await refusal('bomb.png', bomb)).toMatch('20000x20000 is 400 million pixels, the limit is 50 million');
@@ -240,7 +240,7 @@ describe('broken images', () => {
     await expect(decodeImage(pngOfZeros(30, 10), { maxPixels: 200 })).rejects.toThrow('image: 30x10');
   });
 
-  it('an address, a file of too many bytes, something else altogether', async () => {
+  it('a URL, a file that is too large, an object that is no image', async () => {
     await expect(decodeImage('https://example.org/a.jpg')).rejects.toThrow('URLs are not fetched');
     const path = join(dir, 'large.png');
     await writeFile(path, await made().png().toBuffer());

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { ImageRoots, splitSource } from './image-roots.ts';
 
 describe('ImageRoots', () => {
-  it('finds the folder of a collection, else the one for all', () => {
+  it('finds the folder of a collection, else the default folder', () => {
     const roots = ImageRoots.parse(['/data/all', 'coco=/data/train2014']);
     expect(roots.pathOf({ file_name: 'a.jpg', data_source: 'coco' })).toBe(join('/data/train2014', 'a.jpg'));
     expect(roots.pathOf({ file_name: 'b/a.jpg', data_source: 'vg' })).toBe(join('/data/all', 'b/a.jpg'));
@@ -15,7 +15,7 @@ describe('ImageRoots', () => {
     expect(() => ImageRoots.parse(['x']).pathOf({ file_name: '/a.jpg' })).toThrow('absolute');
   });
 
-  it('says which folder is missing or given twice', () => {
+  it('names a folder that is missing or given twice', () => {
     const roots = ImageRoots.parse(['coco=/c']);
     expect(() => roots.pathOf({ file_name: 'a', data_source: 'vg' })).toThrow('--images vg=FOLDER');
     expect(() => roots.pathOf({ file_name: 'a' })).toThrow('--images FOLDER');

@@ -1,4 +1,4 @@
-/** Indexes the file named on the command line and writes a line to stdout at every step of progress. */
+/** Indexes the file named on the command line and writes a dot to stdout at every progress callback. */
 import { writeSync } from 'node:fs';
 import { AnnotationIndex } from '../../src/data/annotation-index/annotation-index.ts';
 
