@@ -1,7 +1,7 @@
 /**
- * From an empty folder to boxes, in a few minutes of one core, by the command line alone: makes 2,000 small scenes, trains
- * a small network on them from random values, measures it on scenes that it never saw beside one that was not trained,
- * and draws what it finds and how it learned. Goes on where it was interrupted.
+ * From an empty folder to boxes in a few minutes of one core, with the command line alone: renders 2,000 small scenes, trains
+ * a small network on them from random values, evaluates it on unseen scenes next to an untrained network, and draws its
+ * detections and its training curves. Resumes where it was interrupted.
  *
  *     npm run from-nothing
  *     npm run from-nothing -- --out runs/from-nothing --threads 2
@@ -27,7 +27,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const config = join(root, 'configs/scenes/from-nothing.json');
 const settings = { scenes: join(out, 'scenes'), run: join(out, 'run'), untrained: join(out, 'untrained') };
 
-/** Numbers by name of the scenes benchmark. */
+/** Metrics of the scenes benchmark by name. */
 const measure = (model: string): Readonly<Record<string, number>> => {
   const file = join(out, 'numbers.tmp.json');
   mdetr('evaluate', config, '--model', model, '--threads', threads, '--json', file);
@@ -59,9 +59,9 @@ await untrained.dispose();
 const model = join(settings.run, stages.at(-1)!.name, 'last');
 const [before, after] = [measure(settings.untrained), measure(model)];
 
-// The first scene of those that it is measured on, and what it finds there.
+// The first scene of the evaluation, and the detections in it.
 const seen = generateScene(evaluate.seed, 0, { width: 4 * width, height: 4 * height, minObjects, maxObjects });
-const [text] = makeTexts(seen, 'caption', Random.of(evaluate.seed, 'picture'), { minPhrases: 1, maxPhrases: 1 });
+const [text] = makeTexts(seen, 'caption', Random.of(evaluate.seed, 'image'), { minPhrases: 1, maxPhrases: 1 });
 if (text === undefined) throw new Error('internal: a scene without texts');
 const [image, boxes] = [join(out, 'scene.png'), join(out, 'boxes.png')];
 await sharp(seen.image.data, { raw: { width: seen.image.width, height: seen.image.height, channels: 3 } })
@@ -72,10 +72,10 @@ process.stdout.write(
 );
 process.stdout.write(mdetr('plot', settings.run, '--smooth', '0.8', '--out', join(out, 'curves.svg')));
 
-const shown = ['phrase Recall@1', 'phrase Recall@5', 'phrase mean IoU', 'referring precision@1', 'box AP@50'];
+const shownMetrics = ['phrase Recall@1', 'phrase Recall@5', 'phrase mean IoU', 'referring precision@1', 'box AP@50'];
 const row = (name: string, ...cells: readonly (string | number)[]): string =>
   [name.padEnd(24), ...cells.map((cell) => (typeof cell === 'number' ? cell.toFixed(3) : cell).padStart(10))].join('');
 console.log(
-  [row('', 'untrained', 'trained'), ...shown.map((name) => row(name, before[name]!, after[name]!))].join('\n'),
+  [row('', 'untrained', 'trained'), ...shownMetrics.map((name) => row(name, before[name]!, after[name]!))].join('\n'),
 );
 writeFileSync(join(out, 'numbers.json'), `${JSON.stringify({ untrained: before, trained: after }, null, 2)}\n`);

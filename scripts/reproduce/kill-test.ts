@@ -1,6 +1,6 @@
 /**
- * Kills trainings with SIGKILL at random moments, resumes them, and compares all their numbers, to the bit, with those of
- * a run that was left in peace (one thread).
+ * Kills trainings with SIGKILL at random moments, resumes them, and compares all their values, to the bit, with those of an
+ * undisturbed run (one thread).
  *
  *     npm run kill-test
  *     npm run kill-test -- --kills 50 --seed 3
@@ -29,8 +29,8 @@ try {
     random: () => random.uniform(),
     onEvent: (text) => console.log(text),
   });
-  console.log(`${kills} kills, ${finished} runs brought to their end`);
-  console.log(faults.length === 0 ? 'all numbers equal to the bit' : `differences:\n${faults.join('\n')}`);
+  console.log(`${kills} kills, ${finished} finished runs`);
+  console.log(faults.length === 0 ? 'all values equal to the bit' : `differences:\n${faults.join('\n')}`);
   process.exitCode = faults.length === 0 ? 0 : 1;
 } finally {
   rmSync(folder, { recursive: true, force: true });

@@ -1,10 +1,10 @@
 /**
- * Makes the embedded default model of a training run: weights in half precision, configuration, vocabulary and a model
- * card with what the run was and what was measured.
+ * Makes the embedded default model from a training run: weights in half precision, config, vocabulary, and a model card with
+ * the training and the metrics.
  *
  *     npx tsx scripts/reproduce/ship-model.ts RUN/masks/last --run RUN --results results.json [--out models/default]
  *
- * RUN holds a folder a stage; `results.json` is what `mdetr evaluate … --json` wrote about these very weights.
+ * RUN has one folder per training stage; `results.json` is the output of `mdetr evaluate … --json` for these weights.
  */
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -60,7 +60,7 @@ interface EvaluationFile {
   readonly results: readonly { readonly title: string; readonly metrics: Readonly<Record<string, number>> }[];
 }
 
-/** Numbers of every split side by side, each with its number of items; results and items come in turns. */
+/** Metrics of every split side by side, each with its number of items; results and items alternate. */
 const metricsTable = ({ results }: EvaluationFile): string => {
   const splits = results.filter(({ title }) => title !== 'items');
   const items = results.filter(({ title }) => title === 'items');
@@ -96,12 +96,12 @@ try {
   const total = stages.reduce((sum, { hours }) => sum + hours, 0);
   const card = `# default: MDETR for procedural scenes
 
-A small MDETR for the procedural scenes of \`mdetr scenes\`: shapes on a grey ground, in the style of CLEVR. It finds what a
+A small MDETR for the procedural scenes of \`mdetr scenes\`: shapes on gray ground, in the style of CLEVR. It detects what a
 caption mentions (\`detect\`, with \`--masks\`), the one object that an expression refers to (\`refer\`), and answers CLEVR's
 kinds of questions (\`ask\`).
 
-**It knows nothing else.** Photos get a warning: what it finds there means nothing. For photos take a published checkpoint
-(\`mdetr pull --list\`). Words beyond the ${SCENE_VOCABULARY.length} of its vocabulary are read as unknown.
+**It works on such scenes only.** Photographs get a warning: results for them are meaningless. Use a published checkpoint for
+photographs (\`mdetr pull --list\`). Words outside its vocabulary of ${SCENE_VOCABULARY.length} are read as unknown.
 
 | | |
 |---|---|
@@ -110,18 +110,18 @@ kinds of questions (\`ask\`).
 | Command | \`${options.command}\` |
 | Seed | ${stages[0]!.seed} |
 | Time | ${total.toFixed(2)} hours on ${options.machine} |
-| Picture size | shorter side ${preprocessing.shortestEdge}, longer side at most ${preprocessing.longestEdge} pixels |
+| Image size | shorter side ${preprocessing.shortestEdge}, longer side at most ${preprocessing.longestEdge} pixels |
 
 | stage | steps | image-text pairs | hours |
 |---|---|---|---|
 ${stages.map(({ name, steps, pairs, hours }) => `| ${name} | ${steps} | ${pairs.toLocaleString('en-US')} | ${hours.toFixed(2)} |`).join('\n')}
 
-In the stage \`backbone\` a pair is a picture alone.
+In the stage \`backbone\` a pair is an image alone.
 
-## Measured
+## Metrics
 
 \`npx mdetr evaluate configs/scenes/default.json --model models/default\`: 2,000 scenes of a seed that training never used,
-number of items in brackets. The split \`cogent-b\` has other combinations of shape and colour than \`cogent-a\`; this model was
+number of items in brackets. The split \`cogent-b\` has other combinations of shape and color than \`cogent-a\`; this model was
 trained on all of them.
 
 ${metricsTable(results)}

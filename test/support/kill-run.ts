@@ -8,7 +8,7 @@ import { projectRoot } from './run-mdetr.ts';
 
 const program = join(projectRoot, 'dist/cli/main.js');
 
-/** A run in two stages with a moving average, dropout and validations, that saves every few steps. */
+/** A run of two training stages with moving average, dropout and validations, which saves every few steps. */
 const config = {
   ...smallValues,
   ...{ ema: true, ema_decay: 0.9, dropout: 0.1, save_every: 3, log_every: 2, num_workers: 1 },
@@ -19,27 +19,27 @@ const config = {
 const stageNames = ['backbone', 'main'] as const;
 
 export interface KillOptions {
-  /** For the runs' folders. */
+  /** Parent of the runs' folders. */
   readonly folder: string;
   readonly kills: number;
-  /** Of the second stage. */
+  /** Steps of the second training stage. */
   readonly steps: number;
-  /** From 0 to below 1, one a kill. */
+  /** Random numbers from 0 to below 1, one per kill. */
   readonly random: () => number;
   readonly onEvent?: (text: string) => void;
 }
 
 export interface KillReport {
   readonly kills: number;
-  /** Runs that came to their end between kills. */
+  /** Runs that finished between kills. */
   readonly finished: number;
-  /** What differs from the run that nobody disturbed, or is wrong with the records. */
+  /** Differences from the undisturbed run, and errors in the logs. */
   readonly faults: readonly string[];
 }
 
 /**
- * Kills trainings (SIGKILL) at random moments, from the start of the process to its last save, and resumes them, until
- * so many kills have been survived; then compares every number with those of a run that was left in peace.
+ * Kills trainings (SIGKILL) at random moments, from the start of the process to its last save, and resumes them, for the given
+ * number of kills; then compares every value with an undisturbed run.
  */
 export const killAndResume = async (options: KillOptions): Promise<KillReport> => {
   const { folder, steps, random, onEvent = () => undefined } = options;
@@ -60,12 +60,12 @@ export const killAndResume = async (options: KillOptions): Promise<KillReport> =
   let [kills, finished, runs] = [0, 0, 0];
   let run = join(folder, `killed-${runs}`);
   while (kills < options.kills) {
-    // Starting takes a good part of the time, so that most moments lie in steps, saves and validations.
+    // Starting takes much of the time, so most moments are in steps, saves and validations.
     const afterMs = random() * wholeMs * 0.7;
     const wasKilled = await train(path, run, afterMs);
     if (wasKilled) kills++;
     onEvent(
-      `${wasKilled ? `kill ${kills}` : 'came to its end before'} after ${(afterMs / 1000).toFixed(2)} s, ${standOf(run)}`,
+      `${wasKilled ? `kill ${kills}` : 'finished before'} after ${(afterMs / 1000).toFixed(2)} s, ${positionOf(run)}`,
     );
     if (wasKilled) continue;
     finished++;
@@ -77,7 +77,7 @@ export const killAndResume = async (options: KillOptions): Promise<KillReport> =
   return { kills, finished: finished + 1, faults };
 };
 
-/** True when it was killed before it ended. */
+/** Returns true if the run was killed before it ended. */
 const train = (path: string, out: string, killAfterMs: number | undefined): Promise<boolean> =>
   new Promise((resolve, reject) => {
     const args = [program, 'train', path, '--output-dir', out, '--resume', '--threads', '1'];
@@ -93,7 +93,7 @@ const train = (path: string, out: string, killAfterMs: number | undefined): Prom
     });
   });
 
-const standOf = (run: string): string => {
+const positionOf = (run: string): string => {
   const stage = stageNames.findLast((name) => existsSync(join(run, name, 'state.safetensors')));
   if (stage === undefined) return 'before the first save';
   const log = readFileSync(join(run, stage, 'log.jsonl'), 'utf8')

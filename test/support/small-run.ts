@@ -5,7 +5,7 @@ import { annotationRow } from '../../src/scenes/dataset/annotation-rows.ts';
 import { generateScene, makeTexts, Random, type TextKind } from '../../src/scenes/index.ts';
 import { parseTrainConfig, type TrainConfig } from '../../src/train/config/config.ts';
 
-/** A network that trains in milliseconds, on small scenes that are drawn as they are needed. */
+/** A config of a network that trains in milliseconds, on small scenes that are rendered as needed. */
 export const smallValues = {
   small_backbone: { widths: [8, 8, 16, 16], groups: 4 },
   hidden_dim: 16,
@@ -44,7 +44,7 @@ export const smallValues = {
 export const smallConfig = (more: Readonly<Record<string, unknown>> = {}): TrainConfig =>
   parseTrainConfig({ ...smallValues, ...more });
 
-/** An annotation file in the official format, as a value that tests can spoil before it is written. */
+/** An annotation file in the official format, which tests can change before it is written. */
 export interface SmallAnnotations {
   readonly images: { id: number; file_name: string; [field: string]: unknown }[];
   readonly annotations: { image_id: number; [field: string]: unknown }[];
@@ -56,11 +56,11 @@ export interface SmallDataset {
   readonly file: string;
   readonly images: string;
   readonly annotations: SmallAnnotations;
-  /** Writes `annotations` as they are now, or a text of one's own. */
+  /** Writes `annotations` as they are now, or another text. */
   write(text?: string): void;
 }
 
-/** Small scenes as pictures and rows, one text each, ids from 1 on. */
+/** Writes small scenes as images and rows with one caption each, ids from 1 on. */
 export const smallDataset = async (
   folder: string,
   count: number,

@@ -25,25 +25,37 @@ const names = (text: string): readonly string[] =>
     .filter((name) => name !== '');
 
 const examples = `
-A panel for every quantity: losses by term, validation metrics, learning rates, gradient norm, speed. Runs have a
-colour each. A run is a folder that mdetr train wrote; the stages of one that has several are joined.
+Draws one panel per quantity: losses by term, validation metrics, learning rates, gradient norm, speed. Each run has a
+color. A run is a folder written by mdetr train; its training stages are joined.
 
 Examples
   mdetr plot runs/scenes
   mdetr plot runs/scenes --smooth 0.9 --log-scale --out curves.svg
   mdetr plot runs/a runs/b --x pairs --terms loss,loss_giou,'*accuracy*'`;
 
-/** `mdetr plot`: curves of training runs as a picture. */
+/** `mdetr plot`: draws the curves of training runs. */
 export const plotCommand = (): Command =>
   new Command('plot')
     .description('Draw the curves of training runs as SVG.')
     .argument('<run...>', 'folders of runs')
-    .option('--out <file.svg>', "the picture (default: curves.svg in the run's folder, or here for several)")
-    .option('--terms <names>', 'only these, separated by commas; * stands for anything (default: all main ones)', names)
-    .option('--smooth <weight>', 'moving average, 0 to below 1; the measured curve stays behind it', smoothing, 0)
-    .option('--log-scale', 'losses on a logarithmic scale')
+    .option(
+      '--out <file.svg>',
+      "output file (default: curves.svg in the run's folder, or in the working folder for several runs)",
+    )
+    .option(
+      '--terms <names>',
+      'only these curves, separated by commas; * matches anything (default: all but the losses of inner decoder layers)',
+      names,
+    )
+    .option(
+      '--smooth <weight>',
+      'weight of the moving average, from 0 to below 1; the original curve is drawn faintly',
+      smoothing,
+      0,
+    )
+    .option('--log-scale', 'draw losses on a logarithmic scale')
     .addOption(
-      new Option('--x <what>', 'what the horizontal axis counts: steps, or image-text pairs')
+      new Option('--x <what>', 'unit of the horizontal axis: steps or image-text pairs')
         .choices(['steps', 'pairs'])
         .default('steps'),
     )

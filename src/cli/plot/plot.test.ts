@@ -27,13 +27,13 @@ const run = (name: string, scale = 1): RunCurves => {
 const options = { smooth: 0, logScale: false, xName: 'steps' };
 
 describe('the curves of a run', () => {
-  it('have a panel each, without the auxiliary losses', () => {
+  it('have a panel each, without the losses of inner decoder layers', () => {
     const { panels, marks } = sheetOf([run('a')], options);
     expect(panels.map(({ title }) => title)).toEqual([
       'total loss',
       'val/bbox_AP50',
       'loss_ce',
-      'rates (dashed backbone, dotted text)',
+      'learning rates (dashed: backbone, dotted: text encoder)',
       'gradient norm',
       'images per second',
     ]);
@@ -41,15 +41,15 @@ describe('the curves of a run', () => {
     expect(marks).toEqual([{ at: 10, name: 'second' }]);
   });
 
-  it('are chosen by name or pattern; nothing chosen tells what there is', () => {
+  it('are chosen by name or pattern; an error names the curves that exist', () => {
     const titles = (terms: string[]): string[] =>
       sheetOf([run('a')], { ...options, terms }).panels.map(({ title }) => title);
     expect(titles(['loss_ce*'])).toEqual(['loss_ce', 'loss_ce_0']);
     expect(titles(['loss', 'lr'])).toEqual(['total loss', 'lr']);
-    expect(() => titles(['loss.ce'])).toThrow(/--terms loss\.ce: there is no such curve; there are loss, loss_ce/);
+    expect(() => titles(['loss.ce'])).toThrow(/--terms loss\.ce: no such curve; the curves are loss, loss_ce/);
   });
 
-  it('of several runs stand in the same panels, runs of one name apart', () => {
+  it('of several runs share panels, and runs of one name are numbered', () => {
     const { panels, runs, marks } = sheetOf([run('a'), run('a', 2)], { ...options, smooth: 0.9 });
     expect(runs).toEqual(['a', 'a (2)']);
     expect(marks).toEqual([]);
@@ -70,6 +70,6 @@ describe('the curves of a run', () => {
   });
 });
 
-describe('numbers at the axes', () => {
+describe('axis labels', () => {
   it.each([[0, '0'], [1250, '1250'], [12_500, '12.5k'], [3_400_000, '3.4M'], [0.031, '0.031'], [1e-5, '1e-5'], [-2, '-2']])('%d', (value, text) => expect(shortNumber(value)).toBe(text)); // prettier-ignore
 });

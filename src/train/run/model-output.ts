@@ -9,20 +9,20 @@ import type { TrainConfig } from '../config/config.ts';
 import { isAuxiliary } from '../auxiliary/auxiliary-heads.ts';
 import { sourceOf } from './run-state.ts';
 
-/** What a model folder says about how the model came to be. */
+/** Facts about the training, for the model card. */
 export interface TrainingRecord {
   readonly command: string;
   readonly step: number;
   readonly epoch: number;
   readonly pairs: number;
-  /** Undefined where nobody took the time. */
+  /** Undefined if the time was not measured. */
   readonly hours: number | undefined;
   readonly metrics: Readonly<Record<string, number>>;
 }
 
 /**
- * Writes the network as a model folder, or brings the one that is there up to date file by file, each by way of a
- * temporary one: at any moment the folder holds a whole model.
+ * Writes the network as a model folder, or updates an existing one file by file, each atomically: the folder holds a complete
+ * model at any moment.
  */
 export const writeTrainedModel = async (
   folder: string,

@@ -3,15 +3,15 @@ import { MdetrError } from '../../errors.ts';
 import { resolveModelPath } from '../../model-folder/node/model-files.ts';
 import type { LoadReport, ParameterStore } from '../step/parameters.ts';
 
-/** Parts of a network that others have trained already. */
+/** Parts of the network for which pre-trained weights exist. */
 export type NetworkPart = 'backbone' | 'text_encoder';
 
 interface PartNames {
-  /** Where the part stands in the network. */
+  /** Prefix of the part's parameters in the network. */
   readonly at: RegExp;
-  /** What its makers put before the names, and what becomes of it. */
+  /** Prefixes of the names in published files, and their replacements. */
   readonly prefixes: Readonly<Record<string, string>>;
-  /** What files of theirs may lack. */
+  /** Parameters that published files may lack. */
   readonly optional: RegExp;
   readonly what: string;
 }
@@ -25,20 +25,20 @@ const partNames: Readonly<Record<NetworkPart, PartNames>> = {
   },
   text_encoder: {
     at: /^(?:detr\.)?transformer\.text_encoder\./,
-    // Files of language models have the encoder under its name, beside the head that guesses words.
+    // Files of language models have the encoder below its name, beside the language-modeling head.
     prefixes: { 'roberta.': '' },
-    // Only the contrastive loss reads the pooler, and language models have none.
+    // Only the contrastive loss uses the pooler, and language models have none.
     optional: /^pooler\.|position_ids$/,
     what: 'the model.safetensors of this text_encoder_type',
   },
 };
 
 /**
- * Overwrites the values of one part by those of its makers' file: an image classifier's backbone, a language model's
- * encoder. Heads that the network does not have are left out.
+ * Overwrites the values of one part with those of a published file: an image classifier's backbone, a language model's
+ * encoder. Heads that the network does not have are ignored.
  *
- * @param name path, or what `mdetr pull` calls it
- * @throws {MdetrError} when the file lacks something of the part, or has another shape
+ * @param name path, or name of a pulled file
+ * @throws {MdetrError} if the file lacks a parameter of the part, or has another shape
  */
 export const loadPart = async (values: ParameterStore, part: NetworkPart, name: string): Promise<LoadReport> => {
   const { at, prefixes, optional, what } = partNames[part];
@@ -54,7 +54,7 @@ export const loadPart = async (values: ParameterStore, part: NetworkPart, name: 
       );
     for (const { name: short, source } of match.used) {
       const target = values.get(own.get(short)!)!;
-      // Of the tables of numbers beside the weights (position ids), ours is right already.
+      // Integer buffers (position ids) keep their own values.
       if (target.data instanceof Float32Array) target.data.set(await checkpoint.tensors.get(source)!.readFloat32());
     }
     return { text: `${checkpoint.path}: ${match.used.length} tensors of the ${part.replace('_', ' ')} loaded` };

@@ -43,7 +43,7 @@ const logOf = (folder: string): Record<string, unknown>[] =>
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 
 describe('replicas', () => {
-  it('train as one copy does, but for rounding, and again to the bit', async () => {
+  it('train like one copy, up to rounding, and reproduce to the bit', async () => {
     const [one, two, again] = [freshFolder(), freshFolder(), freshFolder()];
     const summary = await train(one, { replicas: 1 });
     const shared = await train(two, { replicas: 2, num_workers: 2 });
@@ -60,7 +60,7 @@ describe('replicas', () => {
     }
   });
 
-  it('stopped, go on in any number', async () => {
+  it('resume in any number', async () => {
     const [whole, broken] = [freshFolder(), freshFolder()];
     await train(whole, { replicas: 1 });
     const stop = new AbortController();
@@ -71,7 +71,7 @@ describe('replicas', () => {
     expect(await difference(whole, broken)).toBeLessThan(1e-4);
   });
 
-  it('tell of bad rows whichever of them met one', async () => {
+  it('report bad rows of any replica', async () => {
     const dataset = await smallDataset(freshFolder(), 9);
     dataset.annotations.images[4]!.file_name = 'missing.png';
     dataset.write();

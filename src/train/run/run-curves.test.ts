@@ -20,9 +20,9 @@ const write = (folder: string, ...lines: string[]): string => {
   return join(root, folder);
 };
 
-describe('the record of a run as curves', () => {
+describe('the log of a run as curves', () => {
   it('has losses, terms, rates and validations over the steps', async () => {
-    const skipped = JSON.stringify({ kind: 'skipped_row', step: 1, row: 3, reason: 'no picture' });
+    const skipped = JSON.stringify({ kind: 'skipped_row', step: 1, row: 3, reason: 'no image' });
     const folder = write('one', entry(1, 8), skipped, entry(2, 4), validation(2, 0.5), validation(3, null));
     const { name, steps, curves, stages } = await readRunCurves(folder);
     expect({ name, steps }).toEqual({ name: 'one', steps: 3 });
@@ -53,16 +53,16 @@ describe('the record of a run as curves', () => {
     writeFileSync(join(root, 'staged/stages.json'), '["alpha", "zebra", "later"]');
     expect((await readRunCurves(join(root, 'staged'))).stages.map(({ name }) => name)).toEqual(['alpha', 'zebra']);
     writeFileSync(join(root, 'staged/stages.json'), '["../elsewhere"]');
-    await expect(readRunCurves(join(root, 'staged'))).rejects.toThrow(/stages\.json: is no list of stages/);
+    await expect(readRunCurves(join(root, 'staged'))).rejects.toThrow(/stages\.json: is not a list of training stages/);
   });
 
-  it('overlooks a last line that is half written, and names one in the middle', async () => {
+  it('ignores an incomplete last line, and reports one in the middle', async () => {
     const going = write('going', entry(1, 8));
     writeFileSync(join(going, 'log.jsonl'), `${entry(1, 8)}\n{"kind":"tra`);
     expect((await readRunCurves(going)).steps).toBe(1);
     for (const bad of ['{"kind":"tra', '{"kind":"train","step":"one"}', '[]', '{"kind":"other"}'])
       await expect(readRunCurves(write('bad', entry(1, 8), bad, entry(2, 8)))).rejects.toThrow(
-        /log\.jsonl: line 2 is no entry of a training record/,
+        /log\.jsonl: line 2 is not an entry of a training log/,
       );
   });
 
@@ -81,7 +81,7 @@ describe('points', () => {
     expect(smoothed([[1, 0], [2, 3]], 0.5)[1]![1]).toBeCloseTo(2, 10); // prettier-ignore
   });
 
-  it('are thinned to means of neighbours', () => {
+  it('are thinned to means of neighbors', () => {
     const points = Array.from({ length: 10 }, (_, index) => [index, index * 2] as const);
     expect(thinned(points, 5)).toEqual([[0.5, 1], [2.5, 5], [4.5, 9], [6.5, 13], [8.5, 17]]); // prettier-ignore
     expect(thinned(points, 10)).toBe(points);

@@ -8,25 +8,25 @@ import { currentMetricName } from '../../names/current-names.ts';
 import { stagesFile } from './run-folder.ts';
 import { logFile } from './run-log.ts';
 
-/** A number of a run over its steps. */
+/** A logged quantity of a run over its steps. */
 export interface Curve {
-  /** Losses: `loss`, and terms by their official names; `grad_norm`, `images_per_s`; rates; metrics of validation sets. */
+  /** `loss` and its terms by official name, `grad_norm`, `images_per_s`, learning rates, metrics of validation sets. */
   readonly name: string;
   readonly kind: 'loss' | 'term' | 'rate' | 'gradient' | 'speed' | 'validation';
   /** [step, value], in the order of the steps. */
   readonly points: (readonly [step: number, value: number])[];
 }
 
-/** What a run's record says. */
+/** The curves of a run. */
 export interface RunCurves {
   readonly name: string;
-  /** Of the stages that follow one another. */
+  /** Training stages in order, with the step at which each starts. */
   readonly stages: readonly { readonly name: string; readonly firstStep: number }[];
   readonly steps: number;
   readonly curves: ReadonlyMap<string, Curve>;
 }
 
-/** What the horizontal axis counts. */
+/** Unit of the horizontal axis. */
 export type CurveAxis = 'steps' | 'pairs';
 
 const number = z.number();
@@ -50,9 +50,9 @@ const lineSchema = z.discriminatedUnion('kind', [
 type Line = z.infer<typeof lineSchema>;
 
 /**
- * Reads the record of a run: of its folder, or of the folder that holds those of its stages, which are joined.
+ * Reads the log of a run from its folder, or from the folder that contains those of its training stages, which are joined.
  *
- * @throws {MdetrError} where there is no record, or a line of it is damaged
+ * @throws {MdetrError} if there is no log, or a line of it is damaged
  */
 export const readRunCurves = async (folder: string, axis: CurveAxis = 'steps'): Promise<RunCurves> => {
   const stages = stageFoldersOf(folder);
@@ -66,7 +66,7 @@ export const readRunCurves = async (folder: string, axis: CurveAxis = 'steps'): 
   return { name: basename(resolve(folder)), stages: starts, steps: offset, curves };
 };
 
-/** Folders with a record, in the order in which they were trained. */
+/** Logs of the training stages, in the order in which they were trained. */
 const stageFoldersOf = (folder: string): readonly { readonly name: string; readonly path: string }[] => {
   if (existsSync(join(folder, logFile))) return [{ name: '', path: join(folder, logFile) }];
   if (!existsSync(folder)) throw new MdetrError(`${folder}: there is no such folder`);
@@ -79,14 +79,14 @@ const stageFoldersOf = (folder: string): readonly { readonly name: string; reado
   return found;
 };
 
-/** As the run itself says; else by the time of their last entry. */
+/** Names of the stages in the order of `stages.json`, or else by the time of their last log entry. */
 const namesOfStages = (folder: string): readonly string[] => {
   const list = join(folder, stagesFile);
   if (existsSync(list))
     try {
       return z.array(z.string().regex(/^[\w.-]+$/)).parse(JSON.parse(readFileSync(list, 'utf8')));
     } catch (error) {
-      throw new MdetrError(`${list}: is no list of stages`, { cause: error });
+      throw new MdetrError(`${list}: is not a list of training stages`, { cause: error });
     }
   const changed = (name: string): number => statSync(join(folder, name, logFile)).mtimeMs;
   return readdirSync(folder)
@@ -94,7 +94,7 @@ const namesOfStages = (folder: string): readonly string[] => {
     .sort((a, b) => changed(a) - changed(b));
 };
 
-/** Adds a record's numbers behind those that are there; returns where the next stage begins. */
+/** Appends the values of a log to the curves; returns the position at which the next stage starts. */
 const readStage = async (
   path: string,
   curves: Map<string, Curve>,
@@ -110,17 +110,19 @@ const readStage = async (
     curve.points.push([at, value]);
   };
   let bad: MdetrError | undefined;
-  let row = 0;
+  let lineNumber = 0;
   for await (const text of createInterface({ input: createReadStream(path), crlfDelay: Infinity })) {
-    row++;
+    lineNumber++;
     if (text.trim() === '') continue;
-    // A last line may be half written: then the run is going on.
+    // The last line may be incomplete while the run is going on.
     if (bad !== undefined) throw bad;
     let line: Line;
     try {
       line = lineSchema.parse(JSON.parse(text));
     } catch (error) {
-      bad = new MdetrError(`${path}: line ${row} is no entry of a training record`, { cause: messageOf(error) });
+      bad = new MdetrError(`${path}: line ${lineNumber} is not an entry of a training log`, {
+        cause: messageOf(error),
+      });
       continue;
     }
     if (line.kind === 'skipped_row') continue;
@@ -142,9 +144,9 @@ const readStage = async (
 };
 
 /**
- * Exponential moving average that knows that it began at nothing (as TensorBoard's).
+ * Exponential moving average without bias at the start, as in TensorBoard.
  *
- * @param weight of what was before, 0 (no smoothing) to below 1
+ * @param weight weight of the previous value, from 0 (no smoothing) to below 1
  */
 export const smoothed = (points: Curve['points'], weight: number): Curve['points'] => {
   let [sum, norm] = [0, 0];
@@ -155,10 +157,10 @@ export const smoothed = (points: Curve['points'], weight: number): Curve['points
   });
 };
 
-/** At most about so many points: means of neighbours. */
-export const thinned = (points: Curve['points'], most: number): Curve['points'] => {
-  if (points.length <= most) return points;
-  const size = Math.ceil(points.length / most);
+/** At most `maxPoints` points: means of groups of neighbors. */
+export const thinned = (points: Curve['points'], maxPoints: number): Curve['points'] => {
+  if (points.length <= maxPoints) return points;
+  const size = Math.ceil(points.length / maxPoints);
   const means: (readonly [number, number])[] = [];
   for (let start = 0; start < points.length; start += size) {
     const group = points.slice(start, start + size);

@@ -7,21 +7,22 @@ import { currentConfig } from '../../names/current-names.ts';
 import type { TrainConfig } from '../config/config.ts';
 import { readRunFacts, type RunFacts } from './run-state.ts';
 
-/** What a run's folder holds beside its record. */
+/** Names in a run's folder, besides those of the log. */
 export const stateFile = 'state.safetensors';
 export const lastFolder = 'last';
 export const bestFolder = 'best';
 
-/** In a folder above those of stages: their names in order. */
+/** File in the folder above those of the training stages: their names in order. */
 export const stagesFile = 'stages.json';
 
-/** Settings that may change between runs without a word. */
-const silent = new Set(['output_dir', 'num_workers', 'threads', 'replicas', 'device', 'log_every', 'save_every']);
+/** Settings that do not affect the results: changes are not reported. */
+const UNREPORTED = new Set(['output_dir', 'num_workers', 'threads', 'replicas', 'device', 'log_every', 'save_every']);
 
 /**
- * Makes a run's folder, and tells of the state in it to go on from; a run that is there is not begun anew.
+ * Creates the folder of a run, and reads the facts of the state in it, if there is one.
  *
  * @param isWriter false for processes that leave writing to another one
+ * @throws {MdetrError} if the folder has a state and `resume` is false, or it cannot be created
  */
 export const prepareRunFolder = async (
   folder: string,
@@ -45,17 +46,17 @@ export const prepareRunFolder = async (
   return before;
 };
 
-/** The settings in which two configs differ, of those that people want to know. */
+/** Keys whose values differ between a stored config and the current one, except those without effect on the results. */
 export const changedSettings = (stored: Readonly<Record<string, unknown>>, now: TrainConfig): string[] => {
   const { value: before } = currentConfig(stored);
-  // Compared as a file would hold them: without what is undefined.
+  // Compared as JSON, without undefined values.
   const values = JSON.parse(JSON.stringify(now)) as Record<string, unknown>;
   return [...new Set([...Object.keys(before), ...Object.keys(values)])].filter(
-    (key) => !silent.has(key) && JSON.stringify(before[key]) !== JSON.stringify(values[key]),
+    (key) => !UNREPORTED.has(key) && JSON.stringify(before[key]) !== JSON.stringify(values[key]),
   );
 };
 
-/** Writes down in what order the folders inside this one were trained. */
+/** Writes the order of the training stages below a folder. */
 export const writeStages = async (folder: string, names: readonly string[]): Promise<void> => {
   await makeFolder(folder);
   await writeAtomically(join(folder, stagesFile), (sink) =>
@@ -63,7 +64,7 @@ export const writeStages = async (folder: string, names: readonly string[]): Pro
   );
 };
 
-/** Writes the settings that a run has, complete. */
+/** Writes all settings of a run. */
 export const writeConfig = (folder: string, config: TrainConfig): Promise<void> =>
   writeAtomically(join(folder, 'config.json'), (sink) =>
     sink.write(new TextEncoder().encode(`${JSON.stringify(config, undefined, 2)}\n`)),

@@ -49,8 +49,8 @@ describe('the state of a run', () => {
   });
 
   it.each([
-    [{}, /is no training state of this version; train into a new folder/],
-    [{ format: 'mdetr-training-state-9', state: '{}' }, /is no training state of this version/],
+    [{}, /is not a training state of this version; train into a new folder/],
+    [{ format: 'mdetr-training-state-9', state: '{}' }, /is not a training state of this version/],
     [{ format: 'mdetr-training-state-1' }, /its "state" is not JSON: the file is damaged/],
     [{ format: 'mdetr-training-state-1', state: '{"step":' }, /its "state" is not JSON/],
     [{ format: 'mdetr-training-state-1', state: '[]' }, /state\. .*expected object/],
@@ -58,12 +58,12 @@ describe('the state of a run', () => {
     [{ format: 'mdetr-training-state-1', state: facts({ position: { epoch: 'x' } }) }, /state\.position\.epoch /],
     [
       { format: 'mdetr-training-state-1', state: facts({ moments: { b: 1 } }) },
-      /moments of "b", which is no parameter/,
+      /moments of "b", which is not a parameter/,
     ],
-    [{ format: 'mdetr-training-state-1', state: facts({ moments: { a: 1 } }) }, /lacks "first\.a"/],
+    [{ format: 'mdetr-training-state-1', state: facts({ moments: { a: 1 } }) }, /"first\.a" is missing/],
     [
       { format: 'mdetr-training-state-1', state: facts({ moments: { c: 1 } }) },
-      /the moments of "c" are not of its size/,
+      /the moments of "c" differ from it in size/,
     ],
   ])('%j is refused', async (metadata, message) => {
     const sources = [
@@ -109,7 +109,7 @@ describe('a file that is appended to', () => {
 });
 
 describe('event files for TensorBoard', () => {
-  /** What a reader of TFRecords sees: the data of records whose lengths and CRCs are right. */
+  /** Data of records of a TFRecord file whose lengths and CRCs are right. */
   const recordsOf = (bytes: Buffer): Buffer[] => {
     const records: Buffer[] = [];
     const unmask = (value: number): number => {

@@ -4,10 +4,10 @@ import { AppendFile } from '../../files/append-file.ts';
 import { eventFileStart, scalarsEvent, completeRecordBytes } from './event-file.ts';
 import type { StepReport } from '../step/trainer.ts';
 
-/** The record of a run, one JSON object a line. */
+/** The log of a run, one JSON object per line. */
 export const logFile = 'log.jsonl';
 
-/** Where the time of a step goes, in milliseconds. `data` is waiting for a batch, `other` the loop itself. */
+/** Time of the parts of a step, in milliseconds. `data` is the wait for a batch, `other` the rest of the loop. */
 export interface TimeUse {
   data: number;
   forward: number;
@@ -20,7 +20,7 @@ export interface TimeUse {
 
 const noTime = (): TimeUse => ({ data: 0, forward: 0, matching: 0, loss: 0, backward: 0, update: 0, other: 0 });
 
-/** Means over the steps since the last entry. */
+/** An entry of the log: means over the steps since the last one. */
 export interface LogEntry {
   readonly step: number;
   readonly epoch: number;
@@ -34,11 +34,11 @@ export interface LogEntry {
   readonly grad_norm: number;
   readonly images_per_s: number;
   readonly pairs_per_s: number;
-  /** Shares of the time, which add up to 1. */
+  /** Fractions of the time, which sum to 1. */
   readonly time: Readonly<Record<keyof TimeUse, number>>;
 }
 
-/** Gathers steps into log entries. */
+/** Accumulates steps into log entries. */
 export class LogWindow {
   private count = 0;
   private loss = 0;
@@ -74,12 +74,12 @@ export class LogWindow {
     this.last = report;
   }
 
-  /** The entry of the steps so far; begins anew. */
+  /** Returns the entry of the steps so far and starts a new one. */
   take(epoch: number, pairsOfRun: number): LogEntry {
     const { count, last, time } = this;
-    if (last === undefined) throw new Error('internal: a log entry of no steps');
+    if (last === undefined) throw new Error('internal: a log entry without steps');
     const totalMs = Object.values<number>({ ...time }).reduce((sum, part) => sum + part, 0);
-    const shares = Object.fromEntries(
+    const fractions = Object.fromEntries(
       Object.entries(time).map(([name, part]) => [name, rounded(part / totalMs)]),
     ) as unknown as LogEntry['time'];
     const entry: LogEntry = {
@@ -94,7 +94,7 @@ export class LogWindow {
       grad_norm: this.norm / count,
       images_per_s: rounded((this.images / totalMs) * 1000),
       pairs_per_s: rounded((this.pairs / totalMs) * 1000),
-      time: shares,
+      time: fractions,
     };
     Object.assign(this, new LogWindow());
     return entry;
@@ -103,20 +103,20 @@ export class LogWindow {
 
 const rounded = (value: number): number => Math.round(value * 1e4) / 1e4;
 
-/** Up to the end of the last whole line. */
-const wholeLines = (bytes: Uint8Array): number => bytes.lastIndexOf(10) + 1;
+/** Number of bytes up to the end of the last complete line. */
+const completeLineBytes = (bytes: Uint8Array): number => bytes.lastIndexOf(10) + 1;
 
-/** A run's record: `log.jsonl`, and the same as scalars for TensorBoard. */
+/** The log of a run: `log.jsonl`, and the same values as scalars for TensorBoard. */
 export class RunLog {
-  /** Something was missing at its end: of steps before the stored state there is no record. */
+  /** The end of the log was missing: steps before the stored state are not logged. */
   readonly hasGap: boolean;
   private readonly lines: AppendFile;
   private readonly events: AppendFile;
 
-  /** @param keep lengths at the state that the run goes on from */
+  /** @param keep lengths at the state from which the run resumes */
   constructor(folder: string, keep: { readonly logBytes: number; readonly eventBytes: number }) {
     mkdirSync(join(folder, 'tensorboard'), { recursive: true });
-    this.lines = new AppendFile(join(folder, logFile), keep.logBytes, wholeLines);
+    this.lines = new AppendFile(join(folder, logFile), keep.logBytes, completeLineBytes);
     this.events = new AppendFile(
       join(folder, 'tensorboard', 'events.out.tfevents.0'),
       keep.eventBytes,
@@ -130,7 +130,7 @@ export class RunLog {
     return { logBytes: this.lines.length, eventBytes: this.events.length };
   }
 
-  /** Waits until the disk has all of it. */
+  /** Waits until all is on disk. */
   flush(): void {
     this.lines.flush();
     this.events.flush();

@@ -8,7 +8,7 @@ import type { Validate, Validation } from './run-observer.ts';
 import { pairsPerStep } from './run-start.ts';
 import { writeRunState, type RunPosition } from './run-state.ts';
 
-/** What a run is validated with, and the text for its model card. */
+/** Options of a recorder. */
 export interface RecorderOptions {
   readonly tokenizerFiles: readonly string[];
   /** Command that repeats the run, for the model card. */

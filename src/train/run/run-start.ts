@@ -23,7 +23,7 @@ import {
 import { readRunState } from './run-state.ts';
 import { Trainer, type TrainerOptions } from '../step/trainer.ts';
 
-/** What a run trains on. Our own list wins over official names. */
+/** Training datasets of a config: `datasets`, or else the official ones of `combine_datasets`. */
 const datasetsOf = (config: TrainConfig): readonly DatasetConfig[] => {
   const datasets = config.datasets.length > 0 ? config.datasets : officialDatasets(config, 'train');
   if (datasets.length === 0)
@@ -31,13 +31,17 @@ const datasetsOf = (config: TrainConfig): readonly DatasetConfig[] => {
   return datasets;
 };
 
-/** Where the vocabulary's files are. */
+/**
+ * Finds the folder of the vocabulary files: `tokenizer` of the config, or else that of the model `load`.
+ *
+ * @throws {MdetrError} if there is none
+ */
 export const findVocabulary = async (
   config: Pick<TrainConfig, 'tokenizer' | 'load' | 'text_encoder_type'>,
 ): Promise<string> => {
   if (config.tokenizer !== undefined) {
     const found = await findTokenizer('.', config.text_encoder_type, config.tokenizer);
-    // What is no pulled vocabulary is a path, or a model that has one.
+    // Anything but a pulled vocabulary is a path, or a model that has one.
     return found === config.tokenizer ? resolveModelPath(found) : found;
   }
   const from = config.load === '' ? '.' : await resolveModelPath(config.load);
@@ -54,8 +58,10 @@ export const findVocabulary = async (
 };
 
 /**
- * How many of a step's batches each process takes. Processes share the `accumulate` batches of a step, so that a run is
- * the same however many there are. Throws `MdetrError` where they cannot be shared evenly.
+ * Number of a step's batches that each process takes. Processes share the `accumulate` batches of a step, so that a run is
+ * the same for any number of them.
+ *
+ * @throws {MdetrError} if the batches cannot be shared evenly
  */
 export const batchesOfProcess = (
   { accumulate, batch_size: images }: Pick<TrainConfig, 'accumulate' | 'batch_size'>,
@@ -64,7 +70,7 @@ export const batchesOfProcess = (
   if (accumulate % size === 0) return accumulate / size;
   const advice =
     accumulate === 1 && images % size === 0
-      ? `--set accumulate=${size} --set batch_size=${images / size} makes the same step of ${images} pictures`
+      ? `--set accumulate=${size} --set batch_size=${images / size} makes the same step of ${images} images`
       : `set "accumulate" to a multiple of ${size}`;
   throw new MdetrError(
     `a step has ${accumulate} ${accumulate === 1 ? 'batch' : 'batches'} (accumulate), which ${size} processes cannot ` +
@@ -72,20 +78,25 @@ export const batchesOfProcess = (
   );
 };
 
-/** Image-text pairs of a step, of all processes together. */
+/** Number of image-text pairs of a step, over all processes. */
 export const pairsPerStep = (config: Pick<TrainConfig, 'accumulate' | 'batch_size' | 'texts_per_image'>): number =>
   config.accumulate * config.batch_size * config.texts_per_image;
 
-/** The rows of a run, in the order in which it takes them. */
+/** The rows of a run, in training order. */
 export interface RunData {
   readonly datasets: readonly DatasetConfig[];
   readonly sampler: BatchSampler;
   readonly stepsPerEpoch: number;
-  /** Steps of the whole run. */
+  /** Steps of the run. */
   readonly totalSteps: number;
   close(): void;
 }
 
+/**
+ * Opens the training datasets of a config.
+ *
+ * @throws {MdetrError} for datasets that cannot be read, or have too few rows for a step
+ */
 export const openRunData = (config: TrainConfig): RunData => {
   const datasets = datasetsOf(config);
   const sources = openSources(datasets, config);
@@ -100,7 +111,7 @@ export const openRunData = (config: TrainConfig): RunData => {
   }
 };
 
-/** Draws batches. Throws `MdetrError` where there are too few rows for one. */
+/** The sampler of batches. Throws `MdetrError` if there are too few rows for a step. */
 const samplerFor = (
   sources: MixedDataset<SampleSource>,
   config: DataConfig & Pick<TrainConfig, 'accumulate' | 'seed'>,
@@ -128,7 +139,7 @@ const samplerFor = (
   return sampler;
 };
 
-/** The network, and the values that a run begins with before its own state comes over them. */
+/** The network and its initial parameter values, before a resumed run restores its own. */
 export interface StartingPoint {
   readonly model: Mdetr;
   readonly auxiliary: AuxiliaryHeads | undefined;
@@ -136,10 +147,10 @@ export interface StartingPoint {
 }
 
 /**
- * Initial values; over them those of an earlier stage, or where there is none of single parts and of `load`; and those of
- * `frozen_weights`.
+ * Builds the network and its initial values: random ones, overwritten by those of an earlier training stage, or else of
+ * `backbone_weights`, `text_encoder_weights` and `load`; and by `frozen_weights`.
  *
- * @param startFrom state file of the earlier stage
+ * @param startFrom state file of the earlier training stage
  */
 export const startingPoint = async (
   config: TrainConfig,
@@ -161,7 +172,7 @@ export const startingPoint = async (
     const values = new Map([...trainer.parameters, ...(trainer.average ?? [])]);
     for (const [name, value] of values) takeOver(parameters, name, value.data as Float32Array);
   }
-  // What the first stage was loaded from is long since trained further.
+  // `load` is for the first training stage only.
   for (const path of [config.frozen_weights, startFrom === undefined ? config.load : undefined]) {
     if (path === undefined || path === '') continue;
     const { text } = await loadParameters(parameters, path);
@@ -171,8 +182,8 @@ export const startingPoint = async (
 };
 
 /**
- * A value of an earlier stage, where this stage has the same parameter: a network with masks has its detector under
- * `detr.`, one without has it plainly.
+ * Copies a parameter of an earlier training stage, if this stage has it: a network with masks has its detector below `detr.`,
+ * one without does not.
  */
 export const takeOver = (parameters: ParameterStore, name: string, data: Float32Array): void => {
   const names = [name, `detr.${name}`, ...(name.startsWith('detr.') ? [name.slice('detr.'.length)] : [])];
@@ -180,7 +191,7 @@ export const takeOver = (parameters: ParameterStore, name: string, data: Float32
   if (own?.data.length === data.length) (own.data as Float32Array).set(data);
 };
 
-/** The trainer that a config asks for. */
+/** Creates the trainer of a config. */
 export const createTrainer = async (
   config: TrainConfig,
   { model, auxiliary, parameters }: StartingPoint,

@@ -17,40 +17,40 @@ const number = z.number();
 
 const positionSchema = z.object({
   epoch: whole,
-  /** Batches of that epoch that are done. */
+  /** Batches of that epoch that are done, of all processes. */
   batch: whole,
-  /** Lengths of the records at that moment; what stands behind is of steps that will be done again. */
+  /** Lengths of the log files at that step; what follows belongs to steps that will be repeated. */
   logBytes: whole,
   eventBytes: whole,
   /** The best validation so far. */
   best: z.object({ metric: number, step: whole }).optional(),
-  /** What the last validation found. */
+  /** Metrics of the last validation. */
   metrics: z.record(z.string(), number.nullable()).optional(),
-  /** A validation was due at this step, and was broken off. */
+  /** A validation was due at this step, and was interrupted. */
   isValidationDue: z.boolean().optional(),
-  /** Time that the run has taken. */
+  /** Duration of the run so far. */
   seconds: number.nonnegative(),
-  /** Rows left out so far. */
+  /** Indices of the rows skipped so far. */
   skippedRows: z.array(whole),
   isDone: z.boolean(),
 });
 
-/** Where a run stands besides its numbers. */
+/** Position of a run: everything in its state but tensors and config. */
 export type RunPosition = Readonly<z.infer<typeof positionSchema>>;
 
-/** Everything that a run needs to go on as if it had never stopped. */
+/** Everything that a run needs to resume as if it had never stopped. */
 export interface RunState {
   readonly trainer: TrainerState;
   readonly position: RunPosition;
-  /** The config that it was made with. */
+  /** The config that it was written with. */
   readonly config: Readonly<Record<string, unknown>>;
 }
 
-const format = 'mdetr-training-state-1';
+const FORMAT = 'mdetr-training-state-1';
 
 /**
- * Writes a run's state as one safetensors file, by way of a temporary one: whenever the process dies, `path` holds a
- * whole state. Random numbers are drawn from seed and position, so they need no place in it.
+ * Writes the state of a run as one safetensors file, atomically: whenever the process dies, `path` holds a complete state.
+ * It contains no random-number state, since random numbers are functions of seed and position.
  */
 export const writeRunState = async (path: string, { trainer, position, config }: RunState): Promise<void> => {
   const sources: TensorSource[] = [];
@@ -62,7 +62,7 @@ export const writeRunState = async (path: string, { trainer, position, config }:
     sources.push(sourceOf(`first.${name}`, floats(first)), sourceOf(`second.${name}`, floats(second)));
   }
   const facts = { step: trainer.step, moments: stepOf, position, config };
-  await writeSafetensors(path, sources, { format, state: JSON.stringify(facts) });
+  await writeSafetensors(path, sources, { format: FORMAT, state: JSON.stringify(facts) });
 };
 
 const factsSchema = z.object({
@@ -73,13 +73,17 @@ const factsSchema = z.object({
 });
 type Facts = z.infer<typeof factsSchema>;
 
-/** What a state says about its run beside the tensors. */
+/** Step and position of a state. */
 export type RunFacts = Pick<Facts, 'step' | 'position'>;
 
 const damaged = (path: string, what: string): MdetrError =>
   new MdetrError(`${path}: ${what}: the file is damaged; train into a new folder, or bring back a copy of it`);
 
-/** What a state says about the run, without its tensors; undefined where there is no file. */
+/**
+ * Reads step and position of a state, without its tensors; undefined if there is no file.
+ *
+ * @throws {MdetrError} if the file is not a training state, or is damaged
+ */
 export const readRunFacts = async (path: string): Promise<RunFacts | undefined> => {
   if (!existsSync(path)) return undefined;
   const file = await openSafetensors(path);
@@ -91,8 +95,8 @@ export const readRunFacts = async (path: string): Promise<RunFacts | undefined> 
 };
 
 const factsOf = (path: string, { metadata }: SafetensorsFile): Facts => {
-  if (metadata['format'] !== format)
-    throw new MdetrError(`${path}: is no training state of this version; train into a new folder`);
+  if (metadata['format'] !== FORMAT)
+    throw new MdetrError(`${path}: is not a training state of this version; train into a new folder`);
   let values: unknown;
   try {
     values = JSON.parse(metadata['state'] ?? '');
@@ -107,7 +111,11 @@ const factsOf = (path: string, { metadata }: SafetensorsFile): Facts => {
   return parsed.data;
 };
 
-/** Throws `MdetrError` when the file is no state, or is damaged. */
+/**
+ * Reads the state of a run.
+ *
+ * @throws {MdetrError} if the file is not a training state, or is damaged
+ */
 export const readRunState = async (path: string): Promise<RunState> => {
   const file = await openSafetensors(path);
   try {
@@ -121,11 +129,11 @@ export const readRunState = async (path: string): Promise<RunState> => {
     const restored = new Map<string, Moments>();
     for (const [name, taken] of Object.entries(moments)) {
       const size = parameters.get(name)?.data.length;
-      if (size === undefined) throw damaged(path, `moments of "${name}", which is no parameter`);
+      if (size === undefined) throw damaged(path, `moments of "${name}", which is not a parameter`);
       const [first, second] = [await read(path, file, `first.${name}`), await read(path, file, `second.${name}`)];
-      // SGD has but one.
+      // SGD has only the first.
       if (first.length !== size || (second.length !== size && second.length !== 0))
-        throw damaged(path, `the moments of "${name}" are not of its size`);
+        throw damaged(path, `the moments of "${name}" differ from it in size`);
       restored.set(name, { step: taken, first, second });
     }
     return {
@@ -140,13 +148,13 @@ export const readRunState = async (path: string): Promise<RunState> => {
 
 const read = async (path: string, { tensors }: SafetensorsFile, name: string): Promise<Float32Array> => {
   const entry = tensors.get(name);
-  if (entry === undefined) throw damaged(path, `lacks "${name}"`);
+  if (entry === undefined) throw damaged(path, `"${name}" is missing`);
   return entry.readFloat32();
 };
 
 const floats = (data: Float32Array): HostTensor => ({ dtype: 'float32', shape: [data.length], data });
 
-/** A tensor of a state or model file. */
+/** A host tensor as a tensor of a safetensors file. */
 export const sourceOf = (name: string, { dtype, shape, data }: HostTensor): TensorSource => {
   if (dtype !== 'float32' && dtype !== 'int64') throw new Error(`internal: a parameter of type ${dtype}`);
   return {

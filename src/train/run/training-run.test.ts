@@ -9,7 +9,6 @@ import { readRunState } from './run-state.ts';
 import type { RunObserver } from './run-observer.ts';
 import { trainProcess, type ProcessOptions } from './training-run.ts';
 
-// Seconds where nothing else is going on.
 vi.setConfig({ testTimeout: 300_000 });
 
 const root = mkdtempSync(join(tmpdir(), 'mdetr-run-'));
@@ -31,7 +30,7 @@ const logOf = (folder: string): Line[] =>
     .split('\n')
     .map((line) => JSON.parse(line) as Line);
 
-/** Everything that a state says about the network, as bytes. */
+/** All tensors of a state, in base64. */
 const numbersOf = async (folder: string): Promise<Map<string, string>> => {
   const { trainer } = await readRunState(join(folder, 'state.safetensors'));
   const hex = (data: { buffer: ArrayBufferLike; byteOffset: number; byteLength: number }): string =>
@@ -48,14 +47,14 @@ const settings = { max_steps: 12, ema: true, ema_decay: 0.9, dropout: 0.1, accum
 const train = (folder: string, more: Record<string, unknown> = {}, options: Partial<ProcessOptions> = {}) =>
   trainProcess(smallConfig({ ...settings, output_dir: folder, ...more }), { runtime, ...options });
 
-/** Tells to stop once so many steps are done. */
+/** Options that stop a run after a step. */
 const stoppingAt = (step: number): { signal: AbortSignal; observer: RunObserver } => {
   const stop = new AbortController();
   return { signal: stop.signal, observer: { onStep: (done) => done === step && stop.abort() } };
 };
 
 describe('a training run', () => {
-  it('ends with a state, a model folder, all settings and a record', async () => {
+  it('ends with a state, a model folder, all settings and a log', async () => {
     const folder = freshFolder();
     // The runtime that every device has; all other tests use the fastest one.
     const summary = await train(folder, {}, { runtime: new NodeRuntime({ threads: 1 }) });
@@ -77,7 +76,7 @@ describe('a training run', () => {
     expect(lines.map(({ step }) => step)).toEqual([2, 4, 5, 6, 8, 10, 12]);
   });
 
-  it('stopped and resumed again and again, ends with the same numbers to the bit', async () => {
+  it('stopped and resumed repeatedly, ends with the same values to the bit', async () => {
     const [whole, broken] = [freshFolder(), freshFolder()];
     await train(whole);
     for (const step of [1, 5, 8]) {
@@ -93,7 +92,7 @@ describe('a training run', () => {
     );
   });
 
-  it('takes back what was recorded after the state, and goes on where the record was lost', async () => {
+  it('removes log entries after the state, and resumes with a gap if the log is shorter', async () => {
     const folder = freshFolder();
     await train(folder, {}, stoppingAt(6));
     const before = readFileSync(join(folder, 'log.jsonl'), 'utf8');
@@ -112,7 +111,7 @@ describe('a training run', () => {
     expect(logOf(lost).map(({ step }) => step)).toEqual([2, 8, 10, 12]);
   });
 
-  it('keeps the model of the best validation, by the weights that ship', async () => {
+  it('keeps the model of the best validation, with the weights that are shipped', async () => {
     const folder = freshFolder();
     const asked: string[] = [];
     const quality = [0.2, 0.5, 0.3];
@@ -153,13 +152,13 @@ describe('a training run', () => {
     expect(steps).toEqual([4, 12]);
   });
 
-  it.each([5, 12])('a validation that was broken off at step %i is made good', async (at) => {
+  it.each([5, 12])('a validation interrupted at step %i is repeated', async (at) => {
     const folder = freshFolder();
     const stop = new AbortController();
     const validate = (_: string, signal?: AbortSignal): Promise<never> => {
       stop.abort();
       signal?.throwIfAborted();
-      throw new Error('internal: not told to stop');
+      throw new Error('internal: the signal is not aborted');
     };
     const every = { validate_every: at };
     const stopped = await train(folder, every, { validate, signal: stop.signal });
@@ -176,27 +175,27 @@ describe('a training run', () => {
     ).toContain(at);
   });
 
-  it('is not begun anew over another, and has nothing to do when it is done', async () => {
+  it('does not overwrite another run, and has nothing to do when it is done', async () => {
     const folder = freshFolder();
     await train(folder, { max_steps: 2 });
     await expect(train(folder)).rejects.toThrow(/holds a run already \(step 2\): resume it with --resume/);
     const again = await train(folder, { max_steps: 2 }, { resume: true });
     expect(again).toMatchObject({ steps: 2, isDone: true, loss: undefined });
-    // More was asked for meanwhile.
+    // The config asks for more steps now.
     const notes: string[] = [];
     const observer = { onNote: (text: string) => notes.push(text) };
     expect(await train(folder, { max_steps: 3 }, { resume: true, observer })).toMatchObject({ steps: 3, isDone: true });
     expect(notes).toEqual(['resumed with changed settings: max_steps']);
   });
 
-  it('goes on with other batches from the next whole one', async () => {
+  it('resumes with another batch size at the next complete step', async () => {
     const folder = freshFolder();
     await train(folder, {}, stoppingAt(3));
     const summary = await train(folder, { batch_size: 4 }, { resume: true });
     expect(summary).toMatchObject({ steps: 12, isDone: true });
   });
 
-  it('names batch, term and the way out when the loss is not finite, and keeps the last good state', async () => {
+  it('names batch, term and remedy if the loss is not finite, and keeps the last good state', async () => {
     const folder = freshFolder();
     await train(folder, {}, stoppingAt(5));
     const before = await numbersOf(folder);
@@ -210,7 +209,7 @@ describe('a training run', () => {
     expect(await numbersOf(folder)).toEqual(before);
   });
 
-  it('says what is missing before it begins', async () => {
+  it('reports what is missing before it starts', async () => {
     await expect(train('')).rejects.toThrow(/--output-dir DIR, or output_dir/);
     await expect(train(freshFolder(), { datasets: [] })).rejects.toThrow(
       /nothing to train on: name "datasets" or "combine_datasets"/,
@@ -222,8 +221,8 @@ describe('a training run', () => {
       /no\.json: no such annotation file/,
     );
     await expect(
-      train(freshFolder(), { datasets: [{ annotations: 'package.json', images: 'no/pictures' }] }),
-    ).rejects.toThrow(/no\/pictures: there is no such folder; it should hold the images of package\.json/);
+      train(freshFolder(), { datasets: [{ annotations: 'package.json', images: 'no/images' }] }),
+    ).rejects.toThrow(/no\/images: there is no such folder; it should hold the images of package\.json/);
     await expect(train(freshFolder(), { datasets: [], combine_datasets: ['flickr'] })).rejects.toThrow(
       /final_flickr_separateGT_train\.json: no such annotation file; the paths of "flickr" are set by flickr_ann_path and flickr_img_path/,
     );

@@ -36,15 +36,15 @@ describe('configs/clevr_humans.json', () => {
     readFileSync(fileURLToPath(new URL('../../../configs/clevr_humans.json', import.meta.url)), 'utf8'),
   ) as Record<string, string>;
 
-  /** CLEVR-Humans' own files and CLEVR's pictures, where the config looks for them below `folder`. */
+  /** CLEVR-Humans' own files and CLEVR's images, where the config looks for them below `folder`. */
   const lay = async (folder: string, spoil: (questions: Record<string, unknown>[]) => void = () => undefined) => {
     const files = join(folder, shipped['clevr_ann_path']!);
-    const pictures = join(folder, shipped['clevr_img_path']!);
+    const imageFolder = join(folder, shipped['clevr_img_path']!);
     mkdirSync(files, { recursive: true });
-    mkdirSync(pictures, { recursive: true });
+    mkdirSync(imageFolder, { recursive: true });
     for (const part of ['train', 'val']) {
       const { images, annotations } = await smallDataset(join(folder, part), 4, { kind: 'question' });
-      renameSync(images, join(pictures, part));
+      renameSync(images, join(imageFolder, part));
       const questions: Record<string, unknown>[] = annotations.images.map(({ file_name, caption, answer }, index) => ({
         ...{ image_filename: file_name, question: caption, answer },
         ...{ split: part, image_index: index, image: file_name.replace('.png', '') },

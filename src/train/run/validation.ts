@@ -21,24 +21,27 @@ import { officialDatasets, OFFICIAL_NAMES } from '../data/official-datasets.ts';
 import { sceneImages } from '../data/scene-source.ts';
 import type { Validate, Validation } from './run-observer.ts';
 
-/** What is going on, for people. */
+/** Callbacks of a validation. */
 export interface ValidationObserver {
-  onProgress(what: string, done: number, total: number): void;
+  onProgress(set: string, done: number, total: number): void;
   onNote(text: string): void;
 }
 
-const batchSize = 4;
+const BATCH_SIZE = 4;
 
 /**
- * Measures a model on the validation sets of a config, one after the other. What decides which model is best is the
- * mean over the sets of each set's own number: AP50 of the boxes or the accuracy of answers, as in the official code;
- * for scenes Recall@1 of phrases. Where only masks are trained, and AP50 never changes, mask IoU decides.
+ * Returns the validation of a config: it evaluates a model on each validation set. The model with the highest mean over the
+ * sets is the best one; each set contributes AP50 of the boxes or the accuracy of answers, as in the official code, and
+ * scenes Recall@1 of phrases. If only masks are trained, which leaves AP50 as it is, mask IoU is used.
+ *
+ * @returns undefined if the config has no validation sets
+ * @throws {MdetrError} for validation sets that cannot be read or evaluated
  */
 export const validatorFor = (config: TrainConfig, observer: ValidationObserver): Validate | undefined => {
   const datasets = config.datasets_val.length > 0 ? config.datasets_val : officialDatasets(config, 'val');
   if (datasets.length === 0) return undefined;
   const named = withNames(datasets);
-  // What is wrong is found out before the first step, not after the first epoch.
+  // Problems are reported before the first step, not after the first epoch.
   for (const [name, dataset] of named) {
     if ('scenes' in dataset) sceneImages(dataset.scenes);
     else {
@@ -48,7 +51,7 @@ export const validatorFor = (config: TrainConfig, observer: ValidationObserver):
     }
   }
   return async (folder, signal) => {
-    // Weights change with every validation: what is compiled for them is of no use later.
+    // Weights change with every validation: programs compiled for them are useless later.
     const cacheDir = join(dirname(folder), 'validation-cache.tmp');
     const { device, threads } = config;
     const model = await MDETR.fromPretrained(folder, {
@@ -207,7 +210,7 @@ const onAnnotations = async (
   const { annotations, images } = dataset;
   const { tasks, decides } = measuresOf(dataset, name, config);
   const { metrics, skipped } = await validateAnnotations(model, {
-    ...{ annotations, tasks, batchSize, signal },
+    ...{ annotations, tasks, batchSize: BATCH_SIZE, signal },
     images: ImageRoots.of(images),
     limit: config.max_validation_images,
     onBadRow: config.on_bad_row,
