@@ -39,5 +39,5 @@ export {
   type PackedCocoRle,
   type RunLengthMask,
 } from './geometry/run-lengths.ts';
-export type { DrawableDetection, DrawingContent, DrawingFormat, DrawingOptions } from './drawing/index.ts';
+export type { DrawableDetection, DrawingContent, DrawingFormat, DrawingOptions } from './drawing/node/index.ts';
 export { decodeImage, drawDetections, parseResult, Training, writeDrawing } from './entries/on-demand.ts';

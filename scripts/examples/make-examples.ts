@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { generateScene, makeTexts, Random, type RenderedScene } from '../../src/scenes/index.ts';
-import { drawDetections } from '../../src/drawing/index.ts';
+import { drawDetections } from '../../src/drawing/node/index.ts';
 import { MDETR } from '../../src/inference/node/mdetr.ts';
 import { evaluateScenes } from '../../src/benchmarks/scenes/evaluate-scenes.ts';
 import type { WorstCase } from '../../src/benchmarks/benchmark-report.ts';
@@ -25,7 +25,8 @@ const pngOf = ({ image }: RenderedScene): Promise<Buffer> =>
     .png({ palette: true, quality: 90, effort: 10 })
     .toBuffer();
 
-const smaller = (png: Buffer): Promise<Buffer> => sharp(png).png({ palette: true, quality: 90, effort: 10 }).toBuffer();
+const smaller = (png: Uint8Array): Promise<Buffer> =>
+  sharp(png).png({ palette: true, quality: 90, effort: 10 }).toBuffer();
 
 const quoted = (text: string): string => `"${text}"`;
 
@@ -81,7 +82,7 @@ ${answers.join('\n')}
 }
 
 /** The two worst failures of each kind: missed object, box for an absent object, wrong object, wrong answer. */
-const failures = async (): Promise<Buffer[]> => {
+const failures = async (): Promise<Uint8Array[]> => {
   const task = {
     seed: 11,
     images: 120,
@@ -101,7 +102,7 @@ const failures = async (): Promise<Buffer[]> => {
 };
 
 /** Arranges images in two columns. */
-const sheetOf = async (images: readonly Buffer[]): Promise<Buffer> => {
+const sheetOf = async (images: readonly Uint8Array[]): Promise<Buffer> => {
   const [width, height] = [480, 380];
   const tiles = await Promise.all(
     images.map((image) => sharp(image).resize(width, height, { fit: 'contain', background: 'white' }).toBuffer()),

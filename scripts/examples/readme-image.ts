@@ -2,7 +2,7 @@
 import { makeTexts } from '../../src/scenes/language/make-texts.ts';
 import { Random } from '../../src/random/random.ts';
 import { generateScene } from '../../src/scenes/render/scene.ts';
-import { writeDrawing } from '../../src/drawing/index.ts';
+import { writeDrawing } from '../../src/drawing/node/index.ts';
 
 const scene = generateScene(7, 0, { width: 480, height: 320 });
 const [text] = makeTexts(scene, 'caption', Random.of(5, 0, 'readme'), { minPhrases: 3, maxPhrases: 4 });

@@ -18,7 +18,7 @@ export interface WorstCase {
   /** Says in a few words what is wrong. */
   readonly note: string;
   /** Draws the boxes and returns a PNG; called only when a page is written. */
-  readonly image: () => Promise<Buffer>;
+  readonly image: () => Promise<Uint8Array>;
 }
 
 /** The samples of the lowest quality, at most `limit`. Samples of quality 1 are never kept. */

@@ -1,7 +1,7 @@
 import type { CocoRow } from '../data/format/coco-format.ts';
 import { decodeImage } from '../data/images/node/decode-image.ts';
 import type { ImageRoots } from '../data/images/node/image-roots.ts';
-import { drawDetections } from '../drawing/index.ts';
+import { drawDetections } from '../drawing/node/index.ts';
 import { MdetrError, messageOf } from '../errors.ts';
 import type { MDETR } from '../inference/node/mdetr.ts';
 import type { PredictionFormat } from '../metrics/predictions.ts';

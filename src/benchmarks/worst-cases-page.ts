@@ -6,7 +6,7 @@ const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (char) => 
 export const worstCasesPage = async (title: string, cases: readonly WorstCase[]): Promise<string> => {
   const figures: string[] = [];
   for (const { image, text, note } of cases) {
-    const data = (await image()).toString('base64');
+    const data = Buffer.from(await image()).toString('base64');
     figures.push(
       `<figure><img alt="${escapeHtml(text)}" src="data:image/png;base64,${data}"><figcaption>${escapeHtml(text)}<br><small>${escapeHtml(note)}</small></figcaption></figure>`,
     );

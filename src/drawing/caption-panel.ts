@@ -1,7 +1,7 @@
-import { ascent, descent, fitText, graphemesOf, textPath, textWidth } from './font.ts';
+import { ASCENT, DESCENT, graphemesOf, type Typeface } from './typeface.ts';
 import type { Phrase } from './phrases.ts';
 
-/** The caption, set in lines, as SVG. */
+/** The caption, broken into lines, as SVG. */
 export interface CaptionPanel {
   readonly height: number;
   /** SVG elements, drawn from y = 0 on. */
@@ -10,12 +10,13 @@ export interface CaptionPanel {
 
 export interface PanelOptions {
   readonly width: number;
-  /** Text size in pixels. */
+  /** Font size in pixels. */
   readonly sizePx: number;
-  /** Lines beyond are left out, and the last one ends in "…". */
+  /** Further lines are omitted, and the last one ends in "…". */
   readonly maxLines: number;
-  /** A remark in grey below the caption: an answer, or that nothing was found. */
-  readonly note?: string;
+  /** A note in gray below the caption: an answer, or that nothing was found. */
+  readonly note?: string | undefined;
+  readonly typeface: Typeface;
 }
 
 /** One character of the caption with the phrases that cover it, innermost first. */
@@ -25,36 +26,36 @@ interface Character {
   readonly phrases: readonly Phrase[];
 }
 
-const paper = '#ffffff';
-const ink = '#1a1a1a';
-const faintInk = '#6b6b6b';
-/** Outer phrases that are underlined below the innermost one's background. */
-const maxUnderlines = 2;
+const PAPER = '#ffffff';
+const INK = '#1a1a1a';
+const FAINT_INK = '#6b6b6b';
+/** Maximum number of outer phrases underlined below the innermost one's background. */
+const MAX_UNDERLINES = 2;
 
 /**
- * Sets the caption below the picture: the innermost phrase at a place has its colour as background, phrases around it
- * are lines below.
+ * Typesets the caption below the image: the innermost phrase at a position has its color as background, phrases around it
+ * are underlined.
  */
 export const captionPanel = (caption: string, phrases: readonly Phrase[], options: PanelOptions): CaptionPanel => {
-  const { width, sizePx, note } = options;
+  const { width, sizePx, note, typeface } = options;
   const margin = sizePx * 0.6;
   const lineHeight = sizePx * 1.75;
-  const lines = breakLines(charactersOf(caption, phrases, sizePx), width - 2 * margin);
+  const lines = breakLines(charactersOf(typeface, caption, phrases, sizePx), width - 2 * margin);
   const shown = lines.slice(0, options.maxLines);
-  if (lines.length > shown.length) shown.push(endingIn('…', shown.pop()!, sizePx, width - 2 * margin));
+  if (lines.length > shown.length) shown.push(endingIn(typeface, '…', shown.pop()!, sizePx, width - 2 * margin));
   const elements: string[] = [];
-  shown.forEach((line, i) => elements.push(lineSvg(line, margin, margin + i * lineHeight, sizePx)));
+  shown.forEach((line, i) => elements.push(lineSvg(typeface, line, margin, margin + i * lineHeight, sizePx)));
   let height = margin + shown.length * lineHeight;
   if (note !== undefined) {
-    const text = fitText(note.replace(/\s+/g, ' '), sizePx, width - 2 * margin);
-    elements.push(`<path fill="${faintInk}" d="${textPath(text, margin, height + ascent * sizePx, sizePx)}"/>`);
+    const text = typeface.fit(note.replace(/\s+/g, ' '), sizePx, width - 2 * margin);
+    elements.push(`<path fill="${FAINT_INK}" d="${typeface.path(text, margin, height + ASCENT * sizePx, sizePx)}"/>`);
     height += lineHeight;
   }
   height = Math.ceil(height + margin * 0.4);
-  return { height, svg: `<rect width="${width}" height="${height}" fill="${paper}"/>${elements.join('')}` };
+  return { height, svg: `<rect width="${width}" height="${height}" fill="${PAPER}"/>${elements.join('')}` };
 };
 
-const charactersOf = (caption: string, phrases: readonly Phrase[], sizePx: number): Character[] => {
+const charactersOf = (typeface: Typeface, caption: string, phrases: readonly Phrase[], sizePx: number): Character[] => {
   let at = 0;
   return graphemesOf(caption).map((grapheme) => {
     const start = at;
@@ -62,7 +63,7 @@ const charactersOf = (caption: string, phrases: readonly Phrase[], sizePx: numbe
     const text = /^\s+$/.test(grapheme) ? ' ' : grapheme;
     return {
       text,
-      width: textWidth(text, sizePx),
+      width: typeface.width(text, sizePx),
       phrases: phrases
         .filter((phrase) => phrase.start < at && phrase.end > start)
         .sort((a, b) => a.end - a.start - (b.end - b.start)),
@@ -96,7 +97,7 @@ const breakLines = (characters: readonly Character[], maxWidth: number): Charact
   return lines.filter((line) => line.length > 0);
 };
 
-/** Stretches without a space, and the spaces between them. */
+/** Runs without a space, and the spaces between them. */
 const wordsOf = (characters: readonly Character[]): Character[][] => {
   const words: Character[][] = [];
   characters.forEach((character, i) => {
@@ -106,16 +107,22 @@ const wordsOf = (characters: readonly Character[]): Character[][] => {
   return words;
 };
 
-const endingIn = (text: string, line: readonly Character[], sizePx: number, maxWidth: number): Character[] => {
-  const ending: Character = { text, width: textWidth(text, sizePx), phrases: [] };
+const endingIn = (
+  typeface: Typeface,
+  text: string,
+  line: readonly Character[],
+  sizePx: number,
+  maxWidth: number,
+): Character[] => {
+  const ending: Character = { text, width: typeface.width(text, sizePx), phrases: [] };
   const kept = [...line];
   let width = kept.reduce((sum, character) => sum + character.width, ending.width);
   while (kept.length > 0 && width > maxWidth) width -= kept.pop()!.width;
   return [...kept, ending];
 };
 
-const lineSvg = (line: readonly Character[], left: number, top: number, sizePx: number): string => {
-  const baseline = top + (0.12 + ascent) * sizePx;
+const lineSvg = (typeface: Typeface, line: readonly Character[], left: number, top: number, sizePx: number): string => {
+  const baseline = top + (0.12 + ASCENT) * sizePx;
   const backgrounds: string[] = [];
   const texts: string[] = [];
   const underlines: string[] = [];
@@ -125,22 +132,22 @@ const lineSvg = (line: readonly Character[], left: number, top: number, sizePx: 
     const color = run[0]!.phrases[0]?.color;
     if (color !== undefined)
       backgrounds.push(
-        `<rect x="${px(x - sizePx * 0.1)}" y="${px(baseline - (ascent + 0.04) * sizePx)}" ` +
-          `width="${px(width + sizePx * 0.2)}" height="${px((ascent + descent + 0.08) * sizePx)}" ` +
+        `<rect x="${px(x - sizePx * 0.1)}" y="${px(baseline - (ASCENT + 0.04) * sizePx)}" ` +
+          `width="${px(width + sizePx * 0.2)}" height="${px((ASCENT + DESCENT + 0.08) * sizePx)}" ` +
           `rx="${px(sizePx * 0.15)}" fill="${color.css}"/>`,
       );
     const text = run.map((character) => character.text).join('');
-    texts.push(`<path fill="${color?.ink ?? ink}" d="${textPath(text, x, baseline, sizePx)}"/>`);
+    texts.push(`<path fill="${color?.ink ?? INK}" d="${typeface.path(text, x, baseline, sizePx)}"/>`);
     x += width;
   }
-  for (let depth = 1; depth <= maxUnderlines; depth++) {
+  for (let depth = 1; depth <= MAX_UNDERLINES; depth++) {
     x = left;
     for (const run of runsOf(line, ({ phrases }) => phrases[depth])) {
       const width = run.reduce((sum, character) => sum + character.width, 0);
       const color = run[0]!.phrases[depth]?.color;
       if (color !== undefined)
         underlines.push(
-          `<rect x="${px(x)}" y="${px(baseline + (descent + 0.06 + 0.13 * (depth - 1)) * sizePx)}" ` +
+          `<rect x="${px(x)}" y="${px(baseline + (DESCENT + 0.06 + 0.13 * (depth - 1)) * sizePx)}" ` +
             `width="${px(width)}" height="${px(sizePx * 0.1)}" fill="${color.css}"/>`,
         );
       x += width;
@@ -149,7 +156,7 @@ const lineSvg = (line: readonly Character[], left: number, top: number, sizePx: 
   return [...backgrounds, ...underlines, ...texts].join('');
 };
 
-/** Stretches of a line over which `keyOf` stays the same. */
+/** Runs of a line over which `keyOf` stays the same. */
 const runsOf = (line: readonly Character[], keyOf: (character: Character) => Phrase | undefined): Character[][] => {
   const runs: Character[][] = [];
   line.forEach((character, i) => {
@@ -159,5 +166,5 @@ const runsOf = (line: readonly Character[], keyOf: (character: Character) => Phr
   return runs;
 };
 
-/** Tenths of a pixel: what anti-aliasing shows. */
+/** Rounds to tenths of a pixel, the precision that anti-aliasing shows. */
 const px = (value: number): string => String(Math.round(value * 10) / 10);

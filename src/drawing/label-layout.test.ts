@@ -19,7 +19,7 @@ const request = fc.record({
 });
 
 describe('placeLabels', () => {
-  it('keeps labels inside the picture, and apart while there is room', () => {
+  it('keeps labels inside the image, and apart while there is room', () => {
     fc.assert(
       fc.property(fc.array(request, { maxLength: 12 }), (requests) => {
         const places = placeLabels(requests, image);

@@ -35,7 +35,7 @@ const placesAtBox = ({ width, height, box }: LabelRequest): [x: number, y: numbe
   ];
 };
 
-/** The rest of the picture in rows of labels, nearest to the box' upper left corner first. */
+/** The rest of the image in rows of labels, nearest to the box' upper left corner first. */
 const placesElsewhere = ({ width, height, box }: LabelRequest, image: Rectangle): [x: number, y: number][] => {
   const places: [x: number, y: number][] = [];
   const stepX = Math.max(width / 2, image.width / 40);
@@ -46,7 +46,7 @@ const placesElsewhere = ({ width, height, box }: LabelRequest, image: Rectangle)
 };
 
 /**
- * A place within the picture for every label, in their order: the first place at its box where it covers no label
+ * A place within the image for every label, in their order: the first place at its box where it covers no label
  * placed before, else the nearest free place, else the place that covers least.
  */
 export const placeLabels = (requests: readonly LabelRequest[], image: Rectangle): Rectangle[] => {

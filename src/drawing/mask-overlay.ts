@@ -4,12 +4,12 @@ import type { RawImage } from '../data/images/raw-image.ts';
 import type { Size } from '../geometry/size.ts';
 import { type CocoRle, maskBoundsXywh, maskToDense, unpackMask } from '../geometry/run-lengths.ts';
 
-/** How much of the colour lies over the picture, inside a mask. */
-const fillOpacity = 0.42;
+/** How much of the color lies over the image, inside a mask. */
+const FILL_OPACITY = 0.42;
 
 /**
- * Tints the mask's pixels of `picture`, in place, and draws its contour just inside of its edge.
- * The mask has the size of the image that the picture was made from, and is resized where that differs.
+ * Tints the mask's pixels of `image`, in place, and draws its contour just inside of its edge.
+ * The mask has the size of the image that the image was made from, and is resized where that differs.
  */
 export const overlayMask = (
   image: RawImage,
@@ -32,7 +32,7 @@ export const overlayMask = (
     for (let x = left; x < left + width; x++) {
       const inside = depth[(y - top + 1) * (width + 2) + (x - left + 1)]!;
       if (inside === 0) continue;
-      const opacity = inside <= contourPx ? 1 : fillOpacity;
+      const opacity = inside <= contourPx ? 1 : FILL_OPACITY;
       const at = (y * image.width + x) * 3;
       for (let channel = 0; channel < 3; channel++)
         image.data[at + channel] = Math.round(
@@ -43,7 +43,7 @@ export const overlayMask = (
 
 /**
  * Steps from every pixel within `bounds` to the nearest one outside of the mask, 0 outside: a city-block distance in
- * two passes. The picture's own edge does not count as outside, so that cut-off objects stay open there.
+ * two passes. The image's own edge does not count as outside, so that cut-off objects stay open there.
  * Returns (height + 2, width + 2): the bounds with a rim of one pixel.
  */
 const depthInside = (
@@ -53,7 +53,7 @@ const depthInside = (
   [left, top, width, height]: readonly [number, number, number, number],
 ): Uint16Array => {
   const far = 0xffff;
-  // One pixel of rim around the bounds: far where the picture ends, 0 where only the bounds do.
+  // One pixel of rim around the bounds: far where the image ends, 0 where only the bounds do.
   const stride = width + 2;
   const rimmed = new Uint16Array(stride * (height + 2));
   if (left === 0) for (let y = 0; y < height + 2; y++) rimmed[y * stride] = far;

@@ -1,18 +1,18 @@
-/** A colour as drawn on boxes and masks, with the ink that is read best on it. */
-export interface DrawingColour {
+/** A color as drawn on boxes and masks, with the ink that is read best on it. */
+export interface DrawingColor {
   /** R, G, B, 0 to 255. */
   readonly rgb: readonly [number, number, number];
   /** `#rrggbb`. */
   readonly css: string;
   /** Black or white, whichever contrasts more. */
   readonly ink: '#000000' | '#ffffff';
-  /** Drawn with dashes: the colours have been used up once. */
+  /** Drawn with dashes: the colors have been used up once. */
   readonly dashed: boolean;
 }
 
 /**
  * Okabe and Ito's palette (Color Universal Design, 2008) without its black, then four of Paul Tol's "muted": told apart
- * under the common kinds of colour blindness. Neighbours in the list differ in lightness too.
+ * under the common kinds of color blindness. Neighbours in the list differ in lightness too.
  */
 const colors = [
   '#d55e00',
@@ -29,7 +29,7 @@ const colors = [
 ];
 
 /** For boxes that no words belong to. */
-const neutral = '#bbbbbb';
+const NEUTRAL = '#bbbbbb';
 
 const rgbOf = (css: string): [number, number, number] => [
   parseInt(css.slice(1, 3), 16),
@@ -40,20 +40,20 @@ const rgbOf = (css: string): [number, number, number] => [
 /** Relative luminance, 0 to 1 (WCAG 2.1). */
 const luminance = (rgb: readonly [number, number, number]): number => {
   const [r, g, b] = rgb.map((value) => {
-    const share = value / 255;
-    return share <= 0.03928 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+    const fraction = value / 255;
+    return fraction <= 0.03928 ? fraction / 12.92 : ((fraction + 0.055) / 1.055) ** 2.4;
   }) as [number, number, number];
   return 0.2126 * r + 0.7152 * g + 0.0722 * b;
 };
 
-const colorOf = (css: string, dashed: boolean): DrawingColour => {
+const colorOf = (css: string, dashed: boolean): DrawingColor => {
   const rgb = rgbOf(css);
   // Contrast (WCAG 2.1) is (L + 0.05) / (0 + 0.05) against black and (1 + 0.05) / (L + 0.05) against white.
   return { rgb, css, ink: (luminance(rgb) + 0.05) ** 2 > 1.05 * 0.05 ? '#000000' : '#ffffff', dashed };
 };
 
-/** Colour of the i-th phrase. After the last colour they come again, dashed. */
-export const phraseColour = (index: number): DrawingColour =>
+/** Color of the i-th phrase. After the last color they come again, dashed. */
+export const phraseColor = (index: number): DrawingColor =>
   colorOf(colors[index % colors.length]!, index >= colors.length);
 
-export const neutralColour: DrawingColour = colorOf(neutral, false);
+export const neutralColor: DrawingColor = colorOf(NEUTRAL, false);

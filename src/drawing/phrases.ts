@@ -1,5 +1,5 @@
 import type { CocoRle } from '../geometry/run-lengths.ts';
-import { type DrawingColour, neutralColour, phraseColour } from './palette.ts';
+import { type DrawingColor, neutralColor, phraseColor } from './palette.ts';
 
 /** What is drawn of a detection. */
 export interface DrawableDetection {
@@ -18,7 +18,7 @@ export interface Phrase {
   readonly start: number;
   readonly end: number;
   readonly text: string;
-  readonly color: DrawingColour;
+  readonly color: DrawingColor;
 }
 
 /** A detection with its phrase; undefined where no words belong to it. */
@@ -27,10 +27,10 @@ export interface NamedDetection {
   readonly phrase: Phrase | undefined;
 }
 
-export const colorOf = ({ phrase }: NamedDetection): DrawingColour => phrase?.color ?? neutralColour;
+export const colorOf = ({ phrase }: NamedDetection): DrawingColor => phrase?.color ?? neutralColor;
 
 /**
- * The phrases that the detections are named after, in the order of the caption, one colour each, and the detections
+ * The phrases that the detections are named after, in the order of the caption, one color each, and the detections
  * that can be drawn (those with finite boxes), best first.
  */
 export const nameDetections = (
@@ -54,7 +54,7 @@ export const nameDetections = (
   const phrases = new Map(
     ordered.map(([key, { start, end }], i): [string, Phrase] => [
       key,
-      { start, end, text: caption.slice(start, end).replace(/\s+/g, ' ').trim(), color: phraseColour(i) },
+      { start, end, text: caption.slice(start, end).replace(/\s+/g, ' ').trim(), color: phraseColor(i) },
     ]),
   );
   const named = drawable

@@ -1,6 +1,6 @@
 import type { DecodeOptions, ImageSource } from '../data/images/image-source.ts';
 import type { RawImage } from '../data/images/raw-image.ts';
-import type { DrawingContent, DrawingOptions } from '../drawing/index.ts';
+import type { DrawingContent, DrawingOptions } from '../drawing/node/index.ts';
 import type { AnswerResult, DetectionResult, ReferResult } from '../results/types.ts';
 import type { OpenTrainingOptions, Training as OpenedTraining } from '../train/run/training.ts';
 import type { ConfigValues } from '../train/config/config-file.ts';
@@ -29,7 +29,7 @@ export const drawDetections = async (
   image: RawImage,
   content: DrawingContent,
   options?: DrawingOptions,
-): Promise<Uint8Array> => (await import('../drawing/index.ts')).drawDetections(image, content, options);
+): Promise<Uint8Array> => (await import('../drawing/node/index.ts')).drawDetections(image, content, options);
 
 /**
  * Draws as `drawDetections` does and writes a `.png`, `.jpg` or `.webp`, completely or not at all. An older file of that
@@ -39,7 +39,7 @@ export const drawDetections = async (
  * @throws {MdetrError} if the file cannot be written
  */
 export const writeDrawing = async (path: string, image: RawImage, content: DrawingContent): Promise<void> =>
-  (await import('../drawing/index.ts')).writeDrawing(path, image, content);
+  (await import('../drawing/node/index.ts')).writeDrawing(path, image, content);
 
 /**
  * Checks a result that was read from JSON, such as a line of `mdetr detect --json`.

@@ -3,7 +3,7 @@ import type { RawImage } from '../data/images/raw-image.ts';
 import type { Session } from '../engine/runtime/runtime.ts';
 import { MdetrError } from '../errors.ts';
 import type { PackedCocoRle } from '../geometry/run-lengths.ts';
-import type { ModelSource } from '../model-folder/node/model-source.ts';
+import type { ModelSource } from '../model-folder/model-source.ts';
 import { answerOf } from '../postprocess/answers.ts';
 import { captionDetectionsOf, referredDetectionOf } from '../postprocess/detections.ts';
 import {

@@ -3,7 +3,8 @@ import type { RawImage } from '../data/images/raw-image.ts';
 import type { Size } from '../geometry/size.ts';
 import { resizeBilinear, resizedSize } from '../data/transforms/resize.ts';
 import { MdetrError } from '../errors.ts';
-import type { ModelSource, Preprocessing } from '../model-folder/node/model-source.ts';
+import type { ModelSource } from '../model-folder/model-source.ts';
+import type { Preprocessing } from '../model-folder/preprocessing.ts';
 import { looksLikeScene, notASceneWarning } from './image-domain.ts';
 
 /** An image as it came, and as the model sees it. */

@@ -1,4 +1,4 @@
-import { drawDetections } from '../../drawing/index.ts';
+import { drawDetections } from '../../drawing/node/index.ts';
 import type { MDETR } from '../../inference/node/mdetr.ts';
 import { Random } from '../../random/random.ts';
 import { makeTexts } from '../../scenes/language/make-texts.ts';

@@ -112,7 +112,7 @@ const detectAll = async (
 
 const draw = async (path: string | undefined, image: Picture, result: DetectionResult): Promise<void> => {
   if (path === undefined) return;
-  const { writeDrawing } = await import('../../drawing/index.ts');
+  const { writeDrawing } = await import('../../drawing/node/index.ts');
   await writeDrawing(path, image.raw, result);
 };
 

@@ -1,4 +1,4 @@
-import { writeDrawing, type DrawingContent } from '../../drawing/index.ts';
+import { writeDrawing, type DrawingContent } from '../../drawing/node/index.ts';
 import type { EncodedImage } from '../../inference/encoded-image.ts';
 import type { DetectedObject, ResultBase } from '../../results/types.ts';
 import { interruptible } from '../options/interrupt.ts';

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { makeFolder } from '../../files/make-folder.ts';
-import { drawingFormatOf } from '../../drawing/index.ts';
+import { drawingFormatOf } from '../../drawing/node/index.ts';
 import { MdetrError, UsageError } from '../../errors.ts';
 
 /** Where drawings go: one file for one result, or a folder or pattern for many. */

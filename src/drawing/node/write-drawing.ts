@@ -2,7 +2,8 @@ import { extname } from 'node:path';
 import { UsageError } from '../../errors.ts';
 import { replaceFile } from '../../files/atomic-file.ts';
 import type { RawImage } from '../../data/images/raw-image.ts';
-import { drawDetections, type DrawingContent, type DrawingFormat } from '../draw.ts';
+import type { DrawingContent, DrawingFormat } from '../draw.ts';
+import { drawDetections } from './draw-detections.ts';
 
 const formatOfEnding: Readonly<Record<string, DrawingFormat>> = {
   '.png': 'png',

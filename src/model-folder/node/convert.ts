@@ -12,14 +12,8 @@ import {
 } from '../../checkpoints/index.ts';
 import { MdetrError, UsageError } from '../../errors.ts';
 import { initialValue, Mdetr, parseModelConfig, textEncoderConfig, type ModelConfig } from '../../models/index.ts';
-import {
-  findTokenizer,
-  isFile,
-  modelFileNames,
-  openModelFiles,
-  requireConfig,
-  tokenizerFilesIn,
-} from './model-files.ts';
+import { findTokenizer, isFile, openModelFiles, requireConfig, tokenizerFilesIn } from './model-files.ts';
+import { MODEL_FILE_NAMES } from '../layout.ts';
 import type { ModelFiles, ModelFilesOptions } from './model-files.ts';
 import { writeModelFolder } from './write-model-folder.ts';
 import { matchParameters, readPreprocessing } from './model-source.ts';
@@ -133,14 +127,14 @@ const writeFolder = async (
   const tokenizerFiles = await tokenizerFilesIn(vocabulary);
   if (tokenizerFiles.length === 0)
     throw new MdetrError(`${vocabulary}: holds no tokenizer.json, and no vocab.json with merges.txt`);
-  const answers = options.answers ?? join(files.folder, modelFileNames.answers);
+  const answers = options.answers ?? join(files.folder, MODEL_FILE_NAMES.answers);
   const hasAnswers = options.answers !== undefined || (await isFile(answers));
   await writeModelFolder(
     out,
     {
       config: configFor(values, files),
       tensors,
-      preprocessing: await readPreprocessing(join(files.folder, modelFileNames.preprocessing), config),
+      preprocessing: await readPreprocessing(join(files.folder, MODEL_FILE_NAMES.preprocessing), config),
       tokenizerFiles,
       ...(hasAnswers ? { answers } : {}),
       card: await cardFor(files, out, config),

@@ -5,19 +5,8 @@ import { z } from 'zod';
 import { openCheckpoint, type Checkpoint } from '../../checkpoints/index.ts';
 import { MdetrError, messageOf } from '../../errors.ts';
 import { findPublished, placeOf } from '../../pull/catalog.ts';
+import { MODEL_FILE_NAMES, TOKENIZER_FILE_NAMES } from '../layout.ts';
 import { cacheFolder } from '../../engine/runtime/node/program-cache.ts';
-
-/** The names of a model folder's files: the layout that the Hugging Face hub expects. */
-export const modelFileNames = {
-  config: 'config.json',
-  weights: 'model.safetensors',
-  preprocessing: 'preprocessor_config.json',
-  answers: 'answers.json',
-  card: 'README.md',
-} as const;
-
-/** A vocabulary is the first of these pairs that is there. */
-export const tokenizerFileNames: readonly (readonly string[])[] = [['tokenizer.json'], ['vocab.json', 'merges.txt']];
 
 /** A model's files, found and opened, whether or not they fit together. */
 export interface ModelFiles {
@@ -98,10 +87,10 @@ export const openModelFiles = async (name: string, options: ModelFilesOptions = 
 };
 
 const openFolder = async (folder: string, options: ModelFilesOptions): Promise<ModelFiles> => {
-  const source = options.config ?? join(folder, modelFileNames.config);
-  if (!(await isFile(source))) throw new MdetrError(`${folder}: no ${modelFileNames.config}, so no model folder`);
+  const source = options.config ?? join(folder, MODEL_FILE_NAMES.config);
+  if (!(await isFile(source))) throw new MdetrError(`${folder}: no ${MODEL_FILE_NAMES.config}, so no model folder`);
   const values = await readRecord(source);
-  const weights = join(folder, modelFileNames.weights);
+  const weights = join(folder, MODEL_FILE_NAMES.weights);
   const seed = values['init_seed'];
   const isUntrained = typeof seed === 'number' && !(await isFile(weights));
   const checkpoint = isUntrained ? undefined : await openCheckpoint(weights, { weights: options.weights });
@@ -144,7 +133,7 @@ const configOf = async (
   if (checkpoint.args !== undefined) return { values: checkpoint.args, source: `${path}: args` };
   const { config } = checkpoint.metadata;
   if (config !== undefined) return { values: parseRecord(config, `${path}: config`), source: `${path}: config` };
-  const beside = join(dirname(path), modelFileNames.config);
+  const beside = join(dirname(path), MODEL_FILE_NAMES.config);
   return (await isFile(beside)) ? { values: await readRecord(beside), source: beside } : undefined;
 };
 
@@ -188,7 +177,7 @@ export const findTokenizer = async (folder: string, textEncoder: string, named?:
 
 /** The vocabulary's files of a folder; none where it holds no vocabulary. */
 export const tokenizerFilesIn = async (folder: string): Promise<string[]> => {
-  for (const names of tokenizerFileNames) {
+  for (const names of TOKENIZER_FILE_NAMES) {
     const paths = names.map((name) => join(folder, name));
     if ((await Promise.all(paths.map(isFile))).every(Boolean)) return paths;
   }

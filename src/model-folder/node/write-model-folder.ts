@@ -3,8 +3,8 @@ import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/p
 import { basename, dirname, join, resolve } from 'node:path';
 import { writeSafetensors, type TensorSource } from '../../checkpoints/index.ts';
 import { fileReason, MdetrError, UsageError } from '../../errors.ts';
-import { modelFileNames, tokenizerFileNames } from './model-files.ts';
-import type { Preprocessing } from './model-source.ts';
+import { MODEL_FILE_NAMES, TOKENIZER_FILE_NAMES } from '../layout.ts';
+import type { Preprocessing } from '../preprocessing.ts';
 
 /** All that a model folder holds. */
 export interface ModelFolderContents {
@@ -21,7 +21,7 @@ export interface ModelFolderContents {
 }
 
 /** Everything that may stand in a model folder that is replaced. */
-const ownFileNames = new Set<string>([...Object.values(modelFileNames), ...tokenizerFileNames.flat()]);
+const ownFileNames = new Set<string>([...Object.values(MODEL_FILE_NAMES), ...TOKENIZER_FILE_NAMES.flat()]);
 
 /**
  * Writes a model folder, tensor by tensor: it appears whole, by one rename, or not at all. With `force` an older model
@@ -69,12 +69,12 @@ const fill = async (folder: string, contents: ModelFolderContents): Promise<void
   const { shortestEdge, longestEdge } = preprocessing;
   const writeJson = (name: string, value: unknown): Promise<void> =>
     writeFile(join(folder, name), `${JSON.stringify(value, undefined, 2)}\n`);
-  await writeJson(modelFileNames.config, config);
-  await writeJson(modelFileNames.preprocessing, { size: { shortest_edge: shortestEdge, longest_edge: longestEdge } });
+  await writeJson(MODEL_FILE_NAMES.config, config);
+  await writeJson(MODEL_FILE_NAMES.preprocessing, { size: { shortest_edge: shortestEdge, longest_edge: longestEdge } });
   for (const path of tokenizerFiles) await copyContents(path, join(folder, basename(path)));
-  if (answers !== undefined) await copyContents(answers, join(folder, modelFileNames.answers));
-  await writeFile(join(folder, modelFileNames.card), card);
-  await writeSafetensors(join(folder, modelFileNames.weights), tensors, { format: 'pt' });
+  if (answers !== undefined) await copyContents(answers, join(folder, MODEL_FILE_NAMES.answers));
+  await writeFile(join(folder, MODEL_FILE_NAMES.card), card);
+  await writeSafetensors(join(folder, MODEL_FILE_NAMES.weights), tensors, { format: 'pt' });
 };
 
 /** A copy that belongs to the folder: without the original's permissions, which may be read-only. */

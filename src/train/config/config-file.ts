@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MdetrError, messageOf, UsageError } from '../../errors.ts';
 import { modelConfigKeys, parseModelConfig, qaDataset } from '../../models/index.ts';
-import { isFile, modelFileNames, readJson, resolveModelPath } from '../../model-folder/node/model-files.ts';
+import { isFile, readJson, resolveModelPath } from '../../model-folder/node/model-files.ts';
+import { MODEL_FILE_NAMES } from '../../model-folder/layout.ts';
 import { readPreprocessing } from '../../model-folder/node/model-source.ts';
 import { currentConfig, currentSetting, type Setting } from '../../names/current-names.ts';
 import { withReadPaths } from './config-paths.ts';
@@ -38,8 +39,8 @@ export const findConfig = async (path: string): Promise<string> => {
   for (const candidate of [path, ...(/^(configs|examples)\//.test(path) ? [join(packageFolder, path)] : [])]) {
     const found = await stat(candidate).catch(() => undefined);
     if (found?.isDirectory() === true) {
-      const inside = (await isFile(join(candidate, modelFileNames.config)))
-        ? `: did you mean ${join(path, modelFileNames.config)}?`
+      const inside = (await isFile(join(candidate, MODEL_FILE_NAMES.config)))
+        ? `: did you mean ${join(path, MODEL_FILE_NAMES.config)}?`
         : '';
       throw new MdetrError(`${path}: is a folder, not a config file${inside}`);
     }
@@ -126,11 +127,11 @@ export const withLoadedModel = async (values: ConfigValues): Promise<ConfigValue
   const { load } = values;
   if (typeof load !== 'string' || load === '') return values;
   const folder = await resolveModelPath(load);
-  const path = join(folder, modelFileNames.config);
+  const path = join(folder, MODEL_FILE_NAMES.config);
   if (!(await isFile(path))) return values;
   const own = currentConfig((await readJson(path)) as ConfigValues, path).value;
   const model = parseModelConfig(own, path);
-  const { shortestEdge, longestEdge } = await readPreprocessing(join(folder, modelFileNames.preprocessing), model);
+  const { shortestEdge, longestEdge } = await readPreprocessing(join(folder, MODEL_FILE_NAMES.preprocessing), model);
   const answers = qaDataset(model);
   // combine_datasets names the data that the model was trained on, not the data of this run.
   const keys = modelConfigKeys.filter((key) => key !== 'combine_datasets' && own[key] !== undefined);

@@ -4,7 +4,7 @@ import { writeAtomically, writeSafetensors } from '../../checkpoints/index.ts';
 import type { HostTensor } from '../../engine/graph/index.ts';
 import { modelConfigKeys, qaDataset } from '../../models/index.ts';
 import { writeModelFolder } from '../../model-folder/node/write-model-folder.ts';
-import { modelFileNames } from '../../model-folder/node/model-files.ts';
+import { MODEL_FILE_NAMES } from '../../model-folder/layout.ts';
 import type { TrainConfig } from '../config/config.ts';
 import { isAuxiliary } from '../auxiliary/auxiliary-heads.ts';
 import { sourceOf } from './run-state.ts';
@@ -33,9 +33,9 @@ export const writeTrainedModel = async (
 ): Promise<void> => {
   const tensors = [...weights].filter(([name]) => !isAuxiliary(name)).map(([name, value]) => sourceOf(name, value));
   const card = cardOf(config, record);
-  if (existsSync(join(folder, modelFileNames.weights))) {
-    await writeSafetensors(join(folder, modelFileNames.weights), tensors, { format: 'pt' });
-    await writeAtomically(join(folder, modelFileNames.card), (sink) => sink.write(new TextEncoder().encode(card)));
+  if (existsSync(join(folder, MODEL_FILE_NAMES.weights))) {
+    await writeSafetensors(join(folder, MODEL_FILE_NAMES.weights), tensors, { format: 'pt' });
+    await writeAtomically(join(folder, MODEL_FILE_NAMES.card), (sink) => sink.write(new TextEncoder().encode(card)));
     return;
   }
   const values = config as unknown as Readonly<Record<string, unknown>>;

@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { RawImage } from '../data/images/raw-image.ts';
-import { maskFromDense, packMask } from '../geometry/run-lengths.ts';
-import { MdetrError, UsageError } from '../errors.ts';
+import type { RawImage } from '../../data/images/raw-image.ts';
+import { maskFromDense, packMask } from '../../geometry/run-lengths.ts';
+import { MdetrError, UsageError } from '../../errors.ts';
 import { drawDetections, drawingFormatOf, writeDrawing, type DrawableDetection } from './index.ts';
-import { phraseColour } from './palette.ts';
+import { phraseColor } from '../palette.ts';
 
 const gray = (width: number, height: number): RawImage => ({
   width,
@@ -23,10 +23,10 @@ interface Decoded {
   width: number;
   height: number;
   at: (x: number, y: number) => number[];
-  /** Pixels of exactly this colour within rows [from, to). */
+  /** Pixels of exactly this color within rows [from, to). */
   count: (rgb: readonly number[], from?: number, to?: number) => number;
 }
-const decoded = async (file: Buffer): Promise<Decoded> => {
+const decoded = async (file: Uint8Array): Promise<Decoded> => {
   const { data, info } = await sharp(file).raw().toBuffer({ resolveWithObject: true });
   const at = (x: number, y: number): number[] => [...data.subarray((y * info.width + x) * 3).subarray(0, 3)];
   const count = (rgb: readonly number[], from = 0, to = info.height): number => {
@@ -37,15 +37,15 @@ const decoded = async (file: Buffer): Promise<Decoded> => {
   };
   return { width: info.width, height: info.height, at, count };
 };
-const [first, second] = [phraseColour(0).rgb, phraseColour(1).rgb];
+const [first, second] = [phraseColor(0).rgb, phraseColor(1).rgb];
 
 describe('drawDetections', () => {
-  it('draws each box and its phrase below in one colour, and leaves the rest alone', async () => {
+  it('draws each box and its phrase below in one color, and leaves the rest alone', async () => {
     const image = gray(400, 300);
     const drawn = await decoded(await drawDetections(image, { caption, detections: [dog, cat] }));
     expect(drawn.width).toBe(400);
     expect(drawn.height).toBeGreaterThan(300);
-    // Colours follow the order of the phrases in the caption, not of the detections.
+    // Colors follow the order of the phrases in the caption, not of the detections.
     expect(drawn.at(21, 150)).toEqual(first);
     expect(drawn.at(388, 150)).toEqual(second);
     expect(drawn.at(120, 150)).toEqual([128, 128, 128]);
@@ -71,7 +71,7 @@ describe('drawDetections', () => {
     await expect(wrong).rejects.toThrow('A mask of 400x300 does not belong to an image of 40x30');
   });
 
-  it('leaves a mask open where the picture ends', async () => {
+  it('leaves a mask open where the image ends', async () => {
     const mask = packMask(maskFromDense(new Uint8Array(400 * 300).fill(1), 300, 400));
     const item: DrawableDetection = { box: [100, 100, 101, 101], score: 1, spans: [], mask };
     const drawn = await decoded(await drawDetections(gray(400, 300), { caption, detections: [item] }));

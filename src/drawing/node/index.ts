@@ -1,0 +1,4 @@
+export type { DrawingContent, DrawingFormat, DrawingOptions } from '../draw.ts';
+export type { DrawableDetection } from '../phrases.ts';
+export { drawDetections } from './draw-detections.ts';
+export { drawingFormatOf, writeDrawing } from './write-drawing.ts';

@@ -1,0 +1,79 @@
+import type { WeightSource } from '../engine/runtime/runtime.ts';
+import { MdetrError } from '../errors.ts';
+import { initialValue, Mdetr, textEncoderConfig, type ModelConfig } from '../models/index.ts';
+import type { AnswerVocabulary } from '../postprocess/answer-vocabulary.ts';
+import type { Tokenizer } from '../text/index.ts';
+import type { Preprocessing } from './preprocessing.ts';
+
+/** Everything that a model is made of, found and read; only the weights are still where they are stored. */
+export interface ModelSource {
+  /** As the caller named it. */
+  readonly name: string;
+  readonly config: ModelConfig;
+  readonly model: Mdetr;
+  readonly weights: WeightSource;
+  readonly tokenizer: Tokenizer;
+  readonly preprocessing: Preprocessing;
+  readonly answers: AnswerVocabulary;
+  /** What the model folder says about what the model can do, if anything; shown with results. */
+  readonly notice: string | undefined;
+  /** The only images that the model knows, if a model folder says so (`made_for`); others get a warning. */
+  readonly madeFor: 'scenes' | undefined;
+  /** Which tensors were loaded, ignored and missing; undefined for initial weights. */
+  readonly report: string | undefined;
+  close(): Promise<void>;
+}
+
+/** A model without its weights. */
+export type ModelDefinition = Omit<ModelSource, 'weights' | 'report' | 'close'>;
+
+/** What a model is defined by, apart from its weights. */
+export interface ModelParts {
+  readonly name: string;
+  readonly config: ModelConfig;
+  /** The raw values of the configuration, for keys that are not the network's: `notice`, `made_for`. */
+  readonly values: Readonly<Record<string, unknown>>;
+  readonly tokenizer: Tokenizer;
+  /** Where the tokenizer comes from, for errors. */
+  readonly tokenizerSource: string;
+  readonly preprocessing: Preprocessing;
+  readonly answers: AnswerVocabulary;
+}
+
+/** Maximum number of tokens that the text encoder of a configuration reads, special tokens included. */
+export const maxTokensOf = (config: ModelConfig): number => textEncoderConfig(config).max_position_embeddings - 2;
+
+/**
+ * Builds the network of a configuration.
+ *
+ * @throws {MdetrError} if the tokenizer has more tokens than the text encoder
+ */
+export const defineModel = ({ name, config, values, tokenizer, ...parts }: ModelParts): ModelDefinition => {
+  const { vocab_size: vocabulary } = textEncoderConfig(config);
+  if (tokenizer.vocabSize > vocabulary)
+    throw new MdetrError(
+      `${parts.tokenizerSource}: has ${tokenizer.vocabSize} tokens, but the model's embedding has ${vocabulary} rows; is it another model's vocabulary?`,
+    );
+  const { notice, made_for: madeFor } = values;
+  return {
+    name,
+    config,
+    model: new Mdetr(config),
+    tokenizer,
+    preprocessing: parts.preprocessing,
+    answers: parts.answers,
+    notice: typeof notice === 'string' ? notice : undefined,
+    madeFor: madeFor === 'scenes' ? madeFor : undefined,
+  };
+};
+
+/** A model with initial weights drawn from a seed. */
+export const untrainedModel = (definition: ModelDefinition, seed: number): ModelSource => ({
+  ...definition,
+  weights: {
+    digest: `untrained ${seed} ${JSON.stringify(definition.config)}`,
+    read: (name) => Promise.resolve(initialValue(definition.model.registry.get(name)!, seed)),
+  },
+  report: undefined,
+  close: () => Promise.resolve(),
+});
