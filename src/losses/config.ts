@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import { MdetrError } from '../errors.ts';
+import type { CriterionConfig } from './criterion-config.ts';
 import type { ModelConfig } from '../models/index.ts';
 
 const coefficient = z.number().nonnegative();
 
-/** Settings of the training loss, under the names and with the defaults of the official command line. `own` keys are this package's. */
+/** Settings of the training loss, under the names and with the defaults of the official command line. `own` keys are this package's. @internal */
 export const criterionConfigSchema = z.object({
   set_loss: z
     .literal('hungarian')
@@ -44,7 +45,7 @@ export const criterionConfigSchema = z.object({
   }),
 });
 
-export type CriterionConfig = Readonly<z.infer<typeof criterionConfigSchema>>;
+export type { CriterionConfig } from './criterion-config.ts';
 
 /** The slices of a config that losses depend on. */
 export type LossConfig = ModelConfig & CriterionConfig;

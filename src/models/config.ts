@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { MdetrError } from '../errors.ts';
+import type { ModelConfig, TextEncoderConfig } from './model-config.ts';
 
 /** The official code and its JSON files write 1 for true. */
 const flag = z.union([z.boolean(), z.literal(0), z.literal(1)]).transform(Boolean);
@@ -17,14 +18,10 @@ const textEncoderSchema = z.strictObject({
   max_position_embeddings: count,
 });
 
-export type TextEncoderConfig = Readonly<z.infer<typeof textEncoderSchema>>;
-
 /** Group-norm network for small pictures: a strided stem, then one residual block of stride 2 for each further width. */
 const smallBackboneSchema = z.strictObject({ widths: z.array(count).min(2), groups: count });
 
-export type SmallBackboneConfig = Readonly<z.infer<typeof smallBackboneSchema>>;
-
-/** Settings of the network, under the names and with the defaults of the official command line. `own` keys are this package's. */
+/** Settings of the network, under the names and with the defaults of the official command line. `own` keys are this package's. @internal */
 export const modelConfigSchema = z.object({
   backbone: z.string().default('resnet101').meta({
     description:
@@ -102,7 +99,7 @@ export const modelConfigSchema = z.object({
   }),
 });
 
-export type ModelConfig = Readonly<z.infer<typeof modelConfigSchema>>;
+export type { ModelConfig, SmallBackboneConfig, TextEncoderConfig } from './model-config.ts';
 
 const publishedTextEncoders: Readonly<Record<string, TextEncoderConfig>> = {
   'roberta-base': {

@@ -126,7 +126,7 @@ export class RunRecorder {
     // The state is written last: from then on the run resumes after this step.
     await writeRunState(join(config.output_dir, stateFile), {
       trainer: trainer.state,
-      config,
+      config: { ...config },
       position: {
         ...position,
         seconds: this.seconds,
