@@ -1,7 +1,7 @@
 /**
- * `npm run bench:training [-- --size small|scenes --threads 1 …]`: a whole training step here and in PyTorch (where
- * MDETR_BENCH_PYTHON names a Python that has it), each side in processes of its own that take turns. Then once more under
- * ONNX Runtime's profiler: where the time goes.
+ * `npm run bench:training [-- --size small|scenes --threads 1 …]`: a complete training step here and in PyTorch (when
+ * MDETR_BENCH_PYTHON names a Python that has it), in separate processes that alternate. Then once more under the profiler
+ * of ONNX Runtime, to show where the time is spent.
  */
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
@@ -16,15 +16,15 @@ const { values } = parseArgs({
     size: { type: 'string', default: 'r101' },
     threads: { type: 'string', default: '2' },
     repeat: { type: 'string', default: '5' },
-    /** How often the two sides take turns. */
+    /** Number of times that the two sides alternate. */
     rounds: { type: 'string', default: '2' },
-    /** `node`: through the binding, which copies all results. */
+    /** `node` is the binding that copies all results. */
     runtime: { type: 'string', default: 'native' },
-    /** Of `scenes`: with masks and questions, which the other side does not have. */
+    /** Includes masks and questions in `scenes`, which the PyTorch side does not have. */
     whole: { type: 'boolean', default: false },
-    /** Lines of the list of kernels; 0 leaves the profile out. */
+    /** Number of kernels in the list; 0 skips the profile. */
     top: { type: 'string', default: '25' },
-    /** The dearest nodes too. */
+    /** Also lists the most expensive nodes. */
     nodes: { type: 'string', default: '0' },
     ours: { type: 'boolean', default: false },
   },
@@ -140,7 +140,7 @@ if (Number(values.top) > 0 && values.runtime === 'native') {
       .map(([name, value]) => `${name} ${value.toFixed(0)}`)
       .join(', ')}`,
   );
-  say(`neither programs, nor matching, nor optimiser: ${(100 * (1 - (inside + host) / whole)).toFixed(1)} %`);
+  say(`neither programs, nor matching, nor optimizer: ${(100 * (1 - (inside + host) / whole)).toFixed(1)} %`);
   for (const { kind, ms: time, nodes } of profile.kinds.slice(0, Number(values.top)))
     say(`  ${kind.padEnd(44)}${ms(time)}   ${((100 * time) / whole).toFixed(1).padStart(5)} %   ${nodes} nodes`);
   for (const { node, ms: time, shapes } of profile.nodes.slice(0, Number(values.nodes)))

@@ -1,8 +1,8 @@
 /**
- * `npm run bench:update [-- --millions 185 --threads 2 …]`: the optimiser's part of a training step on the parameters of
- * the published network (ResNet-101 + RoBERTa-base), beside the same as a loop in JavaScript, and a plain copy, which says
- * what memory gives. All take turns; the fastest run of each counts. (Processor time is of all threads together, and hardly
- * suffers from other processes.)
+ * `npm run bench:update [-- --millions 185 --threads 2 …]`: the optimizer's part of a training step on the parameters of
+ * the published network (ResNet-101 + RoBERTa-base), compared with a JavaScript loop, and with a plain copy as the limit of
+ * memory bandwidth. All alternate; the fastest run of each counts. Processor time is the sum over all threads and is hardly
+ * affected by other processes.
  */
 import { parseArgs } from 'node:util';
 import { Mdetr, parseModelConfig } from '../src/models/index.ts';
@@ -14,9 +14,9 @@ import { applyUpdate, sumOfSquares, type Update } from '../src/train/optimizer/u
 
 const { values: options } = parseArgs({
   options: {
-    /** How many of the network's 185 million values; a million takes 20 MB. */
+    /** Number of parameters in millions, at most the network's 185; a million takes 20 MB. */
     millions: { type: 'string', default: '40' },
-    /** Of the runs that share the work. */
+    /** Number of threads in the runs with a thread pool. */
     threads: { type: 'string', default: '2' },
     repeat: { type: 'string', default: '15' },
   },
@@ -34,7 +34,7 @@ for (const { name, shape, kind } of model.registry.specs) {
   total += length;
 }
 
-/** Gradients are pieces of an arena, as in training. */
+/** Gradients are ranges of an arena, as in training. */
 const arena = new SharedArena(() => 0n);
 const gradientOf = (length: number): Float32Array => {
   const { buffer, offset } = arena.take(length * Float32Array.BYTES_PER_ELEMENT);
@@ -61,7 +61,7 @@ const updates: readonly Update[] = lengths.map((length) => {
 const averaged = updates.map((update) => ({ ...update, average: sharedBeside(update.values) }));
 const gradients = updates.map(({ gradient }) => gradient);
 
-/** What the loops were before there were kernels: one number at a time, in double precision. */
+/** The same update as a JavaScript loop: one value at a time, in double precision. */
 const plainAdamw = ({ values, gradient, first, second, step, rate, decay, clip }: Update): void => {
   const [shrink, stepSize] = [Math.fround(1 - rate * decay), rate / (1 - 0.9 ** step)];
   const correction = 1 / Math.sqrt(1 - 0.999 ** step);
@@ -81,7 +81,7 @@ const plainSum = (values: Float32Array): number => {
 };
 
 const pool = new UpdatePool(threads);
-/** Bytes that have to be read and written for a value, at least. */
+/** Minimum number of bytes to read and write per value. */
 const cases: Readonly<Record<string, { readonly bytes: number; run(): unknown }>> = {
   'plain copy': {
     bytes: 8,
@@ -113,7 +113,7 @@ for (let round = 0; round <= repeat; round++)
     await run();
     const [wall, cpu] = [performance.now() - startedMs, cpuMs() - startedCpuMs];
     const best = fastest.get(name) ?? { wallMs: Infinity, cpuMs: Infinity };
-    // The first round writes memory for the first time.
+    // The first round touches memory for the first time.
     if (round > 0) fastest.set(name, { wallMs: Math.min(wall, best.wallMs), cpuMs: Math.min(cpu, best.cpuMs) });
   }
 await pool.dispose();

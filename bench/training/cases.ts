@@ -14,17 +14,17 @@ import { syntheticNumbers, syntheticWeight } from '../../test/support/synthetic-
 
 export interface Case {
   readonly trainer: Trainer;
-  /** Taken one after the other, again and again. */
+  /** Used one after another, cyclically. */
   readonly batches: readonly TrainBatch[];
   /** Image-text pairs of a step. */
   readonly pairs: number;
-  /** What the other side is told, so that it does the same. */
+  /** Arguments of the PyTorch side, so that it does the same work. */
   readonly pytorch: readonly string[];
 }
 
 export interface CaseOptions {
   readonly threads: number;
-  /** With masks and questions, which the other side does not have. */
+  /** Includes masks and questions, which the PyTorch side does not have. */
   readonly isWhole: boolean;
 }
 
@@ -55,7 +55,7 @@ const boxesPerImage = 5;
 export const makeCase = (size: Size, runtime: Runtime, options: CaseOptions): Promise<Case> =>
   size === 'scenes' ? scenesCase(runtime, options) : officialCase(size, runtime, options);
 
-/** Dropout, all auxiliary losses, clipping and three rates, as officially; synthetic weights, picture and boxes. */
+/** The official settings (dropout, auxiliary losses, clipping, three learning rates) on synthetic weights, images and boxes. */
 const officialCase = async (size: 'r101' | 'small', runtime: Runtime, { threads }: CaseOptions): Promise<Case> => {
   const { values, image, batch } = official[size];
   const config: LossConfig = { ...parseModelConfig(values), ...parseCriterionConfig(values) };
@@ -106,7 +106,7 @@ const officialCase = async (size: 'r101' | 'small', runtime: Runtime, { threads 
   };
 };
 
-/** Boxes well inside of the image; the phrase of each is two neighbouring tokens. */
+/** Boxes inside the image; the phrase of each box is two neighboring tokens. */
 const syntheticTargets = (batch: number): BatchTargets => {
   const count = batch * boxesPerImage;
   const numbers = syntheticNumbers('boxes', count * 5, (u) => u);
@@ -139,7 +139,7 @@ const syntheticTargets = (batch: number): BatchTargets => {
   };
 };
 
-/** The main stage of configs/scenes/default.json on scenes that are drawn for it. */
+/** The main stage of configs/scenes/default.json on rendered scenes. */
 const scenesCase = async (runtime: Runtime, { threads, isWhole }: CaseOptions): Promise<Case> => {
   const settings = isWhole ? [] : ['mask_model="none"', 'do_qa=false', 'answer_auxiliary_loss=0'];
   const file = await readConfigFile('configs/scenes/default.json', [

@@ -1,4 +1,4 @@
-/** Our side of `bench:training`, in a process of its own: prints one line of JSON. */
+/** This package's side of `bench:training`, a separate process that prints one line of JSON. */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,10 +1,10 @@
-/** What ONNX Runtime's profiles of several sessions say about one step, warm-up left out. */
+/** Summary of ONNX Runtime's profiles of several sessions, per step and without warm-up. */
 export interface ProfileSummary {
-  /** Whole runs by program, milliseconds a step. */
+  /** Milliseconds per step of each program. */
   readonly programs: Readonly<Record<string, number>>;
-  /** Kernels by program and kind, milliseconds a step, dearest first. */
+  /** Milliseconds per step by program and kernel, most expensive first. */
   readonly kinds: readonly { readonly kind: string; readonly ms: number; readonly nodes: number }[];
-  /** The single dearest nodes. */
+  /** The most expensive nodes. */
   readonly nodes: readonly { readonly node: string; readonly ms: number; readonly shapes: string }[];
 }
 
@@ -12,7 +12,7 @@ interface ProfileEvent {
   readonly cat: string;
   readonly name: string;
   readonly ts: number;
-  /** Microseconds. */
+  /** In microseconds. */
   readonly dur: number;
   readonly args?: {
     readonly op_name?: string;
@@ -24,7 +24,11 @@ interface ProfileEvent {
 const shapesOf = (list: readonly Readonly<Record<string, readonly number[]>>[] = []): string =>
   list.map((entry) => Object.values(entry)[0]!.join('×')).join(' ');
 
-/** @param files by the name of their program */
+/**
+ * Summarizes profiles.
+ *
+ * @param files profile of each program, by its name
+ */
 export const summarizeProfile = (
   files: readonly (readonly [program: string, text: string])[],
   warmUp: number,

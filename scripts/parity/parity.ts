@@ -5,14 +5,14 @@
  *
  * FOLDER holds cases of the reference's form (default ../shared/reference/cases, else the copies that the tests carry).
  * Where keys, tokenizer, preprocess, images and checkpoints lie beside the cases, these are compared too. Prints, for
- * each of them, the largest difference of every kind, and exits with status 1 when one is beyond its bar.
+ * each of them, the largest difference of every kind, and exits with status 1 when one is outside its tolerance.
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadTokenizer } from '../../src/text/node/tokenizer-files.ts';
 import { compareCheckpoint, compareLoadedWeights, compareRoundTrip } from '../../test/parity/checkpoints.ts';
-import { bars, type Bar, type Comparison, type Row } from '../../test/parity/comparison.ts';
+import { TOLERANCES, type Tolerance, type Comparison, type Row } from '../../test/parity/comparison.ts';
 import { batchOf, compareCase, isForwardCase } from '../../test/parity/forward.ts';
 import { compareKeys } from '../../test/parity/keys.ts';
 import { compareImages, compareSizes } from '../../test/parity/preprocessing.ts';
@@ -79,15 +79,15 @@ if (CHECKPOINTS !== undefined && existsSync(join(CHECKPOINTS, 'tiny.pth'))) {
   add(...(await compareLoadedWeights(path, batch, new ReferenceCase(tinyCheckpointFixture))));
 }
 
-const show = ({ worst, bar, passes }: Comparison): string => {
-  const text = bar.kind === 'count' ? String(worst) : worst === 0 ? '0' : worst.toExponential(1);
+const show = ({ worst, tolerance, passes }: Comparison): string => {
+  const text = tolerance.kind === 'count' ? String(worst) : worst === 0 ? '0' : worst.toExponential(1);
   return passes ? text : `${text} !`;
 };
 
-const kinds: Readonly<Record<Bar['kind'], string>> = { absolute: '', relative: ' of the largest', count: '' };
+const kinds: Readonly<Record<Tolerance['kind'], string>> = { absolute: '', relative: ' of the largest', count: '' };
 const columns = [...new Set(rows.flatMap((row) => [...row.cells.keys()]))];
-const barOf = (column: string): string => {
-  const { limit, kind } = rows.flatMap((row) => row.cells.get(column) ?? [])[0]!.bar;
+const toleranceOf = (column: string): string => {
+  const { limit, kind } = rows.flatMap((row) => row.cells.get(column) ?? [])[0]!.tolerance;
   return `${limit === 0 ? 'none' : `≤ ${limit.toPrecision(1)}`}${kinds[kind]}`;
 };
 
@@ -118,14 +118,14 @@ print(
   'data',
   rows.filter((row) => !isCaseRow(row)),
 );
-console.log(`Bars: ${columns.map((column) => `${column} ${barOf(column)}`).join('; ')}.`);
-console.log(`Pixels of masks: the share that differs (bar ${bars.flips.limit}).`);
+console.log(`Tolerances: ${columns.map((column) => `${column} ${toleranceOf(column)}`).join('; ')}.`);
+console.log(`Mask pixels: the fraction that differs (tolerance ${TOLERANCES.flips.limit}).`);
 if (skipped.length > 0)
   console.log(`Not of the forward pass, compared by the tests of losses and training: ${skipped.join(', ')}.`);
 
 const cells = rows.flatMap((row) => [...row.cells.values()]);
-const beyond = cells.filter(({ passes }) => !passes);
-for (const { row, column, where } of beyond) console.log(`Beyond its bar: ${row}, ${column}, at ${where}`);
+const outside = cells.filter(({ passes }) => !passes);
+for (const { row, column, where } of outside) console.log(`Outside its tolerance: ${row}, ${column}, at ${where}`);
 const seconds = ((performance.now() - started) / 1000).toFixed(0);
-console.log(`${cells.length - beyond.length} of ${cells.length} within their bars, in ${seconds} s`);
-process.exitCode = beyond.length === 0 && cells.length > 0 ? 0 : 1;
+console.log(`${cells.length - outside.length} of ${cells.length} within their tolerances, in ${seconds} s`);
+process.exitCode = outside.length === 0 && cells.length > 0 ? 0 : 1;

@@ -12,8 +12,8 @@ import {
 import { ReferenceCase, sharedReference } from '../../test/support/reference-case.ts';
 
 /**
- * `npm run parity:train [-- DIR]`: matching, losses, gradients, optimiser steps, moving average and learning rates
- * against the numbers of the official code. In the column of gradients, 1 is the bar: 1e-3 relative plus 1e-6.
+ * `npm run parity:train [-- DIR]`: matching, losses, gradients, optimizer steps, moving average and learning rates
+ * against those of the official code. In the column of gradients, 1 is the tolerance: 1e-3 relative plus 1e-6.
  */
 const argument = process.argv[2];
 const casesFolder = argument === undefined ? join(sharedReference, 'cases') : resolve(argument);

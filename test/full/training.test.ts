@@ -20,7 +20,7 @@ describe('a training step gives the losses and gradients of the official code (n
     const { cells } = await compareTraining(name, loadCase(name));
     expect(cells.size).toBeGreaterThan(1);
     for (const cell of cells.values())
-      expect(cell.worst, `${cell.column} at ${cell.where}`).toBeLessThanOrEqual(cell.bar.limit);
+      expect(cell.worst, `${cell.column} at ${cell.where}`).toBeLessThanOrEqual(cell.tolerance.limit);
   });
   it.skipIf(!hasCase('tiny')).each(['tiny-optim', 'tiny-optim-warmup', 'tiny-optim-sgd'])(
     '%s: parameters, moving average and rates',
@@ -28,7 +28,7 @@ describe('a training step gives the losses and gradients of the official code (n
       const { cells } = await compareOptimizer(name, loadCase(name), loadCase('tiny'));
       for (const column of ['params', 'ema', 'rates', 'norm']) expect(cells.get(column)!.numbers).toBeGreaterThan(0);
       for (const cell of cells.values())
-        expect(cell.worst, `${cell.column} at ${cell.where}`).toBeLessThanOrEqual(cell.bar.limit);
+        expect(cell.worst, `${cell.column} at ${cell.where}`).toBeLessThanOrEqual(cell.tolerance.limit);
     },
   );
 });

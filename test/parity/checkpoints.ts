@@ -5,7 +5,7 @@ import { openCheckpoint, type Checkpoint, type TensorEntry } from '../../src/che
 import { convertModel } from '../../src/model-folder/node/convert.ts';
 import { openModelSource } from '../../src/model-folder/node/model-source.ts';
 import { referencePath, type ReferenceCase } from '../support/reference-case.ts';
-import { bars, Row } from './comparison.ts';
+import { Row, TOLERANCES } from './comparison.ts';
 import { columnOf } from './forward.ts';
 import { runInference, type Batch } from './programs.ts';
 
@@ -34,11 +34,11 @@ export const compareCheckpoint = async (folder: string): Promise<Row> => {
     const checkpoint = await openCheckpoint(join(folder, 'tiny.pth'), { weights });
     try {
       const tensors = weights === 'model' ? expected.model : expected.model_ema;
-      const keys = row.in('keys', bars.exact);
+      const keys = row.in('keys', TOLERANCES.exact);
       keys.equal(`names of ${weights}`, [...checkpoint.tensors.keys()], Object.keys(tensors));
       keys.equal('epoch', checkpoint.contents.epoch, expected.epoch);
       const states = Object.values(expected.optimizer.state).flatMap((state) => Object.values(state));
-      keys.equal('optimiser tensors', checkpoint.contents.optimizer?.tensors, states.length);
+      keys.equal('optimizer tensors', checkpoint.contents.optimizer?.tensors, states.length);
       for (const [name, entry] of checkpoint.tensors) await compareTensor(row, entry, tensors[name]!);
     } finally {
       await checkpoint.close();
@@ -49,19 +49,19 @@ export const compareCheckpoint = async (folder: string): Promise<Row> => {
 
 const compareTensor = async (row: Row, entry: TensorEntry, expected: ExpectedTensor): Promise<void> => {
   const { name, dtype, shape } = entry;
-  row.in('keys', bars.exact).equal(name, [shape, officialDtypes[dtype]], [expected.shape, expected.dtype]);
+  row.in('keys', TOLERANCES.exact).equal(name, [shape, officialDtypes[dtype]], [expected.shape, expected.dtype]);
   const values = await entry.readFloat32();
   const cell = row.in('contents', { limit: 1e-6, kind: 'relative' });
   cell.tensors(`${name}: first values`, values.subarray(0, expected.first4.length), expected.first4);
   const norm = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
   if (expected.norm !== undefined) cell.tensors(`${name}: norm`, [norm], [expected.norm]);
   if (expected.sum === undefined || expected.norm === undefined) return;
-  // A sum may vanish: it is measured against the norm.
+  // A sum may be 0, so it is compared relative to the norm.
   const sum = values.reduce((total, value) => total + value, 0);
   cell.note(`${name}: sum`, expected.norm === 0 ? 0 : Math.abs(sum - expected.sum) / expected.norm);
 };
 
-/** To a model folder and back to a `.pth`: the same names, types and bytes. */
+/** Converts to a model folder and back to `.pth`: names, types and bytes stay the same. */
 export const compareRoundTrip = async (path: string, tokenizer: string): Promise<Row> => {
   const row = new Row('tiny.pth → folder → .pth');
   const folder = await mkdtemp(join(tmpdir(), 'mdetr-parity-'));
@@ -76,14 +76,14 @@ export const compareRoundTrip = async (path: string, tokenizer: string): Promise
     await convertModel(join(folder, 'model'), join(folder, 'back.pth'));
     const original = await open(path);
     const back = await open(join(folder, 'back.pth'));
-    const keys = row.in('keys', bars.exact);
+    const keys = row.in('keys', TOLERANCES.exact);
     keys.equal('names', [...back.tensors.keys()], [...original.tensors.keys()]);
     keys.equal('arguments', back.args, original.args);
     for (const [name, entry] of original.tensors) {
       const found = back.tensors.get(name);
       keys.equal(name, [found?.dtype, found?.shape], [entry.dtype, entry.shape]);
       const same = found !== undefined && Buffer.compare(await found.read(), await entry.read()) === 0;
-      row.in('bytes', bars.exact).equal(name, same, true);
+      row.in('bytes', TOLERANCES.exact).equal(name, same, true);
     }
   } finally {
     for (const checkpoint of opened) await checkpoint.close();
@@ -92,7 +92,7 @@ export const compareRoundTrip = async (path: string, tokenizer: string): Promise
   return row;
 };
 
-/** The network with weights straight from the file, against PyTorch's outputs with the same (`tiny-checkpoint`). */
+/** Outputs with weights read from the file, compared with PyTorch's for the same file (`tiny-checkpoint`). */
 export const compareLoadedWeights = async (path: string, batch: Batch, expected: ReferenceCase): Promise<Row[]> => {
   const rows: Row[] = [];
   for (const weights of ['model', 'ema'] as const) {
@@ -102,7 +102,7 @@ export const compareLoadedWeights = async (path: string, batch: Batch, expected:
       const outputs = await runInference(source.model, source.weights, batch);
       for (const name of expected.names.filter((known) => known.startsWith(`${weights}.`))) {
         const output = name.slice(weights.length + 1);
-        const cell = row.in(columnOf(output), output === 'pred_boxes' ? bars.boxes : bars.values);
+        const cell = row.in(columnOf(output), output === 'pred_boxes' ? TOLERANCES.boxes : TOLERANCES.values);
         cell.tensors(name, outputs[output]?.data as Float32Array | undefined, expected.f32(name));
       }
     } finally {

@@ -1,44 +1,44 @@
-/** What a number is measured against, and how far off it may be. */
-export interface Bar {
+/** Maximum difference between a value and its reference. */
+export interface Tolerance {
   readonly limit: number;
   /** `relative`: the difference is divided by the largest magnitude of the expected tensor. */
   readonly kind: 'absolute' | 'relative' | 'count';
 }
 
-/** The bars of the design: boxes absolutely, everything else that a network computes relatively, counts exactly. */
-export const bars = {
+/** Tolerances of the design: boxes absolute, other outputs of a network relative, counts exact. */
+export const TOLERANCES = {
   boxes: { limit: 1e-4, kind: 'absolute' },
   values: { limit: 1e-3, kind: 'relative' },
-  /** Grey levels. */
-  greyLevels: { limit: 1, kind: 'absolute' },
-  /** A grey level in units of normalised pixels: 1 / (255 · 0.224). */
+  /** In gray levels. */
+  grayLevels: { limit: 1, kind: 'absolute' },
+  /** One gray level in units of normalized pixels: 1 / (255 · 0.224). */
   normalized: { limit: 1 / 255 / 0.224, kind: 'absolute' },
   exact: { limit: 0, kind: 'count' },
-  /** Share of pixels that differ: values very near the threshold may fall on either side. */
+  /** Fraction of pixels that differ: values close to the threshold may end up on either side. */
   flips: { limit: 1e-4, kind: 'absolute' },
-} as const satisfies Record<string, Bar>;
+} as const satisfies Record<string, Tolerance>;
 
-/** One cell of the table: the largest difference among everything that was put in. */
+/** One cell of the table: the largest difference of all values that were compared. */
 export class Comparison {
   numbers = 0;
   worst = 0;
-  /** Where the largest difference was found. */
+  /** Name of the value with the largest difference. */
   where = '';
   readonly row: string;
   readonly column: string;
-  readonly bar: Bar;
+  readonly tolerance: Tolerance;
 
-  constructor(row: string, column: string, bar: Bar) {
+  constructor(row: string, column: string, tolerance: Tolerance) {
     this.row = row;
     this.column = column;
-    this.bar = bar;
+    this.tolerance = tolerance;
   }
 
   get passes(): boolean {
-    return this.worst <= this.bar.limit;
+    return this.worst <= this.tolerance.limit;
   }
 
-  /** Element by element; other lengths, and values that are no numbers, are infinitely far off. */
+  /** Compares element by element. Different lengths and NaN count as an infinite difference. */
   tensors(name: string, found: ArrayLike<number> | undefined, expected: ArrayLike<number>): this {
     let largest = found?.length === expected.length ? 0 : Infinity;
     let magnitude = 0;
@@ -48,10 +48,10 @@ export class Comparison {
       largest = Math.max(largest, Number.isNaN(difference) ? Infinity : difference);
     }
     this.numbers += expected.length;
-    return this.note(name, this.bar.kind === 'relative' && largest > 0 ? largest / magnitude : largest);
+    return this.note(name, this.tolerance.kind === 'relative' && largest > 0 ? largest / magnitude : largest);
   }
 
-  /** Anything that must be equal, by its JSON; counts what is not. */
+  /** Compares values by their JSON; counts those that differ. */
   equal(name: string, found: unknown, expected: unknown): this {
     this.numbers += 1;
     if (JSON.stringify(found) === JSON.stringify(expected)) return this;
@@ -60,7 +60,7 @@ export class Comparison {
     return this;
   }
 
-  /** A difference that was measured elsewhere. */
+  /** Adds a difference that was measured elsewhere. */
   note(name: string, difference: number): this {
     if (difference > this.worst) {
       this.worst = difference;
@@ -79,8 +79,8 @@ export class Row {
     this.name = name;
   }
 
-  in(column: string, bar: Bar): Comparison {
-    const cell = this.cells.get(column) ?? new Comparison(this.name, column, bar);
+  in(column: string, tolerance: Tolerance): Comparison {
+    const cell = this.cells.get(column) ?? new Comparison(this.name, column, tolerance);
     this.cells.set(column, cell);
     return cell;
   }

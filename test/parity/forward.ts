@@ -12,10 +12,10 @@ import type { Tokenizer } from '../../src/text/index.ts';
 import type { WeightSource } from '../../src/engine/runtime/runtime.ts';
 import type { ReferenceCase } from '../support/reference-case.ts';
 import { syntheticSource } from '../support/synthetic-weights.ts';
-import { bars, Row } from './comparison.ts';
+import { Row, TOLERANCES } from './comparison.ts';
 import { runEverything, runInference, type Batch, type Outputs } from './programs.ts';
 
-/** What a case's `case.json` says, as far as the forward pass goes. */
+/** Fields of `case.json` that concern the forward pass. */
 interface CaseJson {
   readonly args: Readonly<Record<string, unknown>>;
   readonly captions: readonly string[];
@@ -33,7 +33,7 @@ interface CaseJson {
   readonly phrasecut_keep_boxes?: readonly (readonly (readonly number[])[])[];
 }
 
-/** Whether a case has a model and what it computed. */
+/** Whether a case has a model and its outputs. */
 export const isForwardCase = (reference: ReferenceCase): boolean =>
   reference.has('samples.tensors') && reference.has('pred_logits');
 
@@ -73,7 +73,7 @@ export const batchOf = (reference: ReferenceCase): Batch => ({
 
 /** Token ids, strings, offsets, and positive maps, from the captions. */
 const compareText = (row: Row, reference: ReferenceCase, json: CaseJson, tokenizer: Tokenizer): void => {
-  const text = row.in('text', bars.exact);
+  const text = row.in('text', TOLERANCES.exact);
   const { inputIds, attentionMask, encodings } = encodeBatch(tokenizer, json.captions);
   text.equal('input_ids', [...inputIds], [...reference.i32('input_ids')]);
   text.equal('attention_mask', [...attentionMask], [...reference.i32('attention_mask')]);
@@ -87,7 +87,7 @@ const compareText = (row: Row, reference: ReferenceCase, json: CaseJson, tokeniz
   );
   text.equal('positive_map', [...binaryPositiveMap(rows)], [...reference.f32('positive_map')]);
   const normalized = reference.f32('positive_map_normalised_before_collate');
-  text.equal('normalised positive map', [...normalizedPositiveMap(rows)], [...normalized]);
+  text.equal('normalized positive map', [...normalizedPositiveMap(rows)], [...normalized]);
 };
 
 /** Columns of the outputs, by the beginning of their official name. */
@@ -105,7 +105,7 @@ const outputNames = (reference: ReferenceCase): string[] =>
 const compareOutputs = (row: Row, reference: ReferenceCase, outputs: Outputs): void => {
   for (const name of outputNames(reference)) {
     const column = columnOf(name);
-    const cell = row.in(column, column === 'boxes' ? bars.boxes : bars.values);
+    const cell = row.in(column, column === 'boxes' ? TOLERANCES.boxes : TOLERANCES.values);
     cell.tensors(name, outputs[name]?.data as Float32Array | undefined, reference.f32(name));
   }
 };
@@ -116,7 +116,7 @@ const layerOf = (value: HostTensor, layer: number): Float32Array => {
   return (value.data as Float32Array).subarray(layer * size, (layer + 1) * size);
 };
 
-/** Outputs of every decoder layer, from the program that tells everything. */
+/** Outputs of every decoder layer, from the program that returns all intermediate values. */
 const compareLayers = (row: Row, reference: ReferenceCase, everything: Outputs): void => {
   for (const name of reference.names) {
     const [, layer, output] = /^(?:aux(\d+)\.)?((?:pred|proj)_\w+)$/.exec(name) ?? [];
@@ -124,7 +124,7 @@ const compareLayers = (row: Row, reference: ReferenceCase, everything: Outputs):
     const value = everything[output]!;
     const isPerText = output === 'proj_tokens' || output.startsWith('pred_answer');
     const found = isPerText ? value.data : layerOf(value, layer === undefined ? value.shape[0]! - 1 : Number(layer));
-    const cell = row.in(columnOf(output), output === 'pred_boxes' ? bars.boxes : bars.values);
+    const cell = row.in(columnOf(output), output === 'pred_boxes' ? TOLERANCES.boxes : TOLERANCES.values);
     cell.tensors(`${name} (all layers)`, found as Float32Array, reference.f32(name));
   }
 };
@@ -141,9 +141,9 @@ const batchFirst = ({ shape, data }: { shape: readonly number[]; data: Float32Ar
   return result;
 };
 
-/** What the encoder hands to the decoder, and activations that are at hand. */
+/** The encoder's outputs, and intermediate activations. */
 const compareInside = (row: Row, reference: ReferenceCase, model: Mdetr, everything: Outputs): void => {
-  const cell = row.in('inside', bars.values);
+  const cell = row.in('inside', TOLERANCES.values);
   const compare = (name: string, found: string, sequenceFirst: boolean): void => {
     if (!reference.has(name)) return;
     const expected = reference.typed(name, 'f32');
@@ -156,7 +156,7 @@ const compareInside = (row: Row, reference: ReferenceCase, model: Mdetr, everyth
   compare('cache.pos_embed', 'positions', true);
   for (const name of ['text_pooled_op', 'img_pooled_op']) {
     if (!reference.has(`cache.${name}`)) continue;
-    // The official cache holds the projections before they are brought to length 1.
+    // The official cache holds the projections before they are scaled to unit length.
     const { shape, data } = reference.typed(`cache.${name}`, 'f32');
     cell.tensors(`cache.${name}`, everything[name]!.data as Float32Array, unitRows(data, shape.at(-1)!));
   }
@@ -166,7 +166,9 @@ const compareInside = (row: Row, reference: ReferenceCase, model: Mdetr, everyth
   for (const [index, stage] of stages.entries())
     compare(`act.backbone.layer${index + 5 - stages.length}`, stage, false);
   if (reference.has('cache.mask'))
-    row.in('padding', bars.exact).equal('cache.mask', everything['padding_mask']!.data, reference.u8('cache.mask'));
+    row
+      .in('padding', TOLERANCES.exact)
+      .equal('cache.mask', everything['padding_mask']!.data, reference.u8('cache.mask'));
   if (!reference.has('act.decoder.hs_layers_seqfirst')) return;
   const { shape, data } = reference.typed('act.decoder.hs_layers_seqfirst', 'f32');
   const size = data.length / shape[0]!;
@@ -192,7 +194,7 @@ const firstQueries = (data: Float32Array, shape: readonly number[], count: numbe
   return Float32Array.from(rows.flatMap((from) => Array.from(data.subarray(from, from + count * features))));
 };
 
-/** Costs within the bar, assignments exactly. */
+/** Matching costs within the tolerance, assignments exactly. */
 const compareMatching = (row: Row, reference: ReferenceCase, json: CaseJson, everything: Outputs): void => {
   if (json.matches === undefined || !reference.has('cost.final')) return;
   const targetBoxes = Float32Array.from(json.targets.flatMap(({ boxes }) => boxes.flat()));
@@ -209,8 +211,8 @@ const compareMatching = (row: Row, reference: ReferenceCase, json: CaseJson, eve
       targetCounts: json.targets.map((target) => target.boxes.length),
     });
     const pairs = found.map((match) => [[...match.queries], [...match.targets]]);
-    row.in('matching', bars.exact).equal(`assignment, ${which}`, pairs, json.matches![call]);
-    // The official cost has a column for every box of the batch: samples as they come, all boxes for each.
+    row.in('matching', TOLERANCES.exact).equal(`assignment, ${which}`, pairs, json.matches![call]);
+    // The official cost matrix has a column for every box of the batch, for each sample.
     const cost = json.targets.map((_, sample) =>
       matchingCost({
         logits: rowOf(layerOf(logits!, layer), sample, json.targets.length),
@@ -221,7 +223,7 @@ const compareMatching = (row: Row, reference: ReferenceCase, json: CaseJson, eve
     );
     const total = cost.flatMap((one) => [...one]);
     if (total.length !== json.targets.length * queries * (targetBoxes.length / 4)) throw new Error('internal: cost');
-    row.in('cost', bars.values).tensors(`cost.${which}`, total, reference.f32(`cost.${which}`));
+    row.in('cost', TOLERANCES.values).tensors(`cost.${which}`, total, reference.f32(`cost.${which}`));
   });
 };
 
@@ -246,14 +248,14 @@ const compareResults = (row: Row, reference: ReferenceCase, json: CaseJson, outp
       isFinal: outputs['pred_isfinal'] === undefined ? undefined : part('pred_isfinal', sample),
     };
     const { scores, boxes, scoresRefexp } = postprocessBoxes(detection, size);
-    const results = row.in('results', bars.values);
+    const results = row.in('results', TOLERANCES.values);
     results.tensors(`scores of ${sample}`, scores, reference.f32(`postprocess${sample}.scores`));
     results.tensors(`boxes of ${sample}`, boxes, reference.f32(`postprocess${sample}.boxes`));
     if (reference.has(`postprocess${sample}.scores_refexp`))
       results.tensors(`refexp of ${sample}`, scoresRefexp, reference.f32(`postprocess${sample}.scores_refexp`));
     const phrases = phraseRows.slice(firstPhrase, (firstPhrase += targetBoxes.length));
     if (json.flickr_boxes_sorted !== undefined) {
-      // From the official numbers: where two scores differ by rounding alone, ours may rank them the other way.
+      // From the official outputs: scores that differ only by rounding may be ranked differently.
       const official: DetectionOutputs = {
         logits: rowOf(reference.f32('pred_logits'), sample, batch),
         boxes: rowOf(reference.f32('pred_boxes'), sample, batch),
@@ -289,9 +291,10 @@ const compareMasks = (row: Row, reference: ReferenceCase, json: CaseJson, inputs
   masks.forEach((mask, query) =>
     maskToDense(mask).forEach((bit, pixel) => (flips += bit === expected[query * pixels + pixel] ? 0 : 1)),
   );
-  row.in('mask pixels', bars.flips).note(`masks of ${sample}`, flips / expected.length).numbers += expected.length;
+  row.in('mask pixels', TOLERANCES.flips).note(`masks of ${sample}`, flips / expected.length).numbers +=
+    expected.length;
   const kept = json.phrasecut_keep_boxes?.[sample];
   if (kept === undefined) return;
   const { boxesXywh } = phraseCutResult({ scores, boxesXyxy: boxes, masks }, original);
-  row.in('results', bars.values).tensors(`PhraseCut boxes of ${sample}`, boxesXywh.flat(), kept.flat());
+  row.in('results', TOLERANCES.values).tensors(`PhraseCut boxes of ${sample}`, boxesXywh.flat(), kept.flat());
 };

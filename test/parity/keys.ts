@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Mdetr, parseModelConfig } from '../../src/models/index.ts';
-import { bars, Row } from './comparison.ts';
+import { Row, TOLERANCES } from './comparison.ts';
 
 /** The arguments that every file of keys was made with, beyond the official defaults. */
 const configs: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
@@ -37,7 +37,7 @@ export const compareKeys = (folder: string, name: string): Row => {
   if (config === undefined) throw new Error(`no arguments are known for ${name}.json: add them in test/parity/keys.ts`);
   const model = new Mdetr(parseModelConfig(config));
   const { specs } = model.registry;
-  const cell = row.in('keys', bars.exact);
+  const cell = row.in('keys', TOLERANCES.exact);
   const names = Object.keys(expected.keys);
   cell.equal(
     'order',

@@ -4,7 +4,7 @@ import { collateImages } from '../../src/data/sampling/collate.ts';
 import { decodeImage } from '../../src/data/images/node/decode-image.ts';
 import { resizedSize } from '../../src/data/transforms/resize.ts';
 import { prepareImage } from '../../src/inference/preprocess.ts';
-import { bars, Row } from './comparison.ts';
+import { Row, TOLERANCES } from './comparison.ts';
 
 interface Sampled {
   readonly pos: readonly number[];
@@ -22,7 +22,7 @@ interface ValidationImage {
 
 const at = (values: ArrayLike<number>, { pos }: Sampled): number[] => pos.map((index) => values[index]!);
 
-/** Decoding, resizing and normalising of real photos, as the pipeline does it. */
+/** Decoding, resizing and normalizing of real photos, as the pipeline does it. */
 export const compareImages = async (root: string): Promise<Row[]> => {
   const images = readJson(join(root, 'preprocess', 'val_images.json')) as readonly ValidationImage[];
   const rows: Row[] = [];
@@ -31,12 +31,14 @@ export const compareImages = async (root: string): Promise<Row[]> => {
     const path = join(root, image.file);
     const original = await decodeImage(path, { orient: false });
     const { resized } = prepareImage(original, { shortestEdge: 800, longestEdge: 1333 });
-    row.in('sizes', bars.exact).equal('resized', [resized.height, resized.width], [image.outHeight, image.outWidth]);
-    const levels = row.in('grey levels', bars.greyLevels);
+    row
+      .in('sizes', TOLERANCES.exact)
+      .equal('resized', [resized.height, resized.width], [image.outHeight, image.outWidth]);
+    const levels = row.in('gray levels', TOLERANCES.grayLevels);
     levels.tensors('decoded', at(original.data, image.decodedHWC), image.decodedHWC.values);
     levels.tensors('resized', at(resized.data, image.resizedHWC), image.resizedHWC.values);
     const { tensors } = collateImages([await decodeImage(resized)]);
-    row.in('normalised', bars.normalized).tensors('tensor', at(tensors, image.tensorCHW), image.tensorCHW.values);
+    row.in('normalized', TOLERANCES.normalized).tensors('tensor', at(tensors, image.tensorCHW), image.tensorCHW.values);
     rows.push(row);
   }
   return rows;
@@ -49,7 +51,7 @@ export const compareSizes = (root: string): Row => {
     rows: readonly (readonly (number | null)[])[];
   };
   const row = new Row('preprocess/resize_sizes');
-  const cell = row.in('sizes', bars.exact);
+  const cell = row.in('sizes', TOLERANCES.exact);
   for (const values of rows) {
     const [w, h, size, max, outW, outH] = ['w', 'h', 'size', 'max_size', 'outW', 'outH'].map(
       (name) => values[columns.indexOf(name)] ?? undefined,

@@ -17,7 +17,7 @@ import type { WeightSource } from '../../src/engine/runtime/runtime.ts';
 
 export type Outputs = Readonly<Record<string, HostTensor>>;
 
-/** One batch: every text with a picture of its own. */
+/** A batch in which every caption has its own image. */
 export interface Batch {
   /** (B, 3, H, W) */
   readonly image: HostTensor;
@@ -28,7 +28,7 @@ export interface Batch {
   readonly attentionMask: HostTensor;
 }
 
-/** Runs what users run: the three compiled programs of inference, with weights inside and folded. */
+/** Runs inference as users do: three compiled programs, with weights embedded and folded. */
 export const runInference = async (model: Mdetr, weights: WeightSource, batch: Batch): Promise<Outputs> => {
   const folder = await mkdtemp(join(tmpdir(), 'mdetr-parity-'));
   const runtime = new NodeRuntime({ cache: new ProgramCache({ folder }) });
@@ -72,7 +72,7 @@ export const runInference = async (model: Mdetr, weights: WeightSource, batch: B
 };
 
 /**
- * Runs one program that tells everything on the way: all decoder layers (L, B, Q, ·), the encoder's memories, feature
+ * Runs one program that returns all intermediate values: all decoder layers (L, B, Q, ·), the encoder's memories, feature
  * maps. Weights are inputs here, as in training.
  */
 export const runEverything = async (model: Mdetr, weights: WeightSource, batch: Batch): Promise<Outputs> => {

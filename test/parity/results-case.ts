@@ -4,7 +4,7 @@ import { postprocessBoxes } from '../../src/postprocess/scored-boxes.ts';
 import { maskToDense } from '../../src/geometry/run-lengths.ts';
 import type { Size } from '../../src/geometry/size.ts';
 import type { ReferenceCase } from '../support/reference-case.ts';
-import { bars, Row } from './comparison.ts';
+import { Row, TOLERANCES } from './comparison.ts';
 
 interface ResultsJson {
   readonly items_per_batch_element: readonly number[];
@@ -14,7 +14,7 @@ interface ResultsJson {
   readonly phrasecut: readonly { readonly scores: readonly number[]; readonly boxes: readonly (readonly number[])[] }[];
 }
 
-/** A case of post-processors alone: boxes, phrases, masks of different and of equal sizes. */
+/** A case of the post-processors: boxes, phrases, and masks of different and equal sizes. */
 export const isResultsCase = (reference: ReferenceCase): boolean => 'items_per_batch_element' in reference.json;
 
 export const compareResultsCase = (name: string, reference: ReferenceCase): Row => {
@@ -33,7 +33,7 @@ export const compareResultsCase = (name: string, reference: ReferenceCase): Row 
     const size = { height: sizes[2 * sample]!, width: sizes[2 * sample + 1]! };
     const outputs = { logits: part('pred_logits', sample), boxes: part('pred_boxes', sample) };
     const { scores, boxes } = postprocessBoxes(outputs, size);
-    const results = row.in('results', bars.values);
+    const results = row.in('results', TOLERANCES.values);
     results.tensors(`scores of ${sample}`, scores, reference.f32(`bbox${sample}.scores`));
     results.tensors(`boxes of ${sample}`, boxes, reference.f32(`bbox${sample}.boxes`));
     const ranking = rankBoxesByPhrase(outputs, size, phrases.slice(first, (first += count)));
@@ -63,7 +63,7 @@ const compareMasks = (
       { data: data.subarray(sample * size, (sample + 1) * size), queries, height, width },
       { padded, resized: max[sample]!, original },
     );
-    const cell = row.in('mask pixels', bars.flips);
+    const cell = row.in('mask pixels', TOLERANCES.flips);
     cell.tensors(
       `${kind} ${sample}`,
       masks.flatMap((mask) => Array.from(maskToDense(mask))),

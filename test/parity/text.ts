@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createPositiveMap, encodeBatch, normalizedPositiveMap, type Tokenizer } from '../../src/text/index.ts';
-import { bars, Row } from './comparison.ts';
+import { Row, TOLERANCES } from './comparison.ts';
 
 interface EncodingRow {
   readonly text: string;
@@ -25,7 +25,7 @@ interface PositiveMapFile {
 export const compareEncodings = (folder: string, tokenizer: Tokenizer): Row[] => {
   const encodings = new Row('tokenizer/encodings');
   const { rows } = readJson(join(folder, 'encodings.json')) as { rows: readonly EncodingRow[] };
-  const text = encodings.in('text', bars.exact);
+  const text = encodings.in('text', TOLERANCES.exact);
   for (const row of rows) {
     const found = tokenizer.encode(row.text);
     const characters = row.charToToken.map((_, index) => found.charToToken(index) ?? null);
@@ -36,7 +36,7 @@ export const compareEncodings = (folder: string, tokenizer: Tokenizer): Row[] =>
   }
   const maps = new Row('tokenizer/positive maps');
   const { batch, positiveMaps } = readJson(join(folder, 'positive_maps.json')) as PositiveMapFile;
-  const exact = maps.in('text', bars.exact);
+  const exact = maps.in('text', TOLERANCES.exact);
   const padded = encodeBatch(tokenizer, batch.texts);
   exact.equal('ids of a batch', [...padded.inputIds], batch.input_ids.flat());
   exact.equal('mask of a batch', [...padded.attentionMask], batch.attention_mask.flat());

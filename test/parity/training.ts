@@ -12,17 +12,17 @@ import { type TrainBatch } from '../../src/train/data/train-batch.ts';
 import { referenceConfig, referenceTargets, type ReferenceTarget } from '../support/reference-batch.ts';
 import type { ReferenceCase } from '../support/reference-case.ts';
 import { syntheticWeight } from '../support/synthetic-weights.ts';
-import { Row, type Bar } from './comparison.ts';
+import { Row, type Tolerance } from './comparison.ts';
 import { batchOf } from './forward.ts';
 
-/** The bars of training: losses relatively, gradients relatively with a little room near zero, parameters absolutely. */
-const trainingBars = {
+/** Tolerances of training: losses relative, gradients relative with an absolute part near zero, parameters absolute. */
+const TRAINING_TOLERANCES = {
   losses: { limit: 1e-4, kind: 'absolute' },
   gradients: { limit: 1, kind: 'absolute' },
   parameters: { limit: 1e-5, kind: 'absolute' },
   rates: { limit: 0, kind: 'absolute' },
   exact: { limit: 0, kind: 'count' },
-} as const satisfies Record<string, Bar>;
+} as const satisfies Record<string, Tolerance>;
 
 interface GradientRecord {
   readonly requiresGrad: boolean;
@@ -31,7 +31,7 @@ interface GradientRecord {
   readonly first8: readonly number[];
   readonly pos: readonly number[];
   readonly atPos: readonly number[];
-  /** Of a float64 run; far below the float32 values where the true gradient is zero. */
+  /** Norm of a float64 run; far below that of float32 when the true gradient is zero. */
   readonly normF64: number;
 }
 
@@ -48,7 +48,7 @@ interface TrainingCase {
 const readJson = (reference: ReferenceCase, file: string): unknown =>
   JSON.parse(readFileSync(join(reference.dir, file), 'utf8'));
 
-/** Everything of a case that a step needs. Dropout is off, as it was for the reference. */
+/** Step, batch and parameters of a case. Dropout is off, as in the reference. */
 const prepare = async (
   reference: ReferenceCase,
   json: TrainingCase,
@@ -81,8 +81,8 @@ const prepare = async (
   return { step, batch, parameters, numBoxes };
 };
 
-/** How far a number is off in units of what is allowed: `relative` of its size plus `absolute`. */
-const inBars = (found: number, expected: number, relative: number, absolute: number): number =>
+/** Difference in units of the tolerance `relative · |expected| + absolute`. */
+const inTolerances = (found: number, expected: number, relative: number, absolute: number): number =>
   Math.abs(found - expected) / (relative * Math.abs(expected) + absolute);
 
 export const isTrainingCase = (reference: ReferenceCase): boolean => {
@@ -101,7 +101,7 @@ export const compareTraining = async (name: string, reference: ReferenceCase): P
       .filter(([key]) => records[key]?.requiresGrad !== true)
       .map(([key, value]) => [key, value.data.slice()] as const);
     const result = await step.run(batch, parameters, numBoxes, 0);
-    const losses = row.in('losses', trainingBars.losses);
+    const losses = row.in('losses', TRAINING_TOLERANCES.losses);
     for (const [term, expected] of Object.entries({ ...json.losses, total: json.total })) {
       const found = term === 'total' ? result.total : result.terms[term];
       losses.numbers++;
@@ -115,12 +115,12 @@ export const compareTraining = async (name: string, reference: ReferenceCase): P
       json.matcherOrder!.forEach((which, call) => {
         const layer = which === 'final' ? layers - 1 : Number(which.slice('aux'.length));
         const pairs = result.matches![layer]!.map((match) => [[...match.queries], [...match.targets]]);
-        row.in('matching', trainingBars.exact).equal(which, pairs, json.matches![call]);
+        row.in('matching', TRAINING_TOLERANCES.exact).equal(which, pairs, json.matches![call]);
       });
     }
     compareGradients(row, records, result.gradients);
     for (const [key, before] of frozen)
-      row.in('frozen', trainingBars.exact).equal(key, bytesOf(parameters.get(key)!.data), bytesOf(before));
+      row.in('frozen', TRAINING_TOLERANCES.exact).equal(key, bytesOf(parameters.get(key)!.data), bytesOf(before));
     return row;
   } finally {
     await step.dispose();
@@ -130,36 +130,36 @@ export const compareTraining = async (name: string, reference: ReferenceCase): P
 const bytesOf = (data: HostTensor['data']): string =>
   Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64').slice(0, 4096);
 
-/** Gradients that are zero in truth (key biases) hold rounding noise alone: they are only asked to be small. */
-const noiseNorm = 1e-5;
+/** Gradients whose true value is zero (key biases) contain only rounding noise; they only have to be small. */
+const NOISE_NORM = 1e-5;
 
 const compareGradients = (
   row: Row,
   records: Readonly<Record<string, GradientRecord>>,
   gradients: ReadonlyMap<string, HostTensor>,
 ): void => {
-  const cell = row.in('gradients', trainingBars.gradients);
+  const cell = row.in('gradients', TRAINING_TOLERANCES.gradients);
   for (const [key, record] of Object.entries(records)) {
     const found = gradients.get(key)?.data as Float32Array | undefined;
     if (record.grad === null) {
-      // No gradient at all, or one that is zero: PyTorch's None.
-      row.in('no gradient', trainingBars.exact).equal(key, found === undefined, true);
+      // PyTorch's `grad is None`.
+      row.in('no gradient', TRAINING_TOLERANCES.exact).equal(key, found === undefined, true);
       continue;
     }
     if (found === undefined) {
-      // A loss that cannot reach the parameter: the reference has exact zeros.
+      // No loss reaches the parameter: the reference has exact zeros.
       cell.note(key, record.norm === 0 ? 0 : Infinity);
       continue;
     }
     const norm = Math.sqrt(found.reduce((sum, value) => sum + value * value, 0));
     cell.numbers += 1 + record.pos.length;
-    if (record.normF64 < noiseNorm) {
-      cell.note(`${key} (zero)`, norm / (100 * noiseNorm));
+    if (record.normF64 < NOISE_NORM) {
+      cell.note(`${key} (zero)`, norm / (100 * NOISE_NORM));
       continue;
     }
-    cell.note(`|${key}|`, inBars(norm, record.norm, 1e-3, 1e-6));
+    cell.note(`|${key}|`, inTolerances(norm, record.norm, 1e-3, 1e-6));
     record.pos.forEach((place, k) =>
-      cell.note(`${key}[${place}]`, inBars(found[place]!, record.atPos[k]!, 1e-3, 1e-6 + 1e-6 * record.norm)),
+      cell.note(`${key}[${place}]`, inTolerances(found[place]!, record.atPos[k]!, 1e-3, 1e-6 + 1e-6 * record.norm)),
     );
   }
 };
@@ -210,7 +210,7 @@ export const compareOptimizer = async (name: string, reference: ReferenceCase, t
     for (const [index, expected] of json.steps.entries()) {
       const result = await step.run(batch, parameters, numBoxes, index);
       row
-        .in('losses', trainingBars.losses)
+        .in('losses', TRAINING_TOLERANCES.losses)
         .note(`step ${index}`, Math.abs(result.total - expected.loss) / expected.loss).numbers++;
       row
         .in('rates', { limit: 1e-15, kind: 'absolute' })
@@ -248,10 +248,10 @@ const compareValues = (
   saved: Readonly<Record<string, ValueRecord>>,
   values: ReadonlyMap<string, HostTensor>,
 ): void => {
-  const cell = row.in(what, trainingBars.parameters);
+  const cell = row.in(what, TRAINING_TOLERANCES.parameters);
   for (const [key, { pos, atPos, maxAbsDiffF64 }] of Object.entries(saved)) {
     const value = values.get(key);
-    // Where the float64 run ends elsewhere, the true gradient is zero and Adam follows rounding noise.
+    // A float64 run with another result means a true gradient of zero, where Adam follows rounding noise.
     if (value === undefined || (maxAbsDiffF64 ?? 0) > 1e-5) continue;
     pos.forEach((place, k) => {
       cell.numbers++;
@@ -265,12 +265,12 @@ interface CurveRecord extends ScheduleConfig {
   readonly lrs: readonly (readonly number[])[];
 }
 
-/** Every learning-rate curve, exactly. */
+/** Compares all learning-rate curves exactly. */
 export const compareSchedules = (path: string): Row => {
   const row = new Row('learning rates');
   const curves = JSON.parse(readFileSync(path, 'utf8')) as CurveRecord[];
   for (const curve of curves) {
-    const cell = row.in(curve.schedule, trainingBars.rates);
+    const cell = row.in(curve.schedule, TRAINING_TOLERANCES.rates);
     curve.lrs.forEach((expected, step) => {
       const { main, backbone, textEncoder } = ratesAt(curve, step, curve.steps_per_epoch);
       cell.tensors(`step ${step}`, [main, backbone, textEncoder], expected);

@@ -17,7 +17,7 @@ import { createPositiveMap, encodeBatch } from '../../src/text/index.ts';
 import { loadTokenizer } from '../../src/text/node/tokenizer-files.ts';
 import { fixtureReference, type ReferenceCase } from './reference-case.ts';
 
-/** A target as `case.json` has it. */
+/** A target in `case.json`. */
 export interface ReferenceTarget {
   readonly caption: string;
   readonly boxes: readonly (readonly number[])[];
@@ -57,13 +57,13 @@ export const referenceTargets = async (
   return joinTargets(samples, { encodings, tokens: T }, config);
 };
 
-/** The config of a reference case: its `args`. */
+/** Config of a reference case, from its `args`. */
 export const referenceConfig = (args: unknown): LossConfig => {
   const values = args as Record<string, unknown>;
   return { ...parseModelConfig(values), ...parseCriterionConfig(values) };
 };
 
-/** Tensors of the same sizes on top of each other: a new first axis. */
+/** Stacks tensors of equal shape along a new first axis. */
 export const stack = (reference: ReferenceCase, names: readonly string[]): HostTensor => {
   const parts = names.map((name) => reference.typed(name, 'f32'));
   return float32Tensor(
@@ -72,11 +72,11 @@ export const stack = (reference: ReferenceCase, names: readonly string[]): HostT
   );
 };
 
-/** Matching as `case.json` has it: for each call of the matcher and each sample, queries and boxes. */
+/** Matches in the form of `case.json`: queries and boxes for each call of the matcher and each sample. */
 export const plainMatches = (matches: LayerMatches): number[][][][] =>
   matches.map((ofLayer) => ofLayer.map(({ queries, targets }) => [[...queries], [...targets]]));
 
-/** Matches a batch and makes the loss program's inputs, for one worker. */
+/** Matches a batch and makes the inputs of the loss program, for a single process. */
 export const matchedInputs = (
   predictions: { readonly pred_logits: HostTensor; readonly pred_boxes: HostTensor },
   targets: BatchTargets,

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { MdetrError } from '../../src/errors.ts';
 
 /**
- * Reader of the reference data (numbers of the official code). A case is a folder with `manifest.json` (names, types,
+ * Reader of the reference data (outputs of the official code). A case is a folder with `manifest.json` (names, types,
  * shapes, byte ranges), `data.bin` (raw little-endian values) and `case.json` (configuration, captions, targets).
  */
 
@@ -43,7 +43,7 @@ interface ManifestEntry {
 }
 
 /**
- * What a test reads from `case.json`. It is loose on purpose: cases differ, and a test names the fields that it expects.
+ * Contents of `case.json`. The type is loose on purpose: cases differ, and a test names the fields that it expects.
  * Annotate at the place of use: `const { captions } = loadCase('tiny').json as { captions: string[] }`.
  */
 export type ReferenceJson = Readonly<Record<string, unknown>>;
@@ -58,16 +58,20 @@ const arrayOf: { readonly [D in ReferenceDtype]: (buffer: ArrayBuffer) => Refere
 const bytesPer: Readonly<Record<ReferenceDtype, number>> = { f32: 4, f64: 8, i32: 4, i64: 8, u8: 1 };
 
 const projectRoot = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
-/** The full reference data, beside the project. Not there for everyone: tests that need it must `skipIf` it is missing. */
+/** The full reference data, beside the project. Tests that need it must `skipIf` it is missing. */
 export const sharedReference = join(projectRoot, '..', 'shared', 'reference');
-/** The small part of the reference data that the tests carry. */
+/** The small part of the reference data that is in the repository. */
 export const fixtureReference = join(projectRoot, 'test', 'fixtures', 'reference');
 
 /** Path of `relative` in the carried fixtures, else in the full reference data; undefined when it is in neither. */
 export const findReference = (relative: string): string | undefined =>
   [join(fixtureReference, relative), join(sharedReference, relative)].find((path) => existsSync(path));
 
-/** As `findReference`, but a missing path is an error that says where it was looked for. */
+/**
+ * Path of `relative` in the reference data.
+ *
+ * @throws {MdetrError} naming the folders that were searched
+ */
 export const referencePath = (relative: string): string => {
   const path = findReference(relative);
   if (path === undefined)
@@ -130,7 +134,7 @@ export class ReferenceCase {
     return { name, dtype, shape, data: arrayOf[dtype](buffer), maxAbsDiffF64, maxAbs } as ReferenceTensor;
   }
 
-  /** As `tensor`, with the type stated: throws when the stored one differs. */
+  /** `tensor` of a known type. Throws when the stored type differs. */
   typed<D extends ReferenceDtype>(name: string, dtype: D): TensorOf<D> {
     const tensor = this.tensor(name);
     if (tensor.dtype !== dtype) throw new MdetrError(`${this.dir}: ${name} is ${tensor.dtype}, not ${dtype}.`);

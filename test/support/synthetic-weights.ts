@@ -2,14 +2,14 @@ import type { HostTensor } from '../../src/engine/graph/index.ts';
 import type { Mdetr } from '../../src/models/index.ts';
 import type { WeightSource } from '../../src/engine/runtime/runtime.ts';
 
-/** FNV-1a, 32 bit, over the UTF-8 bytes of the name. */
+/** 32-bit FNV-1a hash of the UTF-8 bytes of a name. */
 const hashOf = (name: string): number => {
   let hash = 2166136261;
   for (const byte of new TextEncoder().encode(name)) hash = Math.imul(hash ^ byte, 16777619);
   return hash >>> 0;
 };
 
-/** A number in [0, 1) for every name and flat index: the rule of the reference data. */
+/** Pseudo-random values of a name and flat index, `map` of a uniform value in [0, 1): the rule of the reference data. */
 export const syntheticNumbers = (name: string, count: number, map: (u: number) => number): Float32Array => {
   const hash = hashOf(name);
   const values = new Float32Array(count);
@@ -28,7 +28,7 @@ const signed =
   (u: number): number =>
     offset + scale * (2 * u - 1);
 
-/** The reference's synthetic value of a `state_dict` entry: first rule that fits its name and shape. */
+/** Synthetic value of a `state_dict` entry in the reference data: the first rule that fits its name and shape. */
 export const syntheticWeight = (name: string, shape: readonly number[]): HostTensor => {
   const count = shape.reduce((product, size) => product * size, 1);
   if (name.endsWith('position_ids')) {
