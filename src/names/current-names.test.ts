@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { allBenchmarks } from '../benchmarks/registry.ts';
 import { MdetrError, UsageError } from '../errors.ts';
 import { currentArguments, currentConfig, currentMetricName, currentSetting } from './current-names.ts';
 
@@ -75,6 +76,20 @@ describe('old options of a command', () => {
   });
 });
 
-it('loss terms of old logs have current names', () => {
-  expect(['helper_box', 'loss_ce', 'auxiliary_box'].map(currentMetricName)).toEqual(['auxiliary_box', 'loss_ce', 'auxiliary_box']); // prettier-ignore
+describe('names in old logs', () => {
+  it.each([
+    ['helper_box', 'auxiliary_box'],
+    ['loss_ce', 'loss_ce'],
+    ['auxiliary_box', 'auxiliary_box'],
+    ['mine/bbox_AP50', 'mine/box_ap_50'],
+    ['flickr/merged/Recall@1_all', 'flickr/merged/recall_at_1'],
+    ['refexp/refcoco+_Precision@1', 'refexp/refcoco+/precision_at_1'],
+    ['phrasecut/mask_Precision@0.5', 'phrasecut/mask_precision_at_50'],
+  ])('%s is %s', (old, current) => expect(currentMetricName(old)).toBe(current));
+
+  it('that were titles have the identifiers of the benchmarks', () => {
+    const metrics = allBenchmarks().flatMap((benchmark) => (benchmark.name === 'lvis' ? [] : benchmark.metrics));
+    for (const { title, id, isDetail } of metrics)
+      if (isDetail !== true && !title.includes('*')) expect(currentMetricName(`set/${title}`), title).toBe(`set/${id}`);
+  });
 });

@@ -1,5 +1,5 @@
 import { MdetrError, UsageError } from '../errors.ts';
-import { RENAMED_IN_CONFIGS, RENAMED_METRIC_PREFIXES, RENAMED_OPTIONS, type ConfigRenames } from './renames.ts';
+import { RENAMED_IN_CONFIGS, RENAMED_METRICS, RENAMED_OPTIONS, type ConfigRenames } from './renames.ts';
 
 /** Something read under current names, and one note for each old name that it used. */
 export interface Renamed<T> {
@@ -123,9 +123,10 @@ export const currentArguments = (
   return { value, notes: [...notes] };
 };
 
-/** The current name of a loss term or metric in a log, `auxiliary_box` for `helper_box`. */
+/** The current name of a loss term or metric in a log: `auxiliary_box` for `helper_box`, `val/box_ap` for `val/bbox_AP`. */
 export const currentMetricName = (name: string): string => {
-  for (const [prefix, current] of Object.entries(RENAMED_METRIC_PREFIXES))
-    if (name.startsWith(prefix)) return current + name.slice(prefix.length);
+  const at = name.lastIndexOf('/') + 1;
+  const own = name.slice(at);
+  for (const [old, current] of RENAMED_METRICS) if (old.test(own)) return name.slice(0, at) + own.replace(old, current);
   return name;
 };

@@ -44,5 +44,28 @@ export const RENAMED_OPTIONS: Readonly<Record<string, Readonly<Record<string, st
   evaluate: { '--truth': '--ground-truth' },
 };
 
-/** Old prefix → new prefix of the names of loss terms and metrics in a run's log. */
-export const RENAMED_METRIC_PREFIXES: Readonly<Record<string, string>> = { helper_: 'auxiliary_' };
+/** Old pattern → new name of loss terms and metrics in a run's log, without the name of the validation set before them. */
+export const RENAMED_METRICS: readonly (readonly [old: RegExp, current: string])[] = [
+  [/^helper_(\w+)$/, 'auxiliary_$1'],
+  [/^bbox_AP$/, 'box_ap'],
+  [/^bbox_AP(\d+)$/, 'box_ap_$1'],
+  [/^segm_AP$/, 'mask_ap'],
+  [/^segm_AP(\d+)$/, 'mask_ap_$1'],
+  [/^Recall@(\d+)_all$/, 'recall_at_$1'],
+  [/^Upper_bound_all$/, 'recall_upper_bound'],
+  [/^clevrref_Precision@(\d+)$/, 'precision_at_$1'],
+  [/^([\w+]+)_Precision@(\d+)$/, '$1/precision_at_$2'],
+  [/^Precision@0\.(?<tens>\d)$/, 'box_precision_at_$<tens>0'],
+  [/^mask_Precision@0\.(?<tens>\d)$/, 'mask_precision_at_$<tens>0'],
+  [/^cum_mask_iou$/, 'cumulative_mask_iou'],
+  [/^phrase Recall@(\d+)$/, 'phrase_recall_at_$1'],
+  [/^(phrase|mask) mean IoU$/, '$1_mean_iou'],
+  [/^referring precision@1$/, 'referring_precision_at_1'],
+  [/^mask precision@0\.(?<tens>\d)$/, 'mask_precision_at_$<tens>0'],
+  [/^question accuracy$/, 'question_accuracy'],
+  [/^mentioned objects boxed$/, 'mentioned_objects_boxed'],
+  [/^mentioned objects boxed twice$/, 'mentioned_objects_boxed_twice'],
+  [/^absent phrases boxed$/, 'absent_phrases_boxed'],
+  [/^box AP$/, 'box_ap'],
+  [/^box AP@(\d+)$/, 'box_ap_$1'],
+];
