@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
-import { Mdetr, parseModelConfig } from '../src/models/index.ts';
+import { MdetrNetwork, parseModelConfig } from '../src/models/index.ts';
 import { traceInference } from '../src/inference/programs.ts';
 import { createRuntime } from '../src/engine/runtime/create-runtime.ts';
 import { ProgramCache } from '../src/engine/runtime/node/program-cache.ts';
@@ -58,7 +58,7 @@ const peakMb = (): number => {
 };
 
 const runOurs = async (): Promise<Record<string, number>> => {
-  const model = new Mdetr(parseModelConfig(values.size === 'tiny' ? tiny : {}));
+  const model = new MdetrNetwork(parseModelConfig(values.size === 'tiny' ? tiny : {}));
   const weights = syntheticSource(model);
   const runtime = await createRuntime({ threads, cache: new ProgramCache({ folder }) });
   const programs = traceInference(model);
@@ -75,8 +75,8 @@ const runOurs = async (): Promise<Record<string, number>> => {
     });
     const encoded = performance.now();
     await text.run({
-      src: features['src']!,
-      feature_padding: features['feature_padding']!,
+      src: features.src,
+      feature_padding: features.feature_padding,
       image_index: { dtype: 'int32', shape: [batch], data: Int32Array.from({ length: batch }, (_, index) => index) },
       input_ids: {
         dtype: 'int32',

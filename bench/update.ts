@@ -5,7 +5,7 @@
  * affected by other processes.
  */
 import { parseArgs } from 'node:util';
-import { Mdetr, parseModelConfig } from '../src/models/index.ts';
+import { MdetrNetwork, parseModelConfig } from '../src/models/index.ts';
 import { SharedArena } from '../src/engine/runtime/native/shared-arena.ts';
 import { officiallyTrainable } from '../src/train/step/parameters.ts';
 import { sharedBeside, sharedFloats } from '../src/train/optimizer/shared-values.ts';
@@ -23,7 +23,7 @@ const { values: options } = parseArgs({
 });
 const [limit, threads, repeat] = [Number(options.millions) * 1e6, Number(options.threads), Number(options.repeat)];
 
-const model = new Mdetr(parseModelConfig({}));
+const model = new MdetrNetwork(parseModelConfig({}));
 const isTrained = officiallyTrainable(model, { lr_backbone: 1e-5 });
 const lengths: number[] = [];
 let total = 0;

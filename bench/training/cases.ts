@@ -1,6 +1,6 @@
 import { parseCriterionConfig, type LossConfig, type BatchTargets } from '../../src/losses/index.ts';
 import { float32Tensor } from '../../src/engine/graph/index.ts';
-import { Mdetr, parseModelConfig } from '../../src/models/index.ts';
+import { MdetrNetwork, parseModelConfig } from '../../src/models/index.ts';
 import { parseTrainConfig } from '../../src/train/config/config.ts';
 import { readConfigFile } from '../../src/train/config/config-file.ts';
 import { BatchMaker } from '../../src/train/data/batch-maker.ts';
@@ -59,7 +59,7 @@ export const makeCase = (size: Size, runtime: Runtime, options: CaseOptions): Pr
 const officialCase = async (size: 'r101' | 'small', runtime: Runtime, { threads }: CaseOptions): Promise<Case> => {
   const { values, image, batch } = official[size];
   const config: LossConfig = { ...parseModelConfig(values), ...parseCriterionConfig(values) };
-  const model = new Mdetr(config);
+  const model = new MdetrNetwork(config);
   const parameters = new Map(
     model.registry.specs.map(({ name, shape }) => [name, sharedTensor(syntheticWeight(name, shape))]),
   );

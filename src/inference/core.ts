@@ -1,6 +1,6 @@
 import type { DecodeOptions, ImageSource } from '../data/images/image-source.ts';
 import type { RawImage } from '../data/images/raw-image.ts';
-import type { Session } from '../engine/runtime/runtime.ts';
+import type { SessionOf } from '../engine/runtime/runtime.ts';
 import { MdetrError } from '../errors.ts';
 import type { PackedCocoRle } from '../geometry/run-lengths.ts';
 import type { ModelSource } from '../model-folder/model-source.ts';
@@ -17,6 +17,7 @@ import {
 import { encodeBatch } from '../text/index.ts';
 import { encodeImages, type EncodedImages } from './encoded-images.ts';
 import type { MaskPredictor } from './mask-predictor.ts';
+import type { InferencePrograms } from './programs.ts';
 import type { InferenceOptions } from './options.ts';
 import { modelSizeOf, prepareImage, type PreparedImage } from './preprocess.ts';
 import { ProgramOutputs, type ImageCaption, type TextOutputs } from './text-outputs.ts';
@@ -28,8 +29,8 @@ export type DecodeImage = (source: ImageSource, options: DecodeOptions) => Promi
 export interface CoreParts {
   readonly source: Omit<ModelSource, 'model' | 'weights' | 'close'>;
   readonly device: string;
-  readonly image: Session;
-  readonly text: Session;
+  readonly image: SessionOf<InferencePrograms['image']>;
+  readonly text: SessionOf<InferencePrograms['text']>;
   /** Undefined for a model without segmentation head. */
   readonly masks: MaskPredictor | undefined;
   readonly decode: DecodeImage;
@@ -118,8 +119,8 @@ export class InferenceCore {
     );
     const started = performance.now();
     const values = await this.parts.text.run({
-      src: images.features['src']!,
-      feature_padding: images.features['feature_padding']!,
+      src: images.features.src,
+      feature_padding: images.features.feature_padding,
       image_index: { dtype: 'int32', shape: [captions.length], data: Int32Array.from(captions, ({ image }) => image) },
       input_ids: { dtype: 'int32', shape: [batch.B, batch.T], data: batch.inputIds },
       attention_mask: { dtype: 'int32', shape: [batch.B, batch.T], data: batch.attentionMask },

@@ -2,14 +2,15 @@ import type { Size } from '../geometry/size.ts';
 import { MdetrError } from '../errors.ts';
 import type { HostTensor } from '../engine/graph/index.ts';
 import type { ModelConfig } from '../models/index.ts';
-import type { Session } from '../engine/runtime/runtime.ts';
+import type { SessionOf } from '../engine/runtime/runtime.ts';
+import type { ImageResults, InferencePrograms } from './programs.ts';
 import { batchImages, type PreparedImage } from './preprocess.ts';
 
 /** Pictures that went through the backbone together. */
 export interface EncodedImages {
   readonly images: readonly PreparedImage[];
-  /** `src`, `feature_padding`, and the pyramid for masks, each with the pictures on the first axis. */
-  readonly features: Readonly<Record<string, HostTensor>>;
+  /** Results of the image program, one row per image. */
+  readonly features: ImageResults;
   /** Size of the padded batch. */
   readonly padded: Size;
   readonly preprocessMs: number;
@@ -20,7 +21,7 @@ export interface EncodedImages {
 const learnedPositions = 50;
 
 export const encodeImages = async (
-  session: Session,
+  session: SessionOf<InferencePrograms['image']>,
   config: ModelConfig,
   images: readonly PreparedImage[],
   preprocessMs: number,
@@ -32,7 +33,7 @@ export const encodeImages = async (
     image: { dtype: 'float32', shape: [batch.batch, 3, batch.height, batch.width], data: batch.tensors },
     padding: { dtype: 'bool', shape: [batch.batch, batch.height, batch.width], data: batch.mask },
   });
-  const [, , height = 0, width = 0] = features['src']!.shape;
+  const [, , height = 0, width = 0] = features.src.shape;
   if (
     (config.position_embedding === 'learned' || config.position_embedding === 'v3') &&
     Math.max(height, width) > learnedPositions

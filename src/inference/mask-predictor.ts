@@ -1,7 +1,8 @@
 import { packMask, type PackedCocoRle } from '../geometry/run-lengths.ts';
 import { masksAtOriginalSize } from '../postprocess/masks.ts';
 import type { HostTensor } from '../engine/graph/index.ts';
-import type { Session } from '../engine/runtime/runtime.ts';
+import type { SessionOf } from '../engine/runtime/runtime.ts';
+import type { InferencePrograms } from './programs.ts';
 import { sizeOfImage } from './preprocess.ts';
 import type { ProgramOutputs } from './text-outputs.ts';
 
@@ -12,11 +13,7 @@ const liveMaps = 6;
 
 /** Runs the segmentation head for chosen queries, a chunk at a time so that memory stays bounded. */
 export class MaskPredictor {
-  private readonly pyramidNames: readonly string[];
-
-  constructor(private readonly session: Session) {
-    this.pyramidNames = session.program.inputs.map(({ name }) => name).filter((name) => name.startsWith('pyramid'));
-  }
+  constructor(private readonly session: SessionOf<NonNullable<InferencePrograms['masks']>>) {}
 
   /** Masks of the queries, in their order, at the size of the original image. Stops between chunks when aborted. */
   async predict(
@@ -25,32 +22,34 @@ export class MaskPredictor {
     queries: readonly number[],
     signal?: AbortSignal,
   ): Promise<PackedCocoRle[]> {
-    const hs = outputs.tensor('hs', row);
+    const hs = outputs.output('hs', row)!;
     const features = hs.shape[2]!;
-    const pyramid = Object.fromEntries(this.pyramidNames.map((name) => [name, outputs.tensor(name, row)]));
-    const [, , height, width] = pyramid[this.pyramidNames.at(-1)!]!.shape as [number, number, number, number];
+    const shared = {
+      pyramid0: outputs.imageFeature('pyramid0', row),
+      pyramid1: outputs.imageFeature('pyramid1', row),
+      pyramid2: outputs.imageFeature('pyramid2', row),
+      image_memory: outputs.output('image_memory', row)!,
+      src: outputs.imageFeature('src', row)!,
+      feature_padding: outputs.imageFeature('feature_padding', row)!,
+    };
+    const finest = shared.pyramid2 ?? shared.pyramid1 ?? shared.pyramid0 ?? shared.src;
+    const [, , height, width] = finest.shape as [number, number, number, number];
     const bytesPerQuery = height * width * Math.ceil(features / 8) * 4 * liveMaps;
     const chunk = Math.max(1, Math.floor(chunkBytes / bytesPerQuery));
-    const shared = {
-      ...pyramid,
-      image_memory: outputs.tensor('image_memory', row),
-      src: outputs.tensor('src', row),
-      feature_padding: outputs.tensor('feature_padding', row),
-    };
     const { original, resized } = outputs.image(row);
     const masks: PackedCocoRle[] = [];
     for (let start = 0; start < queries.length; start += chunk) {
       const chosen = queries.slice(start, start + chunk);
       const { pred_masks: logits } = await this.session.run({
         ...shared,
-        hs: selectQueries(hs, chosen),
-        sample: { dtype: 'int32', shape: [chosen.length], data: new Int32Array(chosen.length) },
+        mask_hs: selectQueries(hs, chosen),
+        mask_samples: { dtype: 'int32', shape: [chosen.length], data: new Int32Array(chosen.length) },
       });
       signal?.throwIfAborted();
-      const [count, rows, columns] = logits!.shape as [number, number, number];
+      const [count, rows, columns] = logits.shape as [number, number, number];
       const sizes = { padded: outputs.images.padded, resized: sizeOfImage(resized), original: sizeOfImage(original) };
       const runs = masksAtOriginalSize(
-        { data: logits!.data as Float32Array, queries: count, height: rows, width: columns },
+        { data: logits.data as Float32Array, queries: count, height: rows, width: columns },
         sizes,
       );
       masks.push(...runs.map(packMask));

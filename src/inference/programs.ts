@@ -1,89 +1,127 @@
-import { input, makeProgram, mulDims, symbolicDim, type Program, type Tensor } from '../engine/graph/index.ts';
-import { selectImages, type Mdetr } from '../models/index.ts';
+import {
+  defineProgram,
+  mulDims,
+  symbolicDim,
+  tensorType,
+  type Dim,
+  type Tensor,
+  type TensorType,
+} from '../engine/graph/index.ts';
+import type { ProgramResults } from '../engine/runtime/runtime.ts';
+import { selectImages, type MdetrNetwork, type Predictions } from '../models/index.ts';
 import { reshape } from '../engine/ops/index.ts';
 
-/** The three compiled parts of inference. What one part hands to the next stays the same for other texts. */
-export interface InferencePrograms {
-  /** image (images, 3, H, W), padding (images, H, W) → src, feature_padding, pyramid0 … */
-  readonly image: Program;
-  /** src, feature_padding, image_index (B), input_ids, attention_mask (B, T) → the predictions of the last decoder layer. */
-  readonly text: Program;
-  /** hs (N, D), sample (N), image_memory (B, h·w, D), src, feature_padding, pyramid0 … → pred_masks (N, h″, w″). */
-  readonly masks: Program | undefined;
-}
+/** The three compiled programs of inference: `image` runs once per image, `text` and `masks` once per caption. */
+export type InferencePrograms = ReturnType<typeof traceInference>;
 
-/** Traces inference. One program serves every number and size of pictures and texts. */
-export const traceInference = (model: Mdetr): InferencePrograms => {
-  const [images, height, width, batch, length, featureHeight, featureWidth] = [
-    'images',
-    'height',
-    'width',
-    'batch',
-    'tokens',
-    'h',
-    'w',
-  ].map(symbolicDim);
-  const { hidden_dim: features } = model.config;
+/** Results of the `image` program. */
+export type ImageResults = ProgramResults<InferencePrograms['image']>;
 
-  const encoded = model.encodeImage(
-    input('image', [images!, 3, height!, width!]),
-    input('padding', [images!, height!, width!], 'bool'),
-  );
-  const pyramidNames = encoded.pyramid.map((_, level) => `pyramid${level}`);
-  const image = makeProgram('image', {
-    src: encoded.src,
-    feature_padding: encoded.padding,
-    ...Object.fromEntries(encoded.pyramid.map((map, level) => [pyramidNames[level]!, map])),
+/** Results of the `text` program. */
+export type TextResults = ProgramResults<InferencePrograms['text']>;
+
+/** Feature maps for the segmentation head by name, coarse to fine. */
+type Pyramid<Value> = { readonly [Level in 0 | 1 | 2 as `pyramid${Level}`]: Value | undefined };
+
+const pyramidByName = <Value>([pyramid0, pyramid1, pyramid2]: readonly Value[]): Pyramid<Value> => ({
+  pyramid0,
+  pyramid1,
+  pyramid2,
+});
+
+const isDefined = <Value>(value: Value | undefined): value is Value => value !== undefined;
+
+/** Traces inference. One program serves every number and size of images and captions. */
+export const traceInference = (model: MdetrNetwork) => ({
+  image: defineImageProgram(model),
+  text: defineTextProgram(model),
+  masks: defineMaskProgram(model),
+});
+
+const defineImageProgram = (model: MdetrNetwork) => {
+  const [images, height, width] = ['images', 'height', 'width'].map(symbolicDim) as [Dim, Dim, Dim];
+  return defineProgram({
+    name: 'image',
+    inputs: {
+      image: tensorType([images, 3, height, width]),
+      padding: tensorType([images, height, width], 'bool'), // true on padding
+    },
+    trace: ({ image, padding }) => {
+      const features = model.encodeImage(image, padding);
+      return {
+        src: features.src, // (images, D, h, w)
+        feature_padding: features.padding, // (images, h, w)
+        ...pyramidByName(features.pyramid),
+      };
+    },
   });
+};
 
-  const src = input('src', [images!, features, featureHeight!, featureWidth!]);
-  const featurePadding = input('feature_padding', [images!, featureHeight!, featureWidth!], 'bool');
-  const imageIndex = input('image_index', [batch!], 'int32');
-  const inputIds = input('input_ids', [batch!, length!], 'int32');
-  const attentionMask = input('attention_mask', [batch!, length!], 'int32');
-  const selected = selectImages({ src, padding: featurePadding, pyramid: [] }, imageIndex);
-  const cache = model.encode(selected, inputIds, attentionMask);
-  const { hs, answerEmbeds } = model.decode(cache);
-  const last = hs.at(-1)!;
-  const predictions = model.predict([last], cache);
-  const text = makeProgram('text', {
-    ...Object.fromEntries(
-      // The layer axis has size 1 here.
-      Object.entries<Tensor>({ ...predictions }).map(([name, tensor]) => [
-        name,
-        tensor.rank === 4 ? reshape(tensor, tensor.shape.slice(1)) : tensor,
-      ]),
-    ),
-    ...model.answer(answerEmbeds),
-    ...(model.segmentation === undefined ? {} : { hs: last, image_memory: cache.imageMemory }),
+const defineTextProgram = (model: MdetrNetwork) => {
+  const [images, height, width] = ['images', 'h', 'w'].map(symbolicDim) as [Dim, Dim, Dim];
+  const [batch, length] = ['batch', 'tokens'].map(symbolicDim) as [Dim, Dim];
+  return defineProgram({
+    name: 'text',
+    inputs: {
+      src: tensorType([images, model.config.hidden_dim, height, width]),
+      feature_padding: tensorType([images, height, width], 'bool'),
+      image_index: tensorType([batch], 'int32'), // index of every caption's image
+      input_ids: tensorType([batch, length], 'int32'),
+      attention_mask: tensorType([batch, length], 'int32'),
+    },
+    trace: (inputs) => {
+      const features = { src: inputs.src, padding: inputs.feature_padding, pyramid: [] };
+      const captions = { inputIds: inputs.input_ids, attentionMask: inputs.attention_mask };
+      const { predictions, hs, encoded } = model.forward(selectImages(features, inputs.image_index), captions);
+      const hasMasks = model.segmentation !== undefined;
+      return {
+        ...withoutLayerAxis(predictions),
+        hs: hasMasks ? hs.at(-1) : undefined, // (B, Q, D)
+        image_memory: hasMasks ? encoded.imageMemory : undefined, // (B, h·w, D)
+      };
+    },
   });
+};
 
+/** Predictions of the last decoder layer alone have a layer axis of size 1, which callers do not want. */
+const withoutLayerAxis = (predictions: Predictions): Predictions => {
+  const squeezed = (tensor: Tensor): Tensor => reshape(tensor, tensor.shape.slice(1));
+  const { pred_logits, pred_boxes, pred_isfinal, proj_queries } = predictions;
   return {
-    image,
-    text,
-    masks: traceMasks(
-      model,
-      encoded.pyramid.map((map) => map.shape[1] as number),
-    ),
+    ...predictions,
+    pred_logits: squeezed(pred_logits),
+    pred_boxes: squeezed(pred_boxes),
+    pred_isfinal: pred_isfinal && squeezed(pred_isfinal),
+    proj_queries: proj_queries && squeezed(proj_queries),
   };
 };
 
-const traceMasks = (model: Mdetr, pyramidChannels: readonly number[]): Program | undefined => {
-  if (model.segmentation === undefined) return undefined;
-  const [batch, queries, height, width] = ['batch', 'queries', 'h', 'w'].map(symbolicDim);
-  const { hidden_dim: features } = model.config;
-  const src = input('src', [batch!, features, height!, width!]);
-  const pred_masks = model.segmentation.forward(
-    input('hs', [queries!, features]),
-    input('sample', [queries!], 'int32'),
-    {
-      imageMemory: input('image_memory', [batch!, mulDims(height!, width!), features]),
-      src,
-      padding: input('feature_padding', [batch!, height!, width!], 'bool'),
-      pyramid: pyramidChannels.map((channels, level) =>
-        input(`pyramid${level}`, [batch!, channels, symbolicDim(`h${level}`), symbolicDim(`w${level}`)]),
-      ),
-    },
+/** Mask logits of chosen queries, (N, h″, w″); undefined for models without a segmentation head. */
+const defineMaskProgram = (model: MdetrNetwork) => {
+  const { segmentation, config } = model;
+  if (segmentation === undefined) return undefined;
+  const [batch, queries, height, width] = ['batch', 'queries', 'h', 'w'].map(symbolicDim) as [Dim, Dim, Dim, Dim];
+  const { hidden_dim: features } = config;
+  const pyramid = model.pyramidChannels.map((channels, level): TensorType =>
+    tensorType([batch, channels, symbolicDim(`h${level}`), symbolicDim(`w${level}`)]),
   );
-  return makeProgram('masks', { pred_masks });
+  return defineProgram({
+    name: 'masks',
+    inputs: {
+      mask_hs: tensorType([queries, features]), // the chosen queries of `hs`
+      mask_samples: tensorType([queries], 'int32'), // index of every query's caption
+      image_memory: tensorType([batch, mulDims(height, width), features]),
+      src: tensorType([batch, features, height, width]),
+      feature_padding: tensorType([batch, height, width], 'bool'),
+      ...pyramidByName(pyramid),
+    },
+    trace: (inputs) => ({
+      pred_masks: segmentation.forward(inputs.mask_hs, inputs.mask_samples, {
+        imageMemory: inputs.image_memory,
+        src: inputs.src,
+        padding: inputs.feature_padding,
+        pyramid: [inputs.pyramid0, inputs.pyramid1, inputs.pyramid2].filter(isDefined),
+      }),
+    }),
+  });
 };

@@ -5,6 +5,7 @@ import type { Timing } from '../results/types.ts';
 import type { Encoding } from '../text/index.ts';
 import { rowOf, type EncodedImages } from './encoded-images.ts';
 import type { PreparedImage } from './preprocess.ts';
+import type { ImageResults, TextResults } from './programs.ts';
 
 /** The network's outputs for a batch of texts, for metrics and post-processing of one's own. */
 export interface TextOutputs {
@@ -29,7 +30,7 @@ export interface ImageCaption {
 /** `TextOutputs` with what further programs and results need of them. */
 export class ProgramOutputs implements TextOutputs {
   constructor(
-    private readonly values: Readonly<Record<string, HostTensor>>,
+    private readonly values: TextResults,
     readonly images: EncodedImages,
     private readonly captions: readonly Pick<ImageCaption, 'image'>[],
     private readonly encodings: readonly Encoding[],
@@ -45,8 +46,10 @@ export class ProgramOutputs implements TextOutputs {
   }
 
   answers(index: number): AnswerOutputs {
-    const names = Object.keys(this.values).filter((name) => name.startsWith('pred_answer'));
-    return Object.fromEntries(names.map((name) => [name, this.floats(name, index)]));
+    const names = Object.keys(this.values) as (keyof TextResults)[];
+    return Object.fromEntries(
+      names.filter((name) => name.startsWith('pred_answer')).map((name) => [name, this.floats(name, index)]),
+    );
   }
 
   encoding(index: number): Encoding {
@@ -61,10 +64,16 @@ export class ProgramOutputs implements TextOutputs {
     return this.image(index).original;
   }
 
-  /** One text's row of an output, or one image's row of its features: (B, …) -> (1, …). */
-  tensor(name: string, index: number): HostTensor {
-    const own = this.values[name];
-    return own === undefined ? rowOf(this.images.features[name]!, this.captions[index]!.image) : rowOf(own, index);
+  /** One caption's part of an output, (1, …); undefined if the network does not have it. */
+  output(name: keyof TextResults, index: number): HostTensor | undefined {
+    const value = this.values[name];
+    return value && rowOf(value, index);
+  }
+
+  /** Features of one caption's image, (1, …); undefined if the network does not have them. */
+  imageFeature(name: keyof ImageResults, index: number): HostTensor | undefined {
+    const value = this.images.features[name];
+    return value && rowOf(value, this.captions[index]!.image);
   }
 
   /** What a result says about its image and its time. */
@@ -80,9 +89,8 @@ export class ProgramOutputs implements TextOutputs {
     };
   }
 
-  private floats(name: string, index: number): Float32Array | undefined {
-    const value = this.values[name];
-    return value === undefined ? undefined : (rowOf(value, index).data as Float32Array);
+  private floats(name: keyof TextResults, index: number): Float32Array | undefined {
+    return this.output(name, index)?.data as Float32Array | undefined;
   }
 }
 

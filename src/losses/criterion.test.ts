@@ -9,6 +9,7 @@ import {
 } from '../../test/support/reference-batch.ts';
 import { loadCase } from '../../test/support/reference-case.ts';
 import { float32Tensor, input, makeProgram, symbolicDim, type HostTensor } from '../engine/graph/index.ts';
+import type { Session } from '../engine/runtime/runtime.ts';
 import { parseModelConfig } from '../models/index.ts';
 import { gradients, l2Normalize, scalar } from '../engine/ops/index.ts';
 import { parseCriterionConfig, readLosses, traceCriterion, type LossConfig } from './index.ts';
@@ -65,7 +66,7 @@ const both = (name: string): HostTensor => stack(reference, [`input.aux.${name}`
 
 describe('the criterion on given predictions, one program for all batches', () => {
   const { program, termNames } = tracePrograms();
-  let session: Awaited<ReturnType<typeof runtime.load>>;
+  let session: Session;
   beforeAll(async () => {
     session = await runtime.load(program);
   });

@@ -1,6 +1,6 @@
 import type { WeightSource } from '../engine/runtime/runtime.ts';
 import { MdetrError } from '../errors.ts';
-import { initialValue, Mdetr, textEncoderConfig, type ModelConfig } from '../models/index.ts';
+import { initialValue, MdetrNetwork, textEncoderConfig, type ModelConfig } from '../models/index.ts';
 import type { AnswerVocabulary } from '../postprocess/answer-vocabulary.ts';
 import type { Tokenizer } from '../text/index.ts';
 import type { Preprocessing } from './preprocessing.ts';
@@ -10,7 +10,7 @@ export interface ModelSource {
   /** As the caller named it. */
   readonly name: string;
   readonly config: ModelConfig;
-  readonly model: Mdetr;
+  readonly model: MdetrNetwork;
   readonly weights: WeightSource;
   readonly tokenizer: Tokenizer;
   readonly preprocessing: Preprocessing;
@@ -58,7 +58,7 @@ export const defineModel = ({ name, config, values, tokenizer, ...parts }: Model
   return {
     name,
     config,
-    model: new Mdetr(config),
+    model: new MdetrNetwork(config),
     tokenizer,
     preprocessing: parts.preprocessing,
     answers: parts.answers,

@@ -7,7 +7,14 @@ export {
   type ModelConfig,
   type TextEncoderConfig,
 } from './config.ts';
-export { Mdetr, selectImages, type ImageFeatures, type Predictions } from './mdetr.ts';
+export {
+  MdetrNetwork,
+  selectImages,
+  type CaptionTokens,
+  type ForwardPass,
+  type ImageFeatures,
+  type Predictions,
+} from './mdetr-network.ts';
 export type { DecodedLayer, EncoderCache } from './transformer.ts';
 export { initialValue } from './initial-weights.ts';
-export type { MaskContext } from './segmentation.ts';
+export type { MaskContext, Segmentation } from './segmentation.ts';

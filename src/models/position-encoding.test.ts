@@ -5,7 +5,7 @@ import { syntheticWeight } from '../../test/support/synthetic-weights.ts';
 import { input, leafName, makeProgram, symbolicDim, type HostTensor, type Program } from '../engine/graph/index.ts';
 import { Scope } from '../nn/index.ts';
 import { parseModelConfig } from './config.ts';
-import { Mdetr } from './mdetr.ts';
+import { MdetrNetwork } from './mdetr-network.ts';
 import { LearnedPositionEncoding, SinePositionEncoding, type PositionEncoding } from './position-encoding.ts';
 
 const run = async (program: Program, feeds: Record<string, HostTensor>): Promise<Record<string, HostTensor>> => {
@@ -91,7 +91,7 @@ describe('the padding of a feature map', () => {
   };
 
   it(`begins where it does in the official code (${maskDownsample.length} sizes)`, async () => {
-    const model = new Mdetr(
+    const model = new MdetrNetwork(
       parseModelConfig({
         // Five halvings, as in a ResNet.
         small_backbone: { widths: [4, 4, 4, 4, 4], groups: 2 },

@@ -3,14 +3,29 @@ import { Linear, Mlp, type Scope } from '../nn/index.ts';
 import { slice, squeeze } from '../engine/ops/index.ts';
 import { qaDataset, type ModelConfig } from './config.ts';
 
-/** The name of a head, its number of classes, and which of the question queries it reads. */
+/** Names of the answer heads of GQA and CLEVR; `answer` is GQA's joint head. */
+type AnswerHeadName =
+  | 'answer'
+  | 'answer_type'
+  | 'answer_obj'
+  | 'answer_rel'
+  | 'answer_attr'
+  | 'answer_cat'
+  | 'answer_global'
+  | 'answer_binary'
+  | 'answer_reg';
+
+/** Answer logits (B, classes) under the official output names, those of the configured heads; `pred_answer_binary` (B). */
+export type AnswerLogits = { readonly [Name in AnswerHeadName as `pred_${Name}`]?: Tensor };
+
+/** An answer head: the number of its classes, and the index of the question query that it reads. */
 interface AnswerHead {
-  readonly name: string;
+  readonly name: AnswerHeadName;
   readonly classes: number;
   readonly query: number;
 }
 
-const gqaHeads: readonly AnswerHead[] = [
+const GQA_HEADS: readonly AnswerHead[] = [
   { name: 'answer_type', classes: 5, query: 0 },
   { name: 'answer_rel', classes: 1594, query: 2 },
   { name: 'answer_obj', classes: 3, query: 1 },
@@ -19,24 +34,24 @@ const gqaHeads: readonly AnswerHead[] = [
   { name: 'answer_cat', classes: 678, query: 4 },
 ];
 
-const clevrHeads: readonly AnswerHead[] = [
+const CLEVR_HEADS: readonly AnswerHead[] = [
   { name: 'answer_type', classes: 3, query: 0 },
   { name: 'answer_binary', classes: 1, query: 1 },
   { name: 'answer_attr', classes: 15, query: 3 },
   { name: 'answer_reg', classes: 20, query: 2 },
 ];
 
-const jointHead: AnswerHead = { name: 'answer', classes: 1853, query: 0 };
+const JOINT_HEAD: AnswerHead = { name: 'answer', classes: 1853, query: 0 };
 
 const answerHeads = (config: ModelConfig): readonly AnswerHead[] => {
-  if (!config.split_qa_heads) return [jointHead];
-  return qaDataset(config) === 'gqa' ? gqaHeads : clevrHeads;
+  if (!config.split_qa_heads) return [JOINT_HEAD];
+  return qaDataset(config) === 'gqa' ? GQA_HEADS : CLEVR_HEADS;
 };
 
-/** How many learned queries stand behind the detection queries to answer questions. */
+/** Number of learned question queries, which follow the detection queries. */
 export const answerQueryCount = (config: ModelConfig): number => (config.do_qa ? answerHeads(config).length : 0);
 
-/** The heads that read answers off the question queries (section 4.3 of the paper). Counting has a deeper one. */
+/** Heads that classify answers from the question queries (section 4.3 of the paper). CLEVR's counting head is an MLP. */
 export class QuestionAnswering {
   private readonly heads: readonly { readonly head: AnswerHead; readonly layer: Linear | Mlp }[];
 
@@ -54,8 +69,8 @@ export class QuestionAnswering {
     });
   }
 
-  /** embeds (B, n, D), the question queries of one decoder layer → logits (B, classes) under `pred_answer_type` …; `pred_answer_binary` (B). */
-  forward(embeds: Tensor): Readonly<Record<string, Tensor>> {
+  /** Answer logits from the question queries of one decoder layer, embeds (B, n, D). */
+  forward(embeds: Tensor): AnswerLogits {
     return Object.fromEntries(
       this.heads.map(({ head, layer }) => {
         const logits = layer.forward(squeeze(slice(embeds, 1, head.query, head.query + 1), 1));

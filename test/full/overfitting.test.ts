@@ -6,7 +6,7 @@ import { Random } from '../../src/random/random.ts';
 import type { CaptionText } from '../../src/scenes/language/texts.ts';
 import { generateScene, type RenderedScene } from '../../src/scenes/render/scene.ts';
 import { iouXyxy } from '../../src/geometry/box-overlap.ts';
-import { Mdetr } from '../../src/models/index.ts';
+import { MdetrNetwork } from '../../src/models/index.ts';
 import { traceInference } from '../../src/inference/programs.ts';
 import { NodeRuntime } from '../../src/engine/runtime/node/node-runtime.ts';
 import { createTokenizer } from '../../src/text/index.ts';
@@ -67,7 +67,7 @@ afterAll(() => trainer?.dispose());
 describe('overfitting', () => {
   it('learns eight scenes by heart: loss under 5 % of its start, boxes at IoU above 0.9, right spans', async () => {
     const config = parseTrainConfig(values);
-    const model = new Mdetr(config);
+    const model = new MdetrNetwork(config);
     const tokenizer = createTokenizer(JSON.parse(readFileSync('models/default/tokenizer.json', 'utf8')), {
       maxTokens: 38,
     });
@@ -120,16 +120,16 @@ describe('overfitting', () => {
     const { image, padding, image_index, input_ids, attention_mask } = batch.inputs;
     const features = await sessions[0].run({ image: image!, padding: padding! });
     const outputs = await sessions[1].run({
-      src: features['src']!,
-      feature_padding: features['feature_padding']!,
+      src: features.src,
+      feature_padding: features.feature_padding,
       image_index: image_index!,
       input_ids: input_ids!,
       attention_mask: attention_mask!,
     });
     await Promise.all(sessions.map((session) => session.dispose()));
     items.forEach(({ scene, texts: [text] }, row) => {
-      const part = (name: string): Float32Array => {
-        const data = outputs[name]!.data as Float32Array;
+      const part = (name: 'pred_logits' | 'pred_boxes'): Float32Array => {
+        const data = outputs[name].data as Float32Array;
         return data.subarray((row * data.length) / items.length, ((row + 1) * data.length) / items.length);
       };
       const found = detectionsOf(

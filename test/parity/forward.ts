@@ -6,7 +6,7 @@ import { matchingCost } from '../../src/matching/cost.ts';
 import { matchTargets } from '../../src/matching/matcher.ts';
 import { maskToDense } from '../../src/geometry/run-lengths.ts';
 import type { Size } from '../../src/geometry/size.ts';
-import { Mdetr, parseModelConfig } from '../../src/models/index.ts';
+import { MdetrNetwork, parseModelConfig } from '../../src/models/index.ts';
 import { binaryPositiveMap, createPositiveMap, encodeBatch, normalizedPositiveMap } from '../../src/text/index.ts';
 import type { Tokenizer } from '../../src/text/index.ts';
 import type { WeightSource } from '../../src/engine/runtime/runtime.ts';
@@ -42,11 +42,11 @@ export const compareCase = async (
   name: string,
   reference: ReferenceCase,
   tokenizer: Tokenizer,
-  weightsOf: (model: Mdetr) => WeightSource = syntheticSource,
+  weightsOf: (model: MdetrNetwork) => WeightSource = syntheticSource,
 ): Promise<Row> => {
   const row = new Row(name);
   const json = reference.json as unknown as CaseJson;
-  const model = new Mdetr(parseModelConfig(json.args, name));
+  const model = new MdetrNetwork(parseModelConfig(json.args, name));
   const batch = batchOf(reference);
   compareText(row, reference, json, tokenizer);
   const outputs = await runInference(model, weightsOf(model), batch);
@@ -142,7 +142,7 @@ const batchFirst = ({ shape, data }: { shape: readonly number[]; data: Float32Ar
 };
 
 /** The encoder's outputs, and intermediate activations. */
-const compareInside = (row: Row, reference: ReferenceCase, model: Mdetr, everything: Outputs): void => {
+const compareInside = (row: Row, reference: ReferenceCase, model: MdetrNetwork, everything: Outputs): void => {
   const cell = row.in('inside', TOLERANCES.values);
   const compare = (name: string, found: string, sequenceFirst: boolean): void => {
     if (!reference.has(name)) return;

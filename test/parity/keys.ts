@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Mdetr, parseModelConfig } from '../../src/models/index.ts';
+import { MdetrNetwork, parseModelConfig } from '../../src/models/index.ts';
 import { Row, TOLERANCES } from './comparison.ts';
 
 /** The arguments that every file of keys was made with, beyond the official defaults. */
@@ -35,7 +35,7 @@ export const compareKeys = (folder: string, name: string): Row => {
   const expected = JSON.parse(readFileSync(join(folder, `${name}.json`), 'utf8')) as KeyFile;
   const config = configs[name];
   if (config === undefined) throw new Error(`no arguments are known for ${name}.json: add them in test/parity/keys.ts`);
-  const model = new Mdetr(parseModelConfig(config));
+  const model = new MdetrNetwork(parseModelConfig(config));
   const { specs } = model.registry;
   const cell = row.in('keys', TOLERANCES.exact);
   const names = Object.keys(expected.keys);

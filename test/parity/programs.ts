@@ -6,14 +6,14 @@ import {
   makeProgram,
   symbolicDim,
   type HostTensor,
+  type NamedTensors,
   type Program,
-  type Tensor,
 } from '../../src/engine/graph/index.ts';
-import type { Mdetr } from '../../src/models/index.ts';
+import type { MdetrNetwork } from '../../src/models/index.ts';
 import { traceInference } from '../../src/inference/programs.ts';
 import { NodeRuntime } from '../../src/engine/runtime/node/node-runtime.ts';
 import { ProgramCache } from '../../src/engine/runtime/node/program-cache.ts';
-import type { WeightSource } from '../../src/engine/runtime/runtime.ts';
+import type { FeedsOf, ResultsOf, WeightSource } from '../../src/engine/runtime/runtime.ts';
 
 export type Outputs = Readonly<Record<string, HostTensor>>;
 
@@ -29,10 +29,13 @@ export interface Batch {
 }
 
 /** Runs inference as users do: three compiled programs, with weights embedded and folded. */
-export const runInference = async (model: Mdetr, weights: WeightSource, batch: Batch): Promise<Outputs> => {
+export const runInference = async (model: MdetrNetwork, weights: WeightSource, batch: Batch): Promise<Outputs> => {
   const folder = await mkdtemp(join(tmpdir(), 'mdetr-parity-'));
   const runtime = new NodeRuntime({ cache: new ProgramCache({ folder }) });
-  const run = async (program: Program, feeds: Outputs): Promise<Outputs> => {
+  const run = async <Inputs extends NamedTensors, Outputs extends NamedTensors>(
+    program: Program<Inputs, Outputs>,
+    feeds: FeedsOf<Inputs>,
+  ): Promise<ResultsOf<Outputs>> => {
     const session = await runtime.load(program, { weights });
     try {
       return await session.run(feeds);
@@ -45,27 +48,30 @@ export const runInference = async (model: Mdetr, weights: WeightSource, batch: B
     const features = await run(programs.image, { image: batch.image, padding: batch.padding });
     const count = batch.inputIds.shape[0]!;
     const texts = await run(programs.text, {
-      src: features['src']!,
-      feature_padding: features['feature_padding']!,
+      src: features.src,
+      feature_padding: features.feature_padding,
       image_index: { dtype: 'int32', shape: [count], data: Int32Array.from({ length: count }, (_, index) => index) },
       input_ids: batch.inputIds,
       attention_mask: batch.attentionMask,
     });
-    if (programs.masks === undefined) return texts;
+    const present = Object.fromEntries(
+      Object.entries(texts).filter((entry): entry is [string, HostTensor] => entry[1] !== undefined),
+    );
+    if (programs.masks === undefined) return present;
     const { hs, image_memory } = texts as { hs: HostTensor; image_memory: HostTensor };
     const [, queries, width] = hs.shape as [number, number, number];
     const { pred_masks } = await run(programs.masks, {
       ...features,
       image_memory,
-      hs: { ...hs, shape: [count * queries, width] },
-      sample: {
+      mask_hs: { ...hs, shape: [count * queries, width] },
+      mask_samples: {
         dtype: 'int32',
         shape: [count * queries],
         data: Int32Array.from({ length: count * queries }, (_, query) => Math.floor(query / queries)),
       },
     });
-    const [, height, columns] = pred_masks!.shape as [number, number, number];
-    return { ...texts, pred_masks: { ...pred_masks!, shape: [count, queries, height, columns] } as HostTensor };
+    const [, height, columns] = pred_masks.shape as [number, number, number];
+    return { ...present, pred_masks: { ...pred_masks, shape: [count, queries, height, columns] } as HostTensor };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -75,7 +81,7 @@ export const runInference = async (model: Mdetr, weights: WeightSource, batch: B
  * Runs one program that returns all intermediate values: all decoder layers (L, B, Q, ·), the encoder's memories, feature
  * maps. Weights are inputs here, as in training.
  */
-export const runEverything = async (model: Mdetr, weights: WeightSource, batch: Batch): Promise<Outputs> => {
+export const runEverything = async (model: MdetrNetwork, weights: WeightSource, batch: Batch): Promise<Outputs> => {
   const program = traceEverything(model);
   const parameters: Record<string, HostTensor> = {};
   for (const { node } of program.parameters)
@@ -95,33 +101,28 @@ export const runEverything = async (model: Mdetr, weights: WeightSource, batch: 
   }
 };
 
-const traceEverything = (model: Mdetr): Program => {
+const traceEverything = (model: MdetrNetwork): Program => {
   const [batch, height, width, length] = ['batch', 'height', 'width', 'tokens'].map(symbolicDim);
   const features = model.encodeImage(
     input('image', [batch!, 3, height!, width!]),
     input('padding', [batch!, height!, width!], 'bool'),
   );
-  const cache = model.encode(
-    features,
-    input('input_ids', [batch!, length!], 'int32'),
-    input('attention_mask', [batch!, length!], 'int32'),
-  );
-  const { hs, answerEmbeds } = model.decode(cache);
-  const contrast = model.contrast(cache);
-  const tensors: Readonly<Record<string, Tensor | undefined>> = {
-    ...model.predict(hs, cache),
-    ...model.answer(answerEmbeds),
-    memory: cache.memory,
-    text_memory: cache.textMemory,
-    text_memory_resized: cache.textMemoryResized,
-    padding_mask: cache.paddingMask,
-    positions: cache.positions,
+  const captions = {
+    inputIds: input('input_ids', [batch!, length!], 'int32'),
+    attentionMask: input('attention_mask', [batch!, length!], 'int32'),
+  };
+  const { predictions, hs, encoded, contrast } = model.forward(features, captions, { layers: 'all' });
+  return makeProgram('everything', {
+    ...predictions,
+    memory: encoded.memory,
+    text_memory: encoded.textMemory,
+    text_memory_resized: encoded.textMemoryResized,
+    padding_mask: encoded.paddingMask,
+    positions: encoded.positions,
     img_pooled_op: contrast?.image,
     text_pooled_op: contrast?.text,
     src: features.src,
     ...Object.fromEntries(features.stages.map((stage, index) => [`stage${index}`, stage])),
     ...Object.fromEntries(hs.map((layer, index) => [`hs${index}`, layer])),
-  };
-  const present = Object.entries(tensors).filter((entry): entry is [string, Tensor] => entry[1] !== undefined);
-  return makeProgram('everything', Object.fromEntries(present));
+  });
 };

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { HostTensor } from '../../src/engine/graph/index.ts';
 import { boxNormalizer, type AnswerLabels } from '../../src/losses/index.ts';
-import { Mdetr } from '../../src/models/index.ts';
+import { MdetrNetwork } from '../../src/models/index.ts';
 import { createRuntime } from '../../src/engine/runtime/create-runtime.ts';
 import { copyEntries, updateAverage } from '../../src/train/optimizer/ema.ts';
 import { clipFactor, globalNorm, Optimizer } from '../../src/train/optimizer/optimizer.ts';
@@ -55,7 +55,7 @@ const prepare = async (
   gradients: Readonly<Record<string, GradientRecord>>,
 ) => {
   const config = referenceConfig(json.args);
-  const model = new Mdetr(config);
+  const model = new MdetrNetwork(config);
   const { image, padding, inputIds, attentionMask } = batchOf(reference);
   const size = image.shape[0]!;
   const targets = await referenceTargets(json.targets, config, reference, json.answers ?? undefined);

@@ -1,5 +1,5 @@
 import type { HostTensor } from '../../src/engine/graph/index.ts';
-import type { Mdetr } from '../../src/models/index.ts';
+import type { MdetrNetwork } from '../../src/models/index.ts';
 import type { WeightSource } from '../../src/engine/runtime/runtime.ts';
 
 /** 32-bit FNV-1a hash of the UTF-8 bytes of a name. */
@@ -51,7 +51,7 @@ export const syntheticWeight = (name: string, shape: readonly number[]): HostTen
 };
 
 /** Synthetic weights for a whole model. */
-export const syntheticSource = (model: Mdetr): WeightSource => ({
+export const syntheticSource = (model: MdetrNetwork): WeightSource => ({
   digest: 'synthetic-1',
   read(name) {
     const spec = model.registry.get(name);

@@ -1,24 +1,40 @@
 import { dimKey, type Dim } from './dim.ts';
-import type { InputNode, Node, OpNode, ParameterNode, Tensor } from './tensor.ts';
+import {
+  input,
+  type InputNode,
+  type Node,
+  type OpNode,
+  type ParameterNode,
+  type Tensor,
+  type TensorType,
+} from './tensor.ts';
 
-/** A value that a program is given under a name. */
+/** Named input of a program. */
 export interface ProgramInput {
   readonly name: string;
   readonly tensor: Tensor;
 }
 
-/** A traced computation: what goes in by name, what comes out by name. */
-export interface Program {
+/** Tensors by name; `undefined` for those that a config leaves out. */
+export type NamedTensors = Readonly<Record<string, Tensor | undefined>>;
+
+/**
+ * A traced computation with named inputs and outputs. `Inputs` and `Outputs` are the tensors by name; sessions derive
+ * the types of their feeds and results from them.
+ */
+export interface Program<Inputs extends NamedTensors = NamedTensors, Outputs extends NamedTensors = NamedTensors> {
   readonly name: string;
-  /** Handed in at every run: inputs of the graph, and values in its middle that another program computed. */
+  /** Values that every run takes: inputs of the graph, and intermediate values that another program computed. */
   readonly inputs: readonly ProgramInput[];
   readonly parameters: readonly Tensor[];
   readonly outputs: Readonly<Record<string, Tensor>>;
-  /** Every node that the outputs need, operands first. */
+  /** Nodes that the outputs depend on, operands before users. */
   readonly nodes: readonly Node[];
+  /** Exists in types only. */
+  readonly signature?: { readonly inputs: Inputs; readonly outputs: Outputs };
 }
 
-/** All nodes that the given tensors depend on, operands before users. */
+/** Nodes that the given tensors depend on, operands before users. */
 export const reachableNodes = (roots: Iterable<Tensor>, isBoundary?: (tensor: Tensor) => boolean): Node[] => {
   const seen = new Set<Node>();
   const pending: Node[] = [];
@@ -44,15 +60,57 @@ export const leafName = (tensor: Tensor): string => {
   return node.name;
 };
 
+/** Declared inputs as the tensors that a trace function gets. */
+export type InputTensors<Specs> = {
+  readonly [Name in keyof Specs]: undefined extends Specs[Name] ? Tensor | undefined : Tensor;
+};
+
+/** Makes an input of every declared one, under its name. Those declared as `undefined` are left out. */
+export const declareInputs = <const Specs extends Readonly<Record<string, TensorType | undefined>>>(
+  specs: Specs,
+): InputTensors<Specs> =>
+  Object.fromEntries(
+    Object.entries(specs).flatMap(([name, spec]) =>
+      spec === undefined ? [] : [[name, input(name, spec.shape, spec.dtype)]],
+    ),
+  ) as InputTensors<Specs>;
+
 /**
- * Collects what the outputs need into a program. `given` values are not computed but handed in under their names.
- * `alsoInputs` shall be part of the signature although no output reads them (their sizes may still be read).
+ * Defines a program by its inputs and a function that computes its outputs from them. Outputs that are `undefined` are
+ * left out. The names are part of the program's type: feeding or reading another one does not compile.
+ *
+ * ```ts
+ * const double = defineProgram({
+ *   name: 'double',
+ *   inputs: { x: tensorType([symbolicDim('n')]) },
+ *   trace: ({ x }) => ({ y: mul(x, 2) }),
+ * });
+ * const { y } = await (await runtime.load(double)).run({ x: float32Tensor([2], [1, 2]) });
+ * ```
+ */
+export const defineProgram = <
+  const Specs extends Readonly<Record<string, TensorType | undefined>>,
+  Outputs extends { readonly [Name in keyof Outputs]: Tensor | undefined },
+>(definition: {
+  readonly name: string;
+  readonly inputs: Specs;
+  readonly trace: (inputs: InputTensors<Specs>) => Outputs;
+}): Program<InputTensors<Specs>, { readonly [Name in keyof Outputs]: Outputs[Name] }> => {
+  const outputs = definition.trace(declareInputs(definition.inputs));
+  return makeProgram(definition.name, { ...outputs }) as Program<never, never>;
+};
+
+/**
+ * Collects the nodes that the outputs depend on into a program; outputs that are `undefined` are left out. `given`
+ * values are not computed but fed under their names. `alsoInputs` become inputs although no output depends on them,
+ * since symbolic sizes may be read from them.
  */
 export const makeProgram = (
   name: string,
-  outputs: Readonly<Record<string, Tensor>>,
+  namedOutputs: NamedTensors,
   options: { readonly alsoInputs?: readonly Tensor[]; readonly given?: Readonly<Record<string, Tensor>> } = {},
 ): Program => {
+  const outputs = definedTensors(namedOutputs);
   const given = Object.entries(options.given ?? {}).map(([inputName, tensor]): ProgramInput => ({
     name: inputName,
     tensor,
@@ -72,7 +130,11 @@ export const makeProgram = (
   return { name, inputs, parameters, outputs, nodes };
 };
 
-/** Where a program can read a size at run time: axis `axis` of one of its inputs. */
+/** The tensors that are not `undefined`. */
+export const definedTensors = (tensors: NamedTensors): Readonly<Record<string, Tensor>> =>
+  Object.fromEntries(Object.entries(tensors).filter((entry): entry is [string, Tensor] => entry[1] !== undefined));
+
+/** An input of the program with an axis of the given size, from which the size can be read at run time. */
 export const findDim = (program: Program, dim: Dim): { readonly input: Tensor; readonly axis: number } | undefined => {
   const key = dimKey(dim);
   for (const { tensor } of program.inputs) {
@@ -82,7 +144,7 @@ export const findDim = (program: Program, dim: Dim): { readonly input: Tensor; r
   return undefined;
 };
 
-/** Counts how often each op occurs; for reports and tests. */
+/** Number of nodes by op name, for reports and tests. */
 export const countOps = (program: Program): Map<string, number> => {
   const counts = new Map<string, number>();
   for (const node of program.nodes) {

@@ -51,11 +51,14 @@ export class Tensor {
   }
 }
 
-/** Element type and sizes of one result. */
+/** Shape and element type of a tensor. */
 export interface TensorType {
   readonly shape: Shape;
   readonly dtype: DType;
 }
+
+/** Type of a tensor, for declarations of program inputs. */
+export const tensorType = (shape: Shape, dtype: DType = 'float32'): TensorType => ({ shape, dtype });
 
 /** What an op may ask of the program that it is written into. Values are named by strings. */
 export interface Emitter {

@@ -1,7 +1,7 @@
 import { MdetrError } from '../../errors.ts';
 import type { DType, HostTensor } from '../graph/dtype.ts';
 import { dimKey, evaluateDim, formatShape, SymbolicDim, type Atom, type Dim } from '../graph/dim.ts';
-import type { Program, ProgramInput } from '../graph/program.ts';
+import type { NamedTensors, Program, ProgramInput } from '../graph/program.ts';
 import type { Tensor } from '../graph/tensor.ts';
 
 /** Where a program's weights come from. */
@@ -32,24 +32,43 @@ export interface DeviceTensor {
   release(): void;
 }
 
-/** Inputs by name, wherever they are. */
+/** Values by name, on the host or on the device. */
 export type Values = Readonly<Record<string, HostTensor | DeviceTensor>>;
 
-/** A program that is ready to run. */
-export interface Session {
-  readonly program: Program;
-  /** Runs the program on the given inputs; the results belong to the caller. */
-  run(feeds: Values): Promise<Record<string, HostTensor>>;
-  /** As `run`, but the results stay on the device; the caller releases each of them. */
-  compute(feeds: Values): Promise<Record<string, DeviceTensor>>;
-  /** Frees what the session holds. A disposed session refuses to run. */
+/** Feeds of a run: a value for every input of the program, `undefined` only for those that its config may leave out. */
+export type FeedsOf<Inputs> = string extends keyof Inputs
+  ? Values
+  : { readonly [Name in keyof Inputs]: HostTensor | DeviceTensor | Extract<Inputs[Name], undefined> };
+
+/** Results of a run: a value for every output of the program. */
+export type ResultsOf<Outputs, Value = HostTensor> = string extends keyof Outputs
+  ? Readonly<Record<string, Value>>
+  : { readonly [Name in keyof Outputs]: Value | Extract<Outputs[Name], undefined> };
+
+/** A loaded program. The types of its feeds and results follow from the program's (see `defineProgram`). */
+export interface Session<Inputs extends NamedTensors = NamedTensors, Outputs extends NamedTensors = NamedTensors> {
+  readonly program: Program<Inputs, Outputs>;
+  /** Runs the program; the results belong to the caller. */
+  run(feeds: FeedsOf<Inputs>): Promise<ResultsOf<Outputs>>;
+  /** Like `run`, but the results stay on the device; the caller releases each of them. */
+  compute(feeds: FeedsOf<Inputs>): Promise<ResultsOf<Outputs, DeviceTensor>>;
+  /** Frees the session's resources. A disposed session rejects further runs. */
   dispose(): Promise<void>;
 }
 
-/** An engine that runs programs on a device. All of the package above this folder knows only this interface. */
+/** Session of a program of the given type. */
+export type SessionOf<P> = P extends Program<infer Inputs, infer Outputs> ? Session<Inputs, Outputs> : never;
+
+/** Results of running a program of the given type. */
+export type ProgramResults<P> = P extends Program<infer _, infer Outputs> ? ResultsOf<Outputs> : never;
+
+/** Runs programs on a device. Code above this folder knows only this interface. */
 export interface Runtime {
   readonly device: string;
-  load(program: Program, options?: LoadOptions): Promise<Session>;
+  load<Inputs extends NamedTensors, Outputs extends NamedTensors>(
+    program: Program<Inputs, Outputs>,
+    options?: LoadOptions,
+  ): Promise<Session<Inputs, Outputs>>;
 }
 
 const bindShape = (

@@ -4,8 +4,8 @@ import type { DeviceTensor } from './runtime.ts';
 export class ValueScope {
   private readonly values: DeviceTensor[] = [];
 
-  keep<Results extends Readonly<Record<string, DeviceTensor>>>(results: Results): Results {
-    this.values.push(...Object.values(results));
+  keep<Results extends Readonly<Record<string, DeviceTensor | undefined>>>(results: Results): Results {
+    this.values.push(...Object.values(results).filter((value) => value !== undefined));
     return results;
   }
 

@@ -1,6 +1,7 @@
 import { decodeImage } from '../../data/images/node/decode-image.ts';
 import { createRuntime } from '../../engine/runtime/create-runtime.ts';
 import { ProgramCache } from '../../engine/runtime/node/program-cache.ts';
+import type { NamedTensors, Program } from '../../engine/graph/index.ts';
 import type { Session } from '../../engine/runtime/runtime.ts';
 import { openModelSource } from '../../model-folder/node/model-source.ts';
 import { InferenceCore } from '../core.ts';
@@ -13,12 +14,14 @@ export const openCore = async (name: string, options: FromPretrainedOptions): Pr
   const notify = options.onProgress ?? (() => undefined);
   notify({ status: 'reading', name });
   const source = await openModelSource(name, options);
-  const loaded: Session[] = [];
+  const loaded: Pick<Session, 'dispose'>[] = [];
   try {
     const cache = new ProgramCache({ folder: options.cacheDir });
     const runtime = await createRuntime({ device: options.device, threads: options.threads, cache });
     const programs = traceInference(source.model);
-    const load = async (program: (typeof programs)['image']): Promise<Session> => {
+    const load = async <Inputs extends NamedTensors, Outputs extends NamedTensors>(
+      program: Program<Inputs, Outputs>,
+    ): Promise<Session<Inputs, Outputs>> => {
       notify({ status: 'compiling', name: program.name });
       const session = await runtime.load(program, { weights: source.weights });
       loaded.push(session);

@@ -11,7 +11,13 @@ import {
   type TensorSource,
 } from '../../checkpoints/index.ts';
 import { MdetrError, UsageError } from '../../errors.ts';
-import { initialValue, Mdetr, parseModelConfig, textEncoderConfig, type ModelConfig } from '../../models/index.ts';
+import {
+  initialValue,
+  MdetrNetwork,
+  parseModelConfig,
+  textEncoderConfig,
+  type ModelConfig,
+} from '../../models/index.ts';
 import { findTokenizer, isFile, openModelFiles, requireConfig, tokenizerFilesIn } from './model-files.ts';
 import { MODEL_FILE_NAMES } from '../layout.ts';
 import type { ModelFiles, ModelFilesOptions } from './model-files.ts';
@@ -84,14 +90,14 @@ const checkFile = async (path: string, force: boolean): Promise<void> => {
 /** A file that lacks what its own arguments ask for is refused before anything is written. */
 const checkFit = ({ checkpoint }: ModelFiles, config: ModelConfig | undefined): string | undefined => {
   if (config === undefined || checkpoint === undefined) return undefined;
-  const match = matchParameters(new Mdetr(config), checkpoint);
+  const match = matchParameters(new MdetrNetwork(config), checkpoint);
   requireComplete(match, checkpoint.path);
   return describeMatch(match);
 };
 
 const tensorsOf = ({ checkpoint, seed }: ModelFiles, config: ModelConfig | undefined): readonly TensorSource[] => {
   if (checkpoint !== undefined) return [...checkpoint.tensors.values()];
-  const { registry } = new Mdetr(config!);
+  const { registry } = new MdetrNetwork(config!);
   // `position_ids` (0, 1, 2, …) is made anew by whoever needs it.
   return registry.specs
     .filter((spec) => spec.dtype === 'float32')
@@ -157,7 +163,7 @@ const cardFor = async ({ path, checkpoint, seed }: ModelFiles, out: string, conf
   const name = basename(resolve(out));
   const text = config.text_encoder === undefined ? config.text_encoder_type : `${config.text_encoder_type} (own sizes)`;
   const { hidden_size: width, num_hidden_layers: layers } = textEncoderConfig(config);
-  const parameters = new Mdetr(config).registry.specs
+  const parameters = new MdetrNetwork(config).registry.specs
     .filter(({ dtype }) => dtype === 'float32')
     .reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0);
   const epoch = checkpoint?.contents.epoch;

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { SCENE_VOCABULARY } from '../../scenes/language/vocabulary.ts';
-import { Mdetr, parseModelConfig } from '../../models/index.ts';
+import { MdetrNetwork, parseModelConfig } from '../../models/index.ts';
 import { buildWordLevelTokenizerJson } from '../../text/index.ts';
 
 const folder = new URL('../../../models/default/', import.meta.url);
@@ -20,7 +20,7 @@ it('the embedded model says that it is untrained exactly as long as it has no we
 });
 
 it('the embedded model has every head: boxes, masks, answers, alignment, isfinal', () => {
-  const model = new Mdetr(parseModelConfig(read('config.json') as Record<string, unknown>));
+  const model = new MdetrNetwork(parseModelConfig(read('config.json') as Record<string, unknown>));
   const names = model.registry.specs.map(({ name }) => name).join('\n');
   for (const part of [
     'detr.bbox_embed',

@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describeMatch, type CheckpointContents, type CheckpointDtype } from '../../checkpoints/index.ts';
 import { messageOf } from '../../errors.ts';
-import { Mdetr, parseModelConfig } from '../../models/index.ts';
+import { MdetrNetwork, parseModelConfig } from '../../models/index.ts';
 import { isFile, openModelFiles, readJson, tokenizerFilesIn } from './model-files.ts';
 import type { ModelFiles, ModelFilesOptions } from './model-files.ts';
 import { matchParameters } from './model-source.ts';
@@ -76,7 +76,7 @@ const fitOf = ({ checkpoint, config, seed }: ModelFiles): Pick<ModelInfo, 'tenso
   if (config === undefined)
     return { tensors: stored, fit: { fits: false, report: 'it does not say what network it is for (no arguments)' } };
   try {
-    const model = new Mdetr(parseModelConfig(config.values, config.source));
+    const model = new MdetrNetwork(parseModelConfig(config.values, config.source));
     if (checkpoint === undefined) {
       const made = model.registry.specs.map(({ name, shape, dtype }) =>
         plain({ name, shape, dtype: dtype === 'int64' ? 'i64' : 'f32' }),

@@ -7,7 +7,7 @@ import {
   type StateDictMatch,
 } from '../../checkpoints/index.ts';
 import { readAnswerVocabulary } from '../../postprocess/answer-vocabulary.ts';
-import { parseModelConfig, type Mdetr, type ModelConfig } from '../../models/index.ts';
+import { parseModelConfig, type MdetrNetwork, type ModelConfig } from '../../models/index.ts';
 import type { WeightSource } from '../../engine/runtime/runtime.ts';
 import { loadTokenizer } from '../../text/node/tokenizer-files.ts';
 import { defineModel, maxTokensOf, untrainedModel, type ModelDefinition, type ModelSource } from '../model-source.ts';
@@ -72,7 +72,7 @@ const withCheckpoint = async (definition: ModelDefinition, checkpoint: Checkpoin
 };
 
 /** How a checkpoint fits a model. `position_ids` is a table of 0, 1, 2, … that nothing reads, so it may be missing. */
-export const matchParameters = (model: Mdetr, checkpoint: Checkpoint): StateDictMatch =>
+export const matchParameters = (model: MdetrNetwork, checkpoint: Checkpoint): StateDictMatch =>
   matchStateDict(
     model.registry.specs.filter((spec) => !spec.name.endsWith('position_ids')),
     checkpoint.tensors.values(),
@@ -89,7 +89,7 @@ const reportOf = (checkpoint: Checkpoint, match: StateDictMatch): string => {
 };
 
 const checkpointWeights = async (
-  model: Mdetr,
+  model: MdetrNetwork,
   checkpoint: Checkpoint,
   match: StateDictMatch,
 ): Promise<WeightSource> => {

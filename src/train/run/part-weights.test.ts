@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { tensorSource, writePth, writeSafetensors } from '../../checkpoints/index.ts';
-import { Mdetr, parseModelConfig } from '../../models/index.ts';
+import { MdetrNetwork, parseModelConfig } from '../../models/index.ts';
 import { initialParameters, type ParameterStore } from '../step/parameters.ts';
 import { loadPart } from './part-weights.ts';
 
@@ -12,7 +12,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const networkWith = (more: Record<string, unknown> = {}): ParameterStore =>
   initialParameters(
-    new Mdetr(
+    new MdetrNetwork(
       parseModelConfig({
         ...{ backbone: 'small_convnet', small_backbone: { widths: [24, 48, 96, 160], groups: 8 } },
         ...{ hidden_dim: 128, enc_layers: 1, dec_layers: 1, dim_feedforward: 32, text_encoder_type: 'own' },

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, vi } from 'vitest';
 import { tensorSource, writeSafetensors } from '../../checkpoints/index.ts';
-import { Mdetr, parseModelConfig } from '../../models/index.ts';
+import { MdetrNetwork, parseModelConfig } from '../../models/index.ts';
 import { parseTrainConfig } from '../config/config.ts';
 import { initialParameters } from '../step/parameters.ts';
 import { findVocabulary, startingPoint, takeOver } from './run-start.ts';
@@ -18,8 +18,8 @@ const size = {
 };
 
 it('a stage with masks takes over the detector of a stage without, and the other way round', () => {
-  const detector = initialParameters(new Mdetr(parseModelConfig(size)), 1);
-  const masks = initialParameters(new Mdetr(parseModelConfig({ ...size, mask_model: 'smallconv' })), 2);
+  const detector = initialParameters(new MdetrNetwork(parseModelConfig(size)), 1);
+  const masks = initialParameters(new MdetrNetwork(parseModelConfig({ ...size, mask_model: 'smallconv' })), 2);
   const name = 'transformer.encoder.layers.0.linear1.weight';
   const [plain, prefixed] = [detector.get(name)!.data, masks.get(`detr.${name}`)!.data];
   expect(prefixed).not.toEqual(plain);
@@ -35,7 +35,7 @@ it('a run begins with weights of single parts, an earlier stage has them already
   try {
     const name = 'backbone.0.body.';
     const path = join(folder, 'backbone.safetensors');
-    const values = initialParameters(new Mdetr(parseModelConfig(size)), 1);
+    const values = initialParameters(new MdetrNetwork(parseModelConfig(size)), 1);
     const parts = [...values].filter(([own]) => own.startsWith(name));
     await writeSafetensors(
       path,

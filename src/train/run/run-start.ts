@@ -1,7 +1,7 @@
 import { BatchSampler } from '../../data/sampling/batch-sampler.ts';
 import type { MixedDataset } from '../../data/sampling/mixed-dataset.ts';
 import { MdetrError } from '../../errors.ts';
-import { Mdetr } from '../../models/index.ts';
+import { MdetrNetwork } from '../../models/index.ts';
 import { findTokenizer, resolveModelPath } from '../../model-folder/node/model-files.ts';
 import type { Runtime } from '../../engine/runtime/runtime.ts';
 import { BackboneStep } from '../step/backbone-step.ts';
@@ -141,7 +141,7 @@ const samplerFor = (
 
 /** The network and its initial parameter values, before a resumed run restores its own. */
 export interface StartingPoint {
-  readonly model: Mdetr;
+  readonly model: MdetrNetwork;
   readonly auxiliary: AuxiliaryHeads | undefined;
   readonly parameters: ParameterStore;
 }
@@ -157,7 +157,7 @@ export const startingPoint = async (
   startFrom: string | undefined,
   onNote: (text: string) => void,
 ): Promise<StartingPoint> => {
-  const model = new Mdetr(config);
+  const model = new MdetrNetwork(config);
   const seed = config.init_seed ?? config.seed;
   const parameters = initialParameters(model, seed);
   const auxiliary = AuxiliaryHeads.of(config, model.backboneChannels);

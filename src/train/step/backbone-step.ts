@@ -1,6 +1,6 @@
 import type { HostTensor } from '../../engine/graph/index.ts';
 import { input, makeProgram, symbolicDim, type Program } from '../../engine/graph/index.ts';
-import type { Mdetr } from '../../models/index.ts';
+import type { MdetrNetwork } from '../../models/index.ts';
 import { scalar, sparseGradients } from '../../engine/ops/index.ts';
 import type { Runtime, Session } from '../../engine/runtime/runtime.ts';
 import { ValueScope } from '../../engine/runtime/value-scope.ts';
@@ -20,7 +20,7 @@ export class BackboneStep implements DifferentiableStep {
   ) {}
 
   static async load(
-    model: Mdetr,
+    model: MdetrNetwork,
     auxiliary: AuxiliaryHeads,
     runtime: Runtime,
     isTrainable: (name: string) => boolean,

@@ -1,6 +1,6 @@
 import type { HostTensor } from '../../engine/graph/index.ts';
-import { leafName, type Program } from '../../engine/graph/program.ts';
-import type { DeviceTensor, Values } from '../../engine/runtime/runtime.ts';
+import { leafName, type NamedTensors, type Program } from '../../engine/graph/program.ts';
+import type { DeviceTensor, FeedsOf, Values } from '../../engine/runtime/runtime.ts';
 import { MdetrError } from '../../errors.ts';
 
 /**
@@ -9,11 +9,11 @@ import { MdetrError } from '../../errors.ts';
  * @param sources values by name; the first that has a name wins
  * @throws {MdetrError} naming an input that no source has
  */
-export const feedsFor = (
-  program: Program,
+export const feedsFor = <Inputs extends NamedTensors, Outputs extends NamedTensors>(
+  program: Program<Inputs, Outputs>,
   sources: readonly Values[],
   parameters: ReadonlyMap<string, HostTensor>,
-): Values => {
+): FeedsOf<Inputs> => {
   const feeds: Record<string, HostTensor | DeviceTensor> = {};
   for (const { name } of program.inputs) {
     const value = sources.find((source) => source[name] !== undefined)?.[name];
@@ -27,7 +27,7 @@ export const feedsFor = (
     if (value === undefined) throw new Error(`internal: no value for parameter "${name}"`);
     feeds[name] = value;
   }
-  return feeds;
+  return feeds as FeedsOf<Inputs>;
 };
 
 /** Reads some results of a program. */
@@ -40,5 +40,7 @@ export const readTensors = async <Name extends string>(
   ) as Record<Name, HostTensor>;
 
 /** Reads a scalar result of a program. */
-export const readScalar = async (results: Readonly<Record<string, DeviceTensor>>, name: string): Promise<number> =>
-  Number((await results[name]!.read()).data[0]);
+export const readScalar = async (
+  results: Readonly<Record<string, DeviceTensor | undefined>>,
+  name: string,
+): Promise<number> => Number((await results[name]!.read()).data[0]);

@@ -1,5 +1,5 @@
 import { float32Tensor, int32Tensor, type HostTensor } from '../../engine/graph/index.ts';
-import type { DeviceTensor, Runtime, Session, Values } from '../../engine/runtime/runtime.ts';
+import type { DeviceTensor, Runtime, SessionOf, Values } from '../../engine/runtime/runtime.ts';
 import type { ValueScope } from '../../engine/runtime/value-scope.ts';
 import type { LayerMatches } from '../../losses/index.ts';
 import { feedsFor, readScalar } from './feeds.ts';
@@ -34,7 +34,7 @@ export interface MaskStepResult {
 export class MaskStep {
   private constructor(
     private readonly masks: MaskProgram,
-    private readonly session: Session,
+    private readonly session: SessionOf<MaskProgram['program']>,
     private readonly queries: number,
     private readonly maxBoxes: number,
   ) {}

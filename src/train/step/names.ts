@@ -1,5 +1,5 @@
 /** Name of a parameter's gradient, or of an output's cotangent, in programs that have both. */
-export const cotangentName = (name: string): string => `d_${name}`;
+export const cotangentName = <Name extends string>(name: Name): `d_${Name}` => `d_${name}`;
 
 /** Name of the value that a cotangent belongs to. */
 export const valueName = (cotangent: string): string => cotangent.slice('d_'.length);

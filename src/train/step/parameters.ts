@@ -1,7 +1,7 @@
 import { matchStateDict, openCheckpoint, describeMatch, type Checkpoint } from '../../checkpoints/index.ts';
 import { MdetrError } from '../../errors.ts';
 import type { HostTensor } from '../../engine/graph/index.ts';
-import { initialValue, type Mdetr } from '../../models/index.ts';
+import { initialValue, type MdetrNetwork } from '../../models/index.ts';
 import type { ParameterSpec } from '../../nn/index.ts';
 import { openModelFiles } from '../../model-folder/node/model-files.ts';
 import type { TrainConfig } from '../config/config.ts';
@@ -12,7 +12,7 @@ import { sharedTensor } from '../optimizer/shared-values.ts';
 export type ParameterStore = Map<string, HostTensor>;
 
 /** Initial values of all `state_dict` entries of a network. */
-export const initialParameters = (model: Mdetr, seed: number): ParameterStore =>
+export const initialParameters = (model: MdetrNetwork, seed: number): ParameterStore =>
   initialValues(model.registry.specs, seed);
 
 /** Initial values of parameters. */
@@ -21,7 +21,7 @@ export const initialValues = (specs: readonly ParameterSpec[], seed: number): Pa
 
 /** Predicate of the parameters that the official code trains: the backbone only when its learning rate is above 0. */
 export const officiallyTrainable =
-  (model: Mdetr, { lr_backbone }: Pick<TrainConfig, 'lr_backbone'>) =>
+  (model: MdetrNetwork, { lr_backbone }: Pick<TrainConfig, 'lr_backbone'>) =>
   (name: string): boolean =>
     !name.includes('backbone.0') || (lr_backbone > 0 && model.isBackboneTrainable(name));
 
@@ -30,7 +30,7 @@ export const officiallyTrainable =
  * encoder, or only the mask head on a frozen detector.
  */
 export const trainableBy = (
-  model: Mdetr,
+  model: MdetrNetwork,
   config: Pick<TrainConfig, 'lr_backbone' | 'freeze_text_encoder' | 'frozen_weights' | 'freeze_detector'>,
 ): ((name: string) => boolean) => {
   const official = officiallyTrainable(model, config);

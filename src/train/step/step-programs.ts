@@ -1,5 +1,13 @@
-import { input, isFloat, partition, symbolicDim, type Program, type Tensor } from '../../engine/graph/index.ts';
-import { selectImages, type Mdetr } from '../../models/index.ts';
+import {
+  definedTensors,
+  input,
+  isFloat,
+  partition,
+  symbolicDim,
+  type Program,
+  type Tensor,
+} from '../../engine/graph/index.ts';
+import { selectImages, type MdetrNetwork } from '../../models/index.ts';
 import { noDropout } from '../../nn/index.ts';
 import { scalar, sparseGradients } from '../../engine/ops/index.ts';
 import { seededDropout } from './dropout.ts';
@@ -40,7 +48,7 @@ export interface TraceOptions {
 }
 
 /** Traces the network with all heads and decoder layers, differentiates it, and splits it at the outputs. */
-export const traceStep = (model: Mdetr, options: TraceOptions): StepPrograms => {
+export const traceStep = (model: MdetrNetwork, options: TraceOptions): StepPrograms => {
   const { outputs, auxiliary } = traceOutputs(model, options.dropout, options.auxiliary);
   const uses = options.usesOutput ?? (() => true);
   const cotangents = Object.entries(outputs)
@@ -69,47 +77,41 @@ export const traceStep = (model: Mdetr, options: TraceOptions): StepPrograms => 
 };
 
 const traceOutputs = (
-  model: Mdetr,
+  model: MdetrNetwork,
   hasDropout: boolean,
   heads: AuxiliaryHeads | undefined,
-): { outputs: Record<string, Tensor>; auxiliary: readonly AuxiliaryTerm[] } => {
-  const [images, height, width, batch, length] = ['images', 'height', 'width', 'batch', 'tokens'].map(symbolicDim);
+): { outputs: Readonly<Record<string, Tensor>>; auxiliary: readonly AuxiliaryTerm[] } => {
+  const [imageCount, height, width, batch, length] = ['images', 'height', 'width', 'batch', 'tokens'].map(symbolicDim);
   const dropout = hasDropout ? seededDropout(input('dropout_seed', [], 'uint32')) : noDropout;
-  const encoded = model.encodeImage(
-    input('image', [images!, 3, height!, width!]),
-    input('padding', [images!, height!, width!], 'bool'),
+  const images = model.encodeImage(
+    input('image', [imageCount!, 3, height!, width!]),
+    input('padding', [imageCount!, height!, width!], 'bool'),
   );
   const imageIndex = input('image_index', [batch!], 'int32');
-  const features = selectImages(encoded, imageIndex);
-  const cache = model.encode(
-    features,
-    input('input_ids', [batch!, length!], 'int32'),
-    input('attention_mask', [batch!, length!], 'int32'),
-    dropout,
-  );
-  const { hs, answerEmbeds, answerLayers } = model.decode(cache, dropout);
-  const layers = model.config.aux_loss ? hs : hs.slice(-1);
-  const contrast = model.contrast(cache);
-  const outputs = {
-    ...model.predict(layers, cache),
-    ...model.answer(answerEmbeds),
-    ...(contrast === undefined ? {} : { contrastive_image: contrast.image, contrastive_text: contrast.text }),
-    // Masks are computed for matched queries alone, by a program of their own, from these.
-    ...(model.segmentation === undefined
-      ? {}
-      : {
-          hs_last: hs.at(-1)!,
-          image_memory: cache.imageMemory,
-          src: encoded.src,
-          feature_padding: features.padding,
-          ...Object.fromEntries(encoded.pyramid.map((map, level) => [`pyramid${level}`, map])),
-        }),
+  const features = selectImages(images, imageIndex);
+  const captions = {
+    inputIds: input('input_ids', [batch!, length!], 'int32'),
+    attentionMask: input('attention_mask', [batch!, length!], 'int32'),
   };
+  const layers = model.config.aux_loss ? 'all' : 'last';
+  const { predictions, contrast, encoded, hs, answerLayers } = model.forward(features, captions, { dropout, layers });
+  const hasMasks = model.segmentation !== undefined;
+  const outputs = definedTensors({
+    ...predictions,
+    contrastive_image: contrast?.image,
+    contrastive_text: contrast?.text,
+    // The mask program reads these: it computes masks for matched queries only.
+    hs: hasMasks ? hs.at(-1) : undefined,
+    image_memory: hasMasks ? encoded.imageMemory : undefined,
+    src: hasMasks ? images.src : undefined,
+    feature_padding: hasMasks ? features.padding : undefined,
+    ...Object.fromEntries(images.pyramid.map((map, level) => [`pyramid${level}`, map])),
+  });
   const auxiliary =
     heads?.terms({
-      image: encoded,
-      memory: { cache, padding: features.padding, imageIndex },
-      answers: { layers: answerLayers, cache },
+      image: images,
+      memory: { cache: encoded, padding: features.padding, imageIndex },
+      answers: { layers: answerLayers, cache: encoded },
     }) ?? [];
   return { outputs, auxiliary };
 };

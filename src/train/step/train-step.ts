@@ -12,7 +12,7 @@ import {
   type LossConfig,
   type LossProgram,
 } from '../../losses/index.ts';
-import type { Mdetr } from '../../models/index.ts';
+import type { MdetrNetwork } from '../../models/index.ts';
 import type { AuxiliaryHeads } from '../auxiliary/auxiliary-heads.ts';
 import type { TrainBatch } from '../data/train-batch.ts';
 import {
@@ -57,7 +57,12 @@ export class TrainStep implements DifferentiableStep {
     },
   ) {}
 
-  static async load(model: Mdetr, config: LossConfig, runtime: Runtime, options: TrainStepOptions): Promise<TrainStep> {
+  static async load(
+    model: MdetrNetwork,
+    config: LossConfig,
+    runtime: Runtime,
+    options: TrainStepOptions,
+  ): Promise<TrainStep> {
     const { step, loss, masks } = tracePrograms(model, config, options);
     const sessions = {
       forward: await runtime.load(step.forward),
@@ -166,7 +171,7 @@ export class TrainStep implements DifferentiableStep {
 
 /** Traces the programs of a step. Gradients flow from the outputs that a loss reads only. */
 const tracePrograms = (
-  model: Mdetr,
+  model: MdetrNetwork,
   config: LossConfig,
   options: TrainStepOptions,
 ): { step: StepPrograms; loss: LossProgram; masks: MaskProgram | undefined } => {

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { MdetrError } from '../../errors.ts';
 import type { HostTensor } from '../../engine/graph/index.ts';
 import { boxNormalizer, type LossConfig } from '../../losses/index.ts';
-import type { Mdetr } from '../../models/index.ts';
+import type { MdetrNetwork } from '../../models/index.ts';
 import type { Runtime } from '../../engine/runtime/runtime.ts';
 import { allReduceTogether, singleProcess, type Communicator } from '../parallel/communicator.ts';
 import { copyEntries, updateAverage } from '../optimizer/ema.ts';
@@ -94,7 +94,7 @@ export class Trainer {
 
   /** @param parameters initial values: `initialParameters`, or those of a checkpoint */
   static async create(
-    model: Mdetr,
+    model: MdetrNetwork,
     config: LossConfig,
     parameters: ReadonlyMap<string, HostTensor>,
     runtime: Runtime,

@@ -1,5 +1,5 @@
 import { MdetrError, messageOf } from '../../../errors.ts';
-import type { Program, ProgramInput } from '../../graph/program.ts';
+import type { NamedTensors, Program, ProgramInput } from '../../graph/program.ts';
 import { loadProgram } from '../node/load-program.ts';
 import { ProgramCache } from '../node/program-cache.ts';
 import type { LoadOptions, Runtime, Session } from '../runtime.ts';
@@ -46,6 +46,10 @@ export class NativeRuntime implements Runtime {
     return this.arena.bytesInUse;
   }
 
+  load<Inputs extends NamedTensors, Outputs extends NamedTensors>(
+    program: Program<Inputs, Outputs>,
+    options?: LoadOptions,
+  ): Promise<Session<Inputs, Outputs>>;
   load(program: Program, options: LoadOptions = {}): Promise<Session> {
     return loadProgram(program, options, this.cache, this, (...model) => this.create(...model));
   }

@@ -1,7 +1,7 @@
 import * as ort from 'onnxruntime-node';
 import { MdetrError, messageOf } from '../../../errors.ts';
 import type { DType, HostTensor } from '../../graph/dtype.ts';
-import type { Program, ProgramInput } from '../../graph/program.ts';
+import type { NamedTensors, Program, ProgramInput } from '../../graph/program.ts';
 import { HostValue, hostOf } from '../host-value.ts';
 import {
   checkFeeds,
@@ -44,6 +44,10 @@ export class NodeRuntime implements Runtime {
     };
   }
 
+  load<Inputs extends NamedTensors, Outputs extends NamedTensors>(
+    program: Program<Inputs, Outputs>,
+    options?: LoadOptions,
+  ): Promise<Session<Inputs, Outputs>>;
   load(program: Program, options: LoadOptions = {}): Promise<Session> {
     return loadProgram(program, options, this.cache, this, (...model) => this.create(...model));
   }

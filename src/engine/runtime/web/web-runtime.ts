@@ -1,7 +1,7 @@
 import type * as Ort from 'onnxruntime-web';
 import { MdetrError, messageOf } from '../../../errors.ts';
 import type { DType, HostTensor } from '../../graph/dtype.ts';
-import { leafName, type Program, type ProgramInput } from '../../graph/program.ts';
+import { leafName, type NamedTensors, type Program, type ProgramInput } from '../../graph/program.ts';
 import { emitModel } from '../../onnx/index.ts';
 import { HostValue, hostOf } from '../host-value.ts';
 import {
@@ -49,6 +49,10 @@ export class WebRuntime implements Runtime {
   }
 
   /** @throws {MdetrError} if ONNX Runtime rejects the program on this device */
+  load<Inputs extends NamedTensors, Outputs extends NamedTensors>(
+    program: Program<Inputs, Outputs>,
+    options?: LoadOptions,
+  ): Promise<Session<Inputs, Outputs>>;
   async load(program: Program, { weights }: LoadOptions = {}): Promise<Session> {
     if (weights !== undefined)
       return this.create(program, await this.options.compile(program, weights, this), program.inputs);

@@ -2,8 +2,9 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { input, makeProgram, symbolicDim, type HostTensor, type Program } from '../engine/graph/index.ts';
 import { noise, runtime } from '../../test/support/op-check.ts';
 import { syntheticWeight } from '../../test/support/synthetic-weights.ts';
+import type { Session } from '../engine/runtime/runtime.ts';
 import { parseModelConfig } from './config.ts';
-import { Mdetr, selectImages } from './mdetr.ts';
+import { MdetrNetwork, selectImages } from './mdetr-network.ts';
 
 const small = {
   small_backbone: { widths: [8, 16, 16, 32], groups: 4 },
@@ -27,38 +28,36 @@ const small = {
   mask_model: 'smallconv',
 };
 
-const sessions: Awaited<ReturnType<typeof runtime.load>>[] = [];
+const sessions: Session[] = [];
 afterAll(async () => {
   await Promise.all(sessions.map((session) => session.dispose()));
 });
 
 /** All outputs of a small model, for pictures and the texts about them. */
 const load = async (values: Record<string, unknown> = {}) => {
-  const model = new Mdetr(parseModelConfig({ ...small, ...values }));
+  const model = new MdetrNetwork(parseModelConfig({ ...small, ...values }));
   const [images, height, width, batch, length] = ['images', 'height', 'width', 'batch', 'tokens'].map(symbolicDim);
   const encoded = model.encodeImage(
     input('image', [images!, 3, height!, width!]),
     input('padding', [images!, height!, width!], 'bool'),
   );
-  const features = { ...encoded, ...selectImages(encoded, input('image_index', [batch!], 'int32')) };
-  const cache = model.encode(
-    features,
-    input('ids', [batch!, length!], 'int32'),
-    input('mask', [batch!, length!], 'int32'),
-  );
-  const { hs, answerEmbeds } = model.decode(cache);
+  const features = selectImages(encoded, input('image_index', [batch!], 'int32'));
+  const captions = {
+    inputIds: input('ids', [batch!, length!], 'int32'),
+    attentionMask: input('mask', [batch!, length!], 'int32'),
+  };
+  const pass = model.forward(features, captions, { layers: 'all' });
   const queries = input('queries', [symbolicDim('n'), 32]);
   const masks = model.segmentation?.forward(queries, input('sample', [queries.shape[0]!], 'int32'), {
-    imageMemory: cache.imageMemory,
+    imageMemory: pass.encoded.imageMemory,
     src: features.src,
     padding: features.padding,
     pyramid: features.pyramid,
   });
   const program: Program = makeProgram('all', {
-    ...model.predict(hs, cache),
-    ...model.answer(answerEmbeds),
-    ...(masks === undefined ? {} : { pred_masks: masks }),
-    hs: hs.at(-1)!,
+    ...pass.predictions,
+    pred_masks: masks,
+    hs: pass.hs.at(-1),
   });
   const session = await runtime.load(program);
   sessions.push(session);

@@ -19,43 +19,74 @@ import { buildPositionEncoding } from './position-encoding.ts';
 import { type FeatureExtractor } from './backbones/feature-extractor.ts';
 import { textEncoderConfig, type ModelConfig } from './config.ts';
 import type { PositionEncoding } from './position-encoding.ts';
-import { answerQueryCount, QuestionAnswering } from './question-answering.ts';
+import { answerQueryCount, QuestionAnswering, type AnswerLogits } from './question-answering.ts';
 import { Segmentation } from './segmentation.ts';
 import { Transformer, type DecodedLayer, type EncoderCache } from './transformer.ts';
 
-/** What the backbone leaves of a batch of pictures: enough for any number of texts about them. */
+/** Output of the backbone for a batch of images: enough for any number of captions. */
 export interface ImageFeatures {
-  /** The projected last map: (B, D, h, w). */
+  /** Projected last feature map, (B, D, h, w). */
   readonly src: Tensor;
   /** (B, h, w), true on padding. */
   readonly padding: Tensor;
-  /** For masks, the maps before the last, coarse to fine; empty otherwise. */
+  /** Feature maps before the last, coarse to fine, for the segmentation head; empty without one. */
   readonly pyramid: readonly Tensor[];
-  /** All maps of the backbone, fine to coarse, for whoever looks inside. */
+  /** Feature maps of all backbone stages, fine to coarse. */
   readonly stages: readonly Tensor[];
 }
 
-/**
- * What the heads say, for every decoder layer asked: first axis L. Boxes are cxcywh relative to the un-padded picture.
- * Names are the official output names.
- */
-export interface Predictions {
-  /** (L, B, Q, 256) */
-  readonly pred_logits: Tensor;
-  /** (L, B, Q, 4), each in (0, 1). */
-  readonly pred_boxes: Tensor;
-  /** (L, B, Q, 1) with `predict_final`. */
-  readonly pred_isfinal?: Tensor;
-  /** (L, B, Q, 64) and (B, T, 64), both of length 1, with the contrastive alignment. */
-  readonly proj_queries?: Tensor;
-  readonly proj_tokens?: Tensor;
+/** Image features as the rest of the network reads them: one row per caption. */
+export type CaptionedFeatures = Omit<ImageFeatures, 'stages'>;
+
+/** Tokenized captions of a batch. */
+export interface CaptionTokens {
+  /** (B, T) int32 token ids. */
+  readonly inputIds: Tensor;
+  /** (B, T) int32, 1 on tokens and 0 on padding. */
+  readonly attentionMask: Tensor;
 }
 
-/** The whole network. Parameter names are the official `state_dict` keys; the methods trace its parts. */
-export class Mdetr {
+export interface ForwardOptions {
+  /** Default: none, as at inference. */
+  readonly dropout?: Dropout;
+  /** Decoder layers that the detection heads read: `all` with auxiliary losses. Default `last`. */
+  readonly layers?: 'last' | 'all';
+}
+
+/** Predictions of the heads under the official output names. L is the number of decoder layers that the heads read. */
+export interface Predictions extends AnswerLogits {
+  /** (L, B, Q, 256) */
+  readonly pred_logits: Tensor;
+  /** (L, B, Q, 4) cxcywh in (0, 1), relative to the image without padding. */
+  readonly pred_boxes: Tensor;
+  /** (L, B, Q, 1), with `predict_final`. */
+  readonly pred_isfinal: Tensor | undefined;
+  /** (L, B, Q, 64), unit length, with `contrastive_align_loss`. */
+  readonly proj_queries: Tensor | undefined;
+  /** (B, T, 64), unit length, with `contrastive_align_loss`. */
+  readonly proj_tokens: Tensor | undefined;
+}
+
+/** Result of a forward pass: the predictions, and the hidden states that they were made from. */
+export interface ForwardPass {
+  readonly predictions: Predictions;
+  /** Detection queries after every decoder layer, each (B, Q, D). */
+  readonly hs: readonly Tensor[];
+  /** Question queries after every decoder layer, each (B, n, D), with their attention; empty without question heads. */
+  readonly answerLayers: readonly DecodedLayer[];
+  readonly encoded: EncoderCache;
+  /** Image and text vectors (B, 64) of unit length, with `contrastive_loss`. */
+  readonly contrast: { readonly image: Tensor; readonly text: Tensor } | undefined;
+}
+
+/**
+ * MDETR (arXiv:2104.12763): backbone, joint encoder, decoder and heads. Parameter names are the official `state_dict`
+ * keys. The methods trace the two phases of the forward pass: `encodeImage` once per image, `forward` per caption.
+ */
+export class MdetrNetwork {
   readonly registry = new ParameterRegistry();
   readonly segmentation: Segmentation | undefined;
-  /** Channels of the maps that masks are made from, coarse to fine; empty without a segmentation head. */
+  /** Channels of the feature maps that the segmentation head reads, coarse to fine; empty without one. */
   readonly pyramidChannels: readonly number[];
   private readonly transformer: Transformer;
   private readonly classEmbed: Linear;
@@ -73,7 +104,7 @@ export class Mdetr {
   constructor(readonly config: ModelConfig) {
     const root = new Scope(this.registry);
     const hasMasks = config.mask_model === 'smallconv';
-    // The segmentation model of the official code wraps the detector, and its keys carry the wrapper's name.
+    // The official segmentation model wraps the detector, so that the detector's keys have the prefix `detr`.
     const scope = hasMasks ? root.at('detr') : root;
     const { hidden_dim: features, contrastive_loss_hdim: projection } = config;
     this.transformer = new Transformer(scope.at('transformer'), config);
@@ -82,7 +113,7 @@ export class Mdetr {
     this.bboxEmbed = new Mlp(scope.at('bbox_embed'), features, features, 4, 3);
     this.queryEmbed = new Embedding(scope.at('query_embed'), config.num_queries, features);
     this.qaEmbed = config.do_qa ? new Embedding(scope.at('qa_embed'), answerQueryCount(config), features) : undefined;
-    // The projection comes before the backbone in the official order, but takes its width from it.
+    // The official order of parameters has the projection before the backbone, whose width it needs.
     const backboneScope = new Scope(new ParameterRegistry(), scope.at('backbone').path);
     this.backbone = buildFeatureExtractor(backboneScope.at(0).at('body'), config);
     this.positions = buildPositionEncoding(backboneScope.at(1), config);
@@ -107,7 +138,7 @@ export class Mdetr {
     this.segmentation = hasMasks ? new Segmentation(root, features, config.nheads, this.pyramidChannels) : undefined;
   }
 
-  /** image (B, 3, H, W), normalised and padded with 0; padding (B, H, W), true on padding. */
+  /** Feature maps of images: image (B, 3, H, W), normalized and padded with 0; padding (B, H, W), true on padding. */
   encodeImage(image: Tensor, padding: Tensor): ImageFeatures {
     const stages = this.backbone.forward(image);
     const last = stages.at(-1)!;
@@ -119,56 +150,57 @@ export class Mdetr {
     };
   }
 
-  /** Joint encoding of pictures and texts: inputIds, attentionMask (B, T) int32. */
-  encode(
-    { src, padding }: Pick<ImageFeatures, 'src' | 'padding'>,
-    inputIds: Tensor,
-    attentionMask: Tensor,
-    dropout: Dropout = noDropout,
-  ): EncoderCache {
+  /** Forward pass from image features, one row per caption: joint encoder, decoder, heads. */
+  forward(
+    features: CaptionedFeatures,
+    captions: CaptionTokens,
+    { dropout = noDropout, layers = 'last' }: ForwardOptions = {},
+  ): ForwardPass {
+    const encoded = this.encode(features, captions, dropout);
+    const { hs, answerLayers } = this.decode(encoded, dropout);
+    return {
+      predictions: {
+        ...this.detect(layers === 'all' ? hs : hs.slice(-1), encoded),
+        ...this.answer(answerLayers),
+      },
+      hs,
+      answerLayers,
+      encoded,
+      contrast: this.contrast(encoded),
+    };
+  }
+
+  private encode({ src, padding }: CaptionedFeatures, captions: CaptionTokens, dropout: Dropout): EncoderCache {
     const sequence = transpose(mergeAxes(src, 2, 3), [0, 2, 1]); // (B, D, h, w) → (B, h·w, D)
     return this.transformer.encode(
       sequence,
       mergeAxes(padding, 1, 2),
       this.positions.forward(padding),
-      inputIds,
-      attentionMask,
+      captions.inputIds,
+      captions.attentionMask,
       dropout,
     );
   }
 
-  /**
-   * The detection queries of every decoder layer, each (B, Q, D), the question queries that the answers are read from,
-   * and those of every layer, each (B, n, D), with where they look; none without question heads.
-   */
-  decode(
-    cache: EncoderCache,
-    dropout: Dropout = noDropout,
-  ): {
-    readonly hs: readonly Tensor[];
-    readonly answerEmbeds: Tensor | undefined;
-    readonly answerLayers: readonly DecodedLayer[];
-  } {
+  /** Detection and question queries are decoded together, then separated. */
+  private decode(encoded: EncoderCache, dropout: Dropout): Pick<ForwardPass, 'hs' | 'answerLayers'> {
     const { num_queries: count } = this.config;
     const queries =
       this.qaEmbed === undefined ? this.queryEmbed.weight : concat([this.queryEmbed.weight, this.qaEmbed.weight], 0);
-    const layers = this.transformer.decode(cache, queries, dropout);
-    const outputs = layers.map(({ output }) => output);
-    if (this.qaEmbed === undefined) return { hs: outputs, answerEmbeds: undefined, answerLayers: [] };
+    const layers = this.transformer.decode(encoded, queries, dropout);
+    if (this.qaEmbed === undefined) return { hs: layers.map(({ output }) => output), answerLayers: [] };
     const all = queries.shape[0]!;
-    const answerLayers = layers.map(({ output, attention }) => ({
-      output: slice(output, 1, count, all),
-      attention: () => slice(attention(), 2, count, all),
-    }));
     return {
-      hs: outputs.map((output) => slice(output, 1, 0, count)),
-      answerEmbeds: (this.config.qa_layer === 'first' ? answerLayers[0]! : answerLayers.at(-1)!).output,
-      answerLayers,
+      hs: layers.map(({ output }) => slice(output, 1, 0, count)),
+      answerLayers: layers.map(({ output, attention }) => ({
+        output: slice(output, 1, count, all),
+        attention: () => slice(attention(), 2, count, all),
+      })),
     };
   }
 
-  /** Heads on some decoder layers' detection queries. */
-  predict(hs: readonly Tensor[], cache: EncoderCache): Predictions {
+  /** Detection heads on the given decoder layers. */
+  private detect(hs: readonly Tensor[], encoded: EncoderCache): Omit<Predictions, keyof AnswerLogits> {
     const stacked = concat(
       hs.map((layer) => unsqueeze(layer, 0)),
       0,
@@ -176,36 +208,31 @@ export class Mdetr {
     return {
       pred_logits: this.classEmbed.forward(stacked),
       pred_boxes: sigmoid(this.bboxEmbed.forward(stacked)),
-      ...(this.isfinalEmbed === undefined ? {} : { pred_isfinal: this.isfinalEmbed.forward(stacked) }),
-      ...(this.alignment === undefined
-        ? {}
-        : {
-            proj_queries: l2Normalize(this.alignment.image.forward(stacked)),
-            proj_tokens: l2Normalize(this.alignment.text.forward(cache.textMemory)),
-          }),
+      pred_isfinal: this.isfinalEmbed?.forward(stacked),
+      proj_queries: this.alignment && l2Normalize(this.alignment.image.forward(stacked)),
+      proj_tokens: this.alignment && l2Normalize(this.alignment.text.forward(encoded.textMemory)),
     };
   }
 
-  /** Answer logits (B, classes) under the official names; empty without question heads. */
-  answer(answerEmbeds: Tensor | undefined): Readonly<Record<string, Tensor>> {
-    return this.questions === undefined || answerEmbeds === undefined ? {} : this.questions.forward(answerEmbeds);
+  private answer(layers: readonly DecodedLayer[]): AnswerLogits {
+    const read = this.config.qa_layer === 'first' ? layers[0] : layers.at(-1);
+    return this.questions === undefined || read === undefined ? {} : this.questions.forward(read.output);
   }
 
-  /** Image and text vectors (B, 64) of length 1 for the image-text contrastive loss. */
-  contrast(cache: EncoderCache): { readonly image: Tensor; readonly text: Tensor } | undefined {
-    if (this.contrastive === undefined || cache.pooled === undefined) return undefined;
+  private contrast({ pooled }: EncoderCache): ForwardPass['contrast'] {
+    if (this.contrastive === undefined || pooled === undefined) return undefined;
     return {
-      image: l2Normalize(this.contrastive.image.forward(cache.pooled.image)),
-      text: l2Normalize(this.contrastive.text.forward(cache.pooled.text)),
+      image: l2Normalize(this.contrastive.image.forward(pooled.image)),
+      text: l2Normalize(this.contrastive.text.forward(pooled.text)),
     };
   }
 
-  /** Channels of the backbone's last map. */
+  /** Number of channels of the backbone's last feature map. */
   get backboneChannels(): number {
     return this.backbone.channels.at(-1)!;
   }
 
-  /** Whether the official training changes a parameter of the backbone; the optimiser adds its own conditions. */
+  /** Whether the official training updates a backbone parameter; the optimizer adds its own conditions. */
   isBackboneTrainable(name: string): boolean {
     return this.backbone.isTrainable(name);
   }
@@ -218,11 +245,8 @@ const downsampleMask = (padding: Tensor, height: Dim, width: Dim): Tensor => {
   return cast(reshape(resizeNearest(asBytes, height, width), [batch, height, width]), 'bool');
 };
 
-/** Repeats pictures' features for several texts each: imageIndex (B) int32, the picture of every text. */
-export const selectImages = (
-  features: Pick<ImageFeatures, 'src' | 'padding' | 'pyramid'>,
-  imageIndex: Tensor,
-): Pick<ImageFeatures, 'src' | 'padding' | 'pyramid'> => ({
+/** Repeats image features for several captions each. imageIndex (B) int32 is the index of every caption's image. */
+export const selectImages = (features: CaptionedFeatures, imageIndex: Tensor): CaptionedFeatures => ({
   src: gather(features.src, imageIndex, 0),
   padding: gather(features.padding, imageIndex, 0),
   pyramid: features.pyramid.map((map) => gather(map, imageIndex, 0)),
