@@ -14,9 +14,9 @@ import {
   unsqueeze,
 } from '../engine/ops/index.ts';
 import { SOFT_TOKEN_CLASSES } from '../text/soft-tokens.ts';
-import { buildFeatureExtractor } from './backbones/build-feature-extractor.ts';
+import type { Backbone } from './backbones/backbone.ts';
+import { buildBackbone } from './backbones/build-backbone.ts';
 import { buildPositionEncoding } from './position-encoding.ts';
-import { type FeatureExtractor } from './backbones/feature-extractor.ts';
 import { textEncoderConfig, type ModelConfig } from './config.ts';
 import type { PositionEncoding } from './position-encoding.ts';
 import { answerQueryCount, QuestionAnswering, type AnswerLogits } from './question-answering.ts';
@@ -95,7 +95,7 @@ export class MdetrNetwork {
   private readonly queryEmbed: Embedding;
   private readonly qaEmbed: Embedding | undefined;
   private readonly inputProj: Conv;
-  private readonly backbone: FeatureExtractor;
+  private readonly backbone: Backbone;
   private readonly positions: PositionEncoding;
   private readonly contrastive: { readonly image: Linear; readonly text: Linear } | undefined;
   private readonly alignment: { readonly image: Linear; readonly text: Linear } | undefined;
@@ -115,7 +115,7 @@ export class MdetrNetwork {
     this.qaEmbed = config.do_qa ? new Embedding(scope.at('qa_embed'), answerQueryCount(config), features) : undefined;
     // The official order of parameters has the projection before the backbone, whose width it needs.
     const backboneScope = new Scope(new ParameterRegistry(), scope.at('backbone').path);
-    this.backbone = buildFeatureExtractor(backboneScope.at(0).at('body'), config);
+    this.backbone = buildBackbone(backboneScope.at(0).at('body'), config);
     this.positions = buildPositionEncoding(backboneScope.at(1), config);
     this.inputProj = new Conv(scope.at('input_proj'), this.backbone.channels.at(-1)!, features, 1);
     this.registry.append(backboneScope.registry);

@@ -21,12 +21,13 @@ import {
   unsqueeze,
 } from '../engine/ops/index.ts';
 
-/** Gives every place of a feature map a vector: paddingMask (B, h, w), true on padding → (B, h·w, D). */
+/** Position encoding of a feature map. */
 export interface PositionEncoding {
+  /** paddingMask (B, h, w), true on padding → (B, h·w, D) */
   forward(paddingMask: Tensor): Tensor;
 }
 
-/** Sines and cosines of the place within the un-padded picture, scaled to 2π; rows in the first half of D, columns in the second. */
+/** Sines and cosines of the position in the image without padding, scaled to 2π: y in the first half of D, x in the second. */
 export class SinePositionEncoding implements PositionEncoding {
   constructor(
     private readonly features: number,
@@ -53,11 +54,11 @@ export class SinePositionEncoding implements PositionEncoding {
   }
 }
 
-/** Uniform on [0, 1), as the official code starts the learned tables. */
+/** Uniform on [0, 1), the official initialization of the learned tables. */
 const uniform01: Initializer = (random, shape) =>
   Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => random.uniform());
 
-/** Learned tables for up to 50 rows and 50 columns; column part first. Padding is not looked at. */
+/** Learned embeddings of up to 50 rows and 50 columns: x in the first half of D, y in the second. Ignores padding. */
 export class LearnedPositionEncoding implements PositionEncoding {
   static readonly maxSize = 50;
   private readonly rows: Embedding;
@@ -87,8 +88,20 @@ export class LearnedPositionEncoding implements PositionEncoding {
   }
 }
 
-/** Position encoding that a config names: sine by default, or learned tables. */
+const buildSine = (_: Scope, { hidden_dim, position_temperature }: ModelConfig): PositionEncoding =>
+  new SinePositionEncoding(hidden_dim, position_temperature);
+
+const buildLearned = (scope: Scope, { hidden_dim }: ModelConfig): PositionEncoding =>
+  new LearnedPositionEncoding(scope, hidden_dim);
+
+/** Position encodings by the values of `position_embedding`; `v2` and `v3` are official aliases. */
+const POSITION_ENCODINGS: Readonly<Record<ModelConfig['position_embedding'], typeof buildSine>> = {
+  sine: buildSine,
+  v2: buildSine,
+  learned: buildLearned,
+  v3: buildLearned,
+};
+
+/** Builds the position encoding that a config names. */
 export const buildPositionEncoding = (scope: Scope, config: ModelConfig): PositionEncoding =>
-  config.position_embedding === 'sine' || config.position_embedding === 'v2'
-    ? new SinePositionEncoding(config.hidden_dim, config.position_temperature)
-    : new LearnedPositionEncoding(scope, config.hidden_dim);
+  POSITION_ENCODINGS[config.position_embedding](scope, config);

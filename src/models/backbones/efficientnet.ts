@@ -1,10 +1,10 @@
 import type { Tensor } from '../../engine/graph/index.ts';
 import { Conv, FrozenBatchNorm, kaimingNormalFanOut, zeros, type Scope } from '../../nn/index.ts';
 import { add, conv, mean, mul, padSame, sigmoid, silu, type ConvOptions } from '../../engine/ops/index.ts';
-import type { FeatureExtractor } from './feature-extractor.ts';
+import type { Backbone, BackboneFamily } from './backbone.ts';
 
-/** Width and depth factors of the eight variants. arXiv:1905.11946, and docs/efficientnet.md for everything below. */
-const scaling: Readonly<Record<string, readonly [width: number, depth: number]>> = {
+/** Width and depth factors of the eight variants (arXiv:1905.11946; docs/efficientnet.md has the details). */
+const SCALING: Readonly<Record<string, readonly [width: number, depth: number]>> = {
   b0: [1, 1],
   b1: [1, 1.1],
   b2: [1.1, 1.2],
@@ -15,8 +15,7 @@ const scaling: Readonly<Record<string, readonly [width: number, depth: number]>>
   b7: [2, 3.1],
 };
 
-export const efficientNetVariants: readonly string[] = Object.keys(scaling);
-
+/** A stage of inverted residual blocks; `tapped` stages are feature maps of the backbone. */
 interface Stage {
   readonly kernel: number;
   readonly stride: number;
@@ -25,7 +24,7 @@ interface Stage {
   readonly tapped: boolean;
 }
 
-const stages: readonly Stage[] = [
+const STAGES: readonly Stage[] = [
   { kernel: 3, stride: 1, channels: 16, repeats: 1, tapped: false },
   { kernel: 3, stride: 2, channels: 24, repeats: 2, tapped: true },
   { kernel: 5, stride: 2, channels: 40, repeats: 2, tapped: true },
@@ -35,13 +34,13 @@ const stages: readonly Stage[] = [
   { kernel: 3, stride: 1, channels: 320, repeats: 1, tapped: true },
 ];
 
-/** To the nearest multiple of 8, but never more than a tenth below. */
+/** Rounds to the nearest multiple of 8, or to the next one where that would lose more than 10 %. */
 const roundChannels = (channels: number): number => {
   const rounded = Math.max(8, Math.floor((channels + 4) / 8) * 8);
   return rounded < 0.9 * channels ? rounded + 8 : rounded;
 };
 
-/** A convolution without bias under TensorFlow's "same" padding, with the frozen batch norm behind it. */
+/** Convolution without bias and with TensorFlow's "same" padding, followed by frozen batch norm. */
 class ConvNorm {
   private readonly filter: Conv;
   private readonly norm: FrozenBatchNorm;
@@ -71,7 +70,7 @@ class ConvNorm {
   }
 }
 
-/** A gate for every channel, from the mean over the picture. arXiv:1709.01507 */
+/** Squeeze-and-excitation (arXiv:1709.01507): a gate per channel, computed from the channel means of the image. */
 class SqueezeExcite {
   private readonly reduce: Conv;
   private readonly expand: Conv;
@@ -93,7 +92,7 @@ class SqueezeExcite {
   }
 }
 
-/** A depth-wise convolution with its gate between two 1×1 ones; the first is missing in the first stage. */
+/** Inverted residual block: 1×1 expansion (none in the first stage), depthwise convolution, gate, 1×1 projection. */
 class Block {
   private readonly expansion: ConvNorm | undefined;
   private readonly depthwise: ConvNorm;
@@ -118,17 +117,17 @@ class Block {
   }
 }
 
-/** timm's `tf_efficientnet_b0_ns` … `b7_ns` in `features_only` form, batch norm frozen with ε = 1e-5. */
-export class EfficientNet implements FeatureExtractor {
+/** timm's `tf_efficientnet_b0_ns` … `b7_ns` in `features_only` form, with frozen batch norm (ε = 1e-5). */
+class EfficientNet implements Backbone {
   readonly channels: readonly number[];
   private readonly stem: ConvNorm;
   private readonly stages: readonly { readonly blocks: readonly Block[]; readonly tapped: boolean }[];
 
   constructor(scope: Scope, variant: string) {
-    const [width, depth] = scaling[variant]!;
+    const [width, depth] = SCALING[variant]!;
     let inputs = roundChannels(32 * width);
     this.stem = new ConvNorm(scope.at('conv_stem'), scope.at('bn1'), 3, inputs, 3, 2);
-    this.stages = stages.map(({ kernel, stride, channels, repeats, tapped }, stage) => {
+    this.stages = STAGES.map(({ kernel, stride, channels, repeats, tapped }, stage) => {
       const outputs = roundChannels(channels * width);
       const blocks = Array.from({ length: Math.ceil(repeats * depth) }, (_, index) => {
         const block = new Block(
@@ -144,7 +143,7 @@ export class EfficientNet implements FeatureExtractor {
       });
       return { blocks, tapped };
     });
-    this.channels = stages.filter(({ tapped }) => tapped).map(({ channels }) => roundChannels(channels * width));
+    this.channels = STAGES.filter(({ tapped }) => tapped).map(({ channels }) => roundChannels(channels * width));
   }
 
   forward(image: Tensor): readonly Tensor[] {
@@ -157,8 +156,18 @@ export class EfficientNet implements FeatureExtractor {
     return taps;
   }
 
-  /** The official code freezes nothing here but the statistics. */
+  /** The official training freezes only the statistics of batch norm. */
   isTrainable(): boolean {
     return true;
   }
 }
+
+const variantOf = (backbone: string): string | undefined =>
+  /^(?:timm_)?tf_efficientnet_(b[0-7])(?:_ns)?$/.exec(backbone)?.[1];
+
+/** `timm_tf_efficientnet_b0_ns` … `b7_ns`, the prefix and the suffix optional. */
+export const efficientNetFamily: BackboneFamily = {
+  choices: 'timm_tf_efficientnet_b0_ns … b7_ns',
+  matches: ({ backbone }) => variantOf(backbone) !== undefined,
+  build: (scope, { backbone }) => new EfficientNet(scope, variantOf(backbone)!),
+};

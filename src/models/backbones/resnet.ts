@@ -1,11 +1,12 @@
 import type { Tensor } from '../../engine/graph/index.ts';
+import { MdetrError } from '../../errors.ts';
 import { Conv, FrozenBatchNorm, GroupNorm, kaimingNormalFanOut, type Scope } from '../../nn/index.ts';
 import { add, conv, maxPool, relu, type ConvOptions } from '../../engine/ops/index.ts';
-import type { FeatureExtractor } from './feature-extractor.ts';
+import type { Backbone, BackboneFamily } from './backbone.ts';
 
 type NormKind = 'frozen-batch' | 'group';
 
-/** A convolution without bias and the normalisation behind it. */
+/** Convolution without bias, followed by a norm. */
 class ConvNorm {
   private readonly filter: Conv;
   private readonly norm: FrozenBatchNorm | GroupNorm;
@@ -38,7 +39,10 @@ interface BlockShape {
   readonly hasDownsample: boolean;
 }
 
-/** Two 3×3 convolutions (ResNet-18, -34) or 1×1, 3×3, 1×1 with the stride in the middle (the others). arXiv:1512.03385 */
+/**
+ * Residual block (arXiv:1512.03385): two 3×3 convolutions in ResNet-18 and -34, else a bottleneck of 1×1, 3×3 and 1×1
+ * convolutions with the stride in the middle one.
+ */
 class ResidualBlock {
   private readonly convs: readonly ConvNorm[];
   private readonly downsample: ConvNorm | undefined;
@@ -81,15 +85,15 @@ class ResidualBlock {
 }
 
 interface Variant {
-  /** Blocks of each of the four stages. */
+  /** Number of blocks in each of the four stages. */
   readonly blocks: readonly number[];
   readonly bottleneck: boolean;
-  /** Channels of the stem and the first stage; they double from stage to stage. */
+  /** Channels of the stem and the first stage; every further stage doubles them. */
   readonly width: number;
 }
 
-const variants: Readonly<Record<string, Variant>> = {
-  // Not of the paper: for small networks, and what bench:training measures.
+const VARIANTS: Readonly<Record<string, Variant>> = {
+  // Not in the paper: for small networks; `bench:training` measures it.
   'resnet18-half': { blocks: [2, 2, 2, 2], bottleneck: false, width: 32 },
   resnet18: { blocks: [2, 2, 2, 2], bottleneck: false, width: 64 },
   resnet34: { blocks: [3, 4, 6, 3], bottleneck: false, width: 64 },
@@ -97,16 +101,14 @@ const variants: Readonly<Record<string, Variant>> = {
   resnet101: { blocks: [3, 4, 23, 3], bottleneck: true, width: 64 },
 };
 
-export const resnetNames: readonly string[] = Object.keys(variants);
-
-/** torchvision's ResNet without its classifier; `dilation` trades the last stage's stride for a dilated filter (DC5). */
-export class ResNet implements FeatureExtractor {
+/** torchvision's ResNet without its classifier. `dilation` replaces the last stage's stride by dilation (DC5). */
+class ResNet implements Backbone {
   readonly channels: readonly number[];
   private readonly stem: ConvNorm;
   private readonly stages: readonly (readonly ResidualBlock[])[];
 
   constructor(scope: Scope, name: string, options: { readonly dilation: boolean; readonly norm: NormKind }) {
-    const { blocks, bottleneck, width: stem } = variants[name]!;
+    const { blocks, bottleneck, width: stem } = VARIANTS[name]!;
     const expansion = bottleneck ? 4 : 1;
     this.channels = [1, 2, 4, 8].map((factor) => stem * factor * expansion);
     this.stem = new ConvNorm(scope.at('conv1'), scope.at('bn1'), 3, stem, 7, { stride: 2, padding: 3 }, options.norm);
@@ -121,7 +123,7 @@ export class ResNet implements FeatureExtractor {
           inputs,
           width,
           stride: first ? stageStride : 1,
-          // torchvision's first block of a dilated stage keeps the dilation of the stage before.
+          // As in torchvision, the first block of the dilated stage has the dilation of the stage before.
           dilation: dilated && !first ? 2 : 1,
           hasDownsample: first && (stageStride !== 1 || inputs !== width * expansion || dilated),
         };
@@ -136,8 +138,26 @@ export class ResNet implements FeatureExtractor {
     return this.stages.map((blocks) => (x = blocks.reduce((value, block) => block.forward(value), x)));
   }
 
-  /** The official code trains the last three stages; stem and first stage stay as pre-trained. */
+  /** The official training updates the last three stages and keeps the stem and the first stage frozen. */
   isTrainable(name: string): boolean {
     return /layer[234]/.test(name);
   }
 }
+
+const GROUP_NORM_SUFFIX = '-gn';
+
+/** Name of the variant in torchvision, without the suffix that selects group norm. */
+const variantName = (backbone: string): string =>
+  backbone.endsWith(GROUP_NORM_SUFFIX) ? backbone.slice(0, -GROUP_NORM_SUFFIX.length) : backbone;
+
+/** `resnet18` … `resnet101`; the suffix `-gn` selects group norm instead of frozen batch norm. */
+export const resnetFamily: BackboneFamily = {
+  choices: `${Object.keys(VARIANTS).join(', ')} (with ${GROUP_NORM_SUFFIX} for group norm)`,
+  matches: ({ backbone }) => Object.hasOwn(VARIANTS, variantName(backbone)),
+  build: (scope, { backbone, dilation }) => {
+    const name = variantName(backbone);
+    if (dilation && !VARIANTS[name]!.bottleneck)
+      throw new MdetrError(`dilation needs a ResNet with bottlenecks, ${backbone} has none`);
+    return new ResNet(scope, name, { dilation, norm: name === backbone ? 'frozen-batch' : 'group' });
+  },
+};

@@ -1,10 +1,10 @@
 import type { Tensor } from '../../engine/graph/index.ts';
 import { Conv, GroupNorm, kaimingNormalFanOut, type Scope } from '../../nn/index.ts';
 import { add, relu } from '../../engine/ops/index.ts';
-import type { FeatureExtractor } from './feature-extractor.ts';
+import type { Backbone, BackboneFamily } from './backbone.ts';
 import type { SmallBackboneConfig } from '../config.ts';
 
-/** Two 3×3 convolutions, the first of stride 2, beside a 1×1 one of stride 2; group norm throughout. */
+/** Residual block of stride 2: two 3×3 convolutions with group norm, and a 1×1 convolution as the shortcut. */
 class DownsamplingBlock {
   private readonly conv1: Conv;
   private readonly norm1: GroupNorm;
@@ -27,8 +27,8 @@ class DownsamplingBlock {
   }
 }
 
-/** A small network for small pictures, trained from scratch: for four widths the last map has stride 16. */
-export class SmallConvNet implements FeatureExtractor {
+/** Small network for small images, trained from scratch. The first map has stride 2; each further width halves it. */
+class SmallConvNet implements Backbone {
   readonly channels: readonly number[];
   private readonly stem: Conv;
   private readonly stemNorm: GroupNorm;
@@ -57,3 +57,10 @@ export class SmallConvNet implements FeatureExtractor {
     return true;
   }
 }
+
+/** Selected by `small_backbone`, which overrides `backbone`. */
+export const smallConvNetFamily: BackboneFamily = {
+  choices: undefined,
+  matches: ({ small_backbone }) => small_backbone !== undefined,
+  build: (scope, { small_backbone }) => new SmallConvNet(scope, small_backbone!),
+};

@@ -6,13 +6,13 @@ import { runtime } from '../../../test/support/op-check.ts';
 import { fixtureReference } from '../../../test/support/reference-case.ts';
 import { input, makeProgram, symbolicDim, type HostTensor } from '../../engine/graph/index.ts';
 import { Scope } from '../../nn/index.ts';
-import { buildFeatureExtractor } from './build-feature-extractor.ts';
+import { buildBackbone } from './build-backbone.ts';
 import { parseModelConfig } from '../config.ts';
 
 interface FeatureFixture {
   readonly channels?: readonly number[];
   readonly keys: readonly (readonly [name: string, shape: readonly number[]])[];
-  /** Powers of two that the weights of batch norms are multiplied by, so that activations neither die nor explode. */
+  /** Exponents of two that scale the batch norm weights, so that activations neither vanish nor explode. */
   readonly gainLog2?: Readonly<Record<string, number>>;
   readonly cases: readonly {
     readonly image: string;
@@ -39,15 +39,15 @@ const weightOf = (fixture: FeatureFixture, name: string, shape: readonly number[
     : ({ ...value, data: (value.data as Float32Array).map((number) => number * gain) } as HostTensor);
 };
 
-/** Runs the backbone on the fixture's pictures, odd and even sizes with one program, and compares sampled places. */
+/** Runs the backbone on the fixture's images, of odd and even sizes, with one program and compares sampled positions. */
 const checkFeatures = async (backbone: string, fixture: FeatureFixture): Promise<void> => {
   const scope = new Scope();
-  const extractor = buildFeatureExtractor(scope.at('backbone').at(0).at('body'), parseModelConfig({ backbone }));
-  if (fixture.channels !== undefined) expect(extractor.channels).toEqual(fixture.channels);
+  const built = buildBackbone(scope.at('backbone').at(0).at('body'), parseModelConfig({ backbone }));
+  if (fixture.channels !== undefined) expect(built.channels).toEqual(fixture.channels);
   const { specs } = scope.registry;
   expect(specs.map(({ name, shape }) => [name, shape])).toEqual(fixture.keys);
   const [batch, height, width] = ['batch', 'height', 'width'].map(symbolicDim);
-  const maps = extractor.forward(input('image', [batch!, 3, height!, width!]));
+  const maps = built.forward(input('image', [batch!, 3, height!, width!]));
   const session = await runtime.load(
     makeProgram('features', Object.fromEntries(maps.map((map, level) => [`map${level}`, map]))),
   );
@@ -65,9 +65,9 @@ const checkFeatures = async (backbone: string, fixture: FeatureFixture): Promise
         const level = Number(/\d+$/.exec(name)![0]) - (backbone.startsWith('resnet') ? 1 : 0);
         const found = results[`map${level}`]!;
         expect(found.shape).toEqual(mapShape);
-        index.forEach((place, k) => {
-          const difference = Math.abs((found.data as Float32Array)[place]! - value[k]!);
-          expect(difference, `${image} ${name}[${place}]`).toBeLessThanOrEqual(1e-4 * maxAbs);
+        index.forEach((position, k) => {
+          const difference = Math.abs((found.data as Float32Array)[position]! - value[k]!);
+          expect(difference, `${image} ${name}[${position}]`).toBeLessThanOrEqual(1e-4 * maxAbs);
         });
       }
     }
@@ -88,13 +88,13 @@ describe('ResNet with group norm equals torchvision', () => {
   });
 });
 
-describe('what a config names', () => {
-  const build = (values: Record<string, unknown>) => buildFeatureExtractor(new Scope(), parseModelConfig(values));
-  it('refuses what there is not', () => {
+describe('the backbone of a config', () => {
+  const build = (values: Record<string, unknown>) => buildBackbone(new Scope(), parseModelConfig(values));
+  it('must be known and support its options', () => {
     expect(() => build({ backbone: 'vgg16' })).toThrow(/backbone "vgg16" is unknown: use one of resnet18/);
     expect(() => build({ backbone: 'resnet18', dilation: 1 })).toThrow(/dilation needs a ResNet with bottlenecks/);
   });
-  it('trains what the official code trains', () => {
+  it('trains the parameters that the official code trains', () => {
     expect(build({ backbone: 'resnet50' }).isTrainable('backbone.0.body.layer1.0.conv1.weight')).toBe(false);
     expect(build({ backbone: 'resnet50' }).isTrainable('backbone.0.body.layer2.0.conv1.weight')).toBe(true);
     expect(build({ backbone: 'timm_tf_efficientnet_b0_ns' }).isTrainable('backbone.0.body.conv_stem.weight')).toBe(
