@@ -1,4 +1,4 @@
-/** Run by tests as a process of its own: loads the small program through the cache folder in argv[2]. */
+/** Child process of tests: loads the small program through the cache folder in argv[2]. */
 import { NodeRuntime } from '../../src/engine/runtime/node/node-runtime.ts';
 import { ProgramCache } from '../../src/engine/runtime/node/program-cache.ts';
 import { countingWeights, sampleInput, smallProgram } from './small-program.ts';
@@ -7,7 +7,7 @@ const [, , folder, mode] = process.argv;
 const weights = countingWeights({
   async onRead(name) {
     if (mode !== 'hang' || name !== 'plain') return;
-    // Killed here by the test: some weights written, others not.
+    // The test kills the process here, when only some of the weights are written.
     process.stdout.write('writing\n');
     await new Promise((resolve) => setTimeout(resolve, 60_000));
   },

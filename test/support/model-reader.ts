@@ -1,6 +1,6 @@
 /**
- * Reads back what a test needs of an ONNX ModelProto: field numbers as in onnx.proto3. Written apart from the writer,
- * so that a mistake in one does not hide in the other.
+ * Parses the parts of an ONNX ModelProto that tests need; field numbers as in onnx.proto3. Shares no code with the
+ * writer, so that a mistake in one does not hide in the other.
  */
 
 interface Field {
@@ -15,7 +15,7 @@ const fieldsOf = (bytes: Uint8Array): Field[] => {
     let value = 0n;
     for (let shift = 0n; ; shift += 7n) {
       const byte = bytes[at++];
-      if (byte === undefined) throw new Error('the message ends within a number');
+      if (byte === undefined) throw new Error('the message ends within a varint');
       value |= BigInt(byte & 0x7f) << shift;
       if (byte < 0x80) return value;
     }
@@ -58,7 +58,7 @@ export interface TensorProto {
 export interface ValueProto {
   readonly name: string;
   readonly elementType: number;
-  /** Numbers, or the names of symbolic sizes. */
+  /** Sizes as numbers, or the names of symbolic ones. */
   readonly shape: readonly (number | string)[];
 }
 export interface ModelProto {

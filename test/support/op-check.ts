@@ -15,7 +15,7 @@ import { NodeRuntime } from '../../src/engine/runtime/node/node-runtime.ts';
 
 export const runtime = new NodeRuntime({ threads: 1 });
 
-/** Deterministic values in [−1, 1), different for every seed. */
+/** Reproducible values in [−1, 1), different for every seed. */
 export const noise = (count: number, seed = 1): Float64Array => {
   let state = (seed * 2654435761) >>> 0;
   return Float64Array.from({ length: count }, () => {
@@ -24,14 +24,14 @@ export const noise = (count: number, seed = 1): Float64Array => {
   });
 };
 
-/** The values of `ramp` in bench/fixtures/torch_ops.py: a line folded into [−1, 1], different for every step. */
+/** Values of `ramp` in bench/fixtures/torch_ops.py: a triangle wave in [−1, 1] of the given step. */
 export const ramp = (shape: readonly number[], step = 37): Float32Array =>
   Float32Array.from(
     { length: shape.reduce((product, size) => product * size, 1) },
     (_, index) => ((index * step + 11) % 101) / 50 - 1,
   );
 
-/** Numbers of another implementation, from test/fixtures/ops; the test states what it expects. */
+/** Reads reference values of another implementation from test/fixtures/ops. */
 export const opFixture = (name: string): unknown =>
   JSON.parse(readFileSync(new URL(`../fixtures/ops/${name}`, import.meta.url), 'utf8'));
 
@@ -39,7 +39,7 @@ export interface Operand {
   readonly shape: readonly number[];
   readonly data: ArrayLike<number>;
   readonly dtype?: DType;
-  /** Which axes become symbols in a symbolic check; by default all. A filter or a table has none: `[]`. */
+  /** Axes that become symbolic in a symbolic check. Default: all; `[]` for a filter or a table. */
   readonly symbolicAxes?: readonly number[];
 }
 
@@ -68,7 +68,7 @@ export const hostTensor = ({ shape, data, dtype = 'float32' }: Operand): HostTen
   }
 };
 
-/** Equal sizes get the same symbol; a size of 1 stays a number, so that it broadcasts. */
+/** Inputs for operands. With symbolic sizes, equal sizes get the same symbol; 1 stays a number, so that it broadcasts. */
 export const inputsFor = (operands: readonly Operand[], symbolic: boolean): Tensor[] =>
   operands.map(({ shape, dtype, symbolicAxes }, index) =>
     input(
@@ -80,7 +80,7 @@ export const inputsFor = (operands: readonly Operand[], symbolic: boolean): Tens
     ),
   );
 
-/** Traces `build` on the operands, runs it, and gives back the results as plain numbers with their shapes. */
+/** Traces `build` on the operands, runs it, and returns the results. */
 export const evaluate = async (
   build: (...inputs: Tensor[]) => Tensor | Readonly<Record<string, Tensor>>,
   operands: readonly Operand[],
@@ -107,7 +107,7 @@ export const evaluate = async (
 
 const cotangentValues = Array.from(noise(4096, 77));
 
-/** Fixed random values of the result's sizes, also where these are symbols. */
+/** Random values of the shape of a result, which may be symbolic. */
 const cotangentFor = (out: Tensor): Tensor => {
   if (isStatic(out.shape)) return literal(cotangentValues.slice(0, Number(sizeOf(out.shape))), out.shape, out.dtype);
   const table = literal(cotangentValues, [cotangentValues.length], out.dtype);
@@ -118,9 +118,9 @@ const dot = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
   Array.from(a).reduce((total, value, index) => total + value * b[index]!, 0);
 
 /**
- * Compares the directional derivative along one random direction with a central difference of Σ cotangent ⊙ f(x),
- * both summed in double precision. Its cost does not grow with the number of elements. `epsilon` may be large where f
- * is linear in each operand. Every gradient must have its operand's shape and type.
+ * Checks gradients: compares the directional derivative along one random direction with a central difference of
+ * Σ cotangent ⊙ f(x), both summed in float64. The cost does not grow with the number of elements. `epsilon` may be large
+ * if f is linear in each operand. Every gradient must have the shape and type of its operand.
  */
 export const checkGradient = async (
   build: (...inputs: Tensor[]) => Tensor,
@@ -175,7 +175,7 @@ export const checkGradient = async (
   );
 };
 
-/** Largest difference between a result and what it should be, relative to the largest magnitude (at least 1). */
+/** Checks a result; the tolerance is relative to the largest magnitude (at least 1). */
 export const expectClose = (result: Result, expected: Partial<Result>, tolerance = 1e-6): void => {
   const { shape, dtype, data } = expected;
   if (shape !== undefined) expect(result.shape).toEqual(shape);
@@ -186,6 +186,6 @@ export const expectClose = (result: Result, expected: Partial<Result>, tolerance
   data.forEach((value, index) => {
     const got = result.data[index]!;
     const fits = Object.is(got, value) || got === value || Math.abs(got - value) <= tolerance * scale;
-    if (!fits) expect.fail(`element ${index} of ${data.length} is ${got}, should be ${value}`);
+    if (!fits) expect.fail(`element ${index} of ${data.length} is ${got}, expected ${value}`);
   });
 };

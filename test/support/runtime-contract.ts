@@ -25,7 +25,7 @@ const zeros = (...shape: number[]): HostTensor =>
 
 const numbers = (value: HostTensor | undefined): number[] => Array.from<number | bigint, number>(value!.data, Number);
 
-/** What every runtime does. */
+/** Contract of the `Runtime` interface, run for every implementation. */
 export const runtimeContract = (
   make: (options: { threads: number; cache?: ProgramCache }) => Runtime | Promise<Runtime>,
 ): void => {
@@ -37,7 +37,7 @@ export const runtimeContract = (
   describe('feeds', () => {
     const sizes = input('sizes', [w!, T!]);
 
-    it('are checked at every run, and what is only there for its sizes may be optimised away', async () => {
+    it('are checked at every run, even if the session only needs their sizes', async () => {
       const like = input('like', [h!]);
       const session = await runtime.load(
         makeProgram('sizes', { y: relu(input('z', [2])), n: dimValue(addDims(h!, 1)) }, { alsoInputs: [like, sizes] }),
@@ -52,7 +52,7 @@ export const runtimeContract = (
   });
 
   describe('a session', () => {
-    it('takes and gives every element type', async () => {
+    it('supports every element type', async () => {
       const all: readonly HostTensor[] = [
         { dtype: 'float32', shape: [2], data: Float32Array.of(0.5, -1) },
         { dtype: 'float64', shape: [2], data: Float64Array.of(0.1, -1) },
@@ -73,7 +73,7 @@ export const runtimeContract = (
       }
     });
 
-    it('hands results over: a later run does not change them, nor does it the inputs', async () => {
+    it('returns results that later runs do not change, and does not change its inputs', async () => {
       const session = await runtime.load(makeProgram('p', { y: relu(input('x', [batch!])) }));
       const x = float32Tensor([2], [1, -2]);
       const { y } = await session.run({ x });
@@ -83,7 +83,7 @@ export const runtimeContract = (
       await session.dispose();
     });
 
-    it('takes parameters as inputs when it was loaded without weights', async () => {
+    it('takes parameters as inputs if loaded without weights', async () => {
       const program = makeProgram('p', { y: matmul(input('x', [1, 2]), parameter('weight', [2, 2])) });
       const session = await runtime.load(program);
       const weight = float32Tensor([2, 2], [1, 2, 3, 4]);
@@ -93,14 +93,14 @@ export const runtimeContract = (
       await session.dispose();
     });
 
-    it('refuses to run after it was disposed, and may be disposed again', async () => {
+    it('rejects runs after dispose, which may be called twice', async () => {
       const session = await runtime.load(makeProgram('gone', { y: relu(input('x', [2])) }));
       await session.dispose();
       await expect(session.run({ x: zeros(2) })).rejects.toThrow('program "gone" was disposed');
       await expect(session.dispose()).resolves.toBeUndefined();
     });
 
-    it('runs several at once', async () => {
+    it('supports concurrent runs', async () => {
       const session = await runtime.load(makeProgram('p', { y: sum(input('x', [batch!])) }));
       const sums = await Promise.all(
         [1, 2, 3, 4].map(
@@ -115,7 +115,7 @@ export const runtimeContract = (
   describe('results that stay on the device', () => {
     const twice = makeProgram('twice', { y: mul(input('x', [batch!]), 2), n: sum(input('z', [batch!])) });
 
-    it('are fed to another program, read, and given back', async () => {
+    it('can be fed to another program, read, and released', async () => {
       const session = await runtime.load(twice);
       const x = float32Tensor([2], [1, -2]);
       const first = await session.compute({ x, z: x });
@@ -128,7 +128,7 @@ export const runtimeContract = (
       await session.dispose();
     });
 
-    it('outlive their session, and refuse to be used after their release, which may come twice', async () => {
+    it('outlive their session, and cannot be used after release, which may be called twice', async () => {
       const session = await runtime.load(twice);
       const x = float32Tensor([1], [3]);
       const { y, n } = await session.compute({ x, z: x });
@@ -141,7 +141,7 @@ export const runtimeContract = (
       y!.release();
     });
 
-    it('of another size than expected are refused as inputs', async () => {
+    it('of an unexpected size are rejected as inputs', async () => {
       const session = await runtime.load(twice);
       const { y } = await session.compute({ x: zeros(2), z: zeros(2) });
       await expect(session.run({ x: y!, z: zeros(3) })).rejects.toThrow('input "z" has batch = 3, but input "x"');
@@ -149,7 +149,7 @@ export const runtimeContract = (
       await session.dispose();
     });
 
-    it('may be empty, and have sizes that the inputs do not tell', async () => {
+    it('may be empty, and have sizes that depend on values', async () => {
       const program = makeProgram('odd', {
         none: relu(input('x', [batch!, 0])),
         other: reshape(input('sizes', [mulDims(h!, w!)]), [mulDims(h!, w!)]),
@@ -163,7 +163,7 @@ export const runtimeContract = (
       await session.dispose();
     });
 
-    it('are no longer written to by later runs of the same sizes', async () => {
+    it('are not overwritten by later runs of the same sizes', async () => {
       const session = await runtime.load(twice);
       const results: DeviceTensor[] = [];
       for (let k = 0; k < 5; k++)
@@ -177,7 +177,7 @@ export const runtimeContract = (
   });
 
   describe('weights', () => {
-    it('are part of a program that was loaded with them', async () => {
+    it('are part of a program loaded with them', async () => {
       const folder = await mkdtemp(join(tmpdir(), 'mdetr-contract-'));
       const own = await make({ threads: 1, cache: new ProgramCache({ folder }) });
       const session = await own.load(smallProgram(), { weights: countingWeights() });
@@ -189,7 +189,7 @@ export const runtimeContract = (
   });
 
   describe('a run that fails', () => {
-    it('is told with the reason of the library, and the next run works', async () => {
+    it('is reported with the reason of the library, and the next run works', async () => {
       const ids = input('ids', [batch!], 'int64');
       const session = await runtime.load(makeProgram('rows', { y: gather(parameter('table', [2, 1]), ids) }));
       const table = float32Tensor([2, 1], [5, 6]);
@@ -201,8 +201,8 @@ export const runtimeContract = (
     });
   });
 
-  describe('what cannot be loaded', () => {
-    it('names the program and the device', async () => {
+  describe('a program that cannot be loaded', () => {
+    it('is reported with its name and the device', async () => {
       const flags = input('x', [2], 'bool');
       const program = makeProgram('odd', { y: relu(and(flags, flags)) });
       await expect(runtime.load(program)).rejects.toThrow(`cannot load program "odd" on device "${runtime.device}": `);
@@ -211,8 +211,8 @@ export const runtimeContract = (
   });
 
   describe('memory', () => {
-    it('does not grow over 200 programs loaded, run and disposed', async () => {
-      // A megabyte that the session holds: 200 of them kept would not pass unnoticed.
+    it('does not grow over 200 programs that are loaded, run and disposed', async () => {
+      // Each session holds a megabyte, so that 200 leaked ones would be noticed.
       const weight = constant({ dtype: 'float32', shape: [512, 512], data: new Float32Array(2 ** 18).fill(1) });
       const cycle = async (): Promise<void> => {
         const session = await runtime.load(makeProgram('p', { y: matmul(input('x', [batch!, 512]), weight) }));

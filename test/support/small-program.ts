@@ -9,7 +9,7 @@ import {
 import { add, matmul, mul, reshape } from '../../src/engine/ops/index.ts';
 import type { WeightSource } from '../../src/engine/runtime/runtime.ts';
 
-/** A product with a weight that is scaled by another one: `factor · (x @ (weight · scale)) + bias`. */
+/** Small program with a derived weight: `factor · (x @ (weight · scale)) + bias`. */
 export const smallProgram = (factor = 1, name = 'small'): Program => {
   const x = input('x', [symbolicDim('batch'), 16]);
   const scaled = mul(mul(parameter('weight', [16, 32]), reshape(parameter('scale', [16]), [16, 1])), factor);
@@ -31,7 +31,7 @@ const weightValue = (name: string): HostTensor => {
   return { dtype: 'float32', shape, data: Float32Array.from({ length: count }, (_, k) => ((k * 7) % 13) / 13 - 0.5) };
 };
 
-/** Weights that count how often each was read. */
+/** Weight source that counts how often each weight is read. */
 export const countingWeights = (
   options: { readonly digest?: string; readonly onRead?: (name: string) => Promise<void> | void } = {},
 ): WeightSource & { readonly reads: string[] } => {
@@ -53,7 +53,7 @@ export const sampleInput: HostTensor = {
   data: Float32Array.from({ length: 32 }, (_, k) => Math.sin(k)),
 };
 
-/** What `smallProgram` must give for `sampleInput`, in double precision. */
+/** Expected result of `smallProgram` for `sampleInput`, in float64. */
 export const expectedY = (factor = 1): number[] => {
   const [weight, scale, bias] = ['weight', 'scale', 'bias'].map((name) => weightValue(name).data as Float32Array);
   return Array.from({ length: 2 * 32 }, (_, at) => {

@@ -9,7 +9,7 @@ import {
   type TensorType,
 } from './tensor.ts';
 
-/** The inputs of an op do not fit each other. */
+/** Thrown if the shapes or types of the inputs of an op do not fit each other. */
 export class ShapeError extends Error {
   override name = 'ShapeError';
   constructor(op: string, problem: string) {
@@ -17,11 +17,11 @@ export class ShapeError extends Error {
   }
 }
 
-/** Declares an op with several results. The returned function applies it. */
+/** Declares an op with several outputs. Returns the function that applies it. */
 export const defineMultiOp = <Inputs extends readonly Tensor[], Attrs extends object>(
   declaration: OpDeclaration<Inputs, Attrs>,
 ): ((inputs: Inputs, attrs: Attrs) => readonly Tensor[]) => {
-  // The engine only hands an op back the inputs and attributes that it was applied to.
+  // Safe: the engine passes an op only the inputs and attributes that it was applied to.
   const op = declaration as unknown as Op;
   return (inputs, attrs) => {
     const outputs = declaration.infer(inputs, attrs).map(({ shape, dtype }, index) => new Tensor(shape, dtype, index));
@@ -30,7 +30,7 @@ export const defineMultiOp = <Inputs extends readonly Tensor[], Attrs extends ob
   };
 };
 
-/** Declares an op with one result. */
+/** Declares an op with one output. Returns the function that applies it. */
 export const defineOp = <Inputs extends readonly Tensor[], Attrs extends object>(
   declaration: Omit<OpDeclaration<Inputs, Attrs>, 'infer' | 'vjp'> & {
     infer(inputs: Inputs, attrs: Attrs): TensorType;

@@ -21,7 +21,7 @@ import {
 const names = ['h', 'w', 'T'] as const;
 const [h, w, T] = names.map(symbolicDim) as [Dim, Dim, Dim];
 
-/** A size together with the plain arithmetic that it stands for. */
+/** Size together with the arithmetic that it represents. */
 interface Formula {
   readonly dim: Dim;
   readonly value: (bindings: ReadonlyMap<string, number>) => number;
@@ -60,8 +60,8 @@ const bindings = fc
   .tuple(...names.map(() => fc.integer({ min: 0, max: 40 })))
   .map((values) => new Map(names.map((name, index) => [name as string, values[index]!])));
 
-describe('sizes in symbols', () => {
-  it('evaluate to what the arithmetic gives that made them', () => {
+describe('symbolic sizes', () => {
+  it('evaluate to the arithmetic that they were built from', () => {
     fc.assert(
       fc.property(formulas, bindings, ({ dim, value }, bound) => {
         expect(evaluateDim(dim, bound)).toBe(value(bound) + 0); // −0 is 0
@@ -70,7 +70,7 @@ describe('sizes in symbols', () => {
     );
   });
 
-  it('have one normal form whatever the order and grouping', () => {
+  it('have one normal form, independent of order and grouping', () => {
     fc.assert(
       fc.property(formulas, formulas, formulas, ({ dim: a }, { dim: b }, { dim: c }) => {
         expect(dimKey(addDims(a, addDims(b, c)))).toBe(dimKey(addDims(c, b, a)));
@@ -83,7 +83,7 @@ describe('sizes in symbols', () => {
     );
   });
 
-  it('divide whole multiples exactly', () => {
+  it('divide multiples exactly', () => {
     fc.assert(
       fc.property(formulas, fc.integer({ min: 1, max: 7 }), fc.integer({ min: 0, max: 6 }), ({ dim }, k, rest) => {
         const divided = floorDivDim(addDims(scaleDim(dim, k), rest % k), k);
@@ -92,7 +92,7 @@ describe('sizes in symbols', () => {
     );
   });
 
-  it('never divide something negative when symbols are not, as ONNX would round that the other way', () => {
+  it('never divide a negative value if the symbols are not negative, since ONNX would round it toward zero', () => {
     fc.assert(
       fc.property(formulas, fc.integer({ min: 2, max: 5 }), ({ dim }, k) => {
         const divided = floorDivDim(dim, k);
@@ -107,7 +107,7 @@ describe('sizes in symbols', () => {
     );
   });
 
-  it('know the identities of convolution, joint sequences and reshaping', () => {
+  it('satisfy the identities of convolution, joint sequences and reshaping', () => {
     const outSize = (size: Dim, kernel: number, stride: number, padding: number): Dim =>
       addDims(floorDivDim(addDims(size, 2 * padding - kernel), stride), 1);
     const half = ceilDivDim(h, 2);
@@ -125,7 +125,7 @@ describe('sizes in symbols', () => {
     expect(dimsEqual(h, w)).toBe(false);
   });
 
-  it('print as formulas', () => {
+  it('print as expressions', () => {
     expect(formatShape([2, h, addDims(mulDims(w, h), scaleDim(T, -1), 1)])).toBe('[2, h, -1*T+h*w+1]');
     expect(String(addDims(h, -3))).toBe('h+-3');
   });
@@ -138,9 +138,9 @@ describe('sizes in symbols', () => {
     expect(isStatic([1, h])).toBe(false);
   });
 
-  it('refuse what has no meaning', () => {
+  it('reject invalid arguments', () => {
     expect(() => evaluateDim(h, new Map())).toThrow('size "h" has no value');
-    expect(() => symbolicDim('2*h')).toThrow('"2*h" is no name for a size');
+    expect(() => symbolicDim('2*h')).toThrow('"2*h" is not a valid name of a size');
     expect(() => floorDivDim(h, 0)).toThrow('not by 0');
     expect(() => floorDivDim(h, 1.5)).toThrow('not by 1.5');
   });

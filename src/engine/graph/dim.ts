@@ -1,20 +1,19 @@
 /**
- * Sizes of axes: numbers, or symbols and what convolution, concatenation and reshaping make of them.
+ * Size of an axis: a number, or a symbolic expression as convolution, concatenation and reshaping produce them.
  *
- * A symbolic size is kept in normal form: a polynomial with integer coefficients whose atoms are symbols and
- * floor divisions. Two sizes are equal when their normal forms are, so that `S - T` of a joint sequence with
- * `S = h·w + T` is known to be `h·w` again.
+ * A symbolic size is kept in normal form: a polynomial with integer coefficients whose atoms are symbols and floor
+ * divisions. Two sizes are equal if their normal forms are: `S - T` of a joint sequence with `S = h·w + T` equals `h·w`.
  */
 export type Dim = number | SymbolicDim;
 
-/** Sizes of all axes of a tensor, outermost first. */
+/** Sizes of the axes of a tensor, outermost first. */
 export type Shape = readonly Dim[];
 
 export type Atom =
   | { readonly kind: 'symbol'; readonly key: string; readonly name: string }
   | { readonly kind: 'floorDiv'; readonly key: string; readonly numerator: SymbolicDim; readonly denominator: number };
 
-/** One product `coefficient · atom · atom · …`; atoms sorted by key. */
+/** Product `coefficient · atom · atom · …`, atoms sorted by key. */
 export interface Term {
   readonly coefficient: number;
   readonly atoms: readonly Atom[];
@@ -51,7 +50,7 @@ const fromTerms = (terms: Iterable<Term>): Dim => {
     byMonomial.set(key, known ? { atoms: known.atoms, coefficient: known.coefficient + term.coefficient } : term);
   }
   const kept = [...byMonomial.entries()].filter(([, term]) => term.coefficient !== 0);
-  // The constant stands last; the rest in the order of their keys.
+  // Terms are sorted by key, with the constant last.
   kept.sort(([a], [b]) => (a === '' ? 1 : b === '' ? -1 : a < b ? -1 : a > b ? 1 : 0));
   const sorted = kept.map(([, term]) => term);
   if (sorted.length === 0) return 0;
@@ -59,10 +58,10 @@ const fromTerms = (terms: Iterable<Term>): Dim => {
   return new SymbolicDim(sorted);
 };
 
-/** A size that is only known when the program runs, named after what it counts ("batch", "height"). */
+/** Size that is known at run time only, named after what it counts ("batch", "height"). */
 export const symbolicDim = (name: string): SymbolicDim => {
-  // A name that reads as a formula would be taken for that formula's size.
-  if (!/^[A-Za-z_][\w.]*$/.test(name)) throw new Error(`internal: "${name}" is no name for a size`);
+  // A name that looks like an expression would have that expression's key.
+  if (!/^[A-Za-z_][\w.]*$/.test(name)) throw new Error(`internal: "${name}" is not a valid name of a size`);
   return new SymbolicDim([{ coefficient: 1, atoms: [{ kind: 'symbol', key: name, name }] }]);
 };
 
@@ -87,10 +86,10 @@ export const mulDims = (...dims: readonly Dim[]): Dim =>
     1,
   );
 
-/** ⌊dim / divisor⌋ for a positive whole divisor. Whole multiples of the divisor are taken out of the division. */
+/** ⌊dim / divisor⌋ for a positive integer divisor. Multiples of the divisor are moved out of the division. */
 export const floorDivDim = (dim: Dim, divisor: number): Dim => {
   if (!Number.isInteger(divisor) || divisor < 1)
-    throw new Error(`internal: a size is divided by a positive whole number, not by ${divisor}`);
+    throw new Error(`internal: a size can be divided only by a positive integer, not by ${divisor}`);
   if (divisor === 1) return dim;
   if (typeof dim === 'number') return Math.floor(dim / divisor);
   const outside: Term[] = [];
@@ -122,7 +121,7 @@ export const isStatic = (shape: Shape): shape is readonly number[] => shape.ever
 
 export const formatShape = (shape: Shape): string => `[${shape.map(dimKey).join(', ')}]`;
 
-/** The number that a size has once every symbol has one. Throws when a symbol is not bound. */
+/** Value of a size, given those of its symbols. Throws if a symbol has no value. */
 export const evaluateDim = (dim: Dim, bindings: ReadonlyMap<string, number>): number => {
   if (typeof dim === 'number') return dim;
   let total = 0;

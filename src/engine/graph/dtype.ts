@@ -1,7 +1,7 @@
-/** Element types that programs compute with. */
+/** Element types of tensors. */
 export type DType = 'float32' | 'float64' | 'float16' | 'int64' | 'int32' | 'uint32' | 'uint8' | 'bool';
 
-/** The typed array that holds each element type on the host; `float16` as raw bits, `bool` as bytes 0 and 1. */
+/** Typed array of each element type on the host: `float16` as raw bits, `bool` as bytes 0 and 1. */
 export interface HostArrays {
   float32: Float32Array;
   float64: Float64Array;
@@ -15,7 +15,7 @@ export interface HostArrays {
 
 export type HostArray = HostArrays[DType];
 
-/** The constructors of those arrays. */
+/** Typed array constructor of each element type. */
 export const hostArrays: {
   readonly [K in DType]: new (buffer: ArrayBufferLike, byteOffset: number, length: number) => HostArrays[K];
 } = {
@@ -29,7 +29,7 @@ export const hostArrays: {
   bool: Uint8Array,
 };
 
-/** Values on the host: row-major. */
+/** Tensor in host memory, row-major. */
 export type HostTensor = {
   [K in DType]: { readonly dtype: K; readonly shape: readonly number[]; readonly data: HostArrays[K] };
 }[DType];
@@ -65,7 +65,7 @@ export const boolTensor = (shape: readonly number[], data: Uint8Array | readonly
   data: data instanceof Uint8Array ? data : Uint8Array.from(data, Number),
 });
 
-/** Bytes that stand somewhere, as values. */
+/** View of a buffer as a tensor, without a copy. */
 export const hostTensorAt = (
   dtype: DType,
   shape: readonly number[],

@@ -6,11 +6,11 @@ const hasSymbolicSize = (value: unknown): boolean =>
   value instanceof SymbolicDim || (Array.isArray(value) && value.some(hasSymbolicSize));
 
 /**
- * The values of a program that depend on parameters alone and are read by something that does not: transposed
- * weights, filters with the batch norm multiplied in. They can be computed once, when the weights are known.
+ * Values of a program that depend only on parameters and are read by nodes that depend on inputs: transposed weights,
+ * filters with folded batch norm. They are computed once, when the weights are loaded.
  */
 export const parameterFrontier = (program: Program): readonly Tensor[] => {
-  // Of a node: whether it is fixed once parameters are, and whether it depends on one at all.
+  // Nodes that depend on parameters and constants only, and whether they read a parameter.
   const fixed = new Map<Node, { readonly readsParameter: boolean }>();
   for (const node of program.nodes) {
     if (node.kind === 'parameter') fixed.set(node, { readsParameter: true });

@@ -41,7 +41,7 @@ const run = async (
   }
 };
 
-/** Gradients by name of the leaves that have one, for a cotangent handed in as `dy`. */
+/** Gradients of the leaves by name, for a cotangent fed as `dy`. */
 const gradientsOf = (y: Tensor, leaves: Readonly<Record<string, Tensor>>): Record<string, Tensor> => {
   const found = sparseGradients([{ tensor: y, cotangent: input('dy', y.shape) }], Object.values(leaves));
   return Object.fromEntries(
@@ -58,7 +58,7 @@ const value = (shape: readonly number[], seed: number): HostTensor =>
     ),
   });
 
-/** Forward, then backward from its residuals, must give what the uncut gradients give. */
+/** Checks that forward and backward program together compute the gradients of the unsplit graph. */
 const expectSame = async (
   y: Tensor,
   leaves: Readonly<Record<string, Tensor>>,
@@ -89,20 +89,20 @@ const keptOps = (cut: { readonly forward: Program; readonly residuals: readonly 
   });
 
 describe('partition', () => {
-  it('carries what gradients read, and computes again what is cheap from what is there', async () => {
+  it('saves expensive values and recomputes cheap ones from saved values', async () => {
     const [x, w, v] = [input('x', [batch, 3]), parameter('w', [3, 4]), parameter('v', [4, 2])];
     const y = softmax(matmul(exp(relu(matmul(x, w))), v));
     const feeds = { x: value([5, 3], 1), w: value([3, 4], 2), v: value([4, 2], 3) };
     const cut = await expectSame(y, { x, w, v }, feeds, value([5, 2], 4));
-    // The product that relu reads is not there, so relu's result is carried; exp follows from it.
+    // relu's operand, a product, is not saved, so relu's output is; exp is recomputed from it.
     expect(keptOps(cut)).toEqual(['relu', 'softmax']);
     const again = countOps(cut.backward);
     expect([again.get('relu'), again.get('exp'), again.get('softmax')]).toEqual([undefined, 1, undefined]);
-    // dX and dW of both products: nothing dear is computed twice.
+    // dX and dW of both products: nothing expensive is recomputed.
     expect(again.get('matmul')).toBe(4);
   });
 
-  it('keeps the by-products that gradients read, of ops with several results', async () => {
+  it('saves the secondary outputs of multi-output ops that gradients read', async () => {
     const [x, s, b] = [input('x', [batch, 1, 4, 6]), parameter('s', [6]), parameter('b', [6])];
     const normed = reshape(layerNorm(x, s, b, 1e-5), x.shape);
     const y = maxPool(normed, 2, { stride: 2, padding: 0 });
@@ -113,20 +113,20 @@ describe('partition', () => {
     expect(outputs).toEqual([1, 2, 1]);
   });
 
-  it('carries what parts of one value need, and leaves out what frozen parameters need', async () => {
+  it('saves what slices of a value need, but not what only frozen parameters would need', async () => {
     const [x, w, frozen] = [input('x', [batch, 4]), parameter('w', [4, 4]), parameter('frozen', [4, 4])];
     const hidden = matmul(mul(matmul(x, frozen), 2), w);
     const [left, right] = split(hidden, 1, [1, 3]);
     const y = concat([mul(right!, left!), exp(left!)], 1);
     const feeds = { x: value([3, 4], 1), w: value([4, 4], 2), frozen: value([4, 4], 3) };
     const cut = await expectSame(y, { w }, feeds, value([3, 4], 4));
-    // The product with the frozen weight is not made again, nor differentiated.
+    // The product with the frozen weight is neither recomputed nor differentiated.
     expect(keptOps(cut)).toEqual(['mul', 'split', 'split']);
     expect(countOps(cut.backward).get('matmul')).toBe(1);
     expect(opNodes(cut.backward).some((node) => node.inputs.some((tensor) => tensor === frozen))).toBe(false);
   });
 
-  it('takes gradients of a sum of leaves without any residual', async () => {
+  it('needs no residual for a sum of leaves', async () => {
     const [x, w] = [input('x', [batch, 2]), parameter('w', [2])];
     const cut = await expectSame(add(x, w), { w }, { x: value([3, 2], 1), w: value([2], 2) }, value([3, 2], 3));
     expect(cut.residuals).toEqual([]);

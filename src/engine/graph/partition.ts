@@ -1,21 +1,21 @@
 import { makeProgram, reachableNodes, type Program } from './program.ts';
 import type { Node, Tensor } from './tensor.ts';
 
-/** A computation and its gradients, cut into two programs with the host between them. */
+/** Forward and backward program of a graph; between the two the host works with the outputs. */
 export interface ForwardBackward {
   /** Inputs and parameters → outputs and residuals. */
   readonly forward: Program;
-  /** Inputs, parameters, residuals and the outputs' cotangents → gradients. */
+  /** Inputs, parameters, residuals and the cotangents of the outputs → gradients. */
   readonly backward: Program;
   /** Names of the forward program's outputs that only the backward program reads. */
   readonly residuals: readonly string[];
 }
 
 /**
- * Cuts a graph between forward values and gradients. A forward value that gradients read becomes a residual, unless
- * it can be computed again by cheap ops from values that are there anyway.
+ * Splits a graph into a forward and a backward program. Expensive values are saved for the backward program as
+ * residuals; cheap ones are recomputed there if their operands are available.
  *
- * @param outputs values that the host needs in between
+ * @param outputs values that the host reads between the two programs
  * @param gradients traced from the outputs by `sparseGradients`; may read anything of the forward graph
  */
 export const partition = (
@@ -29,7 +29,7 @@ export const partition = (
     [...kept].sort((a, b) => a.node.id - b.node.id).map((tensor, index) => [`residual${index}`, tensor]),
   );
   const forward = makeProgram(`${name}-forward`, { ...outputs, ...residuals });
-  // The graph's own inputs come along, whether read or not: symbolic sizes may be known from them alone.
+  // All inputs of the forward program are inputs here too: some symbolic sizes can be read only from them.
   const leaves = forward.inputs.map(({ tensor }) => tensor);
   return {
     forward,
@@ -40,7 +40,7 @@ export const partition = (
 
 const isLeaf = (node: Node): boolean => node.kind !== 'op';
 
-/** Forward values that must be carried over. Dear ones that gradients read come first; cheap ones only where their operands are not there. */
+/** Forward values to save: expensive ones that gradients read, and cheap ones whose operands are not available. */
 const chooseResiduals = (forwardNodes: ReadonlySet<Node>, backwardNodes: readonly Node[]): ReadonlySet<Tensor> => {
   const read = new Set<Tensor>();
   for (const node of backwardNodes) {
@@ -58,7 +58,7 @@ const chooseResiduals = (forwardNodes: ReadonlySet<Node>, backwardNodes: readonl
     memo.set(tensor, available);
     return available;
   };
-  // In the order of computation, so that one kept value makes later ones available.
+  // In topological order, since a saved value makes later ones available.
   for (const tensor of [...read].sort((a, b) => a.node.id - b.node.id)) {
     if (isAvailable(tensor)) continue;
     kept.add(tensor);

@@ -7,7 +7,7 @@ const formatAttr = (value: unknown): string => {
   return typeof value === 'object' && value !== null && !(value instanceof SymbolicDim) ? '{…}' : String(value);
 };
 
-/** The program as text, one line for each node: `%7 = conv(%3, w) {strides=[2,2]} : float32[batch, 64, …]`. */
+/** Formats a program as text, one line per node: `%7 = conv(%3, w) {strides=[2,2]} : float32[batch, 64, …]`. */
 export const printProgram = (program: Program): string => {
   const names = new Map<Node, string>();
   let counter = 0;

@@ -36,7 +36,7 @@ import {
 const [batch, length] = [symbolicDim('batch'), symbolicDim('length')];
 
 describe('makeProgram', () => {
-  it('collects what the outputs need, operands first, and nothing else', () => {
+  it('has only the nodes that the outputs depend on, operands first', () => {
     const x = input('x', [batch, 3]);
     const w = parameter('w', [3, 4]);
     const unused = parameter('unused', [7]);
@@ -56,13 +56,13 @@ describe('makeProgram', () => {
     expect(Object.fromEntries(countOps(makeProgram('p', { y })))).toEqual({ mul: 2, add: 1 });
   });
 
-  it('takes an input into the signature that nothing reads', () => {
+  it('accepts an input that no output depends on', () => {
     const [x, like] = [input('x', [3]), input('like', [batch])];
     const program = makeProgram('p', { y: x }, { alsoInputs: [like, x] });
     expect(program.inputs.map(({ name }) => name)).toEqual(['x', 'like']);
   });
 
-  it('refuses two leaves of one name', () => {
+  it('rejects two leaves of the same name', () => {
     const twice = { y: add(input('x', [2]), input('x', [2])) };
     expect(() => makeProgram('p', twice)).toThrow('internal: program "p" uses the name "x" twice');
     const both = { y: add(input('w', [2]), parameter('w', [2])) };
@@ -71,13 +71,13 @@ describe('makeProgram', () => {
     expect(() => makeProgram('p', { y: add(x, x) })).not.toThrow();
   });
 
-  it('refuses an output with the name of a leaf', () => {
+  it('rejects an output with the name of a leaf', () => {
     const x = input('x', [2]);
     expect(() => makeProgram('p', { x: relu(x) })).toThrow('internal: program "p" uses the name "x" twice');
     expect(() => makeProgram('p', { w: parameter('w', [2]) })).toThrow('uses the name "w" twice');
   });
 
-  it('starts from values in the middle of a graph when it is given them', () => {
+  it('starts from intermediate values that it is given', () => {
     const x = input('x', [batch]);
     const middle = relu(x);
     const y = mul(middle, x);
@@ -90,7 +90,7 @@ describe('makeProgram', () => {
     expect(() => makeProgram('p', { y }, { given: { x: middle } })).toThrow('uses the name "x" twice');
   });
 
-  it('walks graphs deeper than the call stack', () => {
+  it('supports graphs deeper than the call stack', () => {
     let x = input('x', [2]);
     for (let depth = 0; depth < 20_000; depth++) x = relu(x);
     expect(makeProgram('deep', { x1: x }).nodes).toHaveLength(20_001);
@@ -108,7 +108,7 @@ describe('reachableNodes', () => {
 });
 
 describe('findDim', () => {
-  it('finds a size, or a formula of sizes, on an input', () => {
+  it('finds the input that has a symbolic size or an expression of sizes', () => {
     const x = input('x', [batch, addDims(length, 2)]);
     const program = makeProgram('p', { y: relu(x) });
     expect(findDim(program, batch)).toEqual({ input: x, axis: 0 });
@@ -118,19 +118,19 @@ describe('findDim', () => {
 });
 
 describe('leaves', () => {
-  it('check what they are given', () => {
+  it('validate their arguments', () => {
     expect(() => constant({ dtype: 'float32', shape: [3], data: new Float32Array(2) })).toThrow(
       'constant of shape [3] got 2 values',
     );
     expect(() => literal([1, 2], [3])).toThrow('constant of shape [3] got 2 values');
     expect(() => leafName(relu(input('x', [2])))).toThrow('only inputs and parameters have names');
     expect(() => staticShape(input('x', [batch, 2]))).toThrow('the sizes of float32[batch, 2] must be numbers here');
-    expect(() => scalar(1, 'float16')).toThrow('half precision is made on export');
+    expect(() => scalar(1, 'float16')).toThrow('export converts them to float16');
   });
 });
 
 describe('printProgram', () => {
-  it('shows one line for each node', () => {
+  it('prints one line per node', () => {
     const x = input('x', [batch, 4]);
     const w = parameter('w', [4, 6]);
     const [left, right] = split(matmul(x, w), 1, [2, 4]);
@@ -168,23 +168,23 @@ describe('parameterFrontier', () => {
       node.kind === 'op' ? `${node.op.name}[${shape.join(',')}]` : node.kind === 'parameter' ? node.name : node.kind,
     );
 
-  it('is the parameters themselves where they are read as they are', () => {
+  it('is the parameters that are read unchanged', () => {
     const [x, w] = [input('x', [batch, 3]), parameter('w', [3, 4])];
     expect(frontierOf({ y: matmul(x, w), z: relu(matmul(x, w)) })).toEqual(['w']);
   });
 
-  it('is what is made of parameters alone, not what it is made of', () => {
+  it('is the last values that depend on parameters only', () => {
     const [x, w, scale] = [input('x', [batch, 3, 8, 8]), parameter('w', [4, 3, 1, 1]), parameter('scale', [4])];
     const folded = mul(w, reshape(scale, [4, 1, 1, 1]));
     expect(frontierOf({ y: conv(x, folded) })).toEqual(['mul[4,3,1,1]']);
   });
 
-  it('has a parameter that is read both ways twice', () => {
+  it('has both the parameter and the derived value if both are read', () => {
     const [x, w] = [input('x', [batch, 3]), parameter('w', [3, 3])];
     expect(frontierOf({ y: add(matmul(x, w), matmul(x, transpose(w, [1, 0]))) })).toEqual(['w', 'transpose[3,3]']);
   });
 
-  it('leaves out what depends on a size in symbols, and on constants alone', () => {
+  it('excludes values that depend on a symbolic size, or on constants only', () => {
     const [x, w] = [input('x', [batch, 3]), parameter('w', [3])];
     const grown = mul(fill(2, [batch, 3]), w);
     expect(frontierOf({ y: add(x, grown) })).toEqual(['w']);
@@ -193,7 +193,7 @@ describe('parameterFrontier', () => {
     expect(frontierOf({ y: add(x, counted) })).toEqual(['mul[3]']);
   });
 
-  it('has outputs that are parameters or made of them', () => {
+  it('includes outputs that are parameters or derived from them', () => {
     const w = parameter('w', [3]);
     expect(frontierOf({ y: w, z: relu(w) })).toEqual(['w', 'relu[3]']);
   });

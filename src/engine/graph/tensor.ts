@@ -1,22 +1,22 @@
 import type { DType, HostTensor } from './dtype.ts';
 import { formatShape, isStatic, type Dim, type Shape } from './dim.ts';
 
-/** Where a value of the graph comes from: a leaf, or the application of an op. */
+/** Node of the graph: a leaf, or an applied op. */
 export type Node = InputNode | ParameterNode | ConstantNode | OpNode;
 
 interface NodeBase {
-  /** Rises with creation, so sorting by it is a topological order. */
+  /** Increases with creation, so that sorting by it gives a topological order. */
   readonly id: number;
   readonly outputs: readonly Tensor[];
 }
 
-/** Handed to the program at every run. */
+/** Value that every run of the program is fed. */
 export interface InputNode extends NodeBase {
   readonly kind: 'input';
   readonly name: string;
 }
 
-/** Named by its official `state_dict` key; an initialiser for inference, an input for training. */
+/** Model parameter, named by its official `state_dict` key: an initializer at inference, an input in training. */
 export interface ParameterNode extends NodeBase {
   readonly kind: 'parameter';
   readonly name: string;
@@ -34,9 +34,9 @@ export interface OpNode extends NodeBase {
   readonly attrs: object;
 }
 
-/** A symbolic value: element type and sizes are known, numbers are not. */
+/** Symbolic value of a known element type and shape. */
 export class Tensor {
-  /** Assigned once by the node's constructor below. */
+  /** Assigned once, by `attachNode`. */
   node!: Node;
   constructor(
     readonly shape: Shape,
@@ -60,16 +60,16 @@ export interface TensorType {
 /** Type of a tensor, for declarations of program inputs. */
 export const tensorType = (shape: Shape, dtype: DType = 'float32'): TensorType => ({ shape, dtype });
 
-/** What an op may ask of the program that it is written into. Values are named by strings. */
+/** ONNX graph that ops write themselves into. Values are identified by name. */
 export interface Emitter {
-  /** Adds a node and returns the names of its results. */
+  /** Adds a node and returns the names of its outputs. */
   node(opType: string, inputs: readonly string[], attrs?: NodeAttributes, options?: NodeOptions): readonly string[];
-  /** The name of a constant; equal constants are stored once. */
+  /** Name of a constant; equal constants are stored once. */
   int64s(values: readonly number[], shape?: readonly number[]): string;
   scalar(value: number, dtype: DType): string;
-  /** A one-dimensional int64 value holding these sizes, computed at run time where they are symbolic. */
+  /** Name of an int64 vector with these sizes, computed at run time where they are symbolic. */
   dims(dims: readonly Dim[]): string;
-  /** A scalar int64 value holding one size. */
+  /** Name of an int64 scalar with this size. */
   dim(dim: Dim): string;
 }
 
@@ -78,69 +78,69 @@ export type NodeAttribute =
 export type NodeAttributes = Readonly<Record<string, NodeAttribute>>;
 export interface NodeOptions {
   readonly outputs?: number;
-  /** ONNX lets trailing results be left out; the writer does so where nothing reads them. */
+  /** ONNX allows to omit trailing outputs; they are omitted if nothing reads them. */
   readonly optionalOutputs?: boolean;
   readonly domain?: string;
 }
 
-/** The view of an applied op that its gradient rule sees. */
+/** Applied op as its gradient rule sees it. */
 export interface Applied<Inputs extends readonly Tensor[], Attrs> {
   readonly inputs: Inputs;
   readonly outputs: readonly Tensor[];
   readonly attrs: Attrs;
-  /** Whether a gradient is wanted for the input; rules may return `undefined` for the others to save work. */
+  /** Whether the gradient of an input is needed; rules may return `undefined` for other inputs to save work. */
   needs(inputIndex: number): boolean;
 }
 
-/** One gradient for each input; `undefined` where there is none or it was not asked for. */
+/** Gradient of each input; `undefined` if there is none or it is not needed. */
 export type Gradients<Inputs extends readonly Tensor[]> = { readonly [K in keyof Inputs]: Tensor | undefined };
 
-/** How a cotangent flows through an op. `'none'` for ops without derivative (comparisons, index arithmetic). */
+/** Vector-Jacobian product of an op; `'none'` for ops without a derivative (comparisons, index arithmetic). */
 export type GradientRule<Inputs extends readonly Tensor[], Attrs> =
   'none' | ((cotangents: readonly (Tensor | undefined)[], applied: Applied<Inputs, Attrs>) => Gradients<Inputs>);
 
 export interface OpDeclaration<Inputs extends readonly Tensor[], Attrs extends object> {
   readonly name: string;
-  /** Sizes and element types of the results; throws `ShapeError` when the inputs do not fit. */
+  /** Shapes and element types of the outputs. @throws {ShapeError} if the inputs do not fit each other */
   infer(inputs: Inputs, attrs: Attrs): readonly TensorType[];
-  /** Writes the op into an ONNX graph; returns the names of the results. */
+  /** Writes the op into an ONNX graph and returns the names of its outputs. */
   emit(
     onnx: Emitter,
     inputs: readonly string[],
     applied: { inputs: Inputs; outputs: readonly Tensor[]; attrs: Attrs },
   ): readonly string[];
   readonly vjp: GradientRule<Inputs, Attrs>;
-  /** Cheaper to compute again in a backward program than to carry over: element-wise work, views, masks. */
+  /** Cheaper to recompute in the backward program than to save: element-wise ops, views, masks. */
   readonly cheap: boolean;
 }
 
-/** A declared op as the engine sees it, whatever its inputs and attributes. */
+/** Op as the engine sees it, with its input and attribute types erased. */
 export type Op = OpDeclaration<readonly Tensor[], object>;
 
 let nextId = 0;
 
-/** Joins a node and the tensors that it yields. Only `define-op.ts` and the leaves below call it. */
+/** Links a node and its output tensors. Called only by `define-op.ts` and the leaves below. */
 export const attachNode = <N extends Omit<Node, 'id'>>(node: N): N & { readonly id: number } => {
   const withId = Object.assign(node, { id: nextId++ });
   for (const output of node.outputs) output.node = withId as unknown as Node;
   return withId;
 };
 
-/** A value that the caller hands in at every run. Symbolic sizes in `shape` take their numbers from it. */
+/** Input of a program, fed at every run. Symbolic sizes in `shape` are bound by the fed value. */
 export const input = (name: string, shape: Shape, dtype: DType = 'float32'): Tensor => {
   const tensor = new Tensor(shape, dtype);
   attachNode({ kind: 'input', name, outputs: [tensor] } satisfies Omit<InputNode, 'id'>);
   return tensor;
 };
 
-/** A learned or fixed value of the model, named by its `state_dict` key. */
+/** Parameter or buffer of the model, named by its `state_dict` key. */
 export const parameter = (name: string, shape: readonly number[], dtype: DType = 'float32'): Tensor => {
   const tensor = new Tensor(shape, dtype);
   attachNode({ kind: 'parameter', name, outputs: [tensor] } satisfies Omit<ParameterNode, 'id'>);
   return tensor;
 };
 
-/** A value fixed when the graph is built. */
+/** Constant of the graph. */
 export const constant = (value: HostTensor): Tensor => {
   const count = value.shape.reduce((product, size) => product * size, 1);
   if (value.data.length !== count) {
@@ -151,7 +151,7 @@ export const constant = (value: HostTensor): Tensor => {
   return tensor;
 };
 
-/** The sizes of a tensor that must be known when the graph is built (weights). */
+/** Shape of a tensor whose sizes must be numbers (weights). */
 export const staticShape = (tensor: Tensor): readonly number[] => {
   if (!isStatic(tensor.shape)) throw new Error(`internal: the sizes of ${tensor.toString()} must be numbers here`);
   return tensor.shape;

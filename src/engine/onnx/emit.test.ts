@@ -46,7 +46,7 @@ afterAll(async () => {
   for (const session of sessions) await session.dispose();
 });
 
-/** Loads the program with ONNX Runtime and runs it: what is emitted must be a model for others, too. */
+/** Loads the program with ONNX Runtime and runs it. */
 const run = async (program: Program, feeds: Readonly<Record<string, Operand>>): Promise<Record<string, number[]>> => {
   const session = await runtime.load(program);
   sessions.push(session);
@@ -63,7 +63,7 @@ const emitted = (outputs: Readonly<Record<string, Tensor>>, inputs: readonly Ten
 const opTypes = (model: ModelProto): string[] => model.nodes.map(({ opType }) => opType);
 
 describe('a model', () => {
-  it('has the parts that ONNX asks for', () => {
+  it('has the fields that ONNX requires', () => {
     const x = input('x', [batch, 2, subDims(mulDims(h, w), T)]);
     const [flags, weight] = [input('flags', [2], 'bool'), parameter('a.weight', [2, 3])];
     const program = makeProgram('demo', { y: relu(x), z: relu(weight), all: flags });
@@ -84,11 +84,11 @@ describe('a model', () => {
       ['z', [2, 3]],
       ['all', [2]],
     ]);
-    // Nobody reads these: in reverse, for ONNX Runtime begins at the end.
+    // Nothing reads these nodes, so they are in reverse order.
     expect(opTypes(model)).toEqual(['Identity', 'Relu', 'Relu']);
   });
 
-  it('has what nobody reads at its end, the first traced last', () => {
+  it('has nodes that nothing reads at its end, in reverse order', () => {
     const x = input('x', [batch]);
     const first = exp(x);
     const second = neg(first);
@@ -96,7 +96,7 @@ describe('a model', () => {
     expect(model.nodes.map(({ outputs }) => outputs[0])).toEqual([expect.anything(), 'three', 'two', 'one']);
   });
 
-  it('has attributes of every kind, and the extra domain only where it is used', () => {
+  it('has attributes of every kind, and only the operator sets that it uses', () => {
     const model = emitted({
       y: layerNorm(input('x', [2, 3]), input('s', [3]), input('b', [3]), 1e-5),
       z: transpose(input('t', [2, 3, 4]), [2, 0, 1]),
@@ -126,7 +126,7 @@ describe('a model', () => {
     expect(Object.is(values[5]![0], 0)).toBe(true);
   });
 
-  it('keeps whole numbers beyond 2⁵³', async () => {
+  it('keeps integers beyond 2⁵³', async () => {
     const big = 2n ** 60n + 1n;
     const value = constant({ dtype: 'int64', shape: [], data: BigInt64Array.of(big) });
     const session = await runtime.load(makeProgram('big', { y: value }));
@@ -134,7 +134,7 @@ describe('a model', () => {
     expect((await session.run({}))['y']!.data).toEqual(BigInt64Array.of(big));
   });
 
-  it('gives an output of its own name to everything, also to inputs and to one value under two names', async () => {
+  it('names every output, also an input and a value with two names', async () => {
     const x = input('x', [2]);
     const y = relu(x);
     const program = makeProgram('p', { first: y, second: y, same: x, five: scalar(5) });
@@ -146,7 +146,7 @@ describe('a model', () => {
     });
   });
 
-  it('keeps its own names clear of the ones that the program gives', async () => {
+  it('generates names that the program does not use', async () => {
     const [v0, c1, v4] = [input('v0', [2]), input('c1', [2]), parameter('v4', [2])];
     const program = makeProgram('p', { v1: relu(add(mul(v0, c1), 1)), c0: exp(mul(v4, 3)) });
     const two = { shape: [2], data: [1, 2] };
@@ -155,14 +155,14 @@ describe('a model', () => {
   });
 });
 
-describe('equal work', () => {
-  it('is written once', () => {
+describe('equal nodes', () => {
+  it('are written once', () => {
     const x = input('x', [batch, 3]);
     const twice = (): Tensor => relu(mul(x, 2));
     expect(opTypes(emitted({ y: add(twice(), twice()) }))).toEqual(['Mul', 'Relu', 'Add']);
   });
 
-  it('is told apart by attributes, operands and their order', () => {
+  it('differ by attributes, operands and their order', () => {
     const [x, y] = [input('x', [3, 3]), input('y', [3, 3])];
     const model = emitted({
       a: matmul(x, y),
@@ -174,7 +174,7 @@ describe('equal work', () => {
     expect(opTypes(model).filter((name) => name !== 'Identity')).toHaveLength(5);
   });
 
-  it('of sizes is written once', () => {
+  it('that compute sizes are written once', () => {
     const x = input('x', [h, w]);
     const rows = mulDims(h, w);
     const model = emitted({ a: fill(1, [rows]), b: fill(2, [rows]) }, [x]);
@@ -183,7 +183,7 @@ describe('equal work', () => {
   });
 });
 
-describe('unread results', () => {
+describe('unread outputs', () => {
   const normed = (): { y: Tensor; program: Program } => {
     const y = layerNorm(input('x', [2, 3]), input('s', [3]), input('b', [3]), 1e-5);
     return { y, program: makeProgram('p', { y }) };
@@ -191,21 +191,21 @@ describe('unread results', () => {
   const outputsOf = (program: Program, opType: string): number =>
     readModel(emitModel(program)).nodes.find((node) => node.opType === opType)!.outputs.length;
 
-  it('are dropped where ONNX lets them', () => {
+  it('are omitted where ONNX allows it', () => {
     expect(outputsOf(normed().program, 'LayerNormalization')).toBe(1);
     const pooled = maxPool(input('x', [1, 1, 4, 4]), 2, { stride: 2, padding: 0 });
     expect(outputsOf(makeProgram('p', { pooled }), 'MaxPool')).toBe(1);
     expect(outputsOf(makeProgram('p', { at: pooled.node.outputs[1]! }), 'MaxPool')).toBe(2);
   });
 
-  it('stay where a later one is read, and where they are parts', () => {
+  it('stay if a later one is read, and for split', () => {
     const { y } = normed();
     expect(outputsOf(makeProgram('p', { deviation: y.node.outputs[2]! }), 'LayerNormalization')).toBe(3);
     const parts = split(input('x', [6]), 0, [1, 2, 3]);
     expect(outputsOf(makeProgram('p', { part: parts[0]! }), 'Split')).toBe(3);
   });
 
-  it('leave a model that runs', async () => {
+  it('are omitted from a model that runs', async () => {
     const { y } = normed();
     const program = makeProgram('p', { y, mean: y.node.outputs[1]! });
     const feeds = {
@@ -217,7 +217,7 @@ describe('unread results', () => {
   });
 });
 
-describe('sizes in symbols', () => {
+describe('symbolic sizes', () => {
   const sizes: readonly (readonly [string, Dim])[] = [
     ['h', h],
     ['h·w', mulDims(h, w)],
@@ -241,7 +241,7 @@ describe('sizes in symbols', () => {
     expect(sizes.map(([name]) => results[name]![0])).toEqual(evaluated);
   });
 
-  it('are read off an input that has the whole formula', async () => {
+  it('are read from an input that has the whole expression', async () => {
     const joint = mulDims(h, w);
     const x = input('x', [joint, ceilDivDim(h, 2)]);
     const program = makeProgram(
@@ -253,7 +253,7 @@ describe('sizes in symbols', () => {
     expect(results).toEqual({ joint: [6], area: [12] });
   });
 
-  it('serve several shapes with one program', async () => {
+  it('allow several shapes with one program', async () => {
     const x = input('x', [batch, h, w]);
     const flat = reshape(x, [batch, mulDims(h, w)]);
     const session = await runtime.load(makeProgram('p', { y: slice(flat, 1, 1, mulDims(h, w)) }));
@@ -269,23 +269,21 @@ describe('sizes in symbols', () => {
     }
   });
 
-  it('that no input has are named, with the inputs that there are', () => {
+  it('that no input has are reported with the inputs', () => {
     const program = makeProgram('p', { y: dimValue(mulDims(h, w)) }, { alsoInputs: [input('x', [h, 3])] });
-    expect(() => emitModel(program)).toThrow(
-      'internal: program "p" has no input that tells the size "w" (x: float32[h, 3])',
-    );
+    expect(() => emitModel(program)).toThrow('internal: program "p" has no input with the size "w" (x: float32[h, 3])');
   });
 });
 
 describe('stored values', () => {
   const weight = parameter('weight', [2, 3]);
-  const turned = transpose(weight, [1, 0]);
-  const program = makeProgram('p', { y: add(matmul(input('x', [batch, 3]), turned), parameter('bias', [2])) });
+  const transposed = transpose(weight, [1, 0]);
+  const program = makeProgram('p', { y: add(matmul(input('x', [batch, 3]), transposed), parameter('bias', [2])) });
 
-  it('stand beside the model, and what made them is left out', () => {
+  it('are kept in another file, and the nodes that compute them are omitted', () => {
     const stored = new Map<Tensor, OnnxInitializer>([
       [
-        turned,
+        transposed,
         {
           name: 'derived.0',
           dtype: 'float32',
@@ -308,9 +306,9 @@ describe('stored values', () => {
     ]);
   });
 
-  it('may stand in the model itself', () => {
+  it('can be kept in the model itself', () => {
     const value = { dtype: 'float32', shape: [3, 2], data: Float32Array.of(1, 2, 3, 4, 5, 6) } as const;
-    const model = readModel(emitModel(program, { stored: new Map([[turned, { name: 'w', value }]]) }));
+    const model = readModel(emitModel(program, { stored: new Map([[transposed, { name: 'w', value }]]) }));
     expect(Array.from(new Float32Array(model.initializers[0]!.raw!.slice().buffer))).toEqual([1, 2, 3, 4, 5, 6]);
   });
 });

@@ -7,19 +7,16 @@ import { literal } from '../ops/constant.ts';
 import { writeModel, type OnnxInitializer, type OnnxNode } from './model-writer.ts';
 
 export interface EmitOptions {
-  /**
-   * Values that stand in a file beside the model instead of being computed or handed in: parameters, and what
-   * depends on parameters alone.
-   */
+  /** Values that are stored with the model instead of being inputs or computed: parameters, and what depends on them only. */
   readonly stored?: ReadonlyMap<Tensor, OnnxInitializer>;
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
-/** Constants of up to so many values are compared with each other, and equal ones stored once. */
-const sharedValues = 16;
+/** Maximum number of values of a constant that is deduplicated. */
+const MAX_SHARED_VALUES = 16;
 
 /**
- * Writes a program as an ONNX model. Parameters that are not `stored` become inputs. Equal nodes are written once,
+ * Writes a program as an ONNX model. Parameters that are not `stored` become inputs. Equal nodes are written once;
  * symbolic sizes are computed from the shapes of the inputs.
  */
 export const emitModel = (program: Program, options: EmitOptions = {}): Uint8Array =>
@@ -30,7 +27,7 @@ class ModelEmitter implements Emitter {
   private readonly initializers: OnnxInitializer[] = [];
   private readonly written = new Map<string, readonly string[]>();
   private readonly valueNames = new Map<Tensor, string>();
-  /** Names that the program gives; those made up here keep clear of them. */
+  /** Names that the program uses; generated names avoid them. */
   private readonly taken: ReadonlySet<string>;
   private counter = 0;
 
@@ -147,7 +144,7 @@ class ModelEmitter implements Emitter {
     return parts.length === 1 ? parts[0]! : this.one('Concat', parts, { axis: 0 });
   }
 
-  /** A size read off an input that has it. */
+  /** Name of a size that is an axis of an input. */
   private dimOfInput(dim: Dim): string | undefined {
     const source = findDim(this.program, dim);
     if (source === undefined) return undefined;
@@ -161,9 +158,7 @@ class ModelEmitter implements Emitter {
     if (atom.kind === 'floorDiv')
       return this.one('Div', [this.dim(atom.numerator), this.scalar(atom.denominator, 'int64')]);
     const known = this.program.inputs.map(({ name, tensor }) => `${name}: ${tensor.toString()}`).join('; ');
-    throw new Error(
-      `internal: program "${this.program.name}" has no input that tells the size "${atom.name}" (${known})`,
-    );
+    throw new Error(`internal: program "${this.program.name}" has no input with the size "${atom.name}" (${known})`);
   }
 
   private one(opType: string, inputs: readonly string[], attrs: NodeAttributes = {}): string {
@@ -179,7 +174,7 @@ class ModelEmitter implements Emitter {
   }
 
   private storeConstant(value: HostTensor): string {
-    if (value.data.length > sharedValues) return this.store(value);
+    if (value.data.length > MAX_SHARED_VALUES) return this.store(value);
     return this.storeOnce(value.dtype, value.shape, Array.from<number | bigint>(value.data), () => value);
   }
 
@@ -217,9 +212,9 @@ class ModelEmitter implements Emitter {
   }
 
   /**
-   * Gives the program's results their names. A value made by a node is renamed where it stands (a copy through Identity
-   * of a value that is read elsewhere too has tripped ONNX Runtime's optimiser); an input, a stored value, or a value
-   * with two names is copied.
+   * Names the outputs of the program. The output of a node is renamed in place, since an Identity of a value that is
+   * also read elsewhere has led ONNX Runtime's optimizer to an error. An input, a stored value, or a value with two names
+   * is copied.
    */
   private nameOutputs(outputs: Readonly<Record<string, Tensor>>): void {
     const made = new Set(this.nodes.flatMap((node) => node.outputs));
@@ -246,7 +241,7 @@ class ModelEmitter implements Emitter {
     }
   }
 
-  /** ONNX Runtime fuses more where normalisation and pooling do not export their by-products. */
+  /** Drops optional outputs that nothing reads: ONNX Runtime fuses more norms and poolings without them. */
   private dropUnreadOutputs(results: ReadonlySet<string>): void {
     const read = new Set([...results, ...this.nodes.flatMap((node) => node.inputs)]);
     for (const node of this.nodes) {
@@ -257,10 +252,10 @@ class ModelEmitter implements Emitter {
 }
 
 /**
- * ONNX Runtime walks back from the nodes that nobody reads, beginning with the last of them. In a backward program these
- * yield gradients, the last one that of the first layer: it would compute all that leads there, and keep every cotangent
- * on the way for the gradients of the other layers, which come later. With such nodes in reverse at the end, the
- * gradients are computed in the order in which they were traced.
+ * Moves nodes whose outputs nothing reads to the end, in reverse order. ONNX Runtime schedules by walking back from such
+ * nodes, starting with the last. In a backward program they are the gradients of parameters, the last one that of the
+ * first layer: it would be computed first, keeping every cotangent on the way in memory for the other gradients. In
+ * reverse order, gradients are computed in the order in which they were traced.
  */
 const inOrderOfExecution = (nodes: readonly OnnxNode[]): readonly OnnxNode[] => {
   const read = new Set(nodes.flatMap(({ inputs }) => inputs));

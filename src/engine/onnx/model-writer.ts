@@ -3,12 +3,12 @@ import type { DType, HostTensor } from '../graph/dtype.ts';
 import { dimKey, type Shape } from '../graph/dim.ts';
 import { onnxDataType, ProtoWriter } from './proto.ts';
 
-/** ONNX operator set that programs are written in: the first with GELU. */
+/** ONNX operator set of the models, the first with GELU. */
 export const opsetVersion = 20;
-/** The file format version that goes with it. */
+/** ONNX file format version of that operator set. */
 const irVersion = 9;
 
-/** Where the bytes of an initialiser stand, beside the model's file. */
+/** Location of an initializer's bytes in a file beside the model. */
 export interface ExternalData {
   readonly location: string;
   readonly offset: number;
@@ -96,7 +96,7 @@ const writeValueInfo = (writer: ProtoWriter, info: OnnxValueInfo): void => {
   );
 };
 
-/** The bytes of an ONNX ModelProto. */
+/** Serializes an ONNX ModelProto. */
 export const writeModel = (graph: OnnxGraph): Uint8Array => {
   const domains = new Set(graph.nodes.map((node) => node.domain));
   const writer = new ProtoWriter().int(1, irVersion).string(2, 'mdetr');

@@ -1,6 +1,6 @@
 import type { DType } from '../graph/dtype.ts';
 
-/** TensorProto.DataType. */
+/** Values of ONNX's TensorProto.DataType. */
 export const onnxDataType: Readonly<Record<DType, number>> = {
   float32: 1,
   uint8: 2,
@@ -13,8 +13,8 @@ export const onnxDataType: Readonly<Record<DType, number>> = {
 };
 
 /**
- * Writes Protocol Buffers fields. Only what ONNX and TensorBoard need: varints, floats, doubles, bytes and nested messages.
- * Field numbers stand in onnx.proto3.
+ * Writes Protocol Buffers fields as far as ONNX and TensorBoard need: varints, floats, doubles, bytes and nested
+ * messages. Field numbers of ONNX are those of onnx.proto3.
  */
 export class ProtoWriter {
   private buffer = new Uint8Array(256);

@@ -2,7 +2,7 @@ import { ShapeError } from '../graph/define-op.ts';
 import { dimsEqual, formatShape, type Dim, type Shape } from '../graph/dim.ts';
 import type { Tensor } from '../graph/tensor.ts';
 
-/** NumPy's rule: axes are aligned at the right; equal sizes stay, a size of 1 stretches. */
+/** Broadcasts shapes by NumPy's rule. @throws {ShapeError} if they do not broadcast */
 export const broadcastShapes = (op: string, ...shapes: readonly Shape[]): Shape => {
   const rank = Math.max(...shapes.map((shape) => shape.length));
   return Array.from({ length: rank }, (_, axis): Dim => {
@@ -19,7 +19,7 @@ export const broadcastShapes = (op: string, ...shapes: readonly Shape[]): Shape 
   });
 };
 
-/** The axis counted from the front; negative ones count from the back. */
+/** Non-negative index of an axis; negative axes count from the end. @throws {ShapeError} if out of range */
 export const normalizeAxis = (op: string, axis: number, rank: number): number => {
   const normalized = axis < 0 ? axis + rank : axis;
   if (normalized < 0 || normalized >= rank) throw new ShapeError(op, `axis ${axis} is outside of rank ${rank}`);
@@ -31,5 +31,5 @@ export const requireSameType = (op: string, a: Tensor, b: Tensor): void => {
 };
 
 export const requireBool = (op: string, x: Tensor): void => {
-  if (x.dtype !== 'bool') throw new ShapeError(op, `needs truth values, got ${x.toString()}`);
+  if (x.dtype !== 'bool') throw new ShapeError(op, `needs a bool tensor, got ${x.toString()}`);
 };

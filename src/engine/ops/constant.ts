@@ -10,7 +10,7 @@ const arrayOf = (dtype: DType, values: readonly number[]): HostTensor['data'] =>
     case 'float64':
       return Float64Array.from(values);
     case 'float16':
-      throw new Error('internal: programs are written in float32; half precision is made on export');
+      throw new Error('internal: programs are traced in float32; export converts them to float16');
     case 'int64':
       return BigInt64Array.from(values.map(BigInt));
     case 'int32':
@@ -23,14 +23,14 @@ const arrayOf = (dtype: DType, values: readonly number[]): HostTensor['data'] =>
   }
 };
 
-/** A constant with the given row-major values. */
+/** Constant tensor with the given row-major values. */
 export const literal = (values: readonly number[], shape: readonly number[], dtype: DType = 'float32'): Tensor =>
   constant({ dtype, shape, data: arrayOf(dtype, values) } as HostTensor);
 
-/** A constant without axes. */
+/** Constant scalar (rank 0). */
 export const scalar = (value: number, dtype: DType = 'float32'): Tensor => literal([value], [], dtype);
 
-/** A size as a value: an int64 without axes, known when the program runs. */
+/** Value of a size at run time, as an int64 scalar. */
 export const dimValue = (dim: Dim): Tensor =>
   typeof dim === 'number' ? scalar(dim, 'int64') : dimValueOp([], { dim });
 
@@ -42,7 +42,7 @@ const dimValueOp = defineOp<[], { readonly dim: Dim }>({
   vjp: 'none',
 });
 
-/** One value everywhere. */
+/** Tensor filled with one value. */
 export const fill = (value: number, shape: Shape, dtype: DType = 'float32'): Tensor =>
   fillOp([], { value, shape, dtype });
 
@@ -60,7 +60,7 @@ const fillOp = defineOp<[], { readonly value: number; readonly shape: Shape; rea
   vjp: 'none',
 });
 
-/** 0, 1, …, size − 1. */
+/** Integers 0, 1, …, size − 1. */
 export const iota = (size: Dim, dtype: 'int64' | 'int32' | 'float32' = 'int64'): Tensor => iotaOp([], { size, dtype });
 
 const iotaOp = defineOp<[], { readonly size: Dim; readonly dtype: 'int64' | 'int32' | 'float32' }>({

@@ -22,7 +22,7 @@ const operand = (shape: readonly number[], symbolicAxes: readonly number[] = [])
 });
 const image = (shape: readonly number[]): Operand => operand(shape, [0, 2, 3]);
 
-/** The definition, in double precision: out[b,o,y,x] = bias[o] + Σ x[b,c,y·s + i·d − p, …] · w[o,c,i,j]. */
+/** Reference convolution in float64: out[b,o,y,x] = bias[o] + Σ x[b,c,y·s + i·d − p, …] · w[o,c,i,j]. */
 const convByDefinition = (x: Operand, w: Operand, bias: Operand, options: ConvOptions): number[] => {
   const { stride = 1, padding = 0, dilation = 1, groups = 1 } = options;
   const [batch, channels, height, width] = x.shape as [number, number, number, number];
@@ -53,7 +53,7 @@ const cases = [
   { name: '3×3', x: [2, 3, 7, 6], w: [4, 3, 3, 3], options: { padding: 1 } },
   { name: '3×3 stride 2, even', x: [2, 3, 8, 6], w: [4, 3, 3, 3], options: { padding: 1, stride: 2 } },
   { name: '3×3 stride 2, odd', x: [1, 3, 7, 9], w: [4, 3, 3, 3], options: { padding: 1, stride: 2 } },
-  { name: '3×3 stride 3, rows left unread', x: [1, 2, 8, 7], w: [2, 2, 3, 3], options: { stride: 3 } },
+  { name: '3×3 stride 3, last rows unread', x: [1, 2, 8, 7], w: [2, 2, 3, 3], options: { stride: 3 } },
   { name: '7×7 stride 2', x: [1, 3, 13, 12], w: [2, 3, 7, 7], options: { padding: 3, stride: 2 } },
   { name: '1×1', x: [2, 3, 5, 4], w: [4, 3, 1, 1], options: {} },
   { name: '1×1 stride 2', x: [2, 3, 6, 5], w: [4, 3, 1, 1], options: { stride: 2 } },
@@ -66,7 +66,7 @@ const cases = [
   { name: 'grouped, stride 2', x: [2, 4, 6, 5], w: [2, 2, 3, 3], options: { padding: 1, groups: 2, stride: 2 } },
   { name: 'depthwise', x: [2, 4, 6, 5], w: [4, 1, 5, 5], options: { padding: 2, groups: 4 } },
   { name: 'depthwise stride 2', x: [2, 4, 6, 7], w: [4, 1, 3, 3], options: { padding: 1, groups: 4, stride: 2 } },
-  { name: 'depthwise, two filters a channel', x: [1, 2, 5, 6], w: [4, 1, 3, 3], options: { groups: 2 } },
+  { name: 'depthwise, two filters per channel', x: [1, 2, 5, 6], w: [4, 1, 3, 3], options: { groups: 2 } },
 ];
 
 describe.each(cases)('conv, $name', ({ x, w, options }) => {
@@ -75,7 +75,7 @@ describe.each(cases)('conv, $name', ({ x, w, options }) => {
     const { out } = await evaluate((a, filter, b) => conv(a, filter, options, b), operands, { symbolic });
     const [pixels, filter, bias] = operands as [Operand, Operand, Operand];
     expectClose(out!, { dtype: 'float32', data: convByDefinition(pixels, filter, bias, options) }, 2e-6);
-    // Linear in each operand, so that a wide central difference is exact but for rounding.
+    // Linear in each operand, so a wide central difference is exact up to rounding.
     const check = { epsilon: 0.5, tolerance: 2e-5, symbolic };
     await checkGradient((a, f, b) => conv(a, f, options, b), operands, check);
   });
@@ -91,7 +91,7 @@ describe('conv', () => {
     }
   });
 
-  it('keeps the filter out of the graph when only the image is wanted, and the other way round', () => {
+  it('traces only the gradient that is requested', () => {
     const [x, w] = [input('x', [1, 2, 6, 6]), input('w', [3, 2, 3, 3])];
     const y = conv(x, w, { padding: 1 });
     const [dx] = gradients([{ tensor: y, cotangent: input('dy', y.shape) }], [x]);
@@ -100,7 +100,7 @@ describe('conv', () => {
     expect(dw!.shape).toEqual([3, 2, 3, 3]);
   });
 
-  it('says what does not fit', () => {
+  it('reports operands that do not fit', () => {
     const x = input('x', [1, 3, 8, 8]);
     const filter = (...shape: number[]) => input('w', shape);
     expect(() => conv(x, filter(4, 2, 3, 3))).toThrow(
@@ -109,7 +109,9 @@ describe('conv', () => {
     expect(() => conv(x, filter(4, 3, 3))).toThrow('conv: filter [4, 3, 3] in 1 groups does not fit [1, 3, 8, 8]');
     expect(() => conv(x, filter(4, 1, 3, 3), { groups: 3 })).toThrow('conv: filter [4, 1, 3, 3] in 3 groups');
     expect(() => conv(x, filter(4, 3, 3, 3), {}, input('b', [3]))).toThrow('conv: bias [3] for 4 channels');
-    expect(() => conv(x, filter(4, 3, 9, 9))).toThrow('conv: filter [4, 3, 9, 9] reaches beyond [1, 3, 8, 8]');
+    expect(() => conv(x, filter(4, 3, 9, 9))).toThrow(
+      'conv: filter [4, 3, 9, 9] is larger than the padded [1, 3, 8, 8]',
+    );
     expect(() =>
       convTranspose(x, filter(4, 3, 3, 3), { strides: [1, 1], pads: [0, 0, 0, 0], dilations: [1, 1], groups: 1 }),
     ).toThrow('convTranspose: filter [4, 3, 3, 3] does not fit [1, 3, 8, 8]');
@@ -167,7 +169,7 @@ describe('padSame', () => {
     expect(dimsEqual(y.shape[2]!, ceilDivDim(height, stride)), String(y.shape[2])).toBe(true);
   });
 
-  it('refuses a window smaller than its stride', () => {
+  it('rejects a kernel smaller than its stride', () => {
     expect(() => padSame(input('x', [1, 1, 5, 5]), 1, 2)).toThrow(
       'padSame: a kernel of 1 is smaller than its stride 2',
     );

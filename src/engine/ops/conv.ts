@@ -12,14 +12,15 @@ import {
   type Shape,
 } from '../graph/dim.ts';
 import { staticShape, type Tensor } from '../graph/tensor.ts';
-import { concat, flip, interleaveZeros, mergeAxes, pad, reshape, strided, swapLastTwo, transpose } from './movement.ts';
+import { mergeAxes, reshape, swapLastTwo, transpose } from './reshape.ts';
+import { concat, flip, interleaveZeros, pad, strided } from './slice.ts';
 import { gemm } from './gemm.ts';
 import { matmul } from './matmul.ts';
 import { requireSameType } from './broadcast.ts';
 import { mul } from './elementwise.ts';
 import { sum } from './reduce.ts';
 
-/** Pairs are (height, width); pads are (top, left, bottom, right). */
+/** Attributes of a convolution: pairs are (height, width), pads are (top, left, bottom, right). */
 export interface ConvAttrs {
   readonly strides: readonly [number, number];
   readonly pads: readonly [number, number, number, number];
@@ -48,8 +49,8 @@ const onnxAttrs = ({ strides, pads, dilations, groups }: ConvAttrs): Record<stri
   group: groups,
 });
 
-/** How far a filter of `kernel` taps reaches. */
-const reach = (kernel: number, dilation: number): number => dilation * (kernel - 1) + 1;
+/** Extent of a dilated kernel in pixels. */
+const extentOf = (kernel: number, dilation: number): number => dilation * (kernel - 1) + 1;
 
 /** 2-D convolution (cross-correlation): x (B, C, H, W), filter (O, C/groups, kh, kw), optional bias (O). */
 export const conv = (x: Tensor, filter: Tensor, options: ConvOptions = {}, bias?: Tensor): Tensor =>
@@ -70,9 +71,12 @@ const convOp = defineOp<readonly Tensor[], ConvAttrs>({
     if (bias !== undefined && !shapesEqual(bias.shape, [outputs]))
       throw new ShapeError('conv', `bias ${formatShape(bias.shape)} for ${outputs} channels`);
     const outSize = (size: Dim, axis: 0 | 1, kernel: number): Dim => {
-      const free = addDims(size, pads[axis] + pads[axis + 2]! - reach(kernel, dilations[axis]));
+      const free = addDims(size, pads[axis] + pads[axis + 2]! - extentOf(kernel, dilations[axis]));
       if (typeof free === 'number' && free < 0)
-        throw new ShapeError('conv', `filter ${formatShape(filter!.shape)} reaches beyond ${formatShape(x!.shape)}`);
+        throw new ShapeError(
+          'conv',
+          `filter ${formatShape(filter!.shape)} is larger than the padded ${formatShape(x!.shape)}`,
+        );
       return addDims(floorDivDim(free, strides[axis]), 1);
     };
     return {
@@ -90,7 +94,7 @@ const convOp = defineOp<readonly Tensor[], ConvAttrs>({
   },
 });
 
-/** The adjoint of `conv` in x: each input value spreads over the filter's reach. x (B, O, h, w), filter (O, C/groups, kh, kw). */
+/** Transposed convolution, the adjoint of `conv` with respect to x: x (B, O, h, w), filter (O, C/groups, kh, kw). */
 export const convTranspose = (x: Tensor, filter: Tensor, attrs: ConvAttrs): Tensor =>
   convTransposeOp([x, filter], attrs);
 
@@ -105,7 +109,7 @@ const convTransposeOp = defineOp<[x: Tensor, filter: Tensor], ConvAttrs>({
     const outSize = (size: Dim, axis: 0 | 1, kernel: number): Dim =>
       addDims(
         scaleDim(addDims(size, -1), strides[axis]),
-        reach(kernel, dilations[axis]) - pads[axis] - pads[axis + 2]!,
+        extentOf(kernel, dilations[axis]) - pads[axis] - pads[axis + 2]!,
       );
     return {
       shape: [x.shape[0]!, outputs * groups, outSize(x.shape[2]!, 0, height), outSize(x.shape[3]!, 1, width)],
@@ -115,29 +119,29 @@ const convTransposeOp = defineOp<[x: Tensor, filter: Tensor], ConvAttrs>({
   emit: (onnx, inputs, { attrs }) => onnx.node('ConvTranspose', inputs, onnxAttrs(attrs)),
   vjp: (dy, { inputs: [x, filter], attrs, needs }) => [
     needs(0) ? convOp([dy, filter], attrs) : undefined,
-    // The filter's gradient of the convolution that leads back: its input is dy, its output x.
+    // The adjoint convolution maps dy to x, so they swap roles.
     needs(1) ? filterGradient(dy, x, staticShape(filter), attrs) : undefined,
   ],
 });
 
 /**
- * dX of a convolution, cut or filled to the sizes of x (a stride may leave its last rows unread). Without a stride it is a
- * convolution itself, with the filter turned round: measured up to 30 % faster than the transposed one
- * (docs/performance.md).
+ * Gradient of a convolution with respect to x, cropped or zero-padded to the shape of x (with a stride, the last rows
+ * of x may be unread). With stride 1 it is a convolution with the flipped kernel, measured up to 30 % faster than the
+ * transposed convolution (docs/performance.md).
  */
 const inputGradient = (dy: Tensor, filter: Tensor, attrs: ConvAttrs, inputShape: Shape): Tensor => {
   const { strides, pads, dilations, groups } = attrs;
   const [, , height, width] = staticShape(filter) as [number, number, number, number];
-  const [reachY, reachX] = [reach(height, dilations[0]) - 1, reach(width, dilations[1]) - 1];
+  const [extentY, extentX] = [extentOf(height, dilations[0]) - 1, extentOf(width, dilations[1]) - 1];
   const [top, left, bottom, right] = pads;
-  const turnedPads = [reachY - top, reachX - left, reachY - bottom, reachX - right] as const;
-  const isTurnable = groups === 1 && turnedPads.every((amount) => amount >= 0);
+  const flippedPads = [extentY - top, extentX - left, extentY - bottom, extentX - right] as const;
+  const canFlip = groups === 1 && flippedPads.every((amount) => amount >= 0);
   const isPointwise = height === 1 && width === 1;
-  if (isTurnable && (isPointwise || (strides[0] === 1 && strides[1] === 1))) {
-    const turned = convOp([dy, turnRound(filter)], { strides: [1, 1], pads: turnedPads, dilations, groups });
-    return spread(turned, strides, inputShape);
+  if (canFlip && (isPointwise || (strides[0] === 1 && strides[1] === 1))) {
+    const spread = convOp([dy, flipKernel(filter)], { strides: [1, 1], pads: flippedPads, dilations, groups });
+    return applyStride(spread, strides, inputShape);
   }
-  // Without a stride both ends are cropped inside the op; with one only the start, the end follows below.
+  // With stride 1 the op crops both ends itself; otherwise only the start, and `fit` crops the end.
   const begin = convTranspose(
     dy,
     filter,
@@ -146,25 +150,25 @@ const inputGradient = (dy: Tensor, filter: Tensor, attrs: ConvAttrs, inputShape:
   return fit(fit(begin, 2, inputShape[2]!), 3, inputShape[3]!);
 };
 
-/** The filter that leads back: (O, C, kh, kw) → (C, O, kh, kw), its taps in reverse. */
-const turnRound = (filter: Tensor): Tensor => {
+/** Swaps the channel axes of a filter and flips its kernel: (O, C, kh, kw) → (C, O, kh, kw). */
+const flipKernel = (filter: Tensor): Tensor => {
   const [outputs, inputs, height, width] = staticShape(filter) as [number, number, number, number];
   const taps = transpose(reshape(filter, [outputs, inputs, height * width]), [1, 0, 2]);
   return reshape(height * width === 1 ? taps : flip(taps, 2), [inputs, outputs, height, width]);
 };
 
-/** Crops or zero-fills the end of an axis. */
+/** Crops or zero-pads the end of an axis to the given size. */
 const fit = (x: Tensor, axis: number, size: Dim): Tensor => pad(x, axis, 0, subDims(size, x.shape[axis]!));
 
-const spread = (x: Tensor, strides: readonly [number, number], shape: Shape): Tensor =>
+const applyStride = (x: Tensor, strides: readonly [number, number], shape: Shape): Tensor =>
   strides[0] === 1 && strides[1] === 1
     ? x
     : fit(fit(interleaveZeros(interleaveZeros(x, 2, strides[0]), 3, strides[1]), 2, shape[2]!), 3, shape[3]!);
 
 /**
- * dW of a convolution: for every tap the part of x that it saw, times dY. One matrix product a tap over the whole batch,
- * for which x and dY are brought to channels first: that moves whole maps, and saves adding up a product of every sample
- * (measured, as other compositions, in docs/performance.md).
+ * Gradient of a convolution with respect to its filter: for every kernel position, the slice of x that it reads times
+ * dY. This is one matrix product per kernel position over the whole batch, for which x and dY are transposed to
+ * channels-first. It is faster than a sum of per-sample products (docs/performance.md compares the compositions).
  */
 const filterGradient = (x: Tensor, dy: Tensor, filterShape: readonly number[], attrs: ConvAttrs): Tensor => {
   const { strides, pads, dilations, groups } = attrs;
@@ -172,7 +176,7 @@ const filterGradient = (x: Tensor, dy: Tensor, filterShape: readonly number[], a
   const isPlain = groups === 1;
   const channelsFirst = (value: Tensor): Tensor => (isPlain ? transpose(value, [1, 0, 2, 3]) : value);
   const padded = pad(pad(channelsFirst(x), 2, pads[0], pads[2]), 3, pads[1], pads[3]);
-  const slopes = channelsFirst(dy);
+  const dyFirst = channelsFirst(dy);
   const [height, width] = [dy.shape[2]!, dy.shape[3]!];
   const taps: Tensor[] = [];
   for (let row = 0; row < kernelHeight; row++) {
@@ -181,12 +185,12 @@ const filterGradient = (x: Tensor, dy: Tensor, filterShape: readonly number[], a
       const seen = strided(rows, 3, column * dilations[1], width, strides[1]);
       taps.push(
         isPlain
-          ? gemm(mergeAxes(slopes, 1, 3), mergeAxes(seen, 1, 3), { transB: true })
-          : groupedTap(seen, slopes, groups, outputs, inputs),
+          ? gemm(mergeAxes(dyFirst, 1, 3), mergeAxes(seen, 1, 3), { transB: true })
+          : groupedTap(seen, dyFirst, groups, outputs, inputs),
       );
     }
   }
-  // (O, C/g) a tap, stacked to (O, C/g, kh·kw)
+  // one (O, C/g) per kernel position, stacked to (O, C/g, kh·kw)
   const stacked = concat(
     taps.map((tap) => reshape(tap, [outputs, inputs, 1])),
     2,
@@ -206,11 +210,11 @@ const groupedTap = (seen: Tensor, dy: Tensor, groups: number, outputs: number, i
 };
 
 /**
- * The zeros that TensorFlow's "same" rule puts around a size: out = ⌈in/stride⌉, the odd one at the end.
- * For stride 1 they are numbers, beyond that they depend on the size.
+ * Zero padding of TensorFlow's "same" rule: the output has size ⌈in/stride⌉, and an odd zero goes to the end. With
+ * stride 1 the amounts are constant, otherwise they depend on the size.
  */
 export const padSame = (x: Tensor, kernel: number, stride: number): Tensor => {
-  // There the amount depends on a comparison of sizes, which sizes in symbols have no form for.
+  // The amount would depend on a comparison of sizes, which symbolic sizes cannot express.
   if (kernel < stride) throw new ShapeError('padSame', `a kernel of ${kernel} is smaller than its stride ${stride}`);
   const padAxis = (value: Tensor, axis: number): Tensor => {
     const size = value.shape[axis]!;

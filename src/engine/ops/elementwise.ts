@@ -7,7 +7,7 @@ import { scalar } from './constant.ts';
 
 type UnaryRule = (dy: Tensor, applied: Applied<[x: Tensor], object> & { readonly output: Tensor }) => Tensor;
 
-/** Declares an op of one float operand that ONNX has under `onnxName`. */
+/** Declares a unary op; `onnxName` is its ONNX operator. */
 const defineUnary = (name: string, onnxName: string, gradient: UnaryRule | 'none'): ((x: Tensor) => Tensor) => {
   const apply = defineOp<[x: Tensor], object>({
     name,
@@ -25,8 +25,8 @@ type BinaryRule = (
 ) => Gradients<[a: Tensor, b: Tensor]>;
 
 /**
- * Declares an op of two operands that broadcast. The rule returns gradients of the result's shape;
- * `gradient.ts` sums them back to the operands' shapes.
+ * Declares a binary op whose operands broadcast. Its rule returns gradients in the shape of the output;
+ * `gradient.ts` sums them to the shapes of the operands.
  */
 const defineBinary = (
   name: string,
@@ -64,7 +64,7 @@ export const div: (a: Tensor, b: Tensor | number) => Tensor = defineBinary(
   ],
 );
 
-/** At ties each operand gets half of the cotangent, as in PyTorch. */
+/** At ties each operand gets half of dy, as in PyTorch. */
 const extremumGradient =
   (wins: (a: Tensor, b: Tensor) => Tensor): BinaryRule =>
   (dy, { inputs: [a, b] }) => {
@@ -89,7 +89,7 @@ export const lessEqual = defineBinary('lessEqual', 'LessOrEqual', 'none', 'bool'
 export const greater = defineBinary('greater', 'Greater', 'none', 'bool');
 export const greaterEqual = defineBinary('greaterEqual', 'GreaterOrEqual', 'none', 'bool');
 
-/** Declares an op of truth values that broadcast. */
+/** Declares a binary op on bool tensors that broadcast. */
 const defineLogic = (name: string, onnxName: string): ((a: Tensor, b: Tensor) => Tensor) => {
   const apply = defineBinary(name, onnxName, 'none');
   return (a, b) => {
@@ -105,7 +105,7 @@ export const not = (x: Tensor): Tensor => {
 };
 const notOp = defineUnary('not', 'Not', 'none');
 
-/** Whole-number arithmetic on uint32 values; wraps around. Used to draw reproducible random numbers. */
+/** Bitwise exclusive or of integers; used by the counter-based random generator. */
 export const bitXor = defineBinary('bitXor', 'BitwiseXor', 'none');
 
 export const shiftRight = (x: Tensor, bits: number): Tensor => shiftRightOp([x, scalar(bits, x.dtype)], {});
@@ -149,7 +149,7 @@ export const softplus: (x: Tensor) => Tensor = defineUnary('softplus', 'Softplus
   mul(dy, sigmoid(x)),
 );
 
-/** x · Φ(x), exact (with erf), as in RoBERTa. https://arxiv.org/abs/1606.08415 */
+/** GELU, x · Φ(x), in its exact form with erf, as in RoBERTa (arXiv:1606.08415). */
 export const gelu: (x: Tensor) => Tensor = defineUnary('gelu', 'Gelu', (dy, { inputs: [x] }) => {
   // Φ(x) + x·φ(x)
   const cdf = mul(add(erf(mul(x, Math.SQRT1_2)), 1), 0.5);
@@ -157,16 +157,16 @@ export const gelu: (x: Tensor) => Tensor = defineUnary('gelu', 'Gelu', (dy, { in
   return mul(dy, add(cdf, mul(x, pdf)));
 });
 
-/** x · sigmoid(x). */
+/** SiLU, x · sigmoid(x). */
 export const silu = (x: Tensor): Tensor => mul(x, sigmoid(x));
 export const square = (x: Tensor): Tensor => mul(x, x);
 export const rsqrt = (x: Tensor): Tensor => reciprocal(sqrt(x));
 
-/** Keeps x within [low, high]; the cotangent passes inside and on the bounds. */
+/** Clamps x to [low, high]; dy passes inside and on the bounds. */
 export const clamp = (x: Tensor, low: number, high: number): Tensor =>
   where(less(x, low), scalar(low, x.dtype), where(greater(x, high), scalar(high, x.dtype), x));
 
-/** Another element type. The cotangent is cast back between float types and ends elsewhere. */
+/** Casts to another element type. Only casts between float types have a gradient. */
 export const cast = (x: Tensor, dtype: DType): Tensor => (x.dtype === dtype ? x : castOp([x], { dtype }));
 
 const castOp = defineOp<[x: Tensor], { readonly dtype: DType }>({
@@ -177,7 +177,7 @@ const castOp = defineOp<[x: Tensor], { readonly dtype: DType }>({
   vjp: (dy, { inputs: [x] }) => [isFloat(x.dtype) && isFloat(dy.dtype) ? cast(dy, x.dtype) : undefined],
 });
 
-/** `yes` where the condition holds, `no` elsewhere; all three broadcast. */
+/** `yes` where the condition is true, `no` elsewhere; all three broadcast. */
 export const where = (condition: Tensor, yes: Tensor | number, no: Tensor | number): Tensor => {
   const dtype = typeof yes === 'number' ? (typeof no === 'number' ? 'float32' : no.dtype) : yes.dtype;
   const lift = (value: Tensor | number): Tensor => (typeof value === 'number' ? scalar(value, dtype) : value);

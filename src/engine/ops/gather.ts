@@ -4,18 +4,18 @@ import type { Tensor } from '../graph/tensor.ts';
 import { normalizeAxis } from './broadcast.ts';
 import { cast, equal, where } from './elementwise.ts';
 import { fill, iota } from './constant.ts';
-import { mergeAxes, reshape, transpose, unsqueeze } from './movement.ts';
+import { mergeAxes, reshape, transpose, unsqueeze } from './reshape.ts';
 
 const requireIndices = (op: string, indices: Tensor): void => {
   if (indices.dtype !== 'int64' && indices.dtype !== 'int32')
-    throw new ShapeError(op, `indices must be whole numbers, not ${indices.toString()}`);
+    throw new ShapeError(op, `indices must be integers, not ${indices.toString()}`);
 };
 
-/** Takes slices of x along an axis: the axis is replaced by the axes of `indices`. */
+/** Gathers slices of x along an axis, which is replaced by the axes of `indices`. */
 export const gather = (x: Tensor, indices: Tensor, axis = 0): Tensor =>
   gatherOp([x, indices], { axis: normalizeAxis('gather', axis, x.rank) });
 
-/** Rows of a table (V, D) for indices (…) → (…, D). Row `paddingIndex` takes no gradient, as in torch.nn.Embedding. */
+/** Embedding lookup: table (V, D), indices (…) → (…, D). Row `paddingIndex` gets no gradient, as in torch.nn.Embedding. */
 export const lookUp = (table: Tensor, indices: Tensor, paddingIndex?: number): Tensor =>
   gatherOp([table, indices], { axis: 0, paddingIndex });
 
@@ -30,7 +30,7 @@ const gatherOp = defineOp<[x: Tensor, indices: Tensor], { readonly axis: number;
   vjp(cotangent, { inputs: [x, indices], attrs: { axis, paddingIndex } }) {
     const dy =
       paddingIndex === undefined ? cotangent : where(unsqueeze(equal(indices, paddingIndex), -1), 0, cotangent);
-    // Bring the gathered axes to the front, add rows up where they came from, and bring the axis back.
+    // Move the gathered axes to the front, scatter-add the rows, and move the axis back.
     const indexAxes = Array.from({ length: indices.rank }, (_, k) => axis + k);
     const others = Array.from({ length: dy.rank }, (_, k) => k).filter((k) => !indexAxes.includes(k));
     const front = transpose(dy, [...indexAxes, ...others]);
@@ -42,7 +42,7 @@ const gatherOp = defineOp<[x: Tensor, indices: Tensor], { readonly axis: number;
   },
 });
 
-/** Zeros of `count` rows, with rows[i] added to row indices[i]: indices (N), rows (N, …) → (count, …). */
+/** Scatter-add into `count` rows of zeros: rows[i] is added to row indices[i]; indices (N), rows (N, …) → (count, …). */
 export const scatterAddRows = (count: Dim, indices: Tensor, rows: Tensor): Tensor =>
   scatterAddRowsOp([indices, rows], { count });
 
@@ -68,7 +68,7 @@ const scatterAddRowsOp = defineOp<[indices: Tensor, rows: Tensor], { readonly co
   vjp: (dy, { inputs: [indices] }) => [undefined, gather(dy, indices, 0)],
 });
 
-/** out[…, i, …] = x[…, indices[…, i, …], …] along one axis, sizes elsewhere equal. */
+/** out[…, i, …] = x[…, indices[…, i, …], …] along one axis, as `torch.gather`; the other sizes are equal. */
 export const gatherElements = (x: Tensor, indices: Tensor, axis: number): Tensor =>
   gatherElementsOp([x, indices], { axis: normalizeAxis('gatherElements', axis, x.rank) });
 
@@ -89,7 +89,7 @@ const gatherElementsOp = defineOp<[x: Tensor, indices: Tensor], { readonly axis:
   vjp: (dy, { inputs: [x, indices], attrs: { axis } }) => [scatterAddElements(x, indices, dy, axis), undefined],
 });
 
-/** Zeros of x's sizes with `updates` added where gatherElements would have read. */
+/** Scatter-add of `updates` into zeros of the given shape, the adjoint of `gatherElements`. */
 const scatterAddElements = (like: Tensor, indices: Tensor, updates: Tensor, axis: number): Tensor =>
   scatterAddElementsOp([indices, updates], { axis, shape: like.shape });
 
@@ -107,11 +107,11 @@ const scatterAddElementsOp = defineOp<
   vjp: (dy, { inputs: [indices], attrs: { axis } }) => [undefined, gatherElements(dy, indices, axis)],
 });
 
-/** Adds `values` at flat positions: indices and values (N) → (count). */
+/** Scatter-add of values (N) at flat indices (N) into zeros (count). */
 export const scatterAddFlat = (count: Dim, indices: Tensor, values: Tensor): Tensor =>
   scatterAddElements(fill(0, [count], values.dtype), indices, values, 0);
 
-/** 1 where the index is k, else 0: indices (…) → (…, classes). */
+/** One-hot encoding: indices (…) → (…, classes). */
 export const oneHot = (indices: Tensor, classes: Dim): Tensor => {
   const kind = indices.dtype === 'int32' ? 'int32' : 'int64';
   return cast(equal(unsqueeze(indices, -1), iota(classes, kind)), 'float32');

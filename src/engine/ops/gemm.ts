@@ -1,7 +1,7 @@
 import { defineOp, ShapeError } from '../graph/define-op.ts';
 import { dimsEqual, formatShape, mulDims, type Dim } from '../graph/dim.ts';
 import type { Tensor } from '../graph/tensor.ts';
-import { reshape } from './movement.ts';
+import { reshape } from './reshape.ts';
 import { sum } from './reduce.ts';
 
 interface GemmAttrs {
@@ -9,7 +9,7 @@ interface GemmAttrs {
   readonly transB: boolean;
 }
 
-/** A product of two matrices, either read transposed, plus a row that is added everywhere: A (M, K), B (K, N), bias (N) → (M, N). */
+/** Matrix product with optional transposes and bias: A (M, K), B (K, N), bias (N) → (M, N). */
 export const gemm = (
   a: Tensor,
   b: Tensor,
@@ -37,7 +37,7 @@ const gemmOp = defineOp<readonly Tensor[], GemmAttrs>({
   emit: (onnx, inputs, { attrs: { transA, transB } }) =>
     onnx.node('Gemm', inputs, { transA: transA ? 1 : 0, transB: transB ? 1 : 0 }),
   vjp(dy, { inputs: [a, b, bias], attrs: { transA, transB }, needs }) {
-    // With A′ = A or Aᵀ: dA′ = dY B′ᵀ and dB′ = A′ᵀ dY, each written so that nothing is transposed in memory.
+    // With A′ = A or Aᵀ: dA′ = dY B′ᵀ and dB′ = A′ᵀ dY, written so that nothing is transposed in memory.
     const da = (): Tensor =>
       transA ? gemm(b!, dy, { transA: transB, transB: true }) : gemm(dy, b!, { transB: !transB });
     const db = (): Tensor =>
@@ -47,7 +47,7 @@ const gemmOp = defineOp<readonly Tensor[], GemmAttrs>({
   },
 });
 
-/** x Wᵀ + b over the last axis: x (…, in), weight (out, in), bias (out) → (…, out). */
+/** Linear layer x Wᵀ + b over the last axis: x (…, in), weight (out, in), bias (out) → (…, out). */
 export const linear = (x: Tensor, weight: Tensor, bias?: Tensor): Tensor => {
   if (x.rank < 1 || weight.rank !== 2 || !dimsEqual(x.shape.at(-1)!, weight.shape[1]!))
     throw new ShapeError('linear', `the weight ${weight.toString()} does not fit ${x.toString()}`);

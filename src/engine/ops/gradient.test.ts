@@ -18,7 +18,7 @@ import { lookUp } from './gather.ts';
 import { gradients, sparseGradients } from './gradient.ts';
 import { fill, literal } from './constant.ts';
 import { matmul } from './matmul.ts';
-import { concat, split } from './movement.ts';
+import { concat, split } from './slice.ts';
 import { sumToShape } from './reduce.ts';
 import { l2Normalize } from './normalize.ts';
 import { max, sum } from './reduce.ts';
@@ -29,7 +29,7 @@ const gradientOfSum = (y: Tensor, wrt: readonly Tensor[]): Tensor[] =>
   gradients([{ tensor: y, cotangent: ones(y) }], wrt);
 
 describe('gradients', () => {
-  it('adds up what flows back from several outputs', async () => {
+  it('sums the contributions of several outputs', async () => {
     const results = await evaluate(
       (x) => {
         const [a, b] = [exp(x), mul(x, x)];
@@ -44,7 +44,7 @@ describe('gradients', () => {
     expectClose(results['dx']!, { data: [Math.E + 6, Math.E ** 2 + 12] });
   });
 
-  it('takes one output given twice, and an output on the way to another', async () => {
+  it('accepts the same output twice, and an output that another depends on', async () => {
     const results = await evaluate(
       (x) => {
         const y = mul(x, x);
@@ -59,7 +59,7 @@ describe('gradients', () => {
     expectClose(results['dx']!, { data: [slope] });
   });
 
-  it('adds up where a tensor is used again, also by the same op', async () => {
+  it('sums over all uses of a tensor, also by one op', async () => {
     const results = await evaluate(
       (x) => ({ dx: gradientOfSum(mul(add(x, x), add(mul(x, x), x)), [x])[0]! }),
       [vector([2, -1])],
@@ -67,7 +67,7 @@ describe('gradients', () => {
     expectClose(results['dx']!, { data: [6 * 4 + 4 * 2, 6 - 4] }); // d(2x³ + 2x²)
   });
 
-  it('flows through an op with several results of which some are not used', async () => {
+  it('passes through a multi-output op with unused outputs', async () => {
     const results = await evaluate(
       (x) => {
         const parts = split(x, 0, [1, 2, 1]);
@@ -78,7 +78,7 @@ describe('gradients', () => {
     expectClose(results['dx']!, { data: [0, 4, 6, 0] });
   });
 
-  it('is asked for in the middle of the graph', async () => {
+  it('can be taken with respect to an intermediate tensor', async () => {
     const results = await evaluate(
       (x) => {
         const middle = mul(x, 2);
@@ -95,7 +95,7 @@ describe('gradients', () => {
     expectClose(results['dx']!, { data: [8, 8] });
   });
 
-  it('of an output itself is its cotangent', async () => {
+  it('of an output with respect to itself is the cotangent', async () => {
     const results = await evaluate(
       (x) => ({ dx: gradients([{ tensor: x, cotangent: mul(x, 3) }], [x])[0]! }),
       [vector([1, 2])],
@@ -103,7 +103,7 @@ describe('gradients', () => {
     expectClose(results['dx']!, { data: [3, 6] });
   });
 
-  it('is zeros where no path leads, undefined when that shall be told apart', async () => {
+  it('is zeros without a path, or undefined from sparseGradients', async () => {
     const build = (x: Tensor, other: Tensor): readonly { tensor: Tensor; cotangent: Tensor }[] => {
       const y = add(exp(x), floor(other));
       return [{ tensor: y, cotangent: ones(y) }];
@@ -119,7 +119,7 @@ describe('gradients', () => {
     expectClose(results['db']!, { shape: [2], data: [0, 0] });
   });
 
-  it('stops at whole numbers', () => {
+  it('stops at integers', () => {
     const x = input('x', [2]);
     const y = cast(cast(x, 'int64'), 'float32');
     expect(sparseGradients([{ tensor: y, cotangent: ones(y) }], [x])).toEqual([undefined]);
@@ -136,7 +136,7 @@ describe('gradients', () => {
     expectClose(out!, { data: [6, -12] });
   });
 
-  it('traces no work for what is not asked for', () => {
+  it('traces no node for gradients that are not requested', () => {
     const [x, frozen, w] = [input('x', [4, 8]), parameter('frozen', [8, 8]), parameter('w', [8, 2])];
     const y = matmul(exp(matmul(x, frozen)), w);
     const opsOf = (wrt: readonly Tensor[]): Record<string, number> => {
@@ -151,7 +151,7 @@ describe('gradients', () => {
     expect(opsOf([w, frozen, x])).toEqual({ fill: 1, transpose: 4, matmul: 4, mul: 1 });
   });
 
-  it('never calls a rule from which nothing wanted follows', () => {
+  it('never calls a rule whose gradients are not needed', () => {
     let calls = 0;
     const spied = defineOp<[x: Tensor], object>({
       name: 'spied',
@@ -173,7 +173,7 @@ describe('gradients', () => {
     expect(calls).toBe(1);
   });
 
-  it('asks rules of several results only with the cotangents that there are', () => {
+  it('passes undefined cotangents to rules of multi-output ops', () => {
     const seen: boolean[][] = [];
     const twins = defineMultiOp<[x: Tensor], object>({
       name: 'twins',
@@ -191,7 +191,7 @@ describe('gradients', () => {
     expect(seen).toEqual([[false, true]]);
   });
 
-  it('refuses a rule whose gradient is no broadcast of the operand, and a cotangent of other sizes', () => {
+  it('rejects a gradient that is not a broadcast of the operand, and a cotangent of another shape', () => {
     const wrong = defineOp<[x: Tensor], object>({
       name: 'wrong',
       cheap: true,
@@ -201,7 +201,7 @@ describe('gradients', () => {
     });
     const x = input('x', [3]);
     expect(() => gradientOfSum(wrong([x], {}), [x])).toThrow(
-      'internal: a gradient of shape [6] is no broadcast of [3]',
+      'internal: a gradient of shape [6] is not a broadcast of [3]',
     );
     expect(() => gradients([{ tensor: exp(x), cotangent: fill(1, [1]) }], [x])).toThrow(
       'internal: cotangent float32[1] for float32[3]',
@@ -211,7 +211,7 @@ describe('gradients', () => {
     );
   });
 
-  it('reaches through graphs deeper than the call stack', () => {
+  it('supports graphs deeper than the call stack', () => {
     const x = input('x', [2]);
     let y = x;
     for (let depth = 0; depth < 20_000; depth++) y = neg(y);
@@ -219,17 +219,17 @@ describe('gradients', () => {
   });
 });
 
-describe('where a derivative is a convention', () => {
+describe('derivatives that are conventions', () => {
   const dx = async (build: (x: Tensor) => Tensor, data: readonly number[]): Promise<readonly number[]> =>
     (await evaluate((x) => ({ dx: gradientOfSum(build(x), [x])[0]! }), [vector(data)]))['dx']!.data;
 
-  it('ties of maximum, minimum and max share it, as in PyTorch', async () => {
+  it('ties of maximum, minimum and max share the gradient, as in PyTorch', async () => {
     expect(await dx((x) => maximum(x, 1), [0, 1, 2])).toEqual([0, 0.5, 1]);
     expect(await dx((x) => minimum(x, 1), [0, 1, 2])).toEqual([1, 0.5, 0]);
     expect(await dx((x) => max(x), [3, 1, 3, 3])).toEqual([1, 0, 1, 1].map((value) => Math.fround(value / 3)));
   });
 
-  it('a row of zeros is normalised without a derivative that is no number', async () => {
+  it('l2Normalize of a row of zeros has a finite derivative', async () => {
     const { out } = await evaluate(
       (x) => gradientOfSum(l2Normalize(x), [x])[0]!,
       [{ shape: [2, 2], data: [0, 0, 3, 4] }],
@@ -238,12 +238,12 @@ describe('where a derivative is a convention', () => {
     expectClose({ ...out!, data: out!.data.slice(0, 2) }, { data: [1e12, 1e12] });
   });
 
-  it('what where() masks stays out', async () => {
+  it('masked elements of where() get no gradient, even if NaN', async () => {
     const masked = (x: Tensor): Tensor => where(literal([0, 1], [2], 'bool'), mul(x, x), 0);
     expect(await dx(masked, [5, 3])).toEqual([0, 6]);
   });
 
-  it('the padding row of a table takes none, as in torch.nn.Embedding', async () => {
+  it('the padding row of a table gets no gradient, as in torch.nn.Embedding', async () => {
     const ids = { shape: [2, 2], data: [1, 0, 2, 1], dtype: 'int64' } as const;
     const table = { shape: [3, 2], data: noise(6), symbolicAxes: [] };
     const { out } = await evaluate((t, i) => gradientOfSum(lookUp(t, i, 1), [t])[0]!, [table, ids]);
@@ -251,9 +251,9 @@ describe('where a derivative is a convention', () => {
   });
 });
 
-describe('a cotangent is summed back over stretched axes', () => {
+describe('dy is summed over broadcast axes', () => {
   const sizes = fc.array(fc.integer({ min: 0, max: 4 }), { maxLength: 4 });
-  /** A shape, and one that broadcasts to it: leading axes left out, others shrunk to 1. */
+  /** A shape and another that broadcasts to it: leading axes dropped, other sizes reduced to 1. */
   const stretched = sizes.chain((shape) =>
     fc.record({
       shape: fc.constant(shape),
@@ -262,7 +262,7 @@ describe('a cotangent is summed back over stretched axes', () => {
     }),
   );
 
-  it('for random shapes, in numbers and in symbols', async () => {
+  it('for random shapes, static and symbolic', async () => {
     await fc.assert(
       fc.asyncProperty(stretched, fc.boolean(), async ({ shape, kept, shrunk }, symbolic) => {
         const own = shape.map((size, axis) => (shrunk[axis]! ? 1 : size)).slice(shape.length - kept);
@@ -295,7 +295,7 @@ describe('a cotangent is summed back over stretched axes', () => {
     );
   });
 
-  it('and nothing else passes for one', () => {
+  it('and rejected if it is not a broadcast', () => {
     const n = symbolicDim('n');
     const cases: readonly (readonly [Shape, Shape])[] = [
       [[3], [2]],
@@ -305,10 +305,10 @@ describe('a cotangent is summed back over stretched axes', () => {
       [[3], [n]],
       [[2, 3], [2]],
     ];
-    for (const [from, to] of cases) expect(() => sumToShape(input('dy', from), to)).toThrow('is no broadcast of');
+    for (const [from, to] of cases) expect(() => sumToShape(input('dy', from), to)).toThrow('is not a broadcast of');
   });
 
-  it('as products of broadcasting operands need it', async () => {
+  it('as matrix products with broadcast operands need it', async () => {
     const operands = [
       { shape: [2, 1, 3], data: noise(6, 1), dtype: 'float64' },
       { shape: [4, 1], data: Array.from(noise(4, 2), (value) => 2 + value), dtype: 'float64' },

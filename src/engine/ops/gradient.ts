@@ -7,15 +7,15 @@ import { zerosLike } from './constant.ts';
 import { sumToShape } from './reduce.ts';
 
 /**
- * Reverse mode: the gradients of Σ ⟨cotangent, output⟩ with respect to `wrt`, as tensors of the same graph.
- * A tensor that no output depends on gets zeros. Work that serves none of `wrt` is not traced at all.
+ * Reverse-mode differentiation: gradients of Σ ⟨cotangent, output⟩ with respect to `wrt`, as tensors of the same graph.
+ * A tensor that no output depends on gets zeros. Only nodes on a path to `wrt` are differentiated.
  */
 export const gradients = (
   outputs: readonly { readonly tensor: Tensor; readonly cotangent: Tensor }[],
   wrt: readonly Tensor[],
 ): Tensor[] => sparseGradients(outputs, wrt).map((gradient, index) => gradient ?? zerosLike(wrt[index]!));
 
-/** As `gradients`, with `undefined` where no output depends on the tensor (PyTorch's `grad is None`). */
+/** Like `gradients`, but `undefined` for a tensor that no output depends on (PyTorch's `grad is None`). */
 export const sparseGradients = (
   outputs: readonly { readonly tensor: Tensor; readonly cotangent: Tensor }[],
   wrt: readonly Tensor[],
@@ -51,7 +51,7 @@ const propagate = (
   const cotangents = node.outputs.map((output) => collected.get(output));
   if (node.op.vjp === 'none' || cotangents.every((cotangent) => cotangent === undefined)) return;
   const needed = node.inputs.map(isWanted);
-  if (!needed.includes(true)) return; // asked for itself, and nothing before it
+  if (!needed.includes(true)) return; // in `wrt` itself, with nothing before it
   const applied: Applied<readonly Tensor[], object> = {
     inputs: node.inputs,
     outputs: node.outputs,
@@ -63,7 +63,7 @@ const propagate = (
   });
 };
 
-/** The nodes through which a change of `wrt` reaches further. */
+/** Nodes that depend differentiably on `wrt`. */
 const nodesLeadingTo = (nodes: readonly Node[], wrt: readonly Tensor[]): ReadonlySet<Node> => {
   const roots = new Set(wrt.map((tensor) => tensor.node));
   const leading = new Set<Node>();

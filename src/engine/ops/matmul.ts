@@ -2,7 +2,7 @@ import { defineOp, ShapeError } from '../graph/define-op.ts';
 import { dimsEqual, formatShape } from '../graph/dim.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import { broadcastShapes } from './broadcast.ts';
-import { mergeAxes, swapLastTwo } from './movement.ts';
+import { mergeAxes, swapLastTwo } from './reshape.ts';
 
 /** Matrix product over the last two axes: (…, M, K) @ (…, K, N) → (…, M, N); leading axes broadcast. */
 export const matmul = (a: Tensor, b: Tensor): Tensor => matmulOp([a, b], {});
@@ -22,7 +22,7 @@ const matmulOp = defineOp<[a: Tensor, b: Tensor], object>({
   vjp(dy, { inputs: [a, b], needs }) {
     const da = needs(0) ? matmul(dy, swapLastTwo(b)) : undefined; // dY Bᵀ
     if (!needs(1)) return [da, undefined];
-    // Aᵀ dY. One weight for many rows: a single tall product instead of one per leading index and a sum.
+    // Aᵀ dY. For a weight shared by all leading indices: one tall product instead of one per index and their sum.
     if (b.rank === 2 && a.rank > 2) {
       return [da, matmul(swapLastTwo(mergeAxes(a, 0, a.rank - 2)), mergeAxes(dy, 0, dy.rank - 2))];
     }

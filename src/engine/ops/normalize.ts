@@ -3,17 +3,17 @@ import { dimsEqual, mulDims, type Dim } from '../graph/dim.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import { add, cast, div, maximum, mul, reciprocal, sqrt, sub } from './elementwise.ts';
 import { mean, sum } from './reduce.ts';
-import { reshape } from './movement.ts';
+import { reshape } from './reshape.ts';
 
 interface LayerNormAttrs {
   readonly epsilon: number;
 }
 
-/** Layer normalisation over the last axis with scale and shift: x (…, D), scale and shift (D). arXiv:1607.06450 */
+/** Layer norm over the last axis (arXiv:1607.06450): x (…, D), scale and shift (D). */
 export const layerNorm = (x: Tensor, scale: Tensor, shift: Tensor, epsilon: number): Tensor =>
   layerNormOp([x, scale, shift], { epsilon })[0]!;
 
-/** Results: the normalised values, and the mean and 1/σ of every row, which the gradient needs. */
+/** Outputs: the normalized values, and the mean and 1/σ of every row, which the gradient reads. */
 const layerNormOp = defineMultiOp<[x: Tensor, scale: Tensor, shift: Tensor], LayerNormAttrs>({
   name: 'layerNorm',
   cheap: false,
@@ -28,7 +28,7 @@ const layerNormOp = defineMultiOp<[x: Tensor, scale: Tensor, shift: Tensor], Lay
     ) {
       throw new ShapeError('layerNorm', `${x.toString()} with scale ${scale.toString()} and shift ${shift.toString()}`);
     }
-    // ONNX has them in single precision, whatever x is.
+    // ONNX computes these in float32, whatever the type of x.
     const rows = { shape: [...x.shape.slice(0, -1), 1], dtype: 'float32' } as const;
     return [{ shape: x.shape, dtype: x.dtype }, rows, rows];
   },
@@ -55,21 +55,21 @@ const layerNormOp = defineMultiOp<[x: Tensor, scale: Tensor, shift: Tensor], Lay
     if (needs(0)) {
       // 1/σ · (g − mean(g) − x̂ · mean(g ⊙ x̂)) with g = dy ⊙ scale
       const g = mul(dy, scale);
-      const centred = sub(g, mean(g, [-1], { keepDims: true }));
-      dx = mul(sub(centred, mul(normalized, mean(mul(g, normalized), [-1], { keepDims: true }))), inverseDeviation);
+      const centered = sub(g, mean(g, [-1], { keepDims: true }));
+      dx = mul(sub(centered, mul(normalized, mean(mul(g, normalized), [-1], { keepDims: true }))), inverseDeviation);
     }
     return [dx, needs(1) ? overRows(mul(dy, normalized)) : undefined, needs(2) ? overRows(dy) : undefined];
   },
 });
 
 /**
- * x / max(‖x‖₂, ε) along the last axis, as torch.nn.functional.normalize. The maximum stands under the root, where the
- * derivative of a row of zeros is a number.
+ * L2 normalization along the last axis: x / max(‖x‖₂, ε), as torch.nn.functional.normalize. The maximum is taken under
+ * the square root, so that the derivative of a row of zeros is finite.
  */
 export const l2Normalize = (x: Tensor, epsilon = 1e-12): Tensor =>
   div(x, sqrt(maximum(sum(mul(x, x), [-1], { keepDims: true }), epsilon * epsilon)));
 
-/** (x − mean) / √(variance + ε) over the last axis of x (B, G, N), for each batch element and group; biased variance. */
+/** (x − mean) / √(variance + ε) over the last axis of x (B, G, N), with biased variance. */
 const standardizeRows = (x: Tensor, epsilon: number): Tensor => standardizeRowsOp([x], { epsilon });
 
 const standardizeRowsOp = defineOp<[x: Tensor], LayerNormAttrs>({
@@ -81,14 +81,17 @@ const standardizeRowsOp = defineOp<[x: Tensor], LayerNormAttrs>({
   },
   emit(onnx, [x], { inputs: [tensor], attrs }) {
     const groups = tensor.shape[1]!;
-    if (typeof groups !== 'number') throw new ShapeError('standardizeRows', 'the number of groups must be a number');
+    if (typeof groups !== 'number')
+      throw new ShapeError('standardizeRows', 'the number of groups must not be symbolic');
     const one = onnx.node('Expand', [onnx.scalar(1, tensor.dtype), onnx.int64s([groups])]);
     const zero = onnx.node('Expand', [onnx.scalar(0, tensor.dtype), onnx.int64s([groups])]);
     return onnx.node('InstanceNormalization', [x!, one[0]!, zero[0]!], { epsilon: { float: attrs.epsilon } });
   },
   vjp(dy, { inputs: [x], output, attrs }) {
-    const centred = sub(x, mean(x, [2], { keepDims: true }));
-    const inverseDeviation = reciprocal(sqrt(add(mean(mul(centred, centred), [2], { keepDims: true }), attrs.epsilon)));
+    const centered = sub(x, mean(x, [2], { keepDims: true }));
+    const inverseDeviation = reciprocal(
+      sqrt(add(mean(mul(centered, centered), [2], { keepDims: true }), attrs.epsilon)),
+    );
     const inner = sub(
       sub(dy, mean(dy, [2], { keepDims: true })),
       mul(output, mean(mul(dy, output), [2], { keepDims: true })),
@@ -97,11 +100,11 @@ const standardizeRowsOp = defineOp<[x: Tensor], LayerNormAttrs>({
   },
 });
 
-/** Group normalisation over channels and space with scale and shift a channel: x (B, C, h, w). arXiv:1803.08494 */
+/** Group norm (arXiv:1803.08494): x (B, C, h, w), scale and shift (C). */
 export const groupNorm = (x: Tensor, groups: number, scale: Tensor, shift: Tensor, epsilon: number): Tensor => {
   const [batch, channels, height, width] = x.shape as [Dim, number, Dim, Dim];
   if (channels % groups !== 0)
-    throw new ShapeError('groupNorm', `${channels} channels do not divide into ${groups} groups`);
+    throw new ShapeError('groupNorm', `${channels} channels cannot be divided into ${groups} groups`);
   const rows = reshape(x, [batch, groups, mulDims(channels / groups, height, width)]);
   const normalized = reshape(standardizeRows(rows, epsilon), x.shape);
   return add(mul(normalized, reshape(scale, [channels, 1, 1])), reshape(shift, [channels, 1, 1]));

@@ -2,29 +2,35 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { reachableNodes } from '../graph/index.ts';
 import { checkGradient, evaluate, expectClose, inputsFor } from '../../../test/support/op-check.ts';
+import { convCases } from '../../../test/support/op-cases/conv.ts';
 import { elementwiseCases } from '../../../test/support/op-cases/elementwise.ts';
-import { movementCases } from '../../../test/support/op-cases/movement.ts';
+import { gatherCases } from '../../../test/support/op-cases/gather.ts';
 import { productCases } from '../../../test/support/op-cases/products.ts';
 import { reduceCases } from '../../../test/support/op-cases/reduce.ts';
+import { reshapeCases } from '../../../test/support/op-cases/reshape.ts';
+import { sliceCases } from '../../../test/support/op-cases/slice.ts';
 import { positionsOf, type OpCase } from '../../../test/support/op-cases/op-case.ts';
 
 const tables: Readonly<Record<string, readonly OpCase[]>> = {
   elementwise: elementwiseCases,
-  movement: movementCases,
+  reshape: reshapeCases,
+  slice: sliceCases,
   reduce: reduceCases,
   products: productCases,
+  gather: gatherCases,
+  conv: convCases,
 };
 
 const isFloatOperand = ({ dtype }: OpCase['operands'][number]): boolean => dtype === 'float64' || dtype === 'float32';
 
-/** All sizes as numbers, and where a case can have them all sizes as symbols. */
-const sizes = (opCase: OpCase): boolean[] => (opCase.staticOnly === undefined ? [false, true] : [false]);
+/** Whether to run a case with symbolic sizes: without, and where the case allows it also with. */
+const symbolicModes = (opCase: OpCase): boolean[] => (opCase.staticOnly === undefined ? [false, true] : [false]);
 
 describe.each(Object.entries(tables))('%s: value, shape, type, gradient', (_, cases) => {
   it.each(cases.map((opCase) => [opCase.title, opCase] as const))('%s', async (_title, opCase) => {
     const { operands, build, shape, dtype = 'float64' } = opCase;
     const isDouble = operands.every((operand) => operand.dtype === 'float64' || !isFloatOperand(operand));
-    for (const symbolic of sizes(opCase)) {
+    for (const symbolic of symbolicModes(opCase)) {
       const { out } = await evaluate(build, operands, { symbolic });
       const data = positionsOf(shape).map(opCase.at);
       expectClose(out!, { shape, dtype, data }, opCase.tolerance ?? (dtype === 'float64' ? 1e-12 : 2e-6));
@@ -37,8 +43,8 @@ describe.each(Object.entries(tables))('%s: value, shape, type, gradient', (_, ca
   });
 });
 
-/** Ops through which no cotangent flows: comparisons, index arithmetic, constants. Every other one needs a check above. */
-const withoutDerivative: readonly string[] = [
+/** Ops without a gradient: comparisons, index arithmetic, constants. All others need a gradient check above. */
+const OPS_WITHOUT_GRADIENT: readonly string[] = [
   'and',
   'argMax',
   'bitXor',
@@ -57,7 +63,7 @@ const withoutDerivative: readonly string[] = [
   'sign',
 ];
 
-/** Names of the ops that the sources of this folder declare. */
+/** Names of the ops declared in this folder. */
 const declaredOps = (): string[] => {
   const folder = new URL('./', import.meta.url);
   const sources = readdirSync(folder).filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'));
@@ -79,15 +85,15 @@ describe('the table of cases', () => {
   const valued = new Set(cases.flatMap(appliedOps));
   const differentiated = new Set(cases.filter(({ gradient }) => gradient !== 'none').flatMap(appliedOps));
 
-  it('knows every op by the name that its declaration has', () => {
+  it('finds every op by its declared name', () => {
     expect([...valued].filter((name) => !declared.has(name))).toEqual([]);
     expect(declared.size).toBeGreaterThan(50);
   });
-  it('has a value for every op', () => {
+  it('checks the values of every op', () => {
     expect([...declared].filter((name) => !valued.has(name))).toEqual([]);
   });
-  it('has a gradient check for every op that has a derivative', () => {
-    const exempt = new Set(withoutDerivative);
+  it('checks the gradient of every op that has one', () => {
+    const exempt = new Set(OPS_WITHOUT_GRADIENT);
     expect([...declared].filter((name) => !differentiated.has(name) && !exempt.has(name))).toEqual([]);
   });
   it('has unique titles', () => {

@@ -25,7 +25,7 @@ const roundHalfEven = (value: number): number => {
 describe('maxPool', () => {
   const cases = opFixture('max-pool.json') as readonly PoolCase[];
   it.each(cases)(
-    'equals PyTorch also among equals: $height×$width, kernel $kernel, stride $stride, padding $padding',
+    'equals PyTorch, ties included: $height×$width, kernel $kernel, stride $stride, padding $padding',
     async ({ height, width, kernel, stride, padding, shape, values, gradient }) => {
       const operand = [2, 2, height, width];
       const x = Array.from(ramp(operand), (value) => roundHalfEven(Math.fround(value * 1.5)));
@@ -39,7 +39,7 @@ describe('maxPool', () => {
             { shape: operand, data: x },
             { shape, data: ramp(shape, 23) },
           ],
-          // In symbols ⌊(h + 2p − k)/s⌋ + 1 is the cotangent's size only by its formula.
+          // With symbolic sizes, dy has the size ⌊(h + 2p − k)/s⌋ + 1 as an expression.
           { symbolic: symbolic && stride === 1 },
         );
         expectClose(results['y']!, { shape, dtype: 'float32', data: values }, 0);
@@ -48,14 +48,14 @@ describe('maxPool', () => {
     },
   );
 
-  it('has the official feature sizes: half, rounded up', () => {
+  it('halves the size, rounding up', () => {
     const height = symbolicDim('height');
     const y = maxPool(input('x', [1, 1, height, 9]), 3, { stride: 2, padding: 1 });
     expect(y.shape[2]!.toString()).toBe('⌊(height+1)/2⌋');
     expect(y.shape[3]).toBe(5);
   });
 
-  it('says which shape it cannot take', () => {
+  it('reports an unsupported shape', () => {
     expect(() => maxPool(input('x', [3, 4]), 3, { stride: 2, padding: 1 })).toThrow(
       'maxPool: needs (B, C, H, W), got [3, 4]',
     );

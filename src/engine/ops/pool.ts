@@ -2,7 +2,7 @@ import { defineMultiOp, ShapeError } from '../graph/define-op.ts';
 import { addDims, floorDivDim, formatShape, sizeOf } from '../graph/dim.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import { scatterAddFlat } from './gather.ts';
-import { reshape } from './movement.ts';
+import { reshape } from './reshape.ts';
 
 interface PoolAttrs {
   readonly kernel: number;
@@ -10,14 +10,14 @@ interface PoolAttrs {
   readonly padding: number;
 }
 
-/** Largest value in each window: x (B, C, H, W). Windows may overlap; among equals the first one takes the gradient. */
+/** Max pooling of x (B, C, H, W). Of equal maxima in a window the first gets the gradient. */
 export const maxPool = (
   x: Tensor,
   kernel: number,
   options: { readonly stride: number; readonly padding: number },
 ): Tensor => maxPoolOp([x], { kernel, ...options })[0]!;
 
-/** Results: the values, and where in the whole flattened x each one stood. */
+/** Outputs: the maxima, and their indices into the flattened x. */
 const maxPoolOp = defineMultiOp<[x: Tensor], PoolAttrs>({
   name: 'maxPool',
   cheap: false,

@@ -4,7 +4,7 @@ import type { Tensor } from '../graph/tensor.ts';
 import { broadcastShapes, normalizeAxis } from './broadcast.ts';
 import { dimValue } from './constant.ts';
 import { add, cast, div, equal, exp, log, mul, sub } from './elementwise.ts';
-import { reshape } from './movement.ts';
+import { reshape } from './reshape.ts';
 
 interface ReduceAttrs {
   readonly axes: readonly number[];
@@ -12,7 +12,7 @@ interface ReduceAttrs {
 }
 
 interface ReduceOptions {
-  /** Leave the reduced axes in place with size 1. */
+  /** Keeps the reduced axes with size 1. */
   readonly keepDims?: boolean;
 }
 
@@ -25,11 +25,11 @@ const reducedShape = (shape: Shape, { axes, keepDims }: ReduceAttrs): Shape =>
 const attrsOf = (op: string, x: Tensor, axes: readonly number[] | undefined, options: ReduceOptions): ReduceAttrs => {
   const reduced = (axes ?? x.shape.map((_, axis) => axis)).map((axis) => normalizeAxis(op, axis, x.rank));
   if (new Set(reduced).size !== reduced.length)
-    throw new ShapeError(op, `axes [${reduced.join(', ')}] of ${formatShape(x.shape)} name one twice`);
+    throw new ShapeError(op, `axes [${reduced.join(', ')}] of ${formatShape(x.shape)} contain a duplicate`);
   return { axes: reduced, keepDims: options.keepDims ?? false };
 };
 
-/** Applies a reduction; over no axis at all it changes nothing (ONNX would take an empty list for all axes). */
+/** Applies a reduction; over no axis it is the identity (ONNX would reduce over all axes). */
 const reduce = (apply: (inputs: [Tensor], attrs: ReduceAttrs) => Tensor, x: Tensor, attrs: ReduceAttrs): Tensor =>
   attrs.axes.length === 0 ? x : apply([x], attrs);
 
@@ -62,7 +62,7 @@ const meanOp = defineOp<[x: Tensor], ReduceAttrs>({
   },
 });
 
-/** Largest value over the given axes (all by default). Among equals the cotangent is shared out evenly. */
+/** Maximum over the given axes (all by default). Equal maxima share dy evenly. */
 export const max = (x: Tensor, axes?: readonly number[], options: ReduceOptions = {}): Tensor =>
   reduce(maxOp, x, attrsOf('max', x, axes, options));
 
@@ -79,7 +79,7 @@ const maxOp = defineOp<[x: Tensor], ReduceAttrs>({
   },
 });
 
-/** log Σ eˣ over the given axes, without overflow. */
+/** log Σ eˣ over the given axes, computed without overflow. */
 export const logSumExp = (x: Tensor, axes: readonly number[], options: ReduceOptions = {}): Tensor => {
   const shape = reducedShape(x.shape, attrsOf('logSumExp', x, axes, options));
   const top = max(x, axes, { keepDims: true });
@@ -87,7 +87,7 @@ export const logSumExp = (x: Tensor, axes: readonly number[], options: ReduceOpt
   return reshape(kept, shape);
 };
 
-/** Index of the first largest value along an axis: int64. */
+/** Index (int64) of the maximum along an axis, the first of equal ones. */
 export const argMax = (x: Tensor, axis: number): Tensor =>
   argMaxOp([x], { axis: normalizeAxis('argMax', axis, x.rank) });
 
@@ -100,7 +100,7 @@ const argMaxOp = defineOp<[x: Tensor], { readonly axis: number }>({
   vjp: 'none',
 });
 
-/** Running sum along an axis; from the end when `reverse`. */
+/** Cumulative sum along an axis, from its end with `reverse`. */
 export const cumSum = (x: Tensor, axis: number, options: { readonly reverse?: boolean } = {}): Tensor => {
   if (x.dtype === 'bool') throw new ShapeError('cumSum', `cannot add up ${formatShape(x.shape)} of bool`);
   return cumSumOp([x], { axis: normalizeAxis('cumSum', axis, x.rank), reverse: options.reverse ?? false });
@@ -115,7 +115,7 @@ const cumSumOp = defineOp<[x: Tensor], { readonly axis: number; readonly reverse
   vjp: (dy, { attrs }) => [cumSum(dy, attrs.axis, { reverse: !attrs.reverse })],
 });
 
-/** Stretches axes of size 1 (and adds leading ones) to the given sizes. */
+/** Broadcasts to the given shape. */
 export const expand = (x: Tensor, shape: Shape): Tensor => (shapesEqual(x.shape, shape) ? x : expandOp([x], { shape }));
 
 const expandOp = defineOp<[x: Tensor], { readonly shape: Shape }>({
@@ -123,22 +123,24 @@ const expandOp = defineOp<[x: Tensor], { readonly shape: Shape }>({
   cheap: true,
   infer([x], { shape }) {
     if (!shapesEqual(broadcastShapes('expand', x.shape, shape), shape))
-      throw new ShapeError('expand', `${formatShape(x.shape)} does not stretch to ${formatShape(shape)}`);
+      throw new ShapeError('expand', `${formatShape(x.shape)} does not broadcast to ${formatShape(shape)}`);
     return { shape, dtype: x.dtype };
   },
-  // ONNX Runtime 1.30 takes stretching 1 to a constant 0 for doing nothing; of no elements any will do.
+  // ONNX Runtime 1.30 ignores an Expand from 1 to a constant 0; an empty result can come from any value.
   emit: (onnx, [x], { outputs: [out], attrs: { shape } }) =>
     onnx.node('Expand', [shape.includes(0) ? onnx.scalar(0, out!.dtype) : x!, onnx.dims(shape)]),
-  // The engine sums the cotangent back over the stretched axes.
+  // `sumToShape` sums dy over the broadcast axes.
   vjp: (dy) => [dy],
 });
 
-/** Sums a cotangent over the axes along which a value of `shape` was stretched. Throws if it is no broadcast of it. */
+/** Sums dy over the axes along which a value of `shape` was broadcast. Throws if dy is not a broadcast of `shape`. */
 export const sumToShape = (dy: Tensor, shape: Shape): Tensor => {
   if (shapesEqual(dy.shape, shape)) return dy;
   const lead = dy.rank - shape.length;
   if (lead < 0 || !shape.every((dim, axis) => dim === 1 || dimsEqual(dim, dy.shape[axis + lead]!))) {
-    throw new Error(`internal: a gradient of shape ${formatShape(dy.shape)} is no broadcast of ${formatShape(shape)}`);
+    throw new Error(
+      `internal: a gradient of shape ${formatShape(dy.shape)} is not a broadcast of ${formatShape(shape)}`,
+    );
   }
   const axes = dy.shape.flatMap((dim, axis) => (axis < lead || (shape[axis - lead] === 1 && dim !== 1) ? [axis] : []));
   return reshape(sum(dy, axes, { keepDims: true }), shape);

@@ -3,7 +3,7 @@ import { checkGradient, evaluate, expectClose, opFixture, ramp } from '../../../
 import { input, symbolicDim } from '../graph/index.ts';
 import { iota } from './constant.ts';
 import { cast } from './elementwise.ts';
-import { reshape } from './movement.ts';
+import { reshape } from './reshape.ts';
 import { resizeBilinear, resizeNearest } from './resize.ts';
 
 interface Fixture {
@@ -23,17 +23,14 @@ const fixture = opFixture('resize.json') as Fixture;
 const pixels = (shape: readonly number[]) => ({ shape, data: ramp(shape) });
 
 describe('resizeNearest', () => {
-  it.each(fixture.nearestIndices)(
-    'takes the pixels that PyTorch takes: $from to $to',
-    async ({ from, to, indices }) => {
-      const { out } = await evaluate(
-        (x) => resizeNearest(reshape(cast(iota(x.shape[0]!), 'float32'), [1, 1, 1, x.shape[0]!]), 1, to),
-        [{ shape: [from], data: ramp([from]) }],
-        { symbolic: true },
-      );
-      expectClose(out!, { shape: [1, 1, 1, to], data: indices }, 0);
-    },
-  );
+  it.each(fixture.nearestIndices)('picks the same pixels as PyTorch: $from to $to', async ({ from, to, indices }) => {
+    const { out } = await evaluate(
+      (x) => resizeNearest(reshape(cast(iota(x.shape[0]!), 'float32'), [1, 1, 1, x.shape[0]!]), 1, to),
+      [{ shape: [from], data: ramp([from]) }],
+      { symbolic: true },
+    );
+    expectClose(out!, { shape: [1, 1, 1, to], data: indices }, 0);
+  });
 });
 
 describe.each(fixture.planes)('$from to $to', ({ from, to, nearest, bilinear }) => {
@@ -61,21 +58,21 @@ describe.each(fixture.planes)('$from to $to', ({ from, to, nearest, bilinear }) 
 });
 
 describe('resizing', () => {
-  it('to the own sizes is the operand itself', () => {
+  it('to the same size returns the operand', () => {
     const x = input('x', [1, 3, symbolicDim('h'), symbolicDim('w')]);
     expect(resizeNearest(x, x.shape[2]!, x.shape[3]!)).toBe(x);
     expect(resizeBilinear(x, x.shape[2]!, x.shape[3]!)).toBe(x);
   });
-  it('of double precision has a gradient, too', async () => {
+  it('has a gradient in float64', async () => {
     const x = { shape: [1, 1, 3, 4], data: ramp([12]), dtype: 'float64' } as const;
     await checkGradient((t) => resizeBilinear(t, 5, 7), [x], { epsilon: 1e-3, tolerance: 1e-9 });
   });
-  it('leaves whole numbers and truth values as they are', async () => {
+  it('supports integers and bools', async () => {
     const mask = { shape: [1, 2, 2], data: [0, 1, 1, 0], dtype: 'bool' } as const;
     const { out } = await evaluate((t) => resizeNearest(t, 1, 4), [mask]);
     expectClose(out!, { shape: [1, 1, 4], dtype: 'bool', data: [0, 0, 1, 1] }, 0);
   });
-  it('takes no rows', async () => {
+  it('supports an empty batch', async () => {
     const { out } = await evaluate((t) => resizeBilinear(t, 4, 4), [{ shape: [0, 2, 2], data: [] }], {
       symbolic: true,
     });

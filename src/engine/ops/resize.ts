@@ -3,14 +3,14 @@ import type { Tensor } from '../graph/tensor.ts';
 import { dimValue, iota, scalar } from './constant.ts';
 import { add, cast, div, floor, maximum, minimum, mul, sub } from './elementwise.ts';
 import { gather } from './gather.ts';
-import { reshape } from './movement.ts';
+import { reshape } from './reshape.ts';
 
 /*
- * Written as gathers rather than as ONNX Resize: its nearest mode divides by a rounded scale, so that exact
- * multiples land one source pixel too low; torch multiplies. Gathers give torch's indices and their own gradient.
+ * Composed of gathers instead of ONNX Resize, whose nearest mode divides by a rounded scale, so that exact multiples
+ * give a source index one too low; PyTorch multiplies. Gathers have PyTorch's indices, and a gradient.
  */
 
-/** in/out as torch rounds it: a float32 quotient. */
+/** Scale in/out, rounded to float32 as in PyTorch. */
 const scaleOf = (from: Dim, to: Dim): Tensor => div(cast(dimValue(from), 'float32'), cast(dimValue(to), 'float32'));
 
 const lastIndex = (size: Dim): Tensor => cast(dimValue(addDims(size, -1)), 'float32');
@@ -22,7 +22,7 @@ const nearestAxis = (x: Tensor, axis: number, size: Dim): Tensor => {
   return gather(x, cast(source, 'int64'), axis);
 };
 
-/** Nearest-neighbour resizing of the last two axes, source index ⌊i · in/out⌋ (torch's `mode='nearest'`). */
+/** Nearest-neighbor resize of the last two axes, source index ⌊i · in/out⌋ (PyTorch's `mode='nearest'`). */
 export const resizeNearest = (x: Tensor, height: Dim, width: Dim): Tensor =>
   nearestAxis(nearestAxis(x, x.rank - 2, height), x.rank - 1, width);
 
@@ -42,6 +42,6 @@ const bilinearAxis = (x: Tensor, axis: number, size: Dim): Tensor => {
   return add(mul(below, sub(scalar(1, x.dtype), weight)), mul(above, weight));
 };
 
-/** Bilinear resizing of the last two axes without anti-aliasing (torch's `mode='bilinear', align_corners=False`). */
+/** Bilinear resize of the last two axes without antialiasing (PyTorch's `mode='bilinear', align_corners=False`). */
 export const resizeBilinear = (x: Tensor, height: Dim, width: Dim): Tensor =>
   bilinearAxis(bilinearAxis(x, x.rank - 2, height), x.rank - 1, width);

@@ -1,7 +1,7 @@
 import type { Tensor } from '../../../src/engine/graph/index.ts';
 import * as ops from '../../../src/engine/ops/index.ts';
 import type { Operand } from '../op-check.ts';
-import { awayFromZero, float32, float64, read, whole, type OpCase } from './op-case.ts';
+import { awayFromZero, float32, float64, read, integers, type OpCase } from './op-case.ts';
 
 const positive = (value: number): number => 1.5 + value;
 
@@ -36,7 +36,7 @@ const twice = (value: number): number => 2 * value;
 
 const unaryCases: readonly OpCase[] = [
   unary('neg', ops.neg, (x) => -x),
-  unary('neg of no elements', ops.neg, (x) => -x, float64([0, 4])),
+  unary('neg of an empty tensor', ops.neg, (x) => -x, float64([0, 4])),
   unary('exp', ops.exp, Math.exp),
   unary('log', ops.log, Math.log, float64([3, 4], 2, positive)),
   unary('sqrt', ops.sqrt, Math.sqrt, float64([3, 4], 2, positive)),
@@ -53,7 +53,7 @@ const unaryCases: readonly OpCase[] = [
   unary('erf', ops.erf, erf, float32([3, 4], 6, twice)),
   unary('softplus', ops.softplus, (x) => Math.log1p(Math.exp(x)), float32([3, 4], 4, twice)),
   unary('gelu', ops.gelu, (x) => (x / 2) * (1 + erf(x / Math.SQRT2)), float32([3, 4], 6, twice)),
-  // ONNX Runtime fuses it to a kernel that has no double precision.
+  // ONNX Runtime fuses it to a kernel without float64.
   unary('silu', ops.silu, (x) => x * sigmoid(x), float32([3, 4], 4, twice)),
   unary('square', ops.square, (x) => x * x),
   unary(
@@ -62,7 +62,7 @@ const unaryCases: readonly OpCase[] = [
     (x) => Math.min(Math.max(x, -0.5), 0.25),
     float64([5, 4]),
   ),
-  unary('not', ops.not, (x) => 1 - x, whole([4], [0, 1, 1, 0], 'bool'), { gradient: 'none' }),
+  unary('not', ops.not, (x) => 1 - x, integers([4], [0, 1, 1, 0], 'bool'), { gradient: 'none' }),
   unary('cast to float32', (x) => ops.cast(x, 'float32'), Math.fround, float64([3, 4]), {
     dtype: 'float32',
     tolerance: 0,
@@ -79,7 +79,7 @@ const unaryCases: readonly OpCase[] = [
     },
   ),
   unary(
-    'cast to int64 cuts towards zero',
+    'cast to int64 truncates toward zero',
     (x) => ops.cast(x, 'int64'),
     Math.trunc,
     float64([6], 1, (x) => 3 * x),
@@ -92,7 +92,7 @@ const unaryCases: readonly OpCase[] = [
     'cast of bool',
     (x) => ops.cast(x, 'float32'),
     (x) => x,
-    whole([3], [1, 0, 1], 'bool'),
+    integers([3], [1, 0, 1], 'bool'),
     {
       dtype: 'float32',
       gradient: 'none',
@@ -102,7 +102,7 @@ const unaryCases: readonly OpCase[] = [
     'cast of int32',
     (x) => ops.cast(x, 'uint32'),
     (x) => x >>> 0,
-    whole([3], [1, 0, 7], 'int32'),
+    integers([3], [1, 0, 7], 'int32'),
     {
       dtype: 'uint32',
       gradient: 'none',
@@ -112,7 +112,7 @@ const unaryCases: readonly OpCase[] = [
     'shiftRight',
     (x) => ops.shiftRight(x, 3),
     (x) => x >>> 3,
-    whole([3], [0, 4294967295, 77], 'uint32'),
+    integers([3], [0, 4294967295, 77], 'uint32'),
     {
       gradient: 'none',
     },
@@ -129,7 +129,7 @@ interface Pair {
 const pairs: readonly Pair[] = [
   { name: 'equal shapes', a: [3, 4], b: [3, 4], shape: [3, 4] },
   { name: 'missing axes', a: [2, 3, 4], b: [4], shape: [2, 3, 4] },
-  { name: 'both stretch', a: [2, 1, 4], b: [3, 1], shape: [2, 3, 4] },
+  { name: 'both broadcast', a: [2, 1, 4], b: [3, 1], shape: [2, 3, 4] },
   { name: 'without axes', a: [], b: [2, 3], shape: [2, 3] },
   { name: 'no elements', a: [0, 3], b: [1, 3], shape: [0, 3] },
 ];
@@ -160,9 +160,9 @@ const comparison = (
 ): OpCase[] => {
   const at = (a: Operand, b: Operand) => (position: readonly number[]) =>
     Number(f(read(a, position), read(b, position)));
-  // Small whole numbers, so that there are ties.
+  // Small integers, so that there are ties.
   const [a, b] = [float64([3, 4], 9, (x) => Math.round(x)), float64([4], 10, (x) => Math.round(x))];
-  const [m, n] = [whole([5], [1, 2, 3, -4, 5]), whole([5], [1, 3, 2, -4, -5])];
+  const [m, n] = [integers([5], [1, 2, 3, -4, 5]), integers([5], [1, 3, 2, -4, -5])];
   const common = { build: (x?: Tensor, y?: Tensor) => build(x!, y!), dtype: 'bool', gradient: 'none' } as const;
   return [
     { ...common, title: `${name}, float64`, operands: [a, b], shape: [3, 4], at: at(a, b) },
@@ -171,7 +171,7 @@ const comparison = (
 };
 
 const logic = (name: string, build: (a: Tensor, b: Tensor) => Tensor, f: (a: number, b: number) => number): OpCase => {
-  const [a, b] = [whole([2, 1], [0, 1], 'bool'), whole([2], [0, 1], 'bool')];
+  const [a, b] = [integers([2, 1], [0, 1], 'bool'), integers([2], [0, 1], 'bool')];
   return {
     title: name,
     operands: [a, b],
@@ -183,12 +183,12 @@ const logic = (name: string, build: (a: Tensor, b: Tensor) => Tensor, f: (a: num
   };
 };
 
-const [condition, yes, no] = [whole([3, 1], [1, 0, 1], 'bool'), float64([4], 11), float64([2, 3, 4], 12)];
-const [left, right] = [whole([3], [5, 4294967295, 12], 'uint32'), whole([3], [3, 1, 4294967295], 'uint32')];
+const [condition, yes, no] = [integers([3, 1], [1, 0, 1], 'bool'), float64([4], 11), float64([2, 3, 4], 12)];
+const [left, right] = [integers([3], [5, 4294967295, 12], 'uint32'), integers([3], [3, 1, 4294967295], 'uint32')];
 
 const otherCases: readonly OpCase[] = [
   {
-    title: 'where, all three stretch',
+    title: 'where, all three broadcast',
     operands: [condition, yes, no],
     build: (c, a, b) => ops.where(c, a, b),
     shape: [2, 3, 4],

@@ -1,22 +1,22 @@
 import type { DType, Tensor } from '../../../src/engine/graph/index.ts';
 import { noise, type Operand } from '../op-check.ts';
 
-/** One row of the table that `src/engine/ops/ops.test.ts` walks: an op on some operands, and what must come out. */
+/** Test case of an op for `src/engine/ops/ops.test.ts`: operands and the expected result. */
 export interface OpCase {
-  /** Begins with the name of the op. */
+  /** Starts with the name of the op. */
   readonly title: string;
   readonly operands: readonly Operand[];
   readonly build: (...inputs: Tensor[]) => Tensor;
   readonly shape: readonly number[];
-  /** float64 unless stated. */
+  /** Default float64. */
   readonly dtype?: DType;
-  /** The value at a position of the result, in plain arithmetic. */
+  /** Expected value at a position of the result. */
   readonly at: (position: readonly number[]) => number;
-  /** Relative to the largest magnitude; by default 1e-12 for float64 and 2e-6 for the others. */
+  /** Tolerance relative to the largest magnitude. Default 1e-12 for float64, else 2e-6. */
   readonly tolerance?: number;
-  /** `'none'` where the op has no derivative. By default a check in the first operand's precision of all floats. */
+  /** Options of the gradient check; `'none'` for ops without a gradient. By default all float operands are checked. */
   readonly gradient?: 'none' | GradientOptions;
-  /** Why a case cannot have symbolic sizes, where it cannot. */
+  /** Reason why the case cannot have symbolic sizes. */
   readonly staticOnly?: string;
 }
 
@@ -26,35 +26,35 @@ export interface GradientOptions {
   readonly wrt?: readonly number[];
 }
 
-/** For functions that are linear in each operand a wide central difference is exact but for rounding. */
+/** Options for functions that are linear in each operand, where a wide central difference is exact up to rounding. */
 export const linear: GradientOptions = { epsilon: 0.5, tolerance: 2e-5 };
 
 export const countOf = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1);
 
-/** Values in [−1, 1). */
+/** Reproducible values in [−1, 1). */
 export const float64 = (shape: readonly number[], seed = 1, map: (value: number) => number = (x) => x): Operand => ({
   shape,
   dtype: 'float64',
   data: Array.from(noise(countOf(shape), seed), map),
 });
 
-/** As `float64`, rounded to what float32 holds, for operators that have no double precision. */
+/** Like `float64` but in float32, for operators that do not support float64. */
 export const float32 = (shape: readonly number[], seed = 1, map: (value: number) => number = (x) => x): Operand => ({
   shape,
   dtype: 'float32',
   data: Array.from(noise(countOf(shape), seed), (value) => Math.fround(map(value))),
 });
 
-export const whole = (shape: readonly number[], data: readonly number[], dtype: DType = 'int64'): Operand => ({
+export const integers = (shape: readonly number[], data: readonly number[], dtype: DType = 'int64'): Operand => ({
   shape,
   dtype,
   data,
 });
 
-/** No axis becomes a symbol: filters and tables. */
+/** Operand whose sizes are always numbers: filters and tables. */
 export const fixed = (operand: Operand): Operand => ({ ...operand, symbolicAxes: [] });
 
-/** Keeps values away from a kink at 0, where a difference quotient has no meaning. */
+/** Moves values away from a kink at 0, where a difference quotient is meaningless. */
 export const awayFromZero = (value: number): number => value + 0.2 * Math.sign(value);
 
 /** All positions of a shape, row-major. */
@@ -65,7 +65,7 @@ export const positionsOf = (shape: readonly number[]): number[][] =>
     [[]],
   );
 
-/** The operand's value at a position of a shape that it broadcasts to. */
+/** Value of an operand at a position of a shape that it broadcasts to. */
 export const read = ({ shape, data }: Operand, position: readonly number[]): number => {
   const lead = position.length - shape.length;
   const flat = shape.reduce((offset, size, axis) => offset * size + (size === 1 ? 0 : position[axis + lead]!), 0);
@@ -76,6 +76,6 @@ export const range = (count: number): number[] => Array.from({ length: count }, 
 
 export const total = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
 
-/** The position with another index at one axis. */
+/** Position with the index of one axis replaced. */
 export const withIndex = (position: readonly number[], axis: number, index: number): number[] =>
   position.map((own, at) => (at === axis ? index : own));

@@ -1,11 +1,11 @@
 import * as ops from '../../../src/engine/ops/index.ts';
 import type { Operand } from '../op-check.ts';
-import { fixed, float32, float64, range, read, total, whole, withIndex, type OpCase } from './op-case.ts';
+import { fixed, float32, float64, range, read, total, integers, withIndex, type OpCase } from './op-case.ts';
 
 const x = float64([2, 3, 4], 1);
 const noRows = float64([0, 3], 2);
 const noColumns = float64([3, 0], 2);
-const ints = whole([2, 3], [5, -1, 5, 2, 9, 9]);
+const ints = integers([2, 3], [5, -1, 5, 2, 9, 9]);
 
 const along = (operand: Operand, position: readonly number[], axis: number): number[] =>
   range(operand.shape[axis]!).map((index) => read(operand, withIndex(position, axis, index)));
@@ -31,7 +31,7 @@ const reductions: readonly Reduction[] = [
 ];
 
 const reductionCases = reductions.flatMap(({ name, apply, of }): OpCase[] => [
-  { title: `${name} of everything`, operands: [x], build: (t) => apply(t), shape: [], at: () => of(everything(x)) },
+  { title: `${name} over all axes`, operands: [x], build: (t) => apply(t), shape: [], at: () => of(everything(x)) },
   {
     title: `${name} over a negative axis`,
     operands: [x],
@@ -91,7 +91,7 @@ const softmaxCases: readonly OpCase[] = [
   },
   { title: 'softmax of no rows', operands: [noRows], build: (t) => ops.softmax(t), shape: [0, 3], at: () => 0 },
   {
-    title: 'softmax of rows of nothing',
+    title: 'softmax of empty rows',
     operands: [noColumns],
     build: (t) => ops.softmax(t),
     shape: [3, 0],
@@ -127,15 +127,15 @@ export const reduceCases: readonly OpCase[] = [
   ...reductionCases,
   ...softmaxCases,
   {
-    title: 'sum over an axis of nothing is 0',
+    title: 'sum over an empty axis is 0',
     operands: [noColumns],
     build: (t) => ops.sum(t, [1]),
     shape: [3],
     at: () => 0,
   },
-  { title: 'sum of nothing at all is 0', operands: [noRows], build: (t) => ops.sum(t), shape: [], at: () => 0 },
+  { title: 'sum of an empty tensor is 0', operands: [noRows], build: (t) => ops.sum(t), shape: [], at: () => 0 },
   {
-    title: 'sum of whole numbers',
+    title: 'sum of integers',
     operands: [ints],
     build: (t) => ops.sum(t, [0]),
     shape: [3],
@@ -144,7 +144,7 @@ export const reduceCases: readonly OpCase[] = [
     gradient: 'none',
   },
   {
-    title: 'max of whole numbers',
+    title: 'max of integers',
     operands: [ints],
     build: (t) => ops.max(t, [1]),
     shape: [2],
@@ -153,7 +153,7 @@ export const reduceCases: readonly OpCase[] = [
     gradient: 'none',
   },
   {
-    title: 'argMax takes the first of equals',
+    title: 'argMax picks the first of equal maxima',
     operands: [ints],
     build: (t) => ops.argMax(t, -1),
     shape: [2],
@@ -195,7 +195,7 @@ export const reduceCases: readonly OpCase[] = [
       layerNorm(along(image, position, 2), 1e-5)[position[2]!]! * read(gain, position) + read(shift, position),
   },
   {
-    title: 'layerNorm in double precision, its by-products in single',
+    title: 'layerNorm in float64, its secondary outputs in float32',
     operands: [x, float64([4], 4), float64([4], 5)],
     build: (t, scale, offset) => ops.layerNorm(t, scale, offset, 1e-5),
     shape: [2, 3, 4],
@@ -222,7 +222,7 @@ export const reduceCases: readonly OpCase[] = [
   },
   {
     title: 'l2Normalize of a row of zeros',
-    operands: [whole([2, 2], [0, 0, 3, 4], 'float64')],
+    operands: [integers([2, 2], [0, 0, 3, 4], 'float64')],
     build: (t) => ops.l2Normalize(t),
     shape: [2, 2],
     at: ([i, j]) => [0, 0, 0.6, 0.8][2 * i! + j!]!,
