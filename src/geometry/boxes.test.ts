@@ -11,7 +11,7 @@ const boxes = fc
   .map((list) => boxCxcywhToXyxy(list.flat()));
 
 describe('box arithmetic', () => {
-  it('changes format there and back', () => {
+  it('converts formats in both directions', () => {
     expect([...boxCxcywhToXyxy([0.5, 0.5, 0.25, 1])]).toEqual([0.375, 0, 0.625, 1]);
     fc.assert(
       fc.property(boxes, (xyxy) => {
@@ -21,9 +21,9 @@ describe('box arithmetic', () => {
     );
   });
 
-  it('knows hand-computed overlaps', () => {
+  it('computes known overlaps', () => {
     const a = [0, 0, 2, 2];
-    const b = [...[1, 1, 3, 3], ...[0, 0, 2, 2], ...[4, 0, 6, 2]];
+    const b = [[1, 1, 3, 3], [0, 0, 2, 2], [4, 0, 6, 2]].flat(); // prettier-ignore
     expect([...pairwiseIouXyxy(a, b)]).toEqual([1 / 7, 1, 0]);
     expect([...pairwiseGiouXyxy(a, b)]).toEqual([1 / 7 - 2 / 9, 1, 0 - 4 / 12]);
   });
@@ -31,13 +31,13 @@ describe('box arithmetic', () => {
   it('keeps GIoU between -1 and IoU, symmetric, and 1 for equal boxes', () => {
     fc.assert(
       fc.property(boxes, boxes, (a, b) => {
-        const [iou, giou, turned] = [pairwiseIouXyxy(a, b), pairwiseGiouXyxy(a, b), pairwiseGiouXyxy(b, a)];
+        const [iou, giou, swapped] = [pairwiseIouXyxy(a, b), pairwiseGiouXyxy(a, b), pairwiseGiouXyxy(b, a)];
         const [n, m] = [a.length / 4, b.length / 4];
         for (let i = 0; i < n; i++) {
           for (let j = 0; j < m; j++) {
             expect(giou[i * m + j]!).toBeLessThanOrEqual(iou[i * m + j]! + 1e-12);
             expect(giou[i * m + j]!).toBeGreaterThanOrEqual(-1);
-            expect(giou[i * m + j]!).toBeCloseTo(turned[j * n + i]!, 12);
+            expect(giou[i * m + j]!).toBeCloseTo(swapped[j * n + i]!, 12);
           }
         }
         expect(pairwiseGiouXyxy(a, a)[0]!).toBeCloseTo(1, 12);
@@ -45,7 +45,7 @@ describe('box arithmetic', () => {
     );
   });
 
-  it('refuses boxes with swapped corners and boxes that are not numbers', () => {
+  it('rejects boxes with swapped corners or NaN', () => {
     expect(() => pairwiseGiouXyxy([0, 0, 1, 1], [0, 0, 1, 1, 2, 0, 1, 1])).toThrow('box 1 is not x0 <= x1');
     expect(() => pairwiseGiouXyxy([0, 0, NaN, 1], [0, 0, 1, 1])).toThrow('box 0');
   });

@@ -78,7 +78,11 @@ export const enclosingBoxXyxy = (boxes: readonly (readonly number[])[]): BoxXyxy
 export const enclosingBoxXywh = (boxes: readonly BoxXywh[]): BoxXywh =>
   boxXyxyToXywh(enclosingBoxXyxy(boxes.map(boxXywhToXyxy)));
 
-/** @throws {RangeError} naming the first xyxy box for which x1 >= x0 and y1 >= y0 does not hold */
+/**
+ * Checks that x1 >= x0 and y1 >= y0 for every xyxy box.
+ *
+ * @throws {RangeError} naming the first box for which it does not hold
+ */
 export const assertOrdered = (boxes: BoxArray): void => {
   for (let i = 0; i < boxes.length; i += 4) {
     if (!(boxes[i + 2]! >= boxes[i]! && boxes[i + 3]! >= boxes[i + 1]!)) {

@@ -1,11 +1,7 @@
 import type { Region, Size } from './size.ts';
 import type { RunLengthMask } from './run-lengths.ts';
 
-/*
- * Geometry on run-length masks, by way of pixels laid out column by column: in that order a run is a stretch of memory.
- */
-
-/** (W, H), 0 or 1. */
+/** Dense column-major pixels (W, H), 0 or 1, in which every run is contiguous. */
 const columnsOf = ({ height, width, counts }: RunLengthMask): Uint8Array => {
   const columns = new Uint8Array(height * width);
   let at = 0;
@@ -16,7 +12,7 @@ const columnsOf = ({ height, width, counts }: RunLengthMask): Uint8Array => {
   return columns;
 };
 
-/** (W, H), 0 or 1. */
+/** Encodes dense column-major pixels (W, H), 0 or 1. */
 export const maskFromColumns = (columns: Uint8Array, height: number, width: number): RunLengthMask => {
   const runs: number[] = [];
   let start = 0;
@@ -30,7 +26,7 @@ export const maskFromColumns = (columns: Uint8Array, height: number, width: numb
   }
 };
 
-/** The part of the mask inside `region`, which must lie within it. */
+/** Crops a mask to `region`, which must lie within it. */
 export const cropMask = (mask: RunLengthMask, { top, left, height, width }: Region): RunLengthMask => {
   const columns = columnsOf(mask);
   const cropped = new Uint8Array(height * width);
@@ -41,7 +37,7 @@ export const cropMask = (mask: RunLengthMask, { top, left, height, width }: Regi
   return maskFromColumns(cropped, height, width);
 };
 
-/** Mirrored left to right. */
+/** Flips a mask horizontally. */
 export const flipMask = (mask: RunLengthMask): RunLengthMask => {
   const { height, width } = mask;
   const columns = columnsOf(mask);
@@ -50,7 +46,7 @@ export const flipMask = (mask: RunLengthMask): RunLengthMask => {
   return maskFromColumns(flipped, height, width);
 };
 
-/** Resized by nearest neighbour, as torch picks it. */
+/** Resizes a mask by nearest neighbor, as PyTorch does. */
 export const resizeMask = (mask: RunLengthMask, [height, width]: Size): RunLengthMask => {
   const columns = columnsOf(mask);
   const rowOf = nearestIndices(mask.height, height);
@@ -63,9 +59,7 @@ export const resizeMask = (mask: RunLengthMask, [height, width]: Size): RunLengt
   return maskFromColumns(resized, height, width);
 };
 
-/**
- * Source index of every output index in nearest interpolation as torch computes it: floor(i * in/out), in float32.
- */
+/** Source index of every output index in PyTorch's nearest interpolation: floor(i * in/out) in float32. */
 export const nearestIndices = (inSize: number, outSize: number): Int32Array => {
   const scale = Math.fround(inSize / outSize);
   return Int32Array.from({ length: outSize }, (_, i) => Math.min(Math.floor(Math.fround(i * scale)), inSize - 1));

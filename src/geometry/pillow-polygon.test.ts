@@ -31,7 +31,7 @@ describe('fillPolygonPillow', () => {
     for (const { points, width, height, pixels } of random) expect(rowsOf(points, width, height).join('')).toBe(pixels);
   });
 
-  it('includes the border, draws lines and points, and keeps to the canvas', () => {
+  it('includes the border, draws lines and points, and clips to the canvas', () => {
     // prettier-ignore
     expect(rowsOf([[1, 1], [3, 1], [3, 2], [1, 2]], 5, 4)).toEqual(['00000', '01110', '01110', '00000']);
     // prettier-ignore

@@ -1,7 +1,7 @@
-/**
- * Polygon filling with the exact pixels of Pillow 9.4's `ImageDraw.polygon(points, outline=1, fill=1)`, which is how
- * PhraseCut turns its ground truth into masks. Its scan line has habits of its own (every border pixel is inside,
- * corners are drawn out to their neighbours on the next row), and they are part of the metric.
+/*
+ * Polygon rasterization equal to Pillow 9.4's `ImageDraw.polygon(points, outline=1, fill=1)`, with which PhraseCut
+ * makes its ground-truth masks. Peculiarities of its scan line are part of the metric: every border pixel is inside, and
+ * corners extend to their neighbors on the next row.
  */
 
 interface Edge {
@@ -11,17 +11,17 @@ interface Edge {
   readonly maxY: number;
   minX: number;
   maxX: number;
-  /** Change of x per row, single precision; 0 for horizontal edges. */
+  /** Change of x per row in float32; 0 for horizontal edges. */
   readonly slope: number;
 }
 
 const f = Math.fround;
 
 /**
- * Sets the pixels of a polygon to 1.
+ * Sets the pixels of a polygon to 1, as Pillow does.
  *
  * @param canvas (height, width), row-major
- * @param points x, y pairs; fractions are cut off, as the caller in the official code does
+ * @param points (x, y) pairs; fractions are truncated, as in the official code
  */
 export const fillPolygonPillow = (
   canvas: Uint8Array,
@@ -31,7 +31,7 @@ export const fillPolygonPillow = (
 ): void => {
   const edges = edgesOf(points.map(([x, y]) => [Math.trunc(x!), Math.trunc(y!)] as const));
   const fillRow = (start: number, y: number, end: number): void => {
-    // A stretch narrower than a pixel can round to an end before its start; Pillow draws both pixels.
+    // A span narrower than a pixel can round to an end before its start; Pillow draws both pixels.
     const [from, to] = start <= end ? [start, end] : [end, start];
     if (y < 0 || y >= height || from >= width || to < 0) return;
     canvas.fill(1, y * width + Math.max(from, 0), y * width + Math.min(to, width - 1) + 1);
@@ -54,7 +54,7 @@ export const fillPolygonPillow = (
   }
 };
 
-/** Consecutive points as edges; a run of horizontal edges in one direction becomes one. */
+/** Edges between consecutive points; consecutive horizontal edges in one direction are merged. */
 const edgesOf = (points: readonly (readonly [x: number, y: number])[]): Edge[] => {
   const edges: Edge[] = [];
   for (let i = 0; i + 1 < points.length; i++) {
@@ -78,7 +78,8 @@ const edgesOf = (points: readonly (readonly [x: number, y: number])[]): Edge[] =
 };
 
 const edgeOf = (x0: number, y0: number, x1: number, y1: number): Edge => ({
-  ...{ x0, y0 },
+  x0,
+  y0,
   minX: Math.min(x0, x1),
   maxX: Math.max(x0, x1),
   minY: Math.min(y0, y1),
@@ -86,10 +87,10 @@ const edgeOf = (x0: number, y0: number, x1: number, y1: number): Edge => ({
   slope: y0 === y1 ? 0 : f(f(x1 - x0) / f(y1 - y0)),
 });
 
-/** Where an edge's line is on row y. */
+/** x of an edge's line on row y. */
 const xOn = (edge: Edge, y: number): number => f(f(f(y - edge.y0) * edge.slope) + edge.x0);
 
-/** Writes where the edges meet row y, and says how many values that are. */
+/** Writes the x of the edges that cross row y into `crossings` and returns their number. */
 const crossRow = (edges: readonly Edge[], y: number, bottom: number, crossings: Float32Array): number => {
   let count = 0;
   edges.forEach((edge, index) => {
@@ -97,24 +98,24 @@ const crossRow = (edges: readonly Edge[], y: number, bottom: number, crossings: 
     const x = xOn(edge, y);
     crossings[count++] = x;
     if (y === edge.maxY && y < bottom) {
-      // An edge that ends here counts twice, so that its last pixel is drawn and the inside does not change.
+      // An edge that ends here counts twice: its last pixel is drawn, and the inside does not change.
       crossings[count++] = x;
     } else if (edge.slope !== 0 && Number.isInteger(x)) {
       const other = edges.findIndex((candidate, k) => k < index && isCornerWith(edge, candidate, x, y));
-      // The place is the other edge's number, not the place of its crossing: so does Pillow.
+      // Like Pillow, indexed by the edge, not by its crossing.
       if (other >= 0) crossings[other] = cornerEnd(edge, edges[other]!, y, bottom);
     }
   });
   return count;
 };
 
-/** True when both edges lean the same way and start, or end, in the same pixel of row y. */
+/** Whether both edges slope the same way and start, or end, in the same pixel of row y. */
 const isCornerWith = (edge: Edge, other: Edge, x: number, y: number): boolean =>
   (edge.slope > 0 ? other.slope > 0 : other.slope < 0) &&
   ((y === edge.minY && y === other.minY) || (y === edge.maxY && y === other.maxY)) &&
   x === xOn(other, y);
 
-/** How far a pointed corner is drawn out: to where the edges are on the next row (on the last row, the one before). */
+/** x to which a pointed corner extends: that of the edges on the next row, or on the last row the previous one. */
 const cornerEnd = (edge: Edge, other: Edge, y: number, bottom: number): number => {
   const neighbor = y === bottom ? y - 1 : y + 1;
   const [a, b] = [xOn(edge, neighbor), xOn(other, neighbor)];
@@ -122,7 +123,7 @@ const cornerEnd = (edge: Edge, other: Edge, y: number, bottom: number): number =
   return edge.slope > 0 ? Math.min(a, b) : Math.max(a, b) + 1;
 };
 
-/** To the nearest whole number, halves away from 0. */
+/** Rounds to the nearest integer, halves away from 0. */
 const roundHalfOut = (x: number): number => (x >= 0 ? Math.floor(f(x + 0.5)) : -Math.floor(-x + 0.5));
-/** To the nearest whole number, halves towards 0. */
+/** Rounds to the nearest integer, halves toward 0. */
 const roundHalfIn = (x: number): number => (x >= 0 ? Math.ceil(f(x - 0.5)) : -Math.ceil(-x - 0.5));

@@ -1,18 +1,19 @@
 import { MdetrError } from '../errors.ts';
 import type { RunLengthMask } from './run-lengths.ts';
 
-/** Coordinates are sampled this many times finer than pixels, as COCO's mask code does. */
-const oversampling = 5;
+/** Oversampling of coordinates, as in COCO's mask code. */
+const OVERSAMPLING = 5;
 
-/** Longer than any outline within a picture: a polygon beyond is a broken file, and walking it would take minutes. */
-const maxOutlinePx = 10_000_000;
+/** Maximum outline of a polygon: a longer one is a broken file, and tracing it would take minutes. */
+const MAX_OUTLINE_PX = 10_000_000;
 
 /**
- * Fills a polygon, equal to COCO's reference mask code to the pixel: the outline is walked at five times the
- * resolution, and every crossing from one pixel column to the next becomes a run boundary.
+ * Rasterizes a polygon, equal to COCO's mask code to the pixel: the outline is traced at five times the resolution, and
+ * every crossing from one pixel column to the next becomes a run boundary.
  *
- * `points` is x0, y0, x1, y1, … in pixels. `where` names the polygon for the error.
- * Throws `MdetrError` for fewer than three points and for coordinates that are not finite or far outside of any picture.
+ * @param points x0, y0, x1, y1, … in pixels
+ * @param where location of the polygon, for error messages
+ * @throws {MdetrError} for fewer than three points, and for coordinates that are not finite or far outside of any image
  */
 export const maskFromPolygon = (
   points: readonly number[],
@@ -21,7 +22,9 @@ export const maskFromPolygon = (
   where = 'polygon',
 ): RunLengthMask => {
   if (points.length < 6 || points.length % 2 !== 0)
-    throw new MdetrError(`${where}: a polygon needs x, y of three points or more, it has ${points.length} numbers.`);
+    throw new MdetrError(
+      `${where}: a polygon needs at least three points (x, y), it has ${points.length} coordinates.`,
+    );
   for (const value of points)
     if (!Number.isFinite(value)) throw new MdetrError(`${where}: ${String(value)} is not a coordinate.`);
   let outlinePx = 0;
@@ -30,22 +33,22 @@ export const maskFromPolygon = (
       Math.abs(points[i]! - points[(i + 2) % points.length]!),
       Math.abs(points[i + 1]! - points[(i + 3) % points.length]!),
     );
-  if (outlinePx > maxOutlinePx)
-    throw new MdetrError(`${where}: its outline is ${outlinePx} pixels long; coordinates are pixels of the picture.`);
+  if (outlinePx > MAX_OUTLINE_PX)
+    throw new MdetrError(`${where}: its outline is ${outlinePx} pixels long; coordinates are pixels of the image.`);
   return maskFromBoundaries(columnCrossings(points, height, width), height, width);
 };
 
-/** Where the outline passes from one pixel column to another: positions in the column-major mask. */
+/** Positions in the column-major mask where the outline crosses from one pixel column to another. */
 const columnCrossings = (points: readonly number[], height: number, width: number): number[] => {
   const crossings: number[] = [];
-  const fine = points.map((value) => Math.trunc(oversampling * value + 0.5));
+  const fine = points.map((value) => Math.trunc(OVERSAMPLING * value + 0.5));
   let previousX: number | undefined;
   let previousY = 0;
   const visit = (x: number, y: number): void => {
     if (previousX !== undefined && x !== previousX) {
-      const column = ((x < previousX ? x : x - 1) + 0.5) / oversampling - 0.5;
+      const column = ((x < previousX ? x : x - 1) + 0.5) / OVERSAMPLING - 0.5;
       if (Number.isInteger(column) && column >= 0 && column <= width - 1) {
-        const row = (Math.min(y, previousY) + 0.5) / oversampling - 0.5;
+        const row = (Math.min(y, previousY) + 0.5) / OVERSAMPLING - 0.5;
         crossings.push(column * height + Math.ceil(Math.min(Math.max(row, 0), height)));
       }
     }
@@ -57,7 +60,7 @@ const columnCrossings = (points: readonly number[], height: number, width: numbe
   return crossings;
 };
 
-/** Visits the lattice points of an edge from its start to its end, one per unit of its longer extent. */
+/** Visits the lattice points of an edge from start to end, one per unit of its longer side. */
 const walkEdge = (
   startX: number,
   startY: number,
@@ -69,7 +72,7 @@ const walkEdge = (
   const dy = Math.abs(endY - startY);
   if (dx === 0 && dy === 0) return;
   const alongX = dx >= dy;
-  // The slope is taken from the lesser end, whichever way the edge runs: rounding must not depend on direction.
+  // The slope starts at the lower end in either direction, so that rounding does not depend on the direction.
   const reversed = alongX ? startX > endX : startY > endY;
   const [lowX, lowY, highX, highY] = reversed ? [endX, endY, startX, startY] : [startX, startY, endX, endY];
   const steps = Math.max(dx, dy);
@@ -81,7 +84,7 @@ const walkEdge = (
   }
 };
 
-/** Each boundary flips the pixels from its position on; a pair at one position cancels. */
+/** Mask whose pixels flip at every boundary; two boundaries at one position cancel. */
 const maskFromBoundaries = (boundaries: readonly number[], height: number, width: number): RunLengthMask => {
   const runs: number[] = [];
   let at = 0;
@@ -93,7 +96,7 @@ const maskFromBoundaries = (boundaries: readonly number[], height: number, width
       runs[runs.length - 1]! += length;
       joinNext = false;
     } else if (length === 0 && runs.length > 0) {
-      // A run of no pixels joins its neighbours; only the first run may be empty.
+      // An empty run merges its neighbors; only the first run may be empty.
       joinNext = true;
     } else runs.push(length);
   }

@@ -75,29 +75,29 @@ describe('run lengths agree with pixels', () => {
     );
   });
 
-  it('reads counts given as numbers, and a first run of no zeros', () => {
+  it('reads counts given as numbers, and an empty first run', () => {
     expect(maskToDense(unpackMask({ size: [2, 2], counts: [0, 3, 1] }))).toEqual(Uint8Array.of(1, 1, 1, 0));
     expect(maskBoundsXywh(emptyMask(3, 4))).toEqual([0, 0, 0, 0]);
     expect(maskUnion([], 3, 4)).toEqual(emptyMask(3, 4));
   });
 });
 
-describe('broken masks', () => {
+describe('invalid masks', () => {
   it.each([
-    ['a character outside of the alphabet', [2, 2], '0\n', 'not a COCO run-length string'],
-    ['a string that ends inside a number', [2, 2], 'T', 'not a COCO run-length string'],
-    ['a number without end', [2, 2], 'oooooooooo1', 'not a COCO run-length string'],
+    ['an invalid character', [2, 2], '0\n', 'not a COCO run-length string'],
+    ['a string that ends within a number', [2, 2], 'T', 'not a COCO run-length string'],
+    ['an unterminated number', [2, 2], 'oooooooooo1', 'not a COCO run-length string'],
     ['runs beyond the size', [2, 2], '05', 'add up to 5 pixels, a mask of 2x2 has 4'],
     ['a negative run', [2, 2], [6, -2], 'a run of -2'],
     ['a negative run in packed form', [2, 2], '5O', 'a run of -1'],
-    ['sizes of nothing', [0, 2], '0', '"size"'],
+    ['an empty size', [0, 2], '0', '"size"'],
     ['an absurd size', [1e9, 1e9], '0', '"size"'],
   ] as const)('%s', (_, maskSize, counts, message) => {
     expect(() => unpackMask({ size: maskSize, counts }, 'annotation 7')).toThrow(message);
     expect(() => unpackMask({ size: maskSize, counts }, 'annotation 7')).toThrow('annotation 7');
   });
 
-  it('are never misread: any string gives a mask of its size or a plain error', () => {
+  it('are never misread: every string gives a mask of its size or an MdetrError', () => {
     fc.assert(
       fc.property(fc.string({ maxLength: 12 }), (counts) => {
         try {
@@ -109,7 +109,7 @@ describe('broken masks', () => {
     );
   });
 
-  it('polygons of two points, with holes in their numbers, or beyond any picture', () => {
+  it('polygons of two points, with NaN, or far outside of any image', () => {
     expect(() => maskFromPolygon([1, 1, 2, 2], 5, 5, 'annotation 7')).toThrow('annotation 7: a polygon needs');
     expect(() => maskFromPolygon([1, 1, 2, NaN, 3, 3], 5, 5)).toThrow('NaN is not a coordinate');
     expect(() => maskFromPolygon([0, 0, 1e12, 0, 0, 5], 5, 5)).toThrow('pixels long');

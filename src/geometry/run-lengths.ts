@@ -1,9 +1,9 @@
 import { MdetrError } from '../errors.ts';
 
 /**
- * Binary masks as COCO run lengths: the mask is read column by column, and the runs alternate between 0 and 1, the
- * first one of zeros (possibly of length 0). Masks are kept, merged, measured and written in this form; dense pixels
- * exist only where they are drawn or resized.
+ * Binary mask in COCO's run-length encoding: runs of the column-major mask alternate between 0 and 1, the first one being
+ * zeros, possibly of length 0. Masks are stored, merged and measured in this form; dense pixels are used only for drawing
+ * and resizing.
  */
 export interface RunLengthMask {
   readonly height: number;
@@ -12,18 +12,18 @@ export interface RunLengthMask {
   readonly counts: Uint32Array;
 }
 
-/** A mask as COCO files hold it: `counts` packed into a string, or as plain numbers. `size` is (height, width). */
+/** Mask as in COCO files: `counts` packed into a string, or as numbers. `size` is (height, width). */
 export interface CocoRle {
   readonly size: readonly [height: number, width: number];
   readonly counts: string | readonly number[];
 }
 
-/** `CocoRle` as this program writes it. */
+/** `CocoRle` with packed counts, the form that this package writes. */
 export interface PackedCocoRle extends CocoRle {
   readonly counts: string;
 }
 
-/** Pixels (H, W), row-major, anything but 0 counts as 1. */
+/** Encodes dense pixels (H, W), row-major; every value except 0 counts as 1. */
 export const maskFromDense = (pixels: Uint8Array, height: number, width: number): RunLengthMask => {
   if (pixels.length !== height * width)
     throw new Error(`internal: a mask of ${height}x${width} from ${pixels.length} pixels`);
@@ -44,7 +44,7 @@ export const maskFromDense = (pixels: Uint8Array, height: number, width: number)
   return { height, width, counts: Uint32Array.from(runs) };
 };
 
-/** Pixels (H, W), row-major, 0 or 1. */
+/** Decodes a mask into dense pixels (H, W), row-major, 0 or 1. */
 export const maskToDense = ({ height, width, counts }: RunLengthMask): Uint8Array => {
   const pixels = new Uint8Array(height * width);
   let at = 0;
@@ -55,14 +55,14 @@ export const maskToDense = ({ height, width, counts }: RunLengthMask): Uint8Arra
   return pixels;
 };
 
-/** Number of pixels set. */
+/** Number of pixels in the mask. */
 export const maskArea = ({ counts }: RunLengthMask): number => {
   let area = 0;
   for (let run = 1; run < counts.length; run += 2) area += counts[run]!;
   return area;
 };
 
-/** Smallest box around the mask as x, y, width, height in whole pixels; all zero for an empty mask. */
+/** Bounding box of the mask in xywh format, in integer pixels; all zeros for an empty mask. */
 export const maskBoundsXywh = ({ height, counts }: RunLengthMask): [number, number, number, number] => {
   let left = Infinity;
   let right = -1;
@@ -76,7 +76,7 @@ export const maskBoundsXywh = ({ height, counts }: RunLengthMask): [number, numb
       const lastColumn = Math.floor(last / height);
       left = Math.min(left, firstColumn);
       right = Math.max(right, lastColumn);
-      // A run that goes on in the next column covers the bottom row of one and the top row of the other.
+      // A run that continues in the next column covers the bottom row of one column and the top row of the other.
       top = Math.min(top, firstColumn === lastColumn ? at % height : 0);
       bottom = Math.max(bottom, firstColumn === lastColumn ? last % height : height - 1);
     }
@@ -85,7 +85,7 @@ export const maskBoundsXywh = ({ height, counts }: RunLengthMask): [number, numb
   return right < 0 ? [0, 0, 0, 0] : [left, top, right - left + 1, bottom - top + 1];
 };
 
-/** Writes down the runs of a mask that is given as one value per stretch of pixels. */
+/** Collects the runs of a mask from spans of equal pixels. */
 class RunWriter {
   private readonly runs: number[] = [];
   private value = false;
@@ -106,7 +106,7 @@ class RunWriter {
   }
 }
 
-/** Calls `visit` for every stretch over which neither mask changes. */
+/** Calls `visit` for every span over which neither mask changes. */
 const walkPair = (
   a: RunLengthMask,
   b: RunLengthMask,
@@ -129,7 +129,7 @@ const walkPair = (
   }
 };
 
-/** A mask without any pixel. */
+/** Mask without any pixels. */
 export const emptyMask = (height: number, width: number): RunLengthMask => ({
   height,
   width,
@@ -142,24 +142,24 @@ const merge = (a: RunLengthMask, b: RunLengthMask, keep: (inA: boolean, inB: boo
   return writer.finish(a.height, a.width);
 };
 
-/** Pixels that lie in any of the masks, which all have the given size. */
+/** Union of masks, which all have the given size. */
 export const maskUnion = (masks: readonly RunLengthMask[], height: number, width: number): RunLengthMask =>
   masks.reduce((union, mask) => merge(union, mask, (inA, inB) => inA || inB), emptyMask(height, width));
 
-/** Pixels that lie in both masks. */
+/** Intersection of two masks. */
 export const maskIntersection = (a: RunLengthMask, b: RunLengthMask): RunLengthMask =>
   merge(a, b, (inA, inB) => inA && inB);
 
-/** Packs the runs into COCO's string: differences to the run before the last, 5 bits a character, from '0' on. */
+/** Packs the runs into COCO's string: differences to the run before the previous one, 5 bits per character from '0'. */
 export const packMask = ({ height, width, counts }: RunLengthMask): PackedCocoRle => {
   let packed = '';
   counts.forEach((count, run) => {
-    // The first three runs stand as they are.
+    // The first three runs are stored as they are.
     let rest = run > 2 ? count - counts[run - 2]! : count;
     for (;;) {
       const bits = rest & 0x1f;
       rest >>= 5;
-      // Done once all that is left repeats the sign bit that was just written.
+      // Done when the remaining bits only repeat the sign bit just written.
       const more = (bits & 0x10) === 0 ? rest !== 0 : rest !== -1;
       packed += String.fromCharCode(48 + bits + (more ? 0x20 : 0));
       if (!more) break;
@@ -176,7 +176,7 @@ const unpackCounts = (packed: string, where: string): number[] => {
     let shift = 0;
     for (;;) {
       const code = packed.charCodeAt(at) - 48;
-      // Seven characters hold 35 bits: more than any mask, and less than a shift can bear twice.
+      // Seven characters hold 35 bits, more than any mask needs.
       if (!(code >= 0 && code < 64) || shift > 30)
         throw new MdetrError(
           `${where}: "counts" is not a COCO run-length string (character ${at} of ${packed.length}).`,
@@ -193,17 +193,19 @@ const unpackCounts = (packed: string, where: string): number[] => {
   return counts;
 };
 
-/** Largest mask that is read: 2^31 pixels would not fit the arithmetic of the packed form. */
-const maxPixels = 2 ** 31 - 1;
+/** Maximum size of a mask: 2^31 pixels would overflow the arithmetic of the packed form. */
+const MAX_PIXELS = 2 ** 31 - 1;
 
 /**
- * Reads a mask of a COCO file, both forms. `where` names its place for the error.
- * Throws `MdetrError` for a malformed string, and for runs that do not add up to the size.
+ * Decodes a mask of a COCO file, packed or not.
+ *
+ * @param where location of the mask, for error messages
+ * @throws {MdetrError} for a malformed string, or runs that do not add up to the size
  */
 export const unpackMask = ({ size, counts }: CocoRle, where = 'mask'): RunLengthMask => {
   const [height, width] = size;
-  if (!Number.isInteger(height) || !Number.isInteger(width) || height < 1 || width < 1 || height * width > maxPixels)
-    throw new MdetrError(`${where}: "size" must be [height, width] in whole pixels, it is [${size.join(', ')}].`);
+  if (!Number.isInteger(height) || !Number.isInteger(width) || height < 1 || width < 1 || height * width > MAX_PIXELS)
+    throw new MdetrError(`${where}: "size" must be [height, width] in integer pixels, it is [${size.join(', ')}].`);
   const runs = typeof counts === 'string' ? unpackCounts(counts, where) : counts;
   let total = 0;
   for (const run of runs) {

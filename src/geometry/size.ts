@@ -1,7 +1,7 @@
 /** Size as (height, width), in pixels: the order of the official targets. */
 export type Size = readonly [height: number, width: number];
 
-/** A rectangle of an image, in whole pixels. */
+/** Rectangle of an image, in integer pixels. */
 export interface Region {
   readonly top: number;
   readonly left: number;

@@ -8,55 +8,55 @@ export interface MatchingWeights {
   readonly set_cost_giou: number;
 }
 
-/** The official defaults. */
-export const defaultMatchingWeights: MatchingWeights = { set_cost_class: 1, set_cost_bbox: 5, set_cost_giou: 2 };
+/** Official default weights. */
+export const DEFAULT_MATCHING_WEIGHTS: MatchingWeights = { set_cost_class: 1, set_cost_bbox: 5, set_cost_giou: 2 };
 
-/** One sample's predictions and targets. Q queries, C token slots with no-object last, N targets. */
+/** Predictions and targets of one sample: Q queries, N targets, C classes (soft tokens, then no-object). */
 export interface MatchingSample {
-  /** (Q, C) before the softmax. */
+  /** (Q, C) class logits. */
   readonly logits: Float32Array | Float64Array;
-  /** (Q, 4) centre x, centre y, width, height, relative to the image. */
+  /** (Q, 4) in cxcywh format, relative to the image. */
   readonly boxes: BoxArray;
-  /** (N, 4) as `boxes`. */
+  /** (N, 4) in the format of `boxes`. */
   readonly targetBoxes: BoxArray;
-  /** (N, C) weight of every token slot for every target; 0 and 1 in the official code. */
+  /** (N, C) weight of every class for every target; 0 or 1 in the official code. */
   readonly positiveMap: Float32Array | Float64Array | Uint8Array;
 }
 
 /**
- * (Q, N) cost of giving query q to target n:
+ * Matching cost (Q, N) of assigning query q to target n:
  * `bbox * L1(box, target) - class * sum(softmax(logits) * positiveMap) - giou * GIoU(box, target)`.
  *
- * @throws {RangeError} when a box is not a number or has a negative size, or lengths do not fit together
+ * @throws {RangeError} if a box is NaN or has a negative size, or the lengths do not fit each other
  */
 export const matchingCost = (
   sample: MatchingSample,
-  weights: MatchingWeights = defaultMatchingWeights,
+  weights: MatchingWeights = DEFAULT_MATCHING_WEIGHTS,
 ): Float64Array => {
   const { logits, boxes, targetBoxes } = sample;
   const [queries, targets] = [boxes.length / 4, targetBoxes.length / 4];
   const cost = new Float64Array(queries * targets);
   if (cost.length === 0) return cost;
-  const slots = logits.length / queries;
-  if (!Number.isInteger(slots) || sample.positiveMap.length !== targets * slots) {
+  const classes = logits.length / queries;
+  if (!Number.isInteger(classes) || sample.positiveMap.length !== targets * classes) {
     throw new RangeError(
       `matching cost: ${logits.length} logits and a positive map of ${sample.positiveMap.length} values do not fit ` +
         `${queries} queries and ${targets} targets`,
     );
   }
-  const positives = positiveSlots(sample.positiveMap, targets, slots);
+  const positives = positiveEntries(sample.positiveMap, targets, classes);
   const predictedXyxy = boxCxcywhToXyxy(boxes);
   const targetXyxy = boxCxcywhToXyxy(targetBoxes);
   assertOrdered(predictedXyxy);
   assertOrdered(targetXyxy);
 
-  const probabilities = new Float64Array(slots);
+  const probabilities = new Float64Array(classes);
   for (let q = 0; q < queries; q++) {
-    softmaxInto(probabilities, logits, q * slots);
+    softmaxInto(probabilities, logits, q * classes);
     for (let n = 0; n < targets; n++) {
       let positive = 0;
-      const { slot, weight } = positives[n]!;
-      for (let k = 0; k < slot.length; k++) positive += probabilities[slot[k]!]! * weight[k]!;
+      const { index, weight } = positives[n]!;
+      for (let k = 0; k < index.length; k++) positive += probabilities[index[k]!]! * weight[k]!;
       let l1 = 0;
       for (let k = 0; k < 4; k++) l1 += Math.abs(boxes[4 * q + k]! - targetBoxes[4 * n + k]!);
       cost[q * targets + n] =
@@ -68,23 +68,23 @@ export const matchingCost = (
   return cost;
 };
 
-/** The few slots of every target that are not 0; the rest of the 256 would add nothing. */
-const positiveSlots = (
+/** Nonzero entries of every target's positive map; the others do not contribute. */
+const positiveEntries = (
   map: Float32Array | Float64Array | Uint8Array,
   targets: number,
-  slots: number,
-): { slot: number[]; weight: number[] }[] =>
+  classes: number,
+): { index: number[]; weight: number[] }[] =>
   Array.from({ length: targets }, (_, n) => {
-    const slot: number[] = [];
+    const index: number[] = [];
     const weight: number[] = [];
-    for (let k = 0; k < slots; k++) {
-      const value = map[n * slots + k]!;
+    for (let k = 0; k < classes; k++) {
+      const value = map[n * classes + k]!;
       if (value !== 0) {
-        slot.push(k);
+        index.push(k);
         weight.push(value);
       }
     }
-    return { slot, weight };
+    return { index, weight };
   });
 
 const softmaxInto = (out: Float64Array, logits: Float32Array | Float64Array, offset: number): void => {

@@ -20,7 +20,7 @@ const scipyCases = JSON.parse(
 const totalCost = (cost: ArrayLike<number>, columns: number, pairs: Assignment): number =>
   pairs.rows.reduce((sum, row, k) => sum + cost[row * columns + pairs.columns[k]!]!, 0);
 
-/** The smallest sum over all ways to give every row of a small wide matrix its own column. */
+/** Smallest cost over all assignments of a small matrix with rows <= columns. */
 const bruteForce = (cost: readonly number[][], taken: readonly number[] = []): number => {
   const row = cost[taken.length];
   if (row === undefined) return 0;
@@ -32,13 +32,13 @@ const transpose = (matrix: readonly number[][]): number[][] =>
   matrix[0]!.map((_, column) => matrix.map((row) => row[column]!));
 
 describe('linearSumAssignment', () => {
-  it.each(scipyCases)('picks the pairs that SciPy picks: $kind $shape', ({ shape, cost, rows, columns }) => {
+  it.each(scipyCases)('picks the same pairs as SciPy: $kind $shape', ({ shape, cost, rows, columns }) => {
     const pairs = linearSumAssignment(Float64Array.from(cost), shape[0], shape[1]);
     expect([...pairs.rows]).toEqual(rows);
     expect([...pairs.columns]).toEqual(columns);
   });
 
-  it('costs as little as the best of all assignments, and uses no row or column twice', () => {
+  it('is optimal, and uses no row or column twice', () => {
     const matrices = fc.tuple(fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 6 })).chain(([rows, columns]) =>
       fc.array(
         fc.array(fc.oneof(fc.integer({ min: -3, max: 3 }), fc.double({ min: -1e3, max: 1e3, noNaN: true })), {
@@ -63,7 +63,7 @@ describe('linearSumAssignment', () => {
     );
   });
 
-  it('refuses what has no answer', () => {
+  it('rejects invalid costs', () => {
     expect(() => linearSumAssignment(Float64Array.of(1, NaN, 2, 3), 2, 2)).toThrow('row 0, column 1 is NaN');
     expect(() => linearSumAssignment(Float64Array.of(1, 2, 3, Infinity), 2, 2)).toThrow('row 1, column 1 is Infinity');
     expect(() => linearSumAssignment(new Float64Array(5), 2, 2)).toThrow('5 values, expected 2 * 2');

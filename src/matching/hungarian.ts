@@ -1,18 +1,18 @@
-/** Pairs of a row and a column, ordered by row. */
+/** Assigned pairs of rows and columns, ordered by row. */
 export interface Assignment {
   readonly rows: Int32Array;
   readonly columns: Int32Array;
 }
 
 /**
- * Pairs rows with columns so that the sum of their costs is smallest; min(rows, columns) pairs.
+ * Linear sum assignment: min(rows, columns) pairs of rows and columns with the smallest total cost.
  *
  * Shortest augmenting paths with dual variables (D. F. Crouse, "On implementing 2D rectangular assignment algorithms",
- * 2016), which is what SciPy's `linear_sum_assignment` runs. Among optimal assignments of equal cost this one picks the
- * same as SciPy does, because columns are scanned from the last to the first and a free column wins a tie.
+ * 2016), which is what SciPy's `linear_sum_assignment` runs. Among optimal assignments of equal cost it picks the
+ * same one as SciPy: columns are scanned from last to first, and a free column wins a tie.
  *
  * @param cost row-major (rows, columns)
- * @throws {RangeError} when the cost holds NaN or an infinity, or its length is not rows * columns
+ * @throws {RangeError} if a cost is NaN or infinite, or the length is not rows * columns
  */
 export const linearSumAssignment = (cost: Float32Array | Float64Array, rows: number, columns: number): Assignment => {
   if (cost.length !== rows * columns) {
@@ -32,7 +32,7 @@ export const linearSumAssignment = (cost: Float32Array | Float64Array, rows: num
   return { rows: order.map((column) => rowOfColumn[column]!), columns: order };
 };
 
-/** The column of every row, for rows <= columns. */
+/** Column of every row, for rows <= columns. */
 const assignWide = (cost: Float32Array | Float64Array, rows: number, columns: number): Int32Array => {
   const rowDual = new Float64Array(rows);
   const columnDual = new Float64Array(columns);
@@ -40,7 +40,7 @@ const assignWide = (cost: Float32Array | Float64Array, rows: number, columns: nu
   const rowOf = new Int32Array(columns).fill(-1);
   const distance = new Float64Array(columns);
   const previousRow = new Int32Array(columns);
-  const open = new Int32Array(columns); // columns that the search has not settled, in [0, openCount)
+  const open = new Int32Array(columns); // columns not settled by the search, in [0, openCount)
   const visitedRows = new Int32Array(rows);
 
   for (let start = 0; start < rows; start++) {
@@ -73,7 +73,7 @@ const assignWide = (cost: Float32Array | Float64Array, rows: number, columns: nu
       reached = lowest;
       const column = open[nearest]!;
       open[nearest] = open[--openCount]!;
-      open[openCount] = column; // settled columns gather behind the open ones
+      open[openCount] = column; // settled columns are kept after the open ones
       if (rowOf[column] === -1) sink = column;
       else row = rowOf[column]!;
     }

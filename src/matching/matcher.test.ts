@@ -17,7 +17,7 @@ const flatBoxes = (targets: readonly { boxes: number[][] }[]): Float32Array =>
 const plain = (matches: readonly Match[]): number[][][] =>
   matches.map(({ queries, targets }) => [[...queries], [...targets]]);
 
-/** Largest difference to the stored cost of all samples' columns, where sample b uses its own. */
+/** Largest difference to the reference cost, which has the columns of all samples; sample b uses its own. */
 const costDifference = (
   reference: ReferenceCase,
   costName: string,
@@ -27,12 +27,12 @@ const costDifference = (
 ): number => {
   const { shape, data: expected } = reference.typed(costName, 'f32');
   const [batch, queries, total] = shape as [number, number, number];
-  const slots = logits.length / batch / queries;
+  const classes = logits.length / batch / queries;
   const positiveMap = reference.f32(costName.replace(/cost\.\w+$/, 'positive_map'));
   let largest = 0;
   for (let b = 0; b < batch; b++) {
     const cost = matchingCost({
-      logits: logits.subarray(b * queries * slots, (b + 1) * queries * slots),
+      logits: logits.subarray(b * queries * classes, (b + 1) * queries * classes),
       boxes: boxes.subarray(b * queries * 4, (b + 1) * queries * 4),
       targetBoxes: flatBoxes(targets),
       positiveMap,
@@ -46,9 +46,9 @@ const costDifference = (
 };
 
 describe('matcher', () => {
-  it('gives a query the box and words that it predicts', () => {
-    const predLogits = new Float32Array(2 * 3).fill(0); // 2 queries, 2 words + no-object
-    predLogits[0 * 3 + 1] = 4; // the first query says the second word
+  it('matches a query to the box and tokens that it predicts', () => {
+    const predLogits = new Float32Array(2 * 3).fill(0); // 2 queries, 2 tokens + no-object
+    predLogits[0 * 3 + 1] = 4; // the first query predicts the second token
     const matches = matchTargets({
       predLogits,
       predBoxes: Float32Array.of(0.5, 0.5, 0.2, 0.2, 0.5, 0.5, 0.2, 0.2),
@@ -59,7 +59,7 @@ describe('matcher', () => {
     expect(plain(matches)).toEqual([[[0], [0]]]);
   });
 
-  it('takes samples without targets, and names the sample whose cost is not finite', () => {
+  it('accepts samples without targets, and names the sample whose cost is not finite', () => {
     const input = {
       predLogits: new Float32Array(2 * 3 * 4),
       predBoxes: new Float32Array(2 * 3 * 4).fill(0.5),

@@ -1,34 +1,34 @@
-import { matchingCost, defaultMatchingWeights, type MatchingWeights } from './cost.ts';
+import { matchingCost, DEFAULT_MATCHING_WEIGHTS, type MatchingWeights } from './cost.ts';
 import { linearSumAssignment } from './hungarian.ts';
 
-/** Queries and the targets they were given, min(Q, N) pairs ordered by query; targets count within their sample. */
+/** Matched queries and targets of a sample: min(Q, N) pairs ordered by query. Target indices are within the sample. */
 export interface Match {
   readonly queries: Int32Array;
   readonly targets: Int32Array;
 }
 
-/** One decoder layer's predictions with all samples' targets one after another. */
+/** Predictions of one decoder layer, and the concatenated targets of all samples. */
 export interface MatcherInput {
   /** (B, Q, C) */
   readonly predLogits: Float32Array | Float64Array;
-  /** (B, Q, 4) centre x, centre y, width, height, relative to the image. */
+  /** (B, Q, 4) in cxcywh format, relative to the image. */
   readonly predBoxes: Float32Array | Float64Array;
-  /** (sum of targetCounts, 4) as `predBoxes`. */
+  /** (sum of targetCounts, 4) in the format of `predBoxes`. */
   readonly targetBoxes: Float32Array | Float64Array;
   /** (sum of targetCounts, C) */
   readonly positiveMap: Float32Array | Float64Array | Uint8Array;
-  /** Number of targets of every sample; its length is B. */
+  /** Number of targets of every sample, (B). */
   readonly targetCounts: readonly number[];
 }
 
 /**
- * The one-to-one assignment of queries to targets with the smallest total cost, per sample.
+ * Assigns queries to targets one to one with the smallest total cost, sample by sample.
  *
- * @throws {RangeError} when a cost is not finite (the message names the sample), or lengths do not fit together
+ * @throws {RangeError} if a cost is not finite (the message names the sample), or the lengths do not fit each other
  */
 export const matchTargets = (
   input: MatcherInput,
-  weights: MatchingWeights = defaultMatchingWeights,
+  weights: MatchingWeights = DEFAULT_MATCHING_WEIGHTS,
 ): readonly Match[] => {
   const batch = input.targetCounts.length;
   const total = input.targetCounts.reduce((sum, count) => sum + count, 0);
@@ -36,7 +36,7 @@ export const matchTargets = (
     throw new RangeError(`matcher: ${input.targetBoxes.length / 4} target boxes, but targetCounts add up to ${total}`);
   }
   const queries = input.predBoxes.length / 4 / batch;
-  const slots = input.predLogits.length / (batch * queries);
+  const classes = input.predLogits.length / (batch * queries);
   let first = 0;
   return input.targetCounts.map((count, b) => {
     const [from, to] = [first, first + count];
@@ -44,10 +44,10 @@ export const matchTargets = (
     try {
       const cost = matchingCost(
         {
-          logits: input.predLogits.subarray(b * queries * slots, (b + 1) * queries * slots),
+          logits: input.predLogits.subarray(b * queries * classes, (b + 1) * queries * classes),
           boxes: input.predBoxes.subarray(b * queries * 4, (b + 1) * queries * 4),
           targetBoxes: input.targetBoxes.subarray(from * 4, to * 4),
-          positiveMap: input.positiveMap.subarray(from * slots, to * slots),
+          positiveMap: input.positiveMap.subarray(from * classes, to * classes),
         },
         weights,
       );

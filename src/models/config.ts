@@ -2,19 +2,19 @@ import { z } from 'zod';
 import { MdetrError } from '../errors.ts';
 import type { ModelConfig, TextEncoderConfig } from './model-config.ts';
 
-/** The official code and its JSON files write 1 for true. */
+/** Boolean; the official code and its JSON files write 1 for true. */
 const flag = z.union([z.boolean(), z.literal(0), z.literal(1)]).transform(Boolean);
 const count = z.number().int().positive();
 const rate = z.number().min(0).max(1);
 
-/** Sizes of a text encoder that is none of the published ones. */
+/** Sizes of a custom text encoder. */
 const textEncoderSchema = z.strictObject({
   hidden_size: count,
   num_hidden_layers: count,
   num_attention_heads: count,
   intermediate_size: count,
   vocab_size: count,
-  /** Learned positions; the first two are never used (padding, and an offset of RoBERTa's). */
+  /** Number of learned positions, of which RoBERTa never uses the first two. */
   max_position_embeddings: count,
 });
 
@@ -101,7 +101,7 @@ export const modelConfigSchema = z.object({
 
 export type { ModelConfig, SmallBackboneConfig, TextEncoderConfig } from './model-config.ts';
 
-const publishedTextEncoders: Readonly<Record<string, TextEncoderConfig>> = {
+const PUBLISHED_TEXT_ENCODERS: Readonly<Record<string, TextEncoderConfig>> = {
   'roberta-base': {
     hidden_size: 768,
     num_hidden_layers: 12,
@@ -126,7 +126,7 @@ const publishedTextEncoders: Readonly<Record<string, TextEncoderConfig>> = {
     vocab_size: 50265,
     max_position_embeddings: 514,
   },
-  // The size that the reference numbers of this project's tests were computed with.
+  // The size of the reference models in this package's tests.
   'tiny-roberta': {
     hidden_size: 96,
     num_hidden_layers: 3,
@@ -138,25 +138,27 @@ const publishedTextEncoders: Readonly<Record<string, TextEncoderConfig>> = {
 };
 
 export const textEncoderConfig = (config: ModelConfig, source?: string): TextEncoderConfig => {
-  const known = config.text_encoder ?? publishedTextEncoders[config.text_encoder_type];
+  const known = config.text_encoder ?? PUBLISHED_TEXT_ENCODERS[config.text_encoder_type];
   if (known === undefined) {
     throw new MdetrError(
-      `${source === undefined ? '' : `${source}: `}text_encoder_type "${config.text_encoder_type}" is unknown: use one of ${Object.keys(publishedTextEncoders).join(', ')}, or give its sizes as text_encoder`,
+      `${source === undefined ? '' : `${source}: `}text_encoder_type "${config.text_encoder_type}" is unknown: use one of ${Object.keys(PUBLISHED_TEXT_ENCODERS).join(', ')}, or give its sizes as text_encoder`,
     );
   }
   return known;
 };
 
-/** Which question heads the network has, if any. */
+/** Dataset of the question heads; undefined without question heads. */
 export const qaDataset = (config: ModelConfig): 'gqa' | 'clevr' | undefined =>
   config.do_qa ? (config.qa_dataset ?? (config.combine_datasets.includes('gqa') ? 'gqa' : 'clevr')) : undefined;
 
 /**
- * Reads the part of a config (an official JSON file, a checkpoint's `args`, a model folder's `config.json`) that
- * decides the network. Keys that do not concern the network are left to others. Throws `MdetrError` naming the key.
+ * Parses the network's part of a config: an official JSON file, the `args` of a checkpoint, or the `config.json` of a
+ * model folder. Other keys are ignored.
+ *
+ * @throws {MdetrError} naming the invalid key
  */
 export const parseModelConfig = (values: Readonly<Record<string, unknown>>, source = 'config'): ModelConfig => {
-  // The official command line knows `none` as Python's None too.
+  // Official files write None, JSON's null, for unset arguments.
   const given = Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null && value !== undefined));
   const parsed = modelConfigSchema.safeParse(given);
   if (!parsed.success) {
@@ -170,16 +172,16 @@ export const parseModelConfig = (values: Readonly<Record<string, unknown>>, sour
     throw new MdetrError(`${source}: ${problem}`);
   };
   if (config.hidden_dim % config.nheads !== 0)
-    refuse(`hidden_dim ${config.hidden_dim} is no multiple of nheads ${config.nheads}`);
+    refuse(`hidden_dim ${config.hidden_dim} is not a multiple of nheads ${config.nheads}`);
   if (config.hidden_dim % 4 !== 0)
-    refuse(`hidden_dim ${config.hidden_dim} is no multiple of 4, which sine positions need`);
+    refuse(`hidden_dim ${config.hidden_dim} is not a multiple of 4, as sine positions require`);
   if (config.mask_model === 'v2')
-    refuse('mask_model "v2" exists in name only, in the official code too: use "smallconv"');
+    refuse('mask_model "v2" has no implementation, not even in the official code: use "smallconv"');
   if (config.do_qa && !config.split_qa_heads && qaDataset(config) !== 'gqa')
-    refuse('one joint answer head exists for gqa only: set split_qa_heads');
+    refuse('only gqa has a joint answer head: set split_qa_heads');
   textEncoderConfig(config, source);
   return config;
 };
 
-/** The keys of the schema: what a model folder's `config.json` may hold. */
+/** Keys of the network's config. */
 export const modelConfigKeys: readonly string[] = Object.keys(modelConfigSchema.shape);

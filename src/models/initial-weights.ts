@@ -2,7 +2,7 @@ import type { HostTensor } from '../engine/graph/index.ts';
 import type { ParameterSpec } from '../nn/index.ts';
 import { Random } from '../random/random.ts';
 
-/** The value that a parameter starts training from. Depends on the seed and the parameter's own name only. */
+/** Initial value of a parameter. Depends only on the seed and the name of the parameter. */
 export const initialValue = (spec: ParameterSpec, seed: number): HostTensor => {
   const data = spec.init(Random.ofParameter(seed, spec.name), spec.shape);
   return spec.dtype === 'int64'

@@ -33,7 +33,7 @@ afterAll(async () => {
   await Promise.all(sessions.map((session) => session.dispose()));
 });
 
-/** All outputs of a small model, for pictures and the texts about them. */
+/** Loads a small model that returns all outputs for images and captions. */
 const load = async (values: Record<string, unknown> = {}) => {
   const model = new MdetrNetwork(parseModelConfig({ ...small, ...values }));
   const [images, height, width, batch, length] = ['images', 'height', 'width', 'batch', 'tokens'].map(symbolicDim);
@@ -42,11 +42,11 @@ const load = async (values: Record<string, unknown> = {}) => {
     input('padding', [images!, height!, width!], 'bool'),
   );
   const features = selectImages(encoded, input('image_index', [batch!], 'int32'));
-  const captions = {
+  const tokens = {
     inputIds: input('ids', [batch!, length!], 'int32'),
     attentionMask: input('mask', [batch!, length!], 'int32'),
   };
-  const pass = model.forward(features, captions, { layers: 'all' });
+  const pass = model.forward(features, tokens, { layers: 'all' });
   const queries = input('queries', [symbolicDim('n'), 32]);
   const masks = model.segmentation?.forward(queries, input('sample', [queries.shape[0]!], 'int32'), {
     imageMemory: pass.encoded.imageMemory,
@@ -70,7 +70,7 @@ const load = async (values: Record<string, unknown> = {}) => {
 const image = (seed: number, height: number, width: number): Float32Array =>
   Float32Array.from(noise(3 * height * width, seed));
 
-/** Pictures at the top left of a batch, the rest padding. */
+/** Batch of images, padded at the right and bottom. */
 const images = (
   parts: readonly { data: Float32Array; height: number; width: number }[],
   height: number,
@@ -92,7 +92,7 @@ const images = (
   };
 };
 
-const texts = (rows: readonly (readonly number[])[], imageIndex: readonly number[]): Record<string, HostTensor> => {
+const captions = (rows: readonly (readonly number[])[], imageIndex: readonly number[]): Record<string, HostTensor> => {
   const length = Math.max(...rows.map((row) => row.length));
   const pad = (row: readonly number[], value: number) => [
     ...row,
@@ -127,7 +127,7 @@ const expectClose = (found: ArrayLike<number>, expected: ArrayLike<number>, tole
     expect(Math.abs(found[i]! - expected[i]!)).toBeLessThanOrEqual(tolerance * Math.max(1, Math.abs(expected[i]!)));
 };
 
-/** The last layer's row of an output (L, B, …), or the row of one (B, …). */
+/** Row of an output (B, …), or of the last layer of one (L, B, …). */
 const rowOf = (value: HostTensor, row: number, rows: number): ArrayLike<number> => {
   const size = value.data.length / rows;
   const numbers = Array.from(value.data as Float32Array);
@@ -139,16 +139,16 @@ const rowOf = (value: HostTensor, row: number, rows: number): ArrayLike<number> 
 };
 
 describe('a batch', () => {
-  it('gives each text what it gets alone, whatever the padding of the text', async () => {
+  it('has the results of single captions, independent of their padding', async () => {
     const run = await load();
     const part = { data: image(1, 64, 48), height: 64, width: 48 };
     const [first, second] = [
       [0, 7, 8, 2],
       [0, 9, 2],
     ];
-    const together = await run({ ...images([part], 64, 48), ...texts([first, second], [0, 0]), ...noQueries });
+    const together = await run({ ...images([part], 64, 48), ...captions([first, second], [0, 0]), ...noQueries });
     for (const [row, ids] of [first, second].entries()) {
-      const alone = await run({ ...images([part], 64, 48), ...texts([ids], [0]), ...noQueries });
+      const alone = await run({ ...images([part], 64, 48), ...captions([ids], [0]), ...noQueries });
       for (const name of [
         'pred_logits',
         'pred_boxes',
@@ -161,13 +161,13 @@ describe('a batch', () => {
     }
   });
 
-  it('takes the right picture for every text', async () => {
+  it('uses the right image for every caption', async () => {
     const run = await load();
     const parts = [1, 2].map((seed) => ({ data: image(seed, 64, 64), height: 64, width: 64 }));
     const ids = [0, 7, 8, 2];
-    const together = await run({ ...images(parts, 64, 64), ...texts([ids, ids, ids], [1, 0, 1]), ...noQueries });
+    const together = await run({ ...images(parts, 64, 64), ...captions([ids, ids, ids], [1, 0, 1]), ...noQueries });
     const alone = await Promise.all(
-      parts.map((part) => run({ ...images([part], 64, 64), ...texts([ids], [0]), ...noQueries })),
+      parts.map((part) => run({ ...images([part], 64, 64), ...captions([ids], [0]), ...noQueries })),
     );
     [1, 0, 1].forEach((image, row) =>
       expectClose(rowOf(together['pred_boxes']!, row, 3), rowOf(alone[image]!['pred_boxes']!, 0, 1)),
@@ -177,11 +177,11 @@ describe('a batch', () => {
     );
   });
 
-  it('lets no query look at padding of the picture', async () => {
+  it('does not depend on image padding', async () => {
     const run = await load();
     const part = { data: image(3, 64, 64), height: 64, width: 64 };
     const other = { data: image(4, 64, 96), height: 64, width: 96 };
-    const feeds = { ...texts([[0, 7, 2]], [0]), ...noQueries };
+    const feeds = { ...captions([[0, 7, 2]], [0]), ...noQueries };
     const inBatch = (neighbor: typeof other) => run({ ...images([part, neighbor], 64, 96), ...feeds });
     const [one, two] = [await inBatch(other), await inBatch({ ...other, data: image(5, 64, 96) })];
     expectClose(rowOf(one['pred_boxes']!, 0, 1), rowOf(two['pred_boxes']!, 0, 1), 1e-6);
@@ -189,10 +189,10 @@ describe('a batch', () => {
 });
 
 describe('masks', () => {
-  it('are the same in portions of queries as at once', async () => {
+  it('are equal in chunks of queries and all at once', async () => {
     const run = await load();
     const part = { data: image(6, 64, 96), height: 64, width: 96 };
-    const feeds = { ...images([part], 64, 96), ...texts([[0, 7, 8, 2]], [0]) };
+    const feeds = { ...images([part], 64, 96), ...captions([[0, 7, 8, 2]], [0]) };
     const { hs } = await run({ ...feeds, ...noQueries });
     const queries = (from: number, to: number): Record<string, HostTensor> => ({
       queries: { dtype: 'float32', shape: [to - from, 32], data: (hs!.data as Float32Array).slice(from * 32, to * 32) },
@@ -209,11 +209,11 @@ describe('masks', () => {
   });
 });
 
-describe('text', () => {
+describe('captions', () => {
   const outputs = async (values: Record<string, unknown>, ids: readonly number[]) =>
     (await load(values))({
       ...images([{ data: image(7, 64, 96), height: 64, width: 96 }], 64, 96),
-      ...texts([ids], [0]),
+      ...captions([ids], [0]),
       queries: { dtype: 'float32', shape: [1, 32], data: Float32Array.from(noise(32, 8)) },
       sample: { dtype: 'int32', shape: [1], data: new Int32Array(1) },
     });
@@ -224,13 +224,13 @@ describe('text', () => {
   const difference = (a: HostTensor, b: HostTensor): number =>
     Math.max(...Array.from(a.data as Float32Array, (value, i) => Math.abs(value - (b.data as Float32Array)[i]!)));
 
-  // Masks of given queries tell what the encoder made of the picture.
-  it('changes what the encoder makes of the picture', async () => {
+  // Masks of fixed queries show the encoded image.
+  it('changes the encoded image', async () => {
     const [first, second] = [await outputs({}, one), await outputs({}, other)];
     expect(difference(first['pred_masks']!, second['pred_masks']!)).toBeGreaterThan(1e-4);
   });
 
-  it('can be kept out of the encoder, and then is read by the decoder alone', async () => {
+  it('changes only the decoder without text_in_encoder', async () => {
     for (const values of [{}, { pass_pos_and_query: false }, { pre_norm: true }, { contrastive_loss: true }]) {
       const without = { ...values, text_in_encoder: false };
       const [first, second] = [await outputs(without, one), await outputs(without, other)];
@@ -241,7 +241,7 @@ describe('text', () => {
   });
 });
 
-describe('variants that the official code cannot run', () => {
+describe('variants that the official code does not support', () => {
   it.each([
     ['positions added to the input', { pass_pos_and_query: false }],
     ['pre-norm throughout', { pre_norm: true, decoder_pre_norm: true }],
@@ -250,7 +250,7 @@ describe('variants that the official code cannot run', () => {
     const run = await load(values);
     const results = await run({
       ...images([{ data: image(1, 64, 64), height: 64, width: 64 }], 64, 64),
-      ...texts([[0, 7, 2]], [0]),
+      ...captions([[0, 7, 2]], [0]),
       ...noQueries,
     });
     expect((results['pred_boxes']!.data as Float32Array).every((value) => value > 0 && value < 1)).toBe(true);
@@ -259,7 +259,7 @@ describe('variants that the official code cannot run', () => {
 });
 
 describe('configs', () => {
-  it('take official values, 1 for true and null for nothing', () => {
+  it('accept official values, 1 for true and null for unset', () => {
     const config = parseModelConfig({
       split_qa_heads: 1,
       do_qa: 1,
@@ -272,12 +272,12 @@ describe('configs', () => {
   });
   it.each([
     [{ hidden_dim: 'big' }, /"hidden_dim"/],
-    [{ hidden_dim: 30 }, /no multiple of nheads/],
-    [{ mask_model: 'v2' }, /in name only/],
+    [{ hidden_dim: 30 }, /not a multiple of nheads/],
+    [{ mask_model: 'v2' }, /has no implementation/],
     [{ text_encoder_type: 'bert-base' }, /"bert-base" is unknown/],
     [{ do_qa: true, combine_datasets: ['clevr'] }, /set split_qa_heads/],
     [{ num_queries: 0 }, /"num_queries"/],
-  ])('refuse %o by name', (values, message) => {
+  ])('reject %o, naming the key', (values, message) => {
     expect(() => parseModelConfig(values, 'x.json')).toThrow(message);
     expect(() => parseModelConfig(values, 'x.json')).toThrow(/^x\.json: /);
   });

@@ -238,7 +238,7 @@ export class MdetrNetwork {
   }
 }
 
-/** Nearest down-sampling of a padding mask (B, H, W) to a feature map's size. */
+/** Resizes a padding mask (B, H, W) to the size of a feature map, nearest neighbor. */
 const downsampleMask = (padding: Tensor, height: Dim, width: Dim): Tensor => {
   const [batch, ...size] = padding.shape as [Dim, Dim, Dim];
   const asBytes = cast(reshape(padding, [batch, 1, ...size]), 'uint8');

@@ -45,7 +45,7 @@ describe('sine positions', () => {
   const { shape, data } = reference.typed('position.mask', 'u8');
   const mask: HostTensor = { dtype: 'bool', shape, data };
 
-  it.each([64, 256])('are those of the official code, %d features, padding of all kinds', async (features) => {
+  it.each([64, 256])('equal the official ones for %d features and all kinds of padding', async (features) => {
     const expected = reference.typed(`position.sine${features}`, 'f32');
     const found = await encode(new SinePositionEncoding(features, 10_000), mask);
     expect(found.shape).toEqual([shape[0], shape[1]! * shape[2]!, features]);
@@ -53,7 +53,7 @@ describe('sine positions', () => {
     (found.data as Float32Array).forEach((value, i) => expect(Math.abs(value - wanted[i]!)).toBeLessThan(2e-6));
   });
 
-  it('of another temperature differ in all waves but the first', async () => {
+  it('depend on the temperature in all waves but the first', async () => {
     const [hot, cold] = [
       await encode(new SinePositionEncoding(16, 10_000), mask),
       await encode(new SinePositionEncoding(16, 20), mask),
@@ -67,7 +67,7 @@ describe('sine positions', () => {
 });
 
 describe('learned positions', () => {
-  it('are the row of the column table, then that of the row table, whatever the padding', async () => {
+  it('are column and row embeddings, independent of padding', async () => {
     const scope = new Scope().at('backbone').at(1);
     const mask: HostTensor = {
       dtype: 'bool',
@@ -90,7 +90,7 @@ describe('the padding of a feature map', () => {
     maskDownsample: { H: number; valid: number; h: number; firstPadded: number }[];
   };
 
-  it(`begins where it does in the official code (${maskDownsample.length} sizes)`, async () => {
+  it(`equals the official one (${maskDownsample.length} sizes)`, async () => {
     const model = new MdetrNetwork(
       parseModelConfig({
         // Five halvings, as in a ResNet.

@@ -30,17 +30,17 @@ import {
 import type { TextEncoderConfig } from './config.ts';
 
 const paddingId = 1;
-/** RoBERTa's tables, like its linear layers, start normal with this deviation. */
+/** Standard deviation of the initial values of RoBERTa's embeddings and linear layers. */
 const initDeviation = 0.02;
 const epsilon = 1e-5;
 const dropoutRate = 0.1;
-/** Added to the scores of padding. Large enough that its probability is exactly 0 in float32. */
+/** Attention bias of padding: large enough that its probability is exactly 0 in float32. */
 const maskedScore = -10000;
 
 const dense = (scope: Scope, inputs: number, outputs: number): Linear =>
   new Linear(scope, inputs, outputs, { init: normal(initDeviation), biasInit: zeros });
 
-/** One post-norm transformer layer with GELU. */
+/** Post-norm transformer layer with GELU. */
 class RobertaLayer {
   private readonly query: Linear;
   private readonly key: Linear;
@@ -84,7 +84,7 @@ class RobertaLayer {
   }
 }
 
-/** RoBERTa as Hugging Face transformers 4.5 has it. arXiv:1907.11692 */
+/** RoBERTa (arXiv:1907.11692) as in Hugging Face transformers 4.5. */
 export class Roberta {
   private readonly words: Embedding;
   private readonly positions: Embedding;
@@ -96,7 +96,7 @@ export class Roberta {
   constructor(scope: Scope, config: TextEncoderConfig) {
     const { hidden_size: size } = config;
     const embeddings = scope.at('embeddings');
-    // Saved by the transformers version of the official checkpoints; newer ones leave it out. Nothing reads it here.
+    // Saved by the transformers version of the official checkpoints, omitted by newer ones. Not read here.
     embeddings.buffer(
       'position_ids',
       [1, config.max_position_embeddings],
@@ -126,7 +126,7 @@ export class Roberta {
     this.poolerDense = dense(scope.at('pooler').at('dense'), size, size);
   }
 
-  /** inputIds, attentionMask (B, T) int32; mask 1 on real tokens → last hidden state (B, T, H). */
+  /** Last hidden state (B, T, H) for inputIds and attentionMask (B, T) int32, 1 on tokens. */
   forward(inputIds: Tensor, attentionMask: Tensor, dropout: Dropout): Tensor {
     const [batch, length] = inputIds.shape as [Dim, Dim];
     const masked = mul(sub(scalar(1), cast(attentionMask, 'float32')), maskedScore);
@@ -134,13 +134,13 @@ export class Roberta {
     return this.layers.reduce((x, layer) => layer.forward(x, bias, dropout), this.embed(inputIds, dropout));
   }
 
-  /** tanh of a linear layer on the first token: hidden (B, T, H) → (B, H). */
+  /** Pooled output: tanh of a linear layer on the first token, hidden (B, T, H) → (B, H). */
   pool(hidden: Tensor): Tensor {
     return tanh(this.poolerDense.forward(squeeze(slice(hidden, 1, 0, 1), 1)));
   }
 
   private embed(inputIds: Tensor, dropout: Dropout): Tensor {
-    // Padding has position 1, the first real token 2.
+    // Padding has position 1, the first token 2.
     const isReal = cast(not(equal(inputIds, paddingId)), 'int32');
     const positionIds = add(mul(cumSum(isReal, 1), isReal), literal([1], [1, 1], 'int32'));
     const rows = add(add(this.words.forward(inputIds), this.tokenTypeRow()), this.positions.forward(positionIds));

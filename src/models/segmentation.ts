@@ -17,7 +17,7 @@ import {
   where,
 } from '../engine/ops/index.ts';
 
-/** Attention weights of queries over the image's memory, without values: a softmax a head over space. */
+/** Attention maps of queries over the image memory: one softmax over space per head, without values. */
 class BoxAttention {
   private readonly queryLinear: Linear;
   private readonly keyLinear: Linear;
@@ -32,20 +32,20 @@ class BoxAttention {
     this.keyLinear = new Linear(scope.at('k_linear'), features, features, options);
   }
 
-  /** queries (N, D), sample (N), imageMemory (B, h·w, D), padding (B, h, w) → (N, heads, h, w). */
-  forward(queries: Tensor, sample: Tensor, imageMemory: Tensor, padding: Tensor): Tensor {
+  /** queries (N, D), maskSamples (N), imageMemory (B, h·w, D), padding (B, h, w) → (N, heads, h, w). */
+  forward(queries: Tensor, maskSamples: Tensor, imageMemory: Tensor, padding: Tensor): Tensor {
     const [, height, width] = padding.shape as [Dim, Dim, Dim];
     const count = queries.shape[0]!;
     const depth = this.features / this.heads;
     const q = splitAxis(mul(this.queryLinear.forward(queries), depth ** -0.5), 1, [this.heads, 1, depth]);
     const keys = transpose(splitAxis(this.keyLinear.forward(imageMemory), 2, [this.heads, depth]), [0, 2, 3, 1]);
-    const scores = squeeze(matmul(q, gather(keys, sample)), 2); // (N, heads, h·w)
-    const isPadding = reshape(gather(padding, sample), [count, 1, imageMemory.shape[1]!]);
+    const scores = squeeze(matmul(q, gather(keys, maskSamples)), 2); // (N, heads, h·w)
+    const isPadding = reshape(gather(padding, maskSamples), [count, 1, imageMemory.shape[1]!]);
     return splitAxis(softmax(where(isPadding, Number.NEGATIVE_INFINITY, scores), -1), 2, [height, width]);
   }
 }
 
-/** Convolution, group norm over eight groups (fewer where they do not divide), ReLU. */
+/** Convolution, group norm with eight groups (fewer if the channels are not divisible), ReLU. */
 class ConvBlock {
   readonly conv: Conv;
   private readonly norm: GroupNorm;
@@ -68,7 +68,7 @@ class ConvBlock {
   }
 }
 
-/** A small feature pyramid that turns attention maps into masks of a finer map's size. */
+/** Small feature pyramid network that turns attention maps into masks of the size of the finest map. */
 class MaskHeadSmallConv {
   private readonly blocks: readonly ConvBlock[];
   private readonly outLayer: Conv;
@@ -92,18 +92,18 @@ class MaskHeadSmallConv {
     );
   }
 
-  /** src (B, D, h, w), attention (N, heads, h, w), sample (N), pyramid (coarse to fine) of (B, C, h′, w′) → (N, h″, w″) logits. */
-  forward(src: Tensor, attention: Tensor, sample: Tensor, pyramid: readonly Tensor[]): Tensor {
-    // The filter of the first layer is cut in two: what it makes of the image is the same for every query.
+  /** src (B, D, h, w), attention (N, heads, h, w), maskImages (N), pyramid of (B, C, h′, w′), coarse to fine → logits (N, h″, w″). */
+  forward(src: Tensor, attention: Tensor, maskImages: Tensor, pyramid: readonly Tensor[]): Tensor {
+    // The first filter is split in two: its part for the image is computed once for all queries.
     const [first, second, ...finer] = this.blocks as [ConvBlock, ConvBlock, ...ConvBlock[]];
     const { weight, bias } = first.conv;
     const ofImage = conv(src, slice(weight, 1, 0, this.features), { padding: 1 }, bias);
     const ofAttention = conv(attention, slice(weight, 1, this.features, weight.shape[1]!), { padding: 1 });
-    let x = second.forward(first.activate(add(ofAttention, gather(ofImage, sample))));
+    let x = second.forward(first.activate(add(ofAttention, gather(ofImage, maskImages))));
     for (const [index, adapter] of this.adapters.entries()) {
       const skip = adapter.forward(pyramid[index]!);
       const larger = resizeNearest(x, skip.shape[2]!, skip.shape[3]!);
-      x = finer[index]!.forward(add(gather(skip, sample), larger));
+      x = finer[index]!.forward(add(gather(skip, maskImages), larger));
     }
     return squeeze(this.outLayer.forward(x), 1);
   }
@@ -114,36 +114,42 @@ export class Segmentation {
   private readonly attention: BoxAttention;
   private readonly head: MaskHeadSmallConv;
 
-  /** pyramidChannels: of the three maps before the last, coarse to fine. */
+  /** @param pyramidChannels channels of the three maps before the last, coarse to fine */
   constructor(scope: Scope, features: number, heads: number, pyramidChannels: readonly number[]) {
     this.attention = new BoxAttention(scope.at('bbox_attention'), features, heads);
     this.head = new MaskHeadSmallConv(scope.at('mask_head'), features, heads, pyramidChannels);
   }
 
   /**
-   * Mask logits of any queries: queries (N, D), and the sample of the batch that each belongs to, (N) int32;
-   * the rest as the encoder left it → (N, h″, w″). Callers may go through many queries in portions.
+   * Mask logits (N, h″, w″) of queries (N, D). The result for a query does not depend on the others, so that many queries
+   * can be processed in chunks.
    *
-   * @param image where several texts share a picture, the row of `src` and `pyramid` that each query looks at, (N) int32
+   * @param maskSamples (N) int32, index of every query's caption in the batch
+   * @param maskImages (N) int32, index of every query's image in `src` and `pyramid`, if captions share images
    */
   forward(
     queries: Tensor,
-    sample: Tensor,
+    maskSamples: Tensor,
     { imageMemory, src, padding, pyramid }: MaskContext,
-    image: Tensor = sample,
+    maskImages: Tensor = maskSamples,
   ): Tensor {
-    return this.head.forward(src, this.attention.forward(queries, sample, imageMemory, padding), image, pyramid);
+    return this.head.forward(
+      src,
+      this.attention.forward(queries, maskSamples, imageMemory, padding),
+      maskImages,
+      pyramid,
+    );
   }
 }
 
-/** What masks are made from beside the queries. */
+/** Inputs of the segmentation head besides the queries. */
 export interface MaskContext {
   /** (B, h·w, D) */
   readonly imageMemory: Tensor;
-  /** (B or pictures, D, h, w): the projected last map, before the encoder. */
+  /** Projected last feature map before the encoder: (B, D, h, w), or one row per image. */
   readonly src: Tensor;
   /** (B, h, w), true on padding. */
   readonly padding: Tensor;
-  /** The maps before the last, coarse to fine. */
+  /** Feature maps before the last, coarse to fine. */
   readonly pyramid: readonly Tensor[];
 }

@@ -13,7 +13,7 @@ import { add, concat, equal, expand, fill, mul, not, relu, reshape, slice, unsqu
 import { textEncoderConfig, type ModelConfig } from './config.ts';
 import { Roberta } from './roberta.ts';
 
-/** The two linear layers of a transformer layer, with ReLU and dropout between. */
+/** Feed-forward block of a transformer layer: linear, ReLU, dropout, linear. */
 class FeedForward {
   private readonly linear1: Linear;
   private readonly linear2: Linear;
@@ -32,11 +32,11 @@ class FeedForward {
   }
 }
 
-/** x with positions added where there are any: they enter queries and keys, never values. */
+/** Adds positions, if there are any: to queries and keys, never to values. */
 const withPositions = (x: Tensor, positions: Tensor | undefined): Tensor =>
   positions === undefined ? x : add(x, positions);
 
-/** One layer over the joint image and text sequence (arXiv:2104.12763, section 2.2). */
+/** Encoder layer over the joint image and text sequence (arXiv:2104.12763, section 2.2). */
 class TransformerEncoderLayer {
   private readonly selfAttn: MultiHeadAttention;
   private readonly feedForward: FeedForward;
@@ -54,7 +54,7 @@ class TransformerEncoderLayer {
     this.norm2 = new LayerNorm(scope.at('norm2'), features);
   }
 
-  /** src, positions (B, S, D); paddingBias (B, 1, 1, S). */
+  /** src, positions (B, S, D); padding (B, 1, 1, S) is the attention bias → (B, S, D). */
   forward(src: Tensor, positions: Tensor | undefined, padding: Tensor, dropout: Dropout): Tensor {
     const drop = (x: Tensor): Tensor => dropout(x, this.config.dropout);
     const attend = (x: Tensor): Tensor => {
@@ -69,22 +69,22 @@ class TransformerEncoderLayer {
     return this.norm2.forward(add(attended, drop(this.feedForward.forward(attended, dropout))));
   }
 
-  /** Where every place of the sequence looks: (B, heads, S, S). */
+  /** Self-attention probabilities: (B, heads, S, S). */
   attention(src: Tensor, positions: Tensor | undefined, padding: Tensor): Tensor {
     const queryAndKey = withPositions(this.config.pre_norm ? this.norm1.forward(src) : src, positions);
     return this.selfAttn.probabilities(queryAndKey, queryAndKey, padding);
   }
 }
 
-/** What a decoder layer makes of its queries. */
+/** Output of a decoder layer. */
 export interface DecodedLayer {
-  /** (B, Q, D) */
+  /** Hidden states of the queries, (B, Q, D). */
   readonly output: Tensor;
-  /** Where every query looks in the memory: (B, heads, Q, S). */
+  /** Traces the cross-attention probabilities: (B, heads, Q, S). */
   readonly attention: () => Tensor;
 }
 
-/** Queries look at each other, then at the whole memory, image and text alike. The norms really are 1, 3 and 4. */
+/** Decoder layer: self-attention, then cross-attention to image and text. Its norms really are 1, 3 and 4. */
 class TransformerDecoderLayer {
   private readonly selfAttn: MultiHeadAttention;
   private readonly crossAttn: MultiHeadAttention;
@@ -106,7 +106,7 @@ class TransformerDecoderLayer {
     this.norm4 = new LayerNorm(scope.at('norm4'), features);
   }
 
-  /** target, queryPositions (B, Q, D); memory (B, S, D), memoryKeys the same with positions added. */
+  /** target, queryPositions (B, Q, D); memory (B, S, D); memoryKeys: memory with positions added. */
   forward(
     target: Tensor,
     queryPositions: Tensor | undefined,
@@ -116,28 +116,28 @@ class TransformerDecoderLayer {
     dropout: Dropout,
   ): DecodedLayer {
     const drop = (x: Tensor): Tensor => dropout(x, this.config.dropout);
-    const attendToEachOther = (x: Tensor): Tensor => {
+    const selfAttend = (x: Tensor): Tensor => {
       const queryAndKey = withPositions(x, queryPositions);
       return drop(this.selfAttn.forward(queryAndKey, queryAndKey, x, undefined, dropout));
     };
-    const attendToMemory = (x: Tensor): Tensor =>
+    const crossAttend = (x: Tensor): Tensor =>
       drop(this.crossAttn.forward(withPositions(x, queryPositions), memoryKeys, memory, padding, dropout));
-    const lookingFrom = (x: Tensor) => (): Tensor =>
+    const attentionOf = (x: Tensor) => (): Tensor =>
       this.crossAttn.probabilities(withPositions(x, queryPositions), memoryKeys, padding);
     const feed = (x: Tensor): Tensor => drop(this.feedForward.forward(x, dropout));
     if (this.config.decoder_pre_norm) {
-      const afterSelf = add(target, attendToEachOther(this.norm1.forward(target)));
-      const asking = this.norm3.forward(afterSelf);
-      const afterCross = add(afterSelf, attendToMemory(asking));
-      return { output: add(afterCross, feed(this.norm4.forward(afterCross))), attention: lookingFrom(asking) };
+      const afterSelf = add(target, selfAttend(this.norm1.forward(target)));
+      const normed = this.norm3.forward(afterSelf);
+      const afterCross = add(afterSelf, crossAttend(normed));
+      return { output: add(afterCross, feed(this.norm4.forward(afterCross))), attention: attentionOf(normed) };
     }
-    const afterSelf = this.norm1.forward(add(target, attendToEachOther(target)));
-    const afterCross = this.norm3.forward(add(afterSelf, attendToMemory(afterSelf)));
-    return { output: this.norm4.forward(add(afterCross, feed(afterCross))), attention: lookingFrom(afterSelf) };
+    const afterSelf = this.norm1.forward(add(target, selfAttend(target)));
+    const afterCross = this.norm3.forward(add(afterSelf, crossAttend(afterSelf)));
+    return { output: this.norm4.forward(add(afterCross, feed(afterCross))), attention: attentionOf(afterSelf) };
   }
 }
 
-/** Brings the text encoder's width to the transformer's: linear, layer norm (ε = 1e-12), dropout. */
+/** Projects text features to the width of the transformer: linear, layer norm (ε = 1e-12), dropout. */
 class FeatureResizer {
   private readonly fc: Linear;
   private readonly norm: LayerNorm;
@@ -153,25 +153,25 @@ class FeatureResizer {
 }
 
 /**
- * What the encoder leaves for the decoder and the heads. S = (1 if CLS) + h·w + T. Without `text_in_encoder` the text's
- * part of the memory is what it was before.
+ * Output of the joint encoder, read by the decoder and the heads. S = (1 with CLS) + h·w + T. Without `text_in_encoder`
+ * the text part of the memory is not encoded.
  */
 export interface EncoderCache {
   /** (B, S, D) */
   readonly memory: Tensor;
-  /** The image's part of the memory: (B, h·w, D). */
+  /** Image part of the memory, (B, h·w, D). */
   readonly imageMemory: Tensor;
-  /** The text's part of the memory: (B, T, D). */
+  /** Text part of the memory, (B, T, D). */
   readonly textMemory: Tensor;
-  /** The text before the encoder: (B, T, D). */
+  /** Projected text features before the encoder, (B, T, D). */
   readonly textMemoryResized: Tensor;
   /** (B, S), true on padding. */
   readonly paddingMask: Tensor;
-  /** (B, S, D); missing when positions are added to the input instead (`pass_pos_and_query` off). */
+  /** (B, S, D); undefined if positions are added to the input instead (`pass_pos_and_query` off). */
   readonly positions: Tensor | undefined;
-  /** Where every place that the encoder sees looks in its first layer: (B, heads, S, S), less T without `text_in_encoder`. */
+  /** Traces the attention of the first encoder layer: (B, heads, S, S), without the text if not `text_in_encoder`. */
   readonly firstAttention: () => Tensor;
-  /** With the image-text contrastive loss: the CLS token's memory (B, D) and RoBERTa's pooled first token (B, H). */
+  /** With `contrastive_loss`: memory of the CLS token (B, D) and RoBERTa's pooled first token (B, H). */
   readonly pooled: { readonly image: Tensor; readonly text: Tensor } | undefined;
 }
 
@@ -209,8 +209,8 @@ export class Transformer {
   }
 
   /**
-   * imageSequence, imagePositions (B, h·w, D), imagePadding (B, h·w), true on padding;
-   * inputIds, attentionMask (B, T), 1 on real tokens.
+   * Encodes images and captions jointly: imageSequence, imagePositions (B, h·w, D), imagePadding (B, h·w), true on
+   * padding; inputIds, attentionMask (B, T), 1 on tokens.
    */
   encode(
     imageSequence: Tensor,
@@ -231,11 +231,11 @@ export class Transformer {
     const paddingMask = withText(image.padding, not(equal(attentionMask, 1)));
     const positions = passPositions ? withText(image.positions, fill(0, [batch, length, features])) : undefined;
 
-    // What the encoder sees of that: all, or the image alone.
+    // The encoder reads image and text, or the image only.
     const src = isJoint ? withText(start, textMemoryResized) : start;
-    const seenPositions = isJoint || !passPositions ? positions : image.positions;
+    const encoderPositions = isJoint || !passPositions ? positions : image.positions;
     const padding = paddingBias(isJoint ? paddingMask : image.padding);
-    const layered = this.encoderLayers.reduce((x, layer) => layer.forward(x, seenPositions, padding, dropout), src);
+    const layered = this.encoderLayers.reduce((x, layer) => layer.forward(x, encoderPositions, padding, dropout), src);
     const encoded = this.encoderNorm?.forward(layered) ?? layered;
     const memory = isJoint ? encoded : withText(encoded, textMemoryResized);
 
@@ -247,7 +247,7 @@ export class Transformer {
       textMemoryResized,
       paddingMask,
       positions,
-      firstAttention: () => this.encoderLayers[0]!.attention(src, seenPositions, padding),
+      firstAttention: () => this.encoderLayers[0]!.attention(src, encoderPositions, padding),
       pooled:
         this.cls === undefined
           ? undefined
@@ -255,7 +255,7 @@ export class Transformer {
     };
   }
 
-  /** queries (Q, D) → every decoder layer's output, normed, each (B, Q, D). */
+  /** Decodes queries (Q, D). Returns the normed output of every decoder layer. */
   decode(cache: EncoderCache, queries: Tensor, dropout: Dropout): readonly DecodedLayer[] {
     const batch = cache.memory.shape[0]!;
     const perImage = expand(unsqueeze(queries, 0), [batch, ...queries.shape]);
@@ -268,11 +268,11 @@ export class Transformer {
     return this.decoderLayers.map((layer) => {
       const { output, attention } = layer.forward(target, queryPositions, cache.memory, memoryKeys, padding, dropout);
       target = output;
-      return { output: this.decoderNorm.forward(output), attention }; // the next layer goes on from the un-normed output
+      return { output: this.decoderNorm.forward(output), attention }; // the next layer continues from the output before the norm
     });
   }
 
-  /** Puts the CLS token before the image, without position and never masked. */
+  /** Prepends the CLS token to the image, without a position and never masked. */
   private withCls(
     sequence: Tensor,
     padding: Tensor,

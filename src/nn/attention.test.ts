@@ -13,7 +13,7 @@ const tensor = (shape: number[], seed: number): FloatTensor => {
   const count = shape.reduce((product, size) => product * size, 1);
   return { dtype: 'float32', shape, data: Float32Array.from(noise(count, seed)) };
 };
-/** Sample b of (B, L, D) as rows. */
+/** Sample b of (B, L, D) as a list of rows. */
 const rowsOf = ({ shape, data }: HostTensor, b: number): Matrix =>
   Array.from({ length: shape[1]! }, (_, row) => {
     const from = (b * shape[1]! + row) * shape[2]!;
@@ -27,7 +27,7 @@ const weights: Record<string, FloatTensor> = {
   'out_proj.bias': tensor([features], 14),
 };
 
-/** x Wᵀ + b with rows `from` to `to` of the stacked weights. */
+/** Projection x Wᵀ + b with rows `from` to `to` of the input projection. */
 const project = (x: Matrix, weight: string, bias: string, from: number, to: number): Matrix =>
   x.map((row) =>
     Array.from({ length: to - from }, (_, i) =>
@@ -38,7 +38,7 @@ const project = (x: Matrix, weight: string, bias: string, from: number, to: numb
     ),
   );
 
-/** The formula of the paper, head by head, in double precision. */
+/** Reference attention, head by head, in float64. */
 const attention = (query: Matrix, key: Matrix, value: Matrix, isPadding: (place: number) => boolean): Matrix => {
   const part = (x: Matrix, which: number): Matrix =>
     project(x, 'in_proj_weight', 'in_proj_bias', which * features, (which + 1) * features);
@@ -68,7 +68,7 @@ describe('multi-head attention', () => {
   const [batch, length, places] = ['batch', 'length', 'places'].map(symbolicDim);
   const layer = new MultiHeadAttention(new Scope(), features, heads, 0.1);
 
-  it('is softmax(q kᵀ / √d) v, without the places that are padding', async () => {
+  it('equals softmax(q kᵀ / √d) v, ignoring padding', async () => {
     const query = input('query', [batch!, length!, features]);
     const [key, value] = ['key', 'value'].map((name) => input(name, [batch!, places!, features]));
     const padding = input('padding', [batch!, places!], 'bool');
@@ -91,7 +91,7 @@ describe('multi-head attention', () => {
       );
   });
 
-  it('of a sequence with itself takes one product for queries and keys, and gives the same', async () => {
+  it('computes q and k of self-attention in one product, with equal results', async () => {
     const x = input('x', [batch!, length!, features]);
     const value = input('value', [batch!, length!, features]);
     const program = makeProgram('self', { out: layer.forward(x, x, value, undefined, noDropout) });

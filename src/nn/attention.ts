@@ -17,10 +17,10 @@ import { xavierUniform, zeros } from './init.ts';
 import { Linear } from './linear.ts';
 import type { Scope } from './scope.ts';
 
-/** What a query may not look at, added to the scores: (B, 1, 1, S), −∞ (or a large negative number) where masked. */
+/** Attention bias, added to the scores: (B, 1, 1, S), −∞ (or a large negative number) on masked keys. */
 export type AttentionBias = Tensor;
 
-/** −∞ where the key is padding: (B, S), true on padding → (B, 1, 1, S). */
+/** Attention bias of a padding mask: (B, S), true on padding → (B, 1, 1, S), −∞ on padding. */
 export const paddingBias = (paddingMask: Tensor): AttentionBias => {
   const [batch, length] = paddingMask.shape;
   return reshape(where(paddingMask, Number.NEGATIVE_INFINITY, 0), [batch!, 1, 1, length!]);
@@ -31,7 +31,7 @@ const splitHeads = (x: Tensor, heads: number): Tensor => {
   return transpose(splitAxis(x, 2, [heads, features / heads]), [0, 2, 1, 3]); // (B, L, D) → (B, heads, L, D/heads)
 };
 
-/** softmax(q kᵀ / √d + bias) for q (B, L, D), k (B, S, D) → (B, heads, L, S). */
+/** Attention probabilities, softmax(q kᵀ / √d + bias), for q (B, L, D), k (B, S, D) → (B, heads, L, S). */
 const attentionProbabilities = (q: Tensor, k: Tensor, heads: number, bias: AttentionBias | undefined): Tensor => {
   const scale = 1 / Math.sqrt((q.shape[2] as number) / heads);
   const keys = transpose(splitAxis(k, 2, [heads, (k.shape[2] as number) / heads]), [0, 2, 3, 1]); // (B, heads, D/heads, S)
@@ -39,7 +39,7 @@ const attentionProbabilities = (q: Tensor, k: Tensor, heads: number, bias: Atten
   return softmax(bias === undefined ? scores : add(scores, bias));
 };
 
-/** softmax(q kᵀ / √d + bias) v for q (B, L, D), k and v (B, S, D). arXiv:1706.03762, equation 1. */
+/** Scaled dot-product attention (arXiv:1706.03762, equation 1): softmax(q kᵀ / √d + bias) v for q (B, L, D), k, v (B, S, D). */
 export const attend = (
   q: Tensor,
   k: Tensor,
@@ -53,7 +53,7 @@ export const attend = (
   return mergeAxes(context, 2, 3);
 };
 
-/** Multi-head attention with the parameters of torch.nn.MultiheadAttention: one table for q, k and v. */
+/** Multi-head attention with the parameters of torch.nn.MultiheadAttention: one input projection for q, k and v. */
 export class MultiHeadAttention {
   private readonly inProjWeight: Tensor;
   private readonly inProjBias: Tensor;
@@ -70,7 +70,7 @@ export class MultiHeadAttention {
     this.outProj = new Linear(scope.at('out_proj'), features, features, { init: xavierUniform, biasInit: zeros });
   }
 
-  /** query (B, L, D), key and value (B, S, D) → (B, L, D). */
+  /** Attends from query (B, L, D) to key and value (B, S, D) → (B, L, D). */
   forward(query: Tensor, key: Tensor, value: Tensor, bias: AttentionBias | undefined, dropout: Dropout): Tensor {
     const { q, k } = this.queriesAndKeys(query, key);
     const v = this.project(value, 2, 3);
@@ -78,7 +78,7 @@ export class MultiHeadAttention {
     return this.outProj.forward(attended);
   }
 
-  /** Where queries look: (B, L, D), (B, S, D) → (B, heads, L, S), nothing dropped. */
+  /** Attention probabilities without dropout: query (B, L, D), key (B, S, D) → (B, heads, L, S). */
   probabilities(query: Tensor, key: Tensor, bias: AttentionBias | undefined): Tensor {
     const { q, k } = this.queriesAndKeys(query, key);
     return attentionProbabilities(q, k, this.heads, bias);
@@ -91,7 +91,7 @@ export class MultiHeadAttention {
     return { q: slice(both, 2, 0, features), k: slice(both, 2, features, 2 * features) };
   }
 
-  /** By a part of the joint table of q, k and v. */
+  /** Projects x with a slice of the joint input projection. */
   private project(x: Tensor, from: number, to: number): Tensor {
     const { features } = this;
     return linear(

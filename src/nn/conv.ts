@@ -9,7 +9,7 @@ export interface ConvLayerOptions extends ConvOptions {
   readonly biasInit?: Initializer;
 }
 
-/** 2-D convolution: (B, in, H, W) → (B, out, h, w). */
+/** 2-D convolution layer: (B, in, H, W) → (B, out, h, w). */
 export class Conv {
   readonly weight: Tensor;
   readonly bias: Tensor | undefined;

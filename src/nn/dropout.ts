@@ -1,6 +1,6 @@
 import type { Tensor } from '../engine/graph/index.ts';
 
-/** How a trace drops values: inference keeps them all, training zeroes a share `rate` and scales the rest up. */
+/** Dropout function of a trace: the identity at inference; in training it zeroes a fraction `rate` and scales the rest. */
 export type Dropout = (x: Tensor, rate: number) => Tensor;
 
 export const noDropout: Dropout = (x) => x;

@@ -3,7 +3,7 @@ import { lookUp } from '../engine/ops/index.ts';
 import { normal, type Initializer } from './init.ts';
 import type { Scope } from './scope.ts';
 
-/** A table of learned rows, of which `paddingIndex` is never trained: indices (…) → (…, features). */
+/** Embedding table: indices (…) → (…, features). Row `paddingIndex` is never trained. */
 export class Embedding {
   readonly weight: Tensor;
 

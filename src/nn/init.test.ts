@@ -20,7 +20,7 @@ const spread = (values: Float32Array): { largest: number; deviation: number; mea
   };
 };
 
-describe('starting values', () => {
+describe('initial values', () => {
   const shape = [40, 30, 3, 3];
   const [fanIn, fanOut] = [30 * 9, 40 * 9];
   const bounds: readonly (readonly [name: string, init: Initializer, bound: number])[] = [
@@ -28,7 +28,7 @@ describe('starting values', () => {
     ['kaiming, slope 1', kaimingUniform(1), Math.sqrt(3 / fanIn)],
     ['torch.nn.Linear and Conv2d', torchDefaultWeight, 1 / Math.sqrt(fanIn)],
   ];
-  it.each(bounds)('%s: uniform up to the bound of the formula', (_, init, bound) => {
+  it.each(bounds)('%s: uniform within the expected bound', (_, init, bound) => {
     const { largest, deviation, mean } = spread(init(Random.ofParameter(1, 'weight'), shape));
     expect(largest).toBeLessThanOrEqual(bound * (1 + 1e-6));
     expect(largest).toBeGreaterThan(bound * 0.99);
@@ -38,15 +38,15 @@ describe('starting values', () => {
 
   it.each([
     ['normal', normal(0.02), 0.02],
-    ['kaiming over the fan out', kaimingNormalFanOut, Math.sqrt(2 / fanOut)],
-  ] as const)('%s: of the deviation of the formula', (_, init, expected) => {
+    ['kaiming over the fan-out', kaimingNormalFanOut, Math.sqrt(2 / fanOut)],
+  ] as const)('%s: with the expected standard deviation', (_, init, expected) => {
     const { deviation, largest } = spread(init(Random.ofParameter(2, 'weight'), shape));
     expect(Math.abs(deviation / expected - 1)).toBeLessThan(0.02);
     expect(largest).toBeGreaterThan(3 * expected);
     expect(largest).toBeLessThan(6 * expected);
   });
 
-  it('the padding row of a table is zero, the others are not', () => {
+  it('the padding row of an embedding is zero, others are not', () => {
     const table = embeddingTable(0.02, 1)(Random.ofParameter(3, 'weight'), [4, 8]);
     expect([...table.subarray(8, 16)]).toEqual(new Array(8).fill(0));
     expect(table.filter((value) => value === 0)).toHaveLength(8);

@@ -1,11 +1,11 @@
 import type { Random } from '../random/random.ts';
 
-/** Draws the starting value of a parameter of the given shape. */
+/** Samples the initial value of a parameter of the given shape. */
 export type Initializer = (random: Random, shape: readonly number[]) => Float32Array;
 
 const countOf = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1);
 
-/** Fan-in and fan-out as torch.nn.init counts them. */
+/** Fan-in and fan-out as torch.nn.init computes them. */
 const fans = (shape: readonly number[]): { fanIn: number; fanOut: number } => {
   const [outputs = 1, inputs = 1, ...kernel] = shape;
   const taps = countOf(kernel);
@@ -33,27 +33,27 @@ export const normal =
   (random, shape) =>
     draw(shape, () => random.normal() * deviation);
 
-/** Glorot and Bengio 2010: uniform with bound √(6 / (fan in + fan out)). */
+/** Xavier initialization (Glorot and Bengio, 2010): uniform with bound √(6 / (fan in + fan out)). */
 export const xavierUniform: Initializer = (random, shape) => {
   const { fanIn, fanOut } = fans(shape);
   return uniform(Math.sqrt(6 / (fanIn + fanOut)))(random, shape);
 };
 
-/** He et al. 2015 with negative slope `a`: uniform with bound √(6 / ((1 + a²) · fan in)). */
+/** Kaiming initialization (He et al., 2015) with negative slope `a`: uniform with bound √(6 / ((1 + a²) · fan in)). */
 export const kaimingUniform =
   (a: number): Initializer =>
   (random, shape) =>
     uniform(Math.sqrt(6 / ((1 + a * a) * fans(shape).fanIn)))(random, shape);
 
-/** He et al. 2015 over the fan out, for ReLU: torchvision's start for convolutions. */
+/** Kaiming initialization over the fan-out, for ReLU, as torchvision initializes convolutions. */
 export const kaimingNormalFanOut: Initializer = (random, shape) =>
   normal(Math.sqrt(2 / fans(shape).fanOut))(random, shape);
 
-/** What torch.nn.Linear and Conv2d start from; `fanIn` also bounds their biases. */
+/** Default initialization of torch.nn.Linear and Conv2d; `fanIn` also bounds their biases. */
 export const torchDefaultWeight = kaimingUniform(Math.sqrt(5));
 export const torchDefaultBias = (fanIn: number): Initializer => uniform(1 / Math.sqrt(fanIn));
 
-/** Normal with deviation 0.02 and a row of zeros for the padding token, as RoBERTa's tables. */
+/** Normal with standard deviation 0.02 and a zero row for the padding token, as RoBERTa's embeddings. */
 export const embeddingTable =
   (deviation: number, paddingIndex?: number): Initializer =>
   (random, shape) => {

@@ -3,7 +3,7 @@ import type { Tensor } from '../engine/graph/index.ts';
 import { torchDefaultBias, torchDefaultWeight, type Initializer } from './init.ts';
 import type { Scope } from './scope.ts';
 
-/** y = x Wᵀ + b over the last axis: (…, in) → (…, out). */
+/** Linear layer, x Wᵀ + b over the last axis: (…, in) → (…, out). */
 export class Linear {
   readonly weight: Tensor;
   readonly bias: Tensor | undefined;

@@ -3,7 +3,7 @@ import { relu } from '../engine/ops/index.ts';
 import { Linear } from './linear.ts';
 import type { Scope } from './scope.ts';
 
-/** Linear layers with ReLU between them. */
+/** Multi-layer perceptron: linear layers with ReLU between them. */
 export class Mlp {
   private readonly layers: readonly Linear[];
 

@@ -3,7 +3,7 @@ import { add, groupNorm, layerNorm, mul, neg, reshape, rsqrt } from '../engine/o
 import { ones, zeros } from './init.ts';
 import type { Scope } from './scope.ts';
 
-/** Layer normalisation over the last axis. */
+/** Layer norm over the last axis. */
 export class LayerNorm {
   private readonly weight: Tensor;
   private readonly bias: Tensor;
@@ -22,7 +22,7 @@ export class LayerNorm {
   }
 }
 
-/** Group normalisation over channels and space: x (B, C, h, w). arXiv:1803.08494 */
+/** Group norm (arXiv:1803.08494): x (B, C, h, w). */
 export class GroupNorm {
   private readonly weight: Tensor;
   private readonly bias: Tensor;
@@ -41,7 +41,7 @@ export class GroupNorm {
   }
 }
 
-/** Batch normalisation with fixed statistics: one scale and one shift a channel, all four tensors are buffers. */
+/** Batch norm with fixed statistics: a scale and a shift per channel. All four tensors are buffers. */
 export class FrozenBatchNorm {
   private readonly weight: Tensor;
   private readonly bias: Tensor;
@@ -59,8 +59,8 @@ export class FrozenBatchNorm {
   }
 
   /**
-   * Normalising the result of a convolution is convolving with a scaled filter and a bias: y = conv(x, W·s) + (b − μ·s).
-   * Multiplying the filter costs nothing at inference and less than multiplying the activations in training.
+   * Folds the norm into the filter of the convolution before it: y = conv(x, W·s) + (b − μ·s). Scaling the filter is free
+   * at inference, and cheaper than scaling the activations in training.
    */
   fold(filter: Tensor): { readonly filter: Tensor; readonly bias: Tensor } {
     const scale = mul(this.weight, rsqrt(add(this.runningVar, 1e-5)));

@@ -1,7 +1,7 @@
 import { parameter, type DType, type Tensor } from '../engine/graph/index.ts';
 import type { Initializer } from './init.ts';
 
-/** A tensor of the model's `state_dict`. */
+/** Tensor of the `state_dict`: its name, shape and initialization. */
 export interface ParameterSpec {
   /** The official `state_dict` key. */
   readonly name: string;
@@ -13,7 +13,7 @@ export interface ParameterSpec {
   readonly tensor: Tensor;
 }
 
-/** All tensors of one model, in the order of the official `state_dict`. */
+/** Tensors of a model, in the order of the official `state_dict`. */
 export class ParameterRegistry {
   private readonly byName = new Map<string, ParameterSpec>();
 
@@ -36,7 +36,7 @@ export class ParameterRegistry {
   }
 }
 
-/** A place in the tree of modules. Parameters get the path of their place as name: `transformer.encoder.layers.0.linear1.weight`. */
+/** Path in the module tree, from which parameters get their names: `transformer.encoder.layers.0.linear1.weight`. */
 export class Scope {
   constructor(
     readonly registry: ParameterRegistry = new ParameterRegistry(),
