@@ -20,11 +20,19 @@ describe('the settings of the loss', () => {
     const answers = { do_qa: 1, split_qa_heads: 1, qa_loss_coef: 25, aux_loss: false, contrastive_align_loss: false };
     expect(weightsOf({ ...answers, qa_dataset: 'gqa' })).toMatchObject({ loss_answer_type: 25, loss_answer_rel: 25 });
     expect(weightsOf({ ...answers, qa_dataset: 'clevr' })).toEqual({
-      ...{ loss_ce: 1, loss_bbox: 5, loss_giou: 2 },
-      ...{ loss_answer_type: 25, loss_answer_binary: 1, loss_answer_attr: 1, loss_answer_reg: 1 },
+      loss_ce: 1,
+      loss_bbox: 5,
+      loss_giou: 2,
+      loss_answer_type: 25,
+      loss_answer_binary: 1,
+      loss_answer_attr: 1,
+      loss_answer_reg: 1,
     });
     expect(weightsOf({ ...answers, qa_dataset: 'clevr', clevr_answer_loss_coef: 3 })).toMatchObject({
-      ...{ loss_answer_type: 25, loss_answer_binary: 3, loss_answer_attr: 3, loss_answer_reg: 3 },
+      loss_answer_type: 25,
+      loss_answer_binary: 3,
+      loss_answer_attr: 3,
+      loss_answer_reg: 3,
     });
   });
 

@@ -138,7 +138,11 @@ describe('the targets of a batch', () => {
     expect(inputs['match_targets']).toEqual({ dtype: 'int32', shape: [2, 3], data: Int32Array.of(1, 0, 2, 0, 1, 2) });
     expect(inputs['unmatched']!.shape).toEqual([2, 3, 4]);
     expect(inputs['unmatched']!.data).toEqual(
-      Float32Array.from([...[0, 1, 1, 0, 1, 1, 1, 1, 1, 1, 0, 1], ...[1, 0, 0, 1, 1, 1, 1, 1, 0, 1, 1, 1]]),
+      // prettier-ignore
+      Float32Array.of(
+        0, 1, 1, 0, 1, 1, 1, 1, 1, 1, 0, 1,
+        1, 0, 0, 1, 1, 1, 1, 1, 0, 1, 1, 1,
+      ),
     );
     expect(inputs['box_counts']!.data).toEqual(Float32Array.of(2, 0, 1));
     expect(inputs['num_boxes']).toEqual({ dtype: 'float32', shape: [], data: Float32Array.of(3) });

@@ -184,8 +184,18 @@ describe('the signature of a loss program', () => {
   it('asks for what the config trains on, and nothing else', () => {
     expect(leaves(configOf({}), { ...detection, ...alignment }).sort()).toEqual(
       [
-        ...['alignment_map', 'box_counts', 'match_queries', 'match_targets', 'num_boxes', 'positive_map', 'unmatched'],
-        ...['pred_boxes', 'pred_logits', 'proj_queries', 'proj_tokens', 'target_boxes'],
+        'alignment_map',
+        'box_counts',
+        'match_queries',
+        'match_targets',
+        'num_boxes',
+        'positive_map',
+        'unmatched',
+        'pred_boxes',
+        'pred_logits',
+        'proj_queries',
+        'proj_tokens',
+        'target_boxes',
       ].sort(),
     );
     const questions = configOf({ do_qa: true, split_qa_heads: true, qa_dataset: 'clevr', no_detection: true });
