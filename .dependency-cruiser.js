@@ -11,7 +11,7 @@ const mayImport = {
   'engine/graph': [],
   'engine/ops': ['engine/graph'],
   'engine/onnx': ['engine/graph', 'engine/ops'],
-  'engine/runtime': ['engine/graph', 'engine/ops', 'engine/onnx', 'threads'],
+  'engine/runtime': ['engine/graph', 'engine/ops', 'engine/onnx', 'threads', 'files'],
   nn: ['engine/graph', 'engine/ops', 'random'],
   models: ['engine/graph', 'engine/ops', 'nn', 'random', 'text'],
   geometry: [],

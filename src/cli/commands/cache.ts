@@ -1,3 +1,4 @@
+import { cacheFolder } from '../../files/cache-folder.ts';
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command } from 'commander';
@@ -42,7 +43,7 @@ const day = 86_400_000;
 
 const list = async (words: readonly string[], { json }: { readonly json?: boolean }): Promise<void> => {
   if (words.length > 0) throw new UsageError(`there is no "mdetr cache ${words.join(' ')}": it is list, clear or path`);
-  const { ProgramCache, cacheFolder } = await import('../../engine/runtime/node/program-cache.ts');
+  const { ProgramCache } = await import('../../engine/runtime/node/program-cache.ts');
   const entries = await new ProgramCache().entries();
   if (json === true) {
     for (const { key, program, bytes, lastUsed } of entries)
@@ -74,7 +75,7 @@ const list = async (words: readonly string[], { json }: { readonly json?: boolea
 };
 
 const clear = async ({ olderThan }: { readonly olderThan?: number }): Promise<void> => {
-  const { ProgramCache, cacheFolder } = await import('../../engine/runtime/node/program-cache.ts');
+  const { ProgramCache } = await import('../../engine/runtime/node/program-cache.ts');
   const latest = olderThan === undefined ? Infinity : Date.now() - olderThan * day;
   const cache = new ProgramCache();
   const before = (await cache.entries()).length;
@@ -84,8 +85,7 @@ const clear = async ({ olderThan }: { readonly olderThan?: number }): Promise<vo
   process.stdout.write(`${removed} compiled networks removed, ${formatBytes(freed)}\n`);
 };
 
-const path = async (): Promise<void> => {
-  const { cacheFolder } = await import('../../engine/runtime/node/program-cache.ts');
+const path = (): void => {
   process.stdout.write(`${cacheFolder()}\n`);
 };
 

@@ -85,7 +85,7 @@ const withVocabularies = async (
 };
 
 // The command's help and a wrong call need neither the network nor the cache.
-const modules = () => Promise.all([import('../../pull/pull.ts'), import('../../engine/runtime/node/program-cache.ts')]);
+const modules = () => Promise.all([import('../../pull/pull.ts'), import('../../files/cache-folder.ts')]);
 
 const pullAll = async (entries: readonly Published[], options: PullCliOptions, signal: AbortSignal): Promise<void> => {
   const [{ pull }, { cacheFolder }] = await modules();

@@ -4,6 +4,7 @@ import { dataSchema } from '../../train/config/slices/datasets.ts';
 import { initializationSchema } from '../../train/config/slices/initialization.ts';
 import { runSchema } from '../../train/config/slices/run.ts';
 import type { RunSummary } from '../../train/run/run-observer.ts';
+import { ensureNativeLibrary } from '../options/native-library.ts';
 import { severalSettings, wholeFrom } from '../options/option-values.ts';
 import { StopSignals } from '../options/training-signals.ts';
 import { note } from '../output/progress.ts';
@@ -75,6 +76,7 @@ const optionOf = (keyOption: (typeof KEY_OPTIONS)[number]): Option => {
 };
 
 const train = async (path: string, options: TrainOptions): Promise<void> => {
+  await ensureNativeLibrary(options.device ?? 'cpu');
   const { runTraining } = await import('../../train/run/run-training.ts');
   const signals = new StopSignals();
   const progress = new TrainingProgress((summary) => printSummary(summary, path, options));

@@ -3,6 +3,7 @@ import type { FromPretrainedOptions } from '../../inference/node/load-options.ts
 import type { MDETR } from '../../inference/node/mdetr.ts';
 import { wholeFrom } from './option-values.ts';
 import { note, StatusLine } from '../output/progress.ts';
+import { ensureNativeLibrary } from './native-library.ts';
 
 /** Options of every command that runs a model. */
 export interface ModelOptions {
@@ -42,6 +43,7 @@ export const loadModel = async (
 ): Promise<MDETR> => {
   // The engine behind this takes a quarter of a second to load, which a wrong call need not wait for.
   const { MDETR } = await import('../../inference/node/mdetr.ts');
+  await ensureNativeLibrary(options.device);
   const status = new StatusLine(options.verbose === true);
   try {
     const { model, weights, tokenizer, config, device, threads } = options;

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { cacheFolder } from '../../engine/runtime/node/program-cache.ts';
+import { cacheFolder } from '../../files/cache-folder.ts';
 import { digestOfFile } from '../../files/file-digest.ts';
 
 /**

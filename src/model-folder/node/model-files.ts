@@ -6,7 +6,7 @@ import { openCheckpoint, type Checkpoint } from '../../checkpoints/index.ts';
 import { MdetrError, messageOf } from '../../errors.ts';
 import { findPublished, placeOf } from '../../pull/catalog.ts';
 import { MODEL_FILE_NAMES, TOKENIZER_FILE_NAMES } from '../layout.ts';
-import { cacheFolder } from '../../engine/runtime/node/program-cache.ts';
+import { cacheFolder } from '../../files/cache-folder.ts';
 
 /** A model's files, found and opened, whether or not they fit together. */
 export interface ModelFiles {

@@ -1,7 +1,6 @@
-import { existsSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
 import { MdetrError, messageOf } from '../../../errors.ts';
+import { requireNativeLibrary } from './library-file.ts';
 import { apiPlaces, apiTable, apiVersion, type ApiFunction } from './api-table.ts';
 
 /** An address in this process' memory; 0 is none. */
@@ -65,7 +64,7 @@ export class OrtLibrary {
     if (this.opened !== undefined) return this.opened;
     try {
       const require = createRequire(import.meta.url);
-      return (this.opened = new OrtLibrary(require('koffi') as Koffi, libraryPath(require)));
+      return (this.opened = new OrtLibrary(require('koffi') as Koffi, requireNativeLibrary()));
     } catch (error) {
       throw new MdetrError(`ONNX Runtime's library cannot be called directly here: ${messageOf(error)}`, {
         cause: error,
@@ -141,20 +140,4 @@ export class OrtLibrary {
 const parseDeclaration = (declaration: string): { result: string; args: string[] } => {
   const [, result, parameters] = /^(.*?)\w+\((.*)\)$/.exec(declaration)!;
   return { result: result!.trim(), args: parameters!.split(', ').map((part) => part.replace(/\w+$/, '').trim()) };
-};
-
-/** The library that the npm package onnxruntime-node ships for this system. */
-const libraryPath = (require: NodeJS.Require): string => {
-  const bin = join(dirname(require.resolve('onnxruntime-node/package.json')), 'bin');
-  const names: Partial<Record<NodeJS.Platform, RegExp>> = {
-    win32: /^onnxruntime\.dll$/,
-    darwin: /^libonnxruntime\..*dylib$/,
-  };
-  const pattern = names[process.platform] ?? /^libonnxruntime\.so/;
-  for (const version of readdirSync(bin)) {
-    const folder = join(bin, version, process.platform, process.arch);
-    const file = existsSync(folder) ? readdirSync(folder).find((name) => pattern.test(name)) : undefined;
-    if (file !== undefined) return join(folder, file);
-  }
-  throw new Error(`onnxruntime-node has no library for ${process.platform} on ${process.arch}`);
 };

@@ -17,7 +17,8 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { MdetrError } from '../../../errors.ts';
 import type { HostTensor } from '../../graph/index.ts';
 import { NodeRuntime } from './node-runtime.ts';
-import { cacheFolder, ProgramCache } from './program-cache.ts';
+import { ProgramCache } from './program-cache.ts';
+import { cacheFolder } from '../../../files/cache-folder.ts';
 import type { Session, WeightSource } from '../runtime.ts';
 import { countingWeights, expectedY, sampleInput, smallProgram } from '../../../../test/support/small-program.ts';
 

@@ -3,8 +3,8 @@ import { mkdir, open, readdir, rename, rm, stat, utimes, writeFile } from 'node:
 import type { FileHandle } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import envPaths from 'env-paths';
 import { MdetrError, messageOf } from '../../../errors.ts';
+import { cacheFolder, environmentSetting } from '../../../files/cache-folder.ts';
 import { parameterFrontier } from '../../graph/fold.ts';
 import type { HostTensor } from '../../graph/dtype.ts';
 import type { Program } from '../../graph/program.ts';
@@ -13,15 +13,9 @@ import { emitModel, type OnnxInitializer } from '../../onnx/index.ts';
 import type { Runtime, WeightSource } from '../runtime.ts';
 import { computeWeights, foldProgram, isDerived, layOut, weightsFile, type WeightLayout } from './stored-weights.ts';
 
-/** The value of an environment variable; one that is set to nothing counts as unset. */
-const setting = (name: string): string | undefined => (process.env[name] === '' ? undefined : process.env[name]);
-
-/** The folder for everything that can be made again: `MDETR_CACHE`, or the system's cache folder. */
-export const cacheFolder = (): string => setting('MDETR_CACHE') ?? envPaths('mdetr', { suffix: '' }).cache;
-
 /** How many bytes the programs may take: `MDETR_CACHE_GB`, or 20 GB. Throws `MdetrError` when it is no number. */
 const capFromSettings = (): number => {
-  const text = setting('MDETR_CACHE_GB');
+  const text = environmentSetting('MDETR_CACHE_GB');
   if (text === undefined) return defaultCapBytes;
   const gigabytes = Number(text);
   if (!(gigabytes >= 0)) throw new MdetrError(`MDETR_CACHE_GB must be a number of gigabytes, got "${text}"`);

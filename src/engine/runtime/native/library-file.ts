@@ -1,0 +1,89 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { cacheFolder } from '../../../files/cache-folder.ts';
+
+/** Version of `onnxruntime-node` that {@link NATIVE_LIBRARIES} describes. */
+export const ORT_VERSION = '1.30.0';
+
+/** ONNX Runtime's library for one system, as `onnxruntime-node` ships it. */
+export interface NativeLibrary {
+  /** File name, also in the cache. */
+  readonly file: string;
+  readonly sha256: string;
+}
+
+/** Libraries by `platform-arch`. Other systems (Intel Macs) have no native build. */
+export const NATIVE_LIBRARIES: Readonly<Record<string, NativeLibrary>> = {
+  'linux-x64': {
+    file: 'libonnxruntime.so.1',
+    sha256: 'ffb75a925ba05e47b235bb66e3e3911714a80b328a9c9425539feb204aa32a23',
+  },
+  'linux-arm64': {
+    file: 'libonnxruntime.so.1',
+    sha256: '1f549d46250b005580b597f4164984aaf75b3bcb9f3aeb07c7f8a8fe60b23c76',
+  },
+  'darwin-arm64': {
+    file: 'libonnxruntime.1.30.0.dylib',
+    sha256: '685d2be5dba1309c89d3a5324b7fd06a5c42f1a61bfea32d14c4cc28d072121d',
+  },
+  'win32-x64': {
+    file: 'onnxruntime.dll',
+    sha256: '508c362f5673483dd3a086379c392795b2e42d10d5e6f3f90ebd7ac21c97af67',
+  },
+  'win32-arm64': {
+    file: 'onnxruntime.dll',
+    sha256: '6c3a2abf5c6aca11c48a0d338a91af309f2266f25ce2e4084e6a87bbcb0fbfd0',
+  },
+};
+
+const system = `${process.platform}-${process.arch}`;
+
+/** Whether this is a Linux system with musl instead of glibc, for which the native builds are not made. */
+const isMusl = (): boolean => {
+  if (process.platform !== 'linux') return false;
+  const report = process.report.getReport() as { header?: { glibcVersionRuntime?: string } };
+  return report.header?.glibcVersionRuntime === undefined;
+};
+
+/** The library that fits this system, or undefined where ONNX Runtime has no native build. */
+export const nativeLibraryForSystem = (): NativeLibrary | undefined =>
+  isMusl() ? undefined : NATIVE_LIBRARIES[system];
+
+/** Folder in the cache that holds the library after `fetchNativeLibrary`. */
+export const nativeLibraryFolder = (): string => join(cacheFolder(), 'onnxruntime', `${ORT_VERSION}-${system}`);
+
+const pattern = { win32: /^onnxruntime\.dll$/, darwin: /^libonnxruntime\..*dylib$/ } as const;
+
+/** The library inside an installed `onnxruntime-node`, whatever its version. */
+const installedLibrary = (): string | undefined => {
+  const name =
+    process.platform === 'win32' || process.platform === 'darwin' ? pattern[process.platform] : /^libonnxruntime\.so/;
+  try {
+    const bin = join(dirname(createRequire(import.meta.url).resolve('onnxruntime-node/package.json')), 'bin');
+    for (const version of readdirSync(bin)) {
+      const folder = join(bin, version, process.platform, process.arch);
+      const file = existsSync(folder) ? readdirSync(folder).find((entry) => name.test(entry)) : undefined;
+      if (file !== undefined) return join(folder, file);
+    }
+  } catch {
+    // Not installed: npm drops an optional dependency whose install script fails.
+  }
+  return undefined;
+};
+
+/** Path of ONNX Runtime's library: of an installed `onnxruntime-node`, or in the cache. Undefined if there is none. */
+export const findNativeLibrary = (): string | undefined => {
+  const installed = installedLibrary();
+  if (installed !== undefined) return installed;
+  const library = NATIVE_LIBRARIES[system];
+  const cached = library === undefined ? undefined : join(nativeLibraryFolder(), library.file);
+  return cached !== undefined && existsSync(cached) ? cached : undefined;
+};
+
+/** Like {@link findNativeLibrary}. @throws {Error} if there is none */
+export const requireNativeLibrary = (): string => {
+  const found = findNativeLibrary();
+  if (found === undefined) throw new Error(`onnxruntime-node is not installed, or has no library for ${system}`);
+  return found;
+};
