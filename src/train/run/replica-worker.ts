@@ -25,7 +25,7 @@ if (parentPort !== null) {
   const { config, rank, group, workers, resume, startFrom } = workerData as ReplicaTask;
   const communicator = new ThreadCommunicator(rank, group);
   try {
-    const runtime = await createRuntime({ blocking: true, ...(config.threads && { threads: config.threads }) });
+    const runtime = await createRuntime({ blocking: true, threads: config.threads });
     await trainProcess(config, { runtime, communicator, workers, resume, startFrom });
     tell({ kind: 'done' });
   } catch (error) {

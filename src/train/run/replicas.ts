@@ -29,7 +29,7 @@ export const runReplicas = async (
   const { replicas, device } = config;
   if (replicas === 1) {
     const { threads } = config;
-    return trainProcess(config, { ...options, runtime: await createRuntime({ device, ...(threads && { threads }) }) });
+    return trainProcess(config, { ...options, runtime: await createRuntime({ device, threads }) });
   }
   if (device !== 'cpu') throw new MdetrError(`replicas share the cores of "cpu"; "${device}" allows one replica only`);
   const group = makeSharedGroup(replicas, VALUES_PER_ROUND);

@@ -218,7 +218,7 @@ export const createTrainer = async (
     auxiliary,
     maskBoxes: config.max_mask_boxes,
     communicator,
-    ...(config.threads === undefined ? {} : { threads: config.threads }),
+    threads: config.threads,
   };
   if (config.objective === 'all') return Trainer.create(model, config, parameters, runtime, options);
   if (auxiliary === undefined) throw new Error('internal: the backbone alone is trained by its auxiliary loss');

@@ -67,7 +67,7 @@ export class Training {
     const start = await startingPoint(parsed, undefined, onNote);
     const runtime = await createRuntime({
       device: parsed.device,
-      ...(parsed.threads === undefined ? {} : { threads: parsed.threads }),
+      threads: parsed.threads,
     });
     const trainer = await createTrainer(parsed, start, runtime, stepsPerEpoch, singleProcess);
     return new Training(parsed, trainer, tokenizer, tokenizerPath, stepsPerEpoch, totalSteps);

@@ -57,7 +57,7 @@ export const validatorFor = (config: TrainConfig, observer: ValidationObserver):
     const model = await MDETR.fromPretrained(folder, {
       device,
       cacheDir,
-      ...(threads === undefined ? {} : { threads }),
+      threads,
     });
     try {
       const metrics: Record<string, number> = {};
