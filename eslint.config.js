@@ -19,6 +19,18 @@ export default tseslint.config(
       '@typescript-eslint/unbound-method': 'off',
     },
   },
+  {
+    // `require('mdetr')` loads ES modules only without top-level await. The command line is never required.
+    files: ['src/**/*.ts'],
+    ignores: ['**/*.test.ts', 'src/cli/main.ts'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        { selector: 'AwaitExpression:not(:function *)', message: 'No top-level await in shipped code.' },
+        { selector: 'ForOfStatement[await=true]:not(:function *)', message: 'No top-level await in shipped code.' },
+      ],
+    },
+  },
   { files: ['**/*.js', '**/*.mjs'], ...tseslint.configs.disableTypeChecked },
   {
     files: ['**/*.test.ts', 'test/**/*.ts', 'bench/**/*.ts', 'scripts/**/*.ts', 'examples/**/*.ts'],

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { UsageError } from '../errors.ts';
+import type { ValueSchema } from '../options/value-schema.ts';
 
 /** An option of a benchmark: on the command line, in the "evaluate" section of a config, or in both. */
 export interface BenchmarkOption<Value> {
@@ -9,7 +10,7 @@ export interface BenchmarkOption<Value> {
   /** Values that the command line lists. */
   readonly choices?: readonly string[] | undefined;
   /** Value in a config, with its default. */
-  readonly schema: z.ZodType<Value>;
+  readonly schema: ValueSchema<Value>;
   /** Value of the command line's text; undefined for a flag without a value. @throws {UsageError} for a wrong text */
   readonly parse?: ((text: string) => unknown) | undefined;
 }

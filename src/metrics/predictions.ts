@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { ValueSchema } from '../options/value-schema.ts';
 import { MdetrError } from '../errors.ts';
 
 /*
@@ -45,27 +46,90 @@ const schemas = {
     boxes: z.array(box).optional(),
     masks: z.array(rle).optional(),
   }),
-} as const;
+} as const satisfies { readonly [Name in keyof Predictions]: z.ZodType<Predictions[Name]> };
 
 /** A file format of predictions: the name in its first line, and the schema of every other line. */
 export interface PredictionFormat<Prediction> {
   readonly name: string;
-  readonly schema: z.ZodType<Prediction>;
+  readonly schema: ValueSchema<Prediction>;
 }
-
-type Schemas = typeof schemas;
 
 /** The formats of the built-in benchmarks. */
 export const PREDICTION_FORMATS = Object.fromEntries(
   Object.entries(schemas).map(([name, schema]) => [name, { name, schema }]),
-) as unknown as { readonly [Name in keyof Schemas]: PredictionFormat<z.infer<Schemas[Name]>> };
+) as unknown as { readonly [Name in keyof Predictions]: PredictionFormat<Predictions[Name]> };
 
-export type FlickrPrediction = z.infer<Schemas['flickr']>;
-export type RefexpPrediction = z.infer<Schemas['refexp']>;
-export type PhraseCutPrediction = z.infer<Schemas['phrasecut']>;
-export type AnswerPrediction = z.infer<Schemas['gqa']>;
-export type DetectionPrediction = z.infer<Schemas['coco']>;
-export type LvisPrediction = z.infer<Schemas['lvis']>;
+/** Four numbers of a box. */
+type PredictedBox = [number, number, number, number];
+
+/** A mask in COCO run lengths. */
+interface PredictedMask {
+  size: readonly [height: number, width: number];
+  counts: string | readonly number[];
+}
+
+/** One sentence of Flickr30k: for each phrase with boxes, all boxes (x0, y0, x1, y1) from best to worst. */
+export interface FlickrPrediction {
+  image_id: number | string;
+  sentence_id: number;
+  boxes: PredictedBox[][];
+}
+
+/** One referring expression. */
+export interface RefexpPrediction {
+  image_id: number | string;
+  scores: number[];
+  /** Boxes as x0, y0, x1, y1. */
+  boxes: PredictedBox[];
+  /** Score × P(is final), for CLEVR-Ref+. */
+  scores_refexp?: number[] | undefined;
+}
+
+/** One phrase of PhraseCut. */
+export interface PhraseCutPrediction {
+  original_id: number | string;
+  task_id: string;
+  /** Boxes as x, y, width, height. */
+  boxes: PredictedBox[];
+  /** Union of the kept masks. */
+  mask?: PredictedMask | undefined;
+}
+
+/** One answer, as the GQA server and the official code write it. */
+export interface AnswerPrediction {
+  questionId: number | string;
+  prediction: string;
+  type?: string | undefined;
+}
+
+/** Detections of one image; `labels` are category ids, 1 for all in a class-agnostic evaluation. */
+export interface DetectionPrediction {
+  image_id: number | string;
+  scores: number[];
+  labels?: number[] | undefined;
+  boxes?: PredictedBox[] | undefined;
+  masks?: PredictedMask[] | undefined;
+}
+
+/** Detections of one image for some or all categories; an image may occur again with other categories. */
+export interface LvisPrediction {
+  image_id: number | string;
+  scores: number[];
+  labels: number[];
+  boxes?: PredictedBox[] | undefined;
+  masks?: PredictedMask[] | undefined;
+}
+
+/** Predictions of the built-in benchmarks by their format. */
+interface Predictions {
+  flickr: FlickrPrediction;
+  refexp: RefexpPrediction;
+  phrasecut: PhraseCutPrediction;
+  gqa: AnswerPrediction;
+  clevr: AnswerPrediction;
+  coco: DetectionPrediction;
+  lvis: LvisPrediction;
+}
 
 /** First line of a file of predictions, without the line break. */
 export const predictionHeader = ({ name }: PredictionFormat<unknown>): string =>

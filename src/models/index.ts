@@ -1,6 +1,7 @@
+/** @internal */
+export { modelConfigSchema } from './config.ts';
 export {
   modelConfigKeys,
-  modelConfigSchema,
   parseModelConfig,
   qaDataset,
   textEncoderConfig,

@@ -4,6 +4,7 @@ import type { Benchmark } from '../../benchmarks/benchmark.ts';
 import { configKeyOf, type BenchmarkOption } from '../../benchmarks/benchmark-options.ts';
 import { allBenchmarks } from '../../benchmarks/registry.ts';
 import { MdetrError, UsageError } from '../../errors.ts';
+import type { ValueSchema } from '../../options/value-schema.ts';
 
 /** An option of one or more benchmarks. */
 interface SharedOption {
@@ -95,6 +96,20 @@ export interface EvaluationSection {
   readonly settings: Readonly<Record<string, unknown>>;
 }
 
+/** A key that may be left out, checked by an option's own schema. */
+const optionalValue = (schema: ValueSchema<unknown>): z.ZodType =>
+  z
+    .unknown()
+    .optional()
+    .transform((value, context) => {
+      if (value === undefined) return undefined;
+      const parsed = schema.safeParse(value);
+      if (parsed.success) return parsed.data;
+      for (const { path, message } of parsed.error.issues)
+        context.addIssue({ code: 'custom', path: [...path], message });
+      return z.NEVER;
+    });
+
 /** Validates an "evaluate" section. @throws {MdetrError} naming the key with a wrong value */
 export const parseEvaluationSection = (section: unknown, source: string): EvaluationSection => {
   const options = sharedOptions();
@@ -104,7 +119,7 @@ export const parseEvaluationSection = (section: unknown, source: string): Evalua
     images: z.union([z.string(), z.record(z.string(), z.string())]).optional(),
     ground_truth: z.string().optional(),
     subset: z.string().optional(),
-    ...Object.fromEntries(options.map(({ key, option }) => [configKeyOf(key), option.schema.optional()])),
+    ...Object.fromEntries(options.map(({ key, option }) => [configKeyOf(key), optionalValue(option.schema)])),
   });
   const parsed = schema.safeParse(section);
   if (!parsed.success) {

@@ -36,7 +36,26 @@ const headerSchema = z.object({
   /** Ranges [begin, end) in bytes of these members of the top-level object. */
   sections: z.object({ info: range.optional(), licenses: range.optional(), categories: range.optional() }),
 });
-export type IndexHeader = z.infer<typeof headerSchema>;
+
+/** Range [begin, end) in bytes. */
+type ByteRange = [number, number];
+
+/** Header of an index file. */
+export interface IndexHeader {
+  source: { bytes: number; modifiedNs: string; sample: string };
+  /** A JSON object with lists of images and annotations, one with a list of questions, or a JSON object per line. */
+  format: 'coco' | 'questions' | 'lines';
+  images: number;
+  annotations: number;
+  /** Number of annotations whose image is not in the file; they are ignored, as in pycocotools. */
+  orphans: number;
+  /** Where these members of the top-level object are. */
+  sections: {
+    info?: ByteRange | undefined;
+    licenses?: ByteRange | undefined;
+    categories?: ByteRange | undefined;
+  };
+}
 export type SectionName = keyof IndexHeader['sections'];
 
 export const annotationTableAt = (images: number): number => HEADER_BYTES + images * IMAGE_RECORD_BYTES;

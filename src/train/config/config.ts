@@ -24,11 +24,13 @@ import { officialDataSchema, type OfficialDataConfig } from './slices/official-d
 import { optimizerSchema, type OptimizerSettings } from './slices/optimizer.ts';
 import { runSchema, validationSchema, type RunConfig, type ValidationConfig } from './slices/run.ts';
 import { sceneTextSchema, textStageSchema, type SceneTextConfig } from './slices/scenes.ts';
-import { scheduleSchema } from './slices/schedule.ts';
+import { scheduleSchema, type ScheduleConfig } from './slices/schedule.ts';
 
 /**
  * The settings of training by concern. A config file is flat: each slice reads its own keys of it. The slices `model` and
  * `losses` belong to `src/models` and `src/losses`.
+ *
+ * @internal
  */
 export const TRAIN_SLICES = {
   initialization: initializationSchema,
@@ -54,7 +56,7 @@ export type TrainConfig = LossConfig &
   SceneTextConfig &
   AugmentationConfig &
   OptimizerSettings &
-  Readonly<z.infer<typeof scheduleSchema>> &
+  ScheduleConfig &
   AuxiliaryConfig &
   ValidationConfig &
   RunConfig;

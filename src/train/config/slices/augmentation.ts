@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { fraction, positiveInteger } from './values.ts';
 
-/** Sizes and random transforms of images. */
+/** Sizes and random transforms of images. @internal */
 export const augmentationSchema = z.object({
   image_size: z
     .strictObject({
@@ -25,4 +25,5 @@ export const augmentationSchema = z.object({
     .default(0.5)
     .meta({ description: 'Scenes: probability of a horizontal flip. Texts are made after the flip.', own: true }),
 });
-export type AugmentationConfig = Readonly<z.infer<typeof augmentationSchema>>;
+
+export type { AugmentationConfig } from '../run-settings.ts';

@@ -3,7 +3,7 @@ import { nonnegative } from './values.ts';
 
 const weight = (description: string) => nonnegative.default(0).meta({ description, own: true });
 
-/** Weights of the losses of heads that exist during training only. */
+/** Weights of the losses of heads that exist during training only. @internal */
 export const auxiliarySchema = z.object({
   encoder_auxiliary_loss: weight("Weight of the head that finds the mentioned objects in the encoder's output."),
   backbone_auxiliary_loss: weight(
@@ -16,4 +16,5 @@ export const auxiliarySchema = z.object({
     'Weight of the loss that makes words attend to what they name in the first encoder layer. For scenes.',
   ),
 });
-export type AuxiliaryConfig = Readonly<z.infer<typeof auxiliarySchema>>;
+
+export type { AuxiliaryConfig } from '../run-settings.ts';

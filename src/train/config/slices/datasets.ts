@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { validationTasks } from '../../../benchmarks/registry.ts';
 import { nonnegativeInteger, path, positiveInteger } from './values.ts';
 
-/** Scenes without a folder: rendered when they are needed. */
+/** Scenes without a folder: rendered when they are needed. @internal */
 export const drawnScenesSchema = z.strictObject({
   seed: nonnegativeInteger.default(1).meta({ description: 'Seed of the scenes.' }),
   start: nonnegativeInteger.default(0).meta({ description: 'Index of the first scene.' }),
@@ -17,6 +17,7 @@ export const drawnScenesSchema = z.strictObject({
   max_objects: positiveInteger.default(8).meta({ description: 'Maximum number of objects in a scene.' }),
 });
 
+/** @internal */
 export const annotatedDatasetSchema = z.strictObject({
   annotations: path.meta({
     description:
@@ -41,6 +42,7 @@ export const annotatedDatasetSchema = z.strictObject({
     }),
 });
 
+/** @internal */
 export const sceneDatasetSchema = z.strictObject({
   scenes: z.union([path, drawnScenesSchema]).meta({
     description:
@@ -51,12 +53,7 @@ export const sceneDatasetSchema = z.strictObject({
 
 const datasetSchema = z.union([annotatedDatasetSchema, sceneDatasetSchema]);
 
-export type AnnotatedDataset = Readonly<z.infer<typeof annotatedDatasetSchema>>;
-export type SceneDataset = Readonly<z.infer<typeof sceneDatasetSchema>>;
-export type DatasetConfig = Readonly<z.infer<typeof datasetSchema>>;
-export type DrawnScenes = Readonly<z.infer<typeof drawnScenesSchema>>;
-
-/** Datasets of one's own and how their rows become batches. */
+/** Datasets of one's own and how their rows become batches. @internal */
 export const dataSchema = z.object({
   datasets: z.array(datasetSchema).default([]).meta({
     description: 'Datasets to train on, instead of official ones by name; see below.',
@@ -90,4 +87,5 @@ export const dataSchema = z.object({
     shown: 'that of `load`',
   }),
 });
-export type DataConfig = Readonly<z.infer<typeof dataSchema>>;
+
+export type { AnnotatedDataset, DataConfig, DatasetConfig, DrawnScenes, SceneDataset } from '../data-settings.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { flag, nonnegativeInteger, path } from './values.ts';
 
-/** Sources of the initial weights, and frozen parts. */
+/** Sources of the initial weights, and frozen parts. @internal */
 export const initializationSchema = z.object({
   load: path.default('').meta({
     description:
@@ -29,4 +29,5 @@ export const initializationSchema = z.object({
     shown: '`seed`',
   }),
 });
-export type InitializationConfig = Readonly<z.infer<typeof initializationSchema>>;
+
+export type { InitializationConfig } from '../run-settings.ts';

@@ -3,7 +3,7 @@ import { flag, path } from './values.ts';
 
 const folder = (description: string) => path.default('').meta({ description });
 
-/** Paths and variants of the official datasets, under the official names. */
+/** Paths and variants of the official datasets, under the official names. @internal */
 export const officialDataSchema = z.object({
   combine_datasets_val: z
     .array(z.string())
@@ -46,4 +46,5 @@ export const officialDataSchema = z.object({
     .default('test')
     .meta({ description: 'Test split; `testA` and `testB` are those of RefCOCO.' }),
 });
-export type OfficialDataConfig = Readonly<z.infer<typeof officialDataSchema>>;
+
+export type { OfficialDataConfig } from '../data-settings.ts';

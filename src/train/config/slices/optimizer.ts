@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { flag, fraction, nonnegative, nonnegativeInteger, positiveInteger } from './values.ts';
 
-/** The optimizer, gradient clipping and the moving average of the weights. */
+/** The optimizer, gradient clipping and the moving average of the weights. @internal */
 export const optimizerSchema = z.object({
   optimizer: z
     .enum(['adam', 'adamw', 'sgd'])
@@ -36,4 +36,5 @@ export const optimizerSchema = z.object({
     .meta({ description: 'Keeps a moving average of the weights, which is validated and saved as the model.' }),
   ema_decay: fraction.default(0.9998).meta({ description: 'Decay of the moving average per step.' }),
 });
-export type OptimizerSettings = Readonly<z.infer<typeof optimizerSchema>>;
+
+export type { OptimizerSettings } from '../run-settings.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { nonnegativeInteger, path, positiveInteger } from './values.ts';
 
-/** When the model is validated. */
+/** When the model is validated. @internal */
 export const validationSchema = z.object({
   eval_skip: positiveInteger.default(1).meta({ description: 'Epochs between validations.' }),
   validate_every: positiveInteger
@@ -11,9 +11,8 @@ export const validationSchema = z.object({
     .default(0)
     .meta({ description: 'Maximum number of images of each validation set; 0 for all.', own: true }),
 });
-export type ValidationConfig = Readonly<z.infer<typeof validationSchema>>;
 
-/** Folder, seed, devices and log of a run. */
+/** Folder, seed, devices and log of a run. @internal */
 export const runSchema = z.object({
   output_dir: path.default('').meta({ description: 'Folder of the run.' }),
   run_name: z.string().default('').meta({ description: 'Title of the model card.' }),
@@ -36,4 +35,5 @@ export const runSchema = z.object({
     .default(500)
     .meta({ description: 'Steps between saves of the resumable state, in addition to the ends of epochs.', own: true }),
 });
-export type RunConfig = Readonly<z.infer<typeof runSchema>>;
+
+export type { RunConfig, ValidationConfig } from '../run-settings.ts';

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { EXPRESSION_TYPES, QUESTION_TYPES } from '../../../scenes/language/texts.ts';
 import { fraction, nonnegative, positiveInteger } from './values.ts';
 
-/** The texts that are made about scenes, up to a number of image-text pairs. */
+/** The texts that are made about scenes, up to a number of image-text pairs. @internal */
 export const textStageSchema = z.strictObject({
   until_pairs: positiveInteger.optional().meta({
     description: 'Image-text pairs of the run after which the next entry applies; the last entry has none.',
@@ -31,9 +31,8 @@ export const textStageSchema = z.strictObject({
     .optional()
     .meta({ description: 'Types of questions.', shown: 'all' }),
 });
-export type TextStage = Readonly<z.infer<typeof textStageSchema>>;
 
-/** Texts about procedural scenes. */
+/** Texts about procedural scenes. @internal */
 export const sceneTextSchema = z.object({
   texts_per_image: positiveInteger
     .default(1)
@@ -44,4 +43,5 @@ export const sceneTextSchema = z.object({
     .default([textStageSchema.parse({})])
     .meta({ description: 'Kinds of texts about a scene, as a curriculum; see below.', own: true, shown: 'captions' }),
 });
-export type SceneTextConfig = Readonly<z.infer<typeof sceneTextSchema>>;
+
+export type { SceneTextConfig, TextStage } from '../run-settings.ts';

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { SCHEDULE_NAMES } from '../schedule.ts';
 import { fraction, nonnegative, positiveInteger } from './values.ts';
 
-/** Length of the training and its learning rates. */
+/** Length of the training and its learning rates. @internal */
 export const scheduleSchema = z.object({
   epochs: positiveInteger.default(40).meta({ description: 'Epochs of the training.' }),
   max_steps: positiveInteger.optional().meta({
@@ -32,3 +32,5 @@ export const scheduleSchema = z.object({
     own: true,
   }),
 });
+
+export type { ScheduleConfig } from '../run-settings.ts';
