@@ -17,7 +17,7 @@ const mayImport = {
   geometry: [],
   matching: ['geometry'],
   losses: ['engine/graph', 'engine/ops', 'nn', 'models', 'matching', 'text'],
-  text: [],
+  text: ['files'],
   data: ['geometry', 'text', 'files', 'random'],
   scenes: ['geometry', 'text', 'data', 'threads', 'files', 'random'],
   datasets: ['geometry', 'text', 'data', 'files', 'scenes', 'random'],

@@ -30,7 +30,11 @@ const compareCoco = (file: string): Comparison[] => {
   const data = readZipped(file) as RandomCase<CocoGroundTruth, number[]>;
   return Object.entries(data.expected).map(([name, stats]) => {
     const iouType = name.startsWith('bbox') ? 'bbox' : 'segm';
-    const evaluator = new CocoApEvaluator(data.truth, { iouType, useCategories: name.endsWith('by category') });
+    const evaluator = new CocoApEvaluator(data.truth, {
+      iouType,
+      useCategories: name.endsWith('by category'),
+      idZero: 'missed',
+    });
     for (const [id, detections] of imagesOf(data)) evaluator.addXywh(id, detections);
     return new Difference(`pycocotools, 520 images, ${name}`, 1e-9).addList(evaluator.stats(), stats).comparison;
   });
@@ -40,7 +44,7 @@ const compareLvis = (file: string): Comparison[] => {
   const data = readZipped(file) as RandomCase<LvisGroundTruth, Numbers>;
   return Object.entries(data.expected).map(([name, expected]) => {
     const [iouType, limitBy, limit] = name.split(' ') as ['bbox' | 'segm', 'image' | 'category', string];
-    const evaluator = new LvisApEvaluator(data.truth, { iouType, limitBy, limit: Number(limit) });
+    const evaluator = new LvisApEvaluator(data.truth, { iouType, limitBy, limit: Number(limit), idZero: 'missed' });
     for (const [id, detections] of imagesOf(data)) evaluator.addXywh(id, detections);
     const renamed = Object.entries(expected).map(([key, value]): [string, number] => [
       `${iouType}_${key.replace('@-1', '@all')}`,

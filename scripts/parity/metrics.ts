@@ -108,7 +108,11 @@ const compareCoco = (file: string): Comparison[] => {
   };
   return (['classAgnostic', 'useCats'] as const).flatMap((mode) =>
     (['bbox', 'segm'] as const).map((iouType) => {
-      const evaluator = new CocoApEvaluator(data.dataset, { iouType, useCategories: mode === 'useCats' });
+      const evaluator = new CocoApEvaluator(data.dataset, {
+        iouType,
+        useCategories: mode === 'useCats',
+        idZero: 'missed',
+      });
       for (const [id, { scores, labels, boxes_xyxy: boxes, masksRLE: masks }] of Object.entries(data.predictions)) {
         evaluator.add({ image_id: Number(id), scores, labels, boxes, masks });
       }

@@ -19,6 +19,12 @@ export const AREA_RANGES = [
 ] as const;
 export type AreaName = (typeof AREA_RANGES)[number]['name'];
 
+/**
+ * Treatment of an object whose annotation id is 0. `count` (default): like all others. `missed`: it is never found, as in
+ * pycocotools and lvis, which take the id of a match for a flag.
+ */
+export type IdZero = 'count' | 'missed';
+
 /** Ground truth of one image (and category): G objects. */
 export interface GroundTruthSet {
   /** Areas in square pixels, (G). */
@@ -27,7 +33,7 @@ export interface GroundTruthSet {
   readonly ignored: ArrayLike<number>;
   /** Flags of crowds, (G): any number of detections can match. */
   readonly crowd: ArrayLike<number>;
-  /** Flags, (G). A detection that matches an object with flag 0 stays unmatched, as in the references for id 0. */
+  /** Flags, (G). A detection that matches an object with flag 0 stays unmatched: see `IdZero`. */
   readonly counts: ArrayLike<number>;
 }
 

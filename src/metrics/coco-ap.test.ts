@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { maskFromDense, packMask } from '../geometry/run-lengths.ts';
-import { CocoApEvaluator, type CocoGroundTruth } from './coco-ap.ts';
+import { type CocoApOptions, CocoApEvaluator, type CocoGroundTruth } from './coco-ap.ts';
 
 type Box = [number, number, number, number];
 const xywh = ([x0, y0, x1, y1]: Box): Box => [x0, y0, x1 - x0, y1 - y0];
@@ -80,10 +80,15 @@ describe('CocoApEvaluator', () => {
     }
   });
 
-  it('counts an object with id 0 as never found, as pycocotools does', () => {
-    const evaluator = new CocoApEvaluator(groundTruthOf({ 1: [[0, 0, 50, 50]] }, 0), { iouType: 'bbox' });
-    evaluator.add({ image_id: 1, scores: [1], boxes: [[0, 0, 50, 50]] });
-    expect(evaluator.stats()[8]).toBe(0);
+  it('counts an object with id 0, or misses it as pycocotools does', () => {
+    const recallWith = (options: Partial<CocoApOptions>): number => {
+      const groundTruth = groundTruthOf({ 1: [[0, 0, 50, 50]] }, 0);
+      const evaluator = new CocoApEvaluator(groundTruth, { iouType: 'bbox', ...options });
+      evaluator.add({ image_id: 1, scores: [1], boxes: [[0, 0, 50, 50]] });
+      return evaluator.stats()[8]!;
+    };
+    expect(recallWith({})).toBe(1);
+    expect(recallWith({ idZero: 'missed' })).toBe(0);
   });
 
   it('compares masks', () => {

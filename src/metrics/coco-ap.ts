@@ -6,7 +6,7 @@ import { pairwiseMaskIou } from '../geometry/mask-overlap.ts';
 import { maskArea, unpackMask, type CocoRle } from '../geometry/run-lengths.ts';
 import { MdetrError } from '../errors.ts';
 import { countGroundTruth, matchDetections, meanPrecision, meanRecall, RankedDetections } from './average-precision.ts';
-import type { AreaName, PrecisionRecall, GroundTruthSet } from './average-precision.ts';
+import type { AreaName, PrecisionRecall, GroundTruthSet, IdZero } from './average-precision.ts';
 import type { Evaluator, Metrics } from './metrics.ts';
 import type { DetectionPrediction } from './predictions.ts';
 
@@ -29,6 +29,7 @@ export interface CocoApOptions {
    * them out, as in the official evaluation of MDETR. Both agree when all images have a prediction. Default `count`.
    */
   readonly unpredicted?: 'count' | 'skip';
+  readonly idZero?: IdZero;
 }
 
 /** Detections of one image, with boxes as [x, y, width, height]. */
@@ -63,7 +64,13 @@ export class CocoApEvaluator implements Evaluator<DetectionPrediction> {
   private repeatedImages = 0;
 
   constructor(groundTruth: CocoGroundTruth, options: CocoApOptions) {
-    this.options = { useCategories: false, maxDetections: [1, 10, 100], unpredicted: 'count', ...options };
+    this.options = {
+      useCategories: false,
+      maxDetections: [1, 10, 100],
+      unpredicted: 'count',
+      idZero: 'count',
+      ...options,
+    };
     const found = groundTruth.categories?.map(({ id }) => id) ?? groundTruth.annotations.map(categoryOf);
     this.categories = new Set([...new Set(found)].sort((a, b) => a - b));
     const byId = [...groundTruth.images].sort((a, b) => a.id - b.id);
@@ -181,7 +188,7 @@ export class CocoApEvaluator implements Evaluator<DetectionPrediction> {
     indices: readonly number[],
     detections: XywhDetections,
   ): { readonly found: number; readonly wanted: number } {
-    const groundTruth = groundTruthOf(annotations);
+    const groundTruth = groundTruthOf(annotations, this.options.idZero);
     const wanted = countGroundTruth(groundTruth)[0]!;
     if (indices.length === 0) return { found: 0, wanted };
     const { scores } = detections;
@@ -202,7 +209,7 @@ export class CocoApEvaluator implements Evaluator<DetectionPrediction> {
   private expectGroundTruth(image: ImageGroundTruth): void {
     for (const group of this.groupsOf(image.byCategory)) {
       const annotations = this.entriesOf(group, image.byCategory);
-      this.ranked.get(group)!.expect(countGroundTruth(groundTruthOf(annotations)));
+      this.ranked.get(group)!.expect(countGroundTruth(groundTruthOf(annotations, this.options.idZero)));
     }
   }
 
@@ -244,13 +251,13 @@ const ALL_CATEGORIES = -1;
 
 const categoryOf = ({ category_id: id }: CocoAnnotation): number => id ?? 1;
 
-const groundTruthOf = (annotations: readonly CocoAnnotation[]): GroundTruthSet => {
+const groundTruthOf = (annotations: readonly CocoAnnotation[], idZero: IdZero): GroundTruthSet => {
   const crowd = annotations.map(({ iscrowd }) => (iscrowd ? 1 : 0));
   return {
     areas: annotations.map(({ area, bbox }) => area ?? bbox[2] * bbox[3]),
     ignored: crowd,
     crowd,
-    counts: annotations.map(({ id }) => (id === 0 ? 0 : 1)),
+    counts: annotations.map(({ id }) => (idZero === 'missed' && id === 0 ? 0 : 1)),
   };
 };
 

@@ -6,6 +6,7 @@ export { ClevrEvaluator, clevrAnswerType, clevrQuestionFamily } from './clevr.ts
 export type { ClevrAnswerType, ClevrQuestion } from './clevr.ts';
 export { CocoApEvaluator } from './coco-ap.ts';
 export type { CocoApOptions, CocoGroundTruth, XywhDetections } from './coco-ap.ts';
+export type { IdZero } from './average-precision.ts';
 export { FlickrRecallEvaluator } from './flickr-recall.ts';
 export type { FlickrGroundTruth, FlickrPhrase, FlickrRecallOptions } from './flickr-recall.ts';
 export { GqaEvaluator } from './gqa.ts';

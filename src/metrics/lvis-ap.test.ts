@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { LvisApEvaluator, type LvisGroundTruth } from './lvis-ap.ts';
+import { LvisApEvaluator, type LvisApOptions, type LvisGroundTruth } from './lvis-ap.ts';
 import { BestDetections } from './lvis-detections.ts';
 
 type Box = [number, number, number, number];
@@ -40,6 +40,17 @@ describe('LvisApEvaluator', () => {
     perCategory.add({ image_id: 1, scores: [0.5], labels: [1], boxes: [here] });
     perCategory.add({ image_id: 1, scores: [0.9], labels: [4], boxes: [here] });
     expect(perCategory.summarize()['bbox_AR@all']).toBe(1);
+  });
+
+  it('counts an object with id 0, or misses it as the lvis package does', () => {
+    const annotations = groundTruth.annotations.map((annotation) => ({ ...annotation, id: 0 }));
+    const apWith = (options: Partial<LvisApOptions>): number | undefined => {
+      const evaluator = new LvisApEvaluator({ ...groundTruth, annotations }, { iouType: 'bbox', ...options });
+      evaluator.add({ image_id: 1, scores: [1, 0.9], labels: [1, 4], boxes: [here, here] });
+      return evaluator.summarize()['bbox_AP'];
+    };
+    expect(apWith({})).toBeCloseTo(1, 12);
+    expect(apWith({ idZero: 'missed' })).toBe(0);
   });
 
   it('says what does not fit', () => {

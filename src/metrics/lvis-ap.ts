@@ -6,7 +6,7 @@ import { pairwiseMaskIou } from '../geometry/mask-overlap.ts';
 import { maskArea, unpackMask, type CocoRle } from '../geometry/run-lengths.ts';
 import { MdetrError } from '../errors.ts';
 import { countGroundTruth, matchDetections, meanPrecision, meanRecall, RankedDetections } from './average-precision.ts';
-import type { AreaName, PrecisionRecall, GroundTruthSet } from './average-precision.ts';
+import type { AreaName, PrecisionRecall, GroundTruthSet, IdZero } from './average-precision.ts';
 import { BestDetections, type TaggedDetection } from './lvis-detections.ts';
 import type { Evaluator, Metrics } from './metrics.ts';
 import type { LvisPrediction } from './predictions.ts';
@@ -45,6 +45,7 @@ export interface LvisApOptions {
   readonly limitBy?: 'image' | 'category';
   /** Replaces the limit of 300 or 10,000. */
   readonly limit?: number;
+  readonly idZero?: IdZero;
 }
 
 interface ImageState {
@@ -64,6 +65,7 @@ export class LvisApEvaluator implements Evaluator<LvisPrediction> {
   private readonly iouType: 'bbox' | 'segm';
   private readonly limitBy: 'image' | 'category';
   private readonly limit: number;
+  private readonly idZero: IdZero;
   private readonly images = new Map<number, ImageState>();
   private readonly frequencies: ReadonlyMap<number, LvisFrequency>;
   /** Detections that can count, by image id or by category id. */
@@ -75,6 +77,7 @@ export class LvisApEvaluator implements Evaluator<LvisPrediction> {
     this.iouType = options.iouType;
     this.limitBy = options.limitBy ?? 'image';
     this.limit = options.limit ?? (this.limitBy === 'image' ? 300 : 10_000);
+    this.idZero = options.idZero ?? 'count';
     const categories = [...groundTruth.categories].sort((a, b) => a.id - b.id);
     this.frequencies = new Map(categories.map(({ id, frequency }) => [id, frequencyOf(id, frequency)]));
     const images = [...groundTruth.images].sort((a, b) => a.id - b.id);
@@ -183,7 +186,7 @@ export class LvisApEvaluator implements Evaluator<LvisPrediction> {
     const ranked = new Map([...this.frequencies.keys()].map((category) => [category, new RankedDetections()]));
     for (const { groundTruth } of this.images.values()) {
       for (const [category, annotations] of groundTruth)
-        ranked.get(category)?.expect(countGroundTruth(groundTruthOf(annotations)));
+        ranked.get(category)?.expect(countGroundTruth(groundTruthOf(annotations, this.idZero)));
     }
     for (const [group, kept] of this.kept) {
       const byTag = new Map<number, TaggedDetection[]>();
@@ -208,7 +211,7 @@ export class LvisApEvaluator implements Evaluator<LvisPrediction> {
     if (annotations.length === 0 && !image.neg_category_ids.includes(category)) return;
     found = found.filter((detection) => detectionArea(detection, this.iouType) > 0).sort((a, b) => b.score - a.score);
     const scores = found.map(({ score }) => score);
-    const groundTruth = groundTruthOf(annotations);
+    const groundTruth = groundTruthOf(annotations, this.idZero);
     const unmatchedIgnored = image.not_exhaustive_category_ids.includes(category);
     const areas = found.map((detection) => detectionArea(detection, this.iouType));
     const overlaps = this.overlaps(found, annotations, groundTruth, image);
@@ -242,11 +245,11 @@ const areaOf = ({ area, bbox }: LvisAnnotation): number => area ?? bbox[2] * bbo
 const detectionArea = ({ box, mask }: TaggedDetection, iouType: 'bbox' | 'segm'): number =>
   iouType === 'bbox' ? box![2] * box![3] : maskArea(mask!);
 
-const groundTruthOf = (annotations: readonly LvisAnnotation[]): GroundTruthSet => ({
+const groundTruthOf = (annotations: readonly LvisAnnotation[], idZero: IdZero): GroundTruthSet => ({
   areas: annotations.map(areaOf),
   ignored: annotations.map((annotation) => (annotation['ignore'] ? 1 : 0)),
   crowd: new Uint8Array(annotations.length), // LVIS has no crowds
-  counts: annotations.map(({ id }) => (id === 0 ? 0 : 1)),
+  counts: annotations.map(({ id }) => (idZero === 'missed' && id === 0 ? 0 : 1)),
 });
 
 const frequencyOf = (category: number, frequency: string): LvisFrequency => {

@@ -154,7 +154,8 @@ export class PredictionParser<Prediction> {
   parse(text: string): Prediction | undefined {
     this.line++;
     if (this.line > 1 && text.trim() === '') return undefined;
-    const value = this.parseJson(text);
+    // Editors can write a byte order mark.
+    const value = this.parseJson(this.line === 1 ? text.replace(/^\uFEFF/, '') : text);
     if (this.line === 1) {
       this.checkHeader(value);
       return undefined;

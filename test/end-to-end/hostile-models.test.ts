@@ -68,7 +68,7 @@ describe('files that would do harm', () => {
 
 describe('files that do not fit', () => {
   it.each([
-    ['not JSON', 'not json', /config\.json: cannot be read as JSON/],
+    ['not JSON', 'not json', /config\.json: is not JSON/],
     ['a list', '[]', /config\.json: must hold a JSON object/],
     ['of a number that is none', config({ hidden_dim: 'wide' }), /"hidden_dim"/],
     ['of heads that do not divide', config({ nheads: 7 }), /hidden_dim 128 .*nheads 7/],

@@ -5,6 +5,7 @@ import { annotationBenchmark } from '../annotation-benchmark.ts';
 import { flagOption } from '../benchmark-options.ts';
 import { bestBoxes } from '../row-evaluation.ts';
 import { apMetrics, arMetrics } from './ap-metrics.ts';
+import { ID_ZERO_OPTION } from './id-zero-option.ts';
 import { scoredBoxes } from './scored-boxes.ts';
 
 /** Images of worst cases show boxes with a score above this, as the official demonstration does. */
@@ -17,6 +18,7 @@ export const cocoBenchmark = annotationBenchmark({
   annotations: 'annotation file in the official format',
   options: {
     masks: flagOption({ flag: '--masks', description: 'masks too, with a model that has them' }),
+    idZero: ID_ZERO_OPTION,
   },
   predictions: PREDICTION_FORMATS.coco,
   metrics: [
@@ -32,7 +34,7 @@ export const cocoBenchmark = annotationBenchmark({
     const withMasks = settings.masks && (await hasMasks());
     const columnOf = (iouType: 'bbox' | 'segm') => ({
       title: iouType === 'bbox' ? 'coco' : 'coco, masks',
-      evaluator: new CocoApEvaluator(groundTruth, { iouType, unpredicted: 'skip' }),
+      evaluator: new CocoApEvaluator(groundTruth, { iouType, unpredicted: 'skip', idZero: settings.idZero }),
     });
     return {
       columns: withMasks ? [columnOf('bbox'), columnOf('segm')] : [columnOf('bbox')],

@@ -8,6 +8,7 @@ import type { Benchmark, EvaluationRequest } from '../benchmark.ts';
 import { choiceOption, settingsOf } from '../benchmark-options.ts';
 import type { BenchmarkReport } from '../benchmark-report.ts';
 import { apMetrics, arMetrics } from '../coco/ap-metrics.ts';
+import { ID_ZERO_OPTION } from '../coco/id-zero-option.ts';
 import { openPredictionWriter, readPredictions } from '../prediction-file.ts';
 import { bestOfImage, CategoryBest } from './category-best.ts';
 import { readLvisFile, type LvisCategory, type LvisFile } from './ground-truth.ts';
@@ -28,6 +29,7 @@ const options = {
     ['category', 'image'],
     'category',
   ),
+  idZero: ID_ZERO_OPTION,
 };
 
 /**
@@ -54,9 +56,9 @@ export const lvisBenchmark: Benchmark = {
     if (images.length !== 1) throw new UsageError('--task lvis needs one --images DIR, the folder of COCO 2017');
   },
   async evaluate(request) {
-    const { limitBy } = settingsOf(options, request.settings);
+    const { limitBy, idZero } = settingsOf(options, request.settings);
     const file = readLvisFile(request.annotations!, request.limit);
-    const evaluator = new LvisApEvaluator(file.groundTruth, { iouType: 'bbox', limitBy });
+    const evaluator = new LvisApEvaluator(file.groundTruth, { iouType: 'bbox', limitBy, idZero });
     if (request.predictions !== undefined) await readSaved(request.predictions, evaluator, file, request);
     else await predictImages(evaluator, file, limitBy, request);
     const report: BenchmarkReport = {

@@ -1,9 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { checked } from '../../datasets/source/checked.ts';
 import { readJsonList } from '../../datasets/source/json-entries.ts';
-import { fileReason, MdetrError } from '../../errors.ts';
+import { readJsonFile } from '../../files/json-file.ts';
 import type { PhraseCutGroundTruth, PhraseCutImage, PhraseCutTask } from '../../metrics/phrasecut.ts';
 
 const number = z.number();
@@ -55,16 +54,5 @@ export const readPhraseCutGroundTruth = async (
     if (needed.has(image.image_id)) images.push(image);
   }
   const countsPath = join(folder, 'name_att_rel_count.json');
-  return { tasks, images, counts: checked(countsSchema, await readJson(countsPath), countsPath) };
-};
-
-const readJson = async (path: string): Promise<unknown> => {
-  try {
-    return JSON.parse(await readFile(path, 'utf8')) as unknown;
-  } catch (error) {
-    throw new MdetrError(
-      `${path}: cannot be read as JSON (${fileReason(error)}); --ground-truth names PhraseCut's dataset folder`,
-      { cause: error },
-    );
-  }
+  return { tasks, images, counts: checked(countsSchema, await readJsonFile(countsPath), countsPath) };
 };

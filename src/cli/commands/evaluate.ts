@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { Command, Option } from 'commander';
 import { checkRequest, evaluateBenchmark, type Benchmark, type EvaluationRequest } from '../../benchmarks/benchmark.ts';
 import { benchmarkList } from '../../benchmarks/benchmark-table.ts';
@@ -6,7 +5,8 @@ import type { BenchmarkReport } from '../../benchmarks/benchmark-report.ts';
 import { allBenchmarks, benchmarkNamed } from '../../benchmarks/registry.ts';
 import { worstCasesPage } from '../../benchmarks/worst-cases-page.ts';
 import { writeAtomically } from '../../checkpoints/index.ts';
-import { MdetrError, messageOf, UsageError } from '../../errors.ts';
+import { MdetrError, UsageError } from '../../errors.ts';
+import { readJsonFile } from '../../files/json-file.ts';
 import { resultsJson, resultsTable } from '../../metrics/results-table.ts';
 import { currentConfig } from '../../names/current-names.ts';
 import {
@@ -46,14 +46,8 @@ interface EvaluateOptions extends ModelOptions {
 /** Reads the "evaluate" section of a config. */
 const readSection = async (path: string | undefined): Promise<EvaluationSection> => {
   if (path === undefined) return { settings: {} };
-  let values: unknown;
   const { findConfig } = await import('../../train/config/config-file.ts');
-  const file = await findConfig(path);
-  try {
-    values = JSON.parse(await readFile(file, 'utf8'));
-  } catch (error) {
-    throw new MdetrError(`${path}: cannot be read as JSON: ${messageOf(error)}`, { cause: error });
-  }
+  const values = await readJsonFile(await findConfig(path));
   if (typeof values !== 'object' || values === null || !('evaluate' in values))
     throw new MdetrError(`${path}: has no "evaluate" section; pass --task instead`);
   const { value, notes } = currentConfig({ evaluate: values.evaluate }, path);

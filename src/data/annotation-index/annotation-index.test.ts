@@ -124,16 +124,34 @@ describe('AnnotationIndex', () => {
     );
   });
 
-  it('finds keys that are written with escapes, and lets the last of equal keys win', () => {
+  it('finds keys that are written with escapes', () => {
     const path = write(
-      '{"\\u0069mages":[{"\\u0069d":7,"id2":1},{"id":1,"id":9}],"annotations":[{"image_\\u0069d":7,"x":1},{"image_id":"id","image_id":9}]}',
+      '{"\\u0069mages":[{"\\u0069d":7,"id2":1},{"x":"id","id":9}],"annotations":[{"image_\\u0069d":7,"x":1},{"x":"image_id","image_id":9}]}',
     );
     withIndex(path, (index) =>
       expect(rowsOf(index)).toEqual([
         { image: { id: 7, id2: 1 }, annotations: [{ image_id: 7, x: 1 }] },
-        { image: { id: 9 }, annotations: [{ image_id: 9 }] },
+        { image: { x: 'id', id: 9 }, annotations: [{ x: 'image_id', image_id: 9 }] },
       ]),
     );
+  });
+
+  it('names a key that occurs twice in a row, one of whose values would be lost', () => {
+    const path = write('{"images":[{"id":1,"id":9},{"id":10}],"annotations":[{"image_id":10,"bbox":1,"bbox":2}]}');
+    withIndex(path, (index) => {
+      expect(() => index.row(0)).toThrow(/row 0 \(byte 11\) is not JSON: key "id" occurs twice/);
+      expect(() => index.row(1)).toThrow(/row 1 \(byte \d+\) is not JSON: key "bbox" occurs twice/);
+    });
+  });
+
+  it.each([
+    ['UTF-16', Buffer.from('\ufeff{"images":[]}', 'utf16le'), 'the file is UTF-16 text; save it as UTF-8'],
+    ['gzip', Buffer.from([0x1f, 0x8b, 8, 0]), 'the file is a gzip archive'],
+    ['a Git LFS pointer', Buffer.from('version https://git-lfs.github.com/spec/v1\n'), 'the file is a Git LFS pointer'],
+  ])('names %s', (_, bytes, message) => {
+    const path = write('');
+    writeFileSync(path, bytes);
+    expect(() => AnnotationIndex.open(path)).toThrow(message);
   });
 
   it('sorts records that do not fit in its memory', () => {

@@ -2,6 +2,7 @@ import { Buffer } from 'node:buffer';
 import { accessSync, closeSync, constants, existsSync, openSync, readSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { MdetrError, messageOf } from '../../errors.ts';
+import { parseStrictJson } from '../../files/json-text.ts';
 import type { UncheckedRow } from '../format/row-checks.ts';
 import { buildIndex, type BuildOptions } from './build-index.ts';
 import {
@@ -236,9 +237,9 @@ const splitLine = (line: unknown, id: number): UncheckedRow => {
 
 const parseList = (text: string): unknown[] | undefined => {
   try {
-    return JSON.parse(`[${text}]`) as unknown[];
+    return parseStrictJson(`[${text}]`) as unknown[];
   } catch {
-    return undefined; // One of them is not JSON: parsed one by one, it can be named.
+    return undefined; // One of them is not valid: parsed one by one, it can be named.
   }
 };
 

@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import { foreignContent, HEAD_BYTES } from '../../files/text-encoding.ts';
 import type { ByteWindow } from './byte-window.ts';
 import { isPythonScalar, isScalarByte, keySlot } from './json-bytes.ts';
 
@@ -58,10 +59,12 @@ export class JsonScanner {
     }
   }
 
-  /** Skips a UTF-8 byte order mark. */
+  /** Skips a UTF-8 byte order mark at the start of the file. Fails if the file has another encoding or is no text. */
   skipByteOrderMark(): void {
     this.peek();
-    const { bytes } = this.window;
+    const { bytes, end } = this.window;
+    const foreign = foreignContent(bytes.subarray(0, Math.min(end, HEAD_BYTES)));
+    if (foreign !== undefined) throw new JsonScanError(0, `the file is ${foreign}`);
     if (bytes[this.pos] === 0xef && bytes[this.pos + 1] === 0xbb && bytes[this.pos + 2] === 0xbf) this.pos += 3;
   }
 
@@ -131,7 +134,7 @@ export class JsonScanner {
 
   /**
    * Skips the object whose `{` is the next byte. Sets `values[k]` to the number under `keys[k]`, NaN where it is missing or
-   * not a number. Of equal keys the last one is used, as in `JSON.parse`.
+   * not a number. Of equal keys the last one is used; reading the object refuses them.
    */
   skipObject(keys: readonly Uint8Array[], values: Float64Array): void {
     const { window } = this;

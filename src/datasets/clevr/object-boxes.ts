@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { fileReason, MdetrError } from '../../errors.ts';
+import { readJsonFileSync } from '../../files/json-file.ts';
 import type { BoxXywh } from '../../geometry/boxes.ts';
 import { maskBoundsXywh, maskFromDense, packMask, type PackedCocoRle } from '../../geometry/run-lengths.ts';
 import { checked } from '../source/checked.ts';
@@ -100,11 +99,5 @@ export class AnnotatedBoxes {
 }
 
 const readCategories = (path: string): z.output<typeof categoriesSchema> => {
-  let json: unknown;
-  try {
-    json = JSON.parse(readFileSync(path, 'utf8'));
-  } catch (error) {
-    throw new MdetrError(`${path}: cannot be read as JSON (${fileReason(error)})`, { cause: error });
-  }
-  return checked(categoriesSchema, json, path);
+  return checked(categoriesSchema, readJsonFileSync(path), path);
 };

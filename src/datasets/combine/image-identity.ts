@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
-import { MdetrError, messageOf } from '../../errors.ts';
+import { MdetrError } from '../../errors.ts';
+import { readJsonFile } from '../../files/json-file.ts';
 
 /** Identity of an image across annotation files: its collection, and its id or file name there. */
 export interface ImageIdentity {
@@ -69,15 +69,13 @@ const imageDataSchema = z.array(
  * @throws {MdetrError} if the file cannot be read or has another format
  */
 export const readVisualGenomeImages = async (path: string): Promise<Map<string, VisualGenomeImage>> => {
-  let images;
-  try {
-    images = imageDataSchema.parse(JSON.parse(await readFile(path, 'utf8')));
-  } catch (error) {
-    const reason = error instanceof z.ZodError ? z.prettifyError(error).slice(0, 200) : messageOf(error);
-    throw new MdetrError(`${path}: is not Visual Genome's image_data.json: ${reason}`, { cause: error });
-  }
+  const parsed = imageDataSchema.safeParse(await readJsonFile(path));
+  if (!parsed.success)
+    throw new MdetrError(
+      `${path}: is not Visual Genome's image_data.json: ${z.prettifyError(parsed.error).slice(0, 200)}`,
+    );
   return new Map(
-    images.map(({ image_id, width, height, coco_id }) => [
+    parsed.data.map(({ image_id, width, height, coco_id }) => [
       String(image_id),
       { width, height, cocoId: coco_id ?? undefined },
     ]),

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { fileReason, MdetrError } from '../../errors.ts';
+import { MdetrError } from '../../errors.ts';
+import { readTextFileSync } from '../../files/json-file.ts';
 import { AnnotationIndex, type OpenOptions } from '../../data/annotation-index/annotation-index.ts';
 import { type ImageIdentities, keyOf } from './image-identity.ts';
 
@@ -40,11 +40,6 @@ function* fileNamesIn(path: string, options: OpenOptions): Generator<string> {
 }
 
 const linesOf = (path: string): string[] => {
-  let text;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    throw new MdetrError(`${path}: cannot be read (${fileReason(error)})`, { cause: error });
-  }
+  const text = readTextFileSync(path);
   return text.split(/\r?\n/).filter((line) => line.trim() !== '');
 };

@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileReason, MdetrError } from '../../errors.ts';
+import { MdetrError } from '../../errors.ts';
 import { replaceFile } from '../../files/atomic-file.ts';
+import { readTextFile } from '../../files/json-file.ts';
 import { makeFolder } from '../../files/make-folder.ts';
 import type { PreparedList } from '../preparation/preparation.ts';
 
@@ -22,9 +22,7 @@ export const writeImageList = async (folder: string, name: string, ids: Iterable
  * @throws {MdetrError} naming the first line that is not an id
  */
 export const readImageList = async (path: string): Promise<ReadonlySet<number>> => {
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    throw new MdetrError(`${path}: cannot be read (${fileReason(error)})`, { cause: error });
-  });
+  const text = await readTextFile(path);
   return new Set(
     text.split('\n').flatMap((line, i) => {
       const id = Number(line);

@@ -45,11 +45,12 @@ export const readJsonLists = function* <Name extends string>(
   options: JsonReadOptions = {},
 ): Generator<ListEntry<Name>> {
   const missing = new Set<string>(lists);
+  const keys = new UniqueKeys();
   yield* scanned(path, options, function* (scanner) {
     scanner.expect('{', `an object with ${lists.map((list) => `"${list}"`).join(', ')}`);
     if (!scanner.accept('}')) {
       do {
-        const key = scanner.readString();
+        const key = keys.read(scanner);
         scanner.expect(':', '":" after a key');
         if (missing.delete(key)) {
           const list = key as Name;
@@ -76,10 +77,11 @@ export const readJsonMembers = (
 ): Readonly<Record<string, unknown>> =>
   Object.fromEntries(
     scanned(path, options, function* (scanner): Generator<[string, unknown]> {
+      const keys = new UniqueKeys();
       scanner.expect('{', 'an object');
       if (!scanner.accept('}')) {
         do {
-          const key = scanner.readString();
+          const key = keys.read(scanner);
           scanner.expect(':', '":" after a key');
           if (names.includes(key)) yield [key, parsedValue(scanner).value];
           else scanner.skipValue();
@@ -119,12 +121,13 @@ export const readJsonList = (path: string, options: JsonReadOptions = {}): Gener
 /** Iterates over the members of a JSON file that is one object (GQA's questions and scene graphs), like `readJsonLists`. */
 export const readJsonDictionary = (path: string, options: JsonReadOptions = {}): Generator<DictionaryEntry> =>
   scanned(path, options, function* (scanner) {
+    const keys = new UniqueKeys();
     scanner.expect('{', 'an object with an entry per key');
     if (!scanner.accept('}')) {
       do {
         scanner.peek();
         const keyBegin = scanner.offset;
-        const key = scanner.readString();
+        const key = keys.read(scanner);
         scanner.expect(':', '":" after a key');
         yield { key, keyBegin, location: `[${JSON.stringify(key)}]`, ...parsedValue(scanner) };
       } while (scanner.accept(','));
@@ -132,6 +135,21 @@ export const readJsonDictionary = (path: string, options: JsonReadOptions = {}):
     }
     scanner.expectEnd();
   });
+
+/** Reads the keys of one object, none of which may occur twice. */
+class UniqueKeys {
+  private readonly known = new Set<string>();
+
+  read(scanner: JsonScanner): string {
+    scanner.peek();
+    const { offset } = scanner;
+    const key = scanner.readString();
+    if (this.known.has(key))
+      throw new JsonScanError(offset, `the key ${JSON.stringify(key).slice(0, 60)} occurs twice`);
+    this.known.add(key);
+    return key;
+  }
+}
 
 const ENTRIES_PER_PAUSE = 2048;
 

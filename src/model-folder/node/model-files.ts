@@ -1,9 +1,11 @@
-import { access, readFile, stat } from 'node:fs/promises';
+import { access, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { openCheckpoint, type Checkpoint } from '../../checkpoints/index.ts';
-import { MdetrError, messageOf } from '../../errors.ts';
+import { MdetrError } from '../../errors.ts';
+import { readJsonFile } from '../../files/json-file.ts';
+import { parseJson } from '../../files/json-text.ts';
 import { findPublished, placeOf } from '../../pull/catalog.ts';
 import { MODEL_FILE_NAMES, TOKENIZER_FILE_NAMES } from '../layout.ts';
 import { cacheFolder } from '../../files/cache-folder.ts';
@@ -64,18 +66,10 @@ export const resolveModelPath = async (name: string): Promise<string> => {
   );
 };
 
-export const readJson = async (path: string): Promise<unknown> => {
-  try {
-    return JSON.parse(await readFile(path, 'utf8')) as unknown;
-  } catch (error) {
-    throw new MdetrError(`${path}: cannot be read as JSON: ${messageOf(error)}`, { cause: error });
-  }
-};
-
 const recordSchema = z.record(z.string(), z.unknown());
 
 const readRecord = async (path: string): Promise<Record<string, unknown>> => {
-  const parsed = recordSchema.safeParse(await readJson(path));
+  const parsed = recordSchema.safeParse(await readJsonFile(path));
   if (!parsed.success) throw new MdetrError(`${path}: must hold a JSON object`);
   return parsed.data;
 };
@@ -139,7 +133,7 @@ const configOf = async (
 
 const parseRecord = (text: string, where: string): Record<string, unknown> => {
   try {
-    return recordSchema.parse(JSON.parse(text));
+    return recordSchema.parse(parseJson(text, where));
   } catch (error) {
     throw new MdetrError(`${where}: must hold a JSON object`, { cause: error });
   }

@@ -2,8 +2,9 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describeMatch, type CheckpointContents, type CheckpointDtype } from '../../checkpoints/index.ts';
 import { messageOf } from '../../errors.ts';
+import { readJsonFile } from '../../files/json-file.ts';
 import { MdetrNetwork, parseModelConfig } from '../../models/index.ts';
-import { isFile, openModelFiles, readJson, tokenizerFilesIn } from './model-files.ts';
+import { isFile, openModelFiles, tokenizerFilesIn } from './model-files.ts';
 import type { ModelFiles, ModelFilesOptions } from './model-files.ts';
 import { matchParameters } from './model-source.ts';
 
@@ -62,7 +63,7 @@ export const describeModel = async (name: string, options: ModelFilesOptions = {
       parts: partsOf(tensors),
       args: config?.values,
       fit,
-      training: isFolder && (await isFile(training)) ? await readJson(training) : undefined,
+      training: isFolder && (await isFile(training)) ? await readJsonFile(training) : undefined,
       notice: typeof notice === 'string' ? notice : undefined,
       tokenizer: await tokenizerFilesIn(folder),
     };

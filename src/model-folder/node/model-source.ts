@@ -6,6 +6,7 @@ import {
   type Checkpoint,
   type StateDictMatch,
 } from '../../checkpoints/index.ts';
+import { readJsonFile } from '../../files/json-file.ts';
 import { readAnswerVocabulary } from '../../postprocess/answer-vocabulary.ts';
 import { parseModelConfig, type MdetrNetwork, type ModelConfig } from '../../models/index.ts';
 import type { WeightSource } from '../../engine/runtime/runtime.ts';
@@ -13,14 +14,7 @@ import { loadTokenizer } from '../../text/node/tokenizer-files.ts';
 import { defineModel, maxTokensOf, untrainedModel, type ModelDefinition, type ModelSource } from '../model-source.ts';
 import { parsePreprocessing, usualPreprocessing, type Preprocessing } from '../preprocessing.ts';
 import { fileDigest } from './file-digest.ts';
-import {
-  findTokenizer,
-  isFile,
-  openModelFiles,
-  readJson,
-  requireConfig,
-  type ModelFilesOptions,
-} from './model-files.ts';
+import { findTokenizer, isFile, openModelFiles, requireConfig, type ModelFilesOptions } from './model-files.ts';
 import { MODEL_FILE_NAMES } from '../layout.ts';
 
 export interface ModelSourceOptions extends ModelFilesOptions {
@@ -32,7 +26,7 @@ export interface ModelSourceOptions extends ModelFilesOptions {
 
 /** Reads a model folder's preprocessing; without a file, it is what the official code does. */
 export const readPreprocessing = async (path: string, config: ModelConfig): Promise<Preprocessing> =>
-  (await isFile(path)) ? parsePreprocessing(await readJson(path), path) : usualPreprocessing(config);
+  (await isFile(path)) ? parsePreprocessing(await readJsonFile(path), path) : usualPreprocessing(config);
 
 /** Finds and reads a model: a model folder, a `.pth`, a `.safetensors`, or a name. Throws `MdetrError`. */
 export const openModelSource = async (name: string, options: ModelSourceOptions = {}): Promise<ModelSource> => {
@@ -51,7 +45,7 @@ export const openModelSource = async (name: string, options: ModelSourceOptions 
       tokenizer: await loadTokenizer(tokenizerSource, { maxTokens: maxTokensOf(config) }),
       tokenizerSource,
       preprocessing: await readPreprocessing(join(folder, MODEL_FILE_NAMES.preprocessing), config),
-      answers: hasAnswers ? readAnswerVocabulary(await readJson(answers), answers) : {},
+      answers: hasAnswers ? readAnswerVocabulary(await readJsonFile(answers), answers) : {},
     });
     return checkpoint === undefined ? untrainedModel(definition, seed!) : await withCheckpoint(definition, checkpoint);
   } catch (error) {

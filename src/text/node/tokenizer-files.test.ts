@@ -97,7 +97,7 @@ describe('loadTokenizer', () => {
     ['nothing there', undefined, {}, 'no such file or folder'],
     ['empty folder', 'empty', {}, 'vocab.json and merges.txt missing. Wanted is tokenizer.json, or'],
     ['no merges', 'no-merges', { 'vocab.json': '{}' }, 'merges.txt missing'],
-    ['not JSON', 'not-json', { 'tokenizer.json': '{"a":' }, 'tokenizer.json: it is not JSON'],
+    ['not JSON', 'not-json', { 'tokenizer.json': '{"a":' }, 'tokenizer.json: is not JSON'],
     ['a list', 'list', { 'tokenizer.json': '[]' }, 'tokenizer.json: the whole file: '],
     ['no model', 'no-model', { 'tokenizer.json': '{"pre_tokenizer":{"type":"ByteLevel"}}' }, 'post_processor'],
   ])('says what is wrong: %s', async (_, name, files, message) => {
@@ -109,10 +109,10 @@ describe('loadTokenizer', () => {
   it('refuses files that are huge, not text, or no files', async () => {
     const huge = folder('huge', { 'tokenizer.json': '{}' });
     truncateSync(join(huge, 'tokenizer.json'), 65 * 1024 * 1024);
-    await expect(loadTokenizer(huge)).rejects.toThrow('a tokeniser file has at most');
+    await expect(loadTokenizer(huge)).rejects.toThrow('such a file has at most');
     const binary = folder('binary', {});
     writeFileSync(join(binary, 'tokenizer.json'), Uint8Array.of(0xff, 0xfe, 0x80));
-    await expect(loadTokenizer(binary)).rejects.toThrow('cannot be read as a text file');
+    await expect(loadTokenizer(binary)).rejects.toThrow('is UTF-16 text');
   });
 });
 

@@ -1,9 +1,10 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { MdetrError, messageOf, UsageError } from '../../errors.ts';
+import { MdetrError, UsageError } from '../../errors.ts';
+import { readJsonFile } from '../../files/json-file.ts';
 import { modelConfigKeys, parseModelConfig, qaDataset } from '../../models/index.ts';
-import { isFile, readJson, resolveModelPath } from '../../model-folder/node/model-files.ts';
+import { isFile, resolveModelPath } from '../../model-folder/node/model-files.ts';
 import { MODEL_FILE_NAMES } from '../../model-folder/layout.ts';
 import { readPreprocessing } from '../../model-folder/node/model-source.ts';
 import { currentConfig, currentSetting, type Setting } from '../../names/current-names.ts';
@@ -66,12 +67,7 @@ export const findConfig = async (path: string): Promise<string> => {
  * @throws {UsageError} if a setting is malformed
  */
 export const readConfigFile = async (path: string, settings: readonly string[] = []): Promise<ConfigFile> => {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(await readFile(path, 'utf8'));
-  } catch (error) {
-    throw new MdetrError(`${path}: cannot be read as a JSON config: ${messageOf(error)}`, { cause: error });
-  }
+  const parsed = await readJsonFile(path);
   if (!isRecord(parsed)) throw new MdetrError(`${path}: must hold a JSON object`);
   return parseConfigFile(parsed, path, settings, (values) => withReadPaths(values, path));
 };
@@ -129,7 +125,7 @@ export const withLoadedModel = async (values: ConfigValues): Promise<ConfigValue
   const folder = await resolveModelPath(load);
   const path = join(folder, MODEL_FILE_NAMES.config);
   if (!(await isFile(path))) return values;
-  const own = currentConfig((await readJson(path)) as ConfigValues, path).value;
+  const own = currentConfig((await readJsonFile(path)) as ConfigValues, path).value;
   const model = parseModelConfig(own, path);
   const { shortestEdge, longestEdge } = await readPreprocessing(join(folder, MODEL_FILE_NAMES.preprocessing), model);
   const answers = qaDataset(model);

@@ -136,7 +136,7 @@ describe('a config file', () => {
   });
 
   it.each([
-    ['{"lr": 1,}', /cannot be read as a JSON config/],
+    ['{"lr": 1,}', /is not JSON/],
     ['[]', /must hold a JSON object/],
     ['{"stages": []}', /"stages" must be a list of objects/],
     ['{"stages": [1]}', /"stages" must be a list of objects/],

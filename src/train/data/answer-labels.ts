@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileReason, MdetrError } from '../../errors.ts';
+import { MdetrError, messageOf } from '../../errors.ts';
+import { readJsonFileSync } from '../../files/json-file.ts';
 import {
   clevrAnswerTypes,
   clevrAttributes,
@@ -90,10 +90,10 @@ export const labelerFor = (config: ModelConfig, gqaFolder: string): AnswerLabele
 
 const readTable = (path: string): unknown => {
   try {
-    return JSON.parse(readFileSync(path, 'utf8'));
+    return readJsonFileSync(path);
   } catch (error) {
     throw new MdetrError(
-      `${path}: the answer ids of GQA cannot be read (${fileReason(error)}). They come with the official annotations; set ` +
+      `${messageOf(error)}. The answer ids of GQA come with the official annotations; set ` +
         'gqa_ann_path to their folder.',
       { cause: error },
     );

@@ -1,7 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { MdetrError, messageOf } from '../../errors.ts';
+import { readJsonFileSync } from '../../files/json-file.ts';
 import { decodeImage } from '../../data/images/node/decode-image.ts';
 import { flipImage, type RawImage } from '../../data/images/raw-image.ts';
 import { IMAGE_FOLDER } from '../../scenes/dataset/dataset-settings.ts';
@@ -66,10 +67,10 @@ const imagesOfFolder = (folder: string): SceneImages => {
   const path = join(folder, 'dataset.json');
   let settings: z.infer<typeof folderSchema>;
   try {
-    settings = folderSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
+    settings = folderSchema.parse(readJsonFileSync(path));
   } catch (error) {
     throw new MdetrError(
-      `${folder}: is not a folder of scenes (${path}: ${messageOf(error).split('\n')[0]!}); make one with mdetr scenes`,
+      `${folder}: is not a folder of scenes (${messageOf(error).split('\n')[0]!}); make one with mdetr scenes`,
       { cause: error },
     );
   }

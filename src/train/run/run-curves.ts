@@ -1,9 +1,10 @@
-import { createReadStream, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { createReadStream, existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { currentValidationName } from '../../benchmarks/registry.ts';
 import { MdetrError, messageOf } from '../../errors.ts';
+import { readJsonFileSync } from '../../files/json-file.ts';
 import { currentMetricName } from '../../names/current-names.ts';
 import { stagesFile } from './run-folder.ts';
 import { logFile } from './run-log.ts';
@@ -84,7 +85,7 @@ const namesOfStages = (folder: string): readonly string[] => {
   const list = join(folder, stagesFile);
   if (existsSync(list))
     try {
-      return z.array(z.string().regex(/^[\w.-]+$/)).parse(JSON.parse(readFileSync(list, 'utf8')));
+      return z.array(z.string().regex(/^[\w.-]+$/)).parse(readJsonFileSync(list));
     } catch (error) {
       throw new MdetrError(`${list}: is not a list of training stages`, { cause: error });
     }
