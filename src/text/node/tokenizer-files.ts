@@ -13,7 +13,7 @@ import {
 const MAX_BYTES = 64 * 1024 * 1024;
 
 /**
- * Reads a tokeniser from a folder (`tokenizer.json`, or else `vocab.json` with `merges.txt`) or from one of these files.
+ * Reads a tokenizer from a folder (`tokenizer.json`, or else `vocab.json` with `merges.txt`) or from one of these files.
  * Throws MdetrError that names the file and what is wrong with it.
  */
 export const loadTokenizer = async (
@@ -21,7 +21,7 @@ export const loadTokenizer = async (
   options: Pick<TokenizerOptions, 'maxTokens'> = {},
 ): Promise<Tokenizer> => {
   const found = await kindOf(path);
-  if (found === 'none') throw new MdetrError(`${path}: there is no such file or folder, so no tokeniser.`);
+  if (found === 'none') throw new MdetrError(`${path}: there is no such file or folder, so no tokenizer.`);
   if (found === 'file' && !['vocab.json', 'merges.txt'].includes(basename(path)))
     return createTokenizer(await readJsonFile(path, MAX_BYTES), { ...options, where: path });
   const folder = found === 'file' ? dirname(path) : path;
@@ -34,7 +34,7 @@ export const loadTokenizer = async (
   for (const name of [vocabName, mergesName]) if ((await kindOf(name)) !== 'file') missing.push(basename(name));
   if (missing.length > 0)
     throw new MdetrError(
-      `${folder}: no tokeniser here: ${missing.join(' and ')} missing. ` +
+      `${folder}: no tokenizer here: ${missing.join(' and ')} missing. ` +
         `Wanted is tokenizer.json, or vocab.json together with merges.txt.`,
     );
   return createTokenizerFromVocab(await readJsonFile(vocabName, MAX_BYTES), await readTextFile(mergesName, MAX_BYTES), {
