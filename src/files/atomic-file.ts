@@ -1,7 +1,7 @@
-import { randomBytes } from 'node:crypto';
-import { type FileHandle, open, rename, rm, writeFile } from 'node:fs/promises';
+import { type FileHandle, open, realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { errorCode, fileReason, MdetrError } from '../errors.ts';
+import { removeAbandoned, temporaryPath } from './temporary-path.ts';
 
 /** Destination of a sequential write. Bytes that were written can be overwritten. */
 export interface FileSink {
@@ -24,11 +24,14 @@ const writeFully = async (handle: FileHandle, bytes: Uint8Array, position: numbe
 
 /**
  * Writes a file atomically and durably: `fill` writes a temporary file beside `path`, which is flushed to disk and then
- * renamed. `path` holds either its former contents or all of the new ones. When `fill` fails, nothing is left behind.
+ * renamed. `path` holds either its former contents or all of the new ones. When `fill` fails, nothing is left behind; what
+ * a killed process left beside `path` is removed. If `path` is a link, the file it leads to is replaced.
  * @throws {MdetrError} when the file cannot be written; an error of `fill` itself is passed on
  */
 export const writeAtomically = async (path: string, fill: (sink: FileSink) => Promise<void>): Promise<void> => {
-  const temporary = temporaryPath(path);
+  const target = await throughLinks(path);
+  await removeAbandoned(target);
+  const temporary = temporaryPath(target);
   const handle = await open(temporary, 'wx').catch((error: unknown) => {
     throw writeError(path, error);
   });
@@ -46,13 +49,13 @@ export const writeAtomically = async (path: string, fill: (sink: FileSink) => Pr
     });
     await handle.sync();
     await handle.close();
-    await rename(temporary, path);
+    await rename(temporary, target);
   } catch (error) {
     await handle.close().catch(() => undefined);
     await rm(temporary, { force: true }).catch(() => undefined);
     throw writeError(path, error);
   }
-  await syncFolder(dirname(path));
+  await syncFolder(dirname(target));
 };
 
 /** Flushes a folder's entries to disk, so that new names in it survive a power failure. */
@@ -69,18 +72,19 @@ export const syncFolder = async (folder: string): Promise<void> => {
  * @throws {MdetrError} when the file cannot be written
  */
 export const replaceFile = async (path: string, contents: string | Uint8Array): Promise<void> => {
-  const temporary = temporaryPath(path);
+  const target = await throughLinks(path);
+  await removeAbandoned(target);
+  const temporary = temporaryPath(target);
   try {
     await writeFile(temporary, contents, { flag: 'wx' });
-    await rename(temporary, path);
+    await rename(temporary, target);
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => undefined);
     throw writeError(path, error);
   }
 };
 
-/** Temporary files stand beside their target: a rename works within one file system only. */
-const temporaryPath = (path: string): string => `${path}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`;
+const throughLinks = (path: string): Promise<string> => realpath(path).catch(() => path);
 
 const writeError = (path: string, error: unknown): unknown =>
   errorCode(error) === undefined

@@ -1,5 +1,6 @@
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { fileReason, MdetrError } from '../errors.ts';
+import { removeAbandoned, temporaryPath } from './temporary-path.ts';
 
 /** Size of the write buffer: characters when writing text, bytes when copying. */
 const CHUNK_SIZE = 1 << 18;
@@ -10,6 +11,7 @@ const CHUNK_SIZE = 1 << 18;
  */
 export class JsonSections {
   private readonly parts = new Map<string, Part>();
+  private joined: Part | undefined;
 
   private constructor(private readonly path: string) {}
 
@@ -20,7 +22,8 @@ export class JsonSections {
    */
   static async create(path: string, arrays: readonly string[]): Promise<JsonSections> {
     const file = new JsonSections(path);
-    for (const name of arrays) file.parts.set(name, await Part.create(`${path}.${name}.part`));
+    await removeAbandoned(path);
+    for (const name of arrays) file.parts.set(name, await Part.create(path, `${path}.${name}`));
     return file;
   }
 
@@ -36,7 +39,7 @@ export class JsonSections {
    * @param layout members of the object in order; the value of an array's key is ignored
    */
   async finish(layout: Readonly<Record<string, unknown>>): Promise<void> {
-    const joined = await Part.create(`${this.path}.part`);
+    const joined = (this.joined = await Part.create(this.path, this.path));
     let separator = '{';
     for (const [name, value] of Object.entries(layout)) {
       await joined.write(`${separator}${JSON.stringify(name)}:`);
@@ -58,11 +61,10 @@ export class JsonSections {
 
   /** Removes the temporary files. Does nothing after `finish`. */
   async discard(): Promise<void> {
-    for (const part of this.parts.values()) {
+    for (const part of [...this.parts.values(), ...(this.joined === undefined ? [] : [this.joined])]) {
       await part.close(false);
       await rm(part.path, { force: true });
     }
-    await rm(`${this.path}.part`, { force: true });
   }
 }
 
@@ -73,11 +75,17 @@ class Part {
 
   private constructor(
     readonly path: string,
+    private readonly target: string,
     private readonly handle: FileHandle,
   ) {}
 
-  static async create(path: string): Promise<Part> {
-    return new Part(path, await guard(path, () => open(path, 'w+')));
+  /**
+   * @param target the file that errors name
+   * @param name path that the name of the temporary file begins with
+   */
+  static async create(target: string, name: string): Promise<Part> {
+    const path = temporaryPath(name);
+    return new Part(path, target, await guard(target, () => open(path, 'wx+')));
   }
 
   async write(text: string): Promise<void> {
@@ -93,7 +101,7 @@ class Part {
       const { bytesRead } = await source.handle.read(buffer, 0, buffer.length, position);
       if (bytesRead === 0) return;
       position += bytesRead;
-      await guard(this.path, () => this.handle.writeFile(buffer.subarray(0, bytesRead)));
+      await guard(this.target, () => this.handle.writeFile(buffer.subarray(0, bytesRead)));
     }
   }
 
@@ -102,7 +110,7 @@ class Part {
     this.open = false;
     if (durable) {
       await this.flush();
-      await guard(this.path, () => this.handle.sync());
+      await guard(this.target, () => this.handle.sync());
     }
     await this.handle.close();
   }
@@ -111,7 +119,7 @@ class Part {
     const text = this.pending;
     this.pending = '';
     // writeFile on a handle continues at its current position.
-    if (text !== '') await guard(this.path, () => this.handle.writeFile(text));
+    if (text !== '') await guard(this.target, () => this.handle.writeFile(text));
   }
 }
 

@@ -1,9 +1,9 @@
 import { open, readFile, rename, rm, stat, writeFile, type FileHandle } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { errorCode, fileReason, MdetrError } from '../errors.ts';
 import { syncFolder } from '../files/atomic-file.ts';
+import { LockFile } from '../files/lock-file.ts';
 import { makeFolder } from '../files/make-folder.ts';
 
 /** Remote file that the received bytes belong to. */
@@ -16,8 +16,6 @@ const stateSchema = z.object({
 
 export type PartState = Readonly<z.infer<typeof stateSchema>>;
 
-const ownerSchema = z.object({ pid: z.number().int().positive(), host: z.string() });
-
 /**
  * A partially downloaded file. `NAME.part` has the received bytes, `NAME.part.json` the remote file that they belong to,
  * and `NAME.part.lock` the process that writes. `finish` renames it to `NAME`.
@@ -29,6 +27,7 @@ export class PartFile {
   private constructor(
     readonly target: string,
     private readonly handle: FileHandle,
+    private readonly lock: LockFile,
     bytes: number,
     private known: PartState | undefined,
   ) {
@@ -38,22 +37,24 @@ export class PartFile {
 
   /** Opens or creates the part file of `target`. @throws {MdetrError} if another process downloads it, or the folder is not writable */
   static async open(target: string): Promise<PartFile> {
+    let lock: LockFile;
     try {
       await makeFolder(dirname(target));
-      await takeLock(target);
+      lock = takeLock(target);
     } catch (error) {
-      throw writeError(target, error);
+      const cause = error instanceof MdetrError ? error.cause : undefined;
+      throw writeError(target, cause ?? error);
     }
     try {
       const handle = await open(`${target}.part`, 'a');
       const { size } = await handle.stat();
       const state = await readState(`${target}.part.json`);
-      const part = new PartFile(target, handle, size, state);
+      const part = new PartFile(target, handle, lock, size, state);
       // Bytes of an unknown file cannot be resumed.
       if (state === undefined && size > 0) await part.truncate();
       return part;
     } catch (error) {
-      await rm(`${target}.part.lock`, { force: true });
+      lock.release();
       throw writeError(target, error);
     }
   }
@@ -101,7 +102,7 @@ export class PartFile {
       await this.handle.close();
       await rename(this.path, this.target);
       await rm(`${this.path}.json`, { force: true });
-      await rm(`${this.path}.lock`, { force: true });
+      this.lock.release();
     });
     await syncFolder(dirname(this.target));
   }
@@ -114,7 +115,7 @@ export class PartFile {
       await rm(this.path, { force: true });
       await rm(`${this.path}.json`, { force: true });
     }
-    await rm(`${this.path}.lock`, { force: true });
+    this.lock.release();
   }
 
   private async truncate(): Promise<void> {
@@ -141,48 +142,11 @@ const readState = async (path: string): Promise<PartState | undefined> => {
 };
 
 /** Locks `target`, since two processes that append to one file would corrupt it. A lock of a dead process is replaced. */
-const takeLock = async (target: string): Promise<void> => {
-  const path = `${target}.part.lock`;
-  const own = JSON.stringify({ pid: process.pid, host: hostname() });
-  for (let attempt = 0; attempt < 3; attempt++) {
-    try {
-      await writeFile(path, own, { flag: 'wx' });
-      return;
-    } catch (error) {
-      if (errorCode(error) !== 'EEXIST') throw error;
-    }
-    const owner = ownerSchema.safeParse(await readJson(path));
-    if (owner.success && isAlive(owner.data)) {
-      const { pid, host } = owner.data;
-      throw new MdetrError(
-        `${target}: is being downloaded by process ${pid} on ${host}; wait for it, or delete ${path} if that process has ended`,
-      );
-    }
-    await rm(path, { force: true });
-  }
-  throw new MdetrError(`${target}: another process started to download it at the same time; try again`);
-};
-
-const readJson = async (path: string): Promise<unknown> => {
-  try {
-    return JSON.parse(await readFile(path, 'utf8')) as unknown;
-  } catch {
-    return undefined;
-  }
-};
-
-/** Whether the owner of a lock is running. A process on another machine is assumed to be. */
-const isAlive = ({ pid, host }: z.infer<typeof ownerSchema>): boolean => {
-  if (host !== hostname()) return true;
-  // The lock belongs to a concurrent call in this process.
-  if (pid === process.pid) return true;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return errorCode(error) === 'EPERM';
-  }
-};
+const takeLock = (target: string): LockFile =>
+  LockFile.take(
+    `${target}.part.lock`,
+    ({ pid, host }) => `${target}: is being downloaded by process ${pid} on ${host}`,
+  );
 
 const writeError = (target: string, error: unknown): unknown => {
   const code = errorCode(error);

@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, realpathSync, rmSync, statSync } from 'node:fs'
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import envPaths from 'env-paths';
+import { isRunning } from '../../files/owner.ts';
 
 const SUFFIX = '.mdetr-index';
 const STALE_AFTER_MS = 24 * 3600 * 1000;
@@ -42,13 +43,4 @@ const isAbandoned = (rest: string, path: string): boolean => {
   if (host === hostname() && pid !== undefined) return !isRunning(Number(pid));
   const stat = statSync(path, { throwIfNoEntry: false });
   return stat !== undefined && Date.now() - stat.mtimeMs > STALE_AFTER_MS;
-};
-
-const isRunning = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 };

@@ -29,7 +29,7 @@ export type NewAnnotation = Omit<CocoAnnotation, 'id' | 'image_id'> & Readonly<R
 
 /**
  * Writes an annotation file in the official format, row by row in constant memory. Until `finish` the contents are in
- * files ending in `.part` beside it.
+ * temporary files beside it.
  */
 export class AnnotationWriter {
   readonly path: string;

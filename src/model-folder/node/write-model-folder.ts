@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { writeSafetensors, type TensorSource } from '../../checkpoints/index.ts';
 import { fileReason, MdetrError, UsageError } from '../../errors.ts';
+import { isAbandoned, removeAbandoned, temporaryPath } from '../../files/temporary-path.ts';
 import { MODEL_FILE_NAMES, TOKENIZER_FILE_NAMES } from '../layout.ts';
 import type { Preprocessing } from '../preprocessing.ts';
 
@@ -33,13 +33,15 @@ export const writeModelFolder = async (
   { force = false }: { readonly force?: boolean } = {},
 ): Promise<void> => {
   const target = resolve(folder);
+  const beside = join(dirname(target), `.${basename(target)}`);
+  await removeAbandoned(beside);
+  await restoreOld(target, beside);
   const isOld = await checkTarget(folder, force);
-  const beside = join(dirname(target), `.${basename(target)}.${process.pid}-${randomBytes(4).toString('hex')}`);
-  const unfinished = `${beside}.tmp`;
+  const unfinished = temporaryPath(beside);
   try {
     await mkdir(unfinished);
     await fill(unfinished, contents);
-    const old = `${beside}.old`;
+    const old = unfinished.replace(/\.tmp$/, OLD_ENDING);
     if (isOld) await rename(target, old);
     await rename(unfinished, target);
     if (isOld) await rm(old, { recursive: true, force: true });
@@ -47,6 +49,21 @@ export const writeModelFolder = async (
     await rm(unfinished, { recursive: true, force: true });
     if (error instanceof MdetrError || !(error instanceof Error && 'code' in error)) throw error;
     throw new MdetrError(`${folder}: the model folder cannot be written (${fileReason(error)})`, { cause: error });
+  }
+};
+
+/** Ending of the name that the older model folder has while it is replaced. */
+const OLD_ENDING = '.old';
+
+/** Puts the older model folder back if a process was killed while it replaced it, and removes it if it was replaced. */
+const restoreOld = async (target: string, beside: string): Promise<void> => {
+  const folder = dirname(target);
+  for (const name of await readdir(folder).catch(() => [])) {
+    if (!name.startsWith(`${basename(beside)}.`) || !name.endsWith(OLD_ENDING)) continue;
+    if (!isAbandoned(`${name.slice(0, -OLD_ENDING.length)}.tmp`)) continue;
+    const old = join(folder, name);
+    if (await stat(target).catch(() => undefined)) await rm(old, { recursive: true, force: true });
+    else await rename(old, target);
   }
 };
 

@@ -1,0 +1,61 @@
+import { linkSync, mkdirSync, symlinkSync } from 'node:fs';
+import { afterAll, describe, expect, it } from 'vitest';
+import { temporaryFolder } from '../../test/support/weight-files.ts';
+import { UsageError } from '../errors.ts';
+import { OutputRule } from './output-rule.ts';
+
+const folder = temporaryFolder();
+afterAll(() => folder.remove());
+
+const photo = folder.file('photo.png', 'photo');
+const old = folder.file('old.png', 'drawing of an earlier call');
+symlinkSync('photo.png', folder.file('link.png'));
+linkSync(photo, folder.file('hard.png'));
+mkdirSync(folder.file('model'));
+const weights = folder.file('model/model.safetensors', 'weights');
+
+describe('OutputRule', () => {
+  it('lets a call replace a regular file that it names, and write new ones', () => {
+    const rule = new OutputRule({ inputs: [photo, undefined, folder.file('missing.png')] });
+    expect(() => rule.named(old, '--out old.png')).not.toThrow();
+    expect(() => rule.named(folder.file('new.png'), '--json new.png')).not.toThrow();
+    expect(() => rule.derived(folder.file('new-2.png'), '--out DIR/')).not.toThrow();
+  });
+
+  it('never replaces an input, by whatever name or link', () => {
+    for (const input of [photo, folder.file('link.png'), folder.file('hard.png')])
+      for (const output of ['photo.png', 'link.png', 'hard.png', 'model/../photo.png'])
+        for (const overwrite of [false, true]) {
+          const rule = new OutputRule({ inputs: [input], overwrite });
+          expect(() => rule.named(folder.file(output), '--out X')).toThrow(/^--out X: .*is an input of this call/);
+          expect(() => rule.derived(folder.file(output), '--out X')).toThrow(UsageError);
+        }
+  });
+
+  it('counts the files of an input folder as inputs', () => {
+    const rule = new OutputRule({ inputs: [folder.file('model')] });
+    expect(() => rule.named(weights, '--json W')).toThrow(/is an input of this call/);
+    expect(() => rule.named(photo, '--json P')).not.toThrow();
+  });
+
+  it('replaces names that follow from a folder, pattern or default only with overwrite', () => {
+    expect(() => new OutputRule().derived(old, '--out DIR/')).toThrow(
+      /^--out DIR\/: .*old\.png exists; pass --overwrite to replace it/,
+    );
+    expect(() => new OutputRule({ overwrite: true }).derived(old, '--out DIR/')).not.toThrow();
+  });
+
+  it('refuses folders and devices', () => {
+    expect(() => new OutputRule().named(folder.path, '--out D')).toThrow(/is a folder; only regular files are written/);
+    if (process.platform !== 'win32')
+      expect(() => new OutputRule({ overwrite: true }).named('/dev/null', '--out N')).toThrow(/is a device/);
+  });
+
+  it('refuses one file for two outputs', () => {
+    const rule = new OutputRule();
+    rule.named(folder.file('metrics.json'), '--json metrics.json');
+    expect(() => rule.named(folder.file('model/../metrics.json'), '--worst metrics.json')).toThrow(
+      /^--worst metrics\.json: --json metrics\.json writes the same file/,
+    );
+  });
+});

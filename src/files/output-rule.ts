@@ -1,0 +1,109 @@
+import { existsSync, readdirSync, realpathSync, statSync, type BigIntStats } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { fileReason, MdetrError, UsageError } from '../errors.ts';
+import { otherKind } from './input-file.ts';
+
+/** Files of a call. */
+export interface OutputRuleOptions {
+  /** Paths that the call reads. For a folder, the files in it (not those of its subfolders) count. Undefined ones are skipped. */
+  readonly inputs?: readonly (string | undefined)[];
+  /** Replace files whose names follow from a folder, a pattern or a default. */
+  readonly overwrite?: boolean | undefined;
+}
+
+/**
+ * Decides which existing files a call may replace. A file is replaced only if
+ *
+ * - the call names exactly its path as an output, or has `--overwrite`,
+ * - it is no input of the call, by whatever name or link, and
+ * - it is a regular file.
+ *
+ * All outputs are checked before any work is done. Each is a different file.
+ */
+export class OutputRule {
+  /** Inputs by device and inode, with the path that the call gave. */
+  private readonly inputs = new Map<string, string>();
+  /** Outputs by their real path, with the option that named them. */
+  private readonly outputs = new Map<string, string>();
+  private readonly overwrite: boolean;
+
+  constructor({ inputs = [], overwrite = false }: OutputRuleOptions = {}) {
+    this.overwrite = overwrite;
+    for (const input of inputs) if (input !== undefined) this.addInput(input);
+  }
+
+  /**
+   * Checks an output that the call names exactly.
+   * @param option the option with its value, for messages: `--out boxes.png`
+   * @throws {UsageError} if the path is an input, a folder, a pipe or a device, or another output of the call
+   */
+  named(path: string, option: string): void {
+    this.check(path, option);
+    const real = realOutput(path);
+    const other = this.outputs.get(real);
+    if (other !== undefined) throw new UsageError(`${option}: ${other} writes the same file; name another one`);
+    this.outputs.set(real, option);
+  }
+
+  /**
+   * Checks an output whose name follows from a folder, a pattern or a default.
+   * @throws {UsageError} as `named`, and if the file exists and `overwrite` is not set
+   */
+  derived(path: string, option: string): void {
+    if (this.check(path, option) && !this.overwrite)
+      throw new UsageError(`${option}: ${path} exists; pass --overwrite to replace it, or choose another name`);
+  }
+
+  /** Whether the path exists. */
+  private check(path: string, option: string): boolean {
+    const info = identityOf(path);
+    if (info === undefined) return false;
+    const input = this.inputs.get(keyOf(info));
+    if (input !== undefined)
+      throw new UsageError(
+        `${option}: ${sameText(path, input) ? '' : `${path} `}is an input of this call${sameText(path, input) ? '' : ` (${input})`}; choose another name`,
+      );
+    const kind = otherKind(statSync(path));
+    if (kind !== undefined) throw new UsageError(`${option}: ${path} is ${kind}; only regular files are written`);
+    return true;
+  }
+
+  private addInput(path: string): void {
+    const info = identityOf(path);
+    if (info === undefined) return;
+    if (!info.isDirectory()) {
+      this.inputs.set(keyOf(info), path);
+      return;
+    }
+    let names: readonly string[] = [];
+    try {
+      names = readdirSync(path);
+    } catch {
+      // A folder that cannot be listed is reported by whoever reads it.
+    }
+    for (const name of names) {
+      const file = join(path, name);
+      const inner = identityOf(file);
+      if (inner?.isFile() === true) this.inputs.set(keyOf(inner), file);
+    }
+  }
+}
+
+const sameText = (a: string, b: string): boolean => resolve(a) === resolve(b);
+
+const keyOf = ({ dev, ino }: BigIntStats): string => `${dev}:${ino}`;
+
+/** What a path leads to, through links; undefined if nothing is there. */
+const identityOf = (path: string): BigIntStats | undefined => {
+  try {
+    return statSync(path, { bigint: true, throwIfNoEntry: false });
+  } catch (error) {
+    throw new MdetrError(`${path}: cannot be looked up (${fileReason(error)})`, { cause: error });
+  }
+};
+
+/** Path of an output with the links of its folder resolved. */
+const realOutput = (path: string): string => {
+  const folder = dirname(resolve(path));
+  return join(existsSync(folder) ? realpathSync(folder) : folder, basename(path));
+};
