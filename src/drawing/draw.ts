@@ -7,7 +7,7 @@ import { placeLabels, type LabelRequest, type Rectangle } from './label-layout.t
 import { overlayMask } from './mask-overlay.ts';
 import { colorOf, nameDetections, type DrawableDetection, type NamedDetection } from './phrases.ts';
 
-/** What is drawn on an image. */
+/** Boxes, caption and note that are drawn on an image. */
 export interface DrawingContent {
   readonly detections: readonly DrawableDetection[];
   readonly caption: string;
@@ -27,7 +27,7 @@ const MIN_SIDE_PX = 400;
 /** Larger images are shrunk: WebP ends at 16,383 pixels, and the caption is added below. */
 const MAX_SIDE_PX = 12_000;
 
-/** What drawing needs of the platform. */
+/** The platform's part of drawing: font, rasterizer and encoder. */
 export interface DrawingPlatform {
   /** The font of labels and captions. */
   typeface(): Typeface;

@@ -6,7 +6,7 @@ export interface Rectangle {
   readonly height: number;
 }
 
-/** What a label is put at: its own size, and the box it names. */
+/** A label to place: its own size, and the box that it names. */
 export interface LabelRequest {
   readonly width: number;
   readonly height: number;

@@ -1,7 +1,7 @@
 import type { CocoRle } from '../geometry/run-lengths.ts';
 import { type DrawingColor, neutralColor, phraseColor } from './palette.ts';
 
-/** What is drawn of a detection. */
+/** The part of a detection that is drawn. */
 export interface DrawableDetection {
   /** x0, y0, x1, y1 in pixels of the image. */
   readonly box: readonly [x0: number, y0: number, x1: number, y1: number];

@@ -7,7 +7,7 @@ import type { EncodedImages } from './encoded-images.ts';
 import { DEFAULT_BATCH_SIZE, type BatchOptions, type ImageText, type InferenceOptions } from './options.ts';
 import type { ImageCaption } from './text-outputs.ts';
 
-/** What a call does with texts about encoded images: results in the order of the texts. */
+/** Computes results for texts about encoded images, in the order of the texts. */
 export type Task<R> = (
   images: EncodedImages,
   captions: readonly ImageCaption[],

@@ -25,7 +25,7 @@ import { ProgramOutputs, type ImageCaption, type TextOutputs } from './text-outp
 /** Decodes an image; how depends on the platform. */
 export type DecodeImage = (source: ImageSource, options: DecodeOptions) => Promise<RawImage>;
 
-/** What a loaded model is made of. */
+/** Parts of a loaded model. */
 export interface CoreParts {
   readonly source: Omit<ModelSource, 'model' | 'weights' | 'close'>;
   readonly device: string;

@@ -6,7 +6,7 @@ import type { SessionOf } from '../engine/runtime/runtime.ts';
 import type { ImageResults, InferencePrograms } from './programs.ts';
 import { batchImages, type PreparedImage } from './preprocess.ts';
 
-/** Pictures that went through the backbone together. */
+/** Images that went through the backbone together. */
 export interface EncodedImages {
   readonly images: readonly PreparedImage[];
   /** Results of the image program, one row per image. */
@@ -39,7 +39,7 @@ export const encodeImages = async (
     Math.max(height, width) > learnedPositions
   ) {
     throw new MdetrError(
-      `this model has learned positions for ${learnedPositions} × ${learnedPositions} places, the picture makes ${height} × ${width}: shrink it`,
+      `this model has learned positions for ${learnedPositions} × ${learnedPositions} places, the image makes ${height} × ${width}: shrink it`,
     );
   }
   return {
@@ -51,7 +51,7 @@ export const encodeImages = async (
   };
 };
 
-/** The part of a batched value that belongs to one picture or text: (B, …) → (1, …), sharing memory. */
+/** The part of a batched value that belongs to one image or text: (B, …) → (1, …), sharing memory. */
 export const rowOf = (value: HostTensor, row: number): HostTensor => {
   const length = value.shape.slice(1).reduce((product, size) => product * size, 1);
   return {

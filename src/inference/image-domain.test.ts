@@ -8,7 +8,7 @@ import { generateScene } from '../scenes/index.ts';
 import { MDETR } from './node/mdetr.ts';
 import { looksLikeScene } from './image-domain.ts';
 
-/** A picture by a function of place, each channel 0 to 255. */
+/** A image by a function of place, each channel 0 to 255. */
 const draw = (width: number, height: number, pixel: (x: number, y: number) => readonly number[]): RawImage => {
   const data = new Uint8Array(width * height * 3);
   for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) data.set(pixel(x, y), 3 * (y * width + x));
@@ -18,9 +18,9 @@ const draw = (width: number, height: number, pixel: (x: number, y: number) => re
 const noise = (x: number, y: number): number => Math.abs(Math.sin(12.9898 * x + 78.233 * y) * 43758.5453) % 1;
 const foliage = draw(192, 128, (x, y) => [40 + 90 * noise(x, y), 80 + 120 * noise(x + 7, y), 30]);
 const seaside = draw(192, 128, (_, y) => (y < 60 ? [110, 160, 220] : [200, 180, 130]));
-const greyStreet = draw(192, 128, (x, y) => (y < 50 ? [120, 120, 120].map((v) => v + 80 * noise(x, y)) : [90, 90, 92]));
+const grayStreet = draw(192, 128, (x, y) => (y < 50 ? [120, 120, 120].map((v) => v + 80 * noise(x, y)) : [90, 90, 92]));
 
-describe('telling scenes from other pictures', () => {
+describe('telling scenes from other images', () => {
   it.each([
     ['of the usual size', { width: 192, height: 128 }],
     ['that are full', { width: 192, height: 128, minObjects: 10, maxObjects: 10 }],
@@ -33,7 +33,7 @@ describe('telling scenes from other pictures', () => {
   it.each([
     ['leaves', foliage],
     ['sky and sand', seaside],
-    ['a grey street under a busy sky', greyStreet],
+    ['a gray street under a busy sky', grayStreet],
   ])('%s are none', (_name, image) => expect(looksLikeScene(image)).toBe(false));
 });
 

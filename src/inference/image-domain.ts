@@ -1,8 +1,8 @@
 import type { RawImage } from '../data/images/raw-image.ts';
 
-/** Nearly no colour, in levels of 255. */
-const greyChroma = 24;
-/** Nearly no difference to the neighbours, in levels of green. */
+/** Nearly no color, in levels of 255. */
+const grayChroma = 24;
+/** Nearly no difference to the neighbors, in levels of green. */
 const plainStep = 10;
 /** What the emptiest and the fullest of scenes keep above, with a margin: 0.64 and 0.99 were the least of 312. */
 const leastPlain = 0.55;
@@ -10,14 +10,14 @@ const leastPlainTop = 0.9;
 const topShare = 1 / 8;
 
 /**
- * Whether a picture looks like a procedural scene (`mdetr scenes`): solids on a plain, grey ground that goes up to the
- * upper edge. Photos with as much plain grey are rare; they pass for scenes.
+ * Whether a image looks like a procedural scene (`mdetr scenes`): solids on a plain, gray ground that goes up to the
+ * upper edge. Photos with as much plain gray are rare; they pass for scenes.
  */
 export const looksLikeScene = ({ width, height, data }: RawImage): boolean => {
   const isPlain = (x: number, y: number): boolean => {
     const at = 3 * (y * width + x);
     const [red, green, blue] = [data[at]!, data[at + 1]!, data[at + 2]!];
-    if (Math.max(red, green, blue) - Math.min(red, green, blue) >= greyChroma) return false;
+    if (Math.max(red, green, blue) - Math.min(red, green, blue) >= grayChroma) return false;
     return [3, -3, 3 * width, -3 * width].every((step) => Math.abs(data[at + 1 + step]! - green) < plainStep);
   };
   const topRows = Math.max(2, Math.round(height * topShare));
@@ -34,7 +34,7 @@ export const looksLikeScene = ({ width, height, data }: RawImage): boolean => {
   return plain >= leastPlain * all && plainTop >= leastPlainTop * allTop;
 };
 
-/** What to say about pictures that are none of those that a model was made for. */
+/** Warning about an image of a kind that the model was not made for. */
 export const notASceneWarning = (name: string): string =>
   `${name} does not look like a procedural scene, and this model knows nothing else: its boxes and answers mean nothing here. ` +
   'For photos take a published checkpoint, for instance: mdetr pull pretrained_resnet101, then --model pretrained_resnet101';

@@ -40,7 +40,7 @@ export abstract class LoadedModel {
     return this.core.source.config;
   }
 
-  /** What the model's authors say about what it can do, if anything. */
+  /** The authors' note about what the model can do, if any. */
   get notice(): string | undefined {
     return this.core.source.notice;
   }
@@ -176,7 +176,7 @@ export abstract class LoadedModel {
     await this.core.dispose();
   }
 
-  /** As `dispose`, for `await using model = await MDETR.fromPretrained()`. */
+  /** Frees the model, for `await using model = await MDETR.fromPretrained()`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.dispose();
   }

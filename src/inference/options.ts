@@ -41,7 +41,7 @@ export interface EncodeImageOptions extends DecodeOptions {
 export interface ImageText {
   readonly image: ImageSource;
   readonly text: string;
-  /** What errors and results call the image; a path's own name by default. */
+  /** Name of the image in errors and results; a path's own name by default. */
   readonly name?: string | undefined;
 }
 

@@ -9,7 +9,7 @@ import { looksLikeScene, notASceneWarning } from './image-domain.ts';
 
 /** An image as it came, and as the model sees it. */
 export interface PreparedImage {
-  /** What results call the image. */
+  /** Name of the image in results. */
   readonly name: string;
   readonly original: RawImage;
   readonly resized: RawImage;

@@ -76,7 +76,7 @@ export class ProgramOutputs implements TextOutputs {
     return value && rowOf(value, this.captions[index]!.image);
   }
 
-  /** What a result says about its image and its time. */
+  /** The part of a result about its image and its time. */
   about(index: number, postprocess: number): ResultContext {
     const { name, original, warnings } = this.image(index);
     const { preprocessMs, modelMs } = this.images;

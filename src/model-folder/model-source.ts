@@ -7,7 +7,7 @@ import type { Preprocessing } from './preprocessing.ts';
 
 /** Everything that a model is made of, found and read; only the weights are still where they are stored. */
 export interface ModelSource {
-  /** As the caller named it. */
+  /** The name that the caller gave. */
   readonly name: string;
   readonly config: ModelConfig;
   readonly model: MdetrNetwork;
@@ -15,7 +15,7 @@ export interface ModelSource {
   readonly tokenizer: Tokenizer;
   readonly preprocessing: Preprocessing;
   readonly answers: AnswerVocabulary;
-  /** What the model folder says about what the model can do, if anything; shown with results. */
+  /** The model folder's note about what the model can do, if any; shown with results. */
   readonly notice: string | undefined;
   /** The only images that the model knows, if a model folder says so (`made_for`); others get a warning. */
   readonly madeFor: 'scenes' | undefined;
@@ -27,14 +27,14 @@ export interface ModelSource {
 /** A model without its weights. */
 export type ModelDefinition = Omit<ModelSource, 'weights' | 'report' | 'close'>;
 
-/** What a model is defined by, apart from its weights. */
+/** Parts that define a model, apart from its weights. */
 export interface ModelParts {
   readonly name: string;
   readonly config: ModelConfig;
   /** The raw values of the configuration, for keys that are not the network's: `notice`, `made_for`. */
   readonly values: Readonly<Record<string, unknown>>;
   readonly tokenizer: Tokenizer;
-  /** Where the tokenizer comes from, for errors. */
+  /** Path or name of the tokenizer, for errors. */
   readonly tokenizerSource: string;
   readonly preprocessing: Preprocessing;
   readonly answers: AnswerVocabulary;

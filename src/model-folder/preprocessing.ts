@@ -15,7 +15,7 @@ export const OFFICIAL_PREPROCESSING: Preprocessing = { shortestEdge: 800, longes
 /** CLEVR's images all have this size, and the official code does not resize them. */
 const CLEVR_PREPROCESSING: Preprocessing = { shortestEdge: 320, longestEdge: 480 };
 
-/** What the official code does for the datasets that a model was trained on. */
+/** The official preprocessing for the datasets that a model was trained on. */
 export const usualPreprocessing = ({ combine_datasets: datasets }: ModelConfig): Preprocessing =>
   datasets.length > 0 && datasets.every((name) => name.startsWith('clevr'))
     ? CLEVR_PREPROCESSING

@@ -1,9 +1,9 @@
 import { UsageError } from '../errors.ts';
 import { nearestKey } from './nearest-key.ts';
 
-/** What values an option accepts. */
+/** Rule for the values of an option. */
 export interface OptionRule {
-  /** What the value must be, as errors say it: "a number from 0 to 1". */
+  /** Accepted values, as errors say it: "a number from 0 to 1". */
   readonly expected: string;
   readonly accepts: (value: unknown) => boolean;
 }

@@ -13,7 +13,7 @@ export interface RejectedValue {
   readonly error: { readonly issues: readonly ValueIssue[] };
 }
 
-/** What is wrong with a value, and where in it. */
+/** A problem of a value, and where in it. */
 export interface ValueIssue {
   readonly path: readonly PropertyKey[];
   readonly message: string;

@@ -13,7 +13,7 @@ export type GqaAnswerType = (typeof gqaAnswerTypes)[number];
 export const clevrAnswerTypes = ['binary', 'attr', 'reg'] as const;
 export type ClevrHeadType = (typeof clevrAnswerTypes)[number];
 
-/** CLEVR's attributes in the order of the `attr` head: sizes, colours, shapes, materials. */
+/** CLEVR's attributes in the order of the `attr` head: sizes, colors, shapes, materials. */
 export const clevrAttributes =
   'small large gray red blue green brown purple cyan yellow cube sphere cylinder rubber metal'.split(
     ' ',

@@ -19,7 +19,7 @@ export interface DetectionOptions {
   readonly tokenFraction?: number | undefined;
 }
 
-/** What one caption makes of one image. */
+/** Detections of one caption in one image. */
 export interface CaptionDetections {
   /** Objects with a score above the threshold, best first. Empty when nothing in the image fits the caption. */
   readonly detections: readonly DetectedObject[];

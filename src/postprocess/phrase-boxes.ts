@@ -40,7 +40,7 @@ export const rankBoxesByPhrase = (
   });
 };
 
-/** The rows of a dense positive map (phrases, 256), binary or normalised: entries above 1e-6, as the official code reads it. */
+/** The rows of a dense positive map (phrases, 256), binary or normalized: entries above 1e-6, as the official code reads it. */
 export const positiveRowsOf = (map: Float32Array, width = SOFT_TOKEN_CLASSES): PositiveRow[] =>
   Array.from({ length: map.length / width }, (_, row) => {
     const tokens: number[] = [];

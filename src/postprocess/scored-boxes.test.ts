@@ -107,7 +107,7 @@ describe('edges', () => {
     ]);
   });
 
-  it('the map of rows reads binary and normalised maps alike, and skips what is next to nothing', () => {
+  it('the map of rows reads binary and normalized maps alike, and skips what is next to nothing', () => {
     const map = new Float32Array(512);
     map[3] = 1;
     map[256] = 0.25;

@@ -10,7 +10,7 @@ import { MdetrError } from '../errors.ts';
 export interface DetectionOutputs {
   /** (Q, 256) class logits: 255 token slots, then "no object". */
   readonly logits: Float32Array;
-  /** (Q, 4) boxes after the sigmoid: centre x, centre y, width, height, relative to the un-padded image. */
+  /** (Q, 4) boxes after the sigmoid: center x, center y, width, height, relative to the un-padded image. */
   readonly boxes: Float32Array;
   /** (Q) or (Q, 1) logits of "this is the object that the expression refers to", from models with that head. */
   readonly isFinal?: Float32Array | undefined;
@@ -72,7 +72,7 @@ export const softmaxRows = (logits: Float32Array, rows: number): Float32Array =>
 
 export const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 
-/** Relative centre boxes, (Q, 4), to pixel corners. */
+/** Relative center boxes, (Q, 4), to pixel corners. */
 export const boxesCxcywhToXyxyPx = (boxes: Float32Array, { height, width }: ImageSize): Float32Array => {
   checkLength('boxes', boxes.length, 4 * Math.floor(boxes.length / 4));
   const corners = boxCxcywhToXyxy(boxes, 'float32');

@@ -28,7 +28,7 @@ export interface DetectedObject {
 
 /** The object that a referring expression means. */
 export interface ReferredObject extends DetectedObject {
-  /** What the object was chosen by: score × P(is final) for a model with that head, else the score. */
+  /** The value that the object was chosen by: score × P(is final) for a model with that head, else the score. */
   readonly scoreRefexp: number;
 }
 
@@ -54,7 +54,7 @@ export interface Timing {
   readonly postprocess: number;
 }
 
-/** What every result has. */
+/** Fields of every result. */
 export interface ResultBase {
   /** Version of this form. */
   readonly version: typeof RESULTS_VERSION;
@@ -79,7 +79,7 @@ export interface ResultBase {
   readonly phrases: readonly CaptionPhrase[];
   /** The best object of all, when no score is above the threshold. */
   readonly bestBelowThreshold?: DetectedObject | undefined;
-  /** What the caller should know, in full sentences: unknown words, a truncated caption, an unsuitable image. */
+  /** Notes to the caller in full sentences: unknown words, a truncated caption, an unsuitable image. */
   readonly warnings: readonly string[];
   readonly timing: Timing;
 }

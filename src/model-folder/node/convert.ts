@@ -37,7 +37,7 @@ export interface ConvertOptions extends ModelFilesOptions {
   readonly signal?: AbortSignal;
 }
 
-/** What was written, and how it fits the network that the arguments describe. */
+/** The written tensors, and how they fit the network that the arguments describe. */
 export interface Conversion {
   readonly tensors: number;
   /** Undefined where no arguments say what network the file is for. */
@@ -186,7 +186,7 @@ An MDETR model (text-modulated detection, arXiv:2104.12763), converted by \`mdet
 | Values | ${parameters.toLocaleString('en-US')} |
 | Data, metrics | not told by the file that was converted |
 
-    mdetr detect picture.jpg --caption "what to look for" --model ${name}
+    mdetr detect image.jpg --caption "what to look for" --model ${name}
 `;
 };
 

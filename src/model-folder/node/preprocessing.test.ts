@@ -5,7 +5,7 @@ import { expect, it } from 'vitest';
 import { parseModelConfig } from '../../models/index.ts';
 import { readPreprocessing } from './model-source.ts';
 
-it('pictures come to the size of the data that a checkpoint was trained on, unless a file says otherwise', async () => {
+it('images come to the size of the data that a checkpoint was trained on, unless a file says otherwise', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'mdetr-preprocessing-'));
   const path = join(folder, 'preprocessor_config.json');
   const sizeFor = async (datasets: readonly string[]): Promise<readonly number[]> => {
@@ -18,7 +18,7 @@ it('pictures come to the size of the data that a checkpoint was trained on, unle
   try {
     expect(await sizeFor([])).toEqual([800, 1333]);
     expect(await sizeFor(['flickr', 'mixed'])).toEqual([800, 1333]);
-    // The official code does not resize CLEVR's pictures, which are 480 × 320.
+    // The official code does not resize CLEVR's images, which are 480 × 320.
     expect(await sizeFor(['clevr'])).toEqual([320, 480]);
     expect(await sizeFor(['clevr_question'])).toEqual([320, 480]);
     expect(await sizeFor(['clevr', 'gqa'])).toEqual([800, 1333]);

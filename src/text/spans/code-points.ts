@@ -1,5 +1,5 @@
 /**
- * Character positions. The official code, its annotation files and our tokenisers count Unicode code points; JavaScript
+ * Character positions. The official code, its annotation files and our tokenizers count Unicode code points; JavaScript
  * strings count UTF-16 units. A character above U+FFFF (most emoji) is one of the former and two of the latter. A lone
  * surrogate counts as one in both.
  */

@@ -76,7 +76,7 @@ export const normalizedPositiveMap = (rows: readonly PositiveRow[]): Float32Arra
   densePositiveMap(rows, ({ count }) => 1 / Math.fround(count + Math.fround(1e-6)));
 
 /**
- * Rows of 0 and 1, (boxes, 256): what the official collate function makes of the normalised map (it copies it into a
+ * Rows of 0 and 1, (boxes, 256): what the official collate function makes of the normalized map (it copies it into a
  * boolean tensor), and so what matcher, criterion and Flickr post-processor work with.
  */
 export const binaryPositiveMap = (rows: readonly PositiveRow[]): Float32Array => densePositiveMap(rows, () => 1);

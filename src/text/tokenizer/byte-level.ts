@@ -9,7 +9,7 @@ import type { WordModel, WordTokens } from './word-tokens.ts';
  */
 
 /**
- * GPT-2's pattern for words. White space is Unicode's White_Space as in the official tokeniser; JavaScript's `\s`
+ * GPT-2's pattern for words. White space is Unicode's White_Space as in the official tokenizer; JavaScript's `\s`
  * differs from it in U+0085 and U+FEFF. It matches every character, so words lie end to end.
  */
 const wordPattern =

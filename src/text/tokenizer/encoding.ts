@@ -7,7 +7,7 @@ export interface Encoding {
   readonly text: string;
   /** Token ids, with the special ones at both ends. */
   readonly ids: Int32Array;
-  /** Token strings, in the tokeniser's own alphabet (`Ġbrown` for " brown" in byte-level BPE). */
+  /** Token strings, in the tokenizer's own alphabet (`Ġbrown` for " brown" in byte-level BPE). */
   readonly tokens: readonly string[];
   /**
    * [begin, end) of every token in code points of the caption, without the spaces around it. Special tokens at the ends
@@ -110,7 +110,7 @@ export class TokenEncoding implements Encoding {
 
 /** Captions as the text encoder takes them. */
 export interface EncodedBatch {
-  /** (B, T) token ids, padded at the right with the tokeniser's pad id. */
+  /** (B, T) token ids, padded at the right with the tokenizer's pad id. */
   readonly inputIds: Int32Array;
   /** (B, T): 1 on tokens, 0 on padding. */
   readonly attentionMask: Int32Array;

@@ -19,7 +19,7 @@ export interface AddedToken {
   readonly rstrip: boolean;
 }
 
-/** All that a tokeniser file says. */
+/** All that a tokenizer file says. */
 export interface TokenizerDefinition {
   readonly words: WordModel;
   /** Token string of each id; a hole where an id is unused. */
@@ -137,7 +137,7 @@ export const buildWordLevelTokenizerJson = (words: readonly string[]): Record<st
   const vocab = new Map(special.map((token, id) => [token, id]));
   for (const word of words) {
     if (word !== word.toLowerCase() || !isOneWord(word))
-      throw new UsageError(`${quoted(word)} is not one lower-case word: the tokeniser would never meet it.`);
+      throw new UsageError(`${quoted(word)} is not one lower-case word: the tokenizer would never produce it.`);
     if (vocab.has(word)) throw new UsageError(`The word ${quoted(word)} is listed twice.`);
     vocab.set(word, vocab.size);
   }

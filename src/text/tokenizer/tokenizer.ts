@@ -38,14 +38,14 @@ export interface TokenizerOptions {
   readonly where?: string;
 }
 
-/** A tokeniser from a parsed `tokenizer.json`. Throws MdetrError that names the field when it is not usable. */
+/** A tokenizer from a parsed `tokenizer.json`. Throws MdetrError that names the field when it is not usable. */
 export const createTokenizer = (json: unknown, options: TokenizerOptions = {}): Tokenizer =>
   new CaptionTokenizer(
     readTokenizerJson(json, options.where ?? 'tokenizer.json'),
     options.maxTokens ?? ROBERTA_MAX_TOKENS,
   );
 
-/** A tokeniser from a parsed `vocab.json` and the text of `merges.txt`. */
+/** A tokenizer from a parsed `vocab.json` and the text of `merges.txt`. */
 export const createTokenizerFromVocab = (
   vocabJson: unknown,
   mergesText: string,
