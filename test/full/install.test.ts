@@ -1,0 +1,130 @@
+import { execFileSync, spawnSync, type SpawnSyncReturns } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { projectRoot, scene } from '../support/run-mdetr.ts';
+
+/** Settings of this checkout's npm do not belong to the projects that are installed here. */
+const environment: NodeJS.ProcessEnv = Object.fromEntries(
+  Object.entries(process.env).filter(([name]) => !/^npm_|^ONNXRUNTIME_|^MDETR_|^NODE_OPTIONS$|^VITEST/i.test(name)),
+);
+
+const run = (folder: string, command: string, args: readonly string[], env = {}): SpawnSyncReturns<string> =>
+  spawnSync(command, args, {
+    cwd: folder,
+    encoding: 'utf8',
+    env: { ...environment, ...env },
+    maxBuffer: 2 ** 26,
+    shell: process.platform === 'win32',
+  });
+
+const hasRegistry = ((): boolean => {
+  const answer = run(tmpdir(), 'npm', ['view', 'is-number', 'version']);
+  if (answer.status !== 0) process.stderr.write('the npm registry cannot be reached: installation is not tested\n');
+  return answer.status === 0;
+})();
+
+const megabytes = (folder: string, isCounted: (path: string) => boolean): number => {
+  let bytes = 0;
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (!isCounted(path) || entry.isSymbolicLink()) continue;
+    bytes += entry.isDirectory() ? megabytes(path, isCounted) * 2 ** 20 : statSync(path).size;
+  }
+  return bytes / 2 ** 20;
+};
+
+const caption = 'a large green sphere and the small purple cylinder';
+const detectArgs = ['detect', 'scene.png', '--caption', caption, '--json'];
+
+describe.skipIf(!hasRegistry)('the packed package', { timeout: 300_000 }, () => {
+  const folder = mkdtempSync(join(tmpdir(), 'mdetr-install-'));
+  const cache = join(folder, 'cache');
+  let tarball = '';
+
+  beforeAll(() => {
+    execFileSync('npm', ['pack', '--silent', '--pack-destination', folder], { cwd: projectRoot });
+    tarball = join(
+      folder,
+      readdirSync(folder).find((name) => name.endsWith('.tgz'))!,
+    );
+  });
+  afterAll(() => {
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  const project = (name: string, packageJson: object): string => {
+    const path = join(folder, name);
+    mkdirSync(path);
+    writeFileSync(join(path, 'package.json'), JSON.stringify({ name, version: '1.0.0', ...packageJson }));
+    cpSync(scene, join(path, 'scene.png'));
+    return path;
+  };
+
+  const expectDetections = (result: SpawnSyncReturns<string>): void => {
+    expect(result.status, result.stderr).toBe(0);
+    const { detections } = JSON.parse(result.stdout) as { detections: { score: number }[] };
+    expect(detections).toHaveLength(2);
+  };
+
+  it('is small, and contains neither source maps nor sources', () => {
+    expect(statSync(tarball).size / 2 ** 20).toBeLessThan(40);
+    const files = run(folder, 'tar', ['-tzf', tarball]).stdout.split('\n');
+    expect(files.length).toBeGreaterThan(100);
+    expect(files.filter((file) => /\.map$|(?<!\.d)\.ts$|^package\/(src|test|bench)\//.test(file))).toEqual([
+      'package/examples/finetune/draw.ts',
+    ]);
+  });
+
+  it.each(['10', '11'])('installs with npm %s into an ESM project and detects on the native library', (version) => {
+    const path = project(`esm-npm-${version}`, { type: 'module' });
+    const installed = run(path, 'npx', ['--yes', `npm@${version}`, 'install', tarball]);
+    expect(installed.status, installed.stderr).toBe(0);
+    const isOwn = (file: string): boolean => !file.includes('onnxruntime-node');
+    expect(megabytes(join(path, 'node_modules'), isOwn)).toBeLessThan(110);
+    expectDetections(run(path, 'npx', ['mdetr', ...detectArgs], { MDETR_CACHE: cache }));
+    const isNative = existsSync(join(path, 'node_modules/onnxruntime-node')) || existsSync(join(cache, 'onnxruntime'));
+    expect(isNative || process.platform === 'darwin').toBe(true);
+    writeFileSync(
+      join(path, 'use.js'),
+      `import { MDETR } from 'mdetr';
+       const model = await MDETR.fromPretrained();
+       console.log(JSON.stringify(await model.detect('scene.png', ${JSON.stringify(caption)})));
+       await model.dispose();`,
+    );
+    expectDetections(run(path, 'node', ['use.js'], { MDETR_CACHE: cache }));
+  });
+
+  it('works from a CommonJS project', () => {
+    const path = project('cjs', {});
+    const installed = run(path, 'npm', ['install', tarball]);
+    expect(installed.status, installed.stderr).toBe(0);
+    writeFileSync(
+      join(path, 'use.cjs'),
+      `const { MDETR } = require('mdetr');
+       MDETR.fromPretrained().then(async (model) => {
+         console.log(JSON.stringify(await model.detect('scene.png', ${JSON.stringify(caption)})));
+         await model.dispose();
+       });`,
+    );
+    expectDetections(run(path, 'node', ['use.cjs'], { MDETR_CACHE: cache }));
+  });
+
+  it('works with pnpm', () => {
+    const path = project('pnpm', { type: 'module' });
+    const installed = run(path, 'npx', ['--yes', 'pnpm@10', 'add', tarball]);
+    expect(installed.status, installed.stderr + installed.stdout).toBe(0);
+    expectDetections(run(path, 'npx', ['--yes', 'pnpm@10', 'exec', 'mdetr', ...detectArgs], { MDETR_CACHE: cache }));
+  });
+
+  it('runs on WebAssembly where the native library can neither be found nor fetched', () => {
+    const path = join(folder, 'esm-npm-10');
+    const result = run(path, 'npx', ['mdetr', ...detectArgs], {
+      MDETR_CACHE: join(folder, 'offline'),
+      MDETR_OFFLINE: '1',
+    });
+    expectDetections(result);
+    if (!existsSync(join(path, 'node_modules/onnxruntime-node'))) expect(result.stderr).toContain('using WebAssembly');
+  });
+});
