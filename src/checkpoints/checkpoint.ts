@@ -23,13 +23,13 @@ export interface TensorTotals {
 
 /** Summary of everything in a weight file, including the weights that were not selected. */
 export interface CheckpointContents {
-  readonly epoch?: number;
+  readonly epoch?: number | undefined;
   /** The plain weights. Undefined if the file holds EMA weights only. */
-  readonly model?: TensorTotals;
+  readonly model?: TensorTotals | undefined;
   /** Exponential moving average of the weights (`model_ema`). */
-  readonly ema?: TensorTotals;
+  readonly ema?: TensorTotals | undefined;
   /** The optimizer's state. */
-  readonly optimizer?: TensorTotals;
+  readonly optimizer?: TensorTotals | undefined;
   /** Other top-level keys. */
   readonly others: readonly string[];
   /** Entries of the selected weights that are not tensors and are therefore skipped. */
@@ -48,8 +48,10 @@ export interface Checkpoint {
   readonly weights: 'model' | 'ema' | 'only';
   readonly contents: CheckpointContents;
   /** Command-line arguments of the official training, if the file holds them. */
-  readonly args?: Readonly<Record<string, JsonValue>>;
+  readonly args?: Readonly<Record<string, JsonValue>> | undefined;
   /** `__metadata__` of a safetensors file; empty for other formats. */
   readonly metadata: Readonly<Record<string, string>>;
+  /** Paths of all files that hold the weights: one, or the index and its shards. */
+  readonly files: readonly string[];
   close(): Promise<void>;
 }

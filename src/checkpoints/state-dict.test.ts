@@ -58,11 +58,34 @@ describe('matchStateDict', () => {
     expect(matchStateDict(ids, ids)).toMatchObject({ used: [{ name: 'position_ids' }], harmless: [] });
   });
 
-  it('removes a module. prefix', () => {
-    const wrapped = model.map(({ name, shape }) => ({ name: `module.${name}`, shape }));
-    const match = matchStateDict(model, wrapped);
-    expect(match.missing).toEqual([]);
-    expect(match.used[0]).toEqual({ name: 'a.weight', source: 'module.a.weight' });
+  it.each(['module.', '_orig_mod.', 'module._orig_mod.module.', 'model.', 'state_dict.model.module.', 'my_trainer.'])(
+    'removes the prefix %s',
+    (prefix) => {
+      const wrapped = model.map(({ name, shape }) => ({ name: prefix + name, shape }));
+      const match = matchStateDict(model, wrapped);
+      expect(match.missing).toEqual([]);
+      expect(match.used[0]).toEqual({ name: 'a.weight', source: `${prefix}a.weight` });
+      expect(describeMatch(match)).toBe(`3 of 3 tensors loaded; prefix "${prefix}" removed`);
+    },
+  );
+
+  it('removes wrappers inside names', () => {
+    const wrapped = model.map(({ name, shape }) => ({ name: name.replace('.', '._orig_mod.module.'), shape }));
+    expect(matchStateDict(model, wrapped)).toMatchObject({ missing: [], ignored: [] });
+  });
+
+  it('keeps a wrapper that the model has, and takes the less wrapped one of two tensors', () => {
+    const own = shapes({ 'model.a': [1] });
+    expect(matchStateDict(own, own)).toMatchObject({ missing: [], removedPrefix: undefined });
+    const twice = shapes({ 'module.a.weight': [9], 'a.weight': [2, 3], 'a.bias': [2], 'b.weight': [4] });
+    expect(matchStateDict(model, twice)).toMatchObject({ missing: [], mismatched: [], ignored: ['module.a.weight'] });
+  });
+
+  it('does not choose between two complete sets under unknown prefixes', () => {
+    const two = ['student.', 'teacher.'].flatMap((prefix) =>
+      model.map(({ name, shape }) => ({ name: prefix + name, shape })),
+    );
+    expect(matchStateDict(model, two).missing).toHaveLength(3);
   });
 
   it.each(['', 'module.'])('detects a detr. prefix (behind "%s"), and the suggestion fixes it', (outer) => {
@@ -75,9 +98,9 @@ describe('matchStateDict', () => {
     expect(describeMatch(match)).toMatch(
       /3 of them are present with the prefix "detr\.": this is a segmentation checkpoint/,
     );
-    const mended = matchStateDict(model, wrapped, { prefixes: match.suggestion!.prefixes });
-    expect(mended.missing).toEqual([]);
-    expect(mended.ignored).toEqual([`${outer}mask_head.lay1.weight`]);
+    const fixed = matchStateDict(model, wrapped, { prefixes: match.suggestion!.prefixes });
+    expect(fixed.missing).toEqual([]);
+    expect(fixed.ignored).toEqual([`${outer}mask_head.lay1.weight`]);
   });
 
   it('detects a missing detr. prefix, and the suggestion fixes it', () => {
@@ -87,8 +110,8 @@ describe('matchStateDict', () => {
     ];
     const match = matchStateDict(segmentation, model);
     expect(match.suggestion!.text).toMatch(/3 of them are present without the prefix "detr\."/);
-    const mended = matchStateDict(segmentation, model, { prefixes: match.suggestion!.prefixes });
-    expect(mended.missing).toEqual(['mask_head.lay1.weight']);
+    const fixed = matchStateDict(segmentation, model, { prefixes: match.suggestion!.prefixes });
+    expect(fixed.missing).toEqual(['mask_head.lay1.weight']);
   });
 
   it('shortens long lists', () => {

@@ -23,50 +23,117 @@ export interface StateDictMatch {
   readonly missing: readonly string[];
   /** Tensors whose shapes differ. */
   readonly mismatched: readonly ShapeMismatch[];
+  /** Prefix of a wrapper (`module.`, `_orig_mod.`, `model.`) that was removed from the file's names. */
+  readonly removedPrefix?: string | undefined;
   /** Likely cause if the names differ by a prefix, and the `prefixes` option that fixes it. */
-  readonly suggestion?: { readonly text: string; readonly prefixes: Readonly<Record<string, string>> };
+  readonly suggestion?: { readonly text: string; readonly prefixes: Readonly<Record<string, string>> } | undefined;
 }
 
 export interface MatchOptions {
   /**
-   * Replacements for prefixes of the file's names; the first match applies. `module.` (from data-parallel training) is
-   * always removed.
+   * Replacements for prefixes of the file's names; the first match applies. Prefixes of wrappers, such as `module.` from
+   * data-parallel training, are removed in any case.
    */
   readonly prefixes?: Readonly<Record<string, string>>;
 }
 
 /** Buffers that only some versions of PyTorch and transformers save, and that hold nothing learned. */
 const HARMLESS = /(^|\.)(position_ids|num_batches_tracked)$/;
-const DATA_PARALLEL_PREFIX = 'module.';
-/** Prefixes of wrapped models, and the kind of file that has them. */
-const WRAPPERS: Readonly<Record<string, string>> = {
-  'detr.': 'a segmentation checkpoint, whose detector has this prefix',
-  'model.': 'a checkpoint of a training framework',
+/** Names by which PyTorch's wrappers (data parallel, compiled, sharded) hold the module that they wrap, at any depth. */
+const MODULE_WRAPPERS = new Set([
+  'module',
+  '_orig_mod',
+  '_fsdp_wrapped_module',
+  '_checkpoint_wrapped_module',
+  '_forward_module',
+]);
+/** Names that training frameworks put before all names. */
+const OUTER_WRAPPERS = new Set([...MODULE_WRAPPERS, 'model', 'state_dict', 'model_state_dict', 'net', 'network']);
+/** Prefix of the detector inside a segmentation checkpoint: another model, not a wrapper. */
+const DETECTOR_PREFIX = 'detr.';
+
+/** Forms of a name with fewer and fewer wrappers, starting with the name itself. */
+const unwrappedForms = (name: string): string[] => {
+  const forms = [name];
+  const segments = name.split('.');
+  let outer = 0;
+  while (outer < segments.length - 1 && OUTER_WRAPPERS.has(segments[outer]!)) {
+    outer += 1;
+    forms.push(segments.slice(outer).join('.'));
+  }
+  const inner = segments.slice(outer).filter((segment) => !MODULE_WRAPPERS.has(segment));
+  if (inner.length < segments.length - outer && inner.length > 0) forms.push(inner.join('.'));
+  return forms;
 };
 
 const rename = (name: string, prefixes: readonly (readonly [string, string])[]): string => {
-  const plain = name.startsWith(DATA_PARALLEL_PREFIX) ? name.slice(DATA_PARALLEL_PREFIX.length) : name;
-  const rule = prefixes.find(([from]) => plain.startsWith(from));
-  return rule === undefined ? plain : rule[1] + plain.slice(rule[0].length);
+  const rule = prefixes.find(([from]) => name.startsWith(from));
+  return rule === undefined ? name : rule[1] + name.slice(rule[0].length);
 };
 
-const sameShape = (a: readonly number[], b: readonly number[]): boolean =>
-  a.length === b.length && a.every((size, axis) => size === b[axis]);
+/** Tensors of a file by their names in the model. Of two tensors with one name, the less wrapped one counts. */
+const byModelName = (
+  available: Iterable<NamedShape>,
+  wanted: ReadonlySet<string>,
+  prefixes: readonly (readonly [string, string])[],
+): { readonly found: Map<string, NamedShape>; readonly duplicates: readonly NamedShape[] } => {
+  const found = new Map<string, NamedShape>();
+  const duplicates: NamedShape[] = [];
+  for (const tensor of available) {
+    const forms = unwrappedForms(tensor.name).map((form) => rename(form, prefixes));
+    const name = forms.find((form) => wanted.has(form)) ?? forms.at(-1)!;
+    const other = found.get(name);
+    if (other !== undefined) duplicates.push(tensor.name.length < other.name.length ? other : tensor);
+    if (other === undefined || tensor.name.length < other.name.length) found.set(name, tensor);
+  }
+  return { found, duplicates };
+};
 
-/** Matches the tensors that a model needs with those of a file, by name and shape. */
+/** The only prefix behind which the file has all tensors of the model, in the right shapes; undefined if there is none. */
+const completePrefix = (
+  wanted: readonly NamedShape[],
+  available: ReadonlyMap<string, NamedShape>,
+): string | undefined => {
+  const [first] = wanted;
+  if (first === undefined) return undefined;
+  const candidates = [...available.keys()]
+    .filter((name) => name.endsWith(`.${first.name}`))
+    .map((name) => name.slice(0, -first.name.length))
+    .filter((prefix) => !`.${prefix}`.includes(`.${DETECTOR_PREFIX}`))
+    .slice(0, 10);
+  const complete = candidates.filter((prefix) =>
+    wanted.every(({ name, shape }) => sameShape(shape, available.get(prefix + name)?.shape)),
+  );
+  return complete.length === 1 ? complete[0] : undefined;
+};
+
+const sameShape = (a: readonly number[], b: readonly number[] | undefined): boolean =>
+  a.length === b?.length && a.every((size, axis) => size === b[axis]);
+
+/**
+ * Matches the tensors that a model needs with those of a file, by name and shape. Prefixes of wrappers are removed, in any
+ * nesting, where the model has no such name; any other prefix of all names is removed if all tensors fit without it.
+ */
 export const matchStateDict = (
   expected: Iterable<NamedShape>,
   available: Iterable<NamedShape>,
   options: MatchOptions = {},
 ): StateDictMatch => {
+  const wanted = [...expected];
+  const wantedNames = new Set(wanted.map(({ name }) => name));
   const prefixes = Object.entries(options.prefixes ?? {});
-  const inFile = new Map<string, NamedShape>();
-  for (const tensor of available) inFile.set(rename(tensor.name, prefixes), tensor);
+  const tensors = [...available];
+  let { found: inFile, duplicates } = byModelName(tensors, wantedNames, prefixes);
+  if (!wanted.some(({ name }) => inFile.has(name))) {
+    const prefix = completePrefix(wanted, inFile);
+    if (prefix !== undefined) {
+      ({ found: inFile, duplicates } = byModelName(tensors, wantedNames, [...prefixes, [prefix, '']]));
+    }
+  }
   const rest = new Map(inFile);
   const used: { name: string; source: string }[] = [];
   const missing: string[] = [];
   const mismatched: ShapeMismatch[] = [];
-  const wanted = [...expected];
   for (const { name, shape } of wanted) {
     const found = inFile.get(name);
     rest.delete(name);
@@ -76,31 +143,32 @@ export const matchStateDict = (
   }
   const ignored: string[] = [];
   const harmless: string[] = [];
-  for (const { name } of rest.values()) (HARMLESS.test(name) ? harmless : ignored).push(name);
+  for (const { name } of [...rest.values(), ...duplicates]) (HARMLESS.test(name) ? harmless : ignored).push(name);
   const suggestion = missing.length === 0 ? undefined : suggest(missing, [...rest.keys()]);
-  return { used, ignored, harmless, missing, mismatched, ...(suggestion === undefined ? {} : { suggestion }) };
+  const wrapped =
+    prefixes.length === 0 ? used.find(({ name, source }) => source.endsWith(name) && source !== name) : undefined;
+  const removedPrefix = wrapped?.source.slice(0, -wrapped.name.length);
+  return { used, ignored, harmless, missing, mismatched, removedPrefix, suggestion };
 };
 
-/** Tries to match the remaining names by removing or adding each known prefix. */
+/** Tries to match the remaining names by removing or adding the prefix of a detector in a segmentation checkpoint. */
 const suggest = (missing: readonly string[], leftOver: readonly string[]): StateDictMatch['suggestion'] => {
   const left = new Set(leftOver);
-  for (const [prefix, meaning] of Object.entries(WRAPPERS)) {
-    const without = missing.filter((name) => left.has(prefix + name)).length;
-    if (without > 0) {
-      return {
-        text: `${without} of them are present with the prefix "${prefix}": this is ${meaning}`,
-        prefixes: { [prefix]: '' },
-      };
-    }
-    const withPrefix = missing.filter((name) => name.startsWith(prefix) && left.has(name.slice(prefix.length))).length;
-    if (withPrefix > 0) {
-      return {
-        text: `${withPrefix} of them are present without the prefix "${prefix}": this is the inner model only`,
-        prefixes: { '': prefix },
-      };
-    }
+  const prefix = DETECTOR_PREFIX;
+  const without = missing.filter((name) => left.has(prefix + name)).length;
+  if (without > 0) {
+    const meaning = 'a segmentation checkpoint, whose detector has this prefix';
+    return {
+      text: `${without} of them are present with the prefix "${prefix}": this is ${meaning}`,
+      prefixes: { [prefix]: '' },
+    };
   }
-  return undefined;
+  const withPrefix = missing.filter((name) => name.startsWith(prefix) && left.has(name.slice(prefix.length))).length;
+  if (withPrefix === 0) return undefined;
+  return {
+    text: `${withPrefix} of them are present without the prefix "${prefix}": this is the inner model only`,
+    prefixes: { '': prefix },
+  };
 };
 
 const LISTED = 5;
@@ -113,10 +181,11 @@ const mismatchText = ({ name, expected, found }: ShapeMismatch): string =>
 
 /** Describes a match: one line if every tensor was used, and one more line per kind of problem. */
 export const describeMatch = (match: StateDictMatch): string => {
-  const { used, ignored, harmless, missing, mismatched, suggestion } = match;
+  const { used, ignored, harmless, missing, mismatched, removedPrefix, suggestion } = match;
   const needed = used.length + missing.length + mismatched.length;
   const extras = harmless.length > 0 ? `; skipped ${list(harmless)} (known, harmless)` : '';
-  const lines = [`${used.length} of ${needed} tensors loaded${extras}`];
+  const wrapper = removedPrefix === undefined ? '' : `; prefix "${removedPrefix.slice(0, 100)}" removed`;
+  const lines = [`${used.length} of ${needed} tensors loaded${wrapper}${extras}`];
   if (missing.length > 0) lines.push(`missing from the file (${missing.length}): ${list(missing)}`);
   if (suggestion !== undefined) lines.push(suggestion.text);
   if (mismatched.length > 0) {

@@ -10,8 +10,12 @@ export interface PickleLimits {
 }
 
 export interface PickleDialect {
-  /** Allow-list of Python names, keyed by `module.name`. All other names are rejected. */
+  /** Allow-list of Python names, keyed by `module.name`. */
   readonly globals: ReadonlyMap<string, PickleGlobal>;
+  /** Stands for a name that is not on the list. If undefined, or if it returns undefined, the name is rejected. */
+  readonly unknownGlobal?: (pythonName: string) => PickleGlobal | undefined;
+  /** Sets the state of a value that a constructor of `globals` made. @returns whether the value takes a state */
+  readonly setState?: (target: PickleValue, state: PickleValue) => boolean;
   /** Resolves persistent ids. If undefined, they are rejected. */
   readonly persistentLoad?: (id: PickleValue) => PickleValue;
 }

@@ -2,7 +2,14 @@ import { MdetrError } from '../../errors.ts';
 import type { UnpickleOptions } from './pickle-dialect.ts';
 import { PickleInput } from './pickle-input.ts';
 import { readScalar } from './pickle-scalars.ts';
-import { checkNesting, Namespace, PickleBudget, PickleGlobal, type PickleValue } from './pickle-values.ts';
+import {
+  checkNesting,
+  Namespace,
+  PickleBudget,
+  PickleGlobal,
+  type PickleValue,
+  UnknownObject,
+} from './pickle-values.ts';
 
 const REFUSED_OPCODES: Readonly<Record<number, string>> = {
   0x50: 'PERSID',
@@ -48,7 +55,7 @@ class PickleMachine {
   constructor(bytes: Uint8Array, options: UnpickleOptions, start: number) {
     this.#input = new PickleInput(bytes, start, options.name, options.limits.maxStringBytes);
     this.#options = options;
-    this.#budget = new PickleBudget(options.name, options.limits.maxObjects);
+    this.#budget = new PickleBudget(options.name, options.limits.maxObjects, bytes.byteLength - start);
   }
 
   get position(): number {
@@ -240,8 +247,12 @@ class PickleMachine {
         // NEWOBJ_EX
         const keywords = this.#pop();
         const args = this.#popArguments();
-        if (!(keywords instanceof Map) || keywords.size > 0) this.#fail('refused: a call with keyword arguments');
-        this.#push(this.#call(this.#pop(), args));
+        const callee = this.#pop();
+        if (!(keywords instanceof Map)) this.#fail('malformed pickle: keyword arguments that are not a dictionary');
+        if (keywords.size > 0 && !(callee instanceof UnknownObject)) {
+          this.#fail('refused: a call with keyword arguments');
+        }
+        this.#push(this.#call(callee, args));
         return;
       }
       case 0x62: // BUILD
@@ -266,6 +277,7 @@ class PickleMachine {
 
   #append(items: readonly PickleValue[]): void {
     const list = this.#top();
+    if (list instanceof UnknownObject) return;
     if (!Array.isArray(list)) this.#fail('malformed pickle: it appends to something that is not a list');
     this.#budget.charge(items.length);
     for (const item of items) list.push(item);
@@ -273,6 +285,7 @@ class PickleMachine {
 
   #addItems(items: readonly PickleValue[]): void {
     const set = this.#top();
+    if (set instanceof UnknownObject) return;
     if (!(set instanceof Set)) this.#fail('malformed pickle: it adds to something that is not a set');
     this.#budget.charge(items.length);
     for (const item of items) set.add(item);
@@ -280,6 +293,7 @@ class PickleMachine {
 
   #setItems(items: readonly PickleValue[]): void {
     const dict = this.#top();
+    if (dict instanceof UnknownObject) return;
     if (!(dict instanceof Map)) this.#fail('malformed pickle: it sets a key of something that is not a dictionary');
     if (items.length % 2 !== 0) this.#fail('malformed pickle: a dictionary key without a value');
     this.#budget.charge(items.length / 2);
@@ -298,9 +312,11 @@ class PickleMachine {
   }
 
   #global(module: string, name: string): PickleGlobal {
-    const known = this.#options.globals.get(`${module}.${name}`);
+    this.#budget.chargeBytes(module.length + name.length);
+    const pythonName = `${module}.${name}`;
+    const known = this.#options.globals.get(pythonName) ?? this.#options.unknownGlobal?.(pythonName);
     if (known === undefined) {
-      const shown = JSON.stringify(`${module}.${name}`.slice(0, 100));
+      const shown = JSON.stringify(pythonName.slice(0, 100));
       throw new MdetrError(
         `${this.#options.name}: refused, its pickle asks for ${shown}, which is not an allowed name. ` +
           `Nothing was executed. If you trust the file, save its plain data again in Python`,
@@ -328,6 +344,7 @@ class PickleMachine {
       }
       return;
     }
+    if (target instanceof UnknownObject || this.#options.setState?.(target, state) === true) return;
     // State dicts have an attribute `_metadata` (module versions), which is not needed.
     if (target instanceof Map && (state instanceof Map || Array.isArray(state))) return;
     this.#fail('refused: state for an object that has none');

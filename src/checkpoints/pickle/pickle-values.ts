@@ -1,4 +1,5 @@
 import { MdetrError } from '../../errors.ts';
+import { ReadBudget } from '../../files/read-budget.ts';
 
 /**
  * Value read from a pickle. Dictionaries are `Map`s, so that no key (not even `__proto__`) affects an object's prototype;
@@ -33,16 +34,34 @@ export class Namespace extends InertObject {
   }
 }
 
-/** Limit on the number of objects that a file can create, so that a small file cannot take much memory. */
+/** Values that a pickle may create whatever its size. */
+const FREE_OBJECTS = 10_000;
+/** Values that each byte of a pickle may create. An empty dictionary takes one byte and is charged as six values. */
+const OBJECTS_PER_BYTE = 8;
+/** Bytes of strings that a pickle may copy whatever its size. */
+const FREE_COPIED_BYTES = 2 ** 20;
+
+/**
+ * Limit on what a pickle can create: the number of objects, and the bytes of strings that calls copy. Both follow from
+ * the size of the pickle, so that a small file cannot take much memory.
+ */
 export class PickleBudget {
   readonly #name: string;
   readonly #limit: number;
   #left: number;
+  readonly #copies: ReadBudget;
 
-  constructor(name: string, limit: number) {
+  /** @param size size of the pickle in bytes */
+  constructor(name: string, limit: number, size = Infinity) {
     this.#name = name;
-    this.#limit = limit;
-    this.#left = limit;
+    this.#limit = Math.min(limit, FREE_OBJECTS + OBJECTS_PER_BYTE * size);
+    this.#left = this.#limit;
+    this.#copies = new ReadBudget({
+      name,
+      fileBytes: size,
+      what: 'strings copied by its pickle',
+      floorBytes: FREE_COPIED_BYTES,
+    });
   }
 
   /** Subtracts `count` objects or copied elements. @throws {MdetrError} when the budget is used up */
@@ -51,6 +70,11 @@ export class PickleBudget {
     if (this.#left < 0) {
       throw new MdetrError(`${this.#name}: refused, its pickle creates more than ${this.#limit} objects`);
     }
+  }
+
+  /** Charges for a string or bytes object that a call creates. @throws {MdetrError} when the budget is used up */
+  chargeBytes(length: number): void {
+    this.#copies.charge(length);
   }
 }
 
@@ -77,6 +101,14 @@ export class PickleGlobal extends InertObject {
   describe(): string {
     return this.pythonName;
   }
+}
+
+/**
+ * Object of a class that is not on the allow-list, kept as data: only the name of the class. It can be called and can
+ * get state and items, as the pickle format does with objects, and ignores all of them. Nothing is executed.
+ */
+export class UnknownObject extends PickleGlobal {
+  override readonly construct: PickleConstructor = () => this;
 }
 
 type Container = PickleValue[] | Map<PickleValue, PickleValue> | Set<PickleValue> | Namespace;
@@ -134,24 +166,42 @@ export const checkNesting = (root: PickleValue, maxDepth: number, name: string):
   }
 };
 
+/** Bytes objects up to this length are converted to strings, longer ones are described. */
+const MAX_JSON_BYTES = 4096;
+/** Characters that JSON data may hold however small the pickle is. */
+const FREE_JSON_CHARACTERS = 2 ** 24;
+
 /**
  * Converts a pickled value, such as `args`, to JSON data. Sets and tuples become arrays, big integers decimal strings,
- * bytes Latin-1 strings, other objects their description.
+ * short bytes Latin-1 strings, other objects their description.
  * @param name name of the file, for messages
  * @param maxValues maximum number of values to write; shared values are repeated in JSON
+ * @throws {MdetrError} if the values or their characters are too many, as shared values can make them
  */
 export const jsonOf = (value: PickleValue, name: string, maxValues = 100_000): JsonValue => {
-  const budget = new PickleBudget(name, maxValues);
+  const values = new PickleBudget(name, maxValues);
+  const characters = new ReadBudget({ name, fileBytes: 0, what: 'repeated strings', floorBytes: FREE_JSON_CHARACTERS });
+  const text = (item: string): string => {
+    characters.charge(item.length);
+    return item;
+  };
   const convert = (item: PickleValue): JsonValue => {
-    budget.charge(1);
-    if (typeof item === 'bigint') return item.toString();
+    values.charge(1);
+    if (typeof item === 'bigint') return text(item.toString());
+    if (typeof item === 'string') return text(item);
     if (item === null || typeof item !== 'object') return item;
-    if (item instanceof Uint8Array) return Buffer.from(item).toString('latin1');
+    if (item instanceof Uint8Array) {
+      const isShort = item.byteLength <= MAX_JSON_BYTES;
+      return text(isShort ? Buffer.from(item).toString('latin1') : `(${item.byteLength} bytes)`);
+    }
     if (Array.isArray(item)) return item.map(convert);
     if (item instanceof Set) return Array.from(item, convert);
     const attributes = item instanceof Namespace ? item.attributes : item;
-    if (!(attributes instanceof Map)) return attributes.describe();
-    const entries = [...attributes].map(([key, content]): [string, JsonValue] => [keyText(key), convert(content)]);
+    if (!(attributes instanceof Map)) return text(attributes.describe());
+    const entries = [...attributes].map(([key, content]): [string, JsonValue] => [
+      text(keyText(key)),
+      convert(content),
+    ]);
     // fromEntries defines own properties: a key `__proto__` is an ordinary key.
     return Object.fromEntries(entries);
   };

@@ -9,13 +9,13 @@ const oneIterable = (what: string): PickleConstructor => {
     if (rest.length > 0 || !(items === undefined || Array.isArray(items) || items instanceof Set)) {
       throw error(`malformed pickle: ${what} of something that is not a list`);
     }
-    const set = new Set(items);
-    budget.charge(set.size);
-    return set;
+    budget.charge(items === undefined ? 0 : Array.isArray(items) ? items.length : items.size);
+    return new Set(items);
   };
 };
 
-const orderedDict: PickleConstructor = (args, { budget, error }) => {
+/** `OrderedDict(pairs)` and its relatives. */
+export const orderedDict: PickleConstructor = (args, { budget, error }) => {
   const [items, ...rest] = args;
   if (rest.length > 0) throw error('malformed pickle: OrderedDict with more than one argument');
   if (items === undefined) return new Map();
@@ -33,11 +33,12 @@ const orderedDict: PickleConstructor = (args, { budget, error }) => {
 };
 
 /** `_codecs.encode(text, 'latin1')`, by which protocol 2 writes bytes. */
-const encodeLatin1: PickleConstructor = (args, { error }) => {
+const encodeLatin1: PickleConstructor = (args, { budget, error }) => {
   const [text, codec] = args;
   if (typeof text !== 'string' || codec !== 'latin1' || args.length !== 2) {
     throw error('refused: _codecs.encode with anything but a string and "latin1"');
   }
+  budget.chargeBytes(text.length);
   return Uint8Array.from(Buffer.from(text, 'latin1'));
 };
 

@@ -131,7 +131,10 @@ describe('tensors against their storages', () => {
     'product beyond 2^53': [{ shape: [2 ** 30, 2 ** 30], strides: [0, 0] }, /impossible shape/],
     'size beyond 2^53': [{ shape: [2n ** 60n], strides: [0] }, /shape is not a list/],
     'extent beyond 2^53': [{ shape: [2 ** 27, 2 ** 20], strides: [2 ** 40, 0] }, /exceeds/],
-    'a few bytes repeated into terabytes': [{ shape: [2 ** 40], strides: [0] }, /repeats 16 stored bytes/],
+    'a few bytes repeated into terabytes': [
+      { shape: [2 ** 40], strides: [0] },
+      /its tensors take more than 64 MB in a file of/,
+    ],
     'storage larger than its bytes': [{ elements: 5 }, /should have 20 bytes and has 16/],
     'storage smaller than its bytes': [{ elements: 3, shape: [3] }, /should have 12 bytes and has 16/],
     'impossible storage': [{ elements: 2n ** 62n }, /not a storage/],

@@ -98,7 +98,7 @@ const readHead = async (file: ByteSource): Promise<LegacyHead> => {
     const all = length >= file.size;
     const bytes = await readBytes(file, 0, all ? file.size : length);
     try {
-      return parseHead(bytes, file.name);
+      return parseHead(bytes, file);
     } catch (error) {
       if (!(error instanceof PickleEndsEarly) || all) throw error;
     }
@@ -108,9 +108,10 @@ const readHead = async (file: ByteSource): Promise<LegacyHead> => {
   }
 };
 
-const parseHead = (bytes: Uint8Array, name: string): LegacyHead => {
+const parseHead = (bytes: Uint8Array, { name, size: fileBytes }: ByteSource): LegacyHead => {
   const roots = new Map<string, Root>();
-  const dialect = torchDialect(name, (reference) => registered(roots, reference, name));
+  const load = (reference: StorageReference): LegacyStorage => registered(roots, reference, name);
+  const dialect = torchDialect({ name, fileBytes, load, skipsUnknownStorages: false });
   let end = 0;
   const next = (): PickleValue => {
     const pickle = unpickle(bytes, { ...dialect, name, limits: CHECKPOINT_PICKLE_LIMITS }, end);

@@ -6,7 +6,13 @@ import { unpickle } from '../pickle/pickle-machine.ts';
 import type { PickleValue } from '../pickle/pickle-values.ts';
 import { isLegacyPth, readLegacyPth } from './pth-legacy.ts';
 import { readView } from '../tensor-view.ts';
-import { CHECKPOINT_PICKLE_LIMITS, MAX_CHECKPOINT_PICKLE_BYTES, storageBytes, torchDialect } from './torch-dialect.ts';
+import {
+  CHECKPOINT_PICKLE_LIMITS,
+  MAX_CHECKPOINT_PICKLE_BYTES,
+  storageBytes,
+  type StorageReference,
+  torchDialect,
+} from './torch-dialect.ts';
 import { type TorchStorage, type TorchTensor } from './torch-tensor.ts';
 import { readZipRecords, type ZipRecord } from './zip-records.ts';
 
@@ -106,7 +112,7 @@ const readZipPth = async (file: ByteSource): Promise<PthContents> => {
   }
 
   const storages = new Map<string, ZipStorage>();
-  const dialect = torchDialect(file.name, ({ key, dtype, elements, view }) => {
+  const load = ({ key, dtype, elements, view }: StorageReference): ZipStorage => {
     if (view !== undefined) throw new MdetrError(`${file.name}: refused, a storage view in a zip file`);
     const known = storages.get(`${key} ${String(dtype)}`);
     const record = records.get(`${root}data/${key}`);
@@ -122,7 +128,8 @@ const readZipPth = async (file: ByteSource): Promise<PthContents> => {
     const storage = known ?? { key, dtype, byteLength, record };
     storages.set(`${key} ${String(dtype)}`, storage);
     return storage;
-  });
+  };
+  const dialect = torchDialect({ name: file.name, fileBytes: file.size, load, skipsUnknownStorages: true });
   const bytes = await readBytes(file, await pickle.locate(), pickle.byteLength);
   const { value } = unpickle(bytes, { ...dialect, name: file.name, limits: CHECKPOINT_PICKLE_LIMITS });
   return { format: 'pth-zip', tree: value, positionOf: (storage) => (storage as ZipStorage).record.locate() };

@@ -1,4 +1,5 @@
 import { MdetrError } from '../../errors.ts';
+import { ReadBudget } from '../../files/read-budget.ts';
 import { bytesPerElement, type CheckpointDtype } from '../dtype.ts';
 import { PLAIN_GLOBALS } from '../pickle/pickle.ts';
 import type { PickleDialect, PickleLimits } from '../pickle/pickle-dialect.ts';
@@ -9,7 +10,9 @@ import {
   type PickleConstructor,
   PickleGlobal,
   type PickleValue,
+  UnknownObject,
 } from '../pickle/pickle-values.ts';
+import { FOREIGN_GLOBALS, setForeignState, unknownGlobal } from './foreign-values.ts';
 import { checkedTensor, counts, isCount, StorageHolder, TorchTensor, type TorchStorage } from './torch-tensor.ts';
 
 export class TorchDevice extends InertObject {
@@ -78,24 +81,29 @@ const refuseLazyViews = (metadata: PickleValue | undefined, call: PickleCall): v
 };
 
 const rebuildTensor: PickleConstructor = ([storage, offset, size, stride, _grad, _hooks, metadata], call) => {
+  if (storage instanceof UnknownObject) return storage;
   refuseLazyViews(metadata, call);
   return checkedTensor(storage, offset, size, stride, undefined, call);
 };
 
 const rebuildTensorV3: PickleConstructor = (args, call) => {
   const [storage, offset, size, stride, _grad, _hooks, dtype, metadata] = args;
+  if (storage instanceof UnknownObject) return storage;
   refuseLazyViews(metadata, call);
+  if (dtype instanceof UnknownObject) return dtype;
   if (!(dtype instanceof TorchDtype)) throw call.error('refused: a tensor without a known dtype');
   return checkedTensor(storage, offset, size, stride, dtype.dtype, call);
 };
 
 const rebuildParameter: PickleConstructor = ([tensor], call) => {
+  if (tensor instanceof UnknownObject) return tensor;
   if (!(tensor instanceof TorchTensor)) throw call.error('malformed pickle: a parameter that is not a tensor');
   return tensor;
 };
 
 /** Tensors with Python attributes: `(function, type, arguments, state)`. The attributes are ignored. */
 const rebuildFromType: PickleConstructor = ([rebuild, type, args], call) => {
+  if (type instanceof UnknownObject) return type;
   const plain = type instanceof PickleGlobal && PLAIN_TENSOR_TYPES.has(type.pythonName);
   // Wrapped at most once: nested wrappers would recurse as deep as the file says.
   const make = rebuild instanceof PickleGlobal ? rebuild.construct : undefined;
@@ -115,6 +123,7 @@ const torchSize: PickleConstructor = ([sizes], call) => {
 
 const torchDevice: PickleConstructor = ([type, index], call) => {
   if (typeof type !== 'string') throw call.error('malformed pickle: a device without a type');
+  call.budget.chargeBytes(type.length);
   return new TorchDevice(typeof index === 'number' ? `${type}:${index}` : type);
 };
 
@@ -127,6 +136,7 @@ const namespace: PickleConstructor = (args, call) => {
 const path: PickleConstructor = (parts, call) => {
   if (!parts.every((part) => typeof part === 'string'))
     throw call.error('malformed pickle: a path that is not a string');
+  for (const part of parts) call.budget.chargeBytes(part.length + 1);
   return parts.join('/').replace(/^\/\//, '/');
 };
 
@@ -190,6 +200,7 @@ const constructors: Readonly<Record<string, PickleConstructor | undefined>> = {
 
 const TORCH_GLOBALS: ReadonlyMap<string, PickleGlobal> = new Map([
   ...PLAIN_GLOBALS,
+  ...FOREIGN_GLOBALS,
   ...Object.entries(constructors).map(([name, make]) => [name, new PickleGlobal(name, make)] as const),
   ...Object.entries(STORAGE_DTYPES).map(
     ([name, dtype]) => [`torch.${name}`, new StorageType(`torch.${name}`, dtype)] as const,
@@ -219,18 +230,28 @@ const referenceOf = (id: PickleValue, name: string): StorageReference => {
   return { ...reference, view: { key: viewKey, offset, elements: length } };
 };
 
-/**
- * Pickle dialect of torch.save.
- * @param name name of the file, for messages
- * @param load finds and checks the storage of a reference; called once per reference
- */
-export const torchDialect = (name: string, load: (reference: StorageReference) => TorchStorage): PickleDialect => {
+export interface TorchDialectOptions {
+  /** Name of the file, for messages. */
+  readonly name: string;
+  readonly fileBytes: number;
+  /** Finds and checks the storage of a reference; called once per reference. */
+  readonly load: (reference: StorageReference) => TorchStorage;
+  /** Whether storages of types that are not known may be left out, because the positions of the others do not depend on them. */
+  readonly skipsUnknownStorages: boolean;
+}
+
+/** Pickle dialect of torch.save. */
+export const torchDialect = ({ name, fileBytes, load, skipsUnknownStorages }: TorchDialectOptions): PickleDialect => {
   let mentions = 0;
+  const tensorBytes = new ReadBudget({ name, fileBytes, what: 'its tensors' });
   return {
     globals: TORCH_GLOBALS,
+    unknownGlobal,
+    setState: setForeignState,
     persistentLoad(id) {
       if (++mentions > MAX_TENSORS) throw new MdetrError(`${name}: refused, more than ${MAX_TENSORS} tensors`);
-      return new StorageHolder(load(referenceOf(id, name)));
+      if (skipsUnknownStorages && Array.isArray(id) && id[1] instanceof UnknownObject) return id[1];
+      return new StorageHolder(load(referenceOf(id, name)), tensorBytes);
     },
   };
 };

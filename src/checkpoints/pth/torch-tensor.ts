@@ -1,4 +1,5 @@
 import { bytesPerElement, type CheckpointDtype, elementCount } from '../dtype.ts';
+import type { ReadBudget } from '../../files/read-budget.ts';
 import { InertObject, type PickleCall, type PickleValue } from '../pickle/pickle-values.ts';
 
 /** Memory of one or more tensors. */
@@ -40,10 +41,13 @@ export class TorchTensor extends InertObject {
 /** Value of a persistent id: the storage on which a tensor is then built. */
 export class StorageHolder extends InertObject {
   readonly storage: TorchStorage;
+  /** Budget for the bytes of all tensors of the file: many may share one storage, or repeat its elements. */
+  readonly tensorBytes: ReadBudget;
 
-  constructor(storage: TorchStorage) {
+  constructor(storage: TorchStorage, tensorBytes: ReadBudget) {
     super();
     this.storage = storage;
+    this.tensorBytes = tensorBytes;
   }
 
   describe(): string {
@@ -53,8 +57,6 @@ export class StorageHolder extends InertObject {
 
 /** PyTorch's limit on the number of dimensions. */
 const MAX_DIMENSIONS = 64;
-/** Limit for tensors that are larger than their storage because they repeat elements (stride 0): above it, a small file could fill the memory. */
-const MAX_REPEATED_BYTES = 64 * 2 ** 20;
 
 /** Whether a value is an integer from 0 to 2⁵³ − 1. */
 export const isCount = (value: PickleValue | undefined): value is number =>
@@ -102,8 +104,7 @@ export const checkedTensor = (
       );
     }
   }
-  if (bytes > byteLength && bytes > MAX_REPEATED_BYTES) {
-    throw call.error(`refused: a tensor of shape [${shape}] repeats ${byteLength} stored bytes into ${bytes}`);
-  }
+  call.budget.charge(2 * shape.length);
+  storage.tensorBytes.charge(bytes);
   return new TorchTensor(storage.storage, dtype, offset, shape, strides);
 };
