@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
-import { commands } from '../src/cli/commands.ts';
+import { COMMANDS } from '../src/cli/commands.ts';
 import { preparations } from '../src/datasets/preparations.ts';
 import { CHECKPOINTS, findPublished } from '../src/pull/catalog.ts';
 import { parseTrainConfig } from '../src/train/config/config.ts';
@@ -14,15 +14,15 @@ const lines = [...text.matchAll(/^npx mdetr (.+?)(?: +#.*)?$/gm)].map(([, line])
   line!.replaceAll('$M', 'pretrained_resnet101').replaceAll('$A', 'data/mdetr_annotations').split(/ +/),
 );
 
-/** The values of an option, as the command line would read them. */
+/** Values of an option in a command line. */
 const valuesOf = (words: readonly string[], option: string): string[] =>
   words.flatMap((word, at) => (word === option ? [words[at + 1]!] : []));
 
-it('docs/reproduce.md has commands', () => expect(lines.length).toBeGreaterThan(30));
+it('docs/reproduce.md contains commands', () => expect(lines.length).toBeGreaterThan(30));
 
 it.each(lines.map((words) => [words.join(' '), words] as const))('"mdetr %s" is a command', async (_line, words) => {
   const [name, ...rest] = words;
-  const entry = commands.find((command) => command.name === name);
+  const entry = COMMANDS.find((command) => command.name === name);
   expect(entry, name).toBeDefined();
   const command = (await entry!.load()).exitOverride().configureOutput({ writeErr: () => undefined });
   const known = new Set([command, ...command.commands.flatMap((inner) => [inner, ...inner.commands])].flatMap(

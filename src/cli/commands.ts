@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 
-/** A command as the overview shows it. Its code is loaded only when it is called: start-up stays fast. */
+/** Command in the overview of `mdetr --help`. Its code is loaded only when it is called, which keeps startup fast. */
 export interface CommandEntry {
   readonly name: string;
   readonly summary: string;
@@ -8,17 +8,17 @@ export interface CommandEntry {
 }
 
 // prettier-ignore
-export const commands: readonly CommandEntry[] = [
-  { name: 'detect', summary: 'boxes for what a text mentions', load: async () => (await import('./commands/detect.ts')).detectCommand() },
-  { name: 'refer', summary: 'the one object that an expression refers to', load: async () => (await import('./commands/refer.ts')).referCommand() },
-  { name: 'ask', summary: 'the answer to a question about a picture', load: async () => (await import('./commands/ask.ts')).askCommand() },
-  { name: 'evaluate', summary: "the task's published metric, as a table and as JSON", load: async () => (await import('./commands/evaluate.ts')).evaluateCommand() },
-  { name: 'data', summary: 'prepares, checks, shows, combines and indexes annotation files', load: async () => (await import('./commands/data.ts')).dataCommand() },
-  { name: 'train', summary: 'trains or fine-tunes a model', load: async () => (await import('./commands/train.ts')).trainCommand() },
-  { name: 'plot', summary: 'curves of training runs as a picture', load: async () => (await import('./commands/plot.ts')).plotCommand() },
-  { name: 'convert', summary: 'checkpoints between .pth, .safetensors and model folders', load: async () => (await import('./commands/convert.ts')).convertCommand() },
-  { name: 'pull', summary: 'fetches published checkpoints and vocabularies', load: async () => (await import('./commands/pull.ts')).pullCommand() },
-  { name: 'info', summary: 'what is inside a model or checkpoint', load: async () => (await import('./commands/info.ts')).infoCommand() },
-  { name: 'cache', summary: 'list or clear the compiled networks', load: async () => (await import('./commands/cache.ts')).cacheCommand() },
-  { name: 'scenes', summary: 'draws procedural CLEVR-format scenes with boxes, masks and texts', load: async () => (await import('./commands/scenes.ts')).scenesCommand() },
+export const COMMANDS: readonly CommandEntry[] = [
+  { name: 'detect', summary: 'detect the objects that captions mention', load: async () => (await import('./commands/detect.ts')).detectCommand() },
+  { name: 'refer', summary: 'find the object that an expression refers to', load: async () => (await import('./commands/refer.ts')).referCommand() },
+  { name: 'ask', summary: 'answer a question about an image', load: async () => (await import('./commands/ask.ts')).askCommand() },
+  { name: 'evaluate', summary: 'compute the published metric of a benchmark', load: async () => (await import('./commands/evaluate.ts')).evaluateCommand() },
+  { name: 'data', summary: 'prepare, check, show, combine and index annotation files', load: async () => (await import('./commands/data.ts')).dataCommand() },
+  { name: 'train', summary: 'train or fine-tune a model', load: async () => (await import('./commands/train.ts')).trainCommand() },
+  { name: 'plot', summary: 'draw the curves of training runs', load: async () => (await import('./commands/plot.ts')).plotCommand() },
+  { name: 'convert', summary: 'convert between .pth, .safetensors and model folders', load: async () => (await import('./commands/convert.ts')).convertCommand() },
+  { name: 'pull', summary: 'download published checkpoints and vocabularies', load: async () => (await import('./commands/pull.ts')).pullCommand() },
+  { name: 'info', summary: 'describe a model or checkpoint', load: async () => (await import('./commands/info.ts')).infoCommand() },
+  { name: 'cache', summary: 'list or clear the cache of compiled programs', load: async () => (await import('./commands/cache.ts')).cacheCommand() },
+  { name: 'scenes', summary: 'render procedural scenes in CLEVR format with boxes, masks and captions', load: async () => (await import('./commands/scenes.ts')).scenesCommand() },
 ];

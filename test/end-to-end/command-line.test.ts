@@ -25,7 +25,7 @@ afterAll(() => cli.remove());
 const mdetr = (...args: string[]): Promise<Finished> => cli.call(...args);
 
 describe('detect', () => {
-  it('prints one JSON object an image and caption, and draws', async () => {
+  it('prints one JSON object per image and caption, and draws', async () => {
     const out = join(folder, 'drawn');
     mkdirSync(out);
     const result = await mdetr(
@@ -64,7 +64,7 @@ describe('detect', () => {
     expect(readdirSync(out)).toHaveLength(2);
   });
 
-  it('gives the same boxes from a second start, from the cache', async () => {
+  it('gives the same boxes from compiled and from cached programs', async () => {
     const boxes = async (): Promise<unknown> =>
       (
         JSON.parse((await mdetr('detect', scene, '--caption', 'a cube', '--json', '--threshold', '0.01')).stdout) as {
@@ -74,7 +74,7 @@ describe('detect', () => {
     expect(await boxes()).toEqual(await boxes());
   });
 
-  it('works in two processes at once on one cold cache', async () => {
+  it('works in two processes that fill one empty cache', async () => {
     const own = { ...cli.env, MDETR_CACHE: join(folder, 'cold') };
     const args = ['detect', scene, '--caption', 'a cube', '--json', '--threshold', '0.01'];
     const run = () => cli.start(args, undefined, own);
@@ -109,7 +109,7 @@ describe('detect', () => {
 });
 
 describe('refer and ask', () => {
-  it('tell the best box, and an answer with its probability', async () => {
+  it('print the best box, and the answer with its probability', async () => {
     const refer = JSON.parse((await mdetr('refer', scene, '--expression', 'the leftmost cube', '--json')).stdout) as {
       best: { box: number[] };
     };
@@ -126,7 +126,7 @@ describe('bad input', () => {
   const cases: readonly (readonly [name: string, make: (path: string) => Promise<void> | void, message: RegExp])[] = [
     ['missing', () => undefined, /no such file/],
     ['empty', (path) => writeFileSync(path, ''), /empty/],
-    ['no image', (path) => writeFileSync(path, 'hello, I am a text'), /image/],
+    ['not an image', (path) => writeFileSync(path, 'plain text'), /image/],
     ['a folder', (path) => mkdirSync(path), /folder/],
     ['truncated', (path) => writeFileSync(path, readFileSync(scene).subarray(0, 5000)), /damaged|incomplete/],
     [
@@ -151,7 +151,7 @@ describe('bad input', () => {
       /pixels/,
     ],
   ];
-  it.each(cases)('refuses a picture that is %s', async (name, make, message) => {
+  it.each(cases)('refuses an image that is %s', async (name, make, message) => {
     const path = join(folder, `bad ${name}.png`);
     await make(path);
     const out = join(folder, `never ${name}.png`);
@@ -159,7 +159,7 @@ describe('bad input', () => {
     expect(existsSync(out)).toBe(false);
   });
 
-  it('leaves broken pictures out when told to, and counts them', async () => {
+  it('skips and counts broken images with --skip-broken', async () => {
     const result = await mdetr(
       'detect',
       join(folder, 'gone.png'),
@@ -173,7 +173,7 @@ describe('bad input', () => {
     expect(result.stderr).toMatch(/gone\.png/);
   });
 
-  it('refuses calls that are wrong with status 2', async () => {
+  it('refuses wrong calls with exit code 2', async () => {
     expectRefusal(await mdetr('detect', scene), 2, /--caption/);
     expectRefusal(await mdetr('detect', scene, '--caption', 'a', '--threshold', '7'), 2, /threshold/);
     expectRefusal(await mdetr('detect', scene, '--caption', 'a', '--out', 'boxes.xyz'), 2, /xyz|png/i);
@@ -193,7 +193,7 @@ describe('bad input', () => {
     );
   });
 
-  it('names folders that are missing, and files where folders are needed', async () => {
+  it('names missing folders, and files in the place of folders', async () => {
     const rows = join(folder, 'rows.json');
     const image = { id: 1, file_name: 'a.png', width: 4, height: 4, caption: 'a cube' };
     writeFileSync(rows, JSON.stringify({ images: [image], annotations: [] }));
@@ -207,7 +207,7 @@ describe('bad input', () => {
     expect(scenes.stderr).toMatch(/rows\.json: cannot be written \(a part of its path is a file, not a folder\)/);
   });
 
-  it('refuses texts and models that do not fit', async () => {
+  it('refuses captions that are too long, and broken or unknown models', async () => {
     expectRefusal(await mdetr('detect', scene, '--caption', 'cube '.repeat(100)), 1, /tokens/);
     const nowhere = await mdetr('detect', scene, '--caption', 'a', '--model', 'no-such-model');
     expectRefusal(nowhere, 1, /no-such-model.*"mdetr pull --list"/);
@@ -228,14 +228,14 @@ describe('bad input', () => {
 describe('convert, info and cache', () => {
   const mini = join(projectRoot, 'test/fixtures/reference/checkpoints/mini.pth');
 
-  it('tell what is inside a checkpoint that fits no model', async () => {
+  it('describe a checkpoint that fits no model', async () => {
     const result = await mdetr('info', mini);
     expect(result.status, result.stderr).toBe(0);
     expect(result.stdout).toMatch(/ema/i);
   });
 
   it.skipIf(!hasTinyCheckpoint)(
-    'bring a checkpoint to a folder and back without loss (needs ../shared/reference)',
+    'convert a checkpoint to a model folder and back without loss (needs ../shared/reference)',
     async () => {
       const model = join(folder, 'converted');
       const there = await mdetr('convert', tinyCheckpoint, model, '--tokenizer', roberta);
@@ -274,7 +274,7 @@ describe('convert, info and cache', () => {
 
 describe('help', () => {
   it.each(['detect', 'refer', 'ask', 'evaluate', 'convert', 'info', 'cache', 'scenes'])(
-    '%s teaches',
+    'is printed for %s',
     async (command) => {
       const result = await mdetr(command, '--help');
       expect(result.status).toBe(0);

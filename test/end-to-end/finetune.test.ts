@@ -8,7 +8,7 @@ let cli: CommandLine;
 beforeAll(() => (cli = new CommandLine()));
 afterAll(() => cli.remove());
 
-/** From the package's folder, as the example's README says. */
+/** Runs Node in the package's folder, as the example's README does. */
 const run = (args: readonly string[], env: NodeJS.ProcessEnv = {}): string => {
   const result = spawnSync(process.execPath, args, {
     encoding: 'utf8',
@@ -19,8 +19,8 @@ const run = (args: readonly string[], env: NodeJS.ProcessEnv = {}): string => {
   return result.stdout;
 };
 
-describe('the example of fine-tuning', () => {
-  it('does what its README says, shortened', () => {
+describe('the fine-tuning example', () => {
+  it('trains, plots and detects as its README does, with fewer steps', () => {
     const out = cli.file('finetune');
     const mdetr = 'dist/cli/main.js';
     const readme = readFileSync(join(projectRoot, 'examples/finetune/README.md'), 'utf8');
@@ -46,7 +46,7 @@ describe('the example of fine-tuning', () => {
     expect(existsSync(cli.file('boxes.png'))).toBe(true);
   }, 180_000);
 
-  it('does the same with a loop of its own', () => {
+  it('trains with a loop of its own', () => {
     const stdout = run(['examples/finetune/own-loop.mjs'], { STEPS: '3', OUT: cli.file('own-loop') });
     expect(stdout).toMatch(/^a \w+ \w+/);
     expect(existsSync(cli.file('own-loop/model.safetensors'))).toBe(true);

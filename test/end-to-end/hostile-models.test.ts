@@ -30,11 +30,11 @@ const config = (values: object): string =>
     ...values,
   });
 
-describe('files that would do harm', () => {
+describe('malicious or damaged files', () => {
   it.each([
     ['legacy', (target: string) => Buffer.from(`cos\nsystem\n(S'touch ${target}'\ntR.`)],
     ['protocol 2', (target: string) => Buffer.from(`\x80\x02cposix\nsystem\nX\n\0\0\0touch ${target}\x85R.`, 'latin1')],
-  ])('a pickle that runs a command is refused, not run (%s)', async (_, make) => {
+  ])('a pickle that would run a command is refused and not run (%s)', async (_, make) => {
     const path = cli.file('harmful.pth');
     writeFileSync(path, make(cli.file('harmed')));
     for (const args of [
@@ -48,14 +48,14 @@ describe('files that would do harm', () => {
   });
 
   it.each([
-    ['cut off', (bytes: Buffer) => bytes.subarray(0, 100_000)],
+    ['truncated', (bytes: Buffer) => bytes.subarray(0, 100_000)],
     ['without its header', (bytes: Buffer) => bytes.subarray(20)],
     [
-      'with a header of absurd length',
+      'with a header length beyond the file',
       (bytes: Buffer) => Buffer.concat([Buffer.from([0, 0, 0, 0, 0, 0, 0, 1]), bytes]),
     ],
     ['empty', () => Buffer.alloc(0)],
-  ])('weights that are %s are refused by name', async (name, damage) => {
+  ])('weights that are %s are refused, naming the file', async (name, damage) => {
     const folder = changed(
       `weights ${name}`,
       'model.safetensors',
@@ -66,31 +66,31 @@ describe('files that would do harm', () => {
   });
 });
 
-describe('files that do not fit', () => {
+describe('files that do not fit the model', () => {
   it.each([
     ['not JSON', 'not json', /config\.json: is not JSON/],
     ['a list', '[]', /config\.json: must hold a JSON object/],
-    ['of a number that is none', config({ hidden_dim: 'wide' }), /"hidden_dim"/],
-    ['of heads that do not divide', config({ nheads: 7 }), /hidden_dim 128 .*nheads 7/],
+    ['of a non-numeric number', config({ hidden_dim: 'wide' }), /"hidden_dim"/],
+    ['of heads that do not divide the width', config({ nheads: 7 }), /hidden_dim 128 .*nheads 7/],
     ['of an unknown backbone', config({ small_backbone: undefined, backbone: 'vgg16' }), /"vgg16" is unknown/],
     ['of another network', config({ enc_layers: 5 }), /missing from the file .*encoder\.layers\.3/],
     ['of other shapes', config({ num_queries: 20 }), /query_embed\.weight is \[14,128\] and should be \[20,128\]/],
-  ])('a config that is %s', async (name, content, message) => {
+  ])('refuses a config that is %s', async (name, content, message) => {
     expectRefusal(await detect('--model', changed(`config ${name}`, 'config.json', content)), 1, message);
   });
 
-  it('vocabularies that are broken, missing, or of another model', async () => {
+  it('refuses vocabularies that are broken, missing or of another model', async () => {
     expectRefusal(await detect('--model', changed('vocabulary', 'tokenizer.json', '{}')), 1, /tokenizer\.json/);
     expectRefusal(await detect('--tokenizer', roberta), 1, /50265 tokens.*another model's vocabulary/);
     expectRefusal(await detect('--tokenizer', cli.file('nowhere')), 1, /nowhere/);
   });
 
-  it('preprocessing that is none', async () => {
+  it('refuses a preprocessing config with a negative size', async () => {
     const folder = changed('preprocessing', 'preprocessor_config.json', '{"size": {"shortest_edge": -1}}');
     expectRefusal(await detect('--model', folder), 1, /preprocessor_config\.json: needs "size"/);
   });
 
-  it('what a model cannot do', async () => {
+  it('refuses questions to a model without question heads', async () => {
     const plain = changed('plain', 'config.json', config({ do_qa: false }));
     expectRefusal(await cli.call('ask', scene, '--question', 'what is it?', '--model', plain), 1, /no question heads/);
   });

@@ -10,7 +10,7 @@ beforeAll(() => (cli = new CommandLine()));
 afterAll(() => cli.remove());
 
 describe('the process', () => {
-  it('ends quietly when nobody reads its output any more', async () => {
+  it('exits without an error if its output is closed', async () => {
     const captions = Array.from({ length: 30 }, () => ['--caption', 'a cube']).flat();
     const args = ['detect', scene, ...captions, '--masks', '--threshold', '0', '--json'];
     const result = await cli.start(args, (child) => child.stdout?.once('data', () => child.stdout?.destroy()));
@@ -18,7 +18,7 @@ describe('the process', () => {
     expect(result.status).toBe(0);
   });
 
-  it('ends at Ctrl-C by the signal, and leaves only whole pictures', async () => {
+  it('ends by the signal at Ctrl-C and leaves only complete drawings', async () => {
     const images = Array.from({ length: 40 }, (_, index) => `copy-${index}.png`);
     for (const name of images) copyFileSync(scene, cli.file(name));
     const args = ['detect', ...images, '--caption', 'a cube', '--threshold', '0', '--batch-size', '2', '--out', 'out/'];
@@ -30,13 +30,13 @@ describe('the process', () => {
     for (const name of drawn) expect((await sharp(cli.file(join('out', name))).stats()).channels).toHaveLength(3);
   });
 
-  it('tells the stack only with --debug', () => {
+  it('prints a stack trace only with --debug', () => {
     expect(cli.run('info', 'nowhere').stderr).not.toContain('    at ');
     expect(cli.run('info', 'nowhere', '--debug').stderr).toContain('    at ');
     expect(cli.run('--debug', 'info', 'nowhere').stderr).toContain('    at ');
   });
 
-  it('loads the engine only for commands that need it', () => {
+  it('loads ONNX Runtime only for commands that need it', () => {
     const report = 'process.on("exit", () => console.log(process.report.getReport().sharedObjects.join()))';
     const libraries = (...args: string[]): string =>
       execFileSync(

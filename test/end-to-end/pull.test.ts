@@ -22,23 +22,23 @@ afterAll(async () => {
 });
 
 describe('mdetr pull', () => {
-  it('lists what there is, and what is here', async () => {
+  it('lists the published files and those in the cache', async () => {
     const listed = await mdetr.start(['pull', '--list']);
     expect(listed.status).toBe(0);
     expect(listed.stdout).toMatch(/^pretrained_resnet101 +3\.0 GB +pre-trained/m);
     expect(listed.stdout).toMatch(/^roberta-base +1\.4 MB +vocabulary/m);
   });
 
-  it('fetches a vocabulary into the cache; stdout is where it lies', async () => {
+  it('downloads a vocabulary into the cache and prints its path', async () => {
     const { status, stdout, stderr } = await mdetr.start(['pull', 'roberta-base']);
     expect(status, stderr).toBe(0);
     const folder = mdetr.file('cache/tokenizers/roberta-base');
     expect(stdout).toBe(`${join(folder, 'vocab.json')}\n${join(folder, 'merges.txt')}\n`);
-    expect(stderr).toMatch(/^mdetr: fetching vocab\.json, 898\.8 kB$/m);
+    expect(stderr).toMatch(/^mdetr: downloading vocab\.json, 898\.8 kB$/m);
     expect((await mdetr.start(['pull', '--list'])).stdout).toMatch(/^roberta-base +1\.4 MB +here/m);
   });
 
-  it.skipIf(!hasTinyCheckpoint)('brings a checkpoint that --model finds by its name, also offline', async () => {
+  it.skipIf(!hasTinyCheckpoint)('downloads a checkpoint that --model finds by name, also offline', async () => {
     const weights = readFileSync(tinyCheckpoint);
     const sum = createHash('sha256').update(weights).digest('hex');
     server.on('/refcoco%2B_EB3_checkpoint.pth', serve(weights, { etag: '"1"', breakAfter: 100_000, breaks: 1 }));
@@ -52,9 +52,9 @@ describe('mdetr pull', () => {
     expect((await mdetr.start(['pull', 'refcoco+_EB3', '--offline'])).status).toBe(0);
   });
 
-  it('refuses what is not published, wrong bytes, and what is not here offline', async () => {
+  it('refuses unknown names, wrong contents, and missing files in offline mode', async () => {
     expectRefusal(await mdetr.call('pull', 'pretrained_resnet10'), 2, /did you mean "pretrained_resnet101"/);
-    expectRefusal(await mdetr.call('pull'), 2, /say what to fetch/);
+    expectRefusal(await mdetr.call('pull'), 2, /name what to download/);
     expectRefusal(
       await mdetr.call('pull', 'clevr', '--offline'),
       1,
@@ -64,11 +64,11 @@ describe('mdetr pull', () => {
     const { status, stderr } = await mdetr.start(['pull', 'roberta-base', '--force']);
     expect(status).toBe(1);
     expect(stderr.trim().split('\n').at(-1)).toMatch(/^mdetr: http.*wrong contents: their SHA256 is not/);
-    // What was there before stays.
+    // The previous file stays.
     expect(existsSync(mdetr.file('cache/tokenizers/roberta-base/vocab.json'))).toBe(true);
   });
 
-  it('is named by commands that miss what it fetches', async () => {
+  it('is named by commands that miss a published file', async () => {
     const detect = (...more: string[]) => mdetr.call('detect', scene, '--caption', 'a cube', ...more);
     expectRefusal(await detect('--model', 'gqa_EB5'), 1, /not here yet; fetch it with: mdetr pull gqa_EB5/);
     expectRefusal(
@@ -78,12 +78,12 @@ describe('mdetr pull', () => {
     );
   });
 
-  it('stops at Ctrl-C, keeps what came and tells how to resume', async () => {
+  it('stops at Ctrl-C, keeps the partial download and resumes it', async () => {
     const bytes = Buffer.alloc(200_000, 'x');
     const git = createHash('sha1').update(`blob ${bytes.length}\0`).update(bytes).digest('hex');
     const path = '/FacebookAI/roberta-large/resolve/main/vocab.json';
     const headers = { 'x-repo-commit': 'abc' };
-    const whole = serve(bytes, { etag: `"${git}"`, headers });
+    const complete = serve(bytes, { etag: `"${git}"`, headers });
     server.on(path, (_request, response) => {
       response.writeHead(200, { 'content-length': String(bytes.length), etag: `"${git}"`, ...headers });
       response.write(bytes.subarray(0, 50_000));
@@ -98,8 +98,8 @@ describe('mdetr pull', () => {
       }, 20);
     });
     expect(stopped.signal).toBe('SIGINT');
-    expect(stopped.stderr).toMatch(/stopped; what was fetched is kept, the same command goes on from there/);
-    server.on(path, whole);
+    expect(stopped.stderr).toMatch(/stopped; the downloaded part is kept, and the same command resumes it/);
+    server.on(path, complete);
     const { status, stderr } = await mdetr.start(['pull', 'roberta-large']);
     expect(status, stderr).toBe(0);
     expect(server.asked.filter((asked) => asked.path === path).at(-1)!.range).toBe('bytes=50000-');

@@ -12,9 +12,9 @@ let cli: CommandLine;
 beforeAll(() => (cli = new CommandLine()));
 afterAll(() => cli.remove());
 
-const everything = ['--threshold', '0'];
+const keepAll = ['--threshold', '0'];
 
-// The objects that design.md promises, to the key: strict ones refuse any other.
+// Strict objects: a key that is not listed is an error.
 const span = z.strictObject({ start: z.int(), end: z.int(), text: z.string(), score: z.number() });
 const mask = z.strictObject({ size: z.tuple([z.int(), z.int()]), counts: z.string() });
 const box = z.tuple([z.number(), z.number(), z.number(), z.number()]);
@@ -34,7 +34,7 @@ const phrase = z.strictObject({
   detections: z.array(z.int()),
 });
 const timing = z.strictObject({ preprocess: z.number(), model: z.number().positive(), postprocess: z.number() });
-const about = {
+const shared = {
   image: z.string(),
   width: z.int(),
   height: z.int(),
@@ -49,14 +49,14 @@ const about = {
   timing,
   timing_ms: timing,
 };
-const detected = z.strictObject(about);
+const detected = z.strictObject(shared);
 const referred = detected.extend({
   expression: z.string(),
   best: detection.extend({ scoreRefexp: z.number(), score_refexp: z.number() }).nullable(),
 });
 const probability = z.number().min(0).max(1);
 const answered = z.strictObject({
-  ...about,
+  ...shared,
   question: z.string(),
   answer: z.string(),
   probability,
@@ -65,8 +65,8 @@ const answered = z.strictObject({
 });
 
 describe('JSON', () => {
-  it('of detect has the promised keys in their order', async () => {
-    const [line] = await cli.json('detect', scene, '--caption', 'a red cube', '--masks', ...everything);
+  it('of detect has the documented keys in their order', async () => {
+    const [line] = await cli.json('detect', scene, '--caption', 'a red cube', '--masks', ...keepAll);
     const result = detected.parse(line);
     const firstKeys = ['image', 'width', 'height', 'caption', 'detections', 'timing_ms'];
     expect(Object.keys(line!).filter((key) => firstKeys.includes(key))).toEqual(firstKeys);
@@ -79,39 +79,39 @@ describe('JSON', () => {
     expect(area).toBeLessThanOrEqual(480 * 320);
   });
 
-  it('of refer adds the best, which is null when a threshold leaves none', async () => {
+  it('of refer adds the best object, or null if none exceeds the threshold', async () => {
     const [found] = await cli.json('refer', scene, '--expression', 'the cube');
     expect(referred.parse(found).best).not.toBeNull();
     const [none] = await cli.json('refer', scene, '--expression', 'the cube', '--threshold', '1');
     expect(referred.parse(none)).toMatchObject({ best: null, detections: [] });
   });
 
-  it('of ask has the answer first among the best', async () => {
+  it('of ask lists the answer first among the best answers', async () => {
     const [line] = await cli.json('ask', scene, '--question', 'how many cubes are there?');
     const { answer, probability: p, answers } = answered.parse(line);
     expect(answers[0]).toEqual({ answer, probability: p });
   });
 
-  it('comes one line a picture and text, every text for every picture', async () => {
+  it('has one line per image and caption, with every caption for every image', async () => {
     copyFileSync(scene, cli.file('other.png'));
-    const texts = ['--caption', 'a cube', '--caption', 'a ball', '--caption', 'two cylinders'];
-    const lines = await cli.json('detect', scene, 'other.png', ...texts, '--batch-size', '2');
+    const captions = ['--caption', 'a cube', '--caption', 'a ball', '--caption', 'two cylinders'];
+    const lines = await cli.json('detect', scene, 'other.png', ...captions, '--batch-size', '2');
     expect(lines.map(({ image, caption, captionIndex }) => [image, caption, captionIndex])).toEqual(
       [scene, 'other.png'].flatMap((image) => ['a cube', 'a ball', 'two cylinders'].map((text, i) => [image, text, i])),
     );
   });
 
-  it('carries spans in UTF-16 units of the caption', async () => {
+  it('gives spans in UTF-16 units of the caption', async () => {
     const caption = 'a 🧥 red cube';
-    const [line] = await cli.json('detect', scene, '--caption', caption, ...everything, '--span-threshold', '0');
+    const [line] = await cli.json('detect', scene, '--caption', caption, ...keepAll, '--span-threshold', '0');
     for (const { spans } of detected.parse(line).detections)
       for (const { start, end, text } of spans) expect(caption.slice(start, end)).toBe(text);
   });
 });
 
 describe('tables', () => {
-  it('go to stdout, everything else to stderr, what is unknown once', async () => {
-    const result = await cli.call('detect', scene, scene, '--caption', 'a dog', ...everything, '--verbose');
+  it('go to stdout and notes to stderr; a warning about a caption is printed once', async () => {
+    const result = await cli.call('detect', scene, scene, '--caption', 'a dog', ...keepAll, '--verbose');
     expect(result.status, result.stderr).toBe(0);
     expect(result.stdout.split('\n')[0]).toBe(`${scene} (480×320): a dog`);
     expect(result.stdout.split('\n')[1]).toMatch(/^ {2}score +x0 +y0 +x1 +y1 {2}phrases$/);
@@ -119,17 +119,17 @@ describe('tables', () => {
     expect(result.stderr).not.toContain('\u001b');
   });
 
-  it('say so when nothing is found', async () => {
+  it('say that nothing was found', async () => {
     const result = await cli.call('detect', scene, '--caption', 'a cube', '--threshold', '1');
     expect(result.status).toBe(0);
     expect(result.stdout).toMatch(/nothing found with a score above 1 /);
   });
 });
 
-describe('pictures', () => {
-  it('are written by pattern, one a result, in the format of their ending', async () => {
-    const texts = ['--caption', 'a cube', '--caption', 'a ball'];
-    const result = await cli.call('detect', scene, ...texts, '--out', 'drawn-{image}-{text}.jpg');
+describe('drawings and masks', () => {
+  it('are written to the paths of a pattern, in the format of its extension', async () => {
+    const captions = ['--caption', 'a cube', '--caption', 'a ball'];
+    const result = await cli.call('detect', scene, ...captions, '--out', 'drawn-{image}-{text}.jpg');
     expect(result.status, result.stderr).toBe(0);
     const drawn = readdirSync(cli.folder).filter((name) => name.startsWith('drawn'));
     expect(drawn.sort()).toEqual(['drawn-scene-1.jpg', 'drawn-scene-2.jpg']);
@@ -138,7 +138,7 @@ describe('pictures', () => {
     expect(height).toBeGreaterThan(320);
   });
 
-  it('of masks have the size of the picture and only black and white', async () => {
+  it('of --masks-dir have the size of the image and the values 0 and 255', async () => {
     const result = await cli.call('refer', scene, '--expression', 'the cube', '--masks-dir', 'masks');
     expect(result.status, result.stderr).toBe(0);
     expect(readdirSync(cli.file('masks'))).toEqual(['scene-01.png']);
@@ -150,16 +150,16 @@ describe('pictures', () => {
     expect([...new Set(data)].filter((value) => value !== 0 && value !== 255)).toEqual([]);
   });
 
-  it('of an answer show it', async () => {
+  it('of ask are written as WebP', async () => {
     const result = await cli.call('ask', scene, '--question', 'is there a cube?', '--out', 'answer.webp');
     expect(result.status, result.stderr).toBe(0);
     expect((await sharp(readFileSync(cli.file('answer.webp'))).metadata()).format).toBe('webp');
   });
 });
 
-describe('an official checkpoint on real photos', () => {
+describe('an official checkpoint on photos', () => {
   it.skipIf(!hasTinyCheckpoint)(
-    'detects in a batch of different sizes, and draws (needs ../shared/reference)',
+    'detects in a batch of images of different sizes, and draws (needs ../shared/reference)',
     async () => {
       const photos = ['dog.jpg', 'person.jpg', 'giraffe.jpg'].map((name) => join(sharedReference, 'images', name));
       const model = ['--model', tinyCheckpoint, '--tokenizer', roberta];

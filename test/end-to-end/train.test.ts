@@ -97,7 +97,7 @@ describe('mdetr train', () => {
     expect(found).toMatchObject({ width: 96, height: 64 });
   }, 300_000);
 
-  it('reports what is wrong with a call before it does anything', async () => {
+  it('reports wrong calls before it writes anything', async () => {
     writeConfig('plain.json', {});
     expectRefusal(await cli.call('train'), 2, /missing required argument 'config'/);
     expectRefusal(await cli.call('train', 'nowhere.json'), 1, /nowhere\.json: there is no such config file/);

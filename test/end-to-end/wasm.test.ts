@@ -22,7 +22,10 @@ describe('on the WebAssembly runtime', () => {
     wasm.remove();
   });
 
-  const sameBoxes = (ours: readonly Record<string, unknown>[], theirs: readonly Record<string, unknown>[]): void => {
+  const expectSameBoxes = (
+    ours: readonly Record<string, unknown>[],
+    theirs: readonly Record<string, unknown>[],
+  ): void => {
     const boxesOf = (results: readonly Record<string, unknown>[]): number[] =>
       results.flatMap(({ detections }) =>
         (detections as { box: number[]; score: number }[]).flatMap(({ box, score }) => [...box, 100 * score]),
@@ -34,7 +37,7 @@ describe('on the WebAssembly runtime', () => {
 
   it('detect gives the boxes of the native runtime', async () => {
     const args = ['detect', scene, '--caption', caption];
-    sameBoxes(await wasm.json(...args), await native.json(...args));
+    expectSameBoxes(await wasm.json(...args), await native.json(...args));
   });
 
   it('refer with masks and ask work', async () => {

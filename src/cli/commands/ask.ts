@@ -1,8 +1,8 @@
 import { Command } from 'commander';
 import { addModelOptions } from '../options/model-options.ts';
-import { requireTexts, several } from '../options/option-values.ts';
+import { requireCaptions, collectCaptions } from '../options/option-values.ts';
 import { addImageOptions, inferenceOptionsOf } from '../options/image-options.ts';
-import { lookAtOne, type SingleImageOptions } from './single-image.ts';
+import { runOnImage, type SingleImageOptions } from './single-image.ts';
 import { answerLine } from '../output/result-json.ts';
 import { answerText } from '../output/result-text.ts';
 
@@ -11,27 +11,27 @@ interface AskOptions extends SingleImageOptions {
   readonly answers?: string;
 }
 
-const help = `
-The probability is P(kind of question) × P(answer), over the answers that the model knows.
+const EXAMPLES = `
+The probability of an answer is P(question type) × P(answer), over the answers that the model was trained on.
 
 Examples
-  mdetr ask scene.png --question "what colour is the cube?"
+  mdetr ask scene.png --question "what color is the cube?"
   mdetr ask scene.png --question "how many balls are there?" --question "is the cube shiny?" --json
-      several questions; the picture goes through the backbone once
+      several questions; the image is encoded once
   mdetr ask street.jpg --question "who wears a coat?" --model gqa_resnet101_checkpoint.pth \\
       --tokenizer roberta/ --answers gqa_answer2id_by_type.json
-      an official checkpoint with GQA's table of answers`;
+      an official checkpoint with GQA's answer table`;
 
-/** `mdetr ask`: the answer to a question, and the boxes that the model looked at. */
+/** `mdetr ask`: answers questions about an image. */
 export const askCommand = (): Command => {
   const command = new Command('ask')
-    .description('Answers a question about a picture, and shows what it looked at.')
-    .argument('<image>', 'a picture (JPEG, PNG, WebP, GIF, TIFF, AVIF)')
-    .option('--question <text>', 'the question (required); may be given several times', several)
-    .option('--answers <file>', "GQA's table of answers (JSON), for models trained on GQA");
+    .description('Answer questions about an image, with the boxes of the objects that the question mentions.')
+    .argument('<image>', 'image file (JPEG, PNG, WebP, GIF, TIFF, AVIF)')
+    .option('--question <text>', 'question (required); may be repeated', collectCaptions)
+    .option('--answers <file>', "GQA's answer table (JSON), for models trained on GQA");
   addModelOptions(addImageOptions(command));
-  return command.addHelpText('after', help).action((image: string, options: AskOptions) =>
-    lookAtOne(image, requireTexts('--question', options.question), options, {
+  return command.addHelpText('after', EXAMPLES).action((image: string, options: AskOptions) =>
+    runOnImage(image, requireCaptions('--question', options.question), options, {
       answers: options.answers,
       run: (scene, question) => scene.ask(question, inferenceOptionsOf(options)),
       json: answerLine,

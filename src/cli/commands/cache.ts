@@ -3,7 +3,7 @@ import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { UsageError } from '../../errors.ts';
-import { wholeFrom } from '../options/option-values.ts';
+import { integerFrom } from '../options/option-values.ts';
 import { formatBytes, formatTable } from '../output/table.ts';
 
 const help = `
@@ -34,7 +34,7 @@ export const cacheCommand = (): Command =>
     .addCommand(
       new Command('clear')
         .description('remove compiled networks')
-        .option('--older-than <days>', 'only those not used for so many days', wholeFrom(0))
+        .option('--older-than <days>', 'only those not used for so many days', integerFrom(0))
         .action(clear),
     )
     .addCommand(new Command('path').description('print the folder').action(path));

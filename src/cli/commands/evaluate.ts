@@ -19,7 +19,7 @@ import {
 } from '../options/benchmark-options.ts';
 import { interruptible } from '../options/interrupt.ts';
 import { addModelOptions, loadModel, type ModelOptions } from '../options/model-options.ts';
-import { wholeFrom } from '../options/option-values.ts';
+import { integerFrom } from '../options/option-values.ts';
 import { note, Progress } from '../output/progress.ts';
 
 /** Options of the command; those of the benchmarks are read by `settingsFrom`. */
@@ -67,11 +67,11 @@ export const evaluateCommand = (): Command => {
     .option('--annotations <file>', 'official annotation file; for lvis its own file')
     .option('--images <dir...>', 'image folder, or SOURCE=DIR for each data_source');
   addInputOptions(command)
-    .option('--limit <n>', 'maximum number of rows', wholeFrom(1))
+    .option('--limit <n>', 'maximum number of rows', integerFrom(1))
     .option(
       '--batch-size <n>',
       'captions that pass through the network together (lvis: eight times as many)',
-      wholeFrom(1),
+      integerFrom(1),
       4,
     )
     .addOption(
@@ -87,7 +87,7 @@ export const evaluateCommand = (): Command => {
     .option('--resume', 'continue an interrupted run with that file')
     .option('--json <file>', 'write the metrics as JSON')
     .option('--worst <file.html>', 'write a page with images of the worst cases')
-    .option('--worst-count <n>', 'number of worst cases', wholeFrom(1), 24)
+    .option('--worst-count <n>', 'number of worst cases', integerFrom(1), 24)
     .addHelpText('after', EXAMPLES)
     .action(run);
 };

@@ -1,8 +1,8 @@
 import { Command } from 'commander';
 import { addModelOptions } from '../options/model-options.ts';
-import { requireTexts, several } from '../options/option-values.ts';
+import { requireCaptions, collectCaptions } from '../options/option-values.ts';
 import { addImageOptions, inferenceOptionsOf } from '../options/image-options.ts';
-import { lookAtOne, type SingleImageOptions } from './single-image.ts';
+import { runOnImage, type SingleImageOptions } from './single-image.ts';
 import { referLine } from '../output/result-json.ts';
 import { referText } from '../output/result-text.ts';
 
@@ -10,25 +10,25 @@ interface ReferOptions extends SingleImageOptions {
   readonly expression?: readonly string[];
 }
 
-const help = `
-There is always a best box, as in the official evaluation; with --threshold there may be none.
---out draws the best box only.
+const EXAMPLES = `
+Prints the best box even if its score is low, as in the official evaluation. With --threshold, nothing is printed if no
+score exceeds it. --out draws the best box only.
 
 Examples
   mdetr refer street.jpg --expression "the dog on the left"
   mdetr refer street.jpg --expression "the man" --expression "his coat" --json
-      several expressions; the picture goes through the backbone once
+      several expressions; the image is encoded once
   mdetr refer street.jpg --expression "the dog" --masks --out dog.png`;
 
-/** `mdetr refer`: the one object that an expression refers to. */
+/** `mdetr refer`: finds the object that an expression refers to. */
 export const referCommand = (): Command => {
   const command = new Command('refer')
-    .description('Finds the one object that an expression refers to.')
-    .argument('<image>', 'a picture (JPEG, PNG, WebP, GIF, TIFF, AVIF)')
-    .option('--expression <text>', 'what is meant (required); may be given several times', several);
+    .description('Find the object that a referring expression means.')
+    .argument('<image>', 'image file (JPEG, PNG, WebP, GIF, TIFF, AVIF)')
+    .option('--expression <text>', 'referring expression (required); may be repeated', collectCaptions);
   addModelOptions(addImageOptions(command));
-  return command.addHelpText('after', help).action((image: string, options: ReferOptions) =>
-    lookAtOne(image, requireTexts('--expression', options.expression), options, {
+  return command.addHelpText('after', EXAMPLES).action((image: string, options: ReferOptions) =>
+    runOnImage(image, requireCaptions('--expression', options.expression), options, {
       run: (scene, expression) => scene.refer(expression, inferenceOptionsOf(options)),
       json: referLine,
       text: (result) => referText(result, options.threshold),

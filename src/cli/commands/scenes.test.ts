@@ -81,10 +81,10 @@ describe('mdetr scenes', () => {
 
   it.each([
     [['--images', '3'], /--out/],
-    [['--out', 'x', '--images', 'many'], /non-negative integer/],
+    [['--out', 'x', '--images', 'many'], /an integer of at least 0/],
     [['--out', 'x', '--images', '3', '--split', 'train'], /standard, paraphrase/],
     [['--out', 'x', '--images', '3', '--kinds', 'caption,poem'], /caption, expression/],
-    [['--out', 'x', '--images', '3', '--needs-color', '2'], /0 to 1/],
+    [['--out', 'x', '--images', '3', '--needs-color', '2'], /between 0 and 1/],
     [['--out', 'x', '--images', '3', '--min-objects', '12'], /minObjects is 12/],
   ])('rejects %j', async (args, message) => {
     const command = scenesCommand()

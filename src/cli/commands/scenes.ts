@@ -5,6 +5,7 @@ import { writeDataset } from '../../scenes/dataset/dataset.ts';
 import { DATASET_DEFAULTS, type DatasetSettings } from '../../scenes/dataset/dataset-settings.ts';
 import { RENDER_QUALITIES } from '../../scenes/render/scene.ts';
 import { SPLITS } from '../../scenes/render/splits.ts';
+import { fraction, integerFrom } from '../options/option-values.ts';
 import { TEXT_KINDS, type TextKind } from '../../scenes/language/texts.ts';
 
 interface ScenesOptions extends Omit<DatasetSettings, 'kinds'> {
@@ -14,16 +15,7 @@ interface ScenesOptions extends Omit<DatasetSettings, 'kinds'> {
   readonly overwrite?: boolean;
 }
 
-const integer = (text: string): number => {
-  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('It must be a non-negative integer.');
-  return Number(text);
-};
-
-const fraction = (text: string): number => {
-  const value = Number(text);
-  if (text.trim() === '' || !(value >= 0 && value <= 1)) throw new InvalidArgumentError('It must be from 0 to 1.');
-  return value;
-};
+const integer = integerFrom(0);
 
 const kindList = (text: string): TextKind[] =>
   text.split(',').map((name) => {

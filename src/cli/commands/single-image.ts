@@ -5,43 +5,44 @@ import { interruptible } from '../options/interrupt.ts';
 import { MaskFiles } from '../output/mask-files.ts';
 import { loadModel, type ModelOptions } from '../options/model-options.ts';
 import { DrawingPaths } from '../output/output-paths.ts';
-import { readImage, withDecoding, type ImageOptions } from '../options/image-options.ts';
+import { readImage, withDecodeTime, type ImageOptions } from '../options/image-options.ts';
 import { note } from '../output/progress.ts';
 
 export interface SingleImageOptions extends ModelOptions, ImageOptions {}
 
-/** What a command does with an image and a text. */
+/** One command for an image and captions: how it runs the model, prints a result and draws it. */
 interface Task<R extends ResultBase> {
-  /** GQA's answer table, for models that need it. */
+  /** Path of GQA's answer table, for models that need it. */
   readonly answers?: string | undefined;
-  run(scene: EncodedImage, text: string): Promise<R>;
+  run(image: EncodedImage, caption: string): Promise<R>;
   json(result: R): Record<string, unknown>;
   text(result: R): string;
-  /** What `--out` draws, and whose masks `--masks-dir` writes. */
+  /** Content of the drawing of `--out`; `--masks-dir` writes the masks of its detections. */
   drawing(result: R): DrawingContent & { readonly detections: readonly DetectedObject[] };
 }
 
-/** Several texts about one picture, which goes through the backbone once. */
-export const lookAtOne = async <R extends ResultBase>(
-  image: string,
-  texts: readonly string[],
+/** Runs a command with several captions on one image, which is encoded once. */
+export const runOnImage = async <R extends ResultBase>(
+  path: string,
+  captions: readonly string[],
   options: SingleImageOptions,
   task: Task<R>,
 ): Promise<void> => {
-  const drawings = options.out === undefined ? undefined : await DrawingPaths.plan(options.out, [image], texts.length);
-  const masks = options.masksDir === undefined ? undefined : new MaskFiles(options.masksDir, texts.length);
-  const picture = await readImage(image, options);
+  const drawings =
+    options.out === undefined ? undefined : await DrawingPaths.plan(options.out, [path], captions.length);
+  const masks = options.masksDir === undefined ? undefined : new MaskFiles(options.masksDir, captions.length);
+  const image = await readImage(path, options);
   const model = await loadModel(options, { answers: task.answers });
   try {
-    const scene = await model.encodeImage(picture.raw, { name: image });
+    const encoded = await model.encodeImage(image.raw, { name: path });
     await interruptible(async (signal) => {
-      for (const [index, text] of texts.entries()) {
+      for (const [captionIndex, caption] of captions.entries()) {
         signal.throwIfAborted();
-        const result = withDecoding({ ...(await task.run(scene, text)), captionIndex: index }, picture);
+        const result = withDecodeTime({ ...(await task.run(encoded, caption)), captionIndex }, image);
         result.warnings.forEach(note);
         const content = task.drawing(result);
-        if (drawings !== undefined) await writeDrawing(await drawings.pathFor(image, index), picture.raw, content);
-        await masks?.write(image, index, content.detections);
+        if (drawings !== undefined) await writeDrawing(await drawings.pathFor(path, captionIndex), image.raw, content);
+        await masks?.write(path, captionIndex, content.detections);
         process.stdout.write(options.json === true ? `${JSON.stringify(task.json(result))}\n` : task.text(result));
       }
     });

@@ -5,7 +5,7 @@ import { initializationSchema } from '../../train/config/slices/initialization.t
 import { runSchema } from '../../train/config/slices/run.ts';
 import type { RunSummary } from '../../train/run/run-observer.ts';
 import { ensureNativeLibrary } from '../options/native-library.ts';
-import { severalSettings, wholeFrom } from '../options/option-values.ts';
+import { collectSettings, integerFrom } from '../options/option-values.ts';
 import { StopSignals } from '../options/training-signals.ts';
 import { note } from '../output/progress.ts';
 import { TrainingProgress } from '../output/training-progress.ts';
@@ -57,7 +57,7 @@ export const trainCommand = (): Command => {
   const command = new Command('train')
     .description('Train or fine-tune; --resume continues an interrupted run exactly.')
     .argument('<config>', 'JSON file with the official argument names')
-    .option('--set <key=value>', 'setting that overrides the file; may be repeated', severalSettings)
+    .option('--set <key=value>', 'setting that overrides the file; may be repeated', collectSettings)
     .option('--resume', 'continue from the state in the output folder, if there is one');
   for (const keyOption of KEY_OPTIONS) command.addOption(optionOf(keyOption));
   return command.addHelpText('after', examples).action(train);
@@ -71,7 +71,7 @@ const optionOf = (keyOption: (typeof KEY_OPTIONS)[number]): Option => {
   const sentence = text.charAt(0).toLowerCase() + text.slice(1);
   const option = new Option(flags, typeof shown === 'string' ? `${sentence} (default: ${shown})` : sentence);
   if (keyOption.key === 'on_bad_row') option.choices(keyOption.schema.unwrap().options);
-  if ('min' in keyOption) option.argParser(wholeFrom(keyOption.min));
+  if ('min' in keyOption) option.argParser(integerFrom(keyOption.min));
   return option;
 };
 

@@ -5,11 +5,12 @@ import type { RawImage } from '../../data/images/raw-image.ts';
 import { MdetrError } from '../../errors.ts';
 import type { InferenceOptions } from '../../inference/options.ts';
 import type { MDETR } from '../../inference/node/mdetr.ts';
+import { DEFAULT_SPAN_THRESHOLD, DEFAULT_THRESHOLD } from '../../postprocess/thresholds.ts';
 import type { Timing } from '../../results/types.ts';
 import { fraction, millions } from './option-values.ts';
 import { note } from '../output/progress.ts';
 
-/** Options of every command that looks at pictures. */
+/** Options of every command that runs a model on images. */
 export interface ImageOptions {
   readonly threshold?: number;
   readonly spanThreshold?: number;
@@ -24,15 +25,23 @@ export interface ImageOptions {
 
 export const addImageOptions = (command: Command): Command =>
   command
-    .option('--threshold <p>', 'boxes need a score above this (default: 0.7)', fraction)
-    .option('--span-threshold <p>', 'phrases need at least this probability (default: 0.1)', fraction)
-    .option('--masks', 'masks too, from a model that has the segmentation head')
-    .option('--masks-dir <dir>', 'write each mask as a PNG into this folder (means --masks)')
-    .option('--out <picture>', 'draw the result into this .png, .jpg or .webp')
-    .option('--json', 'print one JSON object a line')
-    .option('--max-pixels <millions>', 'refuse larger pictures (default: 50 million pixels)', millions)
-    .option('--no-orient', 'ignore EXIF orientation, as the official code does')
-    .option('--truncate', 'cut texts that are too long for the model instead of refusing them');
+    .option(
+      '--threshold <p>',
+      `score that a detection must exceed, between 0 and 1 (default: ${DEFAULT_THRESHOLD})`,
+      fraction,
+    )
+    .option(
+      '--span-threshold <p>',
+      `minimum probability of a phrase, between 0 and 1 (default: ${DEFAULT_SPAN_THRESHOLD})`,
+      fraction,
+    )
+    .option('--masks', 'also predict masks; needs a model with the segmentation head')
+    .option('--masks-dir <dir>', 'write each mask as a PNG file into this folder; implies --masks')
+    .option('--out <file>', 'write the image with the boxes drawn, as .png, .jpg or .webp')
+    .option('--json', 'print one JSON object per result and line')
+    .option('--max-pixels <millions>', 'maximum pixels of an image, in millions (default: 50)', millions)
+    .option('--no-orient', 'ignore the EXIF orientation, as the official code does')
+    .option('--truncate', 'truncate captions that are too long for the model instead of refusing them');
 
 export const wantsMasks = ({ masks, masksDir }: ImageOptions): boolean => masks === true || masksDir !== undefined;
 
@@ -43,26 +52,26 @@ export const inferenceOptionsOf = (options: ImageOptions): InferenceOptions => (
   truncation: options.truncate === true ? 'end' : 'error',
 });
 
-/** A picture in memory: it is looked at, and drawn upon. */
-export interface Picture {
+/** Image in memory, as the model and the drawing read it. */
+export interface DecodedImage {
   readonly path: string;
   readonly raw: RawImage;
   readonly decodeMs: number;
 }
 
-export const readImage = async (path: string, { maxPixels, orient }: ImageOptions): Promise<Picture> => {
+export const readImage = async (path: string, { maxPixels, orient }: ImageOptions): Promise<DecodedImage> => {
   const started = performance.now();
   const raw = await decodeImage(path, { orient, maxPixels });
   return { path, raw, decodeMs: performance.now() - started };
 };
 
-/** The result with the time of decoding, which happened before the model saw the picture. */
-export const withDecoding = <R extends { readonly timing: Timing }>(result: R, { decodeMs }: Picture): R => ({
+/** The result with the time of decoding the image added to its preprocessing time. */
+export const withDecodeTime = <R extends { readonly timing: Timing }>(result: R, { decodeMs }: DecodedImage): R => ({
   ...result,
   timing: { ...result.timing, preprocess: result.timing.preprocess + decodeMs },
 });
 
-/** Reads pictures one by one; broken ones are reported and counted instead of ending the work when told so. */
+/** Reads images one by one. With `skipBroken`, broken ones are reported and counted instead of rejecting. */
 export class ImageReader {
   private broken = 0;
   private readonly options: ImageOptions & { readonly skipBroken?: boolean };
@@ -71,21 +80,21 @@ export class ImageReader {
     this.options = options;
   }
 
-  /** Throws `MdetrError`, which names the picture, for a broken one that is not to be skipped. */
-  async readAll(paths: readonly string[]): Promise<Picture[]> {
+  /** Images at these paths. @throws {MdetrError} naming the first broken image, unless `skipBroken` is set */
+  async readAll(paths: readonly string[]): Promise<DecodedImage[]> {
     return this.each(paths, (path) => readImage(path, this.options));
   }
 
-  /** The pictures that the model can look at; the others count as broken. */
-  async fitting(images: readonly Picture[], model: Pick<MDETR, 'checkSize'>): Promise<Picture[]> {
+  /** Images of a size that the model accepts; the others count as broken. */
+  async checkSizes(images: readonly DecodedImage[], model: Pick<MDETR, 'checkSize'>): Promise<DecodedImage[]> {
     return this.each(images, (image) => {
       model.checkSize(image.raw, image.path);
       return Promise.resolve(image);
     });
   }
 
-  private async each<T>(items: readonly T[], take: (item: T) => Promise<Picture>): Promise<Picture[]> {
-    const images: Picture[] = [];
+  private async each<T>(items: readonly T[], take: (item: T) => Promise<DecodedImage>): Promise<DecodedImage[]> {
+    const images: DecodedImage[] = [];
     for (const item of items) {
       try {
         images.push(await take(item));
@@ -98,10 +107,10 @@ export class ImageReader {
     return images;
   }
 
-  /** Says how many pictures were skipped. Throws when none was left. */
+  /** Prints how many images were skipped. @throws {MdetrError} if all were */
   finish(total: number): void {
     if (this.broken === 0) return;
-    const summary = `${this.broken} of ${total} pictures were broken and skipped`;
+    const summary = `${this.broken} of ${total} images were broken and skipped`;
     if (this.broken === total) throw new MdetrError(summary);
     note(summary);
   }

@@ -1,7 +1,7 @@
 /**
- * Does work that ends in good order at Ctrl-C: `work` looks at the signal between its steps (`signal.throwIfAborted()`),
- * leaves nothing half written, and the process then ends as whoever sent the signal expects. A second Ctrl-C ends it at
- * once.
+ * Runs work that Ctrl-C or SIGTERM can stop. `work` checks the signal between its steps (`signal.throwIfAborted()`) and
+ * leaves no partial output; then the process ends by the received signal, as its sender expects. A second Ctrl-C ends the
+ * process at once.
  */
 export const interruptible = async (work: (signal: AbortSignal) => Promise<void>): Promise<void> => {
   const stop = new AbortController();

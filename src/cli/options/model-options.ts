@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { FromPretrainedOptions } from '../../inference/node/load-options.ts';
 import type { MDETR } from '../../inference/node/mdetr.ts';
-import { wholeFrom } from './option-values.ts';
+import { integerFrom } from './option-values.ts';
 import { note, StatusLine } from '../output/progress.ts';
 import { ensureNativeLibrary } from './native-library.ts';
 
@@ -33,7 +33,7 @@ export const addModelOptions = (command: Command): Command =>
     command.option('--model <model>', 'model folder, .pth, .safetensors, or the name of a model', 'default'),
   )
     .option('--device <name>', 'cpu everywhere; webgpu, cuda, coreml, dml where the machine has them', 'cpu')
-    .option('--threads <n>', 'threads of the network (default: one a core)', wholeFrom(1))
+    .option('--threads <n>', 'threads of the network (default: one a core)', integerFrom(1))
     .option('--verbose', 'tell what was loaded and what is going on');
 
 /** Loads the model; tells on stderr what it takes time for, and what its makers want known. */

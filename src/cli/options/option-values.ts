@@ -1,50 +1,52 @@
 import { InvalidArgumentError } from 'commander';
 import { UsageError } from '../../errors.ts';
 
-/** What options accept. Commander puts the option's name before these messages. */
+// Parsers of option values. Commander puts the name of the option before their messages.
 
-/** Whole numbers from `least` on. */
-export const wholeFrom =
-  (least: number) =>
+/** Parses integers of at least `min`. */
+export const integerFrom =
+  (min: number) =>
   (text: string): number => {
     const value = Number(text);
-    if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < least)
-      throw new InvalidArgumentError(`It must be a whole number from ${least} on.`);
+    if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < min)
+      throw new InvalidArgumentError(`It must be an integer of at least ${min}.`);
     return value;
   };
 
-/** A probability or share. */
+/** Parses a probability or fraction. */
 export const fraction = (text: string): number => {
   const value = Number(text);
-  if (text.trim() === '' || !(value >= 0 && value <= 1)) throw new InvalidArgumentError('It must be from 0 to 1.');
+  if (text.trim() === '' || !(value >= 0 && value <= 1)) throw new InvalidArgumentError('It must be between 0 and 1.');
   return value;
 };
 
-/** A positive number of millions, as a plain number: `50` is 50,000,000. */
+/** Parses a positive number of millions: `50` becomes 50,000,000. */
 export const millions = (text: string): number => {
   const value = Number(text);
   if (text.trim() === '' || !(value > 0 && value <= 1e6))
-    throw new InvalidArgumentError('It must be a number of millions above 0.');
+    throw new InvalidArgumentError('It must be a positive number of millions.');
   return Math.round(value * 1e6);
 };
 
-/** Gathers the texts of an option that may be given several times. */
-export const several = (text: string, before: readonly string[] | undefined): readonly string[] => {
-  if (text.trim() === '') throw new InvalidArgumentError('It is empty: say what to look for.');
+/** Collects the captions of an option that may be repeated. */
+export const collectCaptions = (text: string, before: readonly string[] | undefined): readonly string[] => {
+  if (text.trim() === '') throw new InvalidArgumentError('It is empty: give a caption.');
   return [...(before ?? []), text];
 };
 
 /**
- * The texts of an option that must be given. Checked here and not by Commander, which would find the option missing
- * before it finds it misspelt.
+ * Captions of a required option. Commander does not check this itself, because it would report the option as missing
+ * before it reports a misspelled one.
+ *
+ * @throws {UsageError} if there are none
  */
-export const requireTexts = (option: string, texts: readonly string[] | undefined): readonly string[] => {
-  if (texts === undefined) throw new UsageError(`${option} TEXT is missing: say what to look for`);
-  return texts;
+export const requireCaptions = (option: string, captions: readonly string[] | undefined): readonly string[] => {
+  if (captions === undefined) throw new UsageError(`${option} TEXT is required`);
+  return captions;
 };
 
-/** Gathers settings of the form KEY=VALUE. */
-export const severalSettings = (text: string, before: readonly string[] | undefined): readonly string[] => {
+/** Collects settings of the form KEY=VALUE. */
+export const collectSettings = (text: string, before: readonly string[] | undefined): readonly string[] => {
   if (!/^[^=\s]+=/.test(text)) throw new InvalidArgumentError('Write KEY=VALUE.');
   return [...(before ?? []), text];
 };

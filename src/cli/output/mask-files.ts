@@ -6,20 +6,23 @@ import { replaceFile } from '../../files/atomic-file.ts';
 import { makeFolder } from '../../files/make-folder.ts';
 import { stemOf } from './output-paths.ts';
 
-/** Writes masks as grey PNGs of the picture's size, 255 inside: `DIR/IMAGE[-TEXT]-NUMBER.png`, best first. */
+/**
+ * Writes masks as grayscale PNG files of the image's size, 255 inside the mask. They are named
+ * `DIR/IMAGE[-CAPTION]-RANK.png`, where the rank of the best detection is 1.
+ */
 export class MaskFiles {
   private readonly folder: string;
-  private readonly texts: number;
+  private readonly captionCount: number;
   private readonly taken = new Map<string, number>();
 
-  constructor(folder: string, texts: number) {
+  constructor(folder: string, captionCount: number) {
     this.folder = folder;
-    this.texts = texts;
+    this.captionCount = captionCount;
   }
 
-  async write(image: string, text: number, detections: readonly DetectedObject[]): Promise<void> {
+  async write(image: string, captionIndex: number, detections: readonly DetectedObject[]): Promise<void> {
     await makeFolder(this.folder);
-    const name = stemOf(image) + (this.texts > 1 ? `-${text + 1}` : '');
+    const name = stemOf(image) + (this.captionCount > 1 ? `-${captionIndex + 1}` : '');
     const before = this.taken.get(name) ?? 0;
     this.taken.set(name, before + 1);
     const prefix = before === 0 ? name : `${name}_${before + 1}`;

@@ -15,13 +15,13 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const at = (name: string): string => join(folder, name);
 
-describe('where drawings go', () => {
-  it('one result: the file that was named', async () => {
+describe('DrawingPaths', () => {
+  it('gives one result the given path', async () => {
     const paths = await DrawingPaths.plan(at('out.png'), ['photo.png'], 1);
     expect(await paths.pathFor('photo.png', 0)).toBe(at('out.png'));
   });
 
-  it('a folder: the names of the pictures, numbers only where there are several texts', async () => {
+  it('names files in a folder after the images, with the caption index only for several captions', async () => {
     const one = await DrawingPaths.plan(at('drawn'), ['a.jpg', 'x/a.jpeg', 'b.jpg'], 1);
     expect(await one.pathFor('a.jpg', 0)).toBe(at('drawn/a.png'));
     expect(await one.pathFor('x/a.jpeg', 0)).toBe(at('drawn/a_2.png'));
@@ -30,23 +30,28 @@ describe('where drawings go', () => {
     expect(await two.pathFor('a.jpg', 1)).toBe(at('made/later/a-2.png'));
   });
 
-  it('a pattern', async () => {
+  it('fills a pattern', async () => {
     const paths = await DrawingPaths.plan(at('drawn/{text}_{image}.webp'), ['a.jpg', 'b.jpg'], 2);
     expect(await paths.pathFor('b.jpg', 1)).toBe(at('drawn/2_b.webp'));
   });
 
   it.each([
     [
-      'several results and one name',
+      'one path for several results',
       () => DrawingPaths.plan(at('out.png'), ['a.jpg'], 2),
       UsageError,
       /folder.*pattern/,
     ],
-    ['a format that is none', () => DrawingPaths.plan(at('out.txt'), ['a.jpg'], 1), UsageError, /\.png/],
-    ['the picture itself', () => DrawingPaths.plan(at('photo.png'), [at('./photo.png')], 1), UsageError, /one of the/],
-    ['a folder that is not there', () => DrawingPaths.plan(at('no/out.png'), ['a.jpg'], 1), MdetrError, /no folder/],
-    ['a file as folder', () => DrawingPaths.plan(`${at('photo.png')}/`, ['a.jpg'], 1), MdetrError, /photo\.png/],
-  ])('refuses %s, before any work', async (_, plan, kind, message) => {
+    ['an unknown format', () => DrawingPaths.plan(at('out.txt'), ['a.jpg'], 1), UsageError, /\.png/],
+    ['the image itself', () => DrawingPaths.plan(at('photo.png'), [at('./photo.png')], 1), UsageError, /one of the/],
+    [
+      'a missing folder',
+      () => DrawingPaths.plan(at('no/out.png'), ['a.jpg'], 1),
+      MdetrError,
+      /folder .*no does not exist/,
+    ],
+    ['a file as a folder', () => DrawingPaths.plan(`${at('photo.png')}/`, ['a.jpg'], 1), MdetrError, /photo\.png/],
+  ])('refuses %s', async (_, plan, kind, message) => {
     await expect(plan()).rejects.toThrow(kind);
     await expect(plan()).rejects.toThrow(message);
   });

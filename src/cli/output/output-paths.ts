@@ -4,72 +4,76 @@ import { makeFolder } from '../../files/make-folder.ts';
 import { drawingFormatOf } from '../../drawing/node/index.ts';
 import { MdetrError, UsageError } from '../../errors.ts';
 
-/** Where drawings go: one file for one result, or a folder or pattern for many. */
+/** Paths of the drawings: one file for one result, or a folder or pattern for several. */
 export class DrawingPaths {
   private readonly taken = new Set<string>();
-  private readonly texts: number;
+  private readonly captionCount: number;
   private readonly folder: string | undefined;
   private readonly pattern: string;
 
-  private constructor(texts: number, folder: string | undefined, pattern: string) {
-    this.texts = texts;
+  private constructor(captionCount: number, folder: string | undefined, pattern: string) {
+    this.captionCount = captionCount;
     this.folder = folder;
     this.pattern = pattern;
   }
 
   /**
-   * Understands `--out` before any work is done. `out` is the name of a picture; or, for several results, a folder
-   * (which exists or whose name ends in `/`) or a name with `{image}` and `{text}`, the picture's name without ending and
-   * the number of the text. Throws `UsageError` for a name that does not fit and `MdetrError` for a missing folder.
+   * Checks `--out` before the model runs. `out` is the path of an image file; for several results, it is a folder (which
+   * exists or whose name ends in `/`) or a path with `{image}`, the image's file name without extension, and `{text}`, the
+   * caption index from 1.
+   *
+   * @throws {UsageError} if the path does not suit the results or names one of the images
+   * @throws {MdetrError} if its folder is missing
    */
-  static async plan(out: string, images: readonly string[], texts: number): Promise<DrawingPaths> {
+  static async plan(out: string, images: readonly string[], captionCount: number): Promise<DrawingPaths> {
     const isFolder = out.endsWith('/') || out.endsWith('\\') || (await kindOf(out)) === 'folder';
     if (isFolder) {
-      if ((await kindOf(out)) === 'file') throw new MdetrError(`${out}: is a file, so no drawings can be put into it`);
-      return new DrawingPaths(texts, out, '{image}{-text}.png');
+      if ((await kindOf(out)) === 'file') throw new MdetrError(`${out}: is a file; drawings need a folder`);
+      return new DrawingPaths(captionCount, out, '{image}{-text}.png');
     }
     drawingFormatOf(out);
-    const hasPlaces = /\{image\}|\{text\}/.test(out);
-    if (images.length * texts > 1 && !hasPlaces)
+    const hasPlaceholder = /\{image\}|\{text\}/.test(out);
+    const results = images.length * captionCount;
+    if (results > 1 && !hasPlaceholder)
       throw new UsageError(
-        `--out ${out}: there are ${images.length * texts} results: name a folder (DIR/) or a pattern like boxes-{image}-{text}.png`,
+        `--out ${out}: there are ${results} results; use a folder (DIR/) or a pattern such as boxes-{image}-{text}.png`,
       );
-    // A drawing that replaced the photo it was made from would be a loss.
+    // A drawing must not replace the photo that it was made from.
     if (images.some((image) => resolve(image) === resolve(out)))
-      throw new UsageError(`--out ${out}: is one of the pictures; choose another name`);
+      throw new UsageError(`--out ${out}: is one of the images; choose another name`);
     if ((await kindOf(dirname(out))) !== 'folder')
-      throw new MdetrError(`${out}: there is no folder ${dirname(out)} to put it into`);
-    return new DrawingPaths(texts, undefined, out);
+      throw new MdetrError(`${out}: the folder ${dirname(out)} does not exist`);
+    return new DrawingPaths(captionCount, undefined, out);
   }
 
-  /** The file for a picture and the number of a text, counted from 0; never the same twice. */
-  async pathFor(image: string, text: number): Promise<string> {
+  /** Path of the drawing of an image and caption (index from 0). No path is returned twice. */
+  async pathFor(image: string, captionIndex: number): Promise<string> {
     if (this.folder !== undefined) await makeFolder(this.folder);
     const name = stemOf(image);
-    const number = String(text + 1);
+    const label = String(captionIndex + 1);
     const filled = this.pattern
       .replaceAll('{image}', name)
-      .replaceAll('{text}', number)
-      .replaceAll('{-text}', this.texts > 1 ? `-${number}` : '');
+      .replaceAll('{text}', label)
+      .replaceAll('{-text}', this.captionCount > 1 ? `-${label}` : '');
     return this.unused(this.folder === undefined ? filled : join(this.folder, filled));
   }
 
-  /** Pictures of different folders may share a name. */
+  /** Numbers a path that was returned before: images of different folders may have the same name. */
   private unused(path: string): string {
-    const ending = extname(path);
-    const stem = path.slice(0, path.length - ending.length);
+    const extension = extname(path);
+    const stem = path.slice(0, path.length - extension.length);
     let candidate = path;
-    for (let copy = 2; this.taken.has(candidate); copy++) candidate = `${stem}_${copy}${ending}`;
+    for (let copy = 2; this.taken.has(candidate); copy++) candidate = `${stem}_${copy}${extension}`;
     this.taken.add(candidate);
     return candidate;
   }
 }
 
-/** A picture's name without folder and ending. */
+/** File name of an image without folder and extension. */
 export const stemOf = (image: string): string => basename(image, extname(image));
 
 const kindOf = async (path: string): Promise<'file' | 'folder' | 'none'> => {
-  // With its slash, a file would count as missing.
+  // With a trailing slash, a file would count as missing.
   const info = await stat(path.replace(/(?<=.)[\\/]+$/, '')).catch(() => undefined);
   return info === undefined ? 'none' : info.isDirectory() ? 'folder' : 'file';
 };

@@ -1,11 +1,11 @@
 import { Presets, SingleBar } from 'cli-progress';
 
-/** A remark on stderr, each of its lines marked as ours. */
+/** Prints a note to stderr, with `mdetr: ` before each line. */
 export const note = (text: string): void => {
   for (const line of text.split('\n')) process.stderr.write(`mdetr: ${line}\n`);
 };
 
-/** What is going on, on a line of the terminal that is written over; in a file, plain lines when asked for. */
+/** Current activity: a line of the terminal that is overwritten. Elsewhere, plain lines if `verbose` is set. */
 export class StatusLine {
   private shown = false;
   private readonly verbose: boolean;
@@ -27,17 +27,17 @@ export class StatusLine {
   }
 }
 
-/** How many of several things are done. On a terminal, unless the results themselves appear there one by one. */
+/** Progress bar. Shown on a terminal, unless the results are printed to the same terminal one by one. */
 export class Progress {
   private readonly bar: SingleBar | undefined;
 
-  /** `resultsComeLast`: nothing is printed while the bar is there, so it may stand on the terminal that results go to. */
-  constructor(what: string, total: number, { resultsComeLast = false } = {}) {
+  /** @param resultsComeLast nothing is printed while the bar is shown, so it may share the terminal with the results */
+  constructor(unit: string, total: number, { resultsComeLast = false } = {}) {
     if (total < 2 || !process.stderr.isTTY || (process.stdout.isTTY && !resultsComeLast)) return;
     this.bar = new SingleBar(
       {
         stream: process.stderr,
-        format: `${what} {bar} {value}/{total}, {eta_formatted} left`,
+        format: `${unit} {bar} {value}/{total}, {eta_formatted} left`,
         hideCursor: true,
         clearOnComplete: true,
       },

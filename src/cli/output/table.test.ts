@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { formatBytes, formatTable } from './table.ts';
 
-it('aligns columns by characters, and leaves no spaces at the ends of lines', () => {
+it('aligns columns by characters, without trailing spaces', () => {
   const columns = [{ title: 'score', align: 'right' }, { title: 'phrase' }, { title: 'n' }] as const;
   expect(
     formatTable(
@@ -15,7 +15,7 @@ it('aligns columns by characters, and leaves no spaces at the ends of lines', ()
   ).toBe(' score  phrase  n\n   0.9  a 🧥     1\n 10.25  dog\n');
 });
 
-it('leaves out a line of empty titles', () => {
+it('omits a line of empty titles', () => {
   expect(formatTable([{ title: '' }, { title: '' }], [['format', 'zip']])).toBe('format  zip\n');
 });
 
@@ -25,6 +25,6 @@ it.each([
   [1000, '1.0 kB'],
   [70_193_251, '70.2 MB'],
   [3e15, '3000.0 TB'],
-])('%d bytes are %s', (bytes, text) => {
+])('formats %d bytes as %s', (bytes, text) => {
   expect(formatBytes(bytes)).toBe(text);
 });

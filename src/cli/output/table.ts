@@ -5,7 +5,7 @@ export interface Column {
 
 const lengthOf = (text: string): number => Array.from(text).length;
 
-/** Rows under their titles, columns aligned, two spaces between; no spaces at the ends of lines. */
+/** Formats rows under their titles, with aligned columns and two spaces between them. Lines have no trailing spaces. */
 export const formatTable = (columns: readonly Column[], rows: readonly (readonly string[])[], indent = ''): string => {
   const titles = columns.map(({ title }) => title);
   const lines = titles.some((title) => title !== '') ? [titles, ...rows] : rows;
@@ -22,13 +22,13 @@ export const formatTable = (columns: readonly Column[], rows: readonly (readonly
     .join('');
 };
 
-const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'];
 
-/** 70193251 → `70.2 MB`. */
+/** Formats a size in decimal units: 70193251 becomes `70.2 MB`. */
 export const formatBytes = (bytes: number): string => {
-  const power = bytes < 1 ? 0 : Math.min(Math.floor(Math.log10(bytes) / 3), units.length - 1);
-  return `${power === 0 ? bytes : (bytes / 1000 ** power).toFixed(1)} ${units[power]!}`;
+  const power = bytes < 1 ? 0 : Math.min(Math.floor(Math.log10(bytes) / 3), UNITS.length - 1);
+  return `${power === 0 ? bytes : (bytes / 1000 ** power).toFixed(1)} ${UNITS[power]!}`;
 };
 
-/** 185382724 → `185,382,724`. */
+/** Formats a count with thousands separators: 185382724 becomes `185,382,724`. */
 export const formatCount = (count: number): string => count.toLocaleString('en-US');

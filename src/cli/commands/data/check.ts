@@ -4,7 +4,7 @@ import { type CheckReport, checkDataset, type FileReport } from '../../../datase
 import type { Finding } from '../../../datasets/inspect/findings.ts';
 import { MdetrError } from '../../../errors.ts';
 import { loadTokenizer } from '../../../text/node/tokenizer-files.ts';
-import { several } from '../../options/option-values.ts';
+import { collectCaptions } from '../../options/option-values.ts';
 import { Progress } from '../../output/progress.ts';
 import { formatCount, formatTable } from '../../output/table.ts';
 import { MegabyteProgress } from './index-files.ts';
@@ -35,7 +35,7 @@ export const checkCommand = (): Command =>
   new Command('check')
     .description('Prints counts and all problems of annotation files and their images.')
     .argument('<file...>', 'annotation files; several files are splits that must share no image')
-    .option('--images <dir>', 'folder of the images, or SOURCE=DIR for each data_source', several, [])
+    .option('--images <dir>', 'folder of the images, or SOURCE=DIR for each data_source', collectCaptions, [])
     .option('--quick', 'read only the headers of the images instead of decoding them')
     .option('--no-captions', 'the rows have no captions (plain COCO, LVIS)')
     .option('--tokenizer <dir>', 'folder with tokenizer.json, or vocab.json and merges.txt, to count tokens')

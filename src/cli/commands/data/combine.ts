@@ -5,7 +5,7 @@ import type { OverlapMeasure } from '../../../geometry/box-overlap.ts';
 import { readVisualGenomeImages } from '../../../datasets/combine/image-identity.ts';
 import { splitSource } from '../../../data/images/node/image-roots.ts';
 import type { OnBadRow } from '../../../data/annotation-index/row-reader.ts';
-import { fraction, several, wholeFrom } from '../../options/option-values.ts';
+import { fraction, collectCaptions, integerFrom } from '../../options/option-values.ts';
 import { Progress } from '../../output/progress.ts';
 import { formatCount } from '../../output/table.ts';
 
@@ -56,7 +56,7 @@ export const combineCommand = (): Command =>
     .description('Combines the captions of every image into as few as possible, like the official pre-training data.')
     .argument('<file...>', 'annotation files, as SOURCE=FILE if rows have no data_source')
     .requiredOption('--out <file>', 'annotation file to write')
-    .option('--exclude <list>', 'list of images to leave out (repeatable)', several, [])
+    .option('--exclude <list>', 'list of images to leave out (repeatable)', collectCaptions, [])
     .option('--vg-images <file>', "Visual Genome's image_data.json")
     .option('--coco-images <file>', "COCO's instances_train2014.json")
     .addOption(
@@ -70,14 +70,14 @@ export const combineCommand = (): Command =>
       fraction,
       COMBINE_DEFAULTS.maxOverlap,
     )
-    .option('--max-length <n>', 'maximum characters of a combined caption', wholeFrom(1), COMBINE_DEFAULTS.maxLength)
+    .option('--max-length <n>', 'maximum characters of a combined caption', integerFrom(1), COMBINE_DEFAULTS.maxLength)
     .option(
       '--merge-boxes <iou>',
       'boxes of one phrase with at least this IoU are merged; off disables it',
       iouOrOff,
       COMBINE_DEFAULTS.mergeBoxesAt,
     )
-    .option('--seed <s>', 'shuffle the captions of every image first (default: file order)', wholeFrom(0))
+    .option('--seed <s>', 'shuffle the captions of every image first (default: file order)', integerFrom(0))
     .addOption(
       new Option('--on-bad-row <what>', 'what to do with invalid rows').choices(['stop', 'skip']).default('stop'),
     )

@@ -6,7 +6,7 @@ import { galleryPage, type GallerySample } from '../../../datasets/inspect/galle
 import { Random } from '../../../random/random.ts';
 import { UsageError } from '../../../errors.ts';
 import { replaceFile } from '../../../files/atomic-file.ts';
-import { several, wholeFrom } from '../../options/option-values.ts';
+import { collectCaptions, integerFrom } from '../../options/option-values.ts';
 
 const HELP = `
 The page is a self-contained file without links or scripts. The words of a box have its color; where phrases overlap, the
@@ -37,10 +37,10 @@ export const showCommand = (): Command =>
   new Command('show')
     .description('Writes an HTML page of samples: images, boxes, and captions in the colors of their boxes.')
     .argument('<file>', 'annotation file')
-    .requiredOption('--images <dir>', 'folder of the images, or SOURCE=DIR for each data_source', several)
+    .requiredOption('--images <dir>', 'folder of the images, or SOURCE=DIR for each data_source', collectCaptions)
     .requiredOption('--out <file>', 'HTML page to write')
-    .option('--count <n>', 'number of random rows', wholeFrom(1), 24)
-    .option('--seed <s>', 'seed of the random rows', wholeFrom(0), 0)
+    .option('--count <n>', 'number of random rows', integerFrom(1), 24)
+    .option('--seed <s>', 'seed of the random rows', integerFrom(0), 0)
     .option('--rows <list>', 'indices of the rows to show instead, such as 0,17,5000', rowList)
     .option('--no-captions', 'the rows have no captions (plain COCO, LVIS)')
     .addHelpText('after', HELP)
