@@ -10,8 +10,8 @@ export interface Digest {
 
 /** Properties of a file that are known before it is downloaded. */
 export interface KnownFile {
-  readonly bytes?: number;
-  readonly digest?: Digest;
+  readonly bytes?: number | undefined;
+  readonly digest?: Digest | undefined;
 }
 
 const ALGORITHM_BY_LENGTH: Readonly<Record<number, DigestAlgorithm>> = { 32: 'md5', 40: 'sha1', 64: 'sha256' };

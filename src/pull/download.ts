@@ -6,6 +6,7 @@ import { digestOfFile } from '../files/file-digest.ts';
 import type { Digest, KnownFile } from './digest.ts';
 import { ConnectionLost, connectionLost, get, DEFAULT_TIME_LIMITS, type Reply, type TimeLimits } from './http.ts';
 import { PartFile } from './part-file.ts';
+import { lengthOf, retryAfterMsOf, validatorOf } from './reply-headers.ts';
 
 /** A file to download, and its known properties. */
 export interface RemoteFile extends KnownFile {
@@ -23,7 +24,7 @@ export interface DownloadProgress {
   readonly bytes: number;
   readonly totalBytes: number | undefined;
   /** Reason for waiting. */
-  readonly reason?: string;
+  readonly reason?: string | undefined;
 }
 
 export interface DownloadOptions {
@@ -47,6 +48,13 @@ export interface Downloaded {
 /** Bytes that an attempt must receive to count as progress. */
 const MIN_PROGRESS_BYTES = 2 ** 16;
 const MAX_WAIT_MS = 30_000;
+
+const STATUS_MEANINGS: Readonly<Record<number, string>> = {
+  401: 'requires authentication',
+  403: 'denies access',
+  404: 'does not have this file',
+  410: 'no longer has this file',
+};
 
 /**
  * Downloads a file and resumes an earlier download of it. `target` is created only when the file is complete and its
@@ -90,7 +98,7 @@ class Download {
   async run(): Promise<Digest | undefined> {
     for (;;) {
       await this.fetchAll();
-      if (await this.isRight()) return this.digest;
+      if (await this.hasExpectedDigest()) return this.digest;
       const { algorithm, hex } = this.digest!;
       const wasPatched = this.isPatched;
       await this.part.restart(undefined);
@@ -117,7 +125,7 @@ class Download {
         failures = this.part.bytes - before >= MIN_PROGRESS_BYTES ? 1 : failures + 1;
         if (failures >= attempts) throw this.gaveUp(error, failures);
         const waitMs = error.retryAfterMs ?? Math.min(firstWaitMs * 2 ** (failures - 1), MAX_WAIT_MS);
-        this.tell('waiting', error.message);
+        this.report('waiting', error.message);
         await sleep(waitMs, undefined, { signal }).catch(() => signal?.throwIfAborted());
       }
     }
@@ -135,15 +143,14 @@ class Download {
     const from = await this.usableBytes();
     const validator = part.state?.url === file.url ? part.state.validator : undefined;
     const reply = await get(file.url, {
-      headers:
-        from === 0 ? {} : { range: `bytes=${from}-`, ...(validator === undefined ? {} : { 'if-range': validator }) },
+      headers: from === 0 ? undefined : { range: `bytes=${from}-`, 'if-range': validator },
       secret: file.secret,
       limits: this.limits,
       signal,
     });
     try {
       if (!(await this.accept(reply, from))) return;
-      await this.take(reply);
+      await this.receive(reply);
     } finally {
       reply.body.destroy();
     }
@@ -170,7 +177,7 @@ class Download {
     if (reply.status === 416 && from > 0) {
       const total = /^bytes \*\/(\d+)$/.exec(reply.header('content-range') ?? '')?.[1];
       this.isPatched = true;
-      if (Number(total) === from) return this.isWhole(from);
+      if (Number(total) === from) return this.acceptComplete(from);
       await part.restart(undefined);
       throw new ConnectionLost('the received bytes are not a part of the file on the server');
     }
@@ -192,17 +199,13 @@ class Download {
       this.isPatched = false;
       this.totalBytes = lengthOf(reply);
       const { totalBytes } = this;
-      await part.restart({
-        url: file.url,
-        ...(validatorOf(reply) === undefined ? {} : { validator: validatorOf(reply) }),
-        ...(totalBytes === undefined ? {} : { totalBytes }),
-      });
+      await part.restart({ url: file.url, validator: validatorOf(reply), totalBytes });
     }
     await this.checkSize(reply);
     return true;
   }
 
-  private isWhole(bytes: number): boolean {
+  private acceptComplete(bytes: number): boolean {
     if (this.file.bytes !== undefined && this.file.bytes !== bytes)
       throw new MdetrError(`${this.file.url}: has ${bytes} bytes, should have ${this.file.bytes}`);
     this.totalBytes = bytes;
@@ -222,28 +225,28 @@ class Download {
       throw new MdetrError(`${file.url}: the server announces ${totalBytes} bytes, but the file has ${file.bytes}`);
     if (totalBytes > file.maxBytes)
       throw new MdetrError(`${file.url}: has ${totalBytes} bytes, more than the limit of ${file.maxBytes}`);
-    const free = await (this.options.freeBytes ?? roomIn)(dirname(part.target));
+    const free = await (this.options.freeBytes ?? freeBytesOf)(dirname(part.target));
     if (free < totalBytes - part.bytes)
       throw new MdetrError(
         `${part.target}: needs ${totalBytes - part.bytes} more bytes, the disk has ${free} free; free some space, or set MDETR_CACHE to a folder on another disk`,
       );
   }
 
-  private async take(reply: Reply): Promise<void> {
+  private async receive(reply: Reply): Promise<void> {
     const { file, part, totalBytes } = this;
     const { signal } = this.options;
     const limit = totalBytes ?? file.bytes ?? file.maxBytes;
-    this.tell('fetching');
+    this.report('fetching');
     try {
       for await (const chunk of reply.body as AsyncIterable<Uint8Array>) {
         signal?.throwIfAborted();
-        if (part.bytes + chunk.byteLength > limit) throw new TooMuch();
+        if (part.bytes + chunk.byteLength > limit) throw new BodyTooLong();
         await part.write(chunk);
-        this.tell('fetching');
+        this.report('fetching');
       }
     } catch (error) {
       signal?.throwIfAborted();
-      if (error instanceof TooMuch) {
+      if (error instanceof BodyTooLong) {
         await part.restart(undefined);
         throw new MdetrError(`${file.url}: is longer than its ${limit} bytes; nothing was kept`, { cause: error });
       }
@@ -256,9 +259,9 @@ class Download {
     this.totalBytes = part.bytes;
   }
 
-  private async isRight(): Promise<boolean> {
+  private async hasExpectedDigest(): Promise<boolean> {
     if (this.digest === undefined) return true;
-    this.tell('checking');
+    this.report('checking');
     await this.part.sync();
     const { algorithm, hex } = this.digest;
     return (await digestOfFile(this.part.path, algorithm, this.options.signal)).startsWith(hex);
@@ -271,43 +274,19 @@ class Download {
       return new ConnectionLost(`${url.host}: responded with status ${status}`, {
         retryAfterMs: retryAfterMsOf(reply),
       });
-    const meaning: Readonly<Record<number, string>> = {
-      401: 'requires authentication',
-      403: 'denies access',
-      404: 'does not have this file',
-      410: 'no longer has this file',
-    };
-    return new MdetrError(`${this.file.url}: ${url.host} ${meaning[status] ?? 'refuses'} (status ${status})`);
+    return new MdetrError(`${this.file.url}: ${url.host} ${STATUS_MEANINGS[status] ?? 'refuses'} (status ${status})`);
   }
 
-  private tell(stage: DownloadProgress['stage'], reason?: string): void {
+  private report(stage: DownloadProgress['stage'], reason?: string): void {
     const { bytes } = this.part;
     const totalBytes = this.totalBytes ?? this.file.bytes;
-    this.options.onProgress?.({ stage, bytes, totalBytes, ...(reason === undefined ? {} : { reason }) });
+    this.options.onProgress?.({ stage, bytes, totalBytes, reason });
   }
 }
 
-class TooMuch extends Error {}
+class BodyTooLong extends Error {}
 
-/** Validator that identifies this version of the file. Weak ETags do not guarantee equal bytes. */
-const validatorOf = ({ header }: Reply): string | undefined => {
-  const tag = header('etag');
-  return tag !== undefined && /^"[^"]*"$/.test(tag) ? tag : header('last-modified');
-};
-
-/** Delay in ms that the server requests by `Retry-After`, at most five minutes. */
-const retryAfterMsOf = ({ header }: Reply): number | undefined => {
-  const text = header('retry-after') ?? '';
-  const waitMs = /^\d{1,6}$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now();
-  return Number.isNaN(waitMs) ? undefined : Math.min(Math.max(waitMs, 0), 300_000);
-};
-
-const lengthOf = ({ header }: Reply): number | undefined => {
-  const text = header('content-length');
-  return text === undefined || !/^\d{1,15}$/.test(text) ? undefined : Number(text);
-};
-
-const roomIn = async (folder: string): Promise<number> => {
+const freeBytesOf = async (folder: string): Promise<number> => {
   const { bavail, bsize } = await statfs(folder);
   return bavail * bsize;
 };

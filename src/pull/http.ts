@@ -45,24 +45,21 @@ const MAX_REDIRECTS = 5;
 export const get = async (
   address: string,
   options: {
-    readonly headers?: Readonly<Record<string, string>>;
+    /** Headers with the value undefined are not sent. */
+    readonly headers?: Readonly<Record<string, string | undefined>> | undefined;
     readonly secret?: string | undefined;
     readonly limits: TimeLimits;
     readonly signal?: AbortSignal | undefined;
   },
 ): Promise<Reply> => {
+  const { secret } = options;
   const first = new URL(address);
   let url = first;
   const redirects: ((name: string) => string | undefined)[] = [];
   for (;;) {
-    const response = await ask(url, {
-      'user-agent': 'mdetr-pull',
-      'accept-encoding': 'identity',
-      ...options.headers,
-      ...(options.secret !== undefined && url.origin === first.origin
-        ? { authorization: `Bearer ${options.secret}` }
-        : {}),
-    }, options); // prettier-ignore
+    const authorization = secret !== undefined && url.origin === first.origin ? `Bearer ${secret}` : undefined;
+    const identity = { 'user-agent': 'mdetr-pull', 'accept-encoding': 'identity' };
+    const response = await ask(url, { ...identity, ...options.headers, authorization }, options);
     // Destroying a body emits an error, which is unhandled otherwise.
     response.body.on('error', () => undefined);
     const header = headerOf(response);
@@ -97,7 +94,7 @@ export const nextAddress = (first: URL, from: URL, location: string | undefined,
 
 const ask = async (
   url: URL,
-  headers: Record<string, string>,
+  headers: Readonly<Record<string, string | undefined>>,
   { limits, signal }: { readonly limits: TimeLimits; readonly signal?: AbortSignal | undefined },
 ): Promise<Dispatcher.ResponseData> => {
   try {
@@ -106,7 +103,7 @@ const ask = async (
       dispatcher: dispatcherFor(url, limits),
       headersTimeout: limits.silenceMs,
       bodyTimeout: limits.silenceMs,
-      ...(signal === undefined ? {} : { signal }),
+      signal,
     });
   } catch (error) {
     signal?.throwIfAborted();
@@ -114,6 +111,7 @@ const ask = async (
   }
 };
 
+/** Connection pools by proxy and time limit. */
 const dispatchers = new Map<string, Dispatcher>();
 
 const dispatcherFor = (url: URL, { connectMs }: TimeLimits): Dispatcher => {

@@ -190,7 +190,7 @@ describe('sums', () => {
 
 describe('the environment', () => {
   it('sets mirrors; the official sources are the default', () => {
-    expect(sourcesFrom({}).CHECKPOINTS).toMatch(/^https:.*\/records\/4721981\/files$/);
+    expect(sourcesFrom({}).checkpoints).toMatch(/^https:.*\/records\/4721981\/files$/);
     expect(sourcesFrom({ HF_ENDPOINT: 'https://mirror.example/hub/' }).hub).toBe('https://mirror.example/hub');
   });
 

@@ -11,9 +11,9 @@ import { sourcesFrom, type Sources } from './sources.ts';
 export interface PullOptions extends Omit<DownloadOptions, 'onProgress'> {
   /** Cache folder to download into. */
   readonly folder: string;
-  /** Whether to download files that exist already. */
+  /** Also downloads files that are in the cache. */
   readonly force?: boolean;
-  /** Whether to use no network. A missing file is then an error. */
+  /** Uses no network: a missing file is an error. */
   readonly offline?: boolean;
   /** Environment variables for mirrors, the hub's token and the offline switch. Default: `process.env`. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
@@ -78,7 +78,7 @@ export const pull = async (entry: Published, options: PullOptions): Promise<read
 const remoteFile = (entry: Published, file: string, sources: Sources, known: KnownFile | undefined): RemoteFile => {
   switch (entry.kind) {
     case 'checkpoint':
-      return { url: `${sources.CHECKPOINTS}/${encodeURIComponent(file)}`, maxBytes: MAX_CHECKPOINT_BYTES, ...known };
+      return { url: `${sources.checkpoints}/${encodeURIComponent(file)}`, maxBytes: MAX_CHECKPOINT_BYTES, ...known };
     case 'tokenizer': {
       const sha256 = entry.files.find(({ name }) => name === file)?.sha256;
       return hubFile(entry, file, sources, MAX_TOKENIZER_FILE_BYTES, sha256);
@@ -103,7 +103,7 @@ const hubFile = (
   secret: hubToken,
   maxBytes,
   digestOf: digestOfHubReply,
-  ...(sha256 === undefined ? {} : { digest: { algorithm: 'sha256', hex: sha256 } }),
+  digest: sha256 === undefined ? undefined : { algorithm: 'sha256', hex: sha256 },
 });
 
 /** Sizes and checksums of the checkpoints. If they are unavailable, a note says so and files are not checked. */

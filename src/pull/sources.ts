@@ -3,7 +3,7 @@ import { MdetrError } from '../errors.ts';
 /** Official locations of published files. */
 const OFFICIAL = {
   /** Files of the authors' Zenodo record: `…/files/NAME`. */
-  CHECKPOINTS: 'https://zenodo.org/records/4721981/files',
+  checkpoints: 'https://zenodo.org/records/4721981/files',
   /** Metadata of the record, with sizes and MD5 checksums of its files. */
   checkpointsRecord: 'https://zenodo.org/api/records/4721981',
   /** Hugging Face hub: `…/OWNER/NAME/resolve/main/FILE`. */
@@ -14,7 +14,7 @@ const OFFICIAL = {
 
 /** Locations to download from. */
 export interface Sources {
-  readonly CHECKPOINTS: string;
+  readonly checkpoints: string;
   /** Sizes and checksums of the checkpoints: JSON of the record, or checksum lists of a mirror. */
   readonly sums: { readonly kind: 'record'; readonly url: string } | { readonly kind: 'list'; readonly urls: string[] };
   readonly hub: string;
@@ -36,7 +36,7 @@ export const sourcesFrom = (environment: Readonly<Record<string, string | undefi
   const backbones = addressFrom('MDETR_BACKBONES_URL', setting('MDETR_BACKBONES_URL'));
   const mirror = addressFrom('MDETR_CHECKPOINTS_URL', setting('MDETR_CHECKPOINTS_URL'));
   return {
-    CHECKPOINTS: mirror ?? OFFICIAL.CHECKPOINTS,
+    checkpoints: mirror ?? OFFICIAL.checkpoints,
     sums:
       mirror === undefined
         ? { kind: 'record', url: OFFICIAL.checkpointsRecord }

@@ -6,26 +6,26 @@ import { UsageError } from '../../errors.ts';
 import { integerFrom } from '../options/option-values.ts';
 import { formatBytes, formatTable } from '../output/table.ts';
 
-const help = `
-A network is compiled once for every set of weights and kept, so that the next start only maps a file. All of it can be
-made again at any time. The folder is the system's cache folder, or MDETR_CACHE where that is set; it is kept below
-20 GB (MDETR_CACHE_GB). Models and vocabularies that were pulled lie there too; "clear" leaves them alone.
+const EXAMPLES = `
+The programs of a model are compiled once per set of weights and cached on disk, so that later runs start faster. They
+can be deleted at any time. The cache is in the system's cache folder, or in MDETR_CACHE if that is set, and is limited
+to 20 GB (MDETR_CACHE_GB). Downloaded models and vocabularies are in the same folder; "clear" keeps them.
 
 Examples
   mdetr cache list
   mdetr cache clear
   mdetr cache clear --older-than 30`;
 
-/** `mdetr cache`: look at the compiled networks, or clear them. */
+/** `mdetr cache`: lists or clears the cache of compiled programs. */
 export const cacheCommand = (): Command =>
   new Command('cache')
-    .description('Lists or clears the compiled networks that are kept on disk.')
-    .addHelpText('after', help)
+    .description('List or clear the compiled programs that are cached on disk.')
+    .addHelpText('after', EXAMPLES)
     .addCommand(
       new Command('list')
-        .description('what is kept: program, size, last use')
-        .option('--json', 'print one JSON object a line')
-        // As the default it is also called for words that are no subcommand, and knows best what to say about them.
+        .description('list the entries: program, size, last use')
+        .option('--json', 'print one JSON object per entry and line')
+        // The default command: words that are no subcommand arrive here and are reported by `list`.
         .argument('[word...]')
         .usage('[options]')
         .action(list),
@@ -33,13 +33,13 @@ export const cacheCommand = (): Command =>
     )
     .addCommand(
       new Command('clear')
-        .description('remove compiled networks')
-        .option('--older-than <days>', 'only those not used for so many days', integerFrom(0))
+        .description('delete compiled programs')
+        .option('--older-than <days>', 'only programs that were not used for this many days', integerFrom(0))
         .action(clear),
     )
-    .addCommand(new Command('path').description('print the folder').action(path));
+    .addCommand(new Command('path').description('print the cache folder').action(path));
 
-const day = 86_400_000;
+const DAY_MS = 86_400_000;
 
 const list = async (words: readonly string[], { json }: { readonly json?: boolean }): Promise<void> => {
   if (words.length > 0) throw new UsageError(`there is no "mdetr cache ${words.join(' ')}": it is list, clear or path`);
@@ -60,29 +60,29 @@ const list = async (words: readonly string[], { json }: { readonly json?: boolea
   ]);
   const columns = [
     { title: 'entry' },
-    { title: 'network' },
+    { title: 'program' },
     { title: 'size', align: 'right' },
     { title: 'last used (UTC)' },
   ] as const;
   process.stdout.write(
-    `${folder}: ${entries.length} compiled networks, ${formatBytes(total)}\n` +
+    `${folder}: ${entries.length} compiled programs, ${formatBytes(total)}\n` +
       (entries.length === 0 ? '' : formatTable(columns, rows, '  ')),
   );
-  for (const pulled of ['models', 'tokenizers']) {
-    const bytes = await folderBytes(join(folder, pulled));
-    if (bytes > 0) process.stdout.write(`  ${pulled}: ${formatBytes(bytes)}, pulled\n`);
+  for (const downloaded of ['models', 'tokenizers']) {
+    const bytes = await folderBytes(join(folder, downloaded));
+    if (bytes > 0) process.stdout.write(`  ${downloaded}: ${formatBytes(bytes)}, downloaded\n`);
   }
 };
 
 const clear = async ({ olderThan }: { readonly olderThan?: number }): Promise<void> => {
   const { ProgramCache } = await import('../../engine/runtime/node/program-cache.ts');
-  const latest = olderThan === undefined ? Infinity : Date.now() - olderThan * day;
+  const latest = olderThan === undefined ? Infinity : Date.now() - olderThan * DAY_MS;
   const cache = new ProgramCache();
   const before = (await cache.entries()).length;
   const freed = await cache.clear(({ lastUsed }) => lastUsed.getTime() <= latest);
   if (olderThan === undefined) await rm(join(cacheFolder(), 'digests'), { recursive: true, force: true });
   const removed = before - (await cache.entries()).length;
-  process.stdout.write(`${removed} compiled networks removed, ${formatBytes(freed)}\n`);
+  process.stdout.write(`${removed} compiled programs deleted, ${formatBytes(freed)}\n`);
 };
 
 const path = (): void => {

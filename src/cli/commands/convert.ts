@@ -4,34 +4,34 @@ import { interruptible } from '../options/interrupt.ts';
 import { addSourceOptions } from '../options/model-options.ts';
 import { note, StatusLine } from '../output/progress.ts';
 
-const help = `
-What is written depends on the ending of OUT:
-  no ending        a model folder: config.json (the official arguments), model.safetensors, the vocabulary, README.md
-  .safetensors     the weights, with the arguments in the file's metadata
-  .pth, .pt        a PyTorch checkpoint as the official code saves it: {"model": …, "args": Namespace}
+const EXAMPLES = `
+The extension of OUT selects the format:
+  none             model folder: config.json (the official arguments), model.safetensors, vocabulary, README.md
+  .safetensors     weights, with the arguments in the file's metadata
+  .pth, .pt        PyTorch checkpoint as saved by the official code: {"model": …, "args": Namespace}
 
-Names of tensors are the official ones throughout. Nothing appears before it is complete.
+Tensors have the names of the official code in every format. OUT is replaced only when the new files are complete.
 
 Examples
   mdetr convert pretrained_resnet101_checkpoint.pth models/r101 --tokenizer roberta/
-      the moving average of the weights where the checkpoint has one; --weights model for the last ones
+      the moving average of the weights if the checkpoint has one; --weights model selects the last ones
   mdetr convert models/r101 r101.pth
-      back: torch.load("r101.pth", weights_only=False)
+      for torch.load("r101.pth", weights_only=False)
   mdetr convert models/r101 r101.pth --bare
-      weights alone, which torch.load reads with weights_only=True`;
+      weights only, for torch.load with weights_only=True`;
 
-/** `mdetr convert`: between official checkpoints, safetensors and model folders. */
+/** `mdetr convert`: converts between official checkpoints, safetensors and model folders. */
 export const convertCommand = (): Command => {
   const command = new Command('convert')
-    .description('Converts between official checkpoints (.pth), safetensors and model folders.')
-    .argument('<checkpoint>', 'a .pth, .safetensors, model folder, or the name of a model')
-    .argument('<out>', 'model folder, .safetensors or .pth to write');
+    .description('Convert between official checkpoints (.pth), safetensors files and model folders.')
+    .argument('<checkpoint>', 'model folder, .pth or .safetensors file, or name of a model')
+    .argument('<out>', 'model folder, .safetensors or .pth file to write');
   addSourceOptions(command)
-    .option('--answers <file>', "GQA's table of answers (JSON), to go into the model folder")
-    .option('--bare', 'a .pth of weights alone')
-    .option('--force', 'replace what is there')
-    .option('--verbose', 'tell which tensors were used, left out or ignored');
-  return command.addHelpText('after', help).action(convert);
+    .option('--answers <file>', "GQA's answer table (JSON), to be stored in the model folder")
+    .option('--bare', 'write a .pth file with weights only')
+    .option('--force', 'replace OUT if it exists')
+    .option('--verbose', 'print which tensors were used, left out or ignored');
+  return command.addHelpText('after', EXAMPLES).action(convert);
 };
 
 const convert = async (

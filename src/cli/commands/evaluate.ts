@@ -59,7 +59,7 @@ const readSection = async (path: string | undefined): Promise<EvaluationSection>
 export const evaluateCommand = (): Command => {
   const command = addModelOptions(
     new Command('evaluate')
-      .description('Computes the published metric of a benchmark and prints it as a table.')
+      .description('Compute the published metric of a benchmark and print it as a table.')
       .argument('[config]', 'JSON whose "evaluate" section names the benchmark and its files')
       .addOption(new Option('--task <name>', 'benchmark').choices(allBenchmarks().map(({ name }) => name)))
       .option('--list', 'list the benchmarks with the options that they need'),

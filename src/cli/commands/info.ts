@@ -3,8 +3,8 @@ import type { ModelInfo } from '../../model-folder/node/model-info.ts';
 import { addSourceOptions } from '../options/model-options.ts';
 import { formatBytes, formatCount, formatTable } from '../output/table.ts';
 
-const help = `
-Nothing is run: pickles are read as data, and the weights themselves are left on disk.
+const EXAMPLES = `
+No code of a file is run: pickles are parsed as data, and the weights are not read into memory.
 
 Examples
   mdetr info pretrained_resnet101_checkpoint.pth
@@ -19,13 +19,15 @@ interface InfoOptions {
   readonly json?: boolean;
 }
 
-/** `mdetr info`: what is inside a model or checkpoint. */
+/** `mdetr info`: describes a model or checkpoint. */
 export const infoCommand = (): Command => {
   const command = new Command('info')
-    .description('Tells what is inside a model folder or checkpoint, also of one that fits no network.')
-    .argument('[model]', 'model folder, .pth, .safetensors, or the name of a model', 'default');
+    .description(
+      'Describe a model folder or checkpoint: contents, arguments, weights, and whether they fit the network.',
+    )
+    .argument('[model]', 'model folder, .pth or .safetensors file, or name of a model', 'default');
   addSourceOptions(command).option('--tensors', 'list every tensor').option('--json', 'print one JSON object');
-  return command.addHelpText('after', help).action(info);
+  return command.addHelpText('after', EXAMPLES).action(info);
 };
 
 const info = async (name: string, options: InfoOptions): Promise<void> => {
@@ -58,7 +60,7 @@ const jsonOf = (model: ModelInfo, { tensors }: InfoOptions): Record<string, unkn
   training: model.training ?? null,
   notice: model.notice ?? null,
   tokenizer: model.tokenizer,
-  ...(tensors === true ? { tensors: model.tensors } : {}),
+  tensors: tensors === true ? model.tensors : undefined,
 });
 
 const dtypesOf = ({ tensors }: ModelInfo): Record<string, number> => {
@@ -67,18 +69,18 @@ const dtypesOf = ({ tensors }: ModelInfo): Record<string, number> => {
   return counts;
 };
 
-const weightsInWords: Readonly<Record<ModelInfo['weights'], string>> = {
-  ema: 'the moving average (model_ema); the last ones by --weights model',
-  model: 'the last ones (model); the moving average by --weights ema',
-  only: 'one set',
-  initial: 'none yet: initial values of a seed',
+const WEIGHTS_DESCRIPTIONS: Readonly<Record<ModelInfo['weights'], string>> = {
+  ema: 'moving average (model_ema); --weights model selects the last ones',
+  model: 'last ones (model); --weights ema selects the moving average',
+  only: 'the only ones in the file',
+  initial: 'none stored: initial values from a seed',
 };
 
 const textOf = (model: ModelInfo, { tensors }: InfoOptions): string => {
   const { contents, args } = model;
   const facts: [string, string][] = [
     ['format', `${model.format}${model.bytes === 0 ? '' : `, ${formatBytes(model.bytes)}`}`],
-    ['weights', weightsInWords[model.weights]],
+    ['weights', WEIGHTS_DESCRIPTIONS[model.weights]],
     ['values', formatCount(parametersOf(model))],
     [
       'types',
@@ -87,7 +89,7 @@ const textOf = (model: ModelInfo, { tensors }: InfoOptions): string => {
         .join(', '),
     ],
     ...holdings(contents),
-    ['vocabulary', model.tokenizer.length === 0 ? 'none beside it' : model.tokenizer.join(', ')],
+    ['vocabulary', model.tokenizer.length === 0 ? 'none in the folder of the model' : model.tokenizer.join(', ')],
     ['fits', model.fit.fits ? model.fit.report : `no: ${model.fit.report}`],
     ...(model.notice === undefined ? [] : ([['notice', model.notice]] as [string, string][])),
   ];
@@ -118,7 +120,7 @@ const textOf = (model: ModelInfo, { tensors }: InfoOptions): string => {
 const holdings = (contents: ModelInfo['contents']): [string, string][] => {
   if (contents === undefined) return [];
   const { epoch, model, ema, optimizer, others, notTensors } = contents;
-  const sized = { model: model, 'moving average': ema, 'optimiser state': optimizer };
+  const sized = { model: model, 'moving average': ema, 'optimizer state': optimizer };
   return [
     ...Object.entries(sized).flatMap(([key, totals]): [string, string][] =>
       totals === undefined ? [] : [[key, `${formatCount(totals.tensors)} tensors, ${formatBytes(totals.bytes)}`]],

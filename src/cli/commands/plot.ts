@@ -24,7 +24,7 @@ const names = (text: string): readonly string[] =>
     .map((name) => name.trim())
     .filter((name) => name !== '');
 
-const examples = `
+const EXAMPLES = `
 Draws one panel per quantity: losses by term, validation metrics, learning rates, gradient norm, speed. Each run has a
 color. A run is a folder written by mdetr train; its training stages are joined.
 
@@ -59,7 +59,7 @@ export const plotCommand = (): Command =>
         .choices(['steps', 'pairs'])
         .default('steps'),
     )
-    .addHelpText('after', examples)
+    .addHelpText('after', EXAMPLES)
     .action(async (folders: readonly string[], options: PlotOptions) => {
       const out = options.out ?? (folders.length === 1 ? join(folders[0]!, 'curves.svg') : 'curves.svg');
       if (!out.endsWith('.svg')) throw new UsageError(`--out ${out}: curves are drawn as SVG; name a file.svg`);

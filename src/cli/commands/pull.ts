@@ -15,42 +15,45 @@ interface PullCliOptions {
   readonly json?: boolean;
 }
 
-const help = `
-Files go into the cache folder ("mdetr cache path"; MDETR_CACHE names another one). What was begun goes on where it
-stopped. Every file is checked against its published sum: MD5 sums of the official record, SHA-256 or git's digest of the
-hub. It gets its name only when it is whole and right. A checkpoint brings the vocabulary that it reads.
+const EXAMPLES = `
+Files are saved in the cache folder ("mdetr cache path"; MDETR_CACHE selects another one). An interrupted download is
+resumed. Every file is checked against its published digest: MD5 of the official record, SHA-256 or git digest of the
+Hugging Face hub. It appears under its name only when it is complete and correct. The vocabulary of a checkpoint is
+downloaded with it.
 
 Environment
-  MDETR_CHECKPOINTS_URL   a mirror of the checkpoints: ADDRESS/pretrained_resnet101_checkpoint.pth, with SHA256SUMS or
-                          MD5SUMS beside them
-  MDETR_BACKBONES_URL     a mirror of torchvision's and timm's backbones
-  HF_ENDPOINT, HF_TOKEN   a mirror of the Hugging Face hub; a token for it
-  MDETR_OFFLINE=1, HF_HUB_OFFLINE=1   as --offline
-  https_proxy, http_proxy, no_proxy   as curl reads them
+  MDETR_CHECKPOINTS_URL   URL of a mirror of the checkpoints: URL/pretrained_resnet101_checkpoint.pth, and URL/SHA256SUMS
+                          or URL/MD5SUMS
+  MDETR_BACKBONES_URL     URL of a mirror of torchvision's and timm's backbones
+  HF_ENDPOINT, HF_TOKEN   URL of a mirror of the Hugging Face hub; its access token
+  MDETR_OFFLINE=1, HF_HUB_OFFLINE=1   same as --offline
+  https_proxy, http_proxy, no_proxy   proxy settings, read as by curl
 
 Examples
   mdetr pull --list
   mdetr pull roberta-base
   mdetr pull resnet101 roberta-base-weights
-      what pre-training begins with (backbone_weights, text_encoder_weights)
+      initial weights of pre-training (backbone_weights, text_encoder_weights)
   mdetr pull pretrained_resnet101
   mdetr detect street.jpg --caption "a dog" --model pretrained_resnet101
   MDETR_CHECKPOINTS_URL=https://mirror.example/mdetr mdetr pull refcoco_EB3 refcoco+_EB3`;
 
-/** `mdetr pull`: published checkpoints and vocabularies. */
+/** `mdetr pull`: downloads published checkpoints and vocabularies. */
 export const pullCommand = (): Command =>
   new Command('pull')
-    .description('Fetches published checkpoints and vocabularies: resumable, checked, kept in the cache folder.')
-    .argument('[name...]', 'names as --list shows them')
-    .option('--list', 'what there is, and what is here already')
-    .option('--alone', 'a checkpoint without its vocabulary')
-    .option('--force', 'fetch again what is here')
-    .option('--offline', 'fetch nothing: fails for what is not here')
-    .option('--json', 'print one JSON object a line')
-    .addHelpText('after', help)
+    .description(
+      'Download published checkpoints and vocabularies into the cache folder. Downloads are resumable and checked.',
+    )
+    .argument('[name...]', 'names of "mdetr pull --list"')
+    .option('--list', 'list the published files and whether they are downloaded')
+    .option('--alone', 'download a checkpoint without its vocabulary')
+    .option('--force', 'download again what is in the cache')
+    .option('--offline', 'download nothing; fail for files that are not in the cache')
+    .option('--json', 'print one JSON object per file and line')
+    .addHelpText('after', EXAMPLES)
     .action(async (names: string[], options: PullCliOptions) => {
       if (options.list === true) return list(options);
-      if (names.length === 0) throw new UsageError('say what to fetch: a NAME that "mdetr pull --list" shows');
+      if (names.length === 0) throw new UsageError('name what to download: "mdetr pull --list" lists the names');
       const entries = await withVocabularies(await Promise.all(names.map(lookUp)), options);
       await interruptible((signal) => pullAll(entries, options, signal));
     });
@@ -64,11 +67,11 @@ const lookUp = async (name: string): Promise<Published> => {
     CATALOG.map((published) => published.name),
   );
   throw new UsageError(
-    `"${name}" is not published under that name${nearest === undefined ? '' : `; did you mean "${nearest}"?`} ("mdetr pull --list" shows all)`,
+    `"${name}" is not published under that name${nearest === undefined ? '' : `; did you mean "${nearest}"?`} ("mdetr pull --list" lists all names)`,
   );
 };
 
-/** Vocabularies first: they are small, and a checkpoint is of no use without. */
+/** Adds the vocabularies of checkpoints, which come first: they are small, and a checkpoint needs one. */
 const withVocabularies = async (
   entries: readonly Published[],
   { alone, force }: PullCliOptions,
@@ -84,7 +87,7 @@ const withVocabularies = async (
   return [...new Set([...needed, ...entries])];
 };
 
-// The command's help and a wrong call need neither the network nor the cache.
+// Loaded late: help and wrong calls need neither the network nor the cache.
 const modules = () => Promise.all([import('../../pull/pull.ts'), import('../../files/cache-folder.ts')]);
 
 const pullAll = async (entries: readonly Published[], options: PullCliOptions, signal: AbortSignal): Promise<void> => {
@@ -111,7 +114,7 @@ const pullAll = async (entries: readonly Published[], options: PullCliOptions, s
       }
     }
   } catch (error) {
-    if (signal.aborted) note('stopped; what was fetched is kept, the same command goes on from there');
+    if (signal.aborted) note('stopped; the downloaded part is kept, and the same command resumes it');
     throw error;
   } finally {
     bar.clear();
@@ -127,11 +130,16 @@ const list = async ({ json }: PullCliOptions): Promise<void> => {
     if (json === true) process.stdout.write(`${JSON.stringify({ name, kind, about, gigabytes, is_here: isHere })}\n`);
     else rows.push([name, formatBytes(gigabytes * 1e9), isHere ? 'here' : '', about]);
   }
-  const columns = [{ title: 'name' }, { title: 'about', align: 'right' }, { title: '' }, { title: 'what' }] as const;
+  const columns = [
+    { title: 'name' },
+    { title: 'size', align: 'right' },
+    { title: '' },
+    { title: 'description' },
+  ] as const;
   if (json !== true) process.stdout.write(formatTable(columns, rows));
 };
 
-/** Bytes of one file after the other, on a terminal; elsewhere a line when a file begins and when something is awaited. */
+/** Progress of downloads: a bar on a terminal. Elsewhere, a line for each file and for each reason to wait. */
 class BytesBar {
   private bar: SingleBar | undefined;
   private file = '';
@@ -139,7 +147,7 @@ class BytesBar {
 
   show(file: string, { stage, bytes, totalBytes, reason }: DownloadProgress): void {
     if (stage === 'waiting') {
-      // The same trouble again is no news.
+      // A reason that repeats is printed once.
       if (reason !== this.lastReason) {
         this.clear();
         note(`${file}: ${reason ?? 'interrupted'}; trying again`);
@@ -151,12 +159,15 @@ class BytesBar {
       this.clear();
       this.file = file;
       if (!process.stderr.isTTY)
-        note(`fetching ${file}${totalBytes === undefined ? '' : `, ${formatBytes(totalBytes)}`}`);
+        note(`downloading ${file}${totalBytes === undefined ? '' : `, ${formatBytes(totalBytes)}`}`);
     }
     if (!process.stderr.isTTY) return;
     this.bar ??= this.start(bytes, totalBytes);
     this.bar.setTotal(totalBytes ?? bytes);
-    this.bar.update(bytes, { what: stage === 'checking' ? `checking ${file}` : file, size: sizes(bytes, totalBytes) });
+    this.bar.update(bytes, {
+      file: stage === 'checking' ? `checking ${file}` : file,
+      size: sizeText(bytes, totalBytes),
+    });
   }
 
   clear(): void {
@@ -168,17 +179,17 @@ class BytesBar {
     const bar = new SingleBar(
       {
         stream: process.stderr,
-        format: '{what} {bar} {size}, {eta_formatted} left',
+        format: '{file} {bar} {size}, {eta_formatted} left',
         hideCursor: true,
         clearOnComplete: true,
         etaBuffer: 200,
       },
       Presets.shades_classic,
     );
-    bar.start(totalBytes ?? bytes, bytes, { what: this.file, size: sizes(bytes, totalBytes) });
+    bar.start(totalBytes ?? bytes, bytes, { file: this.file, size: sizeText(bytes, totalBytes) });
     return bar;
   }
 }
 
-const sizes = (bytes: number, totalBytes: number | undefined): string =>
+const sizeText = (bytes: number, totalBytes: number | undefined): string =>
   totalBytes === undefined ? formatBytes(bytes) : `${formatBytes(bytes)} of ${formatBytes(totalBytes)}`;

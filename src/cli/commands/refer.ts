@@ -11,8 +11,8 @@ interface ReferOptions extends SingleImageOptions {
 }
 
 const EXAMPLES = `
-Prints the best box even if its score is low, as in the official evaluation. With --threshold, nothing is printed if no
-score exceeds it. --out draws the best box only.
+Prints the best box even if its score is low, as in the official evaluation; with --threshold, only if its score exceeds
+that. --out draws the best box only.
 
 Examples
   mdetr refer street.jpg --expression "the dog on the left"

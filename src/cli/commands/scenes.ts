@@ -50,7 +50,7 @@ Examples
 /** `mdetr scenes`: generates scenes in CLEVR's format. */
 export const scenesCommand = (): Command =>
   new Command('scenes')
-    .description('Generates scenes in CLEVR format with boxes, masks, captions, expressions and questions.')
+    .description('Generate scenes in CLEVR format with boxes, masks, captions, expressions and questions.')
     .requiredOption('--out <dir>', 'output folder')
     .requiredOption('--images <n>', 'number of scenes', integer)
     .option('--seed <s>', 'seed; a scene depends only on seed and index', integer, DATASET_DEFAULTS.seed)

@@ -33,7 +33,7 @@ const KEY_OPTIONS = [
   { option: 'onBadRow', flags: '--on-bad-row <action>', key: 'on_bad_row', schema: dataSchema.shape.on_bad_row },
 ] as const;
 
-const examples = `
+const EXAMPLES = `
 A config is a JSON file with the official argument names; docs/training.md explains every key. Paths that it reads are
 looked for beside the file, then in the working folder; --output-dir and paths given by options are relative to the
 working folder. The run's folder holds
@@ -60,7 +60,7 @@ export const trainCommand = (): Command => {
     .option('--set <key=value>', 'setting that overrides the file; may be repeated', collectSettings)
     .option('--resume', 'continue from the state in the output folder, if there is one');
   for (const keyOption of KEY_OPTIONS) command.addOption(optionOf(keyOption));
-  return command.addHelpText('after', examples).action(train);
+  return command.addHelpText('after', EXAMPLES).action(train);
 };
 
 /** A command-line option, described by the schema of its key. */

@@ -16,32 +16,33 @@ export interface ModelOptions {
   readonly verbose?: boolean;
 }
 
-/** Options that say which files a model is read from. */
+/** Adds the options that select the files of a model. */
 export const addSourceOptions = (command: Command): Command =>
   command
     .addOption(
-      new Option('--weights <which>', 'of a training checkpoint (default: ema where there is one)').choices([
-        'model',
-        'ema',
-      ]),
+      new Option(
+        '--weights <which>',
+        'weights of a training checkpoint: the last ones or their moving average (default: ema if present)',
+      ).choices(['model', 'ema']),
     )
-    .option('--tokenizer <dir>', 'vocabulary files for a bare checkpoint: a folder, or the name of a pulled one')
-    .option('--config <file>', 'JSON with the official arguments, for weights that carry none');
+    .option('--tokenizer <dir>', 'vocabulary of a checkpoint without one: a folder, or a name of "mdetr pull --list"')
+    .option('--config <file>', 'JSON file with the official arguments, for weights without them');
 
+/** Adds the options that select a model and how it runs. */
 export const addModelOptions = (command: Command): Command =>
   addSourceOptions(
-    command.option('--model <model>', 'model folder, .pth, .safetensors, or the name of a model', 'default'),
+    command.option('--model <model>', 'model folder, .pth or .safetensors file, or name of a model', 'default'),
   )
-    .option('--device <name>', 'cpu everywhere; webgpu, cuda, coreml, dml where the machine has them', 'cpu')
-    .option('--threads <n>', 'threads of the network (default: one a core)', integerFrom(1))
-    .option('--verbose', 'tell what was loaded and what is going on');
+    .option('--device <name>', 'device: cpu, or webgpu, cuda, coreml or dml where available', 'cpu')
+    .option('--threads <n>', 'threads of the network (default: one per core)', integerFrom(1))
+    .option('--verbose', 'print which weights were loaded, and progress');
 
-/** Loads the model; tells on stderr what it takes time for, and what its makers want known. */
+/** Loads the model. Progress, and the notice of its authors if there is one, are printed to stderr. */
 export const loadModel = async (
   options: ModelOptions,
   more: Pick<FromPretrainedOptions, 'answers'> = {},
 ): Promise<MDETR> => {
-  // The engine behind this takes a quarter of a second to load, which a wrong call need not wait for.
+  // Loading ONNX Runtime takes a quarter of a second. Wrong calls are reported before it.
   const { MDETR } = await import('../../inference/node/mdetr.ts');
   await ensureNativeLibrary(options.device);
   const status = new StatusLine(options.verbose === true);
@@ -55,7 +56,7 @@ export const loadModel = async (
       threads,
       ...more,
       onProgress: ({ status: stage, name }) => {
-        if (stage !== 'ready') status.show(stage === 'reading' ? `reading ${name}` : `compiling the ${name} network`);
+        if (stage !== 'ready') status.show(stage === 'reading' ? `reading ${name}` : `compiling the ${name} program`);
       },
     });
     status.clear();

@@ -33,7 +33,7 @@ interface CheckCliOptions {
 /** `mdetr data check`: finds problems in annotation files and their images. */
 export const checkCommand = (): Command =>
   new Command('check')
-    .description('Prints counts and all problems of annotation files and their images.')
+    .description('Print counts and all problems of annotation files and their images.')
     .argument('<file...>', 'annotation files; several files are splits that must share no image')
     .option('--images <dir>', 'folder of the images, or SOURCE=DIR for each data_source', collectCaptions, [])
     .option('--quick', 'read only the headers of the images instead of decoding them')

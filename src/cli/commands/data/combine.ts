@@ -53,7 +53,7 @@ const iouOrOff = (text: string): number => {
 /** `mdetr data combine`: combines datasets into the official mixture. */
 export const combineCommand = (): Command =>
   new Command('combine')
-    .description('Combines the captions of every image into as few as possible, like the official pre-training data.')
+    .description('Combine the captions of every image into as few as possible, like the official pre-training data.')
     .argument('<file...>', 'annotation files, as SOURCE=FILE if rows have no data_source')
     .requiredOption('--out <file>', 'annotation file to write')
     .option('--exclude <list>', 'list of images to leave out (repeatable)', collectCaptions, [])

@@ -16,7 +16,7 @@ Example
 /** `mdetr data index`: builds the index for random access to large annotation files. */
 export const indexCommand = (): Command =>
   new Command('index')
-    .description('Builds the index for random access to annotation files of any size.')
+    .description('Build the index for random access to annotation files of any size.')
     .argument('<file...>', 'annotation files, .json or .jsonl')
     .option('--rebuild', 'rebuild the index even if it is up to date')
     .addHelpText('after', HELP)

@@ -28,7 +28,7 @@ type PrepareCliOptions = Readonly<Record<string, string | boolean | undefined>>;
 /** `mdetr data prepare`: converts datasets as distributed to official annotation files, one subcommand per dataset. */
 export const prepareCommand = (): Command => {
   const command = new Command('prepare')
-    .description('Converts datasets, as their authors distribute them, to official annotation files.')
+    .description('Convert datasets, as their authors distribute them, to official annotation files.')
     .usage('NAME --from DIR --out DIR [options]')
     // Reached if no dataset has that name; the error must be about the name, not about the options that follow.
     .argument('[name...]', 'dataset')

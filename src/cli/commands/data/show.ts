@@ -35,7 +35,7 @@ const rowList = (text: string): number[] =>
 /** `mdetr data show`: writes a page of samples. */
 export const showCommand = (): Command =>
   new Command('show')
-    .description('Writes an HTML page of samples: images, boxes, and captions in the colors of their boxes.')
+    .description('Write an HTML page of samples: images, boxes, and captions in the colors of their boxes.')
     .argument('<file>', 'annotation file')
     .requiredOption('--images <dir>', 'folder of the images, or SOURCE=DIR for each data_source', collectCaptions)
     .requiredOption('--out <file>', 'HTML page to write')
