@@ -37,7 +37,7 @@ for (const { name, shape, kind } of model.registry.specs) {
 /** Gradients are ranges of an arena, as in training. */
 const arena = new SharedArena(() => 0n);
 const gradientOf = (length: number): Float32Array => {
-  const { buffer, offset } = arena.take(length * Float32Array.BYTES_PER_ELEMENT);
+  const { buffer, offset } = arena.allocate(length * Float32Array.BYTES_PER_ELEMENT);
   const gradient = new Float32Array(buffer, offset, length);
   for (let index = 0; index < length; index++) gradient[index] = 1e-3 * Math.sin(index);
   return gradient;

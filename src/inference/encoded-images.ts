@@ -6,20 +6,25 @@ import type { SessionOf } from '../engine/runtime/runtime.ts';
 import type { ImageResults, InferencePrograms } from './programs.ts';
 import { batchImages, type PreparedImage } from './preprocess.ts';
 
-/** Images that went through the backbone together. */
+/** Outputs of the image program for a batch of images. */
 export interface EncodedImages {
   readonly images: readonly PreparedImage[];
-  /** Results of the image program, one row per image. */
+  /** Outputs of the image program, batch size first. */
   readonly features: ImageResults;
-  /** Size of the padded batch. */
+  /** Height and width in pixels of the padded batch. */
   readonly padded: Size;
   readonly preprocessMs: number;
   readonly modelMs: number;
 }
 
-/** Rows and columns that learned position tables have. */
-const learnedPositions = 50;
+/** Number of rows and of columns of the learned position embeddings. */
+const LEARNED_POSITIONS = 50;
 
+/**
+ * Pads images to a common size and runs the image program on them.
+ *
+ * @throws {MdetrError} if a feature map is larger than the learned position embeddings of the model
+ */
 export const encodeImages = async (
   session: SessionOf<InferencePrograms['image']>,
   config: ModelConfig,
@@ -36,10 +41,10 @@ export const encodeImages = async (
   const [, , height = 0, width = 0] = features.src.shape;
   if (
     (config.position_embedding === 'learned' || config.position_embedding === 'v3') &&
-    Math.max(height, width) > learnedPositions
+    Math.max(height, width) > LEARNED_POSITIONS
   ) {
     throw new MdetrError(
-      `this model has learned positions for ${learnedPositions} × ${learnedPositions} places, the image makes ${height} × ${width}: shrink it`,
+      `this model has position embeddings for feature maps up to ${LEARNED_POSITIONS} × ${LEARNED_POSITIONS}, but the image has ${height} × ${width}; use a smaller image`,
     );
   }
   return {
@@ -51,12 +56,12 @@ export const encodeImages = async (
   };
 };
 
-/** The part of a batched value that belongs to one image or text: (B, …) → (1, …), sharing memory. */
-export const rowOf = (value: HostTensor, row: number): HostTensor => {
+/** Slice of a batched value for one image or caption: (B, ...) -> (1, ...), without a copy. */
+export const batchItem = (value: HostTensor, index: number): HostTensor => {
   const length = value.shape.slice(1).reduce((product, size) => product * size, 1);
   return {
     ...value,
     shape: [1, ...value.shape.slice(1)],
-    data: value.data.subarray(row * length, (row + 1) * length),
+    data: value.data.subarray(index * length, (index + 1) * length),
   } as HostTensor;
 };

@@ -3,7 +3,7 @@ import type { AnswerOutputs } from '../postprocess/answers.ts';
 import type { DetectionOutputs, ImageSize } from '../postprocess/scored-boxes.ts';
 import type { Timing } from '../results/types.ts';
 import type { Encoding } from '../text/index.ts';
-import { rowOf, type EncodedImages } from './encoded-images.ts';
+import { batchItem, type EncodedImages } from './encoded-images.ts';
 import type { PreparedImage } from './preprocess.ts';
 import type { ImageResults, TextResults } from './programs.ts';
 
@@ -67,13 +67,13 @@ export class ProgramOutputs implements TextOutputs {
   /** One caption's part of an output, (1, …); undefined if the network does not have it. */
   output(name: keyof TextResults, index: number): HostTensor | undefined {
     const value = this.values[name];
-    return value && rowOf(value, index);
+    return value && batchItem(value, index);
   }
 
   /** Features of one caption's image, (1, …); undefined if the network does not have them. */
   imageFeature(name: keyof ImageResults, index: number): HostTensor | undefined {
     const value = this.images.features[name];
-    return value && rowOf(value, this.captions[index]!.image);
+    return value && batchItem(value, this.captions[index]!.image);
   }
 
   /** The part of a result about its image and its time. */

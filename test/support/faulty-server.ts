@@ -60,7 +60,7 @@ export interface Behaviour {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** A well-made file server, less what the behaviour says. `bodyOf` gives the bytes for the nth request. */
+/** A well-made file server, less what the behavior says. `bodyOf` gives the bytes for the nth request. */
 export const serve =
   (bodyOf: Buffer | ((count: number) => { body: Buffer; etag?: string }), behavior: Behaviour = {}): Answer =>
   (request, response, count) => {
@@ -83,7 +83,7 @@ export const serve =
       ...common,
     });
     if (behavior.breakAfter !== undefined && count < (behavior.breaks ?? Infinity))
-      // Not at once: what is still on its way when a connection breaks is lost to whoever reads.
+      // Delayed: a reader loses the data that is still in transit when a connection breaks.
       response.write(rest.subarray(0, behavior.breakAfter), () => setTimeout(() => response.destroy(), 100));
     else response.end(rest);
   };

@@ -23,7 +23,7 @@ const [batch, h, w, T] = ['batch', 'h', 'w', 'T'].map((name) => symbolicDim(name
 const zeros = (...shape: number[]): HostTensor =>
   float32Tensor(shape, new Float32Array(shape.reduce((a, b) => a * b, 1)));
 
-const numbers = (value: HostTensor | undefined): number[] => Array.from<number | bigint, number>(value!.data, Number);
+const valuesOf = (value: HostTensor | undefined): number[] => Array.from<number | bigint, number>(value!.data, Number);
 
 /** Contract of the `Runtime` interface, run for every implementation. */
 export const runtimeContract = (
@@ -37,14 +37,14 @@ export const runtimeContract = (
   describe('feeds', () => {
     const sizes = input('sizes', [w!, T!]);
 
-    it('are checked at every run, even if the session only needs their sizes', async () => {
+    it('are checked at every run, even if the session only needs their shapes', async () => {
       const like = input('like', [h!]);
       const session = await runtime.load(
         makeProgram('sizes', { y: relu(input('z', [2])), n: dimValue(addDims(h!, 1)) }, { alsoInputs: [like, sizes] }),
       );
       const feeds = { z: float32Tensor([2], [-1, 1]), like: zeros(7), sizes: zeros(1, 1) };
       const { y, n } = await session.run(feeds);
-      expect(numbers(y)).toEqual([0, 1]);
+      expect(valuesOf(y)).toEqual([0, 1]);
       expect(n).toEqual({ dtype: 'int64', shape: [], data: BigInt64Array.of(8n) });
       await expect(session.run({ ...feeds, sizes: zeros(1) })).rejects.toThrow('input "sizes" must be');
       await session.dispose();
@@ -78,8 +78,8 @@ export const runtimeContract = (
       const x = float32Tensor([2], [1, -2]);
       const { y } = await session.run({ x });
       await session.run({ x: float32Tensor([3], [7, 8, 9]) });
-      expect(numbers(y)).toEqual([1, 0]);
-      expect(numbers(x)).toEqual([1, -2]);
+      expect(valuesOf(y)).toEqual([1, 0]);
+      expect(valuesOf(x)).toEqual([1, -2]);
       await session.dispose();
     });
 
@@ -88,7 +88,7 @@ export const runtimeContract = (
       const session = await runtime.load(program);
       const weight = float32Tensor([2, 2], [1, 2, 3, 4]);
       const { y } = await session.run({ x: float32Tensor([1, 2], [1, 1]), weight });
-      expect(numbers(y)).toEqual([4, 6]);
+      expect(valuesOf(y)).toEqual([4, 6]);
       await expect(session.run({ x: zeros(1, 2) })).rejects.toThrow('program "p" needs the input "weight"');
       await session.dispose();
     });
@@ -112,7 +112,7 @@ export const runtimeContract = (
     });
   });
 
-  describe('results that stay on the device', () => {
+  describe('device values', () => {
     const twice = makeProgram('twice', { y: mul(input('x', [batch!]), 2), n: sum(input('z', [batch!])) });
 
     it('can be fed to another program, read, and released', async () => {
@@ -121,9 +121,9 @@ export const runtimeContract = (
       const first = await session.compute({ x, z: x });
       expect(first['y']).toMatchObject({ dtype: 'float32', shape: [2] });
       const second = await session.compute({ x: first['y']!, z: x });
-      expect(numbers(await second['y']!.read())).toEqual([4, -8]);
-      expect(numbers((await session.run({ x: second['y']!, z: second['y']! }))['y'])).toEqual([8, -16]);
-      expect(numbers(await first['y']!.read())).toEqual([2, -4]);
+      expect(valuesOf(await second['y']!.read())).toEqual([4, -8]);
+      expect(valuesOf((await session.run({ x: second['y']!, z: second['y']! }))['y'])).toEqual([8, -16]);
+      expect(valuesOf(await first['y']!.read())).toEqual([2, -4]);
       for (const value of [...Object.values(first), ...Object.values(second)]) value.release();
       await session.dispose();
     });
@@ -137,11 +137,11 @@ export const runtimeContract = (
       await expect(n!.read()).rejects.toThrow('a value float32[] is used after its release');
       await expect(session.run({ x: n!, z: x })).rejects.toThrow(MdetrError);
       await session.dispose();
-      expect(numbers(await y!.read())).toEqual([6]);
+      expect(valuesOf(await y!.read())).toEqual([6]);
       y!.release();
     });
 
-    it('of an unexpected size are rejected as inputs', async () => {
+    it('of an unexpected shape are rejected as inputs', async () => {
       const session = await runtime.load(twice);
       const { y } = await session.compute({ x: zeros(2), z: zeros(2) });
       await expect(session.run({ x: y!, z: zeros(3) })).rejects.toThrow('input "z" has batch = 3, but input "x"');
@@ -149,7 +149,7 @@ export const runtimeContract = (
       await session.dispose();
     });
 
-    it('may be empty, and have sizes that depend on values', async () => {
+    it('may be empty, and may have shapes that depend on values', async () => {
       const program = makeProgram('odd', {
         none: relu(input('x', [batch!, 0])),
         other: reshape(input('sizes', [mulDims(h!, w!)]), [mulDims(h!, w!)]),
@@ -163,7 +163,7 @@ export const runtimeContract = (
       await session.dispose();
     });
 
-    it('are not overwritten by later runs of the same sizes', async () => {
+    it('are not overwritten by later runs of the same shapes', async () => {
       const session = await runtime.load(twice);
       const results: DeviceTensor[] = [];
       for (let k = 0; k < 5; k++)
@@ -182,21 +182,21 @@ export const runtimeContract = (
       const own = await make({ threads: 1, cache: new ProgramCache({ folder }) });
       const session = await own.load(smallProgram(), { weights: countingWeights() });
       const { y } = await session.run({ x: sampleInput });
-      expectedY().forEach((value, at) => expect(y!.data[at]).toBeCloseTo(value, 5));
+      expectedY().forEach((value, index) => expect(y!.data[index]).toBeCloseTo(value, 5));
       await session.dispose();
       await rm(folder, { recursive: true });
     });
   });
 
   describe('a run that fails', () => {
-    it('is reported with the reason of the library, and the next run works', async () => {
+    it('is reported with the message of the library, and the next run works', async () => {
       const ids = input('ids', [batch!], 'int64');
       const session = await runtime.load(makeProgram('rows', { y: gather(parameter('table', [2, 1]), ids) }));
       const table = float32Tensor([2, 1], [5, 6]);
-      const run = (...rows: bigint[]) =>
-        session.run({ ids: { dtype: 'int64', shape: [rows.length], data: BigInt64Array.from(rows) }, table });
+      const run = (...indices: bigint[]) =>
+        session.run({ ids: { dtype: 'int64', shape: [indices.length], data: BigInt64Array.from(indices) }, table });
       await expect(run(0n, 7n)).rejects.toThrow(/indices element out of data bounds/);
-      expect(numbers((await run(1n, 0n))['y'])).toEqual([6, 5]);
+      expect(valuesOf((await run(1n, 0n))['y'])).toEqual([6, 5]);
       await session.dispose();
     });
   });

@@ -2,16 +2,18 @@ import { MdetrError, messageOf, UsageError } from '../../errors.ts';
 import type { NodeRuntimeOptions } from './node/node-runtime.ts';
 import type { Runtime } from './runtime.ts';
 
+/** Options of {@link createRuntime}. */
 export interface RuntimeOptions extends NodeRuntimeOptions {
-  /** Runs on the calling thread and blocks it: for threads that have nothing else to do. */
-  readonly blocking?: boolean;
+  /** Runs programs on the calling thread, which blocks it; for worker threads that only run programs. */
+  readonly blocking?: boolean | undefined;
 }
 
 /** Implementations of `Runtime` in Node, fastest first. */
 export const RUNTIME_KINDS = ['native', 'node', 'wasm'] as const;
+/** Name of an implementation of `Runtime`. */
 export type RuntimeKind = (typeof RUNTIME_KINDS)[number];
 
-const create: Readonly<Record<RuntimeKind, (options: RuntimeOptions) => Promise<Runtime>>> = {
+const RUNTIME_FACTORIES: Readonly<Record<RuntimeKind, (options: RuntimeOptions) => Promise<Runtime>>> = {
   native: async (options) => {
     const { NativeRuntime } = await import('./native/native-runtime.ts');
     return new NativeRuntime(options);
@@ -48,12 +50,12 @@ export const createRuntime = async (options: RuntimeOptions = {}): Promise<Runti
   const device = options.device ?? 'cpu';
   if (forced === 'wasm' && device !== 'cpu')
     throw new UsageError(`MDETR_RUNTIME=wasm runs on the CPU only; unset it to use device "${device}"`);
-  if (forced !== undefined) return create[forced](options);
-  if (device !== 'cpu') return create.node(options);
+  if (forced !== undefined) return RUNTIME_FACTORIES[forced](options);
+  if (device !== 'cpu') return RUNTIME_FACTORIES.node(options);
   const reasons: string[] = [];
   for (const kind of RUNTIME_KINDS) {
     try {
-      return await create[kind](options);
+      return await RUNTIME_FACTORIES[kind](options);
     } catch (error) {
       if (!(error instanceof MdetrError)) throw error;
       reasons.push(error.message);

@@ -17,7 +17,7 @@ const [batch, h, w, T] = ['batch', 'h', 'w', 'T'].map((name) => symbolicDim(name
 const zeros = (...shape: number[]): HostTensor =>
   float32Tensor(shape, new Float32Array(shape.reduce((a, b) => a * b, 1)));
 
-describe('feeds', () => {
+describe('checkFeeds and knownSize', () => {
   const x = input('x', [batch!, 3, h!]);
   const ids = input('ids', [batch!], 'int64');
   const joint = input('joint', [batch!, addDims(mulDims(h!, w!), T!)]);
@@ -28,7 +28,7 @@ describe('feeds', () => {
     { y: add(sum(x), cast(sum(ids), 'float32')) },
     { alsoInputs: [x, ids, joint, half, sizes] },
   );
-  const right = (): Record<string, HostTensor> => ({
+  const validFeeds = (): Record<string, HostTensor> => ({
     x: zeros(2, 3, 5),
     ids: { dtype: 'int64', shape: [2], data: new BigInt64Array(2) },
     joint: zeros(2, 5 * 4 + 6),
@@ -37,9 +37,9 @@ describe('feeds', () => {
   });
   const check = (feeds: Feeds): unknown => checkFeeds(program, feeds, program.inputs);
 
-  it('that fit pass', () => {
-    expect(() => check(right())).not.toThrow();
-    expect(() => check({ ...right(), unread: zeros(1) })).not.toThrow();
+  it('accept feeds that fit', () => {
+    expect(() => check(validFeeds())).not.toThrow();
+    expect(() => check({ ...validFeeds(), unread: zeros(1) })).not.toThrow();
   });
 
   const wrong: readonly (readonly [string, Readonly<Record<string, HostTensor | undefined>>])[] = [
@@ -59,13 +59,13 @@ describe('feeds', () => {
     ['input "half" has ⌊(h+1)/2⌋ = 2, but with h = 5 it must be 3', { half: zeros(2) }],
   ];
   it.each(wrong)('%s', (message, change) => {
-    const feeds = { ...right(), ...change } as Feeds;
+    const feeds = { ...validFeeds(), ...change } as Feeds;
     expect(() => check(feeds)).toThrow(MdetrError);
     expect(() => check(feeds)).toThrow(message);
   });
 
-  it('tell the sizes of results, also by formulas and products that they have as sizes', () => {
-    const sizes = checkFeeds(program, right(), program.inputs);
+  it('evaluate the sizes of outputs, also by formulas and by products that are sizes of inputs', () => {
+    const sizes = checkFeeds(program, validFeeds(), program.inputs);
     expect(knownSize(7, sizes)).toBe(7);
     expect(knownSize(addDims(mulDims(h!, w!), T!, 1), sizes)).toBe(27);
     expect(knownSize(ceilDivDim(addDims(h!, w!), 4), sizes)).toBe(3);

@@ -2,7 +2,7 @@ import { MdetrError } from '../../errors.ts';
 import type { DType, HostTensor } from '../graph/dtype.ts';
 import type { DeviceTensor } from './runtime.ts';
 
-/** A value of a device whose memory is the host's: reading it costs nothing. */
+/** Device value in host memory, which is read without a copy. */
 export class HostValue implements DeviceTensor {
   readonly dtype: DType;
   readonly shape: readonly number[];
@@ -17,13 +17,14 @@ export class HostValue implements DeviceTensor {
     this.shape = tensor.shape;
   }
 
+  /** The value. @throws {MdetrError} after `release` */
   get host(): HostTensor {
     if (this.tensor === undefined)
       throw new MdetrError(`a value ${this.dtype}[${this.shape.join(', ')}] is used after its release`);
     return this.tensor;
   }
 
-  // A rejection, not an exception, for whoever handles the promise.
+  // Async, so that a released value rejects the promise instead of throwing.
   // eslint-disable-next-line @typescript-eslint/require-await
   async read(): Promise<HostTensor> {
     return this.host;
@@ -36,7 +37,7 @@ export class HostValue implements DeviceTensor {
   }
 }
 
-/** The numbers of a value to feed, in place. Throws `MdetrError` for one that another device holds. */
+/** Host tensor of a fed value, without a copy. @throws {MdetrError} if another runtime holds the value, or it was released */
 export const hostOf = (name: string, value: HostTensor | DeviceTensor): HostTensor => {
   if ('data' in value) return value;
   if (value instanceof HostValue) return value.host;

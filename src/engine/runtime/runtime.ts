@@ -4,35 +4,37 @@ import { dimKey, evaluateDim, formatShape, SymbolicDim, type Atom, type Dim } fr
 import type { NamedTensors, Program, ProgramInput } from '../graph/program.ts';
 import type { Tensor } from '../graph/tensor.ts';
 
-/** Where a program's weights come from. */
+/** Source of a program's weights, such as a checkpoint. */
 export interface WeightSource {
-  /** Equal digests mean equal weights: the key under which compiled programs are kept. */
+  /** Digest of all weights, used in the keys of the program cache. */
   readonly digest: string;
   /** The value of a parameter, contiguous and row-major. */
   read(name: string): Promise<HostTensor>;
 }
 
+/** Options of {@link Runtime.load}. */
 export interface LoadOptions {
-  /** With weights, parameters are part of the loaded program; without, they are inputs of every run. */
+  /** Weights that become part of the loaded program. Without them, the parameters are inputs of every run. */
   readonly weights?: WeightSource;
 }
 
+/** Host tensors by input name. */
 export type Feeds = Readonly<Record<string, HostTensor>>;
 
 /**
- * A result that stays where it was computed, to be handed to another program without a copy. Its memory is used again
- * after `release`; one that is never released is not lost, but costs new memory at the next run.
+ * Output of a program that stays on the device, to be fed to another program without a copy. `release` makes its memory
+ * available to later runs; a value that is never released is garbage-collected, but later runs allocate new memory.
  */
 export interface DeviceTensor {
   readonly dtype: DType;
   readonly shape: readonly number[];
-  /** The numbers. Where the device computes in the host's memory they are read in place, and stay until `release`. */
+  /** Returns the value as a host tensor. On a device that shares the host's memory it is a view, valid until `release`. */
   read(): Promise<HostTensor>;
-  /** May be called again. A released value refuses to be read and to be fed. */
+  /** Releases the memory; further calls do nothing. A released value can be neither read nor fed. */
   release(): void;
 }
 
-/** Values by name, on the host or on the device. */
+/** Values by input name, on the host or on the device. */
 export type Values = Readonly<Record<string, HostTensor | DeviceTensor>>;
 
 /** Feeds of a run: a value for every input of the program, `undefined` only for those that its config may leave out. */
@@ -62,7 +64,7 @@ export type SessionOf<P> = P extends Program<infer Inputs, infer Outputs> ? Sess
 /** Results of running a program of the given type. */
 export type ProgramResults<P> = P extends Program<infer _, infer Outputs> ? ResultsOf<Outputs> : never;
 
-/** Runs programs on a device. Code above this folder knows only this interface. */
+/** Runs programs on a device. Code outside this folder uses only this interface. */
 export interface Runtime {
   readonly device: string;
   load<Inputs extends NamedTensors, Outputs extends NamedTensors>(
@@ -100,7 +102,7 @@ const bindShape = (
   });
 };
 
-/** Sizes that are formulas of others, as h·w + T of a joint sequence, where all the others are known. */
+/** Checks sizes that are formulas of other sizes, such as h·w + T of a joint sequence. */
 const checkFormulas = (
   expected: readonly ProgramInput[],
   bindings: ReadonlyMap<string, { size: number; from: string }>,
@@ -125,8 +127,9 @@ const checkFormulas = (
 };
 
 /**
- * Checks that every input is there, of the right type, and that sizes of one name agree; returns the sizes. Throws
- * `MdetrError`.
+ * Checks that every input is given with the right dtype and shape, and that equal symbolic sizes agree. Returns the sizes.
+ *
+ * @throws {MdetrError} naming the first input that does not fit
  */
 export const checkFeeds = (program: Program, feeds: Values, expected: readonly ProgramInput[]): SizeBindings => {
   const bindings = new Map<string, { size: number; from: string }>();
@@ -139,14 +142,14 @@ export const checkFeeds = (program: Program, feeds: Values, expected: readonly P
   return new Map(Array.from(bindings, ([key, { size }]) => [key, size]));
 };
 
-/** The sizes that the inputs of a run have, by `dimKey`. */
+/** Values of symbolic sizes in the inputs of a run, by `dimKey`. */
 export type SizeBindings = ReadonlyMap<string, number>;
 
-/** What a size of a result is, given those of the inputs; undefined where they do not tell. */
+/** Evaluates a size of an output from the sizes of the inputs; undefined if it does not follow from them. */
 export const knownSize = (dim: Dim, sizes: SizeBindings): number | undefined => {
   if (typeof dim === 'number') return dim;
-  const whole = sizes.get(dim.key);
-  if (whole !== undefined) return whole;
+  const direct = sizes.get(dim.key);
+  if (direct !== undefined) return direct;
   let total = 0;
   for (const { coefficient, atoms } of dim.terms) {
     const product = knownProduct(atoms, sizes);
@@ -156,10 +159,10 @@ export const knownSize = (dim: Dim, sizes: SizeBindings): number | undefined => 
   return total;
 };
 
-/** As the ONNX writer computes it: a product that an input has as a size, else the product of its factors. */
+/** Evaluates a product like the ONNX emitter: from an input whose size is that product, otherwise from its factors. */
 const knownProduct = (atoms: readonly Atom[], sizes: SizeBindings): number | undefined => {
-  const whole = atoms.length > 1 ? sizes.get(dimKey(new SymbolicDim([{ coefficient: 1, atoms }]))) : undefined;
-  if (whole !== undefined) return whole;
+  const direct = atoms.length > 1 ? sizes.get(dimKey(new SymbolicDim([{ coefficient: 1, atoms }]))) : undefined;
+  if (direct !== undefined) return direct;
   let product = 1;
   for (const atom of atoms) {
     const own = sizes.get(atom.key);

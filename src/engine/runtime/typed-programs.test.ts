@@ -18,7 +18,7 @@ const defineScaled = (hasBias: boolean) => {
 const x = float32Tensor([2], [1, 2]);
 
 describe('a defined program', () => {
-  it('runs on its inputs and leaves out what is undefined', async () => {
+  it('runs on its inputs and omits undefined inputs and outputs', async () => {
     const plain = defineScaled(false);
     expect(plain.inputs.map(({ name }) => name)).toEqual(['x']);
     expect(Object.keys(plain.outputs)).toEqual(['doubled']);
@@ -33,7 +33,7 @@ describe('a defined program', () => {
     await biased.dispose();
   });
 
-  it('knows its names at compile time', () => {
+  it('rejects wrong names at compile time', () => {
     type Program = ReturnType<typeof defineScaled>;
     type Inputs = Program extends { signature?: { inputs: infer I } } ? I : never;
     expectTypeOf<FeedsOf<Inputs>>().toEqualTypeOf<{

@@ -1,21 +1,21 @@
 /**
- * ONNX Runtime's C interface, as far as it is used here.
+ * Version of ONNX Runtime's C API that is requested.
  *
- * `OrtGetApiBase()` yields a table of two functions; its first, `GetApi(version)`, yields the table `OrtApi`. New functions
- * are only ever added at that table's end, and a library answers for its own version and all before it: so a function's
- * place is fixed once it was published, and a version that the library agrees to guarantees all places that it has.
- * Places count from 0 in the order of `struct OrtApi` in onnxruntime_c_api.h; those below exist since version 6 or longer.
+ * `OrtGetApiBase()` returns a table of two functions; its first, `GetApi(version)`, returns the function table `OrtApi`. New
+ * functions are only appended to that table, and a library supports its own version and all earlier ones. The slot of a
+ * published function therefore never changes, and a supported version guarantees all its slots. Slots count from 0 in the
+ * order of `struct OrtApi` in onnxruntime_c_api.h; all slots below exist since version 6 or earlier.
  */
-export const apiVersion = 17;
+export const API_VERSION = 17;
 
-/** How many places of the table are read. */
-export const apiPlaces = 131;
+/** Number of slots of `OrtApi` that are read. */
+export const API_SLOTS = 131;
 
 /**
- * Place in `OrtApi`, and the C declaration. `Status` is null where all went well; results are written to `out`.
- * Handles and arrays are all `void *`: typed arrays are handed over in place, handles as addresses.
+ * Slot in `OrtApi` and C declaration of each function. Functions return a status, null for success, and write their result to
+ * `out`. Handles and arrays are all `void *`: typed arrays are passed in place, handles as addresses.
  */
-export const apiTable = {
+export const API_TABLE = {
   getErrorMessage: [2, 'const char *GetErrorMessage(void *status)'],
   createEnv: [3, 'void *CreateEnv(int level, const char *id, void *out)'],
   createSession: [7, 'void *CreateSession(void *env, const void *path, void *options, void *out)'],
@@ -54,6 +54,7 @@ export const apiTable = {
   releaseSessionOptions: [100, 'void ReleaseSessionOptions(void *options)'],
   sessionEndProfiling: [110, 'void *SessionEndProfiling(void *session, void *allocator, void *out)'],
   addSessionConfigEntry: [130, 'void *AddSessionConfigEntry(void *options, const char *key, const char *value)'],
-} as const satisfies Record<string, readonly [place: number, declaration: string]>;
+} as const satisfies Record<string, readonly [slot: number, declaration: string]>;
 
-export type ApiFunction = keyof typeof apiTable;
+/** Name of a function of the C API. */
+export type ApiFunction = keyof typeof API_TABLE;

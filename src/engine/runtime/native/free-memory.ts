@@ -5,9 +5,9 @@ interface TrimFunction {
 }
 
 /**
- * Gives memory that was freed back to the system, where the C library is glibc. That keeps it for each thread that
- * allocated, and programs are loaded, run and freed on several: a process that loads and disposes models again and again
- * would hold some 250 MB more than it uses. Other C libraries give back by themselves.
+ * Returns freed memory to the system on glibc, which caches it per allocating thread. Programs are loaded, run and freed on
+ * several threads: a process that repeatedly loads and disposes models would hold about 250 MB more than it uses. Other C
+ * libraries return memory by themselves.
  */
 export const returnFreedMemory = (): Promise<void> => {
   trim ??= findTrim();
@@ -26,6 +26,6 @@ const findTrim = (): TrimFunction | 'none' => {
     };
     return koffi.load('libc.so.6').func('int malloc_trim(size_t keepBytes)');
   } catch {
-    return 'none'; // musl has neither the file nor the function.
+    return 'none'; // musl has no malloc_trim.
   }
 };

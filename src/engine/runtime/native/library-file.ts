@@ -37,7 +37,8 @@ export const NATIVE_LIBRARIES: Readonly<Record<string, NativeLibrary>> = {
   },
 };
 
-const system = `${process.platform}-${process.arch}`;
+/** Key of {@link NATIVE_LIBRARIES} for this system. */
+const SYSTEM = `${process.platform}-${process.arch}`;
 
 /** Whether this is a Linux system with musl instead of glibc, for which the native builds are not made. */
 const isMusl = (): boolean => {
@@ -46,19 +47,22 @@ const isMusl = (): boolean => {
   return report.header?.glibcVersionRuntime === undefined;
 };
 
-/** The library that fits this system, or undefined where ONNX Runtime has no native build. */
+/** The library for this system; undefined if ONNX Runtime has no native build for it. */
 export const nativeLibraryForSystem = (): NativeLibrary | undefined =>
-  isMusl() ? undefined : NATIVE_LIBRARIES[system];
+  isMusl() ? undefined : NATIVE_LIBRARIES[SYSTEM];
 
 /** Folder in the cache that holds the library after `fetchNativeLibrary`. */
-export const nativeLibraryFolder = (): string => join(cacheFolder(), 'onnxruntime', `${ORT_VERSION}-${system}`);
+export const nativeLibraryFolder = (): string => join(cacheFolder(), 'onnxruntime', `${ORT_VERSION}-${SYSTEM}`);
 
-const pattern = { win32: /^onnxruntime\.dll$/, darwin: /^libonnxruntime\..*dylib$/ } as const;
+/** File names of the library, by platform. */
+const LIBRARY_PATTERNS = { win32: /^onnxruntime\.dll$/, darwin: /^libonnxruntime\..*dylib$/ } as const;
 
-/** The library inside an installed `onnxruntime-node`, whatever its version. */
+/** The library inside an installed `onnxruntime-node` of any version. */
 const installedLibrary = (): string | undefined => {
   const name =
-    process.platform === 'win32' || process.platform === 'darwin' ? pattern[process.platform] : /^libonnxruntime\.so/;
+    process.platform === 'win32' || process.platform === 'darwin'
+      ? LIBRARY_PATTERNS[process.platform]
+      : /^libonnxruntime\.so/;
   try {
     const bin = join(dirname(createRequire(import.meta.url).resolve('onnxruntime-node/package.json')), 'bin');
     for (const version of readdirSync(bin)) {
@@ -76,7 +80,7 @@ const installedLibrary = (): string | undefined => {
 export const findNativeLibrary = (): string | undefined => {
   const installed = installedLibrary();
   if (installed !== undefined) return installed;
-  const library = NATIVE_LIBRARIES[system];
+  const library = NATIVE_LIBRARIES[SYSTEM];
   const cached = library === undefined ? undefined : join(nativeLibraryFolder(), library.file);
   return cached !== undefined && existsSync(cached) ? cached : undefined;
 };
@@ -84,6 +88,6 @@ export const findNativeLibrary = (): string | undefined => {
 /** Like {@link findNativeLibrary}. @throws {Error} if there is none */
 export const requireNativeLibrary = (): string => {
   const found = findNativeLibrary();
-  if (found === undefined) throw new Error(`onnxruntime-node is not installed, or has no library for ${system}`);
+  if (found === undefined) throw new Error(`onnxruntime-node is not installed, or has no library for ${SYSTEM}`);
   return found;
 };

@@ -1,19 +1,20 @@
 import { createRequire } from 'node:module';
 import { MdetrError, messageOf } from '../../../errors.ts';
 import { requireNativeLibrary } from './library-file.ts';
-import { apiPlaces, apiTable, apiVersion, type ApiFunction } from './api-table.ts';
+import { API_SLOTS, API_TABLE, API_VERSION, type ApiFunction } from './api-table.ts';
 
-/** An address in this process' memory; 0 is none. */
+/** Address in this process's memory; 0 is the null pointer. */
 export type Address = bigint;
-/** What goes where C wants a pointer: an address, or an array in place. */
+/** Argument of a C pointer type: an address, or an array in place. */
 export type Pointer = Address | ArrayBufferView | string | null;
+/** Argument of a C function. */
 export type Argument = Pointer | number;
 
 type NativeFunction = ((...args: readonly Argument[]) => unknown) & {
   async(...args: readonly (Argument | ((error: Error | null, result: unknown) => void))[]): void;
 };
 
-/** The part of koffi that is used here; its own types say `any`. */
+/** Subset of koffi's interface, whose own types use `any`. */
 interface Koffi {
   load(path: string): { func(name: string, result: string, args: readonly string[]): NativeFunction };
   proto(name: null, result: string, args: readonly string[]): unknown;
@@ -23,15 +24,15 @@ interface Koffi {
   config(settings?: Readonly<Record<string, number>>): Readonly<Record<string, number>>;
 }
 
-/** ONNX Runtime optimises graphs by recursion and multiplies matrices in blocks on the stack; koffi's are smaller. */
-const stackBytes = 8 * 2 ** 20;
+/** Stack size of native calls. koffi's default is too small: ONNX Runtime optimizes graphs recursively, with matrix tiles on the stack. */
+const STACK_BYTES = 8 * 2 ** 20;
 
-/** ONNX Runtime's shared library, called directly. One for each thread of JavaScript. */
+/** ONNX Runtime's shared library, called through its C API. There is one instance per JavaScript thread. */
 export class OrtLibrary {
   private static opened: OrtLibrary | undefined;
   private readonly functions = new Map<ApiFunction, NativeFunction>();
-  /** koffi does not keep what its functions are made of: collected, they crash. */
-  private readonly kept: unknown[] = [];
+  /** Objects that koffi's functions need but do not reference; calls crash once they are garbage-collected. */
+  private readonly keptAlive: unknown[] = [];
   private readonly out = new BigUint64Array(1);
   private readonly inFlight = new Set<unknown>();
 
@@ -39,27 +40,27 @@ export class OrtLibrary {
     private readonly koffi: Koffi,
     path: string,
   ) {
-    koffi.config({ ...koffi.config(), async_stack_size: stackBytes, sync_stack_size: stackBytes });
+    koffi.config({ ...koffi.config(), async_stack_size: STACK_BYTES, sync_stack_size: STACK_BYTES });
     const library = koffi.load(path);
     const getApiBase = library.func('OrtGetApiBase', 'void *', []);
     const [getApi] = new BigUint64Array(koffi.view(getApiBase() as Address, 8));
-    const api = this.decode(getApi!, 'void *', ['uint32_t'])(apiVersion) as Address | null;
-    this.kept.push(library, getApiBase);
-    if (api === null) throw new Error(`it does not know version ${apiVersion} of its interface`);
-    const places = new BigUint64Array(koffi.view(api, apiPlaces * 8));
-    for (const [name, [place, declaration]] of Object.entries(apiTable)) {
+    const api = this.decode(getApi!, 'void *', ['uint32_t'])(API_VERSION) as Address | null;
+    this.keptAlive.push(library, getApiBase);
+    if (api === null) throw new Error(`it does not support version ${API_VERSION} of the C API`);
+    const slots = new BigUint64Array(koffi.view(api, API_SLOTS * 8));
+    for (const [name, [slot, declaration]] of Object.entries(API_TABLE)) {
       const { result, args } = parseDeclaration(declaration);
-      this.functions.set(name as ApiFunction, this.decode(places[place]!, result, args));
+      this.functions.set(name as ApiFunction, this.decode(slots[slot]!, result, args));
     }
   }
 
   private decode(address: Address, result: string, args: readonly string[]): NativeFunction {
     const type = this.koffi.proto(null, result, args);
-    this.kept.push(type);
+    this.keptAlive.push(type);
     return this.koffi.decode(address, type);
   }
 
-  /** Throws `MdetrError` where koffi or ONNX Runtime's library are not installed for this system. */
+  /** Opens the library. @throws {MdetrError} if koffi or ONNX Runtime's library is not installed for this system */
   static open(): OrtLibrary {
     if (this.opened !== undefined) return this.opened;
     try {
@@ -72,35 +73,35 @@ export class OrtLibrary {
     }
   }
 
-  /** Calls a function that yields a status. Throws what the status says. */
+  /** Calls a function that returns a status. @throws {Error} with the message of a failed status */
   call(name: ApiFunction, ...args: readonly Argument[]): void {
     this.check(this.functions.get(name)!(...args));
   }
 
-  /** Calls a function whose last argument is where the result goes, and returns the result. */
+  /** Calls a function that writes its result to its last argument, and returns that result. */
   make(name: ApiFunction, ...args: readonly Argument[]): Address {
     this.out[0] = 0n;
     this.call(name, ...args, this.out);
     return this.out[0];
   }
 
-  /** Calls a function without result. */
+  /** Calls a function that releases a handle. */
   release(name: ApiFunction, handle: Address): void {
     this.functions.get(name)!(handle);
   }
 
   /**
-   * As `call`, on another thread. Arrays among the arguments must not be written to until then.
+   * Asynchronous variant of `call`, on another thread. Arrays among the arguments must not be written to until it settles.
    *
-   * @param needed what the addresses among the arguments lead to
+   * @param referenced objects that the addresses among the arguments point into, kept alive during the call
    */
-  callAsync(needed: unknown, name: ApiFunction, ...args: readonly Argument[]): Promise<void> {
-    // koffi keeps addresses alone: arrays that nobody else needs any more would be collected during the call.
-    const kept = { needed, args };
-    this.inFlight.add(kept);
+  callAsync(referenced: unknown, name: ApiFunction, ...args: readonly Argument[]): Promise<void> {
+    // koffi only holds addresses: otherwise unreferenced arrays could be garbage-collected during the call.
+    const keptAlive = { referenced, args };
+    this.inFlight.add(keptAlive);
     return new Promise((resolve, reject) => {
       this.functions.get(name)!.async(...args, (error, status) => {
-        this.inFlight.delete(kept);
+        this.inFlight.delete(keptAlive);
         try {
           if (error !== null) throw error;
           this.check(status);
@@ -112,18 +113,18 @@ export class OrtLibrary {
     });
   }
 
-  /** Bytes at an address. They must not be looked at once what stands there is freed. */
+  /** View of the bytes at an address. It must not be used after that memory was freed. */
   view(address: Address, bytes: number): ArrayBuffer {
     return this.koffi.view(address, bytes);
   }
 
-  /** Where an array begins; it stays there as long as the array is alive. */
+  /** Address of an array, valid as long as the array is alive. */
   address(array: ArrayBufferView): Address {
     return this.koffi.address(array);
   }
 
-  /** The text at an address, up to its closing zero. */
-  text(address: Address): string {
+  /** The null-terminated string at an address. */
+  stringAt(address: Address): string {
     return this.koffi.decode.string(address);
   }
 
@@ -136,7 +137,7 @@ export class OrtLibrary {
   }
 }
 
-/** "void *F(void *a, size_t b)" → the types alone, as koffi wants them. */
+/** Types of a C declaration: "void *F(void *a, size_t b)" -> result "void *", args ["void *", "size_t"]. */
 const parseDeclaration = (declaration: string): { result: string; args: string[] } => {
   const [, result, parameters] = /^(.*?)\w+\((.*)\)$/.exec(declaration)!;
   return { result: result!.trim(), args: parameters!.split(', ').map((part) => part.replace(/\w+$/, '').trim()) };

@@ -7,7 +7,7 @@ import { matmul, relu } from '../../ops/index.ts';
 import { NativeRuntime } from './native-runtime.ts';
 import { runtimeContract } from '../../../../test/support/runtime-contract.ts';
 
-describe('the runtime of the C interface', () => {
+describe('NativeRuntime', () => {
   runtimeContract((options) => new NativeRuntime(options));
 
   const [rows] = ['rows'].map(symbolicDim);
@@ -15,24 +15,24 @@ describe('the runtime of the C interface', () => {
   const ones = (count: number, columns = 256) =>
     float32Tensor([count, columns], new Float32Array(count * columns).fill(1));
 
-  it('lets the event loop turn during a run', async () => {
+  it('does not block the event loop during a run', async () => {
     const session = await new NativeRuntime({ threads: 1 }).load(square);
-    let turns = 0;
-    const timer = setInterval(() => turns++, 1);
+    let ticks = 0;
+    const timer = setInterval(() => ticks++, 1);
     await session.run({ x: ones(20_000), w: ones(256) });
     clearInterval(timer);
-    expect(turns).toBeGreaterThan(2);
+    expect(ticks).toBeGreaterThan(2);
     await session.dispose();
   });
 
-  it('waits with disposing until a run has ended', async () => {
+  it('waits for a pending run before it disposes a session', async () => {
     const session = await new NativeRuntime({ threads: 1 }).load(square);
     const running = session.run({ x: ones(5_000), w: ones(256) });
     await session.dispose();
     expect((await running)['y']!.data[0]).toBe(256);
   });
 
-  it('reads parameters where they stand: changed ones are seen by the next run', async () => {
+  it('reads parameters in place: the next run sees changed values', async () => {
     const session = await new NativeRuntime({ threads: 1 }).load(square);
     const w = { dtype: 'float32', shape: [256, 256], data: new Float32Array(new SharedArrayBuffer(2 ** 18)) } as const;
     expect((await session.run({ x: ones(1), w }))['y']!.data[0]).toBe(0);
@@ -41,7 +41,7 @@ describe('the runtime of the C interface', () => {
     await session.dispose();
   });
 
-  it('uses the memory of released results again, over 500 steps of varying sizes', async () => {
+  it('reuses the memory of released values, over 500 steps of varying shapes', async () => {
     const runtime = new NativeRuntime({ threads: 1 });
     const session = await runtime.load(square);
     const w = ones(256);
@@ -59,7 +59,7 @@ describe('the runtime of the C interface', () => {
     await session.dispose();
   });
 
-  it('gives memory back when a run fails', async () => {
+  it('releases memory when a run fails', async () => {
     const runtime = new NativeRuntime({ threads: 1 });
     const session = await runtime.load(makeProgram('p', { y: relu(input('x', [rows!])) }));
     await expect(session.compute({ x: ones(1) })).rejects.toThrow('input "x" must be');
@@ -67,7 +67,7 @@ describe('the runtime of the C interface', () => {
     await session.dispose();
   });
 
-  it('writes a profile of every session when it is asked to', async () => {
+  it('writes a profile of every session with profilePrefix', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'mdetr-profile-'));
     const session = await new NativeRuntime({ threads: 1, profilePrefix: join(folder, 'p') }).load(square);
     await session.run({ x: ones(2), w: ones(256) });

@@ -8,24 +8,26 @@ import { OrtLibrary, type Address } from './library.ts';
 import { NativeSession } from './native-session.ts';
 import { SharedArena } from './shared-arena.ts';
 
+/** Options of {@link NativeRuntime}. */
 export interface NativeRuntimeOptions {
-  /** Threads that one run uses; by default ONNX Runtime's choice, one a physical core. */
-  readonly threads?: number;
-  /** Where programs with weights are kept between starts. */
-  readonly cache?: ProgramCache;
-  /** Runs take place on the calling thread. */
-  readonly blocking?: boolean;
-  /** Every session writes how long its nodes took to a JSON file of this prefix, when it is disposed. */
-  readonly profilePrefix?: string;
+  /** Threads of one run. Default: ONNX Runtime's choice, one per physical core. */
+  readonly threads?: number | undefined;
+  /** Cache of compiled programs. Default: the folder of `MDETR_CACHE`. */
+  readonly cache?: ProgramCache | undefined;
+  /** Runs programs on the calling thread, which blocks it. */
+  readonly blocking?: boolean | undefined;
+  /** Profiles every session; the times of its nodes are written to a JSON file with this prefix on dispose. */
+  readonly profilePrefix?: string | undefined;
 }
 
-const logErrorsOnly = 3;
-const allOptimizations = 99;
+/** `ORT_LOGGING_LEVEL_ERROR` of the C API. */
+const LOG_ERRORS_ONLY = 3;
+/** `ORT_ENABLE_ALL` of the C API. */
+const ALL_OPTIMIZATIONS = 99;
 
 /**
- * Runs programs on the CPU through ONNX Runtime's own C interface: results are written where the next program reads
- * them, parameters are read where they stand, and runs take place on other threads, so that the event loop turns (but
- * for `blocking`).
+ * Runs programs on the CPU through ONNX Runtime's C API. Outputs are written to memory that the next program reads in
+ * place, parameters are read without a copy, and runs do not block the event loop (except with `blocking`).
  */
 export class NativeRuntime implements Runtime {
   readonly device = 'cpu';
@@ -34,14 +36,14 @@ export class NativeRuntime implements Runtime {
   private readonly cache: ProgramCache;
   private loadedCount = 0;
 
-  /** Throws `MdetrError` where the library cannot be called directly; `NodeRuntime` works there. */
+  /** @throws {MdetrError} if the library cannot be called directly; `NodeRuntime` does not need that */
   constructor(private readonly options: NativeRuntimeOptions = {}) {
     this.library = OrtLibrary.open();
     this.arena = new SharedArena((buffer) => this.library.address(new Uint8Array(buffer)));
     this.cache = options.cache ?? new ProgramCache();
   }
 
-  /** Bytes of results that nobody has released yet. */
+  /** Bytes of device values that have not been released. */
   get bytesInUse(): number {
     return this.arena.bytesInUse;
   }
@@ -96,12 +98,12 @@ export class NativeRuntime implements Runtime {
     const { library } = this;
     const { threads, profilePrefix } = this.options;
     const options = library.make('createSessionOptions');
-    library.call('setSessionGraphOptimizationLevel', options, allOptimizations);
-    library.call('setSessionLogSeverityLevel', options, logErrorsOnly);
+    library.call('setSessionGraphOptimizationLevel', options, ALL_OPTIMIZATIONS);
+    library.call('setSessionLogSeverityLevel', options, LOG_ERRORS_ONLY);
     if (threads !== undefined) library.call('setIntraOpNumThreads', options, threads);
-    // Plans of memory by sizes of inputs: they take more than they save, and pile up where sizes vary.
+    // Memory patterns are kept per input shape: they cost more than they save, and accumulate with varying shapes.
     library.call('disableMemPattern', options);
-    // Else idle threads keep a core busy while the host matches and the optimiser works.
+    // Otherwise idle threads spin while the host computes the matching and the optimizer step.
     library.call('addSessionConfigEntry', options, 'session.force_spinning_stop', '1');
     if (profilePrefix !== undefined)
       library.call('enableProfiling', options, pathArgument(`${profilePrefix}-${program.name}`));
@@ -109,10 +111,10 @@ export class NativeRuntime implements Runtime {
   }
 }
 
-/** ONNX Runtime's environment; it has one a process, however often it is made. */
-const environment = (library: OrtLibrary): Address => (env ??= library.make('createEnv', logErrorsOnly, 'mdetr'));
+/** ONNX Runtime's environment. There is one per process, however often it is created. */
+const environment = (library: OrtLibrary): Address => (env ??= library.make('createEnv', LOG_ERRORS_ONLY, 'mdetr'));
 let env: Address | undefined;
 
-/** Paths are wide characters on Windows, and UTF-8 elsewhere. */
+/** Null-terminated path: UTF-16 on Windows, UTF-8 elsewhere. */
 const pathArgument = (path: string): Uint8Array =>
   new Uint8Array(Buffer.from(`${path}\0`, process.platform === 'win32' ? 'utf16le' : 'utf8'));

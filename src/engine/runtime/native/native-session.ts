@@ -8,23 +8,25 @@ import { checkFeeds, knownSize, type DeviceTensor, type Session, type SizeBindin
 import type { Address, OrtLibrary } from './library.ts';
 import type { Block, SharedArena } from './shared-arena.ts';
 
-/** Where a result is to be written, and what gives that memory back. */
-interface Place {
+/** Memory of an output, and the arena block that it occupies. */
+interface OutputBuffer {
   readonly tensor: HostTensor;
   readonly block?: Block;
 }
 
-type Allocate = (dtype: DType, shape: readonly number[]) => Place;
+type Allocate = (dtype: DType, shape: readonly number[]) => OutputBuffer;
 
-const deviceAllocator = 0;
-const defaultMemory = 0;
+/** `OrtDeviceAllocator` of the C API. */
+const DEVICE_ALLOCATOR = 0;
+/** `OrtMemTypeDefault` of the C API. */
+const DEFAULT_MEMORY_TYPE = 0;
 
-/** A loaded program. Inputs are read and results written in place, by addresses. */
+/** Session that reads inputs and writes outputs in place, by address. */
 export class NativeSession implements Session {
   private readonly inputNames: readonly string[];
   private readonly outputs: readonly (readonly [name: string, tensor: Tensor])[];
-  private readonly inputTexts: CTexts;
-  private readonly outputTexts: CTexts;
+  private readonly inputStrings: CStrings;
+  private readonly outputStrings: CStrings;
   private readonly memoryInfo: Address;
   private readonly running = new Set<Promise<unknown>>();
   private handle: Address | undefined;
@@ -39,34 +41,34 @@ export class NativeSession implements Session {
     private readonly afterDispose: () => Promise<void>,
   ) {
     this.handle = handle;
-    this.memoryInfo = library.make('createCpuMemoryInfo', deviceAllocator, defaultMemory);
-    // Inputs that only carry sizes may have been optimised away in the session; it refuses to be given them.
+    this.memoryInfo = library.make('createCpuMemoryInfo', DEVICE_ALLOCATOR, DEFAULT_MEMORY_TYPE);
+    // Inputs that only carry shapes may have been optimized away; the session rejects them.
     this.inputNames = inputNamesOf(library, handle);
     this.outputs = Object.entries(program.outputs);
-    this.inputTexts = new CTexts(library, this.inputNames);
-    this.outputTexts = new CTexts(
+    this.inputStrings = new CStrings(library, this.inputNames);
+    this.outputStrings = new CStrings(
       library,
       this.outputs.map(([name]) => name),
     );
   }
 
   async run(feeds: Values): Promise<Record<string, HostTensor>> {
-    const places = await this.execute(feeds, (dtype, shape) => ({
+    const buffers = await this.execute(feeds, (dtype, shape) => ({
       tensor: hostTensorAt(dtype, shape, new ArrayBuffer(byteLengthOf(dtype, shape))),
     }));
-    return Object.fromEntries(this.outputs.map(([name], index) => [name, places[index]!.tensor]));
+    return Object.fromEntries(this.outputs.map(([name], index) => [name, buffers[index]!.tensor]));
   }
 
   async compute(feeds: Values): Promise<Record<string, DeviceTensor>> {
     const { arena } = this;
-    const places = await this.execute(feeds, (dtype, shape) => {
-      const block = arena.take(byteLengthOf(dtype, shape));
+    const buffers = await this.execute(feeds, (dtype, shape) => {
+      const block = arena.allocate(byteLengthOf(dtype, shape));
       return { tensor: hostTensorAt(dtype, shape, block.buffer, block.offset), block };
     });
     return Object.fromEntries(
       this.outputs.map(([name], index) => {
-        const { tensor, block } = places[index]!;
-        return [name, new HostValue(tensor, () => block !== undefined && arena.give(block))];
+        const { tensor, block } = buffers[index]!;
+        return [name, new HostValue(tensor, () => block !== undefined && arena.release(block))];
       }),
     );
   }
@@ -85,17 +87,17 @@ export class NativeSession implements Session {
     await this.afterDispose();
   }
 
-  private async execute(feeds: Values, allocate: Allocate): Promise<readonly Place[]> {
+  private async execute(feeds: Values, allocate: Allocate): Promise<readonly OutputBuffer[]> {
     if (this.handle === undefined) throw new MdetrError(`program "${this.program.name}" was disposed`);
     const sizes = checkFeeds(this.program, feeds, this.inputs);
     const given = this.inputNames.map((name) => hostOf(name, feeds[name]!));
-    const places = this.outputs.map(([, tensor]) => placeFor(tensor, sizes, allocate));
-    const running = this.runOn(this.handle, given, places, allocate);
+    const buffers = this.outputs.map(([, tensor]) => outputBufferFor(tensor, sizes, allocate));
+    const running = this.runOn(this.handle, given, buffers, allocate);
     this.running.add(running);
     try {
       return await running;
     } catch (error) {
-      for (const place of places) if (place?.block !== undefined) this.arena.give(place.block);
+      for (const buffer of buffers) if (buffer?.block !== undefined) this.arena.release(buffer.block);
       throw new MdetrError(`program "${this.program.name}" failed: ${messageOf(error)}`, { cause: error });
     } finally {
       this.running.delete(running);
@@ -105,42 +107,42 @@ export class NativeSession implements Session {
   private async runOn(
     session: Address,
     given: readonly HostTensor[],
-    places: readonly (Place | undefined)[],
+    buffers: readonly (OutputBuffer | undefined)[],
     allocate: Allocate,
-  ): Promise<readonly Place[]> {
-    const { library, inputTexts, outputTexts } = this;
+  ): Promise<readonly OutputBuffer[]> {
+    const { library, inputStrings: inputNameStrings, outputStrings: outputNameStrings } = this;
     const inputs = new BigUint64Array(Math.max(1, given.length));
-    const outputs = new BigUint64Array(Math.max(1, places.length));
+    const outputs = new BigUint64Array(Math.max(1, buffers.length));
     try {
       given.forEach((tensor, index) => (inputs[index] = this.wrap(tensor)));
-      places.forEach((place, index) => (outputs[index] = place === undefined ? 0n : this.wrap(place.tensor)));
+      buffers.forEach((buffer, index) => (outputs[index] = buffer === undefined ? 0n : this.wrap(buffer.tensor)));
       const args = [
         session,
         null,
-        inputTexts.addresses,
+        inputNameStrings.addresses,
         inputs,
         given.length,
-        outputTexts.addresses,
-        places.length,
+        outputNameStrings.addresses,
+        buffers.length,
         outputs,
       ] as const;
       if (this.modes.isBlocking) library.call('run', ...args);
-      else await library.callAsync({ given, places }, 'run', ...args);
-      return places.map(
-        (place, index) => place ?? this.copyOut(outputs[index]!, this.outputs[index]![1].dtype, allocate),
+      else await library.callAsync({ given, buffers }, 'run', ...args);
+      return buffers.map(
+        (buffer, index) => buffer ?? this.copyOut(outputs[index]!, this.outputs[index]![1].dtype, allocate),
       );
     } finally {
       for (const value of [...inputs, ...outputs]) if (value !== 0n) library.release('releaseValue', value);
     }
   }
 
-  /** Makes ONNX Runtime's handle for an array, which goes on belonging to the host. */
+  /** Creates an `OrtValue` for an array; the memory stays owned by the host. */
   private wrap({ dtype, shape, data }: HostTensor): Address {
     const sizes = BigInt64Array.from(shape, BigInt);
     return this.library.make(
       'createTensorWithDataAsOrtValue',
       this.memoryInfo,
-      data.byteLength === 0 ? nothing : data,
+      data.byteLength === 0 ? EMPTY_DATA : data,
       data.byteLength,
       sizes,
       sizes.length,
@@ -148,34 +150,38 @@ export class NativeSession implements Session {
     );
   }
 
-  /** A result whose sizes only the run has shown: it stands in ONNX Runtime's memory. */
-  private copyOut(value: Address, dtype: DType, allocate: Allocate): Place {
+  /** Copies an output of data-dependent shape, which ONNX Runtime has allocated. */
+  private copyOut(value: Address, dtype: DType, allocate: Allocate): OutputBuffer {
     const { library } = this;
     const info = library.make('getTensorTypeAndShape', value);
     try {
       const sizes = new BigInt64Array(Number(library.make('getDimensionsCount', info)));
       library.call('getDimensions', info, sizes, sizes.length);
-      const place = allocate(dtype, Array.from(sizes, Number));
-      const { data } = place.tensor;
+      const buffer = allocate(dtype, Array.from(sizes, Number));
+      const { data } = buffer.tensor;
       if (data.byteLength > 0) {
         const source = library.view(library.make('getTensorMutableData', value), data.byteLength);
         new Uint8Array(data.buffer, data.byteOffset, data.byteLength).set(new Uint8Array(source));
       }
-      return place;
+      return buffer;
     } finally {
       library.release('releaseTensorTypeAndShapeInfo', info);
     }
   }
 }
 
-/** What an empty tensor points to. */
-const nothing = new Uint8Array(new ArrayBuffer(64));
+/** Memory that empty tensors point to. */
+const EMPTY_DATA = new Uint8Array(new ArrayBuffer(64));
 
 const byteLengthOf = (dtype: DType, shape: readonly number[]): number =>
   shape.reduce((product, size) => product * size, bytesPerElement[dtype]);
 
-/** Memory for a result, if the inputs tell its sizes. */
-const placeFor = ({ dtype, shape }: Tensor, sizes: SizeBindings, allocate: Allocate): Place | undefined => {
+/** Memory for an output; undefined if its shape does not follow from the inputs. */
+const outputBufferFor = (
+  { dtype, shape }: Tensor,
+  sizes: SizeBindings,
+  allocate: Allocate,
+): OutputBuffer | undefined => {
   const known = shape.map((dim) => knownSize(dim, sizes));
   return known.every((size) => size !== undefined) ? allocate(dtype, known) : undefined;
 };
@@ -184,29 +190,29 @@ const inputNamesOf = (library: OrtLibrary, session: Address): string[] => {
   const allocator = library.make('getAllocatorWithDefaultOptions');
   return Array.from({ length: Number(library.make('sessionGetInputCount', session)) }, (_, index) => {
     const address = library.make('sessionGetInputName', session, index, allocator);
-    const name = library.text(address);
+    const name = library.stringAt(address);
     library.call('allocatorFree', allocator, address);
     return name;
   });
 };
 
-/** Texts as C has them: an array of addresses of what ends with a zero. */
-class CTexts {
+/** Array of C strings: addresses of null-terminated UTF-8 bytes. */
+class CStrings {
   readonly addresses: BigUint64Array;
   private readonly bytes: Uint8Array;
 
-  constructor(library: OrtLibrary, texts: readonly string[]) {
-    const encoded = texts.map((text) => Buffer.from(`${text}\0`, 'utf8'));
+  constructor(library: OrtLibrary, strings: readonly string[]) {
+    const encoded = strings.map((string) => Buffer.from(`${string}\0`, 'utf8'));
     const length = encoded.reduce((sum, { byteLength }) => sum + byteLength, 0);
-    // A buffer of its own: small typed arrays may be moved.
+    // Backed by an ArrayBuffer: V8 may move small typed arrays.
     this.bytes = new Uint8Array(new ArrayBuffer(length + 1));
-    this.addresses = new BigUint64Array(new ArrayBuffer((texts.length + 1) * 8));
+    this.addresses = new BigUint64Array(new ArrayBuffer((strings.length + 1) * 8));
     const start = library.address(this.bytes);
     let offset = 0;
-    encoded.forEach((text, index) => {
-      this.bytes.set(text, offset);
+    encoded.forEach((string, index) => {
+      this.bytes.set(string, offset);
       this.addresses[index] = start + BigInt(offset);
-      offset += text.byteLength;
+      offset += string.byteLength;
     });
   }
 }

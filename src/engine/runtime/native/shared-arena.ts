@@ -1,52 +1,55 @@
 import { HEAD_BYTES, sharedMemory } from '../../../threads/shared-memory.ts';
 
-/** A piece of shared memory. */
+/** Allocated range of a shared buffer. */
 export interface Block {
   readonly buffer: SharedArrayBuffer;
   readonly offset: number;
   readonly bytes: number;
 }
 
+/** Free range of a chunk. */
 interface Gap {
   offset: number;
   bytes: number;
 }
 
+/** Shared buffer that blocks are allocated from. */
 interface Chunk {
   readonly buffer: SharedArrayBuffer;
   readonly bytes: number;
-  /** Sorted by offset, never touching each other. */
+  /** Sorted by offset; adjacent gaps are merged. */
   readonly gaps: Gap[];
 }
 
-/** A line of the processor's cache. */
-const alignment = 64;
-const chunkBytes = 64 * 2 ** 20;
+/** Alignment of blocks in bytes: a cache line. */
+const ALIGNMENT = 64;
+const CHUNK_BYTES = 64 * 2 ** 20;
 
 /**
- * Memory for results that are handed from program to program: pieces of a few large shared buffers, used again as soon
- * as they are given back. A training step gives everything back at its end, so the arena ends up as large as the largest
- * step needs and stays so; and memory that was written before costs no page faults.
+ * First-fit allocator for values that are passed between programs: blocks of a few large shared buffers, reused as soon as
+ * they are released. A training step releases all its blocks at the end, so the arena grows to the size of the largest step
+ * and stays there. Reused memory causes no page faults.
  */
 export class SharedArena {
   private readonly chunks: Chunk[] = [];
 
-  /** @param startOf where a buffer begins in memory, so that pieces begin on whole lines */
+  /** @param startOf returns the address of a buffer, to align blocks to cache lines */
   constructor(private readonly startOf: (buffer: SharedArrayBuffer) => bigint) {}
 
-  /** Bytes of all chunks, used or not. */
+  /** Bytes of all chunks, allocated or free. */
   get bytes(): number {
     return this.chunks.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
-  /** Bytes that were taken and not given back. */
+  /** Bytes of allocated blocks. */
   get bytesInUse(): number {
     const free = this.chunks.flatMap(({ gaps }) => gaps).reduce((sum, { bytes }) => sum + bytes, 0);
     return this.bytes - free;
   }
 
-  take(bytes: number): Block {
-    const size = Math.max(alignment, Math.ceil(bytes / alignment) * alignment);
+  /** Allocates a block of at least `bytes` bytes. */
+  allocate(bytes: number): Block {
+    const size = Math.max(ALIGNMENT, Math.ceil(bytes / ALIGNMENT) * ALIGNMENT);
     for (const chunk of this.chunks) {
       const index = chunk.gaps.findIndex((gap) => gap.bytes >= size);
       if (index >= 0) return cut(chunk, index, size);
@@ -54,20 +57,21 @@ export class SharedArena {
     return cut(this.grow(size), 0, size);
   }
 
-  give({ buffer, offset, bytes }: Block): void {
+  /** Makes the memory of a block available again. */
+  release({ buffer, offset, bytes }: Block): void {
     const { gaps } = this.chunks.find((chunk) => chunk.buffer === buffer)!;
     let index = gaps.findIndex((gap) => gap.offset > offset);
     if (index < 0) index = gaps.length;
     gaps.splice(index, 0, { offset, bytes });
-    join(gaps, index);
-    if (index > 0) join(gaps, index - 1);
+    mergeWithNext(gaps, index);
+    if (index > 0) mergeWithNext(gaps, index - 1);
   }
 
   private grow(bytes: number): Chunk {
-    const size = Math.max(bytes, chunkBytes);
-    const buffer = sharedMemory(size + alignment);
+    const size = Math.max(bytes, CHUNK_BYTES);
+    const buffer = sharedMemory(size + ALIGNMENT);
     const start = this.startOf(buffer) + BigInt(HEAD_BYTES);
-    const offset = HEAD_BYTES + ((Number(-start % BigInt(alignment)) + alignment) % alignment);
+    const offset = HEAD_BYTES + ((Number(-start % BigInt(ALIGNMENT)) + ALIGNMENT) % ALIGNMENT);
     const chunk = { buffer, bytes: size, gaps: [{ offset, bytes: size }] };
     this.chunks.push(chunk);
     return chunk;
@@ -83,8 +87,8 @@ const cut = ({ buffer, gaps }: Chunk, index: number, bytes: number): Block => {
   return block;
 };
 
-/** Makes one of a gap and the next, if they touch. */
-const join = (gaps: Gap[], index: number): void => {
+/** Merges a gap with the next one if they are adjacent. */
+const mergeWithNext = (gaps: Gap[], index: number): void => {
   const [gap, next] = [gaps[index]!, gaps[index + 1]];
   if (next === undefined || gap.offset + gap.bytes !== next.offset) return;
   gap.bytes += next.bytes;

@@ -4,14 +4,14 @@ import { emitModel } from '../../onnx/index.ts';
 import type { LoadOptions, Runtime, Session } from '../runtime.ts';
 import type { ProgramCache } from './program-cache.ts';
 
-/** Makes a session of a model, which is its bytes or a file's path. */
+/** Creates a session from a model, given as bytes or as the path of a file. */
 export type CreateSession = (
   program: Program,
   model: Uint8Array | string,
   inputs: readonly ProgramInput[],
 ) => Promise<Session>;
 
-/** Loads a program: with its weights from the cache, compiled into it where it lacks; without, parameters are inputs. */
+/** Loads a program. With weights, it is compiled into the cache if necessary; without, its parameters are inputs. */
 export const loadProgram = async (
   program: Program,
   { weights }: LoadOptions,
@@ -29,7 +29,7 @@ export const loadProgram = async (
     try {
       return await create(program, path, program.inputs);
     } catch (error) {
-      // Another process that made room may have removed the entry between the two.
+      // Another process may have evicted the entry after it was found.
       if (attempt > 1 || existsSync(path)) throw error;
     }
   }

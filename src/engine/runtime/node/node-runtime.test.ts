@@ -6,22 +6,22 @@ import { NativeRuntime } from '../native/native-runtime.ts';
 import { NodeRuntime } from './node-runtime.ts';
 import { runtimeContract } from '../../../../test/support/runtime-contract.ts';
 
-describe('the runtime of the Node binding', () => {
+describe('NodeRuntime', () => {
   runtimeContract((options) => new NodeRuntime(options));
 
-  it('names the devices that there are when one is asked for that is not', () => {
+  it('names the available devices in the error for an unavailable one', () => {
     expect(() => new NodeRuntime({ device: 'abacus' })).toThrow(/^there is no device "abacus" here; there are: .*cpu/);
     expect(() => new NodeRuntime({ device: 'abacus' })).toThrow(MdetrError);
   });
 });
 
-describe('the runtime for a device', () => {
-  it('is the one of the C interface on the CPU, where it can be loaded', async () => {
+describe('createRuntime', () => {
+  it('returns the native runtime for the CPU if it can be loaded', async () => {
     expect(await createRuntime({ threads: 1 })).toBeInstanceOf(NativeRuntime);
     await expect(createRuntime({ device: 'abacus' })).rejects.toThrow('there is no device "abacus" here');
   });
 
-  it('is the one of the Node binding where koffi is missing', async () => {
+  it('returns the Node runtime if koffi is missing', async () => {
     vi.spyOn(OrtLibrary, 'open').mockImplementation(() => {
       throw new MdetrError("ONNX Runtime's library cannot be called directly here: Cannot find module 'koffi'");
     });

@@ -14,22 +14,23 @@ import {
 import { loadProgram } from './load-program.ts';
 import { ProgramCache } from './program-cache.ts';
 
+/** Options of {@link NodeRuntime}. */
 export interface NodeRuntimeOptions {
-  /** `cpu` everywhere; `webgpu`, `cuda`, `coreml`, `dml` where the machine and the installed libraries have them. */
-  readonly device?: string;
-  /** Threads that one run uses; by default ONNX Runtime's choice, one a physical core. */
-  readonly threads?: number;
-  /** Where programs with weights are kept between starts. */
-  readonly cache?: ProgramCache;
+  /** `cpu` (default), or `webgpu`, `cuda`, `coreml`, `dml` if the system and ONNX Runtime support it. */
+  readonly device?: string | undefined;
+  /** Threads of one run. Default: ONNX Runtime's choice, one per physical core. */
+  readonly threads?: number | undefined;
+  /** Cache of compiled programs. Default: the folder of `MDETR_CACHE`. */
+  readonly cache?: ProgramCache | undefined;
 }
 
-/** Runs programs with ONNX Runtime's binding for Node. */
+/** Runs programs with ONNX Runtime's Node binding (`onnxruntime-node`). */
 export class NodeRuntime implements Runtime {
   readonly device: string;
   private readonly sessionOptions: ort.InferenceSession.SessionOptions;
   private readonly cache: ProgramCache;
 
-  /** Throws `MdetrError` for a device that this build of ONNX Runtime does not know (it would quietly take the CPU). */
+  /** @throws {MdetrError} for a device that this build of ONNX Runtime lacks: it would silently use the CPU */
   constructor(options: NodeRuntimeOptions = {}) {
     this.device = options.device ?? 'cpu';
     const devices = ort.listSupportedBackends().map(({ name }) => name);
@@ -40,7 +41,7 @@ export class NodeRuntime implements Runtime {
       executionProviders: this.device === 'cpu' ? ['cpu'] : [this.device, 'cpu'],
       graphOptimizationLevel: 'all',
       logSeverityLevel: 3,
-      ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
+      intraOpNumThreads: options.threads ?? 0,
     };
   }
 
@@ -71,7 +72,7 @@ export class NodeRuntime implements Runtime {
 }
 
 const toOrt = ({ dtype, data, shape }: HostTensor): ort.Tensor => {
-  // The binding refuses memory that threads share, with "Invalid argument".
+  // The binding rejects shared memory with "Invalid argument".
   const own = data.buffer instanceof SharedArrayBuffer ? data.slice() : data;
   return new ort.Tensor(dtype, own as Float32Array, shape);
 };
@@ -93,13 +94,13 @@ class NodeSession implements Session {
   async run(feeds: Values): Promise<Record<string, HostTensor>> {
     if (this.session === undefined) throw new MdetrError(`program "${this.program.name}" was disposed`);
     checkFeeds(this.program, feeds, this.inputs);
-    // Inputs that only carry sizes may have been optimised away in the session; it refuses to be given them.
+    // Inputs that only carry shapes may have been optimized away; the session rejects them.
     const given = Object.fromEntries(this.session.inputNames.map((name) => [name, toOrt(hostOf(name, feeds[name]!))]));
     const results = await this.session.run(given);
     return Object.fromEntries(Object.entries(results).map(([name, value]) => [name, fromOrt(value)]));
   }
 
-  /** The binding copies every result to the host, so there is nothing that could stay elsewhere. */
+  /** The binding copies every output to the host, so the values are host values. */
   async compute(feeds: Values): Promise<Record<string, DeviceTensor>> {
     const results = await this.run(feeds);
     return Object.fromEntries(Object.entries(results).map(([name, value]) => [name, new HostValue(value)]));

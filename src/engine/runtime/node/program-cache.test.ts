@@ -44,15 +44,15 @@ const load = async (runtime: NodeRuntime, weights: WeightSource, program = small
   return session;
 };
 
-const expectRight = async (session: Session, factor = 1): Promise<void> => {
+const expectCorrectOutput = async (session: Session, factor = 1): Promise<void> => {
   const { y } = await session.run({ x: sampleInput });
   const expected = expectedY(factor);
   const difference = Math.max(...expected.map((value, index) => Math.abs(value - Number(y!.data[index]))));
   expect(difference).toBeLessThan(1e-5);
 };
 
-/** Starts a process that loads the program through the same folder. */
-const child = (mode: 'load' | 'hang') =>
+/** Starts a process that loads the program from the same cache folder. */
+const startChild = (mode: 'load' | 'hang') =>
   spawn(
     process.execPath,
     ['--import', 'tsx', new URL('../../../../test/support/compile-child.ts', import.meta.url).pathname, folder, mode],
@@ -61,33 +61,33 @@ const child = (mode: 'load' | 'hang') =>
     },
   );
 
-const outputOf = async (process: ReturnType<typeof child>): Promise<string> => {
-  let text = '';
-  process.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
+const outputOf = async (process: ReturnType<typeof startChild>): Promise<string> => {
+  let output = '';
+  process.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
   const [status] = (await once(process, 'close')) as [number | null];
   expect(status).toBe(0);
-  return text;
+  return output;
 };
 
 describe('a program with weights', () => {
-  it('computes with them; the second load reads none', async () => {
+  it('computes with its weights; the second load reads none', async () => {
     const { cache, runtime } = open();
     const first = countingWeights();
-    await expectRight(await load(runtime, first));
+    await expectCorrectOutput(await load(runtime, first));
     expect([...first.reads].sort()).toEqual(['bias', 'plain', 'scale', 'weight']);
     const second = countingWeights();
-    await expectRight(await load(runtime, second));
+    await expectCorrectOutput(await load(runtime, second));
     expect(second.reads).toEqual([]);
-    // A process of another day: nothing is kept but the folder.
+    // A later process has only the folder.
     const later = countingWeights();
-    await expectRight(await load(open().runtime, later));
+    await expectCorrectOutput(await load(open().runtime, later));
     expect(later.reads).toEqual([]);
     const entries = await cache.entries();
     expect(entries).toMatchObject([{ program: 'small' }]);
     expect(entries[0]!.bytes).toBeGreaterThan(16 * 32 * 4 + 16 * 64 * 4);
   });
 
-  it('has a new entry when the digest of the weights changes', async () => {
+  it('gets a new entry when the digest of the weights changes', async () => {
     const { cache, runtime } = open();
     await load(runtime, countingWeights());
     const other = countingWeights({ digest: 'weights-2' });
@@ -96,29 +96,29 @@ describe('a program with weights', () => {
     expect(await cache.entries()).toHaveLength(2);
   });
 
-  it('has a new entry when only the making of its derived weights changes', async () => {
+  it('gets a new entry when only the computation of its derived weights changes', async () => {
     const { cache, runtime } = open();
-    await expectRight(await load(runtime, countingWeights(), smallProgram(1)), 1);
-    await expectRight(await load(runtime, countingWeights(), smallProgram(3)), 3);
-    await expectRight(await load(runtime, countingWeights(), smallProgram(1)), 1);
+    await expectCorrectOutput(await load(runtime, countingWeights(), smallProgram(1)), 1);
+    await expectCorrectOutput(await load(runtime, countingWeights(), smallProgram(3)), 3);
+    await expectCorrectOutput(await load(runtime, countingWeights(), smallProgram(1)), 1);
     expect(await cache.entries()).toHaveLength(2);
   });
 
-  it('may have a name that is no file name', async () => {
+  it('may have a name that is not a valid file name', async () => {
     const { cache, runtime } = open();
     await load(runtime, countingWeights(), smallProgram(1, '../odd/näme'));
     expect(await cache.entries()).toMatchObject([{ program: '.._odd_n_me' }]);
     expect(readdirSync(folder)).toHaveLength(1);
   });
 
-  it('refuses a weight of another shape or type, and leaves nothing behind', async () => {
+  it('rejects a weight of another shape or dtype, and leaves no files', async () => {
     const { cache, runtime } = open();
     const wrong = (value: HostTensor): WeightSource => {
       const weights = countingWeights();
       return { digest: 'wrong', read: async (name) => (name === 'plain' ? value : weights.read(name)) };
     };
-    const turned = { dtype: 'float32', shape: [64, 16], data: new Float32Array(1024) } as const;
-    await expect(load(runtime, wrong(turned))).rejects.toThrow(
+    const transposed = { dtype: 'float32', shape: [64, 16], data: new Float32Array(1024) } as const;
+    await expect(load(runtime, wrong(transposed))).rejects.toThrow(
       'the weight "plain" must be float32[16, 64], got float32[64, 16]',
     );
     const double = { dtype: 'float64', shape: [16, 64], data: new Float64Array(1024) } as const;
@@ -127,7 +127,7 @@ describe('a program with weights', () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  it('passes on what the source of the weights has to say', async () => {
+  it('rethrows errors of the weight source', async () => {
     const { runtime } = open();
     const missing = countingWeights({
       onRead: (name) => {
@@ -139,17 +139,17 @@ describe('a program with weights', () => {
   });
 });
 
-describe('several at once', () => {
-  it('two loads in one process make one entry', async () => {
+describe('concurrent loads', () => {
+  it('in one process write one entry', async () => {
     const { cache, runtime } = open();
     const loaded = await Promise.all([load(runtime, countingWeights()), load(runtime, countingWeights())]);
-    for (const session of loaded) await expectRight(session);
+    for (const session of loaded) await expectCorrectOutput(session);
     expect(await cache.entries()).toHaveLength(1);
     expect(readdirSync(folder)).toHaveLength(1);
   });
 
-  it('two processes make one entry, and both compute with it', async () => {
-    const results = await Promise.all([outputOf(child('load')), outputOf(child('load'))]);
+  it('in two processes write one entry, which both use', async () => {
+    const results = await Promise.all([outputOf(startChild('load')), outputOf(startChild('load'))]);
     for (const result of results) {
       const { y } = JSON.parse(result) as { y: number[] };
       expect(Math.max(...expectedY().map((value, index) => Math.abs(value - y[index]!)))).toBeLessThan(1e-5);
@@ -157,8 +157,8 @@ describe('several at once', () => {
     expect(readdirSync(folder)).toHaveLength(1);
   });
 
-  it('a process killed half-way leaves nothing that is taken for whole, and what it leaves is cleared in time', async () => {
-    const killed = child('hang');
+  it('ignore what a killed process has left, which is removed after an hour', async () => {
+    const killed = startChild('hang');
     await once(killed.stdout, 'data');
     killed.kill('SIGKILL');
     await once(killed, 'close');
@@ -168,7 +168,7 @@ describe('several at once', () => {
     const { cache, runtime } = open();
     expect(await cache.entries()).toEqual([]);
     const weights = countingWeights();
-    await expectRight(await load(runtime, weights));
+    await expectCorrectOutput(await load(runtime, weights));
     expect(weights.reads).toHaveLength(4);
     expect(readdirSync(folder)).toHaveLength(2); // it might still be writing
     const longAgo = new Date(Date.now() - 2 * 3_600_000);
@@ -177,7 +177,7 @@ describe('several at once', () => {
     expect(readdirSync(folder)).toHaveLength(1);
   });
 
-  it('an entry that another process removes between finding and loading is made again', async () => {
+  it('write an entry again that another process removes between finding and loading it', async () => {
     const { cache, runtime } = open();
     const compile = cache.compile.bind(cache);
     let stolen = 0;
@@ -186,25 +186,25 @@ describe('several at once', () => {
       if (stolen++ === 0) rmSync(join(path, '..'), { recursive: true });
       return path;
     });
-    await expectRight(await load(runtime, countingWeights()));
+    await expectCorrectOutput(await load(runtime, countingWeights()));
     expect(stolen).toBe(2);
   });
 });
 
-describe('damage', () => {
-  it('of the weights, by a full disk or by hand, is noticed and mended', async () => {
+describe('a damaged entry', () => {
+  it('with incomplete or missing weights is detected and written again', async () => {
     const { cache, runtime } = open();
     await load(runtime, countingWeights());
     const [entry] = await cache.entries();
     truncateSync(join(folder, entry!.key, 'weights.bin'), 100);
     const again = countingWeights();
-    await expectRight(await load(open().runtime, again));
+    await expectCorrectOutput(await load(open().runtime, again));
     expect(again.reads).toHaveLength(4);
     rmSync(join(folder, entry!.key, 'weights.bin'));
-    await expectRight(await load(open().runtime, countingWeights()));
+    await expectCorrectOutput(await load(open().runtime, countingWeights()));
   });
 
-  it('of the model is an error that names the file', async () => {
+  it('with an invalid model is an error that names the file', async () => {
     const { cache, runtime } = open();
     await load(runtime, countingWeights());
     const [entry] = await cache.entries();
@@ -215,14 +215,14 @@ describe('damage', () => {
   });
 });
 
-describe('room', () => {
-  it('is made by removing what was used least lately', async () => {
+describe('the size limit', () => {
+  it('removes the least recently used entries', async () => {
     const probe = open();
     await load(probe.runtime, countingWeights({ digest: 'a' }));
     const { bytes } = (await probe.cache.entries())[0]!;
     const { cache, runtime } = open({ capBytes: 2.5 * bytes });
     await load(runtime, countingWeights({ digest: 'b' }));
-    // Without this the order would hang on the resolution of the file system's clock.
+    // Otherwise the order would depend on the resolution of the file system's clock.
     const [b, a] = await cache.entries();
     const age = (key: string, minutes: number): void => {
       const at = new Date(Date.now() - minutes * 60_000);
@@ -230,22 +230,22 @@ describe('room', () => {
     };
     age(a!.key, 20);
     age(b!.key, 10);
-    await load(runtime, countingWeights({ digest: 'a' })); // used again: now younger than b
+    await load(runtime, countingWeights({ digest: 'a' })); // now more recent than b
     await load(runtime, countingWeights({ digest: 'c' }));
-    const kept = (await cache.entries()).map(({ key }) => key);
-    expect(kept).toHaveLength(2);
-    expect(kept).toContain(a!.key);
-    expect(kept).not.toContain(b!.key);
+    const keptAlive = (await cache.entries()).map(({ key }) => key);
+    expect(keptAlive).toHaveLength(2);
+    expect(keptAlive).toContain(a!.key);
+    expect(keptAlive).not.toContain(b!.key);
   });
 
-  it('for the newest there is always', async () => {
+  it('never removes the newest entry', async () => {
     const { cache, runtime } = open({ capBytes: 0 });
-    await expectRight(await load(runtime, countingWeights({ digest: 'a' })));
+    await expectCorrectOutput(await load(runtime, countingWeights({ digest: 'a' })));
     const second = await load(runtime, countingWeights({ digest: 'b' }));
     expect(await cache.entries()).toHaveLength(1);
-    // What is loaded goes on although its file is gone.
+    // A loaded program keeps working after its entry was removed.
     await load(runtime, countingWeights({ digest: 'c' }));
-    await expectRight(second);
+    await expectCorrectOutput(second);
   });
 
   it('is set by MDETR_CACHE_GB, which must be a number', () => {
@@ -259,7 +259,7 @@ describe('room', () => {
 });
 
 describe('clear', () => {
-  it('removes all or what is asked for, and says how many bytes that freed', async () => {
+  it('removes all or the selected entries, and returns the number of freed bytes', async () => {
     const { cache, runtime } = open();
     await load(runtime, countingWeights({ digest: 'a' }));
     await load(runtime, countingWeights({ digest: 'b' }));
@@ -271,7 +271,7 @@ describe('clear', () => {
     expect(await cache.clear()).toBe(0);
   });
 
-  it('of a folder that is not there does nothing', async () => {
+  it('does nothing if the folder does not exist', async () => {
     const cache = new ProgramCache({ folder: join(folder, 'none') });
     expect(await cache.clear()).toBe(0);
     expect(existsSync(join(folder, 'none'))).toBe(false);
@@ -287,7 +287,7 @@ describe('the folder', () => {
     expect(cacheFolder()).toMatch(/mdetr/);
   });
 
-  it('that cannot be made is an error that names MDETR_CACHE', async () => {
+  it('is named with MDETR_CACHE in an error if it cannot be created', async () => {
     writeFileSync(join(folder, 'a file'), '');
     vi.stubEnv('MDETR_CACHE', join(folder, 'a file'));
     const failed = load(new NodeRuntime({ threads: 1 }), countingWeights());
@@ -298,13 +298,13 @@ describe('the folder', () => {
   });
 
   it.skipIf(process.platform === 'win32' || process.getuid?.() === 0)(
-    'that cannot be written is one, too, but an entry in it is used (not as root, whom no permission stops)',
+    'may be read-only: its entries are used, and a new one is an error (not as root, who may write anyway)',
     async () => {
       await load(open().runtime, countingWeights());
       chmodSync(folder, 0o500);
       try {
         const used = countingWeights();
-        await expectRight(await load(open().runtime, used));
+        await expectCorrectOutput(await load(open().runtime, used));
         expect(used.reads).toEqual([]);
         await expect(load(open().runtime, countingWeights({ digest: 'b' }))).rejects.toThrow('MDETR_CACHE');
       } finally {
@@ -313,11 +313,11 @@ describe('the folder', () => {
     },
   );
 
-  it('may hold what is not an entry', async () => {
+  it('may contain other files', async () => {
     mkdirSync(join(folder, 'empty'));
     writeFileSync(join(folder, 'notes.txt'), 'hello');
     const { cache, runtime } = open();
-    await expectRight(await load(runtime, countingWeights()));
+    await expectCorrectOutput(await load(runtime, countingWeights()));
     expect((await cache.entries()).filter(({ program }) => program === 'small')).toHaveLength(1);
   });
 });

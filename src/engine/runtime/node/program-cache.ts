@@ -11,30 +11,40 @@ import type { Program } from '../../graph/program.ts';
 import type { Tensor } from '../../graph/tensor.ts';
 import { emitModel, type OnnxInitializer } from '../../onnx/index.ts';
 import type { Runtime, WeightSource } from '../runtime.ts';
-import { computeWeights, foldProgram, isDerived, layOut, weightsFile, type WeightLayout } from './stored-weights.ts';
+import {
+  computeWeights,
+  foldProgram,
+  isDerived,
+  layoutWeights,
+  WEIGHTS_FILE,
+  type WeightLayout,
+} from './stored-weights.ts';
 
-/** How many bytes the programs may take: `MDETR_CACHE_GB`, or 20 GB. Throws `MdetrError` when it is no number. */
-const capFromSettings = (): number => {
-  const text = environmentSetting('MDETR_CACHE_GB');
-  if (text === undefined) return defaultCapBytes;
-  const gigabytes = Number(text);
-  if (!(gigabytes >= 0)) throw new MdetrError(`MDETR_CACHE_GB must be a number of gigabytes, got "${text}"`);
+/** Maximum size of the cache in bytes: `MDETR_CACHE_GB`, or 20 GB. @throws {MdetrError} if it is not a number */
+const capBytesFromEnvironment = (): number => {
+  const setting = environmentSetting('MDETR_CACHE_GB');
+  if (setting === undefined) return DEFAULT_CAP_BYTES;
+  const gigabytes = Number(setting);
+  if (!(gigabytes >= 0)) throw new MdetrError(`MDETR_CACHE_GB must be a number of gigabytes, got "${setting}"`);
   return gigabytes * 2 ** 30;
 };
 
+/** A compiled program in the cache. */
 export interface CacheEntry {
+  /** Name of its folder. */
   readonly key: string;
+  /** Name of the program. */
   readonly program: string;
   readonly bytes: number;
   readonly lastUsed: Date;
 }
 
-const modelFile = 'model.onnx';
-/** An empty file whose name tells the program's. */
-const nameEnding = '.name';
-const defaultCapBytes = 20 * 2 ** 30;
-/** Left behind by a process that died; nobody writes for longer than this. */
-const staleAfterMs = 3_600_000;
+const MODEL_FILE = 'model.onnx';
+/** Suffix of an empty file that is named after the program. */
+const NAME_SUFFIX = '.name';
+const DEFAULT_CAP_BYTES = 20 * 2 ** 30;
+/** Age after which a temporary folder must belong to a process that died. */
+const STALE_AFTER_MS = 3_600_000;
 
 /** Version of the native ONNX Runtime, which may write optimized entries; `none` if only WebAssembly is installed. */
 const ortVersion = (): string => {
@@ -46,12 +56,13 @@ const ortVersion = (): string => {
   }
 };
 
-const versions = `layout-1 ort-${ortVersion()} ${process.platform}-${process.arch}`;
+const VERSIONS = `layout-1 ort-${ortVersion()} ${process.platform}-${process.arch}`;
 
 /**
- * Programs with their weights on disk, under a key made of everything that went into them. An entry is a folder that
- * appears by one rename, so that two processes may make the same one at once and a killed one leaves none that is
- * taken for whole. ONNX Runtime maps the weights, so that a second start reads only what it touches.
+ * Cache of compiled programs with their weights on disk. The key is a digest of all inputs of the compilation. An entry is
+ * a folder that is written under a temporary name and then renamed: processes may write the same entry concurrently, and a
+ * killed process never leaves an incomplete one. ONNX Runtime maps the weights into memory, so that loading an entry reads
+ * only the pages that are used.
  */
 export class ProgramCache {
   readonly folder: string;
@@ -59,42 +70,45 @@ export class ProgramCache {
 
   constructor(options: { readonly folder?: string; readonly capBytes?: number } = {}) {
     this.folder = options.folder ?? join(cacheFolder(), 'programs');
-    this.capBytes = options.capBytes ?? capFromSettings();
+    this.capBytes = options.capBytes ?? capBytesFromEnvironment();
   }
 
   /**
-   * The path of the program's model file, made now if it is not there. `runtime` computes derived weights.
-   * Throws `MdetrError` when the folder cannot be written.
+   * Returns the path of the program's model file, which is compiled first if it is not in the cache.
+   *
+   * @param runtime computes derived weights
+   * @throws {MdetrError} if the folder cannot be written, or a weight is missing or has another shape or dtype
    */
   async compile(program: Program, weights: WeightSource, runtime: Runtime): Promise<string> {
-    const frontier = parameterFrontier(program);
-    const layout = layOut(frontier);
+    const storedTensors = parameterFrontier(program);
+    const layout = layoutWeights(storedTensors);
     const model = emitModel(program, {
-      stored: new Map(frontier.map((tensor, index) => [tensor, layout.external[index]!])),
+      stored: new Map(storedTensors.map((tensor, index) => [tensor, layout.external[index]!])),
     });
-    // The model has the names and sizes of derived weights; how they are made stands in the program that folds them.
-    const fold = emitModel(foldProgram(frontier.filter(isDerived)));
-    const hash = createHash('sha256').update(versions).update(weights.digest);
+    // The model has only the names and shapes of derived weights; the folding program has their computation.
+    const fold = emitModel(foldProgram(storedTensors.filter(isDerived)));
+    const hash = createHash('sha256').update(VERSIONS).update(weights.digest);
     const key = hash.update(model).update(fold).digest('hex').slice(0, 40);
     const entry = join(this.folder, key);
-    const path = join(entry, modelFile);
-    if (await this.isWhole(entry, layout)) {
+    const path = join(entry, MODEL_FILE);
+    if (await this.isComplete(entry, layout)) {
       const now = new Date();
       await utimes(entry, now, now).catch(() => undefined);
       return path;
     }
-    await this.write(program, frontier, layout, weights, runtime, entry);
+    await this.write(program, storedTensors, layout, weights, runtime, entry);
     await this.evict(key);
     return path;
   }
 
+  /** Entries of the cache, most recently used first. */
   async entries(): Promise<CacheEntry[]> {
     const names = await readdir(this.folder).catch(() => []);
     const entries = await Promise.all(names.filter((name) => !name.startsWith('.')).map((name) => this.describe(name)));
     return entries.filter((entry) => entry !== undefined).sort((a, b) => b.lastUsed.getTime() - a.lastUsed.getTime());
   }
 
-  /** Removes entries; all of them without a filter. Returns how many bytes that freed. */
+  /** Removes entries; all of them without a filter. Returns the number of freed bytes. */
   async clear(filter: (entry: CacheEntry) => boolean = () => true): Promise<number> {
     let freed = 0;
     for (const entry of await this.entries()) {
@@ -106,10 +120,10 @@ export class ProgramCache {
     return freed;
   }
 
-  /** Whether an entry is there with all its bytes. What a full disk or a hand has damaged is removed. */
-  private async isWhole(entry: string, layout: WeightLayout): Promise<boolean> {
-    if (!(await exists(join(entry, modelFile)))) return false;
-    const weightBytes = await stat(join(entry, weightsFile)).then(
+  /** Whether an entry exists with all its bytes. A damaged entry (full disk, edited files) is removed. */
+  private async isComplete(entry: string, layout: WeightLayout): Promise<boolean> {
+    if (!(await exists(join(entry, MODEL_FILE)))) return false;
+    const weightBytes = await stat(join(entry, WEIGHTS_FILE)).then(
       ({ size }) => size,
       () => -1,
     );
@@ -118,10 +132,10 @@ export class ProgramCache {
     return false;
   }
 
-  /** Work on the cache's files, with an error that says how to have the cache elsewhere. */
-  private async onDisk<T>(work: Promise<T>): Promise<T> {
+  /** Waits for a file operation. @throws {MdetrError} naming the folder and the setting that moves it */
+  private async onDisk<T>(operation: Promise<T>): Promise<T> {
     try {
-      return await work;
+      return await operation;
     } catch (error) {
       throw new MdetrError(
         `cannot write to the cache folder "${this.folder}": ${messageOf(error)}. ` +
@@ -137,16 +151,16 @@ export class ProgramCache {
       const { mtime } = await stat(folder);
       const files = await readdir(folder);
       const sizes = await Promise.all(files.map(async (file) => (await stat(join(folder, file))).size));
-      const program = files.find((file) => file.endsWith(nameEnding))?.slice(0, -nameEnding.length) ?? '?';
+      const program = files.find((file) => file.endsWith(NAME_SUFFIX))?.slice(0, -NAME_SUFFIX.length) ?? '?';
       return { key, program, bytes: sizes.reduce((a, b) => a + b, 0), lastUsed: mtime };
     } catch {
-      return undefined; // removed by another process meanwhile
+      return undefined; // removed by another process in the meantime
     }
   }
 
   private async write(
     program: Program,
-    frontier: readonly Tensor[],
+    storedTensors: readonly Tensor[],
     layout: WeightLayout,
     weights: WeightSource,
     runtime: Runtime,
@@ -155,10 +169,10 @@ export class ProgramCache {
     const temporary = join(this.folder, `.${process.pid}-${randomBytes(6).toString('hex')}`);
     await this.onDisk(mkdir(temporary, { recursive: true }));
     try {
-      const file = await this.onDisk(open(join(temporary, weightsFile), 'w'));
+      const file = await this.onDisk(open(join(temporary, WEIGHTS_FILE), 'w'));
       const inline = new Map<Tensor, HostTensor>();
       try {
-        for await (const [tensor, value] of computeWeights(frontier, weights, runtime)) {
+        for await (const [tensor, value] of computeWeights(storedTensors, weights, runtime)) {
           const external = layout.offsets.get(tensor);
           if (external === undefined) inline.set(tensor, value);
           else await this.onDisk(writeAt(file, value, external));
@@ -168,7 +182,7 @@ export class ProgramCache {
         await file.close();
       }
       const stored = new Map(
-        frontier.map((tensor, index): [Tensor, OnnxInitializer] => {
+        storedTensors.map((tensor, index): [Tensor, OnnxInitializer] => {
           const value = inline.get(tensor);
           return [
             tensor,
@@ -176,13 +190,13 @@ export class ProgramCache {
           ];
         }),
       );
-      await this.onDisk(writeFile(join(temporary, modelFile), emitModel(program, { stored }), { flush: true }));
-      await this.onDisk(writeFile(join(temporary, program.name.replaceAll(/[^\w.-]/g, '_') + nameEnding), ''));
+      await this.onDisk(writeFile(join(temporary, MODEL_FILE), emitModel(program, { stored }), { flush: true }));
+      await this.onDisk(writeFile(join(temporary, program.name.replaceAll(/[^\w.-]/g, '_') + NAME_SUFFIX), ''));
       await this.onDisk(rename(temporary, entry));
     } catch (error) {
       await rm(temporary, { recursive: true, force: true });
-      // Another process was faster: its entry is as good as ours.
-      if (!(await exists(join(entry, modelFile)))) throw error;
+      // Another process wrote the same entry first.
+      if (!(await exists(join(entry, MODEL_FILE)))) throw error;
     }
   }
 
@@ -203,7 +217,7 @@ export class ProgramCache {
       if (!name.startsWith('.')) continue;
       const path = join(this.folder, name);
       const info = await stat(path).catch(() => undefined);
-      if (info !== undefined && Date.now() - info.mtimeMs > staleAfterMs)
+      if (info !== undefined && Date.now() - info.mtimeMs > STALE_AFTER_MS)
         await rm(path, { recursive: true, force: true });
     }
   }

@@ -6,51 +6,54 @@ import type { OnnxInitializer } from '../../onnx/index.ts';
 import { MdetrError } from '../../../errors.ts';
 import type { Runtime, WeightSource } from '../runtime.ts';
 
-export const weightsFile = 'weights.bin';
-/** Pages of this size are what the operating system maps. */
-const alignment = 4096;
-/** Values smaller than this stay in the model file, where ONNX Runtime can compute with them while loading. */
-const inlineBytes = 1024;
-/** How many bytes of parameters are transformed in one go. */
-const foldBytes = 64 * 2 ** 20;
+/** Name of the file of external weights beside the model file. */
+export const WEIGHTS_FILE = 'weights.bin';
+/** Alignment of weights in bytes: the page size, so that the file can be mapped into memory. */
+const ALIGNMENT = 4096;
+/** Smaller values are stored in the model file, where ONNX Runtime can fold them while loading. */
+const INLINE_BYTES = 1024;
+/** Maximum number of bytes of derived weights that are computed at once. */
+const FOLD_BYTES = 64 * 2 ** 20;
 
 const byteLengthOf = (tensor: Tensor): number =>
   staticShape(tensor).reduce((product, size) => product * size, bytesPerElement[tensor.dtype]);
 
-/** Where each value of a weights file stands in it. */
+/** Layout of a weights file. */
 export interface WeightLayout {
-  /** As many as there are tensors; those too small for a place of their own become inline when they are written. */
+  /** One initializer per tensor; values below the inline limit are replaced by inline ones when the model is written. */
   readonly external: readonly (OnnxInitializer & { readonly name: string })[];
+  /** Byte offsets of the tensors that are stored in the file. */
   readonly offsets: ReadonlyMap<Tensor, number>;
-  /** Length of the whole file. */
+  /** Length of the file. */
   readonly bytes: number;
 }
 
-export const layOut = (frontier: readonly Tensor[]): WeightLayout => {
+/** Assigns each stored tensor its name and its byte range in the weights file. */
+export const layoutWeights = (storedTensors: readonly Tensor[]): WeightLayout => {
   const offsets = new Map<Tensor, number>();
   let [offset, bytes] = [0, 0];
-  const external = frontier.map((tensor, index) => {
+  const external = storedTensors.map((tensor, index) => {
     const length = byteLengthOf(tensor);
-    if (length >= inlineBytes) {
+    if (length >= INLINE_BYTES) {
       offsets.set(tensor, offset);
       bytes = offset + length;
-      offset += Math.ceil(length / alignment) * alignment;
+      offset += Math.ceil(length / ALIGNMENT) * ALIGNMENT;
     }
     const name = tensor.node.kind === 'parameter' ? leafName(tensor) : `derived.${index}`;
     return {
       name,
       dtype: tensor.dtype,
       shape: staticShape(tensor),
-      external: { location: weightsFile, offset: offsets.get(tensor) ?? 0, length },
+      external: { location: WEIGHTS_FILE, offset: offsets.get(tensor) ?? 0, length },
     };
   });
   return { external, offsets, bytes };
 };
 
-/** Whether a value is made of parameters, not one itself. */
+/** Whether a stored tensor is computed from parameters, instead of being one. */
 export const isDerived = (tensor: Tensor): boolean => tensor.node.kind !== 'parameter';
 
-/** Parameters → what is made of them. */
+/** Program that computes derived weights from parameters. */
 export const foldProgram = (derived: readonly Tensor[]): Program =>
   makeProgram('fold', Object.fromEntries(derived.map((tensor, index) => [`fold-out${index}`, tensor])));
 
@@ -65,22 +68,26 @@ const readParameter = async (tensor: Tensor, weights: WeightSource): Promise<Hos
   return value;
 };
 
-/** The values of parameters, and of what is made of them, a bounded number of bytes at a time. */
+/**
+ * Values of all stored tensors: parameters as they are read, derived weights computed in groups of bounded size.
+ *
+ * @throws {MdetrError} if a parameter has another shape or dtype than the program declares
+ */
 export async function* computeWeights(
-  frontier: readonly Tensor[],
+  storedTensors: readonly Tensor[],
   weights: WeightSource,
   runtime: Runtime,
 ): AsyncGenerator<[Tensor, HostTensor]> {
   let group: Tensor[] = [];
   let groupBytes = 0;
-  for (const tensor of frontier) {
+  for (const tensor of storedTensors) {
     if (!isDerived(tensor)) {
       yield [tensor, await readParameter(tensor, weights)];
       continue;
     }
     group.push(tensor);
     groupBytes += byteLengthOf(tensor);
-    if (groupBytes >= foldBytes) {
+    if (groupBytes >= FOLD_BYTES) {
       yield* computeGroup(group, weights, runtime);
       group = [];
       groupBytes = 0;

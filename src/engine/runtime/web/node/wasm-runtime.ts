@@ -6,14 +6,14 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import type * as Ort from 'onnxruntime-web';
 import { MdetrError, messageOf } from '../../../../errors.ts';
 import { ProgramCache } from '../../node/program-cache.ts';
-import { weightsFile } from '../../node/stored-weights.ts';
+import { WEIGHTS_FILE } from '../../node/stored-weights.ts';
 import { WebRuntime, type CompileWithWeights } from '../web-runtime.ts';
 
 /** Options of {@link createWasmRuntime}. */
 export interface WasmRuntimeOptions {
   /** Threads of one run. Default: half the cores, at most 4. Fixed by the first runtime of a process. */
   readonly threads?: number | undefined;
-  /** Where compiled programs are kept between starts. */
+  /** Cache of compiled programs. Default: the folder of `MDETR_CACHE`. */
   readonly cache?: ProgramCache | undefined;
 }
 
@@ -49,8 +49,8 @@ const compileIn =
   (cache: ProgramCache): CompileWithWeights =>
   async (program, weights, runtime) => {
     const path = await cache.compile(program, weights, runtime);
-    const [model, data] = await Promise.all([readFile(path), readFile(join(dirname(path), weightsFile))]);
-    return { model, weights: { path: weightsFile, data } };
+    const [model, data] = await Promise.all([readFile(path), readFile(join(dirname(path), WEIGHTS_FILE))]);
+    return { model, weights: { path: WEIGHTS_FILE, data } };
   };
 
 /**
