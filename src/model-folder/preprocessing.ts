@@ -24,20 +24,59 @@ export const usualPreprocessing = ({ combine_datasets: datasets }: ModelConfig):
 const MIN_SIDE_PX = 16;
 const MAX_SIDE_PX = 4096;
 
+/** Normalization that the official code, and therefore every checkpoint, uses: ImageNet's. */
+const IMAGE_MEAN = [0.485, 0.456, 0.406];
+const IMAGE_STD = [0.229, 0.224, 0.225];
+/** Pillow's number of bilinear interpolation. */
+const BILINEAR = 2;
+
 /**
- * Reads the parsed JSON of a `preprocessor_config.json`; other keys are ignored.
+ * Parses the contents of a `preprocessor_config.json`, in the layouts of all versions of the Hugging Face hub: `size` as
+ * `{shortest_edge, longest_edge}`, or as a number beside `max_size`.
  *
- * @throws {MdetrError} naming `where` if a size is missing or not an integer from 16 to 4096
+ * @throws {MdetrError} naming `where` if a size is missing or not an integer from 16 to 4096, or if the file asks for
+ * another normalization or interpolation than the one of MDETR
  */
 export const parsePreprocessing = (json: unknown, where: string): Preprocessing => {
   const size = fieldOf(json, 'size');
-  const [shortestEdge, longestEdge] = [fieldOf(size, 'shortest_edge'), fieldOf(size, 'longest_edge')];
+  const shortestEdge = fieldOf(size, 'shortest_edge') ?? size;
+  const longestEdge = fieldOf(size, 'longest_edge') ?? fieldOf(json, 'max_size');
   if (!isSide(shortestEdge) || !isSide(longestEdge))
     throw new MdetrError(
-      `${where}: needs "size": {"shortest_edge", "longest_edge"} as integers of pixels from ${MIN_SIDE_PX} to ${MAX_SIDE_PX}`,
+      `${where}: needs "size": {"shortest_edge", "longest_edge"}, or "size" and "max_size", as integers of pixels from ` +
+        `${MIN_SIDE_PX} to ${MAX_SIDE_PX}`,
     );
+  for (const [name, isFollowed] of SETTINGS) {
+    const value = fieldOf(json, name);
+    if (value === undefined || value === null || isFollowed(value)) continue;
+    const shown = JSON.stringify(value).slice(0, 100);
+    throw new MdetrError(`${where}: "${name}" is ${shown}, but MDETR's images are prepared otherwise`);
+  }
   return { shortestEdge, longestEdge };
 };
+
+const isTrue = (value: unknown): boolean => value === true;
+
+const isClose = (value: unknown, expected: readonly number[]): boolean =>
+  Array.isArray(value) &&
+  value.length === expected.length &&
+  expected.every((number, i) => typeof value[i] === 'number' && Math.abs(value[i] - number) < 1e-3);
+
+/** Settings of the file that must have the values that the image transform uses. */
+const SETTINGS: readonly (readonly [name: string, isFollowed: (value: unknown) => boolean])[] = [
+  ['do_resize', isTrue],
+  ['do_normalize', isTrue],
+  ['do_rescale', isTrue],
+  ['rescale_factor', (value) => isClose([value], [1 / 255])],
+  ['image_mean', (value) => isClose(value, IMAGE_MEAN)],
+  ['image_std', (value) => isClose(value, IMAGE_STD)],
+  ['resample', (value) => value === BILINEAR],
+];
+
+/** Contents of a `preprocessor_config.json`. */
+export const preprocessingJson = ({ shortestEdge, longestEdge }: Preprocessing): Record<string, unknown> => ({
+  size: { shortest_edge: shortestEdge, longest_edge: longestEdge },
+});
 
 const fieldOf = (value: unknown, name: string): unknown =>
   typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;

@@ -4,22 +4,30 @@ import type { ModelConfig, TextEncoderConfig } from './model-config.ts';
 
 /** Boolean; the official code and its JSON files write 1 for true. */
 const flag = z.union([z.boolean(), z.literal(0), z.literal(1)]).transform(Boolean);
-const count = z.number().int().positive();
+/** Positive integer. The bounds are far beyond any network; without them a small file could ask for any amount of work. */
+const count = (max: number) => z.number().int().positive().max(max);
+const MAX_LAYERS = 100;
+const MAX_WIDTH = 16_384;
+const MAX_FEEDFORWARD = 131_072;
+const MAX_HEADS = 512;
 const rate = z.number().min(0).max(1);
 
 /** Sizes of a custom text encoder. */
 const textEncoderSchema = z.strictObject({
-  hidden_size: count,
-  num_hidden_layers: count,
-  num_attention_heads: count,
-  intermediate_size: count,
-  vocab_size: count,
+  hidden_size: count(MAX_WIDTH),
+  num_hidden_layers: count(MAX_LAYERS),
+  num_attention_heads: count(MAX_HEADS),
+  intermediate_size: count(MAX_FEEDFORWARD),
+  vocab_size: count(2_000_000),
   /** Number of learned positions, of which RoBERTa never uses the first two. */
-  max_position_embeddings: count,
+  max_position_embeddings: count(100_000),
 });
 
-/** Group-norm network for small pictures: a strided stem, then one residual block of stride 2 for each further width. */
-const smallBackboneSchema = z.strictObject({ widths: z.array(count).min(2), groups: count });
+/** Group-norm network for small images: a strided stem, then one residual block of stride 2 for each further width. */
+const smallBackboneSchema = z.strictObject({
+  widths: z.array(count(MAX_WIDTH)).min(2).max(16),
+  groups: count(MAX_WIDTH),
+});
 
 /** Settings of the network, under the names and with the defaults of the official command line. `own` keys are this package's. @internal */
 export const modelConfigSchema = z.object({
@@ -31,13 +39,13 @@ export const modelConfigSchema = z.object({
   position_embedding: z.enum(['sine', 'v2', 'learned', 'v3']).default('sine').meta({
     description: 'Position encoding of the image: `sine` or `learned`; `v2` and `v3` are the official aliases.',
   }),
-  hidden_dim: count.default(256).meta({ description: 'Width of the transformer, D.' }),
-  nheads: count.default(8).meta({ description: 'Attention heads of the transformer.' }),
-  enc_layers: count.default(6).meta({ description: 'Encoder layers.' }),
-  dec_layers: count.default(6).meta({ description: 'Decoder layers.' }),
-  dim_feedforward: count.default(2048).meta({ description: 'Width of the feed-forward layers.' }),
+  hidden_dim: count(MAX_WIDTH).default(256).meta({ description: 'Width of the transformer, D.' }),
+  nheads: count(MAX_HEADS).default(8).meta({ description: 'Attention heads of the transformer.' }),
+  enc_layers: count(MAX_LAYERS).default(6).meta({ description: 'Encoder layers.' }),
+  dec_layers: count(MAX_LAYERS).default(6).meta({ description: 'Decoder layers.' }),
+  dim_feedforward: count(MAX_FEEDFORWARD).default(2048).meta({ description: 'Width of the feed-forward layers.' }),
   dropout: rate.default(0.1).meta({ description: 'Dropout probability of the transformer; see also `no_dropout`.' }),
-  num_queries: count
+  num_queries: count(10_000)
     .default(100)
     .meta({ description: 'Object queries, Q: the maximum number of boxes for a caption.' }),
   pre_norm: flag.default(false).meta({ description: 'Layer norm before each sub-layer instead of after it.' }),
@@ -51,7 +59,9 @@ export const modelConfigSchema = z.object({
   }),
   aux_loss: flag.default(true).meta({ description: 'Losses on the outputs of every decoder layer.' }),
   contrastive_loss: flag.default(false).meta({ description: 'Contrastive loss between whole images and captions.' }),
-  contrastive_loss_hdim: count.default(64).meta({ description: 'Width of the projections of `contrastive_loss`.' }),
+  contrastive_loss_hdim: count(MAX_WIDTH)
+    .default(64)
+    .meta({ description: 'Width of the projections of `contrastive_loss`.' }),
   contrastive_align_loss: flag.default(true).meta({
     description: 'Contrastive alignment loss between queries and caption tokens (section 2.2.2 of the paper).',
   }),
@@ -63,7 +73,7 @@ export const modelConfigSchema = z.object({
   split_qa_heads: flag
     .default(false)
     .meta({ description: 'One head for each type of answer, instead of one joint head.' }),
-  combine_datasets: z.array(z.string()).default([]).meta({
+  combine_datasets: z.array(z.string()).max(1000).default([]).meta({
     description:
       'Official training sets by name: `flickr`, `mixed`, `gqa`, `refexp`, `phrasecut`, `modulated_lvis`, `clevr`, `clevrref`, `clevr_question`.',
   }),

@@ -21,12 +21,12 @@ import { ZipWriter } from './zip-writer.ts';
 export interface PthContents {
   readonly model: Iterable<TensorSource>;
   /** EMA weights, saved as `model_ema`. */
-  readonly ema?: Iterable<TensorSource>;
+  readonly ema?: Iterable<TensorSource> | undefined;
   /** Optimizer state: dictionaries as `Map`s, tensors as `PickledTensor`s. */
-  readonly optimizer?: Picklable;
-  readonly epoch?: number;
+  readonly optimizer?: Picklable | undefined;
+  readonly epoch?: number | undefined;
   /** Arguments, saved as an `argparse.Namespace`, which PyTorch reads only with `weights_only=False`. */
-  readonly args?: Readonly<Record<string, JsonValue>>;
+  readonly args?: Readonly<Record<string, JsonValue>> | undefined;
 }
 
 /** A tensor inside a tree that `writePth` writes. */

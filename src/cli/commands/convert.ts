@@ -7,10 +7,11 @@ import { note, StatusLine } from '../output/progress.ts';
 const EXAMPLES = `
 The extension of OUT selects the format:
   none             model folder: config.json (the official arguments), model.safetensors, vocabulary, README.md
-  .safetensors     weights, with the arguments in the file's metadata
+  .safetensors     weights, with the arguments and the image size in the file's metadata
   .pth, .pt        PyTorch checkpoint as saved by the official code: {"model": …, "args": Namespace}
 
-Tensors have the names of the official code in every format. OUT is replaced only when the new files are complete.
+Tensors have the names of the official code in every format. Parts of the source that OUT cannot hold,
+such as the vocabulary, are listed after the conversion. OUT is replaced only when the new files are complete.
 
 Examples
   mdetr convert pretrained_resnet101_checkpoint.pth models/r101 --tokenizer roberta/
@@ -44,10 +45,11 @@ const convert = async (
   await interruptible(async (signal) => {
     try {
       status.show(`writing ${out}`);
-      const { tensors, report } = await convertModel(name, out, { ...options, signal });
+      const { tensors, report, leftOut } = await convertModel(name, out, { ...options, signal });
       status.clear();
       if (report !== undefined && (verbose === true || report.includes('\n'))) note(report);
       process.stdout.write(`${out}: ${tensors} tensors\n`);
+      if (leftOut.length > 0) note(`left out: ${leftOut.join(', ')}`);
     } finally {
       status.clear();
     }

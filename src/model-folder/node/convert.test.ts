@@ -1,8 +1,8 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openCheckpoint, writePth } from '../../checkpoints/index.ts';
+import { openCheckpoint, writePth, writeSafetensors } from '../../checkpoints/index.ts';
 import { UsageError } from '../../errors.ts';
 import { convertModel } from './convert.ts';
 import { describeModel } from './model-info.ts';
@@ -50,6 +50,60 @@ describe('converting', () => {
       expect((await contentsOf(at(`${copy}/model.safetensors`))).sort()).toEqual([...original].sort());
     }
     expectNoLeftovers();
+  });
+
+  it('carries the image size through files, and names what it leaves', async () => {
+    const size = { shortestEdge: 96, longestEdge: 144 };
+    for (const name of ['model.pth', 'model.safetensors', 'again', 'once-more']) {
+      const opened = await openModelSource(at(name), { tokenizer: at('model') });
+      expect(opened.preprocessing, name).toEqual(size);
+      await opened.close();
+    }
+    expect((await convertModel(at('model'), at('left.safetensors'))).leftOut).toEqual(['README.md', 'tokenizer.json']);
+    expect((await convertModel(at('model'), at('left.pth'), { bare: true })).leftOut).toEqual([
+      'README.md',
+      'tokenizer.json',
+      'the arguments',
+      'the image size (preprocessor_config)',
+    ]);
+  });
+
+  it('reads sharded weights behind the prefix of a wrapper, and writes official names', async () => {
+    cpSync(at('model'), at('sharded'), { recursive: true });
+    const source = await openCheckpoint(at('sharded/model.safetensors'));
+    const tensors = [...source.tensors.values()].map((tensor) => ({
+      ...tensor,
+      name: `_orig_mod.module.${tensor.name}`,
+    }));
+    const shards = { 'a.safetensors': tensors.slice(0, 50), 'b.safetensors': tensors.slice(50) };
+    const map: Record<string, string> = {};
+    for (const [shard, part] of Object.entries(shards)) {
+      await writeSafetensors(at(`sharded/${shard}`), part);
+      for (const { name } of part) map[name] = shard;
+    }
+    await source.close();
+    writeFileSync(at('sharded/model.safetensors.index.json'), JSON.stringify({ weight_map: map }));
+    rmSync(at('sharded/model.safetensors'));
+    const { fit } = await describeModel(at('sharded'));
+    expect(fit.report).toContain('; prefix "_orig_mod.module." removed');
+    expect(fit.fits).toBe(true);
+    await convertModel(at('sharded'), at('joined'));
+    expect((await contentsOf(at('joined/model.safetensors'))).sort()).toEqual(
+      (await contentsOf(at('model/model.safetensors'))).sort(),
+    );
+  });
+
+  it('refuses a config that asks for any amount of work', async () => {
+    cpSync(at('model'), at('large'), { recursive: true });
+    const config = JSON.parse(readFileSync(at('large/config.json'), 'utf8')) as Record<string, unknown>;
+    for (const [key, value] of Object.entries({ enc_layers: 1_000_000, hidden_dim: 2 ** 40, num_queries: 1e300 })) {
+      writeFileSync(at('large/config.json'), JSON.stringify({ ...config, [key]: value }));
+      await expect(openModelSource(at('large'))).rejects.toThrow(new RegExp(`config.json: "${key}" (too big|invalid)`));
+    }
+    rmSync(at('large/model.safetensors'));
+    const huge = { ...config, init_seed: 1, enc_layers: 100, dim_feedforward: 131_072, hidden_dim: 4096 };
+    writeFileSync(at('large/config.json'), JSON.stringify(huge));
+    await expect(openModelSource(at('large'))).rejects.toThrow(/the initial weights of its network take more than/);
   });
 
   it('gives the weights that the model has', async () => {

@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { basename, extname, join, resolve } from 'node:path';
 import {
   describeMatch,
@@ -8,6 +8,7 @@ import {
   writeSafetensors,
   type Checkpoint,
   type JsonValue,
+  type StateDictMatch,
   type TensorSource,
 } from '../../checkpoints/index.ts';
 import { MdetrError, UsageError } from '../../errors.ts';
@@ -19,10 +20,11 @@ import {
   type ModelConfig,
 } from '../../models/index.ts';
 import { findTokenizer, isFile, openModelFiles, requireConfig, tokenizerFilesIn } from './model-files.ts';
-import { MODEL_FILE_NAMES } from '../layout.ts';
+import { MODEL_FILE_NAMES, PREPROCESSING_KEY, TOKENIZER_FILE_NAMES } from '../layout.ts';
 import type { ModelFiles, ModelFilesOptions } from './model-files.ts';
 import { writeModelFolder } from './write-model-folder.ts';
-import { matchParameters, readPreprocessing } from './model-source.ts';
+import { preprocessingJson } from '../preprocessing.ts';
+import { matchParameters, preprocessingOf } from './model-source.ts';
 
 export interface ConvertOptions extends ModelFilesOptions {
   /** Vocabulary files for a model folder. */
@@ -42,6 +44,8 @@ export interface Conversion {
   readonly tensors: number;
   /** Undefined where no arguments say what network the file is for. */
   readonly report: string | undefined;
+  /** Parts of the source that the output does not hold, such as `tokenizer.json`. */
+  readonly leftOut: readonly string[];
 }
 
 const pthEndings = ['.pth', '.pt', '.bin'];
@@ -62,20 +66,24 @@ export const convertModel = async (name: string, out: string, options: ConvertOp
   try {
     if (resolve(files.path) === resolve(out)) throw new UsageError(`${out}: is the model itself; name another`);
     const config = files.config === undefined ? undefined : parseModelConfig(files.config.values, files.config.source);
-    const tensors = interruptible(tensorsOf(files, config), options.signal);
-    const report = checkFit(files, config);
+    const match = checkFit(files, config);
+    const tensors = interruptible(officialNames(tensorsOf(files, config), match), options.signal);
     const values = files.config?.values;
+    const preprocessing = config === undefined ? undefined : preprocessingJson(preprocessingOf(files, config));
+    const isBare = isFileOut && ending !== '.safetensors' && options.bare === true;
     if (ending === '.safetensors') {
       const metadata: Record<string, string> = { format: 'pt' };
       if (values !== undefined) metadata['config'] = JSON.stringify(values);
+      if (preprocessing !== undefined) metadata[PREPROCESSING_KEY] = JSON.stringify(preprocessing);
       await writeSafetensors(out, tensors, metadata);
     } else if (isFileOut) {
-      const args = values === undefined || options.bare === true ? {} : { args: values as Record<string, JsonValue> };
-      await writePth(out, { model: tensors, ...args });
+      const args = values === undefined || isBare ? undefined : { ...values, [PREPROCESSING_KEY]: preprocessing };
+      await writePth(out, { model: tensors, args: args as Record<string, JsonValue> | undefined });
     } else {
       await writeFolder(files, out, tensors, options);
     }
-    return { tensors: tensors.length, report };
+    const report = match === undefined ? undefined : describeMatch(match);
+    return { tensors: tensors.length, report, leftOut: await leftOutOf(files, { isFileOut, isBare }) };
   } finally {
     await files.close();
   }
@@ -88,17 +96,60 @@ const checkFile = async (path: string, force: boolean): Promise<void> => {
 };
 
 /** A file that lacks what its own arguments ask for is refused before anything is written. */
-const checkFit = ({ checkpoint }: ModelFiles, config: ModelConfig | undefined): string | undefined => {
+const checkFit = ({ checkpoint }: ModelFiles, config: ModelConfig | undefined): StateDictMatch | undefined => {
   if (config === undefined || checkpoint === undefined) return undefined;
   const match = matchParameters(new MdetrNetwork(config), checkpoint);
   requireComplete(match, checkpoint.path);
-  return describeMatch(match);
+  return match;
+};
+
+/** The tensors under the names that the network gives them, without the prefixes of wrappers. */
+const officialNames = (
+  tensors: readonly TensorSource[],
+  match: StateDictMatch | undefined,
+): readonly TensorSource[] => {
+  const nameOf = new Map(match?.used.map(({ name, source }) => [source, name]));
+  return tensors.map((tensor) => ({ ...tensor, name: nameOf.get(tensor.name) ?? tensor.name }));
+};
+
+/** Parts of the source that the output does not hold. */
+const leftOutOf = async (
+  { checkpoint, config, isFolder, folder, preprocessing }: ModelFiles,
+  { isFileOut, isBare }: { readonly isFileOut: boolean; readonly isBare: boolean },
+): Promise<string[]> => {
+  const { contents, weights } = checkpoint ?? {};
+  const leftOut = isFolder ? await otherFiles(folder, checkpoint, isFileOut) : [];
+  if (isBare && config !== undefined) leftOut.push('the arguments');
+  if (isBare && preprocessing !== undefined) leftOut.push('the image size (preprocessor_config)');
+  if (weights === 'ema') leftOut.push('the last weights (model)');
+  if (weights === 'model') leftOut.push('the moving average of the weights (model_ema)');
+  if (contents?.optimizer !== undefined) leftOut.push("the optimizer's state");
+  if (contents?.epoch !== undefined && isFileOut) leftOut.push('the epoch');
+  for (const key of [...(contents?.others ?? []), ...(contents?.notTensors ?? [])].slice(0, 20)) {
+    leftOut.push(JSON.stringify(key.slice(0, 100)));
+  }
+  return leftOut;
+};
+
+/** Names of the files of a model folder that are not converted. */
+const otherFiles = async (
+  folder: string,
+  checkpoint: Checkpoint | undefined,
+  isFileOut: boolean,
+): Promise<string[]> => {
+  const converted = new Set<string>([
+    ...(checkpoint?.files.map((path) => basename(path)) ?? []),
+    MODEL_FILE_NAMES.config,
+    MODEL_FILE_NAMES.preprocessing,
+    ...(isFileOut ? [] : [MODEL_FILE_NAMES.answers, ...TOKENIZER_FILE_NAMES.flat()]),
+  ]);
+  return (await readdir(folder)).filter((name) => !converted.has(name) && !name.startsWith('.')).sort();
 };
 
 const tensorsOf = ({ checkpoint, seed }: ModelFiles, config: ModelConfig | undefined): readonly TensorSource[] => {
   if (checkpoint !== undefined) return [...checkpoint.tensors.values()];
   const { registry } = new MdetrNetwork(config!);
-  // `position_ids` (0, 1, 2, …) is made anew by whoever needs it.
+  // `position_ids` (0, 1, 2, …) is computed when it is needed.
   return registry.specs
     .filter((spec) => spec.dtype === 'float32')
     .map((spec) => {
@@ -140,7 +191,7 @@ const writeFolder = async (
     {
       config: configFor(values, files),
       tensors,
-      preprocessing: await readPreprocessing(join(files.folder, MODEL_FILE_NAMES.preprocessing), config),
+      preprocessing: preprocessingOf(files, config),
       tokenizerFiles,
       ...(hasAnswers ? { answers } : {}),
       card: await cardFor(files, out, config),

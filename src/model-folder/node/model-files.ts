@@ -7,17 +7,19 @@ import { MdetrError } from '../../errors.ts';
 import { readJsonFile } from '../../files/json-file.ts';
 import { parseJson } from '../../files/json-text.ts';
 import { findPublished, placeOf } from '../../pull/catalog.ts';
-import { MODEL_FILE_NAMES, TOKENIZER_FILE_NAMES } from '../layout.ts';
+import { MODEL_FILE_NAMES, PREPROCESSING_KEY, TOKENIZER_FILE_NAMES, WEIGHT_FILE_NAMES } from '../layout.ts';
 import { cacheFolder } from '../../files/cache-folder.ts';
 
 /** A model's files, found and opened, whether or not they fit together. */
 export interface ModelFiles {
   readonly path: string;
   readonly isFolder: boolean;
-  /** Where vocabulary, answers and preprocessing are looked for. */
+  /** Folder that is searched for the vocabulary, the answers and the preprocessing. */
   readonly folder: string;
   /** The official arguments and the file (or part of one) that they come from; undefined where nothing says them. */
   readonly config: { readonly values: Readonly<Record<string, unknown>>; readonly source: string } | undefined;
+  /** Contents of `preprocessor_config.json`, in the folder or in the weight file itself, and where they are from. */
+  readonly preprocessing: { readonly json: unknown; readonly source: string } | undefined;
   /** Undefined for a model folder without weights, whose network is made from `seed`. */
   readonly checkpoint: Checkpoint | undefined;
   readonly seed: number | undefined;
@@ -84,19 +86,42 @@ const openFolder = async (folder: string, options: ModelFilesOptions): Promise<M
   const source = options.config ?? join(folder, MODEL_FILE_NAMES.config);
   if (!(await isFile(source))) throw new MdetrError(`${folder}: no ${MODEL_FILE_NAMES.config}, so no model folder`);
   const values = await readRecord(source);
-  const weights = join(folder, MODEL_FILE_NAMES.weights);
   const seed = values['init_seed'];
-  const isUntrained = typeof seed === 'number' && !(await isFile(weights));
-  const checkpoint = isUntrained ? undefined : await openCheckpoint(weights, { weights: options.weights });
+  const weights = await firstFile(WEIGHT_FILE_NAMES.map((name) => join(folder, name)));
+  const isUntrained = typeof seed === 'number' && weights === undefined;
+  const preprocessing = await preprocessingBeside(folder);
+  const checkpoint = isUntrained
+    ? undefined
+    : await openCheckpoint(weights ?? join(folder, MODEL_FILE_NAMES.weights), { weights: options.weights });
   return {
     path: folder,
     isFolder: true,
     folder,
     config: { values, source },
+    preprocessing,
     checkpoint,
     seed: isUntrained ? seed : undefined,
     close: async () => checkpoint?.close(),
   };
+};
+
+const firstFile = async (paths: readonly string[]): Promise<string | undefined> => {
+  for (const path of paths) if (await isFile(path)) return path;
+  return undefined;
+};
+
+const preprocessingBeside = async (folder: string): Promise<ModelFiles['preprocessing']> => {
+  const source = join(folder, MODEL_FILE_NAMES.preprocessing);
+  return (await isFile(source)) ? { json: await readJsonFile(source), source } : undefined;
+};
+
+/** Preprocessing that `mdetr convert` stored in a weight file. */
+const preprocessingIn = ({ path, args, metadata }: Checkpoint): ModelFiles['preprocessing'] => {
+  const source = `${path}: ${PREPROCESSING_KEY}`;
+  const text = metadata[PREPROCESSING_KEY];
+  if (text !== undefined) return { json: parseRecord(text, source), source };
+  const json = args?.[PREPROCESSING_KEY];
+  return json === undefined ? undefined : { json, source };
 };
 
 const openWeightFile = async (path: string, options: ModelFilesOptions): Promise<ModelFiles> => {
@@ -107,6 +132,7 @@ const openWeightFile = async (path: string, options: ModelFilesOptions): Promise
       isFolder: false,
       folder: dirname(path),
       config: await configOf(path, checkpoint, options),
+      preprocessing: preprocessingIn(checkpoint) ?? (await preprocessingBeside(dirname(path))),
       checkpoint,
       seed: undefined,
       close: () => checkpoint.close(),
@@ -117,14 +143,17 @@ const openWeightFile = async (path: string, options: ModelFilesOptions): Promise
   }
 };
 
-/** What the user names comes first, then what the file says itself, then what lies beside it. */
+/** Arguments of a weight file: the file that the user names, else its own, else the `config.json` beside it. */
 const configOf = async (
   path: string,
   checkpoint: Checkpoint,
   options: ModelFilesOptions,
 ): Promise<ModelFiles['config']> => {
   if (options.config !== undefined) return { values: await readRecord(options.config), source: options.config };
-  if (checkpoint.args !== undefined) return { values: checkpoint.args, source: `${path}: args` };
+  if (checkpoint.args !== undefined) {
+    const values = Object.fromEntries(Object.entries(checkpoint.args).filter(([key]) => key !== PREPROCESSING_KEY));
+    return { values, source: `${path}: args` };
+  }
   const { config } = checkpoint.metadata;
   if (config !== undefined) return { values: parseRecord(config, `${path}: config`), source: `${path}: config` };
   const beside = join(dirname(path), MODEL_FILE_NAMES.config);
@@ -139,7 +168,7 @@ const parseRecord = (text: string, where: string): Record<string, unknown> => {
   }
 };
 
-/** The arguments, which whoever builds the network needs. Throws `MdetrError` that tells the way out. */
+/** Returns the arguments, without which no network can be built. @throws {MdetrError} if there are none */
 export const requireConfig = ({ config, path }: ModelFiles): NonNullable<ModelFiles['config']> => {
   if (config === undefined)
     throw new MdetrError(

@@ -21,11 +21,11 @@ export interface InfoPart {
   readonly parameters: number;
 }
 
-/** What a model or checkpoint is, whether or not a network fits it. */
+/** Description of a model or checkpoint, whether or not a network fits it. */
 export interface ModelInfo {
   readonly path: string;
   readonly format: 'model folder' | 'PyTorch, zip' | 'PyTorch, legacy' | 'safetensors';
-  /** Of the weight file; 0 for an untrained folder. */
+  /** Size of the weight files; 0 for an untrained folder. */
   readonly bytes: number;
   /** Which set of weights the tensors below are. */
   readonly weights: 'model' | 'ema' | 'only' | 'initial';
@@ -36,7 +36,7 @@ export interface ModelInfo {
   readonly args: Readonly<Record<string, unknown>> | undefined;
   /** How the tensors fit the network that the arguments describe. */
   readonly fit: { readonly fits: boolean; readonly report: string };
-  /** What a model folder says about its training (`training.json`). */
+  /** The model folder's log of its training (`training.json`). */
   readonly training: unknown;
   readonly notice: string | undefined;
   /** The vocabulary's files beside the weights. */
@@ -56,7 +56,7 @@ export const describeModel = async (name: string, options: ModelFilesOptions = {
     return {
       path,
       format: isFolder ? 'model folder' : formats[checkpoint!.format],
-      bytes: checkpoint === undefined ? 0 : (await stat(checkpoint.path)).size,
+      bytes: await bytesOf(checkpoint?.files ?? []),
       weights: checkpoint?.weights ?? 'initial',
       contents: checkpoint?.contents,
       tensors,
@@ -71,6 +71,9 @@ export const describeModel = async (name: string, options: ModelFilesOptions = {
     await files.close();
   }
 };
+
+const bytesOf = async (paths: readonly string[]): Promise<number> =>
+  (await Promise.all(paths.map((path) => stat(path)))).reduce((sum, { size }) => sum + size, 0);
 
 const fitOf = ({ checkpoint, config, seed }: ModelFiles): Pick<ModelInfo, 'tensors' | 'fit'> => {
   const stored = checkpoint === undefined ? [] : [...checkpoint.tensors.values()].map(plain);

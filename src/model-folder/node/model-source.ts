@@ -7,6 +7,7 @@ import {
   type StateDictMatch,
 } from '../../checkpoints/index.ts';
 import { readJsonFile } from '../../files/json-file.ts';
+import { ReadBudget } from '../../files/read-budget.ts';
 import { readAnswerVocabulary } from '../../postprocess/answer-vocabulary.ts';
 import { parseModelConfig, type MdetrNetwork, type ModelConfig } from '../../models/index.ts';
 import type { WeightSource } from '../../engine/runtime/runtime.ts';
@@ -14,7 +15,14 @@ import { loadTokenizer } from '../../text/node/tokenizer-files.ts';
 import { defineModel, maxTokensOf, untrainedModel, type ModelDefinition, type ModelSource } from '../model-source.ts';
 import { parsePreprocessing, usualPreprocessing, type Preprocessing } from '../preprocessing.ts';
 import { fileDigest } from './file-digest.ts';
-import { findTokenizer, isFile, openModelFiles, requireConfig, type ModelFilesOptions } from './model-files.ts';
+import {
+  findTokenizer,
+  isFile,
+  openModelFiles,
+  requireConfig,
+  type ModelFiles,
+  type ModelFilesOptions,
+} from './model-files.ts';
 import { MODEL_FILE_NAMES } from '../layout.ts';
 
 export interface ModelSourceOptions extends ModelFilesOptions {
@@ -24,9 +32,31 @@ export interface ModelSourceOptions extends ModelFilesOptions {
   readonly answers?: string | undefined;
 }
 
-/** Reads a model folder's preprocessing; without a file, it is what the official code does. */
-export const readPreprocessing = async (path: string, config: ModelConfig): Promise<Preprocessing> =>
-  (await isFile(path)) ? parsePreprocessing(await readJsonFile(path), path) : usualPreprocessing(config);
+/** Preprocessing of a model's files; if they do not say, it is what the official code does. */
+export const preprocessingOf = (
+  { preprocessing }: Pick<ModelFiles, 'preprocessing'>,
+  config: ModelConfig,
+): Preprocessing =>
+  preprocessing === undefined
+    ? usualPreprocessing(config)
+    : parsePreprocessing(preprocessing.json, preprocessing.source);
+
+/** Reads the `preprocessor_config.json` of a folder; without a file, preprocessing is what the official code does. */
+export const readPreprocessing = async (path: string, config: ModelConfig): Promise<Preprocessing> => {
+  const json = (await isFile(path)) ? await readJsonFile(path) : undefined;
+  return preprocessingOf({ preprocessing: json === undefined ? undefined : { json, source: path } }, config);
+};
+
+/** Refuses a network with initial weights that would take more memory than any machine has. */
+const checkInitialWeights = ({ model }: ModelDefinition, source: string): void => {
+  const budget = new ReadBudget({
+    name: source,
+    fileBytes: 0,
+    what: 'the initial weights of its network',
+    floorBytes: 16 * 2 ** 30,
+  });
+  for (const { shape } of model.registry.specs) budget.charge(4 * shape.reduce((product, size) => product * size, 1));
+};
 
 /** Finds and reads a model: a model folder, a `.pth`, a `.safetensors`, or a name. Throws `MdetrError`. */
 export const openModelSource = async (name: string, options: ModelSourceOptions = {}): Promise<ModelSource> => {
@@ -44,10 +74,12 @@ export const openModelSource = async (name: string, options: ModelSourceOptions 
       values,
       tokenizer: await loadTokenizer(tokenizerSource, { maxTokens: maxTokensOf(config) }),
       tokenizerSource,
-      preprocessing: await readPreprocessing(join(folder, MODEL_FILE_NAMES.preprocessing), config),
+      preprocessing: preprocessingOf(files, config),
       answers: hasAnswers ? readAnswerVocabulary(await readJsonFile(answers), answers) : {},
     });
-    return checkpoint === undefined ? untrainedModel(definition, seed!) : await withCheckpoint(definition, checkpoint);
+    if (checkpoint !== undefined) return await withCheckpoint(definition, checkpoint);
+    checkInitialWeights(definition, source);
+    return untrainedModel(definition, seed!);
   } catch (error) {
     await files.close();
     throw error;
@@ -89,7 +121,7 @@ const checkpointWeights = async (
 ): Promise<WeightSource> => {
   const sourceOf = new Map(match.used.map(({ name, source }) => [name, source]));
   return {
-    digest: `${await fileDigest(checkpoint.path)} ${checkpoint.weights}`,
+    digest: `${(await Promise.all(checkpoint.files.map((path) => fileDigest(path)))).join(' ')} ${checkpoint.weights}`,
     async read(name) {
       const entry = checkpoint.tensors.get(sourceOf.get(name) ?? '');
       const spec = model.registry.get(name);

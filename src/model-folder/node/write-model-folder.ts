@@ -4,7 +4,7 @@ import { writeSafetensors, type TensorSource } from '../../checkpoints/index.ts'
 import { fileReason, MdetrError, UsageError } from '../../errors.ts';
 import { isAbandoned, removeAbandoned, temporaryPath } from '../../files/temporary-path.ts';
 import { MODEL_FILE_NAMES, TOKENIZER_FILE_NAMES } from '../layout.ts';
-import type { Preprocessing } from '../preprocessing.ts';
+import { preprocessingJson, type Preprocessing } from '../preprocessing.ts';
 
 /** All that a model folder holds. */
 export interface ModelFolderContents {
@@ -83,11 +83,10 @@ const checkTarget = async (folder: string, force: boolean): Promise<boolean> => 
 
 const fill = async (folder: string, contents: ModelFolderContents): Promise<void> => {
   const { config, tensors, preprocessing, tokenizerFiles, answers, card } = contents;
-  const { shortestEdge, longestEdge } = preprocessing;
   const writeJson = (name: string, value: unknown): Promise<void> =>
     writeFile(join(folder, name), `${JSON.stringify(value, undefined, 2)}\n`);
   await writeJson(MODEL_FILE_NAMES.config, config);
-  await writeJson(MODEL_FILE_NAMES.preprocessing, { size: { shortest_edge: shortestEdge, longest_edge: longestEdge } });
+  await writeJson(MODEL_FILE_NAMES.preprocessing, preprocessingJson(preprocessing));
   for (const path of tokenizerFiles) await copyContents(path, join(folder, basename(path)));
   if (answers !== undefined) await copyContents(answers, join(folder, MODEL_FILE_NAMES.answers));
   await writeFile(join(folder, MODEL_FILE_NAMES.card), card);
