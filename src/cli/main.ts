@@ -4,7 +4,8 @@ import { Command, CommanderError } from 'commander';
 import { messageOf, UsageError } from '../errors.ts';
 import { currentArguments } from '../names/current-names.ts';
 import { COMMANDS } from './commands.ts';
-import { note } from './output/progress.ts';
+import { guardStandardStreams, note, visible } from './output/print.ts';
+import { isLongCall, runInChild, unpackArguments } from './start/long-call.ts';
 
 const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
 
@@ -40,7 +41,7 @@ const buildProgram = async (called: string | undefined): Promise<Command> => {
 const errorLine =
   (command: string) =>
   (text: string, write: (line: string) => void): void =>
-    write(`mdetr: ${oneLine(text.replace(/^error: /, ''))} (see ${command} --help)\n`);
+    write(`mdetr: ${visible(oneLine(text.replace(/^error: /, '')))} (see ${command} --help)\n`);
 
 /** Gives a command and its subcommands the error handling of the program. */
 const inherit = (command: Command, parent: Command, path = `mdetr ${command.name()}`): Command => {
@@ -54,6 +55,13 @@ const oneLine = (text: string): string => text.trim().replace(/\s*\n\s*/g, ' ');
 /** `mdetr --debug detect …`, `mdetr help detect` and `mdetr detect …` all mean `detect`. */
 const calledCommand = (argv: readonly string[]): string | undefined =>
   argv.filter((argument) => !argument.startsWith('-') && argument !== 'help')[0];
+
+/** Prints an error on one line, or with its stack trace, and returns the exit status. */
+const fail = (error: unknown, withStack: boolean): number => {
+  if (withStack && error instanceof Error) process.stderr.write(`${visible(error.stack ?? error.message)}\n`);
+  else note(oneLine(messageOf(error)));
+  return error instanceof UsageError ? 2 : 1;
+};
 
 const main = async (argv: readonly string[]): Promise<number> => {
   const called = calledCommand(argv);
@@ -72,21 +80,20 @@ const main = async (argv: readonly string[]): Promise<number> => {
   } catch (error) {
     // Commander has already printed its message; help and version exit with code 0.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    const { debug } = program.opts<{ debug?: boolean }>();
-    process.stderr.write(
-      debug === true && error instanceof Error
-        ? `${error.stack ?? error.message}\n`
-        : `mdetr: ${oneLine(messageOf(error))}\n`,
-    );
-    return error instanceof UsageError ? 2 : 1;
+    return fail(error, program.opts<{ debug?: boolean }>().debug === true);
   }
 };
 
-// The reader of the output may close it early (`mdetr … | head -1`). That is not an error.
-for (const stream of [process.stdout, process.stderr])
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(0);
-    throw error;
-  });
+/** Runs the call, in a child process if its command line is too long for ONNX Runtime. */
+const start = async (): Promise<number> => {
+  try {
+    const handedOver = unpackArguments(process.env);
+    const args = handedOver ?? process.argv.slice(2);
+    return handedOver === undefined && isLongCall() ? await runInChild(args) : await main(args);
+  } catch (error) {
+    return fail(error, false);
+  }
+};
 
-process.exitCode = await main(process.argv.slice(2));
+guardStandardStreams();
+process.exitCode = await start();

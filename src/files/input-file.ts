@@ -13,7 +13,7 @@ const unreadable = (path: string, error: unknown): unknown =>
     ? error
     : new MdetrError(`${path}: cannot be read (${fileReason(error)})`, { cause: error });
 
-/** What a path leads to, for messages; undefined for a regular file. */
+/** Kind of a file that is not regular, for messages; undefined for a regular file. */
 export const otherKind = (info: Stats): string | undefined => {
   if (info.isFile()) return undefined;
   if (info.isDirectory()) return 'a folder';

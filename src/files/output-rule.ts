@@ -79,7 +79,7 @@ export class OutputRule {
     try {
       names = readdirSync(path);
     } catch {
-      // A folder that cannot be listed is reported by whoever reads it.
+      // A folder that cannot be listed is reported where it is read.
     }
     for (const name of names) {
       const file = join(path, name);
@@ -93,7 +93,7 @@ const sameText = (a: string, b: string): boolean => resolve(a) === resolve(b);
 
 const keyOf = ({ dev, ino }: BigIntStats): string => `${dev}:${ino}`;
 
-/** What a path leads to, through links; undefined if nothing is there. */
+/** Status of the file that a path leads to, through links; undefined if there is none. */
 const identityOf = (path: string): BigIntStats | undefined => {
   try {
     return statSync(path, { bigint: true, throwIfNoEntry: false });

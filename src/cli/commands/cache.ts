@@ -5,6 +5,7 @@ import { Command } from 'commander';
 import { UsageError } from '../../errors.ts';
 import { integerFrom } from '../options/option-values.ts';
 import { formatBytes, formatTable } from '../output/table.ts';
+import { print } from '../output/print.ts';
 
 const EXAMPLES = `
 The programs of a model are compiled once per set of weights and cached on disk, so that later runs start faster. They
@@ -47,7 +48,7 @@ const list = async (words: readonly string[], { json }: { readonly json?: boolea
   const entries = await new ProgramCache().entries();
   if (json === true) {
     for (const { key, program, bytes, lastUsed } of entries)
-      process.stdout.write(`${JSON.stringify({ key, program, bytes, last_used: lastUsed.toISOString() })}\n`);
+      print(`${JSON.stringify({ key, program, bytes, last_used: lastUsed.toISOString() })}\n`);
     return;
   }
   const folder = cacheFolder();
@@ -64,13 +65,13 @@ const list = async (words: readonly string[], { json }: { readonly json?: boolea
     { title: 'size', align: 'right' },
     { title: 'last used (UTC)' },
   ] as const;
-  process.stdout.write(
+  print(
     `${folder}: ${entries.length} compiled programs, ${formatBytes(total)}\n` +
       (entries.length === 0 ? '' : formatTable(columns, rows, '  ')),
   );
   for (const downloaded of ['models', 'tokenizers']) {
     const bytes = await folderBytes(join(folder, downloaded));
-    if (bytes > 0) process.stdout.write(`  ${downloaded}: ${formatBytes(bytes)}, downloaded\n`);
+    if (bytes > 0) print(`  ${downloaded}: ${formatBytes(bytes)}, downloaded\n`);
   }
 };
 
@@ -82,11 +83,11 @@ const clear = async ({ olderThan }: { readonly olderThan?: number }): Promise<vo
   const freed = await cache.clear(({ lastUsed }) => lastUsed.getTime() <= latest);
   if (olderThan === undefined) await rm(join(cacheFolder(), 'digests'), { recursive: true, force: true });
   const removed = before - (await cache.entries()).length;
-  process.stdout.write(`${removed} compiled programs deleted, ${formatBytes(freed)}\n`);
+  print(`${removed} compiled programs deleted, ${formatBytes(freed)}\n`);
 };
 
 const path = (): void => {
-  process.stdout.write(`${cacheFolder()}\n`);
+  print(`${cacheFolder()}\n`);
 };
 
 const folderBytes = async (folder: string): Promise<number> => {

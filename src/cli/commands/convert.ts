@@ -1,8 +1,9 @@
 import { Command } from 'commander';
 import type { ConvertOptions } from '../../model-folder/node/convert.ts';
-import { interruptible } from '../options/interrupt.ts';
+import { interruptible } from '../options/stop-signals.ts';
 import { addSourceOptions } from '../options/model-options.ts';
-import { note, StatusLine } from '../output/progress.ts';
+import { note, print } from '../output/print.ts';
+import { StatusLine } from '../output/progress.ts';
 
 const EXAMPLES = `
 The extension of OUT selects the format:
@@ -48,7 +49,7 @@ const convert = async (
       const { tensors, report, leftOut } = await convertModel(name, out, { ...options, signal });
       status.clear();
       if (report !== undefined && (verbose === true || report.includes('\n'))) note(report);
-      process.stdout.write(`${out}: ${tensors} tensors\n`);
+      print(`${out}: ${tensors} tensors\n`);
       if (leftOut.length > 0) note(`left out: ${leftOut.join(', ')}`);
     } finally {
       status.clear();

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import type { MDETR } from '../../inference/node/mdetr.ts';
 import type { DetectionResult } from '../../results/types.ts';
-import { interruptible } from '../options/interrupt.ts';
+import { interruptible } from '../options/stop-signals.ts';
 import { MaskFiles } from '../output/mask-files.ts';
 import { addModelOptions, loadModel, type ModelOptions } from '../options/model-options.ts';
 import { requireCaptions, collectCaptions, integerFrom } from '../options/option-values.ts';
@@ -14,7 +14,8 @@ import {
   type DecodedImage,
   type ImageOptions,
 } from '../options/image-options.ts';
-import { note, Progress } from '../output/progress.ts';
+import { note, print } from '../output/print.ts';
+import { Progress } from '../output/progress.ts';
 import { detectionLine } from '../output/result-json.ts';
 import { detectionText } from '../output/result-text.ts';
 
@@ -84,7 +85,7 @@ const detect = async (paths: readonly string[], options: DetectOptions): Promise
           warnOnce(result.warnings, warned);
           await draw(await drawings?.pathFor(image.path, captionIndex), image, result);
           await masks?.write(image.path, captionIndex, result.detections);
-          process.stdout.write(
+          print(
             options.json === true
               ? `${JSON.stringify(detectionLine(result))}\n`
               : detectionText(result, options.threshold),

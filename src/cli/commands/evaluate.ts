@@ -17,10 +17,11 @@ import {
   submissionTasks,
   type EvaluationSection,
 } from '../options/benchmark-options.ts';
-import { interruptible } from '../options/interrupt.ts';
+import { interruptible } from '../options/stop-signals.ts';
 import { addModelOptions, loadModel, type ModelOptions } from '../options/model-options.ts';
 import { integerFrom } from '../options/option-values.ts';
-import { note, Progress } from '../output/progress.ts';
+import { note, print } from '../output/print.ts';
+import { Progress } from '../output/progress.ts';
 
 /** Options of the command; those of the benchmarks are read by `settingsFrom`. */
 interface EvaluateOptions extends ModelOptions {
@@ -115,7 +116,7 @@ Examples
 
 const run = async (config: string | undefined, options: EvaluateOptions): Promise<void> => {
   if (options.list === true) {
-    process.stdout.write(benchmarkList(allBenchmarks()));
+    print(benchmarkList(allBenchmarks()));
     return;
   }
   const section = await readSection(config);
@@ -183,7 +184,7 @@ const foldersOf = (images: EvaluationSection['images'] = '.'): readonly string[]
 
 const present = async (task: string, reports: readonly BenchmarkReport[], options: EvaluateOptions): Promise<void> => {
   const results = reports.flatMap((report) => report.results);
-  process.stdout.write(resultsTable(results, { digits: 4 }));
+  print(resultsTable(results, { digits: 4 }));
   for (const { warnings } of reports) warnings.forEach(note);
   const writeText = (path: string, text: string): Promise<void> =>
     writeAtomically(path, async (sink) => sink.write(new TextEncoder().encode(text)));

@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import type { ModelInfo } from '../../model-folder/node/model-info.ts';
 import { addSourceOptions } from '../options/model-options.ts';
 import { formatBytes, formatCount, formatTable } from '../output/table.ts';
+import { print } from '../output/print.ts';
 
 const EXAMPLES = `
 No code of a file is run: pickles are parsed as data, and the weights are not read into memory.
@@ -34,7 +35,7 @@ const info = async (name: string, options: InfoOptions): Promise<void> => {
   const { describeModel } = await import('../../model-folder/node/model-info.ts');
   const { weights, config } = options;
   const model = await describeModel(name, { weights, config });
-  process.stdout.write(options.json === true ? `${JSON.stringify(jsonOf(model, options))}\n` : textOf(model, options));
+  print(options.json === true ? `${JSON.stringify(jsonOf(model, options))}\n` : textOf(model, options));
 };
 
 const parametersOf = ({ parts }: ModelInfo): number => parts.reduce((sum, { parameters }) => sum + parameters, 0);

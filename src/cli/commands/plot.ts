@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { writeAtomically } from '../../checkpoints/index.ts';
 import { UsageError } from '../../errors.ts';
 import type { CurveAxis } from '../../train/run/run-curves.ts';
+import { print } from '../output/print.ts';
 
 interface PlotOptions {
   readonly out?: string;
@@ -74,7 +75,5 @@ export const plotCommand = (): Command =>
         xName: options.x === 'steps' ? 'steps' : 'image-text pairs',
       });
       await writeAtomically(out, (sink) => sink.write(new TextEncoder().encode(drawSheet(sheet))));
-      process.stdout.write(
-        `${out}: ${sheet.panels.length} curves of ${runs.length === 1 ? 'one run' : `${runs.length} runs`}\n`,
-      );
+      print(`${out}: ${sheet.panels.length} curves of ${runs.length === 1 ? 'one run' : `${runs.length} runs`}\n`);
     });

@@ -3,8 +3,8 @@ import { Command } from 'commander';
 import { UsageError } from '../../errors.ts';
 import { CATALOG, findPublished, TOKENIZERS, type Published } from '../../pull/catalog.ts';
 import type { DownloadProgress } from '../../pull/download.ts';
-import { interruptible } from '../options/interrupt.ts';
-import { note } from '../output/progress.ts';
+import { interruptible } from '../options/stop-signals.ts';
+import { note, print } from '../output/print.ts';
 import { formatBytes, formatTable } from '../output/table.ts';
 
 interface PullCliOptions {
@@ -110,7 +110,7 @@ const pullAll = async (entries: readonly Published[], options: PullCliOptions, s
       for (const { path, bytes, wasThere, checked } of files) {
         const sum = checked === undefined ? undefined : { [checked.algorithm]: checked.hex };
         const line = { name: entry.name, path, bytes, was_there: wasThere, ...sum };
-        process.stdout.write(`${options.json === true ? JSON.stringify(line) : path}\n`);
+        print(`${options.json === true ? JSON.stringify(line) : path}\n`);
       }
     }
   } catch (error) {
@@ -127,7 +127,7 @@ const list = async ({ json }: PullCliOptions): Promise<void> => {
   for (const entry of CATALOG) {
     const { name, kind, about, gigabytes } = entry;
     const isHere = await isPulled(entry, cacheFolder());
-    if (json === true) process.stdout.write(`${JSON.stringify({ name, kind, about, gigabytes, is_here: isHere })}\n`);
+    if (json === true) print(`${JSON.stringify({ name, kind, about, gigabytes, is_here: isHere })}\n`);
     else rows.push([name, formatBytes(gigabytes * 1e9), isHere ? 'here' : '', about]);
   }
   const columns = [
@@ -136,7 +136,7 @@ const list = async ({ json }: PullCliOptions): Promise<void> => {
     { title: '' },
     { title: 'description' },
   ] as const;
-  if (json !== true) process.stdout.write(formatTable(columns, rows));
+  if (json !== true) print(formatTable(columns, rows));
 };
 
 /** Progress of downloads: a bar on a terminal. Elsewhere, a line for each file and for each reason to wait. */

@@ -6,7 +6,9 @@ import { DATASET_DEFAULTS, type DatasetSettings } from '../../scenes/dataset/dat
 import { RENDER_QUALITIES } from '../../scenes/render/scene.ts';
 import { SPLITS } from '../../scenes/render/splits.ts';
 import { fraction, integerFrom } from '../options/option-values.ts';
+import { StopSignals } from '../options/stop-signals.ts';
 import { TEXT_KINDS, type TextKind } from '../../scenes/language/texts.ts';
+import { print } from '../output/print.ts';
 
 interface ScenesOptions extends Omit<DatasetSettings, 'kinds'> {
   readonly out: string;
@@ -83,11 +85,6 @@ export const scenesCommand = (): Command =>
     .option('--overwrite', 'replace a dataset with other settings')
     .addHelpText('after', EXAMPLES)
     .action(async ({ out, threads, overwrite, ...settings }: ScenesOptions) => {
-      const stop = new AbortController();
-      const onSignal = (): void => stop.abort();
-      // A launcher may forward the same Ctrl-C twice; the second one must not interrupt the cleanup.
-      process.on('SIGINT', onSignal);
-      process.on('SIGTERM', onSignal);
       const bar = new SingleBar(
         {
           stream: process.stderr,
@@ -96,20 +93,20 @@ export const scenesCommand = (): Command =>
         },
         Presets.shades_classic,
       );
+      const signals = new StopSignals();
       bar.start(settings.images, 0);
       try {
         const texts = await writeDataset(out, settings, {
           threads,
           overwrite: overwrite === true,
-          signal: stop.signal,
+          signal: signals.signal,
           onProgress: (done) => bar.update(done),
         });
         bar.stop();
         const counts = Object.entries(texts).map(([name, count]) => `${name} ${count}`);
-        process.stdout.write(`${out}: ${settings.images} scenes; ${counts.join(', ')}\n`);
+        print(`${out}: ${settings.images} scenes; ${counts.join(', ')}\n`);
       } finally {
         bar.stop();
-        process.off('SIGINT', onSignal);
-        process.off('SIGTERM', onSignal);
+        signals.forget();
       }
     });

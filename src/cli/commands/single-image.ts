@@ -1,12 +1,12 @@
 import { writeDrawing, type DrawingContent } from '../../drawing/node/index.ts';
 import type { EncodedImage } from '../../inference/encoded-image.ts';
 import type { DetectedObject, ResultBase } from '../../results/types.ts';
-import { interruptible } from '../options/interrupt.ts';
+import { interruptible } from '../options/stop-signals.ts';
 import { MaskFiles } from '../output/mask-files.ts';
 import { loadModel, type ModelOptions } from '../options/model-options.ts';
 import { DrawingPaths } from '../output/output-paths.ts';
 import { readImage, withDecodeTime, type ImageOptions } from '../options/image-options.ts';
-import { note } from '../output/progress.ts';
+import { note, print } from '../output/print.ts';
 
 export interface SingleImageOptions extends ModelOptions, ImageOptions {}
 
@@ -43,7 +43,7 @@ export const runOnImage = async <R extends ResultBase>(
         const content = task.drawing(result);
         if (drawings !== undefined) await writeDrawing(await drawings.pathFor(path, captionIndex), image.raw, content);
         await masks?.write(path, captionIndex, content.detections);
-        process.stdout.write(options.json === true ? `${JSON.stringify(task.json(result))}\n` : task.text(result));
+        print(options.json === true ? `${JSON.stringify(task.json(result))}\n` : task.text(result));
       }
     });
   } finally {

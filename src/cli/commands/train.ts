@@ -6,8 +6,8 @@ import { runSchema } from '../../train/config/slices/run.ts';
 import type { RunSummary } from '../../train/run/run-observer.ts';
 import { ensureNativeLibrary } from '../options/native-library.ts';
 import { collectSettings, integerFrom } from '../options/option-values.ts';
-import { StopSignals } from '../options/training-signals.ts';
-import { note } from '../output/progress.ts';
+import { StopSignals } from '../options/stop-signals.ts';
+import { note, print } from '../output/print.ts';
 import { TrainingProgress } from '../output/training-progress.ts';
 
 interface TrainOptions {
@@ -78,7 +78,9 @@ const optionOf = (keyOption: (typeof KEY_OPTIONS)[number]): Option => {
 const train = async (path: string, options: TrainOptions): Promise<void> => {
   await ensureNativeLibrary(options.device ?? 'cpu');
   const { runTraining } = await import('../../train/run/run-training.ts');
-  const signals = new StopSignals();
+  const signals = new StopSignals(() =>
+    note('stopping after the current step, which is saved (a second Ctrl-C stops at once and loses unsaved steps)'),
+  );
   const progress = new TrainingProgress((summary) => printSummary(summary, path, options));
   try {
     await runTraining(path, {
@@ -115,7 +117,7 @@ const printSummary = (summary: RunSummary, path: string, options: TrainOptions):
   const ending = loss === undefined ? '' : `, loss ${loss.toFixed(4)}`;
   const validated =
     best === undefined ? '' : `, the best (${best.metric.toFixed(4)} at step ${best.step}) in ${join(folder, 'best')}`;
-  process.stdout.write(`${folder}: ${steps} steps done${ending}; model in ${join(folder, 'last')}${validated}\n`);
+  print(`${folder}: ${steps} steps done${ending}; model in ${join(folder, 'last')}${validated}\n`);
 };
 
 /** The command that repeats the call. */

@@ -8,7 +8,7 @@ import type { MDETR } from '../../inference/node/mdetr.ts';
 import { DEFAULT_SPAN_THRESHOLD, DEFAULT_THRESHOLD } from '../../postprocess/thresholds.ts';
 import type { Timing } from '../../results/types.ts';
 import { fraction, millions } from './option-values.ts';
-import { note } from '../output/progress.ts';
+import { note } from '../output/print.ts';
 
 /** Options of every command that runs a model on images. */
 export interface ImageOptions {

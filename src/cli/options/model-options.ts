@@ -2,7 +2,8 @@ import { type Command, Option } from 'commander';
 import type { FromPretrainedOptions } from '../../inference/node/load-options.ts';
 import type { MDETR } from '../../inference/node/mdetr.ts';
 import { integerFrom } from './option-values.ts';
-import { note, StatusLine } from '../output/progress.ts';
+import { note } from '../output/print.ts';
+import { StatusLine } from '../output/progress.ts';
 import { ensureNativeLibrary } from './native-library.ts';
 
 /** Options of every command that runs a model. */

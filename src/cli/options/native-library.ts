@@ -7,7 +7,7 @@ import {
 } from '../../engine/runtime/native/library-file.ts';
 import { messageOf } from '../../errors.ts';
 import { environmentSetting } from '../../files/cache-folder.ts';
-import { note } from '../output/progress.ts';
+import { note } from '../output/print.ts';
 
 /**
  * Makes sure that the native build of ONNX Runtime is there before a command needs it. npm drops `onnxruntime-node` when

@@ -1,9 +1,5 @@
 import { Presets, SingleBar } from 'cli-progress';
-
-/** Prints a note to stderr, with `mdetr: ` before each line. */
-export const note = (text: string): void => {
-  for (const line of text.split('\n')) process.stderr.write(`mdetr: ${line}\n`);
-};
+import { note, visible } from './print.ts';
 
 /** Current activity: a line of the terminal that is overwritten. Elsewhere, plain lines if `verbose` is set. */
 export class StatusLine {
@@ -16,7 +12,7 @@ export class StatusLine {
 
   show(text: string): void {
     if (process.stderr.isTTY) {
-      process.stderr.write(`\r\u001b[2K${text} …`);
+      process.stderr.write(`\r\u001b[2K${visible(text)} …`);
       this.shown = true;
     } else if (this.verbose) note(text);
   }

@@ -1,7 +1,7 @@
 import { Presets, SingleBar } from 'cli-progress';
 import type { LogEntry } from '../../train/run/run-log.ts';
 import type { RunObserver, RunSummary } from '../../train/run/run-observer.ts';
-import { note } from './progress.ts';
+import { note } from './print.ts';
 
 /** Minimum time between progress lines if stderr is not a terminal. */
 const LINE_INTERVAL_MS = 30_000;

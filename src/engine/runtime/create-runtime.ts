@@ -1,4 +1,5 @@
 import { MdetrError, messageOf, UsageError } from '../../errors.ts';
+import { CommandLineTooLong } from './node/command-line.ts';
 import type { NodeRuntimeOptions } from './node/node-runtime.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -57,7 +58,7 @@ export const createRuntime = async (options: RuntimeOptions = {}): Promise<Runti
     try {
       return await RUNTIME_FACTORIES[kind](options);
     } catch (error) {
-      if (!(error instanceof MdetrError)) throw error;
+      if (!(error instanceof MdetrError) || error instanceof CommandLineTooLong) throw error;
       reasons.push(error.message);
     }
   }

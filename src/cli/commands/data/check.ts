@@ -8,6 +8,7 @@ import { collectCaptions } from '../../options/option-values.ts';
 import { Progress } from '../../output/progress.ts';
 import { formatCount, formatTable } from '../../output/table.ts';
 import { MegabyteProgress } from './index-files.ts';
+import { print } from '../../output/print.ts';
 
 const HELP = `
 What it checks
@@ -51,7 +52,7 @@ export const checkCommand = (): Command =>
         onStep: (file, what, done, total) => progress.show(`${file}: ${what}`, done, total),
         onProgress: (done, total) => progress.indexing(done, total),
       }).finally(() => progress.stop());
-      process.stdout.write(json === true ? `${JSON.stringify(report)}\n` : reportText(report));
+      print(json === true ? `${JSON.stringify(report)}\n` : reportText(report));
       const errors = errorCount(report);
       if (errors > 0) throw new MdetrError(errors === 1 ? '1 error' : `${formatCount(errors)} errors`);
     });

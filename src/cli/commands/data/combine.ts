@@ -8,6 +8,7 @@ import type { OnBadRow } from '../../../data/annotation-index/row-reader.ts';
 import { fraction, collectCaptions, integerFrom } from '../../options/option-values.ts';
 import { Progress } from '../../output/progress.ts';
 import { formatCount } from '../../output/table.ts';
+import { print } from '../../output/print.ts';
 
 const HELP = `
 Inputs are annotation files in the official format with one caption per row, as "mdetr data prepare" writes them, given as
@@ -96,7 +97,7 @@ export const combineCommand = (): Command =>
           progress.advance(1);
         },
       }).finally(() => progress?.stop());
-      process.stdout.write(
+      print(
         `${out}: ${formatCount(report.captionsIn)} captions of ${formatCount(report.images)} images ` +
           `combined into ${formatCount(report.captionsOut)}, with ${formatCount(report.annotationsOut)} boxes; ` +
           `left out: ${formatCount(report.guardedCaptions)} captions of ${formatCount(report.guardedImages)} excluded images, ` +

@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { AnnotationIndex } from '../../../data/annotation-index/annotation-index.ts';
 import { Progress } from '../../output/progress.ts';
 import { formatBytes, formatCount } from '../../output/table.ts';
+import { print } from '../../output/print.ts';
 
 const HELP = `
 Training, checking and combining build the index they need on first use; this command builds it in advance. It takes
@@ -25,7 +26,7 @@ export const indexCommand = (): Command =>
         const progress = new MegabyteProgress(file);
         const index = AnnotationIndex.open(file, { rebuild, onProgress: (done, total) => progress.show(done, total) });
         progress.stop();
-        process.stdout.write(
+        print(
           `${file}: ${formatCount(index.length)} rows, ${formatCount(index.annotationCount)} annotations` +
             (index.orphanCount > 0 ? ` (${formatCount(index.orphanCount)} more belong to no image)` : '') +
             `; ${index.indexFile}, ${formatBytes(statSync(index.indexFile).size)}\n`,

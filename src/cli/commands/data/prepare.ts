@@ -8,10 +8,11 @@ import type {
 } from '../../../datasets/preparation/preparation.ts';
 import { requireSources } from '../../../datasets/source/source-files.ts';
 import { UsageError } from '../../../errors.ts';
-import { interruptible } from '../../options/interrupt.ts';
+import { interruptible } from '../../options/stop-signals.ts';
 import { Progress } from '../../output/progress.ts';
 import { formatCount, formatTable } from '../../output/table.ts';
 import { preparationTools } from './preparation-tools.ts';
+import { print } from '../../output/print.ts';
 
 const HELP = `
 "mdetr data prepare NAME --help" lists the options of a dataset, the files it needs and where to download them. The written
@@ -37,7 +38,7 @@ export const prepareCommand = (): Command => {
     .addHelpText('after', HELP)
     .action((words: readonly string[], { list }: { readonly list?: boolean }) => {
       if (list !== true) throw new UsageError(unknownName(words[0]));
-      process.stdout.write(listOfPreparations());
+      print(listOfPreparations());
     });
   for (const preparation of preparations()) command.addCommand(commandOf(preparation));
   return command;
@@ -72,7 +73,7 @@ const commandOf = (preparation: Preparation): Command => {
     .action(async (given: PrepareCliOptions) => {
       const request = requestOf(preparation, given);
       if (given['explain'] === true) {
-        process.stdout.write(`${title}\n\n${aboutText(preparation)}\n${neededFiles(preparation, request)}`);
+        print(`${title}\n\n${aboutText(preparation)}\n${neededFiles(preparation, request)}`);
         return;
       }
       const { from, out } = given;
@@ -84,7 +85,7 @@ const commandOf = (preparation: Preparation): Command => {
         const report = await preparation
           .run({ ...request, from, out, tools: preparationTools, progress })
           .finally(() => progress.stop());
-        process.stdout.write(given['json'] === true ? `${JSON.stringify(report)}\n` : reportText(report));
+        print(given['json'] === true ? `${JSON.stringify(report)}\n` : reportText(report));
       });
     });
   for (const option of options) {

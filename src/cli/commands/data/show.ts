@@ -7,6 +7,7 @@ import { Random } from '../../../random/random.ts';
 import { UsageError } from '../../../errors.ts';
 import { replaceFile } from '../../../files/atomic-file.ts';
 import { collectCaptions, integerFrom } from '../../options/option-values.ts';
+import { print } from '../../output/print.ts';
 
 const HELP = `
 The page is a self-contained file without links or scripts. The words of a box have its color; where phrases overlap, the
@@ -64,5 +65,5 @@ export const showCommand = (): Command =>
       const page = await galleryPage(samples, { title: `${file}: ${samples.length} of ${index.length} rows`, roots });
       await replaceFile(out, page);
       const skipped = reader.counts.skipped > 0 ? `, ${reader.counts.skipped} invalid ones skipped` : '';
-      process.stdout.write(`${out}: ${samples.length} rows${skipped}\n`);
+      print(`${out}: ${samples.length} rows${skipped}\n`);
     });

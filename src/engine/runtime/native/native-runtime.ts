@@ -1,5 +1,6 @@
 import { MdetrError, messageOf } from '../../../errors.ts';
 import type { NamedTensors, Program, ProgramInput } from '../../graph/program.ts';
+import { checkCommandLine } from '../node/command-line.ts';
 import { loadProgram } from '../node/load-program.ts';
 import { ProgramCache } from '../node/program-cache.ts';
 import type { LoadOptions, Runtime, Session } from '../runtime.ts';
@@ -39,6 +40,7 @@ export class NativeRuntime implements Runtime {
   /** @throws {MdetrError} if the library cannot be called directly; `NodeRuntime` does not need that */
   constructor(private readonly options: NativeRuntimeOptions = {}) {
     this.library = OrtLibrary.open();
+    checkCommandLine('native');
     this.arena = new SharedArena((buffer) => this.library.address(new Uint8Array(buffer)));
     this.cache = options.cache ?? new ProgramCache();
   }

@@ -11,6 +11,7 @@ import {
   type Session,
   type Values,
 } from '../runtime.ts';
+import { checkCommandLine } from './command-line.ts';
 import { loadProgram } from './load-program.ts';
 import { ProgramCache } from './program-cache.ts';
 
@@ -32,6 +33,7 @@ export class NodeRuntime implements Runtime {
 
   /** @throws {MdetrError} for a device that this build of ONNX Runtime lacks: it would silently use the CPU */
   constructor(options: NodeRuntimeOptions = {}) {
+    checkCommandLine('node');
     this.device = options.device ?? 'cpu';
     const devices = ort.listSupportedBackends().map(({ name }) => name);
     if (!devices.includes(this.device))
