@@ -21,6 +21,8 @@ export interface AnnotationBenchmarkDefinition<Prediction, Options extends Bench
   readonly options: Options;
   readonly predictions: PredictionFormat<Prediction>;
   readonly validation: Omit<ValidationSupport, 'start'>;
+  /** Compares predicted masks with those of the annotation file, so that every annotation needs one. */
+  readonly readsMasks?: (settings: SettingsOf<Options>) => boolean;
   /** Reads the ground truth and makes the metrics. */
   readonly open: (
     rows: Iterable<CocoRow>,
@@ -46,7 +48,7 @@ export interface RowContext<Options extends BenchmarkOptions = BenchmarkOptions>
 export const annotationBenchmark = <Prediction, Options extends BenchmarkOptions>(
   definition: AnnotationBenchmarkDefinition<Prediction, Options>,
 ): Benchmark => {
-  const { open, readsQuestionFiles = false, ...shared } = definition;
+  const { open, readsQuestionFiles = false, readsMasks, ...shared } = definition;
   return {
     ...shared,
     validation: {
@@ -66,21 +68,22 @@ export const annotationBenchmark = <Prediction, Options extends BenchmarkOptions
     async evaluate(request) {
       const { model, annotations, limit, onBadRow, predictions } = request;
       if (annotations === undefined) throw new Error('internal: a request without annotations');
-      const rows = openRows({ annotations, limit, onBadRow });
+      const settings = settingsOf(definition.options, request.settings);
+      const hasMasks = async (): Promise<boolean> =>
+        predictions === undefined ? model?.hasMasks === true : await hasSavedMasks(predictions, definition.predictions);
+      const masks = readsMasks?.(settings) === true && (await hasMasks()) ? 'every' : 'optional';
+      const rows = openRows({ annotations, limit, onBadRow, masks });
       try {
         if (rows.areQuestions && !readsQuestionFiles)
           throw new MdetrError(`${annotations}: is a question file in CLEVR's format; evaluate it with --task clevr`);
         const images = ImageRoots.parse(request.images);
         if (model !== undefined) images.requireFolders();
         const evaluation = await open(rows, {
-          settings: settingsOf(definition.options, request.settings),
+          settings,
           groundTruth: request.groundTruth,
           subset: splitOf(request),
           isPartial: () => limit !== undefined || (onBadRow === 'skip' && countOf(rows) < rows.length),
-          hasMasks: async () =>
-            predictions === undefined
-              ? model?.hasMasks === true
-              : await hasSavedMasks(predictions, definition.predictions),
+          hasMasks,
           allowsMissingAnswers: request.wantsSubmission,
         });
         return [await evaluateRows(evaluation, definition.predictions, rows, images, request)];

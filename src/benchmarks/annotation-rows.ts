@@ -1,6 +1,7 @@
 import { AnnotationIndex } from '../data/annotation-index/annotation-index.ts';
 import { RowReader, type OnBadRow } from '../data/annotation-index/row-reader.ts';
 import type { CocoRow } from '../data/format/coco-format.ts';
+import type { RowRules } from '../data/format/row-checks.ts';
 import { MdetrError } from '../errors.ts';
 
 /** Rows of an annotation file. Every iteration reads them again; none are kept in memory. */
@@ -20,6 +21,8 @@ export interface RowsOptions {
   /** Maximum number of rows, from the start of the file. */
   readonly limit?: number | undefined;
   readonly onBadRow: OnBadRow;
+  /** Which rows need masks. Default `optional`. */
+  readonly masks?: RowRules['masks'];
 }
 
 /**
@@ -27,7 +30,7 @@ export interface RowsOptions {
  *
  * @throws {MdetrError} when the file has another format, or no rows
  */
-export const openRows = ({ annotations, limit, onBadRow }: RowsOptions): AnnotationRows => {
+export const openRows = ({ annotations, limit, onBadRow, masks }: RowsOptions): AnnotationRows => {
   const index = AnnotationIndex.open(annotations);
   const length = Math.min(index.length, limit ?? index.length);
   let skipped = 0;
@@ -39,7 +42,7 @@ export const openRows = ({ annotations, limit, onBadRow }: RowsOptions): Annotat
     length,
     areQuestions: index.format === 'questions',
     *[Symbol.iterator]() {
-      const reader = new RowReader(index, { onBadRow });
+      const reader = new RowReader(index, { onBadRow, masks });
       for (let row = 0; row < length; row++) {
         const read = reader.read(row);
         if (read !== undefined) yield read;

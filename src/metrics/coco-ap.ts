@@ -249,7 +249,10 @@ export class CocoApEvaluator implements Evaluator<DetectionPrediction> {
 /** Group of all categories, when categories are not used. */
 const ALL_CATEGORIES = -1;
 
-const categoryOf = ({ category_id: id }: CocoAnnotation): number => id ?? 1;
+const categoryOf = ({ category_id: id = 1 }: CocoAnnotation): number => {
+  if (typeof id !== 'number') throw new MdetrError(`category_id is "${id}"; COCO AP needs numbers.`);
+  return id;
+};
 
 const groundTruthOf = (annotations: readonly CocoAnnotation[], idZero: IdZero): GroundTruthSet => {
   const crowd = annotations.map(({ iscrowd }) => (iscrowd ? 1 : 0));

@@ -29,6 +29,7 @@ export const cocoBenchmark = annotationBenchmark({
   ],
   bestMetric: () => 'box_ap_50',
   validation: { datasets: [] },
+  readsMasks: ({ masks }) => masks,
   async open(rows, { settings, hasMasks }) {
     const groundTruth = cocoGroundTruthOf(rows);
     const withMasks = settings.masks && (await hasMasks());

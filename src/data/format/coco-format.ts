@@ -31,12 +31,15 @@ export interface CocoImage {
 }
 
 export interface CocoAnnotation {
-  readonly id?: number;
+  /** Some exporters write strings; nothing depends on it. */
+  readonly id?: number | string;
   readonly image_id: number;
   readonly bbox: BoxXywh;
   readonly area?: number;
+  /** 1 for a group of objects. */
   readonly iscrowd?: number;
-  readonly category_id?: number;
+  /** Not read: MDETR has no classes. */
+  readonly category_id?: number | string;
   /** Spans of the caption that refer to this box. `tokens` is the older name and wins where both are given. */
   readonly tokens_positive?: readonly Span[];
   readonly tokens?: readonly Span[];

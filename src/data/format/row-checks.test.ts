@@ -113,3 +113,53 @@ describe('fileNameProblem', () => {
     expect(fileNameProblem(name)).toBeUndefined(),
   );
 });
+
+describe('segmentations', () => {
+  const triangle = [10, 10, 60, 10, 60, 60];
+  const withMask = (segmentation: unknown): UncheckedRow => row({}, { ...annotation, segmentation });
+  const counts = [100, 200, 640 * 480 - 300];
+
+  it.each([
+    ['polygons', [triangle], [triangle]],
+    ['one polygon without a list', triangle, [triangle]],
+    ['degenerate parts, which are left out', [[1, 1], triangle, [], [1, 2, 3, 4]], [triangle]],
+    ['plain run lengths', { size: [480, 640], counts }, { size: [480, 640], counts }],
+  ])('takes %s', (_, given, expected) => {
+    for (const masks of ['checked', 'required', 'every'] as const) {
+      const checked = withMask(given);
+      expect(problemsOfRow(checked, { masks })).toEqual([]);
+      expect(checked.annotations[0]).toMatchObject({ segmentation: expected });
+    }
+  });
+
+  it.each([[null], [undefined], [[]], [{}], [[[]]], [[[1, 2, 3, 4]]]])('calls %j missing', (given) => {
+    const problems = problemsOfRow(withMask(given), { masks: 'required' });
+    expect(problems).toMatchObject([{ field: 'annotations[0].segmentation', kind: 'bad' }]);
+    expect(problems[0]!.message).toContain('but masks are asked for');
+    expect(problemsOfRow(withMask(given), { masks: 'checked' })).toEqual([]);
+    expect(problemsOfRow(row({}, { ...annotation, iscrowd: 1, segmentation: given }), { masks: 'required' })).toEqual(
+      [],
+    );
+  });
+
+  it.each([
+    ['a text', 'polygon', '', 'neither polygons nor run lengths'],
+    ['a number', 7, '', 'neither polygons nor run lengths'],
+    ['a polygon that is no list', [triangle, 'x'], '[1]', 'not a polygon'],
+    ['an odd number of coordinates', [[...triangle, 1]], '[0]', 'pairs of x and y'],
+    ['a coordinate that is null', [[1, 2, null, 4, 5, 6]], '[0][2]', 'not a coordinate'],
+    ['a coordinate that is huge', [[1, 2, 1e300, 4, 5, 6]], '[0][2]', 'not a coordinate'],
+    ['an outline that takes minutes to fill', [[0, 0, 9e6, 9e6, 0, 9e6]], '', 'far more than the image'],
+    ['more polygons than any object has', Array.from({ length: 10_001 }, () => triangle), '', '10001 polygons'],
+    ['a size that is no list', { size: 480, counts }, '.size', 'not [height, width]'],
+    ['a transposed size', { size: [640, 480], counts }, '.size', 'is 640x480, the image 480x640'],
+    ['counts that are no list', { size: [480, 640], counts: 7 }, '.counts', 'neither a run-length string'],
+    ['runs that do not add up', { size: [480, 640], counts: [1, 2] }, '.counts', 'add up to 3'],
+    ['a string that is not packed', { size: [480, 640], counts: '!' }, '.counts', 'not a COCO run-length string'],
+  ])('names %s', (_, given, field, message) => {
+    const named = { field: `annotations[0].segmentation${field}`, message: expect.stringContaining(message) as string };
+    expect(problemsOfRow(withMask(given), { masks: 'required' })).toMatchObject([{ ...named, kind: 'bad' }]);
+    expect(problemsOfRow(withMask(given), { masks: 'checked' })).toMatchObject([{ ...named, kind: 'mask' }]);
+    expect(problemsOfRow(withMask(given))).toEqual([]);
+  });
+});

@@ -95,7 +95,9 @@ describe('maskFromAnnotation', () => {
   it.each([
     ['a missing one', undefined, 'is missing'],
     ['no polygon', [], 'has no polygon'],
-    ['a short polygon', [[1, 2, 3, 4]], 'segmentation[0]: a polygon needs'],
+    ['a short polygon', [[1, 2, 3, 4]], 'has no polygon of three points or more'],
+    ['null', null as unknown as undefined, 'is missing'],
+    ['an odd number of coordinates', [[1, 2, 3, 4, 5, 6, 7]], 'segmentation[0] has 7 numbers'],
     ['another size', { size: [3, 3], counts: [9] }, 'is 3x3, the image 2x3'],
     ['broken runs', { size: [2, 3], counts: '!' }, 'run-length string'],
   ] as [string, Segmentation | undefined, string][])(

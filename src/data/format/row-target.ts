@@ -1,5 +1,6 @@
 import { MdetrError } from '../../errors.ts';
 import type { CocoAnnotation, CocoRow } from './coco-format.ts';
+import { isPolygons, maskProblem, parseSegmentation } from './segmentation.ts';
 import { maskFromPolygon } from '../../geometry/polygon.ts';
 import type { Size } from '../../geometry/size.ts';
 import { maskUnion, unpackMask, type RunLengthMask } from '../../geometry/run-lengths.ts';
@@ -19,7 +20,7 @@ export interface TargetOptions {
  */
 export const targetFromRow = ({ image, annotations }: CocoRow, size: Size, options: TargetOptions = {}): Target => {
   const [height, width] = size;
-  const kept = annotations.filter(({ iscrowd }) => iscrowd === undefined || iscrowd === 0);
+  const kept = annotations.filter(({ iscrowd = 0 }) => iscrowd === 0);
   const boxesXyxy = new Float32Array(kept.length * 4);
   kept.forEach(({ bbox }, i) => {
     // Rounded to float32 after each step, as the official tensors are.
@@ -36,7 +37,7 @@ export const targetFromRow = ({ image, annotations }: CocoRow, size: Size, optio
       imageId: image.id,
       caption: image.caption ?? '',
       boxesXyxy,
-      labels: Int32Array.from(kept, ({ category_id }) => category_id ?? 1),
+      labels: Int32Array.from(kept, ({ category_id }) => (typeof category_id === 'number' ? category_id : 1)),
       area: Float32Array.from(kept, ({ area, bbox }) => area ?? bbox[2] * bbox[3]),
       isCrowd: new Uint8Array(kept.length),
       tokensPositive: kept.map(({ tokens, tokens_positive }) => tokens ?? tokens_positive ?? []),
@@ -66,19 +67,12 @@ export const maskFromAnnotation = (
   imageName: string,
 ): RunLengthMask => {
   const where = id === undefined ? `${imageName}, segmentation` : `${imageName}, annotation ${id}, segmentation`;
-  if (typeof segmentation !== 'object') throw new MdetrError(`${where}: is missing, but masks are asked for.`);
-  if (!isRunLength(segmentation)) {
-    if (segmentation.length === 0) throw new MdetrError(`${where}: has no polygon.`);
-    const polygons = segmentation.map((points, i) => maskFromPolygon(points, height, width, `${where}[${i}]`));
-    return maskUnion(polygons, height, width);
-  }
-  const mask = unpackMask(segmentation, where);
-  if (mask.height !== height || mask.width !== width)
-    throw new MdetrError(`${where}: is ${mask.height}x${mask.width}, the image ${height}x${width} (height x width).`);
-  return mask;
+  const parsed = parseSegmentation(segmentation);
+  if (parsed.kind === 'broken') throw new MdetrError(`${where}${parsed.field} ${parsed.message}.`);
+  if (parsed.kind === 'none') throw new MdetrError(`${where} ${parsed.message}, but masks are asked for.`);
+  const problem = maskProblem(parsed.segmentation, width, height);
+  if (problem !== undefined) throw new MdetrError(`${where}${problem.field} ${problem.message}.`);
+  if (!isPolygons(parsed.segmentation)) return unpackMask(parsed.segmentation, where);
+  const polygons = parsed.segmentation.map((points, i) => maskFromPolygon(points, height, width, `${where}[${i}]`));
+  return maskUnion(polygons, height, width);
 };
-
-const isRunLength = (
-  segmentation: NonNullable<CocoAnnotation['segmentation']>,
-): segmentation is Exclude<NonNullable<CocoAnnotation['segmentation']>, readonly unknown[]> =>
-  !Array.isArray(segmentation);

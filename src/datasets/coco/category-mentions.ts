@@ -24,8 +24,12 @@ export class CategoryMentions {
   private readonly pattern: RegExp;
 
   constructor(categories: readonly { readonly id: number; readonly name: string }[]) {
-    for (const { id, name } of categories)
-      for (const form of [name, pluralOf(name)]) this.categoryOf.set(form.toLowerCase(), id);
+    for (const { id, name } of categories) this.categoryOf.set(name.toLowerCase(), id);
+    // A name wins over the plural of another: "glasses" beside "glass".
+    for (const { id, name } of categories) {
+      const plural = pluralOf(name).toLowerCase();
+      if (!this.categoryOf.has(plural)) this.categoryOf.set(plural, id);
+    }
     const forms = [...this.categoryOf.keys()].sort((a, b) => b.length - a.length).map(escaped);
     // No letter or digit of any script may precede or follow.
     this.pattern = new RegExp(`(?<![\\p{L}\\p{N}])(?:${forms.join('|')})(?![\\p{L}\\p{N}])`, 'giu');

@@ -61,7 +61,93 @@ describe('coco', () => {
   });
 });
 
+describe('exports of labeling tools', () => {
+  const instances = (annotation: object, categories: readonly object[] = [{ id: 0, name: 'sphere' }]) => {
+    const copy = temporaryFolder();
+    const image = { id: 1, file_name: 'a.png', width: 480, height: 320 };
+    const full = { id: 1, image_id: 1, bbox: [155, 91, 62, 60], area: 3844, iscrowd: 0, category_id: 0, ...annotation };
+    const second = { ...full, id: 2, category_id: categories.length - 1 };
+    const file = { images: [image], annotations: [full, second], categories };
+    writeFileSync(join(copy, 'instances_val2017.json'), JSON.stringify(file));
+    return copy;
+  };
+  const annotationsOf = async (from: string, options: Readonly<Record<string, string>> = {}) => {
+    const { files, report } = await runPreparation(coco, from, { splits, options });
+    const [file] = Object.values(files) as { images: { caption: string }[]; annotations: Record<string, unknown>[] }[];
+    return { ...file!, report };
+  };
+
+  it.each<[change: object, expected: object]>([
+    [{ id: undefined }, { area: 3844, iscrowd: 0 }],
+    [{ id: '3f1c9a2e-77aa' }, { original_id: '3f1c9a2e-77aa' }],
+    [{ area: undefined }, { area: 62 * 60 }],
+    [{ area: null }, { area: 62 * 60 }],
+    [{ iscrowd: false }, { iscrowd: 0 }],
+    [{ iscrowd: null }, { iscrowd: 0 }],
+    [{ iscrowd: '1' }, { iscrowd: 1 }],
+    [{ iscrowd: true }, { iscrowd: 1 }],
+  ])('takes %j', async (change, expected) => {
+    expect((await annotationsOf(instances(change))).annotations[0]).toMatchObject(expected);
+  });
+
+  it.each<[change: object, message: RegExp]>([
+    [{ iscrowd: 'no' }, /byte \d+, field iscrowd: "no" is neither 0 nor 1/],
+    [{ id: [1] }, /field id: \[1\] is neither a number nor a string/],
+    [{ bbox: [1, 2, 3] }, /field bbox/],
+  ])('names the field of %j', async (change, message) => {
+    await expect(annotationsOf(instances(change))).rejects.toThrow(message);
+  });
+
+  it('takes masks of every form, and names broken and missing ones', async () => {
+    const polygon = [155, 91, 217, 91, 217, 151];
+    const masks = async (segmentation: unknown) =>
+      (await annotationsOf(instances({ segmentation }), { masks: 'true' })).annotations[0]!['segmentation'];
+    expect(await masks(polygon)).toEqual([polygon]);
+    expect(await masks([polygon, [1, 2]])).toEqual([polygon]);
+    await expect(masks('x')).rejects.toThrow(/annotation 1: segmentation is "x", neither polygons nor run lengths/);
+    await expect(masks([])).rejects.toThrow(/annotation 1 has no segmentation, but masks were requested/);
+    await expect(masks({ size: [320, 480], counts: [5] })).rejects.toThrow(/segmentation\.counts .*add up to 5/);
+  });
+
+  it('joins categories with the same name, so that no box is lost', async () => {
+    const twins = [
+      { id: 0, name: 'Sphere' },
+      { id: 1, name: 'sphere' },
+    ];
+    for (const texts of ['list', 'prompts']) {
+      const { images, annotations, report } = await annotationsOf(instances({}, twins), { texts });
+      expect(images.map(({ caption }) => caption)).toEqual([texts === 'list' ? 'Sphere.' : 'Sphere']);
+      expect(annotations.map((own) => [own['tokens_positive'], own['original_category_id']])).toEqual([
+        [[[0, 6]], 0],
+        [[[0, 6]], 1],
+      ]);
+      expect(report.notes).toEqual([
+        { what: 'categories with the same name, which become one', count: 1, examples: ['"sphere": ids 0 and 1'] },
+      ]);
+    }
+  });
+
+  it('refuses a category id that occurs twice', async () => {
+    const categories = [
+      { id: 0, name: 'sphere' },
+      { id: 0, name: 'cube' },
+    ];
+    await expect(annotationsOf(instances({ category_id: 0 }, categories))).rejects.toThrow(
+      'category id 0 occurs twice',
+    );
+  });
+});
+
 describe('CategoryMentions', () => {
+  it('prefers a name to the plural of another', () => {
+    const categories = [
+      { id: 1, name: 'glass' },
+      { id: 2, name: 'glasses' },
+    ];
+    for (const order of [categories, categories.toReversed()])
+      expect([...new CategoryMentions(order).in('a glass, two glasses').keys()]).toEqual([1, 2]);
+  });
+
   it.each([
     ['dog', 'dogs'],
     ['person', 'people'],

@@ -4,6 +4,7 @@ import type { Span } from '../../data/format/coco-format.ts';
 import type { BoxXywh } from '../../geometry/boxes.ts';
 import { Random } from '../../random/random.ts';
 import type { NewAnnotation, NewImage } from '../preparation/annotation-writer.ts';
+import { areaOf } from '../source/coco-instances.ts';
 import { type Instance, type InstanceFile, segmentationOf } from '../source/instance-file.ts';
 import type { Remarks } from '../preparation/remarks.ts';
 import { CategoryMentions } from './category-mentions.ts';
@@ -34,7 +35,10 @@ export class DetectionRows {
   private readonly leftOut: Remarks;
   private readonly notes: Remarks;
   private readonly mentions: CategoryMentions;
-  private readonly names: ReadonlyMap<number, string>;
+  /** Names by id, of categories with the same name only the first. */
+  private readonly names = new Map<number, string>();
+  /** Id of the first category with the same name, by id. */
+  private readonly firstOf = new Map<number, number>();
 
   constructor(
     source: InstanceFile<CocoSourceImage>,
@@ -45,8 +49,17 @@ export class DetectionRows {
     this.options = options;
     this.leftOut = remarks.leftOut;
     this.notes = remarks.notes;
-    this.mentions = new CategoryMentions(source.categories);
-    this.names = new Map(source.categories.map(({ id, name }) => [id, name]));
+    const byName = new Map<string, number>();
+    for (const { id, name } of source.categories) {
+      const key = name.trim().toLowerCase();
+      const first = byName.get(key) ?? id;
+      if (first === id) {
+        byName.set(key, id);
+        this.names.set(id, name);
+      } else this.notes.add('categories with the same name, which become one', `"${name}": ids ${first} and ${id}`);
+      this.firstOf.set(id, first);
+    }
+    this.mentions = new CategoryMentions([...this.names].map(([id, name]) => ({ id, name })));
   }
 
   /** Returns one row whose caption lists the categories in the image, in the order of `categories`. */
@@ -56,7 +69,7 @@ export class DetectionRows {
       this.leftOut.add('images without objects', `image ${image.id}`);
       return [];
     }
-    const shown = new Set(instances.map((instance) => instance.category_id));
+    const shown = new Set(instances.map((instance) => this.categoryOf(instance)));
     const spans = new Map<number, Span>();
     let caption = '';
     for (const [category, name] of this.names)
@@ -73,14 +86,14 @@ export class DetectionRows {
   prompts(image: CocoSourceImage): DetectionRow[] {
     const instances = this.instancesOf(image);
     if (instances.length === 0) this.leftOut.add('images without objects', `image ${image.id}`);
-    const shown = [...new Set(instances.map((instance) => instance.category_id))];
+    const shown = [...new Set(instances.map((instance) => this.categoryOf(instance)))];
     const others = [...this.names.keys()].filter((category) => !shown.includes(category));
     const { negatives, seed } = this.options;
     const sampled = [...Random.of(seed, image.id, 'negatives').permutation(others.length).subarray(0, negatives)];
     const absent = instances.length === 0 ? [] : sampled.map((i) => others[i]!);
     return [...shown, ...absent].map((category) => {
       const name = this.names.get(category)!;
-      const own = instances.filter((instance) => instance.category_id === category);
+      const own = instances.filter((instance) => this.categoryOf(instance) === category);
       return this.row(image, name, own, () => [[0, codePointLength(name)]]);
     });
   }
@@ -89,17 +102,22 @@ export class DetectionRows {
   caption(image: CocoSourceImage, caption: string): DetectionRow {
     const mentions = this.mentions.in(caption);
     const instances = this.instancesOf(image);
-    const named = instances.filter((instance) => mentions.has(instance.category_id));
+    const named = instances.filter((instance) => mentions.has(this.categoryOf(instance)));
     if (named.length < instances.length)
       this.leftOut.add('boxes that the caption does not mention', `image ${image.id}`, instances.length - named.length);
     return this.row(image, caption, named, (category) => mentions.get(category)!);
   }
 
+  /** Category of an instance; of those with the same name, the first. */
+  private categoryOf({ category_id }: Instance): number {
+    return this.firstOf.get(category_id)!;
+  }
+
   private instancesOf(image: CocoSourceImage): Instance[] {
     const instances = this.source.annotationsOf(image.id);
     for (const { id, bbox, iscrowd, category_id } of instances) {
-      const location = `annotation ${id}`;
-      if (!this.names.has(category_id))
+      const location = id === undefined ? `image ${image.id}` : `annotation ${id}`;
+      if (!this.firstOf.has(category_id))
         throw new MdetrError(
           `${this.source.path}: ${location}: category ${category_id} is not in the list of categories`,
         );
@@ -133,14 +151,14 @@ export class DetectionRows {
         dataset_name: 'coco',
       },
       annotations: instances.map((instance) => ({
-        area: instance.area,
+        area: areaOf(instance),
         iscrowd: instance.iscrowd,
         category_id: 1,
         bbox: instance.bbox,
         segmentation: this.options.masks ? segmentationOf(instance, this.source.path) : undefined,
         original_id: instance.id,
         original_category_id: instance.category_id,
-        tokens_positive: spansOf(instance.category_id),
+        tokens_positive: spansOf(this.categoryOf(instance)),
       })),
     };
   }

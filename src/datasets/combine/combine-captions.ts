@@ -23,7 +23,7 @@ export interface CombineOptions {
 export interface CombinedAnnotation {
   readonly area: number;
   readonly iscrowd: number;
-  readonly category_id: number;
+  readonly category_id: number | string;
   readonly bbox: BoxXywh;
   readonly tokens_positive: readonly Span[];
 }

@@ -160,6 +160,22 @@ describe('cocoImporter', () => {
     await expect(read(folder)).rejects.toThrow(message);
   });
 
+  it('takes flags as text, and keeps the boxes of broken segmentations', async () => {
+    const folder = temporaryFolder();
+    const box = { image_id: 1, category_id: 0, bbox: [0, 0, 5, 5] };
+    const broken = [
+      { ...box, iscrowd: '1', segmentation: [[0, 0, 5, 0, 5, 5], [1, 1]] },
+      { ...box, bbox: [1, 1, 5, 5], iscrowd: null, segmentation: [[0, 0, 5, 0, 5]] },
+    ]; // prettier-ignore
+    write(folder, 'a.json', coco([{ id: 1, file_name: 'a.jpg', width: 9, height: 9 }], broken));
+    const { images, leftOut } = await read(folder);
+    expect(images[0]!.objects).toMatchObject([
+      { isCrowd: true, segmentation: [[0, 0, 5, 0, 5, 5]] },
+      { isCrowd: false, segmentation: undefined },
+    ]);
+    expect(leftOut).toMatchObject([{ what: 'broken segmentations, whose boxes are kept', count: 1 }]);
+  });
+
   it('does not recognize other files', async () => {
     const folder = temporaryFolder();
     write(folder, 'list.json', [{ image: 'a.jpg' }]);

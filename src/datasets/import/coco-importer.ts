@@ -2,8 +2,11 @@ import { join, posix } from 'node:path';
 import { z } from 'zod';
 import { MdetrError } from '../../errors.ts';
 import type { Segmentation } from '../../data/format/coco-format.ts';
+import { parseSegmentation } from '../../data/format/segmentation.ts';
 import type { BoxXywh } from '../../geometry/boxes.ts';
 import { checked } from '../source/checked.ts';
+import type { Remarks } from '../preparation/remarks.ts';
+import { flagField } from '../source/coco-instances.ts';
 import { readJsonKeys, readJsonLists, withPauses } from '../source/json-entries.ts';
 import type { ImportedImage, ImportedObject, Importer, ImportOptions, ImportSplit } from './importer.ts';
 import { imageSizeOf, type ImportSource } from './import-source.ts';
@@ -19,19 +22,12 @@ const imageSchema = z.looseObject({
 
 const categorySchema = z.looseObject({ id, name: z.string().min(1) });
 
-const numbers = z.array(z.number());
 const annotationSchema = z.looseObject({
   image_id: id,
   category_id: id,
   bbox: z.tuple([z.number(), z.number(), z.number(), z.number()]).nullish(),
-  segmentation: z
-    .union([
-      z.array(numbers),
-      numbers,
-      z.object({ size: z.tuple([z.int(), z.int()]), counts: z.union([z.string(), z.array(z.int())]) }),
-    ])
-    .nullish(),
-  iscrowd: z.union([z.int(), z.boolean()]).nullish(),
+  segmentation: z.unknown().optional(),
+  iscrowd: flagField,
 });
 type Annotation = z.output<typeof annotationSchema>;
 
@@ -154,7 +150,7 @@ const objectsOf = (
     const label = categories.get(annotation.category_id);
     if (label === undefined)
       throw new MdetrError(`${location}: category_id ${annotation.category_id} is not in "categories"`);
-    const segmentation = segmentationOf(annotation);
+    const segmentation = segmentationOf(annotation, location, leftOut);
     const box = annotation.bbox ?? boundsOf(segmentation);
     if (box === undefined) {
       leftOut.add('annotations without a box', location);
@@ -165,28 +161,31 @@ const objectsOf = (
       leftOut.add('boxes without area in the image', location);
       return [];
     }
-    const isCrowd = annotation.iscrowd === true || annotation.iscrowd === 1;
-    return [{ label, bbox, segmentation, isCrowd, location }];
+    return [{ label, bbox, segmentation, isCrowd: annotation.iscrowd === 1, location }];
   });
 };
 
-/** Segmentation with flat polygons as lists of one polygon; undefined if it is missing or empty. */
-const segmentationOf = ({ segmentation }: Annotation): Segmentation | undefined => {
-  if (segmentation === null || segmentation === undefined) return undefined;
-  if (!Array.isArray(segmentation)) return segmentation;
-  const polygons = segmentation.every((value) => typeof value === 'number') ? [segmentation] : segmentation;
-  const areas = polygons.filter((points) => points.length >= 6 && points.length % 2 === 0);
-  return areas.length > 0 ? areas : undefined;
+/** Segmentation of an object; undefined if it has none, or a broken one, which is reported. */
+const segmentationOf = ({ segmentation }: Annotation, location: string, leftOut: Remarks): Segmentation | undefined => {
+  const parsed = parseSegmentation(segmentation);
+  if (parsed.kind === 'broken')
+    leftOut.add(
+      'broken segmentations, whose boxes are kept',
+      `${location}: segmentation${parsed.field} ${parsed.message}`,
+    );
+  return parsed.kind === 'mask' ? parsed.segmentation : undefined;
 };
 
 /** Bounds of polygons, xywh. Undefined for run lengths, since exporters of these write boxes. */
 const boundsOf = (segmentation: Segmentation | undefined): BoxXywh | undefined => {
   if (segmentation === undefined || 'counts' in segmentation) return undefined;
-  const points = segmentation.flat();
-  const xs = points.filter((_, i) => i % 2 === 0);
-  const ys = points.filter((_, i) => i % 2 === 1);
-  const [x, y] = [Math.min(...xs), Math.min(...ys)];
-  return [x, y, Math.max(...xs) - x, Math.max(...ys) - y];
+  let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
+  for (const points of segmentation)
+    for (let i = 0; i < points.length; i += 2) {
+      [left, right] = [Math.min(left, points[i]!), Math.max(right, points[i]!)];
+      [top, bottom] = [Math.min(top, points[i + 1]!), Math.max(bottom, points[i + 1]!)];
+    }
+  return [left, top, right - left, bottom - top];
 };
 
 const clipped = ([x, y, w, h]: BoxXywh, width: number, height: number): BoxXywh => {

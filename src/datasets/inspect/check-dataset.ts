@@ -4,7 +4,7 @@ import sharp from 'sharp';
 import { messageOf } from '../../errors.ts';
 import { codePointLength, SOFT_TOKENS, type Tokenizer } from '../../text/index.ts';
 import type { CocoImage, CocoRow } from '../../data/format/coco-format.ts';
-import type { RowRules } from '../../data/format/row-checks.ts';
+import type { RowProblem, RowRules } from '../../data/format/row-checks.ts';
 import { ImageIdentities, keyOf } from '../combine/image-identity.ts';
 import { decodeImage } from '../../data/images/node/decode-image.ts';
 import type { ImageRoots } from '../../data/images/node/image-roots.ts';
@@ -89,14 +89,12 @@ const checkRows = (file: string, options: CheckOptions): { report: RowsReport; i
   try {
     const reader = new RowReader(index, {
       captions: options.captions,
+      masks: options.masks ?? 'checked',
       onBadRow: 'skip',
       onProblem: ({ row, field, message, kind }) =>
-        findings.add(
-          kind === 'bad' ? 'error' : 'warning',
-          kind === 'bad' ? `${field.replaceAll(/\[\d+\]/g, '[]')} is not usable` : 'box without area',
-          `row ${row}: ${field} ${message}`,
-        ),
+        findings.add(kind === 'bad' ? 'error' : 'warning', titleOf(kind, field), `row ${row}: ${field} ${message}`),
     });
+    const objects = new ObjectCounts(findings);
     const images = new Map<string, ImageFile>();
     const datasets = new Map<string, number>();
     let longestCaption = 0;
@@ -108,11 +106,13 @@ const checkRows = (file: string, options: CheckOptions): { report: RowsReport; i
         datasets.set(dataset_name, (datasets.get(dataset_name) ?? 0) + 1);
         longestCaption = Math.max(longestCaption, codePointLength(caption));
         checkContent(read, row, options.tokenizer, findings);
+        objects.add(read, row);
       }
       options.onStep?.(file, 'rows', row + 1, index.length);
     }
-    for (let i = 0; i < index.orphanCount; i++)
-      findings.add('warning', 'annotation whose image is not in the file', file);
+    if (index.orphanCount > 0)
+      findings.add('warning', 'annotation whose image is not in the file', file, index.orphanCount);
+    objects.finish();
     const summary = {
       file,
       rows: index.length,
@@ -128,6 +128,41 @@ const checkRows = (file: string, options: CheckOptions): { report: RowsReport; i
     index.close();
   }
 };
+
+/** Title of the finding that a problem of a row belongs to. */
+const titleOf = (kind: RowProblem['kind'], field: string): string => {
+  if (kind === 'empty') return 'box without area';
+  if (kind === 'mask') return 'broken segmentation: training with mask losses refuses the row';
+  return `${field.replaceAll(/\[\d+\]/g, '[]')} is not usable`;
+};
+
+/** Checks of objects that need all rows of a file: ids that occur several times, and masks that only some objects have. */
+class ObjectCounts {
+  private readonly ids = new Set<string | number>();
+  private readonly findings: Findings;
+  private masks = 0;
+  private readonly without = { count: 0, example: '' };
+
+  constructor(findings: Findings) {
+    this.findings = findings;
+  }
+
+  add({ annotations }: CocoRow, row: number): void {
+    annotations.forEach(({ id, bbox, iscrowd, segmentation }, i) => {
+      const at = `row ${row}: annotations[${i}]`;
+      if (id !== undefined && this.ids.size === this.ids.add(id).size)
+        this.findings.add('warning', 'annotation id that occurs several times', `${at}.id ${id}`);
+      if (segmentation !== undefined) this.masks++;
+      else if (iscrowd !== 1 && bbox[2] > 0 && bbox[3] > 0 && this.without.count++ === 0) this.without.example = at;
+    });
+  }
+
+  finish(): void {
+    const { count, example } = this.without;
+    if (this.masks > 0 && count > 0)
+      this.findings.add('note', 'box without a mask, although other boxes have one', example, count);
+  }
+}
 
 /** Checks the contents of a row that readers accept. */
 const checkContent = (

@@ -95,6 +95,41 @@ describe('checkDataset', () => {
     ]);
   });
 
+  it('finds broken and missing masks, ids that occur twice, and keys that occur twice', async () => {
+    const path = join(folder, 'masks.json');
+    const image = (id: number): object => ({ id, file_name: 'a.jpg', width: 40, height: 30, caption: 'a dog' });
+    const box = { bbox: [1, 1, 9, 9], tokens_positive: [[2, 5]] };
+    const segmentations = [
+      [[1, 1, 9, 1, 9, 9]],
+      { size: [40, 30], counts: [1200] },
+      'polygon',
+      null,
+      [1, 1, 9, 1, 9, 9],
+    ];
+    const annotations = segmentations.map((segmentation, i) => ({ ...box, id: i % 4, image_id: i, segmentation }));
+    const content = JSON.stringify({ images: [...segmentations.keys(), 9].map(image), annotations });
+    writeFileSync(path, content.replace('"id":9,', '"id":9,"caption":"x",'));
+    const findingsOf = async (masks: 'checked' | 'required') => {
+      const { findings, usableRows } = (await checkDataset([path], { masks })).files[0]!;
+      return [usableRows, ...findings.map(({ severity, what, count }) => [severity, what, count])];
+    };
+    const twice = ['warning', 'annotation id that occurs several times', 1];
+    expect(await findingsOf('checked')).toEqual([
+      5,
+      ['error', 'the row is not usable', 1],
+      ['warning', 'broken segmentation: training with mask losses refuses the row', 2],
+      twice,
+      ['note', 'box without a mask, although other boxes have one', 1],
+    ]);
+    expect(await findingsOf('required')).toEqual([
+      2,
+      ['error', 'annotations[].segmentation is not usable', 2],
+      ['error', 'annotations[].segmentation.size is not usable', 1],
+      ['error', 'the row is not usable', 1],
+      twice,
+    ]);
+  });
+
   it('finds a broken image only by decoding it', async () => {
     const file = write('cut.json', [{ file_name: 'cut.jpg' }]);
     const findingsOf = async (quick: boolean) =>

@@ -3,6 +3,7 @@ import { MdetrError } from '../../errors.ts';
 import { codePointLength } from '../../text/spans/code-points.ts';
 import type { Span } from '../../data/format/coco-format.ts';
 import { RowIds, writeAnnotations } from '../preparation/annotation-writer.ts';
+import { areaOf } from '../source/coco-instances.ts';
 import { type Instance, type InstanceFile, segmentationOf } from '../source/instance-file.ts';
 import type { PreparationRequest, PreparedFile } from '../preparation/preparation.ts';
 import type { Remarks } from '../preparation/remarks.ts';
@@ -38,6 +39,14 @@ export const writePrompts = (
   notes: Remarks,
 ): Promise<PreparedFile> => {
   const prompts = new Map(source.categories.map((category) => [category.id, promptOf(category.name)]));
+  const idsOf = new Map<string, number[]>();
+  for (const [id, prompt] of prompts) idsOf.set(prompt, [...(idsOf.get(prompt) ?? []), id]);
+  for (const [prompt, ids] of idsOf)
+    if (ids.length > 1)
+      notes.add(
+        'categories with the same caption, whose rows stay apart as in the official files',
+        `"${prompt}": ids ${ids.join(', ')}`,
+      );
   const masks = options['masks'] !== undefined;
   progress.step(name, images.length);
   return writeAnnotations(out, name, new RowIds(), async (writer) => {
@@ -64,7 +73,7 @@ export const writePrompts = (
             dataset_name: 'lvis',
           },
           instances.map((instance) => ({
-            area: instance.area,
+            area: areaOf(instance),
             iscrowd: 0,
             category_id: 1,
             bbox: instance.bbox,

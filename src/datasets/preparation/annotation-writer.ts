@@ -64,7 +64,9 @@ export class AnnotationWriter {
     // Official files have the id in the middle of the row; readers accept any order.
     const row = { id, ...image } as CocoImage;
     const annotations = boxes.map((box) => ({ id: this.ids.annotation++, image_id: id, ...box }) as CocoAnnotation);
-    const bad = problemsOfRow({ image: row, annotations }, { captions: 'optional' }).find(({ kind }) => kind === 'bad');
+    const bad = problemsOfRow({ image: row, annotations }, { captions: 'optional', masks: 'checked' }).find(
+      ({ kind }) => kind !== 'empty',
+    );
     if (bad !== undefined) throw new MdetrError(`${location}: ${bad.field} ${bad.message}`);
     await this.sections.append('images', row);
     for (const annotation of annotations) await this.sections.append('annotations', annotation);

@@ -1,7 +1,8 @@
 import { MdetrError } from '../../errors.ts';
 import { codePointsOf, consolidateSpans } from '../combine/caption-spans.ts';
 import type { AnnotationWriter } from '../preparation/annotation-writer.ts';
-import type { ChosenInstances } from '../source/coco-instances.ts';
+import { areaOf, type ChosenInstances } from '../source/coco-instances.ts';
+import { segmentationOf } from '../source/instance-file.ts';
 import type { PreparationTools } from '../preparation/preparation.ts';
 import type { Remarks } from '../preparation/remarks.ts';
 import { imageFileName, type Reference } from './references.ts';
@@ -56,11 +57,11 @@ export const writeExpressions = async (
       },
       [
         {
-          area: annotation.area,
+          area: areaOf(annotation),
           iscrowd: annotation.iscrowd,
           category_id: reference.category_id,
           bbox: annotation.bbox,
-          segmentation: masks ? annotation.segmentation : undefined,
+          segmentation: masks ? segmentationOf(annotation, instances.path) : undefined,
           original_id: reference.ann_id,
           tokens_positive: tokensPositive,
         },

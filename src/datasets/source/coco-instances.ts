@@ -1,5 +1,9 @@
 import { z } from 'zod';
 import { MdetrError } from '../../errors.ts';
+import type { Segmentation } from '../../data/format/coco-format.ts';
+import { flagOf, isAbsent, scalarId, shown } from '../../data/format/field-values.ts';
+import { parseSegmentation } from '../../data/format/segmentation.ts';
+import type { BoxXywh } from '../../geometry/boxes.ts';
 import type { AnnotationFileHeader } from '../preparation/annotation-writer.ts';
 import { checked } from './checked.ts';
 import { readJsonLists, readJsonMembers, withPauses } from './json-entries.ts';
@@ -14,22 +18,51 @@ const cocoImage = z.object({
 });
 export type InstanceImage = z.output<typeof cocoImage>;
 
-const segmentation = z.union([
-  z.array(z.array(z.number())),
-  z.object({ size: z.tuple([z.int(), z.int()]), counts: z.union([z.string(), z.array(z.int())]) }),
-]);
+/** An id of any scalar type, as `problemsOfRow` accepts it; null is missing. */
+const optionalId = z
+  .unknown()
+  .optional()
+  .transform((value, context): number | string | undefined => {
+    const id = scalarId(value);
+    if (id === undefined && !isAbsent(value)) context.addIssue(`${shown(value)} is neither a number nor a string`);
+    return id;
+  });
 
-/** Fields of an entry of `annotations` in COCO and LVIS. */
+/** A flag as 0 or 1, in every form that `problemsOfRow` accepts; a missing one is 0. */
+export const flagField = z
+  .unknown()
+  .optional()
+  .transform((value, context): 0 | 1 => {
+    const parsed = isAbsent(value) ? 0 : flagOf(value);
+    if (parsed === undefined) context.addIssue(`${shown(value)} is neither 0 nor 1`);
+    return parsed ?? 0;
+  });
+
+/** A segmentation in one of the two forms of `Segmentation`; undefined for an object without a mask. */
+export const segmentationField = z
+  .unknown()
+  .optional()
+  .transform((value, context): Segmentation | undefined => {
+    const parsed = parseSegmentation(value);
+    if (parsed.kind === 'broken') context.addIssue(`${parsed.field} ${parsed.message}`.trim());
+    return parsed.kind === 'mask' ? parsed.segmentation : undefined;
+  });
+
+/** Fields of an entry of `annotations` in COCO and LVIS, in every form that the rows of annotation files may have. */
 export const instanceFields = {
-  id: z.int(),
+  id: optionalId,
   image_id: z.int(),
   category_id: z.int(),
   bbox: z.tuple([z.number(), z.number(), z.number(), z.number()]),
-  area: z.number(),
-  iscrowd: z.int().default(0),
+  area: z.number().nullish(),
+  iscrowd: flagField,
 };
 
-const cocoAnnotation = z.object({ ...instanceFields, segmentation: segmentation.optional() });
+/** Area of an instance in pixels; that of its box where the file states none. */
+export const areaOf = ({ area, bbox }: { readonly area?: number | null | undefined; readonly bbox: BoxXywh }): number =>
+  area ?? bbox[2] * bbox[3];
+
+const cocoAnnotation = z.object({ ...instanceFields, id: z.int(), segmentation: segmentationField });
 export type InstanceAnnotation = z.output<typeof cocoAnnotation>;
 
 const idOnly = z.looseObject({ id: z.int() });
@@ -59,10 +92,11 @@ export const readChosenInstances = async (
     const at = `${path}: ${location}`;
     const { id } = checked(idOnly, value, at);
     if (!wanted[list].has(id)) continue;
+    if ((list === 'images' ? images : annotations).has(id)) throw new MdetrError(`${at}: id ${id} occurs twice`);
     if (list === 'images') images.set(id, checked(cocoImage, value, at));
     else {
       const { segmentation: mask, ...annotation } = checked(cocoAnnotation, value, at);
-      annotations.set(id, wanted.masks ? { ...annotation, segmentation: mask } : annotation);
+      annotations.set(id, { ...annotation, segmentation: wanted.masks ? mask : undefined });
     }
   }
   requireAll(path, 'images', wanted.images, images);

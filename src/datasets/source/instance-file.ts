@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { MdetrError } from '../../errors.ts';
 import type { Segmentation } from '../../data/format/coco-format.ts';
+import { parseSegmentation } from '../../data/format/segmentation.ts';
 import { checked } from './checked.ts';
 import { instanceFields } from './coco-instances.ts';
 import { readJsonLists, withPauses } from './json-entries.ts';
@@ -73,8 +74,12 @@ export class InstanceFile<Image extends ImageWithId> {
     const entries = readJsonLists(path, ['images', 'annotations', 'categories'], { onProgress });
     for await (const entry of withPauses(entries)) {
       const at = `${path}: ${entry.location}`;
-      if (entry.list === 'categories') categories.push(checked(category, entry.value, at));
-      else if (entry.list === 'images') {
+      if (entry.list === 'categories') {
+        const own = checked(category, entry.value, at);
+        if (categories.some(({ id }) => id === own.id))
+          throw new MdetrError(`${at}: category id ${own.id} occurs twice`);
+        categories.push(own);
+      } else if (entry.list === 'images') {
         const image = checked(imageSchema, entry.value, at);
         if (images.has(image.id)) throw new MdetrError(`${at}: image id ${image.id} occurs twice`);
         images.set(image.id, image);
@@ -110,11 +115,24 @@ export class InstanceFile<Image extends ImageWithId> {
 }
 
 /**
- * The segmentation of an annotation as the file has it; its contents are validated when the row is written.
- * @throws {MdetrError} if the annotation has none
+ * The segmentation of an annotation; undefined for a crowd without one.
+ * @throws {MdetrError} if it is broken, or an object has none
  */
-export const segmentationOf = ({ id, segmentation }: Instance, path: string): Segmentation => {
-  if (typeof segmentation !== 'object' || segmentation === null)
-    throw new MdetrError(`${path}: annotation ${id} has no segmentation, but masks were requested`);
-  return segmentation as Segmentation;
+export const segmentationOf = (
+  {
+    id,
+    image_id,
+    iscrowd,
+    segmentation,
+  }: Pick<Instance, 'id' | 'image_id' | 'iscrowd'> & {
+    readonly segmentation?: unknown;
+  },
+  path: string,
+): Segmentation | undefined => {
+  const location = `${path}: annotation ${id ?? `of image ${image_id}`}`;
+  const parsed = parseSegmentation(segmentation);
+  if (parsed.kind === 'mask') return parsed.segmentation;
+  if (parsed.kind === 'broken') throw new MdetrError(`${location}: segmentation${parsed.field} ${parsed.message}`);
+  if (iscrowd === 1) return undefined;
+  throw new MdetrError(`${location} has no segmentation, but masks were requested: annotate it, or leave out --masks`);
 };

@@ -12,8 +12,9 @@ import { print } from '../../output/print.ts';
 
 const HELP = `
 What it checks
-  invalid rows: missing or wrong fields, spans outside the caption, boxes that are not finite, file names that leave the
-  image folder; boxes without area or outside the image; annotations of missing images; captions with more tokens than the
+  invalid rows: missing or wrong fields, keys that occur twice, spans outside the caption, boxes that are not finite, file
+  names that leave the image folder; broken masks, and missing ones (errors with --masks); boxes without area or outside
+  the image; annotations of missing images, annotation ids that occur several times; captions with more tokens than the
   text encoder reads, or than boxes can refer to (with --tokenizer); images that are missing, broken or have another size
   (with --images); images that occur in several of the files, by name or by content
 
@@ -27,6 +28,7 @@ interface CheckCliOptions {
   readonly images: readonly string[];
   readonly quick?: boolean;
   readonly captions: boolean;
+  readonly masks?: boolean;
   readonly tokenizer?: string;
   readonly json?: boolean;
 }
@@ -39,14 +41,16 @@ export const checkCommand = (): Command =>
     .option('--images <dir>', 'folder of the images, or SOURCE=DIR for each data_source', collectCaptions, [])
     .option('--quick', 'read only the headers of the images instead of decoding them')
     .option('--no-captions', 'the rows have no captions (plain COCO, LVIS)')
+    .option('--masks', 'every object must have a mask, as for training with mask losses')
     .option('--tokenizer <dir>', 'folder with tokenizer.json, or vocab.json and merges.txt, to count tokens')
     .option('--json', 'print one JSON object')
     .addHelpText('after', HELP)
-    .action(async (files: string[], { images, quick, captions, tokenizer, json }: CheckCliOptions) => {
+    .action(async (files: string[], { images, quick, captions, masks, tokenizer, json }: CheckCliOptions) => {
       const progress = new StepProgress();
       const report = await checkDataset(files, {
         quick,
         captions: captions ? 'required' : 'optional',
+        masks: masks === true ? 'required' : 'checked',
         roots: images.length > 0 ? ImageRoots.parse(images) : undefined,
         tokenizer: tokenizer === undefined ? undefined : await loadTokenizer(tokenizer),
         onStep: (file, what, done, total) => progress.show(`${file}: ${what}`, done, total),
