@@ -22,7 +22,7 @@ const WORDS = 'a man in red coat and his dog near the wooden table under blue sk
   ' ',
 );
 
-/** Writes a file in the layout of the official mixed annotations, as Python's `json.dump` spaces it. */
+/** Writes a file in the format of the official mixed annotations, with the whitespace of Python's `json.dump`. */
 const generate = (path: string, rows: number, shuffled: boolean): void => {
   const fd = openSync(path, 'w');
   const random = Random.of(1);
@@ -64,7 +64,7 @@ const generate = (path: string, rows: number, shuffled: boolean): void => {
   closeSync(fd);
 };
 
-/** Baseline: reads every byte in the same chunks and looks at it once. */
+/** Baseline: reads the file in the same chunks and compares every byte once. */
 const plainScan = (path: string): number => {
   const fd = openSync(path, 'r');
   const chunk = new Uint8Array(8 * 1024 * 1024);
@@ -90,7 +90,7 @@ const measured = (label: string, work: () => Record<string, unknown>): void => {
 
 const phases: Record<string, (path: string) => void> = {
   scan: (path) =>
-    measured('read and look at every byte', () => ({ megabytes: statSync(path).size / 1e6, quotes: plainScan(path) })),
+    measured('read and compare every byte', () => ({ megabytes: statSync(path).size / 1e6, quotes: plainScan(path) })),
   index: (path) =>
     measured('build the index', () => {
       const index = AnnotationIndex.open(path, { rebuild: true });
@@ -109,7 +109,7 @@ const phases: Record<string, (path: string) => void> = {
       return {};
     }),
   random: (path) =>
-    measured('random rows, checked', () => {
+    measured('read and check random rows', () => {
       const index = AnnotationIndex.open(path);
       const reader = new RowReader(index);
       const random = Random.of(2);

@@ -9,7 +9,7 @@ import type { BoxXywh } from '../src/geometry/boxes.ts';
 import { COMBINE_DEFAULTS, combineCaptions } from '../src/datasets/combine/combine-captions.ts';
 import { Random } from '../src/random/random.ts';
 
-const CAPTIONS = 30;
+const CAPTIONS_PER_IMAGE = 30;
 const WORDS = 'a man in red coat and his dog near the wooden table under blue sky with two white t-shirts'.split(' ');
 const images = Number(process.argv[2] ?? 10_000);
 
@@ -19,7 +19,7 @@ const below = (limit: number): number => random.below(limit);
 /** Captions of an image that refer to one to four of 12 random objects, so that captions conflict as in real data. */
 const randomCaptions = (): CocoRow[] => {
   const objects = Array.from({ length: 12 }, (): BoxXywh => [below(500), below(350), 20 + below(120), 20 + below(120)]);
-  return Array.from({ length: CAPTIONS }, (_, index) => {
+  return Array.from({ length: CAPTIONS_PER_IMAGE }, (_, index) => {
     const words = Array.from({ length: 4 + below(6) }, () => WORDS[below(WORDS.length)]!);
     const caption = words.join(' ');
     return {
@@ -50,8 +50,8 @@ for (const overlap of ['iou', 'giou'] as const) {
   const { user, system } = process.cpuUsage(cpu);
   const cpuSeconds = (user + system) / 1e6;
   process.stdout.write(
-    `${overlap} > ${COMBINE_DEFAULTS.maxOverlap}: ${images} images, ${images * CAPTIONS} captions -> ${combined} combined captions ` +
+    `${overlap} > ${COMBINE_DEFAULTS.maxOverlap}: ${images} images, ${images * CAPTIONS_PER_IMAGE} captions -> ${combined} combined captions ` +
       `in ${seconds.toFixed(2)} s (${cpuSeconds.toFixed(2)} s of processor time): ` +
-      `${Math.round(images / cpuSeconds)} images, ${Math.round((images * CAPTIONS) / cpuSeconds)} captions per second and core\n`,
+      `${Math.round(images / cpuSeconds)} images, ${Math.round((images * CAPTIONS_PER_IMAGE) / cpuSeconds)} captions per second and core\n`,
   );
 }

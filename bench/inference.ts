@@ -1,6 +1,8 @@
 /**
- * `npm run bench:inference [-- --size tiny --batch 4 …]`: ResNet-101 + RoBERTa-base at full size, here and in PyTorch (where MDETR_BENCH_PYTHON names
- * a Python that has it), in one run. Weights are synthetic: time does not depend on them.
+ * Inference of ResNet-101 + RoBERTa-base at full size, compared with PyTorch if MDETR_BENCH_PYTHON names a Python that has
+ * it. Weights are synthetic: the time does not depend on them.
+ *
+ *     npm run bench:inference [-- --size tiny --batch 4 …]
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -16,7 +18,7 @@ import { syntheticSource } from '../test/support/synthetic-weights.ts';
 
 const { values } = parseArgs({
   options: {
-    /** `r101` is the published size, `tiny` the one of the reference cases. */
+    /** `r101` is the published size, `tiny` that of the reference cases. */
     size: { type: 'string', default: 'r101' },
     threads: { type: 'string', default: '2' },
     batch: { type: 'string', default: '1' },
@@ -143,7 +145,9 @@ try {
     const ratio = other === undefined ? '' : `   PyTorch ${other.toFixed(0)}   ratio ${(value / other).toFixed(2)}`;
     process.stdout.write(`${name.padEnd(14)} ${value.toFixed(0).padStart(6)}${ratio}\n`);
   }
-  process.stdout.write(`second text is ${(ours['secondTextMs']! / ours['medianMs']!).toFixed(2)} of the first pass\n`);
+  process.stdout.write(
+    `a second caption takes ${(ours['secondTextMs']! / ours['medianMs']!).toFixed(2)} of the time of the first\n`,
+  );
   if (theirs === undefined)
     process.stdout.write('PyTorch was not measured: set MDETR_BENCH_PYTHON (bench/pytorch/README.md)\n');
   process.stdout.write(`${JSON.stringify({ ours, pytorch: theirs })}\n`);

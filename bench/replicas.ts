@@ -1,6 +1,7 @@
 /**
- * What replicas gain: image-text pairs per second of the network for scenes, a step's batches shared by 1, 2, 4 … copies
- * of one thread each, against one copy that splits every operation over all cores; all in one run, taken in turns.
+ * Speedup of data-parallel replicas: image-text pairs per second of the scenes network when the batches of a step are
+ * divided among 1, 2, 4 … replicas with one thread each, compared with one replica that uses all cores for every operation.
+ * The measurements alternate.
  *
  *     npm run bench:replicas [-- --rounds 2 --steps 12 --images 2]
  */
@@ -21,8 +22,8 @@ const { values: options } = parseArgs({
 });
 const [rounds, steps, images] = [options.rounds, options.steps, options.images].map(Number) as [number, number, number];
 const cores = availableParallelism();
-/** Steps until threads have started and memory is there. */
-const warmUp = 3;
+/** Steps that are not measured, until all threads have started and memory is allocated. */
+const WARM_UP_STEPS = 3;
 
 interface Division {
   readonly replicas: number;
@@ -34,19 +35,19 @@ const divisions: readonly Division[] = [
 ];
 const accumulate = Math.max(4, ...divisions.map(({ replicas }) => replicas));
 
-/** Pairs per second after the first steps. */
+/** Pairs per second after the warm-up. */
 const measure = async ({ replicas, threads }: Division): Promise<number> => {
   const folder = mkdtempSync(join(tmpdir(), 'mdetr-bench-'));
   const file = await readConfigFile('configs/scenes/default.json', [
     'datasets=[{"scenes":{"images":64,"width":144,"height":96}}]',
     ...[`output_dir=${JSON.stringify(folder)}`, `batch_size=${images}`, `accumulate=${accumulate}`],
-    ...[`replicas=${replicas}`, `threads=${threads}`, `max_steps=${warmUp + steps}`, 'num_workers=0'],
+    ...[`replicas=${replicas}`, `threads=${threads}`, `max_steps=${WARM_UP_STEPS + steps}`, 'num_workers=0'],
   ]);
   const config = parseTrainConfig(file.stages.find(({ name }) => name === 'main')!.values);
   let startedMs = 0;
   let endedMs = 0;
   const onStep = (step: number): void => {
-    if (step === warmUp) startedMs = performance.now();
+    if (step === WARM_UP_STEPS) startedMs = performance.now();
     endedMs = performance.now();
   };
   try {
@@ -67,8 +68,10 @@ for (let round = 0; round < rounds; round++)
   }
 
 const best = found.map((values) => Math.max(...values));
-console.log(`${cores} cores, steps of ${accumulate * images} pictures × 4 texts at 144×96, pictures drawn in between`);
+console.log(
+  `${cores} cores, steps of ${accumulate * images} images × 4 captions at 144×96; images are rendered between the steps`,
+);
 for (const [index, { replicas, threads }] of divisions.entries())
   console.log(
-    `${replicas} replicas × ${threads} threads: ${best[index]!.toFixed(1)} pairs/s, ${(best[index]! / best[0]!).toFixed(2)} of one copy on all cores`,
+    `${replicas} replicas × ${threads} threads: ${best[index]!.toFixed(1)} pairs/s, ${(best[index]! / best[0]!).toFixed(2)} of one replica on all cores`,
   );

@@ -1,4 +1,4 @@
-"""Baseline for docs/data.md, "Root nouns": spaCy's small English model by the official preparation's rule.
+"""Baseline for docs/data.md, "Root nouns": spaCy's small English model with the rule of the official preparation.
 
 Requires spacy and en_core_web_sm:  python bench/root-nouns-spacy.py [model name or folder]
 """

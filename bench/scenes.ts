@@ -1,6 +1,6 @@
 /**
- * Measures how many scenes and texts one core generates per second: `npm run bench:scenes`. CPU time of one thread is
- * counted, so that other load on the machine has little influence. Prints a Markdown table.
+ * Scenes and texts that one core generates per second: `npm run bench:scenes`. CPU time is measured, so that other load on
+ * the machine has little influence. Prints a Markdown table.
  */
 import {
   describeScene,

@@ -117,7 +117,7 @@ for (const row of rows) {
   );
 }
 const pairsPerSecond = (1000 * ours[0]!.pairs) / median(ours.flatMap((o) => o.wallMs));
-say(`pairs a second    ${pairsPerSecond.toFixed(1).padStart(7)}`);
+say(`pairs per second  ${pairsPerSecond.toFixed(1).padStart(7)}`);
 for (const name of Object.keys(ours[0]!.phases))
   say(`  ${name.padEnd(16)}${ms(median(ours.flatMap((o) => o.phases[name]!)))}`);
 if (theirs.length > 0) {

@@ -122,7 +122,7 @@ const say = (line: string): void => void process.stdout.write(`${line}\n`);
 const rateOf = (name: string): number => (cases[name]!.bytes * total) / fastest.get(name)!.cpuMs / 1e6;
 const column = (value: number, digits: number, width: number): string => value.toFixed(digits).padStart(width);
 say(`${(total / 1e6).toFixed(1)} million values in ${lengths.length} arrays`);
-say(`${''.padEnd(32)}    wall, ms   processor, ms   ns a value   GB/s   of a copy's`);
+say(`${''.padEnd(32)}    wall, ms   processor, ms  ns per value  GB/s    vs. copy`);
 for (const [name, { wallMs, cpuMs: ms }] of fastest)
   say(
     name.padEnd(32) +

@@ -1,9 +1,9 @@
-"""Writes test/fixtures/tiny-checkpoint: what the network gives with the weights of a stored checkpoint.
+"""Writes test/fixtures/tiny-checkpoint: outputs of the network with the weights of a stored checkpoint.
 
     python checkpoint_fixtures.py REFERENCE OUT
 
-REFERENCE holds `checkpoints/tiny.pth` and `cases/tiny`, whose batch is the input. The weights of that file are those of
-the case after a training step, so its outputs are stored nowhere else. Both sets of weights; last decoder layer.
+REFERENCE contains `checkpoints/tiny.pth` and `cases/tiny`, whose batch is the input. The checkpoint is the case after one
+training step, so its outputs are not part of the case. Written for both sets of weights, last decoder layer.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PER_TEXT = ('proj_tokens',)
 @torch.no_grad()
 def main(reference: Path, out: Path) -> None:
     inputs = read_tensors(reference / 'cases' / 'tiny')
-    # The file holds argparse.Namespace, which PyTorch reads only so; it is the reference's own.
+    # The file contains argparse.Namespace, which requires weights_only=False. It comes from the reference data.
     checkpoint = torch.load(reference / 'checkpoints' / 'tiny.pth', weights_only=False, map_location='cpu')
     network = Mdetr(SIZES['tiny']).eval()
     entries, data = [], b''

@@ -3,9 +3,9 @@
     python efficientnet_fixtures.py [output folder]
 
 Form: `features_only`, the maps at strides 4, 8, 16 and 32, every batch norm frozen with eps 1e-5, TensorFlow "same"
-padding. Weights follow from the full names (`backbone.0.body.` + timm's key), images from theirs; nothing is downloaded.
+padding. Weights and images are derived from their full names (`backbone.0.body.` + timm's key); nothing is downloaded.
 
-One rule is added to those of `synthetic_weights.py`: the `weight` of every batch norm is multiplied by 2^k, with k from
+One rule is added to `synthetic_weights.py`: the `weight` of every batch norm is multiplied by 2^k, with k from
 `gainLog2` in the fixture. Without it the maps depend on biases alone (or, with larger constant weights, reach 1e24):
 squeeze-and-excitation multiplies, so no constant suits all depths. k is chosen here so that each batch norm's output has
 a standard deviation near 1 (near 0.5 where it is added to a shortcut); a power of two keeps the product exact.
@@ -31,7 +31,7 @@ IN_DETAIL = (0, 3, 5)
 
 
 def choose_gains(net: torch.nn.Module, image: torch.Tensor) -> dict[str, int]:
-    """Multiplies every batch norm's weight by 2^k, in the order of the forward pass, and returns the k by key."""
+    """Multiplies the weight of every batch norm by 2^k, in forward order. Returns k by key."""
     gains: dict[str, int] = {}
     shortcut = {f'{name}.' for name, block in net.named_modules() if getattr(block, 'has_skip', False)}
 

@@ -1,4 +1,4 @@
-"""How fixtures describe a feature map: shape, moments, sampled entries, and the whole map when it is small."""
+"""Summary of a feature map in fixtures: shape, moments, sampled entries, and all values if it is small."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SAMPLES = 64
 
 
 def describe(name: str, exact: torch.Tensor, single: torch.Tensor, full: bool) -> dict:
-    """`exact` is the float64 run (values are its float32 rounding), `single` the float32 run of the same network."""
+    """`exact`: output of the float64 run, stored as float32. `single`: output of the float32 run of the same network."""
     values = exact.numpy().reshape(-1)
     count = values.size
     index = np.unique((uniform('sample.' + name, SAMPLES) * count).astype(np.int64))

@@ -1,4 +1,4 @@
-"""Batch norm as four fixed buffers, as MDETR has it in every backbone (eps 1e-5 whatever the network was trained with)."""
+"""Frozen batch norm with four buffers, as in every backbone of MDETR (eps 1e-5 for all networks)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class FrozenBatchNorm(nn.Module):
 
 
 class FrozenBatchNormAct(FrozenBatchNorm):
-    """The same followed by an activation that has no state: today's timm keeps both in one module (`BatchNormAct2d`)."""
+    """Frozen batch norm and an activation without state: recent versions of timm merge both (`BatchNormAct2d`)."""
 
     def __init__(self, channels: int, act: nn.Module) -> None:
         super().__init__(channels)
@@ -36,7 +36,7 @@ class FrozenBatchNormAct(FrozenBatchNorm):
 
 
 def freeze_batch_norms(module: nn.Module) -> None:
-    """Replaces every batch norm below `module`, keeping the activation that newer timm folds into it."""
+    """Replaces every batch norm below `module`, keeping the activation that recent versions of timm merge into it."""
     for name, child in module.named_children():
         if isinstance(child, nn.BatchNorm2d):
             act = getattr(child, 'act', None)
@@ -47,7 +47,7 @@ def freeze_batch_norms(module: nn.Module) -> None:
 
 
 def fold_batch_norms(module: nn.Module) -> None:
-    """Moves every frozen batch norm of a ResNet into the convolution before it (`conv1` + `bn1`, `downsample.0` + `.1`)."""
+    """Folds every frozen batch norm of a ResNet into the preceding convolution (`conv1` + `bn1`, `downsample.0` + `.1`)."""
     children = dict(module.named_children())
     for name, child in children.items():
         norm_name = '1' if name == '0' else name.replace('conv', 'bn')

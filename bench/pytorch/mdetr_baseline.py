@@ -1,10 +1,10 @@
-"""PyTorch's side of the benchmarks. Prints one line of JSON.
+"""PyTorch baseline of the benchmarks. Prints one line of JSON.
 
     python mdetr_baseline.py infer --height 800 --width 1066 --tokens 15 --batch 1 --threads 2 --repeat 5 --second-text
     python mdetr_baseline.py train --size r101 --image 512 --batch 2 --tokens 15 --threads 2 --repeat 5
     python mdetr_baseline.py train-scenes --threads 2 --repeat 20
 
-Eager mode, float32, CPU. Inputs are synthetic tensors: no decoding, no data loading. Weights follow from their names.
+Eager mode, float32, CPU. Inputs are synthetic tensors: no image decoding, no data loading. Weights are derived from tensor names.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from frozen_batch_norm import fold_batch_norms
 from mdetr_losses import Targets, losses, match, to_corners, total
 from mdetr_network import SIZES, Mdetr
 from measure import Phases, current_rss_bytes, peak_rss_bytes, summary, time_runs
-from scenes_network import KINDS, CellTargets, ScenesNetwork, ScenesSize, helper_losses
+from scenes_network import KINDS, CellTargets, ScenesNetwork, ScenesSize, auxiliary_losses
 from synthetic_weights import fill, synthetic_image
 
 OPTIMIZERS = {'default': {}, 'foreach': {'foreach': True}, 'fused': {'fused': True}}
@@ -36,7 +36,7 @@ def make_ids(batch: int, tokens: int, vocabulary: int) -> torch.Tensor:
 
 
 def make_targets(counts: list[int], tokens: int) -> Targets:
-    """Random boxes well inside the image; each box's phrase is two neighbouring tokens."""
+    """Random boxes well inside the image; the phrase of each box is two neighboring tokens."""
     count = sum(counts)
     boxes = torch.cat((0.3 + 0.4 * torch.rand(count, 2), 0.05 + 0.4 * torch.rand(count, 2)), 1)
     start = torch.randint(1, tokens - 2, (count,))
@@ -75,7 +75,7 @@ def infer(args: argparse.Namespace) -> dict:
 
 
 def train(args: argparse.Namespace) -> dict:
-    """Steps as in training: dropout on, every auxiliary loss, gradients clipped at 0.1, three learning rates."""
+    """Complete training steps: dropout, all auxiliary losses, gradient clipping at 0.1, three learning rates."""
     model = Mdetr(SIZES[args.size])
     fill(model)
     model.train()
@@ -114,7 +114,7 @@ def train(args: argparse.Namespace) -> dict:
 
 
 def make_cells(size: ScenesSize, positions: int) -> CellTargets:
-    """Random helper targets: a third of the cells show a mentioned object, half show any object."""
+    """Random auxiliary targets: a third of the cells show a mentioned object, half show any object."""
     texts, cells = size.images * size.texts, positions * 4
     tokens = torch.zeros(texts, cells, 256)
     mentioned = torch.rand(texts, cells) < 1 / 3
@@ -138,7 +138,7 @@ def overridden(settings: list[str]) -> ScenesSize:
 
 
 def train_scenes(args: argparse.Namespace) -> dict:
-    """AdamW at one rate, no decay on biases and norms, clipping at 0.1, EMA 0.999; each image serves several texts."""
+    """AdamW with one learning rate, no decay on biases and norms, clipping at 0.1, EMA 0.999; several captions per image."""
     size = overridden(args.set)
     model = ScenesNetwork(size)
     model.train()
@@ -149,7 +149,7 @@ def train_scenes(args: argparse.Namespace) -> dict:
     targets = make_targets([size.boxes] * texts, size.tokens)
     with torch.no_grad():
         outputs = model(images, ids)
-    cells = make_cells(size, outputs['helper_encoder'].shape[1] // 4) if size.helpers else None
+    cells = make_cells(size, outputs['auxiliary_encoder'].shape[1] // 4) if size.auxiliary_heads else None
     decayed = [p for p in model.parameters() if p.dim() > 1]
     plain = [p for p in model.parameters() if p.dim() == 1]
     optimizer = torch.optim.AdamW(
@@ -174,7 +174,7 @@ def train_scenes(args: argparse.Namespace) -> dict:
                 wanted = final[i * size.boxes + columns]
                 loss = loss + F.binary_cross_entropy_with_logits(scores[i, rows, 0], wanted, reduction='sum') / final.numel()
         if cells is not None:
-            loss = loss + helper_losses(outputs, cells)
+            loss = loss + auxiliary_losses(outputs, cells)
         phases.phase('backward')
         optimizer.zero_grad()
         loss.backward()
@@ -185,10 +185,10 @@ def train_scenes(args: argparse.Namespace) -> dict:
         with torch.no_grad():
             torch._foreach_lerp_(averaged, everything, 1e-3)
         phases.phase(None)
-    helpers = sum(p.numel() for name, p in model.named_parameters() if name.startswith('helper'))
+    auxiliary = sum(p.numel() for name, p in model.named_parameters() if name.startswith('auxiliary'))
     result = describe(args, model)
-    result['parameters'] -= helpers
-    result |= {'helperParameters': helpers, 'samplesPerStep': texts, 'lossAtEnd': round(float(loss.detach()), 4)}
+    result['parameters'] -= auxiliary
+    result |= {'auxiliaryParameters': auxiliary, 'samplesPerStep': texts, 'lossAtEnd': round(float(loss.detach()), 4)}
     result |= phases.summary(args.warm_up)
     result['samplesPerSecond'] = round(texts / result['medianMs'] * 1000, 1)
     result['samplesPerSecondFastest'] = round(texts / result['minMs'] * 1000, 1)

@@ -1,6 +1,6 @@
-"""Matching and the losses of detection, on given targets; equal to the official ones on ordinary captions.
+"""Matching and detection losses for given targets. Equal to the official ones if every span covers a token.
 
-The official fall-backs for spans that fall on no token are not here: a benchmark's spans always do.
+The official fallbacks for spans without a token are omitted: the spans of the benchmarks always cover one.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ WEIGHTS = {'loss_ce': 1, 'loss_bbox': 5, 'loss_giou': 2, 'loss_contrastive_align
 
 @dataclass
 class Targets:
-    """Boxes of a whole batch, sample after sample. boxes: cx cy w h; spans: 1 where a token belongs to a box's phrase."""
+    """Boxes of a batch, sample by sample. boxes: cxcywh; spans: true for tokens of the box's phrase."""
 
     counts: list[int]  # boxes per sample
     boxes: torch.Tensor  # (N, 4)
@@ -36,12 +36,12 @@ def to_corners(boxes: torch.Tensor) -> torch.Tensor:
 
 
 def pairwise_giou(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """Corner boxes (N, 4), (M, 4) -> (N, M)."""
+    """Generalized IoU of xyxy boxes (N, 4) and (M, 4) -> (N, M)."""
     area_a, area_b = (x[:, 2:] - x[:, :2] for x in (a, b))
     inner = (torch.minimum(a[:, None, 2:], b[:, 2:]) - torch.maximum(a[:, None, :2], b[:, :2])).clamp(min=0).prod(-1)
     union = area_a.prod(1)[:, None] + area_b.prod(1) - inner
-    hull = (torch.maximum(a[:, None, 2:], b[:, 2:]) - torch.minimum(a[:, None, :2], b[:, :2])).prod(-1)
-    return inner / union - (hull - union) / hull
+    enclosing = (torch.maximum(a[:, None, 2:], b[:, 2:]) - torch.minimum(a[:, None, :2], b[:, :2])).prod(-1)
+    return inner / union - (enclosing - union) / enclosing
 
 
 @torch.no_grad()
@@ -93,14 +93,14 @@ def layer_losses(
 
 
 def alignment(similarity: torch.Tensor, positive: torch.Tensor, axis: int) -> torch.Tensor:
-    """For each query (axis 2) or token (axis 1) with positives: log-sum-exp over all minus the mean over the positives."""
+    """Contrastive loss of each query (axis 2) or token (axis 1) with positives: log-sum-exp minus mean of the positives."""
     count = positive.sum(axis)
     mean = similarity.masked_fill(~positive, 0).sum(axis) / (count + 1e-6)
     return (similarity.logsumexp(axis) - mean).masked_fill(count == 0, 0).sum()
 
 
 def losses(outputs: dict[str, torch.Tensor], targets: Targets, matches: list[Match]) -> dict[str, torch.Tensor]:
-    """Every decoder layer's losses under the official names: the last layer's without suffix, the others with `_0` ..."""
+    """Losses of all decoder layers by official name: without suffix for the last layer, with `_0` ... for the others."""
     last = len(matches) - 1
     result = {}
     for i in [last, *range(last)]:

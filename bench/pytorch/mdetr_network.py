@@ -1,7 +1,7 @@
-"""MDETR's network from torchvision's ResNet, Hugging Face's RoBERTa and torch's own layers.
+"""MDETR's network, built from torchvision's ResNet, Hugging Face's RoBERTa and torch's layers.
 
-An independent implementation that serves as the PyTorch side of the benchmarks. Parameter names are the official ones, so
-that synthetic weights, which follow from names, make its outputs comparable with stored reference numbers. Shapes: B batch,
+An independent implementation, used as the PyTorch baseline of the benchmarks. Parameters have the official names, so that
+synthetic weights, which depend on names, make its outputs comparable with stored reference values. Shapes: B batch,
 S joint sequence, T text length, Q queries, D hidden size, L decoder layers.
 """
 
@@ -68,7 +68,7 @@ class SinePosition(nn.Module):
         self.register_buffer('period', 10000 ** (2 * (torch.arange(half) // 2) / half), persistent=False)
 
     def forward(self, padding: torch.Tensor) -> torch.Tensor:
-        """padding (B, h, w) -> (B, h*w, D): rows' code, then columns'."""
+        """padding (B, h, w) -> (B, h*w, D): encoding of the row, then of the column."""
         real = (~padding).float()
         codes = []
         for axis in (1, 2):
@@ -222,7 +222,7 @@ class Mdetr(nn.Module):
         self.contrastive_align_projection_text = nn.Linear(d, 64)
 
     def encode_image(self, images: torch.Tensor, padding: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """What a second text on the same image can use again: projected features, positions, padding."""
+        """Outputs that further captions of the same image reuse: projected features, positions, padding."""
         features, small = self.backbone[0](images, padding)
         return self.input_proj(features).flatten(2).transpose(1, 2), self.backbone[1](small), small.flatten(1)
 

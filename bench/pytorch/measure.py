@@ -1,4 +1,4 @@
-"""Timing and memory of this process."""
+"""Measures time and memory of this process."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from collections.abc import Callable
 
 
 def peak_rss_bytes() -> int:
-    """Largest resident size so far (Linux counts in KiB)."""
+    """Peak resident memory in bytes (Linux reports KiB)."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def current_rss_bytes() -> int:
-    """Resident size now; right after the imports it is what the libraries alone take (Linux)."""
+    """Current resident memory in bytes (Linux). Directly after the imports, it is that of the libraries."""
     with open('/proc/self/statm') as statm:
         return int(statm.read().split()[1]) * resource.getpagesize()
 
@@ -32,7 +32,7 @@ def time_runs(run: Callable[[], object], repeat: int, warm_up: int = 1) -> list[
 
 
 def summary(times: list[float]) -> dict:
-    """The fastest run is what a quiet machine gives; the median tells how quiet it was."""
+    """Minimum and median. The minimum is least affected by other processes; the median shows how busy the machine was."""
     return {
         'medianMs': round(statistics.median(times), 2),
         'minMs': round(min(times), 2),
@@ -41,7 +41,7 @@ def summary(times: list[float]) -> dict:
 
 
 class Phases:
-    """Splits a step: `phase('forward')` ends the phase that runs and starts the named one."""
+    """Times the phases of a step: `phase('forward')` ends the current phase and starts the named one."""
 
     def __init__(self) -> None:
         self.steps: list[dict[str, float]] = []

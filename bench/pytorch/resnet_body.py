@@ -1,4 +1,4 @@
-"""torchvision's ResNets without pooling and classifier, with the norm of one's choice; and ResNet-18 at half width."""
+"""torchvision's ResNets without pooling and classifier, with a given norm layer; and ResNet-18 at half width."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 
     python resnet_group_norm_fixtures.py [output folder]
 
-Every norm is `GroupNorm(32, channels)` with eps 1e-5 and keeps the place and name of the batch norm (`bn1.weight`,
-`bn1.bias`, `downsample.1.weight` ...). Weights and images follow from their names.
+Every norm is `GroupNorm(32, channels)` with eps 1e-5 and has the position and name of the batch norm (`bn1.weight`,
+`bn1.bias`, `downsample.1.weight` ...). Weights and images are derived from their names.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The small grounding network for procedural scenes, with the two helper heads that only training has.
+"""The small grounding network for procedural scenes, with its two training-only auxiliary heads.
 
 Convolutions to stride 16 with group norm, a two-layer text encoder, pre-norm encoder and decoder without dropout, MDETR's
 heads. The image part runs once per image, the rest once per text.
@@ -32,12 +32,12 @@ class ScenesSize:
     encoder_layers: int = 3
     decoder_layers: int = 3
     queries: int = 14
-    helpers: bool = True
+    auxiliary_heads: bool = True
     learning_rate: float = 1e-3
 
 
 CELLS = 4  # 2 x 2 sub-cells per position
-KINDS = {'objectness': 1, 'shape': 3, 'colour': 8, 'size': 2, 'material': 2, 'box': 4}
+KINDS = {'objectness': 1, 'shape': 3, 'color': 8, 'size': 2, 'material': 2, 'box': 4}
 
 
 class ResidualBlock(nn.Module):
@@ -121,11 +121,11 @@ class ScenesNetwork(nn.Module):
         self.isfinal_embed = nn.Linear(d, 1)
         self.proj_image = nn.Linear(d, 64)
         self.proj_text = nn.Linear(d, 64)
-        self.helper_encoder = nn.Linear(d, CELLS * (256 + 4)) if size.helpers else None
-        self.helper_backbone = nn.Conv2d(size.channels[-1], CELLS * sum(KINDS.values()), 1) if size.helpers else None
+        self.auxiliary_encoder = nn.Linear(d, CELLS * (256 + 4)) if size.auxiliary_heads else None
+        self.auxiliary_backbone = nn.Conv2d(size.channels[-1], CELLS * sum(KINDS.values()), 1) if size.auxiliary_heads else None
 
     def forward(self, images: torch.Tensor, ids: torch.Tensor) -> dict[str, torch.Tensor]:
-        """images (I, 3, H, W); ids (I * texts, T), the texts of an image side by side, 1 = padding."""
+        """images (I, 3, H, W); ids (I * texts, T), the captions of an image consecutively, 1 = padding."""
         features = self.blocks(F.relu(self.stem_norm(self.stem(images))))
         h, w = features.shape[-2:]
         projected = self.input_proj(features).flatten(2).transpose(1, 2)
@@ -161,17 +161,17 @@ class ScenesNetwork(nn.Module):
             'proj_queries': F.normalize(self.proj_image(hidden), dim=-1),
             'proj_tokens': F.normalize(self.proj_text(memory[:, h * w :]), dim=-1),
         }
-        if self.helper_encoder is not None and self.helper_backbone is not None:
-            cells = self.helper_encoder(memory[:, : h * w])
-            outputs['helper_encoder'] = cells.view(ids.shape[0], h * w * CELLS, 256 + 4)
-            cells = self.helper_backbone(features).flatten(2).transpose(1, 2)
-            outputs['helper_backbone'] = cells.reshape(images.shape[0], h * w * CELLS, sum(KINDS.values()))
+        if self.auxiliary_encoder is not None and self.auxiliary_backbone is not None:
+            cells = self.auxiliary_encoder(memory[:, : h * w])
+            outputs['auxiliary_encoder'] = cells.view(ids.shape[0], h * w * CELLS, 256 + 4)
+            cells = self.auxiliary_backbone(features).flatten(2).transpose(1, 2)
+            outputs['auxiliary_backbone'] = cells.reshape(images.shape[0], h * w * CELLS, sum(KINDS.values()))
         return outputs
 
 
 @dataclass
 class CellTargets:
-    """What the helper heads predict, per sub-cell; boxes are corners relative to the image."""
+    """Targets of the auxiliary heads per sub-cell. Boxes are xyxy, relative to the image size."""
 
     mentioned: torch.Tensor  # (B, cells), bool
     tokens: torch.Tensor  # (B, cells, 256)
@@ -187,15 +187,15 @@ def elementwise_iou(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     return inner / (areas[0] + areas[1] - inner + 1e-6)
 
 
-def helper_losses(outputs: dict[str, torch.Tensor], cells: CellTargets) -> torch.Tensor:
-    """Encoder helper (weight 1) + backbone helper (weight 0.5)."""
-    predicted = outputs['helper_encoder']
+def auxiliary_losses(outputs: dict[str, torch.Tensor], cells: CellTargets) -> torch.Tensor:
+    """Auxiliary losses of the encoder (weight 1) and the backbone (weight 0.5)."""
+    predicted = outputs['auxiliary_encoder']
     entropy = -(predicted[..., :256].log_softmax(-1) * cells.tokens).sum(-1)
     weight = torch.where(cells.mentioned, 1.0, 0.2)
     iou = elementwise_iou(predicted[..., 256:].sigmoid(), cells.mentioned_boxes)
     encoder = (entropy * weight).mean() + 2 * ((1 - iou) * cells.mentioned).sum() / cells.mentioned.sum().clamp(min=1)
 
-    parts = dict(zip(KINDS, outputs['helper_backbone'].split(list(KINDS.values()), -1)))
+    parts = dict(zip(KINDS, outputs['auxiliary_backbone'].split(list(KINDS.values()), -1)))
     backbone = F.binary_cross_entropy_with_logits(parts['objectness'][..., 0], cells.object.float())
     for kind, ids in cells.kinds.items():
         backbone = backbone + F.cross_entropy(parts[kind][cells.object], ids[cells.object])

@@ -1,7 +1,7 @@
-"""Deterministic weights and images: every value follows from a tensor's name, shape and flat index.
+"""Deterministic weights and images: every value is a function of the tensor's name, shape and flat index.
 
 The rule is the one of the reference data (its README, section 2): FNV-1a over the name, a multiplicative step per index,
-a 32-bit finaliser, then a scale that depends on the kind of tensor. The same rule is implemented in TypeScript, so
+a 32-bit finalizer, then a scale that depends on the kind of tensor. The same rule is implemented in TypeScript, so
 fixtures need no stored weights.
 """
 
@@ -64,7 +64,7 @@ def rule(name: str, shape: tuple[int, ...]) -> tuple[bool, float, float]:
 def synthetic_tensor(name: str, shape: tuple[int, ...]) -> torch.Tensor:
     signed, a, b = rule(name, tuple(shape))
     out = np.empty(math.prod(shape), dtype=np.float32)
-    step = 1 << 17  # intermediates stay in cache, and out of the measured peak of memory
+    step = 1 << 17  # keeps intermediates in the cache and small in the measured peak memory
     for start in range(0, out.size, step):
         u = uniform(name, min(step, out.size - start), start)
         out[start : start + u.size] = b + a * (2 * u - 1 if signed else u)
@@ -72,12 +72,12 @@ def synthetic_tensor(name: str, shape: tuple[int, ...]) -> torch.Tensor:
 
 
 def synthetic_image(name: str, shape: tuple[int, ...]) -> torch.Tensor:
-    """float32(v), counts as already normalised; a batch is one tensor with one running index."""
+    """Normalized image: values in [-1, 1). A batch is one tensor with one flat index."""
     return torch.from_numpy((2 * uniform(name, math.prod(shape)) - 1).astype(np.float32).reshape(shape))
 
 
 def fill(module: torch.nn.Module, prefix: str = '') -> None:
-    """Overwrites every floating tensor of the state dict, named with `prefix` before its key."""
+    """Overwrites every floating-point tensor of the state dict. Its name is `prefix` + key."""
     with torch.no_grad():
         for key, tensor in module.state_dict().items():
             if tensor.is_floating_point():

@@ -1,7 +1,6 @@
 """Compares the baseline with stored reference cases: `python verify_baseline.py FOLDER [case ...]`.
 
-FOLDER holds case folders as described in its README (case.json, manifest.json, data.bin, grads.json). Exits 1 when a
-bound is exceeded: boxes 1e-4, other outputs 1e-3 of their largest magnitude, losses 1e-5 relative, matches exactly,
+FOLDER contains case folders (case.json, manifest.json, data.bin, grads.json). Exit status 1 if a tolerance is exceeded: boxes 1e-4, other outputs 1e-3 of their largest magnitude, losses 1e-5 relative, matches exactly,
 gradient norms 1e-3 relative.
 """
 

@@ -28,7 +28,7 @@ export interface CaseOptions {
   readonly isWhole: boolean;
 }
 
-const official = {
+const OFFICIAL_SIZES = {
   r101: { values: {}, image: 512, batch: 2 },
   small: {
     values: {
@@ -46,18 +46,18 @@ const official = {
   },
 } as const;
 
-export const sizes = ['r101', 'small', 'scenes'] as const;
-export type Size = (typeof sizes)[number];
+export const SIZES = ['r101', 'small', 'scenes'] as const;
+export type Size = (typeof SIZES)[number];
 
-const tokens = 15;
-const boxesPerImage = 5;
+const TOKENS = 15;
+const BOXES_PER_IMAGE = 5;
 
 export const makeCase = (size: Size, runtime: Runtime, options: CaseOptions): Promise<Case> =>
   size === 'scenes' ? scenesCase(runtime, options) : officialCase(size, runtime, options);
 
 /** The official settings (dropout, auxiliary losses, clipping, three learning rates) on synthetic weights, images and boxes. */
 const officialCase = async (size: 'r101' | 'small', runtime: Runtime, { threads }: CaseOptions): Promise<Case> => {
-  const { values, image, batch } = official[size];
+  const { values, image, batch } = OFFICIAL_SIZES[size];
   const config: LossConfig = { ...parseModelConfig(values), ...parseCriterionConfig(values) };
   const model = new MdetrNetwork(config);
   const parameters = new Map(
@@ -80,8 +80,8 @@ const officialCase = async (size: 'r101' | 'small', runtime: Runtime, { threads 
     dropout: true,
     threads,
   });
-  const ids = Int32Array.from(syntheticNumbers('ids', batch * tokens, (u) => 4 + Math.floor(u * 50_000)));
-  for (let row = 0; row < batch; row++) [ids[row * tokens], ids[(row + 1) * tokens - 1]] = [0, 2];
+  const ids = Int32Array.from(syntheticNumbers('ids', batch * TOKENS, (u) => 4 + Math.floor(u * 50_000)));
+  for (let row = 0; row < batch; row++) [ids[row * TOKENS], ids[(row + 1) * TOKENS - 1]] = [0, 2];
   return {
     trainer,
     batches: [
@@ -94,27 +94,27 @@ const officialCase = async (size: 'r101' | 'small', runtime: Runtime, { threads 
           },
           padding: { dtype: 'bool', shape: [batch, image, image], data: new Uint8Array(batch * image * image) },
           image_index: { dtype: 'int32', shape: [batch], data: Int32Array.from({ length: batch }, (_, k) => k) },
-          input_ids: { dtype: 'int32', shape: [batch, tokens], data: ids },
-          attention_mask: { dtype: 'int32', shape: [batch, tokens], data: new Int32Array(batch * tokens).fill(1) },
+          input_ids: { dtype: 'int32', shape: [batch, TOKENS], data: ids },
+          attention_mask: { dtype: 'int32', shape: [batch, TOKENS], data: new Int32Array(batch * TOKENS).fill(1) },
         },
         targets: syntheticTargets(batch),
         ids: Array.from({ length: batch }, (_, k) => `image ${k}`),
       },
     ],
     pairs: batch,
-    pytorch: ['train', '--size', size, '--image', `${image}`, '--batch', `${batch}`, '--tokens', `${tokens}`],
+    pytorch: ['train', '--size', size, '--image', `${image}`, '--batch', `${batch}`, '--tokens', `${TOKENS}`],
   };
 };
 
 /** Boxes inside the image; the phrase of each box is two neighboring tokens. */
 const syntheticTargets = (batch: number): BatchTargets => {
-  const count = batch * boxesPerImage;
+  const count = batch * BOXES_PER_IMAGE;
   const numbers = syntheticNumbers('boxes', count * 5, (u) => u);
   const boxesCxcywh = new Float32Array(count * 4);
   const positiveMap = new Float32Array(count * 256);
-  const alignment = new Float32Array(count * tokens);
+  const alignment = new Float32Array(count * TOKENS);
   for (let box = 0; box < count; box++) {
-    const [x, y, w, h, place] = numbers.subarray(box * 5, box * 5 + 5) as unknown as [
+    const [x, y, w, h, phrase] = numbers.subarray(box * 5, box * 5 + 5) as unknown as [
       number,
       number,
       number,
@@ -122,19 +122,19 @@ const syntheticTargets = (batch: number): BatchTargets => {
       number,
     ];
     boxesCxcywh.set([0.3 + 0.4 * x, 0.3 + 0.4 * y, 0.05 + 0.4 * w, 0.05 + 0.4 * h], box * 4);
-    const token = 1 + Math.floor(place * (tokens - 3));
+    const token = 1 + Math.floor(phrase * (TOKENS - 3));
     for (const at of [token, token + 1]) {
       positiveMap[box * 256 + at] = 1;
-      alignment[box * tokens + at] = 1;
+      alignment[box * TOKENS + at] = 1;
     }
   }
   return {
-    boxCounts: Array.from({ length: batch }, () => boxesPerImage),
+    boxCounts: Array.from({ length: batch }, () => BOXES_PER_IMAGE),
     inputs: {
       target_boxes: float32Tensor([count, 4], boxesCxcywh),
       positive_map: float32Tensor([count, 256], positiveMap),
-      box_counts: float32Tensor([batch], new Float32Array(batch).fill(boxesPerImage)),
-      alignment_map: float32Tensor([count, tokens], alignment),
+      box_counts: float32Tensor([batch], new Float32Array(batch).fill(BOXES_PER_IMAGE)),
+      alignment_map: float32Tensor([count, TOKENS], alignment),
     },
   };
 };

@@ -20,7 +20,7 @@ const { values } = parseArgs({
   },
 });
 const [threads, repeat] = [Number(values.threads), Number(values.repeat)];
-const warmUp = 2;
+const WARM_UP_STEPS = 2;
 
 /** Peak resident memory of this process, from the kernel; MB. */
 const peakMb = (): number =>
@@ -35,17 +35,17 @@ try {
   const runtime =
     values.runtime === 'node'
       ? new NodeRuntime({ threads })
-      : new NativeRuntime({ threads, ...(values.profile ? { profilePrefix: join(folder, 'p') } : {}) });
+      : new NativeRuntime({ threads, profilePrefix: values.profile ? join(folder, 'p') : undefined });
   const { trainer, batches, pairs, pytorch } = await makeCase(values.size as Size, runtime, {
     threads,
     isWhole: values.whole,
   });
   const steps: { readonly wallMs: number; readonly cpuMs: number; readonly report: StepReport }[] = [];
-  for (let step = 0; step < warmUp + repeat; step++) {
+  for (let step = 0; step < WARM_UP_STEPS + repeat; step++) {
     const [startedMs, startedCpuMs] = [performance.now(), cpuMs()];
     const report = await trainer.step(batches[step % batches.length]!);
     const timed = { wallMs: performance.now() - startedMs, cpuMs: cpuMs() - startedCpuMs, report };
-    if (step >= warmUp) steps.push(timed);
+    if (step >= WARM_UP_STEPS) steps.push(timed);
   }
   const peak = peakMb();
   await trainer.dispose();
@@ -54,7 +54,7 @@ try {
         readdirSync(folder).map(
           (name) => [/^p-(.*?)_\d/.exec(name)![1]!, readFileSync(join(folder, name), 'utf8')] as const,
         ),
-        warmUp,
+        WARM_UP_STEPS,
       )
     : undefined;
   const timings = steps.map(({ report: { timing } }) => timing);

@@ -1,6 +1,6 @@
 /**
- * Completes `dist/` after the compiler: the command is executable, ONNX Runtime's WebAssembly build is copied, and a marker
- * tells `bin/mdetr.js` when it was built.
+ * Completes `dist/` after the compiler: makes the command executable, copies ONNX Runtime's WebAssembly build, and writes a
+ * marker with the build time for `bin/mdetr.js`.
  */
 import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';

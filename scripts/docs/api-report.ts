@@ -16,7 +16,7 @@ interface Exports {
   readonly exports: Readonly<Record<string, { readonly types?: string } | string>>;
 }
 
-/** `mdetr`, `mdetr-train` … with the declaration file of each entry point of package.json. */
+/** Entry points of package.json as names (`mdetr`, `mdetr-train` …), with their declaration files. */
 const entryPoints = (): readonly (readonly [name: string, declarations: string])[] => {
   const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Exports;
   return Object.entries(exports).flatMap(([path, target]) =>
@@ -46,7 +46,7 @@ const reportOf = (name: string, declarations: string, isCheck: boolean, temporar
         tsdocMessageReporting: { default: { logLevel: ExtractorLogLevel.None } },
         extractorMessageReporting: {
           default: { logLevel: ExtractorLogLevel.Warning },
-          // Types that a public signature names without exporting them stand in the report, where a review sees them.
+          // Types that a public signature names but no entry point exports are listed in the report, for review.
           'ae-forgotten-export': { logLevel: ExtractorLogLevel.Warning, addToApiReportFile: true },
           'ae-undocumented': { logLevel: ExtractorLogLevel.None },
           'ae-missing-release-tag': { logLevel: ExtractorLogLevel.None },
@@ -75,7 +75,7 @@ try {
   );
   if (values.check && changed.length > 0) {
     process.stderr.write(
-      `The public API of ${changed.map(([name]) => name).join(', ')} differs from docs/api-report: run npm run docs:api-report and look at the change.\n`,
+      `The public API of ${changed.map(([name]) => name).join(', ')} differs from docs/api-report: run npm run docs:api-report and review the change.\n`,
     );
     process.exitCode = 1;
   }

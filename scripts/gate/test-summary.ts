@@ -3,8 +3,8 @@
  *
  *     tsx scripts/gate/test-summary.ts FOLDER [FAILED-STEP…]
  *
- * A failed step whose report shows no failed test counts as one failure: it timed out, or is no test. So does a test file
- * that could not be loaded.
+ * A failed step whose report has no failed test counts as one failure: it timed out or is not a test. A test file that
+ * could not be loaded counts as one failure, too.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';

@@ -3,11 +3,12 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { CocoApEvaluator, type CocoGroundTruth, type XywhDetections } from '../../src/metrics/coco-ap.ts';
 import { LvisApEvaluator, type LvisGroundTruth } from '../../src/metrics/lvis-ap.ts';
-import { Difference, type Comparison, type Numbers } from './difference.ts';
+import { Difference, type Comparison, type Values } from './difference.ts';
 
 type Box = [number, number, number, number];
 
 interface RandomCase<GroundTruth, Expected> {
+  /** Ground truth, under the key of the fixture. */
   readonly truth: GroundTruth;
   /** In the order of the reference; `masks` are packed run lengths. */
   readonly detections: readonly {
@@ -41,7 +42,7 @@ const compareCoco = (file: string): Comparison[] => {
 };
 
 const compareLvis = (file: string): Comparison[] => {
-  const data = readZipped(file) as RandomCase<LvisGroundTruth, Numbers>;
+  const data = readZipped(file) as RandomCase<LvisGroundTruth, Values>;
   return Object.entries(data.expected).map(([name, expected]) => {
     const [iouType, limitBy, limit] = name.split(' ') as ['bbox' | 'segm', 'image' | 'category', string];
     const evaluator = new LvisApEvaluator(data.truth, { iouType, limitBy, limit: Number(limit), idZero: 'missed' });

@@ -1,18 +1,18 @@
 /** One line of a parity table. */
 export interface Comparison {
   readonly metric: string;
-  /** How many numbers were compared. */
-  readonly numbers: number;
+  /** Number of compared values. */
+  readonly count: number;
   readonly largestDifference: number;
   readonly tolerance: number;
 }
 
-/** Numbers by name. */
-export type Numbers = Readonly<Record<string, number>>;
+/** Values by name. */
+export type Values = Readonly<Record<string, number>>;
 
-/** Collects pairs of numbers under one name, and remembers the largest difference. */
+/** Largest difference of pairs of values, under one name. */
 export class Difference {
-  private numbers = 0;
+  private count = 0;
   private largest = 0;
 
   constructor(
@@ -20,9 +20,9 @@ export class Difference {
     private readonly tolerance = 1e-6,
   ) {}
 
-  /** A missing number is an infinite difference. */
+  /** Adds one pair. A missing or NaN value counts as an infinite difference. */
   add(found: number | undefined, expected: number): this {
-    this.numbers++;
+    this.count++;
     const difference = Math.abs((found ?? NaN) - expected);
     this.largest = Math.max(this.largest, Number.isNaN(difference) ? Infinity : difference);
     return this;
@@ -33,8 +33,8 @@ export class Difference {
     return this;
   }
 
-  /** All numbers of `expected`, and no others. */
-  addRecord(found: Numbers, expected: Numbers): this {
+  /** Adds all values by name. A name that only one side has counts as an infinite difference. */
+  addRecord(found: Values, expected: Values): this {
     for (const name of new Set([...Object.keys(found), ...Object.keys(expected)])) {
       this.add(found[name], expected[name] ?? NaN);
     }
@@ -42,7 +42,7 @@ export class Difference {
   }
 
   get comparison(): Comparison {
-    const { metric, numbers, largest: largestDifference, tolerance } = this;
-    return { metric, numbers, largestDifference, tolerance };
+    const { metric, count, largest: largestDifference, tolerance } = this;
+    return { metric, count, largestDifference, tolerance };
   }
 }

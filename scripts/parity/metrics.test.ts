@@ -13,18 +13,18 @@ describe('metrics against the reference implementations', () => {
     expect(random).toHaveLength(9);
   });
 
-  it.each([...cases, ...random])('$metric ($numbers numbers)', ({ numbers, largestDifference, tolerance }) => {
-    expect(numbers).toBeGreaterThan(0);
+  it.each([...cases, ...random])('$metric ($count values)', ({ count, largestDifference, tolerance }) => {
+    expect(count).toBeGreaterThan(0);
     expect(largestDifference).toBeLessThanOrEqual(tolerance);
   });
 });
 
 describe('Difference', () => {
-  it('takes a number that is missing, superfluous or NaN for an infinite difference', () => {
+  it('counts a missing, superfluous or NaN value as an infinite difference', () => {
     expect(new Difference('x').addList([1], [1, 2]).comparison.largestDifference).toBe(Infinity);
     expect(new Difference('x').addList([1, 2], [1]).comparison.largestDifference).toBe(Infinity);
     expect(new Difference('x').addRecord({ a: 1, b: 2 }, { a: 1 }).comparison.largestDifference).toBe(Infinity);
     expect(new Difference('x').add(NaN, 1).comparison.largestDifference).toBe(Infinity);
-    expect(new Difference('x').add(1, 1.5).add(1, 1).comparison).toMatchObject({ numbers: 2, largestDifference: 0.5 });
+    expect(new Difference('x').add(1, 1.5).add(1, 1).comparison).toMatchObject({ count: 2, largestDifference: 0.5 });
   });
 });

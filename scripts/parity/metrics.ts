@@ -3,8 +3,8 @@
  *
  *     npm run parity:metrics [-- FOLDER]
  *
- * FOLDER holds the reference evaluator cases (default ../shared/reference/evaluators, else the copy that the tests
- * carry). Prints a table; exit status 1 when a difference is above 1e-6 (AP against pycocotools and lvis: 1e-9).
+ * FOLDER contains the reference cases of the evaluators (default: ../shared/reference/evaluators, else the copy among the
+ * test fixtures). Prints a table; exit status 1 if a difference is above 1e-6 (AP against pycocotools and lvis: 1e-9).
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -20,7 +20,7 @@ import type { AnswerPrediction, FlickrPrediction } from '../../src/metrics/predi
 import { RefexpPrecisionEvaluator } from '../../src/metrics/refexp-precision.ts';
 import { alignColumns } from '../../src/metrics/results-table.ts';
 import { SmoothedValue, topKAccuracy } from '../../src/metrics/running-metrics.ts';
-import { Difference, type Comparison, type Numbers } from './difference.ts';
+import { Difference, type Comparison, type Values } from './difference.ts';
 import { compareRandomAp } from './ap.ts';
 
 type Box = [number, number, number, number];
@@ -32,7 +32,7 @@ const compareFlickr = (file: string): Comparison[] => {
     files: Record<string, { xml: string }>;
     predictions: FlickrPrediction[];
     parsedSentences: Record<string, ({ phrase_id: string; phrase_type: string[] }[] | null)[]>;
-    results: Record<'separate' | 'merged', Numbers>;
+    results: Record<'separate' | 'merged', Values>;
   };
   const groundTruth = data.imageIds.map((imageId): FlickrGroundTruth => {
     const boxes = new Map<string, Box[]>();
@@ -129,10 +129,10 @@ const compareCoco = (file: string): Comparison[] => {
 interface PhraseCutStats {
   box_acc: number;
   mean_box_iou: number;
-  pred_box_acc: Numbers;
+  pred_box_acc: Values;
   mean_mask_iou?: number;
   cum_mask_iou?: number;
-  pred_mask_acc?: Numbers;
+  pred_mask_acc?: Values;
 }
 
 /** PhraseCut: all phrases and subsets, with boxes alone and with masks. */
@@ -143,7 +143,7 @@ const comparePhraseCut = (file: string): Comparison[] => {
     name_att_rel_count: PhraseCutGroundTruth['counts'];
     predictions: { original_id: number; task_id: string; boxes: Box[]; masks: string[] }[];
     perTask: { task_id: string; iouBoxes: number; iouMask: number; inter: number; union: number }[];
-    results: Record<'boxesOnly' | 'withMasks', { summarize: Numbers; analyze: Record<string, PhraseCutStats> }>;
+    results: Record<'boxesOnly' | 'withMasks', { summarize: Values; analyze: Record<string, PhraseCutStats> }>;
   };
   const groundTruth = { tasks: data.refer, images: data.image_data_split, counts: data.name_att_rel_count };
   return (['boxesOnly', 'withMasks'] as const).map((mode) => {
@@ -208,7 +208,7 @@ const compareGqa = (file: string): Comparison[] => {
     questions: Record<string, Omit<GqaQuestion, 'questionId'>>;
     predictions: AnswerPrediction[];
     choices: Record<string, { valid: string[]; plausible: string[] }>;
-    expected: Numbers;
+    expected: Values;
   };
   const questions = Object.entries(data.questions).map(([questionId, question]) => ({ questionId, ...question }));
   const choices = new Map(Object.entries(data.choices));
@@ -247,13 +247,13 @@ const comparisons: Readonly<Record<string, (file: string) => Comparison[]>> = {
   'metrics.json': compareRunningMetrics,
 };
 
-/** Comparisons on random data among the test fixtures, computed with the reference packages. */
+/** Comparisons on the random data of the test fixtures, whose results were computed with the reference packages. */
 export const compareRandom = (folder: string): Comparison[] => [
   ...compareGqa(join(folder, 'gqa-random.json.gz')),
   ...compareRandomAp(folder),
 ];
 
-/** Comparisons for which the folder has a case. */
+/** Comparisons of all cases in a folder. */
 export const compareMetrics = (folder: string): Comparison[] =>
   Object.entries(comparisons).flatMap(([name, compare]) =>
     existsSync(join(folder, name)) ? compare(join(folder, name)) : [],
@@ -276,10 +276,10 @@ const main = (): number => {
   const rows = [...cases, ...compareRandom(join(project, 'test/fixtures/evaluation'))];
   console.log(
     alignColumns([
-      ['metric', 'numbers', 'largest difference', 'allowed', ''],
-      ...rows.map(({ metric, numbers, largestDifference, tolerance }) => [
+      ['metric', 'values', 'largest difference', 'tolerance', ''],
+      ...rows.map(({ metric, count, largestDifference, tolerance }) => [
         metric,
-        String(numbers),
+        String(count),
         largestDifference === 0 ? '0' : largestDifference.toExponential(1),
         tolerance.toExponential(0),
         largestDifference <= tolerance ? 'equal' : 'DIFFERENT',

@@ -1,11 +1,11 @@
 /**
- * Compares this package with the numbers of the official code:
+ * Compares this package with outputs of the official code:
  *
  *     npm run parity [-- FOLDER]
  *
- * FOLDER holds cases of the reference's form (default ../shared/reference/cases, else the copies that the tests carry).
- * Where keys, tokenizer, preprocess, images and checkpoints lie beside the cases, these are compared too. Prints, for
- * each of them, the largest difference of every kind, and exits with status 1 when one is outside its tolerance.
+ * FOLDER contains reference cases (default: ../shared/reference/cases, else the copies among the test fixtures). The folders
+ * keys, tokenizer, preprocess, images and checkpoints beside the cases are compared too if they exist. Prints the largest
+ * difference of every kind for each of them; exit status 1 if one is outside its tolerance.
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -24,19 +24,19 @@ const tinyCheckpointFixture = fileURLToPath(new URL('../../test/fixtures/tiny-ch
 const given = process.argv[2];
 const root = existsSync(join(sharedReference, 'cases')) ? sharedReference : fixtureReference;
 const cases = given === undefined ? join(root, 'cases') : casesFolder(resolve(given));
-/** The reference data that the cases belong to: where keys, images and checkpoints lie. */
-const around = given === undefined ? root : dirname(cases);
+/** Folder of the reference data: the cases, and keys, images and checkpoints beside them. */
+const dataFolder = given === undefined ? root : dirname(cases);
 
 function casesFolder(folder: string): string {
   if (!existsSync(folder)) {
-    console.error(`parity: there is no folder ${folder}; name one with reference cases`);
+    console.error(`parity: the folder ${folder} does not exist; name one with reference cases`);
     process.exit(2);
   }
   return existsSync(join(folder, 'cases')) ? join(folder, 'cases') : folder;
 }
 
 const beside = (name: string): string | undefined => {
-  const path = join(around, name);
+  const path = join(dataFolder, name);
   return existsSync(path) ? path : undefined;
 };
 
@@ -45,7 +45,9 @@ const rows: Row[] = [];
 const add = (...more: readonly Row[]): void => {
   for (const row of more) {
     rows.push(row);
-    process.stderr.write(`${row.name}: ${[...row.cells.values()].every(({ passes }) => passes) ? 'ok' : 'BEYOND'}\n`);
+    process.stderr.write(
+      `${row.name}: ${[...row.cells.values()].every(({ passes }) => passes) ? 'ok' : 'outside its tolerance'}\n`,
+    );
   }
 };
 
@@ -67,13 +69,13 @@ if (keys !== undefined)
 
 const encodings = beside('tokenizer');
 if (encodings !== undefined) add(...compareEncodings(encodings, tokenizer));
-if (beside('preprocess') !== undefined) add(compareSizes(around));
-if (beside('images') !== undefined) add(...(await compareImages(around)));
+if (beside('preprocess') !== undefined) add(compareSizes(dataFolder));
+if (beside('images') !== undefined) add(...(await compareImages(dataFolder)));
 
-const CHECKPOINTS = beside('checkpoints');
-if (CHECKPOINTS !== undefined && existsSync(join(CHECKPOINTS, 'tiny.pth'))) {
-  add(await compareCheckpoint(CHECKPOINTS));
-  const path = join(CHECKPOINTS, 'tiny.pth');
+const checkpoints = beside('checkpoints');
+if (checkpoints !== undefined && existsSync(join(checkpoints, 'tiny.pth'))) {
+  add(await compareCheckpoint(checkpoints));
+  const path = join(checkpoints, 'tiny.pth');
   add(await compareRoundTrip(path, vocabulary));
   const batch = batchOf(new ReferenceCase(join(cases, 'tiny')));
   add(...(await compareLoadedWeights(path, batch, new ReferenceCase(tinyCheckpointFixture))));
@@ -91,7 +93,7 @@ const toleranceOf = (column: string): string => {
   return `${limit === 0 ? 'none' : `≤ ${limit.toPrecision(1)}`}${kinds[kind]}`;
 };
 
-/** Aligned lines, the columns that some row of the group has. */
+/** Prints a group of rows as a table of the columns that they have. */
 const print = (title: string, group: readonly Row[]): void => {
   if (group.length === 0) return;
   const used = columns.filter((column) => group.some((row) => row.cells.has(column)));
@@ -121,7 +123,9 @@ print(
 console.log(`Tolerances: ${columns.map((column) => `${column} ${toleranceOf(column)}`).join('; ')}.`);
 console.log(`Mask pixels: the fraction that differs (tolerance ${TOLERANCES.flips.limit}).`);
 if (skipped.length > 0)
-  console.log(`Not of the forward pass, compared by the tests of losses and training: ${skipped.join(', ')}.`);
+  console.log(
+    `Cases that are not of the forward pass, compared by the tests of losses and training: ${skipped.join(', ')}.`,
+  );
 
 const cells = rows.flatMap((row) => [...row.cells.values()]);
 const outside = cells.filter(({ passes }) => !passes);

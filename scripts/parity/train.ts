@@ -13,12 +13,12 @@ import { ReferenceCase, sharedReference } from '../../test/support/reference-cas
 
 /**
  * `npm run parity:train [-- DIR]`: matching, losses, gradients, optimizer steps, moving average and learning rates
- * against those of the official code. In the column of gradients, 1 is the tolerance: 1e-3 relative plus 1e-6.
+ * compared with the official code. Gradients are given in units of their tolerance, 1e-3 relative plus 1e-6.
  */
 const argument = process.argv[2];
 const casesFolder = argument === undefined ? join(sharedReference, 'cases') : resolve(argument);
 if (!existsSync(casesFolder)) {
-  process.stderr.write(`parity:train: there is no folder ${casesFolder}; name one with reference cases\n`);
+  process.stderr.write(`parity:train: the folder ${casesFolder} does not exist; name one with reference cases\n`);
   process.exit(1);
 }
 const rows: Row[] = [];

@@ -1,10 +1,11 @@
 /**
- * Ablations of the recipe: trains configs/scenes/ablations.json complete and with one part left out at a time, one run after
- * the other, evaluates each on the same scenes, and prints the table of docs/results.md. Resumes where it was interrupted.
+ * Ablations of the recipe: trains configs/scenes/ablations.json, once completely and once without each part, evaluates each
+ * run on the same scenes, and prints the table of docs/results.md. The stage `backbone` is trained once for all runs. An
+ * interrupted call can be repeated and resumes.
  *
- *     npm run ablations                                     # the stage `backbone` is trained once and shared
- *     npm run ablations -- --out runs/ablations --threads 2 --only everything,no-alignment
- *     npm run ablations -- --data DIR                       # images that `mdetr scenes` wrote (seed 1, 144 × 96)
+ *     npm run reproduce:ablations
+ *     npm run reproduce:ablations -- --out runs/ablations --threads 2 --only everything,no-alignment
+ *     npm run reproduce:ablations -- --data DIR    # images of `mdetr scenes` (seed 1, 144 × 96)
  */
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,14 +16,14 @@ import { sheetOf } from '../../src/cli/plot/panels.ts';
 import { readRunCurves } from '../../src/train/run/run-curves.ts';
 import { mdetr } from './built-command.ts';
 
-/** The runs by name, with the settings that differ from the config. Each is compared with `against`. */
+/** Runs with the settings that differ from the config. Each is compared with the run `against`. */
 const ARMS: readonly { readonly name: string; readonly settings: readonly string[]; readonly against?: string }[] = [
   { name: 'everything', settings: [] },
-  { name: 'no-word-helpers', settings: ['encoder_auxiliary_loss=0', 'word_auxiliary_loss=0'], against: 'everything' },
+  { name: 'no-word-losses', settings: ['encoder_auxiliary_loss=0', 'word_auxiliary_loss=0'], against: 'everything' },
   {
     name: 'no-text-in-encoder',
     settings: ['encoder_auxiliary_loss=0', 'word_auxiliary_loss=0', 'text_in_encoder=false'],
-    against: 'no-word-helpers',
+    against: 'no-word-losses',
   },
   { name: 'no-alignment', settings: ['contrastive_align_loss=false'], against: 'everything' },
   { name: 'no-auxiliary', settings: ['aux_loss=false'], against: 'everything' },
@@ -59,11 +60,11 @@ interface Results {
   readonly results: readonly { readonly title: string; readonly metrics: Readonly<Record<string, number>> }[];
 }
 
-/** Metrics of a trained run, and the number of items of each. */
+/** Metrics of a trained run, and the number of samples behind each. */
 const evaluationOf = (
   name: string,
 ): { values: Readonly<Record<string, number>>; items: Readonly<Record<string, number>> } => {
-  const file = join(out, name, 'numbers.json');
+  const file = join(out, name, 'metrics.json');
   if (!existsSync(file))
     mdetr('evaluate', config, '--model', join(out, name, 'ground/last'), '--threads', threads, '--json', file);
   const { results } = JSON.parse(readFileSync(file, 'utf8')) as Results;
@@ -83,7 +84,7 @@ for (const { name, settings } of chosen) {
 }
 const evaluations = new Map(chosen.map(({ name }) => [name, evaluationOf(name)]));
 
-/** Difference of two fractions of `items` items, in standard errors. */
+/** Difference of two fractions of `items` samples, in standard errors. */
 const errorsApart = (a: number, b: number, items: number): number => {
   const variance = (a * (1 - a) + b * (1 - b)) / items;
   return variance === 0 ? 0 : (a - b) / Math.sqrt(variance);
@@ -99,7 +100,7 @@ for (const { name, against } of chosen) {
       name.replaceAll('-', ' '),
       ...SHOWN_METRICS.map((metric) => {
         const value = values[metric]!;
-        // Mean IoU and average precision are not fractions of items.
+        // Mean IoU and average precision are not fractions of the samples.
         const isFraction = !/IoU|AP/.test(metric);
         const apart =
           other === undefined || !isFraction ? undefined : errorsApart(value, other[metric]!, items[metric]!);
@@ -109,9 +110,9 @@ for (const { name, against } of chosen) {
   );
 }
 console.log(lines.join('\n'));
-console.log('\nIn brackets: difference from the run that it is compared with, in standard errors.');
+console.log('\nIn brackets: difference from the compared run, in standard errors.');
 const { items } = evaluations.get(chosen[0]!.name)!;
-console.log(SHOWN_METRICS.map((metric) => `${metric}: ${items[metric]!} items`).join('; '));
+console.log(SHOWN_METRICS.map((metric) => `${metric}: ${items[metric]!} samples`).join('; '));
 
 const curves = await Promise.all(chosen.map(({ name }) => readRunCurves(join(out, name, 'ground'))));
 const named = curves.map((run, index) => ({ ...run, name: chosen[index]!.name.replaceAll('-', ' ') }));

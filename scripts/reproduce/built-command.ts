@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 
 const command = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
-/** Runs the built `mdetr`, whose progress is shown; returns what it prints. Where it fails, it has said why: all ends. */
+/** Runs the built `mdetr` with its progress on stderr and returns its output. If it fails, this process exits too. */
 export const mdetr = (...args: readonly string[]): string => {
   console.error(`mdetr ${args.join(' ')}`);
   const { status, stdout } = spawnSync(process.execPath, [command, ...args], {

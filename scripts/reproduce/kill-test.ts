@@ -1,9 +1,9 @@
 /**
- * Kills trainings with SIGKILL at random moments, resumes them, and compares all their values, to the bit, with those of an
- * undisturbed run (one thread).
+ * Kills training runs with SIGKILL at random moments, resumes them, and checks that all their values equal those of an
+ * uninterrupted run bit for bit (one thread).
  *
- *     npm run kill-test
- *     npm run kill-test -- --kills 50 --seed 3
+ *     npm run test:kill
+ *     npm run test:kill -- --kills 50 --seed 3
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -30,7 +30,7 @@ try {
     onEvent: (text) => console.log(text),
   });
   console.log(`${kills} kills, ${finished} finished runs`);
-  console.log(faults.length === 0 ? 'all values equal to the bit' : `differences:\n${faults.join('\n')}`);
+  console.log(faults.length === 0 ? 'all values are equal bit for bit' : `differences:\n${faults.join('\n')}`);
   process.exitCode = faults.length === 0 ? 0 : 1;
 } finally {
   rmSync(folder, { recursive: true, force: true });

@@ -1,6 +1,6 @@
 /**
- * Makes the embedded default model from a training run: weights in half precision, config, vocabulary, and a model card with
- * the training and the metrics.
+ * Writes the embedded default model from a training run: weights in half precision, config, vocabulary, and a model card with
+ * the training settings and metrics.
  *
  *     npx tsx scripts/reproduce/ship-model.ts RUN/masks/last --run RUN --results results.json [--out models/default]
  *
@@ -33,7 +33,8 @@ const [from] = positionals;
 if (from === undefined || options.run === undefined || options.results === undefined)
   throw new Error('usage: ship-model.ts MODEL --run RUN --results RESULTS.json');
 
-interface StageRecord {
+/** Training stage in the model card. */
+interface StageSummary {
   readonly name: string;
   readonly steps: number;
   readonly pairs: number;
@@ -41,7 +42,7 @@ interface StageRecord {
   readonly seed: number;
 }
 
-const readStages = async (run: string): Promise<StageRecord[]> => {
+const readStages = async (run: string): Promise<StageSummary[]> => {
   const { stages } = JSON.parse(await readFile(join(root, 'configs/scenes/default.json'), 'utf8')) as {
     stages: { name: string }[];
   };
@@ -79,7 +80,7 @@ const metricsTable = ({ results }: EvaluationFile): string => {
 const files = await openModelFiles(from);
 try {
   const { checkpoint } = files;
-  if (checkpoint === undefined) throw new Error(`${from}: is not trained`);
+  if (checkpoint === undefined) throw new Error(`${from}: has no trained weights`);
   const { values, source } = requireConfig(files);
   const config = parseModelConfig(values, source);
   const tensors: TensorSource[] = [];
@@ -97,8 +98,8 @@ try {
   const card = `# default: MDETR for procedural scenes
 
 A small MDETR for the procedural scenes of \`mdetr scenes\`: shapes on gray ground, in the style of CLEVR. It detects what a
-caption mentions (\`detect\`, with \`--masks\`), the one object that an expression refers to (\`refer\`), and answers CLEVR's
-kinds of questions (\`ask\`).
+caption mentions (\`detect\`, with \`--masks\`), the object that an expression refers to (\`refer\`), and answers questions of CLEVR's
+types (\`ask\`).
 
 **It works on such scenes only.** Photographs get a warning: results for them are meaningless. Use a published checkpoint for
 photographs (\`mdetr pull --list\`). Words outside its vocabulary of ${SCENE_VOCABULARY.length} are read as unknown.
@@ -106,7 +107,7 @@ photographs (\`mdetr pull --list\`). Words outside its vocabulary of ${SCENE_VOC
 | | |
 |---|---|
 | Weights | ${count.toLocaleString('en-US')} values in half precision, moving average of the last stage |
-| Data | procedural scenes of seed 1 at 144 × 96 pixels, standard split, texts made anew in every epoch |
+| Data | procedural scenes of seed 1 at 144 × 96 pixels, standard split, new captions in every epoch |
 | Command | \`${options.command}\` |
 | Seed | ${stages[0]!.seed} |
 | Time | ${total.toFixed(2)} hours on ${options.machine} |
@@ -116,12 +117,12 @@ photographs (\`mdetr pull --list\`). Words outside its vocabulary of ${SCENE_VOC
 |---|---|---|---|
 ${stages.map(({ name, steps, pairs, hours }) => `| ${name} | ${steps} | ${pairs.toLocaleString('en-US')} | ${hours.toFixed(2)} |`).join('\n')}
 
-In the stage \`backbone\` a pair is an image alone.
+In the stage \`backbone\`, a pair is an image without a caption.
 
 ## Metrics
 
 \`npx mdetr evaluate configs/scenes/default.json --model models/default\`: 2,000 scenes of a seed that training never used,
-number of items in brackets. The split \`cogent-b\` has other combinations of shape and color than \`cogent-a\`; this model was
+number of samples in brackets. The split \`cogent-b\` has other combinations of shape and color than \`cogent-a\`; this model was
 trained on all of them.
 
 ${metricsTable(results)}

@@ -55,7 +55,7 @@ describe('a download', () => {
     const result = await fetchFile(server.on('/f', serve(body, { etag: '"1"' })), known);
     expect(result).toEqual({ bytes: body.length, checked: known.digest });
     expectWhole();
-    expect(server.asked).toHaveLength(1);
+    expect(server.requests).toHaveLength(1);
   });
 
   it('resumes where the connection was interrupted, with the same version of the file', async () => {
@@ -63,8 +63,8 @@ describe('a download', () => {
     const url = server.on('/f', serve(body, { etag: '"1"', breakAfter: 100_000, breaks: 2 }));
     await fetchFile(url, {}, { onProgress: (progress) => stages.push(progress) });
     expectWhole();
-    expect(server.asked.map(({ range }) => range)).toEqual([undefined, 'bytes=100000-', 'bytes=200000-']);
-    expect(server.asked.slice(1).map(({ ifRange }) => ifRange)).toEqual(['"1"', '"1"']);
+    expect(server.requests.map(({ range }) => range)).toEqual([undefined, 'bytes=100000-', 'bytes=200000-']);
+    expect(server.requests.slice(1).map(({ ifRange }) => ifRange)).toEqual(['"1"', '"1"']);
     expect(stages.filter(({ stage }) => stage === 'waiting')).toHaveLength(2);
     expect(stages.at(-1)).toMatchObject({ bytes: body.length, totalBytes: body.length });
   });
@@ -77,7 +77,7 @@ describe('a download', () => {
     expect(existsSync(target)).toBe(false);
     server.on('/f', serve(body, { etag: '"1"' }));
     await fetchFile(url);
-    expect(server.asked.at(-1)!.range).toBe('bytes=3000-');
+    expect(server.requests.at(-1)!.range).toBe('bytes=3000-');
     expectWhole();
   });
 
@@ -111,7 +111,7 @@ describe('a download', () => {
     const versions = (count: number) => ({ body: count === 0 ? other : body });
     await fetchFile(server.on('/f', serve(versions, { breakAfter: 100_000, breaks: 1 })), known);
     expectWhole();
-    expect(server.asked.map(({ range }) => range)).toEqual([undefined, 'bytes=100000-', undefined]);
+    expect(server.requests.map(({ range }) => range)).toEqual([undefined, 'bytes=100000-', undefined]);
   });
 
   it('restarts if the server does not support ranges', async () => {
@@ -122,7 +122,7 @@ describe('a download', () => {
 
   it('does not resume without a validator', async () => {
     await fetchFile(server.on('/f', serve(body, { etag: 'W/"weak"', breakAfter: 100_000, breaks: 1 })));
-    expect(server.asked.map(({ range }) => range)).toEqual([undefined, undefined]);
+    expect(server.requests.map(({ range }) => range)).toEqual([undefined, undefined]);
     expectWhole();
   });
 
@@ -158,7 +158,7 @@ describe('wrong contents', () => {
       /wrong contents: their SHA256 is not [0-9a-f]{64}; nothing was kept/,
     );
     expect(leftovers()).toEqual([]);
-    expect(server.asked).toHaveLength(1);
+    expect(server.requests).toHaveLength(1);
   });
 
   it('are detected by the digests of the hub: SHA-256 of large files, git digests of small ones', async () => {
@@ -241,8 +241,8 @@ describe('redirects', () => {
       redirect('/b', second.on('/c', serve(body)));
       await fetchFile(url, { ...known, secret: 'token' });
       expectWhole();
-      expect(server.asked.map(({ authorization }) => authorization)).toEqual(['Bearer token', 'Bearer token']);
-      expect(second.asked.map(({ authorization }) => authorization)).toEqual([undefined]);
+      expect(server.requests.map(({ authorization }) => authorization)).toEqual(['Bearer token', 'Bearer token']);
+      expect(second.requests.map(({ authorization }) => authorization)).toEqual([undefined]);
     } finally {
       await second.stop();
     }
@@ -250,7 +250,7 @@ describe('redirects', () => {
 
   it('are limited', async () => {
     await expect(fetchFile(redirect('/round', '/round'))).rejects.toThrow(/more than 5 redirects/);
-    expect(server.asked).toHaveLength(6);
+    expect(server.requests).toHaveLength(6);
   });
 
   it.each([
@@ -292,7 +292,7 @@ describe('trouble', () => {
   ])('status %i is final', async (status, message) => {
     const url = server.on('/f', (_request, response) => response.writeHead(status).end());
     await expect(fetchFile(url)).rejects.toThrow(message);
-    expect(server.asked).toHaveLength(1);
+    expect(server.requests).toHaveLength(1);
   });
 
   it('of a busy server is retried', async () => {
@@ -331,7 +331,7 @@ describe('trouble', () => {
     const slow = server.on('/slow', () => undefined);
     const stop = new AbortController();
     const first = fetchFile(slow, {}, { signal: stop.signal });
-    while (server.asked.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    while (server.requests.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
     await expect(fetchFile(url)).rejects.toThrow(/is being downloaded by process \d+/);
     stop.abort(new Error('enough'));
     await expect(first).rejects.toThrow('enough');

@@ -59,7 +59,7 @@ describe('pulling a checkpoint', () => {
     expect(files).toEqual([{ path, bytes: body.length, wasThere: false, checked: { algorithm: 'md5', hex: md5 } }]);
     expect(readFileSync(path).equals(body)).toBe(true);
     expect(notes).toEqual([]);
-    expect(server.asked.map(({ path: asked }) => asked)).toEqual([
+    expect(server.requests.map(({ path: asked }) => asked)).toEqual([
       '/mdetr/SHA256SUMS',
       '/mdetr/MD5SUMS',
       '/mdetr/refcoco%2B_EB3_checkpoint.pth',
@@ -70,9 +70,9 @@ describe('pulling a checkpoint', () => {
   it('keeps existing files, unless forced', async () => {
     server.on('/mdetr/refcoco%2B_EB3_checkpoint.pth', serve(body));
     await pull(refcoco, optionsWith());
-    const asked = server.asked.length;
+    const asked = server.requests.length;
     expect(await pull(refcoco, optionsWith({ offline: true }))).toMatchObject([{ wasThere: true }]);
-    expect(server.asked).toHaveLength(asked);
+    expect(server.requests).toHaveLength(asked);
     expect(await pull(refcoco, optionsWith({ force: true }))).toMatchObject([{ wasThere: false }]);
   });
 
@@ -97,7 +97,7 @@ describe('pulling a checkpoint', () => {
       await expect(pull(refcoco, optionsWith(options))).rejects.toThrow(
         /is missing, and nothing is downloaded in offline mode/,
       );
-      expect(server.asked).toEqual([]);
+      expect(server.requests).toEqual([]);
     },
   );
 });

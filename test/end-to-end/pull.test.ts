@@ -102,6 +102,6 @@ describe('mdetr pull', () => {
     server.on(path, complete);
     const { status, stderr } = await mdetr.start(['pull', 'roberta-large']);
     expect(status, stderr).toBe(0);
-    expect(server.asked.filter((asked) => asked.path === path).at(-1)!.range).toBe('bytes=50000-');
+    expect(server.requests.filter((asked) => asked.path === path).at(-1)!.range).toBe('bytes=50000-');
   });
 });

@@ -9,10 +9,10 @@ import { projectRoot } from '../support/run-mdetr.ts';
 const folder = mkdtempSync(join(tmpdir(), 'mdetr-from-nothing-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-type Numbers = Readonly<Record<string, number>>;
+type Metrics = Readonly<Record<string, number>>;
 
 describe('from nothing', () => {
-  it('scenes, training, evaluation and a drawing: a network learns to find phrases', async () => {
+  it('renders, trains, evaluates and draws: a network learns to find phrases', async () => {
     const out = join(folder, 'out');
     const { status, stdout, stderr } = spawnSync(
       process.execPath,
@@ -25,17 +25,17 @@ describe('from nothing', () => {
       },
     );
     expect(status, stderr).toBe(0);
-    const { untrained, trained } = JSON.parse(readFileSync(join(out, 'numbers.json'), 'utf8')) as {
-      untrained: Numbers;
-      trained: Numbers;
+    const { untrained, trained } = JSON.parse(readFileSync(join(out, 'metrics.json'), 'utf8')) as {
+      untrained: Metrics;
+      trained: Metrics;
     };
     expect(stdout).toMatch(/phrase Recall@1 +\d\.\d{3} +\d\.\d{3}/);
-    // Another machine's arithmetic leads elsewhere after 1,500 steps; 0.45 and 0.19 were measured.
+    // Measured: 0.45 and 0.19. After 1,500 steps, rounding on other processors leads to other values.
     expect(untrained['phrase Recall@5']).toBeLessThan(0.02);
     expect(trained['phrase Recall@5']).toBeGreaterThan(0.2);
     expect(untrained['referring precision@1']).toBeLessThan(0.02);
     expect(trained['referring precision@1']).toBeGreaterThan(0.07);
-    // The drawing is the picture with a panel below.
+    // The drawing is the image with a panel below.
     const [image, boxes] = await Promise.all(
       ['scene.png', 'boxes.png'].map((name) => sharp(join(out, name)).metadata()),
     );

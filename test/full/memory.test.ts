@@ -8,18 +8,18 @@ import { sharedReference } from '../support/reference-case.ts';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const checkpoint = join(sharedReference, 'checkpoints', 'tiny.pth');
 
-const cycles = 24;
+const CYCLES = 24;
 
-/** Loads, runs and disposes again and again in a process of its own; prints the resident memory after each, in MB. */
+/** Child process: loads, runs and disposes a model repeatedly and prints the resident memory in MB after each cycle. */
 const script = `
 import { setImmediate } from 'node:timers/promises';
 import { MDETR } from ${JSON.stringify(join(root, 'dist/index.js'))};
 const options = { tokenizer: ${JSON.stringify(join(root, 'test/fixtures/reference/roberta'))}, threads: 1 };
-for (let cycle = 0; cycle < ${cycles}; cycle++) {
+for (let cycle = 0; cycle < ${CYCLES}; cycle++) {
   const model = await MDETR.fromPretrained(${JSON.stringify(checkpoint)}, options);
   await model.detect(${JSON.stringify(join(root, 'examples/scene.png'))}, 'a small red cube');
   await model.dispose();
-  // Arrays that one collection lets go of are freed by the next turn's.
+  // Memory of arrays is freed by the collection after the one that finds them unreachable.
   for (let turn = 0; turn < 2; turn++) {
     globalThis.gc();
     await setImmediate();
@@ -28,10 +28,10 @@ for (let cycle = 0; cycle < ${cycles}; cycle++) {
 }`;
 
 /**
- * What glibc keeps of freed memory depends on what was freed before: it raises both limits with the largest piece so far,
- * up to 32 and 64 MB, which makes a process that holds 200 MB show 200 to 350. Fixed limits show what is really held.
+ * Fixed thresholds of glibc's allocator. By default, it raises them with the largest freed block, up to 32 and 64 MB, and
+ * keeps freed memory below them: a process that uses 200 MB then shows 200 to 350 MB.
  */
-const fixedLimits = { MALLOC_MMAP_THRESHOLD_: '131072', MALLOC_TRIM_THRESHOLD_: '131072' };
+const FIXED_THRESHOLDS = { MALLOC_MMAP_THRESHOLD_: '131072', MALLOC_TRIM_THRESHOLD_: '131072' };
 
 const median = (numbers: readonly number[]): number =>
   numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)]!;
@@ -42,12 +42,12 @@ describe('memory', () => {
     () => {
       const output = execFileSync(process.execPath, ['--expose-gc', '--input-type=module', '-e', script], {
         encoding: 'utf8',
-        env: { ...process.env, ...fixedLimits },
+        env: { ...process.env, ...FIXED_THRESHOLDS },
       });
       const sizes = output.trim().split('\n').map(Number);
-      expect(sizes).toHaveLength(cycles);
-      // The first cycles load code and open what stays open. Medians of eight differ by a few MB, and 13 cycles lie
-      // between them: a leak of 1.6 MB a cycle shows, and one model's weights are many times that.
+      expect(sizes).toHaveLength(CYCLES);
+      // The first cycles load code and open files that stay open. The medians differ by a few MB and are 13 cycles apart:
+      // a leak of 1.6 MB per cycle is detected, and the weights of one model are many times that.
       const [early, late] = [median(sizes.slice(3, 11)), median(sizes.slice(-8))];
       expect(late, `MB after each cycle: ${sizes.join(', ')}`).toBeLessThanOrEqual(early * 1.1);
     },

@@ -14,7 +14,7 @@ import { parseTrainConfig } from '../../src/train/config/config.ts';
 import { batchOfSamples, type TrainingSample } from '../../src/train/data/own-samples.ts';
 import { initialParameters, Trainer } from '../../src/train/step/trainer.ts';
 
-/** A small network and eight small scenes that it has to learn by heart. */
+/** Config of a small network that memorizes eight small scenes. */
 const values = {
   small_backbone: { widths: [16, 32, 48, 64], groups: 8 },
   hidden_dim: 64,
@@ -41,7 +41,7 @@ const values = {
   image_size: { shortest_edge: 64, longest_edge: 96 },
 };
 
-/** Phrases cut to their last word: over several words the losses have a floor, the entropy of the spread. */
+/** Shortens phrases to their last word. With several words, the minimum of the losses is not 0 but an entropy. */
 const withHeadWords = (text: CaptionText): CaptionText => ({
   ...text,
   phrases: text.phrases.map((phrase) => ({
@@ -50,7 +50,7 @@ const withHeadWords = (text: CaptionText): CaptionText => ({
   })),
 });
 
-/** The objects that a text speaks of, each with its phrases. */
+/** Training sample of a caption: the objects that it mentions, with their phrases. */
 const sampleOf = ({ image, objects }: RenderedScene, { text, phrases }: CaptionText): TrainingSample => ({
   image: { ...image, channels: 3 },
   caption: text,
@@ -65,7 +65,7 @@ let trainer: Trainer | undefined;
 afterAll(() => trainer?.dispose());
 
 describe('overfitting', () => {
-  it('learns eight scenes by heart: loss under 5 % of its start, boxes at IoU above 0.9, right spans', async () => {
+  it('memorizes eight scenes: loss below 5 % of its initial value, boxes with IoU above 0.9, correct spans', async () => {
     const config = parseTrainConfig(values);
     const model = new MdetrNetwork(config);
     const tokenizer = createTokenizer(JSON.parse(readFileSync('models/default/tokenizer.json', 'utf8')), {
@@ -106,7 +106,7 @@ describe('overfitting', () => {
     for (let step = 0; step < steps; step++) totals.push((await trainer.step(batch)).total);
     expect(totals.at(-1)!, `from ${totals[0]!} to ${totals.at(-1)!}`).toBeLessThan(totals[0]! * 0.05);
 
-    // What inference makes of the trained weights.
+    // Inference with the trained weights.
     const { parameters } = trainer;
     const weights = {
       digest: `overfitting ${Date.now()}`,
@@ -139,10 +139,10 @@ describe('overfitting', () => {
         { threshold: 0.7 },
       );
       for (const { start, end, objects } of text!.phrases) {
-        const truth = scene.objects[objects[0]!]!.box;
-        const best = found.find(({ box }) => iouXyxy(box, 0, truth, 0) > 0.9);
-        expect(best, `a box at IoU 0.9 for "${text!.text.slice(start, end)}"`).toBeDefined();
-        // An article before the word belongs to the phrase that is shown.
+        const groundTruth = scene.objects[objects[0]!]!.box;
+        const best = found.find(({ box }) => iouXyxy(box, 0, groundTruth, 0) > 0.9);
+        expect(best, `a box with IoU above 0.9 for "${text!.text.slice(start, end)}"`).toBeDefined();
+        // The span may include an article before the word.
         const span = best!.spans[0]!;
         expect(span.end, text!.text).toBe(end);
         expect(text!.text.slice(span.start, start), text!.text).toMatch(/^((a|an|the|one|two|three) )?$/);

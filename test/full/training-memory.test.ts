@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Trains 500 steps on pictures and texts of varying sizes in a process of its own; prints resident memory in MB. */
+/** Child process: 500 training steps on images and captions of varying sizes. Prints the resident memory in MB. */
 const script = `
 import { Training } from ${JSON.stringify(join(root, 'dist/index.js'))};
 const training = await Training.open({
@@ -19,7 +19,7 @@ const training = await Training.open({
 const words = 'a small red rubber cube and a large blue metal ball behind the tiny green cylinder left of it'.split(' ');
 for (let step = 0; step < 500; step++) {
   const sample = (k) => {
-    // Sizes, texts and numbers of boxes come again only after a long time.
+    // Combinations of size, caption and number of boxes repeat only after many steps.
     const [width, height] = [512 + 16 * ((7 * step + 3 * k) % 11), 512 + 16 * ((5 * step + k) % 7)];
     const caption = words.slice(0, 3 + ((step + k) % 15)).join(' ');
     const boxes = Array.from({ length: (step + k) % 5 }, (_, n) => ({ box: [10 * n, 5, 10 * n + 40, 60], spans: [{ start: 0, end: 5 }] }));
@@ -35,13 +35,13 @@ for (let step = 0; step < 500; step++) {
 }
 await training.dispose();`;
 
-describe('memory of a training', () => {
-  it('does not grow over 500 steps of varying sizes', () => {
+describe('memory of a training run', () => {
+  it('does not grow over 500 steps with varying image sizes', () => {
     const output = execFileSync(process.execPath, ['--expose-gc', '--input-type=module', '-e', script], {
       encoding: 'utf8',
     });
     const [early, middle, late] = output.trim().split('\n').map(Number) as [number, number, number];
-    // What the allocator keeps differs from one moment to the next; a leak of one batch a step would be a gigabyte.
+    // The memory that the allocator keeps varies. A leak of one batch per step would be a gigabyte.
     expect(late, `MB after 100, 300 and 500 steps: ${early}, ${middle}, ${late}`).toBeLessThanOrEqual(early * 1.1 + 20);
   }, 600_000);
 });

@@ -20,7 +20,8 @@ export const TOLERANCES = {
 
 /** One cell of the table: the largest difference of all values that were compared. */
 export class Comparison {
-  numbers = 0;
+  /** Number of compared values. */
+  count = 0;
   worst = 0;
   /** Name of the value with the largest difference. */
   where = '';
@@ -47,13 +48,13 @@ export class Comparison {
       const difference = Math.abs((found?.[i] ?? NaN) - expected[i]!);
       largest = Math.max(largest, Number.isNaN(difference) ? Infinity : difference);
     }
-    this.numbers += expected.length;
+    this.count += expected.length;
     return this.note(name, this.tolerance.kind === 'relative' && largest > 0 ? largest / magnitude : largest);
   }
 
   /** Compares values by their JSON; counts those that differ. */
   equal(name: string, found: unknown, expected: unknown): this {
-    this.numbers += 1;
+    this.count += 1;
     if (JSON.stringify(found) === JSON.stringify(expected)) return this;
     this.where = name;
     this.worst += 1;

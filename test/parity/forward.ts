@@ -291,8 +291,7 @@ const compareMasks = (row: Row, reference: ReferenceCase, json: CaseJson, inputs
   masks.forEach((mask, query) =>
     maskToDense(mask).forEach((bit, pixel) => (flips += bit === expected[query * pixels + pixel] ? 0 : 1)),
   );
-  row.in('mask pixels', TOLERANCES.flips).note(`masks of ${sample}`, flips / expected.length).numbers +=
-    expected.length;
+  row.in('mask pixels', TOLERANCES.flips).note(`masks of ${sample}`, flips / expected.length).count += expected.length;
   const kept = json.phrasecut_keep_boxes?.[sample];
   if (kept === undefined) return;
   const { boxesXywh } = phraseCutResult({ scores, boxesXyxy: boxes, masks }, original);

@@ -7,11 +7,11 @@ export const printRows = (rows: readonly Row[]): boolean => {
   const shown = (value: number): string => (value === 0 ? '0' : value.toExponential(1));
   process.stdout.write(
     alignColumns([
-      ['case', 'what', 'numbers', 'largest difference', 'tolerance', ''],
+      ['case', 'quantity', 'values', 'largest difference', 'tolerance', ''],
       ...cells.map((cell) => [
         cell.row,
         cell.column,
-        String(cell.numbers),
+        String(cell.count),
         shown(cell.worst),
         `${cell.tolerance.limit} ${cell.tolerance.kind}`,
         cell.passes ? 'ok' : `FAILED at ${cell.where}`,

@@ -104,7 +104,7 @@ export const compareTraining = async (name: string, reference: ReferenceCase): P
     const losses = row.in('losses', TRAINING_TOLERANCES.losses);
     for (const [term, expected] of Object.entries({ ...json.losses, total: json.total })) {
       const found = term === 'total' ? result.total : result.terms[term];
-      losses.numbers++;
+      losses.count++;
       losses.note(
         term,
         found === undefined ? Infinity : Math.abs(found - expected) / Math.max(Math.abs(expected), 1e-6),
@@ -152,7 +152,7 @@ const compareGradients = (
       continue;
     }
     const norm = Math.sqrt(found.reduce((sum, value) => sum + value * value, 0));
-    cell.numbers += 1 + record.pos.length;
+    cell.count += 1 + record.pos.length;
     if (record.normF64 < NOISE_NORM) {
       cell.note(`${key} (zero)`, norm / (100 * NOISE_NORM));
       continue;
@@ -211,14 +211,14 @@ export const compareOptimizer = async (name: string, reference: ReferenceCase, t
       const result = await step.run(batch, parameters, numBoxes, index);
       row
         .in('losses', TRAINING_TOLERANCES.losses)
-        .note(`step ${index}`, Math.abs(result.total - expected.loss) / expected.loss).numbers++;
+        .note(`step ${index}`, Math.abs(result.total - expected.loss) / expected.loss).count++;
       row
         .in('rates', { limit: 1e-15, kind: 'absolute' })
         .tensors(`step ${index}`, [rates.main, rates.backbone, rates.textEncoder], expected.lrUsed);
       const norm = globalNorm(result.gradients.values());
       row
         .in('norm', { limit: 1e-4, kind: 'absolute' })
-        .note(`step ${index}`, Math.abs(norm - expected.gradNormBeforeClip) / norm).numbers++;
+        .note(`step ${index}`, Math.abs(norm - expected.gradNormBeforeClip) / norm).count++;
       optimizer.step(parameters, result.gradients, rates, clipFactor(norm, 0.1));
       rates = ratesAt(schedule, index, json.total_steps);
       updateAverage(average, parameters, json.ema_decay);
@@ -254,7 +254,7 @@ const compareValues = (
     // A float64 run with another result means a true gradient of zero, where Adam follows rounding noise.
     if (value === undefined || (maxAbsDiffF64 ?? 0) > 1e-5) continue;
     pos.forEach((place, k) => {
-      cell.numbers++;
+      cell.count++;
       cell.note(`${key}[${place}]`, Math.abs(Number(value.data[place]) - atPos[k]!));
     });
   }

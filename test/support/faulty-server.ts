@@ -1,28 +1,29 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-export interface Asked {
+/** A request that the server received. */
+export interface ReceivedRequest {
   readonly path: string;
   readonly range: string | undefined;
   readonly ifRange: string | undefined;
   readonly authorization: string | undefined;
 }
 
-/** Answers one request; `count` says how many of this path came before. */
+/** Answers one request. `count` is the number of earlier requests for the same path. */
 export type Answer = (request: IncomingMessage, response: ServerResponse, count: number) => void;
 
-/** A server on this machine that answers as it is told, path by path, and remembers what it was asked. */
+/** Local HTTP server with an answer for each path. It records the requests. */
 export class FaultyServer {
-  readonly asked: Asked[] = [];
+  readonly requests: ReceivedRequest[] = [];
   private readonly answers = new Map<string, Answer>();
   private readonly server: Server;
 
   private constructor() {
     this.server = createServer((request, response) => {
       const path = request.url ?? '/';
-      const count = this.asked.filter((earlier) => earlier.path === path).length;
+      const count = this.requests.filter((earlier) => earlier.path === path).length;
       const { range, authorization, 'if-range': ifRange } = request.headers;
-      this.asked.push({ path, range, ifRange: ifRange?.toString(), authorization });
+      this.requests.push({ path, range, ifRange: ifRange?.toString(), authorization });
       const answer = this.answers.get(path);
       if (answer === undefined) response.writeHead(404).end();
       else answer(request, response, count);
@@ -50,40 +51,39 @@ export class FaultyServer {
   }
 }
 
-export interface Behaviour {
+/** Faults of a file server. */
+export interface ServerFaults {
   readonly etag?: string;
-  /** The connection breaks after so many bytes, in the first `breaks` answers. */
+  /** Closes the connection after this number of bytes, in the first `breaks` answers. */
   readonly breakAfter?: number;
+  /** Default: all answers. */
   readonly breaks?: number;
   readonly ignoresRange?: boolean;
   readonly ignoresIfRange?: boolean;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** A well-made file server, less what the behavior says. `bodyOf` gives the bytes for the nth request. */
+/** Answer of a file server that supports ranges, except for the given faults. `bodyOf` returns the file for the nth request. */
 export const serve =
-  (bodyOf: Buffer | ((count: number) => { body: Buffer; etag?: string }), behavior: Behaviour = {}): Answer =>
+  (bodyOf: Buffer | ((count: number) => { body: Buffer; etag?: string }), faults: ServerFaults = {}): Answer =>
   (request, response, count) => {
     const version = typeof bodyOf === 'function' ? bodyOf(count) : { body: bodyOf };
     const { body } = version;
-    const etag = version.etag ?? behavior.etag;
+    const etag = version.etag ?? faults.etag;
     const ifRange = request.headers['if-range'];
-    const matches = behavior.ignoresIfRange === true || ifRange === undefined || ifRange === etag;
+    const matches = faults.ignoresIfRange === true || ifRange === undefined || ifRange === etag;
     const from = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
-    const isPart = from > 0 && behavior.ignoresRange !== true && matches;
-    const common = { ...(etag === undefined ? {} : { etag }), ...behavior.headers };
+    const isPart = from > 0 && faults.ignoresRange !== true && matches;
+    const common = etag === undefined ? faults.headers : { etag, ...faults.headers };
     if (isPart && from >= body.length) {
       response.writeHead(416, { ...common, 'content-range': `bytes */${body.length}` }).end();
       return;
     }
     const rest = isPart ? body.subarray(from) : body;
-    response.writeHead(isPart ? 206 : 200, {
-      'content-length': String(rest.length),
-      ...(isPart ? { 'content-range': `bytes ${from}-${body.length - 1}/${body.length}` } : {}),
-      ...common,
-    });
-    if (behavior.breakAfter !== undefined && count < (behavior.breaks ?? Infinity))
-      // Delayed: a reader loses the data that is still in transit when a connection breaks.
-      response.write(rest.subarray(0, behavior.breakAfter), () => setTimeout(() => response.destroy(), 100));
+    if (isPart) response.setHeader('content-range', `bytes ${from}-${body.length - 1}/${body.length}`);
+    response.writeHead(isPart ? 206 : 200, { 'content-length': String(rest.length), ...common });
+    if (faults.breakAfter !== undefined && count < (faults.breaks ?? Infinity))
+      // With a delay, since the client loses bytes that are in flight when the connection closes.
+      response.write(rest.subarray(0, faults.breakAfter), () => setTimeout(() => response.destroy(), 100));
     else response.end(rest);
   };

@@ -16,7 +16,7 @@ const config = {
   backbone_auxiliary_loss: 1,
   datasets_val: [{ scenes: { seed: 6, images: 1, width: 96, height: 64, min_objects: 2, max_objects: 3 } }],
 };
-const stageNames = ['backbone', 'main'] as const;
+const STAGE_NAMES = ['backbone', 'main'] as const;
 
 export interface KillOptions {
   /** Parent of the runs' folders. */
@@ -33,35 +33,35 @@ export interface KillReport {
   readonly kills: number;
   /** Runs that finished between kills. */
   readonly finished: number;
-  /** Differences from the undisturbed run, and errors in the logs. */
+  /** Differences from the uninterrupted run, and errors in the logs. */
   readonly faults: readonly string[];
 }
 
 /**
- * Kills trainings (SIGKILL) at random moments, from the start of the process to its last save, and resumes them, for the given
- * number of kills; then compares every value with an undisturbed run.
+ * Kills training runs (SIGKILL) at random moments, from the start of the process to its last save, and resumes them, for
+ * the given number of kills. Then compares every value with an uninterrupted run.
  */
 export const killAndResume = async (options: KillOptions): Promise<KillReport> => {
   const { folder, steps, random, onEvent = () => undefined } = options;
   mkdirSync(folder, { recursive: true });
   const path = join(folder, 'config.json');
   const stages = [
-    { name: stageNames[0], objective: 'backbone', max_steps: 6 },
-    { name: stageNames[1], max_steps: steps, validate_every: Math.max(4, Math.floor(steps / 3)) },
+    { name: STAGE_NAMES[0], objective: 'backbone', max_steps: 6 },
+    { name: STAGE_NAMES[1], max_steps: steps, validate_every: Math.max(4, Math.floor(steps / 3)) },
   ];
   writeFileSync(path, JSON.stringify({ ...config, stages }));
   const started = performance.now();
-  const undisturbed = join(folder, 'undisturbed');
-  await train(path, undisturbed, undefined);
-  const wholeMs = performance.now() - started;
-  onEvent(`undisturbed: ${(wholeMs / 1000).toFixed(1)} s`);
+  const uninterrupted = join(folder, 'uninterrupted');
+  await train(path, uninterrupted, undefined);
+  const totalMs = performance.now() - started;
+  onEvent(`uninterrupted: ${(totalMs / 1000).toFixed(1)} s`);
 
   const faults: string[] = [];
   let [kills, finished, runs] = [0, 0, 0];
   let run = join(folder, `killed-${runs}`);
   while (kills < options.kills) {
-    // Starting takes much of the time, so most moments are in steps, saves and validations.
-    const afterMs = random() * wholeMs * 0.7;
+    // 0.7: most kills fall into steps, saves and validations.
+    const afterMs = random() * totalMs * 0.7;
     const wasKilled = await train(path, run, afterMs);
     if (wasKilled) kills++;
     onEvent(
@@ -69,11 +69,11 @@ export const killAndResume = async (options: KillOptions): Promise<KillReport> =
     );
     if (wasKilled) continue;
     finished++;
-    faults.push(...(await faultsOf(run, undisturbed)));
+    faults.push(...(await faultsOf(run, uninterrupted)));
     run = join(folder, `killed-${++runs}`);
   }
   await train(path, run, undefined);
-  faults.push(...(await faultsOf(run, undisturbed)));
+  faults.push(...(await faultsOf(run, uninterrupted)));
   return { kills, finished: finished + 1, faults };
 };
 
@@ -94,7 +94,7 @@ const train = (path: string, out: string, killAfterMs: number | undefined): Prom
   });
 
 const positionOf = (run: string): string => {
-  const stage = stageNames.findLast((name) => existsSync(join(run, name, 'state.safetensors')));
+  const stage = STAGE_NAMES.findLast((name) => existsSync(join(run, name, 'state.safetensors')));
   if (stage === undefined) return 'before the first save';
   const log = readFileSync(join(run, stage, 'log.jsonl'), 'utf8')
     .trim()
@@ -102,10 +102,10 @@ const positionOf = (run: string): string => {
   return `in stage ${stage}, ${log.length} log entries`;
 };
 
-const faultsOf = async (run: string, undisturbed: string): Promise<string[]> => {
+const faultsOf = async (run: string, uninterrupted: string): Promise<string[]> => {
   const faults: string[] = [];
-  for (const stage of stageNames) {
-    const [own, right] = [join(run, stage), join(undisturbed, stage)];
+  for (const stage of STAGE_NAMES) {
+    const [own, right] = [join(run, stage), join(uninterrupted, stage)];
     for (const model of ['last', 'best'])
       if (
         existsSync(join(right, model)) &&
@@ -130,6 +130,7 @@ const faultsOf = async (run: string, undisturbed: string): Promise<string[]> => 
   return faults;
 };
 
+/** Names of the tensors that differ. */
 const otherTensors = async (path: string, rightPath: string): Promise<string[]> => {
   const [own, right] = [await openSafetensors(path), await openSafetensors(rightPath)];
   try {

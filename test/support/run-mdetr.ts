@@ -9,7 +9,7 @@ import { sharedReference } from './reference-case.ts';
 export const projectRoot = fileURLToPath(new URL('../..', import.meta.url));
 const program = join(projectRoot, 'dist/cli/main.js');
 
-/** An image of the package, 480 × 320 pixels. */
+/** Path of an example image, 480 × 320 pixels. */
 export const scene = join(projectRoot, 'examples/scene.png');
 /** Folder of RoBERTa's vocabulary. */
 export const roberta = join(projectRoot, 'test/fixtures/reference/roberta');
@@ -80,7 +80,7 @@ export class CommandLine {
     }
   }
 
-  /** Runs a process to its end without blocking; `watch` gets the process when it has started. */
+  /** Runs a process to its end without blocking. `watch` is called with the started process. */
   start(
     args: readonly string[],
     watch: (child: ChildProcess) => void = () => undefined,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { writeAtomically } from '../../src/files/atomic-file.ts';
 import { ZipWriter } from '../../src/checkpoints/pth/zip-writer.ts';
 
-/** A folder for one test file; `remove` it afterwards. */
+/** Temporary folder of a test file; call `remove` afterwards. */
 export const temporaryFolder = (): {
   readonly path: string;
   file(name: string, bytes?: Uint8Array | string): string;
@@ -26,7 +26,7 @@ export const temporaryFolder = (): {
 export const opcodes = (...parts: readonly (string | Uint8Array)[]): Buffer =>
   Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part, 'latin1') : part)));
 
-/** BINUNICODE */
+/** Opcode BINUNICODE with a string. */
 export const text = (value: string): Buffer => {
   const bytes = Buffer.from(value);
   const length = Buffer.alloc(4);
@@ -68,11 +68,11 @@ export const tensor = (spec: TensorSpec = {}): Buffer => {
   return opcodes('ctorch._utils\n_rebuild_tensor_v2\n', args, 'R');
 };
 
-/** A whole pickle: `{name: tensor}`. */
+/** Pickle of a state dict: `{name: tensor}`. */
 export const stateDictPickle = (tensors: Readonly<Record<string, TensorSpec>>): Buffer =>
   opcodes('\x80\x02}(', ...Object.entries(tensors).flatMap(([name, spec]) => [text(name), tensor(spec)]), 'u.');
 
-/** Writes a zip as torch.save does, with whatever pickle and storages (names to bytes). */
+/** Writes a zip file like torch.save, with the given pickle and storages (bytes by name). */
 export const writeTorchZip = async (
   path: string,
   pickle: Uint8Array,
@@ -91,7 +91,7 @@ export const writeTorchZip = async (
 
 export const floats = (...values: readonly number[]): Uint8Array => new Uint8Array(Float32Array.from(values).buffer);
 
-/** A legacy file: its five pickles, then `tail`. */
+/** File of the legacy format: five pickles, then the storages. */
 export const legacyFile = (
   pickle: Uint8Array,
   keys: readonly string[],
