@@ -1,16 +1,18 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { mkdir, open, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { MdetrError, messageOf } from '../../../errors.ts';
 import { cacheFolder, environmentSetting } from '../../../files/cache-folder.ts';
+import { isAbandoned, temporaryPath } from '../../../files/temporary-path.ts';
 import { parameterFrontier } from '../../graph/fold.ts';
 import type { HostTensor } from '../../graph/dtype.ts';
 import type { Program } from '../../graph/program.ts';
 import type { Tensor } from '../../graph/tensor.ts';
 import { emitModel, type OnnxInitializer } from '../../onnx/index.ts';
 import type { Runtime, WeightSource } from '../runtime.ts';
+import { isIntact, sealEntry } from './entry-seal.ts';
 import {
   computeWeights,
   foldProgram,
@@ -40,10 +42,11 @@ export interface CacheEntry {
 }
 
 const MODEL_FILE = 'model.onnx';
+const SEALED_FILES = [MODEL_FILE, WEIGHTS_FILE];
 /** Suffix of an empty file that is named after the program. */
 const NAME_SUFFIX = '.name';
 const DEFAULT_CAP_BYTES = 20 * 2 ** 30;
-/** Age after which a temporary folder must belong to a process that died. */
+/** Age after which a temporary folder must belong to a process that died, perhaps on another machine. */
 const STALE_AFTER_MS = 3_600_000;
 
 /** Version of the native ONNX Runtime, which may write optimized entries; `none` if only WebAssembly is installed. */
@@ -56,7 +59,7 @@ const ortVersion = (): string => {
   }
 };
 
-const VERSIONS = `layout-1 ort-${ortVersion()} ${process.platform}-${process.arch}`;
+const VERSIONS = `layout-2 ort-${ortVersion()} ${process.platform}-${process.arch}`;
 
 /**
  * Cache of compiled programs with their weights on disk. The key is a digest of all inputs of the compilation. An entry is
@@ -91,7 +94,7 @@ export class ProgramCache {
     const key = hash.update(model).update(fold).digest('hex').slice(0, 40);
     const entry = join(this.folder, key);
     const path = join(entry, MODEL_FILE);
-    if (await this.isComplete(entry, layout)) {
+    if (await this.isComplete(entry)) {
       const now = new Date();
       await utimes(entry, now, now).catch(() => undefined);
       return path;
@@ -120,14 +123,10 @@ export class ProgramCache {
     return freed;
   }
 
-  /** Whether an entry exists with all its bytes. A damaged entry (full disk, edited files) is removed. */
-  private async isComplete(entry: string, layout: WeightLayout): Promise<boolean> {
+  /** Whether an entry exists with the contents that were written. A damaged one (disk, edited files) is removed. */
+  private async isComplete(entry: string): Promise<boolean> {
     if (!(await exists(join(entry, MODEL_FILE)))) return false;
-    const weightBytes = await stat(join(entry, WEIGHTS_FILE)).then(
-      ({ size }) => size,
-      () => -1,
-    );
-    if (weightBytes === layout.bytes) return true;
+    if (await isIntact(entry, SEALED_FILES)) return true;
     await this.onDisk(rm(entry, { recursive: true, force: true }));
     return false;
   }
@@ -166,7 +165,7 @@ export class ProgramCache {
     runtime: Runtime,
     entry: string,
   ): Promise<void> {
-    const temporary = join(this.folder, `.${process.pid}-${randomBytes(6).toString('hex')}`);
+    const temporary = temporaryPath(join(this.folder, '.entry'));
     await this.onDisk(mkdir(temporary, { recursive: true }));
     try {
       const file = await this.onDisk(open(join(temporary, WEIGHTS_FILE), 'w'));
@@ -192,6 +191,7 @@ export class ProgramCache {
       );
       await this.onDisk(writeFile(join(temporary, MODEL_FILE), emitModel(program, { stored }), { flush: true }));
       await this.onDisk(writeFile(join(temporary, program.name.replaceAll(/[^\w.-]/g, '_') + NAME_SUFFIX), ''));
+      await this.onDisk(sealEntry(temporary, SEALED_FILES));
       await this.onDisk(rename(temporary, entry));
     } catch (error) {
       await rm(temporary, { recursive: true, force: true });
@@ -217,7 +217,7 @@ export class ProgramCache {
       if (!name.startsWith('.')) continue;
       const path = join(this.folder, name);
       const info = await stat(path).catch(() => undefined);
-      if (info !== undefined && Date.now() - info.mtimeMs > STALE_AFTER_MS)
+      if (info !== undefined && (isAbandoned(name) || Date.now() - info.mtimeMs > STALE_AFTER_MS))
         await rm(path, { recursive: true, force: true });
     }
   }
