@@ -29,7 +29,8 @@ export {
   type Timing,
 } from './results/types.ts';
 export type { Encoding, Span, TextSpan } from './text/index.ts';
-export type { DecodeOptions, EncodableImage, ImageSource } from './data/images/image-source.ts';
+export type { DecodeImageOptions, DecodeOptions, EncodableImage, ImageSource } from './data/images/image-source.ts';
+export type { Orientation, PixelSize } from './data/images/orientation.ts';
 export type { PixelInput, RawImage } from './data/images/raw-image.ts';
 export type { BoxXyxy } from './geometry/boxes.ts';
 export {

@@ -1,4 +1,5 @@
 import type { CocoRow } from '../data/format/coco-format.ts';
+import { AnnotatedImages } from '../data/images/node/annotated-images.ts';
 import { ImageRoots } from '../data/images/node/image-roots.ts';
 import { MdetrError } from '../errors.ts';
 import { metricsById } from '../metrics/metric-definition.ts';
@@ -76,8 +77,8 @@ export const annotationBenchmark = <Prediction, Options extends BenchmarkOptions
       try {
         if (rows.areQuestions && !readsQuestionFiles)
           throw new MdetrError(`${annotations}: is a question file in CLEVR's format; evaluate it with --task clevr`);
-        const images = ImageRoots.parse(request.images);
-        if (model !== undefined) images.requireFolders();
+        const images = new AnnotatedImages(ImageRoots.parse(request.images), request.orientation);
+        if (model !== undefined) images.roots.requireFolders();
         const evaluation = await open(rows, {
           settings,
           groundTruth: request.groundTruth,

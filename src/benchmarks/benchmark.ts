@@ -1,3 +1,4 @@
+import type { Orientation } from '../data/images/orientation.ts';
 import type { OnBadRow } from '../data/annotation-index/row-reader.ts';
 import type { CocoRow } from '../data/format/coco-format.ts';
 import { UsageError } from '../errors.ts';
@@ -78,6 +79,8 @@ export interface EvaluationRequest {
   /** Texts that pass through the network together. */
   readonly batchSize: number;
   readonly onBadRow: OnBadRow;
+  /** Orientation of the images; by default the size in an image's row decides. */
+  readonly orientation?: Orientation | undefined;
   /** Values of the benchmark's own options. */
   readonly settings?: Readonly<Record<string, unknown>>;
   /** File to save the predictions in. */

@@ -1,8 +1,8 @@
 import type { CocoRow } from '../data/format/coco-format.ts';
-import { decodeImage } from '../data/images/node/decode-image.ts';
-import type { ImageRoots } from '../data/images/node/image-roots.ts';
+import type { AnnotatedImages } from '../data/images/node/annotated-images.ts';
+import type { RawImage } from '../data/images/raw-image.ts';
 import { drawDetections } from '../drawing/node/index.ts';
-import { MdetrError, messageOf } from '../errors.ts';
+import { MdetrError } from '../errors.ts';
 import type { MDETR } from '../inference/node/mdetr.ts';
 import type { PredictionFormat } from '../metrics/predictions.ts';
 import { detectionsOf } from '../postprocess/detections.ts';
@@ -17,7 +17,7 @@ export const evaluateRows = async <Prediction>(
   evaluation: RowEvaluation<Prediction>,
   format: PredictionFormat<Prediction>,
   rows: AnnotationRows,
-  images: ImageRoots,
+  images: AnnotatedImages,
   request: EvaluationRequest,
 ): Promise<BenchmarkReport> => {
   const run = new RowsRun(evaluation, format, rows, images, request);
@@ -38,7 +38,7 @@ class RowsRun<Prediction> {
     private readonly evaluation: RowEvaluation<Prediction>,
     private readonly format: PredictionFormat<Prediction>,
     private readonly rows: AnnotationRows,
-    private readonly images: ImageRoots,
+    private readonly images: AnnotatedImages,
     private readonly request: EvaluationRequest,
   ) {
     this.worst = new WorstCases(request.worst);
@@ -72,9 +72,13 @@ class RowsRun<Prediction> {
     writer: PredictionWriter<Prediction> | undefined,
   ): Promise<void> {
     this.request.signal?.throwIfAborted();
-    const inputs = batch.map((row) => ({ image: this.pathOf(row), text: row.image.caption ?? '' }));
-    // Annotated boxes are in pixels of the stored image, so EXIF orientation is ignored, as in the official code.
-    const outputs = await model.predict(inputs, { decode: { orient: false } });
+    const images = await this.imagesOf(batch);
+    const inputs = batch.map(({ image }, index) => ({
+      image: images[index]!,
+      text: image.caption ?? '',
+      name: image.file_name,
+    }));
+    const outputs = await model.predict(inputs);
     for (const [index, row] of batch.entries()) {
       const prediction = await this.evaluation.predict(model, row, outputs, index);
       await writer?.write(prediction);
@@ -122,7 +126,12 @@ class RowsRun<Prediction> {
     return {
       results,
       // Metrics over the same predictions repeat their warnings.
-      warnings: [...new Set([...(evaluation.warnings ?? []), ...fromMetrics]), ...this.warnings, ...skipped],
+      warnings: [
+        ...new Set([...(evaluation.warnings ?? []), ...fromMetrics]),
+        ...this.images.warnings,
+        ...this.warnings,
+        ...skipped,
+      ],
       worst: this.worst.all,
       submission: evaluation.submission,
     };
@@ -144,16 +153,11 @@ class RowsRun<Prediction> {
       quality,
       text: caption,
       note: `quality ${quality.toFixed(2)}, ${row.image.file_name}`,
-      image: async () =>
-        drawDetections(await decodeImage(this.pathOf(row), { orient: false }), { detections, caption }),
+      image: async () => drawDetections((await this.imagesOf([row]))[0]!, { detections, caption }),
     });
   }
 
-  private pathOf({ image }: CocoRow): string {
-    try {
-      return this.images.pathOf(image);
-    } catch (error) {
-      throw new MdetrError(`row with image id ${image.id}: ${messageOf(error)}`, { cause: error });
-    }
+  private async imagesOf(rows: readonly CocoRow[]): Promise<RawImage[]> {
+    return this.images.decodeAll(rows.map(({ image }) => image));
   }
 }

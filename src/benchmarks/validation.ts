@@ -1,8 +1,7 @@
 import { AnnotationIndex } from '../data/annotation-index/annotation-index.ts';
 import { RowReader, type OnBadRow } from '../data/annotation-index/row-reader.ts';
 import type { CocoRow } from '../data/format/coco-format.ts';
-import { decodeImage } from '../data/images/node/decode-image.ts';
-import type { ImageRoots } from '../data/images/node/image-roots.ts';
+import type { AnnotatedImages } from '../data/images/node/annotated-images.ts';
 import type { RawImage } from '../data/images/raw-image.ts';
 import { MdetrError, messageOf } from '../errors.ts';
 import type { MDETR } from '../inference/node/mdetr.ts';
@@ -18,7 +17,7 @@ export interface ValidationTask {
 
 export interface ValidationOptions {
   readonly annotations: string;
-  readonly images: ImageRoots;
+  readonly images: AnnotatedImages;
   /** Measured together, with one prediction for each row. */
   readonly tasks: readonly ValidationTask[];
   /** Maximum number of rows, spread evenly over the file; 0 for all. */
@@ -34,6 +33,8 @@ export interface ValidationResult {
   readonly metrics: Metrics;
   /** Number of rows that were skipped because they, or their images, cannot be used. */
   readonly skipped: number;
+  /** Warnings about images. */
+  readonly warnings: readonly string[];
 }
 
 /**
@@ -71,13 +72,17 @@ export const validateAnnotations = async (model: MDETR, options: ValidationOptio
       const inputs = await Promise.all(
         batch.map(async (row) => ({ image: await imageOf(row, options), text: row.image.caption ?? '' })),
       );
-      const outputs = await model.predict(inputs, { decode: { orient: false }, truncation: 'end' });
+      const outputs = await model.predict(inputs, { truncation: 'end' });
       for (const [position, row] of batch.entries())
         for (const task of running) await task.add(model, row, outputs, position);
       options.onProgress?.(start + batch.length, readable.length);
     }
     const metrics = Object.assign({}, ...running.map((task) => task.summarize())) as Metrics;
-    return { metrics, skipped: reader.counts.skipped + rows.length - readable.length };
+    return {
+      metrics,
+      skipped: reader.counts.skipped + rows.length - readable.length,
+      warnings: options.images.warnings,
+    };
   } finally {
     index.close();
   }
@@ -87,8 +92,7 @@ const needsNoBoxes = ({ benchmark }: ValidationTask): boolean => benchmark.valid
 
 const imageOf = async (row: CocoRow, { annotations, images }: ValidationOptions): Promise<RawImage> => {
   try {
-    // Annotated boxes are in pixels of the stored image, so EXIF orientation is ignored, as in the official code.
-    return await decodeImage(images.pathOf(row.image), { orient: false });
+    return await images.decode(row.image);
   } catch (error) {
     if (!(error instanceof MdetrError)) throw error;
     throw new MdetrError(`${annotations}: image id ${row.image.id}: file_name: ${messageOf(error)}`, { cause: error });

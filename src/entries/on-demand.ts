@@ -1,4 +1,4 @@
-import type { DecodeOptions, ImageSource } from '../data/images/image-source.ts';
+import type { DecodeImageOptions, ImageSource } from '../data/images/image-source.ts';
 import type { RawImage } from '../data/images/raw-image.ts';
 import type { DrawingContent, DrawingOptions } from '../drawing/node/index.ts';
 import type { AnswerResult, DetectionResult, ReferResult } from '../results/types.ts';
@@ -9,11 +9,12 @@ import type { ConfigValues } from '../train/config/config-file.ts';
 
 /**
  * Decodes an image to 8-bit RGB, exactly as Pillow's `convert('RGB')` does. EXIF orientation is applied unless
- * `orient` is false.
+ * `orientation` or the size in the image's annotation row (`rowSize`) says otherwise.
  *
- * @throws {MdetrError} for a missing, empty, broken, truncated, too large or too narrow image; the message names it
+ * @throws {MdetrError} for a file that is missing, no image, broken, or beyond a limit, and for an image of another size than `rowSize`;
+ *   the message names the image
  */
-export const decodeImage = async (source: ImageSource, options?: DecodeOptions): Promise<RawImage> =>
+export const decodeImage = async (source: ImageSource, options?: DecodeImageOptions): Promise<RawImage> =>
   (await import('../data/images/node/decode-image.ts')).decodeImage(source, options);
 
 /**

@@ -1,14 +1,13 @@
+import { decodeOptionRules } from '../data/images/decode-options.ts';
 import type { DecodeOptions, ImageSource } from '../data/images/image-source.ts';
 import type { DetectionOptions } from '../postprocess/detections.ts';
 import {
   booleanRule,
   integerFrom,
   numberBetween,
-  numberFrom,
   oneOf,
   optionsRule,
   signalRule,
-  stringRule,
   type OptionRules,
 } from '../options/check-options.ts';
 
@@ -47,16 +46,6 @@ export interface ImageText {
 
 /** Default of `InferenceOptions.batchSize`. */
 export const DEFAULT_BATCH_SIZE = 4;
-
-/** Rules of `DecodeOptions`. */
-export const decodeOptionRules: OptionRules<DecodeOptions> = {
-  name: stringRule,
-  orient: booleanRule,
-  maxPixels: numberFrom(1),
-  maxAspectRatio: numberFrom(1),
-  maxBytes: numberFrom(1),
-  timeoutS: integerFrom(1),
-};
 
 /** Rules of `EncodeImageOptions`. */
 export const encodeImageOptionRules: OptionRules<EncodeImageOptions> = { ...decodeOptionRules, signal: signalRule };

@@ -115,8 +115,8 @@ export const currentArguments = (
     const option = optionOf(argument);
     const name = end >= 0 && index > end ? undefined : own(renames, option);
     if (name === undefined) return argument;
-    if (given.has(name))
-      throw new UsageError(`${option} and ${name} are both given: ${option} is the old name of ${name}`);
+    if (given.has(optionOf(name)))
+      throw new UsageError(`${option} and ${optionOf(name)} are both given: ${option} is the old name of ${name}`);
     notes.add(`${option} is now called ${name}`);
     return name + argument.slice(option.length);
   });

@@ -39,9 +39,12 @@ export const RENAMED_IN_CONFIGS: ConfigRenames = {
   nested: { ...TRAINING.nested, stages: TRAINING, evaluate: { ...NONE, keys: { truth: 'ground_truth' } } },
 };
 
-/** Command → old option → new option, both with their dashes. */
+/** Command → old option → new option, both with their dashes. A new option may include its value. */
 export const RENAMED_OPTIONS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   evaluate: { '--truth': '--ground-truth' },
+  detect: { '--no-orient': '--orientation=stored' },
+  refer: { '--no-orient': '--orientation=stored' },
+  ask: { '--no-orient': '--orientation=stored' },
 };
 
 /** Old pattern → new name of loss terms and metrics in a run's log, without the name of the validation set before them. */

@@ -29,7 +29,7 @@ export const compareImages = async (root: string): Promise<Row[]> => {
   for (const image of images) {
     const row = new Row(image.file);
     const path = join(root, image.file);
-    const original = await decodeImage(path, { orient: false });
+    const original = await decodeImage(path, { orientation: 'stored' });
     const { resized } = prepareImage(original, { shortestEdge: 800, longestEdge: 1333 });
     row
       .in('sizes', TOLERANCES.exact)

@@ -7,6 +7,7 @@ import { evaluateBenchmark, type EvaluationRequest } from '../../src/benchmarks/
 import type { BenchmarkReport } from '../../src/benchmarks/benchmark-report.ts';
 import { benchmarkNamed } from '../../src/benchmarks/registry.ts';
 import { validateAnnotations, type ValidationTask } from '../../src/benchmarks/validation.ts';
+import { AnnotatedImages } from '../../src/data/images/node/annotated-images.ts';
 import { ImageRoots } from '../../src/data/images/node/image-roots.ts';
 import { MDETR } from '../../src/inference/node/mdetr.ts';
 import type { Metrics } from '../../src/metrics/metrics.ts';
@@ -81,7 +82,7 @@ export class BenchmarkFixture {
     const benchmark = benchmarkNamed(task);
     const { metrics } = await validateAnnotations(this.model, {
       annotations,
-      images: ImageRoots.of(this.folder),
+      images: new AnnotatedImages(ImageRoots.of(this.folder)),
       tasks: [{ benchmark: { ...benchmark, validation: benchmark.validation! }, ...files }],
       limit: 0,
       batchSize: 2,

@@ -1,4 +1,6 @@
-import { join } from 'node:path';
+import { AnnotatedImages } from '../../data/images/node/annotated-images.ts';
+import { ImageRoots } from '../../data/images/node/image-roots.ts';
+import type { RawImage } from '../../data/images/raw-image.ts';
 import { UsageError } from '../../errors.ts';
 import type { MDETR } from '../../inference/node/mdetr.ts';
 import { LvisApEvaluator } from '../../metrics/lvis-ap.ts';
@@ -95,6 +97,7 @@ const predictImages = async (
 ): Promise<void> => {
   const { model, images: folders, batchSize, signal, onProgress } = request;
   if (model === undefined) throw new Error('internal: neither a model nor predictions to evaluate');
+  const annotated = new AnnotatedImages(ImageRoots.of(folders[0]!), request.orientation);
   const categoryBest = new CategoryBest(BEST_PER_CATEGORY);
   const filter = (prediction: LvisPrediction): LvisPrediction =>
     limitBy === 'image' ? bestOfImage(prediction, BEST_PER_IMAGE) : categoryBest.filter(prediction);
@@ -106,8 +109,8 @@ const predictImages = async (
   try {
     for (const [done, image] of images.entries()) {
       if (saved.has(String(image.id))) continue;
-      const path = join(folders[0]!, image.path);
-      const prediction = await detectCategories(model, path, categories, PROMPTS_PER_TEXT * batchSize, signal);
+      const named = { image: await annotated.decode({ ...image, file_name: image.path }), name: image.path };
+      const prediction = await detectCategories(model, named, categories, PROMPTS_PER_TEXT * batchSize, signal);
       evaluator.add({ image_id: image.id, ...prediction });
       await writer?.write(filter({ image_id: image.id, ...prediction }));
       onProgress?.(done + 1, images.length);
@@ -119,7 +122,7 @@ const predictImages = async (
 
 const detectCategories = async (
   model: MDETR,
-  path: string,
+  { image, name }: { readonly image: RawImage; readonly name: string },
   categories: readonly LvisCategory[],
   promptsPerPass: number,
   signal: AbortSignal | undefined,
@@ -127,12 +130,11 @@ const detectCategories = async (
   const scores: number[] = [];
   const labels: number[] = [];
   const boxes: [number, number, number, number][] = [];
-  // Annotated boxes are in pixels of the stored image, so EXIF orientation is ignored, as in the official code.
-  const image = await model.encodeImage(path, { orient: false });
+  const encoded = await model.encodeImage(image, { name });
   for (let start = 0; start < categories.length; start += promptsPerPass) {
     signal?.throwIfAborted();
     const prompted = categories.slice(start, start + promptsPerPass);
-    const outputs = await image.predict(prompted.map(({ prompt }) => prompt));
+    const outputs = await encoded.predict(prompted.map(({ prompt }) => prompt));
     for (const [index, { id }] of prompted.entries()) {
       const found = postprocessBoxes(outputs.detection(index), outputs.size(index));
       found.scores.forEach((score, query) => {

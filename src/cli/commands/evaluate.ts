@@ -4,6 +4,7 @@ import { benchmarkList } from '../../benchmarks/benchmark-table.ts';
 import type { BenchmarkReport } from '../../benchmarks/benchmark-report.ts';
 import { allBenchmarks, benchmarkNamed } from '../../benchmarks/registry.ts';
 import { worstCasesPage } from '../../benchmarks/worst-cases-page.ts';
+import type { Orientation } from '../../data/images/orientation.ts';
 import { writeAtomically } from '../../checkpoints/index.ts';
 import { MdetrError, UsageError } from '../../errors.ts';
 import { readJsonFile } from '../../files/json-file.ts';
@@ -20,6 +21,7 @@ import {
 import { interruptible } from '../options/stop-signals.ts';
 import { addModelOptions, loadModel, type ModelOptions } from '../options/model-options.ts';
 import { integerFrom } from '../options/option-values.ts';
+import { rowOrientationOption } from '../options/orientation-option.ts';
 import { note, print } from '../output/print.ts';
 import { Progress } from '../output/progress.ts';
 
@@ -34,6 +36,7 @@ interface EvaluateOptions extends ModelOptions {
   readonly limit?: number;
   readonly batchSize: number;
   readonly onBadRow: 'stop' | 'skip';
+  readonly orientation?: Orientation;
   readonly answers?: string;
   readonly submission?: string;
   readonly predictions?: string;
@@ -79,7 +82,8 @@ export const evaluateCommand = (): Command => {
       new Option('--on-bad-row <action>', 'action for rows that cannot be used')
         .choices(['stop', 'skip'])
         .default('stop'),
-    );
+    )
+    .addOption(rowOrientationOption());
   return addBenchmarkOptions(command)
     .option('--answers <file>', "GQA's answer table")
     .option('--submission <file>', `write the file for the test server (${submissionTasks()})`)
@@ -144,6 +148,7 @@ const requestOf = (
   limit: options.limit,
   batchSize: options.batchSize,
   onBadRow: options.onBadRow,
+  orientation: options.orientation,
   settings: settingsFrom(benchmark, { ...options }, section),
   wantsSubmission: options.submission !== undefined,
   worst: options.worst === undefined ? 0 : options.worstCount,

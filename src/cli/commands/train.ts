@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
+import type { Orientation } from '../../data/images/orientation.ts';
 import { dataSchema } from '../../train/config/slices/datasets.ts';
 import { initializationSchema } from '../../train/config/slices/initialization.ts';
 import { runSchema } from '../../train/config/slices/run.ts';
@@ -19,6 +20,7 @@ interface TrainOptions {
   readonly threads?: number;
   readonly workers?: number;
   readonly replicas?: number;
+  readonly orientation?: Orientation;
   readonly onBadRow?: 'stop' | 'skip';
 }
 
@@ -30,6 +32,12 @@ const KEY_OPTIONS = [
   { option: 'threads', flags: '--threads <n>', key: 'threads', schema: runSchema.shape.threads, min: 1 },
   { option: 'replicas', flags: '--replicas <n>', key: 'replicas', schema: runSchema.shape.replicas, min: 1 },
   { option: 'workers', flags: '--workers <n>', key: 'num_workers', schema: dataSchema.shape.num_workers, min: 0 },
+  {
+    option: 'orientation',
+    flags: '--orientation <kind>',
+    key: 'orientation',
+    schema: dataSchema.shape.orientation,
+  },
   { option: 'onBadRow', flags: '--on-bad-row <action>', key: 'on_bad_row', schema: dataSchema.shape.on_bad_row },
 ] as const;
 
@@ -70,7 +78,8 @@ const optionOf = (keyOption: (typeof KEY_OPTIONS)[number]): Option => {
   const text = description.replace(/\.$/, '').replaceAll('`', '');
   const sentence = text.charAt(0).toLowerCase() + text.slice(1);
   const option = new Option(flags, typeof shown === 'string' ? `${sentence} (default: ${shown})` : sentence);
-  if (keyOption.key === 'on_bad_row') option.choices(keyOption.schema.unwrap().options);
+  if (keyOption.key === 'on_bad_row' || keyOption.key === 'orientation')
+    option.choices(keyOption.schema.unwrap().options);
   if ('min' in keyOption) option.argParser(integerFrom(keyOption.min));
   return option;
 };

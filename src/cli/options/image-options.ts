@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import type { Command } from 'commander';
 import { decodeImage } from '../../data/images/node/decode-image.ts';
+import type { Orientation } from '../../data/images/orientation.ts';
 import type { RawImage } from '../../data/images/raw-image.ts';
 import { MdetrError } from '../../errors.ts';
 import type { InferenceOptions } from '../../inference/options.ts';
@@ -8,6 +9,7 @@ import type { MDETR } from '../../inference/node/mdetr.ts';
 import { DEFAULT_SPAN_THRESHOLD, DEFAULT_THRESHOLD } from '../../postprocess/thresholds.ts';
 import type { Timing } from '../../results/types.ts';
 import { fraction, millions } from './option-values.ts';
+import { imageOrientationOption } from './orientation-option.ts';
 import { note } from '../output/print.ts';
 
 /** Options of every command that runs a model on images. */
@@ -19,7 +21,7 @@ export interface ImageOptions {
   readonly out?: string;
   readonly json?: boolean;
   readonly maxPixels?: number;
-  readonly orient: boolean;
+  readonly orientation?: Orientation;
   readonly truncate?: boolean;
 }
 
@@ -40,7 +42,7 @@ export const addImageOptions = (command: Command): Command =>
     .option('--out <file>', 'write the image with the boxes drawn, as .png, .jpg or .webp')
     .option('--json', 'print one JSON object per result and line')
     .option('--max-pixels <millions>', 'maximum pixels of an image, in millions (default: 50)', millions)
-    .option('--no-orient', 'ignore the EXIF orientation, as the official code does')
+    .addOption(imageOrientationOption())
     .option('--truncate', 'truncate captions that are too long for the model instead of refusing them');
 
 export const wantsMasks = ({ masks, masksDir }: ImageOptions): boolean => masks === true || masksDir !== undefined;
@@ -59,9 +61,9 @@ export interface DecodedImage {
   readonly decodeMs: number;
 }
 
-export const readImage = async (path: string, { maxPixels, orient }: ImageOptions): Promise<DecodedImage> => {
+export const readImage = async (path: string, { maxPixels, orientation }: ImageOptions): Promise<DecodedImage> => {
   const started = performance.now();
-  const raw = await decodeImage(path, { orient, maxPixels });
+  const raw = await decodeImage(path, { orientation, maxPixels });
   return { path, raw, decodeMs: performance.now() - started };
 };
 

@@ -49,7 +49,7 @@ describe('collateImages', () => {
         targetOut: { boxes: number[][]; area: number[]; size: number[]; orig_size: number[] };
       }[];
       for (const { file, tensorCHW, targetIn, targetOut } of rows) {
-        const image = await decodeImage(join(sharedReference, file), { orient: false });
+        const image = await decodeImage(join(sharedReference, file), { orientation: 'stored' });
         const before: Target = {
           imageId: 0,
           caption: '',

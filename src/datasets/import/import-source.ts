@@ -1,7 +1,9 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, posix } from 'node:path';
-import sharp from 'sharp';
-import { errorCode, fileReason, MdetrError, messageOf } from '../../errors.ts';
+import { DECODE_DEFAULTS } from '../../data/images/decode-options.ts';
+import { readImageFile, readImageHeader } from '../../data/images/node/image-file.ts';
+import { turnedSize } from '../../data/images/orientation.ts';
+import { errorCode, fileReason, MdetrError } from '../../errors.ts';
 
 const IMAGE_FILE = /\.(jpe?g|png|webp|gif|tiff?|avif|bmp)$/i;
 /** Limit for the number of files below a source, against importing a home folder by mistake. */
@@ -83,16 +85,13 @@ export class ImportSource {
 }
 
 /**
- * Size of an image file in pixels, after applying its EXIF orientation.
- * @throws {MdetrError} if the file is not an image
+ * Size of an image file in pixels, after applying its EXIF orientation. Only its header is read.
+ * @throws {MdetrError} if the file is not an image that can be read
  */
 export const imageSizeOf = async (path: string): Promise<ImageSize> => {
-  try {
-    const { autoOrient } = await sharp(path).metadata();
-    return { width: autoOrient.width, height: autoOrient.height };
-  } catch (error) {
-    throw new MdetrError(`${path}: the size of the image cannot be read (${messageOf(error)})`, { cause: error });
-  }
+  const bytes = await readImageFile(path, path, DECODE_DEFAULTS.maxBytes);
+  const header = await readImageHeader(bytes, path, DECODE_DEFAULTS);
+  return turnedSize(header, header.exif);
 };
 
 const filesBelow = async (folder: string): Promise<string[]> => {

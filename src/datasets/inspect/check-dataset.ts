@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import sharp from 'sharp';
-import { messageOf } from '../../errors.ts';
+import { errorCode, MdetrError, messageOf } from '../../errors.ts';
 import { codePointLength, SOFT_TOKENS, type Tokenizer } from '../../text/index.ts';
 import type { CocoImage, CocoRow } from '../../data/format/coco-format.ts';
 import type { RowProblem, RowRules } from '../../data/format/row-checks.ts';
 import { ImageIdentities, keyOf } from '../combine/image-identity.ts';
+import { DECODE_DEFAULTS } from '../../data/images/decode-options.ts';
+import type { Orientation, OrientationRule } from '../../data/images/orientation.ts';
+import { orientationOf, readImageFile, readImageHeader, type ImageHeader } from '../../data/images/node/image-file.ts';
 import { decodeImage } from '../../data/images/node/decode-image.ts';
 import type { ImageRoots } from '../../data/images/node/image-roots.ts';
 import { AnnotationIndex, type OpenOptions } from '../../data/annotation-index/annotation-index.ts';
@@ -17,6 +18,8 @@ export interface CheckOptions extends RowRules, OpenOptions {
   readonly roots?: ImageRoots;
   /** Read only the headers of images instead of decoding them. */
   readonly quick?: boolean;
+  /** Orientation of the images; by default the size in an image's row decides. */
+  readonly orientation?: Orientation;
   /** Tokenizer for counting tokens. Without it caption lengths are not checked. */
   readonly tokenizer?: Tokenizer;
   /** Called after every row and every few images of a file. */
@@ -203,30 +206,36 @@ const imageKeys = (images: readonly ImageFile[]): KeyedImage[] => {
   return images.map((file) => ({ file, name: keyOf(identities.of(file.file_name, file.data_source)), bytes: '' }));
 };
 
+/** Compares the size of an image with its row. */
+const checkImageSize = (header: ImageHeader, path: string, rule: OrientationRule, findings: Findings): void => {
+  try {
+    const { note } = orientationOf(header, path, rule);
+    if (note !== undefined) findings.add('note', 'image whose size does not tell its orientation', note);
+  } catch (error) {
+    if (!(error instanceof MdetrError)) throw error;
+    findings.add('error', 'image whose size differs from its row', error.message);
+  }
+};
+
 /** Opens every image, checks its size and stores a digest of its bytes. */
 const checkImages = async (
   file: string,
   images: readonly KeyedImage[],
   roots: ImageRoots,
-  { quick, onStep }: CheckOptions,
+  { quick, orientation, onStep }: CheckOptions,
   { findings }: RowsReport,
 ): Promise<void> => {
   const check = async (image: KeyedImage): Promise<void> => {
     const path = roots.pathOf(image.file);
     try {
-      const bytes = await readFile(path);
+      const bytes = await readImageFile(path, path, DECODE_DEFAULTS.maxBytes);
       image.bytes = createHash('sha256').update(bytes).digest('base64');
-      const { width, height } =
-        quick === true ? await sharp(bytes).metadata() : await decodeImage(bytes, { name: path });
-      const isStated = image.file.width > 0;
-      if (isStated && (width !== image.file.width || height !== image.file.height))
-        findings.add(
-          'warning',
-          'image whose size differs from its row',
-          `${path}: ${width} x ${height}, not ${image.file.width} x ${image.file.height}`,
-        );
+      const header = await readImageHeader(bytes, path, DECODE_DEFAULTS);
+      if (quick !== true) await decodeImage(bytes, { name: path });
+      checkImageSize(header, path, { orientation, rowSize: image.file }, findings);
     } catch (error) {
-      const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+      if (!(error instanceof MdetrError)) throw error;
+      const missing = errorCode(error.cause) === 'ENOENT';
       findings.add('error', missing ? 'image missing' : 'image broken', missing ? path : messageOf(error));
     }
   };

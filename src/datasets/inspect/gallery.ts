@@ -2,8 +2,8 @@ import sharp from 'sharp';
 import { messageOf } from '../../errors.ts';
 import { CodePointMap } from '../../text/spans/code-points.ts';
 import type { CocoAnnotation, CocoRow, Span } from '../../data/format/coco-format.ts';
-import { decodeImage } from '../../data/images/node/decode-image.ts';
-import type { ImageRoots } from '../../data/images/node/image-roots.ts';
+import type { AnnotatedImages } from '../../data/images/node/annotated-images.ts';
+import type { RawImage } from '../../data/images/raw-image.ts';
 
 /** A row to show, with its file and index. */
 export interface GallerySample {
@@ -14,7 +14,7 @@ export interface GallerySample {
 
 export interface GalleryOptions {
   readonly title: string;
-  readonly roots: ImageRoots;
+  readonly images: AnnotatedImages;
   /** Maximum side of the images in the page, in pixels. Default 560. */
   readonly sidePx?: number;
 }
@@ -57,12 +57,12 @@ ${figures.join('\n')}
 `;
 };
 
-const figureOf = async ({ file, row, content }: GallerySample, { roots, sidePx }: GalleryOptions): Promise<string> => {
+const figureOf = async ({ file, row, content }: GallerySample, { images, sidePx }: GalleryOptions): Promise<string> => {
   const { image, annotations } = content;
   const phrases = phrasesOf(annotations);
   let figure: string;
   try {
-    const { href, width, height } = await embeddedImage(roots.pathOf(image), sidePx ?? 560);
+    const { href, width, height } = await embeddedImage(await images.decode(image), sidePx ?? 560);
     const boxes = annotations.map((annotation) => boxOf(annotation, phrases, image.caption ?? ''));
     figure = `<svg viewBox="0 0 ${width} ${height}" role="img"><image href="${href}" width="${width}" height="${height}"/>${boxes.join('')}</svg>`;
   } catch (error) {
@@ -77,10 +77,9 @@ const figureOf = async ({ file, row, content }: GallerySample, { roots, sidePx }
 
 /** The image scaled down, as a data URL. Width and height are those of the original image, in pixels. */
 const embeddedImage = async (
-  path: string,
+  { data, width, height }: RawImage,
   sidePx: number,
 ): Promise<{ href: string; width: number; height: number }> => {
-  const { data, width, height } = await decodeImage(path);
   const jpeg = await sharp(data, { raw: { width, height, channels: 3 } })
     .resize({ width: sidePx, height: sidePx, fit: 'inside', withoutEnlargement: true })
     .jpeg({ quality: 80 })

@@ -5,6 +5,7 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildWordLevelTokenizerJson, createTokenizer } from '../../text/index.ts';
 import type { CocoRow } from '../../data/format/coco-format.ts';
+import { AnnotatedImages } from '../../data/images/node/annotated-images.ts';
 import { ImageRoots } from '../../data/images/node/image-roots.ts';
 import { checkDataset } from './check-dataset.ts';
 import { galleryPage } from './gallery.ts';
@@ -146,7 +147,7 @@ describe('galleryPage', () => {
       annotations,
     }) as CocoRow;
   const pageOf = (content: CocoRow) =>
-    galleryPage([{ file: 'x<y.json', row: 3, content }], { title: 'T & <T>', roots });
+    galleryPage([{ file: 'x<y.json', row: 3, content }], { title: 'T & <T>', images: new AnnotatedImages(roots) });
 
   it('has image, boxes and colored words, and loads nothing', async () => {
     const page = await pageOf(

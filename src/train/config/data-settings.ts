@@ -1,3 +1,5 @@
+import type { Orientation } from '../../data/images/orientation.ts';
+
 /**
  * Settings of the data of a training run. Written out, so that declarations need no schema library; a test keeps them
  * equal to the schemas in `slices/`, which have the defaults.
@@ -60,6 +62,8 @@ export interface DataConfig {
   readonly bucket_window: number;
   /** `stop` ends the run at a row that cannot be used; `skip` leaves such rows out and counts them. */
   readonly on_bad_row: 'stop' | 'skip';
+  /** Orientation of all images; by default the size in an image's row decides. */
+  readonly orientation?: Orientation | undefined;
   /** Threads that prepare batches; 0 prepares them in the main thread. Does not affect the results. */
   readonly num_workers?: number | undefined;
   /** Folder of the vocabulary files, the name of a pulled vocabulary, or a model that has one. */

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { targetFromRow } from '../../data/format/row-target.ts';
 import type { CocoRow } from '../../data/format/coco-format.ts';
 import { ImageRoots } from '../../data/images/node/image-roots.ts';
-import { decodeImage } from '../../data/images/node/decode-image.ts';
+import { AnnotatedImages } from '../../data/images/node/annotated-images.ts';
 import { AnnotationIndex } from '../../data/annotation-index/annotation-index.ts';
 import { RowReader } from '../../data/annotation-index/row-reader.ts';
 import { MdetrError } from '../../errors.ts';
@@ -26,14 +26,14 @@ export class AnnotationSource implements SampleSource {
   readonly length: number;
   private readonly index: AnnotationIndex;
   private readonly reader: RowReader;
-  private readonly roots: ImageRoots;
+  private readonly images: AnnotatedImages;
 
   constructor(
     private readonly dataset: AnnotatedDataset,
     private readonly config: TrainConfig,
     private readonly labels: AnswerLabeler | undefined,
   ) {
-    this.roots = requireFiles(dataset);
+    this.images = new AnnotatedImages(requireFiles(dataset), config.orientation);
     this.index = AnnotationIndex.open(dataset.annotations);
     if (this.index.format === 'questions') this.requireQuestionHeads();
     // Bad rows are skipped by the batch maker, which replaces them by other rows.
@@ -52,9 +52,9 @@ export class AnnotationSource implements SampleSource {
     const { config, dataset } = this;
     const annotated = this.reader.read(row) ?? impossible();
     const id = `${dataset.annotations}: row ${row} (image id ${annotated.image.id})`;
-    // Boxes refer to the stored pixels: EXIF orientation is not applied, as in the official code.
+    let note: string | undefined;
     const decoded = await withContext(`${id}: file_name`, () =>
-      decodeImage(this.roots.pathOf(annotated.image), { orient: false }),
+      this.images.decode(annotated.image, (text) => (note = text)),
     );
     const annotatedTarget = withContext(`${id}: annotations`, () =>
       targetFromRow(annotated, [decoded.height, decoded.width], { masks: hasMaskLosses(config) }),
@@ -65,7 +65,7 @@ export class AnnotationSource implements SampleSource {
     );
     const answers = withContext(`${id}: answer`, () => this.labels?.(this.answerOf(annotated)));
     const caption = withContext(id, () => sampleOfTarget(target, answers, tokenizer, config));
-    return { id, image, captions: [caption] };
+    return { id, image, note, captions: [caption] };
   }
 
   close(): void {

@@ -36,6 +36,8 @@ export interface SkippedRow {
 export interface MadeBatch {
   readonly batch: TrainBatch;
   readonly skipped: readonly SkippedRow[];
+  /** Reasons to look at the boxes of images in the batch. */
+  readonly notes: readonly string[];
 }
 
 /** Maximum number of consecutive rows that are skipped: more of them mean that something else is wrong. */
@@ -62,7 +64,11 @@ export class BatchMaker {
     const skipped: SkippedRow[] = [];
     const samples: ImageSample[] = [];
     for (const row of rows) samples.push(await this.sample(row, key, skipped));
-    return { batch: makeBatch(samples, this.tokenizer.padId, this.config), skipped };
+    return {
+      batch: makeBatch(samples, this.tokenizer.padId, this.config),
+      skipped,
+      notes: samples.flatMap(({ note }) => note ?? []),
+    };
   }
 
   private async sample(row: number, key: SampleKey, skipped: SkippedRow[]): Promise<ImageSample> {

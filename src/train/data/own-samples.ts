@@ -14,7 +14,7 @@ import type { TrainBatch } from './train-batch.ts';
 
 /** A box, and the words of the caption that refer to it: a phrase, or ranges of the caption. */
 export type TrainingBox = {
-  /** x0, y0, x1, y1 in pixels of the image as it is stored. */
+  /** x0, y0, x1, y1 in pixels of the image, after its EXIF orientation was applied (see `orientation` of the config). */
   readonly box: readonly [x0: number, y0: number, x1: number, y1: number];
   /** For networks with `predict_final`: the caption as a whole refers to this box. Default: to all boxes. */
   readonly isFinal?: boolean;
@@ -89,7 +89,7 @@ const imageOf = async (
   tokenizer: Tokenizer,
   config: TrainConfig,
 ): Promise<ImageSample> => {
-  const decoded = await decodeImage(source, { orient: false });
+  const decoded = await decodeImage(source, { orientation: config.orientation });
   const { shortest_edge: shortest, longest_edge: longest } = config.image_size;
   const hasFinal = boxes.some(({ isFinal }) => isFinal !== undefined);
   const row = {

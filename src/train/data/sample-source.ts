@@ -19,6 +19,8 @@ export interface ImageSample {
   /** Name of the sample in error messages. */
   readonly id: string;
   readonly image: RawImage;
+  /** A reason to look at the boxes of this image. */
+  readonly note?: string | undefined;
   readonly captions: readonly CaptionSample[];
   /** All objects that the image shows, where they are known; for the auxiliary losses. */
   readonly objects?: ImageObjects;

@@ -144,7 +144,7 @@ export class SceneSource implements SampleSource {
   private async image(index: number): Promise<RawImage> {
     const { fileOf, isLossless, seed, options } = this.images;
     const path = fileOf?.(index);
-    if (path !== undefined && (!isLossless || existsSync(path))) return decodeImage(path, { orient: false });
+    if (path !== undefined && (!isLossless || existsSync(path))) return decodeImage(path, { orientation: 'stored' });
     return generateScene(seed, index, options).image;
   }
 

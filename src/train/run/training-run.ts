@@ -85,6 +85,7 @@ interface RunParts {
 /** The training loop. */
 class TrainingRun {
   private loss: number | undefined;
+  private hasNoted = false;
   private readonly communicator: Communicator;
   private readonly observer: RunObserver;
 
@@ -136,6 +137,13 @@ class TrainingRun {
     return new TrainingRun(config, options, { data, trainer, loader, feed, recorder });
   }
 
+  /** Reports the first of the notes that images give. */
+  private noteOnce([note]: readonly string[]): void {
+    if (note === undefined || this.hasNoted) return;
+    this.hasNoted = true;
+    this.observer.onNote?.(`${note}; further images like it are not noted`);
+  }
+
   async train(): Promise<RunSummary> {
     const { config, observer } = this;
     const { trainer, feed, recorder, data } = this.parts;
@@ -146,6 +154,7 @@ class TrainingRun {
       const started = performance.now();
       const { made, skipped } = await feed.next();
       for (const { row, reason } of skipped) if (recorder.skipRow(row, reason)) observer.onNote?.(`skipped: ${reason}`);
+      this.noteOnce(made.flatMap(({ notes }) => notes));
       const dataMs = performance.now() - started;
       const report = await this.step(made);
       const isEpochEnd = feed.advance();

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { AnnotatedImages } from '../../data/images/node/annotated-images.ts';
 import { ImageRoots } from '../../data/images/node/image-roots.ts';
 import { MdetrError } from '../../errors.ts';
 import { metricsById } from '../../metrics/metric-definition.ts';
@@ -209,13 +210,14 @@ const onAnnotations = async (
 ): Promise<Validation> => {
   const { annotations, images } = dataset;
   const { tasks, decides } = measuresOf(dataset, name, config);
-  const { metrics, skipped } = await validateAnnotations(model, {
+  const { metrics, skipped, warnings } = await validateAnnotations(model, {
     ...{ annotations, tasks, batchSize: BATCH_SIZE, signal },
-    images: ImageRoots.of(images),
+    images: new AnnotatedImages(ImageRoots.of(images), config.orientation),
     limit: config.max_validation_images,
     onBadRow: config.on_bad_row,
     onProgress: (done, total) => observer.onProgress(name, done, total),
   });
+  for (const warning of warnings) observer.onNote(`validation set ${name}: ${warning}`);
   if (skipped > 0) observer.onNote(`validation set ${name}: ${skipped} bad rows were left out`);
   return { metrics, metric: metrics[decides] ?? NaN };
 };

@@ -1,10 +1,12 @@
 import { Command } from 'commander';
+import type { Orientation } from '../../../data/images/orientation.ts';
 import { ImageRoots } from '../../../data/images/node/image-roots.ts';
 import { type CheckReport, checkDataset, type FileReport } from '../../../datasets/inspect/check-dataset.ts';
 import type { Finding } from '../../../datasets/inspect/findings.ts';
 import { MdetrError } from '../../../errors.ts';
 import { loadTokenizer } from '../../../text/node/tokenizer-files.ts';
 import { collectCaptions } from '../../options/option-values.ts';
+import { rowOrientationOption } from '../../options/orientation-option.ts';
 import { Progress } from '../../output/progress.ts';
 import { formatCount, formatTable } from '../../output/table.ts';
 import { MegabyteProgress } from './index-files.ts';
@@ -31,6 +33,7 @@ interface CheckCliOptions {
   readonly masks?: boolean;
   readonly tokenizer?: string;
   readonly json?: boolean;
+  readonly orientation?: Orientation;
 }
 
 /** `mdetr data check`: finds problems in annotation files and their images. */
@@ -43,23 +46,27 @@ export const checkCommand = (): Command =>
     .option('--no-captions', 'the rows have no captions (plain COCO, LVIS)')
     .option('--masks', 'every object must have a mask, as for training with mask losses')
     .option('--tokenizer <dir>', 'folder with tokenizer.json, or vocab.json and merges.txt, to count tokens')
+    .addOption(rowOrientationOption())
     .option('--json', 'print one JSON object')
     .addHelpText('after', HELP)
-    .action(async (files: string[], { images, quick, captions, masks, tokenizer, json }: CheckCliOptions) => {
-      const progress = new StepProgress();
-      const report = await checkDataset(files, {
-        quick,
-        captions: captions ? 'required' : 'optional',
-        masks: masks === true ? 'required' : 'checked',
-        roots: images.length > 0 ? ImageRoots.parse(images) : undefined,
-        tokenizer: tokenizer === undefined ? undefined : await loadTokenizer(tokenizer),
-        onStep: (file, what, done, total) => progress.show(`${file}: ${what}`, done, total),
-        onProgress: (done, total) => progress.indexing(done, total),
-      }).finally(() => progress.stop());
-      print(json === true ? `${JSON.stringify(report)}\n` : reportText(report));
-      const errors = errorCount(report);
-      if (errors > 0) throw new MdetrError(errors === 1 ? '1 error' : `${formatCount(errors)} errors`);
-    });
+    .action(
+      async (files: string[], { images, quick, captions, masks, tokenizer, json, orientation }: CheckCliOptions) => {
+        const progress = new StepProgress();
+        const report = await checkDataset(files, {
+          quick,
+          orientation,
+          captions: captions ? 'required' : 'optional',
+          masks: masks === true ? 'required' : 'checked',
+          roots: images.length > 0 ? ImageRoots.parse(images) : undefined,
+          tokenizer: tokenizer === undefined ? undefined : await loadTokenizer(tokenizer),
+          onStep: (file, what, done, total) => progress.show(`${file}: ${what}`, done, total),
+          onProgress: (done, total) => progress.indexing(done, total),
+        }).finally(() => progress.stop());
+        print(json === true ? `${JSON.stringify(report)}\n` : reportText(report));
+        const errors = errorCount(report);
+        if (errors > 0) throw new MdetrError(errors === 1 ? '1 error' : `${formatCount(errors)} errors`);
+      },
+    );
 
 /** Progress bars of the steps of each file: index, rows and images. */
 class StepProgress {

@@ -1,4 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander';
+import type { Orientation } from '../../../data/images/orientation.ts';
+import { AnnotatedImages } from '../../../data/images/node/annotated-images.ts';
 import { ImageRoots } from '../../../data/images/node/image-roots.ts';
 import { AnnotationIndex } from '../../../data/annotation-index/annotation-index.ts';
 import { RowReader } from '../../../data/annotation-index/row-reader.ts';
@@ -7,7 +9,8 @@ import { Random } from '../../../random/random.ts';
 import { UsageError } from '../../../errors.ts';
 import { replaceFile } from '../../../files/atomic-file.ts';
 import { collectCaptions, integerFrom } from '../../options/option-values.ts';
-import { print } from '../../output/print.ts';
+import { rowOrientationOption } from '../../options/orientation-option.ts';
+import { note, print } from '../../output/print.ts';
 
 const HELP = `
 The page is a self-contained file without links or scripts. The words of a box have its color; where phrases overlap, the
@@ -24,6 +27,7 @@ interface ShowCliOptions {
   readonly seed: number;
   readonly rows?: readonly number[];
   readonly captions: boolean;
+  readonly orientation?: Orientation;
 }
 
 const rowList = (text: string): number[] =>
@@ -44,10 +48,11 @@ export const showCommand = (): Command =>
     .option('--seed <s>', 'seed of the random rows', integerFrom(0), 0)
     .option('--rows <list>', 'indices of the rows to show instead, such as 0,17,5000', rowList)
     .option('--no-captions', 'the rows have no captions (plain COCO, LVIS)')
+    .addOption(rowOrientationOption())
     .addHelpText('after', HELP)
-    .action(async (file: string, { images, out, count, seed, rows, captions }: ShowCliOptions) => {
-      const roots = ImageRoots.parse(images);
-      roots.requireFolders();
+    .action(async (file: string, { images, out, count, seed, rows, captions, orientation }: ShowCliOptions) => {
+      const annotated = new AnnotatedImages(ImageRoots.parse(images), orientation);
+      annotated.roots.requireFolders();
       const index = AnnotationIndex.open(file);
       const samples: GallerySample[] = [];
       const reader = new RowReader(index, { onBadRow: 'skip', captions: captions ? 'required' : 'optional' });
@@ -62,8 +67,12 @@ export const showCommand = (): Command =>
       } finally {
         index.close();
       }
-      const page = await galleryPage(samples, { title: `${file}: ${samples.length} of ${index.length} rows`, roots });
+      const page = await galleryPage(samples, {
+        title: `${file}: ${samples.length} of ${index.length} rows`,
+        images: annotated,
+      });
       await replaceFile(out, page);
+      annotated.warnings.forEach(note);
       const skipped = reader.counts.skipped > 0 ? `, ${reader.counts.skipped} invalid ones skipped` : '';
       print(`${out}: ${samples.length} rows${skipped}\n`);
     });

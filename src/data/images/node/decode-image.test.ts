@@ -100,7 +100,69 @@ describe('decodeImage', () => {
     // Orientation 6: what is stored as the left column is the top row, read upwards.
     expect(pixelAt(upright, height - 1, 0)).toEqual(pixelAt(image, 0, 0));
     expect(pixelAt(upright, 0, 0)).toEqual(pixelAt(image, 0, height - 1));
-    expect(await decodeImage(turned, { orient: false })).toEqual(image);
+    expect(await decodeImage(turned, { orientation: 'stored' })).toEqual(image);
+  });
+
+  describe('with the size of an annotation row', () => {
+    const turnedFile = (): Promise<Buffer> => made().withMetadata({ orientation: 6 }).png().toBuffer();
+
+    it.each([
+      ['the stored size leaves the pixels', width, height],
+      ['the turned size turns them', height, width],
+    ])('%s', async (_, rowWidth, rowHeight) => {
+      const decoded = await decodeImage(await turnedFile(), { rowSize: { width: rowWidth, height: rowHeight } });
+      expect([decoded.width, decoded.height]).toEqual([rowWidth, rowHeight]);
+      expect(pixelAt(decoded, rowWidth - 1, 0)).toEqual(
+        rowWidth === width ? pixelAt(image, width - 1, 0) : pixelAt(image, 0, 0),
+      );
+    });
+
+    it('refuses another size, unless the orientation is given', async () => {
+      const rowSize = { width: 12, height: 8 };
+      await expect(decodeImage(await turnedFile(), { name: 'a.png', rowSize })).rejects.toThrow(
+        'a.png: is 24 x 16 as stored and 16 x 24 as turned by EXIF, but its row says 12 x 8',
+      );
+      expect(await decodeImage(await turnedFile(), { rowSize, orientation: 'stored' })).toEqual(image);
+    });
+
+    it('notes a square image, which it turns', async () => {
+      const square = await made().resize(16, 16, { fit: 'cover' }).withMetadata({ orientation: 8 }).png().toBuffer();
+      const notes: string[] = [];
+      const rowSize = { width: 16, height: 16 };
+      const decoded = await decodeImage(square, { name: 'a.png', rowSize, onNote: (note) => notes.push(note) });
+      expect(decoded).toEqual(await decodeImage(square));
+      expect(decoded).not.toEqual(await decodeImage(square, { orientation: 'stored' }));
+      expect(notes).toHaveLength(1);
+      expect(notes[0]).toMatch(/^a\.png: has EXIF orientation 8/);
+    });
+  });
+
+  it('names unknown options', async () => {
+    await expect(decodeImage(image, { orient: false } as object)).rejects.toThrow(
+      'decodeImage: unknown option "orient"; the options are name, orientation',
+    );
+  });
+
+  it('reads BMP, and charges its pixels', async () => {
+    const file = Buffer.alloc(54 + 8);
+    file.write('BM', 'latin1');
+    file.writeUInt32LE(54, 10);
+    file.set([40, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 1, 0, 24, 0], 14);
+    file.set([1, 2, 3, 4, 5, 6], 54);
+    expect(await decodeImage(file)).toEqual({
+      width: 2,
+      height: 1,
+      channels: 3,
+      data: Uint8Array.of(3, 2, 1, 6, 5, 4),
+    });
+    file.writeInt32LE(100_000, 18);
+    file.writeInt32LE(90_000, 22);
+    await expect(decodeImage(file, { name: 'a.bmp' })).rejects.toThrow('a.bmp: 100000x90000 is 9000 million pixels');
+    file.writeInt32LE(2, 18);
+    file.writeInt32LE(4, 22);
+    await expect(decodeImage(file, { name: 'a.bmp' })).rejects.toThrow(
+      'a.bmp: the image data are damaged or incomplete',
+    );
   });
 
   it('takes the first frame of an animation', async () => {
@@ -145,7 +207,7 @@ describe('decodeImage', () => {
         decodedChannelMeans: number[];
       }[];
       for (const row of rows) {
-        const image = await decodeImage(join(sharedReference, row.file), { orient: false });
+        const image = await decodeImage(join(sharedReference, row.file), { orientation: 'stored' });
         expect([image.width, image.height]).toEqual([row.width, row.height]);
         expect(row.decodedHWC.pos.map((at) => image.data[at])).toEqual(row.decodedHWC.values);
         const sums = [0, 0, 0];
@@ -197,10 +259,57 @@ describe('broken images', () => {
     await mkdir(join(dir, 'folder.jpg'));
     expect(await refusal('folder.jpg')).toMatch('is a folder');
     expect(await refusal('empty.jpg', '')).toMatch('the file is empty');
-    expect(await refusal('text.jpg', 'not an image, only called so')).toMatch('is not an image');
+    expect(await refusal('text.jpg', 'not an image, only called so')).toMatch('is a text file');
     expect(await refusal('drawing.svg', '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>')).toMatch(
       'SVG is not supported',
     );
+  });
+
+  it('an SVG that takes minutes to render, under the name of a photo', async () => {
+    const path = `M0 0 ${'L9 9L0 0'.repeat(1000)}`;
+    const uses = Array.from(
+      { length: 9 },
+      (_, i) => `<g id="a${i + 1}">${`<use xlink:href="#a${i}"/>`.repeat(10)}</g>`,
+    );
+    const svg = `<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"><defs><path id="a0" stroke="red" d="${path}"/>${uses.join('')}</defs><use xlink:href="#a9"/></svg>`;
+    const before = performance.now();
+    expect(await refusal('photo.jpg', svg)).toMatch('SVG is not supported');
+    expect(await refusal('signed.gif', `GIF89a${svg}`)).toMatch(/is not an image|damaged/);
+    expect(performance.now() - before).toBeLessThan(2000);
+  });
+
+  it('a TIFF or animation of too many pages, a TIFF that is the thumbnail of a camera raw file', async () => {
+    const directories = (pages: number, tag: number): Buffer => {
+      const entries = [256, 257, 258, 259, 262, 273, 277, 278, 279, tag].map((name) => {
+        const entry = Buffer.alloc(12);
+        entry.writeUInt16LE(name);
+        entry.writeUInt16LE(3, 2);
+        entry.writeUInt32LE(1, 4);
+        entry.writeUInt16LE(name === 258 ? 8 : name === 273 ? 8 : 1, 8);
+        return entry;
+      });
+      const page = 2 + entries.length * 12 + 4;
+      const file = Buffer.alloc(16 + pages * page);
+      file.write('II*\0', 'latin1');
+      file.writeUInt32LE(16, 4);
+      for (let i = 0; i < pages; i++) {
+        file.writeUInt16LE(entries.length, 16 + i * page);
+        file.set(Buffer.concat(entries), 18 + i * page);
+        file.writeUInt32LE(i + 1 < pages ? 16 + (i + 1) * page : 0, 16 + (i + 1) * page - 4);
+      }
+      return file;
+    };
+    expect(await decodeImage(directories(3, 284))).toMatchObject({ width: 1, height: 1 });
+    expect(await refusal('pages.tif', directories(10_001, 284))).toMatch('more than 10000 pages');
+    expect(await refusal('photo.tif', directories(1, 50706))).toMatch('camera raw');
+    const pixels = Uint8Array.from({ length: 30 * 60 * 3 }, (_, i) =>
+      i < 30 * 20 * 3 ? 9 : i < 30 * 40 * 3 ? 99 : 199,
+    );
+    const frames = await sharp(pixels, { raw: { width: 30, height: 60, channels: 3, pageHeight: 20 } })
+      .gif({ delay: [100, 100, 100] })
+      .toBuffer();
+    await expect(decodeImage(frames, { maxPages: 2 })).rejects.toThrow('more than 2 pages or frames');
+    expect(await decodeImage(frames, { maxPages: 3 })).toMatchObject({ width: 30, height: 20 });
   });
 
   it('a file that may not be read', async () => {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ORIENTATIONS } from '../../../data/images/orientation.ts';
 import { validationTasks } from '../../../benchmarks/registry.ts';
 import { nonnegativeInteger, path, positiveInteger } from './values.ts';
 
@@ -76,6 +77,12 @@ export const dataSchema = z.object({
   on_bad_row: z.enum(['stop', 'skip']).default('stop').meta({
     description: '`stop` ends the run at a row that cannot be used; `skip` leaves such rows out and counts them.',
     own: true,
+  }),
+  orientation: z.enum(ORIENTATIONS).optional().meta({
+    description:
+      'Orientation of the images: `exif` turns all by EXIF, `stored` leaves all pixels as stored, as the official code does.',
+    own: true,
+    shown: "the size in an image's row decides",
   }),
   num_workers: nonnegativeInteger.optional().meta({
     description: 'Threads that prepare batches; 0 prepares them in the main thread. Does not affect the results.',

@@ -1,0 +1,144 @@
+import sharp from 'sharp';
+import { MdetrError, messageOf } from '../../../errors.ts';
+import { openInput } from '../../../files/input-file.ts';
+import { readBmpHeader, type BmpHeader } from '../bmp.ts';
+import { HEIC_PROBLEM, identifyFile, READABLE_FORMATS } from '../file-kind.ts';
+import { decideOrientation, type OrientationRule, type PixelSize } from '../orientation.ts';
+import { readTiffDirectories } from '../tiff-directories.ts';
+
+/** Limits on what decoding an image may cost. */
+export interface ImageLimits {
+  readonly maxPixels: number;
+  readonly maxAspectRatio: number;
+  readonly maxPages: number;
+  readonly timeoutS: number;
+}
+
+/** The header of an image file. */
+export interface ImageHeader extends PixelSize {
+  /** EXIF orientation, 1 to 8; width and height are those of the stored pixels. */
+  readonly exif: number;
+  readonly isCmyk: boolean;
+  /** Header of a bitmap, which is decoded by `decodeBmp`; undefined for all other formats. */
+  readonly bmp?: BmpHeader | undefined;
+}
+
+/**
+ * Reads an image file that a user named.
+ *
+ * @throws {MdetrError} for a file that is missing, not regular, or larger than `maxBytes`
+ */
+export const readImageFile = async (path: string, name: string, maxBytes: number): Promise<Uint8Array> => {
+  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(path))
+    throw new MdetrError(`${name}: URLs are not fetched; download the image and pass its path.`);
+  const file = await openInput(path);
+  try {
+    const { size } = await file.stat();
+    if (size > maxBytes) throw new MdetrError(`${name}: has ${size} bytes; the limit for image files is ${maxBytes}.`);
+    return await file.readFile();
+  } finally {
+    await file.close();
+  }
+};
+
+/**
+ * Reads the header of an image and charges it against the limits. The file's content decides what it is, and only formats
+ * that can be decoded reach the decoder.
+ *
+ * @throws {MdetrError} for a file that is something else, damaged, or beyond a limit
+ */
+export const readImageHeader = async (bytes: Uint8Array, name: string, limits: ImageLimits): Promise<ImageHeader> => {
+  const kind = identifyFile(bytes);
+  if (kind.decoder === undefined) throw new MdetrError(`${name}: ${kind.problem}.`);
+  if (kind.name === 'TIFF') {
+    const { pages, isCameraRaw } = readTiffDirectories(bytes, limits.maxPages);
+    if (isCameraRaw)
+      throw new MdetrError(`${name}: is a camera raw file, which is not supported; develop it and export PNG or JPEG.`);
+    checkPages(name, pages, limits);
+  }
+  const header = kind.decoder === 'bmp' ? bmpHeader(bytes, name) : await decoderHeader(bytes, name, limits);
+  checkSize(name, header, limits);
+  return header;
+};
+
+/** `decideOrientation` with the name of the image in errors and notes. */
+export const orientationOf = (
+  header: ImageHeader,
+  name: string,
+  rule: OrientationRule,
+): ReturnType<typeof decideOrientation> => {
+  try {
+    const { orientation, note } = decideOrientation(header, header.exif, rule);
+    return { orientation, note: note === undefined ? undefined : `${name}: ${note}` };
+  } catch (error) {
+    throw error instanceof MdetrError ? new MdetrError(`${name}: ${error.message}`, { cause: error }) : error;
+  }
+};
+
+const bmpHeader = (bytes: Uint8Array, name: string): ImageHeader => {
+  try {
+    const bmp = readBmpHeader(bytes);
+    return { width: bmp.width, height: bmp.height, exif: 1, isCmyk: false, bmp };
+  } catch (error) {
+    throw error instanceof MdetrError ? new MdetrError(`${name}: ${error.message}.`, { cause: error }) : error;
+  }
+};
+
+const decoderHeader = async (bytes: Uint8Array, name: string, limits: ImageLimits): Promise<ImageHeader> => {
+  const metadata = sharp(bytes, { limitInputPixels: false, pages: 1 }).metadata();
+  let header;
+  try {
+    header = await withinTime(metadata, limits.timeoutS);
+  } catch (error) {
+    throw new MdetrError(`${name}: is not an image in a supported format (${READABLE_FORMATS}; ${oneLine(error)}).`, {
+      cause: error,
+    });
+  }
+  if (header === undefined) throw tooSlow(name, limits);
+  const { width, height, orientation, space, pages, compression } = header;
+  if (compression === 'hevc') throw new MdetrError(`${name}: ${HEIC_PROBLEM}.`);
+  checkPages(name, pages ?? 1, limits);
+  return { width, height, exif: orientation ?? 1, isCmyk: space === 'cmyk' };
+};
+
+/** The value of a promise; undefined if it takes longer than the limit. */
+const withinTime = async <T>(value: Promise<T>, limitS: number): Promise<T | undefined> => {
+  let timer;
+  const timeout = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), limitS * 1000);
+  });
+  try {
+    return await Promise.race([value, timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+};
+
+export const tooSlow = (name: string, { timeoutS }: ImageLimits, cause?: unknown): MdetrError =>
+  new MdetrError(`${name}: decoding took longer than ${timeoutS} s and was stopped.`, { cause });
+
+const checkPages = (name: string, pages: number, { maxPages }: ImageLimits): void => {
+  if (pages > maxPages)
+    throw new MdetrError(`${name}: has more than ${maxPages} pages or frames; extract the one that is meant.`);
+};
+
+/** Charges the size of an image. @throws {MdetrError} if it has too many pixels or is too narrow */
+export const checkSize = (
+  name: string,
+  { width, height }: PixelSize,
+  { maxPixels, maxAspectRatio }: Pick<ImageLimits, 'maxPixels' | 'maxAspectRatio'>,
+): void => {
+  if (width * height > maxPixels)
+    throw new MdetrError(
+      `${name}: ${width}x${height} is ${millions(width * height)} million pixels, the limit is ` +
+        `${millions(maxPixels)} million. Make the image smaller or raise the limit.`,
+    );
+  if (Math.max(width, height) > maxAspectRatio * Math.min(width, height))
+    throw new MdetrError(
+      `${name}: ${width}x${height} is too narrow, one side is more than ${maxAspectRatio} times the other. Crop it first.`,
+    );
+};
+
+const millions = (pixels: number): string => String(Math.round(pixels / 1e5) / 10);
+
+export const oneLine = (error: unknown): string => messageOf(error).trim().replace(/\s+/g, ' ');
