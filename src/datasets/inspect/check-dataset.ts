@@ -5,7 +5,7 @@ import type { CocoImage, CocoRow } from '../../data/format/coco-format.ts';
 import type { RowProblem, RowRules } from '../../data/format/row-checks.ts';
 import { ImageIdentities, keyOf } from '../combine/image-identity.ts';
 import { DECODE_DEFAULTS } from '../../data/images/decode-options.ts';
-import type { Orientation, OrientationRule } from '../../data/images/orientation.ts';
+import type { Orientation, OrientationRule, PixelSize } from '../../data/images/orientation.ts';
 import { orientationOf, readImageFile, readImageHeader, type ImageHeader } from '../../data/images/node/image-file.ts';
 import { decodeImage } from '../../data/images/node/decode-image.ts';
 import type { ImageRoots } from '../../data/images/node/image-roots.ts';
@@ -77,7 +77,10 @@ interface RowsReport {
   readonly summary: Omit<FileReport, 'findings'>;
   readonly findings: Findings;
 }
-type ImageFile = Pick<CocoImage, 'id' | 'file_name' | 'data_source' | 'width' | 'height'>;
+interface ImageFile extends Pick<CocoImage, 'id' | 'file_name' | 'data_source'> {
+  /** Sizes that rows state for the image, by `WIDTHxHEIGHT`. */
+  readonly sizes: Map<string, PixelSize>;
+}
 interface KeyedImage {
   readonly file: ImageFile;
   /** Key of the image's name. */
@@ -105,7 +108,10 @@ const checkRows = (file: string, options: CheckOptions): { report: RowsReport; i
       const read = reader.read(row);
       if (read !== undefined) {
         const { id, file_name, data_source, width, height, caption = '', dataset_name = '(none)' } = read.image;
-        images.set(`${data_source ?? ''}/${file_name}`, { id, file_name, data_source, width, height });
+        const key = `${data_source ?? ''}/${file_name}`;
+        const image = images.get(key) ?? { id, file_name, data_source, sizes: new Map<string, PixelSize>() };
+        images.set(key, image);
+        image.sizes.set(`${width}x${height}`, { width, height });
         datasets.set(dataset_name, (datasets.get(dataset_name) ?? 0) + 1);
         longestCaption = Math.max(longestCaption, codePointLength(caption));
         checkContent(read, row, options.tokenizer, findings);
@@ -232,7 +238,7 @@ const checkImages = async (
       image.bytes = createHash('sha256').update(bytes).digest('base64');
       const header = await readImageHeader(bytes, path, DECODE_DEFAULTS);
       if (quick !== true) await decodeImage(bytes, { name: path });
-      checkImageSize(header, path, { orientation, rowSize: image.file }, findings);
+      for (const rowSize of image.file.sizes.values()) checkImageSize(header, path, { orientation, rowSize }, findings);
     } catch (error) {
       if (!(error instanceof MdetrError)) throw error;
       const missing = errorCode(error.cause) === 'ENOENT';

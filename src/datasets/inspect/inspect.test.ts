@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
@@ -77,10 +77,10 @@ describe('checkDataset', () => {
       ['error', 'file_name is not usable', 1],
       ['error', 'caption of more than 512 tokens', 1],
       ['error', 'image missing', 1],
+      ['error', 'image whose size differs from its row', 1],
       ['warning', 'box without area', 1],
       ['warning', 'box outside the image', 1],
       ['warning', 'annotation whose image is not in the file', 1],
-      ['warning', 'image whose size differs from its row', 1],
       ['note', 'box that extends beyond the image by more than a pixel', 1],
       ['note', 'box without a phrase', 1],
     ]);
@@ -129,6 +129,26 @@ describe('checkDataset', () => {
       ['error', 'the row is not usable', 1],
       twice,
     ]);
+
+  it('takes the stored and the turned size of an image, and notes a square one', async () => {
+    const turned = sharp({ create: { width: 8, height: 6, channels: 3, background: 'red' } }).withMetadata({ orientation: 6 });
+    await turned.jpeg().toFile(join(folder, 'images', 'turned.jpg'));
+    await turned.clone().resize(6, 6).jpeg().toFile(join(folder, 'images', 'square.jpg'));
+    const file = write('turned.json', [
+      { file_name: 'turned.jpg', width: 8, height: 6 },
+      { file_name: 'turned.jpg', width: 6, height: 8 },
+      { file_name: 'square.jpg', width: 6, height: 6 },
+      { file_name: 'other.jpg', width: 8, height: 6 },
+      { file_name: 'other.jpg', width: 7, height: 7 },
+    ]);
+    copyFileSync(join(folder, 'images', 'turned.jpg'), join(folder, 'images', 'other.jpg'));
+    const { files } = await checkDataset([file], { roots, quick: true });
+    expect(files[0]!.findings.map(({ severity, examples }) => [severity, examples[0]])).toEqual([
+      ['error', expect.stringMatching(/other\.jpg: is 8 x 6 as stored and 6 x 8 as turned by EXIF, but its row says 7 x 7/)],
+      ['note', expect.stringMatching(/square\.jpg: has EXIF orientation 6/)],
+    ]);
+    const overridden = await checkDataset([file], { roots, quick: true, orientation: 'stored' });
+    expect(overridden.files[0]!.findings).toEqual([]);
   });
 
   it('finds a broken image only by decoding it', async () => {
