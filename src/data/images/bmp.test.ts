@@ -58,7 +58,7 @@ const palette = [
   [0, 255, 0, 0],
   [255, 0, 0, 0],
 ];
-/** What every test below stores: red and green above, blue and black below. */
+/** RGB that every test below stores: red and green above, blue and black below. */
 const expected = [red, green, blue, black].flat();
 
 // All forms were compared with Pillow 13 on random pixels, byte by byte.

@@ -131,9 +131,15 @@ describe('checkDataset', () => {
     ]);
 
   it('takes the stored and the turned size of an image, and notes a square one', async () => {
-    const turned = sharp({ create: { width: 8, height: 6, channels: 3, background: 'red' } }).withMetadata({ orientation: 6 });
+    const turned = sharp({ create: { width: 8, height: 6, channels: 3, background: 'red' } }).withMetadata({
+      orientation: 6,
+    });
     await turned.jpeg().toFile(join(folder, 'images', 'turned.jpg'));
-    await turned.clone().resize(6, 6).jpeg().toFile(join(folder, 'images', 'square.jpg'));
+    await turned
+      .clone()
+      .resize(6, 6)
+      .jpeg()
+      .toFile(join(folder, 'images', 'square.jpg'));
     const file = write('turned.json', [
       { file_name: 'turned.jpg', width: 8, height: 6 },
       { file_name: 'turned.jpg', width: 6, height: 8 },
@@ -144,7 +150,10 @@ describe('checkDataset', () => {
     copyFileSync(join(folder, 'images', 'turned.jpg'), join(folder, 'images', 'other.jpg'));
     const { files } = await checkDataset([file], { roots, quick: true });
     expect(files[0]!.findings.map(({ severity, examples }) => [severity, examples[0]])).toEqual([
-      ['error', expect.stringMatching(/other\.jpg: is 8 x 6 as stored and 6 x 8 as turned by EXIF, but its row says 7 x 7/)],
+      [
+        'error',
+        expect.stringMatching(/other\.jpg: is 8 x 6 as stored and 6 x 8 as turned by EXIF, but its row says 7 x 7/),
+      ],
       ['note', expect.stringMatching(/square\.jpg: has EXIF orientation 6/)],
     ]);
     const overridden = await checkDataset([file], { roots, quick: true, orientation: 'stored' });

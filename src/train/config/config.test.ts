@@ -56,7 +56,7 @@ describe('a training config', () => {
     [{ objective: 'backbone' }, /backbone_auxiliary_loss alone, which is 0/],
     [{ text_in_encoder: false, word_auxiliary_loss: 1 }, /text_in_encoder is false: set word_auxiliary_loss to 0/],
     [{ text_in_encoder: false, encoder_auxiliary_loss: 1 }, /set encoder_auxiliary_loss to 0/],
-    [{ hidden_dim: 100, nheads: 8 }, /hidden_dim 100 is no multiple of nheads 8/],
+    [{ hidden_dim: 100, nheads: 8 }, /hidden_dim 100 is not a multiple of nheads 8/],
   ])('%j is refused with the key and what it should be', (values, message) => {
     expect(() => parseTrainConfig(values, 'my.json')).toThrow(message);
   });
