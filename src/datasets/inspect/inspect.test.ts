@@ -129,6 +129,7 @@ describe('checkDataset', () => {
       ['error', 'the row is not usable', 1],
       twice,
     ]);
+  });
 
   it('takes the stored and the turned size of an image, and notes a square one', async () => {
     const turned = sharp({ create: { width: 8, height: 6, channels: 3, background: 'red' } }).withMetadata({
