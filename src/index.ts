@@ -10,8 +10,8 @@ export { MDETR } from './inference/node/mdetr.ts';
 export type { FromPretrainedOptions, ProgressEvent } from './inference/node/load-options.ts';
 export type { BatchOptions, EncodeImageOptions, ImageText, InferenceOptions } from './inference/options.ts';
 export type { TextOutputs } from './inference/text-outputs.ts';
-export type { ModelConfig, TextEncoderConfig } from './models/index.ts';
-export type { AnswerVocabulary } from './postprocess/answer-vocabulary.ts';
+export type { ModelConfig, SmallBackboneConfig, TextEncoderConfig } from './models/index.ts';
+export type { AnswerVocabulary, GqaAnswerType } from './postprocess/answer-vocabulary.ts';
 export type { AnswerOutputs } from './postprocess/answers.ts';
 export type { DetectionOptions } from './postprocess/detections.ts';
 export type { DetectionOutputs, ImageSize } from './postprocess/scored-boxes.ts';
@@ -41,4 +41,6 @@ export {
   type RunLengthMask,
 } from './geometry/run-lengths.ts';
 export type { DrawableDetection, DrawingContent, DrawingFormat, DrawingOptions } from './drawing/node/index.ts';
-export { decodeImage, drawDetections, parseResult, Training, writeDrawing } from './entries/on-demand.ts';
+export { decodeImage, drawDetections, parseResult, writeDrawing } from './entries/on-demand.ts';
+/** @internal Kept for programs that were written before `mdetr/train`, which has the declared `Training`. */
+export { Training } from './entries/on-demand.ts';

@@ -3,14 +3,18 @@ export * from '../engine/graph/index.ts';
 export * from '../engine/ops/index.ts';
 export * from '../engine/onnx/index.ts';
 export { createRuntime, type RuntimeOptions } from '../engine/runtime/create-runtime.ts';
+export type { NodeRuntimeOptions } from '../engine/runtime/node/node-runtime.ts';
 export type {
   DeviceTensor,
   Feeds,
+  FeedsOf,
   LoadOptions,
+  ResultsOf,
   Runtime,
   Session,
+  SessionOf,
   Values,
   WeightSource,
 } from '../engine/runtime/runtime.ts';
-export { ProgramCache } from '../engine/runtime/node/program-cache.ts';
+export { ProgramCache, type CacheEntry } from '../engine/runtime/node/program-cache.ts';
 export { MdetrError } from '../errors.ts';

@@ -54,11 +54,12 @@ export const parseResult = async (
 ): Promise<DetectionResult | ReferResult | AnswerResult> =>
   (await import('../results/schema.ts')).parseResult(json, where);
 
-/** An opened training; see `mdetr/train`. */
-export type Training = OpenedTraining;
-
-/** Opens a training for a loop of one's own; `mdetr/train` has the class itself and everything else of training. */
+/**
+ * Opens a training for a loop of one's own. Programs import it from `mdetr/train`; here it is undeclared, for older ones.
+ *
+ * @internal
+ */
 export const Training = {
-  open: async (config: string | ConfigValues, options?: OpenTrainingOptions): Promise<Training> =>
+  open: async (config: string | ConfigValues, options?: OpenTrainingOptions): Promise<OpenedTraining> =>
     (await import('../train/run/training.ts')).Training.open(config, options),
 } as const;

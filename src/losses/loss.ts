@@ -43,7 +43,7 @@ export interface MatchedLossContext extends LossContext {
   readonly numBoxes: Tensor;
 }
 
-interface LossDeclaration<Context extends LossContext> {
+export interface LossDeclaration<Context extends LossContext> {
   /** Unique name in the table of losses. */
   readonly name: string;
   /** Whether a config trains this loss. */

@@ -67,7 +67,8 @@ export type TargetInputs = Readonly<Record<string, HostTensor>> & {
 
 /** Fields that not every target has, with their names in messages. */
 const OPTIONAL_FIELDS = { tokensPositive: 'tokens_positive', isFinal: 'isfinal marks', masks: 'masks' } as const;
-type OptionalField = keyof typeof OPTIONAL_FIELDS;
+/** A field that not every target has. */
+export type OptionalField = keyof typeof OPTIONAL_FIELDS;
 
 /**
  * A field of every sample.

@@ -6,7 +6,7 @@ export { ClevrEvaluator, clevrAnswerType, clevrQuestionFamily } from './clevr.ts
 export type { ClevrAnswerType, ClevrQuestion } from './clevr.ts';
 export { CocoApEvaluator } from './coco-ap.ts';
 export type { CocoApOptions, CocoGroundTruth, XywhDetections } from './coco-ap.ts';
-export type { IdZero } from './average-precision.ts';
+export type { AreaName, IdZero, PrecisionRecall } from './average-precision.ts';
 export { FlickrRecallEvaluator } from './flickr-recall.ts';
 export type { FlickrGroundTruth, FlickrPhrase, FlickrRecallOptions } from './flickr-recall.ts';
 export { GqaEvaluator } from './gqa.ts';
@@ -23,6 +23,7 @@ export type {
   PhraseCutTask,
   PhraseCutTaskResult,
 } from './phrasecut.ts';
+export { PHRASECUT_SUBSETS } from './phrasecut-subsets.ts';
 export type { PhraseCutCounts, PhraseCutSubset, PhraseStructure } from './phrasecut-subsets.ts';
 export { parsePredictions, PREDICTION_FORMATS, predictionHeader, PredictionParser } from './predictions.ts';
 export type {
@@ -30,8 +31,11 @@ export type {
   DetectionPrediction,
   FlickrPrediction,
   LvisPrediction,
+  PredictedBox,
+  PredictedMask,
   PhraseCutPrediction,
   PredictionFormat,
+  PredictionFormats,
   RefexpPrediction,
 } from './predictions.ts';
 export { RefexpPrecisionEvaluator } from './refexp-precision.ts';

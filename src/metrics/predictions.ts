@@ -46,7 +46,7 @@ const schemas = {
     boxes: z.array(box).optional(),
     masks: z.array(rle).optional(),
   }),
-} as const satisfies { readonly [Name in keyof Predictions]: z.ZodType<Predictions[Name]> };
+} as const satisfies { readonly [Name in keyof PredictionFormats]: z.ZodType<PredictionFormats[Name]> };
 
 /** A file format of predictions: the name in its first line, and the schema of every other line. */
 export interface PredictionFormat<Prediction> {
@@ -57,13 +57,13 @@ export interface PredictionFormat<Prediction> {
 /** The formats of the built-in benchmarks. */
 export const PREDICTION_FORMATS = Object.fromEntries(
   Object.entries(schemas).map(([name, schema]) => [name, { name, schema }]),
-) as unknown as { readonly [Name in keyof Predictions]: PredictionFormat<Predictions[Name]> };
+) as unknown as { readonly [Name in keyof PredictionFormats]: PredictionFormat<PredictionFormats[Name]> };
 
 /** Four numbers of a box. */
-type PredictedBox = [number, number, number, number];
+export type PredictedBox = [number, number, number, number];
 
 /** A mask in COCO run lengths. */
-interface PredictedMask {
+export interface PredictedMask {
   size: readonly [height: number, width: number];
   counts: string | readonly number[];
 }
@@ -121,7 +121,7 @@ export interface LvisPrediction {
 }
 
 /** Predictions of the built-in benchmarks by their format. */
-interface Predictions {
+export interface PredictionFormats {
   flickr: FlickrPrediction;
   refexp: RefexpPrediction;
   phrasecut: PhraseCutPrediction;

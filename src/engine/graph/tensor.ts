@@ -4,7 +4,7 @@ import { formatShape, isStatic, type Dim, type Shape } from './dim.ts';
 /** Node of the graph: a leaf, or an applied op. */
 export type Node = InputNode | ParameterNode | ConstantNode | OpNode;
 
-interface NodeBase {
+export interface NodeBase {
   /** Increases with creation, so that sorting by it gives a topological order. */
   readonly id: number;
   readonly outputs: readonly Tensor[];

@@ -4,7 +4,7 @@ import type { Tensor } from '../graph/tensor.ts';
 import { reshape } from './reshape.ts';
 import { sum } from './reduce.ts';
 
-interface GemmAttrs {
+export interface GemmAttrs {
   readonly transA: boolean;
   readonly transB: boolean;
 }

@@ -11,7 +11,7 @@ interface ReduceAttrs {
   readonly keepDims: boolean;
 }
 
-interface ReduceOptions {
+export interface ReduceOptions {
   /** Keeps the reduced axes with size 1. */
   readonly keepDims?: boolean;
 }

@@ -4,7 +4,7 @@ import type { Sentence } from './sentence.ts';
 import type { Wording } from '../render/splits.ts';
 
 /** Fields of all texts. */
-interface AnyText extends Sentence {
+export interface AnyText extends Sentence {
   readonly wording: Wording;
   /** Pattern that the text was generated from. */
   readonly pattern: string;

@@ -1,6 +1,6 @@
 import { maskFromDense, type RunLengthMask } from '../../geometry/run-lengths.ts';
 
-interface InstanceImage {
+export interface InstanceImage {
   readonly width: number;
   readonly height: number;
   /** (height, width), row-major: 0 is the ground, i + 1 is object i. */

@@ -66,7 +66,7 @@ export interface TrainerState {
 }
 
 /**
- * Trains a network batch by batch, for a training loop of your own. A `step` does what the official code does: forward,
+ * Trains a network batch by batch; `Training` opens one for a loop of one's own. A `step` does what the official code does: forward,
  * matching, losses, backward, clipping, optimizer, then the schedule's rates for the next step, then the moving average.
  */
 export class Trainer {
@@ -77,7 +77,10 @@ export class Trainer {
   private readonly pool: UpdatePool;
   private count = 0;
 
-  /** @param parameters every entry that the step reads; they are updated in place */
+  /**
+   * @internal
+   * @param parameters every entry that the step reads; they are updated in place
+   */
   constructor(
     readonly parameters: ReadonlyMap<string, HostTensor>,
     private readonly differentiable: DifferentiableStep,
@@ -92,7 +95,10 @@ export class Trainer {
         : copyEntries(new Map([...parameters].filter(([name]) => !isAuxiliary(name))));
   }
 
-  /** @param parameters initial values: `initialParameters`, or those of a checkpoint */
+  /**
+   * @internal
+   * @param parameters initial values: `initialParameters`, or those of a checkpoint
+   */
   static async create(
     model: MdetrNetwork,
     config: LossConfig,
