@@ -1,6 +1,6 @@
 /** `mdetr/data`: images, annotations, transforms, the preparation of published datasets, and the import of one's own. */
 export * from '../data/annotation-index/annotation-index.ts';
-export type { IndexHeader, SectionName } from '../data/annotation-index/index-file.ts';
+export type { ByteRange, IndexHeader, SectionName } from '../data/annotation-index/index-file.ts';
 export { buildIndex, type BuildOptions } from '../data/annotation-index/build-index.ts';
 export { RowReader, type OnBadRow, type ReaderOptions } from '../data/annotation-index/row-reader.ts';
 export type {
@@ -29,6 +29,6 @@ export * from '../geometry/boxes.ts';
 export * from '../geometry/run-lengths.ts';
 export type { Region, Size } from '../geometry/size.ts';
 export { loadTokenizer } from '../text/node/tokenizer-files.ts';
-export type { EncodeOptions, Encoding, Span, TextSpan, Tokenizer } from '../text/index.ts';
+export type { EncodeOptions, Encoding, Span, TextSpan, Tokenizer, TokenizerOptions } from '../text/index.ts';
 export { Random } from '../random/random.ts';
 export { MdetrError } from '../errors.ts';

@@ -66,9 +66,14 @@ export type TargetInputs = Readonly<Record<string, HostTensor>> & {
 };
 
 /** Fields that not every target has, with their names in messages. */
-const OPTIONAL_FIELDS = { tokensPositive: 'tokens_positive', isFinal: 'isfinal marks', masks: 'masks' } as const;
+const OPTIONAL_FIELDS = {
+  tokensPositive: 'tokens_positive',
+  isFinal: 'isfinal marks',
+  masks: 'masks',
+} as const satisfies Readonly<Record<OptionalField, string>>;
+
 /** A field that not every target has. */
-export type OptionalField = keyof typeof OPTIONAL_FIELDS;
+export type OptionalField = 'tokensPositive' | 'isFinal' | 'masks';
 
 /**
  * A field of every sample.

@@ -10,14 +10,16 @@ export const IOU_THRESHOLDS: readonly number[] = Array.from({ length: 10 }, (_, 
 /** Recall levels 0, 0.01, …, 1 at which precision is read. */
 export const RECALL_POINTS: readonly number[] = Array.from({ length: 101 }, (_, r) => (r === 100 ? 1 : r * 0.01));
 
+/** Name of a range of object areas. */
+export type AreaName = 'all' | 'small' | 'medium' | 'large';
+
 /** Ranges of object area in square pixels, both ends inclusive. */
 export const AREA_RANGES = [
   { name: 'all', from: 0, to: 1e10 },
   { name: 'small', from: 0, to: 32 ** 2 },
   { name: 'medium', from: 32 ** 2, to: 96 ** 2 },
   { name: 'large', from: 96 ** 2, to: 1e10 },
-] as const;
-export type AreaName = (typeof AREA_RANGES)[number]['name'];
+] as const satisfies readonly { readonly name: AreaName; readonly from: number; readonly to: number }[];
 
 /**
  * Treatment of an object whose annotation id is 0. `count` (default): like all others. `missed`: it is never found, as in

@@ -21,5 +21,6 @@ export {
 } from './mdetr-network.ts';
 export type { DecodedLayer, EncoderCache } from './transformer.ts';
 export { initialValue } from './initial-weights.ts';
-export type { AnswerLogits } from './question-answering.ts';
+export type { AnswerHeadName, AnswerLogits } from './question-answering.ts';
+/** @internal */
 export type { MaskContext, Segmentation } from './segmentation.ts';

@@ -85,6 +85,11 @@ export interface ForwardPass {
  */
 export class MdetrNetwork {
   readonly registry = new ParameterRegistry();
+  /**
+   * The segmentation head, with `mask_model`. Its program takes the detections above the threshold (`traceInference`).
+   *
+   * @internal
+   */
   readonly segmentation: Segmentation | undefined;
   /** Channels of the feature maps that the segmentation head reads, coarse to fine; empty without one. */
   readonly pyramidChannels: readonly number[];

@@ -4,7 +4,7 @@ import { slice, squeeze } from '../engine/ops/index.ts';
 import { qaDataset, type ModelConfig } from './config.ts';
 
 /** Names of the answer heads of GQA and CLEVR; `answer` is GQA's joint head. */
-type AnswerHeadName =
+export type AnswerHeadName =
   | 'answer'
   | 'answer_type'
   | 'answer_obj'

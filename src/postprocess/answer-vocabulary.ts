@@ -5,9 +5,11 @@ import { MdetrError } from '../errors.ts';
  * the official data and are read from a file; CLEVR's answers are fixed.
  */
 
-/** GQA's kinds of question in the order of the type head. */
-export const gqaAnswerTypes = ['obj', 'attr', 'rel', 'global', 'cat'] as const;
-export type GqaAnswerType = (typeof gqaAnswerTypes)[number];
+/** Type of a GQA question: what it asks for (an object, an attribute, a relation, the scene, a category). */
+export type GqaAnswerType = 'obj' | 'attr' | 'rel' | 'global' | 'cat';
+
+/** Types of GQA questions, in the order of the type head. */
+export const gqaAnswerTypes: readonly GqaAnswerType[] = ['obj', 'attr', 'rel', 'global', 'cat'];
 
 /** CLEVR's kinds of answer in the order of the type head. */
 export const clevrAnswerTypes = ['binary', 'attr', 'reg'] as const;

@@ -38,7 +38,7 @@ const headerSchema = z.object({
 });
 
 /** Range [begin, end) in bytes. */
-type ByteRange = [number, number];
+export type ByteRange = [number, number];
 
 /** Header of an index file. */
 export interface IndexHeader {
@@ -56,6 +56,8 @@ export interface IndexHeader {
     categories?: ByteRange | undefined;
   };
 }
+
+/** Name of a section of an annotation file. */
 export type SectionName = keyof IndexHeader['sections'];
 
 export const annotationTableAt = (images: number): number => HEADER_BYTES + images * IMAGE_RECORD_BYTES;

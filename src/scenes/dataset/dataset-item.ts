@@ -20,8 +20,16 @@ export interface DatasetItem {
 }
 
 /** Names of the annotation files, without extension. */
-export const ANNOTATION_FILES = ['captions', 'refexps', 'refexp_masks', 'questions', 'negatives'] as const;
-export type AnnotationFile = (typeof ANNOTATION_FILES)[number];
+export const ANNOTATION_FILES: readonly AnnotationFile[] = [
+  'captions',
+  'refexps',
+  'refexp_masks',
+  'questions',
+  'negatives',
+];
+
+/** Name of an annotation file of a scene dataset, without extension. */
+export type AnnotationFile = 'captions' | 'refexps' | 'refexp_masks' | 'questions' | 'negatives';
 
 /**
  * Writes the image of a scene, unless an earlier run has written it, and returns its entries.
