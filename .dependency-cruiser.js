@@ -117,6 +117,7 @@ const browserShares = [
   'losses',
   'geometry',
   'matching',
+  'metrics',
   'options',
   'random',
   'text',

@@ -1,5 +1,21 @@
 import tseslint from 'typescript-eslint';
 
+const NO_CONDITIONAL_SPREADS = ['alternate', 'consequent'].map((side) => ({
+  selector: `ObjectExpression > SpreadElement > ConditionalExpression[${side}.type="ObjectExpression"][${side}.properties.length=0]`,
+  message: 'Write `key: condition ? value : undefined` instead of spreading an empty object.',
+}));
+
+/** `require('mdetr')` works only if no shipped module awaits at its top level. */
+const NO_TOP_LEVEL_AWAIT = [
+  'AwaitExpression:not(:function AwaitExpression)',
+  'ForOfStatement[await=true]:not(:function ForOfStatement)',
+].map((selector) => ({ selector, message: 'No top-level await in src/: `require("mdetr")` would fail.' }));
+
+/** Files of more than 300 lines, at most three. */
+const LONG_FILES = [
+  'src/checkpoints/pickle/pickle-machine.ts', // One interpreter: its opcodes share the stack and the memo.
+];
+
 export default tseslint.config(
   { ignores: ['dist/**', 'node_modules/**', 'scratch/**', 'runs/**', 'coverage/**', 'examples/**/out/**'] },
   ...tseslint.configs.strictTypeChecked,
@@ -17,6 +33,7 @@ export default tseslint.config(
       '@typescript-eslint/prefer-literal-enum-member': 'off',
       '@typescript-eslint/no-extraneous-class': 'off',
       '@typescript-eslint/unbound-method': 'off',
+      'no-restricted-syntax': ['error', ...NO_CONDITIONAL_SPREADS],
     },
   },
   {
@@ -30,6 +47,16 @@ export default tseslint.config(
         { selector: 'ForOfStatement[await=true]:not(:function *)', message: 'No top-level await in shipped code.' },
       ],
     },
+  },
+  {
+    files: ['src/**/*.ts'],
+    ignores: ['**/*.test.ts', 'src/cli/main.ts'],
+    rules: { 'no-restricted-syntax': ['error', ...NO_CONDITIONAL_SPREADS, ...NO_TOP_LEVEL_AWAIT] },
+  },
+  {
+    files: ['src/**/*.ts'],
+    ignores: ['**/*.test.ts', ...LONG_FILES],
+    rules: { 'max-lines': ['error', { max: 300, skipBlankLines: false, skipComments: false }] },
   },
   { files: ['**/*.js', '**/*.mjs'], ...tseslint.configs.disableTypeChecked },
   {

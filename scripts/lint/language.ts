@@ -1,6 +1,6 @@
 /**
  * Checks the project's language: words of `language.json` in names, comments, messages and docs, and doc comments that
- * begin with a bare preposition. Prints `file:line: word -> replacement` for each finding; exit status 1 if there is any.
+ * begin with a listed word. Prints `file:line: "word" -> replacement` for each finding; exit status 1 if there is any.
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -14,7 +14,7 @@ interface Exception {
   readonly why: string;
 }
 
-interface Rules {
+export interface Rules {
   /** A word, or several separated by spaces, and what to write instead. */
   readonly words: Readonly<Record<string, string>>;
   readonly docCommentStarts: readonly string[];
@@ -29,7 +29,7 @@ export interface Finding {
 export const readRules = (): Rules =>
   JSON.parse(readFileSync(new URL('language.json', import.meta.url), 'utf8')) as Rules;
 
-/** `pictureOfHull` and `picture_of_hull` -> `picture Of Hull`: names are read word by word. */
+/** Splits names into words: `queryEmbed` and `query_embed` become `query Embed` and `query embed`. */
 const splitName = (text: string): string => text.replace(/(\p{Ll}|\d)(?=\p{Lu})/gu, '$1 ').replace(/_/g, ' ');
 
 const patternOf = (words: Rules['words']): RegExp =>

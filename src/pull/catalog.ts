@@ -23,7 +23,7 @@ export interface PublishedTokenizer {
   readonly about: string;
   readonly gigabytes: number;
   /** Files, with their SHA-256 if known. Without it, the digest that the hub reports is checked. */
-  readonly files: readonly { readonly name: string; readonly sha256?: string }[];
+  readonly files: readonly { readonly name: string; readonly sha256?: string | undefined }[];
 }
 
 /** Initial weights of a part of the network. */
@@ -90,7 +90,7 @@ const tokenizer = (name: string, owner: string, sums: readonly [string, string] 
   gigabytes: 0.0014,
   files: ['vocab.json', 'merges.txt'].map((file, index) => ({
     name: file,
-    ...(sums[index] === undefined ? {} : { sha256: sums[index] }),
+    sha256: sums[index],
   })),
 });
 

@@ -193,7 +193,7 @@ const writeFolder = async (
       tensors,
       preprocessing: preprocessingOf(files, config),
       tokenizerFiles,
-      ...(hasAnswers ? { answers } : {}),
+      answers: hasAnswers ? answers : undefined,
       card: await cardFor(files, out, config),
     },
     { force: options.force },

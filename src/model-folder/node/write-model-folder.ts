@@ -15,7 +15,7 @@ export interface ModelFolderContents {
   /** Paths of the vocabulary's files, which keep their names. */
   readonly tokenizerFiles: readonly string[];
   /** Path of GQA's table of answers, for models that need one. */
-  readonly answers?: string;
+  readonly answers?: string | undefined;
   /** The model card, in Markdown. */
   readonly card: string;
 }

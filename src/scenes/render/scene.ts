@@ -67,7 +67,7 @@ export interface SceneOptions {
   /** Maximum number of objects, up to 10. Default 8. */
   readonly maxObjects?: number;
   /** Number of rays and shadow samples. Default: `fine` for more than 60,000 pixels, otherwise `fast`. */
-  readonly quality?: keyof typeof RENDER_QUALITIES;
+  readonly quality?: keyof typeof RENDER_QUALITIES | undefined;
 }
 
 /** Render qualities: `fast` for training at 192 × 128, `fine` for images that people look at. */

@@ -45,7 +45,10 @@ export class TokenEncoding implements Encoding {
     begins: Int32Array,
     ends: Int32Array,
     vocabulary: readonly string[],
-    { truncatedFrom, unknownId }: { readonly truncatedFrom?: number; readonly unknownId?: number } = {},
+    {
+      truncatedFrom,
+      unknownId,
+    }: { readonly truncatedFrom?: number | undefined; readonly unknownId?: number | undefined } = {},
   ) {
     this.text = text;
     this.ids = ids;

@@ -122,10 +122,7 @@ class CaptionTokenizer implements Tokenizer {
       this.begins.slice(0, this.count),
       this.ends.slice(0, this.count),
       vocabulary,
-      {
-        ...(total > this.count ? { truncatedFrom: total } : {}),
-        ...(words.unknownId === undefined ? {} : { unknownId: words.unknownId }),
-      },
+      { truncatedFrom: total > this.count ? total : undefined, unknownId: words.unknownId },
     );
   }
 

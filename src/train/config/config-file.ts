@@ -131,9 +131,10 @@ export const withLoadedModel = async (values: ConfigValues): Promise<ConfigValue
   const answers = qaDataset(model);
   // combine_datasets names the data that the model was trained on, not the data of this run.
   const keys = modelConfigKeys.filter((key) => key !== 'combine_datasets' && own[key] !== undefined);
+  const fromModel = Object.fromEntries(keys.map((key) => [key, own[key]]));
+  if (answers !== undefined) fromModel['qa_dataset'] = answers;
   return {
-    ...Object.fromEntries(keys.map((key) => [key, own[key]])),
-    ...(answers === undefined ? {} : { qa_dataset: answers }),
+    ...fromModel,
     image_size: { shortest_edge: shortestEdge, longest_edge: longestEdge },
     ...values,
   };

@@ -77,7 +77,7 @@ const imagesOfFolder = (folder: string): SceneImages => {
   const { seed, start, images, quality, format, ...options } = settings;
   return {
     ...{ seed, start, images, name: folder, isLossless: format === 'png' },
-    options: { ...options, ...(quality === 'auto' ? {} : { quality }) },
+    options: { ...options, quality: quality === 'auto' ? undefined : quality },
     fileOf: (index) => join(folder, IMAGE_FOLDER, `scene_${options.split}_${String(index).padStart(6, '0')}.${format}`),
   };
 };

@@ -18,7 +18,7 @@ export interface OptimizerConfig {
   readonly optimizer: 'adam' | 'adamw' | 'sgd';
   readonly weight_decay: number;
   /** Whether weight decay applies to a parameter; to all in the official code. */
-  readonly decays?: (name: string) => boolean;
+  readonly decays?: ((name: string) => boolean) | undefined;
 }
 
 /** Moving average that is updated together with the values. */

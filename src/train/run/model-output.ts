@@ -49,7 +49,7 @@ export const writeTrainedModel = async (
       tensors,
       preprocessing: { shortestEdge, longestEdge },
       tokenizerFiles,
-      ...(qaDataset(config) === 'gqa' ? { answers: answersFile(config) } : {}),
+      answers: qaDataset(config) === 'gqa' ? answersFile(config) : undefined,
       card,
     },
     { force: true },

@@ -1,4 +1,4 @@
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
 import { createRuntime } from '../../engine/runtime/create-runtime.ts';
 import { failureOf, type ThreadFailure } from '../../threads/thread-failure.ts';
 import type { TrainConfig } from '../config/config.ts';
@@ -19,8 +19,7 @@ export type ReplicaMessage =
   | { readonly kind: 'done' }
   | { readonly kind: 'failed'; readonly failure: ThreadFailure; readonly isGroupEnd: boolean };
 
-if (parentPort !== null) {
-  const port = parentPort;
+const runReplica = async (port: MessagePort): Promise<void> => {
   const tell = (message: ReplicaMessage): void => port.postMessage(message);
   const { config, rank, group, workers, resume, startFrom } = workerData as ReplicaTask;
   const communicator = new ThreadCommunicator(rank, group);
@@ -32,4 +31,6 @@ if (parentPort !== null) {
     communicator.leave();
     tell({ kind: 'failed', failure: failureOf(error), isGroupEnd: error instanceof GroupEnded });
   }
-}
+};
+
+if (parentPort !== null) void runReplica(parentPort);

@@ -207,10 +207,10 @@ export const createTrainer = async (
     optimizer: {
       optimizer: config.optimizer,
       weight_decay: config.weight_decay,
-      ...(config.weight_decay_params === 'matrices' ? { decays } : {}),
+      decays: config.weight_decay_params === 'matrices' ? decays : undefined,
     },
     clipMaxNorm: config.clip_max_norm,
-    ...(config.ema ? { emaDecay: config.ema_decay } : {}),
+    emaDecay: config.ema ? config.ema_decay : undefined,
     stepsPerEpoch,
     seed: config.seed,
     dropout: !config.no_dropout,

@@ -26,7 +26,7 @@ export interface TrainerOptions {
   /** Maximum norm of the gradients; 0 or less turns clipping off. */
   readonly clipMaxNorm: number;
   /** Decay of the moving average of all weights. Without it no average is kept. */
-  readonly emaDecay?: number;
+  readonly emaDecay?: number | undefined;
   /** Number of steps in an epoch of the schedule. */
   readonly stepsPerEpoch: number;
   /** Seed of the dropout masks. */
