@@ -39,7 +39,7 @@ const mayImport = {
   results: ['geometry', 'text'],
   postprocess: ['geometry', 'text', 'data', 'results'],
   metrics: ['geometry', 'text', 'data'],
-  drawing: ['geometry', 'text', 'data', 'postprocess', 'files'],
+  drawing: ['files', 'geometry', 'text', 'data', 'postprocess', 'files'],
   inference: [
     'engine',
     'nn',

@@ -1,4 +1,11 @@
-import opentype, { type Font, type Glyph } from 'opentype.js';
+import * as opentypeModule from 'opentype.js';
+import type { Font, Glyph } from 'opentype.js';
+
+type ParseFont = (bytes: ArrayBuffer) => Font;
+
+/** Node loads opentype.js as CommonJS with one default export, bundlers load its module with named exports. */
+const exported: Readonly<Record<string, unknown>> = { ...opentypeModule };
+const parseFont = (exported['parse'] ?? (exported['default'] as Record<string, unknown>)['parse']) as ParseFont;
 
 /** Ascent and descent as fractions of the em, for capitals with accents and for descenders. */
 export const ASCENT = 0.93;
@@ -20,7 +27,7 @@ export class Typeface {
 
   /** Parses the bytes of a font file (WOFF, TrueType, OpenType), which takes 0.2 s. */
   constructor(bytes: Uint8Array) {
-    this.font = opentype.parse(new Uint8Array(bytes).buffer);
+    this.font = parseFont(new Uint8Array(bytes).buffer);
   }
 
   /** Width of a text in pixels at `sizePx` per em. */

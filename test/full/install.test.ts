@@ -1,5 +1,15 @@
 import { execFileSync, spawnSync, type SpawnSyncReturns } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -126,5 +136,83 @@ describe.skipIf(!hasRegistry)('the packed package', { timeout: 300_000 }, () => 
     });
     expectDetections(result);
     if (!existsSync(join(path, 'node_modules/onnxruntime-node'))) expect(result.stderr).toContain('using WebAssembly');
+  });
+
+  describe('inside a bundle', () => {
+    const native = ['sharp', 'onnxruntime-node', 'koffi'];
+    const bundlers: readonly (readonly [
+      name: string,
+      file: string,
+      build: (path: string) => SpawnSyncReturns<string>,
+    ])[] = [
+      [
+        'esbuild, ESM',
+        'esm.mjs',
+        (path) =>
+          run(path, 'npx', [
+            ...['esbuild', 'app.js', '--bundle', '--platform=node', '--format=esm', '--outfile=out/esm.mjs'],
+            // Dependencies in CommonJS format call require, which modules lack.
+            `--banner:js=import{createRequire}from'node:module';const require=createRequire(import.meta.url);`,
+            ...native.map((name) => `--external:${name}`),
+          ]),
+      ],
+      [
+        'esbuild, CommonJS',
+        'cjs.cjs',
+        (path) =>
+          run(path, 'npx', [
+            ...['esbuild', 'app.js', '--bundle', '--platform=node', '--format=cjs', '--outfile=out/cjs.cjs'],
+            ...native.map((name) => `--external:${name}`),
+          ]),
+      ],
+      ['webpack', 'webpack.cjs', (path) => run(path, 'npx', ['webpack', '--config', 'webpack.config.cjs'])],
+    ];
+    let path = '';
+
+    beforeAll(() => {
+      path = project('bundles', { type: 'module' });
+      const installed = run(path, 'npm', ['install', tarball, 'esbuild', 'webpack', 'webpack-cli']);
+      expect(installed.status, installed.stderr).toBe(0);
+      writeFileSync(
+        join(path, 'app.js'),
+        `import { MDETR } from 'mdetr';
+         MDETR.fromPretrained().then(async (model) => {
+           console.log(JSON.stringify(await model.detect('scene.png', ${JSON.stringify(caption)})));
+           await model.dispose();
+         }).catch((error) => { console.error(error.message); process.exitCode = 1; });`,
+      );
+      writeFileSync(
+        join(path, 'webpack.config.cjs'),
+        `module.exports = {
+           mode: 'production', target: 'node20', entry: './app.js',
+           output: { path: __dirname + '/out', filename: 'webpack.cjs' },
+           externals: ${JSON.stringify(Object.fromEntries(native.map((name) => [name, `commonjs ${name}`])))},
+         };`,
+      );
+    }, 300_000);
+
+    it.each(bundlers)('of %s the default model is found, or the error says which folder to copy', (_, file, build) => {
+      const built = build(path);
+      expect(built.status, built.stderr + built.stdout).toBe(0);
+      expectDetections(run(path, 'node', [join('out', file)], { MDETR_CACHE: cache }));
+      const moved = join(folder, `moved-${file}`);
+      mkdirSync(moved);
+      cpSync(join(path, 'out'), moved, { recursive: true });
+      cpSync(join(path, 'node_modules'), join(moved, 'node_modules'), {
+        recursive: true,
+        verbatimSymlinks: true,
+        filter: (source) => !source.endsWith(join('node_modules', 'mdetr')),
+      });
+      cpSync(scene, join(moved, 'scene.png'));
+      // webpack writes the address of the build's modules into the bundle: elsewhere they are not there.
+      const [installed, hidden] = [join(path, 'node_modules/mdetr'), join(path, 'node_modules/hidden')];
+      renameSync(installed, hidden);
+      const missing = run(moved, 'node', [file], { MDETR_CACHE: cache });
+      renameSync(hidden, installed);
+      expect(missing.status).toBe(1);
+      expect(missing.stderr).toContain('copy node_modules/mdetr/models/default to models/default beside the bundle');
+      cpSync(join(path, 'node_modules/mdetr/models'), join(moved, 'models'), { recursive: true });
+      expectDetections(run(moved, 'node', [file], { MDETR_CACHE: cache }));
+    });
   });
 });

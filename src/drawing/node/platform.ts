@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import sharp, { type Sharp } from 'sharp';
+import { packageRequire } from '../../files/package-folder.ts';
 import type { RawImage } from '../../data/images/raw-image.ts';
 import type { DrawingFormat, DrawingPlatform } from '../draw.ts';
 import { Typeface } from '../typeface.ts';
@@ -10,8 +10,7 @@ const FONT_FILE = '@fontsource/dejavu-sans/files/dejavu-sans-latin-400-normal.wo
 let loaded: Typeface | undefined;
 
 /** The font of drawings, parsed at first use. */
-export const typeface = (): Typeface =>
-  (loaded ??= new Typeface(readFileSync(createRequire(import.meta.url).resolve(FONT_FILE))));
+export const typeface = (): Typeface => (loaded ??= new Typeface(readFileSync(packageRequire.resolve(FONT_FILE))));
 
 const encoders: { readonly [F in DrawingFormat]: (drawn: Sharp) => Sharp } = {
   png: (drawn) => drawn.png(),

@@ -1,4 +1,4 @@
-import { MdetrError, messageOf, UsageError } from '../../errors.ts';
+import { MdetrError, UsageError } from '../../errors.ts';
 import { CommandLineTooLong } from './node/command-line.ts';
 import type { NodeRuntimeOptions } from './node/node-runtime.ts';
 import type { Runtime } from './runtime.ts';
@@ -20,9 +20,7 @@ const RUNTIME_FACTORIES: Readonly<Record<RuntimeKind, (options: RuntimeOptions) 
     return new NativeRuntime(options);
   },
   node: async (options) => {
-    const { NodeRuntime } = await import('./node/node-runtime.ts').catch((error: unknown) => {
-      throw new MdetrError(`onnxruntime-node cannot be loaded: ${messageOf(error)}`, { cause: error });
-    });
+    const { NodeRuntime } = await import('./node/node-runtime.ts');
     return new NodeRuntime(options);
   },
   wasm: async (options) => {

@@ -1,6 +1,5 @@
 import { access, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { openCheckpoint, type Checkpoint } from '../../checkpoints/index.ts';
 import { MdetrError } from '../../errors.ts';
@@ -9,6 +8,7 @@ import { parseJson } from '../../files/json-text.ts';
 import { findPublished, placeOf } from '../../pull/catalog.ts';
 import { MODEL_FILE_NAMES, PREPROCESSING_KEY, TOKENIZER_FILE_NAMES, WEIGHT_FILE_NAMES } from '../layout.ts';
 import { cacheFolder } from '../../files/cache-folder.ts';
+import { findPackageFile, requirePackageFile } from '../../files/package-folder.ts';
 
 /** A model's files, found and opened, whether or not they fit together. */
 export interface ModelFiles {
@@ -33,8 +33,6 @@ export interface ModelFilesOptions {
   readonly config?: string;
 }
 
-const modelsFolder = fileURLToPath(new URL('../../../models/', import.meta.url));
-
 export const isFile = (path: string): Promise<boolean> =>
   stat(path).then(
     (info) => info.isFile(),
@@ -58,8 +56,9 @@ export const resolveModelPath = async (name: string): Promise<string> => {
   const isPullable = published !== undefined && published.kind !== 'tokenizer';
   const pulled = isPullable ? placeOf(published).files[0]! : name;
   const isName = /^[\w.+-]+$/.test(name);
-  const candidates = isName ? [join(modelsFolder, name), join(cacheFolder(), 'models', pulled)] : [];
-  for (const candidate of candidates) if (await exists(candidate)) return candidate;
+  const candidates = isName ? [findPackageFile(`models/${name}`), join(cacheFolder(), 'models', pulled)] : [];
+  for (const candidate of candidates) if (candidate !== undefined && (await exists(candidate))) return candidate;
+  if (name === 'default') return requirePackageFile('models/default');
   if (isPullable) throw new MdetrError(`model "${name}" is not here yet; fetch it with: mdetr pull ${published.name}`);
   throw new MdetrError(
     isName

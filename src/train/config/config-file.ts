@@ -1,6 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { findPackageFile, requirePackageFile } from '../../files/package-folder.ts';
 import { MdetrError, UsageError } from '../../errors.ts';
 import { readJsonFile } from '../../files/json-file.ts';
 import { modelConfigKeys, parseModelConfig, qaDataset } from '../../models/index.ts';
@@ -28,8 +28,6 @@ export interface ConfigFile {
   readonly notes: readonly string[];
 }
 
-const packageFolder = fileURLToPath(new URL('../../../', import.meta.url));
-
 /**
  * Finds a config file: a path relative to the working folder, or the path of one of this package's configs
  * (`configs/refcoco.json`), which works from any folder.
@@ -37,7 +35,7 @@ const packageFolder = fileURLToPath(new URL('../../../', import.meta.url));
  * @throws {MdetrError} if there is no such file, naming the nearest config of this package
  */
 export const findConfig = async (path: string): Promise<string> => {
-  for (const candidate of [path, ...(/^(configs|examples)\//.test(path) ? [join(packageFolder, path)] : [])]) {
+  for (const candidate of [path, ...(/^(configs|examples)\//.test(path) ? [findPackageFile(path) ?? path] : [])]) {
     const found = await stat(candidate).catch(() => undefined);
     if (found?.isDirectory() === true) {
       const inside = (await isFile(join(candidate, MODEL_FILE_NAMES.config)))
@@ -47,7 +45,7 @@ export const findConfig = async (path: string): Promise<string> => {
     }
     if (found !== undefined) return candidate;
   }
-  const own = (await readdir(join(packageFolder, 'configs'), { recursive: true }))
+  const own = (await readdir(requirePackageFile('configs'), { recursive: true }))
     .filter((name) => name.endsWith('.json'))
     .map((name) => name.slice(0, -'.json'.length).replaceAll('\\', '/'));
   const meant = nearestKey(path.replace(/^(\.\/)?configs\/|\.json$/g, ''), own);

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { cacheFolder } from '../../../files/cache-folder.ts';
+import { packageRequire } from '../../../files/package-folder.ts';
 
 /** Version of `onnxruntime-node` that {@link NATIVE_LIBRARIES} describes. */
 export const ORT_VERSION = '1.30.0';
@@ -64,7 +64,7 @@ const installedLibrary = (): string | undefined => {
       ? LIBRARY_PATTERNS[process.platform]
       : /^libonnxruntime\.so/;
   try {
-    const bin = join(dirname(createRequire(import.meta.url).resolve('onnxruntime-node/package.json')), 'bin');
+    const bin = join(dirname(packageRequire.resolve('onnxruntime-node/package.json')), 'bin');
     for (const version of readdirSync(bin)) {
       const folder = join(bin, version, process.platform, process.arch);
       const file = existsSync(folder) ? readdirSync(folder).find((entry) => name.test(entry)) : undefined;

@@ -1,4 +1,4 @@
-import { createRequire } from 'node:module';
+import { packageRequire } from '../../../files/package-folder.ts';
 import { MdetrError, messageOf } from '../../../errors.ts';
 import { requireNativeLibrary } from './library-file.ts';
 import { API_SLOTS, API_TABLE, API_VERSION, type ApiFunction } from './api-table.ts';
@@ -64,8 +64,7 @@ export class OrtLibrary {
   static open(): OrtLibrary {
     if (this.opened !== undefined) return this.opened;
     try {
-      const require = createRequire(import.meta.url);
-      return (this.opened = new OrtLibrary(require('koffi') as Koffi, requireNativeLibrary()));
+      return (this.opened = new OrtLibrary(packageRequire('koffi') as Koffi, requireNativeLibrary()));
     } catch (error) {
       throw new MdetrError(`ONNX Runtime's library cannot be called directly here: ${messageOf(error)}`, {
         cause: error,

@@ -1,5 +1,6 @@
-import * as ort from 'onnxruntime-node';
+import type * as Ort from 'onnxruntime-node';
 import { MdetrError, messageOf } from '../../../errors.ts';
+import { packageRequire } from '../../../files/package-folder.ts';
 import type { DType, HostTensor } from '../../graph/dtype.ts';
 import type { NamedTensors, Program, ProgramInput } from '../../graph/program.ts';
 import { HostValue, hostOf } from '../host-value.ts';
@@ -25,17 +26,31 @@ export interface NodeRuntimeOptions {
   readonly cache?: ProgramCache | undefined;
 }
 
+/**
+ * The binding. Loaded when it is needed: npm drops the package where its install script fails, and a static import would
+ * then break every bundle that contains this module.
+ */
+const binding = (): typeof Ort => {
+  try {
+    return packageRequire('onnxruntime-node') as typeof Ort;
+  } catch (error) {
+    throw new MdetrError(`onnxruntime-node cannot be loaded: ${messageOf(error)}`, { cause: error });
+  }
+};
+
 /** Runs programs with ONNX Runtime's Node binding (`onnxruntime-node`). */
 export class NodeRuntime implements Runtime {
   readonly device: string;
-  private readonly sessionOptions: ort.InferenceSession.SessionOptions;
+  private readonly sessionOptions: Ort.InferenceSession.SessionOptions;
   private readonly cache: ProgramCache;
 
   /** @throws {MdetrError} for a device that this build of ONNX Runtime lacks: it would silently use the CPU */
   constructor(options: NodeRuntimeOptions = {}) {
     checkCommandLine('node');
     this.device = options.device ?? 'cpu';
-    const devices = ort.listSupportedBackends().map(({ name }) => name);
+    const devices = binding()
+      .listSupportedBackends()
+      .map(({ name }) => name);
     if (!devices.includes(this.device))
       throw new MdetrError(`there is no device "${this.device}" here; there are: ${devices.join(', ')}`);
     this.cache = options.cache ?? new ProgramCache();
@@ -60,10 +75,11 @@ export class NodeRuntime implements Runtime {
     model: Uint8Array | string,
     inputs: readonly ProgramInput[],
   ): Promise<Session> {
+    const { InferenceSession } = binding();
     try {
       const session = await (typeof model === 'string'
-        ? ort.InferenceSession.create(model, this.sessionOptions)
-        : ort.InferenceSession.create(model, this.sessionOptions));
+        ? InferenceSession.create(model, this.sessionOptions)
+        : InferenceSession.create(model, this.sessionOptions));
       return new NodeSession(program, session, inputs);
     } catch (error) {
       throw new MdetrError(`cannot load program "${program.name}" on device "${this.device}": ${messageOf(error)}`, {
@@ -73,21 +89,21 @@ export class NodeRuntime implements Runtime {
   }
 }
 
-const toOrt = ({ dtype, data, shape }: HostTensor): ort.Tensor => {
+const toOrt = ({ dtype, data, shape }: HostTensor): Ort.Tensor => {
   // The binding rejects shared memory with "Invalid argument".
   const own = data.buffer instanceof SharedArrayBuffer ? data.slice() : data;
-  return new ort.Tensor(dtype, own as Float32Array, shape);
+  return new (binding().Tensor)(dtype, own as Float32Array, shape);
 };
 
-const fromOrt = (tensor: ort.Tensor): HostTensor =>
+const fromOrt = (tensor: Ort.Tensor): HostTensor =>
   ({ dtype: tensor.type as DType, shape: tensor.dims, data: tensor.data }) as HostTensor;
 
 class NodeSession implements Session {
-  private session: ort.InferenceSession | undefined;
+  private session: Ort.InferenceSession | undefined;
 
   constructor(
     readonly program: Program,
-    session: ort.InferenceSession,
+    session: Ort.InferenceSession,
     private readonly inputs: readonly ProgramInput[],
   ) {
     this.session = session;

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { mkdir, open, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { MdetrError, messageOf } from '../../../errors.ts';
 import { cacheFolder, environmentSetting } from '../../../files/cache-folder.ts';
+import { packageRequire } from '../../../files/package-folder.ts';
 import { isAbandoned, temporaryPath } from '../../../files/temporary-path.ts';
 import { parameterFrontier } from '../../graph/fold.ts';
 import type { HostTensor } from '../../graph/dtype.ts';
@@ -52,8 +52,7 @@ const STALE_AFTER_MS = 3_600_000;
 /** Version of the native ONNX Runtime, which may write optimized entries; `none` if only WebAssembly is installed. */
 const ortVersion = (): string => {
   try {
-    const require = createRequire(import.meta.url);
-    return (require('onnxruntime-node/package.json') as { version: string }).version;
+    return (packageRequire('onnxruntime-node/package.json') as { version: string }).version;
   } catch {
     return 'none';
   }

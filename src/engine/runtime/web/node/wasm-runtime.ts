@@ -1,10 +1,9 @@
-import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { pathToFileURL } from 'node:url';
 import type * as Ort from 'onnxruntime-web';
 import { MdetrError, messageOf } from '../../../../errors.ts';
+import { findPackageFile, packageRequire } from '../../../../files/package-folder.ts';
 import { ProgramCache } from '../../node/program-cache.ts';
 import { WEIGHTS_FILE } from '../../node/stored-weights.ts';
 import { WebRuntime, type CompileWithWeights } from '../web-runtime.ts';
@@ -22,12 +21,12 @@ export const ORT_WEB_FILES = ['ort.node.min.mjs', 'ort-wasm-simd-threaded.mjs', 
 
 /** Folder of {@link ORT_WEB_FILES}: `dist/ort/` of the package, or the development dependency. */
 const ortFolder = (): string => {
-  const packaged = fileURLToPath(new URL('../../../../ort/', import.meta.url));
-  if (existsSync(join(packaged, ORT_WEB_FILES[0]))) return packaged;
+  const packaged = findPackageFile(join('dist/ort', ORT_WEB_FILES[0]));
+  if (packaged !== undefined) return dirname(packaged);
   try {
-    return dirname(createRequire(import.meta.url).resolve('onnxruntime-web/ort-wasm-simd-threaded.wasm'));
+    return dirname(packageRequire.resolve('onnxruntime-web/ort-wasm-simd-threaded.wasm'));
   } catch (error) {
-    throw new MdetrError(`the WebAssembly build of ONNX Runtime is not installed (${packaged} is missing)`, {
+    throw new MdetrError('the WebAssembly build of ONNX Runtime is not installed (dist/ort is missing)', {
       cause: error,
     });
   }
@@ -37,7 +36,9 @@ let loaded: Promise<typeof Ort> | undefined;
 
 const loadOrt = async (threads: number | undefined): Promise<typeof Ort> => {
   const folder = ortFolder();
-  const ort = (await import(pathToFileURL(join(folder, ORT_WEB_FILES[0])).href)) as typeof Ort;
+  const ort = (await import(
+    /* webpackIgnore: true */ pathToFileURL(join(folder, ORT_WEB_FILES[0])).href
+  )) as typeof Ort;
   if (threads !== undefined) ort.env.wasm.numThreads = threads;
   ort.env.wasm.wasmPaths = `${pathToFileURL(folder).href}/`.replace(/\/+$/, '/');
   ort.env.logLevel = 'error';
