@@ -54,6 +54,14 @@ export class OutputRule {
       throw new UsageError(`${option}: ${path} exists; pass --overwrite to replace it, or choose another name`);
   }
 
+  /**
+   * Checks that an output is no input and no folder or device, at the moment when it is written.
+   * @throws {UsageError} if it is
+   */
+  checkInputs(path: string, option: string): void {
+    this.check(path, option);
+  }
+
   /** Whether the path exists. */
   private check(path: string, option: string): boolean {
     const info = identityOf(path);

@@ -31,7 +31,7 @@ export const convertCommand = (): Command => {
   addSourceOptions(command)
     .option('--answers <file>', "GQA's answer table (JSON), to be stored in the model folder")
     .option('--bare', 'write a .pth file with weights only')
-    .option('--force', 'replace OUT if it exists')
+    .option('--force, --overwrite', 'replace OUT if it exists')
     .option('--verbose', 'print which tensors were used, left out or ignored');
   return command.addHelpText('after', EXAMPLES).action(convert);
 };
@@ -39,14 +39,14 @@ export const convertCommand = (): Command => {
 const convert = async (
   name: string,
   out: string,
-  { verbose, ...options }: ConvertOptions & { readonly verbose?: boolean },
+  { verbose, overwrite, ...options }: ConvertOptions & { readonly verbose?: boolean; readonly overwrite?: boolean },
 ): Promise<void> => {
   const { convertModel } = await import('../../model-folder/node/convert.ts');
   const status = new StatusLine(verbose === true);
   await interruptible(async (signal) => {
     try {
       status.show(`writing ${out}`);
-      const { tensors, report, leftOut } = await convertModel(name, out, { ...options, signal });
+      const { tensors, report, leftOut } = await convertModel(name, out, { ...options, force: overwrite, signal });
       status.clear();
       if (report !== undefined && (verbose === true || report.includes('\n'))) note(report);
       print(`${out}: ${tensors} tensors\n`);

@@ -2,10 +2,9 @@ import { Command } from 'commander';
 import type { MDETR } from '../../inference/node/mdetr.ts';
 import type { DetectionResult } from '../../results/types.ts';
 import { interruptible } from '../options/stop-signals.ts';
-import { MaskFiles } from '../output/mask-files.ts';
 import { addModelOptions, loadModel, type ModelOptions } from '../options/model-options.ts';
 import { requireCaptions, collectCaptions, integerFrom } from '../options/option-values.ts';
-import { DrawingPaths } from '../output/output-paths.ts';
+import { planOutputs } from '../output/image-outputs.ts';
 import {
   addImageOptions,
   ImageReader,
@@ -64,8 +63,7 @@ export const detectCommand = (): Command => {
 const detect = async (paths: readonly string[], options: DetectOptions): Promise<void> => {
   const { batchSize } = options;
   const captions = requireCaptions('--caption', options.caption);
-  const drawings = options.out === undefined ? undefined : await DrawingPaths.plan(options.out, paths, captions.length);
-  const masks = options.masksDir === undefined ? undefined : new MaskFiles(options.masksDir, captions.length);
+  const { drawings, masks } = await planOutputs(paths, captions.length, options);
   const reader = new ImageReader(options);
   // The first images are read before the model, which takes longer to load: a wrong path is reported at once.
   const first = await reader.readAll(paths.slice(0, batchSize));

@@ -8,6 +8,7 @@ import type { Orientation } from '../../data/images/orientation.ts';
 import { writeAtomically } from '../../checkpoints/index.ts';
 import { MdetrError, UsageError } from '../../errors.ts';
 import { readJsonFile } from '../../files/json-file.ts';
+import { OutputRule } from '../../files/output-rule.ts';
 import { resultsJson, resultsTable } from '../../metrics/results-table.ts';
 import { currentConfig } from '../../names/current-names.ts';
 import {
@@ -131,9 +132,30 @@ const run = async (config: string | undefined, options: EvaluateOptions): Promis
   const request = requestOf(benchmark, options, section);
   // Wrong calls are reported before the model is loaded.
   checkRequest(benchmark, request);
+  checkOutputs(config, request, options);
   await interruptible(async (signal) => {
     await present(task, await evaluate(benchmark, { ...request, signal }, options), options);
   });
+};
+
+/** Checks the files that are written. @throws {UsageError} if one is an input, or one is written twice */
+const checkOutputs = (
+  config: string | undefined,
+  { annotations, groundTruth, predictions, settings }: Omit<EvaluationRequest, 'model'>,
+  options: EvaluateOptions,
+): void => {
+  const { model, tokenizer, answers, submission, savePredictions, json, worst } = options;
+  const paths = Object.values(settings ?? {}).filter((value) => typeof value === 'string');
+  const rule = new OutputRule({
+    inputs: [config, annotations, groundTruth, predictions, model, tokenizer, options.config, answers, ...paths],
+  });
+  const outputs = {
+    '--submission': submission,
+    '--save-predictions': savePredictions,
+    '--json': json,
+    '--worst': worst,
+  };
+  for (const [option, path] of Object.entries(outputs)) if (path !== undefined) rule.named(path, `${option} ${path}`);
 };
 
 const requestOf = (

@@ -2,11 +2,13 @@ import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { writeAtomically } from '../../checkpoints/index.ts';
 import { UsageError } from '../../errors.ts';
+import { OutputRule } from '../../files/output-rule.ts';
 import type { CurveAxis } from '../../train/run/run-curves.ts';
 import { print } from '../output/print.ts';
 
 interface PlotOptions {
   readonly out?: string;
+  readonly overwrite?: boolean;
   readonly terms?: readonly string[];
   readonly smooth: number;
   readonly logScale?: boolean;
@@ -60,10 +62,17 @@ export const plotCommand = (): Command =>
         .choices(['steps', 'pairs'])
         .default('steps'),
     )
+    .option('--force, --overwrite', 'replace curves.svg if --out is not given')
     .addHelpText('after', EXAMPLES)
     .action(async (folders: readonly string[], options: PlotOptions) => {
       const out = options.out ?? (folders.length === 1 ? join(folders[0]!, 'curves.svg') : 'curves.svg');
+      const rule = new OutputRule({
+        inputs: folders.map((folder) => join(folder, 'log.jsonl')),
+        overwrite: options.overwrite,
+      });
       if (!out.endsWith('.svg')) throw new UsageError(`--out ${out}: curves are drawn as SVG; name a file.svg`);
+      if (options.out === undefined) rule.derived(out, 'curves');
+      else rule.named(out, `--out ${out}`);
       const { readRunCurves } = await import('../../train/run/run-curves.ts');
       const { sheetOf } = await import('../plot/panels.ts');
       const { drawSheet } = await import('../plot/curve-sheet.ts');

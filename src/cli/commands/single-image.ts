@@ -2,9 +2,8 @@ import { writeDrawing, type DrawingContent } from '../../drawing/node/index.ts';
 import type { EncodedImage } from '../../inference/encoded-image.ts';
 import type { DetectedObject, ResultBase } from '../../results/types.ts';
 import { interruptible } from '../options/stop-signals.ts';
-import { MaskFiles } from '../output/mask-files.ts';
 import { loadModel, type ModelOptions } from '../options/model-options.ts';
-import { DrawingPaths } from '../output/output-paths.ts';
+import { planOutputs } from '../output/image-outputs.ts';
 import { readImage, withDecodeTime, type ImageOptions } from '../options/image-options.ts';
 import { note, print } from '../output/print.ts';
 
@@ -28,9 +27,7 @@ export const runOnImage = async <R extends ResultBase>(
   options: SingleImageOptions,
   task: Task<R>,
 ): Promise<void> => {
-  const drawings =
-    options.out === undefined ? undefined : await DrawingPaths.plan(options.out, [path], captions.length);
-  const masks = options.masksDir === undefined ? undefined : new MaskFiles(options.masksDir, captions.length);
+  const { drawings, masks } = await planOutputs([path], captions.length, { ...options, answers: task.answers });
   const image = await readImage(path, options);
   const model = await loadModel(options, { answers: task.answers });
   try {

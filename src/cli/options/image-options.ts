@@ -19,6 +19,7 @@ export interface ImageOptions {
   readonly masks?: boolean;
   readonly masksDir?: string;
   readonly out?: string;
+  readonly overwrite?: boolean;
   readonly json?: boolean;
   readonly maxPixels?: number;
   readonly orientation?: Orientation;
@@ -40,6 +41,7 @@ export const addImageOptions = (command: Command): Command =>
     .option('--masks', 'also predict masks; needs a model with the segmentation head')
     .option('--masks-dir <dir>', 'write each mask as a PNG file into this folder; implies --masks')
     .option('--out <file>', 'write the image with the boxes drawn, as .png, .jpg or .webp')
+    .option('--force, --overwrite', 'replace files in the folders and patterns of --out and --masks-dir')
     .option('--json', 'print one JSON object per result and line')
     .option('--max-pixels <millions>', 'maximum pixels of an image, in millions (default: 50)', millions)
     .addOption(imageOrientationOption())

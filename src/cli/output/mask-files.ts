@@ -1,9 +1,11 @@
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { maskToDense, unpackMask } from '../../geometry/run-lengths.ts';
 import type { DetectedObject } from '../../results/types.ts';
 import { replaceFile } from '../../files/atomic-file.ts';
 import { makeFolder } from '../../files/make-folder.ts';
+import type { OutputRule } from '../../files/output-rule.ts';
 import { stemOf } from './output-paths.ts';
 
 /**
@@ -13,11 +15,23 @@ import { stemOf } from './output-paths.ts';
 export class MaskFiles {
   private readonly folder: string;
   private readonly captionCount: number;
+  private readonly rule: OutputRule;
   private readonly taken = new Map<string, number>();
 
-  constructor(folder: string, captionCount: number) {
+  /**
+   * @param images paths of the images whose masks are written
+   * @param rule checks the paths
+   * @throws {UsageError} if the folder has masks of the images already and `rule` forbids to replace them
+   */
+  constructor(folder: string, images: readonly string[], captionCount: number, rule: OutputRule) {
     this.folder = folder;
     this.captionCount = captionCount;
+    this.rule = rule;
+    const stems = new Set(images.map(stemOf));
+    for (const name of existsSync(folder) ? readdirSync(folder) : []) {
+      const [, stem = ''] = /^(.*?)(?:-\d+)?(?:_\d+)?-\d{2,}\.png$/.exec(name) ?? [];
+      if (stems.has(stem)) rule.derived(join(folder, name), `--masks-dir ${folder}`);
+    }
   }
 
   async write(image: string, captionIndex: number, detections: readonly DetectedObject[]): Promise<void> {
@@ -28,7 +42,9 @@ export class MaskFiles {
     const prefix = before === 0 ? name : `${name}_${before + 1}`;
     for (const [index, { mask }] of detections.entries()) {
       if (mask === undefined) continue;
-      await writePng(join(this.folder, `${prefix}-${String(index + 1).padStart(2, '0')}.png`), mask);
+      const path = join(this.folder, `${prefix}-${String(index + 1).padStart(2, '0')}.png`);
+      this.rule.checkInputs(path, `--masks-dir ${this.folder}`);
+      await writePng(path, mask);
     }
   }
 }

@@ -127,7 +127,7 @@ describe('what is in the way', () => {
   it('is kept: files and folders without force, and folders of anything else even with it', async () => {
     writeFileSync(at('taken.pth'), 'mine');
     await expect(convertModel('default', at('taken.pth'))).rejects.toThrow(UsageError);
-    await expect(convertModel('default', at('model'))).rejects.toThrow(/--force/);
+    await expect(convertModel('default', at('model'))).rejects.toThrow(/--overwrite/);
     mkdirSync(at('photos'));
     writeFileSync(at('photos/summer.jpg'), 'mine');
     await expect(convertModel('default', at('photos'), { force: true })).rejects.toThrow(/summer\.jpg/);

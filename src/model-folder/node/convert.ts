@@ -1,4 +1,4 @@
-import { readdir, stat } from 'node:fs/promises';
+import { readdir, realpath, stat } from 'node:fs/promises';
 import { basename, extname, join, resolve } from 'node:path';
 import {
   describeMatch,
@@ -12,6 +12,7 @@ import {
   type TensorSource,
 } from '../../checkpoints/index.ts';
 import { MdetrError, UsageError } from '../../errors.ts';
+import { OutputRule } from '../../files/output-rule.ts';
 import {
   initialValue,
   MdetrNetwork,
@@ -64,7 +65,10 @@ export const convertModel = async (name: string, out: string, options: ConvertOp
   if (isFileOut) await checkFile(out, options.force === true);
   const files = await openModelFiles(name, options);
   try {
-    if (resolve(files.path) === resolve(out)) throw new UsageError(`${out}: is the model itself; name another`);
+    if ((await realpathOf(files.path)) === (await realpathOf(out)))
+      throw new UsageError(`${out}: is the model itself; name another`);
+    const inputs = [files.path, files.checkpoint?.path, options.config, options.tokenizer, options.answers];
+    if (isFileOut) new OutputRule({ inputs }).named(out, out);
     const config = files.config === undefined ? undefined : parseModelConfig(files.config.values, files.config.source);
     const match = checkFit(files, config);
     const tensors = interruptible(officialNames(tensorsOf(files, config), match), options.signal);
@@ -89,10 +93,12 @@ export const convertModel = async (name: string, out: string, options: ConvertOp
   }
 };
 
+const realpathOf = (path: string): Promise<string> => realpath(path).catch(() => resolve(path));
+
 const checkFile = async (path: string, force: boolean): Promise<void> => {
   const info = await stat(path).catch(() => undefined);
   if (info?.isDirectory() === true) throw new UsageError(`${path}: is a folder; name a file`);
-  if (info !== undefined && !force) throw new UsageError(`${path}: is there already; replace it with --force`);
+  if (info !== undefined && !force) throw new UsageError(`${path}: is there already; replace it with --overwrite`);
 };
 
 /** A file that lacks what its own arguments ask for is refused before anything is written. */

@@ -77,7 +77,7 @@ const checkTarget = async (folder: string, force: boolean): Promise<boolean> => 
   const foreign = names.find((name) => !ownFileNames.has(name));
   if (foreign !== undefined)
     throw new UsageError(`${folder}: holds "${foreign}", so it is no model folder to be replaced; name a new one`);
-  if (!force) throw new UsageError(`${folder}: is there already; replace it with --force, or name another`);
+  if (!force) throw new UsageError(`${folder}: is there already; replace it with --overwrite, or name another`);
   return true;
 };
 

@@ -1,10 +1,13 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeAtomically } from '../../checkpoints/index.ts';
 import { fileReason, MdetrError, UsageError } from '../../errors.ts';
+import { LockFile } from '../../files/lock-file.ts';
 import { makeFolder } from '../../files/make-folder.ts';
+import { isAbandoned } from '../../files/temporary-path.ts';
 import { currentConfig } from '../../names/current-names.ts';
 import type { TrainConfig } from '../config/config.ts';
+import { logFile } from './run-log.ts';
 import { readRunFacts, type RunFacts } from './run-state.ts';
 
 /** Names in a run's folder, besides those of the log. */
@@ -18,31 +21,84 @@ export const stagesFile = 'stages.json';
 /** Settings that do not affect the results: changes are not reported. */
 const UNREPORTED = new Set(['output_dir', 'num_workers', 'threads', 'replicas', 'device', 'log_every', 'save_every']);
 
+/** Lock of the process that trains in the folder. */
+const LOCK_FILE = 'run.lock';
+
+/** Marks a folder as that of a run, from before anything else is written in it. */
+const MARKER_FILE = '.mdetr-run';
+
+/** Folder of the programs that a validation compiles. */
+export const VALIDATION_CACHE = 'validation-cache.tmp';
+
+/** Names that a run writes. In a folder that is not a run's, they belong to the user. */
+const RUN_NAMES = ['config.json', logFile, stateFile, lastFolder, bestFolder, 'tensorboard'];
+
+/** A folder in which this process trains. */
+export interface RunFolder {
+  /** Facts of the state in the folder, if there is one. */
+  readonly before: RunFacts | undefined;
+  /** Lets other processes train in the folder. */
+  release(): void;
+}
+
 /**
- * Creates the folder of a run, and reads the facts of the state in it, if there is one.
+ * Creates the folder of a run, locks it, and reads the facts of the state in it, if there is one.
  *
  * @param isWriter false for processes that leave writing to another one
- * @throws {MdetrError} if the folder has a state and `resume` is false, or it cannot be created
+ * @throws {MdetrError} if another process trains in the folder, it has a state and `resume` is false, it has files of the
+ *   user with names that a run writes, or it cannot be created
  */
 export const prepareRunFolder = async (
   folder: string,
   { resume, isWriter }: { readonly resume: boolean; readonly isWriter: boolean },
-): Promise<RunFacts | undefined> => {
+): Promise<RunFolder> => {
   if (folder === '') throw new UsageError('name a folder for the run: --output-dir DIR, or output_dir in the config');
+  if (!isWriter) return { before: await stateToResume(folder, resume), release: () => undefined };
+  await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+    throw new MdetrError(`${folder}: no folder for a run (${fileReason(error)})`, { cause: error });
+  });
+  const lock = LockFile.take(
+    join(folder, LOCK_FILE),
+    ({ pid, host }) => `${folder}: another training is running in this folder (process ${pid} on ${host})`,
+  );
+  try {
+    const before = await stateToResume(folder, resume);
+    await claim(folder, before !== undefined);
+    return { before, release: () => lock.release() };
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+};
+
+/** Makes sure that the folder is a run's, and removes what a killed process left half written in it. */
+const claim = async (folder: string, hasState: boolean): Promise<void> => {
+  const marker = join(folder, MARKER_FILE);
+  try {
+    const names = await readdir(folder);
+    if (!hasState && !names.includes(MARKER_FILE)) {
+      const own = RUN_NAMES.filter((name) => names.includes(name));
+      if (own.length > 0)
+        throw new MdetrError(
+          `${folder}: has ${own.join(', ')}, which a run would replace, and is not the folder of a run; name another folder`,
+        );
+    }
+    if (!names.includes(MARKER_FILE)) await writeFile(marker, 'This folder belongs to a run of mdetr train.\n');
+    for (const name of names)
+      if (name === VALIDATION_CACHE || isAbandoned(name))
+        await rm(join(folder, name), { recursive: true, force: true });
+  } catch (error) {
+    if (error instanceof MdetrError) throw error;
+    throw new MdetrError(`${folder}: no folder for a run (${fileReason(error)})`, { cause: error });
+  }
+};
+
+const stateToResume = async (folder: string, resume: boolean): Promise<RunFacts | undefined> => {
   const before = await readRunFacts(join(folder, stateFile));
   if (before !== undefined && !resume)
     throw new MdetrError(
       `${folder}: holds a run already (step ${before.step}): resume it with --resume, or name another folder`,
     );
-  if (isWriter)
-    try {
-      await mkdir(folder, { recursive: true });
-      // What a kill left half written.
-      for (const name of await readdir(folder))
-        if (name.endsWith('.tmp')) await rm(join(folder, name), { recursive: true, force: true });
-    } catch (error) {
-      throw new MdetrError(`${folder}: no folder for a run (${fileReason(error)})`, { cause: error });
-    }
   return before;
 };
 
@@ -56,9 +112,15 @@ export const changedSettings = (stored: Readonly<Record<string, unknown>>, now: 
   );
 };
 
-/** Writes the order of the training stages below a folder. */
+/**
+ * Writes the order of the training stages below a folder.
+ * @throws {MdetrError} if the folder has a file of that name that is not a list of stages
+ */
 export const writeStages = async (folder: string, names: readonly string[]): Promise<void> => {
   await makeFolder(folder);
+  const before = await readFile(join(folder, stagesFile), 'utf8').catch(() => undefined);
+  if (before !== undefined && !/^\s*\[\s*("[\w.-]*"\s*,?\s*)*\]\s*$/.test(before))
+    throw new MdetrError(`${join(folder, stagesFile)}: is not a list of training stages; name another folder`);
   await writeAtomically(join(folder, stagesFile), (sink) =>
     sink.write(new TextEncoder().encode(`${JSON.stringify(names)}\n`)),
   );

@@ -52,12 +52,14 @@ export const trainProcess = async (config: TrainConfig, options: ProcessOptions)
   const communicator = options.communicator ?? singleProcess;
   batchesOfProcess(config, communicator);
   const folder = config.output_dir;
-  const before = await prepareRunFolder(folder, {
+  const runFolder = await prepareRunFolder(folder, {
     resume: options.resume === true,
     isWriter: communicator.rank === 0,
   });
-  const data = openRunData(config);
+  const { before } = runFolder;
+  let data: RunData | undefined;
   try {
+    data = openRunData(config);
     if (before?.position.isDone === true && before.step >= data.totalSteps) {
       const { best, skippedRows } = before.position;
       return { folder, steps: before.step, isDone: true, loss: undefined, skippedRows: skippedRows.length, best };
@@ -69,7 +71,8 @@ export const trainProcess = async (config: TrainConfig, options: ProcessOptions)
       await run.close();
     }
   } finally {
-    data.close();
+    data?.close();
+    runFolder.release();
   }
 };
 

@@ -21,6 +21,7 @@ import { requireFiles } from '../data/annotation-source.ts';
 import { officialDatasets, OFFICIAL_NAMES } from '../data/official-datasets.ts';
 import { sceneImages } from '../data/scene-source.ts';
 import type { Validate, Validation } from './run-observer.ts';
+import { VALIDATION_CACHE } from './run-folder.ts';
 
 /** Callbacks of a validation. */
 export interface ValidationObserver {
@@ -53,7 +54,7 @@ export const validatorFor = (config: TrainConfig, observer: ValidationObserver):
   }
   return async (folder, signal) => {
     // Weights change with every validation: programs compiled for them are useless later.
-    const cacheDir = join(dirname(folder), 'validation-cache.tmp');
+    const cacheDir = join(dirname(folder), VALIDATION_CACHE);
     const { device, threads } = config;
     const model = await MDETR.fromPretrained(folder, {
       device,

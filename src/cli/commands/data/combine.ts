@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { combineFiles } from '../../../datasets/combine/combine-files.ts';
 import { COMBINE_DEFAULTS } from '../../../datasets/combine/combine-captions.ts';
+import { OutputRule } from '../../../files/output-rule.ts';
 import type { OverlapMeasure } from '../../../geometry/box-overlap.ts';
 import { readVisualGenomeImages } from '../../../datasets/combine/image-identity.ts';
 import { splitSource } from '../../../data/images/node/image-roots.ts';
@@ -85,6 +86,8 @@ export const combineCommand = (): Command =>
     .addHelpText('after', HELP)
     .action(async (files: string[], options: CombineCliOptions) => {
       const { out, exclude, vgImages, cocoImages, mergeBoxes, ...rules } = options;
+      const sources = [...files, ...exclude].map((text) => splitSource(text).path);
+      new OutputRule({ inputs: [...sources, vgImages, cocoImages] }).named(out, `--out ${out}`);
       let progress: Progress | undefined;
       const report = await combineFiles(files.map(splitSource), out, {
         ...rules,

@@ -8,6 +8,7 @@ import { galleryPage, type GallerySample } from '../../../datasets/inspect/galle
 import { Random } from '../../../random/random.ts';
 import { UsageError } from '../../../errors.ts';
 import { replaceFile } from '../../../files/atomic-file.ts';
+import { OutputRule } from '../../../files/output-rule.ts';
 import { collectCaptions, integerFrom } from '../../options/option-values.ts';
 import { rowOrientationOption } from '../../options/orientation-option.ts';
 import { note, print } from '../../output/print.ts';
@@ -53,6 +54,7 @@ export const showCommand = (): Command =>
     .action(async (file: string, { images, out, count, seed, rows, captions, orientation }: ShowCliOptions) => {
       const annotated = new AnnotatedImages(ImageRoots.parse(images), orientation);
       annotated.roots.requireFolders();
+      new OutputRule({ inputs: [file] }).named(out, `--out ${out}`);
       const index = AnnotationIndex.open(file);
       const samples: GallerySample[] = [];
       const reader = new RowReader(index, { onBadRow: 'skip', captions: captions ? 'required' : 'optional' });
@@ -71,6 +73,9 @@ export const showCommand = (): Command =>
         title: `${file}: ${samples.length} of ${index.length} rows`,
         images: annotated,
       });
+      // The images are known by now.
+      const shown = samples.map(({ content }) => annotated.roots.pathOf(content.image));
+      new OutputRule({ inputs: shown }).named(out, `--out ${out}`);
       await replaceFile(out, page);
       annotated.warnings.forEach(note);
       const skipped = reader.counts.skipped > 0 ? `, ${reader.counts.skipped} invalid ones skipped` : '';
