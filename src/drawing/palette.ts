@@ -12,7 +12,7 @@ export interface DrawingColor {
 
 /**
  * Okabe and Ito's palette (Color Universal Design, 2008) without its black, then four of Paul Tol's "muted": told apart
- * under the common kinds of color blindness. Neighbours in the list differ in lightness too.
+ * under the common kinds of color blindness. Neighbors in the list also differ in lightness.
  */
 const colors = [
   '#d55e00',

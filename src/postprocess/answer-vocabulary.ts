@@ -1,7 +1,7 @@
 import { MdetrError } from '../errors.ts';
 
 /**
- * What the question-answering heads can say. GQA's tables (`gqa_answer2id.json`, `gqa_answer2id_by_type.json`) come with
+ * Answers of the question-answering heads. GQA's tables (`gqa_answer2id.json`, `gqa_answer2id_by_type.json`) come with
  * the official data and are read from a file; CLEVR's answers are fixed.
  */
 

@@ -53,7 +53,7 @@ export const masksAtOriginalSize = (
   });
 };
 
-/** What of a phrase's predictions counts in PhraseCut. */
+/** Predictions for a phrase, as PhraseCut's evaluation reads them. */
 export interface PhraseCutInput {
   /** One per query. */
   readonly scores: ArrayLike<number>;
@@ -91,7 +91,7 @@ export const phraseCutResult = (
   };
 };
 
-/** Where each output position lies between two input positions, as torch's bilinear without aligned corners has it. */
+/** Input positions and weights of bilinear interpolation per output position, like torch with `align_corners=False`. */
 const axisPositions = (inSize: number, outSize: number, count: number): { low: Int32Array; fraction: Float32Array } => {
   const scale = Math.fround(inSize / outSize);
   const low = new Int32Array(count);

@@ -49,7 +49,7 @@ export interface IndexHeader {
   annotations: number;
   /** Number of annotations whose image is not in the file; they are ignored, as in pycocotools. */
   orphans: number;
-  /** Where these members of the top-level object are. */
+  /** Byte ranges of these keys of the top-level object. */
   sections: {
     info?: ByteRange | undefined;
     licenses?: ByteRange | undefined;

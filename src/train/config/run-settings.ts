@@ -3,7 +3,7 @@
  * equal to the schemas in `slices/`, which have the defaults.
  */
 
-/** Where the first weights come from, and what is frozen. */
+/** Config slice of the initial weights and of frozen parameters. */
 export interface InitializationConfig {
   /** Model to start from: model folder, `.pth`, `.safetensors`, or a name. Also fills in the network and `image_size`. */
   readonly load: string;
