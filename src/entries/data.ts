@@ -3,13 +3,8 @@ export * from '../data/annotation-index/annotation-index.ts';
 export type { ByteRange, IndexHeader, SectionName } from '../data/annotation-index/index-file.ts';
 export { buildIndex, type BuildOptions } from '../data/annotation-index/build-index.ts';
 export { RowReader, type OnBadRow, type ReaderOptions } from '../data/annotation-index/row-reader.ts';
-export type {
-  CocoAnnotation,
-  CocoImage,
-  CocoRow,
-  Segmentation,
-  Span as CodePointSpan,
-} from '../data/format/coco-format.ts';
+export type { CocoAnnotation, CocoImage, CocoRow, Segmentation } from '../data/format/coco-format.ts';
+export type { CodePointSpan } from '../text/spans/span.ts';
 export * from '../data/format/row-checks.ts';
 export * from '../data/format/row-target.ts';
 export * from '../data/format/target.ts';

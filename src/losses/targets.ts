@@ -1,6 +1,6 @@
 import { MdetrError } from '../errors.ts';
 import type { HostTensor } from '../engine/graph/index.ts';
-import type { CharacterSpan, Encoding, PositiveRow } from '../text/index.ts';
+import type { CodePointSpan, Encoding, PositiveRow } from '../text/index.ts';
 
 /*
  * A target has three forms between an annotation row and a loss:
@@ -17,7 +17,7 @@ export interface SampleTarget {
   /** Tokens of each box, from `createPositiveMap`. */
   readonly positiveRows: readonly PositiveRow[];
   /** Spans of each box; for the alignment loss. */
-  readonly tokensPositive?: readonly (readonly CharacterSpan[])[];
+  readonly tokensPositive?: readonly (readonly CodePointSpan[])[];
   /** (n) 1 for boxes that the caption refers to, 0 for landmarks; for `predict_final`. */
   readonly isFinal?: ArrayLike<number>;
   /** For models with a mask head. */

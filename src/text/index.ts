@@ -3,7 +3,6 @@ export { codePointLength, CodePointMap } from './spans/code-points.ts';
 export { type EncodedBatch, type Encoding, padEncodings } from './tokenizer/encoding.ts';
 export {
   binaryPositiveMap,
-  type CharacterSpan,
   createPositiveMap,
   normalizedPositiveMap,
   type PositiveRow,
@@ -19,6 +18,6 @@ export {
   type TokenizerOptions,
 } from './tokenizer/tokenizer.ts';
 export { buildWordLevelTokenizerJson } from './tokenizer/tokenizer-json.ts';
-export type { Span } from './spans/span.ts';
+export type { CodePointSpan, Span } from './spans/span.ts';
 export { wordSpans } from './spans/words.ts';
 export { SOFT_TOKEN_CLASSES, SOFT_TOKENS } from './soft-tokens.ts';

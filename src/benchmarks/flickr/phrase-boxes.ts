@@ -1,4 +1,4 @@
-import type { Span } from '../../data/format/coco-format.ts';
+import type { CodePointSpan } from '../../text/spans/span.ts';
 import type { TextOutputs } from '../../inference/text-outputs.ts';
 import type { FlickrPrediction } from '../../metrics/predictions.ts';
 import { rankBoxesByPhrase } from '../../postprocess/phrase-boxes.ts';
@@ -9,7 +9,7 @@ import type { PredictedBox } from '../row-evaluation.ts';
 export const rankedPhraseBoxes = (
   outputs: TextOutputs,
   index: number,
-  phrases: readonly (readonly Span[])[],
+  phrases: readonly (readonly CodePointSpan[])[],
 ): FlickrPrediction['boxes'] => {
   const positiveMap = createPositiveMap(outputs.encoding(index), phrases);
   const ranked = rankBoxesByPhrase(outputs.detection(index), outputs.size(index), positiveMap);

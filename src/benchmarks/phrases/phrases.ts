@@ -1,13 +1,15 @@
-import type { CocoRow, Span } from '../../data/format/coco-format.ts';
+import type { CocoRow } from '../../data/format/coco-format.ts';
+import type { CodePointSpan } from '../../text/spans/span.ts';
 import type { FlickrGroundTruth } from '../../metrics/flickr-recall.ts';
 
 /** A phrase of a caption, and the boxes it refers to. */
 interface Phrase {
-  readonly spans: readonly Span[];
+  readonly spans: readonly CodePointSpan[];
   readonly boxesXyxy: readonly (readonly number[])[];
 }
 
-const overlaps = ([start, end]: Span, [otherStart, otherEnd]: Span): boolean => start < otherEnd && otherStart < end;
+const overlaps = ([start, end]: CodePointSpan, [otherStart, otherEnd]: CodePointSpan): boolean =>
+  start < otherEnd && otherStart < end;
 
 /**
  * Phrases of a row that have boxes: those of `tokens_positive_eval` with the boxes whose spans overlap theirs. Without

@@ -1,12 +1,10 @@
 import type { BoxXywh } from '../../geometry/boxes.ts';
+import type { CodePointSpan } from '../../text/spans/span.ts';
 
 /*
  * The official COCO-like annotation format: a row of `images[]` is one caption of one image, and its boxes are in
  * `annotations[]`. Names are those of the files. Unknown fields are kept.
  */
-
-/** Half-open range [begin, end) of a caption, counted in Unicode code points as the official files do. */
-export type Span = readonly [begin: number, end: number];
 
 /** COCO masks: polygons [x0, y0, x1, y1, …], or a run-length mask (compressed string or plain counts). */
 export type Segmentation =
@@ -24,9 +22,9 @@ export interface CocoImage {
   /** Image folder of the row, where an annotation file mixes several (`coco`, `vg`). */
   readonly data_source?: string;
   readonly original_id?: number | string;
-  readonly tokens_negative?: readonly Span[];
+  readonly tokens_negative?: readonly CodePointSpan[];
   /** Phrases to be found in Flickr30k, each with its spans. */
-  readonly tokens_positive_eval?: readonly (readonly Span[])[];
+  readonly tokens_positive_eval?: readonly (readonly CodePointSpan[])[];
   readonly [extra: string]: unknown;
 }
 
@@ -41,8 +39,8 @@ export interface CocoAnnotation {
   /** Not read: MDETR has no classes. */
   readonly category_id?: number | string;
   /** Spans of the caption that refer to this box. `tokens` is the older name and wins where both are given. */
-  readonly tokens_positive?: readonly Span[];
-  readonly tokens?: readonly Span[];
+  readonly tokens_positive?: readonly CodePointSpan[];
+  readonly tokens?: readonly CodePointSpan[];
   readonly isfinal?: number | boolean;
   readonly segmentation?: Segmentation;
   readonly [extra: string]: unknown;

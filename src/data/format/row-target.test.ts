@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { loadReferenceJson } from '../../../test/support/reference-case.ts';
 import { maskFromAnnotation, targetFromRow } from './row-target.ts';
-import type { CocoAnnotation, CocoImage, Segmentation, Span } from './coco-format.ts';
+import type { CocoAnnotation, CocoImage, Segmentation } from './coco-format.ts';
+import type { CodePointSpan } from '../../text/spans/span.ts';
 import { maskArea, maskFromDense, maskToDense, packMask } from '../../geometry/run-lengths.ts';
 
 const reference = loadReferenceJson('preprocess/annotation_conversion.json') as {
@@ -13,7 +14,7 @@ const reference = loadReferenceJson('preprocess/annotation_conversion.json') as 
     boxes: number[][];
     labels: number[];
     caption: string;
-    tokens_positive: Span[][];
+    tokens_positive: CodePointSpan[][];
     area: number[];
     iscrowd: number[];
     size: [number, number];

@@ -1,4 +1,4 @@
-import type { Span } from './coco-format.ts';
+import type { CodePointSpan } from '../../text/spans/span.ts';
 import type { RawImage } from '../images/raw-image.ts';
 import { boxXyxyToCxcywh } from '../../geometry/boxes.ts';
 import type { Size } from '../../geometry/size.ts';
@@ -18,7 +18,7 @@ export interface Target {
   /** (N) 1 for the object that a referring expression refers to, 0 for landmarks; where the dataset marks them. */
   readonly isFinal?: Float32Array;
   /** Spans of the caption that refer to each box, in code points. */
-  readonly tokensPositive?: readonly (readonly Span[])[];
+  readonly tokensPositive?: readonly (readonly CodePointSpan[])[];
   readonly masks?: readonly RunLengthMask[];
   /** Current size of the image, which boxes and masks refer to. */
   readonly size: Size;

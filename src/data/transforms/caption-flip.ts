@@ -1,5 +1,5 @@
 import { CodePointMap } from '../../text/spans/code-points.ts';
-import type { Span } from '../format/coco-format.ts';
+import type { CodePointSpan } from '../../text/spans/span.ts';
 
 /**
  * How a caption changes with a horizontal flip of its image.
@@ -12,7 +12,7 @@ export type FlipMode = 'words' | 'official' | 'keep';
 export interface FlippedCaption {
   readonly caption: string;
   /** Maps a span of the old caption to the new one, both in code points. */
-  readonly moveSpan: (span: Span) => Span;
+  readonly moveSpan: (span: CodePointSpan) => CodePointSpan;
 }
 
 const SIDE_WORDS = /(?<![\p{L}\p{N}])(?:left|right)(?=(?:most|hand|side|wards?)?(?![\p{L}\p{N}]))/giu;

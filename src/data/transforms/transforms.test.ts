@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../random/random.ts';
 import { fixtureReference, loadReferenceJson, ReferenceCase } from '../../../test/support/reference-case.ts';
-import type { Span } from '../format/coco-format.ts';
+import type { CodePointSpan } from '../../text/spans/span.ts';
 import {
   CLEVR_SIZES,
   PHOTO_SIZES,
@@ -24,7 +24,7 @@ interface ReferenceTarget {
   isfinal: number[];
   positive_map: number[][];
   caption: string;
-  tokens_positive: Span[][];
+  tokens_positive: CodePointSpan[][];
   size: [number, number];
   orig_size: [number, number];
 }
@@ -97,10 +97,12 @@ const apply = (op: ReferenceStep['op']): Sample => {
 };
 
 /** Spans of the boxes that the official crop kept; it keeps them all itself, which is its mistake. */
-const spansOfKept = (official: ReferenceTarget): Span[][] =>
+const spansOfKept = (official: ReferenceTarget): CodePointSpan[][] =>
   official.positive_map.map(
     (row) =>
-      input.target.tokensPositive![steps[0]!.target.positive_map.findIndex((all) => all[0] === row[0])]! as Span[],
+      input.target.tokensPositive![
+        steps[0]!.target.positive_map.findIndex((all) => all[0] === row[0])
+      ]! as CodePointSpan[],
   );
 
 describe('against the official transforms', () => {

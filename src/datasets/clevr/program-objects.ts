@@ -1,4 +1,4 @@
-import type { Span } from '../../data/format/coco-format.ts';
+import type { CodePointSpan } from '../../text/spans/span.ts';
 import { type Alignment, alignProgram } from './phrase-alignment.ts';
 import { isSet, phraseAt, type ProgramStep } from './program-phrases.ts';
 import { mentionsOf, nounSpans, type TextMention } from './question-mentions.ts';
@@ -15,7 +15,7 @@ export interface MentionedObject {
   /** Index in `ProgramScene.objects`. */
   readonly object: number;
   /** One span per word or relation, from left to right. */
-  readonly spans: readonly Span[];
+  readonly spans: readonly CodePointSpan[];
   /** Whether the program returns the object. */
   readonly isFinal: boolean;
 }
@@ -52,9 +52,9 @@ export const objectsOfProgram = (
   if (alignment === undefined) throw new ProgramError('phrases that are not in the text');
   const words = new PhraseWords(program, alignment, mentions, text);
   const values: Value[] = [];
-  const found: { readonly object: number; readonly spans: readonly Span[] }[] = [];
+  const found: { readonly object: number; readonly spans: readonly CodePointSpan[] }[] = [];
   let repeats = false;
-  const mention = (objects: readonly number[], spansOf: (object: number) => readonly Span[]): void => {
+  const mention = (objects: readonly number[], spansOf: (object: number) => readonly CodePointSpan[]): void => {
     const before = new Set(found.map(({ object }) => object));
     for (const object of objects) {
       repeats ||= before.has(object);
@@ -80,9 +80,9 @@ export const objectsOfProgram = (
   const final = isSet(program[last]!.function) ? (values[last] as readonly number[]) : [];
   mention(final, words.byObject(last, 'end', values));
 
-  const spans = new Map<number, Map<string, Span>>();
+  const spans = new Map<number, Map<string, CodePointSpan>>();
   for (const { object, spans: own } of found) {
-    const known = spans.get(object) ?? new Map<string, Span>();
+    const known = spans.get(object) ?? new Map<string, CodePointSpan>();
     for (const span of own) known.set(span.join(), span);
     spans.set(object, known);
   }
@@ -122,7 +122,7 @@ class PhraseWords {
   ) {}
 
   /** Spans of each object in the set of step `top`. For sets joined by "or", an object has the words of its own side. */
-  byObject(top: number, consumer: string, values: readonly Value[]): (object: number) => readonly Span[] {
+  byObject(top: number, consumer: string, values: readonly Value[]): (object: number) => readonly CodePointSpan[] {
     if (!['unique', 'count', 'exist', 'end'].includes(consumer)) return () => [];
     const { base } = phraseAt(this.program, top, consumer);
     const own = [...this.ofPhrase(top, consumer), ...this.ofOthers(base, top, consumer)];
@@ -137,7 +137,7 @@ class PhraseWords {
   }
 
   /** Spans of the candidates of an ordinal: the phrase without "first one of the" and "from left". */
-  ofCandidates(top: number): readonly Span[] {
+  ofCandidates(top: number): readonly CodePointSpan[] {
     const noun = this.alignment.nouns.get(top);
     const { base } = phraseAt(this.program, top, 'end');
     const relation = this.alignment.relations.get(base);
@@ -147,7 +147,7 @@ class PhraseWords {
     ];
   }
 
-  private ofPhrase(top: number, consumer: string): Span[] {
+  private ofPhrase(top: number, consumer: string): CodePointSpan[] {
     const { base, attributes } = phraseAt(this.program, top, consumer);
     const { function: origin, inputs } = this.program[base]!;
     const noun = this.alignment.nouns.get(top);
@@ -161,13 +161,13 @@ class PhraseWords {
     return own;
   }
 
-  private ofSame(attribute: string): Span[] {
+  private ofSame(attribute: string): CodePointSpan[] {
     const same = this.mentions.find((mention) => mention.kind === 'same' && mention.attribute === attribute);
     return same === undefined ? [] : [[same.begin, same.end]];
   }
 
   /** Span of "anything else" or "other things" at the beginning, for sets that have no phrase of their own. */
-  private ofOthers(base: number, top: number, consumer: string): Span[] {
+  private ofOthers(base: number, top: number, consumer: string): CodePointSpan[] {
     if (!this.program[base]!.function.startsWith('same_') || top !== base || consumer === 'unique') return [];
     const match =
       /^(?:(?:is|are) there )?((?:anything else|any other thing)s?) that/di.exec(this.text) ??

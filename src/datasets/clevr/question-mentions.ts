@@ -1,4 +1,4 @@
-import type { Span } from '../../data/format/coco-format.ts';
+import type { CodePointSpan } from '../../text/spans/span.ts';
 
 /** Attributes named by a noun phrase of a CLEVR text. `shape` is missing for "thing" and "object". */
 export type Attributes = Readonly<Partial<Record<'size' | 'color' | 'material' | 'shape', string>>>;
@@ -14,12 +14,12 @@ export interface NounMention extends Mention {
   readonly kind: 'noun';
   readonly attributes: Attributes;
   /** Spans of the adjectives, in text order. */
-  readonly words: readonly Span[];
-  readonly noun: Span;
+  readonly words: readonly CodePointSpan[];
+  readonly noun: CodePointSpan;
   /** Span of "fully visible" or "partially visible". */
-  readonly visibility: readonly Span[];
+  readonly visibility: readonly CodePointSpan[];
   /** Spans of "first one of the" and "from left". */
-  readonly ordinal: readonly Span[];
+  readonly ordinal: readonly CodePointSpan[];
   /** Text of `visibility` and `ordinal` in lower case. */
   readonly choices: readonly string[];
 }
@@ -95,7 +95,7 @@ const mentionOf = (match: RegExpExecArray): TextMention => {
   const groups: Readonly<Record<string, string | undefined>> = match.groups!;
   const spans: Readonly<Record<string, [number, number] | undefined>> = match.indices!.groups!;
   const [begin, end] = match.indices![0]!;
-  const present = (...names: string[]): Span[] => names.flatMap((name) => (spans[name] ? [spans[name]] : []));
+  const present = (...names: string[]): CodePointSpan[] => names.flatMap((name) => (spans[name] ? [spans[name]] : []));
   const { noun, shape: shapeWord, relation, same, it } = groups;
   if (noun !== undefined) {
     const shape = valueOf(SHAPES, shapeWord!);
@@ -129,7 +129,7 @@ const mentionOf = (match: RegExpExecArray): TextMention => {
 export const nounSpans = (
   mention: NounMention,
   { withNoun = true, withOrdinal = true }: { readonly withNoun?: boolean; readonly withOrdinal?: boolean } = {},
-): Span[] => [
+): CodePointSpan[] => [
   ...mention.visibility,
   ...mention.words,
   ...(withNoun ? [mention.noun] : []),

@@ -1,5 +1,5 @@
 import { CodePointMap } from '../../text/spans/code-points.ts';
-import type { Span } from '../../data/format/coco-format.ts';
+import type { CodePointSpan } from '../../text/spans/span.ts';
 
 /** Irregular plurals of COCO's categories. */
 const IRREGULAR_PLURALS: Readonly<Record<string, string>> = {
@@ -36,13 +36,13 @@ export class CategoryMentions {
   }
 
   /** Spans of the mentioned categories in code points, by category id. */
-  in(caption: string): ReadonlyMap<number, readonly Span[]> {
+  in(caption: string): ReadonlyMap<number, readonly CodePointSpan[]> {
     const points = new CodePointMap(caption);
-    const found = new Map<number, Span[]>();
+    const found = new Map<number, CodePointSpan[]>();
     for (const match of caption.matchAll(this.pattern)) {
       const category = this.categoryOf.get(match[0].toLowerCase());
       if (category === undefined) continue;
-      const span: Span = [points.toCodePoint(match.index), points.toCodePoint(match.index + match[0].length)];
+      const span: CodePointSpan = [points.toCodePoint(match.index), points.toCodePoint(match.index + match[0].length)];
       const own = found.get(category);
       if (own === undefined) found.set(category, [span]);
       else own.push(span);

@@ -1,6 +1,6 @@
 import { MdetrError } from '../../errors.ts';
 import { codePointLength } from '../../text/spans/code-points.ts';
-import type { Span } from '../../data/format/coco-format.ts';
+import type { CodePointSpan } from '../../text/spans/span.ts';
 import type { BoxXywh } from '../../geometry/boxes.ts';
 import { Random } from '../../random/random.ts';
 import type { NewAnnotation, NewImage } from '../preparation/annotation-writer.ts';
@@ -70,7 +70,7 @@ export class DetectionRows {
       return [];
     }
     const shown = new Set(instances.map((instance) => this.categoryOf(instance)));
-    const spans = new Map<number, Span>();
+    const spans = new Map<number, CodePointSpan>();
     let caption = '';
     for (const [category, name] of this.names)
       if (shown.has(category)) {
@@ -138,7 +138,7 @@ export class DetectionRows {
     image: CocoSourceImage,
     caption: string,
     instances: readonly Instance[],
-    spansOf: (category: number) => readonly Span[],
+    spansOf: (category: number) => readonly CodePointSpan[],
   ): DetectionRow {
     return {
       image: {

@@ -1,28 +1,28 @@
-import type { Span } from '../../data/format/coco-format.ts';
+import type { CodePointSpan } from '../../text/spans/span.ts';
 
 /** Splits a caption into code points, the unit that spans count. */
 export const codePointsOf = (caption: string): string[] => Array.from(caption);
 
-export const shiftSpans = (spans: readonly Span[], offset: number): Span[] =>
+export const shiftSpans = (spans: readonly CodePointSpan[], offset: number): CodePointSpan[] =>
   spans.map(([begin, end]) => [begin + offset, end + offset]);
 
 /** Whether two ranges share a character. An empty range overlaps ranges that contain it or begin at it. */
-export const spansOverlap = (a: Span, b: Span): boolean =>
+export const spansOverlap = (a: CodePointSpan, b: CodePointSpan): boolean =>
   (a[0] <= b[0] && b[0] < a[1]) || (b[0] <= a[0] && a[0] < b[1]);
 
 /** Whether any span of one list overlaps any span of the other. */
-export const spanListsOverlap = (a: readonly Span[], b: readonly Span[]): boolean =>
+export const spanListsOverlap = (a: readonly CodePointSpan[], b: readonly CodePointSpan[]): boolean =>
   a.some((span) => b.some((other) => spansOverlap(span, other)));
 
 /**
  * Consolidates spans like the official script: sorts them, merges overlapping ones, trims them to letters and digits at
  * both ends, extends them to entire hyphenated words and drops empty ones; then repeats all of it once.
  */
-export const consolidateSpans = (spans: readonly Span[], caption: readonly string[]): Span[] =>
+export const consolidateSpans = (spans: readonly CodePointSpan[], caption: readonly string[]): CodePointSpan[] =>
   consolidateOnce(consolidateOnce(spans, caption), caption);
 
-const consolidateOnce = (spans: readonly Span[], caption: readonly string[]): Span[] => {
-  const clean: Span[] = [];
+const consolidateOnce = (spans: readonly CodePointSpan[], caption: readonly string[]): CodePointSpan[] => {
+  const clean: CodePointSpan[] = [];
   for (const span of mergedSpans(spans)) {
     const [begin, end] = completeWords(span, caption);
     if (begin >= 0 && begin < end && end <= caption.length) clean.push([begin, end]);
@@ -31,7 +31,7 @@ const consolidateOnce = (spans: readonly Span[], caption: readonly string[]): Sp
 };
 
 /** Sorts spans and merges overlapping ones. Adjacent spans stay separate. */
-const mergedSpans = (spans: readonly Span[]): Span[] => {
+const mergedSpans = (spans: readonly CodePointSpan[]): CodePointSpan[] => {
   const sorted = spans.toSorted((a, b) => a[0] - b[0] || a[1] - b[1]);
   const merged: [number, number][] = [];
   let reach = -1;
@@ -43,7 +43,7 @@ const mergedSpans = (spans: readonly Span[]): Span[] => {
   return merged;
 };
 
-const completeWords = ([first, last]: Span, caption: readonly string[]): [begin: number, end: number] => {
+const completeWords = ([first, last]: CodePointSpan, caption: readonly string[]): [begin: number, end: number] => {
   let begin = first;
   let end = Math.min(last, caption.length);
   while (begin < caption.length && !isAlphanumeric(caption[begin]!)) begin++;

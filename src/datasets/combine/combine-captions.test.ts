@@ -1,19 +1,20 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { CocoAnnotation, CocoRow, Span } from '../../data/format/coco-format.ts';
+import type { CocoAnnotation, CocoRow } from '../../data/format/coco-format.ts';
+import type { CodePointSpan } from '../../text/spans/span.ts';
 import type { BoxXywh } from '../../geometry/boxes.ts';
 import { anyOverlap } from '../../geometry/box-overlap.ts';
 import { boxesXywhToXyxy } from '../../geometry/boxes.ts';
 import { codePointsOf, consolidateSpans } from './caption-spans.ts';
 import { combineCaptions, type CombinedCaption, type CombineOptions } from './combine-captions.ts';
 
-const rowOf = (caption: string, ...boxes: { bbox: BoxXywh; spans: Span[] }[]): CocoRow => ({
+const rowOf = (caption: string, ...boxes: { bbox: BoxXywh; spans: CodePointSpan[] }[]): CocoRow => ({
   image: { id: 1, file_name: 'a.jpg', width: 100, height: 100, caption },
   annotations: boxes.map(({ bbox, spans }): CocoAnnotation => ({ image_id: 1, bbox, tokens_positive: spans })),
 });
 const near: BoxXywh = [0, 0, 10, 10];
 const far: BoxXywh = [50, 50, 10, 10];
-const readBack = (caption: string, spans: readonly Span[]): string[] =>
+const readBack = (caption: string, spans: readonly CodePointSpan[]): string[] =>
   spans.map(([begin, end]) => codePointsOf(caption).slice(begin, end).join(''));
 
 describe('combineCaptions', () => {
@@ -113,7 +114,7 @@ describe('combineCaptions on any input', () => {
     )
     .map(([words, boxes, ending, negative]): CocoRow => {
       // Spans from word to word, so that their text is known.
-      const spanOf = (a: number, b: number): Span => {
+      const spanOf = (a: number, b: number): CodePointSpan => {
         const [first, last] = [a % words.length, b % words.length].sort((x, y) => x - y) as [number, number];
         const begin = codePointsOf(words.slice(0, first).join(' ')).length + (first > 0 ? 1 : 0);
         return [begin, begin + codePointsOf(words.slice(first, last + 1).join(' ')).length];
@@ -191,7 +192,7 @@ describe('combineCaptions on any input', () => {
 });
 
 describe('consolidateSpans', () => {
-  const clean = (caption: string, ...spans: Span[]) =>
+  const clean = (caption: string, ...spans: CodePointSpan[]) =>
     readBack(caption, consolidateSpans(spans, codePointsOf(caption)));
 
   it.each([
@@ -227,7 +228,7 @@ describe('consolidateSpans', () => {
     ['a man', [[2, 99]], ['man']],
     ['a 猫 ½ m²', [[0, 8]], ['a 猫 ½ m²']],
     ['🐕 dog', [[0, 5]], ['dog']],
-  ] as [string, Span[], string[]][])('%s %j', (caption, spans, expected) => {
+  ] as [string, CodePointSpan[], string[]][])('%s %j', (caption, spans, expected) => {
     expect(clean(caption, ...spans)).toEqual(expected);
   });
 });

@@ -1,4 +1,5 @@
-import type { CocoAnnotation, CocoRow, Span } from '../../data/format/coco-format.ts';
+import type { CocoAnnotation, CocoRow } from '../../data/format/coco-format.ts';
+import type { CodePointSpan } from '../../text/spans/span.ts';
 import type { BoxXywh } from '../../geometry/boxes.ts';
 import { Random } from '../../random/random.ts';
 import { anyOverlap, type OverlapMeasure } from '../../geometry/box-overlap.ts';
@@ -25,13 +26,13 @@ export interface CombinedAnnotation {
   readonly iscrowd: number;
   readonly category_id: number | string;
   readonly bbox: BoxXywh;
-  readonly tokens_positive: readonly Span[];
+  readonly tokens_positive: readonly CodePointSpan[];
 }
 
 /** Several captions of one image joined to one. */
 export interface CombinedCaption {
   readonly caption: string;
-  readonly tokens_negative: readonly Span[];
+  readonly tokens_negative: readonly CodePointSpan[];
   readonly annotations: readonly CombinedAnnotation[];
   /** Indices of the input captions it contains, in order. */
   readonly inputs: readonly number[];
@@ -80,7 +81,7 @@ interface PreparedCaption {
   readonly index: number;
   readonly caption: readonly string[];
   readonly boxes: readonly CombinedAnnotation[];
-  readonly tokensNegative: readonly Span[];
+  readonly tokensNegative: readonly CodePointSpan[];
 }
 
 const joinCaptions = (inputs: readonly PreparedCaption[]): CombinedCaption => {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import type { CocoAnnotation, CocoRow, Span } from '../../data/format/coco-format.ts';
+import type { CocoAnnotation, CocoRow } from '../../data/format/coco-format.ts';
+import type { CodePointSpan } from '../../text/spans/span.ts';
 import type { BoxXywh } from '../../geometry/boxes.ts';
 import { mergeNearDuplicateBoxes } from '../../geometry/box-clusters.ts';
 import { codePointsOf } from './caption-spans.ts';
@@ -8,7 +9,7 @@ import { combineCaptions } from './combine-captions.ts';
 
 interface OfficialCaption {
   readonly caption: string;
-  readonly tokens_negative: Span[];
+  readonly tokens_negative: CodePointSpan[];
   readonly annotations: Pick<CocoAnnotation, 'area' | 'iscrowd' | 'category_id' | 'bbox' | 'tokens_positive'>[];
 }
 interface Official {
@@ -48,7 +49,8 @@ describe('combineCaptions', () => {
 /** Clips spans to the caption: the official script consolidates with a trailing space, where a span may end. */
 const withinCaption = (official: OfficialCaption): OfficialCaption => {
   const length = codePointsOf(official.caption).length;
-  const clamped = (spans: readonly Span[] = []): Span[] => spans.map(([begin, end]) => [begin, Math.min(end, length)]);
+  const clamped = (spans: readonly CodePointSpan[] = []): CodePointSpan[] =>
+    spans.map(([begin, end]) => [begin, Math.min(end, length)]);
   return {
     ...official,
     tokens_negative: clamped(official.tokens_negative),

@@ -1,5 +1,5 @@
 import { codePointLength } from '../../text/spans/code-points.ts';
-import type { Span } from '../../data/format/coco-format.ts';
+import type { CodePointSpan } from '../../text/spans/span.ts';
 import { linkedClusters } from '../../geometry/box-clusters.ts';
 import { iouXywh } from '../../geometry/box-overlap.ts';
 import { enclosingBoxXywh } from '../../geometry/boxes.ts';
@@ -27,7 +27,7 @@ export const entityRow = (
 ): EntityRow => {
   const { caption, phrases } = sentence;
   const located = phrases.filter(({ entity }) => image.boxes.has(entity));
-  const spansOf = (entity: string): Span[] =>
+  const spansOf = (entity: string): CodePointSpan[] =>
     phrases.filter((phrase) => phrase.entity === entity).map(({ span }) => span);
   // An entity mentioned twice contributes its boxes twice; clustering merges them again.
   const boxes = located.flatMap(({ entity }) => image.boxes.get(entity)!.map((bbox) => ({ entity, bbox })));

@@ -1,6 +1,6 @@
 import { codePointLength } from '../../text/spans/code-points.ts';
 import { MdetrError } from '../../errors.ts';
-import type { Span } from '../../data/format/coco-format.ts';
+import type { CodePointSpan } from '../../text/spans/span.ts';
 import { pythonWords } from './python-words.ts';
 import { entityId } from './entity-boxes.ts';
 
@@ -8,7 +8,7 @@ import { entityId } from './entity-boxes.ts';
 export interface EntityPhrase {
   readonly text: string;
   /** Span in the caption, in code points. */
-  readonly span: Span;
+  readonly span: CodePointSpan;
   /** Id of the entity it refers to; 0 for things that are not visible. */
   readonly entity: string;
   /** Coarse categories: people, clothing, bodyparts, animals, vehicles, instruments, scene, other, notvisual. */
@@ -37,7 +37,7 @@ const parseSentence = (line: string, location: string): EntitySentence => {
   const words: string[] = [];
   const phrases: EntityPhrase[] = [];
   let length = 0;
-  const addWord = (word: string): Span => {
+  const addWord = (word: string): CodePointSpan => {
     const begin = length === 0 ? 0 : length + 1;
     words.push(word);
     length = begin + codePointLength(word);

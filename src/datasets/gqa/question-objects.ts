@@ -1,12 +1,12 @@
 import { codePointLength } from '../../text/spans/code-points.ts';
 import { codePointsOf, consolidateSpans } from '../combine/caption-spans.ts';
-import type { Span } from '../../data/format/coco-format.ts';
+import type { CodePointSpan } from '../../text/spans/span.ts';
 import type { GqaSourceQuestion } from './grouped-questions.ts';
 
 /** An object of the scene graph with the spans of a question that refer to it. */
 export interface MentionedObject {
   readonly objectId: string;
-  readonly spans: readonly Span[];
+  readonly spans: readonly CodePointSpan[];
 }
 
 /** Question words, the first of which found in the question refers to the answer's object. */
@@ -37,10 +37,10 @@ export const mentionedObjects = (
   }
 
   // One object per span: a later object replaces an earlier one, as in the official script.
-  const bySpan = new Map<string, { readonly span: Span; readonly objectId: string }>();
+  const bySpan = new Map<string, { readonly span: CodePointSpan; readonly objectId: string }>();
   const put = (at: number, name: string, objectId: string): void => {
     const begin = codePointLength(question.slice(0, at));
-    const span: Span = [begin, begin + codePointLength(name)];
+    const span: CodePointSpan = [begin, begin + codePointLength(name)];
     bySpan.set(span.join(), { span, objectId });
   };
   const annotated = new Set(Object.values(annotations.question));
@@ -66,8 +66,8 @@ export const mentionedObjects = (
 };
 
 /** Ranges of the words of a caption, split at white space. */
-const wordRanges = (caption: readonly string[]): Span[] => {
-  const ranges: Span[] = [];
+const wordRanges = (caption: readonly string[]): CodePointSpan[] => {
+  const ranges: CodePointSpan[] = [];
   let begin = -1;
   for (let i = 0; i <= caption.length; i++) {
     const isSpace = i === caption.length || /^\s$/u.test(caption[i]!);
@@ -79,7 +79,7 @@ const wordRanges = (caption: readonly string[]): Span[] => {
 };
 
 /** Range of a key of the annotations: `3` is word 3, `3:5` words 3 and 4. */
-const spanOfWords = (key: string, words: readonly Span[]): Span | undefined => {
+const spanOfWords = (key: string, words: readonly CodePointSpan[]): CodePointSpan | undefined => {
   const match = /^(\d+)(?::(\d+))?$/.exec(key);
   if (match === null) return undefined;
   const first = words[Number(match[1])];

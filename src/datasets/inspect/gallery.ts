@@ -1,7 +1,8 @@
 import sharp from 'sharp';
 import { messageOf } from '../../errors.ts';
 import { CodePointMap } from '../../text/spans/code-points.ts';
-import type { CocoAnnotation, CocoRow, Span } from '../../data/format/coco-format.ts';
+import type { CocoAnnotation, CocoRow } from '../../data/format/coco-format.ts';
+import type { CodePointSpan } from '../../text/spans/span.ts';
 import type { AnnotatedImages } from '../../data/images/node/annotated-images.ts';
 import type { RawImage } from '../../data/images/raw-image.ts';
 
@@ -88,11 +89,12 @@ const embeddedImage = async (
 };
 
 interface Phrase {
-  readonly spans: readonly Span[];
+  readonly spans: readonly CodePointSpan[];
   readonly hue: number;
 }
 
-const spansOf = ({ tokens, tokens_positive }: CocoAnnotation): readonly Span[] => tokens ?? tokens_positive ?? [];
+const spansOf = ({ tokens, tokens_positive }: CocoAnnotation): readonly CodePointSpan[] =>
+  tokens ?? tokens_positive ?? [];
 
 /** Groups boxes with equal spans into phrases of one color. Hues are a golden angle apart, which keeps them distinct. */
 const phrasesOf = (annotations: readonly CocoAnnotation[]): Map<string, Phrase> => {

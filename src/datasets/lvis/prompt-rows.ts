@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { MdetrError } from '../../errors.ts';
 import { codePointLength } from '../../text/spans/code-points.ts';
-import type { Span } from '../../data/format/coco-format.ts';
+import type { CodePointSpan } from '../../text/spans/span.ts';
 import { RowIds, writeAnnotations } from '../preparation/annotation-writer.ts';
 import { areaOf } from '../source/coco-instances.ts';
 import { type Instance, type InstanceFile, segmentationOf } from '../source/instance-file.ts';
@@ -60,7 +60,7 @@ export const writePrompts = (
         const prompt = prompts.get(category);
         if (prompt === undefined)
           throw new MdetrError(`${location}: category ${category} is not in the list of categories`);
-        const entireCaption: readonly Span[] = [[0, codePointLength(prompt)]];
+        const entireCaption: readonly CodePointSpan[] = [[0, codePointLength(prompt)]];
         await writer.write(
           {
             file_name: image.coco_url.split('/').slice(-2).join('/'),

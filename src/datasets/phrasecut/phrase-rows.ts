@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { MdetrError } from '../../errors.ts';
 import { codePointLength } from '../../text/spans/code-points.ts';
-import type { Span } from '../../data/format/coco-format.ts';
+import type { CodePointSpan } from '../../text/spans/span.ts';
 import type { BoxXywh } from '../../geometry/boxes.ts';
 import type { NewAnnotation, NewImage } from '../preparation/annotation-writer.ts';
 import { checked } from '../source/checked.ts';
@@ -56,7 +56,7 @@ export const phraseRow = (
   location: string,
   { polygons: kept, leftOut, notes }: PhraseRowOptions,
 ): { readonly image: NewImage; readonly annotations: readonly NewAnnotation[] } => {
-  const entireCaption: readonly Span[] = [[0, codePointLength(caption)]];
+  const entireCaption: readonly CodePointSpan[] = [[0, codePointLength(caption)]];
   const annotations: NewAnnotation[] = [];
   instance_boxes.forEach((bbox, i) => {
     const task = `task ${task_id}`;

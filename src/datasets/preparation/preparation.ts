@@ -1,4 +1,4 @@
-import type { Span } from '../../data/format/coco-format.ts';
+import type { CodePointSpan } from '../../text/spans/span.ts';
 
 /** A file or folder that a preparation reads, as the authors of the dataset distribute it. */
 export interface SourceFile {
@@ -27,8 +27,8 @@ export interface PreparationOption {
 
 /** Spans of an expression's root phrase, and spans that boxes of other objects must not claim. */
 export interface RootPhrase {
-  readonly rootSpans: readonly Span[];
-  readonly negativeSpans: readonly Span[];
+  readonly rootSpans: readonly CodePointSpan[];
+  readonly negativeSpans: readonly CodePointSpan[];
 }
 
 /** Functions that the caller provides, because `datasets` may not import the folders that implement them (docs/architecture.md). */

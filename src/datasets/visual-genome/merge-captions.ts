@@ -1,5 +1,5 @@
 import { CodePointMap } from '../../text/spans/code-points.ts';
-import type { Span } from '../../data/format/coco-format.ts';
+import type { CodePointSpan } from '../../text/spans/span.ts';
 import type { BoxXywh } from '../../geometry/boxes.ts';
 import { iouXyxy } from '../../geometry/box-overlap.ts';
 import { boxesXywhToXyxy } from '../../geometry/boxes.ts';
@@ -100,8 +100,11 @@ const joined = (captions: readonly ComparedCaption[]): RegionCaption | undefined
   // Descending number of boxes, ties in reverse order.
   const order = [...captions.keys()].sort((a, b) => captions[b]!.boxes.length - captions[a]!.boxes.length || b - a);
   const main = captions[order[0]!]!;
-  const phrases: { readonly words: ReadonlySet<number>; readonly spans: readonly Span[]; readonly boxes: BoxXywh[] }[] =
-    [];
+  const phrases: {
+    readonly words: ReadonlySet<number>;
+    readonly spans: readonly CodePointSpan[];
+    readonly boxes: BoxXywh[];
+  }[] = [];
   for (const index of order)
     for (const [b, { bbox, spans }] of captions[index]!.boxes.entries()) {
       const words = captions[index]!.wordsOfBox[b]!;

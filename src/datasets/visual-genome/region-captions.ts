@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Span } from '../../data/format/coco-format.ts';
+import type { CodePointSpan } from '../../text/spans/span.ts';
 import type { BoxXywh } from '../../geometry/boxes.ts';
 import { mergeNearDuplicateBoxes } from '../../geometry/box-clusters.ts';
 import { codePointsOf, consolidateSpans, spanListsOverlap } from '../combine/caption-spans.ts';
@@ -37,20 +37,20 @@ export interface RegionCaption {
   readonly regionId: number;
   readonly caption: string;
   readonly boxes: readonly RegionBox[];
-  readonly tokensNegative: readonly Span[];
+  readonly tokensNegative: readonly CodePointSpan[];
   /** False if the only box is that of the region itself. */
   readonly hasObjects: boolean;
 }
 
 export interface RegionBox {
   readonly bbox: BoxXywh;
-  readonly spans: readonly Span[];
+  readonly spans: readonly CodePointSpan[];
 }
 
 /** Finds the root phrase of a caption, such as `rootOfPhrase`. */
 export type RootFinder = (text: string) => {
-  readonly rootSpans: readonly Span[];
-  readonly negativeSpans: readonly Span[];
+  readonly rootSpans: readonly CodePointSpan[];
+  readonly negativeSpans: readonly CodePointSpan[];
 };
 
 /**
@@ -68,7 +68,7 @@ export const captionOfRegion = (region: Region, rootOf: RootFinder): RegionCapti
 
   const { rootSpans, negativeSpans } = rootOf(caption);
   const rootBoxes: BoxXywh[] = [];
-  const others = new Map<string, { readonly span: Span; readonly boxes: BoxXywh[] }>();
+  const others = new Map<string, { readonly span: CodePointSpan; readonly boxes: BoxXywh[] }>();
   for (const { x, y, w, h, synsets } of region.objects) {
     const span = synsets.length === 1 ? spanOfSynset.get(synsets[0]!) : undefined;
     if (span === undefined) continue;
@@ -106,7 +106,7 @@ export const captionOfRegion = (region: Region, rootOf: RootFinder): RegionCapti
 const spansOfSynsets = (
   { phrase, synsets, objects }: Region,
   caption: string,
-): ReadonlyMap<string, Span> | undefined => {
+): ReadonlyMap<string, CodePointSpan> | undefined => {
   const points = codePointsOf(phrase);
   /** Position of each character of the phrase after leading and repeated spaces are removed. */
   const shifted = [0];

@@ -1,4 +1,4 @@
-import { tokensOfSpan, type CharacterSpan, type Encoding } from '../../text/index.ts';
+import { tokensOfSpan, type CodePointSpan, type Encoding } from '../../text/index.ts';
 import type { CriterionConfig } from '../config.ts';
 
 /**
@@ -13,7 +13,7 @@ import type { CriterionConfig } from '../config.ts';
  * @param tokens T, the length of the padded captions
  */
 export const alignmentMap = (
-  spans: readonly (readonly (readonly CharacterSpan[])[])[],
+  spans: readonly (readonly (readonly CodePointSpan[])[])[],
   encodings: readonly Pick<Encoding, 'charToToken'>[],
   tokens: number,
   fallback: CriterionConfig['align_fallback'],

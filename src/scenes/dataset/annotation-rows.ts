@@ -1,4 +1,5 @@
-import type { CocoAnnotation, CocoImage, Segmentation, Span } from '../../data/format/coco-format.ts';
+import type { CocoAnnotation, CocoImage, Segmentation } from '../../data/format/coco-format.ts';
+import type { CodePointSpan } from '../../text/spans/span.ts';
 import { maskRuns } from '../render/object-masks.ts';
 import type { Scene } from '../render/scene.ts';
 import type { SceneText } from '../language/texts.ts';
@@ -22,7 +23,7 @@ export interface RowOptions {
  * phrases that have boxes. The texts are ASCII, so spans count code points and UTF-16 units alike.
  */
 export const annotationRow = (scene: Scene, text: SceneText, fileName: string, options: RowOptions = {}): NewRow => {
-  const spanOf = ({ start, end }: { start: number; end: number }): Span => [start, end];
+  const spanOf = ({ start, end }: { start: number; end: number }): CodePointSpan => [start, end];
   const isExpression = text.kind === 'expression';
   const kept =
     isExpression && options.anchors !== true ? text.phrases.filter(({ role }) => role === 'target') : text.phrases;

@@ -1,15 +1,15 @@
 import { CodePointMap } from '../spans/code-points.ts';
 import { isPlace, type NounPhrase, parseNounPhrases, type ParsedText } from './noun-phrases.ts';
-import type { CharacterSpan } from '../spans/positive-map.ts';
+import type { CodePointSpan } from '../spans/span.ts';
 
 /** Which words of a text name what it is about. Spans count code points, one for every word. */
 export interface RootPhrase {
   /** The root noun with the words to its left; all of the text where it has none. */
-  readonly rootSpans: readonly CharacterSpan[];
+  readonly rootSpans: readonly CodePointSpan[];
   /** All words but those of other nouns and the words to their left: what no other object's box may claim. */
-  readonly negativeSpans: readonly CharacterSpan[];
+  readonly negativeSpans: readonly CodePointSpan[];
   /** The root noun alone. Undefined where the whole text stands for it. */
-  readonly rootNoun: CharacterSpan | undefined;
+  readonly rootNoun: CodePointSpan | undefined;
 }
 
 export interface RootOptions {
@@ -33,10 +33,10 @@ export const rootOfPhrase = (text: string, { wholeIfOneNoun = false }: RootOptio
   const parsed = parseNounPhrases(text);
   const { words, phrases } = parsed;
   const points = new CodePointMap(text);
-  const whole: CharacterSpan = [0, points.codePoints];
+  const whole: CodePointSpan = [0, points.codePoints];
   const root = wholeIfOneNoun && phrases.length <= 1 ? undefined : rootOf(parsed);
   if (root === undefined) return { rootSpans: [whole], negativeSpans: [whole], rootNoun: undefined };
-  const spanOf = (i: number): CharacterSpan => [points.toCodePoint(words[i]!.start), points.toCodePoint(words[i]!.end)];
+  const spanOf = (i: number): CodePointSpan => [points.toCodePoint(words[i]!.start), points.toCodePoint(words[i]!.end)];
   const others = new Set(phrases.filter((phrase) => phrase !== root).flatMap(wordsOf));
   return {
     rootSpans: wordsOf(root).map(spanOf),

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { hasCase, loadCase, loadReferenceJson, referencePath } from '../../../test/support/reference-case.ts';
-import { binaryPositiveMap, type CharacterSpan, createPositiveMap, normalizedPositiveMap } from './positive-map.ts';
+import { binaryPositiveMap, createPositiveMap, normalizedPositiveMap } from './positive-map.ts';
+import type { CodePointSpan } from './span.ts';
 import { createTokenizerFromVocab, encodeBatch, type Tokenizer } from '../tokenizer/tokenizer.ts';
 
 let roberta: Tokenizer;
@@ -12,7 +13,7 @@ beforeAll(() => {
 
 interface PositiveMapCase {
   readonly caption: string;
-  readonly tokens_positive: CharacterSpan[][];
+  readonly tokens_positive: CodePointSpan[][];
   readonly rows?: Readonly<Record<string, number>>[];
   readonly error?: string;
 }
@@ -55,7 +56,7 @@ describe.each(['tiny', 'tiny-final', 'r101'])('case %s (needs ../shared/referenc
       captions: string[];
       tokens: string[][];
       offsets: number[][][];
-      targets: { tokens_positive: CharacterSpan[][] }[];
+      targets: { tokens_positive: CodePointSpan[][] }[];
     };
     const { inputIds, attentionMask, encodings, T } = encodeBatch(roberta, captions);
     expect([...inputIds]).toEqual([...reference.i32('input_ids')]);

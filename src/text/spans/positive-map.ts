@@ -1,9 +1,7 @@
 import { MdetrError } from '../../errors.ts';
 import { SOFT_TOKEN_CLASSES } from '../soft-tokens.ts';
 import type { Encoding } from '../tokenizer/encoding.ts';
-
-/** [begin, end) of a caption in code points. */
-export type CharacterSpan = readonly [begin: number, end: number];
+import type { CodePointSpan } from './span.ts';
 
 /** The tokens that one box (or phrase) is tied to. */
 export interface PositiveRow {
@@ -23,7 +21,7 @@ export interface PositiveRow {
  */
 export const createPositiveMap = (
   encoding: Pick<Encoding, 'charToToken'>,
-  tokensPositive: readonly (readonly CharacterSpan[])[],
+  tokensPositive: readonly (readonly CodePointSpan[])[],
 ): PositiveRow[] =>
   tokensPositive.map((spans, box) => {
     const tokens = new Set<number>();
@@ -38,7 +36,7 @@ export const createPositiveMap = (
 /** `tokensOfSpan` of a span that has to be a range of the caption. */
 const tokenRange = (
   encoding: Pick<Encoding, 'charToToken'>,
-  [begin, end]: CharacterSpan,
+  [begin, end]: CodePointSpan,
   box: number,
 ): readonly [first: number, last: number] | undefined => {
   if (!Number.isInteger(begin) || !Number.isInteger(end) || begin < 0 || end < 1)
@@ -58,7 +56,7 @@ const tokenRange = (
  *   caption's
  */
 export const tokensOfSpan = (
-  [begin, end]: CharacterSpan,
+  [begin, end]: CodePointSpan,
   encoding: Pick<Encoding, 'charToToken'>,
   retries = encoding,
 ): readonly [first: number, last: number] | undefined => {

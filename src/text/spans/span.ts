@@ -8,3 +8,6 @@ export interface Span {
   /** One past the last UTF-16 unit. */
   readonly end: number;
 }
+
+/** Half-open range [begin, end) of a caption in Unicode code points, as annotation files have it. */
+export type CodePointSpan = readonly [begin: number, end: number];

@@ -1,6 +1,6 @@
 import type { RawImage } from '../../data/images/raw-image.ts';
 import type { SampleTarget } from '../../losses/index.ts';
-import type { CharacterSpan, Encoding, Tokenizer } from '../../text/index.ts';
+import type { CodePointSpan, Encoding, Tokenizer } from '../../text/index.ts';
 import type { AuxiliaryCaption, ImageObjects } from '../auxiliary/auxiliary-batch.ts';
 
 /**
@@ -11,7 +11,7 @@ export interface CaptionSample extends SampleTarget, AuxiliaryCaption {
   readonly caption: string;
   readonly encoding: Encoding;
   /** Spans of each box in code points of the caption. */
-  readonly tokensPositive: readonly (readonly CharacterSpan[])[];
+  readonly tokensPositive: readonly (readonly CodePointSpan[])[];
 }
 
 /** An image as the network will see it, and its captions. */
