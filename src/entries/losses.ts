@@ -4,5 +4,5 @@ export type * from './graph-types.ts';
 export type { Match } from '../matching/matcher.ts';
 export type { MatchingWeights } from '../matching/cost.ts';
 export type { ModelConfig, SmallBackboneConfig, TextEncoderConfig } from '../models/index.ts';
-export type { CharacterSpan, Encoding, PositiveRow } from '../text/index.ts';
+export type { CodePointSpan, Encoding, PositiveRow } from '../text/index.ts';
 export { MdetrError } from '../errors.ts';
