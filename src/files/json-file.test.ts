@@ -51,8 +51,8 @@ describe('readJsonFile', () => {
   it('does not wait for pipes, and names folders and missing files', async () => {
     const pipe = join(folder, 'pipe.json');
     execFileSync('mkfifo', [pipe]);
-    await expect(readJsonFile(pipe)).rejects.toThrow('it is a pipe or device, not a file');
-    await expect(readJsonFile(folder)).rejects.toThrow('it is a folder');
+    await expect(readJsonFile(pipe)).rejects.toThrow('is a pipe; only regular files are read');
+    await expect(readJsonFile(folder)).rejects.toThrow('is a folder; name a file');
     expect(() => readJsonFileSync(join(folder, 'none.json'))).toThrow('there is no such file');
   });
 });

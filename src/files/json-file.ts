@@ -1,6 +1,6 @@
-import { readFileSync, statSync, type Stats } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
+import { closeSync, fstatSync, readFileSync } from 'node:fs';
 import { fileReason, MdetrError } from '../errors.ts';
+import { openInput, openInputSync } from './input-file.ts';
 import { parseJson } from './json-text.ts';
 import { decodeText } from './text-encoding.ts';
 
@@ -22,34 +22,35 @@ export const readJsonFileSync = (path: string): unknown => parseJson(readTextFil
  * @throws {MdetrError} naming the file and the reason if it cannot be read or is not UTF-8
  */
 export const readTextFile = async (path: string, maxBytes = MAX_TEXT_BYTES): Promise<string> => {
-  let bytes;
+  const file = await openInput(path);
   try {
-    assertReadable(await stat(path), maxBytes);
-    bytes = await readFile(path);
+    assertSize(path, (await file.stat()).size, maxBytes);
+    return decodeText(await file.readFile(), path);
   } catch (error) {
     throw readError(path, error);
+  } finally {
+    await file.close();
   }
-  return decodeText(bytes, path);
 };
 
 /** The same as `readTextFile`, synchronous. */
 export const readTextFileSync = (path: string): string => {
-  let bytes;
+  const fd = openInputSync(path);
   try {
-    assertReadable(statSync(path), MAX_TEXT_BYTES);
-    bytes = readFileSync(path);
+    assertSize(path, fstatSync(fd).size, MAX_TEXT_BYTES);
+    return decodeText(readFileSync(fd), path);
   } catch (error) {
     throw readError(path, error);
+  } finally {
+    closeSync(fd);
   }
-  return decodeText(bytes, path);
 };
 
-const readError = (path: string, error: unknown): MdetrError =>
-  new MdetrError(`${path}: cannot be read (${fileReason(error)})`, { cause: error });
+const readError = (path: string, error: unknown): unknown =>
+  error instanceof MdetrError
+    ? error
+    : new MdetrError(`${path}: cannot be read (${fileReason(error)})`, { cause: error });
 
-/** Pipes and devices are refused, because reading them may never end. */
-const assertReadable = (info: Stats, maxBytes: number): void => {
-  if (info.isDirectory()) throw new MdetrError('it is a folder');
-  if (!info.isFile()) throw new MdetrError('it is a pipe or device, not a file');
-  if (info.size > maxBytes) throw new MdetrError(`it has ${info.size} bytes; such a file has at most ${maxBytes}`);
+const assertSize = (path: string, bytes: number, maxBytes: number): void => {
+  if (bytes > maxBytes) throw new MdetrError(`${path}: has ${bytes} bytes; such a file has at most ${maxBytes}`);
 };

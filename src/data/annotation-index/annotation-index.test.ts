@@ -15,6 +15,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { MdetrError } from '../../errors.ts';
 import { AnnotationIndex, RowSyntaxError } from './annotation-index.ts';
 import { indexPaths } from './index-location.ts';
 
@@ -152,6 +153,74 @@ describe('AnnotationIndex', () => {
     const path = write('');
     writeFileSync(path, bytes);
     expect(() => AnnotationIndex.open(path)).toThrow(message);
+  });
+
+  it('builds a damaged index again, or names it', () => {
+    const rows = [3, 1, 2].map((id) => ({ id, caption: `row ${id}` }));
+    const annotations = rows.flatMap(({ id }) => [
+      { image_id: id, bbox: [id] },
+      { image_id: id, bbox: [id + 1] },
+    ]);
+    const path = write(JSON.stringify({ images: rows, annotations, categories: [{ id: 1 }] }));
+    const [indexPath] = indexPaths(path) as [string];
+    let expected: unknown;
+    withIndex(path, (index) => (expected = rowsOf(index)));
+    const good = readFileSync(indexPath);
+    /** Rows read with a changed index, or the error. */
+    const readWith = (change: (bytes: Buffer) => void): unknown => {
+      const bytes = Buffer.from(good);
+      change(bytes);
+      writeFileSync(indexPath, bytes);
+      let index: AnnotationIndex | undefined;
+      try {
+        index = AnnotationIndex.open(path);
+        for (const [i, id] of [1, 2, 3].entries()) if (index.rowOf(id) === i) index.sizeOf(i);
+        index.section('categories');
+        return rowsOf(index);
+      } catch (error) {
+        return error;
+      } finally {
+        index?.close();
+      }
+    };
+    const withHeader = (change: (header: Record<string, unknown>) => void) => (bytes: Buffer) => {
+      const header = JSON.parse(bytes.toString('utf8', 16, 16 + bytes.readUInt32LE(12))) as Record<string, unknown>;
+      change(header);
+      const json = Buffer.from(JSON.stringify(header));
+      bytes.fill(0, 16, 4096);
+      json.copy(bytes, 16);
+      bytes.writeUInt32LE(json.length, 12);
+    };
+    for (const value of [-1, 0.5, 1e18, 2 ** 40, 'x', null])
+      for (const key of ['images', 'annotations', 'orphans', 'sections'])
+        expect([expected, expect.any(MdetrError)]).toContainEqual(
+          readWith(withHeader((header) => (header[key] = value))),
+        );
+    expect(readWith(withHeader((header) => (header['sections'] = { categories: [5, 1e9] })))).toEqual(expected);
+
+    const record = 4096 + 40;
+    const changes: readonly ((bytes: Buffer) => void)[] = [
+      (bytes) => bytes.writeUInt32LE(0xffffffff, record + 24),
+      (bytes) => bytes.writeDoubleLE(NaN, record + 8),
+      (bytes) => bytes.writeDoubleLE(-5, record + 8),
+      (bytes) => bytes.writeUInt32LE(0xffffffff, record + 28),
+      (bytes) => bytes.writeDoubleLE(0.5, record + 16),
+      (bytes) => bytes.writeDoubleLE(1, record + 16),
+      (bytes) => bytes.writeDoubleLE(Infinity, 4096 + 3 * 40),
+      (bytes) => bytes.writeUInt32LE(0x0fffffff, 4096 + 3 * 40 + 8),
+    ];
+    for (const change of changes) expect(readWith(change)).toBeInstanceOf(MdetrError);
+    expect(readWith(changes[0]!)).toMatchObject({
+      message: expect.stringContaining(`${indexPath}: is damaged (row 1)`),
+    });
+    // Any single byte: the rows are right, or the error is ours.
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: good.length - 1 }), fc.integer({ min: 0, max: 255 }), (at, value) => {
+        const read = readWith((bytes) => (bytes[at] = value));
+        expect(read instanceof MdetrError ? expected : read).toEqual(expected);
+      }),
+      { numRuns: 300 },
+    );
   });
 
   it('sorts records that do not fit in its memory', () => {

@@ -1,10 +1,11 @@
 import { Buffer } from 'node:buffer';
-import { accessSync, closeSync, constants, existsSync, openSync, readSync } from 'node:fs';
+import { accessSync, closeSync, constants, existsSync, readSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { MdetrError, messageOf } from '../../errors.ts';
+import { openInputSync } from '../../files/input-file.ts';
 import { parseStrictJson } from '../../files/json-text.ts';
 import type { UncheckedRow } from '../format/row-checks.ts';
-import { buildIndex, type BuildOptions } from './build-index.ts';
+import { buildIndex, MAX_ELEMENT_BYTES, type BuildOptions } from './build-index.ts';
 import {
   ANNOTATION_RECORD_BYTES,
   annotationTableAt,
@@ -52,7 +53,7 @@ export class AnnotationIndex {
     this.indexFile = indexFile;
     this.indexFd = indexFd;
     this.header = header;
-    this.sourceFd = openSync(annotationFile, 'r');
+    this.sourceFd = openInputSync(annotationFile);
   }
 
   /**
@@ -136,7 +137,11 @@ export class AnnotationIndex {
     if (this.format === 'lines') return splitLine(image, this.record.readDoubleLE(0));
     if (this.format === 'questions') return { image, annotations: [] };
     const count = this.record.readUInt32LE(28);
-    return { image, annotations: count === 0 ? [] : this.readAnnotations(row, this.record.readDoubleLE(16), count) };
+    const id = this.record.readDoubleLE(0);
+    const annotations = count === 0 ? [] : this.readAnnotations(row, this.record.readDoubleLE(16), count);
+    for (const annotation of annotations)
+      if ((annotation as { image_id?: unknown }).image_id !== id) throw this.changed(row);
+    return { image, annotations };
   }
 
   /** Reads the image object of a row without its annotations (for `.jsonl` files, the whole line). */
@@ -170,7 +175,16 @@ export class AnnotationIndex {
   private readRecord(row: number): void {
     if (!Number.isInteger(row) || row < 0 || row >= this.length)
       throw new RangeError(`internal: row ${row} of ${this.length} of ${this.annotationFile}`);
-    readFully(this.indexFd, this.record, IMAGE_RECORD_BYTES, HEADER_BYTES + row * IMAGE_RECORD_BYTES, this.indexFile);
+    const { record } = this;
+    readFully(this.indexFd, record, IMAGE_RECORD_BYTES, HEADER_BYTES + row * IMAGE_RECORD_BYTES, this.indexFile);
+    const first = record.readDoubleLE(16);
+    const isPossible =
+      Number.isSafeInteger(record.readDoubleLE(0)) &&
+      this.isRange(record.readDoubleLE(8), record.readUInt32LE(24)) &&
+      Number.isSafeInteger(first) &&
+      first >= 0 &&
+      first + record.readUInt32LE(28) <= this.annotationCount;
+    if (!isPossible) throw this.damaged(row);
   }
 
   private readAnnotations(row: number, first: number, count: number): unknown[] {
@@ -182,9 +196,15 @@ export class AnnotationIndex {
     const last = tableBytes - ANNOTATION_RECORD_BYTES;
     const end = this.table.readDoubleLE(last) + this.table.readUInt32LE(last + 8);
     let bytes = 0;
-    for (let at = 8; at < tableBytes; at += ANNOTATION_RECORD_BYTES) bytes += this.table.readUInt32LE(at);
+    for (let at = 0; at < tableBytes; at += ANNOTATION_RECORD_BYTES) {
+      const length = this.table.readUInt32LE(at + 8);
+      if (!this.isRange(this.table.readDoubleLE(at), length)) throw this.damaged(row);
+      bytes += length;
+    }
+    // Annotations do not overlap: more bytes than the file has could be read for ever.
+    if (bytes > this.header.source.bytes) throw this.damaged(row);
     // The annotations of an image are usually adjacent: then one read and one parse suffice.
-    const together = end - begin - bytes <= 32 * count;
+    const together = end - begin >= bytes && end - begin - bytes <= 32 * count;
     if (together) {
       this.readSource(begin, end - begin);
       const list = parseList(this.text.toString('utf8', 0, end - begin));
@@ -215,6 +235,23 @@ export class AnnotationIndex {
         cause: error,
       });
     }
+  }
+
+  /** Whether an object of that many bytes can be at an offset of the annotation file. */
+  private isRange(offset: number, length: number): boolean {
+    return (
+      Number.isSafeInteger(offset) &&
+      offset >= 0 &&
+      length >= 2 &&
+      length <= MAX_ELEMENT_BYTES &&
+      offset + length <= this.header.source.bytes
+    );
+  }
+
+  private damaged(row: number): MdetrError {
+    return new MdetrError(
+      `${this.indexFile}: is damaged (row ${row}); delete it, or run \`mdetr data index --rebuild ${this.annotationFile}\``,
+    );
   }
 
   private changed(row: number): MdetrError {

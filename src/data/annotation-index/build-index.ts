@@ -2,6 +2,7 @@ import { Buffer } from 'node:buffer';
 import { closeSync, fsyncSync, openSync, readSync, renameSync, rmSync } from 'node:fs';
 import { dirname, extname } from 'node:path';
 import { MdetrError } from '../../errors.ts';
+import { openInputSync } from '../../files/input-file.ts';
 import { ByteWindow } from './byte-window.ts';
 import {
   ANNOTATION_RECORD_BYTES,
@@ -29,7 +30,8 @@ export interface BuildOptions {
 }
 
 const DEFAULT_CHUNK_BYTES = 1024 * 1024;
-const MAX_ELEMENT_BYTES = 256 * 1024 * 1024;
+/** Maximum size of the text of an image or annotation. */
+export const MAX_ELEMENT_BYTES = 256 * 1024 * 1024;
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
 const IMAGE_KEYS = ['id', 'width', 'height'].map(utf8);
 const ANNOTATION_KEYS = ['image_id'].map(utf8);
@@ -51,7 +53,7 @@ export const buildIndex = (annotationFile: string, indexPath: string, options: B
   prepareFolder(indexPath);
   const temporary = unfinishedPath(indexPath);
   const fingerprint = fingerprintOf(annotationFile);
-  const source = openSync(annotationFile, 'r');
+  const source = openInputSync(annotationFile);
   const spools: RecordSpool[] = [];
   let target: number | undefined;
   try {

@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
-import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, readSync, writeSync } from 'node:fs';
 import { z } from 'zod';
+import { openInputSync } from '../../files/input-file.ts';
 
 /*
  * Layout of an index file, little-endian:
@@ -24,15 +25,16 @@ const MAGIC = 'MDETRIDX';
 const END_MAGIC = 'MDETREND';
 const VERSION = 1;
 
-const range = z.tuple([z.number(), z.number()]);
+const count = z.int().nonnegative();
+const range = z.tuple([count, count]);
 const headerSchema = z.object({
-  source: z.object({ bytes: z.number(), modifiedNs: z.string(), sample: z.string() }),
+  source: z.object({ bytes: count, modifiedNs: z.string(), sample: z.string() }),
   /** A JSON object with lists of images and annotations, one with a list of questions, or a JSON object per line. */
   format: z.enum(['coco', 'questions', 'lines']),
-  images: z.number(),
-  annotations: z.number(),
+  images: count,
+  annotations: count,
   /** Number of annotations whose image is not in the file; they are ignored, as in pycocotools. */
-  orphans: z.number(),
+  orphans: count,
   /** Ranges [begin, end) in bytes of these members of the top-level object. */
   sections: z.object({ info: range.optional(), licenses: range.optional(), categories: range.optional() }),
 });
@@ -81,7 +83,7 @@ export const writeFrame = (fd: number, header: IndexHeader): void => {
 export const openIndexFile = (path: string): { fd: number; header: IndexHeader } | undefined => {
   let fd: number;
   try {
-    fd = openSync(path, 'r');
+    fd = openInputSync(path);
   } catch {
     return undefined;
   }
@@ -101,11 +103,12 @@ const readHeader = (fd: number): IndexHeader | undefined => {
   } catch {
     return undefined;
   }
-  const end = Buffer.alloc(END_MAGIC.length);
-  readSync(fd, end, 0, end.length, endMarkAt(header));
-  const isComplete =
-    fstatSync(fd).size === endMarkAt(header) + END_MAGIC.length && end.toString('latin1') === END_MAGIC;
-  return isComplete ? header : undefined;
+  if (fstatSync(fd).size !== endMarkAt(header) + END_MAGIC.length) return undefined;
+  const isInside = Object.values(header.sections).every(([begin, end]) => begin < end && end <= header.source.bytes);
+  if (!isInside) return undefined;
+  const mark = Buffer.alloc(END_MAGIC.length);
+  readSync(fd, mark, 0, mark.length, endMarkAt(header));
+  return mark.toString('latin1') === END_MAGIC ? header : undefined;
 };
 
 /** Writes records of one size consecutively from a position of a file on, a megabyte at a time. */

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, readSync } from 'node:fs';
+import { openInputSync } from '../../files/input-file.ts';
 
 /** Fingerprint of the annotation file, stored in its index. */
 export interface SourceFingerprint {
@@ -21,7 +22,7 @@ const BLOCKS = 64;
  * annotation files that differ usually differ in the length of some number early on, which shifts the rest.
  */
 export const fingerprintOf = (path: string): SourceFingerprint => {
-  const fd = openSync(path, 'r');
+  const fd = openInputSync(path);
   try {
     const { size, mtimeNs } = fstatSync(fd, { bigint: true });
     const bytes = Number(size);

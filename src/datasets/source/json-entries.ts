@@ -1,5 +1,6 @@
-import { closeSync, fstatSync, openSync } from 'node:fs';
-import { fileReason, MdetrError } from '../../errors.ts';
+import { closeSync, fstatSync } from 'node:fs';
+import { MdetrError } from '../../errors.ts';
+import { openInputSync } from '../../files/input-file.ts';
 import { ByteWindow } from '../../data/annotation-index/byte-window.ts';
 import { JsonScanError, JsonScanner } from '../../data/annotation-index/json-scanner.ts';
 import { parsePythonJson } from '../../data/annotation-index/python-json.ts';
@@ -191,7 +192,7 @@ const scanned = function* <Entry>(
   { onProgress, chunkBytes = DEFAULT_CHUNK_BYTES }: JsonReadOptions,
   walk: (scanner: JsonScanner) => Generator<Entry>,
 ): Generator<Entry> {
-  const fd = openForReading(path);
+  const fd = openInputSync(path);
   try {
     const { size } = fstatSync(fd);
     const scanner = new JsonScanner(new ByteWindow(fd, chunkBytes, (done) => onProgress?.(done, size)));
@@ -207,14 +208,6 @@ const scanned = function* <Entry>(
     );
   } finally {
     closeSync(fd);
-  }
-};
-
-const openForReading = (path: string): number => {
-  try {
-    return openSync(path, 'r');
-  } catch (error) {
-    throw new MdetrError(`${path}: cannot be read (${fileReason(error)})`, { cause: error });
   }
 };
 

@@ -1,4 +1,5 @@
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, readSync } from 'node:fs';
+import { openInputSync } from '../../files/input-file.ts';
 import { parsePythonJson } from '../../data/annotation-index/python-json.ts';
 
 /** Reads entries of a JSON file by their byte ranges, which a first pass has found. */
@@ -8,7 +9,7 @@ export class JsonRanges {
 
   /** Opens the file. Call `close` when done. */
   constructor(path: string) {
-    this.fd = openSync(path, 'r');
+    this.fd = openInputSync(path);
   }
 
   /** Decodes bytes [begin, end) as UTF-8. */

@@ -42,7 +42,8 @@ export class ImageRoots {
   }
 
   /**
-   * Path of a row's image file, always inside its folder.
+   * Path of a row's image file, always inside its folder. If no file has the name, a file is taken whose name another
+   * system would spell that way: see `otherSpellings`.
    *
    * @throws {MdetrError} for a file name that is outside of the folder, and for a collection without folder
    */
@@ -55,9 +56,34 @@ export class ImageRoots {
         `no image folder for ${data_source === undefined ? 'rows without data_source' : `data_source "${data_source}"`}: ` +
           `give one with --images ${data_source === undefined ? '' : `${data_source}=`}FOLDER`,
       );
-    return join(folder, file_name);
+    const path = join(folder, file_name);
+    if (existsSync(path)) return path;
+    const spelling = otherSpellings(file_name).find((name) => existsSync(join(folder, name)));
+    return spelling === undefined ? path : join(folder, spelling);
   }
 }
+
+/**
+ * Other spellings of a file name: with the separators of Windows, as a part of a URL, and with accents composed or
+ * decomposed, as file systems of other systems store them. All are below the image folder.
+ */
+export const otherSpellings = (fileName: string): readonly string[] => {
+  const spellings = new Set<string>();
+  for (const slashes of [fileName, fileName.replaceAll('\\', '/')])
+    for (const decoded of [slashes, percentDecoded(slashes)])
+      for (const name of [decoded, decoded.normalize('NFC'), decoded.normalize('NFD')])
+        if (fileNameProblem(name) === undefined) spellings.add(name);
+  spellings.delete(fileName);
+  return [...spellings];
+};
+
+const percentDecoded = (name: string): string => {
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return name; // A percent sign that is part of the name.
+  }
+};
 
 /** Splits `SOURCE=PATH`; a path alone has no source. A source is a plain word, so that paths may contain an equals sign. */
 export const splitSource = (text: string): { source?: string; path: string } => {
