@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { normalize } from 'node:path';
 import { errorCode, MdetrError, messageOf } from '../../errors.ts';
 import { codePointLength, SOFT_TOKENS, type Tokenizer } from '../../text/index.ts';
 import type { CocoImage, CocoRow } from '../../data/format/coco-format.ts';
@@ -233,6 +234,8 @@ const checkImages = async (
 ): Promise<void> => {
   const check = async (image: KeyedImage): Promise<void> => {
     const path = roots.pathOf(image.file);
+    if (!path.endsWith(normalize(image.file.file_name)))
+      findings.add('note', 'file name in the spelling of another system', `${image.file.file_name} is ${path}`);
     try {
       const bytes = await readImageFile(path, path, DECODE_DEFAULTS.maxBytes);
       image.bytes = createHash('sha256').update(bytes).digest('base64');
