@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import { accessSync, closeSync, constants, existsSync, readSync } from 'node:fs';
+import { closeSync, existsSync, readSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { MdetrError, messageOf } from '../../errors.ts';
 import { openInputSync } from '../../files/input-file.ts';
@@ -15,7 +15,7 @@ import {
   openIndexFile,
   type SectionName,
 } from './index-file.ts';
-import { indexPaths } from './index-location.ts';
+import { indexPaths, isWritableFolder } from './index-location.ts';
 import { parsePythonJson } from './python-json.ts';
 import { imageOfQuestion } from './question-row.ts';
 import { fingerprintOf, sameFingerprint } from './source-fingerprint.ts';
@@ -288,14 +288,5 @@ const readFully = (fd: number, buffer: Buffer, length: number, position: number,
     const count = readSync(fd, buffer, done, length - done, position + done);
     if (count === 0) throw new MdetrError(`${path} ends before byte ${position + length}: it was truncated while open`);
     done += count;
-  }
-};
-
-const isWritableFolder = (folder: string): boolean => {
-  try {
-    accessSync(folder, constants.W_OK);
-    return true;
-  } catch {
-    return false;
   }
 };

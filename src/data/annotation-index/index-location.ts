@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, realpathSync, rmSync, statSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, readdirSync, realpathSync, rmSync, statSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import envPaths from 'env-paths';
@@ -43,4 +43,14 @@ const isAbandoned = (rest: string, path: string): boolean => {
   if (host === hostname() && pid !== undefined) return !isRunning(Number(pid));
   const stat = statSync(path, { throwIfNoEntry: false });
   return stat !== undefined && Date.now() - stat.mtimeMs > STALE_AFTER_MS;
+};
+
+/** Whether files can be made in a folder. */
+export const isWritableFolder = (folder: string): boolean => {
+  try {
+    accessSync(folder, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
 };
