@@ -1,5 +1,5 @@
 /**
- * Draws the pictures of this example and writes their annotations: flat shapes on paper, which a model trained on
+ * Draws the images of this example and writes their annotations: flat shapes on paper, which a model trained on
  * rendered scenes has never seen. Ten to train on, six to measure by.
  *
  *     npx tsx examples/finetune/draw.ts
@@ -30,7 +30,7 @@ interface Thing {
   readonly box: readonly [number, number, number, number];
 }
 
-/** A small generator of numbers in [0, 1), so that the pictures are the same every time (mulberry32). */
+/** A generator of uniform numbers in [0, 1), so that the images are the same every time (mulberry32). */
 const randomFrom = (seed: number) => (): number => {
   seed = (seed + 0x6d2b79f5) | 0;
   let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);

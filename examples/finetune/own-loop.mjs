@@ -23,7 +23,7 @@ for await (const batch of training.batches()) {
 await training.saveModel(folder);
 await training.dispose();
 
-// What it finds in a picture that it was not trained on.
+// Detections in an image of the validation set.
 const model = await MDETR.fromPretrained(folder);
 const [{ file_name: file, caption }] = JSON.parse(readFileSync('examples/finetune/val.json', 'utf8')).images;
 const { detections } = await model.detect(`examples/finetune/pictures/${file}`, caption, { threshold: 0.5 });
