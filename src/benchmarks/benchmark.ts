@@ -81,6 +81,8 @@ export interface EvaluationRequest {
   readonly onBadRow: OnBadRow;
   /** Orientation of the images; by default the size in an image's row decides. */
   readonly orientation?: Orientation | undefined;
+  /** Pad images of different sizes to one batch, as the official evaluation does. Default false. */
+  readonly officialBatching?: boolean | undefined;
   /** Values of the benchmark's own options. */
   readonly settings?: Readonly<Record<string, unknown>>;
   /** File to save the predictions in. */

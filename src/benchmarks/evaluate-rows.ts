@@ -78,7 +78,7 @@ class RowsRun<Prediction> {
       text: image.caption ?? '',
       name: image.file_name,
     }));
-    const outputs = await model.predict(inputs);
+    const outputs = await model.predict(inputs, { officialBatching: this.request.officialBatching });
     for (const [index, row] of batch.entries()) {
       const prediction = await this.evaluation.predict(model, row, outputs, index);
       await writer?.write(prediction);

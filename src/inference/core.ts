@@ -18,9 +18,9 @@ import { encodeBatch } from '../text/index.ts';
 import { encodeImages, type EncodedImages } from './encoded-images.ts';
 import type { MaskPredictor } from './mask-predictor.ts';
 import type { InferencePrograms } from './programs.ts';
-import type { InferenceOptions } from './options.ts';
+import type { BatchOptions, InferenceOptions } from './options.ts';
 import { modelSizeOf, prepareImage, type PreparedImage } from './preprocess.ts';
-import { ProgramOutputs, type ImageCaption, type TextOutputs } from './text-outputs.ts';
+import { ProgramOutputs, type CaptionOutputs, type ImageCaption, type TextOutputs } from './text-outputs.ts';
 
 /** Decodes an image; how depends on the platform. */
 export type DecodeImage = (source: ImageSource, options: DecodeOptions) => Promise<RawImage>;
@@ -41,6 +41,9 @@ export interface NamedImage {
   readonly image: ImageSource;
   readonly name?: string | undefined;
 }
+
+/** Options of running the backbone. */
+type EncodeOptions = Pick<BatchOptions, 'decode' | 'signal' | 'officialBatching'>;
 
 /** The programs of a loaded model, and the steps from images and texts to results: what `MDETR` and `EncodedImage` share. */
 export class InferenceCore {
@@ -71,34 +74,36 @@ export class InferenceCore {
     return prepareImage(original, preprocessing, { name: named.name, madeFor });
   }
 
-  /** Decodes images and runs the backbone on all of them at once. */
-  async encode(
-    images: readonly NamedImage[],
-    { decode, signal }: { readonly decode?: DecodeOptions | undefined; readonly signal?: AbortSignal | undefined },
-  ): Promise<EncodedImages> {
+  /** Decodes images and runs the backbone on them, once for all of the same prepared size. */
+  async encode(images: readonly NamedImage[], options: EncodeOptions): Promise<EncodedImages> {
+    const { decode, signal } = options;
     const started = performance.now();
     const prepared: PreparedImage[] = [];
     for (const image of images) {
       signal?.throwIfAborted();
       prepared.push(await this.prepare(image, decode));
     }
-    return this.encodePrepared(prepared, performance.now() - started, signal);
+    return this.encodePrepared(prepared, performance.now() - started, options);
   }
 
   /** Runs the backbone on prepared images. */
   async encodePrepared(
     images: readonly PreparedImage[],
     preprocessMs: number,
-    signal: AbortSignal | undefined,
+    { signal, officialBatching: isPadded = false }: EncodeOptions,
   ): Promise<EncodedImages> {
     signal?.throwIfAborted();
     this.requireUsable();
-    const encoded = await encodeImages(this.parts.image, this.source.config, images, preprocessMs);
+    const encoded = await encodeImages(this.parts.image, this.source.config, images, {
+      preprocessMs,
+      isPadded,
+      signal,
+    });
     signal?.throwIfAborted();
     return encoded;
   }
 
-  /** Runs the transformer on texts about encoded images, all at once. */
+  /** Runs the transformer on texts about encoded images, once for each group of images. */
   async predict(
     images: EncodedImages,
     captions: readonly ImageCaption[],
@@ -112,21 +117,46 @@ export class InferenceCore {
       throw new MdetrError(
         `model "${this.source.name}" has no segmentation head, so it predicts no masks; use one trained for PhraseCut, or the default model`,
       );
-    const batch = encodeBatch(
-      this.source.tokenizer,
-      captions.map(({ text }) => text),
-      { truncation: options.truncation ?? 'error' },
-    );
+    const batches = this.textBatches(images, captions, options);
+    const outputs: CaptionOutputs[] = [];
     const started = performance.now();
-    const values = await this.parts.text.run({
-      src: images.features.src,
-      feature_padding: images.features.feature_padding,
-      image_index: { dtype: 'int32', shape: [captions.length], data: Int32Array.from(captions, ({ image }) => image) },
-      input_ids: { dtype: 'int32', shape: [batch.B, batch.T], data: batch.inputIds },
-      attention_mask: { dtype: 'int32', shape: [batch.B, batch.T], data: batch.attentionMask },
+    for (const { images: group, members, imageIndices, tokens } of batches) {
+      const values = await this.parts.text.run({
+        src: group.features.src,
+        feature_padding: group.features.feature_padding,
+        image_index: { dtype: 'int32', shape: [members.length], data: Int32Array.from(imageIndices) },
+        input_ids: { dtype: 'int32', shape: [tokens.B, tokens.T], data: tokens.inputIds },
+        attention_mask: { dtype: 'int32', shape: [tokens.B, tokens.T], data: tokens.attentionMask },
+      });
+      options.signal?.throwIfAborted();
+      const run = { values, images: group };
+      members.forEach((caption, index) => {
+        outputs[caption] = {
+          run,
+          index,
+          imageIndex: imageIndices[index]!,
+          image: images.images[captions[caption]!.image]!,
+          encoding: tokens.encodings[index]!,
+        };
+      });
+    }
+    const model = images.modelMs + performance.now() - started;
+    return new ProgramOutputs(outputs, { preprocess: images.preprocessMs, model });
+  }
+
+  /** The captions about each group of images, tokenized and padded to a batch. Captions are named by their indices. */
+  private textBatches(
+    { groups, locations }: EncodedImages,
+    captions: readonly ImageCaption[],
+    { truncation = 'error' }: InferenceOptions,
+  ) {
+    return groups.flatMap((images, group) => {
+      const members = [...captions.keys()].filter((caption) => locations[captions[caption]!.image]!.group === group);
+      if (members.length === 0) return [];
+      const imageIndices = members.map((caption) => locations[captions[caption]!.image]!.index);
+      const texts = members.map((caption) => captions[caption]!.text);
+      return { images, members, imageIndices, tokens: encodeBatch(this.source.tokenizer, texts, { truncation }) };
     });
-    options.signal?.throwIfAborted();
-    return new ProgramOutputs(values, images, captions, batch.encodings, performance.now() - started);
   }
 
   /** Results of `detect`, in the order of the captions. */

@@ -25,7 +25,7 @@ export async function* detectStream(
       const batch = await ahead.take(batchSize);
       if (batch.length === 0) return;
       const images = [...new Set(batch.map(({ prepared }) => prepared))];
-      const encoded = await core.encodePrepared(images, performance.now() - started, options.signal);
+      const encoded = await core.encodePrepared(images, performance.now() - started, options);
       const captions = batch.map(({ prepared, text }) => ({ image: images.indexOf(prepared), text, captionIndex: 0 }));
       for (const result of await core.detect(encoded, captions, options)) {
         yield result;

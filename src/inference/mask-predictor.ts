@@ -47,7 +47,7 @@ export class MaskPredictor {
       });
       signal?.throwIfAborted();
       const [count, rows, columns] = logits.shape as [number, number, number];
-      const sizes = { padded: outputs.images.padded, resized: sizeOfImage(resized), original: sizeOfImage(original) };
+      const sizes = { padded: outputs.padded(row), resized: sizeOfImage(resized), original: sizeOfImage(original) };
       const runs = masksAtOriginalSize(
         { data: logits.data as Float32Array, queries: count, height: rows, width: columns },
         sizes,

@@ -17,7 +17,7 @@ export interface InferenceOptions extends DetectionOptions {
   readonly masks?: boolean | undefined;
   /** A text beyond the text encoder's limit is an error (default); `'end'` drops its end with a warning. */
   readonly truncation?: 'error' | 'end' | undefined;
-  /** Maximum number of images, and of texts, in one program run. Padding grows with their differences. Default 4. */
+  /** Maximum number of images, and of texts, in one program run. Only images of one prepared size run together. Default 4. */
   readonly batchSize?: number | undefined;
   /**
    * Cancels the call: it rejects with `signal.reason` after at most the program run at hand, and the model stays usable.
@@ -28,6 +28,11 @@ export interface InferenceOptions extends DetectionOptions {
 /** Options of calls that take images too. */
 export interface BatchOptions extends InferenceOptions {
   readonly decode?: DecodeOptions | undefined;
+  /**
+   * Pad images of different sizes to one batch, as the official evaluation does; their results then depend on each other.
+   * By default an image has the same results alone and in any batch. Default false.
+   */
+  readonly officialBatching?: boolean | undefined;
 }
 
 /** Options of `encodeImage`. */
@@ -65,4 +70,5 @@ export const inferenceOptionRules: OptionRules<InferenceOptions> = {
 export const batchOptionRules: OptionRules<BatchOptions> = {
   ...inferenceOptionRules,
   decode: optionsRule<DecodeOptions>('decode', decodeOptionRules),
+  officialBatching: booleanRule,
 };

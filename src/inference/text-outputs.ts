@@ -1,9 +1,10 @@
+import type { Size } from '../geometry/size.ts';
 import type { HostTensor } from '../engine/graph/index.ts';
 import type { AnswerOutputs } from '../postprocess/answers.ts';
 import type { DetectionOutputs, ImageSize } from '../postprocess/scored-boxes.ts';
 import type { Timing } from '../results/types.ts';
 import type { Encoding } from '../text/index.ts';
-import { batchItem, type EncodedImages } from './encoded-images.ts';
+import { batchItem, type ImageGroup } from './encoded-images.ts';
 import type { PreparedImage } from './preprocess.ts';
 import type { ImageResults, TextResults } from './programs.ts';
 
@@ -27,14 +28,29 @@ export interface ImageCaption {
   readonly captionIndex: number;
 }
 
+/** Outputs of one run of the text program. */
+export interface TextRun {
+  readonly values: TextResults;
+  /** Images that the captions of the run are about. */
+  readonly images: ImageGroup;
+}
+
+/** One caption, and where its outputs are. */
+export interface CaptionOutputs {
+  readonly run: TextRun;
+  /** Index of the caption in the batch of the run. */
+  readonly index: number;
+  /** Index of its image in the batch of the image program. */
+  readonly imageIndex: number;
+  readonly image: PreparedImage;
+  readonly encoding: Encoding;
+}
+
 /** `TextOutputs` with what further programs and results need of them. */
 export class ProgramOutputs implements TextOutputs {
   constructor(
-    private readonly values: TextResults,
-    readonly images: EncodedImages,
-    private readonly captions: readonly Pick<ImageCaption, 'image'>[],
-    private readonly encodings: readonly Encoding[],
-    private readonly modelMs: number,
+    private readonly captions: readonly CaptionOutputs[],
+    private readonly timing: Pick<Timing, 'preprocess' | 'model'>,
   ) {}
 
   detection(index: number): DetectionOutputs {
@@ -46,18 +62,18 @@ export class ProgramOutputs implements TextOutputs {
   }
 
   answers(index: number): AnswerOutputs {
-    const names = Object.keys(this.values) as (keyof TextResults)[];
+    const names = Object.keys(this.caption(index).run.values) as (keyof TextResults)[];
     return Object.fromEntries(
       names.filter((name) => name.startsWith('pred_answer')).map((name) => [name, this.floats(name, index)]),
     );
   }
 
   encoding(index: number): Encoding {
-    return this.encodings[index]!;
+    return this.caption(index).encoding;
   }
 
   image(index: number): PreparedImage {
-    return this.images.images[this.captions[index]!.image]!;
+    return this.caption(index).image;
   }
 
   size(index: number): ImageSize {
@@ -66,27 +82,37 @@ export class ProgramOutputs implements TextOutputs {
 
   /** One caption's part of an output, (1, …); undefined if the network does not have it. */
   output(name: keyof TextResults, index: number): HostTensor | undefined {
-    const value = this.values[name];
-    return value && batchItem(value, index);
+    const { run, index: position } = this.caption(index);
+    const value = run.values[name];
+    return value && batchItem(value, position);
   }
 
   /** Features of one caption's image, (1, …); undefined if the network does not have them. */
   imageFeature(name: keyof ImageResults, index: number): HostTensor | undefined {
-    const value = this.images.features[name];
-    return value && batchItem(value, this.captions[index]!.image);
+    const { run, imageIndex } = this.caption(index);
+    const value = run.images.features[name];
+    return value && batchItem(value, imageIndex);
+  }
+
+  /** Height and width in pixels to which one caption's image was padded. */
+  padded(index: number): Size {
+    return this.caption(index).run.images.padded;
   }
 
   /** The part of a result about its image and its time. */
   about(index: number, postprocess: number): ResultContext {
     const { name, original, warnings } = this.image(index);
-    const { preprocessMs, modelMs } = this.images;
     return {
       image: name,
       width: original.width,
       height: original.height,
       warnings: [...warnings, ...this.encoding(index).warnings],
-      timing: { preprocess: preprocessMs, model: modelMs + this.modelMs, postprocess },
+      timing: { ...this.timing, postprocess },
     };
+  }
+
+  private caption(index: number): CaptionOutputs {
+    return this.captions[index]!;
   }
 
   private floats(name: keyof TextResults, index: number): Float32Array | undefined {

@@ -38,6 +38,7 @@ interface EvaluateOptions extends ModelOptions {
   readonly batchSize: number;
   readonly onBadRow: 'stop' | 'skip';
   readonly orientation?: Orientation;
+  readonly officialBatching?: boolean;
   readonly answers?: string;
   readonly submission?: string;
   readonly predictions?: string;
@@ -84,7 +85,11 @@ export const evaluateCommand = (): Command => {
         .choices(['stop', 'skip'])
         .default('stop'),
     )
-    .addOption(rowOrientationOption());
+    .addOption(rowOrientationOption())
+    .option(
+      '--official-batching',
+      'pad images of different sizes to one batch, as the official evaluation does; results then depend on --batch-size',
+    );
   return addBenchmarkOptions(command)
     .option('--answers <file>', "GQA's answer table")
     .option('--submission <file>', `write the file for the test server (${submissionTasks()})`)
@@ -171,6 +176,7 @@ const requestOf = (
   batchSize: options.batchSize,
   onBadRow: options.onBadRow,
   orientation: options.orientation,
+  officialBatching: options.officialBatching,
   settings: settingsFrom(benchmark, { ...options }, section),
   wantsSubmission: options.submission !== undefined,
   worst: options.worst === undefined ? 0 : options.worstCount,
