@@ -8,6 +8,7 @@ export type { CodePointSpan } from '../text/spans/span.ts';
 export * from '../data/format/row-checks.ts';
 export * from '../data/format/row-target.ts';
 export * from '../data/format/target.ts';
+export { AnnotatedImages, type RowImage } from '../data/images/node/annotated-images.ts';
 export { ImageRoots } from '../data/images/node/image-roots.ts';
 export { decodeImage } from '../data/images/node/decode-image.ts';
 export type { DecodeImageOptions, DecodeOptions, EncodableImage, ImageSource } from '../data/images/image-source.ts';

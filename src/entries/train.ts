@@ -10,6 +10,7 @@ export { runTraining, type TrainingRunOptions } from '../train/run/run-training.
 export type { RunObserver, RunSummary, Validate, Validation } from '../train/run/run-observer.ts';
 export type { LogEntry, TimeUse } from '../train/run/run-log.ts';
 export { parseTrainConfig, type TrainConfig } from '../train/config/config.ts';
+export type { Orientation } from '../data/images/orientation.ts';
 export type * from '../train/config/data-settings.ts';
 export type * from '../train/config/run-settings.ts';
 export { readConfigFile, withLoadedModel, type ConfigFile, type ConfigValues } from '../train/config/config-file.ts';
