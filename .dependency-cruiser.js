@@ -20,7 +20,7 @@ const mayImport = {
   text: ['files'],
   data: ['geometry', 'text', 'files', 'random'],
   scenes: ['geometry', 'text', 'data', 'threads', 'files', 'random'],
-  datasets: ['geometry', 'text', 'data', 'files', 'scenes', 'random'],
+  datasets: ['geometry', 'text', 'data', 'files', 'random'],
   checkpoints: ['files'],
   pull: ['files'],
   'model-folder': [

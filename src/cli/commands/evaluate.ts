@@ -53,12 +53,14 @@ interface EvaluateOptions extends ModelOptions {
 const readSection = async (path: string | undefined): Promise<EvaluationSection> => {
   if (path === undefined) return { settings: {} };
   const { findConfig } = await import('../../train/config/config-file.ts');
-  const values = await readJsonFile(await findConfig(path));
+  const { withEvaluationPaths } = await import('../../train/config/config-paths.ts');
+  const file = await findConfig(path);
+  const values = await readJsonFile(file);
   if (typeof values !== 'object' || values === null || !('evaluate' in values))
     throw new MdetrError(`${path}: has no "evaluate" section; pass --task instead`);
   const { value, notes } = currentConfig({ evaluate: values.evaluate }, path);
   notes.forEach(note);
-  return parseEvaluationSection(value['evaluate'], path);
+  return parseEvaluationSection(await withEvaluationPaths(value['evaluate'], file), path);
 };
 
 /** `mdetr evaluate`: the published metric of a benchmark. */

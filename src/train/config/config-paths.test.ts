@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readConfigFile } from './config-file.ts';
+import { withEvaluationPaths } from './config-paths.ts';
 
 const root = realpathSync(mkdtempSync(join(tmpdir(), 'mdetr-config-paths-')));
 const previous = process.cwd();
@@ -40,6 +41,18 @@ describe('paths that a config file reads', () => {
       vg_img_path: '../configs/vg',
       backbone_weights: 'train2.json',
     });
+  });
+
+  it('are found beside the file in its evaluate section, too', async () => {
+    const section = { task: 'phrasecut', annotations: 'both2.json', images: { coco: 'images' }, ground_truth: 'vg' };
+    expect(await withEvaluationPaths(section, relative('.', configPath))).toEqual({
+      ...section,
+      images: { coco: '../configs/images' },
+      ground_truth: '../configs/vg',
+    });
+    await expect(withEvaluationPaths({ annotations: 'both.json' }, configPath)).rejects.toThrow(
+      /"evaluate\.annotations" is "both\.json"/,
+    );
   });
 
   it('are otherwise relative to the working folder, or names', async () => {

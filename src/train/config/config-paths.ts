@@ -36,23 +36,34 @@ export const withReadPaths = async (values: Values, configPath: string): Promise
     result[key] = await Promise.all(
       datasets.map(async (dataset: unknown, index) => {
         if (!isRecord(dataset)) return dataset;
-        const { images } = dataset;
-        const found: Record<string, unknown> = { ...dataset };
-        for (const own of ['annotations', 'scenes', 'images'])
-          if (own in dataset) found[own] = await find(dataset[own], `${key}.${index}.${own}`);
-        if (isRecord(images))
-          found['images'] = Object.fromEntries(
-            await Promise.all(
-              Object.entries(images).map(
-                async ([source, path]) => [source, await find(path, `${key}.${index}.images.${source}`)] as const,
-              ),
-            ),
-          );
-        return found;
+        return findDatasetPaths(dataset, `${key}.${index}`, configPath);
       }),
     );
   }
   return result;
+};
+
+/** Paths of the `evaluate` section of a config file, looked for like those of `withReadPaths`. */
+export const withEvaluationPaths = (section: unknown, configPath: string): Promise<unknown> =>
+  isRecord(section) ? findDatasetPaths(section, 'evaluate', configPath) : Promise.resolve(section);
+
+const findDatasetPaths = async (
+  dataset: Values,
+  prefix: string,
+  configPath: string,
+): Promise<Record<string, unknown>> => {
+  const find = (value: unknown, key: string): Promise<unknown> => findReadPath(value, `${prefix}.${key}`, configPath);
+  const found: Record<string, unknown> = { ...dataset };
+  for (const key of ['annotations', 'scenes', 'images', 'ground_truth'])
+    if (key in dataset) found[key] = await find(dataset[key], key);
+  const { images } = dataset;
+  if (isRecord(images)) {
+    const folders = Object.entries(images).map(
+      async ([source, path]) => [source, await find(path, `images.${source}`)] as const,
+    );
+    found['images'] = Object.fromEntries(await Promise.all(folders));
+  }
+  return found;
 };
 
 const findReadPath = async (value: unknown, key: string, configPath: string): Promise<unknown> => {
