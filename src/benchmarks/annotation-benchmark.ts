@@ -24,6 +24,8 @@ export interface AnnotationBenchmarkDefinition<Prediction, Options extends Bench
   readonly validation: Omit<ValidationSupport, 'start'>;
   /** Compares predicted masks with those of the annotation file, so that every annotation needs one. */
   readonly readsMasks?: (settings: SettingsOf<Options>) => boolean;
+  /** Checks the fields that the benchmark reads beyond those of every row. @throws {MdetrError} for a row that lacks one */
+  readonly checkRow?: (row: CocoRow, context: Pick<RowContext, 'allowsMissingAnswers'>) => void;
   /** Reads the ground truth and makes the metrics. */
   readonly open: (
     rows: Iterable<CocoRow>,
@@ -49,7 +51,7 @@ export interface RowContext<Options extends BenchmarkOptions = BenchmarkOptions>
 export const annotationBenchmark = <Prediction, Options extends BenchmarkOptions>(
   definition: AnnotationBenchmarkDefinition<Prediction, Options>,
 ): Benchmark => {
-  const { open, readsQuestionFiles = false, readsMasks, ...shared } = definition;
+  const { open, readsQuestionFiles = false, readsMasks, checkRow, ...shared } = definition;
   return {
     ...shared,
     validation: {
@@ -73,7 +75,10 @@ export const annotationBenchmark = <Prediction, Options extends BenchmarkOptions
       const hasMasks = async (): Promise<boolean> =>
         predictions === undefined ? model?.hasMasks === true : await hasSavedMasks(predictions, definition.predictions);
       const masks = readsMasks?.(settings) === true && (await hasMasks()) ? 'every' : 'optional';
-      const rows = openRows({ annotations, limit, onBadRow, masks });
+      const rows = openRows({
+        ...{ annotations, limit, onBadRow, masks },
+        checkRow: (row) => checkRow?.(row, { allowsMissingAnswers: request.wantsSubmission }),
+      });
       try {
         if (rows.areQuestions && !readsQuestionFiles)
           throw new MdetrError(`${annotations}: is a question file in CLEVR's format; evaluate it with --task clevr`);

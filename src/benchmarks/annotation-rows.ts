@@ -2,7 +2,7 @@ import { AnnotationIndex } from '../data/annotation-index/annotation-index.ts';
 import { RowReader, type OnBadRow } from '../data/annotation-index/row-reader.ts';
 import type { CocoRow } from '../data/format/coco-format.ts';
 import type { RowRules } from '../data/format/row-checks.ts';
-import { MdetrError } from '../errors.ts';
+import { MdetrError, messageOf } from '../errors.ts';
 
 /** Rows of an annotation file. Every iteration reads them again; none are kept in memory. */
 export interface AnnotationRows {
@@ -23,6 +23,8 @@ export interface RowsOptions {
   readonly onBadRow: OnBadRow;
   /** Which rows need masks. Default `optional`. */
   readonly masks?: RowRules['masks'];
+  /** Checks the fields that a benchmark reads. @throws {MdetrError} for a row that lacks one */
+  readonly checkRow?: ((row: CocoRow) => void) | undefined;
 }
 
 /**
@@ -30,7 +32,7 @@ export interface RowsOptions {
  *
  * @throws {MdetrError} when the file has another format, or no rows
  */
-export const openRows = ({ annotations, limit, onBadRow, masks }: RowsOptions): AnnotationRows => {
+export const openRows = ({ annotations, limit, onBadRow, masks, checkRow }: RowsOptions): AnnotationRows => {
   const index = AnnotationIndex.open(annotations);
   const length = Math.min(index.length, limit ?? index.length);
   let skipped = 0;
@@ -42,12 +44,24 @@ export const openRows = ({ annotations, limit, onBadRow, masks }: RowsOptions): 
     length,
     areQuestions: index.format === 'questions',
     *[Symbol.iterator]() {
+      let lacking = 0;
       const reader = new RowReader(index, { onBadRow, masks });
       for (let row = 0; row < length; row++) {
         const read = reader.read(row);
-        if (read !== undefined) yield read;
+        if (read === undefined) continue;
+        try {
+          checkRow?.(read);
+        } catch (error) {
+          if (!(error instanceof MdetrError)) throw error;
+          if (onBadRow === 'skip') {
+            lacking++;
+            continue;
+          }
+          throw new MdetrError(`${annotations}: row ${row}: ${messageOf(error)}`, { cause: error });
+        }
+        yield read;
       }
-      ({ skipped } = reader.counts);
+      skipped = reader.counts.skipped + lacking;
     },
     get skipped() {
       return skipped;

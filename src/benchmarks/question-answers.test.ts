@@ -56,6 +56,16 @@ describe('benchmarks of questions', () => {
     ).rejects.toThrow(/has only 0 of the 1 questions/);
   });
 
+  it('names the row without an answer, or skips it', async () => {
+    const file = fixture.write('CLEVR_val_questions.json', questions(['3', undefined]));
+    const predictions = fixture.save('clevr3.jsonl', 'clevr', [{ questionId: 10, prediction: '3', type: 'reg' }]);
+    const request = { task: 'clevr', annotations: file, predictions } as const;
+    await expect(fixture.evaluate(request)).rejects.toThrow(`${file}: row 1: row with image id 1 has no "answer"`);
+    const { results, warnings } = await fixture.evaluate({ ...request, onBadRow: 'skip' });
+    expect(results[0]!.metrics).toMatchObject({ accuracy: 1 });
+    expect(warnings).toContain('1 bad rows were skipped');
+  });
+
   it('CLEVR: runs the model, also on a test set, and makes the submission file', async () => {
     const val = fixture.write('CLEVR_val_questions.json', questions(['3', 'no']));
     await fixture.expectRoundTrip({ task: 'clevr', annotations: val }, (lines) => expect(lines).toHaveLength(2));

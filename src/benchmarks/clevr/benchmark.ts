@@ -1,7 +1,7 @@
 import { ClevrEvaluator } from '../../metrics/clevr.ts';
 import { PREDICTION_FORMATS } from '../../metrics/predictions.ts';
 import { annotationBenchmark } from '../annotation-benchmark.ts';
-import { answerEvaluation } from '../question-answers.ts';
+import { answerEvaluation, requireAnswer } from '../question-answers.ts';
 import { clevrDetails, clevrKeyOf, clevrQuestionOf } from './questions.ts';
 
 /** Accuracy of answers on CLEVR, by kind of answer and family of question. Official counterpart: `ClevrEvaluator`. */
@@ -31,6 +31,9 @@ export const clevrBenchmark = annotationBenchmark({
   ],
   bestMetric: () => 'accuracy',
   validation: { datasets: ['clevr', 'clevr_question'], answers: 'clevr' },
+  checkRow(row, { allowsMissingAnswers }) {
+    if (!allowsMissingAnswers) requireAnswer(row);
+  },
   open(rows, { groundTruth, allowsMissingAnswers }) {
     const details =
       groundTruth === undefined ? undefined : clevrDetails(groundTruth, new Set(Array.from(rows, clevrKeyOf)));

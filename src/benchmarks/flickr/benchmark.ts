@@ -29,6 +29,7 @@ export const flickrBenchmark = annotationBenchmark({
     datasets: ['flickr'],
     groundTruth: { configKey: 'flickr_dataset_path', split: 'val', testSplit: 'test' },
   },
+  checkRow: (row) => void sentenceOf(row),
   async open(rows, context) {
     const groundTruth = await flickrGroundTruthOf(rows, context);
     return {

@@ -2,7 +2,7 @@ import type { MetricDefinition } from '../../metrics/metric-definition.ts';
 import { GqaEvaluator } from '../../metrics/gqa.ts';
 import { PREDICTION_FORMATS } from '../../metrics/predictions.ts';
 import { annotationBenchmark } from '../annotation-benchmark.ts';
-import { answerEvaluation, questionIdOf } from '../question-answers.ts';
+import { answerEvaluation, questionIdOf, requireAnswer } from '../question-answers.ts';
 import { gqaDetails, gqaQuestionOf } from './questions.ts';
 
 const METRICS: readonly MetricDefinition[] = [
@@ -37,6 +37,9 @@ export const gqaBenchmark = annotationBenchmark({
   metrics: METRICS,
   bestMetric: () => 'accuracy',
   validation: { datasets: ['gqa', 'clevr_question'], answers: 'gqa' },
+  checkRow(row, { allowsMissingAnswers }) {
+    if (!allowsMissingAnswers) requireAnswer(row);
+  },
   open(rows, { groundTruth, allowsMissingAnswers }) {
     const details =
       groundTruth === undefined

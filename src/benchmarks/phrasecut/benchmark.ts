@@ -34,6 +34,15 @@ const METRICS: readonly MetricDefinition[] = [
   })),
 ];
 
+const taskIdOf = ({ image }: CocoRow): string => {
+  const id = image['task_id'];
+  if (typeof id !== 'string')
+    throw new MdetrError(
+      `row with image id ${image.id} has no "task_id": it is not from a file of PhraseCut (finetune_phrasecut_miniv.json)`,
+    );
+  return id;
+};
+
 /**
  * Mean and cumulative IoU and precision of a phrase's boxes and masks, over all and by subset. Official counterpart:
  * `PhrasecutEvaluator`.
@@ -64,6 +73,7 @@ export const phraseCutBenchmark = annotationBenchmark({
     datasets: ['phrasecut'],
     groundTruth: { configKey: 'phrasecut_orig_ann_path', split: 'miniv', testSplit: 'test' },
   },
+  checkRow: taskIdOf,
   async open(rows, { groundTruth, subset, isPartial, hasMasks }) {
     const phrases = new Set(Array.from(rows, taskIdOf));
     const files = await readPhraseCutGroundTruth(groundTruth!, subset, isPartial() ? phrases : undefined);
@@ -83,15 +93,6 @@ export const phraseCutBenchmark = annotationBenchmark({
     };
   },
 });
-
-const taskIdOf = ({ image }: CocoRow): string => {
-  const id = image['task_id'];
-  if (typeof id !== 'string')
-    throw new MdetrError(
-      `row with image id ${image.id} has no "task_id": it is not from a file of PhraseCut (finetune_phrasecut_miniv.json)`,
-    );
-  return id;
-};
 
 const phrasePrediction = async (
   model: MDETR,
