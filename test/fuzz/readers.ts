@@ -283,11 +283,17 @@ const lineReader: Reader = {
   read: (bytes, folders) => readRows(asFile(bytes, folders, 'input.jsonl'), folders),
 };
 
-/** The index of a fixed annotation file. Its fingerprint is written into the input, or every index would be outdated. */
+const INDEX_HEADER_BYTES = 4096;
+const INDEX_PREFIX_BYTES = 16;
+
+/**
+ * The index of an annotation file. An input is the JSON of its header, a zero and its tables, without the padding between
+ * them; the fingerprint of the annotation file is written into it, since every index would be outdated otherwise.
+ */
 const indexReader: Reader = {
   name: 'index',
-  seeds: () =>
-    Promise.all(
+  seeds: async () => {
+    const files = await Promise.all(
       annotationSeeds.map((contents) =>
         made('a.json.mdetr-index', (path) => {
           const source = path.replace('.mdetr-index', '');
@@ -296,23 +302,29 @@ const indexReader: Reader = {
           return Promise.resolve();
         }),
       ),
-    ),
+    );
+    return files.map((file) => {
+      const length = Buffer.from(file).readUInt32LE(12);
+      const header = file.subarray(INDEX_PREFIX_BYTES, INDEX_PREFIX_BYTES + length);
+      return Buffer.concat([header, Buffer.alloc(1), file.subarray(INDEX_HEADER_BYTES)]);
+    });
+  },
   read(bytes, folders) {
-    const annotations = /"annotations":(\d+)/.exec(Buffer.from(bytes).toString('latin1'))?.[1];
-    const source = asFile(json(annotationSeeds[Number(annotations) - 1] ?? annotationSeeds[9]), folders, 'input.json');
+    const input = Buffer.from(bytes);
+    const end = input.indexOf(0) < 0 ? input.length : input.indexOf(0);
+    const headerText = input.toString('latin1', 0, end);
+    const annotations = Number(/"annotations":(\d+)/.exec(headerText)?.[1]);
+    const source = asFile(json(annotationSeeds[annotations - 1] ?? annotationSeeds[9]), folders, 'input.json');
     AnnotationIndex.open(source).close();
-    const own = readFileSync(`${source}.mdetr-index`).toString('latin1', 16, 4096);
-    const fingerprint = /"source":\{[^}]*\}/.exec(own)![0];
-    const bytesText = Buffer.from(bytes).toString('latin1');
-    const header = bytesText
-      .slice(16, 4096)
+    const head = Buffer.alloc(INDEX_HEADER_BYTES);
+    readFileSync(`${source}.mdetr-index`).copy(head, 0, 0, INDEX_HEADER_BYTES);
+    const fingerprint = /"source":\{[^}]*\}/.exec(head.toString('latin1'))![0];
+    const header = headerText
       .replace(/"source":\{[^}]*\}/, fingerprint)
-      .replace(/\0+$/, '');
-    const head = Buffer.alloc(4096);
-    head.write(bytesText.slice(0, 16), 'latin1');
+      .slice(0, INDEX_HEADER_BYTES - INDEX_PREFIX_BYTES);
+    head.fill(0, INDEX_PREFIX_BYTES).write(header, INDEX_PREFIX_BYTES, 'latin1');
     head.writeUInt32LE(header.length, 12);
-    head.write(header, 16, 'latin1');
-    asFile(Buffer.concat([head, bytes.subarray(4096)]), folders, 'input.json.mdetr-index');
+    asFile(Buffer.concat([head, input.subarray(end + 1)]), folders, 'input.json.mdetr-index');
     readRows(source, folders);
   },
 };
