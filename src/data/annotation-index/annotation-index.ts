@@ -163,8 +163,13 @@ export class AnnotationIndex {
     const range = this.header.sections[name];
     if (range === undefined) return undefined;
     const [begin, end] = range;
+    if (begin < 0 || end < begin || end > this.header.source.bytes) throw this.damaged(name);
     this.readSource(begin, end - begin);
-    return parsePythonJson(this.text.toString('utf8', 0, end - begin));
+    try {
+      return parsePythonJson(this.text.toString('utf8', 0, end - begin));
+    } catch (error) {
+      throw this.damaged(name, error);
+    }
   }
 
   close(): void {
@@ -184,7 +189,7 @@ export class AnnotationIndex {
       Number.isSafeInteger(first) &&
       first >= 0 &&
       first + record.readUInt32LE(28) <= this.annotationCount;
-    if (!isPossible) throw this.damaged(row);
+    if (!isPossible) throw this.damaged(`row ${row}`);
   }
 
   private readAnnotations(row: number, first: number, count: number): unknown[] {
@@ -198,11 +203,11 @@ export class AnnotationIndex {
     let bytes = 0;
     for (let at = 0; at < tableBytes; at += ANNOTATION_RECORD_BYTES) {
       const length = this.table.readUInt32LE(at + 8);
-      if (!this.isRange(this.table.readDoubleLE(at), length)) throw this.damaged(row);
+      if (!this.isRange(this.table.readDoubleLE(at), length)) throw this.damaged(`row ${row}`);
       bytes += length;
     }
     // Annotations do not overlap: more bytes than the file has could be read for ever.
-    if (bytes > this.header.source.bytes) throw this.damaged(row);
+    if (bytes > this.header.source.bytes) throw this.damaged(`row ${row}`);
     // The annotations of an image are usually adjacent: then one read and one parse suffice.
     const together = end - begin >= bytes && end - begin - bytes <= 32 * count;
     if (together) {
@@ -248,9 +253,10 @@ export class AnnotationIndex {
     );
   }
 
-  private damaged(row: number): MdetrError {
+  private damaged(part: string, cause?: unknown): MdetrError {
     return new MdetrError(
-      `${this.indexFile}: is damaged (row ${row}); delete it, or run \`mdetr data index --rebuild ${this.annotationFile}\``,
+      `${this.indexFile}: is damaged (${part}); delete it, or run \`mdetr data index --rebuild ${this.annotationFile}\``,
+      { cause },
     );
   }
 
