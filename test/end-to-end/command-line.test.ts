@@ -226,6 +226,17 @@ describe('bad input', () => {
 });
 
 describe('convert, info and cache', () => {
+  it('info --system tells versions and the runtime in use', async () => {
+    const result = await mdetr('info', '--system', '--json');
+    expect(result.status, result.stderr).toBe(0);
+    expect(JSON.parse(result.stdout)).toMatchObject({
+      node: process.version,
+      runtime: expect.stringMatching(/^(native|node|wasm) /) as string,
+      sharp: expect.stringMatching(/^\d+\./) as string,
+      cache: expect.any(String) as string,
+    });
+  });
+
   const mini = join(projectRoot, 'test/fixtures/reference/checkpoints/mini.pth');
 
   it('describe a checkpoint that fits no model', async () => {

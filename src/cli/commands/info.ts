@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import type { ModelInfo } from '../../model-folder/node/model-info.ts';
 import { addSourceOptions } from '../options/model-options.ts';
+import { ensureNativeLibrary } from '../options/native-library.ts';
 import { formatBytes, formatCount, formatTable } from '../output/table.ts';
 import { print } from '../output/print.ts';
 
@@ -11,13 +12,15 @@ Examples
   mdetr info pretrained_resnet101_checkpoint.pth
   mdetr info default
   mdetr info models/r101 --tensors
-  mdetr info checkpoint.pth --weights model --json`;
+  mdetr info checkpoint.pth --weights model --json
+  mdetr info --system`;
 
 interface InfoOptions {
   readonly weights?: 'model' | 'ema';
   readonly config?: string;
   readonly tensors?: boolean;
   readonly json?: boolean;
+  readonly system?: boolean;
 }
 
 /** `mdetr info`: describes a model or checkpoint. */
@@ -27,15 +30,27 @@ export const infoCommand = (): Command => {
       'Describe a model folder or checkpoint: contents, arguments, weights, and whether they fit the network.',
     )
     .argument('[model]', 'model folder, .pth or .safetensors file, or name of a model', 'default');
-  addSourceOptions(command).option('--tensors', 'list every tensor').option('--json', 'print one JSON object');
+  addSourceOptions(command)
+    .option('--tensors', 'list every tensor')
+    .option('--system', 'print versions, hardware and the runtime in use, for a bug report')
+    .option('--json', 'print one JSON object');
   return command.addHelpText('after', EXAMPLES).action(info);
 };
 
 const info = async (name: string, options: InfoOptions): Promise<void> => {
+  if (options.system === true) return printSystem(options.json === true);
   const { describeModel } = await import('../../model-folder/node/model-info.ts');
   const { weights, config } = options;
   const model = await describeModel(name, { weights, config });
   print(options.json === true ? `${JSON.stringify(jsonOf(model, options))}\n` : textOf(model, options));
+};
+
+const printSystem = async (isJson: boolean): Promise<void> => {
+  await ensureNativeLibrary('cpu');
+  const { systemReport } = await import('../output/system-report.ts');
+  const report = await systemReport();
+  const lines = Object.entries(report).map(([name, value]) => `${name.padEnd(20)}${value}\n`);
+  print(isJson ? `${JSON.stringify(report)}\n` : lines.join(''));
 };
 
 const parametersOf = ({ parts }: ModelInfo): number => parts.reduce((sum, { parameters }) => sum + parameters, 0);
