@@ -46,7 +46,9 @@ describe('saved predictions', () => {
     );
     await expect(read(file('d', '[]'))).rejects.toThrow('does not begin with {"mdetr_predictions":"gqa"}');
     await expect(read(file('e'))).rejects.toThrow('e is empty');
-    await expect(read(join(dir, 'missing'))).rejects.toThrow(/Cannot read predictions from .*missing/);
+    await expect(read(join(dir, 'missing'))).rejects.toThrow(
+      /missing: cannot be read \(there is no such file or folder\)/,
+    );
     expect(await read(file('f', head, '', '{"questionId":1,"prediction":"x"}', ''))).toHaveLength(1);
   });
 

@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline';
 import { fileReason, MdetrError } from '../errors.ts';
 import { predictionHeader, PredictionParser, type PredictionFormat } from '../metrics/predictions.ts';
 import type { EvaluationRequest } from './benchmark.ts';
+import { requireInput } from '../files/input-file.ts';
 
 /** Approximate number of bytes that are buffered before they are written. */
 const CHUNK_LENGTH = 1 << 16;
@@ -117,6 +118,7 @@ export async function* readPredictions<Prediction>(
 }
 
 async function* linesOf(path: string): AsyncGenerator<string> {
+  await requireInput(path);
   const stream = createReadStream(path, 'utf8');
   try {
     yield* createInterface({ input: stream, crlfDelay: Infinity });

@@ -1,10 +1,10 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseEntityImage } from '../../datasets/flickr30k/entity-boxes.ts';
 import { parseSentences } from '../../datasets/flickr30k/sentences.ts';
 import { fileReason, MdetrError } from '../../errors.ts';
 import type { FlickrGroundTruth } from '../../metrics/flickr-recall.ts';
 import { keyOfSentence } from './sentences.ts';
+import { readInput } from '../../files/input-file.ts';
 
 /**
  * Reads boxes and sentences of images from the folder of Flickr30k Entities: `Annotations/ID.xml`, `Sentences/ID.txt`.
@@ -43,7 +43,7 @@ export const onlySentences = (
 
 const readText = async (path: string): Promise<string> => {
   try {
-    return await readFile(path, 'utf8');
+    return (await readInput(path)).toString('utf8');
   } catch (error) {
     throw new MdetrError(
       `${path}: cannot be read (${fileReason(error)}); --ground-truth names the folder of Flickr30k Entities`,

@@ -24,18 +24,20 @@ const boxTable = (detections: readonly DetectedObject[]): string => formatTable(
 const heading = ({ image, width, height, caption }: ResultBase): string =>
   `${image} (${width}×${height}): ${caption}\n`;
 
-const noneAbove = (threshold: number | undefined): string =>
-  `  nothing found with a score above ${threshold ?? DEFAULT_THRESHOLD} (--threshold)\n`;
+const noneAbove = ({ bestBelowThreshold }: ResultBase, threshold: number | undefined): string =>
+  `  nothing found with a score above ${threshold ?? DEFAULT_THRESHOLD} (--threshold)` +
+  (bestBelowThreshold === undefined ? '' : `; the best score is ${bestBelowThreshold.score.toFixed(3)}`) +
+  '\n';
 
 export const detectionText = (result: DetectionResult, threshold: number | undefined): string =>
-  heading(result) + (result.detections.length === 0 ? noneAbove(threshold) : boxTable(result.detections));
+  heading(result) + (result.detections.length === 0 ? noneAbove(result, threshold) : boxTable(result.detections));
 
 export const referText = (result: ReferResult, threshold: number | undefined): string => {
   const { best, detections } = result;
   const others = detections.filter(({ query }) => query !== best?.query);
   return (
     heading(result) +
-    (best === null ? noneAbove(threshold) : boxTable([best])) +
+    (best === null ? noneAbove(result, threshold) : boxTable([best])) +
     (others.length === 0 ? '' : `  other candidates\n${boxTable(others)}`)
   );
 };

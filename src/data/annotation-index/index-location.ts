@@ -2,23 +2,17 @@ import { createHash } from 'node:crypto';
 import { accessSync, constants, mkdirSync, readdirSync, realpathSync, rmSync, statSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import envPaths from 'env-paths';
+import { cacheFolder as packageCacheFolder } from '../../files/cache-folder.ts';
 import { isRunning } from '../../files/owner.ts';
 
 const SUFFIX = '.mdetr-index';
 const STALE_AFTER_MS = 24 * 3600 * 1000;
 
 /** Possible paths of the index of an annotation file, in order of preference: beside the file, in the cache folder. */
-export const indexPaths = (annotationFile: string, cacheFolder = defaultCacheFolder()): string[] => {
+export const indexPaths = (annotationFile: string, cacheFolder = packageCacheFolder()): string[] => {
   const real = realpathSync(annotationFile);
   const key = createHash('sha256').update(real).digest('hex').slice(0, 16);
   return [`${real}${SUFFIX}`, join(cacheFolder, 'indexes', `${basename(real)}.${key}${SUFFIX}`)];
-};
-
-/** Cache folder of the package: `MDETR_CACHE`, else `mdetr` in the system's cache folder. */
-const defaultCacheFolder = (): string => {
-  const set = process.env['MDETR_CACHE'];
-  return set === undefined || set === '' ? envPaths('mdetr', { suffix: '' }).cache : set;
 };
 
 /** Path of an unfinished index, unique to its writer, in the folder of `indexPath`. */

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { MdetrError } from '../../errors.ts';
@@ -9,6 +8,7 @@ import { Remarks } from '../preparation/remarks.ts';
 import { parseEntityImage } from './entity-boxes.ts';
 import { entityRow, withMergedBoxes } from './entity-rows.ts';
 import { parseSentences } from './sentences.ts';
+import { readInput } from '../../files/input-file.ts';
 
 const REPOSITORY = 'https://github.com/BryanPlummer/flickr30k_entities';
 const SPLITS = ['train', 'val', 'test'];
@@ -102,9 +102,9 @@ const writeSplit = async (
     for (const imageId of images) {
       const boxesPath = join(from, 'Annotations', `${imageId}.xml`);
       const sentencesPath = join(from, 'Sentences', `${imageId}.txt`);
-      const separate = parseEntityImage(await readFile(boxesPath, 'utf8'), boxesPath);
+      const separate = parseEntityImage((await readInput(boxesPath)).toString(), boxesPath);
       const image = kind === 'merged' ? withMergedBoxes(separate) : separate;
-      const sentences = parseSentences(await readFile(sentencesPath, 'utf8'), sentencesPath);
+      const sentences = parseSentences((await readInput(sentencesPath)).toString(), sentencesPath);
       remarkOn(separate, `${imageId}.xml`, notes);
       for (const [index, sentence] of sentences.entries()) {
         const row = entityRow(image, sentence, imageId, index);

@@ -1,10 +1,11 @@
-import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { writeSafetensors, type TensorSource } from '../../checkpoints/index.ts';
 import { fileReason, MdetrError, UsageError } from '../../errors.ts';
 import { isAbandoned, removeAbandoned, temporaryPath } from '../../files/temporary-path.ts';
 import { MODEL_FILE_NAMES, TOKENIZER_FILE_NAMES } from '../layout.ts';
 import { preprocessingJson, type Preprocessing } from '../preprocessing.ts';
+import { readInput } from '../../files/input-file.ts';
 
 /** All that a model folder holds. */
 export interface ModelFolderContents {
@@ -94,4 +95,4 @@ const fill = async (folder: string, contents: ModelFolderContents): Promise<void
 };
 
 /** A copy that belongs to the folder: without the original's permissions, which may be read-only. */
-const copyContents = async (from: string, to: string): Promise<void> => writeFile(to, await readFile(from));
+const copyContents = async (from: string, to: string): Promise<void> => writeFile(to, await readInput(from));

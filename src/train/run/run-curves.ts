@@ -8,6 +8,7 @@ import { readJsonFileSync } from '../../files/json-file.ts';
 import { currentMetricName } from '../../names/current-names.ts';
 import { stagesFile } from './run-folder.ts';
 import { logFile } from './run-log.ts';
+import { requireInput } from '../../files/input-file.ts';
 
 /** A logged quantity of a run over its steps. */
 export interface Curve {
@@ -112,6 +113,7 @@ const readStage = async (
   };
   let bad: MdetrError | undefined;
   let lineNumber = 0;
+  await requireInput(path);
   for await (const text of createInterface({ input: createReadStream(path), crlfDelay: Infinity })) {
     lineNumber++;
     if (text.trim() === '') continue;

@@ -1,15 +1,12 @@
-import { readFile } from 'node:fs/promises';
 import { readPickle } from '../../../checkpoints/index.ts';
 import type { PickleValue } from '../../../checkpoints/pickle/pickle-values.ts';
 import type { PreparationTools } from '../../../datasets/preparation/preparation.ts';
-import { fileReason, MdetrError } from '../../../errors.ts';
+import { readInput } from '../../../files/input-file.ts';
 
 /** Functions that preparations need from folders which `datasets` may not import (docs/architecture.md). */
 export const preparationTools: PreparationTools = {
   async readPickle(path) {
-    const bytes = await readFile(path).catch((error: unknown) => {
-      throw new MdetrError(`${path}: cannot be read (${fileReason(error)})`, { cause: error });
-    });
+    const bytes = await readInput(path);
     return plainData(readPickle(bytes, { name: path }));
   },
   async loadRootFinder() {
