@@ -243,6 +243,16 @@ describe('AnnotationIndex', () => {
     expect(() => AnnotationIndex.open(write('{"images":[{"id":"1"}]}'))).toThrow(/"id" is missing or not an integer/);
   });
 
+  it('numbers the rows of lines whose ids are texts', () => {
+    const path = write('{"id":"a-1","annotations":[{"x":1}]}\n{"id":"b-2","original_id":7}\n', 'a.jsonl');
+    withIndex(path, (index) =>
+      expect(rowsOf(index)).toEqual([
+        { image: { id: 0, original_id: 'a-1' }, annotations: [{ x: 1, image_id: 0 }] },
+        { image: { id: 1, original_id: 7 }, annotations: [] },
+      ]),
+    );
+  });
+
   it('reads lines of JSON, each an image with its annotations', () => {
     const lines = '{"id":4,"caption":"x","annotations":[{"bbox":[0,0,1,1]}]}\n\n{"id":2,"width":3,"height":2}\r\n';
     withIndex(write(lines, 'a.jsonl'), (index) => {
