@@ -154,7 +154,6 @@ export class AnnotationIndex {
     const recordedId = this.record.readDoubleLE(0);
     if (this.format === 'questions') return imageOfQuestion(image as object, recordedId);
     const { id } = image as { id?: unknown };
-    // Rows of lines with other ids are numbered.
     if (this.format === 'lines' && typeof id === 'string')
       return { original_id: id, ...(image as object), id: recordedId };
     if (id !== recordedId && (id !== undefined || this.format === 'coco')) throw this.changed(row);
