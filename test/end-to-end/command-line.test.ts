@@ -270,7 +270,7 @@ describe('convert, info and cache', () => {
       const expected = await boxes('--model', tinyCheckpoint, '--tokenizer', roberta);
       expect(await boxes('--model', back, '--tokenizer', roberta)).toEqual(expected);
       expect(await boxes('--model', model)).toEqual(expected);
-      expectRefusal(await mdetr('convert', tinyCheckpoint, model, '--tokenizer', roberta), 2, /force/);
+      expectRefusal(await mdetr('convert', tinyCheckpoint, model, '--tokenizer', roberta), 2, /--overwrite/);
     },
   );
 
