@@ -1,7 +1,7 @@
 import { ASCENT, DESCENT, graphemesOf, type Typeface } from './typeface.ts';
 import type { Phrase } from './phrases.ts';
 
-/** The caption, broken into lines, as SVG. */
+/** The caption, wrapped into lines, as SVG. */
 export interface CaptionPanel {
   readonly height: number;
   /** SVG elements, drawn from y = 0 on. */

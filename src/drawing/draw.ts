@@ -11,7 +11,7 @@ import { colorOf, nameDetections, type DrawableDetection, type NamedDetection } 
 export interface DrawingContent {
   readonly detections: readonly DrawableDetection[];
   readonly caption: string;
-  /** A line below the caption, such as an answer. By default it says so when there is no detection. */
+  /** A line below the caption, such as an answer. Default: a note if there is no detection. */
   readonly note?: string | undefined;
 }
 
@@ -22,9 +22,9 @@ export interface DrawingOptions {
   readonly format?: DrawingFormat | undefined;
 }
 
-/** Smaller images are enlarged by integer factors: a label needs some pixels. */
+/** Minimum side in pixels: smaller images are enlarged by integer factors, so that labels are readable. */
 const MIN_SIDE_PX = 400;
-/** Larger images are shrunk: WebP ends at 16,383 pixels, and the caption is added below. */
+/** Maximum side in pixels: larger images are reduced. WebP allows 16,383, and the caption is added below. */
 const MAX_SIDE_PX = 12_000;
 
 /** The platform's part of drawing: font, rasterizer and encoder. */

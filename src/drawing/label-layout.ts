@@ -6,7 +6,7 @@ export interface Rectangle {
   readonly height: number;
 }
 
-/** A label to place: its own size, and the box that it names. */
+/** A label to place: its size, and the box that it names. */
 export interface LabelRequest {
   readonly width: number;
   readonly height: number;
@@ -17,7 +17,7 @@ const overlapArea = (a: Rectangle, b: Rectangle): number =>
   Math.max(0, Math.min(a.x + a.width, b.x + b.width) - Math.max(a.x, b.x)) *
   Math.max(0, Math.min(a.y + a.height, b.y + b.height) - Math.max(a.y, b.y));
 
-/** Places at the box, in the order of preference: above it first, then within, below, beside. */
+/** Positions at the box, in the order of preference: above it first, then within, below, beside. */
 const placesAtBox = ({ width, height, box }: LabelRequest): [x: number, y: number][] => {
   const right = box.x + box.width - width;
   const bottom = box.y + box.height;
@@ -35,7 +35,7 @@ const placesAtBox = ({ width, height, box }: LabelRequest): [x: number, y: numbe
   ];
 };
 
-/** The rest of the image in rows of labels, nearest to the box' upper left corner first. */
+/** Positions in the rest of the image, in rows of labels, nearest to the upper left corner of the box first. */
 const placesElsewhere = ({ width, height, box }: LabelRequest, image: Rectangle): [x: number, y: number][] => {
   const places: [x: number, y: number][] = [];
   const stepX = Math.max(width / 2, image.width / 40);
@@ -46,8 +46,8 @@ const placesElsewhere = ({ width, height, box }: LabelRequest, image: Rectangle)
 };
 
 /**
- * A place within the image for every label, in their order: the first place at its box where it covers no label
- * placed before, else the nearest free place, else the place that covers least.
+ * Positions of labels within the image, in their order: the first position at the box where a label covers none of the
+ * labels before it, else the nearest free position, else the one that covers the smallest area.
  */
 export const placeLabels = (requests: readonly LabelRequest[], image: Rectangle): Rectangle[] => {
   const placed: Rectangle[] = [];

@@ -4,12 +4,12 @@ import type { RawImage } from '../data/images/raw-image.ts';
 import type { Size } from '../geometry/size.ts';
 import { type CocoRle, maskBoundsXywh, maskToDense, unpackMask } from '../geometry/run-lengths.ts';
 
-/** How much of the color lies over the image, inside a mask. */
+/** Opacity of the color inside a mask. */
 const FILL_OPACITY = 0.42;
 
 /**
- * Tints the mask's pixels of `image`, in place, and draws its contour just inside of its edge.
- * The mask has the size of the image that the image was made from, and is resized where that differs.
+ * Tints the pixels of a mask in `image`, in place, and draws the contour just inside the mask's edge. The mask has the size
+ * of the original image; it is resized if the drawing has another.
  */
 export const overlayMask = (
   image: RawImage,
@@ -21,7 +21,7 @@ export const overlayMask = (
   const read = unpackMask(mask);
   if (read.height !== imageSize[0] || read.width !== imageSize[1])
     throw new MdetrError(
-      `A mask of ${read.width}x${read.height} does not belong to an image of ${imageSize[1]}x${imageSize[0]}.`,
+      `a mask of ${read.width}x${read.height} pixels does not fit an image of ${imageSize[1]}x${imageSize[0]}.`,
     );
   const sized =
     read.height === image.height && read.width === image.width ? read : resizeMask(read, [image.height, image.width]);
@@ -42,8 +42,8 @@ export const overlayMask = (
 };
 
 /**
- * Steps from every pixel within `bounds` to the nearest one outside of the mask, 0 outside: a city-block distance in
- * two passes. The image's own edge does not count as outside, so that cut-off objects stay open there.
+ * City-block distance of every pixel within `bounds` to the nearest one outside the mask, 0 outside, in two passes. The
+ * edge of the image does not count as outside, so that cropped objects stay open there.
  * Returns (height + 2, width + 2): the bounds with a rim of one pixel.
  */
 const depthInside = (

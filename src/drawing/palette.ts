@@ -1,4 +1,4 @@
-/** A color as drawn on boxes and masks, with the ink that is read best on it. */
+/** A color of boxes and masks, with the text color that is most readable on it. */
 export interface DrawingColor {
   /** R, G, B, 0 to 255. */
   readonly rgb: readonly [number, number, number];
@@ -6,7 +6,7 @@ export interface DrawingColor {
   readonly css: string;
   /** Black or white, whichever contrasts more. */
   readonly ink: '#000000' | '#ffffff';
-  /** Drawn with dashes: the colors have been used up once. */
+  /** Whether lines are dashed: all colors were used once. */
   readonly dashed: boolean;
 }
 
@@ -28,7 +28,7 @@ const colors = [
   '#999933',
 ];
 
-/** For boxes that no words belong to. */
+/** Color of boxes without a phrase. */
 const NEUTRAL = '#bbbbbb';
 
 const rgbOf = (css: string): [number, number, number] => [
@@ -52,7 +52,7 @@ const colorOf = (css: string, dashed: boolean): DrawingColor => {
   return { rgb, css, ink: (luminance(rgb) + 0.05) ** 2 > 1.05 * 0.05 ? '#000000' : '#ffffff', dashed };
 };
 
-/** Color of the i-th phrase. After the last color they come again, dashed. */
+/** Color of the i-th phrase. After the last color, the colors repeat with dashed lines. */
 export const phraseColor = (index: number): DrawingColor =>
   colorOf(colors[index % colors.length]!, index >= colors.length);
 

@@ -1,7 +1,7 @@
 import type { CocoRle } from '../geometry/run-lengths.ts';
 import { type DrawingColor, neutralColor, phraseColor } from './palette.ts';
 
-/** The part of a detection that is drawn. */
+/** Fields of a detection that are drawn. */
 export interface DrawableDetection {
   /** x0, y0, x1, y1 in pixels of the image. */
   readonly box: readonly [x0: number, y0: number, x1: number, y1: number];
@@ -12,7 +12,7 @@ export interface DrawableDetection {
   readonly mask?: CocoRle;
 }
 
-/** A range of the caption that boxes are named after. */
+/** A range of the caption that boxes are labeled with. */
 export interface Phrase {
   /** UTF-16 units of the caption. */
   readonly start: number;
@@ -21,7 +21,7 @@ export interface Phrase {
   readonly color: DrawingColor;
 }
 
-/** A detection with its phrase; undefined where no words belong to it. */
+/** A detection with its phrase; undefined if it has no phrase. */
 export interface NamedDetection {
   readonly detection: DrawableDetection;
   readonly phrase: Phrase | undefined;
@@ -30,8 +30,8 @@ export interface NamedDetection {
 export const colorOf = ({ phrase }: NamedDetection): DrawingColor => phrase?.color ?? neutralColor;
 
 /**
- * The phrases that the detections are named after, in the order of the caption, one color each, and the detections
- * that can be drawn (those with finite boxes), best first.
+ * Phrases that label the detections, in the order of the caption, one color each, and the detections that can be drawn
+ * (those with finite boxes), best first.
  */
 export const nameDetections = (
   detections: readonly DrawableDetection[],

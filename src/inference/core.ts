@@ -22,7 +22,7 @@ import type { BatchOptions, InferenceOptions } from './options.ts';
 import { modelSizeOf, prepareImage, type PreparedImage } from './preprocess.ts';
 import { ProgramOutputs, type CaptionOutputs, type ImageCaption, type TextOutputs } from './text-outputs.ts';
 
-/** Decodes an image; how depends on the platform. */
+/** Decodes an image; each platform has its own implementation. */
 export type DecodeImage = (source: ImageSource, options: DecodeOptions) => Promise<RawImage>;
 
 /** Parts of a loaded model. */
@@ -36,7 +36,7 @@ export interface CoreParts {
   readonly decode: DecodeImage;
 }
 
-/** An image, and what to call it. */
+/** An image, and its name in errors and results. */
 export interface NamedImage {
   readonly image: ImageSource;
   readonly name?: string | undefined;
@@ -60,7 +60,7 @@ export class InferenceCore {
     return this.parts.masks !== undefined;
   }
 
-  /** Throws `MdetrError`, which names the image, if the model cannot take an image of this size. */
+  /** Checks the size of an image. @throws {MdetrError} naming the image, if it is too narrow */
   checkSize(size: Pick<RawImage, 'width' | 'height'>, name: string): void {
     modelSizeOf(size, this.source.preprocessing, name);
   }
@@ -112,7 +112,7 @@ export class InferenceCore {
     options.signal?.throwIfAborted();
     this.requireUsable();
     if (captions.some(({ text }) => text.trim() === ''))
-      throw new MdetrError('the text is empty: say what to look for');
+      throw new MdetrError('the text is empty; name the objects to find');
     if (options.masks === true && !this.hasMasks)
       throw new MdetrError(
         `model "${this.source.name}" has no segmentation head, so it predicts no masks; use one trained for PhraseCut, or the default model`,

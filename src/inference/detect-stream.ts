@@ -9,8 +9,8 @@ interface PreparedItem extends ImageText {
 }
 
 /**
- * Detects as items arrive, results in their order. While the consumer works through the results of a batch, one further
- * item is pulled and decoded per result that it takes, so at most one batch is ahead of it.
+ * Detects as items arrive, with results in their order. While the consumer reads the results of a batch, one further item
+ * is pulled and decoded for each result, so at most one batch is ahead of the consumer.
  */
 export async function* detectStream(
   core: InferenceCore,
@@ -76,7 +76,7 @@ class PreparedItems {
     if (this.isFinished) return;
     this.isFinished = true;
     const closed = Promise.resolve(this.source.return?.());
-    // A source that is still producing an item answers only then.
+    // A source that is producing an item returns only after it.
     if (this.isPulling) closed.catch(() => undefined);
     else await closed;
   }

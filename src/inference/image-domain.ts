@@ -1,8 +1,8 @@
 import type { RawImage } from '../data/images/raw-image.ts';
 
-/** Nearly no color, in levels of 255. */
+/** Maximum difference of color channels of a gray pixel, in levels of 255. */
 const grayChroma = 24;
-/** Nearly no difference to the neighbors, in levels of green. */
+/** Maximum difference to adjacent pixels of a plain area, in levels of green. */
 const plainStep = 10;
 /** Minimum plain fractions of a scene, with a margin: the minima of 312 scenes were 0.64 and 0.99. */
 const leastPlain = 0.55;
@@ -10,8 +10,8 @@ const leastPlainTop = 0.9;
 const topShare = 1 / 8;
 
 /**
- * Whether a image looks like a procedural scene (`mdetr scenes`): solids on a plain, gray ground that goes up to the
- * upper edge. Photos with as much plain gray are rare; they pass for scenes.
+ * Whether an image looks like a procedural scene (`mdetr scenes`): solids on a plain, gray ground that extends to the upper
+ * edge. Photos with as much plain gray are rare; they are taken for scenes.
  */
 export const looksLikeScene = ({ width, height, data }: RawImage): boolean => {
   const isPlain = (x: number, y: number): boolean => {

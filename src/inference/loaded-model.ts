@@ -19,7 +19,7 @@ import {
 import type { TextOutputs } from './text-outputs.ts';
 
 /**
- * A loaded model (Kamath et al., 2021, arXiv:2104.12763): what `MDETR` offers on every platform. Use
+ * A loaded model (Kamath et al., 2021, arXiv:2104.12763), the same on every platform. Use
  * `MDETR.fromPretrained` to load one, and `dispose` or `await using` to free it.
  */
 export abstract class LoadedModel {

@@ -7,13 +7,13 @@ import type { ModelSource } from '../model-folder/model-source.ts';
 import type { Preprocessing } from '../model-folder/preprocessing.ts';
 import { looksLikeScene, notASceneWarning } from './image-domain.ts';
 
-/** An image as it came, and as the model sees it. */
+/** A decoded image, and the same image at the model's size. */
 export interface PreparedImage {
   /** Name of the image in results. */
   readonly name: string;
   readonly original: RawImage;
   readonly resized: RawImage;
-  /** Reasons not to trust results for it. */
+  /** Warnings about the image, for its results. */
   readonly warnings: readonly string[];
 }
 

@@ -20,7 +20,7 @@ export interface TextOutputs {
   size(index: number): ImageSize;
 }
 
-/** A text, and the index of the image of the batch that it is about. */
+/** A text, and the index of its image in the batch. */
 export interface ImageCaption {
   readonly image: number;
   readonly text: string;
@@ -80,14 +80,14 @@ export class ProgramOutputs implements TextOutputs {
     return this.image(index).original;
   }
 
-  /** One caption's part of an output, (1, …); undefined if the network does not have it. */
+  /** Slice of an output for one caption, (1, …); undefined if the network does not have the output. */
   output(name: keyof TextResults, index: number): HostTensor | undefined {
     const { run, index: position } = this.caption(index);
     const value = run.values[name];
     return value && batchItem(value, position);
   }
 
-  /** Features of one caption's image, (1, …); undefined if the network does not have them. */
+  /** Slice of an image feature for one caption's image, (1, …); undefined if the network does not have it. */
   imageFeature(name: keyof ImageResults, index: number): HostTensor | undefined {
     const { run, imageIndex } = this.caption(index);
     const value = run.images.features[name];
@@ -99,7 +99,7 @@ export class ProgramOutputs implements TextOutputs {
     return this.caption(index).run.images.padded;
   }
 
-  /** The part of a result about its image and its time. */
+  /** Fields of a result about its image and its time. */
   about(index: number, postprocess: number): ResultContext {
     const { name, original, warnings } = this.image(index);
     return {
@@ -120,7 +120,7 @@ export class ProgramOutputs implements TextOutputs {
   }
 }
 
-/** The part of a result that does not depend on what was found. */
+/** Fields of a result that do not depend on what was found. */
 export interface ResultContext {
   readonly image: string;
   readonly width: number;

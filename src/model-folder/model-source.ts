@@ -5,7 +5,7 @@ import type { AnswerVocabulary } from '../postprocess/answer-vocabulary.ts';
 import type { Tokenizer } from '../text/index.ts';
 import type { Preprocessing } from './preprocessing.ts';
 
-/** Everything that a model is made of, found and read; only the weights are still where they are stored. */
+/** All parts of a model, read from its files; the weights are read on demand. */
 export interface ModelSource {
   /** The name that the caller gave. */
   readonly name: string;
@@ -15,9 +15,9 @@ export interface ModelSource {
   readonly tokenizer: Tokenizer;
   readonly preprocessing: Preprocessing;
   readonly answers: AnswerVocabulary;
-  /** The model folder's note about what the model can do, if any; shown with results. */
+  /** Note of the model folder about what the model can do, if any; shown with results. */
   readonly notice: string | undefined;
-  /** The only images that the model knows, if a model folder says so (`made_for`); others get a warning. */
+  /** Kind of images that the model was trained for, if a model folder has `made_for`; others get a warning. */
   readonly madeFor: 'scenes' | undefined;
   /** Which tensors were loaded, ignored and missing; undefined for initial weights. */
   readonly report: string | undefined;

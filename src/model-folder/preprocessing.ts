@@ -1,18 +1,18 @@
 import { MdetrError } from '../errors.ts';
 import type { ModelConfig } from '../models/index.ts';
 
-/** How images are resized for a model: Hugging Face's `preprocessor_config.json`. Both sides are in pixels. */
+/** Resizing of images for a model, as in Hugging Face's `preprocessor_config.json`. */
 export interface Preprocessing {
-  /** The shorter side becomes this … */
+  /** Length of the shorter side in pixels. */
   readonly shortestEdge: number;
-  /** … unless the longer side would exceed this. */
+  /** Maximum length of the longer side in pixels, which takes precedence. */
   readonly longestEdge: number;
 }
 
 /** The official validation transform. */
 export const OFFICIAL_PREPROCESSING: Preprocessing = { shortestEdge: 800, longestEdge: 1333 };
 
-/** CLEVR's images all have this size, and the official code does not resize them. */
+/** Size of CLEVR's images, which the official code does not resize. */
 const CLEVR_PREPROCESSING: Preprocessing = { shortestEdge: 320, longestEdge: 480 };
 
 /** The official preprocessing for the datasets that a model was trained on. */

@@ -89,7 +89,7 @@ const unknownOption = (name: string, known: readonly string[]): string => {
   return `unknown option "${name}"; ${hint}`;
 };
 
-/** A value as errors show it: its JSON where that is short, else its type. */
+/** A value in errors: its JSON if that is short, else its type. */
 export const describeValue = (value: unknown): string => {
   if (typeof value === 'function') return 'a function';
   if (typeof value === 'number' || value === undefined) return String(value);

@@ -11,33 +11,37 @@ export type GqaAnswerType = 'obj' | 'attr' | 'rel' | 'global' | 'cat';
 /** Types of GQA questions, in the order of the type head. */
 export const gqaAnswerTypes: readonly GqaAnswerType[] = ['obj', 'attr', 'rel', 'global', 'cat'];
 
-/** CLEVR's kinds of answer in the order of the type head. */
+/** Types of CLEVR answers, in the order of the type head. */
 export const clevrAnswerTypes = ['binary', 'attr', 'reg'] as const;
+/** Type of a CLEVR answer. */
 export type ClevrHeadType = (typeof clevrAnswerTypes)[number];
 
-/** CLEVR's attributes in the order of the `attr` head: sizes, colors, shapes, materials. */
+/** CLEVR's attribute values in the order of the `attr` head: sizes, colors, shapes, materials. */
 export const clevrAttributes =
   'small large gray red blue green brown purple cyan yellow cube sphere cylinder rubber metal'.split(
     ' ',
   ) as readonly string[];
 
-/** How many numbers CLEVR's `reg` head can say, from 0 on. */
+/** Number of counts that CLEVR's `reg` head predicts: 0 to 19. */
 export const clevrNumbers = 20;
 
-/** Answers by id, per head: GQA's split heads by type, its joint head as `unified`. A model needs those it has. */
+/** Answers by id for each head: GQA's split heads by type, its joint head as `unified`. */
 export type AnswerVocabulary = Readonly<Partial<Record<GqaAnswerType | 'unified', readonly string[]>>>;
 
-/** Most answers of one head; GQA has 1853. */
-const MOST_ANSWERS = 1_000_000;
+/** Maximum number of answers of one head; GQA has 1853. */
+const MAX_ANSWERS = 1_000_000;
 
 /**
- * Understands the parsed JSON of an answer table. Each table is a list of answers or an object of answer to id. The file
- * holds one table (the joint head's), or tables by type under `obj`, `attr`, `rel`, `global`, `cat`, `unified`, with or
- * without `answer_` before the name. Throws MdetrError that names `where` and the entry.
+ * Reads the parsed JSON of an answer table. Each table is a list of answers or an object of answer to id. The file has one
+ * table (of the joint head), or tables by type under `obj`, `attr`, `rel`, `global`, `cat`, `unified`, with or without the
+ * prefix `answer_`.
+ *
+ * @param where name of the file in errors
+ * @throws {MdetrError} naming `where` and the entry that cannot be used
  */
 export const readAnswerVocabulary = (json: unknown, where: string): AnswerVocabulary => {
   if (typeof json !== 'object' || json === null)
-    throw new MdetrError(`${where}: wanted is a table of answers: a list, or an object of answer to id.`);
+    throw new MdetrError(`${where}: expected a table of answers: a list, or an object of answer to id.`);
   if (Array.isArray(json)) return { unified: readTable(json, where) };
   const entries = Object.entries(json as Record<string, unknown>);
   if (entries.every(([, value]) => typeof value === 'number')) return { unified: readTable(json, where) };
@@ -58,11 +62,11 @@ const readTable = (table: unknown, where: string): readonly string[] => {
     return table as readonly string[];
   }
   if (typeof table !== 'object' || table === null)
-    throw new MdetrError(`${where}: wanted is a list of answers or an object of answer to id.`);
+    throw new MdetrError(`${where}: expected a list of answers or an object of answer to id.`);
   const answers: string[] = [];
   const entries = Object.entries(table as Record<string, unknown>);
   for (const [answer, id] of entries) {
-    if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id >= Math.min(entries.length, MOST_ANSWERS))
+    if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id >= Math.min(entries.length, MAX_ANSWERS))
       throw new MdetrError(
         `${where}: answer ${JSON.stringify(answer)} has id ${JSON.stringify(id)}; ` +
           `with ${entries.length} answers the ids are 0 to ${entries.length - 1}.`,

@@ -77,11 +77,11 @@ describe('answerOf', () => {
 
   it('says what is missing', () => {
     expect(() => answerOf({})).toThrow('no question-answering heads');
-    expect(() => answerOf({ pred_answer: new Float32Array(4) })).toThrow('answers of head "unified" (4 of them)');
+    expect(() => answerOf({ pred_answer: new Float32Array(4) })).toThrow('The 4 answers of head "unified" are unknown');
     expect(() => answerOf({ pred_answer: new Float32Array(4) }, { unified: ['a'] })).toThrow(
       'the answer table lists 1',
     );
-    expect(() => answerOf({ pred_answer: Float32Array.of(NaN, 1) }, { unified: ['a', 'b'] })).toThrow('not numbers');
+    expect(() => answerOf({ pred_answer: Float32Array.of(NaN, 1) }, { unified: ['a', 'b'] })).toThrow('not finite');
   });
 });
 
@@ -98,14 +98,14 @@ describe('readAnswerVocabulary', () => {
   });
 
   it.each([
-    [null, 'f: wanted is a table'],
-    ['text', 'f: wanted is a table'],
+    [null, 'f: expected a table'],
+    ['text', 'f: expected a table'],
     [['a', 1], 'f: answer 1 is 1, not a string'],
     [{ a: 0, b: 0 }, 'f: "a" and "b" both have id 0'],
     [{ a: 0, b: 2 }, 'f: answer "b" has id 2; with 2 answers the ids are 0 to 1'],
     [{ a: 0.5 }, 'has id 0.5'],
     [{ color: ['a'] }, 'f: there is no head "color"; the heads are obj, attr'],
-    [{ answer_obj: 7, answer_rel: {} }, 'f: answer_obj: wanted is a list'],
+    [{ answer_obj: 7, answer_rel: {} }, 'f: answer_obj: expected a list'],
     [{ obj: { a: '0' } }, 'f: obj: answer "a" has id "0"'],
   ])('refuses %j', (json, message) => {
     expect(() => readAnswerVocabulary(json, 'f')).toThrow(message);

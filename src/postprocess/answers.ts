@@ -10,7 +10,7 @@ import {
 import type { RankedAnswer } from '../results/types.ts';
 import { byFallingScore, sigmoid, softmaxRows } from './scored-boxes.ts';
 
-/** Logits of the question-answering heads for one sample, under the official output names. */
+/** Logits of the question heads for one sample, under the official output names. */
 export interface AnswerOutputs {
   readonly pred_answer?: Float32Array;
   readonly pred_answer_type?: Float32Array;
@@ -19,7 +19,7 @@ export interface AnswerOutputs {
   readonly pred_answer_rel?: Float32Array;
   readonly pred_answer_global?: Float32Array;
   readonly pred_answer_cat?: Float32Array;
-  /** One logit of "yes". */
+  /** Logit of "yes", (1). */
   readonly pred_answer_binary?: Float32Array;
   readonly pred_answer_reg?: Float32Array;
 }
@@ -28,20 +28,21 @@ export type { RankedAnswer };
 
 /** The answer to a question. */
 export interface QuestionAnswer extends RankedAnswer {
-  /** Kind of the question by the type head; undefined for the joint head, which does not tell. */
+  /** Question type that the type head predicts; undefined for the joint head, which predicts none. */
   readonly type: GqaAnswerType | ClevrHeadType | undefined;
-  /** The five most probable answers of that kind, best first. */
+  /** The five most probable answers of that type, best first. */
   readonly answers: readonly RankedAnswer[];
 }
 
 const ANSWERS_LISTED = 5;
 
 /**
- * The answer as the official code picks it: the most probable type, then the most probable answer of that type's head
- * (CLEVR's `binary` says yes above 0.5). Probabilities are P(type) × P(answer | type); the joint head has its softmax.
- * Equal ones: the lower id. GQA's heads need `vocabulary`; CLEVR's answers are known.
+ * Answer to a question, chosen as in the official code: the most probable type, then the most probable answer of that
+ * type's head (CLEVR's `binary` is yes above 0.5). Probabilities are P(type) × P(answer | type), or the softmax of the joint
+ * head. Among equal ones, the lowest id is chosen.
  *
- * Throws MdetrError when the model has no such heads, or when the vocabulary lacks a table or has one of another length.
+ * @param vocabulary needed for GQA's heads; CLEVR's answers are fixed
+ * @throws {MdetrError} if the model has no question heads, or if the vocabulary lacks a table or has one of another length
  */
 export const answerOf = (outputs: AnswerOutputs, vocabulary: AnswerVocabulary = {}): QuestionAnswer => {
   if (outputs.pred_answer !== undefined) {
@@ -79,7 +80,7 @@ const clevrProbabilities = (outputs: AnswerOutputs, type: ClevrHeadType): Float3
 
 const head = (outputs: AnswerOutputs, name: keyof AnswerOutputs): Float32Array => {
   const logits = outputs[name];
-  if (logits === undefined) throw new Error(`internal: the model gave no ${name}`);
+  if (logits === undefined) throw new Error(`internal: the model has no output ${name}`);
   return logits;
 };
 
@@ -87,12 +88,12 @@ const table = (vocabulary: AnswerVocabulary, name: keyof AnswerVocabulary, size:
   const answers = vocabulary[name];
   if (answers === undefined)
     throw new MdetrError(
-      `The answers of head "${name}" (${size} of them) are not known: this model needs GQA's answer table ` +
+      `The ${size} answers of head "${name}" are unknown: this model needs GQA's answer table ` +
         `(gqa_answer2id.json, or gqa_answer2id_by_type.json for split heads).`,
     );
   if (answers.length !== size)
     throw new MdetrError(
-      `Head "${name}" has ${size} answers, the answer table lists ${answers.length}: another table?`,
+      `Head "${name}" has ${size} answers, but the answer table lists ${answers.length}: is it another model's table?`,
     );
   return answers;
 };
@@ -103,7 +104,7 @@ const best = (
   answers: readonly string[],
 ): QuestionAnswer => {
   if (!probabilities.every(Number.isFinite))
-    throw new MdetrError('The model gave values that are not numbers; its weights or the image tensor are damaged.');
+    throw new MdetrError("The model's outputs are not finite; its weights or the image tensor are damaged.");
   const ranked = byFallingScore(probabilities)
     .slice(0, ANSWERS_LISTED)
     .map((id) => ({ answer: answers[id]!, probability: probabilities[id]! }));

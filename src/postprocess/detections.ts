@@ -11,11 +11,11 @@ import {
 import { DEFAULT_SPAN_THRESHOLD, DEFAULT_THRESHOLD } from './thresholds.ts';
 
 export interface DetectionOptions {
-  /** Only boxes with a score above this are detections. Default 0.7, as in the official demonstration. */
+  /** Score that a detection must exceed, between 0 and 1. Default 0.7, as in the official demonstration. */
   readonly threshold?: number | undefined;
-  /** Minimum probability of a span. Default 0.1. */
+  /** Minimum probability of a phrase, between 0 and 1. Default 0.1. */
   readonly spanThreshold?: number | undefined;
-  /** See `SpanOptions.tokenFraction`. Default 0.25. */
+  /** Minimum probability of a phrase's token as a fraction of the box's most probable token. Default 0.25. */
   readonly tokenFraction?: number | undefined;
 }
 
@@ -25,7 +25,7 @@ export interface CaptionDetections {
   readonly detections: readonly DetectedObject[];
   /** See `ResultBase.phrases`. */
   readonly phrases: readonly CaptionPhrase[];
-  /** The best object, when no score is above the threshold. */
+  /** The object with the highest score, if no score is above the threshold. */
   readonly bestBelowThreshold: DetectedObject | undefined;
 }
 
@@ -72,7 +72,7 @@ export const referredDetectionOf = (
   options: DetectionOptions = {},
 ): ReferredObject | undefined => new QueryDetections(outputs, size, encoding, options).referred(options.threshold ?? 0);
 
-/** The queries of one image and caption as detections, made when asked for. */
+/** Detections of the queries of one image and caption, made on demand. */
 class QueryDetections {
   private readonly scored: ScoredBoxes;
   private readonly ranking: readonly number[];

@@ -5,14 +5,14 @@ import { maskUnion, type RunLengthMask } from '../geometry/run-lengths.ts';
 
 /** Mask logits of one image. */
 export interface MaskLogits {
-  /** (Q, h, w) as the segmentation head gives them: a quarter of the padded batch's height and width. */
+  /** (Q, h, w), as the segmentation head returns them: a quarter of the padded batch's height and width. */
   readonly data: Float32Array;
   readonly queries: number;
   readonly height: number;
   readonly width: number;
 }
 
-/** The three sizes that a mask passes through on its way back to the image file. */
+/** Sizes between the network and the image file, from which masks are resized. */
 export interface MaskSizes {
   /** The padded batch. */
   readonly padded: Size;
@@ -23,15 +23,15 @@ export interface MaskSizes {
 }
 
 export interface MaskOptions {
-  /** Only these queries, in this order; all by default. A photo costs some 20 ms per mask, so ask for what is shown. */
+  /** Queries to compute, in this order. Default: all. A photo takes some 20 ms per mask. */
   readonly queries?: readonly number[];
-  /** A pixel is set when its probability is larger. Default 0.5. */
+  /** Probability above which a pixel belongs to the mask. Default 0.5. */
   readonly threshold?: number;
 }
 
 /**
- * Masks at the image's original size, as the official `PostProcessSegm`: logits are interpolated to the padded batch,
- * cut to the image's own part, interpolated to the original size and thresholded.
+ * Masks at the image's original size, as the official `PostProcessSegm` computes them: logits are interpolated to the
+ * padded batch, cropped to the image, interpolated to the original size and thresholded.
  */
 export const masksAtOriginalSize = (
   { data, queries, height, width }: MaskLogits,
@@ -42,7 +42,7 @@ export const masksAtOriginalSize = (
     throw new Error(`internal: ${data.length} mask logits for ${queries} queries of ${height}x${width}`);
   const { threshold = 0.5 } = options;
   const cutoff = Math.log(threshold / (1 - threshold));
-  // The batch needs computing only where the image is: interpolation to `padded`, of which the first rows and columns.
+  // Interpolation to `padded`; only the rows and columns of the image are computed.
   const enlarge = bilinear([height, width], padded, resized);
   const restore = bilinear(resized, original, original);
   const indices = options.queries ?? Array.from({ length: queries }, (_, q) => q);
@@ -55,11 +55,11 @@ export const masksAtOriginalSize = (
 
 /** Predictions for a phrase, as PhraseCut's evaluation reads them. */
 export interface PhraseCutInput {
-  /** One per query. */
+  /** (Q) */
   readonly scores: ArrayLike<number>;
   /** (Q, 4) x0, y0, x1, y1 in pixels of the image file. */
   readonly boxesXyxy: ArrayLike<number>;
-  /** One per query, at the size of the image file; may be left out for queries that are not kept. */
+  /** One per query, at the size of the image file; may be undefined for queries that are not kept. */
   readonly masks: readonly (RunLengthMask | undefined)[];
 }
 
@@ -67,7 +67,7 @@ export interface PhraseCutInput {
 export const phraseCutQueries = (scores: ArrayLike<number>, threshold = 0.7): number[] =>
   Array.from(scores).flatMap((score, q) => (score > threshold ? [q] : []));
 
-/** The phrase's boxes as x, y, width, height, and all its pixels: the official `PostProcessPhrasecut`. */
+/** Boxes of a phrase in xywh format and the union of its masks: the official `PostProcessPhrasecut`. */
 export const phraseCutResult = (
   { scores, boxesXyxy, masks }: PhraseCutInput,
   [height, width]: Size,

@@ -10,7 +10,7 @@ import {
 } from './scored-boxes.ts';
 import type { BoxXyxy } from '../geometry/boxes.ts';
 
-/** One query's standing for a phrase. */
+/** A query's box, ranked for one phrase. */
 export interface RankedBox {
   readonly query: number;
   /** Largest probability that the query gives to a token of the phrase. */
@@ -20,8 +20,10 @@ export interface RankedBox {
 }
 
 /**
- * The official `PostProcessFlickr` for one sample: for every phrase all boxes, best first; equal scores in the order of
- * the queries. A phrase without tokens gives every box 0. `phrases`: their tokens, as `createPositiveMap` finds them.
+ * Boxes of all queries for every phrase of one sample, best first, as the official `PostProcessFlickr`. Equal scores keep
+ * the order of the queries; all scores of a phrase without tokens are 0.
+ *
+ * @param phrases tokens of each phrase, as `createPositiveMap` finds them
  */
 export const rankBoxesByPhrase = (
   outputs: DetectionOutputs,
@@ -40,7 +42,7 @@ export const rankBoxesByPhrase = (
   });
 };
 
-/** The rows of a dense positive map (phrases, 256), binary or normalized: entries above 1e-6, as the official code reads it. */
+/** Rows of a dense positive map (phrases, 256), binary or normalized: entries above 1e-6, as in the official code. */
 export const positiveRowsOf = (map: Float32Array, width = SOFT_TOKEN_CLASSES): PositiveRow[] =>
   Array.from({ length: map.length / width }, (_, row) => {
     const tokens: number[] = [];

@@ -82,9 +82,9 @@ describe('edges', () => {
   it('values that are not numbers are an error', () => {
     const boxes = Float32Array.of(0.5, 0.5, 0.1, 0.1);
     const logits = Float32Array.of(0, NaN, 1);
-    expect(() => postprocessBoxes({ logits, boxes }, size)).toThrow('not numbers');
+    expect(() => postprocessBoxes({ logits, boxes }, size)).toThrow('not finite');
     expect(() => postprocessBoxes({ logits: Float32Array.of(0, 1), boxes: boxes.fill(NaN) }, size)).toThrow(
-      'not numbers',
+      'not finite',
     );
   });
 

@@ -2,17 +2,17 @@ import { boxCxcywhToXyxy, type BoxXyxy } from '../geometry/boxes.ts';
 import { MdetrError } from '../errors.ts';
 
 /**
- * From the model's numbers to scores and boxes, as the official post-processors compute them (spec section 10). Values
- * are rounded to float32 where the official code holds float32.
+ * Scores and boxes from the model's outputs, as the official post-processors compute them. Values are rounded to float32
+ * where the official code has float32.
  */
 
 /** Outputs of the last decoder layer for one sample. */
 export interface DetectionOutputs {
   /** (Q, 256) class logits: 255 token slots, then "no object". */
   readonly logits: Float32Array;
-  /** (Q, 4) boxes after the sigmoid: center x, center y, width, height, relative to the un-padded image. */
+  /** (Q, 4) boxes after the sigmoid: center x, center y, width, height, relative to the image without padding. */
   readonly boxes: Float32Array;
-  /** (Q) or (Q, 1) logits of "this is the object that the expression refers to", from models with that head. */
+  /** (Q) or (Q, 1) logits of "the expression refers to this object", with `predict_final`. */
   readonly isFinal?: Float32Array | undefined;
 }
 
@@ -29,13 +29,14 @@ export interface ScoredBoxes {
   readonly scores: Float32Array;
   /** (Q, 4) x0, y0, x1, y1 in pixels of the original image; not clamped to it. */
   readonly boxes: Float32Array;
-  /** (Q) score × P(is final), where the model has that head. */
+  /** (Q) score × P(is final), with `predict_final`. */
   readonly scoresRefexp?: Float32Array;
 }
 
 /**
- * The official `PostProcess`. Throws MdetrError when the model gave values that are not numbers, which would otherwise
- * look like "nothing found".
+ * Scores and boxes in pixels, as the official `PostProcess` computes them.
+ *
+ * @throws {MdetrError} if the outputs are not finite, which would otherwise look like "nothing found"
  */
 export const postprocessBoxes = (outputs: DetectionOutputs, size: ImageSize): ScoredBoxes => {
   const Q = outputs.boxes.length / 4;
@@ -46,7 +47,7 @@ export const postprocessBoxes = (outputs: DetectionOutputs, size: ImageSize): Sc
   const boxes = boxesCxcywhToXyxyPx(outputs.boxes, size);
   for (const values of [scores, boxes])
     if (!values.every(Number.isFinite))
-      throw new MdetrError('The model gave values that are not numbers; its weights or the image tensor are damaged.');
+      throw new MdetrError("The model's outputs are not finite; its weights or the image tensor are damaged.");
   const { isFinal } = outputs;
   if (isFinal === undefined) return { probabilities, scores, boxes };
   checkLength('isFinal', isFinal.length, Q);
@@ -54,7 +55,7 @@ export const postprocessBoxes = (outputs: DetectionOutputs, size: ImageSize): Sc
   return { probabilities, scores, boxes, scoresRefexp };
 };
 
-/** Softmax of each of `rows` equally long rows; the largest value is taken off first, so nothing overflows. */
+/** Softmax of each row of a (rows, classes) matrix. The largest value is subtracted first, so nothing overflows. */
 export const softmaxRows = (logits: Float32Array, rows: number): Float32Array => {
   const columns = rows === 0 ? 0 : logits.length / rows;
   checkLength('logits', logits.length, rows * Math.floor(columns));
@@ -72,7 +73,7 @@ export const softmaxRows = (logits: Float32Array, rows: number): Float32Array =>
 
 export const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 
-/** Relative center boxes, (Q, 4), to pixel corners. */
+/** Converts boxes (Q, 4) from relative cxcywh to xyxy in pixels. */
 export const boxesCxcywhToXyxyPx = (boxes: Float32Array, { height, width }: ImageSize): Float32Array => {
   checkLength('boxes', boxes.length, 4 * Math.floor(boxes.length / 4));
   const corners = boxCxcywhToXyxy(boxes, 'float32');
@@ -87,7 +88,7 @@ export const boxAt = (boxes: Float32Array, query: number): BoxXyxy => [
   boxes[4 * query + 3]!,
 ];
 
-/** Indices by falling score; equal scores keep their order. */
+/** Indices sorted by descending score; equal scores keep their order. */
 export const byFallingScore = (scores: ArrayLike<number>): number[] =>
   Array.from({ length: scores.length }, (_, index) => index).sort((a, b) => scores[b]! - scores[a]! || a - b);
 

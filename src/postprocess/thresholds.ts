@@ -1,5 +1,5 @@
-/** Score that a detection must exceed unless the caller says otherwise, as in the official demonstration. */
+/** Default score that a detection must exceed, as in the official demonstration. */
 export const DEFAULT_THRESHOLD = 0.7;
 
-/** Minimum probability of a span unless the caller says otherwise. */
+/** Default minimum probability of a span. */
 export const DEFAULT_SPAN_THRESHOLD = 0.1;

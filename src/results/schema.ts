@@ -3,8 +3,8 @@ import { MdetrError } from '../errors.ts';
 import { RESULTS_VERSION, type AnswerResult, type DetectionResult, type ReferResult } from './types.ts';
 
 /**
- * The form of results as a schema. Readers accept further keys, so that a later release may add some; `--json` prints
- * `timing_ms` (equal to `timing`) and `score_refexp` (equal to `scoreRefexp`) too, which releases before 0.2 had.
+ * Schemas of results. Readers accept further keys, so that a later release may add some. `--json` also prints `timing_ms`
+ * (equal to `timing`) and `score_refexp` (equal to `scoreRefexp`), the names of releases before 0.2.
  */
 
 const probability = z.number().min(0).max(1);

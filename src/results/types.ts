@@ -10,19 +10,19 @@ import type { Span, TextSpan } from '../text/index.ts';
 /** Version of the form of results. It rises when a reader of the old form would misread a new one. */
 export const RESULTS_VERSION = 1;
 
-/** An object found in an image: a box, the phrases of the caption that it stands for, and its mask if asked for. */
+/** A detected object: its box, the phrases of the caption that refer to it, and its mask if requested. */
 export interface DetectedObject {
   /** x0, y0, x1, y1 in pixels of the original image. Not clamped, so a box may reach a little beyond the image. */
   readonly box: BoxXyxy;
   /** 1 − P(no object), between 0 and 1. */
   readonly score: number;
-  /** Text of the best span; empty when the probability lies on no word. */
+  /** Text of the best span; empty if the box refers to no word. */
   readonly label: string;
-  /** Phrases of the caption that the box stands for, best first. */
+  /** Phrases of the caption that refer to the box, best first. */
   readonly spans: readonly TextSpan[];
   /** Index of the decoder query that predicted the box. */
   readonly query: number;
-  /** Mask at the original image's size, as COCO run lengths; present when masks were asked for. */
+  /** Mask at the original image's size, as COCO run lengths; present if masks were requested. */
   readonly mask?: PackedCocoRle | undefined;
 }
 
@@ -32,15 +32,15 @@ export interface ReferredObject extends DetectedObject {
   readonly scoreRefexp: number;
 }
 
-/** A phrase of the caption, and which detections stand for it. */
+/** A phrase of the caption, and the detections that it refers to. */
 export interface CaptionPhrase extends Span {
   /** `caption.slice(start, end)`. */
   readonly text: string;
-  /** Largest probability that a query gives to the phrase, between 0 and 1. */
+  /** Largest probability of the phrase over all queries, between 0 and 1. */
   readonly score: number;
   /** Whether the image shows it; absent for models without calibration. */
   readonly present?: boolean | undefined;
-  /** Indices into `detections`, best first; empty when nothing above the threshold stands for the phrase. */
+  /** Indices into `detections`, best first; empty if the phrase refers to no detection above the threshold. */
   readonly detections: readonly number[];
 }
 
@@ -73,11 +73,11 @@ export interface ResultBase {
   /** Objects with a score above the threshold, best first. */
   readonly detections: readonly DetectedObject[];
   /**
-   * Phrases of the caption that some query stands for, in the order of the caption: those of `detections`, and those that
-   * only queries at or below the threshold stand for, where they overlap none of the former.
+   * Phrases of the caption that refer to some query, in the order of the caption: those of `detections`, and those of
+   * queries at or below the threshold that overlap none of the former.
    */
   readonly phrases: readonly CaptionPhrase[];
-  /** The best object of all, when no score is above the threshold. */
+  /** The object with the highest score, if no score is above the threshold. */
   readonly bestBelowThreshold?: DetectedObject | undefined;
   /** Notes to the caller in full sentences: unknown words, a truncated caption, an unsuitable image. */
   readonly warnings: readonly string[];
@@ -91,7 +91,7 @@ export type DetectionResult = ResultBase;
 export interface ReferResult extends ResultBase {
   /** The expression as given; `caption` is the same text. */
   readonly expression: string;
-  /** The object; null when a threshold was given and no score is above it. */
+  /** The object; null if a threshold was given and no score is above it. */
   readonly best: ReferredObject | null;
 }
 
@@ -101,15 +101,15 @@ export interface RankedAnswer {
   readonly probability: number;
 }
 
-/** Kinds of question that models tell apart: those of GQA (`obj` to `cat`) and of CLEVR (`binary`, `attr`, `reg`). */
+/** Question types that models predict: those of GQA (`obj` to `cat`) and of CLEVR (`binary`, `attr`, `reg`). */
 export type AnswerType = 'obj' | 'attr' | 'rel' | 'global' | 'cat' | 'binary' | 'reg';
 
-/** Result of `ask`: an answer, and the objects that the model looked at. */
+/** Result of `ask`: an answer, and the objects that the question mentions. */
 export interface AnswerResult extends ResultBase, RankedAnswer {
   /** The question as given; `caption` is the same text. */
   readonly question: string;
-  /** Kind of the question; null for a model that does not tell kinds apart. */
+  /** Question type that the model predicts; null for a model without a type head. */
   readonly type: AnswerType | null;
-  /** The five most probable answers of that kind, best first. */
+  /** The five most probable answers of that type, best first. */
   readonly answers: readonly RankedAnswer[];
 }

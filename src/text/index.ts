@@ -1,4 +1,4 @@
-/** Captions: tokens with their characters, spans, and what boxes are tied to. Nothing here needs Node. */
+/** Captions: tokenization, spans, and positive maps. Nothing here needs Node. */
 export { codePointLength, CodePointMap } from './spans/code-points.ts';
 export { type EncodedBatch, type Encoding, padEncodings } from './tokenizer/encoding.ts';
 export {

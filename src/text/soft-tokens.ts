@@ -1,6 +1,6 @@
 /**
- * Number of tokens that the soft-token head can tie a box to: the first 255 of a caption. Later tokens are read by the
- * text encoder, but no box can refer to them (spec section 6).
+ * Number of tokens that boxes can refer to: the first 255 of a caption (arXiv:2104.12763, section 2.2.1: soft token
+ * prediction). The text encoder reads later tokens, but no box can refer to them.
  */
 export const SOFT_TOKENS = 255;
 

@@ -181,11 +181,7 @@ describe('bad input', () => {
     expectRefusal(await mdetr('help', 'nonsense'), 2, /unknown command 'nonsense'/);
     expectRefusal(await mdetr('cache', 'empty'), 2, /there is no "mdetr cache empty": it is list, clear or path/);
     expectRefusal(await mdetr('data', 'check'), 2, /missing required argument 'file' \(see mdetr data check --help\)/);
-    expectRefusal(
-      await mdetr('convert', 'default', 'model.onnx'),
-      2,
-      /nothing is written as \.onnx: end it with \.safetensors/,
-    );
+    expectRefusal(await mdetr('convert', 'default', 'model.onnx'), 2, /unknown format \.onnx; use \.safetensors/);
     expectRefusal(
       await mdetr('data', 'prepare', 'lvis', '--split', 'dev', '--from', '.', '--out', 'o'),
       2,

@@ -68,7 +68,7 @@ describe('drawDetections', () => {
     });
     expect(drawn.at(200, 150)).toEqual([128, 128, 128]);
     const wrong = drawDetections(gray(40, 30), { caption, detections: [{ ...cat, mask }] });
-    await expect(wrong).rejects.toThrow('A mask of 400x300 does not belong to an image of 40x30');
+    await expect(wrong).rejects.toThrow('a mask of 400x300 pixels does not fit an image of 40x30');
   });
 
   it('leaves a mask open where the image ends', async () => {

@@ -12,7 +12,7 @@ const formatOfEnding: Readonly<Record<string, DrawingFormat>> = {
   '.webp': 'webp',
 };
 
-/** The format that a file's ending asks for. Throws `UsageError` for any other: ask before the work, not after. */
+/** Format of a drawing by its file extension. Check it before the work. @throws {UsageError} for another extension */
 export const drawingFormatOf = (path: string): DrawingFormat => {
   const format = formatOfEnding[extname(path).toLowerCase()];
   if (format === undefined)
@@ -21,8 +21,11 @@ export const drawingFormatOf = (path: string): DrawingFormat => {
 };
 
 /**
- * Draws as `drawDetections` and writes the file that its ending asks for: whole, or not at all. An older file of that
- * name is replaced. Throws `UsageError` for another ending and `MdetrError` when it cannot be written.
+ * Draws as `drawDetections` does and writes a `.png`, `.jpg` or `.webp`, completely or not at all. An older file of that
+ * name is replaced.
+ *
+ * @throws {UsageError} for another file extension
+ * @throws {MdetrError} if the file cannot be written
  */
 export const writeDrawing = async (path: string, image: RawImage, content: DrawingContent): Promise<void> => {
   const bytes = await drawDetections(image, content, { format: drawingFormatOf(path) });

@@ -28,22 +28,22 @@ import { preprocessingJson } from '../preprocessing.ts';
 import { matchParameters, preprocessingOf } from './model-source.ts';
 
 export interface ConvertOptions extends ModelFilesOptions {
-  /** Vocabulary files for a model folder. */
+  /** Folder or file of the vocabulary, for a model folder. */
   readonly tokenizer?: string;
-  /** GQA's table of answers, for a model folder. */
+  /** Path of GQA's answer table, for a model folder. */
   readonly answers?: string;
-  /** Replace what is there. */
+  /** Replaces an existing file or model folder. Default false. */
   readonly force?: boolean;
-  /** A `.pth` with nothing but weights, which PyTorch reads with `weights_only=True`. */
+  /** Writes a `.pth` with weights only, which PyTorch reads with `weights_only=True`. */
   readonly bare?: boolean;
-  /** Ends the work; nothing is left behind. */
+  /** Cancels the conversion; no file is left behind. */
   readonly signal?: AbortSignal;
 }
 
-/** The written tensors, and how they fit the network that the arguments describe. */
+/** Result of a conversion. */
 export interface Conversion {
   readonly tensors: number;
-  /** Undefined where no arguments say what network the file is for. */
+  /** How the tensors fit the network of the arguments; undefined if there are no arguments. */
   readonly report: string | undefined;
   /** Parts of the source that the output does not hold, such as `tokenizer.json`. */
   readonly leftOut: readonly string[];
@@ -52,16 +52,21 @@ export interface Conversion {
 const pthEndings = ['.pth', '.pt', '.bin'];
 
 /**
- * Converts between official checkpoints, safetensors and model folders; the ending of `out` says which, none means a
- * folder. One tensor is in memory at a time; `out` appears whole or not at all. Throws `UsageError` where something is
- * in the way, `MdetrError` for a file that is broken or does not fit its own arguments.
+ * Converts between official checkpoints, safetensors and model folders. One tensor is in memory at a time; `out` is written
+ * completely or not at all.
+ *
+ * @param out a `.pth` or `.safetensors` file, or, with no file extension, a model folder
+ * @throws {UsageError} if `out` exists, or has another file extension
+ * @throws {MdetrError} for a file that is broken or does not fit its own arguments
+ * @example
+ * await convertModel('pretrained_resnet101_checkpoint.pth', 'models/r101', { tokenizer: 'roberta' });
  */
 export const convertModel = async (name: string, out: string, options: ConvertOptions = {}): Promise<Conversion> => {
   const ending = extname(out).toLowerCase();
   const isFileOut = ending === '.safetensors' || pthEndings.includes(ending);
   // `models/r101.v2` is a folder as good as any; `r101.onnx` would be a surprise.
   if (!isFileOut && /^\.[a-z]{2,}$/.test(ending))
-    throw new UsageError(`${out}: nothing is written as ${ending}: end it with .safetensors or .pth, or name a folder`);
+    throw new UsageError(`${out}: unknown format ${ending}; use .safetensors, .pth or a folder`);
   if (isFileOut) await checkFile(out, options.force === true);
   const files = await openModelFiles(name, options);
   try {
@@ -101,7 +106,7 @@ const checkFile = async (path: string, force: boolean): Promise<void> => {
   if (info !== undefined && !force) throw new UsageError(`${path}: is there already; replace it with --overwrite`);
 };
 
-/** A file that lacks what its own arguments ask for is refused before anything is written. */
+/** Checks, before anything is written, that a file has all tensors that its arguments need. */
 const checkFit = ({ checkpoint }: ModelFiles, config: ModelConfig | undefined): StateDictMatch | undefined => {
   if (config === undefined || checkpoint === undefined) return undefined;
   const match = matchParameters(new MdetrNetwork(config), checkpoint);
@@ -189,7 +194,7 @@ const writeFolder = async (
   const vocabulary = await findTokenizer(files.folder, config.text_encoder_type, options.tokenizer);
   const tokenizerFiles = await tokenizerFilesIn(vocabulary);
   if (tokenizerFiles.length === 0)
-    throw new MdetrError(`${vocabulary}: holds no tokenizer.json, and no vocab.json with merges.txt`);
+    throw new MdetrError(`${vocabulary}: has no tokenizer.json, and no vocab.json with merges.txt`);
   const answers = options.answers ?? join(files.folder, MODEL_FILE_NAMES.answers);
   const hasAnswers = options.answers !== undefined || (await isFile(answers));
   await writeModelFolder(
@@ -206,7 +211,7 @@ const writeFolder = async (
   );
 };
 
-/** The arguments as they are, less the seed of a network whose weights are now in a file. */
+/** The arguments without the seed: the weights are now in a file. */
 const configFor = (values: Readonly<Record<string, unknown>>, { seed }: ModelFiles): Record<string, unknown> =>
   Object.fromEntries(Object.entries(values).filter(([key]) => seed === undefined || key !== 'init_seed'));
 

@@ -5,8 +5,8 @@ import { cacheFolder } from '../../files/cache-folder.ts';
 import { digestOfFile } from '../../files/file-digest.ts';
 
 /**
- * SHA-256 of a file's bytes. A digest is remembered under the file's path, size and time of change, since reading
- * gigabytes takes longer than the rest of a start.
+ * SHA-256 digest of a file. Digests are cached by path, size and modification time, since reading gigabytes takes longer
+ * than everything else at start-up.
  */
 export const fileDigest = async (path: string, folder = join(cacheFolder(), 'digests')): Promise<string> => {
   const info = await stat(path, { bigint: true });
@@ -17,7 +17,7 @@ export const fileDigest = async (path: string, folder = join(cacheFolder(), 'dig
   const known = await readFile(memo, 'utf8').catch(() => '');
   if (/^[0-9a-f]{64}$/.test(known)) return known;
   const digest = await digestOfFile(path, 'sha256');
-  // Only a shortcut: where the folder cannot be written, the next start reads the file again.
+  // Only a cache: if the folder cannot be written, the next start reads the file again.
   await mkdir(folder, { recursive: true })
     .then(() => writeFile(`${memo}.${process.pid}`, digest))
     .then(() => rename(`${memo}.${process.pid}`, memo))

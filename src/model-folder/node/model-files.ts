@@ -10,24 +10,24 @@ import { MODEL_FILE_NAMES, PREPROCESSING_KEY, TOKENIZER_FILE_NAMES, WEIGHT_FILE_
 import { cacheFolder } from '../../files/cache-folder.ts';
 import { findPackageFile, requirePackageFile } from '../../files/package-folder.ts';
 
-/** A model's files, found and opened, whether or not they fit together. */
+/** Files of a model, opened; they are not yet checked against each other. */
 export interface ModelFiles {
   readonly path: string;
   readonly isFolder: boolean;
   /** Folder that is searched for the vocabulary, the answers and the preprocessing. */
   readonly folder: string;
-  /** The official arguments and the file (or part of one) that they come from; undefined where nothing says them. */
+  /** Official arguments, and the file (or part of one) that they come from; undefined if no file has them. */
   readonly config: { readonly values: Readonly<Record<string, unknown>>; readonly source: string } | undefined;
   /** Contents of `preprocessor_config.json`, in the folder or in the weight file itself, and where they are from. */
   readonly preprocessing: { readonly json: unknown; readonly source: string } | undefined;
-  /** Undefined for a model folder without weights, whose network is made from `seed`. */
+  /** The weights; undefined for a model folder without weights, whose network is initialized from `seed`. */
   readonly checkpoint: Checkpoint | undefined;
   readonly seed: number | undefined;
   close(): Promise<void>;
 }
 
 export interface ModelFilesOptions {
-  /** Which weights of a training checkpoint: the moving average by default where there is one. */
+  /** Weights of a training checkpoint to use. Default: the moving average (`ema`) if there is one. */
   readonly weights?: 'model' | 'ema';
   /** A JSON file with the official arguments, for a weight file that carries none. */
   readonly config?: string;
@@ -49,7 +49,7 @@ const exists = (path: string): Promise<boolean> =>
     () => false,
   );
 
-/** A path stays as it is; a plain name is looked for among the embedded models and the pulled ones. */
+/** Path of a model: a path as it is, a plain name from the embedded and the pulled models. */
 export const resolveModelPath = async (name: string): Promise<string> => {
   if (await exists(name)) return name;
   const published = findPublished(name);
@@ -62,7 +62,7 @@ export const resolveModelPath = async (name: string): Promise<string> => {
   if (isPullable) throw new MdetrError(`model "${name}" is not here yet; fetch it with: mdetr pull ${published.name}`);
   throw new MdetrError(
     isName
-      ? `model "${name}" is neither a file or folder here, nor embedded, nor among the pulled ones in ${join(cacheFolder(), 'models')} ("mdetr pull --list" tells what can be fetched)`
+      ? `model "${name}" is neither a file or folder here, nor an embedded model, nor a pulled one in ${join(cacheFolder(), 'models')} ("mdetr pull --list" lists what can be downloaded)`
       : `${name}: there is no such model file or folder`,
   );
 };
@@ -75,7 +75,12 @@ const readRecord = async (path: string): Promise<Record<string, unknown>> => {
   return parsed.data;
 };
 
-/** Finds and opens a model's files: a model folder, a `.pth`, a `.safetensors`, or a name. Throws `MdetrError`. */
+/**
+ * Opens the files of a model.
+ *
+ * @param name a model folder, a `.pth`, a `.safetensors`, or the name of an embedded or pulled model
+ * @throws {MdetrError} if a file is missing or broken
+ */
 export const openModelFiles = async (name: string, options: ModelFilesOptions = {}): Promise<ModelFiles> => {
   const path = await resolveModelPath(name);
   return (await isFolder(path)) ? openFolder(path, options) : openWeightFile(path, options);
@@ -83,7 +88,8 @@ export const openModelFiles = async (name: string, options: ModelFilesOptions = 
 
 const openFolder = async (folder: string, options: ModelFilesOptions): Promise<ModelFiles> => {
   const source = options.config ?? join(folder, MODEL_FILE_NAMES.config);
-  if (!(await isFile(source))) throw new MdetrError(`${folder}: no ${MODEL_FILE_NAMES.config}, so no model folder`);
+  if (!(await isFile(source)))
+    throw new MdetrError(`${folder}: no ${MODEL_FILE_NAMES.config}, so it is not a model folder`);
   const values = await readRecord(source);
   const seed = values['init_seed'];
   const weights = await firstFile(WEIGHT_FILE_NAMES.map((name) => join(folder, name)));
@@ -171,14 +177,16 @@ const parseRecord = (text: string, where: string): Record<string, unknown> => {
 export const requireConfig = ({ config, path }: ModelFiles): NonNullable<ModelFiles['config']> => {
   if (config === undefined)
     throw new MdetrError(
-      `${path}: the file does not say what network it is for; give its official arguments as JSON with --config FILE`,
+      `${path}: the file has no arguments that describe its network; give the official ones as JSON with --config FILE`,
     );
   return config;
 };
 
 /**
- * The vocabulary: what the user names (a path, or a pulled one's name), else beside the weights, else RoBERTa's where
- * `mdetr pull` puts it. Throws `MdetrError`.
+ * Path of the vocabulary: the one that the user names (a path, or the name of a pulled one), else beside the weights, else
+ * RoBERTa's where `mdetr pull` stores it.
+ *
+ * @throws {MdetrError} if there is none
  */
 export const findTokenizer = async (folder: string, textEncoder: string, named?: string): Promise<string> => {
   const pulled = join(cacheFolder(), 'tokenizers');
@@ -197,7 +205,7 @@ export const findTokenizer = async (folder: string, textEncoder: string, named?:
   );
 };
 
-/** The vocabulary's files of a folder; none where it holds no vocabulary. */
+/** Paths of the vocabulary files in a folder; empty if it has none. */
 export const tokenizerFilesIn = async (folder: string): Promise<string[]> => {
   for (const names of TOKENIZER_FILE_NAMES) {
     const paths = names.map((name) => join(folder, name));

@@ -14,7 +14,7 @@ export interface InfoTensor {
   readonly shape: readonly number[];
 }
 
-/** Tensors that belong together. */
+/** Tensors of one part of the network. */
 export interface InfoPart {
   readonly part: string;
   readonly tensors: number;
@@ -27,7 +27,7 @@ export interface ModelInfo {
   readonly format: 'model folder' | 'PyTorch, zip' | 'PyTorch, legacy' | 'safetensors';
   /** Size of the weight files; 0 for an untrained folder. */
   readonly bytes: number;
-  /** Which set of weights the tensors below are. */
+  /** Set of weights that `tensors` describes. */
   readonly weights: 'model' | 'ema' | 'only' | 'initial';
   readonly contents: CheckpointContents | undefined;
   readonly tensors: readonly InfoTensor[];
@@ -39,13 +39,19 @@ export interface ModelInfo {
   /** The model folder's log of its training (`training.json`). */
   readonly training: unknown;
   readonly notice: string | undefined;
-  /** The vocabulary's files beside the weights. */
+  /** Paths of the vocabulary files beside the weights. */
   readonly tokenizer: readonly string[];
 }
 
 const formats = { 'pth-zip': 'PyTorch, zip', 'pth-legacy': 'PyTorch, legacy', safetensors: 'safetensors' } as const;
 
-/** Reads all of it but the weights themselves. Throws `MdetrError` for what is no model file at all. */
+/**
+ * Describes a model without reading its weights.
+ *
+ * @throws {MdetrError} if the file is not a model or checkpoint
+ * @example
+ * const { tensors, fit } = await describeModel('pretrained_resnet101_checkpoint.pth');
+ */
 export const describeModel = async (name: string, options: ModelFilesOptions = {}): Promise<ModelInfo> => {
   const files = await openModelFiles(name, options);
   try {
@@ -97,7 +103,7 @@ const fitOf = ({ checkpoint, config, seed }: ModelFiles): Pick<ModelInfo, 'tenso
 
 const plain = ({ name, dtype, shape }: InfoTensor): InfoTensor => ({ name, dtype, shape });
 
-/** Beginnings of official names, and what stands under them; the first that fits counts. */
+/** Prefixes of official names, and the parts of the network that they name; the first match counts. */
 const officialParts: readonly (readonly [pattern: RegExp, part: string])[] = [
   [/^backbone\.0\./, 'backbone'],
   [/^backbone\.1\./, 'positions'],

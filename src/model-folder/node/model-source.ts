@@ -26,9 +26,9 @@ import {
 import { MODEL_FILE_NAMES } from '../layout.ts';
 
 export interface ModelSourceOptions extends ModelFilesOptions {
-  /** Vocabulary files for a bare checkpoint. */
+  /** Folder or file of the vocabulary, or the name of a pulled one, for a bare checkpoint. */
   readonly tokenizer?: string | undefined;
-  /** GQA's answer table, for its question heads. */
+  /** Path of GQA's answer table, for its question heads. */
   readonly answers?: string | undefined;
 }
 
@@ -58,7 +58,12 @@ const checkInitialWeights = ({ model }: ModelDefinition, source: string): void =
   for (const { shape } of model.registry.specs) budget.charge(4 * shape.reduce((product, size) => product * size, 1));
 };
 
-/** Finds and reads a model: a model folder, a `.pth`, a `.safetensors`, or a name. Throws `MdetrError`. */
+/**
+ * Opens a model and checks that its files fit together.
+ *
+ * @param name a model folder, a `.pth`, a `.safetensors`, or the name of an embedded or pulled model
+ * @throws {MdetrError} if a file is missing or broken, or if the weights do not fit the configuration
+ */
 export const openModelSource = async (name: string, options: ModelSourceOptions = {}): Promise<ModelSource> => {
   const files = await openModelFiles(name, options);
   try {
@@ -97,7 +102,7 @@ const withCheckpoint = async (definition: ModelDefinition, checkpoint: Checkpoin
   };
 };
 
-/** How a checkpoint fits a model. `position_ids` is a table of 0, 1, 2, … that nothing reads, so it may be missing. */
+/** Compares a checkpoint with a network. `position_ids`, a table of 0, 1, 2, … that nothing reads, may be missing. */
 export const matchParameters = (model: MdetrNetwork, checkpoint: Checkpoint): StateDictMatch =>
   matchStateDict(
     model.registry.specs.filter((spec) => !spec.name.endsWith('position_ids')),

@@ -7,13 +7,13 @@ import { MODEL_FILE_NAMES, TOKENIZER_FILE_NAMES } from '../layout.ts';
 import { preprocessingJson, type Preprocessing } from '../preprocessing.ts';
 import { readInput } from '../../files/input-file.ts';
 
-/** All that a model folder holds. */
+/** Contents of a model folder. */
 export interface ModelFolderContents {
   /** Official argument names. */
   readonly config: Readonly<Record<string, unknown>>;
   readonly tensors: Iterable<TensorSource>;
   readonly preprocessing: Preprocessing;
-  /** Paths of the vocabulary's files, which keep their names. */
+  /** Paths of the vocabulary files, which keep their names. */
   readonly tokenizerFiles: readonly string[];
   /** Path of GQA's table of answers, for models that need one. */
   readonly answers?: string | undefined;
@@ -21,12 +21,14 @@ export interface ModelFolderContents {
   readonly card: string;
 }
 
-/** Everything that may stand in a model folder that is replaced. */
+/** Names of files that a model folder may contain to be replaced. */
 const ownFileNames = new Set<string>([...Object.values(MODEL_FILE_NAMES), ...TOKENIZER_FILE_NAMES.flat()]);
 
 /**
- * Writes a model folder, tensor by tensor: it appears whole, by one rename, or not at all. With `force` an older model
- * folder is replaced, never one that holds anything else. Throws `UsageError` where something is in the way.
+ * Writes a model folder, tensor by tensor, completely (by one rename) or not at all. With `force`, an older model folder is
+ * replaced, but never one that contains other files.
+ *
+ * @throws {UsageError} if the folder exists and may not be replaced
  */
 export const writeModelFolder = async (
   folder: string,
@@ -53,7 +55,7 @@ export const writeModelFolder = async (
   }
 };
 
-/** Ending of the name that the older model folder has while it is replaced. */
+/** Suffix of the older model folder while it is replaced. */
 const OLD_ENDING = '.old';
 
 /** Puts the older model folder back if a process was killed while it replaced it, and removes it if it was replaced. */
@@ -68,11 +70,11 @@ const restoreOld = async (target: string, beside: string): Promise<void> => {
   }
 };
 
-/** True where an older model folder will be replaced. */
+/** Whether an older model folder will be replaced. @throws {UsageError} if it may not be */
 const checkTarget = async (folder: string, force: boolean): Promise<boolean> => {
   const info = await stat(folder).catch(() => undefined);
   if (info === undefined) return false;
-  if (!info.isDirectory()) throw new UsageError(`${folder}: is a file; name a new folder`);
+  if (!info.isDirectory()) throw new UsageError(`${folder}: is a file; choose a new folder`);
   const names = await readdir(folder);
   if (names.length === 0) return true;
   const foreign = names.find((name) => !ownFileNames.has(name));

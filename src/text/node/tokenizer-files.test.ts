@@ -65,7 +65,7 @@ describe('loadTokenizer', () => {
       { ...json, model: { ...json.model, type: 'BPE', merges: smallMerges.map((merge) => merge.split(' ')) } },
     ];
     for (const variant of variants) {
-      const path = folder('json', { 'tokenizer.json': JSON.stringify(variant), 'vocab.json': 'not looked at' });
+      const path = folder('json', { 'tokenizer.json': JSON.stringify(variant), 'vocab.json': 'not read' });
       for (const where of [path, join(path, 'tokenizer.json')]) {
         const { tokens, offsets } = (await loadTokenizer(where)).encode(' dog dog');
         expect(tokens).toEqual(['<s>', 'Ġdog', 'Ġdog', '</s>']);
@@ -95,10 +95,10 @@ describe('loadTokenizer', () => {
 
   it.each([
     ['nothing there', undefined, {}, 'no such file or folder'],
-    ['empty folder', 'empty', {}, 'vocab.json and merges.txt missing. Wanted is tokenizer.json, or'],
+    ['empty folder', 'empty', {}, 'vocab.json and merges.txt missing. Expected tokenizer.json, or'],
     ['no merges', 'no-merges', { 'vocab.json': '{}' }, 'merges.txt missing'],
     ['not JSON', 'not-json', { 'tokenizer.json': '{"a":' }, 'tokenizer.json: is not JSON'],
-    ['a list', 'list', { 'tokenizer.json': '[]' }, 'tokenizer.json: the whole file: '],
+    ['a list', 'list', { 'tokenizer.json': '[]' }, 'tokenizer.json: the file: '],
     ['no model', 'no-model', { 'tokenizer.json': '{"pre_tokenizer":{"type":"ByteLevel"}}' }, 'post_processor'],
   ])('says what is wrong: %s', async (_, name, files, message) => {
     const path = name === undefined ? join(dir, 'nowhere') : folder(name, files);
@@ -121,8 +121,8 @@ describe('hostile vocabularies', () => {
   const merges = smallMerges.join('\n');
 
   it.each([
-    ['no object', [], merges, 'v: wanted is an object'],
-    ['null', null, merges, 'v: wanted is an object'],
+    ['no object', [], merges, 'v: expected an object'],
+    ['null', null, merges, 'v: expected an object'],
     ['empty', {}, merges, 'v: it has no tokens'],
     ['a string id', { a: '1' }, merges, 'v: token "a" has id "1"'],
     ['a negative id', { a: -1 }, merges, 'token "a" has id -1'],
@@ -166,7 +166,7 @@ describe('tokenizer.json that is not what MDETR was trained with', () => {
     ['another model', { model: { ...small.model, type: 'Unigram' } }, 'model.type'],
     ['merges missing', { model: { ...small.model, type: 'BPE', merges: undefined } }, 'model.merges is missing'],
     ['a suffix', { model: { ...small.model, end_of_word_suffix: '</w>' } }, 'model.end_of_word_suffix'],
-    ['no vocabulary', { model: { ...small.model, vocab: 7 } }, 'model.vocab: wanted is an object'],
+    ['no vocabulary', { model: { ...small.model, vocab: 7 } }, 'model.vocab: expected an object'],
     ['clashing ids', { added_tokens: [{ id: 9, content: '<s>' }] }, 'token "<s>" has id 0 in the vocabulary and 9'],
     ['an empty added token', { added_tokens: [{ id: 9, content: '' }] }, 'added_tokens.0.content'],
     ['an unknown end', { post_processor: { ...small.post_processor, sep: ['[SEP]', 2] } }, '"[SEP]" is not in'],

@@ -14,14 +14,15 @@ const MAX_BYTES = 64 * 1024 * 1024;
 
 /**
  * Reads a tokenizer from a folder (`tokenizer.json`, or else `vocab.json` with `merges.txt`) or from one of these files.
- * Throws MdetrError that names the file and what is wrong with it.
+ *
+ * @throws {MdetrError} naming the file and what is wrong with it
  */
 export const loadTokenizer = async (
   path: string,
   options: Pick<TokenizerOptions, 'maxTokens'> = {},
 ): Promise<Tokenizer> => {
   const found = await kindOf(path);
-  if (found === 'none') throw new MdetrError(`${path}: there is no such file or folder, so no tokenizer.`);
+  if (found === 'none') throw new MdetrError(`${path}: no such file or folder: the tokenizer cannot be read.`);
   if (found === 'file' && !['vocab.json', 'merges.txt'].includes(basename(path)))
     return createTokenizer(await readJsonFile(path, MAX_BYTES), { ...options, where: path });
   const folder = found === 'file' ? dirname(path) : path;
@@ -35,7 +36,7 @@ export const loadTokenizer = async (
   if (missing.length > 0)
     throw new MdetrError(
       `${folder}: no tokenizer here: ${missing.join(' and ')} missing. ` +
-        `Wanted is tokenizer.json, or vocab.json together with merges.txt.`,
+        `Expected tokenizer.json, or vocab.json with merges.txt.`,
     );
   return createTokenizerFromVocab(await readJsonFile(vocabName, MAX_BYTES), await readTextFile(mergesName, MAX_BYTES), {
     ...options,

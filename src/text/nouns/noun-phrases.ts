@@ -1,13 +1,14 @@
 import { type PartOfSpeech, type TaggedWord, tagWords } from './word-tags.ts';
 
-/** A noun with the words to its left that belong to it: "the man's old hat". Numbers are those of the words. */
+/** A noun with the words to its left that belong to it, as word indices: "the man's old hat". */
 export interface NounPhrase {
+  /** Index of the first word. */
   readonly first: number;
-  /** The noun. */
+  /** Index of the noun. */
   readonly head: number;
 }
 
-/** A text as words, and its noun phrases in order. */
+/** Words of a text, and its noun phrases in order. */
 export interface ParsedText {
   readonly words: readonly TaggedWord[];
   readonly phrases: readonly NounPhrase[];
@@ -15,34 +16,34 @@ export interface ParsedText {
 
 const setOf = (words: string): ReadonlySet<string> => new Set(words.split(' '));
 
-/** Places within a picture. "left guy" is tagged as a verb and a noun; as a head ("on the left") they name no thing. */
-const places = setOf(
+/** Positions in an image. "left guy" is tagged as a verb and a noun; as a head ("on the left") they name no object. */
+const positions = setOf(
   'left right top bottom front back middle center centre upper lower far near closest leftmost rightmost background foreground distance leftest most',
 );
 const possessives = setOf('his her its their my our your whose');
 const nominalQuantities = setOf(
   'half stack pile slice piece row bunch pair set stuff close-up couple group herd bunch',
 );
-/** Things in -ing; all other such words behind a noun are what it does: "zebra grazing". */
+/** Nouns in -ing; all other such words after a noun are verbs: "zebra grazing". */
 const thingsInIng = setOf(
   'building ceiling railing clothing wing ring string king painting writing frosting icing lighting topping stuffing awning covering opening crossing paneling siding flooring wiring lettering drawing carving awning thing something anything everything nothing spring swing bedding padding fencing landing dressing pudding morning evening wedding earring duckling seedling dumpling sibling herring',
 );
 const participle = /(?:ed|en|[^aeiou]t|wn|ne|ung|oke|ut)$/;
 
-/** Finds the noun phrases of an English caption. Every string has a result; what is no English has few phrases. */
+/** Finds the noun phrases of an English caption. Never throws; text in other languages has few phrases. */
 export const parseNounPhrases = (text: string): ParsedText => {
-  // Capitals mean names to the tagger and nothing in captions. A few letters are longer in lower case.
+  // The tagger takes capitalized words for names, which captions rarely have. A few letters are longer in lower case.
   const lower = text.toLowerCase();
   const words = tagWords(lower.length === text.length ? lower : text);
-  const parts = mendedParts(words);
+  const parts = correctedParts(words);
   return { words, phrases: phrasesOf(words, parts) };
 };
 
-/** Whether a noun names no thing but a place in the picture. */
-export const isPlace = (word: TaggedWord): boolean => places.has(word.text.toLowerCase());
+/** Whether a noun names a position in the image instead of an object. */
+export const isPlace = (word: TaggedWord): boolean => positions.has(word.text.toLowerCase());
 
-/** Parts of speech with the tagger's usual slips on captions mended; it was trained on whole sentences of news. */
-const mendedParts = (words: readonly TaggedWord[]): PartOfSpeech[] => {
+/** Parts of speech, with the tagger's usual errors on captions corrected: it was trained on sentences of news. */
+const correctedParts = (words: readonly TaggedWord[]): PartOfSpeech[] => {
   const parts = words.map(({ pos }) => pos);
   const lower = words.map(({ text }) => text.toLowerCase());
   const nominal = (i: number): boolean => parts[i] === 'NOUN' || parts[i] === 'PROPN';
@@ -52,9 +53,10 @@ const mendedParts = (words: readonly TaggedWord[]): PartOfSpeech[] => {
     const word = lower[i]!;
     const before = i - 1;
     if (possessives.has(word) && i + 1 < words.length) parts[i] = 'DET';
-    else if (places.has(word)) {
-      // "the bed closest to the window", "bottle near sink": nothing of a noun phrase.
-      if (before >= 0 && nominal(before) && !places.has(lower[before]!)) parts[i] = parts[i] === 'ADP' ? 'ADP' : 'ADV';
+    else if (positions.has(word)) {
+      // "the bed closest to the window", "bottle near sink": not part of a noun phrase.
+      if (before >= 0 && nominal(before) && !positions.has(lower[before]!))
+        parts[i] = parts[i] === 'ADP' ? 'ADP' : 'ADV';
       else if (nominal(i + 1) || ['ADJ', 'NUM'].includes(parts[i + 1] ?? '')) parts[i] = 'ADJ';
       else if (parts[i] !== 'ADP') parts[i] = 'NOUN';
     } else if (nominalQuantities.has(word) && lower[i + 1] === 'of') parts[i] = 'NOUN';
@@ -92,11 +94,11 @@ const phrasesOf = (words: readonly TaggedWord[], parts: readonly PartOfSpeech[])
       if (first < 0) first = i;
       head = isNoun ? i : -1;
     } else if (part === 'DET' || part === 'ADJ' || part === 'NUM') {
-      // Behind its noun, a word that opens a phrase opens another one.
+      // After the noun, a word that opens a phrase opens another one.
       if (head >= 0) close();
       if (first < 0) first = i;
     } else if (isInside(words, parts, i, first, head)) {
-      // Goes on.
+      // The phrase continues.
     } else close();
   });
   close();

@@ -2,7 +2,7 @@ import { CodePointMap } from '../spans/code-points.ts';
 import { isPlace, type NounPhrase, parseNounPhrases, type ParsedText } from './noun-phrases.ts';
 import type { CodePointSpan } from '../spans/span.ts';
 
-/** Which words of a text name what it is about. Spans count code points, one for every word. */
+/** The root of a text: the words that name what it is about. Spans are in code points, one per word. */
 export interface RootPhrase {
   /** The root noun with the words to its left; all of the text where it has none. */
   readonly rootSpans: readonly CodePointSpan[];
@@ -12,14 +12,15 @@ export interface RootPhrase {
   readonly rootNoun: CodePointSpan | undefined;
 }
 
+/** Options of `rootOfPhrase`. */
 export interface RootOptions {
-  /** True: a text with a single noun stands for it as a whole, as referring expressions are prepared officially. */
+  /** Whether a text with a single noun is the root as a whole, as in the official preparation of referring expressions. */
   readonly wholeIfOneNoun?: boolean;
 }
 
 const setOf = (words: string): ReadonlySet<string> => new Set(words.split(' '));
 
-/** What questions ask of a thing, which is not the thing: "what color is the shirt". */
+/** Attributes that questions ask for, which are not the object: "what color is the shirt". */
 const askedAttributes = setOf('color colour size shape material side pattern texture kind type sort number name part');
 const auxiliaries = setOf(
   'is are was were do does did has have had can could will would should may might am be isn aren',
@@ -28,7 +29,7 @@ const questionWords = setOf('what which who whose where when why how whom');
 const onlookers = setOf('you we i');
 const openers = setOf('there here this that these those it');
 
-/** Finds the root of an English caption, expression or question. Every string has a result. */
+/** Finds the root of an English caption, expression or question. Never throws. */
 export const rootOfPhrase = (text: string, { wholeIfOneNoun = false }: RootOptions = {}): RootPhrase => {
   const parsed = parseNounPhrases(text);
   const { words, phrases } = parsed;
@@ -57,7 +58,7 @@ const rootOf = (parsed: ParsedText): NounPhrase | undefined => {
 
 const rootOfQuestion = (lower: readonly string[], named: readonly NounPhrase[]): NounPhrase | undefined => {
   const asked = named.filter(({ head }) => !askedAttributes.has(lower[head]!));
-  // "on which side of the photo is the clock": what stands before the verb only says where.
+  // "on which side of the photo is the clock": the words before the verb are about the position.
   const asksWhere = !questionWords.has(lower[0]!) && lower.slice(1, 3).some((word) => questionWords.has(word));
   const verb = lower.findIndex((word) => auxiliaries.has(word));
   const behindVerb = asksWhere ? asked.find(({ first }) => first > verb) : undefined;
@@ -80,7 +81,7 @@ const rootOfStatement = (
     const unbound = named.find(({ first }, k) => k > 0 && phrases.some(({ head }) => head === first - 1));
     return behindComma ?? unbound ?? main;
   }
-  // "the one with the glasses", "far left of the table": what comes behind the preposition is another thing,
+  // "the one with the glasses", "far left of the table": the noun after the preposition is another object,
   // unless that is "of": "the smaller of the two zebras".
   const between = words.slice(start, main.first);
   const bound = between.findLast(({ pos, text }) => pos === 'ADP' && text.toLowerCase() !== 'of');

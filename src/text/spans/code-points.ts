@@ -1,7 +1,7 @@
 /**
- * Character positions. The official code, its annotation files and our tokenizers count Unicode code points; JavaScript
- * strings count UTF-16 units. A character above U+FFFF (most emoji) is one of the former and two of the latter. A lone
- * surrogate counts as one in both.
+ * Character positions. The official code, its annotation files and the tokenizers count Unicode code points; JavaScript
+ * strings count UTF-16 units. A character above U+FFFF (most emoji) is one code point and two units. A lone surrogate is
+ * one of each.
  */
 
 const surrogate = /[\uD800-\uDFFF]/;
@@ -14,13 +14,13 @@ export const codePointLength = (text: string): number => {
   return count;
 };
 
-/** Translates positions of one text between code points and UTF-16 units. Free when the text has no surrogates. */
+/** Converts positions in one text between code points and UTF-16 units. Costs nothing if the text has no surrogates. */
 export class CodePointMap {
-  /** Code points of the text. */
+  /** Number of code points of the text. */
   readonly codePoints: number;
-  /** UTF-16 units of the text. */
+  /** Number of UTF-16 units of the text. */
   readonly units: number;
-  /** UTF-16 position of each code point, and of the end; undefined where both counts agree everywhere. */
+  /** UTF-16 position of each code point and of the end; undefined if positions are equal in both units. */
   private readonly unitOf: Int32Array | undefined;
 
   constructor(text: string) {
@@ -43,7 +43,7 @@ export class CodePointMap {
     return this.unitOf === undefined ? clamped : this.unitOf[clamped]!;
   }
 
-  /** Code point position of a UTF-16 position. The middle of a pair belongs to its character; outside is clamped. */
+  /** Code point position of a UTF-16 position. The middle of a surrogate pair has the position of its character; positions outside are clamped. */
   toCodePoint(unit: number): number {
     const clamped = Math.min(Math.max(unit, 0), this.units);
     if (this.unitOf === undefined) return clamped;

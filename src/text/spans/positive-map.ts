@@ -3,7 +3,7 @@ import { SOFT_TOKEN_CLASSES } from '../soft-tokens.ts';
 import type { Encoding } from '../tokenizer/encoding.ts';
 import type { CodePointSpan } from './span.ts';
 
-/** The tokens that one box (or phrase) is tied to. */
+/** Tokens that one box or phrase refers to: a row of the positive map. */
 export interface PositiveRow {
   /** Number of tokens. */
   readonly count: number;
@@ -12,12 +12,13 @@ export interface PositiveRow {
 }
 
 /**
- * Ties boxes to tokens as the official `create_positive_map` does: `tokensPositive` has one list of character spans per
- * box. A span's first character may lie on a space or in a gap: then the next one and the one after are tried, and for
- * its last character the two before. A span without tokens is skipped; a box without spans gets an empty row. Tokens
- * from index 256 on are left out silently, as there; token 255 shares its slot with "no object".
+ * Positive map of a caption's boxes, as the official `create_positive_map` computes it: the tokens that each box refers to.
+ * If the first character of a span has no token (a space, say), the next two are tried; for the last character, the two
+ * before. A span without tokens is skipped; a box without spans gets an empty row. Tokens from index 256 on are left out
+ * silently, as in the official code; token 255 shares its slot with "no object".
  *
- * Throws MdetrError for a span that begins below 0 or ends at 0 or below (the official code raises OverflowError).
+ * @param tokensPositive one list of character spans per box, in code points
+ * @throws {MdetrError} for a span that begins below 0 or ends at 0 or below (the official code raises OverflowError)
  */
 export const createPositiveMap = (
   encoding: Pick<Encoding, 'charToToken'>,
@@ -33,7 +34,7 @@ export const createPositiveMap = (
     return { count: tokens.size, tokens: [...tokens].sort((a, b) => a - b) };
   });
 
-/** `tokensOfSpan` of a span that has to be a range of the caption. */
+/** `tokensOfSpan`, for a span that must be a range of the caption. */
 const tokenRange = (
   encoding: Pick<Encoding, 'charToToken'>,
   [begin, end]: CodePointSpan,
@@ -42,15 +43,15 @@ const tokenRange = (
   if (!Number.isInteger(begin) || !Number.isInteger(end) || begin < 0 || end < 1)
     throw new MdetrError(
       `Span [${begin}, ${end}) of box ${box + 1} is not a range of the caption's characters: ` +
-        `it must begin at 0 or later and end at 1 or later, in whole numbers.`,
+        `it must begin at 0 or later and end at 1 or later, as integers.`,
     );
   return tokensOfSpan([begin, end], encoding);
 };
 
 /**
- * First and last token of a span, both inclusive; the last one is before the first when the span is empty. When the first
- * character has no token, the next two are tried, and for the last character the previous two. Undefined when there is no
- * token for either end.
+ * First and last token of a span, both inclusive; for an empty span, the last one is before the first. If the first
+ * character has no token, the next two are tried, and for the last character the previous two. Returns undefined if an end
+ * has no token.
  *
  * @param retries encoding in which the neighbors are looked up; the alignment loss of the official code uses another
  *   caption's
@@ -67,15 +68,15 @@ export const tokensOfSpan = (
 };
 
 /**
- * Rows of 1 / (count + 1e-6), (boxes, 256), in float32 arithmetic as the official function returns them. The losses do
- * not see these: see `binaryPositiveMap`.
+ * Normalized positive map, (boxes, 256): 1 / (count + 1e-6) on the tokens of each box, in float32 arithmetic as in the
+ * official function. The losses use `binaryPositiveMap`.
  */
 export const normalizedPositiveMap = (rows: readonly PositiveRow[]): Float32Array =>
   densePositiveMap(rows, ({ count }) => 1 / Math.fround(count + Math.fround(1e-6)));
 
 /**
- * Rows of 0 and 1, (boxes, 256): what the official collate function makes of the normalized map (it copies it into a
- * boolean tensor), and so what matcher, criterion and Flickr post-processor work with.
+ * Binary positive map, (boxes, 256). The official collate function copies the normalized map into a boolean tensor, so
+ * matcher, criterion and the Flickr30k post-processor work with this one.
  */
 export const binaryPositiveMap = (rows: readonly PositiveRow[]): Float32Array => densePositiveMap(rows, () => 1);
 

@@ -1,6 +1,6 @@
 /**
- * A range of a text in UTF-16 units, as `String.prototype.slice` takes it. The one span type of results and training
- * samples; code points occur in annotation files only.
+ * Range of a text in UTF-16 units, as `String.prototype.slice` takes it. Results and training samples have spans of this
+ * type; code points occur in annotation files only.
  */
 export interface Span {
   /** First UTF-16 unit. */

@@ -12,26 +12,27 @@ export interface TextSpan extends Span {
   readonly score: number;
 }
 
+/** Options of `CaptionSpans.phrases`. */
 export interface SpanOptions {
   /** Phrases with a lower score are left out. Default 0.1. */
   readonly threshold?: number;
   /**
-   * A word belongs to a phrase when one of its tokens has at least this share of the strongest token's probability.
-   * It is relative because training spreads a box's probability evenly over its tokens: in a phrase of ten tokens none
-   * has more than 0.1. Default 0.25.
+   * Minimum probability of a token as a fraction of the strongest token's: words with such a token form the phrases.
+   * Relative, because training spreads a box's probability evenly over its tokens: none of ten tokens has more than 0.1.
+   * Default 0.25.
    */
   readonly tokenFraction?: number;
 }
 
-/** A phrase may begin with one of these although the model gave it little. */
+/** Words that a phrase may begin with even if their probability is low. */
 const articles = new Set(['a', 'an', 'the']);
-/** Up to two of these between two meant words belong to the phrase: "glass of water", "side of the house". */
+/** Words that join two selected words, at most two of them in a row: "glass of water", "side of the house". */
 const bridges = new Set([...articles, 'of']);
-/** A phrase neither begins nor ends with these, unless it has no other word. */
+/** Words that a phrase neither begins nor ends with, unless it has no other word. */
 const connectives = new Set(
   'and or but of in on at with by to from for near is are was were that which who as into onto'.split(' '),
 );
-/** Between two words of one phrase: nothing, white space, or a sign that ties words. */
+/** Text between two words of one phrase: nothing, white space, or a sign that joins words. */
 const tie = /^(?:\p{White_Space}*|[-‐‑/&'’])$/u;
 
 interface Word extends Span {
@@ -39,23 +40,23 @@ interface Word extends Span {
 }
 
 /**
- * From token probabilities to phrases of one caption. The steps, all deterministic:
+ * Finds the phrases of a caption that a query refers to, from its token probabilities. The steps, all deterministic:
  *
- * 1. Tokens that reach `tokenShare` of the strongest one are meant, and with them every word that they touch. Special
- *    tokens and tokens of punctuation only are never meant.
- * 2. Neighbouring meant words join into a phrase when only white space or a tying sign (hyphen, slash, ampersand,
- *    apostrophe) lies between them, or up to two words of "of", "a", "an", "the". Other punctuation parts phrases.
- * 3. Connectives ("and", "with", "is" …) and trailing articles are cut off a phrase's ends, an article directly before
- *    it is taken in. A phrase of such words alone is dropped when there is any other. These word lists are English.
- * 4. A phrase scores the sum of its tokens' probabilities; those below `threshold` go; the best comes first, among
- *    equals the one further left.
+ * 1. Tokens with at least `tokenFraction` of the largest probability are selected, and with them every word that they
+ *    overlap. Special tokens and tokens of punctuation only are never selected.
+ * 2. Adjacent selected words form a phrase if only white space or a joining sign (hyphen, slash, ampersand, apostrophe)
+ *    lies between them, or up to two words of "of", "a", "an", "the". Other punctuation separates phrases.
+ * 3. Connectives ("and", "with", "is" …) and trailing articles are removed from the ends of a phrase, and an article
+ *    directly before it is added. A phrase of such words alone is dropped if there is any other. The lists are English.
+ * 4. The score of a phrase is the sum of its tokens' probabilities. Phrases below `threshold` are dropped; the others are
+ *    sorted by score, equal ones from left to right.
  */
 export class CaptionSpans {
   readonly caption: string;
   private readonly words: readonly Word[];
-  /** [begin, end) UTF-16 range of each token that can be pointed to; undefined for special and empty ones. */
+  /** [begin, end) UTF-16 range of each token that boxes can refer to; undefined for special and empty ones. */
   private readonly tokenRanges: readonly (readonly [number, number] | undefined)[];
-  /** Indices of the words that each token touches. */
+  /** Indices of the words that each token overlaps. */
   private readonly wordsOfToken: readonly (readonly number[])[];
 
   constructor(encoding: Encoding) {
@@ -82,13 +83,11 @@ export class CaptionSpans {
   }
 
   /**
-   * Phrases of one query. `probabilities`: its softmax over the 256 entries of the class logits (the last, "no object",
-   * is not looked at). Empty when no phrase reaches the threshold.
+   * Phrases that one query refers to, best first; empty if no phrase reaches the threshold.
+   *
+   * @param probabilities the query's softmax over the class logits, (256); the last value, "no object", is not read
    */
-  phrases(
-    probabilities: Float32Array,
-    { threshold = 0.1, tokenFraction: tokenFraction = 0.25 }: SpanOptions = {},
-  ): TextSpan[] {
+  phrases(probabilities: Float32Array, { threshold = 0.1, tokenFraction = 0.25 }: SpanOptions = {}): TextSpan[] {
     const meant = this.meantWords(probabilities, tokenFraction);
     const groups = this.joined(meant).map((group) => this.trimmed(group));
     const withContent = groups.filter(({ hasContent }) => hasContent);
@@ -102,7 +101,7 @@ export class CaptionSpans {
       .sort((a, b) => b.score - a.score || a.start - b.start);
   }
 
-  /** Indices of the words that a strong enough token touches, ascending. */
+  /** Indices of the words that a selected token overlaps, ascending. */
   private meantWords(probabilities: Float32Array, tokenFraction: number): number[] {
     let strongest = 0;
     this.wordsOfToken.forEach((words, token) => {
@@ -116,7 +115,7 @@ export class CaptionSpans {
     return [...meant].sort((a, b) => a - b);
   }
 
-  /** Runs of meant words, as first and last word. */
+  /** Runs of selected words, as the indices of the first and the last word. */
   private joined(meant: readonly number[]): { first: number; last: number }[] {
     const groups: { first: number; last: number }[] = [];
     for (const word of meant) {
@@ -136,7 +135,7 @@ export class CaptionSpans {
     return true;
   }
 
-  /** Whether what lies between a word and the next one keeps them together. */
+  /** Whether the text between a word and the next one joins them. */
   private isGapTied(word: number): boolean {
     return tie.test(this.caption.slice(this.words[word]!.end, this.words[word + 1]!.start));
   }

@@ -5,16 +5,16 @@ import type { Span } from './span.ts';
 /** Flags, and pictographs with their modifiers and joined sequences. */
 const emoji = String.raw`\p{RI}\p{RI}|\p{ExtPict}[\p{EMod}\uFE0F\u20E3]*(?:\u200D\p{ExtPict}[\p{EMod}\uFE0F]*)*`;
 /**
- * Scripts written without spaces: each letter with its marks is a word of its own, since finding longer ones takes a
- * dictionary, and dictionaries differ between platforms. Neighbours are joined again when both are meant.
+ * Scripts written without spaces: each letter with its marks is a word of its own, since longer ones cannot be found
+ * without a dictionary, and dictionaries differ between platforms. Phrases join adjacent words again.
  */
 const unspacedLetter = String.raw`[\p{sc=Han}\p{sc=Hira}\p{sc=Kana}\p{sc=Thai}\p{sc=Laoo}\p{sc=Khmr}\p{sc=Mymr}ー]`;
 /** A letter, digit or mark of the other scripts. */
 const inner = String.raw`(?:(?!${unspacedLetter})[\p{L}\p{N}\p{M}_])`;
-/** What holds two halves of one word together: hyphens, apostrophes, and a point or comma between digits. */
+/** Signs within one word: hyphens, apostrophes, and a point or comma between digits. */
 const joiner = String.raw`(?:['’\-‐‑](?=${inner})|(?<=\p{Nd})[.,](?=\p{Nd}))`;
 const wordPattern = new RegExp(`${emoji}|${unspacedLetter}\\p{M}*|${inner}+(?:${joiner}${inner}+)*`, 'gu');
 
-/** Words in order. Punctuation and white space belong to none. Every string has a defined result; nothing throws. */
+/** Spans of a caption's words, in order, without punctuation and white space. Never throws. */
 export const wordSpans = (caption: string): Span[] =>
   Array.from(caption.matchAll(wordPattern), ({ index, 0: word }) => ({ start: index, end: index + word.length }));

@@ -3,14 +3,14 @@ import { codePointLength } from '../spans/code-points.ts';
 import type { WordModel, WordTokens } from './word-tokens.ts';
 
 /**
- * Byte-level BPE (GPT-2, RoBERTa): the text is cut into words that keep their leading space, a word's UTF-8 bytes are
- * written in an alphabet of 256 printable characters, and pairs of these are merged by rank. The merging is done by
- * `@huggingface/tokenizers`; the cutting and the character offsets, which that library does not give, are done here.
+ * Byte-level BPE (GPT-2, RoBERTa): the text is split into words that keep their leading space, a word's UTF-8 bytes are
+ * written in an alphabet of 256 printable characters, and pairs of these are merged by rank. `@huggingface/tokenizers`
+ * merges; it has no character offsets, so they and the split into words are computed here.
  */
 
 /**
  * GPT-2's pattern for words. White space is Unicode's White_Space as in the official tokenizer; JavaScript's `\s`
- * differs from it in U+0085 and U+FEFF. It matches every character, so words lie end to end.
+ * differs from it in U+0085 and U+FEFF. It matches every character, so words are contiguous.
  */
 const wordPattern =
   /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu;
@@ -26,17 +26,18 @@ const SPACE = byteAlphabet[0x20]!;
 
 const utf8 = new TextEncoder();
 
-/** Words longer than this (UTF-16 units) are rare; caching them would only fill memory. */
+/** Maximum length of a cached word in UTF-16 units: longer ones are rare. */
 const LONGEST_CACHED_WORD = 64;
-/** Words kept; beyond it the cache starts anew. English captions use a few ten thousand. */
+/** Maximum number of cached words; a full cache is cleared. English captions use some ten thousand words. */
 const CACHE_SIZE = 1 << 16;
 
+/** Vocabulary of byte-level BPE. */
 export interface ByteLevelBpeConfig {
   /** Token string to id. */
   readonly vocab: ReadonlyMap<string, number>;
   /** Pairs to merge, best first. */
   readonly merges: readonly (readonly [left: string, right: string])[];
-  /** Id for a byte that has no token of its own; without it such a byte gives no token. */
+  /** Id of bytes without a token of their own; if undefined, they are skipped. */
   readonly unkId: number | undefined;
 }
 
@@ -49,7 +50,7 @@ export class ByteLevelBpe implements WordModel {
   private readonly cache = new Map<string, WordTokens>();
 
   constructor({ vocab, merges, unkId }: ByteLevelBpeConfig) {
-    // Ids are looked up here; the library merges without them, and its own table of them would only cost time.
+    // The library merges without ids; they are looked up here, so its own table is left empty.
     this.bpe = new BPE({ type: 'BPE', vocab: {}, merges });
     this.idOf = vocab;
     this.unkId = unkId;
@@ -58,7 +59,7 @@ export class ByteLevelBpe implements WordModel {
   wordTokens(word: string): WordTokens {
     const cached = this.cache.get(word);
     if (cached !== undefined) return cached;
-    const tokens = this.tokenise(word);
+    const tokens = this.tokenize(word);
     if (word.length <= LONGEST_CACHED_WORD) {
       if (this.cache.size >= CACHE_SIZE) this.cache.clear();
       this.cache.set(word, tokens);
@@ -66,24 +67,24 @@ export class ByteLevelBpe implements WordModel {
     return tokens;
   }
 
-  private tokenise(word: string): WordTokens {
+  private tokenize(word: string): WordTokens {
     const bytes = utf8.encode(word); // A lone surrogate becomes U+FFFD, three bytes, still one character.
-    const pieces = this.bpe.bpe(Array.from(bytes, (byte) => byteAlphabet[byte]!).join(''));
+    const parts = this.bpe.bpe(Array.from(bytes, (byte) => byteAlphabet[byte]!).join(''));
     const isAscii = bytes.length === word.length;
     const characterOf = isAscii ? undefined : characterOfByte(bytes);
     const ids: number[] = [];
     const begins: number[] = [];
     const ends: number[] = [];
     let byte = 0;
-    for (const piece of pieces) {
+    for (const part of parts) {
       const first = byte;
-      byte += piece.length; // One character of the alphabet per byte.
-      const id = this.idOf.get(piece) ?? this.unkId;
+      byte += part.length; // One character of the alphabet per byte.
+      const id = this.idOf.get(part) ?? this.unkId;
       if (id === undefined) continue;
       const begin = characterOf === undefined ? first : characterOf[first]!;
       const end = characterOf === undefined ? byte : characterOf[byte - 1]! + 1;
       ids.push(id);
-      const [trimmedBegin, trimmedEnd] = trimSpaces(piece, begin, end);
+      const [trimmedBegin, trimmedEnd] = trimSpaces(part, begin, end);
       begins.push(trimmedBegin);
       ends.push(trimmedEnd);
     }
@@ -97,7 +98,7 @@ const characterOfByte = (bytes: Uint8Array): Int32Array => {
   return Int32Array.from(bytes, (byte) => ((byte & 0xc0) === 0x80 ? character : ++character));
 };
 
-/** A range without the spaces at the token's ends; leading ones first, so a token of spaces ends empty at its end. */
+/** A token's range without leading and trailing spaces; for a token of spaces only, the empty range at its end. */
 const trimSpaces = (token: string, begin: number, end: number): [begin: number, end: number] => {
   let leading = 0;
   while (leading < token.length && token[leading] === SPACE) leading++;

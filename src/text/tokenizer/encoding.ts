@@ -1,7 +1,7 @@
 import { MdetrError } from '../../errors.ts';
 import { SOFT_TOKENS } from '../soft-tokens.ts';
 
-/** The tokens of one caption, with the characters that each of them stands for. */
+/** Tokens of one caption, with their character ranges. */
 export interface Encoding {
   /** The caption as given. */
   readonly text: string;
@@ -10,23 +10,24 @@ export interface Encoding {
   /** Token strings, in the tokenizer's own alphabet (`Ġbrown` for " brown" in byte-level BPE). */
   readonly tokens: readonly string[];
   /**
-   * [begin, end) of every token in code points of the caption, without the spaces around it. Special tokens at the ends
-   * have [0, 0); a token of spaces only has an empty range; the tokens of one cut character all have its whole range.
+   * [begin, end) of every token in code points of the caption, without surrounding spaces. Special tokens at the ends have
+   * [0, 0), tokens of spaces only an empty range, and tokens that are parts of one character the range of the character.
    */
   readonly offsets: readonly (readonly [begin: number, end: number])[];
-  /** Number of tokens before truncation, when tokens were cut off. */
+  /** Number of tokens before truncation, if the caption was truncated. */
   readonly truncatedFrom?: number;
-  /** What the caller should tell the user, in whole sentences: truncation, text that no box can be tied to, and words that
-   * a closed vocabulary lacks. */
+  /** Messages for the user: truncation, text that no box can refer to, and words that a closed vocabulary lacks. */
   readonly warnings: readonly string[];
   /**
-   * First token that covers the character (a code point index), as the official code asks for it. Undefined for a
-   * space and beyond the end. Throws MdetrError for a negative index (there it is an OverflowError).
+   * First token that covers a character, as `char_to_token` in the official code; undefined for a space and beyond the end.
+   *
+   * @param char index in code points
+   * @throws {MdetrError} if the index is negative (an OverflowError in the official code)
    */
   charToToken(char: number): number | undefined;
 }
 
-/** An encoding over flat arrays; strings and pairs are made only when somebody asks for them. */
+/** Encoding over flat arrays; strings and pairs are made on first access. */
 export class TokenEncoding implements Encoding {
   readonly text: string;
   readonly ids: Int32Array;
@@ -38,7 +39,11 @@ export class TokenEncoding implements Encoding {
   private tokenStrings?: readonly string[];
   private ranges?: readonly (readonly [number, number])[];
 
-  /** `begins`, `ends`: one code point position per id. `vocabulary`: the token string of each id. */
+  /**
+   * @param begins first code point of each token
+   * @param ends one past the last code point of each token
+   * @param vocabulary token string of each id
+   */
   constructor(
     text: string,
     ids: Int32Array,
@@ -72,12 +77,12 @@ export class TokenEncoding implements Encoding {
     const count = this.ids.length;
     if (this.truncatedFrom !== undefined)
       warnings.push(`The caption has ${this.truncatedFrom} tokens; only the first ${count} were read.`);
-    // The last token is </s>, which nobody points to.
+    // The last token is </s>, which no box refers to.
     if (count - 1 > SOFT_TOKENS) {
       const lost = this.begins[SOFT_TOKENS]!;
       warnings.push(
-        `The caption has ${count} tokens; boxes can be tied only to the first ${SOFT_TOKENS} of them, ` +
-          `so nothing from character ${lost} on will be named.`,
+        `The caption has ${count} tokens; boxes can refer only to the first ${SOFT_TOKENS} of them, ` +
+          `so nothing from character ${lost} on will be detected.`,
       );
     }
     const unknown = this.unknownWords();
@@ -96,7 +101,7 @@ export class TokenEncoding implements Encoding {
     const words = new Set<string>();
     this.ids.forEach((id, token) => {
       const word = characters.slice(this.begins[token], this.ends[token]).join('');
-      // Somebody may have written the unknown token itself.
+      // The caption may contain the unknown token itself.
       if (id === this.unknownId && word !== '' && word !== this.vocabulary[id]) words.add(word);
     });
     return [...words];
@@ -104,26 +109,27 @@ export class TokenEncoding implements Encoding {
 
   charToToken(char: number): number | undefined {
     if (!Number.isInteger(char) || char < 0)
-      throw new MdetrError(`A character index must be a whole number from 0 on, not ${char}.`);
+      throw new MdetrError(`A character index must be an integer from 0 on, not ${char}.`);
     for (let token = 0; token < this.begins.length; token++)
       if (this.begins[token]! <= char && char < this.ends[token]!) return token;
     return undefined;
   }
 }
 
-/** Captions as the text encoder takes them. */
+/** Captions as the text encoder takes them: B captions of at most T tokens. */
 export interface EncodedBatch {
   /** (B, T) token ids, padded at the right with the tokenizer's pad id. */
   readonly inputIds: Int32Array;
   /** (B, T): 1 on tokens, 0 on padding. */
   readonly attentionMask: Int32Array;
+  /** Number of captions. */
   readonly B: number;
-  /** Tokens of the longest caption. */
+  /** Number of tokens of the longest caption. */
   readonly T: number;
   readonly encodings: readonly Encoding[];
 }
 
-/** Pads encodings to the longest one. */
+/** Pads encodings to the length of the longest one. */
 export const padEncodings = (encodings: readonly Encoding[], padId: number): EncodedBatch => {
   const B = encodings.length;
   const T = encodings.reduce((longest, { ids }) => Math.max(longest, ids.length), 0);

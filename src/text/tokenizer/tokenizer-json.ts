@@ -5,24 +5,24 @@ import { isOneWord, WordLevel } from './word-level.ts';
 import type { WordModel } from './word-tokens.ts';
 
 /**
- * Reads the two forms in which vocabularies come: `tokenizer.json` (byte-level BPE, or whole words) and the older pair
- * `vocab.json` + `merges.txt`. Everything here comes from outside and is checked before it is used.
+ * Readers of the two formats of vocabularies: `tokenizer.json` (byte-level BPE or word-level) and the older pair of
+ * `vocab.json` and `merges.txt`. The files are untrusted input: everything is checked before it is used.
  */
 
-/** A token that is found in the caption before anything else. */
+/** Token that is matched in the caption before it is split into words. */
 export interface AddedToken {
   readonly content: string;
   readonly id: number;
-  /** It takes the white space before it, and the range of characters says so. */
+  /** The token includes the white space before it. */
   readonly lstrip: boolean;
-  /** The same for the white space after it. */
+  /** The token includes the white space after it. */
   readonly rstrip: boolean;
 }
 
-/** All that a tokenizer file says. */
+/** Contents of a tokenizer file. */
 export interface TokenizerDefinition {
   readonly words: WordModel;
-  /** Token string of each id; a hole where an id is unused. */
+  /** Token string of each id; missing for unused ids. */
   readonly vocabulary: readonly string[];
   readonly bosId: number;
   readonly eosId: number;
@@ -30,7 +30,7 @@ export interface TokenizerDefinition {
   readonly addedTokens: readonly AddedToken[];
 }
 
-/** Ids beyond this are refused: no published vocabulary is larger, and a table of that size is made from them. */
+/** Maximum id: no published vocabulary is larger, and a table of that size is allocated. */
 const LARGEST_ID = 2_000_000;
 
 const addedTokenSchema = z.object({
@@ -71,14 +71,19 @@ const tokenizerSchema = z.object({
 });
 type TokenizerFile = z.infer<typeof tokenizerSchema>;
 
-/** Understands a parsed `tokenizer.json`; `where` names it in errors. */
+/**
+ * Reads a parsed `tokenizer.json`.
+ *
+ * @param where name of the file in errors
+ * @throws {MdetrError} naming the field that cannot be used
+ */
 export const readTokenizerJson = (json: unknown, where: string): TokenizerDefinition => {
   const parsed = tokenizerSchema.safeParse(json);
   if (!parsed.success) {
     const issue = parsed.error.issues[0]!;
-    const field = issue.path.length === 0 ? 'the whole file' : issue.path.join('.');
+    const field = issue.path.length === 0 ? 'the file' : issue.path.join('.');
     throw new MdetrError(
-      `${where}: ${field}: ${issue.message}. Wanted is a tokenizer.json with byte-level BPE (RoBERTa) or WordLevel.`,
+      `${where}: ${field}: ${issue.message}. Expected a tokenizer.json with byte-level BPE (RoBERTa) or WordLevel.`,
     );
   }
   const file = parsed.data;
@@ -106,7 +111,12 @@ export const readTokenizerJson = (json: unknown, where: string): TokenizerDefini
   );
 };
 
-/** Understands RoBERTa's parsed `vocab.json` and the text of `merges.txt`; the names appear in errors. */
+/**
+ * Reads RoBERTa's parsed `vocab.json` and the text of `merges.txt`.
+ *
+ * @param names names of the two files in errors
+ * @throws {MdetrError} naming the entry that cannot be used
+ */
 export const readVocabAndMerges = (
   vocabJson: unknown,
   mergesText: string,
@@ -129,8 +139,10 @@ export const readVocabAndMerges = (
 };
 
 /**
- * The `tokenizer.json` of a vocabulary of whole words, in lower case, with RoBERTa's special tokens at ids 0 to 3 and the
- * words from 4 on in the given order. Words that the splitter would cut ("x-ray" is three) are refused.
+ * Builds the `tokenizer.json` of a word-level vocabulary in lower case: RoBERTa's special tokens at ids 0 to 3, then the
+ * words in the given order.
+ *
+ * @throws {UsageError} for a word that the splitter would split ("x-ray" is three), or that is listed twice
  */
 export const buildWordLevelTokenizerJson = (words: readonly string[]): Record<string, unknown> => {
   const special = ['<s>', '<pad>', '</s>', '<unk>'];
@@ -193,7 +205,7 @@ const readWordLevel = (file: TokenizerFile, vocab: ReadonlyMap<string, number>, 
   return new WordLevel({ vocab, unkId: idOf(vocab, unk, where), lowercase: file.normalizer != null });
 };
 
-/** The tokens put before and after a caption. */
+/** Tokens that are added before and after a caption. */
 const readEnds = (post: TokenizerFile['post_processor'], where: string): { begin: string; end: string } => {
   if (post.type === 'RobertaProcessing') return { begin: post.cls[0], end: post.sep[0] };
   const [begin, sequence, end, ...more] = post.single;
@@ -205,12 +217,12 @@ const readEnds = (post: TokenizerFile['post_processor'], where: string): { begin
 
 const readVocab = (json: unknown, where: string): Map<string, number> => {
   if (typeof json !== 'object' || json === null || Array.isArray(json))
-    throw new MdetrError(`${where}: wanted is an object of token to id.`);
+    throw new MdetrError(`${where}: expected an object of token to id.`);
   const vocab = new Map<string, number>();
   const taken = new Uint8Array(LARGEST_ID + 1);
   for (const [token, id] of Object.entries(json as Record<string, unknown>)) {
     if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id > LARGEST_ID)
-      throw new MdetrError(`${where}: token ${quoted(token)} has id ${JSON.stringify(id)}, not a whole number.`);
+      throw new MdetrError(`${where}: token ${quoted(token)} has id ${JSON.stringify(id)}, not an integer from 0 on.`);
     if (taken[id] === 1)
       throw new MdetrError(`${where}: id ${id} is given twice, the second time to ${quoted(token)}.`);
     taken[id] = 1;
@@ -220,7 +232,7 @@ const readVocab = (json: unknown, where: string): Map<string, number> => {
   return vocab;
 };
 
-/** Merges are "left right" strings or pairs; both parts and their union must be tokens. */
+/** Reads merges, which are "left right" strings or pairs; both parts and their concatenation must be tokens. */
 const readMerges = (
   list: readonly unknown[],
   vocab: ReadonlyMap<string, number>,
@@ -248,7 +260,7 @@ const define = (
 ): TokenizerDefinition => {
   let largest = 0;
   for (const id of vocab.values()) largest = Math.max(largest, id);
-  // Sized beforehand: ids come in any order, and an array that grows by holes becomes a slow hash table.
+  // Allocated in full: ids come in any order, and V8 turns arrays that grow with holes into slow hash tables.
   const vocabulary = new Array<string>(largest + 1);
   for (const [token, id] of vocab) vocabulary[id] = token;
   return {
@@ -267,5 +279,5 @@ const idOf = (vocab: ReadonlyMap<string, number>, token: string, where: string):
   return id;
 };
 
-/** A string for an error message: escaped, and cut when long. */
+/** A string for an error message: escaped, and shortened to 60 characters. */
 const quoted = (text: string): string => JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);

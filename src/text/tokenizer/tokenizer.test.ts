@@ -113,8 +113,8 @@ describe('long captions', () => {
   it('beyond the soft-token head carry a warning, from the first token that no box can name', () => {
     expect(roberta.encode(words(254)).warnings).toEqual([]); // <s> + 254 words: indices 0 to 254
     expect(roberta.encode(words(255)).warnings).toEqual([
-      'The caption has 257 tokens; boxes can be tied only to the first 255 of them, ' +
-        'so nothing from character 1016 on will be named.',
+      'The caption has 257 tokens; boxes can refer only to the first 255 of them, ' +
+        'so nothing from character 1016 on will be detected.',
     ]);
   });
 });

@@ -7,45 +7,60 @@ import { type AddedToken, readTokenizerJson, readVocabAndMerges, type TokenizerD
 const ROBERTA_MAX_TOKENS = 512;
 
 /**
- * Longest caption looked at, in UTF-16 units. The longest token of RoBERTa's vocabulary has 128 bytes, so nothing longer
- * than 65,536 could fit 512 tokens anyway; this keeps hostile input cheap.
+ * Maximum length of a caption in UTF-16 units. The longest token of RoBERTa's vocabulary has 128 bytes, so 512 tokens never
+ * cover more than 65,536; the limit keeps hostile input cheap.
  */
 const LONGEST_CAPTION = 100_000;
 
+/** Options of `Tokenizer.encode`. */
 export interface EncodeOptions {
   /**
-   * What to do with a caption of more than `maxTokens` tokens: `'error'` (default) throws, `'end'` keeps the first
-   * `maxTokens - 1` and the closing token, and says so in the encoding's `warnings`.
+   * Treatment of captions of more than `maxTokens` tokens: `'error'` (default) throws, `'end'` keeps the first
+   * `maxTokens - 1` tokens and the closing one, with a message in the encoding's `warnings`.
    */
   readonly truncation?: 'error' | 'end';
 }
 
-/** Turns captions into token ids and back-references to their characters. */
+/** Converts captions to token ids, with the characters that each token covers. */
 export interface Tokenizer {
-  /** One more than the largest id. */
+  /** Size of the vocabulary: the largest id plus 1. */
   readonly vocabSize: number;
+  /** Id of the padding token. */
   readonly padId: number;
-  /** Most tokens the text encoder can read, special tokens included. */
+  /** Maximum number of tokens that the text encoder reads, special tokens included. */
   readonly maxTokens: number;
-  /** Throws MdetrError when the caption is too long (see `EncodeOptions`). Every string has an encoding otherwise. */
+  /**
+   * Encodes a caption. Every string that is not too long has an encoding.
+   *
+   * @throws {MdetrError} if the caption is too long (see `EncodeOptions`)
+   */
   encode(text: string, options?: EncodeOptions): Encoding;
 }
 
+/** Options of a tokenizer. */
 export interface TokenizerOptions {
-  /** Position limit of the text encoder; 512 (RoBERTa's) when not given. */
+  /** Maximum number of tokens that the text encoder reads. Default: 512, as for RoBERTa. */
   readonly maxTokens?: number;
   /** Name of the source in errors. */
   readonly where?: string;
 }
 
-/** A tokenizer from a parsed `tokenizer.json`. Throws MdetrError that names the field when it is not usable. */
+/**
+ * Makes a tokenizer from a parsed `tokenizer.json`.
+ *
+ * @throws {MdetrError} naming the field that cannot be used
+ */
 export const createTokenizer = (json: unknown, options: TokenizerOptions = {}): Tokenizer =>
   new CaptionTokenizer(
     readTokenizerJson(json, options.where ?? 'tokenizer.json'),
     options.maxTokens ?? ROBERTA_MAX_TOKENS,
   );
 
-/** A tokenizer from a parsed `vocab.json` and the text of `merges.txt`. */
+/**
+ * Makes a tokenizer from a parsed `vocab.json` and the text of `merges.txt`.
+ *
+ * @throws {MdetrError} naming the entry that cannot be used
+ */
 export const createTokenizerFromVocab = (
   vocabJson: unknown,
   mergesText: string,
@@ -73,9 +88,9 @@ class CaptionTokenizer implements Tokenizer {
   readonly maxTokens: number;
   private readonly definition: TokenizerDefinition;
   private readonly addedTokens: ReadonlyMap<string, AddedToken>;
-  /** Finds added tokens in a caption; the longest wins where several begin. */
+  /** Matches added tokens in a caption; the longest one if several start at one position. */
   private readonly addedPattern: RegExp | undefined;
-  // Grown as needed and used again: a caption costs one copy of each at its end.
+  // Buffers, grown as needed and reused: each caption copies its part at the end.
   private ids = new Int32Array(64);
   private begins = new Int32Array(64);
   private ends = new Int32Array(64);
@@ -98,7 +113,7 @@ class CaptionTokenizer implements Tokenizer {
   encode(text: string, { truncation = 'error' }: EncodeOptions = {}): Encoding {
     if (text.length > LONGEST_CAPTION)
       throw new MdetrError(
-        `The caption has ${text.length} characters; at most ${LONGEST_CAPTION} are looked at, and the text encoder ` +
+        `The caption has ${text.length} characters; at most ${LONGEST_CAPTION} are allowed, and the text encoder ` +
           `reads at most ${this.maxTokens} tokens. Shorten it.`,
       );
     const { bosId, eosId, vocabulary, words } = this.definition;
@@ -126,19 +141,19 @@ class CaptionTokenizer implements Tokenizer {
     );
   }
 
-  /** Added tokens first, then the words between them. */
+  /** Appends the tokens of a caption: its added tokens, and the words between them. */
   private encodeSections(text: string): void {
     if (this.addedPattern === undefined || text.search(this.addedPattern) === -1) {
       this.encodeWords(text, 0);
       return;
     }
-    let unit = 0; // End of what is done, in UTF-16 units and in code points.
+    let unit = 0; // End of the part encoded so far, in UTF-16 units and in code points.
     let codePoint = 0;
     for (const match of text.matchAll(this.addedPattern)) {
       const added = this.addedTokens.get(match[0])!;
       let begin = match.index;
       let end = begin + match[0].length;
-      if (begin < unit) continue; // Its place went to the token before, which strips to the right.
+      if (begin < unit) continue; // The token before strips the white space at its right, which includes this match.
       if (added.lstrip) while (begin > unit && whiteSpace.test(text[begin - 1]!)) begin--;
       if (added.rstrip) while (end < text.length && whiteSpace.test(text[end]!)) end++;
       codePoint = this.encodeWords(text.slice(unit, begin), codePoint);
@@ -150,7 +165,7 @@ class CaptionTokenizer implements Tokenizer {
     this.encodeWords(text.slice(unit), codePoint);
   }
 
-  /** Appends the tokens of `text`, which begins at code point `start` of the caption; returns the one where it ends. */
+  /** Appends the tokens of `text`, which begins at code point `start` of the caption. Returns the code point of its end. */
   private encodeWords(text: string, start: number): number {
     const { words } = this.definition;
     let base = start;

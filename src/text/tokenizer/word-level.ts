@@ -2,15 +2,15 @@ import { codePointLength } from '../spans/code-points.ts';
 import type { WordModel, WordTokens } from './word-tokens.ts';
 
 /**
- * Whole words as tokens, for small closed vocabularies such as that of the procedural scenes: words and single
- * punctuation marks, split as Hugging Face's `BertPreTokenizer` (white space and punctuation) does it.
+ * Tokenizer model with one token per word, for small closed vocabularies such as that of the procedural scenes. Splits at
+ * white space and punctuation, as Hugging Face's `BertPreTokenizer`; each punctuation mark is a word.
  */
 
 /** Punctuation is Unicode's P and the ASCII symbols; each mark is a word of its own. Runs of white space match too. */
 const wordPattern = /[\p{P}$+<=>^`|~]|[^\p{White_Space}\p{P}$+<=>^`|~]+|\p{White_Space}+/gu;
 const whiteSpace = /^\p{White_Space}/u;
 
-/** True when the splitter leaves `word` in one piece. */
+/** Whether the splitter keeps `word` as one word. */
 export const isOneWord = (word: string): boolean => !whiteSpace.test(word) && word.match(wordPattern)?.length === 1;
 
 export interface WordLevelConfig {
@@ -18,7 +18,7 @@ export interface WordLevelConfig {
   readonly vocab: ReadonlyMap<string, number>;
   /** Id of words that are not in the vocabulary. */
   readonly unkId: number;
-  /** Look words up in lower case. Offsets are those of the text as given. */
+  /** Whether words are looked up in lower case. Offsets are those of the text as given. */
   readonly lowercase: boolean;
 }
 

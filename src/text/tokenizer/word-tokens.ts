@@ -1,4 +1,4 @@
-/** What a word becomes. Ranges are code points from the word's first character, without surrounding spaces. */
+/** Tokens of one word. Ranges are code points relative to the word's first character, without surrounding spaces. */
 export interface WordTokens {
   readonly ids: readonly number[];
   readonly begins: readonly number[];
@@ -7,11 +7,11 @@ export interface WordTokens {
   readonly codePoints: number;
 }
 
-/** A way to cut text into words and words into tokens. */
+/** Splits text into words, and words into tokens. */
 export interface WordModel {
-  /** A global pattern whose matches lie end to end: every character is in one, white space too. */
+  /** Global pattern with contiguous matches: every character is in one, white space too. */
   readonly pattern: RegExp;
-  /** The token of words that are not in the vocabulary, where there are such words. */
+  /** Token of words that are not in the vocabulary; undefined if every word has tokens. */
   readonly unknownId?: number;
   /** Tokens of one match; none for white space that the model does not keep. */
   wordTokens(word: string): WordTokens;
