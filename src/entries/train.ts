@@ -16,7 +16,6 @@ export type * from '../train/config/run-settings.ts';
 export { readConfigFile, withLoadedModel, type ConfigFile, type ConfigValues } from '../train/config/config-file.ts';
 export { readRunCurves, type Curve, type CurveAxis, type RunCurves } from '../train/run/run-curves.ts';
 export type { EncodableImage, ImageSource } from '../data/images/image-source.ts';
-export type { Orientation } from '../data/images/orientation.ts';
 export type { PixelInput } from '../data/images/raw-image.ts';
 export type { DType, HostArrays, HostTensor } from '../engine/graph/index.ts';
 export type { Feeds } from '../engine/runtime/runtime.ts';
