@@ -38,7 +38,7 @@ export class Solids {
   readonly albedo: Float64Array;
   readonly metal: Uint8Array;
   /** Result of the last successful `hit`: tNear and tFar. */
-  readonly interval = new Float64Array(2);
+  readonly interval: Float64Array = new Float64Array(2);
 
   constructor(objects: readonly PlacedObject[]) {
     const n = objects.length;
