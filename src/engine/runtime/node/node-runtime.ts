@@ -16,7 +16,7 @@ import { checkCommandLine } from './command-line.ts';
 import { loadProgram } from './load-program.ts';
 import { ProgramCache } from './program-cache.ts';
 
-/** Options of {@link NodeRuntime}. */
+/** Options of `NodeRuntime`. */
 export interface NodeRuntimeOptions {
   /** `cpu` (default), or `webgpu`, `cuda`, `coreml`, `dml` if the system and ONNX Runtime support it. */
   readonly device?: string | undefined;
