@@ -1,18 +1,11 @@
 import type * as Ort from 'onnxruntime-node';
 import { MdetrError, messageOf } from '../../../errors.ts';
 import { packageRequire } from '../../../files/package-folder.ts';
-import type { DType, HostTensor } from '../../graph/dtype.ts';
+import type { HostTensor } from '../../graph/dtype.ts';
 import type { NamedTensors, Program, ProgramInput } from '../../graph/program.ts';
-import { HostValue, hostOf } from '../host-value.ts';
-import {
-  checkFeeds,
-  type DeviceTensor,
-  type LoadOptions,
-  type Runtime,
-  type Session,
-  type Values,
-} from '../runtime.ts';
+import type { LoadOptions, Runtime, Session } from '../runtime.ts';
 import { checkCommandLine } from './command-line.ts';
+import { OrtSession } from '../web/ort-session.ts';
 import { loadProgram } from './load-program.ts';
 import { ProgramCache } from './program-cache.ts';
 
@@ -80,7 +73,7 @@ export class NodeRuntime implements Runtime {
       const session = await (typeof model === 'string'
         ? InferenceSession.create(model, this.sessionOptions)
         : InferenceSession.create(model, this.sessionOptions));
-      return new NodeSession(program, session, inputs);
+      return new OrtSession(program, session, inputs, toOrt);
     } catch (error) {
       throw new MdetrError(`cannot load program "${program.name}" on device "${this.device}": ${messageOf(error)}`, {
         cause: error,
@@ -94,39 +87,3 @@ const toOrt = ({ dtype, data, shape }: HostTensor): Ort.Tensor => {
   const own = data.buffer instanceof SharedArrayBuffer ? data.slice() : data;
   return new (binding().Tensor)(dtype, own as Float32Array, shape);
 };
-
-const fromOrt = (tensor: Ort.Tensor): HostTensor =>
-  ({ dtype: tensor.type as DType, shape: tensor.dims, data: tensor.data }) as HostTensor;
-
-class NodeSession implements Session {
-  private session: Ort.InferenceSession | undefined;
-
-  constructor(
-    readonly program: Program,
-    session: Ort.InferenceSession,
-    private readonly inputs: readonly ProgramInput[],
-  ) {
-    this.session = session;
-  }
-
-  async run(feeds: Values): Promise<Record<string, HostTensor>> {
-    if (this.session === undefined) throw new MdetrError(`program "${this.program.name}" was disposed`);
-    checkFeeds(this.program, feeds, this.inputs);
-    // Inputs that only carry shapes may have been optimized away; the session rejects them.
-    const given = Object.fromEntries(this.session.inputNames.map((name) => [name, toOrt(hostOf(name, feeds[name]!))]));
-    const results = await this.session.run(given);
-    return Object.fromEntries(Object.entries(results).map(([name, value]) => [name, fromOrt(value)]));
-  }
-
-  /** The binding copies every output to the host, so the values are host values. */
-  async compute(feeds: Values): Promise<Record<string, DeviceTensor>> {
-    const results = await this.run(feeds);
-    return Object.fromEntries(Object.entries(results).map(([name, value]) => [name, new HostValue(value)]));
-  }
-
-  async dispose(): Promise<void> {
-    const { session } = this;
-    this.session = undefined;
-    await session?.release();
-  }
-}

@@ -1,18 +1,9 @@
 import type * as Ort from 'onnxruntime-web';
 import { MdetrError, messageOf } from '../../../errors.ts';
-import type { DType, HostTensor } from '../../graph/dtype.ts';
 import { leafName, type NamedTensors, type Program, type ProgramInput } from '../../graph/program.ts';
 import { emitModel } from '../../onnx/index.ts';
-import { HostValue, hostOf } from '../host-value.ts';
-import {
-  checkFeeds,
-  type DeviceTensor,
-  type LoadOptions,
-  type Runtime,
-  type Session,
-  type Values,
-  type WeightSource,
-} from '../runtime.ts';
+import type { LoadOptions, Runtime, Session, WeightSource } from '../runtime.ts';
+import { OrtSession } from './ort-session.ts';
 
 /** The parts of ONNX Runtime Web that this runtime calls: the module itself, however it was loaded. */
 export type OrtWeb = Pick<typeof Ort, 'InferenceSession' | 'Tensor'>;
@@ -72,7 +63,13 @@ export class WebRuntime implements Runtime {
         logSeverityLevel: 3,
         externalData: weights === undefined ? [] : [weights],
       });
-      return new WebSession(this.ort, program, session, inputs);
+      const { Tensor } = this.ort;
+      return new WebSession(
+        program,
+        session,
+        inputs,
+        ({ dtype, data, shape }) => new Tensor(dtype, data as Float32Array, shape),
+      );
     } catch (error) {
       throw new MdetrError(`cannot load program "${program.name}" on device "${this.device}": ${messageOf(error)}`, {
         cause: error,
@@ -81,49 +78,20 @@ export class WebRuntime implements Runtime {
   }
 }
 
-class WebSession implements Session {
-  private session: Ort.InferenceSession | undefined;
-  /** ONNX Runtime Web refuses a second run of a session while one is in progress, so runs queue. */
+/** ONNX Runtime Web rejects a second run of a session while one is in progress, so runs queue. */
+class WebSession extends OrtSession {
   private last: Promise<unknown> = Promise.resolve();
 
-  constructor(
-    private readonly ort: OrtWeb,
-    readonly program: Program,
+  protected override settled(): Promise<unknown> {
+    return this.last;
+  }
+
+  protected override runSession(
     session: Ort.InferenceSession,
-    private readonly inputs: readonly ProgramInput[],
-  ) {
-    this.session = session;
-  }
-
-  async run(feeds: Values): Promise<Record<string, HostTensor>> {
-    const { session } = this;
-    if (session === undefined) throw new MdetrError(`program "${this.program.name}" was disposed`);
-    checkFeeds(this.program, feeds, this.inputs);
-    // Inputs that only carry shapes may have been optimized away; the session rejects them.
-    const given = Object.fromEntries(session.inputNames.map((name) => [name, this.toOrt(hostOf(name, feeds[name]!))]));
-    const run = this.last.then(() => session.run(given));
+    given: Record<string, Ort.Tensor>,
+  ): Promise<Ort.InferenceSession.ReturnType> {
+    const run = this.last.then(() => super.runSession(session, given));
     this.last = run.catch(() => undefined);
-    const results = await run;
-    return Object.fromEntries(Object.entries(results).map(([name, value]) => [name, fromOrt(value)]));
-  }
-
-  /** WebAssembly copies every output to the host, so the values are host values. */
-  async compute(feeds: Values): Promise<Record<string, DeviceTensor>> {
-    const results = await this.run(feeds);
-    return Object.fromEntries(Object.entries(results).map(([name, value]) => [name, new HostValue(value)]));
-  }
-
-  async dispose(): Promise<void> {
-    const { session } = this;
-    this.session = undefined;
-    await this.last;
-    await session?.release();
-  }
-
-  private toOrt({ dtype, data, shape }: HostTensor): Ort.Tensor {
-    return new this.ort.Tensor(dtype, data as Float32Array, shape);
+    return run;
   }
 }
-
-const fromOrt = (tensor: Ort.Tensor): HostTensor =>
-  ({ dtype: tensor.type as DType, shape: tensor.dims, data: tensor.data }) as HostTensor;
