@@ -26,7 +26,7 @@ Examples
 export const askCommand = (): Command => {
   const command = new Command('ask')
     .description('Answer questions about an image, with the boxes of the objects that the question mentions.')
-    .argument('<image>', 'image file (JPEG, PNG, WebP, GIF, TIFF, AVIF, BMP)')
+    .argument('<image>', 'image file (JPEG, PNG, WebP, GIF, TIFF, AVIF, HEIC, BMP)')
     .option('--question <text>', 'question (required); may be repeated', collectCaptions)
     .option('--answers <file>', "GQA's answer table (JSON), for models trained on GQA");
   addModelOptions(addImageOptions(command));

@@ -45,7 +45,7 @@ For several results, --out is a folder (DIR/) or a pattern with {image} (file na
 export const detectCommand = (): Command => {
   const command = new Command('detect')
     .description('Detect the objects that captions mention: every caption in every image.')
-    .argument('<image...>', 'image files (JPEG, PNG, WebP, GIF, TIFF, AVIF, BMP)')
+    .argument('<image...>', 'image files (JPEG, PNG, WebP, GIF, TIFF, AVIF, HEIC, BMP)')
     .option('--caption <text>', 'caption (required); may be repeated', collectCaptions)
     .option(
       '--batch-size <n>',

@@ -24,7 +24,7 @@ Examples
 export const referCommand = (): Command => {
   const command = new Command('refer')
     .description('Find the object that a referring expression means.')
-    .argument('<image>', 'image file (JPEG, PNG, WebP, GIF, TIFF, AVIF, BMP)')
+    .argument('<image>', 'image file (JPEG, PNG, WebP, GIF, TIFF, AVIF, HEIC, BMP)')
     .option('--expression <text>', 'referring expression (required); may be repeated', collectCaptions);
   addModelOptions(addImageOptions(command));
   return command.addHelpText('after', EXAMPLES).action((image: string, options: ReferOptions) =>

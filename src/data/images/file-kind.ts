@@ -1,12 +1,12 @@
 /** The kind of a file by its content, whatever its name says. */
 export type FileKind =
   /** A raster image that can be decoded. */
-  | { readonly decoder: 'libvips' | 'bmp'; readonly name: string; readonly problem?: undefined }
+  | { readonly decoder: 'libvips' | 'libheif' | 'bmp'; readonly name: string; readonly problem?: undefined }
   /** Anything else: `problem` completes "FILE: …" and says what helps. */
   | { readonly decoder?: undefined; readonly name: string; readonly problem: string };
 
 /** The formats that can be decoded, for messages and help. */
-export const READABLE_FORMATS = 'JPEG, PNG, WebP, GIF, TIFF, AVIF or BMP';
+export const READABLE_FORMATS = 'JPEG, PNG, WebP, GIF, TIFF, AVIF, HEIC or BMP';
 
 /** Bytes at the start of a file that decide its kind. */
 const INSPECTED_BYTES = 4096;
@@ -78,9 +78,6 @@ const SIGNATURES: readonly Signature[] = [
 /** Brands of ISO base media files (`ftyp`) that hold images. */
 const HEIC_BRANDS = ['heic', 'heix', 'hevc', 'hevx', 'heim', 'heis', 'hevm', 'hevs'];
 const AVIF_BRANDS = ['avif', 'avis'];
-/** Reason and way out for photos that phones write. */
-export const HEIC_PROBLEM =
-  'is a HEIC photo (HEIF with HEVC), which is not supported; convert it to JPEG or PNG, or set the phone to "Most Compatible"';
 
 /**
  * Identifies a file by its first bytes. A format that can be decoded is recognized by its signature alone, so the decoder
@@ -130,7 +127,7 @@ const baseMediaKind = (bytes: Uint8Array, head: string): FileKind => {
   const brands = [head.slice(8, 12)];
   for (let at = 16; at + 4 <= size; at += 4) brands.push(head.slice(at, at + 4));
   if (brands.some((brand) => AVIF_BRANDS.includes(brand))) return { name: 'AVIF', decoder: 'libvips' };
-  if (brands.some((brand) => HEIC_BRANDS.includes(brand))) return { name: 'HEIC', problem: HEIC_PROBLEM };
+  if (brands.some((brand) => HEIC_BRANDS.includes(brand))) return { name: 'HEIC', decoder: 'libheif' };
   // HEIF without a brand of its codec: the decoder knows whether it is AVIF.
   if (brands.some((brand) => ['mif1', 'msf1', 'miaf'].includes(brand))) return { name: 'HEIF', decoder: 'libvips' };
   if (brands[0] === 'crx ')

@@ -6,6 +6,7 @@ import { DECODE_DEFAULTS, decodeImageOptionRules } from '../decode-options.ts';
 import type { DecodeImageOptions, EncodableImage, ImageSource } from '../image-source.ts';
 import type { Orientation } from '../orientation.ts';
 import { isPixelInput, rawImageFromPixels, type RawImage } from '../raw-image.ts';
+import { decodeHeic } from './decode-heic.ts';
 import {
   checkSize,
   oneLine,
@@ -47,9 +48,11 @@ export const decodeImage = async (source: ImageSource, options: DecodeImageOptio
   const { orientation, note } = orientationOf(header, name, options);
   if (note !== undefined) options.onNote?.(note);
   try {
-    return header.bmp === undefined
-      ? await decodePixels(bytes, header, orientation, settings)
-      : decodeBmp(bytes, header.bmp);
+    if (header.bmp !== undefined) return decodeBmp(bytes, header.bmp);
+    if (!header.isHevc) return await decodePixels(bytes, header, orientation, settings);
+    const image = await decodeHeic(bytes);
+    checkSize(name, image, settings);
+    return image;
   } catch (error) {
     if (error instanceof MdetrError) throw new MdetrError(`${name}: ${error.message}.`, { cause: error });
     const reason = oneLine(error);

@@ -2,7 +2,7 @@ import sharp from 'sharp';
 import { MdetrError, messageOf } from '../../../errors.ts';
 import { openInput } from '../../../files/input-file.ts';
 import { readBmpHeader, type BmpHeader } from '../bmp.ts';
-import { HEIC_PROBLEM, identifyFile, READABLE_FORMATS } from '../file-kind.ts';
+import { identifyFile, READABLE_FORMATS } from '../file-kind.ts';
 import { decideOrientation, type OrientationRule, type PixelSize } from '../orientation.ts';
 import { readTiffDirectories } from '../tiff-directories.ts';
 
@@ -19,6 +19,8 @@ export interface ImageHeader extends PixelSize {
   /** EXIF orientation, 1 to 8; width and height are those of the stored pixels. */
   readonly exif: number;
   readonly isCmyk: boolean;
+  /** Encoded with HEVC, which libvips cannot decode; width and height are those after the file's own turning and cropping. */
+  readonly isHevc: boolean;
   /** Header of a bitmap, which is decoded by `decodeBmp`; undefined for all other formats. */
   readonly bmp?: BmpHeader | undefined;
 }
@@ -78,7 +80,7 @@ export const orientationOf = (
 const bmpHeader = (bytes: Uint8Array, name: string): ImageHeader => {
   try {
     const bmp = readBmpHeader(bytes);
-    return { width: bmp.width, height: bmp.height, exif: 1, isCmyk: false, bmp };
+    return { width: bmp.width, height: bmp.height, exif: 1, isCmyk: false, isHevc: false, bmp };
   } catch (error) {
     throw error instanceof MdetrError ? new MdetrError(`${name}: ${error.message}.`, { cause: error }) : error;
   }
@@ -96,9 +98,8 @@ const decoderHeader = async (bytes: Uint8Array, name: string, limits: ImageLimit
   }
   if (header === undefined) throw tooSlow(name, limits);
   const { width, height, orientation, space, pages, compression } = header;
-  if (compression === 'hevc') throw new MdetrError(`${name}: ${HEIC_PROBLEM}.`);
   checkPages(name, pages ?? 1, limits);
-  return { width, height, exif: orientation ?? 1, isCmyk: space === 'cmyk' };
+  return { width, height, exif: orientation ?? 1, isCmyk: space === 'cmyk', isHevc: compression === 'hevc' };
 };
 
 /** The value of a promise; undefined if it takes longer than the limit. */
