@@ -15,7 +15,7 @@ import {
   type ResultBase,
 } from '../results/types.ts';
 import { encodeBatch } from '../text/index.ts';
-import { encodeImages, type EncodedImages } from './encoded-images.ts';
+import { concatBatches, encodeImages, groupsOfOneShape, type EncodedImages } from './encoded-images.ts';
 import type { MaskPredictor } from './mask-predictor.ts';
 import type { InferencePrograms } from './programs.ts';
 import type { BatchOptions, InferenceOptions } from './options.ts';
@@ -103,7 +103,7 @@ export class InferenceCore {
     return encoded;
   }
 
-  /** Runs the transformer on texts about encoded images, once for each group of images. */
+  /** Runs the transformer on texts about encoded images, once for all images whose features have one shape. */
   async predict(
     images: EncodedImages,
     captions: readonly ImageCaption[],
@@ -120,21 +120,22 @@ export class InferenceCore {
     const batches = this.textBatches(images, captions, options);
     const outputs: CaptionOutputs[] = [];
     const started = performance.now();
-    for (const { images: group, members, imageIndices, tokens } of batches) {
+    for (const { groups, members, batchIndices, tokens } of batches) {
       const values = await this.parts.text.run({
-        src: group.features.src,
-        feature_padding: group.features.feature_padding,
-        image_index: { dtype: 'int32', shape: [members.length], data: Int32Array.from(imageIndices) },
+        src: concatBatches(groups.map(({ features }) => features.src)),
+        feature_padding: concatBatches(groups.map(({ features }) => features.feature_padding)),
+        image_index: { dtype: 'int32', shape: [members.length], data: Int32Array.from(batchIndices) },
         input_ids: { dtype: 'int32', shape: [tokens.B, tokens.T], data: tokens.inputIds },
         attention_mask: { dtype: 'int32', shape: [tokens.B, tokens.T], data: tokens.attentionMask },
       });
       options.signal?.throwIfAborted();
-      const run = { values, images: group };
       members.forEach((caption, index) => {
+        const { group, index: imageIndex } = images.locations[captions[caption]!.image]!;
         outputs[caption] = {
-          run,
+          values,
           index,
-          imageIndex: imageIndices[index]!,
+          group: images.groups[group]!,
+          imageIndex,
           image: images.images[captions[caption]!.image]!,
           encoding: tokens.encodings[index]!,
         };
@@ -144,18 +145,33 @@ export class InferenceCore {
     return new ProgramOutputs(outputs, { preprocess: images.preprocessMs, model });
   }
 
-  /** The captions about each group of images, tokenized and padded to a batch. Captions are named by their indices. */
+  /**
+   * The captions about images of one feature shape, tokenized and padded to a batch, with the index of each caption's image
+   * in the concatenated features. Captions are named by their indices.
+   */
   private textBatches(
     { groups, locations }: EncodedImages,
     captions: readonly ImageCaption[],
     { truncation = 'error' }: InferenceOptions,
   ) {
-    return groups.flatMap((images, group) => {
-      const members = [...captions.keys()].filter((caption) => locations[captions[caption]!.image]!.group === group);
+    return groupsOfOneShape(groups).flatMap((together) => {
+      const locationOf = (caption: number) => locations[captions[caption]!.image]!;
+      const members = [...captions.keys()].filter((caption) => together.includes(locationOf(caption).group));
       if (members.length === 0) return [];
-      const imageIndices = members.map((caption) => locations[captions[caption]!.image]!.index);
+      const used = together.filter((group) => members.some((caption) => locationOf(caption).group === group));
+      const starts = new Map<number, number>();
+      let images = 0;
+      for (const group of used) {
+        starts.set(group, images);
+        images += groups[group]!.features.src.shape[0]!;
+      }
+      const batchIndices = members.map((caption) => {
+        const { group, index } = locationOf(caption);
+        return starts.get(group)! + index;
+      });
       const texts = members.map((caption) => captions[caption]!.text);
-      return { images, members, imageIndices, tokens: encodeBatch(this.source.tokenizer, texts, { truncation }) };
+      const tokens = encodeBatch(this.source.tokenizer, texts, { truncation });
+      return { groups: used.map((group) => groups[group]!), members, batchIndices, tokens };
     });
   }
 

@@ -3,8 +3,17 @@ import { MdetrError } from '../errors.ts';
 import type { HostTensor } from '../engine/graph/index.ts';
 import type { ModelConfig } from '../models/index.ts';
 import type { SessionOf } from '../engine/runtime/runtime.ts';
+import type { ImageSize } from '../postprocess/scored-boxes.ts';
 import type { ImageResults, InferencePrograms } from './programs.ts';
 import { batchImages, type PreparedImage } from './preprocess.ts';
+
+/** An image without its pixels: what results need once the image program has run. */
+export interface SeenImage {
+  readonly name: string;
+  readonly original: ImageSize;
+  readonly resized: ImageSize;
+  readonly warnings: readonly string[];
+}
 
 /** Images that went through the image program together. */
 export interface ImageGroup {
@@ -16,7 +25,7 @@ export interface ImageGroup {
 
 /** Images with the outputs of the image program, in groups. */
 export interface EncodedImages {
-  readonly images: readonly PreparedImage[];
+  readonly images: readonly SeenImage[];
   readonly groups: readonly ImageGroup[];
   /** Group of every image, and the image's index in the batch of that group. */
   readonly locations: readonly { readonly group: number; readonly index: number }[];
@@ -89,4 +98,72 @@ export const batchItem = (value: HostTensor, index: number): HostTensor => {
     shape: [1, ...value.shape.slice(1)],
     data: value.data.subarray(index * length, (index + 1) * length),
   } as HostTensor;
+};
+
+/** Size of an image in pixels. */
+const sizeOf = ({ width, height }: ImageSize): ImageSize => ({ width, height });
+
+/**
+ * Separates images that were encoded together. Each keeps copies of its own features only, so that the memory of the batch
+ * can be freed, and neither pixels nor times.
+ */
+export const separateImages = ({ images, groups, locations }: EncodedImages): EncodedImages[] =>
+  images.map(({ name, original, resized, warnings }, image) => {
+    const { group, index } = locations[image]!;
+    const { features, padded } = groups[group]!;
+    const own = Object.entries(features as Readonly<Record<string, HostTensor | undefined>>).map(([key, value]) => {
+      if (value === undefined) return [key, undefined];
+      const item = batchItem(value, index);
+      return [key, { ...item, data: item.data.slice() }];
+    });
+    return {
+      images: [{ name, original: sizeOf(original), resized: sizeOf(resized), warnings }],
+      groups: [{ features: Object.fromEntries(own) as ImageResults, padded }],
+      locations: [{ group: 0, index: 0 }],
+      preprocessMs: 0,
+      modelMs: 0,
+    };
+  });
+
+/** Images of several calls as one value, in their order. The times are zero: they belong to the calls. */
+export const joinImages = (parts: readonly EncodedImages[]): EncodedImages => {
+  const groups = parts.flatMap((part) => part.groups);
+  let before = 0;
+  const locations = parts.flatMap((part) => {
+    const first = before;
+    before += part.groups.length;
+    return part.locations.map(({ group, index }) => ({ group: first + group, index }));
+  });
+  return { images: parts.flatMap(({ images }) => images), groups, locations, preprocessMs: 0, modelMs: 0 };
+};
+
+/** Bytes of the features of encoded images. */
+export const featureBytes = ({ groups }: EncodedImages): number =>
+  groups
+    .flatMap(({ features }) => Object.values(features as Readonly<Record<string, HostTensor | undefined>>))
+    .reduce((sum, value) => sum + (value?.data.byteLength ?? 0), 0);
+
+/** Groups whose features have one shape, by the index of each group: captions about them can run together. */
+export const groupsOfOneShape = (groups: readonly ImageGroup[]): number[][] => {
+  const byShape = new Map<string, number[]>();
+  for (const [index, { features }] of groups.entries()) {
+    const key = features.src.shape.slice(1).join();
+    byShape.set(key, [...(byShape.get(key) ?? []), index]);
+  }
+  return [...byShape.values()];
+};
+
+/** Concatenates tensors along the batch axis. A single one is returned as it is. */
+export const concatBatches = (values: readonly HostTensor[]): HostTensor => {
+  const [first] = values as readonly [HostTensor, ...HostTensor[]];
+  if (values.length === 1) return first;
+  const length = values.reduce((sum, { data }) => sum + data.length, 0);
+  const data = new (first.data.constructor as new (length: number) => typeof first.data)(length);
+  let offset = 0;
+  for (const value of values) {
+    data.set(value.data as never, offset);
+    offset += value.data.length;
+  }
+  const batch = values.reduce((sum, { shape }) => sum + shape[0]!, 0);
+  return { ...first, shape: [batch, ...first.shape.slice(1)], data } as HostTensor;
 };

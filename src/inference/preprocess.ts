@@ -51,4 +51,4 @@ export const modelSizeOf = (
 export const batchImages = (images: readonly PreparedImage[]): ImageBatch =>
   collateImages(images.map(({ resized }) => resized));
 
-export const sizeOfImage = ({ height, width }: RawImage): Size => [height, width];
+export const sizeOfImage = ({ height, width }: Pick<RawImage, 'height' | 'width'>): Size => [height, width];

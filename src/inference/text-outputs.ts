@@ -4,8 +4,7 @@ import type { AnswerOutputs } from '../postprocess/answers.ts';
 import type { DetectionOutputs, ImageSize } from '../postprocess/scored-boxes.ts';
 import type { Timing } from '../results/types.ts';
 import type { Encoding } from '../text/index.ts';
-import { batchItem, type ImageGroup } from './encoded-images.ts';
-import type { PreparedImage } from './preprocess.ts';
+import { batchItem, type ImageGroup, type SeenImage } from './encoded-images.ts';
 import type { ImageResults, TextResults } from './programs.ts';
 
 /** The network's outputs for a batch of texts, for metrics and post-processing of one's own. */
@@ -28,21 +27,17 @@ export interface ImageCaption {
   readonly captionIndex: number;
 }
 
-/** Outputs of one run of the text program. */
-export interface TextRun {
-  readonly values: TextResults;
-  /** Images that the captions of the run are about. */
-  readonly images: ImageGroup;
-}
-
 /** One caption, and where its outputs are. */
 export interface CaptionOutputs {
-  readonly run: TextRun;
-  /** Index of the caption in the batch of the run. */
+  /** Outputs of the text program for the caption's batch. */
+  readonly values: TextResults;
+  /** Index of the caption in that batch. */
   readonly index: number;
+  /** The images that its image was encoded with. */
+  readonly group: ImageGroup;
   /** Index of its image in the batch of the image program. */
   readonly imageIndex: number;
-  readonly image: PreparedImage;
+  readonly image: SeenImage;
   readonly encoding: Encoding;
 }
 
@@ -62,7 +57,7 @@ export class ProgramOutputs implements TextOutputs {
   }
 
   answers(index: number): AnswerOutputs {
-    const names = Object.keys(this.caption(index).run.values) as (keyof TextResults)[];
+    const names = Object.keys(this.caption(index).values) as (keyof TextResults)[];
     return Object.fromEntries(
       names.filter((name) => name.startsWith('pred_answer')).map((name) => [name, this.floats(name, index)]),
     );
@@ -72,7 +67,7 @@ export class ProgramOutputs implements TextOutputs {
     return this.caption(index).encoding;
   }
 
-  image(index: number): PreparedImage {
+  image(index: number): SeenImage {
     return this.caption(index).image;
   }
 
@@ -82,21 +77,21 @@ export class ProgramOutputs implements TextOutputs {
 
   /** Slice of an output for one caption, (1, …); undefined if the network does not have the output. */
   output(name: keyof TextResults, index: number): HostTensor | undefined {
-    const { run, index: position } = this.caption(index);
-    const value = run.values[name];
+    const { values, index: position } = this.caption(index);
+    const value = values[name];
     return value && batchItem(value, position);
   }
 
   /** Slice of an image feature for one caption's image, (1, …); undefined if the network does not have it. */
   imageFeature(name: keyof ImageResults, index: number): HostTensor | undefined {
-    const { run, imageIndex } = this.caption(index);
-    const value = run.images.features[name];
+    const { group, imageIndex } = this.caption(index);
+    const value = group.features[name];
     return value && batchItem(value, imageIndex);
   }
 
   /** Height and width in pixels to which one caption's image was padded. */
   padded(index: number): Size {
-    return this.caption(index).run.images.padded;
+    return this.caption(index).group.padded;
   }
 
   /** Fields of a result about its image and its time. */

@@ -3,7 +3,7 @@ import { addModelOptions } from '../options/model-options.ts';
 import { requireCaptions, collectCaptions } from '../options/option-values.ts';
 import { addImageOptions, inferenceOptionsOf } from '../options/image-options.ts';
 import { runOnImage, type SingleImageOptions } from './single-image.ts';
-import { answerLine } from '../output/result-json.ts';
+import { answerLine } from '../../results/result-lines.ts';
 import { answerText } from '../output/result-text.ts';
 
 interface AskOptions extends SingleImageOptions {

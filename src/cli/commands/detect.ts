@@ -15,7 +15,7 @@ import {
 } from '../options/image-options.ts';
 import { note, print } from '../output/print.ts';
 import { Progress } from '../output/progress.ts';
-import { detectionLine } from '../output/result-json.ts';
+import { detectionLine } from '../../results/result-lines.ts';
 import { detectionText } from '../output/result-text.ts';
 
 interface DetectOptions extends ModelOptions, ImageOptions {

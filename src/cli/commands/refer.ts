@@ -3,7 +3,7 @@ import { addModelOptions } from '../options/model-options.ts';
 import { requireCaptions, collectCaptions } from '../options/option-values.ts';
 import { addImageOptions, inferenceOptionsOf } from '../options/image-options.ts';
 import { runOnImage, type SingleImageOptions } from './single-image.ts';
-import { referLine } from '../output/result-json.ts';
+import { referLine } from '../../results/result-lines.ts';
 import { referText } from '../output/result-text.ts';
 
 interface ReferOptions extends SingleImageOptions {

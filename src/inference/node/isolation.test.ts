@@ -6,7 +6,9 @@ import { generateScene } from '../../scenes/index.ts';
 import type { RawImage } from '../../data/images/raw-image.ts';
 import type { DetectionResult } from '../../results/types.ts';
 import type { ImageText } from '../options.ts';
+import { featureBytes, joinImages, separateImages } from '../encoded-images.ts';
 import { MDETR } from './mdetr.ts';
+import { openCore } from './open-core.ts';
 
 let cacheDir: string;
 let model: MDETR;
@@ -66,6 +68,38 @@ describe('an image has the same detections alone and in any company', () => {
       });
     },
   );
+
+  it('images that were encoded by different calls, joined', async () => {
+    const core = await openCore('default', { cacheDir, threads: 1 });
+    try {
+      const together = await core.encode([{ image: images[0]! }, { image: images[1]! }], {});
+      const later = await core.encode([{ image: images[2]! }, { image: images[3]! }], {});
+      const parts = [...separateImages(together), ...separateImages(later)];
+      expect(parts.reduce((sum, part) => sum + featureBytes(part), 0)).toBe(
+        featureBytes(together) + featureBytes(later),
+      );
+      for (const order of Object.values(orders)) {
+        const joined = joinImages([parts[3]!, parts[0]!, parts[2]!, parts[1]!]);
+        const captions = order.map((item) => ({
+          image: [1, 3, 2, 0][item >> 1]!,
+          text: texts[item % 2]!,
+          captionIndex: item % 2,
+        }));
+        const results = await core.detect(joined, captions, { ...options, masks: true });
+        for (const [i, item] of order.entries()) {
+          expectSame(results[i]!, alone[item]!);
+          expect(results[i]).toMatchObject({ width: images[item >> 1]!.width, height: images[item >> 1]!.height });
+        }
+        const [masked] = await core.detect(parts[order[0]! >> 1]!, [{ ...captions[0]!, image: 0 }], {
+          ...options,
+          masks: true,
+        });
+        expect(results[0]!.detections.map(({ mask }) => mask)).toEqual(masked!.detections.map(({ mask }) => mask));
+      }
+    } finally {
+      await core.dispose();
+    }
+  });
 
   it('predict', async () => {
     const together = await model.predict(items);

@@ -1,7 +1,7 @@
-import type { AnswerResult, DetectionResult, ReferResult, ReferredObject, Timing } from '../../results/types.ts';
+import type { AnswerResult, DetectionResult, ReferResult, ReferredObject, Timing } from './types.ts';
 
 /**
- * The JSON objects that commands print, one per line: results in the form of `schemas/results.schema.json`. Besides, the
+ * The JSON objects that commands print, one per line, and the server answers: results in the form of `schemas/results.schema.json`. Besides, the
  * keys `timing_ms` and `score_refexp` repeat `timing` and `scoreRefexp` for readers written before that form.
  */
 
