@@ -1,18 +1,5 @@
-import type { CheckpointDtype } from './dtype.ts';
+import type { TensorEntry } from './tensor-entry.ts';
 import type { JsonValue } from './pickle/pickle-values.ts';
-
-/** A tensor of a weight file. Its description is in memory, its contents are read on demand. */
-export interface TensorEntry {
-  readonly name: string;
-  readonly dtype: CheckpointDtype;
-  readonly shape: readonly number[];
-  /** Length in bytes of the contiguous contents that `read` returns. */
-  readonly byteLength: number;
-  /** Reads the contents: contiguous, row-major, little-endian, in newly allocated memory. */
-  read(): Promise<Uint8Array>;
-  /** Reads the contents, converted to 32-bit floats. */
-  readFloat32(): Promise<Float32Array>;
-}
 
 /** Total size of a group of tensors. */
 export interface TensorTotals {

@@ -1,11 +1,13 @@
-export type { Checkpoint, CheckpointContents, CheckpointFormat, TensorEntry, TensorTotals } from './checkpoint.ts';
+export type { Checkpoint, CheckpointContents, CheckpointFormat, TensorTotals } from './checkpoint.ts';
+export type { TensorEntry } from './tensor-entry.ts';
 export { bytesPerElement, type CheckpointDtype, elementCount, toFloat32 } from './dtype.ts';
 export { float32ToFloat16 } from './half.ts';
 export { openCheckpoint, type OpenCheckpointOptions } from './open-checkpoint.ts';
 export { readPickle } from './pickle/pickle.ts';
 export { type JsonValue, jsonOf, Namespace, type PickleValue } from './pickle/pickle-values.ts';
 export { type PthFile, readPth } from './pth/pth.ts';
-export { openSafetensors, type SafetensorsFile } from './safetensors/safetensors.ts';
+export { type SafetensorsFile } from './safetensors/safetensors.ts';
+export { openSafetensors } from './safetensors/open-safetensors.ts';
 export { TorchDevice } from './pth/torch-dialect.ts';
 export { TorchTensor } from './pth/torch-tensor.ts';
 export {

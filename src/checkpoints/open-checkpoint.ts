@@ -1,7 +1,9 @@
 import { MdetrError } from '../errors.ts';
-import type { Checkpoint, CheckpointContents, TensorEntry, TensorTotals } from './checkpoint.ts';
+import type { Checkpoint, CheckpointContents, TensorTotals } from './checkpoint.ts';
+import type { TensorEntry } from './tensor-entry.ts';
 import { bytesPerElement, elementCount } from './dtype.ts';
-import { type ByteSource, openFileSource, readBytes } from './file-source.ts';
+import { openFileSource } from './file-source.ts';
+import { type ByteSource, readBytes } from './byte-source.ts';
 import { InertObject, type JsonValue, jsonOf, Namespace, type PickleValue } from './pickle/pickle-values.ts';
 import { type PthFile, pthOf } from './pth/pth.ts';
 import { isShardIndex, openShards } from './shards.ts';

@@ -1,7 +1,8 @@
 import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fileReason, MdetrError } from '../errors.ts';
-import type { Checkpoint, TensorEntry, TensorTotals } from './checkpoint.ts';
+import type { Checkpoint, TensorTotals } from './checkpoint.ts';
+import type { TensorEntry } from './tensor-entry.ts';
 
 /** Maximum size of an index. It has about 100 bytes per tensor. */
 const MAX_INDEX_BYTES = 32 * 2 ** 20;

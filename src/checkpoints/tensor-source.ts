@@ -1,4 +1,4 @@
-import type { TensorEntry } from './checkpoint.ts';
+import type { TensorEntry } from './tensor-entry.ts';
 import { bytesPerElement, type CheckpointDtype, elementCount } from './dtype.ts';
 import { float32ToFloat16 } from './half.ts';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { ByteSource } from './file-source.ts';
+import type { ByteSource } from './byte-source.ts';
 import { readView, type StridedView } from './tensor-view.ts';
 
 /** A file whose bytes are a function of their position, and that counts the bytes read. */

@@ -1,5 +1,5 @@
 import { elementCount } from './dtype.ts';
-import { allocate, type ByteSource, readBytes } from './file-source.ts';
+import { allocate, type ByteSource, readBytes } from './byte-source.ts';
 
 /** A strided array in a file, already checked to lie inside it. Strides count elements. */
 export interface StridedView {

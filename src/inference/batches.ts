@@ -1,15 +1,13 @@
 import { describeValue } from '../options/check-options.ts';
-import type { ImageSource } from '../data/images/image-source.ts';
 import { UsageError } from '../errors.ts';
 import type { DetectionResult } from '../results/types.ts';
-import type { InferenceCore } from './core.ts';
-import type { EncodedImages } from './encoded-images.ts';
+import type { EncodedHandle, ModelCore } from './model-core.ts';
 import { DEFAULT_BATCH_SIZE, type BatchOptions, type ImageText, type InferenceOptions } from './options.ts';
 import type { ImageCaption } from './text-outputs.ts';
 
 /** Computes results for texts about encoded images, in the order of the texts. */
 export type Task<R> = (
-  images: EncodedImages,
+  images: EncodedHandle,
   captions: readonly ImageCaption[],
   options: InferenceOptions,
 ) => Promise<R[]>;
@@ -23,7 +21,7 @@ export type Task<R> = (
 export const runOnTexts = async <R>(
   where: string,
   texts: string | readonly string[],
-  images: () => Promise<EncodedImages>,
+  images: () => Promise<EncodedHandle>,
   task: Task<R>,
   options: InferenceOptions,
 ): Promise<R | R[]> => {
@@ -50,12 +48,12 @@ export const captionsOf = (where: string, texts: unknown): ImageCaption[] => {
  * object or path) is decoded and encoded once.
  */
 export const detectItems = async (
-  core: InferenceCore,
-  items: readonly ImageText[],
+  core: ModelCore,
+  items: readonly ImageText<unknown>[],
   options: BatchOptions,
 ): Promise<DetectionResult[]> => {
   const batchSize = options.batchSize ?? DEFAULT_BATCH_SIZE;
-  const names = new Map<ImageSource, string | undefined>();
+  const names = new Map<unknown, string | undefined>();
   for (const { image, name } of items) if (!names.has(image)) names.set(image, name);
   const captions = withCaptionIndices(items);
   const results = new Map<number, DetectionResult>();
@@ -66,19 +64,23 @@ export const detectItems = async (
       const position = images.indexOf(item.image);
       return position < 0 ? [] : [{ index, image: position, text, captionIndex }];
     });
-    for (const some of chunks(about, batchSize)) {
-      const found = await core.detect(encoded, some, options);
-      some.forEach(({ index }, position) => results.set(index, found[position]!));
+    try {
+      for (const some of chunks(about, batchSize)) {
+        const found = await core.detect(encoded, some, options);
+        some.forEach(({ index }, position) => results.set(index, found[position]!));
+      }
+    } finally {
+      core.release(encoded);
     }
   }
   return items.map((_, index) => results.get(index)!);
 };
 
 /** Items with the index of their text among those of the same image. */
-export const withCaptionIndices = <T extends Pick<ImageText, 'image' | 'text'>>(
+export const withCaptionIndices = <T extends Pick<ImageText<unknown>, 'image' | 'text'>>(
   items: readonly T[],
 ): { readonly item: T; readonly text: string; readonly captionIndex: number }[] => {
-  const counts = new Map<ImageSource, number>();
+  const counts = new Map<unknown, number>();
   return items.map((item) => {
     const captionIndex = counts.get(item.image) ?? 0;
     counts.set(item.image, captionIndex + 1);

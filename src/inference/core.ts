@@ -1,4 +1,4 @@
-import type { DecodeOptions, ImageSource } from '../data/images/image-source.ts';
+import type { DecodeOptions } from '../data/images/image-source.ts';
 import type { RawImage } from '../data/images/raw-image.ts';
 import type { SessionOf } from '../engine/runtime/runtime.ts';
 import { MdetrError } from '../errors.ts';
@@ -18,12 +18,13 @@ import { encodeBatch } from '../text/index.ts';
 import { concatBatches, encodeImages, groupsOfOneShape, type EncodedImages } from './encoded-images.ts';
 import type { MaskPredictor } from './mask-predictor.ts';
 import type { InferencePrograms } from './programs.ts';
-import type { BatchOptions, InferenceOptions } from './options.ts';
+import type { EncodeOptions, ModelCore, NamedImage } from './model-core.ts';
+import type { InferenceOptions } from './options.ts';
 import { modelSizeOf, prepareImage, type PreparedImage } from './preprocess.ts';
 import { ProgramOutputs, type CaptionOutputs, type ImageCaption, type TextOutputs } from './text-outputs.ts';
 
-/** Decodes an image; each platform has its own implementation. */
-export type DecodeImage = (source: ImageSource, options: DecodeOptions) => Promise<RawImage>;
+/** Decodes an image of a kind that the platform knows; each platform has its own implementation. */
+export type DecodeImage = (source: unknown, options: DecodeOptions) => Promise<RawImage>;
 
 /** Parts of a loaded model. */
 export interface CoreParts {
@@ -36,17 +37,8 @@ export interface CoreParts {
   readonly decode: DecodeImage;
 }
 
-/** An image, and its name in errors and results. */
-export interface NamedImage {
-  readonly image: ImageSource;
-  readonly name?: string | undefined;
-}
-
-/** Options of running the backbone. */
-type EncodeOptions = Pick<BatchOptions, 'decode' | 'signal' | 'officialBatching'>;
-
 /** The programs of a loaded model, and the steps from images and texts to results: what `MDETR` and `EncodedImage` share. */
-export class InferenceCore {
+export class InferenceCore implements ModelCore {
   readonly source: CoreParts['source'];
   readonly device: string;
   private disposed = false;
@@ -101,6 +93,11 @@ export class InferenceCore {
     });
     signal?.throwIfAborted();
     return encoded;
+  }
+
+  /** The features are freed by garbage collection. */
+  release(): void {
+    // Nothing refers to them but the caller.
   }
 
   /** Runs the transformer on texts about encoded images, once for all images whose features have one shape. */

@@ -1,11 +1,10 @@
 import type { DetectionResult } from '../results/types.ts';
 import { captionsOf } from './batches.ts';
-import type { InferenceCore } from './core.ts';
+import type { ModelCore, PreparedHandle } from './model-core.ts';
 import { DEFAULT_BATCH_SIZE, type BatchOptions, type ImageText } from './options.ts';
-import type { PreparedImage } from './preprocess.ts';
 
-interface PreparedItem extends ImageText {
-  readonly prepared: PreparedImage;
+interface PreparedItem extends ImageText<unknown> {
+  readonly prepared: PreparedHandle;
 }
 
 /**
@@ -13,8 +12,8 @@ interface PreparedItem extends ImageText {
  * is pulled and decoded for each result, so at most one batch is ahead of the consumer.
  */
 export async function* detectStream(
-  core: InferenceCore,
-  items: AsyncIterable<ImageText> | Iterable<ImageText>,
+  core: ModelCore,
+  items: AsyncIterable<ImageText<unknown>> | Iterable<ImageText<unknown>>,
   options: BatchOptions,
 ): AsyncGenerator<DetectionResult, void, undefined> {
   const batchSize = options.batchSize ?? DEFAULT_BATCH_SIZE;
@@ -27,7 +26,8 @@ export async function* detectStream(
       const images = [...new Set(batch.map(({ prepared }) => prepared))];
       const encoded = await core.encodePrepared(images, performance.now() - started, options);
       const captions = batch.map(({ prepared, text }) => ({ image: images.indexOf(prepared), text, captionIndex: 0 }));
-      for (const result of await core.detect(encoded, captions, options)) {
+      const results = await core.detect(encoded, captions, options).finally(() => core.release(encoded));
+      for (const result of results) {
         yield result;
         ahead.pull();
       }
@@ -39,16 +39,16 @@ export async function* detectStream(
 
 /** Pulls items from a source one after another and decodes them before they are needed. */
 class PreparedItems {
-  private readonly source: AsyncIterator<ImageText> | Iterator<ImageText>;
+  private readonly source: AsyncIterator<ImageText<unknown>> | Iterator<ImageText<unknown>>;
   private waiting: Promise<PreparedItem | undefined>[] = [];
   private last: Promise<unknown> = Promise.resolve();
-  private images = new Map<ImageText['image'], PreparedImage>();
+  private images = new Map<unknown, PreparedHandle>();
   private isFinished = false;
   private isPulling = false;
 
   constructor(
-    private readonly core: InferenceCore,
-    items: AsyncIterable<ImageText> | Iterable<ImageText>,
+    private readonly core: ModelCore,
+    items: AsyncIterable<ImageText<unknown>> | Iterable<ImageText<unknown>>,
     private readonly options: BatchOptions,
   ) {
     this.source = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
@@ -85,7 +85,7 @@ class PreparedItems {
     if (this.isFinished) return undefined;
     this.options.signal?.throwIfAborted();
     this.isPulling = true;
-    const pulled: IteratorResult<ImageText, unknown> = await Promise.resolve(this.source.next()).finally(
+    const pulled: IteratorResult<ImageText<unknown>, unknown> = await Promise.resolve(this.source.next()).finally(
       () => (this.isPulling = false),
     );
     if (pulled.done === true) {

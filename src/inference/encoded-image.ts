@@ -1,13 +1,12 @@
 import { checkOptions } from '../options/check-options.ts';
 import type { AnswerResult, DetectionResult, ReferResult } from '../results/types.ts';
 import { captionsOf, runOnTexts } from './batches.ts';
-import type { InferenceCore } from './core.ts';
-import type { EncodedImages } from './encoded-images.ts';
+import type { EncodedHandle, ModelCore } from './model-core.ts';
 import { inferenceOptionRules, type InferenceOptions } from './options.ts';
 import type { TextOutputs } from './text-outputs.ts';
 
 /** Makes an `EncodedImage`, whose constructor is private. */
-export let createEncodedImage: (core: InferenceCore, images: EncodedImages) => EncodedImage;
+export let createEncodedImage: (core: ModelCore, images: EncodedHandle) => EncodedImage;
 
 /**
  * An image whose backbone features are kept, so that each further text costs only the transformer. Made by
@@ -24,8 +23,8 @@ export class EncodedImage {
   }
 
   private constructor(
-    private readonly core: InferenceCore,
-    private readonly images: EncodedImages,
+    private readonly core: ModelCore,
+    private readonly images: EncodedHandle,
   ) {}
 
   /** Size of the original image in pixels. */

@@ -6,7 +6,7 @@ import { checkOptions } from '../options/check-options.ts';
 import type { AnswerVocabulary } from '../postprocess/answer-vocabulary.ts';
 import type { AnswerResult, DetectionResult, ReferResult } from '../results/types.ts';
 import { detectItems, runOnTexts, withCaptionIndices, type Task } from './batches.ts';
-import type { InferenceCore } from './core.ts';
+import type { EncodedHandle, ModelCore } from './model-core.ts';
 import { detectStream } from './detect-stream.ts';
 import { createEncodedImage, type EncodedImage } from './encoded-image.ts';
 import {
@@ -19,15 +19,16 @@ import {
 import type { TextOutputs } from './text-outputs.ts';
 
 /**
- * A loaded model (Kamath et al., 2021, arXiv:2104.12763), the same on every platform. Use
+ * A loaded model (Kamath et al., 2021, arXiv:2104.12763), the same on every platform. `Image` is what the platform takes as
+ * an image. Use
  * `MDETR.fromPretrained` to load one, and `dispose` or `await using` to free it.
  */
-export abstract class LoadedModel {
-  private readonly core: InferenceCore;
+export abstract class LoadedModel<Image = ImageSource> {
+  private readonly core: ModelCore;
 
   /** Called by the platform's `fromPretrained` only. */
   protected constructor(core: object) {
-    this.core = core as InferenceCore;
+    this.core = core as ModelCore;
   }
 
   /** The device that the model runs on: `cpu`, `webgpu`, `cuda`, … */
@@ -79,10 +80,10 @@ export abstract class LoadedModel {
    * const { detections } = await model.detect('street.jpg', 'a man in a red coat and his dog', { threshold: 0.5 });
    * for (const { box, score, label } of detections) console.log(label, score, box);
    */
-  detect(image: ImageSource, caption: string, options?: BatchOptions): Promise<DetectionResult>;
-  detect(image: ImageSource, captions: readonly string[], options?: BatchOptions): Promise<DetectionResult[]>;
+  detect(image: Image, caption: string, options?: BatchOptions): Promise<DetectionResult>;
+  detect(image: Image, captions: readonly string[], options?: BatchOptions): Promise<DetectionResult[]>;
   async detect(
-    image: ImageSource,
+    image: Image,
     captions: string | readonly string[],
     options: BatchOptions = {},
   ): Promise<DetectionResult | DetectionResult[]> {
@@ -90,10 +91,10 @@ export abstract class LoadedModel {
   }
 
   /** Finds the one object that an expression means; several expressions give an array. Throws as `detect` does. */
-  refer(image: ImageSource, expression: string, options?: BatchOptions): Promise<ReferResult>;
-  refer(image: ImageSource, expressions: readonly string[], options?: BatchOptions): Promise<ReferResult[]>;
+  refer(image: Image, expression: string, options?: BatchOptions): Promise<ReferResult>;
+  refer(image: Image, expressions: readonly string[], options?: BatchOptions): Promise<ReferResult[]>;
   async refer(
-    image: ImageSource,
+    image: Image,
     expressions: string | readonly string[],
     options: BatchOptions = {},
   ): Promise<ReferResult | ReferResult[]> {
@@ -104,10 +105,10 @@ export abstract class LoadedModel {
    * Answers a question; several questions give an array. Throws as `detect` does, and `MdetrError` for a model without
    * question heads.
    */
-  ask(image: ImageSource, question: string, options?: BatchOptions): Promise<AnswerResult>;
-  ask(image: ImageSource, questions: readonly string[], options?: BatchOptions): Promise<AnswerResult[]>;
+  ask(image: Image, question: string, options?: BatchOptions): Promise<AnswerResult>;
+  ask(image: Image, questions: readonly string[], options?: BatchOptions): Promise<AnswerResult[]>;
   async ask(
-    image: ImageSource,
+    image: Image,
     questions: string | readonly string[],
     options: BatchOptions = {},
   ): Promise<AnswerResult | AnswerResult[]> {
@@ -118,7 +119,7 @@ export abstract class LoadedModel {
    * Detects many captions in many images, in batches; results in the order of the items. An image that occurs several
    * times (the same object or path) is decoded and encoded once. Throws as `detect` does.
    */
-  async detectBatch(items: readonly ImageText[], options: BatchOptions = {}): Promise<DetectionResult[]> {
+  async detectBatch(items: readonly ImageText<Image>[], options: BatchOptions = {}): Promise<DetectionResult[]> {
     checkOptions('detectBatch', options, batchOptionRules);
     return detectItems(this.core, items, options);
   }
@@ -131,7 +132,7 @@ export abstract class LoadedModel {
    * for await (const { image, detections } of model.detectStream(items())) console.log(image, detections.length);
    */
   detectStream(
-    items: AsyncIterable<ImageText> | Iterable<ImageText>,
+    items: AsyncIterable<ImageText<Image>> | Iterable<ImageText<Image>>,
     options: BatchOptions = {},
   ): AsyncGenerator<DetectionResult, void, undefined> {
     checkOptions('detectStream', options, batchOptionRules);
@@ -142,7 +143,7 @@ export abstract class LoadedModel {
    * The network's outputs for texts about images, for metrics and post-processing of one's own. All items go through the
    * network at once; items with the same image share its features. Throws as `detect` does.
    */
-  async predict(items: readonly ImageText[], options: BatchOptions = {}): Promise<TextOutputs> {
+  async predict(items: readonly ImageText<Image>[], options: BatchOptions = {}): Promise<TextOutputs> {
     checkOptions('predict', options, batchOptionRules);
     const images = [...new Set(items.map(({ image }) => image))];
     const names = images.map((image) => ({ image, name: items.find((item) => item.image === image)?.name }));
@@ -165,7 +166,7 @@ export abstract class LoadedModel {
   }
 
   /** Runs the backbone on an image and keeps its features, so that each further text costs only the transformer. */
-  async encodeImage(image: ImageSource, options: EncodeImageOptions = {}): Promise<EncodedImage> {
+  async encodeImage(image: Image, options: EncodeImageOptions = {}): Promise<EncodedImage> {
     checkOptions('encodeImage', options, encodeImageOptionRules);
     const { signal, ...decode } = options;
     return createEncodedImage(this.core, await this.core.encode([{ image }], { decode, signal }));
@@ -183,12 +184,18 @@ export abstract class LoadedModel {
 
   private async run<R>(
     where: string,
-    image: ImageSource,
+    image: Image,
     texts: string | readonly string[],
     options: BatchOptions,
     task: Task<R>,
   ): Promise<R | R[]> {
     checkOptions(where, options, batchOptionRules);
-    return runOnTexts(where, texts, () => this.core.encode([{ image }], options), task, options);
+    let encoded: EncodedHandle | undefined;
+    const encode = async (): Promise<EncodedHandle> => (encoded = await this.core.encode([{ image }], options));
+    try {
+      return await runOnTexts(where, texts, encode, task, options);
+    } finally {
+      if (encoded !== undefined) this.core.release(encoded);
+    }
   }
 }

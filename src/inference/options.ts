@@ -42,8 +42,8 @@ export interface EncodeImageOptions extends DecodeOptions {
 }
 
 /** One image and one text about it. */
-export interface ImageText {
-  readonly image: ImageSource;
+export interface ImageText<Image = ImageSource> {
+  readonly image: Image;
   readonly text: string;
   /** Name of the image in errors and results; a path's own name by default. */
   readonly name?: string | undefined;

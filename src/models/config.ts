@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { MdetrError } from '../errors.ts';
 import type { ModelConfig, TextEncoderConfig } from './model-config.ts';
 

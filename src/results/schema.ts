@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { MdetrError } from '../errors.ts';
 import { RESULTS_VERSION, type AnswerResult, type DetectionResult, type ReferResult } from './types.ts';
 

@@ -1,6 +1,6 @@
 import { MdetrError } from '../../errors.ts';
 import type { CheckpointDtype } from '../dtype.ts';
-import { type ByteSource, readBytes } from '../file-source.ts';
+import { type ByteSource, readBytes } from '../byte-source.ts';
 import { PickleEndsEarly } from '../pickle/pickle-input.ts';
 import { unpickle } from '../pickle/pickle-machine.ts';
 import type { PickleValue } from '../pickle/pickle-values.ts';

@@ -1,7 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../../../test/support/weight-files.ts';
-import type { Checkpoint, TensorEntry } from '../checkpoint.ts';
+import type { Checkpoint } from '../checkpoint.ts';
+import type { TensorEntry } from '../tensor-entry.ts';
 import { type CheckpointDtype, toFloat32 } from '../dtype.ts';
 import { openCheckpoint } from '../open-checkpoint.ts';
 import { jsonOf, type PickleValue } from '../pickle/pickle-values.ts';

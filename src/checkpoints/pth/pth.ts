@@ -1,7 +1,8 @@
 import { MdetrError } from '../../errors.ts';
-import type { TensorEntry } from '../checkpoint.ts';
+import type { TensorEntry } from '../tensor-entry.ts';
 import { bytesPerElement, elementCount, toFloat32 } from '../dtype.ts';
-import { type ByteSource, type FileSource, openFileSource, readBytes } from '../file-source.ts';
+import { openFileSource } from '../file-source.ts';
+import { type ByteSource, type FileSource, readBytes } from '../byte-source.ts';
 import { unpickle } from '../pickle/pickle-machine.ts';
 import type { PickleValue } from '../pickle/pickle-values.ts';
 import { isLegacyPth, readLegacyPth } from './pth-legacy.ts';

@@ -1,6 +1,6 @@
 import yauzl from 'yauzl';
 import { MdetrError, messageOf } from '../../errors.ts';
-import { type ByteSource, readBytes } from '../file-source.ts';
+import { type ByteSource, readBytes } from '../byte-source.ts';
 
 /** A stored (uncompressed) zip entry. */
 export interface ZipRecord {

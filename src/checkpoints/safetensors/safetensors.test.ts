@@ -5,7 +5,7 @@ import { floats, temporaryFolder } from '../../../test/support/weight-files.ts';
 import { MdetrError } from '../../errors.ts';
 import { bytesPerElement, CHECKPOINT_DTYPES, elementCount } from '../dtype.ts';
 import { openCheckpoint } from '../open-checkpoint.ts';
-import { openSafetensors } from './safetensors.ts';
+import { openSafetensors } from './open-safetensors.ts';
 import { tensorSource, type TensorSource } from '../tensor-source.ts';
 import { writeSafetensors } from './write-safetensors.ts';
 

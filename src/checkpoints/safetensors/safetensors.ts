@@ -1,7 +1,7 @@
 import { MdetrError } from '../../errors.ts';
-import type { TensorEntry } from '../checkpoint.ts';
+import type { TensorEntry } from '../tensor-entry.ts';
 import { bytesPerElement, CHECKPOINT_DTYPES, type CheckpointDtype, elementCount, toFloat32 } from '../dtype.ts';
-import { type ByteSource, type FileSource, openFileSource, readBytes } from '../file-source.ts';
+import { type ByteSource, type FileSource, readBytes } from '../byte-source.ts';
 
 /** An open safetensors file. Tensors are in the order of the header and read on demand. */
 export interface SafetensorsFile {
@@ -24,15 +24,7 @@ const DTYPES = new Map(CHECKPOINT_DTYPES.map((dtype) => [dtype.toUpperCase(), dt
 /** Whether a file that starts with `head` can be safetensors: an opening brace follows the header's length. */
 export const isSafetensors = (head: Uint8Array): boolean => head[LENGTH_BYTES] === 0x7b;
 
-/**
- * Opens a safetensors file and checks its header: shapes, dtypes, and that the tensors cover the rest of the file without
- * gaps or overlaps.
- * @throws {MdetrError} if the file is missing or damaged
- */
-export const openSafetensors = async (path: string): Promise<SafetensorsFile> =>
-  safetensorsOf(await openFileSource(path));
-
-/** Reads a file that is already open as `openSafetensors` does. Closes it if it is rejected. */
+/** Checks the header of an open safetensors file as `openSafetensors` does. Closes the file if it is rejected. */
 export const safetensorsOf = async (file: FileSource): Promise<SafetensorsFile> => {
   try {
     const { tensors, metadata } = await readHeader(file);
@@ -55,7 +47,7 @@ interface HeaderTensor {
 const readHeader = async (file: ByteSource): Promise<Pick<SafetensorsFile, 'tensors' | 'metadata'>> => {
   const refuse = (what: string): MdetrError => new MdetrError(`${file.name}: damaged safetensors file: ${what}`);
   if (file.size < LENGTH_BYTES) throw refuse(`${file.size} bytes are too few`);
-  const length = Number(Buffer.from(await readBytes(file, 0, LENGTH_BYTES)).readBigUInt64LE());
+  const length = Number(new DataView((await readBytes(file, 0, LENGTH_BYTES)).buffer).getBigUint64(0, true));
   if (length > MAX_HEADER_BYTES) throw refuse(`its header declares ${length} bytes, more than ${MAX_HEADER_BYTES}`);
   if (LENGTH_BYTES + length > file.size) {
     throw refuse(`truncated: a header of ${length} bytes in a file of ${file.size}`);

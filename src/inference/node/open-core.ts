@@ -1,3 +1,4 @@
+import type { ImageSource } from '../../data/images/image-source.ts';
 import { decodeImage } from '../../data/images/node/decode-image.ts';
 import { createRuntime } from '../../engine/runtime/create-runtime.ts';
 import { ProgramCache } from '../../engine/runtime/node/program-cache.ts';
@@ -33,7 +34,7 @@ export const openCore = async (name: string, options: FromPretrainedOptions): Pr
       image: await load(programs.image),
       text: await load(programs.text),
       masks: programs.masks === undefined ? undefined : new MaskPredictor(await load(programs.masks)),
-      decode: decodeImage,
+      decode: (image, decodeOptions) => decodeImage(image as ImageSource, decodeOptions),
     });
     notify({ status: 'ready', name });
     return core;

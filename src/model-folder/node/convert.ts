@@ -25,7 +25,8 @@ import { MODEL_FILE_NAMES, PREPROCESSING_KEY, TOKENIZER_FILE_NAMES } from '../la
 import type { ModelFiles, ModelFilesOptions } from './model-files.ts';
 import { writeModelFolder } from './write-model-folder.ts';
 import { preprocessingJson } from '../preprocessing.ts';
-import { matchParameters, preprocessingOf } from './model-source.ts';
+import { preprocessingOf } from './model-source.ts';
+import { matchParameters } from '../parameters.ts';
 
 export interface ConvertOptions extends ModelFilesOptions {
   /** Folder or file of the vocabulary, for a model folder. */

@@ -6,7 +6,7 @@ import { readJsonFile } from '../../files/json-file.ts';
 import { MdetrNetwork, parseModelConfig } from '../../models/index.ts';
 import { isFile, openModelFiles, tokenizerFilesIn } from './model-files.ts';
 import type { ModelFiles, ModelFilesOptions } from './model-files.ts';
-import { matchParameters } from './model-source.ts';
+import { matchParameters } from '../parameters.ts';
 
 export interface InfoTensor {
   readonly name: string;

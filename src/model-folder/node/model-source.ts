@@ -1,18 +1,12 @@
 import { join } from 'node:path';
-import {
-  describeMatch,
-  matchStateDict,
-  requireComplete,
-  type Checkpoint,
-  type StateDictMatch,
-} from '../../checkpoints/index.ts';
+import { describeMatch, requireComplete, type Checkpoint, type StateDictMatch } from '../../checkpoints/index.ts';
 import { readJsonFile } from '../../files/json-file.ts';
 import { ReadBudget } from '../../files/read-budget.ts';
 import { readAnswerVocabulary } from '../../postprocess/answer-vocabulary.ts';
-import { parseModelConfig, type MdetrNetwork, type ModelConfig } from '../../models/index.ts';
-import type { WeightSource } from '../../engine/runtime/runtime.ts';
+import { parseModelConfig, type ModelConfig } from '../../models/index.ts';
 import { loadTokenizer } from '../../text/node/tokenizer-files.ts';
 import { defineModel, maxTokensOf, untrainedModel, type ModelDefinition, type ModelSource } from '../model-source.ts';
+import { matchParameters, parameterWeights } from '../parameters.ts';
 import { parsePreprocessing, usualPreprocessing, type Preprocessing } from '../preprocessing.ts';
 import { fileDigest } from './file-digest.ts';
 import {
@@ -96,18 +90,15 @@ const withCheckpoint = async (definition: ModelDefinition, checkpoint: Checkpoin
   requireComplete(match, checkpoint.path);
   return {
     ...definition,
-    weights: await checkpointWeights(definition.model, checkpoint, match),
+    weights: parameterWeights(definition.model, checkpoint.tensors, match, await digestOf(checkpoint)),
     report: reportOf(checkpoint, match),
     close: () => checkpoint.close(),
   };
 };
 
-/** Compares a checkpoint with a network. `position_ids`, a table of 0, 1, 2, … that nothing reads, may be missing. */
-export const matchParameters = (model: MdetrNetwork, checkpoint: Checkpoint): StateDictMatch =>
-  matchStateDict(
-    model.registry.specs.filter((spec) => !spec.name.endsWith('position_ids')),
-    checkpoint.tensors.values(),
-  );
+/** Digest of the selected weights, over all files that hold them. */
+const digestOf = async ({ files, weights }: Checkpoint): Promise<string> =>
+  `${(await Promise.all(files.map((path) => fileDigest(path)))).join(' ')} ${weights}`;
 
 const reportOf = (checkpoint: Checkpoint, match: StateDictMatch): string => {
   const which =
@@ -117,21 +108,4 @@ const reportOf = (checkpoint: Checkpoint, match: StateDictMatch): string => {
         ? ' (last weights, not the moving average)'
         : '';
   return `${checkpoint.path}${which}: ${describeMatch(match)}`;
-};
-
-const checkpointWeights = async (
-  model: MdetrNetwork,
-  checkpoint: Checkpoint,
-  match: StateDictMatch,
-): Promise<WeightSource> => {
-  const sourceOf = new Map(match.used.map(({ name, source }) => [name, source]));
-  return {
-    digest: `${(await Promise.all(checkpoint.files.map((path) => fileDigest(path)))).join(' ')} ${checkpoint.weights}`,
-    async read(name) {
-      const entry = checkpoint.tensors.get(sourceOf.get(name) ?? '');
-      const spec = model.registry.get(name);
-      if (entry === undefined || spec === undefined) throw new Error(`internal: no weights for "${name}"`);
-      return { dtype: 'float32', shape: spec.shape, data: await entry.readFloat32() };
-    },
-  };
 };

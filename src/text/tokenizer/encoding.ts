@@ -108,13 +108,24 @@ export class TokenEncoding implements Encoding {
   }
 
   charToToken(char: number): number | undefined {
-    if (!Number.isInteger(char) || char < 0)
-      throw new MdetrError(`A character index must be an integer from 0 on, not ${char}.`);
-    for (let token = 0; token < this.begins.length; token++)
-      if (this.begins[token]! <= char && char < this.ends[token]!) return token;
-    return undefined;
+    return tokenAtCharacter(this.offsets, char);
   }
 }
+
+/**
+ * First token whose range covers a character.
+ *
+ * @throws {MdetrError} if the index is negative
+ */
+export const tokenAtCharacter = (
+  offsets: readonly (readonly [begin: number, end: number])[],
+  char: number,
+): number | undefined => {
+  if (!Number.isInteger(char) || char < 0)
+    throw new MdetrError(`A character index must be an integer from 0 on, not ${char}.`);
+  const token = offsets.findIndex(([begin, end]) => begin <= char && char < end);
+  return token < 0 ? undefined : token;
+};
 
 /** Captions as the text encoder takes them: B captions of at most T tokens. */
 export interface EncodedBatch {

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { MdetrError, UsageError } from '../../errors.ts';
 import { ByteLevelBpe } from './byte-level.ts';
 import { isOneWord, WordLevel } from './word-level.ts';

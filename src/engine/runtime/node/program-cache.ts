@@ -20,7 +20,7 @@ import {
   layoutWeights,
   WEIGHTS_FILE,
   type WeightLayout,
-} from './stored-weights.ts';
+} from '../stored-weights.ts';
 
 /** Maximum size of the cache in bytes: `MDETR_CACHE_GB`, or 20 GB. @throws {MdetrError} if it is not a number */
 const capBytesFromEnvironment = (): number => {

@@ -5,7 +5,7 @@ import type * as Ort from 'onnxruntime-web';
 import { MdetrError, messageOf } from '../../../../errors.ts';
 import { findPackageFile, packageRequire } from '../../../../files/package-folder.ts';
 import { ProgramCache } from '../../node/program-cache.ts';
-import { WEIGHTS_FILE } from '../../node/stored-weights.ts';
+import { WEIGHTS_FILE } from '../../stored-weights.ts';
 import { WebRuntime, type CompileWithWeights } from '../web-runtime.ts';
 
 /** Options of {@link createWasmRuntime}. */

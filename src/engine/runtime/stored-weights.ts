@@ -1,10 +1,10 @@
-import { bytesPerElement, type HostTensor } from '../../graph/dtype.ts';
-import { formatShape, shapesEqual, sizeOf } from '../../graph/dim.ts';
-import { leafName, makeProgram, type Program } from '../../graph/program.ts';
-import { staticShape, type Tensor } from '../../graph/tensor.ts';
-import type { OnnxInitializer } from '../../onnx/index.ts';
-import { MdetrError } from '../../../errors.ts';
-import type { Runtime, WeightSource } from '../runtime.ts';
+import { bytesPerElement, type HostTensor } from '../graph/dtype.ts';
+import { formatShape, shapesEqual, sizeOf } from '../graph/dim.ts';
+import { leafName, makeProgram, type Program } from '../graph/program.ts';
+import { staticShape, type Tensor } from '../graph/tensor.ts';
+import type { OnnxInitializer } from '../onnx/index.ts';
+import { MdetrError } from '../../errors.ts';
+import type { Runtime, WeightSource } from './runtime.ts';
 
 /** Name of the file of external weights beside the model file. */
 export const WEIGHTS_FILE = 'weights.bin';
