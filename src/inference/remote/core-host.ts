@@ -24,6 +24,8 @@ export const serveCore = (core: InferenceCore, port: Port): void => {
     held.set(nextHandle, value);
     return nextHandle++;
   };
+  // A handle comes back to the method that knows what it holds.
+  // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters
   const get = <T>(handle: unknown): T => {
     const value = held.get(handle as number);
     if (value === undefined) throw new MdetrError(`internal: there is no value ${String(handle)}`);

@@ -166,7 +166,7 @@ export class RemoteCore implements ModelCore {
         },
         reject: (error) => {
           settled();
-          reject(error as Error);
+          reject(error);
         },
       });
       this.port.post({ kind: 'call', id, method, args });
