@@ -16,7 +16,7 @@ export type SendImage = (image: unknown) => Promise<unknown>;
 
 interface Pending {
   readonly resolve: (value: unknown) => void;
-  readonly reject: (error: unknown) => void;
+  readonly reject: (error: Error) => void;
 }
 
 /** A model in another thread, which `serveCore` serves there. Prepared images, features and outputs stay in that thread. */
