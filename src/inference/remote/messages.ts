@@ -24,7 +24,7 @@ export type Reply =
   | { readonly kind: 'result'; readonly id: number; readonly value: unknown }
   | { readonly kind: 'failure'; readonly id: number; readonly error: SentError };
 
-/** What the calling thread knows of a model without asking. */
+/** Facts about a model that the calling thread knows without asking. */
 export interface RemoteFacts extends ModelFacts {
   readonly device: string;
   readonly hasMasks: boolean;
