@@ -11,6 +11,8 @@ export interface PublishedCheckpoint {
   readonly gigabytes: number;
   /** Name of the vocabulary of its text encoder. */
   readonly tokenizer: string;
+  /** Name of its function in the official `hubconf.py`; undefined where there is none. */
+  readonly hubName?: string | undefined;
 }
 
 /** A vocabulary with the file layout of the Hugging Face hub. */
@@ -43,6 +45,25 @@ export type Published = PublishedCheckpoint | PublishedTokenizer | PublishedPart
 
 const CHECKPOINT_SUFFIX = '_checkpoint.pth';
 
+/** Names of the functions in the official `hubconf.py` (`torch.hub.load('ashkamath/mdetr', NAME)`), by checkpoint. */
+const HUB_NAMES: Readonly<Record<string, string>> = {
+  pretrained_resnet101: 'mdetr_resnet101',
+  pretrained_EB3: 'mdetr_efficientnetB3',
+  pretrained_EB5: 'mdetr_efficientnetB5',
+  refcoco_resnet101: 'mdetr_resnet101_refcoco',
+  refcoco_EB3: 'mdetr_efficientnetB3_refcoco',
+  'refcoco+_resnet101': 'mdetr_resnet101_refcocoplus',
+  'refcoco+_EB3': 'mdetr_efficientnetB3_refcocoplus',
+  refcocog_resnet101: 'mdetr_resnet101_refcocog',
+  refcocog_EB3: 'mdetr_efficientnetB3_refcocog',
+  phrasecut_resnet101: 'mdetr_resnet101_phrasecut',
+  phrasecut_EB3: 'mdetr_efficientnetB3_phrasecut',
+  gqa_resnet101: 'mdetr_resnet101_gqa',
+  gqa_EB5: 'mdetr_efficientnetB5_gqa',
+  clevr: 'mdetr_clevr',
+  clevr_humans: 'mdetr_clevr_humans',
+};
+
 const checkpoint = (
   name: string,
   gigabytes: number,
@@ -55,6 +76,7 @@ const checkpoint = (
   about,
   gigabytes,
   tokenizer,
+  hubName: HUB_NAMES[name],
 });
 
 // prettier-ignore
@@ -133,9 +155,14 @@ export const parts: readonly PublishedPart[] = [
 
 export const CATALOG: readonly Published[] = [...CHECKPOINTS, ...TOKENIZERS, ...parts];
 
-/** Looks up a name such as `pretrained_resnet101`, or a file name such as `pretrained_resnet101_checkpoint.pth`. */
+/**
+ * Looks up a name such as `pretrained_resnet101`, a file name such as `pretrained_resnet101_checkpoint.pth`, or a name of the
+ * official `hubconf.py` such as `mdetr_resnet101`.
+ */
 export const findPublished = (name: string): Published | undefined =>
-  CATALOG.find((entry) => entry.name === name || (entry.kind === 'checkpoint' && entry.file === name));
+  CATALOG.find(
+    (entry) => entry.name === name || (entry.kind === 'checkpoint' && (entry.file === name || entry.hubName === name)),
+  );
 
 /** Location of the files below the cache folder, where `--model` and `--tokenizer` look for them. */
 export const placeOf = (entry: Published): { readonly folder: string; readonly files: readonly string[] } => {

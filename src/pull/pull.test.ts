@@ -47,6 +47,14 @@ describe('the catalog', () => {
     expect(findPublished('clevr_checkpoint.pth')).toMatchObject({ tokenizer: 'distilroberta-base' });
     expect(findPublished('clevr_checkpoint')).toBeUndefined();
   });
+
+  it('knows the fifteen names of the official hubconf.py', () => {
+    const named = CHECKPOINTS.flatMap(({ name, hubName }) => (hubName === undefined ? [] : [[hubName, name]]));
+    expect(named).toHaveLength(15);
+    expect(new Set(named.map(([hubName]) => hubName)).size).toBe(15);
+    for (const [hubName, name] of named) expect(findPublished(hubName!)?.name).toBe(name);
+    expect(findPublished('mdetr_efficientnetB3_refcocoplus')?.name).toBe('refcoco+_EB3');
+  });
 });
 
 describe('pulling a checkpoint', () => {

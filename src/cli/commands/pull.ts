@@ -35,6 +35,7 @@ Examples
   mdetr pull resnet101 roberta-base-weights
       initial weights of pre-training (backbone_weights, text_encoder_weights)
   mdetr pull pretrained_resnet101
+      or mdetr_resnet101, its name in the official hubconf.py (torch.hub)
   mdetr detect street.jpg --caption "a dog" --model pretrained_resnet101
   MDETR_CHECKPOINTS_URL=https://mirror.example/mdetr mdetr pull refcoco_EB3 refcoco+_EB3`;
 
