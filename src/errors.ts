@@ -14,6 +14,20 @@ export class UsageError extends MdetrError {
 /** Message of anything that was thrown. */
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
+/** Characters of a text from a file that an error repeats. Paths are repeated whole. */
+const EXCERPT_LENGTH = 100;
+
+/** Beginning of a text from a file, for an error. A cut is marked by an ellipsis. */
+export const excerpt = (text: string): string =>
+  text.length > EXCERPT_LENGTH ? `${text.slice(0, EXCERPT_LENGTH - 1)}…` : text;
+
+/** Beginning of a value from a file as JSON, for an error: a text is in double quotes. */
+export const quoted = (value: unknown): string => {
+  if (typeof value === 'string') return JSON.stringify(excerpt(value));
+  const text = JSON.stringify(value) as string | undefined;
+  return excerpt(text ?? String(value));
+};
+
 /** Code of a system error, such as `ENOENT`; undefined for any other error. */
 export const errorCode = (error: unknown): string | undefined =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;

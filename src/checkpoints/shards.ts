@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { fileReason, MdetrError } from '../errors.ts';
+import { fileReason, MdetrError, quoted } from '../errors.ts';
 import type { Checkpoint, TensorTotals } from './checkpoint.ts';
 import type { TensorEntry } from './tensor-entry.ts';
 
@@ -28,7 +28,8 @@ export const openShards = async (path: string, open: (shard: string) => Promise<
     const tensors = new Map<string, TensorEntry>();
     for (const [name, shard] of shardOf) {
       const entry = shards.get(shard)!.tensors.get(name);
-      if (entry === undefined) throw new MdetrError(`${path}: tensor ${quoted(name)} is not in its shard "${shard}"`);
+      if (entry === undefined)
+        throw new MdetrError(`${path}: tensor ${quoted(name)} is not in its shard ${quoted(shard)}`);
       tensors.set(name, entry);
     }
     const unlisted = [...shards.values()]
@@ -56,8 +57,6 @@ export const openShards = async (path: string, open: (shard: string) => Promise<
     throw error;
   }
 };
-
-const quoted = (text: string): string => JSON.stringify(text.slice(0, 100));
 
 /** Reads the index: the name of the shard of every tensor. Shards lie beside the index. */
 const readIndex = async (path: string): Promise<ReadonlyMap<string, string>> => {

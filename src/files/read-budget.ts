@@ -1,4 +1,4 @@
-import { MdetrError } from '../errors.ts';
+import { MdetrError, quoted } from '../errors.ts';
 
 const MEBIBYTE = 2 ** 20;
 /** Budget of any file, however small. */
@@ -13,7 +13,7 @@ const userLimit = (): number | undefined => {
   const text = process.env[SETTING];
   if (text === undefined || text === '') return undefined;
   const megabytes = Number(text);
-  if (!(megabytes > 0)) throw new MdetrError(`${SETTING} must be a number of megabytes, got "${text.slice(0, 100)}"`);
+  if (!(megabytes > 0)) throw new MdetrError(`${SETTING} must be a number of megabytes, got ${quoted(text)}`);
   return megabytes * MEBIBYTE;
 };
 

@@ -4,7 +4,7 @@ import { pairwiseIouXywh } from '../geometry/box-overlap.ts';
 import { boxXyxyToXywh, roundingOf, type BoxXywh } from '../geometry/boxes.ts';
 import { pairwiseMaskIou } from '../geometry/mask-overlap.ts';
 import { maskArea, unpackMask, type CocoRle } from '../geometry/run-lengths.ts';
-import { MdetrError } from '../errors.ts';
+import { MdetrError, quoted } from '../errors.ts';
 import { countGroundTruth, matchDetections, meanPrecision, meanRecall, RankedDetections } from './average-precision.ts';
 import type { AreaName, PrecisionRecall, GroundTruthSet, IdZero } from './average-precision.ts';
 import { BestDetections, type TaggedDetection } from './lvis-detections.ts';
@@ -254,7 +254,7 @@ const groundTruthOf = (annotations: readonly LvisAnnotation[], idZero: IdZero): 
 
 const frequencyOf = (category: number, frequency: string): LvisFrequency => {
   if (frequency === 'r' || frequency === 'c' || frequency === 'f') return frequency;
-  throw new MdetrError(`LVIS category ${category} has the frequency "${frequency}"; expected r, c or f.`);
+  throw new MdetrError(`LVIS category ${category} has the frequency ${quoted(frequency)}; expected r, c or f.`);
 };
 
 const assertFederated = (image: LvisImage): void => {

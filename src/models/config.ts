@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { MdetrError } from '../errors.ts';
+import { MdetrError, quoted } from '../errors.ts';
 import type { ModelConfig, TextEncoderConfig } from './model-config.ts';
 
 /** Boolean; the official code and its JSON files write 1 for true. */
@@ -151,7 +151,7 @@ export const textEncoderConfig = (config: ModelConfig, source?: string): TextEnc
   const known = config.text_encoder ?? PUBLISHED_TEXT_ENCODERS[config.text_encoder_type];
   if (known === undefined) {
     throw new MdetrError(
-      `${source === undefined ? '' : `${source}: `}text_encoder_type "${config.text_encoder_type}" is unknown: use one of ${Object.keys(PUBLISHED_TEXT_ENCODERS).join(', ')}, or give its sizes as text_encoder`,
+      `${source === undefined ? '' : `${source}: `}text_encoder_type ${quoted(config.text_encoder_type)} is unknown: use one of ${Object.keys(PUBLISHED_TEXT_ENCODERS).join(', ')}, or give its sizes as text_encoder`,
     );
   }
   return known;

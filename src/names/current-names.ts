@@ -1,4 +1,4 @@
-import { MdetrError, UsageError } from '../errors.ts';
+import { MdetrError, quoted, UsageError } from '../errors.ts';
 import { RENAMED_IN_CONFIGS, RENAMED_METRICS, RENAMED_OPTIONS, type ConfigRenames } from './renames.ts';
 
 /** Something read under current names, and one note for each old name that it used. */
@@ -42,7 +42,7 @@ const renamedKeys = (
           throw new MdetrError(
             `${source}: "${key}" and "${name}" are both given: "${key}" is the old name of "${name}"`,
           );
-        notes.add(`"${key}" is now called "${name}"`);
+        notes.add(`${quoted(key)} is now called "${name}"`);
       }
       return [name, renamedValue(name, value, renames, source, notes)];
     }),
@@ -87,7 +87,7 @@ export const currentSetting = ({ keys, value }: Setting, source: string): Rename
       continue;
     }
     const name: string = own(renames.keys, key) ?? key;
-    if (name !== key) notes.add(`"${key}" is now called "${name}"`);
+    if (name !== key) notes.add(`${quoted(key)} is now called "${name}"`);
     current.push(name);
     if (index === keys.length - 1) result = renamedValue(name, value, renames, source, notes);
     renames = own(renames.nested, name);

@@ -1,9 +1,9 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { MdetrError } from '../../src/errors.ts';
+import { MdetrError, messageOf } from '../../src/errors.ts';
 import { Random } from '../../src/random/random.ts';
-import { mutate } from './mutate.ts';
+import { mutate, STRETCH_CHARACTER } from './mutate.ts';
 import type { InputFolders, Reader } from './reader.ts';
 
 /** One input, which can be made again from these values. */
@@ -14,7 +14,8 @@ export interface InputName {
 }
 
 /** Kinds of faults that the fuzzer finds. */
-export type FaultKind = 'crash' | 'hang' | 'memory' | 'foreign exception' | 'write outside' | 'changed prototype';
+export type FaultKind =
+  'crash' | 'hang' | 'memory' | 'foreign exception' | 'copied text' | 'write outside' | 'changed prototype';
 
 export interface Outcome {
   readonly reader: string;
@@ -27,6 +28,8 @@ export interface Outcome {
 
 /** Memory that reading one input may take. */
 const MAX_MEMORY_BYTES = 500 * 2 ** 20;
+/** A text of a file that is longer than what an error may quote of it. */
+const COPIED_TEXT = STRETCH_CHARACTER.repeat(101);
 
 /** Makes an input: a seed of the reader, mutated. */
 export const makeInput = (seeds: readonly Uint8Array[], { seed, reader, index }: InputName): Uint8Array => {
@@ -98,6 +101,8 @@ export class InputRunner {
       const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
       return { kind: 'foreign exception', message: text.slice(0, 2000) };
     }
+    if (messageOf(error).includes(COPIED_TEXT))
+      return { kind: 'copied text', message: messageOf(error).slice(0, 2000) };
     const grown = (process.resourceUsage().maxRSS - memoryBefore) * 1024;
     if (grown > MAX_MEMORY_BYTES) return { kind: 'memory', message: `${Math.round(grown / 2 ** 20)} MB` };
     const written = this.#foreignFiles();

@@ -91,6 +91,21 @@ const splice: Mutation = (bytes, random, others) => {
   return Buffer.concat([bytes.subarray(0, position), other.subarray(begin, end), bytes.subarray(position)]);
 };
 
+/** Character of stretched texts; none of the seeds has a run of it. */
+export const STRETCH_CHARACTER = 'Q';
+/** Length of a stretched text, well above what an error may quote. */
+const STRETCH_LENGTH = 400;
+
+/** Makes a word of the input very long: a key, a value, a name. Errors may quote only its beginning. */
+const stretch: Mutation = (bytes, random) => {
+  const text = bytes.toString('latin1');
+  const words = [...text.matchAll(/[A-Za-z_]{2,}/g)];
+  if (words.length === 0) return bytes;
+  const { index } = random.pick(words);
+  const long = STRETCH_CHARACTER.repeat(STRETCH_LENGTH);
+  return Buffer.from(`${text.slice(0, index + 1)}${long}${text.slice(index + 1)}`, 'latin1');
+};
+
 const MUTATIONS: readonly Mutation[] = [
   overwrite,
   flipBit,
@@ -104,6 +119,7 @@ const MUTATIONS: readonly Mutation[] = [
   changeCharacter,
   changeCharacter,
   splice,
+  stretch,
 ];
 
 /** Changes an input by one to eight random mutations. `others` are inputs of the same format, to take parts from. */

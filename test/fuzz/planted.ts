@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MdetrError } from '../../src/errors.ts';
+import { STRETCH_CHARACTER } from './mutate.ts';
 import type { Reader } from './reader.ts';
 
 const planted = (name: string, read: Reader['read']): Reader => ({
@@ -36,6 +37,12 @@ export const PLANTED_READERS: readonly Reader[] = [
     'foreign exception',
     once(() => {
       throw new TypeError('planted');
+    }),
+  ),
+  planted(
+    'copied text',
+    once(() => {
+      throw new MdetrError(`unknown key "${STRETCH_CHARACTER.repeat(400)}"`);
     }),
   ),
   planted(

@@ -1,4 +1,4 @@
-import { MdetrError } from '../../errors.ts';
+import { MdetrError, quoted } from '../../errors.ts';
 import type { UnpickleOptions } from './pickle-dialect.ts';
 import { PickleInput } from './pickle-input.ts';
 import { readScalar } from './pickle-scalars.ts';
@@ -316,7 +316,7 @@ class PickleMachine {
     const pythonName = `${module}.${name}`;
     const known = this.#options.globals.get(pythonName) ?? this.#options.unknownGlobal?.(pythonName);
     if (known === undefined) {
-      const shown = JSON.stringify(pythonName.slice(0, 100));
+      const shown = quoted(pythonName);
       throw new MdetrError(
         `${this.#options.name}: refused, its pickle asks for ${shown}, which is not an allowed name. ` +
           `Nothing was executed. If you trust the file, save its plain data again in Python`,

@@ -1,4 +1,4 @@
-import { MdetrError } from '../../errors.ts';
+import { MdetrError, quoted } from '../../errors.ts';
 import type { CheckpointDtype } from '../dtype.ts';
 import { type ByteSource, readBytes } from '../byte-source.ts';
 import { PickleEndsEarly } from '../pickle/pickle-input.ts';
@@ -61,18 +61,18 @@ export const readLegacyPth = async (
   for (const key of keys) {
     const root = roots.get(key);
     if (root === undefined || positions.has(key)) {
-      throw new MdetrError(`${file.name}: refused, storage ${JSON.stringify(key.slice(0, 100))} belongs to no tensor`);
+      throw new MdetrError(`${file.name}: refused, storage ${quoted(key)} belongs to no tensor`);
     }
     positions.set(key, position);
     position += COUNT_BYTES + root.byteLength;
     if (position > file.size) {
       throw new MdetrError(
-        `${file.name}: truncated, the file ends at byte ${file.size}, storage "${key}" at ${position}`,
+        `${file.name}: truncated, the file ends at byte ${file.size}, storage ${quoted(key)} at ${position}`,
       );
     }
   }
   for (const key of roots.keys()) {
-    if (!positions.has(key)) throw new MdetrError(`${file.name}: the contents of storage "${key}" are missing`);
+    if (!positions.has(key)) throw new MdetrError(`${file.name}: the contents of storage ${quoted(key)} are missing`);
   }
   return {
     format: 'pth-legacy',
@@ -84,7 +84,7 @@ export const readLegacyPth = async (
       const count = Buffer.from(await readBytes(file, start, COUNT_BYTES)).readBigInt64LE();
       if (count !== BigInt(elements)) {
         throw new MdetrError(
-          `${file.name}: refused, storage "${rootKey}" should have ${elements} elements and declares ${count.toString()}`,
+          `${file.name}: refused, storage ${quoted(rootKey)} should have ${elements} elements and declares ${count.toString()}`,
         );
       }
       return start + COUNT_BYTES + offsetBytes;
@@ -142,13 +142,13 @@ const registered = (
 ): LegacyStorage => {
   const known = roots.get(key);
   if (known !== undefined && (known.dtype !== dtype || known.elements !== elements)) {
-    throw new MdetrError(`${name}: refused, storage "${key}" is referenced with two types or sizes`);
+    throw new MdetrError(`${name}: refused, storage ${quoted(key)} is referenced with two types or sizes`);
   }
   const root = known ?? { dtype, elements, byteLength: storageBytes(elements, dtype) };
   const offsetBytes = view === undefined ? 0 : storageBytes(view.offset, dtype);
   const byteLength = view === undefined ? root.byteLength : storageBytes(view.elements, dtype);
   if (!Number.isSafeInteger(root.byteLength) || offsetBytes + byteLength > root.byteLength) {
-    throw new MdetrError(`${name}: refused, storage ${JSON.stringify(key.slice(0, 100))} has an impossible size`);
+    throw new MdetrError(`${name}: refused, storage ${quoted(key)} has an impossible size`);
   }
   roots.set(key, root);
   return { key: view?.key ?? key, dtype, byteLength, rootKey: key, offsetBytes };

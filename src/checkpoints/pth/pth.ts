@@ -1,4 +1,4 @@
-import { MdetrError } from '../../errors.ts';
+import { MdetrError, quoted } from '../../errors.ts';
 import type { TensorEntry } from '../tensor-entry.ts';
 import { bytesPerElement, elementCount, toFloat32 } from '../dtype.ts';
 import { openFileSource } from '../file-source.ts';
@@ -106,7 +106,7 @@ const readZipPth = async (file: ByteSource): Promise<PthContents> => {
   const order = records.get(`${root}byteorder`);
   if (order !== undefined && order.byteLength <= 16) {
     const text = Buffer.from(await readBytes(file, await order.locate(), order.byteLength)).toString('latin1');
-    if (text !== 'little') throw new MdetrError(`${file.name}: refused, byte order ${JSON.stringify(text)}`);
+    if (text !== 'little') throw new MdetrError(`${file.name}: refused, byte order ${quoted(text)}`);
   }
   if (pickle.byteLength > MAX_CHECKPOINT_PICKLE_BYTES) {
     throw new MdetrError(`${file.name}: refused, its data.pkl is ${pickle.byteLength} bytes long`);
@@ -118,12 +118,12 @@ const readZipPth = async (file: ByteSource): Promise<PthContents> => {
     const known = storages.get(`${key} ${String(dtype)}`);
     const record = records.get(`${root}data/${key}`);
     if (record === undefined) {
-      throw new MdetrError(`${file.name}: the contents of storage ${JSON.stringify(key.slice(0, 100))} are missing`);
+      throw new MdetrError(`${file.name}: the contents of storage ${quoted(key)} are missing`);
     }
     const byteLength = storageBytes(elements, dtype);
     if (byteLength !== record.byteLength) {
       throw new MdetrError(
-        `${file.name}: refused, storage "${key}" should have ${byteLength} bytes and has ${record.byteLength}`,
+        `${file.name}: refused, storage ${quoted(key)} should have ${byteLength} bytes and has ${record.byteLength}`,
       );
     }
     const storage = known ?? { key, dtype, byteLength, record };

@@ -1,3 +1,4 @@
+import { quoted } from '../../errors.ts';
 import { bytesPerElement, type CheckpointDtype, elementCount } from '../dtype.ts';
 import type { ReadBudget } from '../../files/read-budget.ts';
 import { InertObject, type PickleCall, type PickleValue } from '../pickle/pickle-values.ts';
@@ -100,7 +101,7 @@ export const checkedTensor = (
     if (!Number.isSafeInteger(end) || end > byteLength) {
       throw call.error(
         `refused: a tensor (${dtype}, shape [${shape}], strides [${strides}], offset ${offset}) exceeds its ` +
-          `storage "${storage.storage.key}" of ${byteLength} bytes`,
+          `storage ${quoted(storage.storage.key)} of ${byteLength} bytes`,
       );
     }
   }

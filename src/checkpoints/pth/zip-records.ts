@@ -1,5 +1,5 @@
 import yauzl from 'yauzl';
-import { MdetrError, messageOf } from '../../errors.ts';
+import { MdetrError, messageOf, quoted } from '../../errors.ts';
 import { type ByteSource, readBytes } from '../byte-source.ts';
 
 /** A stored (uncompressed) zip entry. */
@@ -66,7 +66,7 @@ export const readZipRecords = async (source: ByteSource): Promise<ReadonlyMap<st
   entries.sort((a, b) => a.relativeOffsetOfLocalHeader - b.relativeOffsetOfLocalHeader);
   entries.forEach((entry, i) => {
     const { fileName: name, uncompressedSize: byteLength } = entry;
-    if (records.has(name)) throw new MdetrError(`${source.name}: refused, the zip holds ${JSON.stringify(name)} twice`);
+    if (records.has(name)) throw new MdetrError(`${source.name}: refused, the zip holds ${quoted(name)} twice`);
     const next = entries[i + 1];
     const room: Room = { end: next?.relativeOffsetOfLocalHeader ?? source.size, next: next?.fileName };
     checkEntry(source, entry, room);
@@ -82,11 +82,11 @@ interface Room {
 }
 
 const refusal = (source: ByteSource, entry: yauzl.Entry, what: string): MdetrError =>
-  new MdetrError(`${source.name}: refused, the zip entry ${JSON.stringify(entry.fileName)} ${what}`);
+  new MdetrError(`${source.name}: refused, the zip entry ${quoted(entry.fileName)} ${what}`);
 
 const checkEnd = (source: ByteSource, entry: yauzl.Entry, end: number, room: Room): void => {
   if (end <= room.end) return;
-  const into = room.next === undefined ? 'exceeds the file' : `overlaps ${JSON.stringify(room.next)}`;
+  const into = room.next === undefined ? 'exceeds the file' : `overlaps ${quoted(room.next)}`;
   throw refusal(source, entry, into);
 };
 

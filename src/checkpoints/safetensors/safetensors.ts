@@ -1,4 +1,4 @@
-import { MdetrError } from '../../errors.ts';
+import { MdetrError, quoted } from '../../errors.ts';
 import type { TensorEntry } from '../tensor-entry.ts';
 import { bytesPerElement, CHECKPOINT_DTYPES, type CheckpointDtype, elementCount, toFloat32 } from '../dtype.ts';
 import { type ByteSource, type FileSource, readBytes } from '../byte-source.ts';
@@ -64,7 +64,7 @@ const readHeader = async (file: ByteSource): Promise<Pick<SafetensorsFile, 'tens
 
   let covered = 0;
   for (const { name, begin, end } of tensors.toSorted((a, b) => a.begin - b.begin || a.end - b.end)) {
-    if (begin < covered) throw refuse(`tensor "${name}" overlaps the one before it`);
+    if (begin < covered) throw refuse(`tensor ${quoted(name)} overlaps the one before it`);
     if (begin > covered) throw refuse(`bytes ${covered} to ${begin} belong to no tensor`);
     covered = end;
   }
@@ -97,7 +97,7 @@ const parseHeader = (bytes: Uint8Array, refuse: Refuse): Record<string, unknown>
 const parseMetadata = (content: unknown, refuse: Refuse): [string, string][] => {
   if (!isRecord(content)) throw refuse('its metadata is not a JSON object');
   return Object.entries(content).map(([key, value]) => {
-    if (typeof value !== 'string') throw refuse(`its metadata "${key}" is not a string`);
+    if (typeof value !== 'string') throw refuse(`its metadata ${quoted(key)} is not a string`);
     return [key, value];
   });
 };
@@ -106,11 +106,11 @@ const isCount = (value: unknown): value is number =>
   typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 
 const parseTensor = (name: string, content: unknown, refuse: Refuse): HeaderTensor => {
-  const which = `tensor ${JSON.stringify(name.slice(0, 200))}`;
+  const which = `tensor ${quoted(name)}`;
   if (!isRecord(content)) throw refuse(`${which} has no description`);
   const { dtype: dtypeName, shape, data_offsets: offsets } = content;
   const dtype = typeof dtypeName === 'string' ? DTYPES.get(dtypeName) : undefined;
-  if (dtype === undefined) throw refuse(`${which} has the unknown dtype ${JSON.stringify(dtypeName)}`);
+  if (dtype === undefined) throw refuse(`${which} has the unknown dtype ${quoted(dtypeName)}`);
   if (!Array.isArray(shape) || shape.length > MAX_DIMENSIONS || !shape.every(isCount)) {
     throw refuse(`${which} has no valid shape`);
   }

@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { closeSync, fsyncSync, openSync, readSync, renameSync, rmSync } from 'node:fs';
 import { dirname, extname } from 'node:path';
-import { MdetrError } from '../../errors.ts';
+import { MdetrError, quoted } from '../../errors.ts';
 import { openInputSync } from '../../files/input-file.ts';
 import { ByteWindow } from './byte-window.ts';
 import {
@@ -126,7 +126,7 @@ const scanLists = (scanner: JsonScanner, images: RecordSpool, annotations: Recor
       scanner.peek();
       const keyAt = scanner.offset;
       const key = scanner.readString();
-      if (seen.has(key)) throw new JsonScanError(keyAt, `"${key}" occurs twice in the top-level object`);
+      if (seen.has(key)) throw new JsonScanError(keyAt, `${quoted(key)} occurs twice in the top-level object`);
       seen.add(key);
       scanner.expect(':', '":" after a key');
       if (key === 'images' || key === 'questions') {

@@ -1,3 +1,4 @@
+import { excerpt } from '../../errors.ts';
 import { Buffer } from 'node:buffer';
 import { foreignContent, HEAD_BYTES } from '../../files/text-encoding.ts';
 import type { ByteWindow } from './byte-window.ts';
@@ -264,7 +265,7 @@ export class JsonScanner {
     try {
       return JSON.parse(text) as string;
     } catch {
-      throw new JsonScanError(this.window.base + start, `malformed string ${text.slice(0, 80)}`);
+      throw new JsonScanError(this.window.base + start, `malformed string ${excerpt(text)}`);
     }
   }
 

@@ -1,4 +1,4 @@
-import { MdetrError } from '../../errors.ts';
+import { MdetrError, quoted } from '../../errors.ts';
 import { codePointLength } from '../../text/spans/code-points.ts';
 import type { CodePointSpan } from '../../text/spans/span.ts';
 import type { BoxXywh } from '../../geometry/boxes.ts';
@@ -56,7 +56,8 @@ export class DetectionRows {
       if (first === id) {
         byName.set(key, id);
         this.names.set(id, name);
-      } else this.notes.add('categories with the same name, which become one', `"${name}": ids ${first} and ${id}`);
+      } else
+        this.notes.add('categories with the same name, which become one', `${quoted(name)}: ids ${first} and ${id}`);
       this.firstOf.set(id, first);
     }
     this.mentions = new CategoryMentions([...this.names].map(([id, name]) => ({ id, name })));

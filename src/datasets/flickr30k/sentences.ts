@@ -1,5 +1,5 @@
 import { codePointLength } from '../../text/spans/code-points.ts';
-import { MdetrError } from '../../errors.ts';
+import { MdetrError, quoted } from '../../errors.ts';
 import type { CodePointSpan } from '../../text/spans/span.ts';
 import { pythonWords } from './python-words.ts';
 import { entityId } from './entity-boxes.ts';
@@ -52,7 +52,7 @@ const parseSentence = (line: string, location: string): EntitySentence => {
       }
       const [, entity, types] = OPENING.exec(word) ?? [];
       if (entity === undefined)
-        throw new MdetrError(`${location}: "${word}" opens a phrase, but does not have the form [/EN#ID/TYPE`);
+        throw new MdetrError(`${location}: ${quoted(word)} opens a phrase, but does not have the form [/EN#ID/TYPE`);
       open = {
         entity: entityId(entity)!,
         types: types!.split('/').slice(1),

@@ -1,3 +1,4 @@
+import { quoted } from '../../errors.ts';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { RecordSpool } from '../../data/annotation-index/record-spool.ts';
@@ -103,7 +104,7 @@ export class GroupedQuestions {
           const [, file, begin, end] = sorted.numbers.subarray(sorted.offset, sorted.offset + 4);
           const entry = JSON.parse(`{${files[file!]!.text(begin!, end!)}}`) as Record<string, unknown>;
           const [id, value] = Object.entries(entry)[0]!;
-          const location = `${this.paths[file!]!} [${JSON.stringify(id)}]`;
+          const location = `${this.paths[file!]!} [${quoted(id)}]`;
           questions.push({ id, question: checked(questionSchema, value, location), location });
           left = sorted.next();
         } while (left && sorted.numbers[sorted.offset] === image);

@@ -1,6 +1,6 @@
 import { join, posix } from 'node:path';
 import { z } from 'zod';
-import { MdetrError } from '../../errors.ts';
+import { MdetrError, quoted } from '../../errors.ts';
 import type { Segmentation } from '../../data/format/coco-format.ts';
 import { parseSegmentation } from '../../data/format/segmentation.ts';
 import type { BoxXywh } from '../../geometry/boxes.ts';
@@ -107,7 +107,9 @@ const readFile = async (source: ImportSource, name: string, { leftOut }: ImportO
       const category = checked(categorySchema, value, location);
       const known = categories.get(category.id);
       if (known !== undefined && known !== category.name)
-        throw new MdetrError(`${location}: category id ${category.id} is "${known}" and "${category.name}"`);
+        throw new MdetrError(
+          `${location}: category id ${category.id} is ${quoted(known)} and ${quoted(category.name)}`,
+        );
       categories.set(category.id, category.name);
     } else {
       const annotation = checked(annotationSchema, value, location);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { MdetrError } from '../../errors.ts';
+import { MdetrError, quoted } from '../../errors.ts';
 import { codePointLength } from '../../text/spans/code-points.ts';
 import type { CodePointSpan } from '../../text/spans/span.ts';
 import { RowIds, writeAnnotations } from '../preparation/annotation-writer.ts';
@@ -45,7 +45,7 @@ export const writePrompts = (
     if (ids.length > 1)
       notes.add(
         'categories with the same caption, whose rows stay apart as in the official files',
-        `"${prompt}": ids ${ids.join(', ')}`,
+        `${quoted(prompt)}: ids ${ids.join(', ')}`,
       );
   const masks = options['masks'] !== undefined;
   progress.step(name, images.length);

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { MdetrError } from '../../errors.ts';
+import { MdetrError, quoted } from '../../errors.ts';
 import { replaceFile } from '../../files/atomic-file.ts';
 import { readTextFile } from '../../files/json-file.ts';
 import { makeFolder } from '../../files/make-folder.ts';
@@ -28,7 +28,7 @@ export const readImageList = async (path: string): Promise<ReadonlySet<number>> 
       const id = Number(line);
       if (line.trim() === '') return [];
       if (!/^\s*\d+\s*$/.test(line) || !Number.isSafeInteger(id))
-        throw new MdetrError(`${path}: line ${i + 1}: "${line.trim().slice(0, 60)}" is not an image id`);
+        throw new MdetrError(`${path}: line ${i + 1}: ${quoted(line.trim())} is not an image id`);
       return [id];
     }),
   );

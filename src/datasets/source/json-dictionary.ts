@@ -1,3 +1,4 @@
+import { quoted } from '../../errors.ts';
 import { readJsonDictionary, type JsonReadOptions } from './json-entries.ts';
 import { JsonRanges } from './json-ranges.ts';
 
@@ -17,7 +18,7 @@ export class JsonDictionary {
   /** Value of a key, and its location (file and key) for messages. */
   get(key: string): { readonly value: unknown; readonly location: string } | undefined {
     const range = this.rangeOf.get(key);
-    return range && { value: this.ranges.value(...range), location: `${this.path} [${JSON.stringify(key)}]` };
+    return range && { value: this.ranges.value(...range), location: `${this.path} [${quoted(key)}]` };
   }
 
   close(): void {

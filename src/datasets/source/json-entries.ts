@@ -1,5 +1,5 @@
 import { closeSync, fstatSync } from 'node:fs';
-import { MdetrError } from '../../errors.ts';
+import { MdetrError, quoted } from '../../errors.ts';
 import { openInputSync } from '../../files/input-file.ts';
 import { ByteWindow } from '../../data/annotation-index/byte-window.ts';
 import { JsonScanError, JsonScanner } from '../../data/annotation-index/json-scanner.ts';
@@ -63,7 +63,7 @@ export const readJsonLists = function* <Name extends string>(
     scanner.expectEnd();
   });
   if (missing.size > 0)
-    throw new MdetrError(`${path}: has no list ${quoted(missing)}; is it a different file with the same name?`);
+    throw new MdetrError(`${path}: has no list ${listed(missing)}; is it a different file with the same name?`);
 };
 
 /**
@@ -130,7 +130,7 @@ export const readJsonDictionary = (path: string, options: JsonReadOptions = {}):
         const keyBegin = scanner.offset;
         const key = keys.read(scanner);
         scanner.expect(':', '":" after a key');
-        yield { key, keyBegin, location: `[${JSON.stringify(key)}]`, ...parsedValue(scanner) };
+        yield { key, keyBegin, location: `[${quoted(key)}]`, ...parsedValue(scanner) };
       } while (scanner.accept(','));
       scanner.expect('}', '"," or "}"');
     }
@@ -145,8 +145,7 @@ class UniqueKeys {
     scanner.peek();
     const { offset } = scanner;
     const key = scanner.readString();
-    if (this.known.has(key))
-      throw new JsonScanError(offset, `the key ${JSON.stringify(key).slice(0, 60)} occurs twice`);
+    if (this.known.has(key)) throw new JsonScanError(offset, `the key ${quoted(key)} occurs twice`);
     this.known.add(key);
     return key;
   }
@@ -211,4 +210,4 @@ const scanned = function* <Entry>(
   }
 };
 
-const quoted = (names: Iterable<string>): string => [...names].map((name) => `"${name}"`).join(', ');
+const listed = (names: Iterable<string>): string => [...names].map(quoted).join(', ');

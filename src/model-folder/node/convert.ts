@@ -11,7 +11,7 @@ import {
   type StateDictMatch,
   type TensorSource,
 } from '../../checkpoints/index.ts';
-import { MdetrError, UsageError } from '../../errors.ts';
+import { MdetrError, quoted, UsageError } from '../../errors.ts';
 import { OutputRule } from '../../files/output-rule.ts';
 import {
   initialValue,
@@ -138,7 +138,7 @@ const leftOutOf = async (
   if (contents?.optimizer !== undefined) leftOut.push("the optimizer's state");
   if (contents?.epoch !== undefined && isFileOut) leftOut.push('the epoch');
   for (const key of [...(contents?.others ?? []), ...(contents?.notTensors ?? [])].slice(0, 20)) {
-    leftOut.push(JSON.stringify(key.slice(0, 100)));
+    leftOut.push(quoted(key));
   }
   return leftOut;
 };

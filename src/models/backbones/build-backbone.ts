@@ -1,4 +1,4 @@
-import { MdetrError } from '../../errors.ts';
+import { MdetrError, quoted } from '../../errors.ts';
 import type { Scope } from '../../nn/index.ts';
 import type { ModelConfig } from '../config.ts';
 import type { Backbone, BackboneFamily } from './backbone.ts';
@@ -18,7 +18,7 @@ export const buildBackbone = (scope: Scope, config: ModelConfig): Backbone => {
   const family = BACKBONE_FAMILIES.find((candidate) => candidate.matches(config));
   if (family === undefined) {
     const choices = BACKBONE_FAMILIES.flatMap((candidate) => candidate.choices ?? []).join(', ');
-    throw new MdetrError(`backbone "${config.backbone}" is unknown: use one of ${choices}`);
+    throw new MdetrError(`backbone ${quoted(config.backbone)} is unknown: use one of ${choices}`);
   }
   return family.build(scope, config);
 };

@@ -1,4 +1,4 @@
-import { MdetrError } from '../../errors.ts';
+import { MdetrError, quoted } from '../../errors.ts';
 import { SOFT_TOKENS } from '../soft-tokens.ts';
 
 /** Tokens of one caption, with their character ranges. */
@@ -88,7 +88,7 @@ export class TokenEncoding implements Encoding {
     const unknown = this.unknownWords();
     if (unknown.length > 0)
       warnings.push(
-        `The model does not know ${unknown.map((word) => JSON.stringify(word)).join(', ')}: its vocabulary is small, ` +
+        `The model does not know ${unknown.map(quoted).join(', ')}: its vocabulary is small, ` +
           `and it reads ${unknown.length === 1 ? 'this word' : 'these words'} as any other unknown one.`,
       );
     return warnings;

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { MdetrError, UsageError } from '../../errors.ts';
+import { MdetrError, quoted, UsageError } from '../../errors.ts';
 import { ByteLevelBpe } from './byte-level.ts';
 import { isOneWord, WordLevel } from './word-level.ts';
 import type { WordModel } from './word-tokens.ts';
@@ -181,7 +181,7 @@ const readBpe = (file: TokenizerFile, vocab: ReadonlyMap<string, number>, where:
   if (type !== 'ByteLevel' || addPrefixSpace === true || useRegex === false)
     throw new MdetrError(
       `${where}: pre_tokenizer must be ByteLevel with its word pattern and without add_prefix_space, as MDETR's ` +
-        `checkpoints were trained; it is ${JSON.stringify(file.pre_tokenizer)}.`,
+        `checkpoints were trained; it is ${quoted(file.pre_tokenizer)}.`,
     );
   if (file.normalizer != null)
     throw new MdetrError(`${where}: normalizer ${quoted(file.normalizer.type)} is not supported with BPE.`);
@@ -222,7 +222,7 @@ const readVocab = (json: unknown, where: string): Map<string, number> => {
   const taken = new Uint8Array(LARGEST_ID + 1);
   for (const [token, id] of Object.entries(json as Record<string, unknown>)) {
     if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id > LARGEST_ID)
-      throw new MdetrError(`${where}: token ${quoted(token)} has id ${JSON.stringify(id)}, not an integer from 0 on.`);
+      throw new MdetrError(`${where}: token ${quoted(token)} has id ${quoted(id)}, not an integer from 0 on.`);
     if (taken[id] === 1)
       throw new MdetrError(`${where}: id ${id} is given twice, the second time to ${quoted(token)}.`);
     taken[id] = 1;
@@ -242,7 +242,7 @@ const readMerges = (
     const parts: unknown[] = typeof entry === 'string' ? entry.split(' ') : Array.isArray(entry) ? entry : [];
     const [left, right] = parts;
     if (parts.length !== 2 || typeof left !== 'string' || typeof right !== 'string' || left === '' || right === '')
-      throw new MdetrError(`${where}: merge ${index + 1} is ${JSON.stringify(entry)}, not a pair of tokens.`);
+      throw new MdetrError(`${where}: merge ${index + 1} is ${quoted(entry)}, not a pair of tokens.`);
     for (const token of [left, right, left + right])
       if (!vocab.has(token))
         throw new MdetrError(
@@ -280,4 +280,3 @@ const idOf = (vocab: ReadonlyMap<string, number>, token: string, where: string):
 };
 
 /** A string for an error message: escaped, and shortened to 60 characters. */
-const quoted = (text: string): string => JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);

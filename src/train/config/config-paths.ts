@@ -1,6 +1,6 @@
 import { realpath } from 'node:fs/promises';
 import { dirname, isAbsolute, join } from 'node:path';
-import { MdetrError } from '../../errors.ts';
+import { MdetrError, quoted } from '../../errors.ts';
 import { officialDataSchema } from './slices/official-datasets.ts';
 
 /** Keys whose values are files or folders to read, or names of published ones. */
@@ -74,7 +74,7 @@ const findReadPath = async (value: unknown, key: string, configPath: string): Pr
   if (found === undefined || found === here) return value;
   if (here !== undefined)
     throw new MdetrError(
-      `${configPath}: "${key}" is "${value}", which exists beside the config (${found}) and in the working folder ` +
+      `${configPath}: "${key}" is ${quoted(value)}, which exists beside the config (${found}) and in the working folder ` +
         `(${here}): name one of them by its full path`,
     );
   return beside;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { MdetrError } from '../../errors.ts';
+import { MdetrError, quoted } from '../../errors.ts';
 import {
   criterionConfigKeys,
   parseCriterionConfig,
@@ -139,7 +139,7 @@ const warnOnce = (text: string): void => {
 const unknownKey = (source: string, key: string, known: readonly string[]): MdetrError => {
   const nearest = nearestKey(key, known);
   return new MdetrError(
-    `${source}: unknown key "${key}"${nearest === undefined ? '' : `; did you mean "${nearest}"?`}`,
+    `${source}: unknown key ${quoted(key)}${nearest === undefined ? '' : `; did you mean "${nearest}"?`}`,
   );
 };
 

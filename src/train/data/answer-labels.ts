@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { MdetrError, messageOf } from '../../errors.ts';
+import { MdetrError, messageOf, quoted } from '../../errors.ts';
 import { readJsonFileSync } from '../../files/json-file.ts';
 import {
   clevrAnswerTypes,
@@ -29,9 +29,13 @@ export const clevrLabels: AnswerLabeler = (row) => {
   const type = clevrAnswerType(answer);
   const attribute = clevrAttributes.indexOf(answer);
   if (type === 'attr' && attribute < 0)
-    throw new MdetrError(`"${answer}" is neither yes or no, nor a number, nor one of ${clevrAttributes.join(', ')}`);
+    throw new MdetrError(
+      `${quoted(answer)} is neither yes or no, nor a number, nor one of ${clevrAttributes.join(', ')}`,
+    );
   if (type === 'reg' && Number(answer) >= clevrNumbers)
-    throw new MdetrError(`"${answer}" is above ${clevrNumbers - 1}, the largest number that the network can answer`);
+    throw new MdetrError(
+      `${quoted(answer)} is above ${clevrNumbers - 1}, the largest number that the network can answer`,
+    );
   return {
     answer_type: clevrAnswerTypes.indexOf(type),
     answer_binary: Number(answer === 'yes'),
@@ -58,7 +62,7 @@ export const gqaLabels = (folder: string, hasSplitHeads: boolean): AnswerLabeler
     const { answer, question_type: type = '' } = row ?? { answer: '' };
     const typeId = gqaAnswerTypes.findIndex((name) => name === type);
     if (row !== undefined && hasSplitHeads && typeId < 0)
-      throw new MdetrError(`question_type "${type}" is none of ${gqaAnswerTypes.join(', ')}`);
+      throw new MdetrError(`question_type ${quoted(type)} is none of ${gqaAnswerTypes.join(', ')}`);
     if (!hasSplitHeads) return { answer: row === undefined ? NO_LABEL : idIn(joint, answer) };
     return {
       answer_type: row === undefined ? NO_LABEL : typeId,

@@ -1,3 +1,4 @@
+import { quoted } from '../../errors.ts';
 import { collateImages } from '../../data/sampling/collate.ts';
 import { joinTargets } from '../../losses/index.ts';
 import { padEncodings } from '../../text/index.ts';
@@ -30,6 +31,6 @@ export const makeBatch = (samples: readonly ImageSample[], padId: number, config
       ...auxiliaryInputs(samples, images, config, { encodings, T }),
     },
     targets: joinTargets(captions, { encodings, tokens: T }, config),
-    ids: samples.flatMap(({ id, captions: own }) => own.map(({ caption }) => `${id}: ${JSON.stringify(caption)}`)),
+    ids: samples.flatMap(({ id, captions: own }) => own.map(({ caption }) => `${id}: ${quoted(caption)}`)),
   };
 };

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { MdetrError } from '../../errors.ts';
+import { MdetrError, quoted } from '../../errors.ts';
 import type { ModelConfig } from '../../models/index.ts';
 import type { DatasetConfig } from '../config/slices/datasets.ts';
 import type { OfficialDataConfig } from '../config/slices/official-datasets.ts';
@@ -57,7 +57,7 @@ const officialDataset = (name: string, config: OfficialConfig, part: 'train' | '
       return [file(clevr, annotations, join(clevrImages, config.clevr_variant === 'cogent' ? config.cogent_set : own))];
     }
     default:
-      throw new MdetrError(`combine_datasets: "${name}" is not one of ${OFFICIAL_NAMES.join(', ')}`);
+      throw new MdetrError(`combine_datasets: ${quoted(name)} is not one of ${OFFICIAL_NAMES.join(', ')}`);
   }
 };
 

@@ -1,4 +1,4 @@
-import { MdetrError } from '../../errors.ts';
+import { MdetrError, quoted } from '../../errors.ts';
 import type { Span } from '../../text/spans/span.ts';
 
 const WORD_CHARACTER = /[\p{L}\p{N}_]/u;
@@ -17,20 +17,19 @@ export const spanOfPhrase = (caption: string, phrase: string, occurrence: number
     const end = start + phrase.length;
     if (!continuesWord(caption, start) && !continuesWord(caption, end)) spans.push({ start, end });
   }
-  const quoted = JSON.stringify(phrase);
-  if (spans.length === 0)
-    throw new MdetrError(`phrase ${quoted} does not occur in the caption ${JSON.stringify(caption)}`);
+  const shown = quoted(phrase);
+  if (spans.length === 0) throw new MdetrError(`phrase ${shown} does not occur in the caption ${quoted(caption)}`);
   if (occurrence === undefined) {
     if (spans.length > 1)
       throw new MdetrError(
-        `phrase ${quoted} occurs ${spans.length} times in the caption: say which by occurrence (1 to ${spans.length})`,
+        `phrase ${shown} occurs ${spans.length} times in the caption: say which by occurrence (1 to ${spans.length})`,
       );
     return spans[0]!;
   }
   const span = Number.isInteger(occurrence) ? spans[occurrence - 1] : undefined;
   if (span === undefined)
     throw new MdetrError(
-      `occurrence of phrase ${quoted} must be an integer from 1 to ${spans.length}, not ${occurrence}`,
+      `occurrence of phrase ${shown} must be an integer from 1 to ${spans.length}, not ${occurrence}`,
     );
   return span;
 };

@@ -1,6 +1,6 @@
 import { BatchSampler } from '../../data/sampling/batch-sampler.ts';
 import type { MixedDataset } from '../../data/sampling/mixed-dataset.ts';
-import { MdetrError } from '../../errors.ts';
+import { MdetrError, quoted } from '../../errors.ts';
 import { MdetrNetwork } from '../../models/index.ts';
 import { findTokenizer, resolveModelPath } from '../../model-folder/node/model-files.ts';
 import type { Runtime } from '../../engine/runtime/runtime.ts';
@@ -50,7 +50,7 @@ export const findVocabulary = async (
   } catch (error) {
     if (!(error instanceof MdetrError)) throw error;
     throw new MdetrError(
-      `no vocabulary for text_encoder_type "${config.text_encoder_type}": name a folder with tokenizer.json, or ` +
+      `no vocabulary for text_encoder_type ${quoted(config.text_encoder_type)}: name a folder with tokenizer.json, or ` +
         'vocab.json and merges.txt, as "tokenizer" in the config (--set tokenizer=DIR)',
       { cause: error },
     );

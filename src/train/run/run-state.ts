@@ -7,7 +7,7 @@ import {
   type TensorEntry,
   type TensorSource,
 } from '../../checkpoints/index.ts';
-import { MdetrError } from '../../errors.ts';
+import { MdetrError, quoted } from '../../errors.ts';
 import type { HostTensor } from '../../engine/graph/index.ts';
 import type { Moments } from '../optimizer/optimizer.ts';
 import type { TrainerState } from '../step/trainer.ts';
@@ -129,11 +129,11 @@ export const readRunState = async (path: string): Promise<RunState> => {
     const restored = new Map<string, Moments>();
     for (const [name, taken] of Object.entries(moments)) {
       const size = parameters.get(name)?.data.length;
-      if (size === undefined) throw damaged(path, `moments of "${name}", which is not a parameter`);
+      if (size === undefined) throw damaged(path, `moments of ${quoted(name)}, which is not a parameter`);
       const [first, second] = [await read(path, file, `first.${name}`), await read(path, file, `second.${name}`)];
       // SGD has only the first.
       if (first.length !== size || (second.length !== size && second.length !== 0))
-        throw damaged(path, `the moments of "${name}" differ from it in size`);
+        throw damaged(path, `the moments of ${quoted(name)} differ from it in size`);
       restored.set(name, { step: taken, first, second });
     }
     return {
