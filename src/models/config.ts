@@ -97,6 +97,20 @@ export const modelConfigSchema = z.object({
     description: 'The encoder sees the caption beside the image, as in the paper. If false, only the decoder does.',
     own: true,
   }),
+  query_selection: z.enum(['none', 'boxes', 'features']).default('none').meta({
+    description:
+      "Start of the object queries. `none`: learned, as in the paper. `boxes`: from the boxes that a head on the encoder's output proposes. `features`: also with the features of their positions as contents.",
+    own: true,
+  }),
+  box_refinement: flag.default(false).meta({
+    description:
+      'Every decoder layer corrects the box of the layer before it, whose gradient is stopped. Needs `query_selection`.',
+    own: true,
+  }),
+  selection_suppression: z.number().positive().max(1).default(1).meta({
+    description: 'IoU with a better proposal above which a proposal is selected last; 1 disables suppression.',
+    own: true,
+  }),
   qa_layer: z.enum(['first', 'last']).default('first').meta({
     description:
       'Decoder layer that the question heads read. The official code reads the first; `last` gives better answers.',
@@ -187,6 +201,13 @@ export const parseModelConfig = (values: Readonly<Record<string, unknown>>, sour
     refuse(`hidden_dim ${config.hidden_dim} is not a multiple of 4, as sine positions require`);
   if (config.mask_model === 'v2')
     refuse('mask_model "v2" has no implementation, not even in the official code: use "smallconv"');
+  if (config.query_selection === 'none' && config.box_refinement)
+    refuse('box_refinement refines selected boxes: set query_selection to "boxes" or "features"');
+  if (config.query_selection !== 'none') {
+    if (!config.pass_pos_and_query) refuse('query_selection needs pass_pos_and_query, since positions change by layer');
+    if (!config.text_in_encoder) refuse('query_selection needs words in the encoder, and text_in_encoder is false');
+    if (config.no_detection) refuse('query_selection selects boxes, and no_detection predicts none');
+  }
   if (config.do_qa && !config.split_qa_heads && qaDataset(config) !== 'gqa')
     refuse('only gqa has a joint answer head: set split_qa_heads');
   textEncoderConfig(config, source);

@@ -9,18 +9,15 @@ export {
   type SmallBackboneConfig,
   type TextEncoderConfig,
 } from './config.ts';
-export {
-  MdetrNetwork,
-  selectImages,
-  type CaptionedFeatures,
-  type CaptionTokens,
-  type ForwardOptions,
-  type ForwardPass,
-  type ImageFeatures,
-  type Predictions,
-} from './mdetr-network.ts';
-export type { DecodedLayer, EncoderCache } from './transformer.ts';
+export { MdetrNetwork } from './mdetr-network.ts';
+export { selectImages, type CaptionedFeatures, type ImageFeatures } from './image-features.ts';
+export type { CaptionTokens, ForwardOptions, ForwardPass, Predictions } from './forward-pass.ts';
+export type { DecodedLayer } from './queries/decoder-queries.ts';
+export type { EncoderCache } from './transformer.ts';
 export { initialValue } from './initial-weights.ts';
 export type { AnswerHeadName, AnswerLogits } from './question-answering.ts';
 /** @internal */
 export type { MaskContext, Segmentation } from './segmentation.ts';
+/** @internal */
+export { boxesAround, cellBoxLayer, CELLS_PER_POSITION, EncoderHead, splitCells } from './queries/encoder-head.ts';
+export type { CellPredictions } from './queries/encoder-head.ts';

@@ -4,7 +4,8 @@ import { noise, runtime } from '../../test/support/op-check.ts';
 import { syntheticWeight } from '../../test/support/synthetic-weights.ts';
 import type { Session } from '../engine/runtime/runtime.ts';
 import { parseModelConfig } from './config.ts';
-import { MdetrNetwork, selectImages } from './mdetr-network.ts';
+import { selectImages } from './image-features.ts';
+import { MdetrNetwork } from './mdetr-network.ts';
 
 const small = {
   small_backbone: { widths: [8, 16, 16, 32], groups: 4 },
@@ -186,6 +187,20 @@ describe('a batch', () => {
     const [one, two] = [await inBatch(other), await inBatch({ ...other, data: image(5, 64, 96) })];
     expectClose(rowOf(one['pred_boxes']!, 0, 1), rowOf(two['pred_boxes']!, 0, 1), 1e-6);
   });
+
+  it('does not depend on the neighbors with selected queries', async () => {
+    const run = await load({ query_selection: 'features', box_refinement: true, selection_suppression: 0.6 });
+    const part = { data: image(3, 64, 64), height: 64, width: 64 };
+    const other = { data: image(4, 64, 96), height: 64, width: 96 };
+    const [short, long] = [
+      [0, 7, 2],
+      [0, 9, 5, 2],
+    ] as const;
+    const together = await run({ ...images([part, other], 64, 96), ...captions([short, long], [0, 1]), ...noQueries });
+    const alone = await run({ ...images([part], 64, 96), ...captions([short], [0]), ...noQueries });
+    for (const name of ['pred_logits', 'pred_boxes', 'pred_isfinal', 'pred_answer_reg'])
+      expectClose(rowOf(together[name]!, 0, 2), rowOf(alone[name]!, 0, 1));
+  });
 });
 
 describe('masks', () => {
@@ -277,6 +292,12 @@ describe('configs', () => {
     [{ text_encoder_type: 'bert-base' }, /"bert-base" is unknown/],
     [{ do_qa: true, combine_datasets: ['clevr'] }, /set split_qa_heads/],
     [{ num_queries: 0 }, /"num_queries"/],
+    [{ query_selection: 'best' }, /"query_selection"/],
+    [{ selection_suppression: 0 }, /"selection_suppression"/],
+    [{ box_refinement: true }, /set query_selection/],
+    [{ query_selection: 'boxes', pass_pos_and_query: false }, /needs pass_pos_and_query/],
+    [{ query_selection: 'boxes', text_in_encoder: false }, /needs words in the encoder/],
+    [{ query_selection: 'features', no_detection: true }, /no_detection predicts none/],
   ])('reject %o, naming the key', (values, message) => {
     expect(() => parseModelConfig(values, 'x.json')).toThrow(message);
     expect(() => parseModelConfig(values, 'x.json')).toThrow(/^x\.json: /);

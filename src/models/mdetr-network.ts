@@ -1,15 +1,26 @@
 import type { Dim, Tensor } from '../engine/graph/index.ts';
-import { Conv, Embedding, Linear, Mlp, noDropout, ParameterRegistry, Scope, type Dropout } from '../nn/index.ts';
 import {
-  cast,
+  Conv,
+  Embedding,
+  Linear,
+  Mlp,
+  noDropout,
+  normal,
+  ParameterRegistry,
+  Scope,
+  zeros,
+  type Dropout,
+} from '../nn/index.ts';
+import {
+  add,
   concat,
-  gather,
+  expand,
+  fill,
   l2Normalize,
   mergeAxes,
-  reshape,
-  resizeNearest,
   sigmoid,
   slice,
+  stopGradient,
   transpose,
   unsqueeze,
 } from '../engine/ops/index.ts';
@@ -19,64 +30,18 @@ import { buildBackbone } from './backbones/build-backbone.ts';
 import { buildPositionEncoding } from './position-encoding.ts';
 import { textEncoderConfig, type ModelConfig } from './config.ts';
 import type { PositionEncoding } from './position-encoding.ts';
+import { boxLogits, QuerySelection } from './queries/query-selection.ts';
 import { answerQueryCount, QuestionAnswering, type AnswerLogits } from './question-answering.ts';
 import { Segmentation } from './segmentation.ts';
-import { Transformer, type DecodedLayer, type EncoderCache } from './transformer.ts';
+import type { CaptionTokens, ForwardOptions, ForwardPass, Predictions } from './forward-pass.ts';
+import { downsampleMask, type CaptionedFeatures, type ImageFeatures } from './image-features.ts';
+import type { DecodedLayer, DecoderQueries } from './queries/decoder-queries.ts';
+import { Transformer, type EncoderCache } from './transformer.ts';
 
-/** Output of the backbone for a batch of images: enough for any number of captions. */
-export interface ImageFeatures {
-  /** Projected last feature map, (B, D, h, w). */
-  readonly src: Tensor;
-  /** (B, h, w), true on padding. */
-  readonly padding: Tensor;
-  /** Feature maps before the last, coarse to fine, for the segmentation head; empty without one. */
-  readonly pyramid: readonly Tensor[];
-  /** Feature maps of all backbone stages, fine to coarse. */
-  readonly stages: readonly Tensor[];
-}
-
-/** Image features as the rest of the network reads them: one row per caption. */
-export type CaptionedFeatures = Omit<ImageFeatures, 'stages'>;
-
-/** Tokenized captions of a batch. */
-export interface CaptionTokens {
-  /** (B, T) int32 token ids. */
-  readonly inputIds: Tensor;
-  /** (B, T) int32, 1 on tokens and 0 on padding. */
-  readonly attentionMask: Tensor;
-}
-
-export interface ForwardOptions {
-  /** Default: none, as at inference. */
-  readonly dropout?: Dropout;
-  /** Decoder layers that the detection heads read: `all` with auxiliary losses. Default `last`. */
-  readonly layers?: 'last' | 'all';
-}
-
-/** Predictions of the heads under the official output names. L is the number of decoder layers that the heads read. */
-export interface Predictions extends AnswerLogits {
-  /** (L, B, Q, 256) */
-  readonly pred_logits: Tensor;
-  /** (L, B, Q, 4) cxcywh in (0, 1), relative to the image without padding. */
-  readonly pred_boxes: Tensor;
-  /** (L, B, Q, 1), with `predict_final`. */
-  readonly pred_isfinal: Tensor | undefined;
-  /** (L, B, Q, 64), unit length, with `contrastive_align_loss`. */
-  readonly proj_queries: Tensor | undefined;
-  /** (B, T, 64), unit length, with `contrastive_align_loss`. */
-  readonly proj_tokens: Tensor | undefined;
-}
-
-/** Result of a forward pass: the predictions, and the hidden states that they were made from. */
-export interface ForwardPass {
-  readonly predictions: Predictions;
-  /** Detection queries after every decoder layer, each (B, Q, D). */
-  readonly hs: readonly Tensor[];
-  /** Question queries after every decoder layer, each (B, n, D), with their attention; empty without question heads. */
-  readonly answerLayers: readonly DecodedLayer[];
-  readonly encoded: EncoderCache;
-  /** Image and text vectors (B, 64) of unit length, with `contrastive_loss`. */
-  readonly contrast: { readonly image: Tensor; readonly text: Tensor } | undefined;
+/** Output of the decoder. */
+interface Decoded extends Pick<ForwardPass, 'hs' | 'answerLayers' | 'cells'> {
+  /** Box (B, Q, 4) from which each layer starts; the first layer's alone without refinement, none for learned queries. */
+  readonly references: readonly Tensor[];
 }
 
 /**
@@ -105,6 +70,7 @@ export class MdetrNetwork {
   private readonly contrastive: { readonly image: Linear; readonly text: Linear } | undefined;
   private readonly alignment: { readonly image: Linear; readonly text: Linear } | undefined;
   private readonly questions: QuestionAnswering | undefined;
+  private readonly selection: QuerySelection | undefined;
 
   constructor(readonly config: ModelConfig) {
     const root = new Scope(this.registry);
@@ -115,8 +81,13 @@ export class MdetrNetwork {
     this.transformer = new Transformer(scope.at('transformer'), config);
     this.classEmbed = new Linear(scope.at('class_embed'), features, SOFT_TOKEN_CLASSES);
     this.isfinalEmbed = config.predict_final ? new Linear(scope.at('isfinal_embed'), features, 1) : undefined;
-    this.bboxEmbed = new Mlp(scope.at('bbox_embed'), features, features, 4, 3);
-    this.queryEmbed = new Embedding(scope.at('query_embed'), config.num_queries, features);
+    const isSelecting = config.query_selection !== 'none';
+    // Refinement starts from the selected boxes as they are: a correction of 0.
+    const lastInit = config.box_refinement ? zeros : undefined;
+    this.bboxEmbed = new Mlp(scope.at('bbox_embed'), features, features, 4, 3, { lastInit });
+    // Learned positions; with selection the learned part of the contents.
+    const queryInit = normal(isSelecting ? 0.1 : 1);
+    this.queryEmbed = new Embedding(scope.at('query_embed'), config.num_queries, features, queryInit);
     this.qaEmbed = config.do_qa ? new Embedding(scope.at('qa_embed'), answerQueryCount(config), features) : undefined;
     // The official order of parameters has the projection before the backbone, whose width it needs.
     const backboneScope = new Scope(new ParameterRegistry(), scope.at('backbone').path);
@@ -139,6 +110,7 @@ export class MdetrNetwork {
         }
       : undefined;
     this.questions = config.do_qa ? new QuestionAnswering(scope, config) : undefined;
+    this.selection = isSelecting ? new QuerySelection(scope, config) : undefined;
     this.pyramidChannels = hasMasks ? this.backbone.channels.slice(0, -1).reverse().slice(0, 3) : [];
     this.segmentation = hasMasks ? new Segmentation(root, features, config.nheads, this.pyramidChannels) : undefined;
   }
@@ -162,15 +134,17 @@ export class MdetrNetwork {
     { dropout = noDropout, layers = 'last' }: ForwardOptions = {},
   ): ForwardPass {
     const encoded = this.encode(features, captions, dropout);
-    const { hs, answerLayers } = this.decode(encoded, dropout);
+    const decoded = this.decode(encoded, features.padding, dropout);
+    const { hs, answerLayers, cells } = decoded;
     return {
       predictions: {
-        ...this.detect(layers === 'all' ? hs : hs.slice(-1), encoded),
+        ...this.detect(decoded, layers === 'all' ? hs.length : 1, encoded),
         ...this.answer(answerLayers),
       },
       hs,
       answerLayers,
       encoded,
+      cells,
       contrast: this.contrast(encoded),
     };
   }
@@ -188,14 +162,20 @@ export class MdetrNetwork {
   }
 
   /** Detection and question queries are decoded together, then separated. */
-  private decode(encoded: EncoderCache, dropout: Dropout): Pick<ForwardPass, 'hs' | 'answerLayers'> {
+  private decode(encoded: EncoderCache, padding: Tensor, dropout: Dropout): Decoded {
     const { num_queries: count } = this.config;
+    const start = this.selection?.select(encoded.imageMemory, padding, this.queryEmbed.weight);
+    const references = start === undefined ? [] : [start.boxesCxcywh];
     const queries =
-      this.qaEmbed === undefined ? this.queryEmbed.weight : concat([this.queryEmbed.weight, this.qaEmbed.weight], 0);
+      start === undefined
+        ? this.learnedQueries(encoded)
+        : this.selectedQueries(start.content, references, encoded, padding);
     const layers = this.transformer.decode(encoded, queries, dropout);
-    if (this.qaEmbed === undefined) return { hs: layers.map(({ output }) => output), answerLayers: [] };
-    const all = queries.shape[0]!;
+    const decoded = { references, cells: start?.cells };
+    if (this.qaEmbed === undefined) return { ...decoded, hs: layers.map(({ output }) => output), answerLayers: [] };
+    const all = count + answerQueryCount(this.config);
     return {
+      ...decoded,
       hs: layers.map(({ output }) => slice(output, 1, 0, count)),
       answerLayers: layers.map(({ output, attention }) => ({
         output: slice(output, 1, count, all),
@@ -204,15 +184,58 @@ export class MdetrNetwork {
     };
   }
 
-  /** Detection heads on the given decoder layers. */
-  private detect(hs: readonly Tensor[], encoded: EncoderCache): Omit<Predictions, keyof AnswerLogits> {
-    const stacked = concat(
-      hs.map((layer) => unsqueeze(layer, 0)),
-      0,
-    ); // (L, B, Q, D)
+  /** Learned queries, as in the paper. They are positions, or contents without `pass_pos_and_query`. */
+  private learnedQueries({ memory }: EncoderCache): DecoderQueries {
+    const learned =
+      this.qaEmbed === undefined ? this.queryEmbed.weight : concat([this.queryEmbed.weight, this.qaEmbed.weight], 0);
+    const perCaption = repeat(learned, memory.shape[0]!);
+    return this.config.pass_pos_and_query
+      ? { content: fill(0, perCaption.shape), positions: () => perCaption }
+      : { content: perCaption, positions: () => undefined };
+  }
+
+  /**
+   * Detection queries that start from selected boxes, and learned question queries.
+   *
+   * @param references boxes from which the layers start, (B, Q, 4); with refinement each layer but the last appends one
+   */
+  private selectedQueries(
+    content: Tensor,
+    references: Tensor[],
+    { memory }: EncoderCache,
+    padding: Tensor,
+  ): DecoderQueries {
+    const { box_refinement: refines, num_queries: count, hidden_dim: features } = this.config;
+    const batch = memory.shape[0]!;
+    const questions = this.qaEmbed && repeat(this.qaEmbed.weight, batch);
+    const withQuestions = (x: Tensor, y: Tensor | undefined): Tensor => (y === undefined ? x : concat([x, y], 1));
+    return {
+      content: withQuestions(expand(content, [batch, count, features]), questions && fill(0, questions.shape)),
+      positions: (output) => {
+        if (output !== undefined && refines)
+          references.push(stopGradient(this.refine(slice(output, 1, 0, count), references.at(-1)!)));
+        return withQuestions(this.selection!.positions(references.at(-1)!, padding), questions);
+      },
+    };
+  }
+
+  /** Boxes (…, Q, 4) from hidden states (…, Q, D) and the boxes before them (Deformable DETR, arXiv:2010.04159). */
+  private refine(hidden: Tensor, references: Tensor): Tensor {
+    return sigmoid(add(this.bboxEmbed.forward(hidden), boxLogits(references)));
+  }
+
+  /** Detection heads on the last decoder layers, `count` of them. */
+  private detect(
+    { hs, references }: Decoded,
+    count: number,
+    encoded: EncoderCache,
+  ): Omit<Predictions, keyof AnswerLogits> {
+    const stacked = stack(hs.slice(-count)); // (L, B, Q, D)
     return {
       pred_logits: this.classEmbed.forward(stacked),
-      pred_boxes: sigmoid(this.bboxEmbed.forward(stacked)),
+      pred_boxes: this.config.box_refinement
+        ? this.refine(stacked, stack(references.slice(-count)))
+        : sigmoid(this.bboxEmbed.forward(stacked)),
       pred_isfinal: this.isfinalEmbed?.forward(stacked),
       proj_queries: this.alignment && l2Normalize(this.alignment.image.forward(stacked)),
       proj_tokens: this.alignment && l2Normalize(this.alignment.text.forward(encoded.textMemory)),
@@ -243,16 +266,12 @@ export class MdetrNetwork {
   }
 }
 
-/** Resizes a padding mask (B, H, W) to the size of a feature map, nearest neighbor. */
-const downsampleMask = (padding: Tensor, height: Dim, width: Dim): Tensor => {
-  const [batch, ...size] = padding.shape as [Dim, Dim, Dim];
-  const asBytes = cast(reshape(padding, [batch, 1, ...size]), 'uint8');
-  return cast(reshape(resizeNearest(asBytes, height, width), [batch, height, width]), 'bool');
-};
+/** Repeats rows (n, D) for every caption → (B, n, D). */
+const repeat = (rows: Tensor, batch: Dim): Tensor => expand(unsqueeze(rows, 0), [batch, ...rows.shape]);
 
-/** Repeats image features for several captions each. imageIndex (B) int32 is the index of every caption's image. */
-export const selectImages = (features: CaptionedFeatures, imageIndex: Tensor): CaptionedFeatures => ({
-  src: gather(features.src, imageIndex, 0),
-  padding: gather(features.padding, imageIndex, 0),
-  pyramid: features.pyramid.map((map) => gather(map, imageIndex, 0)),
-});
+/** Stacks tensors of one shape along a new first axis. */
+const stack = (tensors: readonly Tensor[]): Tensor =>
+  concat(
+    tensors.map((tensor) => unsqueeze(tensor, 0)),
+    0,
+  );

@@ -74,6 +74,15 @@ export interface ModelConfig {
   readonly decoder_pre_norm: boolean;
   /** The encoder sees the caption beside the image, as in the paper. If false, only the decoder does. */
   readonly text_in_encoder: boolean;
+  /**
+   * Start of the object queries. `none`: learned, as in the paper. `boxes`: from the boxes that a head on the encoder's
+   * output proposes. `features`: also with the features of their positions as contents.
+   */
+  readonly query_selection: 'none' | 'boxes' | 'features';
+  /** Every decoder layer corrects the box of the layer before it, whose gradient is stopped. Needs `query_selection`. */
+  readonly box_refinement: boolean;
+  /** IoU with a better proposal above which a proposal is selected last; 1 disables suppression. */
+  readonly selection_suppression: number;
   /** Decoder layer that the question heads read. The official code reads the first; `last` gives better answers. */
   readonly qa_layer: 'first' | 'last';
   /** Sizes of a text encoder that is not a published one. */

@@ -45,14 +45,19 @@ export class SinePositionEncoding implements PositionEncoding {
     const size = counts.shape[axis]!;
     const total = slice(counts, axis, addDims(size, -1), size);
     const scaled = mul(div(counts, add(total, 1e-6)), 2 * Math.PI);
-    const perAxis = this.features / 2;
-    const wavelengths = Array.from({ length: perAxis / 2 }, (_, index) =>
-      Math.fround(this.temperature ** Math.fround((2 * index) / perAxis)),
-    );
-    const angles = div(unsqueeze(scaled, -1), literal(wavelengths, [perAxis / 2]));
-    return mergeAxes(concat([unsqueeze(sin(angles), -1), unsqueeze(cos(angles), -1)], 4), 3, 4);
+    return sineCodes(scaled, this.features / 2, this.temperature);
   }
 }
+
+/** Sine codes of angles (…): (…, features), interleaved sin, cos, sin, … of the angle divided by growing wavelengths. */
+export const sineCodes = (angles: Tensor, features: number, temperature: number): Tensor => {
+  const wavelengths = Array.from({ length: features / 2 }, (_, index) =>
+    Math.fround(temperature ** Math.fround((2 * index) / features)),
+  );
+  const scaled = div(unsqueeze(angles, -1), literal(wavelengths, [features / 2]));
+  const last = scaled.rank;
+  return mergeAxes(concat([unsqueeze(sin(scaled), -1), unsqueeze(cos(scaled), -1)], last), last - 1, last);
+};
 
 /** Uniform on [0, 1), the official initialization of the learned tables. */
 const uniform01: Initializer = (random, shape) =>

@@ -10,6 +10,7 @@ import {
   type Scope,
 } from '../nn/index.ts';
 import { add, concat, equal, expand, fill, mul, not, relu, reshape, slice, unsqueeze } from '../engine/ops/index.ts';
+import type { DecodedLayer, DecoderQueries } from './queries/decoder-queries.ts';
 import { textEncoderConfig, type ModelConfig } from './config.ts';
 import { Roberta } from './roberta.ts';
 
@@ -74,14 +75,6 @@ class TransformerEncoderLayer {
     const queryAndKey = withPositions(this.config.pre_norm ? this.norm1.forward(src) : src, positions);
     return this.selfAttn.probabilities(queryAndKey, queryAndKey, padding);
   }
-}
-
-/** Output of a decoder layer. */
-export interface DecodedLayer {
-  /** Hidden states of the queries, (B, Q, D). */
-  readonly output: Tensor;
-  /** Traces the cross-attention probabilities: (B, heads, Q, S). */
-  readonly attention: () => Tensor;
 }
 
 /** Decoder layer: self-attention, then cross-attention to image and text. Its norms really are 1, 3 and 4. */
@@ -255,20 +248,24 @@ export class Transformer {
     };
   }
 
-  /** Decodes queries (Q, D). Returns the normed output of every decoder layer. */
-  decode(cache: EncoderCache, queries: Tensor, dropout: Dropout): readonly DecodedLayer[] {
-    const batch = cache.memory.shape[0]!;
-    const perImage = expand(unsqueeze(queries, 0), [batch, ...queries.shape]);
-    const [start, queryPositions] = this.config.pass_pos_and_query
-      ? [fill(0, perImage.shape), perImage]
-      : [perImage, undefined];
+  /** Decodes queries. Returns the normed output of every decoder layer. */
+  decode(cache: EncoderCache, { content, positions }: DecoderQueries, dropout: Dropout): readonly DecodedLayer[] {
     const memoryKeys = withPositions(cache.memory, cache.positions);
     const padding = paddingBias(cache.paddingMask);
-    let target = start;
+    let target = content;
+    let normed: Tensor | undefined;
     return this.decoderLayers.map((layer) => {
-      const { output, attention } = layer.forward(target, queryPositions, cache.memory, memoryKeys, padding, dropout);
-      target = output;
-      return { output: this.decoderNorm.forward(output), attention }; // the next layer continues from the output before the norm
+      const { output, attention } = layer.forward(
+        target,
+        positions(normed),
+        cache.memory,
+        memoryKeys,
+        padding,
+        dropout,
+      );
+      target = output; // the next layer continues from the output before the norm
+      normed = this.decoderNorm.forward(output);
+      return { output: normed, attention };
     });
   }
 

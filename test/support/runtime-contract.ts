@@ -15,6 +15,7 @@ import {
   type HostTensor,
 } from '../../src/engine/graph/index.ts';
 import { and, dimValue, gather, matmul, mul, relu, reshape, sum } from '../../src/engine/ops/index.ts';
+import { selectCandidates } from '../../src/models/queries/candidates.ts';
 import { ProgramCache } from '../../src/engine/runtime/node/program-cache.ts';
 import type { DeviceTensor, Runtime } from '../../src/engine/runtime/runtime.ts';
 import { countingWeights, expectedY, sampleInput, smallProgram } from './small-program.ts';
@@ -108,6 +109,33 @@ export const runtimeContract = (
         ),
       );
       expect(sums.map(({ data }) => Number(data[0]))).toEqual([1, 2, 3, 4]);
+      await session.dispose();
+    });
+  });
+
+  describe('query selection', () => {
+    it('selects the best boxes without loops, near duplicates last', async () => {
+      const candidates = {
+        boxesXyxy: input('boxes', [batch!, h!, 4]),
+        scores: input('scores', [batch!, h!]),
+        features: input('features', [batch!, h!, 1]),
+      };
+      const selected = selectCandidates(candidates, 3, 0.6);
+      const outputs = { selected: selected.boxesCxcywh, order: selected.features };
+      const session = await runtime.load(makeProgram('selection', outputs));
+      const boxes = [
+        [0, 0, 0.5, 0.5],
+        [0, 0, 0.5, 0.45],
+        [0.5, 0.5, 1, 1],
+        [0.2, 0.2, 0.4, 0.6],
+      ];
+      const results = await session.run({
+        boxes: float32Tensor([2, 4, 4], [...boxes, ...[...boxes].reverse()].flat()),
+        scores: float32Tensor([2, 4], [0.9, 0.8, 0.3, 0.1, 0.4, -4, 0.7, 0.6]),
+        features: float32Tensor([2, 4, 1], [0, 1, 2, 3, 4, 5, 6, 7]),
+      });
+      expect(valuesOf(results['order'])).toEqual([0, 2, 3, 6, 4, 7]);
+      expect(valuesOf(results['selected']).slice(0, 4)).toEqual([0.25, 0.25, 0.5, 0.5]);
       await session.dispose();
     });
   });

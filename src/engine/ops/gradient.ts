@@ -1,3 +1,4 @@
+import { defineOp } from '../graph/define-op.ts';
 import type { Applied } from '../graph/tensor.ts';
 import { shapesEqual } from '../graph/dim.ts';
 import { reachableNodes } from '../graph/program.ts';
@@ -5,6 +6,20 @@ import type { Node, OpNode, Tensor } from '../graph/tensor.ts';
 import { add } from './elementwise.ts';
 import { zerosLike } from './constant.ts';
 import { sumToShape } from './reduce.ts';
+
+/**
+ * Identity that gradients do not pass, `detach` in PyTorch. A backward program that reads the value gets it from the forward
+ * program instead of recomputing what it was made from.
+ */
+export const stopGradient = (x: Tensor): Tensor => stopGradientOp([x], {});
+
+const stopGradientOp = defineOp<[x: Tensor], object>({
+  name: 'stopGradient',
+  cheap: false,
+  infer: ([x]) => ({ shape: x.shape, dtype: x.dtype }),
+  emit: (onnx, inputs) => onnx.node('Identity', inputs),
+  vjp: 'none',
+});
 
 /**
  * Reverse-mode differentiation: gradients of Σ ⟨cotangent, output⟩ with respect to `wrt`, as tensors of the same graph.

@@ -1,5 +1,5 @@
 import type { DType, HostTensor, Shape, Tensor } from '../../engine/graph/index.ts';
-import type { DecodedLayer, EncoderCache, ImageFeatures, ModelConfig } from '../../models/index.ts';
+import type { CellPredictions, DecodedLayer, EncoderCache, ImageFeatures, ModelConfig } from '../../models/index.ts';
 import type { Scope } from '../../nn/index.ts';
 import type { TrainConfig } from '../config/config.ts';
 import type { AuxiliaryBatch } from './auxiliary-batch.ts';
@@ -25,6 +25,8 @@ export interface AuxiliaryFeatures {
     readonly padding: Tensor;
     /** (B) index of each caption's image. */
     readonly imageIndex: Tensor;
+    /** Predictions of the network's encoder head, with `query_selection`. */
+    readonly cells: CellPredictions | undefined;
     readonly target: TargetInput;
   };
   readonly answers: {

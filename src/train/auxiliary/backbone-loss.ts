@@ -1,10 +1,11 @@
 import { symbolicDim, type Dim } from '../../engine/graph/index.ts';
 import { concat, div, literal, mergeAxes, mul, slice, split, squeeze, sum, transpose } from '../../engine/ops/index.ts';
 import { binaryCrossEntropy, crossEntropy } from '../../losses/cross-entropy.ts';
+import { boxesAround, cellBoxLayer, splitCells } from '../../models/index.ts';
 import { Linear } from '../../nn/index.ts';
 import { OBJECT_ATTRIBUTES } from './object-attributes.ts';
 import type { ImageLoss } from './auxiliary-loss.ts';
-import { BOX_WEIGHT, boxHead, byCell, CellLabels, centersInput } from './cell-labels.ts';
+import { BOX_WEIGHT, CellLabels, centersInput } from './cell-labels.ts';
 import { CELLS, objectInputs } from './cell-targets.ts';
 
 /** Logits of a cell: whether it shows an object, and the classes of every attribute. */
@@ -17,15 +18,18 @@ export const backboneLoss: ImageLoss = {
   weight: (config) => config.backbone_auxiliary_loss,
   head: (scope, { channels }, weight) => {
     const classHead = new Linear(scope.at('kinds'), channels, CELLS * CLASS_COUNT);
-    const box = boxHead(scope, channels);
+    const box = cellBoxLayer(scope, channels);
     return ({ stages, target }) => {
       const map = transpose(stages.at(-1)!, [0, 2, 3, 1]); // (I, C, h, w) → (I, h, w, C)
       const [images, height, width] = map.shape as [Dim, Dim, Dim];
       const objects = symbolicDim('objects');
       const cells = new CellLabels(target('auxiliary_cells', [images, height, width, CELLS], 'int32'), objects);
-      const logits = byCell(classHead.forward(mergeAxes(map, 1, 2)), CLASS_COUNT);
+      const positions = mergeAxes(map, 1, 2); // (I, h·w, C)
+      const logits = mergeAxes(splitCells(classHead.forward(positions), CLASS_COUNT), 0, 1);
       const [isObject, ...attributeLogits] = split(logits, 1, [1, ...OBJECT_ATTRIBUTES.map(({ classes }) => classes)]);
       const objectness = mul(binaryCrossEntropy(squeeze(isObject!, 1), cells.hits), cells.inside);
+      const centers = mergeAxes(centersInput(target, images, height, width), 1, 3);
+      const boxes = boxesAround(centers)(splitCells(box.forward(positions), 4));
       const attributes = target('auxiliary_attributes', [objects, OBJECT_ATTRIBUTES.length], 'int32');
       return [
         { name: 'auxiliary_object', value: div(sum(objectness), cells.insideCount), weight },
@@ -37,11 +41,7 @@ export const backboneLoss: ImageLoss = {
         }),
         {
           name: 'auxiliary_box',
-          value: cells.boxLoss(
-            byCell(box.forward(mergeAxes(map, 1, 2)), 4),
-            centersInput(target, images, height, width),
-            target('auxiliary_object_boxes', [objects, 4]),
-          ),
+          value: cells.boxLoss(mergeAxes(boxes, 0, 1), target('auxiliary_object_boxes', [objects, 4])),
           weight: BOX_WEIGHT * weight,
         },
       ];

@@ -15,27 +15,17 @@ import {
   mul,
   relu,
   scalar,
-  sigmoid,
   slice,
-  splitAxis,
   squeeze,
   sub,
   sum,
   where,
 } from '../../engine/ops/index.ts';
-import { fillWith, Linear, type Scope } from '../../nn/index.ts';
 import type { TargetInput } from './auxiliary-loss.ts';
 import { CELLS, NO_OBJECT, PADDING } from './cell-targets.ts';
 
 /** Weight of a box loss relative to the classification loss of its head. */
 export const BOX_WEIGHT = 2;
-
-/** Layer that predicts the box of every cell. Its distances start small: σ(−2) is an eighth of the image. */
-export const boxHead = (scope: Scope, inputs: number): Linear =>
-  new Linear(scope.at('box'), inputs, CELLS * 4, { biasInit: fillWith(-2) });
-
-/** (n, h·w, 4 · length) → (n · h · w · 4, length) */
-export const byCell = (x: Tensor, length: number): Tensor => mergeAxes(splitAxis(x, 2, [CELLS, length]), 0, 2);
 
 /** Centers of all cells, relative to their image: (I, h, w, 4, 2). */
 export const centersInput = (target: TargetInput, images: Dim, height: Dim, width: Dim): Tensor =>
@@ -79,13 +69,10 @@ export class CellLabels {
   /**
    * Mean of 1 − IoU over the cells with an object, a scalar.
    *
-   * @param distances (K, 4) logits of the distances to the left, top, right and bottom from the cell's center
-   * @param centers (n, h, w, 4, 2); @param boxes (rows, 4) in xyxy format
+   * @param predicted (K, 4) boxes of the cells; @param boxes (rows, 4); both in xyxy format
    */
-  boxLoss(distances: Tensor, centers: Tensor, boxes: Tensor): Tensor {
-    const center = mergeAxes(centers, 0, 3);
-    const reach = sigmoid(distances);
-    const [low, high] = [sub(center, slice(reach, 1, 0, 2)), add(center, slice(reach, 1, 2, 4))];
+  boxLoss(predicted: Tensor, boxes: Tensor): Tensor {
+    const [low, high] = [slice(predicted, 1, 0, 2), slice(predicted, 1, 2, 4)];
     const targets = this.rowsOf(concat([boxes, literal([0, 0, 0, 0], [1, 4])], 0));
     const [targetLow, targetHigh] = [slice(targets, 1, 0, 2), slice(targets, 1, 2, 4)];
     const intersection = areaOf(relu(sub(minimum(high, targetHigh), maximum(low, targetLow))));

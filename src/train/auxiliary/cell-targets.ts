@@ -1,4 +1,5 @@
 import type { HostTensor } from '../../engine/graph/index.ts';
+import { CELLS_PER_POSITION } from '../../models/index.ts';
 import type { AuxiliaryBatch, AuxiliaryCaption, Grid, ImageObjects } from './auxiliary-batch.ts';
 import { OBJECT_ATTRIBUTES } from './object-attributes.ts';
 
@@ -8,7 +9,7 @@ import { OBJECT_ATTRIBUTES } from './object-attributes.ts';
  */
 
 /** Cells of a position. */
-export const CELLS = 4;
+export const CELLS = CELLS_PER_POSITION;
 /** Label of a cell that shows no object. */
 export const NO_OBJECT = -1;
 /** Label of a cell outside the image. */

@@ -6,6 +6,7 @@ import {
   gather,
   literal,
   logSoftmax,
+  mergeAxes,
   mul,
   neg,
   pad,
@@ -15,11 +16,10 @@ import {
   where,
 } from '../../engine/ops/index.ts';
 import { boxesDim } from '../../losses/index.ts';
-import { textEncoderConfig } from '../../models/index.ts';
-import { Linear } from '../../nn/index.ts';
-import { SOFT_TOKEN_CLASSES, SOFT_TOKENS } from '../../text/soft-tokens.ts';
+import { boxesAround, EncoderHead } from '../../models/index.ts';
+import { SOFT_TOKEN_CLASSES } from '../../text/soft-tokens.ts';
 import type { MemoryLoss } from './auxiliary-loss.ts';
-import { BOX_WEIGHT, boxHead, byCell, CellLabels, centersInput } from './cell-labels.ts';
+import { BOX_WEIGHT, CellLabels, centersInput } from './cell-labels.ts';
 import { CELLS, mentionedInputs } from './cell-targets.ts';
 
 /** Weight of a cell that shows nothing mentioned, as nearly all cells do. */
@@ -33,19 +33,23 @@ export const encoderLoss: MemoryLoss = {
   level: 'memory',
   weight: (config) => config.encoder_auxiliary_loss,
   head: (scope, { config }, weight) => {
-    // Slots of tokens that captions can have.
-    const slots = Math.min(SOFT_TOKENS, textEncoderConfig(config).max_position_embeddings - 2);
-    const tokenHead = new Linear(scope.at('tokens'), config.hidden_dim, CELLS * (slots + 1));
-    const box = boxHead(scope, config.hidden_dim);
-    return ({ cache: { imageMemory }, padding, imageIndex, target }) => {
+    // With query selection the head is part of the network.
+    const head = config.query_selection === 'none' ? new EncoderHead(scope, config) : undefined;
+    return ({ cache: { imageMemory }, padding, imageIndex, target, cells: ofNetwork }) => {
       const [batch, height, width] = padding.shape as [Dim, Dim, Dim];
       const cells = new CellLabels(target('auxiliary_mentioned', [batch, height, width, CELLS], 'int32'), boxesDim);
+      const centers = (): Tensor =>
+        gather(mergeAxes(centersInput(target, symbolicDim('images'), height, width), 1, 3), imageIndex);
+      const predictions = head === undefined ? ofNetwork : head.forward(imageMemory, boxesAround(centers()));
+      if (predictions === undefined) throw new Error('internal: the network has no encoder head');
+      const logits = mergeAxes(predictions.tokenLogits, 0, 1);
+      const slots = (logits.shape[1] as number) - 1;
 
       // Token weights of every box, and a last row for "nothing".
       const tokens = pad(slice(target('positive_map', [boxesDim, SOFT_TOKEN_CLASSES]), 1, 0, slots), 1, 0, 1);
       const nothing = literal([...new Array<number>(slots).fill(0), 1], [1, slots + 1]);
       const expected = cells.rowsOf(concat([tokens, nothing], 0));
-      const predicted = logSoftmax(byCell(tokenHead.forward(imageMemory), slots + 1));
+      const predicted = logSoftmax(logits);
       const entropy = neg(sum(mul(predicted, expected), [1]));
       const negative = add(
         mul(cells.inside, NEGATIVE_WEIGHT),
@@ -53,14 +57,12 @@ export const encoderLoss: MemoryLoss = {
       );
       const weighted = mul(entropy, where(cells.isHit, 1, negative));
 
-      const centers = gather(centersInput(target, symbolicDim('images'), height, width), imageIndex);
       const corners = boxCorners(target('target_boxes', [boxesDim, 4]));
-      const distances = byCell(box.forward(imageMemory), 4);
       return [
         { name: 'auxiliary_encoder_tokens', value: div(sum(weighted), cells.insideCount), weight },
         {
           name: 'auxiliary_encoder_box',
-          value: cells.boxLoss(distances, centers, corners),
+          value: cells.boxLoss(mergeAxes(predictions.boxesXyxy, 0, 1), corners),
           weight: BOX_WEIGHT * weight,
         },
       ];

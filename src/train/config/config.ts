@@ -100,9 +100,11 @@ export const parseTrainConfig = (
   const { value: current, notes } = currentConfig(values, source);
   for (const note of notes) onNote(`${source}: ${note}`);
   for (const key of Object.keys(current)) if (!knownKeys.includes(key)) throw unknownKey(source, key, knownKeys);
-  const given = Object.fromEntries(
+  const given: Record<string, unknown> = Object.fromEntries(
     Object.entries(current).filter(([, value]) => value !== null && value !== undefined),
   );
+  // The encoder head then belongs to the network, and this is its loss.
+  if ((given['query_selection'] ?? 'none') !== 'none') given['encoder_auxiliary_loss'] ??= 1;
   const read = <T extends z.ZodObject>(slice: T): z.output<T> => {
     const own = Object.fromEntries(Object.entries(given).filter(([key]) => key in slice.shape));
     const parsed = slice.safeParse(own);

@@ -94,7 +94,10 @@ const traceOutputs = (
     attentionMask: input('attention_mask', [batch!, length!], 'int32'),
   };
   const layers = model.config.aux_loss ? 'all' : 'last';
-  const { predictions, contrast, encoded, hs, answerLayers } = model.forward(features, captions, { dropout, layers });
+  const { predictions, contrast, encoded, hs, answerLayers, cells } = model.forward(features, captions, {
+    dropout,
+    layers,
+  });
   const hasMasks = model.segmentation !== undefined;
   const outputs = definedTensors({
     ...predictions,
@@ -110,7 +113,7 @@ const traceOutputs = (
   const auxiliary =
     heads?.terms({
       image: images,
-      memory: { cache: encoded, padding: features.padding, imageIndex },
+      memory: { cache: encoded, padding: features.padding, imageIndex, cells },
       answers: { layers: answerLayers, cache: encoded },
     }) ?? [];
   return { outputs, auxiliary };

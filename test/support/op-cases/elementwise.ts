@@ -241,6 +241,13 @@ const otherCases: readonly OpCase[] = [
     gradient: 'none',
   },
   unary(
+    'stopGradient is the identity',
+    (x) => ops.stopGradient(x),
+    (x) => x,
+    undefined,
+    { gradient: 'none' },
+  ),
+  unary(
     'sub of a number',
     (x) => ops.sub(x, 2),
     (x) => x - 2,

@@ -5,7 +5,12 @@ const weight = (description: string) => nonnegative.default(0).meta({ descriptio
 
 /** Weights of the losses of heads that exist during training only. @internal */
 export const auxiliarySchema = z.object({
-  encoder_auxiliary_loss: weight("Weight of the head that finds the mentioned objects in the encoder's output."),
+  encoder_auxiliary_loss: nonnegative.default(0).meta({
+    description:
+      "Weight of the head that finds the mentioned objects in the encoder's output. With `query_selection` the head is part of the network.",
+    own: true,
+    shown: '0; 1 with `query_selection`',
+  }),
   backbone_auxiliary_loss: weight(
     "Weight of the head that classifies all objects in the backbone's last feature map. For scenes.",
   ),

@@ -1,0 +1,125 @@
+import type { Dim, Tensor } from '../../engine/graph/index.ts';
+import {
+  add,
+  and,
+  argMax,
+  clamp,
+  concat,
+  dimValue,
+  equal,
+  gather,
+  greater,
+  greaterEqual,
+  iota,
+  maximum,
+  mergeAxes,
+  minimum,
+  mul,
+  relu,
+  reshape,
+  scalar,
+  slice,
+  softmax,
+  splitAxis,
+  squeeze,
+  stopGradient,
+  sub,
+  unsqueeze,
+  where,
+} from '../../engine/ops/index.ts';
+import { areaOfXyxy, CELLS_PER_POSITION, type CellPredictions } from './encoder-head.ts';
+
+/** Boxes that the decoder's queries may start from, N for every caption. No gradient flows through boxes and scores. */
+export interface Candidates {
+  /** (B, N, 4) in xyxy format, relative to the image without padding. */
+  readonly boxesXyxy: Tensor;
+  /** (B, N) in [0, 1]; negative for candidates that come last, such as those on padding. */
+  readonly scores: Tensor;
+  /** (B, N, D) features from which the contents of queries are made. */
+  readonly features: Tensor;
+}
+
+/** Candidates that were selected, the best first. */
+export interface SelectedCandidates {
+  /** (B, K, 4) in cxcywh format, cut to the image, at least `MIN_BOX_SIZE` wide and high. */
+  readonly boxesCxcywh: Tensor;
+  /** (B, K, D), without gradient. */
+  readonly features: Tensor;
+}
+
+/** Minimum width and height of a box that a query starts from, relative to the image. */
+const MIN_BOX_SIZE = 0.02;
+/** Key of a candidate on padding. */
+const ON_PADDING = -4;
+/** Key of a selected candidate; below all others, so that it is selected again only when there are fewer candidates than queries. */
+const SELECTED = -8;
+/** Subtracted from the key of a suppressed candidate, so that it comes after all others. */
+const SUPPRESSION = 2;
+
+/** Rows (B, M) of a table (B, N, F) by their indices, int64 → (B, M, F). */
+const gatherRows = (table: Tensor, indices: Tensor): Tensor => {
+  const [batch, rows] = table.shape as [Dim, Dim];
+  const offsets = reshape(mul(iota(batch), dimValue(rows)), [batch, 1]);
+  return gather(mergeAxes(table, 0, 1), add(indices, offsets));
+};
+
+/**
+ * The best cell of every position as a candidate, by 1 − P(no object). N = h·w.
+ *
+ * @param imageMemory (B, h·w, D)
+ * @param padding (B, h·w), true on padding
+ */
+export const candidatesOf = (cells: CellPredictions, imageMemory: Tensor, padding: Tensor): Candidates => {
+  const [batch, positions] = imageMemory.shape as [Dim, Dim];
+  const classes = cells.tokenLogits.shape[2] as number;
+  const nothing = squeeze(slice(softmax(cells.tokenLogits), 2, classes - 1, classes), 2);
+  const scores = splitAxis(relu(sub(scalar(1), nothing)), 1, [positions, CELLS_PER_POSITION]); // (B, h·w, 4)
+  const firstCell = reshape(mul(iota(positions), CELLS_PER_POSITION), [1, positions]);
+  const best = add(argMax(scores, 2), firstCell);
+  const score = squeeze(gatherRows(mergeAxes(unsqueeze(scores, 3), 1, 2), best), 2);
+  return {
+    boxesXyxy: gatherRows(cells.boxesXyxy, best),
+    scores: where(reshape(padding, [batch, positions]), ON_PADDING, score),
+    features: imageMemory,
+  };
+};
+
+/**
+ * Indices (B, K), int64, of the best candidates, by greedy suppression: a candidate whose IoU with a better one is above
+ * `maxIou` comes after all others. The loop is unrolled over K, since runtimes differ in loops and `NonMaxSuppression`.
+ */
+export const selectIndices = ({ boxesXyxy, scores }: Candidates, count: number, maxIou: number): Tensor => {
+  const places = unsqueeze(iota(scores.shape[1]!), 0); // (1, N)
+  const [low, high] = [slice(boxesXyxy, 2, 0, 2), slice(boxesXyxy, 2, 2, 4)];
+  const areas = areaOfXyxy(boxesXyxy);
+  // IoU > t exactly when the intersection is above t / (1 + t) of the sum of both areas.
+  const fraction = maxIou / (1 + maxIou);
+  let keys = scores;
+  return concat(
+    Array.from({ length: count }, () => {
+      const index = unsqueeze(argMax(keys, 1), 1); // (B, 1)
+      if (maxIou < 1) {
+        const box = gatherRows(boxesXyxy, index); // (B, 1, 4)
+        const extent = relu(sub(minimum(high, slice(box, 2, 2, 4)), maximum(low, slice(box, 2, 0, 2))));
+        const intersection = squeeze(mul(slice(extent, 2, 0, 1), slice(extent, 2, 1, 2)), 2);
+        const overlaps = greater(intersection, mul(add(areas, areaOfXyxy(box)), fraction));
+        keys = where(and(overlaps, greaterEqual(keys, 0)), sub(keys, SUPPRESSION), keys);
+      }
+      keys = where(equal(places, index), SELECTED, keys);
+      return index;
+    }),
+    1,
+  );
+};
+
+/** Selects the K best candidates, with greedy suppression above an IoU of `maxIou` (1 disables it). */
+export const selectCandidates = (candidates: Candidates, count: number, maxIou: number): SelectedCandidates => {
+  const indices = stopGradient(selectIndices(candidates, count, maxIou));
+  const boxes = clamp(gatherRows(candidates.boxesXyxy, indices), 0, 1);
+  const [low, high] = [slice(boxes, 2, 0, 2), slice(boxes, 2, 2, 4)];
+  const size = maximum(sub(high, low), MIN_BOX_SIZE);
+  return {
+    boxesCxcywh: stopGradient(concat([mul(add(low, high), 0.5), size], 2)),
+    features: stopGradient(gatherRows(candidates.features, indices)),
+  };
+};
