@@ -37,7 +37,16 @@ export {
   type TextScene,
 } from './render/scene.ts';
 export type { Phrase, Sentence } from './language/sentence.ts';
-export { combinationsWithheld, SPLITS, WORDINGS, wordingOf, type SceneSplit, type Wording } from './render/splits.ts';
+export {
+  combinationsWithheld,
+  LANGUAGES,
+  SPLITS,
+  WORDINGS,
+  wordingOf,
+  type Language,
+  type SceneSplit,
+  type Wording,
+} from './render/splits.ts';
 export {
   EXPRESSION_TYPES,
   QUESTION_TYPES,
@@ -55,4 +64,4 @@ export {
 } from './language/texts.ts';
 export type { PlacedObject } from './render/solids.ts';
 export type { Box } from './render/visibility.ts';
-export { SCENE_VOCABULARY, wordsOf } from './language/vocabulary.ts';
+export { SCENE_VOCABULARY, WIDE_SCENE_VOCABULARY, wordsOf } from './language/vocabulary.ts';

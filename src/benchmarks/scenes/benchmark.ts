@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import type { MetricDefinition } from '../../metrics/metric-definition.ts';
 import { SCENE_DEFAULTS } from '../../scenes/render/scene.ts';
-import { SPLITS } from '../../scenes/render/splits.ts';
+import { LANGUAGES, SPLITS } from '../../scenes/render/splits.ts';
 import type { Benchmark } from '../benchmark.ts';
 import {
+  choiceOption,
   choicesOption,
   fractionOption,
   integerOption,
@@ -32,6 +33,11 @@ const options = {
     { flag: '--split <names>', description: `any of ${SPLITS.join(', ')}, separated by commas` },
     SPLITS,
     ['standard'],
+  ),
+  language: choiceOption(
+    { flag: '--language <name>', description: 'plain or wide, for splits with training wording (default: plain)' },
+    LANGUAGES,
+    'plain',
   ),
   seed: integerOption({ flag: '--seed <s>', description: 'a seed that training did not use' }, 0, 900_000_001),
   count: integerOption({ flag: '--count <n>', description: 'number of scenes (default: 2000)' }, 1, 2000),
@@ -129,12 +135,13 @@ export const scenesBenchmark: Benchmark = {
     masksOnly ? 'mask_mean_iou' : boxes ? 'phrase_recall_at_1' : 'question_accuracy',
   async evaluate({ model, settings, worst, signal, onProgress }) {
     if (model === undefined) throw new Error('internal: no model to evaluate');
-    const { splits, seed, count, textsPerKind, threshold, scene: sizes } = settingsOf(options, settings);
+    const { splits, language, seed, count, textsPerKind, threshold, scene: sizes } = settingsOf(options, settings);
     const { width, height, min_objects: minObjects, max_objects: maxObjects } = sizes;
     const reports: BenchmarkReport[] = [];
     for (const split of splits) {
       const report = await evaluateScenes(model, {
         split,
+        language,
         seed,
         images: count,
         scene: { width, height, minObjects, maxObjects },

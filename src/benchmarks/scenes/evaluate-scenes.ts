@@ -4,13 +4,15 @@ import { Random } from '../../random/random.ts';
 import { makeTexts } from '../../scenes/language/make-texts.ts';
 import { TEXT_KINDS, type SceneText } from '../../scenes/language/texts.ts';
 import { generateScene, type RenderedScene, type SceneOptions } from '../../scenes/render/scene.ts';
-import type { SceneSplit } from '../../scenes/render/splits.ts';
+import type { Language, SceneSplit } from '../../scenes/render/splits.ts';
 import { WorstCases, type BenchmarkReport } from '../benchmark-report.ts';
 import { SceneMetrics } from './scene-metrics.ts';
 import { measureText, type PredictedText } from './text-measures.ts';
 
 export interface EvaluateScenesOptions {
   readonly split: SceneSplit;
+  /** Language of splits with training wording. Default `plain`. */
+  readonly language?: Language;
   /** Seed of the scenes; use one that training does not. */
   readonly seed: number;
   /** Number of scenes. */
@@ -65,7 +67,7 @@ export const evaluateScenes = async (model: MDETR, options: EvaluateScenesOption
   return { results: metrics.results(split), warnings: [], worst: worst.all };
 };
 
-const textsOf = (scene: RenderedScene, { seed, textsPerKind }: EvaluateScenesOptions): readonly SceneText[] =>
+const textsOf = (scene: RenderedScene, { seed, textsPerKind, language }: EvaluateScenesOptions): readonly SceneText[] =>
   TEXT_KINDS.flatMap((kind) =>
-    makeTexts(scene, kind, Random.of(seed, scene.index, 'evaluation', kind), { count: textsPerKind }),
+    makeTexts(scene, kind, Random.of(seed, scene.index, 'evaluation', kind), { count: textsPerKind, language }),
   );

@@ -4,7 +4,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { writeDataset } from '../../scenes/dataset/dataset.ts';
 import { DATASET_DEFAULTS, type DatasetSettings } from '../../scenes/dataset/dataset-settings.ts';
 import { RENDER_QUALITIES } from '../../scenes/render/scene.ts';
-import { SPLITS } from '../../scenes/render/splits.ts';
+import { LANGUAGES, SPLITS } from '../../scenes/render/splits.ts';
 import { fraction, integerFrom } from '../options/option-values.ts';
 import { StopSignals } from '../options/stop-signals.ts';
 import { TEXT_KINDS, type TextKind } from '../../scenes/language/texts.ts';
@@ -40,6 +40,7 @@ Output
 Splits
   standard    all combinations of attributes, training wording
   paraphrase  the same images as standard, with sentence patterns that no other split uses
+  paraphrase2 the same with further patterns, written before the wide language and never trained on
   cogent-a    cubes are gray, blue, brown or yellow; cylinders red, green, purple or cyan
   cogent-b    cubes and cylinders swap their colors
 
@@ -61,6 +62,11 @@ export const scenesCommand = (): Command =>
       new Option('--split <name>', 'combinations of attributes and wording')
         .choices(SPLITS)
         .default(DATASET_DEFAULTS.split),
+    )
+    .addOption(
+      new Option('--language <name>', 'plain: few patterns; wide: hundreds, synonyms, word orders, typing errors')
+        .choices(LANGUAGES)
+        .default(DATASET_DEFAULTS.language),
     )
     .option('--width <px>', 'image width in pixels', integer, DATASET_DEFAULTS.width)
     .option('--height <px>', 'image height in pixels', integer, DATASET_DEFAULTS.height)

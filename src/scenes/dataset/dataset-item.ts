@@ -63,7 +63,8 @@ export const makeDatasetItem = async (
     scene = rendered;
   }
   const name = imageName(settings, index);
-  const textOptions = { count: settings.textsPerImage, needs: { color: settings.needsColor } };
+  const { language } = settings;
+  const textOptions = { count: settings.textsPerImage, needs: { color: settings.needsColor }, language };
   const texts = <K extends SceneText['kind']>(kind: K) =>
     settings.kinds.includes(kind) ? makeTexts(scene, kind, Random.of(seed, index, kind), textOptions) : [];
   const questions = texts('question');

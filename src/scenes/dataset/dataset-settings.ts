@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { UsageError } from '../../errors.ts';
 import { requireInteger } from '../render/require-integer.ts';
 import { completeSceneOptions, RENDER_QUALITIES, SCENE_DEFAULTS } from '../render/scene.ts';
-import { SPLITS, type SceneSplit } from '../render/splits.ts';
+import { LANGUAGES, SPLITS, type Language, type SceneSplit } from '../render/splits.ts';
 import { TEXT_KINDS, type TextKind } from '../language/texts.ts';
 
 /** All settings that determine the bytes of a dataset. */
@@ -13,6 +13,8 @@ export interface DatasetSettings {
   /** Index of the first scene. */
   readonly start: number;
   readonly split: SceneSplit;
+  /** Language of the texts of splits with training wording. */
+  readonly language: Language;
   readonly width: number;
   readonly height: number;
   readonly minObjects: number;
@@ -31,6 +33,7 @@ export interface DatasetSettings {
 /** Default settings; only `images` must be given. */
 export const DATASET_DEFAULTS = {
   ...SCENE_DEFAULTS,
+  language: 'plain',
   seed: 1,
   start: 0,
   quality: 'auto',
@@ -54,7 +57,7 @@ export const imagePath = (folder: string, settings: DatasetSettings, index: numb
 
 /** Validates settings. @throws {UsageError} naming the first setting that is out of range */
 export const checkSettings = (settings: DatasetSettings): void => {
-  const { width, height, minObjects, maxObjects, split, needsColor } = settings;
+  const { width, height, minObjects, maxObjects, split, language, needsColor } = settings;
   completeSceneOptions({ width, height, minObjects, maxObjects });
   requireInteger('seed', settings.seed, 0, Number.MAX_SAFE_INTEGER);
   requireInteger('images', settings.images, 1, 100_000_000);
@@ -63,4 +66,6 @@ export const checkSettings = (settings: DatasetSettings): void => {
   if (!(needsColor >= 0 && needsColor <= 1))
     throw new UsageError(`needsColor is ${needsColor}: must be between 0 and 1`);
   if (!SPLITS.includes(split)) throw new UsageError(`split is "${split}": must be one of ${SPLITS.join(', ')}`);
+  if (!LANGUAGES.includes(language))
+    throw new UsageError(`language is "${language}": must be one of ${LANGUAGES.join(', ')}`);
 };

@@ -69,7 +69,9 @@ const removeParts = async (folder: string): Promise<void> => {
 
 const prepareFolder = async (folder: string, settings: DatasetSettings, overwrite: boolean): Promise<void> => {
   const path = join(folder, SETTINGS_FILE);
-  const sorted = Object.fromEntries(Object.entries(settings).sort(([a], [b]) => (a < b ? -1 : 1)));
+  // Datasets from before the second language have no entry for it, and can be resumed.
+  const entries = Object.entries(settings).filter(([name, value]) => name !== 'language' || value !== 'plain');
+  const sorted = Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
   const wanted = `${JSON.stringify({ generator: 'mdetr scenes', format_version: 1, ...sorted }, null, 2)}\n`;
   const known = existsSync(path) ? await readFile(path, 'utf8') : undefined;
   if (known === wanted) return;

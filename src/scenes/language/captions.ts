@@ -3,71 +3,30 @@ import { allowed, otherValue, sampleAttributes } from './references.ts';
 import { filterOf, membersOf, sizeOf, type Filter, type ObjectSet, type ObjectSets } from './object-sets.ts';
 import type { Random } from '../../random/random.ts';
 import { RELATIONS } from '../render/relations.ts';
-import { fillPattern, type Noun, type Sentence } from './sentence.ts';
+import { PARAPHRASE_CAPTIONS, PARAPHRASE_STATEMENTS } from './patterns/paraphrase.ts';
+import { PARAPHRASE2_CAPTIONS, PARAPHRASE2_STATEMENTS } from './patterns/paraphrase2.ts';
+import type { CaptionPatterns } from './patterns/pattern-types.ts';
+import { PLAIN_CAPTIONS, PLAIN_STATEMENTS } from './patterns/plain.ts';
+import { WIDE_CAPTIONS, WIDE_STATEMENTS } from './patterns/wide-captions.ts';
+import { choosePattern, fillPattern, relationSlot, type Noun, type Sentence } from './sentence.ts';
 import type { Wording } from '../render/splits.ts';
 import type { CaptionText, NegativeText, TextOptions } from './texts.ts';
-import { NUMBER_WORDS, RELATION_WORDS } from './words.ts';
+import { NUMBER_WORDS, WIDE_GROUP_WORDS } from './words.ts';
 
 /** Caption patterns by number of phrases minus one. Slots `a` to `d` are noun phrases with article or numeral. */
-export const CAPTION_PATTERNS: Readonly<Record<Wording, readonly (readonly string[])[]>> = {
-  training: [
-    ['{a}', '{a}', '{a}', 'there {is a} {a}', 'a picture of {a}', 'we see {a}', 'a scene with {a}', 'find {a}'],
-    [
-      '{a} and {b}',
-      '{a} and {b}',
-      '{a} and {b}',
-      'there {is a} {a} and {b}',
-      '{a} with {b}',
-      '{a}, {b}',
-      'a picture of {a} and {b}',
-      'we see {a} and also {b}',
-      'in this picture there {is a} {a} and {b}',
-      '{a}; {b}',
-    ],
-    [
-      '{a}, {b} and {c}',
-      '{a}, {b} and {c}',
-      '{a}, {b}, {c}',
-      'there {is a} {a}, {b} and {c}',
-      '{a} and {b} with {c}',
-      'we see {a}, {b} and also {c}',
-      'a scene with {a}, {b} and {c}',
-    ],
-    [
-      '{a}, {b}, {c} and {d}',
-      '{a}, {b}, {c}, {d}',
-      '{a} and {b}, {c} and {d}',
-      'there {is a} {a}, {b}, {c} and {d}',
-      'in this scene we see {a}, {b}, {c} and {d}',
-    ],
-  ],
-  paraphrase: [
-    ['in the picture we see {a}', '{a} {is a} there', 'what we see {is a} {a}', 'there {is a} also {a} in this scene'],
-    [
-      'in the scene there {is a} {a}, and there {is b} {b}',
-      'with {a} there {is b} also {b}',
-      '{a} {is a} in the picture, and {b}',
-      'we see {a}; there {is b} also {b}',
-      'also {a}, and {b}',
-    ],
-    [
-      'there {is a} {a}; there {is b} {b}; there {is c} {c}',
-      'in the picture {a}, also {b}, also {c}',
-      'with {a} and {b} we see {c}',
-      '{a} and {b} and also {c}',
-    ],
-    [
-      '{a} with {b}, and {c} with {d}',
-      'we see {a} and {b}; there {is c} also {c} and {d}',
-      'in this picture, {a} and {b} and {c} and {d}',
-    ],
-  ],
+export const CAPTION_PATTERNS: Readonly<Record<Wording, CaptionPatterns>> = {
+  training: PLAIN_CAPTIONS,
+  wide: WIDE_CAPTIONS,
+  paraphrase: PARAPHRASE_CAPTIONS,
+  paraphrase2: PARAPHRASE2_CAPTIONS,
 };
 
 /** Patterns of a true statement about two objects; `r` is a relation. */
 export const STATEMENT_PATTERNS: Readonly<Record<Wording, readonly string[]>> = {
-  training: ['{a} {r} {b}', '{a} that is {r} {b}', 'there is {a} {r} {b}', '{a} is {r} {b}'],
-  paraphrase: ['{r} {b} there is {a}', '{r} {b} we see {a}', 'there is {b}, and {r} it {a}'],
+  training: PLAIN_STATEMENTS,
+  wide: WIDE_STATEMENTS,
+  paraphrase: PARAPHRASE_STATEMENTS,
+  paraphrase2: PARAPHRASE2_STATEMENTS,
 };
 
 interface Context {
@@ -130,14 +89,18 @@ export const makeNegative = (
   return { kind: 'negative', wording, ...listNouns(context, random.shuffled(nouns)) };
 };
 
-const listNouns = ({ sets, wording, random }: Context, nouns: readonly Noun[]): Sentence & { pattern: string } => {
-  const pattern = random.pick(CAPTION_PATTERNS[wording][nouns.length - 1]!) + (random.chance(0.15) ? '.' : '');
+const listNouns = (
+  { sets, wording, random, options }: Context,
+  nouns: readonly Noun[],
+): Sentence & { pattern: string } => {
+  const chosen = choosePattern(CAPTION_PATTERNS[wording][nouns.length - 1]!, 'caption', wording, random);
+  const pattern = chosen + (random.chance(0.15) && !/[.!?]$/.test(chosen) ? '.' : '');
   const slots = Object.fromEntries(nouns.map((noun, i) => ['abcd'[i]!, noun]));
-  return { pattern, ...fillPattern(pattern, slots, { sets, wording, random }) };
+  return { pattern, ...fillPattern(pattern, slots, { sets, wording, random, typos: options.typos }) };
 };
 
 const stateRelation = (
-  { sets, wording, random }: Context,
+  { sets, wording, random, options }: Context,
   nouns: readonly Noun[],
 ): (Sentence & { pattern: string }) | undefined => {
   const [a, b] = nouns as [Noun, Noun];
@@ -147,19 +110,24 @@ const stateRelation = (
   );
   if (sides.length === 0) return undefined;
   const relation = random.pick(sides);
-  const pattern = random.pick(STATEMENT_PATTERNS[wording]);
-  const slots = { a: { ...a, clause: false }, b: { ...b, clause: false }, r: random.pick(RELATION_WORDS[relation]) };
-  return { pattern, ...fillPattern(pattern, slots, { sets, wording, random }) };
+  const pattern = choosePattern(STATEMENT_PATTERNS[wording], 'caption', wording, random);
+  const r = relationSlot(relation, random);
+  const slots = { a: { ...a, clause: false }, b: { ...b, clause: false }, r };
+  return { pattern, ...fillPattern(pattern, slots, { sets, wording, random, typos: options.typos }) };
 };
 
 /** Samples an object or a group outside `taken`, with a filter that matches nothing else. */
-const sampleMention = ({ sets, random, options }: Context, taken: ObjectSet, groupsToo: boolean): Noun | undefined => {
+const sampleMention = (
+  { sets, wording, random, options }: Context,
+  taken: ObjectSet,
+  groupsToo: boolean,
+): Noun | undefined => {
   const group = groupsToo && random.chance(options.groups ?? 0.25);
   const needs = ATTRIBUTES.filter((name) => random.chance(options.needs?.[name] ?? 0));
   const filter = sampleFilter(sets, random, needs, (set) => (set & taken) === 0 && sizeOf(set) > 1 === group);
   if (filter === undefined) return undefined;
   const objects = sets.matching(filter);
-  return { filter, objects, role: 'mention', clause: true, ...countedForm(sizeOf(objects), random) };
+  return { filter, objects, role: 'mention', clause: true, ...countedForm(sizeOf(objects), wording, random) };
 };
 
 /**
@@ -188,7 +156,7 @@ export const sampleFilter = (
 };
 
 /** Samples a mention with one value changed, so that it matches nothing. */
-const sampleAbsent = ({ sets, random, options }: Context): Noun | undefined => {
+const sampleAbsent = ({ sets, wording, random, options }: Context): Noun | undefined => {
   for (let attempt = 0; attempt < 24; attempt++) {
     const attributes = sampleAttributes(random);
     if (attributes.length === 0) continue;
@@ -198,14 +166,20 @@ const sampleAbsent = ({ sets, random, options }: Context): Noun | undefined => {
     const filter = allowed(sets, { ...filterOf(object, attributes), [changed]: value });
     if (filter === undefined || sets.matching(filter) !== 0) continue;
     const count = random.chance(options.groups ?? 0.25) ? random.integer(2, 3) : 1;
-    return { filter, objects: 0, role: 'mention', clause: true, ...countedForm(count, random) };
+    return { filter, objects: 0, role: 'mention', clause: true, ...countedForm(count, wording, random) };
   }
   return undefined;
 };
 
 /** Determiner and number of a phrase that refers to `count` objects. */
-const countedForm = (count: number, random: Random): Pick<Noun, 'plural' | 'before'> => {
-  if (count === 1) return { before: random.pick(['a', 'a', 'the', 'the', 'one']) };
+const countedForm = (count: number, wording: Wording, random: Random): Pick<Noun, 'plural' | 'before'> => {
+  if (count === 1) {
+    if (wording === 'wide' && random.chance(0.25)) return { before: random.pick(['', '', 'a single', 'this', 'that']) };
+    return { before: random.pick(['a', 'a', 'the', 'the', 'one']) };
+  }
+  if (wording === 'wide' && random.chance(0.3)) {
+    return { plural: true, before: random.pick([...(WIDE_GROUP_WORDS[count] ?? []), String(count), 'these', '']) };
+  }
   const numeral = NUMBER_WORDS[count]!;
   const forms = [numeral, numeral, `the ${numeral}`, 'all', 'all the', 'the', count === 2 ? 'both' : `all ${numeral}`];
   return { plural: true, before: random.pick(forms) };

@@ -5,55 +5,22 @@ import { ProgramWriter, runProgram, type Program } from './program.ts';
 import type { Random } from '../../random/random.ts';
 import { RELATIONS } from '../render/relations.ts';
 import { sampleAttributes, sampleReference, type Structure } from './references.ts';
-import { fillPattern, type Noun } from './sentence.ts';
+import { PARAPHRASE_EXPRESSIONS } from './patterns/paraphrase.ts';
+import { PARAPHRASE2_EXPRESSIONS } from './patterns/paraphrase2.ts';
+import type { ExpressionForm, ExpressionPatterns } from './patterns/pattern-types.ts';
+import { PLAIN_EXPRESSIONS } from './patterns/plain.ts';
+import { WIDE_EXPRESSIONS } from './patterns/wide-captions.ts';
+import { choosePattern, fillPattern, relationSlot, type Noun, type Slots } from './sentence.ts';
 import type { Wording } from '../render/splits.ts';
 import { EXPRESSION_TYPES, type ExpressionText, type ExpressionType, type TextOptions } from './texts.ts';
-import { RELATION_WORDS, SUPERLATIVES } from './words.ts';
+import { SUPERLATIVES, WIDE_SUPERLATIVES } from './words.ts';
 
-/**
- * Patterns of referring expressions by structure. F is the target; U, V and G are anchors; r1 is a relation to U, r2 one to
- * G or V, and o1 the opposite of r1.
- */
-export const EXPRESSION_PATTERNS: Readonly<Record<Wording, Readonly<Record<string, readonly string[]>>>> = {
-  training: {
-    plain: ['{the F}', '{the F}', '{the F}', '{F}', 'find {the F}', '{the F} in the picture', 'where is {the F}?'],
-    'one-hop': [
-      '{the F} {r1} {the U}',
-      '{the F} {r1} {the U}',
-      '{the F} that is {r1} {the U}',
-      '{F} {r1} {the U}',
-      'find {the F} {r1} {the U}',
-    ],
-    'two-hop': ['{the F} {r2} {the G} that is {r1} {the U}', '{the F} that is {r2} {the G} that is {r1} {the U}'],
-    and: ['{the F} {r1} {the U} and {r2} {the V}', '{the F} that is {r1} {the U} and {r2} {the V}'],
-    same: [
-      '{the F} that has the same {same} as {the U}',
-      '{the F} of the same {same} as {the U}',
-      'the other {F} with the same {same} as {the U}',
-    ],
-    superlative: ['{the F}', '{the F}', '{F}', 'find {the F}'],
-    'superlative front': ['{the F} closest to the camera', '{the F} nearest to us'],
-    'superlative behind': ['{the F} farthest from the camera', '{the F} farthest from us'],
-    'superlative left': ['{the F} farthest to the left'],
-    'superlative right': ['{the F} farthest to the right'],
-  },
-  paraphrase: {
-    plain: ['in the picture, {the F}', 'find in this picture {the F}', 'where do we see {the F}?', 'also {the F}'],
-    'one-hop': [
-      '{r1} {the U}, {the F}',
-      '{the F} with {the U} {o1} it',
-      'there is {the U}; find {the F} {r1} it',
-      'find {the F} that is {r1} {the U}',
-    ],
-    'two-hop': ['there is {the G} {r1} {the U}; find {the F} {r2} it', '{r2} {the G} that is {r1} {the U}, {the F}'],
-    and: ['{the F} that is both {r1} {the U} and {r2} {the V}', '{r1} {the U} and {r2} {the V}, {the F}'],
-    same: ['find {the F} of the same {same} as {the U}', 'with the same {same} as {the U}, {the F}'],
-    superlative: ['in the picture, {the F}', 'where do we see {the F}?'],
-    'superlative front': ['closest to us, {the F}', '{the F} that is nearest to the camera'],
-    'superlative behind': ['farthest from us, {the F}', '{the F} that is farthest from the camera'],
-    'superlative left': ['{the F} that is leftmost', 'farthest to the left, {the F}'],
-    'superlative right': ['{the F} that is rightmost', 'farthest to the right, {the F}'],
-  },
+/** Patterns of referring expressions by structure. */
+export const EXPRESSION_PATTERNS: Readonly<Record<Wording, ExpressionPatterns>> = {
+  training: PLAIN_EXPRESSIONS,
+  wide: WIDE_EXPRESSIONS,
+  paraphrase: PARAPHRASE_EXPRESSIONS,
+  paraphrase2: PARAPHRASE2_EXPRESSIONS,
 };
 
 const STRUCTURES_OF: Readonly<Record<Exclude<ExpressionType, 'superlative' | 'attributes'>, readonly Structure[]>> = {
@@ -89,14 +56,14 @@ export const makeExpression = (
     type === 'attributes'
       ? byAttributes(sets, random, options)
       : type === 'superlative'
-        ? bySuperlative(sets, random)
+        ? bySuperlative(sets, wording, random)
         : byReference(sets, random, random.pick(STRUCTURES_OF[type]));
   if (found === undefined) return undefined;
   const { slots, program } = found;
   const value = runProgram(sets, program);
   if (typeof value !== 'object' || !('object' in value)) return undefined;
-  const pattern = random.pick(EXPRESSION_PATTERNS[wording][found.patterns]!);
-  const sentence = fillPattern(pattern, slots, { sets, wording, random });
+  const pattern = choosePattern(EXPRESSION_PATTERNS[wording][found.patterns], 'expression', wording, random);
+  const sentence = fillPattern(pattern, slots, { sets, wording, random, typos: options.typos });
   const { shape } = sets.scene.objects[value.object]!;
   const head = slots.F.filter.shape === undefined ? {} : { shape };
   return {
@@ -112,9 +79,9 @@ export const makeExpression = (
 };
 
 interface Found {
-  readonly slots: Readonly<Record<string, string | Noun>> & { readonly F: Noun };
+  readonly slots: Slots & { readonly F: Noun };
   readonly program: Program;
-  readonly patterns: string;
+  readonly patterns: ExpressionForm;
 }
 
 const targetNoun = (filter: Filter, index: number, clause: boolean): Noun => ({
@@ -134,7 +101,7 @@ const byAttributes = (sets: ObjectSets, random: Random, options: TextOptions): F
   return { slots: { F: targetNoun(filter, index, true) }, program: writer.steps, patterns: 'plain' };
 };
 
-const bySuperlative = (sets: ObjectSets, random: Random): Found | undefined => {
+const bySuperlative = (sets: ObjectSets, wording: Wording, random: Random): Found | undefined => {
   const filter = sampleFilter(sets, random, [], (set) => sizeOf(set) > 1) ?? {};
   const relation = random.pick(RELATIONS);
   const set = sets.matching(filter);
@@ -146,7 +113,7 @@ const bySuperlative = (sets: ObjectSets, random: Random): Found | undefined => {
   const F = targetNoun(filter, index, false);
   return random.chance(0.6)
     ? {
-        slots: { F: { ...F, before: random.pick(SUPERLATIVES[relation]) } },
+        slots: { F: { ...F, before: random.pick((wording === 'wide' ? WIDE_SUPERLATIVES : SUPERLATIVES)[relation]) } },
         program: writer.steps,
         patterns: 'superlative',
       }
@@ -163,7 +130,7 @@ const byReference = (sets: ObjectSets, random: Random, structure: Structure): Fo
     const { writer, slots } = reference;
     writer.unique(reference.step);
     const opposite = oppositeOf(reference.writer.steps);
-    const o1 = opposite === undefined ? '' : random.pick(RELATION_WORDS[opposite]);
+    const o1 = opposite === undefined ? '' : relationSlot(opposite, random);
     return { slots: { ...slots, F, o1 }, program: writer.steps, patterns: structure };
   }
   return undefined;

@@ -46,7 +46,7 @@ export const makeTexts = <K extends TextKind>(
   options: TextOptions & { readonly count?: number } = {},
 ): TextOfKind[K][] => {
   const sets = new ObjectSets(scene);
-  const wording = options.wording ?? wordingOf(scene.split ?? 'standard');
+  const wording = options.wording ?? wordingOf(scene.split ?? 'standard', options.language);
   const make = MAKERS[kind] as (...args: [ObjectSets, typeof wording, Random, TextOptions]) => SceneText | undefined;
   const texts = new Map<string, SceneText>();
   const count = options.count ?? 1;

@@ -1,28 +1,24 @@
 import { ATTRIBUTES, VALUES, type Attribute } from '../render/attributes.ts';
 import { OPPOSITE, sizeOf, type Filter, type ObjectSets } from './object-sets.ts';
 import { answerOf, ProgramWriter, runProgram, type Program } from './program.ts';
-import {
-  COMPARE_PATTERNS,
-  COUNT_PATTERNS,
-  EQUAL_PATTERNS,
-  EXIST_PATTERNS,
-  QUERY_PATTERNS,
-  SPECIAL_QUERY_PATTERNS,
-} from './question-patterns.ts';
+import { PARAPHRASE_QUESTIONS } from './patterns/paraphrase.ts';
+import { PARAPHRASE2_QUESTIONS } from './patterns/paraphrase2.ts';
+import type { QuestionPatterns } from './patterns/pattern-types.ts';
+import { PLAIN_QUESTIONS } from './patterns/plain.ts';
+import { WIDE_QUESTIONS } from './patterns/wide-questions.ts';
 import type { Random } from '../../random/random.ts';
 import { RELATIONS } from '../render/relations.ts';
 import { sampleAttributes, sampleGroup, sampleReference, sampleUnique, type Structure } from './references.ts';
-import { fillPattern, type Noun } from './sentence.ts';
-import type { Wording } from '../render/splits.ts';
+import { attributeSlot, choosePattern, fillPattern, relationSlot, type Noun, type Slots } from './sentence.ts';
+import { WORDINGS, type Wording } from '../render/splits.ts';
 import { QUESTION_TYPES, type QuestionText, type QuestionType, type TextOptions } from './texts.ts';
-import { ATTRIBUTE_WORDS, RELATION_WORDS } from './words.ts';
 
 type Form = Structure | 'or' | 'compare' | 'equal';
 
 /** A question before it is put into words. */
 interface Draft {
   readonly program: Program;
-  readonly slots: Readonly<Record<string, string | Noun>>;
+  readonly slots: Slots;
   readonly answer: string;
 }
 
@@ -37,51 +33,62 @@ interface Family {
 const attributeOf = (type: QuestionType): Attribute | undefined =>
   ATTRIBUTES.find((name) => type === `query_${name}` || type === `equal_${name}`);
 
-const family = (type: QuestionType, form: Form, weight: number, patterns: Family['patterns']): Family => ({
+const QUESTION_PATTERNS: Readonly<Record<Wording, QuestionPatterns>> = {
+  training: PLAIN_QUESTIONS,
+  wide: WIDE_QUESTIONS,
+  paraphrase: PARAPHRASE_QUESTIONS,
+  paraphrase2: PARAPHRASE2_QUESTIONS,
+};
+
+/** @param patternsOf the family's patterns among those of one wording */
+const family = (
+  type: QuestionType,
+  form: Form,
+  weight: number,
+  patternsOf: (patterns: QuestionPatterns) => readonly string[],
+): Family => ({
   type,
   form,
   weight,
-  patterns,
+  patterns: Object.fromEntries(
+    WORDINGS.map((wording) => [wording, patternsOf(QUESTION_PATTERNS[wording])]),
+  ) as unknown as Family['patterns'],
 });
 
 /** All families, in a fixed order. Weights are relative probabilities within a type. */
 export const FAMILIES: readonly Family[] = QUESTION_TYPES.flatMap((type) => {
   const attribute = attributeOf(type);
   if (type === 'exist') {
-    const { plain, same } = EXIST_PATTERNS;
     return [
-      family(type, 'plain', 3, plain),
-      family(type, 'one-hop', 3, EXIST_PATTERNS['one-hop']),
-      family(type, 'two-hop', 1.5, EXIST_PATTERNS['two-hop']),
-      family(type, 'same', 1.5, same),
+      family(type, 'plain', 3, ({ exist }) => exist.plain),
+      family(type, 'one-hop', 3, ({ exist }) => exist['one-hop']),
+      family(type, 'two-hop', 1.5, ({ exist }) => exist['two-hop']),
+      family(type, 'same', 1.5, ({ exist }) => exist.same),
     ];
   }
   if (type === 'count') {
-    const { plain, and, same, or } = COUNT_PATTERNS;
     return [
-      family(type, 'plain', 3, plain),
-      family(type, 'one-hop', 3, COUNT_PATTERNS['one-hop']),
-      family(type, 'two-hop', 1, COUNT_PATTERNS['two-hop']),
-      family(type, 'and', 1, and),
-      family(type, 'same', 1, same),
-      family(type, 'or', 1, or),
+      family(type, 'plain', 3, ({ count }) => count.plain),
+      family(type, 'one-hop', 3, ({ count }) => count['one-hop']),
+      family(type, 'two-hop', 1, ({ count }) => count['two-hop']),
+      family(type, 'and', 1, ({ count }) => count.and),
+      family(type, 'same', 1, ({ count }) => count.same),
+      family(type, 'or', 1, ({ count }) => count.or),
     ];
   }
   if (type === 'equal_integer' || type === 'less_than' || type === 'greater_than') {
-    return [family(type, 'compare', 1, COMPARE_PATTERNS[type])];
+    return [family(type, 'compare', 1, (patterns) => patterns[type])];
   }
-  if (attribute === undefined || type.startsWith('equal')) return [family(type, 'equal', 1, EQUAL_PATTERNS)];
-  const special = SPECIAL_QUERY_PATTERNS[attribute];
-  const plain: Family['patterns'] = {
-    training: [...QUERY_PATTERNS.plain.training, ...(special?.training ?? [])],
-    paraphrase: [...QUERY_PATTERNS.plain.paraphrase, ...(special?.paraphrase ?? [])],
-  };
+  if (attribute === undefined || type.startsWith('equal')) return [family(type, 'equal', 1, ({ equal }) => equal)];
   return [
-    family(type, 'plain', 3, plain),
-    family(type, 'one-hop', 3, QUERY_PATTERNS['one-hop']),
-    family(type, 'two-hop', 1.5, QUERY_PATTERNS['two-hop']),
-    family(type, 'and', 1, QUERY_PATTERNS.and),
-    family(type, 'same', 1.5, QUERY_PATTERNS.same),
+    family(type, 'plain', 3, (patterns) => [
+      ...patterns.query.plain,
+      ...(attribute === 'size' || attribute === 'material' ? patterns[attribute] : []),
+    ]),
+    family(type, 'one-hop', 3, ({ query }) => query['one-hop']),
+    family(type, 'two-hop', 1.5, ({ query }) => query['two-hop']),
+    family(type, 'and', 1, ({ query }) => query.and),
+    family(type, 'same', 1.5, ({ query }) => query.same),
   ];
 });
 
@@ -112,8 +119,9 @@ export const makeQuestion = (
     draft = chooseDraft(sets, chosen, random);
   }
   if (draft === undefined) return undefined;
-  const pattern = random.pick(chosen.patterns[wording]);
-  const { text, phrases } = fillPattern(pattern, draft.slots, { sets, wording, random });
+  const pattern = choosePattern(chosen.patterns[wording], 'question', wording, random);
+  const { text, phrases } = fillPattern(pattern, draft.slots, { sets, wording, random, typos: options.typos });
+  const capital = wording !== 'wide' || random.chance(0.8);
   return {
     kind: 'question',
     type,
@@ -121,7 +129,7 @@ export const makeQuestion = (
     family: FAMILIES.indexOf(chosen),
     wording,
     pattern,
-    text: text.charAt(0).toUpperCase() + text.slice(1),
+    text: capital ? text.charAt(0).toUpperCase() + text.slice(1) : text,
     phrases,
     answer: draft.answer,
     program: draft.program,
@@ -160,11 +168,7 @@ const chooseDraft = (sets: ObjectSets, { type, form }: Family, random: Random): 
 const countWeight = (count: number): number => COUNT_WEIGHTS[Math.min(count, COUNT_WEIGHTS.length - 1)]!;
 const COUNT_WEIGHTS = [0.85, 0.9, 2.2, 5, 9, 12];
 
-const finish = (
-  sets: ObjectSets,
-  writer: ProgramWriter,
-  slots: Readonly<Record<string, string | Noun>>,
-): Draft | undefined => {
+const finish = (sets: ObjectSets, writer: ProgramWriter, slots: Slots): Draft | undefined => {
   const answer = answerOf(runProgram(sets, writer.steps));
   return answer === undefined ? undefined : { program: writer.steps, slots, answer };
 };
@@ -181,21 +185,21 @@ const draftReference = (
   const reference = sampleReference(sets, request, random);
   if (reference === undefined) return undefined;
   const { writer, step, set, slots } = reference;
+  const side = writer.steps.find((one) => one.function === 'relate')?.value_inputs[0];
+  const opposite = RELATIONS.find((relation) => OPPOSITE[relation] === side);
   if (attribute === undefined) {
     writer.step(type, [step]);
-    return finish(sets, writer, slots);
+    return finish(sets, writer, opposite === undefined ? slots : { ...slots, o1: relationSlot(opposite) });
   }
   if (sizeOf(set) !== 1) return undefined;
   const F = slots['F'] as Noun;
   // Otherwise the relation would be redundant.
   if (structure !== 'plain' && sizeOf(sets.matching(F.filter)) < 2) return undefined;
   writer.step(`query_${attribute}`, [writer.unique(step)]);
-  const side = writer.steps.find((one) => one.function === 'relate')?.value_inputs[0];
-  const opposite = RELATIONS.find((relation) => OPPOSITE[relation] === side);
   return finish(sets, writer, {
     ...slots,
-    q: random.pick(ATTRIBUTE_WORDS[attribute]),
-    o1: opposite === undefined ? '' : random.pick(RELATION_WORDS[opposite]),
+    q: attributeSlot(attribute, random),
+    o1: opposite === undefined ? '' : relationSlot(opposite, random),
   });
 };
 
@@ -243,7 +247,7 @@ const draftEquality = (sets: ObjectSets, attribute: Attribute, random: Random): 
   return finish(sets, writer, {
     A: { filter: first.filter, objects: 1 << first.index, role: 'target' },
     B: { filter: second.filter, objects: 1 << second.index, role: 'target' },
-    q: random.pick(ATTRIBUTE_WORDS[attribute]),
+    q: attributeSlot(attribute, random),
   });
 };
 

@@ -12,8 +12,7 @@ import { ProgramWriter } from './program.ts';
 import type { Random } from '../../random/random.ts';
 import { RELATIONS, type Relation } from '../render/relations.ts';
 import { colorsAllowed } from '../render/splits.ts';
-import type { Noun } from './sentence.ts';
-import { ATTRIBUTE_WORDS, RELATION_WORDS } from './words.ts';
+import { attributeSlot, relationSlot, type Noun, type Slots } from './sentence.ts';
 
 /**
  * Structures of references, after CLEVR's question families. F is the referent; U, V and G are single objects that locate
@@ -32,7 +31,7 @@ export interface Reference {
   /** Index of the step of `writer` whose value is the set. */
   readonly step: number;
   readonly writer: ProgramWriter;
-  readonly slots: Readonly<Record<string, string | Noun>>;
+  readonly slots: Slots;
 }
 
 export interface ReferenceRequest {
@@ -56,7 +55,7 @@ export const sampleReference = (
   const filter = nearMiss(sets, attributes, random);
   if (filter === undefined) return undefined;
   const matching = sets.matching(filter);
-  const finish = (set: ObjectSet, before: number, slots: Record<string, string | Noun>): Reference => ({
+  const finish = (set: ObjectSet, before: number, slots: Slots): Reference => ({
     set,
     step: writer.filter(before, filter),
     writer,
@@ -74,17 +73,17 @@ export const sampleReference = (
     // "The other red thing of the same color" would be redundant.
     if (filter[shared] !== undefined) return undefined;
     const set = sets.same(anchor.index, shared) & matching;
-    return finish(set, writer.step(`same_${shared}`, [stepU]), { U, same: random.pick(ATTRIBUTE_WORDS[shared]) });
+    return finish(set, writer.step(`same_${shared}`, [stepU]), { U, same: attributeSlot(shared, random) });
   }
   const r1 = sampleSide(sets, anchor.index, random);
   const sideU = writer.step('relate', [stepU], [r1]);
-  const words1 = random.pick(RELATION_WORDS[r1]);
+  const words1 = relationSlot(r1, random);
   if (structure === 'one-hop') {
     if ((sets.doubtful(anchor.index, r1) & matching) !== 0) return undefined;
     return finish(sets.related(anchor.index, r1) & matching, sideU, { U, r1: words1 });
   }
   const r2 = random.pick(RELATIONS);
-  const words2 = random.pick(RELATION_WORDS[r2]);
+  const words2 = relationSlot(r2, random);
   if (structure === 'two-hop') {
     const middle = sampleOnSide(sets, anchor.index, r1, random, avoid);
     if (middle === undefined || (sets.doubtful(middle.index, r2) & matching) !== 0) return undefined;

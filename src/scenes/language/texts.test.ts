@@ -8,10 +8,18 @@ import { answersOf, FAMILIES } from './questions.ts';
 import { Random } from '../../random/random.ts';
 import type { Relation } from '../render/relations.ts';
 import { describeScene, flipScene, type Scene, type TextScene } from '../render/scene.ts';
-import { combinationsWithheld, SPLITS, type SceneSplit } from '../render/splits.ts';
+import {
+  combinationsWithheld,
+  HELD_OUT_WORDINGS,
+  LANGUAGES,
+  SPLITS,
+  WORDINGS,
+  type SceneSplit,
+  type Wording,
+} from '../render/splits.ts';
 import { QUESTION_TYPES, TEXT_KINDS, type QuestionText, type SceneText, type TextKind } from './texts.ts';
-import { patternsOf, SCENE_VOCABULARY, vocabularyOf, wordsOf } from './vocabulary.ts';
-import { ADJECTIVES, NOUNS, NUMBER_WORDS } from './words.ts';
+import { patternsOf, SCENE_VOCABULARY, vocabularyOf, WIDE_SCENE_VOCABULARY, wordsOf } from './vocabulary.ts';
+import { ADJECTIVES, NOUNS, NUMBER_WORDS, WIDE_ADJECTIVES, WIDE_NOUNS, WIDE_RELATION_WORDS } from './words.ts';
 
 // Properties over hundreds of scenes take long on a busy machine.
 vi.setConfig({ testTimeout: 60_000 });
@@ -62,7 +70,9 @@ const readBack = (words: string): Filter => {
   for (const word of wordsOf(words)) {
     for (const name of ATTRIBUTES) {
       const say = (value: string): readonly string[] =>
-        name === 'shape' ? NOUNS[value as 'cube'].flat() : ADJECTIVES[value as 'red'];
+        name === 'shape'
+          ? [...NOUNS[value as 'cube'].flat(), ...WIDE_NOUNS[value as 'cube'].flat()]
+          : [...ADJECTIVES[value as 'red'], ...WIDE_ADJECTIVES[value as 'red']];
       const values = name === 'shape' ? ['cube', 'sphere', 'cylinder'] : VALUES_OF[name];
       for (const value of values) if (say(value).includes(word)) filter[name] = value;
     }
@@ -82,16 +92,16 @@ const fits = ({ objects }: TextScene, filter: Filter): number[] =>
   );
 
 const anySplitScene = fc
-  .tuple(fc.nat(), fc.nat(100_000), fc.constantFrom(...SPLITS), fc.boolean())
-  .map(([seed, index, split, flipped]) => {
+  .tuple(fc.nat(), fc.nat(100_000), fc.constantFrom(...SPLITS), fc.constantFrom(...LANGUAGES), fc.boolean())
+  .map(([seed, index, split, language, flipped]) => {
     const scene = describeScene(seed, index, { split });
-    return { scene: flipped ? flipScene(scene) : scene, random: Random.of(seed, index, 'texts') };
+    return { scene: flipped ? flipScene(scene) : scene, language, random: Random.of(seed, index, 'texts') };
   });
 
-const forTexts = <K extends TextKind>(kind: K, check: (text: TextOfKind[K], scene: Scene) => void, numRuns = 120) =>
+const forTexts = <K extends TextKind>(kind: K, check: (text: TextOfKind[K], scene: Scene) => void, numRuns = 160) =>
   fc.assert(
-    fc.property(anySplitScene, ({ scene, random }) => {
-      const texts = makeTexts(scene, kind, random, { count: 4 });
+    fc.property(anySplitScene, ({ scene, language, random }) => {
+      const texts = makeTexts(scene, kind, random, { count: 4, language, typos: 0 });
       expect(texts).toHaveLength(4);
       for (const text of texts) check(text, scene);
     }),
@@ -109,10 +119,14 @@ describe('captions', () => {
         expect(objects.length).toBeGreaterThan(0);
         expect(objects.some((i) => seen.includes(i))).toBe(false);
         seen.push(...objects);
-        const number = NUMBER_WORDS.findIndex((word) => wordsOf(words).includes(word));
+        // "The blue one", "two of these cubes", "a group of three cubes".
+        const counted = wordsOf(words.replace(/(?<=\w) ones?\b/, ''));
+        const number = NUMBER_WORDS.findIndex((word) => counted.includes(word));
         if (number > 0) expect(objects).toHaveLength(number);
         if (wordsOf(words).includes('both')) expect(objects).toHaveLength(2);
-        if (/^an? /.test(words)) expect(objects).toHaveLength(1);
+        if (/^an? (?!pair|couple|trio|group)/.test(words)) expect(objects).toHaveLength(1);
+        if (/^(a|the) (pair|couple) of/.test(words)) expect(objects).toHaveLength(2);
+        if (/^\d/.test(words)) expect(objects).toHaveLength(Number(wordsOf(words)[0]));
       }
     });
   });
@@ -314,42 +328,112 @@ describe('splits', () => {
     }
   });
 
-  it('paraphrase has the scenes of standard, and none of its patterns', () => {
+  it.each(HELD_OUT_WORDINGS)('%s has the scenes of standard, and no pattern of any other wording', (wording) => {
     const standard = describeScene(5, 3);
-    expect(describeScene(5, 3, { split: 'paraphrase' })).toEqual({ ...standard, split: 'paraphrase' });
-    const training = new Set(patternsOf('training'));
-    expect(patternsOf('paraphrase').filter((pattern) => training.has(pattern))).toEqual([]);
+    expect(describeScene(5, 3, { split: wording })).toEqual({ ...standard, split: wording });
+    const others = new Set(WORDINGS.filter((other) => other !== wording).flatMap(patternsOf));
+    expect(patternsOf(wording).filter((pattern) => others.has(pattern))).toEqual([]);
   });
 
-  it('paraphrase has sentences that training never has', () => {
-    // Skeletons: noun phrases, relations etc. replaced by their kind.
-    const skeleton = ({ text, phrases }: SceneText): string => {
-      let result = '';
-      let at = 0;
-      for (const { start, end } of [...phrases].sort((a, b) => a.start - b.start)) {
-        result += `${text.slice(at, start)}NP`;
-        at = end;
+  /**
+   * Sentences with noun phrases, relations and attributes replaced by their kind, without capitals, punctuation and
+   * courtesies.
+   */
+  const skeletonsOf = (wording: Wording, scenes: number, seed: number): ReadonlySet<string> => {
+    const found = new Set<string>();
+    for (let index = 0; index < scenes; index++) {
+      const scene = describeScene(seed, index);
+      for (const kind of TEXT_KINDS) {
+        const options = { count: 4, wording, typos: 0 };
+        for (const text of makeTexts(scene, kind, Random.of(seed, index, kind), options)) found.add(skeletonOf(text));
       }
-      return (result + text.slice(at))
-        .toLowerCase()
-        .replace(/colou?r|size|material|shape/g, 'ATTRIBUTE')
-        .replace(/(to the |on the )?(left|right)( side)? of|in front of|behind/g, 'RELATION')
-        .replace(/\.$/, '');
-    };
-    const skeletons = (split: SceneSplit) => {
-      const found = new Set<string>();
-      for (let index = 0; index < 150; index++) {
-        const scene = describeScene(6, index, { split });
-        for (const kind of TEXT_KINDS) {
-          for (const text of makeTexts(scene, kind, Random.of(6, index, kind), { count: 4 })) found.add(skeleton(text));
-        }
+    }
+    return found;
+  };
+  const relations = [...new Set(Object.values(WIDE_RELATION_WORDS).flat())].sort((a, b) => b.length - a.length);
+  const skeletonOf = ({ kind, text, phrases }: SceneText): string => {
+    let result = '';
+    let at = 0;
+    for (const { start, end } of [...phrases].sort((a, b) => a.start - b.start)) {
+      result += `${text.slice(at, start)}NP`;
+      at = end;
+    }
+    const sentence = (result + text.slice(at))
+      .toLowerCase()
+      .replace(new RegExp(`\\b(${relations.join('|')})\\b`, 'g'), 'relation')
+      .replace(/\b(colou?r|hue|size|material|substance|shape|form)\b/g, 'attribute')
+      .replace(/[^a-z ]+/g, ' ')
+      .replace(/ +/g, ' ')
+      .trim()
+      .replace(/^(ok|well|so|now|hi|hey|hello|caption|please|kindly|next|then|quick question|let us see) (?!come)/, '')
+      .replace(/ (please|thanks|thank you)$/, '');
+    return `${kind}: ${sentence}`;
+  };
+
+  it('training languages never have a sentence of the held-out wordings', () => {
+    const training = new Set([...skeletonsOf('training', 150, 6), ...skeletonsOf('wide', 500, 6)]);
+    expect(training.size).toBeGreaterThan(1000);
+    for (const wording of HELD_OUT_WORDINGS) {
+      const heldOut = skeletonsOf(wording, 150, 7);
+      expect(heldOut.size).toBeGreaterThan(80);
+      expect([...heldOut].filter((sentence) => training.has(sentence))).toEqual([]);
+    }
+  });
+
+  it('the wide language has noun phrases of no held-out form', () => {
+    const names = ['size', 'color', 'material'] as const;
+    forTexts('caption', (text) => {
+      if (text.wording !== 'wide') return;
+      for (const { start, end, filter } of text.phrases) {
+        const words = text.text.slice(start, end);
+        expect(words).not.toMatch(/,| and |whose|(?<!^)\b(that|which) (is|are)/);
+        const before = words.replace(/ (in|made|of|colou?red) .*$/, '');
+        const said = names.filter((name) => name in readBack(before));
+        const places = said.map((name) =>
+          wordsOf(before).findIndex((word) => WIDE_ADJECTIVES[filter[name]!].includes(word)),
+        );
+        expect(places).toEqual([...places].sort((a, b) => a - b));
       }
-      return found;
+    });
+  });
+});
+
+describe('the wide language', () => {
+  const textsOf = (typos?: number): SceneText[] =>
+    Array.from({ length: 150 }, (_, index) => describeScene(9, index)).flatMap((scene) =>
+      TEXT_KINDS.flatMap((kind): SceneText[] => [
+        ...makeTexts(scene, kind, Random.of(9, scene.index, kind), {
+          count: 3,
+          language: 'wide',
+          ...(typos === undefined ? {} : { typos }),
+        }),
+      ]),
+    );
+
+  it('says the same in many ways: hardly any sentence twice, many first words', () => {
+    const texts = textsOf().map(({ text }) => text);
+    expect(new Set(texts).size).toBeGreaterThan(texts.length * 0.97);
+    expect(new Set(texts.map((text) => wordsOf(text)[0])).size).toBeGreaterThan(100);
+    expect(texts.filter((text) => / {2}|\[|\||<|\{|\ba image/.test(text))).toEqual([]);
+  });
+
+  it('misspells a few words, and keeps the ranges of phrases exact', () => {
+    const known = new Set(WIDE_SCENE_VOCABULARY);
+    const misspelled = (typos?: number): number => {
+      const words = textsOf(typos).flatMap(({ text }) => wordsOf(text));
+      return words.filter((word) => !known.has(word)).length / words.length;
     };
-    const training = skeletons('standard');
-    const paraphrases = skeletons('paraphrase');
-    expect(training.size).toBeGreaterThan(80);
-    expect([...paraphrases].filter((sentence) => training.has(sentence))).toEqual([]);
+    expect(misspelled(0)).toBe(0);
+    expect(misspelled()).toBeGreaterThan(0.002);
+    expect(misspelled()).toBeLessThan(0.02);
+    // Phrases are whole words: nothing is cut off, and no neighboring word is included.
+    for (const { text, phrases } of textsOf(0.5)) {
+      for (const { start, end } of phrases) {
+        expect(text.slice(Math.max(0, start - 1), start)).toMatch(/^[^A-Za-z0-9]?$/);
+        expect(text.slice(end, end + 1)).toMatch(/^[^A-Za-z0-9]?$/);
+        expect(text.slice(start, end)).toMatch(/^[A-Za-z0-9].*[A-Za-z]$/);
+      }
+    }
   });
 });
 
@@ -357,13 +441,16 @@ describe('the vocabulary', () => {
   it('is small, and paraphrases use no word that training lacks', () => {
     expect(SCENE_VOCABULARY.length).toBeLessThan(120);
     expect(vocabularyOf(['training'])).toEqual(SCENE_VOCABULARY);
+    const wide = new Set(vocabularyOf(['wide']));
+    expect(vocabularyOf(['paraphrase2']).filter((word) => !wide.has(word))).toEqual([]);
+    expect(WIDE_SCENE_VOCABULARY.length).toBeGreaterThan(350);
   });
 
   it('covers all texts, and training texts use every word', () => {
     const used = new Set<string>();
     const others = new Set<string>();
     const unread: string[] = [];
-    for (const split of SPLITS) {
+    for (const split of SPLITS.filter((name) => name !== 'paraphrase2')) {
       for (let index = 0; index < 200; index++) {
         const scene = describeScene(12, index, { split, maxObjects: 10 });
         for (const kind of TEXT_KINDS) {
@@ -383,11 +470,11 @@ describe('the vocabulary', () => {
   });
 });
 
-it('texts depend only on the scene and the random generator', () => {
+it.each(LANGUAGES)('%s texts depend only on the scene and the random generator', (language) => {
   const scene = describeScene(1, 1);
   for (const kind of TEXT_KINDS) {
-    const first = makeTexts(scene, kind, Random.of(1, 1, kind), { count: 6 });
-    expect(makeTexts(scene, kind, Random.of(1, 1, kind), { count: 6 })).toEqual(first);
+    const first = makeTexts(scene, kind, Random.of(1, 1, kind), { count: 6, language });
+    expect(makeTexts(scene, kind, Random.of(1, 1, kind), { count: 6, language })).toEqual(first);
     expect(new Set(first.map(({ text }) => text)).size).toBe(6);
   }
 });

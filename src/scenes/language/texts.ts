@@ -1,12 +1,12 @@
 import type { Attribute } from '../render/attributes.ts';
 import type { Program } from './program.ts';
 import type { Sentence } from './sentence.ts';
-import type { Wording } from '../render/splits.ts';
+import type { Language, Wording } from '../render/splits.ts';
 
 /** Fields of all texts. */
 export interface AnyText extends Sentence {
   readonly wording: Wording;
-  /** Pattern that the text was generated from. */
+  /** Pattern that the text was generated from, its choices made. */
   readonly pattern: string;
 }
 
@@ -71,8 +71,12 @@ export type TextKind = (typeof TEXT_KINDS)[number];
 
 /** Options of `makeTexts`. */
 export interface TextOptions {
-  /** Default: the wording of the scene's split. */
+  /** Default: the wording of the scene's split in `language`. */
   readonly wording?: Wording;
+  /** Language of the splits with training wording. Default `plain`. */
+  readonly language?: Language;
+  /** Wide language: probability that a word of five letters or more is misspelled. Default 0.015. */
+  readonly typos?: number;
   /** Minimum number of phrases of a caption. Default 1. */
   readonly minPhrases?: number;
   /** Maximum number of phrases of a caption, up to 4. Default 4. */

@@ -1,5 +1,5 @@
 import { VALUES } from '../../scenes/index.ts';
-import { ADJECTIVES, NOUNS } from '../../scenes/language/words.ts';
+import { ADJECTIVES, NOUNS, WIDE_ADJECTIVES, WIDE_NOUNS } from '../../scenes/language/words.ts';
 import type { Encoding } from '../../text/index.ts';
 import { OBJECT_ATTRIBUTES } from './object-attributes.ts';
 
@@ -18,7 +18,8 @@ const wordClasses: ReadonlyMap<string, WordClass> = new Map(
 );
 
 function wordsFor(value: string): readonly string[] {
-  return value in NOUNS ? NOUNS[value as keyof typeof NOUNS].flat() : ADJECTIVES[value as keyof typeof ADJECTIVES];
+  if (value in NOUNS) return [NOUNS, WIDE_NOUNS].flatMap((nouns) => nouns[value as keyof typeof NOUNS].flat());
+  return [ADJECTIVES, WIDE_ADJECTIVES].flatMap((adjectives) => adjectives[value as keyof typeof ADJECTIVES]);
 }
 
 /** Class of a token that names no value. It differs from `NO_POSITION`, so that the two never match. */

@@ -14,7 +14,7 @@ export interface DrawnScenes {
   /** Number of scenes. */
   readonly images: number;
   /** Split of the scenes benchmark: its colors of shapes and its phrasings. */
-  readonly split: 'standard' | 'paraphrase' | 'cogent-a' | 'cogent-b';
+  readonly split: 'standard' | 'paraphrase' | 'paraphrase2' | 'cogent-a' | 'cogent-b';
   /** Width in pixels. */
   readonly width: number;
   /** Height in pixels. */

@@ -23,6 +23,8 @@ export interface InitializationConfig {
 
 /** Kinds and difficulty of the texts that are made for scenes. */
 export interface TextStage {
+  /** `plain`: a few patterns for each meaning. `wide`: hundreds, with synonyms, other word orders, courtesies and typing errors. */
+  readonly language: 'plain' | 'wide';
   /** Relative frequency of captions. */
   readonly caption: number;
   /** Relative frequency of referring expressions. */

@@ -184,6 +184,7 @@ export class SceneSource implements SampleSource {
 /** A caption of the stage's mixture. Kinds are chosen again while the scene has no caption of the chosen kind. */
 const makeText = (scene: Scene, stage: TextStage, random: Random): SceneText => {
   const options: TextOptions = {
+    language: stage.language,
     minPhrases: stage.min_phrases,
     maxPhrases: stage.max_phrases,
     groups: stage.groups,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ORIENTATIONS } from '../../../data/images/orientation.ts';
+import { SPLITS } from '../../../scenes/render/splits.ts';
 import { validationTasks } from '../../../benchmarks/registry.ts';
 import { nonnegativeInteger, path, positiveInteger } from './values.ts';
 
@@ -9,7 +10,7 @@ export const drawnScenesSchema = z.strictObject({
   start: nonnegativeInteger.default(0).meta({ description: 'Index of the first scene.' }),
   images: positiveInteger.meta({ description: 'Number of scenes.' }),
   split: z
-    .enum(['standard', 'paraphrase', 'cogent-a', 'cogent-b'])
+    .enum(SPLITS)
     .default('standard')
     .meta({ description: 'Split of the scenes benchmark: its colors of shapes and its phrasings.' }),
   width: positiveInteger.default(192).meta({ description: 'Width in pixels.' }),

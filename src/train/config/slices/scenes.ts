@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { LANGUAGES } from '../../../scenes/render/splits.ts';
 import { EXPRESSION_TYPES, QUESTION_TYPES } from '../../../scenes/language/texts.ts';
 import { fraction, nonnegative, positiveInteger } from './values.ts';
 
@@ -6,6 +7,10 @@ import { fraction, nonnegative, positiveInteger } from './values.ts';
 export const textStageSchema = z.strictObject({
   until_pairs: positiveInteger.optional().meta({
     description: 'Image-text pairs of the run after which the next entry applies; the last entry has none.',
+  }),
+  language: z.enum(LANGUAGES).default('plain').meta({
+    description:
+      '`plain`: a few patterns for each meaning. `wide`: hundreds, with synonyms, other word orders, courtesies, omitted articles and some typing errors.',
   }),
   caption: nonnegative.default(1).meta({ description: 'Relative frequency of captions.' }),
   expression: nonnegative.default(0).meta({ description: 'Relative frequency of referring expressions.' }),
