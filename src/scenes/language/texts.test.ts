@@ -371,11 +371,11 @@ describe('splits', () => {
   };
 
   it('training languages never have a sentence of the held-out wordings', () => {
-    const training = new Set([...skeletonsOf('training', 150, 6), ...skeletonsOf('wide', 500, 6)]);
-    expect(training.size).toBeGreaterThan(1000);
+    const training = new Set([...skeletonsOf('training', 150, 6), ...skeletonsOf('wide', 250, 6)]);
+    expect(training.size).toBeGreaterThan(800);
     for (const wording of HELD_OUT_WORDINGS) {
-      const heldOut = skeletonsOf(wording, 150, 7);
-      expect(heldOut.size).toBeGreaterThan(80);
+      const heldOut = skeletonsOf(wording, 80, 7);
+      expect(heldOut.size).toBeGreaterThan(60);
       expect([...heldOut].filter((sentence) => training.has(sentence))).toEqual([]);
     }
   });
@@ -400,12 +400,12 @@ describe('splits', () => {
 
 describe('the wide language', () => {
   const textsOf = (typos?: number): SceneText[] =>
-    Array.from({ length: 150 }, (_, index) => describeScene(9, index)).flatMap((scene) =>
+    Array.from({ length: 70 }, (_, index) => describeScene(9, index)).flatMap((scene) =>
       TEXT_KINDS.flatMap((kind): SceneText[] => [
         ...makeTexts(scene, kind, Random.of(9, scene.index, kind), {
           count: 3,
           language: 'wide',
-          ...(typos === undefined ? {} : { typos }),
+          typos,
         }),
       ]),
     );
@@ -413,7 +413,7 @@ describe('the wide language', () => {
   it('says the same in many ways: hardly any sentence twice, many first words', () => {
     const texts = textsOf().map(({ text }) => text);
     expect(new Set(texts).size).toBeGreaterThan(texts.length * 0.97);
-    expect(new Set(texts.map((text) => wordsOf(text)[0])).size).toBeGreaterThan(100);
+    expect(new Set(texts.map((text) => wordsOf(text)[0])).size).toBeGreaterThan(70);
     expect(texts.filter((text) => / {2}|\[|\||<|\{|\ba image/.test(text))).toEqual([]);
   });
 

@@ -76,7 +76,7 @@ export interface TextOptions {
   /** Language of the splits with training wording. Default `plain`. */
   readonly language?: Language;
   /** Wide language: probability that a word of five letters or more is misspelled. Default 0.015. */
-  readonly typos?: number;
+  readonly typos?: number | undefined;
   /** Minimum number of phrases of a caption. Default 1. */
   readonly minPhrases?: number;
   /** Maximum number of phrases of a caption, up to 4. Default 4. */
