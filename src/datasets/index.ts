@@ -17,7 +17,19 @@ export {
 } from './combine/combine-files.ts';
 export { readVisualGenomeImages, type VisualGenomeImage } from './combine/image-identity.ts';
 export type { GuardList } from './combine/leakage-guard.ts';
-export type { ImportedImage, ImportedObject, Importer, ImportOptions, ImportSplit } from './import/importer.ts';
+export type { AttributeChoice } from './import/class-texts.ts';
+export { importDataset, type ImportDatasetOptions, type ImportReport } from './import/import-dataset.ts';
+export type {
+  CaptionRange,
+  ImportedImage,
+  ImportedObject,
+  Importer,
+  ImportOptions,
+  ImportSplit,
+} from './import/importer.ts';
+export type { TextKind } from './import/made-texts.ts';
+export type { ModelLimits } from './import/model-limits.ts';
+export type { DatasetFacts } from './import/training-config.ts';
 export {
   importerNamed,
   importers,
@@ -25,7 +37,8 @@ export {
   registerImporter,
   type RecognizedSource,
 } from './import/importers.ts';
-export { imageSizeOf, ImportSource, type ImageSize } from './import/import-source.ts';
+export { imageSizesOf, ImportSource, type ImageSize } from './import/import-source.ts';
+export type { JsonOutline } from './import/json-outline.ts';
 export { checkDataset, type CheckOptions, type CheckReport, type FileReport } from './inspect/check-dataset.ts';
 export type { Finding } from './inspect/findings.ts';
 export { galleryPage, type GalleryOptions, type GallerySample } from './inspect/gallery.ts';

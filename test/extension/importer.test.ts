@@ -28,6 +28,7 @@ const linesImporter: Importer = {
             width,
             height,
             objects: [{ label: rest.slice(6).join(' '), bbox: [x, y, w, h], location }],
+            location,
           };
       }
   },
@@ -55,5 +56,5 @@ it('a new importer is registered with one call, recognizes its files and reads t
 
   unregister();
   expect(importers()).toHaveLength(before);
-  expect(() => importerNamed('lines')).toThrow('unknown format "lines"; choose from coco');
+  expect(() => importerNamed('lines')).toThrow('unknown format "lines"; choose from coco, voc');
 });

@@ -1,12 +1,14 @@
 import { Command } from 'commander';
 import { checkCommand } from './data/check.ts';
 import { combineCommand } from './data/combine.ts';
+import { importCommand } from './data/import.ts';
 import { indexCommand } from './data/index-files.ts';
 import { prepareCommand } from './data/prepare.ts';
 import { showCommand } from './data/show.ts';
 
 const EXAMPLES = `
 Examples
+  mdetr data import export.json --images photos --out dataset
   mdetr data prepare flickr30k --from flickr30k_entities --out annotations
   mdetr data check train.json val.json --images photos
   mdetr data show train.json --images photos --out gallery.html
@@ -19,10 +21,11 @@ Examples
 export const dataCommand = (): Command =>
   new Command('data')
     .description(
-      'Tools for annotation files in the official format: prepare datasets, check, show, combine and index them.',
+      'Import your own annotations, prepare published datasets; check, show, combine and index annotation files.',
     )
     .usage('SUBCOMMAND [options]')
     .addHelpText('after', EXAMPLES)
+    .addCommand(importCommand())
     .addCommand(prepareCommand())
     .addCommand(checkCommand())
     .addCommand(showCommand())

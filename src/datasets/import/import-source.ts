@@ -1,13 +1,16 @@
 import { readdir, stat } from 'node:fs/promises';
-import { basename, dirname, join, posix } from 'node:path';
+import { existsSync, statSync } from 'node:fs';
+import { basename, dirname, join, posix, resolve } from 'node:path';
 import { DECODE_DEFAULTS } from '../../data/images/decode-options.ts';
 import { readImageFile, readImageHeader } from '../../data/images/node/image-file.ts';
-import { turnedSize } from '../../data/images/orientation.ts';
 import { errorCode, fileReason, MdetrError } from '../../errors.ts';
+import { imageSpellings, imageStem, isImageFile, pathComponents } from './image-names.ts';
+import { JsonOutlines, type JsonOutline } from './json-outline.ts';
 
-const IMAGE_FILE = /\.(jpe?g|png|webp|gif|tiff?|avif|bmp)$/i;
 /** Limit for the number of files below a source, against importing a home folder by mistake. */
 const MAX_FILES = 2_000_000;
+/** Folders of annotation files beside which images usually lie. */
+const ANNOTATION_FOLDER = /^(annotations?|labels?|data|csv|json|xml|exports?|anno|ann|vott-csv-export)$/i;
 
 /** Size of an image in pixels. */
 export interface ImageSize {
@@ -21,23 +24,26 @@ export class ImportSource {
   readonly root: string;
   /** Files that may have annotations, relative to `root` with `/` as separator, in alphabetical order. */
   readonly files: readonly string[];
-  private readonly imagesByName: ReadonlyMap<string, readonly string[]>;
+  /** Paths of all images, those of the additional folder last. */
+  readonly images: readonly string[];
+  private readonly imagesByName = new Map<string, string[]>();
+  private readonly imagesByStem = new Map<string, string[]>();
+  private readonly imagePaths: ReadonlySet<string>;
+  private readonly outlines = new JsonOutlines();
 
   private constructor(root: string, files: readonly string[], images: readonly string[]) {
     this.root = root;
     this.files = files;
-    const byName = new Map<string, string[]>();
+    this.images = images;
+    this.imagePaths = new Set(images.map((path) => resolve(path)));
     for (const path of images) {
-      const name = basename(path).toLowerCase();
-      const own = byName.get(name);
-      if (own === undefined) byName.set(name, [path]);
-      else own.push(path);
+      addTo(this.imagesByName, basename(path).normalize().toLowerCase(), path);
+      addTo(this.imagesByStem, imageStem(path).normalize().toLowerCase(), path);
     }
-    this.imagesByName = byName;
   }
 
   /**
-   * Lists a source.
+   * Lists a source. Hidden files and folders are skipped.
    * @param path annotation file, or folder of annotations
    * @param imageFolder additional folder of images, for sources that do not contain them
    * @throws {MdetrError} if a path does not exist or cannot be read
@@ -46,71 +52,157 @@ export class ImportSource {
     const info = await stat(path).catch((error: unknown) => {
       throw new MdetrError(`${path}: cannot be read (${fileReason(error)})`, { cause: error });
     });
-    const root = info.isDirectory() ? path : dirname(path);
+    const isFolder = info.isDirectory();
+    const root = isFolder ? path : dirname(path);
     const below = await filesBelow(root);
     const more = imageFolder === undefined ? [] : await filesBelow(imageFolder);
     const images = [
-      ...below.filter((file) => IMAGE_FILE.test(file)).map((file) => join(root, file)),
-      ...more.filter((file) => IMAGE_FILE.test(file)).map((file) => join(imageFolder!, file)),
+      ...below.filter(isImageFile).map((file) => join(root, file)),
+      ...more.filter(isImageFile).map((file) => join(imageFolder!, file)),
     ];
-    const files = info.isDirectory() ? below.filter((file) => !IMAGE_FILE.test(file)) : [basename(path)];
-    return new ImportSource(root, files, [...new Set(images)]);
+    // The images of `annotations/instances.json` usually lie beside the folder `annotations`.
+    const parent = dirname(resolve(root));
+    if (
+      !isFolder &&
+      (images.length === 0 || ANNOTATION_FOLDER.test(basename(resolve(root)))) &&
+      parent !== resolve(root)
+    )
+      images.push(...(await filesBelow(parent, 4)).filter(isImageFile).map((file) => join(parent, file)));
+    const unique = new Map(images.map((image) => [resolve(image), image]));
+    const files = isFolder ? below.filter((file) => !isImageFile(file)) : [basename(path)];
+    return new ImportSource(root, files, [...unique.values()]);
+  }
+
+  /** Path of a file of `files`. */
+  pathOf(file: string): string {
+    return join(this.root, file);
+  }
+
+  /** What a JSON or JSON Lines file begins with; undefined if it is neither. Read once. */
+  outlineOf(file: string): JsonOutline | undefined {
+    return this.outlines.of(this.pathOf(file));
+  }
+
+  /** The first JSON file that could not be read by `outlineOf`, with the reason. */
+  get brokenJson(): MdetrError | undefined {
+    return this.outlines.firstError;
+  }
+
+  /** True if a path is one of `images`. */
+  hasImage(path: string): boolean {
+    return this.imagePaths.has(resolve(path));
   }
 
   /**
-   * Path of the image that an annotation file refers to. Absolute paths and paths of other machines are matched by their
-   * last components: among the images with the same name, the one that shares the most components.
-   * @param fileName file name in the annotation file, with any separators
+   * Path of the image that an annotation file refers to. Absolute paths, addresses and paths of other machines are matched
+   * by their last components: among the images with the same name, the one that shares the most components.
+   * @param reference file name in the annotation file, with any separators
    * @param annotationFile path of the annotation file, relative to `root`; decides between equally good matches
    * @returns undefined if no image has the name
-   * @throws {MdetrError} if several images match equally well
+   * @throws {MdetrError} if several different images match equally well
    */
-  findImage(fileName: string, annotationFile: string): string | undefined {
-    const parts = componentsOf(fileName);
-    const candidates = this.imagesByName.get(parts.at(-1)?.toLowerCase() ?? '') ?? [];
-    const beside = componentsOf(join(this.root, posix.dirname(annotationFile)));
+  findImage(reference: string, annotationFile: string): string | undefined {
+    const folder = posix.dirname(annotationFile);
+    for (const spelling of imageSpellings(reference)) {
+      const slashes = spelling.replaceAll('\\', '/');
+      for (const path of [join(this.root, folder, slashes), join(this.root, slashes)]) {
+        if (this.hasImage(path)) return path;
+      }
+      const parts = pathComponents(spelling);
+      const named = this.imagesByName.get(parts.at(-1)?.normalize().toLowerCase() ?? '') ?? [];
+      if (named.length > 0) return this.bestMatch(named, parts, reference, annotationFile);
+    }
+    return undefined;
+  }
+
+  /**
+   * Path of the image whose name without ending is `stem`, preferably in a folder like that of the annotation file.
+   * @throws {MdetrError} if several different images match equally well
+   */
+  findImageByStem(stem: string, annotationFile: string): string | undefined {
+    const candidates = this.imagesByStem.get(stem.normalize().toLowerCase()) ?? [];
+    if (candidates.length < 2) return candidates[0];
+    return this.bestMatch(candidates, [stem], stem, annotationFile);
+  }
+
+  private bestMatch(
+    candidates: readonly string[],
+    parts: readonly string[],
+    reference: string,
+    annotationFile: string,
+  ): string | undefined {
+    if (candidates.length === 1) return candidates[0];
+    const beside = pathComponents(join(this.root, posix.dirname(annotationFile)));
     const ranked = candidates
       .map((path) => {
-        const own = componentsOf(path);
-        return { path, tail: sharedTail(own, parts), head: sharedHead(own, beside) };
+        const own = pathComponents(path);
+        return { path, tail: sharedTail(own, parts), head: sharedHead(own, beside), common: sharedCount(own, beside) };
       })
-      .sort((a, b) => b.tail - a.tail || b.head - a.head);
+      .sort((a, b) => b.tail - a.tail || b.head - a.head || b.common - a.common);
     const [best, second] = ranked;
-    if (second !== undefined && second.tail === best!.tail && second.head === best!.head)
+    const isTied =
+      second !== undefined &&
+      second.tail === best!.tail &&
+      second.head === best!.head &&
+      second.common === best!.common;
+    if (isTied && !haveEqualSize(best!.path, second.path))
       throw new MdetrError(
-        `${annotationFile}: ${fileName} can be ${best!.path} or ${second.path}; rename one, or import their folders separately`,
+        `${this.pathOf(annotationFile)}: ${reference.slice(0, 100)} can be ${best!.path} or ${second.path}; rename one, or import their folders separately`,
       );
     return best?.path;
   }
 }
 
 /**
- * Size of an image file in pixels, after applying its EXIF orientation. Only its header is read.
+ * Sizes that an image has in pixels: of the stored pixels, and after applying its EXIF orientation.
  * @throws {MdetrError} if the file is not an image that can be read
  */
-export const imageSizeOf = async (path: string): Promise<ImageSize> => {
+export const imageSizesOf = async (path: string): Promise<{ stored: ImageSize; turned: ImageSize }> => {
   const bytes = await readImageFile(path, path, DECODE_DEFAULTS.maxBytes);
-  const header = await readImageHeader(bytes, path, DECODE_DEFAULTS);
-  return turnedSize(header, header.exif);
+  const { width, height, exif } = await readImageHeader(bytes, path, DECODE_DEFAULTS);
+  const isTurned = exif >= 5;
+  return { stored: { width, height }, turned: isTurned ? { width: height, height: width } : { width, height } };
 };
 
-const filesBelow = async (folder: string): Promise<string[]> => {
-  let names;
+/** Paths of the files below a folder, relative to it, in alphabetical order. */
+const filesBelow = async (folder: string, maxDepth = Infinity): Promise<string[]> => {
+  const found: string[] = [];
+  const visit = async (below: string, depth: number): Promise<void> => {
+    const path = below === '' ? folder : join(folder, below);
+    for (const entry of await entriesOf(path, below === '')) {
+      if (entry.name.startsWith('.') || entry.name === '__MACOSX' || entry.name === 'node_modules') continue;
+      const name = below === '' ? entry.name : `${below}/${entry.name}`;
+      const isLink = entry.isSymbolicLink();
+      if (entry.isDirectory()) {
+        if (depth < maxDepth) await visit(name, depth + 1);
+      } else if (entry.isFile() || (isLink && (await isFile(join(folder, name))))) found.push(name);
+      if (found.length > MAX_FILES) throw new MdetrError(`${folder}: contains more than ${MAX_FILES} files`);
+    }
+  };
+  await visit('', 1);
+  return found.sort();
+};
+
+const entriesOf = async (path: string, isRoot: boolean) => {
   try {
-    names = await readdir(folder, { recursive: true, withFileTypes: true });
+    return await readdir(path, { withFileTypes: true });
   } catch (error) {
-    if (errorCode(error) === 'ENOTDIR') throw new MdetrError(`${folder}: is not a folder`, { cause: error });
-    throw new MdetrError(`${folder}: cannot be read (${fileReason(error)})`, { cause: error });
+    if (errorCode(error) === 'ENOTDIR') throw new MdetrError(`${path}: is not a folder`, { cause: error });
+    if (!isRoot && (errorCode(error) === 'EACCES' || errorCode(error) === 'EPERM')) return [];
+    throw new MdetrError(`${path}: cannot be read (${fileReason(error)})`, { cause: error });
   }
-  if (names.length > MAX_FILES) throw new MdetrError(`${folder}: contains more than ${MAX_FILES} files`);
-  return names
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name).slice(join(folder, 'x').length - 1))
-    .map((path) => path.replaceAll('\\', '/'))
-    .sort();
 };
 
-const componentsOf = (path: string): string[] => path.split(/[\\/]+/).filter((part) => part !== '' && part !== '.');
+const isFile = async (path: string): Promise<boolean> => (await stat(path).catch(() => undefined))?.isFile() === true;
+
+const addTo = (map: Map<string, string[]>, key: string, value: string): void => {
+  const own = map.get(key);
+  if (own === undefined) map.set(key, [value]);
+  else own.push(value);
+};
+
+const haveEqualSize = (a: string, b: string): boolean =>
+  existsSync(a) && existsSync(b) && statSync(a).size === statSync(b).size;
 
 const sharedTail = (a: readonly string[], b: readonly string[]): number => {
   let count = 0;
@@ -123,4 +215,10 @@ const sharedHead = (a: readonly string[], b: readonly string[]): number => {
   let count = 0;
   while (count < a.length && count < b.length && a[count] === b[count]) count++;
   return count;
+};
+
+/** Number of components that two paths have in common, in any place: `images/train` and `labels/train` share `train`. */
+const sharedCount = (a: readonly string[], b: readonly string[]): number => {
+  const own = new Set(a.map((part) => part.toLowerCase()));
+  return b.filter((part) => own.has(part.toLowerCase())).length;
 };

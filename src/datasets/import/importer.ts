@@ -3,44 +3,56 @@ import type { BoxXywh } from '../../geometry/boxes.ts';
 import type { Remarks } from '../preparation/remarks.ts';
 import type { ImportSource } from './import-source.ts';
 
-/** Splits that a source can state. Images without one are divided by the caller. */
+/** Splits that a source can state. Images without one are divided by `importDataset`. */
 export type ImportSplit = 'train' | 'val' | 'test';
 
 /** One annotated object of an image. */
 export interface ImportedObject {
   /** Class name, or the phrase of the caption that refers to the object, as the source spells it. */
   readonly label: string;
-  /** Box in pixels of the image, clipped to it. */
+  /** Box in the unit that the image states; parts beyond the image are cut off later. */
   readonly bbox: BoxXywh;
-  /** Mask in COCO's format. Missing if the source has a box only. */
+  /** Mask in COCO's format, polygons in the unit that the image states. Missing if the source has a box only. */
   readonly segmentation?: Segmentation | undefined;
   /** The region is a group of objects. Default false. */
   readonly isCrowd?: boolean | undefined;
   /**
-   * Range of the phrase in the image's caption, in UTF-16 units. Missing if the source has class names, or phrases without
-   * positions.
+   * Ranges of the image's caption that refer to the object, in UTF-16 units. Missing if the source has class names, or
+   * phrases without positions: `label` is then looked for in the caption.
    */
-  readonly span?: { readonly start: number; readonly end: number } | undefined;
+  readonly spans?: readonly CaptionRange[] | undefined;
+  /** Which occurrence of the phrase `label` in the caption is meant, from 0, if the source says so. */
+  readonly occurrence?: number | undefined;
   /** Further attributes, such as `{ occluded: 'true' }`. */
   readonly attributes?: Readonly<Record<string, string>> | undefined;
   /** Location of the object in the source, for messages: file and entry or line. */
   readonly location: string;
 }
 
-/** One image of a source, with all its objects. */
+/** Range [start, end) of a caption in UTF-16 units. */
+export interface CaptionRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** One image of a source, or a part of its annotations; parts of the same image are merged. */
 export interface ImportedImage {
   /** File name as the source spells it. */
   readonly fileName: string;
-  /** Path of the image file. Undefined if it was not found; the source then states the size. */
+  /** Path of the image file. Undefined if it was not found. */
   readonly path: string | undefined;
-  /** Size in pixels, as the source states it or read from the file. */
-  readonly width: number;
-  readonly height: number;
+  /** Size in pixels that the source states. The file's own size is used where they differ. */
+  readonly width?: number | undefined;
+  readonly height?: number | undefined;
+  /** Unit of the coordinates. Default `pixels` of the stated size; `fractions` are of the image's width and height. */
+  readonly unit?: 'pixels' | 'fractions' | undefined;
   /** Split that the source states, by a list or by the name of a folder. */
   readonly split?: ImportSplit | undefined;
   /** Caption, for sources with captions. For others, captions are made from the labels. */
   readonly caption?: string | undefined;
   readonly objects: readonly ImportedObject[];
+  /** Location of the image in the source, for messages. */
+  readonly location: string;
 }
 
 /** Arguments of `Importer.read`. */
@@ -49,11 +61,15 @@ export interface ImportOptions {
   readonly leftOut: Remarks;
   /** Receives peculiarities of the source that affect the result. */
   readonly notes: Remarks;
+  /** Names of numbered classes, for sources that do not contain them. */
+  readonly classNames?: readonly string[] | undefined;
+  /** Class of objects to which the source gives none. */
+  readonly defaultClass?: string | undefined;
 }
 
 /**
- * Reader of one annotation format as labeling tools export it. An importer yields images; captions, spans, splits and
- * files are made from these in one place, equally for all formats.
+ * Reader of one annotation format as labeling tools export it. An importer yields images; sizes, captions, spans, splits
+ * and files are made from these in one place, equally for all formats.
  */
 export interface Importer {
   /** Name on the command line, such as `coco`. */
@@ -68,7 +84,7 @@ export interface Importer {
    */
   recognize(source: ImportSource): Promise<readonly string[]>;
   /**
-   * Reads the given annotation files together. Every image is yielded once.
+   * Reads the given annotation files together.
    * @throws {MdetrError} naming file and line or entry of the first value that makes the source unusable
    */
   read(source: ImportSource, files: readonly string[], options: ImportOptions): AsyncIterable<ImportedImage>;

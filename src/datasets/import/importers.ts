@@ -1,11 +1,31 @@
 import { join } from 'node:path';
 import { MdetrError, UsageError } from '../../errors.ts';
-import { cocoImporter } from './coco-importer.ts';
+import { captionsImporter } from '../formats/captions/read.ts';
+import { cocoImporter } from '../formats/coco/read.ts';
+import { csvImporter } from '../formats/csv/read.ts';
+import { cvatImporter } from '../formats/cvat/read.ts';
+import { labelmeImporter } from '../formats/labelme/read.ts';
+import { labelStudioImporter } from '../formats/labelstudio/read.ts';
+import { odvgImporter } from '../formats/odvg/read.ts';
+import { viaImporter } from '../formats/via/read.ts';
+import { vocImporter } from '../formats/voc/read.ts';
+import { yoloImporter } from '../formats/yolo/read.ts';
 import type { Importer } from './importer.ts';
 import type { ImportSource } from './import-source.ts';
 
-/** All importers, in the order in which they are tried. To add one: a file in this folder, and a line here. */
-const table: Importer[] = [cocoImporter];
+/** All importers. To add one: a folder in `src/datasets/formats/`, and a line here. */
+const table: Importer[] = [
+  cocoImporter,
+  vocImporter,
+  yoloImporter,
+  labelmeImporter,
+  labelStudioImporter,
+  cvatImporter,
+  viaImporter,
+  odvgImporter,
+  captionsImporter,
+  csvImporter,
+];
 
 /** All registered importers. */
 export const importers = (): readonly Importer[] => table;
@@ -41,30 +61,42 @@ export interface RecognizedSource {
 }
 
 /**
- * Finds the format of a source.
+ * Finds the format of a source, or the files of a given format.
+ * @param format name of the format; default: recognized
+ * @throws {UsageError} if there is no such format
  * @throws {MdetrError} if the source has files of no known format, or of several
  */
-export const recognizeSource = async (source: ImportSource): Promise<RecognizedSource> => {
+export const recognizeSource = async (source: ImportSource, format?: string): Promise<RecognizedSource> => {
   const found: RecognizedSource[] = [];
-  for (const importer of table) {
+  for (const importer of format === undefined ? table : [importerNamed(format)]) {
     const files = await importer.recognize(source);
     if (files.length > 0) found.push({ importer, files });
   }
   const [first, second] = found;
-  if (first === undefined) {
-    const known = `known are: ${table.map(({ title }) => title).join(', ')}`;
-    throw new MdetrError(
-      source.files.length === 1
-        ? `${join(source.root, source.files[0]!)}: the format is unknown (${known})`
-        : `${source.root}: none of the ${source.files.length} files has a known format (${known})`,
-    );
-  }
+  if (first === undefined) throw unknownFormat(source, format);
   if (second !== undefined)
     throw new MdetrError(
       `${source.root}: ${first.files[0]!} has the format ${first.importer.name}, ${second.files[0]!} the format ` +
-        `${second.importer.name}; choose one with --format`,
+        `${second.importer.name}; choose one with --format, or import one of the files`,
     );
   return first;
+};
+
+const MAX_SHOWN_FILES = 3;
+
+const unknownFormat = (source: ImportSource, format: string | undefined): MdetrError => {
+  // A damaged file is the likely reason; its own message says where it is damaged.
+  if (source.brokenJson !== undefined) return source.brokenJson;
+  const known = `known are: ${table.map(({ name, title }) => `${name} (${title})`).join(', ')}`;
+  const wanted = format === undefined ? 'a known format' : `the format ${format}`;
+  const [only, ...more] = source.files;
+  if (only === undefined)
+    return new MdetrError(`${source.root}: has no annotation file, only ${source.images.length} images (${known})`);
+  if (more.length === 0) return new MdetrError(`${join(source.root, only)}: does not have ${wanted} (${known})`);
+  const shown = source.files.slice(0, MAX_SHOWN_FILES).join(', ');
+  return new MdetrError(
+    `${source.root}: none of the ${source.files.length} files (${shown}${source.files.length > MAX_SHOWN_FILES ? ', …' : ''}) has ${wanted} (${known})`,
+  );
 };
 
 const namesOf = (list: readonly Importer[]): string => list.map(({ name }) => name).join(', ');

@@ -1,21 +1,33 @@
+import { closeSync, readSync } from 'node:fs';
+import { StringDecoder } from 'node:string_decoder';
 import { SaxesParser } from 'saxes';
 import { MdetrError } from '../../errors.ts';
+import { openInputSync } from '../../files/input-file.ts';
+import { foreignContent, HEAD_BYTES } from '../../files/text-encoding.ts';
 
-/** An XML element with its text and child elements; attributes, comments and processing instructions are dropped. */
+/** An XML element with its attributes, text and child elements; comments and processing instructions are dropped. */
 export interface XmlElement {
   readonly name: string;
+  readonly attributes: Readonly<Record<string, string>>;
+  /** Line in which the element's start tag ends, from 1. */
+  readonly line: number;
   readonly text: string;
   readonly children: readonly XmlElement[];
 }
 
 interface OpenElement {
   name: string;
+  attributes: Readonly<Record<string, string>>;
+  line: number;
   text: string;
   children: XmlElement[];
 }
 
 const MAX_DEPTH = 20;
 const MAX_CHARACTERS = 4 * 1024 * 1024;
+/** Limit for one element that `readXmlChildren` builds in memory. */
+const MAX_ELEMENT_BYTES = 64 * 1024 * 1024;
+const CHUNK_BYTES = 256 * 1024;
 
 /**
  * Parses a small XML file strictly. Document types are rejected, and with them all entities but the five predefined ones.
@@ -25,20 +37,82 @@ const MAX_CHARACTERS = 4 * 1024 * 1024;
 export const parseXml = (xml: string, path: string): XmlElement => {
   if (xml.length > MAX_CHARACTERS)
     throw new MdetrError(`${path}: ${xml.length} characters are too many for the annotation of one image`);
+  let root: XmlElement | undefined;
+  const parser = treeParser(path, {
+    onElement: (element, depth) => {
+      if (depth === 0) root = element;
+    },
+  });
+  parser.write(xml).close();
+  if (root === undefined) throw new MdetrError(`${path}: has no XML element`);
+  return root;
+};
+
+/**
+ * Iterates over the elements of a large XML file that are children of its root, one at a time, as strictly as `parseXml`.
+ * @throws {MdetrError} naming file and line of the first error
+ */
+export const readXmlChildren = function* (path: string): Generator<XmlElement & { readonly root: string }> {
+  const fd = openInputSync(path);
+  try {
+    let ready: (XmlElement & { readonly root: string })[] = [];
+    let rootName = '';
+    let [elementBytes, read] = [0, 0];
+    const parser = treeParser(path, {
+      onOpen: (name, depth) => {
+        if (depth === 0) rootName = name;
+        if (depth === 1) elementBytes = read;
+      },
+      onElement: (element, depth, forget) => {
+        if (depth !== 1) return;
+        ready.push({ ...element, root: rootName });
+        forget();
+      },
+    });
+    const buffer = Buffer.alloc(CHUNK_BYTES);
+    const decoder = new StringDecoder('utf8');
+    for (let bytes; (bytes = readSync(fd, buffer, 0, CHUNK_BYTES, null)) > 0;) {
+      if (read === 0) {
+        const foreign = foreignContent(buffer.subarray(0, Math.min(bytes, HEAD_BYTES)));
+        if (foreign !== undefined) throw new MdetrError(`${path}: is ${foreign}`);
+      }
+      read += bytes;
+      if (read - elementBytes > MAX_ELEMENT_BYTES)
+        throw new MdetrError(`${path}: line ${parser.line}: an element has more than ${MAX_ELEMENT_BYTES} bytes`);
+      parser.write(decoder.write(buffer.subarray(0, bytes)));
+      if (ready.length > 0) elementBytes = read;
+      yield* ready;
+      ready = [];
+    }
+    if (read === 0) throw new MdetrError(`${path}: is empty; expected XML`);
+    parser.write(decoder.end()).close();
+    yield* ready;
+  } finally {
+    closeSync(fd);
+  }
+};
+
+interface TreeEvents {
+  readonly onOpen?: (name: string, depth: number) => void;
+  /** Called when an element is complete; `forget` removes it from its parent. */
+  readonly onElement: (element: XmlElement, depth: number, forget: () => void) => void;
+}
+
+/** Parser that builds elements and rejects document types and deep nesting. */
+const treeParser = (path: string, { onOpen, onElement }: TreeEvents): SaxesParser => {
   const parser = new SaxesParser();
   const fail = (what: string): never => {
     throw new MdetrError(`${path}: line ${parser.line}: ${what}`);
   };
   const open: OpenElement[] = [];
-  let root: XmlElement | undefined;
   parser.on('error', ({ message }) => fail(`malformed XML: ${message.replace(/^\d+:\d+: /, '')}`));
   parser.on('doctype', () => fail('declares a document type, which is not allowed'));
-  parser.on('opentag', ({ name }) => {
+  parser.on('opentag', ({ name, attributes }) => {
     if (open.length === MAX_DEPTH) fail(`elements are nested deeper than ${MAX_DEPTH} levels`);
-    const element: OpenElement = { name, text: '', children: [] };
+    onOpen?.(name, open.length);
+    const element: OpenElement = { name, attributes, line: parser.line, text: '', children: [] };
     (open.at(-1)?.children ?? []).push(element);
     open.push(element);
-    root ??= element;
   });
   parser.on('text', (text) => {
     const element = open.at(-1);
@@ -47,9 +121,11 @@ export const parseXml = (xml: string, path: string): XmlElement => {
   parser.on('cdata', (text) => {
     open.at(-1)!.text += text;
   });
-  parser.on('closetag', () => open.pop());
-  parser.write(xml).close();
-  return root ?? fail('has no element');
+  parser.on('closetag', () => {
+    const element = open.pop()!;
+    onElement(element, open.length, () => open.at(-1)?.children.pop());
+  });
+  return parser;
 };
 
 /** Child elements with the given name. */

@@ -20,7 +20,7 @@ const isRecord = (value: unknown): value is Values =>
 
 /**
  * Looks for the paths that a config file reads (`datasets`, `load`, `tokenizer`, weights, official datasets) beside the file
- * first, then in the working folder. Names of published models and paths that exist nowhere stay as they are; `output_dir`
+ * first, then in the working folder; a path that begins with `./` or `../` is the one beside the file if both exist. Names of published models and paths that exist nowhere stay as they are; `output_dir`
  * is always relative to the working folder.
  *
  * @param configPath path of the config file
@@ -72,6 +72,8 @@ const findReadPath = async (value: unknown, key: string, configPath: string): Pr
   const real = (path: string): Promise<string | undefined> => realpath(path).catch(() => undefined);
   const [found, here] = await Promise.all([real(beside), real(value)]);
   if (found === undefined || found === here) return value;
+  // `./` and `../` say that the path is relative to the config.
+  if (/^\.\.?[\\/]/.test(value)) return beside;
   if (here !== undefined)
     throw new MdetrError(
       `${configPath}: "${key}" is ${quoted(value)}, which exists beside the config (${found}) and in the working folder ` +

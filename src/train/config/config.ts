@@ -99,9 +99,10 @@ export const parseTrainConfig = (
 ): TrainConfig => {
   const { value: current, notes } = currentConfig(values, source);
   for (const note of notes) onNote(`${source}: ${note}`);
-  for (const key of Object.keys(current)) if (!knownKeys.includes(key)) throw unknownKey(source, key, knownKeys);
+  for (const key of Object.keys(current))
+    if (!isComment(key) && !knownKeys.includes(key)) throw unknownKey(source, key, knownKeys);
   const given: Record<string, unknown> = Object.fromEntries(
-    Object.entries(current).filter(([, value]) => value !== null && value !== undefined),
+    Object.entries(current).filter(([key, value]) => value !== null && value !== undefined && !isComment(key)),
   );
   // The encoder head then belongs to the network, and this is its loss.
   if ((given['query_selection'] ?? 'none') !== 'none') given['encoder_auxiliary_loss'] ??= 1;
@@ -131,6 +132,9 @@ export const parseTrainConfig = (
   requireConsistent(config, source);
   return config;
 };
+
+/** Keys that begin with `_` are comments for readers of the file: `_reasons`, `_comment`. */
+const isComment = (key: string): boolean => key.startsWith('_');
 
 const warned = new Set<string>();
 const warnOnce = (text: string): void => {

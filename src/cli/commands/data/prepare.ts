@@ -1,16 +1,11 @@
 import { Command, Option } from 'commander';
 import { preparations } from '../../../datasets/preparations.ts';
-import type {
-  Preparation,
-  PreparationReport,
-  PreparationRequest,
-  Remark,
-} from '../../../datasets/preparation/preparation.ts';
+import type { Preparation, PreparationReport, PreparationRequest } from '../../../datasets/preparation/preparation.ts';
 import { requireSources } from '../../../datasets/source/source-files.ts';
 import { UsageError } from '../../../errors.ts';
 import { interruptible } from '../../options/stop-signals.ts';
-import { Progress } from '../../output/progress.ts';
 import { formatCount, formatTable } from '../../output/table.ts';
+import { remarksText, StepProgress } from './preparation-report.ts';
 import { preparationTools } from './preparation-tools.ts';
 import { print } from '../../output/print.ts';
 
@@ -152,43 +147,11 @@ const wrapped = (paragraph: string, width: number): string => {
   return lines.join('\n');
 };
 
-/** Progress bars, one per step. Aborts between units of work, so Ctrl-C leaves no incomplete file. */
-class StepProgress {
-  private readonly signal: AbortSignal;
-  private bar: Progress | undefined;
-
-  constructor(signal: AbortSignal) {
-    this.signal = signal;
-  }
-
-  step(what: string, total: number): void {
-    this.signal.throwIfAborted();
-    this.stop();
-    this.bar = new Progress(what, total, { resultsComeLast: true });
-  }
-
-  advance(count = 1): void {
-    this.signal.throwIfAborted();
-    this.bar?.advance(count);
-  }
-
-  stop(): void {
-    this.bar?.stop();
-    this.bar = undefined;
-  }
-}
-
-const reportText = ({ files, lists = [], leftOut, notes }: PreparationReport): string =>
+const reportText = (report: PreparationReport): string =>
   [
-    ...files.map(
+    ...report.files.map(
       ({ path, images, annotations }) => `${path}: ${formatCount(images)} rows, ${formatCount(annotations)} boxes\n`,
     ),
-    ...lists.map(({ path, entries }) => `${path}: ${formatCount(entries)} images\n`),
-    ...leftOut.map((remark) => `left out: ${remarkText(remark)}`),
-    ...notes.map((remark) => `note: ${remarkText(remark)}`),
+    ...(report.lists ?? []).map(({ path, entries }) => `${path}: ${formatCount(entries)} images\n`),
+    remarksText(report),
   ].join('');
-
-const remarkText = ({ what, count, examples }: Remark): string => {
-  const more = count > examples.length ? ', …' : '';
-  return `${what}: ${formatCount(count)}${examples.length > 0 ? ` (${examples.join(', ')}${more})` : ''}\n`;
-};

@@ -1,0 +1,41 @@
+import type { PreparationReport, Remark } from '../../../datasets/preparation/preparation.ts';
+import { Progress } from '../../output/progress.ts';
+import { formatCount } from '../../output/table.ts';
+
+/** Progress bars, one per step. Aborts between units of work, so Ctrl-C leaves no incomplete file. */
+export class StepProgress {
+  private readonly signal: AbortSignal;
+  private bar: Progress | undefined;
+
+  constructor(signal: AbortSignal) {
+    this.signal = signal;
+  }
+
+  step(what: string, total: number): void {
+    this.signal.throwIfAborted();
+    this.stop();
+    this.bar = new Progress(what, total, { resultsComeLast: true });
+  }
+
+  advance(count = 1): void {
+    this.signal.throwIfAborted();
+    this.bar?.advance(count);
+  }
+
+  stop(): void {
+    this.bar?.stop();
+    this.bar = undefined;
+  }
+}
+
+/** What was left out, and what needs attention, one line each. */
+export const remarksText = ({ leftOut, notes }: Pick<PreparationReport, 'leftOut' | 'notes'>): string =>
+  [
+    ...leftOut.map((remark) => `left out: ${remarkText(remark)}`),
+    ...notes.map((remark) => `note: ${remarkText(remark)}`),
+  ].join('');
+
+const remarkText = ({ what, count, examples }: Remark): string => {
+  const more = count > examples.length ? ', …' : '';
+  return `${what}: ${formatCount(count)}${examples.length > 0 ? ` (${examples.join(', ')}${more})` : ''}\n`;
+};

@@ -1,0 +1,276 @@
+import { z } from 'zod';
+import { MdetrError } from '../../../errors.ts';
+import type { Segmentation } from '../../../data/format/coco-format.ts';
+import { parseSegmentation } from '../../../data/format/segmentation.ts';
+import { enclosingBoxXywh, type BoxXywh } from '../../../geometry/boxes.ts';
+import { maskBoundsXywh, unpackMask } from '../../../geometry/run-lengths.ts';
+import { CodePointMap } from '../../../text/spans/code-points.ts';
+import { imageStem } from '../../import/image-names.ts';
+import type { CaptionRange, ImportedImage, ImportedObject, Importer, ImportOptions } from '../../import/importer.ts';
+import type { ImportSource } from '../../import/import-source.ts';
+import { splitOfPath } from '../../import/stated-split.ts';
+import type { Remarks } from '../../preparation/remarks.ts';
+import { checked } from '../../source/checked.ts';
+import { flagField } from '../../source/coco-instances.ts';
+import { readJsonLists, withPauses } from '../../source/json-entries.ts';
+import { numberOfText } from '../field-numbers.ts';
+import { boxOfPoints } from '../shapes.ts';
+
+const id = z.union([z.int(), z.string()]).transform(String);
+/** A number, or a number in quotes. */
+const number = z.union([
+  z.number(),
+  z.string().transform((text, context) => {
+    const value = numberOfText(text);
+    if (value === undefined) context.addIssue(`"${text.slice(0, 40)}" is not a number`);
+    return value ?? 0;
+  }),
+]);
+const span = z.tuple([z.int(), z.int()]);
+
+const imageSchema = z.looseObject({
+  id: id.optional(),
+  file_name: z.string().min(1),
+  width: number.nullish(),
+  height: number.nullish(),
+  caption: z.string().nullish(),
+});
+const categorySchema = z.looseObject({ id, name: z.union([z.string().min(1), z.number().transform(String)]) });
+const segmentSchema = z.looseObject({ category_id: id, bbox: z.unknown().optional(), iscrowd: flagField });
+const annotationSchema = z.looseObject({
+  image_id: id,
+  category_id: id.nullish(),
+  bbox: z.union([z.tuple([number, number, number, number]), z.tuple([])]).nullish(),
+  segmentation: z.unknown().optional(),
+  iscrowd: flagField,
+  attributes: z.unknown().optional(),
+  tokens_positive: z.array(span).nullish(),
+  segments_info: z.array(segmentSchema).nullish(),
+});
+type Annotation = z.output<typeof annotationSchema>;
+
+/** Contents of one annotation file. */
+interface CocoFile {
+  readonly name: string;
+  readonly images: readonly (z.output<typeof imageSchema> & { readonly location: string })[];
+  readonly categories: ReadonlyMap<string, string>;
+  /** The file is in the official format of MDETR: boxes refer to words of captions. */
+  readonly hasCaptions: boolean;
+  readonly annotations: ReadonlyMap<string, readonly { readonly annotation: Annotation; readonly location: string }[]>;
+}
+
+/**
+ * Importer of COCO instances as labeling tools export them: any file name, numeric or string ids in any order, category
+ * ids from 0, missing `area`, `iscrowd` and ids of annotations, flat polygons, missing sizes, and several files, whose
+ * folders can state the split. Key points and panoptic segments give their boxes; captions with `tokens_positive` stay. Keeps
+ * the annotations in memory, one file after the other.
+ */
+export const cocoImporter: Importer = {
+  name: 'coco',
+  title: 'COCO instances',
+  files:
+    'JSON files of any name with "images", "annotations" and "categories"; train, valid or test in the path is the split',
+
+  async recognize(source) {
+    await Promise.resolve();
+    return source.files.filter((file) => {
+      if (!/\.json$/i.test(file)) return false;
+      const outline = source.outlineOf(file);
+      return (
+        outline?.kind === 'object' && ['images', 'annotations', 'categories'].every((key) => outline.keys.has(key))
+      );
+    });
+  },
+
+  async *read(source, files, options) {
+    for (const file of files) {
+      const content = await readFile(source, file, options);
+      const isCornerBoxes = hasCornerBoxes(content);
+      if (isCornerBoxes)
+        options.notes.add('boxes that are [x0, y0, x1, y1] instead of [x, y, width, height]', source.pathOf(file));
+      for (const entry of content.images) yield imageOf(source, content, entry, isCornerBoxes, options);
+    }
+  },
+};
+
+const readFile = async (source: ImportSource, name: string, { leftOut }: ImportOptions): Promise<CocoFile> => {
+  const path = source.pathOf(name);
+  const images: CocoFile['images'][number][] = [];
+  const categories = new Map<string, string>();
+  const annotations = new Map<string, { annotation: Annotation; location: string }[]>();
+  for await (const { list, location: entry, value } of withPauses(
+    readJsonLists(path, ['images', 'annotations', 'categories']),
+  )) {
+    const location = `${path}: ${entry}`;
+    if (list === 'images') images.push({ ...checked(imageSchema, value, location), location });
+    else if (list === 'categories') {
+      const category = checked(categorySchema, value, location);
+      const known = categories.get(category.id);
+      if (known !== undefined && known !== category.name)
+        throw new MdetrError(`${location}: category id ${category.id} is "${known}" and "${category.name}"`);
+      categories.set(category.id, category.name);
+    } else {
+      const annotation = checked(annotationSchema, value, location);
+      const own = annotations.get(annotation.image_id);
+      if (own === undefined) annotations.set(annotation.image_id, [{ annotation, location }]);
+      else own.push({ annotation, location });
+    }
+  }
+  const ids = images.flatMap((image) => (image.id === undefined ? [] : [image.id]));
+  const seen = new Set<string>();
+  for (const image of images) {
+    if (image.id === undefined) continue;
+    if (seen.has(image.id)) throw new MdetrError(`${image.location}: the image id ${image.id} occurs twice`);
+    seen.add(image.id);
+  }
+  const known = new Set([...ids, ...images.flatMap((image) => [image.file_name, imageStem(image.file_name)])]);
+  for (const [image, own] of annotations)
+    if (!known.has(image)) leftOut.add('annotations of missing images', own[0]!.location, own.length);
+  const hasCaptions = [...annotations.values()].some((own) =>
+    own.some(({ annotation }) => (annotation.tokens_positive?.length ?? 0) > 0),
+  );
+  return { name, images, categories, hasCaptions, annotations };
+};
+
+/**
+ * Whether the boxes of a file are corners, against COCO's definition: read as corners all lie in their images and give the
+ * areas that the file states; read as corner and size they do not.
+ */
+const hasCornerBoxes = ({ images, annotations }: CocoFile): boolean => {
+  let [boxes, asCorners, asSizes] = [0, 0, 0];
+  for (const image of images) {
+    if (!(Number(image.width) > 0 && Number(image.height) > 0)) continue;
+    for (const { annotation } of annotations.get(image.id ?? image.file_name) ?? []) {
+      const { bbox, area } = annotation as Annotation & { area?: unknown };
+      if (bbox?.length !== 4 || typeof area !== 'number') continue;
+      const [a, b, c, d] = bbox;
+      boxes++;
+      if (Math.abs((c - a) * (d - b) - area) <= 1 + 0.01 * area && c <= image.width! + 1 && d <= image.height! + 1)
+        asCorners++;
+      if (a + c <= image.width! + 1 && b + d <= image.height! + 1) asSizes++;
+    }
+  }
+  return boxes > 0 && asCorners === boxes && asSizes < boxes;
+};
+
+const imageOf = (
+  source: ImportSource,
+  content: CocoFile,
+  entry: CocoFile['images'][number],
+  isCornerBoxes: boolean,
+  options: ImportOptions,
+): ImportedImage => {
+  const { file_name: fileName, width, height, location } = entry;
+  const caption = content.hasCaptions ? (entry.caption ?? undefined) : undefined;
+  return {
+    fileName,
+    path: source.findImage(fileName, content.name),
+    width: width ?? undefined,
+    height: height ?? undefined,
+    split: splitOfPath(content.name),
+    caption,
+    objects: objectsOf(content, entry, caption, isCornerBoxes, options),
+    location,
+  };
+};
+
+/** Objects of an image. Those without category or box are left out. */
+const objectsOf = (
+  { annotations, categories }: CocoFile,
+  { id: imageId, file_name: fileName }: CocoFile['images'][number],
+  caption: string | undefined,
+  isCornerBoxes: boolean,
+  { leftOut, defaultClass }: ImportOptions,
+): ImportedObject[] => {
+  const entries =
+    annotations.get(imageId ?? fileName) ?? annotations.get(fileName) ?? annotations.get(imageStem(fileName)) ?? [];
+  const codePoints = caption === undefined ? undefined : new CodePointMap(caption);
+  return entries.flatMap(({ annotation, location }): ImportedObject[] => {
+    if (annotation.segments_info != null)
+      return annotation.segments_info.flatMap((segment, i) => {
+        const place = `${location}: segments_info[${i}]`;
+        const box = z.tuple([number, number, number, number]).safeParse(segment.bbox);
+        if (box.success)
+          return [
+            {
+              label: labelOf(segment.category_id, categories, place),
+              bbox: box.data,
+              isCrowd: segment.iscrowd === 1,
+              location: place,
+            },
+          ];
+        leftOut.add('annotations without a box', place);
+        return [];
+      });
+    const spans = codePoints === undefined ? [] : rangesOf(annotation.tokens_positive ?? [], codePoints);
+    const label =
+      annotation.category_id == null && defaultClass !== undefined
+        ? defaultClass
+        : labelOf(annotation.category_id, categories, location);
+    const segmentation = segmentationOf(annotation, location, leftOut);
+    const [a, b, c, d] = annotation.bbox?.length === 4 ? annotation.bbox : [];
+    const stated: BoxXywh | undefined =
+      a === undefined ? undefined : isCornerBoxes ? [a, b!, c! - a, d! - b!] : [a, b!, c!, d!];
+    const bbox = stated ?? boundsOf(segmentation, location);
+    if (bbox === undefined) {
+      leftOut.add('annotations without a box', location);
+      return [];
+    }
+    return [
+      {
+        label,
+        bbox,
+        segmentation,
+        isCrowd: annotation.iscrowd === 1,
+        spans: spans.length > 0 ? spans : undefined,
+        attributes: attributesOf(annotation.attributes),
+        location,
+      },
+    ];
+  });
+};
+
+const labelOf = (
+  category: string | null | undefined,
+  categories: ReadonlyMap<string, string>,
+  location: string,
+): string => {
+  const label = category == null ? undefined : categories.get(category);
+  if (label === undefined) throw new MdetrError(`${location}: category_id ${String(category)} is not in "categories"`);
+  return label;
+};
+
+const rangesOf = (spans: readonly (readonly [number, number])[], codePoints: CodePointMap): CaptionRange[] =>
+  spans.map(([begin, end]) => ({ start: codePoints.toUtf16(begin), end: codePoints.toUtf16(end) }));
+
+/** Attributes as CVAT writes them: `{ "occluded": false, "color": "red" }`. */
+const attributesOf = (value: unknown): Record<string, string> | undefined => {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([key, own]) =>
+      ['string', 'number', 'boolean'].includes(typeof own) ? [[key, String(own)]] : [],
+    ),
+  );
+};
+
+/** Segmentation of an object; undefined if it has none, or a broken one, which is reported. */
+const segmentationOf = ({ segmentation }: Annotation, location: string, leftOut: Remarks): Segmentation | undefined => {
+  const parsed = parseSegmentation(segmentation);
+  if (parsed.kind === 'broken')
+    leftOut.add(
+      'broken segmentations, whose boxes are kept',
+      `${location}: segmentation${parsed.field} ${parsed.message}`,
+    );
+  return parsed.kind === 'mask' ? parsed.segmentation : undefined;
+};
+
+/** Bounds of polygons or run lengths, xywh. */
+const boundsOf = (segmentation: Segmentation | undefined, location: string): BoxXywh | undefined => {
+  if (segmentation === undefined) return undefined;
+  if ('counts' in segmentation) return maskBoundsXywh(unpackMask(segmentation, location));
+  const boxes = segmentation.flatMap((points): BoxXywh[] => {
+    const box = boxOfPoints(points);
+    return box === undefined ? [] : [box];
+  });
+  return boxes.length === 0 ? undefined : enclosingBoxXywh(boxes);
+};

@@ -1,0 +1,213 @@
+import { z } from 'zod';
+import { MdetrError } from '../../../errors.ts';
+import { readJsonFileSync } from '../../../files/json-file.ts';
+import type { ImportedImage, ImportedObject, Importer, ImportOptions } from '../../import/importer.ts';
+import type { ImportSource } from '../../import/import-source.ts';
+import { isImageFile } from '../../import/image-names.ts';
+import { splitNamed, splitOfPath } from '../../import/stated-split.ts';
+import { checked } from '../../source/checked.ts';
+import { readJsonList, withPauses } from '../../source/json-entries.ts';
+import { objectsOfResults } from './regions.ts';
+
+const record = z.record(z.string(), z.unknown());
+const annotationSchema = z.looseObject({
+  id: z.unknown().optional(),
+  result: z.array(record).nullish(),
+  was_cancelled: z.boolean().nullish(),
+  skipped: z.boolean().nullish(),
+  ground_truth: z.boolean().nullish(),
+  updated_at: z.unknown().optional(),
+  created_at: z.unknown().optional(),
+});
+const taskSchema = z.looseObject({
+  data: record,
+  annotations: z.array(annotationSchema).nullish(),
+  completions: z.array(annotationSchema).nullish(),
+  predictions: z.array(annotationSchema).nullish(),
+  file_upload: z.string().nullish(),
+});
+
+/** Keys of values with the labels of a region, which begin with the kind of the region. */
+const LABEL_KEY = /^((rectangle|polygon|brush|ellipse|keypoint)?labels)$/;
+
+/**
+ * Importer of Label Studio's JSON and JSON-MIN exports: rectangles (turned ones, too), polygons, ellipses and brush masks in
+ * percent. Of several annotations of a task, the ground truth counts, else the latest that was not cancelled; predictions
+ * count if no task has annotations.
+ */
+export const labelStudioImporter: Importer = {
+  name: 'labelstudio',
+  title: 'Label Studio JSON',
+  files: 'JSON files with a list of tasks ("data" and "annotations"), or the JSON-MIN export',
+
+  async recognize(source) {
+    await Promise.resolve();
+    return source.files.filter((file) => {
+      if (!/\.json$/i.test(file)) return false;
+      const outline = source.outlineOf(file);
+      if (outline?.kind !== 'list' && outline?.kind !== 'object') return false;
+      const { keys, first } = outline;
+      if (outline.kind === 'object')
+        return (
+          keys.has('data') &&
+          (keys.has('annotations') || keys.has('completions') || keys.has('predictions')) &&
+          !keys.has('images')
+        );
+      return (
+        (keys.has('data') && ['annotations', 'completions', 'predictions'].some((key) => keys.has(key))) ||
+        isMinimal(first)
+      );
+    });
+  },
+
+  async *read(source, files, options) {
+    const tasks: Task[] = [];
+    for (const file of files) tasks.push(...(await readTasks(source, file)));
+    const hasAnnotations = tasks.some(({ annotations }) => annotations.length > 0);
+    for (const task of tasks) {
+      const image = imageOf(source, task, hasAnnotations, options);
+      if (image !== undefined) yield image;
+    }
+  },
+};
+
+interface Task {
+  readonly file: string;
+  readonly location: string;
+  readonly data: Readonly<Record<string, unknown>>;
+  readonly fileUpload: string | undefined;
+  readonly annotations: readonly z.output<typeof annotationSchema>[];
+  readonly predictions: readonly z.output<typeof annotationSchema>[];
+}
+
+const readTasks = async (source: ImportSource, file: string): Promise<Task[]> => {
+  const path = source.pathOf(file);
+  const tasks: Task[] = [];
+  for await (const { value, location: entry } of withPauses(entriesOf(source, file))) {
+    const location = `${path}: ${entry}`;
+    if (isMinimal(value)) {
+      tasks.push({
+        file,
+        location,
+        ...minimalTask(checked(record, value, location)),
+        fileUpload: undefined,
+        predictions: [],
+      });
+      continue;
+    }
+    const {
+      data,
+      annotations,
+      completions,
+      predictions,
+      file_upload: fileUpload,
+    } = checked(taskSchema, value, location);
+    tasks.push({
+      file,
+      location,
+      data,
+      fileUpload: fileUpload ?? undefined,
+      annotations: annotations ?? completions ?? [],
+      predictions: predictions ?? [],
+    });
+  }
+  return tasks;
+};
+
+/** Tasks of a list, or the one task of a file. */
+const entriesOf = function* (source: ImportSource, file: string): Generator<{ value: unknown; location: string }> {
+  if (source.outlineOf(file)?.kind === 'list') yield* readJsonList(source.pathOf(file));
+  else yield { value: readJsonFileSync(source.pathOf(file)), location: 'task' };
+};
+
+/** Whether a value is an entry of JSON-MIN, whose regions are in a list under the name of the labeling control. */
+const isMinimal = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && !('data' in value) && Object.values(value).some(isRegionList);
+
+const isRegionList = (value: unknown): boolean =>
+  Array.isArray(value) &&
+  value.length > 0 &&
+  value.every(
+    (region: unknown) =>
+      typeof region === 'object' && region !== null && Object.keys(region).some((key) => LABEL_KEY.test(key)),
+  );
+
+const minimalTask = (entry: Readonly<Record<string, unknown>>): Pick<Task, 'data' | 'annotations'> => {
+  const regions = Object.values(entry).flatMap((value) =>
+    isRegionList(value) ? (value as Record<string, unknown>[]) : [],
+  );
+  return {
+    data: entry,
+    annotations: [
+      {
+        result: regions.map((region) => ({
+          ...region,
+          type: Object.keys(region).find((key) => LABEL_KEY.test(key)),
+          value: region,
+        })),
+      },
+    ],
+  };
+};
+
+const imageOf = (
+  source: ImportSource,
+  task: Task,
+  hasAnnotations: boolean,
+  options: ImportOptions,
+): ImportedImage | undefined => {
+  const { file, location, data, fileUpload } = task;
+  const usable = (hasAnnotations ? task.annotations : task.predictions).filter(
+    ({ was_cancelled: cancelled, skipped, result }) => cancelled !== true && skipped !== true && result != null,
+  );
+  if (usable.length === 0) {
+    options.leftOut.add('tasks without annotations', location);
+    return undefined;
+  }
+  if (!hasAnnotations) options.notes.add('predictions, since no task has annotations', location);
+  if (usable.length > 1) options.notes.add('tasks with several annotations, of which one counts', location);
+  const chosen = [...usable].sort(byPriority)[0]!;
+  const reference = imageReference(data) ?? fileUpload;
+  if (reference === undefined) throw new MdetrError(`${location}: "data" names no image`);
+  const { objects, width, height } = objectsOfResults(chosen.result!, location, options);
+  return {
+    fileName: reference,
+    path: findImage(source, reference, fileUpload, file),
+    width,
+    height,
+    unit: 'fractions',
+    split: splitNamed(typeof data['split'] === 'string' ? data['split'] : '') ?? splitOfPath(file),
+    objects: objects satisfies ImportedObject[],
+    location,
+  };
+};
+
+const findImage = (
+  source: ImportSource,
+  reference: string,
+  fileUpload: string | undefined,
+  file: string,
+): string | undefined =>
+  source.findImage(reference, file) ?? (fileUpload === undefined ? undefined : source.findImage(fileUpload, file));
+
+/** Ground truth first, then the latest. */
+const byPriority = (a: z.output<typeof annotationSchema>, b: z.output<typeof annotationSchema>): number =>
+  Number(b.ground_truth === true) - Number(a.ground_truth === true) ||
+  timeOf(b.updated_at ?? b.created_at).localeCompare(timeOf(a.updated_at ?? a.created_at));
+
+const timeOf = (value: unknown): string =>
+  typeof value === 'string' || typeof value === 'number' ? String(value) : '';
+
+/** The value of a task's data that names an image. */
+const imageReference = (data: Readonly<Record<string, unknown>>): string | undefined => {
+  const texts = Object.entries(data).filter(
+    (entry): entry is [string, string] => typeof entry[1] === 'string' && entry[1] !== '',
+  );
+  const named = texts.find(
+    ([key, value]) => /^(image|img|photo|picture|url|ocr)/i.test(key) && !value.startsWith('data:'),
+  );
+  const looks = texts.find(([, value]) => isImageFile(value.replace(/[?#].*$/, '')) || /[?&]d=/.test(value));
+  return looks !== undefined && named !== undefined && !isImageFile(named[1].replace(/[?#].*$/, ''))
+    ? looks[1]
+    : (named ?? looks)?.[1];
+};

@@ -1,0 +1,173 @@
+import { z } from 'zod';
+import { MdetrError, messageOf } from '../../../errors.ts';
+import { readTextFile, readJsonFile } from '../../../files/json-file.ts';
+import { parseStrictJson } from '../../../files/json-text.ts';
+import type { ImportedImage, Importer, ImportOptions } from '../../import/importer.ts';
+import { fileHead } from '../../import/file-head.ts';
+import type { ImportSource } from '../../import/import-source.ts';
+import type { JsonOutline } from '../../import/json-outline.ts';
+import { splitOfPath } from '../../import/stated-split.ts';
+import { checked } from '../../source/checked.ts';
+import { parseCsv } from '../csv/table.ts';
+import {
+  checkedRegion,
+  classAttributeOf,
+  objectOfRegion,
+  type AttributeOptions,
+  type regionSchema,
+} from './regions.ts';
+import { isVia3, readVia3 } from './version-3.ts';
+
+const HEAD_BYTES = 16 * 1024;
+const fileSchema = z.looseObject({
+  filename: z.string().min(1),
+  regions: z.union([z.array(z.unknown()), z.record(z.string(), z.unknown())]).nullish(),
+});
+const record = z.record(z.string(), z.unknown());
+
+/**
+ * Importer of the VGG Image Annotator: annotations and projects of versions 1 and 2 as JSON or CSV, projects of version 3.
+ * The class is the region attribute that is called so (class, label, name, type …), else the one that most regions have.
+ */
+export const viaImporter: Importer = {
+  name: 'via',
+  title: 'VGG Image Annotator (VIA)',
+  files: 'JSON or CSV files with "region_attributes"',
+
+  async recognize(source) {
+    await Promise.resolve();
+    return source.files.filter((file) => {
+      if (/\.csv$/i.test(file)) return fileHead(source.pathOf(file), HEAD_BYTES).includes('region_shape_attributes');
+      if (!/\.json$/i.test(file)) return false;
+      const outline = source.outlineOf(file);
+      return outline?.kind === 'object' && isVia(outline);
+    });
+  },
+
+  async *read(source, files, options) {
+    const regions: PlacedRegions[] = [];
+    const choices = new Map<string, ReadonlyMap<string, string>>();
+    for (const file of files) {
+      if (/\.csv$/i.test(file)) regions.push(...(await readCsv(source, file)));
+      else {
+        const content = checked(record, await readJsonFile(source.pathOf(file)), source.pathOf(file));
+        if (isVia3(content)) yield* readVia3(source, file, content, options);
+        else {
+          regions.push(...readJson(source, file, content));
+          for (const [key, own] of choicesOf(content)) choices.set(key, own);
+        }
+      }
+    }
+    const classAttribute = classAttributeOf(
+      regions.flatMap(({ regions: own }) =>
+        own.map(({ region }) => (Array.isArray(region.region_attributes) ? {} : (region.region_attributes ?? {}))),
+      ),
+    );
+    if (classAttribute !== undefined) options.notes.add('attributes that are taken for the class', classAttribute);
+    for (const entry of regions) yield imageOf(source, entry, classAttribute, choices, options);
+  },
+};
+
+interface PlacedRegions {
+  readonly file: string;
+  readonly fileName: string;
+  readonly location: string;
+  readonly regions: readonly { readonly region: z.output<typeof regionSchema>; readonly location: string }[];
+}
+
+const isVia = ({ keys, first }: JsonOutline): boolean => {
+  if (keys.has('_via_img_metadata')) return true;
+  if (keys.has('metadata') && keys.has('view') && keys.has('file')) return true;
+  return typeof first === 'object' && first !== null && 'filename' in first && 'regions' in first;
+};
+
+const readJson = (source: ImportSource, file: string, content: Readonly<Record<string, unknown>>): PlacedRegions[] => {
+  const path = source.pathOf(file);
+  const isProject = '_via_img_metadata' in content;
+  const entries = isProject ? checked(record, content['_via_img_metadata'], `${path}: _via_img_metadata`) : content;
+  return Object.entries(entries).map(([key, value]) => {
+    const location = `${path}: [${JSON.stringify(key.slice(0, 80))}]`;
+    const { filename, regions } = checked(fileSchema, value, location);
+    return {
+      file,
+      fileName: filename,
+      location,
+      regions: Object.entries(regions ?? {}).map(([index, region]) => {
+        const place = `${location}: regions[${index}]`;
+        return { region: checkedRegion(region, place), location: place };
+      }),
+    };
+  });
+};
+
+const readCsv = async (source: ImportSource, file: string): Promise<PlacedRegions[]> => {
+  const path = source.pathOf(file);
+  const { rows } = parseCsv(await readTextFile(path), path);
+  const header = (rows[0]?.values ?? []).map((name) => name.replace(/^#/, '').trim());
+  const column = (name: string): number => {
+    const index = header.indexOf(name);
+    if (index < 0) throw new MdetrError(`${path}: line 1: has no column ${name}`);
+    return index;
+  };
+  const [image, shape, attributes] = [
+    column('filename'),
+    column('region_shape_attributes'),
+    column('region_attributes'),
+  ];
+  const images = new Map<string, { location: string; regions: PlacedRegions['regions'][number][] }>();
+  for (const { values, line } of rows.slice(1)) {
+    const location = `${path}: line ${line}`;
+    const fileName = values[image] ?? '';
+    if (fileName === '') throw new MdetrError(`${location}: names no image`);
+    const entry = images.get(fileName) ?? { location, regions: [] };
+    images.set(fileName, entry);
+    const shapeText = values[shape] ?? '';
+    // An image without regions has a row with an empty shape.
+    if (/^\s*(\{\s*\})?\s*$/.test(shapeText)) continue;
+    const region = {
+      shape_attributes: parsedField(shapeText, `${location}: region_shape_attributes`),
+      region_attributes: parsedField(values[attributes] ?? '{}', `${location}: region_attributes`),
+    };
+    entry.regions.push({ region: checkedRegion(region, location), location });
+  }
+  return [...images].map(([fileName, entry]) => ({ file, fileName, ...entry }));
+};
+
+const parsedField = (text: string, location: string): unknown => {
+  try {
+    return parseStrictJson(text);
+  } catch (error) {
+    throw new MdetrError(`${location} is not JSON: ${messageOf(error).slice(0, 100)}`, { cause: error });
+  }
+};
+
+const imageOf = (
+  source: ImportSource,
+  { file, fileName, location, regions }: PlacedRegions,
+  classAttribute: string | undefined,
+  choices: AttributeOptions,
+  options: ImportOptions,
+): ImportedImage => ({
+  fileName,
+  path: source.findImage(fileName, file),
+  split: splitOfPath(file),
+  objects: regions.flatMap(
+    ({ region, location: place }) => objectOfRegion(region, classAttribute, choices, place, options) ?? [],
+  ),
+  location,
+});
+
+/** Texts of the options of a project's region attributes. */
+const choicesOf = (content: Readonly<Record<string, unknown>>): Map<string, ReadonlyMap<string, string>> => {
+  const schema = z.looseObject({
+    region: z.record(z.string(), z.looseObject({ options: z.record(z.string(), z.unknown()).optional() })).optional(),
+  });
+  const parsed = schema.safeParse(content['_via_attributes']);
+  const choices = new Map<string, ReadonlyMap<string, string>>();
+  for (const [key, { options = {} }] of Object.entries(parsed.data?.region ?? {})) {
+    const texts = Object.entries(options).filter((entry): entry is [string, string] => typeof entry[1] === 'string');
+    // Ids that are words are the class names; descriptions of them are explanations.
+    if (texts.length > 0 && texts.every(([id]) => /^\d+$/.test(id))) choices.set(key, new Map(texts));
+  }
+  return choices;
+};

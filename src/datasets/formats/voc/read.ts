@@ -1,0 +1,212 @@
+import { posix } from 'node:path';
+import { MdetrError } from '../../../errors.ts';
+import { readTextFile } from '../../../files/json-file.ts';
+import type { BoxXywh } from '../../../geometry/boxes.ts';
+import { imageStem } from '../../import/image-names.ts';
+import type { ImportedImage, ImportedObject, Importer, ImportOptions, ImportSplit } from '../../import/importer.ts';
+import { fileHead } from '../../import/file-head.ts';
+import type { ImportSource } from '../../import/import-source.ts';
+import { splitNamed, splitOfFolders } from '../../import/stated-split.ts';
+import { childrenOf, parseXml, textOf, type XmlElement } from '../../source/xml-tree.ts';
+import { coordinateOf, shortText, sizeOf } from '../field-numbers.ts';
+import { boxOfCorners, boxOfPoints, turnedCorners } from '../shapes.ts';
+
+const HEAD_BYTES = 4096;
+
+/**
+ * Importer of Pascal VOC: one XML file for each image, as LabelImg, CVAT and Roboflow write them. Boxes may be fractional;
+ * size, path and file name may be missing. `ImageSets/Main` and folder names state splits. Turned boxes (roLabelImg) and
+ * polygons (LabelMe's old XML) are read too.
+ */
+export const vocImporter: Importer = {
+  name: 'voc',
+  title: 'Pascal VOC',
+  files: 'XML files with <annotation>, one for each image; ImageSets/Main/*.txt or folder names state the split',
+
+  async recognize(source) {
+    await Promise.resolve();
+    const files: string[] = [];
+    const empty: string[] = [];
+    for (const file of source.files) {
+      if (!/\.xml$/i.test(file)) continue;
+      const head = headOf(source.pathOf(file));
+      if (/<annotation[\s>]/.test(head)) files.push(file);
+      else if (head.trim() === '') empty.push(file);
+    }
+    return files.length === 0 ? [] : [...files, ...empty].sort();
+  },
+
+  async *read(source, files, options) {
+    const entries: VocEntry[] = [];
+    for (const file of files) entries.push(await readEntry(source, file));
+    const origin = originOf(entries);
+    if (origin === 1)
+      options.notes.add('coordinates that count pixels from 1, moved by one', entries.find(hasOne)?.location ?? '');
+    const splits = await listedSplits(source);
+    for (const entry of entries) yield imageOf(source, entry, origin, splits, options);
+  },
+};
+
+interface VocEntry {
+  readonly file: string;
+  readonly location: string;
+  readonly tree: XmlElement;
+  readonly objects: readonly VocObject[];
+}
+
+interface VocObject {
+  readonly label: string | undefined;
+  readonly bbox: BoxXywh | undefined;
+  readonly polygon: readonly number[] | undefined;
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly isUpright: boolean;
+  readonly isSwapped: boolean;
+  readonly location: string;
+}
+
+const readEntry = async (source: ImportSource, file: string): Promise<VocEntry> => {
+  const path = source.pathOf(file);
+  const text = await readTextFile(path);
+  if (text.trim() === '') throw new MdetrError(`${path}: is empty; expected XML`);
+  const tree = parseXml(text, path);
+  if (tree.name !== 'annotation')
+    throw new MdetrError(`${path}: line ${tree.line}: the root is <${tree.name}>, not <annotation>`);
+  const objects = childrenOf(tree, 'object').flatMap((object) =>
+    textOf(object, 'deleted') === '1' ? [] : [readObject(object, path)],
+  );
+  return { file, location: path, tree, objects };
+};
+
+const readObject = (object: XmlElement, path: string): VocObject => {
+  const location = `${path}: line ${object.line}`;
+  const number = (parent: XmlElement, name: string): number => {
+    const text = textOf(parent, name);
+    if (text === undefined) throw new MdetrError(`${path}: line ${parent.line}: <${parent.name}> has no <${name}>`);
+    return coordinateOf(text, `${path}: line ${parent.line}: <${name}>`);
+  };
+  const common = {
+    label: textOf(object, 'name'),
+    attributes: attributesOf(object),
+    location,
+  };
+  const [box] = childrenOf(object, 'bndbox');
+  if (box !== undefined) {
+    const [x0, y0, x1, y1] = [number(box, 'xmin'), number(box, 'ymin'), number(box, 'xmax'), number(box, 'ymax')];
+    const bbox = boxOfCorners(x0, y0, x1, y1);
+    return { ...common, bbox, polygon: undefined, isUpright: true, isSwapped: x1 < x0 || y1 < y0 };
+  }
+  const [turned] = childrenOf(object, 'robndbox');
+  if (turned !== undefined) {
+    const [cx, cy, w, h] = [number(turned, 'cx'), number(turned, 'cy'), number(turned, 'w'), number(turned, 'h')];
+    const angle = (number(turned, 'angle') * 180) / Math.PI;
+    const corners = turnedCorners([cx - w / 2, cy - h / 2, w, h], angle);
+    return { ...common, bbox: boxOfPoints(corners), polygon: undefined, isUpright: false, isSwapped: false };
+  }
+  const [polygon] = childrenOf(object, 'polygon');
+  const points =
+    polygon === undefined ? [] : childrenOf(polygon, 'pt').flatMap((pt) => [number(pt, 'x'), number(pt, 'y')]);
+  const isOutline = points.length >= 6;
+  return {
+    ...common,
+    bbox: isOutline ? boxOfPoints(points) : undefined,
+    polygon: isOutline ? points : undefined,
+    isUpright: false,
+    isSwapped: false,
+  };
+};
+
+const FLAGS = ['difficult', 'truncated', 'occluded'] as const;
+
+/** Flags that are set, and attributes as CVAT writes them: `<attributes><attribute><name/><value/></attribute></attributes>`. */
+const attributesOf = (object: XmlElement): Record<string, string> => {
+  const attributes: Record<string, string> = {};
+  for (const flag of FLAGS) if (textOf(object, flag) === '1') attributes[flag] = 'true';
+  const pose = textOf(object, 'pose');
+  if (pose !== undefined && !/^(unspecified|)$/i.test(pose)) attributes['pose'] = pose;
+  for (const list of childrenOf(object, 'attributes'))
+    for (const attribute of childrenOf(list, 'attribute')) {
+      const [name, value] = [textOf(attribute, 'name'), textOf(attribute, 'value')];
+      if (name !== undefined && value !== undefined) attributes[name] = value;
+    }
+  return attributes;
+};
+
+/**
+ * Whether coordinates count from 1, as in the original VOC files, or from 0: all are integers, none is 0, and one is 1.
+ * Files of this package say that they count from 1.
+ */
+const originOf = (entries: readonly VocEntry[]): 0 | 1 => {
+  const boxes = entries.flatMap(({ objects }) => objects.filter(({ isUpright }) => isUpright).map(({ bbox }) => bbox!));
+  if (boxes.length === 0 || !boxes.every((box) => box.every(Number.isInteger))) return 0;
+  return boxes.every(([x, y]) => x >= 1 && y >= 1) && boxes.some(([x, y]) => x === 1 || y === 1) ? 1 : 0;
+};
+
+const hasOne = ({ objects }: VocEntry): boolean => objects.some(({ bbox }) => bbox?.[0] === 1 || bbox?.[1] === 1);
+
+const imageOf = (
+  source: ImportSource,
+  { file, location, tree, objects }: VocEntry,
+  origin: 0 | 1,
+  splits: ReadonlyMap<string, ImportSplit>,
+  { leftOut, notes, defaultClass }: ImportOptions,
+): ImportedImage => {
+  const stem = imageStem(posix.basename(file).replace(/\.xml$/i, ''));
+  const stated = textOf(tree, 'filename') ?? textOf(tree, 'path') ?? '';
+  // Renamed files keep their old <filename>, so the image that is named like the XML file comes first.
+  const path =
+    source.findImageByStem(stem, file) ??
+    (stated === '' ? undefined : (source.findImage(stated, file) ?? source.findImageByStem(imageStem(stated), file)));
+  const [size] = childrenOf(tree, 'size');
+  const [width, height] = size === undefined ? [] : [sizeOf(textOf(size, 'width')), sizeOf(textOf(size, 'height'))];
+  const imported = objects.flatMap((object): ImportedObject[] => {
+    const label = object.label === undefined || object.label === '' ? defaultClass : object.label;
+    if (label === undefined) {
+      leftOut.add('objects without <name>', object.location);
+      return [];
+    }
+    if (object.bbox === undefined) {
+      leftOut.add('objects without a box', object.location);
+      return [];
+    }
+    if (object.isSwapped) notes.add('boxes whose corners are in the other order', object.location);
+    const [x, y, w, h] = object.bbox;
+    return [
+      {
+        label,
+        // Corners are pixels that belong to the box: [1, 1] to [width, height] is all of the image.
+        bbox: origin === 1 && object.isUpright ? [x - 1, y - 1, w + 1, h + 1] : object.bbox,
+        segmentation: object.polygon === undefined ? undefined : [object.polygon],
+        attributes: object.attributes,
+        location: object.location,
+      },
+    ];
+  });
+  return {
+    fileName: stated === '' ? stem : shortText(stated),
+    path,
+    width,
+    height,
+    split: splits.get(stem) ?? splitOfFolders(posix.dirname(file).split('/')),
+    objects: imported,
+    location,
+  };
+};
+
+/** Splits of the lists in `ImageSets/Main`; lists of one class (`cat_train.txt`) are not read. */
+const listedSplits = async (source: ImportSource): Promise<Map<string, ImportSplit>> => {
+  const splits = new Map<string, ImportSplit>();
+  for (const file of source.files) {
+    const name = /(?:^|\/)imagesets\/(?:main|layout|segmentation)\/(\w+)\.txt$/i.exec(file)?.[1];
+    const split = name === undefined ? undefined : splitNamed(name);
+    if (split === undefined) continue;
+    for (const line of (await readTextFile(source.pathOf(file))).split(/\r?\n/)) {
+      const entry = line.trim().split(/\s+/)[0] ?? '';
+      // An image that is in several lists belongs to train only if no other list has it.
+      const stem = imageStem(entry);
+      if (entry !== '' && (split !== 'train' || !splits.has(stem))) splits.set(stem, split);
+    }
+  }
+  return splits;
+};
+
+const headOf = (path: string): string => fileHead(path, HEAD_BYTES);

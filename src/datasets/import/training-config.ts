@@ -1,0 +1,102 @@
+import { isAbsolute, relative, resolve } from 'node:path';
+import type { ModelLimits } from './model-limits.ts';
+
+/** What the training settings are chosen from. */
+export interface DatasetFacts {
+  /** Number of training images, and of their captions. */
+  readonly images: number;
+  readonly rows: number;
+  readonly validationRows: number;
+  /** Number of boxes, and of those that have a mask, over all splits. */
+  readonly boxes: number;
+  readonly masks: number;
+  /** Most boxes of one caption. */
+  readonly maxBoxes: number;
+  readonly classes: number;
+  /** Median size of the images, and median side of the boxes, in pixels. */
+  readonly width: number;
+  readonly height: number;
+  readonly boxSize: number;
+}
+
+export interface ConfigPlaces {
+  /** Folder of the dataset, in which the config is written. */
+  readonly out: string;
+  readonly imageFolder: string;
+}
+
+/** Batches of small datasets: large enough for stable gradients, small enough for many steps. */
+const MAX_BATCH = 8;
+const [MIN_STEPS, MAX_STEPS] = [200, 20_000];
+/** Passes over the training captions; fewer for larger datasets. */
+const [MAX_EPOCHS, MIN_EPOCHS] = [60, 6];
+
+/**
+ * Training config for an imported dataset, chosen from its size. `_reasons` says why each value was chosen; it has no effect,
+ * and the values can be edited.
+ */
+export const trainingConfigOf = (
+  facts: DatasetFacts,
+  model: ModelLimits,
+  { out, imageFolder }: ConfigPlaces,
+): Record<string, unknown> => {
+  const batch = Math.max(1, Math.min(MAX_BATCH, Math.floor(facts.rows / 4) || 1));
+  const epochs = Math.max(MIN_EPOCHS, Math.min(MAX_EPOCHS, Math.round(12_000 / Math.max(1, facts.rows))));
+  const steps = Math.max(MIN_STEPS, Math.min(MAX_STEPS, Math.ceil((epochs * facts.rows) / batch)));
+  const validateEvery = Math.max(20, Math.ceil(steps / 10));
+  const queries = facts.maxBoxes > model.maxObjects ? Math.ceil(facts.maxBoxes / 10) * 10 : undefined;
+  const hasValidation = facts.validationRows > 0;
+  const images = pathFrom(out, imageFolder);
+  const reasons: Record<string, string | undefined> = {
+    load: `starts from the model "${model.name}"`,
+    datasets: `${facts.images} images with ${facts.rows} captions`,
+    align_fallback: 'a caption of an image without boxes counts for its own words',
+    mask_loss_coef:
+      facts.masks === 0
+        ? 'the annotations are boxes'
+        : `${facts.masks} of ${facts.boxes} boxes have a mask; set this and dice_loss_coef to 1 to train masks, if all have one`,
+    batch_size: `at most ${MAX_BATCH}, and a quarter of the captions`,
+    max_steps: `about ${epochs} passes over the captions, within ${MIN_STEPS} to ${MAX_STEPS} steps`,
+    lr: 'higher than in the official configs, because the model is small and the dataset, too',
+    augmentation: 'sizes and crops vary, since there are few images',
+    validate_every: hasValidation ? 'ten validations; the best model is kept in best/' : undefined,
+    datasets_val: hasValidation ? undefined : 'missing: there are too few images to spare some for validation',
+    num_queries:
+      queries === undefined
+        ? undefined
+        : `a caption has up to ${facts.maxBoxes} boxes, the model has ${model.maxObjects} queries`,
+  };
+  return {
+    _comment: 'Written by mdetr. Edit it and run it with "mdetr train"; keys that begin with _ have no effect.',
+    _reasons: reasons,
+    run_name: 'fine-tuned on imported annotations',
+    output_dir: `${pathFrom('.', out)}/run`.replace(/^\.\//, ''),
+    load: model.name,
+    datasets: [{ annotations: './train.json', images }],
+    datasets_val: hasValidation ? [{ annotations: './val.json', images, name: 'val' }] : undefined,
+    align_fallback: 'own_caption',
+    mask_loss_coef: 0,
+    dice_loss_coef: 0,
+    num_queries: queries,
+    optimizer: 'adamw',
+    batch_size: batch,
+    max_steps: steps,
+    lr: 3e-4,
+    lr_backbone: 3e-4,
+    text_encoder_lr: 1e-4,
+    schedule: 'all_cosine_with_warmup',
+    adjust_lr: 'before_step',
+    fraction_warmup_steps: 0.05,
+    augmentation: 'photo',
+    validate_every: hasValidation ? validateEvery : undefined,
+    log_every: 10,
+    save_every: Math.max(50, validateEvery),
+  };
+};
+
+/** Path relative to a folder where that is short, else absolute. */
+const pathFrom = (folder: string, path: string): string => {
+  const short = relative(resolve(folder), resolve(path)).replaceAll('\\', '/');
+  if (isAbsolute(short) || short.startsWith('../../../')) return resolve(path);
+  return short === '' ? '.' : short.startsWith('.') ? short : `./${short}`;
+};

@@ -1,0 +1,36 @@
+import { createReadStream } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { MdetrError, messageOf } from '../../errors.ts';
+import { requireInput } from '../../files/input-file.ts';
+import { parsePythonJson } from '../../data/annotation-index/python-json.ts';
+
+/** Maximum number of characters of a line. */
+const MAX_LINE = 64 * 2 ** 20;
+
+/**
+ * Iterates over the values of a JSON Lines file; empty lines are skipped.
+ * @throws {MdetrError} naming file and line of the first line that is not JSON
+ */
+export const readJsonLines = async function* (path: string): AsyncGenerator<{ value: unknown; location: string }> {
+  await requireInput(path);
+  const lines = createInterface({ input: createReadStream(path, 'utf8'), crlfDelay: Infinity });
+  let number = 0;
+  try {
+    for await (const raw of lines) {
+      number++;
+      const line = number === 1 ? raw.replace(/^\uFEFF/, '') : raw;
+      if (line.trim() === '') continue;
+      const location = `${path}: line ${number}`;
+      if (line.length > MAX_LINE) throw new MdetrError(`${location}: has more than ${MAX_LINE} characters`);
+      let value: unknown;
+      try {
+        value = parsePythonJson(line);
+      } catch (error) {
+        throw new MdetrError(`${location}: is not JSON: ${messageOf(error).slice(0, 100)}`, { cause: error });
+      }
+      yield { value, location };
+    }
+  } finally {
+    lines.close();
+  }
+};
