@@ -134,7 +134,7 @@ export const parseTrainConfig = (
 };
 
 /** Keys that begin with `_` are comments for readers of the file: `_reasons`, `_comment`. */
-const isComment = (key: string): boolean => key.startsWith('_');
+const isComment = (key: string): boolean => /^_[a-z]/.test(key);
 
 const warned = new Set<string>();
 const warnOnce = (text: string): void => {
