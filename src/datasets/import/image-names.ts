@@ -44,7 +44,7 @@ const decoded = (text: string): string => {
 };
 
 /**
- * Name that near-duplicates of one picture share: augmented copies of Roboflow (`a_jpg.rf.HASH.jpg`), copies
+ * Name that near-duplicates of one image share: augmented copies of Roboflow (`a_jpg.rf.HASH.jpg`), copies
  * (`a - Copy.jpg`) and copies named after an augmentation (`a_flip.jpg`, `a_aug3.png`). Numbers in brackets (`a (2).jpg`)
  * stay: browsers number unrelated downloads so.
  */

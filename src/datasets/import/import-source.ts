@@ -78,7 +78,7 @@ export class ImportSource {
     return join(this.root, file);
   }
 
-  /** What a JSON or JSON Lines file begins with; undefined if it is neither. Read once. */
+  /** Outline of a JSON or JSON Lines file; undefined if it is neither. Read once. */
   outlineOf(file: string): JsonOutline | undefined {
     return this.outlines.of(this.pathOf(file));
   }

@@ -8,7 +8,7 @@ const MAX_KEYS = 64;
 /** Bytes at the beginning of a file that decide whether it is one object, a list, or JSON Lines. */
 const HEAD_BYTES = 1024 * 1024;
 
-/** What a JSON file begins with. */
+/** The beginning of a JSON file. */
 export interface JsonOutline {
   readonly kind: 'object' | 'list' | 'lines';
   /** The first keys of the object, or of the first entry of the list or line. */

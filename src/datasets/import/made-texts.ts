@@ -153,7 +153,7 @@ const naturalParts = (
   return [{ text: noun, length: noun.length, objects }];
 };
 
-/** Where in the image an object is, in words; undefined if it is neither clearly there nor small enough. */
+/** Place of an object in the image, in words; undefined if it is neither clearly there nor small enough. */
 const placeOf = ({ bbox: [x, y, w, h] }: PlacedObject, { width, height }: PlacedImage): string | undefined => {
   const [cx, cy] = [(x + w / 2) / width, (y + h / 2) / height];
   if (x + w < 0.5 * width || (cx < 0.3 && w < 0.5 * width)) return 'on the left';

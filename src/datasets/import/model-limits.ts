@@ -4,7 +4,7 @@ import { readJsonFile } from '../../files/json-file.ts';
 import { requirePackageFile } from '../../files/package-folder.ts';
 import { checked } from '../source/checked.ts';
 
-/** What a model can take, which captions are made for. */
+/** Limits of a model, which captions are made for. */
 export interface ModelLimits {
   /** Value of `load` in the config that is written. */
   readonly name: string;

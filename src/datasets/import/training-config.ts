@@ -1,7 +1,7 @@
 import { isAbsolute, relative, resolve } from 'node:path';
 import type { ModelLimits } from './model-limits.ts';
 
-/** What the training settings are chosen from. */
+/** Properties of a dataset that the training settings are chosen from. */
 export interface DatasetFacts {
   /** Number of training images, and of their captions. */
   readonly images: number;

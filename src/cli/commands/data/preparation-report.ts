@@ -28,7 +28,7 @@ export class StepProgress {
   }
 }
 
-/** What was left out, and what needs attention, one line each. */
+/** Lines about parts that were left out, and parts that need attention. */
 export const remarksText = ({ leftOut, notes }: Pick<PreparationReport, 'leftOut' | 'notes'>): string =>
   [
     ...leftOut.map((remark) => `left out: ${remarkText(remark)}`),
