@@ -93,6 +93,7 @@ const mayImport = {
     'files',
     'random',
   ],
+  server: ['results', 'inference', 'model-folder', 'threads', 'files'],
 };
 
 const escape = (path) => path.replaceAll('/', '\\/');

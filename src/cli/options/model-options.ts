@@ -29,14 +29,19 @@ export const addSourceOptions = (command: Command): Command =>
     .option('--tokenizer <dir>', 'vocabulary of a checkpoint without one: a folder, or a name of "mdetr pull --list"')
     .option('--config <file>', 'JSON file with the official arguments, for weights without them');
 
+/** Adds the options that say how a model runs. */
+export const addDeviceOptions = (command: Command): Command =>
+  command
+    .option('--device <name>', 'device: cpu, or webgpu, cuda, coreml or dml where available', 'cpu')
+    .option('--threads <n>', 'threads of the network (default: one per core)', integerFrom(1));
+
 /** Adds the options that select a model and how it runs. */
 export const addModelOptions = (command: Command): Command =>
-  addSourceOptions(
-    command.option('--model <model>', 'model folder, .pth or .safetensors file, or name of a model', 'default'),
-  )
-    .option('--device <name>', 'device: cpu, or webgpu, cuda, coreml or dml where available', 'cpu')
-    .option('--threads <n>', 'threads of the network (default: one per core)', integerFrom(1))
-    .option('--verbose', 'print which weights were loaded, and progress');
+  addDeviceOptions(
+    addSourceOptions(
+      command.option('--model <model>', 'model folder, .pth or .safetensors file, or name of a model', 'default'),
+    ),
+  ).option('--verbose', 'print which weights were loaded, and progress');
 
 /** Loads the model. Progress, and the notice of its authors if there is one, are printed to stderr. */
 export const loadModel = async (

@@ -1,0 +1,180 @@
+import { createHash } from 'node:crypto';
+import { Hono, type Context } from 'hono';
+import { messageOf } from '../errors.ts';
+import { packageRequire } from '../files/package-folder.ts';
+import { docsPage, DOCS_STYLE } from './http/docs-page.ts';
+import { checkOrigin, checkToken, ClientGone } from './http/guards.ts';
+import { openApiDocument } from './http/openapi.ts';
+import { Problem } from './problems.ts';
+import { requestIdOf, type RequestFacts, type Service } from './service.ts';
+import { TASKS } from './worker/messages.ts';
+
+/** Values of a request that its route and the log share. */
+interface Variables {
+  readonly requestId: string;
+  readonly facts: RequestFacts;
+}
+
+/** What the server under the app knows of a request: the address of its client, where there is one. */
+export interface Bindings {
+  readonly client?: string | undefined;
+}
+
+/** The routes, as one function. */
+export interface App {
+  fetch(request: Request, bindings: Bindings): Response | Promise<Response>;
+}
+
+type AppContext = Context<{ Variables: Variables; Bindings: Bindings }>;
+
+/** Headers of every answer. */
+const HEADERS = { 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer', 'cache-control': 'no-store' };
+
+const { version } = packageRequire('mdetr/package.json') as { readonly version: string };
+
+/** The routes of a server. */
+export const createApp = (service: Service): App => {
+  const { settings } = service;
+  const app = new Hono<{ Variables: Variables; Bindings: Bindings }>().basePath(settings.basePath);
+  const document = openApiDocument(version, settings);
+  const routes: Record<string, Record<string, (context: AppContext) => Response | Promise<Response>>> = {
+    '/healthz': { GET: (context) => context.json({ status: 'ok' }) },
+    '/readyz': {
+      GET: (context) => context.json({ status: 'ready', workersReady: service.readiness() }),
+    },
+    '/openapi.json': { GET: (context) => context.json(document) },
+    '/docs': { GET: (context) => html(context, docsPage(document, originOf(context, settings.basePath)), DOCS_STYLE) },
+    '/metrics': {
+      GET: async (context) => {
+        checkToken(context.req.raw, settings.token);
+        const { body, contentType } = await service.metrics.text();
+        return context.body(body, 200, { 'content-type': contentType });
+      },
+    },
+    '/v1/models': {
+      GET: async (context) => {
+        checkToken(context.req.raw, settings.token);
+        return context.json({ models: await service.models() });
+      },
+    },
+    ...Object.fromEntries(
+      TASKS.map((task) => [
+        `/v1/${task}`,
+        {
+          POST: async (context: AppContext) => {
+            checkToken(context.req.raw, settings.token);
+            const json = await service.run(task, context.req.raw, context.env.client, context.get('facts'));
+            return context.body(json, 200, { 'content-type': 'application/json' });
+          },
+        },
+      ]),
+    ),
+  };
+  for (const [path, methods] of Object.entries(routes))
+    app.all(path, (context) => answer(service, context, path, methods));
+  app.notFound((context) =>
+    answer(service, context, 'none', {
+      [context.req.method]: () => {
+        throw new Problem('not-found', 'see /docs for the paths');
+      },
+    }),
+  );
+  return app;
+};
+
+/** Answers a request by the function of its method, and logs it. */
+const answer = async (
+  service: Service,
+  context: AppContext,
+  route: string,
+  methods: Readonly<Record<string, (context: AppContext) => Response | Promise<Response>>>,
+): Promise<Response> => {
+  const started = performance.now();
+  const request = context.req.raw;
+  const requestId = requestIdOf(request);
+  const facts: RequestFacts = {};
+  context.set('requestId', requestId);
+  context.set('facts', facts);
+  const { method } = request;
+  const cors = corsHeaders(request, service.settings.cors);
+  let response: Response;
+  try {
+    checkOrigin(request, service.settings);
+    const allowed = Object.keys(methods).flatMap((name) => (name === 'GET' ? ['GET', 'HEAD'] : [name]));
+    const handle = methods[method === 'HEAD' ? 'GET' : method];
+    if (method === 'OPTIONS' && route !== 'none') response = preflight(allowed);
+    else if (handle === undefined)
+      throw new Problem('method-not-allowed', `this path has ${allowed.join(', ')}`, {
+        headers: { allow: allowed.join(', ') },
+      });
+    else response = await handle(context);
+  } catch (error) {
+    response = problemOf(service, error, requestId, facts).response(requestId);
+  }
+  for (const [name, value] of Object.entries({ ...HEADERS, ...cors, 'x-request-id': requestId }))
+    if (!response.headers.has(name)) response.headers.set(name, value);
+  if (service.isClosing) response.headers.set('connection', 'close');
+  const ms = Math.round(10 * (performance.now() - started)) / 10;
+  const entry = { event: 'request', requestId, method, route, status: response.status, ms, ...facts } as const;
+  service.metrics.request(entry);
+  service.log(entry);
+  return response;
+};
+
+/** The problem that an error is told as; errors of our own are logged with their stack. */
+const problemOf = (service: Service, error: unknown, requestId: string, facts: RequestFacts): Problem => {
+  const problem =
+    error instanceof Problem
+      ? error
+      : error instanceof ClientGone
+        ? new Problem('deadline-exceeded', error.message)
+        : new Problem('internal', 'an error of the server; its log has the details', { cause: error });
+  facts.problem = error instanceof ClientGone ? 'client-gone' : problem.problem;
+  if (problem.problem === 'internal' || problem.cause instanceof Error) {
+    const cause = problem.cause ?? problem;
+    const isOurs = problem.problem === 'internal' || problem.problem === 'not-ready';
+    // Errors of parsing quote the body, which is the user's.
+    if (isOurs)
+      service.log({
+        event: 'error',
+        requestId,
+        message: messageOf(cause),
+        stack: cause instanceof Error ? cause.stack : undefined,
+      });
+  }
+  return problem;
+};
+
+const preflight = (methods: readonly string[]): Response =>
+  new Response(null, {
+    status: 204,
+    headers: {
+      allow: methods.join(', '),
+      'access-control-allow-methods': methods.join(', '),
+      'access-control-allow-headers': 'authorization, content-type, x-request-id',
+      'access-control-max-age': '600',
+    },
+  });
+
+/** CORS headers for a page of an allowed origin. */
+const corsHeaders = (request: Request, origins: readonly string[]): Readonly<Record<string, string>> => {
+  const origin = request.headers.get('origin');
+  if (origin === null || !(origins.includes('*') || origins.includes(origin))) return {};
+  return {
+    'access-control-allow-origin': origins.includes('*') ? '*' : origin,
+    'access-control-expose-headers': 'x-request-id, retry-after',
+    vary: 'origin',
+  };
+};
+
+/** Address of the server as the client wrote it. */
+const originOf = (context: AppContext, basePath: string): string => new URL(context.req.url).origin + basePath;
+
+/** A page without scripts, whose only style is its own. */
+const html = (context: AppContext, page: string, style: string): Response => {
+  const digest = createHash('sha256').update(style).digest('base64');
+  return context.body(page, 200, {
+    'content-type': 'text/html; charset=utf-8',
+    'content-security-policy': `default-src 'none'; style-src 'sha256-${digest}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+  });
+};

@@ -1,0 +1,47 @@
+import { checkOptions } from '../options/check-options.ts';
+import { createApp } from './app.ts';
+import { serverOptionRules, serverSettings, type ServerOptions } from './options.ts';
+import { Service } from './service.ts';
+
+/** Facts about a request that its `Request` does not tell. */
+export interface RequestContext {
+  /** Address of the client, for `maxPerClient`. */
+  readonly client?: string | undefined;
+}
+
+/** A server as one function, for any framework that passes on a `Request`. */
+export interface ServerHandler {
+  (request: Request, context?: RequestContext): Promise<Response>;
+  /** Opens the models, which the first request does otherwise. @throws {MdetrError} if one cannot be opened */
+  ready(): Promise<void>;
+  /** Refuses new requests, finishes the accepted ones, and ends the workers. */
+  close(): Promise<void>;
+}
+
+/**
+ * Makes the server of `mdetr serve` as a fetch handler: `POST /v1/detect`, `/v1/refer` and `/v1/ask`, `GET /v1/models`,
+ * `/openapi.json`, `/docs`, `/healthz`, `/readyz` and `/metrics`. Inference runs in processes of its own, which start with
+ * the first request, or with `ready`.
+ *
+ * @throws {UsageError} for unknown options or values of the wrong type
+ * @example
+ * import { createHandler } from 'mdetr/server';
+ *
+ * // app/api/mdetr/[...path]/route.ts of a Next.js application
+ * const handler = createHandler({ basePath: '/api/mdetr' });
+ * export const GET = (request: Request) => handler(request);
+ * export const POST = GET;
+ */
+export const createHandler = (options: ServerOptions = {}): ServerHandler => {
+  checkOptions('createHandler', options, serverOptionRules);
+  const service = new Service(serverSettings(options));
+  const app = createApp(service);
+  const handler = async (request: Request, context: RequestContext = {}): Promise<Response> =>
+    app.fetch(request, { client: context.client });
+  return Object.assign(handler, {
+    ready: async () => {
+      await service.start();
+    },
+    close: () => service.close(),
+  });
+};

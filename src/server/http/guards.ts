@@ -1,0 +1,90 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { Problem } from '../problems.ts';
+import type { ServerSettings } from '../options.ts';
+
+const digestOf = (text: string): Buffer => createHash('sha256').update(text).digest();
+
+/** Checks the bearer token, in a time that does not depend on its value. @throws {Problem} without it */
+export const checkToken = (request: Request, token: string | undefined): void => {
+  if (token === undefined) return;
+  const [, given = ''] = /^Bearer +(\S+) *$/i.exec(request.headers.get('authorization') ?? '') ?? [];
+  if (!timingSafeEqual(digestOf(given), digestOf(token)))
+    throw new Problem('unauthorized', 'send the header "Authorization: Bearer TOKEN"', {
+      headers: { 'www-authenticate': 'Bearer' },
+    });
+};
+
+/**
+ * Checks whom a request addresses and which page sent it, so that a page of another site can neither use the server of
+ * its visitor nor pose as its host (DNS rebinding).
+ *
+ * @throws {Problem} for another host or a page of another origin
+ */
+export const checkOrigin = (request: Request, { hosts, cors }: Pick<ServerSettings, 'hosts' | 'cors'>): void => {
+  const host = request.headers.get('host') ?? new URL(request.url).host;
+  const name = host.replace(/:\d+$/, '').toLowerCase();
+  if (hosts !== undefined && !hosts.includes(name))
+    throw new Problem('unknown-host', 'address the server by one of its names (see --allow-host)');
+  const origin = request.headers.get('origin');
+  if (origin === null || cors.includes('*') || cors.includes(origin)) return;
+  if (!URL.canParse(origin) || new URL(origin).host.toLowerCase() !== host.toLowerCase())
+    throw new Problem('forbidden-origin', 'pages of this origin may not call the server (see --cors)');
+};
+
+/** Requests of each client at a time. */
+export class ClientLimit {
+  private readonly counts = new Map<string, number>();
+
+  constructor(private readonly max: number | undefined) {}
+
+  /** Counts a request until the returned function is called. @throws {Problem} if the client has too many */
+  enter(client: string | undefined): () => void {
+    if (this.max === undefined || client === undefined) return () => undefined;
+    const count = this.counts.get(client) ?? 0;
+    if (count >= this.max)
+      throw new Problem('too-many-requests', `at most ${this.max} requests at a time`, {
+        headers: { 'retry-after': '1' },
+      });
+    this.counts.set(client, count + 1);
+    return () => {
+      const left = this.counts.get(client)! - 1;
+      if (left === 0) this.counts.delete(client);
+      else this.counts.set(client, left);
+    };
+  }
+}
+
+/** Gives up a request when its client has gone or its deadline is over. */
+export class Deadline {
+  private readonly stop = new AbortController();
+  private readonly timer: NodeJS.Timeout;
+
+  constructor(
+    private readonly client: AbortSignal,
+    seconds: number,
+  ) {
+    this.timer = setTimeout(
+      () => this.stop.abort(new Problem('deadline-exceeded', `the request took longer than ${seconds} s`)),
+      seconds * 1000,
+    );
+    if (client.aborted) this.gone();
+    else client.addEventListener('abort', this.gone, { once: true });
+  }
+
+  get signal(): AbortSignal {
+    return this.stop.signal;
+  }
+
+  /** Ends the deadline. */
+  clear(): void {
+    clearTimeout(this.timer);
+    this.client.removeEventListener('abort', this.gone);
+  }
+
+  private readonly gone = (): void => this.stop.abort(new ClientGone('the client has gone'));
+}
+
+/** The client closed its connection: nobody reads the answer. */
+export class ClientGone extends Error {
+  override name = 'ClientGone';
+}

@@ -1,0 +1,141 @@
+import { z } from 'zod';
+import { Problem } from '../problems.ts';
+import type { RequestOptions, TaskName } from '../worker/messages.ts';
+import { parseMultipart } from './multipart.ts';
+import { jsonBodySchema, requestOptionsSchema, TEXT_KEYS, textsSchema } from './request-schemas.ts';
+
+/** Image of a request: the bytes of a file, or a URL to fetch. */
+export type RequestImage = { readonly bytes: Uint8Array } | { readonly url: URL };
+
+/** A request as its body says. */
+export interface InferenceBody {
+  readonly model: string | undefined;
+  readonly texts: readonly string[];
+  /** Whether several texts were asked for, so that the answer is a list. */
+  readonly isList: boolean;
+  readonly options: RequestOptions;
+  readonly image: RequestImage;
+  readonly name: string;
+}
+
+/** Longest name of an image in results. */
+const MAX_NAME_LENGTH = 100;
+
+/**
+ * Reads the body of a task: multipart or JSON.
+ *
+ * @throws {Problem} saying what does not fit
+ */
+export const parseInferenceBody = async (
+  task: TaskName,
+  bytes: Uint8Array<ArrayBuffer>,
+  contentType: string,
+  maxTexts: number,
+): Promise<InferenceBody> => {
+  const kind = contentType.split(';', 1)[0]!.trim().toLowerCase();
+  if (kind === 'multipart/form-data') return fromForm(task, await parseMultipart(bytes, contentType), maxTexts);
+  if (kind === 'application/json') return fromJson(task, parseJson(bytes), maxTexts);
+  throw new Problem('unsupported-media-type', 'send multipart/form-data or application/json');
+};
+
+/** Parses JSON. @throws {Problem} if it is malformed, or not UTF-8 */
+export const parseJson = (bytes: Uint8Array): unknown => {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as unknown;
+  } catch (error) {
+    const detail = error instanceof SyntaxError ? 'the body is not JSON' : 'the body is not UTF-8';
+    throw new Problem('malformed-body', detail, { cause: error });
+  }
+};
+
+const fromJson = (task: TaskName, json: unknown, maxTexts: number): InferenceBody => {
+  const [one, several] = TEXT_KEYS[task];
+  const has = (key: string): boolean => typeof json === 'object' && json !== null && Object.hasOwn(json, key);
+  if (has(one) && has(several))
+    throw invalid([{ path: several, message: `give either ${one} or ${several}, not both` }]);
+  const isList = has(several);
+  const body = checked(jsonBodySchema(task, maxTexts, isList ? 'several' : 'one'), json) as Record<string, unknown>;
+  const { image, [isList ? several : one]: texts, ...rest } = body;
+  const options = checked(requestOptionsSchema, rest);
+  return {
+    ...optionsOf(options),
+    texts: isList ? (texts as string[]) : [texts as string],
+    isList,
+    image: imageOf(image as string),
+    name: nameOf(options.name),
+  };
+};
+
+const fromForm = async (task: TaskName, form: FormData, maxTexts: number): Promise<InferenceBody> => {
+  const [textKey] = TEXT_KEYS[task];
+  const images = form.getAll('image');
+  const [image] = images;
+  if (images.length !== 1) throw invalid([{ path: 'image', message: `one image is needed, got ${images.length}` }]);
+  const texts = form.getAll(textKey);
+  const fields: Record<string, unknown> = {};
+  for (const [key, value] of form.entries()) {
+    if (key === 'image' || key === textKey) continue;
+    if (Object.hasOwn(fields, key)) throw invalid([{ path: key, message: 'the field is repeated' }]);
+    Object.defineProperty(fields, key, { value: fieldValue(key, value), enumerable: true });
+  }
+  const options = checked(requestOptionsSchema, fields);
+  if (texts.length === 0) throw invalid([{ path: textKey, message: 'is required' }]);
+  const list = checked(z.object({ [textKey]: textsSchema(maxTexts).several }), { [textKey]: texts })[textKey]!;
+  return {
+    ...optionsOf(options),
+    texts: list,
+    isList: list.length > 1,
+    image: typeof image === 'string' ? imageOf(image) : { bytes: new Uint8Array(await image!.arrayBuffer()) },
+    name: nameOf(options.name ?? (typeof image === 'string' ? undefined : image!.name)),
+  };
+};
+
+/** Form fields are texts; numbers and booleans are read from them. */
+const fieldValue = (key: string, value: FormDataEntryValue): unknown => {
+  if (typeof value !== 'string') return value;
+  if ((key === 'threshold' || key === 'spanThreshold') && value.trim() !== '') return Number(value);
+  if (key === 'masks' || key === 'truncate') return value === 'true' ? true : value === 'false' ? false : value;
+  return value;
+};
+
+const optionsOf = ({ model, threshold, spanThreshold, masks, truncate }: z.infer<typeof requestOptionsSchema>) => ({
+  model,
+  options: { threshold, spanThreshold, masks, truncation: truncate === true ? ('end' as const) : undefined },
+});
+
+const imageOf = (text: string): RequestImage => {
+  if (/^https?:\/\//i.test(text)) {
+    if (!URL.canParse(text)) throw new Problem('image-url-refused', 'the URL of the image cannot be parsed');
+    return { url: new URL(text) };
+  }
+  const data = /^data:[\w.+/-]*;base64,/.exec(text)?.[0] ?? '';
+  const encoded = text.slice(data.length);
+  if (!/^[A-Za-z0-9+/_-]+={0,2}$/.test(encoded))
+    throw invalid([{ path: 'image', message: 'must be base64, a data URL with base64, or an http or https URL' }]);
+  return { bytes: Buffer.from(encoded, 'base64') };
+};
+
+/** Last segment of a path-like name, without control characters. */
+const nameOf = (given: string | undefined): string => {
+  const last = (given ?? '').split(/[\\/]/).at(-1)!.replace(/\p{C}/gu, '').trim().slice(0, MAX_NAME_LENGTH);
+  return last === '' || /^\.+$/.test(last) ? 'image' : last;
+};
+
+const invalid = (errors: readonly { readonly path: string; readonly message: string }[]): Problem =>
+  new Problem('invalid-request', errors.map(({ path, message }) => `${path}: ${message}`).join('; '), { errors });
+
+/** Longest list of field errors in an answer. */
+const MAX_ERRORS = 10;
+
+/** Validates a value. @throws {Problem} naming the fields that do not fit */
+export const checked = <T>(schema: z.ZodType<T>, value: unknown): T => {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const cut = (text: string): string => (text.length > 100 ? `${text.slice(0, 100)}…` : text);
+  throw invalid(
+    parsed.error.issues.slice(0, MAX_ERRORS).map(({ path, message }) => ({
+      path: cut(path.map(String).join('.')) || 'body',
+      message: cut(message),
+    })),
+  );
+};

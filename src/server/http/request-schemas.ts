@@ -1,0 +1,47 @@
+import { z } from 'zod';
+import type { TaskName } from '../worker/messages.ts';
+
+/** Maximum length of a text in UTF-16 units; the text encoder's limit, in tokens, is lower. */
+const MAX_TEXT_LENGTH = 4000;
+
+/** Keys of the texts of a task: one text, and several. */
+export const TEXT_KEYS: Readonly<Record<TaskName, readonly [one: string, several: string]>> = {
+  detect: ['caption', 'captions'],
+  refer: ['expression', 'expressions'],
+  ask: ['question', 'questions'],
+};
+
+const optionShape = {
+  model: z.string().min(1).max(200).optional().describe('Name of a model, see GET /v1/models; by default the first'),
+  threshold: z.number().min(0).max(1).optional().describe("Score that a detection must exceed; by default the model's"),
+  spanThreshold: z.number().min(0).max(1).optional().describe('Minimum probability of a phrase'),
+  masks: z.boolean().optional().describe('Also predict masks; needs a model with the segmentation head'),
+  truncate: z.boolean().optional().describe('Truncate texts that are too long for the model instead of refusing them'),
+  name: z.string().max(200).optional().describe('Name of the image in results; by default the name of the file'),
+};
+
+/** Options of a request, apart from image and texts. */
+export const requestOptionsSchema = z.strictObject(optionShape);
+
+const text = z.string().min(1).max(MAX_TEXT_LENGTH);
+const image = z
+  .string()
+  .min(1)
+  .describe('Bytes of an image file in base64, a data URL, or, where the server allows it, an http or https URL');
+
+/** Schema of texts: one, or several. */
+export const textsSchema = (maxTexts: number) => ({ one: text, several: z.array(text).min(1).max(maxTexts) });
+
+/** JSON body of a task with one text. */
+export const jsonBodySchema = (task: TaskName, maxTexts: number, kind: 'one' | 'several') => {
+  const key = TEXT_KEYS[task][kind === 'one' ? 0 : 1];
+  return z.strictObject({ image, [key]: textsSchema(maxTexts)[kind], ...optionShape });
+};
+
+/** Fields of a multipart body as the OpenAPI document shows them. */
+export const multipartBodySchema = (task: TaskName, maxTexts: number) =>
+  z.strictObject({
+    image: z.string().meta({ format: 'binary' }).describe('An image file (JPEG, PNG, WebP, GIF, TIFF, AVIF, BMP)'),
+    [TEXT_KEYS[task][0]]: textsSchema(maxTexts).several.describe('One or more; the field may be repeated'),
+    ...optionShape,
+  });

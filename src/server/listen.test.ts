@@ -1,0 +1,173 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { formOf, formRequest, sceneBytes } from '../../test/support/server-requests.ts';
+import { createHandler, type ServerHandler } from './handler.ts';
+import { listen, type Listening } from './listen.ts';
+import type { LogEntry } from './log.ts';
+
+const image = sceneBytes();
+const log: LogEntry[] = [];
+/** Called with each log entry; tests replace it. */
+let onLog: (entry: LogEntry) => void = () => undefined;
+let folder: string;
+let handler: ServerHandler;
+let server: Listening;
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'mdetr-listen-'));
+  handler = createHandler({
+    cacheDir: folder,
+    threads: 1,
+    queueS: 60,
+    maxBodyBytes: 2 ** 20,
+    bodyTimeoutS: 0.5,
+    maxPerClient: 3,
+    onLog: (entry) => {
+      log.push(entry);
+      onLog(entry);
+    },
+  });
+  await handler.ready();
+  server = await listen(handler, { host: '127.0.0.1', port: 0, bodyTimeoutS: 0.5 });
+});
+afterAll(async () => {
+  await server.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Sends bytes over a connection of their own and returns all that is answered until it closes. */
+const exchange = (text: string): Promise<string> =>
+  new Promise((resolve, reject) => {
+    const { port, hostname } = new URL(server.url);
+    let answer = '';
+    const socket = connect(Number(port), hostname, () => socket.write(text));
+    socket.on('data', (chunk) => (answer += chunk.toString()));
+    socket.on('close', () => resolve(answer));
+    socket.on('error', (error) => (answer === '' ? reject(error) : resolve(answer)));
+  });
+
+const head = (length: number): string =>
+  `POST /v1/detect HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\n\r\n`;
+
+/** A request that takes the worker about a second. */
+const slow = (name = 'cube'): Request =>
+  formRequest('/v1/detect', {
+    image,
+    caption: Array.from({ length: 16 }, (_, index) => `${name} ${index}`),
+    masks: 'true',
+    threshold: '0',
+  });
+
+describe('connections', () => {
+  it('of a client that sends slowly end with a problem', async () => {
+    const answer = await exchange(`${head(1000)}{"image":`);
+    expect(answer).toMatch(/^HTTP\/1\.1 408 /);
+    expect(answer).toContain('urn:mdetr:problem:body-timeout');
+  });
+
+  it('with a body beyond the limit are refused before it is sent', async () => {
+    const answer = await exchange(head(2 ** 30));
+    expect(answer).toMatch(/^HTTP\/1\.1 413 /);
+    expect(answer).toContain('urn:mdetr:problem:body-too-large');
+  });
+
+  it('that send no HTTP end', async () => {
+    expect(await exchange('\x16\x03\x01 hello\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 /);
+    expect(await exchange(`GET / HTTP/1.1\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`)).toMatch(/^HTTP\/1\.1 431 /);
+  });
+
+  it('that the client closes give up their request', async () => {
+    const client = new AbortController();
+    const sent = fetch(`${server.url}/v1/detect`, {
+      method: 'POST',
+      body: await slow().formData(),
+      signal: client.signal,
+    });
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    client.abort();
+    await expect(sent).rejects.toThrow();
+    const gone = await new Promise<LogEntry>((resolve) => {
+      const found = log.find((entry) => entry.event === 'request' && entry.problem === 'client-gone');
+      if (found !== undefined) resolve(found);
+      onLog = (entry) => {
+        if (entry.event === 'request' && entry.problem === 'client-gone') resolve(entry);
+      };
+    });
+    expect(gone).toMatchObject({ route: '/v1/detect' });
+  });
+
+  it('of one client are limited', async () => {
+    const statuses = await Promise.all(
+      Array.from({ length: 12 }, async () => {
+        const body = formOf({ image, caption: 'a cube' });
+        return (await fetch(`${server.url}/v1/detect`, { method: 'POST', body })).status;
+      }),
+    );
+    expect(new Set(statuses)).toEqual(new Set([200, 429]));
+  });
+});
+
+describe('a worker that dies', () => {
+  const lastPid = (): number => log.flatMap((entry) => (entry.event === 'worker-ready' ? [entry.pid!] : [])).at(-1)!;
+  const ready = async (): Promise<number> => (await handler(new Request('http://localhost/readyz'))).status;
+
+  it('is replaced; what it had is tried again, alone; what kills twice fails, and is refused when it comes again', async () => {
+    let kills = 0;
+    onLog = (entry) => {
+      if (entry.event === 'worker-ready' && kills++ < 1) process.kill(entry.pid!, 'SIGKILL');
+    };
+    const fatal = handler(slow());
+    const beside = handler(slow('beside'));
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(await ready()).toBe(200);
+    process.kill(lastPid(), 'SIGKILL');
+    expect(await (await fatal).json()).toMatchObject({ status: 500, type: 'urn:mdetr:problem:worker-crashed' });
+    expect(await ready()).toBe(503);
+    expect((await handler(slow('other'))).status).toBe(200);
+    expect((await beside).status).toBe(200);
+    const again = await handler(slow());
+    expect(await again.json()).toMatchObject({ status: 422, type: 'urn:mdetr:problem:crashes-worker' });
+    expect(await ready()).toBe(200);
+    const exits = log.filter(({ event }) => event === 'worker-exit');
+    expect(exits).toMatchObject([
+      { reason: 'signal SIGKILL', requests: 2 },
+      { reason: 'signal SIGKILL', requests: 1 },
+    ]);
+    const metrics = await (await handler(new Request('http://localhost/metrics'))).text();
+    expect(metrics).toContain('mdetr_worker_exits_total 2\n');
+  });
+});
+
+describe('overload and closing', () => {
+  it('refuse what would wait too long or comes too late, and finish what was accepted', async () => {
+    const other = createHandler({ cacheDir: folder, threads: 1 });
+    await other.ready();
+    const answers = Array.from({ length: 40 }, (_, index) =>
+      other(formRequest('/v1/detect', { image, caption: `cube ${index}` })),
+    );
+    // Their bodies are read before they are accepted.
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const closed = other.close();
+    const late = await other(formRequest('/v1/detect', { image, caption: 'a cube' }));
+    expect(late.status).toBe(503);
+    expect(late.headers.get('connection')).toBe('close');
+    expect(await late.json()).toMatchObject({ type: 'urn:mdetr:problem:draining' });
+    expect((await other(new Request('http://localhost/readyz'))).status).toBe(503);
+    const responses = await Promise.all(answers);
+    const refused = responses.filter(({ status }) => status === 503);
+    expect(refused.length).toBeGreaterThan(0);
+    expect(refused.length).toBeLessThan(40);
+    for (const response of refused) expect(Number(response.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
+    expect(responses.filter(({ status }) => status === 200)).toHaveLength(40 - refused.length);
+    await closed;
+  });
+
+  it('a port that is in use is reported', async () => {
+    const { port } = new URL(server.url);
+    await expect(listen(handler, { host: '127.0.0.1', port: Number(port), bodyTimeoutS: 1 })).rejects.toThrow(
+      /port \d+ of 127\.0\.0\.1 is in use: choose another one with --port/,
+    );
+  });
+});

@@ -1,0 +1,48 @@
+/** Entry of the server's log. It contains no image, no text, no file name and no address of a client. */
+export type LogEntry =
+  | {
+      readonly event: 'worker-ready';
+      readonly worker: number;
+      /** Id of its process. */
+      readonly pid: number | undefined;
+      /** Time of opening the models. */
+      readonly ms: number;
+    }
+  | { readonly event: 'worker-exit'; readonly worker: number; readonly reason: string; readonly requests: number }
+  | { readonly event: 'worker-failed'; readonly worker: number; readonly message: string }
+  | { readonly event: 'listening'; readonly url: string }
+  | { readonly event: 'draining'; readonly requests: number }
+  | { readonly event: 'stopped' }
+  | {
+      readonly event: 'error';
+      readonly requestId: string;
+      readonly message: string;
+      readonly stack: string | undefined;
+    }
+  | RequestEntry;
+
+/** Entry for a request that was answered. */
+export interface RequestEntry {
+  readonly event: 'request';
+  readonly requestId: string;
+  readonly method: string;
+  /** Route as documented, not the path as requested. */
+  readonly route: string;
+  readonly status: number;
+  readonly ms: number;
+  /** Type of the problem, if the answer is one. */
+  readonly problem?: string | undefined;
+  readonly model?: string | undefined;
+  readonly texts?: number | undefined;
+  readonly imageBytes?: number | undefined;
+  readonly waitMs?: number | undefined;
+  readonly batch?: number | undefined;
+  readonly isCached?: boolean | undefined;
+}
+
+/** A log entry as one line of JSON. */
+export const logLine = (entry: LogEntry, time = new Date()): string => {
+  const isServerError = entry.event === 'request' && entry.status >= 500 && entry.status !== 503;
+  const isTrouble = ['worker-exit', 'worker-failed', 'error'].includes(entry.event) || isServerError;
+  return `${JSON.stringify({ time: time.toISOString(), level: isTrouble ? 'error' : 'info', ...entry })}\n`;
+};

@@ -1,0 +1,89 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { RequestEntry } from './log.ts';
+
+/** Upper limits of the buckets of request times, in seconds. */
+const SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+
+/** Prometheus metrics of a server. */
+export class ServerMetrics {
+  private readonly registry = new Registry();
+  private readonly registers = [this.registry];
+  private readonly requests = new Counter({
+    name: 'mdetr_requests_total',
+    help: 'Requests by route, status and type of problem.',
+    labelNames: ['route', 'status', 'problem'] as const,
+    registers: this.registers,
+  });
+  private readonly seconds = new Histogram({
+    name: 'mdetr_request_seconds',
+    help: 'Time from the first byte of a request to its answer.',
+    labelNames: ['route'] as const,
+    buckets: SECONDS,
+    registers: this.registers,
+  });
+  private readonly batches = new Histogram({
+    name: 'mdetr_batch_requests',
+    help: 'Requests that ran together.',
+    buckets: [1, 2, 3, 4, 6, 8, 12, 16, 32],
+    registers: this.registers,
+  });
+  private readonly images = new Counter({
+    name: 'mdetr_images_encoded_total',
+    help: 'Images that went through the backbone.',
+    registers: this.registers,
+  });
+  private readonly texts = new Counter({
+    name: 'mdetr_texts_total',
+    help: 'Texts that went through the transformer.',
+    registers: this.registers,
+  });
+  private readonly cached = new Counter({
+    name: 'mdetr_cached_requests_total',
+    help: 'Requests whose image had been encoded before.',
+    registers: this.registers,
+  });
+  private readonly exits = new Counter({
+    name: 'mdetr_worker_exits_total',
+    help: 'Workers that died and were replaced.',
+    registers: this.registers,
+  });
+
+  /** @param state is read whenever the metrics are */
+  constructor(state: { readonly queueLength: () => number; readonly workersReady: () => number }) {
+    collectDefaultMetrics({ register: this.registry });
+    this.gauge('mdetr_queue_length', 'Requests that wait or run.', state.queueLength);
+    this.gauge('mdetr_workers_ready', 'Workers that take requests.', state.workersReady);
+  }
+
+  request({ route, status, problem = '', ms, isCached }: RequestEntry): void {
+    this.requests.inc({ route, status: String(status), problem });
+    this.seconds.observe({ route }, ms / 1000);
+    if (isCached === true) this.cached.inc();
+  }
+
+  batch(requests: number, images: number, texts: number): void {
+    this.batches.observe(requests);
+    this.images.inc(images);
+    this.texts.inc(texts);
+  }
+
+  workerExit(): void {
+    this.exits.inc();
+  }
+
+  /** All metrics in Prometheus' text format, and its content type. */
+  async text(): Promise<{ readonly body: string; readonly contentType: string }> {
+    return { body: await this.registry.metrics(), contentType: this.registry.contentType };
+  }
+
+  private gauge(name: string, help: string, value: () => number): void {
+    new Gauge({
+      name,
+      help,
+      registers: this.registers,
+      collect() {
+        this.set(value());
+      },
+    });
+  }
+}

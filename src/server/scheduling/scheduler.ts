@@ -1,0 +1,231 @@
+import { createHash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import type { LogEntry } from '../log.ts';
+import { Problem, retryAfter } from '../problems.ts';
+import type { FromWorker, InferenceRequest, ModelDescription } from '../worker/messages.ts';
+import { CostEstimate } from './cost-estimate.ts';
+import type { Task } from './task.ts';
+import { WorkerPool, type PoolSettings, type PoolWorker } from './worker-pool.ts';
+
+/** How many requests that crashed two workers are remembered, and for how long. */
+const MAX_REMEMBERED = 1000;
+const REMEMBERED_MS = 10 * 60_000;
+
+/** Settings of a scheduler. */
+export interface SchedulerSettings extends PoolSettings {
+  /** Limit of the expected wait in seconds; by default a multiple of the measured time of one request. */
+  readonly queueS?: number | undefined;
+  /** That multiple. */
+  readonly queueFactor: number;
+  /** Maximum number of requests that wait or run. */
+  readonly maxQueue: number;
+}
+
+/** Results of a request, and how they were computed. */
+export interface Outcome {
+  /** One JSON object per text. */
+  readonly results: readonly string[];
+  readonly batch: number;
+  readonly isCached: boolean;
+  /** Time before a worker had it, in milliseconds. */
+  readonly waitMs: number;
+}
+
+/** Called on what metrics count. */
+export interface SchedulerObserver {
+  readonly onLog: (entry: LogEntry) => void;
+  readonly onBatch: (requests: number, images: number, texts: number) => void;
+  readonly onWorkerExit: () => void;
+}
+
+/**
+ * Decides which requests are accepted, and hands them to workers, which batch them. A request whose worker dies is tried
+ * once more, alone in a worker, so that a request that kills workers is told from those that were beside it.
+ */
+export class Scheduler {
+  private readonly pool: WorkerPool;
+  private readonly queue: Task[] = [];
+  private readonly tasks = new Set<Task>();
+  private readonly estimates = new Map<string, CostEstimate>();
+  private readonly killers = new LRUCache<string, true>({ max: MAX_REMEMBERED, ttl: REMEMBERED_MS });
+  private nextId = 0;
+  private onEmpty: (() => void) | undefined;
+
+  constructor(
+    private readonly settings: SchedulerSettings,
+    private readonly observer: SchedulerObserver,
+  ) {
+    this.pool = new WorkerPool(settings, {
+      onLog: observer.onLog,
+      onReady: () => this.dispatch(),
+      onMessage: (message) => this.receive(message),
+      onLost: (lost) => this.recover(lost),
+    });
+  }
+
+  /** Starts the workers. @throws {MdetrError} if a model cannot be opened */
+  async start(): Promise<readonly ModelDescription[]> {
+    const { models, times } = await this.pool.start();
+    models.forEach(({ name }, index) => this.estimates.set(name, new CostEstimate(times[index]!)));
+    return models;
+  }
+
+  /** Number of requests that wait or run. */
+  get length(): number {
+    return this.tasks.size;
+  }
+
+  get workersReady(): number {
+    return this.pool.ready;
+  }
+
+  /** Problem that a request would be refused with now, before its body is read; undefined if it would be accepted. */
+  refusal(model?: string): Problem | undefined {
+    const waitMs = this.expectedWaitMs();
+    if (this.tasks.size >= this.settings.maxQueue)
+      return new Problem('overloaded', `${this.tasks.size} requests are waiting; try again later`, {
+        headers: retryAfter(waitMs),
+      });
+    const limitMs = this.limitMs(model);
+    if (this.tasks.size === 0 || waitMs <= limitMs) return undefined;
+    const seconds = (ms: number): string => (ms / 1000).toFixed(1);
+    return new Problem(
+      'overloaded',
+      `the expected wait is ${seconds(waitMs)} s, above the limit of ${seconds(limitMs)} s; try again later`,
+      { headers: retryAfter(waitMs - limitMs) },
+    );
+  }
+
+  /**
+   * Runs a request.
+   *
+   * @param signal gives it up
+   * @throws {Problem} if it is refused or fails; the reason of `signal` once that is aborted
+   */
+  submit(request: InferenceRequest, signal: AbortSignal): Promise<Outcome> {
+    signal.throwIfAborted();
+    const fingerprint = fingerprintOf(request);
+    if (this.killers.has(fingerprint))
+      throw new Problem('crashes-worker', 'the same request crashed two workers; it is refused for a while');
+    const refusal = this.refusal(request.model);
+    if (refusal !== undefined) throw refusal;
+    const isCached = this.pool.holds(request.imageDigest);
+    const costMs = this.estimates.get(request.model)!.of(request.texts.length, isCached);
+    return new Promise((resolve, reject) => {
+      const giveUp = (): void => {
+        this.cancel(task);
+        settle(() => reject(signal.reason as Error));
+      };
+      const settle = (how: () => void): void => {
+        signal.removeEventListener('abort', giveUp);
+        how();
+      };
+      const task: Task = {
+        id: this.nextId++,
+        request,
+        fingerprint,
+        costMs,
+        attempts: 0,
+        isGivenUp: false,
+        acceptedMs: performance.now(),
+        startedMs: undefined,
+        resolve: (outcome) => settle(() => resolve(outcome)),
+        reject: (error) => settle(() => reject(error)),
+      };
+      signal.addEventListener('abort', giveUp, { once: true });
+      this.tasks.add(task);
+      this.queue.push(task);
+      this.dispatch();
+    });
+  }
+
+  /** Finishes what was accepted, and ends the workers. */
+  async close(): Promise<void> {
+    if (this.tasks.size > 0) await new Promise<void>((resolve) => (this.onEmpty = resolve));
+    await this.pool.close();
+  }
+
+  /** Time until the work that was accepted is done, from the measured times. */
+  private expectedWaitMs(): number {
+    const now = performance.now();
+    let sum = 0;
+    for (const task of this.tasks) sum += task.costMs;
+    const spent = this.pool.spentMs(now);
+    return Math.max(0, sum - spent) / Math.max(1, this.pool.ready) + this.pool.restartMs;
+  }
+
+  private limitMs(model: string | undefined): number {
+    if (this.settings.queueS !== undefined) return this.settings.queueS * 1000;
+    const estimate = model === undefined ? undefined : this.estimates.get(model);
+    const ones = estimate === undefined ? [...this.estimates.values()].map(({ ofOne }) => ofOne) : [estimate.ofOne];
+    return this.settings.queueFactor * Math.max(0, ...ones);
+  }
+
+  /** Hands waiting requests to workers. Retried ones come first, and each gets a worker of its own. */
+  private dispatch(): void {
+    while (this.queue.length > 0) {
+      const [task] = this.queue as [Task];
+      const worker = this.pool.workerFor(task);
+      if (worker === undefined) return;
+      this.queue.shift();
+      task.startedMs = performance.now();
+      this.pool.assign(worker, task);
+    }
+  }
+
+  private receive(message: Exclude<FromWorker, { readonly kind: 'opened' | 'unusable' }>): void {
+    if (message.kind === 'batch') {
+      this.estimates.get(message.model)?.add(message.times, message);
+      this.observer.onBatch(message.requests, message.images, message.texts);
+      return;
+    }
+    const task = this.pool.release(message.id);
+    if (task === undefined) return;
+    if (message.kind === 'done') {
+      const waitMs = task.startedMs! - task.acceptedMs;
+      task.resolve({ results: message.results, batch: message.batch, isCached: message.isCached, waitMs });
+    } else {
+      const cause = message.stack === undefined ? undefined : Object.assign(new Error(message.detail), message);
+      task.reject(new Problem(message.problem, message.detail, { cause }));
+    }
+    this.finish(task);
+    this.dispatch();
+  }
+
+  private finish(task: Task): void {
+    this.tasks.delete(task);
+    if (this.tasks.size === 0) this.onEmpty?.();
+  }
+
+  private cancel(task: Task): void {
+    task.isGivenUp = true;
+    this.pool.cancel(task);
+    const index = this.queue.indexOf(task);
+    if (index >= 0) this.queue.splice(index, 1);
+    this.finish(task);
+  }
+
+  /** Tries the requests of a dead worker again, at the head of the queue. */
+  private recover(worker: PoolWorker): void {
+    this.observer.onWorkerExit();
+    const again: Task[] = [];
+    for (const task of worker.tasks.values()) {
+      if (task.isGivenUp) continue;
+      task.attempts++;
+      if (task.attempts === 1) again.push(task);
+      else {
+        this.killers.set(task.fingerprint, true);
+        task.reject(new Problem('worker-crashed', 'the worker crashed, and another one on the second try'));
+        this.finish(task);
+      }
+    }
+    this.queue.unshift(...again);
+    this.dispatch();
+  }
+}
+
+/** Digest of everything that a request computes. */
+const fingerprintOf = ({ task, model, texts, options, imageDigest }: InferenceRequest): string =>
+  createHash('sha256')
+    .update(JSON.stringify([task, model, texts, options, imageDigest]))
+    .digest('base64');

@@ -1,0 +1,21 @@
+import type { InferenceRequest } from '../worker/messages.ts';
+import type { Outcome } from './scheduler.ts';
+
+/** An accepted request. */
+export interface Task {
+  readonly id: number;
+  readonly request: InferenceRequest;
+  /** Digest of everything that the request computes. */
+  readonly fingerprint: string;
+  /** Expected time of its computation. */
+  readonly costMs: number;
+  /** Number of workers that died with it. */
+  attempts: number;
+  /** Its caller has gone. */
+  isGivenUp: boolean;
+  readonly acceptedMs: number;
+  /** When a worker got it. */
+  startedMs: number | undefined;
+  readonly resolve: (outcome: Outcome) => void;
+  readonly reject: (error: Error) => void;
+}

@@ -1,0 +1,109 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { restoredError } from '../../threads/thread-failure.ts';
+import type { FromWorker, ModelDescription, PartTimes, ToWorker, WorkerSettings } from '../worker/messages.ts';
+
+/** How long a worker may take to end after its channel was closed, in milliseconds. */
+const END_MS = 5000;
+
+/** Not a literal at its use: bundlers would look for the development dependency. */
+const TSX = ['tsx', 'package.json'].join('/');
+
+/** Starts the process of a worker; from TypeScript sources (tests, benchmarks) with the loader. */
+const forkWorker = (): ChildProcess => {
+  const isSource = import.meta.url.endsWith('.ts');
+  const module = new URL(`../worker/worker-process.${isSource ? 'ts' : 'js'}`, import.meta.url);
+  const loader = (): string => {
+    const tsx = pathToFileURL(createRequire(import.meta.url).resolve(TSX));
+    return new URL('dist/loader.mjs', tsx).href;
+  };
+  return fork(fileURLToPath(module), [], {
+    execArgv: isSource ? ['--import', loader()] : [],
+    serialization: 'advanced',
+    // What native code prints must not mix with the output of the parent.
+    stdio: ['ignore', 2, 2, 'ipc'],
+  });
+};
+
+/** What a worker reports. */
+export interface WorkerEvents {
+  readonly onMessage: (message: Exclude<FromWorker, { readonly kind: 'opened' | 'unusable' }>) => void;
+  /** The process has ended, whether asked to or not. Called once, and never before `opened` is settled. */
+  readonly onExit: (reason: string) => void;
+}
+
+/** What a worker says once its models are open. */
+export interface OpenedWorker {
+  readonly models: readonly ModelDescription[];
+  readonly times: readonly PartTimes[];
+}
+
+/** An inference process, seen from its parent. */
+export class WorkerHandle {
+  /** Resolves when the models are open. @throws {MdetrError} if a model cannot be opened; `Error` if the process ends before */
+  readonly opened: Promise<OpenedWorker>;
+  private readonly child = forkWorker();
+  private readonly ended: Promise<void>;
+
+  constructor(settings: WorkerSettings, events: WorkerEvents) {
+    const { child } = this;
+    let settle: (opened: OpenedWorker) => void;
+    let reject: (error: Error) => void;
+    this.opened = new Promise<OpenedWorker>((resolve, refuse) => {
+      [settle, reject] = [resolve, refuse];
+    });
+    // Whoever waits for it gets the error; without anyone it must not end the process.
+    this.opened.catch(() => undefined);
+    child.on('message', (message: FromWorker) => {
+      if (message.kind === 'opened') settle(message);
+      else if (message.kind === 'unusable') reject(restoredError(message.failure));
+      else events.onMessage(message);
+    });
+    this.ended = new Promise((resolve) => {
+      let isOver = false;
+      const end = (reason: string): void => {
+        if (isOver) return;
+        isOver = true;
+        reject(new Error(`the worker ended before its models were open: ${reason}`));
+        events.onExit(reason);
+        resolve();
+      };
+      child.on('exit', (code, signal) => end(signal === null ? `exit status ${String(code)}` : `signal ${signal}`));
+      child.on('error', (error) => {
+        // The channel broke, or the process could not be started.
+        child.kill('SIGKILL');
+        if (child.pid === undefined) end(error.message);
+      });
+    });
+    this.send({ kind: 'open', settings });
+  }
+
+  get pid(): number | undefined {
+    return this.child.pid;
+  }
+
+  send(message: ToWorker): void {
+    // A message to a process that is ending is lost; its exit then fails the request.
+    if (this.child.connected) this.child.send(message, () => undefined);
+  }
+
+  /** Ends the process: at first by closing its channel, then by force. */
+  async close(): Promise<void> {
+    if (this.child.connected) this.child.disconnect();
+    const force = setTimeout(() => this.child.kill('SIGKILL'), END_MS);
+    await this.ended;
+    clearTimeout(force);
+  }
+
+  /** Whether the parent's event loop stays alive for the worker. */
+  ref(isNeeded: boolean): void {
+    if (isNeeded) {
+      this.child.ref();
+      this.child.channel?.ref();
+    } else {
+      this.child.unref();
+      this.child.channel?.unref();
+    }
+  }
+}

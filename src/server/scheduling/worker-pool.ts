@@ -1,0 +1,204 @@
+import { LRUCache } from 'lru-cache';
+import { MdetrError, messageOf } from '../../errors.ts';
+import type { LogEntry } from '../log.ts';
+import type { FromWorker, WorkerSettings } from '../worker/messages.ts';
+import type { Task } from './task.ts';
+import { WorkerHandle, type OpenedWorker } from './worker-handle.ts';
+
+/** Settings of a pool. */
+export interface PoolSettings extends WorkerSettings {
+  readonly workers: number;
+}
+
+/** What a pool reports. */
+export interface PoolEvents {
+  readonly onLog: (entry: LogEntry) => void;
+  /** A worker can take requests. */
+  readonly onReady: () => void;
+  readonly onMessage: (message: Exclude<FromWorker, { readonly kind: 'opened' | 'unusable' }>) => void;
+  /** A worker died, with the requests that it had. */
+  readonly onLost: (worker: PoolWorker) => void;
+}
+
+/** A worker of the pool. */
+export interface PoolWorker {
+  readonly index: number;
+  handle: WorkerHandle;
+  isReady: boolean;
+  /** Requests that it has, by id. */
+  readonly tasks: Map<number, Task>;
+  /** When it last finished one, or began with nothing before it. */
+  sinceMs: number;
+  /** Failed starts in a row. */
+  failures: number;
+}
+
+/** Longest pause before a worker that cannot start is started again. */
+const MAX_PAUSE_MS = 30_000;
+
+/** How many images a pool remembers the worker of. */
+const MAX_IMAGES = 10_000;
+
+/** Difference of load up to which a request goes to the worker that has its image. */
+const AFFINITY = 4;
+
+/** The inference processes. A dead one is replaced. */
+export class WorkerPool {
+  private readonly workers: PoolWorker[] = [];
+  /** Index of the worker that has an image, by digest. */
+  private readonly images = new LRUCache<string, number>({ max: MAX_IMAGES });
+  private readonly timers = new Set<NodeJS.Timeout>();
+  private startMs = 0;
+  private isClosing = false;
+
+  constructor(
+    private readonly settings: PoolSettings,
+    private readonly events: PoolEvents,
+  ) {}
+
+  /** Starts all workers. @throws {MdetrError} if one cannot open its models */
+  async start(): Promise<OpenedWorker> {
+    // The first one compiles the programs, which the others then find in the cache.
+    const first = await this.add(0);
+    await Promise.all(Array.from({ length: this.settings.workers - 1 }, (_, index) => this.add(index + 1)));
+    return first;
+  }
+
+  /** Number of workers that can take requests. */
+  get ready(): number {
+    return this.workers.filter(({ isReady }) => isReady).length;
+  }
+
+  /** Expected time until a worker is ready: 0 if one is. */
+  get restartMs(): number {
+    return this.ready > 0 ? 0 : this.startMs;
+  }
+
+  /** Time that workers have spent on what they run now. */
+  spentMs(now: number): number {
+    return this.workers
+      .filter(({ tasks }) => tasks.size > 0)
+      .reduce((sum, { sinceMs, tasks }) => {
+        const costs = [...tasks.values()].reduce((all, { costMs }) => all + costMs, 0);
+        return sum + Math.min(now - sinceMs, costs);
+      }, 0);
+  }
+
+  /** Whether a worker has probably encoded an image. */
+  holds(imageDigest: string): boolean {
+    return this.settings.imageCacheBytes > 0 && this.images.has(imageDigest);
+  }
+
+  /** The worker that a request should go to; undefined if it has to wait. */
+  workerFor(task: Task): PoolWorker | undefined {
+    const isRetry = task.attempts > 0;
+    const free = this.workers.filter(({ isReady, tasks }) => {
+      if (!isReady) return false;
+      if (isRetry) return tasks.size === 0;
+      const [current] = tasks.values();
+      return tasks.size < 2 * this.settings.batchSize && (current === undefined || current.attempts === 0);
+    });
+    const [least] = free.toSorted((a, b) => a.tasks.size - b.tasks.size);
+    const owner = free.find(({ index }) => index === this.images.get(task.request.imageDigest));
+    return owner !== undefined && owner.tasks.size <= least!.tasks.size + AFFINITY ? owner : least;
+  }
+
+  assign(worker: PoolWorker, task: Task): void {
+    if (worker.tasks.size === 0) worker.sinceMs = performance.now();
+    worker.tasks.set(task.id, task);
+    this.images.set(task.request.imageDigest, worker.index);
+    worker.handle.send({ kind: 'run', id: task.id, request: task.request });
+    worker.handle.ref(true);
+  }
+
+  /** Takes a request from its worker; undefined if no worker has it, because it was given up. */
+  release(id: number): Task | undefined {
+    const worker = this.workers.find(({ tasks }) => tasks.has(id));
+    const task = worker?.tasks.get(id);
+    if (worker === undefined || task === undefined) return undefined;
+    worker.tasks.delete(id);
+    worker.sinceMs = performance.now();
+    if (worker.tasks.size === 0) worker.handle.ref(false);
+    return task;
+  }
+
+  cancel({ id }: Task): void {
+    const worker = this.workers.find(({ tasks }) => tasks.has(id));
+    if (worker === undefined) return;
+    worker.handle.send({ kind: 'cancel', id });
+    this.release(id);
+  }
+
+  async close(): Promise<void> {
+    this.isClosing = true;
+    this.timers.forEach((timer) => clearTimeout(timer));
+    await Promise.all(this.workers.map(({ handle }) => handle.close()));
+  }
+
+  private async add(index: number): Promise<OpenedWorker> {
+    const tasks = new Map<number, Task>();
+    const worker: PoolWorker = { index, handle: this.launch(index), isReady: false, tasks, sinceMs: 0, failures: 0 };
+    this.workers[index] = worker;
+    return this.open(worker);
+  }
+
+  private launch(index: number): WorkerHandle {
+    const { models, device, threads, cacheDir, batchSize, maxPixels, imageCacheBytes } = this.settings;
+    const settings = { models, device, threads, cacheDir, batchSize, maxPixels, imageCacheBytes };
+    return new WorkerHandle(settings, {
+      onMessage: this.events.onMessage,
+      onExit: (reason) => this.exited(index, reason),
+    });
+  }
+
+  private async open(worker: PoolWorker): Promise<OpenedWorker> {
+    const started = performance.now();
+    const opened = await worker.handle.opened;
+    this.startMs = performance.now() - started;
+    worker.failures = 0;
+    worker.isReady = true;
+    worker.handle.ref(false);
+    const { index, handle } = worker;
+    this.events.onLog({ event: 'worker-ready', worker: index, pid: handle.pid, ms: Math.round(this.startMs) });
+    this.events.onReady();
+    return opened;
+  }
+
+  private exited(index: number, reason: string): void {
+    const worker = this.workers[index];
+    if (worker === undefined || this.isClosing) return;
+    const wasReady = worker.isReady;
+    worker.isReady = false;
+    for (const [digest, owner] of this.images.entries()) if (owner === index) this.images.delete(digest);
+    this.events.onLog({ event: 'worker-exit', worker: index, reason, requests: worker.tasks.size });
+    // A worker that never opened its models has no requests, and `start` or `restart` hears of it.
+    if (!wasReady) return;
+    const lost = { ...worker, tasks: new Map(worker.tasks) };
+    worker.tasks.clear();
+    this.restart(worker);
+    this.events.onLost(lost);
+  }
+
+  /** Replaces a dead worker, after a pause if it could not start before. */
+  private restart(worker: PoolWorker): void {
+    if (this.isClosing) return;
+    worker.handle = this.launch(worker.index);
+    this.open(worker).catch((error: unknown) => {
+      worker.failures++;
+      this.events.onLog({ event: 'worker-failed', worker: worker.index, message: failureText(error) });
+      void worker.handle.close();
+      const timer = setTimeout(
+        () => {
+          this.timers.delete(timer);
+          this.restart(worker);
+        },
+        Math.min(MAX_PAUSE_MS, 500 * 2 ** worker.failures),
+      );
+      this.timers.add(timer);
+    });
+  }
+}
+
+/** Errors of models name files of the server's owner, who reads the log. */
+const failureText = (error: unknown): string =>
+  error instanceof MdetrError ? error.message : `internal: ${messageOf(error)}`;

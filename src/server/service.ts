@@ -1,0 +1,183 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { MdetrError } from '../errors.ts';
+import { BodyBudget, readBody } from './http/body.ts';
+import { ClientLimit, Deadline } from './http/guards.ts';
+import { parseInferenceBody, type InferenceBody } from './http/inference-body.ts';
+import type { LogEntry, RequestEntry } from './log.ts';
+import { ServerMetrics } from './metrics.ts';
+import { QUEUE_FACTOR, type ServerSettings } from './options.ts';
+import { Problem } from './problems.ts';
+import { Scheduler, type Outcome } from './scheduling/scheduler.ts';
+import type { ModelDescription, TaskName } from './worker/messages.ts';
+
+/** Facts about a request for its log entry, filled in while it is answered. */
+export type RequestFacts = {
+  -readonly [Key in 'problem' | 'model' | 'texts' | 'imageBytes' | 'waitMs' | 'batch' | 'isCached']?: RequestEntry[Key];
+};
+
+/** What the routes of a server share: the models, their workers, limits and metrics. */
+export class Service {
+  readonly metrics: ServerMetrics;
+  private readonly scheduler: Scheduler;
+  private readonly budget: BodyBudget;
+  private readonly clients: ClientLimit;
+  private started: Promise<readonly ModelDescription[]> | undefined;
+  private closed: Promise<void> | undefined;
+  private isReady = false;
+  /** Number of tasks that are being answered, from the first byte of their body. */
+  private active = 0;
+  private onIdle: (() => void) | undefined;
+
+  constructor(readonly settings: ServerSettings) {
+    this.budget = new BodyBudget(settings.maxTotalBytes);
+    this.clients = new ClientLimit(settings.maxPerClient);
+    this.scheduler = new Scheduler(
+      { ...settings, queueFactor: QUEUE_FACTOR },
+      {
+        onLog: (entry) => this.log(entry),
+        onBatch: (...counts) => this.metrics.batch(...counts),
+        onWorkerExit: () => this.metrics.workerExit(),
+      },
+    );
+    this.metrics = new ServerMetrics({
+      queueLength: () => this.scheduler.length,
+      workersReady: () => this.scheduler.workersReady,
+    });
+  }
+
+  /** Opens the models, once. @throws {MdetrError} if one cannot be opened */
+  start(): Promise<readonly ModelDescription[]> {
+    this.started ??= this.scheduler.start().then(
+      (models) => {
+        this.isReady = true;
+        return models;
+      },
+      async (error: unknown) => {
+        await this.scheduler.close();
+        throw error;
+      },
+    );
+    return this.started;
+  }
+
+  /** Refuses new requests, finishes the accepted ones, and ends the workers. */
+  close(): Promise<void> {
+    this.closed ??= (async () => {
+      this.log({ event: 'draining', requests: this.active });
+      // A start that failed has been reported to its caller.
+      if (this.started !== undefined) await this.started.catch(() => undefined);
+      if (this.active > 0) await new Promise<void>((resolve) => (this.onIdle = resolve));
+      await this.scheduler.close();
+      this.log({ event: 'stopped' });
+    })();
+    return this.closed;
+  }
+
+  get isClosing(): boolean {
+    return this.closed !== undefined;
+  }
+
+  /** Number of workers ready for requests. @throws {Problem} if there is none, or the server is closing */
+  readiness(): number {
+    if (this.isClosing) throw closingProblem();
+    const { workersReady } = this.scheduler;
+    if (!this.isReady || workersReady === 0)
+      throw new Problem('not-ready', 'the models are being loaded', { headers: { 'retry-after': '1' } });
+    return workersReady;
+  }
+
+  /** Models by name. */
+  async models(): Promise<readonly ModelDescription[]> {
+    try {
+      return await this.start();
+    } catch (error) {
+      // The message may name files of the server; its owner finds it in the log.
+      throw error instanceof MdetrError
+        ? new Problem('not-ready', 'the models cannot be loaded; see the log of the server', { cause: error })
+        : error;
+    }
+  }
+
+  /** Answers a task: reads the body, waits for a worker, and returns the JSON of the answer. */
+  async run(task: TaskName, request: Request, client: string | undefined, facts: RequestFacts): Promise<string> {
+    const early = this.isClosing ? closingProblem() : this.scheduler.refusal();
+    if (early !== undefined) throw early;
+    const leave = this.clients.enter(client);
+    const deadline = new Deadline(request.signal, this.settings.timeoutS);
+    this.active++;
+    try {
+      const { signal } = deadline;
+      return await untilAborted(signal, async () => {
+        const body = await readBody(request, this.settings, this.budget);
+        try {
+          const parsed = await parseInferenceBody(
+            task,
+            body.bytes,
+            request.headers.get('content-type') ?? '',
+            this.settings.maxTexts,
+          );
+          const { results } = await this.infer(task, parsed, signal, facts);
+          return parsed.isList ? `{"results":[${results.join(',')}]}` : results[0]!;
+        } finally {
+          body.release();
+        }
+      });
+    } finally {
+      deadline.clear();
+      leave();
+      if (--this.active === 0) this.onIdle?.();
+    }
+  }
+
+  /** Runs a parsed request. */
+  async infer(task: TaskName, body: InferenceBody, signal: AbortSignal, facts: RequestFacts): Promise<Outcome> {
+    const names = (await this.models()).map(({ name }) => name);
+    const model = body.model ?? names[0]!;
+    if (!names.includes(model))
+      throw new Problem('unknown-model', `there is no such model; the models are ${names.join(', ')}`);
+    if (!('bytes' in body.image)) throw new Problem('image-url-refused', 'the server does not fetch images from URLs');
+    const { bytes } = body.image;
+    Object.assign(facts, { model, texts: body.texts.length, imageBytes: bytes.length });
+    const { results, batch, isCached, waitMs } = await this.scheduler.submit(
+      {
+        task,
+        model,
+        texts: body.texts,
+        options: body.options,
+        image: bytes,
+        imageDigest: createHash('sha256').update(bytes).digest('base64'),
+        imageName: body.name,
+      },
+      signal,
+    );
+    Object.assign(facts, { batch, isCached, waitMs: Math.round(waitMs) });
+    return { results, batch, isCached, waitMs };
+  }
+
+  log(entry: LogEntry): void {
+    this.settings.onLog?.(entry);
+  }
+}
+
+const closingProblem = (): Problem =>
+  new Problem('draining', 'the server is shutting down', { headers: { 'retry-after': '1' } });
+
+/** Settles as the work does, or rejects with the signal's reason as soon as that is aborted. */
+const untilAborted = <T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> =>
+  new Promise((resolve, reject) => {
+    const stop = (): void => reject(signal.reason as Error);
+    if (signal.aborted) {
+      stop();
+      return;
+    }
+    signal.addEventListener('abort', stop, { once: true });
+    work()
+      .then(resolve, reject)
+      .finally(() => signal.removeEventListener('abort', stop));
+  });
+
+/** Id of a request: the caller's, if it is a plain one, else a new one. */
+export const requestIdOf = (request: Request): string => {
+  const given = request.headers.get('x-request-id');
+  return given !== null && /^[\w.-]{1,64}$/.test(given) ? given : randomUUID();
+};

@@ -1,0 +1,279 @@
+import { MdetrError, messageOf } from '../../errors.ts';
+import type { InferenceCore } from '../../inference/core.ts';
+import { joinImages, separateImages, type EncodedImages } from '../../inference/encoded-images.ts';
+import type { InferenceOptions } from '../../inference/options.ts';
+import type { PreparedImage } from '../../inference/preprocess.ts';
+import type { ImageCaption } from '../../inference/text-outputs.ts';
+import { answerLine, detectionLine, referLine } from '../../results/result-lines.ts';
+import type { ResultBase } from '../../results/types.ts';
+import type { ProblemName } from '../problems.ts';
+import { ImageCache } from './image-cache.ts';
+import type { FromWorker, InferenceRequest, PartTimes, TaskName } from './messages.ts';
+
+/** A request whose image is encoded, or decoded and resized. */
+interface ReadyRequest {
+  readonly id: number;
+  readonly request: InferenceRequest;
+  readonly core: InferenceCore;
+  readonly prepared: PreparedImage | undefined;
+  /** Requests with one key run together. */
+  readonly key: string;
+  /** Pixels at which the model sees the image. */
+  readonly pixels: number;
+  readonly prepareMs: number;
+}
+
+/** Prepared pixels of all images of a batch, about 5 images of 1066 × 800: bounds the memory of the image program. */
+const MAX_BATCH_PIXELS = 4.5e6;
+
+/** Limits of a batch runner. */
+export interface BatchLimits {
+  readonly batchSize: number;
+  readonly maxPixels: number;
+  readonly imageCacheBytes: number;
+}
+
+/**
+ * Runs requests in batches: whatever arrived while the last batch ran and sees the model at one size, with one task and one
+ * set of options, runs together. Images of different sizes are never padded to each other, so the results of a request do
+ * not depend on its company.
+ */
+export class BatchRunner {
+  private readonly cache: ImageCache;
+  /** Requests that were neither answered nor canceled, with what stops them. */
+  private readonly open = new Map<number, AbortController>();
+  private readonly ready: ReadyRequest[] = [];
+  private isRunning = false;
+
+  constructor(
+    private readonly models: ReadonlyMap<string, InferenceCore>,
+    private readonly limits: BatchLimits,
+    private readonly send: (message: FromWorker) => void,
+  ) {
+    this.cache = new ImageCache(limits.imageCacheBytes);
+  }
+
+  /** Takes a request; it is answered by `send`. */
+  async accept(id: number, request: InferenceRequest): Promise<void> {
+    const stop = new AbortController();
+    this.open.set(id, stop);
+    try {
+      const core = this.models.get(request.model)!;
+      checkTask(core, request);
+      const ready = await this.prepare(id, request, core);
+      if (!this.open.has(id)) return;
+      this.ready.push(ready);
+    } catch (error) {
+      this.fail(id, error, 'invalid-image');
+      return;
+    }
+    if (!this.isRunning) await this.runAll();
+  }
+
+  /** Gives up a request. A batch stops when all of its requests are given up. */
+  cancel(id: number): void {
+    const stop = this.open.get(id);
+    this.open.delete(id);
+    stop?.abort(new Error('canceled'));
+  }
+
+  private async prepare(id: number, request: InferenceRequest, core: InferenceCore): Promise<ReadyRequest> {
+    const { task, model, options, imageDigest, image } = request;
+    const ready = { id, request, core };
+    const keyOf = (size: string): string => JSON.stringify([model, size, task, options]);
+    const cached = this.cache.get(model, imageDigest);
+    if (cached !== undefined)
+      return { ...ready, prepared: undefined, key: keyOf(cached.size), pixels: 0, prepareMs: 0 };
+    const started = performance.now();
+    const prepared = await this.decode(core, image);
+    const { width, height } = prepared.resized;
+    const prepareMs = performance.now() - started;
+    return { ...ready, prepared, key: keyOf(`${height}x${width}`), pixels: width * height, prepareMs };
+  }
+
+  private decode(core: InferenceCore, image: Uint8Array): Promise<PreparedImage> {
+    return core.prepare({ image, name: 'image' }, { maxPixels: this.limits.maxPixels });
+  }
+
+  private async runAll(): Promise<void> {
+    this.isRunning = true;
+    try {
+      for (let batch = this.nextBatch(); batch.length > 0; batch = this.nextBatch()) await this.run(batch);
+    } finally {
+      this.isRunning = false;
+    }
+  }
+
+  /** The oldest request and those that can run with it. */
+  private nextBatch(): ReadyRequest[] {
+    const batch: ReadyRequest[] = [];
+    let [pixels, texts] = [0, 0];
+    for (let index = 0; index < this.ready.length && batch.length < this.limits.batchSize;) {
+      const item = this.ready[index]!;
+      const isFirst = batch.length === 0;
+      const isCanceled = !this.open.has(item.id);
+      const fits =
+        isFirst ||
+        (item.key === batch[0]!.key &&
+          pixels + item.pixels <= MAX_BATCH_PIXELS &&
+          texts + item.request.texts.length <= this.limits.batchSize);
+      if (!isCanceled && !fits) {
+        index++;
+        continue;
+      }
+      this.ready.splice(index, 1);
+      if (isCanceled) continue;
+      batch.push(item);
+      pixels += item.pixels;
+      texts += item.request.texts.length;
+    }
+    return batch;
+  }
+
+  /** Runs a batch. If it fails, its requests run alone, so that only the one at fault fails. */
+  private async run(batch: readonly ReadyRequest[]): Promise<void> {
+    const signal = this.abortedWithAll(batch);
+    try {
+      await this.compute(batch, signal);
+    } catch (error) {
+      if (signal.aborted) return;
+      if (batch.length === 1) this.fail(batch[0]!.id, error, 'invalid-text');
+      else for (const item of batch) if (this.open.has(item.id)) await this.run([item]);
+    }
+  }
+
+  /** A signal that is aborted once all requests of a batch are given up. */
+  private abortedWithAll(batch: readonly ReadyRequest[]): AbortSignal {
+    const all = new AbortController();
+    for (const { id } of batch)
+      this.open.get(id)?.signal.addEventListener('abort', () => {
+        if (batch.every((item) => !this.open.has(item.id))) all.abort(new Error('canceled'));
+      });
+    return all.signal;
+  }
+
+  private async compute(batch: readonly ReadyRequest[], signal: AbortSignal): Promise<void> {
+    const [{ core, request }] = batch as [ReadyRequest, ...ReadyRequest[]];
+    const { images, misses, imageMs } = await this.encode(batch, core, signal);
+    const digests = [...images.keys()];
+    const joined = joinImages([...images.values()]);
+    const captions = batch.flatMap((item) =>
+      item.request.texts.map((text, captionIndex): ImageCaption => ({
+        image: digests.indexOf(item.request.imageDigest),
+        text,
+        captionIndex,
+      })),
+    );
+    const started = performance.now();
+    const found: ResultBase[] = [];
+    for (let start = 0; start < captions.length; start += this.limits.batchSize) {
+      const some = captions.slice(start, start + this.limits.batchSize);
+      found.push(...(await TASK_RUNS[request.task](core, joined, some, { ...request.options, signal })));
+    }
+    const textMs = performance.now() - started;
+    let next = 0;
+    for (const item of batch) {
+      const isMiss = misses.includes(item.request.imageDigest);
+      const own = found.slice(next, (next += item.request.texts.length)).map((result) => {
+        const { postprocess, model } = result.timing;
+        const timing = { preprocess: item.prepareMs, model: model + (isMiss ? imageMs : 0), postprocess };
+        return JSON.stringify(
+          TASK_LINES[item.request.task]({
+            ...result,
+            image: item.request.imageName,
+            model: item.request.model,
+            timing,
+          }),
+        );
+      });
+      if (this.open.delete(item.id))
+        this.send({ kind: 'done', id: item.id, results: own, batch: batch.length, isCached: !isMiss });
+    }
+    const prepareMs = batch.reduce((sum, item) => sum + item.prepareMs, 0);
+    const times: PartTimes = {
+      prepareMs: prepareMs / Math.max(1, misses.length),
+      imageMs: imageMs / Math.max(1, misses.length),
+      textMs: textMs / captions.length,
+    };
+    const counts = { requests: batch.length, images: misses.length, texts: captions.length };
+    this.send({ kind: 'batch', model: request.model, ...counts, times });
+  }
+
+  /** Encoded images of a batch by digest, from the cache or by one run of the image program. */
+  private async encode(batch: readonly ReadyRequest[], core: InferenceCore, signal: AbortSignal) {
+    const images = new Map<string, EncodedImages>();
+    const missing = new Map<string, PreparedImage>();
+    for (const { request, prepared } of batch) {
+      const cached = this.cache.get(request.model, request.imageDigest);
+      if (cached !== undefined) images.set(request.imageDigest, cached.encoded);
+      // Dropped from the cache since the request was accepted, which is rare: the image is prepared now.
+      else missing.set(request.imageDigest, prepared ?? (await this.decode(core, request.image)));
+    }
+    const started = performance.now();
+    if (missing.size > 0) {
+      const encoded = await core.encodePrepared([...missing.values()], 0, { signal });
+      const parts = separateImages(encoded);
+      for (const [index, [digest, { resized }]] of [...missing].entries()) {
+        images.set(digest, parts[index]!);
+        const size = `${resized.height}x${resized.width}`;
+        this.cache.set(batch[0]!.request.model, digest, { encoded: parts[index]!, size });
+      }
+    }
+    return { images, misses: [...missing.keys()], imageMs: missing.size > 0 ? performance.now() - started : 0 };
+  }
+
+  private fail(id: number, error: unknown, problem: ProblemName): void {
+    if (!this.open.delete(id)) return;
+    if (error instanceof RequestRefused)
+      this.send({ kind: 'failed', id, problem: error.problem, detail: error.message });
+    else if (error instanceof MdetrError) this.send({ kind: 'failed', id, problem, detail: error.message });
+    else {
+      const stack = error instanceof Error ? error.stack : undefined;
+      this.send({ kind: 'failed', id, problem: 'internal', detail: messageOf(error), stack });
+    }
+  }
+}
+
+/** A request that the model cannot answer, and the kind of error it is. */
+class RequestRefused extends MdetrError {
+  constructor(
+    readonly problem: ProblemName,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** Checks what needs no image: heads of the model, and the length of the texts. */
+const checkTask = (core: InferenceCore, { task, model, texts, options }: InferenceRequest): void => {
+  if (task === 'ask' && !core.source.config.do_qa)
+    throw new RequestRefused('unsupported-task', `model "${model}" has no question heads`);
+  if (options.masks === true && !core.hasMasks)
+    throw new RequestRefused('unsupported-task', `model "${model}" has no segmentation head, so it predicts no masks`);
+  for (const text of texts) {
+    if (text.trim() === '') throw new RequestRefused('invalid-text', 'the text is empty; name the objects to find');
+    try {
+      core.source.tokenizer.encode(text, { truncation: options.truncation ?? 'error' });
+    } catch (error) {
+      if (error instanceof MdetrError) throw new RequestRefused('invalid-text', error.message);
+      throw error;
+    }
+  }
+};
+
+type Run = (
+  core: InferenceCore,
+  images: EncodedImages,
+  captions: readonly ImageCaption[],
+  options: InferenceOptions,
+) => Promise<ResultBase[]>;
+
+const TASK_RUNS: Readonly<Record<TaskName, Run>> = {
+  detect: (core, ...rest) => core.detect(...rest),
+  refer: (core, ...rest) => core.refer(...rest),
+  ask: (core, ...rest) => core.ask(...rest),
+};
+
+const TASK_LINES = { detect: detectionLine, refer: referLine, ask: answerLine } as Readonly<
+  Record<TaskName, (result: ResultBase) => Record<string, unknown>>
+>;

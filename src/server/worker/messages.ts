@@ -1,0 +1,98 @@
+import type { ServerModel } from '../options.ts';
+import type { ProblemName } from '../problems.ts';
+import type { ThreadFailure } from '../../threads/thread-failure.ts';
+
+/** The three tasks; each is a path of the API. */
+export const TASKS = ['detect', 'refer', 'ask'] as const;
+export type TaskName = (typeof TASKS)[number];
+
+/** Options of a request that change its results. */
+export interface RequestOptions {
+  readonly threshold?: number | undefined;
+  readonly spanThreshold?: number | undefined;
+  readonly masks?: boolean | undefined;
+  readonly truncation?: 'error' | 'end' | undefined;
+}
+
+/** Work for a worker: a task on one image and its texts. */
+export interface InferenceRequest {
+  readonly task: TaskName;
+  readonly model: string;
+  readonly texts: readonly string[];
+  readonly options: RequestOptions;
+  /** Bytes of an image file. */
+  readonly image: Uint8Array;
+  /** SHA-256 of the image, the key of its cached features. */
+  readonly imageDigest: string;
+  /** Name of the image in results. */
+  readonly imageName: string;
+}
+
+/** What clients are told about a model. */
+export interface ModelDescription {
+  readonly name: string;
+  readonly device: string;
+  readonly tasks: readonly TaskName[];
+  readonly masks: boolean;
+  readonly queries: number;
+  readonly maxTokens: number;
+  readonly notice: string | null;
+}
+
+/** Milliseconds of the parts of a request. */
+export interface PartTimes {
+  /** Decoding and resizing one image. */
+  readonly prepareMs: number;
+  /** The image program, per image. */
+  readonly imageMs: number;
+  /** The transformer, masks and post-processing, per text. */
+  readonly textMs: number;
+}
+
+/** Settings of a worker. */
+export interface WorkerSettings {
+  readonly models: readonly ServerModel[];
+  readonly device: string;
+  readonly threads?: number | undefined;
+  readonly cacheDir?: string | undefined;
+  readonly batchSize: number;
+  readonly maxPixels: number;
+  readonly imageCacheBytes: number;
+}
+
+export type ToWorker =
+  | { readonly kind: 'open'; readonly settings: WorkerSettings }
+  | { readonly kind: 'run'; readonly id: number; readonly request: InferenceRequest }
+  | { readonly kind: 'cancel'; readonly id: number };
+
+/** A request that was computed. */
+export interface Done {
+  readonly kind: 'done';
+  readonly id: number;
+  /** One JSON object per text, in the form of the command line. */
+  readonly results: readonly string[];
+  /** Number of requests that ran together. */
+  readonly batch: number;
+  readonly isCached: boolean;
+}
+
+export type FromWorker =
+  | { readonly kind: 'opened'; readonly models: readonly ModelDescription[]; readonly times: readonly PartTimes[] }
+  | { readonly kind: 'unusable'; readonly failure: ThreadFailure }
+  | Done
+  | {
+      readonly kind: 'failed';
+      readonly id: number;
+      readonly problem: ProblemName;
+      readonly detail: string;
+      readonly stack?: string | undefined;
+    }
+  /** After each batch. */
+  | {
+      readonly kind: 'batch';
+      readonly model: string;
+      readonly requests: number;
+      readonly images: number;
+      readonly texts: number;
+      readonly times: PartTimes;
+    };
