@@ -7,7 +7,8 @@ import type { LogEntry, RequestEntry } from './log.ts';
 import { ServerMetrics } from './metrics.ts';
 import { QUEUE_FACTOR, type ServerSettings } from './options.ts';
 import { Problem } from './problems.ts';
-import { Scheduler, type Outcome } from './scheduling/scheduler.ts';
+import { Scheduler } from './scheduling/scheduler.ts';
+import type { Outcome } from './scheduling/task.ts';
 import type { ModelDescription, TaskName } from './worker/messages.ts';
 
 /** Facts about a request for its log entry, filled in while it is answered. */

@@ -4,7 +4,7 @@ import type { LogEntry } from '../log.ts';
 import { Problem, retryAfter } from '../problems.ts';
 import type { FromWorker, InferenceRequest, ModelDescription } from '../worker/messages.ts';
 import { CostEstimate } from './cost-estimate.ts';
-import type { Task } from './task.ts';
+import type { Outcome, Task } from './task.ts';
 import { WorkerPool, type PoolSettings, type PoolWorker } from './worker-pool.ts';
 
 /** How many requests that crashed two workers are remembered, and for how long. */
@@ -19,16 +19,6 @@ export interface SchedulerSettings extends PoolSettings {
   readonly queueFactor: number;
   /** Maximum number of requests that wait or run. */
   readonly maxQueue: number;
-}
-
-/** Results of a request, and how they were computed. */
-export interface Outcome {
-  /** One JSON object per text. */
-  readonly results: readonly string[];
-  readonly batch: number;
-  readonly isCached: boolean;
-  /** Time before a worker had it, in milliseconds. */
-  readonly waitMs: number;
 }
 
 /** Called on what metrics count. */

@@ -1,5 +1,14 @@
 import type { InferenceRequest } from '../worker/messages.ts';
-import type { Outcome } from './scheduler.ts';
+
+/** Results of a request, and how they were computed. */
+export interface Outcome {
+  /** One JSON object per text. */
+  readonly results: readonly string[];
+  readonly batch: number;
+  readonly isCached: boolean;
+  /** Time before a worker had it, in milliseconds. */
+  readonly waitMs: number;
+}
 
 /** An accepted request. */
 export interface Task {
