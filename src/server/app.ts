@@ -15,7 +15,7 @@ interface Variables {
   readonly facts: RequestFacts;
 }
 
-/** What the server under the app knows of a request: the address of its client, where there is one. */
+/** Facts about a request from the server under the app: the address of its client, where there is one. */
 export interface Bindings {
   readonly client?: string | undefined;
 }

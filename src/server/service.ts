@@ -16,7 +16,7 @@ export type RequestFacts = {
   -readonly [Key in 'problem' | 'model' | 'texts' | 'imageBytes' | 'waitMs' | 'batch' | 'isCached']?: RequestEntry[Key];
 };
 
-/** What the routes of a server share: the models, their workers, limits and metrics. */
+/** Everything that the routes of a server share: models, workers, limits and metrics. */
 export class Service {
   readonly metrics: ServerMetrics;
   private readonly scheduler: Scheduler;

@@ -5,7 +5,7 @@ const WEIGHT = 0.1;
 
 const moved = (average: number, value: number): number => average + WEIGHT * (value - average);
 
-/** What requests of a model cost, as moving averages of measured times in milliseconds. */
+/** Costs of a model's requests: moving averages of measured times in milliseconds. */
 export class CostEstimate {
   private oneMs: number;
 

@@ -26,14 +26,14 @@ const forkWorker = (): ChildProcess => {
   });
 };
 
-/** What a worker reports. */
+/** Reports of a worker. */
 export interface WorkerEvents {
   readonly onMessage: (message: Exclude<FromWorker, { readonly kind: 'opened' | 'unusable' }>) => void;
   /** The process has ended, whether asked to or not. Called once, and never before `opened` is settled. */
   readonly onExit: (reason: string) => void;
 }
 
-/** What a worker says once its models are open. */
+/** Models of a worker, once they are open. */
 export interface OpenedWorker {
   readonly models: readonly ModelDescription[];
   readonly times: readonly PartTimes[];
@@ -53,7 +53,7 @@ export class WorkerHandle {
     this.opened = new Promise<OpenedWorker>((resolve, refuse) => {
       [settle, reject] = [resolve, refuse];
     });
-    // Whoever waits for it gets the error; without anyone it must not end the process.
+    // Callers that wait for it get the error; without one it must not end the process.
     this.opened.catch(() => undefined);
     child.on('message', (message: FromWorker) => {
       if (message.kind === 'opened') settle(message);

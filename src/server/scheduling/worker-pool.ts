@@ -10,7 +10,7 @@ export interface PoolSettings extends WorkerSettings {
   readonly workers: number;
 }
 
-/** What a pool reports. */
+/** Reports of a pool. */
 export interface PoolEvents {
   readonly onLog: (entry: LogEntry) => void;
   /** A worker can take requests. */

@@ -28,7 +28,7 @@ export interface InferenceRequest {
   readonly imageName: string;
 }
 
-/** What clients are told about a model. */
+/** Description of a model for clients. */
 export interface ModelDescription {
   readonly name: string;
   readonly device: string;
