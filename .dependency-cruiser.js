@@ -53,6 +53,7 @@ const mayImport = {
     'drawing',
     'files',
   ],
+  export: ['engine', 'models', 'inference', 'model-folder', 'files'],
   benchmarks: [
     'names',
     'engine/runtime',
@@ -127,6 +128,7 @@ const browserShares = [
   'model-folder',
   'drawing',
   'inference',
+  'export',
   'data/format',
   'data/images',
   'data/sampling',

@@ -32,6 +32,16 @@ export type { Encoding, Span, TextSpan } from './text/index.ts';
 export type { DecodeImageOptions, DecodeOptions, EncodableImage, ImageSource } from './data/images/image-source.ts';
 export type { Orientation, PixelSize } from './data/images/orientation.ts';
 export type { PixelInput, RawImage } from './data/images/raw-image.ts';
+export type { ProgramSignature, ValueSignature } from './engine/graph/signature.ts';
+export type { DType } from './engine/graph/dtype.ts';
+export type { ExportOptions } from './export/node/export-model.ts';
+export type {
+  ExportedFiles,
+  ExportedProgram,
+  ExportLayout,
+  ExportManifest,
+  Precision,
+} from './model-folder/export-manifest.ts';
 export type { BoxXyxy } from './geometry/boxes.ts';
 export {
   maskToDense,
@@ -41,6 +51,6 @@ export {
   type RunLengthMask,
 } from './geometry/run-lengths.ts';
 export type { DrawableDetection, DrawingContent, DrawingFormat, DrawingOptions } from './drawing/node/index.ts';
-export { decodeImage, drawDetections, parseResult, writeDrawing } from './entries/on-demand.ts';
+export { decodeImage, drawDetections, exportModel, parseResult, writeDrawing } from './entries/on-demand.ts';
 /** @internal Kept for programs that were written before `mdetr/train`, which has the declared `Training`. */
 export { Training } from './entries/on-demand.ts';

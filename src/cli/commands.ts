@@ -18,6 +18,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'train', summary: 'train or fine-tune a model', load: async () => (await import('./commands/train.ts')).trainCommand() },
   { name: 'plot', summary: 'draw the curves of training runs', load: async () => (await import('./commands/plot.ts')).plotCommand() },
   { name: 'convert', summary: 'convert between .pth, .safetensors and model folders', load: async () => (await import('./commands/convert.ts')).convertCommand() },
+  { name: 'export', summary: 'write a model as ONNX for other programs', load: async () => (await import('./commands/export.ts')).exportCommand() },
   { name: 'pull', summary: 'download published checkpoints and vocabularies', load: async () => (await import('./commands/pull.ts')).pullCommand() },
   { name: 'info', summary: 'describe a model or checkpoint', load: async () => (await import('./commands/info.ts')).infoCommand() },
   { name: 'cache', summary: 'list or clear the cache of compiled programs', load: async () => (await import('./commands/cache.ts')).cacheCommand() },

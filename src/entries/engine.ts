@@ -5,6 +5,7 @@ export * from '../engine/onnx/index.ts';
 export { createRuntime, type RuntimeOptions } from '../engine/runtime/create-runtime.ts';
 export type { NodeRuntimeOptions } from '../engine/runtime/node/node-runtime.ts';
 export type {
+  CompiledProgram,
   DeviceTensor,
   Feeds,
   FeedsOf,

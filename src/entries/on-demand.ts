@@ -1,6 +1,8 @@
 import type { DecodeImageOptions, ImageSource } from '../data/images/image-source.ts';
 import type { RawImage } from '../data/images/raw-image.ts';
 import type { DrawingContent, DrawingOptions } from '../drawing/node/index.ts';
+import type { ExportOptions } from '../export/node/export-model.ts';
+import type { ExportManifest } from '../model-folder/export-manifest.ts';
 import type { AnswerResult, DetectionResult, ReferResult } from '../results/types.ts';
 import type { OpenTrainingOptions, Training as OpenedTraining } from '../train/run/training.ts';
 import type { ConfigValues } from '../train/config/config-file.ts';
@@ -53,6 +55,21 @@ export const parseResult = async (
   where?: string,
 ): Promise<DetectionResult | ReferResult | AnswerResult> =>
   (await import('../results/schema.ts')).parseResult(json, where);
+
+/**
+ * Exports a model as ONNX for any ONNX Runtime: the programs with their weights, and beside them the configuration, the
+ * vocabulary, the image preparation and a description of all inputs and outputs. The folder is written completely or not
+ * at all. `MDETR.fromPretrained` loads it too.
+ *
+ * @param name a model folder, a `.pth`, a `.safetensors`, or the name of an embedded or pulled model
+ * @param out the folder to write
+ * @throws {UsageError} for unknown options, and if `out` exists and may not be replaced
+ * @throws {MdetrError} if the model cannot be read or the folder cannot be written
+ * @example
+ * await exportModel('default', 'exported', { layout: 'hub', dtype: ['float32', 'float16'] });
+ */
+export const exportModel = async (name: string, out: string, options?: ExportOptions): Promise<ExportManifest> =>
+  (await import('../export/node/export-model.ts')).exportModel(name, out, options);
 
 /**
  * Opens a training for a loop of one's own. Programs import it from `mdetr/train`; here it is undeclared, for older ones.

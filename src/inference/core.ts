@@ -17,7 +17,7 @@ import {
 import { encodeBatch } from '../text/index.ts';
 import { concatBatches, encodeImages, groupsOfOneShape, type EncodedImages } from './encoded-images.ts';
 import type { MaskPredictor } from './mask-predictor.ts';
-import type { InferencePrograms } from './programs.ts';
+import type { InferencePrograms, TextResults } from './programs.ts';
 import type { EncodeOptions, ModelCore, NamedImage } from './model-core.ts';
 import type { InferenceOptions } from './options.ts';
 import { modelSizeOf, prepareImage, type PreparedImage } from './preprocess.ts';
@@ -25,13 +25,20 @@ import { ProgramOutputs, type CaptionOutputs, type ImageCaption, type TextOutput
 
 /** Decodes an image of a kind that the platform knows; each platform has its own implementation. */
 export type DecodeImage = (source: unknown, options: DecodeOptions) => Promise<RawImage>;
+/** The part of a network that runs once per image. */
+export type ImageStage = Pick<SessionOf<InferencePrograms['image']>, 'run' | 'dispose'>;
+
+/** The part of a network that runs once per caption. */
+export interface TextStage extends Pick<SessionOf<InferencePrograms['text']>, 'dispose'> {
+  run(feeds: Parameters<SessionOf<InferencePrograms['text']>['run']>[0]): Promise<TextResults>;
+}
 
 /** Parts of a loaded model. */
 export interface CoreParts {
   readonly source: Omit<ModelSource, 'model' | 'weights' | 'close'>;
   readonly device: string;
-  readonly image: SessionOf<InferencePrograms['image']>;
-  readonly text: SessionOf<InferencePrograms['text']>;
+  readonly image: ImageStage;
+  readonly text: TextStage;
   /** Undefined for a model without segmentation head. */
   readonly masks: MaskPredictor | undefined;
   readonly decode: DecodeImage;

@@ -44,7 +44,7 @@ const LEARNED_POSITIONS = 50;
  * @throws {MdetrError} if a feature map is larger than the learned position embeddings of the model
  */
 export const encodeImages = async (
-  session: SessionOf<InferencePrograms['image']>,
+  session: Pick<SessionOf<InferencePrograms['image']>, 'run'>,
   config: ModelConfig,
   images: readonly PreparedImage[],
   {
@@ -80,7 +80,9 @@ export const encodeImages = async (
 };
 
 const requirePositions = (config: ModelConfig, features: ImageResults): void => {
-  const [, , height = 0, width = 0] = features.src.shape;
+  const [, channels, height = 0, width = 0] = features.src.shape;
+  // A network that is one program keeps the pixels here, which have 3 channels.
+  if (channels !== config.hidden_dim) return;
   if (
     (config.position_embedding === 'learned' || config.position_embedding === 'v3') &&
     Math.max(height, width) > LEARNED_POSITIONS

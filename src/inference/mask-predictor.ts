@@ -11,11 +11,22 @@ const chunkBytes = 512 * 2 ** 20;
 /** Maps of a query that live at once, counted in its finest map with all its channels. */
 const liveMaps = 6;
 
+/** Predicts masks of queries, after the text program has run. */
+export interface MaskPredictor {
+  /** Masks of the queries, in their order, at the size of the original image. Stops between chunks when aborted. */
+  predict(
+    outputs: ProgramOutputs,
+    row: number,
+    queries: readonly number[],
+    signal?: AbortSignal,
+  ): Promise<PackedCocoRle[]>;
+  dispose(): Promise<void>;
+}
+
 /** Runs the segmentation head for chosen queries, a chunk at a time so that memory stays bounded. */
-export class MaskPredictor {
+export class MaskProgram implements MaskPredictor {
   constructor(private readonly session: SessionOf<NonNullable<InferencePrograms['masks']>>) {}
 
-  /** Masks of the queries, in their order, at the size of the original image. Stops between chunks when aborted. */
   async predict(
     outputs: ProgramOutputs,
     row: number,
@@ -36,7 +47,6 @@ export class MaskPredictor {
     const [, , height, width] = finest.shape as [number, number, number, number];
     const bytesPerQuery = height * width * Math.ceil(features / 8) * 4 * liveMaps;
     const chunk = Math.max(1, Math.floor(chunkBytes / bytesPerQuery));
-    const { original, resized } = outputs.image(row);
     const masks: PackedCocoRle[] = [];
     for (let start = 0; start < queries.length; start += chunk) {
       const chosen = queries.slice(start, start + chunk);
@@ -46,13 +56,7 @@ export class MaskPredictor {
         mask_samples: { dtype: 'int32', shape: [chosen.length], data: new Int32Array(chosen.length) },
       });
       signal?.throwIfAborted();
-      const [count, rows, columns] = logits.shape as [number, number, number];
-      const sizes = { padded: outputs.padded(row), resized: sizeOfImage(resized), original: sizeOfImage(original) };
-      const runs = masksAtOriginalSize(
-        { data: logits.data as Float32Array, queries: count, height: rows, width: columns },
-        sizes,
-      );
-      masks.push(...runs.map(packMask));
+      masks.push(...masksOf(logits, outputs, row));
     }
     return masks;
   }
@@ -61,6 +65,28 @@ export class MaskPredictor {
     return this.session.dispose();
   }
 }
+
+/** Reads masks from an output that holds those of all queries. */
+export class PredictedMasks implements MaskPredictor {
+  predict(outputs: ProgramOutputs, row: number, queries: readonly number[]): Promise<PackedCocoRle[]> {
+    const all = outputs.output('pred_masks', row)!;
+    const [, , ...size] = all.shape as [number, number, number, number];
+    const chosen = selectQueries({ ...all, shape: [1, all.shape[1]!, size[0] * size[1]] }, queries);
+    return Promise.resolve(masksOf({ ...chosen, shape: [queries.length, ...size] }, outputs, row));
+  }
+
+  dispose(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+/** Masks at the size of the original image, from logits (N, h, w). */
+const masksOf = (logits: HostTensor, outputs: ProgramOutputs, row: number): PackedCocoRle[] => {
+  const [queries, height, width] = logits.shape as [number, number, number];
+  const { original, resized } = outputs.image(row);
+  const sizes = { padded: outputs.padded(row), resized: sizeOfImage(resized), original: sizeOfImage(original) };
+  return masksAtOriginalSize({ data: logits.data as Float32Array, queries, height, width }, sizes).map(packMask);
+};
 
 /** hs (1, Q, D) → (chosen, D). */
 const selectQueries = (hs: HostTensor, chosen: readonly number[]): HostTensor => {

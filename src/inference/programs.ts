@@ -4,6 +4,7 @@ import {
   symbolicDim,
   tensorType,
   type Dim,
+  type HostTensor,
   type Tensor,
   type TensorType,
 } from '../engine/graph/index.ts';
@@ -17,8 +18,8 @@ export type InferencePrograms = ReturnType<typeof traceInference>;
 /** Results of the `image` program. */
 export type ImageResults = ProgramResults<InferencePrograms['image']>;
 
-/** Results of the `text` program. */
-export type TextResults = ProgramResults<InferencePrograms['text']>;
+/** Results of the `text` program, or of the whole network, which predicts the masks of all queries at once. */
+export type TextResults = ProgramResults<InferencePrograms['text']> & { readonly pred_masks?: HostTensor | undefined };
 
 /** Feature maps for the segmentation head by name, coarse to fine. */
 type Pyramid<Value> = { readonly [Level in 0 | 1 | 2 as `pyramid${Level}`]: Value | undefined };
@@ -84,7 +85,7 @@ const defineTextProgram = (model: MdetrNetwork) => {
 };
 
 /** Predictions of the last decoder layer alone have a layer axis of size 1, which callers do not want. */
-const withoutLayerAxis = (predictions: Predictions): Predictions => {
+export const withoutLayerAxis = (predictions: Predictions): Predictions => {
   const squeezed = (tensor: Tensor): Tensor => reshape(tensor, tensor.shape.slice(1));
   const { pred_logits, pred_boxes, pred_isfinal, proj_queries } = predictions;
   return {

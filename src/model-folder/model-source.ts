@@ -44,11 +44,17 @@ export interface ModelParts {
 export const maxTokensOf = (config: ModelConfig): number => textEncoderConfig(config).max_position_embeddings - 2;
 
 /**
- * Builds the network of a configuration.
+ * Combines the parts of a model, without its network.
  *
  * @throws {MdetrError} if the tokenizer has more tokens than the text encoder
  */
-export const defineModel = ({ name, config, values, tokenizer, ...parts }: ModelParts): ModelDefinition => {
+export const combineParts = ({
+  name,
+  config,
+  values,
+  tokenizer,
+  ...parts
+}: ModelParts): Omit<ModelDefinition, 'model'> => {
   const { vocab_size: vocabulary } = textEncoderConfig(config);
   if (tokenizer.vocabSize > vocabulary)
     throw new MdetrError(
@@ -58,7 +64,6 @@ export const defineModel = ({ name, config, values, tokenizer, ...parts }: Model
   return {
     name,
     config,
-    model: new MdetrNetwork(config),
     tokenizer,
     preprocessing: parts.preprocessing,
     answers: parts.answers,
@@ -66,6 +71,12 @@ export const defineModel = ({ name, config, values, tokenizer, ...parts }: Model
     madeFor: madeFor === 'scenes' ? madeFor : undefined,
   };
 };
+
+/** Builds the network of a configuration. Throws as `combineParts` does. */
+export const defineModel = (parts: ModelParts): ModelDefinition => ({
+  ...combineParts(parts),
+  model: new MdetrNetwork(parts.config),
+});
 
 /** A model with initial weights drawn from a seed. */
 export const untrainedModel = (definition: ModelDefinition, seed: number): ModelSource => ({

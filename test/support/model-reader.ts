@@ -60,6 +60,7 @@ export interface ValueProto {
   readonly elementType: number;
   /** Sizes as numbers, or the names of symbolic ones. */
   readonly shape: readonly (number | string)[];
+  readonly description: string | undefined;
 }
 export interface ModelProto {
   readonly irVersion: number;
@@ -104,7 +105,7 @@ const valueInfo = (bytes: Uint8Array): ValueProto => {
     const dimFields = fieldsOf(dim);
     return numbers(dimFields, 1)[0] ?? texts(dimFields, 2)[0]!;
   });
-  return { name: texts(fields, 1)[0]!, elementType: numbers(tensor, 1)[0]!, shape };
+  return { name: texts(fields, 1)[0]!, elementType: numbers(tensor, 1)[0]!, shape, description: texts(fields, 3)[0] };
 };
 
 export const readModel = (bytes: Uint8Array): ModelProto => {

@@ -12,6 +12,8 @@ Examples
   mdetr info pretrained_resnet101_checkpoint.pth
   mdetr info default
   mdetr info models/r101 --tensors
+  mdetr info exported
+      inputs and outputs of a folder that mdetr export wrote, and the precision of its weights
   mdetr info checkpoint.pth --weights model --json
   mdetr info --system`;
 
@@ -29,7 +31,7 @@ export const infoCommand = (): Command => {
     .description(
       'Describe a model folder or checkpoint: contents, arguments, weights, and whether they fit the network.',
     )
-    .argument('[model]', 'model folder, .pth or .safetensors file, or name of a model', 'default');
+    .argument('[model]', 'model folder, exported folder, .pth or .safetensors file, or name of a model', 'default');
   addSourceOptions(command)
     .option('--tensors', 'list every tensor')
     .option('--system', 'print versions, hardware and the runtime in use, for a bug report')
@@ -39,10 +41,20 @@ export const infoCommand = (): Command => {
 
 const info = async (name: string, options: InfoOptions): Promise<void> => {
   if (options.system === true) return printSystem(options.json === true);
+  const { isExportedFolder, resolveModelPath } = await import('../../model-folder/node/model-files.ts');
+  const path = await resolveModelPath(name);
+  if (await isExportedFolder(path)) return printExport(path, options.json === true);
   const { describeModel } = await import('../../model-folder/node/model-info.ts');
   const { weights, config } = options;
   const model = await describeModel(name, { weights, config });
   print(options.json === true ? `${JSON.stringify(jsonOf(model, options))}\n` : textOf(model, options));
+};
+
+const printExport = async (path: string, isJson: boolean): Promise<void> => {
+  const { readExportManifest } = await import('../../model-folder/node/exported-folder.ts');
+  const { exportText } = await import('../output/export-text.ts');
+  const manifest = await readExportManifest(path);
+  print(isJson ? `${JSON.stringify({ path, ...manifest })}\n` : exportText(path, manifest));
 };
 
 const printSystem = async (isJson: boolean): Promise<void> => {

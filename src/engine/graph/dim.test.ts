@@ -10,6 +10,7 @@ import {
   formatShape,
   isStatic,
   mulDims,
+  parseDim,
   scaleDim,
   shapesEqual,
   sizeOf,
@@ -128,6 +129,29 @@ describe('symbolic sizes', () => {
   it('print as expressions', () => {
     expect(formatShape([2, h, addDims(mulDims(w, h), scaleDim(T, -1), 1)])).toBe('[2, h, -1*T+h*w+1]');
     expect(String(addDims(h, -3))).toBe('h+-3');
+  });
+
+  it('are read from what they print', () => {
+    fc.assert(
+      fc.property(formulas, ({ dim }) => {
+        expect(dimsEqual(parseDim(dimKey(dim)), dim)).toBe(true);
+      }),
+    );
+    for (const text of [
+      '',
+      'h+',
+      '+h',
+      'h**w',
+      '⌊h/2⌋',
+      '⌊(h)/0⌋',
+      '⌊(h)/2',
+      'h w',
+      '1.5',
+      'é',
+      '⌊('.repeat(300),
+      '1+'.repeat(600),
+    ])
+      expect(() => parseDim(text), text).toThrow(/^".*" is not a size/);
   });
 
   it('compare as shapes', () => {

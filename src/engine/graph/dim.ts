@@ -1,3 +1,5 @@
+import { MdetrError } from '../../errors.ts';
+
 /**
  * Size of an axis: a number, or a symbolic expression as convolution, concatenation and reshaping produce them.
  *
@@ -109,6 +111,50 @@ export const floorDivDim = (dim: Dim, divisor: number): Dim => {
 export const ceilDivDim = (dim: Dim, divisor: number): Dim => floorDivDim(addDims(dim, divisor - 1), divisor);
 
 export const dimKey = (dim: Dim): string => (typeof dim === 'number' ? String(dim) : dim.key);
+
+/**
+ * Reads a size that {@link dimKey} wrote, such as `h*w+tokens` or `⌊(height+31)/32⌋`.
+ *
+ * @throws {MdetrError} for a text that is no size
+ */
+export const parseDim = (text: string): Dim => {
+  let at = 0;
+  const fail = (): never => {
+    throw new MdetrError(`"${text.slice(0, 100)}" is not a size: expected sums and products of names and numbers`);
+  };
+  const take = (pattern: RegExp): string | undefined => {
+    pattern.lastIndex = at;
+    const found = pattern.exec(text)?.[0];
+    at += found?.length ?? 0;
+    return found;
+  };
+  const factor = (depth: number): Dim => {
+    const number = take(/-?\d{1,9}/y);
+    if (number !== undefined) return Number(number);
+    const name = take(/[A-Za-z_][\w.]*/y);
+    if (name !== undefined) return symbolicDim(name);
+    if (take(/⌊\(/y) === undefined || depth > MAX_NESTED_DIVISIONS) return fail();
+    const numerator = sum(depth + 1);
+    const divisor = take(/\)\/[1-9]\d{0,8}⌋/y);
+    return divisor === undefined ? fail() : floorDivDim(numerator, Number(divisor.slice(2, -1)));
+  };
+  const product = (depth: number): Dim => {
+    const factors = [factor(depth)];
+    while (take(/\*/y) !== undefined) factors.push(factor(depth));
+    return mulDims(...factors);
+  };
+  const sum = (depth: number): Dim => {
+    const terms = [product(depth)];
+    while (take(/\+/y) !== undefined) terms.push(product(depth));
+    return addDims(...terms);
+  };
+  if (text.length > MAX_DIM_LENGTH) fail();
+  const dim = sum(0);
+  return at === text.length ? dim : fail();
+};
+
+const MAX_DIM_LENGTH = 1000;
+const MAX_NESTED_DIVISIONS = 16;
 
 export const dimsEqual = (a: Dim, b: Dim): boolean => dimKey(a) === dimKey(b);
 

@@ -3,6 +3,7 @@ export * from './dim.ts';
 export * from './dtype.ts';
 export * from './print.ts';
 export * from './program.ts';
+export * from './signature.ts';
 
 export * from './tensor.ts';
 export * from './fold.ts';

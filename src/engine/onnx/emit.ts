@@ -4,12 +4,23 @@ import { SymbolicDim, type Atom, type Dim } from '../graph/dim.ts';
 import { findDim, leafName, reachableNodes, type Program } from '../graph/program.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import { literal } from '../ops/constant.ts';
-import { writeModel, type OnnxInitializer, type OnnxNode } from './model-writer.ts';
+import { writeModel, type OnnxInitializer, type OnnxNode, type OnnxValueInfo } from './model-writer.ts';
 
 export interface EmitOptions {
   /** Values that are stored with the model instead of being inputs or computed: parameters, and what depends on them only. */
   readonly stored?: ReadonlyMap<Tensor, OnnxInitializer>;
   readonly metadata?: Readonly<Record<string, string>>;
+  /** Texts for the people who read the file. */
+  readonly documentation?: ModelDocumentation;
+}
+
+/** Texts in an ONNX file for the people who read it. */
+export interface ModelDocumentation {
+  /** Version of the program that writes the model. */
+  readonly producerVersion: string;
+  readonly description: string;
+  /** Descriptions of inputs and outputs by name. */
+  readonly values: Readonly<Record<string, string>>;
 }
 
 /** Maximum number of values of a constant that is deduplicated. */
@@ -82,12 +93,21 @@ class ModelEmitter implements Emitter {
     }
     this.nameOutputs(program.outputs);
     this.dropUnreadOutputs(new Set(Object.keys(program.outputs)));
+    const documentation = options.documentation;
+    const info = (name: string, { dtype, shape }: Tensor): OnnxValueInfo => ({
+      name,
+      dtype,
+      shape,
+      description: documentation?.values[name],
+    });
     return writeModel({
       name: program.name,
+      description: documentation?.description,
+      producerVersion: documentation?.producerVersion,
       nodes: inOrderOfExecution(this.nodes),
       initializers: this.initializers,
-      inputs: inputs.map(({ name, tensor }) => ({ name, dtype: tensor.dtype, shape: tensor.shape })),
-      outputs: Object.entries(program.outputs).map(([name, { dtype, shape }]) => ({ name, dtype, shape })),
+      inputs: inputs.map(({ name, tensor }) => info(name, tensor)),
+      outputs: Object.entries(program.outputs).map(([name, tensor]) => info(name, tensor)),
       metadata: options.metadata ?? {},
     });
   }

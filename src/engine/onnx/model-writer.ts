@@ -37,10 +37,16 @@ export interface OnnxValueInfo {
   readonly name: string;
   readonly dtype: DType;
   readonly shape: Shape;
+  /** Description for the readers of the file. */
+  readonly description?: string | undefined;
 }
 
 export interface OnnxGraph {
   readonly name: string;
+  /** Description for the readers of the file. */
+  readonly description?: string | undefined;
+  /** Version of the program that writes the model. */
+  readonly producerVersion?: string | undefined;
   readonly nodes: readonly OnnxNode[];
   readonly initializers: readonly OnnxInitializer[];
   readonly inputs: readonly OnnxValueInfo[];
@@ -94,12 +100,15 @@ const writeValueInfo = (writer: ProtoWriter, info: OnnxValueInfo): void => {
       }),
     ),
   );
+  if (info.description !== undefined) writer.string(3, info.description);
 };
 
 /** Serializes an ONNX ModelProto. */
 export const writeModel = (graph: OnnxGraph): Uint8Array => {
   const domains = new Set(graph.nodes.map((node) => node.domain));
   const writer = new ProtoWriter().int(1, irVersion).string(2, 'mdetr');
+  if (graph.producerVersion !== undefined) writer.string(3, graph.producerVersion);
+  if (graph.description !== undefined) writer.string(6, graph.description);
   writer.message(7, (body) => {
     for (const node of graph.nodes) body.message(1, (entry) => writeNode(entry, node));
     body.string(2, graph.name);

@@ -16,6 +16,17 @@ export interface WeightSource {
 export interface LoadOptions {
   /** Weights that become part of the loaded program. Without them, the parameters are inputs of every run. */
   readonly weights?: WeightSource;
+  /**
+   * ONNX file of the program with its weights, already compiled: its path, with the files that it refers to beside it, or
+   * its contents. Nothing is emitted or cached then; the program only declares inputs and outputs.
+   */
+  readonly compiled?: string | CompiledProgram | undefined;
+}
+
+/** A compiled program: the contents of the ONNX file, and of the file of its weights if it has one. */
+export interface CompiledProgram {
+  readonly model: Uint8Array;
+  readonly weights?: { readonly path: string; readonly data: Uint8Array } | undefined;
 }
 
 /** Host tensors by input name. */

@@ -6,12 +6,12 @@ import type { OnnxInitializer } from '../onnx/index.ts';
 import { MdetrError } from '../../errors.ts';
 import type { Runtime, WeightSource } from './runtime.ts';
 
-/** Name of the file of external weights beside the model file. */
+/** Name of the file of external weights beside a compiled program's ONNX file. */
 export const WEIGHTS_FILE = 'weights.bin';
+/** Smaller values are stored in the ONNX file, where ONNX Runtime can fold them while loading. */
+export const INLINE_BYTES = 1024;
 /** Alignment of weights in bytes: the page size, so that the file can be mapped into memory. */
 const ALIGNMENT = 4096;
-/** Smaller values are stored in the model file, where ONNX Runtime can fold them while loading. */
-const INLINE_BYTES = 1024;
 /** Maximum number of bytes of derived weights that are computed at once. */
 const FOLD_BYTES = 64 * 2 ** 20;
 
@@ -28,13 +28,22 @@ export interface WeightLayout {
   readonly bytes: number;
 }
 
-/** Assigns each stored tensor its name and its byte range in the weights file. */
-export const layoutWeights = (storedTensors: readonly Tensor[]): WeightLayout => {
+/**
+ * Assigns each stored tensor its name and its byte range in the weights file.
+ *
+ * @param file name of the weights file beside the model file
+ * @param inlineBytes smaller values are stored in the model file, where ONNX Runtime can fold them while loading
+ */
+export const layoutWeights = (
+  storedTensors: readonly Tensor[],
+  file = WEIGHTS_FILE,
+  inlineBytes = INLINE_BYTES,
+): WeightLayout => {
   const offsets = new Map<Tensor, number>();
   let [offset, bytes] = [0, 0];
   const external = storedTensors.map((tensor, index) => {
     const length = byteLengthOf(tensor);
-    if (length >= INLINE_BYTES) {
+    if (length >= inlineBytes) {
       offsets.set(tensor, offset);
       bytes = offset + length;
       offset += Math.ceil(length / ALIGNMENT) * ALIGNMENT;
@@ -44,7 +53,7 @@ export const layoutWeights = (storedTensors: readonly Tensor[]): WeightLayout =>
       name,
       dtype: tensor.dtype,
       shape: staticShape(tensor),
-      external: { location: WEIGHTS_FILE, offset: offsets.get(tensor) ?? 0, length },
+      external: { location: file, offset: offsets.get(tensor) ?? 0, length },
     };
   });
   return { external, offsets, bytes };

@@ -183,7 +183,9 @@ describe('options', () => {
 
   it('of fromPretrained are refused too', async () => {
     const load = (options: object) => MDETR.fromPretrained('default', options);
-    await expect(load({ dtype: 'q8' })).rejects.toThrow('fromPretrained: dtype must be "float32", not "q8"');
+    await expect(load({ dtype: 'q8' })).rejects.toThrow(
+      'fromPretrained: dtype must be "float32" or "float16" or "int8", not "q8"',
+    );
     await expect(load({ divice: 'cpu' })).rejects.toThrow('did you mean "device"?');
   });
 

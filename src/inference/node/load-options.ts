@@ -1,3 +1,4 @@
+import { PRECISIONS, type Precision } from '../../model-folder/export-manifest.ts';
 import { functionRule, integerFrom, oneOf, stringRule, type OptionRules } from '../../options/check-options.ts';
 
 /** Progress of loading a model; the last event has status `ready`. */
@@ -11,8 +12,11 @@ export interface ProgressEvent {
 export interface FromPretrainedOptions {
   /** `cpu` (default), or `webgpu`, `cuda`, `coreml`, `dml` where the machine has them. */
   readonly device?: string | undefined;
-  /** Precision of weights and arithmetic. Only `float32` so far. */
-  readonly dtype?: 'float32' | undefined;
+  /**
+   * Precision in which the weights are stored; arithmetic is float32. Default: `float32`, or for an exported folder the
+   * most exact precision that it has.
+   */
+  readonly dtype?: Precision | undefined;
   /** Threads of one run; ONNX Runtime's choice by default. */
   readonly threads?: number | undefined;
   /** Folder of compiled programs; by default the system's cache folder, or `MDETR_CACHE`. */
@@ -31,7 +35,7 @@ export interface FromPretrainedOptions {
 /** Rules of `FromPretrainedOptions`. */
 export const fromPretrainedRules: OptionRules<FromPretrainedOptions> = {
   device: stringRule,
-  dtype: oneOf('float32'),
+  dtype: oneOf(...PRECISIONS),
   threads: integerFrom(1),
   cacheDir: stringRule,
   weights: oneOf('model', 'ema'),

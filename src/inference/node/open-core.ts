@@ -1,19 +1,28 @@
 import type { ImageSource } from '../../data/images/image-source.ts';
+import { UsageError } from '../../errors.ts';
 import { decodeImage } from '../../data/images/node/decode-image.ts';
 import { createRuntime } from '../../engine/runtime/create-runtime.ts';
 import { ProgramCache } from '../../engine/runtime/node/program-cache.ts';
 import type { NamedTensors, Program } from '../../engine/graph/index.ts';
 import type { Session } from '../../engine/runtime/runtime.ts';
+import { isExportedFolder, resolveModelPath } from '../../model-folder/node/model-files.ts';
 import { openModelSource } from '../../model-folder/node/model-source.ts';
 import { InferenceCore } from '../core.ts';
-import { MaskPredictor } from '../mask-predictor.ts';
+import { MaskProgram } from '../mask-predictor.ts';
 import { traceInference } from '../programs.ts';
 import type { FromPretrainedOptions } from './load-options.ts';
+import { openExported } from './open-exported.ts';
 
 /** Reads a model's files and loads its programs. Throws `MdetrError`; nothing stays open then. */
 export const openCore = async (name: string, options: FromPretrainedOptions): Promise<InferenceCore> => {
   const notify = options.onProgress ?? (() => undefined);
   notify({ status: 'reading', name });
+  const path = await resolveModelPath(name);
+  if (await isExportedFolder(path)) return openExported(name, path, options);
+  if (options.dtype !== undefined && options.dtype !== 'float32')
+    throw new UsageError(
+      `${name}: only exported folders are loaded as ${options.dtype}; write one with mdetr export --dtype ${options.dtype}`,
+    );
   const source = await openModelSource(name, options);
   const loaded: Pick<Session, 'dispose'>[] = [];
   try {
@@ -33,7 +42,7 @@ export const openCore = async (name: string, options: FromPretrainedOptions): Pr
       device: runtime.device,
       image: await load(programs.image),
       text: await load(programs.text),
-      masks: programs.masks === undefined ? undefined : new MaskPredictor(await load(programs.masks)),
+      masks: programs.masks === undefined ? undefined : new MaskProgram(await load(programs.masks)),
       decode: (image, decodeOptions) => decodeImage(image as ImageSource, decodeOptions),
     });
     notify({ status: 'ready', name });

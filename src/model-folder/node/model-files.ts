@@ -7,6 +7,7 @@ import { readJsonFile } from '../../files/json-file.ts';
 import { parseJson } from '../../files/json-text.ts';
 import { findPublished, placeOf } from '../../pull/catalog.ts';
 import { MODEL_FILE_NAMES, PREPROCESSING_KEY, TOKENIZER_FILE_NAMES, WEIGHT_FILE_NAMES } from '../layout.ts';
+import { EXPORT_MANIFEST_NAME } from '../export-manifest.ts';
 import { cacheFolder } from '../../files/cache-folder.ts';
 import { findPackageFile, requirePackageFile } from '../../files/package-folder.ts';
 
@@ -32,6 +33,9 @@ export interface ModelFilesOptions {
   /** A JSON file with the official arguments, for a weight file that carries none. */
   readonly config?: string;
 }
+
+/** Whether a folder was written by `mdetr export`. */
+export const isExportedFolder = (folder: string): Promise<boolean> => isFile(join(folder, EXPORT_MANIFEST_NAME));
 
 export const isFile = (path: string): Promise<boolean> =>
   stat(path).then(
@@ -69,7 +73,7 @@ export const resolveModelPath = async (name: string): Promise<string> => {
 
 const recordSchema = z.record(z.string(), z.unknown());
 
-const readRecord = async (path: string): Promise<Record<string, unknown>> => {
+export const readRecord = async (path: string): Promise<Record<string, unknown>> => {
   const parsed = recordSchema.safeParse(await readJsonFile(path));
   if (!parsed.success) throw new MdetrError(`${path}: must hold a JSON object`);
   return parsed.data;
@@ -87,6 +91,10 @@ export const openModelFiles = async (name: string, options: ModelFilesOptions = 
 };
 
 const openFolder = async (folder: string, options: ModelFilesOptions): Promise<ModelFiles> => {
+  if (await isExportedFolder(folder))
+    throw new MdetrError(
+      `${folder}: is an exported model, which has compiled programs instead of weights; name the model that it was exported from`,
+    );
   const source = options.config ?? join(folder, MODEL_FILE_NAMES.config);
   if (!(await isFile(source)))
     throw new MdetrError(`${folder}: no ${MODEL_FILE_NAMES.config}, so it is not a model folder`);
@@ -115,7 +123,7 @@ const firstFile = async (paths: readonly string[]): Promise<string | undefined> 
   return undefined;
 };
 
-const preprocessingBeside = async (folder: string): Promise<ModelFiles['preprocessing']> => {
+export const preprocessingBeside = async (folder: string): Promise<ModelFiles['preprocessing']> => {
   const source = join(folder, MODEL_FILE_NAMES.preprocessing);
   return (await isFile(source)) ? { json: await readJsonFile(source), source } : undefined;
 };
@@ -174,7 +182,10 @@ const parseRecord = (text: string, where: string): Record<string, unknown> => {
 };
 
 /** Returns the arguments, without which no network can be built. @throws {MdetrError} if there are none */
-export const requireConfig = ({ config, path }: ModelFiles): NonNullable<ModelFiles['config']> => {
+export const requireConfig = ({
+  config,
+  path,
+}: Pick<ModelFiles, 'config' | 'path'>): NonNullable<ModelFiles['config']> => {
   if (config === undefined)
     throw new MdetrError(
       `${path}: the file has no arguments that describe its network; give the official ones as JSON with --config FILE`,

@@ -5,7 +5,14 @@ import { ReadBudget } from '../../files/read-budget.ts';
 import { readAnswerVocabulary } from '../../postprocess/answer-vocabulary.ts';
 import { parseModelConfig, type ModelConfig } from '../../models/index.ts';
 import { loadTokenizer } from '../../text/node/tokenizer-files.ts';
-import { defineModel, maxTokensOf, untrainedModel, type ModelDefinition, type ModelSource } from '../model-source.ts';
+import {
+  defineModel,
+  maxTokensOf,
+  untrainedModel,
+  type ModelDefinition,
+  type ModelParts,
+  type ModelSource,
+} from '../model-source.ts';
 import { matchParameters, parameterWeights } from '../parameters.ts';
 import { parsePreprocessing, usualPreprocessing, type Preprocessing } from '../preprocessing.ts';
 import { fileDigest } from './file-digest.ts';
@@ -52,38 +59,79 @@ const checkInitialWeights = ({ model }: ModelDefinition, source: string): void =
   for (const { shape } of model.registry.specs) budget.charge(4 * shape.reduce((product, size) => product * size, 1));
 };
 
+/** Files of a model other than its weights. */
+export interface CompanionFiles {
+  /** Folder or file of the vocabulary. */
+  readonly tokenizer: string;
+  /** Table of GQA's answers; undefined if there is none. */
+  readonly answers: string | undefined;
+}
+
+/**
+ * Reads the parts of a model that define it, and tells where they are.
+ *
+ * @throws {MdetrError} if a file is missing or broken
+ */
+export const readModelParts = async (
+  name: string,
+  files: Pick<ModelFiles, 'config' | 'path' | 'folder' | 'preprocessing'>,
+  options: Pick<ModelSourceOptions, 'tokenizer' | 'answers'>,
+): Promise<{ readonly parts: ModelParts; readonly companions: CompanionFiles }> => {
+  const { values, source } = requireConfig(files);
+  const { folder } = files;
+  const config = parseModelConfig(values, source);
+  const tokenizerSource = await findTokenizer(folder, config.text_encoder_type, options.tokenizer);
+  const answersPath = options.answers ?? join(folder, MODEL_FILE_NAMES.answers);
+  const answers = options.answers !== undefined || (await isFile(answersPath)) ? answersPath : undefined;
+  const parts: ModelParts = {
+    name,
+    config,
+    values,
+    tokenizer: await loadTokenizer(tokenizerSource, { maxTokens: maxTokensOf(config) }),
+    tokenizerSource,
+    preprocessing: preprocessingOf(files, config),
+    answers: answers === undefined ? {} : readAnswerVocabulary(await readJsonFile(answers), answers),
+  };
+  return { parts, companions: { tokenizer: tokenizerSource, answers } };
+};
+
+/** A model with the files that it was read from. */
+export interface OpenedModel {
+  readonly source: ModelSource;
+  /** All values of the configuration file, those that are not the network's included. */
+  readonly values: Readonly<Record<string, unknown>>;
+  readonly companions: CompanionFiles;
+  /** Path of the model folder or weight file. */
+  readonly path: string;
+  readonly isFolder: boolean;
+}
+
+/** Opens a model as `openModelSource` does, and tells which files it was read from. */
+export const openModelWithFiles = async (name: string, options: ModelSourceOptions = {}): Promise<OpenedModel> => {
+  const files = await openModelFiles(name, options);
+  try {
+    const { checkpoint, seed, path, isFolder } = files;
+    const { source: configSource } = requireConfig(files);
+    const { parts, companions } = await readModelParts(name, files, options);
+    const definition = defineModel(parts);
+    const opened = { values: parts.values, companions, path, isFolder };
+    if (checkpoint !== undefined) return { source: await withCheckpoint(definition, checkpoint), ...opened };
+    checkInitialWeights(definition, configSource);
+    return { source: untrainedModel(definition, seed!), ...opened };
+  } catch (error) {
+    await files.close();
+    throw error;
+  }
+};
+
 /**
  * Opens a model and checks that its files fit together.
  *
  * @param name a model folder, a `.pth`, a `.safetensors`, or the name of an embedded or pulled model
  * @throws {MdetrError} if a file is missing or broken, or if the weights do not fit the configuration
  */
-export const openModelSource = async (name: string, options: ModelSourceOptions = {}): Promise<ModelSource> => {
-  const files = await openModelFiles(name, options);
-  try {
-    const { values, source } = requireConfig(files);
-    const { folder, checkpoint, seed } = files;
-    const config = parseModelConfig(values, source);
-    const tokenizerSource = await findTokenizer(folder, config.text_encoder_type, options.tokenizer);
-    const answers = options.answers ?? join(folder, MODEL_FILE_NAMES.answers);
-    const hasAnswers = options.answers !== undefined || (await isFile(answers));
-    const definition = defineModel({
-      name,
-      config,
-      values,
-      tokenizer: await loadTokenizer(tokenizerSource, { maxTokens: maxTokensOf(config) }),
-      tokenizerSource,
-      preprocessing: preprocessingOf(files, config),
-      answers: hasAnswers ? readAnswerVocabulary(await readJsonFile(answers), answers) : {},
-    });
-    if (checkpoint !== undefined) return await withCheckpoint(definition, checkpoint);
-    checkInitialWeights(definition, source);
-    return untrainedModel(definition, seed!);
-  } catch (error) {
-    await files.close();
-    throw error;
-  }
-};
+export const openModelSource = async (name: string, options: ModelSourceOptions = {}): Promise<ModelSource> =>
+  (await openModelWithFiles(name, options)).source;
 
 const withCheckpoint = async (definition: ModelDefinition, checkpoint: Checkpoint): Promise<ModelSource> => {
   const match = matchParameters(definition.model, checkpoint);

@@ -1,8 +1,7 @@
-import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { writeSafetensors, type TensorSource } from '../../checkpoints/index.ts';
-import { fileReason, MdetrError, UsageError } from '../../errors.ts';
-import { isAbandoned, removeAbandoned, temporaryPath } from '../../files/temporary-path.ts';
+import { replaceFolder } from '../../files/replace-folder.ts';
 import { MODEL_FILE_NAMES, TOKENIZER_FILE_NAMES } from '../layout.ts';
 import { preprocessingJson, type Preprocessing } from '../preprocessing.ts';
 import { readInput } from '../../files/input-file.ts';
@@ -30,59 +29,16 @@ const ownFileNames = new Set<string>([...Object.values(MODEL_FILE_NAMES), ...TOK
  *
  * @throws {UsageError} if the folder exists and may not be replaced
  */
-export const writeModelFolder = async (
+export const writeModelFolder = (
   folder: string,
   contents: ModelFolderContents,
   { force = false }: { readonly force?: boolean } = {},
-): Promise<void> => {
-  const target = resolve(folder);
-  const beside = join(dirname(target), `.${basename(target)}`);
-  await removeAbandoned(beside);
-  await restoreOld(target, beside);
-  const isOld = await checkTarget(folder, force);
-  const unfinished = temporaryPath(beside);
-  try {
-    await mkdir(unfinished);
-    await fill(unfinished, contents);
-    const old = unfinished.replace(/\.tmp$/, OLD_ENDING);
-    if (isOld) await rename(target, old);
-    await rename(unfinished, target);
-    if (isOld) await rm(old, { recursive: true, force: true });
-  } catch (error) {
-    await rm(unfinished, { recursive: true, force: true });
-    if (error instanceof MdetrError || !(error instanceof Error && 'code' in error)) throw error;
-    throw new MdetrError(`${folder}: the model folder cannot be written (${fileReason(error)})`, { cause: error });
-  }
-};
-
-/** Suffix of the older model folder while it is replaced. */
-const OLD_ENDING = '.old';
-
-/** Puts the older model folder back if a process was killed while it replaced it, and removes it if it was replaced. */
-const restoreOld = async (target: string, beside: string): Promise<void> => {
-  const folder = dirname(target);
-  for (const name of await readdir(folder).catch(() => [])) {
-    if (!name.startsWith(`${basename(beside)}.`) || !name.endsWith(OLD_ENDING)) continue;
-    if (!isAbandoned(`${name.slice(0, -OLD_ENDING.length)}.tmp`)) continue;
-    const old = join(folder, name);
-    if (await stat(target).catch(() => undefined)) await rm(old, { recursive: true, force: true });
-    else await rename(old, target);
-  }
-};
-
-/** Whether an older model folder will be replaced. @throws {UsageError} if it may not be */
-const checkTarget = async (folder: string, force: boolean): Promise<boolean> => {
-  const info = await stat(folder).catch(() => undefined);
-  if (info === undefined) return false;
-  if (!info.isDirectory()) throw new UsageError(`${folder}: is a file; choose a new folder`);
-  const names = await readdir(folder);
-  if (names.length === 0) return true;
-  const foreign = names.find((name) => !ownFileNames.has(name));
-  if (foreign !== undefined)
-    throw new UsageError(`${folder}: holds "${foreign}", so it is no model folder to be replaced; name a new one`);
-  if (!force) throw new UsageError(`${folder}: is there already; replace it with --overwrite, or name another`);
-  return true;
-};
+): Promise<void> =>
+  replaceFolder(folder, (unfinished) => fill(unfinished, contents), {
+    what: 'model folder',
+    isOwn: (name) => ownFileNames.has(name),
+    force,
+  });
 
 const fill = async (folder: string, contents: ModelFolderContents): Promise<void> => {
   const { config, tensors, preprocessing, tokenizerFiles, answers, card } = contents;
@@ -97,4 +53,4 @@ const fill = async (folder: string, contents: ModelFolderContents): Promise<void
 };
 
 /** A copy that belongs to the folder: without the original's permissions, which may be read-only. */
-const copyContents = async (from: string, to: string): Promise<void> => writeFile(to, await readInput(from));
+export const copyContents = async (from: string, to: string): Promise<void> => writeFile(to, await readInput(from));

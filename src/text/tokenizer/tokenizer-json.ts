@@ -50,11 +50,11 @@ const postProcessorSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('TemplateProcessing'), single: z.array(piece).max(16) }),
 ]);
 const modelSchema = z.object({
-  type: z.enum(['BPE', 'WordLevel']).optional(),
+  type: z.enum(['BPE', 'WordLevel', 'WordPiece']).optional(),
   vocab: z.unknown(),
   merges: z.unknown().optional(),
   unk_token: z.string().nullish(),
-  continuing_subword_prefix: z.literal('').nullish(),
+  continuing_subword_prefix: z.string().max(100).nullish(),
   end_of_word_suffix: z.literal('').nullish(),
   byte_fallback: z.literal(false).nullish(),
 });
@@ -177,6 +177,8 @@ export const buildWordLevelTokenizerJson = (words: readonly string[]): Record<st
 };
 
 const readBpe = (file: TokenizerFile, vocab: ReadonlyMap<string, number>, where: string): WordModel => {
+  if ((file.model.continuing_subword_prefix ?? '') !== '')
+    throw new MdetrError(`${where}: model.continuing_subword_prefix must be empty, as in RoBERTa's vocabulary.`);
   const { type, add_prefix_space: addPrefixSpace, use_regex: useRegex } = file.pre_tokenizer;
   if (type !== 'ByteLevel' || addPrefixSpace === true || useRegex === false)
     throw new MdetrError(
@@ -195,6 +197,15 @@ const readBpe = (file: TokenizerFile, vocab: ReadonlyMap<string, number>, where:
 };
 
 const readWordLevel = (file: TokenizerFile, vocab: ReadonlyMap<string, number>, where: string): WordModel => {
+  if (file.model.type === 'WordPiece') {
+    // Without parts of words, WordPiece finds whole words or nothing. `mdetr export` writes it for the hub's libraries.
+    const prefix = file.model.continuing_subword_prefix ?? '##';
+    const part = prefix === '' ? '' : [...vocab.keys()].find((token) => token.startsWith(prefix));
+    if (part !== undefined)
+      throw new MdetrError(
+        `${where}: WordPiece is supported only for vocabularies of whole words, not with ${quoted(part)}.`,
+      );
+  }
   if (file.pre_tokenizer.type !== 'BertPreTokenizer')
     throw new MdetrError(
       `${where}: a WordLevel model needs pre_tokenizer BertPreTokenizer, not ${quoted(file.pre_tokenizer.type)}.`,

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { UsageError } from '../../../errors.ts';
 import { leafName, type Program, type ProgramInput } from '../../graph/program.ts';
 import { emitModel } from '../../onnx/index.ts';
 import type { LoadOptions, Runtime, Session } from '../runtime.ts';
@@ -11,14 +12,20 @@ export type CreateSession = (
   inputs: readonly ProgramInput[],
 ) => Promise<Session>;
 
-/** Loads a program. With weights, it is compiled into the cache if necessary; without, its parameters are inputs. */
+/** Loads a program. A compiled one is loaded as it is. With weights, it is compiled into the cache if necessary; without, its parameters are inputs. */
 export const loadProgram = async (
   program: Program,
-  { weights }: LoadOptions,
+  { weights, compiled }: LoadOptions,
   cache: ProgramCache,
   runtime: Runtime,
   create: CreateSession,
 ): Promise<Session> => {
+  if (typeof compiled === 'string') return create(program, compiled, program.inputs);
+  if (compiled !== undefined) {
+    if (compiled.weights !== undefined)
+      throw new UsageError(`program "${program.name}": weights in a file of their own need the path of the ONNX file`);
+    return create(program, compiled.model, program.inputs);
+  }
   if (weights === undefined)
     return create(program, emitModel(program), [
       ...program.inputs,

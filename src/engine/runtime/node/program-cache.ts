@@ -1,26 +1,15 @@
 import { createHash } from 'node:crypto';
-import { mkdir, open, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
-import type { FileHandle } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { MdetrError, messageOf } from '../../../errors.ts';
+import { errorCode, MdetrError, messageOf } from '../../../errors.ts';
 import { cacheFolder, environmentSetting } from '../../../files/cache-folder.ts';
 import { packageRequire } from '../../../files/package-folder.ts';
 import { isAbandoned, temporaryPath } from '../../../files/temporary-path.ts';
-import { parameterFrontier } from '../../graph/fold.ts';
-import type { HostTensor } from '../../graph/dtype.ts';
 import type { Program } from '../../graph/program.ts';
-import type { Tensor } from '../../graph/tensor.ts';
-import { emitModel, type OnnxInitializer } from '../../onnx/index.ts';
 import type { Runtime, WeightSource } from '../runtime.ts';
+import { INLINE_BYTES, WEIGHTS_FILE } from '../stored-weights.ts';
+import { describeCompiled, writeCompiled } from './compiled-files.ts';
 import { isIntact, sealEntry } from './entry-seal.ts';
-import {
-  computeWeights,
-  foldProgram,
-  isDerived,
-  layoutWeights,
-  WEIGHTS_FILE,
-  type WeightLayout,
-} from '../stored-weights.ts';
 
 /** Maximum size of the cache in bytes: `MDETR_CACHE_GB`, or 20 GB. @throws {MdetrError} if it is not a number */
 const capBytesFromEnvironment = (): number => {
@@ -42,6 +31,8 @@ export interface CacheEntry {
 }
 
 const MODEL_FILE = 'model.onnx';
+/** Files of an entry. */
+const ENTRY_FILES = { modelFile: MODEL_FILE, weightsFile: WEIGHTS_FILE, inlineBytes: INLINE_BYTES };
 const SEALED_FILES = [MODEL_FILE, WEIGHTS_FILE];
 /** Suffix of an empty file that is named after the program. */
 const NAME_SUFFIX = '.name';
@@ -82,15 +73,9 @@ export class ProgramCache {
    * @throws {MdetrError} if the folder cannot be written, or a weight is missing or has another shape or dtype
    */
   async compile(program: Program, weights: WeightSource, runtime: Runtime): Promise<string> {
-    const storedTensors = parameterFrontier(program);
-    const layout = layoutWeights(storedTensors);
-    const model = emitModel(program, {
-      stored: new Map(storedTensors.map((tensor, index) => [tensor, layout.external[index]!])),
-    });
-    // The model has only the names and shapes of derived weights; the folding program has their computation.
-    const fold = emitModel(foldProgram(storedTensors.filter(isDerived)));
     const hash = createHash('sha256').update(VERSIONS).update(weights.digest);
-    const key = hash.update(model).update(fold).digest('hex').slice(0, 40);
+    for (const part of describeCompiled(program, ENTRY_FILES)) hash.update(part);
+    const key = hash.digest('hex').slice(0, 40);
     const entry = join(this.folder, key);
     const path = join(entry, MODEL_FILE);
     if (await this.isComplete(entry)) {
@@ -98,7 +83,7 @@ export class ProgramCache {
       await utimes(entry, now, now).catch(() => undefined);
       return path;
     }
-    await this.write(program, storedTensors, layout, weights, runtime, entry);
+    await this.write(program, weights, runtime, entry);
     await this.evict(key);
     return path;
   }
@@ -130,11 +115,12 @@ export class ProgramCache {
     return false;
   }
 
-  /** Waits for a file operation. @throws {MdetrError} naming the folder and the setting that moves it */
+  /** Waits for a file operation. Errors of other kinds are passed on. @throws {MdetrError} naming the folder and the setting that moves it */
   private async onDisk<T>(operation: Promise<T>): Promise<T> {
     try {
       return await operation;
     } catch (error) {
+      if (errorCode(error) === undefined) throw error;
       throw new MdetrError(
         `cannot write to the cache folder "${this.folder}": ${messageOf(error)}. ` +
           'Set MDETR_CACHE to a folder that can be written and has room for the weights.',
@@ -156,39 +142,11 @@ export class ProgramCache {
     }
   }
 
-  private async write(
-    program: Program,
-    storedTensors: readonly Tensor[],
-    layout: WeightLayout,
-    weights: WeightSource,
-    runtime: Runtime,
-    entry: string,
-  ): Promise<void> {
+  private async write(program: Program, weights: WeightSource, runtime: Runtime, entry: string): Promise<void> {
     const temporary = temporaryPath(join(this.folder, '.entry'));
     await this.onDisk(mkdir(temporary, { recursive: true }));
     try {
-      const file = await this.onDisk(open(join(temporary, WEIGHTS_FILE), 'w'));
-      const inline = new Map<Tensor, HostTensor>();
-      try {
-        for await (const [tensor, value] of computeWeights(storedTensors, weights, runtime)) {
-          const external = layout.offsets.get(tensor);
-          if (external === undefined) inline.set(tensor, value);
-          else await this.onDisk(writeAt(file, value, external));
-        }
-        await this.onDisk(file.sync());
-      } finally {
-        await file.close();
-      }
-      const stored = new Map(
-        storedTensors.map((tensor, index): [Tensor, OnnxInitializer] => {
-          const value = inline.get(tensor);
-          return [
-            tensor,
-            value === undefined ? layout.external[index]! : { name: layout.external[index]!.name, value },
-          ];
-        }),
-      );
-      await this.onDisk(writeFile(join(temporary, MODEL_FILE), emitModel(program, { stored }), { flush: true }));
+      await this.onDisk(writeCompiled(temporary, program, weights, runtime, ENTRY_FILES));
       await this.onDisk(writeFile(join(temporary, program.name.replaceAll(/[^\w.-]/g, '_') + NAME_SUFFIX), ''));
       await this.onDisk(sealEntry(temporary, SEALED_FILES));
       await this.onDisk(rename(temporary, entry));
@@ -221,15 +179,6 @@ export class ProgramCache {
     }
   }
 }
-
-const writeAt = async (file: FileHandle, value: HostTensor, offset: number): Promise<void> => {
-  const bytes = new Uint8Array(value.data.buffer, value.data.byteOffset, value.data.byteLength);
-  let written = 0;
-  // Linux writes at most 2 GiB in one call.
-  while (written < bytes.length)
-    written += (await file.write(bytes, written, Math.min(bytes.length - written, 2 ** 30), offset + written))
-      .bytesWritten;
-};
 
 const exists = async (path: string): Promise<boolean> =>
   stat(path).then(

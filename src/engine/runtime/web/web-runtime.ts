@@ -2,17 +2,11 @@ import type * as Ort from 'onnxruntime-web';
 import { MdetrError, messageOf } from '../../../errors.ts';
 import { leafName, type NamedTensors, type Program, type ProgramInput } from '../../graph/program.ts';
 import { emitModel } from '../../onnx/index.ts';
-import type { LoadOptions, Runtime, Session, WeightSource } from '../runtime.ts';
+import type { CompiledProgram, LoadOptions, Runtime, Session, WeightSource } from '../runtime.ts';
 import { OrtSession } from './ort-session.ts';
 
 /** The parts of ONNX Runtime Web that this runtime calls: the module itself, however it was loaded. */
 export type OrtWeb = Pick<typeof Ort, 'InferenceSession' | 'Tensor'>;
-
-/** A compiled program: the ONNX file, and the file of its weights if it has one. */
-export interface CompiledProgram {
-  readonly model: Uint8Array;
-  readonly weights?: { readonly path: string; readonly data: Uint8Array };
-}
 
 /** Combines a program with its weights. How compiled programs are cached is up to the platform. */
 export type CompileWithWeights = (
@@ -26,6 +20,8 @@ export interface WebRuntimeOptions {
   /** `wasm` or `webgpu`. */
   readonly device: string;
   readonly compile: CompileWithWeights;
+  /** Reads an ONNX file and the file of its weights, where there is a file system. */
+  readonly read?: (path: string) => Promise<CompiledProgram>;
 }
 
 /** Runs programs with ONNX Runtime Web: WebAssembly everywhere, WebGPU in browsers that have it. */
@@ -44,11 +40,19 @@ export class WebRuntime implements Runtime {
     program: Program<Inputs, Outputs>,
     options?: LoadOptions,
   ): Promise<Session<Inputs, Outputs>>;
-  async load(program: Program, { weights }: LoadOptions = {}): Promise<Session> {
+  async load(program: Program, { weights, compiled }: LoadOptions = {}): Promise<Session> {
+    if (compiled !== undefined) return this.create(program, await this.contentsOf(compiled), program.inputs);
     if (weights !== undefined)
       return this.create(program, await this.options.compile(program, weights, this), program.inputs);
     const parameters = program.parameters.map((tensor) => ({ name: leafName(tensor), tensor }));
     return this.create(program, { model: emitModel(program) }, [...program.inputs, ...parameters]);
+  }
+
+  private async contentsOf(compiled: string | CompiledProgram): Promise<CompiledProgram> {
+    if (typeof compiled !== 'string') return compiled;
+    if (this.options.read === undefined)
+      throw new MdetrError(`${compiled}: there is no file system here; give the contents of the file`);
+    return this.options.read(compiled);
   }
 
   private async create(

@@ -1,10 +1,13 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type * as Ort from 'onnxruntime-web';
 import { MdetrError, messageOf } from '../../../../errors.ts';
 import { findPackageFile, packageRequire } from '../../../../files/package-folder.ts';
+import { externalDataName } from '../../node/compiled-files.ts';
 import { ProgramCache } from '../../node/program-cache.ts';
+import type { CompiledProgram } from '../../runtime.ts';
 import { WEIGHTS_FILE } from '../../stored-weights.ts';
 import { WebRuntime, type CompileWithWeights } from '../web-runtime.ts';
 
@@ -50,9 +53,18 @@ const compileIn =
   (cache: ProgramCache): CompileWithWeights =>
   async (program, weights, runtime) => {
     const path = await cache.compile(program, weights, runtime);
-    const [model, data] = await Promise.all([readFile(path), readFile(join(dirname(path), WEIGHTS_FILE))]);
-    return { model, weights: { path: WEIGHTS_FILE, data } };
+    return readCompiled(path, WEIGHTS_FILE);
   };
+
+/** Reads an ONNX file and the file of its weights, if there is one beside it. */
+const readCompiled = async (path: string, weightsFile = externalDataName(basename(path))): Promise<CompiledProgram> => {
+  const weightsPath = join(dirname(path), weightsFile);
+  const [model, data] = await Promise.all([
+    readFile(path),
+    existsSync(weightsPath) ? readFile(weightsPath) : undefined,
+  ]);
+  return { model, weights: data && { path: weightsFile, data } };
+};
 
 /**
  * A runtime on ONNX Runtime's WebAssembly build, for systems without a native build. Runs block the event loop.
@@ -62,7 +74,7 @@ const compileIn =
 export const createWasmRuntime = async ({ threads, cache }: WasmRuntimeOptions = {}): Promise<WebRuntime> => {
   try {
     const ort = await (loaded ??= loadOrt(threads));
-    return new WebRuntime(ort, { device: 'wasm', compile: compileIn(cache ?? new ProgramCache()) });
+    return new WebRuntime(ort, { device: 'wasm', compile: compileIn(cache ?? new ProgramCache()), read: readCompiled });
   } catch (error) {
     loaded = undefined;
     if (error instanceof MdetrError) throw error;

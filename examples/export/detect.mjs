@@ -1,0 +1,38 @@
+// Detects with an exported model, without mdetr: npm install onnxruntime-node @huggingface/tokenizers sharp
+//
+//     mdetr export --out exported --single-file
+//     node detect.mjs exported image.png "a large green sphere"
+import { readFileSync } from 'node:fs';
+import { Tokenizer } from '@huggingface/tokenizers';
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import sharp from 'sharp';
+
+const [folder, path, caption] = process.argv.slice(2);
+const readJson = (name) => JSON.parse(readFileSync(`${folder}/${name}`, 'utf8'));
+const { size, image_mean: mean, image_std: std } = readJson('preprocessor_config.json');
+const session = await InferenceSession.create(`${folder}/model.onnx`);
+
+const original = await sharp(path).metadata();
+const sides = [original.width, original.height];
+const scale = Math.min(size.shortest_edge / Math.min(...sides), size.longest_edge / Math.max(...sides));
+const [width, height] = sides.map((side) => Math.round(side * scale));
+const rgb = await sharp(path).removeAlpha().resize(width, height, { fit: 'fill', kernel: 'linear' }).raw().toBuffer();
+const count = width * height;
+const pixels = Float32Array.from({ length: 3 * count }, (_, i) => {
+  const channel = Math.floor(i / count);
+  return (rgb[3 * (i % count) + channel] / 255 - mean[channel]) / std[channel];
+});
+const { ids } = new Tokenizer(readJson('tokenizer.json'), {}).encode(caption);
+const int64 = (values, dims) => new Tensor('int64', BigInt64Array.from(values, BigInt), dims);
+const { pred_logits: logits, pred_boxes: boxes } = await session.run({
+  pixel_values: new Tensor('float32', pixels, [1, 3, height, width]),
+  pixel_mask: int64(new Array(count).fill(1), [1, height, width]),
+  input_ids: int64(ids, [1, ids.length]),
+  attention_mask: int64(new Array(ids.length).fill(1), [1, ids.length]),
+});
+for (let query = 0; query < logits.dims[1]; query++) {
+  const row = logits.data.subarray(query * 256, (query + 1) * 256).map(Math.exp);
+  const score = 1 - row[255] / row.reduce((sum, value) => sum + value);
+  const [x, y, w, h] = boxes.data.subarray(query * 4, query * 4 + 4).map((v, i) => v * sides[i % 2]);
+  if (score > 0.5) console.log(JSON.stringify({ score, box: [x - w / 2, y - h / 2, x + w / 2, y + h / 2] }));
+}

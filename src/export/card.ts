@@ -1,0 +1,80 @@
+import { textEncoderConfig, type ModelConfig } from '../models/index.ts';
+import type { ExportManifest, Precision } from '../model-folder/export-manifest.ts';
+
+/** Facts about an export, for its card. */
+export interface ExportFacts {
+  readonly name: string;
+  readonly config: ModelConfig;
+  readonly layout: ExportManifest['layout'];
+  readonly precisions: readonly Precision[];
+  readonly opset: number;
+  readonly files: ExportManifest['files'];
+  readonly programs: ExportManifest['programs'];
+  /** Card of the model that was exported, without its front matter. */
+  readonly original: string | undefined;
+}
+
+/** Front matter of a model card, which the Hugging Face hub reads, with the marks around it. */
+export const frontMatter = (tags: readonly string[]): string =>
+  [
+    '---',
+    'library_name: mdetr',
+    'pipeline_tag: zero-shot-object-detection',
+    'tags:',
+    ...['mdetr', 'visual-grounding', ...tags].map((tag) => `- ${tag}`),
+    '---',
+    '',
+    '',
+  ].join('\n');
+
+/** A card without its front matter. */
+export const withoutFrontMatter = (card: string): string => card.replace(/^---\r?\n[\s\S]*?\r?\n---\r?\n+/, '');
+
+/** Model card of an exported folder: files, inputs and outputs, use, and the card of the model. */
+export const exportCard = (facts: ExportFacts): string => {
+  const { name, config, layout, precisions, opset, files, programs, original } = facts;
+  const fileRows = Object.entries(files).map(
+    ([path, { bytes }]) => `| \`${path}\` | ${bytes.toLocaleString('en-US')} |`,
+  );
+  return `${frontMatter(['onnx', ...(layout === 'hub' ? ['transformers.js'] : [])])}# ${name}
+
+An MDETR network (text-modulated detection, arXiv:2104.12763) as ONNX, written by \`mdetr export\`: ${
+    config.small_backbone === undefined ? config.backbone : 'small group-norm backbone'
+  }, text encoder of ${textEncoderConfig(config).num_hidden_layers} layers, ${config.num_queries} queries. Operator set ${opset}, weights stored as ${precisions.join(', ')}, arithmetic in float32.
+
+    mdetr detect image.jpg --caption "what to look for" --model ${name}
+
+${layout === 'hub' ? HUB_USE : ''}## Files
+
+| | bytes |
+|---|---|
+${fileRows.join('\n')}
+
+## Inputs and outputs
+
+Every description is also in the ONNX files. Sizes that are names may differ from run to run.
+
+${Object.entries(programs)
+  .map(
+    ([program, { inputs, outputs }]) =>
+      `| ${program} | |\n|---|---|\n${rowsOf('in', inputs)}\n${rowsOf('out', outputs)}\n`,
+  )
+  .join('\n')}
+Boxes are center x, center y, width and height, relative to the image. The last of the 256 classes of \`pred_logits\` means
+"no object"; the others are positions in the caption's tokens.
+${original === undefined ? '' : `\n${original.replace(/^#/gm, '##')}`}`;
+};
+
+const HUB_USE = `\`\`\`js
+import { AutoModel, AutoTokenizer } from '@huggingface/transformers';
+const [model, tokenizer] = await Promise.all([AutoModel.from_pretrained(NAME), AutoTokenizer.from_pretrained(NAME)]);
+const { pred_logits, pred_boxes } = await model({ pixel_values, pixel_mask, ...tokenizer('a dog') });
+\`\`\`
+
+`;
+
+const rowsOf = (
+  direction: string,
+  values: readonly { readonly name: string; readonly dtype: string; readonly shape: readonly (number | string)[] }[],
+): string =>
+  values.map(({ name, dtype, shape }) => `| ${direction} \`${name}\` | ${dtype} [${shape.join(', ')}] |`).join('\n');
