@@ -156,7 +156,7 @@ export default {
       name: 'only-the-runtime-knows-onnxruntime',
       comment: 'Only src/engine/runtime/node and src/engine/runtime/web import onnxruntime-*.',
       severity: 'error',
-      from: { path: '^(src|test|scripts|examples)/', pathNot: '^src/engine/runtime/(node|web)/' },
+      from: { path: '^(src|test|scripts|examples)/', pathNot: '^src/engine/runtime/(node|web)/|^examples/export/' },
       to: { path: 'onnxruntime-' },
     },
     {
