@@ -1,6 +1,6 @@
 import type { ExportedProgram } from '../model-folder/export-manifest.ts';
 
-/** What each program of an exported folder computes. */
+/** Descriptions of the programs of an exported folder. */
 export const PROGRAM_DESCRIPTIONS: Readonly<Record<ExportedProgram, string>> = {
   image: 'Backbone and projection of MDETR. Run it once per image; its outputs serve any number of captions.',
   text: 'Text encoder, joint transformer and heads of MDETR. Run it for captions about images that went through the image program.',

@@ -24,7 +24,7 @@ const MAX_INLINE_BYTES = 64 * 2 ** 20;
 /** Values below this stay in the ONNX file in any case. */
 const MIN_EXTERNAL_BYTES = 1024;
 
-/** Where a program is written. */
+/** Destination of a program in an exported folder. */
 export interface ProgramPlace {
   readonly folder: string;
   readonly layout: ExportLayout;
