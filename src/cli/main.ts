@@ -30,10 +30,17 @@ const buildProgram = async (called: string | undefined): Promise<Command> => {
     .addHelpText('after', EXAMPLES)
     .configureOutput({ outputError: errorLine('mdetr') })
     .exitOverride();
+  const isCompletion = called === 'completion' || called === 'complete';
   for (const { name, summary, load } of COMMANDS) {
-    const command = name === called ? (await load()).summary(summary) : new Command(name).description(summary);
+    const isLoaded = isCompletion || name === called;
+    const command = isLoaded ? (await load()).summary(summary) : new Command(name).description(summary);
     program.addCommand(inherit(command, program));
   }
+  if (isCompletion) await (await import('./completion.ts')).addCompletion(program);
+  else
+    program.addCommand(
+      inherit(new Command('completion').description('print a completion script for a shell'), program),
+    );
   return program;
 };
 
