@@ -1,11 +1,13 @@
 /**
- * Ablations of the recipe: trains configs/scenes/ablations.json, once completely and once without each part, evaluates each
- * run on the same scenes, and prints the table of docs/results.md. The stage `backbone` is trained once for all runs. An
- * interrupted call can be repeated and resumes.
+ * Ablations of the recipe: trains configs/scenes/ablations.json with variants of its settings and several seeds, evaluates
+ * each run on the same scenes, and prints a table of docs/results.md: means and standard errors over seeds. The stage
+ * `backbone` is trained once for all runs. An interrupted call can be repeated and resumes.
  *
- *     npm run reproduce:ablations
- *     npm run reproduce:ablations -- --out runs/ablations --threads 2 --only everything,no-alignment
+ *     npm run reproduce:ablations                                   # query selection, part by part
+ *     npm run reproduce:ablations -- --table losses --seeds 42      # the auxiliary losses
+ *     npm run reproduce:ablations -- --out runs/ablations --threads 2 --only learned,whole
  *     npm run reproduce:ablations -- --data DIR    # images of `mdetr scenes` (seed 1, 144 × 96)
+ *     npm run reproduce:ablations -- --steps 20    # a quick check of the script itself
  */
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,24 +18,49 @@ import { sheetOf } from '../../src/cli/plot/panels.ts';
 import { readRunCurves } from '../../src/train/run/run-curves.ts';
 import { mdetr } from './built-command.ts';
 
-/** Runs with the settings that differ from the config. Each is compared with the run `against`. */
-const ARMS: readonly { readonly name: string; readonly settings: readonly string[]; readonly against?: string }[] = [
-  { name: 'everything', settings: [] },
-  { name: 'no-word-losses', settings: ['encoder_auxiliary_loss=0', 'word_auxiliary_loss=0'], against: 'everything' },
-  {
-    name: 'no-text-in-encoder',
-    settings: ['encoder_auxiliary_loss=0', 'word_auxiliary_loss=0', 'text_in_encoder=false'],
-    against: 'no-word-losses',
-  },
-  { name: 'no-alignment', settings: ['contrastive_align_loss=false'], against: 'everything' },
-  { name: 'no-auxiliary', settings: ['aux_loss=false'], against: 'everything' },
-];
+/** A variant of the recipe: the settings that differ from the config, and the variant that it is compared with. */
+interface Arm {
+  readonly name: string;
+  readonly settings: readonly string[];
+  readonly against?: string;
+}
+
+const SELECTED_BOXES = ['num_queries=16', 'query_selection=boxes'];
+const REFINED = [...SELECTED_BOXES, 'box_refinement=true'];
+const WITH_CONTENT = ['num_queries=16', 'query_selection=features', 'box_refinement=true'];
+const SUPPRESSED = [...WITH_CONTENT, 'selection_suppression=0.6'];
+const WHOLE = [...SUPPRESSED, 'eos_coef=0.4'];
+
+/** Tables of variants. In `queries` every variant adds a part to the one before it, except for the last. */
+const TABLES: Readonly<Record<string, readonly Arm[]>> = {
+  queries: [
+    { name: 'learned', settings: ['num_queries=16'] },
+    { name: 'boxes', settings: SELECTED_BOXES, against: 'learned' },
+    { name: 'refinement', settings: REFINED, against: 'boxes' },
+    { name: 'content', settings: WITH_CONTENT, against: 'refinement' },
+    { name: 'suppression', settings: SUPPRESSED, against: 'content' },
+    { name: 'whole', settings: WHOLE, against: 'suppression' },
+    { name: 'whole-no-words', settings: [...WHOLE, 'word_auxiliary_loss=0'], against: 'whole' },
+  ],
+  losses: [
+    { name: 'everything', settings: [] },
+    { name: 'no-word-losses', settings: ['encoder_auxiliary_loss=0', 'word_auxiliary_loss=0'], against: 'everything' },
+    {
+      name: 'no-text-in-encoder',
+      settings: ['encoder_auxiliary_loss=0', 'word_auxiliary_loss=0', 'text_in_encoder=false'],
+      against: 'no-word-losses',
+    },
+    { name: 'no-alignment', settings: ['contrastive_align_loss=false'], against: 'everything' },
+    { name: 'no-auxiliary', settings: ['aux_loss=false'], against: 'everything' },
+  ],
+};
 const SHOWN_METRICS = [
   'phrase Recall@1',
   'phrase Recall@5',
   'phrase mean IoU',
   'referring precision@1',
   'box AP@50',
+  'mentioned objects boxed twice',
   'absent phrases boxed',
 ];
 
@@ -42,18 +69,31 @@ const { values: options } = parseArgs({
     out: { type: 'string', default: 'runs/ablations' },
     threads: { type: 'string', default: '1' },
     data: { type: 'string' },
-    only: { type: 'string', default: ARMS.map(({ name }) => name).join(',') },
+    table: { type: 'string', default: 'queries' },
+    seeds: { type: 'string', default: '42,43,44' },
+    only: { type: 'string' },
+    steps: { type: 'string' },
   },
 });
-const { out, threads, data } = options;
+const { out, threads, data, steps } = options;
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const config = join(root, 'configs/scenes/ablations.json');
-const chosen = ARMS.filter(({ name }) => options.only.split(',').includes(name));
+const arms = TABLES[options.table];
+if (arms === undefined) throw new Error(`--table is one of ${Object.keys(TABLES).join(', ')}`);
+const only = options.only?.split(',');
+const chosen = arms.filter(({ name }) => only?.includes(name) ?? true);
+const seeds = options.seeds.split(',').map(Number);
+const folderOf = (name: string, seed: number): string => join(out, `${name}-seed${seed}`);
 
-/** Copies the first training stage from the first run: it is the same for all. */
+/** The first training stage does not depend on the variant: the first run trains it, and all others copy it. */
 const shareBackbone = (run: string): void => {
-  const made = join(out, ARMS[0]!.name, 'backbone');
-  if (existsSync(join(made, 'last')) && !existsSync(run)) cpSync(made, join(run, 'backbone'), { recursive: true });
+  const shared = join(out, 'backbone');
+  const own = join(run, 'backbone');
+  if (existsSync(join(shared, 'last')) && !existsSync(run)) cpSync(shared, own, { recursive: true });
+};
+const keepBackbone = (run: string): void => {
+  const shared = join(out, 'backbone');
+  if (!existsSync(shared)) cpSync(join(run, 'backbone'), shared, { recursive: true });
 };
 
 interface Results {
@@ -62,61 +102,77 @@ interface Results {
 
 /** Metrics of a trained run, and the number of samples behind each. */
 const evaluationOf = (
-  name: string,
+  run: string,
 ): { values: Readonly<Record<string, number>>; items: Readonly<Record<string, number>> } => {
-  const file = join(out, name, 'metrics.json');
+  const file = join(run, 'metrics.json');
   if (!existsSync(file))
-    mdetr('evaluate', config, '--model', join(out, name, 'ground/last'), '--threads', threads, '--json', file);
+    mdetr('evaluate', config, '--model', join(run, 'ground/last'), '--threads', threads, '--json', file);
   const { results } = JSON.parse(readFileSync(file, 'utf8')) as Results;
   const metricsOf = (title: string) => results.find((result) => result.title === title)?.metrics ?? {};
   return { values: metricsOf('standard'), items: metricsOf('items') };
 };
 
 mkdirSync(out, { recursive: true });
-for (const { name, settings } of chosen) {
-  const run = join(out, name);
-  shareBackbone(run);
-  const given = [...settings, ...(data === undefined ? [] : [`datasets=${JSON.stringify([{ scenes: data }])}`])];
-  mdetr(
-    ...['train', config, '--output-dir', run, '--threads', threads, '--resume'],
-    ...given.flatMap((setting) => ['--set', setting]),
-  );
-}
-const evaluations = new Map(chosen.map(({ name }) => [name, evaluationOf(name)]));
+// Seed by seed, so that an interrupted call has complete tables of fewer seeds.
+for (const seed of seeds)
+  for (const { name, settings } of chosen) {
+    const run = folderOf(name, seed);
+    if (existsSync(join(run, 'metrics.json'))) continue;
+    shareBackbone(run);
+    const given = [
+      ...settings,
+      `seed=${seed}`,
+      ...(data === undefined ? [] : [`datasets=${JSON.stringify([{ scenes: data }])}`]),
+      ...(steps === undefined ? [] : [`max_steps=${steps}`]),
+    ];
+    mdetr(
+      ...['train', config, '--output-dir', run, '--threads', threads, '--resume'],
+      ...given.flatMap((setting) => ['--set', setting]),
+    );
+    keepBackbone(run);
+    evaluationOf(run);
+  }
 
-/** Difference of two fractions of `items` samples, in standard errors. */
-const errorsApart = (a: number, b: number, items: number): number => {
-  const variance = (a * (1 - a) + b * (1 - b)) / items;
-  return variance === 0 ? 0 : (a - b) / Math.sqrt(variance);
+const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+/** Standard error of the mean over seeds; NaN for one seed. */
+const standardError = (values: readonly number[]): number => {
+  const center = mean(values);
+  const squares = values.reduce((sum, value) => sum + (value - center) ** 2, 0);
+  return Math.sqrt(squares / (values.length - 1) / values.length);
 };
+
+const valuesOf = (name: string, metric: string): number[] =>
+  seeds.map((seed) => evaluationOf(folderOf(name, seed)).values[metric]!);
 
 const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
 const lines = [row(['', ...SHOWN_METRICS]), row(['---', ...SHOWN_METRICS.map(() => '---')])];
 for (const { name, against } of chosen) {
-  const { values, items } = evaluations.get(name)!;
-  const other = against === undefined ? undefined : evaluations.get(against)?.values;
+  const isCompared = against !== undefined && chosen.some((other) => other.name === against);
   lines.push(
     row([
       name.replaceAll('-', ' '),
       ...SHOWN_METRICS.map((metric) => {
-        const value = values[metric]!;
-        // Mean IoU and average precision are not fractions of the samples.
-        const isFraction = !/IoU|AP/.test(metric);
-        const apart =
-          other === undefined || !isFraction ? undefined : errorsApart(value, other[metric]!, items[metric]!);
-        return `${value.toFixed(3)}${apart === undefined ? '' : ` (${apart > 0 ? '+' : '−'}${Math.abs(apart).toFixed(1)})`}`;
+        const values = valuesOf(name, metric);
+        const error = seeds.length > 1 ? ` ± ${standardError(values).toFixed(3)}` : '';
+        const change = isCompared ? mean(values) - mean(valuesOf(against, metric)) : undefined;
+        const shown = change === undefined ? '' : ` (${change < 0 ? '−' : '+'}${Math.abs(change).toFixed(3)})`;
+        return `${mean(values).toFixed(3)}${error}${shown}`;
       }),
     ]),
   );
 }
 console.log(lines.join('\n'));
-console.log('\nIn brackets: difference from the compared run, in standard errors.');
-const { items } = evaluations.get(chosen[0]!.name)!;
+console.log(
+  `\nMeans and standard errors over seeds ${seeds.join(', ')}; in brackets the change from the compared variant.`,
+);
+const [first] = seeds;
+const { items } = evaluationOf(folderOf(chosen[0]!.name, first!));
 console.log(SHOWN_METRICS.map((metric) => `${metric}: ${items[metric]!} samples`).join('; '));
 
-const curves = await Promise.all(chosen.map(({ name }) => readRunCurves(join(out, name, 'ground'))));
+const curves = await Promise.all(chosen.map(({ name }) => readRunCurves(join(folderOf(name, first!), 'ground'))));
 const named = curves.map((run, index) => ({ ...run, name: chosen[index]!.name.replaceAll('-', ' ') }));
 const terms = ['loss_ce', 'loss_bbox', 'loss_giou', 'loss_isfinal', 'cardinality_error', 'grad_norm'];
-const image = join(out, 'ablations.svg');
+const image = join(out, `${options.table}.svg`);
 writeFileSync(image, drawSheet(sheetOf(named, { terms, smooth: 0.5, logScale: false, xName: 'steps' })));
 console.log(`curves: ${image}`);
