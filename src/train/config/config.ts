@@ -105,7 +105,8 @@ export const parseTrainConfig = (
     Object.entries(current).filter(([key, value]) => value !== null && value !== undefined && !isComment(key)),
   );
   // The encoder head then belongs to the network, and this is its loss.
-  if ((given['query_selection'] ?? 'none') !== 'none') given['encoder_auxiliary_loss'] ??= 1;
+  const isSelecting = (given['query_selection'] ?? 'none') !== 'none';
+  if (isSelecting && !given['freeze_detector']) given['encoder_auxiliary_loss'] ??= 1;
   const read = <T extends z.ZodObject>(slice: T): z.output<T> => {
     const own = Object.fromEntries(Object.entries(given).filter(([key]) => key in slice.shape));
     const parsed = slice.safeParse(own);

@@ -58,7 +58,7 @@ describe('a network that selects its queries', () => {
     expect(() => parseTrainConfig({ ...smallValues, ...selecting, encoder_auxiliary_loss: 0 })).toThrow(
       /query_selection selects by the encoder head/,
     );
-    const frozen = { freeze_detector: true, mask_model: 'smallconv', hidden_dim: 32, encoder_auxiliary_loss: 0 };
+    const frozen = { freeze_detector: true, mask_model: 'smallconv', hidden_dim: 32 };
     expect(parseTrainConfig({ ...smallValues, ...selecting, ...frozen }).encoder_auxiliary_loss).toBe(0);
   });
 });
