@@ -16,6 +16,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'evaluate', summary: 'compute the published metric of a benchmark', load: async () => (await import('./commands/evaluate.ts')).evaluateCommand() },
   { name: 'data', summary: 'import, prepare, check, show, combine and index annotation files', load: async () => (await import('./commands/data.ts')).dataCommand() },
   { name: 'train', summary: 'train or fine-tune a model', load: async () => (await import('./commands/train.ts')).trainCommand() },
+  { name: 'calibrate', summary: 'measure which scores of a model mean found and present', load: async () => (await import('./commands/calibrate.ts')).calibrateCommand() },
   { name: 'plot', summary: 'draw the curves of training runs', load: async () => (await import('./commands/plot.ts')).plotCommand() },
   { name: 'convert', summary: 'convert between .pth, .safetensors and model folders', load: async () => (await import('./commands/convert.ts')).convertCommand() },
   { name: 'export', summary: 'write a model as ONNX for other programs', load: async () => (await import('./commands/export.ts')).exportCommand() },

@@ -58,3 +58,9 @@ export const requirePackageFile = (path: string): string => {
     );
   return found;
 };
+
+let version: string | undefined;
+
+/** Version of this package. */
+export const packageVersion = (): string =>
+  (version ??= (JSON.parse(readFileSync(requirePackageFile('package.json'), 'utf8')) as { version: string }).version);

@@ -59,6 +59,15 @@ export const boxXyxyToXywh = ([x0, y0, x1, y1]: BoxXyxy, rounding: Rounding = 'f
   return [x0, y0, roundIf(single, x1 - x0), roundIf(single, y1 - y0)];
 };
 
+/** Clamps a box in xyxy format to an image of a size in pixels. */
+export const clampBoxXyxy = (
+  [x0, y0, x1, y1]: BoxXyxy,
+  { width, height }: { readonly width: number; readonly height: number },
+): BoxXyxy => {
+  const clamp = (value: number, max: number): number => Math.min(Math.max(value, 0), max);
+  return [clamp(x0, width), clamp(y0, height), clamp(x1, width), clamp(y1, height)];
+};
+
 /** Converts boxes from xywh format to a flat (N, 4) array in xyxy format, in float32 as the official tensors are. */
 export const boxesXywhToXyxy = (boxes: readonly BoxXywh[]): Float32Array => {
   const corners = new Float32Array(4 * boxes.length);

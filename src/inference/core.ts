@@ -2,10 +2,13 @@ import type { DecodeOptions } from '../data/images/image-source.ts';
 import type { RawImage } from '../data/images/raw-image.ts';
 import type { SessionOf } from '../engine/runtime/runtime.ts';
 import { MdetrError } from '../errors.ts';
-import type { PackedCocoRle } from '../geometry/run-lengths.ts';
+import { maskToPolygons } from '../geometry/mask-polygons.ts';
+import { unpackMask, type PackedCocoRle } from '../geometry/run-lengths.ts';
 import type { ModelSource } from '../model-folder/model-source.ts';
 import { answerOf } from '../postprocess/answers.ts';
 import { captionDetectionsOf, referredDetectionOf } from '../postprocess/detections.ts';
+import { DEFAULT_THRESHOLD } from '../postprocess/thresholds.ts';
+import { measuresOf } from '../results/measures.ts';
 import {
   RESULTS_VERSION,
   type AnswerResult,
@@ -117,7 +120,7 @@ export class InferenceCore implements ModelCore {
     this.requireUsable();
     if (captions.some(({ text }) => text.trim() === ''))
       throw new MdetrError('the text is empty; name the objects to find');
-    if (options.masks === true && !this.hasMasks)
+    if (wantsMasks(options) && !this.hasMasks)
       throw new MdetrError(
         `model "${this.source.name}" has no segmentation head, so it predicts no masks; use one trained for PhraseCut, or the default model`,
       );
@@ -241,20 +244,19 @@ export class InferenceCore implements ModelCore {
     complete: (outputs: ProgramOutputs, index: number, found: DetectionResult) => Promise<R>,
   ): Promise<R[]> {
     const outputs = await this.predict(images, captions, options);
+    const { calibration } = this.source;
+    const threshold = options.threshold ?? calibration?.threshold ?? DEFAULT_THRESHOLD;
+    const limits = { ...options, threshold, presence: options.presence ?? calibration?.presence };
     const results: R[] = [];
     for (const [index, { text, captionIndex }] of captions.entries()) {
       const started = performance.now();
-      const found = captionDetectionsOf(
-        outputs.detection(index),
-        outputs.size(index),
-        outputs.encoding(index),
-        options,
-      );
+      const found = captionDetectionsOf(outputs.detection(index), outputs.size(index), outputs.encoding(index), limits);
       const detections = await this.withMasks(outputs, index, found.detections, options);
       const result = await complete(outputs, index, {
         ...outputs.about(index, 0),
         caption: text,
         captionIndex,
+        threshold,
         detections,
         phrases: found.phrases,
         bestBelowThreshold: found.bestBelowThreshold,
@@ -270,16 +272,23 @@ export class InferenceCore implements ModelCore {
     outputs: ProgramOutputs,
     index: number,
     found: readonly T[],
-    { masks: isWanted, signal }: InferenceOptions,
+    options: InferenceOptions,
   ): Promise<readonly T[]> {
-    if (isWanted !== true || this.parts.masks === undefined || found.length === 0) return found;
-    signal?.throwIfAborted();
+    if (!wantsMasks(options) || this.parts.masks === undefined || found.length === 0) return found;
+    options.signal?.throwIfAborted();
     const queries = found.map(({ query }) => query);
-    const masks = await this.parts.masks.predict(outputs, index, queries, signal);
-    return found.map((detection, position) => ({ ...detection, mask: masks[position]! }));
+    const masks = await this.parts.masks.predict(outputs, index, queries, options.signal);
+    const size = outputs.size(index);
+    return found.map((detection, position) => {
+      const mask = masks[position]!;
+      const masked = { ...detection, ...measuresOf(detection.box, size, mask), mask };
+      return options.polygons === true ? { ...masked, polygons: maskToPolygons(unpackMask(mask)) } : masked;
+    });
   }
 
   private requireUsable(): void {
     if (this.disposed) throw new MdetrError('this model was disposed; load it again');
   }
 }
+
+const wantsMasks = ({ masks, polygons }: InferenceOptions): boolean => masks === true || polygons === true;

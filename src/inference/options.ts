@@ -15,6 +15,8 @@ import {
 export interface InferenceOptions extends DetectionOptions {
   /** Also predict masks; needs a model with the segmentation head. Default false. */
   readonly masks?: boolean | undefined;
+  /** Also give the outlines of the masks as polygons; implies `masks`. Default false. */
+  readonly polygons?: boolean | undefined;
   /** A text beyond the text encoder's limit is an error (default); `'end'` drops its end with a warning. */
   readonly truncation?: 'error' | 'end' | undefined;
   /** Maximum number of images, and of texts, in one program run. Only images of one prepared size run together. Default 4. */
@@ -60,7 +62,10 @@ export const inferenceOptionRules: OptionRules<InferenceOptions> = {
   threshold: numberBetween(0, 1),
   spanThreshold: numberBetween(0, 1),
   tokenFraction: numberBetween(0, 1),
+  nms: numberBetween(0, 1),
+  presence: numberBetween(0, 1),
   masks: booleanRule,
+  polygons: booleanRule,
   truncation: oneOf('error', 'end'),
   batchSize: integerFrom(1),
   signal: signalRule,

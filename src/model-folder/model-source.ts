@@ -3,6 +3,7 @@ import { MdetrError } from '../errors.ts';
 import { initialValue, MdetrNetwork, textEncoderConfig, type ModelConfig } from '../models/index.ts';
 import type { AnswerVocabulary } from '../postprocess/answer-vocabulary.ts';
 import type { Tokenizer } from '../text/index.ts';
+import { calibrationOf, type Calibration } from './calibration.ts';
 import type { Preprocessing } from './preprocessing.ts';
 
 /** All parts of a model, read from its files; the weights are read on demand. */
@@ -19,6 +20,8 @@ export interface ModelSource {
   readonly notice: string | undefined;
   /** Kind of images that the model was trained for, if a model folder has `made_for`; others get a warning. */
   readonly madeFor: 'scenes' | undefined;
+  /** Calibrated threshold and presence, if `mdetr calibrate` measured them. */
+  readonly calibration: Calibration | undefined;
   /** Which tensors were loaded, ignored and missing; undefined for initial weights. */
   readonly report: string | undefined;
   close(): Promise<void>;
@@ -69,6 +72,7 @@ export const combineParts = ({
     answers: parts.answers,
     notice: typeof notice === 'string' ? notice : undefined,
     madeFor: madeFor === 'scenes' ? madeFor : undefined,
+    calibration: calibrationOf(values, name),
   };
 };
 

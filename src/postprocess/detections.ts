@@ -1,5 +1,7 @@
 import type { CaptionPhrase, DetectedObject, ReferredObject } from '../results/types.ts';
-import { CaptionSpans, type Encoding } from '../text/index.ts';
+import { measuresOf } from '../results/measures.ts';
+import { captionPhrases, CaptionSpans, type Encoding, type Span } from '../text/index.ts';
+import { withoutDuplicates } from './duplicates.ts';
 import {
   boxAt,
   byFallingScore,
@@ -11,12 +13,25 @@ import {
 import { DEFAULT_SPAN_THRESHOLD, DEFAULT_THRESHOLD } from './thresholds.ts';
 
 export interface DetectionOptions {
-  /** Score that a detection must exceed, between 0 and 1. Default 0.7, as in the official demonstration. */
+  /**
+   * Score that a detection must exceed, between 0 and 1. Default: the model's calibrated value, else 0.7, as in the official
+   * demonstration.
+   */
   readonly threshold?: number | undefined;
   /** Minimum probability of a phrase, between 0 and 1. Default 0.1. */
   readonly spanThreshold?: number | undefined;
   /** Minimum probability of a phrase's token as a fraction of the box's most probable token. Default 0.25. */
   readonly tokenFraction?: number | undefined;
+  /**
+   * Suppress a detection whose box overlaps that of a better one with the same label by more than this IoU, between 0 and
+   * 1. Off by default: the model predicts a set.
+   */
+  readonly nms?: number | undefined;
+  /**
+   * Score above which a phrase counts as present, between 0 and 1. Default: the model's calibrated value; without one,
+   * `present` is undefined.
+   */
+  readonly presence?: number | undefined;
 }
 
 /** Detections of one caption in one image. */
@@ -30,7 +45,8 @@ export interface CaptionDetections {
 }
 
 /**
- * Detections of one image and caption, best first. The model predicts a set, so overlapping boxes are not suppressed.
+ * Detections of one image and caption, best first. The model predicts a set, so overlapping boxes are kept unless `nms` is
+ * given.
  *
  * @throws {MdetrError} if the outputs are not finite
  */
@@ -72,11 +88,18 @@ export const referredDetectionOf = (
   options: DetectionOptions = {},
 ): ReferredObject | undefined => new QueryDetections(outputs, size, encoding, options).referred(options.threshold ?? 0);
 
+/** Largest probability of each range of the caption over all queries, as `CaptionPhrase.score`. Ranges are in UTF-16 units. */
+export const phraseScoresOf = (outputs: DetectionOutputs, encoding: Encoding, ranges: readonly Span[]): number[] => {
+  const queries = new QueryDetections(outputs, { width: 1, height: 1 }, encoding, {});
+  return ranges.map((range) => queries.phraseScore(range));
+};
+
 /** Detections of the queries of one image and caption, made on demand. */
 class QueryDetections {
   private readonly scored: ScoredBoxes;
   private readonly ranking: readonly number[];
   private readonly spans: CaptionSpans;
+  private readonly size: ImageSize;
   private readonly threshold: number;
   private readonly spanThreshold: number;
 
@@ -86,6 +109,7 @@ class QueryDetections {
     encoding: Encoding,
     private readonly options: DetectionOptions,
   ) {
+    this.size = { width: size.width, height: size.height };
     this.scored = postprocessBoxes(outputs, size);
     this.ranking = byFallingScore(this.scored.scores);
     this.spans = new CaptionSpans(encoding);
@@ -94,7 +118,8 @@ class QueryDetections {
   }
 
   above(): DetectedObject[] {
-    return this.ranking.filter((query) => this.scored.scores[query]! > this.threshold).map((query) => this.at(query));
+    const found = this.ranking.slice(0, this.countAbove()).map((query) => this.at(query));
+    return this.options.nms === undefined ? found : withoutDuplicates(found, this.options.nms);
   }
 
   best(): DetectedObject | undefined {
@@ -110,28 +135,49 @@ class QueryDetections {
   }
 
   phrases(detections: readonly DetectedObject[]): CaptionPhrase[] {
-    const found = new Map<string, CaptionPhrase>();
+    const found = new Map<string, Span & { readonly detections: number[] }>();
     detections.forEach(({ spans }, index) => {
-      for (const { start, end, text, score } of spans) {
+      for (const { start, end } of spans) {
         const known = found.get(`${start}:${end}`);
-        found.set(`${start}:${end}`, {
-          text,
-          start,
-          end,
-          score: Math.max(score, known?.score ?? 0),
-          detections: [...(known?.detections ?? []), index],
-        });
+        if (known === undefined) found.set(`${start}:${end}`, { start, end, detections: [index] });
+        else known.detections.push(index);
       }
     });
-    for (const query of this.ranking.slice(detections.length)) {
+    const addIfFree = ({ start, end }: Span): void => {
+      if ([...found.values()].every((phrase) => phrase.end <= start || phrase.start >= end))
+        found.set(`${start}:${end}`, { start, end, detections: [] });
+    };
+    for (const query of this.ranking.slice(this.countAbove())) {
       // A span's probability is part of its query's score, so no later query has a span either.
       if (this.scored.scores[query]! < this.spanThreshold) break;
-      for (const { start, end, text, score } of this.at(query).spans) {
-        const isFree = [...found.values()].every((phrase) => phrase.end <= start || phrase.start >= end);
-        if (isFree) found.set(`${start}:${end}`, { text, start, end, score, detections: [] });
-      }
+      this.at(query).spans.forEach(addIfFree);
     }
-    return [...found.values()].sort((a, b) => a.start - b.start || a.end - b.end);
+    captionPhrases(this.spans.caption).forEach(addIfFree);
+    const { presence } = this.options;
+    return [...found.values()]
+      .sort((a, b) => a.start - b.start || a.end - b.end)
+      .map(({ start, end, detections: indices }) => {
+        const score = this.phraseScore({ start, end });
+        const text = this.spans.caption.slice(start, end);
+        const present = presence === undefined ? {} : { present: score > presence };
+        return { text, start, end, score, ...present, detections: indices };
+      });
+  }
+
+  /** Largest probability of a range of the caption over all queries. */
+  phraseScore({ start, end }: Span): number {
+    const { probabilities, scores } = this.scored;
+    const K = probabilities.length / scores.length;
+    let best = 0;
+    for (let query = 0; query < scores.length; query++)
+      best = Math.max(best, this.spans.mass(probabilities.subarray(query * K, (query + 1) * K), start, end));
+    return Math.min(1, best);
+  }
+
+  /** Number of queries whose score exceeds the threshold. */
+  private countAbove(): number {
+    const end = this.ranking.findIndex((query) => !(this.scored.scores[query]! > this.threshold));
+    return end < 0 ? this.ranking.length : end;
   }
 
   private at(query: number): DetectedObject {
@@ -141,6 +187,8 @@ class QueryDetections {
       threshold: this.spanThreshold,
       tokenFraction: this.options.tokenFraction,
     });
-    return { box: boxAt(boxes, query), score: scores[query]!, label: spans[0]?.text ?? '', spans, query };
+    const box = boxAt(boxes, query);
+    const label = spans[0]?.text ?? '';
+    return { box, ...measuresOf(box, this.size), score: scores[query]!, label, spans, query };
   }
 }

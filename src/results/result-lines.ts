@@ -18,11 +18,22 @@ const tenths = ({ preprocess, model, postprocess }: Timing): Timing => {
 
 /** The keys that every result begins and ends with, around those of its kind. */
 const line = (result: DetectionResult, own: Readonly<Record<string, unknown>>): Record<string, unknown> => {
-  const { image, width, height, caption, captionIndex, detections, phrases, bestBelowThreshold } = result;
+  const { image, width, height, caption, captionIndex, threshold, detections, phrases, bestBelowThreshold } = result;
   const timing = tenths(result.timing);
-  const body = { image, width, height, caption, captionIndex, ...own, detections, phrases, bestBelowThreshold };
-  const { warnings, model, version } = result;
-  return { ...rounded(body), warnings, model, version, timing, timing_ms: timing };
+  const body = {
+    image,
+    width,
+    height,
+    caption,
+    captionIndex,
+    threshold,
+    ...own,
+    detections,
+    phrases,
+    bestBelowThreshold,
+  };
+  const { warnings, model, version, packageVersion } = result;
+  return { ...rounded(body), warnings, model, version, packageVersion, timing, timing_ms: timing };
 };
 
 export const detectionLine = (result: DetectionResult): Record<string, unknown> => line(result, {});

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { MdetrError } from '../errors.ts';
+import { withMeasures } from './measures.ts';
 import { RESULTS_VERSION, type AnswerResult, type DetectionResult, type ReferResult } from './types.ts';
 
 /**
@@ -9,7 +10,7 @@ import { RESULTS_VERSION, type AnswerResult, type DetectionResult, type ReferRes
 
 const probability = z.number().min(0).max(1);
 const index = z.int().min(0);
-const boxSchema = z.tuple([z.number(), z.number(), z.number(), z.number()]).describe('x0, y0, x1, y1 in pixels');
+const box = z.tuple([z.number(), z.number(), z.number(), z.number()]);
 
 const spanSchema = z.object({
   start: index.describe('First UTF-16 unit of the caption'),
@@ -24,12 +25,17 @@ const maskSchema = z.object({
 });
 
 const detectionSchema = z.object({
-  box: boxSchema,
+  box: box.describe('x0, y0, x1, y1 in pixels'),
+  clampedBox: box.describe('The box clamped to the image'),
+  xywh: box.describe('x, y, width, height of the clamped box in pixels'),
+  xywhn: box.describe('The same as fractions of the width and height of the image'),
+  area: z.number().min(0).describe('Pixels of the mask if there is one, else of the clamped box'),
   score: probability.describe('1 − P(no object)'),
   label: z.string().describe('Text of the best span; empty when there is none'),
   spans: z.array(spanSchema).describe('Phrases that the box stands for, best first'),
   query: index.describe('Index of the decoder query'),
   mask: maskSchema.optional(),
+  polygons: z.array(z.array(z.number())).optional().describe('Outlines of the mask: x0, y0, x1, y1, … in pixels'),
 });
 
 const referredSchema = detectionSchema.extend({
@@ -57,11 +63,13 @@ const base = {
   height: z.int().min(1).describe('Height of the original image in pixels'),
   caption: z.string(),
   captionIndex: index.describe('Index of the caption among those of the same image in the same call'),
+  threshold: probability.optional().describe('Score that the detections exceed'),
   detections: z.array(detectionSchema).describe('Objects with a score above the threshold, best first'),
-  phrases: z.array(phraseSchema).describe('Phrases of the caption that some query stands for, in its order'),
+  phrases: z.array(phraseSchema).describe('Phrases of the caption, in its order'),
   bestBelowThreshold: detectionSchema.optional().describe('The best object, when no score is above the threshold'),
   warnings: z.array(z.string()),
   timing: timingSchema,
+  packageVersion: z.string().optional().describe('Version of the package that wrote the result'),
 };
 
 /** Result of `detect`. */
@@ -121,7 +129,7 @@ export const parseResult = (json: unknown, where = 'result'): DetectionResult | 
     );
   const has = (key: string): boolean => typeof json === 'object' && json !== null && key in json;
   const schema = has('question') ? answerResultSchema : has('expression') ? referResultSchema : detectionResultSchema;
-  const parsed = schema.safeParse(json);
+  const parsed = schema.safeParse(withMeasures(json));
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   const path = issue === undefined || issue.path.length === 0 ? '' : ` ${issue.path.join('.')}:`;

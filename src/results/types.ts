@@ -1,4 +1,4 @@
-import type { BoxXyxy } from '../geometry/boxes.ts';
+import type { BoxXywh, BoxXyxy } from '../geometry/boxes.ts';
 import type { PackedCocoRle } from '../geometry/run-lengths.ts';
 import type { Span, TextSpan } from '../text/index.ts';
 
@@ -14,6 +14,14 @@ export const RESULTS_VERSION = 1;
 export interface DetectedObject {
   /** x0, y0, x1, y1 in pixels of the original image. Not clamped, so a box may reach a little beyond the image. */
   readonly box: BoxXyxy;
+  /** `box` clamped to the image. */
+  readonly clampedBox: BoxXyxy;
+  /** `clampedBox` as x, y, width, height in pixels; x and y are its top-left corner. */
+  readonly xywh: BoxXywh;
+  /** `xywh` as fractions of the image's width and height, between 0 and 1. */
+  readonly xywhn: BoxXywh;
+  /** Area in pixels: that of the mask if there is one, else that of `clampedBox`. */
+  readonly area: number;
   /** 1 − P(no object), between 0 and 1. */
   readonly score: number;
   /** Text of the best span; empty if the box refers to no word. */
@@ -24,6 +32,8 @@ export interface DetectedObject {
   readonly query: number;
   /** Mask at the original image's size, as COCO run lengths; present if masks were requested. */
   readonly mask?: PackedCocoRle | undefined;
+  /** Outlines of the mask as polygons x0, y0, x1, y1, … in pixels; present if polygons were requested. */
+  readonly polygons?: readonly (readonly number[])[] | undefined;
 }
 
 /** The object that a referring expression means. */
@@ -38,7 +48,7 @@ export interface CaptionPhrase extends Span {
   readonly text: string;
   /** Largest probability of the phrase over all queries, between 0 and 1. */
   readonly score: number;
-  /** Whether the image shows it; absent for models without calibration. */
+  /** Whether the image shows it: `score` exceeds the model's calibrated value. Absent for models without calibration. */
   readonly present?: boolean | undefined;
   /** Indices into `detections`, best first; empty if the phrase refers to no detection above the threshold. */
   readonly detections: readonly number[];
@@ -70,11 +80,13 @@ export interface ResultBase {
   readonly caption: string;
   /** Index of the text among those given for the same image in the same call; 0 for items of a stream. */
   readonly captionIndex: number;
+  /** Score that `detections` exceed: as given, else the model's calibrated value, else 0.7. */
+  readonly threshold?: number | undefined;
   /** Objects with a score above the threshold, best first. */
   readonly detections: readonly DetectedObject[];
   /**
-   * Phrases of the caption that refer to some query, in the order of the caption: those of `detections`, and those of
-   * queries at or below the threshold that overlap none of the former.
+   * Phrases of the caption, in its order: those of `detections`, those of queries at or below the threshold that overlap
+   * none of the former, and the noun phrases that no query refers to.
    */
   readonly phrases: readonly CaptionPhrase[];
   /** The object with the highest score, if no score is above the threshold. */
@@ -82,6 +94,8 @@ export interface ResultBase {
   /** Notes to the caller in full sentences: unknown words, a truncated caption, an unsuitable image. */
   readonly warnings: readonly string[];
   readonly timing: Timing;
+  /** Version of the package that wrote the result; in JSON only. */
+  readonly packageVersion?: string | undefined;
 }
 
 /** Result of `detect`: what the caption mentions. */

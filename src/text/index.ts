@@ -8,6 +8,7 @@ export {
   type PositiveRow,
   tokensOfSpan,
 } from './spans/positive-map.ts';
+export { captionPhrases } from './spans/caption-phrases.ts';
 export { CaptionSpans, type SpanOptions, type TextSpan } from './spans/spans.ts';
 export {
   createTokenizer,

@@ -20,17 +20,23 @@ const mask = z.strictObject({ size: z.tuple([z.int(), z.int()]), counts: z.strin
 const box = z.tuple([z.number(), z.number(), z.number(), z.number()]);
 const detection = z.strictObject({
   box,
+  clampedBox: box,
+  xywh: box,
+  xywhn: box,
+  area: z.number(),
   score: z.number().min(0).max(1),
   label: z.string(),
   spans: z.array(span),
   query: z.int(),
   mask: mask.optional(),
+  polygons: z.array(z.array(z.number())).optional(),
 });
 const phrase = z.strictObject({
   text: z.string(),
   start: z.int(),
   end: z.int(),
   score: z.number(),
+  present: z.boolean().optional(),
   detections: z.array(z.int()),
 });
 const timing = z.strictObject({ preprocess: z.number(), model: z.number().positive(), postprocess: z.number() });
@@ -40,12 +46,14 @@ const shared = {
   height: z.int(),
   caption: z.string(),
   captionIndex: z.int(),
+  threshold: z.number(),
   detections: z.array(detection),
   phrases: z.array(phrase),
   bestBelowThreshold: detection.optional(),
   warnings: z.array(z.string()),
   model: z.literal('default'),
   version: z.literal(1),
+  packageVersion: z.string(),
   timing,
   timing_ms: timing,
 };

@@ -9,7 +9,7 @@ import {
   addImageOptions,
   ImageReader,
   inferenceOptionsOf,
-  withDecodeTime,
+  completed,
   type DecodedImage,
   type ImageOptions,
 } from '../options/image-options.ts';
@@ -83,11 +83,7 @@ const detect = async (paths: readonly string[], options: DetectOptions): Promise
           warnOnce(result.warnings, warned);
           await draw(await drawings?.pathFor(image.path, captionIndex), image, result);
           await masks?.write(image.path, captionIndex, result.detections);
-          print(
-            options.json === true
-              ? `${JSON.stringify(detectionLine(result))}\n`
-              : detectionText(result, options.threshold),
-          );
+          print(options.json === true ? `${JSON.stringify(detectionLine(result))}\n` : detectionText(result));
         }
         progress.advance(Math.min(batchSize, paths.length - start));
       }
@@ -110,7 +106,7 @@ const detectAll = async (
     captions.map((text) => ({ image: image.raw, text, name: image.path, read: image })),
   );
   const results = await model.detectBatch(items, { ...inferenceOptionsOf(options), batchSize: options.batchSize });
-  return results.map((result, index) => withDecodeTime(result, items[index]!.read));
+  return results.map((result, index) => completed(result, items[index]!.read));
 };
 
 const draw = async (path: string | undefined, image: DecodedImage, result: DetectionResult): Promise<void> => {

@@ -31,7 +31,7 @@ export const referCommand = (): Command => {
     runOnImage(image, requireCaptions('--expression', options.expression), options, {
       run: (scene, expression) => scene.refer(expression, inferenceOptionsOf(options)),
       json: referLine,
-      text: (result) => referText(result, options.threshold),
+      text: referText,
       drawing: ({ expression, best }) => ({ caption: expression, detections: best === null ? [] : [best] }),
     }),
   );

@@ -4,7 +4,7 @@ import type { DetectedObject, ResultBase } from '../../results/types.ts';
 import { interruptible } from '../options/stop-signals.ts';
 import { loadModel, type ModelOptions } from '../options/model-options.ts';
 import { planOutputs } from '../output/image-outputs.ts';
-import { readImage, withDecodeTime, type ImageOptions } from '../options/image-options.ts';
+import { readImage, completed, type ImageOptions } from '../options/image-options.ts';
 import { note, print } from '../output/print.ts';
 
 export interface SingleImageOptions extends ModelOptions, ImageOptions {}
@@ -35,7 +35,7 @@ export const runOnImage = async <R extends ResultBase>(
     await interruptible(async (signal) => {
       for (const [captionIndex, caption] of captions.entries()) {
         signal.throwIfAborted();
-        const result = withDecodeTime({ ...(await task.run(encoded, caption)), captionIndex }, image);
+        const result = completed({ ...(await task.run(encoded, caption)), captionIndex }, image);
         result.warnings.forEach(note);
         const content = task.drawing(result);
         if (drawings !== undefined) await writeDrawing(await drawings.pathFor(path, captionIndex), image.raw, content);

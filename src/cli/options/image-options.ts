@@ -7,7 +7,8 @@ import { MdetrError } from '../../errors.ts';
 import type { InferenceOptions } from '../../inference/options.ts';
 import type { MDETR } from '../../inference/node/mdetr.ts';
 import { DEFAULT_SPAN_THRESHOLD, DEFAULT_THRESHOLD } from '../../postprocess/thresholds.ts';
-import type { Timing } from '../../results/types.ts';
+import { packageVersion } from '../../files/package-folder.ts';
+import type { ResultBase } from '../../results/types.ts';
 import { fraction, millions } from './option-values.ts';
 import { imageOrientationOption } from './orientation-option.ts';
 import { note } from '../output/print.ts';
@@ -16,7 +17,10 @@ import { note } from '../output/print.ts';
 export interface ImageOptions {
   readonly threshold?: number;
   readonly spanThreshold?: number;
+  readonly presence?: number;
+  readonly nms?: number;
   readonly masks?: boolean;
+  readonly polygons?: boolean;
   readonly masksDir?: string;
   readonly out?: string;
   readonly overwrite?: boolean;
@@ -30,7 +34,7 @@ export const addImageOptions = (command: Command): Command =>
   command
     .option(
       '--threshold <p>',
-      `score that a detection must exceed, between 0 and 1 (default: ${DEFAULT_THRESHOLD})`,
+      `score that a detection must exceed, between 0 and 1 (default: the model's calibrated value, else ${DEFAULT_THRESHOLD})`,
       fraction,
     )
     .option(
@@ -38,7 +42,18 @@ export const addImageOptions = (command: Command): Command =>
       `minimum probability of a phrase, between 0 and 1 (default: ${DEFAULT_SPAN_THRESHOLD})`,
       fraction,
     )
+    .option(
+      '--presence <p>',
+      "score above which a phrase counts as present in the image (default: the model's calibrated value)",
+      fraction,
+    )
+    .option(
+      '--nms <iou>',
+      'suppress boxes that overlap a better one with the same label by more (default: off)',
+      fraction,
+    )
     .option('--masks', 'also predict masks; needs a model with the segmentation head')
+    .option('--polygons', 'also print the outlines of the masks; implies --masks')
     .option('--masks-dir <dir>', 'write each mask as a PNG file into this folder; implies --masks')
     .option('--out <file>', 'write the image with the boxes drawn, as .png, .jpg or .webp')
     .option('--force, --overwrite', 'replace files in the folders and patterns of --out and --masks-dir')
@@ -47,12 +62,16 @@ export const addImageOptions = (command: Command): Command =>
     .addOption(imageOrientationOption())
     .option('--truncate', 'truncate captions that are too long for the model instead of refusing them');
 
-export const wantsMasks = ({ masks, masksDir }: ImageOptions): boolean => masks === true || masksDir !== undefined;
+export const wantsMasks = ({ masks, polygons, masksDir }: ImageOptions): boolean =>
+  masks === true || polygons === true || masksDir !== undefined;
 
 export const inferenceOptionsOf = (options: ImageOptions): InferenceOptions => ({
   threshold: options.threshold,
   spanThreshold: options.spanThreshold,
+  presence: options.presence,
+  nms: options.nms,
   masks: wantsMasks(options),
+  polygons: options.polygons,
   truncation: options.truncate === true ? 'end' : 'error',
 });
 
@@ -69,9 +88,10 @@ export const readImage = async (path: string, { maxPixels, orientation }: ImageO
   return { path, raw, decodeMs: performance.now() - started };
 };
 
-/** The result with the time of decoding the image added to its preprocessing time. */
-export const withDecodeTime = <R extends { readonly timing: Timing }>(result: R, { decodeMs }: DecodedImage): R => ({
+/** The result with the version of the package, and the time of decoding the image added to its preprocessing time. */
+export const completed = <R extends ResultBase>(result: R, { decodeMs }: DecodedImage): R => ({
   ...result,
+  packageVersion: packageVersion(),
   timing: { ...result.timing, preprocess: result.timing.preprocess + decodeMs },
 });
 

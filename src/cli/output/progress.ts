@@ -46,6 +46,11 @@ export class Progress {
     this.bar?.increment(count);
   }
 
+  /** Sets the number of items that are done. */
+  update(done: number): void {
+    this.bar?.update(done);
+  }
+
   stop(): void {
     this.bar?.stop();
   }

@@ -1,5 +1,4 @@
 import type { AnswerResult, DetectedObject, DetectionResult, ReferResult, ResultBase } from '../../results/types.ts';
-import { DEFAULT_THRESHOLD } from '../../postprocess/thresholds.ts';
 import { formatTable } from './table.ts';
 
 /** Results for people: a heading, and a table of boxes. */
@@ -24,20 +23,30 @@ const boxTable = (detections: readonly DetectedObject[]): string => formatTable(
 const heading = ({ image, width, height, caption }: ResultBase): string =>
   `${image} (${width}×${height}): ${caption}\n`;
 
-const noneAbove = ({ bestBelowThreshold }: ResultBase, threshold: number | undefined): string =>
-  `  nothing found with a score above ${threshold ?? DEFAULT_THRESHOLD} (--threshold)` +
+const noneAbove = ({ bestBelowThreshold, threshold }: ResultBase): string =>
+  `  nothing found with a score above ${String(threshold)} (--threshold)` +
   (bestBelowThreshold === undefined ? '' : `; the best score is ${bestBelowThreshold.score.toFixed(3)}`) +
   '\n';
 
-export const detectionText = (result: DetectionResult, threshold: number | undefined): string =>
-  heading(result) + (result.detections.length === 0 ? noneAbove(result, threshold) : boxTable(result.detections));
+/** Phrases that the calibrated model does not see in the image. */
+const absentText = ({ phrases }: ResultBase): string => {
+  const absent = phrases.filter(({ present }) => present === false);
+  return absent.length === 0
+    ? ''
+    : `  not in the image: ${absent.map(({ text, score }) => `${text} ${score.toFixed(2)}`).join(', ')}\n`;
+};
 
-export const referText = (result: ReferResult, threshold: number | undefined): string => {
+export const detectionText = (result: DetectionResult): string =>
+  heading(result) +
+  (result.detections.length === 0 ? noneAbove(result) : boxTable(result.detections)) +
+  absentText(result);
+
+export const referText = (result: ReferResult): string => {
   const { best, detections } = result;
   const others = detections.filter(({ query }) => query !== best?.query);
   return (
     heading(result) +
-    (best === null ? noneAbove(result, threshold) : boxTable([best])) +
+    (best === null ? noneAbove(result) : boxTable([best])) +
     (others.length === 0 ? '' : `  other candidates\n${boxTable(others)}`)
   );
 };

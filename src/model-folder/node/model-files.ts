@@ -1,11 +1,12 @@
 import { access, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, extname, join } from 'node:path';
 import { z } from 'zod';
 import { openCheckpoint, type Checkpoint } from '../../checkpoints/index.ts';
 import { MdetrError } from '../../errors.ts';
 import { readJsonFile } from '../../files/json-file.ts';
 import { parseJson } from '../../files/json-text.ts';
 import { findPublished, placeOf } from '../../pull/catalog.ts';
+import { CALIBRATION_KEY } from '../calibration.ts';
 import { MODEL_FILE_NAMES, PREPROCESSING_KEY, TOKENIZER_FILE_NAMES, WEIGHT_FILE_NAMES } from '../layout.ts';
 import { EXPORT_MANIFEST_NAME } from '../export-manifest.ts';
 import { cacheFolder } from '../../files/cache-folder.ts';
@@ -144,7 +145,7 @@ const openWeightFile = async (path: string, options: ModelFilesOptions): Promise
       path,
       isFolder: false,
       folder: dirname(path),
-      config: await configOf(path, checkpoint, options),
+      config: await withCalibration(path, await configOf(path, checkpoint, options)),
       preprocessing: preprocessingIn(checkpoint) ?? (await preprocessingBeside(dirname(path))),
       checkpoint,
       seed: undefined,
@@ -171,6 +172,18 @@ const configOf = async (
   if (config !== undefined) return { values: parseRecord(config, `${path}: config`), source: `${path}: config` };
   const beside = join(dirname(path), MODEL_FILE_NAMES.config);
   return (await isFile(beside)) ? { values: await readRecord(beside), source: beside } : undefined;
+};
+
+/** Path of the file with the calibration of a weight file, which cannot hold it itself. */
+export const calibrationFileOf = (path: string): string =>
+  `${path.slice(0, path.length - extname(path).length)}.calibration.json`;
+
+/** The arguments of a weight file with the calibration that `mdetr calibrate` wrote beside it. */
+const withCalibration = async (path: string, config: ModelFiles['config']): Promise<ModelFiles['config']> => {
+  const beside = calibrationFileOf(path);
+  if (config === undefined || !(await isFile(beside))) return config;
+  const { [CALIBRATION_KEY]: calibration } = await readRecord(beside);
+  return { ...config, values: { ...config.values, [CALIBRATION_KEY]: calibration } };
 };
 
 const parseRecord = (text: string, where: string): Record<string, unknown> => {

@@ -150,8 +150,12 @@ export class CaptionSpans {
     return { first, last, hasContent: true };
   }
 
-  /** Sum over the tokens that touch [start, end). */
-  private mass(probabilities: Float32Array, start: number, end: number): number {
+  /**
+   * Probability that one query gives to a range of the caption: the sum over the tokens that touch it.
+   *
+   * @param probabilities as for `phrases`
+   */
+  mass(probabilities: Float32Array, start: number, end: number): number {
     let sum = 0;
     this.tokenRanges.forEach((range, token) => {
       if (range !== undefined && range[0] < end && range[1] > start) sum += probabilities[token]!;

@@ -1,0 +1,34 @@
+import { stat } from 'node:fs/promises';
+import { dirname, extname, join } from 'node:path';
+import { replaceFile } from '../../files/atomic-file.ts';
+import { withJsonKey } from '../../files/json-edit.ts';
+import { readTextFile } from '../../files/json-file.ts';
+import { CALIBRATION_KEY, calibrationOf, type Calibration } from '../calibration.ts';
+import { MODEL_FILE_NAMES } from '../layout.ts';
+import { calibrationFileOf, isFile, resolveModelPath } from './model-files.ts';
+
+/**
+ * Writes the calibration of a model: under the key `calibration` of a model folder's `config.json`, every other character of
+ * which stays as it is. For a weight file, it is written beside the file as `NAME.calibration.json`. Returns the path of the
+ * written file.
+ *
+ * @param name a model folder, a `.pth`, a `.safetensors`, or the name of an embedded or pulled model
+ * @throws {MdetrError} if the model does not exist, or the file cannot be written
+ */
+export const writeCalibration = async (name: string, calibration: Calibration): Promise<string> => {
+  calibrationOf({ [CALIBRATION_KEY]: calibration }, 'calibration');
+  const path = await calibrationPathOf(name);
+  const text = (await isFile(path)) ? await readTextFile(path) : '{}\n';
+  const edited = withJsonKey(text.trim() === '{}' ? '{\n}\n' : text, CALIBRATION_KEY, calibration, path);
+  await replaceFile(path, edited);
+  return path;
+};
+
+/** Path of the file that has, or will have, the calibration of a model. @throws {MdetrError} if the model does not exist */
+export const calibrationPathOf = async (name: string): Promise<string> => {
+  const path = await resolveModelPath(name);
+  if ((await stat(path)).isDirectory()) return join(path, MODEL_FILE_NAMES.config);
+  const beside = join(dirname(path), MODEL_FILE_NAMES.config);
+  const isFoldersFile = extname(path) === '.safetensors' && (await isFile(beside));
+  return isFoldersFile ? beside : calibrationFileOf(path);
+};

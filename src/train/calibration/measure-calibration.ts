@@ -1,0 +1,227 @@
+import { openRows, type AnnotationRows } from '../../benchmarks/annotation-rows.ts';
+import type { OnBadRow } from '../../data/annotation-index/row-reader.ts';
+import type { CocoRow } from '../../data/format/coco-format.ts';
+import { AnnotatedImages } from '../../data/images/node/annotated-images.ts';
+import type { RawImage } from '../../data/images/raw-image.ts';
+import { MdetrError } from '../../errors.ts';
+import { iouXyxy } from '../../geometry/box-overlap.ts';
+import { clampBoxXyxy, type BoxXyxy } from '../../geometry/boxes.ts';
+import type { LoadedModel } from '../../inference/loaded-model.ts';
+import type { TextOutputs } from '../../inference/text-outputs.ts';
+import type { Calibration } from '../../model-folder/calibration.ts';
+import { phraseScoresOf } from '../../postprocess/detections.ts';
+import { boxAt, byFallingScore, postprocessBoxes } from '../../postprocess/scored-boxes.ts';
+import type { CalibrationSets } from './calibration-data.ts';
+import { captionTruth, isForeign, type CaptionTruth } from './calibration-rows.ts';
+import { choosePresence, chooseThreshold, type ScoredDetection } from './choose-thresholds.ts';
+
+/** How a calibration is measured. */
+export interface MeasureOptions {
+  /** Maximum number of captions, spread evenly over the data. Default 1000. */
+  readonly limit?: number | undefined;
+  /** Captions in one run of the network. Default 4. */
+  readonly batchSize?: number | undefined;
+  readonly onBadRow?: OnBadRow | undefined;
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const DEFAULT_LIMIT = 1000;
+const MIN_IOU = 0.5;
+/** Absent phrases are made from the captions of other images if the data have fewer, or fewer than this fraction. */
+const MIN_ABSENT = 20;
+const MIN_ABSENT_FRACTION = 0.05;
+
+/**
+ * Measures the calibration of a model: the threshold with the largest F1 of its detections (IoU 0.5), and the score that
+ * divides present from absent phrases with equally few errors of both kinds. If the data mark few phrases as absent, phrases
+ * of other images are asked for, whose nouns occur in no caption of the image.
+ *
+ * @throws {MdetrError} if the data have no boxes, or no phrases
+ */
+export const measureCalibration = async (
+  model: LoadedModel,
+  { name, sets }: CalibrationSets,
+  options: MeasureOptions = {},
+): Promise<Calibration> => {
+  const { limit = DEFAULT_LIMIT, onBadRow = 'stop' } = options;
+  const opened: { readonly rows: AnnotationRows; readonly images: AnnotatedImages }[] = [];
+  try {
+    for (const { annotations, images } of sets)
+      opened.push({ rows: openRows({ annotations, onBadRow }), images: new AnnotatedImages(images) });
+    const total = opened.reduce((sum, { rows }) => sum + rows.length, 0);
+    const every = Math.max(1, total / limit);
+    const run = new CalibrationRun(model, options, Math.ceil(total / every));
+    for (const { rows, images } of opened) await run.addRows(spread(rows, every), images);
+    return run.finish(name);
+  } finally {
+    for (const { rows } of opened) rows.close();
+  }
+};
+
+/** One row of every `every`, evenly. */
+function* spread(rows: Iterable<CocoRow>, every: number): Generator<CocoRow> {
+  let next = 0;
+  let index = 0;
+  for (const row of rows) {
+    if (index++ < Math.floor(next)) continue;
+    next += every;
+    yield row;
+  }
+}
+
+/** A row whose image can be decoded again. */
+interface Entry {
+  readonly row: CocoRow;
+  readonly truth: CaptionTruth;
+  readonly images: AnnotatedImages;
+}
+
+class CalibrationRun {
+  private readonly detections: ScoredDetection[] = [];
+  private boxes = 0;
+  private readonly present: number[] = [];
+  private absent: number[] = [];
+  private readonly entries: Entry[] = [];
+  private readonly files = new Map<string, string[]>();
+
+  constructor(
+    private readonly model: LoadedModel,
+    private readonly options: MeasureOptions,
+    private readonly total: number,
+  ) {}
+
+  async addRows(rows: Iterable<CocoRow>, images: AnnotatedImages): Promise<void> {
+    let batch: Entry[] = [];
+    const flush = async (): Promise<void> => {
+      await this.predict(
+        batch,
+        batch.map(({ truth }) => truth.caption),
+        (entry, outputs, index) => this.addTruth(entry, outputs, index),
+      );
+      batch = [];
+      this.options.onProgress?.(this.entries.length, this.total);
+    };
+    for (const row of rows) {
+      const truth = captionTruth(row);
+      if (truth.caption.trim() === '') continue;
+      const entry = { row, truth, images };
+      const { file_name: file } = row.image;
+      this.files.set(file, [...(this.files.get(file) ?? []), truth.caption]);
+      this.entries.push(entry);
+      batch.push(entry);
+      if (batch.length >= this.batchSize) await flush();
+    }
+    if (batch.length > 0) await flush();
+  }
+
+  async finish(name: string): Promise<Calibration> {
+    if (this.boxes === 0 || this.present.length === 0)
+      throw new MdetrError(
+        `${name}: has no boxes with phrases in ${this.entries.length} captions; a model is calibrated on captions with boxes`,
+      );
+    const wanted = Math.max(MIN_ABSENT, MIN_ABSENT_FRACTION * this.present.length);
+    const isMade = this.absent.length < wanted;
+    if (isMade) this.absent = await this.foreignPhrases();
+    if (this.absent.length === 0)
+      throw new MdetrError(
+        `${name}: has no absent phrases (tokens_negative), and all images show the same kinds of objects; add captions of what is absent, for instance with --negatives of "mdetr data import"`,
+      );
+    const { threshold, f1 } = chooseThreshold(this.detections, this.boxes);
+    const { presence, presentFound, absentFound } = choosePresence(this.present, this.absent);
+    return {
+      threshold,
+      presence,
+      data: {
+        name,
+        images: this.files.size,
+        captions: this.entries.length,
+        boxes: this.boxes,
+        present_phrases: this.present.length,
+        absent_phrases: this.absent.length,
+        ...(isMade ? { made_absent: true } : {}),
+        f1: digits(f1),
+        present_found: digits(presentFound),
+        absent_found: digits(absentFound),
+      },
+    };
+  }
+
+  private get batchSize(): number {
+    return this.options.batchSize ?? 4;
+  }
+
+  private async predict(
+    entries: readonly Entry[],
+    captions: readonly string[],
+    add: (entry: Entry, outputs: TextOutputs, index: number) => void,
+  ): Promise<void> {
+    this.options.signal?.throwIfAborted();
+    const decoded = new Map<string, RawImage>();
+    const items: { image: RawImage; text: string; name: string }[] = [];
+    for (const [index, { row, images }] of entries.entries()) {
+      const { file_name: name } = row.image;
+      const image = decoded.get(name) ?? (await images.decode(row.image));
+      decoded.set(name, image);
+      items.push({ image, text: captions[index]!, name });
+    }
+    const outputs = await this.model.predict(items, { truncation: 'end', signal: this.options.signal });
+    entries.forEach((entry, index) => add(entry, outputs, index));
+  }
+
+  private addTruth({ truth }: Entry, outputs: TextOutputs, index: number): void {
+    const size = outputs.size(index);
+    const { scores, boxes } = postprocessBoxes(outputs.detection(index), size);
+    const free = new Set(truth.boxes.keys());
+    this.boxes += truth.boxes.length;
+    for (const query of byFallingScore(scores)) {
+      const match = bestMatch(clampBoxXyxy(boxAt(boxes, query), size), truth.boxes, free);
+      if (match !== undefined) free.delete(match);
+      this.detections.push({ score: scores[query]!, isCorrect: match !== undefined });
+    }
+    const score = (ranges: CaptionTruth['present']): number[] =>
+      phraseScoresOf(outputs.detection(index), outputs.encoding(index), ranges);
+    this.present.push(...score(truth.present));
+    this.absent.push(...score(truth.absent));
+  }
+
+  /** Scores of phrases of other images' captions. */
+  private async foreignPhrases(): Promise<number[]> {
+    const found: number[] = [];
+    const pairs = this.entries.flatMap((entry, index) => {
+      const own = this.files.get(entry.row.image.file_name) ?? [];
+      // A fixed step through the data, so that the choice is the same every time.
+      for (let step = 1; step <= Math.min(20, this.entries.length - 1); step++) {
+        const { truth } = this.entries[(index + step * 7) % this.entries.length]!;
+        const ranges = truth.present.filter(({ start, end }) => isForeign(truth.caption.slice(start, end), own));
+        if (ranges.length > 0) return [{ entry, caption: truth.caption, ranges }];
+      }
+      return [];
+    });
+    for (let at = 0; at < pairs.length; at += this.batchSize) {
+      const batch = pairs.slice(at, at + this.batchSize);
+      let position = 0;
+      await this.predict(
+        batch.map(({ entry }) => entry),
+        batch.map(({ caption }) => caption),
+        (_entry, outputs, index) => {
+          const { ranges } = batch[position++]!;
+          found.push(...phraseScoresOf(outputs.detection(index), outputs.encoding(index), ranges));
+        },
+      );
+    }
+    return found;
+  }
+}
+
+/** Index of the free box that overlaps most, if that is a correct detection. */
+const bestMatch = (box: BoxXyxy, truth: readonly BoxXyxy[], free: ReadonlySet<number>): number | undefined => {
+  let [best, match] = [MIN_IOU, undefined as number | undefined];
+  for (const index of free) {
+    const iou = iouXyxy(box, 0, truth[index]!, 0);
+    if (iou >= best) [best, match] = [iou, index];
+  }
+  return match;
+};
+
+const digits = (value: number): number => Math.round(value * 1e4) / 1e4;
