@@ -22,7 +22,8 @@ const mayImport = {
   scenes: ['geometry', 'text', 'data', 'threads', 'files', 'random'],
   datasets: ['geometry', 'text', 'data', 'files', 'random'],
   checkpoints: ['files'],
-  pull: ['files'],
+  fetching: ['files'],
+  pull: ['fetching', 'files'],
   'model-folder': [
     'names',
     'engine',

@@ -42,7 +42,7 @@ export type {
   ExportManifest,
   Precision,
 } from './model-folder/export-manifest.ts';
-export type { BoxXyxy } from './geometry/boxes.ts';
+export type { BoxXywh, BoxXyxy } from './geometry/boxes.ts';
 export {
   maskToDense,
   unpackMask,
@@ -50,7 +50,14 @@ export {
   type PackedCocoRle,
   type RunLengthMask,
 } from './geometry/run-lengths.ts';
-export type { DrawableDetection, DrawingContent, DrawingFormat, DrawingOptions } from './drawing/node/index.ts';
-export { decodeImage, drawDetections, exportModel, parseResult, writeDrawing } from './entries/on-demand.ts';
+export { maskToPolygons, type PolygonOptions } from './geometry/mask-polygons.ts';
+export type {
+  CropOptions,
+  DrawableDetection,
+  DrawingContent,
+  DrawingFormat,
+  DrawingOptions,
+} from './drawing/node/index.ts';
+export { crop, decodeImage, draw, drawDetections, exportModel, parseResult, save, writeDrawing } from './entries/on-demand.ts';
 /** @internal Kept for programs that were written before `mdetr/train`, which has the declared `Training`. */
 export { Training } from './entries/on-demand.ts';

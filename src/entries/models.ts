@@ -18,3 +18,4 @@ export { openModelSource, type ModelSourceOptions } from '../model-folder/node/m
 export type { Preprocessing } from '../model-folder/preprocessing.ts';
 export { traceInference, type InferencePrograms } from '../inference/programs.ts';
 export { MdetrError } from '../errors.ts';
+export type { Calibration, CalibrationData } from '../model-folder/calibration.ts';

@@ -1,9 +1,9 @@
 import type { DecodeImageOptions, ImageSource } from '../data/images/image-source.ts';
 import type { RawImage } from '../data/images/raw-image.ts';
-import type { DrawingContent, DrawingOptions } from '../drawing/node/index.ts';
+import type { CropOptions, DrawingContent, DrawingOptions } from '../drawing/node/index.ts';
 import type { ExportOptions } from '../export/node/export-model.ts';
 import type { ExportManifest } from '../model-folder/export-manifest.ts';
-import type { AnswerResult, DetectionResult, ReferResult } from '../results/types.ts';
+import type { AnswerResult, DetectedObject, DetectionResult, ReferResult } from '../results/types.ts';
 import type { OpenTrainingOptions, Training as OpenedTraining } from '../train/run/training.ts';
 import type { ConfigValues } from '../train/config/config-file.ts';
 
@@ -43,6 +43,45 @@ export const drawDetections = async (
  */
 export const writeDrawing = async (path: string, image: RawImage, content: DrawingContent): Promise<void> =>
   (await import('../drawing/node/index.ts')).writeDrawing(path, image, content);
+
+/**
+ * Draws a result on its image, given in any way that `detect` takes it. Returns the bytes of an image file, PNG by default.
+ *
+ * @throws {MdetrError} if the image cannot be read
+ * @example
+ * const result = await model.detect('street.jpg', 'a dog');
+ * await writeFile('dog.png', await draw('street.jpg', result));
+ */
+export const draw = async (
+  image: ImageSource,
+  content: DrawingContent,
+  options?: DrawingOptions,
+): Promise<Uint8Array> => (await import('../drawing/node/index.ts')).draw(image, content, options);
+
+/**
+ * Writes a result or an image: `.png`, `.jpg` and `.webp` hold the image, with the result drawn on it if one is given;
+ * `.json` holds the result.
+ *
+ * @throws {UsageError} for another file extension
+ * @throws {MdetrError} if the image cannot be read or the file cannot be written
+ * @example
+ * await save('found.png', 'street.jpg', result);
+ * await save('found.json', 'street.jpg', result);
+ * await save('dog.png', await crop('street.jpg', result.detections[0]));
+ */
+export const save = async (path: string, image: ImageSource, content?: DrawingContent): Promise<void> =>
+  (await import('../drawing/node/index.ts')).save(path, image, content);
+
+/**
+ * The part of an image that a detection covers, with a margin or with everything outside of its mask white.
+ *
+ * @throws {UsageError} if `masked` is set and the detection has no mask
+ */
+export const crop = async (
+  image: ImageSource,
+  detection: Pick<DetectedObject, 'box' | 'mask'>,
+  options?: CropOptions,
+): Promise<RawImage> => (await import('../drawing/node/index.ts')).crop(image, detection, options);
 
 /**
  * Checks a result that was read from JSON, such as a line of `mdetr detect --json`.

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { DigestAlgorithm } from '../files/file-digest.ts';
-import type { Reply } from './http.ts';
+import type { Reply } from '../fetching/http.ts';
 
 /** Expected digest of a file. `hex` may be a prefix: file names of backbones contain the first eight digits. */
 export interface Digest {

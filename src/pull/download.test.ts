@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FaultyServer, serve } from '../../test/support/faulty-server.ts';
 import { digestOfHubReply, type Digest } from './digest.ts';
-import { nextAddress } from './http.ts';
+import { nextAddress } from '../fetching/http.ts';
 import { download, type DownloadOptions, type DownloadProgress, type RemoteFile } from './download.ts';
 
 const body = randomBytes(300_000);

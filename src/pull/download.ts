@@ -4,7 +4,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { MdetrError } from '../errors.ts';
 import { digestOfFile } from '../files/file-digest.ts';
 import type { Digest, KnownFile } from './digest.ts';
-import { ConnectionLost, connectionLost, get, DEFAULT_TIME_LIMITS, type Reply, type TimeLimits } from './http.ts';
+import {
+  ConnectionLost,
+  connectionLost,
+  get,
+  DEFAULT_TIME_LIMITS,
+  type Reply,
+  type TimeLimits,
+} from '../fetching/http.ts';
 import { PartFile } from './part-file.ts';
 import { lengthOf, retryAfterMsOf, validatorOf } from './reply-headers.ts';
 
@@ -146,6 +153,7 @@ class Download {
       headers: from === 0 ? undefined : { range: `bytes=${from}-`, 'if-range': validator },
       secret: file.secret,
       limits: this.limits,
+      reach: 'as-first',
       signal,
     });
     try {

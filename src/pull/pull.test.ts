@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FaultyServer, serve } from '../../test/support/faulty-server.ts';
 import { CATALOG, CHECKPOINTS, findPublished } from './catalog.ts';
 import { parseSumList, parseZenodoRecord } from './digest.ts';
-import { proxyFor } from './proxy.ts';
+import { proxyFor } from '../fetching/proxy.ts';
 import { isPulled, pull, type PullOptions } from './pull.ts';
 import { sourcesFrom } from './sources.ts';
 

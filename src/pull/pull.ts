@@ -4,7 +4,7 @@ import { digestOfFile } from '../files/file-digest.ts';
 import { placeOf, type Published, type PublishedPart, type PublishedTokenizer } from './catalog.ts';
 import { digestOfHubReply, parseSumList, parseZenodoRecord, type Digest, type KnownFile } from './digest.ts';
 import { download, type DownloadOptions, type DownloadProgress, type RemoteFile } from './download.ts';
-import { get, DEFAULT_TIME_LIMITS } from './http.ts';
+import { get, DEFAULT_TIME_LIMITS } from '../fetching/http.ts';
 import { sizeOfFile } from './part-file.ts';
 import { sourcesFrom, type Sources } from './sources.ts';
 
@@ -126,6 +126,7 @@ const knownFiles = async (sources: Sources, options: PullOptions): Promise<Reado
 const smallText = async (url: string, options: PullOptions, mayBeMissing = false): Promise<string | undefined> => {
   try {
     const reply = await get(url, {
+      reach: 'as-first',
       headers: { accept: 'application/json, text/plain' },
       limits: options.limits ?? DEFAULT_TIME_LIMITS,
       signal: options.signal,

@@ -1,4 +1,4 @@
-import type { Reply } from './http.ts';
+import type { Reply } from '../fetching/http.ts';
 
 const MAX_RETRY_AFTER_MS = 300_000;
 

@@ -1,13 +1,31 @@
 import type { Readable } from 'node:stream';
 import { Agent, errors, ProxyAgent, request, type Dispatcher } from 'undici';
 import { MdetrError, messageOf } from '../errors.ts';
+import { isPublicAddress, literalAddress } from './addresses.ts';
 import { isLoopback, proxyFor } from './proxy.ts';
+import { NotPublicError, publicLookup } from './public-lookup.ts';
 
 /** Time limits of a request, in milliseconds. */
 export interface TimeLimits {
   readonly connectMs: number;
   /** Maximum wait for the start of the response and between any two chunks of it. */
   readonly silenceMs: number;
+}
+
+/**
+ * Machines that a request may reach, redirects included:
+ *
+ * - `any`: all. For a URL that the user configured.
+ * - `public`: public addresses only, checked when the connection is made. For a URL of anyone else. Proxies of the environment
+ *   are not used, since they resolve names themselves.
+ * - `as-first`: the first URL may lead anywhere; redirects to other hosts lead to public addresses, unless the first host is
+ *   itself not public. For mirrors.
+ */
+export type Reach = 'any' | 'public' | 'as-first';
+
+/** The URL leads to an address that may not be reached. */
+export class UnreachableAddress extends MdetrError {
+  override name = 'UnreachableAddress';
 }
 
 export const DEFAULT_TIME_LIMITS: TimeLimits = { connectMs: 30_000, silenceMs: 60_000 };
@@ -50,16 +68,21 @@ export const get = async (
     readonly secret?: string | undefined;
     readonly limits: TimeLimits;
     readonly signal?: AbortSignal | undefined;
+    /** Default `any`. */
+    readonly reach?: Reach | undefined;
+    /** Sent as `user-agent`. */
+    readonly agent?: string | undefined;
   },
 ): Promise<Reply> => {
-  const { secret } = options;
+  const { secret, reach = 'any' } = options;
   const first = new URL(address);
   let url = first;
   const redirects: ((name: string) => string | undefined)[] = [];
   for (;;) {
     const authorization = secret !== undefined && url.origin === first.origin ? `Bearer ${secret}` : undefined;
-    const identity = { 'user-agent': 'mdetr-pull', 'accept-encoding': 'identity' };
-    const response = await ask(url, { ...identity, ...options.headers, authorization }, options);
+    const identity = { 'user-agent': options.agent ?? 'mdetr-pull', 'accept-encoding': 'identity' };
+    const isGuarded = reach === 'public' || (reach === 'as-first' && url.host !== first.host && !isInside(first));
+    const response = await ask(url, { ...identity, ...options.headers, authorization }, { ...options, isGuarded });
     // Destroying a body emits an error, which is unhandled otherwise.
     response.body.on('error', () => undefined);
     const header = headerOf(response);
@@ -69,6 +92,13 @@ export const get = async (
     redirects.push(header);
     url = nextAddress(first, url, header('location'), redirects.length);
   }
+};
+
+/** Whether a host is named as one of this machine or of the local network. */
+const isInside = (url: URL): boolean => {
+  const address = literalAddress(url);
+  if (address !== undefined) return !isPublicAddress(address);
+  return isLoopback(url) || !url.hostname.includes('.') || /\.(?:local|internal|lan|home\.arpa)$/.test(url.hostname);
 };
 
 const headerOf =
@@ -95,31 +125,46 @@ export const nextAddress = (first: URL, from: URL, location: string | undefined,
 const ask = async (
   url: URL,
   headers: Readonly<Record<string, string | undefined>>,
-  { limits, signal }: { readonly limits: TimeLimits; readonly signal?: AbortSignal | undefined },
+  {
+    limits,
+    signal,
+    isGuarded,
+  }: { readonly limits: TimeLimits; readonly signal?: AbortSignal | undefined; readonly isGuarded: boolean },
 ): Promise<Dispatcher.ResponseData> => {
+  const literal = literalAddress(url);
+  // Names are checked by the lookup of the connection; an address in the URL needs none.
+  if (isGuarded && literal !== undefined && !isPublicAddress(literal)) throw notPublic(url);
   try {
     return await request(url, {
       headers,
-      dispatcher: dispatcherFor(url, limits),
+      dispatcher: dispatcherFor(url, limits, isGuarded),
       headersTimeout: limits.silenceMs,
       bodyTimeout: limits.silenceMs,
       signal,
     });
   } catch (error) {
     signal?.throwIfAborted();
+    if (error instanceof NotPublicError) throw notPublic(url, error);
     throw connectionLost(url, error);
   }
 };
 
-/** Connection pools by proxy and time limit. */
+const notPublic = (url: URL, cause?: unknown): UnreachableAddress =>
+  new UnreachableAddress(
+    `${url.host}: is an address of this machine or of a private network, which URLs may not lead to`,
+    { cause },
+  );
+
+/** Connection pools by proxy, time limit and addresses. */
 const dispatchers = new Map<string, Dispatcher>();
 
-const dispatcherFor = (url: URL, { connectMs }: TimeLimits): Dispatcher => {
-  const proxy = proxyFor(url, process.env);
-  const key = `${proxy ?? ''} ${connectMs}`;
+const dispatcherFor = (url: URL, { connectMs }: TimeLimits, isGuarded: boolean): Dispatcher => {
+  const proxy = isGuarded ? undefined : proxyFor(url, process.env);
+  const key = `${proxy ?? ''} ${connectMs} ${isGuarded}`;
   let dispatcher = dispatchers.get(key);
   if (dispatcher === undefined) {
-    const options = { connect: { timeout: connectMs }, keepAliveTimeout: 1000 };
+    const connect = { timeout: connectMs, ...(isGuarded ? { lookup: publicLookup } : {}) };
+    const options = { connect, keepAliveTimeout: 1000 };
     dispatcher = proxy === undefined ? new Agent(options) : new ProxyAgent({ ...options, uri: proxy });
     dispatchers.set(key, dispatcher);
   }
