@@ -58,6 +58,15 @@ export type {
   DrawingFormat,
   DrawingOptions,
 } from './drawing/node/index.ts';
-export { crop, decodeImage, draw, drawDetections, exportModel, parseResult, save, writeDrawing } from './entries/on-demand.ts';
+export {
+  crop,
+  decodeImage,
+  draw,
+  drawDetections,
+  exportModel,
+  parseResult,
+  save,
+  writeDrawing,
+} from './entries/on-demand.ts';
 /** @internal Kept for programs that were written before `mdetr/train`, which has the declared `Training`. */
 export { Training } from './entries/on-demand.ts';

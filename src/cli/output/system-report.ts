@@ -5,7 +5,7 @@ import { createRuntime } from '../../engine/runtime/create-runtime.ts';
 import { findNativeLibrary } from '../../engine/runtime/native/library-file.ts';
 import { messageOf } from '../../errors.ts';
 import { cacheFolder } from '../../files/cache-folder.ts';
-import { packageRequire, requirePackageFile } from '../../files/package-folder.ts';
+import { packageRequire, packageVersion } from '../../files/package-folder.ts';
 import { formatBytes } from './table.ts';
 
 /** Everything a bug report needs to know about a machine, by name. */
@@ -51,11 +51,10 @@ const libcOf = (): string => {
 
 /** Collects versions, hardware, the runtime in use and settings. File contents and user names are not part of it. */
 export const systemReport = async (): Promise<SystemReport> => {
-  const { version } = packageRequire(requirePackageFile('package.json')) as { version: string };
   const processors = cpus();
   const settings = Object.entries(process.env).filter(([name]) => /^(MDETR|HF|ONNXRUNTIME)_/.test(name));
   return {
-    mdetr: version,
+    mdetr: packageVersion(),
     node: process.version,
     system: `${process.platform}-${process.arch} ${release()}, ${libcOf()}`,
     processor: `${processors.length} × ${processors[0]?.model.trim() ?? 'unknown'}`,
