@@ -163,7 +163,7 @@ const dispatcherFor = (url: URL, { connectMs }: TimeLimits, isGuarded: boolean):
   const key = `${proxy ?? ''} ${connectMs} ${isGuarded}`;
   let dispatcher = dispatchers.get(key);
   if (dispatcher === undefined) {
-    const connect = { timeout: connectMs, ...(isGuarded ? { lookup: publicLookup } : {}) };
+    const connect = { timeout: connectMs, lookup: isGuarded ? publicLookup : undefined };
     const options = { connect, keepAliveTimeout: 1000 };
     dispatcher = proxy === undefined ? new Agent(options) : new ProxyAgent({ ...options, uri: proxy });
     dispatchers.set(key, dispatcher);

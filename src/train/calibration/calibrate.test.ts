@@ -34,7 +34,7 @@ describe('calibrate', () => {
     const { calibration: written, ...rest } = JSON.parse(readFileSync(config, 'utf8')) as Record<string, unknown>;
     const { calibration: _, ...old } = JSON.parse(before) as Record<string, unknown>;
     expect(rest).toEqual(old);
-    expect(written).toEqual(calibration);
+    expect(written).toEqual(JSON.parse(JSON.stringify(calibration)));
 
     await using loaded = await MDETR.fromPretrained(model);
     const image = join(scenes, 'images/scene_standard_000000.png');

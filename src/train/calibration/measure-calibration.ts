@@ -53,7 +53,7 @@ export const measureCalibration = async (
     const every = Math.max(1, total / limit);
     const run = new CalibrationRun(model, options, Math.ceil(total / every));
     for (const { rows, images } of opened) await run.addRows(spread(rows, every), images);
-    return run.finish(name);
+    return await run.finish(name);
   } finally {
     for (const { rows } of opened) rows.close();
   }
@@ -139,7 +139,7 @@ class CalibrationRun {
         boxes: this.boxes,
         present_phrases: this.present.length,
         absent_phrases: this.absent.length,
-        ...(isMade ? { made_absent: true } : {}),
+        made_absent: isMade ? true : undefined,
         f1: digits(f1),
         present_found: digits(presentFound),
         absent_found: digits(absentFound),
