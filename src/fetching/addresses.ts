@@ -2,7 +2,7 @@ import { BlockList, isIP } from 'node:net';
 
 /**
  * Addresses of other machines on the public internet. Everything else (this machine, private networks, link-local and
- * cloud-metadata addresses, multicast, reserved ranges) is what a URL of a stranger must not reach.
+ * cloud-metadata addresses, multicast, reserved ranges) is out of reach for a URL of anyone else.
  */
 
 /** IPv4 ranges that are not public (IANA's special-purpose registry, multicast and the reserved rest). */

@@ -20,10 +20,10 @@ const FUNCTION_WORDS = setOf(
 );
 /** Words that are attributes before a noun ("left shoe") and positions elsewhere ("left of", "on the left"). */
 const POSITIONS = setOf(
-  'left right front back top bottom side middle center centre far close closest nearest left-hand right-hand',
+  'left right front back top bottom side middle center far close closest nearest left-hand right-hand',
 );
-/** What questions ask for after "what" and "which". */
-const ASKED_ATTRIBUTES = setOf('color colour shape size material kind type number');
+/** Attributes that questions ask for after "what" and "which". */
+const ASKED_ATTRIBUTES = setOf('color shape size material kind type number');
 /** Nouns in -ing and -ed; other such words after a noun are verbs: "zebra grazing", "car parked". */
 const NOT_VERBS = setOf(
   'building ceiling railing clothing wing ring string king painting writing frosting icing lighting topping stuffing ' +

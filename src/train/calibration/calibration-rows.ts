@@ -3,7 +3,7 @@ import type { BoxXyxy } from '../../geometry/boxes.ts';
 import { boxXywhToXyxy } from '../../geometry/boxes.ts';
 import { captionPhrases, CodePointMap, wordSpans, type CodePointSpan, type Span } from '../../text/index.ts';
 
-/** What an annotation row says about its caption. Ranges are in UTF-16 units. */
+/** Ground truth of a caption in an annotation row. Ranges are in UTF-16 units. */
 export interface CaptionTruth {
   readonly caption: string;
   readonly boxes: readonly BoxXyxy[];
