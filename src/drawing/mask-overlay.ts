@@ -8,15 +8,17 @@ import { type CocoRle, maskBoundsXywh, maskToDense, unpackMask } from '../geomet
 const FILL_OPACITY = 0.42;
 
 /**
- * Tints the pixels of a mask in `image`, in place, and draws the contour just inside the mask's edge. The mask has the size
- * of the original image; it is resized if the drawing has another.
+ * Visits the pixels of a mask with their opacity: opaque on the contour just inside the mask's edge, less inside. The mask
+ * has the size of the original image; it is resized if the drawing has another.
+ *
+ * @param visit is given the index of the pixel in the drawing, row by row
  */
-export const overlayMask = (
-  image: RawImage,
+export const forEachMaskPixel = (
   mask: CocoRle,
   imageSize: Size,
-  rgb: readonly [number, number, number],
+  [drawnHeight, drawnWidth]: Size,
   contourPx: number,
+  visit: (pixel: number, opacity: number) => void,
 ): void => {
   const read = unpackMask(mask);
   if (read.height !== imageSize[0] || read.width !== imageSize[1])
@@ -24,21 +26,32 @@ export const overlayMask = (
       `a mask of ${read.width}x${read.height} pixels does not fit an image of ${imageSize[1]}x${imageSize[0]}.`,
     );
   const sized =
-    read.height === image.height && read.width === image.width ? read : resizeMask(read, [image.height, image.width]);
+    read.height === drawnHeight && read.width === drawnWidth ? read : resizeMask(read, [drawnHeight, drawnWidth]);
   const bounds = maskBoundsXywh(sized);
-  const depth = depthInside(maskToDense(sized), image.width, image.height, bounds);
+  const depth = depthInside(maskToDense(sized), drawnWidth, drawnHeight, bounds);
   const [left, top, width, height] = bounds;
   for (let y = top; y < top + height; y++)
     for (let x = left; x < left + width; x++) {
       const inside = depth[(y - top + 1) * (width + 2) + (x - left + 1)]!;
-      if (inside === 0) continue;
-      const opacity = inside <= contourPx ? 1 : FILL_OPACITY;
-      const at = (y * image.width + x) * 3;
-      for (let channel = 0; channel < 3; channel++)
-        image.data[at + channel] = Math.round(
-          image.data[at + channel]! * (1 - opacity) + rgb[channel as 0 | 1 | 2] * opacity,
-        );
+      if (inside > 0) visit(y * drawnWidth + x, inside <= contourPx ? 1 : FILL_OPACITY);
     }
+};
+
+/** Tints the pixels of a mask in `image`, in place. */
+export const overlayMask = (
+  image: RawImage,
+  mask: CocoRle,
+  imageSize: Size,
+  rgb: readonly [number, number, number],
+  contourPx: number,
+): void => {
+  const { data } = image;
+  forEachMaskPixel(mask, imageSize, [image.height, image.width], contourPx, (pixel, opacity) => {
+    for (let channel = 0; channel < 3; channel++) {
+      const at = pixel * 3 + channel;
+      data[at] = Math.round(data[at]! * (1 - opacity) + rgb[channel as 0 | 1 | 2] * opacity);
+    }
+  });
 };
 
 /**

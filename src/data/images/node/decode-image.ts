@@ -8,7 +8,6 @@ import type { Orientation } from '../orientation.ts';
 import { isPixelInput, rawImageFromPixels, type RawImage } from '../raw-image.ts';
 import { decodeHeic } from './decode-heic.ts';
 import {
-  checkSize,
   oneLine,
   orientationOf,
   readImageFile,
@@ -17,6 +16,7 @@ import {
   type ImageHeader,
   type ImageLimits,
 } from './image-file.ts';
+import { checkSize } from '../size-limits.ts';
 
 /**
  * Decodes an image to 8-bit RGB, bit-equal to Pillow's `convert('RGB')`: alpha is dropped, not blended; color profiles are

@@ -4,12 +4,11 @@ import { openInput } from '../../../files/input-file.ts';
 import { readBmpHeader, type BmpHeader } from '../bmp.ts';
 import { identifyFile, READABLE_FORMATS } from '../file-kind.ts';
 import { decideOrientation, type OrientationRule, type PixelSize } from '../orientation.ts';
+import { checkSize, type SizeLimits } from '../size-limits.ts';
 import { readTiffDirectories } from '../tiff-directories.ts';
 
 /** Limits on what decoding an image may cost. */
-export interface ImageLimits {
-  readonly maxPixels: number;
-  readonly maxAspectRatio: number;
+export interface ImageLimits extends SizeLimits {
   readonly maxPages: number;
   readonly timeoutS: number;
 }
@@ -122,24 +121,5 @@ const checkPages = (name: string, pages: number, { maxPages }: ImageLimits): voi
   if (pages > maxPages)
     throw new MdetrError(`${name}: has more than ${maxPages} pages or frames; extract the one that is meant.`);
 };
-
-/** Charges the size of an image. @throws {MdetrError} if it has too many pixels or is too narrow */
-export const checkSize = (
-  name: string,
-  { width, height }: PixelSize,
-  { maxPixels, maxAspectRatio }: Pick<ImageLimits, 'maxPixels' | 'maxAspectRatio'>,
-): void => {
-  if (width * height > maxPixels)
-    throw new MdetrError(
-      `${name}: ${width}x${height} is ${millions(width * height)} million pixels, the limit is ` +
-        `${millions(maxPixels)} million. Make the image smaller or raise the limit.`,
-    );
-  if (Math.max(width, height) > maxAspectRatio * Math.min(width, height))
-    throw new MdetrError(
-      `${name}: ${width}x${height} is too narrow, one side is more than ${maxAspectRatio} times the other. Crop it first.`,
-    );
-};
-
-const millions = (pixels: number): string => String(Math.round(pixels / 1e5) / 10);
 
 export const oneLine = (error: unknown): string => messageOf(error).trim().replace(/\s+/g, ' ');

@@ -1,0 +1,56 @@
+/** Bundles the browser's part of the package into `dist/web/`. */
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+
+/** Small files of the embedded model by name; its weights are a file of their own. */
+const defaultModelFiles = (): Record<string, string> => {
+  const folder = join(root, 'models/default');
+  const names = readdirSync(folder).filter((name) => name.endsWith('.json'));
+  return Object.fromEntries(names.map((name) => [name, readFileSync(join(folder, name), 'utf8')]));
+};
+
+/** The import of ONNX Runtime by a URL that is known at run time, as the minifier writes it. */
+const RUNTIME_IMPORT = /import\((\w+\.module)\)/;
+
+/**
+ * Writes `dist/web/mdetr.js` (the entry), `worker.js` (the Web Worker) and the modules that they share. Names in
+ * `new URL(…, import.meta.url)` stay as they are, for the bundler of the page.
+ *
+ * @returns the written files with their code
+ */
+export const buildWeb = async (outdir = join(root, 'dist/web')): Promise<ReadonlyMap<string, string>> => {
+  const { outputFiles } = await build({
+    entryPoints: { mdetr: join(root, 'src/web/index.ts'), worker: join(root, 'src/web/worker.ts') },
+    outdir,
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'browser',
+    target: 'es2023',
+    minify: true,
+    chunkNames: 'shared-[hash]',
+    legalComments: 'none',
+    write: false,
+    logLevel: 'warning',
+    define: { DEFAULT_MODEL_FILES: JSON.stringify(defaultModelFiles()) },
+  });
+  const files = new Map(outputFiles.map(({ path, text }) => [path, leaveRuntimeImport(text)]));
+  if (![...files.values()].some((code) => code.includes('webpackIgnore')))
+    throw new Error('the import of ONNX Runtime was not found in the bundle');
+  rmSync(outdir, { recursive: true, force: true });
+  mkdirSync(outdir, { recursive: true });
+  for (const [path, code] of files) writeFileSync(path, code);
+  writeFileSync(join(outdir, 'needs-node.js'), NEEDS_NODE);
+  return files;
+};
+
+/** Puts back the comments by which bundlers leave an import alone; the minifier drops them. */
+const leaveRuntimeImport = (code: string): string =>
+  code.replace(RUNTIME_IMPORT, 'import(/* @vite-ignore */ /* webpackIgnore: true */ $1)');
+
+/** Module that `exports` gives to browsers in place of an entry for Node: no bundler can resolve what it imports. */
+const NEEDS_NODE = `import 'This entry of mdetr needs Node.js: in a browser, import "mdetr/web"';\n`;

@@ -1,0 +1,55 @@
+import { functionRule, integerFrom, oneOf, stringRule, type OptionRules } from '../options/check-options.ts';
+
+/** Devices that a model can run on in a browser. `cpu` is another name of `wasm`. */
+export const WEB_DEVICES = ['auto', 'webgpu', 'wasm', 'cpu'] as const;
+/** Name of a device: `auto` is WebGPU where there is a graphics processor for it, else WebAssembly. */
+export type WebDevice = (typeof WEB_DEVICES)[number];
+
+/** Progress of loading a model; the last event has status `ready`. */
+export interface ProgressEvent {
+  readonly status: 'reading' | 'downloading' | 'compiling' | 'ready';
+  /** Name of the file that is downloaded, of the program being compiled, or of the model. */
+  readonly name: string;
+  /** Bytes of the download so far. */
+  readonly loadedBytes?: number | undefined;
+  /** Bytes of the whole download; undefined if the server does not tell. */
+  readonly totalBytes?: number | undefined;
+}
+
+/** Options of `MDETR.fromPretrained` in a browser. */
+export interface FromPretrainedOptions {
+  /** Default `auto`. */
+  readonly device?: WebDevice | undefined;
+  /** Threads of WebAssembly on pages that are cross-origin isolated. Default: half the cores, at most 4. */
+  readonly threads?: number | undefined;
+  /** Precision of an exported folder; by default the only one it has, or the most exact. */
+  readonly dtype?: 'float32' | 'float16' | 'int8' | undefined;
+  /** Run in a Web Worker, so that the page stays responsive. Default true. */
+  readonly worker?: boolean | undefined;
+  /** Keep downloaded weights in Cache storage. Default true. */
+  readonly cache?: boolean | undefined;
+  /** SHA-256 of the weight file of a model folder, in hexadecimal; other contents are refused. */
+  readonly sha256?: string | undefined;
+  /**
+   * URL under which this package is served, for pages whose bundler does not follow `new URL(…, import.meta.url)`. Its
+   * folders `dist/web`, `dist/ort` and, for the embedded model, `models` are needed.
+   */
+  readonly assets?: string | undefined;
+  /** Called while the model loads. */
+  readonly onProgress?: ((event: ProgressEvent) => void) | undefined;
+}
+
+/** Rules of `FromPretrainedOptions`. */
+export const fromPretrainedRules: OptionRules<FromPretrainedOptions> = {
+  device: oneOf(...WEB_DEVICES),
+  dtype: oneOf('float32', 'float16', 'int8'),
+  threads: integerFrom(1),
+  worker: { expected: 'true or false', accepts: (value) => typeof value === 'boolean' },
+  cache: { expected: 'true or false', accepts: (value) => typeof value === 'boolean' },
+  sha256: {
+    expected: 'a SHA-256 in 64 hexadecimal digits',
+    accepts: (value) => typeof value === 'string' && /^[0-9a-f]{64}$/i.test(value),
+  },
+  assets: stringRule,
+  onProgress: functionRule,
+};
