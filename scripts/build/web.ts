@@ -41,8 +41,8 @@ export const buildWeb = async (outdir = join(root, 'dist/web')): Promise<Readonl
   const files = new Map(outputFiles.map(({ path, text }) => [path, leaveRuntimeImport(text)]));
   if (![...files.values()].some((code) => code.includes('webpackIgnore')))
     throw new Error('the import of ONNX Runtime was not found in the bundle');
-  rmSync(outdir, { recursive: true, force: true });
   mkdirSync(outdir, { recursive: true });
+  for (const name of readdirSync(outdir)) if (name.endsWith('.js')) rmSync(join(outdir, name));
   for (const [path, code] of files) writeFileSync(path, code);
   writeFileSync(join(outdir, 'needs-node.js'), NEEDS_NODE);
   return files;

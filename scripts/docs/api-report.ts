@@ -27,13 +27,16 @@ const entryPoints = (): readonly (readonly [name: string, declarations: string])
   );
 };
 
+const isForBrowsers = (name: string): boolean => name === 'mdetr-web';
+
 const configOf = (name: string, declarations: string, temporary: string): ExtractorConfig =>
   ExtractorConfig.prepare({
     configObject: {
       projectFolder: root,
       newlineKind: 'lf',
       mainEntryPointFilePath: declarations,
-      compiler: { tsconfigFilePath: join(root, 'tsconfig.json') },
+      // Only the browser's declarations name types of the DOM.
+      compiler: { tsconfigFilePath: join(root, isForBrowsers(name) ? 'tsconfig.browser.json' : 'tsconfig.json') },
       apiReport: {
         enabled: true,
         reportFolder: reports,
@@ -90,10 +93,13 @@ const temporary = mkdtempSync(join(tmpdir(), 'mdetr-api-'));
 try {
   const entries = entryPoints();
   const configs = entries.map(([name, declarations]) => configOf(name, declarations, temporary));
-  // One program of the compiler for all entry points: parsing the declarations takes most of the time.
-  const additionalEntryPoints = entries.map(([, declarations]) => declarations);
-  const state = CompilerState.create(configs[0]!, { additionalEntryPoints });
-  const outcomes = entries.map(([name], index) => writeReport(name, configs[index]!, state, values.check));
+  // One program of the compiler for all entry points of Node: parsing the declarations takes most of the time.
+  const forNode = entries.filter(([name]) => !isForBrowsers(name)).map(([, declarations]) => declarations);
+  const state = CompilerState.create(configs[0]!, { additionalEntryPoints: forNode });
+  const outcomes = entries.map(([name], index) => {
+    const config = configs[index]!;
+    return writeReport(name, config, isForBrowsers(name) ? CompilerState.create(config) : state, values.check);
+  });
   const problems = outcomes.flatMap(({ name, errors }) => errors.map((text) => `${name}: ${text}`));
   const changed = outcomes.filter(({ isChanged }) => isChanged).map(({ name }) => name);
   if (values.check && changed.length > 0)

@@ -7,6 +7,7 @@ import { checkSize, type SizeLimits } from '../data/images/size-limits.ts';
 import { MdetrError, messageOf } from '../errors.ts';
 import { checkOptions } from '../options/check-options.ts';
 import { rgbOfBitmap } from './bitmap-pixels.ts';
+import { withoutExif } from './stored-orientation.ts';
 import { fetchFile } from './weight-cache.ts';
 
 type Settings = SizeLimits & Pick<Required<DecodeOptions>, 'maxBytes'> & Pick<DecodeOptions, 'orientation'>;
@@ -72,10 +73,11 @@ const decodeFile = async (bytes: Uint8Array<ArrayBuffer>, name: string, settings
     throw new MdetrError(`${name}: ${kind.name} is not decoded by browsers; convert it to PNG or JPEG.`);
   let bitmap: ImageBitmap;
   try {
-    bitmap = await createImageBitmap(new Blob([bytes]), {
+    const file = settings.orientation === 'stored' ? withoutExif(bytes, kind.name) : bytes;
+    bitmap = await createImageBitmap(new Blob([file]), {
       colorSpaceConversion: 'none',
       premultiplyAlpha: 'none',
-      imageOrientation: settings.orientation === 'stored' ? 'none' : 'from-image',
+      imageOrientation: 'from-image',
     });
   } catch (error) {
     throw new MdetrError(

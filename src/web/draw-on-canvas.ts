@@ -3,6 +3,7 @@ import { placeLabels, type LabelRequest } from '../drawing/label-layout.ts';
 import { forEachMaskPixel } from '../drawing/mask-overlay.ts';
 import { colorOf, nameDetections, type DrawableDetection, type NamedDetection } from '../drawing/phrases.ts';
 import type { Size } from '../geometry/size.ts';
+import type { DrawableImage } from './send-image.ts';
 
 /** A canvas to draw on. */
 export type DrawingCanvas = HTMLCanvasElement | OffscreenCanvas;
@@ -33,7 +34,7 @@ type Context = CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D;
  */
 export const drawDetections = (
   canvas: DrawingCanvas,
-  image: CanvasImageSource | RawImage,
+  image: DrawableImage | ImageBitmap | RawImage,
   { detections, caption }: CanvasContent,
   { masks = true, boxes = true, labels = true }: CanvasOptions = {},
 ): void => {
@@ -51,7 +52,7 @@ export const drawDetections = (
   if (labels) drawLabels(context, [...named].reverse(), [height, width], Math.max(11, side * 0.024));
 };
 
-const isRawImage = (image: CanvasImageSource | RawImage): image is RawImage => 'channels' in image;
+const isRawImage = (image: DrawableImage | ImageBitmap | RawImage): image is RawImage => 'channels' in image;
 
 const imageDataOf = ({ width, height, data }: RawImage): ImageData => {
   const rgba = new ImageData(width, height);
@@ -64,7 +65,7 @@ const imageDataOf = ({ width, height, data }: RawImage): ImageData => {
   return rgba;
 };
 
-const sizeOf = (image: CanvasImageSource | RawImage): Size => {
+const sizeOf = (image: DrawableImage | ImageBitmap | RawImage): Size => {
   if (isRawImage(image)) return [image.height, image.width];
   if ('naturalWidth' in image) return [image.naturalHeight, image.naturalWidth];
   if ('videoWidth' in image) return [image.videoHeight, image.videoWidth];

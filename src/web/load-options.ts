@@ -1,9 +1,10 @@
 import { functionRule, integerFrom, oneOf, stringRule, type OptionRules } from '../options/check-options.ts';
 
-/** Devices that a model can run on in a browser. `cpu` is another name of `wasm`. */
-export const WEB_DEVICES = ['auto', 'webgpu', 'wasm', 'cpu'] as const;
-/** Name of a device: `auto` is WebGPU where there is a graphics processor for it, else WebAssembly. */
-export type WebDevice = (typeof WEB_DEVICES)[number];
+/**
+ * Name of a device: `auto` is WebGPU where there is a graphics processor for it, else WebAssembly. `cpu` is another name of
+ * `wasm`.
+ */
+export type WebDevice = 'auto' | 'webgpu' | 'wasm' | 'cpu';
 
 /** Progress of loading a model; the last event has status `ready`. */
 export interface ProgressEvent {
@@ -41,7 +42,7 @@ export interface FromPretrainedOptions {
 
 /** Rules of `FromPretrainedOptions`. */
 export const fromPretrainedRules: OptionRules<FromPretrainedOptions> = {
-  device: oneOf(...WEB_DEVICES),
+  device: oneOf('auto', 'webgpu', 'wasm', 'cpu'),
   dtype: oneOf('float32', 'float16', 'int8'),
   threads: integerFrom(1),
   worker: { expected: 'true or false', accepts: (value) => typeof value === 'boolean' },

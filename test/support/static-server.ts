@@ -28,7 +28,7 @@ export class StaticServer {
   headers: Record<string, string> = {};
   /** Requested paths, with the method if it is not GET. */
   readonly requests: string[] = [];
-  private readonly texts = new Map<string, string>();
+  private readonly texts = new Map<string, { readonly text: string; readonly type: string }>();
 
   private constructor(
     private readonly server: Server,
@@ -45,8 +45,8 @@ export class StaticServer {
   }
 
   /** Serves a text at a path. */
-  setText(path: string, text: string): void {
-    this.texts.set(path, text);
+  setText(path: string, text: string, type = 'text/html; charset=utf-8'): void {
+    this.texts.set(path, { text, type });
   }
 
   /** URL of a path. */
@@ -63,9 +63,9 @@ export class StaticServer {
     const path = decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname);
     this.requests.push(request.method === 'GET' ? path : `${request.method ?? ''} ${path}`);
     const headers = { ...this.headers, 'Content-Type': TYPES[extname(path)] ?? 'application/octet-stream' };
-    const text = this.texts.get(path);
-    if (text !== undefined) {
-      response.writeHead(200, { 'Content-Type': 'text/html; charset=utf-8', ...this.headers }).end(text);
+    const given = this.texts.get(path);
+    if (given !== undefined) {
+      response.writeHead(200, { ...this.headers, 'Content-Type': given.type }).end(given.text);
       return;
     }
     const prefix = Object.keys(this.folders).find((start) => path.startsWith(start));
