@@ -3,7 +3,7 @@ import type { NamedTensors, Program } from '../engine/graph/index.ts';
 import { createBrowserRuntime } from '../engine/runtime/web/load-ort.ts';
 import type { Session } from '../engine/runtime/runtime.ts';
 import { InferenceCore } from '../inference/core.ts';
-import { MaskPredictor } from '../inference/mask-predictor.ts';
+import { MaskProgram } from '../inference/mask-predictor.ts';
 import { traceInference } from '../inference/programs.ts';
 import { decodeImage } from './decode-image.ts';
 import { chooseDevice, type DeviceChoice } from './device.ts';
@@ -58,7 +58,7 @@ export const openCore = async (
       device: choice.device,
       image: await load(programs.image),
       text: await load(programs.text),
-      masks: programs.masks === undefined ? undefined : new MaskPredictor(await load(programs.masks)),
+      masks: programs.masks === undefined ? undefined : new MaskProgram(await load(programs.masks)),
       decode: async (image, decodeOptions) => decodeImage(await receiveImage(image), decodeOptions),
     });
     notify({ status: 'ready', name });
