@@ -42,7 +42,8 @@ export interface RequestEntry {
 
 /** A log entry as one line of JSON. */
 export const logLine = (entry: LogEntry, time = new Date()): string => {
-  const isServerError = entry.event === 'request' && entry.status >= 500 && entry.status !== 503;
+  const isServerError =
+    entry.event === 'request' && entry.status >= 500 && entry.status !== 503 && entry.problem !== 'client-gone';
   const isTrouble = ['worker-exit', 'worker-failed', 'error'].includes(entry.event) || isServerError;
   return `${JSON.stringify({ time: time.toISOString(), level: isTrouble ? 'error' : 'info', ...entry })}\n`;
 };

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const require = createRequire(import.meta.url);
-const SUBPATHS = ['', '/train', '/metrics', '/data', '/scenes', '/models', '/losses', '/engine'];
+const SUBPATHS = ['', '/train', '/metrics', '/data', '/scenes', '/models', '/losses', '/engine', '/server'];
 
 const compilersFolder = mkdtempSync(join(tmpdir(), 'mdetr-compilers-'));
 
