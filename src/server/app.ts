@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { Hono, type Context } from 'hono';
 import { messageOf } from '../errors.ts';
-import { packageRequire } from '../files/package-folder.ts';
+import { findPackageFile, packageRequire } from '../files/package-folder.ts';
 import { docsPage, DOCS_STYLE } from './http/docs-page.ts';
 import { checkOrigin, checkToken, ClientGone } from './http/guards.ts';
 import { openApiDocument } from './http/openapi.ts';
+import { PageFiles } from './http/page-files.ts';
 import { Problem } from './problems.ts';
 import { requestIdOf, type RequestFacts, type Service } from './service.ts';
 import { TASKS } from './worker/messages.ts';
@@ -72,14 +73,23 @@ export const createApp = (service: Service): App => {
   };
   for (const [path, methods] of Object.entries(routes))
     app.all(path, (context) => answer(service, context, path, methods));
-  app.notFound((context) =>
-    answer(service, context, 'none', {
-      [context.req.method]: () => {
-        throw new Problem('not-found', 'see /docs for the paths');
-      },
-    }),
-  );
+  const folder = findPackageFile('dist/page');
+  const page = folder === undefined ? undefined : new PageFiles(folder);
+  app.notFound((context) => {
+    const { path, method } = context.req;
+    const inside = path.startsWith(settings.basePath) ? path.slice(settings.basePath.length) || '/' : undefined;
+    // The page is missing where the package was built without it; the documentation is always there.
+    if (inside === '/' && page?.has('/') !== true)
+      return answer(service, context, '/', { GET: () => context.redirect(`${settings.basePath}/docs`) });
+    if (inside !== undefined && page?.has(inside) === true)
+      return answer(service, context, 'page', { GET: () => page.answer(inside) });
+    return answer(service, context, 'none', { [method]: noSuchPath, GET: noSuchPath });
+  });
   return app;
+};
+
+const noSuchPath = (): never => {
+  throw new Problem('not-found', 'see /docs for the paths');
 };
 
 /** Answers a request by the function of its method, and logs it. */
