@@ -109,7 +109,7 @@ const mayImport = {
     'files',
     'random',
   ],
-  server: ['results', 'inference', 'model-folder', 'threads', 'files'],
+  server: ['fetching', 'results', 'inference', 'model-folder', 'threads', 'files'],
 };
 
 const escape = (path) => path.replaceAll('/', '\\/');

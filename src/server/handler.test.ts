@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -138,12 +141,23 @@ describe('tasks', () => {
   it('give up a request whose client has gone', async () => {
     const client = new AbortController();
     const answer = handler(formRequest('/v1/detect', { image, caption: ['a', 'b', 'c'] }, { signal: client.signal }));
-    setTimeout(() => client.abort(), 5);
+    client.abort();
     expect((await answer).status).toBe(504);
     expect(log.at(-1)).toMatchObject({ event: 'request', problem: 'client-gone' });
     await ok(formRequest('/v1/detect', { image, caption: 'a cube' }));
   });
 });
+
+/** A server on this machine that counts its requests. */
+const countingServer = async (): Promise<{ server: Server; requests: () => number }> => {
+  let count = 0;
+  const server = createServer((_, response) => {
+    count++;
+    response.end();
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return { server, requests: () => count };
+};
 
 /** A body that arrives in chunks, and then no more. */
 const slowly = (...chunks: Uint8Array[]): ReadableStream<Uint8Array> =>
@@ -390,6 +404,27 @@ describe('options', () => {
     expect((await get('/api/mdetr/healthz', { origin: 'http://localhost' })).status).toBe(200);
     expect((await get('/api/mdetr/healthz', { host: 'rebound.test:8080' })).status).toBe(421);
     await other.close();
+  });
+
+  it('URLs of images are fetched from public addresses only, if at all', async () => {
+    const { server, requests } = await countingServer();
+    const { port } = server.address() as AddressInfo;
+    const open = createHandler({ cacheDir: folder, threads: 1, allowUrls: true });
+    for (const [url, problem] of [
+      // A private address as a number, by a name that resolves to it, and inside IPv6.
+      [`http://127.0.0.1:${port}/a.png`, 'image-url-refused'],
+      [`http://localhost:${port}/a.png`, 'image-url-refused'],
+      [`http://[::ffff:7f00:1]:${port}/a.png`, 'image-url-refused'],
+      ['http://169.254.169.254/latest/meta-data', 'image-url-refused'],
+      ['http://user:password@example.org/a.png', 'image-url-refused'],
+      ['http://no-such-host.invalid/a.png', 'image-url-failed'],
+    ]) {
+      const answer = await (await open(jsonRequest('/v1/detect', { image: url, caption: 'a cube' }))).json();
+      expect(answer, url).toMatchObject({ status: 422, type: `urn:mdetr:problem:${problem!}` });
+    }
+    expect(requests()).toBe(0);
+    await open.close();
+    server.close();
   });
 
   it('wrong ones are refused', () => {

@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { MdetrError } from '../errors.ts';
+import { fetchBytes, FetchError } from '../fetching/fetch-bytes.ts';
 import { BodyBudget, readBody } from './http/body.ts';
 import { ClientLimit, Deadline } from './http/guards.ts';
 import { parseInferenceBody, type InferenceBody } from './http/inference-body.ts';
@@ -136,8 +137,7 @@ export class Service {
     const model = body.model ?? names[0]!;
     if (!names.includes(model))
       throw new Problem('unknown-model', `there is no such model; the models are ${names.join(', ')}`);
-    if (!('bytes' in body.image)) throw new Problem('image-url-refused', 'the server does not fetch images from URLs');
-    const { bytes } = body.image;
+    const bytes = 'bytes' in body.image ? body.image.bytes : await this.fetch(body.image.url, signal);
     Object.assign(facts, { model, texts: body.texts.length, imageBytes: bytes.length });
     const { results, batch, isCached, waitMs } = await this.scheduler.submit(
       {
@@ -153,6 +153,20 @@ export class Service {
     );
     Object.assign(facts, { batch, isCached, waitMs: Math.round(waitMs) });
     return { results, batch, isCached, waitMs };
+  }
+
+  /** Fetches an image from a public address. @throws {Problem} if that is not allowed or fails */
+  private async fetch(url: URL, signal: AbortSignal): Promise<Uint8Array> {
+    const { allowUrls, maxBodyBytes, timeoutS } = this.settings;
+    if (!allowUrls)
+      throw new Problem('image-url-refused', 'the server does not fetch images from URLs (see --allow-urls)');
+    try {
+      return await fetchBytes(url, { maxBytes: maxBodyBytes, totalMs: timeoutS * 1000, signal });
+    } catch (error) {
+      if (!(error instanceof FetchError)) throw error;
+      const isRefused = error.problem === 'url' || error.problem === 'address';
+      throw new Problem(isRefused ? 'image-url-refused' : 'image-url-failed', error.message, { cause: error });
+    }
   }
 
   log(entry: LogEntry): void {

@@ -27,6 +27,7 @@ interface ServeOptions extends Omit<ModelOptions, 'model' | 'verbose'> {
   readonly maxTexts: number;
   readonly maxPerClient?: number;
   readonly imageCache: number;
+  readonly allowUrls?: boolean;
   readonly quiet?: boolean;
 }
 
@@ -107,6 +108,7 @@ export const serveCommand = (): Command => {
     .option('--max-texts <n>', 'maximum number of texts in one request', integerFrom(1), 64)
     .option('--max-per-client <n>', 'maximum number of requests of one address at a time', integerFrom(1))
     .option('--image-cache <MiB>', 'memory for encoded images in each worker; 0 keeps none', integerFrom(0), 512)
+    .option('--allow-urls', 'accept http and https URLs of public addresses as images')
     .option('--quiet', 'do not log requests that succeed')
     .addHelpText('after', EXAMPLES)
     .action((options: ServeOptions) => serve(options));
@@ -133,6 +135,7 @@ const serverOptions = (options: ServeOptions): ServerOptions => {
     imageCacheBytes: options.imageCache * MEBIBYTE,
     token: options.token ?? process.env['MDETR_TOKEN'],
     cors: options.cors,
+    allowUrls: options.allowUrls,
     // A page of another site can make its own name mean 127.0.0.1; only these names are answered there.
     hosts: isLocal ? ['127.0.0.1', 'localhost', '[::1]', ...(allowHost ?? [])] : allowHost,
   };
