@@ -97,6 +97,7 @@ export const importDataset = async (options: ImportDatasetOptions): Promise<Impo
     defaultClass: options.defaultClass,
     classNames: options.classes === undefined ? undefined : await namesIn(options.classes),
   });
+  for (const error of source.brokenJson.values()) leftOut.add('files that are not valid JSON', error.message);
   const images = await placeImages(read, { leftOut, notes }, () => progress?.advance());
   const divided = splitImages(images, { valFraction, seed, notes });
 

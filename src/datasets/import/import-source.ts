@@ -62,11 +62,7 @@ export class ImportSource {
     ];
     // The images of `annotations/instances.json` usually lie beside the folder `annotations`.
     const parent = dirname(resolve(root));
-    if (
-      !isFolder &&
-      (images.length === 0 || ANNOTATION_FOLDER.test(basename(resolve(root)))) &&
-      parent !== resolve(root)
-    )
+    if (!isFolder && ANNOTATION_FOLDER.test(basename(resolve(root))) && parent !== resolve(root))
       images.push(...(await filesBelow(parent, 4)).filter(isImageFile).map((file) => join(parent, file)));
     const unique = new Map(images.map((image) => [resolve(image), image]));
     const files = isFolder ? below.filter((file) => !isImageFile(file)) : [basename(path)];
@@ -83,9 +79,9 @@ export class ImportSource {
     return this.outlines.of(this.pathOf(file));
   }
 
-  /** The first JSON file that could not be read by `outlineOf`, with the reason. */
-  get brokenJson(): MdetrError | undefined {
-    return this.outlines.firstError;
+  /** Why JSON files could not be read by `outlineOf`, by their paths. */
+  get brokenJson(): ReadonlyMap<string, MdetrError> {
+    return this.outlines.errors;
   }
 
   /** True if a path is one of `images`. */
@@ -188,7 +184,8 @@ const entriesOf = async (path: string, isRoot: boolean) => {
     return await readdir(path, { withFileTypes: true });
   } catch (error) {
     if (errorCode(error) === 'ENOTDIR') throw new MdetrError(`${path}: is not a folder`, { cause: error });
-    if (!isRoot && (errorCode(error) === 'EACCES' || errorCode(error) === 'EPERM')) return [];
+    // Folders that may not be read, or vanish meanwhile.
+    if (!isRoot && ['EACCES', 'EPERM', 'ENOENT'].includes(errorCode(error) ?? '')) return [];
     throw new MdetrError(`${path}: cannot be read (${fileReason(error)})`, { cause: error });
   }
 };

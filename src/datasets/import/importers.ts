@@ -86,7 +86,8 @@ const MAX_SHOWN_FILES = 3;
 
 const unknownFormat = (source: ImportSource, format: string | undefined): MdetrError => {
   // A damaged file is the likely reason; its own message says where it is damaged.
-  if (source.brokenJson !== undefined) return source.brokenJson;
+  const [broken] = source.brokenJson.values();
+  if (broken !== undefined) return broken;
   const known = `known are: ${table.map(({ name, title }) => `${name} (${title})`).join(', ')}`;
   const wanted = format === undefined ? 'a known format' : `the format ${format}`;
   const [only, ...more] = source.files;

@@ -1,5 +1,5 @@
 import { MdetrError } from '../../errors.ts';
-import { fileHead } from './file-head.ts';
+import { fileHeadBytes } from './file-head.ts';
 import { readJsonDictionary, readJsonKeys, readJsonList } from '../source/json-entries.ts';
 import { parsePythonJson } from '../../data/annotation-index/python-json.ts';
 
@@ -20,7 +20,8 @@ export interface JsonOutline {
 /** Outlines of JSON files by path, each read once. Files that cannot be read have none, and are remembered. */
 export class JsonOutlines {
   private readonly known = new Map<string, JsonOutline | undefined>();
-  firstError: MdetrError | undefined;
+  /** Why files could not be read, by path. */
+  readonly errors = new Map<string, MdetrError>();
 
   of(path: string): JsonOutline | undefined {
     if (this.known.has(path)) return this.known.get(path);
@@ -29,7 +30,7 @@ export class JsonOutlines {
       outline = outlineOf(path);
     } catch (error) {
       if (!(error instanceof MdetrError)) throw error;
-      this.firstError ??= error;
+      this.errors.set(path, error);
     }
     this.known.set(path, outline);
     return outline;
@@ -81,4 +82,12 @@ const parsed = (line: string): unknown => {
 const keysOf = (value: unknown): Set<string> =>
   new Set(typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.keys(value) : []);
 
-const headOf = (path: string): string => fileHead(path, HEAD_BYTES);
+const headOf = (path: string): string => {
+  const bytes = fileHeadBytes(path, HEAD_BYTES);
+  try {
+    // A character that is cut at the end of the head is no error.
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes, { stream: true });
+  } catch (error) {
+    throw new MdetrError(`${path}: is not UTF-8 text; save it as UTF-8`, { cause: error });
+  }
+};

@@ -1,5 +1,4 @@
 import { closeSync, readSync } from 'node:fs';
-import { StringDecoder } from 'node:string_decoder';
 import { SaxesParser } from 'saxes';
 import { MdetrError } from '../../errors.ts';
 import { openInputSync } from '../../files/input-file.ts';
@@ -70,7 +69,14 @@ export const readXmlChildren = function* (path: string): Generator<XmlElement & 
       },
     });
     const buffer = Buffer.alloc(CHUNK_BYTES);
-    const decoder = new StringDecoder('utf8');
+    const decoder = new TextDecoder('utf-8', { fatal: true });
+    const decode = (bytes?: Uint8Array): string => {
+      try {
+        return bytes === undefined ? decoder.decode() : decoder.decode(bytes, { stream: true });
+      } catch (error) {
+        throw new MdetrError(`${path}: line ${parser.line}: is not UTF-8 text; save it as UTF-8`, { cause: error });
+      }
+    };
     for (let bytes; (bytes = readSync(fd, buffer, 0, CHUNK_BYTES, null)) > 0;) {
       if (read === 0) {
         const foreign = foreignContent(buffer.subarray(0, Math.min(bytes, HEAD_BYTES)));
@@ -79,13 +85,13 @@ export const readXmlChildren = function* (path: string): Generator<XmlElement & 
       read += bytes;
       if (read - elementBytes > MAX_ELEMENT_BYTES)
         throw new MdetrError(`${path}: line ${parser.line}: an element has more than ${MAX_ELEMENT_BYTES} bytes`);
-      parser.write(decoder.write(buffer.subarray(0, bytes)));
+      parser.write(decode(buffer.subarray(0, bytes)));
       if (ready.length > 0) elementBytes = read;
       yield* ready;
       ready = [];
     }
     if (read === 0) throw new MdetrError(`${path}: is empty; expected XML`);
-    parser.write(decoder.end()).close();
+    parser.write(decode()).close();
     yield* ready;
   } finally {
     closeSync(fd);

@@ -23,6 +23,8 @@ export class RunRecorder {
   best: RunPosition['best'];
   /** A validation was due when the run was stopped. */
   isValidationDue: boolean;
+  /** Validations since the best one. */
+  private staleValidations: number;
   private readonly window = new LogWindow();
   private readonly skipped: Set<number>;
   private metrics: Readonly<Record<string, number>>;
@@ -39,6 +41,7 @@ export class RunRecorder {
   ) {
     this.skipped = new Set(before?.skippedRows);
     this.best = before?.best;
+    this.staleValidations = before?.staleValidations ?? 0;
     this.metrics = finiteOf(before?.metrics ?? {});
     this.isValidationDue = before?.isValidationDue === true;
     this.secondsBefore = before?.seconds ?? 0;
@@ -70,6 +73,11 @@ export class RunRecorder {
   /** Step of the last save; 0 if there is none. */
   get savedStep(): number {
     return this.savedAt;
+  }
+
+  /** As many validations in a row as `patience` says were not better than the best one. */
+  get isExhausted(): boolean {
+    return isExhausted(this.config, { staleValidations: this.staleValidations });
   }
 
   /** Adds a step to the entry of the log that is being gathered. */
@@ -110,6 +118,7 @@ export class RunRecorder {
     this.metrics = finiteOf(found.metrics);
     log.validation(trainer.steps, epoch, this.metrics);
     const isBest = Number.isFinite(found.metric) && (this.best === undefined || found.metric > this.best.metric);
+    this.staleValidations = isBest ? 0 : this.staleValidations + 1;
     if (isBest) {
       this.best = { metric: found.metric, step: trainer.steps };
       await this.writeModel(join(folder, bestFolder), epoch);
@@ -132,6 +141,7 @@ export class RunRecorder {
         seconds: this.seconds,
         ...log.lengths,
         best: this.best,
+        staleValidations: this.staleValidations > 0 ? this.staleValidations : undefined,
         metrics: this.metrics,
         isValidationDue: this.isValidationDue ? true : undefined,
         skippedRows: [...this.skipped],
@@ -165,6 +175,12 @@ export class RunRecorder {
     });
   }
 }
+
+/** Whether a run has ended because no validation improved on the best one for long enough. */
+export const isExhausted = (
+  { patience }: Pick<TrainConfig, 'patience'>,
+  { staleValidations = 0 }: Pick<RunPosition, 'staleValidations'>,
+): boolean => patience > 0 && staleValidations >= patience;
 
 /** Only the metrics that are finite. */
 const finiteOf = (metrics: Readonly<Record<string, number | null>>): Record<string, number> =>

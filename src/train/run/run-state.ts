@@ -24,6 +24,8 @@ const positionSchema = z.object({
   eventBytes: whole,
   /** The best validation so far. */
   best: z.object({ metric: number, step: whole }).optional(),
+  /** Validations since the best one. */
+  staleValidations: whole.optional(),
   /** Metrics of the last validation. */
   metrics: z.record(z.string(), number.nullable()).optional(),
   /** A validation was due at this step, and was interrupted. */

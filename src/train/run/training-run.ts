@@ -12,7 +12,7 @@ import type { StepReport, Trainer } from '../step/trainer.ts';
 import { BatchFeed } from './batch-feed.ts';
 import { changedSettings, prepareRunFolder, stateFile } from './run-folder.ts';
 import type { RunObserver, RunSummary, Validate } from './run-observer.ts';
-import { RunRecorder } from './run-recorder.ts';
+import { isExhausted, RunRecorder } from './run-recorder.ts';
 import {
   batchesOfProcess,
   createTrainer,
@@ -60,7 +60,8 @@ export const trainProcess = async (config: TrainConfig, options: ProcessOptions)
   let data: RunData | undefined;
   try {
     data = openRunData(config);
-    if (before?.position.isDone === true && before.step >= data.totalSteps) {
+    const isEnd = before !== undefined && (before.step >= data.totalSteps || isExhausted(config, before.position));
+    if (before?.position.isDone === true && isEnd) {
       const { best, skippedRows } = before.position;
       return { folder, steps: before.step, isDone: true, loss: undefined, skippedRows: skippedRows.length, best };
     }
@@ -89,6 +90,8 @@ interface RunParts {
 class TrainingRun {
   private loss: number | undefined;
   private hasNoted = false;
+  /** No validation improved on the best one for long enough; equal in all processes. */
+  private isExhausted = false;
   private readonly communicator: Communicator;
   private readonly observer: RunObserver;
 
@@ -152,7 +155,8 @@ class TrainingRun {
     const { trainer, feed, recorder, data } = this.parts;
     const { stepsPerEpoch, totalSteps } = data;
     observer.onStart?.({ steps: totalSteps, done: trainer.steps, stepsPerEpoch });
-    if (recorder.isValidationDue && trainer.steps < totalSteps) await this.validate();
+    const isStartDue = config.validate_start && trainer.steps === 0;
+    if ((recorder.isValidationDue || isStartDue) && trainer.steps < totalSteps) await this.validate();
     while (trainer.steps < totalSteps && !(await this.isToStop())) {
       const started = performance.now();
       const { made, skipped } = await feed.next();
@@ -195,21 +199,30 @@ class TrainingRun {
     return this.options.signal?.aborted === true;
   }
 
-  /** Whether any of the processes was told to stop; then all stop after the same step. */
+  /**
+   * Whether any of the processes was told to stop, or the one that validates found no improvement for long enough; then all
+   * stop after the same step.
+   */
   private async isToStop(): Promise<boolean> {
     const { communicator, isStopped } = this;
-    if (communicator.size === 1) return isStopped;
-    const stopped = Float32Array.of(Number(isStopped));
-    await communicator.allReduce(stopped);
-    return stopped[0]! > 0;
+    this.isExhausted = this.parts.recorder.isExhausted;
+    if (communicator.size === 1) return isStopped || this.isExhausted;
+    const flags = Float32Array.of(Number(isStopped), Number(this.isExhausted));
+    await communicator.allReduce(flags);
+    this.isExhausted = flags[1]! > 0;
+    return flags[0]! > 0 || this.isExhausted;
   }
 
   /** Validates a finished run once more and saves; saves a stopped run as it is. */
   private async finish(): Promise<RunSummary> {
     const { trainer, recorder, data } = this.parts;
     const { steps } = trainer;
-    const isFinished = steps >= data.totalSteps;
-    if (isFinished) await this.validate();
+    const isFinished = steps >= data.totalSteps || this.isExhausted;
+    if (isFinished && !this.isExhausted) await this.validate();
+    if (this.isExhausted)
+      this.observer.onNote?.(
+        `step ${steps}: no better validation for ${this.config.patience} in a row, so the run ends`,
+      );
     const isDone = isFinished && !recorder.isValidationDue;
     if (isDone || steps !== recorder.savedStep || recorder.isValidationDue) await this.save(isDone);
     const { skippedRows, best } = recorder;

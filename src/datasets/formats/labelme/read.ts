@@ -55,6 +55,8 @@ export const labelmeImporter: Importer = {
   },
 
   async *read(source, files, options) {
+    // Each file is one image, so a damaged one is an image that would be lost.
+    for (const error of source.brokenJson.values()) throw error;
     for (const file of files) yield await readImage(source, file, options);
   },
 };

@@ -26,14 +26,15 @@ export const vocImporter: Importer = {
   async recognize(source) {
     await Promise.resolve();
     const files: string[] = [];
-    const empty: string[] = [];
+    const damaged: string[] = [];
     for (const file of source.files) {
       if (!/\.xml$/i.test(file)) continue;
       const head = headOf(source.pathOf(file));
       if (/<annotation[\s>]/.test(head)) files.push(file);
-      else if (head.trim() === '') empty.push(file);
+      // Files without an element are damaged; each would be an image that is lost.
+      else if (!/<[A-Za-z]/.test(head) || /<(!doctype )?html/i.test(head)) damaged.push(file);
     }
-    return files.length === 0 ? [] : [...files, ...empty].sort();
+    return files.length === 0 ? [] : [...files, ...damaged].sort();
   },
 
   async *read(source, files, options) {

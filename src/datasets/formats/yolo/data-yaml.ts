@@ -25,9 +25,10 @@ export interface YoloDescription {
   readonly keyPointValues: number;
 }
 
-/** Whether the text of a YAML file looks like the description of a dataset. */
-export const looksLikeDataYaml = (text: string): boolean =>
-  /^\s*["']?names["']?\s*:/m.test(text) && /^\s*["']?(train|val|valid|test|path|nc)["']?\s*:/m.test(text);
+/** Whether a YAML file is called, or looks, like the description of a dataset. */
+export const looksLikeDataYaml = (text: string, file: string): boolean =>
+  /(^|\/)data\.ya?ml$/i.test(file) ||
+  (/^\s*["']?names["']?\s*:/m.test(text) && /^\s*["']?(train|val|valid|test|path|nc)["']?\s*:/m.test(text));
 
 /**
  * Reads `data.yaml`.

@@ -34,7 +34,7 @@ export const yoloImporter: Importer = {
   async recognize(source) {
     const yamls: string[] = [];
     for (const file of source.files)
-      if (/\.ya?ml$/i.test(file) && looksLikeDataYaml(headOf(source.pathOf(file)))) yamls.push(file);
+      if (/\.ya?ml$/i.test(file) && looksLikeDataYaml(headOf(source.pathOf(file)), file)) yamls.push(file);
     if (yamls.length > 0) return shallowest(yamls);
     const darknet = source.files.filter(
       (file) => /\.data$/i.test(file) && /^\s*names\s*=/m.test(headOf(source.pathOf(file))),

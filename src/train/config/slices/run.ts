@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { nonnegativeInteger, path, positiveInteger } from './values.ts';
+import { flag, nonnegativeInteger, path, positiveInteger } from './values.ts';
 
 /** When the model is validated. @internal */
 export const validationSchema = z.object({
@@ -7,6 +7,15 @@ export const validationSchema = z.object({
   validate_every: positiveInteger
     .optional()
     .meta({ description: 'Steps between validations, instead of `eval_skip`.', own: true }),
+  validate_start: flag.default(false).meta({
+    description: 'Validates before the first step, too, so that `best/` is never worse than the initial model.',
+    own: true,
+  }),
+  patience: nonnegativeInteger.default(0).meta({
+    description:
+      'Ends the run after this many validations in a row that are not better than the best one; 0 never does.',
+    own: true,
+  }),
   max_validation_images: nonnegativeInteger
     .default(0)
     .meta({ description: 'Maximum number of images of each validation set; 0 for all.', own: true }),
