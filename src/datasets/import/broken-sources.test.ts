@@ -121,7 +121,12 @@ const CASES: Readonly<Record<string, { file: string; damages: Readonly<Record<st
       'aliases that multiply': () =>
         `a: &a [x,x,x,x,x,x,x,x,x]\n${'bcdefghi'
           .split('')
-          .map((key, i) => `${key}: &${key} [${Array(9).fill(`*${'abcdefgh'[i]}`).join(',')}]`)
+          .map(
+            (key, i) =>
+              `${key}: &${key} [${Array(9)
+                .fill(`*${'abcdefgh'.charAt(i)}`)
+                .join(',')}]`,
+          )
           .join('\n')}\nnames: *i\ntrain: x\n`,
       'a class number that is a word': replaced('  0:', '  zero:'),
       'a missing name': replaced(/ {2}0:.*\n/, ''),

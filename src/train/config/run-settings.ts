@@ -151,9 +151,9 @@ export interface ValidationConfig {
   /** Epochs between validations. */
   readonly eval_skip: number;
   /** Validates before the first step, too, so that the best model is never worse than the initial one. */
-  readonly validate_start: boolean;
-  /** Ends the run after this many validations in a row that are not better than the best one; 0 never does. */
-  readonly patience: number;
+  readonly validate_start?: boolean | undefined;
+  /** Ends the run after this many validations in a row that are not better than the best one. */
+  readonly patience?: number | undefined;
   /** Maximum number of images of each validation set; 0 for all. */
   readonly max_validation_images: number;
   /** Steps between validations, instead of `eval_skip`. */

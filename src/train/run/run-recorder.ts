@@ -180,7 +180,7 @@ export class RunRecorder {
 export const isExhausted = (
   { patience }: Pick<TrainConfig, 'patience'>,
   { staleValidations = 0 }: Pick<RunPosition, 'staleValidations'>,
-): boolean => patience > 0 && staleValidations >= patience;
+): boolean => patience !== undefined && staleValidations >= patience;
 
 /** Only the metrics that are finite. */
 const finiteOf = (metrics: Readonly<Record<string, number | null>>): Record<string, number> =>

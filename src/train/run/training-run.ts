@@ -155,7 +155,7 @@ class TrainingRun {
     const { trainer, feed, recorder, data } = this.parts;
     const { stepsPerEpoch, totalSteps } = data;
     observer.onStart?.({ steps: totalSteps, done: trainer.steps, stepsPerEpoch });
-    const isStartDue = config.validate_start && trainer.steps === 0;
+    const isStartDue = config.validate_start === true && trainer.steps === 0;
     if ((recorder.isValidationDue || isStartDue) && trainer.steps < totalSteps) await this.validate();
     while (trainer.steps < totalSteps && !(await this.isToStop())) {
       const started = performance.now();
@@ -221,7 +221,7 @@ class TrainingRun {
     if (isFinished && !this.isExhausted) await this.validate();
     if (this.isExhausted)
       this.observer.onNote?.(
-        `step ${steps}: no better validation for ${this.config.patience} in a row, so the run ends`,
+        `step ${steps}: no better validation for ${this.config.patience ?? 0} in a row, so the run ends`,
       );
     const isDone = isFinished && !recorder.isValidationDue;
     if (isDone || steps !== recorder.savedStep || recorder.isValidationDue) await this.save(isDone);

@@ -7,14 +7,15 @@ export const validationSchema = z.object({
   validate_every: positiveInteger
     .optional()
     .meta({ description: 'Steps between validations, instead of `eval_skip`.', own: true }),
-  validate_start: flag.default(false).meta({
+  validate_start: flag.optional().meta({
     description: 'Validates before the first step, too, so that `best/` is never worse than the initial model.',
     own: true,
+    shown: 'no',
   }),
-  patience: nonnegativeInteger.default(0).meta({
-    description:
-      'Ends the run after this many validations in a row that are not better than the best one; 0 never does.',
+  patience: positiveInteger.optional().meta({
+    description: 'Ends the run after this many validations in a row that are not better than the best one.',
     own: true,
+    shown: 'never',
   }),
   max_validation_images: nonnegativeInteger
     .default(0)
