@@ -75,7 +75,7 @@ export class RunRecorder {
     return this.savedAt;
   }
 
-  /** As many validations in a row as `patience` says were not better than the best one. */
+  /** True after `patience` validations in a row that were not better than the best one. */
   get isExhausted(): boolean {
     return isExhausted(this.config, { staleValidations: this.staleValidations });
   }
