@@ -109,7 +109,7 @@ const mayImport = {
     'files',
     'random',
   ],
-  server: ['fetching', 'results', 'inference', 'model-folder', 'threads', 'files'],
+  server: ['fetching', 'data', 'drawing', 'results', 'inference', 'model-folder', 'threads', 'files'],
 };
 
 const escape = (path) => path.replaceAll('/', '\\/');

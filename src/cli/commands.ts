@@ -13,6 +13,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'refer', summary: 'find the object that an expression refers to', load: async () => (await import('./commands/refer.ts')).referCommand() },
   { name: 'ask', summary: 'answer a question about an image', load: async () => (await import('./commands/ask.ts')).askCommand() },
   { name: 'serve', summary: 'answer over HTTP', load: async () => (await import('./commands/serve.ts')).serveCommand() },
+  { name: 'mcp', summary: 'offer the tasks to language models (Model Context Protocol)', load: async () => (await import('./commands/mcp.ts')).mcpCommand() },
   { name: 'evaluate', summary: 'compute the published metric of a benchmark', load: async () => (await import('./commands/evaluate.ts')).evaluateCommand() },
   { name: 'data', summary: 'import, prepare, check, show, combine and index annotation files', load: async () => (await import('./commands/data.ts')).dataCommand() },
   { name: 'train', summary: 'train or fine-tune a model', load: async () => (await import('./commands/train.ts')).trainCommand() },

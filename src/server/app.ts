@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Hono, type Context } from 'hono';
 import { messageOf } from '../errors.ts';
-import { findPackageFile, packageRequire } from '../files/package-folder.ts';
+import { findPackageFile, packageVersion } from '../files/package-folder.ts';
 import { docsPage, DOCS_STYLE } from './http/docs-page.ts';
 import { checkOrigin, checkToken, ClientGone } from './http/guards.ts';
 import { openApiDocument } from './http/openapi.ts';
@@ -31,13 +31,11 @@ type AppContext = Context<{ Variables: Variables; Bindings: Bindings }>;
 /** Headers of every answer. */
 const HEADERS = { 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer', 'cache-control': 'no-store' };
 
-const { version } = packageRequire('mdetr/package.json') as { readonly version: string };
-
 /** The routes of a server. */
 export const createApp = (service: Service): App => {
   const { settings } = service;
   const app = new Hono<{ Variables: Variables; Bindings: Bindings }>().basePath(settings.basePath);
-  const document = openApiDocument(version, settings);
+  const document = openApiDocument(packageVersion(), settings);
   const routes: Record<string, Record<string, (context: AppContext) => Response | Promise<Response>>> = {
     '/healthz': { GET: (context) => context.json({ status: 'ok' }) },
     '/readyz': {
