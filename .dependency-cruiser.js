@@ -20,7 +20,7 @@ const mayImport = {
   text: ['files'],
   data: ['geometry', 'text', 'files', 'random'],
   scenes: ['geometry', 'text', 'data', 'threads', 'files', 'random'],
-  datasets: ['geometry', 'text', 'data', 'files', 'random'],
+  datasets: ['geometry', 'text', 'data', 'results', 'files', 'random'],
   checkpoints: ['files'],
   fetching: ['files'],
   pull: ['fetching', 'files'],

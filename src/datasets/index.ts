@@ -64,5 +64,17 @@ export type {
   SourceFile,
 } from './preparation/preparation.ts';
 export { Remarks } from './preparation/remarks.ts';
+export { exportResults, type ExportReport, type ExportResultsOptions } from './export/export-results.ts';
+export type { ExportableResult } from './export/result-images.ts';
+export {
+  ClassList,
+  type ExportContext,
+  type ExportedImage,
+  type ExportedObject,
+  type Exporter,
+  type ExportWriter,
+  type MaskForm,
+} from './export/exporter.ts';
+export { exporterNamed, exporters, registerExporter } from './export/exporters.ts';
 export { preparations, registerPreparation } from './preparations.ts';
 export { requireSources, sourcePath } from './source/source-files.ts';

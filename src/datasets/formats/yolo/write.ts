@@ -1,0 +1,47 @@
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import { replaceFile } from '../../../files/atomic-file.ts';
+import { makeFolder } from '../../../files/make-folder.ts';
+import { fraction, polygonsOf } from '../../export/coordinates.ts';
+import type { ExportedImage, ExportedObject, Exporter } from '../../export/exporter.ts';
+import { ImageFileNames } from '../../export/image-files.ts';
+
+/**
+ * Writer of YOLO labels: `labels/NAME.txt` for each image, in the order of the classes of `data.yaml`. Images are not copied:
+ * they belong into `images/` beside. An object with a mask is an outline of its largest part, else a box.
+ */
+export const yoloExporter: Exporter = {
+  name: 'yolo',
+  title: 'YOLO labels with data.yaml',
+  target: 'folder',
+  async open(folder, { classes, dropped }) {
+    await makeFolder(join(folder, 'labels'));
+    const names = new ImageFileNames();
+    return {
+      async add(image) {
+        const lines = image.objects.map(
+          (object) => `${classes.idOf(object.label)} ${coordinatesOf(object, image).join(' ')}\n`,
+        );
+        for (const { score, phrases, mask } of image.objects) {
+          if (score !== undefined) dropped.add('scores', image.name);
+          if (phrases.length > 1) dropped.add('further phrases of an object', image.name);
+          if (mask !== undefined && polygonsOf({ mask } as ExportedObject).length > 1)
+            dropped.add('parts of masks, of which the largest is kept', image.name);
+        }
+        await replaceFile(join(folder, 'labels', `${names.stemFor(image.name)}.txt`), lines.join(''));
+      },
+      async finish() {
+        const yaml = { path: '.', train: 'images', val: 'images', nc: classes.names.length, names: [...classes.names] };
+        await replaceFile(join(folder, 'data.yaml'), stringify(yaml));
+      },
+      abort: () => Promise.resolve(),
+    };
+  },
+};
+
+const coordinatesOf = (object: ExportedObject, { width, height }: ExportedImage): number[] => {
+  const [outline] = polygonsOf(object);
+  if (outline !== undefined) return outline.map((value, i) => fraction(value / (i % 2 === 0 ? width : height)));
+  const [x, y, w, h] = object.bbox;
+  return [(x + w / 2) / width, (y + h / 2) / height, w / width, h / height].map(fraction);
+};
