@@ -38,7 +38,7 @@ export interface ExportReport {
   readonly objects: number;
   /** Classes in the order of their ids. */
   readonly classes: readonly string[];
-  /** What was left out: values that the format cannot hold, and phrases that name no class. */
+  /** Values and phrases that were left out: values that the format cannot hold, and phrases that name no class. */
   readonly dropped: readonly Remark[];
 }
 

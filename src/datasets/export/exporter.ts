@@ -28,7 +28,7 @@ export interface ExportedImage {
 /** Forms in which masks are written. */
 export type MaskForm = 'polygons' | 'rle';
 
-/** What a writer knows besides the images. */
+/** Settings of an export, for its writer. */
 export interface ExportContext {
   /** Classes in the order of their ids. New labels are added, unless the list was given. */
   readonly classes: ClassList;

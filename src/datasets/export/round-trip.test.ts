@@ -49,7 +49,7 @@ const detection = (box: BoxXyxy, words: readonly string[], masked: boolean): Det
 /** Twelve images: boxes at the edges, beyond them, with fractions, none at all. */
 const resultsOf = (masked: boolean): ExportableResult[] =>
   Array.from({ length: 12 }, (_, i) => ({
-    image: `images/picture ${i}.png`,
+    image: `images/image ${i}.png`,
     ...SIZE,
     caption: 'what is here',
     detections:
@@ -177,7 +177,7 @@ describe('masks', () => {
     const results = resultsOf(true);
     await exportResults(results, { format, path, masks: 'polygons' });
     const [first] = await importedFrom(path, format).then((all) =>
-      all.filter((image) => image.fileName.includes('picture 1.') || image.path?.includes('picture 1.')),
+      all.filter((image) => image.fileName.includes('image 1.') || image.path?.includes('image 1.')),
     );
     const [object] = objectsOf(first!);
     const ring = (object!.segmentation as number[][])[0]!.map((value, i) => value * object!.scale[i % 2]!);

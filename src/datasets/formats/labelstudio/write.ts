@@ -3,7 +3,7 @@ import { fraction, pointsOf, polygonsOf, scoreDigits } from '../../export/coordi
 import type { ExportedImage, ExportedObject, Exporter } from '../../export/exporter.ts';
 import { GrowingFile } from '../../export/growing-file.ts';
 
-/** Where Label Studio serves files of a local storage; the path of the image follows. */
+/** Address at which Label Studio serves files of a local storage; the path of the image follows. */
 const LOCAL_FILES = '/data/local-files/?d=';
 
 /**

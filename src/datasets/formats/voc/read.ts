@@ -43,7 +43,10 @@ export const vocImporter: Importer = {
     for (const file of files) entries.push(await readEntry(source, file));
     const origin = originOf(entries);
     if (origin === 1)
-      options.notes.add('coordinates that count pixels from 1, moved by one', (entries.find(hasOne) ?? entries[0])?.location ?? '');
+      options.notes.add(
+        'coordinates that count pixels from 1, moved by one',
+        (entries.find(hasOne) ?? entries[0])?.location ?? '',
+      );
     const splits = await listedSplits(source);
     for (const entry of entries) yield imageOf(source, entry, origin, splits, options);
   },
@@ -138,7 +141,9 @@ const attributesOf = (object: XmlElement): Record<string, string> => {
  * Files of this package say that they count from 1.
  */
 const originOf = (entries: readonly VocEntry[]): 0 | 1 => {
-  if (entries.some(({ tree }) => childrenOf(tree, 'source').some((own) => textOf(own, 'annotation') === OWN_VOC_SOURCE)))
+  if (
+    entries.some(({ tree }) => childrenOf(tree, 'source').some((own) => textOf(own, 'annotation') === OWN_VOC_SOURCE))
+  )
     return 1;
   const boxes = entries.flatMap(({ objects }) => objects.filter(({ isUpright }) => isUpright).map(({ bbox }) => bbox!));
   if (boxes.length === 0 || !boxes.every((box) => box.every(Number.isInteger))) return 0;
