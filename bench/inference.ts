@@ -12,6 +12,7 @@ import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
 import { MdetrNetwork, parseModelConfig } from '../src/models/index.ts';
 import { traceInference } from '../src/inference/programs.ts';
+import { evidenceFeeds } from '../src/inference/encoded-images.ts';
 import { createRuntime } from '../src/engine/runtime/create-runtime.ts';
 import { ProgramCache } from '../src/engine/runtime/node/program-cache.ts';
 import { syntheticSource } from '../test/support/synthetic-weights.ts';
@@ -79,6 +80,7 @@ const runOurs = async (): Promise<Record<string, number>> => {
     await text.run({
       src: features.src,
       feature_padding: features.feature_padding,
+      ...evidenceFeeds([features]),
       image_index: { dtype: 'int32', shape: [batch], data: Int32Array.from({ length: batch }, (_, index) => index) },
       input_ids: {
         dtype: 'int32',

@@ -8,6 +8,7 @@ import { flickrBenchmark } from './flickr/benchmark.ts';
 import { gqaBenchmark } from './gqa/benchmark.ts';
 import { lvisBenchmark } from './lvis/benchmark.ts';
 import { phraseCutBenchmark } from './phrasecut/benchmark.ts';
+import { photosBenchmark } from './photos/benchmark.ts';
 import { phrasesBenchmark } from './phrases/benchmark.ts';
 import { refexpBenchmark } from './refexp/benchmark.ts';
 import { scenesBenchmark } from './scenes/benchmark.ts';
@@ -25,6 +26,7 @@ const registered = new Map<string, Benchmark>(
     lvisBenchmark,
     phrasesBenchmark,
     scenesBenchmark,
+    photosBenchmark,
   ].map((benchmark) => [benchmark.name, benchmark]),
 );
 

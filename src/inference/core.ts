@@ -18,7 +18,7 @@ import {
   type ResultBase,
 } from '../results/types.ts';
 import { encodeBatch } from '../text/index.ts';
-import { concatBatches, encodeImages, groupsOfOneShape, type EncodedImages } from './encoded-images.ts';
+import { concatBatches, encodeImages, evidenceFeeds, groupsOfOneShape, type EncodedImages } from './encoded-images.ts';
 import type { MaskPredictor } from './mask-predictor.ts';
 import type { InferencePrograms, TextResults } from './programs.ts';
 import type { EncodeOptions, ModelCore, NamedImage } from './model-core.ts';
@@ -131,6 +131,7 @@ export class InferenceCore implements ModelCore {
       const values = await this.parts.text.run({
         src: concatBatches(groups.map(({ features }) => features.src)),
         feature_padding: concatBatches(groups.map(({ features }) => features.feature_padding)),
+        ...evidenceFeeds(groups.map(({ features }) => features)),
         image_index: { dtype: 'int32', shape: [members.length], data: Int32Array.from(batchIndices) },
         input_ids: { dtype: 'int32', shape: [tokens.B, tokens.T], data: tokens.inputIds },
         attention_mask: { dtype: 'int32', shape: [tokens.B, tokens.T], data: tokens.attentionMask },

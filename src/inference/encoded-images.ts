@@ -4,7 +4,7 @@ import type { HostTensor } from '../engine/graph/index.ts';
 import type { ModelConfig } from '../models/index.ts';
 import type { SessionOf } from '../engine/runtime/runtime.ts';
 import type { ImageSize } from '../postprocess/scored-boxes.ts';
-import type { ImageResults, InferencePrograms } from './programs.ts';
+import type { EvidenceByName, ImageResults, InferencePrograms } from './programs.ts';
 import { batchImages, type PreparedImage } from './preprocess.ts';
 
 /** An image without its pixels: what results need once the image program has run. */
@@ -168,4 +168,19 @@ export const concatBatches = (values: readonly HostTensor[]): HostTensor => {
   }
   const batch = values.reduce((sum, { shape }) => sum + shape[0]!, 0);
   return { ...first, shape: [batch, ...first.shape.slice(1)], data } as HostTensor;
+};
+
+/** The evidence among the outputs of several runs of the image program, as inputs of the text program. */
+export const evidenceFeeds = (runs: readonly ImageResults[]): EvidenceByName<HostTensor> => {
+  const joined = (part: keyof EvidenceByName<unknown>): HostTensor | undefined => {
+    const values = runs.flatMap((results) => results[part] ?? []);
+    return values.length === 0 ? undefined : concatBatches(values);
+  };
+  return {
+    evidence_boxes: joined('evidence_boxes'),
+    evidence_features: joined('evidence_features'),
+    evidence_absolute: joined('evidence_absolute'),
+    evidence_relative: joined('evidence_relative'),
+    evidence_positions: joined('evidence_positions'),
+  };
 };

@@ -37,9 +37,10 @@ export const prepareImage = (
  */
 export const modelSizeOf = (
   { height, width }: Pick<RawImage, 'height' | 'width'>,
-  { shortestEdge, longestEdge }: Preprocessing,
+  { shortestEdge, longestEdge, isSquare }: Preprocessing,
   name: string,
 ): Size => {
+  if (isSquare === true) return [shortestEdge, shortestEdge];
   try {
     return resizedSize([height, width], shortestEdge, longestEdge);
   } catch (error) {

@@ -9,7 +9,13 @@ import {
   type TensorType,
 } from '../engine/graph/index.ts';
 import type { ProgramResults } from '../engine/runtime/runtime.ts';
-import { selectImages, type MdetrNetwork, type Predictions } from '../models/index.ts';
+import {
+  evidenceShapes,
+  selectImages,
+  type ImageEvidence,
+  type MdetrNetwork,
+  type Predictions,
+} from '../models/index.ts';
 import { reshape } from '../engine/ops/index.ts';
 
 /** The three compiled programs of inference: `image` runs once per image, `text` and `masks` once per caption. */
@@ -29,6 +35,39 @@ const pyramidByName = <Value>([pyramid0, pyramid1, pyramid2]: readonly Value[]):
   pyramid1,
   pyramid2,
 });
+
+/** Evidence of a detecting backbone by name, all undefined without one. */
+export type EvidenceByName<Value> = { readonly [Part in keyof ImageEvidence as `evidence_${Part}`]: Value | undefined };
+
+/** Evidence by the names of the programs' outputs and inputs. */
+export const evidenceByName = <Value>(
+  evidence: { readonly [Part in keyof ImageEvidence]: Value } | undefined,
+): EvidenceByName<Value> => ({
+  evidence_boxes: evidence?.boxes,
+  evidence_features: evidence?.features,
+  evidence_absolute: evidence?.absolute,
+  evidence_relative: evidence?.relative,
+  evidence_positions: evidence?.positions,
+});
+
+const evidenceTypes = (model: MdetrNetwork, images: Dim, positions: Dim): EvidenceByName<TensorType> => {
+  const shapes = evidenceShapes(model, images, positions);
+  return evidenceByName(
+    shapes && {
+      boxes: tensorType(shapes.boxes),
+      features: tensorType(shapes.features),
+      absolute: tensorType(shapes.absolute),
+      relative: tensorType(shapes.relative),
+      positions: tensorType(shapes.positions),
+    },
+  );
+};
+
+const evidenceOf = (inputs: EvidenceByName<Tensor>): ImageEvidence | undefined => {
+  const { evidence_boxes: boxes, evidence_features: features, evidence_absolute: absolute } = inputs;
+  const { evidence_relative: relative, evidence_positions: positions } = inputs;
+  return boxes && features && absolute && relative && positions && { boxes, features, absolute, relative, positions };
+};
 
 const isDefined = <Value>(value: Value | undefined): value is Value => value !== undefined;
 
@@ -53,6 +92,7 @@ const defineImageProgram = (model: MdetrNetwork) => {
         src: features.src, // (images, D, h, w)
         feature_padding: features.padding, // (images, h, w)
         ...pyramidByName(features.pyramid),
+        ...evidenceByName(features.evidence),
       };
     },
   });
@@ -69,9 +109,10 @@ const defineTextProgram = (model: MdetrNetwork) => {
       image_index: tensorType([batch], 'int32'), // index of every caption's image
       input_ids: tensorType([batch, length], 'int32'),
       attention_mask: tensorType([batch, length], 'int32'),
+      ...evidenceTypes(model, images, mulDims(height, width)),
     },
     trace: (inputs) => {
-      const features = { src: inputs.src, padding: inputs.feature_padding, pyramid: [] };
+      const features = { src: inputs.src, padding: inputs.feature_padding, pyramid: [], evidence: evidenceOf(inputs) };
       const captions = { inputIds: inputs.input_ids, attentionMask: inputs.attention_mask };
       const { predictions, hs, encoded } = model.forward(selectImages(features, inputs.image_index), captions);
       const hasMasks = model.segmentation !== undefined;

@@ -1,6 +1,7 @@
 import type { HostTensor } from '../engine/graph/index.ts';
 import type { SessionOf } from '../engine/runtime/runtime.ts';
 import type { ImageStage, TextStage } from './core.ts';
+import { evidenceByName } from './programs.ts';
 import type { WholeProgram } from './whole-program.ts';
 
 /**
@@ -16,6 +17,7 @@ export const stagesOfWhole = (
       return Promise.resolve({
         ...{ src, feature_padding: mask },
         ...{ pyramid0: undefined, pyramid1: undefined, pyramid2: undefined },
+        ...evidenceByName<HostTensor>(undefined),
       });
     },
     dispose: () => session.dispose(),

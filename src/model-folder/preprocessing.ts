@@ -7,6 +7,8 @@ export interface Preprocessing {
   readonly shortestEdge: number;
   /** Maximum length of the longer side in pixels, which takes precedence. */
   readonly longestEdge: number;
+  /** Images are squeezed to a square of `shortestEdge` pixels, whatever their aspect; `longestEdge` is the same. */
+  readonly isSquare?: boolean | undefined;
 }
 
 /** The official validation transform. */
@@ -39,11 +41,13 @@ const BILINEAR = 2;
  */
 export const parsePreprocessing = (json: unknown, where: string): Preprocessing => {
   const size = fieldOf(json, 'size');
-  const shortestEdge = fieldOf(size, 'shortest_edge') ?? size;
-  const longestEdge = fieldOf(size, 'longest_edge') ?? fieldOf(json, 'max_size');
+  const [height, width] = [fieldOf(size, 'height'), fieldOf(size, 'width')];
+  const isSquare = isSide(height) && height === width;
+  const shortestEdge = isSquare ? height : (fieldOf(size, 'shortest_edge') ?? size);
+  const longestEdge = isSquare ? height : (fieldOf(size, 'longest_edge') ?? fieldOf(json, 'max_size'));
   if (!isSide(shortestEdge) || !isSide(longestEdge))
     throw new MdetrError(
-      `${where}: needs "size": {"shortest_edge", "longest_edge"}, or "size" and "max_size", as integers of pixels from ` +
+      `${where}: needs "size": {"shortest_edge", "longest_edge"}, equal "height" and "width", or "size" and "max_size", as integers of pixels from ` +
         `${MIN_SIDE_PX} to ${MAX_SIDE_PX}`,
     );
   for (const [name, isFollowed] of SETTINGS) {
@@ -52,7 +56,7 @@ export const parsePreprocessing = (json: unknown, where: string): Preprocessing 
     const shown = JSON.stringify(value).slice(0, 100);
     throw new MdetrError(`${where}: "${name}" is ${shown}, but MDETR's images are prepared otherwise`);
   }
-  return { shortestEdge, longestEdge };
+  return { shortestEdge, longestEdge, isSquare: isSquare ? true : undefined };
 };
 
 const isTrue = (value: unknown): boolean => value === true;
@@ -74,8 +78,11 @@ const SETTINGS: readonly (readonly [name: string, isFollowed: (value: unknown) =
 ];
 
 /** Contents of a `preprocessor_config.json`. */
-export const preprocessingJson = ({ shortestEdge, longestEdge }: Preprocessing): Record<string, unknown> => ({
-  size: { shortest_edge: shortestEdge, longest_edge: longestEdge },
+export const preprocessingJson = ({ shortestEdge, longestEdge, isSquare }: Preprocessing): Record<string, unknown> => ({
+  size:
+    isSquare === true
+      ? { height: shortestEdge, width: shortestEdge }
+      : { shortest_edge: shortestEdge, longest_edge: longestEdge },
 });
 
 const fieldOf = (value: unknown, name: string): unknown =>

@@ -97,9 +97,9 @@ export const modelConfigSchema = z.object({
     description: 'The encoder sees the caption beside the image, as in the paper. If false, only the decoder does.',
     own: true,
   }),
-  query_selection: z.enum(['none', 'boxes', 'features']).default('none').meta({
+  query_selection: z.enum(['none', 'boxes', 'features', 'proposals']).default('none').meta({
     description:
-      "Start of the object queries. `none`: learned, as in the paper. `boxes`: from the boxes that a head on the encoder's output proposes. `features`: also with the features of their positions as contents.",
+      "Start of the object queries. `none`: learned, as in the paper. `boxes`: from the boxes that a head on the encoder's output proposes. `features`: also with the features of their positions as contents. `proposals`: from the proposals of a detecting backbone (`nanodet`), with words wired to the places where they are true.",
     own: true,
   }),
   box_refinement: flag.default(false).meta({

@@ -1,4 +1,5 @@
 import type { Dim, Tensor } from '../engine/graph/index.ts';
+import type { ImageEvidence } from './priming/evidence.ts';
 import { cast, gather, reshape, resizeNearest } from '../engine/ops/index.ts';
 
 /** Output of the backbone for a batch of images: enough for any number of captions. */
@@ -11,7 +12,18 @@ export interface ImageFeatures {
   readonly pyramid: readonly Tensor[];
   /** Feature maps of all backbone stages, fine to coarse. */
   readonly stages: readonly Tensor[];
+  /** Evidence from a detecting backbone, with `query_selection: proposals`. */
+  readonly evidence: ImageEvidence | undefined;
 }
+
+/** Evidence of the images of captions: every row is an image. */
+const selectEvidence = (evidence: ImageEvidence, imageIndex: Tensor): ImageEvidence => ({
+  boxes: gather(evidence.boxes, imageIndex, 0),
+  features: gather(evidence.features, imageIndex, 0),
+  absolute: gather(evidence.absolute, imageIndex, 0),
+  relative: gather(evidence.relative, imageIndex, 0),
+  positions: gather(evidence.positions, imageIndex, 0),
+});
 
 /** Image features as the rest of the network reads them: one row per caption. */
 export type CaptionedFeatures = Omit<ImageFeatures, 'stages'>;
@@ -28,4 +40,5 @@ export const selectImages = (features: CaptionedFeatures, imageIndex: Tensor): C
   src: gather(features.src, imageIndex, 0),
   padding: gather(features.padding, imageIndex, 0),
   pyramid: features.pyramid.map((map) => gather(map, imageIndex, 0)),
+  evidence: features.evidence && selectEvidence(features.evidence, imageIndex),
 });

@@ -21,3 +21,6 @@ export type { MaskContext, Segmentation } from './segmentation.ts';
 /** @internal */
 export { boxesAround, cellBoxLayer, CELLS_PER_POSITION, EncoderHead, splitCells } from './queries/encoder-head.ts';
 export type { CellPredictions } from './queries/encoder-head.ts';
+export type { ImageEvidence } from './priming/evidence.ts';
+/** @internal */
+export { evidenceShapes, PRECOMPUTED, precomputedShapes, type PrecomputedName } from './priming/feature-shapes.ts';

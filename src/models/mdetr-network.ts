@@ -1,4 +1,4 @@
-import type { Dim, Tensor } from '../engine/graph/index.ts';
+import type { Tensor } from '../engine/graph/index.ts';
 import {
   Conv,
   Embedding,
@@ -25,23 +25,28 @@ import {
   unsqueeze,
 } from '../engine/ops/index.ts';
 import { SOFT_TOKEN_CLASSES } from '../text/soft-tokens.ts';
-import type { Backbone } from './backbones/backbone.ts';
+import type { Backbone, DetectedImage } from './backbones/backbone.ts';
 import { buildBackbone } from './backbones/build-backbone.ts';
+import { imageEvidence } from './priming/evidence.ts';
+import { Priming } from './priming/priming.ts';
 import { buildPositionEncoding } from './position-encoding.ts';
-import { textEncoderConfig, type ModelConfig } from './config.ts';
+import type { ModelConfig } from './config.ts';
+import { ContrastiveHeads } from './contrastive-heads.ts';
 import type { PositionEncoding } from './position-encoding.ts';
 import { boxLogits, QuerySelection } from './queries/query-selection.ts';
 import { answerQueryCount, QuestionAnswering, type AnswerLogits } from './question-answering.ts';
 import { Segmentation } from './segmentation.ts';
 import type { CaptionTokens, ForwardOptions, ForwardPass, Predictions } from './forward-pass.ts';
 import { downsampleMask, type CaptionedFeatures, type ImageFeatures } from './image-features.ts';
-import type { DecodedLayer, DecoderQueries } from './queries/decoder-queries.ts';
+import { learnedQueries, repeat, stack, type DecodedLayer, type DecoderQueries } from './queries/decoder-queries.ts';
 import { Transformer, type EncoderCache } from './transformer.ts';
 
 /** Output of the decoder. */
 interface Decoded extends Pick<ForwardPass, 'hs' | 'answerLayers' | 'cells'> {
   /** Box (B, Q, 4) from which each layer starts; the first layer's alone without refinement, none for learned queries. */
   readonly references: readonly Tensor[];
+  /** Logits (B, Q, 256) that the evidence adds to those of the tokens, with priming. */
+  readonly tokenLogits: Tensor | undefined;
 }
 
 /**
@@ -67,10 +72,11 @@ export class MdetrNetwork {
   private readonly inputProj: Conv;
   private readonly backbone: Backbone;
   private readonly positions: PositionEncoding;
-  private readonly contrastive: { readonly image: Linear; readonly text: Linear } | undefined;
+  private readonly contrastive: ContrastiveHeads | undefined;
   private readonly alignment: { readonly image: Linear; readonly text: Linear } | undefined;
   private readonly questions: QuestionAnswering | undefined;
   private readonly selection: QuerySelection | undefined;
+  private readonly priming: Priming | undefined;
 
   constructor(readonly config: ModelConfig) {
     const root = new Scope(this.registry);
@@ -95,14 +101,7 @@ export class MdetrNetwork {
     this.positions = buildPositionEncoding(backboneScope.at(1), config);
     this.inputProj = new Conv(scope.at('input_proj'), this.backbone.channels.at(-1)!, features, 1);
     this.registry.append(backboneScope.registry);
-    this.contrastive = config.contrastive_loss
-      ? {
-          image: new Linear(scope.at('contrastive_projection_image'), features, projection, { bias: false }),
-          text: new Linear(scope.at('contrastive_projection_text'), textEncoderConfig(config).hidden_size, projection, {
-            bias: false,
-          }),
-        }
-      : undefined;
+    this.contrastive = config.contrastive_loss ? new ContrastiveHeads(scope, config) : undefined;
     this.alignment = config.contrastive_align_loss
       ? {
           image: new Linear(scope.at('contrastive_align_projection_image'), features, projection),
@@ -110,20 +109,28 @@ export class MdetrNetwork {
         }
       : undefined;
     this.questions = config.do_qa ? new QuestionAnswering(scope, config) : undefined;
-    this.selection = isSelecting ? new QuerySelection(scope, config) : undefined;
+    const isPrimed = config.query_selection === 'proposals';
+    this.selection = isSelecting && !isPrimed ? new QuerySelection(scope, config) : undefined;
+    this.priming = isPrimed ? new Priming(scope.at('priming'), config, this.backbone) : undefined;
     this.pyramidChannels = hasMasks ? this.backbone.channels.slice(0, -1).reverse().slice(0, 3) : [];
     this.segmentation = hasMasks ? new Segmentation(root, features, config.nheads, this.pyramidChannels) : undefined;
   }
 
   /** Feature maps of images: image (B, 3, H, W), normalized and padded with 0; padding (B, H, W), true on padding. */
   encodeImage(image: Tensor, padding: Tensor): ImageFeatures {
-    const stages = this.backbone.forward(image);
+    const detected = this.priming && this.backbone.detect?.(image);
+    return this.encodeMaps(detected?.maps ?? this.backbone.forward(image), padding, detected);
+  }
+
+  /** Image features from what a frozen backbone has seen; padding as of the images or of the last map. */
+  encodeMaps(stages: readonly Tensor[], padding: Tensor, detected?: DetectedImage): ImageFeatures {
     const last = stages.at(-1)!;
     return {
       src: this.inputProj.forward(last),
       padding: downsampleMask(padding, last.shape[2]!, last.shape[3]!),
       pyramid: stages.slice(0, -1).reverse().slice(0, this.pyramidChannels.length),
       stages,
+      evidence: detected && imageEvidence(detected),
     };
   }
 
@@ -133,8 +140,9 @@ export class MdetrNetwork {
     captions: CaptionTokens,
     { dropout = noDropout, layers = 'last' }: ForwardOptions = {},
   ): ForwardPass {
-    const encoded = this.encode(features, captions, dropout);
-    const decoded = this.decode(encoded, features.padding, dropout);
+    const concepts = this.priming?.conceptsOf(captions.inputIds);
+    const encoded = this.encode(features, captions, dropout, concepts);
+    const decoded = this.decode(encoded, features, dropout, concepts);
     const { hs, answerLayers, cells } = decoded;
     return {
       predictions: {
@@ -145,11 +153,16 @@ export class MdetrNetwork {
       answerLayers,
       encoded,
       cells,
-      contrast: this.contrast(encoded),
+      contrast: encoded.pooled && this.contrastive?.forward(encoded.pooled),
     };
   }
 
-  private encode({ src, padding }: CaptionedFeatures, captions: CaptionTokens, dropout: Dropout): EncoderCache {
+  private encode(
+    { src, padding, evidence }: CaptionedFeatures,
+    captions: CaptionTokens,
+    dropout: Dropout,
+    concepts: Tensor | undefined,
+  ): EncoderCache {
     const sequence = transpose(mergeAxes(src, 2, 3), [0, 2, 1]); // (B, D, h, w) → (B, h·w, D)
     return this.transformer.encode(
       sequence,
@@ -158,20 +171,33 @@ export class MdetrNetwork {
       captions.inputIds,
       captions.attentionMask,
       dropout,
+      (image, text) =>
+        evidence === undefined || concepts === undefined
+          ? image
+          : this.priming!.primeImage(image, evidence, concepts, text, captions.attentionMask),
     );
   }
 
   /** Detection and question queries are decoded together, then separated. */
-  private decode(encoded: EncoderCache, padding: Tensor, dropout: Dropout): Decoded {
+  private decode(
+    encoded: EncoderCache,
+    { padding, evidence }: CaptionedFeatures,
+    dropout: Dropout,
+    concepts: Tensor | undefined,
+  ): Decoded {
     const { num_queries: count } = this.config;
-    const start = this.selection?.select(encoded.imageMemory, padding, this.queryEmbed.weight);
+    const primed =
+      evidence === undefined || concepts === undefined
+        ? undefined
+        : this.priming?.queries(evidence, concepts, encoded, padding, this.queryEmbed.weight);
+    const start = primed ?? this.selection?.select(encoded.imageMemory, padding, this.queryEmbed.weight);
     const references = start === undefined ? [] : [start.boxesCxcywh];
     const queries =
       start === undefined
-        ? this.learnedQueries(encoded)
+        ? learnedQueries(this.withQuestions(this.queryEmbed.weight), encoded.memory.shape[0]!, this.config)
         : this.selectedQueries(start.content, references, encoded, padding);
     const layers = this.transformer.decode(encoded, queries, dropout);
-    const decoded = { references, cells: start?.cells };
+    const decoded = { references, cells: start?.cells, tokenLogits: primed?.tokenLogits };
     if (this.qaEmbed === undefined) return { ...decoded, hs: layers.map(({ output }) => output), answerLayers: [] };
     const all = count + answerQueryCount(this.config);
     return {
@@ -184,14 +210,9 @@ export class MdetrNetwork {
     };
   }
 
-  /** Learned queries, as in the paper. They are positions, or contents without `pass_pos_and_query`. */
-  private learnedQueries({ memory }: EncoderCache): DecoderQueries {
-    const learned =
-      this.qaEmbed === undefined ? this.queryEmbed.weight : concat([this.queryEmbed.weight, this.qaEmbed.weight], 0);
-    const perCaption = repeat(learned, memory.shape[0]!);
-    return this.config.pass_pos_and_query
-      ? { content: fill(0, perCaption.shape), positions: () => perCaption }
-      : { content: perCaption, positions: () => undefined };
+  /** Learned rows (Q, D) of the detection queries, and of the question queries after them. */
+  private withQuestions(detection: Tensor): Tensor {
+    return this.qaEmbed === undefined ? detection : concat([detection, this.qaEmbed.weight], 0);
   }
 
   /**
@@ -214,7 +235,7 @@ export class MdetrNetwork {
       positions: (output) => {
         if (output !== undefined && refines)
           references.push(stopGradient(this.refine(slice(output, 1, 0, count), references.at(-1)!)));
-        return withQuestions(this.selection!.positions(references.at(-1)!, padding), questions);
+        return withQuestions((this.priming ?? this.selection)!.positions(references.at(-1)!, padding), questions);
       },
     };
   }
@@ -226,13 +247,16 @@ export class MdetrNetwork {
 
   /** Detection heads on the last decoder layers, `count` of them. */
   private detect(
-    { hs, references }: Decoded,
+    { hs, references, tokenLogits }: Decoded,
     count: number,
     encoded: EncoderCache,
   ): Omit<Predictions, keyof AnswerLogits> {
     const stacked = stack(hs.slice(-count)); // (L, B, Q, D)
     return {
-      pred_logits: this.classEmbed.forward(stacked),
+      pred_logits:
+        tokenLogits === undefined
+          ? this.classEmbed.forward(stacked)
+          : add(this.classEmbed.forward(stacked), unsqueeze(tokenLogits, 0)),
       pred_boxes: this.config.box_refinement
         ? this.refine(stacked, stack(references.slice(-count)))
         : sigmoid(this.bboxEmbed.forward(stacked)),
@@ -247,12 +271,14 @@ export class MdetrNetwork {
     return this.questions === undefined || read === undefined ? {} : this.questions.forward(read.output);
   }
 
-  private contrast({ pooled }: EncoderCache): ForwardPass['contrast'] {
-    if (this.contrastive === undefined || pooled === undefined) return undefined;
-    return {
-      image: l2Normalize(this.contrastive.image.forward(pooled.image)),
-      text: l2Normalize(this.contrastive.text.forward(pooled.text)),
-    };
+  /**
+   * Proposals of an image and channels of their features; undefined unless the backbone is a detector.
+   *
+   * @internal
+   */
+  get proposals(): { readonly count: number; readonly channels: number } | undefined {
+    const { proposalCount: count, proposalChannels: channels } = this.backbone;
+    return count === undefined || channels === undefined ? undefined : { count, channels };
   }
 
   /** Number of channels of the backbone's last feature map. */
@@ -265,13 +291,3 @@ export class MdetrNetwork {
     return this.backbone.isTrainable(name);
   }
 }
-
-/** Repeats rows (n, D) for every caption → (B, n, D). */
-const repeat = (rows: Tensor, batch: Dim): Tensor => expand(unsqueeze(rows, 0), [batch, ...rows.shape]);
-
-/** Stacks tensors of one shape along a new first axis. */
-const stack = (tensors: readonly Tensor[]): Tensor =>
-  concat(
-    tensors.map((tensor) => unsqueeze(tensor, 0)),
-    0,
-  );

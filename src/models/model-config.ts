@@ -76,9 +76,10 @@ export interface ModelConfig {
   readonly text_in_encoder: boolean;
   /**
    * Start of the object queries. `none`: learned, as in the paper. `boxes`: from the boxes that a head on the encoder's
-   * output proposes. `features`: also with the features of their positions as contents.
+   * output proposes. `features`: also with the features of their positions as contents. `proposals`: from the proposals of a
+   * detecting backbone (`nanodet`), with words wired to the places where they are true.
    */
-  readonly query_selection: 'none' | 'boxes' | 'features';
+  readonly query_selection: 'none' | 'boxes' | 'features' | 'proposals';
   /** Every decoder layer corrects the box of the layer before it, whose gradient is stopped. Needs `query_selection`. */
   readonly box_refinement: boolean;
   /** IoU with a better proposal above which a proposal is selected last; 1 disables suppression. */

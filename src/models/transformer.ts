@@ -204,6 +204,8 @@ export class Transformer {
   /**
    * Encodes images and captions jointly: imageSequence, imagePositions (B, h·w, D), imagePadding (B, h·w), true on
    * padding; inputIds, attentionMask (B, T), 1 on tokens.
+   *
+   * @param prime changes the image sequence by the text features (B, T, D) before the encoder
    */
   encode(
     imageSequence: Tensor,
@@ -212,13 +214,14 @@ export class Transformer {
     inputIds: Tensor,
     attentionMask: Tensor,
     dropout: Dropout,
+    prime: (image: Tensor, text: Tensor) => Tensor = (image) => image,
   ): EncoderCache {
     const [batch, length] = inputIds.shape as [Dim, Dim];
     const { hidden_dim: features, pass_pos_and_query: passPositions, text_in_encoder: isJoint } = this.config;
     const encodedText = this.textEncoder.forward(inputIds, attentionMask, dropout);
     const textMemoryResized = this.resizer.forward(encodedText, dropout);
 
-    const image = this.withCls(imageSequence, imagePadding, imagePositions);
+    const image = this.withCls(prime(imageSequence, textMemoryResized), imagePadding, imagePositions);
     const start = passPositions ? image.sequence : add(image.sequence, mul(image.positions, 0.1));
     const withText = (ofImage: Tensor, ofText: Tensor): Tensor => concat([ofImage, ofText], 1);
     const paddingMask = withText(image.padding, not(equal(attentionMask, 1)));

@@ -8,6 +8,7 @@ import { generateScene, type RenderedScene } from '../../src/scenes/render/scene
 import { iouXyxy } from '../../src/geometry/box-overlap.ts';
 import { MdetrNetwork } from '../../src/models/index.ts';
 import { traceInference } from '../../src/inference/programs.ts';
+import { evidenceFeeds } from '../../src/inference/encoded-images.ts';
 import { NodeRuntime } from '../../src/engine/runtime/node/node-runtime.ts';
 import { createTokenizer } from '../../src/text/index.ts';
 import { parseTrainConfig } from '../../src/train/config/config.ts';
@@ -122,6 +123,7 @@ describe('overfitting', () => {
     const outputs = await sessions[1].run({
       src: features.src,
       feature_padding: features.feature_padding,
+      ...evidenceFeeds([features]),
       image_index: image_index!,
       input_ids: input_ids!,
       attention_mask: attention_mask!,

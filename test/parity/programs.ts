@@ -11,6 +11,7 @@ import {
 } from '../../src/engine/graph/index.ts';
 import type { MdetrNetwork } from '../../src/models/index.ts';
 import { traceInference } from '../../src/inference/programs.ts';
+import { evidenceFeeds } from '../../src/inference/encoded-images.ts';
 import { NodeRuntime } from '../../src/engine/runtime/node/node-runtime.ts';
 import { ProgramCache } from '../../src/engine/runtime/node/program-cache.ts';
 import type { FeedsOf, ResultsOf, WeightSource } from '../../src/engine/runtime/runtime.ts';
@@ -50,6 +51,7 @@ export const runInference = async (model: MdetrNetwork, weights: WeightSource, b
     const texts = await run(programs.text, {
       src: features.src,
       feature_padding: features.feature_padding,
+      ...evidenceFeeds([features]),
       image_index: { dtype: 'int32', shape: [count], data: Int32Array.from({ length: count }, (_, index) => index) },
       input_ids: batch.inputIds,
       attention_mask: batch.attentionMask,

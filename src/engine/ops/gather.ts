@@ -90,7 +90,7 @@ const gatherElementsOp = defineOp<[x: Tensor, indices: Tensor], { readonly axis:
 });
 
 /** Scatter-add of `updates` into zeros of the given shape, the adjoint of `gatherElements`. */
-const scatterAddElements = (like: Tensor, indices: Tensor, updates: Tensor, axis: number): Tensor =>
+export const scatterAddElements = (like: Tensor, indices: Tensor, updates: Tensor, axis: number): Tensor =>
   scatterAddElementsOp([indices, updates], { axis, shape: like.shape });
 
 const scatterAddElementsOp = defineOp<

@@ -12,3 +12,4 @@ export * from './reshape.ts';
 export * from './resize.ts';
 export * from './slice.ts';
 export * from './softmax.ts';
+export * from './top-k.ts';

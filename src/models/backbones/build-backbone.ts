@@ -3,11 +3,17 @@ import type { Scope } from '../../nn/index.ts';
 import type { ModelConfig } from '../config.ts';
 import type { Backbone, BackboneFamily } from './backbone.ts';
 import { efficientNetFamily } from './efficientnet.ts';
+import { nanodetFamily } from './nanodet.ts';
 import { resnetFamily } from './resnet.ts';
 import { smallConvNetFamily } from './small-convnet.ts';
 
 /** Every backbone family; the first that matches a config builds its backbone. */
-const BACKBONE_FAMILIES: readonly BackboneFamily[] = [smallConvNetFamily, resnetFamily, efficientNetFamily];
+const BACKBONE_FAMILIES: readonly BackboneFamily[] = [
+  smallConvNetFamily,
+  resnetFamily,
+  efficientNetFamily,
+  nanodetFamily,
+];
 
 /**
  * Builds the backbone that a config names, at `backbone.0.body`.

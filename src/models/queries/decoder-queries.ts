@@ -1,4 +1,6 @@
-import type { Tensor } from '../../engine/graph/index.ts';
+import type { Dim, Tensor } from '../../engine/graph/index.ts';
+import { concat, expand, fill, unsqueeze } from '../../engine/ops/index.ts';
+import type { ModelConfig } from '../model-config.ts';
 
 /** Output of a decoder layer. */
 export interface DecodedLayer {
@@ -18,3 +20,25 @@ export interface DecoderQueries {
    */
   readonly positions: (output: Tensor | undefined) => Tensor | undefined;
 }
+
+/** Learned queries (n, D), as in the paper. They are positions, or contents without `pass_pos_and_query`. */
+export const learnedQueries = (
+  learned: Tensor,
+  batch: Dim,
+  { pass_pos_and_query: passPositions }: Pick<ModelConfig, 'pass_pos_and_query'>,
+): DecoderQueries => {
+  const perCaption = repeat(learned, batch);
+  return passPositions
+    ? { content: fill(0, perCaption.shape), positions: () => perCaption }
+    : { content: perCaption, positions: () => undefined };
+};
+
+/** Repeats rows (n, D) for every caption → (B, n, D). */
+export const repeat = (rows: Tensor, batch: Dim): Tensor => expand(unsqueeze(rows, 0), [batch, ...rows.shape]);
+
+/** Stacks tensors of one shape along a new first axis. */
+export const stack = (tensors: readonly Tensor[]): Tensor =>
+  concat(
+    tensors.map((tensor) => unsqueeze(tensor, 0)),
+    0,
+  );

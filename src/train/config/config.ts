@@ -16,6 +16,7 @@ import {
   annotatedDatasetSchema,
   dataSchema,
   drawnScenesSchema,
+  photoDatasetSchema,
   sceneDatasetSchema,
   type DataConfig,
 } from './slices/datasets.ts';
@@ -105,8 +106,8 @@ export const parseTrainConfig = (
     Object.entries(current).filter(([key, value]) => value !== null && value !== undefined && !isComment(key)),
   );
   // The encoder head then belongs to the network, and this is its loss.
-  const isSelecting = (given['query_selection'] ?? 'none') !== 'none';
-  if (isSelecting && !given['freeze_detector']) given['encoder_auxiliary_loss'] ??= 1;
+  const hasEncoderHead = ['boxes', 'features'].includes(String(given['query_selection']));
+  if (hasEncoderHead && !given['freeze_detector']) given['encoder_auxiliary_loss'] ??= 1;
   const read = <T extends z.ZodObject>(slice: T): z.output<T> => {
     const own = Object.fromEntries(Object.entries(given).filter(([key]) => key in slice.shape));
     const parsed = slice.safeParse(own);
@@ -156,6 +157,7 @@ export const keysOfParts: readonly string[] = [
   drawnScenesSchema,
   annotatedDatasetSchema,
   sceneDatasetSchema,
+  photoDatasetSchema,
 ].flatMap(({ shape }) => Object.keys(shape));
 
 const configError = (source: string, issue: z.core.$ZodIssue): MdetrError => {

@@ -27,7 +27,11 @@ export const requireConsistent = (config: CheckedConfig, source: string): void =
     refuse('answer_auxiliary_loss needs the question heads of CLEVR: do_qa, split_qa_heads and qa_dataset "clevr"');
   const isDetectorTrained =
     config.objective === 'all' && !config.freeze_detector && config.frozen_weights === undefined;
-  if (config.query_selection !== 'none' && config.encoder_auxiliary_loss === 0 && isDetectorTrained)
+  if (
+    (config.query_selection === 'boxes' || config.query_selection === 'features') &&
+    config.encoder_auxiliary_loss === 0 &&
+    isDetectorTrained
+  )
     refuse('query_selection selects by the encoder head, whose loss is encoder_auxiliary_loss: set it above 0');
   if (config.word_auxiliary_loss > 0 && config.nheads < 4)
     refuse('word_auxiliary_loss needs an attention head for each of four attributes: nheads must be at least 4');

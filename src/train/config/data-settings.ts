@@ -45,8 +45,18 @@ export interface SceneDataset {
   readonly name?: string | undefined;
 }
 
+/** Photographs whose features a frozen detector computed once (docs/photographs.md). */
+export interface PhotoDataset {
+  /** Folder with `photos.jsonl`, `lexicon.json` and `features/`. Texts are made anew for every sample. */
+  readonly photos: string;
+  /** Strictest terms of the images that are used. */
+  readonly tier: 'clean' | 'no-flickr8k' | 'all';
+  /** Name in logs. */
+  readonly name?: string | undefined;
+}
+
 /** A dataset of the caller's own. */
-export type DatasetConfig = AnnotatedDataset | SceneDataset;
+export type DatasetConfig = AnnotatedDataset | SceneDataset | PhotoDataset;
 
 /** Datasets of the caller's own, and how their samples become batches. */
 export interface DataConfig {

@@ -78,8 +78,12 @@ export interface SceneTextConfig {
 
 /** Resizing and random transforms of images. */
 export interface AugmentationConfig {
-  /** Size of images in validation and in the preprocessing of the model folder: `shortest_edge` and `longest_edge`, in pixels. */
-  readonly image_size: { readonly shortest_edge: number; readonly longest_edge: number };
+  /** Size of images in validation and in the preprocessing of the model folder: `shortest_edge` and `longest_edge`, in pixels; with `squeeze` a square of `shortest_edge`. */
+  readonly image_size: {
+    readonly shortest_edge: number;
+    readonly longest_edge: number;
+    readonly squeeze?: boolean | undefined;
+  };
   /** Scenes: probability of a horizontal flip. Texts are made after the flip. */
   readonly horizontal_flip_prob: number;
   /** Random resizing and cropping: the official transforms of photographs (in proportion to `image_size`) or of CLEVR, or none, which resizes as the validation does. */

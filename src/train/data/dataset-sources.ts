@@ -4,6 +4,7 @@ import type { DatasetConfig } from '../config/slices/datasets.ts';
 import { AnnotationSource } from './annotation-source.ts';
 import { labelerFor } from './answer-labels.ts';
 import type { SampleSource } from './sample-source.ts';
+import { PhotoSource } from './photos/photo-source.ts';
 import { SceneSource } from './scene-source.ts';
 
 /** Opens the datasets of a run and concatenates them. */
@@ -15,7 +16,9 @@ export const openSources = (datasets: readonly DatasetConfig[], config: TrainCon
       source:
         'scenes' in dataset
           ? new SceneSource(dataset.scenes, config, labels)
-          : new AnnotationSource(dataset, config, labels),
+          : 'photos' in dataset
+            ? new PhotoSource(dataset, config)
+            : new AnnotationSource(dataset, config, labels),
     })),
   );
 };

@@ -1,3 +1,4 @@
+import type { HostTensor } from '../../engine/graph/index.ts';
 import type { RawImage } from '../../data/images/raw-image.ts';
 import type { SampleTarget } from '../../losses/index.ts';
 import type { CodePointSpan, Encoding, Tokenizer } from '../../text/index.ts';
@@ -21,6 +22,8 @@ export interface ImageSample {
   readonly image: RawImage;
   /** A reason to look at the boxes of this image. */
   readonly note?: string | undefined;
+  /** Outputs of a frozen backbone for the image, if they were computed once; `image` is then empty. */
+  readonly features?: Readonly<Record<string, HostTensor>>;
   readonly captions: readonly CaptionSample[];
   /** All objects that the image shows, where they are known; for the auxiliary losses. */
   readonly objects?: ImageObjects;

@@ -39,7 +39,7 @@ export const writeTrainedModel = async (
     return;
   }
   const values = config as unknown as Readonly<Record<string, unknown>>;
-  const { shortest_edge: shortestEdge, longest_edge: longestEdge } = config.image_size;
+  const { shortest_edge: shortestEdge, longest_edge: longestEdge, squeeze: isSquare } = config.image_size;
   await writeModelFolder(
     folder,
     {
@@ -47,7 +47,7 @@ export const writeTrainedModel = async (
         modelConfigKeys.filter((key) => values[key] !== undefined).map((key) => [key, values[key]]),
       ),
       tensors,
-      preprocessing: { shortestEdge, longestEdge },
+      preprocessing: { shortestEdge, longestEdge, isSquare },
       tokenizerFiles,
       answers: qaDataset(config) === 'gqa' ? answersFile(config) : undefined,
       card,
@@ -78,5 +78,13 @@ const cardOf = (config: TrainConfig, { command, step, epoch, pairs, hours, metri
 const dataOf = ({ datasets, combine_datasets }: TrainConfig): string =>
   [
     ...combine_datasets,
-    ...datasets.map((dataset) => dataset.name ?? ('scenes' in dataset ? 'procedural scenes' : dataset.annotations)),
+    ...datasets.map(
+      (dataset) =>
+        dataset.name ??
+        ('scenes' in dataset
+          ? 'procedural scenes'
+          : 'photos' in dataset
+            ? `photographs, ${dataset.tier}`
+            : dataset.annotations),
+    ),
   ].join(', ');

@@ -214,6 +214,7 @@ export const createTrainer = async (
     stepsPerEpoch,
     seed: config.seed,
     dropout: !config.no_dropout,
+    isPrecomputed: config.datasets.some((dataset) => 'photos' in dataset),
     isTrainable,
     auxiliary,
     maskBoxes: config.max_mask_boxes,

@@ -176,7 +176,7 @@ class TrainingRun {
       recorder.add(report, {
         dataMs,
         wholeMs: performance.now() - started,
-        images: sum(({ inputs }) => inputs['image']!.shape[0]!),
+        images: sum(({ inputs }) => inputs['padding']!.shape[0]!),
         pairs: sum(({ ids }) => ids.length),
       });
       if (steps % config.log_every === 0) this.writeLog();

@@ -16,7 +16,7 @@ import { scenesBenchmark } from '../../benchmarks/scenes/benchmark.ts';
 import { evaluateScenes } from '../../benchmarks/scenes/evaluate-scenes.ts';
 import { validateAnnotations, type ValidationTask } from '../../benchmarks/validation.ts';
 import type { TrainConfig } from '../config/config.ts';
-import type { AnnotatedDataset, DatasetConfig, SceneDataset } from '../config/slices/datasets.ts';
+import type { AnnotatedDataset, DatasetConfig, PhotoDataset, SceneDataset } from '../config/slices/datasets.ts';
 import { requireFiles } from '../data/annotation-source.ts';
 import { officialDatasets, OFFICIAL_NAMES } from '../data/official-datasets.ts';
 import { sceneImages } from '../data/scene-source.ts';
@@ -42,7 +42,7 @@ const BATCH_SIZE = 4;
 export const validatorFor = (config: TrainConfig, observer: ValidationObserver): Validate | undefined => {
   const datasets = config.datasets_val.length > 0 ? config.datasets_val : officialDatasets(config, 'val');
   if (datasets.length === 0) return undefined;
-  const named = withNames(datasets);
+  const named = withNames(datasets.map(requireValidatable));
   // Problems are reported before the first step, not after the first epoch.
   for (const [name, dataset] of named) {
     if ('scenes' in dataset) sceneImages(dataset.scenes);
@@ -81,9 +81,19 @@ export const validatorFor = (config: TrainConfig, observer: ValidationObserver):
   };
 };
 
+type ValidationDataset = Exclude<DatasetConfig, PhotoDataset>;
+
+const requireValidatable = (dataset: DatasetConfig): ValidationDataset => {
+  if ('photos' in dataset)
+    throw new MdetrError(
+      `${dataset.photos}: photographs are evaluated by "mdetr evaluate --task photos", not during training`,
+    );
+  return dataset;
+};
+
 /** Every set by a name of its own. */
-const withNames = (datasets: readonly DatasetConfig[]): ReadonlyMap<string, DatasetConfig> => {
-  const named = new Map<string, DatasetConfig>();
+const withNames = (datasets: readonly ValidationDataset[]): ReadonlyMap<string, ValidationDataset> => {
+  const named = new Map<string, ValidationDataset>();
   for (const dataset of datasets) {
     const plain = dataset.name ?? defaultName(dataset);
     let name = plain;
@@ -93,7 +103,7 @@ const withNames = (datasets: readonly DatasetConfig[]): ReadonlyMap<string, Data
   return named;
 };
 
-const defaultName = (dataset: DatasetConfig): string => {
+const defaultName = (dataset: ValidationDataset): string => {
   if (!('scenes' in dataset)) return basename(dataset.annotations).replace(/\.jsonl?$/, '');
   return typeof dataset.scenes === 'string' ? basename(dataset.scenes) : 'scenes';
 };

@@ -4,10 +4,17 @@ import {
   isFloat,
   partition,
   symbolicDim,
+  type Dim,
   type Program,
   type Tensor,
 } from '../../engine/graph/index.ts';
-import { selectImages, type MdetrNetwork } from '../../models/index.ts';
+import {
+  precomputedShapes,
+  selectImages,
+  type ImageFeatures,
+  type MdetrNetwork,
+  type PrecomputedName,
+} from '../../models/index.ts';
 import { noDropout } from '../../nn/index.ts';
 import { scalar, sparseGradients } from '../../engine/ops/index.ts';
 import { seededDropout } from './dropout.ts';
@@ -43,13 +50,20 @@ export interface TraceOptions {
   readonly dropout: boolean;
   /** Whether a loss reads an output; gradients flow from these outputs only. All by default. */
   readonly usesOutput?: (name: string) => boolean;
+  /** The inputs are what a frozen backbone sees, `feature_*`, instead of images. */
+  readonly isPrecomputed?: boolean | undefined;
   /** Heads that exist only in training. */
   readonly auxiliary?: AuxiliaryHeads;
 }
 
 /** Traces the network with all heads and decoder layers, differentiates it, and splits it at the outputs. */
 export const traceStep = (model: MdetrNetwork, options: TraceOptions): StepPrograms => {
-  const { outputs, auxiliary } = traceOutputs(model, options.dropout, options.auxiliary);
+  const { outputs, auxiliary } = traceOutputs(
+    model,
+    options.dropout,
+    options.isPrecomputed ?? false,
+    options.auxiliary,
+  );
   const uses = options.usesOutput ?? (() => true);
   const cotangents = Object.entries(outputs)
     .filter(([name, tensor]) => isFloat(tensor.dtype) && uses(name))
@@ -79,14 +93,15 @@ export const traceStep = (model: MdetrNetwork, options: TraceOptions): StepProgr
 const traceOutputs = (
   model: MdetrNetwork,
   hasDropout: boolean,
+  isPrecomputed: boolean,
   heads: AuxiliaryHeads | undefined,
 ): { outputs: Readonly<Record<string, Tensor>>; auxiliary: readonly AuxiliaryTerm[] } => {
   const [imageCount, height, width, batch, length] = ['images', 'height', 'width', 'batch', 'tokens'].map(symbolicDim);
   const dropout = hasDropout ? seededDropout(input('dropout_seed', [], 'uint32')) : noDropout;
-  const images = model.encodeImage(
-    input('image', [imageCount!, 3, height!, width!]),
-    input('padding', [imageCount!, height!, width!], 'bool'),
-  );
+  const padding = input('padding', [imageCount!, height!, width!], 'bool');
+  const images = isPrecomputed
+    ? encodePrecomputed(model, imageCount!, [height!, width!], padding)
+    : model.encodeImage(input('image', [imageCount!, 3, height!, width!]), padding);
   const imageIndex = input('image_index', [batch!], 'int32');
   const features = selectImages(images, imageIndex);
   const captions = {
@@ -117,4 +132,25 @@ const traceOutputs = (
       answers: { layers: answerLayers, cache: encoded },
     }) ?? [];
   return { outputs, auxiliary };
+};
+
+/** Image features from inputs that hold what the backbone saw. */
+const encodePrecomputed = (
+  model: MdetrNetwork,
+  images: Dim,
+  size: readonly [Dim, Dim],
+  padding: Tensor,
+): ImageFeatures => {
+  const shapes = precomputedShapes(model, images, size);
+  const given = (name: PrecomputedName): Tensor => input(`feature_${name}`, shapes[name]);
+  const detected = {
+    maps: [given('map')],
+    colors: given('colors'),
+    proposals: {
+      scores: given('proposal_scores'),
+      boxes: given('proposal_boxes'),
+      features: given('proposal_features'),
+    },
+  };
+  return model.encodeMaps(detected.maps, padding, detected);
 };

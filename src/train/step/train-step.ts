@@ -33,6 +33,8 @@ export interface TrainStepOptions {
   readonly isTrainable: (name: string) => boolean;
   /** Whether dropout is on; without it the network computes as at inference. */
   readonly dropout: boolean;
+  /** The inputs are what a frozen backbone sees instead of images. */
+  readonly isPrecomputed?: boolean | undefined;
   /** Heads that exist only in training; their losses are added to the criterion's. */
   readonly auxiliary?: AuxiliaryHeads;
   /**

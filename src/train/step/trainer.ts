@@ -34,6 +34,8 @@ export interface TrainerOptions {
   readonly dropout: boolean;
   /** Whether a parameter is trained; by default those that the official code trains. */
   readonly isTrainable?: (name: string) => boolean;
+  /** Batches hold what a frozen backbone sees instead of images. */
+  readonly isPrecomputed?: boolean;
   /** Heads that exist only in training. Their values are part of `parameters`. */
   readonly auxiliary?: AuxiliaryHeads;
   /** Maximum number of boxes of a batch whose masks are trained; 0 for all. */
@@ -106,9 +108,15 @@ export class Trainer {
     runtime: Runtime,
     options: TrainerOptions,
   ): Promise<Trainer> {
-    const { dropout, auxiliary, maskBoxes } = options;
+    const { dropout, auxiliary, maskBoxes, isPrecomputed } = options;
     const isTrainable = options.isTrainable ?? officiallyTrainable(model, options.schedule);
-    const step = await TrainStep.load(model, config, runtime, { isTrainable, dropout, auxiliary, maskBoxes });
+    const step = await TrainStep.load(model, config, runtime, {
+      isTrainable,
+      dropout,
+      auxiliary,
+      maskBoxes,
+      isPrecomputed,
+    });
     return new Trainer(parameters, step, options);
   }
 

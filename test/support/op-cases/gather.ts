@@ -87,6 +87,28 @@ const gatherOpCases: readonly OpCase[] = [
       read(x234, withIndex(position, 2, read(integers([2, 3, 2], [3, 0, 1, 1, 2, 0, 3, 3, 0, 1, 2, 2]), position))),
   },
   {
+    title: 'topK, values',
+    operands: [x234],
+    build: (x) => ops.topK(x, 2, 1).values,
+    shape: [2, 2, 4],
+    at: (position) =>
+      range(3)
+        .map((index) => read(x234, withIndex(position, 1, index)))
+        .sort((a, b) => b - a)[position[1]!]!,
+  },
+  {
+    title: 'topK, indices',
+    operands: [x234],
+    build: (x) => ops.topK(x, 1, 2).indices,
+    shape: [2, 3, 1],
+    dtype: 'int64',
+    at: (position) => {
+      const row = range(4).map((index) => read(x234, withIndex(position, 2, index)));
+      return row.indexOf(Math.max(...row));
+    },
+    gradient: 'none',
+  },
+  {
     title: 'gatherElements of no rows',
     operands: [float64([0, 4]), integers([0, 1], [])],
     build: (x, i) => ops.gatherElements(x, i, 1),

@@ -7,11 +7,15 @@ export const augmentationSchema = z.object({
     .strictObject({
       shortest_edge: positiveInteger.meta({ description: 'Length of the shorter side, in pixels.' }),
       longest_edge: positiveInteger.meta({ description: 'Maximum length of the longer side, in pixels.' }),
+      squeeze: z
+        .boolean()
+        .optional()
+        .meta({ description: 'Squeezes images to a square of `shortest_edge` pixels, whatever their aspect.' }),
     })
     .default({ shortest_edge: 800, longest_edge: 1333 })
     .meta({
       description:
-        'Size of images in validation and in the preprocessing of the model folder: `shortest_edge` and `longest_edge`, in pixels.',
+        'Size of images in validation and in the preprocessing of the model folder: `shortest_edge` and `longest_edge`, in pixels; with `squeeze` a square of `shortest_edge`.',
       own: true,
       shown: '800, 1333',
     }),

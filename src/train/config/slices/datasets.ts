@@ -53,7 +53,20 @@ export const sceneDatasetSchema = z.strictObject({
   name: z.string().optional().meta({ description: 'Name in logs.' }),
 });
 
-const datasetSchema = z.union([annotatedDatasetSchema, sceneDatasetSchema]);
+/** @internal */
+export const photoDatasetSchema = z.strictObject({
+  photos: path.meta({
+    description:
+      'Folder with `photos.jsonl`, `lexicon.json` and `features/`: photographs that a frozen detector has seen (docs/photographs.md). Texts are made anew for every sample.',
+  }),
+  tier: z
+    .enum(['clean', 'no-flickr8k', 'all'])
+    .default('all')
+    .meta({ description: 'Strictest terms of the images that are used.' }),
+  name: z.string().optional().meta({ description: 'Name in logs.' }),
+});
+
+const datasetSchema = z.union([annotatedDatasetSchema, sceneDatasetSchema, photoDatasetSchema]);
 
 /** Datasets of one's own and how their rows become batches. @internal */
 export const dataSchema = z.object({
@@ -96,4 +109,11 @@ export const dataSchema = z.object({
   }),
 });
 
-export type { AnnotatedDataset, DataConfig, DatasetConfig, DrawnScenes, SceneDataset } from '../data-settings.ts';
+export type {
+  AnnotatedDataset,
+  DataConfig,
+  DatasetConfig,
+  DrawnScenes,
+  PhotoDataset,
+  SceneDataset,
+} from '../data-settings.ts';

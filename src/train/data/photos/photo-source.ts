@@ -1,0 +1,122 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { PhotoRow } from '../../../datasets/photos/photo-row.ts';
+import { readPhotoRows } from '../../../datasets/photos/read-photos.ts';
+import { MdetrError } from '../../../errors.ts';
+import { Random } from '../../../random/random.ts';
+import type { Tokenizer } from '../../../text/index.ts';
+import { Lexicon, type LexiconJson } from '../../../text/lexicon/lexicon.ts';
+import type { TrainConfig } from '../../config/config.ts';
+import type { PhotoDataset } from '../../config/slices/datasets.ts';
+import { FeatureFile } from '../../features/feature-file.ts';
+import { tokenizeSample } from '../caption-sample.ts';
+import { withContext } from '../error-context.ts';
+import type { CaptionSample, ImageSample, SampleKey, SampleSource } from '../sample-source.ts';
+import { colorOf } from '../../../datasets/photos/object-colors.ts';
+import {
+  makePhotoText,
+  PHOTO_TEXT_SHARES,
+  type DescribedImage,
+  type PhotoText,
+  type PhotoTextKind,
+} from '../../../datasets/photos/photo-texts.ts';
+
+const KINDS = Object.keys(PHOTO_TEXT_SHARES) as PhotoTextKind[];
+const TIERS = ['clean', 'no-flickr8k', 'all'] as const;
+/** Fraction of the images that are drawn by rarity; the others all alike. */
+const BY_RARITY = 0.8;
+
+/** Photographs whose features are computed once and whose texts are made anew for every sample; drawn by rarity. */
+export class PhotoSource implements SampleSource {
+  readonly length: number;
+  private readonly rows: ReturnType<typeof readPhotoRows>;
+  private readonly cumulative: Float64Array;
+  private readonly lexicon: Lexicon;
+  private readonly features: FeatureFile;
+
+  constructor(
+    private readonly dataset: PhotoDataset,
+    private readonly config: Pick<TrainConfig, 'texts_per_image'>,
+  ) {
+    const { photos: folder, tier } = dataset;
+    this.features = FeatureFile.open(join(folder, 'features'));
+    this.rows = readPhotoRows(
+      join(folder, 'photos.jsonl'),
+      (row) => row.heldOut !== true && TIERS.indexOf(row.tier) <= TIERS.indexOf(tier) && row.objects.length > 0,
+    ).filter(({ index }) => this.features.has(index));
+    if (this.rows.length === 0) throw new MdetrError(`${folder}: no images of tier "${tier}" have features`);
+    this.length = this.rows.length;
+    this.cumulative = new Float64Array(this.length);
+    this.rows.reduce((sum, { row }, index) => (this.cumulative[index] = sum + (row.rarity ?? 1)), 0);
+    const { synonyms, plurals } = JSON.parse(readFileSync(join(folder, 'lexicon.json'), 'utf8')) as LexiconJson;
+    this.lexicon = Lexicon.fromSynonyms(synonyms, plurals);
+  }
+
+  sizeOf(): { readonly width: number; readonly height: number } {
+    return { width: 1, height: 1 };
+  }
+
+  /** The row only names the sample: which image it is follows from seed, epoch and row. */
+  get(row: number, key: SampleKey, tokenizer: Tokenizer): Promise<ImageSample> {
+    const random = Random.of(key.seed, key.epoch, row, 'photographs');
+    const { row: photo, index } = this.rows[random.chance(BY_RARITY) ? this.drawn(random) : random.below(this.length)]!;
+    const features = this.features.read(index);
+    const image: DescribedImage = {
+      row: photo,
+      colors: photo.objects.map(({ box, noun }) => colorOf(features['colors']!, box, noun)),
+    };
+    const captions = Array.from({ length: this.config.texts_per_image }, () =>
+      withContext(photo.id, () => sampleOf(photo, this.textOf(image, random), tokenizer)),
+    );
+    return Promise.resolve({ id: `${this.dataset.photos}: ${photo.id}`, image: NO_IMAGE, features, captions });
+  }
+
+  close(): void {
+    this.features.close();
+  }
+
+  private drawn(random: Random): number {
+    const at = random.uniform() * this.cumulative.at(-1)!;
+    let [low, high] = [0, this.length - 1];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.cumulative[middle]! < at) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  private textOf(image: DescribedImage, random: Random): PhotoText {
+    for (let tries = 0; tries < 30; tries++) {
+      const kind = random.pickWeighted(
+        KINDS,
+        KINDS.map((name) => PHOTO_TEXT_SHARES[name]),
+      );
+      const text = makePhotoText(kind, image, this.lexicon, random);
+      if (text !== undefined) return text;
+    }
+    throw new MdetrError('there is nothing to say about the image: it has no certain objects');
+  }
+}
+
+/** Stands for the pixels, which training does not need. */
+const NO_IMAGE = { width: 1, height: 1, channels: 3, data: new Uint8Array(3) } as const;
+
+const sampleOf = ({ objects }: PhotoRow, { text, phrases }: PhotoText, tokenizer: Tokenizer): CaptionSample => {
+  const mentioned = [...new Set(phrases.flatMap((phrase) => phrase.objects))].toSorted((a, b) => a - b);
+  return tokenizeSample(
+    {
+      caption: text,
+      boxesCxcywh: Float32Array.from(
+        mentioned.flatMap((index) => {
+          const [x0, y0, x1, y1] = objects[index]!.box;
+          return [(x0 + x1) / 2, (y0 + y1) / 2, x1 - x0, y1 - y0];
+        }),
+      ),
+      tokensPositive: mentioned.map((index) =>
+        phrases.filter((phrase) => phrase.objects.includes(index)).map(({ start, end }) => [start, end] as const),
+      ),
+    },
+    tokenizer,
+  );
+};
