@@ -37,6 +37,9 @@ export const bfloat16ToFloat32 = (halves: Uint16Array): Float32Array => {
   return new Float32Array(bits.buffer);
 };
 
+/** The largest half float. */
+export const LARGEST_FLOAT16 = 65_504;
+
 /** Converts 32-bit floats to the bits of half floats, rounding to nearest even. Overflow becomes infinity. */
 export const float32ToFloat16 = (values: Float32Array): Uint16Array => {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);

@@ -1,5 +1,5 @@
 /** Element types of tensors. */
-export type DType = 'float32' | 'float64' | 'float16' | 'int64' | 'int32' | 'uint32' | 'uint8' | 'bool';
+export type DType = 'float32' | 'float64' | 'float16' | 'int64' | 'int32' | 'uint32' | 'int8' | 'uint8' | 'bool';
 
 /** Typed array of each element type on the host: `float16` as raw bits, `bool` as bytes 0 and 1. */
 export interface HostArrays {
@@ -9,6 +9,7 @@ export interface HostArrays {
   int64: BigInt64Array;
   int32: Int32Array;
   uint32: Uint32Array;
+  int8: Int8Array;
   uint8: Uint8Array;
   bool: Uint8Array;
 }
@@ -25,6 +26,7 @@ export const hostArrays: {
   int64: BigInt64Array,
   int32: Int32Array,
   uint32: Uint32Array,
+  int8: Int8Array,
   uint8: Uint8Array,
   bool: Uint8Array,
 };
@@ -41,6 +43,7 @@ export const bytesPerElement: Readonly<Record<DType, number>> = {
   int64: 8,
   int32: 4,
   uint32: 4,
+  int8: 1,
   uint8: 1,
   bool: 1,
 };

@@ -8,10 +8,16 @@ import { writeModel, type OnnxInitializer, type OnnxNode, type OnnxValueInfo } f
 
 export interface EmitOptions {
   /** Values that are stored with the model instead of being inputs or computed: parameters, and what depends on them only. */
-  readonly stored?: ReadonlyMap<Tensor, OnnxInitializer>;
+  readonly stored?: ReadonlyMap<Tensor, OnnxInitializer | EncodedInitializer>;
   readonly metadata?: Readonly<Record<string, string>>;
   /** Texts for the people who read the file. */
   readonly documentation?: ModelDocumentation;
+}
+
+/** A stored value in a compact form: cast to the type of the tensor and multiplied by the scales, it is the value. */
+export interface EncodedInitializer {
+  readonly values: OnnxInitializer;
+  readonly scales?: OnnxInitializer | undefined;
 }
 
 /** Texts in an ONNX file for the people who read it. */
@@ -33,6 +39,9 @@ const MAX_SHARED_VALUES = 16;
 export const emitModel = (program: Program, options: EmitOptions = {}): Uint8Array =>
   new ModelEmitter(program, options).emit();
 
+const initializersOf = (stored: OnnxInitializer | EncodedInitializer): readonly OnnxInitializer[] =>
+  'values' in stored ? [stored.values, ...(stored.scales === undefined ? [] : [stored.scales])] : [stored];
+
 class ModelEmitter implements Emitter {
   private readonly nodes: OnnxNode[] = [];
   private readonly initializers: OnnxInitializer[] = [];
@@ -50,19 +59,21 @@ class ModelEmitter implements Emitter {
       ...program.inputs.map(({ name }) => name),
       ...program.parameters.map(leafName),
       ...Object.keys(program.outputs),
-      ...Array.from(options.stored?.values() ?? [], ({ name }) => name),
+      ...Array.from(options.stored?.values() ?? [])
+        .flatMap(initializersOf)
+        .map(({ name }) => name),
     ]);
   }
 
   emit(): Uint8Array {
     const { program, options } = this;
-    const stored = options.stored ?? new Map<Tensor, OnnxInitializer>();
+    const stored = options.stored ?? new Map<Tensor, OnnxInitializer | EncodedInitializer>();
     const inputs = [...program.inputs];
     const given = new Set(inputs.map(({ tensor }) => tensor));
     for (const { name, tensor } of inputs) this.valueNames.set(tensor, name);
     for (const [tensor, initializer] of stored) {
-      this.initializers.push(initializer);
-      this.valueNames.set(tensor, initializer.name);
+      this.initializers.push(...initializersOf(initializer));
+      this.valueNames.set(tensor, this.storedName(tensor, initializer));
     }
     for (const node of reachableNodes(
       Object.values(program.outputs),
@@ -179,6 +190,14 @@ class ModelEmitter implements Emitter {
       return this.one('Div', [this.dim(atom.numerator), this.scalar(atom.denominator, 'int64')]);
     const known = this.program.inputs.map(({ name, tensor }) => `${name}: ${tensor.toString()}`).join('; ');
     throw new Error(`internal: program "${this.program.name}" has no input with the size "${atom.name}" (${known})`);
+  }
+
+  /** Name of a stored value; an encoded one is decoded by nodes that ONNX Runtime folds when it loads the model. */
+  private storedName({ dtype }: Tensor, initializer: OnnxInitializer | EncodedInitializer): string {
+    if (!('values' in initializer)) return initializer.name;
+    const { values, scales } = initializer;
+    const decoded = this.one('Cast', [values.name], { to: { dtype } });
+    return scales === undefined ? decoded : this.one('Mul', [decoded, scales.name]);
   }
 
   private one(opType: string, inputs: readonly string[], attrs: NodeAttributes = {}): string {

@@ -1,3 +1,3 @@
-export { emitModel, type EmitOptions, type ModelDocumentation } from './emit.ts';
+export { emitModel, type EmitOptions, type EncodedInitializer, type ModelDocumentation } from './emit.ts';
 export { opsetVersion, type ExternalData, type OnnxInitializer } from './model-writer.ts';
 export { onnxDataType } from './proto.ts';

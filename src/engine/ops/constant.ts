@@ -17,6 +17,8 @@ const arrayOf = (dtype: DType, values: readonly number[]): HostTensor['data'] =>
       return Int32Array.from(values);
     case 'uint32':
       return Uint32Array.from(values);
+    case 'int8':
+      return Int8Array.from(values);
     case 'uint8':
     case 'bool':
       return Uint8Array.from(values);

@@ -12,8 +12,23 @@ export interface WeightSource {
   read(name: string): Promise<HostTensor>;
 }
 
+/** A weight in a compact form: cast to float32 and multiplied by the scales, which broadcast, it is the weight again. */
+export interface EncodedWeight {
+  readonly values: HostTensor;
+  readonly scales?: HostTensor | undefined;
+}
+
+/** Form in which the weights of a compiled program are stored. Arithmetic does not change. */
+export interface WeightStorage {
+  /** Name, used in the keys of the program cache. */
+  readonly name: string;
+  encode(weight: HostTensor): EncodedWeight;
+}
+
 /** Options of {@link Runtime.load}. */
 export interface LoadOptions {
+  /** Form in which `weights` are stored. Default: as they are. */
+  readonly storage?: WeightStorage | undefined;
   /** Weights that become part of the loaded program. Without them, the parameters are inputs of every run. */
   readonly weights?: WeightSource;
   /**

@@ -2,16 +2,16 @@ import { bytesPerElement, type HostTensor } from '../graph/dtype.ts';
 import { formatShape, shapesEqual, sizeOf } from '../graph/dim.ts';
 import { leafName, makeProgram, type Program } from '../graph/program.ts';
 import { staticShape, type Tensor } from '../graph/tensor.ts';
-import type { OnnxInitializer } from '../onnx/index.ts';
+import type { EncodedInitializer, OnnxInitializer } from '../onnx/index.ts';
 import { MdetrError } from '../../errors.ts';
-import type { Runtime, WeightSource } from './runtime.ts';
+import type { Runtime, WeightSource, WeightStorage } from './runtime.ts';
 
 /** Name of the file of external weights beside a compiled program's ONNX file. */
 export const WEIGHTS_FILE = 'weights.bin';
 /** Smaller values are stored in the ONNX file, where ONNX Runtime can fold them while loading. */
 export const INLINE_BYTES = 1024;
 /** Alignment of weights in bytes: the page size, so that the file can be mapped into memory. */
-const ALIGNMENT = 4096;
+export const WEIGHT_ALIGNMENT = 4096;
 /** Maximum number of bytes of derived weights that are computed at once. */
 const FOLD_BYTES = 64 * 2 ** 20;
 
@@ -46,7 +46,7 @@ export const layoutWeights = (
     if (length >= inlineBytes) {
       offsets.set(tensor, offset);
       bytes = offset + length;
-      offset += Math.ceil(length / ALIGNMENT) * ALIGNMENT;
+      offset += Math.ceil(length / WEIGHT_ALIGNMENT) * WEIGHT_ALIGNMENT;
     }
     const name = tensor.node.kind === 'parameter' ? leafName(tensor) : `derived.${index}`;
     return {
@@ -121,3 +121,19 @@ async function* computeGroup(
     await session.dispose();
   }
 }
+
+/** Stores the bytes of an initializer and returns it, with its place or its value. */
+export type StoreInitializer = (name: string, value: HostTensor) => Promise<OnnxInitializer>;
+
+/** Stores a weight, in a compact form if there is one. */
+export const storeWeight = async (
+  name: string,
+  weight: HostTensor,
+  storage: WeightStorage | undefined,
+  store: StoreInitializer,
+): Promise<OnnxInitializer | EncodedInitializer> => {
+  const { values, scales } = storage?.encode(weight) ?? { values: weight };
+  const stored = await store(name, values);
+  if (values.dtype === weight.dtype && scales === undefined) return stored;
+  return { values: stored, scales: scales && (await store(`${name}.scale`, scales)) };
+};

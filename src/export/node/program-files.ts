@@ -14,6 +14,7 @@ import {
   type Precision,
 } from '../../model-folder/export-manifest.ts';
 import type { ModelSource } from '../../model-folder/model-source.ts';
+import { STORED_FRACTION, storageOf } from '../../model-folder/weight-storage.ts';
 import { PROGRAM_DESCRIPTIONS, VALUE_DESCRIPTIONS } from '../value-descriptions.ts';
 
 /**
@@ -45,12 +46,13 @@ export const writeProgram = async (
 ): Promise<{ readonly files: ExportedFiles; readonly digests: FileDigests }> => {
   const file = exportedFileName(layout, name, precision);
   onProgress(file);
-  const isExternal = weightBytesOf(program) > MAX_INLINE_BYTES;
+  const isExternal = weightBytesOf(program) * STORED_FRACTION[precision] > MAX_INLINE_BYTES;
   const path = join(folder, file);
   await writeCompiled(dirname(path), program, source.weights, runtime, {
     modelFile: basename(path),
     weightsFile: externalDataName(basename(path)),
     inlineBytes: isExternal ? MIN_EXTERNAL_BYTES : Infinity,
+    storage: storageOf(precision),
     metadata: metadataOf(source, { layout, name, precision }),
     documentation: {
       producerVersion: packageVersion(),

@@ -1,11 +1,11 @@
 import type { ImageSource } from '../../data/images/image-source.ts';
-import { UsageError } from '../../errors.ts';
 import { decodeImage } from '../../data/images/node/decode-image.ts';
 import { createRuntime } from '../../engine/runtime/create-runtime.ts';
 import { ProgramCache } from '../../engine/runtime/node/program-cache.ts';
 import type { NamedTensors, Program } from '../../engine/graph/index.ts';
 import type { Session } from '../../engine/runtime/runtime.ts';
 import { isExportedFolder, resolveModelPath } from '../../model-folder/node/model-files.ts';
+import { storageOf } from '../../model-folder/weight-storage.ts';
 import { openModelSource } from '../../model-folder/node/model-source.ts';
 import { InferenceCore } from '../core.ts';
 import { MaskProgram } from '../mask-predictor.ts';
@@ -19,21 +19,18 @@ export const openCore = async (name: string, options: FromPretrainedOptions): Pr
   notify({ status: 'reading', name });
   const path = await resolveModelPath(name);
   if (await isExportedFolder(path)) return openExported(name, path, options);
-  if (options.dtype !== undefined && options.dtype !== 'float32')
-    throw new UsageError(
-      `${name}: only exported folders are loaded as ${options.dtype}; write one with mdetr export --dtype ${options.dtype}`,
-    );
   const source = await openModelSource(name, options);
   const loaded: Pick<Session, 'dispose'>[] = [];
   try {
     const cache = new ProgramCache({ folder: options.cacheDir });
     const runtime = await createRuntime({ device: options.device, threads: options.threads, cache });
     const programs = traceInference(source.model);
+    const { dtype = 'float32' } = options;
     const load = async <Inputs extends NamedTensors, Outputs extends NamedTensors>(
       program: Program<Inputs, Outputs>,
     ): Promise<Session<Inputs, Outputs>> => {
       notify({ status: 'compiling', name: program.name });
-      const session = await runtime.load(program, { weights: source.weights });
+      const session = await runtime.load(program, { weights: source.weights, storage: storageOf(dtype) });
       loaded.push(session);
       return session;
     };

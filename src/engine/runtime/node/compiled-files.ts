@@ -1,12 +1,20 @@
 import { open, writeFile, type FileHandle } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { HostTensor } from '../../graph/dtype.ts';
 import { parameterFrontier } from '../../graph/fold.ts';
 import type { Program } from '../../graph/program.ts';
 import type { Tensor } from '../../graph/tensor.ts';
-import { emitModel, type EmitOptions, type OnnxInitializer } from '../../onnx/index.ts';
-import type { Runtime, WeightSource } from '../runtime.ts';
-import { computeWeights, foldProgram, isDerived, layoutWeights } from '../stored-weights.ts';
+import { emitModel, type EmitOptions, type EncodedInitializer, type OnnxInitializer } from '../../onnx/index.ts';
+import type { Runtime, WeightSource, WeightStorage } from '../runtime.ts';
+import {
+  computeWeights,
+  foldProgram,
+  isDerived,
+  layoutWeights,
+  storeWeight,
+  WEIGHT_ALIGNMENT,
+  type StoreInitializer,
+} from '../stored-weights.ts';
 
 /** How a program is written with its weights. */
 export interface CompiledFileOptions extends Pick<EmitOptions, 'metadata' | 'documentation'> {
@@ -15,6 +23,8 @@ export interface CompiledFileOptions extends Pick<EmitOptions, 'metadata' | 'doc
   readonly weightsFile: string;
   /** Smaller values are stored in the model file. `Infinity` stores all of them there, without a weights file. */
   readonly inlineBytes: number;
+  /** Form in which weights are stored. Default: as they are. */
+  readonly storage?: WeightStorage | undefined;
 }
 
 /** Name of the file of weights that belongs to an ONNX file which stores them outside of it, as the hub names it. */
@@ -48,37 +58,56 @@ export const writeCompiled = async (
   program: Program,
   weights: WeightSource,
   runtime: Runtime,
-  { modelFile, weightsFile, inlineBytes, ...options }: CompiledFileOptions,
+  { modelFile, weightsFile, inlineBytes, storage, ...options }: CompiledFileOptions,
 ): Promise<void> => {
   const storedTensors = parameterFrontier(program);
-  const layout = layoutWeights(storedTensors, weightsFile, inlineBytes);
-  const inline = new Map<Tensor, HostTensor>();
-  const file = inlineBytes === Infinity ? undefined : await open(join(folder, weightsFile), 'w');
+  const { external } = layoutWeights(storedTensors, weightsFile, inlineBytes);
+  const nameOf = new Map(storedTensors.map((tensor, index) => [tensor, external[index]!.name]));
+  const stored = new Map<Tensor, OnnxInitializer | EncodedInitializer>();
+  const file = inlineBytes === Infinity ? undefined : await WeightsFile.create(join(folder, weightsFile));
   try {
-    for await (const [tensor, value] of computeWeights(storedTensors, weights, runtime)) {
-      const offset = layout.offsets.get(tensor);
-      if (offset === undefined || file === undefined) inline.set(tensor, value);
-      else await writeAt(file, value, offset);
+    for await (const [tensor, weight] of computeWeights(storedTensors, weights, runtime)) {
+      const store: StoreInitializer = async (name, value) =>
+        file === undefined || value.data.byteLength < inlineBytes ? { name, value } : file.store(name, value);
+      stored.set(tensor, await storeWeight(nameOf.get(tensor)!, weight, storage, store));
     }
     await file?.sync();
   } finally {
     await file?.close();
   }
-  const stored = new Map(
-    storedTensors.map((tensor, index): [Tensor, OnnxInitializer] => {
-      const value = inline.get(tensor);
-      const external = layout.external[index]!;
-      return [tensor, value === undefined ? external : { name: external.name, value }];
-    }),
-  );
   await writeFile(join(folder, modelFile), emitModel(program, { ...options, stored }), { flush: true });
 };
 
-const writeAt = async (file: FileHandle, value: HostTensor, offset: number): Promise<void> => {
-  const bytes = new Uint8Array(value.data.buffer, value.data.byteOffset, value.data.byteLength);
-  let written = 0;
-  // Linux writes at most 2 GiB in one call.
-  while (written < bytes.length)
-    written += (await file.write(bytes, written, Math.min(bytes.length - written, 2 ** 30), offset + written))
-      .bytesWritten;
-};
+/** A file of weights, each aligned to a page so that the file can be mapped into memory. */
+class WeightsFile {
+  private position = 0;
+
+  private constructor(
+    private readonly handle: FileHandle,
+    private readonly location: string,
+  ) {}
+
+  static async create(path: string): Promise<WeightsFile> {
+    return new WeightsFile(await open(path, 'w'), basename(path));
+  }
+
+  async store(name: string, { dtype, shape, data }: HostTensor): Promise<OnnxInitializer> {
+    const offset = this.position;
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    let written = 0;
+    // Linux writes at most 2 GiB in one call.
+    while (written < bytes.length)
+      written += (await this.handle.write(bytes, written, Math.min(bytes.length - written, 2 ** 30), offset + written))
+        .bytesWritten;
+    this.position = offset + Math.ceil(bytes.length / WEIGHT_ALIGNMENT) * WEIGHT_ALIGNMENT;
+    return { name, dtype, shape, external: { location: this.location, offset, length: bytes.length } };
+  }
+
+  sync(): Promise<void> {
+    return this.handle.sync();
+  }
+
+  close(): Promise<void> {
+    return this.handle.close();
+  }
+}

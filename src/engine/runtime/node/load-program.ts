@@ -15,7 +15,7 @@ export type CreateSession = (
 /** Loads a program. A compiled one is loaded as it is. With weights, it is compiled into the cache if necessary; without, its parameters are inputs. */
 export const loadProgram = async (
   program: Program,
-  { weights, compiled }: LoadOptions,
+  { weights, storage, compiled }: LoadOptions,
   cache: ProgramCache,
   runtime: Runtime,
   create: CreateSession,
@@ -32,7 +32,7 @@ export const loadProgram = async (
       ...program.parameters.map((tensor) => ({ name: leafName(tensor), tensor })),
     ]);
   for (let attempt = 1; ; attempt++) {
-    const path = await cache.compile(program, weights, runtime);
+    const path = await cache.compile(program, weights, runtime, storage);
     try {
       return await create(program, path, program.inputs);
     } catch (error) {

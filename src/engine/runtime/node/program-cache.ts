@@ -6,7 +6,7 @@ import { cacheFolder, environmentSetting } from '../../../files/cache-folder.ts'
 import { packageRequire } from '../../../files/package-folder.ts';
 import { isAbandoned, temporaryPath } from '../../../files/temporary-path.ts';
 import type { Program } from '../../graph/program.ts';
-import type { Runtime, WeightSource } from '../runtime.ts';
+import type { Runtime, WeightSource, WeightStorage } from '../runtime.ts';
 import { INLINE_BYTES, WEIGHTS_FILE } from '../stored-weights.ts';
 import { describeCompiled, writeCompiled } from './compiled-files.ts';
 import { isIntact, sealEntry } from './entry-seal.ts';
@@ -70,10 +70,12 @@ export class ProgramCache {
    * Returns the path of the program's model file, which is compiled first if it is not in the cache.
    *
    * @param runtime computes derived weights
+   * @param storage form in which the weights are stored; default: as they are
    * @throws {MdetrError} if the folder cannot be written, or a weight is missing or has another shape or dtype
    */
-  async compile(program: Program, weights: WeightSource, runtime: Runtime): Promise<string> {
+  async compile(program: Program, weights: WeightSource, runtime: Runtime, storage?: WeightStorage): Promise<string> {
     const hash = createHash('sha256').update(VERSIONS).update(weights.digest);
+    if (storage !== undefined) hash.update(storage.name);
     for (const part of describeCompiled(program, ENTRY_FILES)) hash.update(part);
     const key = hash.digest('hex').slice(0, 40);
     const entry = join(this.folder, key);
@@ -83,7 +85,7 @@ export class ProgramCache {
       await utimes(entry, now, now).catch(() => undefined);
       return path;
     }
-    await this.write(program, weights, runtime, entry);
+    await this.write(program, weights, runtime, storage, entry);
     await this.evict(key);
     return path;
   }
@@ -142,11 +144,17 @@ export class ProgramCache {
     }
   }
 
-  private async write(program: Program, weights: WeightSource, runtime: Runtime, entry: string): Promise<void> {
+  private async write(
+    program: Program,
+    weights: WeightSource,
+    runtime: Runtime,
+    storage: WeightStorage | undefined,
+    entry: string,
+  ): Promise<void> {
     const temporary = temporaryPath(join(this.folder, '.entry'));
     await this.onDisk(mkdir(temporary, { recursive: true }));
     try {
-      await this.onDisk(writeCompiled(temporary, program, weights, runtime, ENTRY_FILES));
+      await this.onDisk(writeCompiled(temporary, program, weights, runtime, { ...ENTRY_FILES, storage }));
       await this.onDisk(writeFile(join(temporary, program.name.replaceAll(/[^\w.-]/g, '_') + NAME_SUFFIX), ''));
       await this.onDisk(sealEntry(temporary, SEALED_FILES));
       await this.onDisk(rename(temporary, entry));

@@ -2,7 +2,7 @@ import type * as Ort from 'onnxruntime-web';
 import { MdetrError, messageOf } from '../../../errors.ts';
 import { leafName, type NamedTensors, type Program, type ProgramInput } from '../../graph/program.ts';
 import { emitModel } from '../../onnx/index.ts';
-import type { CompiledProgram, LoadOptions, Runtime, Session, WeightSource } from '../runtime.ts';
+import type { CompiledProgram, LoadOptions, Runtime, Session, WeightSource, WeightStorage } from '../runtime.ts';
 import { OrtSession } from './ort-session.ts';
 
 /** The parts of ONNX Runtime Web that this runtime calls: the module itself, however it was loaded. */
@@ -13,6 +13,7 @@ export type CompileWithWeights = (
   program: Program,
   weights: WeightSource,
   runtime: Runtime,
+  storage: WeightStorage | undefined,
 ) => Promise<CompiledProgram>;
 
 /** Options of {@link WebRuntime}. */
@@ -40,10 +41,10 @@ export class WebRuntime implements Runtime {
     program: Program<Inputs, Outputs>,
     options?: LoadOptions,
   ): Promise<Session<Inputs, Outputs>>;
-  async load(program: Program, { weights, compiled }: LoadOptions = {}): Promise<Session> {
+  async load(program: Program, { weights, storage, compiled }: LoadOptions = {}): Promise<Session> {
     if (compiled !== undefined) return this.create(program, await this.contentsOf(compiled), program.inputs);
     if (weights !== undefined)
-      return this.create(program, await this.options.compile(program, weights, this), program.inputs);
+      return this.create(program, await this.options.compile(program, weights, this, storage), program.inputs);
     const parameters = program.parameters.map((tensor) => ({ name: leafName(tensor), tensor }));
     return this.create(program, { model: emitModel(program) }, [...program.inputs, ...parameters]);
   }

@@ -51,8 +51,8 @@ const loadOrt = async (threads: number | undefined): Promise<typeof Ort> => {
 /** Combines programs with weights by the cache on disk, and reads the result back: WebAssembly cannot map files. */
 const compileIn =
   (cache: ProgramCache): CompileWithWeights =>
-  async (program, weights, runtime) => {
-    const path = await cache.compile(program, weights, runtime);
+  async (program, weights, runtime, storage) => {
+    const path = await cache.compile(program, weights, runtime, storage);
     return readCompiled(path, WEIGHTS_FILE);
   };
 

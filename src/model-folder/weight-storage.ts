@@ -1,0 +1,41 @@
+import { float32ToFloat16, LARGEST_FLOAT16 } from '../checkpoints/half.ts';
+import { quantizeInt8 } from '../checkpoints/int8.ts';
+import type { HostTensor } from '../engine/graph/index.ts';
+import type { EncodedWeight, WeightStorage } from '../engine/runtime/runtime.ts';
+import type { Precision } from './export-manifest.ts';
+
+/** Smaller weights (biases, norms) stay float32: they are a thousandth of the bytes. */
+const MIN_ELEMENTS = 1024;
+
+/** Whether a weight can be a half float: it is large enough to matter, and no value overflows. */
+const fitsFloat16 = (data: Float32Array): boolean =>
+  data.length >= MIN_ELEMENTS && data.every((value) => Math.abs(value) <= LARGEST_FLOAT16);
+
+const asFloat16 = (weight: HostTensor): EncodedWeight =>
+  weight.dtype === 'float32' && fitsFloat16(weight.data)
+    ? { values: { dtype: 'float16', shape: weight.shape, data: float32ToFloat16(weight.data) } }
+    : { values: weight };
+
+/** Matrices and filters as 8-bit integers with a scale per channel; what does not fit that form stays float32. */
+const asInt8 = (weight: HostTensor): EncodedWeight => {
+  const quantized = weight.dtype === 'float32' ? quantizeInt8(weight.data, weight.shape) : undefined;
+  if (quantized === undefined) return { values: weight };
+  const { values, scales, scaleShape } = quantized;
+  return {
+    values: { dtype: 'int8', shape: weight.shape, data: values },
+    scales: { dtype: 'float32', shape: scaleShape, data: scales },
+  };
+};
+
+/** How each precision stores weights; undefined for float32, which stores them as they are. */
+const STORAGES: Readonly<Record<Precision, WeightStorage | undefined>> = {
+  float32: undefined,
+  float16: { name: 'float16-1', encode: asFloat16 },
+  int8: { name: 'int8-1', encode: asInt8 },
+};
+
+/** Form in which a precision stores the weights of compiled programs; undefined for float32. */
+export const storageOf = (precision: Precision): WeightStorage | undefined => STORAGES[precision];
+
+/** Upper bound of a precision's bytes per float32 byte, without the scales and what stays float32. */
+export const STORED_FRACTION: Readonly<Record<Precision, number>> = { float32: 1, float16: 0.5, int8: 0.25 };
