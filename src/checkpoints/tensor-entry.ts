@@ -5,6 +5,8 @@ export interface TensorEntry {
   readonly name: string;
   readonly dtype: CheckpointDtype;
   readonly shape: readonly number[];
+  /** Type in the file, where it is another one: 8-bit weights are restored with their scales. */
+  readonly stored?: CheckpointDtype | undefined;
   /** Length in bytes of the contiguous contents that `read` returns. */
   readonly byteLength: number;
   /** Reads the contents: contiguous, row-major, little-endian, in newly allocated memory. */

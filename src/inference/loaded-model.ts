@@ -1,6 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { PackedCocoRle } from '../geometry/run-lengths.ts';
 import type { ImageSource } from '../data/images/image-source.ts';
+import type { Precision } from '../model-folder/export-manifest.ts';
 import type { ModelConfig } from '../models/index.ts';
 import { checkOptions } from '../options/check-options.ts';
 import type { AnswerVocabulary } from '../postprocess/answer-vocabulary.ts';
@@ -34,6 +35,11 @@ export abstract class LoadedModel<Image = ImageSource> {
   /** The device that the model runs on: `cpu`, `webgpu`, `cuda`, … */
   get device(): string {
     return this.core.device;
+  }
+
+  /** Precision in which the weights are stored. Arithmetic is float32. */
+  get dtype(): Precision {
+    return this.core.source.dtype;
   }
 
   /** The network's configuration, under the official argument names. */

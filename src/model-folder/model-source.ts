@@ -4,6 +4,7 @@ import { initialValue, MdetrNetwork, textEncoderConfig, type ModelConfig } from 
 import type { AnswerVocabulary } from '../postprocess/answer-vocabulary.ts';
 import type { Tokenizer } from '../text/index.ts';
 import { calibrationOf, type Calibration } from './calibration.ts';
+import type { Precision } from './export-manifest.ts';
 import type { Preprocessing } from './preprocessing.ts';
 
 /** All parts of a model, read from its files; the weights are read on demand. */
@@ -22,6 +23,8 @@ export interface ModelSource {
   readonly madeFor: 'scenes' | undefined;
   /** Calibrated threshold and presence, if `mdetr calibrate` measured them. */
   readonly calibration: Calibration | undefined;
+  /** Precision in which the loaded programs store the weights; `float32` until they are loaded. */
+  readonly dtype: Precision;
   /** Which tensors were loaded, ignored and missing; undefined for initial weights. */
   readonly report: string | undefined;
   close(): Promise<void>;
@@ -72,6 +75,7 @@ export const combineParts = ({
     answers: parts.answers,
     notice: typeof notice === 'string' ? notice : undefined,
     madeFor: madeFor === 'scenes' ? madeFor : undefined,
+    dtype: 'float32',
     calibration: calibrationOf(values, name),
   };
 };

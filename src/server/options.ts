@@ -1,3 +1,4 @@
+import type { Precision } from '../model-folder/export-manifest.ts';
 import {
   booleanRule,
   functionRule,
@@ -23,6 +24,8 @@ export interface ServerModel {
   readonly config?: string | undefined;
   /** Path of GQA's answer table, for its question heads. */
   readonly answers?: string | undefined;
+  /** Precision in which the compiled weights are stored; default as for `MDETR.fromPretrained`. */
+  readonly dtype?: Precision | undefined;
 }
 
 /** Options of `createHandler` and of `mdetr serve`. */

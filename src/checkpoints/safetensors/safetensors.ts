@@ -1,6 +1,7 @@
 import { MdetrError, quoted } from '../../errors.ts';
 import type { TensorEntry } from '../tensor-entry.ts';
 import { bytesPerElement, CHECKPOINT_DTYPES, type CheckpointDtype, elementCount, toFloat32 } from '../dtype.ts';
+import { joinInt8Weights } from '../int8-entries.ts';
 import { type ByteSource, type FileSource, readBytes } from '../byte-source.ts';
 
 /** An open safetensors file. Tensors are in the order of the header and read on demand. */
@@ -28,7 +29,7 @@ export const isSafetensors = (head: Uint8Array): boolean => head[LENGTH_BYTES] =
 export const safetensorsOf = async (file: FileSource): Promise<SafetensorsFile> => {
   try {
     const { tensors, metadata } = await readHeader(file);
-    return { path: file.name, tensors, metadata, close: () => file.close() };
+    return { path: file.name, tensors: joinInt8Weights(tensors, file.name), metadata, close: () => file.close() };
   } catch (error) {
     await file.close();
     throw error;

@@ -1,4 +1,5 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
+import { PRECISIONS } from '../../model-folder/export-manifest.ts';
 import type { ConvertOptions } from '../../model-folder/node/convert.ts';
 import { interruptible } from '../options/stop-signals.ts';
 import { addSourceOptions } from '../options/model-options.ts';
@@ -17,6 +18,8 @@ such as the vocabulary, are listed after the conversion. OUT is replaced only wh
 Examples
   mdetr convert pretrained_resnet101_checkpoint.pth models/r101 --tokenizer roberta/
       the moving average of the weights if the checkpoint has one; --weights model selects the last ones
+  mdetr convert pretrained_resnet101_checkpoint.pth models/r101-half --tokenizer roberta-base --dtype float16
+      half the bytes; int8 takes a quarter: 8-bit weights with a scale per channel
   mdetr convert models/r101 r101.pth
       for torch.load("r101.pth", weights_only=False)
   mdetr convert models/r101 r101.pth --bare
@@ -30,6 +33,9 @@ export const convertCommand = (): Command => {
     .argument('<out>', 'model folder, .safetensors or .pth file to write');
   addSourceOptions(command)
     .option('--answers <file>', "GQA's answer table (JSON), to be stored in the model folder")
+    .addOption(
+      new Option('--dtype <name>', 'precision of the written weights (default: as they are)').choices([...PRECISIONS]),
+    )
     .option('--bare', 'write a .pth file with weights only')
     .option('--force, --overwrite', 'replace OUT if it exists')
     .option('--verbose', 'print which tensors were used, left out or ignored');

@@ -116,10 +116,10 @@ export const serveCommand = (): Command => {
 
 /** The options of the server that the options of the command line mean. */
 const serverOptions = (options: ServeOptions): ServerOptions => {
-  const { model, weights, tokenizer, config, answers, device, threads, host, allowHost } = options;
+  const { model, weights, tokenizer, config, answers, dtype, device, threads, host, allowHost } = options;
   const isLocal = LOOPBACK.includes(host);
   return {
-    models: (model ?? [{ name: 'default' }]).map((named) => ({ ...named, weights, tokenizer, config, answers })),
+    models: (model ?? [{ name: 'default' }]).map((named) => ({ ...named, weights, tokenizer, config, answers, dtype })),
     workers: options.workers,
     device,
     threads,

@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { FromPretrainedOptions } from '../../inference/node/load-options.ts';
 import type { MDETR } from '../../inference/node/mdetr.ts';
+import { PRECISIONS, type Precision } from '../../model-folder/export-manifest.ts';
 import { integerFrom } from './option-values.ts';
 import { note } from '../output/print.ts';
 import { StatusLine } from '../output/progress.ts';
@@ -13,6 +14,7 @@ export interface ModelOptions {
   readonly tokenizer?: string;
   readonly config?: string;
   readonly device: string;
+  readonly dtype?: Precision;
   readonly threads?: number;
   readonly verbose?: boolean;
 }
@@ -32,6 +34,12 @@ export const addSourceOptions = (command: Command): Command =>
 /** Adds the options that say how a model runs. */
 export const addDeviceOptions = (command: Command): Command =>
   command
+    .addOption(
+      new Option(
+        '--dtype <name>',
+        'precision in which the compiled weights are stored (default: float32, or that of an exported folder)',
+      ).choices([...PRECISIONS]),
+    )
     .option('--device <name>', 'device: cpu, or webgpu, cuda, coreml or dml where available', 'cpu')
     .option('--threads <n>', 'threads of the network (default: one per core)', integerFrom(1));
 
@@ -53,12 +61,13 @@ export const loadModel = async (
   await ensureNativeLibrary(options.device);
   const status = new StatusLine(options.verbose === true);
   try {
-    const { model, weights, tokenizer, config, device, threads } = options;
+    const { model, weights, tokenizer, config, device, dtype, threads } = options;
     const loaded = await MDETR.fromPretrained(model, {
       weights,
       tokenizer,
       config,
       device,
+      dtype,
       threads,
       ...more,
       onProgress: ({ status: stage, name }) => {

@@ -4,6 +4,7 @@ import { SymbolicDim, type Atom, type Dim } from '../graph/dim.ts';
 import { findDim, leafName, reachableNodes, type Program } from '../graph/program.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import { literal } from '../ops/constant.ts';
+import { initializersOf, type EncodedInitializer } from './encoded-initializer.ts';
 import { writeModel, type OnnxInitializer, type OnnxNode, type OnnxValueInfo } from './model-writer.ts';
 
 export interface EmitOptions {
@@ -12,12 +13,6 @@ export interface EmitOptions {
   readonly metadata?: Readonly<Record<string, string>>;
   /** Texts for the people who read the file. */
   readonly documentation?: ModelDocumentation;
-}
-
-/** A stored value in a compact form: cast to the type of the tensor and multiplied by the scales, it is the value. */
-export interface EncodedInitializer {
-  readonly values: OnnxInitializer;
-  readonly scales?: OnnxInitializer | undefined;
 }
 
 /** Texts in an ONNX file for the people who read it. */
@@ -38,9 +33,6 @@ const MAX_SHARED_VALUES = 16;
  */
 export const emitModel = (program: Program, options: EmitOptions = {}): Uint8Array =>
   new ModelEmitter(program, options).emit();
-
-const initializersOf = (stored: OnnxInitializer | EncodedInitializer): readonly OnnxInitializer[] =>
-  'values' in stored ? [stored.values, ...(stored.scales === undefined ? [] : [stored.scales])] : [stored];
 
 class ModelEmitter implements Emitter {
   private readonly nodes: OnnxNode[] = [];

@@ -1,6 +1,7 @@
 import {
   appendFileSync,
   cpSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -13,6 +14,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { readModel } from '../../../test/support/model-reader.ts';
 import { roberta } from '../../../test/support/run-mdetr.ts';
+import { requirePackageFile } from '../../files/package-folder.ts';
 import { MDETR } from '../../inference/node/mdetr.ts';
 import { generateScene } from '../../scenes/index.ts';
 import { loadTokenizer } from '../../text/node/tokenizer-files.ts';
@@ -27,10 +29,28 @@ const exported = (layout: ExportLayout): string => join(folder, layout);
 const cacheDir = join(folder, 'cache');
 let original: MDETR;
 
+/** An untrained network with all heads, small enough that tests of files take no time. */
+const small = join(folder, 'small');
+const SMALL_CONFIG = {
+  ...{ hidden_dim: 32, nheads: 4, enc_layers: 1, dec_layers: 1, dim_feedforward: 64, num_queries: 5 },
+  ...{ do_qa: true, split_qa_heads: true, qa_dataset: 'clevr', mask_model: 'smallconv', predict_final: true },
+  small_backbone: { widths: [8, 16, 16, 32], groups: 4 },
+  text_encoder_type: 'scenes',
+  text_encoder: {
+    ...{ hidden_size: 32, num_hidden_layers: 1, num_attention_heads: 4, intermediate_size: 64 },
+    ...{ vocab_size: 115, max_position_embeddings: 40 },
+  },
+  init_seed: 7,
+};
+
 beforeAll(async () => {
   vi.stubEnv('MDETR_CACHE', cacheDir);
-  original = await MDETR.fromPretrained('default', { threads: 1 });
-  for (const layout of layouts) await exportModel('default', exported(layout), { layout });
+  mkdirSync(small);
+  writeFileSync(join(small, 'config.json'), JSON.stringify(SMALL_CONFIG));
+  for (const name of ['tokenizer.json', 'preprocessor_config.json'])
+    cpSync(requirePackageFile(`models/default/${name}`), join(small, name));
+  original = await MDETR.fromPretrained(small, { threads: 1 });
+  for (const layout of layouts) await exportModel(small, exported(layout), { layout });
 });
 afterAll(async () => {
   await original.dispose();
@@ -106,10 +126,10 @@ describe('the files of an export', () => {
   it('replace only an exported folder, and only when told to', async () => {
     const out = join(folder, 'kept');
     cpSync(exported('single'), out, { recursive: true });
-    await expect(exportModel('default', out)).rejects.toThrow(/is there already; replace it with --overwrite/);
-    await exportModel('default', out, { force: true, layout: 'single' });
+    await expect(exportModel(small, out)).rejects.toThrow(/is there already; replace it with --overwrite/);
+    await exportModel(small, out, { force: true, layout: 'single' });
     writeFileSync(join(out, 'notes.txt'), '');
-    await expect(exportModel('default', out, { force: true })).rejects.toThrow(
+    await expect(exportModel(small, out, { force: true })).rejects.toThrow(
       /holds "notes.txt", so it is no exported folder/,
     );
   });
@@ -117,7 +137,7 @@ describe('the files of an export', () => {
   it('are not left behind by an export that is canceled or fails', async () => {
     const out = join(folder, 'canceled');
     const signal = AbortSignal.abort(new Error('stopped'));
-    await expect(exportModel('default', out, { signal })).rejects.toThrow('stopped');
+    await expect(exportModel(small, out, { signal })).rejects.toThrow('stopped');
     await expect(exportModel(join(folder, 'nothing'), out)).rejects.toThrow(/no such model/);
     expect(readdirSync(folder).filter((name) => name.includes('canceled'))).toEqual([]);
   });
@@ -170,10 +190,54 @@ describe('the files of an export', () => {
   });
 
   it('refuse unknown options', async () => {
-    await expect(exportModel('default', join(folder, 'x'), { dtype: 'int4' as 'int8' })).rejects.toThrow(
-      /dtype must be/,
-    );
-    await expect(exportModel('default', join(folder, 'x'), { layout: 'tree' as 'hub' })).rejects.toThrow(/layout/);
+    await expect(exportModel(small, join(folder, 'x'), { dtype: 'int4' as 'int8' })).rejects.toThrow(/dtype must be/);
+    await expect(exportModel(small, join(folder, 'x'), { layout: 'tree' as 'hub' })).rejects.toThrow(/layout/);
+  });
+});
+
+describe('the precisions of an export', () => {
+  it('store weights in half and a quarter of the bytes and find the same objects', async () => {
+    const trained = await MDETR.fromPretrained('default', { threads: 1 });
+    const [exact] = await trained.detect(image, captions, { threshold: 0.5 });
+    await trained.dispose();
+    const sizes: number[] = [];
+    for (const [dtype, px] of [
+      ['float32', 0.001],
+      ['float16', 0.1],
+      ['int8', 3],
+    ] as const) {
+      const out = join(folder, dtype);
+      const { files } = await exportModel('default', out, { dtype });
+      sizes.push(Object.values(files).reduce((sum, { bytes }) => sum + bytes, 0));
+      const model = await MDETR.fromPretrained(out, { threads: 1 });
+      const [found] = await model.detect(image, captions, { threshold: 0.5 });
+      await model.dispose();
+      expect(model.dtype).toBe(dtype);
+      expect(exact!.detections.length).toBeGreaterThan(0);
+      expect(found!.detections.map(({ query }) => query)).toEqual(exact!.detections.map(({ query }) => query));
+      found!.detections.forEach(({ box, spans }, index) => {
+        const wanted = exact!.detections[index]!;
+        box.forEach((value, axis) => expect(Math.abs(value - wanted.box[axis]!)).toBeLessThan(px));
+        expect(spans.map(({ text }) => text)).toEqual(wanted.spans.map(({ text }) => text));
+      });
+    }
+    expect(sizes[1]! / sizes[0]!).toBeLessThan(0.58);
+    expect(sizes[2]! / sizes[0]!).toBeLessThan(0.4);
+  });
+
+  it('share one folder, and are those of a model that is loaded in them', async () => {
+    const out = join(folder, 'several');
+    await exportModel(small, out, { layout: 'hub', dtype: ['int8', 'float16'] });
+    expect(readdirSync(join(out, 'onnx')).sort()).toEqual(['model_fp16.onnx', 'model_quantized.onnx']);
+    for (const [name, dtype] of [
+      [out, undefined],
+      [out, 'int8'],
+      [small, 'int8'],
+    ] as const) {
+      const model = await MDETR.fromPretrained(name, { threads: 1, dtype });
+      expect(model.dtype).toBe(dtype ?? 'float16');
+      await model.dispose();
+    }
   });
 });
 

@@ -35,7 +35,7 @@ export const openCore = async (name: string, options: FromPretrainedOptions): Pr
       return session;
     };
     const core = new InferenceCore({
-      source,
+      source: { ...source, dtype },
       device: runtime.device,
       image: await load(programs.image),
       text: await load(programs.text),

@@ -2,7 +2,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openCheckpoint, writePth, writeSafetensors } from '../../checkpoints/index.ts';
+import { openCheckpoint, tensorSource, writePth, writeSafetensors } from '../../checkpoints/index.ts';
 import { UsageError } from '../../errors.ts';
 import { convertModel } from './convert.ts';
 import { describeModel } from './model-info.ts';
@@ -177,5 +177,66 @@ describe('what cannot be converted', () => {
     await expect(convertModel('default', at(name), { signal: stop.signal })).rejects.toBe('SIGINT');
     expect(existsSync(at(name))).toBe(false);
     expectNoLeftovers();
+  });
+
+  it('changes the precision only when it is told to', async () => {
+    const bytesOf = async (name: string): Promise<number> => (await describeModel(at(name))).bytes;
+    const typesOf = async (name: string): Promise<Set<string>> =>
+      new Set((await describeModel(at(name))).tensors.map(({ dtype }) => dtype));
+    await convertModel('default', at('full'), { dtype: 'float32' });
+    await convertModel(at('full'), at('half'), { dtype: 'float16' });
+    await convertModel(at('full'), at('small'), { dtype: 'int8' });
+    expect((await bytesOf('half')) / (await bytesOf('full'))).toBeLessThan(0.52);
+    expect((await bytesOf('small')) / (await bytesOf('full'))).toBeLessThan(0.3);
+    expect(await typesOf('full')).toEqual(new Set(['f32']));
+    expect(await typesOf('half')).toEqual(new Set(['f16', 'f32']));
+    expect(await typesOf('small')).toEqual(new Set(['i8', 'f32']));
+
+    await convertModel(at('small'), at('small-copy.safetensors'));
+    expect(await typesOf('small-copy.safetensors')).toEqual(new Set(['i8', 'f32']));
+    expect((await contentsOf(at('small-copy.safetensors'))).sort()).toEqual(
+      (await contentsOf(at('small/model.safetensors'))).sort(),
+    );
+    const { leftOut } = await convertModel(at('small'), at('small.pth'));
+    expect(leftOut).toContain('the 8-bit form of the weights (written as floats)');
+    await expect(convertModel(at('full'), at('x.pth'), { dtype: 'int8' })).rejects.toThrow(/holds no 8-bit weights/);
+  });
+
+  it('refuses half floats for values that they cannot hold', async () => {
+    const original = await openCheckpoint('models/default/model.safetensors');
+    const tensors = [...original.tensors.values()].map((entry) =>
+      entry.shape.length === 2 && entry.byteLength > 4096
+        ? tensorSource(entry.name, entry.shape, new Float32Array(entry.shape[0]! * entry.shape[1]!).fill(1e5))
+        : entry,
+    );
+    await writeSafetensors(at('large.safetensors'), tensors);
+    await original.close();
+    const options = { dtype: 'float16', config: 'models/default/config.json' } as const;
+    await expect(convertModel(at('large.safetensors'), at('large-half.safetensors'), options)).rejects.toThrow(
+      /has values beyond 65504.*--dtype float32/,
+    );
+    expectNoLeftovers();
+  });
+
+  it('refuses 8-bit weights whose scales do not belong to them', async () => {
+    const int8 = { name: 'w', shape: [4, 2], dtype: 'i8', read: () => Promise.resolve(new Uint8Array(8)) } as const;
+    const scales = (shape: readonly number[], name = 'w.int8_scale') =>
+      tensorSource(name, shape, new Float32Array(shape.reduce((product, size) => product * size, 1)));
+    const write = (...tensors: Parameters<typeof writeSafetensors>[1][]) =>
+      writeSafetensors(
+        at('bad.safetensors'),
+        tensors.flatMap((list) => [...list]),
+      );
+    for (const shape of [[4], [2, 1], [4, 2], [1, 4]]) {
+      await write([int8, scales(shape)]);
+      await expect(openCheckpoint(at('bad.safetensors')), shape.join()).rejects.toThrow(/not one value per channel/);
+    }
+    await write([scales([4, 1])]);
+    await expect(openCheckpoint(at('bad.safetensors'))).rejects.toThrow(/has no 8-bit weight "w"/);
+    await write([int8, scales([4, 1])]);
+    const good = await openCheckpoint(at('bad.safetensors'));
+    expect(good.tensors.get('w')).toMatchObject({ dtype: 'f32', stored: 'i8' });
+    expect(await good.tensors.get('w')!.readFloat32()).toEqual(new Float32Array(8));
+    await good.close();
   });
 });

@@ -23,6 +23,8 @@ import {
 import { findTokenizer, isFile, openModelFiles, requireConfig, tokenizerFilesIn } from './model-files.ts';
 import { MODEL_FILE_NAMES, PREPROCESSING_KEY, TOKENIZER_FILE_NAMES } from '../layout.ts';
 import type { ModelFiles, ModelFilesOptions } from './model-files.ts';
+import type { Precision } from '../export-manifest.ts';
+import { inPrecision, storedPrecision } from './stored-precision.ts';
 import { writeModelFolder } from './write-model-folder.ts';
 import { preprocessingJson } from '../preprocessing.ts';
 import { preprocessingOf } from './model-source.ts';
@@ -33,6 +35,8 @@ export interface ConvertOptions extends ModelFilesOptions {
   readonly tokenizer?: string;
   /** Path of GQA's answer table, for a model folder. */
   readonly answers?: string;
+  /** Precision of the written weights. Default: that of the source. */
+  readonly dtype?: Precision | undefined;
   /** Replaces an existing file or model folder. Default false. */
   readonly force?: boolean;
   /** Writes a `.pth` with weights only, which PyTorch reads with `weights_only=True`. */
@@ -77,7 +81,14 @@ export const convertModel = async (name: string, out: string, options: ConvertOp
     if (isFileOut) new OutputRule({ inputs }).named(out, out);
     const config = files.config === undefined ? undefined : parseModelConfig(files.config.values, files.config.source);
     const match = checkFit(files, config);
-    const tensors = interruptible(officialNames(tensorsOf(files, config), match), options.signal);
+    const named = interruptible(officialNames(tensorsOf(files, config), match), options.signal);
+    // Converting must not change the precision unasked; only a .pth cannot hold 8-bit weights with their scales.
+    const isPth = isFileOut && ending !== '.safetensors';
+    const kept = isPth ? undefined : storedPrecision(files.checkpoint?.tensors.values() ?? []);
+    const dtype = options.dtype ?? kept;
+    if (isPth && dtype === 'int8')
+      throw new UsageError(`${out}: a .pth file holds no 8-bit weights; use .safetensors or a folder`);
+    const tensors = dtype === undefined ? named : await inPrecision(named, dtype, options.signal);
     const values = files.config?.values;
     const preprocessing = config === undefined ? undefined : preprocessingJson(preprocessingOf(files, config));
     const isBare = isFileOut && ending !== '.safetensors' && options.bare === true;
@@ -93,7 +104,10 @@ export const convertModel = async (name: string, out: string, options: ConvertOp
       await writeFolder(files, out, tensors, options);
     }
     const report = match === undefined ? undefined : describeMatch(match);
-    return { tensors: tensors.length, report, leftOut: await leftOutOf(files, { isFileOut, isBare }) };
+    const leftOut = await leftOutOf(files, { isFileOut, isBare });
+    if (isPth && storedPrecision(files.checkpoint?.tensors.values() ?? []) === 'int8')
+      leftOut.push('the 8-bit form of the weights (written as floats)');
+    return { tensors: tensors.length, report, leftOut };
   } finally {
     await files.close();
   }

@@ -27,7 +27,6 @@ export interface ExportedProgramFile {
 /** An exported model, whose programs are ready to load. */
 export interface ExportedSource extends Omit<ModelSource, 'model' | 'weights' | 'close'> {
   readonly layout: ExportLayout;
-  readonly precision: Precision;
   readonly programs: { readonly [Name in ExportedProgram]?: ExportedProgramFile };
 }
 
@@ -73,7 +72,7 @@ export const openExportedFolder = async (
   return {
     ...combineParts(parts),
     layout: manifest.layout,
-    precision: chosen.precision,
+    dtype: chosen.precision,
     programs,
     report: `${folder}: exported by mdetr ${manifest.mdetr}, weights stored as ${chosen.precision}`,
   };

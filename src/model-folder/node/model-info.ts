@@ -1,6 +1,11 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describeMatch, type CheckpointContents, type CheckpointDtype } from '../../checkpoints/index.ts';
+import {
+  describeMatch,
+  type CheckpointContents,
+  type CheckpointDtype,
+  type TensorEntry,
+} from '../../checkpoints/index.ts';
 import { messageOf } from '../../errors.ts';
 import { readJsonFile } from '../../files/json-file.ts';
 import { MdetrNetwork, parseModelConfig } from '../../models/index.ts';
@@ -101,7 +106,11 @@ const fitOf = ({ checkpoint, config, seed }: ModelFiles): Pick<ModelInfo, 'tenso
   }
 };
 
-const plain = ({ name, dtype, shape }: InfoTensor): InfoTensor => ({ name, dtype, shape });
+const plain = ({ name, dtype, stored, shape }: InfoTensor & Pick<TensorEntry, 'stored'>): InfoTensor => ({
+  name,
+  dtype: stored ?? dtype,
+  shape,
+});
 
 /** Prefixes of official names, and the parts of the network that they name; the first match counts. */
 const officialParts: readonly (readonly [pattern: RegExp, part: string])[] = [
