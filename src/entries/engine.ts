@@ -15,7 +15,9 @@ export type {
   Session,
   SessionOf,
   Values,
+  EncodedWeight,
   WeightSource,
+  WeightStorage,
 } from '../engine/runtime/runtime.ts';
 export { ProgramCache, type CacheEntry } from '../engine/runtime/node/program-cache.ts';
 export { MdetrError } from '../errors.ts';

@@ -19,3 +19,4 @@ export type { Preprocessing } from '../model-folder/preprocessing.ts';
 export { traceInference, type InferencePrograms } from '../inference/programs.ts';
 export { MdetrError } from '../errors.ts';
 export type { Calibration, CalibrationData } from '../model-folder/calibration.ts';
+export type { Precision } from '../model-folder/export-manifest.ts';

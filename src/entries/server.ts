@@ -4,3 +4,4 @@ export { listen, nodeListener, type Listening } from '../server/listen.ts';
 export type { LogEntry, RequestEntry } from '../server/log.ts';
 export type { ServerModel, ServerOptions } from '../server/options.ts';
 export { MdetrError, UsageError } from '../errors.ts';
+export type { Precision } from '../model-folder/export-manifest.ts';

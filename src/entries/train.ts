@@ -28,3 +28,4 @@ export type { BatchTargets, CriterionConfig, LossConfig, TargetInputs } from '..
 export type { ModelConfig, SmallBackboneConfig, TextEncoderConfig } from '../models/index.ts';
 export { MdetrError, UsageError } from '../errors.ts';
 export type { Span } from '../text/index.ts';
+export type { Precision } from '../model-folder/export-manifest.ts';
