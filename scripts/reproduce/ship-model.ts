@@ -2,9 +2,10 @@
  * Writes the embedded default model from a training run: weights in half precision, config, vocabulary, and a model card with
  * the training settings and metrics.
  *
- *     npx tsx scripts/reproduce/ship-model.ts RUN/masks/last --run RUN --results results.json [--out models/default]
+ *     npx tsx scripts/reproduce/ship-model.ts RUN/masks/last --run RUN --results results.json [--before old.json] [--out models/default]
  *
- * RUN has one folder per training stage; `results.json` is the output of `mdetr evaluate … --json` for these weights.
+ * RUN has one folder per training stage; `results.json` is the output of `mdetr evaluate … --json` for these weights, `old.json`
+ * that for the model shipped before, on the same scenes.
  */
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -24,6 +25,7 @@ const { values: options, positionals } = parseArgs({
   options: {
     run: { type: 'string' },
     results: { type: 'string' },
+    before: { type: 'string' },
     command: { type: 'string', default: 'npx mdetr train configs/scenes/default.json --output-dir runs/scenes' },
     machine: { type: 'string', default: 'one core of a 2-core AMD EPYC (AVX-512), shared with other work' },
     out: { type: 'string', default: join(root, 'models/default') },
@@ -62,13 +64,17 @@ interface EvaluationFile {
 }
 
 /** Metrics of every split side by side, each with its number of items; results and items alternate. */
-const metricsTable = ({ results }: EvaluationFile): string => {
+const metricsTable = ({ results }: EvaluationFile, before: EvaluationFile | undefined): string => {
   const splits = results.filter(({ title }) => title !== 'items');
   const items = results.filter(({ title }) => title === 'items');
   const names = [...new Set(splits.flatMap(({ metrics }) => Object.keys(metrics)))];
   const cell = (split: number, name: string): string => {
-    const value = splits[split]!.metrics[name];
-    return value === undefined ? '–' : `${value.toFixed(4)} (${items[split]?.metrics[name] ?? '?'})`;
+    const { title, metrics } = splits[split]!;
+    const value = metrics[name];
+    if (value === undefined) return '–';
+    const old = before?.results.find((result) => result.title === title)?.metrics[name];
+    const change = old === undefined ? '' : `${old.toFixed(4)} → `;
+    return `${change}${value.toFixed(4)} (${items[split]?.metrics[name] ?? '?'})`;
   };
   return [
     `| | ${splits.map(({ title }) => title).join(' | ')} |`,
@@ -76,6 +82,9 @@ const metricsTable = ({ results }: EvaluationFile): string => {
     ...names.map((name) => `| ${name} | ${splits.map((_, split) => cell(split, name)).join(' | ')} |`),
   ].join('\n');
 };
+
+const readEvaluation = async (path: string): Promise<EvaluationFile> =>
+  JSON.parse(await readFile(path, 'utf8')) as EvaluationFile;
 
 const files = await openModelFiles(from);
 try {
@@ -93,7 +102,8 @@ try {
   }
   const preprocessing = await readPreprocessing(join(files.folder, 'preprocessor_config.json'), config);
   const stages = await readStages(options.run);
-  const results = JSON.parse(await readFile(options.results, 'utf8')) as EvaluationFile;
+  const results = await readEvaluation(options.results);
+  const before = options.before === undefined ? undefined : await readEvaluation(options.before);
   const total = stages.reduce((sum, { hours }) => sum + hours, 0);
   const card = `# default: MDETR for procedural scenes
 
@@ -122,10 +132,10 @@ In the stage \`backbone\`, a pair is an image without a caption.
 ## Metrics
 
 \`npx mdetr evaluate configs/scenes/default.json --model models/default\`: 2,000 scenes of a seed that training never used,
-number of samples in brackets. The split \`cogent-b\` has other combinations of shape and color than \`cogent-a\`; this model was
+number of samples in brackets${before === undefined ? '' : '; the first number is that of the model before this one, on the same scenes'}. The split \`cogent-b\` has other combinations of shape and color than \`cogent-a\`; this model was
 trained on all of them.
 
-${metricsTable(results)}
+${metricsTable(results, before)}
 `;
   await writeModelFolder(
     options.out,
