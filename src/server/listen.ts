@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { Server as NetServer, type AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { MdetrError, messageOf } from '../errors.ts';
 import type { ServerHandler } from './handler.ts';
@@ -60,8 +60,10 @@ export const listen = async (
 };
 
 const close = async (server: Server, handler: ServerHandler): Promise<void> => {
-  const isClosed = new Promise<void>((resolve) => server.close(() => resolve()));
+  // It listens while the accepted requests are finished: others are told to go elsewhere, instead of losing a connection.
   await handler.close();
+  // Node's own `close` of an HTTP server also cuts idle connections, on which a client may just be sending.
+  const isClosed = new Promise<void>((resolve) => NetServer.prototype.close.call(server, () => resolve()));
   await new Promise((resolve) => setTimeout(resolve, GRACE_MS));
   server.closeAllConnections();
   await isClosed;

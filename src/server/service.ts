@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { MdetrError } from '../errors.ts';
 import { fetchBytes, FetchError } from '../fetching/fetch-bytes.ts';
-import { BodyBudget, readBody } from './http/body.ts';
+import { BodyBudget, discardBody, readBody } from './http/body.ts';
 import { ClientLimit, Deadline } from './http/guards.ts';
 import { parseInferenceBody, type InferenceBody } from './http/inference-body.ts';
 import type { LogEntry, RequestEntry } from './log.ts';
@@ -102,7 +102,11 @@ export class Service {
 
   /** Answers a task: reads the body, waits for a worker, and returns the JSON of the answer. */
   async run(task: TaskName, request: Request, client: string | undefined, facts: RequestFacts): Promise<string> {
-    const early = this.isClosing ? closingProblem() : this.scheduler.refusal();
+    if (this.isClosing) {
+      await discardBody(request, this.settings);
+      throw closingProblem();
+    }
+    const early = this.scheduler.refusal();
     if (early !== undefined) throw early;
     const leave = this.clients.enter(client);
     const deadline = new Deadline(request.signal, this.settings.timeoutS);

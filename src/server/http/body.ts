@@ -88,3 +88,24 @@ export const readBody = async (request: Request, limits: BodyLimits, budget: Bod
   }
   return { bytes, release: () => budget.give(length) };
 };
+
+/**
+ * Reads a body without keeping it, within its limits. A connection that closes after the answer must not close while its
+ * client still sends: the client would see a broken pipe instead of the answer.
+ */
+export const discardBody = async (request: Request, { maxBodyBytes, bodyTimeoutS }: BodyLimits): Promise<void> => {
+  const reader = request.body?.getReader();
+  if (reader === undefined) return;
+  const timer = setTimeout(() => void reader.cancel().catch(() => undefined), bodyTimeoutS * 1000);
+  try {
+    for (let length = 0; length <= maxBodyBytes;) {
+      const { done, value } = (await reader.read()) as ReadableStreamReadResult<Uint8Array>;
+      if (done) break;
+      length += value.length;
+    }
+  } catch {
+    // The client has gone.
+  } finally {
+    clearTimeout(timer);
+  }
+};
