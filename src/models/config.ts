@@ -21,6 +21,8 @@ const textEncoderSchema = z.strictObject({
   vocab_size: count(2_000_000),
   /** Number of learned positions, of which RoBERTa never uses the first two. */
   max_position_embeddings: count(100_000),
+  /** Size of pre-trained word vectors, added to the learned ones through a linear layer. */
+  pretrained_size: count(MAX_WIDTH).optional(),
 });
 
 /** Group-norm network for small images: a strided stem, then one residual block of stride 2 for each further width. */

@@ -7,6 +7,8 @@ export interface TextEncoderConfig {
   readonly vocab_size: number;
   /** Learned positions; the first two are never used (padding, and an offset of RoBERTa's). */
   readonly max_position_embeddings: number;
+  /** Size of pre-trained word vectors that a linear layer adds to the learned ones. Default: none. */
+  readonly pretrained_size?: number | undefined;
 }
 
 /** Group-norm network for small images: a strided stem, then one residual block of stride 2 per further width. */

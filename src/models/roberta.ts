@@ -32,6 +32,12 @@ import type { TextEncoderConfig } from './config.ts';
 const paddingId = 1;
 /** Standard deviation of the initial values of RoBERTa's embeddings and linear layers. */
 const initDeviation = 0.02;
+/**
+ * Standard deviation of learned word and position vectors beside pre-trained word vectors, whose projections have about 1.
+ * Antonyms have nearly equal pre-trained vectors (red and blue: cosine .84), so the learned ones must tell them apart from
+ * the start.
+ */
+const besidePretrainedDeviation = 0.5;
 const epsilon = 1e-5;
 const dropoutRate = 0.1;
 /** Attention bias of padding: large enough that its probability is exactly 0 in float32. */
@@ -89,12 +95,14 @@ export class Roberta {
   private readonly words: Embedding;
   private readonly positions: Embedding;
   private readonly tokenTypes: Embedding;
+  private readonly pretrained: { readonly table: Embedding; readonly projection: Linear } | undefined;
   private readonly norm: LayerNorm;
   private readonly layers: readonly RobertaLayer[];
   private readonly poolerDense: Linear;
 
   constructor(scope: Scope, config: TextEncoderConfig) {
-    const { hidden_size: size } = config;
+    const { hidden_size: size, pretrained_size: pretrainedSize } = config;
+    const deviation = pretrainedSize === undefined ? initDeviation : besidePretrainedDeviation;
     const embeddings = scope.at('embeddings');
     // Saved by the transformers version of the official checkpoints, omitted by newer ones. Not read here.
     embeddings.buffer(
@@ -107,17 +115,33 @@ export class Roberta {
       embeddings.at('word_embeddings'),
       config.vocab_size,
       size,
-      embeddingTable(initDeviation, paddingId),
+      embeddingTable(deviation, paddingId),
       paddingId,
     );
     this.positions = new Embedding(
       embeddings.at('position_embeddings'),
       config.max_position_embeddings,
       size,
-      embeddingTable(initDeviation, paddingId),
+      embeddingTable(deviation, paddingId),
       paddingId,
     );
     this.tokenTypes = new Embedding(embeddings.at('token_type_embeddings'), 1, size, embeddingTable(initDeviation));
+    this.pretrained =
+      pretrainedSize === undefined
+        ? undefined
+        : {
+            table: new Embedding(
+              embeddings.at('pretrained_embeddings'),
+              config.vocab_size,
+              pretrainedSize,
+              embeddingTable(1, paddingId),
+              paddingId,
+            ),
+            projection: new Linear(embeddings.at('pretrained_projection'), pretrainedSize, size, {
+              init: normal(1 / Math.sqrt(pretrainedSize)),
+              bias: false,
+            }),
+          };
     this.norm = new LayerNorm(embeddings.at('LayerNorm'), size, epsilon);
     this.layers = Array.from(
       { length: config.num_hidden_layers },
@@ -143,8 +167,15 @@ export class Roberta {
     // Padding has position 1, the first token 2.
     const isReal = cast(not(equal(inputIds, paddingId)), 'int32');
     const positionIds = add(mul(cumSum(isReal, 1), isReal), literal([1], [1, 1], 'int32'));
-    const rows = add(add(this.words.forward(inputIds), this.tokenTypeRow()), this.positions.forward(positionIds));
+    const rows = add(add(this.wordVectors(inputIds), this.tokenTypeRow()), this.positions.forward(positionIds));
     return dropout(this.norm.forward(rows), dropoutRate);
+  }
+
+  private wordVectors(inputIds: Tensor): Tensor {
+    const learned = this.words.forward(inputIds);
+    if (this.pretrained === undefined) return learned;
+    const { table, projection } = this.pretrained;
+    return add(learned, projection.forward(table.forward(inputIds)));
   }
 
   private tokenTypeRow(): Tensor {

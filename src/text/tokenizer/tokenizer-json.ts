@@ -2,11 +2,12 @@ import * as z from 'zod';
 import { MdetrError, quoted, UsageError } from '../../errors.ts';
 import { ByteLevelBpe } from './byte-level.ts';
 import { isOneWord, WordLevel } from './word-level.ts';
+import { byteToken, WORD_START, WordPieces } from './word-pieces.ts';
 import type { WordModel } from './word-tokens.ts';
 
 /**
- * Readers of the two formats of vocabularies: `tokenizer.json` (byte-level BPE or word-level) and the older pair of
- * `vocab.json` and `merges.txt`. The files are untrusted input: everything is checked before it is used.
+ * Readers of the two formats of vocabularies: `tokenizer.json` (byte-level BPE, words and pieces, or word-level) and the older
+ * pair of `vocab.json` and `merges.txt`. The files are untrusted input: everything is checked before it is used.
  */
 
 /** Token that is matched in the caption before it is split into words. */
@@ -56,7 +57,8 @@ const modelSchema = z.object({
   unk_token: z.string().nullish(),
   continuing_subword_prefix: z.string().max(100).nullish(),
   end_of_word_suffix: z.literal('').nullish(),
-  byte_fallback: z.literal(false).nullish(),
+  byte_fallback: z.boolean().nullish(),
+  ignore_merges: z.boolean().nullish(),
 });
 const tokenizerSchema = z.object({
   added_tokens: z.array(addedTokenSchema).max(10_000).default([]),
@@ -65,6 +67,7 @@ const tokenizerSchema = z.object({
     type: z.string(),
     add_prefix_space: z.boolean().optional(),
     use_regex: z.boolean().optional(),
+    pretokenizers: z.array(z.record(z.string(), z.unknown())).max(16).optional(),
   }),
   post_processor: postProcessorSchema,
   model: modelSchema,
@@ -83,7 +86,7 @@ export const readTokenizerJson = (json: unknown, where: string): TokenizerDefini
     const issue = parsed.error.issues[0]!;
     const field = issue.path.length === 0 ? 'the file' : issue.path.join('.');
     throw new MdetrError(
-      `${where}: ${field}: ${issue.message}. Expected a tokenizer.json with byte-level BPE (RoBERTa) or WordLevel.`,
+      `${where}: ${field}: ${issue.message}. Expected a tokenizer.json with byte-level BPE (RoBERTa), words and pieces (mdetr), or WordLevel.`,
     );
   }
   const file = parsed.data;
@@ -95,7 +98,11 @@ export const readTokenizerJson = (json: unknown, where: string): TokenizerDefini
     vocab.set(content, id);
   }
   const isBpe = (file.model.type ?? (file.model.merges === undefined ? 'WordLevel' : 'BPE')) === 'BPE';
-  const words = isBpe ? readBpe(file, vocab, where) : readWordLevel(file, vocab, where);
+  const words = !isBpe
+    ? readWordLevel(file, vocab, where)
+    : file.model.byte_fallback === true
+      ? readWordPieces(file, vocab, where)
+      : readBpe(file, vocab, where);
   const { begin, end } = readEnds(file.post_processor, where);
   return define(
     words,
@@ -138,6 +145,9 @@ export const readVocabAndMerges = (
   return define(words, vocab, { begin: '<s>', end: '</s>' }, addedTokens, names.vocab);
 };
 
+/** RoBERTa's special tokens, at ids 0 to 3. */
+const SPECIAL_TOKENS = ['<s>', '<pad>', '</s>', '<unk>'] as const;
+
 /**
  * Builds the `tokenizer.json` of a word-level vocabulary in lower case: RoBERTa's special tokens at ids 0 to 3, then the
  * words in the given order.
@@ -145,14 +155,22 @@ export const readVocabAndMerges = (
  * @throws {UsageError} for a word that the splitter would split ("x-ray" is three), or that is listed twice
  */
 export const buildWordLevelTokenizerJson = (words: readonly string[]): Record<string, unknown> => {
-  const special = ['<s>', '<pad>', '</s>', '<unk>'];
-  const vocab = new Map(special.map((token, id) => [token, id]));
+  const special = SPECIAL_TOKENS;
+  const vocab = new Map<string, number>(special.map((token, id) => [token, id]));
   for (const word of words) {
     if (word !== word.toLowerCase() || !isOneWord(word))
       throw new UsageError(`${quoted(word)} is not one lower-case word: the tokenizer would never produce it.`);
     if (vocab.has(word)) throw new UsageError(`The word ${quoted(word)} is listed twice.`);
     vocab.set(word, vocab.size);
   }
+  return fileOf(special, {
+    pre_tokenizer: { type: 'BertPreTokenizer' },
+    model: { type: 'WordLevel', vocab: Object.fromEntries(vocab), unk_token: '<unk>' },
+  });
+};
+
+/** A tokenizer file in lower case with one special token at each end; the first four ids are special. */
+const fileOf = (special: readonly string[], parts: Readonly<Record<'pre_tokenizer' | 'model', unknown>>) => {
   const flags = { single_word: false, lstrip: false, rstrip: false, normalized: false, special: true };
   const specialToken = (id: string) => ({ SpecialToken: { id, type_id: 0 } });
   return {
@@ -161,7 +179,7 @@ export const buildWordLevelTokenizerJson = (words: readonly string[]): Record<st
     padding: null,
     added_tokens: special.map((content, id) => ({ id, content, ...flags })),
     normalizer: { type: 'Lowercase' },
-    pre_tokenizer: { type: 'BertPreTokenizer' },
+    pre_tokenizer: parts.pre_tokenizer,
     post_processor: {
       type: 'TemplateProcessing',
       single: [specialToken('<s>'), { Sequence: { id: 'A', type_id: 0 } }, specialToken('</s>')],
@@ -172,8 +190,57 @@ export const buildWordLevelTokenizerJson = (words: readonly string[]): Record<st
       },
     },
     decoder: null,
-    model: { type: 'WordLevel', vocab: Object.fromEntries(vocab), unk_token: '<unk>' },
+    model: parts.model,
   };
+};
+
+/** What `buildWordPiecesTokenizerJson` writes. */
+export interface WordPiecesVocabulary {
+  /** Whole words and punctuation marks in lower case. */
+  readonly words: readonly string[];
+  /** Single characters. */
+  readonly characters: readonly string[];
+  /** Merges of characters and pieces, best first; each makes a piece. */
+  readonly merges: readonly (readonly [left: string, right: string])[];
+}
+
+/**
+ * Builds the `tokenizer.json` of words and pieces (see `WordPieces`): RoBERTa's special tokens, the 256 bytes, the start
+ * sign, characters, pieces, and words, in this order.
+ *
+ * @throws {UsageError} for a word that the splitter would split, or that is listed twice
+ */
+export const buildWordPiecesTokenizerJson = ({
+  words,
+  characters,
+  merges,
+}: WordPiecesVocabulary): Record<string, unknown> => {
+  const vocab = new Map<string, number>();
+  const add = (token: string): void => void (vocab.has(token) || vocab.set(token, vocab.size));
+  SPECIAL_TOKENS.forEach(add);
+  for (let byte = 0; byte < 256; byte++) add(byteToken(byte));
+  [WORD_START, ...characters, ...merges.map(([left, right]) => left + right)].forEach(add);
+  for (const word of words) {
+    if (word !== word.toLowerCase() || !isOneWord(word))
+      throw new UsageError(`${quoted(word)} is not one lower-case word: the tokenizer would never produce it.`);
+    if (vocab.has(WORD_START + word)) throw new UsageError(`The word ${quoted(word)} is listed twice.`);
+    add(WORD_START + word);
+  }
+  return fileOf(SPECIAL_TOKENS, {
+    pre_tokenizer: { type: 'Sequence', pretokenizers: WORD_PIECE_SPLITTERS },
+    model: {
+      type: 'BPE',
+      dropout: null,
+      unk_token: '<unk>',
+      continuing_subword_prefix: null,
+      end_of_word_suffix: null,
+      fuse_unk: false,
+      byte_fallback: true,
+      ignore_merges: true,
+      vocab: Object.fromEntries(vocab),
+      merges: merges.map(([left, right]) => `${left} ${right}`),
+    },
+  });
 };
 
 const readBpe = (file: TokenizerFile, vocab: ReadonlyMap<string, number>, where: string): WordModel => {
@@ -194,6 +261,31 @@ const readBpe = (file: TokenizerFile, vocab: ReadonlyMap<string, number>, where:
     merges: readMerges(file.model.merges, vocab, `${where}: model.merges`),
     unkId: vocab.get(file.model.unk_token ?? '<unk>'),
   });
+};
+
+/** Pre-tokenizers of words and pieces, in the order of the file. */
+const WORD_PIECE_SPLITTERS = [
+  { type: 'BertPreTokenizer' },
+  { type: 'Metaspace', replacement: WORD_START, prepend_scheme: 'always', split: false },
+] as const;
+
+const readWordPieces = (file: TokenizerFile, vocab: ReadonlyMap<string, number>, where: string): WordModel => {
+  const { pre_tokenizer: { type, pretokenizers = [] }, model, normalizer } = file; // prettier-ignore
+  const isExpected =
+    type === 'Sequence' &&
+    pretokenizers.length === WORD_PIECE_SPLITTERS.length &&
+    WORD_PIECE_SPLITTERS.every((wanted, index) =>
+      Object.entries(wanted).every(([key, value]) => pretokenizers[index]![key] === value),
+    );
+  if (!isExpected || normalizer?.type !== 'Lowercase' || model.ignore_merges !== true)
+    throw new MdetrError(
+      `${where}: BPE with byte_fallback needs normalizer Lowercase, pre_tokenizer Sequence of BertPreTokenizer and ` +
+        'Metaspace (always, without split), and ignore_merges.',
+    );
+  for (const token of [WORD_START, ...Array.from({ length: 256 }, (_, byte) => byteToken(byte))])
+    idOf(vocab, token, where);
+  if (!Array.isArray(model.merges)) throw new MdetrError(`${where}: model.merges is missing or not a list.`);
+  return new WordPieces({ vocab, merges: readMerges(model.merges, vocab, `${where}: model.merges`) });
 };
 
 const readWordLevel = (file: TokenizerFile, vocab: ReadonlyMap<string, number>, where: string): WordModel => {

@@ -7,11 +7,14 @@ import type { WordModel, WordTokens } from './word-tokens.ts';
  */
 
 /** Punctuation is Unicode's P and the ASCII symbols; each mark is a word of its own. Runs of white space match too. */
-const wordPattern = /[\p{P}$+<=>^`|~]|[^\p{White_Space}\p{P}$+<=>^`|~]+|\p{White_Space}+/gu;
+export const splitPattern = /[\p{P}$+<=>^`|~]|[^\p{White_Space}\p{P}$+<=>^`|~]+|\p{White_Space}+/gu;
 const whiteSpace = /^\p{White_Space}/u;
 
+/** Whether a match of the splitter is white space, which has no tokens. */
+export const startsWithSpace = (word: string): boolean => whiteSpace.test(word);
+
 /** Whether the splitter keeps `word` as one word. */
-export const isOneWord = (word: string): boolean => !whiteSpace.test(word) && word.match(wordPattern)?.length === 1;
+export const isOneWord = (word: string): boolean => !startsWithSpace(word) && word.match(splitPattern)?.length === 1;
 
 export interface WordLevelConfig {
   /** Word to id. */
@@ -23,7 +26,7 @@ export interface WordLevelConfig {
 }
 
 export class WordLevel implements WordModel {
-  readonly pattern = wordPattern;
+  readonly pattern = splitPattern;
   readonly unknownId: number;
   private readonly config: WordLevelConfig;
 
@@ -35,7 +38,7 @@ export class WordLevel implements WordModel {
   wordTokens(word: string): WordTokens {
     const { vocab, unkId, lowercase } = this.config;
     const codePoints = codePointLength(word);
-    if (whiteSpace.test(word)) return { ids: [], begins: [], ends: [], codePoints };
+    if (startsWithSpace(word)) return { ids: [], begins: [], ends: [], codePoints };
     const id = vocab.get(lowercase ? word.toLowerCase() : word) ?? unkId;
     return { ids: [id], begins: [0], ends: [codePoints], codePoints };
   }

@@ -9,6 +9,7 @@ const READ_KEYS: readonly string[] = [
   'tokenizer',
   'backbone_weights',
   'text_encoder_weights',
+  'word_vectors',
   'frozen_weights',
   ...Object.keys(officialDataSchema.shape).filter((key) => key.endsWith('_path')),
 ];

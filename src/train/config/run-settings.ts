@@ -11,6 +11,8 @@ export interface InitializationConfig {
   readonly backbone_weights: string;
   /** Text-encoder weights if nothing is loaded: a `model.safetensors`, or the name of a pulled one (`roberta-base-weights`). */
   readonly text_encoder_weights: string;
+  /** Pre-trained word vectors of `tokenizer` for a text encoder with `pretrained_size`, if nothing is loaded: a file that `npm run words` makes. */
+  readonly word_vectors: string;
   /** Trains the mask head alone, on the detector of an earlier training stage or of `load`. */
   readonly freeze_detector: boolean;
   /** Freezes the text encoder. */
@@ -124,6 +126,8 @@ export interface ScheduleConfig {
   readonly lr_backbone: number;
   /** Learning rate of the text encoder. */
   readonly text_encoder_lr: number;
+  /** Learning rate of pre-trained word vectors (`pretrained_size`) as a fraction of `text_encoder_lr`. */
+  readonly word_vectors_lr_factor: number;
   /** `step`, `multistep`, `linear_with_warmup` (text encoder linear, the others in steps), `all_linear_with_warmup`, or `all_cosine_with_warmup` (not official). */
   readonly schedule: 'step' | 'multistep' | 'linear_with_warmup' | 'all_linear_with_warmup' | 'all_cosine_with_warmup';
   /** Epochs after which `step` divides the learning rates by ten and `multistep` first halves them. */

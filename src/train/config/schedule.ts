@@ -1,10 +1,11 @@
 import { MdetrError } from '../../errors.ts';
 
-/** Learning rates of the three parameter groups of the official code. */
+/** Learning rates of the three parameter groups of the official code, and of pre-trained word vectors. */
 export interface LearningRates {
   readonly main: number;
   readonly backbone: number;
   readonly textEncoder: number;
+  readonly wordVectors: number;
 }
 
 export const SCHEDULE_NAMES = [
@@ -21,6 +22,8 @@ export interface ScheduleConfig {
   readonly lr: number;
   readonly lr_backbone: number;
   readonly text_encoder_lr: number;
+  /** Rate of pre-trained word vectors as a fraction of `text_encoder_lr`. Default 1. */
+  readonly word_vectors_lr_factor?: number | undefined;
   readonly epochs: number;
   /** Epochs after which `step` divides the learning rates by ten, and `multistep` first halves them. */
   readonly lr_drop: number;
@@ -54,6 +57,7 @@ export const ratesAt = (config: ScheduleConfig, step: number, stepsPerEpoch: num
     main: config.lr * main,
     backbone: config.lr_backbone * main,
     textEncoder: config.text_encoder_lr * textEncoder,
+    wordVectors: config.text_encoder_lr * textEncoder * (config.word_vectors_lr_factor ?? 1),
   });
   const byDecades = 0.1 ** Math.floor(epoch / config.lr_drop);
   const rising = step / Math.max(1, warmup);

@@ -3,7 +3,7 @@ import type { HostTensor } from '../../engine/graph/index.ts';
 import { Optimizer, type Moments, type OptimizerConfig } from './optimizer.ts';
 import { sharedTensor } from './shared-values.ts';
 
-const rates = { main: 1e-2, backbone: 1e-3, textEncoder: 1e-3 };
+const rates = { main: 1e-2, backbone: 1e-3, textEncoder: 1e-3, wordVectors: 1e-4 };
 const wave = (length: number, phase: number): HostTensor => ({
   dtype: 'float32',
   shape: [length],

@@ -1,4 +1,8 @@
 import { describeMatch, matchStateDict, openCheckpoint } from '../../checkpoints/index.ts';
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { MdetrError } from '../../errors.ts';
 import { resolveModelPath } from '../../model-folder/node/model-files.ts';
 import type { LoadReport, ParameterStore } from '../step/parameters.ts';
@@ -61,4 +65,56 @@ export const loadPart = async (values: ParameterStore, part: NetworkPart, name: 
   } finally {
     await checkpoint.close();
   }
+};
+
+/** Parameter of the pre-trained word vectors, with or without masks. */
+const wordVectorsAt = /^(?:detr\.)?transformer\.text_encoder\.embeddings\.pretrained_embeddings\.weight$/;
+
+/**
+ * Overwrites the pre-trained word vectors with those of a file: a tensor `vectors` with a row for each token, and the
+ * SHA-256 of the vocabulary that it belongs to.
+ *
+ * @param path file that `npm run words` makes
+ * @param vocabulary folder of the run's `tokenizer.json`
+ * @throws {MdetrError} if the network has no such vectors, or the file belongs to another vocabulary
+ */
+export const loadWordVectors = async (
+  values: ParameterStore,
+  path: string,
+  vocabulary: string,
+): Promise<LoadReport> => {
+  const target = [...values].find(([name]) => wordVectorsAt.test(name))?.[1];
+  if (target === undefined)
+    throw new MdetrError(
+      'word_vectors needs a text encoder with pre-trained vectors: set text_encoder.pretrained_size',
+    );
+  if (!existsSync(path))
+    throw new MdetrError(`word_vectors: ${path}: no such file; npm run words makes the one of the shipped configs`);
+  const checkpoint = await openCheckpoint(path);
+  try {
+    const vectors = checkpoint.tensors.get('vectors');
+    if (vectors === undefined) throw new MdetrError(`${checkpoint.path}: has no tensor "vectors"`);
+    if (vectors.shape.join() !== target.shape.join())
+      throw new MdetrError(
+        `${checkpoint.path}: vectors has shape [${vectors.shape.join(', ')}], the text encoder needs ` +
+          `[${target.shape.join(', ')}] (vocab_size, pretrained_size)`,
+      );
+    const digest = await digestOfVocabulary(vocabulary);
+    const wanted = checkpoint.metadata['tokenizer_sha256'];
+    if (wanted !== digest)
+      throw new MdetrError(
+        `${checkpoint.path}: was made for another tokenizer.json than that of ${vocabulary}; run npm run words again`,
+      );
+    (target.data as Float32Array).set(await vectors.readFloat32());
+    return { text: `${checkpoint.path}: ${target.shape[0]} word vectors loaded` };
+  } finally {
+    await checkpoint.close();
+  }
+};
+
+const digestOfVocabulary = async (folder: string): Promise<string> => {
+  const path = folder.endsWith('.json') ? folder : join(folder, 'tokenizer.json');
+  return createHash('sha256')
+    .update(await readFile(path))
+    .digest('hex');
 };

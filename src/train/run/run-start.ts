@@ -12,7 +12,7 @@ import { openSources } from '../data/dataset-sources.ts';
 import { officialDatasets } from '../data/official-datasets.ts';
 import type { SampleSource } from '../data/sample-source.ts';
 import { AuxiliaryHeads } from '../auxiliary/auxiliary-heads.ts';
-import { loadPart } from './part-weights.ts';
+import { loadPart, loadWordVectors } from './part-weights.ts';
 import {
   initialParameters,
   initialValues,
@@ -148,7 +148,7 @@ export interface StartingPoint {
 
 /**
  * Builds the network and its initial values: random ones, overwritten by those of an earlier training stage, or else of
- * `backbone_weights`, `text_encoder_weights` and `load`; and by `frozen_weights`.
+ * `backbone_weights`, `text_encoder_weights`, `word_vectors` and `load`; and by `frozen_weights`.
  *
  * @param startFrom state file of the earlier training stage
  */
@@ -167,6 +167,8 @@ export const startingPoint = async (
     const path = config[`${part}_weights`];
     if (startFrom === undefined && path !== '') onNote((await loadPart(parameters, part, path)).text);
   }
+  if (startFrom === undefined && config.word_vectors !== '')
+    onNote((await loadWordVectors(parameters, config.word_vectors, await findVocabulary(config))).text);
   if (startFrom !== undefined) {
     const { trainer } = await readRunState(startFrom);
     const values = new Map([...trainer.parameters, ...(trainer.average ?? [])]);

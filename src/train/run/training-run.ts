@@ -116,7 +116,13 @@ class TrainingRun {
     const before = resumes ? await readRunState(join(folder, stateFile)) : undefined;
     const tokenizer = await findVocabulary(config);
     // A resumed run has its own values for all parameters.
-    const withoutSources = { load: '', frozen_weights: undefined, backbone_weights: '', text_encoder_weights: '' };
+    const withoutSources = {
+      load: '',
+      frozen_weights: undefined,
+      backbone_weights: '',
+      text_encoder_weights: '',
+      word_vectors: '',
+    };
     const initial = resumes ? { ...config, ...withoutSources } : config;
     const start = await startingPoint(initial, resumes ? undefined : options.startFrom, onNote);
     const trainer = await createTrainer(config, start, runtime, data.stepsPerEpoch, communicator);

@@ -147,8 +147,14 @@ export class Trainer {
     const { schedule, stepsPerEpoch, ratesSet } = this.options;
     if (ratesSet === 'before_step') return ratesAt(schedule, this.count + 1, stepsPerEpoch);
     // The official schedule sets rates for the first time after step 0.
-    const { lr, lr_backbone, text_encoder_lr } = schedule;
-    if (this.count === 0) return { main: lr, backbone: lr_backbone, textEncoder: text_encoder_lr };
+    const { lr, lr_backbone, text_encoder_lr, word_vectors_lr_factor: factor = 1 } = schedule;
+    if (this.count === 0)
+      return {
+        main: lr,
+        backbone: lr_backbone,
+        textEncoder: text_encoder_lr,
+        wordVectors: text_encoder_lr * factor,
+      };
     return ratesAt(schedule, this.count - 1, stepsPerEpoch);
   }
 

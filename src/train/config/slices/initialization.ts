@@ -17,6 +17,11 @@ export const initializationSchema = z.object({
       'Text-encoder weights if nothing is loaded: a `model.safetensors`, or the name of a pulled one (`roberta-base-weights`).',
     own: true,
   }),
+  word_vectors: path.default('').meta({
+    description:
+      'Pre-trained word vectors of `tokenizer` for a text encoder with `pretrained_size`, if nothing is loaded: a file that `npm run words` makes.',
+    own: true,
+  }),
   frozen_weights: path.optional().meta({ description: 'Detector to load and freeze, to train masks on it.' }),
   freeze_detector: flag.default(false).meta({
     description: 'Trains the mask head alone, on the detector of an earlier training stage or of `load`.',

@@ -14,6 +14,10 @@ export const scheduleSchema = z.object({
     .meta({ description: 'Learning rate of everything but the backbone and the text encoder.' }),
   lr_backbone: z.number().default(1e-5).meta({ description: 'Learning rate of the backbone; 0 or less freezes it.' }),
   text_encoder_lr: nonnegative.default(5e-5).meta({ description: 'Learning rate of the text encoder.' }),
+  word_vectors_lr_factor: nonnegative.default(0.2).meta({
+    description: 'Learning rate of pre-trained word vectors (`pretrained_size`) as a fraction of `text_encoder_lr`.',
+    own: true,
+  }),
   schedule: z.enum(SCHEDULE_NAMES).default('linear_with_warmup').meta({
     description:
       '`step`, `multistep`, `linear_with_warmup` (text encoder linear, the others in steps), `all_linear_with_warmup`, or `all_cosine_with_warmup` (not official).',
