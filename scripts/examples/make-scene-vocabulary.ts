@@ -1,6 +1,6 @@
 /**
- * Writes the vocabulary of the scenes' texts for the embedded default model. Run it after the words have changed, and
- * retrain the model, because its embeddings depend on the token ids.
+ * Writes the word-level vocabulary of the scenes' plain texts, which small runs, tests and the ablations use. The default
+ * model has that of `npm run words`.
  *
  *     npm run examples:vocabulary
  */
@@ -9,5 +9,5 @@ import { fileURLToPath } from 'node:url';
 import { SCENE_VOCABULARY } from '../../src/scenes/language/vocabulary.ts';
 import { buildWordLevelTokenizerJson } from '../../src/text/index.ts';
 
-const path = fileURLToPath(new URL('../../models/default/tokenizer.json', import.meta.url));
+const path = fileURLToPath(new URL('../../configs/scenes/plain-words/tokenizer.json', import.meta.url));
 await writeFile(path, `${JSON.stringify(buildWordLevelTokenizerJson(SCENE_VOCABULARY), undefined, 2)}\n`);

@@ -12,7 +12,6 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { tensorSource, type TensorSource } from '../../src/checkpoints/index.ts';
-import { SCENE_VOCABULARY } from '../../src/scenes/language/vocabulary.ts';
 import { parseModelConfig } from '../../src/models/index.ts';
 import { openModelFiles, requireConfig, tokenizerFilesIn } from '../../src/model-folder/node/model-files.ts';
 import { writeModelFolder } from '../../src/model-folder/node/write-model-folder.ts';
@@ -112,7 +111,8 @@ caption mentions (\`detect\`, with \`--masks\`), the object that an expression r
 types (\`ask\`).
 
 **It works on such scenes only.** Photographs get a warning: results for them are meaningless. Use a published checkpoint for
-photographs (\`mdetr pull --list\`). Words outside its vocabulary of ${SCENE_VOCABULARY.length} are read as unknown.
+photographs (\`mdetr pull --list\`). It was taught the words of its scenes; others have pre-trained vectors
+or are read in pieces, and mean nothing until they are trained.
 
 | | |
 |---|---|

@@ -11,7 +11,6 @@
  * is committed but the words.
  */
 import { execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -20,6 +19,7 @@ import { parseArgs } from 'node:util';
 import { tensorSource, writeSafetensors } from '../../src/checkpoints/index.ts';
 import { Random } from '../../src/random/random.ts';
 import { buildWordPiecesTokenizerJson, createTokenizer } from '../../src/text/index.ts';
+import { vocabularyDigest } from '../../src/train/run/part-weights.ts';
 import { trainPieces } from './train-pieces.ts';
 import { wordList } from './word-lists.ts';
 import { readWordVectors, type WordVectors } from './word-vectors.ts';
@@ -65,7 +65,7 @@ const makeVocabulary = async (path: string, vectors: WordVectors, wordnet: strin
   const others = vectors.words.filter((word) => /^[a-z]{3,}$/.test(word) && !known.has(word)).slice(0, PIECE_WORDS);
   const json = buildWordPiecesTokenizerJson({ words, characters: CHARACTERS, merges: trainPieces(others, merges) });
   await mkdir(join(path, '..'), { recursive: true });
-  await writeFile(path, `${JSON.stringify(json, undefined, 1)}\n`);
+  await writeFile(path, `${JSON.stringify(json, undefined, 2)}\n`);
   process.stdout.write(
     `${path}: ${words.length} words, ${merges} pieces, ${CHARACTERS.length} characters, 256 bytes\n`,
   );
@@ -87,8 +87,7 @@ const normalize = (vector: Float32Array): Float32Array => {
  * contain them; bytes and words without a vector random ones. All have a root mean square of 1.
  */
 const makeVectors = async (path: string, vectors: WordVectors): Promise<void> => {
-  const text = await readFile(path, 'utf8');
-  const json = JSON.parse(text) as { model: { vocab: Record<string, number> } };
+  const json = JSON.parse(await readFile(path, 'utf8')) as { model: { vocab: Record<string, number> } };
   const tokens = Object.entries(json.model.vocab).sort((a, b) => a[1] - b[1]);
   const tokenizer = createTokenizer(json);
   const { size } = vectors;
@@ -121,7 +120,7 @@ const makeVectors = async (path: string, vectors: WordVectors): Promise<void> =>
   }
   await mkdir(join(options.vectors, '..'), { recursive: true });
   await writeSafetensors(options.vectors, [tensorSource('vectors', [tokens.length, size], table, 'f16')], {
-    tokenizer_sha256: createHash('sha256').update(text).digest('hex'),
+    vocabulary_sha256: vocabularyDigest(json),
     source: PACKAGES[0]!,
   });
   process.stdout.write(`${options.vectors}: ${tokens.length} vectors of ${size}, ${random} of them random\n`);

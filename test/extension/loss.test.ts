@@ -40,7 +40,7 @@ it('a registered loss is trained and logged for every decoder layer', async () =
   const maker = await BatchMaker.open({
     config,
     datasets: config.datasets,
-    tokenizer: 'models/default',
+    tokenizer: 'configs/scenes/plain-words',
     maxTokens: 38,
   });
   try {

@@ -69,7 +69,7 @@ describe('overfitting', () => {
   it('memorizes eight scenes: loss below 5 % of its initial value, boxes with IoU above 0.9, correct spans', async () => {
     const config = parseTrainConfig(values);
     const model = new MdetrNetwork(config);
-    const tokenizer = createTokenizer(JSON.parse(readFileSync('models/default/tokenizer.json', 'utf8')), {
+    const tokenizer = createTokenizer(JSON.parse(readFileSync('configs/scenes/plain-words/tokenizer.json', 'utf8')), {
       maxTokens: 38,
     });
     const items = Array.from({ length: 8 }, (_, index) => {

@@ -13,7 +13,7 @@ const training = await Training.open({
   ...{ hidden_dim: 16, nheads: 2, enc_layers: 1, dec_layers: 2, dim_feedforward: 32, num_queries: 8 },
   text_encoder_type: 'scenes',
   text_encoder: { hidden_size: 16, num_hidden_layers: 1, num_attention_heads: 2, intermediate_size: 32, vocab_size: 115, max_position_embeddings: 40 },
-  ...{ tokenizer: ${JSON.stringify(join(root, 'models/default'))}, max_steps: 500, ema: true, threads: 1 },
+  ...{ tokenizer: ${JSON.stringify(join(root, 'configs/scenes/plain-words'))}, max_steps: 500, ema: true, threads: 1 },
   image_size: { shortest_edge: 512, longest_edge: 1024 },
 });
 const words = 'a small red rubber cube and a large blue metal ball behind the tiny green cylinder left of it'.split(' ');

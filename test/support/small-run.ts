@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
@@ -24,7 +25,7 @@ export const smallValues = {
     vocab_size: 115,
     max_position_embeddings: 40,
   },
-  tokenizer: 'default',
+  tokenizer: fileURLToPath(new URL('../../configs/scenes/plain-words', import.meta.url)),
   align_fallback: 'own_caption',
   image_size: { shortest_edge: 64, longest_edge: 96 },
   optimizer: 'adamw',

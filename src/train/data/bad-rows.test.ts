@@ -17,7 +17,7 @@ const load = async (dataset: SmallDataset, onBadRow: 'stop' | 'skip', more = {})
   const maker = await BatchMaker.open({
     config,
     datasets: [{ annotations: dataset.file, images: dataset.images }],
-    tokenizer: 'models/default',
+    tokenizer: 'configs/scenes/plain-words',
     maxTokens: 38,
   });
   try {

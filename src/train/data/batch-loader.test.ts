@@ -28,7 +28,7 @@ const more = {
 const loaderOf = (workers: number, datasets?: readonly DatasetConfig[], values = {}): BatchLoader => {
   const config = smallConfig({ ...more, ...values });
   return new BatchLoader(
-    { config, datasets: datasets ?? config.datasets, tokenizer: 'models/default', maxTokens: 38 },
+    { config, datasets: datasets ?? config.datasets, tokenizer: 'configs/scenes/plain-words', maxTokens: 38 },
     workers,
   );
 };

@@ -23,7 +23,7 @@ const source = (more: Record<string, unknown> = {}): SceneSource => {
 };
 const keyOf = (more: Partial<SampleKey> = {}): SampleKey => ({ seed: 1, epoch: 0, pairsBefore: 0, ...more });
 const captionsOf = ({ captions }: ImageSample): string[] => captions.map(({ caption }) => caption);
-const tokenizer = await loadTokenizer('models/default', { maxTokens: 38 });
+const tokenizer = await loadTokenizer('configs/scenes/plain-words', { maxTokens: 38 });
 
 describe('scenes for training', () => {
   it('are the same for the same sample key, and differ in another epoch or for another seed', async () => {

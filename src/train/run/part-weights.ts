@@ -1,9 +1,9 @@
 import { describeMatch, matchStateDict, openCheckpoint } from '../../checkpoints/index.ts';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MdetrError } from '../../errors.ts';
+import { readJsonFile } from '../../files/json-file.ts';
 import { resolveModelPath } from '../../model-folder/node/model-files.ts';
 import type { LoadReport, ParameterStore } from '../step/parameters.ts';
 
@@ -100,7 +100,7 @@ export const loadWordVectors = async (
           `[${target.shape.join(', ')}] (vocab_size, pretrained_size)`,
       );
     const digest = await digestOfVocabulary(vocabulary);
-    const wanted = checkpoint.metadata['tokenizer_sha256'];
+    const wanted = checkpoint.metadata['vocabulary_sha256'];
     if (wanted !== digest)
       throw new MdetrError(
         `${checkpoint.path}: was made for another tokenizer.json than that of ${vocabulary}; run npm run words again`,
@@ -112,9 +112,15 @@ export const loadWordVectors = async (
   }
 };
 
-const digestOfVocabulary = async (folder: string): Promise<string> => {
-  const path = folder.endsWith('.json') ? folder : join(folder, 'tokenizer.json');
-  return createHash('sha256')
-    .update(await readFile(path))
-    .digest('hex');
+/** Folder, or path of its `tokenizer.json`. */
+const digestOfVocabulary = async (path: string): Promise<string> => {
+  const file = await readJsonFile(path.endsWith('.json') ? path : join(path, 'tokenizer.json'));
+  return vocabularyDigest(file);
+};
+
+/** SHA-256 of the tokens and ids of a parsed `tokenizer.json`. */
+export const vocabularyDigest = (file: unknown): string => {
+  const { vocab } = (file as { readonly model: { readonly vocab: Readonly<Record<string, number>> } }).model;
+  const tokens = Object.entries(vocab).sort((a, b) => a[1] - b[1]);
+  return createHash('sha256').update(JSON.stringify(tokens)).digest('hex');
 };

@@ -64,7 +64,7 @@ it('the vocabulary of a config is found as on the command line: pulled ones by n
     );
     const pulled = join(cache, 'tokenizers/roberta-base');
     mkdirSync(pulled, { recursive: true });
-    copyFileSync('models/default/tokenizer.json', join(pulled, 'tokenizer.json'));
+    copyFileSync('configs/scenes/plain-words/tokenizer.json', join(pulled, 'tokenizer.json'));
     expect(await find('roberta-base')).toBe(pulled);
     expect(await find(pulled)).toBe(pulled);
     expect(await find('default')).toMatch(/models.default$/);

@@ -23,7 +23,7 @@ const batchOf = async (config: TrainConfig): Promise<TrainBatch> => {
   const maker = await BatchMaker.open({
     config,
     datasets: config.datasets,
-    tokenizer: 'models/default',
+    tokenizer: 'configs/scenes/plain-words',
     maxTokens: 38,
   });
   const { batch } = await maker.make({ rows: [1, 4], key: { seed: 2, epoch: 0, pairsBefore: 0 } });
