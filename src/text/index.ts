@@ -18,7 +18,11 @@ export {
   type Tokenizer,
   type TokenizerOptions,
 } from './tokenizer/tokenizer.ts';
-export { buildWordLevelTokenizerJson, buildWordPiecesTokenizerJson, type WordPiecesVocabulary } from './tokenizer/tokenizer-json.ts';
+export {
+  buildWordLevelTokenizerJson,
+  buildWordPiecesTokenizerJson,
+  type WordPiecesVocabulary,
+} from './tokenizer/tokenizer-json.ts';
 export type { CodePointSpan, Span } from './spans/span.ts';
 export { wordSpans } from './spans/words.ts';
 export { SOFT_TOKEN_CLASSES, SOFT_TOKENS } from './soft-tokens.ts';
