@@ -22,7 +22,7 @@ export {
   buildWordLevelTokenizerJson,
   buildWordPiecesTokenizerJson,
   type WordPiecesVocabulary,
-} from './tokenizer/tokenizer-json.ts';
+} from './tokenizer/build-tokenizer-json.ts';
 export type { CodePointSpan, Span } from './spans/span.ts';
 export { wordSpans } from './spans/words.ts';
 export { SOFT_TOKEN_CLASSES, SOFT_TOKENS } from './soft-tokens.ts';

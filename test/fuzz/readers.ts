@@ -23,7 +23,7 @@ import { convertModel } from '../../src/model-folder/node/convert.ts';
 import { parsePreprocessing } from '../../src/model-folder/preprocessing.ts';
 import { MdetrNetwork, parseModelConfig } from '../../src/models/index.ts';
 import { createTokenizer } from '../../src/text/tokenizer/tokenizer.ts';
-import { buildWordLevelTokenizerJson } from '../../src/text/tokenizer/tokenizer-json.ts';
+import { buildWordLevelTokenizerJson } from '../../src/text/tokenizer/build-tokenizer-json.ts';
 import { readConfigFile } from '../../src/train/config/config-file.ts';
 import { parseTrainConfig } from '../../src/train/config/config.ts';
 import { readRunFacts, readRunState, writeRunState } from '../../src/train/run/run-state.ts';

@@ -7,7 +7,7 @@ import { MdetrError } from '../../errors.ts';
 import { byteAlphabet } from '../tokenizer/byte-level.ts';
 import { loadTokenizer } from './tokenizer-files.ts';
 import { createTokenizer, createTokenizerFromVocab } from '../tokenizer/tokenizer.ts';
-import { buildWordLevelTokenizerJson } from '../tokenizer/tokenizer-json.ts';
+import { buildWordLevelTokenizerJson } from '../tokenizer/build-tokenizer-json.ts';
 
 /** A complete small byte-level vocabulary: specials, the 256 bytes, and the token "Ġdog". */
 const smallVocab = (): Record<string, number> =>

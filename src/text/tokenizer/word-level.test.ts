@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { createTokenizer } from './tokenizer.ts';
-import { buildWordLevelTokenizerJson } from './tokenizer-json.ts';
+import { buildWordLevelTokenizerJson } from './build-tokenizer-json.ts';
 
 const fixture = (name: string): unknown =>
   JSON.parse(readFileSync(new URL(`../../../test/fixtures/text/${name}`, import.meta.url), 'utf8'));

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { createTokenizer } from './tokenizer.ts';
-import { buildWordPiecesTokenizerJson } from './tokenizer-json.ts';
+import { buildWordPiecesTokenizerJson } from './build-tokenizer-json.ts';
 
 const json = buildWordPiecesTokenizerJson({
   words: ['car', 'pet', 'the', 'red', '.', ',', '-', '2'],

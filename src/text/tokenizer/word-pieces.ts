@@ -14,6 +14,12 @@ import type { WordModel, WordTokens } from './word-tokens.ts';
 /** Start sign of words, U+2581. */
 export const WORD_START = '▁';
 
+/** Pre-tokenizers of words and pieces, in the order of the file. */
+export const WORD_PIECE_SPLITTERS = [
+  { type: 'BertPreTokenizer' },
+  { type: 'Metaspace', replacement: WORD_START, prepend_scheme: 'always', split: false },
+] as const;
+
 /** Token of a byte: `<0x0A>`. */
 export const byteToken = (byte: number): string => `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`;
 

@@ -106,7 +106,7 @@ export const loadWordVectors = async (
         `${checkpoint.path}: was made for another tokenizer.json than that of ${vocabulary}; run npm run words again`,
       );
     (target.data as Float32Array).set(await vectors.readFloat32());
-    return { text: `${checkpoint.path}: ${target.shape[0]} word vectors loaded` };
+    return { text: `${checkpoint.path}: ${target.shape[0]!} word vectors loaded` };
   } finally {
     await checkpoint.close();
   }

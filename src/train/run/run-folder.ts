@@ -6,7 +6,7 @@ import { LockFile } from '../../files/lock-file.ts';
 import { makeFolder } from '../../files/make-folder.ts';
 import { isAbandoned } from '../../files/temporary-path.ts';
 import { currentConfig } from '../../names/current-names.ts';
-import type { TrainConfig } from '../config/config.ts';
+import { parseTrainConfig, type TrainConfig } from '../config/config.ts';
 import { logFile } from './run-log.ts';
 import { readRunFacts, type RunFacts } from './run-state.ts';
 
@@ -104,12 +104,24 @@ const stateToResume = async (folder: string, resume: boolean): Promise<RunFacts 
 
 /** Keys whose values differ between a stored config and the current one, except those without effect on the results. */
 export const changedSettings = (stored: Readonly<Record<string, unknown>>, now: TrainConfig): string[] => {
-  const { value: before } = currentConfig(stored);
   // Compared as JSON, without undefined values.
-  const values = JSON.parse(JSON.stringify(now)) as Record<string, unknown>;
+  const plain = (config: unknown) => JSON.parse(JSON.stringify(config)) as Record<string, unknown>;
+  const before = plain(withDefaults(stored));
+  const values = plain(now);
   return [...new Set([...Object.keys(before), ...Object.keys(values)])].filter(
     (key) => !UNREPORTED.has(key) && JSON.stringify(before[key]) !== JSON.stringify(values[key]),
   );
+};
+
+/** A stored config with the defaults of keys that did not exist when it was written. */
+const withDefaults = (stored: Readonly<Record<string, unknown>>): unknown => {
+  try {
+    return parseTrainConfig(stored, 'the stored config', () => undefined);
+  } catch (error) {
+    // It was valid for another version: its own values are compared.
+    if (error instanceof MdetrError) return currentConfig(stored).value;
+    throw error;
+  }
 };
 
 /**
