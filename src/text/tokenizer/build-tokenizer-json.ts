@@ -1,4 +1,4 @@
-import { UsageError } from '../../errors.ts';
+import { quoted, UsageError } from '../../errors.ts';
 import { isOneWord } from './word-level.ts';
 import { byteToken, WORD_PIECE_SPLITTERS, WORD_START } from './word-pieces.ts';
 
