@@ -101,5 +101,3 @@ export const buildWordPiecesTokenizerJson = ({
     },
   });
 };
-
-/** A string for an error message: escaped, and shortened to 60 characters. */

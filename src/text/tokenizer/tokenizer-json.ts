@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { MdetrError, quoted, UsageError } from '../../errors.ts';
+import { MdetrError, quoted } from '../../errors.ts';
 import { ByteLevelBpe } from './byte-level.ts';
 import { WordLevel } from './word-level.ts';
 import { byteToken, WORD_PIECE_SPLITTERS, WORD_START, WordPieces } from './word-pieces.ts';
