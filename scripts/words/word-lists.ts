@@ -18,7 +18,7 @@ const PEOPLE = (
   'student teacher doctor nurse farmer fisherman bride groom couple crowd team group family friend tourist pedestrian'
 ).split(' ');
 
-/** What people and things do in captions. */
+/** Actions and states in captions. */
 const ACTIONS = (
   'wearing holding sitting standing walking running riding playing jumping looking eating drinking carrying flying ' +
   'lying sleeping smiling swimming climbing throwing catching hitting kicking pulling pushing hanging leaning parked ' +

@@ -51,7 +51,7 @@ const fileOf = (special: readonly string[], parts: Readonly<Record<'pre_tokenize
   };
 };
 
-/** What `buildWordPiecesTokenizerJson` writes. */
+/** Contents of a vocabulary of words and pieces. */
 export interface WordPiecesVocabulary {
   /** Whole words and punctuation marks in lower case. */
   readonly words: readonly string[];
