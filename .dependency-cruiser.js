@@ -18,7 +18,7 @@ const mayImport = {
   matching: ['geometry'],
   losses: ['engine/graph', 'engine/ops', 'nn', 'models', 'matching', 'text'],
   text: ['files'],
-  data: ['geometry', 'text', 'files', 'random'],
+  data: ['geometry', 'text', 'files', 'fetching', 'random'],
   scenes: ['geometry', 'text', 'data', 'threads', 'files', 'random'],
   datasets: ['geometry', 'text', 'data', 'results', 'files', 'random'],
   checkpoints: ['files'],

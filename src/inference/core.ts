@@ -1,4 +1,4 @@
-import type { DecodeOptions } from '../data/images/image-source.ts';
+import { nameOfSource, type DecodeOptions } from '../data/images/image-source.ts';
 import type { RawImage } from '../data/images/raw-image.ts';
 import type { SessionOf } from '../engine/runtime/runtime.ts';
 import { MdetrError } from '../errors.ts';
@@ -70,7 +70,7 @@ export class InferenceCore implements ModelCore {
   /** Decodes and resizes one image. */
   async prepare({ image, name }: NamedImage, decode: DecodeOptions = {}): Promise<PreparedImage> {
     this.requireUsable();
-    const named = { ...decode, name: name ?? decode.name ?? (typeof image === 'string' ? image : undefined) };
+    const named = { ...decode, name: name ?? decode.name ?? nameOfSource(image) };
     const original = await this.parts.decode(image, named);
     const { preprocessing, madeFor } = this.source;
     return prepareImage(original, preprocessing, { name: named.name, madeFor });

@@ -1,12 +1,12 @@
 import { Command } from 'commander';
 import { addModelOptions } from '../options/model-options.ts';
 import { requireCaptions, collectCaptions } from '../options/option-values.ts';
-import { addImageOptions, inferenceOptionsOf } from '../options/image-options.ts';
-import { runOnImage, type SingleImageOptions } from './single-image.ts';
+import { addImageOptions, IMAGES_HELP, inferenceOptionsOf } from '../options/image-options.ts';
+import { runOnImages, type EachImageOptions } from './each-image.ts';
 import { answerLine } from '../../results/result-lines.ts';
 import { answerText } from '../output/result-text.ts';
 
-interface AskOptions extends SingleImageOptions {
+interface AskOptions extends EachImageOptions {
   readonly question?: readonly string[];
   readonly answers?: string;
 }
@@ -26,21 +26,23 @@ Examples
 export const askCommand = (): Command => {
   const command = new Command('ask')
     .description('Answer questions about an image, with the boxes of the objects that the question mentions.')
-    .argument('<image>', 'image file (JPEG, PNG, WebP, GIF, TIFF, AVIF, HEIC, BMP)')
+    .argument('<image...>', 'images: files, folders, patterns, - or @list.txt')
     .option('--question <text>', 'question (required); may be repeated', collectCaptions)
     .option('--answers <file>', "GQA's answer table (JSON), for models trained on GQA");
   addModelOptions(addImageOptions(command));
-  return command.addHelpText('after', EXAMPLES).action((image: string, options: AskOptions) =>
-    runOnImage(image, requireCaptions('--question', options.question), options, {
-      answers: options.answers,
-      run: (scene, question) => scene.ask(question, inferenceOptionsOf(options)),
-      json: answerLine,
-      text: answerText,
-      drawing: ({ question, answer, probability, detections }) => ({
-        caption: question,
-        detections,
-        note: `${answer} (${(100 * probability).toFixed(1)} %)`,
+  return command
+    .addHelpText('after', `${EXAMPLES}\n\n${IMAGES_HELP}`)
+    .action(async (images: string[], options: AskOptions) =>
+      runOnImages(images, await requireCaptions('--question', options.question), options, {
+        answers: options.answers,
+        run: (scene, question) => scene.ask(question, inferenceOptionsOf(options)),
+        json: answerLine,
+        text: answerText,
+        drawing: ({ question, answer, probability, detections }) => ({
+          caption: question,
+          detections,
+          note: `${answer} (${(100 * probability).toFixed(1)} %)`,
+        }),
       }),
-    }),
-  );
+    );
 };

@@ -1,27 +1,31 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
+import { exporters } from '../../datasets/export/exporters.ts';
 import type { MDETR } from '../../inference/node/mdetr.ts';
+import { detectionLine } from '../../results/result-lines.ts';
 import type { DetectionResult } from '../../results/types.ts';
+import { UsageError } from '../../errors.ts';
+import { listImages, type ListedImage } from '../input/image-list.ts';
+import { completed, ImageReader, type DecodedImage } from '../input/image-reader.ts';
 import { interruptible } from '../options/stop-signals.ts';
 import { addModelOptions, loadModel, type ModelOptions } from '../options/model-options.ts';
 import { requireCaptions, collectCaptions, integerFrom } from '../options/option-values.ts';
 import { planOutputs } from '../output/image-outputs.ts';
-import {
-  addImageOptions,
-  ImageReader,
-  inferenceOptionsOf,
-  completed,
-  type DecodedImage,
-  type ImageOptions,
-} from '../options/image-options.ts';
+import { addImageOptions, IMAGES_HELP, inferenceOptionsOf, type ImageOptions } from '../options/image-options.ts';
 import { note, print } from '../output/print.ts';
 import { Progress } from '../output/progress.ts';
-import { detectionLine } from '../../results/result-lines.ts';
 import { detectionText } from '../output/result-text.ts';
+import { ResultsFile } from '../output/results-file.ts';
 
 interface DetectOptions extends ModelOptions, ImageOptions {
   readonly caption?: readonly string[];
   readonly batchSize: number;
-  readonly skipBroken?: boolean;
+  readonly results?: string;
+  readonly format?: string;
+  readonly resume?: boolean;
+  readonly classes?: string;
+  readonly maskFormat?: 'polygons' | 'rle';
+  readonly annotations?: string;
+  readonly imagePrefix?: string;
 }
 
 const EXAMPLES = `
@@ -32,68 +36,145 @@ Examples
       a table of boxes, and the image with the boxes drawn
   mdetr detect street.jpg --caption "a dog" --caption "a bus" --json
       two captions, one JSON object each; the image is encoded once
-  mdetr detect photos/*.jpg --caption "a dog" --batch-size 8 --skip-broken --out drawn/
-      many images; broken ones are reported and counted; drawings are written to the folder drawn
+  mdetr detect photos/ --recursive --caption "a dog" --out drawn/
+      all images below a folder; broken ones are reported and counted; drawings are written to the folder drawn
+  mdetr detect photos/ --caption "a dog" --caption "a cat" --results found.jsonl --resume
+      results as a file; after an interruption the same command continues, each image exactly once
+  mdetr detect photos/ --caption @classes.txt --format labelstudio --results tasks.json
+      pre-annotations for a labeling tool, to be corrected and imported again with "mdetr data import"
   mdetr detect street.jpg --caption "the road" --masks-dir masks --out 'seen-{image}.jpg'
       masks as PNG files, and drawn on the image
   mdetr detect street.jpg --caption "the dog" --model pretrained_resnet101_checkpoint.pth --tokenizer roberta/
       an official checkpoint, with the folder of vocab.json and merges.txt
 
-For several results, --out is a folder (DIR/) or a pattern with {image} (file name) and {text} (caption index, from 1).`;
+For several results, --out is a folder (DIR/) or a pattern with {image} (file name) and {text} (caption index, from 1).
+
+${IMAGES_HELP}`;
 
 /** `mdetr detect`: detects the objects that captions mention. */
 export const detectCommand = (): Command => {
   const command = new Command('detect')
     .description('Detect the objects that captions mention: every caption in every image.')
-    .argument('<image...>', 'image files (JPEG, PNG, WebP, GIF, TIFF, AVIF, HEIC, BMP)')
-    .option('--caption <text>', 'caption (required); may be repeated', collectCaptions)
+    .argument('<image...>', 'images: files, folders, patterns, - or @list.txt')
+    .option('--caption <text>', 'caption (required), or @FILE with one in each line; may be repeated', collectCaptions)
     .option(
       '--batch-size <n>',
       'maximum number of images, and of captions, in one run of the network',
       integerFrom(1),
       4,
     )
-    .option('--skip-broken', 'report and count broken images instead of stopping');
+    .option('--results <path>', 'write the results to this file, or folder for yolo, voc and labelme')
+    .addOption(
+      new Option('--format <name>', 'format of --results (default: jsonl)').choices([
+        'jsonl',
+        ...exporters.map(({ name }) => name),
+      ]),
+    )
+    .option('--resume', 'continue an interrupted call with the same --results')
+    .option(
+      '--classes <file>',
+      'class names, one in each line, that phrases are mapped to in --format; others are named',
+    )
+    .addOption(new Option('--mask-format <form>', 'masks in COCO files (default: rle)').choices(['polygons', 'rle']))
+    .option('--annotations <file>', 'COCO file with the ids of images and categories, for --format coco-results')
+    .option(
+      '--image-prefix <text>',
+      'text before image paths, for --format labelstudio (default: /data/local-files/?d=)',
+    );
   addModelOptions(addImageOptions(command));
   return command
     .addHelpText('after', EXAMPLES)
     .action((images: string[], options: DetectOptions) => detect(images, options));
 };
 
-const detect = async (paths: readonly string[], options: DetectOptions): Promise<void> => {
+const detect = async (texts: readonly string[], options: DetectOptions): Promise<void> => {
   const { batchSize } = options;
-  const captions = requireCaptions('--caption', options.caption);
-  const { drawings, masks } = await planOutputs(paths, captions.length, options);
-  const reader = new ImageReader(options);
+  checkOptions(options);
+  const captions = await requireCaptions('--caption', options.caption);
+  const list = await listImages(texts, options);
+  const more = [options.classes, options.annotations];
+  const { drawings, masks, rule } = await planOutputs(list, captions.length, options, more);
+  const file = await openResults(options, captions, rule);
+  const left = file === undefined ? list.images : list.images.filter(({ name }) => !file.wasDone(name));
+  if (left.length < list.images.length)
+    note(`resumed: ${list.images.length - left.length} of ${list.images.length} images are done`);
+  const reader = new ImageReader(options, list.isBulk || options.skipBroken === true);
+  const batches = batchesOf(left, batchSize);
   // The first images are read before the model, which takes longer to load: a wrong path is reported at once.
-  const first = await reader.readAll(paths.slice(0, batchSize));
-  const model = await loadModel(options);
-  const progress = new Progress('images', paths.length);
+  let next = reader.readAll(batches[0] ?? []);
+  await next;
+  const model = left.length === 0 ? undefined : await loadModel(options);
+  const progress = new Progress('images', left.length, {
+    resultsComeLast: file !== undefined && options.json !== true,
+  });
   const warned = new Set<string>();
+  const handle = async (image: DecodedImage, results: readonly DetectionResult[]): Promise<void> => {
+    for (const [captionIndex, result] of results.entries()) {
+      warnOnce(result.warnings, warned);
+      await draw(await drawings?.pathFor(image.name, captionIndex), image, result);
+      await masks?.write(image.name, captionIndex, result.detections);
+      if (options.json === true) print(`${JSON.stringify(detectionLine(result))}\n`);
+      else if (file === undefined) print(detectionText(result));
+    }
+    file?.add(results.map(detectionLine));
+  };
   try {
     await interruptible(async (signal) => {
-      for (let start = 0; start < paths.length; start += batchSize) {
-        const read = start === 0 ? first : await reader.readAll(paths.slice(start, start + batchSize));
-        const images = await reader.checkSizes(read, model);
-        const results = await detectAll(model, images, captions, options);
-        for (const [index, result] of results.entries()) {
-          const image = images[Math.floor(index / captions.length)]!;
-          const captionIndex = index % captions.length;
+      for (const [index, batch] of batches.entries()) {
+        const images = await reader.checkSizes(await next, model!);
+        // Images of the next batch are decoded while the network runs. A failure is reported by the batch itself.
+        next = reader.readAll(batches[index + 1] ?? []);
+        next.catch(() => undefined);
+        const results = images.length === 0 ? [] : await detectAll(model!, images, captions, options);
+        for (const [position, image] of images.entries()) {
           signal.throwIfAborted();
-          warnOnce(result.warnings, warned);
-          await draw(await drawings?.pathFor(image.path, captionIndex), image, result);
-          await masks?.write(image.path, captionIndex, result.detections);
-          print(options.json === true ? `${JSON.stringify(detectionLine(result))}\n` : detectionText(result));
+          await handle(image, results.slice(position * captions.length, (position + 1) * captions.length));
         }
-        progress.advance(Math.min(batchSize, paths.length - start));
+        progress.advance(batch.length);
       }
+      await file?.finish();
     });
   } finally {
     progress.stop();
-    await model.dispose();
+    file?.close();
+    await next.catch(() => undefined);
+    await model?.dispose();
   }
-  reader.finish(paths.length);
+  if (file !== undefined) note(`${options.results!}: ${list.images.length - left.length + file.written} images`);
+  reader.finish(list.images.length);
 };
+
+/** @throws {UsageError} for options that need others */
+const checkOptions = ({ results, format, resume, ...options }: DetectOptions): void => {
+  if (results === undefined && resume === true)
+    throw new UsageError('--resume continues the file of --results; without it, results go to standard output');
+  if (results === undefined && format !== undefined) throw new UsageError('--format needs a file: --results PATH');
+  const { classes, annotations, imagePrefix, maskFormat } = options;
+  const named = {
+    '--classes': classes,
+    '--annotations': annotations,
+    '--image-prefix': imagePrefix,
+    '--mask-format': maskFormat,
+  };
+  const isPlain = format === undefined || format === 'jsonl';
+  for (const [option, value] of Object.entries(named))
+    if (value !== undefined && isPlain) throw new UsageError(`${option} needs a format of annotations: --format NAME`);
+};
+
+const openResults = async (
+  options: DetectOptions,
+  captions: readonly string[],
+  rule: Parameters<typeof ResultsFile.open>[1],
+): Promise<ResultsFile | undefined> => {
+  const { results: path, format = 'jsonl', resume = false, overwrite = false, model } = options;
+  if (path === undefined) return undefined;
+  const { classes, maskFormat: masks, annotations, imagePrefix } = options;
+  const settings = { path, format, resume, overwrite, captions, model, classes, masks, annotations, imagePrefix };
+  return ResultsFile.open(settings, rule);
+};
+
+const batchesOf = (images: readonly ListedImage[], size: number): ListedImage[][] =>
+  Array.from({ length: Math.ceil(images.length / size) }, (_, i) => images.slice(i * size, (i + 1) * size));
 
 /** Results of every caption for every image, image by image. */
 const detectAll = async (
@@ -103,7 +184,7 @@ const detectAll = async (
   options: DetectOptions,
 ): Promise<DetectionResult[]> => {
   const items = images.flatMap((image) =>
-    captions.map((text) => ({ image: image.raw, text, name: image.path, read: image })),
+    captions.map((text) => ({ image: image.raw, text, name: image.name, read: image })),
   );
   const results = await model.detectBatch(items, { ...inferenceOptionsOf(options), batchSize: options.batchSize });
   return results.map((result, index) => completed(result, items[index]!.read));

@@ -1,12 +1,12 @@
 import { Command } from 'commander';
 import { addModelOptions } from '../options/model-options.ts';
 import { requireCaptions, collectCaptions } from '../options/option-values.ts';
-import { addImageOptions, inferenceOptionsOf } from '../options/image-options.ts';
-import { runOnImage, type SingleImageOptions } from './single-image.ts';
+import { addImageOptions, IMAGES_HELP, inferenceOptionsOf } from '../options/image-options.ts';
+import { runOnImages, type EachImageOptions } from './each-image.ts';
 import { referLine } from '../../results/result-lines.ts';
 import { referText } from '../output/result-text.ts';
 
-interface ReferOptions extends SingleImageOptions {
+interface ReferOptions extends EachImageOptions {
   readonly expression?: readonly string[];
 }
 
@@ -24,15 +24,17 @@ Examples
 export const referCommand = (): Command => {
   const command = new Command('refer')
     .description('Find the object that a referring expression means.')
-    .argument('<image>', 'image file (JPEG, PNG, WebP, GIF, TIFF, AVIF, HEIC, BMP)')
+    .argument('<image...>', 'images: files, folders, patterns, - or @list.txt')
     .option('--expression <text>', 'referring expression (required); may be repeated', collectCaptions);
   addModelOptions(addImageOptions(command));
-  return command.addHelpText('after', EXAMPLES).action((image: string, options: ReferOptions) =>
-    runOnImage(image, requireCaptions('--expression', options.expression), options, {
-      run: (scene, expression) => scene.refer(expression, inferenceOptionsOf(options)),
-      json: referLine,
-      text: referText,
-      drawing: ({ expression, best }) => ({ caption: expression, detections: best === null ? [] : [best] }),
-    }),
-  );
+  return command
+    .addHelpText('after', `${EXAMPLES}\n\n${IMAGES_HELP}`)
+    .action(async (images: string[], options: ReferOptions) =>
+      runOnImages(images, await requireCaptions('--expression', options.expression), options, {
+        run: (scene, expression) => scene.refer(expression, inferenceOptionsOf(options)),
+        json: referLine,
+        text: referText,
+        drawing: ({ expression, best }) => ({ caption: expression, detections: best === null ? [] : [best] }),
+      }),
+    );
 };

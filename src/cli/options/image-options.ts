@@ -1,17 +1,9 @@
-import { performance } from 'node:perf_hooks';
 import type { Command } from 'commander';
-import { decodeImage } from '../../data/images/node/decode-image.ts';
 import type { Orientation } from '../../data/images/orientation.ts';
-import type { RawImage } from '../../data/images/raw-image.ts';
-import { MdetrError } from '../../errors.ts';
 import type { InferenceOptions } from '../../inference/options.ts';
-import type { MDETR } from '../../inference/node/mdetr.ts';
 import { DEFAULT_SPAN_THRESHOLD, DEFAULT_THRESHOLD } from '../../postprocess/thresholds.ts';
-import { packageVersion } from '../../files/package-folder.ts';
-import type { ResultBase } from '../../results/types.ts';
 import { fraction, millions } from './option-values.ts';
 import { imageOrientationOption } from './orientation-option.ts';
-import { note } from '../output/print.ts';
 
 /** Options of every command that runs a model on images. */
 export interface ImageOptions {
@@ -28,7 +20,17 @@ export interface ImageOptions {
   readonly maxPixels?: number;
   readonly orientation?: Orientation;
   readonly truncate?: boolean;
+  readonly recursive?: boolean;
+  readonly allowUrls?: boolean;
+  readonly allowPrivateUrls?: boolean;
+  readonly skipBroken?: boolean;
 }
+
+/** Kinds of images that commands take, for their help. */
+export const IMAGES_HELP = `Images: files (JPEG, PNG, WebP, GIF, TIFF, AVIF, HEIC, BMP), folders, quoted patterns ("photos/**/*.jpg"), - for an image
+on standard input, @list.txt for a list with one of these in each line, data: and file: URLs, and with --allow-urls http(s)
+URLs. A broken image ends the call, unless it comes from a folder, pattern or list, or --skip-broken is given: then it is
+reported and counted. A caption may be @captions.txt, too: one in each line.`;
 
 export const addImageOptions = (command: Command): Command =>
   command
@@ -60,7 +62,11 @@ export const addImageOptions = (command: Command): Command =>
     .option('--json', 'print one JSON object per result and line')
     .option('--max-pixels <millions>', 'maximum pixels of an image, in millions (default: 50)', millions)
     .addOption(imageOrientationOption())
-    .option('--truncate', 'truncate captions that are too long for the model instead of refusing them');
+    .option('--truncate', 'truncate captions that are too long for the model instead of refusing them')
+    .option('--recursive', 'look into the subfolders of folders')
+    .option('--skip-broken', 'report and count broken images instead of stopping')
+    .option('--allow-urls', 'fetch http(s) URLs, from public addresses only')
+    .option('--allow-private-urls', 'fetch http(s) URLs, from this machine and private networks, too');
 
 export const wantsMasks = ({ masks, polygons, masksDir }: ImageOptions): boolean =>
   masks === true || polygons === true || masksDir !== undefined;
@@ -74,68 +80,3 @@ export const inferenceOptionsOf = (options: ImageOptions): InferenceOptions => (
   polygons: options.polygons,
   truncation: options.truncate === true ? 'end' : 'error',
 });
-
-/** Image in memory, as the model and the drawing read it. */
-export interface DecodedImage {
-  readonly path: string;
-  readonly raw: RawImage;
-  readonly decodeMs: number;
-}
-
-export const readImage = async (path: string, { maxPixels, orientation }: ImageOptions): Promise<DecodedImage> => {
-  const started = performance.now();
-  const raw = await decodeImage(path, { orientation, maxPixels });
-  return { path, raw, decodeMs: performance.now() - started };
-};
-
-/** The result with the version of the package, and the time of decoding the image added to its preprocessing time. */
-export const completed = <R extends ResultBase>(result: R, { decodeMs }: DecodedImage): R => ({
-  ...result,
-  packageVersion: packageVersion(),
-  timing: { ...result.timing, preprocess: result.timing.preprocess + decodeMs },
-});
-
-/** Reads images one by one. With `skipBroken`, broken ones are reported and counted instead of rejecting. */
-export class ImageReader {
-  private broken = 0;
-  private readonly options: ImageOptions & { readonly skipBroken?: boolean };
-
-  constructor(options: ImageOptions & { readonly skipBroken?: boolean }) {
-    this.options = options;
-  }
-
-  /** Images at these paths. @throws {MdetrError} naming the first broken image, unless `skipBroken` is set */
-  async readAll(paths: readonly string[]): Promise<DecodedImage[]> {
-    return this.each(paths, (path) => readImage(path, this.options));
-  }
-
-  /** Images of a size that the model accepts; the others count as broken. */
-  async checkSizes(images: readonly DecodedImage[], model: Pick<MDETR, 'checkSize'>): Promise<DecodedImage[]> {
-    return this.each(images, (image) => {
-      model.checkSize(image.raw, image.path);
-      return Promise.resolve(image);
-    });
-  }
-
-  private async each<T>(items: readonly T[], take: (item: T) => Promise<DecodedImage>): Promise<DecodedImage[]> {
-    const images: DecodedImage[] = [];
-    for (const item of items) {
-      try {
-        images.push(await take(item));
-      } catch (error) {
-        if (this.options.skipBroken !== true || !(error instanceof MdetrError)) throw error;
-        this.broken += 1;
-        note(`skipped ${error.message}`);
-      }
-    }
-    return images;
-  }
-
-  /** Prints how many images were skipped. @throws {MdetrError} if all were */
-  finish(total: number): void {
-    if (this.broken === 0) return;
-    const summary = `${this.broken} of ${total} images were broken and skipped`;
-    if (this.broken === total) throw new MdetrError(summary);
-    note(summary);
-  }
-}

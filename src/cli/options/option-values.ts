@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from 'commander';
-import { UsageError } from '../../errors.ts';
+import { MdetrError, UsageError } from '../../errors.ts';
+import { readTextFile } from '../../files/json-file.ts';
 
 // Parsers of option values. Commander puts the name of the option before their messages.
 
@@ -35,14 +36,30 @@ export const collectCaptions = (text: string, before: readonly string[] | undefi
 };
 
 /**
- * Captions of a required option. Commander does not check this itself, because it would report the option as missing
- * before it reports a misspelled one.
+ * Captions of a required option. A value `@FILE` stands for the lines of a text file, `@@` for a caption that begins with
+ * `@`. Commander does not check that there are any, because it would report the option as missing before it reports a
+ * misspelled one.
  *
  * @throws {UsageError} if there are none
+ * @throws {MdetrError} if a file cannot be read or is empty
  */
-export const requireCaptions = (option: string, captions: readonly string[] | undefined): readonly string[] => {
+export const requireCaptions = async (
+  option: string,
+  captions: readonly string[] | undefined,
+): Promise<readonly string[]> => {
   if (captions === undefined) throw new UsageError(`${option} TEXT is required`);
-  return captions;
+  const all: string[] = [];
+  for (const caption of captions) {
+    if (!caption.startsWith('@') || caption.startsWith('@@') || caption.length === 1) {
+      all.push(caption.replace(/^@@/, '@'));
+      continue;
+    }
+    const path = caption.slice(1);
+    const lines = (await readTextFile(path)).split(/\r\n|\n|\r/).filter((line) => line.trim() !== '');
+    if (lines.length === 0) throw new MdetrError(`${path}: has no captions; write one in each line`);
+    all.push(...lines);
+  }
+  return all;
 };
 
 /** Collects settings of the form KEY=VALUE. */

@@ -80,7 +80,10 @@ const unused = (path: string, taken: Set<string>): string => {
 };
 
 /** File name of an image without folder and extension. */
-export const stemOf = (image: string): string => basename(image, extname(image));
+export const stemOf = (image: string): string => {
+  const path = image.replace(/[?#].*$/, '');
+  return basename(path, extname(path)).replaceAll(':', '_');
+};
 
 const kindOf = async (path: string): Promise<'file' | 'folder' | 'none'> => {
   // With a trailing slash, a file would count as missing.

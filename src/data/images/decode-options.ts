@@ -27,6 +27,7 @@ export const decodeOptionRules: OptionRules<DecodeOptions> = {
   maxAspectRatio: numberFrom(1),
   maxBytes: numberFrom(1),
   maxPages: numberFrom(1),
+  urls: oneOf('refuse', 'public', 'any'),
   timeoutS: integerFrom(1),
 };
 

@@ -7,8 +7,12 @@ export interface EncodableImage {
   toBuffer(): Promise<Uint8Array>;
 }
 
-/** An image as callers give it: the path of a file, the bytes of a file, pixels, or an object that encodes one. */
-export type ImageSource = string | Uint8Array | PixelInput | EncodableImage;
+/**
+ * An image as callers give it: a path or URL (`file:`, `data:`, and `http:` and `https:` where the option `urls` allows them),
+ * the bytes of a file (a `Uint8Array`, `ArrayBuffer`, `Blob` or stream), pixels, or an object that encodes an image.
+ */
+export type ImageSource =
+  string | URL | Uint8Array | ArrayBuffer | Blob | AsyncIterable<Uint8Array> | PixelInput | EncodableImage;
 
 export interface DecodeOptions {
   /** Name of the image in errors and results; by default its path. */
@@ -23,6 +27,11 @@ export interface DecodeOptions {
   readonly maxBytes?: number | undefined;
   /** Files with more pages or frames are refused, although only the first one is decoded. Default 10,000. */
   readonly maxPages?: number | undefined;
+  /**
+   * Whether `http:` and `https:` URLs are fetched: `'refuse'` (default), `'public'` from public addresses only, or `'any'`,
+   * from this machine and private networks, too.
+   */
+  readonly urls?: 'refuse' | 'public' | 'any' | undefined;
   /** Time limit of decoding in whole seconds. Default 30. */
   readonly timeoutS?: number | undefined;
 }
@@ -37,3 +46,10 @@ export interface DecodeImageOptions extends DecodeOptions {
   /** Called with a note about an image that has the row's size stored and turned. */
   readonly onNote?: ((note: string) => void) | undefined;
 }
+
+/** Name of an image in results and errors, if its source says one: a path, a URL, or the name of a file. */
+export const nameOfSource = (source: unknown): string | undefined => {
+  const text = source instanceof URL ? source.href : source;
+  if (typeof text === 'string') return /^data:/i.test(text) ? 'data URI' : text;
+  return source instanceof Blob && 'name' in source && typeof source.name === 'string' ? source.name : undefined;
+};

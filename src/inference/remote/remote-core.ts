@@ -1,4 +1,4 @@
-import type { DecodeOptions } from '../../data/images/image-source.ts';
+import { nameOfSource, type DecodeOptions } from '../../data/images/image-source.ts';
 import type { PixelSize } from '../../data/images/orientation.ts';
 import { MdetrError } from '../../errors.ts';
 import type { PackedCocoRle } from '../../geometry/run-lengths.ts';
@@ -134,7 +134,7 @@ export class RemoteCore implements ModelCore {
   }
 
   private async sent({ image, name }: NamedImage): Promise<NamedImage> {
-    return { image: await this.sendImage(image), name: name ?? (typeof image === 'string' ? image : undefined) };
+    return { image: await this.sendImage(image), name: name ?? nameOfSource(image) };
   }
 
   private async onTexts<R>(

@@ -1,21 +1,14 @@
-import sharp from 'sharp';
+import sharp, { type Sharp } from 'sharp';
 import { MdetrError } from '../../../errors.ts';
 import { checkOptions } from '../../../options/check-options.ts';
 import { decodeBmp } from '../bmp.ts';
 import { DECODE_DEFAULTS, decodeImageOptionRules } from '../decode-options.ts';
-import type { DecodeImageOptions, EncodableImage, ImageSource } from '../image-source.ts';
+import { nameOfSource, type DecodeImageOptions, type ImageSource } from '../image-source.ts';
 import type { Orientation } from '../orientation.ts';
 import { isPixelInput, rawImageFromPixels, type RawImage } from '../raw-image.ts';
 import { decodeHeic } from './decode-heic.ts';
-import {
-  oneLine,
-  orientationOf,
-  readImageFile,
-  readImageHeader,
-  tooSlow,
-  type ImageHeader,
-  type ImageLimits,
-} from './image-file.ts';
+import { oneLine, orientationOf, readImageHeader, tooSlow, type ImageHeader, type ImageLimits } from './image-file.ts';
+import { readImageBytes } from './image-bytes.ts';
 import { checkSize } from '../size-limits.ts';
 
 /**
@@ -35,15 +28,9 @@ export const decodeImage = async (source: ImageSource, options: DecodeImageOptio
     checkSize(options.name ?? 'raw image', image, settings);
     return image;
   }
-  const name = options.name ?? (typeof source === 'string' ? source : 'image');
-  const bytes =
-    typeof source === 'string' ? await readImageFile(source, name, settings.maxBytes) : await bytesOf(source);
-  if (!(bytes instanceof Uint8Array))
-    throw new MdetrError(
-      `${name}: an image is a path, a Uint8Array of a file, pixels with width and height, or an object with toBuffer().`,
-    );
-  if (bytes.length > settings.maxBytes)
-    throw new MdetrError(`${name}: has ${bytes.length} bytes; the limit for image files is ${settings.maxBytes}.`);
+  const name = options.name ?? nameOfSource(source) ?? 'image';
+  if (isSharpPipeline(source)) return await pixelsOfSharp(source, name, options, settings);
+  const bytes = await readImageBytes(source, name, settings);
   const header = await readImageHeader(bytes, name, settings);
   const { orientation, note } = orientationOf(header, name, options);
   if (note !== undefined) options.onNote?.(note);
@@ -61,10 +48,35 @@ export const decodeImage = async (source: ImageSource, options: DecodeImageOptio
   }
 };
 
-const bytesOf = (source: unknown): unknown =>
-  typeof source === 'object' && source !== null && 'toBuffer' in source && typeof source.toBuffer === 'function'
-    ? (source as EncodableImage).toBuffer()
-    : source;
+/** A `sharp` pipeline. Its pixels are taken as they are, since encoding them would lose some. */
+const isSharpPipeline = (source: unknown): source is Sharp =>
+  typeof source === 'object' &&
+  source !== null &&
+  ['clone', 'metadata', 'raw', 'toBuffer'].every((name) => name in source);
+
+const pixelsOfSharp = async (
+  source: Sharp,
+  name: string,
+  { orientation }: DecodeImageOptions,
+  settings: ImageLimits,
+): Promise<RawImage> => {
+  try {
+    const pipeline = orientation === 'stored' ? source.clone() : source.clone().autoOrient();
+    const { data, info } = await pipeline
+      .removeAlpha()
+      .toColourspace('srgb')
+      .raw({ depth: 'uchar' })
+      .timeout({ seconds: settings.timeoutS })
+      .toBuffer({ resolveWithObject: true });
+    const { width, height, channels } = info;
+    const image = rawImageFromPixels({ width, height, channels: channels as 1 | 3, data: new Uint8Array(data) });
+    checkSize(name, image, settings);
+    return image;
+  } catch (error) {
+    if (error instanceof MdetrError) throw error;
+    throw new MdetrError(`${name}: the sharp pipeline failed (${oneLine(error)}).`, { cause: error });
+  }
+};
 
 const decodePixels = async (
   bytes: Uint8Array,

@@ -30,8 +30,6 @@ export interface ImageHeader extends PixelSize {
  * @throws {MdetrError} for a file that is missing, not regular, or larger than `maxBytes`
  */
 export const readImageFile = async (path: string, name: string, maxBytes: number): Promise<Uint8Array> => {
-  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(path))
-    throw new MdetrError(`${name}: URLs are not fetched; download the image and pass its path.`);
   const file = await openInput(path);
   try {
     const { size } = await file.stat();

@@ -1,0 +1,63 @@
+import { writeDrawing, type DrawingContent } from '../../drawing/node/index.ts';
+import type { EncodedImage } from '../../inference/encoded-image.ts';
+import type { DetectedObject, ResultBase } from '../../results/types.ts';
+import { listImages } from '../input/image-list.ts';
+import { completed, ImageReader } from '../input/image-reader.ts';
+import { interruptible } from '../options/stop-signals.ts';
+import { loadModel, type ModelOptions } from '../options/model-options.ts';
+import { planOutputs } from '../output/image-outputs.ts';
+import type { ImageOptions } from '../options/image-options.ts';
+import { note, print } from '../output/print.ts';
+
+export interface EachImageOptions extends ModelOptions, ImageOptions {}
+
+/** One command that looks at images one by one: how it runs the model, prints a result and draws it. */
+interface Task<R extends ResultBase> {
+  /** Path of GQA's answer table, for models that need it. */
+  readonly answers?: string | undefined;
+  run(image: EncodedImage, caption: string): Promise<R>;
+  json(result: R): Record<string, unknown>;
+  text(result: R): string;
+  /** Content of the drawing of `--out`; `--masks-dir` writes the masks of its detections. */
+  drawing(result: R): DrawingContent & { readonly detections: readonly DetectedObject[] };
+}
+
+/** Runs a command with several captions on images, each of which is encoded once. */
+export const runOnImages = async <R extends ResultBase>(
+  texts: readonly string[],
+  captions: readonly string[],
+  options: EachImageOptions,
+  task: Task<R>,
+): Promise<void> => {
+  const list = await listImages(texts, options);
+  const { drawings, masks } = await planOutputs(list, captions.length, { ...options, answers: task.answers });
+  const reader = new ImageReader(options, list.isBulk || options.skipBroken === true);
+  // The first image is read before the model, which takes longer to load: a wrong path is reported at once.
+  const first = await reader.readAll(list.images.slice(0, 1));
+  const model = await loadModel(options, { answers: task.answers });
+  const warned = new Set<string>();
+  try {
+    await interruptible(async (signal) => {
+      for (const [index, listed] of list.images.entries()) {
+        const read = index === 0 ? first : await reader.readAll([listed]);
+        for (const image of await reader.checkSizes(read, model)) {
+          const encoded = await model.encodeImage(image.raw, { name: image.name });
+          for (const [captionIndex, caption] of captions.entries()) {
+            signal.throwIfAborted();
+            const result = completed({ ...(await task.run(encoded, caption)), captionIndex }, image);
+            for (const warning of result.warnings) if (!warned.has(warning)) note(warning);
+            result.warnings.forEach((warning) => warned.add(warning));
+            const content = task.drawing(result);
+            if (drawings !== undefined)
+              await writeDrawing(await drawings.pathFor(image.name, captionIndex), image.raw, content);
+            await masks?.write(image.name, captionIndex, content.detections);
+            print(options.json === true ? `${JSON.stringify(task.json(result))}\n` : task.text(result));
+          }
+        }
+      }
+    });
+  } finally {
+    await model.dispose();
+  }
+  reader.finish(list.images.length);
+};

@@ -1,0 +1,78 @@
+import { performance } from 'node:perf_hooks';
+import { decodeImage } from '../../data/images/node/decode-image.ts';
+import type { RawImage } from '../../data/images/raw-image.ts';
+import { MdetrError } from '../../errors.ts';
+import { packageVersion } from '../../files/package-folder.ts';
+import type { MDETR } from '../../inference/node/mdetr.ts';
+import type { ResultBase } from '../../results/types.ts';
+import type { ImageOptions } from '../options/image-options.ts';
+import { note } from '../output/print.ts';
+import type { ListedImage } from './image-list.ts';
+
+/** Image in memory, as the model and the drawing read it. */
+export interface DecodedImage {
+  readonly name: string;
+  readonly raw: RawImage;
+  readonly decodeMs: number;
+}
+
+const readImage = async ({ name, source }: ListedImage, options: ImageOptions): Promise<DecodedImage> => {
+  const { maxPixels, orientation, allowUrls, allowPrivateUrls } = options;
+  const urls = allowPrivateUrls === true ? 'any' : allowUrls === true ? 'public' : 'refuse';
+  const started = performance.now();
+  const raw = await decodeImage(source, { name, orientation, maxPixels, urls });
+  return { name, raw, decodeMs: performance.now() - started };
+};
+
+/** The result with the version of the package, and the time of decoding the image added to its preprocessing time. */
+export const completed = <R extends ResultBase>(result: R, { decodeMs }: DecodedImage): R => ({
+  ...result,
+  packageVersion: packageVersion(),
+  timing: { ...result.timing, preprocess: result.timing.preprocess + decodeMs },
+});
+
+/** Reads images one by one. Broken ones of folders and lists are reported and counted instead of rejecting. */
+export class ImageReader {
+  private broken = 0;
+
+  /** @param isTolerant report and count broken images */
+  constructor(
+    private readonly options: ImageOptions,
+    private readonly isTolerant: boolean,
+  ) {}
+
+  /** @throws {MdetrError} naming the first broken image, unless the reader is tolerant */
+  async readAll(images: readonly ListedImage[]): Promise<DecodedImage[]> {
+    return this.each(images, (image) => readImage(image, this.options));
+  }
+
+  /** Images of a size that the model accepts; the others count as broken. */
+  async checkSizes(images: readonly DecodedImage[], model: Pick<MDETR, 'checkSize'>): Promise<DecodedImage[]> {
+    return this.each(images, (image) => {
+      model.checkSize(image.raw, image.name);
+      return Promise.resolve(image);
+    });
+  }
+
+  private async each<T>(items: readonly T[], take: (item: T) => Promise<DecodedImage>): Promise<DecodedImage[]> {
+    const images: DecodedImage[] = [];
+    for (const item of items) {
+      try {
+        images.push(await take(item));
+      } catch (error) {
+        if (!this.isTolerant || !(error instanceof MdetrError)) throw error;
+        this.broken += 1;
+        note(`skipped ${error.message}`);
+      }
+    }
+    return images;
+  }
+
+  /** Prints how many images were skipped. @throws {MdetrError} if all were */
+  finish(total: number): void {
+    if (this.broken === 0) return;
+    const summary = `${this.broken} of ${total} images were broken and skipped`;
+    if (this.broken === total) throw new MdetrError(summary);
+    note(summary);
+  }
+}
