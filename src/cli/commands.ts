@@ -16,6 +16,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'mcp', summary: 'offer the tasks to language models (Model Context Protocol)', load: async () => (await import('./commands/mcp.ts')).mcpCommand() },
   { name: 'evaluate', summary: 'compute the published metric of a benchmark', load: async () => (await import('./commands/evaluate.ts')).evaluateCommand() },
   { name: 'data', summary: 'import, prepare, check, show, combine and index annotation files', load: async () => (await import('./commands/data.ts')).dataCommand() },
+  { name: 'finetune', summary: 'fine-tune a model on your own annotations', load: async () => (await import('./commands/finetune.ts')).finetuneCommand() },
   { name: 'train', summary: 'train or fine-tune a model', load: async () => (await import('./commands/train.ts')).trainCommand() },
   { name: 'calibrate', summary: 'measure which scores of a model mean found and present', load: async () => (await import('./commands/calibrate.ts')).calibrateCommand() },
   { name: 'plot', summary: 'draw the curves of training runs', load: async () => (await import('./commands/plot.ts')).plotCommand() },

@@ -14,6 +14,7 @@ export type { Orientation } from '../data/images/orientation.ts';
 export type * from '../train/config/data-settings.ts';
 export type * from '../train/config/run-settings.ts';
 export { readConfigFile, withLoadedModel, type ConfigFile, type ConfigValues } from '../train/config/config-file.ts';
+export { finetune, type FinetuneOptions, type FinetuneReport } from '../train/finetune/finetune.ts';
 export { calibrate, type Calibrated, type CalibrateOptions } from '../train/calibration/calibrate.ts';
 export type { MeasureOptions } from '../train/calibration/measure-calibration.ts';
 export type { OnBadRow } from '../data/annotation-index/row-reader.ts';

@@ -1,4 +1,4 @@
-import { codePointLength, CodePointMap } from '../../text/spans/code-points.ts';
+import { CodePointMap } from '../../text/spans/code-points.ts';
 import type { CodePointSpan } from '../../text/spans/span.ts';
 import { Random } from '../../random/random.ts';
 import type { NewAnnotation, NewImage } from '../preparation/annotation-writer.ts';
@@ -36,7 +36,10 @@ export const rowsOf = (image: PlacedImage, options: RowOptions): DatasetRow[] =>
       const annotations = phrases.flatMap(({ start, end, objects }) =>
         objects.map((object) => annotationOf(object, [[codePoints.toCodePoint(start), codePoints.toCodePoint(end)]])),
       );
-      return rowOf(image, fileName, caption, annotations);
+      const absent = phrases.flatMap(({ start, end, objects }): CodePointSpan[] =>
+        objects.length > 0 ? [] : [[codePoints.toCodePoint(start), codePoints.toCodePoint(end)]],
+      );
+      return rowOf(image, fileName, caption, annotations, absent);
     });
   });
 };
@@ -76,13 +79,15 @@ const rowOf = (
   fileName: string,
   caption: string,
   annotations: readonly NewAnnotation[],
+  absent?: readonly CodePointSpan[],
 ): DatasetRow => ({
   image: {
     file_name: fileName,
     width,
     height,
     caption,
-    tokens_negative: [[0, codePointLength(caption)]],
+    // Phrases whose objects the image does not show; not known of captions that a source has.
+    tokens_negative: absent,
   },
   annotations,
   location,

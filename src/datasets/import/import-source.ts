@@ -4,8 +4,10 @@ import { basename, dirname, join, posix, resolve } from 'node:path';
 import { DECODE_DEFAULTS } from '../../data/images/decode-options.ts';
 import { readImageFile, readImageHeader } from '../../data/images/node/image-file.ts';
 import { errorCode, fileReason, MdetrError } from '../../errors.ts';
+import { fileHead } from './file-head.ts';
 import { imageSpellings, imageStem, isImageFile, pathComponents } from './image-names.ts';
 import { JsonOutlines, type JsonOutline } from './json-outline.ts';
+import { CONFIG_MARK } from './training-config.ts';
 
 /** Limit for the number of files below a source, against importing a home folder by mistake. */
 const MAX_FILES = 2_000_000;
@@ -165,7 +167,9 @@ const filesBelow = async (folder: string, maxDepth = Infinity): Promise<string[]
   const found: string[] = [];
   const visit = async (below: string, depth: number): Promise<void> => {
     const path = below === '' ? folder : join(folder, below);
-    for (const entry of await entriesOf(path, below === '')) {
+    const entries = await entriesOf(path, below === '');
+    if (below !== '' && isImported(path, entries)) return;
+    for (const entry of entries) {
       if (entry.name.startsWith('.') || entry.name === '__MACOSX' || entry.name === 'node_modules') continue;
       const name = below === '' ? entry.name : `${below}/${entry.name}`;
       const isLink = entry.isSymbolicLink();
@@ -177,6 +181,12 @@ const filesBelow = async (folder: string, maxDepth = Infinity): Promise<string[]
   };
   await visit('', 1);
   return found.sort();
+};
+
+/** Whether a folder is the output of an import, which an earlier call may have written into its source. */
+const isImported = (path: string, entries: readonly { readonly name: string }[]): boolean => {
+  const has = (name: string): boolean => entries.some((entry) => entry.name === name);
+  return has('train.json') && has('config.json') && fileHead(join(path, 'config.json'), 1024).includes(CONFIG_MARK);
 };
 
 const entriesOf = async (path: string, isRoot: boolean) => {

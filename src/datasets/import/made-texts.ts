@@ -6,7 +6,7 @@ import type { PlacedImage, PlacedObject } from './placed-images.ts';
 export const TEXT_KINDS = ['classes', 'prompts', 'captions'] as const;
 export type TextKind = (typeof TEXT_KINDS)[number];
 
-/** A caption with the objects of each of its phrases. */
+/** A caption with the objects of each of its phrases; those of absent classes have none. */
 export interface MadeText {
   readonly caption: string;
   readonly phrases: readonly {
@@ -50,7 +50,7 @@ export const makeTexts = (kind: TextKind, image: PlacedImage, options: MadeTextO
         caption: phrase,
         phrases: [{ start: 0, end: phrase.length, objects }],
       })),
-      ...absent.slice(0, options.negatives).map((phrase) => ({ caption: phrase, phrases: [] })),
+      ...absent.slice(0, options.negatives).map((phrase) => absentText(phrase)),
     ];
   return naturalCaptions(image, groups, absent, options, random);
 };
@@ -98,7 +98,7 @@ const classLists = (
       for (const phrase of shuffled(list, random)) {
         if (caption !== '') caption += ' ';
         const objects = groups.get(phrase) ?? [];
-        if (objects.length > 0) phrases.push({ start: caption.length, end: caption.length + phrase.length, objects });
+        phrases.push({ start: caption.length, end: caption.length + phrase.length, objects });
         caption += `${phrase}.`;
       }
       return { caption, phrases };
@@ -131,7 +131,7 @@ const naturalCaptions = (
     caption += text;
   });
   if (caption !== '') texts.push({ caption, phrases });
-  for (const phrase of absent.slice(0, negatives)) texts.push({ caption: withArticle(phrase), phrases: [] });
+  for (const phrase of absent.slice(0, negatives)) texts.push(absentText(withArticle(phrase)));
   return texts;
 };
 
@@ -162,6 +162,12 @@ const placeOf = ({ bbox: [x, y, w, h] }: PlacedObject, { width, height }: Placed
   if (y > 0.5 * height || (cy > 0.7 && h < 0.5 * height)) return 'at the bottom';
   return w < 0.6 * width && h < 0.6 * height ? 'in the middle' : undefined;
 };
+
+/** A caption about something that the image does not show. */
+const absentText = (caption: string): MadeText => ({
+  caption,
+  phrases: [{ start: 0, end: caption.length, objects: [] }],
+});
 
 const shuffled = <T>(list: readonly T[], random: Random): T[] =>
   [...random.permutation(list.length)].map((i) => list[i]!);

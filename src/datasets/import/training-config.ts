@@ -25,6 +25,9 @@ export interface ConfigPlaces {
   readonly imageFolder: string;
 }
 
+/** Beginning of the comment of every config that is written. */
+export const CONFIG_MARK = 'Written by mdetr data import';
+
 /** Batches of small datasets: large enough for stable gradients, small enough for many steps. */
 const MAX_BATCH = 8;
 const [MIN_STEPS, MAX_STEPS] = [200, 20_000];
@@ -60,6 +63,8 @@ export const trainingConfigOf = (
     lr: 'higher than in the official configs, because the model is small and the dataset, too',
     augmentation: 'sizes and crops vary, since there are few images',
     validate_every: hasValidation ? 'ten validations; the best model is kept in best/' : undefined,
+    validate_start: hasValidation ? 'the initial model is the first candidate for best/' : undefined,
+    patience: hasValidation ? 'ends the run when six validations in a row bring no improvement' : undefined,
     datasets_val: hasValidation ? undefined : 'missing: there are too few images to spare some for validation',
     num_queries:
       queries === undefined
@@ -67,7 +72,7 @@ export const trainingConfigOf = (
         : `a caption has up to ${facts.maxBoxes} boxes, the model has ${model.maxObjects} queries`,
   };
   return {
-    _comment: 'Written by mdetr. Edit it and run it with "mdetr train"; keys that begin with _ have no effect.',
+    _comment: `${CONFIG_MARK}. Edit it and run it with "mdetr train"; keys that begin with _ have no effect.`,
     _reasons: reasons,
     run_name: 'fine-tuned on imported annotations',
     output_dir: `${pathFrom('.', out)}/run`.replace(/^\.\//, ''),
@@ -89,6 +94,8 @@ export const trainingConfigOf = (
     fraction_warmup_steps: 0.05,
     augmentation: 'photo',
     validate_every: hasValidation ? validateEvery : undefined,
+    validate_start: hasValidation ? true : undefined,
+    patience: hasValidation ? 6 : undefined,
     log_every: 10,
     save_every: Math.max(50, validateEvery),
   };

@@ -1,0 +1,57 @@
+import { Command, InvalidArgumentError } from 'commander';
+import { TEXT_KINDS, type TextKind } from '../../datasets/import/made-texts.ts';
+import { integerFrom } from './option-values.ts';
+
+/** Options of the commands that import annotations. */
+export interface ImportSettings {
+  readonly format?: string;
+  readonly images?: string;
+  readonly texts: readonly TextKind[];
+  readonly negatives: number;
+  readonly valFraction: number;
+  readonly attributes?: 'all' | readonly string[];
+  readonly class?: string;
+  readonly classes?: string;
+  readonly seed: number;
+}
+
+/** Adds the options of an import to a command. */
+export const addImportOptions = (command: Command): Command =>
+  command
+    .option('--format <name>', 'format of the source (default: recognized)')
+    .option('--images <dir>', 'folder of the images, if they are not below the source')
+    .option('--texts <kinds>', 'captions to make from classes: classes, prompts, captions', textKinds, [
+      'classes',
+    ] as const)
+    .option('--negatives <n>', 'absent classes that are mentioned for each image', integerFrom(0), 3)
+    .option(
+      '--val-fraction <f>',
+      'fraction of the images for validation, if the source has no validation part',
+      fractionBelowOne,
+      0.2,
+    )
+    .option(
+      '--attributes <names>',
+      'attributes that become part of the phrases ("red car"): all, or a list',
+      attributeChoice,
+    )
+    .option('--class <name>', 'class of objects to which the source gives none')
+    .option('--classes <file>', 'names of numbered classes, one per line')
+    .option('--seed <s>', 'seed of the validation part and of the captions', integerFrom(0), 0);
+
+const textKinds = (text: string): TextKind[] =>
+  text.split(',').map((word) => {
+    const kind = TEXT_KINDS.find((each) => each === word.trim());
+    if (kind === undefined) throw new InvalidArgumentError(`It must be a list of ${TEXT_KINDS.join(', ')}.`);
+    return kind;
+  });
+
+const fractionBelowOne = (text: string): number => {
+  const value = Number(text);
+  if (text.trim() === '' || !(value >= 0 && value < 1))
+    throw new InvalidArgumentError('It must be a number from 0 to below 1.');
+  return value;
+};
+
+const attributeChoice = (text: string): 'all' | string[] =>
+  text.trim() === 'all' ? 'all' : text.split(',').map((name) => name.trim());

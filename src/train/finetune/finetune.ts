@@ -1,0 +1,179 @@
+import { join } from 'node:path';
+import { MdetrError } from '../../errors.ts';
+import { checkDataset, type FileReport } from '../../datasets/inspect/check-dataset.ts';
+import { ImageRoots } from '../../data/images/node/image-roots.ts';
+import { importDataset, type ImportDatasetOptions, type ImportReport } from '../../datasets/import/import-dataset.ts';
+import { modelLimitsOf, type ModelLimits } from '../../datasets/import/model-limits.ts';
+import { readJsonFile } from '../../files/json-file.ts';
+import { MODEL_FILE_NAMES } from '../../model-folder/layout.ts';
+import { isFile, resolveModelPath } from '../../model-folder/node/model-files.ts';
+import { calibrate, type Calibrated } from '../calibration/calibrate.ts';
+import { readConfigFile } from '../config/config-file.ts';
+import { parseTrainConfig } from '../config/config.ts';
+import { bestFolder, lastFolder, stateFile } from '../run/run-folder.ts';
+import type { RunObserver, RunSummary } from '../run/run-observer.ts';
+import { runTraining } from '../run/run-training.ts';
+
+/** Options of `finetune`. */
+export interface FinetuneOptions extends Omit<ImportDatasetOptions, 'out' | 'model' | 'overwrite'> {
+  /**
+   * Annotation file or folder of a labeling tool's export, which is imported; or a folder that `importDataset` wrote, whose
+   * config is used as it is.
+   */
+  readonly source: string;
+  /** Folder of the result. Default: `finetuned` in the folder of the dataset. */
+  readonly out?: string | undefined;
+  /** Model to start from: model folder, checkpoint or name. Default `default`. Not for datasets whose config names one. */
+  readonly model?: string | undefined;
+  /** Settings that override the config, as `--set` does. */
+  readonly settings?: readonly string[] | undefined;
+  /** Continue an interrupted run. Default false. */
+  readonly resume?: boolean | undefined;
+  /** Stops after the current step and saves. */
+  readonly signal?: AbortSignal | undefined;
+  readonly observer?: RunObserver | undefined;
+  /** Called when the import is done, before training. */
+  readonly onImported?: ((report: ImportReport) => void) | undefined;
+  /** Command that repeats the call, for the model card. */
+  readonly command?: string | undefined;
+}
+
+/** Result of `finetune`. */
+export interface FinetuneReport {
+  /** Report of the import; undefined if the dataset was there already. */
+  readonly imported: ImportReport | undefined;
+  /** Path of the training config, with the reason for each value. */
+  readonly config: string;
+  readonly summary: RunSummary;
+  /** Metric of the initial model on the validation part; undefined without one, or after a resume. */
+  readonly before: number | undefined;
+  /** Folder of the best model, or of the last one if there is no validation part. */
+  readonly model: string;
+  /** Threshold and presence, measured on the validation part; undefined if there is none, or the run was stopped. */
+  readonly calibrated: Calibrated | undefined;
+}
+
+/** Files of an imported dataset. */
+const [CONFIG_FILE, TRAIN_FILE] = ['config.json', 'train.json'];
+
+/**
+ * Fine-tunes a model on one's own annotations, as `mdetr finetune` does: imports them if that was not done before, checks
+ * them, trains with settings chosen from the data, keeps the best model, and calibrates it. The initial model is validated,
+ * too, so the result is never worse than it on the validation part.
+ *
+ *     const { model } = await finetune({ source: 'export', out: 'runs/mine' });
+ *
+ * @throws {MdetrError} for data, files and settings that cannot be used
+ */
+export const finetune = async (options: FinetuneOptions): Promise<FinetuneReport> => {
+  const { source, observer = {}, signal, settings = [] } = options;
+  const isDataset = (await isFile(join(source, CONFIG_FILE))) && (await isFile(join(source, TRAIN_FILE)));
+  const out = options.out ?? (isDataset ? join(source, 'finetuned') : undefined);
+  if (out === undefined)
+    throw new MdetrError(`${source}: name a folder for the dataset and the model with out (--out DIR)`);
+  const dataset = isDataset ? source : join(out, 'dataset');
+  const config = join(dataset, CONFIG_FILE);
+  // A resumed call finds the dataset that the interrupted one imported.
+  const isImported = isDataset || (options.resume === true && (await isFile(config)));
+  const limits = isImported ? undefined : await limitsOf(options.model ?? 'default');
+  const imported =
+    limits === undefined ? undefined : await importDataset({ ...importOptions(options), out: dataset, model: limits });
+  if (imported !== undefined) options.onImported?.(imported);
+  const run = join(out, 'run');
+  const overrides = [
+    `output_dir=${JSON.stringify(run)}`,
+    ...(isDataset && options.model !== undefined ? [`load=${JSON.stringify(options.model)}`] : []),
+    ...settings,
+  ];
+  const data = await validationOf(config, overrides);
+  await check(data.files, data.masks);
+  signal?.throwIfAborted();
+  let before: number | undefined;
+  const summary = await runTraining(config, {
+    settings: overrides,
+    resume: options.resume === true && (await isFile(join(run, stateFile))),
+    signal,
+    command: options.command,
+    observer: {
+      ...bound(observer),
+      onValidation: (metrics, isBest) => {
+        // The first validation, of the initial model, is always the best so far.
+        before ??= metrics['val/box_ap_50'];
+        observer.onValidation?.(metrics, isBest);
+      },
+    },
+  });
+  const model = join(run, summary.best === undefined ? lastFolder : bestFolder);
+  const canCalibrate = summary.isDone && data.hasValidation;
+  const calibrated = canCalibrate ? await calibration(model, dataset, observer, signal) : undefined;
+  return { imported, config, summary, before, model, calibrated };
+};
+
+/** The observer's callbacks, bound to it. */
+const bound = (observer: RunObserver): RunObserver => ({
+  onStage: (stage) => observer.onStage?.(stage),
+  onStart: (run) => observer.onStart?.(run),
+  onStep: (step, loss) => observer.onStep?.(step, loss),
+  onLog: (entry) => observer.onLog?.(entry),
+  onValidationProgress: (set, done, total) => observer.onValidationProgress?.(set, done, total),
+  onStageEnd: (summary) => observer.onStageEnd?.(summary),
+  onNote: (text) => observer.onNote?.(text),
+});
+
+const importOptions = (options: FinetuneOptions): Omit<ImportDatasetOptions, 'out'> => {
+  const { source, format, images, texts, negatives, valFraction, attributes, defaultClass, classes, seed, progress } =
+    options;
+  return { source, format, images, texts, negatives, valFraction, attributes, defaultClass, classes, seed, progress };
+};
+
+/** Limits of the model that is fine-tuned; those of official checkpoints without config. */
+const limitsOf = async (model: string): Promise<ModelLimits> => {
+  const path = join(await resolveModelPath(model), MODEL_FILE_NAMES.config);
+  return modelLimitsOf((await isFile(path)) ? await readJsonFile(path) : {}, model);
+};
+
+/** Annotation files of a config, and what its training needs of them. */
+const validationOf = async (
+  path: string,
+  settings: readonly string[],
+): Promise<{ files: readonly { file: string; images: ImageRoots }[]; hasValidation: boolean; masks: boolean }> => {
+  const [stage] = (await readConfigFile(path, settings)).stages;
+  const config = parseTrainConfig(stage!.values, path, () => undefined);
+  const files = [...config.datasets, ...config.datasets_val].flatMap((dataset) =>
+    'annotations' in dataset ? [{ file: dataset.annotations, images: ImageRoots.of(dataset.images) }] : [],
+  );
+  const masks = config.mask_loss_coef > 0 || config.dice_loss_coef > 0;
+  return { files, hasValidation: config.datasets_val.length > 0, masks };
+};
+
+/** Checks annotation files and the headers of their images. @throws {MdetrError} naming the first error */
+const check = async (files: readonly { file: string; images: ImageRoots }[], masks: boolean): Promise<void> => {
+  for (const { file, images } of files) {
+    const { files: reports } = await checkDataset([file], {
+      roots: images,
+      quick: true,
+      masks: masks ? 'required' : 'optional',
+    });
+    const error = reports.flatMap(({ findings }: FileReport) => findings).find(({ severity }) => severity === 'error');
+    if (error !== undefined)
+      throw new MdetrError(
+        `${file}: ${error.what}${error.count > 1 ? ` (${error.count} times)` : ''}: ${error.examples[0] ?? ''}; "mdetr data check" lists all errors`,
+      );
+  }
+};
+
+/** Calibrates a model. A set without absent phrases has none to measure, which is noted. */
+const calibration = async (
+  model: string,
+  data: string,
+  observer: RunObserver,
+  signal: AbortSignal | undefined,
+): Promise<Calibrated | undefined> => {
+  try {
+    return await calibrate({ model, data, signal });
+  } catch (error) {
+    if (!(error instanceof MdetrError)) throw error;
+    observer.onNote?.(`not calibrated: ${error.message}`);
+    return undefined;
+  }
+};
