@@ -8,6 +8,7 @@ import type { ImportSource } from '../../import/import-source.ts';
 import { splitNamed, splitOfPath } from '../../import/stated-split.ts';
 import { coordinateOf, numberOfText, shortText, sizeOf } from '../field-numbers.ts';
 import { boxOfCorners, boxOfPoints } from '../shapes.ts';
+import { classOfUnnamed } from '../unnamed-classes.ts';
 import { boxColumnsOf, type BoxColumns, type BoxForm } from './columns.ts';
 import { parseCsv, type CsvTable } from './table.ts';
 
@@ -107,13 +108,9 @@ const imagesOf = function* (
     if (bbox === undefined) continue;
     largest = Math.max(largest, bbox[0] + bbox[2], bbox[1] + bbox[3]);
     const stated = columns.label === undefined ? '' : (values[columns.label] ?? '');
-    const label = stated === '' ? options.defaultClass : (names.get(stated) ?? numbered(stated, options));
-    if (label === undefined)
-      throw new MdetrError(
-        columns.label === undefined
-          ? `${location}: there is no column with the class; name the class of all boxes with --class NAME`
-          : `${location}: a box has no class`,
-      );
+    const fallback = columns.label === undefined ? classOfUnnamed(options, path) : options.defaultClass;
+    const label = stated === '' ? fallback : (names.get(stated) ?? numbered(stated, options));
+    if (label === undefined) throw new MdetrError(`${location}: a box has no class`);
     entry.objects.push({ label, bbox, location });
   }
   const hasBoxes = [...entries.values()].some(({ objects }) => objects.length > 0);

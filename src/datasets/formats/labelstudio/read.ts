@@ -7,7 +7,8 @@ import { isImageFile } from '../../import/image-names.ts';
 import { splitNamed, splitOfPath } from '../../import/stated-split.ts';
 import { checked } from '../../source/checked.ts';
 import { readJsonList, withPauses } from '../../source/json-entries.ts';
-import { objectsOfResults } from './regions.ts';
+import { classOfUnnamed } from '../unnamed-classes.ts';
+import { hasLabels, objectsOfResults } from './regions.ts';
 
 const record = z.record(z.string(), z.unknown());
 const annotationSchema = z.looseObject({
@@ -64,8 +65,13 @@ export const labelStudioImporter: Importer = {
     const tasks: Task[] = [];
     for (const file of files) tasks.push(...(await readTasks(source, file)));
     const hasAnnotations = tasks.some(({ annotations }) => annotations.length > 0);
+    const isUnnamed = !tasks.some(({ annotations, predictions }) =>
+      [...annotations, ...predictions].some(({ result }) => result?.some(hasLabels) === true),
+    );
+    const defaultClass =
+      isUnnamed && tasks.length > 0 ? classOfUnnamed(options, tasks[0]!.location) : options.defaultClass;
     for (const task of tasks) {
-      const image = imageOf(source, task, hasAnnotations, options);
+      const image = imageOf(source, task, hasAnnotations, { ...options, defaultClass });
       if (image !== undefined) yield image;
     }
   },

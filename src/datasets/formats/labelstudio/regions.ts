@@ -138,6 +138,12 @@ const labelsOf = (value: Fields): string[] | undefined => {
   return undefined;
 };
 
+/** Whether a result has labels. */
+export const hasLabels = (result: Fields): boolean => {
+  const value = fieldsOf(result['value']);
+  return value !== undefined && (labelsOf(value)?.length ?? 0) > 0;
+};
+
 /** Answers about a region (choices, text), under the name of the control. */
 const addAttribute = (attributes: Record<string, string>, { from_name: name }: Fields, value: Fields): void => {
   const answer = value['choices'] ?? value['text'] ?? value['taxonomy'];

@@ -8,6 +8,7 @@ import { splitOfPath } from '../../import/stated-split.ts';
 import { checked } from '../../source/checked.ts';
 import { readJsonLines } from '../../source/json-lines.ts';
 import { sizeOf } from '../field-numbers.ts';
+import { classOfNumber, classOfUnnamed } from '../unnamed-classes.ts';
 import { boxOfCorners } from '../shapes.ts';
 
 const corners = z.tuple([z.number(), z.number(), z.number(), z.number()]);
@@ -90,17 +91,21 @@ const classObjects = (
   instances: readonly z.output<typeof instanceSchema>[],
   map: LabelMap | undefined,
   location: string,
-  { defaultClass, classNames }: ImportOptions,
+  options: ImportOptions,
 ): ImportedObject[] =>
   instances.map(({ bbox, label, category }, i) => {
     const place = `${location}: detection.instances[${i}]`;
-    const stated = label == null ? undefined : (map?.names.get(String(label)) ?? classNames?.[Number(label)]);
-    const name = category ?? stated ?? (typeof label === 'string' ? label : undefined) ?? defaultClass;
-    if (name === undefined || name.trim() === '')
-      throw new MdetrError(
-        `${place}: label ${String(label)} has no category; ${map === undefined ? 'put the label map (a JSON object) beside the file, or pass --classes FILE' : `${map.path} does not name it`}`,
-      );
-    return { label: name, bbox: boxOfCorners(...bbox), location: place };
+    const stated = label == null ? undefined : (map?.names.get(String(label)) ?? options.classNames?.[Number(label)]);
+    const name = category ?? stated ?? (typeof label === 'string' ? label : undefined);
+    if (label == null && name == null)
+      return { label: classOfUnnamed(options, place), bbox: boxOfCorners(...bbox), location: place };
+    if (map !== undefined && name === undefined)
+      throw new MdetrError(`${place}: label ${String(label)} has no category, and ${map.path} does not name it`);
+    return {
+      label: name ?? classOfNumber(Number(label), options, place),
+      bbox: boxOfCorners(...bbox),
+      location: place,
+    };
   });
 
 const phraseObjects = (

@@ -3,6 +3,7 @@ import { MdetrError } from '../../../errors.ts';
 import type { BoxXywh } from '../../../geometry/boxes.ts';
 import type { ImportedObject, ImportOptions } from '../../import/importer.ts';
 import { checked } from '../../source/checked.ts';
+import { classOfUnnamed } from '../unnamed-classes.ts';
 import { coordinateOf } from '../field-numbers.ts';
 import { boxOfEllipse, boxOfPoints } from '../shapes.ts';
 
@@ -83,10 +84,12 @@ export const objectOfRegion = (
     Array.isArray(region.region_attributes) ? {} : (region.region_attributes ?? {}),
     classAttribute,
     choices,
-    options.defaultClass,
+    classAttribute === undefined ? classOfUnnamed(options, location) : options.defaultClass,
   );
-  if (label === undefined)
-    throw new MdetrError(`${location}: the region has no class; name the class of such regions with --class NAME`);
+  if (label === undefined) {
+    options.leftOut.add('regions without a class', location);
+    return undefined;
+  }
   return {
     label,
     bbox: outline.bbox,

@@ -5,6 +5,7 @@ import type { ImportedImage, ImportedObject, ImportOptions } from '../../import/
 import type { ImportSource } from '../../import/import-source.ts';
 import { splitOfPath } from '../../import/stated-split.ts';
 import { checked } from '../../source/checked.ts';
+import { classOfUnnamed } from '../unnamed-classes.ts';
 import { boxOfEllipse, boxOfPoints } from '../shapes.ts';
 import { classAttributeOf, labelOf } from './regions.ts';
 
@@ -56,9 +57,12 @@ export const readVia3 = function* (
       options.leftOut.add('shapes without area', location);
       continue;
     }
-    const { label, attributes } = labelOf(attributesOf(av), classAttribute, choices, options.defaultClass);
-    if (label === undefined)
-      throw new MdetrError(`${location}: the region has no class; name the class of such regions with --class NAME`);
+    const fallback = classAttribute === undefined ? classOfUnnamed(options, location) : options.defaultClass;
+    const { label, attributes } = labelOf(attributesOf(av), classAttribute, choices, fallback);
+    if (label === undefined) {
+      options.leftOut.add('regions without a class', location);
+      continue;
+    }
     const [fid] = project.view[String(vid)]?.fid_list ?? [];
     if (fid === undefined) throw new MdetrError(`${location}: vid ${String(vid)} is not in "view"`);
     const object: ImportedObject = {

@@ -9,6 +9,7 @@ import type { ImportSource } from '../../import/import-source.ts';
 import { splitNamed, splitOfFolders } from '../../import/stated-split.ts';
 import { childrenOf, parseXml, textOf, type XmlElement } from '../../source/xml-tree.ts';
 import { coordinateOf, shortText, sizeOf } from '../field-numbers.ts';
+import { classOfUnnamed } from '../unnamed-classes.ts';
 import { boxOfCorners, boxOfPoints, turnedCorners } from '../shapes.ts';
 import { OWN_VOC_SOURCE } from './own-source.ts';
 
@@ -48,7 +49,10 @@ export const vocImporter: Importer = {
         (entries.find(hasOne) ?? entries[0])?.location ?? '',
       );
     const splits = await listedSplits(source);
-    for (const entry of entries) yield imageOf(source, entry, origin, splits, options);
+    const objects = entries.flatMap((entry) => entry.objects);
+    const isUnnamed = objects.length > 0 && objects.every(({ label }) => label === undefined || label === '');
+    const defaultClass = isUnnamed ? classOfUnnamed(options, objects[0]!.location) : options.defaultClass;
+    for (const entry of entries) yield imageOf(source, entry, origin, splits, { ...options, defaultClass });
   },
 };
 

@@ -14,6 +14,7 @@ import {
   readObjData,
   type YoloDescription,
 } from './data-yaml.ts';
+import { classOfNumber } from '../unnamed-classes.ts';
 import { LabelFiles } from './label-files.ts';
 import { findFile, imagesOfFolder } from './stated-paths.ts';
 import { areTurnedBoxes, parseLabelFile, type YoloLabel } from './label-file.ts';
@@ -77,7 +78,9 @@ export const yoloImporter: Importer = {
         path: entry.path,
         unit: 'fractions',
         split: entry.split,
-        objects: content.map((label) => objectOf(label, description, isTurned, `${location}: line ${label.line}`)),
+        objects: content.map((label) =>
+          objectOf(label, description, isTurned, `${location}: line ${label.line}`, options),
+        ),
         location,
       } satisfies ImportedImage;
     }
@@ -94,8 +97,11 @@ const objectOf = (
   { names, file }: YoloDescription,
   isTurned: boolean,
   location: string,
+  options: ImportOptions,
 ): ImportedObject => {
-  const label = names.get(classId);
+  const stated = names.get(classId);
+  // A description without any names is incomplete; one that lacks a name is wrong.
+  const label = names.size === 0 ? classOfNumber(classId, options, location) : stated;
   if (label === undefined || label === '')
     throw new MdetrError(
       `${location}: class ${classId} has no name: ${file === '' ? '--classes' : file} names ${names.size} classes, from 0`,
@@ -132,19 +138,19 @@ const describe = async (
     return { ...none, ...(await describeDarknet(source, first, given)) };
   const lists = files.filter(isNameList);
   if (given !== undefined) return { ...none, file: '', names: given };
-  if (lists.length === 0)
-    throw new MdetrError(
-      `${source.root}: ${first ?? ''} has numbered classes, but there is no list of their names; pass one with --classes FILE`,
-    );
+  if (lists.length === 0) return { ...none, file: '', names: new Map() };
   const named = await Promise.all(
     lists.map(async (file) => ({ file, names: await readNameList(source.pathOf(file)) })),
   );
-  const different = named.find(({ names }) => !sameNames(names, named[0]!.names));
+  // Lists of the splits may end earlier: tools append classes when they first occur.
+  named.sort((a, b) => b.names.size - a.names.size);
+  const [longest] = named as [(typeof named)[number], ...typeof named];
+  const different = named.find(({ names }) => [...names].some(([id, name]) => longest.names.get(id) !== name));
   if (different !== undefined)
     throw new MdetrError(
-      `${source.root}: ${named[0]!.file} and ${different.file} name different classes; pass the list that counts with --classes FILE`,
+      `${source.root}: ${longest.file} and ${different.file} name different classes; pass the list that counts with --classes FILE`,
     );
-  return { ...none, file: named[0]!.file, names: named[0]!.names };
+  return { ...none, file: longest.file, names: longest.names };
 };
 
 const describeDarknet = async (
