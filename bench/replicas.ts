@@ -38,7 +38,7 @@ const accumulate = Math.max(4, ...divisions.map(({ replicas }) => replicas));
 /** Pairs per second after the warm-up. */
 const measure = async ({ replicas, threads }: Division): Promise<number> => {
   const folder = mkdtempSync(join(tmpdir(), 'mdetr-bench-'));
-  const file = await readConfigFile('configs/scenes/default.json', [
+  const file = await readConfigFile('configs/scenes/learned-queries.json', [
     'datasets=[{"scenes":{"images":64,"width":144,"height":96}}]',
     ...[`output_dir=${JSON.stringify(folder)}`, `batch_size=${images}`, `accumulate=${accumulate}`],
     ...[`replicas=${replicas}`, `threads=${threads}`, `max_steps=${WARM_UP_STEPS + steps}`, 'num_workers=0'],

@@ -139,10 +139,10 @@ const syntheticTargets = (batch: number): BatchTargets => {
   };
 };
 
-/** The main stage of configs/scenes/default.json on rendered scenes. */
+/** The main stage of configs/scenes/learned-queries.json on rendered scenes. */
 const scenesCase = async (runtime: Runtime, { threads, isWhole }: CaseOptions): Promise<Case> => {
   const settings = isWhole ? [] : ['mask_model="none"', 'do_qa=false', 'answer_auxiliary_loss=0'];
-  const file = await readConfigFile('configs/scenes/default.json', [
+  const file = await readConfigFile('configs/scenes/learned-queries.json', [
     'datasets=[{"scenes":{"images":64}}]',
     `threads=${threads}`,
     ...settings,
