@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { MdetrError } from '../errors.ts';
 
 /** Key of a model's `config.json` that holds its calibration. */

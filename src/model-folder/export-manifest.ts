@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ProgramSignature } from '../engine/graph/index.ts';
 import { MdetrError } from '../errors.ts';
 

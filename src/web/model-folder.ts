@@ -3,7 +3,13 @@ import { safetensorsOf } from '../checkpoints/safetensors/safetensors.ts';
 import { describeMatch, requireComplete } from '../checkpoints/state-dict.ts';
 import { MdetrError, messageOf } from '../errors.ts';
 import { MODEL_FILE_NAMES } from '../model-folder/layout.ts';
-import { defineModel, maxTokensOf, type ModelDefinition, type ModelSource } from '../model-folder/model-source.ts';
+import {
+  defineModel,
+  maxTokensOf,
+  type ModelDefinition,
+  type ModelParts,
+  type ModelSource,
+} from '../model-folder/model-source.ts';
 import { matchParameters, parameterWeights } from '../model-folder/parameters.ts';
 import { parsePreprocessing, usualPreprocessing } from '../model-folder/preprocessing.ts';
 import { parseModelConfig } from '../models/index.ts';
@@ -60,7 +66,7 @@ export class ModelFiles {
 const isPage = ({ headers }: Response): boolean => (headers.get('content-type') ?? '').startsWith('text/html');
 
 /** Reads everything of a model but its weights. @throws {MdetrError} if a file is missing or broken */
-export const readDefinition = async (files: ModelFiles): Promise<ModelDefinition> => {
+export const readParts = async (files: ModelFiles): Promise<ModelParts> => {
   const { name, url } = files.location;
   const values = await files.json(MODEL_FILE_NAMES.config);
   if (typeof values !== 'object' || values === null || Array.isArray(values))
@@ -71,7 +77,7 @@ export const readDefinition = async (files: ModelFiles): Promise<ModelDefinition
   const config = parseModelConfig(values as Record<string, unknown>, source);
   const preprocessing = await files.json(MODEL_FILE_NAMES.preprocessing);
   const answers = await files.json(MODEL_FILE_NAMES.answers);
-  return defineModel({
+  return {
     name,
     config,
     values: values as Record<string, unknown>,
@@ -82,7 +88,7 @@ export const readDefinition = async (files: ModelFiles): Promise<ModelDefinition
         ? usualPreprocessing(config)
         : parsePreprocessing(preprocessing, files.urlOf(MODEL_FILE_NAMES.preprocessing)),
     answers: answers === undefined ? {} : readAnswerVocabulary(answers, files.urlOf(MODEL_FILE_NAMES.answers)),
-  });
+  };
 };
 
 const readTokenizer = async (files: ModelFiles, maxTokens: number): Promise<Tokenizer> => {
@@ -105,7 +111,7 @@ const readTokenizer = async (files: ModelFiles, maxTokens: number): Promise<Toke
  * @throws {MdetrError} if a file is missing or broken, if the weights do not fit, or if they are too large for a page
  */
 export const readModelFolder = async (files: ModelFiles, options: ReadOptions): Promise<ModelSource> => {
-  const definition = await readDefinition(files);
+  const definition = defineModel(await readParts(files));
   const { url: folder } = files.location;
   checkParameters(definition, folder);
   const name = MODEL_FILE_NAMES.weights;

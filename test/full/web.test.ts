@@ -7,42 +7,16 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodeImage, MDETR, type DetectionResult, type RawImage } from '../../src/index.ts';
 import { chromiumNote, chromiumPath, launchChromium } from '../support/chromium.ts';
 import { ISOLATION_HEADERS } from '../support/static-server.ts';
+import { boxDifference, CAPTIONS, IMAGES, OPTIONS } from '../support/web-comparison.ts';
 import { openWebPage, STRICT_POLICY, type WebPage } from '../support/web-page.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-/** Ten images, with captions about scenes. */
-const IMAGES = [
-  'examples/scene.png',
-  ...[0, 1, 2, 3].map((index) => `examples/scenes/scene${index}.png`),
-  ...[1, 2, 3, 4, 5].map((index) => `examples/finetune/pictures/val-${index}.png`),
-];
-const CAPTIONS = ['a red cube and a green ball', 'the large object', 'a small blue cylinder left of a cube'];
-const OPTIONS = { threshold: 0.05 };
-
 /** An image as JSON: its pixels in base64. */
 const sent = ({ width, height, data }: RawImage) => ({ width, height, base64: Buffer.from(data).toString('base64') });
 
 /** Source of a function that reads such an image back in a page. */
 const PIXELS = `({ width, height, base64 }) => ({
   width, height, channels: 3, data: Uint8Array.from(atob(base64), (c) => c.charCodeAt(0)) })`;
-
-/** Largest difference of two results' boxes in pixels. Queries, spans and phrases must be equal. */
-const boxDifference = (mine: readonly DetectionResult[], theirs: readonly DetectionResult[]): number => {
-  let largest = 0;
-  expect(mine.length).toBe(theirs.length);
-  for (const [index, { detections, phrases }] of mine.entries()) {
-    const other = theirs[index]!;
-    const byQuery = new Map(other.detections.map((detection) => [detection.query, detection]));
-    expect(detections.map(({ query }) => query).sort()).toEqual([...byQuery.keys()].sort());
-    expect(phrases.map(({ start, end }) => [start, end])).toEqual(other.phrases.map(({ start, end }) => [start, end]));
-    for (const { query, box, spans } of detections) {
-      const found = byQuery.get(query)!;
-      expect(spans.map(({ start, end }) => [start, end])).toEqual(found.spans.map(({ start, end }) => [start, end]));
-      largest = Math.max(largest, ...box.map((edge, side) => Math.abs(edge - found.box[side]!)));
-    }
-  }
-  return largest;
-};
 
 describe.skipIf(chromiumPath === undefined)(`mdetr/web in Chromium${chromiumNote}`, { timeout: 120_000 }, () => {
   let browser: Browser;

@@ -19,9 +19,9 @@ import { preprocessingBeside, readRecord } from './model-files.ts';
 import { readModelParts, type ModelSourceOptions } from './model-source.ts';
 
 /** A program of an exported folder: its declaration, and the path of its ONNX file. */
-export interface ExportedProgramFile {
+interface ExportedProgramFile {
   readonly program: Program;
-  readonly path: string;
+  readonly compiled: string;
 }
 
 /** An exported model, whose programs are ready to load. */
@@ -66,7 +66,7 @@ export const openExportedFolder = async (
     for (const file of [files.file, files.data]) if (file !== undefined) await checkFile(folder, file, manifest);
     programs[program] = {
       program: declareProgram(program, manifest.programs[program]!),
-      path: join(folder, files.file),
+      compiled: join(folder, files.file),
     };
   }
   return {

@@ -1,0 +1,63 @@
+import type { Program } from '../engine/graph/index.ts';
+import type { CompiledProgram, Runtime, Session, SessionOf } from '../engine/runtime/runtime.ts';
+import { MdetrError } from '../errors.ts';
+import type { ExportedProgram, ExportLayout } from '../model-folder/export-manifest.ts';
+import type { CoreParts } from './core.ts';
+import { MaskProgram, PredictedMasks } from './mask-predictor.ts';
+import type { InferencePrograms } from './programs.ts';
+import type { WholeProgram } from './whole-program.ts';
+import { stagesOfWhole } from './whole-stages.ts';
+
+/** A program of an exported folder: its declaration, and the path or the contents of its ONNX file. */
+export interface ExportedProgramFile {
+  readonly program: Program;
+  readonly compiled: string | CompiledProgram;
+}
+
+/** The programs of an exported folder. */
+export interface ExportedPrograms {
+  readonly layout: ExportLayout;
+  readonly programs: { readonly [Name in ExportedProgram]?: ExportedProgramFile };
+}
+
+/** Stages of inference on the programs of an exported folder. */
+type Stages = Pick<CoreParts, 'image' | 'text' | 'masks'>;
+
+/**
+ * Loads the programs of an exported folder: nothing is traced, folded or cached. Nothing stays open after an error.
+ *
+ * @param folder path or URL, for errors
+ * @param onLoad called with the name of each program before it is loaded
+ * @throws {MdetrError} if ONNX Runtime rejects a program, or the layout lacks one
+ */
+export const loadExportedStages = async (
+  { layout, programs }: ExportedPrograms,
+  runtime: Runtime,
+  folder: string,
+  onLoad: (program: string) => void,
+): Promise<Stages> => {
+  const loaded: Pick<Session, 'dispose'>[] = [];
+  const load = async <P extends Program>(exported: ExportedProgramFile | undefined): Promise<SessionOf<P>> => {
+    if (exported === undefined) throw new MdetrError(`${folder}: a program of the ${layout} layout is missing`);
+    onLoad(exported.program.name);
+    const session = await runtime.load(exported.program, { compiled: exported.compiled });
+    loaded.push(session);
+    return session as unknown as SessionOf<P>;
+  };
+  try {
+    if (layout === 'parts') {
+      const { image, text, masks } = programs;
+      return {
+        image: await load<InferencePrograms['image']>(image),
+        text: await load<InferencePrograms['text']>(text),
+        masks: masks && new MaskProgram(await load<NonNullable<InferencePrograms['masks']>>(masks)),
+      };
+    }
+    const session = await load<WholeProgram>(programs.model);
+    const hasMasks = 'pred_masks' in session.program.outputs;
+    return { ...stagesOfWhole(session), masks: hasMasks ? new PredictedMasks() : undefined };
+  } catch (error) {
+    await Promise.all(loaded.map((session) => session.dispose()));
+    throw error;
+  }
+};
