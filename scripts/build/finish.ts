@@ -7,7 +7,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ORT_WEB_FILES } from '../../src/engine/runtime/web/node/wasm-runtime.ts';
-import { buildWeb } from './web.ts';
+import { buildPage, buildWeb } from './web.ts';
 
 /** Files of ONNX Runtime Web for browsers, beside those that Node runs too: WebAssembly alone, and with WebGPU. */
 const BROWSER_FILES = ['ort.wasm.bundle.min.mjs', 'ort.jspi.bundle.min.mjs', 'ort-wasm-simd-threaded.jspi.wasm'];
@@ -17,5 +17,5 @@ chmodSync(join(dist, 'cli/main.js'), 0o755);
 const source = dirname(createRequire(import.meta.url).resolve('onnxruntime-web/ort-wasm-simd-threaded.wasm'));
 mkdirSync(join(dist, 'ort'), { recursive: true });
 for (const file of [...ORT_WEB_FILES, ...BROWSER_FILES]) copyFileSync(join(source, file), join(dist, 'ort', file));
-await buildWeb();
+await Promise.all([buildWeb(), buildPage()]);
 writeFileSync(join(dist, 'built'), '');

@@ -1,6 +1,6 @@
-/** Bundles the browser's part of the package into `dist/web/`. */
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+/** Bundles the browser's part of the package into `dist/web/`, and the page into `dist/page/`. */
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
@@ -46,6 +46,33 @@ export const buildWeb = async (outdir = join(root, 'dist/web')): Promise<Readonl
   for (const [path, code] of files) writeFileSync(path, code);
   writeFileSync(join(outdir, 'needs-node.js'), NEEDS_NODE);
   return files;
+};
+
+/** Images that the page offers as examples, below `examples/`. */
+const EXAMPLE_IMAGES = ['scene.png', 'scenes/scene1.png', 'scenes/scene3.png'];
+
+/** Writes the page to `dist/page/`: static files, which load the rest of the package by relative addresses. */
+export const buildPage = async (outdir = join(root, 'dist/page')): Promise<void> => {
+  const source = join(root, 'src/page');
+  rmSync(outdir, { recursive: true, force: true });
+  await build({
+    entryPoints: { page: join(source, 'main.ts') },
+    outdir,
+    bundle: true,
+    // What only runs without a worker is not loaded.
+    splitting: true,
+    chunkNames: 'shared-[hash]',
+    format: 'esm',
+    platform: 'browser',
+    target: 'es2023',
+    minify: true,
+    legalComments: 'none',
+    logLevel: 'warning',
+    define: { DEFAULT_MODEL_FILES: JSON.stringify(defaultModelFiles()) },
+  });
+  for (const name of ['index.html', 'style.css', 'icon.svg']) copyFileSync(join(source, name), join(outdir, name));
+  mkdirSync(join(outdir, 'images'), { recursive: true });
+  for (const name of EXAMPLE_IMAGES) copyFileSync(join(root, 'examples', name), join(outdir, 'images', basename(name)));
 };
 
 /** Puts back the comments by which bundlers leave an import alone; the minifier drops them. */

@@ -1,0 +1,32 @@
+import type { AnswerResult, DetectionResult, ReferResult } from '../web/index.ts';
+
+/** Name of a task. */
+export type Task = 'detect' | 'refer' | 'ask';
+
+/** Result of a task. */
+export type Result = DetectionResult | ReferResult | AnswerResult;
+
+/** An image of the page: its file, and what is drawn. */
+export interface PageImage {
+  readonly name: string;
+  /** The file, or a frame of the camera. */
+  readonly source: Blob | ImageBitmap;
+  readonly bitmap: ImageBitmap;
+}
+
+/** Options of a run. The threshold is low, so that the slider needs no new run. */
+export interface RunOptions {
+  readonly threshold: number;
+  readonly masks: boolean;
+}
+
+/** Somewhere a model runs: in the page, or on a server. */
+export interface Engine {
+  /** The device, for people. */
+  readonly device: string;
+  /** Sentences about what was not available. */
+  readonly reason: string;
+  readonly hasMasks: boolean;
+  /** Runs a task on an image; a further text on the same image does not encode it again. */
+  run(task: Task, image: PageImage, text: string, options: RunOptions): Promise<Result>;
+}
