@@ -9,7 +9,7 @@ const TASKS: Readonly<Record<Task, { readonly label: string; readonly texts: rea
   },
   refer: {
     label: 'Expression',
-    texts: ['the largest sphere', 'the cylinder on the left', 'the purple object on the right'],
+    texts: ['the large sphere', 'the cylinder on the left', 'the purple object on the right'],
   },
   ask: {
     label: 'Question',

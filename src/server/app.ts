@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { Hono, type Context } from 'hono';
 import { messageOf } from '../errors.ts';
-import { findPackageFile, packageVersion } from '../files/package-folder.ts';
+import { packageVersion } from '../files/package-folder.ts';
+import { packagedPage } from '../files/packaged-page.ts';
 import { docsPage, DOCS_STYLE } from './http/docs-page.ts';
 import { checkOrigin, checkToken, ClientGone } from './http/guards.ts';
 import { openApiDocument } from './http/openapi.ts';
@@ -71,8 +72,8 @@ export const createApp = (service: Service): App => {
   };
   for (const [path, methods] of Object.entries(routes))
     app.all(path, (context) => answer(service, context, path, methods));
-  const folder = findPackageFile('dist/page');
-  const page = folder === undefined ? undefined : new PageFiles(folder);
+  const files = packagedPage();
+  const page = files && new PageFiles(files);
   app.notFound((context) => {
     const { path, method } = context.req;
     const inside = path.startsWith(settings.basePath) ? path.slice(settings.basePath.length) || '/' : undefined;
@@ -80,7 +81,7 @@ export const createApp = (service: Service): App => {
     if (inside === '/' && page?.has('/') !== true)
       return answer(service, context, '/', { GET: () => context.redirect(`${settings.basePath}/docs`) });
     if (inside !== undefined && page?.has(inside) === true)
-      return answer(service, context, 'page', { GET: () => page.answer(inside) });
+      return answer(service, context, 'page', { GET: () => page.answer(inside, context.req.header('if-none-match')) });
     return answer(service, context, 'none', { [method]: noSuchPath, GET: noSuchPath });
   });
   return app;

@@ -1,6 +1,5 @@
-import { readdirSync, statSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { extname, join, sep } from 'node:path';
+import { readFile, stat } from 'node:fs/promises';
+import { extname } from 'node:path';
 
 /** Content types of the page's files. */
 const CONTENT_TYPES: Readonly<Record<string, string>> = {
@@ -40,16 +39,14 @@ const PAGE_HEADERS: Readonly<Record<string, string>> = {
   'cache-control': 'no-cache',
 };
 
-/** Static files of a folder. The folder is listed once: only paths that it then had are answered. */
+/** The files of the page. They are listed once: only these paths are answered. */
 export class PageFiles {
   private readonly files = new Map<string, string>();
 
-  constructor(folder: string) {
-    for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
-      const path = join(folder, name);
-      if (statSync(path).isFile()) this.files.set(`/${name.replaceAll(sep, '/')}`, path);
-    }
-    const index = this.files.get('/index.html');
+  /** @param files path of each file by its path in the page, as `packagedPage` gives them */
+  constructor(files: ReadonlyMap<string, string>) {
+    for (const [name, path] of files) this.files.set(`/${name}`, path);
+    const index = files.get('index.html');
     if (index !== undefined) this.files.set('/', index);
   }
 
@@ -57,10 +54,14 @@ export class PageFiles {
     return this.files.has(path);
   }
 
-  /** The answer for a path that the folder has. */
-  async answer(path: string): Promise<Response> {
+  /** The answer for a path that the page has. @param knownVersion the `etag` that the browser has */
+  async answer(path: string, knownVersion?: string): Promise<Response> {
     const file = this.files.get(path)!;
+    const { size, mtimeMs } = await stat(file);
+    // ONNX Runtime and the model are large: browsers keep them and ask only whether they have changed.
+    const headers = { ...PAGE_HEADERS, etag: `"${size}-${Math.round(mtimeMs)}"` };
+    if (knownVersion === headers.etag) return new Response(null, { status: 304, headers });
     const type = CONTENT_TYPES[extname(file)] ?? 'application/octet-stream';
-    return new Response(new Uint8Array(await readFile(file)), { headers: { 'content-type': type, ...PAGE_HEADERS } });
+    return new Response(new Uint8Array(await readFile(file)), { headers: { 'content-type': type, ...headers } });
   }
 }
