@@ -17,7 +17,7 @@ const TASKS: Readonly<Record<Task, { readonly label: string; readonly texts: rea
   },
 };
 
-/** What the form says. */
+/** Values of the form. */
 export interface Settings {
   readonly task: Task;
   readonly text: string;

@@ -40,8 +40,8 @@ export const listenForImages = (onImage: (image: Promise<PageImage>) => void): v
   });
   byId('examples').append(
     ...EXAMPLES.map(({ file: path, description }) => {
-      const picture = make('img', { src: path, alt: description });
-      const button = make('button', { type: 'button' }, [picture]);
+      const thumbnail = make('img', { src: path, alt: description });
+      const button = make('button', { type: 'button' }, [thumbnail]);
       button.addEventListener('click', () => onImage(openExample(path)));
       return button;
     }),

@@ -90,7 +90,7 @@ export class Stage {
   }
 }
 
-/** What a result shows at a minimum score, best first. */
+/** Detections of a result from a minimum score on, best first. */
 export const shownDetections = (
   detections: readonly (NamedDetection['detection'] & { readonly query: number })[],
   caption: string,
