@@ -1,4 +1,5 @@
 import { textEncoderConfig, type ModelConfig } from '../models/index.ts';
+import { frontMatter } from '../model-folder/card-front-matter.ts';
 import type { ExportManifest, Precision } from '../model-folder/export-manifest.ts';
 
 /** Facts about an export, for its card. */
@@ -13,22 +14,6 @@ export interface ExportFacts {
   /** Card of the model that was exported, without its front matter. */
   readonly original: string | undefined;
 }
-
-/** Front matter of a model card, which the Hugging Face hub reads, with the marks around it. */
-export const frontMatter = (tags: readonly string[]): string =>
-  [
-    '---',
-    'library_name: mdetr',
-    'pipeline_tag: zero-shot-object-detection',
-    'tags:',
-    ...['mdetr', 'visual-grounding', ...tags].map((tag) => `- ${tag}`),
-    '---',
-    '',
-    '',
-  ].join('\n');
-
-/** A card without its front matter. */
-export const withoutFrontMatter = (card: string): string => card.replace(/^---\r?\n[\s\S]*?\r?\n---\r?\n+/, '');
 
 /** Model card of an exported folder: files, inputs and outputs, use, and the card of the model. */
 export const exportCard = (facts: ExportFacts): string => {

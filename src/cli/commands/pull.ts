@@ -2,12 +2,14 @@ import { Presets, SingleBar } from 'cli-progress';
 import { Command } from 'commander';
 import { UsageError } from '../../errors.ts';
 import { CATALOG, findPublished, TOKENIZERS, type Published } from '../../pull/catalog.ts';
+import { isHubName } from '../../pull/hub-cache.ts';
 import type { DownloadProgress } from '../../pull/download.ts';
 import { interruptible } from '../options/stop-signals.ts';
 import { note, print } from '../output/print.ts';
 import { formatBytes, formatTable } from '../output/table.ts';
 
 interface PullCliOptions {
+  readonly revision: string;
   readonly list?: boolean;
   readonly alone?: boolean;
   readonly force?: boolean;
@@ -34,6 +36,8 @@ Examples
   mdetr pull roberta-base
   mdetr pull resnet101 roberta-base-weights
       initial weights of pre-training (backbone_weights, text_encoder_weights)
+  mdetr pull OWNER/NAME --revision v1
+      a model folder or exported folder of the hub, into the cache of Hugging Face's libraries (HF_HOME, HF_HUB_CACHE)
   mdetr pull pretrained_resnet101
       or mdetr_resnet101, its name in the official hubconf.py (torch.hub)
   mdetr detect street.jpg --caption "a dog" --model pretrained_resnet101
@@ -45,7 +49,8 @@ export const pullCommand = (): Command =>
     .description(
       'Download published checkpoints and vocabularies into the cache folder. Downloads are resumable and checked.',
     )
-    .argument('[name...]', 'names of "mdetr pull --list"')
+    .argument('[name...]', 'names of "mdetr pull --list", or OWNER/NAME of a model on the Hugging Face hub')
+    .option('--revision <name>', 'branch, tag or commit of models of the hub', 'main')
     .option('--list', 'list the published files and whether they are downloaded')
     .option('--alone', 'download a checkpoint without its vocabulary')
     .option('--force', 'download again what is in the cache')
@@ -55,8 +60,12 @@ export const pullCommand = (): Command =>
     .action(async (names: string[], options: PullCliOptions) => {
       if (options.list === true) return list(options);
       if (names.length === 0) throw new UsageError('name what to download: "mdetr pull --list" lists the names');
-      const entries = await withVocabularies(await Promise.all(names.map(lookUp)), options);
-      await interruptible((signal) => pullAll(entries, options, signal));
+      const [hubNames, others] = [names.filter(isHubName), names.filter((name) => !isHubName(name))];
+      const entries = await withVocabularies(await Promise.all(others.map(lookUp)), options);
+      await interruptible(async (signal) => {
+        await pullAll(entries, options, signal);
+        for (const name of hubNames) await pullFromHub(name, options, signal);
+      });
     });
 
 const lookUp = async (name: string): Promise<Published> => {
@@ -90,6 +99,26 @@ const withVocabularies = async (
 
 // Loaded late: help and wrong calls need neither the network nor the cache.
 const modules = () => Promise.all([import('../../pull/pull.ts'), import('../../files/cache-folder.ts')]);
+
+const pullFromHub = async (name: string, options: PullCliOptions, signal: AbortSignal): Promise<void> => {
+  const { pullHubModel } = await import('../../model-folder/node/hub-model.ts');
+  const bar = new BytesBar();
+  try {
+    const { folder, commit, files } = await pullHubModel(name, {
+      ...{ revision: options.revision, offline: options.offline === true, signal },
+      onProgress: ({ file, ...progress }) => bar.show(file, progress),
+    });
+    bar.clear();
+    const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+    print(
+      options.json === true
+        ? `${JSON.stringify({ name, path: folder, commit, files })}\n`
+        : `${folder}: ${files.length} files, ${formatBytes(bytes)}\n`,
+    );
+  } finally {
+    bar.clear();
+  }
+};
 
 const pullAll = async (entries: readonly Published[], options: PullCliOptions, signal: AbortSignal): Promise<void> => {
   const [{ pull }, { cacheFolder }] = await modules();

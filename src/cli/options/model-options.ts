@@ -71,7 +71,8 @@ export const loadModel = async (
       threads,
       ...more,
       onProgress: ({ status: stage, name }) => {
-        if (stage !== 'ready') status.show(stage === 'reading' ? `reading ${name}` : `compiling the ${name} program`);
+        if (stage === 'compiling') status.show(`compiling the ${name} program`);
+        else if (stage !== 'ready') status.show(`${stage} ${name}`);
       },
     });
     status.clear();

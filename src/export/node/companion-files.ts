@@ -9,7 +9,8 @@ import { tokenizerFilesIn } from '../../model-folder/node/model-files.ts';
 import { maxTokensOf } from '../../model-folder/model-source.ts';
 import type { OpenedModel } from '../../model-folder/node/model-source.ts';
 import { modelConfigKeys } from '../../models/index.ts';
-import { exportCard, withoutFrontMatter } from '../card.ts';
+import { withoutFrontMatter } from '../../model-folder/card-front-matter.ts';
+import { exportCard } from '../card.ts';
 import { hubPreprocessing, portableTokenizerJson, robertaTokenizerJson, tokenizerConfig } from '../portable-files.ts';
 import { digestsOf, type FileDigests } from './program-files.ts';
 

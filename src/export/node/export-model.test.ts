@@ -12,9 +12,12 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { FaultyServer } from '../../../test/support/faulty-server.ts';
+import { HubFixture } from '../../../test/support/hub-fixture.ts';
 import { readModel } from '../../../test/support/model-reader.ts';
 import { roberta } from '../../../test/support/run-mdetr.ts';
 import { requirePackageFile } from '../../files/package-folder.ts';
+import type { FromPretrainedOptions, ProgressEvent } from '../../inference/node/load-options.ts';
 import { MDETR } from '../../inference/node/mdetr.ts';
 import { generateScene } from '../../scenes/index.ts';
 import { loadTokenizer } from '../../text/node/tokenizer-files.ts';
@@ -238,6 +241,36 @@ describe('the precisions of an export', () => {
       expect(model.dtype).toBe(dtype ?? 'float16');
       await model.dispose();
     }
+  });
+});
+
+describe('a model on the hub', () => {
+  it('is downloaded by its name, in a folder or exported, and then loads without the hub', async () => {
+    const server = await FaultyServer.start();
+    vi.stubEnv('HF_ENDPOINT', server.address);
+    vi.stubEnv('HF_HUB_CACHE', join(folder, 'hub-cache'));
+    vi.stubEnv('MDETR_CACHE', cacheDir);
+    const hub = new HubFixture(server);
+    hub.publishFolder('someone/exported', exported('hub'));
+    const commit = hub.publishFolder('someone/folder', small, 'v1');
+    const events: string[] = [];
+    const onProgress = ({ status, name }: ProgressEvent) => events.push(`${status} ${name}`);
+    const load = async (name: string, options: FromPretrainedOptions): Promise<number[][]> => {
+      const model = await MDETR.fromPretrained(name, { threads: 1, ...options });
+      const { detections, model: reported } = await model.detect(image, captions[0]!, { threshold: 0 });
+      await model.dispose();
+      expect(reported).toBe(name);
+      return detections.map(({ box }) => [...box]);
+    };
+    const boxes = await load('someone/exported', { onProgress });
+    expect(events).toContain('downloading onnx/model.onnx');
+    const same = await load('someone/folder', { revision: 'v1' });
+    same.forEach((box, index) => box.forEach((value, axis) => expect(value).toBeCloseTo(boxes[index]![axis]!, 2)));
+    await server.stop();
+    await load('someone/exported', { localFilesOnly: true });
+    await load('someone/folder', { localFilesOnly: true, revision: commit });
+    await expect(load('someone/else', { localFilesOnly: true })).rejects.toThrow(/is not in the cache/);
+    await expect(load(small, { revision: 'v1' })).rejects.toThrow(/only models of the hub/);
   });
 });
 

@@ -1,15 +1,26 @@
 import { PRECISIONS, type Precision } from '../../model-folder/export-manifest.ts';
-import { functionRule, integerFrom, oneOf, stringRule, type OptionRules } from '../../options/check-options.ts';
+import {
+  booleanRule,
+  functionRule,
+  integerFrom,
+  oneOf,
+  stringRule,
+  type OptionRules,
+} from '../../options/check-options.ts';
 
 /** Progress of loading a model; the last event has status `ready`. */
 export interface ProgressEvent {
-  readonly status: 'reading' | 'compiling' | 'ready';
-  /** Name of the program being compiled, or of the model. */
+  readonly status: 'downloading' | 'reading' | 'compiling' | 'ready';
+  /** Name of the file being downloaded, the program being compiled, or the model. */
   readonly name: string;
 }
 
 /** Options of `MDETR.fromPretrained`. */
 export interface FromPretrainedOptions {
+  /** Branch, tag or commit of a model of the Hugging Face hub. Default `main`. */
+  readonly revision?: string | undefined;
+  /** Uses a model of the hub only if it was downloaded before. Default false. */
+  readonly localFilesOnly?: boolean | undefined;
   /** `cpu` (default), or `webgpu`, `cuda`, `coreml`, `dml` where the machine has them. */
   readonly device?: string | undefined;
   /**
@@ -34,6 +45,8 @@ export interface FromPretrainedOptions {
 
 /** Rules of `FromPretrainedOptions`. */
 export const fromPretrainedRules: OptionRules<FromPretrainedOptions> = {
+  revision: stringRule,
+  localFilesOnly: booleanRule,
   device: stringRule,
   dtype: oneOf(...PRECISIONS),
   threads: integerFrom(1),

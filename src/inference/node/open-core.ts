@@ -1,25 +1,29 @@
+import { UsageError } from '../../errors.ts';
 import type { ImageSource } from '../../data/images/image-source.ts';
 import { decodeImage } from '../../data/images/node/decode-image.ts';
 import { createRuntime } from '../../engine/runtime/create-runtime.ts';
 import { ProgramCache } from '../../engine/runtime/node/program-cache.ts';
 import type { NamedTensors, Program } from '../../engine/graph/index.ts';
 import type { Session } from '../../engine/runtime/runtime.ts';
-import { isExportedFolder, resolveModelPath } from '../../model-folder/node/model-files.ts';
+import { isExportedFolder, isOnHub, resolveModelPath } from '../../model-folder/node/model-files.ts';
 import { storageOf } from '../../model-folder/weight-storage.ts';
+import type { ModelSource } from '../../model-folder/model-source.ts';
 import { openModelSource } from '../../model-folder/node/model-source.ts';
 import { InferenceCore } from '../core.ts';
 import { MaskProgram } from '../mask-predictor.ts';
 import { traceInference } from '../programs.ts';
-import type { FromPretrainedOptions } from './load-options.ts';
+import type { FromPretrainedOptions, ProgressEvent } from './load-options.ts';
 import { openExported } from './open-exported.ts';
 
 /** Reads a model's files and loads its programs. Throws `MdetrError`; nothing stays open then. */
 export const openCore = async (name: string, options: FromPretrainedOptions): Promise<InferenceCore> => {
   const notify = options.onProgress ?? (() => undefined);
   notify({ status: 'reading', name });
-  const path = await resolveModelPath(name);
+  const path = (await isOnHub(name)) ? await downloaded(name, options, notify) : await resolveModelPath(name);
+  if (options.revision !== undefined && !(await isOnHub(name)))
+    throw new UsageError(`${name}: only models of the hub, named OWNER/NAME, have revisions`);
   if (await isExportedFolder(path)) return openExported(name, path, options);
-  const source = await openModelSource(name, options);
+  const source: ModelSource = { ...(await openModelSource(path, options)), name };
   const loaded: Pick<Session, 'dispose'>[] = [];
   try {
     const cache = new ProgramCache({ folder: options.cacheDir });
@@ -50,4 +54,15 @@ export const openCore = async (name: string, options: FromPretrainedOptions): Pr
   } finally {
     await source.close();
   }
+};
+
+/** Folder of a model of the hub, which is downloaded if it is not in the hub's cache. */
+const downloaded = async (
+  name: string,
+  { dtype, revision, localFilesOnly }: FromPretrainedOptions,
+  notify: (event: ProgressEvent) => void,
+): Promise<string> => {
+  const { pullHubModel } = await import('../../model-folder/node/hub-model.ts');
+  const onProgress = ({ file }: { readonly file: string }): void => notify({ status: 'downloading', name: file });
+  return (await pullHubModel(name, { dtype, revision, offline: localFilesOnly, onProgress })).folder;
 };

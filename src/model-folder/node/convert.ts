@@ -23,6 +23,7 @@ import {
 import { findTokenizer, isFile, openModelFiles, requireConfig, tokenizerFilesIn } from './model-files.ts';
 import { MODEL_FILE_NAMES, PREPROCESSING_KEY, TOKENIZER_FILE_NAMES } from '../layout.ts';
 import type { ModelFiles, ModelFilesOptions } from './model-files.ts';
+import { frontMatter } from '../card-front-matter.ts';
 import type { Precision } from '../export-manifest.ts';
 import { inPrecision, storedPrecision } from './stored-precision.ts';
 import { writeModelFolder } from './write-model-folder.ts';
@@ -249,7 +250,7 @@ const cardFor = async ({ path, checkpoint, seed }: ModelFiles, out: string, conf
       ? `none: initial weights of seed ${seed!}`
       : `${whichWeights[checkpoint.weights]} of \`${basename(path)}\` (${(await stat(checkpoint.path)).size} bytes)` +
         (epoch === undefined ? '' : `, epoch ${epoch}`);
-  return `# ${name}
+  return `${frontMatter(['object-detection'])}# ${name}
 
 An MDETR model (text-modulated detection, arXiv:2104.12763), converted by \`mdetr convert\`.
 

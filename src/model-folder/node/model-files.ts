@@ -5,6 +5,7 @@ import { openCheckpoint, type Checkpoint } from '../../checkpoints/index.ts';
 import { MdetrError } from '../../errors.ts';
 import { readJsonFile } from '../../files/json-file.ts';
 import { parseJson } from '../../files/json-text.ts';
+import { cachedSnapshot, DEFAULT_REVISION, isHubName } from '../../pull/hub-cache.ts';
 import { findPublished, placeOf } from '../../pull/catalog.ts';
 import { CALIBRATION_KEY } from '../calibration.ts';
 import { MODEL_FILE_NAMES, PREPROCESSING_KEY, TOKENIZER_FILE_NAMES, WEIGHT_FILE_NAMES } from '../layout.ts';
@@ -48,13 +49,17 @@ const isFolder = (path: string): Promise<boolean> =>
     (info) => info.isDirectory(),
     () => false,
   );
-const exists = (path: string): Promise<boolean> =>
+export const exists = (path: string): Promise<boolean> =>
   access(path).then(
     () => true,
     () => false,
   );
 
-/** Path of a model: a path as it is, a plain name from the embedded and the pulled models. */
+/** Whether a name is that of a repository on the hub, `OWNER/NAME`, and not of a path here. */
+export const isOnHub = async (name: string): Promise<boolean> =>
+  isHubName(name) && !(await exists(name)) && !(await exists(dirname(name)));
+
+/** Path of a model: a path as it is, a plain name from the embedded and the pulled models, `OWNER/NAME` from the hub's cache. */
 export const resolveModelPath = async (name: string): Promise<string> => {
   if (await exists(name)) return name;
   const published = findPublished(name);
@@ -64,11 +69,13 @@ export const resolveModelPath = async (name: string): Promise<string> => {
   const candidates = isName ? [findPackageFile(`models/${name}`), join(cacheFolder(), 'models', pulled)] : [];
   for (const candidate of candidates) if (candidate !== undefined && (await exists(candidate))) return candidate;
   if (name === 'default') return requirePackageFile('models/default');
+  const cached = (await isOnHub(name)) ? await cachedSnapshot({ name, revision: DEFAULT_REVISION }) : undefined;
+  if (cached !== undefined) return cached;
   if (isPullable) throw new MdetrError(`model "${name}" is not here yet; fetch it with: mdetr pull ${published.name}`);
   throw new MdetrError(
     isName
       ? `model "${name}" is neither a file or folder here, nor an embedded model, nor a pulled one in ${join(cacheFolder(), 'models')} ("mdetr pull --list" lists what can be downloaded)`
-      : `${name}: there is no such model file or folder`,
+      : `${name}: there is no such model file or folder${(await isOnHub(name)) ? `, and it was not downloaded from the hub (mdetr pull ${name})` : ''}`,
   );
 };
 

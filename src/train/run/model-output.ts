@@ -4,6 +4,7 @@ import { writeAtomically, writeSafetensors } from '../../checkpoints/index.ts';
 import type { HostTensor } from '../../engine/graph/index.ts';
 import { modelConfigKeys, qaDataset } from '../../models/index.ts';
 import { writeModelFolder } from '../../model-folder/node/write-model-folder.ts';
+import { frontMatter } from '../../model-folder/card-front-matter.ts';
 import { MODEL_FILE_NAMES } from '../../model-folder/layout.ts';
 import type { TrainConfig } from '../config/config.ts';
 import { isAuxiliary } from '../auxiliary/auxiliary-heads.ts';
@@ -72,7 +73,7 @@ const cardOf = (config: TrainConfig, { command, step, epoch, pairs, hours, metri
     ['Losses', `rates ${config.lr} / ${config.lr_backbone} / ${config.text_encoder_lr}, ${config.schedule}`],
     ...Object.entries(metrics).map(([name, value]) => [name, value.toFixed(4)]),
   ];
-  return `# ${config.run_name || 'MDETR'}\n\nAn MDETR network, trained with this package.\n\n| | |\n|---|---|\n${rows.map((row) => `| ${row.join(' | ')} |`).join('\n')}\n`;
+  return `${frontMatter(['object-detection'])}# ${config.run_name || 'MDETR'}\n\nAn MDETR network, trained with this package.\n\n| | |\n|---|---|\n${rows.map((row) => `| ${row.join(' | ')} |`).join('\n')}\n`;
 };
 
 const dataOf = ({ datasets, combine_datasets }: TrainConfig): string =>
