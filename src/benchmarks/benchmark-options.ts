@@ -66,15 +66,26 @@ export const integerOption = (text: OptionText, min: number, defaultValue: numbe
   },
 });
 
+const fraction = z.number().min(0).max(1);
+
+const parseFraction = (value: string): number => {
+  const number = Number(value);
+  if (value.trim() !== '' && number >= 0 && number <= 1) return number;
+  throw new UsageError('It must be between 0 and 1.');
+};
+
 /** A number between 0 and 1. */
 export const fractionOption = (text: OptionText, defaultValue: number): BenchmarkOption<number> => ({
   ...text,
-  schema: z.number().min(0).max(1).default(defaultValue),
-  parse(value) {
-    const number = Number(value);
-    if (value.trim() !== '' && number >= 0 && number <= 1) return number;
-    throw new UsageError('It must be between 0 and 1.');
-  },
+  schema: fraction.default(defaultValue),
+  parse: parseFraction,
+});
+
+/** A number between 0 and 1 whose default depends on the model. */
+export const modelFractionOption = (text: OptionText): BenchmarkOption<number | undefined> => ({
+  ...text,
+  schema: fraction.optional(),
+  parse: parseFraction,
 });
 
 /** A flag that is off by default. */

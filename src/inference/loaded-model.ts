@@ -1,6 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { PackedCocoRle } from '../geometry/run-lengths.ts';
 import type { ImageSource } from '../data/images/image-source.ts';
+import type { Calibration } from '../model-folder/calibration.ts';
 import type { Precision } from '../model-folder/export-manifest.ts';
 import type { ModelConfig } from '../models/index.ts';
 import { checkOptions } from '../options/check-options.ts';
@@ -60,6 +61,11 @@ export abstract class LoadedModel<Image = ImageSource> {
   /** Whether the model has the segmentation head. */
   get hasMasks(): boolean {
     return this.core.hasMasks;
+  }
+
+  /** Threshold and presence that were measured for the model; undefined for models without calibration. */
+  get calibration(): Calibration | undefined {
+    return this.core.source.calibration;
   }
 
   /** Answer tables of a GQA model; empty for others. */

@@ -24,7 +24,7 @@ export interface EncodedHandle {
 export type EncodeOptions = Pick<BatchOptions, 'decode' | 'signal' | 'officialBatching'>;
 
 /** Facts about a model that its callers ask for. */
-export type ModelFacts = Pick<ModelSource, 'config' | 'notice' | 'report' | 'answers' | 'dtype'>;
+export type ModelFacts = Pick<ModelSource, 'config' | 'notice' | 'report' | 'answers' | 'dtype' | 'calibration'>;
 
 /**
  * A loaded model as `LoadedModel` and `EncodedImage` use it: `InferenceCore` runs it in the same thread, `RemoteCore` in

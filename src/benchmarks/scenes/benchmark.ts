@@ -6,8 +6,8 @@ import type { Benchmark } from '../benchmark.ts';
 import {
   choiceOption,
   choicesOption,
-  fractionOption,
   integerOption,
+  modelFractionOption,
   settingsOf,
   type BenchmarkOption,
 } from '../benchmark-options.ts';
@@ -46,10 +46,10 @@ const options = {
     1,
     1,
   ),
-  threshold: fractionOption(
-    { flag: '--threshold <score>', description: 'minimum score of a detection (default: 0.7)' },
-    0.7,
-  ),
+  threshold: modelFractionOption({
+    flag: '--threshold <score>',
+    description: "minimum score of a detection (default: the model's calibrated value, else 0.7)",
+  }),
   scene,
 };
 

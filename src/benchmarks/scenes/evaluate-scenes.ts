@@ -1,5 +1,6 @@
 import { drawDetections } from '../../drawing/node/index.ts';
 import type { MDETR } from '../../inference/node/mdetr.ts';
+import { DEFAULT_THRESHOLD } from '../../postprocess/thresholds.ts';
 import { Random } from '../../random/random.ts';
 import { makeTexts } from '../../scenes/language/make-texts.ts';
 import { TEXT_KINDS, type SceneText } from '../../scenes/language/texts.ts';
@@ -23,8 +24,8 @@ export interface EvaluateScenesOptions {
   readonly scene?: Omit<SceneOptions, 'split'>;
   /** Texts of each kind for every scene. */
   readonly textsPerKind: number;
-  /** Minimum score of a detection; the default of `detect` is 0.7. */
-  readonly threshold: number;
+  /** Minimum score of a detection. Default: that of `detect`, the model's calibrated value or 0.7. */
+  readonly threshold?: number | undefined;
   /** Number of worst cases to keep. */
   readonly worst: number;
   readonly onProgress?: (done: number) => void;
@@ -39,7 +40,8 @@ export interface EvaluateScenesOptions {
  * @throws {UsageError} when the scene options cannot be satisfied
  */
 export const evaluateScenes = async (model: MDETR, options: EvaluateScenesOptions): Promise<BenchmarkReport> => {
-  const { start = 0, images, seed, split, signal, threshold } = options;
+  const { start = 0, images, seed, split, signal } = options;
+  const threshold = options.threshold ?? model.calibration?.threshold ?? DEFAULT_THRESHOLD;
   const metrics = new SceneMetrics();
   const worst = new WorstCases(options.worst);
   for (let index = 0; index < images; index++) {

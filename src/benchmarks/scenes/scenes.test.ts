@@ -1,6 +1,7 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MDETR } from '../../inference/node/mdetr.ts';
 import { evaluateScenes } from './evaluate-scenes.ts';
@@ -43,6 +44,23 @@ describe('the scenes benchmark', () => {
       expect(metrics!.metrics[name], name).toBeGreaterThan(0.6);
     expect(items!.metrics['referring precision@1']).toBe(8);
     expect(items!.metrics['question accuracy']).toBe(8);
+  });
+
+  it("measures at the model's calibrated threshold unless told otherwise", async () => {
+    const folder = join(cacheDir, 'calibrated');
+    cpSync(fileURLToPath(new URL('../../../models/default', import.meta.url)), folder, { recursive: true });
+    const path = join(folder, 'config.json');
+    const data = { name: 'x', images: 1, captions: 1, boxes: 1, present_phrases: 1, absent_phrases: 1 };
+    const calibration = { threshold: 0.999999, presence: 0.5, data };
+    const config = JSON.parse(readFileSync(path, 'utf8')) as object;
+    chmodSync(path, 0o644);
+    writeFileSync(path, JSON.stringify({ ...config, calibration }));
+    await using calibrated = await MDETR.fromPretrained(folder, { cacheDir });
+    expect(calibrated.calibration?.threshold).toBe(0.999999);
+    const boxed = async (threshold?: number): Promise<number> =>
+      (await evaluateScenes(calibrated, { ...options, threshold })).results[0]!.metrics['mentioned objects boxed']!;
+    expect(await boxed()).toBeLessThan(0.2);
+    expect(await boxed(0.7)).toBeGreaterThan(0.6);
   });
 
   it('keeps the worst cases, worst first, with images', async () => {

@@ -11,8 +11,18 @@ import { sentError } from './sent-error.ts';
 
 /** Facts about a core that its callers keep. */
 export const remoteFacts = (core: InferenceCore): RemoteFacts => {
-  const { config, notice, report, answers, dtype, preprocessing } = core.source;
-  return { config, notice, report, answers, dtype, preprocessing, device: core.device, hasMasks: core.hasMasks };
+  const { config, notice, report, answers, dtype, calibration, preprocessing } = core.source;
+  return {
+    config,
+    notice,
+    report,
+    answers,
+    dtype,
+    calibration,
+    preprocessing,
+    device: core.device,
+    hasMasks: core.hasMasks,
+  };
 };
 
 /** Answers the calls of a `RemoteCore` at the other end of a channel. Values that only this thread can hold get handles. */
