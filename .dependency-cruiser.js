@@ -69,6 +69,7 @@ const mayImport = {
     'inference',
   ],
   page: ['web', 'drawing', 'geometry', 'results'],
+  video: ['geometry', 'matching', 'data', 'files', 'results', 'inference'],
   benchmarks: [
     'names',
     'engine/runtime',

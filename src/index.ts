@@ -50,6 +50,9 @@ export {
   type PackedCocoRle,
   type RunLengthMask,
 } from './geometry/run-lengths.ts';
+export type { OwnFrame, TrackedFrame, TrackedObject, TrackOptions } from './video/node/track.ts';
+export type { VideoOptions } from './video/node/video-frames.ts';
+export { Tracker, type TrackableDetection, type TrackerOptions } from './video/tracker.ts';
 export { maskToPolygons, type PolygonOptions } from './geometry/mask-polygons.ts';
 export type {
   CropOptions,
@@ -66,6 +69,7 @@ export {
   exportModel,
   parseResult,
   save,
+  track,
   writeDrawing,
 } from './entries/on-demand.ts';
 /** @internal Kept for programs that were written before `mdetr/train`, which has the declared `Training`. */

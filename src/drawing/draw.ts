@@ -168,10 +168,11 @@ const labelsSvg = (
 ): string[] => {
   const texts = named.map(({ detection, phrase }) => {
     const score = detection.score.toFixed(2);
-    if (phrase === undefined) return score;
+    const tag = detection.tag === undefined ? '' : `${detection.tag} `;
+    if (phrase === undefined) return `${tag}${score}`;
     const maxWidth =
       Math.min(imageArea.width - fullSizePx * 0.5, fullSizePx * 18) - typeface.width(` ${score}`, fullSizePx);
-    return `${typeface.fit(phrase.text, fullSizePx, maxWidth)} ${score}`;
+    return `${tag}${typeface.fit(phrase.text, fullSizePx, maxWidth)} ${score}`;
   });
   const fullArea = texts.reduce((sum, text) => sum + typeface.width(text, fullSizePx) * fullSizePx * 1.3, 0);
   const shrink = Math.sqrt(Math.min(1, (LABEL_AREA_FRACTION * imageArea.width * imageArea.height) / fullArea));

@@ -10,6 +10,8 @@ export interface DrawableDetection {
   readonly spans: readonly { readonly start: number; readonly end: number }[];
   /** At the size of the image. */
   readonly mask?: CocoRle;
+  /** Text before the phrase in the label, such as the number of a tracked object. */
+  readonly tag?: string | undefined;
 }
 
 /** A range of the caption that boxes are labeled with. */

@@ -4,6 +4,8 @@ import type { CropOptions, DrawingContent, DrawingOptions } from '../drawing/nod
 import type { ExportOptions } from '../export/node/export-model.ts';
 import type { ExportManifest } from '../model-folder/export-manifest.ts';
 import type { AnswerResult, DetectedObject, DetectionResult, ReferResult } from '../results/types.ts';
+import type { LoadedModel } from '../inference/loaded-model.ts';
+import type { OwnFrame, TrackedFrame, TrackOptions } from '../video/node/track.ts';
 import type { OpenTrainingOptions, Training as OpenedTraining } from '../train/run/training.ts';
 import type { ConfigValues } from '../train/config/config-file.ts';
 
@@ -82,6 +84,27 @@ export const crop = async (
   detection: Pick<DetectedObject, 'box' | 'mask'>,
   options?: CropOptions,
 ): Promise<RawImage> => (await import('../drawing/node/index.ts')).crop(image, detection, options);
+
+/**
+ * Detects what a caption mentions in every frame of a video and follows each object: a phrase's object keeps its number
+ * (`track`), also when it is hidden for a while, crosses another one, or the camera moves. Files and cameras are decoded by the
+ * system's ffmpeg, ahead of the network.
+ *
+ * @param video path of a video, a camera (`camera:0`), or frames of one's own
+ * @throws {UsageError} for unknown options
+ * @throws {MdetrError} if ffmpeg is missing, the video cannot be read, or as `detect`
+ * @example
+ * for await (const { time, detections } of track(model, 'street.mp4', 'a dog', { fps: 5 }))
+ *   for (const { track: id, box } of detections) console.log(time, id, box);
+ */
+export async function* track(
+  model: LoadedModel,
+  video: string | AsyncIterable<OwnFrame> | Iterable<OwnFrame>,
+  caption: string,
+  options?: TrackOptions,
+): AsyncGenerator<TrackedFrame, void, undefined> {
+  yield* (await import('../video/node/track.ts')).track(model, video, caption, options);
+}
 
 /**
  * Checks a result that was read from JSON, such as a line of `mdetr detect --json`.

@@ -20,6 +20,7 @@ import {
 import { encodeBatch } from '../text/index.ts';
 import { concatBatches, encodeImages, evidenceFeeds, groupsOfOneShape, type EncodedImages } from './encoded-images.ts';
 import type { MaskPredictor } from './mask-predictor.ts';
+import { withEmbeddings } from './query-embeddings.ts';
 import type { InferencePrograms, TextResults } from './programs.ts';
 import type { EncodeOptions, ModelCore, NamedImage } from './model-core.ts';
 import type { InferenceOptions } from './options.ts';
@@ -252,7 +253,8 @@ export class InferenceCore implements ModelCore {
     for (const [index, { text, captionIndex }] of captions.entries()) {
       const started = performance.now();
       const found = captionDetectionsOf(outputs.detection(index), outputs.size(index), outputs.encoding(index), limits);
-      const detections = await this.withMasks(outputs, index, found.detections, options);
+      const masked = await this.withMasks(outputs, index, found.detections, options);
+      const detections = options.embeddings === true ? withEmbeddings(outputs, index, masked) : masked;
       const result = await complete(outputs, index, {
         ...outputs.about(index, 0),
         caption: text,

@@ -17,6 +17,8 @@ export interface InferenceOptions extends DetectionOptions {
   readonly masks?: boolean | undefined;
   /** Also give the outlines of the masks as polygons; implies `masks`. Default false. */
   readonly polygons?: boolean | undefined;
+  /** Also give the embedding of each detection's query. Models without segmentation head have none. Default false. */
+  readonly embeddings?: boolean | undefined;
   /** A text beyond the text encoder's limit is an error (default); `'end'` drops its end with a warning. */
   readonly truncation?: 'error' | 'end' | undefined;
   /** Maximum number of images, and of texts, in one program run. Only images of one prepared size run together. Default 4. */
@@ -66,6 +68,7 @@ export const inferenceOptionRules: OptionRules<InferenceOptions> = {
   presence: numberBetween(0, 1),
   masks: booleanRule,
   polygons: booleanRule,
+  embeddings: booleanRule,
   truncation: oneOf('error', 'end'),
   batchSize: integerFrom(1),
   signal: signalRule,

@@ -36,6 +36,7 @@ const detectionSchema = z.object({
   query: index.describe('Index of the decoder query'),
   mask: maskSchema.optional(),
   polygons: z.array(z.array(z.number())).optional().describe('Outlines of the mask: x0, y0, x1, y1, … in pixels'),
+  embedding: z.array(z.number()).optional().describe('Embedding of the query'),
 });
 
 const referredSchema = detectionSchema.extend({

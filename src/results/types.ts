@@ -34,6 +34,8 @@ export interface DetectedObject {
   readonly mask?: PackedCocoRle | undefined;
   /** Outlines of the mask as polygons x0, y0, x1, y1, … in pixels; present if polygons were requested. */
   readonly polygons?: readonly (readonly number[])[] | undefined;
+  /** Embedding of the query in the last decoder layer; present if embeddings were requested and the model gives them. */
+  readonly embedding?: readonly number[] | undefined;
 }
 
 /** The object that a referring expression means. */

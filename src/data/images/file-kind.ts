@@ -69,7 +69,7 @@ const SIGNATURES: readonly Signature[] = [
   { name: 'NumPy array', problem: 'is a NumPy array; save it as PNG', starts: ['\x93NUMPY'] },
   {
     name: 'video',
-    problem: 'is a video; extract its frames as PNG or JPEG',
+    problem: 'is a video; use mdetr track, or extract its frames as PNG or JPEG',
     starts: ['RIFF????AVI ', '\x1aE\xdf\xa3'],
   },
   { name: 'RIFF file', problem: 'is a RIFF file, but not a WebP image', starts: ['RIFF'] },
@@ -135,7 +135,7 @@ const baseMediaKind = (bytes: Uint8Array, head: string): FileKind => {
       name: 'camera raw (CR3)',
       problem: 'is a camera raw file (CR3), which is not supported; develop it and export PNG or JPEG',
     };
-  return { name: 'video', problem: 'is a video; extract its frames as PNG or JPEG' };
+  return { name: 'video', problem: 'is a video; use mdetr track, or extract its frames as PNG or JPEG' };
 };
 
 /** Texts that stand where an image should be; undefined for binary data. */
