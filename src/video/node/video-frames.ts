@@ -32,6 +32,8 @@ export interface VideoOptions {
 const FRAMES_AHEAD = 4;
 const DEFAULT_MAX_PIXELS = 50e6;
 const MAX_HEADER_BYTES = 64;
+/** Rate that is assumed for frames without time stamps. */
+const DEFAULT_FPS = 25;
 
 /** Whether a name is that of a camera: `camera:0`, or a video device of Linux. */
 export const isCamera = (source: string): boolean => /^camera:|^\/dev\/video\d+$/.test(source);
@@ -58,16 +60,21 @@ export async function* readVideo(
   ]);
   const end = ended(child);
   const report = new FfmpegReport();
-  const times: number[] = [];
+  const times = new TimeStamps();
   child.stdin.on('error', () => undefined);
   child.stdin.end();
   const log = createInterface({ input: child.stderr });
   log.on('line', (line) => {
     const time = /Parsed_showinfo.*\bpts_time:\s*(-?[\d.]+)/.exec(line)?.[1];
     if (time === undefined) report.add(line);
-    else times.push(Number(time));
+    else times.add(Number(time));
   });
-  const logged = new Promise<void>((resolve) => log.once('close', resolve));
+  const logged = new Promise<void>((resolve) =>
+    log.once('close', () => {
+      times.close();
+      resolve();
+    }),
+  );
   const stop = (): void => void child.kill('SIGKILL');
   signal?.addEventListener('abort', stop);
   const ahead = decodedAhead(framesOf(child.stdout, source, maxPixels));
@@ -80,7 +87,8 @@ export async function* readVideo(
       if (next.done === true) break;
       signal?.throwIfAborted();
       const waitMs = wasReady ? 0 : performance.now() - started;
-      yield { frame, timeS: times[frame] ?? frame / (options.fps ?? 25), image: next.value, waitMs };
+      const timeS = (await times.at(frame)) ?? frame / (options.fps ?? DEFAULT_FPS);
+      yield { frame, timeS, image: next.value, waitMs };
       frame++;
     }
     isComplete = true;
@@ -96,6 +104,32 @@ export async function* readVideo(
     throw new MdetrError(
       `${source}: ${frame === 0 ? 'is no video that ffmpeg can read' : `the video is damaged after frame ${frame}`} (${report.reason})`,
     );
+}
+
+/** Time stamps of frames, which ffmpeg reports on another stream than the frames themselves. */
+class TimeStamps {
+  private readonly times: number[] = [];
+  private isClosed = false;
+  private wake: () => void = () => undefined;
+
+  add(timeS: number): void {
+    this.times.push(timeS);
+    this.wake();
+  }
+
+  close(): void {
+    this.isClosed = true;
+    this.wake();
+  }
+
+  /** Time of a frame in seconds; undefined if ffmpeg ended without reporting it. */
+  async at(frame: number): Promise<number | undefined> {
+    while (this.times.length <= frame && !this.isClosed)
+      await new Promise<void>((resolve) => {
+        this.wake = resolve;
+      });
+    return this.times[frame];
+  }
 }
 
 const inputOf = (source: string): string[] => {
