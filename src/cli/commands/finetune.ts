@@ -32,7 +32,7 @@ OUT holds
 Ctrl-C stops after the current step and saves; --resume continues.
 
 Examples
-  mdetr finetune export/ --out runs/mine
+  mdetr finetune export/
   mdetr finetune instances.json --images photos --out runs/mine --model pretrained_resnet101_checkpoint.pth
   mdetr finetune dataset/ --set max_steps=2000
   mdetr detect photo.jpg --caption "apple. banana." --model runs/mine/run/best`;
@@ -43,10 +43,7 @@ export const finetuneCommand = (): Command =>
     new Command('finetune')
       .description('Fine-tune a model on your own annotations, with settings chosen from the data.')
       .argument('<source>', 'export of a labeling tool, or a folder of "mdetr data import"')
-      .option(
-        '--out <dir>',
-        'folder for the dataset and the model (default: finetuned/ in a folder of "mdetr data import")',
-      )
+      .option('--out <dir>', 'folder for the dataset and the model (default: runs/NAME, with the name of the source)')
       .option('--model <model>', 'model to start from: folder, checkpoint or name (default: default)'),
   )
     .option('--set <key=value>', 'setting that overrides the chosen one; may be repeated', collectSettings)

@@ -47,17 +47,19 @@ const imported = async (options: Omit<ImportDatasetOptions, 'out'>) => {
   };
 };
 
-/** Boxes of all splits: image, box, and the words that refer to it. */
+/** Distinct boxes of all splits: image, box, and the words that refer to it. */
 const boxesOf = ({ train, val }: Awaited<ReturnType<typeof imported>>): string[] =>
-  [train, val]
-    .flatMap((file) =>
-      (file?.annotations ?? []).map(({ image_id: id, bbox, tokens_positive: spans }) => {
-        const image = file!.images.find((each) => each.id === id)!;
-        const words = spans!.map(([begin, end]) => image.caption!.slice(begin, end)).join(' ');
-        return `${image.file_name} ${bbox.map(Math.round).join(' ')} ${words}`;
-      }),
-    )
-    .sort();
+  [
+    ...new Set(
+      [train, val].flatMap((file) =>
+        (file?.annotations ?? []).map(({ image_id: id, bbox, tokens_positive: spans }) => {
+          const image = file!.images.find((each) => each.id === id)!;
+          const words = spans!.map(([begin, end]) => image.caption!.slice(begin, end)).join(' ');
+          return `${image.file_name} ${bbox.map(Math.round).join(' ')} ${words}`;
+        }),
+      ),
+    ),
+  ].sort();
 
 const expected = images
   .flatMap(({ name, objects }) =>
@@ -101,7 +103,7 @@ describe('importDataset', () => {
       join(folder, 'boxes.csv'),
       Array.from({ length: 12 }, (_, i) => `a${i >> 2}_jpg.rf.${i}.png,1,1,20,20,${i < 4 ? 'rare' : 'dog'}`).join('\n'),
     );
-    const { train, val } = await imported({ source: folder });
+    const { train, val } = await imported({ source: folder, texts: ['classes'] });
     const stems = [train, val!].map((file) => new Set(file.images.map(({ file_name: name }) => name.slice(0, 2))));
     expect([...stems[0]!].filter((stem) => stems[1]!.has(stem))).toEqual([]);
     expect(stems[0]).toContain('a0');

@@ -28,7 +28,7 @@ export interface ImportDatasetOptions {
   readonly format?: string | undefined;
   /** Further folder of images, for sources that do not contain them. */
   readonly images?: string | undefined;
-  /** How captions are made from classes. Default `classes`: a list of classes. */
+  /** How captions are made from classes. Default `classes` and `prompts`: what people type to find them. */
   readonly texts?: readonly TextKind[] | undefined;
   /** Number of absent classes that are mentioned for each image. Default 3. */
   readonly negatives?: number | undefined;
@@ -66,7 +66,7 @@ export interface ImportReport extends PreparationReport {
 
 const SPLITS = ['train', 'val', 'test'] as const;
 const CONFIG_FILE = 'config.json';
-const IMPORT_DEFAULTS = { texts: ['classes'], negatives: 3, valFraction: 0.2, seed: 0 } as const;
+const IMPORT_DEFAULTS = { texts: ['classes', 'prompts'], negatives: 3, valFraction: 0.2, seed: 0 } as const;
 
 /**
  * Imports annotations of a labeling tool as `mdetr data import` does: writes `train.json`, `val.json` (and `test.json`, if the

@@ -168,8 +168,10 @@ const filesBelow = async (folder: string, maxDepth = Infinity): Promise<string[]
   const visit = async (below: string, depth: number): Promise<void> => {
     const path = below === '' ? folder : join(folder, below);
     const entries = await entriesOf(path, below === '');
-    if (below !== '' && isImported(path, entries)) return;
+    const isOutput = isImported(path, entries);
+    if (below !== '' && isOutput) return;
     for (const entry of entries) {
+      if (isOutput && OUTPUT_FILES.includes(entry.name)) continue;
       if (entry.name.startsWith('.') || entry.name === '__MACOSX' || entry.name === 'node_modules') continue;
       const name = below === '' ? entry.name : `${below}/${entry.name}`;
       const isLink = entry.isSymbolicLink();
@@ -182,6 +184,8 @@ const filesBelow = async (folder: string, maxDepth = Infinity): Promise<string[]
   await visit('', 1);
   return found.sort();
 };
+
+const OUTPUT_FILES = ['train.json', 'val.json', 'test.json', 'config.json'];
 
 /** Whether a folder is the output of an import, which an earlier call may have written into its source. */
 const isImported = (path: string, entries: readonly { readonly name: string }[]): boolean => {

@@ -2,9 +2,9 @@ import type { Random } from '../../random/random.ts';
 import { pluralOf, withArticle } from './plural.ts';
 import type { PlacedImage, PlacedObject } from './placed-images.ts';
 
-/** How captions are made for images with classes. */
-export const TEXT_KINDS = ['classes', 'prompts', 'captions'] as const;
-export type TextKind = (typeof TEXT_KINDS)[number];
+/** Kinds of captions that are made for images with classes. */
+export type TextKind = 'classes' | 'prompts' | 'captions';
+export const TEXT_KINDS: readonly TextKind[] = ['classes', 'prompts', 'captions'];
 
 /** A caption with the objects of each of its phrases; those of absent classes have none. */
 export interface MadeText {
@@ -50,7 +50,8 @@ export const makeTexts = (kind: TextKind, image: PlacedImage, options: MadeTextO
         caption: phrase,
         phrases: [{ start: 0, end: phrase.length, objects }],
       })),
-      ...absent.slice(0, options.negatives).map((phrase) => absentText(phrase)),
+      // As many absent classes as there are present ones, so that an empty answer is no good guess.
+      ...absent.slice(0, Math.min(options.negatives, Math.max(1, groups.size))).map(absentText),
     ];
   return naturalCaptions(image, groups, absent, options, random);
 };

@@ -1,5 +1,5 @@
-import { join } from 'node:path';
-import { MdetrError } from '../../errors.ts';
+import { basename, join, resolve } from 'node:path';
+import { MdetrError, UsageError } from '../../errors.ts';
 import { checkDataset, type FileReport } from '../../datasets/inspect/check-dataset.ts';
 import { ImageRoots } from '../../data/images/node/image-roots.ts';
 import { importDataset, type ImportDatasetOptions, type ImportReport } from '../../datasets/import/import-dataset.ts';
@@ -21,7 +21,7 @@ export interface FinetuneOptions extends Omit<ImportDatasetOptions, 'out' | 'mod
    * config is used as it is.
    */
   readonly source: string;
-  /** Folder of the result. Default: `finetuned` in the folder of the dataset. */
+  /** Folder of the result. Default: `runs/NAME`, with the name of the source. */
   readonly out?: string | undefined;
   /** Model to start from: model folder, checkpoint or name. Default `default`. Not for datasets whose config names one. */
   readonly model?: string | undefined;
@@ -68,9 +68,11 @@ const [CONFIG_FILE, TRAIN_FILE] = ['config.json', 'train.json'];
 export const finetune = async (options: FinetuneOptions): Promise<FinetuneReport> => {
   const { source, observer = {}, signal, settings = [] } = options;
   const isDataset = (await isFile(join(source, CONFIG_FILE))) && (await isFile(join(source, TRAIN_FILE)));
-  const out = options.out ?? (isDataset ? join(source, 'finetuned') : undefined);
-  if (out === undefined)
-    throw new MdetrError(`${source}: name a folder for the dataset and the model with out (--out DIR)`);
+  const out = options.out ?? join('runs', basename(resolve(source)).replace(/\.[^.]*$/, ''));
+  if (options.resume !== true && (await isFile(join(out, 'dataset', CONFIG_FILE))))
+    throw new UsageError(
+      `${out}: holds the result of an earlier call; continue it with resume (--resume), or name another folder with out (--out DIR)`,
+    );
   const dataset = isDataset ? source : join(out, 'dataset');
   const config = join(dataset, CONFIG_FILE);
   // A resumed call finds the dataset that the interrupted one imported.
