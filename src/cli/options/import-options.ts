@@ -20,7 +20,10 @@ export const addImportOptions = (command: Command): Command =>
   command
     .option('--format <name>', 'format of the source (default: recognized)')
     .option('--images <dir>', 'folder of the images, if they are not below the source')
-    .option('--texts <kinds>', 'captions to make from classes: classes, prompts, captions', textKinds, ['classes', 'prompts'] as const)
+    .option('--texts <kinds>', 'captions to make from classes: classes, prompts, captions', textKinds, [
+      'classes',
+      'prompts',
+    ] as const)
     .option('--negatives <n>', 'absent classes that are mentioned for each image', integerFrom(0), 3)
     .option(
       '--val-fraction <f>',
