@@ -110,7 +110,18 @@ const mayImport = {
     'files',
     'random',
   ],
-  server: ['fetching', 'data', 'drawing', 'results', 'inference', 'model-folder', 'threads', 'files'],
+  server: [
+    'fetching',
+    'geometry',
+    'data',
+    'datasets',
+    'drawing',
+    'results',
+    'inference',
+    'model-folder',
+    'threads',
+    'files',
+  ],
 };
 
 const escape = (path) => path.replaceAll('/', '\\/');

@@ -10,6 +10,8 @@ export interface FetchOptions {
   /** Time limit of the whole call in milliseconds, redirects included. Default 60,000. */
   readonly totalMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Header `authorization`, sent to the host of the URL only. */
+  readonly authorization?: string | undefined;
 }
 
 /** Why a URL was not fetched. */
@@ -56,11 +58,11 @@ export const isWebUrl = (text: string): boolean => /^https?:\/\//i.test(text);
 export const fetchBytes = async (address: string | URL, options: FetchOptions = {}): Promise<Uint8Array> => {
   const url = checkedUrl(address);
   const { maxBytes = FETCH_DEFAULTS.maxBytes, totalMs = FETCH_DEFAULTS.totalMs } = options;
-  const { reach = FETCH_DEFAULTS.reach, signal } = options;
+  const { reach = FETCH_DEFAULTS.reach, signal, authorization } = options;
   const deadline = AbortSignal.timeout(totalMs);
   const either = signal === undefined ? deadline : AbortSignal.any([deadline, signal]);
   try {
-    const reply = await get(url.href, { reach, limits: LIMITS, signal: either, agent: 'mdetr' });
+    const reply = await get(url.href, { reach, limits: LIMITS, signal: either, agent: 'mdetr', authorization });
     try {
       return await received(url, reply, maxBytes);
     } finally {

@@ -66,6 +66,8 @@ export const get = async (
     /** Headers with the value undefined are not sent. */
     readonly headers?: Readonly<Record<string, string | undefined>> | undefined;
     readonly secret?: string | undefined;
+    /** Header `authorization` for the first host only, in place of `secret`. */
+    readonly authorization?: string | undefined;
     readonly limits: TimeLimits;
     readonly signal?: AbortSignal | undefined;
     /** Default `any`. */
@@ -79,7 +81,8 @@ export const get = async (
   let url = first;
   const redirects: ((name: string) => string | undefined)[] = [];
   for (;;) {
-    const authorization = secret !== undefined && url.origin === first.origin ? `Bearer ${secret}` : undefined;
+    const credentials = options.authorization ?? (secret === undefined ? undefined : `Bearer ${secret}`);
+    const authorization = url.origin === first.origin ? credentials : undefined;
     const identity = { 'user-agent': options.agent ?? 'mdetr-pull', 'accept-encoding': 'identity' };
     const isGuarded = reach === 'public' || (reach === 'as-first' && url.host !== first.host && !isInside(first));
     const response = await ask(url, { ...identity, ...options.headers, authorization }, { ...options, isGuarded });

@@ -6,6 +6,7 @@ import { packagedPage } from '../files/packaged-page.ts';
 import { docsPage, DOCS_STYLE } from './http/docs-page.ts';
 import { checkOrigin, checkToken, ClientGone } from './http/guards.ts';
 import { openApiDocument } from './http/openapi.ts';
+import { predictTasks } from './label-studio/ml-backend.ts';
 import { PageFiles } from './http/page-files.ts';
 import { Problem } from './problems.ts';
 import { requestIdOf, type RequestFacts, type Service } from './service.ts';
@@ -29,6 +30,9 @@ export interface App {
 
 type AppContext = Context<{ Variables: Variables; Bindings: Bindings }>;
 
+/** Functions that answer, by path and method. */
+type Routes = Record<string, Readonly<Record<string, (context: AppContext) => Response | Promise<Response>>>>;
+
 /** Headers of every answer. */
 const HEADERS = { 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer', 'cache-control': 'no-store' };
 
@@ -37,7 +41,7 @@ export const createApp = (service: Service): App => {
   const { settings } = service;
   const app = new Hono<{ Variables: Variables; Bindings: Bindings }>().basePath(settings.basePath);
   const document = openApiDocument(packageVersion(), settings);
-  const routes: Record<string, Record<string, (context: AppContext) => Response | Promise<Response>>> = {
+  const routes: Routes = {
     '/healthz': { GET: (context) => context.json({ status: 'ok' }) },
     '/readyz': {
       GET: (context) => context.json({ status: 'ready', workersReady: service.readiness() }),
@@ -70,6 +74,7 @@ export const createApp = (service: Service): App => {
       ]),
     ),
   };
+  if (settings.labelStudio !== false) Object.assign(routes, labelStudioRoutes(service));
   for (const [path, methods] of Object.entries(routes))
     app.all(path, (context) => answer(service, context, path, methods));
   const files = packagedPage();
@@ -85,6 +90,27 @@ export const createApp = (service: Service): App => {
     return answer(service, context, 'none', { [method]: noSuchPath, GET: noSuchPath });
   });
   return app;
+};
+
+/** Paths of Label Studio's protocol for machine learning backends. Training is not part of it: `mdetr train` does that. */
+const labelStudioRoutes = (service: Service): Routes => {
+  const guarded =
+    (handle: (context: AppContext) => Promise<object>) =>
+    async (context: AppContext): Promise<Response> => {
+      checkToken(context.req.raw, service.settings.token);
+      return context.json(await handle(context));
+    };
+  const version = async (): Promise<object> => ({ model_version: (await service.models())[0]!.name });
+  return {
+    '/health': { GET: (context) => context.json({ status: 'UP', model_class: 'MDETR' }) },
+    '/setup': { POST: guarded(version) },
+    '/versions': { GET: guarded(async () => ({ versions: (await service.models()).map(({ name }) => name) })) },
+    '/predict': {
+      POST: guarded((context) => predictTasks(service, context.req.raw, context.env.client, context.get('facts'))),
+    },
+    '/train': { POST: guarded(() => Promise.resolve({})) },
+    '/webhook': { POST: guarded(() => Promise.resolve({})) },
+  };
 };
 
 const noSuchPath = (): never => {

@@ -9,6 +9,7 @@ import {
   type OptionRules,
 } from '../options/check-options.ts';
 import { UsageError } from '../errors.ts';
+import type { LabelStudio } from './label-studio/label-studio.ts';
 import type { LogEntry } from './log.ts';
 
 /** A model that a server offers, and how to load it. */
@@ -72,8 +73,11 @@ export interface ServerOptions {
   readonly allowUrls?: boolean | undefined;
   /** Path that the server is mounted under: `/api/mdetr`. */
   readonly basePath?: string | undefined;
-  /** Answer the protocol of Label Studio's machine learning backends too. Default false. */
-  readonly labelStudio?: boolean | undefined;
+  /**
+   * Answer the protocol of Label Studio's machine learning backends too, and fetch images that were uploaded to the Label
+   * Studio at this address. Default false.
+   */
+  readonly labelStudio?: boolean | LabelStudio | undefined;
   /** Called with each log entry. Entries contain no image, no text and no file name. */
   readonly onLog?: ((entry: LogEntry) => void) | undefined;
 }
@@ -144,7 +148,12 @@ export const serverOptionRules: OptionRules<ServerOptions> = {
     expected: 'a path such as /api',
     accepts: (value) => value === '' || /^(\/[\w.~-]+)+$/.test(String(value)),
   },
-  labelStudio: booleanRule,
+  labelStudio: {
+    expected: 'true, false, or an object with the url of a Label Studio, and a token',
+    accepts: (value) =>
+      booleanRule.accepts(value) ||
+      (typeof value === 'object' && value !== null && 'url' in value && URL.canParse(String(value.url))),
+  },
   onLog: functionRule,
 };
 

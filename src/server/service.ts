@@ -3,7 +3,7 @@ import { MdetrError } from '../errors.ts';
 import { fetchBytes, FetchError } from '../fetching/fetch-bytes.ts';
 import { BodyBudget, discardBody, readBody } from './http/body.ts';
 import { ClientLimit, Deadline } from './http/guards.ts';
-import { parseInferenceBody, type InferenceBody } from './http/inference-body.ts';
+import { parseInferenceBody, type InferenceBody, type RemoteImage } from './http/inference-body.ts';
 import type { LogEntry, RequestEntry } from './log.ts';
 import { ServerMetrics } from './metrics.ts';
 import { QUEUE_FACTOR, type ServerSettings } from './options.ts';
@@ -101,7 +101,25 @@ export class Service {
   }
 
   /** Answers a task: reads the body, waits for a worker, and returns the JSON of the answer. */
-  async run(task: TaskName, request: Request, client: string | undefined, facts: RequestFacts): Promise<string> {
+  run(task: TaskName, request: Request, client: string | undefined, facts: RequestFacts): Promise<string> {
+    return this.withBody(request, client, async (bytes, signal) => {
+      const contentType = request.headers.get('content-type') ?? '';
+      const parsed = await parseInferenceBody(task, bytes, contentType, this.settings.maxTexts);
+      const { results } = await this.infer(task, parsed, signal, facts);
+      return parsed.isList ? `{"results":[${results.join(',')}]}` : results[0]!;
+    });
+  }
+
+  /**
+   * Reads the body of a request and answers it, within all limits.
+   *
+   * @throws {Problem} if the server is overloaded or closing, or the body does not arrive as it should
+   */
+  async withBody<T>(
+    request: Request,
+    client: string | undefined,
+    answer: (bytes: Uint8Array<ArrayBuffer>, signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
     if (this.isClosing) {
       await discardBody(request, this.settings);
       throw closingProblem();
@@ -116,14 +134,7 @@ export class Service {
       return await untilAborted(signal, async () => {
         const body = await readBody(request, this.settings, this.budget);
         try {
-          const parsed = await parseInferenceBody(
-            task,
-            body.bytes,
-            request.headers.get('content-type') ?? '',
-            this.settings.maxTexts,
-          );
-          const { results } = await this.infer(task, parsed, signal, facts);
-          return parsed.isList ? `{"results":[${results.join(',')}]}` : results[0]!;
+          return await answer(body.bytes, signal);
         } finally {
           body.release();
         }
@@ -141,7 +152,7 @@ export class Service {
     const model = body.model ?? names[0]!;
     if (!names.includes(model))
       throw new Problem('unknown-model', `there is no such model; the models are ${names.join(', ')}`);
-    const bytes = 'bytes' in body.image ? body.image.bytes : await this.fetch(body.image.url, signal);
+    const bytes = 'bytes' in body.image ? body.image.bytes : await this.fetch(body.image, signal);
     Object.assign(facts, { model, texts: body.texts.length, imageBytes: bytes.length });
     const { results, batch, isCached, waitMs } = await this.scheduler.submit(
       {
@@ -159,13 +170,14 @@ export class Service {
     return { results, batch, isCached, waitMs };
   }
 
-  /** Fetches an image from a public address. @throws {Problem} if that is not allowed or fails */
-  private async fetch(url: URL, signal: AbortSignal): Promise<Uint8Array> {
+  /** Fetches an image from a public address, or from a host of the server's owner. @throws {Problem} if that is not allowed or fails */
+  private async fetch({ url, isOwn = false, authorization }: RemoteImage, signal: AbortSignal): Promise<Uint8Array> {
     const { allowUrls, maxBodyBytes, timeoutS } = this.settings;
-    if (!allowUrls)
+    if (!allowUrls && !isOwn)
       throw new Problem('image-url-refused', 'the server does not fetch images from URLs (see --allow-urls)');
     try {
-      return await fetchBytes(url, { maxBytes: maxBodyBytes, totalMs: timeoutS * 1000, signal });
+      const limits = { maxBytes: maxBodyBytes, totalMs: timeoutS * 1000, signal };
+      return await fetchBytes(url, { ...limits, reach: isOwn ? 'as-first' : 'public', authorization });
     } catch (error) {
       if (!(error instanceof FetchError)) throw error;
       const isRefused = error.problem === 'url' || error.problem === 'address';

@@ -28,6 +28,7 @@ interface ServeOptions extends Omit<ModelOptions, 'model' | 'verbose'> {
   readonly maxPerClient?: number;
   readonly imageCache: number;
   readonly allowUrls?: boolean;
+  readonly labelStudio?: string | true;
   readonly quiet?: boolean;
 }
 
@@ -109,6 +110,10 @@ export const serveCommand = (): Command => {
     .option('--max-per-client <n>', 'maximum number of requests of one address at a time', integerFrom(1))
     .option('--image-cache <MiB>', 'memory for encoded images in each worker; 0 keeps none', integerFrom(0), 512)
     .option('--allow-urls', 'accept http and https URLs of public addresses as images')
+    .option(
+      '--label-studio [url]',
+      'also be a machine learning backend of Label Studio; images uploaded there are fetched with LABEL_STUDIO_API_KEY',
+    )
     .option('--quiet', 'do not log requests that succeed')
     .addHelpText('after', EXAMPLES)
     .action((options: ServeOptions) => serve(options));
@@ -136,9 +141,17 @@ const serverOptions = (options: ServeOptions): ServerOptions => {
     token: options.token ?? process.env['MDETR_TOKEN'],
     cors: options.cors,
     allowUrls: options.allowUrls,
+    labelStudio: labelStudioOf(options.labelStudio),
     // A page of another site can make its own name mean 127.0.0.1; only these names are answered there.
     hosts: isLocal ? ['127.0.0.1', 'localhost', '[::1]', ...(allowHost ?? [])] : allowHost,
   };
+};
+
+const labelStudioOf = (url: string | true | undefined): ServerOptions['labelStudio'] => {
+  if (typeof url !== 'string') return url;
+  if (!/^https?:\/\//.test(url) || !URL.canParse(url))
+    throw new UsageError(`--label-studio: "${url.slice(0, 100)}" is not an http or https URL`);
+  return { url, token: process.env['LABEL_STUDIO_API_KEY'] };
 };
 
 const serve = async (options: ServeOptions): Promise<void> => {

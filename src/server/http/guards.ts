@@ -4,10 +4,18 @@ import type { ServerSettings } from '../options.ts';
 
 const digestOf = (text: string): Buffer => createHash('sha256').update(text).digest();
 
+/** Token of a header: a bearer token, or the password of basic authentication, which Label Studio sends. */
+const givenToken = (header: string): string => {
+  const [, kind = '', value = ''] = /^(Bearer|Basic) +(\S+) *$/i.exec(header) ?? [];
+  if (kind.toLowerCase() !== 'basic') return value;
+  const credentials = Buffer.from(value, 'base64').toString();
+  return credentials.includes(':') ? credentials.slice(credentials.indexOf(':') + 1) : '';
+};
+
 /** Checks the bearer token, in a time that does not depend on its value. @throws {Problem} without it */
 export const checkToken = (request: Request, token: string | undefined): void => {
   if (token === undefined) return;
-  const [, given = ''] = /^Bearer +(\S+) *$/i.exec(request.headers.get('authorization') ?? '') ?? [];
+  const given = givenToken(request.headers.get('authorization') ?? '');
   if (!timingSafeEqual(digestOf(given), digestOf(token)))
     throw new Problem('unauthorized', 'send the header "Authorization: Bearer TOKEN"', {
       headers: { 'www-authenticate': 'Bearer' },

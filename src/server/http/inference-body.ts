@@ -5,7 +5,16 @@ import { parseMultipart } from './multipart.ts';
 import { jsonBodySchema, requestOptionsSchema, TEXT_KEYS, textsSchema } from './request-schemas.ts';
 
 /** Image of a request: the bytes of a file, or a URL to fetch. */
-export type RequestImage = { readonly bytes: Uint8Array } | { readonly url: URL };
+export type RequestImage = { readonly bytes: Uint8Array } | RemoteImage;
+
+/** An image at a URL. */
+export interface RemoteImage {
+  readonly url: URL;
+  /** The server's owner named this host, which may have a private address. */
+  readonly isOwn?: boolean | undefined;
+  /** Header `authorization` for that host. */
+  readonly authorization?: string | undefined;
+}
 
 /** A request as its body says. */
 export interface InferenceBody {
@@ -103,7 +112,8 @@ const optionsOf = ({ model, threshold, spanThreshold, masks, truncate }: z.infer
   options: { threshold, spanThreshold, masks, truncation: truncate === true ? ('end' as const) : undefined },
 });
 
-const imageOf = (text: string): RequestImage => {
+/** Image of a text: base64, a data URL, or an http or https URL. @throws {Problem} for others */
+export const imageOf = (text: string): RequestImage => {
   if (/^https?:\/\//i.test(text)) {
     if (!URL.canParse(text)) throw new Problem('image-url-refused', 'the URL of the image cannot be parsed');
     return { url: new URL(text) };

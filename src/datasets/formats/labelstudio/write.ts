@@ -21,7 +21,7 @@ export const labelStudioExporter: Exporter = {
     return {
       async add(image) {
         for (const { label } of image.objects) classes.idOf(label);
-        const result = image.objects.flatMap((object, index) => regionsOf(image, object, index));
+        const result = image.objects.flatMap((object, index) => labelStudioRegions(image, object, index));
         const scores = image.objects.map(({ score }) => score ?? 1);
         const task = {
           data: { image: `${imagePrefix}${image.name}`, captions: image.captions },
@@ -44,7 +44,16 @@ export const labelStudioExporter: Exporter = {
   },
 };
 
-const regionsOf = (image: ExportedImage, object: ExportedObject, index: number): Record<string, unknown>[] => {
+/**
+ * Regions of one object: a rectangle, or the polygons of its mask. They belong to the controls `label` and `image`.
+ *
+ * @param index of the object among those of the image, which makes the ids of regions different
+ */
+export const labelStudioRegions = (
+  image: Pick<ExportedImage, 'name' | 'width' | 'height'>,
+  object: ExportedObject,
+  index: number,
+): Record<string, unknown>[] => {
   const { width, height } = image;
   const percentX = (value: number): number => fraction((100 * value) / width);
   const percentY = (value: number): number => fraction((100 * value) / height);
