@@ -7,6 +7,7 @@
  * RUN has one folder per training stage; `results.json` is the output of `mdetr evaluate … --json` for these weights, `old.json`
  * that for the model shipped before, on the same scenes.
  */
+import { existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -137,6 +138,7 @@ trained on all of them.
 
 ${metricsTable(results, before)}
 `;
+  const words = join(files.folder, 'words.json');
   await writeModelFolder(
     options.out,
     {
@@ -144,6 +146,7 @@ ${metricsTable(results, before)}
       tensors,
       preprocessing,
       tokenizerFiles: await tokenizerFilesIn(files.folder),
+      words: existsSync(words) ? words : undefined,
       card,
     },
     { force: true },

@@ -4,6 +4,7 @@ export const MODEL_FILE_NAMES = {
   weights: 'model.safetensors',
   preprocessing: 'preprocessor_config.json',
   answers: 'answers.json',
+  words: 'words.json',
   card: 'README.md',
 } as const;
 

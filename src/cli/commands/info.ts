@@ -88,6 +88,8 @@ const jsonOf = (model: ModelInfo, { tensors }: InfoOptions): Record<string, unkn
   training: model.training ?? null,
   notice: model.notice ?? null,
   tokenizer: model.tokenizer,
+  words: model.words?.words.length ?? null,
+  learned: model.words?.learned ?? null,
   tensors: tensors === true ? model.tensors : undefined,
 });
 
@@ -95,6 +97,12 @@ const dtypesOf = ({ tensors }: ModelInfo): Record<string, number> => {
   const counts: Record<string, number> = {};
   for (const { dtype } of tensors) counts[dtype] = (counts[dtype] ?? 0) + 1;
   return counts;
+};
+
+const wordFacts = ({ words }: ModelInfo): [string, string][] => {
+  if (words === undefined) return [];
+  const learned: [string, string][] = words.learned.length === 0 ? [] : [['learned last', words.learned.join(', ')]];
+  return [['words', `${formatCount(words.words.length)} different ones in the captions of its training`], ...learned];
 };
 
 const WEIGHTS_DESCRIPTIONS: Readonly<Record<ModelInfo['weights'], string>> = {
@@ -118,6 +126,7 @@ const textOf = (model: ModelInfo, { tensors }: InfoOptions): string => {
     ],
     ...holdings(contents),
     ['vocabulary', model.tokenizer.length === 0 ? 'none in the folder of the model' : model.tokenizer.join(', ')],
+    ...wordFacts(model),
     ['fits', model.fit.fits ? model.fit.report : `no: ${model.fit.report}`],
     ...(model.notice === undefined ? [] : ([['notice', model.notice]] as [string, string][])),
   ];

@@ -221,6 +221,9 @@ const writeFolder = async (
       preprocessing: preprocessingOf(files, config),
       tokenizerFiles,
       answers: hasAnswers ? answers : undefined,
+      words: (await isFile(join(files.folder, MODEL_FILE_NAMES.words)))
+        ? join(files.folder, MODEL_FILE_NAMES.words)
+        : undefined,
       card: await cardFor(files, out, config),
     },
     { force: options.force },

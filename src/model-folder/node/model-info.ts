@@ -9,6 +9,7 @@ import {
 import { messageOf } from '../../errors.ts';
 import { readJsonFile } from '../../files/json-file.ts';
 import { MdetrNetwork, parseModelConfig } from '../../models/index.ts';
+import { readWordRecord, type WordRecord } from './known-words.ts';
 import { isFile, openModelFiles, tokenizerFilesIn } from './model-files.ts';
 import type { ModelFiles, ModelFilesOptions } from './model-files.ts';
 import { matchParameters } from '../parameters.ts';
@@ -46,6 +47,8 @@ export interface ModelInfo {
   readonly notice: string | undefined;
   /** Paths of the vocabulary files beside the weights. */
   readonly tokenizer: readonly string[];
+  /** Words of the captions of its training, if the folder records them. */
+  readonly words: WordRecord | undefined;
 }
 
 const formats = { 'pth-zip': 'PyTorch, zip', 'pth-legacy': 'PyTorch, legacy', safetensors: 'safetensors' } as const;
@@ -77,6 +80,7 @@ export const describeModel = async (name: string, options: ModelFilesOptions = {
       training: isFolder && (await isFile(training)) ? await readJsonFile(training) : undefined,
       notice: typeof notice === 'string' ? notice : undefined,
       tokenizer: await tokenizerFilesIn(folder),
+      words: isFolder ? await readWordRecord(folder) : undefined,
     };
   } finally {
     await files.close();

@@ -16,6 +16,8 @@ export interface ModelFolderContents {
   readonly tokenizerFiles: readonly string[];
   /** Path of GQA's table of answers, for models that need one. */
   readonly answers?: string | undefined;
+  /** Path of the record of the words of its training. */
+  readonly words?: string | undefined;
   /** The model card, in Markdown. */
   readonly card: string;
 }
@@ -41,12 +43,13 @@ export const writeModelFolder = (
   });
 
 const fill = async (folder: string, contents: ModelFolderContents): Promise<void> => {
-  const { config, tensors, preprocessing, tokenizerFiles, answers, card } = contents;
+  const { config, tensors, preprocessing, tokenizerFiles, answers, words, card } = contents;
   const writeJson = (name: string, value: unknown): Promise<void> =>
     writeFile(join(folder, name), `${JSON.stringify(value, undefined, 2)}\n`);
   await writeJson(MODEL_FILE_NAMES.config, config);
   await writeJson(MODEL_FILE_NAMES.preprocessing, preprocessingJson(preprocessing));
   for (const path of tokenizerFiles) await copyContents(path, join(folder, basename(path)));
+  if (words !== undefined) await copyContents(words, join(folder, MODEL_FILE_NAMES.words));
   if (answers !== undefined) await copyContents(answers, join(folder, MODEL_FILE_NAMES.answers));
   await writeFile(join(folder, MODEL_FILE_NAMES.card), card);
   await writeSafetensors(join(folder, MODEL_FILE_NAMES.weights), tensors, { format: 'pt' });

@@ -50,12 +50,16 @@ export const writeTrainedModel = async (
       tensors,
       preprocessing: { shortestEdge, longestEdge, isSquare },
       tokenizerFiles,
+      words: existsSync(wordsFile(config)) ? wordsFile(config) : undefined,
       answers: qaDataset(config) === 'gqa' ? answersFile(config) : undefined,
       card,
     },
     { force: true },
   );
 };
+
+/** The record of the run's words, which `withWords` writes. */
+const wordsFile = (config: TrainConfig): string => join(config.output_dir, 'words', MODEL_FILE_NAMES.words);
 
 const answersFile = (config: TrainConfig): string =>
   join(config.gqa_ann_path, config.split_qa_heads ? 'gqa_answer2id_by_type.json' : 'gqa_answer2id.json');

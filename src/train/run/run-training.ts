@@ -37,8 +37,14 @@ export const runTraining = async (
   options: TrainingRunOptions = {},
 ): Promise<RunSummary> => {
   const { observer = {} } = options;
-  const { stages, notes } = await openStages(config, options.settings);
+  const { stages: opened, notes } = await openStages(config, options.settings);
   for (const note of notes) observer.onNote?.(note);
+  const { withWords } = await import('../words/run-words.ts');
+  const words = await withWords(opened, {
+    resume: options.resume === true,
+    onNote: (text) => observer.onNote?.(text),
+  });
+  const { stages } = words;
   const first = options.resume === true ? stageToResume(stages, stateFile) : 0;
   if (stages.length > 1)
     await writeStages(
@@ -50,7 +56,10 @@ export const runTraining = async (
     const { name, config: own } = stages[index]!;
     if (stages.length > 1) observer.onStage?.({ name, index, count: stages.length });
     const before = stages[index - 1]?.config.output_dir;
-    summary = await runStage(own, options, before === undefined ? undefined : join(before, stateFile));
+    summary = await runStage(own, options, {
+      startFrom: before === undefined ? undefined : join(before, stateFile),
+      prepare: () => words.write(own),
+    });
     observer.onStageEnd?.(summary);
     if (!summary.isDone) break;
   }
@@ -60,22 +69,24 @@ export const runTraining = async (
 const runStage = async (
   config: Stage['config'],
   { observer = {}, resume, workers, signal, validate, command }: TrainingRunOptions,
-  startFrom: string | undefined,
+  { startFrom, prepare }: { readonly startFrom: string | undefined; readonly prepare: () => Promise<void> },
 ): Promise<RunSummary> => {
   // Loading the engine takes a while: an invalid config is reported before.
   const { runReplicas } = await import('./replicas.ts');
   const { validatorFor } = await import('./validation.ts');
+  const validator =
+    validate ??
+    validatorFor(config, {
+      onProgress: (set, done, total) => observer.onValidationProgress?.(set, done, total),
+      onNote: (text) => observer.onNote?.(text),
+    });
+  await prepare();
   return runReplicas(config, {
     resume: resume === true,
     workers,
     signal,
     observer,
-    validate:
-      validate ??
-      validatorFor(config, {
-        onProgress: (set, done, total) => observer.onValidationProgress?.(set, done, total),
-        onNote: (text) => observer.onNote?.(text),
-      }),
+    validate: validator,
     command,
     startFrom,
   });

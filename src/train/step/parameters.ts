@@ -73,9 +73,40 @@ export const loadWeightFile = async (values: ParameterStore, path: string): Prom
   }
 };
 
+/** Tables with a row for each word, which a network with more words has more of. */
+const wordTableAt = /\.embeddings\.(?:word|pretrained)_embeddings\.weight$/;
+
+/** Number of rows of the checkpoint's word tables, by the end of their names. */
+const rowsOfTables = ({ tensors }: Checkpoint): ReadonlyMap<string, number> =>
+  new Map(
+    [...tensors.values()].flatMap(({ name, shape }) => {
+      const table = wordTableAt.exec(name)?.[0];
+      return table === undefined ? [] : [[table, shape[0]!] as const];
+    }),
+  );
+
+/** Shape of the part of a parameter that the checkpoint has: the words of its vocabulary, which come first. */
+const storedShape = (
+  name: string,
+  shape: readonly number[],
+  stored: ReadonlyMap<string, number>,
+): readonly number[] => {
+  const rows = stored.get(wordTableAt.exec(name)?.[0] ?? '');
+  return rows !== undefined && rows < shape[0]! ? [rows, ...shape.slice(1)] : shape;
+};
+
+/** Scales the initial values of new words to the root mean square of the trained ones. */
+const scaleLike = (values: Float32Array, trained: Float32Array): void => {
+  const meanSquare = (array: Float32Array): number =>
+    array.reduce((sum, value) => sum + value * value, 0) / array.length;
+  const factor = Math.sqrt(meanSquare(trained) / meanSquare(values));
+  if (Number.isFinite(factor)) values.forEach((value, index) => (values[index] = value * factor));
+};
+
 const fillFrom = async (values: ParameterStore, checkpoint: Checkpoint): Promise<LoadReport> => {
   const wanted = [...values].filter(([name]) => !name.endsWith('position_ids') && !isAuxiliary(name));
-  const expected = wanted.map(([name, { shape }]) => ({ name, shape }));
+  const stored = rowsOfTables(checkpoint);
+  const expected = wanted.map(([name, { shape }]) => ({ name, shape: storedShape(name, shape, stored) }));
   const plain = matchStateDict(expected, checkpoint.tensors.values());
   const match =
     plain.suggestion === undefined
@@ -89,7 +120,9 @@ const fillFrom = async (values: ParameterStore, checkpoint: Checkpoint): Promise
     );
   for (const { name, source } of best.used) {
     const data = values.get(name)!.data as Float32Array;
-    data.set(await checkpoint.tensors.get(source)!.readFloat32());
+    const read = await checkpoint.tensors.get(source)!.readFloat32();
+    if (read.length < data.length) scaleLike(data.subarray(read.length), read);
+    data.set(read);
   }
   const which = checkpoint.weights === 'ema' ? ' (moving average)' : '';
   return { text: `${checkpoint.path}${which}: ${describeMatch(best)}` };

@@ -32,6 +32,7 @@ interface CheckCliOptions {
   readonly captions: boolean;
   readonly masks?: boolean;
   readonly tokenizer?: string;
+  readonly model?: string;
   readonly json?: boolean;
   readonly orientation?: Orientation;
 }
@@ -46,11 +47,15 @@ export const checkCommand = (): Command =>
     .option('--no-captions', 'the rows have no captions (plain COCO, LVIS)')
     .option('--masks', 'every object must have a mask, as for training with mask losses')
     .option('--tokenizer <dir>', 'folder with tokenizer.json, or vocab.json and merges.txt, to count tokens')
+    .option('--model <model>', 'name the words of the captions that this model has never seen in training')
     .addOption(rowOrientationOption())
     .option('--json', 'print one JSON object')
     .addHelpText('after', HELP)
     .action(
-      async (files: string[], { images, quick, captions, masks, tokenizer, json, orientation }: CheckCliOptions) => {
+      async (
+        files: string[],
+        { images, quick, captions, masks, tokenizer, model, json, orientation }: CheckCliOptions,
+      ) => {
         const progress = new StepProgress();
         const report = await checkDataset(files, {
           quick,
@@ -62,11 +67,42 @@ export const checkCommand = (): Command =>
           onStep: (file, what, done, total) => progress.show(`${file}: ${what}`, done, total),
           onProgress: (done, total) => progress.indexing(done, total),
         }).finally(() => progress.stop());
-        print(json === true ? `${JSON.stringify(report)}\n` : reportText(report));
+        const words = model === undefined ? undefined : await newWords(files, model);
+        print(json === true ? `${JSON.stringify({ ...report, words })}\n` : reportText(report) + wordsText(words));
         const errors = errorCount(report);
         if (errors > 0) throw new MdetrError(errors === 1 ? '1 error' : `${formatCount(errors)} errors`);
       },
     );
+
+/** Words of the captions that the model has never seen. */
+interface NewWords {
+  readonly model: string;
+  /** Number of different words of the captions. */
+  readonly count: number;
+  /** Sorted; undefined if the model has no record of its words. */
+  readonly unseen: readonly string[] | undefined;
+}
+
+const newWords = async (files: readonly string[], model: string): Promise<NewWords> => {
+  const [{ knownWords }, { resolveModelPath }, { wordsOfFile }] = await Promise.all([
+    import('../../../model-folder/node/known-words.ts'),
+    import('../../../model-folder/node/model-files.ts'),
+    import('../../../train/words/dataset-words.ts'),
+  ]);
+  const known = await knownWords(await resolveModelPath(model));
+  const words = [...new Set(files.flatMap((file) => [...wordsOfFile(file)]))].sort();
+  return { model, count: words.length, unseen: known && words.filter((word) => !known.has(word)) };
+};
+
+const wordsText = (words: NewWords | undefined): string => {
+  if (words === undefined) return '';
+  const { model, count, unseen } = words;
+  if (unseen === undefined) return `\n${model} has no record of the words that it was trained on\n`;
+  return unseen.length === 0
+    ? `\nall ${formatCount(count)} words of the captions are known to ${model}\n`
+    : `\n${formatCount(unseen.length)} of ${formatCount(count)} words are new to ${model}: ${unseen.join(', ')}\n` +
+        '  training learns them (mdetr train --load)\n';
+};
 
 /** Progress bars of the steps of each file: index, rows and images. */
 class StepProgress {

@@ -51,6 +51,12 @@ const run = async (...args: string[]): Promise<string> => {
 };
 
 describe('mdetr data', () => {
+  it('check names the words that a model has never seen', async () => {
+    const red = write('red.json', [{ caption: 'a red cube' }]);
+    expect(await run('check', file, '--model', 'default')).toMatch(/2 of 4 words are new to default: cats, dog\n/);
+    expect(await run('check', red, '--model', 'default')).toMatch(/all 3 words of the captions are known to default\n/);
+  });
+
   it('index prints the counts of the file and the path of the index', async () => {
     expect(await run('index', file)).toMatch(/a\.json: 2 rows, 2 annotations; .*a\.json\.mdetr-index, 4\.2 kB\n$/);
     expect(existsSync(`${file}.mdetr-index`)).toBe(true);

@@ -1,0 +1,60 @@
+import { join } from 'node:path';
+import * as z from 'zod';
+import { MdetrError } from '../../errors.ts';
+import { readJsonFile } from '../../files/json-file.ts';
+import { MODEL_FILE_NAMES } from '../layout.ts';
+import { isFile } from './model-files.ts';
+
+/** Words of the captions that a model was trained on. */
+export interface WordRecord {
+  /** All words of all trainings that are recorded, sorted. */
+  readonly words: readonly string[];
+  /** Words that were new to the model in its last training, sorted. */
+  readonly learned: readonly string[];
+}
+
+const recordSchema = z.object({
+  words: z.array(z.string()).max(1_000_000),
+  learned: z.array(z.string()).max(1_000_000),
+});
+
+const wordLevelSchema = z.object({
+  model: z.object({ type: z.literal('WordLevel'), vocab: z.record(z.string(), z.number()) }),
+});
+
+/**
+ * Record of a model folder's words, from its `words.json`; undefined without one.
+ *
+ * @throws {MdetrError} if the file is not a record
+ */
+export const readWordRecord = async (folder: string): Promise<WordRecord | undefined> => {
+  const path = join(folder, MODEL_FILE_NAMES.words);
+  if (!(await isFile(path))) return undefined;
+  const parsed = recordSchema.safeParse(await readJsonFile(path));
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0]!;
+  throw new MdetrError(
+    `${path}: ${issue.path.join('.')}: ${issue.message}; delete the file to use the model without it`,
+  );
+};
+
+/** Word-level vocabulary of a folder: word to id; undefined for other vocabularies. */
+export const readWordLevelVocabulary = async (
+  folder: string,
+): Promise<Readonly<Record<string, number>> | undefined> => {
+  const path = folder.endsWith('.json') ? folder : join(folder, 'tokenizer.json');
+  if (!(await isFile(path))) return undefined;
+  const parsed = wordLevelSchema.safeParse(await readJsonFile(path));
+  return parsed.success ? parsed.data.model.vocab : undefined;
+};
+
+/**
+ * Words that a model has seen in training: those of its record, or else of its word-level vocabulary, which has no others.
+ * Undefined for models without a record, such as official checkpoints.
+ */
+export const knownWords = async (folder: string): Promise<ReadonlySet<string> | undefined> => {
+  const record = await readWordRecord(folder);
+  if (record !== undefined) return new Set(record.words);
+  const vocabulary = await readWordLevelVocabulary(folder);
+  return vocabulary === undefined ? undefined : new Set(Object.keys(vocabulary));
+};
