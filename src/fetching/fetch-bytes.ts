@@ -46,9 +46,6 @@ export const FETCH_DEFAULTS = { reach: 'public', maxBytes: 256 * 2 ** 20, totalM
 /** Maximum wait for a connection, and for each further chunk. */
 const LIMITS = { connectMs: 10_000, silenceMs: 20_000 };
 
-/** Whether a text is an `http` or `https` URL. */
-export const isWebUrl = (text: string): boolean => /^https?:\/\//i.test(text);
-
 /**
  * Fetches a URL into memory. By default only public addresses are reached, the connection itself being made to the address
  * that was checked, for the URL and for each of up to five redirects (none from `https` to `http`).

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type { ProgramSignature } from '../engine/graph/index.ts';
 import { MdetrError } from '../errors.ts';
+import { PRECISIONS, type Precision } from './precision.ts';
 
 /** Name of the file that lists the contents of an exported folder. */
 export const EXPORT_MANIFEST_NAME = 'export.json';
@@ -8,10 +9,7 @@ export const EXPORT_MANIFEST_NAME = 'export.json';
 /** Version of the layout of exported folders. A folder with a newer one is refused. */
 const EXPORT_VERSION = 1;
 
-/** Precisions in which weights are stored. Inputs, outputs and arithmetic are float32 in all of them. */
-export type Precision = 'float32' | 'float16' | 'int8';
-/** All precisions, most exact first. */
-export const PRECISIONS = ['float32', 'float16', 'int8'] as const satisfies readonly Precision[];
+export { PRECISIONS, type Precision };
 
 /**
  * Arrangement of the ONNX files of an exported folder: `parts` (image, text and masks apart, so that an image is encoded

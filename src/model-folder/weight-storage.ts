@@ -16,8 +16,15 @@ const asFloat16 = (weight: HostTensor): EncodedWeight =>
     ? { values: { dtype: 'float16', shape: weight.shape, data: float32ToFloat16(weight.data) } }
     : { values: weight };
 
+/**
+ * Parameters whose rounding shows in the results at once: the heads, and the queries. They are a thousandth of the published
+ * network and become half floats.
+ */
+const SENSITIVE = /(^|\.)(\w+_embed|answer_\w*head|contrastive_\w+)\./;
+
 /** Matrices and filters as 8-bit integers with a scale per channel; what does not fit that form stays float32. */
-const asInt8 = (weight: HostTensor): EncodedWeight => {
+const asInt8 = (weight: HostTensor, name: string): EncodedWeight => {
+  if (SENSITIVE.test(name)) return asFloat16(weight);
   const quantized = weight.dtype === 'float32' ? quantizeInt8(weight.data, weight.shape) : undefined;
   if (quantized === undefined) return { values: weight };
   const { values, scales, scaleShape } = quantized;
@@ -31,7 +38,7 @@ const asInt8 = (weight: HostTensor): EncodedWeight => {
 const STORAGES: Readonly<Record<Precision, WeightStorage | undefined>> = {
   float32: undefined,
   float16: { name: 'float16-1', encode: asFloat16 },
-  int8: { name: 'int8-1', encode: asInt8 },
+  int8: { name: 'int8-2', encode: asInt8 },
 };
 
 /** Form in which a precision stores the weights of compiled programs; undefined for float32. */

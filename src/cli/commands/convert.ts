@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander';
-import { PRECISIONS } from '../../model-folder/export-manifest.ts';
+import { PRECISIONS } from '../../model-folder/precision.ts';
 import type { ConvertOptions } from '../../model-folder/node/convert.ts';
 import { interruptible } from '../options/stop-signals.ts';
 import { addSourceOptions } from '../options/model-options.ts';

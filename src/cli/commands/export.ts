@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
-import { PRECISIONS, type ExportManifest, type Precision } from '../../model-folder/export-manifest.ts';
+import type { ExportManifest } from '../../model-folder/export-manifest.ts';
+import { PRECISIONS, type Precision } from '../../model-folder/precision.ts';
 import { UsageError } from '../../errors.ts';
 import { addSourceOptions } from '../options/model-options.ts';
 import { ensureNativeLibrary } from '../options/native-library.ts';

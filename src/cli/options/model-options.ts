@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { FromPretrainedOptions } from '../../inference/node/load-options.ts';
 import type { MDETR } from '../../inference/node/mdetr.ts';
-import { PRECISIONS, type Precision } from '../../model-folder/export-manifest.ts';
+import { PRECISIONS, type Precision } from '../../model-folder/precision.ts';
 import { integerFrom } from './option-values.ts';
 import { note } from '../output/print.ts';
 import { StatusLine } from '../output/progress.ts';

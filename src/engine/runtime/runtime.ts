@@ -22,7 +22,8 @@ export interface EncodedWeight {
 export interface WeightStorage {
   /** Name, used in the keys of the program cache. */
   readonly name: string;
-  encode(weight: HostTensor): EncodedWeight;
+  /** @param name the parameter's name, or a generated one for a weight that is computed from parameters */
+  encode(weight: HostTensor, name: string): EncodedWeight;
 }
 
 /** Options of {@link Runtime.load}. */

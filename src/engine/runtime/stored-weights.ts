@@ -132,7 +132,7 @@ export const storeWeight = async (
   storage: WeightStorage | undefined,
   store: StoreInitializer,
 ): Promise<OnnxInitializer | EncodedInitializer> => {
-  const { values, scales } = storage?.encode(weight) ?? { values: weight };
+  const { values, scales } = storage?.encode(weight, name) ?? { values: weight };
   const stored = await store(name, values);
   if (values.dtype === weight.dtype && scales === undefined) return stored;
   return { values: stored, scales: scales && (await store(`${name}.scale`, scales)) };

@@ -1,4 +1,4 @@
-import { PRECISIONS, type Precision } from '../../model-folder/export-manifest.ts';
+import { PRECISIONS, type Precision } from '../../model-folder/precision.ts';
 import {
   booleanRule,
   functionRule,

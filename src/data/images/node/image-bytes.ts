@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { MdetrError } from '../../../errors.ts';
-import { fetchBytes, isWebUrl } from '../../../fetching/fetch-bytes.ts';
+import { isWebUrl } from '../../../fetching/web-url.ts';
 import type { DecodeOptions, EncodableImage } from '../image-source.ts';
 import { readImageFile } from './image-file.ts';
 
@@ -91,6 +91,8 @@ async function readUrl(url: string, name: string, { maxBytes, urls = 'refuse' }:
     throw new MdetrError(
       `${name}: URLs are not fetched unless that is allowed (--allow-urls, or the option urls: 'public'); or download the image and pass its path.`,
     );
+  // The HTTP client takes as long to load as a small image to decode.
+  const { fetchBytes } = await import('../../../fetching/fetch-bytes.ts');
   return fetchBytes(url, { maxBytes, reach: urls });
 }
 

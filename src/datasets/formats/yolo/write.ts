@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { stringify } from 'yaml';
 import { replaceFile } from '../../../files/atomic-file.ts';
 import { makeFolder } from '../../../files/make-folder.ts';
 import { fraction, polygonsOf } from '../../export/coordinates.ts';
@@ -32,6 +31,7 @@ export const yoloExporter: Exporter = {
       },
       async finish() {
         const yaml = { path: '.', train: 'images', val: 'images', nc: classes.names.length, names: [...classes.names] };
+        const { stringify } = await import('yaml');
         await replaceFile(join(folder, 'data.yaml'), stringify(yaml));
       },
       abort: () => Promise.resolve(),
