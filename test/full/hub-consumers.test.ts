@@ -57,8 +57,8 @@ describe.skipIf(!hasRegistry)(
       const worst = (a: readonly number[], b: Float32Array): number =>
         a.reduce((largest, value, index) => Math.max(largest, Math.abs(value - b[index]!)), 0);
       expect(found.logits).toHaveLength(expected.logits.length);
-      expect(worst(found.logits, expected.logits as Float32Array)).toBeLessThan(1e-4);
-      expect(worst(found.boxes, expected.boxes as Float32Array)).toBeLessThan(1e-4);
+      expect(worst(found.logits, expected.logits)).toBeLessThan(1e-4);
+      expect(worst(found.boxes, expected.boxes)).toBeLessThan(1e-4);
     });
   },
 );
