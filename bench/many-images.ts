@@ -1,0 +1,107 @@
+import { spawn } from 'node:child_process';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import sharp from 'sharp';
+import { decodeImage } from '../src/data/images/node/decode-image.ts';
+import { MDETR } from '../src/inference/node/mdetr.ts';
+import { generateScene } from '../src/scenes/render/scene.ts';
+
+/**
+ * `mdetr detect` on folders of many images (needs `npm run build`):
+ *
+ *     npx tsx bench/many-images.ts [--small 1000] [--large 10000]
+ *
+ * Prints the peak of resident memory on the large folder against that on the small one (target ≤ 1.1), the rate against a
+ * loop over decoded images in the same machine state (target ≥ 0.9), and checks that every image is there exactly once; one
+ * image in a hundred is broken.
+ */
+const { values } = parseArgs({
+  options: { small: { type: 'string', default: '1000' }, large: { type: 'string', default: '10000' } },
+});
+const program = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'mdetr-many-'));
+const CAPTION = 'a red cube and a blue ball';
+
+const seeds = await Promise.all(
+  Array.from({ length: 20 }, async (_, i) => {
+    const { image } = generateScene(11, i, {});
+    const path = join(folder, `seed-${i}.png`);
+    await sharp(image.data, { raw: { width: image.width, height: image.height, channels: 3 } })
+      .png()
+      .toFile(path);
+    return path;
+  }),
+);
+
+const makeFolder = (count: number): string => {
+  const own = join(folder, String(count));
+  mkdirSync(own);
+  for (let i = 0; i < count; i++) {
+    const path = join(own, `${String(i).padStart(6, '0')}.png`);
+    if (i % 100 === 99) writeFileSync(path, readFileSync(seeds[0]!).subarray(0, 3000));
+    else copyFileSync(seeds[i % seeds.length]!, path);
+  }
+  return own;
+};
+
+/** Runs detect; returns its peak of resident memory in MiB and its images a second, loading the model left out. */
+const detect = (images: string, count: number) =>
+  new Promise<{ peakMiB: number; rate: number }>((resolve, reject) => {
+    const results = join(folder, `${count}.jsonl`);
+    const child = spawn(process.execPath, [program, 'detect', images, '--caption', CAPTION, '--results', results], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    let [peak, first, last] = [0, 0, 0];
+    let message = '';
+    child.stderr.on('data', (chunk: Buffer) => (message = (message + chunk.toString()).slice(-2000)));
+    const timer = setInterval(() => {
+      try {
+        const status = readFileSync(`/proc/${child.pid}/status`, 'utf8');
+        peak = Math.max(peak, Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024);
+        if (first === 0 && readFileSync(results).length > 0) first = performance.now();
+      } catch {
+        // Not started, or ended.
+      }
+    }, 50);
+    child.on('close', (status) => {
+      clearInterval(timer);
+      last = performance.now();
+      if (status !== 0) return reject(new Error(message));
+      const lines = readFileSync(results, 'utf8').trimEnd().split('\n');
+      const names = new Set(lines.map((line) => (JSON.parse(line) as { image: string }).image));
+      const whole = count - Math.floor(count / 100);
+      if (names.size !== whole || lines.length !== whole)
+        return reject(new Error(`${lines.length} results, ${names.size} images of ${whole}`));
+      resolve({ peakMiB: peak, rate: whole / ((last - first) / 1000) });
+    });
+  });
+
+/** Images a second of a loop over decoded images, in batches of four as the command's. */
+const loopRate = async (count: number): Promise<number> => {
+  await using model = await MDETR.fromPretrained();
+  const images = await Promise.all(seeds.map((path) => decodeImage(path)));
+  const batch = (start: number) =>
+    model.detectBatch([0, 1, 2, 3].map((i) => ({ image: { ...images[(start + i) % images.length]! }, text: CAPTION })));
+  await batch(0);
+  const started = performance.now();
+  for (let done = 0; done < count; done += 4) await batch(done);
+  return count / ((performance.now() - started) / 1000);
+};
+
+try {
+  const [small, large] = [Number(values.small), Number(values.large)];
+  const first = await detect(makeFolder(small), small);
+  const loop = await loopRate(Math.min(1000, small));
+  console.log(`${small} images: peak ${first.peakMiB.toFixed(0)} MiB, ${first.rate.toFixed(1)} images a second`);
+  console.log(
+    `loop over decoded images: ${loop.toFixed(1)} a second; ratio ${(first.rate / loop).toFixed(2)} (target ≥ 0.9)`,
+  );
+  const second = await detect(makeFolder(large), large);
+  console.log(`${large} images: peak ${second.peakMiB.toFixed(0)} MiB, ${second.rate.toFixed(1)} images a second`);
+  console.log(`memory ratio ${(second.peakMiB / first.peakMiB).toFixed(3)} (target ≤ 1.1)`);
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
