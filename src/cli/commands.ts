@@ -16,6 +16,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'mcp', summary: 'offer the tasks to language models (Model Context Protocol)', load: async () => (await import('./commands/mcp.ts')).mcpCommand() },
   { name: 'page', summary: 'write the page that runs in a browser', load: async () => (await import('./commands/page.ts')).pageCommand() },
   { name: 'track', summary: 'follow the objects that a caption mentions through a video', load: async () => (await import('./commands/track.ts')).trackCommand() },
+  { name: 'merge', summary: 'join the results of the parts of a call', load: async () => (await import('./commands/merge.ts')).mergeCommand() },
   { name: 'evaluate', summary: 'compute the published metric of a benchmark', load: async () => (await import('./commands/evaluate.ts')).evaluateCommand() },
   { name: 'data', summary: 'import, prepare, check, show, combine and index annotation files', load: async () => (await import('./commands/data.ts')).dataCommand() },
   { name: 'finetune', summary: 'fine-tune a model on your own annotations', load: async () => (await import('./commands/finetune.ts')).finetuneCommand() },

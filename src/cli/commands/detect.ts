@@ -4,8 +4,9 @@ import type { MDETR } from '../../inference/node/mdetr.ts';
 import { detectionLine } from '../../results/result-lines.ts';
 import type { DetectionResult } from '../../results/types.ts';
 import { UsageError } from '../../errors.ts';
-import { listImages, type ListedImage } from '../input/image-list.ts';
+import { listImages, type ImageList, type ListedImage } from '../input/image-list.ts';
 import { completed, ImageReader, type DecodedImage } from '../input/image-reader.ts';
+import { parseShard, shardPath, type Shard } from '../options/shard-option.ts';
 import { interruptible } from '../options/stop-signals.ts';
 import { addModelOptions, loadModel, type ModelOptions } from '../options/model-options.ts';
 import { requireCaptions, collectCaptions, integerFrom } from '../options/option-values.ts';
@@ -22,6 +23,7 @@ interface DetectOptions extends ModelOptions, ImageOptions {
   readonly results?: string;
   readonly format?: string;
   readonly resume?: boolean;
+  readonly shard?: Shard;
   readonly classes?: string;
   readonly maskFormat?: 'polygons' | 'rle';
   readonly annotations?: string;
@@ -72,6 +74,11 @@ export const detectCommand = (): Command => {
     )
     .option('--resume', 'continue an interrupted call with the same --results')
     .option(
+      '--shard <i/n>',
+      'look at part I of N of the images, from 0, and write its own file; auto: as the scheduler says',
+      (text: string) => parseShard(text),
+    )
+    .option(
       '--classes <file>',
       'class names, one in each line, that phrases are mapped to in --format; others are named',
     )
@@ -91,7 +98,7 @@ const detect = async (texts: readonly string[], options: DetectOptions): Promise
   const { batchSize } = options;
   checkOptions(options);
   const captions = await requireCaptions('--caption', options.caption);
-  const list = await listImages(texts, options);
+  const list = partOf(await listImages(texts, options), options.shard);
   const more = [options.classes, options.annotations];
   const { drawings, masks, rule } = await planOutputs(list, captions.length, options, more);
   const file = await openResults(options, captions, rule);
@@ -148,6 +155,8 @@ const detect = async (texts: readonly string[], options: DetectOptions): Promise
 const checkOptions = ({ results, format, resume, ...options }: DetectOptions): void => {
   if (results === undefined && resume === true)
     throw new UsageError('--resume continues the file of --results; without it, results go to standard output');
+  if (results === undefined && options.shard !== undefined)
+    throw new UsageError('--shard needs a file for its results: --results PATH');
   if (results === undefined && format !== undefined) throw new UsageError('--format needs a file: --results PATH');
   const { classes, annotations, imagePrefix, maskFormat } = options;
   const named = {
@@ -161,13 +170,20 @@ const checkOptions = ({ results, format, resume, ...options }: DetectOptions): v
     if (value !== undefined && isPlain) throw new UsageError(`${option} needs a format of annotations: --format NAME`);
 };
 
+/** The images of a shard: every n-th one. */
+const partOf = (list: ImageList, shard: Shard | undefined): ImageList =>
+  shard === undefined
+    ? list
+    : { ...list, isBulk: true, images: list.images.filter((_, i) => i % shard.count === shard.index) };
+
 const openResults = async (
   options: DetectOptions,
   captions: readonly string[],
   rule: Parameters<typeof ResultsFile.open>[1],
 ): Promise<ResultsFile | undefined> => {
-  const { results: path, format = 'jsonl', resume = false, overwrite = false, model } = options;
-  if (path === undefined) return undefined;
+  const { results, format = 'jsonl', resume = false, overwrite = false, model, shard } = options;
+  if (results === undefined) return undefined;
+  const path = shard === undefined ? results : shardPath(results, shard);
   const { classes, maskFormat: masks, annotations, imagePrefix } = options;
   const settings = { path, format, resume, overwrite, captions, model, classes, masks, annotations, imagePrefix };
   return ResultsFile.open(settings, rule);
