@@ -59,7 +59,7 @@ const detect = (images: string, count: number) =>
     child.stderr.on('data', (chunk: Buffer) => (message = (message + chunk.toString()).slice(-2000)));
     const timer = setInterval(() => {
       try {
-        const status = readFileSync(`/proc/${child.pid}/status`, 'utf8');
+        const status = readFileSync(`/proc/${String(child.pid)}/status`, 'utf8');
         peak = Math.max(peak, Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024);
         if (first === 0 && readFileSync(results).length > 0) first = performance.now();
       } catch {
@@ -69,12 +69,17 @@ const detect = (images: string, count: number) =>
     child.on('close', (status) => {
       clearInterval(timer);
       last = performance.now();
-      if (status !== 0) return reject(new Error(message));
+      if (status !== 0) {
+        reject(new Error(message));
+        return;
+      }
       const lines = readFileSync(results, 'utf8').trimEnd().split('\n');
       const names = new Set(lines.map((line) => (JSON.parse(line) as { image: string }).image));
       const whole = count - Math.floor(count / 100);
-      if (names.size !== whole || lines.length !== whole)
-        return reject(new Error(`${lines.length} results, ${names.size} images of ${whole}`));
+      if (names.size !== whole || lines.length !== whole) {
+        reject(new Error(`${lines.length} results, ${names.size} images of ${whole}`));
+        return;
+      }
       resolve({ peakMiB: peak, rate: whole / ((last - first) / 1000) });
     });
   });

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { addModelOptions } from '../options/model-options.ts';
 import { requireCaptions, collectCaptions } from '../options/option-values.ts';
 import { addImageOptions, IMAGES_HELP, inferenceOptionsOf } from '../options/image-options.ts';
-import { runOnImages, type EachImageOptions } from './each-image.ts';
+import { runOnImages, type EachImageOptions } from '../input/each-image.ts';
 import { referLine } from '../../results/result-lines.ts';
 import { referText } from '../output/result-text.ts';
 

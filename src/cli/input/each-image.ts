@@ -1,8 +1,8 @@
 import { writeDrawing, type DrawingContent } from '../../drawing/node/index.ts';
 import type { EncodedImage } from '../../inference/encoded-image.ts';
 import type { DetectedObject, ResultBase } from '../../results/types.ts';
-import { listImages } from '../input/image-list.ts';
-import { completed, ImageReader } from '../input/image-reader.ts';
+import { listImages } from './image-list.ts';
+import { completed, ImageReader } from './image-reader.ts';
 import { interruptible } from '../options/stop-signals.ts';
 import { loadModel, type ModelOptions } from '../options/model-options.ts';
 import { planOutputs } from '../output/image-outputs.ts';
