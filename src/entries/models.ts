@@ -3,6 +3,7 @@ export * from '../models/index.ts';
 export { convertModel, type Conversion, type ConvertOptions } from '../model-folder/node/convert.ts';
 export type { ModelFilesOptions } from '../model-folder/node/model-files.ts';
 export { describeModel, type InfoPart, type InfoTensor, type ModelInfo } from '../model-folder/node/model-info.ts';
+export type { WordRecord } from '../model-folder/node/known-words.ts';
 export type { CheckpointContents, TensorTotals } from '../checkpoints/checkpoint.ts';
 export type { CheckpointDtype } from '../checkpoints/dtype.ts';
 export type * from './graph-types.ts';
