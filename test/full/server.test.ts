@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -238,4 +238,32 @@ describe('a client generated from the OpenAPI document', () => {
     expect((await detect!({ body: { image, caption: '' } })).error).toMatchObject({ status: 422 });
     await server.stop();
   });
+});
+
+const schemathesis = process.env['MDETR_SCHEMATHESIS'] ?? 'schemathesis';
+const hasSchemathesis = spawnSync(schemathesis, ['--version']).status === 0;
+
+describe(`fuzzing from the OpenAPI document${hasSchemathesis ? '' : ' (skipped: needs schemathesis, pip install schemathesis)'}`, () => {
+  it.skipIf(!hasSchemathesis)(
+    'finds no server error',
+    async () => {
+      const server = await Server.start(folder, '--queue-time', '60');
+      const options = [
+        '--checks',
+        'not_a_server_error',
+        '--max-examples',
+        '40',
+        '--phases',
+        'examples,coverage,fuzzing',
+      ];
+      const child = spawn(schemathesis, ['run', `${server.url}/openapi.json`, '--url', server.url, ...options]);
+      let report = '';
+      for (const stream of [child.stdout, child.stderr])
+        stream.on('data', (chunk: Buffer) => (report += chunk.toString()));
+      const [status] = (await once(child, 'exit')) as [number | null];
+      expect(status, report).toBe(0);
+      await server.stop();
+    },
+    240_000,
+  );
 });
