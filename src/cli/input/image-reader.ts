@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import sharp from 'sharp';
 import { decodeImage } from '../../data/images/node/decode-image.ts';
 import type { RawImage } from '../../data/images/raw-image.ts';
 import { MdetrError } from '../../errors.ts';
@@ -8,6 +9,9 @@ import type { ResultBase } from '../../results/types.ts';
 import type { ImageOptions } from '../options/image-options.ts';
 import { note } from '../output/print.ts';
 import type { ListedImage } from './image-list.ts';
+
+// Every image is read once: results that libvips keeps would only take memory.
+sharp.cache(false);
 
 /** Image in memory, as the model and the drawing read it. */
 export interface DecodedImage {
