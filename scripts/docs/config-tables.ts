@@ -13,6 +13,7 @@ import { KEYS_WITHOUT_EFFECT, TRAIN_SLICES } from '../../src/train/config/config
 import {
   annotatedDatasetSchema,
   drawnScenesSchema,
+  photoDatasetSchema,
   sceneDatasetSchema,
 } from '../../src/train/config/slices/datasets.ts';
 import { textStageSchema } from '../../src/train/config/slices/scenes.ts';
@@ -87,6 +88,8 @@ export const configTables = (): string => {
     tableOf(sceneDatasetSchema),
     'The keys of `scenes`, for scenes that are rendered when they are needed:',
     tableOf(drawnScenesSchema),
+    'or photographs, whose detector has run before ([photographs.md](photographs.md)):',
+    tableOf(photoDatasetSchema),
     '### Texts about scenes',
     tableOf(sceneTexts),
     'The keys of an entry of `texts`:',

@@ -24,6 +24,7 @@ import { withEmbeddings } from './query-embeddings.ts';
 import type { InferencePrograms, TextResults } from './programs.ts';
 import type { EncodeOptions, ModelCore, NamedImage } from './model-core.ts';
 import type { InferenceOptions } from './options.ts';
+import { EXPRESSIONS_WARNING } from './image-domain.ts';
 import { modelSizeOf, prepareImage, type PreparedImage } from './preprocess.ts';
 import { ProgramOutputs, type CaptionOutputs, type ImageCaption, type TextOutputs } from './text-outputs.ts';
 
@@ -203,7 +204,8 @@ export class InferenceCore implements ModelCore {
       // Without a threshold there is always a best object; with one, the caller asks whether there is any.
       const best = referredDetectionOf(outputs.detection(index), outputs.size(index), outputs.encoding(index), options);
       const [masked] = best === undefined ? [] : await this.withMasks(outputs, index, [best], options);
-      return { ...found, expression: found.caption, best: masked ?? null };
+      const warnings = this.source.madeFor === 'photos' ? [...found.warnings, EXPRESSIONS_WARNING] : found.warnings;
+      return { ...found, warnings, expression: found.caption, best: masked ?? null };
     });
   }
 

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RawImage } from '../data/images/raw-image.ts';
 import { generateScene } from '../scenes/index.ts';
 import { MDETR } from './node/mdetr.ts';
-import { looksLikeScene } from './image-domain.ts';
+import { kindOfImage, looksLikeScene } from './image-domain.ts';
 
 /** A image by a function of place, each channel 0 to 255. */
 const draw = (width: number, height: number, pixel: (x: number, y: number) => readonly number[]): RawImage => {
@@ -35,6 +35,36 @@ describe('telling scenes from other images', () => {
     ['sky and sand', seaside],
     ['a gray street under a busy sky', grayStreet],
   ])('%s are none', (_name, image) => expect(looksLikeScene(image)).toBe(false));
+});
+
+describe('the kind of an image', () => {
+  it('is a scene for scenes of any size', () => {
+    for (const options of [
+      { width: 192, height: 128 },
+      { width: 480, height: 320 },
+    ])
+      for (let index = 0; index < 6; index++)
+        expect(kindOfImage(generateScene(32, index, { ...options, quality: 'fast' }).image)).toBe('scene');
+  });
+
+  it.each([
+    ['white', 255, 0],
+    ['black', 0, 0],
+    ['gray', 150, 0],
+    ['gray, darker below', 170, -40],
+    ['light gray, lighter below', 215, 30],
+  ])('is a photograph for an object on a plain ground: %s', (_name, level, slope) => {
+    const product = draw(480, 320, (x, y) => {
+      const isObject = (x - 240) ** 2 + (y - 180) ** 2 < 4900;
+      return isObject ? [200 * noise(x, y), 60, 40] : [1, 1, 1].map(() => Math.min(255, level + (slope * y) / 320));
+    });
+    expect(kindOfImage(product)).toBe('photograph');
+  });
+
+  it('is a photograph for leaves, and for images smaller than the scale at which it is measured', () => {
+    expect(kindOfImage(foliage)).toBe('photograph');
+    expect(kindOfImage(draw(20, 16, () => [9, 9, 9]))).toBe('photograph');
+  });
 });
 
 describe('a model that was made for scenes', () => {

@@ -1,3 +1,4 @@
+import { resizeBilinear } from '../data/transforms/resize.ts';
 import type { RawImage } from '../data/images/raw-image.ts';
 
 /** Maximum difference of color channels of a gray pixel, in levels of 255. */
@@ -34,7 +35,50 @@ export const looksLikeScene = ({ width, height, data }: RawImage): boolean => {
   return plain >= leastPlain * all && plainTop >= leastPlainTop * allTop;
 };
 
+/** Side to which the longer side of an image is reduced before its kind is determined. */
+const KIND_SIDE_PX = 144;
+/** Levels of green of a scene's ground at both edges, and how much lighter the lower one is; of 1,000 scenes, with a margin. */
+const TOP_LEVELS = [100, 190];
+const BOTTOM_LEVELS = [165, 248];
+const GROUND_SLOPES = [20, 125];
+/** Maximum difference of the means of red and blue at the upper edge of a scene; a few levels. */
+const MAX_TINT = 7;
+
+/**
+ * Kind of an image, for the choice of an embedded model. A scene's ground is gray without a tint and gets lighter towards the
+ * lower edge, within narrow limits; the grounds of photographs of single objects do not.
+ */
+export const kindOfImage = (image: RawImage): 'scene' | 'photograph' => {
+  const factor = Math.min(1, KIND_SIDE_PX / Math.max(image.width, image.height));
+  const [width, height] = [image.width, image.height].map((side) => Math.max(16, Math.round(side * factor))) as [
+    number,
+    number,
+  ];
+  const small = resizeBilinear(image, width, height);
+  const [top, bottom] = [edgeLevels(small, 1), edgeLevels(small, height - 2)];
+  const isWithin = (value: number, [low, high]: readonly number[]): boolean => value >= low! && value <= high!;
+  const hasGround =
+    isWithin(top.green, TOP_LEVELS) &&
+    isWithin(bottom.green, BOTTOM_LEVELS) &&
+    isWithin(bottom.green - top.green, GROUND_SLOPES) &&
+    Math.abs(top.tint) <= MAX_TINT;
+  return hasGround && looksLikeScene(small) ? 'scene' : 'photograph';
+};
+
+/** Median of green, and red − blue on average, of a row of pixels. */
+const edgeLevels = ({ width, data }: RawImage, row: number): { readonly green: number; readonly tint: number } => {
+  const at = (x: number): number => 3 * (row * width + x);
+  const greens = Array.from({ length: width }, (_, x) => data[at(x) + 1]!).sort((a, b) => a - b);
+  const tint = greens.reduce((sum, _, x) => sum + data[at(x)]! - data[at(x) + 2]!, 0) / width;
+  return { green: greens[width >> 1]!, tint };
+};
+
+/** Warning about expressions for a model of photographs, whose measured precision is below what it was made for. */
+export const EXPRESSIONS_WARNING =
+  'this model is made for nouns and captions: of expressions that tell objects of one kind apart ("the dog on the left") it gets ' +
+  'about two of three right (its README.md has the numbers)';
+
 /** Warning about an image of a kind that the model was not made for. */
 export const notASceneWarning = (name: string): string =>
   `${name} does not look like a procedural scene, and this model knows nothing else: its boxes and answers mean nothing here. ` +
-  'For photos take a published checkpoint, for instance: mdetr pull pretrained_resnet101, then --model pretrained_resnet101';
+  'For photos take --model photos, or a published checkpoint: mdetr pull pretrained_resnet101, then --model pretrained_resnet101';

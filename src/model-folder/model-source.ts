@@ -20,7 +20,7 @@ export interface ModelSource {
   /** Note of the model folder about what the model can do, if any; shown with results. */
   readonly notice: string | undefined;
   /** Kind of images that the model was trained for, if a model folder has `made_for`; others get a warning. */
-  readonly madeFor: 'scenes' | undefined;
+  readonly madeFor: 'scenes' | 'photos' | undefined;
   /** Calibrated threshold and presence, if `mdetr calibrate` measured them. */
   readonly calibration: Calibration | undefined;
   /** Precision in which the loaded programs store the weights; `float32` until they are loaded. */
@@ -74,7 +74,7 @@ export const combineParts = ({
     preprocessing: parts.preprocessing,
     answers: parts.answers,
     notice: typeof notice === 'string' ? notice : undefined,
-    madeFor: madeFor === 'scenes' ? madeFor : undefined,
+    madeFor: madeFor === 'scenes' || madeFor === 'photos' ? madeFor : undefined,
     dtype: 'float32',
     calibration: calibrationOf(values, name),
   };

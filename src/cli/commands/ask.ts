@@ -29,7 +29,7 @@ export const askCommand = (): Command => {
     .argument('<image...>', 'images: files, folders, patterns, - or @list.txt')
     .option('--question <text>', 'question (required); may be repeated', collectCaptions)
     .option('--answers <file>', "GQA's answer table (JSON), for models trained on GQA");
-  addModelOptions(addImageOptions(command));
+  addModelOptions(addImageOptions(command), 'by image');
   return command
     .addHelpText('after', `${EXAMPLES}\n\n${IMAGES_HELP}`)
     .action(async (images: string[], options: AskOptions) =>

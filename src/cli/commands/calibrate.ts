@@ -10,6 +10,7 @@ import { Progress } from '../output/progress.ts';
 import { formatTable } from '../output/table.ts';
 
 interface CalibrateCommandOptions extends ModelOptions {
+  readonly model: string;
   readonly data: string;
   readonly images?: readonly string[];
   readonly limit: number;

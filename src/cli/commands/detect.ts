@@ -8,7 +8,8 @@ import { listImages, type ImageList, type ListedImage } from '../input/image-lis
 import { completed, ImageReader, type DecodedImage } from '../input/image-reader.ts';
 import { parseShard, shardPath, type Shard } from '../options/shard-option.ts';
 import { interruptible } from '../options/stop-signals.ts';
-import { addModelOptions, loadModel, type ModelOptions } from '../options/model-options.ts';
+import { ImageModels } from '../options/image-models.ts';
+import { addModelOptions, type ModelOptions } from '../options/model-options.ts';
 import { requireCaptions, collectCaptions, integerFrom } from '../options/option-values.ts';
 import { planOutputs } from '../output/image-outputs.ts';
 import { addImageOptions, IMAGES_HELP, inferenceOptionsOf, type ImageOptions } from '../options/image-options.ts';
@@ -88,7 +89,7 @@ export const detectCommand = (): Command => {
       '--image-prefix <text>',
       'text before image paths, for --format labelstudio (default: /data/local-files/?d=)',
     );
-  addModelOptions(addImageOptions(command));
+  addModelOptions(addImageOptions(command), 'by image');
   return command
     .addHelpText('after', EXAMPLES)
     .action((images: string[], options: DetectOptions) => detect(images, options));
@@ -110,7 +111,7 @@ const detect = async (texts: readonly string[], options: DetectOptions): Promise
   // The first images are read before the model, which takes longer to load: a wrong path is reported at once.
   let next = reader.readAll(batches[0] ?? []);
   await next;
-  const model = left.length === 0 ? undefined : await loadModel(options);
+  const models = new ImageModels(options);
   const progress = new Progress('images', left.length, {
     resultsComeLast: file !== undefined && options.json !== true,
   });
@@ -128,14 +129,17 @@ const detect = async (texts: readonly string[], options: DetectOptions): Promise
   try {
     await interruptible(async (signal) => {
       for (const [index, batch] of batches.entries()) {
-        const images = await reader.checkSizes(await next, model!);
+        const groups = await models.groupsOf(await next);
         // Images of the next batch are decoded while the network runs. A failure is reported by the batch itself.
         next = reader.readAll(batches[index + 1] ?? []);
         next.catch(() => undefined);
-        const results = images.length === 0 ? [] : await detectAll(model!, images, captions, options);
-        for (const [position, image] of images.entries()) {
-          signal.throwIfAborted();
-          await handle(image, results.slice(position * captions.length, (position + 1) * captions.length));
+        for (const { model, images: read } of groups) {
+          const images = await reader.checkSizes(read, model);
+          const results = images.length === 0 ? [] : await detectAll(model, images, captions, options);
+          for (const [position, image] of images.entries()) {
+            signal.throwIfAborted();
+            await handle(image, results.slice(position * captions.length, (position + 1) * captions.length));
+          }
         }
         progress.advance(batch.length);
       }
@@ -145,7 +149,7 @@ const detect = async (texts: readonly string[], options: DetectOptions): Promise
     progress.stop();
     file?.close();
     await next.catch(() => undefined);
-    await model?.dispose();
+    await models.dispose();
   }
   if (file !== undefined) note(`${options.results!}: ${list.images.length - left.length + file.written} images`);
   reader.finish(list.images.length);
@@ -181,7 +185,7 @@ const openResults = async (
   captions: readonly string[],
   rule: Parameters<typeof ResultsFile.open>[1],
 ): Promise<ResultsFile | undefined> => {
-  const { results, format = 'jsonl', resume = false, overwrite = false, model, shard } = options;
+  const { results, format = 'jsonl', resume = false, overwrite = false, model = 'by image', shard } = options;
   if (results === undefined) return undefined;
   const path = shard === undefined ? results : shardPath(results, shard);
   const { classes, maskFormat: masks, annotations, imagePrefix } = options;

@@ -26,7 +26,7 @@ export const referCommand = (): Command => {
     .description('Find the object that a referring expression means.')
     .argument('<image...>', 'images: files, folders, patterns, - or @list.txt')
     .option('--expression <text>', 'referring expression (required); may be repeated', collectCaptions);
-  addModelOptions(addImageOptions(command));
+  addModelOptions(addImageOptions(command), 'by image');
   return command
     .addHelpText('after', `${EXAMPLES}\n\n${IMAGES_HELP}`)
     .action(async (images: string[], options: ReferOptions) =>

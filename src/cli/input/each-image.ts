@@ -2,9 +2,11 @@ import { writeDrawing, type DrawingContent } from '../../drawing/node/index.ts';
 import type { EncodedImage } from '../../inference/encoded-image.ts';
 import type { DetectedObject, ResultBase } from '../../results/types.ts';
 import { listImages } from './image-list.ts';
-import { completed, ImageReader } from './image-reader.ts';
+import type { MDETR } from '../../inference/node/mdetr.ts';
+import { completed, ImageReader, type DecodedImage } from './image-reader.ts';
 import { interruptible } from '../options/stop-signals.ts';
-import { loadModel, type ModelOptions } from '../options/model-options.ts';
+import { ImageModels } from '../options/image-models.ts';
+import type { ModelOptions } from '../options/model-options.ts';
 import { planOutputs } from '../output/image-outputs.ts';
 import type { ImageOptions } from '../options/image-options.ts';
 import { note, print } from '../output/print.ts';
@@ -34,13 +36,13 @@ export const runOnImages = async <R extends ResultBase>(
   const reader = new ImageReader(options, list.isBulk || options.skipBroken === true);
   // The first image is read before the model, which takes longer to load: a wrong path is reported at once.
   const first = await reader.readAll(list.images.slice(0, 1));
-  const model = await loadModel(options, { answers: task.answers });
+  const models = new ImageModels(options, { answers: task.answers });
   const warned = new Set<string>();
   try {
     await interruptible(async (signal) => {
       for (const [index, listed] of list.images.entries()) {
         const read = index === 0 ? first : await reader.readAll([listed]);
-        for (const image of await reader.checkSizes(read, model)) {
+        for (const { image, model } of await sized(read, models, reader)) {
           const encoded = await model.encodeImage(image.raw, { name: image.name });
           for (const [captionIndex, caption] of captions.entries()) {
             signal.throwIfAborted();
@@ -57,7 +59,19 @@ export const runOnImages = async <R extends ResultBase>(
       }
     });
   } finally {
-    await model.dispose();
+    await models.dispose();
   }
   reader.finish(list.images.length);
+};
+
+/** Images of a usable size, with their models. */
+const sized = async (
+  read: readonly DecodedImage[],
+  models: ImageModels,
+  reader: ImageReader,
+): Promise<readonly { readonly image: DecodedImage; readonly model: MDETR }[]> => {
+  const usable: { readonly image: DecodedImage; readonly model: MDETR }[] = [];
+  for (const { model, images } of await models.groupsOf(read))
+    for (const image of await reader.checkSizes(images, model)) usable.push({ image, model });
+  return usable;
 };

@@ -9,7 +9,8 @@ import { ensureNativeLibrary } from './native-library.ts';
 
 /** Options of every command that runs a model. */
 export interface ModelOptions {
-  readonly model: string;
+  /** Undefined where the image decides. */
+  readonly model?: string | undefined;
   readonly weights?: 'model' | 'ema';
   readonly tokenizer?: string;
   readonly config?: string;
@@ -43,11 +44,22 @@ export const addDeviceOptions = (command: Command): Command =>
     .option('--device <name>', 'device: cpu, or webgpu, cuda, coreml or dml where available', 'cpu')
     .option('--threads <n>', 'threads of the network (default: one per core)', integerFrom(1));
 
-/** Adds the options that select a model and how it runs. */
-export const addModelOptions = (command: Command): Command =>
+const MODEL_HELP = 'model folder, .pth or .safetensors file, or name of a model';
+
+/**
+ * Adds the options that select a model and how it runs.
+ *
+ * @param choice `by image` for commands that choose an embedded model for each image
+ */
+export const addModelOptions = (command: Command, choice: 'fixed' | 'by image' = 'fixed'): Command =>
   addDeviceOptions(
     addSourceOptions(
-      command.option('--model <model>', 'model folder, .pth or .safetensors file, or name of a model', 'default'),
+      choice === 'fixed'
+        ? command.option('--model <model>', MODEL_HELP, 'default')
+        : command.option(
+            '--model <model>',
+            `${MODEL_HELP} (default: by image, default for scenes, photos for photographs)`,
+          ),
     ),
   ).option('--verbose', 'print which weights were loaded, and progress');
 

@@ -1,0 +1,63 @@
+/**
+ * Writes `models/photos` from a trained model: weights in half precision, config with calibration, vocabulary, image size,
+ * the model card and the license note that are given.
+ *
+ *     npx tsx scripts/photos/ship-model.ts MODEL --threshold 0.45 --card README.md --license LICENSE.md [--out models/photos]
+ */
+import { copyFile, cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { openCheckpoint, tensorSource, writeSafetensors, type TensorSource } from '../../src/checkpoints/index.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    threshold: { type: 'string' },
+    present: { type: 'string', default: '0.812' },
+    absent: { type: 'string', default: '0.906' },
+    card: { type: 'string' },
+    license: { type: 'string' },
+    out: { type: 'string', default: join(root, 'models/photos') },
+  },
+});
+const [model] = positionals;
+const { card, license, out, threshold } = values;
+if (model === undefined || card === undefined || license === undefined || threshold === undefined)
+  throw new Error('usage: ship-model.ts MODEL --threshold T --card FILE --license FILE [--out DIR]');
+
+await rm(out, { recursive: true, force: true });
+await mkdir(out, { recursive: true });
+const checkpoint = await openCheckpoint(join(model, 'model.safetensors'));
+const tensors: TensorSource[] = [];
+for (const entry of checkpoint.tensors.values()) {
+  // Token positions are integers; everything else is stored in half precision.
+  if (entry.dtype !== 'f32') tensors.push(entry);
+  else tensors.push(tensorSource(entry.name, entry.shape, await entry.readFloat32(), 'f16'));
+}
+await writeSafetensors(join(out, 'model.safetensors'), tensors, { format: 'pt' });
+await checkpoint.close();
+const config = JSON.parse(await readFile(join(model, 'config.json'), 'utf8')) as Record<string, unknown>;
+const calibrated = {
+  ...config,
+  made_for: 'photos',
+  calibration: {
+    threshold: Number(threshold),
+    presence: Number(threshold),
+    data: {
+      name: 'nouns of 96 held-out photographs with human boxes',
+      images: 96,
+      captions: 666,
+      boxes: 0,
+      present_phrases: 282,
+      absent_phrases: 384,
+      present_found: Number(values.present),
+      absent_found: Number(values.absent),
+    },
+  },
+};
+await writeFile(join(out, 'config.json'), `${JSON.stringify(calibrated, undefined, 2)}\n`);
+for (const name of ['tokenizer.json', 'preprocessor_config.json']) await cp(join(model, name), join(out, name));
+await copyFile(card, join(out, 'README.md'));
+await copyFile(license, join(out, 'LICENSE.md'));

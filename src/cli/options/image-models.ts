@@ -1,0 +1,64 @@
+import { findPackageFile } from '../../files/package-folder.ts';
+import type { FromPretrainedOptions } from '../../inference/node/load-options.ts';
+import { kindOfImage } from '../../inference/image-domain.ts';
+import type { MDETR } from '../../inference/node/mdetr.ts';
+import type { DecodedImage } from '../input/image-reader.ts';
+import { note } from '../output/print.ts';
+import { loadModel, type ModelOptions } from './model-options.ts';
+
+/** Embedded model for each kind of image. */
+const MODEL_OF_KIND = { scene: 'default', photograph: 'photos' } as const;
+
+/** Consecutive images with their model. */
+export interface ImageGroup {
+  readonly model: MDETR;
+  readonly images: readonly DecodedImage[];
+}
+
+/**
+ * The models of a command's images: the one that `--model` names, or else an embedded one for the kind of each image. A
+ * model is loaded when the first image needs it, and stderr says which one was taken.
+ */
+export class ImageModels {
+  private readonly loaded = new Map<string, Promise<MDETR>>();
+
+  constructor(
+    private readonly options: ModelOptions,
+    private readonly more: Pick<FromPretrainedOptions, 'answers'> = {},
+  ) {}
+
+  /** Consecutive images that have the same model, in the order of the images. */
+  async groupsOf(images: readonly DecodedImage[]): Promise<readonly ImageGroup[]> {
+    const groups: { readonly model: MDETR; readonly images: DecodedImage[] }[] = [];
+    for (const image of images) {
+      const model = await this.modelFor(image);
+      const last = groups.at(-1);
+      if (last?.model === model) last.images.push(image);
+      else groups.push({ model, images: [image] });
+    }
+    return groups;
+  }
+
+  /** Disposes the models that were loaded. */
+  async dispose(): Promise<void> {
+    for (const model of await Promise.allSettled([...this.loaded.values()]))
+      if (model.status === 'fulfilled') await model.value.dispose();
+  }
+
+  private modelFor(image: DecodedImage): Promise<MDETR> {
+    const { model, weights, tokenizer, config } = this.options;
+    // Files of one's own belong to a model of one's own.
+    const isNamed = [model, weights, tokenizer, config, this.more.answers].some((option) => option !== undefined);
+    if (isNamed || findPackageFile('models/photos/config.json') === undefined) return this.load(model ?? 'default');
+    const kind = kindOfImage(image.raw);
+    const name = MODEL_OF_KIND[kind];
+    if (!this.loaded.has(name)) note(`${image.name} looks like a ${kind}: model "${name}" (--model names another)`);
+    return this.load(name);
+  }
+
+  private load(model: string): Promise<MDETR> {
+    const loading = this.loaded.get(model) ?? loadModel({ ...this.options, model }, this.more);
+    this.loaded.set(model, loading);
+    return loading;
+  }
+}
