@@ -80,4 +80,4 @@ const leaveRuntimeImport = (code: string): string =>
   code.replace(RUNTIME_IMPORT, 'import(/* @vite-ignore */ /* webpackIgnore: true */ $1)');
 
 /** Module that `exports` gives to browsers in place of an entry for Node: no bundler can resolve what it imports. */
-const NEEDS_NODE = `import 'This entry of mdetr needs Node.js: in a browser, import "mdetr/web"';\n`;
+const NEEDS_NODE = `export * from 'This entry of mdetr needs Node.js: in a browser, import "mdetr/web"';\n`;
