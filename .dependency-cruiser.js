@@ -219,7 +219,7 @@ export default {
     {
       name: 'resolvable',
       comment:
-        'The import cannot be resolved. The package itself resolves to dist/ once it is built; a script installs tfjs into a temporary folder.',
+        'The import cannot be resolved. The package itself resolves to dist/ once it is built; React is only in an example. a script installs tfjs into a temporary folder.',
       severity: 'error',
       from: {},
       to: { couldNotResolve: true, pathNot: '^(mdetr(/|$)|@tensorflow/)' },
