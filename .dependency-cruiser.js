@@ -222,7 +222,7 @@ export default {
         'The import cannot be resolved. The package itself resolves to dist/ once it is built; React is only in an example. a script installs tfjs into a temporary folder.',
       severity: 'error',
       from: {},
-      to: { couldNotResolve: true, pathNot: '^(mdetr(/|$)|@tensorflow/)' },
+      to: { couldNotResolve: true, pathNot: '^((mdetr|react|react-dom)(/|$)|@tensorflow/)' },
     },
   ],
   options: {
