@@ -28,3 +28,5 @@ export { loadTokenizer } from '../text/node/tokenizer-files.ts';
 export type { EncodeOptions, Encoding, Span, TextSpan, Tokenizer, TokenizerOptions } from '../text/index.ts';
 export { Random } from '../random/random.ts';
 export { MdetrError } from '../errors.ts';
+export type { CaptionPhrase, DetectedObject, DetectionResult, ResultBase, Timing } from '../results/types.ts';
+export { RESULTS_VERSION } from '../results/types.ts';

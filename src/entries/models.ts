@@ -21,3 +21,5 @@ export { traceInference, type InferencePrograms } from '../inference/programs.ts
 export { MdetrError } from '../errors.ts';
 export type { Calibration, CalibrationData } from '../model-folder/calibration.ts';
 export type { Precision } from '../model-folder/export-manifest.ts';
+export type { DetectedImage } from '../models/backbones/backbone.ts';
+export type { Proposals } from '../models/backbones/backbone.ts';

@@ -30,3 +30,12 @@ export type { ModelConfig, SmallBackboneConfig, TextEncoderConfig } from '../mod
 export { MdetrError, UsageError } from '../errors.ts';
 export type { Span } from '../text/index.ts';
 export type { Precision } from '../model-folder/export-manifest.ts';
+export type { ImportDatasetOptions, ImportReport } from '../datasets/import/import-dataset.ts';
+export type {
+  PreparationProgress,
+  PreparationReport,
+  PreparedFile,
+  PreparedList,
+  Remark,
+} from '../datasets/preparation/preparation.ts';
+export type { DatasetFacts } from '../datasets/import/training-config.ts';

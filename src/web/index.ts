@@ -37,7 +37,7 @@ export type { Encoding, Span, TextSpan } from '../text/index.ts';
 export type { DecodeOptions, EncodableImage, ImageSource } from '../data/images/image-source.ts';
 export type { Orientation, PixelSize } from '../data/images/orientation.ts';
 export type { PixelInput, RawImage } from '../data/images/raw-image.ts';
-export type { BoxXyxy } from '../geometry/boxes.ts';
+export type { BoxXywh, BoxXyxy } from '../geometry/boxes.ts';
 export {
   maskToDense,
   unpackMask,
@@ -45,3 +45,5 @@ export {
   type PackedCocoRle,
   type RunLengthMask,
 } from '../geometry/run-lengths.ts';
+export type { Calibration, CalibrationData } from '../model-folder/calibration.ts';
+export type { Precision } from '../model-folder/export-manifest.ts';
