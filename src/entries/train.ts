@@ -39,3 +39,6 @@ export type {
   Remark,
 } from '../datasets/preparation/preparation.ts';
 export type { DatasetFacts } from '../datasets/import/training-config.ts';
+export type { AttributeChoice } from '../datasets/import/class-texts.ts';
+export type { TextKind } from '../datasets/import/made-texts.ts';
+export type { ModelLimits } from '../datasets/import/model-limits.ts';
