@@ -6,4 +6,3 @@ export type { LogEntry, RequestEntry } from '../server/log.ts';
 export type { ServerModel, ServerOptions } from '../server/options.ts';
 export { MdetrError, UsageError } from '../errors.ts';
 export type { Precision } from '../model-folder/export-manifest.ts';
-export type { LabelStudio } from '../server/label-studio/label-studio.ts';
