@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
-import { MdetrError } from '../../errors.ts';
 import type { Communicator } from './communicator.ts';
+import { GroupEnded } from './group-ended.ts';
 
 /** Memory that the threads of a group share. */
 export interface SharedGroup {
@@ -16,9 +16,6 @@ const [ARRIVED, ROUND, FAILED] = [0, 1, 2];
 
 /** Interval of checks whether a thread has failed; in between, signals and messages of other threads are handled. */
 const POLL_MS = 50;
-
-/** Thrown in the other threads of a group when one of them has failed. */
-export class GroupEnded extends MdetrError {}
 
 /**
  * Allocates the memory of a group.

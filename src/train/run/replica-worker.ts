@@ -2,7 +2,8 @@ import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
 import { createRuntime } from '../../engine/runtime/create-runtime.ts';
 import { failureOf, type ThreadFailure } from '../../threads/thread-failure.ts';
 import type { TrainConfig } from '../config/config.ts';
-import { GroupEnded, ThreadCommunicator, type SharedGroup } from '../parallel/thread-communicator.ts';
+import { GroupEnded } from '../parallel/group-ended.ts';
+import { ThreadCommunicator, type SharedGroup } from '../parallel/thread-communicator.ts';
 import { trainProcess } from './training-run.ts';
 
 /** Task of a replica other than the first one, which writes the files and receives the stop signal. */

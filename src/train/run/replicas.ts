@@ -8,7 +8,8 @@ import type { TrainConfig } from '../config/config.ts';
 import { defaultWorkers } from '../data/batch-loader.ts';
 import type { ReplicaMessage, ReplicaTask } from './replica-worker.ts';
 import { batchesOfProcess } from './run-start.ts';
-import { GroupEnded, makeSharedGroup, ThreadCommunicator } from '../parallel/thread-communicator.ts';
+import { GroupEnded } from '../parallel/group-ended.ts';
+import { makeSharedGroup, ThreadCommunicator } from '../parallel/thread-communicator.ts';
 import type { RunSummary } from './run-observer.ts';
 import { trainProcess, type ProcessOptions } from './training-run.ts';
 

@@ -58,23 +58,22 @@ export const findVocabulary = async (
 };
 
 /**
- * Number of a step's batches that each process takes. Processes share the `accumulate` batches of a step, so that a run is
- * the same for any number of them.
+ * Number of a step's batches that a process takes. Processes share the `accumulate` batches of a step, so that a run is the
+ * same for any number of them; the shares differ by one where they do not divide it.
  *
- * @throws {MdetrError} if the batches cannot be shared evenly
+ * @throws {MdetrError} if there are more processes than batches
  */
 export const batchesOfProcess = (
   { accumulate, batch_size: images }: Pick<TrainConfig, 'accumulate' | 'batch_size'>,
-  { size }: Communicator,
+  { rank, size }: Pick<Communicator, 'rank' | 'size'>,
 ): number => {
-  if (accumulate % size === 0) return accumulate / size;
+  if (size <= accumulate) return Math.ceil((accumulate - rank) / size);
   const advice =
-    accumulate === 1 && images % size === 0
-      ? `--set accumulate=${size} --set batch_size=${images / size} makes the same step of ${images} images`
-      : `set "accumulate" to a multiple of ${size}`;
+    (images * accumulate) % size === 0
+      ? `--set accumulate=${size} --set batch_size=${(images * accumulate) / size} makes the same step of ${images * accumulate} images`
+      : `set "accumulate" to ${size} or more`;
   throw new MdetrError(
-    `a step has ${accumulate} ${accumulate === 1 ? 'batch' : 'batches'} (accumulate), which ${size} processes cannot ` +
-      `share evenly: ${advice}`,
+    `a step has ${accumulate} ${accumulate === 1 ? 'batch' : 'batches'} (accumulate), too few for ${size} processes: ${advice}`,
   );
 };
 
@@ -85,6 +84,7 @@ export const pairsPerStep = (config: Pick<TrainConfig, 'accumulate' | 'batch_siz
 /** The rows of a run, in training order. */
 export interface RunData {
   readonly datasets: readonly DatasetConfig[];
+  readonly rows: number;
   readonly sampler: BatchSampler;
   readonly stepsPerEpoch: number;
   /** Steps of the run. */
@@ -104,7 +104,8 @@ export const openRunData = (config: TrainConfig): RunData => {
   try {
     const sampler = samplerFor(sources, config);
     const stepsPerEpoch = Math.floor(sampler.batchesIn(0) / config.accumulate);
-    return { datasets, sampler, stepsPerEpoch, totalSteps: config.max_steps ?? config.epochs * stepsPerEpoch, close };
+    const totalSteps = config.max_steps ?? config.epochs * stepsPerEpoch;
+    return { datasets, rows: sources.length, sampler, stepsPerEpoch, totalSteps, close };
   } catch (error) {
     close();
     throw error;

@@ -9,6 +9,7 @@ import { BatchLoader } from '../data/batch-loader.ts';
 import type { MadeBatch } from '../data/batch-maker.ts';
 import { singleProcess, type Communicator } from '../parallel/communicator.ts';
 import type { StepReport, Trainer } from '../step/trainer.ts';
+import { agree } from './agreement.ts';
 import { BatchFeed } from './batch-feed.ts';
 import { changedSettings, prepareRunFolder, stateFile } from './run-folder.ts';
 import type { RunObserver, RunSummary, Validate } from './run-observer.ts';
@@ -60,6 +61,7 @@ export const trainProcess = async (config: TrainConfig, options: ProcessOptions)
   let data: RunData | undefined;
   try {
     data = openRunData(config);
+    await agree(communicator, config, data);
     const isEnd = before !== undefined && (before.step >= data.totalSteps || isExhausted(config, before.position));
     if (before?.position.isDone === true && isEnd) {
       const { best, skippedRows } = before.position;
@@ -176,9 +178,9 @@ class TrainingRun {
       observer.onStep?.(steps, report.total);
       // Signals and messages of the data threads arrive between steps only.
       await setImmediate();
-      const { size } = this.communicator;
+      // Over all processes, whose batches are like those of this one.
       const sum = (count: (batch: MadeBatch['batch']) => number): number =>
-        made.reduce((total, { batch }) => total + count(batch), 0) * size;
+        (made.reduce((total, { batch }) => total + count(batch), 0) / made.length) * config.accumulate;
       recorder.add(report, {
         dataMs,
         wholeMs: performance.now() - started,

@@ -166,7 +166,7 @@ export class Trainer {
    */
   async step(...batches: readonly [TrainBatch, ...TrainBatch[]]): Promise<StepReport> {
     const { rates, count } = this;
-    const numBoxes = await this.boxesPerBatch(batches);
+    const { batchCount, numBoxes } = await this.countsOf(batches);
     const results: StepResult[] = [];
     try {
       for (const [index, batch] of batches.entries()) {
@@ -182,11 +182,11 @@ export class Trainer {
       }
       const { gradients } = results[0]!;
       const started = performance.now();
-      const gradientNorm = await this.update(gradients, rates, batches);
+      const gradientNorm = await this.update(gradients, rates, batches, batchCount);
       this.count++;
       return {
         step: count,
-        ...(await this.meanLosses(results)),
+        ...(await this.meanLosses(results, batchCount)),
         rates,
         gradientNorm,
         timing: { ...sumTimings(results), updateMs: performance.now() - started },
@@ -201,9 +201,9 @@ export class Trainer {
     gradients: ReadonlyMap<string, HostTensor>,
     rates: LearningRates,
     batches: readonly TrainBatch[],
+    batchCount: number,
   ): Promise<number> {
     const { options, communicator, optimizer, pool, parameters } = this;
-    const batchCount = batches.length * communicator.size;
     const sums = floatsOf(gradients);
     await allReduceTogether(communicator, sums);
     const gradientNorm = (await pool.norm(sums)) / batchCount;
@@ -223,14 +223,17 @@ export class Trainer {
   }
 
   /** Means over the batches of all processes. */
-  private async meanLosses(results: readonly StepResult[]): Promise<Pick<StepReport, 'total' | 'terms'>> {
-    const { communicator } = this;
-    const total = meanOf(results.map((result) => result.total));
-    const terms = meanTerms(results.map((result) => result.terms));
-    if (communicator.size === 1) return { total, terms };
-    const sums = Float32Array.of(total, ...Object.values(terms));
-    await communicator.allReduce(sums);
-    const [meanTotal, ...meanOfTerms] = Array.from(sums, (sum) => sum / communicator.size);
+  private async meanLosses(
+    results: readonly StepResult[],
+    batchCount: number,
+  ): Promise<Pick<StepReport, 'total' | 'terms'>> {
+    const total = sumOf(results.map((result) => result.total));
+    const terms = sumTerms(results.map((result) => result.terms));
+    const sums = [total, ...Object.values(terms)];
+    // In double precision for a single process, whose sums leave it nowhere.
+    const shared = this.communicator.size === 1 ? sums : Float32Array.from(sums);
+    if (shared instanceof Float32Array) await this.communicator.allReduce(shared);
+    const [meanTotal, ...meanOfTerms] = Array.from(shared, (sum) => sum / batchCount);
     return {
       total: meanTotal!,
       terms: Object.fromEntries(Object.keys(terms).map((name, index) => [name, meanOfTerms[index]!])),
@@ -243,12 +246,15 @@ export class Trainer {
     return dropoutSeed(this.options.seed, this.count, batch * size + rank);
   }
 
-  /** Divisor of sums over boxes: the mean over all batches of all processes, at least 1. */
-  private async boxesPerBatch(batches: readonly TrainBatch[]): Promise<number> {
-    const counts = batches.flatMap(({ targets }) => targets.boxCounts);
-    const total = Float32Array.of(counts.reduce((sum, count) => sum + count, 0));
-    await this.communicator.allReduce(total);
-    return boxNormalizer(total[0]!, batches.length * this.communicator.size);
+  /** Number of batches of the step in all processes, which may differ in their shares, and the divisor of sums over boxes. */
+  private async countsOf(
+    batches: readonly TrainBatch[],
+  ): Promise<{ readonly batchCount: number; readonly numBoxes: number }> {
+    const boxes = sumOf(batches.flatMap(({ targets }) => targets.boxCounts));
+    const counts = Float32Array.of(batches.length, boxes);
+    await this.communicator.allReduce(counts);
+    const [batchCount, total] = [counts[0]!, counts[1]!];
+    return { batchCount, numBoxes: boxNormalizer(total, batchCount) };
   }
 }
 
@@ -279,10 +285,10 @@ const notFinite = (gradients: ReadonlyMap<string, HostTensor>, batches: readonly
   );
 };
 
-const meanOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+const sumOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0);
 
-const meanTerms = (all: readonly Readonly<Record<string, number>>[]): Record<string, number> =>
-  Object.fromEntries(Object.keys(all[0]!).map((name) => [name, meanOf(all.map((terms) => terms[name]!))]));
+const sumTerms = (all: readonly Readonly<Record<string, number>>[]): Record<string, number> =>
+  Object.fromEntries(Object.keys(all[0]!).map((name) => [name, sumOf(all.map((terms) => terms[name]!))]));
 
 const sumTimings = (results: readonly StepResult[]): StepTiming => {
   const total: StepTiming = { forwardMs: 0, matchingMs: 0, lossMs: 0, backwardMs: 0 };

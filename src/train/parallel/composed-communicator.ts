@@ -1,0 +1,36 @@
+import type { Communicator } from './communicator.ts';
+
+/** Communicator of replicas inside several processes: the threads of a process sum first, then the first threads of all. */
+export class ComposedCommunicator implements Communicator {
+  readonly rank: number;
+  readonly size: number;
+
+  /**
+   * @param threads the replicas of this process
+   * @param place rank of this process, and number of processes
+   * @param processes connection to the other processes, for the first replica
+   */
+  constructor(
+    private readonly threads: Communicator,
+    place: { readonly rank: number; readonly size: number },
+    private readonly processes: Communicator | undefined,
+  ) {
+    this.rank = place.rank * threads.size + threads.rank;
+    this.size = place.size * threads.size;
+  }
+
+  async allReduce(values: Float32Array): Promise<void> {
+    await this.threads.allReduce(values);
+    await this.processes?.allReduce(values);
+    await this.threads.broadcast(values, 0);
+  }
+
+  async broadcast(values: Float32Array, root: number): Promise<void> {
+    if (this.rank !== root) values.fill(0);
+    await this.allReduce(values);
+  }
+
+  async barrier(): Promise<void> {
+    await this.allReduce(new Float32Array(1));
+  }
+}

@@ -1,0 +1,116 @@
+import { randomBytes } from 'node:crypto';
+import { hostname, networkInterfaces } from 'node:os';
+import { setTimeout } from 'node:timers/promises';
+import type { Worker } from 'node:worker_threads';
+import { MdetrError } from '../../../errors.ts';
+import { startWorker } from '../../../threads/worker-thread.ts';
+import { gatherStrings, type Communicator } from '../communicator.ts';
+import { GroupEnded } from '../group-ended.ts';
+import type { GroupWatch } from './mpi-communicator.ts';
+import {
+  HUBS,
+  verdictText,
+  type HubAddress,
+  type MonitorNews,
+  type MonitorOrder,
+  type MonitorTask,
+} from './monitor-protocol.ts';
+
+/** A process without a beat for this time counts as dead. Tests shorten it. */
+const DEAD_AFTER_MS = 20_000;
+/** Processes other than the one that reports a failure end this much later: launchers kill all when the first one ends. */
+const SPEAK_FIRST_MS = 2_000;
+/** Time for a failure of this process to come back as the verdict of the group. */
+const VERDICT_MS = 5_000;
+
+/** This process's view of whether the others live. */
+export class GroupMonitor implements GroupWatch {
+  private ended: GroupEnded | undefined;
+  private readonly waiting = new Map<MonitorNews['kind'], (news: MonitorNews) => void>();
+
+  private constructor(
+    private readonly worker: Worker,
+    private readonly place: { readonly rank: number; readonly size: number },
+  ) {
+    worker.on('message', (news: MonitorNews) => {
+      if (news.kind === 'end') {
+        const { verdict } = news;
+        this.ended = new GroupEnded(verdictText(verdict, place.size), verdict.speaker !== place.rank);
+      }
+      this.waiting.get(news.kind)?.(news);
+      if (news.kind === 'refused') this.waiting.get('connected')?.(news);
+    });
+    worker.unref();
+  }
+
+  /**
+   * Connects the monitors of all processes.
+   * @throws {MdetrError} if a process cannot be reached
+   */
+  static async start(communicator: Communicator): Promise<GroupMonitor> {
+    const { rank, size } = communicator;
+    const secret = rank === 0 ? randomBytes(16).toString('hex') : '';
+    const [token] = await gatherStrings(communicator, secret);
+    const deadAfterMs = Number(process.env['MDETR_DEAD_AFTER_MS'] ?? DEAD_AFTER_MS);
+    const task: MonitorTask = { rank, size, host: hostname(), token: token!, deadAfterMs };
+    const worker = startWorker(import.meta.url, './monitor-thread', { workerData: task });
+    const monitor = new GroupMonitor(worker, { rank, size });
+    const listening = await monitor.next('listening');
+    const own: HubAddress = {
+      rank,
+      host: hostname(),
+      addresses: ownAddresses(),
+      port: listening.kind === 'listening' ? listening.port : 0,
+    };
+    const hubs = await gatherStrings(communicator, rank < HUBS ? JSON.stringify(own) : '');
+    const connection = monitor.next('connected');
+    monitor.order({ kind: 'connect', hubs: hubs.map((text) => JSON.parse(text) as HubAddress) });
+    const news = await connection;
+    if (news.kind === 'refused')
+      throw new MdetrError(
+        `process ${rank}: ${news.reason}; the processes of a training must reach each other by TCP to notice failures`,
+      );
+    await communicator.barrier();
+    return monitor;
+  }
+
+  check(): void {
+    if (this.ended !== undefined) throw this.ended;
+  }
+
+  /** Tells the group that this process fails. @returns the error to end with */
+  async fail(error: Error): Promise<Error> {
+    if (this.ended === undefined) {
+      const verdict = this.next('end');
+      this.order({ kind: 'fail', reason: error.message });
+      await Promise.race([verdict, setTimeout(VERDICT_MS)]);
+    }
+    const ended = this.ended ?? error;
+    if (ended instanceof GroupEnded && ended.isReported) await setTimeout(SPEAK_FIRST_MS);
+    return ended;
+  }
+
+  /** Leaves in good order, after which the end of another process is no failure. */
+  async leave(communicator: Communicator): Promise<void> {
+    await communicator.barrier();
+    const left = this.next('left');
+    this.order({ kind: 'leave' });
+    await left;
+    await communicator.barrier();
+    await this.worker.terminate();
+  }
+
+  private order(order: MonitorOrder): void {
+    this.worker.postMessage(order);
+  }
+
+  private next(kind: MonitorNews['kind']): Promise<MonitorNews> {
+    return new Promise((resolve) => this.waiting.set(kind, resolve));
+  }
+}
+
+const ownAddresses = (): string[] =>
+  Object.values(networkInterfaces()).flatMap((all) =>
+    // Link-local addresses are not valid on other interfaces.
+    (all ?? []).filter(({ internal, address }) => !internal && !/^fe80:/i.test(address)).map(({ address }) => address),
+  );
