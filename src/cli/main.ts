@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
-import { messageOf, UsageError } from '../errors.ts';
+import { MdetrError, messageOf, UsageError } from '../errors.ts';
 import { currentArguments } from '../names/current-names.ts';
 import { COMMANDS } from './commands.ts';
 import { guardStandardStreams, note, visible } from './output/print.ts';
@@ -65,6 +65,8 @@ const calledCommand = (argv: readonly string[]): string | undefined =>
 
 /** Prints an error on one line, or with its stack trace, and returns the exit status. */
 const fail = (error: unknown, withStack: boolean): number => {
+  // Another process of a group has printed it.
+  if (error instanceof MdetrError && 'isReported' in error && error.isReported === true) return 1;
   if (withStack && error instanceof Error) process.stderr.write(`${visible(error.stack ?? error.message)}\n`);
   else note(oneLine(messageOf(error)));
   return error instanceof UsageError ? 2 : 1;

@@ -87,9 +87,12 @@ const optionOf = (keyOption: (typeof KEY_OPTIONS)[number]): Option => {
 const train = async (path: string, options: TrainOptions): Promise<void> => {
   await ensureNativeLibrary(options.device ?? 'cpu');
   const { runTraining } = await import('../../train/run/run-training.ts');
-  const signals = new StopSignals(() =>
-    note('stopping after the current step, which is saved (a second Ctrl-C stops at once and loses unsaved steps)'),
-  );
+  const { mpiLaunch } = await import('../../train/parallel/mpi/mpi-launch.ts');
+  const isFirst = (mpiLaunch()?.rank ?? 0) === 0;
+  const signals = new StopSignals(() => {
+    if (isFirst)
+      note('stopping after the current step, which is saved (a second Ctrl-C stops at once and loses unsaved steps)');
+  });
   const progress = new TrainingProgress((summary) => printSummary(summary, path, options));
   try {
     await runTraining(path, {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { allReduceTogether, gatherStrings } from './communicator.ts';
-import { GroupEnded, makeSharedGroup, ThreadCommunicator } from './thread-communicator.ts';
+import { GroupEnded } from './group-ended.ts';
+import { makeSharedGroup, ThreadCommunicator } from './thread-communicator.ts';
 
 // All threads of these groups run on one thread here: all-reduce rounds work, only slowly.
 const membersOf = (size: number, values: number): ThreadCommunicator[] => {

@@ -2,6 +2,7 @@ import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
 import { createRuntime } from '../../engine/runtime/create-runtime.ts';
 import { failureOf, type ThreadFailure } from '../../threads/thread-failure.ts';
 import type { TrainConfig } from '../config/config.ts';
+import { ComposedCommunicator } from '../parallel/composed-communicator.ts';
 import { GroupEnded } from '../parallel/group-ended.ts';
 import { ThreadCommunicator, type SharedGroup } from '../parallel/thread-communicator.ts';
 import { trainProcess } from './training-run.ts';
@@ -10,6 +11,8 @@ import { trainProcess } from './training-run.ts';
 export interface ReplicaTask {
   readonly config: TrainConfig;
   readonly rank: number;
+  /** Place of the process among those of a launcher. */
+  readonly place: { readonly rank: number; readonly size: number };
   readonly group: SharedGroup;
   readonly workers: number;
   readonly resume: boolean;
@@ -22,14 +25,15 @@ export type ReplicaMessage =
 
 const runReplica = async (port: MessagePort): Promise<void> => {
   const tell = (message: ReplicaMessage): void => port.postMessage(message);
-  const { config, rank, group, workers, resume, startFrom } = workerData as ReplicaTask;
-  const communicator = new ThreadCommunicator(rank, group);
+  const { config, rank, place, group, workers, resume, startFrom } = workerData as ReplicaTask;
+  const threads = new ThreadCommunicator(rank, group);
+  const communicator = place.size === 1 ? threads : new ComposedCommunicator(threads, place, undefined);
   try {
     const runtime = await createRuntime({ blocking: true, threads: config.threads });
     await trainProcess(config, { runtime, communicator, workers, resume, startFrom });
     tell({ kind: 'done' });
   } catch (error) {
-    communicator.leave();
+    threads.leave();
     tell({ kind: 'failed', failure: failureOf(error), isGroupEnd: error instanceof GroupEnded });
   }
 };

@@ -8,10 +8,18 @@ import type { TrainConfig } from '../config/config.ts';
 import { defaultWorkers } from '../data/batch-loader.ts';
 import type { ReplicaMessage, ReplicaTask } from './replica-worker.ts';
 import { batchesOfProcess } from './run-start.ts';
+import { ComposedCommunicator } from '../parallel/composed-communicator.ts';
 import { GroupEnded } from '../parallel/group-ended.ts';
+import type { ProcessGroup } from '../parallel/mpi/process-group.ts';
 import { makeSharedGroup, ThreadCommunicator } from '../parallel/thread-communicator.ts';
 import type { RunSummary } from './run-observer.ts';
 import { trainProcess, type ProcessOptions } from './training-run.ts';
+
+/** Options of `runReplicas`. */
+export interface ReplicaOptions extends Omit<ProcessOptions, 'runtime' | 'communicator'> {
+  /** Processes that share the batches of every step with this one; each has the same number of replicas. */
+  readonly group?: Pick<ProcessGroup, 'rank' | 'size' | 'communicator' | 'cores' | 'localSize'> | undefined;
+}
 
 /** Values that replicas sum in one all-reduce round: all gradients of a small network. */
 const VALUES_PER_ROUND = 2 ** 20;
@@ -21,34 +29,52 @@ const VALUES_PER_ROUND = 2 ** 20;
  * cores, which share the batches of every step: small networks use many cores better this way than by splitting every
  * operation. The results are those of one copy, up to the rounding of sums.
  *
- * @throws {MdetrError} as `trainProcess`, and if the batches of a step cannot be shared evenly
+ * @throws {MdetrError} as `trainProcess`, and if there are more replicas than batches in a step
  */
 export const runReplicas = async (
   config: TrainConfig,
-  options: Omit<ProcessOptions, 'runtime' | 'communicator'>,
+  { group: processes, ...options }: ReplicaOptions,
 ): Promise<RunSummary> => {
   const { replicas, device } = config;
+  const place = processes ?? { rank: 0, size: 1 };
   if (replicas === 1) {
-    const { threads } = config;
-    return trainProcess(config, { ...options, runtime: await createRuntime({ device, threads }) });
+    const threads = config.threads ?? processes?.cores;
+    const workers =
+      options.workers ?? config.num_workers ?? workersOfReplica(defaultWorkers(), processes?.localSize ?? 1);
+    const runtime = await createRuntime({ device, threads });
+    const communicator = processes?.communicator;
+    return trainProcess({ ...config, threads }, { ...options, workers, runtime, communicator });
   }
   if (device !== 'cpu') throw new MdetrError(`replicas share the cores of "cpu"; "${device}" allows one replica only`);
   const group = makeSharedGroup(replicas, VALUES_PER_ROUND);
-  const communicator = new ThreadCommunicator(0, group);
+  const threadsOfGroup = new ThreadCommunicator(0, group);
+  const communicator =
+    processes === undefined ? threadsOfGroup : new ComposedCommunicator(threadsOfGroup, place, processes.communicator);
   batchesOfProcess(config, communicator);
-  const threads = config.threads ?? Math.max(1, Math.floor(availableParallelism() / replicas));
+  const cores = processes?.cores ?? availableParallelism();
+  const threads = config.threads ?? Math.max(1, Math.floor(cores / replicas));
   const workers = workersOfReplica(options.workers ?? config.num_workers ?? defaultWorkers(), replicas);
   const own = { ...config, threads };
   const { resume, startFrom } = options;
+  const { rank, size } = place;
   const others = Array.from(
     { length: replicas - 1 },
-    (_, index) => new Replica({ config: own, rank: index + 1, group, workers, resume: resume === true, startFrom }),
+    (_, index) =>
+      new Replica({
+        config: own,
+        rank: index + 1,
+        place: { rank, size },
+        group,
+        workers,
+        resume: resume === true,
+        startFrom,
+      }),
   );
   try {
     const runtime = await createRuntime({ threads, blocking: true });
     const run = trainProcess(own, { ...options, workers, runtime, communicator });
     // If one replica fails, all stop and the original error is rethrown.
-    run.catch(() => communicator.leave());
+    run.catch(() => threadsOfGroup.leave());
     const ends = await Promise.allSettled([run, ...others.map((replica) => replica.end)]);
     const failures = ends.flatMap((end) => (end.status === 'rejected' ? [end.reason as Error] : []));
     const cause = failures.find((failure) => !(failure instanceof GroupEnded)) ?? failures[0];

@@ -1,5 +1,6 @@
 import { dirname, join } from 'node:path';
 import type { ConfigValues } from '../config/config-file.ts';
+import { ProcessGroup } from '../parallel/mpi/process-group.ts';
 import { stateFile, writeStages } from './run-folder.ts';
 import type { RunObserver, RunSummary, Validate } from './run-observer.ts';
 import { openStages, stageToResume, type Stage } from './stages.ts';
@@ -24,17 +25,37 @@ export interface TrainingRunOptions {
 /**
  * Trains as `mdetr train` does: all training stages of a config, validation on `datasets_val`, the best model in `best/`, the
  * last one in `last/`, the log and the resumable state, in `output_dir`. With `replicas`, copies of the network share the
- * batches of every step.
+ * batches of every step; so do the processes that a launcher of MPI has started together (`mpirun -n 8 node train.mjs`).
  *
  *     const { best } = await runTraining('my.json', { settings: ['epochs=5'] });
  *
  * @param config path of a config file, or its values
  * @returns the summary of the last training stage, or of the one in which `signal` stopped the run
  * @throws {MdetrError} for data, files and settings that cannot be used, and when the loss is not finite
+ * @throws {GroupEnded} when another process of the group has failed; `isReported` if that is reported elsewhere
  */
 export const runTraining = async (
   config: string | ConfigValues,
   options: TrainingRunOptions = {},
+): Promise<RunSummary> => {
+  const group = await ProcessGroup.join();
+  if (group === undefined) return runStages(config, options, undefined);
+  try {
+    // The first process speaks for all.
+    const observer = group.rank === 0 ? options.observer : {};
+    observer?.onNote?.(`training in ${group.description}`);
+    const summary = await runStages(config, { ...options, observer }, group);
+    await group.leave();
+    return summary;
+  } catch (error) {
+    throw await group.fail(error instanceof Error ? error : new Error(String(error)));
+  }
+};
+
+const runStages = async (
+  config: string | ConfigValues,
+  options: TrainingRunOptions,
+  group: ProcessGroup | undefined,
 ): Promise<RunSummary> => {
   const { observer = {} } = options;
   const { stages: opened, notes } = await openStages(config, options.settings);
@@ -46,7 +67,7 @@ export const runTraining = async (
   });
   const { stages } = words;
   const first = options.resume === true ? stageToResume(stages, stateFile) : 0;
-  if (stages.length > 1)
+  if (stages.length > 1 && (group === undefined || group.rank === 0))
     await writeStages(
       dirname(stages[0]!.config.output_dir),
       stages.map(({ name }) => name),
@@ -58,18 +79,34 @@ export const runTraining = async (
     const before = stages[index - 1]?.config.output_dir;
     summary = await runStage(own, options, {
       startFrom: before === undefined ? undefined : join(before, stateFile),
-      prepare: () => words.write(own),
+      prepare: async () => {
+        if (group === undefined || group.rank === 0) await words.write(own);
+        // The other processes read the vocabulary that the first one has written.
+        await group?.communicator.barrier();
+      },
+      group,
     });
+    // The next stage reads the state that the first process has written.
+    await group?.communicator.barrier();
     observer.onStageEnd?.(summary);
     if (!summary.isDone) break;
   }
   return summary!;
 };
 
+/** Circumstances in which a training stage begins. */
+interface StageStart {
+  /** State file of the stage before. */
+  readonly startFrom: string | undefined;
+  /** Writes what the stage reads from its own folder. */
+  readonly prepare: () => Promise<void>;
+  readonly group: ProcessGroup | undefined;
+}
+
 const runStage = async (
   config: Stage['config'],
   { observer = {}, resume, workers, signal, validate, command }: TrainingRunOptions,
-  { startFrom, prepare }: { readonly startFrom: string | undefined; readonly prepare: () => Promise<void> },
+  { startFrom, prepare, group }: StageStart,
 ): Promise<RunSummary> => {
   // Loading the engine takes a while: an invalid config is reported before.
   const { runReplicas } = await import('./replicas.ts');
@@ -89,5 +126,6 @@ const runStage = async (
     validate: validator,
     command,
     startFrom,
+    group,
   });
 };

@@ -40,7 +40,7 @@ export interface ProcessOptions {
   /** Command that repeats the run, for the model card. */
   readonly command?: string | undefined;
   /** The processes that share the batches of every step; the results are the same for any number of them. */
-  readonly communicator?: Communicator;
+  readonly communicator?: Communicator | undefined;
 }
 
 /**

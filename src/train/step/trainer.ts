@@ -229,11 +229,13 @@ export class Trainer {
   ): Promise<Pick<StepReport, 'total' | 'terms'>> {
     const total = sumOf(results.map((result) => result.total));
     const terms = sumTerms(results.map((result) => result.terms));
-    const sums = [total, ...Object.values(terms)];
-    // In double precision for a single process, whose sums leave it nowhere.
-    const shared = this.communicator.size === 1 ? sums : Float32Array.from(sums);
-    if (shared instanceof Float32Array) await this.communicator.allReduce(shared);
-    const [meanTotal, ...meanOfTerms] = Array.from(shared, (sum) => sum / batchCount);
+    let sums = [total, ...Object.values(terms)];
+    if (this.communicator.size > 1) {
+      const shared = Float32Array.from(sums);
+      await this.communicator.allReduce(shared);
+      sums = Array.from(shared);
+    }
+    const [meanTotal, ...meanOfTerms] = sums.map((sum) => sum / batchCount);
     return {
       total: meanTotal!,
       terms: Object.fromEntries(Object.keys(terms).map((name, index) => [name, meanOfTerms[index]!])),

@@ -6,6 +6,7 @@ import { MdetrError } from '../../../errors.ts';
 import { startWorker } from '../../../threads/worker-thread.ts';
 import { gatherStrings, type Communicator } from '../communicator.ts';
 import { GroupEnded } from '../group-ended.ts';
+import { TransferError } from './mpi-library.ts';
 import type { GroupWatch } from './mpi-communicator.ts';
 import {
   HUBS,
@@ -20,6 +21,8 @@ import {
 const DEAD_AFTER_MS = 20_000;
 /** Processes other than the one that reports a failure end this much later: launchers kill all when the first one ends. */
 const SPEAK_FIRST_MS = 2_000;
+/** Time for the end of another process to be noticed after a transfer has failed. */
+const OTHERS_REASON_MS = 3_000;
 /** Time for a failure of this process to come back as the verdict of the group. */
 const VERDICT_MS = 5_000;
 
@@ -40,7 +43,6 @@ export class GroupMonitor implements GroupWatch {
       this.waiting.get(news.kind)?.(news);
       if (news.kind === 'refused') this.waiting.get('connected')?.(news);
     });
-    worker.unref();
   }
 
   /**
@@ -80,13 +82,16 @@ export class GroupMonitor implements GroupWatch {
 
   /** Tells the group that this process fails. @returns the error to end with */
   async fail(error: Error): Promise<Error> {
+    const verdict = this.next('end');
+    // A transfer that fails is often the first sign that another process is dead: then its end is the reason.
+    if (error instanceof TransferError) await this.verdictWithin(verdict, OTHERS_REASON_MS);
     if (this.ended === undefined) {
-      const verdict = this.next('end');
       this.order({ kind: 'fail', reason: error.message });
-      await Promise.race([verdict, setTimeout(VERDICT_MS)]);
+      await this.verdictWithin(verdict, VERDICT_MS);
     }
     const ended = this.ended ?? error;
     if (ended instanceof GroupEnded && ended.isReported) await setTimeout(SPEAK_FIRST_MS);
+    await this.worker.terminate();
     return ended;
   }
 
@@ -98,6 +103,10 @@ export class GroupMonitor implements GroupWatch {
     await left;
     await communicator.barrier();
     await this.worker.terminate();
+  }
+
+  private async verdictWithin(verdict: Promise<unknown>, milliseconds: number): Promise<void> {
+    if (this.ended === undefined) await Promise.race([verdict, setTimeout(milliseconds)]);
   }
 
   private order(order: MonitorOrder): void {

@@ -43,6 +43,7 @@ class Monitor {
   private server: Server | undefined;
   private verdict: Verdict | undefined;
   private isLeaving = false;
+  private lastBeatMs = Date.now();
 
   constructor(
     private readonly port: MessagePort,
@@ -78,15 +79,24 @@ class Monitor {
     socket.setEncoding('utf8').on('error', () => undefined);
     const onLine = linesOf((line) => {
       const message = parsed(line);
-      if (message === undefined) return drop();
+      if (message === undefined) {
+        drop();
+        return;
+      }
       if (rank === undefined) {
-        if (message.kind !== 'hello' || message.token !== this.task.token) return drop();
+        if (message.kind !== 'hello' || message.token !== this.task.token) {
+          drop();
+          return;
+        }
         rank = message.rank;
         this.members.set(rank, { socket, host: message.host, lastMs: Date.now(), hasLeft: false });
         return;
       }
       const member = this.members.get(rank);
-      if (member === undefined) return drop();
+      if (member === undefined) {
+        drop();
+        return;
+      }
       member.lastMs = Date.now();
       if (message.kind === 'bye') member.hasLeft = true;
       else if (message.kind === 'failed') this.decide(rank, message.reason, false);
@@ -131,6 +141,10 @@ class Monitor {
   private beat(): void {
     const { deadAfterMs } = this.task;
     const now = Date.now();
+    // A process that was stopped and continued itself: the others were not silent, and may have decided already.
+    const wasStopped = now - this.lastBeatMs > deadAfterMs / 2;
+    this.lastBeatMs = now;
+    if (wasStopped) for (const seen of [...this.members.values(), ...this.hubs.values()]) seen.lastMs = now;
     const silent = `no sign of life for ${Math.round(deadAfterMs / 1000)} s`;
     for (const { socket } of this.hubs.values()) send(socket, { kind: 'beat' });
     for (const [rank, { socket, lastMs, hasLeft }] of this.members) {
@@ -150,7 +164,10 @@ class Monitor {
 
   /** The first thread of this process has failed. */
   private report(reason: string): void {
-    if (this.task.rank < HUBS) return this.decide(this.task.rank, reason, false);
+    if (this.task.rank < HUBS) {
+      this.decide(this.task.rank, reason, false);
+      return;
+    }
     for (const { socket } of this.hubs.values()) send(socket, { kind: 'failed', reason });
   }
 
@@ -210,8 +227,12 @@ const connected = async (hub: HubAddress, ownHost: string): Promise<Socket> => {
       const socket = connect({ host: address, port: hub.port, noDelay: true });
       const outcome = await new Promise<string | undefined>((resolve) => {
         const timer = setTimeout(() => resolve('no answer'), 3000);
-        socket.once('connect', () => (clearTimeout(timer), resolve(undefined)));
-        socket.once('error', (error) => (clearTimeout(timer), resolve(error.message)));
+        const settle = (problem: string | undefined): void => {
+          clearTimeout(timer);
+          resolve(problem);
+        };
+        socket.once('connect', () => settle(undefined));
+        socket.once('error', (error) => settle(error.message));
       });
       if (outcome === undefined) return socket;
       socket.destroy();

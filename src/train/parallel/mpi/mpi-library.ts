@@ -25,6 +25,8 @@ interface Interface {
   readonly ignoredStatuses: bigint;
   readonly world: (library: KoffiLibrary, koffi: Koffi) => bigint | number;
   readonly float: (library: KoffiLibrary, koffi: Koffi) => bigint | number;
+  /** `MPI_ERRORS_RETURN`. */
+  readonly errorsReturn: (library: KoffiLibrary, koffi: Koffi) => bigint | number;
 }
 
 const symbolOf =
@@ -39,6 +41,7 @@ const INTERFACES: Readonly<Record<MpiFamily, Interface>> = {
     ignoredStatuses: 0n,
     world: symbolOf('ompi_mpi_comm_world'),
     float: symbolOf('ompi_mpi_float'),
+    errorsReturn: symbolOf('ompi_mpi_errors_return'),
   },
   // Constants of the MPICH ABI initiative: https://www.mpich.org/abi/
   MPICH: {
@@ -47,8 +50,15 @@ const INTERFACES: Readonly<Record<MpiFamily, Interface>> = {
     ignoredStatuses: 1n,
     world: () => 0x44000000,
     float: () => 0x4c00040a,
+    errorsReturn: () => 0x54000001,
   },
 };
+
+/**
+ * Settings of UCX, through which MPICH and some builds of Open MPI transfer. Its hooks rewrite the C library's memory
+ * functions, and its handler of faults takes the place of V8's: neither is safe in a process that runs JavaScript.
+ */
+const UCX_SETTINGS: Readonly<Record<string, string>> = { UCX_MEM_EVENTS: 'no', UCX_HANDLE_ERRORS: 'none' };
 
 /** Only the main thread calls MPI. */
 const MPI_THREAD_FUNNELED = 1;
@@ -78,7 +88,7 @@ export class MpiLibrary {
     library: KoffiLibrary,
     koffi: Koffi,
   ) {
-    const { handle, world, float } = INTERFACES[family];
+    const { handle, world, float, errorsReturn } = INTERFACES[family];
     this.handleBytes = handle === 'int' ? 4 : 8;
     this.world = world(library, koffi);
     this.float = float(library, koffi);
@@ -87,6 +97,11 @@ export class MpiLibrary {
       null,
       MPI_THREAD_FUNNELED,
       fixedInts(1),
+    );
+    // By default MPI ends the process where it fails, without our message.
+    check('MPI_Comm_set_errhandler', library.func(`int MPI_Comm_set_errhandler(${handle}, ${handle})`))(
+      this.world,
+      errorsReturn(library, koffi),
     );
     const place = (name: string): number => {
       const value = fixedInts(1);
@@ -112,6 +127,7 @@ export class MpiLibrary {
    */
   static open(launch: MpiLaunch, env: NodeJS.ProcessEnv = process.env): MpiLibrary {
     const koffi = koffiOf();
+    for (const [name, value] of Object.entries(UCX_SETTINGS)) env[name] ??= value;
     const failures: string[] = [];
     for (const family of launch.families) {
       const named = env['MDETR_MPI_LIBRARY'];
@@ -176,6 +192,9 @@ export class MpiLibrary {
   }
 }
 
+/** A call into MPI that failed. */
+export class TransferError extends MdetrError {}
+
 /** Handles of transfers in progress. */
 export interface MpiRequests {
   readonly count: number;
@@ -186,7 +205,7 @@ const check =
   (name: string, call: MpiFunction): MpiFunction =>
   (...args) => {
     const status = call(...args);
-    if (status !== 0) throw new MdetrError(`${name} failed with status ${status}`);
+    if (status !== 0) throw new TransferError(`${name} failed with status ${status}`);
     return status;
   };
 

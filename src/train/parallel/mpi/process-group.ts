@@ -1,0 +1,73 @@
+import { availableParallelism, cpus, hostname } from 'node:os';
+import { gatherStrings, type Communicator } from '../communicator.ts';
+import { GroupMonitor } from './group-monitor.ts';
+import { MpiCommunicator, type GroupWatch } from './mpi-communicator.ts';
+import { mpiLaunch } from './mpi-launch.ts';
+import { MpiLibrary } from './mpi-library.ts';
+
+/** The processes that a launcher of MPI has started together, as one of them sees them. */
+export class ProcessGroup {
+  private static library: MpiLibrary | undefined;
+  readonly rank: number;
+  readonly size: number;
+
+  private constructor(
+    readonly communicator: Communicator,
+    private readonly monitor: GroupMonitor,
+    /** Number of processes on this host. */
+    readonly localSize: number,
+    /** Name and version of the MPI, for messages. */
+    readonly description: string,
+  ) {
+    this.rank = communicator.rank;
+    this.size = communicator.size;
+  }
+
+  /**
+   * Joins the group of this process.
+   *
+   * @returns undefined for a process that no launcher has started together with others
+   * @throws {MdetrError} if the MPI library cannot be used, or another process cannot be reached
+   */
+  static async join(): Promise<ProcessGroup | undefined> {
+    const launch = mpiLaunch();
+    if (launch === undefined) return undefined;
+    // MPI is started once in the life of a process, and ended when it exits.
+    const library = (ProcessGroup.library ??= openLibrary(launch));
+    const watch: { monitor?: GroupMonitor } & GroupWatch = { check: () => watch.monitor?.check() };
+    const communicator = new MpiCommunicator(library, watch);
+    const hosts = await gatherStrings(communicator, hostname());
+    const localSize = hosts.filter((host) => host === hostname()).length;
+    watch.monitor = await GroupMonitor.start(communicator);
+    const description = `${launch.size} processes on ${new Set(hosts).size} hosts, ${library.family}`;
+    return new ProcessGroup(communicator, watch.monitor, localSize, description);
+  }
+
+  /** Cores of this process: those that the launcher bound it to, or else its share of the host's. */
+  get cores(): number {
+    const available = availableParallelism();
+    return available < cpus().length ? available : Math.max(1, Math.floor(available / this.localSize));
+  }
+
+  /** Tells the others that this process fails. @returns the error to end with */
+  fail(error: Error): Promise<Error> {
+    failed = true;
+    return this.monitor.fail(error);
+  }
+
+  /** Waits until all processes have finished; from then on the end of one is no failure. */
+  leave(): Promise<void> {
+    return this.monitor.leave(this.communicator);
+  }
+}
+
+let failed = false;
+
+const openLibrary = (launch: NonNullable<ReturnType<typeof mpiLaunch>>): MpiLibrary => {
+  const library = MpiLibrary.open(launch);
+  process.once('exit', () => {
+    // After a failure it would wait for a process that never answers.
+    if (!failed) library.finalize();
+  });
+  return library;
+};

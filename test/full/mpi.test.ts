@@ -1,0 +1,186 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { readRunState } from '../../src/train/run/run-state.ts';
+import { smallValues } from '../support/small-run.ts';
+
+vi.setConfig({ testTimeout: 120_000 });
+
+const root = mkdtempSync(join(tmpdir(), 'mdetr-mpi-'));
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+
+interface Launcher {
+  readonly name: string;
+  readonly command: string;
+  readonly args: readonly string[];
+}
+/** Debian names the launchers of both so; elsewhere `mpirun` is one of them. */
+const LAUNCHERS: readonly Launcher[] = [
+  { name: 'Open MPI', command: 'mpirun.openmpi', args: ['--oversubscribe', '--bind-to', 'none'] },
+  { name: 'MPICH', command: 'mpirun.mpich', args: [] },
+];
+const isHere = ({ command }: Launcher): boolean => spawnSync(command, ['--version']).status === 0;
+const env = {
+  ...process.env,
+  OMPI_ALLOW_RUN_AS_ROOT: '1',
+  OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1',
+  MDETR_DEAD_AFTER_MS: '4000',
+};
+
+let runs = 0;
+const settings = {
+  ...smallValues,
+  // Rates that do not depend on the number of steps, which a resumed run changes.
+  schedule: 'step',
+  max_steps: 6,
+  ema: true,
+  ema_decay: 0.9,
+  dropout: 0.1,
+  accumulate: 4,
+  batch_size: 1,
+};
+/** Writes a config with an output folder of its own. */
+const configOf = (more: Readonly<Record<string, unknown>> = {}): { file: string; folder: string } => {
+  const folder = join(root, `run-${runs++}`);
+  const file = `${folder}.json`;
+  writeFileSync(file, JSON.stringify({ ...settings, output_dir: folder, ...more }));
+  return { file, folder };
+};
+
+interface Ended {
+  readonly status: number | null;
+  readonly output: string;
+  readonly seconds: number;
+}
+const start = (launcher: Launcher, processes: number, args: readonly string[], onOutput?: (text: string) => void) => {
+  const began = performance.now();
+  const child = spawn(
+    launcher.command,
+    [...launcher.args, '-n', String(processes), process.execPath, main, 'train', ...args],
+    { env },
+  );
+  let output = '';
+  const receive = (chunk: Buffer): void => {
+    output += chunk.toString();
+    onOutput?.(output);
+  };
+  child.stdout.on('data', receive);
+  child.stderr.on('data', receive);
+  return new Promise<Ended>((resolve) => {
+    child.on('close', (status) => resolve({ status, output, seconds: (performance.now() - began) / 1000 }));
+  });
+};
+
+const parametersOf = async (folder: string): Promise<Map<string, Float32Array>> => {
+  const { trainer } = await readRunState(join(folder, 'state.safetensors'));
+  return new Map([...trainer.parameters].map(([name, { data }]) => [name, Float32Array.from(data, Number)]));
+};
+const difference = async (first: string, second: string): Promise<number> => {
+  const [one, other] = await Promise.all([parametersOf(first), parametersOf(second)]);
+  let most = 0;
+  for (const [name, values] of one)
+    values.forEach((value, index) => (most = Math.max(most, Math.abs(value - other.get(name)![index]!))));
+  return most;
+};
+
+/** A run of one process, and one of two replicas on threads, to compare with. */
+let alone = { one: '', replicas: '' };
+beforeAll(() => {
+  if (!LAUNCHERS.some(isHere)) return;
+  const [one, replicas] = [configOf(), configOf({ replicas: 2 })];
+  for (const { file } of [one, replicas]) {
+    const { status, stderr } = spawnSync(process.execPath, [main, 'train', file], { encoding: 'utf8' });
+    expect(status, stderr).toBe(0);
+  }
+  alone = { one: one.folder, replicas: replicas.folder };
+});
+
+/** Process ids of the ranks that train in a folder, in any order. */
+const ranksOf = (file: string): number[] =>
+  spawnSync('pgrep', ['-f', `^${process.execPath} ${main} train ${file}`], { encoding: 'utf8' })
+    .stdout.trim()
+    .split('\n')
+    .map(Number);
+
+describe.each(LAUNCHERS)('training under $name', (launcher) => {
+  const here = isHere(launcher);
+  const named = (text: string): string => (here ? text : `${text} (needs ${launcher.command})`);
+
+  it.skipIf(!here)(named('gives the bits of replicas on threads, and a single process up to rounding'), async () => {
+    const { file, folder } = configOf();
+    const ended = await start(launcher, 2, [file]);
+    expect(ended.status, ended.output).toBe(0);
+    expect(ended.output).toMatch(new RegExp(`training in 2 processes on 1 hosts, ${launcher.name}`));
+    expect(ended.output.match(/6 steps done/g), ended.output).toHaveLength(1);
+    expect(await difference(folder, alone.replicas)).toBe(0);
+    expect(await difference(folder, alone.one)).toBeLessThan(1e-4);
+  });
+
+  it.skipIf(!here)(named('shares unevenly, composes with replicas, and resumes in any number'), async () => {
+    const uneven = configOf();
+    expect((await start(launcher, 3, [uneven.file])).status).toBe(0);
+    expect(await difference(uneven.folder, alone.one)).toBeLessThan(1e-4);
+    const composed = configOf();
+    expect((await start(launcher, 2, [composed.file, '--replicas', '2', '--set', 'max_steps=3'])).status).toBe(0);
+    const resumed = await start(launcher, 4, [composed.file, '--resume']);
+    expect(resumed.status, resumed.output).toBe(0);
+    expect(await difference(composed.folder, alone.one)).toBeLessThan(1e-3);
+  });
+
+  it.skipIf(!here)(
+    named('ends all processes with one message when one is killed or stopped, and resumes'),
+    async () => {
+      for (const signal of ['SIGKILL', 'SIGSTOP'] as const) {
+        const { file, folder } = configOf({ max_steps: 100_000, save_every: 2 });
+        let victim: number | undefined;
+        const timer = setInterval(() => {
+          try {
+            readFileSync(join(folder, 'state.safetensors'));
+          } catch {
+            return;
+          }
+          clearInterval(timer);
+          victim = Math.max(...ranksOf(file));
+          process.kill(victim, signal);
+        }, 50);
+        const ended = await start(launcher, 2, [file]);
+        clearInterval(timer);
+        if (signal === 'SIGSTOP') process.kill(victim!, 'SIGKILL');
+        expect(ended.status, ended.output).not.toBe(0);
+        // MPICH's launcher kills the others in the moment in which one dies, and names it itself.
+        const isNamedByLauncher = launcher.name === 'MPICH' && signal === 'SIGKILL';
+        const messages = ended.output.match(/process \d of 2 .* has failed: .*/g) ?? [];
+        expect(messages.length, ended.output).toBe(isNamedByLauncher ? 0 : 1);
+        if (!isNamedByLauncher)
+          expect(messages[0]).toMatch(signal === 'SIGKILL' ? /its process has ended/ : /no sign of life for 4 s/);
+        const { trainer } = await readRunState(join(folder, 'state.safetensors'));
+        const more = await start(launcher, 2, [file, '--resume', '--set', `max_steps=${trainer.step + 2}`]);
+        expect(more.status, more.output).toBe(0);
+      }
+    },
+  );
+
+  it.skipIf(!here)(named('reports a wrong call once, and processes that differ'), async () => {
+    const { file } = configOf({ accumulate: 1 });
+    const tooMany = await start(launcher, 2, [file]);
+    expect(tooMany.status).not.toBe(0);
+    expect(tooMany.output.match(/too few for 2 processes/g) ?? [], tooMany.output).toHaveLength(1);
+    const different = configOf();
+    const script = join(root, `differ-${runs}.sh`);
+    writeFileSync(
+      script,
+      `#!/bin/sh\nexec "${process.execPath}" "${main}" train "${different.file}" --set lr=0.00\${OMPI_COMM_WORLD_RANK:-$PMI_RANK}1\n`,
+      { mode: 0o755 },
+    );
+    const { status, stdout, stderr } = spawnSync(launcher.command, [...launcher.args, '-n', '2', script], {
+      env,
+      encoding: 'utf8',
+    });
+    expect(status).not.toBe(0);
+    expect(`${stdout}${stderr}`).toMatch(/process 1 differs from process 0 in the setting lr/);
+  });
+});
