@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { readRunState } from '../../src/train/run/run-state.ts';
 import { smallValues } from '../support/small-run.ts';
 
-vi.setConfig({ testTimeout: 120_000 });
+vi.setConfig({ testTimeout: 280_000 });
 
 const root = mkdtempSync(join(tmpdir(), 'mdetr-mpi-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -28,7 +28,7 @@ const env = {
   ...process.env,
   OMPI_ALLOW_RUN_AS_ROOT: '1',
   OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1',
-  MDETR_DEAD_AFTER_MS: '4000',
+  MDETR_DEAD_AFTER_MS: '8000',
 };
 
 let runs = 0;
@@ -149,14 +149,14 @@ describe.each(LAUNCHERS)('training under $name', (launcher) => {
         }, 50);
         const ended = await start(launcher, 2, [file]);
         clearInterval(timer);
-        if (signal === 'SIGSTOP') process.kill(victim!, 'SIGKILL');
+        if (victim !== undefined && ranksOf(file).includes(victim)) process.kill(victim, 'SIGKILL');
         expect(ended.status, ended.output).not.toBe(0);
         // MPICH's launcher kills the others in the moment in which one dies, and names it itself.
         const isNamedByLauncher = launcher.name === 'MPICH' && signal === 'SIGKILL';
         const messages = ended.output.match(/process \d of 2 .* has failed: .*/g) ?? [];
         expect(messages.length, ended.output).toBe(isNamedByLauncher ? 0 : 1);
         if (!isNamedByLauncher)
-          expect(messages[0]).toMatch(signal === 'SIGKILL' ? /its process has ended/ : /no sign of life for 4 s/);
+          expect(messages[0]).toMatch(signal === 'SIGKILL' ? /its process has ended/ : /no sign of life for 8 s/);
         const { trainer } = await readRunState(join(folder, 'state.safetensors'));
         const more = await start(launcher, 2, [file, '--resume', '--set', `max_steps=${trainer.step + 2}`]);
         expect(more.status, more.output).toBe(0);
