@@ -37,4 +37,7 @@ export const agree = async (communicator: Communicator, config: TrainConfig, dat
 };
 
 const digestOf = (name: string, value: unknown): string =>
-  createHash('sha256').update(`${name}=${JSON.stringify(value)}`).digest('hex').slice(0, 12);
+  createHash('sha256')
+    .update(`${name}=${JSON.stringify(value)}`)
+    .digest('hex')
+    .slice(0, 12);
