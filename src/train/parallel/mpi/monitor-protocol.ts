@@ -16,7 +16,7 @@ export interface Verdict {
   readonly speaker: number;
 }
 
-/** What processes send each other, one JSON object a line. */
+/** Messages between processes, one JSON object a line. */
 export type MonitorMessage =
   | { readonly kind: 'hello'; readonly rank: number; readonly host: string; readonly token: string }
   | { readonly kind: 'beat' }

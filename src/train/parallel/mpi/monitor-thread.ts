@@ -34,8 +34,8 @@ interface Member {
 
 /**
  * Watches over a group of processes, on a thread of its own so that long work of the first thread does not look like death.
- * The first two processes are hubs: all others connect to both and send beats; a hub sends beats back. Whoever misses the
- * beats of another, or loses its connection, ends the group.
+ * The first two processes are hubs: all others connect to both and send beats; a hub sends beats back. A process that misses
+ * the beats of another, or loses its connection, ends the group.
  */
 class Monitor {
   private readonly members = new Map<number, Member>();
@@ -171,7 +171,7 @@ class Monitor {
     for (const { socket } of this.hubs.values()) send(socket, { kind: 'failed', reason });
   }
 
-  /** As a hub: ends the group because of one process, which is dead or has failed by itself. */
+  /** Ends the group, for a hub, because of one process, which is dead or has failed by itself. */
   private decide(rank: number, reason: string, isDead: boolean): void {
     if (this.verdict !== undefined || this.isLeaving) return;
     const { size, deadAfterMs, rank: own, host } = this.task;

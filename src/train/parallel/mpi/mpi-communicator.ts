@@ -9,7 +9,7 @@ const SPIN_MS = 2;
 /** After this time without an end the process sleeps between tests: it waits for another one that computes. */
 const BUSY_MS = 20;
 
-/** What the group's monitor knows; `MpiCommunicator` asks while it waits. */
+/** Knowledge of the group's monitor, which `MpiCommunicator` asks for while it waits. */
 export interface GroupWatch {
   /** @throws {GroupEnded} if a process of the group has failed */
   check(): void;

@@ -16,7 +16,7 @@ interface KoffiLibrary {
   symbol(name: string, type: string): unknown;
 }
 
-/** What differs between the binary interfaces of MPI libraries. */
+/** Differences between the binary interfaces of MPI libraries. */
 interface Interface {
   readonly files: readonly string[];
   /** C type of communicators, data types and requests. */
@@ -68,7 +68,7 @@ const PACKAGES: Readonly<Record<MpiFamily, string>> = {
   MPICH: 'libmpich12 (Debian, Ubuntu), mpich (Fedora, Homebrew)',
 };
 
-/** Memory that C code reads and writes while JavaScript goes on: an `ArrayBuffer` is never moved. */
+/** Memory that C code reads and writes while JavaScript runs: an `ArrayBuffer` is never moved. */
 const fixedInts = (length: number): Int32Array => new Int32Array(new ArrayBuffer(length * 4));
 
 /**
