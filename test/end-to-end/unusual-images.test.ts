@@ -41,11 +41,17 @@ describe('detect', () => {
   it('refuses an image that is too narrow by name; --skip-broken skips it', async () => {
     await plain(900, 1).png().toFile(cli.file('thread.png'));
     expectRefusal(
-      await cli.call('detect', 'thread.png', '--caption', 'a cube'),
+      await cli.call('detect', 'thread.png', '--caption', 'a cube', '--model', 'default'),
       1,
       /thread\.png: .*900x1.* too narrow/,
     );
-    const result = await cli.call('detect', 'thread.png', scene, '--caption', 'a cube', '--skip-broken', '--json');
+    const result = await cli.call(
+      ...['detect', 'thread.png', scene, '--caption', 'a cube'],
+      '--skip-broken',
+      '--json',
+      '--model',
+      'default',
+    );
     expect(result.status, result.stderr).toBe(0);
     expect(result.stdout.trim().split('\n')).toHaveLength(1);
     expect(result.stderr).toMatch(/1 of 2 images were broken and skipped/);

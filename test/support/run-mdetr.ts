@@ -115,8 +115,9 @@ export class CommandLine {
   }
 }
 
-/** Whether a line is the notice of an untrained model. */
-const isNotice = (line: string): boolean => line.includes('not trained');
+/** Whether a line is the notice of an untrained model, or says which embedded model was chosen. */
+export const isNotice = (line: string): boolean =>
+  line.includes('not trained') || / looks like a (scene|photograph)/.test(line);
 
 /** Expects an exit status, one line on stderr that matches `message`, no stack trace, and nothing on stdout. */
 export const expectRefusal = (

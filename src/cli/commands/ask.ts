@@ -34,6 +34,7 @@ export const askCommand = (): Command => {
     .addHelpText('after', `${EXAMPLES}\n\n${IMAGES_HELP}`)
     .action(async (images: string[], options: AskOptions) =>
       runOnImages(images, await requireCaptions('--question', options.question), options, {
+        needs: 'answers',
         answers: options.answers,
         run: (scene, question) => scene.ask(question, inferenceOptionsOf(options)),
         json: answerLine,

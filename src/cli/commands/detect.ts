@@ -12,7 +12,13 @@ import { ImageModels } from '../options/image-models.ts';
 import { addModelOptions, type ModelOptions } from '../options/model-options.ts';
 import { requireCaptions, collectCaptions, integerFrom } from '../options/option-values.ts';
 import { planOutputs } from '../output/image-outputs.ts';
-import { addImageOptions, IMAGES_HELP, inferenceOptionsOf, type ImageOptions } from '../options/image-options.ts';
+import {
+  addImageOptions,
+  IMAGES_HELP,
+  inferenceOptionsOf,
+  wantsMasks,
+  type ImageOptions,
+} from '../options/image-options.ts';
 import { note, print } from '../output/print.ts';
 import { Progress } from '../output/progress.ts';
 import { detectionText } from '../output/result-text.ts';
@@ -111,7 +117,7 @@ const detect = async (texts: readonly string[], options: DetectOptions): Promise
   // The first images are read before the model, which takes longer to load: a wrong path is reported at once.
   let next = reader.readAll(batches[0] ?? []);
   await next;
-  const models = new ImageModels(options);
+  const models = new ImageModels(options, {}, wantsMasks(options) ? 'masks' : 'boxes');
   const progress = new Progress('images', left.length, {
     resultsComeLast: file !== undefined && options.json !== true,
   });
@@ -185,7 +191,7 @@ const openResults = async (
   captions: readonly string[],
   rule: Parameters<typeof ResultsFile.open>[1],
 ): Promise<ResultsFile | undefined> => {
-  const { results, format = 'jsonl', resume = false, overwrite = false, model = 'by image', shard } = options;
+  const { results, format = 'jsonl', resume = false, overwrite = false, model, shard } = options;
   if (results === undefined) return undefined;
   const path = shard === undefined ? results : shardPath(results, shard);
   const { classes, maskFormat: masks, annotations, imagePrefix } = options;

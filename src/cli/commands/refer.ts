@@ -31,6 +31,7 @@ export const referCommand = (): Command => {
     .addHelpText('after', `${EXAMPLES}\n\n${IMAGES_HELP}`)
     .action(async (images: string[], options: ReferOptions) =>
       runOnImages(images, await requireCaptions('--expression', options.expression), options, {
+        needs: 'boxes',
         run: (scene, expression) => scene.refer(expression, inferenceOptionsOf(options)),
         json: referLine,
         text: referText,

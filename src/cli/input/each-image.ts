@@ -8,13 +8,15 @@ import { interruptible } from '../options/stop-signals.ts';
 import { ImageModels } from '../options/image-models.ts';
 import type { ModelOptions } from '../options/model-options.ts';
 import { planOutputs } from '../output/image-outputs.ts';
-import type { ImageOptions } from '../options/image-options.ts';
+import { wantsMasks, type ImageOptions } from '../options/image-options.ts';
 import { note, print } from '../output/print.ts';
 
 export interface EachImageOptions extends ModelOptions, ImageOptions {}
 
 /** One command that looks at images one by one: how it runs the model, prints a result and draws it. */
 interface Task<R extends ResultBase> {
+  /** Results that the command needs. */
+  readonly needs: 'boxes' | 'answers';
   /** Path of GQA's answer table, for models that need it. */
   readonly answers?: string | undefined;
   run(image: EncodedImage, caption: string): Promise<R>;
@@ -36,7 +38,11 @@ export const runOnImages = async <R extends ResultBase>(
   const reader = new ImageReader(options, list.isBulk || options.skipBroken === true);
   // The first image is read before the model, which takes longer to load: a wrong path is reported at once.
   const first = await reader.readAll(list.images.slice(0, 1));
-  const models = new ImageModels(options, { answers: task.answers });
+  const models = new ImageModels(
+    options,
+    { answers: task.answers },
+    task.needs === 'boxes' && wantsMasks(options) ? 'masks' : task.needs,
+  );
   const warned = new Set<string>();
   try {
     await interruptible(async (signal) => {

@@ -31,6 +31,17 @@ describe('ImageModels', () => {
     }
   });
 
+  it.each(['masks', 'answers'] as const)('takes the only model that predicts %s for every image', async (task) => {
+    const written = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+    const models = new ImageModels({ device: 'cpu', threads: 1 }, {}, task);
+    const groups = await models.groupsOf([photo, scene] as unknown as readonly DecodedImage[]);
+    expect(groups.map(({ images: own }) => own.length)).toEqual([2]);
+    expect(written.mock.calls.map(([text]) => String(text)).join('')).toMatch(
+      new RegExp(`photo\\.jpg looks like a photograph; .* predicts no ${task}`),
+    );
+    await models.dispose();
+  });
+
   it('takes the model that is named for every image', async () => {
     const models = new ImageModels({ model: 'default', device: 'cpu', threads: 1 });
     const groups = await models.groupsOf(images);

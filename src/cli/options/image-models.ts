@@ -9,6 +9,9 @@ import { loadModel, type ModelOptions } from './model-options.ts';
 /** Embedded model for each kind of image. */
 const MODEL_OF_KIND = { scene: 'default', photograph: 'photos' } as const;
 
+/** Results of a call. The model for photographs predicts boxes only. */
+export type ImageTask = 'boxes' | 'masks' | 'answers';
+
 /** Consecutive images with their model. */
 export interface ImageGroup {
   readonly model: MDETR;
@@ -17,7 +20,8 @@ export interface ImageGroup {
 
 /**
  * The models of a command's images: the one that `--model` names, or else an embedded one for the kind of each image. A
- * model is loaded when the first image needs it, and stderr says which one was taken.
+ * model is loaded when the first image needs it, and stderr says which one was taken. For masks and answers it is always the
+ * one for scenes, which alone predicts them.
  */
 export class ImageModels {
   private readonly loaded = new Map<string, Promise<MDETR>>();
@@ -25,6 +29,7 @@ export class ImageModels {
   constructor(
     private readonly options: ModelOptions,
     private readonly more: Pick<FromPretrainedOptions, 'answers'> = {},
+    private readonly task: ImageTask = 'boxes',
   ) {}
 
   /** Consecutive images that have the same model, in the order of the images. */
@@ -51,6 +56,13 @@ export class ImageModels {
     const isNamed = [model, weights, tokenizer, config, this.more.answers].some((option) => option !== undefined);
     if (isNamed || findPackageFile('models/photos/config.json') === undefined) return this.load(model ?? 'default');
     const kind = kindOfImage(image.raw);
+    if (this.task !== 'boxes') {
+      if (kind === 'photograph' && !this.loaded.has('default'))
+        note(
+          `${image.name} looks like a photograph; model "default" knows drawn scenes only, but "photos" predicts no ${this.task} (--model names another)`,
+        );
+      return this.load('default');
+    }
     const name = MODEL_OF_KIND[kind];
     if (!this.loaded.has(name)) note(`${image.name} looks like a ${kind}: model "${name}" (--model names another)`);
     return this.load(name);

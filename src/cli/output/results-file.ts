@@ -23,7 +23,8 @@ export interface ResultsFileOptions extends Pick<
   readonly resume: boolean;
   readonly overwrite: boolean;
   readonly captions: readonly string[];
-  readonly model: string;
+  /** The model that the call names; undefined if it is chosen for each image. */
+  readonly model: string | undefined;
 }
 
 /** Maximum time in milliseconds for which written results may be lost by a power failure. A kill loses none of them. */
@@ -147,7 +148,7 @@ const readJournal = async (
     const where = `${path}: line ${++number}`;
     const result = parseResult(parseJson(line.toString('utf8'), where), where);
     const { captionIndex, caption, image } = result;
-    if (caption !== captions[captionIndex] || result.model !== model)
+    if (caption !== captions[captionIndex] || (model !== undefined && result.model !== model))
       throw new UsageError(
         `${where}: is a result of another call (caption "${caption.slice(0, 100)}", model ${result.model}); resume with the same captions and model`,
       );

@@ -31,7 +31,7 @@ describe('identifyFile', () => {
     ['a Photoshop document', '8BPS\0\x01', /PSD.*convert it/],
     ['a PDF', '%PDF-1.7\n%\xe2\xe3', /PDF document; export its page/],
     ['a camera raw file', 'II*\0\x10\0\0\0CR\x02\0', /camera raw/],
-    ['a video', fileType('isom', 'mp42'), /video; extract its frames/],
+    ['a video', fileType('isom', 'mp42'), /video; use mdetr track, or extract its frames/],
     ['an archive', 'PK\x03\x04', /archive.*unpack it/],
     ['a compressed SVG', '\x1f\x8b\x08', /archive/],
     ['a companion file of macOS', '\0\x05\x16\x07', /companion file/],
