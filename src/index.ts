@@ -6,6 +6,7 @@
 export { MdetrError, UsageError } from './errors.ts';
 export { EncodedImage } from './inference/encoded-image.ts';
 export type { LoadedModel } from './inference/loaded-model.ts';
+export type { Calibration, CalibrationData } from './model-folder/calibration.ts';
 export { MDETR } from './inference/node/mdetr.ts';
 export type { FromPretrainedOptions, ProgressEvent } from './inference/node/load-options.ts';
 export type { BatchOptions, EncodeImageOptions, ImageText, InferenceOptions } from './inference/options.ts';
