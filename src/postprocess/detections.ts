@@ -147,12 +147,12 @@ class QueryDetections {
       if ([...found.values()].every((phrase) => phrase.end <= start || phrase.start >= end))
         found.set(`${start}:${end}`, { start, end, detections: [] });
     };
+    captionPhrases(this.spans.caption).forEach(addIfFree);
     for (const query of this.ranking.slice(this.countAbove())) {
       // A span's probability is part of its query's score, so no later query has a span either.
       if (this.scored.scores[query]! < this.spanThreshold) break;
       this.at(query).spans.forEach(addIfFree);
     }
-    captionPhrases(this.spans.caption).forEach(addIfFree);
     const { presence } = this.options;
     return [...found.values()]
       .sort((a, b) => a.start - b.start || a.end - b.end)
