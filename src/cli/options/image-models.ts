@@ -20,7 +20,7 @@ export interface ImageGroup {
 
 /**
  * The models of a command's images: the one that `--model` names, or else an embedded one for the kind of each image. A
- * model is loaded when the first image needs it, and stderr says which one was taken. For masks and answers it is always the
+ * model is loaded when the first image needs it, and stderr says when it is another one than the default. For masks and answers it is always the
  * one for scenes, which alone predicts them.
  */
 export class ImageModels {
@@ -64,7 +64,10 @@ export class ImageModels {
       return this.load('default');
     }
     const name = MODEL_OF_KIND[kind];
-    if (!this.loaded.has(name)) note(`${image.name} looks like a ${kind}: model "${name}" (--model names another)`);
+    // The model for scenes is the default; results name their model in either case.
+    const isToTell = kind === 'photograph' || this.options.verbose === true;
+    if (isToTell && !this.loaded.has(name))
+      note(`${image.name} looks like a ${kind}: model "${name}" (--model names another)`);
     return this.load(name);
   }
 
