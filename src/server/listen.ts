@@ -11,20 +11,19 @@ const HEADERS_MS = 10_000;
 const GRACE_MS = 250;
 
 /**
- * Mounts a handler in Node's `http` module.
+ * Mounts a handler in Node's `http` module: the listener takes its `IncomingMessage` and `ServerResponse`. They are declared
+ * as objects, so that the declarations need no types of Node.
  *
  * @example
  * const handler = createHandler();
  * createServer(nodeListener(handler)).listen(8080, '127.0.0.1');
  */
-export const nodeListener = (
-  handler: ServerHandler,
-): ((request: IncomingMessage, response: ServerResponse) => void) => {
+export const nodeListener = (handler: ServerHandler): ((request: object, response: object) => void) => {
   const listener = getRequestListener(
     (request, { incoming }) => handler(request, { client: incoming.socket.remoteAddress }),
     { overrideGlobalObjects: false },
   );
-  return (request, response) => void listener(request, response);
+  return (request, response) => void listener(request as IncomingMessage, response as ServerResponse);
 };
 
 /** A server that listens. */
