@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { formOf, formRequest, sceneBytes } from '../../test/support/server-requests.ts';
+import { formRequest, sceneBytes } from '../../test/support/server-requests.ts';
 import { createHandler, type ServerHandler } from './handler.ts';
 import { listen, type Listening } from './listen.ts';
 import type { LogEntry } from './log.ts';
@@ -100,12 +100,13 @@ describe('connections', () => {
 
   it('of one client are limited', async () => {
     const statuses = await Promise.all(
-      Array.from({ length: 12 }, async () => {
-        const body = formOf({ image, caption: 'a cube' });
+      // They take long enough to be there at the same time, however slowly a busy machine sends them.
+      Array.from({ length: 6 }, async (_, index) => {
+        const body = await slow(`client ${index}`).formData();
         return (await fetch(`${server.url}/v1/detect`, { method: 'POST', body })).status;
       }),
     );
-    expect(new Set(statuses)).toEqual(new Set([200, 429]));
+    expect(statuses).toEqual(expect.arrayContaining([200, 429]));
   });
 });
 
