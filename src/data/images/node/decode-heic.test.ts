@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, vi } from 'vitest';
+import { decodeHeic } from './decode-heic.ts';
 import { decodeImage } from './decode-image.ts';
 
 /** Four quadrants of one color each, 64 x 48, and the same file with a box that turns it clockwise. */
@@ -37,6 +38,14 @@ describe('HEIC', () => {
       );
     expect(log).not.toHaveBeenCalled();
     log.mockRestore();
+  });
+
+  it('leaves the console as it was after several at once', async () => {
+    const { log } = console;
+    const bytes = await readFile(fixture('quadrants'));
+    const broken = bytes.subarray(0, bytes.length - 40);
+    await Promise.allSettled([bytes, broken, bytes, broken].map((each) => decodeHeic(each)));
+    expect(console.log).toBe(log);
   });
 
   it('is charged against the pixel limit', async () => {

@@ -1,4 +1,4 @@
-import { MdetrError, messageOf } from '../../../errors.ts';
+import { excerpt, MdetrError, messageOf } from '../../../errors.ts';
 import type { RawImage } from '../raw-image.ts';
 
 /**
@@ -9,7 +9,7 @@ import type { RawImage } from '../raw-image.ts';
  */
 export const decodeHeic = async (bytes: Uint8Array): Promise<RawImage> => {
   const { default: decode } = await import('heic-decode');
-  const { width, height, data } = await quietly(() => decode({ buffer: bytes }));
+  const { width, height, data } = await oneByOne(() => quietly(() => decode({ buffer: bytes })));
   const rgb = new Uint8Array(width * height * 3);
   for (let from = 0, to = 0; to < rgb.length; from += 4) {
     rgb[to++] = data[from]!;
@@ -17,6 +17,15 @@ export const decodeHeic = async (bytes: Uint8Array): Promise<RawImage> => {
     rgb[to++] = data[from + 2]!;
   }
   return { width, height, channels: 3, data: rgb };
+};
+
+let last: Promise<unknown> = Promise.resolve();
+
+/** Runs decoders one after another, since each takes the console's place while it runs. */
+const oneByOne = <T>(run: () => Promise<T>): Promise<T> => {
+  const next = last.then(run);
+  last = next.catch(() => undefined);
+  return next;
 };
 
 /** Runs the decoder. It logs its errors to the console; here the last of them becomes the error's message instead. */
@@ -32,7 +41,7 @@ const quietly = async <T>(decode: () => Promise<T>): Promise<T> => {
     return await decode();
   } catch (error) {
     const message = reason === '' ? messageOf(error) : reason;
-    throw new MdetrError(`the image data are damaged or incomplete (HEIC: ${message.trim().slice(0, 100)})`, {
+    throw new MdetrError(`the image data are damaged or incomplete (HEIC: ${excerpt(message.trim())})`, {
       cause: error,
     });
   } finally {
