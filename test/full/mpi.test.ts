@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { readRunState } from '../../src/train/run/run-state.ts';
+import { runDifference } from '../support/run-difference.ts';
 import { smallValues } from '../support/small-run.ts';
 
 vi.setConfig({ testTimeout: 280_000 });
@@ -75,18 +76,6 @@ const start = (launcher: Launcher, processes: number, args: readonly string[], o
   });
 };
 
-const parametersOf = async (folder: string): Promise<Map<string, Float32Array>> => {
-  const { trainer } = await readRunState(join(folder, 'state.safetensors'));
-  return new Map([...trainer.parameters].map(([name, { data }]) => [name, Float32Array.from(data, Number)]));
-};
-const difference = async (first: string, second: string): Promise<number> => {
-  const [one, other] = await Promise.all([parametersOf(first), parametersOf(second)]);
-  let most = 0;
-  for (const [name, values] of one)
-    values.forEach((value, index) => (most = Math.max(most, Math.abs(value - other.get(name)![index]!))));
-  return most;
-};
-
 /** A run of one process, and one of two replicas on threads, to compare with. */
 let alone = { one: '', replicas: '' };
 beforeAll(() => {
@@ -116,19 +105,19 @@ describe.each(LAUNCHERS)('training under $name', (launcher) => {
     expect(ended.status, ended.output).toBe(0);
     expect(ended.output).toMatch(new RegExp(`training in 2 processes on 1 hosts, ${launcher.name}`));
     expect(ended.output.match(/6 steps done/g), ended.output).toHaveLength(1);
-    expect(await difference(folder, alone.replicas)).toBe(0);
-    expect(await difference(folder, alone.one)).toBeLessThan(1e-4);
+    expect(await runDifference(folder, alone.replicas)).toBe(0);
+    expect(await runDifference(folder, alone.one)).toBeLessThan(1e-4);
   });
 
   it.skipIf(!here)(named('shares unevenly, composes with replicas, and resumes in any number'), async () => {
     const uneven = configOf();
     expect((await start(launcher, 3, [uneven.file])).status).toBe(0);
-    expect(await difference(uneven.folder, alone.one)).toBeLessThan(1e-4);
+    expect(await runDifference(uneven.folder, alone.one)).toBeLessThan(1e-4);
     const composed = configOf();
     expect((await start(launcher, 2, [composed.file, '--replicas', '2', '--set', 'max_steps=3'])).status).toBe(0);
     const resumed = await start(launcher, 4, [composed.file, '--resume']);
     expect(resumed.status, resumed.output).toBe(0);
-    expect(await difference(composed.folder, alone.one)).toBeLessThan(1e-3);
+    expect(await runDifference(composed.folder, alone.one)).toBeLessThan(1e-3);
   });
 
   it.skipIf(!here)(

@@ -14,6 +14,17 @@ export interface Communicator {
   barrier(): Promise<void>;
 }
 
+/** Adds values to sums, in place. */
+export const addTo = (sums: Float32Array, values: Float32Array): void => {
+  for (let index = 0; index < sums.length; index++) sums[index]! += values[index]!;
+};
+
+/** Broadcast by an all-reduce, to which all processes but `root` contribute zeros. */
+export const broadcastBySum = (communicator: Communicator, values: Float32Array, root: number): Promise<void> => {
+  if (communicator.rank !== root) values.fill(0);
+  return communicator.allReduce(values);
+};
+
 /** Values of one all-reduce round: fewer rounds than one per parameter, with little extra memory. */
 const VALUES_PER_ROUND = 2 ** 22;
 

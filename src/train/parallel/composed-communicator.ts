@@ -1,4 +1,4 @@
-import type { Communicator } from './communicator.ts';
+import { broadcastBySum, type Communicator } from './communicator.ts';
 
 /** Communicator of replicas inside several processes: the threads of a process sum first, then the first threads of all. */
 export class ComposedCommunicator implements Communicator {
@@ -25,9 +25,8 @@ export class ComposedCommunicator implements Communicator {
     await this.threads.broadcast(values, 0);
   }
 
-  async broadcast(values: Float32Array, root: number): Promise<void> {
-    if (this.rank !== root) values.fill(0);
-    await this.allReduce(values);
+  broadcast(values: Float32Array, root: number): Promise<void> {
+    return broadcastBySum(this, values, root);
   }
 
   async barrier(): Promise<void> {

@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import type { Communicator } from './communicator.ts';
+import { addTo, broadcastBySum, type Communicator } from './communicator.ts';
 import { GroupEnded } from './group-ended.ts';
 
 /** Memory that the threads of a group share. */
@@ -58,15 +58,14 @@ export class ThreadCommunicator implements Communicator {
       const [from, to] = [rank, rank + 1].map((part) => Math.floor((part * chunk.length) / size));
       const sums = group.sums.subarray(from, to);
       sums.set(group.inputs[0]!.subarray(from, to));
-      for (const input of group.inputs.slice(1)) add(sums, input.subarray(from, to));
+      for (const input of group.inputs.slice(1)) addTo(sums, input.subarray(from, to));
       await this.barrier();
       chunk.set(group.sums.subarray(0, chunk.length));
     }
   }
 
-  async broadcast(values: Float32Array, root: number): Promise<void> {
-    if (this.rank !== root) values.fill(0);
-    await this.allReduce(values);
+  broadcast(values: Float32Array, root: number): Promise<void> {
+    return broadcastBySum(this, values, root);
   }
 
   async barrier(): Promise<void> {
@@ -91,7 +90,3 @@ export class ThreadCommunicator implements Communicator {
     Atomics.store(this.group.control, FAILED, 1);
   }
 }
-
-const add = (sums: Float32Array, values: Float32Array): void => {
-  for (let index = 0; index < sums.length; index++) sums[index]! += values[index]!;
-};

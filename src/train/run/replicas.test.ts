@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it, vi } from 'vitest';
+import { runDifference } from '../../../test/support/run-difference.ts';
 import { smallConfig, smallDataset } from '../../../test/support/small-run.ts';
 import { runReplicas } from './replicas.ts';
 import { readRunState } from './run-state.ts';
@@ -22,20 +23,6 @@ const train = (
   options: { resume?: boolean; signal?: AbortSignal; observer?: RunObserver } = {},
 ) => runReplicas(smallConfig({ ...settings, output_dir: folder, ...more }), options);
 
-const parametersOf = async (folder: string): Promise<Map<string, Float32Array>> => {
-  const { trainer } = await readRunState(join(folder, 'state.safetensors'));
-  return new Map([...trainer.parameters].map(([name, { data }]) => [name, Float32Array.from(data, Number)]));
-};
-
-/** The largest difference between two runs' parameters. */
-const difference = async (first: string, second: string): Promise<number> => {
-  const [one, other] = await Promise.all([parametersOf(first), parametersOf(second)]);
-  let most = 0;
-  for (const [name, values] of one)
-    values.forEach((value, index) => (most = Math.max(most, Math.abs(value - other.get(name)![index]!))));
-  return most;
-};
-
 const logOf = (folder: string): Record<string, unknown>[] =>
   readFileSync(join(folder, 'log.jsonl'), 'utf8')
     .trim()
@@ -50,8 +37,8 @@ describe('replicas', () => {
     await train(again, { replicas: 2 });
     expect(shared).toMatchObject({ steps: 6, isDone: true });
     expect(shared.loss).toBeCloseTo(summary.loss!, 3);
-    expect(await difference(one, two)).toBeLessThan(1e-4);
-    expect(await difference(two, again)).toBe(0);
+    expect(await runDifference(one, two)).toBeLessThan(1e-4);
+    expect(await runDifference(two, again)).toBe(0);
     const [first, second] = [logOf(one), logOf(two)];
     expect(second.map(({ step, pairs }) => [step, pairs])).toEqual(first.map(({ step, pairs }) => [step, pairs]));
     for (const [index, { loss, grad_norm: norm }] of second.entries()) {
@@ -69,7 +56,7 @@ describe('replicas', () => {
     expect((await readRunState(join(broken, 'state.safetensors'))).position).toMatchObject({ isDone: false });
     // Three share four batches unevenly.
     expect(await train(broken, { replicas: 3 }, { resume: true })).toMatchObject({ steps: 6, isDone: true });
-    expect(await difference(whole, broken)).toBeLessThan(1e-4);
+    expect(await runDifference(whole, broken)).toBeLessThan(1e-4);
   });
 
   it('report bad rows of any replica', async () => {

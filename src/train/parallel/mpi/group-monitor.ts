@@ -41,7 +41,6 @@ export class GroupMonitor implements GroupWatch {
         this.ended = new GroupEnded(verdictText(verdict, place.size), verdict.speaker !== place.rank);
       }
       this.waiting.get(news.kind)?.(news);
-      if (news.kind === 'refused') this.waiting.get('connected')?.(news);
     });
   }
 
@@ -57,23 +56,23 @@ export class GroupMonitor implements GroupWatch {
     const task: MonitorTask = { rank, size, host: hostname(), token: token!, deadAfterMs };
     const worker = startWorker(import.meta.url, './monitor-thread', { workerData: task });
     const monitor = new GroupMonitor(worker, { rank, size });
-    const listening = await monitor.next('listening');
-    const own: HubAddress = {
-      rank,
-      host: hostname(),
-      addresses: ownAddresses(),
-      port: listening.kind === 'listening' ? listening.port : 0,
-    };
+    try {
+      await monitor.connect(communicator);
+      return monitor;
+    } catch (error) {
+      await worker.terminate();
+      throw error;
+    }
+  }
+
+  private async connect(communicator: Communicator): Promise<void> {
+    const { rank } = communicator;
+    const { port } = await this.nextOrRefusal('listening');
+    const own: HubAddress = { rank, host: hostname(), addresses: ownAddresses(), port };
     const hubs = await gatherStrings(communicator, rank < HUBS ? JSON.stringify(own) : '');
-    const connection = monitor.next('connected');
-    monitor.order({ kind: 'connect', hubs: hubs.map((text) => JSON.parse(text) as HubAddress) });
-    const news = await connection;
-    if (news.kind === 'refused')
-      throw new MdetrError(
-        `process ${rank}: ${news.reason}; the processes of a training must reach each other by TCP to notice failures`,
-      );
+    this.order({ kind: 'connect', hubs: hubs.map((text) => JSON.parse(text) as HubAddress) });
+    await this.nextOrRefusal('connected');
     await communicator.barrier();
-    return monitor;
   }
 
   check(): void {
@@ -113,8 +112,18 @@ export class GroupMonitor implements GroupWatch {
     this.worker.postMessage(order);
   }
 
-  private next(kind: MonitorNews['kind']): Promise<MonitorNews> {
-    return new Promise((resolve) => this.waiting.set(kind, resolve));
+  private next<K extends MonitorNews['kind']>(kind: K): Promise<Extract<MonitorNews, { kind: K }>> {
+    return new Promise((resolve) => this.waiting.set(kind, resolve as (news: MonitorNews) => void));
+  }
+
+  /** The next news of a kind. @throws {MdetrError} if the monitor cannot listen, or reach another process */
+  private async nextOrRefusal<K extends MonitorNews['kind']>(kind: K): Promise<Extract<MonitorNews, { kind: K }>> {
+    const refusal = this.next('refused').then(({ reason }) => {
+      throw new MdetrError(
+        `process ${this.place.rank}: ${reason}; the processes of a training must reach each other by TCP to notice failures`,
+      );
+    });
+    return Promise.race([this.next(kind), refusal]);
   }
 }
 

@@ -1,5 +1,5 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
-import type { Communicator } from '../communicator.ts';
+import { addTo, broadcastBySum, type Communicator } from '../communicator.ts';
 import type { MpiLibrary, MpiRequests } from './mpi-library.ts';
 
 /** Values of one round. Longer arrays take several, so that little memory is needed beside them. */
@@ -49,9 +49,8 @@ export class MpiCommunicator implements Communicator {
     }
   }
 
-  async broadcast(values: Float32Array, root: number): Promise<void> {
-    if (this.rank !== root) values.fill(0);
-    await this.allReduce(values);
+  broadcast(values: Float32Array, root: number): Promise<void> {
+    return broadcastBySum(this, values, root);
   }
 
   async barrier(): Promise<void> {
@@ -68,7 +67,7 @@ export class MpiCommunicator implements Communicator {
     from(rank).set(own);
     await this.exchange(chunkOf, from);
     own.set(from(0));
-    for (let other = 1; other < size; other++) add(own, from(other));
+    for (let other = 1; other < size; other++) addTo(own, from(other));
     await this.exchange(() => own, chunkOf);
   }
 
@@ -101,7 +100,3 @@ export class MpiCommunicator implements Communicator {
     }
   }
 }
-
-const add = (sums: Float32Array, values: Float32Array): void => {
-  for (let index = 0; index < sums.length; index++) sums[index]! += values[index]!;
-};

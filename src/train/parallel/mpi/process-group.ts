@@ -2,12 +2,13 @@ import { availableParallelism, cpus, hostname } from 'node:os';
 import { gatherStrings, type Communicator } from '../communicator.ts';
 import { GroupMonitor } from './group-monitor.ts';
 import { MpiCommunicator, type GroupWatch } from './mpi-communicator.ts';
-import { mpiLaunch } from './mpi-launch.ts';
+import { mpiLaunch, type MpiLaunch } from './mpi-launch.ts';
 import { MpiLibrary } from './mpi-library.ts';
 
 /** The processes that a launcher of MPI has started together, as one of them sees them. */
 export class ProcessGroup {
   private static library: MpiLibrary | undefined;
+  private static hasFailed = false;
   readonly rank: number;
   readonly size: number;
 
@@ -33,14 +34,28 @@ export class ProcessGroup {
     const launch = mpiLaunch();
     if (launch === undefined) return undefined;
     // MPI is started once in the life of a process, and ended when it exits.
-    const library = (ProcessGroup.library ??= openLibrary(launch));
+    const library = (ProcessGroup.library ??= ProcessGroup.open(launch));
     const watch: { monitor?: GroupMonitor } & GroupWatch = { check: () => watch.monitor?.check() };
     const communicator = new MpiCommunicator(library, watch);
     const hosts = await gatherStrings(communicator, hostname());
     const localSize = hosts.filter((host) => host === hostname()).length;
-    watch.monitor = await GroupMonitor.start(communicator);
+    try {
+      watch.monitor = await GroupMonitor.start(communicator);
+    } catch (error) {
+      ProcessGroup.hasFailed = true;
+      throw error;
+    }
     const description = `${launch.size} processes on ${new Set(hosts).size} hosts, ${library.family}`;
     return new ProcessGroup(communicator, watch.monitor, localSize, description);
+  }
+
+  private static open(launch: MpiLaunch): MpiLibrary {
+    const library = MpiLibrary.open(launch);
+    process.once('exit', () => {
+      // After a failure it would wait for a process that never answers.
+      if (!ProcessGroup.hasFailed) library.finalize();
+    });
+    return library;
   }
 
   /** Cores of this process: those that the launcher bound it to, or else its share of the host's. */
@@ -51,7 +66,7 @@ export class ProcessGroup {
 
   /** Tells the others that this process fails. @returns the error to end with */
   fail(error: Error): Promise<Error> {
-    failed = true;
+    ProcessGroup.hasFailed = true;
     return this.monitor.fail(error);
   }
 
@@ -60,14 +75,3 @@ export class ProcessGroup {
     return this.monitor.leave(this.communicator);
   }
 }
-
-let failed = false;
-
-const openLibrary = (launch: NonNullable<ReturnType<typeof mpiLaunch>>): MpiLibrary => {
-  const library = MpiLibrary.open(launch);
-  process.once('exit', () => {
-    // After a failure it would wait for a process that never answers.
-    if (!failed) library.finalize();
-  });
-  return library;
-};
