@@ -1,4 +1,4 @@
-import { MdetrError } from '../../errors.ts';
+import { excerpt, MdetrError } from '../../errors.ts';
 import { isCoordinate, shown } from '../../data/format/field-values.ts';
 
 /** Number of a text in decimal or scientific notation; undefined for any other text. */
@@ -24,7 +24,4 @@ export const sizeOf = (value: unknown): number | undefined => {
 };
 
 /** A text in an error message: one line, at most 100 characters. */
-export const shortText = (text: string): string => {
-  const line = text.replace(/\s+/g, ' ').trim();
-  return line.length > 100 ? `${line.slice(0, 99)}…` : line;
-};
+export const shortText = (text: string): string => excerpt(text.replace(/\s+/g, ' ').trim());

@@ -1,4 +1,8 @@
 import type { BoxXywh } from '../../geometry/boxes.ts';
+import type { ImportedObject } from '../import/importer.ts';
+
+/** Box of a shape, and the shape itself where it follows the object. */
+export type Outline = Pick<ImportedObject, 'bbox' | 'segmentation'>;
 
 /** Upright box (xywh) of a flat list of coordinates x, y, x, y, …; undefined for fewer than two points. */
 export const boxOfPoints = (points: readonly number[]): BoxXywh | undefined => {

@@ -14,9 +14,8 @@ export interface DatasetRow {
   readonly location: string;
 }
 
-export interface RowOptions extends Omit<MadeTextOptions, 'phraseOf'> {
+export interface RowOptions extends MadeTextOptions {
   readonly kinds: readonly TextKind[];
-  readonly phraseOf: MadeTextOptions['phraseOf'];
   /** Path of an image relative to the image folder of the dataset. */
   readonly fileNameOf: (image: PlacedImage) => string;
   readonly seed: number;
@@ -33,12 +32,12 @@ export const rowsOf = (image: PlacedImage, options: RowOptions): DatasetRow[] =>
     const texts = makeTexts(kind, image, options, Random.of(options.seed, 'texts', kind, fileName));
     return texts.map(({ caption, phrases }) => {
       const codePoints = new CodePointMap(caption);
-      const annotations = phrases.flatMap(({ start, end, objects }) =>
-        objects.map((object) => annotationOf(object, [[codePoints.toCodePoint(start), codePoints.toCodePoint(end)]])),
+      const annotations = phrases.flatMap((phrase) =>
+        phrase.objects.map((object) => annotationOf(object, [codePoints.toCodePointSpan(phrase)])),
       );
-      const absent = phrases.flatMap(({ start, end, objects }): CodePointSpan[] =>
-        objects.length > 0 ? [] : [[codePoints.toCodePoint(start), codePoints.toCodePoint(end)]],
-      );
+      const absent = phrases
+        .filter(({ objects }) => objects.length === 0)
+        .map((phrase) => codePoints.toCodePointSpan(phrase));
       return rowOf(image, fileName, caption, annotations, absent);
     });
   });
@@ -64,12 +63,8 @@ const captionRow = (image: PlacedImage, caption: string, options: RowOptions): D
         'phrases that occur several times in a caption with more boxes than that, which refer to all of them',
         object.location,
       );
-    return [
-      annotationOf(
-        object,
-        ranges.map(({ start, end }) => [codePoints.toCodePoint(start), codePoints.toCodePoint(end)]),
-      ),
-    ];
+    const own = ranges.map((range) => codePoints.toCodePointSpan(range));
+    return [annotationOf(object, own)];
   });
   return rowOf(image, options.fileNameOf(image), caption, annotations);
 };

@@ -28,12 +28,15 @@ export const splitOfPath = (path: string): ImportSplit | undefined => {
     .map(splitNamed)
     .find((split) => split !== undefined);
   if (ofName !== undefined && (ofName !== 'test' || parts.some((part) => part !== '.' && part !== ''))) return ofName;
-  return splitOfFolders(parts);
+  return splitOfFolders(path);
 };
 
-/** Split that the folders of a path state; the innermost one decides. */
-export const splitOfFolders = (folders: readonly string[]): ImportSplit | undefined => {
-  for (const folder of folders.toReversed())
+/** Split that the folders of a file's path state; the innermost one decides. */
+export const splitOfFolders = (path: string): ImportSplit | undefined => {
+  for (const folder of path
+    .split(/[\\/]+/)
+    .slice(0, -1)
+    .toReversed())
     for (const word of wordsOf(folder)) {
       const split = splitNamed(word);
       if (split !== undefined) return split;

@@ -4,6 +4,8 @@
  * one of each.
  */
 
+import type { CodePointSpan, Span } from './span.ts';
+
 const surrogate = /[\uD800-\uDFFF]/;
 
 /** Number of code points of `text`. */
@@ -41,6 +43,16 @@ export class CodePointMap {
   toUtf16(codePoint: number): number {
     const clamped = Math.min(Math.max(codePoint, 0), this.codePoints);
     return this.unitOf === undefined ? clamped : this.unitOf[clamped]!;
+  }
+
+  /** Range in UTF-16 units of a range in code points. */
+  toSpan([begin, end]: CodePointSpan): Span {
+    return { start: this.toUtf16(begin), end: this.toUtf16(end) };
+  }
+
+  /** Range in code points of a range in UTF-16 units. */
+  toCodePointSpan({ start, end }: Span): CodePointSpan {
+    return [this.toCodePoint(start), this.toCodePoint(end)];
   }
 
   /** Code point position of a UTF-16 position. The middle of a surrogate pair has the position of its character; positions outside are clamped. */

@@ -20,7 +20,7 @@ export interface CaptionTruth {
 export const captionTruth = ({ image, annotations }: CocoRow): CaptionTruth => {
   const caption = image.caption ?? '';
   const points = new CodePointMap(caption);
-  const rangeOf = ([begin, end]: CodePointSpan): Span => ({ start: points.toUtf16(begin), end: points.toUtf16(end) });
+  const rangeOf = (span: CodePointSpan): Span => points.toSpan(span);
   const kept = annotations.filter(({ iscrowd = 0 }) => iscrowd === 0);
   const present = distinct(
     kept.flatMap(({ tokens, tokens_positive }) => (tokens ?? tokens_positive ?? []).map(rangeOf)),

@@ -8,6 +8,7 @@ import { readJsonLines } from '../../source/json-lines.ts';
 import { readJsonFile } from '../../../files/json-file.ts';
 import { readJsonList } from '../../source/json-entries.ts';
 import { sizeOf } from '../field-numbers.ts';
+import { filesByOutline } from '../recognition.ts';
 import { boxOfCorners } from '../shapes.ts';
 
 const four = z.tuple([z.number(), z.number(), z.number(), z.number()]);
@@ -63,14 +64,12 @@ export const captionsImporter: Importer = {
   title: 'captions with phrases',
   files: 'JSON or JSON Lines files with { image, caption, boxes: [{ box, phrase }] }; results of "mdetr detect --json"',
 
-  async recognize(source) {
-    await Promise.resolve();
-    return source.files.filter((file) => {
-      if (!/\.(jsonl?|ndjson)$/i.test(file)) return false;
-      const keys = source.outlineOf(file)?.keys;
-      return keys !== undefined && keys.has('caption') && (keys.has('boxes') || keys.has('detections'));
-    });
-  },
+  recognize: (source) =>
+    filesByOutline(
+      source,
+      /\.(jsonl?|ndjson)$/i,
+      ({ keys }) => keys.has('caption') && (keys.has('boxes') || keys.has('detections')),
+    ),
 
   async *read(source, files) {
     for (const file of files)
@@ -84,7 +83,7 @@ export const captionsImporter: Importer = {
           height: sizeOf(row.height),
           split: splitNamed(row.split ?? '') ?? splitOfPath(file),
           caption: row.caption,
-          objects: [...(row.boxes ?? row.detections ?? [])].map((box, i) =>
+          objects: (row.boxes ?? row.detections ?? []).map((box, i) =>
             objectOf(box, row.caption, `${location}: ${row.boxes === undefined ? 'detections' : 'boxes'}[${i}]`),
           ),
           location,

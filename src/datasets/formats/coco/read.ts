@@ -6,7 +6,7 @@ import { enclosingBoxXywh, type BoxXywh } from '../../../geometry/boxes.ts';
 import { maskBoundsXywh, unpackMask } from '../../../geometry/run-lengths.ts';
 import { CodePointMap } from '../../../text/spans/code-points.ts';
 import { imageStem } from '../../import/image-names.ts';
-import type { CaptionRange, ImportedImage, ImportedObject, Importer, ImportOptions } from '../../import/importer.ts';
+import type { ImportedImage, ImportedObject, Importer, ImportOptions } from '../../import/importer.ts';
 import type { ImportSource } from '../../import/import-source.ts';
 import { splitOfPath } from '../../import/stated-split.ts';
 import type { Remarks } from '../../preparation/remarks.ts';
@@ -14,7 +14,9 @@ import { checked } from '../../source/checked.ts';
 import { flagField } from '../../source/coco-instances.ts';
 import { readJsonLists, withPauses } from '../../source/json-entries.ts';
 import { numberOfText } from '../field-numbers.ts';
+import { filesByOutline } from '../recognition.ts';
 import { boxOfPoints } from '../shapes.ts';
+import { statedAttributes } from '../stated-attributes.ts';
 
 const id = z.union([z.int(), z.string()]).transform(String);
 /** A number, or a number in quotes. */
@@ -26,6 +28,7 @@ const number = z.union([
     return value ?? 0;
   }),
 ]);
+const box = z.tuple([number, number, number, number]);
 const span = z.tuple([z.int(), z.int()]);
 
 const imageSchema = z.looseObject({
@@ -40,7 +43,7 @@ const segmentSchema = z.looseObject({ category_id: id, bbox: z.unknown().optiona
 const annotationSchema = z.looseObject({
   image_id: id,
   category_id: id.nullish(),
-  bbox: z.union([z.tuple([number, number, number, number]), z.tuple([])]).nullish(),
+  bbox: z.union([box, z.tuple([])]).nullish(),
   segmentation: z.unknown().optional(),
   iscrowd: flagField,
   attributes: z.unknown().optional(),
@@ -48,6 +51,9 @@ const annotationSchema = z.looseObject({
   segments_info: z.array(segmentSchema).nullish(),
 });
 type Annotation = z.output<typeof annotationSchema>;
+
+/** Lists of every COCO file. */
+const LISTS = ['images', 'annotations', 'categories'] as const;
 
 /** Contents of one annotation file. */
 interface CocoFile {
@@ -71,16 +77,8 @@ export const cocoImporter: Importer = {
   files:
     'JSON files of any name with "images", "annotations" and "categories"; train, valid or test in the path is the split',
 
-  async recognize(source) {
-    await Promise.resolve();
-    return source.files.filter((file) => {
-      if (!/\.json$/i.test(file)) return false;
-      const outline = source.outlineOf(file);
-      return (
-        outline?.kind === 'object' && ['images', 'annotations', 'categories'].every((key) => outline.keys.has(key))
-      );
-    });
-  },
+  recognize: (source) =>
+    filesByOutline(source, /\.json$/i, ({ kind, keys }) => kind === 'object' && LISTS.every((key) => keys.has(key))),
 
   async *read(source, files, options) {
     for (const file of files) {
@@ -98,9 +96,7 @@ const readFile = async (source: ImportSource, name: string, { leftOut }: ImportO
   const images: CocoFile['images'][number][] = [];
   const categories = new Map<string, string>();
   const annotations = new Map<string, { annotation: Annotation; location: string }[]>();
-  for await (const { list, location: entry, value } of withPauses(
-    readJsonLists(path, ['images', 'annotations', 'categories']),
-  )) {
+  for await (const { list, location: entry, value } of withPauses(readJsonLists(path, LISTS))) {
     const location = `${path}: ${entry}`;
     if (list === 'images') images.push({ ...checked(imageSchema, value, location), location });
     else if (list === 'categories') {
@@ -116,12 +112,11 @@ const readFile = async (source: ImportSource, name: string, { leftOut }: ImportO
       else own.push({ annotation, location });
     }
   }
-  const ids = images.flatMap((image) => (image.id === undefined ? [] : [image.id]));
-  const seen = new Set<string>();
+  const ids = new Set<string>();
   for (const image of images) {
     if (image.id === undefined) continue;
-    if (seen.has(image.id)) throw new MdetrError(`${image.location}: the image id ${image.id} occurs twice`);
-    seen.add(image.id);
+    if (ids.has(image.id)) throw new MdetrError(`${image.location}: the image id ${image.id} occurs twice`);
+    ids.add(image.id);
   }
   const known = new Set([...ids, ...images.flatMap((image) => [image.file_name, imageStem(image.file_name)])]);
   for (const [image, own] of annotations)
@@ -189,12 +184,12 @@ const objectsOf = (
     if (annotation.segments_info != null)
       return annotation.segments_info.flatMap((segment, i) => {
         const place = `${location}: segments_info[${i}]`;
-        const box = z.tuple([number, number, number, number]).safeParse(segment.bbox);
-        if (box.success)
+        const bbox = box.safeParse(segment.bbox);
+        if (bbox.success)
           return [
             {
               label: labelOf(segment.category_id, categories, place),
-              bbox: box.data,
+              bbox: bbox.data,
               isCrowd: segment.iscrowd === 1,
               location: place,
             },
@@ -202,7 +197,8 @@ const objectsOf = (
         leftOut.add('annotations without a box', place);
         return [];
       });
-    const spans = codePoints === undefined ? [] : rangesOf(annotation.tokens_positive ?? [], codePoints);
+    const spans =
+      codePoints === undefined ? [] : (annotation.tokens_positive ?? []).map((own) => codePoints.toSpan(own));
     const label =
       annotation.category_id == null && defaultClass !== undefined
         ? defaultClass
@@ -240,17 +236,10 @@ const labelOf = (
   return label;
 };
 
-const rangesOf = (spans: readonly (readonly [number, number])[], codePoints: CodePointMap): CaptionRange[] =>
-  spans.map(([begin, end]) => ({ start: codePoints.toUtf16(begin), end: codePoints.toUtf16(end) }));
-
 /** Attributes as CVAT writes them: `{ "occluded": false, "color": "red" }`. */
 const attributesOf = (value: unknown): Record<string, string> | undefined => {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
-  return Object.fromEntries(
-    Object.entries(value).flatMap(([key, own]) =>
-      ['string', 'number', 'boolean'].includes(typeof own) ? [[key, String(own)]] : [],
-    ),
-  );
+  return statedAttributes(value);
 };
 
 /** Segmentation of an object; undefined if it has none, or a broken one, which is reported. */
@@ -269,8 +258,8 @@ const boundsOf = (segmentation: Segmentation | undefined, location: string): Box
   if (segmentation === undefined) return undefined;
   if ('counts' in segmentation) return maskBoundsXywh(unpackMask(segmentation, location));
   const boxes = segmentation.flatMap((points): BoxXywh[] => {
-    const box = boxOfPoints(points);
-    return box === undefined ? [] : [box];
+    const bounds = boxOfPoints(points);
+    return bounds === undefined ? [] : [bounds];
   });
   return boxes.length === 0 ? undefined : enclosingBoxXywh(boxes);
 };

@@ -7,6 +7,7 @@ import { fileHead } from '../../import/file-head.ts';
 import type { ImportSource } from '../../import/import-source.ts';
 import { splitNamed, splitOfPath } from '../../import/stated-split.ts';
 import { coordinateOf, numberOfText, shortText, sizeOf } from '../field-numbers.ts';
+import { filesByHead } from '../recognition.ts';
 import { boxOfCorners, boxOfPoints } from '../shapes.ts';
 import { classOfUnnamed } from '../unnamed-classes.ts';
 import { boxColumnsOf, type BoxColumns, type BoxForm } from './columns.ts';
@@ -28,16 +29,12 @@ export const csvImporter: Importer = {
   title: 'CSV',
   files: '.csv or .tsv files with a row for each box: image, corners or size, class',
 
-  async recognize(source) {
-    await Promise.resolve();
-    return source.files.filter((file) => {
-      if (!CSV_FILE.test(file)) return false;
-      const head = fileHead(source.pathOf(file), HEAD_BYTES);
+  recognize: (source) =>
+    filesByHead(source, CSV_FILE, HEAD_BYTES, (head) => {
       if (head.includes('region_shape_attributes') || head.includes('spatial_coordinates')) return false;
       const table = headTable(head);
       return table !== undefined && (boxColumnsOf(table) !== undefined || isImageList(table));
-    });
-  },
+    }),
 
   async *read(source, files, options) {
     const tables = await Promise.all(

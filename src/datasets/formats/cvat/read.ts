@@ -1,13 +1,11 @@
-import { posix } from 'node:path';
 import { MdetrError } from '../../../errors.ts';
-import type { BoxXywh } from '../../../geometry/boxes.ts';
 import type { ImportedImage, ImportedObject, Importer, ImportOptions } from '../../import/importer.ts';
-import { fileHead } from '../../import/file-head.ts';
 import type { ImportSource } from '../../import/import-source.ts';
 import { splitNamed, splitOfFolders } from '../../import/stated-split.ts';
 import { childrenOf, readXmlChildren, type XmlElement } from '../../source/xml-tree.ts';
 import { coordinateOf, shortText, sizeOf } from '../field-numbers.ts';
-import { boxOfCorners, boxOfEllipse, boxOfPoints, turnedCorners } from '../shapes.ts';
+import { filesByHead } from '../recognition.ts';
+import { boxOfCorners, boxOfEllipse, boxOfPoints, turnedCorners, type Outline } from '../shapes.ts';
 
 const HEAD_BYTES = 4096;
 
@@ -20,10 +18,7 @@ export const cvatImporter: Importer = {
   title: 'CVAT XML',
   files: 'annotations.xml ("CVAT for images 1.1")',
 
-  async recognize(source) {
-    await Promise.resolve();
-    return source.files.filter((file) => /\.xml$/i.test(file) && /<annotations[\s>]/.test(headOf(source.pathOf(file))));
-  },
+  recognize: (source) => filesByHead(source, /\.xml$/i, HEAD_BYTES, (head) => /<annotations[\s>]/.test(head)),
 
   async *read(source, files, options) {
     for (const file of files) {
@@ -57,10 +52,7 @@ const imageOf = (source: ImportSource, file: string, element: XmlElement, option
     path: source.findImage(name, file),
     width: sizeOf(width),
     height: sizeOf(height),
-    split:
-      splitNamed(subset ?? '') ??
-      splitOfFolders(name.split(/[\\/]/).slice(0, -1)) ??
-      splitOfFolders(posix.dirname(file).split('/')),
+    split: splitNamed(subset ?? '') ?? splitOfFolders(name) ?? splitOfFolders(file),
     objects: element.children.flatMap((shape) => objectOf(shape, path, options) ?? []),
     location,
   };
@@ -78,15 +70,14 @@ const objectOf = (shape: XmlElement, path: string, { leftOut }: ImportOptions): 
   if (label === undefined || label.trim() === '') throw new MdetrError(`${location}: <${shape.name}> has no label`);
   return {
     label,
-    bbox: outline.bbox,
-    segmentation: outline.polygon === undefined ? undefined : [outline.polygon],
+    ...outline,
     attributes: attributesOf(shape),
     location,
   };
 };
 
 /** Box and perhaps outline of a shape; undefined for one without area. */
-const outlineOf = (shape: XmlElement, location: string): { bbox: BoxXywh; polygon?: number[] } | undefined => {
+const outlineOf = (shape: XmlElement, location: string): Outline | undefined => {
   const number = (name: string): number => {
     const value = shape.attributes[name];
     if (value === undefined) throw new MdetrError(`${location}: <${shape.name}> has no ${name}`);
@@ -101,7 +92,7 @@ const outlineOf = (shape: XmlElement, location: string): { bbox: BoxXywh; polygo
     case 'polygon': {
       const points = pointsOf(shape, location);
       if (points.length < 6) throw new MdetrError(`${location}: <polygon> has ${points.length / 2} points`);
-      return { bbox: boxOfPoints(points)!, polygon: points };
+      return { bbox: boxOfPoints(points)!, segmentation: [points] };
     }
     case 'ellipse':
       return { bbox: boxOfEllipse(number('cx'), number('cy'), number('rx'), number('ry'), rotation) };
@@ -138,5 +129,3 @@ const attributesOf = (shape: XmlElement): Record<string, string> => {
   }
   return attributes;
 };
-
-const headOf = (path: string): string => fileHead(path, HEAD_BYTES);

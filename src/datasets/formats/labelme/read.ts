@@ -9,7 +9,9 @@ import type { ImportSource } from '../../import/import-source.ts';
 import { splitOfFolders } from '../../import/stated-split.ts';
 import { checked } from '../../source/checked.ts';
 import { sizeOf } from '../field-numbers.ts';
+import { filesByOutline } from '../recognition.ts';
 import { boxOfPoints } from '../shapes.ts';
+import { statedAttributes } from '../stated-attributes.ts';
 
 const point = z.tuple([z.number(), z.number()], z.number());
 const shapeSchema = z.looseObject({
@@ -41,18 +43,12 @@ export const labelmeImporter: Importer = {
   title: 'LabelMe',
   files: 'JSON files with "shapes" and "imagePath", one for each image',
 
-  async recognize(source) {
-    await Promise.resolve();
-    return source.files.filter((file) => {
-      if (!/\.json$/i.test(file)) return false;
-      const outline = source.outlineOf(file);
-      return (
-        outline?.kind === 'object' &&
-        outline.keys.has('shapes') &&
-        (outline.keys.has('imagePath') || outline.keys.has('imageHeight'))
-      );
-    });
-  },
+  recognize: (source) =>
+    filesByOutline(
+      source,
+      /\.json$/i,
+      ({ kind, keys }) => kind === 'object' && keys.has('shapes') && (keys.has('imagePath') || keys.has('imageHeight')),
+    ),
 
   async *read(source, files, options) {
     // Each file is one image, so a damaged one is an image that would be lost.
@@ -77,7 +73,7 @@ const readImage = async (source: ImportSource, file: string, options: ImportOpti
     path: image,
     width: sizeOf(content.imageWidth),
     height: sizeOf(content.imageHeight),
-    split: splitOfFolders(posix.dirname(file).split('/')),
+    split: splitOfFolders(file),
     objects: objectsOf(shapes, options),
     location: path,
   };
@@ -143,9 +139,5 @@ const outlineOf = (
 
 const attributesOf = ({ flags, attributes }: Shape): Record<string, string> => ({
   ...Object.fromEntries(Object.entries(flags ?? {}).flatMap(([key, value]) => (value === true ? [[key, 'true']] : []))),
-  ...Object.fromEntries(
-    Object.entries(attributes ?? {}).flatMap(([key, value]) =>
-      ['string', 'number', 'boolean'].includes(typeof value) ? [[key, String(value)]] : [],
-    ),
-  ),
+  ...statedAttributes(attributes ?? {}),
 });

@@ -7,6 +7,7 @@ import { isImageFile } from '../../import/image-names.ts';
 import { splitNamed, splitOfPath } from '../../import/stated-split.ts';
 import { checked } from '../../source/checked.ts';
 import { readJsonList, withPauses } from '../../source/json-entries.ts';
+import { filesByOutline } from '../recognition.ts';
 import { classOfUnnamed } from '../unnamed-classes.ts';
 import { hasLabels, objectsOfResults } from './regions.ts';
 
@@ -41,29 +42,15 @@ export const labelStudioImporter: Importer = {
   title: 'Label Studio JSON',
   files: 'JSON files with a list of tasks ("data" and "annotations"), or the JSON-MIN export',
 
-  async recognize(source) {
-    await Promise.resolve();
-    return source.files.filter((file) => {
-      if (!/\.json$/i.test(file)) return false;
-      const outline = source.outlineOf(file);
-      if (outline?.kind !== 'list' && outline?.kind !== 'object') return false;
-      const { keys, first } = outline;
-      if (outline.kind === 'object')
-        return (
-          keys.has('data') &&
-          (keys.has('annotations') || keys.has('completions') || keys.has('predictions')) &&
-          !keys.has('images')
-        );
-      return (
-        (keys.has('data') && ['annotations', 'completions', 'predictions'].some((key) => keys.has(key))) ||
-        isMinimal(first)
-      );
-    });
-  },
+  recognize: (source) =>
+    filesByOutline(source, /\.json$/i, ({ kind, keys, first }) => {
+      const isTask = keys.has('data') && ['annotations', 'completions', 'predictions'].some((key) => keys.has(key));
+      return kind === 'list' ? isTask || isMinimal(first) : kind === 'object' && isTask && !keys.has('images');
+    }),
 
   async *read(source, files, options) {
     const tasks: Task[] = [];
-    for (const file of files) tasks.push(...(await readTasks(source, file)));
+    for (const file of files) for await (const task of readTasks(source, file)) tasks.push(task);
     const hasAnnotations = tasks.some(({ annotations }) => annotations.length > 0);
     const isUnnamed = !tasks.some(({ annotations, predictions }) =>
       [...annotations, ...predictions].some(({ result }) => result?.some(hasLabels) === true),
@@ -86,19 +73,18 @@ interface Task {
   readonly predictions: readonly z.output<typeof annotationSchema>[];
 }
 
-const readTasks = async (source: ImportSource, file: string): Promise<Task[]> => {
+const readTasks = async function* (source: ImportSource, file: string): AsyncGenerator<Task> {
   const path = source.pathOf(file);
-  const tasks: Task[] = [];
   for await (const { value, location: entry } of withPauses(entriesOf(source, file))) {
     const location = `${path}: ${entry}`;
     if (isMinimal(value)) {
-      tasks.push({
+      yield {
         file,
         location,
         ...minimalTask(checked(record, value, location)),
         fileUpload: undefined,
         predictions: [],
-      });
+      };
       continue;
     }
     const {
@@ -108,16 +94,15 @@ const readTasks = async (source: ImportSource, file: string): Promise<Task[]> =>
       predictions,
       file_upload: fileUpload,
     } = checked(taskSchema, value, location);
-    tasks.push({
+    yield {
       file,
       location,
       data,
       fileUpload: fileUpload ?? undefined,
       annotations: annotations ?? completions ?? [],
       predictions: predictions ?? [],
-    });
+    };
   }
-  return tasks;
 };
 
 /** Tasks of a list, or the one task of a file. */

@@ -1,9 +1,8 @@
 import { MdetrError } from '../../../errors.ts';
 import { shown } from '../../../data/format/field-values.ts';
-import type { BoxXywh } from '../../../geometry/boxes.ts';
 import type { ImportedObject, ImportOptions } from '../../import/importer.ts';
 import { coordinateOf, sizeOf } from '../field-numbers.ts';
-import { boxOfEllipse, boxOfPoints, turnedCorners } from '../shapes.ts';
+import { boxOfEllipse, boxOfPoints, turnedCorners, type Outline } from '../shapes.ts';
 import { boundsOfBrush } from './brush.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -75,14 +74,7 @@ const objectsOf = (region: Region, options: ImportOptions): ImportedObject[] => 
     options.leftOut.add('regions without a label', location);
     return [];
   }
-  const { bbox, polygon } = outline;
-  return labels.map((label) => ({
-    label,
-    bbox,
-    segmentation: polygon === undefined ? undefined : [polygon],
-    attributes,
-    location,
-  }));
+  return labels.map((label) => ({ label, ...outline, attributes, location }));
 };
 
 const isShape = (value: Fields): boolean =>
@@ -91,7 +83,7 @@ const isShape = (value: Fields): boolean =>
   Array.isArray(value['rle']);
 
 /** Box and perhaps outline of a region in fractions; undefined for a point. */
-const outlineOf = (region: Region, options: ImportOptions): { bbox: BoxXywh; polygon?: number[] } | undefined => {
+const outlineOf = (region: Region, options: ImportOptions): Outline | undefined => {
   const { value, location } = region;
   const number = (key: string): number => coordinateOf(value[key], `${location}: value.${key}`) / 100;
   // Turned shapes need the image's sides, because percent of the width and of the height differ.
@@ -110,7 +102,7 @@ const outlineOf = (region: Region, options: ImportOptions): { bbox: BoxXywh; pol
       return point.map((coordinate: unknown) => coordinateOf(coordinate, `${location}: value.points[${i}]`) / 100);
     });
     const bbox = polygon.length < 6 ? undefined : boxOfPoints(polygon);
-    return bbox === undefined ? undefined : { bbox, polygon };
+    return bbox === undefined ? undefined : { bbox, segmentation: [polygon] };
   }
   if (value['radiusX'] !== undefined) {
     const [x, y, w, h] = boxOfEllipse(

@@ -9,6 +9,7 @@ import { checked } from '../../source/checked.ts';
 import { readJsonLines } from '../../source/json-lines.ts';
 import { sizeOf } from '../field-numbers.ts';
 import { classOfNumber, classOfUnnamed } from '../unnamed-classes.ts';
+import { filesByOutline } from '../recognition.ts';
 import { boxOfCorners } from '../shapes.ts';
 
 const corners = z.tuple([z.number(), z.number(), z.number(), z.number()]);
@@ -40,14 +41,12 @@ export const odvgImporter: Importer = {
   title: 'ODVG JSON Lines',
   files: 'JSON Lines files with "filename" and "detection" or "grounding"',
 
-  async recognize(source) {
-    await Promise.resolve();
-    return source.files.filter((file) => {
-      if (!/\.(jsonl?|ndjson|odvg)$/i.test(file)) return false;
-      const keys = source.outlineOf(file)?.keys;
-      return keys !== undefined && keys.has('filename') && (keys.has('detection') || keys.has('grounding'));
-    });
-  },
+  recognize: (source) =>
+    filesByOutline(
+      source,
+      /\.(jsonl?|ndjson|odvg)$/i,
+      ({ keys }) => keys.has('filename') && (keys.has('detection') || keys.has('grounding')),
+    ),
 
   async *read(source, files, options) {
     const map = await labelMapOf(source);
@@ -121,7 +120,7 @@ const phraseObjects = (
       // Lists of equal length pair phrases with boxes; one phrase is that of all boxes.
       label: phrases[phrases.length === boxes.length ? j : 0] ?? '',
       bbox: boxOfCorners(...box),
-      spans: spans?.map(([begin, end]) => ({ start: codePoints.toUtf16(begin), end: codePoints.toUtf16(end) })),
+      spans: spans?.map((own) => codePoints.toSpan(own)),
       location: place,
     }));
   });
@@ -134,14 +133,13 @@ interface LabelMap {
 
 /** The label map of a source: a JSON object whose keys are numbers and whose values are names. */
 const labelMapOf = async (source: ImportSource): Promise<LabelMap | undefined> => {
-  const maps: LabelMap[] = [];
   for (const file of source.files) {
     if (!/\.json$/i.test(file)) continue;
     const outline = source.outlineOf(file);
     if (outline?.kind !== 'object' || ![...outline.keys].every((key) => /^\d+$/.test(key)) || outline.keys.size === 0)
       continue;
     const content = z.record(z.string(), z.string()).safeParse(await readJsonFile(source.pathOf(file)));
-    if (content.success) maps.push({ path: source.pathOf(file), names: new Map(Object.entries(content.data)) });
+    if (content.success) return { path: source.pathOf(file), names: new Map(Object.entries(content.data)) };
   }
-  return maps[0];
+  return undefined;
 };

@@ -10,11 +10,12 @@ import { splitOfPath } from '../../import/stated-split.ts';
 import { checked } from '../../source/checked.ts';
 import { parseCsv } from '../csv/table.ts';
 import {
-  checkedRegion,
+  attributesOfRegion,
   classAttributeOf,
   objectOfRegion,
+  regionSchema,
   type AttributeOptions,
-  type regionSchema,
+  type Region,
 } from './regions.ts';
 import { isVia3, readVia3 } from './version-3.ts';
 
@@ -48,20 +49,18 @@ export const viaImporter: Importer = {
     const regions: PlacedRegions[] = [];
     const choices = new Map<string, ReadonlyMap<string, string>>();
     for (const file of files) {
-      if (/\.csv$/i.test(file)) regions.push(...(await readCsv(source, file)));
+      if (/\.csv$/i.test(file)) for (const entry of await readCsv(source, file)) regions.push(entry);
       else {
         const content = checked(record, await readJsonFile(source.pathOf(file)), source.pathOf(file));
         if (isVia3(content)) yield* readVia3(source, file, content, options);
         else {
-          regions.push(...readJson(source, file, content));
+          for (const entry of readJson(source, file, content)) regions.push(entry);
           for (const [key, own] of choicesOf(content)) choices.set(key, own);
         }
       }
     }
     const classAttribute = classAttributeOf(
-      regions.flatMap(({ regions: own }) =>
-        own.map(({ region }) => (Array.isArray(region.region_attributes) ? {} : (region.region_attributes ?? {}))),
-      ),
+      regions.flatMap(({ regions: own }) => own.map(({ region }) => attributesOfRegion(region))),
     );
     if (classAttribute !== undefined) options.notes.add('attributes that are taken for the class', classAttribute);
     for (const entry of regions) yield imageOf(source, entry, classAttribute, choices, options);
@@ -72,7 +71,7 @@ interface PlacedRegions {
   readonly file: string;
   readonly fileName: string;
   readonly location: string;
-  readonly regions: readonly { readonly region: z.output<typeof regionSchema>; readonly location: string }[];
+  readonly regions: readonly { readonly region: Region; readonly location: string }[];
 }
 
 const isVia = ({ keys, first }: JsonOutline): boolean => {
@@ -94,7 +93,7 @@ const readJson = (source: ImportSource, file: string, content: Readonly<Record<s
       location,
       regions: Object.entries(regions ?? {}).map(([index, region]) => {
         const place = `${location}: regions[${index}]`;
-        return { region: checkedRegion(region, place), location: place };
+        return { region: checked(regionSchema, region, place), location: place };
       }),
     };
   });
@@ -128,7 +127,7 @@ const readCsv = async (source: ImportSource, file: string): Promise<PlacedRegion
       shape_attributes: parsedField(shapeText, `${location}: region_shape_attributes`),
       region_attributes: parsedField(values[attributes] ?? '{}', `${location}: region_attributes`),
     };
-    entry.regions.push({ region: checkedRegion(region, location), location });
+    entry.regions.push({ region: checked(regionSchema, region, location), location });
   }
   return [...images].map(([fileName, entry]) => ({ file, fileName, ...entry }));
 };

@@ -1,11 +1,9 @@
 import { z } from 'zod';
 import { MdetrError } from '../../../errors.ts';
-import type { BoxXywh } from '../../../geometry/boxes.ts';
 import type { ImportedObject, ImportOptions } from '../../import/importer.ts';
-import { checked } from '../../source/checked.ts';
 import { classOfUnnamed } from '../unnamed-classes.ts';
 import { coordinateOf } from '../field-numbers.ts';
-import { boxOfEllipse, boxOfPoints } from '../shapes.ts';
+import { boxOfEllipse, boxOfPoints, type Outline } from '../shapes.ts';
 
 const shapeSchema = z.looseObject({ name: z.string().min(1) });
 const fields = z.record(z.string(), z.unknown());
@@ -15,6 +13,11 @@ export const regionSchema = z.looseObject({
   shape_attributes: shapeSchema,
   region_attributes: z.union([fields, z.array(z.never())]).nullish(),
 });
+export type Region = z.output<typeof regionSchema>;
+
+/** Attributes of a region; VIA writes an empty list for none. */
+export const attributesOfRegion = ({ region_attributes: own }: Region): Readonly<Record<string, unknown>> =>
+  Array.isArray(own) ? {} : (own ?? {});
 
 /** Attributes that hold the class, by their names in lower case, the most likely first. */
 const CLASS_NAMES = [
@@ -69,7 +72,7 @@ const valueText = (value: unknown): string | undefined => {
 
 /** The object of a region; undefined for shapes without area, which are left out. */
 export const objectOfRegion = (
-  region: z.output<typeof regionSchema>,
+  region: Region,
   classAttribute: string | undefined,
   choices: AttributeOptions,
   location: string,
@@ -81,7 +84,7 @@ export const objectOfRegion = (
     return undefined;
   }
   const { label, attributes } = labelOf(
-    Array.isArray(region.region_attributes) ? {} : (region.region_attributes ?? {}),
+    attributesOfRegion(region),
     classAttribute,
     choices,
     classAttribute === undefined ? classOfUnnamed(options, location) : options.defaultClass,
@@ -92,8 +95,7 @@ export const objectOfRegion = (
   }
   return {
     label,
-    bbox: outline.bbox,
-    segmentation: outline.polygon === undefined ? undefined : [outline.polygon],
+    ...outline,
     attributes,
     location,
   };
@@ -122,7 +124,7 @@ export const labelOf = (
 const outlineOf = (
   shape: Readonly<Record<string, unknown>> & { readonly name: string },
   location: string,
-): { bbox: BoxXywh; polygon?: number[] } | undefined => {
+): Outline | undefined => {
   const number = (key: string): number => coordinateOf(shape[key], `${location}: ${key}`);
   switch (shape.name) {
     case 'rect':
@@ -147,7 +149,7 @@ const outlineOf = (
         coordinateOf(x, `${location}: all_points_x[${i}]`),
         coordinateOf(ys[i], `${location}: all_points_y[${i}]`),
       ]);
-      return { bbox: boxOfPoints(polygon)!, polygon };
+      return { bbox: boxOfPoints(polygon)!, segmentation: [polygon] };
     }
     case 'point':
     case 'line':
@@ -157,7 +159,3 @@ const outlineOf = (
       throw new MdetrError(`${location}: "${shape.name.slice(0, 40)}" is not a shape of VIA`);
   }
 };
-
-/** Parses a region whose parts are JSON texts, as in VIA's CSV files. */
-export const checkedRegion = (value: unknown, location: string): z.output<typeof regionSchema> =>
-  checked(regionSchema, value, location);

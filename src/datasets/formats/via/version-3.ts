@@ -1,12 +1,11 @@
 import { z } from 'zod';
 import { MdetrError } from '../../../errors.ts';
-import type { BoxXywh } from '../../../geometry/boxes.ts';
 import type { ImportedImage, ImportedObject, ImportOptions } from '../../import/importer.ts';
 import type { ImportSource } from '../../import/import-source.ts';
 import { splitOfPath } from '../../import/stated-split.ts';
 import { checked } from '../../source/checked.ts';
 import { classOfUnnamed } from '../unnamed-classes.ts';
-import { boxOfEllipse, boxOfPoints } from '../shapes.ts';
+import { boxOfEllipse, boxOfPoints, type Outline } from '../shapes.ts';
 import { classAttributeOf, labelOf } from './regions.ts';
 
 const record = z.record(z.string(), z.unknown());
@@ -65,13 +64,7 @@ export const readVia3 = function* (
     }
     const [fid] = project.view[String(vid)]?.fid_list ?? [];
     if (fid === undefined) throw new MdetrError(`${location}: vid ${String(vid)} is not in "view"`);
-    const object: ImportedObject = {
-      label,
-      bbox: shape.bbox,
-      segmentation: shape.polygon === undefined ? undefined : [shape.polygon],
-      attributes,
-      location,
-    };
+    const object: ImportedObject = { label, ...shape, attributes, location };
     objects.set(String(fid), [...(objects.get(String(fid)) ?? []), object]);
   }
   for (const [fid, { fname, src }] of Object.entries(project.file))
@@ -84,7 +77,7 @@ export const readVia3 = function* (
     };
 };
 
-const outlineOf = (xy: readonly number[], location: string): { bbox: BoxXywh; polygon?: number[] } | undefined => {
+const outlineOf = (xy: readonly number[], location: string): Outline | undefined => {
   const [kind, ...values] = xy as [number, ...number[]];
   const need = (count: number): void => {
     if (values.length < count)
@@ -104,5 +97,5 @@ const outlineOf = (xy: readonly number[], location: string): { bbox: BoxXywh; po
   }
   if (kind !== POLYGON) return undefined;
   need(6);
-  return { bbox: boxOfPoints(values)!, polygon: values };
+  return { bbox: boxOfPoints(values)!, segmentation: [values] };
 };

@@ -26,17 +26,16 @@ export const vocImporter: Importer = {
   files: 'XML files with <annotation>, one for each image; ImageSets/Main/*.txt or folder names state the split',
 
   async recognize(source) {
-    await Promise.resolve();
     const files: string[] = [];
     const damaged: string[] = [];
     for (const file of source.files) {
       if (!/\.xml$/i.test(file)) continue;
-      const head = headOf(source.pathOf(file));
+      const head = fileHead(source.pathOf(file), HEAD_BYTES);
       if (/<annotation[\s>]/.test(head)) files.push(file);
       // Files without an element are damaged; each would be an image that is lost.
       else if (!/<[A-Za-z]/.test(head) || /<(!doctype )?html/i.test(head)) damaged.push(file);
     }
-    return files.length === 0 ? [] : [...files, ...damaged].sort();
+    return Promise.resolve(files.length === 0 ? [] : [...files, ...damaged].sort());
   },
 
   async *read(source, files, options) {
@@ -199,7 +198,7 @@ const imageOf = (
     path,
     width,
     height,
-    split: splits.get(stem) ?? splitOfFolders(posix.dirname(file).split('/')),
+    split: splits.get(stem) ?? splitOfFolders(file),
     objects: imported,
     location,
   };
@@ -221,5 +220,3 @@ const listedSplits = async (source: ImportSource): Promise<Map<string, ImportSpl
   }
   return splits;
 };
-
-const headOf = (path: string): string => fileHead(path, HEAD_BYTES);

@@ -1,7 +1,6 @@
-import { dirname, join, posix, relative } from 'node:path';
+import { join, posix, relative } from 'node:path';
 import { MdetrError } from '../../../errors.ts';
 import { readTextFile } from '../../../files/json-file.ts';
-import { pathComponents } from '../../import/image-names.ts';
 import type { ImportedImage, ImportedObject, Importer, ImportOptions, ImportSplit } from '../../import/importer.ts';
 import { fileHead } from '../../import/file-head.ts';
 import type { ImportSource } from '../../import/import-source.ts';
@@ -14,6 +13,7 @@ import {
   readObjData,
   type YoloDescription,
 } from './data-yaml.ts';
+import { filesByHead } from '../recognition.ts';
 import { classOfNumber } from '../unnamed-classes.ts';
 import { LabelFiles } from './label-files.ts';
 import { findFile, imagesOfFolder } from './stated-paths.ts';
@@ -33,13 +33,9 @@ export const yoloImporter: Importer = {
     'data.yaml, obj.data, or a list of classes (classes.txt, obj.names, _darknet.labels), with a .txt file for each image',
 
   async recognize(source) {
-    const yamls: string[] = [];
-    for (const file of source.files)
-      if (/\.ya?ml$/i.test(file) && looksLikeDataYaml(headOf(source.pathOf(file)), file)) yamls.push(file);
+    const yamls = await filesByHead(source, /\.ya?ml$/i, HEAD_BYTES, looksLikeDataYaml);
     if (yamls.length > 0) return shallowest(yamls);
-    const darknet = source.files.filter(
-      (file) => /\.data$/i.test(file) && /^\s*names\s*=/m.test(headOf(source.pathOf(file))),
-    );
+    const darknet = await filesByHead(source, /\.data$/i, HEAD_BYTES, (head) => /^\s*names\s*=/m.test(head));
     if (darknet.length > 0) return shallowest(darknet);
     const labels = new LabelFiles(source);
     const hasLabels = (): boolean =>
@@ -52,9 +48,7 @@ export const yoloImporter: Importer = {
     // Without a list of classes the label files themselves are the format's files; reading them asks for the names.
     const loose = source.images.flatMap((image) => labels.of(image) ?? []);
     const [first] = loose;
-    return Promise.resolve(
-      first !== undefined && loose.every((file) => isLabelText(headOf(source.pathOf(file)))) ? loose : [],
-    );
+    return first !== undefined && loose.every((file) => isLabelText(headOf(source.pathOf(file)))) ? loose : [];
   },
 
   async *read(source, files, options) {
@@ -217,8 +211,7 @@ const splitImages = (
   listed: readonly ListedPath[] | undefined,
   { leftOut, notes }: ImportOptions,
 ): SplitImage[] => {
-  const folderSplit = (path: string): ImportSplit | undefined =>
-    splitOfFolders(pathComponents(relative(source.root, dirname(path))));
+  const folderSplit = (path: string): ImportSplit | undefined => splitOfFolders(relative(source.root, path));
   if (listed === undefined || listed.every(({ images }) => images.length === 0)) {
     if (listed !== undefined)
       notes.add(
