@@ -50,11 +50,6 @@ export class ClassTexts {
     }
   }
 
-  /** Class names as phrases, in the order of the source, each once. */
-  get texts(): string[] {
-    return [...new Set(this.byLabel.values())];
-  }
-
   /** Phrase of a class. */
   textOf(label: string): string {
     return this.byLabel.get(label) ?? classText(label, false);

@@ -14,7 +14,7 @@ import type { ImportSplit } from './importer.ts';
 import { recognizeSource } from './importers.ts';
 import type { TextKind } from './made-texts.ts';
 import { defaultModelLimits, type ModelLimits } from './model-limits.ts';
-import { placeImages, type PlacedImage } from './placed-images.ts';
+import { placeImages, type PlacedImage, type PlacedObject } from './placed-images.ts';
 import { splitImages } from './splits.ts';
 import { trainingConfigOf, type DatasetFacts } from './training-config.ts';
 
@@ -104,20 +104,16 @@ export const importDataset = async (options: ImportDatasetOptions): Promise<Impo
   const model = options.model ?? (await defaultModelLimits());
   const imageFolder = commonFolder(images);
   const classTexts = new ClassTexts(labelsOf(images), options.attributes ?? 'none');
-  const vocabulary = [
-    ...new Set(
-      images.flatMap((image) =>
-        image.caption === undefined ? image.objects.map((object) => classTexts.phraseOf(object)) : [],
-      ),
-    ),
-  ];
+  const phraseOf = (object: PlacedObject): string => classTexts.phraseOf(object);
+  const counts = phraseCounts(images, phraseOf);
+  const vocabulary = [...counts.keys()];
   const rowOptions: RowOptions = {
     kinds: texts,
     vocabulary,
     negatives,
     maxTokens: model.maxTokens,
     maxObjects: model.maxObjects,
-    phraseOf: (object) => classTexts.phraseOf(object),
+    phraseOf,
     fileNameOf: ({ path }) => relative(imageFolder, resolve(path)).split(sep).join('/'),
     seed,
     leftOut,
@@ -166,7 +162,7 @@ export const importDataset = async (options: ImportDatasetOptions): Promise<Impo
     sources: files.map((file) => source.pathOf(file)),
     config,
     imageFolder,
-    classes: countClasses(images, rowOptions.phraseOf),
+    classes: Object.fromEntries([...counts].sort((a, b) => b[1] - a[1])),
     facts,
     files: written,
     leftOut: leftOut.list,
@@ -198,12 +194,14 @@ const commonFolder = (images: readonly PlacedImage[]): string => {
   return common.join(sep) || sep;
 };
 
-const countClasses = (images: readonly PlacedImage[], phraseOf: RowOptions['phraseOf']): Record<string, number> => {
+/** Phrases of the objects of images without captions, with the number of their boxes. */
+const phraseCounts = (images: readonly PlacedImage[], phraseOf: RowOptions['phraseOf']): Map<string, number> => {
   const counts = new Map<string, number>();
-  for (const { caption, objects } of images)
-    if (caption === undefined)
-      for (const object of objects) counts.set(phraseOf(object), (counts.get(phraseOf(object)) ?? 0) + 1);
-  return Object.fromEntries([...counts].sort((a, b) => b[1] - a[1]));
+  for (const { caption, objects } of images) {
+    if (caption !== undefined) continue;
+    for (const phrase of objects.map(phraseOf)) counts.set(phrase, (counts.get(phrase) ?? 0) + 1);
+  }
+  return counts;
 };
 
 const factsOf = (
@@ -220,7 +218,7 @@ const factsOf = (
     validationRows: rows.val.length,
     boxes: boxes.length,
     masks: boxes.filter(({ segmentation }) => segmentation !== undefined).length,
-    maxBoxes: Math.max(0, ...all.map(({ annotations }) => annotations.length)),
+    maxBoxes: all.reduce((max, { annotations }) => Math.max(max, annotations.length), 0),
     classes: vocabulary.length,
     width: median(images.map(({ width }) => width)),
     height: median(images.map(({ height }) => height)),

@@ -1,7 +1,7 @@
 import { MdetrError } from '../../errors.ts';
 import type { Segmentation } from '../../data/format/coco-format.ts';
 import { isPolygons, maskProblem } from '../../data/format/segmentation.ts';
-import type { BoxXywh } from '../../geometry/boxes.ts';
+import { boxXywhToXyxy, boxXyxyToXywh, clampBoxXyxy, type BoxXywh } from '../../geometry/boxes.ts';
 import type { ImportedImage, ImportedObject, ImportOptions, ImportSplit } from './importer.ts';
 import { imageSizesOf, type ImageSize } from './import-source.ts';
 
@@ -83,9 +83,10 @@ const addImage = (
   const target = known ?? { ...image, objects: [] };
   const keys = new Set(target.objects.map(keyOf));
   for (const object of image.objects) {
-    if (keys.has(keyOf(object))) notes.add('boxes that occur twice, of which one is kept', object.location);
+    const own = keyOf(object);
+    if (keys.has(own)) notes.add('boxes that occur twice, of which one is kept', object.location);
     else target.objects.push(object);
-    keys.add(keyOf(object));
+    keys.add(own);
   }
   if (known !== undefined && known.split !== undefined && image.split !== undefined && known.split !== image.split)
     notes.add('images that are in several splits, of which the first counts', image.location);
@@ -145,10 +146,7 @@ const frameOf = (
   return { size, scale: [1, 1] };
 };
 
-const clipped = ([x, y, w, h]: BoxXywh, { width, height }: ImageSize): BoxXywh => {
-  const [x0, y0] = [Math.max(0, x), Math.max(0, y)];
-  return [x0, y0, Math.min(width, x + w) - x0, Math.min(height, y + h) - y0];
-};
+const clipped = (box: BoxXywh, size: ImageSize): BoxXywh => boxXyxyToXywh(clampBoxXyxy(boxXywhToXyxy(box), size));
 
 const placedMask = (
   { segmentation, location }: ImportedObject,

@@ -38,9 +38,8 @@ export const splitImages = (images: readonly PlacedImage[], options: SplitOption
     train = train.filter((image) => !drawn.has(image));
   } else {
     const stems = new Set(train.map(({ path }) => nearDuplicateStem(path)));
-    const torn = val.filter(
-      ({ path }) => stems.has(nearDuplicateStem(path)) && !train.some((own) => own.path === path),
-    );
+    const paths = new Set(train.map(({ path }) => path));
+    const torn = val.filter(({ path }) => stems.has(nearDuplicateStem(path)) && !paths.has(path));
     if (torn.length > 0)
       options.notes.add(
         'validation images whose near-duplicates are training images, as the source divides them',
