@@ -1,5 +1,5 @@
 import { MdetrError } from '../errors.ts';
-import { ConnectionLost, connectionLost, get, UnreachableAddress, type Reach, type Reply } from './http.ts';
+import { bodyBytes, ConnectionLost, connectionLost, get, UnreachableAddress, type Reach, type Reply } from './http.ts';
 
 /** Limits of `fetchBytes`. */
 export interface FetchOptions {
@@ -41,7 +41,7 @@ export class FetchError extends MdetrError {
 }
 
 /** Limits for options that are not given. */
-export const FETCH_DEFAULTS = { reach: 'public', maxBytes: 256 * 2 ** 20, totalMs: 60_000 } as const;
+const FETCH_DEFAULTS = { reach: 'public', maxBytes: 256 * 2 ** 20, totalMs: 60_000 } as const;
 
 /** Maximum wait for a connection, and for each further chunk. */
 const LIMITS = { connectMs: 10_000, silenceMs: 20_000 };
@@ -106,18 +106,10 @@ const received = async (url: URL, reply: Reply, maxBytes: number): Promise<Uint8
     new FetchError('size', `${reply.url.host}: the response is larger than the limit of ${maxBytes} bytes`);
   const announced = Number(header('content-length') ?? 0);
   if (announced > maxBytes) throw tooLarge();
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  try {
-    for await (const chunk of reply.body as AsyncIterable<Uint8Array>) {
-      bytes += chunk.byteLength;
-      if (bytes > maxBytes) throw tooLarge();
-      chunks.push(chunk);
-    }
-  } catch (error) {
+  const bytes = await bodyBytes(reply, maxBytes, tooLarge).catch((error: unknown) => {
     throw error instanceof FetchError ? error : connectionLost(reply.url, error);
-  }
-  if (bytes < announced)
-    throw new FetchError('server', `${reply.url.host}: ended after ${bytes} of ${announced} bytes`);
-  return new Uint8Array(Buffer.concat(chunks));
+  });
+  if (bytes.length < announced)
+    throw new FetchError('server', `${reply.url.host}: ended after ${bytes.length} of ${announced} bytes`);
+  return new Uint8Array(bytes);
 };

@@ -52,6 +52,18 @@ export class ConnectionLost extends Error {
   }
 }
 
+/** All bytes of a reply's body. @throws the error that `tooLong` makes for more than `maxBytes`, and those of the connection */
+export const bodyBytes = async ({ body }: Reply, maxBytes: number, tooLong: () => Error): Promise<Buffer> => {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of body as AsyncIterable<Uint8Array>) {
+    bytes += chunk.byteLength;
+    if (bytes > maxBytes) throw tooLong();
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+};
+
 const MAX_REDIRECTS = 5;
 
 /**

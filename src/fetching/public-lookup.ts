@@ -2,13 +2,8 @@ import { lookup, type LookupAddress } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import { isPublicAddress } from './addresses.ts';
 
-/** Code of the error that `publicLookup` gives for a name without public addresses. */
-export const NOT_PUBLIC = 'MDETR_NOT_PUBLIC';
-
-/** Error for an address that may not be reached. */
+/** Error that `publicLookup` gives for a name without public addresses. */
 export class NotPublicError extends Error {
-  readonly code = NOT_PUBLIC;
-
   constructor(host: string, addresses: readonly string[]) {
     super(`${host} has no public address (${addresses.join(', ').slice(0, 100)})`);
   }

@@ -1,5 +1,5 @@
 import { MdetrError } from '../errors.ts';
-import { parseJson } from './json-text.ts';
+import { closingQuote, parseJson } from './json-text.ts';
 
 /**
  * Sets a key of the object that a JSON text holds and leaves every other character as it is. A new key comes last, with
@@ -14,7 +14,7 @@ export const withJsonKey = (text: string, key: string, value: unknown, name: str
     throw new MdetrError(`${name}: must hold a JSON object`);
   const members = membersOf(text);
   const indent = /^\{\s*?\n([ \t]+)"/.exec(text.trimStart())?.[1];
-  const written = JSON.stringify(value, undefined, indent === undefined ? undefined : indent);
+  const written = JSON.stringify(value, undefined, indent);
   const json = indent === undefined ? written : written.replaceAll('\n', `\n${indent}`);
   const known = members.find((member) => member.key === key);
   if (known !== undefined) return text.slice(0, known.begin) + json + text.slice(known.end);
@@ -57,12 +57,4 @@ const membersOf = (text: string): Member[] => {
     end = i + 1;
   }
   return members;
-};
-
-const closingQuote = (text: string, open: number): number => {
-  for (let i = open + 1; i < text.length; i++) {
-    if (text[i] === '\\') i++;
-    else if (text[i] === '"') return i;
-  }
-  throw new Error('internal: an open string in valid JSON');
 };

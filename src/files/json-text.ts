@@ -76,8 +76,8 @@ const addKey = (keys: Set<string>, json: string, begin: number, end: number): vo
   keys.add(key);
 };
 
-/** Index of the quote that closes the string whose opening quote is at `begin`. */
-const closingQuote = (json: string, begin: number): number => {
+/** Index of the quote that closes the string whose opening quote is at `begin`, in valid JSON. */
+export const closingQuote = (json: string, begin: number): number => {
   for (let at = begin; ;) {
     at = json.indexOf('"', at + 1);
     let escapes = 0;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { MdetrError, messageOf } from '../errors.ts';
-import { ConnectionLost, DEFAULT_TIME_LIMITS, get } from '../fetching/http.ts';
+import { bodyBytes, ConnectionLost, DEFAULT_TIME_LIMITS, get } from '../fetching/http.ts';
 import { readJsonFile } from '../files/json-file.ts';
 import { parseJson } from '../files/json-text.ts';
 import { download, type DownloadOptions, type DownloadProgress } from './download.ts';
@@ -147,14 +147,9 @@ const hubJson = async (
         `${name}: the hub has no such repository or revision, or it needs ${hubToken === undefined ? 'an access token: set HF_TOKEN' : 'another access token than that of HF_TOKEN'} (status ${reply.status})`,
       );
     if (reply.status !== 200) throw new MdetrError(`${url}: responded with status ${reply.status}`);
-    const chunks: Uint8Array[] = [];
-    let bytes = 0;
-    for await (const chunk of reply.body as AsyncIterable<Uint8Array>) {
-      bytes += chunk.byteLength;
-      if (bytes > MAX_LIST_BYTES) throw new MdetrError(`${url}: the reply is longer than ${MAX_LIST_BYTES} bytes`);
-      chunks.push(chunk);
-    }
-    return parseJson(Buffer.concat(chunks).toString('utf8'), url);
+    const tooLong = (): MdetrError => new MdetrError(`${url}: the reply is longer than ${MAX_LIST_BYTES} bytes`);
+    const bytes = await bodyBytes(reply, MAX_LIST_BYTES, tooLong);
+    return parseJson(bytes.toString('utf8'), url);
   } catch (error) {
     if (error instanceof MdetrError || error instanceof ConnectionLost) throw error;
     throw new ConnectionLost(messageOf(error), { cause: error });

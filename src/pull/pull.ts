@@ -1,10 +1,10 @@
 import { join } from 'node:path';
-import { MdetrError } from '../errors.ts';
+import { MdetrError, messageOf } from '../errors.ts';
 import { digestOfFile } from '../files/file-digest.ts';
 import { placeOf, type Published, type PublishedPart, type PublishedTokenizer } from './catalog.ts';
 import { digestOfHubReply, parseSumList, parseZenodoRecord, type Digest, type KnownFile } from './digest.ts';
 import { download, type DownloadOptions, type DownloadProgress, type RemoteFile } from './download.ts';
-import { get, DEFAULT_TIME_LIMITS } from '../fetching/http.ts';
+import { bodyBytes, DEFAULT_TIME_LIMITS, get } from '../fetching/http.ts';
 import { sizeOfFile } from './part-file.ts';
 import { sourcesFrom, type Sources } from './sources.ts';
 
@@ -131,25 +131,17 @@ const smallText = async (url: string, options: PullOptions, mayBeMissing = false
       limits: options.limits ?? DEFAULT_TIME_LIMITS,
       signal: options.signal,
     });
-    const chunks: Uint8Array[] = [];
-    let bytes = 0;
     try {
       if (reply.status === 404 && mayBeMissing) return undefined;
       if (reply.status !== 200) throw new MdetrError(`status ${reply.status}`);
-      for await (const chunk of reply.body as AsyncIterable<Uint8Array>) {
-        bytes += chunk.byteLength;
-        if (bytes > MAX_CHECKSUM_LIST_BYTES) throw new MdetrError('too long');
-        chunks.push(chunk);
-      }
+      const bytes = await bodyBytes(reply, MAX_CHECKSUM_LIST_BYTES, () => new MdetrError('too long'));
+      return bytes.toString('utf8');
     } finally {
       reply.body.destroy();
     }
-    return Buffer.concat(chunks).toString('utf8');
   } catch (error) {
     options.signal?.throwIfAborted();
-    options.onNote?.(
-      `${url}: the checksums cannot be read (${error instanceof Error ? error.message : String(error)})`,
-    );
+    options.onNote?.(`${url}: the checksums cannot be read (${messageOf(error)})`);
     return undefined;
   }
 };
