@@ -30,8 +30,13 @@ export interface App {
 
 type AppContext = Context<{ Variables: Variables; Bindings: Bindings }>;
 
-/** Functions that answer, by path and method. */
-type Routes = Record<string, Readonly<Record<string, (context: AppContext) => Response | Promise<Response>>>>;
+type Handle = (context: AppContext) => Response | Promise<Response>;
+
+/** Functions that answer, by method. */
+type Methods = Readonly<Record<string, Handle>>;
+
+/** Methods by path. */
+type Routes = Record<string, Methods>;
 
 /** Headers of every answer. */
 const HEADERS = { 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer', 'cache-control': 'no-store' };
@@ -41,6 +46,7 @@ export const createApp = (service: Service): App => {
   const { settings } = service;
   const app = new Hono<{ Variables: Variables; Bindings: Bindings }>().basePath(settings.basePath);
   const document = openApiDocument(packageVersion(), settings);
+  const guarded = guardedBy(settings.token);
   const routes: Routes = {
     '/healthz': { GET: (context) => context.json({ status: 'ok' }) },
     '/readyz': {
@@ -49,27 +55,20 @@ export const createApp = (service: Service): App => {
     '/openapi.json': { GET: (context) => context.json(document) },
     '/docs': { GET: (context) => html(context, docsPage(document, originOf(context, settings.basePath)), DOCS_STYLE) },
     '/metrics': {
-      GET: async (context) => {
-        checkToken(context.req.raw, settings.token);
+      GET: guarded(async (context) => {
         const { body, contentType } = await service.metrics.text();
         return context.body(body, 200, { 'content-type': contentType });
-      },
+      }),
     },
-    '/v1/models': {
-      GET: async (context) => {
-        checkToken(context.req.raw, settings.token);
-        return context.json({ models: await service.models() });
-      },
-    },
+    '/v1/models': { GET: guarded(async (context) => context.json({ models: await service.models() })) },
     ...Object.fromEntries(
       TASKS.map((task) => [
         `/v1/${task}`,
         {
-          POST: async (context: AppContext) => {
-            checkToken(context.req.raw, settings.token);
+          POST: guarded(async (context) => {
             const json = await service.run(task, context.req.raw, context.env.client, context.get('facts'));
             return context.body(json, 200, { 'content-type': 'application/json' });
-          },
+          }),
         },
       ]),
     ),
@@ -92,14 +91,19 @@ export const createApp = (service: Service): App => {
   return app;
 };
 
+/** Makes functions ask for the token before they answer. */
+const guardedBy =
+  (token: string | undefined) =>
+  (handle: Handle): Handle =>
+  (context) => {
+    checkToken(context.req.raw, token);
+    return handle(context);
+  };
+
 /** Paths of Label Studio's protocol for machine learning backends. Training is not part of it: `mdetr train` does that. */
 const labelStudioRoutes = (service: Service): Routes => {
-  const guarded =
-    (handle: (context: AppContext) => Promise<object>) =>
-    async (context: AppContext): Promise<Response> => {
-      checkToken(context.req.raw, service.settings.token);
-      return context.json(await handle(context));
-    };
+  const guarded = (handle: (context: AppContext) => Promise<object>): Handle =>
+    guardedBy(service.settings.token)(async (context) => context.json(await handle(context)));
   const version = async (): Promise<object> => ({ model_version: (await service.models())[0]!.name });
   return {
     '/health': { GET: (context) => context.json({ status: 'UP', model_class: 'MDETR' }) },
@@ -118,12 +122,7 @@ const noSuchPath = (): never => {
 };
 
 /** Answers a request by the function of its method, and logs it. */
-const answer = async (
-  service: Service,
-  context: AppContext,
-  route: string,
-  methods: Readonly<Record<string, (context: AppContext) => Response | Promise<Response>>>,
-): Promise<Response> => {
+const answer = async (service: Service, context: AppContext, route: string, methods: Methods): Promise<Response> => {
   const started = performance.now();
   const request = context.req.raw;
   const requestId = requestIdOf(request);
@@ -165,17 +164,11 @@ const problemOf = (service: Service, error: unknown, requestId: string, facts: R
         ? new Problem('deadline-exceeded', error.message)
         : new Problem('internal', 'an error of the server; its log has the details', { cause: error });
   facts.problem = error instanceof ClientGone ? 'client-gone' : problem.problem;
-  if (problem.problem === 'internal' || problem.cause instanceof Error) {
+  // Others are the caller's: errors of parsing quote the body.
+  if (problem.problem === 'internal' || (problem.problem === 'not-ready' && problem.cause instanceof Error)) {
     const cause = problem.cause ?? problem;
-    const isOurs = problem.problem === 'internal' || problem.problem === 'not-ready';
-    // Errors of parsing quote the body, which is the user's.
-    if (isOurs)
-      service.log({
-        event: 'error',
-        requestId,
-        message: messageOf(cause),
-        stack: cause instanceof Error ? cause.stack : undefined,
-      });
+    const stack = cause instanceof Error ? cause.stack : undefined;
+    service.log({ event: 'error', requestId, message: messageOf(cause), stack });
   }
   return problem;
 };

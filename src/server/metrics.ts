@@ -27,26 +27,13 @@ export class ServerMetrics {
     buckets: [1, 2, 3, 4, 6, 8, 12, 16, 32],
     registers: this.registers,
   });
-  private readonly images = new Counter({
-    name: 'mdetr_images_encoded_total',
-    help: 'Images that went through the backbone.',
-    registers: this.registers,
-  });
-  private readonly texts = new Counter({
-    name: 'mdetr_texts_total',
-    help: 'Texts that went through the transformer.',
-    registers: this.registers,
-  });
-  private readonly cached = new Counter({
-    name: 'mdetr_cached_requests_total',
-    help: 'Requests whose image had been encoded before.',
-    registers: this.registers,
-  });
-  private readonly exits = new Counter({
-    name: 'mdetr_worker_exits_total',
-    help: 'Workers that died and were replaced.',
-    registers: this.registers,
-  });
+  private readonly images = this.counter('mdetr_images_encoded_total', 'Images that went through the backbone.');
+  private readonly texts = this.counter('mdetr_texts_total', 'Texts that went through the transformer.');
+  private readonly cached = this.counter(
+    'mdetr_cached_requests_total',
+    'Requests whose image had been encoded before.',
+  );
+  private readonly exits = this.counter('mdetr_worker_exits_total', 'Workers that died and were replaced.');
 
   /** @param state is read whenever the metrics are */
   constructor(state: { readonly queueLength: () => number; readonly workersReady: () => number }) {
@@ -74,6 +61,10 @@ export class ServerMetrics {
   /** All metrics in Prometheus' text format, and its content type. */
   async text(): Promise<{ readonly body: string; readonly contentType: string }> {
     return { body: await this.registry.metrics(), contentType: this.registry.contentType };
+  }
+
+  private counter(name: string, help: string): Counter {
+    return new Counter({ name, help, registers: this.registers });
   }
 
   private gauge(name: string, help: string, value: () => number): void {

@@ -154,7 +154,7 @@ export class Service {
       throw new Problem('unknown-model', `there is no such model; the models are ${names.join(', ')}`);
     const bytes = 'bytes' in body.image ? body.image.bytes : await this.fetch(body.image, signal);
     Object.assign(facts, { model, texts: body.texts.length, imageBytes: bytes.length });
-    const { results, batch, isCached, waitMs } = await this.scheduler.submit(
+    const outcome = await this.scheduler.submit(
       {
         task,
         model,
@@ -166,8 +166,9 @@ export class Service {
       },
       signal,
     );
+    const { batch, isCached, waitMs } = outcome;
     Object.assign(facts, { batch, isCached, waitMs: Math.round(waitMs) });
-    return { results, batch, isCached, waitMs };
+    return outcome;
   }
 
   /** Fetches an image from a public address, or from a host of the server's owner. @throws {Problem} if that is not allowed or fails */

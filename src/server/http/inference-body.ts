@@ -1,5 +1,7 @@
 import { z } from 'zod';
-import { Problem } from '../problems.ts';
+import { excerpt } from '../../errors.ts';
+import { isWebUrl } from '../../fetching/web-url.ts';
+import { Problem, type FieldError } from '../problems.ts';
 import type { RequestOptions, TaskName } from '../worker/messages.ts';
 import { parseMultipart } from './multipart.ts';
 import { jsonBodySchema, requestOptionsSchema, TEXT_KEYS, textsSchema } from './request-schemas.ts';
@@ -114,7 +116,7 @@ const optionsOf = ({ model, threshold, spanThreshold, masks, truncate }: z.infer
 
 /** Image of a text: base64, a data URL, or an http or https URL. @throws {Problem} for others */
 export const imageOf = (text: string): RequestImage => {
-  if (/^https?:\/\//i.test(text)) {
+  if (isWebUrl(text)) {
     if (!URL.canParse(text)) throw new Problem('image-url-refused', 'the URL of the image cannot be parsed');
     return { url: new URL(text) };
   }
@@ -131,7 +133,7 @@ const nameOf = (given: string | undefined): string => {
   return last === '' || /^\.+$/.test(last) ? 'image' : last;
 };
 
-const invalid = (errors: readonly { readonly path: string; readonly message: string }[]): Problem =>
+const invalid = (errors: readonly FieldError[]): Problem =>
   new Problem('invalid-request', errors.map(({ path, message }) => `${path}: ${message}`).join('; '), { errors });
 
 /** Longest list of field errors in an answer. */
@@ -141,11 +143,10 @@ const MAX_ERRORS = 10;
 export const checked = <T>(schema: z.ZodType<T>, value: unknown): T => {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const cut = (text: string): string => (text.length > 100 ? `${text.slice(0, 100)}…` : text);
   throw invalid(
     parsed.error.issues.slice(0, MAX_ERRORS).map(({ path, message }) => ({
-      path: cut(path.map(String).join('.')) || 'body',
-      message: cut(message),
+      path: excerpt(path.map(String).join('.')) || 'body',
+      message: excerpt(message),
     })),
   );
 };

@@ -1,6 +1,6 @@
 import { ClassMapping, labelOfPhrase } from '../../datasets/export/class-mapping.ts';
 import { labelStudioRegions } from '../../datasets/formats/labelstudio/write.ts';
-import type { BoxXyxy } from '../../geometry/boxes.ts';
+import { boxXyxyToXywh, clampBoxXyxy } from '../../geometry/boxes.ts';
 import type { DetectionResult } from '../../results/types.ts';
 import type { LabelConfig } from './label-config.ts';
 
@@ -24,13 +24,6 @@ export const captionOf = (
   return labels.length === 0 ? undefined : labels.join(', ');
 };
 
-/** Box inside the image, as x, y, width, height. */
-const insideImage = ([x0, y0, x1, y1]: BoxXyxy, width: number, height: number) => {
-  const clamp = (value: number, max: number): number => Math.min(max, Math.max(0, value));
-  const [left, top] = [clamp(x0, width), clamp(y0, height)];
-  return [left, top, clamp(x1, width) - left, clamp(y1, height) - top] as const;
-};
-
 /**
  * Regions for the objects of a result. Phrases become the label that they name; a phrase that names none of the interface's
  * labels is left out, and an interface without labels takes every phrase.
@@ -47,7 +40,7 @@ export const predictionOf = (result: DetectionResult, config: LabelConfig): Pred
     if (label === undefined || label === '') continue;
     const object = {
       label,
-      bbox: insideImage(box, width, height),
+      bbox: boxXyxyToXywh(clampBoxXyxy(box, result)),
       score,
       mask: control === config.polygons ? mask : undefined,
       phrases: spans.map(({ text }) => text),

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { LogEntry } from '../log.ts';
 import { Problem, retryAfter } from '../problems.ts';
-import type { FromWorker, InferenceRequest, ModelDescription } from '../worker/messages.ts';
+import type { InferenceRequest, ModelDescription, WorkReport } from '../worker/messages.ts';
 import { CostEstimate } from './cost-estimate.ts';
 import type { Outcome, Task } from './task.ts';
 import { WorkerPool, type PoolSettings, type PoolWorker } from './worker-pool.ts';
@@ -163,7 +163,7 @@ export class Scheduler {
     }
   }
 
-  private receive(message: Exclude<FromWorker, { readonly kind: 'opened' | 'unusable' }>): void {
+  private receive(message: WorkReport): void {
     if (message.kind === 'batch') {
       this.estimates.get(message.model)?.add(message.times, message);
       this.observer.onBatch(message.requests, message.images, message.texts);
@@ -175,7 +175,8 @@ export class Scheduler {
       const waitMs = task.startedMs! - task.acceptedMs;
       task.resolve({ results: message.results, batch: message.batch, isCached: message.isCached, waitMs });
     } else {
-      const cause = message.stack === undefined ? undefined : Object.assign(new Error(message.detail), message);
+      const cause =
+        message.stack === undefined ? undefined : Object.assign(new Error(message.detail), { stack: message.stack });
       task.reject(new Problem(message.problem, message.detail, { cause }));
     }
     this.finish(task);

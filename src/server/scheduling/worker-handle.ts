@@ -2,7 +2,14 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { restoredError } from '../../threads/thread-failure.ts';
-import type { FromWorker, ModelDescription, PartTimes, ToWorker, WorkerSettings } from '../worker/messages.ts';
+import type {
+  FromWorker,
+  ModelDescription,
+  PartTimes,
+  ToWorker,
+  WorkerSettings,
+  WorkReport,
+} from '../worker/messages.ts';
 
 /** How long a worker may take to end after its channel was closed, in milliseconds. */
 const END_MS = 5000;
@@ -28,7 +35,7 @@ const forkWorker = (): ChildProcess => {
 
 /** Reports of a worker. */
 export interface WorkerEvents {
-  readonly onMessage: (message: Exclude<FromWorker, { readonly kind: 'opened' | 'unusable' }>) => void;
+  readonly onMessage: (message: WorkReport) => void;
   /** The process has ended, whether asked to or not. Called once, and never before `opened` is settled. */
   readonly onExit: (reason: string) => void;
 }

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { MdetrError, messageOf } from '../../errors.ts';
 import type { LogEntry } from '../log.ts';
-import type { FromWorker, WorkerSettings } from '../worker/messages.ts';
+import type { WorkerSettings, WorkReport } from '../worker/messages.ts';
 import type { Task } from './task.ts';
 import { WorkerHandle, type OpenedWorker } from './worker-handle.ts';
 
@@ -15,7 +15,7 @@ export interface PoolEvents {
   readonly onLog: (entry: LogEntry) => void;
   /** A worker can take requests. */
   readonly onReady: () => void;
-  readonly onMessage: (message: Exclude<FromWorker, { readonly kind: 'opened' | 'unusable' }>) => void;
+  readonly onMessage: (message: WorkReport) => void;
   /** A worker died, with the requests that it had. */
   readonly onLost: (worker: PoolWorker) => void;
 }

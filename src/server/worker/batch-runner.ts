@@ -1,14 +1,13 @@
 import { MdetrError, messageOf } from '../../errors.ts';
 import type { InferenceCore } from '../../inference/core.ts';
 import { joinImages, separateImages, type EncodedImages } from '../../inference/encoded-images.ts';
-import type { InferenceOptions } from '../../inference/options.ts';
 import type { PreparedImage } from '../../inference/preprocess.ts';
 import type { ImageCaption } from '../../inference/text-outputs.ts';
 import { answerLine, detectionLine, referLine } from '../../results/result-lines.ts';
 import type { ResultBase } from '../../results/types.ts';
 import type { ProblemName } from '../problems.ts';
 import { ImageCache } from './image-cache.ts';
-import type { FromWorker, InferenceRequest, PartTimes, TaskName } from './messages.ts';
+import type { InferenceRequest, PartTimes, TaskName, WorkReport } from './messages.ts';
 
 /** A request whose image is encoded, or decoded and resized. */
 interface ReadyRequest {
@@ -48,7 +47,7 @@ export class BatchRunner {
   constructor(
     private readonly models: ReadonlyMap<string, InferenceCore>,
     private readonly limits: BatchLimits,
-    private readonly send: (message: FromWorker) => void,
+    private readonly send: (message: WorkReport) => void,
   ) {
     this.cache = new ImageCache(limits.imageCacheBytes);
   }
@@ -168,7 +167,7 @@ export class BatchRunner {
     const found: ResultBase[] = [];
     for (let start = 0; start < captions.length; start += this.limits.batchSize) {
       const some = captions.slice(start, start + this.limits.batchSize);
-      found.push(...(await TASK_RUNS[request.task](core, joined, some, { ...request.options, signal })));
+      found.push(...(await core[request.task](joined, some, { ...request.options, signal })));
     }
     const textMs = performance.now() - started;
     let next = 0;
@@ -259,19 +258,6 @@ const checkTask = (core: InferenceCore, { task, model, texts, options }: Inferen
       throw error;
     }
   }
-};
-
-type Run = (
-  core: InferenceCore,
-  images: EncodedImages,
-  captions: readonly ImageCaption[],
-  options: InferenceOptions,
-) => Promise<ResultBase[]>;
-
-const TASK_RUNS: Readonly<Record<TaskName, Run>> = {
-  detect: (core, ...rest) => core.detect(...rest),
-  refer: (core, ...rest) => core.refer(...rest),
-  ask: (core, ...rest) => core.ask(...rest),
 };
 
 const TASK_LINES = { detect: detectionLine, refer: referLine, ask: answerLine } as Readonly<

@@ -76,9 +76,13 @@ export interface Done {
   readonly isCached: boolean;
 }
 
-export type FromWorker =
+/** The answer to `open`. */
+export type StartReport =
   | { readonly kind: 'opened'; readonly models: readonly ModelDescription[]; readonly times: readonly PartTimes[] }
-  | { readonly kind: 'unusable'; readonly failure: ThreadFailure }
+  | { readonly kind: 'unusable'; readonly failure: ThreadFailure };
+
+/** What a worker reports about its requests. */
+export type WorkReport =
   | Done
   | {
       readonly kind: 'failed';
@@ -96,3 +100,5 @@ export type FromWorker =
       readonly texts: number;
       readonly times: PartTimes;
     };
+
+export type FromWorker = StartReport | WorkReport;
