@@ -65,6 +65,10 @@ export const optionsRule = <T extends object>(where: string, rules: OptionRules<
   },
 });
 
+/** Options that are given: defaults before them count for the others. */
+export const withoutUndefined = <T extends object>(options: T): Partial<T> =>
+  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<T>;
+
 /**
  * Checks the options of a call against their rules. An option that is `undefined` counts as not given.
  *

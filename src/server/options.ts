@@ -1,10 +1,11 @@
-import type { Precision } from '../model-folder/export-manifest.ts';
+import type { Precision } from '../model-folder/precision.ts';
 import {
   booleanRule,
   functionRule,
   integerFrom,
   numberFrom,
   stringRule,
+  withoutUndefined,
   type OptionRule,
   type OptionRules,
 } from '../options/check-options.ts';
@@ -164,8 +165,7 @@ export type ServerSettings = ServerOptions & {
 
 /** Fills in the defaults. @throws {UsageError} for two models of one name */
 export const serverSettings = (options: ServerOptions): ServerSettings => {
-  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as ServerOptions;
-  const { models, ...settings } = { ...SERVER_DEFAULTS, ...given };
+  const { models, ...settings } = { ...SERVER_DEFAULTS, ...withoutUndefined(options) };
   const named = models.map((model): ServerModel => (typeof model === 'string' ? { name: model } : model));
   const names = named.map(({ name }) => name);
   const twice = names.find((name, index) => names.indexOf(name) < index);

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { MdetrError } from '../../errors.ts';
 import { addModelOptions, loadModel, type ModelOptions } from '../options/model-options.ts';
-import { millions } from '../options/option-values.ts';
+import { collect, millions } from '../options/option-values.ts';
 import { StopSignals } from '../options/stop-signals.ts';
 
 interface McpOptions extends ModelOptions {
@@ -28,8 +28,6 @@ export const mcpCommand = (): Command =>
     .option('--max-pixels <millions>', 'maximum pixels of an image, in millions (default: 50)', millions)
     .addHelpText('after', EXAMPLES)
     .action((options: McpOptions) => serve(options));
-
-const collect = (text: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), text];
 
 /** Loads the optional package. @throws {MdetrError} saying how to install it */
 const loadSdk = async () => {

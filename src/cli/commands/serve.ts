@@ -1,10 +1,10 @@
 import { basename } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { MdetrError, UsageError } from '../../errors.ts';
-import type { ServerModel, ServerOptions } from '../../server/options.ts';
+import { SERVER_DEFAULTS, type ServerModel, type ServerOptions } from '../../server/options.ts';
 import { addDeviceOptions, addSourceOptions, type ModelOptions } from '../options/model-options.ts';
 import { ensureNativeLibrary } from '../options/native-library.ts';
-import { integerFrom, millions } from '../options/option-values.ts';
+import { collect, integerFrom, millions } from '../options/option-values.ts';
 import { StopSignals } from '../options/stop-signals.ts';
 import { note, print } from '../output/print.ts';
 
@@ -49,8 +49,6 @@ const port = (text: string): number => {
   if (value > 65_535) throw new InvalidArgumentError('It must be at most 65535.');
   return value;
 };
-
-const collect = (text: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), text];
 
 /** Collects models: `NAME=MODEL`, or `MODEL`, which is called by the last part of its path. */
 const collectModels = (text: string, before: readonly ServerModel[] | undefined): readonly ServerModel[] => {
@@ -98,17 +96,32 @@ export const serveCommand = (): Command => {
     .option('--allow-host <name>', 'host name that requests may address; may be repeated', collect)
     .option('--token <token>', 'bearer token that requests must carry (better: the variable MDETR_TOKEN)')
     .option('--cors <origin>', 'origin whose pages may call the server, or *; may be repeated', collect)
-    .option('--workers <n>', 'inference processes', integerFrom(1), 1)
-    .option('--batch-size <n>', 'maximum number of images, and of texts, in one run of the network', integerFrom(1), 8)
+    .option('--workers <n>', 'inference processes', integerFrom(1), SERVER_DEFAULTS.workers)
+    .option(
+      '--batch-size <n>',
+      'maximum number of images, and of texts, in one run of the network',
+      integerFrom(1),
+      SERVER_DEFAULTS.batchSize,
+    )
     .option('--queue-time <s>', 'refuse requests that would wait longer (default: 4 × the time of one)', seconds)
-    .option('--queue-length <n>', 'maximum number of requests that wait or run', integerFrom(1), 1000)
-    .option('--timeout <s>', 'deadline of a request', seconds, 60)
-    .option('--max-body <MiB>', 'maximum size of a body', integerFrom(1), 32)
-    .option('--body-timeout <s>', 'time in which a body must arrive', seconds, 30)
+    .option(
+      '--queue-length <n>',
+      'maximum number of requests that wait or run',
+      integerFrom(1),
+      SERVER_DEFAULTS.maxQueue,
+    )
+    .option('--timeout <s>', 'deadline of a request', seconds, SERVER_DEFAULTS.timeoutS)
+    .option('--max-body <MiB>', 'maximum size of a body', integerFrom(1), SERVER_DEFAULTS.maxBodyBytes / MEBIBYTE)
+    .option('--body-timeout <s>', 'time in which a body must arrive', seconds, SERVER_DEFAULTS.bodyTimeoutS)
     .option('--max-pixels <millions>', 'maximum pixels of an image, in millions (default: 50)', millions)
-    .option('--max-texts <n>', 'maximum number of texts in one request', integerFrom(1), 64)
+    .option('--max-texts <n>', 'maximum number of texts in one request', integerFrom(1), SERVER_DEFAULTS.maxTexts)
     .option('--max-per-client <n>', 'maximum number of requests of one address at a time', integerFrom(1))
-    .option('--image-cache <MiB>', 'memory for encoded images in each worker; 0 keeps none', integerFrom(0), 512)
+    .option(
+      '--image-cache <MiB>',
+      'memory for encoded images in each worker; 0 keeps none',
+      integerFrom(0),
+      SERVER_DEFAULTS.imageCacheBytes / MEBIBYTE,
+    )
     .option('--allow-urls', 'accept http and https URLs of public addresses as images')
     .option(
       '--label-studio [url]',

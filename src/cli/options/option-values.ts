@@ -29,10 +29,16 @@ export const millions = (text: string): number => {
   return Math.round(value * 1e6);
 };
 
+/** Collects the values of an option that may be repeated. */
+export const collect = (text: string, before: readonly string[] | undefined): readonly string[] => [
+  ...(before ?? []),
+  text,
+];
+
 /** Collects the captions of an option that may be repeated. */
 export const collectCaptions = (text: string, before: readonly string[] | undefined): readonly string[] => {
   if (text.trim() === '') throw new InvalidArgumentError('It is empty: give a caption.');
-  return [...(before ?? []), text];
+  return collect(text, before);
 };
 
 /**
@@ -65,5 +71,5 @@ export const requireCaptions = async (
 /** Collects settings of the form KEY=VALUE. */
 export const collectSettings = (text: string, before: readonly string[] | undefined): readonly string[] => {
   if (!/^[^=\s]+=/.test(text)) throw new InvalidArgumentError('Write KEY=VALUE.');
-  return [...(before ?? []), text];
+  return collect(text, before);
 };

@@ -23,14 +23,18 @@ const optionShape = {
 /** Options of a request, apart from image and texts. */
 export const requestOptionsSchema = z.strictObject(optionShape);
 
-const text = z.string().min(1).max(MAX_TEXT_LENGTH);
+/** Schema of one text. */
+export const textSchema = z.string().min(1).max(MAX_TEXT_LENGTH);
 const image = z
   .string()
   .min(1)
   .describe('Bytes of an image file in base64, a data URL, or, where the server allows it, an http or https URL');
 
 /** Schema of texts: one, or several. */
-export const textsSchema = (maxTexts: number) => ({ one: text, several: z.array(text).min(1).max(maxTexts) });
+export const textsSchema = (maxTexts: number) => ({
+  one: textSchema,
+  several: z.array(textSchema).min(1).max(maxTexts),
+});
 
 /** JSON body of a task with one text. */
 export const jsonBodySchema = (task: TaskName, maxTexts: number, kind: 'one' | 'several') => {

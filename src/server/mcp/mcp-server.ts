@@ -6,12 +6,11 @@ import { decodeImage } from '../../data/images/node/decode-image.ts';
 import type { RawImage } from '../../data/images/raw-image.ts';
 import { drawDetections } from '../../drawing/node/index.ts';
 import { MdetrError, messageOf } from '../../errors.ts';
-import { fetchBytes } from '../../fetching/fetch-bytes.ts';
 import { isWebUrl } from '../../fetching/web-url.ts';
 import type { LoadedModel } from '../../inference/loaded-model.ts';
 import { answerLine, detectionLine, referLine } from '../../results/result-lines.ts';
 import type { AnswerResult, DetectionResult, ReferResult } from '../../results/types.ts';
-import { TEXT_KEYS } from '../http/request-schemas.ts';
+import { TEXT_KEYS, textSchema } from '../http/request-schemas.ts';
 import { TASKS, type TaskName } from '../worker/messages.ts';
 
 /** Settings of the tools. */
@@ -46,7 +45,7 @@ export const addTools = (server: McpServer, model: LoadedModel, settings: ToolSe
     const [textKey] = TEXT_KEYS[task];
     const inputSchema = {
       image: z.string().min(1).describe('Path of an image file, a data URL with base64, or an http or https URL'),
-      [textKey]: z.string().min(1).max(4000),
+      [textKey]: textSchema,
       threshold: z.number().min(0).max(1).optional().describe('Score that a detection must exceed'),
       ...(model.hasMasks && { masks: z.boolean().optional().describe('Also predict masks, as COCO run lengths') }),
       draw: z.boolean().optional().describe('Also return the image with the boxes drawn'),
@@ -116,14 +115,8 @@ const RUNS: Readonly<Record<TaskName, Run>> = {
 const isDataUrl = (image: string): boolean => image.startsWith('data:');
 
 const readImage = async (image: string, { roots, allowUrls, maxPixels }: ToolSettings): Promise<RawImage> => {
-  if (isDataUrl(image)) {
-    const bytes = Buffer.from(image.slice(image.indexOf(',') + 1), 'base64');
-    return decodeImage(bytes, { maxPixels, name: 'image' });
-  }
-  if (isWebUrl(image)) {
-    if (!allowUrls) throw new MdetrError('images are not fetched from URLs; start the server with --allow-urls');
-    return decodeImage(await fetchBytes(image), { maxPixels, name: image });
-  }
+  if (isDataUrl(image)) return decodeImage(image, { maxPixels, name: 'image' });
+  if (isWebUrl(image)) return decodeImage(image, { maxPixels, name: image, urls: allowUrls ? 'public' : 'refuse' });
   const path = resolve(image);
   const isInside = (root: string): boolean => {
     const inner = relative(resolve(root), path);

@@ -1,6 +1,6 @@
 import sharp, { type Sharp } from 'sharp';
 import { MdetrError } from '../../../errors.ts';
-import { checkOptions } from '../../../options/check-options.ts';
+import { checkOptions, withoutUndefined } from '../../../options/check-options.ts';
 import { decodeBmp } from '../bmp.ts';
 import { DECODE_DEFAULTS, decodeImageOptionRules } from '../decode-options.ts';
 import { nameOfSource, type DecodeImageOptions, type ImageSource } from '../image-source.ts';
@@ -114,6 +114,3 @@ const rgbFromCmyk = (cmyk: Uint8Array): Uint8Array => {
   }
   return rgb;
 };
-
-const withoutUndefined = <T extends object>(options: T): Partial<T> =>
-  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<T>;
