@@ -145,8 +145,9 @@ describe('overload and closing', () => {
   it('refuse what would wait too long or comes too late, and finish what was accepted', async () => {
     const other = createHandler({ cacheDir: folder, threads: 1 });
     await other.ready();
+    // Each has an image of its own, so that it is expected to take as long as the one that the limit is measured by.
     const answers = Array.from({ length: 40 }, (_, index) =>
-      other(formRequest('/v1/detect', { image, caption: `cube ${index}` })),
+      other(formRequest('/v1/detect', { image: Uint8Array.of(...image, index), caption: `cube ${index}` })),
     );
     // Their bodies are read before they are accepted.
     await new Promise((resolve) => setTimeout(resolve, 50));

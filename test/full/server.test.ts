@@ -27,11 +27,10 @@ interface Entry {
 
 /** `mdetr serve` as a process of its own. */
 class Server {
-  readonly log: Entry[] = [];
-
   private constructor(
     readonly child: ChildProcess,
     readonly url: string,
+    readonly log: readonly Entry[],
   ) {}
 
   static async start(folder: string, ...options: readonly string[]): Promise<Server> {
@@ -42,10 +41,7 @@ class Server {
       if (line.startsWith('{')) log.push(JSON.parse(line) as Entry);
     });
     const [url] = (await once(createInterface({ input: child.stdout }), 'line')) as [string];
-    const server = new Server(child, url);
-    server.log.push(...log);
-    log.push = (...entries) => server.log.push(...entries);
-    return server;
+    return new Server(child, url, log);
   }
 
   get worker(): number {
