@@ -10,8 +10,8 @@ import { TASKS, type FromWorker, type ModelDescription, type ToWorker, type Work
 import { measureParts } from './warm-up.ts';
 
 const send = (message: FromWorker): void => {
-  // Without a parent there is nobody to answer; `disconnect` ends the process.
-  if (process.connected) process.send!(message);
+  // Without a parent there is nobody to answer; `disconnect` ends the process. A channel that breaks meanwhile is no error.
+  if (process.connected) process.send!(message, () => undefined);
 };
 
 const describe = (name: string, core: InferenceCore): ModelDescription => ({
