@@ -1,6 +1,5 @@
+import { escapeHtml } from '../files/html-text.ts';
 import type { WorstCase } from './benchmark-report.ts';
-
-const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
 
 /** Makes a self-contained HTML page of worst cases: images with boxes, captions and notes. */
 export const worstCasesPage = async (title: string, cases: readonly WorstCase[]): Promise<string> => {

@@ -1,5 +1,6 @@
 import sharp from 'sharp';
 import { messageOf } from '../../errors.ts';
+import { escapeHtml } from '../../files/html-text.ts';
 import { CodePointMap } from '../../text/spans/code-points.ts';
 import type { CocoAnnotation, CocoRow } from '../../data/format/coco-format.ts';
 import type { CodePointSpan } from '../../text/spans/span.ts';
@@ -33,7 +34,7 @@ export const galleryPage = async (samples: readonly GallerySample[], options: Ga
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
 <meta name="viewport" content="width=device-width">
-<title>${escaped(options.title)}</title>
+<title>${escapeHtml(options.title)}</title>
 <style>
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2em; color: #222; background: #fafafa; }
 h1 { font-size: 1.2em; }
@@ -49,7 +50,7 @@ small { display: block; color: #666; }
 </style>
 </head>
 <body>
-<h1>${escaped(options.title)}</h1>
+<h1>${escapeHtml(options.title)}</h1>
 <main>
 ${figures.join('\n')}
 </main>
@@ -67,12 +68,12 @@ const figureOf = async ({ file, row, content }: GallerySample, { images, sidePx 
     const boxes = annotations.map((annotation) => boxOf(annotation, phrases, image.caption ?? ''));
     figure = `<svg viewBox="0 0 ${width} ${height}" role="img"><image href="${href}" width="${width}" height="${height}"/>${boxes.join('')}</svg>`;
   } catch (error) {
-    figure = `<div class="problem">${escaped(messageOf(error))}</div>`;
+    figure = `<div class="problem">${escapeHtml(messageOf(error))}</div>`;
   }
   const facts = [`${file}, row ${row}`, image.file_name, image.dataset_name ?? '', `${annotations.length} boxes`];
   return `<figure>${figure}<figcaption>${markedCaption(image.caption ?? '', phrases)}<small>${facts
     .filter((fact) => fact !== '')
-    .map(escaped)
+    .map(escapeHtml)
     .join(' · ')}</small></figcaption></figure>`;
 };
 
@@ -114,7 +115,7 @@ const boxOf = (annotation: CocoAnnotation, phrases: ReadonlyMap<string, Phrase>,
   const at = new CodePointMap(caption);
   const words = spans.map(([begin, end]) => caption.slice(at.toUtf16(begin), at.toUtf16(end))).join(' … ');
   const size = `width="${Math.max(0, width)}" height="${Math.max(0, height)}"`;
-  return `<rect x="${x}" y="${y}" ${size} stroke="hsl(${hue} 90% 45%)"><title>${escaped(words)}</title></rect>`;
+  return `<rect x="${x}" y="${y}" ${size} stroke="hsl(${hue} 90% 45%)"><title>${escapeHtml(words)}</title></rect>`;
 };
 
 /** HTML of the caption. Where phrases overlap, the shortest has the background color and the others are underlined. */
@@ -129,7 +130,7 @@ const markedCaption = (caption: string, phrases: ReadonlyMap<string, Phrase>): s
   let html = '';
   for (let c = 0; c + 1 < cuts.length; c++) {
     const [begin, end] = [cuts[c]!, cuts[c + 1]!];
-    const text = escaped(caption.slice(begin, end));
+    const text = escapeHtml(caption.slice(begin, end));
     const covering = spans
       .filter((span) => span.begin <= begin && end <= span.end)
       .sort((a, b) => a.end - a.begin - (b.end - b.begin));
@@ -142,5 +143,3 @@ const markedCaption = (caption: string, phrases: ReadonlyMap<string, Phrase>): s
   }
   return html;
 };
-
-const escaped = (text: string): string => text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);

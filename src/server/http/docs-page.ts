@@ -1,8 +1,6 @@
+import { escapeHtml } from '../../files/html-text.ts';
 import { PROBLEMS } from '../problems.ts';
 import type { openApiDocument } from './openapi.ts';
-
-/** Text in HTML. */
-const escaped = (text: string): string => text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 
 /** Styles of the page, allowed by their digest in its Content-Security-Policy. */
 export const DOCS_STYLE = `
@@ -32,7 +30,7 @@ const fieldRows = (schema: object): string => {
   return Object.entries(properties)
     .map(([name, { type, description }]) => {
       const isRequired = required.includes(name) ? ', required' : '';
-      return `<tr><td><code>${name}</code></td><td>${String(type)}${isRequired}</td><td>${escaped(typeof description === 'string' ? description : '')}</td></tr>`;
+      return `<tr><td><code>${name}</code></td><td>${String(type)}${isRequired}</td><td>${escapeHtml(typeof description === 'string' ? description : '')}</td></tr>`;
     })
     .join('');
 };
@@ -45,9 +43,9 @@ export const docsPage = (document: ReturnType<typeof openApiDocument>, origin: s
     const form = body !== undefined && 'content' in body ? body.content['multipart/form-data']?.schema : undefined;
     const example = EXAMPLES[path];
     return `<h2 id="${path.slice(1).replace('/', '-')}"><code>${method} ${path}</code></h2>
-<p>${escaped(operation?.summary ?? '')}. ${escaped(operation?.description ?? '')}</p>
+<p>${escapeHtml(operation?.summary ?? '')}. ${escapeHtml(operation?.description ?? '')}</p>
 ${form === undefined ? '' : `<table><tr><th>field</th><th>type</th><th></th></tr>${fieldRows(form)}</table>`}
-${example === undefined ? '' : `<pre>${escaped(example.replaceAll('ORIGIN', origin))}</pre>`}`;
+${example === undefined ? '' : `<pre>${escapeHtml(example.replaceAll('ORIGIN', origin))}</pre>`}`;
   });
   const problems = Object.entries(PROBLEMS)
     .map(([name, { status, title }]) => `<tr><td>${status}</td><td><code>${name}</code></td><td>${title}</td></tr>`)
@@ -55,8 +53,8 @@ ${example === undefined ? '' : `<pre>${escaped(example.replaceAll('ORIGIN', orig
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>mdetr API</title><style>${DOCS_STYLE}</style></head><body><main>
-<h1>mdetr ${escaped(document.info.version)}</h1>
-<p>${escaped(document.info.description ?? '')} The same as OpenAPI document: <a href="openapi.json">openapi.json</a>.
+<h1>mdetr ${escapeHtml(document.info.version)}</h1>
+<p>${escapeHtml(document.info.description ?? '')} The same as OpenAPI document: <a href="openapi.json">openapi.json</a>.
 Bodies are <code>multipart/form-data</code> with the fields below, or JSON with the same keys, <code>image</code> in base64.</p>
 ${paths.join('\n')}
 <h2 id="problems">Errors</h2>
