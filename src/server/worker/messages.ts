@@ -81,7 +81,7 @@ export type StartReport =
   | { readonly kind: 'opened'; readonly models: readonly ModelDescription[]; readonly times: readonly PartTimes[] }
   | { readonly kind: 'unusable'; readonly failure: ThreadFailure };
 
-/** What a worker reports about its requests. */
+/** Reports of a worker about its requests. */
 export type WorkReport =
   | Done
   | {
