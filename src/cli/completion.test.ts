@@ -27,6 +27,17 @@ describe('completion', () => {
     expect((await lines('completion', shell)).join('\n')).toMatch(/mdetr complete '?--/);
   });
 
+  it.each([
+    ['help', 'completion'],
+    ['completion', '--help'],
+  ])('is explained by mdetr %s %s', (...args) => {
+    const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', main, ...args], {
+      encoding: 'utf8',
+    });
+    expect(status, stderr).toBe(0);
+    expect(stdout).toContain('source <(mdetr completion bash)');
+  });
+
   it('works in bash', () => {
     // bash-completion, which need not be installed here, provides the first function.
     const script = `

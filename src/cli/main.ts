@@ -80,7 +80,7 @@ const main = async (argv: readonly string[]): Promise<number> => {
     return 2;
   }
   try {
-    if (argv[0] === 'help' && called !== undefined && !COMMANDS.some(({ name }) => name === called))
+    if (argv[0] === 'help' && called !== undefined && !program.commands.some((command) => command.name() === called))
       throw new UsageError(`unknown command '${called}' (see mdetr --help)`);
     const { value: args, notes } = currentArguments(called ?? '', argv);
     notes.forEach(note);
