@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { MdetrError } from '../../../errors.ts';
+import { MdetrError, messageOf } from '../../../errors.ts';
 import { isWebUrl } from '../../../fetching/web-url.ts';
 import type { DecodeOptions, EncodableImage } from '../image-source.ts';
 import { readImageFile } from './image-file.ts';
@@ -10,61 +10,8 @@ export interface ReadLimits {
   readonly urls?: DecodeOptions['urls'];
 }
 
-/** One kind of encoded image: how it is recognized and read. */
-interface ImageKind {
-  /** Name in errors and documentation. */
-  readonly name: string;
-  accepts(source: unknown): boolean;
-  read(source: never, name: string, limits: ReadLimits): Promise<Uint8Array> | Uint8Array;
-}
-
-const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
-
-const kind = <T>(
-  name: string,
-  accepts: (source: unknown) => source is T,
-  read: (source: T, name: string, limits: ReadLimits) => Promise<Uint8Array> | Uint8Array,
-): ImageKind => ({ name, accepts, read });
-
-const isText =
-  (pattern: RegExp) =>
-  (source: unknown): source is string =>
-    typeof source === 'string' && pattern.test(source);
-
-/**
- * Kinds of encoded images, the first that fits. Pixels are no encoded image: `rawImageFromPixels` takes them. The same table
- * serves the library, the command line and the service.
- */
-const KINDS: readonly ImageKind[] = [
-  kind('an http(s) URL', isText(/^https?:\/\//i), readUrl),
-  kind('a file: URL', isText(/^file:/i), (url, name, limits) => readFileUrl(new URL(url), name, limits)),
-  kind('a data URI', isText(/^data:/i), readDataUri),
-  kind(
-    'a path',
-    (source): source is string => typeof source === 'string',
-    (path, name, { maxBytes }) => readImageFile(path, name, maxBytes),
-  ),
-  kind('a URL object', (source): source is URL => source instanceof URL, readUrlObject),
-  kind(
-    'a Uint8Array',
-    (source): source is Uint8Array => source instanceof Uint8Array,
-    (bytes) => bytes,
-  ),
-  kind('an ArrayBuffer', isArrayBuffer, (buffer) => new Uint8Array(buffer)),
-  kind(
-    'a Blob',
-    (source): source is Blob => source instanceof Blob,
-    async (blob, name, { maxBytes }) => {
-      requireSize(blob.size, name, maxBytes);
-      return new Uint8Array(await blob.arrayBuffer());
-    },
-  ),
-  kind('an object with toBuffer()', isEncodable, (image) => image.toBuffer()),
-  kind('a stream', isStream, readStream),
-];
-
 /** Kinds of images, for errors. */
-export const IMAGE_KINDS =
+const IMAGE_KINDS =
   'a path, a file:, data: or (when allowed) http(s) URL, a Uint8Array, ArrayBuffer, Blob or stream of a file, ' +
   'pixels with width, height, channels and data, or an object with toBuffer()';
 
@@ -75,18 +22,51 @@ export const IMAGE_KINDS =
  *   that may not be fetched
  */
 export const readImageBytes = async (source: unknown, name: string, limits: ReadLimits): Promise<Uint8Array> => {
-  const found = KINDS.find(({ accepts }) => accepts(source));
-  const bytes: unknown = found === undefined ? undefined : await found.read(source as never, name, limits);
+  const bytes = await encodedBytes(source, name, limits);
   if (!(bytes instanceof Uint8Array)) throw new MdetrError(`${name}: an image is ${IMAGE_KINDS}.`);
   requireSize(bytes.length, name, limits.maxBytes);
   return bytes;
+};
+
+/**
+ * What a source gives: bytes, or anything else from a `toBuffer()` that does not; undefined for another kind of value. The
+ * library, the command line and the service read images by this one function.
+ */
+const encodedBytes = async (source: unknown, name: string, limits: ReadLimits): Promise<unknown> => {
+  if (typeof source === 'string') return readPathOrUrl(source, name, limits);
+  if (source instanceof URL) {
+    if (!URL_PROTOCOLS.includes(source.protocol))
+      throw new MdetrError(`${name.slice(0, 100)}: only file:, data:, http: and https: URLs are read.`);
+    return readPathOrUrl(source.href, name, limits);
+  }
+  if (source instanceof Uint8Array) return source;
+  if (isArrayBuffer(source)) return new Uint8Array(source);
+  if (source instanceof Blob) {
+    requireSize(source.size, name, limits.maxBytes);
+    return new Uint8Array(await source.arrayBuffer());
+  }
+  if (isEncodable(source)) return source.toBuffer();
+  return isStream(source) ? readStream(source, name, limits) : undefined;
+};
+
+const URL_PROTOCOLS = ['file:', 'data:', 'http:', 'https:'];
+
+const readPathOrUrl = (text: string, name: string, limits: ReadLimits): Promise<Uint8Array> | Uint8Array => {
+  if (isWebUrl(text)) return fetchImage(text, name, limits);
+  if (/^file:/i.test(text)) return readFileUrl(new URL(text), name, limits);
+  if (/^data:/i.test(text)) return readDataUri(text, name, limits);
+  return readImageFile(text, name, limits.maxBytes);
 };
 
 const requireSize = (bytes: number, name: string, maxBytes: number): void => {
   if (bytes > maxBytes) throw new MdetrError(`${name}: has ${bytes} bytes; the limit for image files is ${maxBytes}.`);
 };
 
-async function readUrl(url: string, name: string, { maxBytes, urls = 'refuse' }: ReadLimits): Promise<Uint8Array> {
+const fetchImage = async (
+  url: string,
+  name: string,
+  { maxBytes, urls = 'refuse' }: ReadLimits,
+): Promise<Uint8Array> => {
   if (urls === 'refuse')
     throw new MdetrError(
       `${name}: URLs are not fetched unless that is allowed (--allow-urls, or the option urls: 'public'); or download the image and pass its path.`,
@@ -94,7 +74,7 @@ async function readUrl(url: string, name: string, { maxBytes, urls = 'refuse' }:
   // The HTTP client takes as long to load as a small image to decode.
   const { fetchBytes } = await import('../../../fetching/fetch-bytes.ts');
   return fetchBytes(url, { maxBytes, reach: urls });
-}
+};
 
 const readFileUrl = (url: URL, name: string, { maxBytes }: ReadLimits): Promise<Uint8Array> => {
   let path: string;
@@ -106,14 +86,7 @@ const readFileUrl = (url: URL, name: string, { maxBytes }: ReadLimits): Promise<
   return readImageFile(path, name, maxBytes);
 };
 
-async function readUrlObject(url: URL, name: string, limits: ReadLimits): Promise<Uint8Array> {
-  if (url.protocol === 'file:') return readFileUrl(url, name, limits);
-  if (url.protocol === 'data:') return readDataUri(url.href, name, limits);
-  if (isWebUrl(url.href)) return readUrl(url.href, name, limits);
-  throw new MdetrError(`${name.slice(0, 100)}: only file:, data:, http: and https: URLs are read.`);
-}
-
-function readDataUri(text: string, name: string, { maxBytes }: ReadLimits): Uint8Array {
+const readDataUri = (text: string, name: string, { maxBytes }: ReadLimits): Uint8Array => {
   const comma = text.indexOf(',');
   if (comma < 0) throw new MdetrError(`${name}: is not a data URI: it has no comma`);
   // Four characters of base64 are three bytes.
@@ -129,25 +102,21 @@ function readDataUri(text: string, name: string, { maxBytes }: ReadLimits): Uint
   const packed = payload.replace(/\s+/g, '');
   if (!/^[a-z0-9+/_-]*=*$/i.test(packed)) throw new MdetrError(`${name}: is not a data URI: its base64 text is broken`);
   return Uint8Array.from(Buffer.from(packed, 'base64'));
-}
+};
 
-function isArrayBuffer(source: unknown): source is ArrayBuffer {
-  return (
-    source instanceof ArrayBuffer || (typeof SharedArrayBuffer !== 'undefined' && source instanceof SharedArrayBuffer)
-  );
-}
+const isArrayBuffer = (source: unknown): source is ArrayBuffer =>
+  source instanceof ArrayBuffer || (typeof SharedArrayBuffer !== 'undefined' && source instanceof SharedArrayBuffer);
 
-function isEncodable(source: unknown): source is EncodableImage {
-  return isObject(source) && 'toBuffer' in source && typeof source.toBuffer === 'function';
-}
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
+
+const isEncodable = (source: unknown): source is EncodableImage =>
+  isObject(source) && 'toBuffer' in source && typeof source.toBuffer === 'function';
 
 type ByteStream = AsyncIterable<Uint8Array>;
 
-function isStream(source: unknown): source is ByteStream {
-  return isObject(source) && Symbol.asyncIterator in source;
-}
+const isStream = (source: unknown): source is ByteStream => isObject(source) && Symbol.asyncIterator in source;
 
-async function readStream(stream: ByteStream, name: string, { maxBytes }: ReadLimits): Promise<Uint8Array> {
+const readStream = async (stream: ByteStream, name: string, { maxBytes }: ReadLimits): Promise<Uint8Array> => {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   try {
@@ -159,9 +128,9 @@ async function readStream(stream: ByteStream, name: string, { maxBytes }: ReadLi
     }
   } catch (error) {
     if (error instanceof MdetrError) throw error;
-    throw new MdetrError(`${name}: the stream failed (${error instanceof Error ? error.message : String(error)})`, {
+    throw new MdetrError(`${name}: the stream failed (${messageOf(error)})`, {
       cause: error,
     });
   }
   return Uint8Array.from(Buffer.concat(chunks));
-}
+};
