@@ -94,11 +94,8 @@ class CalibrationRun {
   async addRows(rows: Iterable<CocoRow>, images: AnnotatedImages): Promise<void> {
     let batch: Entry[] = [];
     const flush = async (): Promise<void> => {
-      await this.predict(
-        batch,
-        batch.map(({ truth }) => truth.caption),
-        (entry, outputs, index) => this.addTruth(entry, outputs, index),
-      );
+      const outputs = await this.predict(batch.map((entry) => ({ entry, caption: entry.truth.caption })));
+      batch.forEach(({ truth }, index) => this.addTruth(truth, outputs, index));
       batch = [];
       this.options.onProgress?.(this.entries.length, this.total);
     };
@@ -151,25 +148,22 @@ class CalibrationRun {
     return this.options.batchSize ?? 4;
   }
 
-  private async predict(
-    entries: readonly Entry[],
-    captions: readonly string[],
-    add: (entry: Entry, outputs: TextOutputs, index: number) => void,
-  ): Promise<void> {
+  /** Outputs of captions, each in the image of an entry. */
+  private async predict(asked: readonly { readonly entry: Entry; readonly caption: string }[]): Promise<TextOutputs> {
     this.options.signal?.throwIfAborted();
     const decoded = new Map<string, RawImage>();
     const items: { image: RawImage; text: string; name: string }[] = [];
-    for (const [index, { row, images }] of entries.entries()) {
+    for (const { entry, caption: text } of asked) {
+      const { row, images } = entry;
       const { file_name: name } = row.image;
       const image = decoded.get(name) ?? (await images.decode(row.image));
       decoded.set(name, image);
-      items.push({ image, text: captions[index]!, name });
+      items.push({ image, text, name });
     }
-    const outputs = await this.model.predict(items, { truncation: 'end', signal: this.options.signal });
-    entries.forEach((entry, index) => add(entry, outputs, index));
+    return this.model.predict(items, { truncation: 'end', signal: this.options.signal });
   }
 
-  private addTruth({ truth }: Entry, outputs: TextOutputs, index: number): void {
+  private addTruth(truth: CaptionTruth, outputs: TextOutputs, index: number): void {
     const size = outputs.size(index);
     const { scores, boxes } = postprocessBoxes(outputs.detection(index), size);
     const free = new Set(truth.boxes.keys());
@@ -200,15 +194,9 @@ class CalibrationRun {
     });
     for (let at = 0; at < pairs.length; at += this.batchSize) {
       const batch = pairs.slice(at, at + this.batchSize);
-      let position = 0;
-      await this.predict(
-        batch.map(({ entry }) => entry),
-        batch.map(({ caption }) => caption),
-        (_entry, outputs, index) => {
-          const { ranges } = batch[position++]!;
-          found.push(...phraseScoresOf(outputs.detection(index), outputs.encoding(index), ranges));
-        },
-      );
+      const outputs = await this.predict(batch);
+      for (const [index, { ranges }] of batch.entries())
+        found.push(...phraseScoresOf(outputs.detection(index), outputs.encoding(index), ranges));
     }
     return found;
   }
