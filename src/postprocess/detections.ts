@@ -1,7 +1,7 @@
 import type { CaptionPhrase, DetectedObject, ReferredObject } from '../results/types.ts';
+import { withoutDuplicates } from '../geometry/duplicate-boxes.ts';
 import { measuresOf } from '../results/measures.ts';
 import { captionPhrases, CaptionSpans, type Encoding, type Span } from '../text/index.ts';
-import { withoutDuplicates } from './duplicates.ts';
 import {
   boxAt,
   byFallingScore,
@@ -99,17 +99,15 @@ class QueryDetections {
   private readonly scored: ScoredBoxes;
   private readonly ranking: readonly number[];
   private readonly spans: CaptionSpans;
-  private readonly size: ImageSize;
   private readonly threshold: number;
   private readonly spanThreshold: number;
 
   constructor(
     outputs: DetectionOutputs,
-    size: ImageSize,
+    private readonly size: ImageSize,
     encoding: Encoding,
     private readonly options: DetectionOptions,
   ) {
-    this.size = { width: size.width, height: size.height };
     this.scored = postprocessBoxes(outputs, size);
     this.ranking = byFallingScore(this.scored.scores);
     this.spans = new CaptionSpans(encoding);
@@ -119,7 +117,8 @@ class QueryDetections {
 
   above(): DetectedObject[] {
     const found = this.ranking.slice(0, this.countAbove()).map((query) => this.at(query));
-    return this.options.nms === undefined ? found : withoutDuplicates(found, this.options.nms);
+    const { nms } = this.options;
+    return nms === undefined ? found : withoutDuplicates(found, nms, ({ label }) => bareLabel(label));
   }
 
   best(): DetectedObject | undefined {
@@ -192,3 +191,6 @@ class QueryDetections {
     return { box, ...measuresOf(box, this.size), score: scores[query]!, label, spans, query };
   }
 }
+
+/** A label without article and case. */
+const bareLabel = (label: string): string => label.toLowerCase().replace(/^(?:a|an|the)\s+/, '');

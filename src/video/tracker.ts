@@ -1,5 +1,6 @@
 import { iouXyxy } from '../geometry/box-overlap.ts';
 import type { BoxXyxy } from '../geometry/boxes.ts';
+import { withoutDuplicates } from '../geometry/duplicate-boxes.ts';
 import { linearSumAssignment } from '../matching/hungarian.ts';
 
 /** A detection of one frame, as the tracker compares it. */
@@ -107,17 +108,10 @@ export class Tracker {
 
   /** Indices of the detections that are no duplicates, best first. */
   private withoutDuplicates(detections: readonly TrackableDetection[]): number[] {
-    const order = [...detections.keys()].sort((a, b) => detections[b]!.score - detections[a]!.score || a - b);
-    const kept: number[] = [];
-    for (const index of order) {
-      const { box, phrase } = detections[index]!;
-      const isDuplicate = kept.some(
-        (better) =>
-          detections[better]!.phrase === phrase && iouXyxy(detections[better]!.box, 0, box, 0) > this.duplicateIou,
-      );
-      if (!isDuplicate) kept.push(index);
-    }
-    return kept;
+    const ranked = detections
+      .map(({ box, score, phrase }, index) => ({ box, score, phrase, index }))
+      .sort((a, b) => b.score - a.score);
+    return withoutDuplicates(ranked, this.duplicateIou, ({ phrase }) => phrase).map(({ index }) => index);
   }
 
   /** Moves all tracks by the median displacement of those that a first assignment continues. */
