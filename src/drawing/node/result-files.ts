@@ -9,7 +9,7 @@ import { maskToDense, unpackMask, type PackedCocoRle } from '../../geometry/run-
 import type { DrawingContent, DrawingOptions } from '../draw.ts';
 import { drawDetections } from './draw-detections.ts';
 import { nodePlatform } from './platform.ts';
-import { drawingFormatOf } from './write-drawing.ts';
+import { drawingFormatOf, writeDrawing } from './write-drawing.ts';
 
 /** Options of `crop`. */
 export interface CropOptions {
@@ -70,6 +70,6 @@ export const save = async (path: string, image: ImageSource, content?: DrawingCo
   }
   const format = drawingFormatOf(path);
   const raw = await decodeImage(image);
-  const bytes = content === undefined ? nodePlatform.encode(raw, format) : drawDetections(raw, content, { format });
-  return replaceFile(path, await bytes);
+  if (content !== undefined) return writeDrawing(path, raw, content);
+  return replaceFile(path, await nodePlatform.encode(raw, format));
 };
