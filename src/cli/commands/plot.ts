@@ -1,9 +1,10 @@
 import { join } from 'node:path';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { writeAtomically } from '../../checkpoints/index.ts';
 import { UsageError } from '../../errors.ts';
 import { OutputRule } from '../../files/output-rule.ts';
 import type { CurveAxis } from '../../train/run/run-curves.ts';
+import { fractionBelowOne } from '../options/option-values.ts';
 import { print } from '../output/print.ts';
 
 interface PlotOptions {
@@ -14,12 +15,6 @@ interface PlotOptions {
   readonly logScale?: boolean;
   readonly x: CurveAxis;
 }
-
-const smoothing = (text: string): number => {
-  const value = Number(text);
-  if (text.trim() === '' || !(value >= 0 && value < 1)) throw new InvalidArgumentError('It must be from 0 to below 1.');
-  return value;
-};
 
 const names = (text: string): readonly string[] =>
   text
@@ -53,7 +48,7 @@ export const plotCommand = (): Command =>
     .option(
       '--smooth <weight>',
       'weight of the moving average, from 0 to below 1; the original curve is drawn faintly',
-      smoothing,
+      fractionBelowOne,
       0,
     )
     .option('--log-scale', 'draw losses on a logarithmic scale')

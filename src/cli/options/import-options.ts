@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { TEXT_KINDS, type TextKind } from '../../datasets/import/made-texts.ts';
-import { integerFrom } from './option-values.ts';
+import { fractionBelowOne, integerFrom } from './option-values.ts';
 
 /** Options of the commands that import annotations. */
 export interface ImportSettings {
@@ -46,13 +46,6 @@ const textKinds = (text: string): TextKind[] =>
     if (kind === undefined) throw new InvalidArgumentError(`It must be a list of ${TEXT_KINDS.join(', ')}.`);
     return kind;
   });
-
-const fractionBelowOne = (text: string): number => {
-  const value = Number(text);
-  if (text.trim() === '' || !(value >= 0 && value < 1))
-    throw new InvalidArgumentError('It must be a number from 0 to below 1.');
-  return value;
-};
 
 const attributeChoice = (text: string): 'all' | string[] =>
   text.trim() === 'all' ? 'all' : text.split(',').map((name) => name.trim());

@@ -21,6 +21,20 @@ export const fraction = (text: string): number => {
   return value;
 };
 
+/** Parses a fraction that is not the whole. */
+export const fractionBelowOne = (text: string): number => {
+  const value = Number(text);
+  if (text.trim() === '' || !(value >= 0 && value < 1)) throw new InvalidArgumentError('It must be from 0 to below 1.');
+  return value;
+};
+
+/** Parses a rate per second, or a time in seconds. */
+export const rateOrSeconds = (text: string): number => {
+  const value = Number(text);
+  if (!(value >= 0.001 && value <= 1000)) throw new InvalidArgumentError('It must be a number from 0.001 to 1000.');
+  return value;
+};
+
 /** Parses a positive number of millions: `50` becomes 50,000,000. */
 export const millions = (text: string): number => {
   const value = Number(text);
@@ -34,6 +48,9 @@ export const collect = (text: string, before: readonly string[] | undefined): re
   ...(before ?? []),
   text,
 ];
+
+/** Path of a folder without the slashes at its end. The root stays as it is. */
+export const withoutEndSlash = (path: string): string => path.replace(/(?<=.)[\\/]+$/, '');
 
 /** Collects the captions of an option that may be repeated. */
 export const collectCaptions = (text: string, before: readonly string[] | undefined): readonly string[] => {

@@ -1,4 +1,5 @@
 import { UsageError } from '../../errors.ts';
+import { withoutEndSlash } from './option-values.ts';
 
 /** A part of the images of a call: every `count`-th one, beginning with that of `index`. */
 export interface Shard {
@@ -60,7 +61,7 @@ const checked = (index: number, count: number, where: string): Shard => {
 
 /** Path of the results of a shard: `found.jsonl` becomes `found.00003-of-00016.jsonl`. */
 export const shardPath = (path: string, { index, count }: Shard): string => {
-  const bare = path.replace(/(?<=.)[\\/]+$/, '');
+  const bare = withoutEndSlash(path);
   const [, stem, extension = ''] = /^(.*?[^\\/])(\.[^.\\/]*)?$/s.exec(bare) ?? [undefined, bare];
   return `${stem}.${digits(index)}-of-${digits(count)}${extension}`;
 };

@@ -4,6 +4,7 @@ import { makeFolder } from '../../files/make-folder.ts';
 import type { OutputRule } from '../../files/output-rule.ts';
 import { drawingFormatOf } from '../../drawing/node/index.ts';
 import { MdetrError, UsageError } from '../../errors.ts';
+import { withoutEndSlash } from '../options/option-values.ts';
 
 /** Paths of the drawings: one file for one result, or a folder or pattern for several. */
 export class DrawingPaths {
@@ -87,6 +88,6 @@ export const stemOf = (image: string): string => {
 
 const kindOf = async (path: string): Promise<'file' | 'folder' | 'none'> => {
   // With a trailing slash, a file would count as missing.
-  const info = await stat(path.replace(/(?<=.)[\\/]+$/, '')).catch(() => undefined);
+  const info = await stat(withoutEndSlash(path)).catch(() => undefined);
   return info === undefined ? 'none' : info.isDirectory() ? 'folder' : 'file';
 };
