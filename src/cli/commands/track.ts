@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import type { RawImage } from '../../data/images/raw-image.ts';
 import { UsageError } from '../../errors.ts';
 import { packageVersion } from '../../files/package-folder.ts';
 import { OutputRule } from '../../files/output-rule.ts';
@@ -6,7 +7,7 @@ import { AppendFile } from '../../files/append-file.ts';
 import { detectionLine } from '../../results/result-lines.ts';
 import type { TrackedFrame } from '../../video/node/track.ts';
 import { addModelOptions, loadModel, type ModelOptions } from '../options/model-options.ts';
-import { collectCaptions, fraction, integerFrom, requireCaptions } from '../options/option-values.ts';
+import { collectCaptions, fraction, integerFrom, rateOrSeconds, requireCaptions } from '../options/option-values.ts';
 import { interruptible } from '../options/stop-signals.ts';
 import { note, print } from '../output/print.ts';
 
@@ -44,13 +45,9 @@ export const trackCommand = (): Command => {
     .argument('<video>', 'video file, or camera')
     .option('--caption <text>', 'caption (required)', collectCaptions)
     .option('--every <n>', 'look at every n-th frame (default: 1)', integerFrom(1))
-    .option('--fps <n>', 'look at n frames a second instead', framesPerSecond)
+    .option('--fps <n>', 'look at n frames a second instead', rateOrSeconds)
     .option('--max-frames <n>', 'stop after n frames', integerFrom(1))
-    .option(
-      '--max-age <s>',
-      'seconds after which an object that is not seen is forgotten (default: 3)',
-      framesPerSecond,
-    )
+    .option('--max-age <s>', 'seconds after which an object that is not seen is forgotten (default: 3)', rateOrSeconds)
     .option(
       '--threshold <p>',
       "score that a detection must exceed (default: the model's calibrated value, else 0.7)",
@@ -65,22 +62,15 @@ export const trackCommand = (): Command => {
     .action((video: string, options: TrackCommandOptions) => run(video, options));
 };
 
-const framesPerSecond = (text: string): number => {
-  const value = Number(text);
-  if (!(value >= 0.001 && value <= 1000))
-    throw new UsageError(`"${text.slice(0, 100)}" is not a number from 0.001 to 1000`);
-  return value;
-};
-
 const run = async (video: string, options: TrackCommandOptions): Promise<void> => {
   const { every, fps, maxFrames, maxAge, threshold, masks, out, results, json } = options;
   if (every !== undefined && fps !== undefined)
     throw new UsageError('--every and --fps exclude each other: give one of them');
   const [caption, ...more] = await requireCaptions('--caption', options.caption);
   if (more.length > 0) throw new UsageError('--caption: a video is tracked with one caption; name all objects in it');
-  const { isCamera } = await import('../../video/node/video-frames.ts');
+  const { isCamera, readVideo } = await import('../../video/node/video-frames.ts');
   const { VideoFile } = await import('../../video/node/video-file.ts');
-  const { track } = await import('../../video/node/track.ts');
+  const { trackFrames } = await import('../../video/node/track.ts');
   const rule = new OutputRule({
     inputs: [isCamera(video) ? undefined : video, options.model, options.tokenizer, options.config],
   });
@@ -93,8 +83,9 @@ const run = async (video: string, options: TrackCommandOptions): Promise<void> =
   const started = performance.now();
   try {
     await interruptible(async (signal) => {
-      const settings = { every, fps, maxFrames, maxAgeS: maxAge, threshold, masks, signal };
-      for await (const { frame, image } of withImages(track, model, video, caption!, settings)) {
+      const frames = readVideo(video, { every, fps, maxFrames, signal });
+      const settings = { maxAgeS: maxAge, threshold, masks, signal };
+      for await (const { result: frame, image } of trackFrames(model, video, frames, caption!, settings)) {
         counts.frames++;
         counts.waitMs += frame.waitMs;
         for (const { track: id } of frame.detections) counts.tracks.add(id);
@@ -120,30 +111,6 @@ const run = async (video: string, options: TrackCommandOptions): Promise<void> =
   );
 };
 
-type Track = typeof import('../../video/node/track.ts').track;
-
-/** Tracked frames with their images, which a drawing needs. */
-async function* withImages(
-  track: Track,
-  model: Parameters<Track>[0],
-  video: string,
-  caption: string,
-  { every, fps, maxFrames, signal, ...options }: NonNullable<Parameters<Track>[3]>,
-) {
-  const { readVideo } = await import('../../video/node/video-frames.ts');
-  const images: { image: Parameters<typeof drawingOf>[0]; waitMs: number }[] = [];
-  const frames = async function* () {
-    for await (const { image, timeS, waitMs } of readVideo(video, { every, fps, maxFrames, signal })) {
-      images.push({ image, waitMs });
-      yield { image, timeS };
-    }
-  };
-  for await (const frame of track(model, frames(), caption, { ...options, signal })) {
-    const { image, waitMs } = images.shift()!;
-    yield { image, frame: { ...frame, image: video, waitMs } };
-  }
-}
-
 const lineOf = (frame: TrackedFrame): Record<string, unknown> => {
   const { frame: index, time } = frame;
   const { image, width, height, ...rest } = detectionLine({ ...frame, packageVersion: packageVersion() });
@@ -153,10 +120,7 @@ const lineOf = (frame: TrackedFrame): Record<string, unknown> => {
 const textOf = ({ time, detections }: TrackedFrame): string =>
   `${time.toFixed(2).padStart(8)} s  ${detections.map(({ track: id, label, score }) => `#${id} ${label} ${score.toFixed(2)}`).join(', ') || '–'}\n`;
 
-const drawingOf = async (
-  image: import('../../data/images/raw-image.ts').RawImage,
-  frame: TrackedFrame,
-): Promise<Uint8Array> => {
+const drawingOf = async (image: RawImage, frame: TrackedFrame): Promise<Uint8Array> => {
   const { drawDetections } = await import('../../drawing/node/index.ts');
   const detections = frame.detections.map((detection) => ({ ...detection, tag: `#${detection.track}` }));
   // A line of constant height below the caption, so that all frames have one size.

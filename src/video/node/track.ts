@@ -4,7 +4,7 @@ import type { LoadedModel } from '../../inference/loaded-model.ts';
 import { inferenceOptionRules, type InferenceOptions } from '../../inference/options.ts';
 import type { DetectedObject, DetectionResult } from '../../results/types.ts';
 import { Tracker } from '../tracker.ts';
-import { readVideo, type VideoOptions } from './video-frames.ts';
+import { readVideo, type VideoFrame, type VideoOptions } from './video-frames.ts';
 
 /** A detection with the number of its object, which stays the same from frame to frame. */
 export interface TrackedObject extends DetectedObject {
@@ -28,6 +28,11 @@ export interface OwnFrame {
   readonly image: ImageSource;
   /** Time stamp in seconds. */
   readonly timeS: number;
+}
+
+/** A frame of a video, or a numbered one of the caller's own. */
+interface TimedFrame<Image> extends Omit<VideoFrame, 'image'> {
+  readonly image: Image;
 }
 
 /** Options of `track`. */
@@ -61,13 +66,23 @@ export async function* track(
   options: TrackOptions = {},
 ): AsyncGenerator<TrackedFrame, void, undefined> {
   checkOptions('track', options, rules);
-  const { every, fps, maxFrames, maxPixels, maxAgeS, ...inference } = options;
-  const tracker = new Tracker({ maxAgeS });
-  const name = typeof video === 'string' ? video : 'video';
-  const frames =
+  const { every, fps, maxFrames, maxPixels, ...rest } = options;
+  const [name, frames] =
     typeof video === 'string'
-      ? readVideo(video, { every, fps, maxFrames, maxPixels, signal: inference.signal })
-      : numbered(video);
+      ? [video, readVideo(video, { every, fps, maxFrames, maxPixels, signal: rest.signal })]
+      : ['video', numbered(video)];
+  for await (const { result } of trackFrames(model, name, frames, caption, rest)) yield result;
+}
+
+/** Tracks in frames as `track` does, and yields each result with the image of its frame. */
+export async function* trackFrames<Image extends ImageSource>(
+  model: LoadedModel,
+  name: string,
+  frames: AsyncIterable<TimedFrame<Image>>,
+  caption: string,
+  { maxAgeS, ...inference }: InferenceOptions & Pick<TrackOptions, 'maxAgeS'>,
+): AsyncGenerator<{ readonly result: TrackedFrame; readonly image: Image }, void, undefined> {
+  const tracker = new Tracker({ maxAgeS });
   for await (const { frame, timeS, image, waitMs } of frames) {
     // The whole call is one batch of one frame: the next frames are decoded meanwhile, in another process.
     const [result] = await model.detectBatch([{ image, text: caption, name }], { ...inference, embeddings: true });
@@ -87,13 +102,15 @@ export async function* track(
       const id = ids[index];
       if (id === undefined) return [];
       const { embedding, ...rest } = detection;
-      return [{ ...rest, ...(options.embeddings === true ? { embedding } : undefined), track: id }];
+      return [{ ...rest, ...(inference.embeddings === true ? { embedding } : undefined), track: id }];
     });
-    yield { ...result!, phrases, frame, time: timeS, waitMs, detections };
+    yield { image, result: { ...result!, phrases, frame, time: timeS, waitMs, detections } };
   }
 }
 
-async function* numbered(frames: AsyncIterable<OwnFrame> | Iterable<OwnFrame>) {
+async function* numbered(
+  frames: AsyncIterable<OwnFrame> | Iterable<OwnFrame>,
+): AsyncGenerator<TimedFrame<ImageSource>, void, undefined> {
   let frame = 0;
   for await (const { image, timeS } of frames) yield { frame: frame++, timeS, image, waitMs: 0 };
 }

@@ -1,4 +1,5 @@
 import { createInterface } from 'node:readline';
+import { DECODE_DEFAULTS } from '../../data/images/decode-options.ts';
 import type { RawImage } from '../../data/images/raw-image.ts';
 import { MdetrError, UsageError } from '../../errors.ts';
 import { requireInput } from '../../files/input-file.ts';
@@ -30,7 +31,6 @@ export interface VideoOptions {
 
 /** Frames that are decoded ahead of the reader. */
 const FRAMES_AHEAD = 4;
-const DEFAULT_MAX_PIXELS = 50e6;
 const MAX_HEADER_BYTES = 64;
 /** Rate that is assumed for frames without time stamps. */
 const DEFAULT_FPS = 25;
@@ -49,7 +49,7 @@ export async function* readVideo(
   source: string,
   options: VideoOptions = {},
 ): AsyncGenerator<VideoFrame, void, undefined> {
-  const { maxFrames = Infinity, maxPixels = DEFAULT_MAX_PIXELS, signal } = options;
+  const { maxFrames = Infinity, maxPixels = DECODE_DEFAULTS.maxPixels, signal } = options;
   signal?.throwIfAborted();
   if (!isCamera(source)) await requireInput(source);
   const child = startFfmpeg([
