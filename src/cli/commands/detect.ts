@@ -1,5 +1,4 @@
-import { Command, Option } from 'commander';
-import { exporters } from '../../datasets/export/exporters.ts';
+import { Command } from 'commander';
 import type { MDETR } from '../../inference/node/mdetr.ts';
 import { detectionLine } from '../../results/result-lines.ts';
 import type { DetectionResult } from '../../results/types.ts';
@@ -7,6 +6,7 @@ import { UsageError } from '../../errors.ts';
 import { listImages, type ImageList, type ListedImage } from '../input/image-list.ts';
 import { completed, ImageReader, type DecodedImage } from '../input/image-reader.ts';
 import { parseShard, shardPath, type Shard } from '../options/shard-option.ts';
+import { addFormatOptions, exportOptionsOf, type FormatOptions } from '../options/format-options.ts';
 import { interruptible } from '../options/stop-signals.ts';
 import { ImageModels } from '../options/image-models.ts';
 import { addModelOptions, type ModelOptions } from '../options/model-options.ts';
@@ -19,22 +19,17 @@ import {
   wantsMasks,
   type ImageOptions,
 } from '../options/image-options.ts';
-import { note, print } from '../output/print.ts';
+import { note, noteOnce, print } from '../output/print.ts';
 import { Progress } from '../output/progress.ts';
 import { detectionText } from '../output/result-text.ts';
 import { ResultsFile } from '../output/results-file.ts';
 
-interface DetectOptions extends ModelOptions, ImageOptions {
+interface DetectOptions extends ModelOptions, ImageOptions, FormatOptions {
   readonly caption?: readonly string[];
   readonly batchSize: number;
   readonly results?: string;
-  readonly format?: string;
   readonly resume?: boolean;
   readonly shard?: Shard;
-  readonly classes?: string;
-  readonly maskFormat?: 'polygons' | 'rle';
-  readonly annotations?: string;
-  readonly imagePrefix?: string;
 }
 
 const EXAMPLES = `
@@ -73,29 +68,13 @@ export const detectCommand = (): Command => {
       4,
     )
     .option('--results <path>', 'write the results to this file, or folder for yolo, voc and labelme')
-    .addOption(
-      new Option('--format <name>', 'format of --results (default: jsonl)').choices([
-        'jsonl',
-        ...exporters.map(({ name }) => name),
-      ]),
-    )
     .option('--resume', 'continue an interrupted call with the same --results')
     .option(
       '--shard <i/n>',
       'look at part I of N of the images, from 0, and write its own file; auto: as the scheduler says',
       (text: string) => parseShard(text),
-    )
-    .option(
-      '--classes <file>',
-      'class names, one in each line, that phrases are mapped to in --format; others are named',
-    )
-    .addOption(new Option('--mask-format <form>', 'masks in COCO files (default: rle)').choices(['polygons', 'rle']))
-    .option('--annotations <file>', 'COCO file with the ids of images and categories, for --format coco-results')
-    .option(
-      '--image-prefix <text>',
-      'text before image paths, for --format labelstudio (default: /data/local-files/?d=)',
     );
-  addModelOptions(addImageOptions(command), 'by image');
+  addModelOptions(addImageOptions(addFormatOptions(command)), 'by image');
   return command
     .addHelpText('after', EXAMPLES)
     .action((images: string[], options: DetectOptions) => detect(images, options));
@@ -107,8 +86,8 @@ const detect = async (texts: readonly string[], options: DetectOptions): Promise
   const captions = await requireCaptions('--caption', options.caption);
   const list = partOf(await listImages(texts, options), options.shard);
   const more = [options.classes, options.annotations];
-  const { drawings, masks, rule } = await planOutputs(list, captions.length, options, more);
-  const file = await openResults(options, captions, rule);
+  const outputs = await planOutputs(list, captions.length, options, more);
+  const file = await openResults(options, captions, outputs.rule);
   const left = file === undefined ? list.images : list.images.filter(({ name }) => !file.wasDone(name));
   if (left.length < list.images.length)
     note(`resumed: ${list.images.length - left.length} of ${list.images.length} images are done`);
@@ -124,9 +103,8 @@ const detect = async (texts: readonly string[], options: DetectOptions): Promise
   const warned = new Set<string>();
   const handle = async (image: DecodedImage, results: readonly DetectionResult[]): Promise<void> => {
     for (const [captionIndex, result] of results.entries()) {
-      warnOnce(result.warnings, warned);
-      await draw(await drawings?.pathFor(image.name, captionIndex), image, result);
-      await masks?.write(image.name, captionIndex, result.detections);
+      noteOnce(result.warnings, warned);
+      await outputs.write(image, captionIndex, result);
       if (options.json === true) print(`${JSON.stringify(detectionLine(result))}\n`);
       else if (file === undefined) print(detectionText(result));
     }
@@ -194,8 +172,7 @@ const openResults = async (
   const { results, format = 'jsonl', resume = false, overwrite = false, model, shard } = options;
   if (results === undefined) return undefined;
   const path = shard === undefined ? results : shardPath(results, shard);
-  const { classes, maskFormat: masks, annotations, imagePrefix } = options;
-  const settings = { path, format, resume, overwrite, captions, model, classes, masks, annotations, imagePrefix };
+  const settings = { ...exportOptionsOf(options), path, format, resume, overwrite, captions, model };
   return ResultsFile.open(settings, rule);
 };
 
@@ -214,19 +191,4 @@ const detectAll = async (
   );
   const results = await model.detectBatch(items, { ...inferenceOptionsOf(options), batchSize: options.batchSize });
   return results.map((result, index) => completed(result, items[index]!.read));
-};
-
-const draw = async (path: string | undefined, image: DecodedImage, result: DetectionResult): Promise<void> => {
-  if (path === undefined) return;
-  const { writeDrawing } = await import('../../drawing/node/index.ts');
-  await writeDrawing(path, image.raw, result);
-};
-
-/** Prints the warnings that were not printed before: a warning about a caption comes with every image. */
-const warnOnce = (warnings: readonly string[], warned: Set<string>): void => {
-  for (const warning of warnings) {
-    if (warned.has(warning)) continue;
-    warned.add(warning);
-    note(warning);
-  }
 };

@@ -1,19 +1,16 @@
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { Command, Option } from 'commander';
-import { exportResults, readResultLines } from '../../datasets/export/export-results.ts';
-import { exporters } from '../../datasets/export/exporters.ts';
+import { Command } from 'commander';
+import { readResultLines } from '../../datasets/export/export-results.ts';
 import { GrowingFile } from '../../datasets/export/growing-file.ts';
 import { MdetrError } from '../../errors.ts';
 import { OutputRule } from '../../files/output-rule.ts';
+import { addFormatOptions, exportOptionsOf, type FormatOptions } from '../options/format-options.ts';
+import { exportWithNotes } from '../output/exported-results.ts';
 import { note } from '../output/print.ts';
 
-interface MergeOptions {
+interface MergeOptions extends FormatOptions {
   readonly results: string;
-  readonly format?: string;
-  readonly classes?: string;
-  readonly annotations?: string;
-  readonly maskFormat?: 'polygons' | 'rle';
 }
 
 const EXAMPLES = `
@@ -26,32 +23,23 @@ Examples
 
 /** `mdetr merge`: joins the results of shards. */
 export const mergeCommand = (): Command =>
-  new Command('merge')
-    .description('Join the results of the parts of a call (detect --shard), and say what is missing or doubled.')
-    .argument('<file>', 'path of --results that the parts were given, or the parts themselves')
-    .requiredOption('--results <path>', 'file or folder to write')
-    .addOption(
-      new Option('--format <name>', 'format of --results (default: jsonl)').choices([
-        'jsonl',
-        ...exporters.map(({ name }) => name),
-      ]),
-    )
-    .option('--classes <file>', 'class names, one in each line, that phrases are mapped to in --format')
-    .option('--annotations <file>', 'COCO file with ids, for --format coco-results')
-    .addOption(new Option('--mask-format <form>', 'masks in COCO files (default: rle)').choices(['polygons', 'rle']))
+  addFormatOptions(
+    new Command('merge')
+      .description('Join the results of the parts of a call (detect --shard), and say what is missing or doubled.')
+      .argument('<file>', 'path of --results that the parts were given, or the parts themselves')
+      .requiredOption('--results <path>', 'file or folder to write'),
+  )
     .addHelpText('after', EXAMPLES)
     .action((file: string, options: MergeOptions) => merge(file, options));
 
 const merge = async (file: string, options: MergeOptions): Promise<void> => {
-  const { results: path, format = 'jsonl', classes, annotations, maskFormat: masks } = options;
+  const { results: path, format = 'jsonl', classes, annotations } = options;
   const parts = await partsOf(file);
   new OutputRule({ inputs: [...parts, classes, annotations] }).named(path, `--results ${path}`);
   await requireDistinct(parts);
   if (format !== 'jsonl') {
-    const report = await exportResults(resultsOf(parts), { path, format, classes, annotations, masks });
-    for (const { what, count, examples } of report.dropped)
-      note(`${format}: left out ${what} (${count}, for instance of ${examples[0]!})`);
-    note(`${path}: ${report.images} images of ${parts.length} parts`);
+    const { images } = await exportWithNotes(resultsOf(parts), { ...exportOptionsOf(options), path, format });
+    note(`${path}: ${images} images of ${parts.length} parts`);
     return;
   }
   const output = await GrowingFile.open(path);

@@ -1,15 +1,14 @@
-import { writeDrawing, type DrawingContent } from '../../drawing/node/index.ts';
 import type { EncodedImage } from '../../inference/encoded-image.ts';
-import type { DetectedObject, ResultBase } from '../../results/types.ts';
+import type { ResultBase } from '../../results/types.ts';
 import { listImages } from './image-list.ts';
 import type { MDETR } from '../../inference/node/mdetr.ts';
 import { completed, ImageReader, type DecodedImage } from './image-reader.ts';
 import { interruptible } from '../options/stop-signals.ts';
 import { ImageModels } from '../options/image-models.ts';
 import type { ModelOptions } from '../options/model-options.ts';
-import { planOutputs } from '../output/image-outputs.ts';
+import { planOutputs, type OutputContent } from '../output/image-outputs.ts';
 import { wantsMasks, type ImageOptions } from '../options/image-options.ts';
-import { note, print } from '../output/print.ts';
+import { noteOnce, print } from '../output/print.ts';
 
 export interface EachImageOptions extends ModelOptions, ImageOptions {}
 
@@ -23,7 +22,7 @@ interface Task<R extends ResultBase> {
   json(result: R): Record<string, unknown>;
   text(result: R): string;
   /** Content of the drawing of `--out`; `--masks-dir` writes the masks of its detections. */
-  drawing(result: R): DrawingContent & { readonly detections: readonly DetectedObject[] };
+  drawing(result: R): OutputContent;
 }
 
 /** Runs a command with several captions on images, each of which is encoded once. */
@@ -34,7 +33,7 @@ export const runOnImages = async <R extends ResultBase>(
   task: Task<R>,
 ): Promise<void> => {
   const list = await listImages(texts, options);
-  const { drawings, masks } = await planOutputs(list, captions.length, { ...options, answers: task.answers });
+  const outputs = await planOutputs(list, captions.length, { ...options, answers: task.answers });
   const reader = new ImageReader(options, list.isBulk || options.skipBroken === true);
   // The first image is read before the model, which takes longer to load: a wrong path is reported at once.
   const first = await reader.readAll(list.images.slice(0, 1));
@@ -44,40 +43,26 @@ export const runOnImages = async <R extends ResultBase>(
     task.needs === 'boxes' && wantsMasks(options) ? 'masks' : task.needs,
   );
   const warned = new Set<string>();
+  const handle = async (image: DecodedImage, model: MDETR, signal: AbortSignal): Promise<void> => {
+    const encoded = await model.encodeImage(image.raw, { name: image.name });
+    for (const [captionIndex, caption] of captions.entries()) {
+      signal.throwIfAborted();
+      const result = completed({ ...(await task.run(encoded, caption)), captionIndex }, image);
+      noteOnce(result.warnings, warned);
+      await outputs.write(image, captionIndex, task.drawing(result));
+      print(options.json === true ? `${JSON.stringify(task.json(result))}\n` : task.text(result));
+    }
+  };
   try {
     await interruptible(async (signal) => {
       for (const [index, listed] of list.images.entries()) {
         const read = index === 0 ? first : await reader.readAll([listed]);
-        for (const { image, model } of await sized(read, models, reader)) {
-          const encoded = await model.encodeImage(image.raw, { name: image.name });
-          for (const [captionIndex, caption] of captions.entries()) {
-            signal.throwIfAborted();
-            const result = completed({ ...(await task.run(encoded, caption)), captionIndex }, image);
-            for (const warning of result.warnings) if (!warned.has(warning)) note(warning);
-            result.warnings.forEach((warning) => warned.add(warning));
-            const content = task.drawing(result);
-            if (drawings !== undefined)
-              await writeDrawing(await drawings.pathFor(image.name, captionIndex), image.raw, content);
-            await masks?.write(image.name, captionIndex, content.detections);
-            print(options.json === true ? `${JSON.stringify(task.json(result))}\n` : task.text(result));
-          }
-        }
+        for (const { model, images } of await models.groupsOf(read))
+          for (const image of await reader.checkSizes(images, model)) await handle(image, model, signal);
       }
     });
   } finally {
     await models.dispose();
   }
   reader.finish(list.images.length);
-};
-
-/** Images of a usable size, with their models. */
-const sized = async (
-  read: readonly DecodedImage[],
-  models: ImageModels,
-  reader: ImageReader,
-): Promise<readonly { readonly image: DecodedImage; readonly model: MDETR }[]> => {
-  const usable: { readonly image: DecodedImage; readonly model: MDETR }[] = [];
-  for (const { model, images } of await models.groupsOf(read))
-    for (const image of await reader.checkSizes(images, model)) usable.push({ image, model });
-  return usable;
 };

@@ -1,16 +1,24 @@
+import { writeDrawing, type DrawingContent } from '../../drawing/node/index.ts';
 import { OutputRule } from '../../files/output-rule.ts';
+import type { DetectedObject } from '../../results/types.ts';
 import type { ImageList } from '../input/image-list.ts';
+import type { DecodedImage } from '../input/image-reader.ts';
 import type { ImageOptions } from '../options/image-options.ts';
 import type { ModelOptions } from '../options/model-options.ts';
 import { MaskFiles } from './mask-files.ts';
 import { DrawingPaths } from './output-paths.ts';
 
+/** What a result is drawn with; its masks are those of its detections. */
+export interface OutputContent extends DrawingContent {
+  readonly detections: readonly DetectedObject[];
+}
+
 /** Files that a command on images writes, checked before any work is done. */
 export interface ImageOutputs {
-  readonly drawings: DrawingPaths | undefined;
-  readonly masks: MaskFiles | undefined;
   /** Checks further outputs of the call. */
   readonly rule: OutputRule;
+  /** Writes the drawing and the masks of one result, if they are wanted. */
+  write(image: DecodedImage, captionIndex: number, content: OutputContent): Promise<void>;
 }
 
 /**
@@ -29,9 +37,13 @@ export const planOutputs = async (
     overwrite,
   });
   const images = list.images.map(({ name }) => name);
+  const drawings = out === undefined ? undefined : await DrawingPaths.plan(out, images, captionCount, rule);
+  const masks = masksDir === undefined ? undefined : new MaskFiles(masksDir, images, captionCount, rule);
   return {
     rule,
-    drawings: out === undefined ? undefined : await DrawingPaths.plan(out, images, captionCount, rule),
-    masks: masksDir === undefined ? undefined : new MaskFiles(masksDir, images, captionCount, rule),
+    async write({ name, raw }, captionIndex, content) {
+      if (drawings !== undefined) await writeDrawing(await drawings.pathFor(name, captionIndex), raw, content);
+      await masks?.write(name, captionIndex, content.detections);
+    },
   };
 };

@@ -21,6 +21,15 @@ export const note = (text: string): void => {
   for (const line of visible(text).split('\n')) process.stderr.write(`mdetr: ${line}\n`);
 };
 
+/** Prints the messages that were not printed before: a warning about a caption comes with every image. */
+export const noteOnce = (texts: readonly string[], noted: Set<string>): void => {
+  for (const text of texts) {
+    if (noted.has(text)) continue;
+    noted.add(text);
+    note(text);
+  }
+};
+
 const isFileOrDevice = (fd: number): boolean => {
   try {
     const info = fstatSync(fd);

@@ -1,6 +1,6 @@
 import { closeSync, createReadStream, existsSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { exportResults, type ExportResultsOptions } from '../../datasets/export/export-results.ts';
+import type { ExportResultsOptions } from '../../datasets/export/export-results.ts';
 import { exporterNamed } from '../../datasets/export/exporters.ts';
 import { fileReason, MdetrError, UsageError } from '../../errors.ts';
 import { AppendFile } from '../../files/append-file.ts';
@@ -9,13 +9,11 @@ import { parseJson } from '../../files/json-text.ts';
 import { makeFolder } from '../../files/make-folder.ts';
 import type { OutputRule } from '../../files/output-rule.ts';
 import { parseResult } from '../../results/schema.ts';
-import { note } from './print.ts';
+import { withoutEndSlash } from '../options/option-values.ts';
+import { exportWithNotes } from './exported-results.ts';
 
 /** Options of a results file. */
-export interface ResultsFileOptions extends Pick<
-  ExportResultsOptions,
-  'classes' | 'masks' | 'annotations' | 'imagePrefix'
-> {
+export interface ResultsFileOptions extends ExportResultsOptions {
   /** Path of `--results`. */
   readonly path: string;
   /** Format of `--format`; `jsonl` is the results themselves. */
@@ -57,7 +55,7 @@ export class ResultsFile {
    */
   static async open(options: ResultsFileOptions, rule: OutputRule): Promise<ResultsFile> {
     const { path, format, resume } = options;
-    const bare = path.replace(/(?<=.)[\\/]+$/, '');
+    const bare = withoutEndSlash(path);
     const isPlain = format === 'jsonl';
     if (!isPlain) {
       const exporter = exporterNamed(format);
@@ -107,20 +105,9 @@ export class ResultsFile {
   async finish(): Promise<void> {
     this.journal.flush();
     this.journal.close();
-    const { path, format, classes, masks, annotations, imagePrefix, model } = this.options;
-    if (format === 'jsonl') return;
-    const report = await exportResults(this.journalPath, {
-      path,
-      format,
-      classes,
-      masks,
-      annotations,
-      imagePrefix,
-      model,
-    });
+    if (this.options.format === 'jsonl') return;
+    await exportWithNotes(this.journalPath, this.options);
     rmSync(this.journalPath);
-    for (const { what, count, examples } of report.dropped)
-      note(`${format}: left out ${what} (${count}, for instance of ${examples[0]!})`);
   }
 
   /** Closes the journal, which a later run can resume. */
