@@ -1,30 +1,21 @@
 import { spawn } from 'node:child_process';
-import { copyFileSync, mkdirSync, readFileSync, readdirSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { makePhotoFolder, PHOTO_NAMES, PHOTOS_CALL as call, resultKeys } from '../support/photo-folder.ts';
 import { CommandLine, expectRefusal, projectRoot, scene } from '../support/run-mdetr.ts';
 
 let cli: CommandLine;
-const NAMES = Array.from({ length: 9 }, (_, i) => `image-${i}.png`);
 beforeAll(() => {
   cli = new CommandLine();
-  mkdirSync(cli.file('photos/more'), { recursive: true });
-  NAMES.forEach((name, i) => copyFileSync(scene, cli.file(`photos/${i > 6 ? 'more/' : ''}${name}`)));
-  writeFileSync(cli.file('photos/image-3.png'), readFileSync(scene).subarray(0, 2000));
-  writeFileSync(cli.file('captions.txt'), '\ufeffa red cube\r\n\r\na ball\n');
+  makePhotoFolder(cli);
 });
 afterAll(() => cli.remove());
 
 const CAPTION = ['--caption', 'a cube'];
-const linesOf = (path: string): { image: string; captionIndex: number }[] =>
-  readFileSync(cli.file(path), 'utf8')
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line) as { image: string; captionIndex: number });
-
 describe('images of a call', () => {
   it('may be a folder with its subfolders, a pattern, a list, a URL of a file and standard input', async () => {
-    const whole = NAMES.filter((name) => name !== 'image-3.png');
+    const whole = PHOTO_NAMES.filter((name) => name !== 'image-3.png');
     const imagesOf = async (...args: string[]): Promise<string[]> =>
       (await cli.json('detect', ...args, ...CAPTION)).map(({ image }) => String(image));
     expect(await imagesOf('photos')).toEqual(whole.slice(0, 6).map((name) => `photos/${name}`));
@@ -90,21 +81,18 @@ describe('images of a call', () => {
 });
 
 describe('--results', () => {
-  const call = ['detect', 'photos', '--recursive', '--caption', '@captions.txt', '--batch-size', '2'];
-
   it('has every image exactly once, also after it was cut off anywhere and resumed', async () => {
     const result = await cli.call(...call, '--results', 'found.jsonl');
     expect(result.status, result.stderr).toBe(0);
     expect(result.stdout).toBe('');
-    const full = linesOf('found.jsonl');
+    const full = resultKeys(cli.file('found.jsonl'));
     expect(full).toHaveLength(16);
     const length = readFileSync(cli.file('found.jsonl')).length;
     for (const cut of [length - 1, Math.floor(length / 3)]) {
       truncateSync(cli.file('found.jsonl'), cut);
       const resumed = await cli.call(...call, '--results', 'found.jsonl', '--resume');
       expect(resumed.status, resumed.stderr).toBe(0);
-      const keyOf = ({ image, captionIndex }: { image: string; captionIndex: number }) => `${image} ${captionIndex}`;
-      expect(linesOf('found.jsonl').map(keyOf)).toEqual(full.map(keyOf));
+      expect(resultKeys(cli.file('found.jsonl'))).toEqual(full);
     }
     expectRefusal(
       await cli.call('detect', 'photos', '--caption', 'other', '--results', 'found.jsonl', '--resume'),

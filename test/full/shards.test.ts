@@ -1,24 +1,14 @@
-import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync, readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CommandLine, expectRefusal, scene } from '../support/run-mdetr.ts';
+import { makePhotoFolder, PHOTO_NAMES, PHOTOS_CALL as call, resultKeys } from '../support/photo-folder.ts';
+import { CommandLine, expectRefusal } from '../support/run-mdetr.ts';
 
 let cli: CommandLine;
-const NAMES = Array.from({ length: 9 }, (_, i) => `image-${i}.png`);
 beforeAll(() => {
   cli = new CommandLine();
-  mkdirSync(cli.file('photos/more'), { recursive: true });
-  NAMES.forEach((name, i) => copyFileSync(scene, cli.file(`photos/${i > 6 ? 'more/' : ''}${name}`)));
-  writeFileSync(cli.file('photos/image-3.png'), readFileSync(scene).subarray(0, 2000));
-  writeFileSync(cli.file('captions.txt'), '\ufeffa red cube\r\n\r\na ball\n');
+  makePhotoFolder(cli);
 });
 afterAll(() => cli.remove());
-
-const linesOf = (path: string): { image: string; captionIndex: number }[] =>
-  readFileSync(cli.file(path), 'utf8')
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line) as { image: string; captionIndex: number });
-const call = ['detect', 'photos', '--recursive', '--caption', '@captions.txt', '--batch-size', '2'];
 
 describe('--results', () => {
   it('survives kill -9', async () => {
@@ -39,7 +29,7 @@ describe('--results', () => {
     expect(resumed.stderr).toContain('resumed: ');
     const { images } = JSON.parse(readFileSync(cli.file('killed.json'), 'utf8')) as { images: { file_name: string }[] };
     expect(images.map(({ file_name: name }) => name).sort()).toEqual(
-      NAMES.filter((name) => name !== 'image-3.png')
+      PHOTO_NAMES.filter((name) => name !== 'image-3.png')
         .map((name, i) => `photos/${i > 5 ? 'more/' : ''}${name}`)
         .sort(),
     );
@@ -52,10 +42,7 @@ describe('--results', () => {
     const merged = await cli.call('merge', 'part.jsonl', '--results', 'merged.jsonl');
     expect(merged.status, merged.stderr).toBe(0);
     expect((await cli.call(...call, '--results', 'found.jsonl')).status).toBe(0);
-    const keysOf = (path: string): string[] =>
-      linesOf(path)
-        .map(({ image, captionIndex }) => `${image} ${captionIndex}`)
-        .sort();
+    const keysOf = (path: string): string[] => resultKeys(cli.file(path)).sort();
     expect(keysOf('merged.jsonl')).toEqual(keysOf('found.jsonl'));
     copyFileSync(cli.file('part.00000-of-00002.jsonl'), cli.file('twice.00000-of-00002.jsonl'));
     expectRefusal(await cli.call('merge', 'twice.jsonl', '--results', 'no.jsonl'), 1, /1 of 2 parts are missing: 1/);
