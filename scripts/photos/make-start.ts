@@ -9,7 +9,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { openCheckpoint, tensorSource, writeSafetensors, type TensorSource } from '../../src/checkpoints/index.ts';
-import { COLORS, CONCEPTS, PLACES, SIZES } from '../../src/text/lexicon/concepts.ts';
+import { COLORS, CONCEPTS, CONCEPTS_PER_TOKEN, PLACES, SIZES } from '../../src/text/lexicon/concepts.ts';
 import { Random } from '../../src/random/random.ts';
 import { buildWordLevelTokenizerJson } from '../../src/text/index.ts';
 import { Lexicon, type LexiconJson } from '../../src/text/lexicon/lexicon.ts';
@@ -17,7 +17,6 @@ import { Lexicon, type LexiconJson } from '../../src/text/lexicon/lexicon.ts';
 const WIDTH = 160;
 /** Spread of the learned part: that of the pre-trained vectors. */
 const LEARNED_SIGMA = 0.4;
-const CONCEPTS_PER_TOKEN = 2;
 
 const { positionals } = parseArgs({ allowPositionals: true });
 const [sources, nanodet, dataset] = positionals;

@@ -173,6 +173,10 @@ export const textEncoderConfig = (config: ModelConfig, source?: string): TextEnc
   return known;
 };
 
+/** Whether the network has an encoder head, by whose boxes it selects the queries. */
+export const hasEncoderHead = ({ query_selection: selection }: { readonly query_selection?: unknown }): boolean =>
+  selection === 'boxes' || selection === 'features';
+
 /** Dataset of the question heads; undefined without question heads. */
 export const qaDataset = (config: ModelConfig): 'gqa' | 'clevr' | undefined =>
   config.do_qa ? (config.qa_dataset ?? (config.combine_datasets.includes('gqa') ? 'gqa' : 'clevr')) : undefined;

@@ -17,6 +17,8 @@ export type { EncoderCache } from './transformer.ts';
 export { initialValue } from './initial-weights.ts';
 export type { AnswerHeadName, AnswerLogits } from './question-answering.ts';
 /** @internal */
+export { hasEncoderHead } from './config.ts';
+/** @internal */
 export type { MaskContext, Segmentation } from './segmentation.ts';
 /** @internal */
 export { boxesAround, cellBoxLayer, CELLS_PER_POSITION, EncoderHead, splitCells } from './queries/encoder-head.ts';

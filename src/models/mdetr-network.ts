@@ -28,9 +28,9 @@ import { SOFT_TOKEN_CLASSES } from '../text/soft-tokens.ts';
 import type { Backbone, DetectedImage } from './backbones/backbone.ts';
 import { buildBackbone } from './backbones/build-backbone.ts';
 import { imageEvidence } from './priming/evidence.ts';
-import { Priming } from './priming/priming.ts';
+import { Priming, type CaptionEvidence } from './priming/priming.ts';
 import { buildPositionEncoding } from './position-encoding.ts';
-import type { ModelConfig } from './config.ts';
+import { hasEncoderHead, type ModelConfig } from './config.ts';
 import { ContrastiveHeads } from './contrastive-heads.ts';
 import type { PositionEncoding } from './position-encoding.ts';
 import { boxLogits, QuerySelection } from './queries/query-selection.ts';
@@ -109,9 +109,9 @@ export class MdetrNetwork {
         }
       : undefined;
     this.questions = config.do_qa ? new QuestionAnswering(scope, config) : undefined;
-    const isPrimed = config.query_selection === 'proposals';
-    this.selection = isSelecting && !isPrimed ? new QuerySelection(scope, config) : undefined;
-    this.priming = isPrimed ? new Priming(scope.at('priming'), config, this.backbone) : undefined;
+    this.selection = hasEncoderHead(config) ? new QuerySelection(scope, config) : undefined;
+    this.priming =
+      config.query_selection === 'proposals' ? new Priming(scope.at('priming'), config, this.backbone) : undefined;
     this.pyramidChannels = hasMasks ? this.backbone.channels.slice(0, -1).reverse().slice(0, 3) : [];
     this.segmentation = hasMasks ? new Segmentation(root, features, config.nheads, this.pyramidChannels) : undefined;
   }
@@ -140,9 +140,9 @@ export class MdetrNetwork {
     captions: CaptionTokens,
     { dropout = noDropout, layers = 'last' }: ForwardOptions = {},
   ): ForwardPass {
-    const concepts = this.priming?.conceptsOf(captions.inputIds);
-    const encoded = this.encode(features, captions, dropout, concepts);
-    const decoded = this.decode(encoded, features, dropout, concepts);
+    const evidence = features.evidence && this.priming?.evidenceFor(features.evidence, captions.inputIds);
+    const encoded = this.encode(features, captions, dropout, evidence);
+    const decoded = this.decode(encoded, features.padding, dropout, evidence);
     const { hs, answerLayers, cells } = decoded;
     return {
       predictions: {
@@ -158,10 +158,10 @@ export class MdetrNetwork {
   }
 
   private encode(
-    { src, padding, evidence }: CaptionedFeatures,
+    { src, padding }: CaptionedFeatures,
     captions: CaptionTokens,
     dropout: Dropout,
-    concepts: Tensor | undefined,
+    evidence: CaptionEvidence | undefined,
   ): EncoderCache {
     const sequence = transpose(mergeAxes(src, 2, 3), [0, 2, 1]); // (B, D, h, w) → (B, h·w, D)
     return this.transformer.encode(
@@ -171,25 +171,19 @@ export class MdetrNetwork {
       captions.inputIds,
       captions.attentionMask,
       dropout,
-      (image, text) =>
-        evidence === undefined || concepts === undefined
-          ? image
-          : this.priming!.primeImage(image, evidence, concepts, text, captions.attentionMask),
+      evidence && ((image, text) => this.priming!.primeImage(image, evidence, text, captions.attentionMask)),
     );
   }
 
   /** Detection and question queries are decoded together, then separated. */
   private decode(
     encoded: EncoderCache,
-    { padding, evidence }: CaptionedFeatures,
+    padding: Tensor,
     dropout: Dropout,
-    concepts: Tensor | undefined,
+    evidence: CaptionEvidence | undefined,
   ): Decoded {
     const { num_queries: count } = this.config;
-    const primed =
-      evidence === undefined || concepts === undefined
-        ? undefined
-        : this.priming?.queries(evidence, concepts, encoded, padding, this.queryEmbed.weight);
+    const primed = evidence && this.priming?.queries(evidence, encoded, padding, this.queryEmbed.weight);
     const start = primed ?? this.selection?.select(encoded.imageMemory, padding, this.queryEmbed.weight);
     const references = start === undefined ? [] : [start.boxesCxcywh];
     const queries =
@@ -235,7 +229,10 @@ export class MdetrNetwork {
       positions: (output) => {
         if (output !== undefined && refines)
           references.push(stopGradient(this.refine(slice(output, 1, 0, count), references.at(-1)!)));
-        return withQuestions((this.priming ?? this.selection)!.positions(references.at(-1)!, padding), questions);
+        return withQuestions(
+          (this.priming ?? this.selection)!.positions.forward(references.at(-1)!, padding),
+          questions,
+        );
       },
     };
   }

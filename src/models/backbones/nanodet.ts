@@ -11,7 +11,6 @@ import {
   expand,
   fill,
   flip,
-  gatherElements,
   iota,
   literal,
   max,
@@ -31,8 +30,8 @@ import {
   sum,
   topK,
   transpose,
-  unsqueeze,
 } from '../../engine/ops/index.ts';
+import { gatherRows } from '../gather-rows.ts';
 import type { Backbone, BackboneFamily, DetectedImage, Proposals } from './backbone.ts';
 
 /** Normalization of the original: BGR in 0 to 255. */
@@ -230,10 +229,7 @@ const bestProposals = (levels: readonly NanoDetLevel[]): Proposals => {
   const joined = (pick: (level: NanoDetLevel) => Tensor): Tensor => concat(levels.map(pick), 1);
   const scores = joined((level) => level.scores); // (B, N, 80)
   const { indices } = topK(max(scores, [2]), NANODET_PROPOSALS, 1); // (B, P)
-  const chosen = (values: Tensor): Tensor => {
-    const [batch, , width] = values.shape as [Dim, Dim, Dim];
-    return gatherElements(values, expand(unsqueeze(indices, 2), [batch, NANODET_PROPOSALS, width]), 1);
-  };
+  const chosen = (values: Tensor): Tensor => gatherRows(values, indices);
   return {
     scores: chosen(scores),
     boxes: chosen(joined((level) => level.boxes)),

@@ -6,10 +6,8 @@ import {
   dimValue,
   div,
   equal,
-  expand,
   floor,
   gather,
-  gatherElements,
   iota,
   matmul,
   max,
@@ -26,18 +24,25 @@ import {
   topK,
   unsqueeze,
 } from '../../engine/ops/index.ts';
-import { LayerNorm, Linear, Mlp, zeros, type Scope } from '../../nn/index.ts';
+import { LayerNorm, Linear, zeros, type Scope } from '../../nn/index.ts';
 import { MdetrError } from '../../errors.ts';
 import { textEncoderConfig, type ModelConfig } from '../config.ts';
 import type { Backbone } from '../backbones/backbone.ts';
-import { boxCodes } from '../queries/query-selection.ts';
+import { gatherRows } from '../gather-rows.ts';
+import { startBoxes } from '../queries/candidates.ts';
+import { QueryPositions } from '../queries/query-positions.ts';
 import type { EncoderCache } from '../transformer.ts';
-import { CONCEPTS, KIND_RANGES } from '../../text/lexicon/concepts.ts';
+import { CONCEPTS, CONCEPTS_PER_TOKEN, KIND_RANGES } from '../../text/lexicon/concepts.ts';
 import { TokenEvidence } from './token-evidence.ts';
 import { keptProposals, pairwiseIou, sameKind, type ImageEvidence } from './evidence.ts';
 
-/** Concepts that one token can name: "orange" is a fruit and a color. */
-const CONCEPTS_PER_TOKEN = 2;
+/** Evidence of the images of captions, and the concepts that the captions name. */
+export interface CaptionEvidence {
+  readonly image: ImageEvidence;
+  /** (B, T, C) 1 where a token names a concept, else 0. */
+  readonly concepts: Tensor;
+}
+
 /** Queries that start from proposals. */
 export interface PrimedQueries {
   readonly cells: undefined;
@@ -55,6 +60,7 @@ export interface PrimedQueries {
  * coordinates, colors by the colors of the object and sizes by its box. It is a prior: the network learns what to make of it.
  */
 export class Priming {
+  readonly positions: QueryPositions;
   private readonly lexicon: Tensor;
   private readonly wordToImage: Linear;
   private readonly gate: Linear;
@@ -62,7 +68,6 @@ export class Priming {
   private readonly contentNorm: LayerNorm;
   private readonly wordToQuery: readonly [absolute: Linear, relative: Linear];
   private readonly tokens: TokenEvidence;
-  private readonly position: Mlp;
 
   constructor(
     scope: Scope,
@@ -84,15 +89,15 @@ export class Priming {
     const wordToQuery = (name: string): Linear =>
       new Linear(scope.at('word_to_query').at(name), features, features, { bias: false });
     this.wordToQuery = [wordToQuery('absolute'), wordToQuery('relative')];
-    this.position = new Mlp(scope.at('query_position'), 2 * features, features, features, 2);
+    this.positions = new QueryPositions(scope.at('query_position'), config);
     this.tokens = new TokenEvidence(scope.at('tokens'), features);
   }
 
-  /** Which concepts each token names: input ids (B, T) → (B, T, C), 0 or 1. */
-  conceptsOf(inputIds: Tensor): Tensor {
+  /** Evidence for captions of token ids (B, T). */
+  evidenceFor(image: ImageEvidence, inputIds: Tensor): CaptionEvidence {
     const named = gather(this.lexicon, inputIds); // (B, T, 2)
     const index = add(iota(CONCEPTS.length, 'float32'), scalar(1));
-    return max(cast(equal(unsqueeze(named, 3), index), 'float32'), [2]);
+    return { image, concepts: max(cast(equal(unsqueeze(named, 3), index), 'float32'), [2]) };
   }
 
   /**
@@ -100,7 +105,7 @@ export class Priming {
    *
    * @param text (B, T, D) text features; @param mask (B, T) 1 on tokens
    */
-  primeImage(image: Tensor, evidence: ImageEvidence, concepts: Tensor, text: Tensor, mask: Tensor): Tensor {
+  primeImage(image: Tensor, { image: evidence, concepts }: CaptionEvidence, text: Tensor, mask: Tensor): Tensor {
     const links = matmul(evidence.positions, swapLastTwo(concepts)); // (B, h·w, T)
     const words = matmul(links, this.wordToImage.forward(text));
     const weights = unsqueeze(cast(mask, 'float32'), 2);
@@ -118,28 +123,18 @@ export class Priming {
    * @param ranks (Q, D) learned part of the contents
    */
   queries(
-    evidence: ImageEvidence,
-    concepts: Tensor,
+    { image: evidence, concepts }: CaptionEvidence,
     { imageMemory: memory, textMemoryResized: text }: EncoderCache,
     padding: Tensor,
     ranks: Tensor,
   ): PrimedQueries {
     const { num_queries: count, hidden_dim: features } = this.config;
-    const { boxes } = evidence;
     const [, height, width] = padding.shape as [Dim, Dim, Dim];
     const { indices, kept } = this.selected(evidence, concepts);
-    const chosen = (values: Tensor): Tensor => {
-      const [batch, , channels] = values.shape as [Dim, Dim, Dim];
-      return gatherElements(values, expand(unsqueeze(indices, 2), [batch, count, channels]), 1);
-    };
-    const corners = chosen(boxes);
-    const [low, high] = [slice(corners, 2, 0, 2), slice(corners, 2, 2, 4)];
-    const center = mul(add(low, high), 0.5);
-    const boxesCxcywh = concat([center, maximum(sub(high, low), 0.02)], 2);
-
-    const at = positionIndex(center, height, width); // (B, Q)
-    const batch = memory.shape[0] as Dim;
-    const memories = gatherElements(memory, expand(unsqueeze(at, 2), [batch, count, features]), 1);
+    const chosen = (values: Tensor): Tensor => gatherRows(values, indices);
+    const boxesCxcywh = startBoxes(chosen(evidence.boxes));
+    const at = positionIndex(slice(boxesCxcywh, 2, 0, 2), height, width); // (B, Q)
+    const memories = gatherRows(memory, at);
     const seen = this.contentNorm.forward(this.content.forward(concat([chosen(evidence.features), memories], 2)));
     const byToken = (values: Tensor): Tensor => matmul(chosen(values), swapLastTwo(concepts)); // (B, Q, T)
     const [absolute, relative] = [byToken(evidence.absolute), byToken(evidence.relative)];
@@ -148,16 +143,10 @@ export class Priming {
     const learned = reshape(ranks, [1, count, features]);
     return {
       cells: undefined,
-      boxesCxcywh: stopGradient(boxesCxcywh),
+      boxesCxcywh,
       content: add(add(seen, words), learned),
       tokenLogits: this.tokens.forward(absolute, relative, concepts, text, chosen(kept)),
     };
-  }
-
-  /** Position embeddings of queries from their boxes (B, Q, 4), as `QuerySelection.positions`. */
-  positions(boxesCxcywh: Tensor, padding: Tensor): Tensor {
-    const { hidden_dim: features, position_temperature: temperature } = this.config;
-    return this.position.forward(boxCodes(boxesCxcywh, padding, features / 2, temperature));
   }
 
   /**

@@ -5,9 +5,7 @@ import {
   argMax,
   clamp,
   concat,
-  dimValue,
   equal,
-  gather,
   greater,
   greaterEqual,
   iota,
@@ -27,6 +25,7 @@ import {
   unsqueeze,
   where,
 } from '../../engine/ops/index.ts';
+import { gatherRows } from '../gather-rows.ts';
 import { areaOfXyxy, CELLS_PER_POSITION, type CellPredictions } from './encoder-head.ts';
 
 /** Boxes that the decoder's queries may start from, N for every caption. No gradient flows through boxes and scores. */
@@ -55,13 +54,6 @@ const ON_PADDING = -4;
 const SELECTED = -8;
 /** Subtracted from the key of a suppressed candidate, so that it comes after all others. */
 const SUPPRESSION = 2;
-
-/** Rows (B, M) of a table (B, N, F) by their indices, int64 → (B, M, F). */
-const gatherRows = (table: Tensor, indices: Tensor): Tensor => {
-  const [batch, rows] = table.shape as [Dim, Dim];
-  const offsets = reshape(mul(iota(batch), dimValue(rows)), [batch, 1]);
-  return gather(mergeAxes(table, 0, 1), add(indices, offsets));
-};
 
 /**
  * The best cell of every position as a candidate, by 1 − P(no object). N = h·w.
@@ -112,14 +104,17 @@ export const selectIndices = ({ boxesXyxy, scores }: Candidates, count: number, 
   );
 };
 
+/** Boxes that queries start from, in cxcywh format, of boxes (B, K, 4) in xyxy format; at least `MIN_BOX_SIZE` wide and high. */
+export const startBoxes = (boxesXyxy: Tensor): Tensor => {
+  const [low, high] = [slice(boxesXyxy, 2, 0, 2), slice(boxesXyxy, 2, 2, 4)];
+  return stopGradient(concat([mul(add(low, high), 0.5), maximum(sub(high, low), MIN_BOX_SIZE)], 2));
+};
+
 /** Selects the K best candidates, with greedy suppression above an IoU of `maxIou` (1 disables it). */
 export const selectCandidates = (candidates: Candidates, count: number, maxIou: number): SelectedCandidates => {
   const indices = stopGradient(selectIndices(candidates, count, maxIou));
-  const boxes = clamp(gatherRows(candidates.boxesXyxy, indices), 0, 1);
-  const [low, high] = [slice(boxes, 2, 0, 2), slice(boxes, 2, 2, 4)];
-  const size = maximum(sub(high, low), MIN_BOX_SIZE);
   return {
-    boxesCxcywh: stopGradient(concat([mul(add(low, high), 0.5), size], 2)),
+    boxesCxcywh: startBoxes(clamp(gatherRows(candidates.boxesXyxy, indices), 0, 1)),
     features: stopGradient(gatherRows(candidates.features, indices)),
   };
 };

@@ -18,7 +18,8 @@ import type { ForwardPass } from '../forward-pass.ts';
 import { MdetrNetwork } from '../mdetr-network.ts';
 import { SinePositionEncoding } from '../position-encoding.ts';
 import { boxesAround, cellCenters } from './encoder-head.ts';
-import { boxCodes, boxLogits } from './query-selection.ts';
+import { boxCodes } from './query-positions.ts';
+import { boxLogits } from './query-selection.ts';
 
 const small = {
   small_backbone: { widths: [4, 8, 8, 8], groups: 2 },

@@ -1,31 +1,10 @@
 import type { Tensor } from '../../engine/graph/index.ts';
-import {
-  add,
-  clamp,
-  concat,
-  div,
-  log,
-  mergeAxes,
-  mul,
-  reshape,
-  scalar,
-  slice,
-  split,
-  sub,
-  unsqueeze,
-} from '../../engine/ops/index.ts';
-import { LayerNorm, Linear, Mlp, type Scope } from '../../nn/index.ts';
+import { add, clamp, log, mergeAxes, reshape, scalar, sub } from '../../engine/ops/index.ts';
+import { LayerNorm, Linear, type Scope } from '../../nn/index.ts';
 import type { ModelConfig } from '../config.ts';
-import { sineCodes } from '../position-encoding.ts';
 import { candidatesOf, selectCandidates } from './candidates.ts';
-import {
-  boxesAround,
-  cellCenters,
-  EncoderHead,
-  validSize,
-  type CellBoxes,
-  type CellPredictions,
-} from './encoder-head.ts';
+import { boxesAround, cellCenters, EncoderHead, type CellBoxes, type CellPredictions } from './encoder-head.ts';
+import { QueryPositions } from './query-positions.ts';
 
 /** Start of the decoder's detection queries. */
 export interface QueryStart {
@@ -44,7 +23,7 @@ export interface QueryStart {
 export class QuerySelection {
   private readonly head: EncoderHead;
   private readonly content: { readonly linear: Linear; readonly norm: LayerNorm } | undefined;
-  private readonly position: Mlp;
+  readonly positions: QueryPositions;
 
   constructor(
     scope: Scope,
@@ -59,7 +38,7 @@ export class QuerySelection {
             norm: new LayerNorm(scope.at('query_content').at('norm'), features),
           }
         : undefined;
-    this.position = new Mlp(scope.at('query_position'), 2 * features, features, features, 2);
+    this.positions = new QueryPositions(scope.at('query_position'), config);
   }
 
   /**
@@ -84,33 +63,7 @@ export class QuerySelection {
     const content = this.content && this.content.norm.forward(this.content.linear.forward(features));
     return { cells, boxesCxcywh, content: content === undefined ? learned : add(learned, content) };
   }
-
-  /**
-   * Position embeddings of queries from their boxes (DAB-DETR, arXiv:2201.12329): an MLP of their codes → (B, Q, D).
-   *
-   * @param boxesCxcywh (B, Q, 4)
-   * @param padding (B, h, w), true on padding
-   */
-  positions(boxesCxcywh: Tensor, padding: Tensor): Tensor {
-    const { hidden_dim: features, position_temperature: temperature } = this.config;
-    return this.position.forward(boxCodes(boxesCxcywh, padding, features / 2, temperature));
-  }
 }
-
-/**
- * Sine codes of y, x, width and height of boxes (B, Q, 4), cxcywh → (B, Q, 4 · features). A box centered on a position has
- * the codes of that position in `SinePositionEncoding`.
- *
- * @param padding (B, h, w), true on padding
- */
-export const boxCodes = (boxesCxcywh: Tensor, padding: Tensor, features: number, temperature: number): Tensor => {
-  // The code of position i of n is that of (i + 1) / n, and its center is at (i + 0.5) / n.
-  const shift = div(scalar(0.5), unsqueeze(validSize(padding), 1)); // (B, 1, 2)
-  const [x, y] = split(add(slice(boxesCxcywh, 2, 0, 2), shift), 2, [1, 1]);
-  const [width, height] = split(slice(boxesCxcywh, 2, 2, 4), 2, [1, 1]);
-  const ordered = mul(concat([y!, x!, width!, height!], 2), 2 * Math.PI);
-  return mergeAxes(sineCodes(ordered, features, temperature), 2, 3);
-};
 
 /** Range of the coordinates whose inverse sigmoid is taken. */
 const [LOWEST, HIGHEST] = [0.001, 0.999];

@@ -11,6 +11,12 @@ export const COCO_NOUNS = [
   ...['hair drier', 'toothbrush'],
 ] as const;
 
+/** Those of them that Pascal VOC labels. */
+export const VOC_NOUNS: readonly string[] = [
+  ...['airplane', 'bicycle', 'bird', 'boat', 'bottle', 'bus', 'car', 'cat', 'chair', 'cow', 'dining table', 'dog'],
+  ...['horse', 'motorcycle', 'person', 'potted plant', 'sheep', 'couch', 'train', 'tv'],
+];
+
 export const PLACES = ['left', 'right', 'top', 'bottom', 'middle'] as const;
 export const SIZES = ['large', 'small'] as const;
 
@@ -67,6 +73,9 @@ export const CONCEPT_KINDS = [
 
 /** Concepts whose places in an image are known without training, in the order of the evidence. */
 export const CONCEPTS: readonly string[] = CONCEPT_KINDS.flatMap(({ concepts }) => concepts as readonly string[]);
+
+/** Concepts that one token can name: "orange" is a fruit and a color. */
+export const CONCEPTS_PER_TOKEN = 2;
 
 /** First concept of each kind, and their number. */
 export const KIND_RANGES = CONCEPT_KINDS.reduce<readonly { readonly start: number; readonly end: number }[]>(

@@ -16,7 +16,7 @@ import {
   where,
 } from '../../engine/ops/index.ts';
 import { boxesDim } from '../../losses/index.ts';
-import { boxesAround, EncoderHead } from '../../models/index.ts';
+import { boxesAround, EncoderHead, hasEncoderHead } from '../../models/index.ts';
 import { SOFT_TOKEN_CLASSES } from '../../text/soft-tokens.ts';
 import type { MemoryLoss } from './auxiliary-loss.ts';
 import { BOX_WEIGHT, CellLabels, centersInput } from './cell-labels.ts';
@@ -33,8 +33,8 @@ export const encoderLoss: MemoryLoss = {
   level: 'memory',
   weight: (config) => config.encoder_auxiliary_loss,
   head: (scope, { config }, weight) => {
-    // With query selection the head is part of the network.
-    const head = config.query_selection === 'none' ? new EncoderHead(scope, config) : undefined;
+    // A network that selects its queries by the head has one of its own.
+    const head = hasEncoderHead(config) ? undefined : new EncoderHead(scope, config);
     return ({ cache: { imageMemory }, padding, imageIndex, target, cells: ofNetwork }) => {
       const [batch, height, width] = padding.shape as [Dim, Dim, Dim];
       const cells = new CellLabels(target('auxiliary_mentioned', [batch, height, width, CELLS], 'int32'), boxesDim);

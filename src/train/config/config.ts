@@ -6,7 +6,7 @@ import {
   type CriterionConfig,
   type LossConfig,
 } from '../../losses/index.ts';
-import { modelConfigKeys, parseModelConfig } from '../../models/index.ts';
+import { hasEncoderHead, modelConfigKeys, parseModelConfig } from '../../models/index.ts';
 import { currentConfig } from '../../names/current-names.ts';
 import { nearestKey } from '../../options/nearest-key.ts';
 import { requireConsistent } from './consistency.ts';
@@ -106,8 +106,7 @@ export const parseTrainConfig = (
     Object.entries(current).filter(([key, value]) => value !== null && value !== undefined && !isComment(key)),
   );
   // The encoder head then belongs to the network, and this is its loss.
-  const hasEncoderHead = ['boxes', 'features'].includes(String(given['query_selection']));
-  if (hasEncoderHead && !given['freeze_detector']) given['encoder_auxiliary_loss'] ??= 1;
+  if (hasEncoderHead(given) && !given['freeze_detector']) given['encoder_auxiliary_loss'] ??= 1;
   const read = <T extends z.ZodObject>(slice: T): z.output<T> => {
     const own = Object.fromEntries(Object.entries(given).filter(([key]) => key in slice.shape));
     const parsed = slice.safeParse(own);

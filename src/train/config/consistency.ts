@@ -1,6 +1,6 @@
 import { MdetrError } from '../../errors.ts';
 import type { LossConfig } from '../../losses/index.ts';
-import { qaDataset } from '../../models/index.ts';
+import { hasEncoderHead, qaDataset } from '../../models/index.ts';
 import type { AuxiliaryConfig } from './slices/auxiliary.ts';
 import type { InitializationConfig } from './slices/initialization.ts';
 import type { OptimizerSettings } from './slices/optimizer.ts';
@@ -27,11 +27,7 @@ export const requireConsistent = (config: CheckedConfig, source: string): void =
     refuse('answer_auxiliary_loss needs the question heads of CLEVR: do_qa, split_qa_heads and qa_dataset "clevr"');
   const isDetectorTrained =
     config.objective === 'all' && !config.freeze_detector && config.frozen_weights === undefined;
-  if (
-    (config.query_selection === 'boxes' || config.query_selection === 'features') &&
-    config.encoder_auxiliary_loss === 0 &&
-    isDetectorTrained
-  )
+  if (hasEncoderHead(config) && config.encoder_auxiliary_loss === 0 && isDetectorTrained)
     refuse('query_selection selects by the encoder head, whose loss is encoder_auxiliary_loss: set it above 0');
   if (config.word_auxiliary_loss > 0 && config.nheads < 4)
     refuse('word_auxiliary_loss needs an attention head for each of four attributes: nheads must be at least 4');
