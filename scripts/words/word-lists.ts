@@ -1,11 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  COCO_CATEGORY_NAMES,
-  PHRASECUT_ATTRIBUTE_TYPES,
-  PHRASECUT_STUFF,
-} from '../../src/metrics/phrasecut-vocabulary.ts';
+import { PHRASECUT_ATTRIBUTE_TYPES, PHRASECUT_STUFF } from '../../src/metrics/phrasecut-vocabulary.ts';
 import { WIDE_SCENE_VOCABULARY } from '../../src/scenes/language/vocabulary.ts';
+import { COCO_NOUNS } from '../../src/text/lexicon/concepts.ts';
+import { regularPlural } from '../../src/text/lexicon/lexicon.ts';
 import type { WordVectors } from './word-vectors.ts';
 
 /** Lexicographer files of WordNet whose nouns can be seen: animals, artifacts, the body, food, objects, plants. */
@@ -39,9 +37,7 @@ const IRREGULAR_PLURALS: Readonly<Record<string, string>> = {
   },
 };
 
-const pluralOf = (noun: string): string =>
-  IRREGULAR_PLURALS[noun] ??
-  (/(s|x|z|ch|sh)$/.test(noun) ? `${noun}es` : /[^aeiou]y$/.test(noun) ? `${noun.slice(0, -1)}ies` : `${noun}s`);
+const pluralOf = (noun: string): string => IRREGULAR_PLURALS[noun] ?? regularPlural(noun);
 
 /** Nouns whose most frequent sense in WordNet is something visible. */
 const visibleNouns = async (wordnet: string): Promise<ReadonlySet<string>> => {
@@ -80,10 +76,10 @@ export const wordList = async (
     if (words.size < count && isWord(word) && vectors.has(word)) words.add(word);
   };
   for (const word of extra) add(word.toLowerCase());
-  const names = [...COCO_CATEGORY_NAMES, ...PHRASECUT_STUFF, ...Object.values(PHRASECUT_ATTRIBUTE_TYPES).flat()];
+  const names = [...COCO_NOUNS, ...PHRASECUT_STUFF, ...Object.values(PHRASECUT_ATTRIBUTE_TYPES).flat()];
   for (const word of names.flatMap((name) => name.split(/[ -]/))) {
     add(word);
-    if (COCO_CATEGORY_NAMES.includes(word)) add(pluralOf(word));
+    if (COCO_NOUNS.some((noun) => noun === word)) add(pluralOf(word));
   }
   for (const word of Object.values(IRREGULAR_PLURALS)) add(word);
   for (const word of PEOPLE) [word, pluralOf(word)].forEach(add);

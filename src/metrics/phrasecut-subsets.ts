@@ -1,4 +1,5 @@
-import { COCO_CATEGORY_NAMES, PHRASECUT_ATTRIBUTE_TYPES, PHRASECUT_STUFF } from './phrasecut-vocabulary.ts';
+import { COCO_NOUNS } from '../text/lexicon/concepts.ts';
+import { PHRASECUT_ATTRIBUTE_TYPES, PHRASECUT_STUFF } from './phrasecut-vocabulary.ts';
 
 /** Subsets of PhraseCut, in the order of the official report. */
 export const PHRASECUT_SUBSETS = [
@@ -96,7 +97,7 @@ export class PhraseCutSubsetRules {
     const attribute = Math.min(...attributes.map((word) => this.attributeRank.get(word) ?? Infinity));
     const conditions: readonly (readonly [PhraseCutSubset, boolean])[] = [
       ['all', true],
-      ['c_coco', COCO_CATEGORY_NAMES.includes(name)],
+      ['c_coco', COCO_NOUNS.some((noun) => noun === name)],
       ['c20', category < 20],
       ['c100', category < 100],
       ['c500', category < 500],

@@ -92,16 +92,3 @@ export const PHRASECUT_STUFF: readonly string[] = [
   'cabinet', 'shelf', 'table', 'desk', 'door', 'window', 'floor', 'carpet', 'ceiling', 'wall', 'brick', 'metal',
   'plastic', 'paper', 'cardboard', 'street', 'shadow', 'sidewalk', 'plant', 'wave', 'reflection', 'ocean', 'beach',
 ];
-
-/** Names of the 80 categories of COCO. */
-// prettier-ignore
-export const COCO_CATEGORY_NAMES: readonly string[] = [
-  'person', 'bicycle', 'car', 'motorcycle', 'airplane', 'bus', 'train', 'truck', 'boat', 'traffic light',
-  'fire hydrant', 'stop sign', 'parking meter', 'bench', 'bird', 'cat', 'dog', 'horse', 'sheep', 'cow', 'elephant',
-  'bear', 'zebra', 'giraffe', 'backpack', 'umbrella', 'handbag', 'tie', 'suitcase', 'frisbee', 'skis', 'snowboard',
-  'sports ball', 'kite', 'baseball bat', 'baseball glove', 'skateboard', 'surfboard', 'tennis racket', 'bottle',
-  'wine glass', 'cup', 'fork', 'knife', 'spoon', 'bowl', 'banana', 'apple', 'sandwich', 'orange', 'broccoli', 'carrot',
-  'hot dog', 'pizza', 'donut', 'cake', 'chair', 'couch', 'potted plant', 'bed', 'dining table', 'toilet', 'tv',
-  'laptop', 'mouse', 'remote', 'keyboard', 'cell phone', 'microwave', 'oven', 'toaster', 'sink', 'refrigerator',
-  'book', 'clock', 'vase', 'scissors', 'teddy bear', 'hair drier', 'toothbrush',
-];

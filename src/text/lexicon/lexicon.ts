@@ -84,7 +84,8 @@ export class Lexicon {
   }
 }
 
-const regularPlural = (word: string): string => {
+/** Plural of a word by the rules of spelling. */
+export const regularPlural = (word: string): string => {
   if (/[^aeiou]y$/.test(word)) return `${word.slice(0, -1)}ies`;
   return /(?:s|x|z|ch|sh)$/.test(word) ? `${word}es` : `${word}s`;
 };

@@ -1,4 +1,5 @@
 import { type PartOfSpeech, type TaggedWord, tagWords } from './word-tags.ts';
+import { wordSet } from '../word-set.ts';
 
 /** A noun with the words to its left that belong to it, as word indices: "the man's old hat". */
 export interface NounPhrase {
@@ -14,18 +15,16 @@ export interface ParsedText {
   readonly phrases: readonly NounPhrase[];
 }
 
-const setOf = (words: string): ReadonlySet<string> => new Set(words.split(' '));
-
 /** Positions in an image. "left guy" is tagged as a verb and a noun; as a head ("on the left") they name no object. */
-const positions = setOf(
+const positions = wordSet(
   'left right top bottom front back middle center centre upper lower far near closest leftmost rightmost background foreground distance leftest most',
 );
-const possessives = setOf('his her its their my our your whose');
-const nominalQuantities = setOf(
+const possessives = wordSet('his her its their my our your whose');
+const nominalQuantities = wordSet(
   'half stack pile slice piece row bunch pair set stuff close-up couple group herd bunch',
 );
 /** Nouns in -ing; all other such words after a noun are verbs: "zebra grazing". */
-const thingsInIng = setOf(
+const thingsInIng = wordSet(
   'building ceiling railing clothing wing ring string king painting writing frosting icing lighting topping stuffing awning covering opening crossing paneling siding flooring wiring lettering drawing carving awning thing something anything everything nothing spring swing bedding padding fencing landing dressing pudding morning evening wedding earring duckling seedling dumpling sibling herring',
 );
 const participle = /(?:ed|en|[^aeiou]t|wn|ne|ung|oke|ut)$/;

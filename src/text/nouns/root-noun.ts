@@ -1,6 +1,7 @@
 import { CodePointMap } from '../spans/code-points.ts';
 import { isPlace, type NounPhrase, parseNounPhrases, type ParsedText } from './noun-phrases.ts';
 import type { CodePointSpan } from '../spans/span.ts';
+import { wordSet } from '../word-set.ts';
 
 /** The root of a text: the words that name what it is about. Spans are in code points, one per word. */
 export interface RootPhrase {
@@ -18,16 +19,16 @@ export interface RootOptions {
   readonly wholeIfOneNoun?: boolean;
 }
 
-const setOf = (words: string): ReadonlySet<string> => new Set(words.split(' '));
-
 /** Attributes that questions ask for, which are not the object: "what color is the shirt". */
-const askedAttributes = setOf('color colour size shape material side pattern texture kind type sort number name part');
-const auxiliaries = setOf(
+const askedAttributes = wordSet(
+  'color colour size shape material side pattern texture kind type sort number name part',
+);
+const auxiliaries = wordSet(
   'is are was were do does did has have had can could will would should may might am be isn aren',
 );
-const questionWords = setOf('what which who whose where when why how whom');
-const onlookers = setOf('you we i');
-const openers = setOf('there here this that these those it');
+const questionWords = wordSet('what which who whose where when why how whom');
+const onlookers = wordSet('you we i');
+const openers = wordSet('there here this that these those it');
 
 /** Finds the root of an English caption, expression or question. Never throws. */
 export const rootOfPhrase = (text: string, { wholeIfOneNoun = false }: RootOptions = {}): RootPhrase => {

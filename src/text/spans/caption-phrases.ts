@@ -1,15 +1,14 @@
 import type { Span } from './span.ts';
-import { wordSpans } from './words.ts';
-
-const setOf = (words: string): ReadonlySet<string> => new Set(words.split(' '));
+import { WORD_TIE, wordSpans } from './words.ts';
+import { wordSet } from '../word-set.ts';
 
 /** Words that open a phrase. */
-const DETERMINERS = setOf(
+const DETERMINERS = wordSet(
   'a an the this these those some another each every no any both all his her its their my our your ' +
     'one two three four five six seven eight nine ten eleven twelve several few',
 );
 /** Words that are no part of any phrase. */
-const FUNCTION_WORDS = setOf(
+const FUNCTION_WORDS = wordSet(
   'and or but in on at with without by to from for near is are was were be been being am has have had do does did can ' +
     'could will would should may might must there here it they he she we i you who whom whose which that what where ' +
     'when why how many much as into onto than then so not also while if upon toward towards through across against ' +
@@ -19,21 +18,18 @@ const FUNCTION_WORDS = setOf(
     'walk runs run looks look eats eat hangs hang leans lean rests rest carries carry touches touch',
 );
 /** Words that are attributes before a noun ("left shoe") and positions elsewhere ("left of", "on the left"). */
-const POSITIONS = setOf(
+const POSITIONS = wordSet(
   'left right front back top bottom side middle center far close closest nearest left-hand right-hand',
 );
 /** Attributes that questions ask for after "what" and "which". */
-const ASKED_ATTRIBUTES = setOf('color shape size material kind type number');
+const ASKED_ATTRIBUTES = wordSet('color shape size material kind type number');
 /** Nouns in -ing and -ed; other such words after a noun are verbs: "zebra grazing", "car parked". */
-const NOT_VERBS = setOf(
+const NOT_VERBS = wordSet(
   'building ceiling railing clothing wing ring string king painting writing frosting icing lighting topping stuffing ' +
     'awning covering opening crossing siding flooring wiring lettering drawing carving thing something anything nothing ' +
     'spring swing bedding padding fencing landing dressing pudding morning evening wedding earring duckling seedling ' +
     'dumpling sibling herring red bed shed sled seed weed breed reed speed bobsled flatbed hundred watershed',
 );
-/** Text between two words of one phrase. */
-const TIE = /^(?:\p{White_Space}*|[-‐‑/&'’])$/u;
-
 /**
  * Noun phrases of an English caption, in its order, as function words and punctuation delimit them: "a man in a red coat"
  * has "a man" and "a red coat". A rule of thumb without a dictionary, so it is the same and instant on every platform;
@@ -42,7 +38,7 @@ const TIE = /^(?:\p{White_Space}*|[-‐‑/&'’])$/u;
 export const captionPhrases = (caption: string): Span[] => {
   const words = wordSpans(caption);
   const lower = words.map(({ start, end }) => caption.slice(start, end).toLowerCase());
-  const isTied = (i: number): boolean => i > 0 && TIE.test(caption.slice(words[i - 1]!.end, words[i]!.start));
+  const isTied = (i: number): boolean => i > 0 && WORD_TIE.test(caption.slice(words[i - 1]!.end, words[i]!.start));
   const isContent = (i: number): boolean =>
     i < lower.length &&
     !DETERMINERS.has(lower[i]!) &&

@@ -2,7 +2,7 @@ import { CodePointMap } from './code-points.ts';
 import { SOFT_TOKENS } from '../soft-tokens.ts';
 import type { Encoding } from '../tokenizer/encoding.ts';
 import type { Span } from './span.ts';
-import { wordSpans } from './words.ts';
+import { WORD_TIE, wordSpans } from './words.ts';
 
 /** A phrase of the caption that a detection refers to. */
 export interface TextSpan extends Span {
@@ -32,8 +32,6 @@ const bridges = new Set([...articles, 'of']);
 const connectives = new Set(
   'and or but of in on at with by to from for near is are was were that which who as into onto'.split(' '),
 );
-/** Text between two words of one phrase: nothing, white space, or a sign that joins words. */
-const tie = /^(?:\p{White_Space}*|[-‐‑/&'’])$/u;
 
 interface Word extends Span {
   readonly lower: string;
@@ -137,7 +135,7 @@ export class CaptionSpans {
 
   /** Whether the text between a word and the next one joins them. */
   private isGapTied(word: number): boolean {
-    return tie.test(this.caption.slice(this.words[word]!.end, this.words[word + 1]!.start));
+    return WORD_TIE.test(this.caption.slice(this.words[word]!.end, this.words[word + 1]!.start));
   }
 
   private trimmed(group: { readonly first: number; readonly last: number }) {

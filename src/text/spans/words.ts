@@ -15,6 +15,9 @@ const inner = String.raw`(?:(?!${unspacedLetter})[\p{L}\p{N}\p{M}_])`;
 const joiner = String.raw`(?:['’\-‐‑](?=${inner})|(?<=\p{Nd})[.,](?=\p{Nd}))`;
 const wordPattern = new RegExp(`${emoji}|${unspacedLetter}\\p{M}*|${inner}+(?:${joiner}${inner}+)*`, 'gu');
 
+/** Text between two words of one phrase: nothing, white space, or a sign that joins words. */
+export const WORD_TIE = /^(?:\p{White_Space}*|[-‐‑/&'’])$/u;
+
 /** Spans of a caption's words, in order, without punctuation and white space. Never throws. */
 export const wordSpans = (caption: string): Span[] =>
   Array.from(caption.matchAll(wordPattern), ({ index, 0: word }) => ({ start: index, end: index + word.length }));

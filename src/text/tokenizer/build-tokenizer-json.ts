@@ -12,29 +12,31 @@ const SPECIAL_TOKENS = ['<s>', '<pad>', '</s>', '<unk>'] as const;
  * @throws {UsageError} for a word that the splitter would split ("x-ray" is three), or that is listed twice
  */
 export const buildWordLevelTokenizerJson = (words: readonly string[]): Record<string, unknown> => {
-  const special = SPECIAL_TOKENS;
-  const vocab = new Map<string, number>(special.map((token, id) => [token, id]));
-  for (const word of words) {
-    if (word !== word.toLowerCase() || !isOneWord(word))
-      throw new UsageError(`${quoted(word)} is not one lower-case word: the tokenizer would never produce it.`);
-    if (vocab.has(word)) throw new UsageError(`The word ${quoted(word)} is listed twice.`);
-    vocab.set(word, vocab.size);
-  }
-  return fileOf(special, {
+  const vocab = new Map<string, number>(SPECIAL_TOKENS.map((token, id) => [token, id]));
+  for (const word of words) addWord(vocab, word, word);
+  return fileOf({
     pre_tokenizer: { type: 'BertPreTokenizer' },
     model: { type: 'WordLevel', vocab: Object.fromEntries(vocab), unk_token: '<unk>' },
   });
 };
 
+/** Adds the token of a word, with the next id. */
+const addWord = (vocab: Map<string, number>, word: string, token: string): void => {
+  if (word !== word.toLowerCase() || !isOneWord(word))
+    throw new UsageError(`${quoted(word)} is not one lower-case word: the tokenizer would never produce it.`);
+  if (vocab.has(token)) throw new UsageError(`The word ${quoted(word)} is listed twice.`);
+  vocab.set(token, vocab.size);
+};
+
 /** A tokenizer file in lower case with one special token at each end; the first four ids are special. */
-const fileOf = (special: readonly string[], parts: Readonly<Record<'pre_tokenizer' | 'model', unknown>>) => {
+const fileOf = (parts: Readonly<Record<'pre_tokenizer' | 'model', unknown>>) => {
   const flags = { single_word: false, lstrip: false, rstrip: false, normalized: false, special: true };
   const specialToken = (id: string) => ({ SpecialToken: { id, type_id: 0 } });
   return {
     version: '1.0',
     truncation: null,
     padding: null,
-    added_tokens: special.map((content, id) => ({ id, content, ...flags })),
+    added_tokens: SPECIAL_TOKENS.map((content, id) => ({ id, content, ...flags })),
     normalizer: { type: 'Lowercase' },
     pre_tokenizer: parts.pre_tokenizer,
     post_processor: {
@@ -79,13 +81,8 @@ export const buildWordPiecesTokenizerJson = ({
   SPECIAL_TOKENS.forEach(add);
   for (let byte = 0; byte < 256; byte++) add(byteToken(byte));
   [WORD_START, ...characters, ...merges.map(([left, right]) => left + right)].forEach(add);
-  for (const word of words) {
-    if (word !== word.toLowerCase() || !isOneWord(word))
-      throw new UsageError(`${quoted(word)} is not one lower-case word: the tokenizer would never produce it.`);
-    if (vocab.has(WORD_START + word)) throw new UsageError(`The word ${quoted(word)} is listed twice.`);
-    add(WORD_START + word);
-  }
-  return fileOf(SPECIAL_TOKENS, {
+  for (const word of words) addWord(vocab, word, WORD_START + word);
+  return fileOf({
     pre_tokenizer: { type: 'Sequence', pretokenizers: WORD_PIECE_SPLITTERS },
     model: {
       type: 'BPE',

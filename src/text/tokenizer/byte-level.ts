@@ -1,5 +1,6 @@
 import { BPE } from '@huggingface/tokenizers';
 import { codePointLength } from '../spans/code-points.ts';
+import { cachedTokens } from './word-cache.ts';
 import type { WordModel, WordTokens } from './word-tokens.ts';
 
 /**
@@ -26,11 +27,6 @@ const SPACE = byteAlphabet[0x20]!;
 
 const utf8 = new TextEncoder();
 
-/** Maximum length of a cached word in UTF-16 units: longer ones are rare. */
-const LONGEST_CACHED_WORD = 64;
-/** Maximum number of cached words; a full cache is cleared. English captions use some ten thousand words. */
-const CACHE_SIZE = 1 << 16;
-
 /** Vocabulary of byte-level BPE. */
 export interface ByteLevelBpeConfig {
   /** Token string to id. */
@@ -47,24 +43,13 @@ export class ByteLevelBpe implements WordModel {
   private readonly bpe: BPE;
   private readonly idOf: ReadonlyMap<string, number>;
   private readonly unkId: number | undefined;
-  private readonly cache = new Map<string, WordTokens>();
+  readonly wordTokens = cachedTokens((word) => this.tokenize(word));
 
   constructor({ vocab, merges, unkId }: ByteLevelBpeConfig) {
     // The library merges without ids; they are looked up here, so its own table is left empty.
     this.bpe = new BPE({ type: 'BPE', vocab: {}, merges });
     this.idOf = vocab;
     this.unkId = unkId;
-  }
-
-  wordTokens(word: string): WordTokens {
-    const cached = this.cache.get(word);
-    if (cached !== undefined) return cached;
-    const tokens = this.tokenize(word);
-    if (word.length <= LONGEST_CACHED_WORD) {
-      if (this.cache.size >= CACHE_SIZE) this.cache.clear();
-      this.cache.set(word, tokens);
-    }
-    return tokens;
   }
 
   private tokenize(word: string): WordTokens {

@@ -277,5 +277,3 @@ const idOf = (vocab: ReadonlyMap<string, number>, token: string, where: string):
   if (id === undefined) throw new MdetrError(`${where}: the special token ${quoted(token)} is not in the vocabulary.`);
   return id;
 };
-
-/** A string for an error message: escaped, and shortened to 60 characters. */

@@ -1,6 +1,7 @@
 import { BPE } from '@huggingface/tokenizers';
 import { codePointLength } from '../spans/code-points.ts';
 import { splitPattern, startsWithSpace } from './word-level.ts';
+import { cachedTokens } from './word-cache.ts';
 import type { WordModel, WordTokens } from './word-tokens.ts';
 
 /**
@@ -26,11 +27,6 @@ export const byteToken = (byte: number): string => `<0x${byte.toString(16).toUpp
 /** Stands for a character that the vocabulary lacks while pieces are merged; U+FFFF is no character of any text. */
 const MISSING = '\uFFFF';
 
-/** Maximum length of a cached word in UTF-16 units. */
-const LONGEST_CACHED_WORD = 64;
-/** Maximum number of cached words; a full cache is cleared. */
-const CACHE_SIZE = 1 << 15;
-
 const utf8 = new TextEncoder();
 
 export interface WordPiecesConfig {
@@ -46,23 +42,12 @@ export class WordPieces implements WordModel {
   private readonly vocab: ReadonlyMap<string, number>;
   private readonly bpe: BPE;
   private readonly bytes: readonly number[];
-  private readonly cache = new Map<string, WordTokens>();
+  readonly wordTokens = cachedTokens((word) => this.tokenize(word));
 
   constructor({ vocab, merges }: WordPiecesConfig) {
     this.vocab = vocab;
     this.bpe = new BPE({ type: 'BPE', vocab: {}, merges });
     this.bytes = Array.from({ length: 256 }, (_, byte) => vocab.get(byteToken(byte))!);
-  }
-
-  wordTokens(word: string): WordTokens {
-    const cached = this.cache.get(word);
-    if (cached !== undefined) return cached;
-    const tokens = this.tokenize(word);
-    if (word.length <= LONGEST_CACHED_WORD) {
-      if (this.cache.size >= CACHE_SIZE) this.cache.clear();
-      this.cache.set(word, tokens);
-    }
-    return tokens;
   }
 
   private tokenize(word: string): WordTokens {
