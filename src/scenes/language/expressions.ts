@@ -1,10 +1,10 @@
 import { sampleFilter } from './captions.ts';
 import { ATTRIBUTES } from '../render/attributes.ts';
-import { membersOf, OPPOSITE, sizeOf, type Filter, type ObjectSets } from './object-sets.ts';
+import { membersOf, sizeOf, type Filter, type ObjectSets } from './object-sets.ts';
 import { ProgramWriter, runProgram, type Program } from './program.ts';
 import type { Random } from '../../random/random.ts';
 import { RELATIONS } from '../render/relations.ts';
-import { sampleAttributes, sampleReference, type Structure } from './references.ts';
+import { oppositeOf, sampleAttributes, sampleReference, type Structure } from './references.ts';
 import { PARAPHRASE_EXPRESSIONS } from './patterns/paraphrase.ts';
 import { PARAPHRASE2_EXPRESSIONS } from './patterns/paraphrase2.ts';
 import type { ExpressionForm, ExpressionPatterns } from './patterns/pattern-types.ts';
@@ -134,10 +134,4 @@ const byReference = (sets: ObjectSets, random: Random, structure: Structure): Fo
     return { slots: { ...slots, F, o1 }, program: writer.steps, patterns: structure };
   }
   return undefined;
-};
-
-/** Opposite of the first relation of a program. */
-const oppositeOf = (program: Program) => {
-  const side = program.find((step) => step.function === 'relate')?.value_inputs[0];
-  return RELATIONS.find((relation) => side !== undefined && OPPOSITE[relation] === side);
 };

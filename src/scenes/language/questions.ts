@@ -1,5 +1,5 @@
 import { ATTRIBUTES, VALUES, type Attribute } from '../render/attributes.ts';
-import { OPPOSITE, sizeOf, type Filter, type ObjectSets } from './object-sets.ts';
+import { sizeOf, type Filter, type ObjectSets } from './object-sets.ts';
 import { answerOf, ProgramWriter, runProgram, type Program } from './program.ts';
 import { PARAPHRASE_QUESTIONS } from './patterns/paraphrase.ts';
 import { PARAPHRASE2_QUESTIONS } from './patterns/paraphrase2.ts';
@@ -7,8 +7,14 @@ import type { QuestionPatterns } from './patterns/pattern-types.ts';
 import { PLAIN_QUESTIONS } from './patterns/plain.ts';
 import { WIDE_QUESTIONS } from './patterns/wide-questions.ts';
 import type { Random } from '../../random/random.ts';
-import { RELATIONS } from '../render/relations.ts';
-import { sampleAttributes, sampleGroup, sampleReference, sampleUnique, type Structure } from './references.ts';
+import {
+  oppositeOf,
+  sampleAttributes,
+  sampleGroup,
+  sampleReference,
+  sampleUnique,
+  type Structure,
+} from './references.ts';
 import { attributeSlot, choosePattern, fillPattern, relationSlot, type Noun, type Slots } from './sentence.ts';
 import { WORDINGS, type Wording } from '../render/splits.ts';
 import { QUESTION_TYPES, type QuestionText, type QuestionType, type TextOptions } from './texts.ts';
@@ -185,8 +191,7 @@ const draftReference = (
   const reference = sampleReference(sets, request, random);
   if (reference === undefined) return undefined;
   const { writer, step, set, slots } = reference;
-  const side = writer.steps.find((one) => one.function === 'relate')?.value_inputs[0];
-  const opposite = RELATIONS.find((relation) => OPPOSITE[relation] === side);
+  const opposite = oppositeOf(writer.steps);
   if (attribute === undefined) {
     writer.step(type, [step]);
     return finish(sets, writer, opposite === undefined ? slots : { ...slots, o1: relationSlot(opposite) });

@@ -3,12 +3,13 @@ import {
   attributesOf,
   filterOf,
   membersOf,
+  OPPOSITE,
   sizeOf,
   type Filter,
   type ObjectSet,
   type ObjectSets,
 } from './object-sets.ts';
-import { ProgramWriter } from './program.ts';
+import { ProgramWriter, type Program } from './program.ts';
 import type { Random } from '../../random/random.ts';
 import { RELATIONS, type Relation } from '../render/relations.ts';
 import { colorsAllowed } from '../render/splits.ts';
@@ -33,6 +34,12 @@ export interface Reference {
   readonly writer: ProgramWriter;
   readonly slots: Slots;
 }
+
+/** Opposite of the first relation of a program; undefined without one. */
+export const oppositeOf = (program: Program): Relation | undefined => {
+  const side = program.find((step) => step.function === 'relate')?.value_inputs[0];
+  return RELATIONS.find((relation) => OPPOSITE[relation] === side);
+};
 
 export interface ReferenceRequest {
   readonly structure: Structure;
