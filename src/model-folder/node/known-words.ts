@@ -22,6 +22,9 @@ const wordLevelSchema = z.object({
   model: z.object({ type: z.literal('WordLevel'), vocab: z.record(z.string(), z.number()) }),
 });
 
+/** Part of a word-level `tokenizer.json`. */
+export type WordLevelFile = z.infer<typeof wordLevelSchema>;
+
 /**
  * Record of a model folder's words, from its `words.json`; undefined without one.
  *
@@ -38,14 +41,16 @@ export const readWordRecord = async (folder: string): Promise<WordRecord | undef
   );
 };
 
-/** Word-level vocabulary of a folder: word to id; undefined for other vocabularies. */
-export const readWordLevelVocabulary = async (
-  folder: string,
-): Promise<Readonly<Record<string, number>> | undefined> => {
-  const path = folder.endsWith('.json') ? folder : join(folder, 'tokenizer.json');
+/** Path of the `tokenizer.json` of a folder; the path itself if it is that of a JSON file. */
+export const tokenizerJsonPath = (path: string): string =>
+  path.endsWith('.json') ? path : join(path, 'tokenizer.json');
+
+/** The `tokenizer.json` of a folder, if it is word-level; undefined for other vocabularies. */
+export const readWordLevelFile = async (folder: string): Promise<WordLevelFile | undefined> => {
+  const path = tokenizerJsonPath(folder);
   if (!(await isFile(path))) return undefined;
-  const parsed = wordLevelSchema.safeParse(await readJsonFile(path));
-  return parsed.success ? parsed.data.model.vocab : undefined;
+  const json = await readJsonFile(path);
+  return wordLevelSchema.safeParse(json).success ? (json as WordLevelFile) : undefined;
 };
 
 /**
@@ -55,6 +60,6 @@ export const readWordLevelVocabulary = async (
 export const knownWords = async (folder: string): Promise<ReadonlySet<string> | undefined> => {
   const record = await readWordRecord(folder);
   if (record !== undefined) return new Set(record.words);
-  const vocabulary = await readWordLevelVocabulary(folder);
-  return vocabulary === undefined ? undefined : new Set(Object.keys(vocabulary));
+  const file = await readWordLevelFile(folder);
+  return file === undefined ? undefined : new Set(Object.keys(file.model.vocab));
 };

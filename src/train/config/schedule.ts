@@ -45,6 +45,14 @@ const roundHalfToEven = (value: number): number => {
 export const warmupSteps = (config: ScheduleConfig, totalSteps: number): number =>
   roundHalfToEven(config.fraction_warmup_steps * totalSteps);
 
+/** Learning rates of a config, scaled by a factor for the text encoder and one for everything else. */
+export const scaledRates = (config: ScheduleConfig, main: number, textEncoder: number): LearningRates => ({
+  main: config.lr * main,
+  backbone: config.lr_backbone * main,
+  textEncoder: config.text_encoder_lr * textEncoder,
+  wordVectors: config.text_encoder_lr * textEncoder * (config.word_vectors_lr_factor ?? 1),
+});
+
 /**
  * Learning rates that the schedule sets for a global step. The official loop calls it after the optimizer's step, so that
  * step 0 has full rates and the rates of step s apply to step s + 1.
@@ -53,12 +61,7 @@ export const ratesAt = (config: ScheduleConfig, step: number, stepsPerEpoch: num
   const total = config.max_steps ?? stepsPerEpoch * config.epochs;
   const warmup = warmupSteps(config, total);
   const epoch = Math.floor(step / stepsPerEpoch);
-  const rates = (main: number, textEncoder: number): LearningRates => ({
-    main: config.lr * main,
-    backbone: config.lr_backbone * main,
-    textEncoder: config.text_encoder_lr * textEncoder,
-    wordVectors: config.text_encoder_lr * textEncoder * (config.word_vectors_lr_factor ?? 1),
-  });
+  const rates = (main: number, textEncoder: number): LearningRates => scaledRates(config, main, textEncoder);
   const byDecades = 0.1 ** Math.floor(epoch / config.lr_drop);
   const rising = step / Math.max(1, warmup);
   const linear = step < warmup ? rising : Math.max(0, (total - step) / Math.max(1, total - warmup));

@@ -1,11 +1,10 @@
-import { quoted } from '../../errors.ts';
+import { MdetrError, quoted } from '../../errors.ts';
+import type { HostTensor } from '../../engine/graph/index.ts';
 import { collateImages } from '../../data/sampling/collate.ts';
 import { joinTargets } from '../../losses/index.ts';
 import { padEncodings } from '../../text/index.ts';
 import type { TrainConfig } from '../config/config.ts';
 import { auxiliaryInputs } from '../auxiliary/auxiliary-losses.ts';
-import type { HostTensor } from '../../engine/graph/index.ts';
-import { MdetrError } from '../../errors.ts';
 import type { ImageSample } from './sample-source.ts';
 import type { TrainBatch } from './train-batch.ts';
 

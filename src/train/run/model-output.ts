@@ -7,6 +7,7 @@ import { writeModelFolder } from '../../model-folder/node/write-model-folder.ts'
 import { frontMatter } from '../../model-folder/card-front-matter.ts';
 import { MODEL_FILE_NAMES } from '../../model-folder/layout.ts';
 import type { TrainConfig } from '../config/config.ts';
+import { WORDS_FOLDER } from './run-folder.ts';
 import { isAuxiliary } from '../auxiliary/auxiliary-heads.ts';
 import { sourceOf } from './run-state.ts';
 
@@ -59,7 +60,7 @@ export const writeTrainedModel = async (
 };
 
 /** The record of the run's words, which `withWords` writes. */
-const wordsFile = (config: TrainConfig): string => join(config.output_dir, 'words', MODEL_FILE_NAMES.words);
+const wordsFile = (config: TrainConfig): string => join(config.output_dir, WORDS_FOLDER, MODEL_FILE_NAMES.words);
 
 const answersFile = (config: TrainConfig): string =>
   join(config.gqa_ann_path, config.split_qa_heads ? 'gqa_answer2id_by_type.json' : 'gqa_answer2id.json');

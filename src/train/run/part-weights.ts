@@ -1,9 +1,9 @@
 import { describeMatch, matchStateDict, openCheckpoint } from '../../checkpoints/index.ts';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { MdetrError } from '../../errors.ts';
 import { readJsonFile } from '../../files/json-file.ts';
+import { tokenizerJsonPath } from '../../model-folder/node/known-words.ts';
 import { resolveModelPath } from '../../model-folder/node/model-files.ts';
 import type { LoadReport, ParameterStore } from '../step/parameters.ts';
 
@@ -99,9 +99,8 @@ export const loadWordVectors = async (
         `${checkpoint.path}: vectors has shape [${vectors.shape.join(', ')}], the text encoder needs ` +
           `[${target.shape.join(', ')}] (vocab_size, pretrained_size)`,
       );
-    const digest = await digestOfVocabulary(vocabulary);
-    const wanted = checkpoint.metadata['vocabulary_sha256'];
-    if (wanted !== digest)
+    const digest = vocabularyDigest(await readJsonFile(tokenizerJsonPath(vocabulary)));
+    if (checkpoint.metadata['vocabulary_sha256'] !== digest)
       throw new MdetrError(
         `${checkpoint.path}: was made for another tokenizer.json than that of ${vocabulary}; run npm run words again`,
       );
@@ -110,12 +109,6 @@ export const loadWordVectors = async (
   } finally {
     await checkpoint.close();
   }
-};
-
-/** Folder, or path of its `tokenizer.json`. */
-const digestOfVocabulary = async (path: string): Promise<string> => {
-  const file = await readJsonFile(path.endsWith('.json') ? path : join(path, 'tokenizer.json'));
-  return vocabularyDigest(file);
 };
 
 /** SHA-256 of the tokens and ids of a parsed `tokenizer.json`. */

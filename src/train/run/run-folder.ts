@@ -21,6 +21,9 @@ export const stagesFile = 'stages.json';
 /** Settings that do not affect the results: changes are not reported. */
 const UNREPORTED = new Set(['output_dir', 'num_workers', 'threads', 'replicas', 'device', 'log_every', 'save_every']);
 
+/** Folder of a run with the record of its words, and its vocabulary if that was extended. */
+export const WORDS_FOLDER = 'words';
+
 /** Lock of the process that trains in the folder. */
 const LOCK_FILE = 'run.lock';
 

@@ -9,7 +9,7 @@ import { copyEntries, updateAverage } from '../optimizer/ema.ts';
 import { isAuxiliary, type AuxiliaryHeads } from '../auxiliary/auxiliary-heads.ts';
 import { clipFactor, Optimizer, type Moments, type OptimizerConfig } from '../optimizer/optimizer.ts';
 import { officiallyTrainable } from './parameters.ts';
-import { ratesAt, type LearningRates, type ScheduleConfig } from '../config/schedule.ts';
+import { ratesAt, scaledRates, type LearningRates, type ScheduleConfig } from '../config/schedule.ts';
 import { dropoutSeed } from '../../random/mixing.ts';
 import { UpdatePool } from '../optimizer/update-pool.ts';
 import type { TrainBatch } from '../data/train-batch.ts';
@@ -147,14 +147,7 @@ export class Trainer {
     const { schedule, stepsPerEpoch, ratesSet } = this.options;
     if (ratesSet === 'before_step') return ratesAt(schedule, this.count + 1, stepsPerEpoch);
     // The official schedule sets rates for the first time after step 0.
-    const { lr, lr_backbone, text_encoder_lr, word_vectors_lr_factor: factor = 1 } = schedule;
-    if (this.count === 0)
-      return {
-        main: lr,
-        backbone: lr_backbone,
-        textEncoder: text_encoder_lr,
-        wordVectors: text_encoder_lr * factor,
-      };
+    if (this.count === 0) return scaledRates(schedule, 1, 1);
     return ratesAt(schedule, this.count - 1, stepsPerEpoch);
   }
 

@@ -1,25 +1,22 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeAtomically } from '../../checkpoints/index.ts';
 import { MdetrError } from '../../errors.ts';
-import { readJsonFile } from '../../files/json-file.ts';
+import { replaceFile } from '../../files/atomic-file.ts';
 import { makeFolder } from '../../files/make-folder.ts';
 import {
   knownWords,
-  readWordLevelVocabulary,
+  readWordLevelFile,
   readWordRecord,
+  type WordLevelFile,
   type WordRecord,
 } from '../../model-folder/node/known-words.ts';
 import { resolveModelPath } from '../../model-folder/node/model-files.ts';
 import { MODEL_FILE_NAMES } from '../../model-folder/layout.ts';
 import type { TrainConfig } from '../config/config.ts';
-import { stateFile } from '../run/run-folder.ts';
+import { stateFile, WORDS_FOLDER } from '../run/run-folder.ts';
 import { findVocabulary } from '../run/run-start.ts';
 import type { Stage } from '../run/stages.ts';
 import { wordsOfTraining } from './dataset-words.ts';
-
-/** Folder of a run with the record of its words, and its vocabulary if that was extended. */
-export const WORDS_FOLDER = 'words';
 
 /** Words of a run. */
 export interface RunWords {
@@ -72,18 +69,14 @@ export const withWords = async (
     write: async (config) => {
       const folder = folderOf(config);
       await makeFolder(folder);
-      await writeText(join(folder, MODEL_FILE_NAMES.words), `${JSON.stringify(record)}\n`);
+      await replaceFile(join(folder, MODEL_FILE_NAMES.words), `${JSON.stringify(record)}\n`);
       if (complete !== undefined && complete.added > 0)
-        await writeText(join(folder, 'tokenizer.json'), `${JSON.stringify(complete.file, undefined, 2)}\n`);
+        await replaceFile(join(folder, 'tokenizer.json'), `${JSON.stringify(complete.file, undefined, 2)}\n`);
     },
   };
 };
 
 const unchanged = (stages: readonly Stage[]): RunWords => ({ stages, write: () => Promise.resolve() });
-
-/** Atomically: the processes of a run all write the same files. */
-const writeText = (path: string, text: string): Promise<void> =>
-  writeAtomically(path, (sink) => sink.write(new TextEncoder().encode(text)));
 
 /** The config with a text encoder of at least that many words. */
 const withRows = (config: TrainConfig, words: number): TrainConfig => {
@@ -100,20 +93,15 @@ const noteOf = (learned: readonly string[]): string => {
     : `${learned.length} words of the captions are new to the model and will be learned: ${listed}${more}`;
 };
 
-interface WordLevelFile {
-  readonly model: { readonly vocab: Readonly<Record<string, number>> };
-}
-
 /** A word-level vocabulary with the words that it lacks; undefined for other kinds of vocabularies. */
 const completeVocabulary = async (
   folder: string,
   words: readonly string[],
 ): Promise<{ readonly file: WordLevelFile; readonly added: number; readonly size: number } | undefined> => {
-  const vocab = await readWordLevelVocabulary(folder);
-  if (vocab === undefined) return undefined;
+  const file = await readWordLevelFile(folder);
+  if (file === undefined) return undefined;
+  const { vocab } = file.model;
   const missing = words.filter((word) => !Object.hasOwn(vocab, word));
-  const path = folder.endsWith('.json') ? folder : join(folder, 'tokenizer.json');
-  const file = (await readJsonFile(path)) as WordLevelFile;
   const next = Math.max(...Object.values(vocab)) + 1;
   const rows = Object.fromEntries(missing.map((word, index) => [word, next + index]));
   return {
