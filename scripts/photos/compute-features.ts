@@ -13,9 +13,10 @@ import { openCheckpoint } from '../../src/checkpoints/index.ts';
 import { collateImages } from '../../src/data/sampling/collate.ts';
 import { composeImage } from '../../src/datasets/photos/compose-image.ts';
 import type { PhotoRow } from '../../src/datasets/photos/photo-row.ts';
-import { input, makeProgram, type HostTensor } from '../../src/engine/graph/index.ts';
+import { input, makeProgram, type HostTensor, type Tensor } from '../../src/engine/graph/index.ts';
 import { NodeRuntime } from '../../src/engine/runtime/node/node-runtime.ts';
 import { NanoDet, NANODET_SIDE } from '../../src/models/backbones/nanodet.ts';
+import type { PrecomputedName } from '../../src/models/index.ts';
 import { Scope } from '../../src/nn/index.ts';
 import { FeatureFile } from '../../src/train/features/feature-file.ts';
 
@@ -44,7 +45,7 @@ const outputs = {
   proposal_scores: proposals.scores,
   proposal_boxes: proposals.boxes,
   proposal_features: proposals.features,
-};
+} satisfies Record<PrecomputedName, Tensor>;
 const session = await new NodeRuntime({ threads: 1 }).load(makeProgram('features', outputs));
 const checkpoint = await openCheckpoint(weights);
 const parameters: Record<string, HostTensor> = {};

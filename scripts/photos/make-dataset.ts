@@ -8,9 +8,12 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { iouXyxy } from '../../src/geometry/box-overlap.ts';
+import { VOC_NOUNS } from '../../src/text/lexicon/concepts.ts';
 import { Lexicon } from '../../src/text/lexicon/lexicon.ts';
+import { CumulativeWeights } from '../../src/random/cumulative-weights.ts';
 import { Random } from '../../src/random/random.ts';
-import type { PhotoObject, PhotoRow, PhotoTier } from '../../src/datasets/photos/photo-row.ts';
+import { PHOTO_TIERS, type PhotoObject, type PhotoRow, type PhotoTier } from '../../src/datasets/photos/photo-row.ts';
 import { groundCaption } from './ground-captions.ts';
 
 const SEED = 20261126;
@@ -18,7 +21,6 @@ const SEED = 20261126;
 const SOURCES = ['caltech101', 'coco', 'voc', 'indoor', 'flickr8k'] as const;
 /** COCO's license ids that allow commercial use and changes. */
 const CLEAN_LICENSES = new Set([4, 5, 7, 8]);
-const TIERS: readonly PhotoTier[] = ['clean', 'no-flickr8k', 'all'];
 
 interface LabeledBox {
   readonly category: string;
@@ -56,14 +58,6 @@ const lexicon = Lexicon.fromSynonyms(
   JSON.parse(readFileSync(join(sources, 'words/synonyms.json'), 'utf8')) as Record<string, string[]>,
   JSON.parse(readFileSync(join(sources, 'words/plurals.json'), 'utf8')) as Record<string, string>,
 );
-const VOC_NOUNS = new Set(
-  'airplane bicycle bird boat bottle bus car cat chair cow dining table dog horse motorcycle person potted plant sheep couch train tv'
-    .replace('dining table', 'dining_table')
-    .replace('potted plant', 'potted_plant')
-    .split(' ')
-    .map((name) => name.replace('_', ' ')),
-);
-
 const relative = ([x, y, w, h]: LabeledBox['box'], { width, height }: SourceRow): PhotoObject['box'] => [
   round(x / width),
   round(y / height),
@@ -72,11 +66,6 @@ const relative = ([x, y, w, h]: LabeledBox['box'], { width, height }: SourceRow)
 ];
 const round = (value: number): number => Math.round(Math.min(1, Math.max(0, value)) * 1e4) / 1e4;
 
-const overlap = (a: PhotoObject['box'], b: PhotoObject['box']): number => {
-  const [w, h] = [Math.min(a[2], b[2]) - Math.max(a[0], b[0]), Math.min(a[3], b[3]) - Math.max(a[1], b[1])];
-  if (w <= 0 || h <= 0) return 0;
-  return (w * h) / (areaOf(a) + areaOf(b) - w * h);
-};
 const areaOf = ([x0, y0, x1, y1]: PhotoObject['box']): number => (x1 - x0) * (y1 - y0);
 
 /** Objects and ignored regions of a source's row. Human labels replace those of the detectors for the nouns they cover. */
@@ -86,7 +75,7 @@ const labelsOf = (row: SourceRow, source: string): Pick<PhotoRow, 'objects' | 'i
   const covered = (noun: string): boolean =>
     row.human.length > 0 &&
     (source === 'coco' ||
-      (source === 'voc' && VOC_NOUNS.has(noun)) ||
+      (source === 'voc' && VOC_NOUNS.includes(noun)) ||
       row.human.some(({ category }) => category === noun));
   for (const { category, box, iscrowd, difficult } of row.human)
     (iscrowd === 1 || Boolean(difficult) ? ignored : objects).push({
@@ -99,7 +88,7 @@ const labelsOf = (row: SourceRow, source: string): Pick<PhotoRow, 'objects' | 'i
     const object = { noun: category, box: relative(box, row), weight: Math.min(1, (score - 0.1) / 0.6) };
     if (covered(category)) {
       // A detector's object that no human marked stays open where humans skip small or difficult things.
-      if (source !== 'coco' && score >= 0.3 && !objects.some((other) => overlap(other.box, object.box) > 0.5))
+      if (source !== 'coco' && score >= 0.3 && !objects.some((other) => iouXyxy(other.box, 0, object.box, 0) > 0.5))
         ignored.push(object);
     } else if (score >= 0.4) objects.push(object);
     else ignored.push(object);
@@ -107,7 +96,7 @@ const labelsOf = (row: SourceRow, source: string): Pick<PhotoRow, 'objects' | 'i
   if (row.noun !== undefined && row.object != null && row.object.score >= 0.3) {
     const box = relative(row.object.box, row);
     const noun = row.noun;
-    if (!objects.some((other) => other.noun === noun && overlap(other.box, box) > 0.7))
+    if (!objects.some((other) => other.noun === noun && iouXyxy(other.box, 0, box, 0) > 0.7))
       objects.push({ noun, box, weight: Math.min(1, row.object.score) });
   }
   return { objects, ignored };
@@ -166,7 +155,7 @@ const compose = (random: Random, pick: () => PhotoRow, index: number): PhotoRow 
   let tier = 0;
   for (let cell = 0; cell < columns * lines; cell++) {
     const row = pick();
-    tier = Math.max(tier, TIERS.indexOf(row.tier));
+    tier = Math.max(tier, PHOTO_TIERS.indexOf(row.tier));
     const isFlipped = random.chance(0.5);
     const crop: PhotoObject['box'] = kind === 'crop' ? cropAround(row, random) : [0, 0, 1, 1];
     const at: PhotoObject['box'] = [
@@ -186,7 +175,15 @@ const compose = (random: Random, pick: () => PhotoRow, index: number): PhotoRow 
         (placed.visible < 0.6 ? ignored : target).push({ ...object, box: placed.box });
       }
   }
-  return { id: `composite ${index}`, source: 'composite', tier: TIERS[tier]!, parts, objects, ignored, captions: [] };
+  return {
+    id: `composite ${index}`,
+    source: 'composite',
+    tier: PHOTO_TIERS[tier]!,
+    parts,
+    objects,
+    ignored,
+    captions: [],
+  };
 };
 
 /** A crop of 50 to 85 % of the sides around one of the objects. */
@@ -233,19 +230,8 @@ for (const [share, pool] of [
   [0.65, usable.filter(({ tier }) => tier !== 'all')],
   [0.35, usable],
 ] as const) {
-  const weights = pool.map(rarityOf);
-  const total: number[] = [];
-  weights.reduce((sum, weight, index) => (total[index] = sum + weight), 0);
-  const pick = (): PhotoRow => {
-    const at = random.uniform() * total.at(-1)!;
-    let [low, high] = [0, total.length - 1];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (total[middle]! < at) low = middle + 1;
-      else high = middle;
-    }
-    return pool[low]!;
-  };
+  const weights = new CumulativeWeights(pool.map(rarityOf));
+  const pick = (): PhotoRow => pool[weights.draw(random)]!;
   for (let k = 0; k < Math.round(count * share); k++) composites.push(compose(random, pick, composites.length));
 }
 const all = [

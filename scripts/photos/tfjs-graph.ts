@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { float16ToFloat32 } from '../../src/checkpoints/half.ts';
 
 /** Weights of a convolution of a tfjs graph: filter (h, w, in, out) and bias (out). */
 export interface ConvWeights {
@@ -59,16 +60,12 @@ const readWeights = (
       const count = shape.reduce((product, size) => product * size, 1);
       const isHalf = quantization?.dtype === 'float16';
       if (dtype === 'float32' && isHalf)
-        found.set(name, { shape, data: Float32Array.from({ length: count }, (_, i) => half(bytes, offset + 2 * i)) });
+        found.set(name, { shape, data: halves(bytes.subarray(offset, offset + 2 * count)) });
       offset += count * (isHalf ? 2 : 4);
     }
   }
   return found;
 };
 
-const half = (bytes: Buffer, at: number): number => {
-  const bits = bytes.readUInt16LE(at);
-  const [exponent, fraction] = [(bits >> 10) & 31, bits & 1023];
-  const magnitude = exponent === 0 ? fraction * 2 ** -24 : (1 + fraction / 1024) * 2 ** (exponent - 15);
-  return bits >> 15 === 1 ? -magnitude : magnitude;
-};
+/** Values of half floats, whose bytes may be unaligned. */
+const halves = (bytes: Uint8Array): Float32Array => float16ToFloat32(new Uint16Array(Uint8Array.from(bytes).buffer));

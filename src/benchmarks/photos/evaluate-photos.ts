@@ -4,22 +4,18 @@ import { resizeBilinear } from '../../data/transforms/resize.ts';
 import { blockColors, colorOf } from '../../datasets/photos/object-colors.ts';
 import type { PhotoRow, RelativeBox } from '../../datasets/photos/photo-row.ts';
 import { extreme } from '../../datasets/photos/photo-texts.ts';
+import { iouXyxy } from '../../geometry/box-overlap.ts';
 import type { MDETR } from '../../inference/node/mdetr.ts';
 import type { TextOutputs } from '../../inference/text-outputs.ts';
 import { postprocessBoxes } from '../../postprocess/scored-boxes.ts';
 import { Random } from '../../random/random.ts';
-import { COCO_NOUNS } from '../../text/lexicon/concepts.ts';
+import { COCO_NOUNS, VOC_NOUNS } from '../../text/lexicon/concepts.ts';
 import { createPositiveMap } from '../../text/index.ts';
 import { PhotoMetrics, type ExpressionKind } from './photo-metrics.ts';
 
 /** Absent nouns that are asked for in each image. */
 const ABSENT_PER_IMAGE = 4;
 const MIN_IOU = 0.5;
-/** Nouns that Pascal VOC's labels cover; other nouns of its images are not known. */
-const VOC_NOUNS: readonly string[] = [
-  ...['airplane', 'bicycle', 'bird', 'boat', 'bottle', 'bus', 'car', 'cat', 'chair', 'cow', 'dining table', 'dog'],
-  ...['horse', 'motorcycle', 'person', 'potted plant', 'sheep', 'couch', 'train', 'tv'],
-];
 
 export interface EvaluatePhotosOptions {
   /** Rows with human boxes. */
@@ -96,6 +92,7 @@ const foundIn = (outputs: TextOutputs, index: number, { start, end }: Query): Fo
 
 const nounQueries = (row: PhotoRow, { threshold, seed }: EvaluatePhotosOptions, metrics: PhotoMetrics): Query[] => {
   const human = row.objects.filter((object) => object.human === true && isNoun(object.noun));
+  // Other nouns of the images of Pascal VOC are not known.
   const known = row.source === 'voc' ? VOC_NOUNS : COCO_NOUNS;
   const present = [...new Set(human.map(({ noun }) => noun))].filter((noun) => known.includes(noun));
   const queries = present.map((noun): Query => {
@@ -189,11 +186,4 @@ const isNoun = (noun: string): boolean => (COCO_NOUNS as readonly string[]).incl
 const asked = (text: string): Pick<Query, 'text' | 'start' | 'end'> => ({ text, start: 0, end: text.length });
 const areaOf = ([x0, y0, x1, y1]: RelativeBox): number => (x1 - x0) * (y1 - y0);
 const isRight = (box: RelativeBox, boxes: readonly RelativeBox[]): boolean =>
-  boxes.some((other) => {
-    const [w, h] = [
-      Math.min(box[2], other[2]) - Math.max(box[0], other[0]),
-      Math.min(box[3], other[3]) - Math.max(box[1], other[1]),
-    ];
-    if (w <= 0 || h <= 0) return false;
-    return (w * h) / (areaOf(box) + areaOf(other) - w * h) >= MIN_IOU;
-  });
+  boxes.some((other) => iouXyxy(box, 0, other, 0) >= MIN_IOU);

@@ -1,5 +1,6 @@
-/** Terms under which an image came: usable for any purpose, or only for research without and with Flickr8k. */
-export type PhotoTier = 'clean' | 'no-flickr8k' | 'all';
+/** Terms under which an image came, the freest first: usable for any purpose, or only for research without and with Flickr8k. */
+export const PHOTO_TIERS = ['clean', 'no-flickr8k', 'all'] as const;
+export type PhotoTier = (typeof PHOTO_TIERS)[number];
 
 /** Box relative to the image, xyxy. */
 export type RelativeBox = readonly [x0: number, y0: number, x1: number, y1: number];

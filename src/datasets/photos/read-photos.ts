@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { MdetrError, messageOf } from '../../errors.ts';
-import type { PhotoRow } from './photo-row.ts';
+import { PHOTO_TIERS, type PhotoRow } from './photo-row.ts';
 
 const box = z.tuple([z.number(), z.number(), z.number(), z.number()]).readonly();
 const object = z.object({
@@ -13,7 +13,7 @@ const object = z.object({
 const rowSchema = z.object({
   id: z.string(),
   source: z.string(),
-  tier: z.enum(['clean', 'no-flickr8k', 'all']),
+  tier: z.enum(PHOTO_TIERS),
   heldOut: z.boolean().optional(),
   parts: z
     .array(z.object({ file: z.string(), crop: box.optional(), at: box.optional(), flipped: z.boolean().optional() }))

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ORIENTATIONS } from '../../../data/images/orientation.ts';
+import { PHOTO_TIERS } from '../../../datasets/photos/photo-row.ts';
 import { SPLITS } from '../../../scenes/render/splits.ts';
 import { validationTasks } from '../../../benchmarks/registry.ts';
 import { nonnegativeInteger, path, positiveInteger } from './values.ts';
@@ -59,10 +60,7 @@ export const photoDatasetSchema = z.strictObject({
     description:
       'Folder with `photos.jsonl`, `lexicon.json` and `features/`: photographs that a frozen detector has seen (docs/photographs.md). Texts are made anew for every sample.',
   }),
-  tier: z
-    .enum(['clean', 'no-flickr8k', 'all'])
-    .default('all')
-    .meta({ description: 'Strictest terms of the images that are used.' }),
+  tier: z.enum(PHOTO_TIERS).default('all').meta({ description: 'Strictest terms of the images that are used.' }),
   name: z.string().optional().meta({ description: 'Name in logs.' }),
 });
 

@@ -1,8 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { PhotoRow } from '../../../datasets/photos/photo-row.ts';
+import { PHOTO_TIERS, type PhotoRow } from '../../../datasets/photos/photo-row.ts';
 import { readPhotoRows } from '../../../datasets/photos/read-photos.ts';
 import { MdetrError } from '../../../errors.ts';
+import { readJsonFileSync } from '../../../files/json-file.ts';
+import { boxXyxyToCxcywh } from '../../../geometry/boxes.ts';
+import { CumulativeWeights } from '../../../random/cumulative-weights.ts';
 import { Random } from '../../../random/random.ts';
 import type { Tokenizer } from '../../../text/index.ts';
 import { Lexicon, type LexiconJson } from '../../../text/lexicon/lexicon.ts';
@@ -22,7 +24,6 @@ import {
 } from '../../../datasets/photos/photo-texts.ts';
 
 const KINDS = Object.keys(PHOTO_TEXT_SHARES) as PhotoTextKind[];
-const TIERS = ['clean', 'no-flickr8k', 'all'] as const;
 /** Fraction of the images that are drawn by rarity; the others all alike. */
 const BY_RARITY = 0.8;
 
@@ -30,7 +31,7 @@ const BY_RARITY = 0.8;
 export class PhotoSource implements SampleSource {
   readonly length: number;
   private readonly rows: ReturnType<typeof readPhotoRows>;
-  private readonly cumulative: Float64Array;
+  private readonly weights: CumulativeWeights;
   private readonly lexicon: Lexicon;
   private readonly features: FeatureFile;
 
@@ -42,13 +43,13 @@ export class PhotoSource implements SampleSource {
     this.features = FeatureFile.open(join(folder, 'features'));
     this.rows = readPhotoRows(
       join(folder, 'photos.jsonl'),
-      (row) => row.heldOut !== true && TIERS.indexOf(row.tier) <= TIERS.indexOf(tier) && row.objects.length > 0,
+      (row) =>
+        row.heldOut !== true && PHOTO_TIERS.indexOf(row.tier) <= PHOTO_TIERS.indexOf(tier) && row.objects.length > 0,
     ).filter(({ index }) => this.features.has(index));
     if (this.rows.length === 0) throw new MdetrError(`${folder}: no images of tier "${tier}" have features`);
     this.length = this.rows.length;
-    this.cumulative = new Float64Array(this.length);
-    this.rows.reduce((sum, { row }, index) => (this.cumulative[index] = sum + (row.rarity ?? 1)), 0);
-    const { synonyms, plurals } = JSON.parse(readFileSync(join(folder, 'lexicon.json'), 'utf8')) as LexiconJson;
+    this.weights = new CumulativeWeights(this.rows.map(({ row }) => row.rarity ?? 1));
+    const { synonyms, plurals } = readJsonFileSync(join(folder, 'lexicon.json')) as LexiconJson;
     this.lexicon = Lexicon.fromSynonyms(synonyms, plurals);
   }
 
@@ -59,7 +60,8 @@ export class PhotoSource implements SampleSource {
   /** The row only names the sample: which image it is follows from seed, epoch and row. */
   get(row: number, key: SampleKey, tokenizer: Tokenizer): Promise<ImageSample> {
     const random = Random.of(key.seed, key.epoch, row, 'photographs');
-    const { row: photo, index } = this.rows[random.chance(BY_RARITY) ? this.drawn(random) : random.below(this.length)]!;
+    const { row: photo, index } =
+      this.rows[random.chance(BY_RARITY) ? this.weights.draw(random) : random.below(this.length)]!;
     const features = this.features.read(index);
     const image: DescribedImage = {
       row: photo,
@@ -73,17 +75,6 @@ export class PhotoSource implements SampleSource {
 
   close(): void {
     this.features.close();
-  }
-
-  private drawn(random: Random): number {
-    const at = random.uniform() * this.cumulative.at(-1)!;
-    let [low, high] = [0, this.length - 1];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.cumulative[middle]! < at) low = middle + 1;
-      else high = middle;
-    }
-    return low;
   }
 
   private textOf(image: DescribedImage, random: Random): PhotoText {
@@ -107,12 +98,7 @@ const sampleOf = ({ objects }: PhotoRow, { text, phrases }: PhotoText, tokenizer
   return tokenizeSample(
     {
       caption: text,
-      boxesCxcywh: Float32Array.from(
-        mentioned.flatMap((index) => {
-          const [x0, y0, x1, y1] = objects[index]!.box;
-          return [(x0 + x1) / 2, (y0 + y1) / 2, x1 - x0, y1 - y0];
-        }),
-      ),
+      boxesCxcywh: Float32Array.from(boxXyxyToCxcywh(mentioned.flatMap((index) => objects[index]!.box))),
       tokensPositive: mentioned.map((index) =>
         phrases.filter((phrase) => phrase.objects.includes(index)).map(({ start, end }) => [start, end] as const),
       ),
