@@ -7,6 +7,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { median } from './median.ts';
 
 const TARGET_RATIO = 1.4;
 const runs = Number(process.argv[2] ?? 9);
@@ -19,8 +20,6 @@ const processorMs = (code: string): number => {
     execFileSync(process.execPath, ['--input-type=module', '-e', measured], { cwd: root, encoding: 'utf8' }),
   );
 };
-
-const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 
 const cases = {
   empty: '',

@@ -16,6 +16,7 @@ import { evidenceFeeds } from '../src/inference/encoded-images.ts';
 import { createRuntime } from '../src/engine/runtime/create-runtime.ts';
 import { ProgramCache } from '../src/engine/runtime/node/program-cache.ts';
 import { syntheticSource } from '../test/support/synthetic-weights.ts';
+import { median } from './median.ts';
 
 const { values } = parseArgs({
   options: {
@@ -50,7 +51,6 @@ const tiny = {
 };
 
 const folder = mkdtempSync(join(tmpdir(), 'mdetr-bench-'));
-const median = (times: readonly number[]): number => [...times].sort((a, b) => a - b)[Math.floor(times.length / 2)]!;
 /** Peak resident memory of this process, from the kernel; MB. */
 const peakMb = (): number => {
   try {

@@ -13,6 +13,7 @@ import { parseArgs } from 'node:util';
 import autocannon from 'autocannon';
 import sharp from 'sharp';
 import { generateScene } from '../src/scenes/index.ts';
+import { median } from './median.ts';
 
 const { values } = parseArgs({
   options: {
@@ -108,8 +109,6 @@ const load = async (
   );
   return counts.average;
 };
-
-const median = (numbers: readonly number[]): number => numbers.toSorted((a, b) => a - b)[numbers.length >> 1]!;
 
 /** Median times of the first and the second caption about an image, one request at a time. */
 const secondCaption = async (url: string): Promise<void> => {

@@ -11,6 +11,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { median } from './median.ts';
 
 const runs = Number(process.argv[2] ?? 9);
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -36,7 +37,6 @@ const measure = (args: readonly string[]): { readonly ms: number; readonly megab
   return { ms, megabytes: Number(kilobytes) / 1024 };
 };
 
-const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 try {
   measure(cases.mdetr); // fills the cache
   const results: Record<keyof typeof cases, ReturnType<typeof measure>[]> = { native: [], mdetr: [] };

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { ProfileSummary } from './training/profile.ts';
+import { median } from './median.ts';
 
 const { values } = parseArgs({
   options: {
@@ -68,8 +69,6 @@ const runOurs = (...more: readonly string[]): Ours =>
     ...more,
   ]) as Ours;
 
-const median = (numbers: readonly number[]): number =>
-  [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)]!;
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 const ms = (value: number): string => value.toFixed(0).padStart(7);
 

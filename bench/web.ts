@@ -7,13 +7,12 @@ import { join } from 'node:path';
 import { MDETR } from '../src/index.ts';
 import { chromiumPath, launchChromium } from '../test/support/chromium.ts';
 import { ISOLATION_HEADERS, StaticServer } from '../test/support/static-server.ts';
+import { median } from './median.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const CAPTION = 'a green ball and a brown cylinder';
 const RUNS = 30;
 const WARM_UP = 5;
-
-const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1]!;
 
 /** Script of a page: the first result, then further captions on the encoded image. */
 const PAGE = (threads: number): string => `<!doctype html><title>bench</title><script type="module">
