@@ -1,13 +1,11 @@
 #!/usr/bin/env node
-import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
 import { MdetrError, messageOf, UsageError } from '../errors.ts';
+import { packageVersion } from '../files/package-folder.ts';
 import { currentArguments } from '../names/current-names.ts';
 import { COMMANDS } from './commands.ts';
 import { guardStandardStreams, note, visible } from './output/print.ts';
 import { isLongCall, runInChild, unpackArguments } from './start/long-call.ts';
-
-const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
 
 const EXAMPLES = `
 Examples
@@ -25,7 +23,7 @@ const buildProgram = async (called: string | undefined): Promise<Command> => {
       'Detect the objects that a caption mentions, with the words that each box refers to (MDETR, ICCV 2021).',
     )
     .usage('COMMAND [options]')
-    .version(version)
+    .version(packageVersion())
     .option('--debug', 'print stack traces of errors')
     .addHelpText('after', EXAMPLES)
     .configureOutput({ outputError: errorLine('mdetr') })

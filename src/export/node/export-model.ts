@@ -5,6 +5,7 @@ import { createRuntime } from '../../engine/runtime/create-runtime.ts';
 import type { Runtime } from '../../engine/runtime/runtime.ts';
 import { signatureOf, type Program } from '../../engine/graph/index.ts';
 import { UsageError } from '../../errors.ts';
+import { packageVersion } from '../../files/package-folder.ts';
 import { checkTarget, replaceFolder, type ReplaceFolderOptions } from '../../files/replace-folder.ts';
 import { traceInference } from '../../inference/programs.ts';
 import { traceWholeProgram } from '../../inference/whole-program.ts';
@@ -25,7 +26,7 @@ import { openModelWithFiles, type OpenedModel } from '../../model-folder/node/mo
 import type { MdetrNetwork } from '../../models/index.ts';
 import { checkOptions, functionRule, oneOf, signalRule, stringRule, booleanRule } from '../../options/check-options.ts';
 import { writeCompanions } from './companion-files.ts';
-import { packageVersion, writeProgram } from './program-files.ts';
+import { writeProgram } from './program-files.ts';
 
 /** Options of `exportModel`. */
 export interface ExportOptions {

@@ -4,7 +4,7 @@ import type { Program } from '../../engine/graph/index.ts';
 import { externalDataName, weightBytesOf, writeCompiled } from '../../engine/runtime/node/compiled-files.ts';
 import type { Runtime } from '../../engine/runtime/runtime.ts';
 import { digestOfFile } from '../../files/file-digest.ts';
-import { packageRequire, requirePackageFile } from '../../files/package-folder.ts';
+import { packageVersion } from '../../files/package-folder.ts';
 import {
   exportedFileName,
   type ExportedFiles,
@@ -90,7 +90,3 @@ export const digestsOf = async (folder: string, files: readonly string[]): Promi
   }
   return digests;
 };
-
-/** Version of this package. */
-export const packageVersion = (): string =>
-  (packageRequire(requirePackageFile('package.json')) as { version: string }).version;
