@@ -1,4 +1,4 @@
-import { writeDrawing, type DrawingContent } from '../../drawing/node/index.ts';
+import type { DrawingContent } from '../../drawing/node/index.ts';
 import { OutputRule } from '../../files/output-rule.ts';
 import type { DetectedObject } from '../../results/types.ts';
 import type { ImageList } from '../input/image-list.ts';
@@ -42,7 +42,10 @@ export const planOutputs = async (
   return {
     rule,
     async write({ name, raw }, captionIndex, content) {
-      if (drawings !== undefined) await writeDrawing(await drawings.pathFor(name, captionIndex), raw, content);
+      if (drawings !== undefined) {
+        const { writeDrawing } = await import('../../drawing/node/index.ts');
+        await writeDrawing(await drawings.pathFor(name, captionIndex), raw, content);
+      }
       await masks?.write(name, captionIndex, content.detections);
     },
   };

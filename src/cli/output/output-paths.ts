@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import { makeFolder } from '../../files/make-folder.ts';
 import type { OutputRule } from '../../files/output-rule.ts';
-import { drawingFormatOf } from '../../drawing/node/index.ts';
+import { drawingFormatOf } from '../../drawing/node/drawing-format.ts';
 import { MdetrError, UsageError } from '../../errors.ts';
 import { withoutEndSlash } from '../options/option-values.ts';
 

@@ -9,7 +9,8 @@ import { maskToDense, unpackMask, type PackedCocoRle } from '../../geometry/run-
 import type { DrawingContent, DrawingOptions } from '../draw.ts';
 import { drawDetections } from './draw-detections.ts';
 import { nodePlatform } from './platform.ts';
-import { drawingFormatOf, writeDrawing } from './write-drawing.ts';
+import { drawingFormatOf } from './drawing-format.ts';
+import { writeDrawing } from './write-drawing.ts';
 
 /** Options of `crop`. */
 export interface CropOptions {
