@@ -38,14 +38,18 @@ export interface TextStage extends Pick<SessionOf<InferencePrograms['text']>, 'd
   run(feeds: Parameters<SessionOf<InferencePrograms['text']>['run']>[0]): Promise<TextResults>;
 }
 
-/** Parts of a loaded model. */
-export interface CoreParts {
-  readonly source: Omit<ModelSource, 'model' | 'weights' | 'close'>;
-  readonly device: string;
+/** The loaded parts of a network. */
+export interface Stages {
   readonly image: ImageStage;
   readonly text: TextStage;
   /** Undefined for a model without segmentation head. */
   readonly masks: MaskPredictor | undefined;
+}
+
+/** Parts of a loaded model. */
+export interface CoreParts extends Stages {
+  readonly source: Omit<ModelSource, 'model' | 'weights' | 'close'>;
+  readonly device: string;
   readonly decode: DecodeImage;
 }
 

@@ -2,7 +2,7 @@ import type { Program } from '../engine/graph/index.ts';
 import type { CompiledProgram, Runtime, Session, SessionOf } from '../engine/runtime/runtime.ts';
 import { MdetrError } from '../errors.ts';
 import type { ExportedProgram, ExportLayout } from '../model-folder/export-manifest.ts';
-import type { CoreParts } from './core.ts';
+import type { Stages } from './core.ts';
 import { MaskProgram, PredictedMasks } from './mask-predictor.ts';
 import type { InferencePrograms } from './programs.ts';
 import type { WholeProgram } from './whole-program.ts';
@@ -19,9 +19,6 @@ export interface ExportedPrograms {
   readonly layout: ExportLayout;
   readonly programs: { readonly [Name in ExportedProgram]?: ExportedProgramFile };
 }
-
-/** Stages of inference on the programs of an exported folder. */
-type Stages = Pick<CoreParts, 'image' | 'text' | 'masks'>;
 
 /**
  * Loads the programs of an exported folder: nothing is traced, folded or cached. Nothing stays open after an error.

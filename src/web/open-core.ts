@@ -1,11 +1,9 @@
 import { MdetrError } from '../errors.ts';
-import type { NamedTensors, Program } from '../engine/graph/index.ts';
 import { createBrowserRuntime } from '../engine/runtime/web/load-ort.ts';
-import type { Runtime, Session } from '../engine/runtime/runtime.ts';
+import type { Runtime } from '../engine/runtime/runtime.ts';
 import { InferenceCore, type CoreParts } from '../inference/core.ts';
 import { loadExportedStages } from '../inference/exported-stages.ts';
-import { MaskProgram } from '../inference/mask-predictor.ts';
-import { traceInference } from '../inference/programs.ts';
+import { loadTracedStages } from '../inference/traced-stages.ts';
 import { decodeImage } from './decode-image.ts';
 import { chooseDevice, type DeviceChoice } from './device.ts';
 import { readExportedFolder, readManifest } from './exported-folder.ts';
@@ -23,7 +21,7 @@ export interface LoadRequest {
 type Notify = (event: ProgressEvent) => void;
 
 /** A model with its loaded programs. */
-type LoadedParts = Pick<CoreParts, 'source' | 'image' | 'text' | 'masks'>;
+type LoadedParts = Omit<CoreParts, 'device' | 'decode'>;
 
 /**
  * Downloads a model and loads its programs in this thread. Throws `MdetrError`; nothing stays loaded then.
@@ -63,48 +61,18 @@ const loadParts = async (
     onDownload: (name, loadedBytes, totalBytes) => notify({ status: 'downloading', name, loadedBytes, totalBytes }),
   };
   const { url } = files.location;
+  const onLoad = (name: string): void => notify({ status: 'compiling', name });
   const manifest = await readManifest(files);
   if (manifest !== undefined) {
     const source = await readExportedFolder(files, manifest, options.dtype, reading);
-    const stages = await loadExportedStages(source, await runtime, url, (name) =>
-      notify({ status: 'compiling', name }),
-    );
-    return { source, ...stages };
+    return { source, ...(await loadExportedStages(source, await runtime, url, onLoad)) };
   }
   if (options.dtype !== undefined && options.dtype !== 'float32')
     throw new MdetrError(`${url}: is a model folder, which is run in float32; export it for ${options.dtype}`);
   const source = await readModelFolder(files, reading);
   try {
-    return { source, ...(await loadTraced(source, await runtime, notify)) };
+    return { source, ...(await loadTracedStages(source, await runtime, undefined, onLoad)) };
   } finally {
     await source.close();
-  }
-};
-
-/** Traces the programs of a model folder and loads them. */
-const loadTraced = async (
-  { model, weights }: Awaited<ReturnType<typeof readModelFolder>>,
-  runtime: Runtime,
-  notify: Notify,
-): Promise<Omit<LoadedParts, 'source'>> => {
-  const loaded: Pick<Session, 'dispose'>[] = [];
-  const load = async <Inputs extends NamedTensors, Outputs extends NamedTensors>(
-    program: Program<Inputs, Outputs>,
-  ): Promise<Session<Inputs, Outputs>> => {
-    notify({ status: 'compiling', name: program.name });
-    const session = await runtime.load(program, { weights });
-    loaded.push(session);
-    return session;
-  };
-  try {
-    const programs = traceInference(model);
-    return {
-      image: await load(programs.image),
-      text: await load(programs.text),
-      masks: programs.masks && new MaskProgram(await load(programs.masks)),
-    };
-  } catch (error) {
-    await Promise.all(loaded.map((session) => session.dispose()));
-    throw error;
   }
 };

@@ -3,15 +3,12 @@ import type { ImageSource } from '../../data/images/image-source.ts';
 import { decodeImage } from '../../data/images/node/decode-image.ts';
 import { createRuntime } from '../../engine/runtime/create-runtime.ts';
 import { ProgramCache } from '../../engine/runtime/node/program-cache.ts';
-import type { NamedTensors, Program } from '../../engine/graph/index.ts';
-import type { Session } from '../../engine/runtime/runtime.ts';
 import { isExportedFolder, isOnHub, resolveModelPath } from '../../model-folder/node/model-files.ts';
 import { storageOf } from '../../model-folder/weight-storage.ts';
 import type { ModelSource } from '../../model-folder/model-source.ts';
 import { openModelSource } from '../../model-folder/node/model-source.ts';
 import { InferenceCore } from '../core.ts';
-import { MaskProgram } from '../mask-predictor.ts';
-import { traceInference } from '../programs.ts';
+import { loadTracedStages } from '../traced-stages.ts';
 import type { FromPretrainedOptions, ProgressEvent } from './load-options.ts';
 import { openExported } from './open-exported.ts';
 
@@ -19,38 +16,26 @@ import { openExported } from './open-exported.ts';
 export const openCore = async (name: string, options: FromPretrainedOptions): Promise<InferenceCore> => {
   const notify = options.onProgress ?? (() => undefined);
   notify({ status: 'reading', name });
-  const path = (await isOnHub(name)) ? await downloaded(name, options, notify) : await resolveModelPath(name);
-  if (options.revision !== undefined && !(await isOnHub(name)))
+  const isHubModel = await isOnHub(name);
+  const path = isHubModel ? await downloaded(name, options, notify) : await resolveModelPath(name);
+  if (options.revision !== undefined && !isHubModel)
     throw new UsageError(`${name}: only models of the hub, named OWNER/NAME, have revisions`);
   if (await isExportedFolder(path)) return openExported(name, path, options);
   const source: ModelSource = { ...(await openModelSource(path, options)), name };
-  const loaded: Pick<Session, 'dispose'>[] = [];
   try {
     const cache = new ProgramCache({ folder: options.cacheDir });
     const runtime = await createRuntime({ device: options.device, threads: options.threads, cache });
-    const programs = traceInference(source.model);
     const { dtype = 'float32' } = options;
-    const load = async <Inputs extends NamedTensors, Outputs extends NamedTensors>(
-      program: Program<Inputs, Outputs>,
-    ): Promise<Session<Inputs, Outputs>> => {
-      notify({ status: 'compiling', name: program.name });
-      const session = await runtime.load(program, { weights: source.weights, storage: storageOf(dtype) });
-      loaded.push(session);
-      return session;
-    };
-    const core = new InferenceCore({
+    const stages = await loadTracedStages(source, runtime, storageOf(dtype), (program) =>
+      notify({ status: 'compiling', name: program }),
+    );
+    notify({ status: 'ready', name });
+    return new InferenceCore({
       source: { ...source, dtype },
       device: runtime.device,
-      image: await load(programs.image),
-      text: await load(programs.text),
-      masks: programs.masks === undefined ? undefined : new MaskProgram(await load(programs.masks)),
+      ...stages,
       decode: (image, decodeOptions) => decodeImage(image as ImageSource, decodeOptions),
     });
-    notify({ status: 'ready', name });
-    return core;
-  } catch (error) {
-    await Promise.all(loaded.map((session) => session.dispose()));
-    throw error;
   } finally {
     await source.close();
   }

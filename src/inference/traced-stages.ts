@@ -1,0 +1,41 @@
+import type { NamedTensors, Program } from '../engine/graph/index.ts';
+import type { Runtime, Session, WeightStorage } from '../engine/runtime/runtime.ts';
+import type { ModelSource } from '../model-folder/model-source.ts';
+import type { Stages } from './core.ts';
+import { MaskProgram } from './mask-predictor.ts';
+import { traceInference } from './programs.ts';
+
+/**
+ * Traces the programs of a model and loads them with its weights. Nothing stays open after an error.
+ *
+ * @param storage form in which the loaded programs store the weights; undefined: as they are
+ * @param onLoad called with the name of each program before it is loaded
+ * @throws {MdetrError} if a program cannot be compiled or loaded
+ */
+export const loadTracedStages = async (
+  { model, weights }: Pick<ModelSource, 'model' | 'weights'>,
+  runtime: Runtime,
+  storage: WeightStorage | undefined,
+  onLoad: (program: string) => void,
+): Promise<Stages> => {
+  const loaded: Pick<Session, 'dispose'>[] = [];
+  const load = async <Inputs extends NamedTensors, Outputs extends NamedTensors>(
+    program: Program<Inputs, Outputs>,
+  ): Promise<Session<Inputs, Outputs>> => {
+    onLoad(program.name);
+    const session = await runtime.load(program, { weights, storage });
+    loaded.push(session);
+    return session;
+  };
+  try {
+    const programs = traceInference(model);
+    return {
+      image: await load(programs.image),
+      text: await load(programs.text),
+      masks: programs.masks && new MaskProgram(await load(programs.masks)),
+    };
+  } catch (error) {
+    await Promise.all(loaded.map((session) => session.dispose()));
+    throw error;
+  }
+};
