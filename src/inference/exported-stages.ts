@@ -1,24 +1,12 @@
 import type { Program } from '../engine/graph/index.ts';
-import type { CompiledProgram, Runtime, Session, SessionOf } from '../engine/runtime/runtime.ts';
+import type { Runtime, Session, SessionOf } from '../engine/runtime/runtime.ts';
 import { MdetrError } from '../errors.ts';
-import type { ExportedProgram, ExportLayout } from '../model-folder/export-manifest.ts';
+import type { ExportedProgramFile, ExportedPrograms } from '../model-folder/exported-model.ts';
 import type { Stages } from './core.ts';
 import { MaskProgram, PredictedMasks } from './mask-predictor.ts';
 import type { InferencePrograms } from './programs.ts';
 import type { WholeProgram } from './whole-program.ts';
 import { stagesOfWhole } from './whole-stages.ts';
-
-/** A program of an exported folder: its declaration, and the path or the contents of its ONNX file. */
-export interface ExportedProgramFile {
-  readonly program: Program;
-  readonly compiled: string | CompiledProgram;
-}
-
-/** The programs of an exported folder. */
-export interface ExportedPrograms {
-  readonly layout: ExportLayout;
-  readonly programs: { readonly [Name in ExportedProgram]?: ExportedProgramFile };
-}
 
 /**
  * Loads the programs of an exported folder: nothing is traced, folded or cached. Nothing stays open after an error.

@@ -123,6 +123,12 @@ const PRECISION_SUFFIXES: Readonly<Record<Precision, string>> = { float32: '', f
 export const exportedFileName = (layout: ExportLayout, program: ExportedProgram, precision: Precision): string =>
   `${layout === 'hub' ? 'onnx/' : ''}${program}${PRECISION_SUFFIXES[precision]}.onnx`;
 
+/** A precision of an exported folder, with the files of its programs. */
+export interface ChosenPrecision {
+  readonly precision: Precision;
+  readonly programs: { readonly [Name in ExportedProgram]?: ExportedFiles | undefined };
+}
+
 /**
  * The precision to load: the one that the caller asks for, or the only one, or the most exact.
  *
@@ -132,10 +138,7 @@ export const choosePrecision = (
   { precisions }: ExportManifest,
   wanted: Precision | undefined,
   where: string,
-): {
-  readonly precision: Precision;
-  readonly programs: { readonly [Name in ExportedProgram]?: ExportedFiles | undefined };
-} => {
+): ChosenPrecision => {
   const present = PRECISIONS.filter((name) => precisions[name] !== undefined);
   const precision = wanted ?? present[0]!;
   const programs = precisions[precision];

@@ -35,16 +35,18 @@ describe.skipIf(chromiumPath === undefined)(`mdetr/web in Chromium${chromiumNote
 
   it('runs exported folders of every layout, and refuses changed files', async () => {
     const web = await openWebPage(browser, ISOLATION_HEADERS, { '/exported/': folder });
-    for (const [name, layout] of [
-      ['parts', 'parts'],
-      ['hub', 'hub'],
+    for (const [name, layout, dtype] of [
+      ['parts', 'parts', 'float32'],
+      ['hub', 'hub', 'float32'],
+      ['half', 'parts', 'float16'],
     ] as const) {
       const path = join(folder, name);
-      await exportModel('default', path, { layout });
+      await exportModel('default', path, { layout, dtype });
       const node = await MDETR.fromPretrained(path);
       await web.call(LOAD, [`/exported/${name}`, { device: 'wasm' }]);
+      expect(await web.call('() => Promise.resolve(model.dtype)')).toBe(dtype);
       let largest = 0;
-      for (const image of IMAGES.slice(0, layout === 'hub' ? 2 : 10)) {
+      for (const image of IMAGES.slice(0, name === 'parts' ? 10 : 2)) {
         const mine = await web.call<DetectionResult[]>(DETECT, [`/${image}`, CAPTIONS, OPTIONS]);
         const theirs = await node.detect(await decodeImage(join(root, image)), CAPTIONS, OPTIONS);
         largest = Math.max(largest, boxDifference(mine, theirs));

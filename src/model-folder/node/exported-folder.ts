@@ -1,34 +1,19 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { declareProgram, type Program } from '../../engine/graph/index.ts';
 import { fileReason, MdetrError } from '../../errors.ts';
 import { readJsonFile } from '../../files/json-file.ts';
 import {
   choosePrecision,
   EXPORT_MANIFEST_NAME,
   parseExportManifest,
-  type ExportedProgram,
-  type ExportLayout,
   type ExportManifest,
   type Precision,
 } from '../export-manifest.ts';
+import { exportedModel, type ExportedModel } from '../exported-model.ts';
 import { MODEL_FILE_NAMES } from '../layout.ts';
-import { combineParts, type ModelSource } from '../model-source.ts';
 import { fileDigest } from './file-digest.ts';
 import { preprocessingBeside, readRecord } from './model-files.ts';
 import { readModelParts, type ModelSourceOptions } from './model-source.ts';
-
-/** A program of an exported folder: its declaration, and the path of its ONNX file. */
-interface ExportedProgramFile {
-  readonly program: Program;
-  readonly compiled: string;
-}
-
-/** An exported model, whose programs are ready to load. */
-export interface ExportedSource extends Omit<ModelSource, 'model' | 'weights' | 'close'> {
-  readonly layout: ExportLayout;
-  readonly programs: { readonly [Name in ExportedProgram]?: ExportedProgramFile };
-}
 
 /** Reads the manifest of an exported folder. @throws {MdetrError} if it is broken or newer than this version of mdetr */
 export const readExportManifest = async (folder: string): Promise<ExportManifest> => {
@@ -46,7 +31,7 @@ export const openExportedFolder = async (
   name: string,
   folder: string,
   options: Pick<ModelSourceOptions, 'tokenizer' | 'answers'> & { readonly precision?: Precision | undefined },
-): Promise<ExportedSource> => {
+): Promise<ExportedModel> => {
   const manifest = await readExportManifest(folder);
   const chosen = choosePrecision(manifest, options.precision, folder);
   const configPath = join(folder, MODEL_FILE_NAMES.config);
@@ -60,22 +45,10 @@ export const openExportedFolder = async (
     },
     options,
   );
-  const programs: Partial<Record<ExportedProgram, ExportedProgramFile>> = {};
-  for (const [key, files] of Object.entries(chosen.programs)) {
-    const program = key as ExportedProgram;
-    for (const file of [files.file, files.data]) if (file !== undefined) await checkFile(folder, file, manifest);
-    programs[program] = {
-      program: declareProgram(program, manifest.programs[program]!),
-      compiled: join(folder, files.file),
-    };
-  }
-  return {
-    ...combineParts(parts),
-    layout: manifest.layout,
-    dtype: chosen.precision,
-    programs,
-    report: `${folder}: exported by mdetr ${manifest.mdetr}, weights stored as ${chosen.precision}`,
-  };
+  return exportedModel(parts, manifest, chosen, folder, async ({ file, data }) => {
+    for (const name of [file, data]) if (name !== undefined) await checkFile(folder, name, manifest);
+    return join(folder, file);
+  });
 };
 
 /** Checks size and digest of a file. Digests are remembered, so that an unchanged file is read once. */
