@@ -1,4 +1,12 @@
-import { functionRule, integerFrom, oneOf, stringRule, type OptionRules } from '../options/check-options.ts';
+import { PRECISIONS, type Precision } from '../model-folder/precision.ts';
+import {
+  booleanRule,
+  functionRule,
+  integerFrom,
+  oneOf,
+  stringRule,
+  type OptionRules,
+} from '../options/check-options.ts';
 
 /**
  * Name of a device: `auto` is WebGPU where there is a graphics processor for it, else WebAssembly. `cpu` is another name of
@@ -24,7 +32,7 @@ export interface FromPretrainedOptions {
   /** Threads of WebAssembly on pages that are cross-origin isolated. Default: half the cores, at most 4. */
   readonly threads?: number | undefined;
   /** Precision of an exported folder; by default the only one it has, or the most exact. */
-  readonly dtype?: 'float32' | 'float16' | 'int8' | undefined;
+  readonly dtype?: Precision | undefined;
   /** Run in a Web Worker, so that the page stays responsive. Default true. */
   readonly worker?: boolean | undefined;
   /** Keep downloaded weights in Cache storage. Default true. */
@@ -43,10 +51,10 @@ export interface FromPretrainedOptions {
 /** Rules of `FromPretrainedOptions`. */
 export const fromPretrainedRules: OptionRules<FromPretrainedOptions> = {
   device: oneOf('auto', 'webgpu', 'wasm', 'cpu'),
-  dtype: oneOf('float32', 'float16', 'int8'),
+  dtype: oneOf(...PRECISIONS),
   threads: integerFrom(1),
-  worker: { expected: 'true or false', accepts: (value) => typeof value === 'boolean' },
-  cache: { expected: 'true or false', accepts: (value) => typeof value === 'boolean' },
+  worker: booleanRule,
+  cache: booleanRule,
   sha256: {
     expected: 'a SHA-256 in 64 hexadecimal digits',
     accepts: (value) => typeof value === 'string' && /^[0-9a-f]{64}$/i.test(value),

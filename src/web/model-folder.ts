@@ -16,7 +16,7 @@ import { parseModelConfig } from '../models/index.ts';
 import { readAnswerVocabulary } from '../postprocess/answer-vocabulary.ts';
 import { createTokenizer, createTokenizerFromVocab, type Tokenizer } from '../text/index.ts';
 import type { ModelLocation } from './model-location.ts';
-import { readWeightFile, type WeightFileOptions } from './weight-cache.ts';
+import { readWeightFile, requestFile, requireSuccess, type WeightFileOptions } from './weight-cache.ts';
 
 /** Maximum size of weights that are prepared in a page: in float32, with what ONNX Runtime copies, they take three times as much. */
 const MAX_WEIGHT_BYTES = 512 * 2 ** 20;
@@ -42,12 +42,9 @@ export class ModelFiles {
     const { files } = this.location;
     if (files !== undefined) return files[name];
     const url = this.urlOf(name);
-    const response = await fetch(url).catch((error: unknown) => {
-      throw new MdetrError(`${name}: cannot be fetched from ${url} (${messageOf(error)})`, { cause: error });
-    });
+    const response = await requestFile(url, name);
     if (response.status === 404 || isPage(response)) return undefined;
-    if (!response.ok) throw new MdetrError(`${name}: cannot be fetched from ${url} (status ${response.status})`);
-    return response.text();
+    return requireSuccess(response, url, name).text();
   }
 
   /** Parsed contents of a file; undefined if there is none. @throws {MdetrError} if it is not JSON */

@@ -21,8 +21,6 @@ export interface WeightFileOptions {
   /** Keep the file in Cache storage. */
   readonly isCached: boolean;
   readonly onProgress: (loadedBytes: number, totalBytes: number | undefined) => void;
-  /** Called with the size before the download begins; may throw. */
-  readonly checkSize?: ((bytes: number) => void) | undefined;
 }
 
 /** A file of weights that is stored in the browser. */
@@ -78,13 +76,17 @@ export const readWeightFile = async (
 };
 
 /** Requests a file. @throws {MdetrError} naming the file if there is none, or the server cannot be reached */
-export const fetchFile = async (url: string, name: string, init: RequestInit = {}): Promise<Response> => {
-  let response: Response;
-  try {
-    response = await fetch(url, init);
-  } catch (error) {
+export const fetchFile = async (url: string, name: string): Promise<Response> =>
+  requireSuccess(await requestFile(url, name), url, name);
+
+/** Requests a file that there may not be. @throws {MdetrError} naming the file if the server cannot be reached */
+export const requestFile = (url: string, name: string): Promise<Response> =>
+  fetch(url).catch((error: unknown) => {
     throw new MdetrError(`${name}: cannot be fetched from ${url} (${messageOf(error)})`, { cause: error });
-  }
+  });
+
+/** Returns the response. @throws {MdetrError} naming the file if its status is an error */
+export const requireSuccess = (response: Response, url: string, name: string): Response => {
   if (!response.ok) throw new MdetrError(`${name}: cannot be fetched from ${url} (status ${response.status})`);
   return response;
 };
@@ -124,14 +126,13 @@ const keep = async (
 const readWithProgress = async (
   { headers, body }: Response,
   { name }: WeightFile,
-  { onProgress, checkSize }: WeightFileOptions,
+  { onProgress }: WeightFileOptions,
 ): Promise<Uint8Array<ArrayBuffer>> => {
   // The length of a compressed response is not that of its contents.
   const isCompressed = (headers.get('content-encoding') ?? 'identity') !== 'identity';
   const length = isCompressed ? NaN : Number(headers.get('content-length') ?? NaN);
   const total = Number.isSafeInteger(length) && length > 0 ? length : undefined;
   try {
-    if (total !== undefined) checkSize?.(total);
     const reader = body!.getReader();
     let bytes = new Uint8Array(total ?? 2 ** 20);
     let loaded = 0;
@@ -145,7 +146,6 @@ const readWithProgress = async (
       }
       bytes.set(value, loaded);
       loaded += value.byteLength;
-      checkSize?.(loaded);
       onProgress(loaded, total);
     }
     if (total !== undefined && loaded !== total)

@@ -1,12 +1,11 @@
 import { MdetrError } from '../errors.ts';
-import type { Port } from '../inference/remote/messages.ts';
 import { RemoteCore } from '../inference/remote/remote-core.ts';
 import { receivedError } from '../inference/remote/sent-error.ts';
 import type { DeviceChoice } from './device.ts';
 import type { ProgressEvent } from './load-options.ts';
 import type { LoadRequest } from './open-core.ts';
 import { sendImage } from './send-image.ts';
-import type { LoadReply } from './worker-messages.ts';
+import { portOf, type LoadReply } from './worker-messages.ts';
 
 /** Loads a model in a new worker, which ends when the model is disposed. Throws what loading throws. */
 export const openInWorker = async (
@@ -46,11 +45,6 @@ export const openInWorker = async (
     throw error;
   }
 };
-
-const portOf = (worker: Worker): Port => ({
-  post: (message, transfer = []) => worker.postMessage(message, [...transfer]),
-  listen: (listener) => worker.addEventListener('message', ({ data }: MessageEvent<unknown>) => listener(data)),
-});
 
 /** Starts the worker that is beside this module, or the one at a URL. */
 const startWorker = (url: string | undefined): Worker => {

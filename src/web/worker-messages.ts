@@ -1,4 +1,4 @@
-import type { RemoteFacts, SentError } from '../inference/remote/messages.ts';
+import type { Port, RemoteFacts, SentError } from '../inference/remote/messages.ts';
 import type { DeviceChoice } from './device.ts';
 import type { ProgressEvent } from './load-options.ts';
 import type { LoadRequest } from './open-core.ts';
@@ -14,3 +14,9 @@ export type LoadReply =
   | { readonly kind: 'progress'; readonly event: ProgressEvent }
   | { readonly kind: 'loaded'; readonly facts: RemoteFacts; readonly choice: DeviceChoice }
   | { readonly kind: 'not-loaded'; readonly error: SentError };
+
+/** The channel of a worker: between it and the thread that started it, seen from either end. */
+export const portOf = (worker: Pick<Worker, 'postMessage' | 'addEventListener'>): Port => ({
+  post: (message, transfer = []) => worker.postMessage(message, [...transfer]),
+  listen: (listener) => worker.addEventListener('message', ({ data }: MessageEvent<unknown>) => listener(data)),
+});

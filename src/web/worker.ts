@@ -1,24 +1,18 @@
 /** The Web Worker that runs a model: it loads the one that its first message names, then answers calls. */
 import { remoteFacts, serveCore } from '../inference/remote/core-host.ts';
-import type { Port } from '../inference/remote/messages.ts';
 import { sentError } from '../inference/remote/sent-error.ts';
 import { openCore } from './open-core.ts';
-import type { LoadMessage, LoadReply } from './worker-messages.ts';
+import { portOf, type LoadMessage, type LoadReply } from './worker-messages.ts';
 
 /** The worker's own scope; the library of pages types it as a window. */
 const scope = globalThis as unknown as Pick<Worker, 'postMessage' | 'addEventListener' | 'removeEventListener'>;
-
-const port: Port = {
-  post: (message, transfer = []) => scope.postMessage(message, [...transfer]),
-  listen: (listener) => scope.addEventListener('message', ({ data }: MessageEvent<unknown>) => listener(data)),
-};
 
 const reply = (message: LoadReply): void => scope.postMessage(message);
 
 const load = async ({ request }: LoadMessage): Promise<void> => {
   try {
     const { core, choice } = await openCore(request, (event) => reply({ kind: 'progress', event }));
-    serveCore(core, port);
+    serveCore(core, portOf(scope));
     reply({ kind: 'loaded', facts: remoteFacts(core), choice });
   } catch (error) {
     reply({ kind: 'not-loaded', error: sentError(error) });
