@@ -54,7 +54,7 @@ const mayImport = {
     'drawing',
     'files',
   ],
-  export: ['engine', 'models', 'inference', 'model-folder', 'files'],
+  export: ['engine', 'models', 'data', 'inference', 'model-folder', 'files'],
   web: [
     'engine',
     'models',

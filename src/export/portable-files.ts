@@ -1,3 +1,4 @@
+import { IMAGENET_MEAN, IMAGENET_STD } from '../data/sampling/collate.ts';
 import { MdetrError } from '../errors.ts';
 import { preprocessingJson, type Preprocessing } from '../model-folder/preprocessing.ts';
 
@@ -86,7 +87,7 @@ export const hubPreprocessing = (preprocessing: Preprocessing): JsonObject => ({
   do_rescale: true,
   rescale_factor: 1 / 255,
   do_normalize: true,
-  image_mean: [0.485, 0.456, 0.406],
-  image_std: [0.229, 0.224, 0.225],
+  image_mean: [...IMAGENET_MEAN],
+  image_std: [...IMAGENET_STD],
   do_pad: true,
 });

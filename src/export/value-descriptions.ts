@@ -1,3 +1,4 @@
+import { IMAGENET_MEAN, IMAGENET_STD } from '../data/sampling/collate.ts';
 import type { ExportedProgram } from '../model-folder/export-manifest.ts';
 
 /** Descriptions of the programs of an exported folder. */
@@ -9,8 +10,7 @@ export const PROGRAM_DESCRIPTIONS: Readonly<Record<ExportedProgram, string>> = {
   model: 'MDETR: images and one caption each to boxes, the tokens that each box refers to, answers and masks.',
 };
 
-const PIXELS =
-  'RGB divided by 255, then normalized with mean (0.485, 0.456, 0.406) and standard deviation (0.229, 0.224, 0.225). Images of a batch are padded with 0 at the right and the bottom.';
+const PIXELS = `RGB divided by 255, then normalized with mean (${IMAGENET_MEAN.join(', ')}) and standard deviation (${IMAGENET_STD.join(', ')}). Images of a batch are padded with 0 at the right and the bottom.`;
 const TOKENS = 'Token ids of the captions, special tokens included, padded at the right.';
 const ANSWER =
   'Logits of a question head; see answers.json or, for CLEVR, the order of the official code. Softmax gives probabilities.';

@@ -42,7 +42,7 @@ export const stagesOfWhole = (
 const selectRows = (value: HostTensor, rows: readonly number[]): HostTensor => {
   if (rows.length === value.shape[0] && rows.every((row, index) => row === index)) return value;
   const length = value.data.length / value.shape[0]!;
-  const data = value.data.slice(0, 0).constructor as Float32ArrayConstructor;
+  const data = value.data.constructor as Float32ArrayConstructor;
   const chosen = new data(length * rows.length);
   rows.forEach((row, index) =>
     chosen.set((value.data as Float32Array).subarray(row * length, (row + 1) * length), index * length),

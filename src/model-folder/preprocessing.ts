@@ -1,3 +1,4 @@
+import { IMAGENET_MEAN, IMAGENET_STD } from '../data/sampling/collate.ts';
 import { MdetrError } from '../errors.ts';
 import type { ModelConfig } from '../models/index.ts';
 
@@ -26,9 +27,6 @@ export const usualPreprocessing = ({ combine_datasets: datasets }: ModelConfig):
 const MIN_SIDE_PX = 16;
 const MAX_SIDE_PX = 4096;
 
-/** Normalization that the official code, and therefore every checkpoint, uses: ImageNet's. */
-const IMAGE_MEAN = [0.485, 0.456, 0.406];
-const IMAGE_STD = [0.229, 0.224, 0.225];
 /** Pillow's number of bilinear interpolation. */
 const BILINEAR = 2;
 
@@ -72,8 +70,8 @@ const SETTINGS: readonly (readonly [name: string, isFollowed: (value: unknown) =
   ['do_normalize', isTrue],
   ['do_rescale', isTrue],
   ['rescale_factor', (value) => isClose([value], [1 / 255])],
-  ['image_mean', (value) => isClose(value, IMAGE_MEAN)],
-  ['image_std', (value) => isClose(value, IMAGE_STD)],
+  ['image_mean', (value) => isClose(value, IMAGENET_MEAN)],
+  ['image_std', (value) => isClose(value, IMAGENET_STD)],
   ['resample', (value) => value === BILINEAR],
 ];
 

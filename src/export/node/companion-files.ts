@@ -42,14 +42,14 @@ export const writeCompanions = async (
   await write('tokenizer.json', isHub ? portableTokenizerJson(tokenizer, companions.tokenizer) : tokenizer);
   if (isHub) await write('tokenizer_config.json', tokenizerConfig(maxTokensOf(source.config)));
   if (companions.answers !== undefined) await write(MODEL_FILE_NAMES.answers, await readInput(companions.answers));
-  const files = { ...contents.files, ...(await digestsOf(folder, names)) };
+  const digests = await digestsOf(folder, names);
   const card = exportCard({
-    ...{ ...contents, files, name: contents.title, config: source.config },
+    ...{ ...contents, files: { ...contents.files, ...digests }, name: contents.title, config: source.config },
     precisions: Object.keys(contents.precisions) as Precision[],
     original: await originalCard(opened),
   });
   await write(MODEL_FILE_NAMES.card, card);
-  return digestsOf(folder, names);
+  return { ...digests, ...(await digestsOf(folder, [MODEL_FILE_NAMES.card])) };
 };
 
 /** The network's configuration and the model's own keys; paths and settings of its training stay out. */
