@@ -2,7 +2,7 @@
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { build, type BuildOptions } from 'esbuild';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -12,6 +12,22 @@ const defaultModelFiles = (): Record<string, string> => {
   const names = readdirSync(folder).filter((name) => name.endsWith('.json'));
   return Object.fromEntries(names.map((name) => [name, readFileSync(join(folder, name), 'utf8')]));
 };
+
+/** Options of both bundles. */
+const browserBundle = () =>
+  ({
+    bundle: true,
+    // A page does not load what only runs without a worker.
+    splitting: true,
+    chunkNames: 'shared-[hash]',
+    format: 'esm',
+    platform: 'browser',
+    target: 'es2023',
+    minify: true,
+    legalComments: 'none',
+    logLevel: 'warning',
+    define: { DEFAULT_MODEL_FILES: JSON.stringify(defaultModelFiles()) },
+  }) as const satisfies BuildOptions;
 
 /** The import of ONNX Runtime by a URL that is known at run time, as the minifier writes it. */
 const RUNTIME_IMPORT = /import\((\w+\.module)\)/;
@@ -26,17 +42,8 @@ export const buildWeb = async (outdir = join(root, 'dist/web')): Promise<Readonl
   const { outputFiles } = await build({
     entryPoints: { mdetr: join(root, 'src/web/index.ts'), worker: join(root, 'src/web/worker.ts') },
     outdir,
-    bundle: true,
-    splitting: true,
-    format: 'esm',
-    platform: 'browser',
-    target: 'es2023',
-    minify: true,
-    chunkNames: 'shared-[hash]',
-    legalComments: 'none',
     write: false,
-    logLevel: 'warning',
-    define: { DEFAULT_MODEL_FILES: JSON.stringify(defaultModelFiles()) },
+    ...browserBundle(),
   });
   const files = new Map(outputFiles.map(({ path, text }) => [path, leaveRuntimeImport(text)]));
   if (![...files.values()].some((code) => code.includes('webpackIgnore')))
@@ -58,17 +65,7 @@ export const buildPage = async (outdir = join(root, 'dist/page')): Promise<void>
   await build({
     entryPoints: { page: join(source, 'main.ts') },
     outdir,
-    bundle: true,
-    // What only runs without a worker is not loaded.
-    splitting: true,
-    chunkNames: 'shared-[hash]',
-    format: 'esm',
-    platform: 'browser',
-    target: 'es2023',
-    minify: true,
-    legalComments: 'none',
-    logLevel: 'warning',
-    define: { DEFAULT_MODEL_FILES: JSON.stringify(defaultModelFiles()) },
+    ...browserBundle(),
   });
   for (const name of ['index.html', 'style.css', 'icon.svg']) copyFileSync(join(source, name), join(outdir, name));
   mkdirSync(join(outdir, 'images'), { recursive: true });
