@@ -3,6 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { MdetrError } from '../../errors.ts';
 import { readInput } from '../../files/input-file.ts';
 import { readJsonFile, readTextFile } from '../../files/json-file.ts';
+import { CALIBRATION_KEY } from '../../model-folder/calibration.ts';
 import type { ExportManifest, Precision } from '../../model-folder/export-manifest.ts';
 import { MODEL_FILE_NAMES } from '../../model-folder/layout.ts';
 import { tokenizerFilesIn } from '../../model-folder/node/model-files.ts';
@@ -20,7 +21,7 @@ type Contents = Omit<ExportManifest, 'format' | 'version'> & {
 };
 
 /** Keys of a model's configuration that are not the network's but belong to the model. */
-const MODEL_KEYS = ['notice', 'made_for'];
+const MODEL_KEYS = ['notice', 'made_for', CALIBRATION_KEY];
 
 /** Writes the files beside the programs: configuration, vocabulary, image preparation, answers, card. */
 export const writeCompanions = async (

@@ -43,6 +43,10 @@ const SMALL_CONFIG = {
     ...{ hidden_size: 32, num_hidden_layers: 1, num_attention_heads: 4, intermediate_size: 64 },
     ...{ vocab_size: 115, max_position_embeddings: 40 },
   },
+  calibration: {
+    ...{ threshold: 0.4, presence: 0.3 },
+    data: { name: 'val.jsonl', images: 2, captions: 3, boxes: 4, present_phrases: 3, absent_phrases: 1 },
+  },
   init_seed: 7,
 };
 
@@ -79,6 +83,7 @@ describe.each(layouts)('an export in the layout "%s"', (layout) => {
     expect(ours.answer).toBe(theirs.answer);
     expect(ours.probability).toBeCloseTo(theirs.probability, 5);
     expect(model.loadReport).toContain('weights stored as float32');
+    expect(model.calibration).toEqual(SMALL_CONFIG.calibration);
     theirs.detections.forEach((detections, caption) => {
       expect(ours.detections[caption]).toHaveLength(detections.length);
       detections.forEach(({ query, box, score, spans, mask }) => {
