@@ -15,15 +15,14 @@ export const WEIGHT_ALIGNMENT = 4096;
 /** Maximum number of bytes of derived weights that are computed at once. */
 const FOLD_BYTES = 64 * 2 ** 20;
 
-const byteLengthOf = (tensor: Tensor): number =>
+/** Bytes of the value of a tensor with a static shape. */
+export const byteLengthOf = (tensor: Tensor): number =>
   staticShape(tensor).reduce((product, size) => product * size, bytesPerElement[tensor.dtype]);
 
 /** Layout of a weights file. */
 export interface WeightLayout {
   /** One initializer per tensor; values below the inline limit are replaced by inline ones when the model is written. */
   readonly external: readonly (OnnxInitializer & { readonly name: string })[];
-  /** Byte offsets of the tensors that are stored in the file. */
-  readonly offsets: ReadonlyMap<Tensor, number>;
   /** Length of the file. */
   readonly bytes: number;
 }
@@ -39,24 +38,24 @@ export const layoutWeights = (
   file = WEIGHTS_FILE,
   inlineBytes = INLINE_BYTES,
 ): WeightLayout => {
-  const offsets = new Map<Tensor, number>();
-  let [offset, bytes] = [0, 0];
+  let [next, bytes] = [0, 0];
   const external = storedTensors.map((tensor, index) => {
     const length = byteLengthOf(tensor);
-    if (length >= inlineBytes) {
-      offsets.set(tensor, offset);
+    const isInFile = length >= inlineBytes;
+    const offset = isInFile ? next : 0;
+    if (isInFile) {
       bytes = offset + length;
-      offset += Math.ceil(length / WEIGHT_ALIGNMENT) * WEIGHT_ALIGNMENT;
+      next += Math.ceil(length / WEIGHT_ALIGNMENT) * WEIGHT_ALIGNMENT;
     }
     const name = tensor.node.kind === 'parameter' ? leafName(tensor) : `derived.${index}`;
     return {
       name,
       dtype: tensor.dtype,
       shape: staticShape(tensor),
-      external: { location: file, offset: offsets.get(tensor) ?? 0, length },
+      external: { location: file, offset, length },
     };
   });
-  return { external, offsets, bytes };
+  return { external, bytes };
 };
 
 /** Whether a stored tensor is computed from parameters, instead of being one. */

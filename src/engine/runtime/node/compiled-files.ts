@@ -7,6 +7,7 @@ import type { Tensor } from '../../graph/tensor.ts';
 import { emitModel, type EmitOptions, type EncodedInitializer, type OnnxInitializer } from '../../onnx/index.ts';
 import type { Runtime, WeightSource, WeightStorage } from '../runtime.ts';
 import {
+  byteLengthOf,
   computeWeights,
   foldProgram,
   isDerived,
@@ -41,10 +42,7 @@ export const describeCompiled = (program: Program, { weightsFile, inlineBytes }:
 
 /** Bytes of a program's weights, those that are derived from parameters included. */
 export const weightBytesOf = (program: Program): number =>
-  layoutWeights(parameterFrontier(program), '', 0).external.reduce(
-    (sum, initializer) => sum + ('external' in initializer ? initializer.external.length : 0),
-    0,
-  );
+  parameterFrontier(program).reduce((sum, tensor) => sum + byteLengthOf(tensor), 0);
 
 /**
  * Writes a program with its weights as an ONNX file and, if it stores weights outside of it, a file of weights that can be
