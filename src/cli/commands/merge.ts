@@ -2,8 +2,8 @@ import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { Command } from 'commander';
 import { readResultLines } from '../../datasets/export/export-results.ts';
-import { GrowingFile } from '../../datasets/export/growing-file.ts';
 import { MdetrError } from '../../errors.ts';
+import { GrowingFile } from '../../files/growing-file.ts';
 import { OutputRule } from '../../files/output-rule.ts';
 import { addFormatOptions, exportOptionsOf, type FormatOptions } from '../options/format-options.ts';
 import { exportWithNotes } from '../output/exported-results.ts';
@@ -50,7 +50,7 @@ const merge = async (file: string, options: MergeOptions): Promise<void> => {
       count++;
     }
   } catch (error) {
-    await output.abort();
+    await output.discard();
     throw error;
   }
   await output.finish();

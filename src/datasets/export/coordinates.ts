@@ -1,6 +1,7 @@
 import type { BoxXywh } from '../../geometry/boxes.ts';
 import { maskToPolygons } from '../../geometry/mask-polygons.ts';
 import { unpackMask } from '../../geometry/run-lengths.ts';
+import type { Remarks } from '../preparation/remarks.ts';
 import type { ExportedObject } from './exporter.ts';
 
 /** Distance in pixels by which polygons may leave the outline of a mask, to have few points that people can drag. */
@@ -29,6 +30,13 @@ export const cornersOf = ([x, y, w, h]: BoxXywh): readonly [number, number, numb
 /** Outlines of an object's mask; empty without a mask. */
 export const polygonsOf = ({ mask }: ExportedObject): number[][] =>
   mask === undefined ? [] : maskToPolygons(unpackMask(mask), { tolerance: POLYGON_TOLERANCE_PX });
+
+/** The largest outline of an object's mask, for formats that hold one; undefined without a mask. Others are reported. */
+export const largestPolygonOf = (object: ExportedObject, image: string, dropped: Remarks): number[] | undefined => {
+  const [largest, ...others] = polygonsOf(object);
+  if (others.length > 0) dropped.add('parts of masks, of which the largest is kept', image);
+  return largest;
+};
 
 /** Pairs of a flat list x, y, x, y, … */
 export const pointsOf = (flat: readonly number[]): [number, number][] =>

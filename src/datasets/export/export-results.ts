@@ -1,13 +1,11 @@
-import { createReadStream } from 'node:fs';
-import { createInterface } from 'node:readline';
 import { MdetrError, UsageError } from '../../errors.ts';
-import { requireInput } from '../../files/input-file.ts';
-import { parseJson } from '../../files/json-text.ts';
+import { parseStrictJson } from '../../files/json-text.ts';
 import { readTextFile } from '../../files/json-file.ts';
 import { OutputRule } from '../../files/output-rule.ts';
 import { parseResult } from '../../results/schema.ts';
 import { Remarks } from '../preparation/remarks.ts';
 import type { Remark } from '../preparation/preparation.ts';
+import { readJsonLines } from '../source/json-lines.ts';
 import { CocoIds } from '../formats/coco/ids.ts';
 import { ClassMapping } from './class-mapping.ts';
 import { ClassList, type MaskForm } from './exporter.ts';
@@ -108,13 +106,5 @@ export const readClassNames = async (path: string): Promise<string[]> => {
 
 /** Results of a file with one in each line. @throws {MdetrError} naming the line that is no result */
 export async function* readResultLines(path: string): AsyncGenerator<ExportableResult> {
-  await requireInput(path);
-  const lines = createInterface({ input: createReadStream(path, 'utf8'), crlfDelay: Infinity });
-  let number = 0;
-  for await (const line of lines) {
-    number++;
-    if (line.trim() === '') continue;
-    const where = `${path}: line ${number}`;
-    yield parseResult(parseJson(line, where), where);
-  }
+  for await (const { value, location } of readJsonLines(path, parseStrictJson)) yield parseResult(value, location);
 }

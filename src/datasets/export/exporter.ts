@@ -30,7 +30,7 @@ export type MaskForm = 'polygons' | 'rle';
 
 /** Settings of an export, for its writer. */
 export interface ExportContext {
-  /** Classes in the order of their ids. New labels are added, unless the list was given. */
+  /** Classes in the order of their ids. Labels that are not in it are added. */
   readonly classes: ClassList;
   /** Form of masks; formats with one form only ignore it. */
   readonly masks: MaskForm | undefined;
@@ -76,11 +76,8 @@ export interface Exporter {
 /** Class names and their ids, which count from 0. */
 export class ClassList {
   private readonly ids = new Map<string, number>();
-  /** The list was given, so that no class is added. */
-  readonly isFixed: boolean;
 
   constructor(names?: readonly string[]) {
-    this.isFixed = names !== undefined;
     names?.forEach((name, id) => this.ids.set(name, id));
   }
 

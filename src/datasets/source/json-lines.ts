@@ -9,9 +9,13 @@ const MAX_LINE = 64 * 2 ** 20;
 
 /**
  * Iterates over the values of a JSON Lines file; empty lines are skipped.
+ * @param parse parses a line; by default as Python writes it, with `NaN`
  * @throws {MdetrError} naming file and line of the first line that is not JSON
  */
-export const readJsonLines = async function* (path: string): AsyncGenerator<{ value: unknown; location: string }> {
+export const readJsonLines = async function* (
+  path: string,
+  parse: (text: string) => unknown = parsePythonJson,
+): AsyncGenerator<{ value: unknown; location: string }> {
   await requireInput(path);
   const lines = createInterface({ input: createReadStream(path, 'utf8'), crlfDelay: Infinity });
   let number = 0;
@@ -24,7 +28,7 @@ export const readJsonLines = async function* (path: string): AsyncGenerator<{ va
       if (line.length > MAX_LINE) throw new MdetrError(`${location}: has more than ${MAX_LINE} characters`);
       let value: unknown;
       try {
-        value = parsePythonJson(line);
+        value = parse(line);
       } catch (error) {
         throw new MdetrError(`${location}: is not JSON: ${messageOf(error).slice(0, 100)}`, { cause: error });
       }

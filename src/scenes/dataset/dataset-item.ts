@@ -5,7 +5,7 @@ import type { RawImage } from '../../data/images/raw-image.ts';
 import { annotationRow, type NewRow } from './annotation-rows.ts';
 import { clevrScene, type ClevrScene } from './clevr-format.ts';
 import { imageName, imagePath, type DatasetSettings } from './dataset-settings.ts';
-import { guard } from '../../files/json-sections.ts';
+import { guard } from '../../files/growing-file.ts';
 import { makeTexts } from '../language/make-texts.ts';
 import { Random } from '../../random/random.ts';
 import { describeScene, generateScene, type Scene, type SceneOptions } from '../render/scene.ts';

@@ -8,7 +8,8 @@ import { clevrQuestion, type ClevrQuestion } from './clevr-format.ts';
 import { ANNOTATION_FILES, type AnnotationFile, type DatasetItem } from './dataset-item.ts';
 import { checkSettings, IMAGE_FOLDER, isImageName, type DatasetSettings } from './dataset-settings.ts';
 import type { WorkerReply, WorkerStart } from './dataset-worker.ts';
-import { guard, JsonSections } from '../../files/json-sections.ts';
+import { guard } from '../../files/growing-file.ts';
+import { JsonSections } from '../../files/json-sections.ts';
 
 /** Options of `writeDataset` that do not affect the output. */
 export interface WriteDatasetOptions {

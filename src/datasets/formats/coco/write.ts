@@ -1,7 +1,7 @@
 import { maskArea, unpackMask } from '../../../geometry/run-lengths.ts';
 import { boxPixels, pixels, polygonsOf, scoreDigits } from '../../export/coordinates.ts';
 import type { ExportContext, ExportedObject, Exporter } from '../../export/exporter.ts';
-import { GrowingFile } from '../../export/growing-file.ts';
+import { GrowingFile } from '../../../files/growing-file.ts';
 import { CocoIds } from './ids.ts';
 
 /** Mask and area of an annotation, in the form that is wanted; run lengths by default, which lose nothing. */
@@ -42,17 +42,16 @@ export const cocoExporter: Exporter = {
             score: object.score === undefined ? undefined : scoreDigits(object.score),
             phrases: object.phrases,
           };
-          await file.write(`${annotations === 1 ? '' : ','}\n${JSON.stringify(annotation)}`);
+          await file.writeEntry(annotation);
         }
       },
       async finish() {
         const categories = context.classes.names.map((name, id) => JSON.stringify({ id: id + 1, name }));
-        await file.write(
+        await file.finish(
           `\n],\n"images":[\n${images.join(',\n')}\n],\n"categories":[\n${categories.join(',\n')}\n]}\n`,
         );
-        await file.finish();
       },
-      abort: () => file.abort(),
+      abort: () => file.discard(),
     };
   },
 };
@@ -66,7 +65,6 @@ export const cocoResultsExporter: Exporter = {
   async open(path, context) {
     const ids = await CocoIds.read(context.annotations!);
     const file = await GrowingFile.open(path);
-    let written = 0;
     await file.write('[');
     return {
       async add({ name, objects }) {
@@ -88,14 +86,11 @@ export const cocoResultsExporter: Exporter = {
             score: scoreDigits(object.score ?? 1),
             segmentation: object.mask,
           };
-          await file.write(`${written++ === 0 ? '' : ','}\n${JSON.stringify(result)}`);
+          await file.writeEntry(result);
         }
       },
-      async finish() {
-        await file.write('\n]\n');
-        await file.finish();
-      },
-      abort: () => file.abort(),
+      finish: () => file.finish('\n]\n'),
+      abort: () => file.discard(),
     };
   },
 };

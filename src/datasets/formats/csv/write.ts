@@ -1,6 +1,7 @@
 import { cornersOf, scoreDigits } from '../../export/coordinates.ts';
 import type { Exporter } from '../../export/exporter.ts';
-import { GrowingFile } from '../../export/growing-file.ts';
+import { reportUnheld } from '../../export/unheld-values.ts';
+import { GrowingFile } from '../../../files/growing-file.ts';
 
 const HEADER = ['image', 'label', 'xmin', 'ymin', 'xmax', 'ymax', 'score', 'width', 'height', 'phrases'];
 
@@ -13,19 +14,20 @@ export const csvExporter: Exporter = {
     const file = await GrowingFile.open(path);
     await file.write(`${HEADER.join(',')}\n`);
     return {
-      async add({ name, width, height, objects }) {
+      async add(image) {
+        const { name, width, height, objects } = image;
+        reportUnheld(image, ['masks'], dropped);
         const write = (values: readonly (string | number)[]): Promise<void> =>
           file.write(`${values.map(cell).join(',')}\n`);
         if (objects.length === 0) await write([name, '', '', '', '', '', '', width, height, '']);
-        for (const { label, bbox, score, phrases, mask } of objects) {
+        for (const { label, bbox, score, phrases } of objects) {
           classes.idOf(label);
-          if (mask !== undefined) dropped.add('masks, whose boxes are kept', name);
           const shown = score === undefined ? '' : scoreDigits(score);
           await write([name, label, ...cornersOf(bbox), shown, width, height, phrases.join('; ')]);
         }
       },
       finish: () => file.finish(),
-      abort: () => file.abort(),
+      abort: () => file.discard(),
     };
   },
 };

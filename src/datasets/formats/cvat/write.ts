@@ -1,6 +1,7 @@
-import { cornersOf, pixels, pointsOf, polygonsOf } from '../../export/coordinates.ts';
+import { cornersOf, largestPolygonOf, pixels, pointsOf } from '../../export/coordinates.ts';
 import type { ExportedObject, Exporter } from '../../export/exporter.ts';
-import { GrowingFile } from '../../export/growing-file.ts';
+import { GrowingFile } from '../../../files/growing-file.ts';
+import { reportUnheld } from '../../export/unheld-values.ts';
 import { xmlText } from '../../export/xml-text.ts';
 
 /** Writer of CVAT's XML for images 1.1: boxes, and polygons for masks. Create the labels in the task before the import. */
@@ -13,31 +14,25 @@ export const cvatExporter: Exporter = {
     let images = 0;
     await file.write('<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n  <version>1.1</version>\n');
     return {
-      async add({ name, width, height, objects }) {
-        for (const { label, score, phrases, mask } of objects) {
-          classes.idOf(label);
-          if (score !== undefined) dropped.add('scores', name);
-          if (phrases.length > 1) dropped.add('further phrases of an object', name);
-          if (mask !== undefined && polygonsOf({ mask } as ExportedObject).length > 1)
-            dropped.add('parts of masks, of which the largest is kept', name);
-        }
-        const shapes = objects.map((object) => `    ${shapeXml(object)}\n`).join('');
+      async add(image) {
+        const { name, width, height, objects } = image;
+        for (const { label } of objects) classes.idOf(label);
+        reportUnheld(image, ['scores', 'phrases'], dropped);
+        const shapes = objects
+          .map((object) => `    ${shapeXml(object, largestPolygonOf(object, name, dropped))}\n`)
+          .join('');
         await file.write(
           `  <image id="${images++}" name="${xmlText(name)}" width="${width}" height="${height}">\n${shapes}  </image>\n`,
         );
       },
-      async finish() {
-        await file.write('</annotations>\n');
-        await file.finish();
-      },
-      abort: () => file.abort(),
+      finish: () => file.finish('</annotations>\n'),
+      abort: () => file.discard(),
     };
   },
 };
 
-const shapeXml = (object: ExportedObject): string => {
+const shapeXml = (object: ExportedObject, outline: readonly number[] | undefined): string => {
   const shared = `label="${xmlText(object.label)}" source="auto" occluded="0"`;
-  const [outline] = polygonsOf(object);
   if (outline !== undefined) {
     const points = pointsOf(outline.map(pixels)).map((point) => point.join(','));
     return `<polygon ${shared} points="${points.join(';')}" z_order="0"></polygon>`;

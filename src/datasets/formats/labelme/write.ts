@@ -4,6 +4,7 @@ import { makeFolder } from '../../../files/make-folder.ts';
 import { cornersOf, pixels, pointsOf, polygonsOf } from '../../export/coordinates.ts';
 import type { ExportedObject, Exporter } from '../../export/exporter.ts';
 import { ImageFileNames } from '../../export/image-files.ts';
+import { reportUnheld } from '../../export/unheld-values.ts';
 
 /** Version of LabelMe whose files these are. */
 const LABELME_VERSION = '5.5.0';
@@ -20,11 +21,10 @@ export const labelmeExporter: Exporter = {
     await makeFolder(folder);
     const names = new ImageFileNames();
     return {
-      async add({ name, width, height, objects }) {
-        for (const { label, score } of objects) {
-          classes.idOf(label);
-          if (score !== undefined) dropped.add('scores', name);
-        }
+      async add(image) {
+        const { name, width, height, objects } = image;
+        for (const { label } of objects) classes.idOf(label);
+        reportUnheld(image, ['scores'], dropped);
         const content = {
           version: LABELME_VERSION,
           flags: {},

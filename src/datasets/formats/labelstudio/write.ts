@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { fraction, pointsOf, polygonsOf, scoreDigits } from '../../export/coordinates.ts';
 import type { ExportedImage, ExportedObject, Exporter } from '../../export/exporter.ts';
-import { GrowingFile } from '../../export/growing-file.ts';
+import { GrowingFile } from '../../../files/growing-file.ts';
 
 /** Address at which Label Studio serves files of a local storage; the path of the image follows. */
 const LOCAL_FILES = '/data/local-files/?d=';
@@ -16,7 +16,6 @@ export const labelStudioExporter: Exporter = {
   target: 'file',
   async open(path, { classes, model, imagePrefix = LOCAL_FILES }) {
     const file = await GrowingFile.open(path);
-    let tasks = 0;
     await file.write('[');
     return {
       async add(image) {
@@ -33,13 +32,10 @@ export const labelStudioExporter: Exporter = {
             },
           ],
         };
-        await file.write(`${tasks++ === 0 ? '' : ','}\n${JSON.stringify(task)}`);
+        await file.writeEntry(task);
       },
-      async finish() {
-        await file.write('\n]\n');
-        await file.finish();
-      },
-      abort: () => file.abort(),
+      finish: () => file.finish('\n]\n'),
+      abort: () => file.discard(),
     };
   },
 };

@@ -4,6 +4,7 @@ import { makeFolder } from '../../../files/make-folder.ts';
 import type { BoxXywh } from '../../../geometry/boxes.ts';
 import type { Exporter } from '../../export/exporter.ts';
 import { ImageFileNames } from '../../export/image-files.ts';
+import { reportUnheld } from '../../export/unheld-values.ts';
 import { xmlText } from '../../export/xml-text.ts';
 import { OWN_VOC_SOURCE } from './own-source.ts';
 
@@ -19,13 +20,10 @@ export const vocExporter: Exporter = {
     await makeFolder(folder);
     const names = new ImageFileNames();
     return {
-      async add({ name, width, height, objects }) {
-        for (const { label, score, phrases, mask } of objects) {
-          classes.idOf(label);
-          if (score !== undefined) dropped.add('scores', name);
-          if (mask !== undefined) dropped.add('masks, whose boxes are kept', name);
-          if (phrases.length > 1) dropped.add('further phrases of an object', name);
-        }
+      async add(image) {
+        const { name, width, height, objects } = image;
+        for (const { label } of objects) classes.idOf(label);
+        reportUnheld(image, ['scores', 'masks', 'phrases'], dropped);
         const xml = [
           '<annotation>',
           `  <folder>${xmlText(posix.basename(posix.dirname(name)))}</folder>`,

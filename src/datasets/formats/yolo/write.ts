@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import { replaceFile } from '../../../files/atomic-file.ts';
 import { makeFolder } from '../../../files/make-folder.ts';
-import { fraction, polygonsOf } from '../../export/coordinates.ts';
+import { fraction, largestPolygonOf } from '../../export/coordinates.ts';
 import type { ExportedImage, ExportedObject, Exporter } from '../../export/exporter.ts';
 import { ImageFileNames } from '../../export/image-files.ts';
+import { reportUnheld } from '../../export/unheld-values.ts';
 
 /**
  * Writer of YOLO labels: `labels/NAME.txt` for each image, in the order of the classes of `data.yaml`. Images are not copied:
@@ -18,15 +19,11 @@ export const yoloExporter: Exporter = {
     const names = new ImageFileNames();
     return {
       async add(image) {
-        const lines = image.objects.map(
-          (object) => `${classes.idOf(object.label)} ${coordinatesOf(object, image).join(' ')}\n`,
-        );
-        for (const { score, phrases, mask } of image.objects) {
-          if (score !== undefined) dropped.add('scores', image.name);
-          if (phrases.length > 1) dropped.add('further phrases of an object', image.name);
-          if (mask !== undefined && polygonsOf({ mask } as ExportedObject).length > 1)
-            dropped.add('parts of masks, of which the largest is kept', image.name);
-        }
+        reportUnheld(image, ['scores', 'phrases'], dropped);
+        const lines = image.objects.map((object) => {
+          const outline = largestPolygonOf(object, image.name, dropped);
+          return `${classes.idOf(object.label)} ${coordinatesOf(object, outline, image).join(' ')}\n`;
+        });
         await replaceFile(join(folder, 'labels', `${names.stemFor(image.name)}.txt`), lines.join(''));
       },
       async finish() {
@@ -39,9 +36,12 @@ export const yoloExporter: Exporter = {
   },
 };
 
-const coordinatesOf = (object: ExportedObject, { width, height }: ExportedImage): number[] => {
-  const [outline] = polygonsOf(object);
+const coordinatesOf = (
+  { bbox }: ExportedObject,
+  outline: readonly number[] | undefined,
+  { width, height }: ExportedImage,
+): number[] => {
   if (outline !== undefined) return outline.map((value, i) => fraction(value / (i % 2 === 0 ? width : height)));
-  const [x, y, w, h] = object.bbox;
+  const [x, y, w, h] = bbox;
   return [(x + w / 2) / width, (y + h / 2) / height, w / width, h / height].map(fraction);
 };
