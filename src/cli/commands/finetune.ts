@@ -5,6 +5,7 @@ import { ensureNativeLibrary } from '../options/native-library.ts';
 import { collectSettings, integerFrom } from '../options/option-values.ts';
 import { StopSignals } from '../options/stop-signals.ts';
 import { note, print } from '../output/print.ts';
+import { shellArgument } from '../output/shell-argument.ts';
 import { TrainingProgress } from '../output/training-progress.ts';
 import { importText, StepProgress } from './data/preparation-report.ts';
 
@@ -54,7 +55,7 @@ export const finetuneCommand = (): Command =>
     .addHelpText('after', EXAMPLES)
     .action(run);
 
-const run = async (source: string, options: FinetuneCliOptions): Promise<void> => {
+const run = async (source: string, options: FinetuneCliOptions, cli: Command): Promise<void> => {
   const { class: defaultClass, device, threads, json, ...rest } = options;
   await ensureNativeLibrary(device ?? 'cpu');
   const { finetune } = await import('../../train/finetune/finetune.ts');
@@ -63,7 +64,7 @@ const run = async (source: string, options: FinetuneCliOptions): Promise<void> =
   );
   const steps = new StepProgress(signals.signal);
   const training = new TrainingProgress(() => undefined);
-  const command = commandOf(source, options);
+  const command = commandOf(source, cli);
   try {
     const report = await finetune({
       ...rest,
@@ -106,16 +107,14 @@ const reportText = ({ config, summary, before, model, calibrated }: FinetuneRepo
   return `${model}: ${steps} steps, ${validated}${threshold}\nsettings and their reasons: ${config}\n`;
 };
 
-/** The command that repeats the call. */
-const commandOf = (source: string, { out, model, set = [], format, images }: FinetuneCliOptions): string =>
-  [
-    'mdetr finetune',
-    quotedArgument(source),
-    ...Object.entries({ out, model, format, images }).flatMap(([name, value]) =>
-      value === undefined ? [] : [`--${name} ${quotedArgument(value)}`],
-    ),
-    ...set.map((setting) => `--set ${quotedArgument(setting)}`),
-  ].join(' ');
-
-const quotedArgument = (text: string): string =>
-  /^[\w./=:+,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+/** The command that repeats the call, with all options that were given and have an effect on the model. */
+const commandOf = (source: string, command: Command): string => {
+  const given = command.options.flatMap((option) => {
+    const name = option.attributeName();
+    if (command.getOptionValueSource(name) !== 'cli' || name === 'resume' || name === 'json') return [];
+    const value: unknown = command.getOptionValue(name);
+    const values = name === 'set' ? (value as readonly unknown[]) : [value];
+    return values.map((each) => `${option.long!} ${shellArgument(String(each))}`);
+  });
+  return ['mdetr finetune', shellArgument(source), ...given].join(' ');
+};

@@ -9,6 +9,7 @@ import { ensureNativeLibrary } from '../options/native-library.ts';
 import { collectSettings, integerFrom } from '../options/option-values.ts';
 import { StopSignals } from '../options/stop-signals.ts';
 import { note, print } from '../output/print.ts';
+import { shellArgument } from '../output/shell-argument.ts';
 import { TrainingProgress } from '../output/training-progress.ts';
 
 interface TrainOptions {
@@ -136,13 +137,11 @@ const printSummary = (summary: RunSummary, path: string, options: TrainOptions):
 const commandLine = (path: string, options: TrainOptions): string =>
   [
     'mdetr train',
-    quoted(path),
-    ...(options.set ?? []).map((setting) => `--set ${quoted(setting)}`),
+    shellArgument(path),
+    ...(options.set ?? []).map((setting) => `--set ${shellArgument(setting)}`),
     ...KEY_OPTIONS.flatMap(({ option, flags }) => {
       const value = options[option];
-      return value === undefined ? [] : [`${flags.replace(/ .*/, '')} ${quoted(String(value))}`];
+      return value === undefined ? [] : [`${flags.replace(/ .*/, '')} ${shellArgument(String(value))}`];
     }),
     ...(options.resume === true ? ['--resume'] : []),
   ].join(' ');
-
-const quoted = (text: string): string => (/^[\w./=:+,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);

@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander';
+import { IMPORT_DEFAULTS } from '../../datasets/import/import-defaults.ts';
 import { TEXT_KINDS, type TextKind } from '../../datasets/import/made-texts.ts';
 import { fractionBelowOne, integerFrom } from './option-values.ts';
 
@@ -20,16 +21,23 @@ export const addImportOptions = (command: Command): Command =>
   command
     .option('--format <name>', 'format of the source (default: recognized)')
     .option('--images <dir>', 'folder of the images, if they are not below the source')
-    .option('--texts <kinds>', 'captions to make from classes: classes, prompts, captions', textKinds, [
-      'classes',
-      'prompts',
-    ] as const)
-    .option('--negatives <n>', 'absent classes that are mentioned for each image', integerFrom(0), 3)
+    .option(
+      '--texts <kinds>',
+      'captions to make from classes: classes, prompts, captions',
+      textKinds,
+      IMPORT_DEFAULTS.texts,
+    )
+    .option(
+      '--negatives <n>',
+      'absent classes that are mentioned for each image',
+      integerFrom(0),
+      IMPORT_DEFAULTS.negatives,
+    )
     .option(
       '--val-fraction <f>',
       'fraction of the images for validation, if the source has no validation part',
       fractionBelowOne,
-      0.2,
+      IMPORT_DEFAULTS.valFraction,
     )
     .option(
       '--attributes <names>',
@@ -38,9 +46,9 @@ export const addImportOptions = (command: Command): Command =>
     )
     .option('--class <name>', 'class of objects to which the source gives none')
     .option('--classes <file>', 'names of numbered classes, one per line')
-    .option('--seed <s>', 'seed of the validation part and of the captions', integerFrom(0), 0);
+    .option('--seed <s>', 'seed of the validation part and of the captions', integerFrom(0), IMPORT_DEFAULTS.seed);
 
-const textKinds = (text: string): TextKind[] =>
+const textKinds = (text: string): readonly TextKind[] =>
   text.split(',').map((word) => {
     const kind = TEXT_KINDS.find((each) => each === word.trim());
     if (kind === undefined) throw new InvalidArgumentError(`It must be a list of ${TEXT_KINDS.join(', ')}.`);

@@ -2,13 +2,14 @@ import { join, relative, resolve, sep } from 'node:path';
 import { UsageError } from '../../errors.ts';
 import { replaceFile } from '../../files/atomic-file.ts';
 import { OutputRule } from '../../files/output-rule.ts';
-import { readTextFile } from '../../files/json-file.ts';
 import type { BoxXywh } from '../../geometry/boxes.ts';
 import { RowIds, writeAnnotations } from '../preparation/annotation-writer.ts';
 import type { PreparationProgress, PreparationReport, PreparedFile } from '../preparation/preparation.ts';
 import { Remarks } from '../preparation/remarks.ts';
+import { readNumberedNames } from './class-names.ts';
 import { ClassTexts, type AttributeChoice } from './class-texts.ts';
 import { rowsOf, type DatasetRow, type RowOptions } from './dataset-rows.ts';
+import { IMPORT_DEFAULTS } from './import-defaults.ts';
 import { ImportSource } from './import-source.ts';
 import type { ImportSplit } from './importer.ts';
 import { recognizeSource } from './importers.ts';
@@ -66,7 +67,6 @@ export interface ImportReport extends PreparationReport {
 
 const SPLITS = ['train', 'val', 'test'] as const;
 const CONFIG_FILE = 'config.json';
-const IMPORT_DEFAULTS = { texts: ['classes', 'prompts'], negatives: 3, valFraction: 0.2, seed: 0 } as const;
 
 /**
  * Imports annotations of a labeling tool as `mdetr data import` does: writes `train.json`, `val.json` (and `test.json`, if the
@@ -95,7 +95,7 @@ export const importDataset = async (options: ImportDatasetOptions): Promise<Impo
     leftOut,
     notes,
     defaultClass: options.defaultClass,
-    classNames: options.classes === undefined ? undefined : await namesIn(options.classes),
+    classNames: options.classes === undefined ? undefined : await readNumberedNames(options.classes),
   });
   for (const error of source.brokenJson.values()) leftOut.add('files that are not valid JSON', error.message);
   const images = await placeImages(read, { leftOut, notes }, () => progress?.advance());
@@ -172,12 +172,6 @@ export const importDataset = async (options: ImportDatasetOptions): Promise<Impo
 
 const definedOf = <T extends object>(options: T): T =>
   Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
-
-const namesIn = async (path: string): Promise<string[]> => {
-  const lines = (await readTextFile(path)).split(/\r?\n/).map((line) => line.trim());
-  while (lines.at(-1) === '') lines.pop();
-  return lines;
-};
 
 const labelsOf = (images: readonly PlacedImage[]): Set<string> =>
   new Set(images.flatMap(({ caption, objects }) => (caption === undefined ? objects.map(({ label }) => label) : [])));

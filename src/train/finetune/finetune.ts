@@ -79,7 +79,9 @@ export const finetune = async (options: FinetuneOptions): Promise<FinetuneReport
   const isImported = isDataset || (options.resume === true && (await isFile(config)));
   const limits = isImported ? undefined : await limitsOf(options.model ?? 'default');
   const imported =
-    limits === undefined ? undefined : await importDataset({ ...importOptions(options), out: dataset, model: limits });
+    limits === undefined
+      ? undefined
+      : await importDataset({ ...options, out: dataset, model: limits, overwrite: false });
   if (imported !== undefined) options.onImported?.(imported);
   const run = join(out, 'run');
   const overrides = [
@@ -111,8 +113,8 @@ export const finetune = async (options: FinetuneOptions): Promise<FinetuneReport
   return { imported, config, summary, before, model, calibrated };
 };
 
-/** The observer's callbacks, bound to it. */
-const bound = (observer: RunObserver): RunObserver => ({
+/** The observer's other callbacks, bound to it. A new one that is missing here does not compile. */
+const bound = (observer: RunObserver): Required<Omit<RunObserver, 'onValidation'>> => ({
   onStage: (stage) => observer.onStage?.(stage),
   onStart: (run) => observer.onStart?.(run),
   onStep: (step, loss) => observer.onStep?.(step, loss),
@@ -121,12 +123,6 @@ const bound = (observer: RunObserver): RunObserver => ({
   onStageEnd: (summary) => observer.onStageEnd?.(summary),
   onNote: (text) => observer.onNote?.(text),
 });
-
-const importOptions = (options: FinetuneOptions): Omit<ImportDatasetOptions, 'out'> => {
-  const { source, format, images, texts, negatives, valFraction, attributes, defaultClass, classes, seed, progress } =
-    options;
-  return { source, format, images, texts, negatives, valFraction, attributes, defaultClass, classes, seed, progress };
-};
 
 /** Limits of the model that is fine-tuned; those of official checkpoints without config. */
 const limitsOf = async (model: string): Promise<ModelLimits> => {

@@ -69,13 +69,6 @@ export const readDataYaml = async (path: string, file: string): Promise<YoloDesc
   };
 };
 
-/** Reads a list of class names, one per line: `classes.txt`, `obj.names`, `_darknet.labels`. */
-export const readNameList = async (path: string): Promise<Map<number, string>> => {
-  const lines = (await readTextFile(path, MAX_BYTES)).split(/\r\n|\n|\r/);
-  while (lines.length > 0 && lines.at(-1)!.trim() === '') lines.pop();
-  return new Map(lines.map((line, i) => [i, line.trim()]));
-};
-
 /** Reads `obj.data`: `key = value` lines with the paths of the lists. */
 export const readObjData = async (path: string): Promise<ReadonlyMap<string, string>> => {
   const values = new Map<string, string>();

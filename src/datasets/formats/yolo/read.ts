@@ -4,15 +4,9 @@ import { readTextFile } from '../../../files/json-file.ts';
 import type { ImportedImage, ImportedObject, Importer, ImportOptions, ImportSplit } from '../../import/importer.ts';
 import { fileHead } from '../../import/file-head.ts';
 import type { ImportSource } from '../../import/import-source.ts';
+import { readNumberedNames } from '../../import/class-names.ts';
 import { splitNamed, splitOfFolders } from '../../import/stated-split.ts';
-import {
-  isNameList,
-  looksLikeDataYaml,
-  readDataYaml,
-  readNameList,
-  readObjData,
-  type YoloDescription,
-} from './data-yaml.ts';
+import { isNameList, looksLikeDataYaml, readDataYaml, readObjData, type YoloDescription } from './data-yaml.ts';
 import { filesByHead } from '../recognition.ts';
 import { classOfNumber } from '../unnamed-classes.ts';
 import { LabelFiles } from './label-files.ts';
@@ -110,7 +104,7 @@ const describe = async (
   { classNames, notes }: ImportOptions,
 ): Promise<YoloDescription> => {
   const [first] = files;
-  const given = classNames === undefined ? undefined : new Map(classNames.map((name, i) => [i, name]));
+  const given = classNames === undefined ? undefined : numbered(classNames);
   const none = { classCount: undefined, path: undefined, splits: [], keyPointValues: 0 };
   if (first !== undefined && /\.ya?ml$/i.test(first)) {
     const found = await Promise.all(files.map((file) => readDataYaml(source.pathOf(file), file)));
@@ -134,7 +128,7 @@ const describe = async (
   if (given !== undefined) return { ...none, file: '', names: given };
   if (lists.length === 0) return { ...none, file: '', names: new Map() };
   const named = await Promise.all(
-    lists.map(async (file) => ({ file, names: await readNameList(source.pathOf(file)) })),
+    lists.map(async (file) => ({ file, names: numbered(await readNumberedNames(source.pathOf(file))) })),
   );
   // Lists of the splits may end earlier: tools append classes when they first occur.
   named.sort((a, b) => b.names.size - a.names.size);
@@ -161,7 +155,7 @@ const describeDarknet = async (
     );
   return {
     file: list ?? '',
-    names: given ?? (await readNameList(source.pathOf(list!))),
+    names: given ?? numbered(await readNumberedNames(source.pathOf(list!))),
     splits: [...values].flatMap(([key, path]) => {
       const split = splitNamed(key);
       return split === undefined || path === '' ? [] : [{ split, paths: [path] }];
@@ -266,6 +260,8 @@ const shallowest = (files: readonly string[]): string[] => {
   const least = Math.min(...files.map(depth));
   return files.filter((file) => depth(file) === least);
 };
+
+const numbered = (names: readonly string[]): Map<number, string> => new Map(names.map((name, i) => [i, name]));
 
 const sameNames = (a: ReadonlyMap<number, string>, b: ReadonlyMap<number, string>): boolean =>
   a.size === b.size && [...a].every(([id, name]) => b.get(id) === name);
