@@ -1,6 +1,5 @@
 import { nameOfSource, type DecodeOptions } from '../data/images/image-source.ts';
 import type { RawImage } from '../data/images/raw-image.ts';
-import type { SessionOf } from '../engine/runtime/runtime.ts';
 import { MdetrError } from '../errors.ts';
 import { maskToPolygons } from '../geometry/mask-polygons.ts';
 import { unpackMask, type PackedCocoRle } from '../geometry/run-lengths.ts';
@@ -19,32 +18,16 @@ import {
 } from '../results/types.ts';
 import { encodeBatch } from '../text/index.ts';
 import { concatBatches, encodeImages, evidenceFeeds, groupsOfOneShape, type EncodedImages } from './encoded-images.ts';
-import type { MaskPredictor } from './mask-predictor.ts';
 import { withEmbeddings } from './query-embeddings.ts';
-import type { InferencePrograms, TextResults } from './programs.ts';
 import type { EncodeOptions, ModelCore, NamedImage } from './model-core.ts';
 import type { InferenceOptions } from './options.ts';
 import { EXPRESSIONS_WARNING } from './image-domain.ts';
 import { modelSizeOf, prepareImage, type PreparedImage } from './preprocess.ts';
+import type { Stages } from './stages.ts';
 import { ProgramOutputs, type CaptionOutputs, type ImageCaption, type TextOutputs } from './text-outputs.ts';
 
 /** Decodes an image of a kind that the platform knows; each platform has its own implementation. */
 export type DecodeImage = (source: unknown, options: DecodeOptions) => Promise<RawImage>;
-/** The part of a network that runs once per image. */
-export type ImageStage = Pick<SessionOf<InferencePrograms['image']>, 'run' | 'dispose'>;
-
-/** The part of a network that runs once per caption. */
-export interface TextStage extends Pick<SessionOf<InferencePrograms['text']>, 'dispose'> {
-  run(feeds: Parameters<SessionOf<InferencePrograms['text']>['run']>[0]): Promise<TextResults>;
-}
-
-/** The loaded parts of a network. */
-export interface Stages {
-  readonly image: ImageStage;
-  readonly text: TextStage;
-  /** Undefined for a model without segmentation head. */
-  readonly masks: MaskPredictor | undefined;
-}
 
 /** Parts of a loaded model. */
 export interface CoreParts extends Stages {

@@ -2,7 +2,7 @@ import type { Program } from '../engine/graph/index.ts';
 import type { Runtime, Session, SessionOf } from '../engine/runtime/runtime.ts';
 import { MdetrError } from '../errors.ts';
 import type { ExportedProgramFile, ExportedPrograms } from '../model-folder/exported-model.ts';
-import type { Stages } from './core.ts';
+import type { Stages } from './stages.ts';
 import { MaskProgram, PredictedMasks } from './mask-predictor.ts';
 import type { InferencePrograms } from './programs.ts';
 import type { WholeProgram } from './whole-program.ts';

@@ -1,7 +1,7 @@
 import type { NamedTensors, Program } from '../engine/graph/index.ts';
 import type { Runtime, Session, WeightStorage } from '../engine/runtime/runtime.ts';
 import type { ModelSource } from '../model-folder/model-source.ts';
-import type { Stages } from './core.ts';
+import type { Stages } from './stages.ts';
 import { MaskProgram } from './mask-predictor.ts';
 import { traceInference } from './programs.ts';
 

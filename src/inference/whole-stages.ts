@@ -1,6 +1,6 @@
 import type { HostTensor } from '../engine/graph/index.ts';
 import type { SessionOf } from '../engine/runtime/runtime.ts';
-import type { ImageStage, TextStage } from './core.ts';
+import type { ImageStage, TextStage } from './stages.ts';
 import { evidenceByName } from './programs.ts';
 import type { WholeProgram } from './whole-program.ts';
 
