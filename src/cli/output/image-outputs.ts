@@ -8,7 +8,7 @@ import type { ModelOptions } from '../options/model-options.ts';
 import { MaskFiles } from './mask-files.ts';
 import { DrawingPaths } from './output-paths.ts';
 
-/** What a result is drawn with; its masks are those of its detections. */
+/** Content of the drawing of a result; its masks are those of its detections. */
 export interface OutputContent extends DrawingContent {
   readonly detections: readonly DetectedObject[];
 }

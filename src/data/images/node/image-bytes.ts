@@ -29,7 +29,7 @@ export const readImageBytes = async (source: unknown, name: string, limits: Read
 };
 
 /**
- * What a source gives: bytes, or anything else from a `toBuffer()` that does not; undefined for another kind of value. The
+ * Content of a source: its bytes, or anything else from a `toBuffer()` that does not; undefined for another kind of value. The
  * library, the command line and the service read images by this one function.
  */
 const encodedBytes = async (source: unknown, name: string, limits: ReadLimits): Promise<unknown> => {
