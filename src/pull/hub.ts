@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { MdetrError, messageOf } from '../errors.ts';
 import { bodyBytes, ConnectionLost, DEFAULT_TIME_LIMITS, get } from '../fetching/http.ts';
-import { readJsonFile } from '../files/json-file.ts';
-import { parseJson } from '../files/json-text.ts';
+import { readJsonFile } from '../files/json/json-file.ts';
+import { parseJson } from '../files/json/json-text.ts';
 import { download, type DownloadOptions, type DownloadProgress } from './download.ts';
 import type { Digest } from './digest.ts';
 import { checkRepository, HubCache, hubCacheFolder, type HubRepository } from './hub-cache.ts';

@@ -17,7 +17,7 @@ import { AnnotationIndex } from '../../src/data/annotation-index/annotation-inde
 import { RowReader } from '../../src/data/annotation-index/row-reader.ts';
 import { maskFromAnnotation, targetFromRow } from '../../src/data/format/row-target.ts';
 import { decodeImage } from '../../src/data/images/node/decode-image.ts';
-import { parseJson } from '../../src/files/json-text.ts';
+import { parseJson } from '../../src/files/json/json-text.ts';
 import { maskArea, maskFromDense, packMask } from '../../src/geometry/run-lengths.ts';
 import { convertModel } from '../../src/model-folder/node/convert.ts';
 import { parsePreprocessing } from '../../src/model-folder/preprocessing.ts';

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { checked } from '../../datasets/source/checked.ts';
 import { readJsonList } from '../../datasets/source/json-entries.ts';
-import { readJsonFile } from '../../files/json-file.ts';
+import { readJsonFile } from '../../files/json/json-file.ts';
 import type { PhraseCutGroundTruth, PhraseCutImage, PhraseCutTask } from '../../metrics/phrasecut.ts';
 
 const number = z.number();

@@ -7,7 +7,7 @@ import { worstCasesPage } from '../../benchmarks/worst-cases-page.ts';
 import type { Orientation } from '../../data/images/orientation.ts';
 import { writeAtomically } from '../../checkpoints/index.ts';
 import { MdetrError, UsageError } from '../../errors.ts';
-import { readJsonFile } from '../../files/json-file.ts';
+import { readJsonFile } from '../../files/json/json-file.ts';
 import { OutputRule } from '../../files/output-rule.ts';
 import { resultsJson, resultsTable } from '../../metrics/results-table.ts';
 import { currentConfig } from '../../names/current-names.ts';

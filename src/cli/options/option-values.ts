@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander';
 import { MdetrError, UsageError } from '../../errors.ts';
-import { readTextFile } from '../../files/json-file.ts';
+import { readTextFile } from '../../files/json/json-file.ts';
 
 // Parsers of option values. Commander puts the name of the option before their messages.
 

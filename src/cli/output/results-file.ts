@@ -5,7 +5,7 @@ import { exporterNamed } from '../../datasets/export/exporters.ts';
 import { fileReason, MdetrError, UsageError } from '../../errors.ts';
 import { AppendFile } from '../../files/append-file.ts';
 import { openInputSync } from '../../files/input-file.ts';
-import { parseJson } from '../../files/json-text.ts';
+import { parseJson } from '../../files/json/json-text.ts';
 import { makeFolder } from '../../files/make-folder.ts';
 import type { OutputRule } from '../../files/output-rule.ts';
 import { parseResult } from '../../results/schema.ts';

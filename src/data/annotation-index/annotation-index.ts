@@ -3,7 +3,7 @@ import { closeSync, existsSync, readSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { MdetrError, messageOf } from '../../errors.ts';
 import { openInputSync } from '../../files/input-file.ts';
-import { parseStrictJson } from '../../files/json-text.ts';
+import { parseStrictJson } from '../../files/json/json-text.ts';
 import type { UncheckedRow } from '../format/row-checks.ts';
 import { buildIndex, MAX_ELEMENT_BYTES, type BuildOptions } from './build-index.ts';
 import {

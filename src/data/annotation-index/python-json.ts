@@ -1,4 +1,4 @@
-import { parseStrictJson } from '../../files/json-text.ts';
+import { parseStrictJson } from '../../files/json/json-text.ts';
 
 /**
  * Parses JSON as Python writes it: `NaN`, `Infinity` and `-Infinity`, which JSON does not have, become strings of that

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { readJsonFileSync } from '../../files/json-file.ts';
+import { readJsonFileSync } from '../../files/json/json-file.ts';
 import type { BoxXywh } from '../../geometry/boxes.ts';
 import { maskBoundsXywh, maskFromDense, packMask, type PackedCocoRle } from '../../geometry/run-lengths.ts';
 import { checked } from '../source/checked.ts';

@@ -3,7 +3,7 @@ import type { CocoImage, CocoRow } from '../../data/format/coco-format.ts';
 import { AnnotationIndex, type OpenOptions, RowSyntaxError } from '../../data/annotation-index/annotation-index.ts';
 import { type ReaderOptions, RowReader } from '../../data/annotation-index/row-reader.ts';
 import { MixedDataset } from '../../data/sampling/mixed-dataset.ts';
-import { JsonSections } from '../../files/json-sections.ts';
+import { JsonSections } from '../../files/json/json-sections.ts';
 import { combineCaptions, type CombineOptions } from './combine-captions.ts';
 import { ImageIdentities, type ImageIdentity, keyOf, type VisualGenomeImage } from './image-identity.ts';
 import { type GuardList, guardedImages } from './leakage-guard.ts';

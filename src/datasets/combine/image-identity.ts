@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { MdetrError } from '../../errors.ts';
-import { readJsonFile } from '../../files/json-file.ts';
+import { readJsonFile } from '../../files/json/json-file.ts';
 
 /** Identity of an image across annotation files: its collection, and its id or file name there. */
 export interface ImageIdentity {

@@ -1,5 +1,5 @@
 import { MdetrError } from '../../errors.ts';
-import { readTextFileSync } from '../../files/json-file.ts';
+import { readTextFileSync } from '../../files/json/json-file.ts';
 import { AnnotationIndex, type OpenOptions } from '../../data/annotation-index/annotation-index.ts';
 import { type ImageIdentities, keyOf } from './image-identity.ts';
 

@@ -1,6 +1,6 @@
 import { MdetrError, UsageError } from '../../errors.ts';
-import { parseStrictJson } from '../../files/json-text.ts';
-import { readTextFile } from '../../files/json-file.ts';
+import { parseStrictJson } from '../../files/json/json-text.ts';
+import { readTextFile } from '../../files/json/json-file.ts';
 import { OutputRule } from '../../files/output-rule.ts';
 import { parseResult } from '../../results/schema.ts';
 import { Remarks } from '../preparation/remarks.ts';

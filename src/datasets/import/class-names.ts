@@ -1,4 +1,4 @@
-import { readTextFile } from '../../files/json-file.ts';
+import { readTextFile } from '../../files/json/json-file.ts';
 
 /** Maximum size of a list of class names. */
 const MAX_BYTES = 4 * 2 ** 20;

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { JsonSections } from '../../files/json-sections.ts';
+import { JsonSections } from '../../files/json/json-sections.ts';
 import { makeFolder } from '../../files/make-folder.ts';
 import type { InstanceFile } from '../source/instance-file.ts';
 import { readJsonMembers } from '../source/json-entries.ts';

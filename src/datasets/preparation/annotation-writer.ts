@@ -3,7 +3,7 @@ import { MdetrError } from '../../errors.ts';
 import { type CocoAnnotation, type CocoImage } from '../../data/format/coco-format.ts';
 import { problemsOfRow } from '../../data/format/row-checks.ts';
 import { makeFolder } from '../../files/make-folder.ts';
-import { JsonSections } from '../../files/json-sections.ts';
+import { JsonSections } from '../../files/json/json-sections.ts';
 import type { PreparedFile } from './preparation.ts';
 
 /** Counters for the ids of images and annotations. Files that share one are numbered consecutively, as in the official scripts. */

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { MdetrError, quoted } from '../../errors.ts';
 import { replaceFile } from '../../files/atomic-file.ts';
-import { readTextFile } from '../../files/json-file.ts';
+import { readTextFile } from '../../files/json/json-file.ts';
 import { makeFolder } from '../../files/make-folder.ts';
 import type { PreparedList } from '../preparation/preparation.ts';
 

@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { MdetrError } from '../../errors.ts';
 import { readInput } from '../../files/input-file.ts';
-import { readJsonFile, readTextFile } from '../../files/json-file.ts';
+import { readJsonFile, readTextFile } from '../../files/json/json-file.ts';
 import { CALIBRATION_KEY } from '../../model-folder/calibration.ts';
 import type { ExportManifest, Precision } from '../../model-folder/export-manifest.ts';
 import { MODEL_FILE_NAMES } from '../../model-folder/layout.ts';

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileReason, MdetrError } from '../../errors.ts';
-import { readJsonFile } from '../../files/json-file.ts';
+import { readJsonFile } from '../../files/json/json-file.ts';
 import {
   choosePrecision,
   EXPORT_MANIFEST_NAME,

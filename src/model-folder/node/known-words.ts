@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import * as z from 'zod';
 import { MdetrError } from '../../errors.ts';
-import { readJsonFile } from '../../files/json-file.ts';
+import { readJsonFile } from '../../files/json/json-file.ts';
 import { MODEL_FILE_NAMES } from '../layout.ts';
 import { isFile } from './model-files.ts';
 

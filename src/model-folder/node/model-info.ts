@@ -7,7 +7,7 @@ import {
   type TensorEntry,
 } from '../../checkpoints/index.ts';
 import { messageOf } from '../../errors.ts';
-import { readJsonFile } from '../../files/json-file.ts';
+import { readJsonFile } from '../../files/json/json-file.ts';
 import { MdetrNetwork, parseModelConfig } from '../../models/index.ts';
 import { readWordRecord, type WordRecord } from './known-words.ts';
 import { isFile, openModelFiles, tokenizerFilesIn } from './model-files.ts';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { describeMatch, requireComplete, type Checkpoint, type StateDictMatch } from '../../checkpoints/index.ts';
-import { readJsonFile } from '../../files/json-file.ts';
+import { readJsonFile } from '../../files/json/json-file.ts';
 import { ReadBudget } from '../../files/read-budget.ts';
 import { readAnswerVocabulary } from '../../postprocess/answer-vocabulary.ts';
 import { parseModelConfig, type ModelConfig } from '../../models/index.ts';

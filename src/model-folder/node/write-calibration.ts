@@ -1,8 +1,8 @@
 import { stat } from 'node:fs/promises';
 import { dirname, extname, join } from 'node:path';
 import { replaceFile } from '../../files/atomic-file.ts';
-import { withJsonKey } from '../../files/json-edit.ts';
-import { readTextFile } from '../../files/json-file.ts';
+import { withJsonKey } from '../../files/json/json-edit.ts';
+import { readTextFile } from '../../files/json/json-file.ts';
 import { CALIBRATION_KEY, calibrationOf, type Calibration } from '../calibration.ts';
 import { MODEL_FILE_NAMES } from '../layout.ts';
 import { calibrationFileOf, isFile, resolveModelPath } from './model-files.ts';

@@ -9,7 +9,7 @@ import { ANNOTATION_FILES, type AnnotationFile, type DatasetItem } from './datas
 import { checkSettings, IMAGE_FOLDER, isImageName, type DatasetSettings } from './dataset-settings.ts';
 import type { WorkerReply, WorkerStart } from './dataset-worker.ts';
 import { guard } from '../../files/growing-file.ts';
-import { JsonSections } from '../../files/json-sections.ts';
+import { JsonSections } from '../../files/json/json-sections.ts';
 
 /** Options of `writeDataset` that do not affect the output. */
 export interface WriteDatasetOptions {

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { MdetrError } from '../../errors.ts';
-import { readJsonFile, readTextFile } from '../../files/json-file.ts';
+import { readJsonFile, readTextFile } from '../../files/json/json-file.ts';
 import {
   createTokenizer,
   createTokenizerFromVocab,

@@ -2,7 +2,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { ImageRoots } from '../../data/images/node/image-roots.ts';
 import { fileReason, MdetrError } from '../../errors.ts';
-import { readJsonFile } from '../../files/json-file.ts';
+import { readJsonFile } from '../../files/json/json-file.ts';
 import { isFile } from '../../model-folder/node/model-files.ts';
 import { readConfigFile } from '../config/config-file.ts';
 import type { AnnotatedDataset } from '../config/data-settings.ts';

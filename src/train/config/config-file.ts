@@ -2,7 +2,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findPackageFile, requirePackageFile } from '../../files/package-folder.ts';
 import { MdetrError, UsageError } from '../../errors.ts';
-import { readJsonFile } from '../../files/json-file.ts';
+import { readJsonFile } from '../../files/json/json-file.ts';
 import { modelConfigKeys, parseModelConfig, qaDataset } from '../../models/index.ts';
 import { isFile, resolveModelPath } from '../../model-folder/node/model-files.ts';
 import { MODEL_FILE_NAMES } from '../../model-folder/layout.ts';

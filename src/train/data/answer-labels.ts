@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { MdetrError, messageOf, quoted } from '../../errors.ts';
-import { readJsonFileSync } from '../../files/json-file.ts';
+import { readJsonFileSync } from '../../files/json/json-file.ts';
 import {
   clevrAnswerTypes,
   clevrAttributes,

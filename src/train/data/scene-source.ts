@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { MdetrError, messageOf } from '../../errors.ts';
-import { readJsonFileSync } from '../../files/json-file.ts';
+import { readJsonFileSync } from '../../files/json/json-file.ts';
 import { decodeImage } from '../../data/images/node/decode-image.ts';
 import { flipImage, type RawImage } from '../../data/images/raw-image.ts';
 import { IMAGE_FOLDER } from '../../scenes/dataset/dataset-settings.ts';

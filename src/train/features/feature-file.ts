@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { HostTensor } from '../../engine/graph/index.ts';
 import { float16ToFloat32, float32ToFloat16 } from '../../checkpoints/half.ts';
 import { MdetrError, messageOf } from '../../errors.ts';
-import { readJsonFileSync } from '../../files/json-file.ts';
+import { readJsonFileSync } from '../../files/json/json-file.ts';
 
 /** Name and shape of a tensor of a record, for one image. */
 export interface FeatureSpec {

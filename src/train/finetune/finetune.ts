@@ -4,7 +4,7 @@ import { checkDataset, type FileReport } from '../../datasets/inspect/check-data
 import { ImageRoots } from '../../data/images/node/image-roots.ts';
 import { importDataset, type ImportDatasetOptions, type ImportReport } from '../../datasets/import/import-dataset.ts';
 import { modelLimitsOf, type ModelLimits } from '../../datasets/import/model-limits.ts';
-import { readJsonFile } from '../../files/json-file.ts';
+import { readJsonFile } from '../../files/json/json-file.ts';
 import { MODEL_FILE_NAMES } from '../../model-folder/layout.ts';
 import { isFile, resolveModelPath } from '../../model-folder/node/model-files.ts';
 import { calibrate, type Calibrated } from '../calibration/calibrate.ts';

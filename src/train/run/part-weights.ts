@@ -2,7 +2,7 @@ import { describeMatch, matchStateDict, openCheckpoint } from '../../checkpoints
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { MdetrError } from '../../errors.ts';
-import { readJsonFile } from '../../files/json-file.ts';
+import { readJsonFile } from '../../files/json/json-file.ts';
 import { tokenizerJsonPath } from '../../model-folder/node/known-words.ts';
 import { resolveModelPath } from '../../model-folder/node/model-files.ts';
 import type { LoadReport, ParameterStore } from '../step/parameters.ts';

@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { currentValidationName } from '../../benchmarks/registry.ts';
 import { MdetrError, messageOf } from '../../errors.ts';
-import { readJsonFileSync } from '../../files/json-file.ts';
+import { readJsonFileSync } from '../../files/json/json-file.ts';
 import { currentMetricName } from '../../names/current-names.ts';
 import { stagesFile } from './run-folder.ts';
 import { logFile } from './run-log.ts';

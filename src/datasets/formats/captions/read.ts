@@ -5,7 +5,7 @@ import type { ImportSource } from '../../import/import-source.ts';
 import { splitNamed, splitOfPath } from '../../import/stated-split.ts';
 import { checked } from '../../source/checked.ts';
 import { readJsonLines } from '../../source/json-lines.ts';
-import { readJsonFile } from '../../../files/json-file.ts';
+import { readJsonFile } from '../../../files/json/json-file.ts';
 import { readJsonList } from '../../source/json-entries.ts';
 import { sizeOf } from '../field-numbers.ts';
 import { filesByOutline } from '../recognition.ts';

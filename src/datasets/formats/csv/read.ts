@@ -1,5 +1,5 @@
 import { MdetrError } from '../../../errors.ts';
-import { readTextFile } from '../../../files/json-file.ts';
+import { readTextFile } from '../../../files/json/json-file.ts';
 import type { BoxXywh } from '../../../geometry/boxes.ts';
 import { imageStem } from '../../import/image-names.ts';
 import type { ImportedImage, ImportedObject, Importer, ImportOptions, ImportSplit } from '../../import/importer.ts';

@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import { z } from 'zod';
 import { MdetrError } from '../../../errors.ts';
-import { readJsonFile } from '../../../files/json-file.ts';
+import { readJsonFile } from '../../../files/json/json-file.ts';
 import { enclosingBoxXywh, type BoxXywh } from '../../../geometry/boxes.ts';
 import { imageStem } from '../../import/image-names.ts';
 import type { ImportedImage, ImportedObject, Importer, ImportOptions } from '../../import/importer.ts';

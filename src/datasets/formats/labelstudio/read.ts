@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { MdetrError } from '../../../errors.ts';
-import { readJsonFileSync } from '../../../files/json-file.ts';
+import { readJsonFileSync } from '../../../files/json/json-file.ts';
 import type { ImportedImage, ImportedObject, Importer, ImportOptions } from '../../import/importer.ts';
 import type { ImportSource } from '../../import/import-source.ts';
 import { isImageFile } from '../../import/image-names.ts';

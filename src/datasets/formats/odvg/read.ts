@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { MdetrError } from '../../../errors.ts';
-import { readJsonFile } from '../../../files/json-file.ts';
+import { readJsonFile } from '../../../files/json/json-file.ts';
 import { CodePointMap } from '../../../text/spans/code-points.ts';
 import type { ImportedImage, ImportedObject, Importer, ImportOptions } from '../../import/importer.ts';
 import type { ImportSource } from '../../import/import-source.ts';

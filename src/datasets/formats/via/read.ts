@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { MdetrError, messageOf } from '../../../errors.ts';
-import { readTextFile, readJsonFile } from '../../../files/json-file.ts';
-import { parseStrictJson } from '../../../files/json-text.ts';
+import { readTextFile, readJsonFile } from '../../../files/json/json-file.ts';
+import { parseStrictJson } from '../../../files/json/json-text.ts';
 import type { ImportedImage, Importer, ImportOptions } from '../../import/importer.ts';
 import { fileHead } from '../../import/file-head.ts';
 import type { ImportSource } from '../../import/import-source.ts';

@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { parseDocument } from 'yaml';
 import { MdetrError } from '../../../errors.ts';
-import { readTextFile } from '../../../files/json-file.ts';
+import { readTextFile } from '../../../files/json/json-file.ts';
 import type { ImportSplit } from '../../import/importer.ts';
 import { shortText } from '../field-numbers.ts';
 

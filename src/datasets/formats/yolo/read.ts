@@ -1,6 +1,6 @@
 import { join, posix, relative } from 'node:path';
 import { MdetrError } from '../../../errors.ts';
-import { readTextFile } from '../../../files/json-file.ts';
+import { readTextFile } from '../../../files/json/json-file.ts';
 import type { ImportedImage, ImportedObject, Importer, ImportOptions, ImportSplit } from '../../import/importer.ts';
 import { fileHead } from '../../import/file-head.ts';
 import type { ImportSource } from '../../import/import-source.ts';

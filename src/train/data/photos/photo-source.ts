@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { PHOTO_TIERS, type PhotoRow } from '../../../datasets/photos/photo-row.ts';
 import { readPhotoRows } from '../../../datasets/photos/read-photos.ts';
 import { MdetrError } from '../../../errors.ts';
-import { readJsonFileSync } from '../../../files/json-file.ts';
+import { readJsonFileSync } from '../../../files/json/json-file.ts';
 import { boxXyxyToCxcywh } from '../../../geometry/boxes.ts';
 import { CumulativeWeights } from '../../../random/cumulative-weights.ts';
 import { Random } from '../../../random/random.ts';

@@ -1,4 +1,4 @@
-import { MdetrError } from '../errors.ts';
+import { MdetrError } from '../../errors.ts';
 import { closingQuote, parseJson } from './json-text.ts';
 
 /**

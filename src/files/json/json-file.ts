@@ -1,8 +1,8 @@
 import { closeSync, fstatSync, readFileSync } from 'node:fs';
-import { fileReason, MdetrError } from '../errors.ts';
-import { openInput, openInputSync } from './input-file.ts';
+import { fileReason, MdetrError } from '../../errors.ts';
+import { openInput, openInputSync } from '../input-file.ts';
 import { parseJson } from './json-text.ts';
-import { decodeText } from './text-encoding.ts';
+import { decodeText } from '../text-encoding.ts';
 
 /** Maximum size of a file that is read into memory as text, by default. */
 const MAX_TEXT_BYTES = 256 * 1024 * 1024;

@@ -1,5 +1,5 @@
-import { GrowingFile } from './growing-file.ts';
-import { removeAbandoned } from './temporary-path.ts';
+import { GrowingFile } from '../growing-file.ts';
+import { removeAbandoned } from '../temporary-path.ts';
 
 /**
  * Writer of a JSON file that is one object with long arrays. Entries are appended in constant memory: the arrays grow

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { MdetrError } from '../errors.ts';
+import { MdetrError } from '../../errors.ts';
 import { readJsonFile, readJsonFileSync } from './json-file.ts';
 import { MAX_JSON_DEPTH, parseJson } from './json-text.ts';
 

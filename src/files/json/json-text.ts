@@ -1,4 +1,4 @@
-import { MdetrError, messageOf } from '../errors.ts';
+import { MdetrError, messageOf } from '../../errors.ts';
 
 /** Maximum depth of nested lists and objects; deeper values overflow the stack of code that visits them. */
 export const MAX_JSON_DEPTH = 200;
