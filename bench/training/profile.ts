@@ -25,7 +25,7 @@ const shapesOf = (list: readonly Readonly<Record<string, readonly number[]>>[] =
   list.map((entry) => Object.values(entry)[0]!.join('×')).join(' ');
 
 /**
- * Summarizes profiles.
+ * Summarizes profiles. Each node counts with the fastest of its runs: a mean would also count the time of other processes.
  *
  * @param files profile of each program, by its name
  */
@@ -34,8 +34,7 @@ export const summarizeProfile = (
   warmUp: number,
 ): ProfileSummary => {
   const programs: Record<string, number> = {};
-  const kinds = new Map<string, { ms: number; nodes: Set<string> }>();
-  const nodes = new Map<string, { ms: number; shapes: string }>();
+  const nodes = new Map<string, { kind: string; ms: number; shapes: string }>();
   for (const [program, text] of files) {
     const events = JSON.parse(text) as ProfileEvent[];
     const runs = events.filter(({ cat, name }) => cat === 'Session' && name === 'model_run').slice(warmUp);
@@ -43,26 +42,22 @@ export const summarizeProfile = (
     programs[program] = runs.reduce((sum, { dur }) => sum + dur, 0) / 1000 / runs.length;
     for (const { cat, name, ts, dur, args } of events) {
       if (cat !== 'Node' || !name.endsWith('_kernel_time') || ts < runs[0]!.ts) continue;
-      const ms = dur / 1000 / runs.length;
       const kind = `${program} ${args?.op_name ?? '?'}`;
-      const known = kinds.get(kind) ?? { ms: 0, nodes: new Set() };
-      known.ms += ms;
-      known.nodes.add(name);
-      kinds.set(kind, known);
       const key = `${kind} ${name.replace(/_kernel_time$/, '')}`;
-      const node = nodes.get(key) ?? {
-        ms: 0,
-        shapes: `${shapesOf(args?.input_type_shape)} → ${shapesOf(args?.output_type_shape)}`,
-      };
-      node.ms += ms;
-      nodes.set(key, node);
+      const shapes = `${shapesOf(args?.input_type_shape)} → ${shapesOf(args?.output_type_shape)}`;
+      const known = nodes.get(key);
+      if (known === undefined) nodes.set(key, { kind, ms: dur / 1000, shapes });
+      else if (dur / 1000 < known.ms) Object.assign(known, { ms: dur / 1000, shapes });
     }
+  }
+  const kinds = new Map<string, { ms: number; nodes: number }>();
+  for (const { kind, ms } of nodes.values()) {
+    const known = kinds.get(kind) ?? { ms: 0, nodes: 0 };
+    kinds.set(kind, { ms: known.ms + ms, nodes: known.nodes + 1 });
   }
   return {
     programs,
-    kinds: Array.from(kinds, ([kind, { ms, nodes: names }]) => ({ kind, ms, nodes: names.size })).sort(
-      (a, b) => b.ms - a.ms,
-    ),
+    kinds: Array.from(kinds, ([kind, total]) => ({ kind, ...total })).sort((a, b) => b.ms - a.ms),
     nodes: Array.from(nodes, ([node, { ms, shapes }]) => ({ node, ms, shapes }))
       .sort((a, b) => b.ms - a.ms)
       .slice(0, 400),
