@@ -13,7 +13,7 @@ import {
 } from '../graph/dim.ts';
 import { staticShape, type Tensor } from '../graph/tensor.ts';
 import { mergeAxes, reshape, swapLastTwo, transpose } from './reshape.ts';
-import { concat, flip, interleaveZeros, pad, strided } from './slice.ts';
+import { concat, flip, interleaveZeros, pad, padAxes, window } from './slice.ts';
 import { gemm } from './gemm.ts';
 import { matmul } from './matmul.ts';
 import { requireSameType } from './broadcast.ts';
@@ -175,14 +175,29 @@ const filterGradient = (x: Tensor, dy: Tensor, filterShape: readonly number[], a
   const [outputs, inputs, kernelHeight, kernelWidth] = filterShape as [number, number, number, number];
   const isPlain = groups === 1;
   const channelsFirst = (value: Tensor): Tensor => (isPlain ? transpose(value, [1, 0, 2, 3]) : value);
-  const padded = pad(pad(channelsFirst(x), 2, pads[0], pads[2]), 3, pads[1], pads[3]);
-  const dyFirst = channelsFirst(dy);
   const [height, width] = [dy.shape[2]!, dy.shape[3]!];
+  const [stepY, stepX] = strides;
+  const at = (value: Tensor, top: number, left: number): Tensor =>
+    window(value, [
+      { axis: 2, start: top, count: height, step: stepY },
+      { axis: 3, start: left, count: width, step: stepX },
+    ]);
+  const dyFirst = channelsFirst(dy);
+  const isPointwise = kernelHeight === 1 && kernelWidth === 1 && pads.every((amount) => amount === 0);
+  // What a pointwise filter skips need not be transposed.
+  const first = isPointwise ? channelsFirst(at(x, 0, 0)) : channelsFirst(x);
+  const padded = padAxes(first, [
+    { axis: 2, before: pads[0], after: pads[2] },
+    { axis: 3, before: pads[1], after: pads[3] },
+  ]);
+  /** Whether a kernel position reads x as it is, without its padding. */
+  const isCentral = (top: number, left: number): boolean =>
+    top === pads[0] && left === pads[1] && dimsEqual(height, x.shape[2]!) && dimsEqual(width, x.shape[3]!);
   const taps: Tensor[] = [];
   for (let row = 0; row < kernelHeight; row++) {
     for (let column = 0; column < kernelWidth; column++) {
-      const rows = strided(padded, 2, row * dilations[0], height, strides[0]);
-      const seen = strided(rows, 3, column * dilations[1], width, strides[1]);
+      const [top, left] = [row * dilations[0], column * dilations[1]];
+      const seen = isPointwise || isCentral(top, left) ? first : at(padded, top, left);
       taps.push(
         isPlain
           ? gemm(mergeAxes(dyFirst, 1, 3), mergeAxes(seen, 1, 3), { transB: true })
