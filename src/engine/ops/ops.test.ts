@@ -61,6 +61,7 @@ const OPS_WITHOUT_GRADIENT: readonly string[] = [
   'or',
   'shiftRight',
   'sign',
+  'standardizeRows',
   'stopGradient',
 ];
 
