@@ -6,6 +6,7 @@ import {
   LayerNorm,
   Linear,
   normal,
+  queryScale,
   zeros,
   type Dropout,
   type Scope,
@@ -74,13 +75,14 @@ class RobertaLayer {
   }
 
   forward(x: Tensor, bias: Tensor, dropout: Dropout): Tensor {
+    const { hidden_size: size, num_attention_heads: heads } = this.config;
     const attended = attend(
-      this.query.forward(x),
+      this.query.scaled(x, queryScale(size, heads)),
       this.key.forward(x),
       this.value.forward(x),
-      this.config.num_attention_heads,
+      heads,
       bias,
-      (p) => dropout(p, dropoutRate),
+      (shape) => dropout.mask(shape, dropoutRate),
     );
     const afterAttention = this.attentionNorm.forward(
       add(dropout(this.attentionDense.forward(attended), dropoutRate), x),

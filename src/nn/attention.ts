@@ -1,15 +1,18 @@
-import type { Tensor } from '../engine/graph/index.ts';
+import type { Shape, Tensor } from '../engine/graph/index.ts';
 import {
   add,
+  attendScores,
   linear,
+  literal,
   matmul,
   mergeAxes,
   mul,
   reshape,
-  slice,
   softmax,
+  split,
   splitAxis,
   transpose,
+  unsqueeze,
   where,
 } from '../engine/ops/index.ts';
 import type { Dropout } from './dropout.ts';
@@ -31,27 +34,37 @@ const splitHeads = (x: Tensor, heads: number): Tensor => {
   return transpose(splitAxis(x, 2, [heads, features / heads]), [0, 2, 1, 3]); // (B, L, D) → (B, heads, L, D/heads)
 };
 
-/** Attention probabilities, softmax(q kᵀ / √d + bias), for q (B, L, D), k (B, S, D) → (B, heads, L, S). */
-const attentionProbabilities = (q: Tensor, k: Tensor, heads: number, bias: AttentionBias | undefined): Tensor => {
-  const scale = 1 / Math.sqrt((q.shape[2] as number) / heads);
+/** Attention scores q kᵀ + bias, for queries (B, L, D) that are scaled by 1/√d and keys (B, S, D) → (B, heads, L, S). */
+const attentionScores = (q: Tensor, k: Tensor, heads: number, bias: AttentionBias | undefined): Tensor => {
   const keys = transpose(splitAxis(k, 2, [heads, (k.shape[2] as number) / heads]), [0, 2, 3, 1]); // (B, heads, D/heads, S)
-  const scores = matmul(splitHeads(mul(q, scale), heads), keys); // (B, heads, L, S)
-  return softmax(bias === undefined ? scores : add(scores, bias));
+  const scores = matmul(splitHeads(q, heads), keys); // (B, heads, L, S)
+  return bias === undefined ? scores : add(scores, bias);
 };
 
-/** Scaled dot-product attention (arXiv:1706.03762, equation 1): softmax(q kᵀ / √d + bias) v for q (B, L, D), k, v (B, S, D). */
+/**
+ * Scaled dot-product attention (arXiv:1706.03762, equation 1): softmax(q kᵀ / √d + bias) v for k, v (B, S, D).
+ *
+ * @param q queries (B, L, D), scaled by {@link queryScale} already
+ * @param keep dropout mask of the probabilities, of the shape that it gets
+ */
 export const attend = (
   q: Tensor,
   k: Tensor,
   v: Tensor,
   heads: number,
   bias: AttentionBias | undefined,
-  dropProbabilities: (x: Tensor) => Tensor,
+  keep: (shape: Shape) => Tensor | undefined,
 ): Tensor => {
-  const probabilities = dropProbabilities(attentionProbabilities(q, k, heads, bias));
-  const context = transpose(matmul(probabilities, splitHeads(v, heads)), [0, 2, 1, 3]); // (B, L, heads, D/heads)
-  return mergeAxes(context, 2, 3);
+  const scores = attentionScores(q, k, heads, bias);
+  const context = attendScores(scores, splitHeads(v, heads), keep(scores.shape));
+  return mergeAxes(transpose(context, [0, 2, 1, 3]), 2, 3); // (B, L, heads, D/heads) → (B, L, D)
 };
+
+/**
+ * Factor of the queries, 1/√d for heads of d features. Callers multiply the weights of the query projection with it: that
+ * costs nothing at inference, and less than scaling the queries in training.
+ */
+export const queryScale = (features: number, heads: number): number => 1 / Math.sqrt(features / heads);
 
 /** Multi-head attention with the parameters of torch.nn.MultiheadAttention: one input projection for q, k and v. */
 export class MultiHeadAttention {
@@ -73,31 +86,34 @@ export class MultiHeadAttention {
   /** Attends from query (B, L, D) to key and value (B, S, D) → (B, L, D). */
   forward(query: Tensor, key: Tensor, value: Tensor, bias: AttentionBias | undefined, dropout: Dropout): Tensor {
     const { q, k } = this.queriesAndKeys(query, key);
-    const v = this.project(value, 2, 3);
-    const attended = attend(q, k, v, this.heads, bias, (x) => dropout(x, this.dropoutRate));
+    const v = this.project(value, 'v');
+    const attended = attend(q, k, v, this.heads, bias, (shape) => dropout.mask(shape, this.dropoutRate));
     return this.outProj.forward(attended);
   }
 
   /** Attention probabilities without dropout: query (B, L, D), key (B, S, D) → (B, heads, L, S). */
   probabilities(query: Tensor, key: Tensor, bias: AttentionBias | undefined): Tensor {
     const { q, k } = this.queriesAndKeys(query, key);
-    return attentionProbabilities(q, k, this.heads, bias);
+    return softmax(attentionScores(q, k, this.heads, bias));
   }
 
   private queriesAndKeys(query: Tensor, key: Tensor): { readonly q: Tensor; readonly k: Tensor } {
-    if (query !== key) return { q: this.project(query, 0, 1), k: this.project(key, 1, 2) };
+    if (query !== key) return { q: this.project(query, 'q'), k: this.project(key, 'k') };
     const { features } = this;
-    const both = this.project(query, 0, 2); // one product for q and k
-    return { q: slice(both, 2, 0, features), k: slice(both, 2, features, 2 * features) };
+    const [q, k] = split(this.project(query, 'qk'), 2, [features, features]); // one product for q and k
+    return { q: q!, k: k! };
   }
 
-  /** Projects x with a slice of the joint input projection. */
-  private project(x: Tensor, from: number, to: number): Tensor {
+  /** Projects x with a part of the joint input projection; queries come out scaled. */
+  private project(x: Tensor, part: 'q' | 'k' | 'v' | 'qk'): Tensor {
     const { features } = this;
-    return linear(
-      x,
-      slice(this.inProjWeight, 0, from * features, to * features),
-      slice(this.inProjBias, 0, from * features, to * features),
-    );
+    const sizes = part === 'qk' || part === 'v' ? [2 * features, features] : [features, features, features];
+    const index = { q: 0, k: 1, qk: 0, v: sizes.length - 1 }[part];
+    const [weight, bias] = [this.inProjWeight, this.inProjBias].map((joint) => split(joint, 0, sizes)[index]!);
+    if (part === 'k' || part === 'v') return linear(x, weight!, bias);
+    const factors = new Array<number>(features).fill(queryScale(features, this.heads));
+    if (part === 'qk') factors.push(...new Array<number>(features).fill(1));
+    const scales = literal(factors, [factors.length]);
+    return linear(x, mul(weight!, unsqueeze(scales, 1)), mul(bias!, scales));
   }
 }

@@ -1,6 +1,10 @@
-import type { Tensor } from '../engine/graph/index.ts';
+import type { Shape, Tensor } from '../engine/graph/index.ts';
 
-/** Dropout function of a trace: the identity at inference; in training it zeroes a fraction `rate` and scales the rest. */
-export type Dropout = (x: Tensor, rate: number) => Tensor;
+/** Dropout of a trace: the identity at inference; in training it zeroes a fraction `rate` and scales the rest. */
+export interface Dropout {
+  (x: Tensor, rate: number): Tensor;
+  /** Factors of the values of a tensor of this shape: 0, or 1 / (1 − rate); `undefined` if nothing is dropped. */
+  mask(shape: Shape, rate: number): Tensor | undefined;
+}
 
-export const noDropout: Dropout = (x) => x;
+export const noDropout: Dropout = Object.assign((x: Tensor) => x, { mask: () => undefined });

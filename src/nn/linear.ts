@@ -1,4 +1,4 @@
-import { linear } from '../engine/ops/index.ts';
+import { linear, mul } from '../engine/ops/index.ts';
 import type { Tensor } from '../engine/graph/index.ts';
 import { torchDefaultBias, torchDefaultWeight, type Initializer } from './init.ts';
 import type { Scope } from './scope.ts';
@@ -23,5 +23,10 @@ export class Linear {
 
   forward(x: Tensor): Tensor {
     return linear(x, this.weight, this.bias);
+  }
+
+  /** The output times a factor, at the price of scaling the weights. */
+  scaled(x: Tensor, factor: number): Tensor {
+    return linear(x, mul(this.weight, factor), this.bias === undefined ? undefined : mul(this.bias, factor));
   }
 }

@@ -1,8 +1,13 @@
-import { defineOp } from '../graph/define-op.ts';
+import { defineMultiOp, defineOp, ShapeError } from '../graph/define-op.ts';
+import { shapesEqual, type Dim } from '../graph/dim.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import { normalizeAxis } from './broadcast.ts';
+import { fill } from './constant.ts';
 import { exp, mul, sub } from './elementwise.ts';
+import { matmul } from './matmul.ts';
 import { sum } from './reduce.ts';
+import { swapLastTwo } from './reshape.ts';
+import { concat } from './slice.ts';
 
 /** eˣ / Σ eˣ along an axis. */
 export const softmax = (x: Tensor, axis = -1): Tensor =>
@@ -15,6 +20,62 @@ const softmaxOp = defineOp<[x: Tensor], { readonly axis: number }>({
   emit: (onnx, inputs, { attrs }) => onnx.node('Softmax', inputs, { axis: attrs.axis }),
   // y ⊙ (dy − Σ dy ⊙ y)
   vjp: (dy, { output: y, attrs: { axis } }) => [mul(y, sub(dy, sum(mul(dy, y), [axis], { keepDims: true })))],
+});
+
+/**
+ * Attention of given scores: softmax(scores) ⊙ keep @ values, for scores (…, L, S), values (…, S, D) and an optional
+ * dropout mask `keep` like the scores → (…, L, D).
+ */
+export const attendScores = (scores: Tensor, values: Tensor, keep?: Tensor): Tensor =>
+  attendScoresOp(keep === undefined ? [scores, values] : [scores, values, keep], {})[0]!;
+
+/** Outputs: the weighted values, and the probabilities before dropout, which the gradient reads. */
+const attendScoresOp = defineMultiOp<readonly Tensor[], object>({
+  name: 'attendScores',
+  cheap: false,
+  infer([scores, values, keep]) {
+    const [s, v] = [scores!.shape, values!.shape];
+    if (
+      s.length < 2 ||
+      !shapesEqual([...s.slice(0, -2), s.at(-1)!], v.slice(0, -1)) ||
+      scores!.dtype !== values!.dtype ||
+      (keep !== undefined && !(shapesEqual(keep.shape, s) && keep.dtype === scores!.dtype))
+    )
+      throw new ShapeError(
+        'attendScores',
+        `scores ${scores!.toString()} do not fit values ${values!.toString()}${keep === undefined ? '' : ` and mask ${keep.toString()}`}`,
+      );
+    return [
+      { shape: [...s.slice(0, -1), v.at(-1)!], dtype: scores!.dtype },
+      { shape: s, dtype: scores!.dtype },
+    ];
+  },
+  emit(onnx, [scores, values, keep]) {
+    const [probabilities] = onnx.node('Softmax', [scores!], { axis: -1 });
+    const [kept] = keep === undefined ? [probabilities] : onnx.node('Mul', [probabilities!, keep]);
+    const [weighted] = onnx.node('MatMul', [kept!, values!]);
+    return [weighted!, probabilities!];
+  },
+  vjp([dy], { inputs: [, values, keep], outputs: [weighted, probabilities], needs }) {
+    if (dy === undefined) return [undefined, undefined, undefined];
+    const kept = keep === undefined ? probabilities! : mul(probabilities!, keep);
+    // p ⊙ (dp − Σ dp ⊙ p), where the sum over the keys is dy · y: it is taken over D instead of S values per row.
+    const rowSums = sum(mul(dy, weighted!), [dy.rank - 1], { keepDims: true });
+    const centered = (): Tensor => {
+      if (keep !== undefined) return sub(mul(matmul(dy, swapLastTwo(values!)), keep), rowSums);
+      const [queries, depth] = dy.shape.slice(-2) as [Dim, Dim];
+      if (typeof queries === 'number' && typeof depth === 'number' && queries < 2 * depth)
+        return sub(matmul(dy, swapLastTwo(values!)), rowSums);
+      // The subtraction as one more summand of the product saves a pass over the scores.
+      const minusOnes = fill(-1, [...values!.shape.slice(0, -1), 1], dy.dtype);
+      return matmul(concat([dy, rowSums], -1), swapLastTwo(concat([values!, minusOnes], -1)));
+    };
+    return [
+      needs(0) ? mul(probabilities!, centered()) : undefined,
+      needs(1) ? matmul(swapLastTwo(kept), dy) : undefined,
+      needs(2) ? mul(matmul(dy, swapLastTwo(values!)), probabilities!) : undefined,
+    ];
+  },
 });
 
 /** log softmax along an axis. */

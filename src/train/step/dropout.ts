@@ -1,4 +1,4 @@
-import type { Dim, Tensor } from '../../engine/graph/index.ts';
+import type { Dim, Shape, Tensor } from '../../engine/graph/index.ts';
 import { mulDims } from '../../engine/graph/index.ts';
 import type { Dropout } from '../../nn/index.ts';
 import { GOLDEN_RATIO, LOWBIAS } from '../../random/mixing.ts';
@@ -29,12 +29,17 @@ const oddIntegers = (count: Dim, stream: Tensor): Tensor =>
 export const seededDropout = (seed: Tensor): Dropout => {
   let layer = 0;
   const nextStream = (): Tensor => mix(add(seed, scalar((++layer * GOLDEN_RATIO) >>> 0, 'uint32')));
-  return (x, rate) => {
-    if (rate === 0) return x;
-    const [rows, columns] = [mulDims(...x.shape.slice(0, -1)), x.shape.at(-1) ?? 1];
-    const ofRows = reshape(oddIntegers(rows, nextStream()), [...x.shape.slice(0, -1), 1]);
+  const mask = (shape: Shape, rate: number): Tensor | undefined => {
+    if (rate === 0) return undefined;
+    const [rows, columns] = [mulDims(...shape.slice(0, -1)), shape.at(-1) ?? 1];
+    const ofRows = reshape(oddIntegers(rows, nextStream()), [...shape.slice(0, -1), 1]);
     const bits = mul(ofRows, oddIntegers(columns, nextStream()));
     const keeps = greaterEqual(bits, scalar(Math.round(rate * 2 ** 32), 'uint32'));
-    return mul(x, mul(cast(keeps, 'float32'), 1 / (1 - rate)));
+    return mul(cast(keeps, 'float32'), 1 / (1 - rate));
   };
+  const dropout = (x: Tensor, rate: number): Tensor => {
+    const factors = mask(x.shape, rate);
+    return factors === undefined ? x : mul(x, factors);
+  };
+  return Object.assign(dropout, { mask });
 };

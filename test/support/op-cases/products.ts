@@ -82,4 +82,31 @@ const gemmCases: readonly OpCase[] = [
   }),
 ];
 
-export const productCases: readonly OpCase[] = [...matmulCases, ...gemmCases];
+const attendCase = (
+  title: string,
+  [batch, queries, keys, depth]: readonly [number, number, number, number],
+  withMask: boolean,
+): OpCase => {
+  const [scores, values] = [float64([batch, queries, keys], 1), float64([batch, keys, depth], 2)];
+  const mask = float64([batch, queries, keys], 3, (value) => (value < 0 ? 0 : 1.25));
+  return {
+    title: `attendScores, ${title}`,
+    operands: withMask ? [scores, values, mask] : [scores, values],
+    build: ops.attendScores,
+    shape: [batch, queries, depth],
+    at: ([n, row, column]) => {
+      const weights = range(keys).map((key) => Math.exp(read(scores, [n!, row!, key])));
+      const kept = withMask ? weights.map((weight, key) => weight * read(mask, [n!, row!, key])) : weights;
+      return total(kept.map((weight, key) => (weight / total(weights)) * read(values, [n!, key, column!])));
+    },
+  };
+};
+
+const attendCases: readonly OpCase[] = [
+  attendCase('many queries', [2, 7, 3, 2], false),
+  attendCase('few queries', [2, 2, 5, 3], false),
+  attendCase('with a dropout mask', [2, 3, 4, 2], true),
+  attendCase('no batch', [0, 2, 4, 2], false),
+];
+
+export const productCases: readonly OpCase[] = [...matmulCases, ...gemmCases, ...attendCases];
