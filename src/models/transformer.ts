@@ -162,8 +162,8 @@ export interface EncoderCache {
   readonly paddingMask: Tensor;
   /** (B, S, D); undefined if positions are added to the input instead (`pass_pos_and_query` off). */
   readonly positions: Tensor | undefined;
-  /** Traces the attention of the first encoder layer: (B, heads, S, S), without the text if not `text_in_encoder`. */
-  readonly firstAttention: () => Tensor;
+  /** Traces the attention of an encoder layer: (B, heads, S, S), without the text if not `text_in_encoder`. */
+  readonly attentionOf: (layer: number) => Tensor;
   /** With `contrastive_loss`: memory of the CLS token (B, D) and RoBERTa's pooled first token (B, H). */
   readonly pooled: { readonly image: Tensor; readonly text: Tensor } | undefined;
 }
@@ -231,7 +231,11 @@ export class Transformer {
     const src = isJoint ? withText(start, textMemoryResized) : start;
     const encoderPositions = isJoint || !passPositions ? positions : image.positions;
     const padding = paddingBias(isJoint ? paddingMask : image.padding);
-    const layered = this.encoderLayers.reduce((x, layer) => layer.forward(x, encoderPositions, padding, dropout), src);
+    const inputs: Tensor[] = [];
+    const layered = this.encoderLayers.reduce((x, layer) => {
+      inputs.push(x);
+      return layer.forward(x, encoderPositions, padding, dropout);
+    }, src);
     const encoded = this.encoderNorm?.forward(layered) ?? layered;
     const memory = isJoint ? encoded : withText(encoded, textMemoryResized);
 
@@ -243,7 +247,7 @@ export class Transformer {
       textMemoryResized,
       paddingMask,
       positions,
-      firstAttention: () => this.encoderLayers[0]!.attention(src, encoderPositions, padding),
+      attentionOf: (index) => this.encoderLayers[index]!.attention(inputs[index]!, encoderPositions, padding),
       pooled:
         this.cls === undefined
           ? undefined

@@ -28,12 +28,21 @@ const noneAbove = ({ bestBelowThreshold, threshold }: ResultBase): string =>
   (bestBelowThreshold === undefined ? '' : `; the best score is ${bestBelowThreshold.score.toFixed(3)}`) +
   '\n';
 
-/** Phrases that the calibrated model does not see in the image. */
+/** Phrases that the calibrated model does not see in the image: without a box, or with one that it doubts. */
 const absentText = ({ phrases }: ResultBase): string => {
   const absent = phrases.filter(({ present }) => present === false);
-  return absent.length === 0
-    ? ''
-    : `  not in the image: ${absent.map(({ text, score }) => `${text} ${score.toFixed(2)}`).join(', ')}\n`;
+  const line = (title: string, own: typeof absent): string =>
+    own.length === 0 ? '' : `  ${title}: ${own.map(({ text, score }) => `${text} ${score.toFixed(2)}`).join(', ')}\n`;
+  return (
+    line(
+      'uncertain',
+      absent.filter(({ detections }) => detections.length > 0),
+    ) +
+    line(
+      'not in the image',
+      absent.filter(({ detections }) => detections.length === 0),
+    )
+  );
 };
 
 export const detectionText = (result: DetectionResult): string =>

@@ -1,4 +1,5 @@
 import type { Encoding } from '../../text/index.ts';
+import type { Comparison } from './comparisons.ts';
 
 /** Caption as the auxiliary losses read it, with n boxes. */
 export interface AuxiliaryCaption {
@@ -8,6 +9,8 @@ export interface AuxiliaryCaption {
   readonly answerSteps?: readonly number[];
   /** Indices of the objects that a question is about, without landmarks; for the auxiliary loss of answers. */
   readonly answerObjects?: readonly number[];
+  /** Comparisons that the caption makes; for the auxiliary loss of relations. */
+  readonly comparisons?: readonly Comparison[];
 }
 
 /** Every object of an image, mentioned by a caption or not. M objects. */
@@ -18,6 +21,8 @@ export interface ImageObjects {
   readonly boxesXyxy: Float32Array;
   /** (M, attributes) class ids of `OBJECT_ATTRIBUTES`. */
   readonly attributes: Int32Array;
+  /** Objects related to every object (`relatedObjectsOf`); for the auxiliary loss of relations. */
+  readonly related?: readonly (readonly (readonly number[])[])[];
   /** For each caption the object of each of its boxes. */
   readonly objectOfBox: readonly (readonly number[])[];
 }

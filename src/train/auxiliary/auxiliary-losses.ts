@@ -7,10 +7,11 @@ import type { AuxiliaryLoss } from './auxiliary-loss.ts';
 import { backboneLoss } from './backbone-loss.ts';
 import { centerInputs } from './cell-targets.ts';
 import { encoderLoss } from './encoder-loss.ts';
+import { relationsLoss } from './relation-loss.ts';
 import { wordsLoss } from './word-loss.ts';
 
 /** All auxiliary losses, in the order of their parameters. */
-const AUXILIARY_LOSSES: readonly AuxiliaryLoss[] = [encoderLoss, backboneLoss, answersLoss, wordsLoss];
+const AUXILIARY_LOSSES: readonly AuxiliaryLoss[] = [encoderLoss, backboneLoss, answersLoss, wordsLoss, relationsLoss];
 
 /** The auxiliary losses that a config trains. When it trains the backbone alone, only losses on images remain. */
 export const activeAuxiliaryLosses = (config: TrainConfig): readonly AuxiliaryLoss[] =>
@@ -27,7 +28,11 @@ export const activeAuxiliaryLosses = (config: TrainConfig): readonly AuxiliaryLo
  * - `auxiliary_steps` (B, 2): see answer-steps.ts;
  * - `auxiliary_answer_positions` (B, h·w): 1 where a position shows an object that the question is about;
  * - `auxiliary_positions` (I, attributes, h·w): attributes of the object that each position shows;
- * - `auxiliary_words` (B, attributes, T): attributes that each token names.
+ * - `auxiliary_words` (B, attributes, T): attributes that each token names;
+ * - `auxiliary_landmarks`, `auxiliary_compared` (B, kinds, h·w): 1 where a position shows an object that the caption
+ *   compares others with, or that it compares;
+ * - `auxiliary_related` (I, kinds, h·w, h·w): 1 where the object of the first position is on that side of the second's, or has
+ *   its value: see comparisons.ts.
  */
 export const auxiliaryInputs = (
   images: readonly AuxiliaryImage[],

@@ -39,19 +39,22 @@ export const answerPositions = ({ height, width, cell }: Grid, images: readonly 
 };
 
 /**
- * (attributes, h·w) class of every attribute of the object that covers most of a position, `NO_POSITION` where no object
- * covers enough of it.
+ * (h·w) index of the object that covers most of a position, -1 where no object covers at least `MIN_FRACTION` of it.
+ *
+ * @param loss name of the loss in error messages
  */
-export const positionAttributes = (
+export const positionObjects = (
   { height, width, cell }: Grid,
   { image, objects, id }: AuxiliaryImage,
+  loss: string,
 ): Int32Array => {
-  if (objects === undefined) throw new Error(`internal: ${id}: the auxiliary loss of words needs to know every object`);
+  if (objects === undefined)
+    throw new Error(`internal: ${id}: the auxiliary loss of ${loss} needs to know every object`);
   const { instances, attributes } = objects;
   const side = 2 * cell;
-  const classes = new Int32Array(OBJECT_ATTRIBUTES.length * height * width).fill(NO_POSITION);
+  const found = new Int32Array(height * width).fill(-1);
   const counts = new Int32Array(attributes.length / OBJECT_ATTRIBUTES.length);
-  for (let position = 0; position < height * width; position++) {
+  for (let position = 0; position < found.length; position++) {
     const [top, left] = [Math.floor(position / width) * side, (position % width) * side];
     counts.fill(0);
     for (let y = top; y < Math.min(top + side, image.height); y++)
@@ -60,10 +63,21 @@ export const positionAttributes = (
         if (object > 0) counts[object - 1]!++;
       }
     const largest = counts.indexOf(Math.max(...counts));
-    if (largest < 0 || counts[largest]! < MIN_FRACTION * side ** 2) continue;
-    OBJECT_ATTRIBUTES.forEach((_, attribute) => {
-      classes[attribute * height * width + position] = attributes[largest * OBJECT_ATTRIBUTES.length + attribute]!;
-    });
+    if (largest >= 0 && counts[largest]! >= MIN_FRACTION * side ** 2) found[position] = largest;
   }
+  return found;
+};
+
+/** (attributes, h·w) class of every attribute of the object that a position shows, `NO_POSITION` without one. */
+export const positionAttributes = (grid: Grid, image: AuxiliaryImage): Int32Array => {
+  const found = positionObjects(grid, image, 'words');
+  const classes = new Int32Array(OBJECT_ATTRIBUTES.length * found.length).fill(NO_POSITION);
+  found.forEach((object, position) => {
+    if (object < 0) return;
+    OBJECT_ATTRIBUTES.forEach((_, attribute) => {
+      classes[attribute * found.length + position] =
+        image.objects!.attributes[object * OBJECT_ATTRIBUTES.length + attribute]!;
+    });
+  });
   return classes;
 };

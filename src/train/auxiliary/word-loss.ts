@@ -18,7 +18,7 @@ export const wordsLoss: MemoryLoss = {
   weight: (config) => config.word_auxiliary_loss,
   head:
     (_scope, _network, weight) =>
-    ({ cache: { imageMemory, textMemory, firstAttention }, imageIndex, target }) => {
+    ({ cache: { imageMemory, textMemory, attentionOf }, imageIndex, target }) => {
       const [batch, positions] = imageMemory.shape as [Dim, Dim];
       const tokens = textMemory.shape[1]!;
       const attributes = OBJECT_ATTRIBUTES.length;
@@ -34,7 +34,7 @@ export const wordsLoss: MemoryLoss = {
         ),
         'float32',
       ); // (B, attributes, S, S)
-      const probabilities = slice(firstAttention(), 1, 0, attributes);
+      const probabilities = slice(attentionOf(0), 1, 0, attributes);
       return [{ name: 'auxiliary_word_attention', value: attentionLoss(probabilities, matches), weight }];
     },
   inputs: ({ images, grid, encodings, tokens }) => ({

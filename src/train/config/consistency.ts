@@ -31,7 +31,9 @@ export const requireConsistent = (config: CheckedConfig, source: string): void =
     refuse('query_selection selects by the encoder head, whose loss is encoder_auxiliary_loss: set it above 0');
   if (config.word_auxiliary_loss > 0 && config.nheads < 4)
     refuse('word_auxiliary_loss needs an attention head for each of four attributes: nheads must be at least 4');
-  for (const key of ['encoder_auxiliary_loss', 'word_auxiliary_loss'] as const)
+  if (config.relation_auxiliary_loss > 0 && (config.nheads < 4 || config.enc_layers < 3))
+    refuse('relation_auxiliary_loss needs four heads in three encoder layers: nheads must be at least 4, enc_layers 3');
+  for (const key of ['encoder_auxiliary_loss', 'word_auxiliary_loss', 'relation_auxiliary_loss'] as const)
     if (config[key] > 0 && !config.text_in_encoder)
       refuse(`${key} needs words in the encoder, and text_in_encoder is false: set ${key} to 0`);
   config.texts.forEach((stage, index) => {

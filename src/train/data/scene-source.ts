@@ -28,6 +28,7 @@ import type { TextStage } from '../config/slices/scenes.ts';
 import type { DrawnScenes } from '../config/slices/datasets.ts';
 import type { AnswerLabeler } from './answer-labels.ts';
 import { answerStepsOf } from '../auxiliary/answer-steps.ts';
+import { comparisonsOf, relatedObjectsOf } from '../auxiliary/comparisons.ts';
 import type { ImageObjects } from '../auxiliary/auxiliary-batch.ts';
 import { OBJECT_ATTRIBUTES } from '../auxiliary/object-attributes.ts';
 import { tokenizeSample } from './caption-sample.ts';
@@ -132,7 +133,10 @@ export class SceneSource implements SampleSource {
       id,
       image: isFlipped ? flipImage(image) : image,
       captions: texts.map((text, i) => withContext(id, () => this.sampleOf(scene, text, mentioned[i]!, tokenizer))),
-      objects: objectsOf(scene, mentioned),
+      objects: {
+        ...objectsOf(scene, mentioned),
+        related: this.config.relation_auxiliary_loss > 0 ? relatedObjectsOf(scene) : undefined,
+      },
     };
   }
 
@@ -161,6 +165,7 @@ export class SceneSource implements SampleSource {
     const phrasesOf = (i: number) => text.phrases.filter((phrase) => phrase.objects.includes(i));
     const isQuestion = text.kind === 'question';
     const isTraced = isQuestion && this.config.answer_auxiliary_loss > 0;
+    const isRelated = this.config.relation_auxiliary_loss > 0;
     const fields = {
       caption: text.text,
       boxesCxcywh: Float32Array.from(
@@ -175,6 +180,7 @@ export class SceneSource implements SampleSource {
       masks: hasMaskLosses(this.config) ? { data: joinMasks(scene, objects), width, height } : undefined,
       answers: this.labels?.(isQuestion ? { answer: text.answer } : undefined),
       answerSteps: isTraced ? answerStepsOf(scene, text.program) : undefined,
+      comparisons: isRelated && 'program' in text ? comparisonsOf(scene, text.program) : undefined,
       answerObjects: isTraced ? objects.filter((i) => phrasesOf(i).some(({ role }) => role === 'target')) : undefined,
     };
     return tokenizeSample(fields, tokenizer);
