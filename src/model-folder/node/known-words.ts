@@ -23,7 +23,9 @@ const wordLevelSchema = z.object({
 });
 
 /** Part of a word-level `tokenizer.json`. */
-export type WordLevelFile = z.infer<typeof wordLevelSchema>;
+export interface WordLevelFile {
+  readonly model: { readonly type: 'WordLevel'; readonly vocab: Readonly<Record<string, number>> };
+}
 
 /**
  * Record of a model folder's words, from its `words.json`; undefined without one.

@@ -8,8 +8,8 @@ import type { RawImage } from '../raw-image.ts';
  * @throws {MdetrError} for a damaged file, completed by the caller with the image's name
  */
 export const decodeHeic = async (bytes: Uint8Array): Promise<RawImage> => {
-  const { default: decode } = await import('heic-decode');
-  const { width, height, data } = await oneByOne(() => quietly(() => decode({ buffer: bytes })));
+  const { one } = await (loaded ??= loadDecoder());
+  const { width, height, data } = await oneByOne(() => quietly(() => one({ buffer: bytes })));
   const rgb = new Uint8Array(width * height * 3);
   for (let from = 0, to = 0; to < rgb.length; from += 4) {
     rgb[to++] = data[from]!;
@@ -17,6 +17,17 @@ export const decodeHeic = async (bytes: Uint8Array): Promise<RawImage> => {
     rgb[to++] = data[from + 2]!;
   }
   return { width, height, channels: 3, data: rgb };
+};
+
+let loaded: ReturnType<typeof loadDecoder> | undefined;
+
+/** libheif stays a file of its own in the package, which another build of the library can replace. */
+const loadDecoder = async () => {
+  const [{ default: decodersOf }, { default: loadLibheif }] = await Promise.all([
+    import('heic-decode/lib.js'),
+    import('libheif-js/libheif-wasm/libheif-bundle.mjs'),
+  ]);
+  return decodersOf(loadLibheif());
 };
 
 let last: Promise<unknown> = Promise.resolve();

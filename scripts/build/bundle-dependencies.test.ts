@@ -1,0 +1,48 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { importsOf, type BundledPackage } from './bundle-dependencies.ts';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const dist = join(root, 'dist');
+
+describe('dependencies inside the package', () => {
+  it('finds every form of import, and no text that looks like one', () => {
+    const code = `import a, { b as c } from 'x'; import * as d from "y"; export { e as f } from 'z'; import 'w';
+      const lazy = () => import('v'); const text = "import g from 'u'"; // import h from 't'`;
+    expect(importsOf(code).map(({ specifier, names }) => [specifier, names])).toEqual([
+      ['x', ['default', 'b']],
+      ['y', undefined],
+      ['z', ['e']],
+      ['w', []],
+      ['v', undefined],
+    ]);
+    for (const { from, to, specifier } of importsOf(code)) expect(code.slice(from + 1, to - 1)).toBe(specifier);
+  });
+
+  it.skipIf(!existsSync(join(dist, 'built')))('are all there: the built package imports only what it installs', () => {
+    const description = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Record<string, object>;
+    const installed = ['dependencies', 'optionalDependencies', 'peerDependencies'].flatMap((key) =>
+      Object.keys(description[key] ?? {}),
+    );
+    const files = readdirSync(dist, { recursive: true, encoding: 'utf8' }).filter((path) =>
+      /^(cli|data|drawing|server|results|text)[\\/].*\.js$/.test(path),
+    );
+    const imported = files.flatMap((path) => importsOf(readFileSync(join(dist, path), 'utf8')));
+    const packages = imported.map(({ specifier }) => specifier).filter((name) => /^[@a-z]/.test(name));
+    const others = packages.filter(
+      (name) => !name.startsWith('node:') && !installed.some((own) => name === own || name.startsWith(`${own}/`)),
+    );
+    expect(others).toEqual([]);
+    expect(imported.some(({ specifier }) => specifier.endsWith('bundled/hono.js'))).toBe(true);
+  });
+
+  it.skipIf(!existsSync(join(dist, 'built')))('come with their licenses', () => {
+    const listed = JSON.parse(readFileSync(join(dist, 'bundled/packages.json'), 'utf8')) as BundledPackage[];
+    const notices = readFileSync(join(dist, 'bundled/LICENSES.txt'), 'utf8');
+    expect(listed.map(({ name }) => name)).toEqual(expect.arrayContaining(['hono', 'libheif-js', 'zod', 'lru-cache']));
+    for (const { name, version } of listed) expect(notices).toContain(`${name} ${version}\n`);
+    expect(notices).toContain('GNU LESSER GENERAL PUBLIC LICENSE');
+  });
+});
