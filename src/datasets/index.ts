@@ -63,7 +63,9 @@ export type {
   RootPhrase,
   SourceFile,
 } from './preparation/preparation.ts';
+export { prepareDataset, type PrepareDatasetOptions } from './preparation/prepare-dataset.ts';
 export { Remarks } from './preparation/remarks.ts';
+export { BadRowError, BadRows } from './source/bad-rows.ts';
 export { exportResults, type ExportReport, type ExportResultsOptions } from './export/export-results.ts';
 export type { ExportableResult } from './export/result-images.ts';
 export {

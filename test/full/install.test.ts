@@ -62,7 +62,7 @@ describe.skipIf(!hasRegistry)('the packed package', { timeout: 300_000 }, () => 
   });
   afterAll(() => {
     rmSync(folder, { recursive: true, force: true });
-  });
+  }, 300_000);
 
   const project = (name: string, packageJson: object): string => {
     const path = join(folder, name);

@@ -88,7 +88,7 @@ export const scenesCommand = (): Command =>
     )
     .option('--anchors', 'expressions: also annotate the anchors, with isfinal 0', DATASET_DEFAULTS.anchors)
     .option('--threads <n>', 'worker threads; the output does not depend on it', integer, availableParallelism())
-    .option('--overwrite', 'replace a dataset with other settings')
+    .option('--force, --overwrite', 'replace a dataset with other settings')
     .addHelpText('after', EXAMPLES)
     .action(async ({ out, threads, overwrite, ...settings }: ScenesOptions) => {
       const bar = new SingleBar(

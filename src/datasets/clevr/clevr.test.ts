@@ -61,7 +61,7 @@ describe('clevr', () => {
     );
     const copy = copyOfFixture();
     await expect(runPreparation(clevr, copy, { splits: ['test'], out: join(copy, 'questions') })).rejects.toThrow(
-      /CLEVR_test_questions\.json: would be overwritten.*--out/,
+      /--out .*: CLEVR_test_questions\.json: is an input of this call/,
     );
   });
 

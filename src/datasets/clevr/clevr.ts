@@ -63,6 +63,8 @@ const clevrLike = (
   ...about,
   options: OPTIONS,
   sources: (request) => request.splits.flatMap((split) => sourcesOf(split, archive, request.options)),
+  outputs: ({ splits, options }) =>
+    splits.map((split) => (sourcesOf(split, archive, options).length === 1 ? questionsName(split) : nameOf(split))),
   async run(request) {
     const leftOut = new Remarks();
     const ids = new RowIds();
@@ -77,7 +79,7 @@ const clevrLike = (
       };
       files.push(
         scenes === undefined
-          ? await writeQuestionsOnly(request, { ...task, name: `CLEVR_${split}_questions.json` }, ids)
+          ? await writeQuestionsOnly(request, { ...task, name: questionsName(split) }, ids, leftOut)
           : await writeWithObjects(
               request,
               {
@@ -96,6 +98,8 @@ const clevrLike = (
     return { files, leftOut: leftOut.list, notes: [] };
   },
 });
+
+const questionsName = (split: string): string => `CLEVR_${split}_questions.json`;
 
 /** Source files of a split: the questions, and the scenes if they are needed. */
 const sourcesOf = (split: string, archive: string, asked: PreparationRequest['options']): SourceFile[] => {
@@ -151,17 +155,21 @@ source folder.`,
   splits: ['train', 'val', 'test'],
   options: [SIZE_OPTION],
   sources: ({ splits }) => splits.map(humansFile),
+  outputs: ({ splits }) => splits.map(humansName),
   async run(request) {
+    const leftOut = new Remarks();
     const ids = new RowIds();
     const files: PreparedFile[] = [];
     for (const split of request.splits) {
       const texts = sourcePath(request.from, humansFile(split));
       const task = { texts, list: 'questions', read: questionOf, datasetName: 'clevr' };
-      files.push(await writeQuestionsOnly(request, { ...task, name: `CLEVR-Humans-${split}.json` }, ids));
+      files.push(await writeQuestionsOnly(request, { ...task, name: humansName(split) }, ids, leftOut));
     }
-    return { files, leftOut: [], notes: [] };
+    return { files, leftOut: leftOut.list, notes: [] };
   },
 };
+
+const humansName = (split: string): string => `CLEVR-Humans-${split}.json`;
 
 const humansFile = (split: string): SourceFile => ({
   path: `CLEVR-Humans-${split}.json`,
@@ -185,6 +193,7 @@ the official script assigns the words of the first to all candidates; here each 
   splits: ['train', 'val'],
   options: [BOXES_OPTION, SIZE_OPTION],
   sources: ({ splits }) => splits.flatMap(refFiles),
+  outputs: ({ splits }) => splits.map((split) => `${split}.json`),
   async run(request) {
     const leftOut = new Remarks();
     const ids = new RowIds();

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { BadRowError, type BadRows } from '../source/bad-rows.ts';
 import { checked } from '../source/checked.ts';
 import { readJsonLists, type JsonReadOptions } from '../source/json-entries.ts';
 import { JsonRanges } from '../source/json-ranges.ts';
@@ -53,20 +54,29 @@ export class ClevrScenes {
   private latest: ClevrSourceScene | undefined;
 
   /** Scans the file once. Call `close` when done. */
-  constructor(path: string, options: JsonReadOptions = {}) {
+  constructor(path: string, badRows: BadRows, options: JsonReadOptions = {}) {
     this.path = path;
     for (const { location, value, begin, end } of readJsonLists(path, ['scenes'], options))
-      this.rangeOf.set(checked(indexOnly, value, `${path}: ${location}`).image_index, [begin, end]);
+      badRows.attempt(() =>
+        this.rangeOf.set(checked(indexOnly, value, `${path}: ${location}`).image_index, [begin, end]),
+      );
     this.ranges = new JsonRanges(path);
   }
 
-  /** The first scene of the file, which shows what its scenes contain. */
+  /** The first scene of the file that can be used, which shows what its scenes contain. */
   get first(): ClevrSourceScene | undefined {
-    const index = this.rangeOf.keys().next().value;
-    return index === undefined ? undefined : this.of(index);
+    for (const index of this.rangeOf.keys()) {
+      try {
+        return this.of(index);
+      } catch (error) {
+        // Reported with the texts about it.
+        if (!(error instanceof BadRowError)) throw error;
+      }
+    }
+    return undefined;
   }
 
-  /** Scene of an image; undefined if there is none. @throws {MdetrError} naming the first wrong field */
+  /** Scene of an image; undefined if there is none. @throws {BadRowError} naming the first wrong field */
   of(imageIndex: number): ClevrSourceScene | undefined {
     // Questions about the same image are adjacent.
     if (this.latest?.image_index === imageIndex) return this.latest;

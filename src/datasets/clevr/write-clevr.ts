@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { MdetrError } from '../../errors.ts';
 import { type NewAnnotation, type RowIds, writeAnnotations } from '../preparation/annotation-writer.ts';
+import { BadRowError, BadRows } from '../source/bad-rows.ts';
 import { JsonDictionary } from '../source/json-dictionary.ts';
 import { readJsonLists } from '../source/json-entries.ts';
 import { megabyteProgress } from '../preparation/megabyte-progress.ts';
@@ -72,9 +72,9 @@ export const writeWithObjects = async (
   leftOut: Remarks,
 ): Promise<PreparedFile> => {
   const { out, options, progress } = request;
-  refuseOverwriting(task.texts, out, task.name);
+  const badRows = new BadRows(request.onBadRow, leftOut);
   const size = imageSize(options['image-size']!);
-  const scenes = new ClevrScenes(task.scenes, {
+  const scenes = new ClevrScenes(task.scenes, badRows, {
     onProgress: megabyteProgress(`reading ${task.scenes}, MB`, progress),
   });
   const regionSource = new RegionSource(request, task, size);
@@ -84,46 +84,50 @@ export const writeWithObjects = async (
       const onProgress = megabyteProgress(`${task.name}, reading ${task.texts}, MB`, progress);
       let count = 0;
       for (const { location, value } of readJsonLists(task.texts, [task.list], { onProgress })) {
-        const at = `${task.texts}: ${location}`;
-        const text = task.read(value, at);
-        const index = text.index ?? count;
-        count++;
-        const scene = scenes.of(text.imageIndex);
-        if (scene === undefined) {
-          leftOut.add('texts about images without a scene', `${task.name} ${index}`);
-          continue;
-        }
-        if (text.program === undefined)
-          throw new MdetrError(`${at}, field program: missing; boxes need programs, which test questions do not have`);
-        const found = foundObjects(scene, text, task);
-        const regions = typeof found === 'string' ? found : regionSource.of(scene);
-        if (typeof found === 'string' || typeof regions === 'string') {
-          leftOut.add(typeof found === 'string' ? found : (regions as string), `${task.name} ${index}`);
-          continue;
-        }
-        const annotations = found.objects.map(({ object, spans, isFinal }): NewAnnotation => {
-          const { bbox, segmentation } = regions[object]!;
-          return {
-            area: bbox[2] * bbox[3],
-            iscrowd: 0,
-            category_id: 1,
-            bbox,
-            tokens: spans,
-            isfinal: task.withFinal ? Number(isFinal) : undefined,
-            segmentation,
+        await badRows.attemptWrite(async () => {
+          const at = `${task.texts}: ${location}`;
+          const text = task.read(value, at);
+          const index = text.index ?? count;
+          count++;
+          const scene = scenes.of(text.imageIndex);
+          if (scene === undefined) {
+            leftOut.add('texts about images without a scene', `${task.name} ${index}`);
+            return;
+          }
+          if (text.program === undefined)
+            throw new BadRowError(
+              `${at}, field program: missing; boxes need programs, which test questions do not have`,
+            );
+          const found = foundObjects(scene, text, task);
+          const regions = typeof found === 'string' ? found : regionSource.of(scene);
+          if (typeof found === 'string' || typeof regions === 'string') {
+            leftOut.add(typeof found === 'string' ? found : (regions as string), `${task.name} ${index}`);
+            return;
+          }
+          const annotations = found.objects.map(({ object, spans, isFinal }): NewAnnotation => {
+            const { bbox, segmentation } = regions[object]!;
+            return {
+              area: bbox[2] * bbox[3],
+              iscrowd: 0,
+              category_id: 1,
+              bbox,
+              tokens: spans,
+              isfinal: task.withFinal ? Number(isFinal) : undefined,
+              segmentation,
+            };
+          });
+          const image = {
+            file_name: scene.image_filename,
+            height: size[1],
+            width: size[0],
+            original_id: text.imageIndex,
+            caption: text.text,
+            dataset_name: task.datasetName,
+            answer: text.answer,
+            questionId: text.answer === undefined ? undefined : index,
           };
+          await writer.write(image, annotations, at);
         });
-        const image = {
-          file_name: scene.image_filename,
-          height: size[1],
-          width: size[0],
-          original_id: text.imageIndex,
-          caption: text.text,
-          dataset_name: task.datasetName,
-          answer: text.answer,
-          questionId: text.answer === undefined ? undefined : index,
-        };
-        await writer.write(image, annotations, at);
       }
       return undefined;
     });
@@ -138,38 +142,35 @@ export const writeWithObjects = async (
  * @throws {MdetrError} naming file and entry of the first value that cannot be used
  */
 export const writeQuestionsOnly = async (
-  { out, options, progress }: PreparationRequest,
+  { out, options, progress, onBadRow }: PreparationRequest,
   { texts, list, read, name, datasetName }: Pick<ClevrTask, 'texts' | 'list' | 'read' | 'name' | 'datasetName'>,
   ids: RowIds,
+  leftOut: Remarks,
 ): Promise<PreparedFile> => {
-  refuseOverwriting(texts, out, name);
+  const badRows = new BadRows(onBadRow, leftOut);
   const [width, height] = imageSize(options['image-size']!);
   return writeAnnotations(out, name, ids, async (writer) => {
     const onProgress = megabyteProgress(`${name}, reading ${texts}, MB`, progress);
     let count = 0;
     for (const { location, value } of readJsonLists(texts, [list], { onProgress })) {
-      const { text, answer, index, imageIndex, imageFileName } = read(value, `${texts}: ${location}`);
-      const image = {
-        file_name: imageFileName!,
-        height,
-        width,
-        original_id: imageIndex,
-        caption: text,
-        dataset_name: datasetName,
-        answer,
-        questionId: index ?? count,
-      };
-      count++;
-      await writer.write(image, [], `${texts}: ${location}`);
+      await badRows.attemptWrite(async () => {
+        const { text, answer, index, imageIndex, imageFileName } = read(value, `${texts}: ${location}`);
+        const image = {
+          file_name: imageFileName!,
+          height,
+          width,
+          original_id: imageIndex,
+          caption: text,
+          dataset_name: datasetName,
+          answer,
+          questionId: index ?? count,
+        };
+        count++;
+        await writer.write(image, [], `${texts}: ${location}`);
+      });
     }
     return undefined;
   });
-};
-
-/** Rejects an output path that is the source: CLEVR's files of questions and the files made from them have the same name. */
-const refuseOverwriting = (source: string, folder: string, name: string): void => {
-  if (resolve(source) === resolve(folder, name))
-    throw new MdetrError(`${source}: would be overwritten by the output; choose another folder with --out`);
 };
 
 const foundObjects = (

@@ -91,7 +91,7 @@ describe('exports of labeling tools', () => {
   });
 
   it.each<[change: object, message: RegExp]>([
-    [{ iscrowd: 'no' }, /byte \d+, field iscrowd: "no" is neither 0 nor 1/],
+    [{ iscrowd: 'no' }, /annotations\[0\], field iscrowd: "no" is neither 0 nor 1/],
     [{ id: [1] }, /field id: \[1\] is neither a number nor a string/],
     [{ bbox: [1, 2, 3] }, /field bbox/],
   ])('names the field of %j', async (change, message) => {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { UsageError } from '../../errors.ts';
 import { type AnnotationWriter, RowIds, writeAnnotations } from '../preparation/annotation-writer.ts';
+import { BadRows } from '../source/bad-rows.ts';
 import { checked } from '../source/checked.ts';
 import { InstanceFile } from '../source/instance-file.ts';
 import { readJsonLists, readJsonMembers } from '../source/json-entries.ts';
@@ -74,6 +75,7 @@ written with iscrowd 1: training skips them, evaluation ignores detections in th
       cocoFile('instances', split, options['year']!),
       ...(options['texts'] === 'captions' ? [cocoFile('captions', split, options['year']!)] : []),
     ]),
+  outputs: ({ splits, options }) => splits.map((split) => fileName(options, split)),
   async run(request) {
     const leftOut = new Remarks();
     const notes = new Remarks();
@@ -82,6 +84,9 @@ written with iscrowd 1: training skips them, evaluation ignores detections in th
     return { files, leftOut: leftOut.list, notes: notes.list };
   },
 };
+
+const fileName = ({ texts, year }: PreparationRequest['options'], split: string): string =>
+  `coco_${texts!}_${split}${year!}.json`;
 
 const writeSplit = async (
   request: PreparationRequest,
@@ -96,21 +101,24 @@ const writeSplit = async (
     negatives: integerOption('negatives', options),
     seed: integerOption('seed', options),
   };
+  const badRows = new BadRows(request.onBadRow, remarks.leftOut);
   const path = sourcePath(from, cocoFile('instances', split, year));
-  const source = await InstanceFile.open(path, cocoImage, progress);
+  const source = await InstanceFile.open(path, cocoImage, progress, badRows);
   try {
     if (source.orphans > 0) remarks.leftOut.add('boxes of missing images', path, source.orphans);
     const rows = new DetectionRows(source, rowOptions, remarks);
-    const name = `coco_${texts}_${split}${year}.json`;
+    const name = fileName(options, split);
     return await writeAnnotations(out, name, new RowIds(), async (writer) => {
       if (texts === 'captions') {
         const captions = sourcePath(from, cocoFile('captions', split, year));
-        await writeCaptions(writer, captions, source, rows, remarks.leftOut, progress);
+        await writeCaptions(writer, captions, source, rows, { leftOut: remarks.leftOut, badRows }, progress);
       } else {
         progress.step(name, source.images.length);
         for (const image of source.images) {
-          for (const row of texts === 'list' ? rows.list(image) : rows.prompts(image))
-            await writer.write(row.image, row.annotations, `${path}: image ${image.id}`);
+          await badRows.attemptWrite(async () => {
+            for (const row of texts === 'list' ? rows.list(image) : rows.prompts(image))
+              await writer.write(row.image, row.annotations, `${path}: image ${image.id}`);
+          });
           progress.advance();
         }
       }
@@ -128,20 +136,22 @@ const writeCaptions = async (
   path: string,
   source: InstanceFile<CocoSourceImage>,
   rows: DetectionRows,
-  leftOut: Remarks,
+  { leftOut, badRows }: { readonly leftOut: Remarks; readonly badRows: BadRows },
   progress: PreparationProgress,
 ): Promise<void> => {
   const images = new Map(source.images.map((image) => [image.id, image]));
   const onProgress = megabyteProgress(`captions of ${path}, MB`, progress);
   for (const { location, value } of readJsonLists(path, ['annotations'], { onProgress })) {
-    const { image_id, caption } = checked(captionEntry, value, `${path}: ${location}`);
-    const image = images.get(image_id);
-    if (image === undefined) leftOut.add('captions of missing images', `image ${image_id}`);
-    else if (caption.trim() === '') leftOut.add('empty captions', `image ${image_id}`);
-    else {
-      const row = rows.caption(image, caption.trim());
-      await writer.write(row.image, row.annotations, `${path}: ${location}`);
-    }
+    await badRows.attemptWrite(async () => {
+      const { image_id, caption } = checked(captionEntry, value, `${path}: ${location}`);
+      const image = images.get(image_id);
+      if (image === undefined) leftOut.add('captions of missing images', `image ${image_id}`);
+      else if (caption.trim() === '') leftOut.add('empty captions', `image ${image_id}`);
+      else {
+        const row = rows.caption(image, caption.trim());
+        await writer.write(row.image, row.annotations, `${path}: ${location}`);
+      }
+    });
   }
 };
 

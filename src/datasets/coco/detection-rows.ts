@@ -1,9 +1,10 @@
-import { MdetrError, quoted } from '../../errors.ts';
+import { quoted } from '../../errors.ts';
 import { codePointLength } from '../../text/spans/code-points.ts';
 import type { CodePointSpan } from '../../text/spans/span.ts';
 import type { BoxXywh } from '../../geometry/boxes.ts';
 import { Random } from '../../random/random.ts';
 import type { NewAnnotation, NewImage } from '../preparation/annotation-writer.ts';
+import { BadRowError } from '../source/bad-rows.ts';
 import { areaOf } from '../source/coco-instances.ts';
 import { type Instance, type InstanceFile, segmentationOf } from '../source/instance-file.ts';
 import type { Remarks } from '../preparation/remarks.ts';
@@ -119,7 +120,7 @@ export class DetectionRows {
     for (const { id, bbox, iscrowd, category_id } of instances) {
       const location = id === undefined ? `image ${image.id}` : `annotation ${id}`;
       if (!this.firstOf.has(category_id))
-        throw new MdetrError(
+        throw new BadRowError(
           `${this.source.path}: ${location}: category ${category_id} is not in the list of categories`,
         );
       if (iscrowd !== 0) this.notes.add('crowds', location);

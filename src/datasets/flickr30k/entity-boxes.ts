@@ -1,4 +1,4 @@
-import { MdetrError } from '../../errors.ts';
+import { BadRowError } from '../source/bad-rows.ts';
 import type { BoxXywh } from '../../geometry/boxes.ts';
 import { childrenOf, parseXml, textOf, type XmlElement } from '../source/xml-tree.ts';
 
@@ -14,12 +14,12 @@ export interface EntityImage {
 /**
  * Parses a file of the folder `Annotations` of Flickr30k Entities. Entities marked as scene or as having no box get none.
  * @param path file name for messages
- * @throws {MdetrError} naming the element that is missing or malformed
+ * @throws {BadRowError} naming the element that is missing or malformed
  */
 export const parseEntityImage = (xml: string, path: string): EntityImage => {
   const annotation = parseXml(xml, path);
   const fail = (what: string): never => {
-    throw new MdetrError(`${path}: ${what}`);
+    throw new BadRowError(`${path}: ${what}`);
   };
   const numberIn = (element: XmlElement, name: string): number => {
     const text = textOf(element, name);

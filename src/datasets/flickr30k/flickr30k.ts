@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { MdetrError } from '../../errors.ts';
 import { RowIds, writeAnnotations } from '../preparation/annotation-writer.ts';
+import { BadRows } from '../source/bad-rows.ts';
 import { readImageList } from '../source/image-list.ts';
 import type { Preparation, PreparationRequest, PreparedFile, SourceFile } from '../preparation/preparation.ts';
 import { Remarks } from '../preparation/remarks.ts';
@@ -65,11 +66,12 @@ for them in the folders train and val of flickr_img_path. 31,783 images take abo
       size: '31,783 files',
     },
   ],
+  outputs: ({ splits, options }) => kindsOf(options).flatMap((kind) => splits.map((split) => fileName(kind, split))),
   async run(request) {
     const files: PreparedFile[] = [];
     const leftOut = new Remarks();
     const notes = new Remarks();
-    const kinds = request.options['boxes'] === 'both' ? ['separate', 'merged'] : [request.options['boxes']!];
+    const kinds = kindsOf(request.options);
     for (const [i, kind] of kinds.entries()) {
       const ids = new RowIds();
       for (const split of request.splits)
@@ -79,6 +81,11 @@ for them in the folders train and val of flickr_img_path. 31,783 images take abo
     return { files, leftOut: leftOut.list, notes: notes.list };
   },
 };
+
+const kindsOf = ({ boxes }: PreparationRequest['options']): string[] =>
+  boxes === 'both' ? ['separate', 'merged'] : [boxes!];
+
+const fileName = (kind: string, split: string): string => `final_flickr_${kind}GT_${split}.json`;
 
 interface SplitRemarks {
   readonly leftOut: Remarks;
@@ -97,20 +104,28 @@ const writeSplit = async (
   const { from, out, progress } = request;
   const listed = [...(await readImageList(join(from, `${split}.txt`)))];
   const images = presentImages(request, split, listed, leftOut);
+  const badRows = new BadRows(request.onBadRow, leftOut);
   progress.step(`flickr30k ${split}, ${kind} boxes`, images.length);
-  return writeAnnotations(out, `final_flickr_${kind}GT_${split}.json`, ids, async (writer) => {
+  return writeAnnotations(out, fileName(kind, split), ids, async (writer) => {
     for (const imageId of images) {
       const boxesPath = join(from, 'Annotations', `${imageId}.xml`);
       const sentencesPath = join(from, 'Sentences', `${imageId}.txt`);
-      const separate = parseEntityImage((await readInput(boxesPath)).toString(), boxesPath);
+      const [boxesText, sentencesText] = [await readInput(boxesPath), await readInput(sentencesPath)];
+      const parsed = badRows.attempt(() => ({
+        separate: parseEntityImage(boxesText.toString(), boxesPath),
+        sentences: parseSentences(sentencesText.toString(), sentencesPath),
+      }));
+      if (parsed === undefined) continue;
+      const { separate, sentences } = parsed;
       const image = kind === 'merged' ? withMergedBoxes(separate) : separate;
-      const sentences = parseSentences((await readInput(sentencesPath)).toString(), sentencesPath);
       remarkOn(separate, `${imageId}.xml`, notes);
       for (const [index, sentence] of sentences.entries()) {
         const row = entityRow(image, sentence, imageId, index);
         for (const { entity } of sentence.phrases)
           if (!image.boxes.has(entity)) leftOut.add('phrases without boxes', `${imageId}.txt line ${index + 1}`);
-        await writer.write(row.image, row.annotations, `${sentencesPath}: caption ${index}`);
+        await badRows.attemptWrite(() =>
+          writer.write(row.image, row.annotations, `${sentencesPath}: caption ${index}`),
+        );
       }
       progress.advance();
     }

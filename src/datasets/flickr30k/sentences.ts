@@ -1,5 +1,6 @@
 import { codePointLength } from '../../text/spans/code-points.ts';
-import { MdetrError, quoted } from '../../errors.ts';
+import { quoted } from '../../errors.ts';
+import { BadRowError } from '../source/bad-rows.ts';
 import type { CodePointSpan } from '../../text/spans/span.ts';
 import { pythonWords } from './python-words.ts';
 import { entityId } from './entity-boxes.ts';
@@ -28,7 +29,7 @@ const OPENING = /^\[\/EN#(\d{1,15})((?:\/[^/\s]+)*)$/;
  * Parses a file of the folder `Sentences` of Flickr30k Entities: one caption per line with phrases in brackets, such as
  * `[/EN#12/people Two girls] at [/EN#14/scene the beach] .` Empty lines are skipped.
  * @param path file name for messages
- * @throws {MdetrError} naming the line of the first malformed phrase
+ * @throws {BadRowError} naming the line of the first malformed phrase
  */
 export const parseSentences = (text: string, path: string): EntitySentence[] =>
   text.split('\n').flatMap((line, i) => (line.trim() === '' ? [] : [parseSentence(line, `${path}: line ${i + 1}`)]));
@@ -52,7 +53,7 @@ const parseSentence = (line: string, location: string): EntitySentence => {
       }
       const [, entity, types] = OPENING.exec(word) ?? [];
       if (entity === undefined)
-        throw new MdetrError(`${location}: ${quoted(word)} opens a phrase, but does not have the form [/EN#ID/TYPE`);
+        throw new BadRowError(`${location}: ${quoted(word)} opens a phrase, but does not have the form [/EN#ID/TYPE`);
       open = {
         entity: entityId(entity)!,
         types: types!.split('/').slice(1),
@@ -61,7 +62,7 @@ const parseSentence = (line: string, location: string): EntitySentence => {
       };
       continue;
     }
-    if (word.startsWith('[/EN#')) throw new MdetrError(`${location}: phrase ${open.entity} contains another: ${word}`);
+    if (word.startsWith('[/EN#')) throw new BadRowError(`${location}: phrase ${open.entity} contains another: ${word}`);
     // The bracket may precede punctuation: `man],` closes the phrase after "man".
     const bracket = word.lastIndexOf(']');
     if (bracket < 0) {
@@ -78,6 +79,6 @@ const parseSentence = (line: string, location: string): EntitySentence => {
     if (phrase !== '') phrases.push({ text: phrase, span: [open.begin, end], entity: open.entity, types: open.types });
     open = undefined;
   }
-  if (open !== undefined) throw new MdetrError(`${location}: the bracket of phrase ${open.entity} is never closed`);
+  if (open !== undefined) throw new BadRowError(`${location}: the bracket of phrase ${open.entity} is never closed`);
   return { caption: words.join(' '), phrases };
 };

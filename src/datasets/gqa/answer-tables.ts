@@ -6,6 +6,9 @@ const TYPES = ['obj', 'attr', 'rel', 'global', 'cat'];
 /** Class that training uses for answers that are not in the table. */
 const UNKNOWN = 'unknown';
 
+/** Names of the written files: ids of all answers, and per head. */
+export const ANSWER_TABLE_FILES = ['gqa_answer2id.json', 'gqa_answer2id_by_type.json'] as const;
+
 /** Counts answers and assigns ids by descending frequency (ties by name), in the form of the official tables. */
 export class AnswerTables {
   private readonly counts = new Map(TYPES.map((type) => [type, new Map<string, number>()]));
@@ -31,8 +34,8 @@ export class AnswerTables {
    */
   async write(folder: string): Promise<void> {
     const { all, byType } = this.tables;
-    await replaceFile(join(folder, 'gqa_answer2id.json'), `${JSON.stringify(all)}\n`);
-    await replaceFile(join(folder, 'gqa_answer2id_by_type.json'), `${JSON.stringify(byType)}\n`);
+    await replaceFile(join(folder, ANSWER_TABLE_FILES[0]), `${JSON.stringify(all)}\n`);
+    await replaceFile(join(folder, ANSWER_TABLE_FILES[1]), `${JSON.stringify(byType)}\n`);
   }
 }
 

@@ -3,6 +3,7 @@ import { MdetrError } from '../../errors.ts';
 import { makeFolder } from '../../files/make-folder.ts';
 import { codePointLength } from '../../text/spans/code-points.ts';
 import { AnnotationWriter, type NewAnnotation, type NewImage } from '../preparation/annotation-writer.ts';
+import { BadRowError, BadRows } from '../source/bad-rows.ts';
 import { checked } from '../source/checked.ts';
 import { writeImageList } from '../source/image-list.ts';
 import { JsonDictionary } from '../source/json-dictionary.ts';
@@ -17,7 +18,7 @@ import type {
 } from '../preparation/preparation.ts';
 import { Remarks } from '../preparation/remarks.ts';
 import { sourcePath } from '../source/source-files.ts';
-import { AnswerTables } from './answer-tables.ts';
+import { ANSWER_TABLE_FILES, AnswerTables } from './answer-tables.ts';
 import { GroupedQuestions, type ImageQuestions } from './grouped-questions.ts';
 import { mentionedObjects } from './question-objects.ts';
 import { type SceneGraph, sceneGraphOf } from './scene-graphs.ts';
@@ -75,6 +76,13 @@ checkpoints need the official tables, which come with the official annotations.`
     ...splits.filter((split) => WITH_GRAPHS.includes(split)).map(graphFile),
     ...(splits.some((split) => ['testdev', 'test', 'challenge'].includes(split)) ? [TEST_IMAGES] : []),
   ],
+  outputs: ({ splits, options }) => [
+    ...filesToWrite(splits, options).flatMap(({ split, kind }) =>
+      annotationFiles(options, split, kind).map(({ name }) => name),
+    ),
+    ...(options['answer-tables'] === undefined ? [] : ANSWER_TABLE_FILES),
+    ...(splits.some((split) => split !== 'train') ? [UNSAFE_LIST] : []),
+  ],
   async run(request) {
     const files: PreparedFile[] = [];
     const leftOut = new Remarks();
@@ -95,10 +103,12 @@ checkpoints need the official tables, which come with the official annotations.`
     }
     if (answers !== undefined) await answers.write(request.out);
     const others = request.splits.filter((split) => split !== 'train');
-    const lists = others.length > 0 ? [await writeImageList(request.out, 'gqa_unsafe_ids.txt', unsafe)] : [];
+    const lists = others.length > 0 ? [await writeImageList(request.out, UNSAFE_LIST, unsafe)] : [];
     return { files, lists, leftOut: leftOut.list, notes: notes.list };
   },
 };
+
+const UNSAFE_LIST = 'gqa_unsafe_ids.txt';
 
 const openGraphs = (path: string, split: string, progress: PreparationProgress): JsonDictionary =>
   new JsonDictionary(path, { onProgress: megabyteProgress(`gqa ${split}, reading ${path}, MB`, progress) });
@@ -174,28 +184,28 @@ const writeQuestions = async (
   const { from, out, options, progress } = request;
   const title = `gqa ${split} ${kind}`;
   const paths = questionFiles(split, kind).map((file) => sourcePath(from, file));
-  const outputs = [
-    ...(isAsked(options, kind) ? [{ name: `finetune_gqa_${split}_${kind}.json`, withAnswers: true }] : []),
-    ...(graphs !== undefined && kind === 'balanced' && options['for'] !== 'finetune'
-      ? [{ name: `final_gqa_${split}.json`, withAnswers: false }]
-      : []),
-  ];
-  const sizes = sizesOf(request, split);
-  const questions = GroupedQuestions.read(paths, out, title, progress);
+  const outputs = annotationFiles(options, split, kind);
+  const badRows = new BadRows(request.onBadRow, results.leftOut);
+  const sizes = sizesOf(request, split, badRows);
+  const questions = GroupedQuestions.read(paths, out, title, progress, badRows);
   const writers: { readonly writer: AnnotationWriter; readonly withAnswers: boolean }[] = [];
   try {
     for (const { name, withAnswers } of outputs)
       writers.push({ writer: await AnnotationWriter.create(out, name), withAnswers });
     progress.step(`${title}, writing ${outputs.map(({ name }) => name).join(' and ')}`, questions.length);
-    for (const image of questions.byImage()) {
+    for (const image of questions.byImage(badRows)) {
       if (split !== 'train' && /^\d+$/.test(image.imageId)) results.unsafe.add(Number(image.imageId));
-      for (const row of rowsOf(image, graphs && sceneGraphOf(graphs, image.imageId), sizes, kind, results))
-        for (const { writer, withAnswers } of writers)
-          await writer.write(
-            { ...row.image, ...(withAnswers ? row.answer : { data_source: 'vg' }) },
-            row.annotations,
-            row.location,
-          );
+      await badRows.attemptWrite(async () => {
+        for (const row of rowsOf(image, graphs && sceneGraphOf(graphs, image.imageId), sizes, kind, results))
+          for (const { writer, withAnswers } of writers)
+            await badRows.attemptWrite(() =>
+              writer.write(
+                { ...row.image, ...(withAnswers ? row.answer : { data_source: 'vg' }) },
+                row.annotations,
+                row.location,
+              ),
+            );
+      });
       progress.advance(image.questions.length);
     }
     const files: PreparedFile[] = [];
@@ -206,6 +216,14 @@ const writeQuestions = async (
     questions.close();
   }
 };
+
+/** Files of the questions of a split, with and without answers. */
+const annotationFiles = (options: Options, split: string, kind: string): { name: string; withAnswers: boolean }[] => [
+  ...(isAsked(options, kind) ? [{ name: `finetune_gqa_${split}_${kind}.json`, withAnswers: true }] : []),
+  ...(WITH_GRAPHS.includes(split) && kind === 'balanced' && options['for'] !== 'finetune'
+    ? [{ name: `final_gqa_${split}.json`, withAnswers: false }]
+    : []),
+];
 
 const isAsked = ({ questions, for: purpose }: Options, kind: string): boolean =>
   purpose !== 'pretrain' && (questions === 'both' || questions === kind);
@@ -267,20 +285,20 @@ const rowsOf = function* (
 const testImages = z.object({ id: z.number(), width: z.number().positive(), height: z.number().positive() });
 
 /** Lookup of the sizes of images without scene graphs. These are COCO test images, named `n1234` in GQA. */
-const sizesOf = ({ from, progress }: PreparationRequest, split: string): SizeOf | undefined => {
+const sizesOf = ({ from, progress }: PreparationRequest, split: string, badRows: BadRows): SizeOf | undefined => {
   if (WITH_GRAPHS.includes(split)) return undefined;
   if (split === 'submission') return () => SUBMISSION_SIZE;
   const path = sourcePath(from, TEST_IMAGES);
   const sizes = new Map<number, { readonly width: number; readonly height: number }>();
   const onProgress = megabyteProgress(`gqa ${split}, reading ${path}, MB`, progress);
   for (const { location, value } of readJsonLists(path, ['images'], { onProgress })) {
-    const { id, width, height } = checked(testImages, value, `${path} ${location}`);
-    sizes.set(id, { width, height });
+    const size = badRows.attempt(() => checked(testImages, value, `${path} ${location}`));
+    if (size !== undefined) sizes.set(size.id, size);
   }
   return (imageId, location) => {
     const size = sizes.get(Number(imageId.replace(/^n/, '')));
     if (size === undefined)
-      throw new MdetrError(`${location}: ${path} has no image ${imageId}, so its size is unknown`);
+      throw new BadRowError(`${location}: ${path} has no image ${imageId}, so its size is unknown`);
     return size;
   };
 };

@@ -2,6 +2,7 @@ import { quoted } from '../../errors.ts';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { RecordSpool } from '../../data/annotation-index/record-spool.ts';
+import type { BadRows } from '../source/bad-rows.ts';
 import { checked } from '../source/checked.ts';
 import { readJsonDictionary } from '../source/json-entries.ts';
 import { JsonRanges } from '../source/json-ranges.ts';
@@ -68,6 +69,7 @@ export class GroupedQuestions {
     folder: string,
     title: string,
     progress: PreparationProgress,
+    badRows: BadRows,
   ): GroupedQuestions {
     const spool = new RecordSpool(join(folder, `gqa-questions-${process.pid}.tmp`), 4);
     try {
@@ -77,7 +79,8 @@ export class GroupedQuestions {
       for (const [file, path] of paths.entries()) {
         const onProgress = megabyteProgress(`${title}, reading ${path}, MB`, progress);
         for (const { location, value, keyBegin, end } of readJsonDictionary(path, { onProgress })) {
-          const { imageId } = checked(imageIdOnly, value, `${path} ${location}`);
+          const imageId = badRows.attempt(() => checked(imageIdOnly, value, `${path} ${location}`).imageId);
+          if (imageId === undefined) continue;
           let image = indexOf.get(imageId);
           if (image === undefined) indexOf.set(imageId, (image = images.push(imageId) - 1));
           record.set([image, file, keyBegin, end]);
@@ -92,7 +95,7 @@ export class GroupedQuestions {
   }
 
   /** Second pass: iterates over the images with their questions. May be called once. */
-  *byImage(): Generator<ImageQuestions> {
+  *byImage(badRows: BadRows): Generator<ImageQuestions> {
     const files = this.paths.map((path) => new JsonRanges(path));
     try {
       const sorted = this.spool.sort();
@@ -105,7 +108,8 @@ export class GroupedQuestions {
           const entry = JSON.parse(`{${files[file!]!.text(begin!, end!)}}`) as Record<string, unknown>;
           const [id, value] = Object.entries(entry)[0]!;
           const location = `${this.paths[file!]!} [${quoted(id)}]`;
-          questions.push({ id, question: checked(questionSchema, value, location), location });
+          const question = badRows.attempt(() => checked(questionSchema, value, location));
+          if (question !== undefined) questions.push({ id, question, location });
           left = sorted.next();
         } while (left && sorted.numbers[sorted.offset] === image);
         yield { imageId: this.images[image]!, questions };

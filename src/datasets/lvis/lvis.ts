@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { BadRows } from '../source/bad-rows.ts';
 import { InstanceFile } from '../source/instance-file.ts';
-import type { Preparation, PreparedFile, SourceFile } from '../preparation/preparation.ts';
+import type { Preparation, PreparationRequest, PreparedFile, SourceFile } from '../preparation/preparation.ts';
 import { Remarks } from '../preparation/remarks.ts';
 import { sourcePath } from '../source/source-files.ts';
 import { balancedSubset } from './balanced-subset.ts';
@@ -49,31 +50,39 @@ Takes some minutes. The images are COCO's train2017 and val2017; file names star
     { name: 'detection', description: "also write the selected images in LVIS' own format" },
   ],
   sources: ({ splits }) => [...new Set(splits.map((split) => (split === 'minival' ? 'val' : split)))].map(lvisFile),
+  outputs: ({ splits, options }) => [
+    ...splits
+      .filter((split) => split !== 'minival')
+      .flatMap((split) => subsetsOf(options).map((subset) => `${SUBSETS[subset]!}_${split}.json`))
+      .flatMap((name) => [`finetune_${name}`, ...(options['detection'] === undefined ? [] : [`detection_${name}`])]),
+    ...(splits.includes('minival') ? [MINIVAL] : []),
+  ],
   async run(request) {
     const { from, splits, options } = request;
-    const subsets = options['subset'] === 'all' ? Object.keys(SUBSETS) : [options['subset']!];
+    const subsets = subsetsOf(options);
     const files: PreparedFile[] = [];
     const leftOut = new Remarks();
     const notes = new Remarks();
+    const badRows = new BadRows(request.onBadRow, leftOut);
     for (const split of ['train', 'val']) {
       const prompts = splits.includes(split);
       const minival = split === 'val' && splits.includes('minival');
       if (!prompts && !minival) continue;
       const path = sourcePath(from, lvisFile(split));
-      const source = await InstanceFile.open(path, lvisImage, request.progress);
+      const source = await InstanceFile.open(path, lvisImage, request.progress, badRows);
       try {
         if (source.orphans > 0) leftOut.add('boxes of missing images', path, source.orphans);
         for (const subset of prompts ? subsets : []) {
           const chosen = chosenImages(source, split === 'train' ? Number(subset) / 100 : 1);
           const name = `${SUBSETS[subset]!}_${split}.json`;
-          files.push(await writePrompts(request, source, chosen, `finetune_${name}`, notes));
+          files.push(await writePrompts(request, source, chosen, `finetune_${name}`, notes, badRows));
           if (options['detection'] !== undefined)
-            files.push(await writeLvis(request, source, chosen, `detection_${name}`));
+            files.push(await writeLvis(request, source, chosen, `detection_${name}`, badRows));
         }
         if (minival) {
           const chosen = source.images.filter(({ coco_url }) => coco_url.includes('/val2017/'));
           if (chosen.length === 0) notes.add('no image of val is from COCO val2017', path);
-          files.push(await writeLvis(request, source, chosen, 'lvis_v1_minival.json'));
+          files.push(await writeLvis(request, source, chosen, MINIVAL, badRows));
         }
       } finally {
         source.close();
@@ -82,6 +91,11 @@ Takes some minutes. The images are COCO's train2017 and val2017; file names star
     return { files, leftOut: leftOut.list, notes: notes.list };
   },
 };
+
+const MINIVAL = 'lvis_v1_minival.json';
+
+const subsetsOf = ({ subset }: PreparationRequest['options']): string[] =>
+  subset === 'all' ? Object.keys(SUBSETS) : [subset!];
 
 /** Images of a subset by ascending id. (The official order is the iteration order of a Python set.) */
 const chosenImages = (source: InstanceFile<LvisImage>, fraction: number): readonly LvisImage[] => {

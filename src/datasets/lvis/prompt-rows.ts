@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import { MdetrError, quoted } from '../../errors.ts';
+import { quoted } from '../../errors.ts';
 import { codePointLength } from '../../text/spans/code-points.ts';
 import type { CodePointSpan } from '../../text/spans/span.ts';
 import { RowIds, writeAnnotations } from '../preparation/annotation-writer.ts';
+import { BadRowError, type BadRows } from '../source/bad-rows.ts';
 import { areaOf } from '../source/coco-instances.ts';
 import { type Instance, type InstanceFile, segmentationOf } from '../source/instance-file.ts';
 import type { PreparationRequest, PreparedFile } from '../preparation/preparation.ts';
@@ -37,6 +38,7 @@ export const writePrompts = (
   images: readonly LvisImage[],
   name: string,
   notes: Remarks,
+  badRows: BadRows,
 ): Promise<PreparedFile> => {
   const prompts = new Map(source.categories.map((category) => [category.id, promptOf(category.name)]));
   const idsOf = new Map<string, number[]>();
@@ -51,38 +53,40 @@ export const writePrompts = (
   progress.step(name, images.length);
   return writeAnnotations(out, name, new RowIds(), async (writer) => {
     for (const image of images) {
-      const shown = byCategory(source.annotationsOf(image.id));
-      for (const category of image.neg_category_ids)
-        if (shown.has(category)) notes.add('categories marked as absent that have boxes', `image ${image.id}`);
-      const absent = image.neg_category_ids.map((category): [number, Instance[]] => [category, []]);
-      for (const [category, instances] of [...shown, ...absent]) {
-        const location = `${source.path}: image ${image.id}`;
-        const prompt = prompts.get(category);
-        if (prompt === undefined)
-          throw new MdetrError(`${location}: category ${category} is not in the list of categories`);
-        const entireCaption: readonly CodePointSpan[] = [[0, codePointLength(prompt)]];
-        await writer.write(
-          {
-            file_name: image.coco_url.split('/').slice(-2).join('/'),
-            height: image.height,
-            width: image.width,
-            original_id: image.id,
-            coco_url: image.coco_url,
-            caption: prompt,
-            tokens_negative: entireCaption,
-            dataset_name: 'lvis',
-          },
-          instances.map((instance) => ({
-            area: areaOf(instance),
-            iscrowd: 0,
-            category_id: 1,
-            bbox: instance.bbox,
-            segmentation: masks ? segmentationOf(instance, source.path) : undefined,
-            tokens_positive: entireCaption,
-          })),
-          location,
-        );
-      }
+      await badRows.attemptWrite(async () => {
+        const shown = byCategory(source.annotationsOf(image.id));
+        for (const category of image.neg_category_ids)
+          if (shown.has(category)) notes.add('categories marked as absent that have boxes', `image ${image.id}`);
+        const absent = image.neg_category_ids.map((category): [number, Instance[]] => [category, []]);
+        for (const [category, instances] of [...shown, ...absent]) {
+          const location = `${source.path}: image ${image.id}`;
+          const prompt = prompts.get(category);
+          if (prompt === undefined)
+            throw new BadRowError(`${location}: category ${category} is not in the list of categories`);
+          const entireCaption: readonly CodePointSpan[] = [[0, codePointLength(prompt)]];
+          await writer.write(
+            {
+              file_name: image.coco_url.split('/').slice(-2).join('/'),
+              height: image.height,
+              width: image.width,
+              original_id: image.id,
+              coco_url: image.coco_url,
+              caption: prompt,
+              tokens_negative: entireCaption,
+              dataset_name: 'lvis',
+            },
+            instances.map((instance) => ({
+              area: areaOf(instance),
+              iscrowd: 0,
+              category_id: 1,
+              bbox: instance.bbox,
+              segmentation: masks ? segmentationOf(instance, source.path) : undefined,
+              tokens_positive: entireCaption,
+            })),
+            location,
+          );
+        }
+      });
       progress.advance();
     }
     return {};

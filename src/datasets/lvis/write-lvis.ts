@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { JsonSections } from '../../files/json/json-sections.ts';
 import { makeFolder } from '../../files/make-folder.ts';
+import type { BadRows } from '../source/bad-rows.ts';
 import type { InstanceFile } from '../source/instance-file.ts';
 import { readJsonMembers } from '../source/json-entries.ts';
 import type { PreparationRequest, PreparedFile } from '../preparation/preparation.ts';
@@ -12,16 +13,21 @@ export const writeLvis = async (
   source: InstanceFile<LvisImage>,
   images: readonly LvisImage[],
   name: string,
+  badRows: BadRows,
 ): Promise<PreparedFile> => {
   await makeFolder(out);
   const path = join(out, name);
   const sections = await JsonSections.create(path, ['images', 'annotations']);
   let boxes = 0;
+  let written = 0;
   progress.step(name, images.length);
   try {
     for (const image of images) {
+      const instances = badRows.attempt(() => source.annotationsOf(image.id));
+      if (instances === undefined) continue;
+      written++;
       await sections.append('images', image);
-      for (const { segmentation, ...box } of source.annotationsOf(image.id)) {
+      for (const { segmentation, ...box } of instances) {
         await sections.append('annotations', options['masks'] === undefined ? box : { ...box, segmentation });
         boxes++;
       }
@@ -32,5 +38,5 @@ export const writeLvis = async (
   } finally {
     await sections.discard();
   }
-  return { path, images: images.length, annotations: boxes };
+  return { path, images: written, annotations: boxes };
 };

@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { MdetrError } from '../../errors.ts';
 import { codePointLength } from '../../text/spans/code-points.ts';
 import type { CodePointSpan } from '../../text/spans/span.ts';
 import type { BoxXywh } from '../../geometry/boxes.ts';
 import type { NewAnnotation, NewImage } from '../preparation/annotation-writer.ts';
+import { BadRowError } from '../source/bad-rows.ts';
 import { checked } from '../source/checked.ts';
 import type { Remarks } from '../preparation/remarks.ts';
 
@@ -31,12 +31,12 @@ const phrase = z.object({
 /** An entry of `refer_SPLIT.json`: a phrase with the box and polygons of every instance it refers to. */
 export type PhraseCutPhrase = z.output<typeof phrase>;
 
-/** Validates an entry of `refer_SPLIT.json`. @throws {MdetrError} naming the first wrong field */
+/** Validates an entry of `refer_SPLIT.json`. @throws {BadRowError} naming the first wrong field */
 export const checkPhrase = (value: unknown, location: string): PhraseCutPhrase => {
   const checkedPhrase = checked(phrase, value, location);
   const { Polygons: polygons, instance_boxes: boxes } = checkedPhrase;
   if (polygons.length !== boxes.length)
-    throw new MdetrError(
+    throw new BadRowError(
       `${location}: has ${boxes.length} instance_boxes but Polygons of ${polygons.length} instances`,
     );
   return checkedPhrase;
@@ -97,7 +97,7 @@ export const phraseRow = (
 /** Flattens polygons from lists of [x, y] to [x0, y0, x1, y1, …]. */
 const polygonsOf = (value: unknown, location: string): number[][] => {
   const fail = (what: string): never => {
-    throw new MdetrError(`${location}: ${what}`);
+    throw new BadRowError(`${location}: ${what}`);
   };
   if (!Array.isArray(value)) return fail('expected a list of polygons');
   return value.map((polygon: unknown, i) => {

@@ -48,7 +48,11 @@ describe('phrasecut', () => {
 
   it.each<[what: string, edit: [from: string, to: string], message: RegExp]>([
     ['a size', ['"width": 60', '"width": "60"'], /image_data_split\.json: \[1\], field width: expected number/],
-    ['an image', ['"image_id": 4, "coco_id"', '"image_id": 5, "coco_id"'], /refer_val\.json: \[1\]: image 4 is not in/],
+    [
+      'an image',
+      ['"image_id": 4, "coco_id"', '"image_id": 5, "coco_id"'],
+      /refer_val\.json: \[1\], field image_id: image 4 is not in/,
+    ],
   ])('reports the error in %s', async (_, [from, to], message) => {
     const copy = copyOfFixture();
     const path = join(copy, 'image_data_split.json');

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { z } from 'zod';
-import { MdetrError } from '../../errors.ts';
 import { RowIds, writeAnnotations } from '../preparation/annotation-writer.ts';
+import { BadRowError, BadRows } from '../source/bad-rows.ts';
 import { checked } from '../source/checked.ts';
 import { readImageList, writeImageList } from '../source/image-list.ts';
 import { readJsonList, withPauses } from '../source/json-entries.ts';
@@ -70,17 +70,20 @@ minute.`,
     { name: 'exclude', value: 'file', description: 'ids of images to leave out of train, one per line' },
   ],
   sources: ({ splits }) => [imageDataFile, ...splits.map(referFile)],
+  outputs: ({ splits }) => [UNSAFE_LIST, ...splits.map(fileName)],
   async run(request) {
     const { from, out, options } = request;
-    const images = readImages(sourcePath(from, imageDataFile));
+    const leftOut = new Remarks();
+    const badRows = new BadRows(request.onBadRow, leftOut);
+    const images = readImages(sourcePath(from, imageDataFile), badRows);
     const unsafe = [...images.values()].filter(({ split }) => split !== 'train').map(({ image_id }) => image_id);
-    const lists = [await writeImageList(out, 'phrasecut_unsafe_ids.txt', unsafe)];
+    const lists = [await writeImageList(out, UNSAFE_LIST, unsafe)];
     const rows: PhraseRowOptions = {
       polygons: options['polygons'] === 'all' ? 'all' : 'official',
-      leftOut: new Remarks(),
+      leftOut,
       notes: new Remarks(),
     };
-    const skipped = skippedTasks(sourcePath(from, { path: 'skip.json' }));
+    const skipped = skippedTasks(sourcePath(from, { path: 'skip.json' }), badRows);
     const excluded = options['exclude'] === undefined ? new Set<number>() : await readImageList(options['exclude']);
     const files: PreparedFile[] = [];
     for (const split of request.splits)
@@ -91,31 +94,34 @@ minute.`,
   },
 };
 
-const readImages = (path: string): ReadonlyMap<number, PhraseCutImageData> => {
+const UNSAFE_LIST = 'phrasecut_unsafe_ids.txt';
+
+const fileName = (split: string): string => `finetune_phrasecut_${split}.json`;
+
+const readImages = (path: string, badRows: BadRows): ReadonlyMap<number, PhraseCutImageData> => {
   const images = new Map<number, PhraseCutImageData>();
   for (const { location, value } of readJsonList(path)) {
-    const image = checkImageData(value, `${path}: ${location}`);
-    images.set(image.image_id, image);
+    const image = badRows.attempt(() => checkImageData(value, `${path}: ${location}`));
+    if (image !== undefined) images.set(image.image_id, image);
   }
   return images;
 };
 
 const taskOnly = z.looseObject({ task_id: z.union([z.string(), z.int()]) });
 
-const skippedTasks = (path: string): ReadonlySet<string> => {
+const skippedTasks = (path: string, badRows: BadRows): ReadonlySet<string> => {
   if (!existsSync(path)) return new Set();
-  return new Set(
-    Array.from(readJsonList(path), ({ location, value }) =>
-      String(checked(taskOnly, value, `${path}: ${location}`).task_id),
-    ),
-  );
+  const skipped = new Set<string>();
+  for (const { location, value } of readJsonList(path))
+    badRows.attempt(() => skipped.add(String(checked(taskOnly, value, `${path}: ${location}`).task_id)));
+  return skipped;
 };
 
 const imageOnly = z.looseObject({ image_id: z.int() });
 
 /** Writes one split in two passes, because the official files group the phrases by image and the source does not. */
 const writeSplit = async (
-  { from, out, progress }: PreparationRequest,
+  { from, out, progress, onBadRow }: PreparationRequest,
   split: string,
   images: ReadonlyMap<number, PhraseCutImageData>,
   { skipped, excluded }: { readonly skipped: ReadonlySet<string>; readonly excluded: ReadonlySet<number> },
@@ -123,10 +129,12 @@ const writeSplit = async (
 ): Promise<PreparedFile> => {
   const path = sourcePath(from, referFile(split));
   const phrasesOf = new Map<number, [location: string, begin: number, end: number][]>();
+  const badRows = new BadRows(onBadRow, rows.leftOut);
   let total = 0;
   const onProgress = megabyteProgress(`reading ${path}, MB`, progress);
   for await (const { location, value, begin, end } of withPauses(readJsonList(path, { onProgress }))) {
-    const image = checked(imageOnly, value, `${path}: ${location}`).image_id;
+    const image = badRows.attempt(() => checked(imageOnly, value, `${path}: ${location}`).image_id);
+    if (image === undefined) continue;
     const own = phrasesOf.get(image);
     if (own === undefined) phrasesOf.set(image, [[location, begin, end]]);
     else own.push([location, begin, end]);
@@ -135,18 +143,23 @@ const writeSplit = async (
   progress.step(`phrasecut ${split}`, total);
   const source = new JsonRanges(path);
   try {
-    return await writeAnnotations(out, `finetune_phrasecut_${split}.json`, new RowIds(), async (writer) => {
+    return await writeAnnotations(out, fileName(split), new RowIds(), async (writer) => {
       for (const [id, phrases] of phrasesOf) {
         progress.advance(phrases.length);
-        const image = images.get(id);
-        if (image === undefined)
-          throw new MdetrError(`${path}: ${phrases[0]![0]}: image ${id} is not in ${sourcePath(from, imageDataFile)}`);
+        const image = badRows.attempt(() => {
+          const found = images.get(id);
+          if (found !== undefined) return found;
+          const list = sourcePath(from, imageDataFile);
+          throw new BadRowError(`${path}: ${phrases[0]![0]}, field image_id: image ${id} is not in ${list}`);
+        });
+        if (image === undefined) continue;
         if (excluded.has(id)) {
           rows.leftOut.add('phrases of excluded images', `image ${id}`, phrases.length);
           continue;
         }
         for (const [location, begin, end] of phrases) {
-          const phrase = checkPhrase(source.value(begin, end), `${path}: ${location}`);
+          const phrase = badRows.attempt(() => checkPhrase(source.value(begin, end), `${path}: ${location}`));
+          if (phrase === undefined) continue;
           if (skipped.has(phrase.task_id)) {
             rows.leftOut.add('phrases that annotators skipped (skip.json)', `task ${phrase.task_id}`);
             continue;
@@ -155,8 +168,10 @@ const writeSplit = async (
             rows.leftOut.add('phrases without a word', `task ${phrase.task_id}`);
             continue;
           }
-          const row = phraseRow(phrase, image, `${path}: ${location}`, rows);
-          await writer.write(row.image, row.annotations, `${path}: ${location}`);
+          await badRows.attemptWrite(async () => {
+            const row = phraseRow(phrase, image, `${path}: ${location}`, rows);
+            await writer.write(row.image, row.annotations, `${path}: ${location}`);
+          });
         }
       }
       return {};

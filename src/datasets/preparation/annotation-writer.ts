@@ -1,9 +1,9 @@
 import { join } from 'node:path';
-import { MdetrError } from '../../errors.ts';
 import { type CocoAnnotation, type CocoImage } from '../../data/format/coco-format.ts';
 import { problemsOfRow } from '../../data/format/row-checks.ts';
 import { makeFolder } from '../../files/make-folder.ts';
 import { JsonSections } from '../../files/json/json-sections.ts';
+import { BadRowError } from '../source/bad-rows.ts';
 import type { PreparedFile } from './preparation.ts';
 
 /** Counters for the ids of images and annotations. Files that share one are numbered consecutively, as in the official scripts. */
@@ -57,17 +57,20 @@ export class AnnotationWriter {
   /**
    * Appends one caption with its boxes and assigns their ids.
    * @param location where the row comes from, for error messages
-   * @throws {MdetrError} if readers would reject the row
+   * @throws {BadRowError} if readers would reject the row; nothing is written then
    */
   async write(image: NewImage, boxes: readonly NewAnnotation[], location: string): Promise<void> {
-    const id = this.ids.image++;
+    const id = this.ids.image;
     // Official files have the id in the middle of the row; readers accept any order.
     const row = { id, ...image } as CocoImage;
-    const annotations = boxes.map((box) => ({ id: this.ids.annotation++, image_id: id, ...box }) as CocoAnnotation);
+    const first = this.ids.annotation;
+    const annotations = boxes.map((box, i) => ({ id: first + i, image_id: id, ...box }) as CocoAnnotation);
     const bad = problemsOfRow({ image: row, annotations }, { captions: 'optional', masks: 'checked' }).find(
       ({ kind }) => kind !== 'empty',
     );
-    if (bad !== undefined) throw new MdetrError(`${location}: ${bad.field} ${bad.message}`);
+    if (bad !== undefined) throw new BadRowError(`${location}: ${bad.field} ${bad.message}`);
+    this.ids.image++;
+    this.ids.annotation += annotations.length;
     await this.sections.append('images', row);
     for (const annotation of annotations) await this.sections.append('annotations', annotation);
     this.images++;

@@ -1,3 +1,4 @@
+import type { OnBadRow } from '../../data/annotation-index/row-reader.ts';
 import type { CodePointSpan } from '../../text/spans/span.ts';
 
 /** A file or folder that a preparation reads, as the authors of the dataset distribute it. */
@@ -58,6 +59,8 @@ export interface PreparationRequest {
   readonly options: Readonly<Record<string, string | undefined>>;
   readonly tools: PreparationTools;
   readonly progress: PreparationProgress;
+  /** What to do with entries of the source that cannot be used: `stop` (default), or `skip`, which counts them in the report. */
+  readonly onBadRow?: OnBadRow | undefined;
 }
 
 /** A written annotation file, with the number of its images and annotations. */
@@ -103,6 +106,8 @@ export interface Preparation {
   readonly options: readonly PreparationOption[];
   /** Files needed for these splits and options. They are checked before `run` is called. */
   sources(request: Pick<PreparationRequest, 'splits' | 'options'>): readonly SourceFile[];
-  /** @throws {MdetrError} naming file and entry of the first value that cannot be used */
+  /** Names of the files in the output folder for these splits and options. They are checked before `run` is called. */
+  outputs(request: Pick<PreparationRequest, 'splits' | 'options'>): readonly string[];
+  /** @throws {MdetrError} naming file and entry of the first value that cannot be used, unless such entries are skipped */
   run(request: PreparationRequest): Promise<PreparationReport>;
 }

@@ -1,6 +1,6 @@
-import { MdetrError } from '../../errors.ts';
 import { codePointsOf, consolidateSpans } from '../combine/caption-spans.ts';
 import type { AnnotationWriter } from '../preparation/annotation-writer.ts';
+import { BadRowError } from '../source/bad-rows.ts';
 import { areaOf, type ChosenInstances } from '../source/coco-instances.ts';
 import { segmentationOf } from '../source/instance-file.ts';
 import type { PreparationTools } from '../preparation/preparation.ts';
@@ -19,7 +19,7 @@ export interface ExpressionContext {
 
 /**
  * Writes a row for every expression of a reference. The span of the object's box is the root phrase of the expression.
- * @throws {MdetrError} if annotation and reference belong to different images
+ * @throws {BadRowError} if image or annotation were left out, or annotation and reference belong to different images
  */
 export const writeExpressions = async (
   writer: AnnotationWriter,
@@ -28,10 +28,14 @@ export const writeExpressions = async (
   { instances, findRoot, masks, leftOut, notes }: ExpressionContext,
 ): Promise<void> => {
   const location = `${dataset} ref_id ${reference.ref_id}`;
-  const image = instances.images.get(reference.image_id)!;
-  const annotation = instances.annotations.get(reference.ann_id)!;
+  const image = instances.images.get(reference.image_id);
+  const annotation = instances.annotations.get(reference.ann_id);
+  if (image === undefined)
+    throw new BadRowError(`${location}, field image_id: ${instances.path} has no usable image ${reference.image_id}`);
+  if (annotation === undefined)
+    throw new BadRowError(`${location}, field ann_id: ${instances.path} has no usable annotation ${reference.ann_id}`);
   if (annotation.image_id !== reference.image_id)
-    throw new MdetrError(
+    throw new BadRowError(
       `${location}: annotation ${reference.ann_id} of ${instances.path} is of image ${annotation.image_id}, ` +
         `but the reference is of image ${reference.image_id}; do the two files belong together?`,
     );

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { MdetrError } from '../../errors.ts';
+import type { BadRows } from '../source/bad-rows.ts';
 import { checked } from '../source/checked.ts';
 
 const reference = z.object({
@@ -15,10 +16,10 @@ const reference = z.object({
 /** An entry of `refs(…).p`: one object of an image with the expressions that refer to it. */
 export type Reference = z.output<typeof reference>;
 
-/** Validates the contents of an unpickled `refs(…).p`. @throws {MdetrError} naming entry and field of the first wrong value */
-export const checkReferences = (data: unknown, path: string): Reference[] => {
+/** Validates the contents of an unpickled `refs(…).p`. @throws {MdetrError} naming entry and field of the first wrong value, unless such entries are skipped */
+export const checkReferences = (data: unknown, path: string, badRows: BadRows): Reference[] => {
   if (!Array.isArray(data)) throw new MdetrError(`${path}: is not a list of references`);
-  return data.map((entry, i) => checked(reference, entry, `${path}: [${i}]`));
+  return data.flatMap((entry, i) => badRows.attempt(() => checked(reference, entry, `${path}: [${i}]`)) ?? []);
 };
 
 /** File name of the image: `COCO_train2014_000000581857_16.jpg` (a crop) becomes `COCO_train2014_000000581857.jpg`. */

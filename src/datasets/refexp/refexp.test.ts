@@ -2,6 +2,8 @@ import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { expectedFile, fixtureFolder, runPreparation, temporaryFolder } from '../../../test/support/run-preparation.ts';
+import { Remarks } from '../preparation/remarks.ts';
+import { BadRows } from '../source/bad-rows.ts';
 import { checkReferences } from './references.ts';
 import { refcoco, refcocog, refcocoPlus, refexp } from './refexp.ts';
 
@@ -88,6 +90,8 @@ describe('referring expressions', () => {
   });
 
   it('names entry and field of an invalid reference', () => {
-    expect(() => checkReferences([{ ref_id: 'a' }], 'x.p')).toThrow('x.p: [0], field ref_id: expected number');
+    expect(() => checkReferences([{ ref_id: 'a' }], 'x.p', new BadRows('stop', new Remarks()))).toThrow(
+      'x.p: [0], field ref_id: expected number',
+    );
   });
 });

@@ -1,5 +1,6 @@
 import { UsageError } from '../../errors.ts';
 import { RowIds, writeAnnotations } from '../preparation/annotation-writer.ts';
+import { BadRows } from '../source/bad-rows.ts';
 import { readChosenInstances } from '../source/coco-instances.ts';
 import { writeImageList } from '../source/image-list.ts';
 import type {
@@ -80,6 +81,10 @@ const prepareOne = (dataset: DatasetName, title: string, about: string): Prepara
     masksOption,
   ],
   sources: ({ options }) => [refsFile(dataset, options['split-by']!), instancesFile(dataset)],
+  outputs: ({ splits, options }) =>
+    splits
+      .filter((split) => divisionsOf(dataset)[options['split-by']!]!.includes(split))
+      .map((split) => fileName(dataset, options['split-by']!, split)),
   async run(request) {
     const division = request.options['split-by']!;
     const offered = divisionsOf(dataset)[division]!;
@@ -88,18 +93,18 @@ const prepareOne = (dataset: DatasetName, title: string, about: string): Prepara
       throw new UsageError(
         `--split ${request.splits.join(',')}: by ${division}, ${dataset} has the splits ${offered.join(', ')}`,
       );
-    const references = await readReferences(request, dataset, division);
+    const leftOut = new Remarks();
+    const references = await readReferences(request, dataset, division, leftOut);
     const used = references.filter(({ split }) => splits.includes(split));
-    const context = await contextOf(request, dataset, used);
+    const context = await contextOf(request, dataset, used, leftOut);
     const ids = new RowIds();
-    const suffix = division === officialDivision(dataset) ? '' : `_${division}`;
     const files: PreparedFile[] = [];
     for (const split of splits) {
       const own = used.filter((reference) => reference.split === split);
       if (own.length === 0) context.notes.add('splits without an expression', split);
       request.progress.step(`${dataset} ${split}`, own.length);
       files.push(
-        await writeAnnotations(request.out, `finetune_${dataset}${suffix}_${split}.json`, ids, async (writer) => {
+        await writeAnnotations(request.out, fileName(dataset, division, split), ids, async (writer) => {
           await writeAll(request, writer, own, dataset, context);
           return context.instances.header;
         }),
@@ -109,33 +114,40 @@ const prepareOne = (dataset: DatasetName, title: string, about: string): Prepara
   },
 });
 
+const fileName = (dataset: DatasetName, division: string, split: string): string =>
+  `finetune_${dataset}${division === officialDivision(dataset) ? '' : `_${division}`}_${split}.json`;
+
 const writeAll = async (
-  { progress }: PreparationRequest,
+  { progress, onBadRow }: PreparationRequest,
   writer: Parameters<typeof writeExpressions>[0],
   references: readonly Reference[],
   dataset: string,
   context: ExpressionContext,
 ): Promise<void> => {
+  const badRows = new BadRows(onBadRow, context.leftOut);
   for (const reference of references) {
-    await writeExpressions(writer, reference, dataset, context);
+    await badRows.attemptWrite(() => writeExpressions(writer, reference, dataset, context));
     progress.advance();
   }
 };
 
 const readReferences = async (
-  { from, tools }: PreparationRequest,
+  { from, tools, onBadRow }: PreparationRequest,
   dataset: DatasetName,
   division: string,
+  leftOut: Remarks,
 ): Promise<Reference[]> => {
   const path = sourcePath(from, refsFile(dataset, division));
-  return checkReferences(await tools.readPickle(path), path);
+  return checkReferences(await tools.readPickle(path), path, new BadRows(onBadRow, leftOut));
 };
 
 const contextOf = async (
-  { from, options, progress, tools }: PreparationRequest,
+  { from, options, progress, tools, onBadRow }: PreparationRequest,
   dataset: DatasetName,
   references: readonly Reference[],
+  leftOut: Remarks,
 ): Promise<ExpressionContext> => {
+  const badRows = new BadRows(onBadRow, leftOut);
   const masks = options['masks'] !== undefined;
   const wanted = {
     images: new Set(references.map((reference) => reference.image_id)),
@@ -143,10 +155,10 @@ const contextOf = async (
     masks,
   };
   return {
-    instances: await readChosenInstances(sourcePath(from, instancesFile(dataset)), wanted, progress),
+    instances: await readChosenInstances(sourcePath(from, instancesFile(dataset)), wanted, progress, badRows),
     findRoot: await tools.loadRootFinder(),
     masks,
-    leftOut: new Remarks(),
+    leftOut,
     notes: new Remarks(),
   };
 };
@@ -174,6 +186,10 @@ export const refcocog = prepareOne(
     '(--split-by google, finetune_refcocog_google_SPLIT.json) has no test split, and its splits share images.',
 );
 
+const UNSAFE_LIST = 'refexp_unsafe_ids.txt';
+
+const combinedName = (split: string): string => `final_refexp_${split}.json`;
+
 const DATASETS: readonly DatasetName[] = ['refcoco', 'refcoco+', 'refcocog'];
 
 /** Preparation of all three datasets in one file, which validates pre-training, and of the images that pre-training must not see. */
@@ -192,6 +208,7 @@ ${ABOUT_ROWS}`,
       { ...refsFile(dataset, officialDivision(dataset)), or: [] },
       { ...instancesFile(dataset), or: instancesFile(dataset).or!.filter((path) => path !== 'instances.json') },
     ]),
+  outputs: ({ splits }) => [...splits.map(combinedName), UNSAFE_LIST],
   async run(request) {
     const { out, progress } = request;
     const parts: { dataset: DatasetName; references: readonly Reference[]; context: ExpressionContext }[] = [];
@@ -199,19 +216,19 @@ ${ABOUT_ROWS}`,
     const leftOut = new Remarks();
     const notes = new Remarks();
     for (const dataset of DATASETS) {
-      const all = await readReferences(request, dataset, officialDivision(dataset));
+      const all = await readReferences(request, dataset, officialDivision(dataset), leftOut);
       for (const { split, image_id } of all) if (split !== 'train') unsafe.push(image_id);
       const references = all.filter(({ split }) => request.splits.includes(split));
       parts.push({
         dataset,
         references,
-        context: { ...(await contextOf(request, dataset, references)), leftOut, notes },
+        context: { ...(await contextOf(request, dataset, references, leftOut)), notes },
       });
     }
     const files: PreparedFile[] = [];
     for (const split of request.splits)
       files.push(
-        await writeAnnotations(out, `final_refexp_${split}.json`, new RowIds(), async (writer) => {
+        await writeAnnotations(out, combinedName(split), new RowIds(), async (writer) => {
           for (const { dataset, references, context } of parts) {
             const own = references.filter((reference) => reference.split === split);
             progress.step(`${dataset} ${split}`, own.length);
@@ -220,7 +237,7 @@ ${ABOUT_ROWS}`,
           return parts[0]!.context.instances.header;
         }),
       );
-    const lists = [await writeImageList(out, 'refexp_unsafe_ids.txt', unsafe)];
+    const lists = [await writeImageList(out, UNSAFE_LIST, unsafe)];
     return { files, lists, leftOut: leftOut.list, notes: notes.list };
   },
 };

@@ -1,10 +1,10 @@
 import type { z } from 'zod';
-import { MdetrError } from '../../errors.ts';
+import { BadRowError } from './bad-rows.ts';
 
 /**
  * Validates a value read from a source file.
  * @param location file and entry, such as `refer_val.json [17]`
- * @throws {MdetrError} naming the location and the first wrong field
+ * @throws {BadRowError} naming the location and the first wrong field
  */
 export const checked = <Schema extends z.ZodType>(
   schema: Schema,
@@ -15,5 +15,5 @@ export const checked = <Schema extends z.ZodType>(
   if (result.success) return result.data;
   const { path, message } = result.error.issues[0]!;
   const field = path.length > 0 ? `, field ${path.map(String).join('.')}` : '';
-  throw new MdetrError(`${location}${field}: ${message.replace(/^Invalid input: /, '')}`);
+  throw new BadRowError(`${location}${field}: ${message.replace(/^Invalid input: /, '')}`);
 };

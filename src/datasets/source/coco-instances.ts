@@ -5,8 +5,9 @@ import { flagOf, isAbsent, scalarId, shown } from '../../data/format/field-value
 import { parseSegmentation } from '../../data/format/segmentation.ts';
 import type { BoxXywh } from '../../geometry/boxes.ts';
 import type { AnnotationFileHeader } from '../preparation/annotation-writer.ts';
+import { BadRowError, type BadRows } from './bad-rows.ts';
 import { checked } from './checked.ts';
-import { readJsonLists, readJsonMembers, withPauses } from './json-entries.ts';
+import { type ListEntry, readJsonLists, readJsonMembers, withPauses } from './json-entries.ts';
 import { megabyteProgress } from '../preparation/megabyte-progress.ts';
 import type { PreparationProgress } from '../preparation/preparation.ts';
 
@@ -77,30 +78,35 @@ export interface ChosenInstances {
 
 /**
  * Reads selected images and boxes of `instances_train2014.json` (448 MB) in one pass. Only these are kept in memory.
- * @throws {MdetrError} naming the ids that the file does not have
+ * @throws {MdetrError} naming the ids that the file does not have, unless bad entries are skipped
  */
 export const readChosenInstances = async (
   path: string,
   wanted: { readonly images: ReadonlySet<number>; readonly annotations: ReadonlySet<number>; readonly masks: boolean },
   progress: PreparationProgress,
+  badRows: BadRows,
 ): Promise<ChosenInstances> => {
   const images = new Map<number, InstanceImage>();
   const annotations = new Map<number, InstanceAnnotation>();
   const onProgress = megabyteProgress(`reading ${path}, MB`, progress);
   const entries = readJsonLists(path, ['images', 'annotations'], { onProgress });
-  for await (const { list, location, value } of withPauses(entries)) {
+  const read = ({ list, location, value }: ListEntry<'images' | 'annotations'>): void => {
     const at = `${path}: ${location}`;
     const { id } = checked(idOnly, value, at);
-    if (!wanted[list].has(id)) continue;
-    if ((list === 'images' ? images : annotations).has(id)) throw new MdetrError(`${at}: id ${id} occurs twice`);
+    if (!wanted[list].has(id)) return;
+    if ((list === 'images' ? images : annotations).has(id)) throw new BadRowError(`${at}: id ${id} occurs twice`);
     if (list === 'images') images.set(id, checked(cocoImage, value, at));
     else {
       const { segmentation: mask, ...annotation } = checked(cocoAnnotation, value, at);
       annotations.set(id, { ...annotation, segmentation: wanted.masks ? mask : undefined });
     }
+  };
+  for await (const entry of withPauses(entries)) badRows.attempt(() => read(entry));
+  // What is left out is missing then, and the expressions about it are left out, too.
+  if (!badRows.areSkipped) {
+    requireAll(path, 'images', wanted.images, images);
+    requireAll(path, 'annotations', wanted.annotations, annotations);
   }
-  requireAll(path, 'images', wanted.images, images);
-  requireAll(path, 'annotations', wanted.annotations, annotations);
   return { path, header: readJsonMembers(path, ['info', 'licenses', 'categories']), images, annotations };
 };
 

@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { MdetrError } from '../../errors.ts';
 import type { Segmentation } from '../../data/format/coco-format.ts';
 import { parseSegmentation } from '../../data/format/segmentation.ts';
+import { BadRowError, type BadRows } from './bad-rows.ts';
 import { checked } from './checked.ts';
 import { instanceFields } from './coco-instances.ts';
-import { readJsonLists, withPauses } from './json-entries.ts';
+import { type ListEntry, readJsonLists, withPauses } from './json-entries.ts';
 import { JsonRanges } from './json-ranges.ts';
 import { megabyteProgress } from '../preparation/megabyte-progress.ts';
 import type { PreparationProgress } from '../preparation/preparation.ts';
@@ -24,12 +24,12 @@ export interface ImageWithId {
   readonly id: number;
 }
 
-/** Values per annotation in the table: category id, and the byte range [begin, end) of its entry. */
-const TABLE_STRIDE = 3;
+/** Values per annotation in the table: category id, the byte range [begin, end) of its entry, and its index. */
+const TABLE_STRIDE = 4;
 
 /**
  * A file in COCO's instances format with random access by image. Images and categories are kept in memory, annotations
- * are read on demand. Opening takes one pass over the file; memory is about 30 bytes per annotation.
+ * are read on demand. Opening takes one pass over the file; memory is about 40 bytes per annotation.
  */
 export class InstanceFile<Image extends ImageWithId> {
   readonly path: string;
@@ -60,36 +60,41 @@ export class InstanceFile<Image extends ImageWithId> {
   /**
    * Opens a file; call `close` when done.
    * @param imageSchema schema of the entries of `images`
-   * @throws {MdetrError} naming entry and field of the first invalid value
+   * @param badRows decides about invalid entries
+   * @throws {MdetrError} naming entry and field of the first invalid value, unless such entries are skipped
    */
   static async open<Schema extends z.ZodType<ImageWithId>>(
     path: string,
     imageSchema: Schema,
     progress: PreparationProgress,
+    badRows: BadRows,
   ): Promise<InstanceFile<z.output<Schema>>> {
     const images = new Map<number, z.output<Schema>>();
     const categories: InstanceCategory[] = [];
     const tableOf = new Map<number, number[]>();
     const onProgress = megabyteProgress(`reading ${path}, MB`, progress);
     const entries = readJsonLists(path, ['images', 'annotations', 'categories'], { onProgress });
-    for await (const entry of withPauses(entries)) {
+    let index = -1;
+    const read = (entry: ListEntry<'images' | 'annotations' | 'categories'>): void => {
       const at = `${path}: ${entry.location}`;
       if (entry.list === 'categories') {
         const own = checked(category, entry.value, at);
         if (categories.some(({ id }) => id === own.id))
-          throw new MdetrError(`${at}: category id ${own.id} occurs twice`);
+          throw new BadRowError(`${at}: category id ${own.id} occurs twice`);
         categories.push(own);
       } else if (entry.list === 'images') {
         const image = checked(imageSchema, entry.value, at);
-        if (images.has(image.id)) throw new MdetrError(`${at}: image id ${image.id} occurs twice`);
+        if (images.has(image.id)) throw new BadRowError(`${at}: image id ${image.id} occurs twice`);
         images.set(image.id, image);
       } else {
+        index++;
         const { image_id, category_id } = checked(idFields, entry.value, at);
         const own = tableOf.get(image_id);
-        if (own === undefined) tableOf.set(image_id, [category_id, entry.begin, entry.end]);
-        else own.push(category_id, entry.begin, entry.end);
+        if (own === undefined) tableOf.set(image_id, [category_id, entry.begin, entry.end, index]);
+        else own.push(category_id, entry.begin, entry.end, index);
       }
-    }
+    };
+    for await (const entry of withPauses(entries)) badRows.attempt(() => read(entry));
     return new InstanceFile(path, [...images.values()], categories, tableOf);
   }
 
@@ -98,13 +103,13 @@ export class InstanceFile<Image extends ImageWithId> {
     return (this.tableOf.get(imageId) ?? []).filter((_, i) => i % TABLE_STRIDE === 0);
   }
 
-  /** Annotations of an image, in file order. */
+  /** Annotations of an image, in file order. @throws {BadRowError} naming entry and field of the first invalid value */
   annotationsOf(imageId: number): Instance[] {
     const table = this.tableOf.get(imageId) ?? [];
     const found: Instance[] = [];
     for (let i = 0; i < table.length; i += TABLE_STRIDE) {
-      const [, begin, end] = table.slice(i, i + TABLE_STRIDE) as [number, number, number];
-      found.push(checked(annotation, this.ranges.value(begin, end), `${this.path}: annotation at byte ${begin}`));
+      const [, begin, end, index] = table.slice(i, i + TABLE_STRIDE) as [number, number, number, number];
+      found.push(checked(annotation, this.ranges.value(begin, end), `${this.path}: annotations[${index}]`));
     }
     return found;
   }
@@ -116,7 +121,7 @@ export class InstanceFile<Image extends ImageWithId> {
 
 /**
  * The segmentation of an annotation; undefined for a crowd without one.
- * @throws {MdetrError} if it is broken, or an object has none
+ * @throws {BadRowError} if it is broken, or an object has none
  */
 export const segmentationOf = (
   {
@@ -132,7 +137,7 @@ export const segmentationOf = (
   const location = `${path}: annotation ${id ?? `of image ${image_id}`}`;
   const parsed = parseSegmentation(segmentation);
   if (parsed.kind === 'mask') return parsed.segmentation;
-  if (parsed.kind === 'broken') throw new MdetrError(`${location}: segmentation${parsed.field} ${parsed.message}`);
+  if (parsed.kind === 'broken') throw new BadRowError(`${location}: segmentation${parsed.field} ${parsed.message}`);
   if (iscrowd === 1) return undefined;
-  throw new MdetrError(`${location} has no segmentation, but masks were requested: annotate it, or leave out --masks`);
+  throw new BadRowError(`${location} has no segmentation, but masks were requested: annotate it, or leave out --masks`);
 };

@@ -1,6 +1,7 @@
 import { closeSync, readSync } from 'node:fs';
 import { SaxesParser } from 'saxes';
 import { MdetrError } from '../../errors.ts';
+import { BadRowError } from './bad-rows.ts';
 import { openInputSync } from '../../files/input-file.ts';
 import { foreignContent, HEAD_BYTES } from '../../files/text-encoding.ts';
 
@@ -35,7 +36,7 @@ const CHUNK_BYTES = 256 * 1024;
  */
 export const parseXml = (xml: string, path: string): XmlElement => {
   if (xml.length > MAX_CHARACTERS)
-    throw new MdetrError(`${path}: ${xml.length} characters are too many for the annotation of one image`);
+    throw new BadRowError(`${path}: ${xml.length} characters are too many for the annotation of one image`);
   let root: XmlElement | undefined;
   const parser = treeParser(path, {
     onElement: (element, depth) => {
@@ -43,7 +44,7 @@ export const parseXml = (xml: string, path: string): XmlElement => {
     },
   });
   parser.write(xml).close();
-  if (root === undefined) throw new MdetrError(`${path}: has no XML element`);
+  if (root === undefined) throw new BadRowError(`${path}: has no XML element`);
   return root;
 };
 
@@ -108,7 +109,7 @@ interface TreeEvents {
 const treeParser = (path: string, { onOpen, onElement }: TreeEvents): SaxesParser => {
   const parser = new SaxesParser();
   const fail = (what: string): never => {
-    throw new MdetrError(`${path}: line ${parser.line}: ${what}`);
+    throw new BadRowError(`${path}: line ${parser.line}: ${what}`);
   };
   const open: OpenElement[] = [];
   parser.on('error', ({ message }) => fail(`malformed XML: ${message.replace(/^\d+:\d+: /, '')}`));

@@ -1,6 +1,6 @@
-import { MdetrError } from '../../errors.ts';
 import { readVisualGenomeImages, type VisualGenomeImage } from '../combine/image-identity.ts';
 import { type NewAnnotation, type NewImage, RowIds, writeAnnotations } from '../preparation/annotation-writer.ts';
+import { BadRowError, BadRows } from '../source/bad-rows.ts';
 import { checked } from '../source/checked.ts';
 import { readImageList } from '../source/image-list.ts';
 import { readJsonList } from '../source/json-entries.ts';
@@ -29,6 +29,8 @@ const imageData: SourceFile = {
   size: '17 MB',
 };
 
+const FILE_NAME = 'final_vg_regions.json';
+
 /** Preparation of Visual Genome (arXiv:1602.07332): region descriptions with the boxes of their objects. */
 export const visualGenome: Preparation = {
   name: 'visual-genome',
@@ -55,7 +57,8 @@ Images are read one at a time. 5.4 million regions take about six minutes on one
   splits: ['train'],
   options: [{ name: 'exclude', value: 'file', description: 'ids of images to leave out, one per line' }],
   sources: () => [regionGraphs, imageData],
-  async run({ from, out, options, progress }) {
+  outputs: () => [FILE_NAME],
+  async run({ from, out, options, progress, onBadRow }) {
     const { rootOfPhrase } = await import('../../text/nouns/root-noun.ts');
     const graphsPath = sourcePath(from, regionGraphs);
     const imagesPath = sourcePath(from, imageData);
@@ -63,38 +66,41 @@ Images are read one at a time. 5.4 million regions take about six minutes on one
     const excluded = options['exclude'] === undefined ? new Set<number>() : await readImageList(options['exclude']);
     const leftOut = new Remarks();
     const notes = new Remarks();
+    const badRows = new BadRows(onBadRow, leftOut);
     const onProgress = megabyteProgress(`visual-genome, reading ${graphsPath}, MB`, progress);
-    const file = await writeAnnotations(out, 'final_vg_regions.json', new RowIds(), async (writer) => {
+    const file = await writeAnnotations(out, FILE_NAME, new RowIds(), async (writer) => {
       for (const { location, value } of readJsonList(graphsPath, { onProgress })) {
-        const at = `${graphsPath}: ${location}`;
-        const { image_id: imageId, regions } = checked(regionGraphSchema, value, at);
-        if (excluded.has(imageId)) {
-          leftOut.add('regions of excluded images', `image ${imageId}`, regions.length);
-          continue;
-        }
-        const image = images.get(String(imageId));
-        if (image === undefined) throw new MdetrError(`${at}: ${imagesPath} has no image ${imageId}`);
-        const captions = regions.flatMap((region): RegionCaption[] => {
-          const caption = captionOfRegion(region, rootOfPhrase);
-          if (typeof caption !== 'string') return [caption];
-          leftOut.add(caption, `region ${region.region_id}`);
-          return [];
+        await badRows.attemptWrite(async () => {
+          const at = `${graphsPath}: ${location}`;
+          const { image_id: imageId, regions } = checked(regionGraphSchema, value, at);
+          if (excluded.has(imageId)) {
+            leftOut.add('regions of excluded images', `image ${imageId}`, regions.length);
+            return;
+          }
+          const image = images.get(String(imageId));
+          if (image === undefined) throw new BadRowError(`${at}: ${imagesPath} has no image ${imageId}`);
+          const captions = regions.flatMap((region): RegionCaption[] => {
+            const caption = captionOfRegion(region, rootOfPhrase);
+            if (typeof caption !== 'string') return [caption];
+            leftOut.add(caption, `region ${region.region_id}`);
+            return [];
+          });
+          const merged = mergeCaptions(captions);
+          if (merged.length < captions.length)
+            leftOut.add(
+              'regions merged with others, or without content',
+              `image ${imageId}`,
+              captions.length - merged.length,
+            );
+          for (const caption of merged) {
+            remarkOn(caption, image, notes);
+            await writer.write(
+              imageRow(caption, imageId, image),
+              caption.boxes.map(boxRow),
+              `${at}, region ${caption.regionId}`,
+            );
+          }
         });
-        const merged = mergeCaptions(captions);
-        if (merged.length < captions.length)
-          leftOut.add(
-            'regions merged with others, or without content',
-            `image ${imageId}`,
-            captions.length - merged.length,
-          );
-        for (const caption of merged) {
-          remarkOn(caption, image, notes);
-          await writer.write(
-            imageRow(caption, imageId, image),
-            caption.boxes.map(boxRow),
-            `${at}, region ${caption.regionId}`,
-          );
-        }
       }
       return { categories: [] };
     });

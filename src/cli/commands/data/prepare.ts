@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander';
 import { preparations } from '../../../datasets/preparations.ts';
 import type { Preparation, PreparationReport, PreparationRequest } from '../../../datasets/preparation/preparation.ts';
-import { requireSources } from '../../../datasets/source/source-files.ts';
+import { prepareDataset } from '../../../datasets/preparation/prepare-dataset.ts';
 import { UsageError } from '../../../errors.ts';
 import { interruptible } from '../../options/stop-signals.ts';
 import { formatCount, formatTable } from '../../output/table.ts';
@@ -63,6 +63,12 @@ const commandOf = (preparation: Preparation): Command => {
     .option('--out <dir>', 'output folder for the annotation files')
     .option('--split <list>', `comma-separated splits: ${splits.join(', ')}`, defaultSplits.join(','))
     .option('--explain', 'describe the output and the required files, without preparing anything')
+    .addOption(
+      new Option('--on-bad-row <action>', 'action for entries of the source that cannot be used')
+        .choices(['stop', 'skip'])
+        .default('stop'),
+    )
+    .option('--force, --overwrite', 'replace files in --out that no preparation wrote, or that changed since')
     .option('--json', 'print the report as one JSON object')
     .addHelpText('after', () => `\n${aboutText(preparation)}\n${neededFiles(preparation, defaultsOf(preparation))}`)
     .action(async (given: PrepareCliOptions) => {
@@ -74,12 +80,13 @@ const commandOf = (preparation: Preparation): Command => {
       const { from, out } = given;
       if (typeof from !== 'string' || typeof out !== 'string')
         throw new UsageError(`${typeof from === 'string' ? '--out' : '--from'} DIR is missing`);
-      requireSources(from, preparation.sources(request), `mdetr data prepare ${name} --explain`);
       await interruptible(async (signal) => {
         const progress = new StepProgress(signal);
-        const report = await preparation
-          .run({ ...request, from, out, tools: preparationTools, progress })
-          .finally(() => progress.stop());
+        const onBadRow = given['onBadRow'] === 'skip' ? 'skip' : 'stop';
+        const overwrite = given['overwrite'] === true;
+        const report = await prepareDataset(preparation, {
+          ...{ ...request, from, out, onBadRow, overwrite, tools: preparationTools, progress },
+        }).finally(() => progress.stop());
         print(given['json'] === true ? `${JSON.stringify(report)}\n` : reportText(report));
       });
     });
