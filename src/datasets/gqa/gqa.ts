@@ -1,13 +1,9 @@
-import { z } from 'zod';
-import { MdetrError } from '../../errors.ts';
 import { makeFolder } from '../../files/make-folder.ts';
 import { codePointLength } from '../../text/spans/code-points.ts';
 import { AnnotationWriter, type NewAnnotation, type NewImage } from '../preparation/annotation-writer.ts';
-import { BadRowError, BadRows } from '../source/bad-rows.ts';
-import { checked } from '../source/checked.ts';
+import { BadRows } from '../source/bad-rows.ts';
 import { writeImageList } from '../source/image-list.ts';
 import { JsonDictionary } from '../source/json-dictionary.ts';
-import { readJsonLists } from '../source/json-entries.ts';
 import { megabyteProgress } from '../preparation/megabyte-progress.ts';
 import type {
   PreparedFile,
@@ -22,13 +18,12 @@ import { ANSWER_TABLE_FILES, AnswerTables } from './answer-tables.ts';
 import { GroupedQuestions, type ImageQuestions } from './grouped-questions.ts';
 import { mentionedObjects } from './question-objects.ts';
 import { type SceneGraph, sceneGraphOf } from './scene-graphs.ts';
+import { type SizeOf, sizesOfTestImages, TEST_IMAGES } from './test-image-sizes.ts';
 
 const PAGE = 'https://cs.stanford.edu/people/dorarad/gqa/download.html';
 /** Splits whose questions have boxes, which come from the scene graphs of their images. */
 const WITH_GRAPHS = ['train', 'val'];
 const SPLITS = [...WITH_GRAPHS, 'testdev', 'test', 'challenge', 'submission'];
-/** Image size that the official files state for submissions, where boxes are not evaluated. */
-const SUBMISSION_SIZE = { width: 800, height: 400 };
 
 /** Preparation of GQA (arXiv:1902.09506): questions about Visual Genome images, generated from scene graphs. */
 export const gqa: Preparation = {
@@ -157,15 +152,6 @@ const graphFile = (split: string): SourceFile => ({
   or: [`${split}_sceneGraphs.json`],
 });
 
-const TEST_IMAGES: SourceFile = {
-  path: 'image_info_test2015.json',
-  kind: 'file',
-  holds: 'sizes of the test images, which are from COCO',
-  from: 'https://cocodataset.org/#download (2015 Testing Image info)',
-  size: '15 MB',
-  or: ['annotations/image_info_test2015.json'],
-};
-
 interface Results {
   readonly leftOut: Remarks;
   readonly notes: Remarks;
@@ -186,7 +172,7 @@ const writeQuestions = async (
   const paths = questionFiles(split, kind).map((file) => sourcePath(from, file));
   const outputs = annotationFiles(options, split, kind);
   const badRows = new BadRows(request.onBadRow, results.leftOut);
-  const sizes = sizesOf(request, split, badRows);
+  const sizes = WITH_GRAPHS.includes(split) ? undefined : sizesOfTestImages(request, split, badRows);
   const questions = GroupedQuestions.read(paths, out, title, progress, badRows);
   const writers: { readonly writer: AnnotationWriter; readonly withAnswers: boolean }[] = [];
   try {
@@ -236,8 +222,6 @@ interface QuestionRow {
   readonly location: string;
 }
 
-type SizeOf = (imageId: string, location: string) => { readonly width: number; readonly height: number };
-
 const rowsOf = function* (
   { imageId, questions }: ImageQuestions,
   graph: SceneGraph | undefined,
@@ -280,25 +264,4 @@ const rowsOf = function* (
       location,
     };
   }
-};
-
-const testImages = z.object({ id: z.number(), width: z.number().positive(), height: z.number().positive() });
-
-/** Lookup of the sizes of images without scene graphs. These are COCO test images, named `n1234` in GQA. */
-const sizesOf = ({ from, progress }: PreparationRequest, split: string, badRows: BadRows): SizeOf | undefined => {
-  if (WITH_GRAPHS.includes(split)) return undefined;
-  if (split === 'submission') return () => SUBMISSION_SIZE;
-  const path = sourcePath(from, TEST_IMAGES);
-  const sizes = new Map<number, { readonly width: number; readonly height: number }>();
-  const onProgress = megabyteProgress(`gqa ${split}, reading ${path}, MB`, progress);
-  for (const { location, value } of readJsonLists(path, ['images'], { onProgress })) {
-    const size = badRows.attempt(() => checked(testImages, value, `${path} ${location}`));
-    if (size !== undefined) sizes.set(size.id, size);
-  }
-  return (imageId, location) => {
-    const size = sizes.get(Number(imageId.replace(/^n/, '')));
-    if (size === undefined)
-      throw new BadRowError(`${location}: ${path} has no image ${imageId}, so its size is unknown`);
-    return size;
-  };
 };

@@ -31,7 +31,8 @@ export class BadRows {
     try {
       return read();
     } catch (error) {
-      return this.leaveOut(error);
+      this.leaveOut(error);
+      return undefined;
     }
   }
 
@@ -46,13 +47,12 @@ export class BadRows {
     }
   }
 
-  private leaveOut(error: unknown): undefined {
+  private leaveOut(error: unknown): void {
     if (!(error instanceof BadRowError)) throw error;
     if (this.action !== 'skip')
       throw new MdetrError(`${error.message}. Fix the entry, or pass \`--on-bad-row skip\` to leave out such entries`, {
         cause: error,
       });
     this.leftOut.add('entries that cannot be used (--on-bad-row skip)', error.message);
-    return undefined;
   }
 }
