@@ -12,14 +12,14 @@ import ts from 'typescript';
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const require = createRequire(join(root, 'package.json'));
 
-/** What `dist/bundled/packages.json` says about a package. */
+/** Entry of `dist/bundled/packages.json` for one package. */
 export interface BundledPackage {
   readonly name: string;
   readonly version: string;
   readonly license: string;
 }
 
-/** Modules that are copied as they are. libheif is under the LGPL: whoever wants another build of it replaces its file. */
+/** Modules that are copied as they are. libheif is under the LGPL: another build of it can take the place of its file. */
 const COPIED_MODULES = new Set(['libheif-js/libheif-wasm/libheif-bundle.mjs']);
 
 /** Files that are copied beside the modules, by their name below `dist/bundled/`. */

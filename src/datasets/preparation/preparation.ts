@@ -59,7 +59,7 @@ export interface PreparationRequest {
   readonly options: Readonly<Record<string, string | undefined>>;
   readonly tools: PreparationTools;
   readonly progress: PreparationProgress;
-  /** What to do with entries of the source that cannot be used: `stop` (default), or `skip`, which counts them in the report. */
+  /** Action for entries of the source that cannot be used: `stop` (default), or `skip`, which counts them in the report. */
   readonly onBadRow?: OnBadRow | undefined;
 }
 

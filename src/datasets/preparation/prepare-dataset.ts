@@ -53,7 +53,7 @@ export const prepareDataset = async (
   return report;
 };
 
-/** What earlier preparations wrote into a folder. A file that is not such a list counts as none. */
+/** Files that earlier preparations wrote into a folder. A file that is not such a list counts as none. */
 const readRecord = async (folder: string): Promise<WrittenFiles> => {
   const path = join(folder, RECORD_FILE);
   if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) return {};
