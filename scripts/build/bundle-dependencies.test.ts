@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { importsOf, type BundledPackage } from './bundle-dependencies.ts';
 
@@ -10,13 +10,14 @@ const dist = join(root, 'dist');
 describe('dependencies inside the package', () => {
   it('finds every form of import, and no text that looks like one', () => {
     const code = `import a, { b as c } from 'x'; import * as d from "y"; export { e as f } from 'z'; import 'w';
-      const lazy = () => import('v'); const text = "import g from 'u'"; // import h from 't'`;
+      const lazy = () => import('v'); const { i, j: k } = await import('s'); const text = "import g from 'u'"; // import h from 't'`;
     expect(importsOf(code).map(({ specifier, names }) => [specifier, names])).toEqual([
       ['x', ['default', 'b']],
       ['y', undefined],
       ['z', ['e']],
       ['w', []],
       ['v', undefined],
+      ['s', ['i', 'j']],
     ]);
     for (const { from, to, specifier } of importsOf(code)) expect(code.slice(from + 1, to - 1)).toBe(specifier);
   });
@@ -36,6 +37,23 @@ describe('dependencies inside the package', () => {
     );
     expect(others).toEqual([]);
     expect(imported.some(({ specifier }) => specifier.endsWith('bundled/hono.js'))).toBe(true);
+  });
+
+  it.skipIf(!existsSync(join(dist, 'built')))('export every name that the package imports', async () => {
+    const files = readdirSync(dist, { recursive: true, encoding: 'utf8' }).filter((path) =>
+      /^(?!bundled|ort|page|web).*\.js$/.test(path),
+    );
+    const codes = files.map((path) => readFileSync(join(dist, path), 'utf8'));
+    const imports = codes.filter((code) => code.includes('bundled/')).flatMap(importsOf);
+    const bundled = imports.filter(({ specifier }) => /(^|\/)bundled\/[^/]+\.m?js$/.test(specifier));
+    expect(bundled.length).toBeGreaterThan(20);
+    const missing: string[] = [];
+    for (const { specifier, names = [] } of bundled) {
+      const file = specifier.slice(specifier.lastIndexOf('bundled/'));
+      const exported = (await import(pathToFileURL(join(dist, file)).href)) as object;
+      missing.push(...names.filter((name) => !(name in exported)).map((name) => `${name} of ${file}`));
+    }
+    expect(missing).toEqual([]);
   });
 
   it.skipIf(!existsSync(join(dist, 'built')))('come with their licenses', () => {

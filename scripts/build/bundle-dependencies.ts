@@ -59,7 +59,7 @@ export const importsOf = (code: string): ImportedModule[] => {
     if (ts.isImportDeclaration(node)) add(node.moduleSpecifier, namesOf(node.importClause));
     else if (ts.isExportDeclaration(node)) add(node.moduleSpecifier, reexportedNames(node));
     else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword)
-      add(node.arguments[0], undefined);
+      add(node.arguments[0], destructuredNames(node));
     ts.forEachChild(node, visit);
   };
   visit(ts.createSourceFile('module.js', code, ts.ScriptTarget.Latest, true));
@@ -74,16 +74,36 @@ const namesOf = (clause: ts.ImportClause | undefined): readonly string[] | undef
   return clause.name === undefined ? names : ['default', ...names];
 };
 
+/** Names in `const { a, b } = await import('…')`; undefined for other uses. */
+const destructuredNames = ({ parent }: ts.CallExpression): readonly string[] | undefined => {
+  if (!ts.isAwaitExpression(parent) || !ts.isVariableDeclaration(parent.parent)) return undefined;
+  const { name } = parent.parent;
+  if (!ts.isObjectBindingPattern(name)) return undefined;
+  const names = name.elements.map((element) => (element.propertyName ?? element.name).getText());
+  return name.elements.some(({ dotDotDotToken }) => dotDotDotToken !== undefined) ? undefined : names;
+};
+
 const reexportedNames = ({ exportClause }: ts.ExportDeclaration): readonly string[] | undefined =>
   exportClause !== undefined && ts.isNamedExports(exportClause)
     ? exportClause.elements.map(({ propertyName, name }) => (propertyName ?? name).text)
     : undefined;
 
-/** Code of a module that exports what is used of another. CommonJS modules have a default export only, some others none. */
-const exportsOf = (specifier: string, names: ReadonlySet<string> | 'all'): string =>
-  names === 'all'
-    ? `import * as all from '${specifier}'; export * from '${specifier}'; const name = 'default'; export default all[name];`
-    : `export { ${[...names].join(', ')} } from '${specifier}';`;
+/** Use of a module: the names that are imported somewhere, and whether all are. */
+interface ModuleUse {
+  readonly names: ReadonlySet<string>;
+  readonly all: boolean;
+}
+
+/**
+ * Code of a module that exports what is used of another. Names are listed even if all are exported, since those of a CommonJS module
+ * are known only when it runs. Some modules have no default export.
+ */
+const exportsOf = (specifier: string, { names, all }: ModuleUse): string => {
+  const listed = [...names].filter((name) => !all || name !== 'default');
+  const code = listed.length === 0 ? '' : `export { ${listed.join(', ')} } from '${specifier}';`;
+  if (!all) return code;
+  return `${code} import * as all from '${specifier}'; export * from '${specifier}'; const name = 'default'; export default all[name];`;
+};
 
 const fileNameOf = (specifier: string): string =>
   COPIED_MODULES.has(specifier)
@@ -124,14 +144,17 @@ export const bundleDependencies = async (dist: string): Promise<readonly Bundled
     return name !== undefined && !installed.has(name) && name !== 'mdetr';
   };
   const target = join(dist, 'bundled');
-  const used = new Map<string, Set<string> | 'all'>();
+  const used = new Map<string, ModuleUse>();
   for (const [path, code] of modulesBelow(dist)) {
     const imports = importsOf(code).filter(({ specifier }) => isBundled(specifier));
     if (imports.length === 0) continue;
     let rewritten = code;
     for (const { from, to, specifier, names } of imports.reverse()) {
       const before = used.get(specifier);
-      used.set(specifier, before === 'all' || names === undefined ? 'all' : new Set([...(before ?? []), ...names]));
+      used.set(specifier, {
+        names: new Set([...(before?.names ?? []), ...(names ?? [])]),
+        all: before?.all === true || names === undefined,
+      });
       const file = relative(dirname(path), join(target, fileNameOf(specifier))).replaceAll('\\', '/');
       rewritten = `${rewritten.slice(0, from)}'${file.startsWith('.') ? file : `./${file}`}'${rewritten.slice(to)}`;
     }
@@ -148,8 +171,8 @@ export const bundleDependencies = async (dist: string): Promise<readonly Bundled
   for (const specifier of copied) cpSync(require.resolve(specifier), join(target, fileNameOf(specifier)));
   for (const [name, file] of Object.entries(COPIED_FILES)) cpSync(require.resolve(file), join(target, name));
   const stubs = new Map<string, string>();
-  for (const [specifier, names] of used)
-    if (!COPIED_MODULES.has(specifier)) stubs.set(specifier, exportsOf(specifier, names));
+  for (const [specifier, use] of used)
+    if (!COPIED_MODULES.has(specifier)) stubs.set(specifier, exportsOf(specifier, use));
   const inputs = await bundle(stubs, target, [...installed]);
 
   const packages = new Map<string, BundledPackage & { readonly folder: string }>();
