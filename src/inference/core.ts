@@ -16,7 +16,7 @@ import {
   type ReferResult,
   type ResultBase,
 } from '../results/types.ts';
-import { encodeBatch } from '../text/index.ts';
+import { encodeBatch, unseenWordWarnings } from '../text/index.ts';
 import { concatBatches, encodeImages, evidenceFeeds, groupsOfOneShape, type EncodedImages } from './encoded-images.ts';
 import { withEmbeddings } from './query-embeddings.ts';
 import type { EncodeOptions, ModelCore, NamedImage } from './model-core.ts';
@@ -244,8 +244,10 @@ export class InferenceCore implements ModelCore {
       const found = captionDetectionsOf(outputs.detection(index), outputs.size(index), outputs.encoding(index), limits);
       const masked = await this.withMasks(outputs, index, found.detections, options);
       const detections = options.embeddings === true ? withEmbeddings(outputs, index, masked) : masked;
+      const about = outputs.about(index, 0);
       const result = await complete(outputs, index, {
-        ...outputs.about(index, 0),
+        ...about,
+        warnings: [...about.warnings, ...unseenWordWarnings(text, this.source.knownWords)],
         caption: text,
         captionIndex,
         threshold,

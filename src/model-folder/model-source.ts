@@ -21,6 +21,11 @@ export interface ModelSource {
   readonly notice: string | undefined;
   /** Kind of images that the model was trained for, if a model folder has `made_for`; others get a warning. */
   readonly madeFor: 'scenes' | 'photos' | undefined;
+  /**
+   * Words of the captions that the model was trained on, if a model folder has `words.json`; others get a warning. Undefined
+   * for a word-level vocabulary, which has no other words.
+   */
+  readonly knownWords: ReadonlySet<string> | undefined;
   /** Calibrated threshold and presence, if `mdetr calibrate` measured them. */
   readonly calibration: Calibration | undefined;
   /** Precision in which the loaded programs store the weights; `float32` until they are loaded. */
@@ -44,6 +49,8 @@ export interface ModelParts {
   readonly tokenizerSource: string;
   readonly preprocessing: Preprocessing;
   readonly answers: AnswerVocabulary;
+  /** Words that the model has seen in training, if they are recorded. */
+  readonly knownWords?: ReadonlySet<string> | undefined;
 }
 
 /** Maximum number of tokens that the text encoder of a configuration reads, special tokens included. */
@@ -76,6 +83,7 @@ export const combineParts = ({
     notice: typeof notice === 'string' ? notice : undefined,
     madeFor: madeFor === 'scenes' || madeFor === 'photos' ? madeFor : undefined,
     dtype: 'float32',
+    knownWords: parts.knownWords,
     calibration: calibrationOf(values, name),
   };
 };

@@ -24,6 +24,6 @@ export {
   type WordPiecesVocabulary,
 } from './tokenizer/build-tokenizer-json.ts';
 export type { CodePointSpan, Span } from './spans/span.ts';
-export { captionWords } from './caption-words.ts';
+export { captionWords, unseenWordWarnings } from './caption-words.ts';
 export { wordSpans } from './spans/words.ts';
 export { SOFT_TOKEN_CLASSES, SOFT_TOKENS } from './soft-tokens.ts';

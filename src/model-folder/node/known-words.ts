@@ -65,3 +65,9 @@ export const knownWords = async (folder: string): Promise<ReadonlySet<string> | 
   const file = await readWordLevelFile(folder);
   return file === undefined ? undefined : new Set(Object.keys(file.model.vocab));
 };
+
+/** Words that a model has seen in training, for models that read other words too; undefined without a record. */
+export const recordedWords = async (folder: string): Promise<ReadonlySet<string> | undefined> => {
+  const record = await readWordRecord(folder);
+  return record === undefined || (await readWordLevelFile(folder)) !== undefined ? undefined : new Set(record.words);
+};

@@ -16,6 +16,7 @@ import {
 import { matchParameters, parameterWeights } from '../parameters.ts';
 import { parsePreprocessing, usualPreprocessing, type Preprocessing } from '../preprocessing.ts';
 import { fileDigest } from './file-digest.ts';
+import { recordedWords } from './known-words.ts';
 import {
   findTokenizer,
   isFile,
@@ -91,6 +92,7 @@ export const readModelParts = async (
     tokenizerSource,
     preprocessing: preprocessingOf(files, config),
     answers: answers === undefined ? {} : readAnswerVocabulary(await readJsonFile(answers), answers),
+    knownWords: await recordedWords(folder),
   };
   return { parts, companions: { tokenizer: tokenizerSource, answers } };
 };
