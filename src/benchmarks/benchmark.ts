@@ -9,6 +9,7 @@ import type { Metrics } from '../metrics/metrics.ts';
 import type { PredictionFormat } from '../metrics/predictions.ts';
 import type { BenchmarkOptions } from './benchmark-options.ts';
 import type { BenchmarkReport } from './benchmark-report.ts';
+import type { CaptionInspector } from './report/inspected-caption.ts';
 
 /**
  * A published evaluation: its options, input files, prediction format and metrics, and the code that computes them.
@@ -95,6 +96,8 @@ export interface EvaluationRequest {
   readonly wantsSubmission: boolean;
   /** Number of worst cases to keep. */
   readonly worst: number;
+  /** Receives the captions with their ground truth and outputs, for a report. Not called by `lvis`. */
+  readonly inspector?: CaptionInspector | undefined;
   /** `part` names one of several parts that are counted separately, e.g. a split of the scenes. */
   readonly onProgress?: ((done: number, total: number, part?: string) => void) | undefined;
   /** Stops between batches; predictions saved until then are kept. */
@@ -145,6 +148,15 @@ export const checkRequest = (benchmark: Benchmark, request: EvaluationRequest): 
       if (value !== undefined) throw new UsageError(`${option}: predictions of --task ${name} cannot be saved`);
   if (request.wantsSubmission && submission === undefined)
     throw new UsageError(`--submission: no test server accepts results of --task ${name}`);
+  if (request.inspector !== undefined)
+    for (const [option, value] of [
+      ['--predictions', request.predictions],
+      ['--resume', request.resume],
+    ] as const)
+      if (value !== undefined && value !== false)
+        throw new UsageError(
+          `--report needs the outputs of the model for all captions; leave out ${option}, which brings saved predictions`,
+        );
   if (request.resume === true && request.savePredictions === undefined)
     throw new UsageError('--resume continues the file that --save-predictions FILE names');
   if (benchmark.annotations !== undefined && request.annotations === undefined)
@@ -169,5 +181,6 @@ export const evaluateBenchmark = async (
   request: EvaluationRequest,
 ): Promise<readonly BenchmarkReport[]> => {
   checkRequest(benchmark, request);
+  if (request.model !== undefined) request.inspector?.begin(request.model);
   return benchmark.evaluate(request);
 };

@@ -4,11 +4,13 @@ import type { RawImage } from '../data/images/raw-image.ts';
 import { drawDetections } from '../drawing/node/index.ts';
 import { MdetrError } from '../errors.ts';
 import type { MDETR } from '../inference/node/mdetr.ts';
+import type { TextOutputs } from '../inference/text-outputs.ts';
 import type { PredictionFormat } from '../metrics/predictions.ts';
 import { detectionsOf } from '../postprocess/detections.ts';
 import type { AnnotationRows } from './annotation-rows.ts';
 import type { EvaluationRequest } from './benchmark.ts';
 import { WorstCases, type BenchmarkReport } from './benchmark-report.ts';
+import { inspectedPhrasesOf } from './report/inspected-caption.ts';
 import { openPredictionWriter, readPredictions, type PredictionWriter } from './prediction-file.ts';
 import type { RowEvaluation } from './row-evaluation.ts';
 
@@ -83,6 +85,7 @@ class RowsRun<Prediction> {
       const prediction = await this.evaluation.predict(model, row, outputs, index);
       await writer?.write(prediction);
       const quality = this.evaluate(prediction);
+      if (!model.config.no_detection) this.inspect(row, outputs, index);
       if (quality === undefined) continue;
       const detections = detectionsOf(outputs.detection(index), outputs.size(index), outputs.encoding(index));
       this.addWorst(row, quality, detections);
@@ -141,6 +144,17 @@ class RowsRun<Prediction> {
   private evaluate(prediction: Prediction): number | undefined {
     this.evaluated++;
     return this.evaluation.columns.map(({ evaluator }) => evaluator.add(prediction))[0];
+  }
+
+  private inspect(row: CocoRow, outputs: TextOutputs, index: number): void {
+    this.request.inspector?.add({
+      image: row.image.file_name,
+      caption: outputs.encoding(index).text,
+      phrases: inspectedPhrasesOf(row),
+      outputs,
+      index,
+      pixels: async () => (await this.imagesOf([row]))[0]!,
+    });
   }
 
   private addWorst(

@@ -20,6 +20,8 @@ export type DrawingFormat = 'png' | 'jpeg' | 'webp';
 export interface DrawingOptions {
   /** Default `png`. */
   readonly format?: DrawingFormat | undefined;
+  /** Show the scores of the boxes. Default true. */
+  readonly scores?: boolean | undefined;
 }
 
 /** Minimum side in pixels: smaller images are enlarged by integer factors, so that labels are readable. */
@@ -47,7 +49,7 @@ export const drawOn = async (
   platform: DrawingPlatform,
   image: RawImage,
   { detections, caption, note }: DrawingContent,
-  { format = 'png' }: DrawingOptions,
+  { format = 'png', scores = true }: DrawingOptions,
 ): Promise<Uint8Array> => {
   const typeface = platform.typeface();
   const { phrases, named } = nameDetections(detections, caption);
@@ -80,7 +82,7 @@ export const drawOn = async (
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${imageHeight + panel.height}">`,
     `<g transform="translate(${left})">`,
     ...named.map((item, i) => boxSvg(boxes[i]!, item, linePx)).reverse(),
-    ...labelsSvg(typeface, named, boxes, imageArea, sizePx * 0.9),
+    ...labelsSvg(typeface, named, boxes, imageArea, sizePx * 0.9, scores),
     '</g>',
     `<g transform="translate(0 ${imageHeight})">${panel.svg}</g>`,
     '</svg>',
@@ -165,14 +167,14 @@ const labelsSvg = (
   boxes: readonly Rectangle[],
   imageArea: Rectangle,
   fullSizePx: number,
+  scores: boolean,
 ): string[] => {
   const texts = named.map(({ detection, phrase }) => {
-    const score = detection.score.toFixed(2);
+    const score = scores ? ` ${detection.score.toFixed(2)}` : '';
     const tag = detection.tag === undefined ? '' : `${detection.tag} `;
-    if (phrase === undefined) return `${tag}${score}`;
-    const maxWidth =
-      Math.min(imageArea.width - fullSizePx * 0.5, fullSizePx * 18) - typeface.width(` ${score}`, fullSizePx);
-    return `${tag}${typeface.fit(phrase.text, fullSizePx, maxWidth)} ${score}`;
+    if (phrase === undefined) return `${tag}${score.trim()}`;
+    const maxWidth = Math.min(imageArea.width - fullSizePx * 0.5, fullSizePx * 18) - typeface.width(score, fullSizePx);
+    return `${tag}${typeface.fit(phrase.text, fullSizePx, maxWidth)}${score}`;
   });
   const fullArea = texts.reduce((sum, text) => sum + typeface.width(text, fullSizePx) * fullSizePx * 1.3, 0);
   const shrink = Math.sqrt(Math.min(1, (LABEL_AREA_FRACTION * imageArea.width * imageArea.height) / fullArea));

@@ -40,7 +40,7 @@ export const photosBenchmark: Benchmark = {
   options,
   metrics: METRICS,
   bestMetric: () => 'noun_top_box',
-  async evaluate({ model, annotations, images, settings, limit, signal, onProgress }) {
+  async evaluate({ model, annotations, images, settings, limit, inspector, signal, onProgress }) {
     if (model === undefined || annotations === undefined) throw new Error('internal: no model or file to evaluate');
     const [folder] = images;
     if (folder === undefined) throw new UsageError('--task photos needs --images DIR, the folder of the sources');
@@ -48,7 +48,15 @@ export const photosBenchmark: Benchmark = {
     const rows = readPhotoRows(annotations, ({ heldOut }) => heldOut === true)
       .map(({ row }) => row)
       .slice(0, limit);
-    const measured = await evaluatePhotos(model, { rows, images: folder, threshold, seed, signal, onProgress });
+    const measured = await evaluatePhotos(model, {
+      rows,
+      images: folder,
+      threshold,
+      seed,
+      inspector,
+      signal,
+      onProgress,
+    });
     return [{ results: [{ title: 'held out', metrics: measured.results() }], warnings: [], worst: [] }];
   },
 };

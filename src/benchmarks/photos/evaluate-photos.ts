@@ -5,12 +5,14 @@ import { blockColors, colorOf } from '../../datasets/photos/object-colors.ts';
 import type { PhotoRow, RelativeBox } from '../../datasets/photos/photo-row.ts';
 import { extreme } from '../../datasets/photos/photo-texts.ts';
 import { iouXyxy } from '../../geometry/box-overlap.ts';
+import type { RawImage } from '../../data/images/raw-image.ts';
 import type { MDETR } from '../../inference/node/mdetr.ts';
 import type { TextOutputs } from '../../inference/text-outputs.ts';
 import { postprocessBoxes } from '../../postprocess/scored-boxes.ts';
 import { Random } from '../../random/random.ts';
 import { COCO_NOUNS, VOC_NOUNS } from '../../text/lexicon/concepts.ts';
 import { createPositiveMap } from '../../text/index.ts';
+import type { CaptionInspector } from '../report/inspected-caption.ts';
 import { PhotoMetrics, type ExpressionKind } from './photo-metrics.ts';
 
 /** Absent nouns that are asked for in each image. */
@@ -25,6 +27,8 @@ export interface EvaluatePhotosOptions {
   /** Minimum score of a detection. */
   readonly threshold: number;
   readonly seed: number;
+  /** Receives the texts about nouns, present and absent. */
+  readonly inspector?: CaptionInspector | undefined;
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
   /** Stops between images. */
   readonly signal?: AbortSignal | undefined;
@@ -35,6 +39,8 @@ interface Query {
   readonly text: string;
   readonly start: number;
   readonly end: number;
+  /** Boxes of the phrase, if all of them are known; empty for an absent noun. */
+  readonly boxes?: readonly RelativeBox[] | undefined;
   readonly measure: (found: Found) => void;
 }
 
@@ -70,11 +76,35 @@ export const evaluatePhotos = async (model: MDETR, options: EvaluatePhotosOption
         batch.map(({ text }) => text),
         { truncation: 'end' },
       );
-      batch.forEach((query, index) => query.measure(foundIn(outputs, index, query)));
+      batch.forEach((query, index) => {
+        query.measure(foundIn(outputs, index, query));
+        inspect(options.inspector, row, image, query, outputs, index);
+      });
     }
     options.onProgress?.(done + 1, rows.length);
   }
   return metrics;
+};
+
+const inspect = (
+  inspector: CaptionInspector | undefined,
+  { id }: PhotoRow,
+  image: RawImage,
+  { text, start, end, boxes }: Query,
+  outputs: TextOutputs,
+  index: number,
+): void => {
+  if (boxes === undefined) return;
+  const { width, height } = image;
+  const inPixels = ([x0, y0, x1, y1]: RelativeBox): RelativeBox => [x0 * width, y0 * height, x1 * width, y1 * height];
+  inspector?.add({
+    image: id,
+    caption: text,
+    phrases: [{ spans: [{ start, end }], boxes: boxes.map(inPixels) }],
+    outputs,
+    index,
+    pixels: () => Promise.resolve(image),
+  });
 };
 
 const foundIn = (outputs: TextOutputs, index: number, { start, end }: Query): Found => {
@@ -100,6 +130,7 @@ const nounQueries = (row: PhotoRow, { threshold, seed }: EvaluatePhotosOptions, 
     const isLarge = Math.max(...boxes.map(areaOf)) >= 0.01;
     return {
       ...asked(`the ${noun}`),
+      boxes,
       measure: ({ best, score }) => {
         metrics.addNoun(isRight(best, boxes), isLarge);
         metrics.addPresent(score > threshold);
@@ -114,6 +145,7 @@ const nounQueries = (row: PhotoRow, { threshold, seed }: EvaluatePhotosOptions, 
     ...queries,
     ...absent.map((noun): Query => ({
       ...asked(`the ${noun}`),
+      boxes: [],
       measure: ({ score }) => metrics.addAbsent(score > threshold),
     })),
   ];

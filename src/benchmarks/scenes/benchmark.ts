@@ -133,7 +133,7 @@ export const scenesBenchmark: Benchmark = {
   metrics: METRICS,
   bestMetric: ({ boxes, masksOnly }) =>
     masksOnly ? 'mask_mean_iou' : boxes ? 'phrase_recall_at_1' : 'question_accuracy',
-  async evaluate({ model, settings, worst, signal, onProgress }) {
+  async evaluate({ model, settings, worst, inspector, signal, onProgress }) {
     if (model === undefined) throw new Error('internal: no model to evaluate');
     const { splits, language, seed, count, textsPerKind, threshold, scene: sizes } = settingsOf(options, settings);
     const { width, height, min_objects: minObjects, max_objects: maxObjects } = sizes;
@@ -148,6 +148,7 @@ export const scenesBenchmark: Benchmark = {
         textsPerKind,
         threshold,
         worst,
+        inspector,
         signal,
         onProgress: (done) => onProgress?.(done, count, `scenes, ${split}`),
       });

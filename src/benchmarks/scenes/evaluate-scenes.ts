@@ -6,6 +6,7 @@ import { makeTexts } from '../../scenes/language/make-texts.ts';
 import { TEXT_KINDS, type SceneText } from '../../scenes/language/texts.ts';
 import { generateScene, type RenderedScene, type SceneOptions } from '../../scenes/render/scene.ts';
 import type { Language, SceneSplit } from '../../scenes/render/splits.ts';
+import type { CaptionInspector } from '../report/inspected-caption.ts';
 import { WorstCases, type BenchmarkReport } from '../benchmark-report.ts';
 import { SceneMetrics } from './scene-metrics.ts';
 import { measureText, type PredictedText } from './text-measures.ts';
@@ -26,6 +27,8 @@ export interface EvaluateScenesOptions {
   readonly textsPerKind: number;
   /** Minimum score of a detection. Default: that of `detect`, the model's calibrated value or 0.7. */
   readonly threshold?: number | undefined;
+  /** Receives captions and captions of absent objects. */
+  readonly inspector?: CaptionInspector | undefined;
   /** Number of worst cases to keep. */
   readonly worst: number;
   readonly onProgress?: (done: number) => void;
@@ -53,6 +56,18 @@ export const evaluateScenes = async (model: MDETR, options: EvaluateScenesOption
       { truncation: 'end' },
     );
     for (const [textIndex, text] of texts.entries()) {
+      if (text.kind === 'caption' || text.kind === 'negative')
+        options.inspector?.add({
+          image: `${split} scene ${scene.index}`,
+          caption: text.text,
+          phrases: text.phrases.map(({ start, end, objects }) => ({
+            spans: [{ start, end }],
+            boxes: objects.map((object) => scene.objects[object]!.box),
+          })),
+          outputs,
+          index: textIndex,
+          pixels: () => Promise.resolve(scene.image),
+        });
       const predicted: PredictedText = { model, scene, outputs, index: textIndex, threshold };
       const measured = await measureText(metrics, text, predicted);
       if (measured === undefined) continue;

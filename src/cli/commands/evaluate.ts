@@ -1,8 +1,11 @@
+import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { checkRequest, evaluateBenchmark, type Benchmark, type EvaluationRequest } from '../../benchmarks/benchmark.ts';
 import { benchmarkList } from '../../benchmarks/benchmark-table.ts';
 import type { BenchmarkReport } from '../../benchmarks/benchmark-report.ts';
 import { allBenchmarks, benchmarkNamed } from '../../benchmarks/registry.ts';
+import { checkReportFolder, REPORT_FILE, writeReportPage } from '../../benchmarks/report/write-report.ts';
+import { Inspection } from '../../benchmarks/report/inspection.ts';
 import { worstCasesPage } from '../../benchmarks/worst-cases-page.ts';
 import type { Orientation } from '../../data/images/orientation.ts';
 import { writeAtomically } from '../../checkpoints/index.ts';
@@ -45,6 +48,7 @@ interface EvaluateOptions extends ModelOptions {
   readonly savePredictions?: string;
   readonly resume?: boolean;
   readonly json?: string;
+  readonly report?: string;
   readonly worst?: string;
   readonly worstCount: number;
 }
@@ -99,8 +103,12 @@ export const evaluateCommand = (): Command => {
     .option('--save-predictions <file>', 'save the predictions, to be evaluated later')
     .option('--resume', 'continue an interrupted run with that file')
     .option('--json <file>', 'write the metrics as JSON')
+    .option(
+      '--report <dir>',
+      'write DIR/index.html: metrics with confidence intervals, curves, confusion, errors by kind, right and worst cases',
+    )
     .option('--worst <file.html>', 'write a page with images of the worst cases')
-    .option('--worst-count <n>', 'number of worst cases', integerFrom(1), 24)
+    .option('--worst-count <n>', 'number of worst cases (a report has as many right ones)', integerFrom(1), 24)
     .addHelpText('after', EXAMPLES)
     .action(run);
 };
@@ -110,6 +118,8 @@ Examples
   mdetr evaluate --list
   mdetr evaluate --task scenes --split standard,paraphrase,cogent-b --count 500
   mdetr evaluate configs/scenes/default.json --model runs/scenes/best --worst worst.html
+  mdetr evaluate --task phrases --annotations dataset/val.json --images photos --model runs/mine/run/best --report report
+      the page report/index.html: what the model finds, misses and confuses
   mdetr evaluate --task flickr --annotations final_flickr_separateGT_test.json --images flickr30k/test \\
       --ground-truth flickr30k_entities --model pretrained_resnet101
       Recall@1, 5 and 10 by both protocols, over all phrases and by category
@@ -140,8 +150,9 @@ const run = async (config: string | undefined, options: EvaluateOptions): Promis
   // Wrong calls are reported before the model is loaded.
   checkRequest(benchmark, request);
   checkOutputs(config, request, options);
+  if (options.report !== undefined) await checkReportFolder(options.report, `--report ${options.report}`);
   await interruptible(async (signal) => {
-    await present(task, await evaluate(benchmark, { ...request, signal }, options), options);
+    await present(task, request, await evaluate(benchmark, { ...request, signal }, options), options);
   });
 };
 
@@ -151,7 +162,7 @@ const checkOutputs = (
   { annotations, groundTruth, predictions, settings }: Omit<EvaluationRequest, 'model'>,
   options: EvaluateOptions,
 ): void => {
-  const { model, tokenizer, answers, submission, savePredictions, json, worst } = options;
+  const { model, tokenizer, answers, submission, savePredictions, json, worst, report } = options;
   const paths = Object.values(settings ?? {}).filter((value) => typeof value === 'string');
   const rule = new OutputRule({
     inputs: [config, annotations, groundTruth, predictions, model, tokenizer, options.config, answers, ...paths],
@@ -161,6 +172,7 @@ const checkOutputs = (
     '--save-predictions': savePredictions,
     '--json': json,
     '--worst': worst,
+    '--report': report === undefined ? undefined : join(report, REPORT_FILE),
   };
   for (const [option, path] of Object.entries(outputs)) if (path !== undefined) rule.named(path, `${option} ${path}`);
 };
@@ -185,7 +197,14 @@ const requestOf = (
   savePredictions: options.savePredictions,
   resume: options.resume,
   predictions: options.predictions,
+  inspector: options.report === undefined ? undefined : inspectionOf(options, section),
 });
+
+/** The inspection of a report; a threshold of the benchmark is also that of the report. */
+const inspectionOf = ({ worstCount, ...options }: EvaluateOptions, { settings }: EvaluationSection): Inspection => {
+  const threshold = (options as { readonly threshold?: unknown }).threshold ?? settings['threshold'];
+  return new Inspection({ threshold: typeof threshold === 'number' ? threshold : undefined, cases: worstCount });
+};
 
 const evaluate = async (
   benchmark: Benchmark,
@@ -217,7 +236,12 @@ const evaluate = async (
 const foldersOf = (images: EvaluationSection['images'] = '.'): readonly string[] =>
   typeof images === 'string' ? [images] : Object.entries(images).map(([source, folder]) => `${source}=${folder}`);
 
-const present = async (task: string, reports: readonly BenchmarkReport[], options: EvaluateOptions): Promise<void> => {
+const present = async (
+  task: string,
+  request: Omit<EvaluationRequest, 'model'>,
+  reports: readonly BenchmarkReport[],
+  options: EvaluateOptions,
+): Promise<void> => {
   const results = reports.flatMap((report) => report.results);
   print(resultsTable(results, { digits: 4 }));
   for (const { warnings } of reports) warnings.forEach(note);
@@ -229,5 +253,19 @@ const present = async (task: string, reports: readonly BenchmarkReport[], option
   if (options.worst !== undefined) {
     const worst = reports.flatMap((report) => report.worst);
     await writeText(options.worst, await worstCasesPage(`${task}: worst cases`, worst));
+  }
+  if (options.report !== undefined && request.inspector instanceof Inspection) {
+    const { path } = await writeReportPage(options.report, request.inspector, {
+      title: `${options.model ?? 'default'}: ${task}`,
+      facts: [
+        ['model', options.model ?? 'default'],
+        ['benchmark', task],
+        ...(request.annotations === undefined ? [] : [['annotations', request.annotations] as const]),
+        ['date', new Date().toISOString().slice(0, 10)],
+      ],
+      results,
+      warnings: reports.flatMap(({ warnings }) => warnings),
+    });
+    note(`report: ${path}`);
   }
 };

@@ -13,6 +13,7 @@ interface FinetuneCliOptions extends ImportSettings {
   readonly out?: string;
   readonly model?: string;
   readonly set?: readonly string[];
+  readonly report?: string | false;
   readonly resume?: boolean;
   readonly device?: string;
   readonly threads?: number;
@@ -28,6 +29,7 @@ calibrated: its threshold, and the score from which a phrase counts as present.
 OUT holds
   dataset/config.json   the settings, with the reason for each; edit it and run "mdetr train" on it
   run/best/             the model
+  report/index.html     what the model finds, misses and confuses on the validation part
   run/                  log, curves and state of the run ("mdetr plot OUT/run" draws them)
 
 Ctrl-C stops after the current step and saves; --resume continues.
@@ -48,6 +50,8 @@ export const finetuneCommand = (): Command =>
       .option('--model <model>', 'model to start from: folder, checkpoint or name (default: default)'),
   )
     .option('--set <key=value>', 'setting that overrides the chosen one; may be repeated', collectSettings)
+    .option('--report <dir>', 'folder of the report (default: OUT/report)')
+    .option('--no-report', 'write no report')
     .option('--resume', 'continue an interrupted run')
     .option('--device <name>', 'device of the network')
     .option('--threads <n>', 'threads of the network', integerFrom(1))
@@ -97,14 +101,14 @@ const run = async (source: string, options: FinetuneCliOptions, cli: Command): P
   signals.endAsAsked();
 };
 
-const reportText = ({ config, summary, before, model, calibrated }: FinetuneReport): string => {
+const reportText = ({ config, summary, before, model, calibrated, report }: FinetuneReport): string => {
   const { best, steps } = summary;
   const validated =
     best === undefined
       ? 'no validation part, so the last model counts'
       : `AP50 ${before === undefined ? '' : `${before.toFixed(3)} → `}${best.metric.toFixed(3)} at step ${best.step}`;
   const threshold = calibrated === undefined ? '' : `, threshold ${calibrated.calibration.threshold}`;
-  return `${model}: ${steps} steps, ${validated}${threshold}\nsettings and their reasons: ${config}\n`;
+  return `${model}: ${steps} steps, ${validated}${threshold}\nsettings and their reasons: ${config}\n${report === undefined ? '' : `report: ${report}\n`}`;
 };
 
 /** The command that repeats the call, with all options that were given and have an effect on the model. */
@@ -113,6 +117,8 @@ const commandOf = (source: string, command: Command): string => {
     const name = option.attributeName();
     if (command.getOptionValueSource(name) !== 'cli' || name === 'resume' || name === 'json') return [];
     const value: unknown = command.getOptionValue(name);
+    if (option.negate !== (value === false)) return [];
+    if (option.negate) return [option.long!];
     const values = name === 'set' ? (value as readonly unknown[]) : [value];
     return values.map((each) => `${option.long!} ${shellArgument(String(each))}`);
   });

@@ -51,6 +51,41 @@ export const randomSizeCrop =
     return cropSample(sample, region);
   };
 
+/**
+ * Crops a region of the image's aspect whose sides have at least `minFraction` of the image's, and which contains all boxes
+ * completely, so that every caption stays true.
+ */
+export const randomCropAroundBoxes =
+  (minFraction: number): Transform =>
+  (sample, random) => {
+    const { image, target } = sample;
+    const [left, top, right, bottom] = enclosingBox(target.boxesXyxy, [image.height, image.width]);
+    const needed = Math.max((right - left) / image.width, (bottom - top) / image.height);
+    const fraction = random.between(Math.min(1, Math.max(minFraction, needed)), 1);
+    const [width, height] = [Math.ceil(fraction * image.width), Math.ceil(fraction * image.height)];
+    /** First pixel of the region, which includes everything from `from` to `to`. */
+    const start = (from: number, to: number, side: number, length: number): number =>
+      random.integer(Math.max(0, Math.min(from, Math.ceil(to) - side)), Math.max(0, Math.min(from, length - side)));
+    return cropSample(sample, {
+      top: start(Math.floor(top), bottom, height, image.height),
+      left: start(Math.floor(left), right, width, image.width),
+      height,
+      width,
+    });
+  };
+
+/** The box around all boxes, clamped to the image; one point of the middle if there are none. */
+const enclosingBox = (boxesXyxy: Float32Array, [height, width]: Size): [number, number, number, number] => {
+  if (boxesXyxy.length === 0) return [width / 2, height / 2, width / 2, height / 2];
+  const at = (corner: number): number[] => [...boxesXyxy].filter((_, i) => i % 4 === corner);
+  return [
+    Math.max(0, Math.min(...at(0))),
+    Math.max(0, Math.min(...at(1))),
+    Math.min(width, Math.max(...at(2))),
+    Math.min(height, Math.max(...at(3))),
+  ];
+};
+
 const randomRegion = ([imageHeight, imageWidth]: Size, minSize: number, maxSize: number, random: Random): Region => {
   const side = (length: number): number => random.integer(Math.min(minSize, length), Math.min(maxSize, length));
   const width = side(imageWidth);

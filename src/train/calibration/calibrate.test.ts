@@ -8,7 +8,7 @@ import { writeDataset } from '../../scenes/dataset/dataset.ts';
 import { DATASET_DEFAULTS } from '../../scenes/dataset/dataset-settings.ts';
 import { calibrate } from './calibrate.ts';
 import { findCalibrationSets } from './calibration-data.ts';
-import { captionTruth, isForeign } from './calibration-rows.ts';
+import { captionTruth, isForeign } from '../../benchmarks/phrases/caption-truth.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'mdetr-calibrate-'));
 const model = join(folder, 'model');

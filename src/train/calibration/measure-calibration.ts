@@ -12,7 +12,7 @@ import type { Calibration } from '../../model-folder/calibration.ts';
 import { phraseScoresOf } from '../../postprocess/detections.ts';
 import { boxAt, byFallingScore, postprocessBoxes } from '../../postprocess/scored-boxes.ts';
 import type { CalibrationSets } from './calibration-data.ts';
-import { captionTruth, isForeign, type CaptionTruth } from './calibration-rows.ts';
+import { captionTruth, isForeign, type CaptionTruth } from '../../benchmarks/phrases/caption-truth.ts';
 import { choosePresence, chooseThreshold, type ScoredDetection } from './choose-thresholds.ts';
 
 /** How a calibration is measured. */
@@ -81,7 +81,7 @@ class CalibrationRun {
   private readonly detections: ScoredDetection[] = [];
   private boxes = 0;
   private readonly present: number[] = [];
-  private absent: number[] = [];
+  private readonly absent: number[] = [];
   private readonly entries: Entry[] = [];
   private readonly files = new Map<string, string[]>();
 
@@ -118,8 +118,9 @@ class CalibrationRun {
         `${name}: has no boxes with phrases in ${this.entries.length} captions; a model is calibrated on captions with boxes`,
       );
     const wanted = Math.max(MIN_ABSENT, MIN_ABSENT_FRACTION * this.present.length);
-    const isMade = this.absent.length < wanted;
-    if (isMade) this.absent = await this.foreignPhrases();
+    const made = this.absent.length < wanted ? await this.foreignPhrases() : [];
+    const isMade = made.length > 0;
+    this.absent.push(...made);
     if (this.absent.length === 0)
       throw new MdetrError(
         `${name}: has no absent phrases (tokens_negative), and all images show the same kinds of objects; add captions of what is absent, for instance with --negatives of "mdetr data import"`,

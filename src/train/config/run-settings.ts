@@ -88,8 +88,8 @@ export interface AugmentationConfig {
   };
   /** Scenes: probability of a horizontal flip. Texts are made after the flip. */
   readonly horizontal_flip_prob: number;
-  /** Random resizing and cropping: the official transforms of photographs (in proportion to `image_size`) or of CLEVR, or none, which resizes as the validation does. */
-  readonly augmentation?: 'photo' | 'clevr' | 'none' | undefined;
+  /** Random resizing and cropping: the official transforms of photographs (in proportion to `image_size`) or of CLEVR; `light`, for few images: flips, with left and right exchanged in the caption, and crops around all boxes; or none, which resizes as the validation does. */
+  readonly augmentation?: 'photo' | 'clevr' | 'light' | 'none' | undefined;
 }
 
 /** The optimizer and what it updates. */

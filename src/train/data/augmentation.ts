@@ -1,6 +1,9 @@
 import {
   CLEVR_SIZES,
+  compose,
   PHOTO_SIZES,
+  randomCropAroundBoxes,
+  randomHorizontalFlip,
   trainTransform,
   type AugmentationSizes,
   type Transform,
@@ -11,16 +14,22 @@ import type { AnnotatedDataset } from '../config/slices/datasets.ts';
 
 type Settings = Pick<TrainConfig, 'augmentation' | 'image_size'>;
 
+/** Minimum sides of the crops of `light`, as a fraction of the image's. */
+const MIN_LIGHT_CROP = 0.7;
+
 /**
  * Training augmentation of a dataset. By default official CLEVR datasets use the sizes of CLEVR and all others those of
- * photos. Captions name sides and every box, so images are not flipped, and crops keep all boxes where they can.
+ * photos. Captions name sides and every box, so these do
+ * not flip, and crops keep all boxes where they can; `light` flips and exchanges left and right in the caption.
  */
 export const augmentationOf = (
   { name }: Pick<AnnotatedDataset, 'name'>,
   { augmentation, image_size: size }: Settings,
 ): Transform => {
   const kind = augmentation ?? (name?.startsWith('clevr') === true ? 'clevr' : 'photo');
-  if (kind === 'none') return (sample) => resizeSample(sample, size.shortest_edge, size.longest_edge);
+  const resize: Transform = (sample) => resizeSample(sample, size.shortest_edge, size.longest_edge);
+  if (kind === 'none') return resize;
+  if (kind === 'light') return compose(randomHorizontalFlip(), randomCropAroundBoxes(MIN_LIGHT_CROP), resize);
   return trainTransform(kind === 'clevr' ? CLEVR_SIZES : photoSizesFor(size));
 };
 

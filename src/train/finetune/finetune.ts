@@ -1,4 +1,6 @@
-import { basename, join, resolve } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { checkReportFolder } from '../../benchmarks/report/write-report.ts';
 import { MdetrError, UsageError } from '../../errors.ts';
 import { checkDataset, type FileReport } from '../../datasets/inspect/check-dataset.ts';
 import { ImageRoots } from '../../data/images/node/image-roots.ts';
@@ -10,6 +12,9 @@ import { isFile, resolveModelPath } from '../../model-folder/node/model-files.ts
 import { calibrate, type Calibrated } from '../calibration/calibrate.ts';
 import { readConfigFile } from '../config/config-file.ts';
 import { parseTrainConfig } from '../config/config.ts';
+import { writeReportWith } from '../report/write-report.ts';
+import { trainingCharts } from '../report/training-charts.ts';
+import { readRunCurves } from '../run/run-curves.ts';
 import { bestFolder, lastFolder, stateFile } from '../run/run-folder.ts';
 import type { RunObserver, RunSummary } from '../run/run-observer.ts';
 import { runTraining } from '../run/run-training.ts';
@@ -25,6 +30,10 @@ export interface FinetuneOptions extends Omit<ImportDatasetOptions, 'out' | 'mod
   readonly out?: string | undefined;
   /** Model to start from: model folder, checkpoint or name. Default `default`. Not for datasets whose config names one. */
   readonly model?: string | undefined;
+  /**
+   * Folder of the report on the validation part, or false for none. Default: `report` in `out`, if there is a validation part.
+   */
+  readonly report?: string | false | undefined;
   /** Settings that override the config, as `--set` does. */
   readonly settings?: readonly string[] | undefined;
   /** Continue an interrupted run. Default false. */
@@ -51,6 +60,8 @@ export interface FinetuneReport {
   readonly model: string;
   /** Threshold and presence, measured on the validation part; undefined if there is none, or the run was stopped. */
   readonly calibrated: Calibrated | undefined;
+  /** Path of the report's page; undefined without validation part, or if the run was stopped. */
+  readonly report: string | undefined;
 }
 
 /** Files of an imported dataset. */
@@ -73,6 +84,8 @@ export const finetune = async (options: FinetuneOptions): Promise<FinetuneReport
     throw new UsageError(
       `${out}: holds the result of an earlier call; continue it with resume (--resume), or name another folder with out (--out DIR)`,
     );
+  const reportFolder = options.report ?? join(out, 'report');
+  if (reportFolder !== false) await checkReportFolder(reportFolder, `report ${reportFolder}`);
   const dataset = isDataset ? source : join(out, 'dataset');
   const config = join(dataset, CONFIG_FILE);
   // A resumed call finds the dataset that the interrupted one imported.
@@ -110,7 +123,11 @@ export const finetune = async (options: FinetuneOptions): Promise<FinetuneReport
   const model = join(run, summary.best === undefined ? lastFolder : bestFolder);
   const canCalibrate = summary.isDone && data.hasValidation;
   const calibrated = canCalibrate ? await calibration(model, dataset, observer, signal) : undefined;
-  return { imported, config, summary, before, model, calibrated };
+  const report =
+    canCalibrate && reportFolder !== false
+      ? await reportOn({ model, dataset, config, run, before, signal }, reportFolder, observer)
+      : undefined;
+  return { imported, config, summary, before, model, calibrated, report };
 };
 
 /** The observer's other callbacks, bound to it. A new one that is missing here does not compile. */
@@ -158,6 +175,35 @@ const check = async (files: readonly { file: string; images: ImageRoots }[], mas
         `${file}: ${error.what}${error.count > 1 ? ` (${error.count} times)` : ''}: ${error.examples[0] ?? ''}; "mdetr data check" lists all errors`,
       );
   }
+};
+
+/** Writes the report on the validation part, with the curves of the run and the reasons of its settings. */
+const reportOn = async (
+  finished: {
+    readonly model: string;
+    readonly dataset: string;
+    readonly config: string;
+    readonly run: string;
+    readonly before: number | undefined;
+    readonly signal: AbortSignal | undefined;
+  },
+  out: string,
+  observer: RunObserver,
+): Promise<string> => {
+  const { model, dataset, config, run, before, signal } = finished;
+  const { path } = await writeReportWith(
+    {
+      ...{ model, data: dataset, out, signal },
+      title: `Fine-tuned on ${basename(dirname(resolve(run)))}`,
+      onProgress: (done, total) => observer.onValidationProgress?.('report', done, total),
+    },
+    {
+      facts: before === undefined ? [] : [['Box AP50 of the initial model', before.toFixed(3)]],
+      charts: trainingCharts(await readRunCurves(run)),
+      texts: [{ title: 'Settings and their reasons', text: await readFile(config, 'utf8') }],
+    },
+  );
+  return path;
 };
 
 /** Calibrates a model. A set without absent phrases has none to measure, which is noted. */

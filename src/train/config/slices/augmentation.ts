@@ -19,9 +19,9 @@ export const augmentationSchema = z.object({
       own: true,
       shown: '800, 1333',
     }),
-  augmentation: z.enum(['photo', 'clevr', 'none']).optional().meta({
+  augmentation: z.enum(['photo', 'clevr', 'light', 'none']).optional().meta({
     description:
-      'Random resizing and cropping: the official transforms of photographs (in proportion to `image_size`) or of CLEVR, or none, which resizes as the validation does.',
+      'Random resizing and cropping: the official transforms of photographs (in proportion to `image_size`) or of CLEVR; `light`, for few images: flips, with left and right exchanged in the caption, and crops around all boxes; or none, which resizes as the validation does.',
     own: true,
     shown: 'by the dataset',
   }),
