@@ -30,6 +30,32 @@ export const foreignContent = (head: Uint8Array): string | undefined => {
   return undefined;
 };
 
+/** The kind of UTF-16 that a byte order mark tells; undefined without one. */
+export const utf16Of = ([a, b, c, d]: Uint8Array): 'utf-16le' | 'utf-16be' | undefined => {
+  if (a === 0xff && b === 0xfe && !(c === 0 && d === 0)) return 'utf-16le';
+  return a === 0xfe && b === 0xff ? 'utf-16be' : undefined;
+};
+
+/** Encodings of XML files besides UTF-8, by the names that their declarations use. */
+const DECLARED =
+  /^(?:iso-8859-\d+|latin-?1|windows-125\d|cp125\d|us-ascii|shift_jis|euc-(?:jp|kr)|gbk?|gb2312|gb18030|big5|koi8-r)$/i;
+
+/**
+ * Decodes the bytes of a text that another program wrote: UTF-8, or the encoding that an XML declaration names.
+ * @param name name of the file in messages
+ * @throws {MdetrError} naming the encoding or content of bytes that are none of these
+ */
+export const decodeForeignText = (bytes: Uint8Array, name: string): string => {
+  const start = String.fromCharCode(...bytes.subarray(0, 2 * HEAD_BYTES));
+  const declared = /^<\?xml[^>]*\sencoding=["']([\w.-]+)["']/.exec(start)?.[1];
+  if (declared === undefined || !DECLARED.test(declared)) return decodeText(bytes, name);
+  try {
+    return new TextDecoder(declared.replace(/^cp/i, 'windows-'), { fatal: true }).decode(bytes);
+  } catch (error) {
+    throw new MdetrError(`${name}: is not ${declared} text, against its declaration`, { cause: error });
+  }
+};
+
 /**
  * Decodes the bytes of a text file as UTF-8, without its byte order mark.
  * @param name name of the file in messages

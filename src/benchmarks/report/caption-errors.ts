@@ -27,7 +27,7 @@ export interface JudgedDetection {
   readonly iou: number;
 }
 
-/** What is right and wrong about the detections of a caption. */
+/** Outcomes of the detections of a caption, and the objects that it misses. */
 export interface JudgedCaption {
   /** In the order of the detections. */
   readonly detections: readonly JudgedDetection[];

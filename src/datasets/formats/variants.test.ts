@@ -1,41 +1,6 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
-import { temporaryFolder } from '../../../test/support/run-preparation.ts';
+import { readSource, sourceOf } from '../../../test/support/variant-source.ts';
 import { maskFromDense, packMask } from '../../geometry/run-lengths.ts';
-import { ImportSource } from '../import/import-source.ts';
-import { recognizeSource } from '../import/importers.ts';
-import { placeImages } from '../import/placed-images.ts';
-import { Remarks } from '../preparation/remarks.ts';
-
-/** Source folder with empty images of 100 x 50 pixels, and text files. */
-const sourceOf = async (images: readonly string[], files: Readonly<Record<string, unknown>>): Promise<string> => {
-  const folder = temporaryFolder();
-  for (const name of images) {
-    mkdirSync(dirname(join(folder, name)), { recursive: true });
-    await sharp({ create: { width: 100, height: 50, channels: 3, background: '#338' } }).toFile(join(folder, name));
-  }
-  for (const [name, content] of Object.entries(files)) {
-    mkdirSync(dirname(join(folder, name)), { recursive: true });
-    writeFileSync(join(folder, name), typeof content === 'string' ? content : JSON.stringify(content));
-  }
-  return folder;
-};
-
-/** Objects of a source: image, split if stated, label, box in whole pixels. */
-const read = async (folder: string): Promise<{ format: string; objects: string[]; notes: string[] }> => {
-  const source = await ImportSource.open(folder);
-  const { importer, files } = await recognizeSource(source);
-  const [leftOut, notes] = [new Remarks(), new Remarks()];
-  const images = await placeImages(importer.read(source, files, { leftOut, notes }), { leftOut, notes });
-  const objects = images.flatMap(({ path, split, objects: own }) =>
-    own.map(({ label, bbox }) =>
-      [path.slice(folder.length + 1), split ?? '-', label, ...bbox.map(Math.round)].join(' '),
-    ),
-  );
-  return { format: importer.name, objects: objects.sort(), notes: notes.list.map(({ what }) => what) };
-};
 
 const percent = (x: number, y: number, width: number, height: number) => ({ x, y, width, height, rotation: 0 });
 const fullSize = { original_width: 100, original_height: 50 };
@@ -383,7 +348,7 @@ const VARIANTS: readonly [
 
 describe('variants of formats', () => {
   it.each(VARIANTS)('%s', async (_, format, images, files, objects) => {
-    const result = await read(await sourceOf(images, files));
+    const result = await readSource(await sourceOf(images, files));
     expect(result.objects).toEqual(objects);
     expect(result.format).toBe(format);
   });

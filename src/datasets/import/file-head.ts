@@ -1,4 +1,5 @@
 import { closeSync, readSync } from 'node:fs';
+import { utf16Of } from '../../files/text-encoding.ts';
 import { openInputSync } from '../../files/input-file.ts';
 
 /** The first bytes of a file. @throws {MdetrError} if it cannot be opened */
@@ -12,8 +13,8 @@ export const fileHeadBytes = (path: string, bytes: number): Uint8Array => {
   }
 };
 
-/** The first bytes of a file as text, without byte order mark. @throws {MdetrError} if it cannot be opened */
-export const fileHead = (path: string, bytes: number): string =>
-  Buffer.from(fileHeadBytes(path, bytes))
-    .toString('utf8')
-    .replace(/^\uFEFF/, '');
+/** The first bytes of a file as text (UTF-8, or UTF-16 with a byte order mark), without the mark. @throws {MdetrError} if it cannot be opened */
+export const fileHead = (path: string, bytes: number): string => {
+  const head = fileHeadBytes(path, bytes);
+  return new TextDecoder(utf16Of(head) ?? 'utf-8').decode(head).replace(/^\uFEFF/, '');
+};

@@ -7,6 +7,7 @@ import { errorCode, fileReason, MdetrError } from '../../errors.ts';
 import { fileHead } from './file-head.ts';
 import { imageSpellings, imageStem, isImageFile, pathComponents } from './image-names.ts';
 import { JsonOutlines, type JsonOutline } from './json-outline.ts';
+import { splitOfFolders, splitOfPath } from './stated-split.ts';
 import { CONFIG_MARK } from './training-config.ts';
 
 /** Limit for the number of files below a source, against importing a home folder by mistake. */
@@ -93,7 +94,8 @@ export class ImportSource {
 
   /**
    * Path of the image that an annotation file refers to. Absolute paths, addresses and paths of other machines are matched
-   * by their last components: among the images with the same name, the one that shares the most components.
+   * by their last components: among the images with the same name, the one that shares the most components, then the one of
+   * the split that the annotation file states. If no image has the name, the only one with another ending counts.
    * @param reference file name in the annotation file, with any separators
    * @param annotationFile path of the annotation file, relative to `root`; decides between equally good matches
    * @returns undefined if no image has the name
@@ -110,7 +112,10 @@ export class ImportSource {
       const named = this.imagesByName.get(parts.at(-1)?.normalize().toLowerCase() ?? '') ?? [];
       if (named.length > 0) return this.bestMatch(named, parts, reference, annotationFile);
     }
-    return undefined;
+    // Images that were converted have another ending.
+    const stem = imageStem(reference);
+    const sameStem = isImageFile(reference) ? (this.imagesByStem.get(stem.normalize().toLowerCase()) ?? []) : [];
+    return sameStem.length === 1 ? sameStem[0] : undefined;
   }
 
   /**
@@ -131,16 +136,22 @@ export class ImportSource {
   ): string | undefined {
     if (candidates.length === 1) return candidates[0];
     const beside = pathComponents(join(this.root, posix.dirname(annotationFile)));
+    const split = splitOfPath(annotationFile);
+    const below = pathComponents(this.root).length;
     const ranked = candidates
       .map((path) => {
         const own = pathComponents(path);
-        return { path, tail: sharedTail(own, parts), head: sharedHead(own, beside), common: sharedCount(own, beside) };
+        // `annotations/instances_val.json` means `val/1.jpg`, not `train/1.jpg`.
+        const inSplit = Number(split !== undefined && splitOfFolders(own.slice(below).join('/')) === split);
+        const common = sharedCount(own, beside);
+        return { path, tail: sharedTail(own, parts), inSplit, head: sharedHead(own, beside), common };
       })
-      .sort((a, b) => b.tail - a.tail || b.head - a.head || b.common - a.common);
+      .sort((a, b) => b.tail - a.tail || b.inSplit - a.inSplit || b.head - a.head || b.common - a.common);
     const [best, second] = ranked;
     const isTied =
       second !== undefined &&
       second.tail === best!.tail &&
+      second.inSplit === best!.inSplit &&
       second.head === best!.head &&
       second.common === best!.common;
     if (isTied && !haveEqualSize(best!.path, second.path))

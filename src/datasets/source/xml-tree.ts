@@ -30,7 +30,7 @@ const MAX_ELEMENT_BYTES = 64 * 1024 * 1024;
 const CHUNK_BYTES = 256 * 1024;
 
 /**
- * Parses a small XML file strictly. Document types are rejected, and with them all entities but the five predefined ones.
+ * Parses a small XML file strictly. Document types with declarations are rejected, and with them all entities but the five predefined ones.
  * @param path file name for messages
  * @throws {MdetrError} naming file and line of the first error
  */
@@ -113,7 +113,10 @@ const treeParser = (path: string, { onOpen, onElement }: TreeEvents): SaxesParse
   };
   const open: OpenElement[] = [];
   parser.on('error', ({ message }) => fail(`malformed XML: ${message.replace(/^\d+:\d+: /, '')}`));
-  parser.on('doctype', () => fail('declares a document type, which is not allowed'));
+  // A mere name is harmless; declarations could define entities, and addresses could be fetched.
+  parser.on('doctype', (type) => {
+    if (!/^\s*[\w:.-]+\s*$/.test(type)) fail('declares a document type, which is not allowed');
+  });
   parser.on('opentag', ({ name, attributes }) => {
     if (open.length === MAX_DEPTH) fail(`elements are nested deeper than ${MAX_DEPTH} levels`);
     onOpen?.(name, open.length);

@@ -2,7 +2,7 @@ import { closeSync, fstatSync, readFileSync } from 'node:fs';
 import { fileReason, MdetrError } from '../../errors.ts';
 import { openInput, openInputSync } from '../input-file.ts';
 import { parseJson } from './json-text.ts';
-import { decodeText } from '../text-encoding.ts';
+import { decodeForeignText, decodeText } from '../text-encoding.ts';
 
 /** Maximum size of a file that is read into memory as text, by default. */
 const MAX_TEXT_BYTES = 256 * 1024 * 1024;
@@ -26,6 +26,22 @@ export const readTextFile = async (path: string, maxBytes = MAX_TEXT_BYTES): Pro
   try {
     assertSize(path, (await file.stat()).size, maxBytes);
     return decodeText(await file.readFile(), path);
+  } catch (error) {
+    throw readError(path, error);
+  } finally {
+    await file.close();
+  }
+};
+
+/**
+ * Reads a text file of another program: UTF-8, or the encoding that an XML declaration names.
+ * @throws {MdetrError} naming the file and the reason if it cannot be read or decoded
+ */
+export const readForeignTextFile = async (path: string): Promise<string> => {
+  const file = await openInput(path);
+  try {
+    assertSize(path, (await file.stat()).size, MAX_TEXT_BYTES);
+    return decodeForeignText(await file.readFile(), path);
   } catch (error) {
     throw readError(path, error);
   } finally {

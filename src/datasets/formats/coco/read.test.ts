@@ -186,7 +186,7 @@ describe('cocoImporter', () => {
   it('does not recognize other files', async () => {
     const folder = temporaryFolder();
     write(folder, 'list.json', [{ image: 'a.jpg' }]);
-    write(folder, 'captions.json', { images: [], annotations: [] });
+    write(folder, 'captions.json', { images: [], captions: [] });
     expect(await cocoImporter.recognize(await ImportSource.open(folder))).toEqual([]);
     await expect(read(folder)).rejects.toThrow(
       /none of the 2 files .captions\.json, list\.json. has a known format .*coco/,

@@ -16,6 +16,7 @@ import { readJsonLists, withPauses } from '../../source/json-entries.ts';
 import { numberOfText } from '../field-numbers.ts';
 import { filesByOutline } from '../recognition.ts';
 import { boxOfPoints } from '../shapes.ts';
+import { classOfNumber } from '../unnamed-classes.ts';
 import { statedAttributes } from '../stated-attributes.ts';
 
 const id = z.union([z.int(), z.string()]).transform(String);
@@ -31,13 +32,23 @@ const number = z.union([
 const box = z.tuple([number, number, number, number]);
 const span = z.tuple([z.int(), z.int()]);
 
-const imageSchema = z.looseObject({
-  id: id.optional(),
-  file_name: z.string().min(1),
-  width: number.nullish(),
-  height: number.nullish(),
-  caption: z.string().nullish(),
-});
+/** Other spellings of `file_name`, of exporters that do not follow COCO. */
+const FILE_NAME_KEYS = ['filename', 'fileName', 'path', 'image_path', 'name'] as const;
+
+const imageSchema = z.preprocess(
+  (value) => {
+    if (typeof value !== 'object' || value === null || 'file_name' in value) return value;
+    const key = FILE_NAME_KEYS.find((name) => typeof (value as Record<string, unknown>)[name] === 'string');
+    return key === undefined ? value : { ...value, file_name: (value as Record<string, unknown>)[key] };
+  },
+  z.looseObject({
+    id: id.optional(),
+    file_name: z.string().min(1),
+    width: number.nullish(),
+    height: number.nullish(),
+    caption: z.string().nullish(),
+  }),
+);
 const categorySchema = z.looseObject({ id, name: z.union([z.string().min(1), z.number().transform(String)]) });
 const segmentSchema = z.looseObject({ category_id: id, bbox: z.unknown().optional(), iscrowd: flagField });
 const annotationSchema = z.looseObject({
@@ -77,8 +88,13 @@ export const cocoImporter: Importer = {
   files:
     'JSON files of any name with "images", "annotations" and "categories"; train, valid or test in the path is the split',
 
-  recognize: (source) =>
-    filesByOutline(source, /\.json$/i, ({ kind, keys }) => kind === 'object' && LISTS.every((key) => keys.has(key))),
+  async recognize(source) {
+    const withLists = (lists: readonly string[]): Promise<string[]> =>
+      filesByOutline(source, /\.json$/i, ({ kind, keys }) => kind === 'object' && lists.every((key) => keys.has(key)));
+    const complete = await withLists(LISTS);
+    // Files without categories beside complete ones are those of captions.
+    return complete.length > 0 ? complete : withLists(['images', 'annotations']);
+  },
 
   async *read(source, files, options) {
     for (const file of files) {
@@ -93,10 +109,11 @@ export const cocoImporter: Importer = {
 
 const readFile = async (source: ImportSource, name: string, { leftOut }: ImportOptions): Promise<CocoFile> => {
   const path = source.pathOf(name);
+  const lists = source.outlineOf(name)?.keys.has('categories') === false ? LISTS.slice(0, 2) : LISTS;
   const images: CocoFile['images'][number][] = [];
   const categories = new Map<string, string>();
   const annotations = new Map<string, { annotation: Annotation; location: string }[]>();
-  for await (const { list, location: entry, value } of withPauses(readJsonLists(path, LISTS))) {
+  for await (const { list, location: entry, value } of withPauses(readJsonLists(path, lists))) {
     const location = `${path}: ${entry}`;
     if (list === 'images') images.push({ ...checked(imageSchema, value, location), location });
     else if (list === 'categories') {
@@ -175,8 +192,9 @@ const objectsOf = (
   { id: imageId, file_name: fileName }: CocoFile['images'][number],
   caption: string | undefined,
   isCornerBoxes: boolean,
-  { leftOut, defaultClass }: ImportOptions,
+  options: ImportOptions,
 ): ImportedObject[] => {
+  const { leftOut, defaultClass } = options;
   const entries =
     annotations.get(imageId ?? fileName) ?? annotations.get(fileName) ?? annotations.get(imageStem(fileName)) ?? [];
   const codePoints = caption === undefined ? undefined : new CodePointMap(caption);
@@ -188,7 +206,7 @@ const objectsOf = (
         if (bbox.success)
           return [
             {
-              label: labelOf(segment.category_id, categories, place),
+              label: labelOf(segment.category_id, categories, place, options),
               bbox: bbox.data,
               isCrowd: segment.iscrowd === 1,
               location: place,
@@ -202,7 +220,7 @@ const objectsOf = (
     const label =
       annotation.category_id == null && defaultClass !== undefined
         ? defaultClass
-        : labelOf(annotation.category_id, categories, location);
+        : labelOf(annotation.category_id, categories, location, options);
     const segmentation = segmentationOf(annotation, location, leftOut);
     const [a, b, c, d] = annotation.bbox?.length === 4 ? annotation.bbox : [];
     const stated: BoxXywh | undefined =
@@ -230,8 +248,13 @@ const labelOf = (
   category: string | null | undefined,
   categories: ReadonlyMap<string, string>,
   location: string,
+  options: ImportOptions,
 ): string => {
   const label = category == null ? undefined : categories.get(category);
+  if (label === undefined && categories.size === 0 && /^\d+$/.test(category ?? '')) {
+    const id = Number(category);
+    return options.classNames?.[id] ?? classOfNumber(id, options, location);
+  }
   if (label === undefined) throw new MdetrError(`${location}: category_id ${String(category)} is not in "categories"`);
   return label;
 };

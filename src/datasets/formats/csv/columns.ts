@@ -190,9 +190,14 @@ const columnsByHeader = ({ rows }: CsvTable): BoxColumns | undefined => {
             : undefined;
   const image = find('image');
   if (box === undefined || image === undefined) return undefined;
+  // Of a class number and a class name (`class,name` of YOLO's results) the name counts.
+  const isNumbered = (column: number): boolean =>
+    rows.slice(1, SAMPLE_ROWS).every(({ values }) => /^\d*$/.test(values[column] ?? ''));
+  const first = find('label');
+  const second = first !== undefined && isNumbered(first) ? find('label') : undefined;
   return {
     image,
-    label: find('label'),
+    label: second !== undefined && !isNumbered(second) ? second : first,
     split: find('split'),
     width: find('width'),
     height: find('height'),
@@ -230,7 +235,9 @@ const columnsByContent = ({ rows }: CsvTable): BoxColumns | undefined => {
   const numbers = run.filter((j) => isNumber[j]);
   const rest = columns
     .map((_, i) => i)
-    .filter((i) => i !== image && i !== split && !numbers.includes(i) && !isEmpty[i]);
+    .filter((i) => i !== image && i !== split && !numbers.includes(i) && !isEmpty[i])
+    // Texts before numbers, such as the index that pandas writes first.
+    .sort((a, b) => Number(isNumber[a]) - Number(isNumber[b]) || a - b);
   const base = { image, split: split < 0 ? undefined : split, headerRows: 0 as const };
   const vertices = run.length >= 8 && run.length % 2 === 0;
   if (vertices || run.some((j) => isEmpty[j])) {

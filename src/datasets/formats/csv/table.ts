@@ -13,19 +13,25 @@ export interface CsvTable {
 }
 
 /**
- * Parses CSV. The delimiter is the one that divides the first line into most values. Empty lines, and lines that begin with
- * `#` and are followed by others of another form, are skipped by the callers.
+ * Parses CSV. The delimiter is the one that divides the first line into most values, or the one that Excel's `sep=;` states.
+ * Empty lines, and comments (`# …`) before the table, are skipped. Where commas do not separate values, they are decimal commas.
  * @param path name of the file for messages
  * @param maxRows stops after this many rows
  * @throws {MdetrError} naming file and line of a quote that is not closed, or a row that is too long
  */
 export const parseCsv = (text: string, path: string, maxRows = Infinity): CsvTable => {
-  const delimiter = delimiterOf(text);
+  const { skippedLines, stated } = preambleOf(text);
+  const table = text
+    .replace(/^\uFEFF/, '')
+    .split(/\r\n|\n|\r/)
+    .slice(skippedLines, skippedLines + 1);
+  const delimiter = stated ?? delimiterOf(table[0] ?? '');
   let records: { record: string[]; info: Info }[];
   try {
     records = parse(text, {
       bom: true,
       delimiter,
+      from_line: skippedLines + 1,
       info: true,
       relax_column_count: true,
       skip_empty_lines: true,
@@ -37,14 +43,38 @@ export const parseCsv = (text: string, path: string, maxRows = Infinity): CsvTab
     const line = (error as CsvError & { lines?: number }).lines;
     throw new MdetrError(`${path}: line ${line ?? 1}: malformed CSV: ${shortText(messageOf(error))}`, { cause: error });
   }
-  return { delimiter, rows: records.map(({ record, info }) => ({ values: record, line: info.lines })) };
+  const valueOf = (text: string): string => (/^[+-]?\d+,\d+$/.test(text) ? text.replace(',', '.') : text);
+  return {
+    delimiter,
+    rows: records.map(({ record, info }) => ({
+      values: delimiter === ',' ? record : record.map(valueOf),
+      line: info.lines,
+    })),
+  };
 };
 
-const delimiterOf = (text: string): string => {
-  const [first = ''] = text
+/** Number of lines before the table, and the delimiter that Excel's `sep=;` states. */
+const preambleOf = (text: string): { readonly skippedLines: number; readonly stated: string | undefined } => {
+  let stated: string | undefined;
+  let skippedLines = 0;
+  for (const line of text
     .replace(/^\uFEFF/, '')
-    .trimStart()
-    .split(/\r\n|\n|\r/, 1);
+    .slice(0, MAX_ROW)
+    .split(/\r\n|\n|\r/)) {
+    const separator = /^"?sep=(.)"?$/i.exec(line.trim())?.[1];
+    // VIA's header begins with `#`, too, but without a blank, and it is divided into values.
+    const isComment = /^#(?:\s|$)/.test(line) || (line.startsWith('#') && delimiterCount(line) === 1);
+    if (separator !== undefined) stated ??= DELIMITERS.find((delimiter) => delimiter === separator);
+    else if (!isComment && line.trim() !== '') break;
+    skippedLines++;
+  }
+  return { skippedLines, stated };
+};
+
+const delimiterCount = (line: string): number =>
+  Math.max(...DELIMITERS.map((delimiter) => line.split(delimiter).length));
+
+const delimiterOf = (first: string): string => {
   // Quoted parts may hold any of them.
   const bare = first.replace(/"(?:[^"]|"")*"/g, '');
   const counts = DELIMITERS.map((delimiter) => bare.split(delimiter).length);

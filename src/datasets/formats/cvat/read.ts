@@ -1,22 +1,24 @@
 import { MdetrError } from '../../../errors.ts';
-import type { ImportedImage, ImportedObject, Importer, ImportOptions } from '../../import/importer.ts';
+import type { ImportedImage, Importer, ImportOptions } from '../../import/importer.ts';
 import type { ImportSource } from '../../import/import-source.ts';
 import { splitNamed, splitOfFolders } from '../../import/stated-split.ts';
-import { childrenOf, readXmlChildren, type XmlElement } from '../../source/xml-tree.ts';
-import { coordinateOf, shortText, sizeOf } from '../field-numbers.ts';
+import { readXmlChildren, type XmlElement } from '../../source/xml-tree.ts';
+import { sizeOf } from '../field-numbers.ts';
 import { filesByHead } from '../recognition.ts';
-import { boxOfCorners, boxOfEllipse, boxOfPoints, turnedCorners, type Outline } from '../shapes.ts';
+import { objectOf } from './shape-object.ts';
+import { TrackFrames } from './track-frames.ts';
 
 const HEAD_BYTES = 4096;
 
 /**
  * Importer of CVAT's XML for images: boxes (turned ones, too), polygons, ellipses, masks and cuboids. Points and polylines
- * have no area; tags are no objects. The XML for videos has no images and is rejected.
+ * have no area; tags are no objects. Tracks of the XML for videos are read if the frames are there as images
+ * (`frame_000012.png`); without them it is rejected.
  */
 export const cvatImporter: Importer = {
   name: 'cvat',
   title: 'CVAT XML',
-  files: 'annotations.xml ("CVAT for images 1.1")',
+  files: 'annotations.xml ("CVAT for images 1.1", or "CVAT for video 1.1" with its frames)',
 
   recognize: (source) => filesByHead(source, /\.xml$/i, HEAD_BYTES, (head) => /<annotations[\s>]/.test(head)),
 
@@ -24,20 +26,18 @@ export const cvatImporter: Importer = {
     for (const file of files) {
       const path = source.pathOf(file);
       let images = 0;
+      const frames = new TrackFrames(source, file);
       for (const element of readXmlChildren(path)) {
         if (element.root !== 'annotations')
           throw new MdetrError(`${path}: line 1: the root is <${element.root}>, not <annotations>`);
-        if (element.name === 'track')
-          throw new MdetrError(
-            `${path}: line ${element.line}: has tracks of a video (CVAT for video), whose frames are no image files; ` +
-              'export the task from CVAT as "CVAT for images 1.1" with its images',
-          );
+        if (element.name === 'track') frames.add(element, options);
         if (element.name !== 'image') continue;
         images++;
         yield imageOf(source, file, element, options);
         if (images % 64 === 0) await new Promise((resolve) => setImmediate(resolve));
       }
-      if (images === 0) throw new MdetrError(`${path}: has no <image>`);
+      yield* frames.images();
+      if (images === 0 && frames.isEmpty) throw new MdetrError(`${path}: has no <image>`);
     }
   },
 };
@@ -56,76 +56,4 @@ const imageOf = (source: ImportSource, file: string, element: XmlElement, option
     objects: element.children.flatMap((shape) => objectOf(shape, path, options) ?? []),
     location,
   };
-};
-
-const objectOf = (shape: XmlElement, path: string, { leftOut }: ImportOptions): ImportedObject | undefined => {
-  const location = `${path}: line ${shape.line}`;
-  if (shape.name === 'tag') return undefined;
-  const outline = outlineOf(shape, location);
-  if (outline === undefined) {
-    leftOut.add(`shapes without area (${shape.name.slice(0, 40)})`, location);
-    return undefined;
-  }
-  const { label } = shape.attributes;
-  if (label === undefined || label.trim() === '') throw new MdetrError(`${location}: <${shape.name}> has no label`);
-  return {
-    label,
-    ...outline,
-    attributes: attributesOf(shape),
-    location,
-  };
-};
-
-/** Box and perhaps outline of a shape; undefined for one without area. */
-const outlineOf = (shape: XmlElement, location: string): Outline | undefined => {
-  const number = (name: string): number => {
-    const value = shape.attributes[name];
-    if (value === undefined) throw new MdetrError(`${location}: <${shape.name}> has no ${name}`);
-    return coordinateOf(value, `${location}: ${name}`);
-  };
-  const rotation = Number(shape.attributes['rotation'] ?? 0) || 0;
-  switch (shape.name) {
-    case 'box': {
-      const bbox = boxOfCorners(number('xtl'), number('ytl'), number('xbr'), number('ybr'));
-      return { bbox: rotation === 0 ? bbox : boxOfPoints(turnedCorners(bbox, rotation))! };
-    }
-    case 'polygon': {
-      const points = pointsOf(shape, location);
-      if (points.length < 6) throw new MdetrError(`${location}: <polygon> has ${points.length / 2} points`);
-      return { bbox: boxOfPoints(points)!, segmentation: [points] };
-    }
-    case 'ellipse':
-      return { bbox: boxOfEllipse(number('cx'), number('cy'), number('rx'), number('ry'), rotation) };
-    case 'mask':
-      return { bbox: [number('left'), number('top'), number('width'), number('height')] };
-    case 'cuboid': {
-      const corners = Object.keys(shape.attributes)
-        .filter((name) => /^[xy][tb][lr]\d$/.test(name))
-        .sort();
-      const xs = corners.filter((name) => name.startsWith('x')).map(number);
-      const ys = corners.filter((name) => name.startsWith('y')).map(number);
-      if (xs.length < 4 || xs.length !== ys.length) throw new MdetrError(`${location}: <cuboid> has no corners`);
-      return { bbox: boxOfCorners(Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)) };
-    }
-    default:
-      return undefined;
-  }
-};
-
-/** Coordinates of `points="x,y;x,y"`. */
-const pointsOf = (shape: XmlElement, location: string): number[] =>
-  (shape.attributes['points'] ?? '').split(';').flatMap((pair) => {
-    const numbers = pair.split(',');
-    if (numbers.length !== 2) throw new MdetrError(`${location}: points has "${shortText(pair)}", not x,y`);
-    return numbers.map((text) => coordinateOf(text, `${location}: points`));
-  });
-
-const attributesOf = (shape: XmlElement): Record<string, string> => {
-  const attributes: Record<string, string> = {};
-  if (shape.attributes['occluded'] === '1') attributes['occluded'] = 'true';
-  for (const attribute of childrenOf(shape, 'attribute')) {
-    const { name } = attribute.attributes;
-    if (name !== undefined && attribute.text.trim() !== '') attributes[name] = attribute.text.trim();
-  }
-  return attributes;
 };

@@ -6,6 +6,7 @@ import type { ImportedImage, ImportedObject, Importer, ImportOptions } from '../
 import type { ImportSource } from '../../import/import-source.ts';
 import { splitOfPath } from '../../import/stated-split.ts';
 import { checked } from '../../source/checked.ts';
+import { readJsonList, withPauses } from '../../source/json-entries.ts';
 import { readJsonLines } from '../../source/json-lines.ts';
 import { sizeOf } from '../field-numbers.ts';
 import { classOfNumber, classOfUnnamed } from '../unnamed-classes.ts';
@@ -78,9 +79,17 @@ export const odvgImporter: Importer = {
   },
 };
 
-/** Rows of a JSON Lines file, or of a file with one row. */
-const rowsOf = (source: ImportSource, file: string): AsyncGenerator<{ value: unknown; location: string }> =>
-  source.outlineOf(file)?.kind === 'lines' ? readJsonLines(source.pathOf(file)) : singleRow(source.pathOf(file));
+/** Rows of a JSON Lines file, of a list, or of a file with one row. */
+const rowsOf = (source: ImportSource, file: string): AsyncIterable<{ value: unknown; location: string }> => {
+  const path = source.pathOf(file);
+  const kind = source.outlineOf(file)?.kind;
+  return kind === 'lines' ? readJsonLines(path) : kind === 'list' ? listRows(path) : singleRow(path);
+};
+
+const listRows = async function* (path: string): AsyncGenerator<{ value: unknown; location: string }> {
+  for await (const { value, location } of withPauses(readJsonList(path)))
+    yield { value, location: `${path}: ${location}` };
+};
 
 const singleRow = async function* (path: string): AsyncGenerator<{ value: unknown; location: string }> {
   yield { value: await readJsonFile(path), location: `${path}: line 1` };

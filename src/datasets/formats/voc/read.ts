@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import { MdetrError } from '../../../errors.ts';
-import { readTextFile } from '../../../files/json/json-file.ts';
+import { readForeignTextFile, readTextFile } from '../../../files/json/json-file.ts';
 import type { BoxXywh } from '../../../geometry/boxes.ts';
 import { imageStem } from '../../import/image-names.ts';
 import type { ImportedImage, ImportedObject, Importer, ImportOptions, ImportSplit } from '../../import/importer.ts';
@@ -74,7 +74,7 @@ interface VocObject {
 
 const readEntry = async (source: ImportSource, file: string): Promise<VocEntry> => {
   const path = source.pathOf(file);
-  const text = await readTextFile(path);
+  const text = await readForeignTextFile(path);
   if (text.trim() === '') throw new MdetrError(`${path}: is empty; expected XML`);
   const tree = parseXml(text, path);
   if (tree.name !== 'annotation')
@@ -111,8 +111,7 @@ const readObject = (object: XmlElement, path: string): VocObject => {
     return { ...common, bbox: boxOfPoints(corners), polygon: undefined, isUpright: false, isSwapped: false };
   }
   const [polygon] = childrenOf(object, 'polygon');
-  const points =
-    polygon === undefined ? [] : childrenOf(polygon, 'pt').flatMap((pt) => [number(pt, 'x'), number(pt, 'y')]);
+  const points = polygon === undefined ? [] : pointsOf(polygon, number);
   const isOutline = points.length >= 6;
   return {
     ...common,
@@ -121,6 +120,14 @@ const readObject = (object: XmlElement, path: string): VocObject => {
     isUpright: false,
     isSwapped: false,
   };
+};
+
+/** Points of a polygon: `<pt><x/><y/></pt>` of LabelMe, or `<x1/><y1/><x2/><y2/>…` of Roboflow. */
+const pointsOf = (polygon: XmlElement, number: (parent: XmlElement, name: string) => number): number[] => {
+  const points = childrenOf(polygon, 'pt').flatMap((pt) => [number(pt, 'x'), number(pt, 'y')]);
+  for (let i = 1; points.length >= 2 * (i - 1) && textOf(polygon, `x${i}`) !== undefined; i++)
+    points.push(number(polygon, `x${i}`), number(polygon, `y${i}`));
+  return points;
 };
 
 const FLAGS = ['difficult', 'truncated', 'occluded'] as const;

@@ -1,4 +1,4 @@
-import { dirname, join, posix, relative, resolve } from 'node:path';
+import { basename, dirname, join, posix, relative, resolve } from 'node:path';
 import { imageStem } from '../../import/image-names.ts';
 import type { ImportSource } from '../../import/import-source.ts';
 
@@ -41,7 +41,10 @@ export class LabelFiles {
     candidates.push(join(folder, 'labels', `${stem}.txt`), join(folder, '..', 'labels', `${stem}.txt`));
     const swapped = candidates.find((path) => this.known.has(path));
     if (swapped !== undefined) return relative(this.source.root, swapped).replaceAll('\\', '/');
-    const named = this.byStem.get(stem.normalize().toLowerCase()) ?? [];
+    const named =
+      this.byStem.get(stem.normalize().toLowerCase()) ??
+      this.byStem.get(basename(image).normalize().toLowerCase()) ??
+      [];
     if (named.length < 2) return named[0];
     const own = new Set(parts.map((part) => part.toLowerCase()));
     const ranked = named
