@@ -2,9 +2,9 @@ import type { Segmentation } from '../../data/format/coco-format.ts';
 import type { BoxXywh } from '../../geometry/boxes.ts';
 import type { Remarks } from '../preparation/remarks.ts';
 import type { ImportSource } from './import-source.ts';
+import type { ImportSplit } from './stated-split.ts';
 
-/** Splits that a source can state. Images without one are divided by `importDataset`. */
-export type ImportSplit = 'train' | 'val' | 'test';
+export type { ImportSplit } from './stated-split.ts';
 
 /** One annotated object of an image. */
 export interface ImportedObject {

@@ -1,4 +1,5 @@
-import type { ImportSplit } from './importer.ts';
+/** Splits that a source can state. Images without one are divided by `importDataset`. */
+export type ImportSplit = 'train' | 'val' | 'test';
 
 const WORDS: Readonly<Record<string, ImportSplit>> = {
   train: 'train',
