@@ -234,13 +234,15 @@ describe('AnnotationIndex', () => {
     withIndex(path, (index) => expect(rowsOf(index)).toEqual(expectedRows(document)), { sortBytes: 4000 });
   });
 
-  it('accepts sizes in quotes, as in the published Flickr30k files, but not ids', () => {
+  it('accepts sizes in quotes, as in the published Flickr30k files', () => {
     const image = '{"height":"333","id":0,"width":"500","caption":"\\"width\\": 3"}';
     withIndex(write(`{"images":[${image},{"id":1,"width":"wide","height":""}],"annotations":[]}`), (index) => {
       expect(index.sizeOf(0)).toEqual({ width: 500, height: 333 });
       expect(index.sizeOf(1)).toEqual({ width: 0, height: 0 });
     });
-    expect(() => AnnotationIndex.open(write('{"images":[{"id":"1"}]}'))).toThrow(/"id" is missing or not an integer/);
+    expect(() => AnnotationIndex.open(write('{"images":[{"id":true}]}'))).toThrow(
+      /"id" is missing or neither an integer nor a text/,
+    );
   });
 
   it('numbers the rows of lines whose ids are texts', () => {
@@ -296,8 +298,8 @@ describe('AnnotationIndex', () => {
     ['{"images":\n[{"id":1},\n]}', 22, 3, 'expected an image object, found ]'],
     ['{"images":[{"id":1} {"id":2}]}', 20, 1, 'expected "," or "]", found {'],
     ['{"images":[{"id":1}]\n"annotations":[]}', 21, 2, 'expected "," or "}"'],
-    ['{"images":[{"id":1},{"id":"2"}]}', 20, 1, '"id" is missing or not an integer in element 1'],
-    ['{"images":[{"id":1.5}]}', 11, 1, '"id" is missing or not an integer in element 0'],
+    ['{"images":[{"id":1},{"id":[2]}]}', 20, 1, '"id" is missing or neither an integer nor a text in element 1'],
+    ['{"images":[{"id":1.5}]}', 11, 1, '"id" is missing or neither an integer nor a text in element 0'],
     ['{"images":[],"annotations":[{"id":3}]}', 28, 1, '"image_id" is missing'],
     ['{"images":{}}', 10, 1, 'expected a list, found {'],
     ['{"images":[]}\n{"images":[]}', 14, 2, 'expected nothing more'],

@@ -3,7 +3,6 @@ import { closeSync, existsSync, readSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { MdetrError, messageOf } from '../../errors.ts';
 import { openInputSync } from '../../files/input-file.ts';
-import { parseStrictJson } from '../../files/json/json-text.ts';
 import type { UncheckedRow } from '../format/row-checks.ts';
 import { buildIndex, MAX_ELEMENT_BYTES, type BuildOptions } from './build-index.ts';
 import {
@@ -16,7 +15,8 @@ import {
   type SectionName,
 } from './index-file.ts';
 import { indexPaths, isWritableFolder } from './index-location.ts';
-import { parsePythonJson } from './python-json.ts';
+import { parseList, parsePythonJson } from './python-json.ts';
+import { takeImageId, withNumberOfText } from './text-ids.ts';
 import { imageOfQuestion } from './question-row.ts';
 import { fingerprintOf, sameFingerprint } from './source-fingerprint.ts';
 
@@ -139,8 +139,8 @@ export class AnnotationIndex {
     const count = this.record.readUInt32LE(28);
     const id = this.record.readDoubleLE(0);
     const annotations = count === 0 ? [] : this.readAnnotations(row, this.record.readDoubleLE(16), count);
-    for (const annotation of annotations)
-      if ((annotation as { image_id?: unknown }).image_id !== id) throw this.changed(row);
+    if (!(annotations as { image_id?: unknown }[]).every((annotation) => takeImageId(annotation, image, id)))
+      throw this.changed(row);
     return { image, annotations };
   }
 
@@ -156,8 +156,10 @@ export class AnnotationIndex {
     const { id } = image as { id?: unknown };
     if (this.format === 'lines' && typeof id === 'string')
       return { original_id: id, ...(image as object), id: recordedId };
-    if (id !== recordedId && (id !== undefined || this.format === 'coco')) throw this.changed(row);
-    return image;
+    if (id === recordedId || (id === undefined && this.format !== 'coco')) return image;
+    const withNumber = withNumberOfText(image as object, recordedId);
+    if (withNumber === undefined) throw this.changed(row);
+    return withNumber;
   }
 
   /** Reads `categories`, `info` or `licenses` of the file's top-level object; undefined where it is missing. */
@@ -278,14 +280,6 @@ const splitLine = (line: unknown, id: number): UncheckedRow => {
     if (typeof annotation === 'object' && annotation !== null)
       (annotation as Record<string, unknown>)['image_id'] ??= image['id'];
   return { image, annotations };
-};
-
-const parseList = (text: string): unknown[] | undefined => {
-  try {
-    return parseStrictJson(`[${text}]`) as unknown[];
-  } catch {
-    return undefined; // One of them is not valid: parsed one by one, it can be named.
-  }
 };
 
 const grown = (buffer: Buffer<ArrayBuffer>, length: number): Buffer<ArrayBuffer> =>

@@ -135,9 +135,9 @@ export class JsonScanner {
 
   /**
    * Skips the object whose `{` is the next byte. Sets `values[k]` to the number under `keys[k]`, NaN where it is missing or
-   * not a number. Of equal keys the last one is used; reading the object refuses them.
+   * not a number; an id (the first key) that is a text is what `textId` returns for it. Of equal keys the last one is used; reading the object refuses them.
    */
-  skipObject(keys: readonly Uint8Array[], values: Float64Array): void {
+  skipObject(keys: readonly Uint8Array[], values: Float64Array, textId?: (id: string) => number): void {
     const { window } = this;
     const begin = this.offset;
     values.fill(NaN);
@@ -177,7 +177,7 @@ export class JsonScanner {
           const length = this.skipString();
           if (depth === 1) slot = this.slotOfEscaped(keys, length);
         }
-        if (slot >= 0) this.readMember(slot, values);
+        if (slot >= 0) this.readMember(slot, values, textId);
         ({ bytes, marks, markCount } = window);
         cursor = this.syncedCursor();
       } else {
@@ -188,12 +188,14 @@ export class JsonScanner {
   }
 
   /** Reads the number after a string equal to the key of `slot`, if the string is a key. */
-  private readMember(slot: number, values: Float64Array): void {
+  private readMember(slot: number, values: Float64Array, textId: ((id: string) => number) | undefined): void {
     if (!this.accept(':')) return;
     const c = this.peek();
     values[slot] = c === MINUS || (c >= 0x30 && c <= 0x39) ? this.readNumber() : NaN;
-    // The published Flickr30k files have sizes in quotes. The first key is the id, which must be a number.
-    if (c === QUOTE && slot > 0) values[slot] = this.readQuotedNumber();
+    if (c !== QUOTE) return;
+    // The published Flickr30k files have sizes in quotes.
+    if (slot > 0) values[slot] = this.readQuotedNumber();
+    else if (textId !== undefined) values[slot] = textId(this.readString());
   }
 
   private readQuotedNumber(): number {

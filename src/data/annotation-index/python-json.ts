@@ -33,3 +33,12 @@ const stringEnd = (text: string, begin: number): number => {
   }
   return text.length;
 };
+
+/** Values of a list, given without its brackets; undefined if one of them is not JSON. */
+export const parseList = (text: string): unknown[] | undefined => {
+  try {
+    return parseStrictJson(`[${text}]`) as unknown[];
+  } catch {
+    return undefined; // One of them is not valid: parsed one by one, it can be named.
+  }
+};

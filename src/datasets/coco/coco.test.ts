@@ -90,6 +90,24 @@ describe('exports of labeling tools', () => {
     expect((await annotationsOf(instances(change))).annotations[0]).toMatchObject(expected);
   });
 
+  it('takes ids of images and categories that are texts', async () => {
+    const copy = temporaryFolder();
+    const box = { id: 'a', image_id: 'img-1', bbox: [1, 2, 3, 4], category_id: 'c1' };
+    const file = {
+      images: [
+        { id: 'img-1', file_name: 'a.png', width: 48, height: 32 },
+        { id: '2', file_name: 'b.png', width: 48, height: 32 },
+      ],
+      annotations: [box, { ...box, id: 'b', image_id: 2 }],
+      categories: [{ id: 'c1', name: 'sphere' }],
+    };
+    writeFileSync(join(copy, 'instances_val2017.json'), JSON.stringify(file));
+    expect(await annotationsOf(copy)).toMatchObject({
+      images: [{ original_id: 'img-1' }, { original_id: 2 }],
+      annotations: [{ image_id: 0, original_category_id: 'c1' }, { image_id: 1 }],
+    });
+  });
+
   it.each<[change: object, message: RegExp]>([
     [{ iscrowd: 'no' }, /annotations\[0\], field iscrowd: "no" is neither 0 nor 1/],
     [{ id: [1] }, /field id: \[1\] is neither a number nor a string/],

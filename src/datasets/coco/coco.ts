@@ -129,7 +129,7 @@ const writeSplit = async (
   }
 };
 
-const captionEntry = z.looseObject({ image_id: z.int(), caption: z.string() });
+const captionEntry = z.looseObject({ image_id: z.union([z.int(), z.string()]), caption: z.string() });
 
 const writeCaptions = async (
   writer: AnnotationWriter,
@@ -139,12 +139,12 @@ const writeCaptions = async (
   { leftOut, badRows }: { readonly leftOut: Remarks; readonly badRows: BadRows },
   progress: PreparationProgress,
 ): Promise<void> => {
-  const images = new Map(source.images.map((image) => [image.id, image]));
+  const images = new Map(source.images.map((image) => [source.statedId('images', image.id), image]));
   const onProgress = megabyteProgress(`captions of ${path}, MB`, progress);
   for (const { location, value } of readJsonLists(path, ['annotations'], { onProgress })) {
     await badRows.attemptWrite(async () => {
       const { image_id, caption } = checked(captionEntry, value, `${path}: ${location}`);
-      const image = images.get(image_id);
+      const image = images.get(image_id) ?? images.get(Number(image_id));
       if (image === undefined) leftOut.add('captions of missing images', `image ${image_id}`);
       else if (caption.trim() === '') leftOut.add('empty captions', `image ${image_id}`);
       else {

@@ -147,7 +147,7 @@ export class DetectionRows {
         file_name: image.file_name,
         height: image.height,
         width: image.width,
-        original_id: image.id,
+        original_id: this.source.statedId('images', image.id),
         caption,
         tokens_negative: [[0, codePointLength(caption)]],
         dataset_name: 'coco',
@@ -159,7 +159,7 @@ export class DetectionRows {
         bbox: instance.bbox,
         segmentation: this.options.masks ? segmentationOf(instance, this.source.path) : undefined,
         original_id: instance.id,
-        original_category_id: instance.category_id,
+        original_category_id: this.source.statedId('categories', instance.category_id),
         tokens_positive: spansOf(this.categoryOf(instance)),
       })),
     };

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { TextIds } from '../../data/annotation-index/text-ids.ts';
 import type { Segmentation } from '../../data/format/coco-format.ts';
 import { parseSegmentation } from '../../data/format/segmentation.ts';
 import { BadRowError, type BadRows } from './bad-rows.ts';
@@ -24,6 +25,34 @@ export interface ImageWithId {
   readonly id: number;
 }
 
+/** Numbers for ids that are texts, which labeling tools write (UUIDs, file names, integers in quotes). */
+class InstanceIds {
+  readonly images = new TextIds();
+  readonly categories = new TextIds();
+
+  image(value: unknown): unknown {
+    return withNumbers(value, { id: this.images });
+  }
+
+  category(value: unknown): unknown {
+    return withNumbers(value, { id: this.categories });
+  }
+
+  annotation(value: unknown): unknown {
+    return withNumbers(value, { image_id: this.images, category_id: this.categories });
+  }
+}
+
+/** An entry whose texts in the named fields are replaced by their numbers. */
+const withNumbers = (value: unknown, fields: Readonly<Record<string, TextIds>>): unknown => {
+  if (typeof value !== 'object' || value === null) return value;
+  const numbers = Object.entries(fields).flatMap(([field, ids]): [string, number][] => {
+    const id = (value as Record<string, unknown>)[field];
+    return typeof id === 'string' ? [[field, ids.numberOf(id)]] : [];
+  });
+  return numbers.length === 0 ? value : { ...value, ...Object.fromEntries(numbers) };
+};
+
 /** Values per annotation in the table: category id, the byte range [begin, end) of its entry, and its index. */
 const TABLE_STRIDE = 4;
 
@@ -39,13 +68,16 @@ export class InstanceFile<Image extends ImageWithId> {
   readonly orphans: number;
   private readonly tableOf: ReadonlyMap<number, readonly number[]>;
   private readonly ranges: JsonRanges;
+  private readonly ids: InstanceIds;
 
   private constructor(
     path: string,
     images: readonly Image[],
     categories: readonly InstanceCategory[],
     tableOf: ReadonlyMap<number, readonly number[]>,
+    ids: InstanceIds,
   ) {
+    this.ids = ids;
     this.path = path;
     this.images = images;
     this.categories = categories;
@@ -72,30 +104,31 @@ export class InstanceFile<Image extends ImageWithId> {
     const images = new Map<number, z.output<Schema>>();
     const categories: InstanceCategory[] = [];
     const tableOf = new Map<number, number[]>();
+    const ids = new InstanceIds();
     const onProgress = megabyteProgress(`reading ${path}, MB`, progress);
     const entries = readJsonLists(path, ['images', 'annotations', 'categories'], { onProgress });
     let index = -1;
     const read = (entry: ListEntry<'images' | 'annotations' | 'categories'>): void => {
       const at = `${path}: ${entry.location}`;
       if (entry.list === 'categories') {
-        const own = checked(category, entry.value, at);
+        const own = checked(category, ids.category(entry.value), at);
         if (categories.some(({ id }) => id === own.id))
           throw new BadRowError(`${at}: category id ${own.id} occurs twice`);
         categories.push(own);
       } else if (entry.list === 'images') {
-        const image = checked(imageSchema, entry.value, at);
+        const image = checked(imageSchema, ids.image(entry.value), at);
         if (images.has(image.id)) throw new BadRowError(`${at}: image id ${image.id} occurs twice`);
         images.set(image.id, image);
       } else {
         index++;
-        const { image_id, category_id } = checked(idFields, entry.value, at);
+        const { image_id, category_id } = checked(idFields, ids.annotation(entry.value), at);
         const own = tableOf.get(image_id);
         if (own === undefined) tableOf.set(image_id, [category_id, entry.begin, entry.end, index]);
         else own.push(category_id, entry.begin, entry.end, index);
       }
     };
     for await (const entry of withPauses(entries)) badRows.attempt(() => read(entry));
-    return new InstanceFile(path, [...images.values()], categories, tableOf);
+    return new InstanceFile(path, [...images.values()], categories, tableOf, ids);
   }
 
   /** Category ids of an image's annotations, in file order. */
@@ -109,9 +142,16 @@ export class InstanceFile<Image extends ImageWithId> {
     const found: Instance[] = [];
     for (let i = 0; i < table.length; i += TABLE_STRIDE) {
       const [, begin, end, index] = table.slice(i, i + TABLE_STRIDE) as [number, number, number, number];
-      found.push(checked(annotation, this.ranges.value(begin, end), `${this.path}: annotations[${index}]`));
+      found.push(
+        checked(annotation, this.ids.annotation(this.ranges.value(begin, end)), `${this.path}: annotations[${index}]`),
+      );
     }
     return found;
+  }
+
+  /** The id of an image or category as the file states it. */
+  statedId(list: 'images' | 'categories', id: number): number | string {
+    return this.ids[list].idOf(id);
   }
 
   close(): void {
