@@ -5,7 +5,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, statSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import module, { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -47,4 +47,6 @@ const build = () => {
 };
 
 if (existsSync(join(root, 'src')) && isStale()) build();
+// Node 22 and newer keep the compiled code of the modules between processes.
+module.enableCompileCache?.();
 await import('../dist/cli/main.js');
