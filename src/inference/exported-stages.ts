@@ -31,12 +31,13 @@ export const loadExportedStages = async (
   };
   try {
     if (layout === 'parts') {
-      const { image, text, masks } = programs;
-      return {
-        image: await load<InferencePrograms['image']>(image),
-        text: await load<InferencePrograms['text']>(text),
-        masks: masks && new MaskProgram(await load<NonNullable<InferencePrograms['masks']>>(masks)),
-      };
+      // At the same time, on as many threads: creating sessions is most of the start of a small model.
+      const [image, text, masks] = await settled([
+        load<InferencePrograms['image']>(programs.image),
+        load<InferencePrograms['text']>(programs.text),
+        programs.masks && load<NonNullable<InferencePrograms['masks']>>(programs.masks),
+      ]);
+      return { image, text, masks: masks && new MaskProgram(masks) };
     }
     const session = await load<WholeProgram>(programs.model);
     const hasMasks = 'pred_masks' in session.program.outputs;
@@ -45,4 +46,11 @@ export const loadExportedStages = async (
     await Promise.all(loaded.map((session) => session.dispose()));
     throw error;
   }
+};
+
+/** Like `Promise.all`, but waits for all of them before it fails, so that none is left running. */
+const settled: typeof Promise.all = async (promises: Iterable<unknown>) => {
+  const all = [...promises];
+  await Promise.allSettled(all);
+  return Promise.all(all) as never;
 };

@@ -8,7 +8,7 @@ import { storageOf } from '../../model-folder/weight-storage.ts';
 import type { ModelSource } from '../../model-folder/model-source.ts';
 import { openModelSource } from '../../model-folder/node/model-source.ts';
 import { InferenceCore } from '../core.ts';
-import { loadTracedStages } from '../traced-stages.ts';
+import { loadStages } from './known-programs.ts';
 import type { FromPretrainedOptions, ProgressEvent } from './load-options.ts';
 import { openExported } from './open-exported.ts';
 
@@ -26,7 +26,7 @@ export const openCore = async (name: string, options: FromPretrainedOptions): Pr
     const cache = new ProgramCache({ folder: options.cacheDir });
     const runtime = await createRuntime({ device: options.device, threads: options.threads, cache });
     const { dtype = 'float32' } = options;
-    const stages = await loadTracedStages(source, runtime, storageOf(dtype), (program) =>
+    const stages = await loadStages(source, runtime, cache, storageOf(dtype), (program) =>
       notify({ status: 'compiling', name: program }),
     );
     notify({ status: 'ready', name });

@@ -39,6 +39,10 @@ const NAME_SUFFIX = '.name';
 const DEFAULT_CAP_BYTES = 20 * 2 ** 30;
 /** Age after which a temporary folder must belong to a process that died, perhaps on another machine. */
 const STALE_AFTER_MS = 3_600_000;
+/** Suffix of files beside the entries that name the entries of a model (`inference/node/known-programs.ts`). */
+export const PROGRAMS_SUFFIX = '.programs.json';
+/** Age after which such a file is removed; it is written again when it is missed. */
+const FORGOTTEN_AFTER_MS = 30 * 24 * 3_600_000;
 
 /** Version of the native ONNX Runtime, which may write optimized entries; `none` if only WebAssembly is installed. */
 const ortVersion = (): string => {
@@ -58,6 +62,8 @@ const VERSIONS = `layout-2 ort-${ortVersion()} ${process.platform}-${process.arc
  * only the pages that are used.
  */
 export class ProgramCache {
+  /** Versions of the layout of entries, of ONNX Runtime, and the platform. */
+  static readonly versions = VERSIONS;
   readonly folder: string;
   private readonly capBytes: number;
 
@@ -78,16 +84,21 @@ export class ProgramCache {
     if (storage !== undefined) hash.update(storage.name);
     for (const part of describeCompiled(program, ENTRY_FILES)) hash.update(part);
     const key = hash.digest('hex').slice(0, 40);
+    const found = await this.find(key);
+    if (found !== undefined) return found;
     const entry = join(this.folder, key);
-    const path = join(entry, MODEL_FILE);
-    if (await this.isComplete(entry)) {
-      const now = new Date();
-      await utimes(entry, now, now).catch(() => undefined);
-      return path;
-    }
     await this.write(program, weights, runtime, storage, entry);
     await this.evict(key);
-    return path;
+    return join(entry, MODEL_FILE);
+  }
+
+  /** Path of the model file of an entry, which counts as used; `undefined` if the cache does not have it. */
+  async find(key: string): Promise<string | undefined> {
+    const entry = join(this.folder, key);
+    if (!(await this.isComplete(entry))) return undefined;
+    const now = new Date();
+    await utimes(entry, now, now).catch(() => undefined);
+    return join(entry, MODEL_FILE);
   }
 
   /** Entries of the cache, most recently used first. */
@@ -105,7 +116,7 @@ export class ProgramCache {
       await rm(join(this.folder, entry.key), { recursive: true, force: true });
       freed += entry.bytes;
     }
-    await this.removeStale();
+    await this.removeStale(0);
     return freed;
   }
 
@@ -177,11 +188,13 @@ export class ProgramCache {
     await this.removeStale();
   }
 
-  private async removeStale(): Promise<void> {
+  private async removeStale(forgottenAfterMs = FORGOTTEN_AFTER_MS): Promise<void> {
     for (const name of await readdir(this.folder).catch(() => [])) {
-      if (!name.startsWith('.')) continue;
       const path = join(this.folder, name);
       const info = await stat(path).catch(() => undefined);
+      if (name.endsWith(PROGRAMS_SUFFIX) && info !== undefined && Date.now() - info.mtimeMs >= forgottenAfterMs)
+        await rm(path, { force: true });
+      if (!name.startsWith('.')) continue;
       if (info !== undefined && (isAbandoned(name) || Date.now() - info.mtimeMs > STALE_AFTER_MS))
         await rm(path, { recursive: true, force: true });
     }
