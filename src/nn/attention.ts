@@ -1,7 +1,7 @@
 import type { Shape, Tensor } from '../engine/graph/index.ts';
 import {
-  add,
   attendScores,
+  biasedScores,
   linear,
   literal,
   matmul,
@@ -37,8 +37,8 @@ const splitHeads = (x: Tensor, heads: number): Tensor => {
 /** Attention scores q kᵀ + bias, for queries (B, L, D) that are scaled by 1/√d and keys (B, S, D) → (B, heads, L, S). */
 const attentionScores = (q: Tensor, k: Tensor, heads: number, bias: AttentionBias | undefined): Tensor => {
   const keys = transpose(splitAxis(k, 2, [heads, (k.shape[2] as number) / heads]), [0, 2, 3, 1]); // (B, heads, D/heads, S)
-  const scores = matmul(splitHeads(q, heads), keys); // (B, heads, L, S)
-  return bias === undefined ? scores : add(scores, bias);
+  const queries = splitHeads(q, heads);
+  return bias === undefined ? matmul(queries, keys) : biasedScores(queries, keys, bias); // (B, heads, L, S)
 };
 
 /**

@@ -70,6 +70,7 @@ const wrongCalls: readonly (readonly [string, () => unknown])[] = [
   ['argMax: axis 3 is outside of rank 3', () => ops.argMax(x, 3)],
   ['cumSum: cannot add up [3] of bool', () => ops.cumSum(tensor([3], 'bool'), 0)],
   ['softmax: axis 3 is outside of rank 3', () => ops.softmax(x, 3)],
+  ['biasedScores: queries', () => ops.biasedScores(x, x, x)],
   ['attendScores: scores', () => ops.attendScores(x, x)],
   ['logSoftmax: axis 3 is outside of rank 3', () => ops.logSoftmax(x, 3)],
   ['gather: indices must be integers, not float32[2, 3, 4]', () => ops.gather(x, x)],

@@ -102,7 +102,20 @@ const attendCase = (
   };
 };
 
+const scoreOperands = [float64([2, 3, 4, 5], 1), float64([2, 3, 5, 6], 2), float64([2, 1, 1, 6], 3)] as const;
+
 const attendCases: readonly OpCase[] = [
+  {
+    title: 'biasedScores',
+    operands: scoreOperands,
+    build: ops.biasedScores,
+    shape: [2, 3, 4, 6],
+    at: ([n, head, row, key]) => {
+      const [q, k, bias] = scoreOperands;
+      const products = range(5).map((d) => read(q, [n!, head!, row!, d]) * read(k, [n!, head!, d, key!]));
+      return total(products) + read(bias, [n!, 0, 0, key!]);
+    },
+  },
   attendCase('many queries', [2, 7, 3, 2], false),
   attendCase('few queries', [2, 2, 5, 3], false),
   attendCase('with a dropout mask', [2, 3, 4, 2], true),
