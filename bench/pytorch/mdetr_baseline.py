@@ -12,6 +12,8 @@ from __future__ import annotations
 import argparse
 import copy
 import json
+import sys
+import time
 from dataclasses import fields, replace
 
 import torch
@@ -72,6 +74,37 @@ def infer(args: argparse.Namespace) -> dict:
             encoded = model.encode_image(images, padding)
             result['secondText'] = summary(time_runs(lambda: model.ground(encoded, ids, mask, aux=False), args.repeat))
     return {**result, 'peakRssBytes': peak_rss_bytes()}
+
+
+def text(args: argparse.Namespace) -> dict:
+    """Times captions of an image that is encoded already. Reads the number of captions of each measurement from stdin."""
+    if args.size == 'embedded':
+        size = ScenesSize(width_px=args.width, height_px=args.height, tokens=args.tokens, vocabulary=115, auxiliary_heads=False)
+        scenes = ScenesNetwork(size).eval()
+        with torch.inference_mode():
+            features = scenes.encode_image(torch.randn(1, 3, args.height, args.width))
+        ground = lambda ids: scenes.ground(features, ids, len(ids))  # noqa: E731
+        vocabulary = size.vocabulary
+    else:
+        model = Mdetr(SIZES[args.size])
+        fill(model)
+        model.eval()
+        padding = torch.zeros(1, args.height, args.width, dtype=torch.bool)
+        with torch.inference_mode():
+            image = model.encode_image(synthetic_image('image', (1, 3, args.height, args.width)), padding)
+        ground = lambda ids: model.ground(  # noqa: E731
+            tuple(part.expand(len(ids), *part.shape[1:]) for part in image), ids, torch.ones_like(ids), aux=False
+        )
+        vocabulary = 50265
+    print(json.dumps({'ready': True}), flush=True)
+    with torch.inference_mode():
+        for line in sys.stdin:
+            ids = make_ids(int(line), args.tokens, vocabulary)
+            started = time.process_time()
+            times = time_runs(lambda: ground(ids), args.repeat)
+            cpu_ms = (time.process_time() - started) * 1000 / (args.repeat + 1)
+            print(json.dumps({'wallMs': times, 'cpuMs': cpu_ms}), flush=True)
+    return {}
 
 
 def train(args: argparse.Namespace) -> dict:
@@ -215,6 +248,12 @@ def main() -> None:
     p.add_argument('--second-text', action='store_true', help='also time a text on an image that is encoded already')
     p.add_argument('--fold', action='store_true', help='batch norms folded into the convolutions, which eager users do not have')
     p.set_defaults(run=infer)
+    p = commands.add_parser('text', parents=[common])
+    p.add_argument('--size', choices=[*SIZES, 'embedded'], default='r101')
+    p.add_argument('--tokens', type=int, default=15)
+    p.add_argument('--height', type=int, default=800)
+    p.add_argument('--width', type=int, default=1066)
+    p.set_defaults(run=text)
     p = commands.add_parser('train', parents=[common, model, training])
     p.add_argument('--image', type=int, default=512, help='height and width')
     p.add_argument('--batch', type=int, default=2)

@@ -124,13 +124,20 @@ class ScenesNetwork(nn.Module):
         self.auxiliary_encoder = nn.Linear(d, CELLS * (256 + 4)) if size.auxiliary_heads else None
         self.auxiliary_backbone = nn.Conv2d(size.channels[-1], CELLS * sum(KINDS.values()), 1) if size.auxiliary_heads else None
 
+    def encode_image(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """images (I, 3, H, W) to feature maps and their projections (I, h * w, D), which further captions reuse."""
+        features = self.blocks(F.relu(self.stem_norm(self.stem(images))))
+        return features, self.input_proj(features).flatten(2).transpose(1, 2)
+
     def forward(self, images: torch.Tensor, ids: torch.Tensor) -> dict[str, torch.Tensor]:
         """images (I, 3, H, W); ids (I * texts, T), the captions of an image consecutively, 1 = padding."""
-        features = self.blocks(F.relu(self.stem_norm(self.stem(images))))
+        return self.ground(self.encode_image(images), ids, self.size.texts)
+
+    def ground(self, encoded: tuple[torch.Tensor, torch.Tensor], ids: torch.Tensor, texts: int) -> dict[str, torch.Tensor]:
+        """Heads for `texts` captions of each encoded image."""
+        features, projected = encoded
         h, w = features.shape[-2:]
-        projected = self.input_proj(features).flatten(2).transpose(1, 2)
-        nowhere = torch.zeros(images.shape[0], h, w, dtype=torch.bool)
-        texts = self.size.texts
+        nowhere = torch.zeros(features.shape[0], h, w, dtype=torch.bool)
         image = projected.repeat_interleave(texts, 0)
         image_position = self.position(nowhere).repeat_interleave(texts, 0)
 
