@@ -172,7 +172,7 @@ class ScenesNetwork(nn.Module):
             cells = self.auxiliary_encoder(memory[:, : h * w])
             outputs['auxiliary_encoder'] = cells.view(ids.shape[0], h * w * CELLS, 256 + 4)
             cells = self.auxiliary_backbone(features).flatten(2).transpose(1, 2)
-            outputs['auxiliary_backbone'] = cells.reshape(images.shape[0], h * w * CELLS, sum(KINDS.values()))
+            outputs['auxiliary_backbone'] = cells.reshape(features.shape[0], h * w * CELLS, sum(KINDS.values()))
         return outputs
 
 
