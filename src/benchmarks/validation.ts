@@ -4,6 +4,11 @@ import type { CocoRow } from '../data/format/coco-format.ts';
 import type { AnnotatedImages } from '../data/images/node/annotated-images.ts';
 import type { RawImage } from '../data/images/raw-image.ts';
 import { MdetrError, messageOf } from '../errors.ts';
+import { decodeImage } from '../data/images/node/decode-image.ts';
+import { resizeBilinear } from '../data/transforms/resize.ts';
+import { drawDetections } from '../drawing/node/index.ts';
+import { detectionsOf } from '../postprocess/detections.ts';
+import type { TextOutputs } from '../inference/text-outputs.ts';
 import type { MDETR } from '../inference/node/mdetr.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Benchmark, RunningValidation, ValidationSupport } from './benchmark.ts';
@@ -26,6 +31,16 @@ export interface ValidationOptions {
   readonly onBadRow: OnBadRow;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: (done: number, total: number) => void;
+  /** Number of rows, spread evenly, whose detections are drawn. Default 0. */
+  readonly drawn?: number | undefined;
+}
+
+/** A drawn validation row, as JPEG. */
+export interface DrawnRow {
+  readonly image: string;
+  readonly bytes: Uint8Array;
+  readonly width: number;
+  readonly height: number;
 }
 
 export interface ValidationResult {
@@ -35,6 +50,7 @@ export interface ValidationResult {
   readonly skipped: number;
   /** Warnings about images. */
   readonly warnings: readonly string[];
+  readonly drawn: readonly DrawnRow[];
 }
 
 /**
@@ -66,6 +82,10 @@ export const validateAnnotations = async (model: MDETR, options: ValidationOptio
     const running: RunningValidation[] = [];
     for (const { benchmark, groundTruth, subset } of tasks)
       running.push(await benchmark.validation.start(readable, { model, groundTruth, subset }));
+    const drawn: DrawnRow[] = [];
+    const every = Math.max(1, readable.length / (options.drawn ?? 0));
+    const isDrawn = (index: number): boolean =>
+      (options.drawn ?? 0) > 0 && Math.floor(index / every) !== Math.floor((index - 1) / every);
     for (let start = 0; start < readable.length; start += batchSize) {
       signal?.throwIfAborted();
       const batch = readable.slice(start, start + batchSize);
@@ -73,8 +93,11 @@ export const validateAnnotations = async (model: MDETR, options: ValidationOptio
         batch.map(async (row) => ({ image: await imageOf(row, options), text: row.image.caption ?? '' })),
       );
       const outputs = await model.predict(inputs, { truncation: 'end' });
-      for (const [position, row] of batch.entries())
+      for (const [position, row] of batch.entries()) {
         for (const task of running) await task.add(model, row, outputs, position);
+        if (isDrawn(start + position) && !model.config.no_detection)
+          drawn.push(await drawRow(row, inputs[position]!, outputs, position));
+      }
       options.onProgress?.(start + batch.length, readable.length);
     }
     const metrics = Object.assign({}, ...running.map((task) => task.summarize())) as Metrics;
@@ -82,10 +105,34 @@ export const validateAnnotations = async (model: MDETR, options: ValidationOptio
       metrics,
       skipped: reader.counts.skipped + rows.length - readable.length,
       warnings: options.images.warnings,
+      drawn,
     };
   } finally {
     index.close();
   }
+};
+
+/** Longest side of drawn images, in pixels. */
+const DRAWN_SIDE_PX = 480;
+
+const drawRow = async (
+  row: CocoRow,
+  { image, text }: { readonly image: RawImage; readonly text: string },
+  outputs: TextOutputs,
+  position: number,
+): Promise<DrawnRow> => {
+  const factor = Math.min(1, DRAWN_SIDE_PX / Math.max(image.width, image.height));
+  const side = (length: number): number => Math.max(1, Math.round(length * factor));
+  const small = factor === 1 ? image : resizeBilinear(image, side(image.width), side(image.height));
+  const size = { width: small.width, height: small.height };
+  const detections = detectionsOf(outputs.detection(position), size, outputs.encoding(position));
+  const bytes = await drawDetections(small, { detections, caption: text }, { format: 'jpeg' });
+  return { image: row.image.file_name, bytes, ...(await imageSize(bytes)) };
+};
+
+const imageSize = async (bytes: Uint8Array): Promise<{ width: number; height: number }> => {
+  const { width, height } = await decodeImage(bytes);
+  return { width, height };
 };
 
 const needsNoBoxes = ({ benchmark }: ValidationTask): boolean => benchmark.validation.answers !== undefined;

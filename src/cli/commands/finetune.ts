@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import type { FinetuneReport } from '../../train/finetune/finetune.ts';
 import { addImportOptions, type ImportSettings } from '../options/import-options.ts';
 import { ensureNativeLibrary } from '../options/native-library.ts';
@@ -17,6 +17,7 @@ interface FinetuneCliOptions extends ImportSettings {
   readonly resume?: boolean;
   readonly device?: string;
   readonly threads?: number;
+  readonly reportTo?: string;
   readonly json?: boolean;
 }
 
@@ -55,12 +56,15 @@ export const finetuneCommand = (): Command =>
     .option('--resume', 'continue an interrupted run')
     .option('--device <name>', 'device of the network')
     .option('--threads <n>', 'threads of the network', integerFrom(1))
+    .addOption(
+      new Option('--report-to <program>', "write the log also in another program's format").choices(['mlflow']),
+    )
     .option('--json', 'print the report as one JSON object')
     .addHelpText('after', EXAMPLES)
     .action(run);
 
 const run = async (source: string, options: FinetuneCliOptions, cli: Command): Promise<void> => {
-  const { class: defaultClass, device, threads, json, ...rest } = options;
+  const { class: defaultClass, device, threads, json, reportTo, ...rest } = options;
   await ensureNativeLibrary(device ?? 'cpu');
   const { finetune } = await import('../../train/finetune/finetune.ts');
   const signals = new StopSignals(() =>
@@ -77,6 +81,7 @@ const run = async (source: string, options: FinetuneCliOptions, cli: Command): P
       settings: [
         ...(options.set ?? []),
         ...(device === undefined ? [] : [`device=${JSON.stringify(device)}`]),
+        ...(reportTo === undefined ? [] : [`report_to=${JSON.stringify(reportTo)}`]),
         ...(threads === undefined ? [] : [`threads=${threads}`]),
       ],
       signal: signals.signal,

@@ -23,6 +23,7 @@ interface TrainOptions {
   readonly replicas?: number;
   readonly orientation?: Orientation;
   readonly onBadRow?: 'stop' | 'skip';
+  readonly reportTo?: 'mlflow';
 }
 
 /** Options that are keys of the config by another name, with the schemas of those keys. */
@@ -40,6 +41,7 @@ const KEY_OPTIONS = [
     schema: dataSchema.shape.orientation,
   },
   { option: 'onBadRow', flags: '--on-bad-row <action>', key: 'on_bad_row', schema: dataSchema.shape.on_bad_row },
+  { option: 'reportTo', flags: '--report-to <program>', key: 'report_to', schema: runSchema.shape.report_to },
 ] as const;
 
 const EXAMPLES = `
@@ -49,8 +51,9 @@ working folder. The run's folder holds
   state.safetensors   the state that --resume continues from
   last/, best/        model folders: the newest weights, and those of the best validation
   log.jsonl           losses, learning rates, times and validations; mdetr plot draws them
-  tensorboard/        the same for TensorBoard
+  tensorboard/        the same for TensorBoard, with images of validations
   config.json         all settings
+  run.json            versions, processor, seed and digests of the data
 
 Ctrl-C stops a run after the current step, saves it and prints how to resume it.
 

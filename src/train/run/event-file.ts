@@ -1,6 +1,6 @@
 /*
  * TensorBoard's event files: records of `length, masked CRC of the length, data, masked CRC of the data`. The data is a
- * protocol buffer `Event` with scalars. No npm package for this format is maintained.
+ * protocol buffer `Event` with scalars or images. No npm package for this format is maintained.
  */
 import { ProtoWriter } from '../../engine/onnx/proto.ts';
 
@@ -67,3 +67,25 @@ export const scalarsEvent = (wallTimeS: number, step: number, scalars: Readonly<
         summary.message(1, (entry) => entry.string(1, tag).float(2, value));
     }),
   );
+
+/** An encoded image (PNG or JPEG) for TensorBoard. */
+export interface EventImage {
+  readonly tag: string;
+  readonly width: number;
+  readonly height: number;
+  readonly bytes: Uint8Array;
+}
+
+/** Images of one step: values with image = 4 (height = 1, width = 2, colorspace = 3, encoded_image_string = 4). */
+export const imagesEvent = (wallTimeS: number, step: number, images: readonly EventImage[]): Uint8Array =>
+  eventRecord(wallTimeS, step, (event) =>
+    event.message(5, (summary) => {
+      for (const { tag, width, height, bytes } of images)
+        summary.message(1, (entry) =>
+          entry.string(1, tag).message(4, (image) => image.int(1, height).int(2, width).int(3, RGB).bytes(4, bytes)),
+        );
+    }),
+  );
+
+/** TensorFlow's number of the color space. */
+const RGB = 3;

@@ -8,6 +8,8 @@ import { isAbandoned } from '../../files/temporary-path.ts';
 import { currentConfig } from '../../names/current-names.ts';
 import { parseTrainConfig, type TrainConfig } from '../config/config.ts';
 import { logFile } from './run-log.ts';
+import { MLFLOW_FOLDER } from './mlflow-run.ts';
+import { PROVENANCE_FILE } from './run-provenance.ts';
 import { readRunFacts, type RunFacts } from './run-state.ts';
 
 /** Names in a run's folder, besides those of the log. */
@@ -34,7 +36,16 @@ const MARKER_FILE = '.mdetr-run';
 export const VALIDATION_CACHE = 'validation-cache.tmp';
 
 /** Names that a run writes. In a folder that is not a run's, they belong to the user. */
-const RUN_NAMES = ['config.json', logFile, stateFile, lastFolder, bestFolder, 'tensorboard'];
+const RUN_NAMES = [
+  'config.json',
+  PROVENANCE_FILE,
+  logFile,
+  stateFile,
+  lastFolder,
+  bestFolder,
+  'tensorboard',
+  MLFLOW_FOLDER,
+];
 
 /** A folder in which this process trains. */
 export interface RunFolder {

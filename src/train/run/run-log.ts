@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { mkdirSync } from 'node:fs';
 import { AppendFile } from '../../files/append-file.ts';
-import { eventFileStart, scalarsEvent, completeRecordBytes } from './event-file.ts';
+import { eventFileStart, imagesEvent, scalarsEvent, completeRecordBytes, type EventImage } from './event-file.ts';
 import type { StepReport } from '../step/trainer.ts';
 
 /** The log of a run, one JSON object per line. */
@@ -147,9 +147,15 @@ export class RunLog {
     });
   }
 
-  validation(step: number, epoch: number, metrics: Readonly<Record<string, number>>): void {
+  validation(
+    step: number,
+    epoch: number,
+    metrics: Readonly<Record<string, number>>,
+    images: readonly EventImage[] = [],
+  ): void {
     this.lines.append(`${JSON.stringify({ kind: 'validation', step, epoch, metrics })}\n`);
     this.scalars(step, prefixed('validation/', metrics));
+    if (images.length > 0) this.events.append(imagesEvent(Date.now() / 1000, step, images));
   }
 
   skippedRow(step: number, row: number, reason: string): void {

@@ -1,3 +1,4 @@
+import type { EventImage } from './event-file.ts';
 import type { LogEntry } from './run-log.ts';
 
 /** Metrics of a validation by name, and the one that selects the best model. */
@@ -5,6 +6,8 @@ export interface Validation {
   readonly metrics: Readonly<Record<string, number>>;
   /** Higher is better. */
   readonly metric: number;
+  /** Images with detections, for TensorBoard. */
+  readonly images?: readonly EventImage[] | undefined;
 }
 
 /** Validates the model in a folder. Throws if `signal` is aborted: the validation is repeated when the run resumes. */

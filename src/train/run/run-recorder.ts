@@ -6,6 +6,8 @@ import { bestFolder, lastFolder, stateFile, writeConfig } from './run-folder.ts'
 import { LogWindow, RunLog, type LogEntry } from './run-log.ts';
 import type { Validate, Validation } from './run-observer.ts';
 import { pairsPerStep } from './run-start.ts';
+import { writeMlflowRun } from './mlflow-run.ts';
+import { writeProvenance } from './run-provenance.ts';
 import { writeRunState, type RunPosition } from './run-state.ts';
 
 /** Options of a recorder. */
@@ -57,6 +59,7 @@ export class RunRecorder {
   ): Promise<RunRecorder> {
     if (!options.isWriter) return new RunRecorder(config, trainer, options, undefined, before);
     await writeConfig(config.output_dir, config);
+    await writeProvenance(config);
     const log = new RunLog(config.output_dir, before ?? { logBytes: 0, eventBytes: 0 });
     return new RunRecorder(config, trainer, options, log, before);
   }
@@ -116,7 +119,7 @@ export class RunRecorder {
     await this.writeModel(join(folder, lastFolder), epoch);
     const found: Validation = await validate(join(folder, lastFolder), signal);
     this.metrics = finiteOf(found.metrics);
-    log.validation(trainer.steps, epoch, this.metrics);
+    log.validation(trainer.steps, epoch, this.metrics, found.images);
     const isBest = Number.isFinite(found.metric) && (this.best === undefined || found.metric > this.best.metric);
     this.staleValidations = isBest ? 0 : this.staleValidations + 1;
     if (isBest) {
@@ -149,6 +152,7 @@ export class RunRecorder {
       },
     });
     this.savedAt = trainer.steps;
+    if (config.report_to === 'mlflow') await writeMlflowRun(config, isDone);
   }
 
   close(): void {

@@ -20,6 +20,7 @@ import type { AnnotatedDataset, DatasetConfig, PhotoDataset, SceneDataset } from
 import { requireFiles } from '../data/annotation-source.ts';
 import { officialDatasets, OFFICIAL_NAMES } from '../data/official-datasets.ts';
 import { sceneImages } from '../data/scene-source.ts';
+import type { EventImage } from './event-file.ts';
 import type { Validate, Validation } from './run-observer.ts';
 import { VALIDATION_CACHE } from './run-folder.ts';
 
@@ -30,6 +31,8 @@ export interface ValidationObserver {
 }
 
 const BATCH_SIZE = 4;
+/** Captions of each validation set that TensorBoard shows. */
+const DRAWN_ROWS = 4;
 
 /**
  * Returns the validation of a config: it evaluates a model on each validation set. The model with the highest mean over the
@@ -64,6 +67,7 @@ export const validatorFor = (config: TrainConfig, observer: ValidationObserver):
     try {
       const metrics: Record<string, number> = {};
       const deciding: number[] = [];
+      const images: EventImage[] = [];
       for (const [name, dataset] of named) {
         const found =
           'scenes' in dataset
@@ -71,9 +75,10 @@ export const validatorFor = (config: TrainConfig, observer: ValidationObserver):
             : await onAnnotations(model, name, dataset, config, observer, signal);
         for (const [metric, value] of Object.entries(found.metrics)) metrics[`${name}/${metric}`] = value;
         deciding.push(found.metric);
+        images.push(...(found.images ?? []));
       }
       const metric = mean(deciding);
-      return { metrics: named.size > 1 ? { ...metrics, mean: metric } : metrics, metric };
+      return { metrics: named.size > 1 ? { ...metrics, mean: metric } : metrics, metric, images };
     } finally {
       await model.dispose();
       await rm(cacheDir, { recursive: true, force: true });
@@ -221,14 +226,19 @@ const onAnnotations = async (
 ): Promise<Validation> => {
   const { annotations, images } = dataset;
   const { tasks, decides } = measuresOf(dataset, name, config);
-  const { metrics, skipped, warnings } = await validateAnnotations(model, {
+  const { metrics, skipped, warnings, drawn } = await validateAnnotations(model, {
     ...{ annotations, tasks, batchSize: BATCH_SIZE, signal },
     images: new AnnotatedImages(ImageRoots.of(images), config.orientation),
     limit: config.max_validation_images,
+    drawn: DRAWN_ROWS,
     onBadRow: config.on_bad_row,
     onProgress: (done, total) => observer.onProgress(name, done, total),
   });
   for (const warning of warnings) observer.onNote(`validation set ${name}: ${warning}`);
   if (skipped > 0) observer.onNote(`validation set ${name}: ${skipped} bad rows were left out`);
-  return { metrics, metric: metrics[decides] ?? NaN };
+  const shown = drawn.map(({ image, ...encoded }, index) => ({
+    tag: `${name}/${index + 1} ${basename(image)}`,
+    ...encoded,
+  }));
+  return { metrics, metric: metrics[decides] ?? NaN, images: shown };
 };
