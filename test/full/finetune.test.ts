@@ -72,6 +72,6 @@ describe.runIf(process.env['MDETR_TEST_FULL'] === '1')(
       expect(imported.classes).toEqual({
         star: corrected.filter(({ annotations }) => annotations[0]!.result.length > 0).length,
       });
-    }, 280_000);
+    }, 560_000);
   },
 );

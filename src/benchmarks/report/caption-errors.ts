@@ -11,8 +11,9 @@ export const MIN_IOU = 0.5;
  * its objects is (`place`), a box of an object with another phrase (`phrase`), a box of a phrase that the image does not show
  * (`absent`).
  */
-export const ERROR_KINDS = ['missed', 'twice', 'place', 'phrase', 'absent'] as const;
-export type ErrorKind = (typeof ERROR_KINDS)[number];
+export type ErrorKind = 'missed' | 'twice' | 'place' | 'phrase' | 'absent';
+/** All kinds of errors, in the order of reports. */
+export const ERROR_KINDS: readonly ErrorKind[] = ['missed', 'twice', 'place', 'phrase', 'absent'];
 
 /** Outcome of a detection; `unjudged` if it names words for which the ground truth has no phrase. */
 export type Outcome = 'correct' | Exclude<ErrorKind, 'missed'> | 'unjudged';
