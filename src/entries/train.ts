@@ -8,7 +8,7 @@ export type { LearningRates } from '../train/config/schedule.ts';
 export type { TrainBatch } from '../train/data/train-batch.ts';
 export { runTraining, type TrainingRunOptions } from '../train/run/run-training.ts';
 export type { RunObserver, RunSummary, Validate, Validation } from '../train/run/run-observer.ts';
-export type { EventImage } from '../train/run/event-file.ts';
+export type { EventImage } from '../train/run/records/event-file.ts';
 export type { LogEntry, TimeUse } from '../train/run/run-log.ts';
 export { parseTrainConfig, type TrainConfig } from '../train/config/config.ts';
 export type { Orientation } from '../data/images/orientation.ts';

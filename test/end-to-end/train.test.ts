@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { completeRecordBytes } from '../../src/train/run/event-file.ts';
+import { completeRecordBytes } from '../../src/train/run/records/event-file.ts';
 import { smallDataset, smallValues } from '../support/small-run.ts';
 import { CommandLine, expectRefusal, type Finished } from '../support/run-mdetr.ts';
 

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openSafetensors } from '../../src/checkpoints/index.ts';
-import { completeRecordBytes } from '../../src/train/run/event-file.ts';
+import { completeRecordBytes } from '../../src/train/run/records/event-file.ts';
 import { smallValues } from './small-run.ts';
 import { projectRoot } from './run-mdetr.ts';
 

@@ -8,8 +8,8 @@ import { isAbandoned } from '../../files/temporary-path.ts';
 import { currentConfig } from '../../names/current-names.ts';
 import { parseTrainConfig, type TrainConfig } from '../config/config.ts';
 import { logFile } from './run-log.ts';
-import { MLFLOW_FOLDER } from './mlflow-run.ts';
-import { PROVENANCE_FILE } from './run-provenance.ts';
+import { MLFLOW_FOLDER } from './records/mlflow-run.ts';
+import { PROVENANCE_FILE } from './records/run-provenance.ts';
 import { readRunFacts, type RunFacts } from './run-state.ts';
 
 /** Names in a run's folder, besides those of the log. */

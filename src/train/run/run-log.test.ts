@@ -5,7 +5,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { writeSafetensors } from '../../checkpoints/index.ts';
 import { float32Tensor } from '../../engine/graph/index.ts';
 import { AppendFile } from '../../files/append-file.ts';
-import { crc32c, eventFileStart, scalarsEvent, completeRecordBytes } from './event-file.ts';
+import { crc32c, eventFileStart, scalarsEvent, completeRecordBytes } from './records/event-file.ts';
 import { readRunFacts, readRunState, sourceOf, writeRunState, type RunState } from './run-state.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'mdetr-records-'));

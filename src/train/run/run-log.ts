@@ -1,7 +1,13 @@
 import { join } from 'node:path';
 import { mkdirSync } from 'node:fs';
 import { AppendFile } from '../../files/append-file.ts';
-import { eventFileStart, imagesEvent, scalarsEvent, completeRecordBytes, type EventImage } from './event-file.ts';
+import {
+  eventFileStart,
+  imagesEvent,
+  scalarsEvent,
+  completeRecordBytes,
+  type EventImage,
+} from './records/event-file.ts';
 import type { StepReport } from '../step/trainer.ts';
 
 /** The log of a run, one JSON object per line. */

@@ -1,4 +1,4 @@
-import type { EventImage } from './event-file.ts';
+import type { EventImage } from './records/event-file.ts';
 import type { LogEntry } from './run-log.ts';
 
 /** Metrics of a validation by name, and the one that selects the best model. */

@@ -6,8 +6,8 @@ import { bestFolder, lastFolder, stateFile, writeConfig } from './run-folder.ts'
 import { LogWindow, RunLog, type LogEntry } from './run-log.ts';
 import type { Validate, Validation } from './run-observer.ts';
 import { pairsPerStep } from './run-start.ts';
-import { writeMlflowRun } from './mlflow-run.ts';
-import { writeProvenance } from './run-provenance.ts';
+import { writeMlflowRun } from './records/mlflow-run.ts';
+import { writeProvenance } from './records/run-provenance.ts';
 import { writeRunState, type RunPosition } from './run-state.ts';
 
 /** Options of a recorder. */

@@ -20,7 +20,7 @@ import type { AnnotatedDataset, DatasetConfig, PhotoDataset, SceneDataset } from
 import { requireFiles } from '../data/annotation-source.ts';
 import { officialDatasets, OFFICIAL_NAMES } from '../data/official-datasets.ts';
 import { sceneImages } from '../data/scene-source.ts';
-import type { EventImage } from './event-file.ts';
+import type { EventImage } from './records/event-file.ts';
 import type { Validate, Validation } from './run-observer.ts';
 import { VALIDATION_CACHE } from './run-folder.ts';
 

@@ -1,11 +1,11 @@
 import { stat } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
-import { replaceFile } from '../../files/atomic-file.ts';
-import { digestOfFile } from '../../files/file-digest.ts';
-import { packageVersion } from '../../files/package-folder.ts';
-import type { TrainConfig } from '../config/config.ts';
-import { officialDatasets } from '../data/official-datasets.ts';
+import { replaceFile } from '../../../files/atomic-file.ts';
+import { digestOfFile } from '../../../files/file-digest.ts';
+import { packageVersion } from '../../../files/package-folder.ts';
+import type { TrainConfig } from '../../config/config.ts';
+import { officialDatasets } from '../../data/official-datasets.ts';
 
 /** An annotation file that a run reads. */
 export interface DataDigest {

@@ -2,7 +2,7 @@
  * TensorBoard's event files: records of `length, masked CRC of the length, data, masked CRC of the data`. The data is a
  * protocol buffer `Event` with scalars or images. No npm package for this format is maintained.
  */
-import { ProtoWriter } from '../../engine/onnx/proto.ts';
+import { ProtoWriter } from '../../../engine/onnx/proto.ts';
 
 const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
   let crc = byte;

@@ -3,9 +3,9 @@ import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { stringify } from 'yaml';
-import { fileReason, MdetrError } from '../../errors.ts';
-import type { TrainConfig } from '../config/config.ts';
-import { logFile } from './run-log.ts';
+import { fileReason, MdetrError } from '../../../errors.ts';
+import type { TrainConfig } from '../../config/config.ts';
+import { logFile } from '../run-log.ts';
 import { PROVENANCE_FILE, type RunProvenance } from './run-provenance.ts';
 
 /** Folder of MLflow's file store in the folder of a run: `mlflow ui --backend-store-uri RUN/mlruns`. */
