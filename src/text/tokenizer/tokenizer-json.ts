@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { MdetrError, quoted } from '../../errors.ts';
+import { type AddedToken, LONGEST_ADDED_TOKEN, MAX_ADDED_TOKENS } from './added-tokens.ts';
 import { ByteLevelBpe } from './byte-level.ts';
 import { WordLevel } from './word-level.ts';
 import { byteToken, WORD_PIECE_SPLITTERS, WORD_START, WordPieces } from './word-pieces.ts';
@@ -9,16 +10,6 @@ import type { WordModel } from './word-tokens.ts';
  * Readers of the two formats of vocabularies: `tokenizer.json` (byte-level BPE, words and pieces, or word-level) and the older
  * pair of `vocab.json` and `merges.txt`. The files are untrusted input: everything is checked before it is used.
  */
-
-/** Token that is matched in the caption before it is split into words. */
-export interface AddedToken {
-  readonly content: string;
-  readonly id: number;
-  /** The token includes the white space before it. */
-  readonly lstrip: boolean;
-  /** The token includes the white space after it. */
-  readonly rstrip: boolean;
-}
 
 /** Contents of a tokenizer file. */
 export interface TokenizerDefinition {
@@ -35,7 +26,7 @@ export interface TokenizerDefinition {
 const LARGEST_ID = 2_000_000;
 
 const addedTokenSchema = z.object({
-  content: z.string().min(1),
+  content: z.string().min(1).max(LONGEST_ADDED_TOKEN),
   id: z.int().nonnegative().max(LARGEST_ID),
   single_word: z.literal(false, 'single_word tokens are not supported').optional(),
   lstrip: z.boolean().optional(),
@@ -61,7 +52,7 @@ const modelSchema = z.object({
   ignore_merges: z.boolean().nullish(),
 });
 const tokenizerSchema = z.object({
-  added_tokens: z.array(addedTokenSchema).max(10_000).default([]),
+  added_tokens: z.array(addedTokenSchema).max(MAX_ADDED_TOKENS).default([]),
   normalizer: z.object({ type: z.string() }).nullish(),
   pre_tokenizer: z.object({
     type: z.string(),

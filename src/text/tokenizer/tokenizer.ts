@@ -1,7 +1,8 @@
 import { MdetrError } from '../../errors.ts';
 import { type EncodedBatch, type Encoding, padEncodings, TokenEncoding } from './encoding.ts';
 import { codePointLength } from '../spans/code-points.ts';
-import { type AddedToken, readTokenizerJson, readVocabAndMerges, type TokenizerDefinition } from './tokenizer-json.ts';
+import { AddedTokens } from './added-tokens.ts';
+import { readTokenizerJson, readVocabAndMerges, type TokenizerDefinition } from './tokenizer-json.ts';
 
 /** RoBERTa has 514 position rows, and position 0 and 1 are not used by tokens. */
 const ROBERTA_MAX_TOKENS = 512;
@@ -87,9 +88,7 @@ class CaptionTokenizer implements Tokenizer {
   readonly padId: number;
   readonly maxTokens: number;
   private readonly definition: TokenizerDefinition;
-  private readonly addedTokens: ReadonlyMap<string, AddedToken>;
-  /** Matches added tokens in a caption; the longest one if several start at one position. */
-  private readonly addedPattern: RegExp | undefined;
+  private readonly addedTokens: AddedTokens;
   // Buffers, grown as needed and reused: each caption copies its part at the end.
   private ids = new Int32Array(64);
   private begins = new Int32Array(64);
@@ -101,13 +100,7 @@ class CaptionTokenizer implements Tokenizer {
     this.vocabSize = definition.vocabulary.length;
     this.padId = definition.padId;
     this.maxTokens = maxTokens;
-    this.addedTokens = new Map(definition.addedTokens.map((token) => [token.content, token]));
-    const contents = [...this.addedTokens.keys()].sort((a, b) => b.length - a.length);
-    if (contents.length > 0)
-      this.addedPattern = new RegExp(
-        contents.map((text) => text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')).join('|'),
-        'g',
-      );
+    this.addedTokens = new AddedTokens(definition.addedTokens);
   }
 
   encode(text: string, { truncation = 'error' }: EncodeOptions = {}): Encoding {
@@ -143,16 +136,11 @@ class CaptionTokenizer implements Tokenizer {
 
   /** Appends the tokens of a caption: its added tokens, and the words between them. */
   private encodeSections(text: string): void {
-    if (this.addedPattern === undefined || text.search(this.addedPattern) === -1) {
-      this.encodeWords(text, 0);
-      return;
-    }
     let unit = 0; // End of the part encoded so far, in UTF-16 units and in code points.
     let codePoint = 0;
-    for (const match of text.matchAll(this.addedPattern)) {
-      const added = this.addedTokens.get(match[0])!;
-      let begin = match.index;
-      let end = begin + match[0].length;
+    for (const { token: added, index } of this.addedTokens.in(text)) {
+      let begin = index;
+      let end = begin + added.content.length;
       if (begin < unit) continue; // The token before strips the white space at its right, which includes this match.
       if (added.lstrip) while (begin > unit && whiteSpace.test(text[begin - 1]!)) begin--;
       if (added.rstrip) while (end < text.length && whiteSpace.test(text[end]!)) end++;
