@@ -84,6 +84,8 @@ export const annotationBenchmark = <Prediction, Options extends BenchmarkOptions
           throw new MdetrError(`${annotations}: is a question file in CLEVR's format; evaluate it with --task clevr`);
         const images = new AnnotatedImages(ImageRoots.parse(request.images), request.orientation);
         if (model !== undefined) images.roots.requireFolders();
+        // Ground truth and predictions must cover the same rows, so rows with unreadable images are found first.
+        if (model !== undefined && onBadRow === 'skip') await rows.leaveOut(readableBy(images));
         const evaluation = await open(rows, {
           settings,
           groundTruth: request.groundTruth,
@@ -97,6 +99,24 @@ export const annotationBenchmark = <Prediction, Options extends BenchmarkOptions
         rows.close();
       }
     },
+  };
+};
+
+/** Whether the image of a row can be decoded. Each file is tried once. */
+const readableBy = (images: AnnotatedImages): ((row: CocoRow) => Promise<boolean>) => {
+  const known = new Map<string, boolean>();
+  return async ({ image }) => {
+    const before = known.get(image.file_name);
+    if (before !== undefined) return before;
+    let isReadable = true;
+    try {
+      await images.decode(image);
+    } catch (error) {
+      if (!(error instanceof MdetrError)) throw error;
+      isReadable = false;
+    }
+    known.set(image.file_name, isReadable);
+    return isReadable;
   };
 };
 

@@ -11,6 +11,8 @@ export interface AnnotationRows {
   /** The file is a question file in CLEVR's own format: captions without boxes. */
   readonly areQuestions: boolean;
   [Symbol.iterator](): Iterator<CocoRow>;
+  /** Reads all rows, and leaves those out for which `isUsable` resolves to false in every iteration from then on. */
+  leaveOut(isUsable: (row: CocoRow) => Promise<boolean>): Promise<void>;
   /** Number of bad rows that were skipped; known after a complete iteration. */
   readonly skipped: number;
   close(): void;
@@ -36,32 +38,42 @@ export const openRows = ({ annotations, limit, onBadRow, masks, checkRow }: Rows
   const index = AnnotationIndex.open(annotations);
   const length = Math.min(index.length, limit ?? index.length);
   let skipped = 0;
+  const unusable = new Set<number>();
   if (length === 0) {
     index.close();
     throw new MdetrError(`${annotations}: no rows to evaluate`);
   }
+  const numbered = function* (): Generator<[number: number, row: CocoRow]> {
+    let lacking = unusable.size;
+    const reader = new RowReader(index, { onBadRow, masks });
+    for (let row = 0; row < length; row++) {
+      if (unusable.has(row)) continue;
+      const read = reader.read(row);
+      if (read === undefined) continue;
+      try {
+        checkRow?.(read);
+      } catch (error) {
+        if (!(error instanceof MdetrError)) throw error;
+        if (onBadRow === 'skip') {
+          lacking++;
+          continue;
+        }
+        throw new MdetrError(`${annotations}: row ${row}: ${messageOf(error)}`, { cause: error });
+      }
+      yield [row, read];
+    }
+    skipped = reader.counts.skipped + lacking;
+  };
   return {
     length,
     areQuestions: index.format === 'questions',
     *[Symbol.iterator]() {
-      let lacking = 0;
-      const reader = new RowReader(index, { onBadRow, masks });
-      for (let row = 0; row < length; row++) {
-        const read = reader.read(row);
-        if (read === undefined) continue;
-        try {
-          checkRow?.(read);
-        } catch (error) {
-          if (!(error instanceof MdetrError)) throw error;
-          if (onBadRow === 'skip') {
-            lacking++;
-            continue;
-          }
-          throw new MdetrError(`${annotations}: row ${row}: ${messageOf(error)}`, { cause: error });
-        }
-        yield read;
-      }
-      skipped = reader.counts.skipped + lacking;
+      for (const [, row] of numbered()) yield row;
+    },
+    async leaveOut(isUsable) {
+      const found: number[] = [];
+      for (const [number, row] of numbered()) if (!(await isUsable(row))) found.push(number);
+      for (const number of found) unusable.add(number);
     },
     get skipped() {
       return skipped;
