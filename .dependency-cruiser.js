@@ -68,7 +68,7 @@ const mayImport = {
     'drawing',
     'inference',
   ],
-  page: ['web', 'drawing', 'geometry', 'results'],
+  page: ['web', 'inference', 'drawing', 'geometry', 'results'],
   video: ['geometry', 'matching', 'data', 'files', 'results', 'inference'],
   benchmarks: [
     'names',
@@ -219,10 +219,10 @@ export default {
     {
       name: 'resolvable',
       comment:
-        'The import cannot be resolved. The package itself resolves to dist/ once it is built; React is only in an example. a script installs tfjs into a temporary folder.',
+        'The import cannot be resolved. The package itself resolves to dist/ once it is built; React and Electron are only in examples; a script installs tfjs into a temporary folder.',
       severity: 'error',
       from: {},
-      to: { couldNotResolve: true, pathNot: '^((mdetr|react|react-dom)(/|$)|@tensorflow/)' },
+      to: { couldNotResolve: true, pathNot: '^((mdetr|react|react-dom|electron)(/|$)|@tensorflow/)' },
     },
   ],
   options: {

@@ -1,37 +1,48 @@
 /**
- * Throughput and latency of `mdetr serve` under load (autocannon), server and generator on cores of their own where
- * `taskset` is there: 1, 8 and 64 clients, with one image and with different ones; and the time of a first and a second
- * caption about an image. Ratios are to one client, that is, to one request at a time, in the same run.
+ * `mdetr serve` under load, server and load generator on cores of their own where `taskset` is there. Prints each measurement
+ * beside its goal:
  *
- *     npm run bench:server -- [--seconds 8] [--model MODEL] [--threads N] [--server-cores 0] [--load-cores 1]
+ * - `throughput`: requests per second and latency (autocannon) with 1, 8 and 64 clients, different images and one image
+ * - `caption`: times over HTTP of a first and a second caption about an image
+ * - `overload`: 64 clients that try again at once for a minute; every answer is checked against the one without load
+ * - `stop`: a worker is killed under load, then the server gets SIGTERM under load
+ * - `memory`: resident memory after 10,000 requests, relative to that after 1,000
+ * - `official`: `caption` at the official size (ResNet-101, RoBERTa-base), with weights from a seed
+ *
+ *     npm run bench:server -- [--only caption,memory] [--seconds 8] [--threads 1] [--server-cores 0] [--load-cores 1]
+ *
+ * Processor time per request is printed too: it does not depend on what else the machine does.
  */
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { createInterface } from 'node:readline';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import autocannon from 'autocannon';
-import sharp from 'sharp';
-import { generateScene } from '../src/scenes/index.ts';
+import { exportModel } from '../src/export/node/export-model.ts';
+import { LOAD_CAPTIONS, loadServer, makeLoadCases, percentile, scenePng } from '../test/support/server-load.ts';
+import { hasTaskset, onCores, ServerProcess } from '../test/support/server-process.ts';
 import { median } from './median.ts';
+
+const SECTIONS = ['throughput', 'caption', 'overload', 'stop', 'memory', 'official'] as const;
+type Section = (typeof SECTIONS)[number];
 
 const { values } = parseArgs({
   options: {
+    only: { type: 'string', default: SECTIONS.join() },
     seconds: { type: 'string', default: '8' },
-    model: { type: 'string', default: 'default' },
+    'overload-seconds': { type: 'string', default: '60' },
+    requests: { type: 'string', default: '10000' },
     threads: { type: 'string', default: '1' },
     'server-cores': { type: 'string', default: '0' },
     'load-cores': { type: 'string', default: '1' },
     pinned: { type: 'boolean', default: false },
   },
 });
-
-const hasTaskset = spawnSync('taskset', ['--version']).status === 0;
-const root = fileURLToPath(new URL('..', import.meta.url));
-
-/** Command and arguments, on these cores where that is possible. */
-const onCores = (cores: string, command: string, args: readonly string[]): readonly [string, readonly string[]] =>
-  hasTaskset ? ['taskset', ['-c', cores, command, ...args]] : [command, args];
+const sections = values.only.split(',') as Section[];
+for (const name of sections)
+  if (!SECTIONS.includes(name)) throw new Error(`--only: "${name}" is none of ${SECTIONS.join(', ')}`);
 
 // The generator pins itself: it starts again under taskset.
 if (hasTaskset && !values.pinned) {
@@ -44,39 +55,12 @@ if (hasTaskset && !values.pinned) {
   process.exit(spawnSync(command, [...args], { stdio: 'inherit' }).status ?? 1);
 }
 
-/** Starts the server and waits for its address. */
-const startServer = async (...options: readonly string[]): Promise<{ url: string; child: ChildProcess }> => {
-  const [command, args] = onCores(values['server-cores'], process.execPath, [
-    `${root}dist/cli/main.js`,
-    ...['serve', '--port', '0', '--quiet', '--model', values.model, '--threads', values.threads],
-    ...options,
-  ]);
-  const child = spawn(command, [...args], { stdio: ['ignore', 'pipe', 'ignore'] });
-  const [url] = (await once(createInterface({ input: child.stdout }), 'line')) as [string];
-  return { url, child };
-};
+const print = (line: string): void => void process.stdout.write(`${line}\n`);
+const start = (...options: readonly string[]): Promise<ServerProcess> =>
+  ServerProcess.start(undefined, ['--threads', values.threads, '--quiet', ...options], values['server-cores']);
 
-const stop = async ({ child }: { child: ChildProcess }): Promise<void> => {
-  const end = once(child, 'exit');
-  child.kill('SIGTERM');
-  await end;
-};
-
-/** Scenes of the usual size, as PNG files. */
-const images = (count: number, first = 0): Promise<Uint8Array<ArrayBuffer>[]> =>
-  Promise.all(
-    Array.from({ length: count }, async (_, index) => {
-      const { image } = generateScene(3, first + index, { width: 320, height: 240 });
-      const { data, width, height } = image;
-      return new Uint8Array(
-        await sharp(data, { raw: { width, height, channels: 3 } })
-          .png()
-          .toBuffer(),
-      );
-    }),
-  );
-
-const CAPTIONS = ['a red cube', 'the small ball', 'two metal cylinders', 'a large green rubber sphere'];
+const manyImages = (count: number, first = 0): Promise<Uint8Array<ArrayBuffer>[]> =>
+  Promise.all(Array.from({ length: count }, (_, index) => scenePng(3, first + index)));
 
 /** Body and headers of a multipart request. */
 const requestOf = async (image: Uint8Array<ArrayBuffer>, caption: string) => {
@@ -91,66 +75,174 @@ const requestOf = async (image: Uint8Array<ArrayBuffer>, caption: string) => {
     body: Buffer.from(await request.arrayBuffer()),
   };
 };
+type LoadRequest = Awaited<ReturnType<typeof requestOf>>;
 
-/** Load of one kind; prints a row and returns the requests per second. */
-const load = async (
-  url: string,
-  clients: number,
+/** Loads a server with 1, 8 and 64 clients and prints a row for each. */
+const throughput = async (
   what: string,
-  requests: Awaited<ReturnType<typeof requestOf>>[],
-  baseline: number | undefined,
-): Promise<number> => {
-  const run = autocannon({ url, connections: clients, duration: Number(values.seconds), requests, timeout: 120 });
-  const { latency, requests: counts, non2xx, errors } = await run;
-  const ratio = baseline === undefined ? '' : `, ${(counts.average / baseline).toFixed(2)} × one client`;
-  process.stdout.write(
-    `${what}, ${clients} clients: ${counts.average.toFixed(1)} requests/s, p50 ${latency.p50} ms, p99 ${latency.p99} ms, ` +
-      `${non2xx + errors} failed${ratio}\n`,
-  );
-  return counts.average;
+  goal: string,
+  server: ServerProcess,
+  requests: LoadRequest[],
+): Promise<void> => {
+  const options = { url: server.url, requests, timeout: 120 };
+  await autocannon({ ...options, connections: 8, duration: 2 });
+  let one: { readonly rate: number; readonly cpuMs: number } | undefined;
+  for (const connections of [1, 8, 64]) {
+    const before = server.cpuMs();
+    const run = await autocannon({ ...options, connections, duration: Number(values.seconds) });
+    const after = server.cpuMs();
+    const answers = run['2xx'];
+    const [serverMs, workerMs] = [after.server - before.server, after.worker - before.worker].map((ms) => ms / answers);
+    const rate = answers / run.duration;
+    const cpuMs = serverMs! + workerMs!;
+    one ??= { rate, cpuMs };
+    print(
+      `${what}, ${connections} clients: ${rate.toFixed(1)} requests/s (${(rate / one.rate).toFixed(2)} × one client), ` +
+        `p50 ${run.latency.p50} ms, p99 ${run.latency.p99} ms, ${run.non2xx + run.errors} failed; processor time ` +
+        `${serverMs!.toFixed(1)} + ${workerMs!.toFixed(1)} ms per request, server + worker ` +
+        `(${(one.cpuMs / cpuMs).toFixed(2)} × less than one client)${connections === 8 ? goal : ''}`,
+    );
+  }
 };
 
 /** Median times of the first and the second caption about an image, one request at a time. */
-const secondCaption = async (url: string): Promise<void> => {
-  const [first, second]: [number[], number[]] = [[], []];
-  for (const image of await images(20, 1000)) {
-    for (const [caption, times] of [
-      ['a red cube', first],
-      ['the small ball', second],
+const secondCaption = async (server: ServerProcess, images: number, goal: number): Promise<void> => {
+  const [first, second, firstCpu, secondCpu]: [number[], number[], number[], number[]] = [[], [], [], []];
+  const cpu = (): number => server.cpuMs().server + server.cpuMs().worker;
+  // The first image is not counted: programs and connections are fresh.
+  for (const [index, image] of (await manyImages(images + 1, 1000)).entries())
+    for (const [caption, times, cpuTimes] of [
+      ['a red cube', first, firstCpu],
+      ['the small ball', second, secondCpu],
     ] as const) {
       const { body, headers, path } = await requestOf(image, caption);
-      const started = performance.now();
-      const response = await fetch(`${url}${path}`, { method: 'POST', body, headers });
+      const [started, before] = [performance.now(), cpu()];
+      const response = await fetch(`${server.url}${path}`, { method: 'POST', body, headers });
+      if (!response.ok) throw new Error(`status ${response.status}: ${await response.text()}`);
       await response.text();
+      if (index === 0) continue;
       times.push(performance.now() - started);
+      cpuTimes.push(cpu() - before);
     }
-  }
-  process.stdout.write(
+  const sum = (all: readonly number[]): number => all.reduce((total, ms) => total + ms, 0);
+  print(
     `first caption ${median(first).toFixed(1)} ms, second caption ${median(second).toFixed(1)} ms: ` +
-      `${(median(first) / median(second)).toFixed(2)} × faster\n`,
+      `${(median(first) / median(second)).toFixed(2)} × faster (goal ${goal}), processor time ` +
+      `${(sum(firstCpu) / sum(secondCpu)).toFixed(2)} × less`,
   );
 };
 
-// Different images: features are not kept, so that each request encodes its image.
-const cold = await startServer('--queue-time', '600', '--image-cache', '0');
-const different = await Promise.all(
-  (await images(64)).map((image, index) => requestOf(image, CAPTIONS[index % CAPTIONS.length]!)),
-);
-await load(cold.url, 1, 'warm-up', different, undefined);
-let one: number | undefined;
-for (const clients of [1, 8, 64]) {
-  const rate = await load(cold.url, clients, 'different images', different, one);
-  one ??= rate;
-}
-await stop(cold);
+/** Value of a metric of a server. */
+const metric = async (server: ServerProcess, name: string): Promise<number> => {
+  const text = await (await fetch(`${server.url}/metrics`)).text();
+  return Number(new RegExp(`^${name} (.*)$`, 'm').exec(text)![1]);
+};
 
-const warm = await startServer('--queue-time', '600');
-const [image] = await images(1);
-const same = await Promise.all(CAPTIONS.map((caption) => requestOf(image!, caption)));
-one = undefined;
-for (const clients of [1, 8, 64]) {
-  const rate = await load(warm.url, clients, 'one image', same, one);
-  one ??= rate;
+const run: Readonly<Record<Section, () => Promise<void>>> = {
+  async throughput() {
+    const images = await manyImages(64);
+    const texts = (index: number): string => LOAD_CAPTIONS[index % LOAD_CAPTIONS.length]!;
+    // Different images: features are not kept, so that each request encodes its image.
+    const cold = await start('--queue-time', '600', '--image-cache', '0');
+    const different = await Promise.all(images.map((image, index) => requestOf(image, texts(index))));
+    await throughput('different images', '; goal: 1.2 × one client', cold, different);
+    await cold.stop();
+    const warm = await start('--queue-time', '600');
+    const same = await Promise.all(LOAD_CAPTIONS.map((caption) => requestOf(images[0]!, caption)));
+    await throughput('one image', '', warm, same);
+    await warm.stop();
+  },
+
+  async caption() {
+    const server = await start('--queue-time', '600');
+    await secondCaption(server, 40, 2);
+    await server.stop();
+  },
+
+  async overload() {
+    const cases = await makeLoadCases(undefined);
+    // With its log, which has the time of each request in the server.
+    const server = await ServerProcess.start(undefined, ['--threads', values.threads], values['server-cores']);
+    const seconds = Number(values['overload-seconds']);
+    const alone = await loadServer(server.url, cases, 1, (sent) => sent >= 40);
+    const batchStarted = performance.now();
+    const sameSize = cases.filter((_, index) => Math.floor(index / LOAD_CAPTIONS.length) % 3 === 0);
+    await loadServer(server.url, sameSize, 8, (sent) => sent >= 64);
+    const batchMs = (performance.now() - batchStarted) / 8;
+    const end = performance.now() + seconds * 1000;
+    let limitMs = 0;
+    const timer = setInterval(() => {
+      void metric(server, 'mdetr_queue_limit_seconds').then((limit) => (limitMs = Math.max(limitMs, limit * 1000)));
+    }, 2000);
+    const before = server.log.length;
+    const { counts, acceptedMs } = await loadServer(server.url, cases, 64, () => performance.now() > end);
+    const inServerMs = server.log.slice(before).flatMap(({ status, ms }) => (status === 200 ? [ms!] : []));
+    clearInterval(timer);
+    const [accepted, refused] = [counts.get(200) ?? 0, counts.get(503) ?? 0];
+    const others = [...counts.keys()].filter((status) => status !== 200 && status !== 503);
+    print(
+      `overload, ${seconds} s: ${accepted} accepted and right, ${refused} refused, ` +
+        `${others.length === 0 ? 'no other answer' : `OTHER ANSWERS: ${others.join()}`}; offered ` +
+        `${((accepted + refused) / accepted).toFixed(1)} × what was accepted (goal 10); one request alone ` +
+        `${percentile(alone.acceptedMs, 0.5).toFixed(0)} ms; accepted p50 ${percentile(acceptedMs, 0.5).toFixed(0)} ms, ` +
+        `p99 ${percentile(acceptedMs, 0.99).toFixed(0)} ms, in the server p99 ${percentile(inServerMs, 0.99).toFixed(0)} ms ` +
+        `(goal: limit of the queue ${limitMs.toFixed(0)} + one batch of 8 ${batchMs.toFixed(0)} ms)`,
+    );
+    print(`ready after it: ${String(await server.ready())}; exit status ${String(await server.stop())}`);
+  },
+
+  async stop() {
+    const cases = await makeLoadCases(undefined, 6);
+    const server = await start('--queue-time', '60');
+    setTimeout(() => process.kill(server.worker, 'SIGKILL'), 1000);
+    const isReplaced = (): boolean => server.log.filter(({ event }) => event === 'worker-ready').length > 1;
+    const killed = await loadServer(server.url, cases, 16, isReplaced);
+    print(`worker killed under load: ${JSON.stringify(Object.fromEntries(killed.counts))} (goal: 200 and 503 only)`);
+    const stopped = new Promise<number | null>((resolve) => setTimeout(() => void server.stop().then(resolve), 3000));
+    const ended = await loadServer(server.url, cases, 16, () => false);
+    print(
+      `SIGTERM under load: ${JSON.stringify(Object.fromEntries(ended.counts))}, exit status ${String(await stopped)} ` +
+        '(goal: each client ends with a refused connection, no accepted request is lost, status 0)',
+    );
+  },
+
+  async memory() {
+    const cases = await makeLoadCases(undefined, 6);
+    const total = Number(values.requests);
+    // A small cache of images, which is full before the first measurement.
+    const server = await start('--queue-time', '60', '--image-cache', '16');
+    await loadServer(server.url, cases, 8, (sent) => sent >= total / 10);
+    const early = server.memoryMb();
+    await loadServer(server.url, cases, 8, (sent) => sent >= (total * 9) / 10);
+    const late = server.memoryMb();
+    print(
+      `memory of server and worker after ${total / 10} requests ${early.toFixed(0)} MB, after ${total} ` +
+        `${late.toFixed(0)} MB: ${(late / early).toFixed(3)} × (goal 1.1)`,
+    );
+    await server.stop();
+  },
+
+  async official() {
+    const folder = mkdtempSync(join(tmpdir(), 'mdetr-bench-server-'));
+    try {
+      const untrained = join(folder, 'untrained');
+      mkdirSync(untrained);
+      const config = { backbone: 'resnet101', text_encoder_type: 'roberta-base', init_seed: 1 };
+      writeFileSync(join(untrained, 'config.json'), JSON.stringify(config));
+      const tokenizer = fileURLToPath(new URL('../test/fixtures/reference/roberta', import.meta.url));
+      await exportModel(untrained, join(folder, 'exported'), { tokenizer });
+      const server = await start('--queue-time', '600', '--timeout', '600', '--model', join(folder, 'exported'));
+      process.stdout.write('official size: ');
+      await secondCaption(server, 6, 5);
+      await server.stop();
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  },
+};
+
+for (const section of sections) {
+  const started = performance.now();
+  await run[section]();
+  print(`(${section}: ${((performance.now() - started) / 1000).toFixed(0)} s)\n`);
 }
-await secondCaption(warm.url);
-await stop(warm);

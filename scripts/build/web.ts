@@ -56,7 +56,7 @@ export const buildWeb = async (outdir = join(root, 'dist/web')): Promise<Readonl
 };
 
 /** Images that the page offers as examples, below `examples/`. */
-const EXAMPLE_IMAGES = ['scene.png', 'scenes/scene1.png', 'scenes/scene3.png'];
+const EXAMPLE_IMAGES = ['scene.png', 'scenes/scene1.png', 'scenes/scene3.png', 'coffee.jpg'];
 
 /** Writes the page to `dist/page/`: static files, which load the rest of the package by relative addresses. */
 export const buildPage = async (outdir = join(root, 'dist/page')): Promise<void> => {

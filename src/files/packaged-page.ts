@@ -4,13 +4,14 @@ import { findPackageFile } from './package-folder.ts';
 
 /**
  * Folders of the package that make the page, by the folder in which the page expects them. The page loads its worker, ONNX
- * Runtime and the embedded model by addresses relative to itself.
+ * Runtime and the embedded models by addresses relative to itself.
  */
 const FOLDERS: Readonly<Record<string, string>> = {
   '': 'dist/page',
   'dist/web': 'dist/web',
   'dist/ort': 'dist/ort',
   'models/default': 'models/default',
+  'models/photos': 'models/photos',
 };
 
 /** Files in these folders that the page does not load: declarations, and what only Node runs. */

@@ -1,7 +1,12 @@
-import type { PageImage } from './engine.ts';
+import { kindOfImage } from '../inference/image-domain.ts';
+import { decodeImage } from '../web/index.ts';
+import type { ImageKind, PageImage } from './engine.ts';
 
 /** The camera, one frame after the other. */
 export class Camera {
+  /** Kind of the first frame, and of all others. */
+  private kind: ImageKind | undefined;
+
   private constructor(
     private readonly stream: MediaStream,
     private readonly video: HTMLVideoElement,
@@ -30,8 +35,9 @@ export class Camera {
   /** The image that the camera shows now. */
   async frame(): Promise<PageImage> {
     const bitmap = await createImageBitmap(this.video);
+    const kind = (this.kind ??= kindOfImage(await decodeImage(bitmap)));
     // The model's copy is sent away, the other one is drawn.
-    return { name: 'camera', source: await createImageBitmap(bitmap), bitmap };
+    return { name: 'camera', kind, source: await createImageBitmap(bitmap), bitmap };
   }
 
   stop(): void {

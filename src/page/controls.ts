@@ -1,19 +1,21 @@
 import { byId, chosen, make } from './elements.ts';
-import type { Task } from './engine.ts';
+import type { ImageKind, Task } from './engine.ts';
 
-/** Labels and example texts of each task. */
-const TASKS: Readonly<Record<Task, { readonly label: string; readonly texts: readonly string[] }>> = {
-  detect: {
-    label: 'Caption',
-    texts: ['a green ball and a brown cylinder', 'two purple objects', 'the large gray sphere next to a cylinder'],
+/** Labels of each task. */
+const LABELS: Readonly<Record<Task, string>> = { detect: 'Caption', refer: 'Expression', ask: 'Question' };
+
+/** Example texts for each kind of image. */
+const TEXTS: Readonly<Record<ImageKind, Readonly<Record<Task, readonly string[]>>>> = {
+  scene: {
+    detect: ['a green ball and a brown cylinder', 'two purple objects', 'the large gray sphere next to a cylinder'],
+    refer: ['the large sphere', 'the cylinder on the left', 'the purple object on the right'],
+    ask: ['How many cylinders are there?', 'Is there a red ball?', 'What color is the large sphere?'],
   },
-  refer: {
-    label: 'Expression',
-    texts: ['the large sphere', 'the cylinder on the left', 'the purple object on the right'],
-  },
-  ask: {
-    label: 'Question',
-    texts: ['How many cylinders are there?', 'Is there a red ball?', 'What color is the large sphere?'],
+  photograph: {
+    detect: ['a cup of coffee and a dog', 'a person and a bottle', 'a car, a bus and a bicycle'],
+    refer: ['the cup', 'the person', 'the dog'],
+    // Only the model for scenes answers questions.
+    ask: [],
   },
 };
 
@@ -71,6 +73,16 @@ export class Controls {
     if (input !== null) input.disabled = false;
   }
 
+  /** Offers texts about a kind of image. A text that was typed stays. */
+  setKind(kind: ImageKind): void {
+    if (kind === this.kind) return;
+    const isOffered = TEXTS[this.kind][chosen('task') as Task].includes(this.text.value);
+    const text = this.text.value;
+    this.kind = kind;
+    this.showTask();
+    if (!isOffered) this.text.value = text;
+  }
+
   setMasksPossible(isPossible: boolean): void {
     this.masks.disabled = !isPossible;
   }
@@ -80,11 +92,13 @@ export class Controls {
   }
 
   private readonly onSuggestion: () => void;
+  private kind: ImageKind = 'scene';
 
   private showTask(): void {
-    const { label, texts } = TASKS[chosen('task') as Task];
-    byId('text-label').textContent = label;
-    this.text.value = texts[0]!;
+    const task = chosen('task') as Task;
+    const texts = TEXTS[this.kind][task];
+    byId('text-label').textContent = LABELS[task];
+    this.text.value = texts[0] ?? '';
     byId('suggestions').replaceChildren(
       ...texts.map((text) => {
         const button = make('button', { type: 'button', textContent: text });

@@ -1,3 +1,4 @@
+import type { kindOfImage } from '../inference/image-domain.ts';
 import type { AnswerResult, DetectionResult, ReferResult } from '../web/index.ts';
 
 /** Name of a task. */
@@ -6,9 +7,13 @@ export type Task = 'detect' | 'refer' | 'ask';
 /** Result of a task. */
 export type Result = DetectionResult | ReferResult | AnswerResult;
 
+/** Kind of an image, which decides about the embedded model that it is given to. */
+export type ImageKind = ReturnType<typeof kindOfImage>;
+
 /** An image of the page: its file, and what is drawn. */
 export interface PageImage {
   readonly name: string;
+  readonly kind: ImageKind;
   /** The file, or a frame of the camera. */
   readonly source: Blob | ImageBitmap;
   readonly bitmap: ImageBitmap;
@@ -26,7 +31,8 @@ export interface Engine {
   readonly device: string;
   /** Sentences about what was not available. */
   readonly reason: string;
-  readonly hasMasks: boolean;
+  /** Whether masks can be predicted for a kind of image. */
+  hasMasks(kind: ImageKind): boolean;
   /** Runs a task on an image; a further text on the same image does not encode it again. */
   run(task: Task, image: PageImage, text: string, options: RunOptions): Promise<Result>;
 }

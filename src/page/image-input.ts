@@ -1,3 +1,5 @@
+import { kindOfImage } from '../inference/image-domain.ts';
+import { decodeImage } from '../web/index.ts';
 import { byId, make } from './elements.ts';
 import type { PageImage } from './engine.ts';
 
@@ -12,12 +14,13 @@ export const EXAMPLES: readonly Example[] = [
   { file: 'images/scene.png', description: 'Example: a scene of solids' },
   { file: 'images/scene1.png', description: 'Example: another scene of solids' },
   { file: 'images/scene3.png', description: 'Example: a third scene of solids' },
+  { file: 'images/coffee.jpg', description: 'Example: a photograph of a cup of coffee' },
 ];
 
 /** Opens an image file. @throws {Error} if the browser cannot decode it */
 export const openImage = async (source: Blob, name: string): Promise<PageImage> => {
   try {
-    return { name, source, bitmap: await createImageBitmap(source) };
+    return { name, source, bitmap: await createImageBitmap(source), kind: kindOfImage(await decodeImage(source)) };
   } catch (error) {
     throw new Error(`${name}: this browser cannot show it as an image`, { cause: error });
   }

@@ -62,7 +62,11 @@ class Page {
   /** The engine that the form chooses. The model of the page is loaded when it is needed first. */
   private async engine(): Promise<Engine> {
     if (this.controls.settings.place === 'server' && this.server !== undefined) return this.server;
-    this.local ??= LocalEngine.load(showProgress);
+    this.local ??= LocalEngine.load((event) => {
+      showProgress(event);
+      // The model for photographs is loaded later.
+      if (event.status === 'ready') void this.useEngine();
+    });
     try {
       return await this.local;
     } catch (error) {
@@ -73,10 +77,10 @@ class Page {
 
   private async useEngine(): Promise<void> {
     await this.reporting(async () => {
-      const { device, reason, hasMasks } = await this.engine();
-      byId('device').textContent = `Runs on ${device}. ${reason}`.trim();
+      const engine = await this.engine();
+      byId('device').textContent = `Runs on ${engine.device}. ${engine.reason}`.trim();
       byId('progress').hidden = true;
-      this.controls.setMasksPossible(hasMasks);
+      this.controls.setMasksPossible(engine.hasMasks(this.image?.kind ?? 'scene'));
     });
   }
 
@@ -84,11 +88,19 @@ class Page {
     await this.reporting(async () => {
       const opened = await image;
       this.stopCamera();
-      this.image = opened;
+      this.setImage(opened);
       this.entries = [];
       this.show(undefined);
       await this.run();
     });
+  }
+
+  private setImage(image: PageImage): void {
+    const isOther = image.kind !== this.image?.kind;
+    this.image = image;
+    if (!isOther) return;
+    this.controls.setKind(image.kind);
+    void this.useEngine();
   }
 
   /** Runs the text of the form on the image. */
@@ -101,19 +113,19 @@ class Page {
     }
     const work = this.last.then(() => this.reporting(() => this.runOn(image)));
     this.last = work;
+    this.controls.setBusy(true);
     await work;
+    if (this.last === work) this.controls.setBusy(false);
   }
 
   private async runOn(image: PageImage): Promise<void> {
     const { task, text, masks } = this.controls.settings;
     if (text === '') throw new Error('Type a text first.');
     const engine = await this.engine();
-    setStatus('Running …');
-    this.controls.setBusy(true);
+    if (this.camera === undefined) setStatus('Running …');
     const started = performance.now();
     const result = await engine.run(task, image, text, { threshold: RUN_THRESHOLD, masks }).finally(() => {
-      this.controls.setBusy(false);
-      setStatus('');
+      if (this.camera === undefined) setStatus('');
     });
     // The user may have opened another image meanwhile.
     if (image !== this.image) return;
@@ -184,7 +196,7 @@ class Page {
         const started = performance.now();
         const old = this.image;
         const frame = await camera.frame();
-        this.image = frame;
+        this.setImage(frame);
         await this.runOn(frame);
         if (old?.name === frame.name) old.bitmap.close();
         setStatus(`Camera: ${(1000 / (performance.now() - started)).toFixed(1)} images per second`);
@@ -226,6 +238,7 @@ const summaryOf = ({ task, result }: Entry, shown: readonly ShownDetection[]): s
 
 const showProgress = ({ status, name, loadedBytes, totalBytes }: ProgressEvent): void => {
   const progress = byId<HTMLProgressElement>('progress');
+  progress.hidden = false;
   if (status === 'downloading' && totalBytes !== undefined) {
     progress.max = totalBytes;
     progress.value = loadedBytes ?? 0;

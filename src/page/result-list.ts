@@ -50,7 +50,7 @@ export class ResultList {
   }
 
   private item(entry: Entry, isCurrent: boolean, threshold: number): HTMLLIElement {
-    const { task, text, result, durationMs } = entry;
+    const { task, result, durationMs } = entry;
     const shown = detectionsOf(entry, threshold);
     const item = make('li', { className: isCurrent ? 'is-current' : '' });
     if (isCurrent) item.setAttribute('aria-current', 'true');
@@ -60,15 +60,19 @@ export class ResultList {
     const count = shown.length === 1 ? '1 box' : `${shown.length} boxes`;
     const best = result.bestBelowThreshold;
     const hint = shown.length === 0 && best !== undefined ? `; the best one has score ${best.score.toFixed(2)}` : '';
-    item.append(make('p', { className: 'note', textContent: `${count}${hint}, ${Math.round(durationMs)} ms` }));
+    const isPhoto = /(^|\/)photos\/?$/.test(result.model);
+    const by = isPhoto ? ', model for photographs' : '';
+    const note = make('p', { className: 'note', textContent: `${count}${hint}, ${Math.round(durationMs)} ms${by}` });
+    item.append(make('div', { className: 'foot' }, isCurrent ? [note] : [note, this.showButton(entry)]));
     for (const warning of result.warnings) item.append(make('p', { className: 'note', textContent: warning }));
-    if (!isCurrent) {
-      const button = make('button', { type: 'button', className: 'show', textContent: 'Show' });
-      button.setAttribute('aria-label', `Show the result of: ${text}`);
-      button.addEventListener('click', () => this.onShow(entry));
-      item.append(button);
-    }
     return item;
+  }
+
+  private showButton(entry: Entry): HTMLButtonElement {
+    const button = make('button', { type: 'button', className: 'show', textContent: 'Show' });
+    button.setAttribute('aria-label', `Show the result of: ${entry.text}`);
+    button.addEventListener('click', () => this.onShow(entry));
+    return button;
   }
 
   /** The caption, its phrases as buttons. Of phrases that overlap the first one is a button. */

@@ -4,6 +4,14 @@ import type { RequestEntry } from './log.ts';
 /** Upper limits of the buckets of request times, in seconds. */
 const SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
+/** Values that are read whenever the metrics are. */
+export interface ServerState {
+  readonly queueLength: () => number;
+  readonly workersReady: () => number;
+  readonly expectedWaitMs: () => number;
+  readonly queueLimitMs: () => number;
+}
+
 /** Prometheus metrics of a server. */
 export class ServerMetrics {
   private readonly registry = new Registry();
@@ -35,10 +43,15 @@ export class ServerMetrics {
   );
   private readonly exits = this.counter('mdetr_worker_exits_total', 'Workers that died and were replaced.');
 
-  /** @param state is read whenever the metrics are */
-  constructor(state: { readonly queueLength: () => number; readonly workersReady: () => number }) {
+  constructor(state: ServerState) {
     collectDefaultMetrics({ register: this.registry });
     this.gauge('mdetr_queue_length', 'Requests that wait or run.', state.queueLength);
+    this.gauge('mdetr_expected_wait_seconds', 'Expected wait of a new request.', () => state.expectedWaitMs() / 1000);
+    this.gauge(
+      'mdetr_queue_limit_seconds',
+      'Expected wait above which requests are refused.',
+      () => state.queueLimitMs() / 1000,
+    );
     this.gauge('mdetr_workers_ready', 'Workers that take requests.', state.workersReady);
   }
 

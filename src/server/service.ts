@@ -44,6 +44,8 @@ export class Service {
     this.metrics = new ServerMetrics({
       queueLength: () => this.scheduler.length,
       workersReady: () => this.scheduler.workersReady,
+      expectedWaitMs: () => this.scheduler.expectedWaitMs(),
+      queueLimitMs: () => this.scheduler.queueLimitMs(),
     });
   }
 

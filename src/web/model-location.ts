@@ -33,15 +33,15 @@ export const findAssets = (base: string | undefined): Assets => {
   if (base === undefined)
     return {
       worker: undefined,
-      defaultWeights: new URL('../../models/default/model.safetensors', import.meta.url).href,
+      defaultWeights: absolute(new URL('../../models/default/model.safetensors', import.meta.url)),
       ort: {
         wasm: {
-          module: new URL('../ort/ort.wasm.bundle.min.mjs', import.meta.url).href,
-          wasm: new URL('../ort/ort-wasm-simd-threaded.wasm', import.meta.url).href,
+          module: absolute(new URL('../ort/ort.wasm.bundle.min.mjs', import.meta.url)),
+          wasm: absolute(new URL('../ort/ort-wasm-simd-threaded.wasm', import.meta.url)),
         },
         webgpu: {
-          module: new URL('../ort/ort.jspi.bundle.min.mjs', import.meta.url).href,
-          wasm: new URL('../ort/ort-wasm-simd-threaded.jspi.wasm', import.meta.url).href,
+          module: absolute(new URL('../ort/ort.jspi.bundle.min.mjs', import.meta.url)),
+          wasm: absolute(new URL('../ort/ort-wasm-simd-threaded.jspi.wasm', import.meta.url)),
         },
       },
     };
@@ -74,6 +74,9 @@ export const locateModel = (name: string, assets: Assets): ModelLocation =>
         weights: { 'model.safetensors': assets.defaultWeights },
       }
     : { name, url: folderUrl(name) };
+
+/** Turbopack puts an object with a path in place of a URL that it has resolved; the worker needs the whole address. */
+const absolute = ({ href }: URL): string => new URL(href, pageUrl()).href;
 
 const folderUrl = (name: string): string => {
   if (!URL.canParse(name, pageUrl())) throw new MdetrError(`${name}: is not the URL of a folder`);

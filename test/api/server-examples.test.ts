@@ -30,10 +30,8 @@ it.each([
 });
 
 it('the route of Next.js answers', async () => {
-  const url = new URL('../../examples/server/next/app/api/mdetr/[...path]/route.ts', import.meta.url).href;
-  const { GET, POST } = (await import(
-    url
-  )) as typeof import('../../examples/server/next/app/api/mdetr/[...path]/route.ts');
+  const url = new URL('../../examples/next/app/api/mdetr/[...path]/route.ts', import.meta.url).href;
+  const { GET, POST } = (await import(url)) as typeof import('../../examples/next/app/api/mdetr/[...path]/route.ts');
   const answer = await (await POST(formRequest('/api/mdetr/v1/detect', fields))).json();
   expect(answer).toMatchObject({ caption: 'a red cube', model: 'default' });
   expect((await GET(new Request('http://localhost/api/mdetr/healthz'))).status).toBe(200);

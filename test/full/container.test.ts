@@ -1,6 +1,9 @@
-import { execFileSync, spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { setTimeout } from 'node:timers/promises';
 import { Deployment } from 'kubernetes-models/apps/v1';
 import { Service } from 'kubernetes-models/v1';
@@ -48,11 +51,88 @@ describe(`the container image${noDocker === undefined ? '' : ` (skipped: ${noDoc
     280_000,
   );
 
+  it.skipIf(noDocker === undefined || process.platform !== 'linux')(
+    'would hold at most 250 MB beside Node, and be ready soon as a user without privileges, from read-only files',
+    async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'mdetr-image-'));
+      chmodSync(folder, 0o755);
+      try {
+        const image = buildInFolder(folder);
+        const megabytes = Number(execFileSync('du', ['-sm', image], { encoding: 'utf8' }).split('\t')[0]);
+        const { child, readyMs } = await serveFrom(image);
+        process.stderr.write(`container: ${megabytes} MB beside Node, ready after ${Math.round(readyMs)} ms\n`);
+        expect(megabytes).toBeLessThan(250);
+        const ended = once(child, 'exit');
+        child.kill('SIGTERM');
+        expect(await ended).toEqual([0, null]);
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
+      }
+    },
+    280_000,
+  );
+
   it('is built from bases that are pinned by digest', () => {
     const bases = readFileSync(join(projectRoot, 'Dockerfile'), 'utf8').match(/^FROM .*/gm)!;
     for (const base of bases) expect(base).toMatch(/@sha256:[0-9a-f]{64}( AS \w+)?$/);
   });
 });
+
+/**
+ * Runs the steps of the Dockerfile in a plain folder, on the packages and the build that are here.
+ *
+ * @returns the folder that becomes `/app` of the image
+ */
+const buildInFolder = (folder: string): string => {
+  const [app, image] = [join(folder, 'app'), join(folder, 'image')];
+  mkdirSync(app);
+  for (const name of ['package.json', 'package-lock.json', 'bin', 'dist', 'models', 'schemas', 'LICENSE', 'examples'])
+    cpSync(join(projectRoot, name), join(app, name), { recursive: true });
+  execFileSync('cp', ['-a', realpathSync(join(projectRoot, 'node_modules')), join(app, 'node_modules')]);
+  const steps = Array.from(
+    readFileSync(join(projectRoot, 'Dockerfile'), 'utf8').matchAll(/^RUN ((?:.*\\\n)*.*)$/gm),
+    ([, step]) => step!.replaceAll('\\\n', ' '),
+  );
+  expect(steps[0]).toMatch(/^npm ci /);
+  expect(steps).toHaveLength(4);
+  const env = { ...process.env, npm_config_offline: 'true' };
+  for (const step of steps.slice(1)) {
+    // They have been built, and `/app` of the build stage is the folder.
+    const here = step.replace('npm run --silent build && ', '').replaceAll('/app/', `${app}/`);
+    execFileSync('sh', ['-ec', here.replaceAll('/image', image)], { cwd: app, env, stdio: 'pipe' });
+  }
+  return image;
+};
+
+/** Starts the command of the image, as its user where that is possible. */
+const serveFrom = async (image: string): Promise<{ readonly child: ChildProcess; readonly readyMs: number }> => {
+  const user = { uid: 65532, gid: 65532 };
+  const canDrop =
+    process.getuid?.() === 0 && spawnSync(process.execPath, ['--version'], { ...user, cwd: image }).status === 0;
+  const started = performance.now();
+  const child = spawn(process.execPath, [join(image, 'dist/cli/main.js'), 'serve', '--port', '0'], {
+    cwd: image,
+    env: { PATH: process.env['PATH'], NODE_ENV: 'production', MDETR_CACHE: join(image, 'cache'), MDETR_OFFLINE: '1' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    uid: canDrop ? user.uid : undefined,
+    gid: canDrop ? user.gid : undefined,
+  });
+  let log = '';
+  child.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()));
+  const lines = createInterface({ input: child.stdout });
+  const first = await Promise.race([
+    once(lines, 'line') as Promise<[string]>,
+    once(child, 'exit').then(() => undefined),
+  ]);
+  if (first === undefined) throw new Error(`the server does not start: ${log}`);
+  const readyMs = performance.now() - started;
+  const form = new FormData();
+  form.set('image', new Blob([readFileSync(scene)]));
+  form.set('caption', 'a cube');
+  const response = await fetch(`${first[0]}/v1/detect`, { method: 'POST', body: form });
+  expect(response.status, log).toBe(200);
+  return { child, readyMs };
+};
 
 describe('the Kubernetes manifest', () => {
   const documents = parseAllDocuments(readFileSync(join(projectRoot, 'deploy/kubernetes.yaml'), 'utf8'));

@@ -7,7 +7,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createHandler, listen, type Listening } from '../../src/entries/server.ts';
 import { MDETR } from '../../src/index.ts';
 import { chromiumNote, chromiumPath, launchChromium } from '../support/chromium.ts';
-import { projectRoot } from '../support/run-mdetr.ts';
+import { CommandLine, projectRoot } from '../support/run-mdetr.ts';
+import { StaticServer } from '../support/static-server.ts';
 
 const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const CAPTION = 'a green ball and a brown cylinder';
@@ -22,12 +23,16 @@ const violations = async (page: Page): Promise<string[]> => {
   );
 };
 
+/** Expects of something that the page shows that it comes true: on a busy machine that takes a while. */
+const eventually = <T>(read: () => T | Promise<T>) => expect.poll(read, { timeout: 60_000 });
+
 const shoot = async (page: Page, name: string): Promise<void> => {
   if (screenshots !== undefined) await page.screenshot({ path: join(screenshots, `page-${name}.png`) });
 };
 
 describe.skipIf(chromiumPath === undefined)(`the page${chromiumNote}`, { timeout: 120_000 }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'mdetr-page-test-'));
+  const commandLine = new CommandLine();
   let server: Listening;
   let browser: Browser;
   let page: Page;
@@ -45,15 +50,20 @@ describe.skipIf(chromiumPath === undefined)(`the page${chromiumNote}`, { timeout
     await page.getByLabel(task, { exact: true }).check();
     await page.locator('#text').fill(text);
     await page.locator('#text').press('Enter');
+    // The form is busy from the key on. The list may have an earlier result of the same text.
+    await eventually(() => page.locator('#form').getAttribute('aria-busy')).toBe('false');
     await page.locator('#results .is-current .caption', { hasText: text }).waitFor();
   };
 
   beforeAll(async () => {
-    server = await listen(createHandler({ threads: 1, cacheDir: join(folder, 'cache') }), {
-      host: '127.0.0.1',
-      port: 0,
-      bodyTimeoutS: 30,
-    });
+    server = await listen(
+      createHandler({ models: ['default', 'photos'], threads: 1, cacheDir: join(folder, 'cache') }),
+      {
+        host: '127.0.0.1',
+        port: 0,
+        bodyTimeoutS: 30,
+      },
+    );
     browser = await launchChromium(['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream']);
     page = await browser.newPage({ viewport: { width: 1200, height: 700 } });
     page.on('request', (request) => requests.push(request.url()));
@@ -61,12 +71,14 @@ describe.skipIf(chromiumPath === undefined)(`the page${chromiumNote}`, { timeout
     page.on('pageerror', (error) => messages.push(error.message));
     const response = (await page.goto(server.url))!;
     expect(response.headers()['content-security-policy']).toContain("default-src 'none'");
+    await shoot(page, 'loading');
     // The first example runs by itself.
     await page.locator('#results li').first().waitFor({ timeout: 60_000 });
   }, 120_000);
   afterAll(async () => {
     await browser.close();
     await server.close();
+    commandLine.remove();
     rmSync(folder, { recursive: true, force: true });
   });
 
@@ -122,15 +134,17 @@ describe.skipIf(chromiumPath === undefined)(`the page${chromiumNote}`, { timeout
     const pixels = () => page.evaluate<string>('document.querySelector("#canvas").toDataURL()');
     const without = await pixels();
     await page.getByLabel('Masks').check();
-    await expect.poll(pixels, { timeout: 20_000 }).not.toBe(without);
+    await eventually(pixels).not.toBe(without);
+    await eventually(() => page.locator('#form').getAttribute('aria-busy')).toBe('false');
     await shoot(page, 'masks');
     await page.getByLabel('Masks').uncheck();
-    await expect.poll(pixels).toBe(without);
+    await eventually(pixels).toBe(without);
   });
 
   it('refers and answers, and keeps several texts about one image', async () => {
     await run('the large sphere', 'Refer');
     expect(await boxes().count()).toBe(1);
+    await shoot(page, 'refer');
     await run('How many cylinders are there?', 'Ask');
     expect(await page.locator('#results .is-current .answer').textContent()).toMatch(/^Answer: \d+$/);
     await shoot(page, 'ask');
@@ -143,41 +157,80 @@ describe.skipIf(chromiumPath === undefined)(`the page${chromiumNote}`, { timeout
     await run(CAPTION);
     const here = await labels();
     await page.getByLabel('on the server').check();
-    await expect.poll(() => page.locator('#device').textContent()).toMatch(/^Runs on the server/);
+    await eventually(() => page.locator('#device').textContent()).toMatch(/^Runs on the server/);
     requests.length = 0;
     await page.locator('#run').click();
-    await expect.poll(() => requests.filter((url) => url.endsWith('/v1/detect')).length, { timeout: 30_000 }).toBe(1);
-    await expect.poll(() => page.locator('#form').getAttribute('aria-busy')).toBe('false');
+    await eventually(() => requests.filter((url) => url.endsWith('/v1/detect')).length).toBe(1);
+    await eventually(() => page.locator('#form').getAttribute('aria-busy')).toBe('false');
     expect((await labels()).sort()).toEqual(here.sort());
     await run('Is there a red ball?', 'Ask');
     expect(await page.locator('#results .is-current .answer').textContent()).toBe('Answer: no');
+    await shoot(page, 'server');
     await page.getByLabel('here', { exact: true }).check();
   });
 
   it('takes files and pasted images, and says what is wrong', async () => {
     await page.getByLabel('Detect', { exact: true }).check();
     await page.locator('#file').setInputFiles(join(projectRoot, 'examples/finetune/pictures/val-1.png'));
-    await expect.poll(() => page.locator('#canvas').getAttribute('aria-label')).toMatch(/^val-1\.png, /);
+    await eventually(() => page.locator('#canvas').getAttribute('aria-label')).toMatch(/^val-1\.png, /);
     writeFileSync(join(folder, 'broken.png'), 'no image');
     await page.locator('#file').setInputFiles(join(folder, 'broken.png'));
-    await expect.poll(() => page.locator('#error').textContent()).toMatch(/broken\.png: this browser cannot show it/);
+    await eventually(() => page.locator('#error').textContent()).toMatch(/broken\.png: this browser cannot show it/);
     await page.locator('#text').fill(' ');
     await page.locator('#run').click();
-    await expect.poll(() => page.locator('#error').textContent()).toBe('Type a text first.');
+    await eventually(() => page.locator('#error').textContent()).toBe('Type a text first.');
     await page.evaluate(`fetch('images/scene1.png').then((response) => response.blob()).then((blob) => {
       const data = new DataTransfer();
       data.items.add(new File([blob], 'copied.png', { type: 'image/png' }));
       document.querySelector('#text').value = 'a purple cube';
       document.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data }));
     })`);
-    await expect.poll(() => page.locator('#canvas').getAttribute('aria-label')).toMatch(/^pasted image, .* found$/);
-    await expect.poll(() => page.locator('#results .is-current').count()).toBe(1);
+    await eventually(() => page.locator('#canvas').getAttribute('aria-label')).toMatch(/^pasted image, .* found$/);
+    await eventually(() => page.locator('#results .is-current').count()).toBe(1);
+  });
+
+  it('takes images that are dropped, and shows where', async () => {
+    const drag = (type: string, file: string): Promise<void> =>
+      page.evaluate(`fetch('${file}').then((response) => response.blob()).then((blob) => {
+        const data = new DataTransfer();
+        data.items.add(new File([blob], 'dropped.png', { type: blob.type }));
+        document.querySelector('#frame').dispatchEvent(new DragEvent('${type}', { dataTransfer: data, bubbles: true }));
+      })`);
+    await drag('dragover', 'images/scene3.png');
+    expect(await page.locator('.drop-hint').isVisible()).toBe(true);
+    await shoot(page, 'drop');
+    await drag('drop', 'images/scene3.png');
+    expect(await page.locator('.drop-hint').isVisible()).toBe(false);
+    await eventually(() => page.locator('#canvas').getAttribute('aria-label')).toMatch(/^dropped\.png, .* found$/);
+    await drag('drop', 'style.css');
+    await eventually(() => page.locator('#error').textContent()).toBe('no image was dropped');
+    await shoot(page, 'error');
+  });
+
+  it('gives photographs to the model for photographs, here and on the server', async () => {
+    const note = page.locator('#results .is-current .foot');
+    await page.locator('#text').fill('a cup');
+    await page.getByRole('button', { name: 'Example: a photograph' }).click();
+    await eventually(() => note.textContent()).toMatch(/^1 box, .*model for photographs/);
+    await shoot(page, 'photograph');
+    expect(await page.getByLabel('Masks').isDisabled()).toBe(true);
+    // A text that was typed stays, and others are offered.
+    expect(await page.locator('#text').inputValue()).toBe('a cup');
+    expect(await page.locator('#suggestions').textContent()).toContain('a cup of coffee and a dog');
+    await page.getByLabel('on the server').check();
+    await run('a cup of coffee and a dog');
+    expect(await note.textContent()).toMatch(/^1 box, .*model for photographs/);
+    await page.getByLabel('here', { exact: true }).check();
+    await page.getByRole('button', { name: 'Example: a scene of solids' }).click();
+    await eventually(() => page.locator('#canvas').getAttribute('aria-label')).toMatch(/^scene\.png, .* found$/);
+    expect(await page.getByLabel('Masks').isDisabled()).toBe(false);
   });
 
   it('follows the camera', async () => {
     await page.getByRole('button', { name: 'Camera' }).click();
-    await expect.poll(() => page.locator('#status').textContent(), { timeout: 30_000 }).toMatch(/images per second/);
+    await eventually(() => page.locator('#status').textContent()).toMatch(/images per second/);
     expect(await page.locator('#canvas').getAttribute('aria-label')).toMatch(/^camera, /);
+    await shoot(page, 'camera');
     await page.getByRole('button', { name: 'Camera' }).click();
     expect(await page.getByRole('button', { name: 'Camera' }).getAttribute('aria-pressed')).toBe('false');
   });
@@ -193,6 +246,20 @@ describe.skipIf(chromiumPath === undefined)(`the page${chromiumNote}`, { timeout
         expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
         await shoot(page, `${colorScheme}-${width}`);
       }
+  });
+
+  it('runs as static files, without a server that detects', async () => {
+    const site = join(folder, 'site');
+    const { status, stderr } = commandLine.run('page', '--out', site);
+    expect(status, stderr).toBe(0);
+    const files = await StaticServer.start({ '/': `${site}/` });
+    const alone = await browser.newPage();
+    await alone.goto(files.url('/index.html'));
+    await alone.locator('#results li').first().waitFor({ timeout: 60_000 });
+    expect(await alone.locator('#status').textContent()).toMatch(/^Found 2: /);
+    expect(await alone.getByLabel('on the server').isDisabled()).toBe(true);
+    await alone.close();
+    await files.close();
   });
 
   it('loads nothing from elsewhere, and its policy blocks nothing that it needs', () => {

@@ -76,7 +76,7 @@ export class Scheduler {
       return new Problem('overloaded', `${this.tasks.size} requests are waiting; try again later`, {
         headers: retryAfter(waitMs),
       });
-    const limitMs = this.limitMs(model);
+    const limitMs = this.queueLimitMs(model);
     if (this.tasks.size === 0 || waitMs <= limitMs) return undefined;
     const seconds = (ms: number): string => (ms / 1000).toFixed(1);
     return new Problem(
@@ -136,7 +136,7 @@ export class Scheduler {
   }
 
   /** Time until the work that was accepted is done, from the measured times. */
-  private expectedWaitMs(): number {
+  expectedWaitMs(): number {
     const now = performance.now();
     let sum = 0;
     for (const task of this.tasks) sum += task.costMs;
@@ -144,7 +144,8 @@ export class Scheduler {
     return Math.max(0, sum - spent) / Math.max(1, this.pool.ready) + this.pool.restartMs;
   }
 
-  private limitMs(model: string | undefined): number {
+  /** Expected wait above which requests are refused; of the slowest model without a name. */
+  queueLimitMs(model?: string): number {
     if (this.settings.queueS !== undefined) return this.settings.queueS * 1000;
     const estimate = model === undefined ? undefined : this.estimates.get(model);
     const ones = estimate === undefined ? [...this.estimates.values()].map(({ ofOne }) => ofOne) : [estimate.ofOne];

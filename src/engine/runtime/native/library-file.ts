@@ -57,6 +57,22 @@ export const nativeLibraryFolder = (): string => join(cacheFolder(), 'onnxruntim
 /** File names of the library, by platform. */
 const LIBRARY_PATTERNS = { win32: /^onnxruntime\.dll$/, darwin: /^libonnxruntime\..*dylib$/ } as const;
 
+/**
+ * Path at which the operating system finds a file. Electron reads files inside its archive (`app.asar`) for Node, but the
+ * system loads libraries only from the folder beside it, which holds what the packager left out of the archive.
+ */
+export const unpackedPath = (path: string): string => path.replace(/\.asar(?=[\\/])/, '.asar.unpacked');
+
+/** Returns the path. @throws {Error} if it is one of {@link unpackedPath} that does not exist */
+export const requireUnpacked = (path: string): string => {
+  if (path.includes('.asar.unpacked') && !existsSync(path))
+    throw new Error(
+      `${path} does not exist: libraries cannot be loaded from inside an Electron archive; ` +
+        'add "**/node_modules/onnxruntime-node/**" to asarUnpack',
+    );
+  return path;
+};
+
 /** The library inside an installed `onnxruntime-node` of any version. */
 const installedLibrary = (): string | undefined => {
   const name =
@@ -68,7 +84,7 @@ const installedLibrary = (): string | undefined => {
     for (const version of readdirSync(bin)) {
       const folder = join(bin, version, process.platform, process.arch);
       const file = existsSync(folder) ? readdirSync(folder).find((entry) => name.test(entry)) : undefined;
-      if (file !== undefined) return join(folder, file);
+      if (file !== undefined) return unpackedPath(join(folder, file));
     }
   } catch {
     // Not installed: npm drops an optional dependency whose install script fails.
@@ -89,5 +105,5 @@ export const findNativeLibrary = (): string | undefined => {
 export const requireNativeLibrary = (): string => {
   const found = findNativeLibrary();
   if (found === undefined) throw new Error(`onnxruntime-node is not installed, or has no library for ${SYSTEM}`);
-  return found;
+  return requireUnpacked(found);
 };
