@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { cacheFolder } from '../../files/cache-folder.ts';
 import { digestOfFile } from '../../files/file-digest.ts';
+import { makeFolders } from '../../files/make-folder.ts';
 
 /**
  * SHA-256 digest of a file. Digests are cached by path, size and modification time, since reading gigabytes takes longer
@@ -18,7 +19,7 @@ export const fileDigest = async (path: string, folder = join(cacheFolder(), 'dig
   if (/^[0-9a-f]{64}$/.test(known)) return known;
   const digest = await digestOfFile(path, 'sha256');
   // Only a cache: if the folder cannot be written, the next start reads the file again.
-  await mkdir(folder, { recursive: true })
+  await makeFolders(folder)
     .then(() => writeFile(`${memo}.${process.pid}`, digest))
     .then(() => rename(`${memo}.${process.pid}`, memo))
     .catch(() => undefined);

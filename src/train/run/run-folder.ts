@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeAtomically } from '../../checkpoints/index.ts';
 import { fileReason, MdetrError, UsageError } from '../../errors.ts';
@@ -11,6 +11,7 @@ import { logFile } from './run-log.ts';
 import { MLFLOW_FOLDER } from './records/mlflow-run.ts';
 import { PROVENANCE_FILE } from './records/run-provenance.ts';
 import { readRunFacts, type RunFacts } from './run-state.ts';
+import { makeFolders } from '../../files/make-folder.ts';
 
 /** Names in a run's folder, besides those of the log. */
 export const stateFile = 'state.safetensors';
@@ -68,7 +69,7 @@ export const prepareRunFolder = async (
 ): Promise<RunFolder> => {
   if (folder === '') throw new UsageError('name a folder for the run: --output-dir DIR, or output_dir in the config');
   if (!isWriter) return { before: await stateToResume(folder, resume), release: () => undefined };
-  await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+  await makeFolders(folder).catch((error: unknown) => {
     throw new MdetrError(`${folder}: no folder for a run (${fileReason(error)})`, { cause: error });
   });
   const lock = LockFile.take(

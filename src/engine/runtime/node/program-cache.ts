@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorCode, MdetrError, messageOf } from '../../../errors.ts';
 import { cacheFolder, environmentSetting } from '../../../files/cache-folder.ts';
@@ -10,6 +10,7 @@ import type { Runtime, WeightSource, WeightStorage } from '../runtime.ts';
 import { INLINE_BYTES, WEIGHTS_FILE } from '../stored-weights.ts';
 import { describeCompiled, writeCompiled } from './compiled-files.ts';
 import { isIntact, sealEntry } from './entry-seal.ts';
+import { makeFolders } from '../../../files/make-folder.ts';
 
 /** Maximum size of the cache in bytes: `MDETR_CACHE_GB`, or 20 GB. @throws {MdetrError} if it is not a number */
 const capBytesFromEnvironment = (): number => {
@@ -163,7 +164,7 @@ export class ProgramCache {
     entry: string,
   ): Promise<void> {
     const temporary = temporaryPath(join(this.folder, '.entry'));
-    await this.onDisk(mkdir(temporary, { recursive: true }));
+    await this.onDisk(makeFolders(temporary));
     try {
       await this.onDisk(writeCompiled(temporary, program, weights, runtime, { ...ENTRY_FILES, storage }));
       await this.onDisk(writeFile(join(temporary, program.name.replaceAll(/[^\w.-]/g, '_') + NAME_SUFFIX), ''));
