@@ -111,8 +111,8 @@ A small MDETR for the procedural scenes of \`mdetr scenes\`: shapes on gray grou
 caption mentions (\`detect\`, with \`--masks\`), the object that an expression refers to (\`refer\`), and answers questions of CLEVR's
 types (\`ask\`).
 
-**It works on such scenes only.** Photographs get a warning: results for them are meaningless. Use a published checkpoint for
-photographs (\`mdetr pull --list\`). It was taught the words of its scenes; others have pre-trained vectors
+**It works on such scenes only.** Photographs get a warning: results for them are meaningless. For photographs use
+\`--model photos\` or a published checkpoint (\`mdetr pull --list\`). It was taught the words of its scenes; others have pre-trained vectors
 or are read in pieces, and mean nothing until they are trained.
 
 | | |
