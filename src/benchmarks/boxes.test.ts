@@ -60,7 +60,7 @@ describe('benchmarks of boxes', () => {
     const { results } = await fixture.expectRoundTrip(
       { task: 'coco', annotations, settings: { masks: true } },
       (lines) => {
-        expect(lines[0]!['masks']).toHaveLength(14);
+        expect(lines[0]!['masks']).toHaveLength(16);
       },
     );
     expect(results.map(({ title }) => title)).toEqual(['coco', 'coco, masks']);

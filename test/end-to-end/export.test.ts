@@ -59,7 +59,14 @@ describe('mdetr export', () => {
     );
     expect(referred).toMatchObject({ best: { mask: { size: [320, 480] } } });
     const [answered] = await command.json(
-      ...['ask', scene, '--question', 'What color is the large sphere?', '--model', 'single'],
+      ...[
+        'ask',
+        scene,
+        '--question',
+        'What color is the large sphere in front of the brown ball?',
+        '--model',
+        'single',
+      ],
     );
     expect(answered).toMatchObject({ answer: 'gray' });
     const described = await command.call('info', 'parts');

@@ -74,7 +74,7 @@ describe('files that do not fit the model', () => {
     ['of heads that do not divide the width', config({ nheads: 7 }), /hidden_dim 128 .*nheads 7/],
     ['of an unknown backbone', config({ small_backbone: undefined, backbone: 'vgg16' }), /"vgg16" is unknown/],
     ['of another network', config({ enc_layers: 5 }), /missing from the file .*encoder\.layers\.3/],
-    ['of other shapes', config({ num_queries: 20 }), /query_embed\.weight is \[14,128\] and should be \[20,128\]/],
+    ['of other shapes', config({ num_queries: 20 }), /query_embed\.weight is \[16,128\] and should be \[20,128\]/],
   ])('refuses a config that is %s', async (name, content, message) => {
     expectRefusal(await detect('--model', changed(`config ${name}`, 'config.json', content)), 1, message);
   });

@@ -79,7 +79,7 @@ describe('JSON', () => {
     const firstKeys = ['image', 'width', 'height', 'caption', 'detections', 'timing_ms'];
     expect(Object.keys(line!).filter((key) => firstKeys.includes(key))).toEqual(firstKeys);
     expect(parseResult(line)).toMatchObject({ captionIndex: 0, model: 'default', version: 1 });
-    expect(result.detections).toHaveLength(14);
+    expect(result.detections).toHaveLength(16);
     expect(result.detections.map(({ score }) => score)).toEqual(
       result.detections.map(({ score }) => score).toSorted((a, b) => b - a),
     );
@@ -123,7 +123,7 @@ describe('tables', () => {
     expect(result.status, result.stderr).toBe(0);
     expect(result.stdout.split('\n')[0]).toBe(`${scene} (480×320): a dog`);
     expect(result.stdout.split('\n')[1]).toMatch(/^ {2}score +x0 +y0 +x1 +y1 {2}phrases$/);
-    expect(result.stderr.match(/does not know "dog"/g)).toHaveLength(1);
+    expect(result.stderr.match(/has never seen "dog"/g)).toHaveLength(1);
     expect(result.stderr).not.toContain('\u001b');
   });
 

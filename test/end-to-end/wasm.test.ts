@@ -43,8 +43,16 @@ describe('on the WebAssembly runtime', () => {
   it('refer with masks and ask work', async () => {
     const [referred] = await wasm.json('refer', scene, '--expression', 'the purple cylinder', '--masks');
     expect(referred).toMatchObject({ best: { mask: { size: [320, 480] } } });
-    const [answered] = await wasm.json('ask', scene, '--question', 'What color is the large sphere?');
-    expect(answered).toMatchObject({ question: 'What color is the large sphere?', answer: 'gray' });
+    const [answered] = await wasm.json(
+      'ask',
+      scene,
+      '--question',
+      'What color is the large sphere in front of the brown ball?',
+    );
+    expect(answered).toMatchObject({
+      question: 'What color is the large sphere in front of the brown ball?',
+      answer: 'gray',
+    });
   });
 
   it('evaluate measures the scenes benchmark', () => {

@@ -77,8 +77,8 @@ describe('LVIS', () => {
         (lines) => {
           expect(lines.map(({ image_id }) => image_id)).toEqual([7, 8]);
           const labels = lines[0]!['labels'] as number[];
-          // 14 queries for each of three categories, by ascending id.
-          expect(labels).toEqual([1, 2, 3].flatMap((id) => Array<number>(14).fill(id)));
+          // 16 queries for each of three categories, by ascending id.
+          expect(labels).toEqual([1, 2, 3].flatMap((id) => Array<number>(16).fill(id)));
         },
       );
       expect(progress).toEqual([1, 2]);

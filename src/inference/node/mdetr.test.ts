@@ -55,7 +55,7 @@ describe('loading', () => {
   it('knows its device, heads and configuration', () => {
     expect(model.device).toBe('cpu');
     expect(model.hasMasks).toBe(true);
-    expect(model.config.num_queries).toBe(14);
+    expect(model.config.num_queries).toBe(16);
   });
 
   it('falls back to the Node binding without koffi, with the same results', async () => {
@@ -151,7 +151,7 @@ describe('an encoded image', () => {
     const scene = await model.encodeImage(noiseImage(90, 60, 5));
     const { best, detections } = await scene.refer('the cube', { ...everything, masks: true });
     expect(best!.scoreRefexp).toBeLessThanOrEqual(best!.score);
-    expect(detections).toHaveLength(14);
+    expect(detections).toHaveLength(16);
     expect(unpackMask(best!.mask!)).toMatchObject({ height: 60, width: 90 });
     expect((await scene.refer('the cube', { threshold: 1 })).best).toBeNull();
     const { answers, probability, answer } = await scene.ask('how many cubes are there?');
@@ -164,13 +164,13 @@ describe('errors', () => {
 
   it('for a text that is empty or too long', async () => {
     await expect(model.detect(image, '   ')).rejects.toThrow(/text is empty/);
-    await expect(model.detect(image, 'cube '.repeat(100))).rejects.toThrow(/reads at most 38/);
+    await expect(model.detect(image, 'cube '.repeat(100))).rejects.toThrow(/reads at most 62/);
     const { warnings } = await model.detect(image, 'cube '.repeat(100), { truncation: 'end' });
-    expect(warnings.join(' ')).toMatch(/102 tokens; only the first 38/);
+    expect(warnings.join(' ')).toMatch(/102 tokens; only the first 62/);
   });
 
   it('but only a warning for unknown words', async () => {
-    expect((await model.detect(image, 'a dog')).warnings.join()).toMatch(/does not know "dog"/);
+    expect((await model.detect(image, 'a dog')).warnings.join()).toMatch(/has never seen "dog"/);
   });
 
   it('for every call after disposal', async () => {
