@@ -1,7 +1,7 @@
 import type { Outcome } from './inputs.ts';
 import { InputRunner, makeInput } from './inputs.ts';
 import { PLANTED_READERS } from './planted.ts';
-import { READERS } from './readers.ts';
+import type { Reader } from './reader.ts';
 
 /** Task of the process that reads inputs: indices `first` to `end`, of readers in turn. */
 export interface FuzzTask {
@@ -19,9 +19,15 @@ export type FuzzMessage =
 
 const send = (message: FuzzMessage): void => void process.send!(message);
 
+/** Readers by their names. The library is loaded only for its own readers, which takes seconds. */
+const readersOf = async (names: readonly string[]): Promise<Reader[]> => {
+  const isPlanted = (name: string): boolean => PLANTED_READERS.some((reader) => reader.name === name);
+  const all = names.every(isPlanted) ? PLANTED_READERS : (await import('./readers.ts')).READERS;
+  return names.map((name) => [...all, ...PLANTED_READERS].find((reader) => reader.name === name)!);
+};
+
 const runTask = async ({ seed, readers, first, end }: FuzzTask): Promise<void> => {
-  const all = [...READERS, ...PLANTED_READERS];
-  const chosen = readers.map((name) => all.find((reader) => reader.name === name)!);
+  const chosen = await readersOf(readers);
   const seeds = await Promise.all(chosen.map((reader) => reader.seeds()));
   const runner = new InputRunner();
   try {

@@ -39,7 +39,8 @@ export const smallValues = {
   save_every: 5,
   num_workers: 0,
   threads: 1,
-  datasets: [{ scenes: { seed: 5, images: 16, width: 96, height: 64, min_objects: 2, max_objects: 3 } }],
+  // The smallest scenes there are: rendering takes most of the time of such a training.
+  datasets: [{ scenes: { seed: 5, images: 16, width: 60, height: 40, min_objects: 2, max_objects: 3 } }],
 };
 
 export const smallConfig = (more: Readonly<Record<string, unknown>> = {}): TrainConfig =>

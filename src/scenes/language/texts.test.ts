@@ -245,8 +245,11 @@ describe('questions', () => {
     });
   });
 
+  const tallies = new Map<SceneSplit, ReadonlyMap<string, QuestionText[]>>();
   /** Answers of 2,000 or more questions, by type. */
   const tally = (split: SceneSplit): ReadonlyMap<string, QuestionText[]> => {
+    const known = tallies.get(split);
+    if (known !== undefined) return known;
     const byType = new Map<string, QuestionText[]>();
     for (let index = 0; index < 420; index++) {
       const scene = describeScene(21, index, { split });
@@ -254,6 +257,7 @@ describe('questions', () => {
         byType.set(text.type, [...(byType.get(text.type) ?? []), text]);
       }
     }
+    tallies.set(split, byType);
     return byType;
   };
   const majority = (texts: readonly QuestionText[]): number => {

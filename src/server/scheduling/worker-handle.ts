@@ -1,7 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process';
-import { createRequire } from 'node:module';
-import { fileURLToPath, pathToFileURL } from 'node:url';
 import { restoredError } from '../../threads/thread-failure.ts';
+import { forkArguments } from '../../threads/worker-module.ts';
 import type {
   FromWorker,
   ModelDescription,
@@ -14,19 +13,11 @@ import type {
 /** How long a worker may take to end after its channel was closed, in milliseconds. */
 const END_MS = 5000;
 
-/** Not a literal at its use: bundlers would look for the development dependency. */
-const TSX = ['tsx', 'package.json'].join('/');
-
-/** Starts the process of a worker; from TypeScript sources (tests, benchmarks) with the loader. */
+/** Starts the process of a worker. */
 const forkWorker = (): ChildProcess => {
-  const isSource = import.meta.url.endsWith('.ts');
-  const module = new URL(`../worker/worker-process.${isSource ? 'ts' : 'js'}`, import.meta.url);
-  const loader = (): string => {
-    const tsx = pathToFileURL(createRequire(import.meta.url).resolve(TSX));
-    return new URL('dist/loader.mjs', tsx).href;
-  };
-  return fork(fileURLToPath(module), [], {
-    execArgv: isSource ? ['--import', loader()] : [],
+  const { path, execArgv } = forkArguments(import.meta.url, '../worker/worker-process');
+  return fork(path, [], {
+    execArgv: [...execArgv],
     serialization: 'advanced',
     // What native code prints must not mix with the output of the parent.
     stdio: ['ignore', 2, 2, 'ipc'],

@@ -1,14 +1,14 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { runDifference } from '../../../test/support/run-difference.ts';
 import { smallConfig, smallDataset } from '../../../test/support/small-run.ts';
 import { runReplicas } from './replicas.ts';
 import { readRunState } from './run-state.ts';
-import type { RunObserver } from './run-observer.ts';
+import type { RunObserver, RunSummary } from './run-observer.ts';
 
-vi.setConfig({ testTimeout: 300_000 });
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
 
 const root = mkdtempSync(join(tmpdir(), 'mdetr-replicas-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -30,9 +30,14 @@ const logOf = (folder: string): Record<string, unknown>[] =>
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 
 describe('replicas', () => {
+  const one = freshFolder();
+  let summary: RunSummary;
+  beforeAll(async () => {
+    summary = await train(one, { replicas: 1 });
+  });
+
   it('train like one copy, up to rounding, and reproduce to the bit', async () => {
-    const [one, two, again] = [freshFolder(), freshFolder(), freshFolder()];
-    const summary = await train(one, { replicas: 1 });
+    const [two, again] = [freshFolder(), freshFolder()];
     const shared = await train(two, { replicas: 2, num_workers: 2 });
     await train(again, { replicas: 2 });
     expect(shared).toMatchObject({ steps: 6, isDone: true });
@@ -48,15 +53,14 @@ describe('replicas', () => {
   });
 
   it('resume in any number', async () => {
-    const [whole, broken] = [freshFolder(), freshFolder()];
-    await train(whole, { replicas: 1 });
+    const broken = freshFolder();
     const stop = new AbortController();
     const observer: RunObserver = { onStep: (done) => done === 3 && stop.abort() };
     expect(await train(broken, { replicas: 2 }, { signal: stop.signal, observer })).toMatchObject({ isDone: false });
     expect((await readRunState(join(broken, 'state.safetensors'))).position).toMatchObject({ isDone: false });
     // Three share four batches unevenly.
     expect(await train(broken, { replicas: 3 }, { resume: true })).toMatchObject({ steps: 6, isDone: true });
-    expect(await runDifference(whole, broken)).toBeLessThan(1e-4);
+    expect(await runDifference(one, broken)).toBeLessThan(1e-4);
   });
 
   it('report bad rows of any replica', async () => {

@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it, vi } from 'vitest';
@@ -53,6 +53,20 @@ const stoppingAt = (step: number): { signal: AbortSignal; observer: RunObserver 
   return { signal: stop.signal, observer: { onStep: (done) => done === step && stop.abort() } };
 };
 
+/** A copy of a run that was stopped after step 5. */
+const stoppedRun = async (): Promise<string> => {
+  const folder = freshFolder();
+  cpSync(await stopped(), folder, { recursive: true });
+  return folder;
+};
+let original: Promise<string> | undefined;
+const stopped = (): Promise<string> =>
+  (original ??= (async () => {
+    const folder = freshFolder();
+    await train(folder, {}, stoppingAt(5));
+    return folder;
+  })());
+
 describe('a training run', () => {
   it('ends with a state, a model folder, all settings and a log', async () => {
     const folder = freshFolder();
@@ -93,22 +107,20 @@ describe('a training run', () => {
   });
 
   it('removes log entries after the state, and resumes with a gap if the log is shorter', async () => {
-    const folder = freshFolder();
-    await train(folder, {}, stoppingAt(6));
+    const folder = await stoppedRun();
     const before = readFileSync(join(folder, 'log.jsonl'), 'utf8');
-    appendFileSync(join(folder, 'log.jsonl'), '{"kind":"train","step":7}\n{"kind":"tr');
+    appendFileSync(join(folder, 'log.jsonl'), '{"kind":"train","step":6}\n{"kind":"tr');
     const notes: string[] = [];
     await train(folder, {}, { resume: true, observer: { onNote: (text) => notes.push(text) } });
     expect(notes).toEqual([]);
     expect(readFileSync(join(folder, 'log.jsonl'), 'utf8').startsWith(before)).toBe(true);
     expect(logOf(folder).map(({ step }) => step)).toEqual([2, 4, 5, 6, 8, 10, 12]);
 
-    const lost = freshFolder();
-    await train(lost, {}, stoppingAt(6));
+    const lost = await stoppedRun();
     writeFileSync(join(lost, 'log.jsonl'), before.slice(0, before.indexOf('\n') + 20));
     await train(lost, {}, { resume: true, observer: { onNote: (text) => notes.push(text) } });
     expect(notes.join()).toMatch(/end of the log is missing/);
-    expect(logOf(lost).map(({ step }) => step)).toEqual([2, 8, 10, 12]);
+    expect(logOf(lost).map(({ step }) => step)).toEqual([2, 6, 8, 10, 12]);
   });
 
   it('keeps the model of the best validation, with the weights that are shipped', async () => {
@@ -189,15 +201,13 @@ describe('a training run', () => {
   });
 
   it('resumes with another batch size at the next complete step', async () => {
-    const folder = freshFolder();
-    await train(folder, {}, stoppingAt(3));
+    const folder = await stoppedRun();
     const summary = await train(folder, { batch_size: 4 }, { resume: true });
     expect(summary).toMatchObject({ steps: 12, isDone: true });
   });
 
   it('names batch, term and remedy if the loss is not finite, and keeps the last good state', async () => {
-    const folder = freshFolder();
-    await train(folder, {}, stoppingAt(5));
+    const folder = await stoppedRun();
     const before = await numbersOf(folder);
     const error = await train(folder, { bbox_loss_coef: 1e308, giou_loss_coef: 1e308 }, { resume: true }).then(
       () => undefined,

@@ -47,7 +47,7 @@ const moved = (
   );
 
 /** Large distances cross the kinks of ReLU and of the matching, small ones suffer from float32 rounding: one of them fits. */
-const distances = [5e-4, 1e-4, 2e-5];
+const distances = [1e-4, 2e-5, 5e-4];
 
 /** Compares the gradient with central differences along random directions. */
 const compareDirections = async (
@@ -83,6 +83,8 @@ const compareDirections = async (
       const ahead = await totalAt(moved(parameters, direction, distance));
       const behind = await totalAt(moved(parameters, direction, -distance));
       differences.push((ahead - behind) / (2 * distance));
+      // Close enough on its own: the other distances could only be closer.
+      if (Math.abs(differences.at(-1)! - found) <= 0.01 * Math.abs(differences.at(-1)!)) break;
     }
     const [nearest] = differences.sort((x, y) => Math.abs(x - found) - Math.abs(y - found));
     pairs.push({ expected: nearest!, found });
