@@ -3,11 +3,13 @@
  * names the cause, its location and the way out. The command line prints it on one line and exits with status 1.
  */
 export class MdetrError extends Error {
+  /** Name of the class. */
   override name = 'MdetrError';
 }
 
 /** An error in the call itself, such as an unknown option or a missing argument. Exit status 2. */
 export class UsageError extends MdetrError {
+  /** Name of the class. */
   override name = 'UsageError';
 }
 

@@ -1,7 +1,7 @@
 /**
  * Writes the API reports of all entry points to `docs/api-report/`, from the built declaration files. With `--check`,
  * compares them instead and exits with status 1 if the public API changed without its report. A type that a public
- * declaration names and its entry point does not export fails in both cases.
+ * declaration names and its entry point does not export, and an export or a field without a doc comment, fail in both cases.
  */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -52,7 +52,7 @@ const configOf = (name: string, declarations: string, temporary: string): Extrac
         extractorMessageReporting: {
           default: { logLevel: ExtractorLogLevel.Warning },
           'ae-forgotten-export': { logLevel: ExtractorLogLevel.Error },
-          'ae-undocumented': { logLevel: ExtractorLogLevel.None },
+          'ae-undocumented': { logLevel: ExtractorLogLevel.Error },
           'ae-missing-release-tag': { logLevel: ExtractorLogLevel.None },
           'ae-unresolved-link': { logLevel: ExtractorLogLevel.None },
         },

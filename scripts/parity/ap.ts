@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { CocoApEvaluator, type CocoGroundTruth, type XywhDetections } from '../../src/metrics/coco-ap.ts';
+import { CocoApEvaluator } from '../../src/metrics/coco-ap.ts';
+import { type CocoGroundTruth, type XywhDetections } from '../../src/metrics/coco-ap-data.ts';
 import { LvisApEvaluator, type LvisGroundTruth } from '../../src/metrics/lvis-ap.ts';
 import { Difference, type Comparison, type Values } from './difference.ts';
 

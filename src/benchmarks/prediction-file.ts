@@ -12,6 +12,7 @@ const CHUNK_LENGTH = 1 << 16;
 /** Writes predictions to a file, one line each. Call `close` at the end. */
 export class PredictionWriter<Prediction> {
   private constructor(
+    /** Path of the file. */
     readonly path: string,
     private readonly file: FileHandle,
     private pending: string,

@@ -3,13 +3,17 @@ import type { JsonValue } from './pickle/pickle-values.ts';
 
 /** Total size of a group of tensors. */
 export interface TensorTotals {
+  /** Number of tensors. */
   readonly tensors: number;
+  /** Number of elements. */
   readonly elements: number;
+  /** Size in bytes. */
   readonly bytes: number;
 }
 
 /** Summary of everything in a weight file, including the weights that were not selected. */
 export interface CheckpointContents {
+  /** Epoch that the training had reached. */
   readonly epoch?: number | undefined;
   /** The plain weights. Undefined if the file holds EMA weights only. */
   readonly model?: TensorTotals | undefined;

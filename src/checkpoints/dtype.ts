@@ -23,6 +23,7 @@ const BYTES_PER_ELEMENT: Readonly<Record<CheckpointDtype, number>> = {
 /** All dtypes, widest first. */
 export const CHECKPOINT_DTYPES = Object.keys(BYTES_PER_ELEMENT) as readonly CheckpointDtype[];
 
+/** Size of one element in bytes. */
 export const bytesPerElement = (dtype: CheckpointDtype): number => BYTES_PER_ELEMENT[dtype];
 
 /** Number of elements of a shape; `undefined` if it exceeds the safe integers. */

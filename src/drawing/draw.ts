@@ -9,14 +9,18 @@ import { colorOf, nameDetections, type DrawableDetection, type NamedDetection } 
 
 /** Boxes, caption and note that are drawn on an image. */
 export interface DrawingContent {
+  /** Detections to draw. */
   readonly detections: readonly DrawableDetection[];
+  /** Caption, shown below the image. */
   readonly caption: string;
   /** A line below the caption, such as an answer. Default: a note if there is no detection. */
   readonly note?: string | undefined;
 }
 
+/** File format of a drawing. */
 export type DrawingFormat = 'png' | 'jpeg' | 'webp';
 
+/** Options of drawing detections. */
 export interface DrawingOptions {
   /** Default `png`. */
   readonly format?: DrawingFormat | undefined;

@@ -5,6 +5,7 @@ import { type DrawingColor, neutralColor, phraseColor } from './palette.ts';
 export interface DrawableDetection {
   /** x0, y0, x1, y1 in pixels of the image. */
   readonly box: readonly [x0: number, y0: number, x1: number, y1: number];
+  /** Score in 0 to 1. */
   readonly score: number;
   /** Ranges of the caption in UTF-16 units, best first. The first one names the box. */
   readonly spans: readonly { readonly start: number; readonly end: number }[];
@@ -18,14 +19,19 @@ export interface DrawableDetection {
 export interface Phrase {
   /** UTF-16 units of the caption. */
   readonly start: number;
+  /** Index after the last character. */
   readonly end: number;
+  /** The phrase. */
   readonly text: string;
+  /** Color of the phrase and of its boxes. */
   readonly color: DrawingColor;
 }
 
 /** A detection with its phrase; undefined if it has no phrase. */
 export interface NamedDetection {
+  /** The detection. */
   readonly detection: DrawableDetection;
+  /** Phrase of its best span; undefined without spans. */
   readonly phrase: Phrase | undefined;
 }
 

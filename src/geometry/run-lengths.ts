@@ -6,7 +6,9 @@ import { MdetrError } from '../errors.ts';
  * and resizing.
  */
 export interface RunLengthMask {
+  /** Height in pixels. */
   readonly height: number;
+  /** Width in pixels. */
   readonly width: number;
   /** Run lengths, zeros first; they sum to `height * width`. */
   readonly counts: Uint32Array;
@@ -14,12 +16,15 @@ export interface RunLengthMask {
 
 /** Mask as in COCO files: `counts` packed into a string, or as numbers. `size` is (height, width). */
 export interface CocoRle {
+  /** Height and width in pixels. */
   readonly size: readonly [height: number, width: number];
+  /** Run lengths in column order, zeros first: as numbers, or packed in COCO's text form. */
   readonly counts: string | readonly number[];
 }
 
 /** `CocoRle` with packed counts, the form that this package writes. */
 export interface PackedCocoRle extends CocoRle {
+  /** Run lengths in COCO's text form. */
   readonly counts: string;
 }
 

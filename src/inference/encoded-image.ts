@@ -40,6 +40,7 @@ export class EncodedImage {
    * @throws {MdetrError} for a text that is empty or too long
    */
   detect(caption: string, options?: InferenceOptions): Promise<DetectionResult>;
+  /** Finds the objects of several captions. */
   detect(captions: readonly string[], options?: InferenceOptions): Promise<DetectionResult[]>;
   async detect(
     captions: string | readonly string[],
@@ -51,6 +52,7 @@ export class EncodedImage {
 
   /** Finds the one object that an expression means; several expressions give an array. Throws as `detect` does. */
   refer(expression: string, options?: InferenceOptions): Promise<ReferResult>;
+  /** Finds the objects of several expressions. */
   refer(expressions: readonly string[], options?: InferenceOptions): Promise<ReferResult[]>;
   async refer(
     expressions: string | readonly string[],
@@ -65,6 +67,7 @@ export class EncodedImage {
    * question heads.
    */
   ask(question: string, options?: InferenceOptions): Promise<AnswerResult>;
+  /** Answers several questions. */
   ask(questions: readonly string[], options?: InferenceOptions): Promise<AnswerResult[]>;
   async ask(
     questions: string | readonly string[],

@@ -93,6 +93,7 @@ export abstract class LoadedModel<Image = ImageSource> {
    * for (const { box, score, label } of detections) console.log(label, score, box);
    */
   detect(image: Image, caption: string, options?: BatchOptions): Promise<DetectionResult>;
+  /** Finds the objects of several captions in an image. */
   detect(image: Image, captions: readonly string[], options?: BatchOptions): Promise<DetectionResult[]>;
   async detect(
     image: Image,
@@ -104,6 +105,7 @@ export abstract class LoadedModel<Image = ImageSource> {
 
   /** Finds the one object that an expression means; several expressions give an array. Throws as `detect` does. */
   refer(image: Image, expression: string, options?: BatchOptions): Promise<ReferResult>;
+  /** Finds the objects of several expressions in an image. */
   refer(image: Image, expressions: readonly string[], options?: BatchOptions): Promise<ReferResult[]>;
   async refer(
     image: Image,
@@ -118,6 +120,7 @@ export abstract class LoadedModel<Image = ImageSource> {
    * question heads.
    */
   ask(image: Image, question: string, options?: BatchOptions): Promise<AnswerResult>;
+  /** Answers several questions about an image. */
   ask(image: Image, questions: readonly string[], options?: BatchOptions): Promise<AnswerResult[]>;
   async ask(
     image: Image,

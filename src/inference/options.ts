@@ -31,6 +31,7 @@ export interface InferenceOptions extends DetectionOptions {
 
 /** Options of calls that take images too. */
 export interface BatchOptions extends InferenceOptions {
+  /** Options of decoding image files. */
   readonly decode?: DecodeOptions | undefined;
   /**
    * Pad images of different sizes to one batch, as the official evaluation does; their results then depend on each other.
@@ -47,7 +48,9 @@ export interface EncodeImageOptions extends DecodeOptions {
 
 /** One image and one text about it. */
 export interface ImageText<Image = ImageSource> {
+  /** The image. */
   readonly image: Image;
+  /** Caption, expression or question. */
   readonly text: string;
   /** Name of the image in errors and results; a path's own name by default. */
   readonly name?: string | undefined;

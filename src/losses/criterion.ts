@@ -14,6 +14,7 @@ import { MatchedPairs } from './matched-pairs.ts';
  */
 export type ModelOutputs = Readonly<Record<string, Tensor>>;
 
+/** All losses of a training step: matching on the host, and the programs of the terms. */
 export interface Criterion {
   /** Official names; terms of the decoder layers before the last have the suffix `_0`, `_1` …. */
   readonly termNames: readonly string[];

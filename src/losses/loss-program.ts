@@ -77,7 +77,9 @@ const isSymbol = ({ terms: [first, ...others] }: SymbolicDim): boolean =>
 
 /** Values of the loss program, by official name. */
 export interface LossValues {
+  /** Weighted sum of the terms. */
   readonly total: number;
+  /** Value of each term before weighting, by official name. */
   readonly terms: Readonly<Record<string, number>>;
 }
 

@@ -29,6 +29,7 @@ export interface LossInputs {
 
 /** Values that the graph of a loss is built from. */
 export interface LossContext {
+  /** Weights and coefficients. */
   readonly config: LossConfig;
   /** One of the model's outputs that `inputs.outputs` lists. */
   output(name: string): Tensor;
@@ -38,16 +39,19 @@ export interface LossContext {
 
 /** Values for a loss on pairs of queries and boxes. */
 export interface MatchedLossContext extends LossContext {
+  /** Queries and boxes that the matching assigned to each other. */
   readonly pairs: MatchedPairs;
   /** Scalar that sums over boxes are divided by (`boxNormalizer`). */
   readonly numBoxes: Tensor;
 }
 
+/** Declaration of a loss: its inputs, weights and graph. */
 export interface LossDeclaration<Context extends LossContext> {
   /** Unique name in the table of losses. */
   readonly name: string;
   /** Whether a config trains this loss. */
   isOn(config: LossConfig): boolean;
+  /** Outputs of the model and targets that it reads. */
   readonly inputs: LossInputs;
   /** Weight of each term in the total, by name. Terms without a weight are only logged. */
   weight(config: LossConfig): Readonly<Record<string, number>>;
@@ -57,11 +61,13 @@ export interface LossDeclaration<Context extends LossContext> {
 
 /** A loss on matched queries and boxes. It is off when the config has `no_detection`. */
 export interface MatchedLoss extends LossDeclaration<MatchedLossContext> {
+  /** Whether it reads matched pairs. */
   readonly isMatched: true;
 }
 
 /** A loss that needs no matching. */
 export interface UnmatchedLoss extends LossDeclaration<LossContext> {
+  /** Whether it reads matched pairs. */
   readonly isMatched: false;
 }
 

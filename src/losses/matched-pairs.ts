@@ -35,8 +35,11 @@ export class MatchedPairs {
 
   /** @param layers L; @param batch B; @param queries Q */
   constructor(
+    /** Number of decoder layers (L). */
     readonly layers: number,
+    /** Number of samples (B). */
     readonly batch: Dim,
+    /** Number of queries (Q). */
     readonly queries: Dim,
   ) {
     this.unmatched = input('unmatched', [layers, batch, queries]);

@@ -28,8 +28,11 @@ export interface SampleTarget {
 
 /** (n, height, width) bytes of 0 and 1, at the size of the image that the model receives, without padding. */
 export interface SampleMasks {
+  /** (N, height, width), 0 or 1. */
   readonly data: Uint8Array;
+  /** Height in pixels. */
   readonly height: number;
+  /** Width in pixels. */
   readonly width: number;
 }
 
@@ -43,7 +46,9 @@ export interface CaptionTokens {
 
 /** Samples that a loss makes its target tensors from. */
 export interface TargetBatch {
+  /** Target of each caption. */
   readonly samples: readonly SampleTarget[];
+  /** Tokens of the captions; undefined where no loss reads them. */
   readonly captions: CaptionTokens | undefined;
 }
 
@@ -59,6 +64,7 @@ export interface BatchTargets {
   readonly inputs: TargetInputs;
 }
 
+/** Target tensors by the name of the program input. */
 export type TargetInputs = Readonly<Record<string, HostTensor>> & {
   readonly target_boxes: HostTensor;
   readonly positive_map: HostTensor;

@@ -3,8 +3,11 @@ import { giouXyxy } from '../geometry/box-overlap.ts';
 
 /** Weights of the matching cost, under the official argument names. */
 export interface MatchingWeights {
+  /** Weight of the soft-token score. */
   readonly set_cost_class: number;
+  /** Weight of the L1 distance of normalized boxes. */
   readonly set_cost_bbox: number;
+  /** Weight of the generalized IoU. */
   readonly set_cost_giou: number;
 }
 

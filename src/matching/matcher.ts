@@ -3,7 +3,9 @@ import { linearSumAssignment } from './hungarian.ts';
 
 /** Matched queries and targets of a sample: min(Q, N) pairs ordered by query. Target indices are within the sample. */
 export interface Match {
+  /** Indices of the matched queries, ascending. */
   readonly queries: Int32Array;
+  /** Index of the target of each matched query. */
   readonly targets: Int32Array;
 }
 

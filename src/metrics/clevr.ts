@@ -6,6 +6,7 @@ import type { AnswerPrediction } from './predictions.ts';
 export interface ClevrQuestion {
   /** `question_index` of the question file, or the image id of the row. */
   readonly questionId: number | string;
+  /** Correct answer. */
   readonly answer: string;
   /** Functional program; older files have `type` in place of `function`. */
   readonly program?:
@@ -26,6 +27,7 @@ export const clevrAnswerType = (answer: string): ClevrAnswerType =>
  * `type_accuracy` is the fraction of correctly predicted kinds of answer, for predictions with a `type`.
  */
 export class ClevrEvaluator implements Evaluator<AnswerPrediction> {
+  /** Notes about predictions that do not count. */
   readonly warnings: string[] = [];
   private readonly questions: ReadonlyMap<string, ClevrQuestion>;
   private readonly answers = new Map<string, AnswerPrediction>();
@@ -42,7 +44,7 @@ export class ClevrEvaluator implements Evaluator<AnswerPrediction> {
     return question === undefined ? undefined : Number(question.answer === prediction.prediction);
   }
 
-  /** @throws {MdetrError} when questions have no answer */
+  /** Accuracy, overall and by type of question. @throws {MdetrError} when questions have no answer */
   summarize(): Metrics {
     const missing = [...this.questions.keys()].filter((key) => !this.answers.has(key));
     if (missing.length > 0) {

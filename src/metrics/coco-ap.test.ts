@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { maskFromDense, packMask } from '../geometry/run-lengths.ts';
-import { type CocoApOptions, CocoApEvaluator, type CocoGroundTruth } from './coco-ap.ts';
+import { CocoApEvaluator } from './coco-ap.ts';
+import { type CocoApOptions, type CocoGroundTruth } from './coco-ap-data.ts';
 
 type Box = [number, number, number, number];
 const xywh = ([x0, y0, x1, y1]: Box): Box => [x0, y0, x1 - x0, y1 - y0];

@@ -1,44 +1,15 @@
 import { maskFromAnnotation } from '../data/format/row-target.ts';
 import type { CocoAnnotation } from '../data/format/coco-format.ts';
 import { pairwiseIouXywh } from '../geometry/box-overlap.ts';
-import { boxXyxyToXywh, roundingOf, type BoxXywh } from '../geometry/boxes.ts';
+import { boxXyxyToXywh, roundingOf } from '../geometry/boxes.ts';
 import { pairwiseMaskIou } from '../geometry/mask-overlap.ts';
-import { maskArea, unpackMask, type CocoRle } from '../geometry/run-lengths.ts';
+import { maskArea, unpackMask } from '../geometry/run-lengths.ts';
 import { MdetrError } from '../errors.ts';
 import { countGroundTruth, matchDetections, meanPrecision, meanRecall, RankedDetections } from './average-precision.ts';
 import type { AreaName, PrecisionRecall, GroundTruthSet, IdZero } from './average-precision.ts';
+import type { CocoApOptions, CocoGroundTruth, XywhDetections } from './coco-ap-data.ts';
 import type { Evaluator, Metrics } from './metrics.ts';
 import type { DetectionPrediction } from './predictions.ts';
-
-/** Ground truth in COCO's format. */
-export interface CocoGroundTruth {
-  readonly images: readonly { readonly id: number; readonly width: number; readonly height: number }[];
-  readonly annotations: readonly CocoAnnotation[];
-  readonly categories?: readonly { readonly id: number }[];
-}
-
-export interface CocoApOptions {
-  /** Overlap of boxes or of masks. */
-  readonly iouType: 'bbox' | 'segm';
-  /** Match within categories. Default false: class-agnostic, as in the official evaluation of MDETR. */
-  readonly useCategories?: boolean;
-  /** Maximum numbers of detections of an image (and category); AP uses the last. Default [1, 10, 100]. */
-  readonly maxDetections?: readonly [number, number, number];
-  /**
-   * Treatment of images without a prediction: `count` counts their objects as missed, as in pycocotools; `skip` leaves
-   * them out, as in the official evaluation of MDETR. Both agree when all images have a prediction. Default `count`.
-   */
-  readonly unpredicted?: 'count' | 'skip';
-  readonly idZero?: IdZero;
-}
-
-/** Detections of one image, with boxes as [x, y, width, height]. */
-export interface XywhDetections {
-  readonly scores: readonly number[];
-  readonly labels?: readonly number[] | undefined;
-  readonly boxes?: readonly BoxXywh[] | undefined;
-  readonly masks?: readonly CocoRle[] | undefined;
-}
 
 interface ImageGroundTruth {
   readonly id: number;
@@ -92,6 +63,7 @@ export class CocoApEvaluator implements Evaluator<DetectionPrediction> {
     if (this.options.unpredicted === 'count') for (const image of this.images.values()) this.expectGroundTruth(image);
   }
 
+  /** Notes about predictions that do not count. */
   get warnings(): readonly string[] {
     const left =
       this.unknownCategory === 0 ? [] : [`${this.unknownCategory} detections of unknown categories were left out.`];
@@ -160,6 +132,7 @@ export class CocoApEvaluator implements Evaluator<DetectionPrediction> {
     ];
   }
 
+  /** Metrics by name. @throws {MdetrError} if images have no prediction */
   summarize(): Metrics {
     const [first, second, last] = this.options.maxDetections;
     const names = ['AP', 'AP50', 'AP75', 'APs', 'APm', 'APl', `AR@${first}`, `AR@${second}`, `AR@${last}`];

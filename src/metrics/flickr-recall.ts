@@ -6,6 +6,7 @@ import type { FlickrPrediction } from './predictions.ts';
 
 /** A phrase of Flickr30k Entities. */
 export interface FlickrPhrase {
+  /** Id of the phrase's entity, to which its boxes belong. */
   readonly phraseId: string;
   /** Categories: people, clothing, bodyparts, animals, vehicles, instruments, scene, other. */
   readonly phraseTypes: readonly string[];
@@ -13,6 +14,7 @@ export interface FlickrPhrase {
 
 /** One image of a Flickr30k Entities split. */
 export interface FlickrGroundTruth {
+  /** Id of the image. */
   readonly imageId: string;
   /** Boxes by phrase id: [x0, y0, x1, y1] in pixels, as in the XML files. */
   readonly boxes: ReadonlyMap<string, readonly (readonly number[])[]>;
@@ -20,6 +22,7 @@ export interface FlickrGroundTruth {
   readonly sentences: readonly (readonly FlickrPhrase[])[];
 }
 
+/** Options of Flickr30k recall. */
 export interface FlickrRecallOptions {
   /** Numbers of best boxes of a phrase that count; -1 for all. Default [1, 5, 10, -1]. */
   readonly topK?: readonly number[];
@@ -44,6 +47,7 @@ interface Sentence {
  * counterpart: `FlickrEvaluator`, `Flickr30kEntitiesRecallEvaluator`.
  */
 export class FlickrRecallEvaluator implements Evaluator<FlickrPrediction> {
+  /** Notes about predictions that do not count. */
   readonly warnings: string[] = [];
   private readonly topK: readonly number[];
   private readonly iouThreshold: number;
@@ -109,7 +113,7 @@ export class FlickrRecallEvaluator implements Evaluator<FlickrPrediction> {
     return hits / sentence.boxes.length;
   }
 
-  /** @throws {MdetrError} when sentences with phrases have no prediction */
+  /** Recall at 1, 5 and 10 by category. @throws {MdetrError} when sentences with phrases have no prediction */
   summarize(): Metrics {
     const missing = [...this.sentences.keys()].filter((key) => !this.evaluated.has(key));
     if (missing.length > 0) {

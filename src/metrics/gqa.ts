@@ -4,11 +4,15 @@ import type { AnswerPrediction } from './predictions.ts';
 
 /** One question of GQA's question files. Metrics that need a missing field are left out. */
 export interface GqaQuestion {
+  /** Id of the question. */
   readonly questionId: number | string;
+  /** Correct answer. */
   readonly answer: string;
+  /** Text of the question. */
   readonly question?: string | undefined;
   /** Only balanced questions count towards accuracy; absent means balanced. */
   readonly isBalanced?: boolean | undefined;
+  /** Types of the question, for accuracy by type. */
   readonly types?:
     | {
         /** verify, query, choose, logical or compare */
@@ -20,6 +24,7 @@ export interface GqaQuestion {
     | undefined;
   /** Functional program; its length is the number of reasoning steps. */
   readonly semantic?: readonly { readonly operation: string; readonly argument: string }[] | undefined;
+  /** Groups of questions, for the distribution score. */
   readonly groups?: { readonly global?: string | null | undefined } | undefined;
   /** Ids of questions whose answers follow from this one's. */
   readonly entailed?: readonly (number | string)[] | undefined;
@@ -31,7 +36,9 @@ export type GqaChoices = ReadonlyMap<
   { readonly valid: readonly string[]; readonly plausible: readonly string[] }
 >;
 
+/** Options of GQA's metrics. */
 export interface GqaOptions {
+  /** Valid answers of each question, for validity and plausibility. */
   readonly choices?: GqaChoices;
   /** Computes consistency, which needs predictions for all entailed questions, unbalanced ones included. */
   readonly consistency?: boolean;
@@ -44,6 +51,7 @@ export interface GqaOptions {
  * fraction of correctly predicted semantic types, for predictions with a `type`. Official counterpart: GQA's `eval.py`.
  */
 export class GqaEvaluator implements Evaluator<AnswerPrediction> {
+  /** Notes about predictions that do not count. */
   readonly warnings: string[] = [];
   private readonly questions: ReadonlyMap<string, GqaQuestion>;
   private readonly answers = new Map<string, AnswerPrediction>();
@@ -62,7 +70,11 @@ export class GqaEvaluator implements Evaluator<AnswerPrediction> {
     return question === undefined ? undefined : Number(question.answer === prediction.prediction);
   }
 
-  /** @throws {MdetrError} when balanced questions (for consistency also entailed ones) have no answer */
+  /**
+   * Accuracy, overall and by type of question.
+   *
+   * @throws {MdetrError} when balanced questions (for consistency also entailed ones) have no answer
+   */
   summarize(): Metrics {
     const balanced = [...this.questions].filter(([, question]) => question.isBalanced !== false);
     const missing = balanced.map(([key]) => key).filter((key) => !this.answers.has(key));

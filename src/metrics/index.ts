@@ -5,7 +5,7 @@
 export { ClevrEvaluator, clevrAnswerType, clevrQuestionFamily } from './clevr.ts';
 export type { ClevrAnswerType, ClevrQuestion } from './clevr.ts';
 export { CocoApEvaluator } from './coco-ap.ts';
-export type { CocoApOptions, CocoGroundTruth, XywhDetections } from './coco-ap.ts';
+export type { CocoApOptions, CocoGroundTruth, XywhDetections } from './coco-ap-data.ts';
 export type { AreaName, IdZero, PrecisionRecall } from './average-precision.ts';
 export { FlickrRecallEvaluator } from './flickr-recall.ts';
 export type { FlickrGroundTruth, FlickrPhrase, FlickrRecallOptions } from './flickr-recall.ts';
@@ -22,7 +22,7 @@ export type {
   PhraseCutSubsetResult,
   PhraseCutTask,
   PhraseCutTaskResult,
-} from './phrasecut.ts';
+} from './phrasecut-data.ts';
 export { PHRASECUT_SUBSETS } from './phrasecut-subsets.ts';
 export type { PhraseCutCounts, PhraseCutSubset, PhraseStructure } from './phrasecut-subsets.ts';
 export { parsePredictions, PREDICTION_FORMATS, predictionHeader, PredictionParser } from './predictions.ts';

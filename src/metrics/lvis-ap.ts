@@ -14,13 +14,19 @@ import type { LvisPrediction } from './predictions.ts';
 /** Frequency of a category: rare, common or frequent. */
 export type LvisFrequency = 'r' | 'c' | 'f';
 
+/** Annotated object with its category. */
 export interface LvisAnnotation extends CocoAnnotation {
+  /** Id of the category. */
   readonly category_id: number;
 }
 
+/** Image with what is known about absent categories. */
 export interface LvisImage {
+  /** Id of the image. */
   readonly id: number;
+  /** Width in pixels. */
   readonly width: number;
+  /** Height in pixels. */
   readonly height: number;
   /** Categories known to be absent from the image. */
   readonly neg_category_ids: readonly number[];
@@ -30,12 +36,17 @@ export interface LvisImage {
 
 /** Ground truth in LVIS v1's format. */
 export interface LvisGroundTruth {
+  /** Images. */
   readonly images: readonly LvisImage[];
+  /** Annotated objects. */
   readonly annotations: readonly LvisAnnotation[];
+  /** Categories with their frequency: `r`, `c` or `f`. */
   readonly categories: readonly { readonly id: number; readonly frequency: string }[];
 }
 
+/** Options of LVIS average precision. */
 export interface LvisApOptions {
+  /** Overlap of boxes or of masks. */
   readonly iouType: 'bbox' | 'segm';
   /**
    * Which detections count. `image` (default): the 300 best of each image over all categories, as in the definition of the
@@ -45,6 +56,7 @@ export interface LvisApOptions {
   readonly limitBy?: 'image' | 'category';
   /** Replaces the limit of 300 or 10,000. */
   readonly limit?: number;
+  /** Whether an annotation with id 0 counts. Default: it does. */
   readonly idZero?: IdZero;
 }
 
@@ -98,6 +110,7 @@ export class LvisApEvaluator implements Evaluator<LvisPrediction> {
     }
   }
 
+  /** Notes about predictions that do not count. */
   get warnings(): readonly string[] {
     return this.unknownCategory === 0
       ? []
@@ -152,6 +165,7 @@ export class LvisApEvaluator implements Evaluator<LvisPrediction> {
     });
   }
 
+  /** Metrics by name, frequency groups included. */
   summarize(): Metrics {
     const ranked = this.rankAll();
     const curvesOf = (area: AreaName): Map<number, PrecisionRecall | undefined> =>

@@ -54,12 +54,16 @@ export const PHRASECUT_SUBSETS = [
   'd_cocotv',
   'd_notcocotv',
 ] as const;
+/** Name of a subset of the phrases. */
 export type PhraseCutSubset = (typeof PHRASECUT_SUBSETS)[number];
 
 /** Structure of a phrase, as in PhraseCut's `refer_*.json`. */
 export interface PhraseStructure {
+  /** Category. */
   readonly name: string;
+  /** Attributes of the phrase. */
   readonly attributes: readonly string[];
+  /** Relations to other objects. */
   readonly relation_descriptions: readonly unknown[];
   /** `name`, `attribute`, `relation` or `verbose`. */
   readonly type: string;
@@ -67,7 +71,9 @@ export interface PhraseStructure {
 
 /** PhraseCut's `name_att_rel_count.json`: names with their counts, in descending order. */
 export interface PhraseCutCounts {
+  /** Categories with the number of their phrases. */
   readonly cat: readonly (readonly [name: string, count: number])[];
+  /** Attributes with the number of their phrases. */
   readonly att: readonly (readonly [name: string, count: number])[];
 }
 

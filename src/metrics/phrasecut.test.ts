@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { maskFromDense, packMask } from '../geometry/run-lengths.ts';
-import { boxesIou, paintBoxes, PhraseCutEvaluator, type PhraseCutTask } from './phrasecut.ts';
+import { boxesIou, paintBoxes, PhraseCutEvaluator } from './phrasecut.ts';
+import { type PhraseCutTask } from './phrasecut-data.ts';
 import { PhraseCutSubsetRules, type PhraseStructure } from './phrasecut-subsets.ts';
 
 const task = (id: string, attributes: string[] = [], polygon = [[0, 0], [3, 0], [3, 3], [0, 3]]): PhraseCutTask => ({

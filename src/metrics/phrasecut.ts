@@ -4,65 +4,16 @@ import { mean, type Evaluator, type Metrics } from './metrics.ts';
 import { denseMaskOverlap } from '../geometry/mask-overlap.ts';
 import { fillPolygonPillow } from '../geometry/pillow-polygon.ts';
 import { PhraseCutSubsetRules, PHRASECUT_SUBSETS } from './phrasecut-subsets.ts';
-import type { PhraseCutCounts, PhraseCutSubset, PhraseStructure } from './phrasecut-subsets.ts';
+import type {
+  PhraseCutGroundTruth,
+  PhraseCutImage,
+  PhraseCutOptions,
+  PhraseCutSubsetResult,
+  PhraseCutTask,
+  PhraseCutTaskResult,
+} from './phrasecut-data.ts';
+import type { PhraseCutSubset } from './phrasecut-subsets.ts';
 import type { PhraseCutPrediction } from './predictions.ts';
-
-/** One phrase of PhraseCut's `refer_*.json`. */
-export interface PhraseCutTask {
-  readonly task_id: string;
-  readonly image_id: number;
-  readonly phrase_structure: PhraseStructure;
-  /** Box of each instance, [x, y, width, height]. */
-  readonly instance_boxes: readonly (readonly number[])[];
-  /** Polygons of each instance, lists of [x, y] points. */
-  readonly Polygons: readonly (readonly (readonly (readonly number[])[])[])[];
-}
-
-/** One image of PhraseCut's `image_data_split.json`. */
-export interface PhraseCutImage {
-  readonly image_id: number;
-  readonly width: number;
-  readonly height: number;
-  readonly coco_id?: number | null | undefined;
-}
-
-export interface PhraseCutGroundTruth {
-  readonly tasks: Iterable<PhraseCutTask>;
-  readonly images: Iterable<PhraseCutImage>;
-  readonly counts: PhraseCutCounts;
-}
-
-export interface PhraseCutOptions {
-  /** Computes metrics of masks too; every prediction then needs one. Default false. */
-  readonly masks?: boolean;
-  /**
-   * Rasterization of boxes. `official` (default) follows the official code: the last row and column of a box are missing,
-   * and a negative start counts from the end of the image. `exact` keeps them, and clips boxes at the border.
-   */
-  readonly boxRaster?: 'official' | 'exact';
-  /** Phrases without a prediction: `skip` (default) leaves them out, as in the official code; `empty` counts them as missed. */
-  readonly missing?: 'skip' | 'empty';
-}
-
-/** Metrics of one subset, as in the official report. */
-export interface PhraseCutSubsetResult {
-  readonly count: number;
-  readonly mean_box_iou: number;
-  /** Fraction of phrases with a box IoU strictly above each threshold. */
-  readonly pred_box_acc: Readonly<Record<string, number>>;
-  readonly mean_mask_iou?: number;
-  /** All intersections divided by all unions. */
-  readonly cum_mask_iou?: number;
-  readonly pred_mask_acc?: Readonly<Record<string, number>>;
-}
-
-/** Overlap of one prediction with its phrase; intersection and union of masks are in pixels. */
-export interface PhraseCutTaskResult {
-  readonly boxIou: number;
-  readonly maskIou: number;
-  readonly intersection: number;
-  readonly union: number;
-}
 
 const IOU_THRESHOLDS = [0.5, 0.6, 0.7, 0.8, 0.9];
 
@@ -90,6 +41,7 @@ export class PhraseCutEvaluator implements Evaluator<PhraseCutPrediction> {
     this.rules = new PhraseCutSubsetRules(groundTruth.counts);
   }
 
+  /** Notes about predictions that do not count. */
   get warnings(): readonly string[] {
     const missing = this.tasks.size - this.results.size;
     const treatment = this.options.missing === 'skip' ? 'left out' : 'counted as empty';
@@ -152,6 +104,7 @@ export class PhraseCutEvaluator implements Evaluator<PhraseCutPrediction> {
     return report;
   }
 
+  /** Metrics by name. @throws {MdetrError} if phrases have no prediction */
   summarize(): Metrics {
     const metrics: Record<string, number> = {};
     for (const [subset, result] of Object.entries(this.report())) {

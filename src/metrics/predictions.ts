@@ -50,7 +50,9 @@ const schemas = {
 
 /** A file format of predictions: the name in its first line, and the schema of every other line. */
 export interface PredictionFormat<Prediction> {
+  /** Name in messages. */
   readonly name: string;
+  /** Check of one prediction. */
   readonly schema: ValueSchema<Prediction>;
 }
 
@@ -64,20 +66,27 @@ export type PredictedBox = [number, number, number, number];
 
 /** A mask in COCO run lengths. */
 export interface PredictedMask {
+  /** Height and width in pixels. */
   size: readonly [height: number, width: number];
+  /** Run lengths in column order, as numbers or in COCO's text form. */
   counts: string | readonly number[];
 }
 
 /** One sentence of Flickr30k: for each phrase with boxes, all boxes (x0, y0, x1, y1) from best to worst. */
 export interface FlickrPrediction {
+  /** Id of the image. */
   image_id: number | string;
+  /** Index of the sentence among those of the image. */
   sentence_id: number;
+  /** Boxes of each phrase as x0, y0, x1, y1, best first. */
   boxes: PredictedBox[][];
 }
 
 /** One referring expression. */
 export interface RefexpPrediction {
+  /** Id of the row. */
   image_id: number | string;
+  /** (N) scores of the boxes. */
   scores: number[];
   /** Boxes as x0, y0, x1, y1. */
   boxes: PredictedBox[];
@@ -87,7 +96,9 @@ export interface RefexpPrediction {
 
 /** One phrase of PhraseCut. */
 export interface PhraseCutPrediction {
+  /** Id of the image. */
   original_id: number | string;
+  /** Id of the phrase. */
   task_id: string;
   /** Boxes as x, y, width, height. */
   boxes: PredictedBox[];
@@ -97,37 +108,57 @@ export interface PhraseCutPrediction {
 
 /** One answer, as the GQA server and the official code write it. */
 export interface AnswerPrediction {
+  /** Id of the question in the data set's files. */
   questionId: number | string;
+  /** Predicted answer. */
   prediction: string;
+  /** Predicted type of the question. */
   type?: string | undefined;
 }
 
 /** Detections of one image; `labels` are category ids, 1 for all in a class-agnostic evaluation. */
 export interface DetectionPrediction {
+  /** Id of the image. */
   image_id: number | string;
+  /** (N) scores. */
   scores: number[];
+  /** (N) category ids. */
   labels?: number[] | undefined;
+  /** (N, 4) boxes as x0, y0, x1, y1, in pixels. */
   boxes?: PredictedBox[] | undefined;
+  /** (N) masks at the size of the image. */
   masks?: PredictedMask[] | undefined;
 }
 
 /** Detections of one image for some or all categories; an image may occur again with other categories. */
 export interface LvisPrediction {
+  /** Id of the image. */
   image_id: number | string;
+  /** (N) scores. */
   scores: number[];
+  /** (N) category ids. */
   labels: number[];
+  /** (N, 4) boxes as x0, y0, x1, y1, in pixels. */
   boxes?: PredictedBox[] | undefined;
+  /** (N) masks at the size of the image. */
   masks?: PredictedMask[] | undefined;
 }
 
 /** Predictions of the built-in benchmarks by their format. */
 export interface PredictionFormats {
+  /** Boxes of the phrases of a sentence. */
   flickr: FlickrPrediction;
+  /** Ranked boxes of an expression. */
   refexp: RefexpPrediction;
+  /** Boxes and mask of a phrase. */
   phrasecut: PhraseCutPrediction;
+  /** Answer to a question of GQA. */
   gqa: AnswerPrediction;
+  /** Answer to a question of CLEVR. */
   clevr: AnswerPrediction;
+  /** Detections of an image. */
   coco: DetectionPrediction;
+  /** Detections of an image. */
   lvis: LvisPrediction;
 }
 

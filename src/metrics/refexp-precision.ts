@@ -5,6 +5,7 @@ import type { RefexpPrediction } from './predictions.ts';
 
 /** One expression with the boxes of the objects it refers to. */
 export interface RefexpGroundTruth {
+  /** Id of the row. */
   readonly imageId: number | string;
   /** `refcoco`, `refcoco+`, `refcocog`, `clevrref` or another name; each dataset has metrics of its own. */
   readonly datasetName: string;
@@ -12,6 +13,7 @@ export interface RefexpGroundTruth {
   readonly boxesXywh: readonly (readonly number[])[];
 }
 
+/** Options of referring-expression precision. */
 export interface RefexpPrecisionOptions {
   /** Numbers of best boxes that count. Default [1, 5, 10]. */
   readonly topK?: readonly number[];
@@ -40,6 +42,7 @@ export interface RefexpPrecisionOptions {
  *   evaluator.summarize()['refcoco_Precision@1'];
  */
 export class RefexpPrecisionEvaluator implements Evaluator<RefexpPrediction> {
+  /** Notes about predictions that do not count. */
   readonly warnings: string[] = [];
   private readonly topK: readonly number[];
   private readonly threshold: number;
@@ -119,6 +122,7 @@ export class RefexpPrecisionEvaluator implements Evaluator<RefexpPrediction> {
     );
   }
 
+  /** Precision at 1, 5 and 10 by data set. @throws {MdetrError} if images have no prediction */
   summarize(): Metrics {
     const ascending = [...this.topK].sort((a, b) => a - b);
     return Object.fromEntries(

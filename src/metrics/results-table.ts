@@ -4,11 +4,13 @@ import type { Metrics } from './metrics.ts';
 export interface Results {
   /** Heading of the column, e.g. `refcoco testA`. */
   readonly title: string;
+  /** Metrics by name. */
   readonly metrics: Metrics;
   /** Number of samples, if it should be shown. */
   readonly count?: number;
 }
 
+/** Layout of a table of results. */
 export interface TableOptions {
   /** Digits after the decimal point. Default 4. */
   readonly digits?: number;

@@ -59,6 +59,7 @@ export class SmoothedValue {
     this.sum = sum;
   }
 
+  /** Median of the window and overall average. */
   toString(): string {
     return `${this.median.toFixed(4)} (${this.globalAverage.toFixed(4)})`;
   }
@@ -90,6 +91,7 @@ export class RunningMetrics {
     return fresh;
   }
 
+  /** Names of the series, in the order of their first value. */
   get names(): readonly string[] {
     return [...this.series.keys()];
   }

@@ -30,10 +30,15 @@ const calibrationSchema = z.looseObject({
 export interface CalibrationData {
   /** File or folder name of the data. */
   readonly name: string;
+  /** Number of images. */
   readonly images: number;
+  /** Number of captions. */
   readonly captions: number;
+  /** Number of boxes. */
   readonly boxes: number;
+  /** Number of phrases for which the image has an object. */
   readonly present_phrases: number;
+  /** Number of phrases for which the image has no object. */
   readonly absent_phrases: number;
   /** The absent phrases are those of other images. */
   readonly made_absent?: boolean | undefined;
@@ -51,6 +56,7 @@ export interface Calibration {
   readonly threshold: number;
   /** Score above which a phrase of the caption counts as present in the image. */
   readonly presence: number;
+  /** Data that it was measured on. */
   readonly data: CalibrationData;
 }
 

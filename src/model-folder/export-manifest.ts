@@ -32,10 +32,13 @@ export interface ExportedFiles {
 
 /** Contents of `export.json`. */
 export interface ExportManifest {
+  /** Tells the file from others. */
   readonly format: 'mdetr-export';
+  /** Version of this format. */
   readonly version: number;
   /** Version of mdetr that wrote the folder. */
   readonly mdetr: string;
+  /** Arrangement of the programs. */
   readonly layout: ExportLayout;
   /** ONNX operator set. */
   readonly opset: number;

@@ -11,11 +11,17 @@ import type { Preprocessing } from './preprocessing.ts';
 export interface ModelSource {
   /** The name that the caller gave. */
   readonly name: string;
+  /** Official arguments of the network. */
   readonly config: ModelConfig;
+  /** The network. */
   readonly model: MdetrNetwork;
+  /** Reads weights by name. */
   readonly weights: WeightSource;
+  /** Tokenizer of the captions. */
   readonly tokenizer: Tokenizer;
+  /** Size and normalization of images. */
   readonly preprocessing: Preprocessing;
+  /** Answer tables of the question heads. */
   readonly answers: AnswerVocabulary;
   /** Note of the model folder about what the model can do, if any; shown with results. */
   readonly notice: string | undefined;
@@ -32,6 +38,7 @@ export interface ModelSource {
   readonly dtype: Precision;
   /** Which tensors were loaded, ignored and missing; undefined for initial weights. */
   readonly report: string | undefined;
+  /** Closes the weight file. */
   close(): Promise<void>;
 }
 

@@ -163,6 +163,11 @@ const PUBLISHED_TEXT_ENCODERS: Readonly<Record<string, TextEncoderConfig>> = {
   },
 };
 
+/**
+ * Text encoder of a network: its own settings, or those of the named architecture.
+ *
+ * @throws {MdetrError} for an unknown architecture
+ */
 export const textEncoderConfig = (config: ModelConfig, source?: string): TextEncoderConfig => {
   const known = config.text_encoder ?? PUBLISHED_TEXT_ENCODERS[config.text_encoder_type];
   if (known === undefined) {

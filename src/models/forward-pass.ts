@@ -36,11 +36,13 @@ export interface Predictions extends AnswerLogits {
 
 /** Result of a forward pass: the predictions, and the hidden states that they were made from. */
 export interface ForwardPass {
+  /** Outputs of the heads. */
   readonly predictions: Predictions;
   /** Detection queries after every decoder layer, each (B, Q, D). */
   readonly hs: readonly Tensor[];
   /** Question queries after every decoder layer, each (B, n, D), with their attention; empty without question heads. */
   readonly answerLayers: readonly DecodedLayer[];
+  /** Output of the joint encoder, which the decoder and the segmentation head read. */
   readonly encoded: EncoderCache;
   /** Predictions of the encoder head, with `query_selection`. */
   readonly cells: CellPredictions | undefined;

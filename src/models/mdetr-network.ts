@@ -54,6 +54,7 @@ interface Decoded extends Pick<ForwardPass, 'hs' | 'answerLayers' | 'cells'> {
  * keys. The methods trace the two phases of the forward pass: `encodeImage` once per image, `forward` per caption.
  */
 export class MdetrNetwork {
+  /** Parameters by official name. */
   readonly registry = new ParameterRegistry();
   /**
    * The segmentation head, with `mask_model`. Its program takes the detections above the threshold (`traceInference`).
@@ -78,7 +79,10 @@ export class MdetrNetwork {
   private readonly selection: QuerySelection | undefined;
   private readonly priming: Priming | undefined;
 
-  constructor(readonly config: ModelConfig) {
+  constructor(
+    /** Official arguments of the network. */
+    readonly config: ModelConfig,
+  ) {
     const root = new Scope(this.registry);
     const hasMasks = config.mask_model === 'smallconv';
     // The official segmentation model wraps the detector, so that the detector's keys have the prefix `detr`.

@@ -1,9 +1,14 @@
 /** Sizes of a text encoder that is not one of the published ones. */
 export interface TextEncoderConfig {
+  /** Width of the hidden states. */
   readonly hidden_size: number;
+  /** Number of layers. */
   readonly num_hidden_layers: number;
+  /** Number of attention heads. */
   readonly num_attention_heads: number;
+  /** Width inside the feed-forward layers. */
   readonly intermediate_size: number;
+  /** Number of tokens. */
   readonly vocab_size: number;
   /** Learned positions; the first two are never used (padding, and an offset of RoBERTa's). */
   readonly max_position_embeddings: number;

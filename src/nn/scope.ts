@@ -5,11 +5,15 @@ import type { Initializer } from './init.ts';
 export interface ParameterSpec {
   /** The official `state_dict` key. */
   readonly name: string;
+  /** Sizes of the dimensions. */
   readonly shape: readonly number[];
+  /** Element type. */
   readonly dtype: DType;
   /** Buffers (statistics of frozen batch norm, position ids) are saved but never trained. */
   readonly kind: 'parameter' | 'buffer';
+  /** Initial values. */
   readonly init: Initializer;
+  /** Tensor of the graph. */
   readonly tensor: Tensor;
 }
 
@@ -17,20 +21,24 @@ export interface ParameterSpec {
 export class ParameterRegistry {
   private readonly byName = new Map<string, ParameterSpec>();
 
+  /** All parameters in the official order. */
   get specs(): readonly ParameterSpec[] {
     return [...this.byName.values()];
   }
 
+  /** Parameter of a name; undefined for an unknown one. */
   get(name: string): ParameterSpec | undefined {
     return this.byName.get(name);
   }
 
+  /** Adds a parameter and returns its tensor. @throws {Error} if the name is taken */
   add(spec: ParameterSpec): Tensor {
     if (this.byName.has(spec.name)) throw new Error(`internal: parameter "${spec.name}" is declared twice`);
     this.byName.set(spec.name, spec);
     return spec.tensor;
   }
 
+  /** Adds all parameters of another registry. */
   append(other: ParameterRegistry): void {
     for (const spec of other.specs) this.add(spec);
   }

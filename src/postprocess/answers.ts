@@ -12,15 +12,23 @@ import { byFallingScore, sigmoid, softmaxRows } from './scored-boxes.ts';
 
 /** Logits of the question heads for one sample, under the official output names. */
 export interface AnswerOutputs {
+  /** Logits of the answers, for networks with one head. */
   readonly pred_answer?: Float32Array;
+  /** Logits of the types of questions. */
   readonly pred_answer_type?: Float32Array;
+  /** Logits of GQA's object answers. */
   readonly pred_answer_obj?: Float32Array;
+  /** Logits of GQA's attribute answers or CLEVR's attribute values. */
   readonly pred_answer_attr?: Float32Array;
+  /** Logits of GQA's relation answers. */
   readonly pred_answer_rel?: Float32Array;
+  /** Logits of GQA's global answers. */
   readonly pred_answer_global?: Float32Array;
+  /** Logits of GQA's category answers. */
   readonly pred_answer_cat?: Float32Array;
   /** Logit of "yes", (1). */
   readonly pred_answer_binary?: Float32Array;
+  /** Logits of CLEVR's counts. */
   readonly pred_answer_reg?: Float32Array;
 }
 

@@ -12,6 +12,7 @@ import {
 } from './scored-boxes.ts';
 import { DEFAULT_SPAN_THRESHOLD, DEFAULT_THRESHOLD } from './thresholds.ts';
 
+/** Options of turning outputs into detections. */
 export interface DetectionOptions {
   /**
    * Score that a detection must exceed, between 0 and 1. Default: the model's calibrated value, else 0.7, as in the official

@@ -18,7 +18,9 @@ export interface DetectionOutputs {
 
 /** Size of the original image in pixels. */
 export interface ImageSize {
+  /** Height in pixels. */
   readonly height: number;
+  /** Width in pixels. */
   readonly width: number;
 }
 
@@ -71,6 +73,7 @@ export const softmaxRows = (logits: Float32Array, rows: number): Float32Array =>
   return result;
 };
 
+/** Logistic function. */
 export const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 
 /** Converts boxes (Q, 4) from relative cxcywh to xyxy in pixels. */

@@ -95,6 +95,7 @@ export interface ResultBase {
   readonly bestBelowThreshold?: DetectedObject | undefined;
   /** Notes to the caller in full sentences: unknown words, a truncated caption, an unsuitable image. */
   readonly warnings: readonly string[];
+  /** Time of each part in milliseconds. */
   readonly timing: Timing;
   /** Version of the package that wrote the result; in JSON only. */
   readonly packageVersion?: string | undefined;
@@ -113,7 +114,9 @@ export interface ReferResult extends ResultBase {
 
 /** An answer and its probability. */
 export interface RankedAnswer {
+  /** The answer. */
   readonly answer: string;
+  /** Its probability. */
   readonly probability: number;
 }
 

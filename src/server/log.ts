@@ -23,20 +23,31 @@ export type LogEntry =
 
 /** Entry for a request that was answered. */
 export interface RequestEntry {
+  /** Kind of entry. */
   readonly event: 'request';
+  /** Id of the request, which the response repeats. */
   readonly requestId: string;
+  /** HTTP method. */
   readonly method: string;
   /** Route as documented, not the path as requested. */
   readonly route: string;
+  /** HTTP status. */
   readonly status: number;
+  /** Duration in milliseconds. */
   readonly ms: number;
   /** Type of the problem, if the answer is one. */
   readonly problem?: string | undefined;
+  /** Name of the model. */
   readonly model?: string | undefined;
+  /** Number of captions. */
   readonly texts?: number | undefined;
+  /** Size of the image file in bytes. */
   readonly imageBytes?: number | undefined;
+  /** Time in the queue in milliseconds. */
   readonly waitMs?: number | undefined;
+  /** Number of requests that were computed together. */
   readonly batch?: number | undefined;
+  /** Whether the encoded image was in the cache. */
   readonly isCached?: boolean | undefined;
 }
 

@@ -19,6 +19,7 @@ export interface ServerModel {
   readonly name: string;
   /** Model folder, `.pth` or `.safetensors` file, or name of an embedded or pulled model; by default `name`. */
   readonly path?: string | undefined;
+  /** Which weights of a training checkpoint. Default: the moving average (`ema`) if there is one. */
   readonly weights?: 'model' | 'ema' | undefined;
   /** Folder of the vocabulary's files, for a bare checkpoint. */
   readonly tokenizer?: string | undefined;

@@ -7,6 +7,7 @@ import { linearSumAssignment } from '../matching/hungarian.ts';
 export interface TrackableDetection {
   /** x0, y0, x1, y1 in pixels. */
   readonly box: BoxXyxy;
+  /** Score in 0 to 1. */
   readonly score: number;
   /** Phrase that the box stands for: only equal phrases are the same object. */
   readonly phrase: string;

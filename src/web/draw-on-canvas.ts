@@ -10,7 +10,9 @@ export type DrawingCanvas = HTMLCanvasElement | OffscreenCanvas;
 
 /** Boxes and the caption whose phrases name them, such as a result of `detect`. */
 export interface CanvasContent {
+  /** Detections to draw. */
   readonly detections: readonly DrawableDetection[];
+  /** Caption, shown below the image. */
   readonly caption: string;
 }
 

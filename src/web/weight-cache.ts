@@ -25,7 +25,9 @@ export interface WeightFileOptions {
 
 /** A file of weights that is stored in the browser. */
 export interface CachedWeights {
+  /** Address of the file. */
   readonly url: string;
+  /** Size in bytes. */
   readonly bytes: number;
 }
 

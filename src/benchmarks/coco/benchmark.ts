@@ -1,5 +1,6 @@
 import type { CocoRow } from '../../data/format/coco-format.ts';
-import { CocoApEvaluator, type CocoGroundTruth } from '../../metrics/coco-ap.ts';
+import { CocoApEvaluator } from '../../metrics/coco-ap.ts';
+import { type CocoGroundTruth } from '../../metrics/coco-ap-data.ts';
 import { PREDICTION_FORMATS } from '../../metrics/predictions.ts';
 import { annotationBenchmark } from '../annotation-benchmark.ts';
 import { flagOption } from '../benchmark-options.ts';

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { checked } from '../../datasets/source/checked.ts';
 import { readJsonList } from '../../datasets/source/json-entries.ts';
 import { readJsonFile } from '../../files/json/json-file.ts';
-import type { PhraseCutGroundTruth, PhraseCutImage, PhraseCutTask } from '../../metrics/phrasecut.ts';
+import type { PhraseCutGroundTruth, PhraseCutImage, PhraseCutTask } from '../../metrics/phrasecut-data.ts';
 
 const number = z.number();
 const words = z.array(z.string());

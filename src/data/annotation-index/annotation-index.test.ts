@@ -16,7 +16,8 @@ import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MdetrError } from '../../errors.ts';
-import { AnnotationIndex, RowSyntaxError } from './annotation-index.ts';
+import { AnnotationIndex } from './annotation-index.ts';
+import { RowSyntaxError } from './row-syntax-error.ts';
 import { indexPaths } from './index-location.ts';
 
 let folder: string;

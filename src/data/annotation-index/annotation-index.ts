@@ -18,6 +18,7 @@ import { indexPaths, isWritableFolder } from './index-location.ts';
 import { parseList, parsePythonJson } from './python-json.ts';
 import { takeImageId, withNumberOfText } from './text-ids.ts';
 import { imageOfQuestion } from './question-row.ts';
+import { RowSyntaxError } from './row-syntax-error.ts';
 import { fingerprintOf, sameFingerprint } from './source-fingerprint.ts';
 
 /** Options of `AnnotationIndex.open`. */
@@ -28,18 +29,15 @@ export interface OpenOptions extends BuildOptions {
   readonly rebuild?: boolean;
 }
 
-/** Error for a row whose text is not JSON; other rows of the file may be valid. */
-export class RowSyntaxError extends MdetrError {
-  override name = 'RowSyntaxError';
-}
-
 /**
  * Random access to the rows of an annotation file of any size. Row `i` is the image with the `i`-th smallest id, as in
  * torchvision's `CocoDetection`, with its annotations in file order. Holds two open files and a small buffer; each worker
  * opens its own, which takes a millisecond once the index exists.
  */
 export class AnnotationIndex {
+  /** Path of the annotation file. */
   readonly annotationFile: string;
+  /** Path of the index beside it. */
   readonly indexFile: string;
   private readonly header: IndexHeader;
   private readonly indexFd: number;
@@ -176,6 +174,7 @@ export class AnnotationIndex {
     }
   }
 
+  /** Closes both files. Further reads fail. */
   close(): void {
     closeSync(this.indexFd);
     closeSync(this.sourceFd);

@@ -44,10 +44,13 @@ export type ByteRange = [number, number];
 
 /** Header of an index file. */
 export interface IndexHeader {
+  /** Size, modification time and sampled digest of the annotation file. */
   source: { bytes: number; modifiedNs: string; sample: string };
   /** A JSON object with lists of images and annotations, one with a list of questions, or a JSON object per line. */
   format: 'coco' | 'questions' | 'lines';
+  /** Number of rows. */
   images: number;
+  /** Number of annotations. */
   annotations: number;
   /** Number of annotations whose image is not in the file; they are ignored, as in pycocotools. */
   orphans: number;

@@ -1,13 +1,16 @@
 import { MdetrError } from '../../errors.ts';
 import { type CocoRow } from '../format/coco-format.ts';
 import { isUsable, problemsOfRow, type RowProblem, type RowRules, type UncheckedRow } from '../format/row-checks.ts';
-import { type AnnotationIndex, RowSyntaxError } from './annotation-index.ts';
+import { type AnnotationIndex } from './annotation-index.ts';
+import { RowSyntaxError } from './row-syntax-error.ts';
 import { questionField } from './question-row.ts';
 
 /** Handling of a row that cannot be used: throw an error, or skip and count it. */
 export type OnBadRow = 'stop' | 'skip';
 
+/** Options of a `RowReader`. */
 export interface ReaderOptions extends RowRules {
+  /** Whether a row that cannot be used stops the reader or is skipped. Default `stop`. */
   readonly onBadRow?: OnBadRow;
   /** Called for every problem, also of rows that can be used. */
   readonly onProblem?: (problem: RowProblem & { readonly row: number }) => void;
@@ -15,7 +18,9 @@ export interface ReaderOptions extends RowRules {
 
 /** Reads rows from an index, checks them, and counts rows and problems. */
 export class RowReader {
+  /** Index of the annotation file. */
   readonly index: AnnotationIndex;
+  /** Numbers of rows that were read and skipped, and of boxes without area. */
   readonly counts = { read: 0, skipped: 0, emptyBoxes: 0 };
   private readonly options: ReaderOptions;
 

@@ -5,13 +5,17 @@ import { maskProblem, parseSegmentation } from './segmentation.ts';
 
 /** A row as the file states it, before any check. */
 export interface UncheckedRow {
+  /** Image object as parsed. */
   readonly image: unknown;
+  /** Annotation objects as parsed. */
   readonly annotations: readonly unknown[];
 }
 
+/** Reason why a field of a row cannot be used. */
 export interface RowProblem {
   /** Path of the field, such as `annotations[2].bbox[0]`. */
   readonly field: string;
+  /** The problem and what is expected. */
   readonly message: string;
   /**
    * `bad`: the row cannot be used. `empty`: a box without area, which `targetFromRow` drops as the official code does.

@@ -6,6 +6,7 @@ import type { Size } from '../../geometry/size.ts';
 import { maskUnion, unpackMask, type RunLengthMask } from '../../geometry/run-lengths.ts';
 import { boxesWithArea, keepBoxes, type Target } from './target.ts';
 
+/** Options of the conversion of a row to a target. */
 export interface TargetOptions {
   /** Convert `segmentation` too. */
   readonly masks?: boolean;

@@ -8,17 +8,21 @@ import type { RunLengthMask } from '../../geometry/run-lengths.ts';
  * Ground truth of one image and its caption, as augmentations change it. N boxes; everything per box has their order.
  */
 export interface Target {
+  /** Id of the row. */
   readonly imageId: number;
+  /** Caption or question. */
   readonly caption: string;
   /** (N) category ids; no loss reads them. */
   readonly labels: Int32Array;
   /** (N) areas of the objects in pixels of `size`. */
   readonly area: Float32Array;
+  /** (N) 1 for a group of objects. */
   readonly isCrowd: Uint8Array;
   /** (N) 1 for the object that a referring expression refers to, 0 for landmarks; where the dataset marks them. */
   readonly isFinal?: Float32Array;
   /** Spans of the caption that refer to each box, in code points. */
   readonly tokensPositive?: readonly (readonly CodePointSpan[])[];
+  /** (N) masks at `size`. */
   readonly masks?: readonly RunLengthMask[];
   /** Current size of the image, which boxes and masks refer to. */
   readonly size: Size;
@@ -30,7 +34,9 @@ export interface Target {
 
 /** An image and its target: the input and output of transforms. */
 export interface Sample {
+  /** Pixels of the image. */
   readonly image: RawImage;
+  /** Boxes, masks and spans of its caption. */
   readonly target: Target;
 }
 

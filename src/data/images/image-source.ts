@@ -14,6 +14,7 @@ export interface EncodableImage {
 export type ImageSource =
   string | URL | Uint8Array | ArrayBuffer | Blob | AsyncIterable<Uint8Array> | PixelInput | EncodableImage;
 
+/** Options of decoding an image file. */
 export interface DecodeOptions {
   /** Name of the image in errors and results; by default its path. */
   readonly name?: string | undefined;

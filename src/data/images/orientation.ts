@@ -7,7 +7,9 @@ export const ORIENTATIONS = ['exif', 'stored'] as const satisfies readonly Orien
 
 /** Width and height in pixels. */
 export interface PixelSize {
+  /** Width in pixels. */
   readonly width: number;
+  /** Height in pixels. */
   readonly height: number;
 }
 

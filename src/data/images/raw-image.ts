@@ -3,8 +3,11 @@ import type { Region } from '../../geometry/size.ts';
 
 /** A decoded image: 8-bit RGB, row-major, interleaved. */
 export interface RawImage {
+  /** Width in pixels. */
   readonly width: number;
+  /** Height in pixels. */
   readonly height: number;
+  /** RGB. */
   readonly channels: 3;
   /** (H, W, 3), `width * height * 3` bytes. */
   readonly data: Uint8Array;
@@ -12,9 +15,13 @@ export interface RawImage {
 
 /** Pixels of the caller: gray, RGB, or RGBA (alpha is dropped, like Pillow's `convert('RGB')`). */
 export interface PixelInput {
+  /** Width in pixels. */
   readonly width: number;
+  /** Height in pixels. */
   readonly height: number;
+  /** 1 gray, 3 RGB, 4 RGB and alpha, which is dropped. */
   readonly channels: 1 | 3 | 4;
+  /** (H, W, channels), row by row. */
   readonly data: Uint8Array | Uint8ClampedArray;
 }
 

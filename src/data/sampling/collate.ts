@@ -12,8 +12,11 @@ export interface ImageBatch {
   readonly tensors: Float32Array;
   /** (B, H, W), 1 on padding. */
   readonly mask: Uint8Array;
+  /** Number of images (B). */
   readonly batch: number;
+  /** Padded height in pixels (H). */
   readonly height: number;
+  /** Padded width in pixels (W). */
   readonly width: number;
   /** Size of every image without padding. */
   readonly sizes: readonly Size[];

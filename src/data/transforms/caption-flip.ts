@@ -9,7 +9,9 @@ import type { CodePointSpan } from '../../text/spans/span.ts';
  */
 export type FlipMode = 'words' | 'official' | 'keep';
 
+/** Caption of a horizontally flipped image. */
 export interface FlippedCaption {
+  /** Caption with left and right swapped. */
   readonly caption: string;
   /** Maps a span of the old caption to the new one, both in code points. */
   readonly moveSpan: (span: CodePointSpan) => CodePointSpan;

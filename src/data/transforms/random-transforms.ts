@@ -31,6 +31,7 @@ export const randomResize =
   (sample, random) =>
     resizeSample(sample, sizes[random.integer(0, sizes.length - 1)]!, maxSize);
 
+/** Sizes of the random crop. */
 export interface RandomCropOptions {
   /** Try up to 100 crops until one keeps every box; otherwise the last one is used. */
   readonly keepAllBoxes: boolean;
@@ -130,6 +131,7 @@ export const CLEVR_SIZES: AugmentationSizes = {
   validationScale: undefined,
 };
 
+/** Settings of the random transforms of training. */
 export interface AugmentationOptions {
   /**
    * No horizontal flip, and crops that keep all boxes, because captions name sides and every box. True for every official

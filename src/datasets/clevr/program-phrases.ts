@@ -2,8 +2,11 @@ import type { Attributes } from './question-mentions.ts';
 
 /** One step of a functional program. */
 export interface ProgramStep {
+  /** Name of the function. */
   readonly function: string;
+  /** Indices of the steps whose results it reads. */
   readonly inputs: readonly number[];
+  /** Constants, such as an attribute's value. */
   readonly values: readonly string[];
   /** Result of the step as stored in CLEVR-Ref+: indices of objects. */
   readonly output?: readonly number[] | undefined;

@@ -8,6 +8,7 @@ import { boxClusters, meanBox } from '../../geometry/box-clusters.ts';
 import { codePointsOf, consolidateSpans, shiftSpans } from './caption-spans.ts';
 import { colorGreedily } from './coloring.ts';
 
+/** Rules for joining captions of one image. */
 export interface CombineOptions {
   /** Overlap measure of boxes. Default `iou`, as the official script computes (the paper says GIoU). */
   readonly overlap?: OverlapMeasure;
@@ -21,18 +22,27 @@ export interface CombineOptions {
   readonly seed?: number;
 }
 
+/** Box of a combined caption. */
 export interface CombinedAnnotation {
+  /** Area in square pixels. */
   readonly area: number;
+  /** 1 for a group of objects. */
   readonly iscrowd: number;
+  /** Category in the source. */
   readonly category_id: number | string;
+  /** Box in xywh format, in pixels. */
   readonly bbox: BoxXywh;
+  /** Spans of the combined caption that refer to the box, in code points. */
   readonly tokens_positive: readonly CodePointSpan[];
 }
 
 /** Several captions of one image joined to one. */
 export interface CombinedCaption {
+  /** Captions of the image, joined. */
   readonly caption: string;
+  /** Spans that refer to no box, in code points. */
   readonly tokens_negative: readonly CodePointSpan[];
+  /** Boxes of the joined captions. */
   readonly annotations: readonly CombinedAnnotation[];
   /** Indices of the input captions it contains, in order. */
   readonly inputs: readonly number[];

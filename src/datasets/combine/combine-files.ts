@@ -1,6 +1,7 @@
 import { MdetrError } from '../../errors.ts';
 import type { CocoImage, CocoRow } from '../../data/format/coco-format.ts';
-import { AnnotationIndex, type OpenOptions, RowSyntaxError } from '../../data/annotation-index/annotation-index.ts';
+import { AnnotationIndex, type OpenOptions } from '../../data/annotation-index/annotation-index.ts';
+import { RowSyntaxError } from '../../data/annotation-index/row-syntax-error.ts';
 import { type ReaderOptions, RowReader } from '../../data/annotation-index/row-reader.ts';
 import { MixedDataset } from '../../data/sampling/mixed-dataset.ts';
 import { JsonSections } from '../../files/json/json-sections.ts';
@@ -10,10 +11,13 @@ import { type GuardList, guardedImages } from './leakage-guard.ts';
 
 /** An annotation file with one caption per row, and the collection of its images (`coco`, `vg`; default: the row's `data_source`). */
 export interface CombineInput {
+  /** Path of the annotation file. */
   readonly path: string;
+  /** Image collection of its rows (`coco`, `vg`, `flickr`). */
   readonly source?: string;
 }
 
+/** Options of `combineFiles`. */
 export interface CombineFilesOptions extends CombineOptions, ReaderOptions, OpenOptions {
   /** Lists of images to leave out. */
   readonly guards?: readonly GuardList[];
@@ -27,12 +31,19 @@ export interface CombineFilesOptions extends CombineOptions, ReaderOptions, Open
 
 /** Counts of a `combineFiles` run. */
 export interface CombineReport {
+  /** Number of images. */
   readonly images: number;
+  /** Number of captions that were read. */
   readonly captionsIn: number;
+  /** Number of captions that were written. */
   readonly captionsOut: number;
+  /** Number of boxes that were written. */
   readonly annotationsOut: number;
+  /** Number of images left out because evaluation uses them. */
   readonly guardedImages: number;
+  /** Number of captions left out because evaluation uses their images. */
   readonly guardedCaptions: number;
+  /** Number of rows that could not be used. */
   readonly badRows: number;
 }
 

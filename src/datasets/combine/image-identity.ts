@@ -11,8 +11,11 @@ export interface ImageIdentity {
   readonly statedSize?: { readonly width: number; readonly height: number };
 }
 
+/** Size and COCO id of an image of Visual Genome. */
 export interface VisualGenomeImage {
+  /** Width in pixels. */
   readonly width: number;
+  /** Height in pixels. */
   readonly height: number;
   /** Id in COCO, if the image is also in COCO. */
   readonly cocoId: number | undefined;

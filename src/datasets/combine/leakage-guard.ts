@@ -5,7 +5,9 @@ import { type ImageIdentities, keyOf } from './image-identity.ts';
 
 /** A list of images that training must not see, and the collection of its names and ids. */
 export interface GuardList {
+  /** Path of a file that lists the images. */
   readonly path: string;
+  /** Image collection of the ids (`coco`, `vg`, `flickr`). */
   readonly source?: string;
 }
 

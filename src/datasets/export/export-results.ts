@@ -32,7 +32,9 @@ export interface ExportResultsOptions {
 
 /** Counts of an export, and what the format could not hold. */
 export interface ExportReport {
+  /** Number of images. */
   readonly images: number;
+  /** Number of objects. */
   readonly objects: number;
   /** Classes in the order of their ids. */
   readonly classes: readonly string[];

@@ -8,6 +8,7 @@ export interface ExportedObject {
   readonly label: string;
   /** Box in pixels, inside the image. */
   readonly bbox: BoxXywh;
+  /** Score in 0 to 1, for formats that hold one. */
   readonly score?: number | undefined;
   /** Mask at the size of the image. */
   readonly mask?: PackedCocoRle | undefined;
@@ -19,9 +20,13 @@ export interface ExportedObject {
 export interface ExportedImage {
   /** Path or name of the image as it was given, with `/` as separator. */
   readonly name: string;
+  /** Width in pixels. */
   readonly width: number;
+  /** Height in pixels. */
   readonly height: number;
+  /** Captions that were asked about the image. */
   readonly captions: readonly string[];
+  /** Detections of all captions. */
   readonly objects: readonly ExportedObject[];
 }
 
@@ -46,6 +51,7 @@ export interface ExportContext {
 
 /** Writer of one export in progress. */
 export interface ExportWriter {
+  /** Writes one image. */
   add(image: ExportedImage): Promise<void>;
   /** Completes the export. Without this call nothing, or only whole files of images, were written. */
   finish(): Promise<void>;
@@ -67,6 +73,8 @@ export interface Exporter {
   /** Needs `annotations`. */
   readonly needsAnnotations?: boolean;
   /**
+   * Begins an export.
+   *
    * @param path file or folder to write
    * @throws {MdetrError} if a file cannot be written
    */
@@ -81,6 +89,7 @@ export class ClassList {
     names?.forEach((name, id) => this.ids.set(name, id));
   }
 
+  /** Names of the classes in the order of their ids. */
   get names(): readonly string[] {
     return [...this.ids.keys()];
   }

@@ -29,7 +29,7 @@ export const registerExporter = (exporter: Exporter): void => {
   registered.push(exporter);
 };
 
-/** @throws {UsageError} naming the known formats */
+/** Exporter of a format. @throws {UsageError} naming the known formats */
 export const exporterNamed = (name: string): Exporter => {
   const found = registered.find((exporter) => exporter.name === name);
   if (found !== undefined) return found;

@@ -47,6 +47,7 @@ export interface ImportDatasetOptions {
   readonly overwrite?: boolean | undefined;
   /** Model that is to be trained, which limits captions. Default: the one of this package. */
   readonly model?: ModelLimits | undefined;
+  /** Progress of the steps. */
   readonly progress?: PreparationProgress | undefined;
 }
 
@@ -62,6 +63,7 @@ export interface ImportReport extends PreparationReport {
   readonly imageFolder: string;
   /** Phrases of the classes, with the number of their boxes; empty for sources with captions. */
   readonly classes: Readonly<Record<string, number>>;
+  /** Sizes and counts from which the config was made. */
   readonly facts: DatasetFacts;
 }
 

@@ -17,7 +17,9 @@ const ANNOTATION_FOLDER = /^(annotations?|labels?|data|csv|json|xml|exports?|ann
 
 /** Size of an image in pixels. */
 export interface ImageSize {
+  /** Width in pixels. */
   readonly width: number;
+  /** Height in pixels. */
   readonly height: number;
 }
 

@@ -31,7 +31,9 @@ export interface ImportedObject {
 
 /** Range [start, end) of a caption in UTF-16 units. */
 export interface CaptionRange {
+  /** Index of the first UTF-16 unit. */
   readonly start: number;
+  /** Index after the last UTF-16 unit. */
   readonly end: number;
 }
 
@@ -43,6 +45,7 @@ export interface ImportedImage {
   readonly path: string | undefined;
   /** Size in pixels that the source states. The file's own size is used where they differ. */
   readonly width?: number | undefined;
+  /** Height in pixels that the source states. */
   readonly height?: number | undefined;
   /** Unit of the coordinates. Default `pixels` of the stated size; `fractions` are of the image's width and height. */
   readonly unit?: 'pixels' | 'fractions' | undefined;
@@ -50,6 +53,7 @@ export interface ImportedImage {
   readonly split?: ImportSplit | undefined;
   /** Caption, for sources with captions. For others, captions are made from the labels. */
   readonly caption?: string | undefined;
+  /** Annotated objects. */
   readonly objects: readonly ImportedObject[];
   /** Location of the image in the source, for messages. */
   readonly location: string;

@@ -56,7 +56,9 @@ export const importerNamed = (name: string): Importer => {
 
 /** An importer and the annotation files that it recognized. */
 export interface RecognizedSource {
+  /** Importer of the format. */
   readonly importer: Importer;
+  /** Annotation files of the source. */
   readonly files: readonly string[];
 }
 

@@ -10,6 +10,7 @@ const HEAD_BYTES = 1024 * 1024;
 
 /** The beginning of a JSON file. */
 export interface JsonOutline {
+  /** An object, a list, or one object per line. */
   readonly kind: 'object' | 'list' | 'lines';
   /** The first keys of the object, or of the first entry of the list or line. */
   readonly keys: ReadonlySet<string>;

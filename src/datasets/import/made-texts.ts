@@ -4,6 +4,7 @@ import type { PlacedImage, PlacedObject } from './placed-images.ts';
 
 /** Kinds of captions that are made for images with classes. */
 export type TextKind = 'classes' | 'prompts' | 'captions';
+/** Ways to make captions from classes. */
 export const TEXT_KINDS: readonly TextKind[] = ['classes', 'prompts', 'captions'];
 
 /** A caption with the objects of each of its phrases; those of absent classes have none. */

@@ -5,17 +5,23 @@ import type { ModelLimits } from './model-limits.ts';
 export interface DatasetFacts {
   /** Number of training images, and of their captions. */
   readonly images: number;
+  /** Number of captions of the training images. */
   readonly rows: number;
+  /** Number of captions of the validation images. */
   readonly validationRows: number;
   /** Number of boxes, and of those that have a mask, over all splits. */
   readonly boxes: number;
+  /** Number of boxes with a mask, over all splits. */
   readonly masks: number;
   /** Most boxes of one caption. */
   readonly maxBoxes: number;
+  /** Number of classes. */
   readonly classes: number;
   /** Median size of the images, and median side of the boxes, in pixels. */
   readonly width: number;
+  /** Median height of the images, in pixels. */
   readonly height: number;
+  /** Median side of the boxes, in pixels. */
   readonly boxSize: number;
 }
 

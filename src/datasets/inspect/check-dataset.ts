@@ -14,6 +14,7 @@ import { AnnotationIndex, type OpenOptions } from '../../data/annotation-index/a
 import { RowReader } from '../../data/annotation-index/row-reader.ts';
 import { type Finding, Findings } from './findings.ts';
 
+/** Options of `checkDataset`. */
 export interface CheckOptions extends RowRules, OpenOptions {
   /** Image folders. Without them images are not checked. */
   readonly roots?: ImageRoots;
@@ -29,19 +30,29 @@ export interface CheckOptions extends RowRules, OpenOptions {
 
 /** Counts and findings of one annotation file. */
 export interface FileReport {
+  /** Path of the annotation file. */
   readonly file: string;
+  /** Number of rows. */
   readonly rows: number;
   /** Number of rows that readers accept. */
   readonly usableRows: number;
+  /** Number of different image files. */
   readonly images: number;
+  /** Number of boxes. */
   readonly annotations: number;
+  /** Mean number of boxes of a row. */
   readonly boxesPerRow: number;
+  /** Maximum number of characters of a caption. */
   readonly longestCaption: number;
+  /** Number of rows by `dataset_name`. */
   readonly datasets: Readonly<Record<string, number>>;
+  /** Problems, most severe first. */
   readonly findings: readonly Finding[];
 }
 
+/** Result of `checkDataset`. */
 export interface CheckReport {
+  /** Report of each annotation file, in the given order. */
   readonly files: readonly FileReport[];
   /** Images that occur in several of the files. Splits must not share any. */
   readonly shared: readonly Finding[];

@@ -1,9 +1,12 @@
 /** A kind of problem in a file: its count, and the first few locations. */
 export interface Finding {
+  /** The problem, in one sentence. */
   readonly what: string;
   /** `error`: the row or image cannot be used. `warning`: something is skipped or clipped. `note`: for information. */
   readonly severity: 'error' | 'warning' | 'note';
+  /** Number of rows or images with it. */
   count: number;
+  /** Locations of the first few. */
   readonly examples: string[];
 }
 

@@ -9,13 +9,19 @@ import type { RawImage } from '../../data/images/raw-image.ts';
 
 /** A row to show, with its file and index. */
 export interface GallerySample {
+  /** Name of the annotation file. */
   readonly file: string;
+  /** Index of the row in it. */
   readonly row: number;
+  /** The row. */
   readonly content: CocoRow;
 }
 
+/** Options of `galleryPage`. */
 export interface GalleryOptions {
+  /** Heading of the page. */
   readonly title: string;
+  /** Where images are found. */
   readonly images: AnnotatedImages;
   /** Maximum side of the images in the page, in pixels. Default 560. */
   readonly sidePx?: number;

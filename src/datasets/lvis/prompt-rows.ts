@@ -19,6 +19,7 @@ export const lvisImage = z.looseObject({
   /** Categories whose objects are not annotated exhaustively. */
   not_exhaustive_category_ids: z.array(z.int()),
 });
+/** Image with what is known about absent categories. */
 export type LvisImage = z.output<typeof lvisImage>;
 
 /** Caption of a category: `bow_(decorative_ribbons)` → `bow `, with the trailing space, as in the official files. */

@@ -8,14 +8,19 @@ import type { PreparedFile } from './preparation.ts';
 
 /** Counters for the ids of images and annotations. Files that share one are numbered consecutively, as in the official scripts. */
 export class RowIds {
+  /** Id of the next row. */
   image = 0;
+  /** Id of the next annotation. */
   annotation = 0;
 }
 
 /** The fields of an annotation file other than `images` and `annotations`. */
 export interface AnnotationFileHeader {
+  /** Value of `info`, as in COCO. */
   readonly info?: unknown;
+  /** Value of `licenses`, as in COCO. */
   readonly licenses?: unknown;
+  /** Value of `categories`, as in COCO. */
   readonly categories?: unknown;
 }
 
@@ -32,6 +37,7 @@ export type NewAnnotation = Omit<CocoAnnotation, 'id' | 'image_id'> & Readonly<R
  * temporary files beside it.
  */
 export class AnnotationWriter {
+  /** Path that the finished file gets. */
   readonly path: string;
   private readonly sections: JsonSections;
   private readonly ids: RowIds;

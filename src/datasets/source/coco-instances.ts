@@ -17,6 +17,7 @@ const cocoImage = z.object({
   width: z.number().positive(),
   height: z.number().positive(),
 });
+/** Image of an instance file of COCO. */
 export type InstanceImage = z.output<typeof cocoImage>;
 
 /** An id of any scalar type, as `problemsOfRow` accepts it; null is missing. */

@@ -11,6 +11,7 @@ import {
 
 /** Thrown if the shapes or types of the inputs of an op do not fit each other. */
 export class ShapeError extends Error {
+  /** Name of the class. */
   override name = 'ShapeError';
   constructor(op: string, problem: string) {
     super(`${op}: ${problem}`);

@@ -11,22 +11,30 @@ export type Dim = number | SymbolicDim;
 /** Sizes of the axes of a tensor, outermost first. */
 export type Shape = readonly Dim[];
 
+/** A symbol, or the floor division of a polynomial by an integer. */
 export type Atom =
   | { readonly kind: 'symbol'; readonly key: string; readonly name: string }
   | { readonly kind: 'floorDiv'; readonly key: string; readonly numerator: SymbolicDim; readonly denominator: number };
 
 /** Product `coefficient · atom · atom · …`, atoms sorted by key. */
 export interface Term {
+  /** Integer factor. */
   readonly coefficient: number;
+  /** Factors; equal ones are repeated. */
   readonly atoms: readonly Atom[];
 }
 
+/** Polynomial over symbols and floor divisions, in a normal form. */
 export class SymbolicDim {
   /** Equal keys mean equal sizes. */
   readonly key: string;
-  constructor(readonly terms: readonly Term[]) {
+  constructor(
+    /** Terms of the polynomial, sorted. */
+    readonly terms: readonly Term[],
+  ) {
     this.key = terms.map(termKey).join('+');
   }
+  /** The polynomial as text, such as `h*w + L`. */
   toString(): string {
     return this.key;
   }
@@ -67,13 +75,17 @@ export const symbolicDim = (name: string): SymbolicDim => {
   return new SymbolicDim([{ coefficient: 1, atoms: [{ kind: 'symbol', key: name, name }] }]);
 };
 
+/** Sum of dimensions. */
 export const addDims = (...dims: readonly Dim[]): Dim => fromTerms(dims.flatMap(termsOf));
 
+/** Dimension times an integer. */
 export const scaleDim = (dim: Dim, factor: number): Dim =>
   fromTerms(termsOf(dim).map(({ coefficient, atoms }) => ({ coefficient: coefficient * factor, atoms })));
 
+/** Difference of two dimensions. */
 export const subDims = (a: Dim, b: Dim): Dim => addDims(a, scaleDim(b, -1));
 
+/** Product of dimensions. */
 export const mulDims = (...dims: readonly Dim[]): Dim =>
   dims.reduce<Dim>(
     (product, dim) =>
@@ -108,8 +120,10 @@ export const floorDivDim = (dim: Dim, divisor: number): Dim => {
   return addDims(fromTerms(outside), new SymbolicDim([{ coefficient: 1, atoms: [atom] }]));
 };
 
+/** Dimension divided by an integer, rounded up. */
 export const ceilDivDim = (dim: Dim, divisor: number): Dim => floorDivDim(addDims(dim, divisor - 1), divisor);
 
+/** Text that is equal for equal dimensions. */
 export const dimKey = (dim: Dim): string => (typeof dim === 'number' ? String(dim) : dim.key);
 
 /**
@@ -156,15 +170,20 @@ export const parseDim = (text: string): Dim => {
 const MAX_DIM_LENGTH = 1000;
 const MAX_NESTED_DIVISIONS = 16;
 
+/** Whether two dimensions are equal for all values of their symbols. */
 export const dimsEqual = (a: Dim, b: Dim): boolean => dimKey(a) === dimKey(b);
 
+/** Whether two shapes are equal for all values of their symbols. */
 export const shapesEqual = (a: Shape, b: Shape): boolean =>
   a.length === b.length && a.every((dim, axis) => dimsEqual(dim, b[axis]!));
 
+/** Number of elements of a shape. */
 export const sizeOf = (shape: Shape): Dim => mulDims(...shape);
 
+/** Whether all dimensions of a shape are integers. */
 export const isStatic = (shape: Shape): shape is readonly number[] => shape.every((dim) => typeof dim === 'number');
 
+/** Text of a shape for messages, such as `[B, 256]`. */
 export const formatShape = (shape: Shape): string => `[${shape.map(dimKey).join(', ')}]`;
 
 /** Value of a size, given those of its symbols. Throws if a symbol has no value. */

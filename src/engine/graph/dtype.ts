@@ -3,17 +3,27 @@ export type DType = 'float32' | 'float64' | 'float16' | 'int64' | 'int32' | 'uin
 
 /** Typed array of each element type on the host: `float16` as raw bits, `bool` as bytes 0 and 1. */
 export interface HostArrays {
+  /** Single precision. */
   float32: Float32Array;
+  /** Double precision. */
   float64: Float64Array;
+  /** Bits of half-precision numbers. */
   float16: Uint16Array;
+  /** Signed, 64 bits. */
   int64: BigInt64Array;
+  /** Signed, 32 bits. */
   int32: Int32Array;
+  /** Unsigned, 32 bits. */
   uint32: Uint32Array;
+  /** Signed, 8 bits. */
   int8: Int8Array;
+  /** Unsigned, 8 bits. */
   uint8: Uint8Array;
+  /** 0 or 1 per element. */
   bool: Uint8Array;
 }
 
+/** Array of any element type. */
 export type HostArray = HostArrays[DType];
 
 /** Typed array constructor of each element type. */
@@ -36,6 +46,7 @@ export type HostTensor = {
   [K in DType]: { readonly dtype: K; readonly shape: readonly number[]; readonly data: HostArrays[K] };
 }[DType];
 
+/** Size of an element of each type in bytes. */
 export const bytesPerElement: Readonly<Record<DType, number>> = {
   float32: 4,
   float64: 8,
@@ -48,20 +59,24 @@ export const bytesPerElement: Readonly<Record<DType, number>> = {
   bool: 1,
 };
 
+/** Whether an element type is a floating-point type. */
 export const isFloat = (dtype: DType): boolean => dtype === 'float32' || dtype === 'float64' || dtype === 'float16';
 
+/** Makes a float32 tensor on the host, row-major. A typed array is used without a copy. */
 export const float32Tensor = (shape: readonly number[], data: Float32Array | readonly number[]): HostTensor => ({
   dtype: 'float32',
   shape,
   data: data instanceof Float32Array ? data : Float32Array.from(data),
 });
 
+/** Makes an int32 tensor on the host, row-major. A typed array is used without a copy. */
 export const int32Tensor = (shape: readonly number[], data: Int32Array | readonly number[]): HostTensor => ({
   dtype: 'int32',
   shape,
   data: data instanceof Int32Array ? data : Int32Array.from(data),
 });
 
+/** Makes a bool tensor on the host, row-major. A typed array is used without a copy. */
 export const boolTensor = (shape: readonly number[], data: Uint8Array | readonly boolean[]): HostTensor => ({
   dtype: 'bool',
   shape,

@@ -11,7 +11,9 @@ import {
 
 /** Named input of a program. */
 export interface ProgramInput {
+  /** Name under which a run feeds it. */
   readonly name: string;
+  /** Tensor of the graph. */
   readonly tensor: Tensor;
 }
 
@@ -23,10 +25,13 @@ export type NamedTensors = Readonly<Record<string, Tensor | undefined>>;
  * the types of their feeds and results from them.
  */
 export interface Program<Inputs extends NamedTensors = NamedTensors, Outputs extends NamedTensors = NamedTensors> {
+  /** Name in messages and in the program cache. */
   readonly name: string;
   /** Values that every run takes: inputs of the graph, and intermediate values that another program computed. */
   readonly inputs: readonly ProgramInput[];
+  /** Parameters that the outputs depend on. */
   readonly parameters: readonly Tensor[];
+  /** Output tensors by name. */
   readonly outputs: Readonly<Record<string, Tensor>>;
   /** Nodes that the outputs depend on, operands before users. */
   readonly nodes: readonly Node[];
@@ -53,6 +58,7 @@ export const reachableNodes = (roots: Iterable<Tensor>, isBoundary?: (tensor: Te
 const leafTensors = (nodes: readonly Node[], kind: 'input' | 'parameter'): Tensor[] =>
   nodes.filter((node): node is InputNode | ParameterNode => node.kind === kind).map((node) => node.outputs[0]!);
 
+/** Name of an input or parameter. @throws {Error} for other tensors */
 export const leafName = (tensor: Tensor): string => {
   const { node } = tensor;
   if (node.kind !== 'input' && node.kind !== 'parameter')
@@ -153,5 +159,6 @@ export const countOps = (program: Program): Map<string, number> => {
   return counts;
 };
 
+/** Op nodes of a program, operands before users. */
 export const opNodes = (program: Program): OpNode[] =>
   program.nodes.filter((node): node is OpNode => node.kind === 'op');

@@ -5,14 +5,19 @@ import { input, type Tensor } from './tensor.ts';
 
 /** Name, element type and shape of an input or output; sizes that are known at run time only are formulas of names. */
 export interface ValueSignature {
+  /** Name of the input or output. */
   readonly name: string;
+  /** Element type. */
   readonly dtype: DType;
+  /** Sizes; symbolic ones by name. */
   readonly shape: readonly (number | string)[];
 }
 
 /** Inputs and outputs of a program. */
 export interface ProgramSignature {
+  /** Inputs in the order of the ONNX graph. */
   readonly inputs: readonly ValueSignature[];
+  /** Outputs in the order of the ONNX graph. */
   readonly outputs: readonly ValueSignature[];
 }
 

@@ -4,33 +4,47 @@ import { formatShape, isStatic, type Dim, type Shape } from './dim.ts';
 /** Node of the graph: a leaf, or an applied op. */
 export type Node = InputNode | ParameterNode | ConstantNode | OpNode;
 
+/** Properties of all nodes of a graph. */
 export interface NodeBase {
   /** Increases with creation, so that sorting by it gives a topological order. */
   readonly id: number;
+  /** Tensors that the node computes. */
   readonly outputs: readonly Tensor[];
 }
 
 /** Value that every run of the program is fed. */
 export interface InputNode extends NodeBase {
+  /** Kind of node. */
   readonly kind: 'input';
+  /** Name of the input. */
   readonly name: string;
 }
 
 /** Model parameter, named by its official `state_dict` key: an initializer at inference, an input in training. */
 export interface ParameterNode extends NodeBase {
+  /** Kind of node. */
   readonly kind: 'parameter';
+  /** Name of the parameter: its official `state_dict` key. */
   readonly name: string;
 }
 
+/** Node of a value known when the graph is built. */
 export interface ConstantNode extends NodeBase {
+  /** Kind of node. */
   readonly kind: 'constant';
+  /** The value. */
   readonly value: HostTensor;
 }
 
+/** Node of an op. */
 export interface OpNode extends NodeBase {
+  /** Kind of node. */
   readonly kind: 'op';
+  /** The op. */
   readonly op: Op;
+  /** Operands. */
   readonly inputs: readonly Tensor[];
+  /** Attributes of the op. */
   readonly attrs: object;
 }
 
@@ -39,13 +53,18 @@ export class Tensor {
   /** Assigned once, by `attachNode`. */
   node!: Node;
   constructor(
+    /** Sizes of the dimensions, integers or symbolic. */
     readonly shape: Shape,
+    /** Element type. */
     readonly dtype: DType,
+    /** Index among the outputs of its node. */
     readonly outputIndex = 0,
   ) {}
+  /** Number of dimensions. */
   get rank(): number {
     return this.shape.length;
   }
+  /** Element type and shape as text. */
   toString(): string {
     return `${this.dtype}${formatShape(this.shape)}`;
   }
@@ -53,7 +72,9 @@ export class Tensor {
 
 /** Shape and element type of a tensor. */
 export interface TensorType {
+  /** Sizes of the dimensions. */
   readonly shape: Shape;
+  /** Element type. */
   readonly dtype: DType;
 }
 
@@ -66,6 +87,7 @@ export interface Emitter {
   node(opType: string, inputs: readonly string[], attrs?: NodeAttributes, options?: NodeOptions): readonly string[];
   /** Name of a constant; equal constants are stored once. */
   int64s(values: readonly number[], shape?: readonly number[]): string;
+  /** Name of a constant scalar. */
   scalar(value: number, dtype: DType): string;
   /** Name of an int64 vector with these sizes, computed at run time where they are symbolic. */
   dims(dims: readonly Dim[]): string;
@@ -73,20 +95,28 @@ export interface Emitter {
   dim(dim: Dim): string;
 }
 
+/** Value of an ONNX attribute. */
 export type NodeAttribute =
   number | string | readonly number[] | { readonly float: number } | { readonly dtype: DType };
+/** ONNX attributes by name. */
 export type NodeAttributes = Readonly<Record<string, NodeAttribute>>;
+/** Options of an ONNX node. */
 export interface NodeOptions {
+  /** Number of outputs. Default 1. */
   readonly outputs?: number;
   /** ONNX allows to omit trailing outputs; they are omitted if nothing reads them. */
   readonly optionalOutputs?: boolean;
+  /** Operator domain. Default: that of ONNX. */
   readonly domain?: string;
 }
 
 /** Applied op as its gradient rule sees it. */
 export interface Applied<Inputs extends readonly Tensor[], Attrs> {
+  /** Input tensors. */
   readonly inputs: Inputs;
+  /** Output tensors. */
   readonly outputs: readonly Tensor[];
+  /** Attributes of the op. */
   readonly attrs: Attrs;
   /** Whether the gradient of an input is needed; rules may return `undefined` for other inputs to save work. */
   needs(inputIndex: number): boolean;
@@ -99,7 +129,9 @@ export type Gradients<Inputs extends readonly Tensor[]> = { readonly [K in keyof
 export type GradientRule<Inputs extends readonly Tensor[], Attrs> =
   'none' | ((cotangents: readonly (Tensor | undefined)[], applied: Applied<Inputs, Attrs>) => Gradients<Inputs>);
 
+/** Declaration of an op: shapes, ONNX nodes and gradient. */
 export interface OpDeclaration<Inputs extends readonly Tensor[], Attrs extends object> {
+  /** Name of the op in messages and printed programs. */
   readonly name: string;
   /** Shapes and element types of the outputs. @throws {ShapeError} if the inputs do not fit each other */
   infer(inputs: Inputs, attrs: Attrs): readonly TensorType[];
@@ -109,6 +141,7 @@ export interface OpDeclaration<Inputs extends readonly Tensor[], Attrs extends o
     inputs: readonly string[],
     applied: { inputs: Inputs; outputs: readonly Tensor[]; attrs: Attrs },
   ): readonly string[];
+  /** Gradient: from the cotangents of the outputs to those of the inputs. */
   readonly vjp: GradientRule<Inputs, Attrs>;
   /** Cheaper to recompute in the backward program than to save: element-wise ops, views, masks. */
   readonly cheap: boolean;

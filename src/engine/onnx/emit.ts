@@ -7,9 +7,11 @@ import { literal } from '../ops/constant.ts';
 import { initializersOf, type EncodedInitializer } from './encoded-initializer.ts';
 import { writeModel, type OnnxInitializer, type OnnxNode, type OnnxValueInfo } from './model-writer.ts';
 
+/** Options of `emitProgram`. */
 export interface EmitOptions {
   /** Values that are stored with the model instead of being inputs or computed: parameters, and what depends on them only. */
   readonly stored?: ReadonlyMap<Tensor, OnnxInitializer | EncodedInitializer>;
+  /** Entries of the model's metadata. */
   readonly metadata?: Readonly<Record<string, string>>;
   /** Texts for the people who read the file. */
   readonly documentation?: ModelDocumentation;
@@ -19,6 +21,7 @@ export interface EmitOptions {
 export interface ModelDocumentation {
   /** Version of the program that writes the model. */
   readonly producerVersion: string;
+  /** Description of the model. */
   readonly description: string;
   /** Descriptions of inputs and outputs by name. */
   readonly values: Readonly<Record<string, string>>;

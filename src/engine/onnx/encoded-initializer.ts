@@ -2,7 +2,9 @@ import type { OnnxInitializer } from './model-writer.ts';
 
 /** A stored value in a compact form: cast to the type of the tensor and multiplied by the scales, it is the value. */
 export interface EncodedInitializer {
+  /** Values as stored. */
   readonly values: OnnxInitializer;
+  /** Scale of each channel, if the values are quantized. */
   readonly scales?: OnnxInitializer | undefined;
 }
 

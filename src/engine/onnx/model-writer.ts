@@ -10,8 +10,11 @@ const irVersion = 9;
 
 /** Location of an initializer's bytes in a file beside the model. */
 export interface ExternalData {
+  /** File name, relative to the model. */
   readonly location: string;
+  /** Offset in the file in bytes. */
   readonly offset: number;
+  /** Length in bytes. */
   readonly length: number;
 }
 
@@ -24,6 +27,7 @@ export interface OnnxNode {
   readonly optionalOutputs: boolean;
 }
 
+/** Stored value of an ONNX graph: inside the model or in external data. */
 export type OnnxInitializer =
   | { readonly name: string; readonly value: HostTensor }
   | {

@@ -48,6 +48,7 @@ const dimValueOp = defineOp<[], { readonly dim: Dim }>({
 export const fill = (value: number, shape: Shape, dtype: DType = 'float32'): Tensor =>
   fillOp([], { value, shape, dtype });
 
+/** Zeros of the shape and type of a tensor. */
 export const zerosLike = (tensor: Tensor): Tensor => fill(0, tensor.shape, tensor.dtype);
 
 const fillOp = defineOp<[], { readonly value: number; readonly shape: Shape; readonly dtype: DType }>({

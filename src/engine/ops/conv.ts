@@ -22,16 +22,25 @@ import { sum } from './reduce.ts';
 
 /** Attributes of a convolution: pairs are (height, width), pads are (top, left, bottom, right). */
 export interface ConvAttrs {
+  /** Stride along height and width. */
   readonly strides: readonly [number, number];
+  /** Padding at top, left, bottom and right. */
   readonly pads: readonly [number, number, number, number];
+  /** Distance of filter taps along height and width. */
   readonly dilations: readonly [number, number];
+  /** Number of groups of channels. */
   readonly groups: number;
 }
 
+/** Options of a convolution, equal along height and width. */
 export interface ConvOptions {
+  /** Stride. Default 1. */
   readonly stride?: number;
+  /** Padding on all sides. Default 0. */
   readonly padding?: number;
+  /** Distance of filter taps. Default 1. */
   readonly dilation?: number;
+  /** Number of groups of channels. Default 1. */
   readonly groups?: number;
 }
 

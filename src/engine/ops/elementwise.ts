@@ -47,13 +47,17 @@ const defineBinary = (
   return (a, b) => apply([a, typeof b === 'number' ? scalar(b, a.dtype) : b], {});
 };
 
+/** Sum of two tensors, broadcast against each other. */
 export const add = defineBinary('add', 'Add', (dy) => [dy, dy]);
+/** Difference of two tensors, broadcast against each other. */
 export const sub = defineBinary('sub', 'Sub', (dy) => [dy, neg(dy)]);
+/** Product of two tensors, broadcast against each other. */
 export const mul: (a: Tensor, b: Tensor | number) => Tensor = defineBinary(
   'mul',
   'Mul',
   (dy, { inputs: [a, b], needs }) => [needs(0) ? mul(dy, b) : undefined, needs(1) ? mul(dy, a) : undefined],
 );
+/** Quotient of two tensors, broadcast against each other. */
 export const div: (a: Tensor, b: Tensor | number) => Tensor = defineBinary(
   'div',
   'Div',
@@ -72,21 +76,28 @@ const extremumGradient =
     const tie = mul(half, 0.5);
     return [add(mul(dy, cast(wins(a, b), dy.dtype)), tie), add(mul(dy, cast(wins(b, a), dy.dtype)), tie)];
   };
+/** Larger one of two elements; inputs are broadcast against each other. */
 export const maximum: (a: Tensor, b: Tensor | number) => Tensor = defineBinary(
   'maximum',
   'Max',
   extremumGradient((a, b) => greater(a, b)),
 );
+/** Smaller one of two elements; inputs are broadcast against each other. */
 export const minimum: (a: Tensor, b: Tensor | number) => Tensor = defineBinary(
   'minimum',
   'Min',
   extremumGradient((a, b) => less(a, b)),
 );
 
+/** Whether elements are equal, as a bool tensor; inputs are broadcast against each other. */
 export const equal = defineBinary('equal', 'Equal', 'none', 'bool');
+/** Whether a < b, as a bool tensor; inputs are broadcast against each other. */
 export const less = defineBinary('less', 'Less', 'none', 'bool');
+/** Whether a ≤ b, as a bool tensor; inputs are broadcast against each other. */
 export const lessEqual = defineBinary('lessEqual', 'LessOrEqual', 'none', 'bool');
+/** Whether a > b, as a bool tensor; inputs are broadcast against each other. */
 export const greater = defineBinary('greater', 'Greater', 'none', 'bool');
+/** Whether a ≥ b, as a bool tensor; inputs are broadcast against each other. */
 export const greaterEqual = defineBinary('greaterEqual', 'GreaterOrEqual', 'none', 'bool');
 
 /** Declares a binary op on bool tensors that broadcast. */
@@ -97,8 +108,11 @@ const defineLogic = (name: string, onnxName: string): ((a: Tensor, b: Tensor) =>
     return apply(a, b);
   };
 };
+/** Logical AND of two bool tensors, broadcast against each other. */
 export const and = defineLogic('and', 'And');
+/** Logical OR of two bool tensors, broadcast against each other. */
 export const or = defineLogic('or', 'Or');
+/** Logical NOT of each element of a bool tensor. */
 export const not = (x: Tensor): Tensor => {
   requireBool('not', x);
   return notOp(x);
@@ -108,6 +122,7 @@ const notOp = defineUnary('not', 'Not', 'none');
 /** Bitwise exclusive or of integers; used by the counter-based random generator. */
 export const bitXor = defineBinary('bitXor', 'BitwiseXor', 'none');
 
+/** Bits of each uint32 element shifted to the right. */
 export const shiftRight = (x: Tensor, bits: number): Tensor => shiftRightOp([x, scalar(bits, x.dtype)], {});
 
 const shiftRightOp = defineOp<[x: Tensor, bits: Tensor], object>({
@@ -118,22 +133,33 @@ const shiftRightOp = defineOp<[x: Tensor, bits: Tensor], object>({
   vjp: 'none',
 });
 
+/** Each element negated. */
 export const neg: (x: Tensor) => Tensor = defineUnary('neg', 'Neg', (dy) => neg(dy));
+/** Exponential of each element. */
 export const exp: (x: Tensor) => Tensor = defineUnary('exp', 'Exp', (dy, { output }) => mul(dy, output));
+/** Natural logarithm of each element. */
 export const log: (x: Tensor) => Tensor = defineUnary('log', 'Log', (dy, { inputs: [x] }) => div(dy, x));
+/** Square root of each element. */
 export const sqrt: (x: Tensor) => Tensor = defineUnary('sqrt', 'Sqrt', (dy, { output }) => div(mul(dy, 0.5), output));
+/** 1 / x for each element. */
 export const reciprocal: (x: Tensor) => Tensor = defineUnary('reciprocal', 'Reciprocal', (dy, { output }) =>
   neg(mul(dy, mul(output, output))),
 );
 /** The derivative at 0 is 0, as in PyTorch. */
 export const abs: (x: Tensor) => Tensor = defineUnary('abs', 'Abs', (dy, { inputs: [x] }) => mul(dy, sign(x)));
+/** -1, 0 or 1 for each element. */
 export const sign = defineUnary('sign', 'Sign', 'none');
+/** Each element rounded down. */
 export const floor = defineUnary('floor', 'Floor', 'none');
+/** Sine of each element. */
 export const sin: (x: Tensor) => Tensor = defineUnary('sin', 'Sin', (dy, { inputs: [x] }) => mul(dy, cos(x)));
+/** Cosine of each element. */
 export const cos: (x: Tensor) => Tensor = defineUnary('cos', 'Cos', (dy, { inputs: [x] }) => neg(mul(dy, sin(x))));
+/** Hyperbolic tangent of each element. */
 export const tanh: (x: Tensor) => Tensor = defineUnary('tanh', 'Tanh', (dy, { output }) =>
   mul(dy, sub(scalar(1, dy.dtype), mul(output, output))),
 );
+/** Logistic function of each element. */
 export const sigmoid: (x: Tensor) => Tensor = defineUnary('sigmoid', 'Sigmoid', (dy, { output }) =>
   mul(dy, mul(output, sub(scalar(1, dy.dtype), output))),
 );
@@ -141,6 +167,7 @@ export const sigmoid: (x: Tensor) => Tensor = defineUnary('sigmoid', 'Sigmoid', 
 export const relu: (x: Tensor) => Tensor = defineUnary('relu', 'Relu', (dy, { output }) =>
   mul(dy, cast(greater(output, 0), dy.dtype)),
 );
+/** Error function of each element. */
 export const erf: (x: Tensor) => Tensor = defineUnary('erf', 'Erf', (dy, { inputs: [x] }) =>
   mul(dy, mul(exp(neg(mul(x, x))), 2 / Math.sqrt(Math.PI))),
 );
@@ -159,7 +186,9 @@ export const gelu: (x: Tensor) => Tensor = defineUnary('gelu', 'Gelu', (dy, { in
 
 /** SiLU, x · sigmoid(x). */
 export const silu = (x: Tensor): Tensor => mul(x, sigmoid(x));
+/** Square of each element. */
 export const square = (x: Tensor): Tensor => mul(x, x);
+/** 1 / √x for each element. */
 export const rsqrt = (x: Tensor): Tensor => reciprocal(sqrt(x));
 
 /** Clamps x to [low, high]; dy passes inside and on the bounds. */

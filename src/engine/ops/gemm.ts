@@ -4,8 +4,11 @@ import type { Tensor } from '../graph/tensor.ts';
 import { reshape } from './reshape.ts';
 import { sum } from './reduce.ts';
 
+/** Attributes of a general matrix product. */
 export interface GemmAttrs {
+  /** Whether the first operand is transposed. */
   readonly transA: boolean;
+  /** Whether the second operand is transposed. */
   readonly transB: boolean;
 }
 

@@ -11,6 +11,7 @@ interface ReduceAttrs {
   readonly keepDims: boolean;
 }
 
+/** Options of a reduction. */
 export interface ReduceOptions {
   /** Keeps the reduced axes with size 1. */
   readonly keepDims?: boolean;

@@ -91,5 +91,6 @@ const transposeOp = defineOp<[x: Tensor], { readonly permutation: readonly numbe
   ],
 });
 
+/** Transposes the last two axes: (…, M, N) -> (…, N, M). */
 export const swapLastTwo = (x: Tensor): Tensor =>
   transpose(x, [...Array.from({ length: x.rank - 2 }, (_, axis) => axis), x.rank - 1, x.rank - 2]);

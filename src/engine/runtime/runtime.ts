@@ -14,7 +14,9 @@ export interface WeightSource {
 
 /** A weight in a compact form: cast to float32 and multiplied by the scales, which broadcast, it is the weight again. */
 export interface EncodedWeight {
+  /** Values as stored. */
   readonly values: HostTensor;
+  /** Scale of each channel, if the values are quantized. */
   readonly scales?: HostTensor | undefined;
 }
 
@@ -22,7 +24,11 @@ export interface EncodedWeight {
 export interface WeightStorage {
   /** Name, used in the keys of the program cache. */
   readonly name: string;
-  /** @param name the parameter's name, or a generated one for a weight that is computed from parameters */
+  /**
+   * Encodes a weight for storage.
+   *
+   * @param name the parameter's name, or a generated one for a weight that is computed from parameters
+   */
   encode(weight: HostTensor, name: string): EncodedWeight;
 }
 
@@ -41,7 +47,9 @@ export interface LoadOptions {
 
 /** A compiled program: the contents of the ONNX file, and of the file of its weights if it has one. */
 export interface CompiledProgram {
+  /** ONNX model as bytes. */
   readonly model: Uint8Array;
+  /** File name and bytes of its external data. */
   readonly weights?: { readonly path: string; readonly data: Uint8Array } | undefined;
 }
 
@@ -53,7 +61,9 @@ export type Feeds = Readonly<Record<string, HostTensor>>;
  * available to later runs; a value that is never released is garbage-collected, but later runs allocate new memory.
  */
 export interface DeviceTensor {
+  /** Element type. */
   readonly dtype: DType;
+  /** Sizes of the dimensions. */
   readonly shape: readonly number[];
   /** Returns the value as a host tensor. On a device that shares the host's memory it is a view, valid until `release`. */
   read(): Promise<HostTensor>;
@@ -76,6 +86,7 @@ export type ResultsOf<Outputs, Value = HostTensor> = string extends keyof Output
 
 /** A loaded program. The types of its feeds and results follow from the program's (see `defineProgram`). */
 export interface Session<Inputs extends NamedTensors = NamedTensors, Outputs extends NamedTensors = NamedTensors> {
+  /** The program that runs. */
   readonly program: Program<Inputs, Outputs>;
   /** Runs the program; the results belong to the caller. */
   run(feeds: FeedsOf<Inputs>): Promise<ResultsOf<Outputs>>;
@@ -93,7 +104,9 @@ export type ProgramResults<P> = P extends Program<infer _, infer Outputs> ? Resu
 
 /** Runs programs on a device. Code outside this folder uses only this interface. */
 export interface Runtime {
+  /** Name of the device: `cpu`, `webgpu`, `cuda`, … */
   readonly device: string;
+  /** Compiles a program for the device. */
   load<Inputs extends NamedTensors, Outputs extends NamedTensors>(
     program: Program<Inputs, Outputs>,
     options?: LoadOptions,

@@ -10,6 +10,7 @@ import {
 
 /** Progress of loading a model; the last event has status `ready`. */
 export interface ProgressEvent {
+  /** What is being done. */
   readonly status: 'downloading' | 'reading' | 'compiling' | 'ready';
   /** Name of the file being downloaded, the program being compiled, or the model. */
   readonly name: string;
@@ -40,6 +41,7 @@ export interface FromPretrainedOptions {
   readonly tokenizer?: string | undefined;
   /** Path of GQA's answer table, for its question heads. */
   readonly answers?: string | undefined;
+  /** Called as files are downloaded and read and programs are compiled. */
   readonly onProgress?: ((event: ProgressEvent) => void) | undefined;
 }
 

@@ -48,6 +48,7 @@ export interface ConvertOptions extends ModelFilesOptions {
 
 /** Result of a conversion. */
 export interface Conversion {
+  /** Number of tensors that were written. */
   readonly tensors: number;
   /** How the tensors fit the network of the arguments; undefined if there are no arguments. */
   readonly report: string | undefined;

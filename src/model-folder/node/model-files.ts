@@ -29,6 +29,7 @@ export interface ModelFiles {
   close(): Promise<void>;
 }
 
+/** Options of finding the files of a model. */
 export interface ModelFilesOptions {
   /** Weights of a training checkpoint to use. Default: the moving average (`ema`) if there is one. */
   readonly weights?: 'model' | 'ema';

@@ -14,29 +14,41 @@ import { isFile, openModelFiles, tokenizerFilesIn } from './model-files.ts';
 import type { ModelFiles, ModelFilesOptions } from './model-files.ts';
 import { matchParameters } from '../parameters.ts';
 
+/** Name, type and shape of a tensor of a weight file. */
 export interface InfoTensor {
+  /** Official `state_dict` key. */
   readonly name: string;
+  /** Element type. */
   readonly dtype: CheckpointDtype;
+  /** Sizes of the dimensions. */
   readonly shape: readonly number[];
 }
 
 /** Tensors of one part of the network. */
 export interface InfoPart {
+  /** Name of the part of the network. */
   readonly part: string;
+  /** Number of tensors. */
   readonly tensors: number;
+  /** Number of elements. */
   readonly parameters: number;
 }
 
 /** Description of a model or checkpoint, whether or not a network fits it. */
 export interface ModelInfo {
+  /** Path of the folder or file. */
   readonly path: string;
+  /** Kind of file or folder. */
   readonly format: 'model folder' | 'PyTorch, zip' | 'PyTorch, legacy' | 'safetensors';
   /** Size of the weight files; 0 for an untrained folder. */
   readonly bytes: number;
   /** Set of weights that `tensors` describes. */
   readonly weights: 'model' | 'ema' | 'only' | 'initial';
+  /** Parts of a training checkpoint; undefined for other files. */
   readonly contents: CheckpointContents | undefined;
+  /** Tensors of the selected weights. */
   readonly tensors: readonly InfoTensor[];
+  /** Sizes of the parts of the network. */
   readonly parts: readonly InfoPart[];
   /** Official arguments. */
   readonly args: Readonly<Record<string, unknown>> | undefined;
@@ -44,6 +56,7 @@ export interface ModelInfo {
   readonly fit: { readonly fits: boolean; readonly report: string };
   /** The model folder's log of its training (`training.json`). */
   readonly training: unknown;
+  /** Note of the model folder about what the model can do. */
   readonly notice: string | undefined;
   /** Paths of the vocabulary files beside the weights. */
   readonly tokenizer: readonly string[];

@@ -27,6 +27,7 @@ import {
 } from './model-files.ts';
 import { MODEL_FILE_NAMES } from '../layout.ts';
 
+/** Options of opening a model. */
 export interface ModelSourceOptions extends ModelFilesOptions {
   /** Folder or file of the vocabulary, or the name of a pulled one, for a bare checkpoint. */
   readonly tokenizer?: string | undefined;

@@ -16,6 +16,7 @@ export interface Proposals {
 export interface DetectedImage {
   /** Maps, as `Backbone.forward` returns them. */
   readonly maps: readonly Tensor[];
+  /** Boxes and features of the frozen detector. */
   readonly proposals: Proposals;
   /** Mean colors of blocks of the image, (B, 3, h, w), RGB in 0 to 1. */
   readonly colors: Tensor;

@@ -33,6 +33,7 @@ export interface ClevrQuestion {
   readonly question_index: number;
   readonly question_family_index: number;
   readonly question: string;
+  /** Correct answer. */
   readonly answer: string;
   readonly program: readonly ProgramStep[];
 }

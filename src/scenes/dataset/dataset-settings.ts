@@ -7,22 +7,31 @@ import { TEXT_KINDS, type TextKind } from '../language/texts.ts';
 
 /** All settings that determine the bytes of a dataset. */
 export interface DatasetSettings {
+  /** Seed of scenes and texts. */
   readonly seed: number;
   /** Number of scenes. */
   readonly images: number;
   /** Index of the first scene. */
   readonly start: number;
+  /** Split, which determines attribute combinations and wordings. */
   readonly split: SceneSplit;
   /** Language of the texts of splits with training wording. */
   readonly language: Language;
+  /** Width in pixels. */
   readonly width: number;
+  /** Height in pixels. */
   readonly height: number;
+  /** Minimum number of objects. */
   readonly minObjects: number;
+  /** Maximum number of objects. */
   readonly maxObjects: number;
+  /** Number of rays and shadow samples; `auto` depends on the image size. */
   readonly quality: keyof typeof RENDER_QUALITIES | 'auto';
+  /** Format of the image files. */
   readonly format: 'png' | 'jpg';
   /** Number of texts per image, for each kind. */
   readonly textsPerImage: number;
+  /** Kinds of texts. */
   readonly kinds: readonly TextKind[];
   /** Probability that a phrase would be ambiguous without its color word. */
   readonly needsColor: number;

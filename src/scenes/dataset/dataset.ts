@@ -17,6 +17,7 @@ export interface WriteDatasetOptions {
   readonly threads?: number;
   /** Stops the run. Finished images stay, incomplete files are removed. */
   readonly signal?: AbortSignal;
+  /** Called with the number of finished images. */
   readonly onProgress?: (imagesDone: number) => void;
   /** Replace a dataset that the folder holds with other settings. Default false. */
   readonly overwrite?: boolean;

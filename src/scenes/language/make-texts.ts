@@ -17,9 +17,13 @@ import type {
 
 /** Types of texts by kind. */
 export interface TextOfKind {
+  /** Text that mentions several objects. */
   readonly caption: CaptionText;
+  /** Text that refers to one object. */
   readonly expression: ExpressionText;
+  /** Text with an answer. */
   readonly question: QuestionText;
+  /** Text that mentions absent objects. */
   readonly negative: NegativeText;
 }
 

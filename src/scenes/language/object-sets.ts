@@ -35,12 +35,16 @@ const MIN_OFFSET_FRACTION = 0.012;
 
 /** Set operations over the objects of one scene. */
 export class ObjectSets {
+  /** All objects of the scene. */
   readonly all: ObjectSet;
   private readonly byValue = new Map<string, ObjectSet>();
   private readonly sides: Readonly<Record<Relation, readonly ObjectSet[]>>;
   private readonly doubts: Readonly<Record<Relation, readonly ObjectSet[]>>;
 
-  constructor(readonly scene: TextScene) {
+  constructor(
+    /** The scene. */
+    readonly scene: TextScene,
+  ) {
     const { objects, relationships, width } = scene;
     this.all = 2 ** objects.length - 1;
     objects.forEach((object, i) => {

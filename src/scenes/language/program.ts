@@ -3,8 +3,11 @@ import { isRelation, membersOf, sizeOf, type Filter, type ObjectSet, type Object
 
 /** One step of a functional program, in the format of CLEVR's question files. `inputs` are indices of earlier steps. */
 export interface ProgramStep {
+  /** Name of the function. */
   readonly function: string;
+  /** Indices of the steps whose results it reads. */
   readonly inputs: readonly number[];
+  /** Constants, such as an attribute's value. */
   readonly value_inputs: readonly string[];
 }
 

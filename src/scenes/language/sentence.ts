@@ -13,11 +13,13 @@ import { ATTRIBUTE_WORDS, RELATION_WORDS, WIDE_ATTRIBUTE_WORDS, WIDE_RELATION_WO
 export interface Phrase {
   /** Range [start, end) of the text. The texts are ASCII, so UTF-16 units and code points agree. */
   readonly start: number;
+  /** Index after the last character. */
   readonly end: number;
   /** Indices of the objects it refers to, in ascending order; empty if they are absent. */
   readonly objects: readonly number[];
   /** `target`: referent of an expression, or object of a question. `anchor`: object that locates the target. */
   readonly role: 'mention' | 'target' | 'anchor';
+  /** Attributes that the phrase names. */
   readonly filter: Filter;
   /** Attributes without which the phrase would match more objects. */
   readonly needs: readonly Attribute[];
@@ -38,7 +40,9 @@ export interface Noun {
 
 /** A text with its phrases. */
 export interface Sentence {
+  /** The text. */
   readonly text: string;
+  /** Phrases that refer to objects, in order. */
   readonly phrases: readonly Phrase[];
 }
 

@@ -5,6 +5,7 @@ import type { Language, Wording } from '../render/splits.ts';
 
 /** Fields of all texts. */
 export interface AnyText extends Sentence {
+  /** Set of patterns that the text is made from. */
   readonly wording: Wording;
   /** Pattern that the text was generated from, its choices made. */
   readonly pattern: string;
@@ -12,20 +13,26 @@ export interface AnyText extends Sentence {
 
 /** A caption that mentions objects and groups. Every phrase refers to exactly the objects it lists. */
 export interface CaptionText extends AnyText {
+  /** Kind of text. */
   readonly kind: 'caption';
 }
 
 /** A caption with at least one phrase that refers to absent objects. */
 export interface NegativeText extends AnyText {
+  /** Kind of text. */
   readonly kind: 'negative';
 }
 
+/** Types of referring expressions. */
 export const EXPRESSION_TYPES = ['attributes', 'relation', 'two relations', 'superlative', 'same'] as const;
+/** Type of a referring expression. */
 export type ExpressionType = (typeof EXPRESSION_TYPES)[number];
 
 /** A referring expression: exactly one object matches it. Its phrase has the role `target`. */
 export interface ExpressionText extends AnyText {
+  /** Kind of text. */
   readonly kind: 'expression';
+  /** Way in which it singles out its object. */
   readonly type: ExpressionType;
   /** Index of the object it refers to. */
   readonly target: number;
@@ -35,6 +42,7 @@ export interface ExpressionText extends AnyText {
   readonly program: Program;
 }
 
+/** Types of questions, as in CLEVR. */
 export const QUESTION_TYPES = [
   'exist',
   'count',
@@ -50,15 +58,20 @@ export const QUESTION_TYPES = [
   'equal_material',
   'equal_shape',
 ] as const;
+/** Type of a question. */
 export type QuestionType = (typeof QUESTION_TYPES)[number];
 
 /** A question with its answer and program. */
 export interface QuestionText extends AnyText {
+  /** Kind of text. */
   readonly kind: 'question';
+  /** Type of the question. */
   readonly type: QuestionType;
   /** Structure of the reference to the queried objects. */
   readonly structure: string;
+  /** Correct answer. */
   readonly answer: string;
+  /** Program whose value is the answer. */
   readonly program: Program;
   /** Index of the combination of type and structure, equal for all wordings. */
   readonly family: number;
@@ -66,7 +79,9 @@ export interface QuestionText extends AnyText {
 
 /** A generated text about a scene: a caption, an expression or a question. */
 export type SceneText = CaptionText | NegativeText | ExpressionText | QuestionText;
+/** Kinds of texts. */
 export const TEXT_KINDS = ['caption', 'expression', 'question', 'negative'] as const;
+/** Kind of text. */
 export type TextKind = (typeof TEXT_KINDS)[number];
 
 /** Options of `makeTexts`. */

@@ -1,23 +1,36 @@
 /** Values of the attributes of CLEVR objects (arXiv:1612.06890), in the order of CLEVR's metadata. */
 export const SHAPES = ['cube', 'sphere', 'cylinder'] as const;
+/** Colors of CLEVR. */
 export const COLORS = ['gray', 'red', 'blue', 'green', 'brown', 'purple', 'cyan', 'yellow'] as const;
+/** Sizes of CLEVR. */
 export const SIZES = ['small', 'large'] as const;
+/** Materials of CLEVR. */
 export const MATERIALS = ['rubber', 'metal'] as const;
 
+/** Shape of an object. */
 export type Shape = (typeof SHAPES)[number];
+/** Color of an object. */
 export type Color = (typeof COLORS)[number];
+/** Size of an object. */
 export type Size = (typeof SIZES)[number];
+/** Material of an object. */
 export type Material = (typeof MATERIALS)[number];
 
+/** Attributes of an object. */
 export interface ObjectAttributes {
+  /** Size. */
   readonly size: Size;
+  /** Color. */
   readonly color: Color;
+  /** Material. */
   readonly material: Material;
+  /** Shape. */
   readonly shape: Shape;
 }
 
 /** Names of the attributes, in the order of CLEVR's texts: a small red metal cube. */
 export const ATTRIBUTES = ['size', 'color', 'material', 'shape'] as const;
+/** Name of an attribute of an object. */
 export type Attribute = (typeof ATTRIBUTES)[number];
 
 /** Values by attribute. */

@@ -1,8 +1,10 @@
 import type { Random } from '../../random/random.ts';
 
+/** Vector in the scene's coordinates. */
 export type Vector = readonly [x: number, y: number, z: number];
 
 export const dot = (a: Vector, b: Vector): number => a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
+/** Sum of two vectors. */
 export const add = (a: Vector, b: Vector): Vector => [a[0] + b[0], a[1] + b[1], a[2] + b[2]];
 export const subtract = (a: Vector, b: Vector): Vector => [a[0] - b[0], a[1] - b[1], a[2] - b[2]];
 export const scale = (a: Vector, factor: number): Vector => [a[0] * factor, a[1] * factor, a[2] * factor];
@@ -15,19 +17,29 @@ export const normalize = (a: Vector): Vector => scale(a, 1 / Math.sqrt(dot(a, a)
 
 /** A pinhole camera in world coordinates, where the ground is z = 0 and z points up. The three axes are orthonormal. */
 export interface Camera {
+  /** Position in the scene's coordinates. */
   readonly position: Vector;
+  /** Unit vector of the viewing direction. */
   readonly forward: Vector;
+  /** Unit vector to the right in the image. */
   readonly right: Vector;
+  /** Unit vector upward in the image. */
   readonly up: Vector;
 }
 
 /** CLEVR's directions as unit vectors. All but `above` and `below` lie in the ground plane. */
 export interface Directions {
+  /** Unit vector along the ground, to the left in the image. */
   readonly left: Vector;
+  /** Unit vector along the ground, to the right in the image. */
   readonly right: Vector;
+  /** Unit vector along the ground, toward the camera. */
   readonly front: Vector;
+  /** Unit vector along the ground, away from the camera. */
   readonly behind: Vector;
+  /** Unit vector upward. */
   readonly above: Vector;
+  /** Unit vector downward. */
   readonly below: Vector;
 }
 

@@ -1,7 +1,10 @@
 import { maskFromDense, type RunLengthMask } from '../../geometry/run-lengths.ts';
 
+/** Map of object instances of an image. */
 export interface InstanceImage {
+  /** Width in pixels. */
   readonly width: number;
+  /** Height in pixels. */
   readonly height: number;
   /** (height, width), row-major: 0 is the ground, i + 1 is object i. */
   readonly instances: Uint8Array;

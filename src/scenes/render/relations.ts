@@ -2,6 +2,7 @@ import { dot, subtract, type Directions, type Vector } from './camera.ts';
 
 /** Spatial relations of CLEVR. */
 export const RELATIONS = ['left', 'right', 'front', 'behind'] as const;
+/** Spatial relation of two objects. */
 export type Relation = (typeof RELATIONS)[number];
 
 /** Relations as in CLEVR's scenes.json: `relationships.left[i]` lists the objects left of object i, in ascending order. */

@@ -16,9 +16,13 @@ import { mapInstances, type Box } from './visibility.ts';
 export interface TextScene {
   /** Determines the default wording, and the combinations that texts may mention as absent. Default `standard`. */
   readonly split?: SceneSplit;
+  /** Width of the image in pixels. */
   readonly width: number;
+  /** Height of the image in pixels. */
   readonly height: number;
+  /** Objects with attributes and boxes. */
   readonly objects: readonly SeenObject[];
+  /** For each relation and object, the objects on that side of it. */
   readonly relationships: Relationships;
 }
 
@@ -34,16 +38,23 @@ export interface SeenObject extends ObjectAttributes {
 
 /** An object with its appearance and its pose in world coordinates. */
 export interface SceneObject extends SeenObject, PlacedObject {
+  /** Number of pixels that show the object. */
   readonly visiblePixels: number;
 }
 
 /** A generated scene without its image. */
 export interface Scene extends TextScene {
+  /** Seed of the scene. */
   readonly seed: number;
+  /** Index of the scene. */
   readonly index: number;
+  /** Split of the scene. */
   readonly split: SceneSplit;
+  /** Camera. */
   readonly camera: Camera;
+  /** Directions on the ground as the camera sees them. */
   readonly directions: Directions;
+  /** Objects with their positions. */
   readonly objects: readonly SceneObject[];
   /** Instance map, (height, width), row-major: 0 is the ground, i + 1 is object i. */
   readonly instances: Uint8Array;
@@ -51,6 +62,7 @@ export interface Scene extends TextScene {
 
 /** A generated scene with its image. */
 export interface RenderedScene extends Scene {
+  /** Pixels of the scene. */
   readonly image: RawImage;
 }
 
@@ -164,7 +176,9 @@ const arrange = (seed: number, index: number, options: SceneOptions) => {
  * have left and right swapped.
  */
 export function flipScene(scene: RenderedScene): RenderedScene;
+/** Mirrors a scene without its image. */
 export function flipScene(scene: Scene): Scene;
+/** Mirrors a scene without its image. */
 export function flipScene(scene: TextScene): TextScene;
 export function flipScene(scene: TextScene | Scene | RenderedScene): TextScene | Scene | RenderedScene {
   const { width } = scene;

@@ -10,6 +10,7 @@ import { COLORS, SHAPES, type Color, type Shape } from './attributes.ts';
  *   combinations of CLEVR-CoGenT).
  */
 export const SPLITS = ['standard', 'paraphrase', 'paraphrase2', 'cogent-a', 'cogent-b'] as const;
+/** Name of a split. */
 export type SceneSplit = (typeof SPLITS)[number];
 
 /**
@@ -17,6 +18,7 @@ export type SceneSplit = (typeof SPLITS)[number];
  * with synonyms, other word orders, courtesies, omitted articles and a few typing errors.
  */
 export const LANGUAGES = ['plain', 'wide'] as const;
+/** Name of a language. */
 export type Language = (typeof LANGUAGES)[number];
 
 /**
@@ -24,6 +26,7 @@ export type Language = (typeof LANGUAGES)[number];
  * evaluation only, which share none with any other set.
  */
 export const WORDINGS = ['training', 'wide', 'paraphrase', 'paraphrase2'] as const;
+/** Set of patterns that a text is made from. */
 export type Wording = (typeof WORDINGS)[number];
 
 /** Wordings that no training uses. */

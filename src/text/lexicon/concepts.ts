@@ -18,6 +18,7 @@ export const VOC_NOUNS: readonly string[] = [
 ];
 
 export const PLACES = ['left', 'right', 'top', 'bottom', 'middle'] as const;
+/** Sizes that texts name. */
 export const SIZES = ['large', 'small'] as const;
 
 /** Prototypes of the basic color terms (Berlin and Kay) in RGB, 0 to 1: several for terms that photographs show in shades. */
@@ -61,6 +62,7 @@ export const COLOR_PROTOTYPES = {
 } as const satisfies Readonly<Record<string, readonly (readonly [number, number, number])[]>>;
 
 export type ColorName = keyof typeof COLOR_PROTOTYPES;
+/** Colors that texts name. */
 export const COLORS = Object.keys(COLOR_PROTOTYPES) as readonly ColorName[];
 
 /** Kinds of concepts, in their order. */

@@ -22,6 +22,7 @@ export interface CalibrateOptions extends MeasureOptions {
 
 /** A calibration, and the file that it was written to. */
 export interface Calibrated {
+  /** Measured threshold and presence. */
   readonly calibration: Calibration;
   /** Undefined if it was not written. */
   readonly path: string | undefined;

@@ -21,8 +21,11 @@ export interface MeasureOptions {
   readonly limit?: number | undefined;
   /** Captions in one run of the network. Default 4. */
   readonly batchSize?: number | undefined;
+  /** Whether a row that cannot be used stops the measurement or is skipped. Default `stop`. */
   readonly onBadRow?: OnBadRow | undefined;
+  /** Called with the number of captions done and their total. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  /** Stops the measurement. */
   readonly signal?: AbortSignal | undefined;
 }
 

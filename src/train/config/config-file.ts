@@ -22,7 +22,9 @@ const isRecord = (value: unknown): value is ConfigValues =>
  * whole file, overridden by its own. Keys and values have their current names.
  */
 export interface ConfigFile {
+  /** Path of the file. */
   readonly path: string;
+  /** Training stages with the values of each; one stage without `stages`. */
   readonly stages: readonly { readonly name: string; readonly values: ConfigValues }[];
   /** One note for each old name in the file or the settings. */
   readonly notes: readonly string[];

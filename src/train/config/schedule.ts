@@ -2,9 +2,13 @@ import { MdetrError } from '../../errors.ts';
 
 /** Learning rates of the three parameter groups of the official code, and of pre-trained word vectors. */
 export interface LearningRates {
+  /** Rate of all other parameters. */
   readonly main: number;
+  /** Rate of the backbone. */
   readonly backbone: number;
+  /** Rate of the text encoder. */
   readonly textEncoder: number;
+  /** Rate of the layer above the pre-trained word vectors. */
   readonly wordVectors: number;
 }
 

@@ -38,7 +38,9 @@ export type TrainingBox = {
 export interface TrainingSample {
   /** A path, the bytes of a file, or pixels. */
   readonly image: ImageSource;
+  /** Caption or question. */
   readonly caption: string;
+  /** Boxes with the phrases that refer to them. */
   readonly boxes: readonly TrainingBox[];
   /** For networks with question heads: the answer, if the caption is a question. */
   readonly answer?: string;

@@ -5,6 +5,7 @@ import type { BatchTargets } from '../../losses/index.ts';
 export interface TrainBatch {
   /** image (I, 3, H, W), padding (I, H, W), image_index (B), input_ids and attention_mask (B, T). */
   readonly inputs: Feeds;
+  /** Targets of the losses. */
   readonly targets: BatchTargets;
   /** Names of the samples in error messages. */
   readonly ids: readonly string[];

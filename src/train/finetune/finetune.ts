@@ -40,6 +40,7 @@ export interface FinetuneOptions extends Omit<ImportDatasetOptions, 'out' | 'mod
   readonly resume?: boolean | undefined;
   /** Stops after the current step and saves. */
   readonly signal?: AbortSignal | undefined;
+  /** Callbacks of the training run. */
   readonly observer?: RunObserver | undefined;
   /** Called when the import is done, before training. */
   readonly onImported?: ((report: ImportReport) => void) | undefined;
@@ -53,6 +54,7 @@ export interface FinetuneReport {
   readonly imported: ImportReport | undefined;
   /** Path of the training config, with the reason for each value. */
   readonly config: string;
+  /** Summary of the training run. */
   readonly summary: RunSummary;
   /** Metric of the initial model on the validation part; undefined without one, or after a resume. */
   readonly before: number | undefined;

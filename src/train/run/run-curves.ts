@@ -14,6 +14,7 @@ import { requireInput } from '../../files/input-file.ts';
 export interface Curve {
   /** `loss` and its terms by official name, `grad_norm`, `images_per_s`, learning rates, metrics of validation sets. */
   readonly name: string;
+  /** Kind of values, which decides the panel. */
   readonly kind: 'loss' | 'term' | 'rate' | 'gradient' | 'speed' | 'validation';
   /** [step, value], in the order of the steps. */
   readonly points: (readonly [step: number, value: number])[];
@@ -21,10 +22,13 @@ export interface Curve {
 
 /** The curves of a run. */
 export interface RunCurves {
+  /** Name of the run: that of its folder. */
   readonly name: string;
   /** Training stages in order, with the step at which each starts. */
   readonly stages: readonly { readonly name: string; readonly firstStep: number }[];
+  /** Number of completed steps. */
   readonly steps: number;
+  /** Curves by name. */
   readonly curves: ReadonlyMap<string, Curve>;
 }
 

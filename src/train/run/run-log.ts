@@ -15,12 +15,19 @@ export const logFile = 'log.jsonl';
 
 /** Time of the parts of a step, in milliseconds. `data` is the wait for a batch, `other` the rest of the loop. */
 export interface TimeUse {
+  /** Waiting for batches. */
   data: number;
+  /** Forward pass. */
   forward: number;
+  /** Matching on the host. */
   matching: number;
+  /** Losses and the gradients of the outputs. */
   loss: number;
+  /** Backward pass. */
   backward: number;
+  /** Update of the parameters. */
   update: number;
+  /** All else. */
   other: number;
 }
 
@@ -28,17 +35,27 @@ const noTime = (): TimeUse => ({ data: 0, forward: 0, matching: 0, loss: 0, back
 
 /** An entry of the log: means over the steps since the last one. */
 export interface LogEntry {
+  /** Number of completed steps. */
   readonly step: number;
+  /** Epoch, from 0. */
   readonly epoch: number;
   /** Image-text pairs of the run so far. */
   readonly pairs: number;
+  /** Weighted sum of the losses, averaged since the last entry. */
   readonly loss: number;
+  /** Unweighted losses by official name, averaged since the last entry. */
   readonly terms: Readonly<Record<string, number>>;
+  /** Learning rate. */
   readonly lr: number;
+  /** Learning rate of the backbone. */
   readonly lr_backbone: number;
+  /** Learning rate of the text encoder. */
   readonly text_encoder_lr: number;
+  /** Norm of the gradients before clipping. */
   readonly grad_norm: number;
+  /** Images per second since the last entry. */
   readonly images_per_s: number;
+  /** Image-text pairs per second since the last entry. */
   readonly pairs_per_s: number;
   /** Fractions of the time, which sum to 1. */
   readonly time: Readonly<Record<keyof TimeUse, number>>;

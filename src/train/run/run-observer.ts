@@ -3,6 +3,7 @@ import type { LogEntry } from './run-log.ts';
 
 /** Metrics of a validation by name, and the one that selects the best model. */
 export interface Validation {
+  /** Metrics by name. */
   readonly metrics: Readonly<Record<string, number>>;
   /** Higher is better. */
   readonly metric: number;
@@ -37,9 +38,11 @@ export interface RunObserver {
   onStart?(run: { readonly steps: number; readonly done: number; readonly stepsPerEpoch: number }): void;
   /** After every step; `step` counts from 1. */
   onStep?(step: number, loss: number): void;
+  /** After each entry of the training log. */
   onLog?(entry: LogEntry): void;
   /** During a validation: images of the validation set that are done. */
   onValidationProgress?(set: string, done: number, total: number): void;
+  /** After a validation, with its metrics. */
   onValidation?(metrics: Readonly<Record<string, number>>, isBest: boolean): void;
   /** After a training stage, or when it is stopped. */
   onStageEnd?(summary: RunSummary): void;

@@ -15,6 +15,7 @@ export interface TrainingRunOptions {
   readonly workers?: number;
   /** Stops after the current step and saves. */
   readonly signal?: AbortSignal;
+  /** Callbacks of the run. */
   readonly observer?: RunObserver;
   /** Validates a model folder, instead of the validation on `datasets_val`. */
   readonly validate?: Validate;

@@ -39,6 +39,7 @@ export class Training {
   private loader: BatchLoader | undefined;
 
   private constructor(
+    /** Settings with defaults filled in. */
     readonly config: TrainConfig,
     /** Weights, moving average, learning rates and optimizer state. */
     readonly trainer: Trainer,
@@ -46,6 +47,7 @@ export class Training {
     private readonly tokenizerPath: string,
     /** Steps of an epoch of the config's data, which the schedule counts. */
     readonly stepsPerEpoch: number,
+    /** Number of steps of the schedule. */
     readonly totalSteps: number,
   ) {}
 
@@ -132,6 +134,7 @@ export class Training {
     });
   }
 
+  /** Frees programs and threads. */
   async dispose(): Promise<void> {
     await this.loader?.close();
     await this.trainer.dispose();

@@ -6,9 +6,13 @@ import type { TrainBatch } from '../data/train-batch.ts';
 
 /** Durations of the parts of a step in milliseconds. */
 export interface StepTiming {
+  /** Forward pass. */
   forwardMs: number;
+  /** Matching on the host. */
   matchingMs: number;
+  /** Losses and the gradients of the outputs. */
   lossMs: number;
+  /** Backward pass. */
   backwardMs: number;
 }
 

@@ -48,13 +48,17 @@ export interface TrainerOptions {
 
 /** Result of one step. */
 export interface StepReport {
+  /** Number of completed steps. */
   readonly step: number;
+  /** Weighted sum of the losses. */
   readonly total: number;
   /** Unweighted losses and accuracies by official name. */
   readonly terms: Readonly<Record<string, number>>;
+  /** Learning rates of the step. */
   readonly rates: LearningRates;
   /** Norm of the gradients before clipping. */
   readonly gradientNorm: number;
+  /** Time of each part in milliseconds. */
   readonly timing: StepTiming & { readonly updateMs: number };
 }
 
@@ -62,8 +66,11 @@ export interface StepReport {
 export interface TrainerState {
   /** Number of completed steps. */
   readonly step: number;
+  /** Parameters by official name. */
   readonly parameters: ReadonlyMap<string, HostTensor>;
+  /** Moving average of the parameters; undefined without one. */
   readonly average: ReadonlyMap<string, HostTensor> | undefined;
+  /** The optimizer's moments by parameter. */
   readonly moments: ReadonlyMap<string, Moments>;
 }
 
@@ -84,6 +91,7 @@ export class Trainer {
    * @param parameters every entry that the step reads; they are updated in place
    */
   constructor(
+    /** Parameters by official name. */
     readonly parameters: ReadonlyMap<string, HostTensor>,
     private readonly differentiable: DifferentiableStep,
     private readonly options: TrainerOptions,
@@ -125,6 +133,7 @@ export class Trainer {
     return this.count;
   }
 
+  /** Everything that a resumed training needs. */
   get state(): TrainerState {
     const { count: step, parameters, average, optimizer } = this;
     return { step, parameters, average, moments: optimizer.state };
@@ -211,6 +220,7 @@ export class Trainer {
     return gradientNorm;
   }
 
+  /** Frees programs and threads. */
   async dispose(): Promise<void> {
     await Promise.all([this.differentiable.dispose(), this.pool.dispose()]);
   }

@@ -20,11 +20,13 @@ export interface TrackedFrame extends Omit<DetectionResult, 'detections'> {
   readonly time: number;
   /** Milliseconds that were waited for the decoding of the frame. */
   readonly waitMs: number;
+  /** Detections with the ids of their objects. */
   readonly detections: readonly TrackedObject[];
 }
 
 /** A frame of the caller's own. */
 export interface OwnFrame {
+  /** Pixels of the frame. */
   readonly image: ImageSource;
   /** Time stamp in seconds. */
   readonly timeS: number;

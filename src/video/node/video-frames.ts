@@ -26,6 +26,7 @@ export interface VideoOptions {
   readonly maxFrames?: number | undefined;
   /** Frames with more pixels are refused. Default 50 million. */
   readonly maxPixels?: number | undefined;
+  /** Stops reading. */
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -14,6 +14,7 @@ export class AnnotatedImages {
 
   /** @param orientation overrides the rule for all images */
   constructor(
+    /** Folders of the images. */
     readonly roots: ImageRoots,
     private readonly orientation?: Orientation,
   ) {}

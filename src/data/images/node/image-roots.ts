@@ -35,7 +35,7 @@ export class ImageRoots {
     return [...this.folders.values()].filter((folder) => !existsSync(folder));
   }
 
-  /** @throws {MdetrError} naming a folder that does not exist */
+  /** Checks that all folders exist. @throws {MdetrError} naming a folder that does not exist */
   requireFolders(): void {
     const [missing] = this.missingFolders();
     if (missing !== undefined) throw new MdetrError(`${missing}: there is no such folder of images (--images)`);

@@ -27,7 +27,9 @@ export interface CacheEntry {
   readonly key: string;
   /** Name of the program. */
   readonly program: string;
+  /** Size of its files. */
   readonly bytes: number;
+  /** Time of the last use. */
   readonly lastUsed: Date;
 }
 
@@ -65,6 +67,7 @@ const VERSIONS = `layout-2 ort-${ortVersion()} ${process.platform}-${process.arc
 export class ProgramCache {
   /** Versions of the layout of entries, of ONNX Runtime, and the platform. */
   static readonly versions = VERSIONS;
+  /** Folder of the cache. */
   readonly folder: string;
   private readonly capBytes: number;
 
