@@ -1,3 +1,4 @@
+import { parseFolderConfig } from '../model-folder/format-version.ts';
 import type { FileSource } from '../checkpoints/byte-source.ts';
 import { safetensorsOf } from '../checkpoints/safetensors/safetensors.ts';
 import { describeMatch, requireComplete } from '../checkpoints/state-dict.ts';
@@ -12,7 +13,6 @@ import {
 } from '../model-folder/model-source.ts';
 import { matchParameters, parameterWeights } from '../model-folder/parameters.ts';
 import { parsePreprocessing, usualPreprocessing } from '../model-folder/preprocessing.ts';
-import { parseModelConfig } from '../models/index.ts';
 import { readAnswerVocabulary } from '../postprocess/answer-vocabulary.ts';
 import { createTokenizer, createTokenizerFromVocab, type Tokenizer } from '../text/index.ts';
 import type { ModelLocation } from './model-location.ts';
@@ -71,7 +71,7 @@ export const readParts = async (files: ModelFiles): Promise<ModelParts> => {
       `${url}: has no ${MODEL_FILE_NAMES.config}, so it is neither a model folder nor an exported folder`,
     );
   const source = files.urlOf(MODEL_FILE_NAMES.config);
-  const config = parseModelConfig(values as Record<string, unknown>, source);
+  const config = parseFolderConfig(values as Record<string, unknown>, source);
   const preprocessing = await files.json(MODEL_FILE_NAMES.preprocessing);
   const answers = await files.json(MODEL_FILE_NAMES.answers);
   return {

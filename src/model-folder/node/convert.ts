@@ -1,3 +1,4 @@
+import { parseFolderConfig } from '../format-version.ts';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { basename, extname, join, resolve } from 'node:path';
 import {
@@ -13,13 +14,7 @@ import {
 } from '../../checkpoints/index.ts';
 import { MdetrError, quoted, UsageError } from '../../errors.ts';
 import { OutputRule } from '../../files/output-rule.ts';
-import {
-  initialValue,
-  MdetrNetwork,
-  parseModelConfig,
-  textEncoderConfig,
-  type ModelConfig,
-} from '../../models/index.ts';
+import { initialValue, MdetrNetwork, textEncoderConfig, type ModelConfig } from '../../models/index.ts';
 import { findTokenizer, isFile, openModelFiles, requireConfig, tokenizerFilesIn } from './model-files.ts';
 import { MODEL_FILE_NAMES, PREPROCESSING_KEY, TOKENIZER_FILE_NAMES } from '../layout.ts';
 import type { ModelFiles, ModelFilesOptions } from './model-files.ts';
@@ -81,7 +76,7 @@ export const convertModel = async (name: string, out: string, options: ConvertOp
       throw new UsageError(`${out}: is the model itself; name another`);
     const inputs = [files.path, files.checkpoint?.path, options.config, options.tokenizer, options.answers];
     if (isFileOut) new OutputRule({ inputs }).named(out, out);
-    const config = files.config === undefined ? undefined : parseModelConfig(files.config.values, files.config.source);
+    const config = files.config === undefined ? undefined : parseFolderConfig(files.config.values, files.config.source);
     const match = checkFit(files, config);
     const named = interruptible(officialNames(tensorsOf(files, config), match), options.signal);
     // Converting must not change the precision unasked; only a .pth cannot hold 8-bit weights with their scales.
@@ -207,7 +202,7 @@ const writeFolder = async (
   options: ConvertOptions,
 ): Promise<void> => {
   const { values, source } = requireConfig(files);
-  const config = parseModelConfig(values, source);
+  const config = parseFolderConfig(values, source);
   const vocabulary = await findTokenizer(files.folder, config.text_encoder_type, options.tokenizer);
   const tokenizerFiles = await tokenizerFilesIn(vocabulary);
   if (tokenizerFiles.length === 0)

@@ -7,6 +7,7 @@ import { readJsonFile } from '../../files/json/json-file.ts';
 import { parseJson } from '../../files/json/json-text.ts';
 import { cachedSnapshot, DEFAULT_REVISION, isHubName } from '../../pull/hub-cache.ts';
 import { findPublished, placeOf } from '../../pull/catalog.ts';
+import { checkModelVersion } from '../format-version.ts';
 import { CALIBRATION_KEY } from '../calibration.ts';
 import { MODEL_FILE_NAMES, PREPROCESSING_KEY, TOKENIZER_FILE_NAMES, WEIGHT_FILE_NAMES } from '../layout.ts';
 import { EXPORT_MANIFEST_NAME } from '../export-manifest.ts';
@@ -190,7 +191,8 @@ export const calibrationFileOf = (path: string): string =>
 const withCalibration = async (path: string, config: ModelFiles['config']): Promise<ModelFiles['config']> => {
   const beside = calibrationFileOf(path);
   if (config === undefined || !(await isFile(beside))) return config;
-  const { [CALIBRATION_KEY]: calibration } = await readRecord(beside);
+  const { [CALIBRATION_KEY]: calibration, ...others } = await readRecord(beside);
+  checkModelVersion(others, beside);
   return { ...config, values: { ...config.values, [CALIBRATION_KEY]: calibration } };
 };
 

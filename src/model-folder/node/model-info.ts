@@ -1,3 +1,4 @@
+import { parseFolderConfig } from '../format-version.ts';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
@@ -8,7 +9,7 @@ import {
 } from '../../checkpoints/index.ts';
 import { messageOf } from '../../errors.ts';
 import { readJsonFile } from '../../files/json/json-file.ts';
-import { MdetrNetwork, parseModelConfig } from '../../models/index.ts';
+import { MdetrNetwork } from '../../models/index.ts';
 import { readWordRecord, type WordRecord } from './known-words.ts';
 import { isFile, openModelFiles, tokenizerFilesIn } from './model-files.ts';
 import type { ModelFiles, ModelFilesOptions } from './model-files.ts';
@@ -108,7 +109,7 @@ const fitOf = ({ checkpoint, config, seed }: ModelFiles): Pick<ModelInfo, 'tenso
   if (config === undefined)
     return { tensors: stored, fit: { fits: false, report: 'it does not say what network it is for (no arguments)' } };
   try {
-    const model = new MdetrNetwork(parseModelConfig(config.values, config.source));
+    const model = new MdetrNetwork(parseFolderConfig(config.values, config.source));
     if (checkpoint === undefined) {
       const made = model.registry.specs.map(({ name, shape, dtype }) =>
         plain({ name, shape, dtype: dtype === 'int64' ? 'i64' : 'f32' }),

@@ -1,9 +1,10 @@
+import { parseFolderConfig } from '../format-version.ts';
 import { join } from 'node:path';
 import { describeMatch, requireComplete, type Checkpoint, type StateDictMatch } from '../../checkpoints/index.ts';
 import { readJsonFile } from '../../files/json/json-file.ts';
 import { ReadBudget } from '../../files/read-budget.ts';
 import { readAnswerVocabulary } from '../../postprocess/answer-vocabulary.ts';
-import { parseModelConfig, type ModelConfig } from '../../models/index.ts';
+import { type ModelConfig } from '../../models/index.ts';
 import { loadTokenizer } from '../../text/node/tokenizer-files.ts';
 import {
   defineModel,
@@ -81,7 +82,7 @@ export const readModelParts = async (
 ): Promise<{ readonly parts: ModelParts; readonly companions: CompanionFiles }> => {
   const { values, source } = requireConfig(files);
   const { folder } = files;
-  const config = parseModelConfig(values, source);
+  const config = parseFolderConfig(values, source);
   const tokenizerSource = await findTokenizer(folder, config.text_encoder_type, options.tokenizer);
   const answersPath = options.answers ?? join(folder, MODEL_FILE_NAMES.answers);
   const answers = options.answers !== undefined || (await isFile(answersPath)) ? answersPath : undefined;

@@ -4,6 +4,7 @@ import { replaceFile } from '../../files/atomic-file.ts';
 import { withJsonKey } from '../../files/json/json-edit.ts';
 import { readTextFile } from '../../files/json/json-file.ts';
 import { CALIBRATION_KEY, calibrationOf, type Calibration } from '../calibration.ts';
+import { MODEL_VERSION, MODEL_VERSION_KEY } from '../format-version.ts';
 import { MODEL_FILE_NAMES } from '../layout.ts';
 import { calibrationFileOf, isFile, resolveModelPath } from './model-files.ts';
 
@@ -18,8 +19,9 @@ import { calibrationFileOf, isFile, resolveModelPath } from './model-files.ts';
 export const writeCalibration = async (name: string, calibration: Calibration): Promise<string> => {
   calibrationOf({ [CALIBRATION_KEY]: calibration }, 'calibration');
   const path = await calibrationPathOf(name);
-  const text = (await isFile(path)) ? await readTextFile(path) : '{}\n';
-  const edited = withJsonKey(text.trim() === '{}' ? '{\n}\n' : text, CALIBRATION_KEY, calibration, path);
+  const empty = `{\n  "${MODEL_VERSION_KEY}": ${MODEL_VERSION}\n}\n`;
+  const text = (await isFile(path)) ? await readTextFile(path) : empty;
+  const edited = withJsonKey(text.trim() === '{}' ? empty : text, CALIBRATION_KEY, calibration, path);
   await replaceFile(path, edited);
   return path;
 };

@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { writeSafetensors, type TensorSource } from '../../checkpoints/index.ts';
 import { replaceFolder } from '../../files/replace-folder.ts';
+import { MODEL_VERSION, MODEL_VERSION_KEY } from '../format-version.ts';
 import { MODEL_FILE_NAMES, TOKENIZER_FILE_NAMES } from '../layout.ts';
 import { preprocessingJson, type Preprocessing } from '../preprocessing.ts';
 import { readInput } from '../../files/input-file.ts';
@@ -46,7 +47,7 @@ const fill = async (folder: string, contents: ModelFolderContents): Promise<void
   const { config, tensors, preprocessing, tokenizerFiles, answers, words, card } = contents;
   const writeJson = (name: string, value: unknown): Promise<void> =>
     writeFile(join(folder, name), `${JSON.stringify(value, undefined, 2)}\n`);
-  await writeJson(MODEL_FILE_NAMES.config, config);
+  await writeJson(MODEL_FILE_NAMES.config, { ...config, [MODEL_VERSION_KEY]: MODEL_VERSION });
   await writeJson(MODEL_FILE_NAMES.preprocessing, preprocessingJson(preprocessing));
   for (const path of tokenizerFiles) await copyContents(path, join(folder, basename(path)));
   if (words !== undefined) await copyContents(words, join(folder, MODEL_FILE_NAMES.words));

@@ -50,7 +50,11 @@ export interface SceneImages {
   readonly name: string;
 }
 
+/** Version of `dataset.json` that this release writes and reads. */
+const FOLDER_VERSION = 1;
+
 const folderSchema = z.object({
+  format_version: z.number().default(FOLDER_VERSION),
   seed: z.number(),
   start: z.number(),
   images: z.number(),
@@ -75,7 +79,11 @@ const imagesOfFolder = (folder: string): SceneImages => {
       { cause: error },
     );
   }
-  const { seed, start, images, quality, format, ...options } = settings;
+  const { seed, start, images, quality, format, format_version: version, ...options } = settings;
+  if (version > FOLDER_VERSION)
+    throw new MdetrError(
+      `${path}: has version ${version}; this release reads folders of scenes up to version ${FOLDER_VERSION}. Update mdetr.`,
+    );
   return {
     ...{ seed, start, images, name: folder, isLossless: format === 'png' },
     options: { ...options, quality: quality === 'auto' ? undefined : quality },

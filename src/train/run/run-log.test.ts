@@ -49,8 +49,12 @@ describe('the state of a run', () => {
   });
 
   it.each([
-    [{}, /is not a training state of this version; train into a new folder/],
-    [{ format: 'mdetr-training-state-9', state: '{}' }, /is not a training state of this version/],
+    [{}, /is not a training state; train into a new folder/],
+    [{ format: 'mdetr-training-state-x', state: '{}' }, /is not a training state/],
+    [
+      { format: 'mdetr-training-state-9', state: '{}' },
+      /state\.safetensors: has version 9; this release reads training states up to version 1\. Update mdetr/,
+    ],
     [{ format: 'mdetr-training-state-1' }, /its "state" is not JSON: the file is damaged/],
     [{ format: 'mdetr-training-state-1', state: '{"step":' }, /its "state" is not JSON/],
     [{ format: 'mdetr-training-state-1', state: '[]' }, /state\. .*expected object/],

@@ -48,7 +48,9 @@ export interface RunState {
   readonly config: Readonly<Record<string, unknown>>;
 }
 
-const FORMAT = 'mdetr-training-state-1';
+/** Version of training states that this release writes. */
+const STATE_VERSION = 1;
+const FORMAT_PREFIX = 'mdetr-training-state-';
 
 /**
  * Writes the state of a run as one safetensors file, atomically: whenever the process dies, `path` holds a complete state.
@@ -64,7 +66,7 @@ export const writeRunState = async (path: string, { trainer, position, config }:
     sources.push(sourceOf(`first.${name}`, floats(first)), sourceOf(`second.${name}`, floats(second)));
   }
   const facts = { step: trainer.step, moments: stepOf, position, config };
-  await writeSafetensors(path, sources, { format: FORMAT, state: JSON.stringify(facts) });
+  await writeSafetensors(path, sources, { format: `${FORMAT_PREFIX}${STATE_VERSION}`, state: JSON.stringify(facts) });
 };
 
 const factsSchema = z.object({
@@ -97,8 +99,14 @@ export const readRunFacts = async (path: string): Promise<RunFacts | undefined> 
 };
 
 const factsOf = (path: string, { metadata }: SafetensorsFile): Facts => {
-  if (metadata['format'] !== FORMAT)
-    throw new MdetrError(`${path}: is not a training state of this version; train into a new folder`);
+  const { format = '' } = metadata;
+  const version = format.startsWith(FORMAT_PREFIX) ? Number(format.slice(FORMAT_PREFIX.length)) : NaN;
+  if (!Number.isInteger(version) || version < 1)
+    throw new MdetrError(`${path}: is not a training state; train into a new folder`);
+  if (version > STATE_VERSION)
+    throw new MdetrError(
+      `${path}: has version ${version}; this release reads training states up to version ${STATE_VERSION}. Update mdetr, or train into a new folder.`,
+    );
   let values: unknown;
   try {
     values = JSON.parse(metadata['state'] ?? '');
