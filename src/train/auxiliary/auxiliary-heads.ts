@@ -1,9 +1,9 @@
 import { input, type Tensor } from '../../engine/graph/index.ts';
 import type { ModelConfig } from '../../models/index.ts';
 import { ParameterRegistry, Scope } from '../../nn/index.ts';
-import type { TrainConfig } from '../config/config.ts';
 import type { AuxiliaryFeatures, AuxiliaryTerm, TargetInput } from './auxiliary-loss.ts';
 import { activeAuxiliaryLosses } from './auxiliary-losses.ts';
+import type { AuxiliaryConfig, OptimizerSettings } from '../config/run-settings.ts';
 
 /**
  * First part of the names of auxiliary parameters. The name is stored in run states, whose parameters are found by name,
@@ -34,7 +34,7 @@ export class AuxiliaryHeads {
    *
    * @param channels channels of the backbone's last map
    */
-  static of(config: ModelConfig & TrainConfig, channels: number): AuxiliaryHeads | undefined {
+  static of(config: ModelConfig & AuxiliaryConfig & OptimizerSettings, channels: number): AuxiliaryHeads | undefined {
     const losses = activeAuxiliaryLosses(config);
     if (losses.length === 0) return undefined;
     const heads = new AuxiliaryHeads();

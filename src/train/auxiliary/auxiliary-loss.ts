@@ -1,8 +1,8 @@
 import type { DType, HostTensor, Shape, Tensor } from '../../engine/graph/index.ts';
 import type { CellPredictions, DecodedLayer, EncoderCache, ImageFeatures, ModelConfig } from '../../models/index.ts';
 import type { Scope } from '../../nn/index.ts';
-import type { TrainConfig } from '../config/config.ts';
 import type { AuxiliaryBatch } from './auxiliary-batch.ts';
+import type { AuxiliaryConfig } from '../config/run-settings.ts';
 
 /** A term of the total that is part of the forward program, since it needs no matching. */
 export interface AuxiliaryTerm {
@@ -43,7 +43,7 @@ interface AuxiliaryDeclaration<Level extends keyof AuxiliaryFeatures> {
   /** Part of the network whose output the head reads. Heads at `image` can train the backbone alone (`objective: backbone`). */
   readonly level: Level;
   /** Weight of the loss; 0 turns it off. */
-  weight(config: TrainConfig): number;
+  weight(config: AuxiliaryConfig): number;
   /** Makes the layers of the head in a scope and returns what builds its terms. */
   head(
     scope: Scope,

@@ -1,6 +1,5 @@
 import type { HostTensor } from '../../engine/graph/index.ts';
 import type { Encoding } from '../../text/index.ts';
-import type { TrainConfig } from '../config/config.ts';
 import { answersLoss } from './answer-loss.ts';
 import { gridOf, type AuxiliaryImage } from './auxiliary-batch.ts';
 import type { AuxiliaryLoss } from './auxiliary-loss.ts';
@@ -9,12 +8,16 @@ import { centerInputs } from './cell-targets.ts';
 import { encoderLoss } from './encoder-loss.ts';
 import { relationsLoss } from './relation-loss.ts';
 import { wordsLoss } from './word-loss.ts';
+import type { AuxiliaryConfig, OptimizerSettings } from '../config/run-settings.ts';
+import type { ModelConfig } from '../../models/index.ts';
 
 /** All auxiliary losses, in the order of their parameters. */
 const AUXILIARY_LOSSES: readonly AuxiliaryLoss[] = [encoderLoss, backboneLoss, answersLoss, wordsLoss, relationsLoss];
 
 /** The auxiliary losses that a config trains. When it trains the backbone alone, only losses on images remain. */
-export const activeAuxiliaryLosses = (config: TrainConfig): readonly AuxiliaryLoss[] =>
+export const activeAuxiliaryLosses = (
+  config: AuxiliaryConfig & Pick<OptimizerSettings, 'objective'>,
+): readonly AuxiliaryLoss[] =>
   AUXILIARY_LOSSES.filter((loss) => loss.weight(config) > 0 && (config.objective === 'all' || loss.level === 'image'));
 
 /**
@@ -37,7 +40,7 @@ export const activeAuxiliaryLosses = (config: TrainConfig): readonly AuxiliaryLo
 export const auxiliaryInputs = (
   images: readonly AuxiliaryImage[],
   padded: { readonly height: number; readonly width: number },
-  config: TrainConfig,
+  config: AuxiliaryConfig & OptimizerSettings & ModelConfig,
   { encodings, T: tokens }: { readonly encodings: readonly Encoding[]; readonly T: number },
 ): Record<string, HostTensor> => {
   const losses = activeAuxiliaryLosses(config);
@@ -50,5 +53,5 @@ export const auxiliaryInputs = (
 };
 
 /** Number of times that the backbone halves an image before its last map. */
-const backboneHalvings = ({ small_backbone, dilation }: TrainConfig): number =>
+const backboneHalvings = ({ small_backbone, dilation }: ModelConfig): number =>
   small_backbone?.widths.length ?? (dilation ? 4 : 5);

@@ -7,7 +7,6 @@ import { AnnotationIndex } from '../../data/annotation-index/annotation-index.ts
 import { RowReader } from '../../data/annotation-index/row-reader.ts';
 import { MdetrError } from '../../errors.ts';
 import { hasMaskLosses } from '../../losses/index.ts';
-import type { TrainConfig } from '../config/config.ts';
 import type { AnnotatedDataset } from '../config/slices/datasets.ts';
 import { Random } from '../../random/random.ts';
 import type { Tokenizer } from '../../text/index.ts';
@@ -17,6 +16,9 @@ import { sampleOfTarget } from './caption-sample.ts';
 import { withContext } from './error-context.ts';
 import { OFFICIAL_PATHS } from './official-datasets.ts';
 import type { ImageSample, SampleKey, SampleSource } from './sample-source.ts';
+import type { AugmentationConfig } from '../config/run-settings.ts';
+import type { DataConfig } from '../config/data-settings.ts';
+import type { LossConfig } from '../../losses/index.ts';
 
 /**
  * Images and captions of an annotation file in the official format, or of a file of CLEVR questions, augmented as in the
@@ -30,7 +32,7 @@ export class AnnotationSource implements SampleSource {
 
   constructor(
     private readonly dataset: AnnotatedDataset,
-    private readonly config: TrainConfig,
+    private readonly config: LossConfig & DataConfig & AugmentationConfig,
     private readonly labels: AnswerLabeler | undefined,
   ) {
     this.images = new AnnotatedImages(requireFiles(dataset), config.orientation);

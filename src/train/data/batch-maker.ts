@@ -2,16 +2,29 @@ import { MdetrError, messageOf } from '../../errors.ts';
 import type { MixedDataset } from '../../data/sampling/mixed-dataset.ts';
 import type { Tokenizer } from '../../text/index.ts';
 import { loadTokenizer } from '../../text/node/tokenizer-files.ts';
-import type { TrainConfig } from '../config/config.ts';
 import type { DatasetConfig } from '../config/slices/datasets.ts';
 import { openSources } from './dataset-sources.ts';
 import { makeBatch } from './make-batch.ts';
 import type { ImageSample, SampleKey, SampleSource } from './sample-source.ts';
 import type { TrainBatch } from './train-batch.ts';
+import type { DataConfig, OfficialDataConfig } from '../config/data-settings.ts';
+import type {
+  AugmentationConfig,
+  AuxiliaryConfig,
+  OptimizerSettings,
+  SceneTextConfig,
+} from '../config/run-settings.ts';
+import type { LossConfig } from '../../losses/index.ts';
 
 /** Settings of a `BatchMaker`; plain data, so that they can be sent to a worker thread. */
 export interface BatchMakerSettings {
-  readonly config: TrainConfig;
+  readonly config: LossConfig &
+    DataConfig &
+    OfficialDataConfig &
+    SceneTextConfig &
+    AugmentationConfig &
+    AuxiliaryConfig &
+    OptimizerSettings;
   readonly datasets: readonly DatasetConfig[];
   /** Folder or file of the vocabulary. */
   readonly tokenizer: string;
@@ -46,7 +59,7 @@ const MAX_CONSECUTIVE_SKIPS = 100;
 /** Makes batches from rows of the joined datasets. The result depends on the request alone. */
 export class BatchMaker {
   private constructor(
-    private readonly config: TrainConfig,
+    private readonly config: LossConfig & DataConfig & AuxiliaryConfig & OptimizerSettings,
     private readonly dataset: MixedDataset<SampleSource>,
     private readonly tokenizer: Tokenizer,
   ) {}

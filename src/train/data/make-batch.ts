@@ -3,10 +3,11 @@ import type { HostTensor } from '../../engine/graph/index.ts';
 import { collateImages } from '../../data/sampling/collate.ts';
 import { joinTargets } from '../../losses/index.ts';
 import { padEncodings } from '../../text/index.ts';
-import type { TrainConfig } from '../config/config.ts';
 import { auxiliaryInputs } from '../auxiliary/auxiliary-losses.ts';
 import type { ImageSample } from './sample-source.ts';
 import type { TrainBatch } from './train-batch.ts';
+import type { AuxiliaryConfig, OptimizerSettings } from '../config/run-settings.ts';
+import type { LossConfig } from '../../losses/index.ts';
 
 /**
  * Joins images and their captions into a batch: images padded to the largest height and width, captions to the longest.
@@ -14,7 +15,11 @@ import type { TrainBatch } from './train-batch.ts';
  * @param padId id of the tokenizer's padding token
  * @throws {MdetrError} naming the sample that lacks what the config trains on
  */
-export const makeBatch = (samples: readonly ImageSample[], padId: number, config: TrainConfig): TrainBatch => {
+export const makeBatch = (
+  samples: readonly ImageSample[],
+  padId: number,
+  config: LossConfig & AuxiliaryConfig & OptimizerSettings,
+): TrainBatch => {
   const captions = samples.flatMap((sample) => sample.captions);
   const imageOfCaption = samples.flatMap((sample, image) => sample.captions.map(() => image));
   const { inputIds, attentionMask, encodings, B, T } = padEncodings(

@@ -4,13 +4,15 @@ import type { ImageSource } from '../../data/images/image-source.ts';
 import { resizeSample } from '../../data/transforms/transforms.ts';
 import { MdetrError, messageOf } from '../../errors.ts';
 import type { Span, Tokenizer } from '../../text/index.ts';
-import type { TrainConfig } from '../config/config.ts';
 import { labelerFor, labelsWithoutAnswer } from './answer-labels.ts';
 import { sampleOfTarget } from './caption-sample.ts';
 import { makeBatch } from './make-batch.ts';
 import { codePointSpan, spanOfPhrase } from './phrase-spans.ts';
 import type { ImageSample } from './sample-source.ts';
 import type { TrainBatch } from './train-batch.ts';
+import type { DataConfig, OfficialDataConfig } from '../config/data-settings.ts';
+import type { AugmentationConfig, AuxiliaryConfig, OptimizerSettings } from '../config/run-settings.ts';
+import type { LossConfig } from '../../losses/index.ts';
 
 /** A box, and the words of the caption that refer to it: a phrase, or ranges of the caption. */
 export type TrainingBox = {
@@ -58,7 +60,7 @@ export interface TrainingSample {
 export const batchOfSamples = async (
   samples: readonly TrainingSample[],
   tokenizer: Tokenizer,
-  config: TrainConfig,
+  config: LossConfig & DataConfig & OfficialDataConfig & AugmentationConfig & AuxiliaryConfig & OptimizerSettings,
 ): Promise<TrainBatch> => {
   if (samples.length === 0) throw new MdetrError('a batch needs at least one sample');
   // The answer tables of GQA are read only if there are answers.
@@ -89,7 +91,7 @@ const imageOf = async (
   index: number,
   answers: Readonly<Record<string, number>> | undefined,
   tokenizer: Tokenizer,
-  config: TrainConfig,
+  config: LossConfig & DataConfig & OfficialDataConfig & AugmentationConfig & AuxiliaryConfig & OptimizerSettings,
 ): Promise<ImageSample> => {
   const decoded = await decodeImage(source, { orientation: config.orientation });
   const { shortest_edge: shortest, longest_edge: longest } = config.image_size;

@@ -23,7 +23,6 @@ import {
 import { Random } from '../../random/random.ts';
 import type { Tokenizer } from '../../text/index.ts';
 import { hasMaskLosses } from '../../losses/index.ts';
-import type { TrainConfig } from '../config/config.ts';
 import type { TextStage } from '../config/slices/scenes.ts';
 import type { DrawnScenes } from '../config/slices/datasets.ts';
 import type { AnswerLabeler } from './answer-labels.ts';
@@ -34,6 +33,8 @@ import { OBJECT_ATTRIBUTES } from '../auxiliary/object-attributes.ts';
 import { tokenizeSample } from './caption-sample.ts';
 import { withContext } from './error-context.ts';
 import type { CaptionSample, ImageSample, SampleKey, SampleSource } from './sample-source.ts';
+import type { AugmentationConfig, AuxiliaryConfig, SceneTextConfig } from '../config/run-settings.ts';
+import type { LossConfig } from '../../losses/index.ts';
 
 const KINDS = ['caption', 'expression', 'question', 'negative'] as const satisfies readonly TextKind[];
 
@@ -112,7 +113,7 @@ export class SceneSource implements SampleSource {
   /** @param from a folder of scenes, or which scenes to render */
   constructor(
     from: string | DrawnScenes,
-    private readonly config: TrainConfig,
+    private readonly config: LossConfig & SceneTextConfig & AugmentationConfig & AuxiliaryConfig,
     private readonly labels: AnswerLabeler | undefined,
   ) {
     this.images = sceneImages(from);

@@ -1,9 +1,10 @@
-import type { TrainConfig } from '../config/config.ts';
 import type { BatchLoader } from '../data/batch-loader.ts';
 import type { BatchRequest, MadeBatch } from '../data/batch-maker.ts';
 import { gatherStrings, type Communicator } from '../parallel/communicator.ts';
 import { batchesOfProcess, pairsPerStep, type RunData } from './run-start.ts';
 import type { RunPosition } from './run-state.ts';
+import type { OptimizerSettings, RunConfig, SceneTextConfig } from '../config/run-settings.ts';
+import type { DataConfig } from '../config/data-settings.ts';
 
 /** A row that could not be used, and why. */
 export type SkippedRow = MadeBatch['skipped'][number];
@@ -17,7 +18,7 @@ export class BatchFeed {
 
   /** @param steps steps done before `before` */
   constructor(
-    private readonly config: TrainConfig,
+    private readonly config: DataConfig & SceneTextConfig & OptimizerSettings & RunConfig,
     private readonly data: RunData,
     loader: BatchLoader,
     private readonly communicator: Communicator,

@@ -10,6 +10,9 @@ import type { TrainConfig } from '../config/config.ts';
 import { WORDS_FOLDER } from './run-folder.ts';
 import { isAuxiliary } from '../auxiliary/auxiliary-heads.ts';
 import { sourceOf } from './run-state.ts';
+import type { ModelConfig } from '../../models/index.ts';
+import type { DataConfig, OfficialDataConfig } from '../config/data-settings.ts';
+import type { OptimizerSettings, RunConfig, ScheduleConfig } from '../config/run-settings.ts';
 
 /** Facts about the training, for the model card. */
 export interface TrainingRecord {
@@ -60,12 +63,15 @@ export const writeTrainedModel = async (
 };
 
 /** The record of the run's words, which `withWords` writes. */
-const wordsFile = (config: TrainConfig): string => join(config.output_dir, WORDS_FOLDER, MODEL_FILE_NAMES.words);
+const wordsFile = (config: RunConfig): string => join(config.output_dir, WORDS_FOLDER, MODEL_FILE_NAMES.words);
 
-const answersFile = (config: TrainConfig): string =>
+const answersFile = (config: ModelConfig & OfficialDataConfig): string =>
   join(config.gqa_ann_path, config.split_qa_heads ? 'gqa_answer2id_by_type.json' : 'gqa_answer2id.json');
 
-const cardOf = (config: TrainConfig, { command, step, epoch, pairs, hours, metrics }: TrainingRecord): string => {
+const cardOf = (
+  config: ModelConfig & DataConfig & OptimizerSettings & ScheduleConfig & RunConfig,
+  { command, step, epoch, pairs, hours, metrics }: TrainingRecord,
+): string => {
   const rows = [
     ['Command', `\`${command}\``],
     ['Data', dataOf(config)],
@@ -81,7 +87,7 @@ const cardOf = (config: TrainConfig, { command, step, epoch, pairs, hours, metri
   return `${frontMatter(['object-detection'])}# ${config.run_name || 'MDETR'}\n\nAn MDETR network, trained with this package.\n\n| | |\n|---|---|\n${rows.map((row) => `| ${row.join(' | ')} |`).join('\n')}\n`;
 };
 
-const dataOf = ({ datasets, combine_datasets }: TrainConfig): string =>
+const dataOf = ({ datasets, combine_datasets }: DataConfig & ModelConfig): string =>
   [
     ...combine_datasets,
     ...datasets.map(

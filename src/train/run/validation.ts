@@ -23,6 +23,9 @@ import { sceneImages } from '../data/scene-source.ts';
 import type { EventImage } from './records/event-file.ts';
 import type { Validate, Validation } from './run-observer.ts';
 import { VALIDATION_CACHE } from './run-folder.ts';
+import type { ModelConfig } from '../../models/index.ts';
+import type { InitializationConfig, ValidationConfig } from '../config/run-settings.ts';
+import type { DataConfig, OfficialDataConfig } from '../config/data-settings.ts';
 
 /** Callbacks of a validation. */
 export interface ValidationObserver {
@@ -117,7 +120,7 @@ const onScenes = async (
   model: MDETR,
   name: string,
   dataset: SceneDataset,
-  config: TrainConfig,
+  config: ModelConfig & InitializationConfig & ValidationConfig,
   observer: ValidationObserver,
   signal: AbortSignal | undefined,
 ): Promise<Validation> => {
@@ -133,7 +136,7 @@ const onScenes = async (
   return { metrics, metric: metrics[scenesBenchmark.bestMetric(trainedParts(config))!] ?? NaN };
 };
 
-const trainedParts = (config: TrainConfig): TrainedParts => ({
+const trainedParts = (config: ModelConfig & InitializationConfig): TrainedParts => ({
   boxes: !config.no_detection,
   masksOnly: config.frozen_weights !== undefined || config.freeze_detector,
 });
@@ -145,7 +148,7 @@ interface ConfiguredGroundTruth {
   readonly subset: string;
 }
 
-const groundTruthOf = ({ validation }: Benchmark, config: TrainConfig): ConfiguredGroundTruth | undefined => {
+const groundTruthOf = ({ validation }: Benchmark, config: OfficialDataConfig): ConfiguredGroundTruth | undefined => {
   if (validation?.groundTruth === undefined) return undefined;
   const { configKey, split, testSplit } = validation.groundTruth;
   const path = (config as unknown as Readonly<Record<string, unknown>>)[configKey];
@@ -155,7 +158,7 @@ const groundTruthOf = ({ validation }: Benchmark, config: TrainConfig): Configur
 const exists = ({ path }: ConfiguredGroundTruth): boolean => path !== '' && existsSync(path);
 
 /** Benchmarks that measure an official dataset with the question heads of the network, in order of preference. */
-const officialBenchmarks = (name: string, config: TrainConfig): readonly Benchmark[] =>
+const officialBenchmarks = (name: string, config: ModelConfig): readonly Benchmark[] =>
   allBenchmarks().filter(
     ({ validation }) =>
       validation?.datasets.includes(name) === true &&
@@ -164,7 +167,7 @@ const officialBenchmarks = (name: string, config: TrainConfig): readonly Benchma
 
 const tellWhatIsMissing = (
   { name = '', task }: AnnotatedDataset,
-  config: TrainConfig,
+  config: ModelConfig & OfficialDataConfig,
   observer: ValidationObserver,
 ): void => {
   if (task !== undefined) return;
@@ -180,7 +183,10 @@ const tellWhatIsMissing = (
 };
 
 /** The benchmark of a validation set, beside the average precision of its boxes: `phrases` for custom datasets. */
-const taskOf = ({ name = '', task }: AnnotatedDataset, config: TrainConfig): ValidationTask | undefined => {
+const taskOf = (
+  { name = '', task }: AnnotatedDataset,
+  config: ModelConfig & OfficialDataConfig,
+): ValidationTask | undefined => {
   if (task !== undefined) return asTask(benchmarkNamed(task));
   for (const benchmark of officialBenchmarks(name, config)) {
     const own = groundTruthOf(benchmark, config);
@@ -199,7 +205,7 @@ const asTask = (benchmark: Benchmark, groundTruth?: ConfiguredGroundTruth): Vali
 const measuresOf = (
   dataset: AnnotatedDataset,
   name: string,
-  config: TrainConfig,
+  config: ModelConfig & InitializationConfig & OfficialDataConfig,
 ): { readonly tasks: readonly ValidationTask[]; readonly decides: string } => {
   const own = taskOf(dataset, config);
   const trained = trainedParts(config);
@@ -220,7 +226,7 @@ const onAnnotations = async (
   model: MDETR,
   name: string,
   dataset: AnnotatedDataset,
-  config: TrainConfig,
+  config: ModelConfig & InitializationConfig & DataConfig & OfficialDataConfig & ValidationConfig,
   observer: ValidationObserver,
   signal: AbortSignal | undefined,
 ): Promise<Validation> => {

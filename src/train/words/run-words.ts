@@ -17,6 +17,7 @@ import { stateFile, WORDS_FOLDER } from '../run/run-folder.ts';
 import { findVocabulary } from '../run/run-start.ts';
 import type { Stage } from '../run/stages.ts';
 import { wordsOfTraining } from './dataset-words.ts';
+import type { RunConfig } from '../config/run-settings.ts';
 
 /** Words of a run. */
 export interface RunWords {
@@ -59,7 +60,7 @@ export const withWords = async (
   if (learned.length > 0) onNote(noteOf(learned));
   const record: WordRecord = { words: [...new Set([...(known?.words ?? seen ?? []), ...words])].sort(), learned };
   const complete = await completeVocabulary(vocabulary, words);
-  const folderOf = (config: TrainConfig): string => join(config.output_dir, WORDS_FOLDER);
+  const folderOf = (config: RunConfig): string => join(config.output_dir, WORDS_FOLDER);
   return {
     stages: stages.map(({ name, config }) => {
       if (complete === undefined) return { name, config };
