@@ -13,6 +13,7 @@ export interface CaptionTokens {
   readonly attentionMask: Tensor;
 }
 
+/** Options of a forward pass. */
 export interface ForwardOptions {
   /** Default: none, as at inference. */
   readonly dropout?: Dropout;

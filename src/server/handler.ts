@@ -11,6 +11,7 @@ export interface RequestContext {
 
 /** A server as one function, for any framework that passes on a `Request`. */
 export interface ServerHandler {
+  /** Answers a request. Errors are responses of type `application/problem+json`. */
   (request: Request, context?: RequestContext): Promise<Response>;
   /** Opens the models, which the first request does otherwise. @throws {MdetrError} if one cannot be opened */
   ready(): Promise<void>;

@@ -32,6 +32,7 @@ export interface CocoImage {
   readonly tokens_negative?: readonly CodePointSpan[];
   /** Phrases to be found in Flickr30k, each with its spans. */
   readonly tokens_positive_eval?: readonly (readonly CodePointSpan[])[];
+  /** Other fields are kept as they are. */
   readonly [extra: string]: unknown;
 }
 
@@ -57,6 +58,7 @@ export interface CocoAnnotation {
   readonly isfinal?: number | boolean;
   /** Mask: polygons or run lengths. */
   readonly segmentation?: Segmentation;
+  /** Other fields are kept as they are. */
   readonly [extra: string]: unknown;
 }
 

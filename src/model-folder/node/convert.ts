@@ -26,6 +26,7 @@ import { preprocessingJson } from '../preprocessing.ts';
 import { preprocessingOf } from './model-source.ts';
 import { matchParameters } from '../parameters.ts';
 
+/** Options of `convertModel`. */
 export interface ConvertOptions extends ModelFilesOptions {
   /** Folder or file of the vocabulary, for a model folder. */
   readonly tokenizer?: string;
