@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { NativeRuntime } from '../../src/engine/runtime/native/native-runtime.ts';
 import { NodeRuntime } from '../../src/engine/runtime/node/node-runtime.ts';
-import type { StepReport } from '../../src/train/step/trainer.ts';
+import type { StepReport } from '../../src/train/step/trainer-state.ts';
 import { makeCase, type Size } from './cases.ts';
 import { summarizeProfile } from './profile.ts';
 

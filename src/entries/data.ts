@@ -1,5 +1,6 @@
 /** `mdetr/data`: images, annotations, transforms, the preparation of published datasets, and the import of one's own. */
 export * from '../data/annotation-index/annotation-index.ts';
+export { RowSyntaxError } from '../data/annotation-index/row-syntax-error.ts';
 export type { ByteRange, IndexHeader, SectionName } from '../data/annotation-index/index-file.ts';
 export { buildIndex, type BuildOptions } from '../data/annotation-index/build-index.ts';
 export { RowReader, type OnBadRow, type ReaderOptions } from '../data/annotation-index/row-reader.ts';

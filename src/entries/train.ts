@@ -1,7 +1,8 @@
 /** `mdetr/train`: training runs, loops of one's own, and what runs leave behind. */
 export { Training, type OpenTrainingOptions } from '../train/run/training.ts';
 export type { TrainingBox, TrainingSample } from '../train/data/own-samples.ts';
-export type { StepReport, Trainer, TrainerState } from '../train/step/trainer.ts';
+export type { Trainer } from '../train/step/trainer.ts';
+export type { StepReport, TrainerState } from '../train/step/trainer-state.ts';
 export type { StepTiming } from '../train/step/differentiable-step.ts';
 export type { Moments } from '../train/optimizer/optimizer.ts';
 export type { LearningRates } from '../train/config/schedule.ts';

@@ -8,7 +8,7 @@ import {
   completeRecordBytes,
   type EventImage,
 } from './records/event-file.ts';
-import type { StepReport } from '../step/trainer.ts';
+import type { StepReport } from '../step/trainer-state.ts';
 
 /** The log of a run, one JSON object per line. */
 export const logFile = 'log.jsonl';

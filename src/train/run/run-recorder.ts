@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { TrainConfig } from '../config/config.ts';
-import type { StepReport, Trainer } from '../step/trainer.ts';
+import type { Trainer } from '../step/trainer.ts';
+import type { StepReport } from '../step/trainer-state.ts';
 import { writeTrainedModel } from './model-output.ts';
 import { bestFolder, lastFolder, stateFile, writeConfig } from './run-folder.ts';
 import { LogWindow, RunLog, type LogEntry } from './run-log.ts';

@@ -10,7 +10,7 @@ import {
 import { MdetrError, quoted } from '../../errors.ts';
 import type { HostTensor } from '../../engine/graph/index.ts';
 import type { Moments } from '../optimizer/optimizer.ts';
-import type { TrainerState } from '../step/trainer.ts';
+import type { TrainerState } from '../step/trainer-state.ts';
 
 const whole = z.number().int().nonnegative();
 const number = z.number();

@@ -13,7 +13,8 @@ import { writeTrainedModel } from './model-output.ts';
 import { batchOfSamples, type TrainingSample } from '../data/own-samples.ts';
 import { createTrainer, findVocabulary, openRunData, pairsPerStep, startingPoint } from './run-start.ts';
 import type { TrainBatch } from '../data/train-batch.ts';
-import type { StepReport, Trainer } from '../step/trainer.ts';
+import type { Trainer } from '../step/trainer.ts';
+import type { StepReport } from '../step/trainer-state.ts';
 
 /** Options of `Training.open`. */
 export interface OpenTrainingOptions {

@@ -7,13 +7,14 @@ import type { Runtime } from '../../engine/runtime/runtime.ts';
 import { allReduceTogether, singleProcess, type Communicator } from '../parallel/communicator.ts';
 import { copyEntries, updateAverage } from '../optimizer/ema.ts';
 import { isAuxiliary, type AuxiliaryHeads } from '../auxiliary/auxiliary-heads.ts';
-import { clipFactor, Optimizer, type Moments, type OptimizerConfig } from '../optimizer/optimizer.ts';
+import { clipFactor, Optimizer, type OptimizerConfig } from '../optimizer/optimizer.ts';
 import { officiallyTrainable } from './parameters.ts';
 import { ratesAt, scaledRates, type LearningRates, type ScheduleConfig } from '../config/schedule.ts';
 import { dropoutSeed } from '../../random/mixing.ts';
 import { UpdatePool } from '../optimizer/update-pool.ts';
 import type { TrainBatch } from '../data/train-batch.ts';
 import type { DifferentiableStep, StepResult, StepTiming } from './differentiable-step.ts';
+import type { StepReport, TrainerState } from './trainer-state.ts';
 import { TrainStep } from './train-step.ts';
 
 export { initialParameters, officiallyTrainable } from './parameters.ts';
@@ -44,34 +45,6 @@ export interface TrainerOptions {
   readonly communicator?: Communicator;
   /** Optimizer threads; by default one per core, at most 4. The result does not depend on it. */
   readonly threads?: number;
-}
-
-/** Result of one step. */
-export interface StepReport {
-  /** Number of completed steps. */
-  readonly step: number;
-  /** Weighted sum of the losses. */
-  readonly total: number;
-  /** Unweighted losses and accuracies by official name. */
-  readonly terms: Readonly<Record<string, number>>;
-  /** Learning rates of the step. */
-  readonly rates: LearningRates;
-  /** Norm of the gradients before clipping. */
-  readonly gradientNorm: number;
-  /** Time of each part in milliseconds. */
-  readonly timing: StepTiming & { readonly updateMs: number };
-}
-
-/** State of a trainer that a run is resumed from. */
-export interface TrainerState {
-  /** Number of completed steps. */
-  readonly step: number;
-  /** Parameters by official name. */
-  readonly parameters: ReadonlyMap<string, HostTensor>;
-  /** Moving average of the parameters; undefined without one. */
-  readonly average: ReadonlyMap<string, HostTensor> | undefined;
-  /** The optimizer's moments by parameter. */
-  readonly moments: ReadonlyMap<string, Moments>;
 }
 
 /**

@@ -1,0 +1,32 @@
+import type { HostTensor } from '../../engine/graph/index.ts';
+import type { LearningRates } from '../config/schedule.ts';
+import type { Moments } from '../optimizer/optimizer.ts';
+import type { StepTiming } from './differentiable-step.ts';
+
+/** Result of one step. */
+export interface StepReport {
+  /** Number of completed steps. */
+  readonly step: number;
+  /** Weighted sum of the losses. */
+  readonly total: number;
+  /** Unweighted losses and accuracies by official name. */
+  readonly terms: Readonly<Record<string, number>>;
+  /** Learning rates of the step. */
+  readonly rates: LearningRates;
+  /** Norm of the gradients before clipping. */
+  readonly gradientNorm: number;
+  /** Time of each part in milliseconds. */
+  readonly timing: StepTiming & { readonly updateMs: number };
+}
+
+/** State of a trainer that a run is resumed from. */
+export interface TrainerState {
+  /** Number of completed steps. */
+  readonly step: number;
+  /** Parameters by official name. */
+  readonly parameters: ReadonlyMap<string, HostTensor>;
+  /** Moving average of the parameters; undefined without one. */
+  readonly average: ReadonlyMap<string, HostTensor> | undefined;
+  /** The optimizer's moments by parameter. */
+  readonly moments: ReadonlyMap<string, Moments>;
+}
