@@ -16,7 +16,7 @@ export type WebDevice = 'auto' | 'webgpu' | 'wasm' | 'cpu';
 
 /** Progress of loading a model; the last event has status `ready`. */
 export interface ProgressEvent {
-  /** What is being done. */
+  /** Current activity. */
   readonly status: 'reading' | 'downloading' | 'compiling' | 'ready';
   /** Name of the file that is downloaded, of the program being compiled, or of the model. */
   readonly name: string;

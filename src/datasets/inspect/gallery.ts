@@ -21,7 +21,7 @@ export interface GallerySample {
 export interface GalleryOptions {
   /** Heading of the page. */
   readonly title: string;
-  /** Where images are found. */
+  /** Folders of the images. */
   readonly images: AnnotatedImages;
   /** Maximum side of the images in the page, in pixels. Default 560. */
   readonly sidePx?: number;

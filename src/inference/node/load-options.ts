@@ -10,7 +10,7 @@ import {
 
 /** Progress of loading a model; the last event has status `ready`. */
 export interface ProgressEvent {
-  /** What is being done. */
+  /** Current activity. */
   readonly status: 'downloading' | 'reading' | 'compiling' | 'ready';
   /** Name of the file being downloaded, the program being compiled, or the model. */
   readonly name: string;
