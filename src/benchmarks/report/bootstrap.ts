@@ -2,8 +2,11 @@ import { Random } from '../../random/random.ts';
 
 /** A value with its 95 % confidence interval. */
 export interface Estimate {
+  /** Value on all images. */
   readonly value: number;
+  /** Lower end of the confidence interval. */
   readonly low: number;
+  /** Upper end of the confidence interval. */
   readonly high: number;
 }
 

@@ -5,13 +5,17 @@ import { AT_50, AT_ALL } from './weighted-precision.ts';
 
 /** A metric with its 95 % confidence interval over images. */
 export interface MetricEstimate extends Estimate {
+  /** Identifier of the metric. */
   readonly id: string;
+  /** Title of the metric. */
   readonly title: string;
+  /** Meaning of the metric. */
   readonly description: string;
 }
 
 /** Numbers of the phrases with one text. */
 export interface ClassNumbers {
+  /** Name of the class. */
   readonly name: string;
   /** Number of objects; 0 for phrases that are always absent. */
   readonly objects: number;
@@ -19,6 +23,7 @@ export interface ClassNumbers {
   readonly ap50: Estimate | undefined;
   /** Precision at 101 levels of recall, IoU 0.5; undefined without objects. */
   readonly curve: readonly number[] | undefined;
+  /** Number of errors of each kind. */
   readonly errors: Readonly<Record<ErrorKind, number>>;
 }
 
@@ -26,6 +31,7 @@ export interface ClassNumbers {
 export interface Confusion {
   /** Names of rows and columns; the last row is "nothing there", the last column "missed". */
   readonly rows: readonly string[];
+  /** Names of the columns. */
   readonly columns: readonly string[];
   /** (rows, columns). */
   readonly counts: readonly (readonly number[])[];
@@ -33,20 +39,27 @@ export interface Confusion {
 
 /** All numbers of a report. */
 export interface ReportNumbers {
+  /** Number of images. */
   readonly images: number;
+  /** Number of captions. */
   readonly captions: number;
   /** Number of objects over all captions. */
   readonly objects: number;
   /** Number of phrases of absent objects. */
   readonly absent: number;
+  /** Score that detections exceed. */
   readonly threshold: number;
+  /** Score above which a phrase counts as present; undefined without a calibration. */
   readonly presence: number | undefined;
+  /** Metrics with their confidence intervals. */
   readonly metrics: readonly MetricEstimate[];
   /** Precision of all phrases together at IoU 0.5 and at 0.75. */
   readonly curves: { readonly at50: readonly number[]; readonly at75: readonly number[] } | undefined;
   /** Classes with most objects first. */
   readonly classes: readonly ClassNumbers[];
+  /** Confusion of the classes. */
   readonly confusion: Confusion;
+  /** Number of errors of each kind. */
   readonly errors: Readonly<Record<ErrorKind, number>>;
   /** Detections that name words without ground truth. */
   readonly unjudged: number;

@@ -4,6 +4,7 @@ import type { Remarks } from '../preparation/remarks.ts';
 
 /** An entry of a source file that cannot be used. The message names file, entry and field. */
 export class BadRowError extends MdetrError {
+  /** Name of the class. */
   override readonly name: string = 'BadRowError';
 }
 

@@ -93,8 +93,11 @@ const sliceOp = defineOp<[x: Tensor], SliceAttrs>({
 
 /** Amounts by which {@link padAxes} pads an axis; negative ones crop. */
 export interface AxisPadding {
+  /** Index of the axis. */
   readonly axis: number;
+  /** Elements added before the start. */
   readonly before: Dim;
+  /** Elements added after the end. */
   readonly after: Dim;
 }
 
@@ -155,9 +158,13 @@ const flipOp = defineOp<[x: Tensor], { readonly axis: number }>({
 
 /** Elements that {@link window} takes along an axis: `count` of them, every step-th from `start`. */
 export interface AxisWindow {
+  /** Index of the axis. */
   readonly axis: number;
+  /** Index of the first element. */
   readonly start: number;
+  /** Number of elements. */
   readonly count: Dim;
+  /** Distance of the elements. */
   readonly step: number;
 }
 

@@ -31,10 +31,13 @@ export interface WriteReportOptions {
   readonly threshold?: number | undefined;
   /** Number of right and of wrong cases that are shown. Default 12. */
   readonly cases?: number | undefined;
+  /** Whether a row that cannot be used stops the report or is skipped. */
   readonly onBadRow?: OnBadRow | undefined;
   /** How the model is loaded. */
   readonly load?: FromPretrainedOptions | undefined;
+  /** Called with the number of captions done and their total. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  /** Stops the report. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -42,6 +45,7 @@ export interface WriteReportOptions {
 export interface WrittenReport {
   /** Path of the page. */
   readonly path: string;
+  /** Numbers of the report. */
   readonly numbers: ReportNumbers;
 }
 

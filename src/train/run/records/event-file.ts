@@ -70,9 +70,13 @@ export const scalarsEvent = (wallTimeS: number, step: number, scalars: Readonly<
 
 /** An encoded image (PNG or JPEG) for TensorBoard. */
 export interface EventImage {
+  /** Name of the image in TensorBoard. */
   readonly tag: string;
+  /** Width in pixels. */
   readonly width: number;
+  /** Height in pixels. */
   readonly height: number;
+  /** Bytes of the encoded image. */
   readonly bytes: Uint8Array;
 }
 
