@@ -54,8 +54,8 @@ beforeAll(async () => {
   vi.stubEnv('MDETR_CACHE', cacheDir);
   mkdirSync(small);
   writeFileSync(join(small, 'config.json'), JSON.stringify(SMALL_CONFIG));
-  for (const name of ['tokenizer.json', 'preprocessor_config.json'])
-    cpSync(requirePackageFile(`models/default/${name}`), join(small, name));
+  cpSync(requirePackageFile('configs/scenes/plain-words/tokenizer.json'), join(small, 'tokenizer.json'));
+  cpSync(requirePackageFile('models/default/preprocessor_config.json'), join(small, 'preprocessor_config.json'));
   original = await MDETR.fromPretrained(small, { threads: 1 });
   for (const layout of layouts) await exportModel(small, exported(layout), { layout });
 });

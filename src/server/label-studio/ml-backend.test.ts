@@ -89,7 +89,7 @@ describe("Label Studio's protocol", () => {
   });
 
   it('polygons for an interface with polygons, whose text is the caption', async () => {
-    const { results } = await predict(POLYGONS, { photo: data, phrase: 'the cubes' });
+    const { results } = await predict(POLYGONS, { photo: data, phrase: 'the cylinders' });
     expect(results[0]!.result.length).toBeGreaterThan(0);
     expect(results[0]!.result[0]).toMatchObject({ type: 'polygonlabels', from_name: 'shape', value: { closed: true } });
   });

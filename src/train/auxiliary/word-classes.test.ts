@@ -9,7 +9,7 @@ it('finds the attribute values that tokens name, in singular and plural and in a
   const encoding = tokenizer.encode('Two tiny cyan metallic balls; the thing left of a block');
   const length = encoding.ids.length + 2;
   const classes = wordClassesOf(encoding, length);
-  const tokens = [...encoding.tokens, '<pad>', '<pad>'].map((token) => token.toLowerCase());
+  const tokens = [...encoding.tokens, '<pad>', '<pad>'].map((token) => token.toLowerCase().replace('▁', ''));
   const named = OBJECT_ATTRIBUTES.flatMap(({ name }, attribute) =>
     tokens.flatMap((token, at) => {
       const value = classes[attribute * length + at]!;

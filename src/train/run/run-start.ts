@@ -1,8 +1,11 @@
+import { join } from 'node:path';
 import { BatchSampler } from '../../data/sampling/batch-sampler.ts';
 import type { MixedDataset } from '../../data/sampling/mixed-dataset.ts';
 import { MdetrError, quoted } from '../../errors.ts';
-import { MdetrNetwork } from '../../models/index.ts';
-import { findTokenizer, resolveModelPath } from '../../model-folder/node/model-files.ts';
+import { tokenizerJsonPath } from '../../model-folder/node/known-words.ts';
+import { findTokenizer, isFile, resolveModelPath } from '../../model-folder/node/model-files.ts';
+import { MdetrNetwork, textEncoderConfig } from '../../models/index.ts';
+import { loadTokenizer } from '../../text/node/tokenizer-files.ts';
 import type { Runtime } from '../../engine/runtime/runtime.ts';
 import { BackboneStep } from '../step/backbone-step.ts';
 import type { Communicator } from '../parallel/communicator.ts';
@@ -20,6 +23,7 @@ import {
   trainableBy,
   type ParameterStore,
 } from '../step/parameters.ts';
+import { lastFolder } from './run-folder.ts';
 import { readRunState } from './run-state.ts';
 import { Trainer, type TrainerOptions } from '../step/trainer.ts';
 
@@ -55,6 +59,25 @@ export const findVocabulary = async (
       { cause: error },
     );
   }
+};
+
+/**
+ * Finds the vocabulary of a run, as `findVocabulary` does. A resumed run whose vocabulary has been replaced by a larger one,
+ * such as that of the embedded model in another version of this package, continues with that of its last model.
+ *
+ * @throws {MdetrError} if there is none, or if it has more tokens than the text encoder
+ */
+export const vocabularyOfRun = async (config: TrainConfig, resumes: boolean): Promise<string> => {
+  const found = await findVocabulary(config);
+  const { vocab_size: rows, max_position_embeddings: positions } = textEncoderConfig(config);
+  const { vocabSize } = await loadTokenizer(found, { maxTokens: positions - 2 });
+  if (vocabSize <= rows) return found;
+  const own = join(config.output_dir, lastFolder);
+  if (resumes && (await isFile(tokenizerJsonPath(own)))) return own;
+  throw new MdetrError(
+    `${found}: has ${vocabSize} tokens, but text_encoder.vocab_size is ${rows}: name the vocabulary of this network as ` +
+      '"tokenizer" in the config (--set tokenizer=DIR)',
+  );
 };
 
 /**

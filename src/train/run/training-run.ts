@@ -18,7 +18,7 @@ import { isExhausted, RunRecorder } from './run-recorder.ts';
 import {
   batchesOfProcess,
   createTrainer,
-  findVocabulary,
+  vocabularyOfRun,
   openRunData,
   startingPoint,
   type RunData,
@@ -117,7 +117,7 @@ class TrainingRun {
     const folder = config.output_dir;
     const onNote = (text: string): void => observer.onNote?.(text);
     const before = resumes ? await readRunState(join(folder, stateFile)) : undefined;
-    const tokenizer = await findVocabulary(config);
+    const tokenizer = await vocabularyOfRun(config, resumes);
     // A resumed run has its own values for all parameters.
     const withoutSources = {
       load: '',
