@@ -67,6 +67,19 @@ describe('benchmarks of boxes', () => {
     expect(results[1]!.metrics).toHaveProperty('segm_AP');
   });
 
+  it('coco: says that an object with annotation id 0 counts, which pycocotools never finds', async () => {
+    const zero = fixture.write('zero.json', {
+      images: [imageRow(1, 'red cube')],
+      annotations: [
+        { id: 0, image_id: 1, category_id: 1, iscrowd: 0, tokens_positive: [[0, 8]], bbox: [0, 0, 10, 10], area: 100 },
+      ],
+    });
+    const { warnings } = await fixture.evaluate({ task: 'coco', annotations: zero });
+    expect(warnings).toContainEqual(expect.stringMatching(/annotation id 0 counts .*--id-zero missed/));
+    const missed = await fixture.evaluate({ task: 'coco', annotations: zero, settings: { idZero: 'missed' } });
+    expect(missed.warnings.filter((text) => text.includes('id 0'))).toEqual([]);
+  });
+
   it('phrases: uses the boxes of the annotation file as ground truth', async () => {
     const predictions = fixture.save('phrases.jsonl', 'flickr', [
       { image_id: '1', sentence_id: 0, boxes: [[[0, 0, 10, 9]]] },

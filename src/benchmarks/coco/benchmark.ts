@@ -6,7 +6,7 @@ import { annotationBenchmark } from '../annotation-benchmark.ts';
 import { flagOption } from '../benchmark-options.ts';
 import { bestBoxes } from '../row-evaluation.ts';
 import { apMetrics, arMetrics } from './ap-metrics.ts';
-import { ID_ZERO_OPTION } from './id-zero-option.ts';
+import { ID_ZERO_OPTION, idZeroWarnings } from './id-zero-option.ts';
 import { scoredBoxes } from './scored-boxes.ts';
 
 /** Images of worst cases show boxes with a score above this, as the official demonstration does. */
@@ -39,6 +39,7 @@ export const cocoBenchmark = annotationBenchmark({
       evaluator: new CocoApEvaluator(groundTruth, { iouType, unpredicted: 'skip', idZero: settings.idZero }),
     });
     return {
+      warnings: idZeroWarnings(groundTruth.annotations, settings.idZero),
       columns: withMasks ? [columnOf('bbox'), columnOf('segm')] : [columnOf('bbox')],
       async predict(model, row, outputs, index) {
         const { image_id, scores, boxes } = scoredBoxes(row, outputs, index);

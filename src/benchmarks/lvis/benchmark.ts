@@ -10,7 +10,7 @@ import type { Benchmark, EvaluationRequest } from '../benchmark.ts';
 import { choiceOption, settingsOf } from '../benchmark-options.ts';
 import type { BenchmarkReport } from '../benchmark-report.ts';
 import { apMetrics, arMetrics } from '../coco/ap-metrics.ts';
-import { ID_ZERO_OPTION } from '../coco/id-zero-option.ts';
+import { ID_ZERO_OPTION, idZeroWarnings } from '../coco/id-zero-option.ts';
 import { openPredictionWriter, readPredictions } from '../prediction-file.ts';
 import { bestOfImage, CategoryBest } from './category-best.ts';
 import { readLvisFile, type LvisCategory, type LvisFile } from './ground-truth.ts';
@@ -71,7 +71,7 @@ export const lvisBenchmark: Benchmark = {
           count: file.images.length,
         },
       ],
-      warnings: evaluator.warnings,
+      warnings: [...evaluator.warnings, ...idZeroWarnings(file.groundTruth.annotations, idZero)],
       worst: [],
     };
     return [report];
