@@ -41,4 +41,5 @@ if (declarations.every((path) => existsSync(path))) removeUnusedDeclarations(dis
 // After the dependencies, whose imports are rewritten.
 await bundleCommandLine();
 chmodSync(join(dist, 'cli/main.js'), 0o755);
-writeFileSync(join(dist, 'built'), codeDigest());
+writeFileSync(join(dist, 'code-digest'), codeDigest());
+writeFileSync(join(dist, 'built'), '');

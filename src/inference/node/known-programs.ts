@@ -13,6 +13,9 @@ import { traceInference } from '../programs.ts';
 import type { Stages } from '../stages.ts';
 import { loadTracedStages } from '../traced-stages.ts';
 
+/** File of the digest of the code, relative to this module. Not a literal at its use: webpack would look for it as an asset. */
+const CODE_DIGEST_FILE = ['..', '..', 'code-digest'].join('/');
+
 /** Programs of a model in the cache: their entries, and what a traced program would say of its inputs and outputs. */
 type KnownPrograms = Readonly<Record<string, { readonly entry: string; readonly signature: ProgramSignature }>>;
 
@@ -61,7 +64,7 @@ const recipeFile = (
 /** Digest of the compiled code, which `scripts/build/finish.ts` writes; `undefined` for sources and foreign bundles. */
 const codeDigest = async (): Promise<string | undefined> => {
   try {
-    const text = await readFile(new URL('../../built', import.meta.url), 'utf8');
+    const text = await readFile(new URL(CODE_DIGEST_FILE, import.meta.url), 'utf8');
     return /^[\da-f]{64}$/.test(text) ? text : undefined;
   } catch {
     return undefined;
