@@ -23,7 +23,8 @@ export interface WorkerModule {
 export const workerModule = (parentUrl: string, name: string): WorkerModule => {
   if (!parentUrl.endsWith('.ts')) return { url: new URL(`${name}.js`, parentUrl), isTypeScript: false };
   const compiled = process.env['MDETR_COMPILED'];
-  if (compiled === undefined) return { url: new URL(`${name}.ts`, parentUrl), isTypeScript: true };
+  if (compiled === undefined || !parentUrl.startsWith(SOURCES))
+    return { url: new URL(`${name}.ts`, parentUrl), isTypeScript: true };
   const inSources = new URL(`${name}.js`, parentUrl).href.slice(SOURCES.length);
   return { url: new URL(inSources, pathToFileURL(`${compiled}/`)), isTypeScript: false };
 };
