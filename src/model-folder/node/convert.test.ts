@@ -6,7 +6,7 @@ import { openCheckpoint, tensorSource, writePth, writeSafetensors } from '../../
 import { UsageError } from '../../errors.ts';
 import { convertModel } from './convert.ts';
 import { describeModel } from './model-info.ts';
-import { openModelSource } from './model-source.ts';
+import { openModelSource, openModelWithFiles } from './model-source.ts';
 
 let folder: string;
 beforeAll(() => (folder = mkdtempSync(join(tmpdir(), 'mdetr-convert-'))));
@@ -52,6 +52,14 @@ describe('converting', () => {
       expect((await contentsOf(at(`${copy}/model.safetensors`))).sort()).toEqual([...original].sort());
     }
     expectNoLeftovers();
+  });
+
+  it("keeps the version of model folders out of weight files, whose arguments are the model's own", async () => {
+    for (const name of ['model.pth', 'model.safetensors']) {
+      const { values } = await openModelWithFiles(at(name), { tokenizer: at('model') });
+      expect(values, name).toHaveProperty('hidden_dim');
+      expect(values, name).not.toHaveProperty('mdetr_version');
+    }
   });
 
   it('carries the image size through files, and names what it leaves', async () => {
