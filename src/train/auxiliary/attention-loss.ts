@@ -1,7 +1,7 @@
 import type { Tensor } from '../../engine/graph/index.ts';
-import { add, cast, div, greater, log, maximum, mul, neg, scalar, sum } from '../../engine/ops/index.ts';
+import { add, cast, div, greater, log, maximum, mul, neg, scalar, sub, sum } from '../../engine/ops/index.ts';
 
-/** Keeps the logarithm finite when a head attends to none of its targets. */
+/** Keeps the logarithm finite for a probability of 0. */
 const MIN_MASS = 1e-4;
 
 /**
@@ -15,6 +15,18 @@ export const attentionLoss = (probabilities: Tensor, targets: Tensor, repeats = 
   const axis = probabilities.rank - 1;
   const mass = sum(mul(probabilities, targets), [axis]);
   const hasTargets = cast(greater(sum(targets, [axis]), 0), 'float32');
-  const losses = mul(neg(log(add(mass, scalar(MIN_MASS)))), hasTargets);
-  return div(sum(losses), mul(maximum(sum(hasTargets), 1), repeats));
+  return meanOver(hasTargets, mass, repeats);
 };
+
+/**
+ * Mean of −log of the attention mass elsewhere than on some positions, over the rows with weight 1. A scalar.
+ *
+ * @param probabilities (…, S), sums to 1 over the last axis
+ * @param avoided 1 for positions not to attend to, else 0; broadcasts to the shape of `probabilities`
+ * @param rows (…) 1 for rows that count, else 0
+ */
+export const avoidanceLoss = (probabilities: Tensor, avoided: Tensor, rows: Tensor): Tensor =>
+  meanOver(rows, sub(scalar(1), sum(mul(probabilities, avoided), [probabilities.rank - 1])), 1);
+
+const meanOver = (rows: Tensor, probability: Tensor, repeats: number): Tensor =>
+  div(sum(mul(neg(log(add(probability, scalar(MIN_MASS)))), rows)), mul(maximum(sum(rows), 1), repeats));

@@ -1,22 +1,7 @@
-import { symbolicDim, type Dim, type HostTensor, type Tensor } from '../../engine/graph/index.ts';
-import {
-  add,
-  cast,
-  concat,
-  div,
-  gather,
-  greater,
-  log,
-  maximum,
-  mul,
-  neg,
-  scalar,
-  slice,
-  sub,
-  sum,
-  unsqueeze,
-} from '../../engine/ops/index.ts';
-import type { AuxiliaryBatch } from './auxiliary-batch.ts';
+import { symbolicDim, type Dim, type HostTensor } from '../../engine/graph/index.ts';
+import { add, cast, concat, gather, greater, mul, scalar, slice, sub, sum, unsqueeze } from '../../engine/ops/index.ts';
+import { attentionLoss, avoidanceLoss } from './attention-loss.ts';
+import type { AuxiliaryImage } from './auxiliary-batch.ts';
 import type { MemoryLoss } from './auxiliary-loss.ts';
 import { COMPARISON_KINDS } from './comparisons.ts';
 import { concatFloat32 } from './cell-targets.ts';
@@ -27,8 +12,6 @@ import { positionObjects } from './position-targets.ts';
  * the words that name them.
  */
 const LAYERS = [1, 2] as const;
-/** Keeps logarithms finite. */
-const MIN_MASS = 1e-4;
 
 /**
  * Attention loss of the second and third encoder layer: one head per relation attends from every object that has the
@@ -56,28 +39,27 @@ export const relationsLoss: MemoryLoss = {
         1,
       ); // (B, kinds, S, S)
       const ofImage = slice(slice(attention, 2, 0, positions), 3, 0, positions);
-      const related = mul(compared, hasExpected);
       const unrelated = mul(
         mul(compared, sub(scalar(1), hasExpected)),
         cast(greater(sum(landmarks, [3]), 0), 'float32'),
       );
       const value = add(
-        meanOver(related, sum(mul(ofImage, expected), [3])),
-        meanOver(unrelated, sub(scalar(1), sum(mul(ofImage, landmarks), [3]))),
+        attentionLoss(ofImage, mul(expected, unsqueeze(compared, 3))),
+        avoidanceLoss(ofImage, landmarks, unrelated),
       );
       return [{ name: 'auxiliary_relation_attention', value, weight }];
     },
-  inputs: (batch) => ({ ...captionInputs(batch), ...relatedInputs(batch) }),
+  inputs: ({ images, grid }) => {
+    const shown = images.map((image) => positionObjects(grid, image, 'relations'));
+    return { ...captionInputs(images, shown), ...relatedInputs(images, shown) };
+  },
 };
 
-/** Mean of −log of a probability over the rows with weight 1. */
-const meanOver = (rows: Tensor, probability: Tensor): Tensor =>
-  div(sum(mul(rows, neg(log(add(probability, scalar(MIN_MASS)))))), maximum(sum(rows), 1));
-
-const captionInputs = ({ images, grid }: AuxiliaryBatch): Record<string, HostTensor> => {
-  const positions = grid.height * grid.width;
-  const targets = images.flatMap((image) => {
-    const found = positionObjects(grid, image, 'relations');
+/** @param shown the object of each position (`positionObjects`), for each image */
+const captionInputs = (images: readonly AuxiliaryImage[], shown: readonly Int32Array[]): Record<string, HostTensor> => {
+  const positions = shown[0]?.length ?? 0;
+  const targets = images.flatMap((image, index) => {
+    const found = shown[index]!;
     return image.captions.map(({ comparisons = [] }) => {
       const landmarks = new Float32Array(COMPARISON_KINDS * positions);
       const compared = new Float32Array(COMPARISON_KINDS * positions);
@@ -97,10 +79,11 @@ const captionInputs = ({ images, grid }: AuxiliaryBatch): Record<string, HostTen
   };
 };
 
-const relatedInputs = ({ images, grid }: AuxiliaryBatch): Record<string, HostTensor> => {
-  const positions = grid.height * grid.width;
-  const related = images.map((image) => {
-    const found = positionObjects(grid, image, 'relations');
+/** @param shown the object of each position (`positionObjects`), for each image */
+const relatedInputs = (images: readonly AuxiliaryImage[], shown: readonly Int32Array[]): Record<string, HostTensor> => {
+  const positions = shown[0]?.length ?? 0;
+  const related = images.map((image, index) => {
+    const found = shown[index]!;
     const values = new Float32Array(COMPARISON_KINDS * positions * positions);
     image.objects!.related!.forEach((related, kind) =>
       found.forEach((object, at) =>
