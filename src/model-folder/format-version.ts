@@ -28,3 +28,9 @@ export const parseFolderConfig = (values: Readonly<Record<string, unknown>>, sou
   checkModelVersion(values, source);
   return parseModelConfig(values, source);
 };
+
+/** The model's own arguments among the values of a `config.json`: a weight file has no version of a model folder. */
+export const withoutVersion = (values: Readonly<Record<string, unknown>>): Record<string, unknown> => {
+  const { [MODEL_VERSION_KEY]: _version, ...rest } = values;
+  return rest;
+};

@@ -1,4 +1,4 @@
-import { MODEL_VERSION_KEY, parseFolderConfig } from '../format-version.ts';
+import { parseFolderConfig, withoutVersion } from '../format-version.ts';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { basename, extname, join, resolve } from 'node:path';
 import {
@@ -87,18 +87,16 @@ export const convertModel = async (name: string, out: string, options: ConvertOp
     if (isPth && dtype === 'int8')
       throw new UsageError(`${out}: a .pth file holds no 8-bit weights; use .safetensors or a folder`);
     const tensors = dtype === undefined ? named : await inPrecision(named, dtype, options.signal);
-    // The version is that of a model folder; a weight file has the model's own arguments.
-    const { [MODEL_VERSION_KEY]: _version, ...values } = files.config?.values ?? {};
-    const hasValues = files.config !== undefined;
+    const values = files.config && withoutVersion(files.config.values);
     const preprocessing = config === undefined ? undefined : preprocessingJson(preprocessingOf(files, config));
     const isBare = isFileOut && ending !== '.safetensors' && options.bare === true;
     if (ending === '.safetensors') {
       const metadata: Record<string, string> = { format: 'pt' };
-      if (hasValues) metadata['config'] = JSON.stringify(values);
+      if (values !== undefined) metadata['config'] = JSON.stringify(values);
       if (preprocessing !== undefined) metadata[PREPROCESSING_KEY] = JSON.stringify(preprocessing);
       await writeSafetensors(out, tensors, metadata);
     } else if (isFileOut) {
-      const args = !hasValues || isBare ? undefined : { ...values, [PREPROCESSING_KEY]: preprocessing };
+      const args = values === undefined || isBare ? undefined : { ...values, [PREPROCESSING_KEY]: preprocessing };
       await writePth(out, { model: tensors, args: args as Record<string, JsonValue> | undefined });
     } else {
       await writeFolder(files, out, tensors, options);
