@@ -6,10 +6,11 @@ import { MaskProgram } from './mask-predictor.ts';
 import { traceInference } from './programs.ts';
 
 /**
- * Traces the programs of a model and loads them with its weights. Nothing stays open after an error.
+ * Loads the traced programs of a model with its weights. Nothing stays open after an error.
  *
  * @param storage form in which the loaded programs store the weights; undefined: as they are
  * @param onLoad called with the name of each program before it is loaded
+ * @param programs traced programs of the model; default: they are traced here
  * @throws {MdetrError} if a program cannot be compiled or loaded
  */
 export const loadTracedStages = async (
@@ -17,6 +18,7 @@ export const loadTracedStages = async (
   runtime: Runtime,
   storage: WeightStorage | undefined,
   onLoad: (program: string) => void,
+  programs = traceInference(model),
 ): Promise<Stages> => {
   const loaded: Pick<Session, 'dispose'>[] = [];
   const load = async <Inputs extends NamedTensors, Outputs extends NamedTensors>(
@@ -28,7 +30,6 @@ export const loadTracedStages = async (
     return session;
   };
   try {
-    const programs = traceInference(model);
     return {
       image: await load(programs.image),
       text: await load(programs.text),

@@ -9,7 +9,7 @@ import { makeFolder } from '../../files/make-folder.ts';
 import type { ExportedPrograms } from '../../model-folder/exported-model.ts';
 import type { ModelSource } from '../../model-folder/model-source.ts';
 import { loadExportedStages } from '../exported-stages.ts';
-import { traceInference } from '../programs.ts';
+import { traceInference, type InferencePrograms } from '../programs.ts';
 import type { Stages } from '../stages.ts';
 import { loadTracedStages } from '../traced-stages.ts';
 
@@ -45,8 +45,9 @@ export const loadStages = async (
       // Another process has evicted an entry in the meantime: they are compiled again.
     }
   }
-  const stages = await loadTracedStages(source, runtime, storage, onLoad);
-  if (file !== undefined) await remember(file, source, runtime, cache, storage);
+  const programs = traceInference(source.model);
+  const stages = await loadTracedStages(source, runtime, storage, onLoad, programs);
+  if (file !== undefined) await remember(file, programs, source.weights, runtime, cache, storage);
   return stages;
 };
 
@@ -90,14 +91,15 @@ const recall = async (file: string, cache: ProgramCache): Promise<ExportedProgra
 /** Writes which entries the cache has for a model. A folder that cannot be written only costs time. */
 const remember = async (
   file: string,
-  { model, weights }: Pick<ModelSource, 'model' | 'weights'>,
+  programs: InferencePrograms,
+  weights: ModelSource['weights'],
   runtime: Runtime,
   cache: ProgramCache,
   storage: WeightStorage | undefined,
 ): Promise<void> => {
   try {
     const known: Record<string, KnownPrograms[string]> = {};
-    for (const program of Object.values<Program | undefined>(traceInference(model))) {
+    for (const program of [programs.image, programs.text, programs.masks]) {
       if (program === undefined) continue;
       const path = await cache.compile(program, weights, runtime, storage);
       known[program.name] = { entry: basename(dirname(path)), signature: signatureOf(program) };
