@@ -6,7 +6,7 @@ import { unpackMask, type PackedCocoRle } from '../geometry/run-lengths.ts';
 import type { ModelSource } from '../model-folder/model-source.ts';
 import { answerOf } from '../postprocess/answers.ts';
 import { captionDetectionsOf, referredDetectionOf } from '../postprocess/detections.ts';
-import { DEFAULT_THRESHOLD } from '../postprocess/thresholds.ts';
+import { thresholdOf } from '../postprocess/thresholds.ts';
 import { measuresOf } from '../results/measures.ts';
 import {
   RESULTS_VERSION,
@@ -236,7 +236,7 @@ export class InferenceCore implements ModelCore {
   ): Promise<R[]> {
     const outputs = await this.predict(images, captions, options);
     const { calibration } = this.source;
-    const threshold = options.threshold ?? calibration?.threshold ?? DEFAULT_THRESHOLD;
+    const threshold = thresholdOf(options.threshold, calibration);
     const limits = { ...options, threshold, presence: options.presence ?? calibration?.presence };
     const results: R[] = [];
     for (const [index, { text, captionIndex }] of captions.entries()) {

@@ -5,7 +5,7 @@ import { detectionsOf } from '../../postprocess/detections.ts';
 import { rankBoxesByPhrase } from '../../postprocess/phrase-boxes.ts';
 import { boxAt, byFallingScore, postprocessBoxes, type ScoredBoxes } from '../../postprocess/scored-boxes.ts';
 import { CaptionSpans, CodePointMap, createPositiveMap } from '../../text/index.ts';
-import { DEFAULT_THRESHOLD } from '../../postprocess/thresholds.ts';
+import { thresholdOf } from '../../postprocess/thresholds.ts';
 import type { Calibration } from '../../model-folder/calibration.ts';
 import { RatioByImage } from './bootstrap.ts';
 import { bestOverlap, judgeCaption, MIN_IOU, type JudgedCaption } from './caption-errors.ts';
@@ -68,11 +68,11 @@ export class Inspection implements CaptionInspector {
 
   constructor(private readonly options: InspectionOptions = {}) {
     this.cases = new ShownCases(options.cases ?? DEFAULT_CASES);
-    this.limits = { threshold: options.threshold ?? DEFAULT_THRESHOLD, presence: undefined };
+    this.limits = { threshold: thresholdOf(options.threshold, undefined), presence: undefined };
   }
 
   begin({ calibration }: { readonly calibration: Calibration | undefined }): void {
-    const threshold = this.options.threshold ?? calibration?.threshold ?? DEFAULT_THRESHOLD;
+    const threshold = thresholdOf(this.options.threshold, calibration);
     this.limits = { threshold, presence: calibration?.presence };
   }
 

@@ -1,6 +1,6 @@
 import { drawDetections } from '../../drawing/node/index.ts';
 import type { MDETR } from '../../inference/node/mdetr.ts';
-import { DEFAULT_THRESHOLD } from '../../postprocess/thresholds.ts';
+import { thresholdOf } from '../../postprocess/thresholds.ts';
 import { Random } from '../../random/random.ts';
 import { makeTexts } from '../../scenes/language/make-texts.ts';
 import { TEXT_KINDS, type SceneText } from '../../scenes/language/texts.ts';
@@ -44,7 +44,7 @@ export interface EvaluateScenesOptions {
  */
 export const evaluateScenes = async (model: MDETR, options: EvaluateScenesOptions): Promise<BenchmarkReport> => {
   const { start = 0, images, seed, split, signal } = options;
-  const threshold = options.threshold ?? model.calibration?.threshold ?? DEFAULT_THRESHOLD;
+  const threshold = thresholdOf(options.threshold, model.calibration);
   const metrics = new SceneMetrics();
   const worst = new WorstCases(options.worst);
   for (let index = 0; index < images; index++) {
