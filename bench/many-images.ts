@@ -47,7 +47,7 @@ const makeFolder = (count: number): string => {
   return own;
 };
 
-/** Runs detect; returns its peak of resident memory in MiB and its images a second, loading the model left out. */
+/** Runs detect; returns its peak resident memory in MiB and its images per second without loading the model. */
 const detect = (images: string, count: number) =>
   new Promise<{ peakMiB: number; rate: number }>((resolve, reject) => {
     const results = join(folder, `${count}.jsonl`);
@@ -63,7 +63,7 @@ const detect = (images: string, count: number) =>
         peak = Math.max(peak, Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024);
         if (first === 0 && readFileSync(results).length > 0) first = performance.now();
       } catch {
-        // Not started, or ended.
+        // The process has not started yet, or has ended.
       }
     }, 50);
     child.on('close', (status) => {
@@ -84,7 +84,7 @@ const detect = (images: string, count: number) =>
     });
   });
 
-/** Images a second of a loop over decoded images, in batches of four as the command's. */
+/** Images per second of a loop over decoded images, in batches of four as in the command. */
 const loopRate = async (count: number): Promise<number> => {
   await using model = await MDETR.fromPretrained();
   const images = await Promise.all(seeds.map((path) => decodeImage(path)));

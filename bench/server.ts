@@ -1,6 +1,6 @@
 /**
  * `mdetr serve` under load, server and load generator on cores of their own where `taskset` is there. Prints each measurement
- * beside its goal:
+ * beside its target:
  *
  * - `throughput`: requests per second and latency (autocannon) with 1, 8 and 64 clients, different images and one image
  * - `caption`: times over HTTP of a first and a second caption about an image

@@ -118,7 +118,7 @@ const packageOfFile = (path: string): BundledPackage & { readonly folder: string
   return { name, version, license, folder };
 };
 
-/** Texts of a package's licenses. Without such a file, the license's name and the author stand in the package's description. */
+/** License texts of a package. Without such a file, the license's name and the author stand in the package's description. */
 const licenseText = (folder: string): string => {
   const files = readdirSync(folder).filter((name) => /^(licen[cs]e|copying|notice)/i.test(name));
   if (files.length > 0) return files.map((name) => readFileSync(join(folder, name), 'utf8').trim()).join('\n\n');

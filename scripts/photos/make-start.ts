@@ -27,13 +27,14 @@ const { synonyms, plurals } = JSON.parse(readFileSync(join(dataset, 'lexicon.jso
 const lexicon = Lexicon.fromSynonyms(synonyms, plurals);
 const known = JSON.parse(readFileSync(join(sources, 'words/words.json'), 'utf8')) as string[];
 const isOneWord = (word: string): boolean => /^[\p{L}\p{N}]+$/u.test(word);
+// prettier-ignore
 const words = [
   ...new Set([
     ...known.filter((word) => isOneWord(word) && word === word.toLowerCase()),
-    ...['a', '.', ',', '?', '!', "'", '-', ':', ';', '"', '(', ')', '&', '/'],
+    'a', '.', ',', '?', '!', "'", '-', ':', ';', '"', '(', ')', '&', '/',
     ...Array.from({ length: 21 }, (_, number) => String(number)),
     ...Array.from(lexicon.names, ([name]) => name.match(/[\p{L}\p{N}]+/gu) ?? []).flat(),
-    ...['s', 't', 'grey', 'leftmost', 'rightmost', 'lower', 'upper'],
+    's', 't', 'grey', 'leftmost', 'rightmost', 'lower', 'upper',
   ]),
 ];
 const tokenizer = buildWordLevelTokenizerJson(words);

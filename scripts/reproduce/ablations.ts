@@ -126,7 +126,13 @@ for (const seed of seeds)
       ...(steps === undefined ? [] : [`max_steps=${steps}`]),
     ];
     mdetr(
-      ...['train', config, '--output-dir', run, '--threads', threads, '--resume'],
+      'train',
+      config,
+      '--output-dir',
+      run,
+      '--threads',
+      threads,
+      '--resume',
       ...given.flatMap((setting) => ['--set', setting]),
     );
     keepBackbone(run);

@@ -46,8 +46,18 @@ const { width, height, min_objects: minObjects, max_objects: maxObjects } = scen
 
 const sizeOptions = { '--width': width, '--height': height, '--min-objects': minObjects, '--max-objects': maxObjects };
 mdetr(
-  ...['scenes', '--out', settings.scenes, '--images', '2000', '--seed', '5', '--texts-per-image', '0'],
-  ...['--threads', threads, ...Object.entries(sizeOptions).flatMap(([name, value]) => [name, String(value)])],
+  'scenes',
+  '--out',
+  settings.scenes,
+  '--images',
+  '2000',
+  '--seed',
+  '5',
+  '--texts-per-image',
+  '0',
+  '--threads',
+  threads,
+  ...Object.entries(sizeOptions).flatMap(([name, value]) => [name, String(value)]),
 );
 const datasets = `datasets=${JSON.stringify([{ scenes: settings.scenes }])}`;
 mdetr('train', config, '--output-dir', settings.run, '--set', datasets, '--threads', threads, '--resume');

@@ -25,16 +25,20 @@ const ACTIONS = (
 ).split(' ');
 
 const IRREGULAR_PLURALS: Readonly<Record<string, string>> = {
-  ...{ man: 'men', woman: 'women', child: 'children', person: 'people', foot: 'feet', tooth: 'teeth', mouse: 'mice' },
-  ...{
-    goose: 'geese',
-    leaf: 'leaves',
-    knife: 'knives',
-    shelf: 'shelves',
-    wolf: 'wolves',
-    loaf: 'loaves',
-    half: 'halves',
-  },
+  man: 'men',
+  woman: 'women',
+  child: 'children',
+  person: 'people',
+  foot: 'feet',
+  tooth: 'teeth',
+  mouse: 'mice',
+  goose: 'geese',
+  leaf: 'leaves',
+  knife: 'knives',
+  shelf: 'shelves',
+  wolf: 'wolves',
+  loaf: 'loaves',
+  half: 'halves',
 };
 
 const pluralOf = (noun: string): string => IRREGULAR_PLURALS[noun] ?? regularPlural(noun);

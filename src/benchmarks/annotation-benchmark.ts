@@ -76,7 +76,10 @@ export const annotationBenchmark = <Prediction, Options extends BenchmarkOptions
         predictions === undefined ? model?.hasMasks === true : await hasSavedMasks(predictions, definition.predictions);
       const masks = readsMasks?.(settings) === true && (await hasMasks()) ? 'every' : 'optional';
       const rows = openRows({
-        ...{ annotations, limit, onBadRow, masks },
+        annotations,
+        limit,
+        onBadRow,
+        masks,
         checkRow: (row) => checkRow?.(row, { allowsMissingAnswers: request.wantsSubmission }),
       });
       try {

@@ -64,7 +64,7 @@ export interface TrainedParts {
   readonly masksOnly: boolean;
 }
 
-/** Input of an evaluation. Numbers of rows, of texts and of cases are counts. */
+/** Input of an evaluation. Numbers of rows, captions and cases are counts. */
 export interface EvaluationRequest {
   /** Undefined when saved predictions are evaluated. */
   readonly model?: MDETR | undefined;
@@ -77,7 +77,7 @@ export interface EvaluationRequest {
   readonly subset?: string | undefined;
   /** Maximum number of rows, from the start of the file. */
   readonly limit?: number | undefined;
-  /** Texts that pass through the network together. */
+  /** Number of captions in one run of the network. */
   readonly batchSize: number;
   readonly onBadRow: OnBadRow;
   /** Orientation of the images; by default the size in an image's row decides. */

@@ -42,7 +42,12 @@ const restored = (weight: TensorEntry, scales: TensorEntry): TensorEntry => {
     return dequantizeInt8(new Int8Array(values.buffer, values.byteOffset, values.length), shape, steps, scales.shape);
   };
   return {
-    ...{ name, shape, dtype: 'f32', stored: 'i8', byteLength: 4 * weight.byteLength, readFloat32 },
+    name,
+    shape,
+    dtype: 'f32',
+    stored: 'i8',
+    byteLength: 4 * weight.byteLength,
+    readFloat32,
     read: async () => {
       const { buffer, byteOffset, byteLength } = await readFloat32();
       return new Uint8Array(buffer, byteOffset, byteLength);

@@ -5,7 +5,7 @@ import type { EncodedHandle, ModelCore } from './model-core.ts';
 import { DEFAULT_BATCH_SIZE, type BatchOptions, type ImageText, type InferenceOptions } from './options.ts';
 import type { ImageCaption } from './text-outputs.ts';
 
-/** Computes results for texts about encoded images, in the order of the texts. */
+/** Computes results for captions of encoded images, in the order of the captions. */
 export type Task<R> = (
   images: EncodedHandle,
   captions: readonly ImageCaption[],
@@ -16,7 +16,7 @@ export type Task<R> = (
  * Runs a task on one text, which gives one result, or on several about the same image, which give an array in their order.
  *
  * @param where the call, as errors name it
- * @throws {UsageError} if the texts are neither a string nor an array of strings
+ * @throws {UsageError} if the captions are neither a string nor an array of strings
  */
 export const runOnTexts = async <R>(
   where: string,
@@ -33,7 +33,7 @@ export const runOnTexts = async <R>(
   return typeof texts === 'string' ? results[0]! : results;
 };
 
-/** The texts of one image as the transformer takes them. */
+/** The captions of one image as input of the transformer. */
 export const captionsOf = (where: string, texts: unknown): ImageCaption[] => {
   const list: readonly unknown[] = Array.isArray(texts) ? texts : [texts];
   return list.map((text, captionIndex) => {

@@ -36,7 +36,7 @@ export interface CoreParts extends Stages {
   readonly decode: DecodeImage;
 }
 
-/** The programs of a loaded model, and the steps from images and texts to results: what `MDETR` and `EncodedImage` share. */
+/** The programs of a loaded model, and the steps from images and captions to results; shared by `MDETR` and `EncodedImage`. */
 export class InferenceCore implements ModelCore {
   readonly source: CoreParts['source'];
   readonly device: string;
@@ -99,7 +99,7 @@ export class InferenceCore implements ModelCore {
     // Nothing refers to them but the caller.
   }
 
-  /** Runs the transformer on texts about encoded images, once for all images whose features have one shape. */
+  /** Runs the transformer on captions of encoded images, once for all images whose features have the same shape. */
   async predict(
     images: EncodedImages,
     captions: readonly ImageCaption[],

@@ -77,7 +77,7 @@ export class EncodedImage {
     return this.run('ask', questions, options, this.core.ask.bind(this.core));
   }
 
-  /** The network's outputs for several texts in one run of the transformer, as `MDETR.predict`. */
+  /** The network's outputs for several captions in one run of the transformer, as `MDETR.predict`. */
   async predict(texts: readonly string[], options: InferenceOptions = {}): Promise<TextOutputs> {
     checkOptions('predict', options, inferenceOptionRules);
     return this.core.predict(this.images, captionsOf('predict', texts), options);

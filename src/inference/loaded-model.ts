@@ -155,7 +155,7 @@ export abstract class LoadedModel<Image = ImageSource> {
   }
 
   /**
-   * The network's outputs for texts about images, for metrics and post-processing of one's own. All items go through the
+   * The network's outputs for captions of images, for metrics and post-processing of one's own. All items go through the
    * network at once; items with the same image share its features. Throws as `detect` does.
    */
   async predict(items: readonly ImageText<Image>[], options: BatchOptions = {}): Promise<TextOutputs> {

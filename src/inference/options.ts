@@ -11,7 +11,7 @@ import {
   type OptionRules,
 } from '../options/check-options.ts';
 
-/** Options of every call that runs the network on texts. */
+/** Options of every call that runs the network on captions. */
 export interface InferenceOptions extends DetectionOptions {
   /** Also predict masks; needs a model with the segmentation head. Default false. */
   readonly masks?: boolean | undefined;
@@ -21,7 +21,7 @@ export interface InferenceOptions extends DetectionOptions {
   readonly embeddings?: boolean | undefined;
   /** A text beyond the text encoder's limit is an error (default); `'end'` drops its end with a warning. */
   readonly truncation?: 'error' | 'end' | undefined;
-  /** Maximum number of images, and of texts, in one program run. Only images of one prepared size run together. Default 4. */
+  /** Maximum number of images, and of captions, in one program run. Only images of one prepared size run together. Default 4. */
   readonly batchSize?: number | undefined;
   /**
    * Cancels the call: it rejects with `signal.reason` after at most the program run at hand, and the model stays usable.

@@ -7,7 +7,7 @@ import type { Encoding } from '../text/index.ts';
 import { batchItem, type ImageGroup, type SeenImage } from './encoded-images.ts';
 import type { ImageResults, TextResults } from './programs.ts';
 
-/** The network's outputs for a batch of texts, for metrics and post-processing of one's own. */
+/** The network's outputs for a batch of captions, for metrics and post-processing of one's own. */
 export interface TextOutputs {
   /** Logits (Q, 256) and boxes (Q, 4) of the last decoder layer for one text of the batch. */
   detection(index: number): DetectionOutputs;

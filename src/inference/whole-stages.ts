@@ -15,8 +15,11 @@ export const stagesOfWhole = (
     run: ({ image, padding }) => {
       const [src, mask] = [image, padding] as [HostTensor, HostTensor];
       return Promise.resolve({
-        ...{ src, feature_padding: mask },
-        ...{ pyramid0: undefined, pyramid1: undefined, pyramid2: undefined },
+        src,
+        feature_padding: mask,
+        pyramid0: undefined,
+        pyramid1: undefined,
+        pyramid2: undefined,
         ...evidenceByName<HostTensor>(undefined),
       });
     },

@@ -85,6 +85,7 @@ export class PhraseCutEvaluator implements Evaluator<PhraseCutPrediction> {
     }
     const report: Partial<Record<PhraseCutSubset, PhraseCutSubsetResult>> = {};
     for (const subset of PHRASECUT_SUBSETS) {
+      const { masks } = this.options;
       const own = results.filter(({ subsets }) => subsets.has(subset));
       if (own.length === 0) continue;
       const boxIous = own.map(({ boxIou }) => boxIou);
@@ -94,11 +95,9 @@ export class PhraseCutEvaluator implements Evaluator<PhraseCutPrediction> {
         count: own.length,
         mean_box_iou: mean(boxIous),
         pred_box_acc: fractionsAbove(boxIous),
-        ...(this.options.masks && {
-          mean_mask_iou: mean(maskIous),
-          cum_mask_iou: own.reduce((sum, result) => sum + result.intersection, 0) / union,
-          pred_mask_acc: fractionsAbove(maskIous),
-        }),
+        mean_mask_iou: masks ? mean(maskIous) : undefined,
+        cum_mask_iou: masks ? own.reduce((sum, result) => sum + result.intersection, 0) / union : undefined,
+        pred_mask_acc: masks ? fractionsAbove(maskIous) : undefined,
       };
     }
     return report;

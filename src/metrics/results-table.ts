@@ -51,7 +51,7 @@ export const alignColumns = (rows: readonly (readonly string[])[]): string => {
 export const resultsJson = (results: readonly Results[]): string => {
   const plain = results.map(({ title, metrics, count }) => ({
     title,
-    ...(count !== undefined && { count }),
+    count,
     metrics: Object.fromEntries(
       Object.entries(metrics).map(([name, value]) => [name, Number.isFinite(value) ? value : null]),
     ),

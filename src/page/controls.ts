@@ -4,7 +4,7 @@ import type { ImageKind, Task } from './engine.ts';
 /** Labels of each task. */
 const LABELS: Readonly<Record<Task, string>> = { detect: 'Caption', refer: 'Expression', ask: 'Question' };
 
-/** Example texts for each kind of image. */
+/** Example captions, expressions and questions for each kind of image. */
 const TEXTS: Readonly<Record<ImageKind, Readonly<Record<Task, readonly string[]>>>> = {
   scene: {
     detect: ['a green ball and a brown cylinder', 'two purple objects', 'the large gray sphere next to a cylinder'],
@@ -67,13 +67,13 @@ export class Controls {
     };
   }
 
-  /** Offers the server as a place to run. */
+  /** Offers to run on the server. */
   allowServer(): void {
     const input = document.querySelector<HTMLInputElement>('input[name="place"][value="server"]');
     if (input !== null) input.disabled = false;
   }
 
-  /** Offers texts about a kind of image. A text that was typed stays. */
+  /** Offers captions for a kind of image. A typed caption stays. */
   setKind(kind: ImageKind): void {
     if (kind === this.kind) return;
     const isOffered = TEXTS[this.kind][chosen('task') as Task].includes(this.text.value);

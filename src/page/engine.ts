@@ -25,14 +25,14 @@ export interface RunOptions {
   readonly masks: boolean;
 }
 
-/** Somewhere a model runs: in the page, or on a server. */
+/** Where a model runs: in the page, or on a server. */
 export interface Engine {
-  /** The device, for people. */
+  /** Name of the device, for display. */
   readonly device: string;
   /** Sentences about what was not available. */
   readonly reason: string;
   /** Whether masks can be predicted for a kind of image. */
   hasMasks(kind: ImageKind): boolean;
-  /** Runs a task on an image; a further text on the same image does not encode it again. */
+  /** Runs a task on an image; a further caption for the same image does not encode it again. */
   run(task: Task, image: PageImage, text: string, options: RunOptions): Promise<Result>;
 }

@@ -3,7 +3,7 @@ import { decodeImage } from '../web/index.ts';
 import { byId, make } from './elements.ts';
 import type { PageImage } from './engine.ts';
 
-/** Example images, with texts about them. */
+/** Example images with captions. */
 export interface Example {
   readonly file: string;
   readonly description: string;

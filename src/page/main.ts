@@ -1,4 +1,4 @@
-/** The page: an image, texts about it, and what the model finds. */
+/** The page: an image, captions, and the detections. */
 import { messageOf } from '../errors.ts';
 import type { ProgressEvent } from '../web/index.ts';
 import { Camera } from './camera.ts';
@@ -25,7 +25,7 @@ class Page {
   private camera: Camera | undefined;
   private local: Promise<LocalEngine> | undefined;
   private server: ServerEngine | undefined;
-  /** Runs follow one another. */
+  /** Runs are queued one after another. */
   private last: Promise<unknown> = Promise.resolve();
 
   private readonly controls = new Controls({
@@ -59,7 +59,7 @@ class Page {
     await Promise.all([this.useEngine(), this.open(openExample(EXAMPLES[0]!.file))]);
   }
 
-  /** The engine that the form chooses. The model of the page is loaded when it is needed first. */
+  /** The engine that the form selects. The page's own model is loaded on first use. */
   private async engine(): Promise<Engine> {
     if (this.controls.settings.place === 'server' && this.server !== undefined) return this.server;
     this.local ??= LocalEngine.load((event) => {
@@ -103,7 +103,7 @@ class Page {
     void this.useEngine();
   }
 
-  /** Runs the text of the form on the image. */
+  /** Runs the caption of the form on the image. */
   private async run(): Promise<void> {
     const { image } = this;
     if (this.camera !== undefined) return;
@@ -163,7 +163,7 @@ class Page {
     if (!isSame) setStatus(`Selected: ${names.map(describe).join('; ')}`);
   }
 
-  /** Shows what is pointed at, else what is selected. */
+  /** Highlights the phrase or box under the pointer, or else the selected one. */
   private preview(selection: Selection): void {
     const chosen = selection ?? this.selection;
     this.stage.select(chosen);
@@ -189,7 +189,7 @@ class Page {
     });
   }
 
-  /** Runs the text of the form on frame after frame, as fast as the machine does. */
+  /** Runs the caption of the form on successive camera frames, as fast as the machine allows. */
   private async follow(camera: Camera): Promise<void> {
     try {
       while (this.camera === camera) {
@@ -230,7 +230,7 @@ const setError = (text: string): void => void (byId('error').textContent = text)
 const describe = ({ phrase, detection }: ShownDetection): string =>
   `${phrase?.text ?? 'object'} with score ${detection.score.toFixed(2)}`;
 
-/** A sentence about a result, which screen readers read. */
+/** Summary of a result for screen readers. */
 const summaryOf = ({ task, result }: Entry, shown: readonly ShownDetection[]): string => {
   if (task === 'ask' && 'answer' in result) return `Answer: ${result.answer}`;
   return shown.length === 0 ? 'Nothing found.' : `Found ${shown.length}: ${shown.map(describe).join('; ')}`;

@@ -3,7 +3,7 @@ import { byId, make } from './elements.ts';
 import type { PageImage, Result, Task } from './engine.ts';
 import { phraseKey, shownDetections, type Selection, type ShownDetection } from './stage.ts';
 
-/** A text that was run on an image, and what came out. */
+/** A caption that was run on an image, with its result. */
 export interface Entry {
   readonly task: Task;
   readonly text: string;
@@ -12,13 +12,13 @@ export interface Entry {
   readonly durationMs: number;
 }
 
-/** Detections of an entry at a minimum score; of a reference only the best one. */
+/** Detections of an entry at a minimum score; for a referring expression only the best one. */
 export const detectionsOf = ({ task, text, result }: Entry, threshold: number): ShownDetection[] => {
   if (task !== 'refer' || !('best' in result)) return shownDetections(result.detections, text, threshold);
   return result.best === null ? [] : shownDetections([result.best], text, 0);
 };
 
-/** The texts of the current image with their phrases in the colors of their boxes, newest first. */
+/** The captions of the current image with their phrases in the colors of their boxes, newest first. */
 export class ResultList {
   private readonly list = byId<HTMLOListElement>('results');
 

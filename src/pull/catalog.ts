@@ -135,8 +135,13 @@ const backbone = (
 ): PublishedPart => ({ kind: 'weights', name, file: `${name}-${sum}.pth`, source, about, gigabytes });
 
 const encoder = (name: string, owner: string, gigabytes: number): PublishedPart => ({
-  ...{ kind: 'weights', name: `${name}-weights`, file: 'model.safetensors', source: 'hub' },
-  ...{ repository: `${owner}/${name}`, about: `weights of ${name}, for training from scratch`, gigabytes },
+  kind: 'weights',
+  name: `${name}-weights`,
+  file: 'model.safetensors',
+  source: 'hub',
+  repository: `${owner}/${name}`,
+  about: `weights of ${name}, for training from scratch`,
+  gigabytes,
 });
 
 // prettier-ignore

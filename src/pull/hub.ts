@@ -180,7 +180,10 @@ const fetchIntoCache = async (
     await download(
       {
         url: `${sources.hub}/${repository.name}/resolve/${commit}/${name}`,
-        ...{ secret: sources.hubToken, maxBytes: MAX_FILE_BYTES, bytes, digest },
+        secret: sources.hubToken,
+        maxBytes: MAX_FILE_BYTES,
+        bytes,
+        digest,
       },
       blob,
       { ...options, onProgress: (progress) => options.onProgress?.({ ...progress, file: name }) },

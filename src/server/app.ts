@@ -18,7 +18,7 @@ interface Variables {
   readonly facts: RequestFacts;
 }
 
-/** Facts about a request from the server under the app: the address of its client, where there is one. */
+/** Facts about a request that only the HTTP server knows: the client's address, if there is one. */
 export interface Bindings {
   readonly client?: string | undefined;
 }
@@ -32,10 +32,10 @@ type AppContext = Context<{ Variables: Variables; Bindings: Bindings }>;
 
 type Handle = (context: AppContext) => Response | Promise<Response>;
 
-/** Functions that answer, by method. */
+/** Handlers by HTTP method. */
 type Methods = Readonly<Record<string, Handle>>;
 
-/** Methods by path. */
+/** Handlers by path. */
 type Routes = Record<string, Methods>;
 
 /** Headers of every answer. */
@@ -91,7 +91,7 @@ export const createApp = (service: Service): App => {
   return app;
 };
 
-/** Makes functions ask for the token before they answer. */
+/** Adds the check of the bearer token to handlers. */
 const guardedBy =
   (token: string | undefined) =>
   (handle: Handle): Handle =>
@@ -121,7 +121,7 @@ const noSuchPath = (): never => {
   throw new Problem('not-found', 'see /docs for the paths');
 };
 
-/** Answers a request by the function of its method, and logs it. */
+/** Calls the handler for a request's method and logs the request. */
 const answer = async (service: Service, context: AppContext, route: string, methods: Methods): Promise<Response> => {
   const started = performance.now();
   const request = context.req.raw;
@@ -155,7 +155,7 @@ const answer = async (service: Service, context: AppContext, route: string, meth
   return response;
 };
 
-/** The problem that an error is told as; errors of our own are logged with their stack. */
+/** The problem response for an error. Internal errors are logged with their stack. */
 const problemOf = (service: Service, error: unknown, requestId: string, facts: RequestFacts): Problem => {
   const problem =
     error instanceof Problem
@@ -164,7 +164,7 @@ const problemOf = (service: Service, error: unknown, requestId: string, facts: R
         ? new Problem('deadline-exceeded', error.message)
         : new Problem('internal', 'an error of the server; its log has the details', { cause: error });
   facts.problem = error instanceof ClientGone ? 'client-gone' : problem.problem;
-  // Others are the caller's: errors of parsing quote the body.
+  // Other errors are not logged: messages of parsers quote the body.
   if (problem.problem === 'internal' || (problem.problem === 'not-ready' && problem.cause instanceof Error)) {
     const cause = problem.cause ?? problem;
     const stack = cause instanceof Error ? cause.stack : undefined;
@@ -195,10 +195,10 @@ const corsHeaders = (request: Request, origins: readonly string[]): Readonly<Rec
   };
 };
 
-/** Address of the server as the client wrote it. */
+/** Origin of the server as in the client's request. */
 const originOf = (context: AppContext, basePath: string): string => new URL(context.req.url).origin + basePath;
 
-/** A page without scripts, whose only style is its own. */
+/** A page without scripts and with inline styles only. */
 const html = (context: AppContext, page: string, style: string): Response => {
   const digest = createHash('sha256').update(style).digest('base64');
   return context.body(page, 200, {

@@ -3,7 +3,7 @@ import { createApp } from './app.ts';
 import { serverOptionRules, serverSettings, type ServerOptions } from './options.ts';
 import { Service } from './service.ts';
 
-/** Facts about a request that its `Request` does not tell. */
+/** Facts about a request that its `Request` lacks. */
 export interface RequestContext {
   /** Address of the client, for `maxPerClient`. */
   readonly client?: string | undefined;

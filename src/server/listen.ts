@@ -7,7 +7,7 @@ import type { ServerHandler } from './handler.ts';
 /** Time for the headers of a request, in milliseconds. */
 const HEADERS_MS = 10_000;
 
-/** How long idle connections stay open while the server closes, so that answers on their way arrive. */
+/** Time for which idle connections stay open while the server closes, so that responses in transit arrive. */
 const GRACE_MS = 250;
 
 /**
@@ -59,7 +59,7 @@ export const listen = async (
 };
 
 const close = async (server: Server, handler: ServerHandler): Promise<void> => {
-  // It listens while the accepted requests are finished: others are told to go elsewhere, instead of losing a connection.
+  // It still listens while the accepted requests finish: new ones get 503 instead of a refused connection.
   await handler.close();
   // Node's own `close` of an HTTP server also cuts idle connections, on which a client may just be sending.
   const isClosed = new Promise<void>((resolve) => NetServer.prototype.close.call(server, () => resolve()));

@@ -4,7 +4,7 @@ import type { RequestEntry } from './log.ts';
 /** Upper limits of the buckets of request times, in seconds. */
 const SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
-/** Values that are read whenever the metrics are. */
+/** Values that are read at every scrape. */
 export interface ServerState {
   readonly queueLength: () => number;
   readonly workersReady: () => number;
@@ -36,7 +36,10 @@ export class ServerMetrics {
     registers: this.registers,
   });
   private readonly images = this.counter('mdetr_images_encoded_total', 'Images that went through the backbone.');
-  private readonly texts = this.counter('mdetr_texts_total', 'Texts that went through the transformer.');
+  private readonly texts = this.counter(
+    'mdetr_texts_total',
+    'Captions, expressions and questions that went through the transformer.',
+  );
   private readonly cached = this.counter(
     'mdetr_cached_requests_total',
     'Requests whose image had been encoded before.',

@@ -43,7 +43,7 @@ export interface ServerOptions {
   readonly threads?: number | undefined;
   /** Folder of compiled programs; by default the system's cache folder, or `MDETR_CACHE`. */
   readonly cacheDir?: string | undefined;
-  /** Maximum number of images, and of texts, in one run of the network. Default 8. */
+  /** Maximum number of images, and of captions, in one run of the network. Default 8. */
   readonly batchSize?: number | undefined;
   /** Requests are refused (503) if they would wait longer than this many seconds. Default: 4 × the measured time of one. */
   readonly queueS?: number | undefined;
@@ -59,7 +59,7 @@ export interface ServerOptions {
   readonly bodyTimeoutS?: number | undefined;
   /** Images with more pixels are refused. Default 50 million. */
   readonly maxPixels?: number | undefined;
-  /** Maximum number of texts in one request. Default 64. */
+  /** Maximum number of captions, expressions or questions in one request. Default 64. */
   readonly maxTexts?: number | undefined;
   /** Maximum number of requests of one client address at a time (429); by default there is none. */
   readonly maxPerClient?: number | undefined;

@@ -1,4 +1,4 @@
-/** Every kind of error answer: its status and title. The name is the end of its `type`, which never changes. */
+/** Every kind of error response: its status and title. The name is the end of its `type`, which never changes. */
 export const PROBLEMS = {
   'malformed-body': { status: 400, title: 'The body cannot be parsed' },
   unauthorized: { status: 401, title: 'A bearer token is required' },
@@ -32,14 +32,14 @@ export type ProblemName = keyof typeof PROBLEMS;
 /** Beginning of the `type` of every problem. */
 export const PROBLEM_PREFIX = 'urn:mdetr:problem:';
 
-/** A field of a request that does not fit. */
+/** An invalid field of a request. */
 export interface FieldError {
   /** Path of the field: `captions.0`. */
   readonly path: string;
   readonly message: string;
 }
 
-/** An error that a client is told about (RFC 9457). */
+/** An error that is sent to the client (RFC 9457). */
 export class Problem extends Error {
   override name = 'Problem';
   readonly headers: Readonly<Record<string, string>>;
@@ -62,7 +62,7 @@ export class Problem extends Error {
     return PROBLEMS[this.problem].status;
   }
 
-  /** The answer, as `application/problem+json`. */
+  /** The response, as `application/problem+json`. */
   response(requestId: string): Response {
     const { status, title } = PROBLEMS[this.problem];
     const body = {

@@ -68,7 +68,7 @@ export class Service {
   close(): Promise<void> {
     this.closed ??= (async () => {
       this.log({ event: 'draining', requests: this.active });
-      // A start that failed has been reported to its caller.
+      // The caller of a failed start has its error.
       if (this.started !== undefined) await this.started.catch(() => undefined);
       if (this.active > 0) await new Promise<void>((resolve) => (this.onIdle = resolve));
       await this.scheduler.close();
@@ -95,7 +95,7 @@ export class Service {
     try {
       return await this.start();
     } catch (error) {
-      // The message may name files of the server; its owner finds it in the log.
+      // The message may name files of the server, so it is only logged.
       throw error instanceof MdetrError
         ? new Problem('not-ready', 'the models cannot be loaded; see the log of the server', { cause: error })
         : error;
@@ -115,7 +115,7 @@ export class Service {
   /**
    * Reads the body of a request and answers it, within all limits.
    *
-   * @throws {Problem} if the server is overloaded or closing, or the body does not arrive as it should
+   * @throws {Problem} if the server is overloaded or closing, or the body is incomplete, too large or too slow
    */
   async withBody<T>(
     request: Request,
@@ -173,7 +173,7 @@ export class Service {
     return outcome;
   }
 
-  /** Fetches an image from a public address, or from a host of the server's owner. @throws {Problem} if that is not allowed or fails */
+  /** Fetches an image from a public address, or from a host that the options name. @throws {Problem} if that is not allowed or fails */
   private async fetch({ url, isOwn = false, authorization }: RemoteImage, signal: AbortSignal): Promise<Uint8Array> {
     const { allowUrls, maxBodyBytes, timeoutS } = this.settings;
     if (!allowUrls && !isOwn)
@@ -196,7 +196,7 @@ export class Service {
 const closingProblem = (): Problem =>
   new Problem('draining', 'the server is shutting down', { headers: { 'retry-after': '1' } });
 
-/** Settles as the work does, or rejects with the signal's reason as soon as that is aborted. */
+/** Settles as the promise does, or rejects with the signal's reason as soon as the signal is aborted. */
 const untilAborted = <T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> =>
   new Promise((resolve, reject) => {
     const stop = (): void => reject(signal.reason as Error);
@@ -210,7 +210,7 @@ const untilAborted = <T>(signal: AbortSignal, work: () => Promise<T>): Promise<T
       .finally(() => signal.removeEventListener('abort', stop));
   });
 
-/** Id of a request: the caller's, if it is a plain one, else a new one. */
+/** Id of a request: the client's if it is well-formed, or else a new one. */
 export const requestIdOf = (request: Request): string => {
   const given = request.headers.get('x-request-id');
   return given !== null && /^[\w.-]{1,64}$/.test(given) ? given : randomUUID();

@@ -1,7 +1,7 @@
 import { MdetrError, messageOf } from '../errors.ts';
 import type { WebDevice } from './load-options.ts';
 
-/** The device and the threads that a model runs on, and why they are not better ones. */
+/** Device and threads of a model, and the reasons why faster ones were not available. */
 export interface DeviceChoice {
   readonly device: 'webgpu' | 'wasm';
   /** Threads of WebAssembly. */

@@ -22,7 +22,7 @@ export interface ProgressEvent {
   readonly name: string;
   /** Bytes of the download so far. */
   readonly loadedBytes?: number | undefined;
-  /** Bytes of the whole download; undefined if the server does not tell. */
+  /** Total bytes of the download; undefined if the server does not send it. */
   readonly totalBytes?: number | undefined;
 }
 

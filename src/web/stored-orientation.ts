@@ -1,4 +1,4 @@
-/** A place in a file where EXIF data begin, and the four letters that say so. */
+/** Offset of the EXIF data in a file, and the four letters that mark them. */
 type ExifFinder = (bytes: Uint8Array, view: DataView) => number | undefined;
 
 /**

@@ -81,7 +81,7 @@ export const readWeightFile = async (
 export const fetchFile = async (url: string, name: string): Promise<Response> =>
   requireSuccess(await requestFile(url, name), url, name);
 
-/** Requests a file that there may not be. @throws {MdetrError} naming the file if the server cannot be reached */
+/** Requests a file that may be missing. @throws {MdetrError} naming the file if the server cannot be reached */
 export const requestFile = (url: string, name: string): Promise<Response> =>
   fetch(url).catch((error: unknown) => {
     throw new MdetrError(`${name}: cannot be fetched from ${url} (${messageOf(error)})`, { cause: error });

@@ -15,7 +15,7 @@ export type LoadReply =
   | { readonly kind: 'loaded'; readonly facts: RemoteFacts; readonly choice: DeviceChoice }
   | { readonly kind: 'not-loaded'; readonly error: SentError };
 
-/** The channel of a worker: between it and the thread that started it, seen from either end. */
+/** Message channel between a worker and the thread that started it, seen from either end. */
 export const portOf = (worker: Pick<Worker, 'postMessage' | 'addEventListener'>): Port => ({
   post: (message, transfer = []) => worker.postMessage(message, [...transfer]),
   listen: (listener) => worker.addEventListener('message', ({ data }: MessageEvent<unknown>) => listener(data)),

@@ -4,7 +4,7 @@ import { sentError } from '../inference/remote/sent-error.ts';
 import { openCore } from './open-core.ts';
 import { portOf, type LoadMessage, type LoadReply } from './worker-messages.ts';
 
-/** The worker's own scope; the library of pages types it as a window. */
+/** The worker's global scope, which TypeScript's DOM library types as a window. */
 const scope = globalThis as unknown as Pick<Worker, 'postMessage' | 'addEventListener' | 'removeEventListener'>;
 
 const reply = (message: LoadReply): void => scope.postMessage(message);

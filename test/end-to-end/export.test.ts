@@ -55,18 +55,22 @@ describe('mdetr export', () => {
       expectSame(detected!['detections'] as Found[], 5, 0.01);
     }
     const [referred] = await command.json(
-      ...['refer', scene, '--expression', 'the purple cylinder', '--masks', '--model', 'parts'],
+      'refer',
+      scene,
+      '--expression',
+      'the purple cylinder',
+      '--masks',
+      '--model',
+      'parts',
     );
     expect(referred).toMatchObject({ best: { mask: { size: [320, 480] } } });
     const [answered] = await command.json(
-      ...[
-        'ask',
-        scene,
-        '--question',
-        'What color is the large sphere in front of the brown ball?',
-        '--model',
-        'single',
-      ],
+      'ask',
+      scene,
+      '--question',
+      'What color is the large sphere in front of the brown ball?',
+      '--model',
+      'single',
     );
     expect(answered).toMatchObject({ answer: 'gray' });
     const described = await command.call('info', 'parts');

@@ -46,7 +46,11 @@ describe('detect', () => {
       /thread\.png: .*900x1.* too narrow/,
     );
     const result = await cli.call(
-      ...['detect', 'thread.png', scene, '--caption', 'a cube'],
+      'detect',
+      'thread.png',
+      scene,
+      '--caption',
+      'a cube',
       '--skip-broken',
       '--json',
       '--model',

@@ -65,8 +65,18 @@ describe('on the WebAssembly runtime', () => {
   it('three training steps have the losses of the native runtime', () => {
     const losses = (command: CommandLine): number[] => {
       const run = command.run(
-        ...['train', join(projectRoot, 'examples/finetune/config.json'), '--output-dir', command.file('run')],
-        ...['--set', 'max_steps=3', '--set', 'log_every=1', '--set', 'datasets_val=[]', '--workers', '0'],
+        'train',
+        join(projectRoot, 'examples/finetune/config.json'),
+        '--output-dir',
+        command.file('run'),
+        '--set',
+        'max_steps=3',
+        '--set',
+        'log_every=1',
+        '--set',
+        'datasets_val=[]',
+        '--workers',
+        '0',
       );
       expect(run.status, run.stderr).toBe(0);
       return readFileSync(command.file('run/log.jsonl'), 'utf8')

@@ -14,8 +14,14 @@ import { StaticServer } from '../support/static-server.ts';
 
 /** Packages that the examples import and that build them. Electron's program is not downloaded: only its types are used. */
 const PACKAGES = [
-  ...['next@16', 'react@19', 'react-dom@19', 'electron@45', 'esbuild@0.28'],
-  ...['typescript@5.9', '@types/react@19', '@types/node@20'],
+  'next@16',
+  'react@19',
+  'react-dom@19',
+  'electron@45',
+  'esbuild@0.28',
+  'typescript@5.9',
+  '@types/react@19',
+  '@types/node@20',
 ];
 const FOUND = 'a brown cylinder, a green ball';
 

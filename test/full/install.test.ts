@@ -153,7 +153,12 @@ describe.skipIf(!hasRegistry)('the packed package', { timeout: 300_000 }, () => 
         'esm.mjs',
         (path) =>
           run(path, 'npx', [
-            ...['esbuild', 'app.js', '--bundle', '--platform=node', '--format=esm', '--outfile=out/esm.mjs'],
+            'esbuild',
+            'app.js',
+            '--bundle',
+            '--platform=node',
+            '--format=esm',
+            '--outfile=out/esm.mjs',
             // Dependencies in CommonJS format call require, which modules lack.
             `--banner:js=import{createRequire}from'node:module';const require=createRequire(import.meta.url);`,
             ...native.map((name) => `--external:${name}`),
@@ -164,7 +169,12 @@ describe.skipIf(!hasRegistry)('the packed package', { timeout: 300_000 }, () => 
         'cjs.cjs',
         (path) =>
           run(path, 'npx', [
-            ...['esbuild', 'app.js', '--bundle', '--platform=node', '--format=cjs', '--outfile=out/cjs.cjs'],
+            'esbuild',
+            'app.js',
+            '--bundle',
+            '--platform=node',
+            '--format=cjs',
+            '--outfile=out/cjs.cjs',
             ...native.map((name) => `--external:${name}`),
           ]),
       ],

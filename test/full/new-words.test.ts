@@ -24,18 +24,28 @@ it('the shipped model learns three nouns that it has never seen, and tells them 
   const notes: string[] = [];
   await runTraining(
     {
-      ...{ load: 'default', output_dir: run, datasets: [data], augmentation: 'none', mask_model: 'none', do_qa: false },
-      ...{ positive_map: 'normalized', eos_coef: 0.25, batch_size: 8, max_steps: STEPS, optimizer: 'adamw' },
-      ...{ lr: 1e-3, lr_backbone: 1e-3, text_encoder_lr: 1e-3, schedule: 'all_cosine_with_warmup' },
-      ...{
-        fraction_warmup_steps: 0.05,
-        adjust_lr: 'before_step',
-        ema: true,
-        ema_decay: 0.98,
-        log_every: 100,
-        // Sums of several threads are rounded in another order from machine to machine.
-        threads: 1,
-      },
+      load: 'default',
+      output_dir: run,
+      datasets: [data],
+      augmentation: 'none',
+      mask_model: 'none',
+      do_qa: false,
+      positive_map: 'normalized',
+      eos_coef: 0.25,
+      batch_size: 8,
+      max_steps: STEPS,
+      optimizer: 'adamw',
+      lr: 1e-3,
+      lr_backbone: 1e-3,
+      text_encoder_lr: 1e-3,
+      schedule: 'all_cosine_with_warmup',
+      fraction_warmup_steps: 0.05,
+      adjust_lr: 'before_step',
+      ema: true,
+      ema_decay: 0.98,
+      log_every: 100,
+      // Sums of several threads are rounded in another order from machine to machine.
+      threads: 1,
     },
     { observer: { onNote: (text) => notes.push(text) } },
   );

@@ -23,7 +23,10 @@ const result = (image: string, ...boxes: readonly (readonly [label: string, box:
   ...SIZE,
   caption: 'a dog and a cat',
   detections: boxes.map(([label, box]) => ({
-    ...{ box, label, score: 0.75, query: 0 },
+    box,
+    label,
+    score: 0.75,
+    query: 0,
     ...measuresOf(box, SIZE),
     spans: [{ start: 0, end: 5, text: label, score: 0.7 }],
   })),

@@ -75,7 +75,12 @@ export const writeThings = async (folder: string, seed: number, count: number) =
         if (at === -1) continue;
         const span = [caption.lastIndexOf(' ', at - 2) + 1, at + noun.length];
         annotations.push({
-          ...{ id: annotations.length + 1, image_id: id, category_id: 1, iscrowd: 0, bbox: box, area: box[2] * box[3] },
+          id: annotations.length + 1,
+          image_id: id,
+          category_id: 1,
+          iscrowd: 0,
+          bbox: box,
+          area: box[2] * box[3],
           tokens_positive: [span],
         });
       }

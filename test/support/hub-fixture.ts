@@ -33,7 +33,10 @@ export class HubFixture {
     const api = `/api/models/${name}`;
     this.server.on(`${api}/revision/${encodeURIComponent(revision)}`, json({ id: name, sha: commit }));
     const tree = Object.entries(files).map(([path, { body, isLarge }]) => ({
-      ...{ type: 'file', path, size: body.length, oid: gitDigest(body) },
+      type: 'file',
+      path,
+      size: body.length,
+      oid: gitDigest(body),
       lfs: isLarge === true ? { oid: sha256(body), size: body.length, pointerSize: 130 } : undefined,
     }));
     this.server.on(

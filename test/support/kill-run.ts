@@ -11,7 +11,12 @@ const program = join(projectRoot, 'dist/cli/main.js');
 /** A run of two training stages with moving average, dropout and validations, which saves every few steps. */
 const config = {
   ...smallValues,
-  ...{ ema: true, ema_decay: 0.9, dropout: 0.1, save_every: 3, log_every: 2, num_workers: 1 },
+  ema: true,
+  ema_decay: 0.9,
+  dropout: 0.1,
+  save_every: 3,
+  log_every: 2,
+  num_workers: 1,
   encoder_auxiliary_loss: 1,
   backbone_auxiliary_loss: 1,
   datasets_val: [{ scenes: { seed: 6, images: 1, width: 96, height: 64, min_objects: 2, max_objects: 3 } }],

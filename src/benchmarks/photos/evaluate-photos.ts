@@ -27,7 +27,7 @@ export interface EvaluatePhotosOptions {
   /** Minimum score of a detection. */
   readonly threshold: number;
   readonly seed: number;
-  /** Receives the texts about nouns, present and absent. */
+  /** Receives the captions of present and of absent nouns. */
   readonly inspector?: CaptionInspector | undefined;
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
   /** Stops between images. */

@@ -61,7 +61,12 @@ export const writeReportPage = async (
       {
         ...context,
         facts: [...context.facts, ['mdetr', version]],
-        ...{ numbers, charts, warnings, texts, best, worst },
+        numbers,
+        charts,
+        warnings,
+        texts,
+        best,
+        worst,
       },
       version,
     ),

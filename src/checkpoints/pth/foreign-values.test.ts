@@ -20,9 +20,19 @@ const FOUR = floats(1, 2, 3, 4);
 const openWith = async (...value: (string | Uint8Array)[]): Promise<Checkpoint> => {
   const pickle = opcodes(
     '\x80\x02}(',
-    ...[text('model'), '}', text('w'), tensor(), 's'],
-    ...[text('args'), '}', text('x'), ...value, 's'],
-    ...[text('other'), ...value, 'u.'],
+    text('model'),
+    '}',
+    text('w'),
+    tensor(),
+    's',
+    text('args'),
+    '}',
+    text('x'),
+    ...value,
+    's',
+    text('other'),
+    ...value,
+    'u.',
   );
   return openCheckpoint(await writeTorchZip(folder.file('foreign.pth'), pickle, { 0: FOUR }));
 };
@@ -33,8 +43,12 @@ const latin1 = (contents: string): Uint8Array =>
 const scalar = (code: string, contents: string, order = '<'): Uint8Array =>
   opcodes(
     'cnumpy.core.multiarray\nscalar\n(cnumpy\ndtype\n',
-    ...[tuple(text(code), 'I0\n', 'I1\n'), 'R', tuple('K\x03', text(order), 'NNN'), 'b'],
-    ...[latin1(contents), 'tR'],
+    tuple(text(code), 'I0\n', 'I1\n'),
+    'R',
+    tuple('K\x03', text(order), 'NNN'),
+    'b',
+    latin1(contents),
+    'tR',
   );
 
 describe('values of other libraries beside the weights', () => {

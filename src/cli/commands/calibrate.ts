@@ -61,7 +61,14 @@ const run = async (options: CalibrateCommandOptions): Promise<void> => {
   await interruptible(async (signal) => {
     try {
       const { calibration, path } = await calibrate({
-        ...{ model, data, images, limit, batchSize, onBadRow, signal, write: dryRun !== true },
+        model,
+        data,
+        images,
+        limit,
+        batchSize,
+        onBadRow,
+        signal,
+        write: dryRun !== true,
         load: { weights, tokenizer, config, device, threads },
         onProgress: (done, total) => {
           progress ??= new Progress('captions', total, { resultsComeLast: true });

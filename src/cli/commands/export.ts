@@ -87,7 +87,10 @@ const exportFolder = async ({
   await interruptible(async (signal) => {
     try {
       const manifest = await exportModel(model, out, {
-        ...{ ...options, layout, force: overwrite, signal },
+        ...options,
+        layout,
+        force: overwrite,
+        signal,
         onProgress: (file) => status.show(`writing ${file}`),
       });
       status.clear();

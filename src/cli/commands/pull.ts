@@ -105,7 +105,9 @@ const pullFromHub = async (name: string, options: PullCliOptions, signal: AbortS
   const bar = new BytesBar();
   try {
     const { folder, commit, files } = await pullHubModel(name, {
-      ...{ revision: options.revision, offline: options.offline === true, signal },
+      revision: options.revision,
+      offline: options.offline === true,
+      signal,
       onProgress: ({ file, ...progress }) => bar.show(file, progress),
     });
     bar.clear();

@@ -99,7 +99,7 @@ export const serveCommand = (): Command => {
     .option('--workers <n>', 'inference processes', integerFrom(1), SERVER_DEFAULTS.workers)
     .option(
       '--batch-size <n>',
-      'maximum number of images, and of texts, in one run of the network',
+      'maximum number of images, and of captions, in one run of the network',
       integerFrom(1),
       SERVER_DEFAULTS.batchSize,
     )
@@ -114,7 +114,12 @@ export const serveCommand = (): Command => {
     .option('--max-body <MiB>', 'maximum size of a body', integerFrom(1), SERVER_DEFAULTS.maxBodyBytes / MEBIBYTE)
     .option('--body-timeout <s>', 'time in which a body must arrive', seconds, SERVER_DEFAULTS.bodyTimeoutS)
     .option('--max-pixels <millions>', 'maximum pixels of an image, in millions (default: 50)', millions)
-    .option('--max-texts <n>', 'maximum number of texts in one request', integerFrom(1), SERVER_DEFAULTS.maxTexts)
+    .option(
+      '--max-texts <n>',
+      'maximum number of captions, expressions or questions in one request',
+      integerFrom(1),
+      SERVER_DEFAULTS.maxTexts,
+    )
     .option('--max-per-client <n>', 'maximum number of requests of one address at a time', integerFrom(1))
     .option(
       '--image-cache <MiB>',

@@ -119,8 +119,12 @@ const drawPanel = (panel: SheetPanel, { runs, marks, xName }: Sheet, isLast: boo
     return points.length === 1
       ? element('circle', { cx: round(x(only![0])), cy: round(y(only![1])), r: 2, fill: color })
       : element('path', {
-          ...{ d: pathOf(points) ?? '', fill: 'none', stroke: color, 'stroke-width': opacity < 1 ? 1 : 1.5 },
-          ...{ 'stroke-opacity': opacity, 'stroke-dasharray': dash },
+          d: pathOf(points) ?? '',
+          fill: 'none',
+          stroke: color,
+          'stroke-width': opacity < 1 ? 1 : 1.5,
+          'stroke-opacity': opacity,
+          'stroke-dasharray': dash,
         });
   };
   return [

@@ -242,11 +242,11 @@ describe('AnnotationIndex', () => {
       expect(index.sizeOf(1)).toEqual({ width: 0, height: 0 });
     });
     expect(() => AnnotationIndex.open(write('{"images":[{"id":true}]}'))).toThrow(
-      /"id" is missing or neither an integer nor a text/,
+      /"id" is missing or neither an integer nor a string/,
     );
   });
 
-  it('numbers the rows of lines whose ids are texts', () => {
+  it('numbers the rows of lines whose ids are strings', () => {
     const path = write('{"id":"a-1","annotations":[{"x":1}]}\n{"id":"b-2","original_id":7}\n', 'a.jsonl');
     withIndex(path, (index) =>
       expect(rowsOf(index)).toEqual([
@@ -299,8 +299,8 @@ describe('AnnotationIndex', () => {
     ['{"images":\n[{"id":1},\n]}', 22, 3, 'expected an image object, found ]'],
     ['{"images":[{"id":1} {"id":2}]}', 20, 1, 'expected "," or "]", found {'],
     ['{"images":[{"id":1}]\n"annotations":[]}', 21, 2, 'expected "," or "}"'],
-    ['{"images":[{"id":1},{"id":[2]}]}', 20, 1, '"id" is missing or neither an integer nor a text in element 1'],
-    ['{"images":[{"id":1.5}]}', 11, 1, '"id" is missing or neither an integer nor a text in element 0'],
+    ['{"images":[{"id":1},{"id":[2]}]}', 20, 1, '"id" is missing or neither an integer nor a string in element 1'],
+    ['{"images":[{"id":1.5}]}', 11, 1, '"id" is missing or neither an integer nor a string in element 0'],
     ['{"images":[],"annotations":[{"id":3}]}', 28, 1, '"image_id" is missing'],
     ['{"images":{}}', 10, 1, 'expected a list, found {'],
     ['{"images":[]}\n{"images":[]}', 14, 2, 'expected nothing more'],

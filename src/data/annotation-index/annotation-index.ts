@@ -16,7 +16,7 @@ import {
 } from './index-file.ts';
 import { indexPaths, isWritableFolder } from './index-location.ts';
 import { parseList, parsePythonJson } from './python-json.ts';
-import { takeImageId, withNumberOfText } from './text-ids.ts';
+import { takeImageId, withNumberOfString } from './string-ids.ts';
 import { imageOfQuestion } from './question-row.ts';
 import { RowSyntaxError } from './row-syntax-error.ts';
 import { fingerprintOf, sameFingerprint } from './source-fingerprint.ts';
@@ -155,7 +155,7 @@ export class AnnotationIndex {
     if (this.format === 'lines' && typeof id === 'string')
       return { original_id: id, ...(image as object), id: recordedId };
     if (id === recordedId || (id === undefined && this.format !== 'coco')) return image;
-    const withNumber = withNumberOfText(image as object, recordedId);
+    const withNumber = withNumberOfString(image as object, recordedId);
     if (withNumber === undefined) throw this.changed(row);
     return withNumber;
   }

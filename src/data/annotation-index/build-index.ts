@@ -16,7 +16,7 @@ import {
 } from './index-file.ts';
 import { prepareFolder, unfinishedPath } from './index-location.ts';
 import { JsonScanError, JsonScanner } from './json-scanner.ts';
-import { TextIds } from './text-ids.ts';
+import { StringIds } from './string-ids.ts';
 import { RecordSpool } from './record-spool.ts';
 import { fingerprintOf, sameFingerprint } from './source-fingerprint.ts';
 
@@ -117,10 +117,10 @@ const scanLines = (scanner: JsonScanner, images: RecordSpool): Scanned => {
 /** Scans a file with lists of images, or questions, and annotations. */
 const scanLists = (scanner: JsonScanner, images: RecordSpool, annotations: RecordSpool): Scanned => {
   scanner.skipByteOrderMark();
-  const textIds = new TextIds();
-  const addImage = elementAdder(scanner, images, IMAGE_KEYS, IMAGE_LANES, textIds);
+  const stringIds = new StringIds();
+  const addImage = elementAdder(scanner, images, IMAGE_KEYS, IMAGE_LANES, stringIds);
   const sections: IndexHeader['sections'] = {};
-  const addAnnotation = elementAdder(scanner, annotations, ANNOTATION_KEYS, ANNOTATION_LANES, textIds);
+  const addAnnotation = elementAdder(scanner, annotations, ANNOTATION_KEYS, ANNOTATION_LANES, stringIds);
   const seen = new Set<string>();
   scanner.expect('{', 'an object with "images" and "annotations"');
   if (!scanner.accept('}')) {
@@ -172,22 +172,22 @@ const elementAdder = (
   spool: RecordSpool,
   keys: readonly Uint8Array[],
   lanes: number,
-  textIds?: TextIds,
+  stringIds?: StringIds,
 ): ((wanted: string, idByIndex: IdByIndex) => void) => {
   const values = new Float64Array(keys.length);
   const record = new Float64Array(lanes);
   const keyName = Buffer.from(keys[0]!).toString();
-  const textId = textIds === undefined ? undefined : (id: string) => textIds.numberOf(id);
+  const stringId = stringIds === undefined ? undefined : (id: string) => stringIds.numberOf(id);
   return (wanted, idByIndex) => {
     if (scanner.peek() !== 0x7b) scanner.fail(`expected ${wanted}`);
     const begin = scanner.offset;
-    scanner.skipObject(keys, values, textId);
+    scanner.skipObject(keys, values, stringId);
     const length = scanner.offset - begin;
     if (idByIndex === 'always' || (idByIndex === 'where missing' && Number.isNaN(values[0]!))) values[0] = spool.length;
     if (!Number.isSafeInteger(values[0]))
       throw new JsonScanError(
         begin,
-        `"${keyName}" is missing or neither an integer nor a text in element ${spool.length}`,
+        `"${keyName}" is missing or neither an integer nor a string in element ${spool.length}`,
       );
     if (length > MAX_ELEMENT_BYTES) throw new JsonScanError(begin, `element ${spool.length} is larger than 256 MB`);
     record[0] = values[0]!;

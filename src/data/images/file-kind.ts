@@ -138,7 +138,7 @@ const baseMediaKind = (bytes: Uint8Array, head: string): FileKind => {
   return { name: 'video', problem: 'is a video; use mdetr track, or extract its frames as PNG or JPEG' };
 };
 
-/** Texts that stand where an image should be; undefined for binary data. */
+/** Name of a text format found in place of an image; undefined for binary data. */
 const textKind = (head: string): FileKind | undefined => {
   const isUtf16 = head.startsWith('\xff\xfe') || head.startsWith('\xfe\xff');
   const text = (isUtf16 ? head.slice(2).replaceAll('\0', '') : head.replace(/^\xef\xbb\xbf/, '')).trimStart();

@@ -264,7 +264,12 @@ describe('exportResults', () => {
       .flatMap((result) =>
         ['one', 'two'].map((caption, captionIndex) => ({
           ...result,
-          ...{ caption, captionIndex, version: 1, model: 'm', phrases: [], warnings: [] },
+          caption,
+          captionIndex,
+          version: 1,
+          model: 'm',
+          phrases: [],
+          warnings: [],
           timing: { preprocess: 1, model: 1, postprocess: 1 },
         })),
       );

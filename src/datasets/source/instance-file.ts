@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { TextIds } from '../../data/annotation-index/text-ids.ts';
+import { StringIds } from '../../data/annotation-index/string-ids.ts';
 import type { Segmentation } from '../../data/format/coco-format.ts';
 import { parseSegmentation } from '../../data/format/segmentation.ts';
 import { BadRowError, type BadRows } from './bad-rows.ts';
@@ -25,10 +25,10 @@ export interface ImageWithId {
   readonly id: number;
 }
 
-/** Numbers for ids that are texts, which labeling tools write (UUIDs, file names, integers in quotes). */
+/** Integers for string ids, which labeling tools write (UUIDs, file names, quoted integers). */
 class InstanceIds {
-  readonly images = new TextIds();
-  readonly categories = new TextIds();
+  readonly images = new StringIds();
+  readonly categories = new StringIds();
 
   image(value: unknown): unknown {
     return withNumbers(value, { id: this.images });
@@ -43,8 +43,8 @@ class InstanceIds {
   }
 }
 
-/** An entry whose texts in the named fields are replaced by their numbers. */
-const withNumbers = (value: unknown, fields: Readonly<Record<string, TextIds>>): unknown => {
+/** An entry whose string ids in the named fields are replaced by integers. */
+const withNumbers = (value: unknown, fields: Readonly<Record<string, StringIds>>): unknown => {
   if (typeof value !== 'object' || value === null) return value;
   const numbers = Object.entries(fields).flatMap(([field, ids]): [string, number][] => {
     const id = (value as Record<string, unknown>)[field];

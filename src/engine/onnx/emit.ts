@@ -13,11 +13,11 @@ export interface EmitOptions {
   readonly stored?: ReadonlyMap<Tensor, OnnxInitializer | EncodedInitializer>;
   /** Entries of the model's metadata. */
   readonly metadata?: Readonly<Record<string, string>>;
-  /** Texts for the people who read the file. */
+  /** Documentation strings for readers of the file. */
   readonly documentation?: ModelDocumentation;
 }
 
-/** Texts in an ONNX file for the people who read it. */
+/** Documentation strings of an ONNX file. */
 export interface ModelDocumentation {
   /** Version of the program that writes the model. */
   readonly producerVersion: string;

@@ -45,7 +45,10 @@ export const writeCompanions = async (
   if (companions.answers !== undefined) await write(MODEL_FILE_NAMES.answers, await readInput(companions.answers));
   const digests = await digestsOf(folder, names);
   const card = exportCard({
-    ...{ ...contents, files: { ...contents.files, ...digests }, name: contents.title, config: source.config },
+    ...contents,
+    files: { ...contents.files, ...digests },
+    name: contents.title,
+    config: source.config,
     precisions: Object.keys(contents.precisions) as Precision[],
     original: await originalCard(opened),
   });

@@ -54,8 +54,14 @@ export interface ExportOptions {
 const isOwnFile = (name: string): boolean =>
   OWN_FILE_NAMES.has(name) || /^(image|text|masks|model)(_fp16|_quantized)?\.onnx(_data)?$/.test(name);
 const OWN_FILE_NAMES: ReadonlySet<string> = new Set([
-  ...[EXPORT_MANIFEST_NAME, 'onnx', 'tokenizer.json', 'tokenizer_config.json'],
-  ...[MODEL_FILE_NAMES.config, MODEL_FILE_NAMES.preprocessing, MODEL_FILE_NAMES.answers, MODEL_FILE_NAMES.card],
+  EXPORT_MANIFEST_NAME,
+  'onnx',
+  'tokenizer.json',
+  'tokenizer_config.json',
+  MODEL_FILE_NAMES.config,
+  MODEL_FILE_NAMES.preprocessing,
+  MODEL_FILE_NAMES.answers,
+  MODEL_FILE_NAMES.card,
 ]);
 
 /**

@@ -12,11 +12,22 @@ const folder = mkdtempSync(join(tmpdir(), 'mdetr-known-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const config = parseModelConfig({
-  ...{ backbone: 'small_convnet', small_backbone: { widths: [8, 8], groups: 4 }, hidden_dim: 8, nheads: 2 },
-  ...{ enc_layers: 1, dec_layers: 1, dim_feedforward: 8, num_queries: 2, text_encoder_type: 'scenes' },
+  backbone: 'small_convnet',
+  small_backbone: { widths: [8, 8], groups: 4 },
+  hidden_dim: 8,
+  nheads: 2,
+  enc_layers: 1,
+  dec_layers: 1,
+  dim_feedforward: 8,
+  num_queries: 2,
+  text_encoder_type: 'scenes',
   text_encoder: {
-    ...{ hidden_size: 8, num_hidden_layers: 1, num_attention_heads: 2, intermediate_size: 8 },
-    ...{ vocab_size: 12, max_position_embeddings: 10 },
+    hidden_size: 8,
+    num_hidden_layers: 1,
+    num_attention_heads: 2,
+    intermediate_size: 8,
+    vocab_size: 12,
+    max_position_embeddings: 10,
   },
 });
 const model = new MdetrNetwork(config);

@@ -19,12 +19,8 @@ export class RemoteOutputs implements TextOutputs {
   }
 
   encoding(index: number): Encoding {
-    const { truncatedFrom, ...encoding } = this.text(index).encoding;
-    return {
-      ...encoding,
-      ...(truncatedFrom !== undefined && { truncatedFrom }),
-      charToToken: (char) => tokenAtCharacter(encoding.offsets, char),
-    };
+    const { encoding } = this.text(index);
+    return { ...encoding, charToToken: (char) => tokenAtCharacter(encoding.offsets, char) };
   }
 
   size(index: number): ImageSize {
@@ -33,7 +29,7 @@ export class RemoteOutputs implements TextOutputs {
 
   private text(index: number): SentOutputs {
     const text = this.texts[index];
-    if (text === undefined) throw new MdetrError(`there are ${this.texts.length} texts, so none has index ${index}`);
+    if (text === undefined) throw new MdetrError(`there are ${this.texts.length} captions, so none has index ${index}`);
     return text;
   }
 }

@@ -85,7 +85,7 @@ const run = async (samples: readonly SampleTarget[], masks: HostTensor): Promise
 const sample = (boxes: number, masks: SampleTarget['masks']): SampleTarget => ({
   boxesCxcywh: new Float32Array(4 * boxes).fill(0.5),
   positiveRows: Array.from({ length: boxes }, () => ({ count: 1, tokens: [1] })),
-  ...(masks && { masks }),
+  masks,
 });
 
 describe('mask losses of a batch', () => {

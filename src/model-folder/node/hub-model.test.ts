@@ -55,7 +55,11 @@ describe('the files of a model on the hub', () => {
   it('are the ONNX files of one precision for an exported folder', async () => {
     const signature = { inputs: [], outputs: [] };
     const manifest = exportManifest({
-      ...{ mdetr: '0.1.0', layout: 'hub', opset: 20, programs: { model: signature }, files: {} },
+      mdetr: '0.1.0',
+      layout: 'hub',
+      opset: 20,
+      programs: { model: signature },
+      files: {},
       precisions: {
         float32: { model: { file: 'onnx/model.onnx', data: 'onnx/model.onnx_data' } },
         float16: { model: { file: 'onnx/model_fp16.onnx' } },

@@ -17,8 +17,14 @@ export interface HubModelOptions extends Pick<
 
 /** Files that any model may have beside its weights. */
 const COMPANIONS: ReadonlySet<string> = new Set([
-  ...[MODEL_FILE_NAMES.config, MODEL_FILE_NAMES.preprocessing, MODEL_FILE_NAMES.answers, MODEL_FILE_NAMES.card],
-  ...[...TOKENIZER_FILE_NAMES.flat(), 'tokenizer_config.json', EXPORT_MANIFEST_NAME, 'calibration.json'],
+  MODEL_FILE_NAMES.config,
+  MODEL_FILE_NAMES.preprocessing,
+  MODEL_FILE_NAMES.answers,
+  MODEL_FILE_NAMES.card,
+  ...TOKENIZER_FILE_NAMES.flat(),
+  'tokenizer_config.json',
+  EXPORT_MANIFEST_NAME,
+  'calibration.json',
 ]);
 
 /**

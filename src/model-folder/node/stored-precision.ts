@@ -44,12 +44,16 @@ const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Arra
   new Uint8Array(buffer, byteOffset, byteLength);
 
 const asFloat32 = (tensor: TensorSource): TensorSource => ({
-  ...{ name: tensor.name, shape: tensor.shape, dtype: 'f32' },
+  name: tensor.name,
+  shape: tensor.shape,
+  dtype: 'f32',
   read: async () => bytesOf(await floatsOf(tensor)),
 });
 
 const asFloat16 = (tensor: TensorSource): TensorSource => ({
-  ...{ name: tensor.name, shape: tensor.shape, dtype: 'f16' },
+  name: tensor.name,
+  shape: tensor.shape,
+  dtype: 'f16',
   read: async () => {
     const values = await floatsOf(tensor);
     if (values.some((value) => Math.abs(value) > LARGEST_FLOAT16))
@@ -67,11 +71,15 @@ const asInt8 = async (tensor: TensorSource): Promise<TensorSource[]> => {
   const { scales, scaleShape } = first;
   return [
     {
-      ...{ name, shape, dtype: 'i8' },
+      name,
+      shape,
+      dtype: 'i8',
       read: async () => bytesOf(quantizeInt8(await floatsOf(tensor), shape)!.values),
     },
     {
-      ...{ name: `${name}${INT8_SCALE_ENDING}`, shape: scaleShape, dtype: 'f32' },
+      name: `${name}${INT8_SCALE_ENDING}`,
+      shape: scaleShape,
+      dtype: 'f32',
       read: () => Promise.resolve(bytesOf(scales)),
     },
   ];

@@ -110,12 +110,25 @@ describe('keptProposals', () => {
 
 const config = parseModelConfig({
   backbone: 'nanodet',
-  ...{ hidden_dim: 16, nheads: 2, enc_layers: 1, dec_layers: 1, dim_feedforward: 16, num_queries: 3 },
-  ...{ pre_norm: true, decoder_pre_norm: true, query_selection: 'proposals', box_refinement: true },
-  ...{ contrastive_align_loss: false, position_temperature: 20 },
+  hidden_dim: 16,
+  nheads: 2,
+  enc_layers: 1,
+  dec_layers: 1,
+  dim_feedforward: 16,
+  num_queries: 3,
+  pre_norm: true,
+  decoder_pre_norm: true,
+  query_selection: 'proposals',
+  box_refinement: true,
+  contrastive_align_loss: false,
+  position_temperature: 20,
   text_encoder: {
-    ...{ hidden_size: 12, num_hidden_layers: 1, num_attention_heads: 2, intermediate_size: 16 },
-    ...{ vocab_size: 8, max_position_embeddings: 12 },
+    hidden_size: 12,
+    num_hidden_layers: 1,
+    num_attention_heads: 2,
+    intermediate_size: 16,
+    vocab_size: 8,
+    max_position_embeddings: 12,
   },
 });
 /** Token 4 is "dog", token 5 "left", token 6 "person". */

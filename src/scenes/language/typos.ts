@@ -15,10 +15,12 @@ const CONFUSABLE: ReadonlySet<string> = new Set([
   'which',
 ]);
 
+/** Letters beside each letter of a QWERTY keyboard. */
+// prettier-ignore
 const NEIGHBORS: Readonly<Record<string, string>> = {
-  ...{ a: 'sq', b: 'vn', c: 'xv', d: 'sf', e: 'wr', f: 'dg', g: 'fh', h: 'gj', i: 'uo', j: 'hk', k: 'jl', l: 'k' },
-  ...{ m: 'n', n: 'bm', o: 'ip', p: 'o', q: 'w', r: 'et', s: 'ad', t: 'ry', u: 'yi', v: 'cb', w: 'qe', x: 'zc' },
-  ...{ y: 'tu', z: 'x' },
+  a: 'sq', b: 'vn', c: 'xv', d: 'sf', e: 'wr', f: 'dg', g: 'fh', h: 'gj', i: 'uo', j: 'hk', k: 'jl', l: 'k',
+  m: 'n', n: 'bm', o: 'ip', p: 'o', q: 'w', r: 'et', s: 'ad', t: 'ry', u: 'yi', v: 'cb', w: 'qe', x: 'zc',
+  y: 'tu', z: 'x',
 };
 
 /**

@@ -111,22 +111,23 @@ export const WIDE_ADJECTIVES: typeof ADJECTIVES = {
   yellow: ['yellow', 'yellow', 'yellow', 'yellow', 'yellow', 'yellowish', 'golden'],
 };
 
+// prettier-ignore
 export const WIDE_RELATION_WORDS: typeof RELATION_WORDS = {
   left: [
-    ...['left of', 'left of', 'to the left of', 'to the left of', 'on the left side of', 'on the left of'],
-    ...['at the left of', 'to the left side of', 'left from', 'further left than', 'on the left hand of'],
+    'left of', 'left of', 'to the left of', 'to the left of', 'on the left side of', 'on the left of',
+    'at the left of', 'to the left side of', 'left from', 'further left than', 'on the left hand of',
   ],
   right: [
-    ...['right of', 'right of', 'to the right of', 'to the right of', 'on the right side of', 'on the right of'],
-    ...['at the right of', 'to the right side of', 'right from', 'further right than', 'on the right hand of'],
+    'right of', 'right of', 'to the right of', 'to the right of', 'on the right side of', 'on the right of',
+    'at the right of', 'to the right side of', 'right from', 'further right than', 'on the right hand of',
   ],
   front: [
-    ...['in front of', 'in front of', 'in front of', 'before', 'ahead of', 'closer than', 'nearer than'],
-    ...['closer to us than', 'nearer to the camera than', 'to the front of'],
+    'in front of', 'in front of', 'in front of', 'before', 'ahead of', 'closer than', 'nearer than',
+    'closer to us than', 'nearer to the camera than', 'to the front of',
   ],
   behind: [
-    ...['behind', 'behind', 'behind', 'in back of', 'farther away than', 'further back than', 'beyond'],
-    ...['at the back of', 'farther than', 'farther from us than'],
+    'behind', 'behind', 'behind', 'in back of', 'farther away than', 'further back than', 'beyond',
+    'at the back of', 'farther than', 'farther from us than',
   ],
 };
 
@@ -152,7 +153,8 @@ export const WIDE_GROUP_WORDS: Readonly<Record<number, readonly string[]>> = {
 };
 
 /** Words that noun phrases of the wide language have besides nouns and adjectives. */
+// prettier-ignore
 export const WIDE_PHRASE_WORDS: readonly string[] = [
-  ...['colored', 'coloured', 'in', 'made of', 'made out of', 'of', 'of small size', 'of large size', '-'],
-  ...['one', 'ones', 'a single', 'this', 'that', 'these'],
+  'colored', 'coloured', 'in', 'made of', 'made out of', 'of', 'of small size', 'of large size', '-',
+  'one', 'ones', 'a single', 'this', 'that', 'these',
 ];

@@ -6,13 +6,13 @@ export interface BodyLimits {
   readonly bodyTimeoutS: number;
 }
 
-/** Bytes of all bodies in memory, which are limited together. */
+/** Counter of the bytes of all bodies in memory, which have a common limit. */
 export class BodyBudget {
   private used = 0;
 
   constructor(private readonly maxBytes: number) {}
 
-  /** Counts bytes. @throws {Problem} if they are too many */
+  /** Adds bytes. @throws {Problem} above the limit */
   take(bytes: number): void {
     if (this.used + bytes > this.maxBytes)
       throw new Problem('overloaded', 'too many bodies are in memory; try again later', {
@@ -104,7 +104,7 @@ export const discardBody = async (request: Request, { maxBodyBytes, bodyTimeoutS
       length += value.length;
     }
   } catch {
-    // The client has gone.
+    // The client has disconnected.
   } finally {
     clearTimeout(timer);
   }

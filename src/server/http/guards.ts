@@ -4,7 +4,7 @@ import type { ServerSettings } from '../options.ts';
 
 const digestOf = (text: string): Buffer => createHash('sha256').update(text).digest();
 
-/** Token of a header: a bearer token, or the password of basic authentication, which Label Studio sends. */
+/** Token in an `authorization` header: a bearer token, or the password of basic authentication, which Label Studio sends. */
 const givenToken = (header: string): string => {
   const [, kind = '', value = ''] = /^(Bearer|Basic) +(\S+) *$/i.exec(header) ?? [];
   if (kind.toLowerCase() !== 'basic') return value;
@@ -39,7 +39,7 @@ export const checkOrigin = (request: Request, { hosts, cors }: Pick<ServerSettin
     throw new Problem('forbidden-origin', 'pages of this origin may not call the server (see --cors)');
 };
 
-/** Requests of each client at a time. */
+/** Number of concurrent requests of each client. */
 export class ClientLimit {
   private readonly counts = new Map<string, number>();
 
@@ -62,7 +62,7 @@ export class ClientLimit {
   }
 }
 
-/** Gives up a request when its client has gone or its deadline is over. */
+/** Aborts a request when its client disconnects or its deadline passes. */
 export class Deadline {
   private readonly stop = new AbortController();
   private readonly timer: NodeJS.Timeout;
@@ -83,7 +83,7 @@ export class Deadline {
     return this.stop.signal;
   }
 
-  /** Ends the deadline. */
+  /** Cancels the deadline. */
   clear(): void {
     clearTimeout(this.timer);
     this.client.removeEventListener('abort', this.gone);
@@ -92,7 +92,7 @@ export class Deadline {
   private readonly gone = (): void => this.stop.abort(new ClientGone('the client has gone'));
 }
 
-/** The client closed its connection: nobody reads the answer. */
+/** The client closed its connection, so the response is discarded. */
 export class ClientGone extends Error {
   override name = 'ClientGone';
 }

@@ -12,30 +12,30 @@ export type RequestImage = { readonly bytes: Uint8Array } | RemoteImage;
 /** An image at a URL. */
 export interface RemoteImage {
   readonly url: URL;
-  /** The server's owner named this host, which may have a private address. */
+  /** The server's options name this host, so it may have a private address. */
   readonly isOwn?: boolean | undefined;
   /** Header `authorization` for that host. */
   readonly authorization?: string | undefined;
 }
 
-/** A request as its body says. */
+/** A parsed request body. */
 export interface InferenceBody {
   readonly model: string | undefined;
   readonly texts: readonly string[];
-  /** Whether several texts were asked for, so that the answer is a list. */
+  /** Whether the request has a list of captions, so that the response is a list. */
   readonly isList: boolean;
   readonly options: RequestOptions;
   readonly image: RequestImage;
   readonly name: string;
 }
 
-/** Longest name of an image in results. */
+/** Maximum length of an image's name in results. */
 const MAX_NAME_LENGTH = 100;
 
 /**
  * Reads the body of a task: multipart or JSON.
  *
- * @throws {Problem} saying what does not fit
+ * @throws {Problem} naming the invalid fields
  */
 export const parseInferenceBody = async (
   task: TaskName,
@@ -101,7 +101,7 @@ const fromForm = async (task: TaskName, form: FormData, maxTexts: number): Promi
   };
 };
 
-/** Form fields are texts; numbers and booleans are read from them. */
+/** Form fields are strings; numbers and booleans are parsed from them. */
 const fieldValue = (key: string, value: FormDataEntryValue): unknown => {
   if (typeof value !== 'string') return value;
   if ((key === 'threshold' || key === 'spanThreshold') && value.trim() !== '') return Number(value);
@@ -114,7 +114,7 @@ const optionsOf = ({ model, threshold, spanThreshold, masks, truncate }: z.infer
   options: { threshold, spanThreshold, masks, truncation: truncate === true ? ('end' as const) : undefined },
 });
 
-/** Image of a text: base64, a data URL, or an http or https URL. @throws {Problem} for others */
+/** Image from a string: base64, a data URL, or an http or https URL. @throws {Problem} for others */
 export const imageOf = (text: string): RequestImage => {
   if (isWebUrl(text)) {
     if (!URL.canParse(text)) throw new Problem('image-url-refused', 'the URL of the image cannot be parsed');
@@ -136,10 +136,10 @@ const nameOf = (given: string | undefined): string => {
 const invalid = (errors: readonly FieldError[]): Problem =>
   new Problem('invalid-request', errors.map(({ path, message }) => `${path}: ${message}`).join('; '), { errors });
 
-/** Longest list of field errors in an answer. */
+/** Maximum number of field errors in a response. */
 const MAX_ERRORS = 10;
 
-/** Validates a value. @throws {Problem} naming the fields that do not fit */
+/** Validates a value. @throws {Problem} naming the invalid fields */
 export const checked = <T>(schema: z.ZodType<T>, value: unknown): T => {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;

@@ -54,7 +54,7 @@ export class PageFiles {
     return this.files.has(path);
   }
 
-  /** The answer for a path that the page has. @param knownVersion the `etag` that the browser has */
+  /** The response for a path of the page. @param knownVersion the `etag` that the browser has */
   async answer(path: string, knownVersion?: string): Promise<Response> {
     const file = this.files.get(path)!;
     const { size, mtimeMs } = await stat(file);

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import type { TaskName } from '../worker/messages.ts';
 
-/** Maximum length of a text in UTF-16 units; the text encoder's limit, in tokens, is lower. */
+/** Maximum length of a caption in UTF-16 units; the text encoder's limit, in tokens, is lower. */
 const MAX_TEXT_LENGTH = 4000;
 
-/** Keys of the texts of a task: one text, and several. */
+/** Keys of a task's captions, expressions or questions: one string, and a list. */
 export const TEXT_KEYS: Readonly<Record<TaskName, readonly [one: string, several: string]>> = {
   detect: ['caption', 'captions'],
   refer: ['expression', 'expressions'],
@@ -16,27 +16,30 @@ const optionShape = {
   threshold: z.number().min(0).max(1).optional().describe("Score that a detection must exceed; by default the model's"),
   spanThreshold: z.number().min(0).max(1).optional().describe('Minimum probability of a phrase'),
   masks: z.boolean().optional().describe('Also predict masks; needs a model with the segmentation head'),
-  truncate: z.boolean().optional().describe('Truncate texts that are too long for the model instead of refusing them'),
+  truncate: z
+    .boolean()
+    .optional()
+    .describe('Truncate captions that are too long for the model instead of rejecting them'),
   name: z.string().max(200).optional().describe('Name of the image in results; by default the name of the file'),
 };
 
-/** Options of a request, apart from image and texts. */
+/** Options of a request, apart from image and captions. */
 export const requestOptionsSchema = z.strictObject(optionShape);
 
-/** Schema of one text. */
+/** Schema of one caption. */
 export const textSchema = z.string().min(1).max(MAX_TEXT_LENGTH);
 const image = z
   .string()
   .min(1)
   .describe('Bytes of an image file in base64, a data URL, or, where the server allows it, an http or https URL');
 
-/** Schema of texts: one, or several. */
+/** Schema of captions: a string, or a list. */
 export const textsSchema = (maxTexts: number) => ({
   one: textSchema,
   several: z.array(textSchema).min(1).max(maxTexts),
 });
 
-/** JSON body of a task with one text. */
+/** JSON body of a task with one caption. */
 export const jsonBodySchema = (task: TaskName, maxTexts: number, kind: 'one' | 'several') => {
   const key = TEXT_KEYS[task][kind === 'one' ? 0 : 1];
   return z.strictObject({ image, [key]: textsSchema(maxTexts)[kind], ...optionShape });

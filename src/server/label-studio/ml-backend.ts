@@ -54,7 +54,7 @@ export const predictTasks = async (
       const some = tasks.slice(start, start + batchSize);
       const outcomes = await Promise.allSettled(some.map(({ data }) => predict(data)));
       signal.throwIfAborted();
-      // A single task is shown to its annotator, who should read what is wrong; in a batch, the others still count.
+      // The error of a single task is shown to its annotator; in a batch, the other tasks are still answered.
       if (tasks.length === 1 && outcomes[0]?.status === 'rejected') throw outcomes[0].reason;
       for (const outcome of outcomes)
         results.push(outcome.status === 'fulfilled' ? outcome.value : { model_version: version, score: 0, result: [] });
@@ -64,7 +64,7 @@ export const predictTasks = async (
 
 /** Image of a task: a data URL, a URL, or a path of Label Studio's own. */
 const taskImage = (image: string, labelStudio: boolean | LabelStudio): RequestImage => {
-  // `//host/a.png` is no path but another host, which must not get the token.
+  // `//host/a.png` names another host, which must not receive the token.
   const isPath = /^\/(?!\/)/.test(image);
   if (typeof labelStudio !== 'object') {
     if (!isPath) return imageOf(image);

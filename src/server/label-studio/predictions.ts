@@ -11,7 +11,7 @@ export interface Prediction {
   readonly result: readonly Record<string, unknown>[];
 }
 
-/** Caption of a task: its own, else all labels of the interface. Undefined if there is neither. */
+/** Caption of a task: its own, or else all labels of the interface. Undefined if there is neither. */
 export const captionOf = (
   data: Readonly<Record<string, unknown>>,
   { captionKey, rectangles, polygons }: LabelConfig,

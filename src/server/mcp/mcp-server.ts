@@ -43,13 +43,14 @@ export const addTools = (server: McpServer, model: LoadedModel, settings: ToolSe
   for (const task of TASKS) {
     if (task === 'ask' && !model.config.do_qa) continue;
     const [textKey] = TEXT_KEYS[task];
-    const inputSchema = {
+    const inputSchema: Record<string, z.ZodType> = {
       image: z.string().min(1).describe('Path of an image file, a data URL with base64, or an http or https URL'),
       [textKey]: textSchema,
       threshold: z.number().min(0).max(1).optional().describe('Score that a detection must exceed'),
-      ...(model.hasMasks && { masks: z.boolean().optional().describe('Also predict masks, as COCO run lengths') }),
       draw: z.boolean().optional().describe('Also return the image with the boxes drawn'),
     };
+    if (model.hasMasks)
+      inputSchema['masks'] = z.boolean().optional().describe('Also predict masks, as COCO run lengths');
     const annotations = { readOnlyHint: true, openWorldHint: settings.allowUrls };
     server.registerTool(task, { description: DESCRIPTIONS[task], inputSchema, annotations }, async (input) => {
       const { [textKey]: texts, ...rest } = input as Record<string, unknown>;

@@ -9,17 +9,17 @@ const moved = (average: number, value: number): number => average + WEIGHT * (va
 export class CostEstimate {
   private oneMs: number;
 
-  /** @param times measured at the start, for one image and one text */
+  /** @param times measured at the start, for one image and one caption */
   constructor(private times: PartTimes) {
     this.oneMs = times.prepareMs + times.imageMs + times.textMs;
   }
 
-  /** Time of a request for one image and one text that runs alone. */
+  /** Time of a request for one image and one caption that runs alone. */
   get ofOne(): number {
     return this.oneMs;
   }
 
-  /** Takes the times of a batch. */
+  /** Updates the averages with the times of a batch. */
   add(times: PartTimes, counts: { readonly requests: number; readonly images: number; readonly texts: number }): void {
     const { prepareMs, imageMs, textMs } = this.times;
     this.times = {

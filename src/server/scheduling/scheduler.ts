@@ -15,13 +15,13 @@ const REMEMBERED_MS = 10 * 60_000;
 export interface SchedulerSettings extends PoolSettings {
   /** Limit of the expected wait in seconds; by default a multiple of the measured time of one request. */
   readonly queueS?: number | undefined;
-  /** That multiple. */
+  /** Default of that limit, as a multiple of the measured time of one request. */
   readonly queueFactor: number;
   /** Maximum number of requests that wait or run. */
   readonly maxQueue: number;
 }
 
-/** Called on what metrics count. */
+/** Callbacks for metrics. */
 export interface SchedulerObserver {
   readonly onLog: (entry: LogEntry) => void;
   readonly onBatch: (requests: number, images: number, texts: number) => void;
@@ -89,7 +89,7 @@ export class Scheduler {
   /**
    * Runs a request.
    *
-   * @param signal gives it up
+   * @param signal cancels it
    * @throws {Problem} if it is refused or fails; the reason of `signal` once that is aborted
    */
   submit(request: InferenceRequest, signal: AbortSignal): Promise<Outcome> {
@@ -129,13 +129,13 @@ export class Scheduler {
     });
   }
 
-  /** Finishes what was accepted, and ends the workers. */
+  /** Finishes the accepted requests, and ends the workers. */
   async close(): Promise<void> {
     if (this.tasks.size > 0) await new Promise<void>((resolve) => (this.onEmpty = resolve));
     await this.pool.close();
   }
 
-  /** Time until the work that was accepted is done, from the measured times. */
+  /** Expected time until the accepted requests are done, from the measured times. */
   expectedWaitMs(): number {
     const now = performance.now();
     let sum = 0;
@@ -144,7 +144,7 @@ export class Scheduler {
     return Math.max(0, sum - spent) / Math.max(1, this.pool.ready) + this.pool.restartMs;
   }
 
-  /** Expected wait above which requests are refused; of the slowest model without a name. */
+  /** Expected wait above which requests are refused; without a model name, that of the slowest model. */
   queueLimitMs(model?: string): number {
     if (this.settings.queueS !== undefined) return this.settings.queueS * 1000;
     const estimate = model === undefined ? undefined : this.estimates.get(model);

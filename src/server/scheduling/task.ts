@@ -2,11 +2,11 @@ import type { InferenceRequest } from '../worker/messages.ts';
 
 /** Results of a request, and how they were computed. */
 export interface Outcome {
-  /** One JSON object per text. */
+  /** One JSON object per caption. */
   readonly results: readonly string[];
   readonly batch: number;
   readonly isCached: boolean;
-  /** Time before a worker had it, in milliseconds. */
+  /** Time in the queue, in milliseconds. */
   readonly waitMs: number;
 }
 
@@ -18,12 +18,12 @@ export interface Task {
   readonly fingerprint: string;
   /** Expected time of its computation. */
   readonly costMs: number;
-  /** Number of workers that died with it. */
+  /** Number of workers that died while running it. */
   attempts: number;
-  /** Its caller has gone. */
+  /** It was canceled. */
   isGivenUp: boolean;
   readonly acceptedMs: number;
-  /** When a worker got it. */
+  /** When it was sent to a worker. */
   startedMs: number | undefined;
   readonly resolve: (outcome: Outcome) => void;
   readonly reject: (error: Error) => void;

@@ -19,7 +19,7 @@ const forkWorker = (): ChildProcess => {
   return fork(path, [], {
     execArgv: [...execArgv],
     serialization: 'advanced',
-    // What native code prints must not mix with the output of the parent.
+    // Output of native code must not mix with that of the parent.
     stdio: ['ignore', 2, 2, 'ipc'],
   });
 };
@@ -27,7 +27,7 @@ const forkWorker = (): ChildProcess => {
 /** Reports of a worker. */
 export interface WorkerEvents {
   readonly onMessage: (message: WorkReport) => void;
-  /** The process has ended, whether asked to or not. Called once, and never before `opened` is settled. */
+  /** The process has ended, intentionally or not. Called once, and never before `opened` is settled. */
   readonly onExit: (reason: string) => void;
 }
 
@@ -86,7 +86,7 @@ export class WorkerHandle {
     if (this.child.connected) this.child.send(message, () => undefined);
   }
 
-  /** Ends the process: at first by closing its channel, then by force. */
+  /** Ends the process: first by closing its channel, then with SIGKILL. */
   async close(): Promise<void> {
     if (this.child.connected) this.child.disconnect();
     const force = setTimeout(() => this.child.kill('SIGKILL'), END_MS);

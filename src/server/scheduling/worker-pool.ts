@@ -16,7 +16,7 @@ export interface PoolEvents {
   /** A worker can take requests. */
   readonly onReady: () => void;
   readonly onMessage: (message: WorkReport) => void;
-  /** A worker died, with the requests that it had. */
+  /** A worker died; receives the requests that it had. */
   readonly onLost: (worker: PoolWorker) => void;
 }
 
@@ -27,22 +27,22 @@ export interface PoolWorker {
   isReady: boolean;
   /** Requests that it has, by id. */
   readonly tasks: Map<number, Task>;
-  /** When it last finished one, or began with nothing before it. */
+  /** When it last finished a request, or started one while idle. */
   sinceMs: number;
-  /** Failed starts in a row. */
+  /** Consecutive failed starts. */
   failures: number;
 }
 
 /** Longest pause before a worker that cannot start is started again. */
 const MAX_PAUSE_MS = 30_000;
 
-/** How many images a pool remembers the worker of. */
+/** Number of images whose worker is remembered. */
 const MAX_IMAGES = 10_000;
 
-/** Difference of load up to which a request goes to the worker that has its image. */
+/** Maximum difference of load at which a request goes to the worker that has its image. */
 const AFFINITY = 4;
 
-/** The inference processes. A dead one is replaced. */
+/** The inference processes. Dead ones are replaced. */
 export class WorkerPool {
   private readonly workers: PoolWorker[] = [];
   /** Index of the worker that has an image, by digest. */
@@ -74,7 +74,7 @@ export class WorkerPool {
     return this.ready > 0 ? 0 : this.startMs;
   }
 
-  /** Time that workers have spent on what they run now. */
+  /** Time that the workers have spent on their current batches. */
   spentMs(now: number): number {
     return this.workers
       .filter(({ tasks }) => tasks.size > 0)
@@ -111,7 +111,7 @@ export class WorkerPool {
     worker.handle.ref(true);
   }
 
-  /** Takes a request from its worker; undefined if no worker has it, because it was given up. */
+  /** Removes a request from its worker; undefined if no worker has it, because it was canceled. */
   release(id: number): Task | undefined {
     const worker = this.workers.find(({ tasks }) => tasks.has(id));
     const task = worker?.tasks.get(id);
@@ -171,7 +171,7 @@ export class WorkerPool {
     worker.isReady = false;
     for (const [digest, owner] of this.images.entries()) if (owner === index) this.images.delete(digest);
     this.events.onLog({ event: 'worker-exit', worker: index, reason, requests: worker.tasks.size });
-    // A worker that never opened its models has no requests, and `start` or `restart` hears of it.
+    // A worker that never opened its models has no requests; `start` or `restart` gets its error.
     if (!wasReady) return;
     const lost = { ...worker, tasks: new Map(worker.tasks) };
     worker.tasks.clear();
@@ -199,6 +199,6 @@ export class WorkerPool {
   }
 }
 
-/** Errors of models name files of the server's owner, who reads the log. */
+/** Logs an error of opening models: its message names files of the server, which clients must not see. */
 const failureText = (error: unknown): string =>
   error instanceof MdetrError ? error.message : `internal: ${messageOf(error)}`;

@@ -39,7 +39,7 @@ export interface BatchLimits {
  */
 export class BatchRunner {
   private readonly cache: ImageCache;
-  /** Requests that were neither answered nor canceled, with what stops them. */
+  /** Requests that were neither answered nor canceled, with their abort controllers. */
   private readonly open = new Map<number, AbortController>();
   private readonly ready: ReadyRequest[] = [];
   private isRunning = false;
@@ -52,7 +52,7 @@ export class BatchRunner {
     this.cache = new ImageCache(limits.imageCacheBytes);
   }
 
-  /** Takes a request; it is answered by `send`. */
+  /** Adds a request; its results go to `send`. */
   async accept(id: number, request: InferenceRequest): Promise<void> {
     const stop = new AbortController();
     this.open.set(id, stop);
@@ -69,7 +69,7 @@ export class BatchRunner {
     if (!this.isRunning) await this.runAll();
   }
 
-  /** Gives up a request. A batch stops when all of its requests are given up. */
+  /** Cancels a request. A batch stops when all of its requests are canceled. */
   cancel(id: number): void {
     const stop = this.open.get(id);
     this.open.delete(id);
@@ -129,7 +129,7 @@ export class BatchRunner {
     return batch;
   }
 
-  /** Runs a batch. If it fails, its requests run alone, so that only the one at fault fails. */
+  /** Runs a batch. If it fails, its requests run one by one, so that only the cause of the failure fails. */
   private async run(batch: readonly ReadyRequest[]): Promise<void> {
     const signal = this.abortedWithAll(batch);
     try {
@@ -141,7 +141,7 @@ export class BatchRunner {
     }
   }
 
-  /** A signal that is aborted once all requests of a batch are given up. */
+  /** A signal that is aborted once all requests of a batch are canceled. */
   private abortedWithAll(batch: readonly ReadyRequest[]): AbortSignal {
     const all = new AbortController();
     for (const { id } of batch)
@@ -233,7 +233,7 @@ export class BatchRunner {
   }
 }
 
-/** A request that the model cannot answer, and the kind of error it is. */
+/** Error of a request that the model cannot answer, with its kind. */
 class RequestRefused extends MdetrError {
   constructor(
     readonly problem: ProblemName,
@@ -243,7 +243,7 @@ class RequestRefused extends MdetrError {
   }
 }
 
-/** Checks what needs no image: heads of the model, and the length of the texts. */
+/** Checks that need no image: heads of the model, and the length of the captions. */
 const checkTask = (core: InferenceCore, { task, model, texts, options }: InferenceRequest): void => {
   if (task === 'ask' && !core.source.config.do_qa)
     throw new RequestRefused('unsupported-task', `model "${model}" has no question heads`);

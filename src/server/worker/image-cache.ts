@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { featureBytes, type EncodedImages } from '../../inference/encoded-images.ts';
 
-/** An encoded image that is kept for further texts. */
+/** An encoded image that is kept for further captions. */
 export interface CachedImage {
   readonly encoded: EncodedImages;
   /** Height and width at which the model saw it: images of one size run together. */

@@ -14,7 +14,7 @@ export interface RequestOptions {
   readonly truncation?: 'error' | 'end' | undefined;
 }
 
-/** Work for a worker: a task on one image and its texts. */
+/** A request to a worker: a task on one image and its captions. */
 export interface InferenceRequest {
   readonly task: TaskName;
   readonly model: string;
@@ -45,7 +45,7 @@ export interface PartTimes {
   readonly prepareMs: number;
   /** The image program, per image. */
   readonly imageMs: number;
-  /** The transformer, masks and post-processing, per text. */
+  /** The transformer, masks and post-processing, per caption. */
   readonly textMs: number;
 }
 
@@ -69,9 +69,9 @@ export type ToWorker =
 export interface Done {
   readonly kind: 'done';
   readonly id: number;
-  /** One JSON object per text, in the form of the command line. */
+  /** One JSON object per caption, as `--json` prints it. */
   readonly results: readonly string[];
-  /** Number of requests that ran together. */
+  /** Number of requests in its batch. */
   readonly batch: number;
   readonly isCached: boolean;
 }

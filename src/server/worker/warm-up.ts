@@ -8,7 +8,7 @@ const HEIGHT = 480;
 const REPEAT_BELOW_MS = 500;
 
 /**
- * Times of one image and one text, measured on a gray image of 640 × 480. The run also makes the programs allocate their
+ * Times of one image and one caption, measured on a gray image of 640 × 480. The run also makes the programs allocate their
  * memory, so that the first request does not wait for it.
  */
 export const measureParts = async (core: InferenceCore): Promise<PartTimes> => {

@@ -10,7 +10,7 @@ import { TASKS, type FromWorker, type ModelDescription, type ToWorker, type Work
 import { measureParts } from './warm-up.ts';
 
 const send = (message: FromWorker): void => {
-  // Without a parent there is nobody to answer; `disconnect` ends the process. A channel that breaks meanwhile is no error.
+  // Without a parent, results are dropped and `disconnect` ends the process. A channel that breaks meanwhile is no error.
   if (process.connected) process.send!(message, () => undefined);
 };
 

@@ -23,7 +23,12 @@ describe('Lexicon', () => {
 
   it('makes plurals', () => {
     expect(['person', 'hot dog', 'puppy', 'bus', 'lady', 'bench'].map((name) => lexicon.pluralOf(name))).toEqual([
-      ...['people', 'hot dogs', 'puppies', 'buses', 'ladies', 'benches'],
+      'people',
+      'hot dogs',
+      'puppies',
+      'buses',
+      'ladies',
+      'benches',
     ]);
   });
 });

@@ -20,9 +20,21 @@ const read = async (values: unknown, ...settings: string[]) => (await readConfig
 describe('a training config', () => {
   it('has the official defaults', () => {
     expect(parseTrainConfig({})).toMatchObject({
-      ...{ lr: 1e-4, lr_backbone: 1e-5, text_encoder_lr: 5e-5, weight_decay: 1e-4, clip_max_norm: 0.1 },
-      ...{ batch_size: 2, epochs: 40, lr_drop: 35, schedule: 'linear_with_warmup', fraction_warmup_steps: 0.01 },
-      ...{ ema: false, ema_decay: 0.9998, seed: 42, optimizer: 'adam', adjust_lr: 'after_step' },
+      lr: 1e-4,
+      lr_backbone: 1e-5,
+      text_encoder_lr: 5e-5,
+      weight_decay: 1e-4,
+      clip_max_norm: 0.1,
+      batch_size: 2,
+      epochs: 40,
+      lr_drop: 35,
+      schedule: 'linear_with_warmup',
+      fraction_warmup_steps: 0.01,
+      ema: false,
+      ema_decay: 0.9998,
+      seed: 42,
+      optimizer: 'adam',
+      adjust_lr: 'after_step',
     });
   });
 
@@ -63,7 +75,10 @@ describe('a training config', () => {
 
   it('takes 1 for true and null for nothing, as official files do', () => {
     expect(parseTrainConfig({ ema: 1, do_qa: 1, split_qa_heads: 1, load: null })).toMatchObject({
-      ...{ ema: true, do_qa: true, split_qa_heads: true, load: '' },
+      ema: true,
+      do_qa: true,
+      split_qa_heads: true,
+      load: '',
     });
   });
 });
@@ -173,7 +188,11 @@ describe('a config file', () => {
   it('need not say what the model folder says that it loads', async () => {
     const values = await withLoadedModel({ load: 'default', lr: 1, num_queries: 20 });
     expect(values).toMatchObject({
-      ...{ lr: 1, hidden_dim: 128, num_queries: 20, qa_dataset: 'clevr', text_encoder_type: 'scenes' },
+      lr: 1,
+      hidden_dim: 128,
+      num_queries: 20,
+      qa_dataset: 'clevr',
+      text_encoder_type: 'scenes',
       image_size: { shortest_edge: 96, longest_edge: 144 },
     });
     for (const key of ['notice', 'made_for']) expect(values).not.toHaveProperty(key);

@@ -9,10 +9,10 @@ import {
   type Transform,
 } from '../../data/transforms/random-transforms.ts';
 import { resizeSample } from '../../data/transforms/transforms.ts';
-import type { TrainConfig } from '../config/config.ts';
+import type { AugmentationConfig } from '../config/run-settings.ts';
 import type { AnnotatedDataset } from '../config/slices/datasets.ts';
 
-type Settings = Pick<TrainConfig, 'augmentation' | 'image_size'>;
+type Settings = Pick<AugmentationConfig, 'augmentation' | 'image_size'>;
 
 /** Minimum sides of the crops of `light`, as a fraction of the image's. */
 const MIN_LIGHT_CROP = 0.7;

@@ -2,8 +2,8 @@ import { normalizedBoxes, type Target } from '../../data/format/target.ts';
 import { withContext } from './error-context.ts';
 import { maskToDense } from '../../geometry/run-lengths.ts';
 import type { SampleMasks } from '../../losses/index.ts';
+import type { ModelConfig } from '../../models/index.ts';
 import { createPositiveMap, type Tokenizer } from '../../text/index.ts';
-import type { TrainConfig } from '../config/config.ts';
 import type { CaptionSample } from './sample-source.ts';
 
 /**
@@ -30,7 +30,7 @@ export const sampleOfTarget = (
   target: Target,
   answers: CaptionSample['answers'],
   tokenizer: Tokenizer,
-  config: Pick<TrainConfig, 'predict_final'>,
+  config: Pick<ModelConfig, 'predict_final'>,
 ): CaptionSample => {
   const { caption, tokensPositive = [], isFinal, masks, size } = target;
   const boxesCxcywh = normalizedBoxes(target);

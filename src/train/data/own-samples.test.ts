@@ -14,8 +14,16 @@ describe('a batch of own samples', () => {
   let training: Training;
   beforeAll(async () => {
     training = await Training.open({
-      ...{ load: 'default', max_steps: 4, mask_loss_coef: 0, dice_loss_coef: 0, align_fallback: 'own_caption' },
-      ...{ threads: 1, optimizer: 'adamw', lr: 1e-5, lr_backbone: 1e-5, text_encoder_lr: 1e-5 },
+      load: 'default',
+      max_steps: 4,
+      mask_loss_coef: 0,
+      dice_loss_coef: 0,
+      align_fallback: 'own_caption',
+      threads: 1,
+      optimizer: 'adamw',
+      lr: 1e-5,
+      lr_backbone: 1e-5,
+      text_encoder_lr: 1e-5,
     });
   });
   afterAll(() => training.dispose());

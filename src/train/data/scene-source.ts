@@ -86,14 +86,22 @@ const imagesOfFolder = (folder: string): SceneImages => {
       `${path}: has version ${version}; this release reads folders of scenes up to version ${FOLDER_VERSION}. Update mdetr.`,
     );
   return {
-    ...{ seed, start, images, name: folder, isLossless: format === 'png' },
+    seed,
+    start,
+    images,
+    name: folder,
+    isLossless: format === 'png',
     options: { ...options, quality: quality === 'auto' ? undefined : quality },
     fileOf: (index) => join(folder, IMAGE_FOLDER, `scene_${options.split}_${String(index).padStart(6, '0')}.${format}`),
   };
 };
 
 const imagesToRender = ({ seed, start, images, split, width, height, ...rest }: DrawnScenes): SceneImages => ({
-  ...{ seed, start, images, isLossless: true, name: `scenes of seed ${seed}` },
+  seed,
+  start,
+  images,
+  isLossless: true,
+  name: `scenes of seed ${seed}`,
   options: { split, width, height, minObjects: rest.min_objects, maxObjects: rest.max_objects },
 });
 

@@ -195,7 +195,10 @@ const reportOn = async (
   const { model, dataset, config, run, before, signal } = finished;
   const { path } = await writeReportWith(
     {
-      ...{ model, data: dataset, out, signal },
+      model,
+      data: dataset,
+      out,
+      signal,
       title: `Fine-tuned on ${basename(dirname(resolve(run)))}`,
       onProgress: (done, total) => observer.onValidationProgress?.('report', done, total),
     },

@@ -122,7 +122,12 @@ const local = (index: number): Local => ({
 export const assemble = (functions: readonly FunctionWriter[]): Uint8Array<ArrayBuffer> => {
   const memory = [...nameBytes('host'), ...nameBytes('memory'), 0x02, 0x03, 0, ...unsigned(2 ** 16)];
   return Uint8Array.of(
-    ...[0x00, ...Buffer.from('asm'), 1, 0, 0, 0],
+    0x00,
+    ...Buffer.from('asm'),
+    1,
+    0,
+    0,
+    0,
     ...section(1, vectorOf(functions.map(({ type }) => type))),
     ...section(2, vectorOf([memory])),
     ...section(3, vectorOf(functions.map((_, index) => unsigned(index)))),

@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
 import { MdetrError } from '../../errors.ts';
 import { packageVersion } from '../../files/package-folder.ts';
-import type { TrainConfig } from '../config/config.ts';
 import { gatherStrings, type Communicator } from '../parallel/communicator.ts';
-import type { RunData } from './run-start.ts';
+import type { RunData } from './run-data.ts';
 
 /** Settings in which processes may differ without effect on the results. */
 const OWN_SETTINGS = new Set(['num_workers', 'threads', 'output_dir']);
@@ -11,9 +10,10 @@ const OWN_SETTINGS = new Set(['num_workers', 'threads', 'output_dir']);
 /**
  * Makes sure that all processes train the same: version, settings and data.
  *
+ * @param config the complete config; every setting but `OWN_SETTINGS` is compared
  * @throws {MdetrError} in all processes, naming what differs and where
  */
-export const agree = async (communicator: Communicator, config: TrainConfig, data: RunData): Promise<void> => {
+export const agree = async (communicator: Communicator, config: object, data: RunData): Promise<void> => {
   if (communicator.size === 1) return;
   const facts: Record<string, unknown> = {
     'the version of mdetr': packageVersion(),

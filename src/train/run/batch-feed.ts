@@ -1,7 +1,7 @@
 import type { BatchLoader } from '../data/batch-loader.ts';
 import type { BatchRequest, MadeBatch } from '../data/batch-maker.ts';
 import { gatherStrings, type Communicator } from '../parallel/communicator.ts';
-import { batchesOfProcess, pairsPerStep, type RunData } from './run-start.ts';
+import { batchesOfProcess, pairsPerStep, type RunData } from './run-data.ts';
 import type { RunPosition } from './run-state.ts';
 import type { OptimizerSettings, RunConfig, SceneTextConfig } from '../config/run-settings.ts';
 import type { DataConfig } from '../config/data-settings.ts';

@@ -47,7 +47,10 @@ describe('what commit f312c71 wrote', () => {
     const lines = readFileSync(join(output, 'main/log.jsonl'), 'utf8').trim().split('\n');
     const entries = lines.map((line) => JSON.parse(line) as Expected['continuation'][number]);
     expect(entries.map(({ kind, step }) => `${kind} ${step}`)).toEqual([
-      ...['train 1', 'train 2', 'train 3', 'train 4'],
+      'train 1',
+      'train 2',
+      'train 3',
+      'train 4',
       ...expected.continuation.map(({ kind, step }) => `${kind} ${step}`),
     ]);
     for (const [i, entry] of expected.continuation.entries()) {

@@ -6,13 +6,12 @@ import { modelConfigKeys, qaDataset } from '../../models/index.ts';
 import { writeModelFolder } from '../../model-folder/node/write-model-folder.ts';
 import { frontMatter } from '../../model-folder/card-front-matter.ts';
 import { MODEL_FILE_NAMES } from '../../model-folder/layout.ts';
-import type { TrainConfig } from '../config/config.ts';
 import { WORDS_FOLDER } from './run-folder.ts';
 import { isAuxiliary } from '../auxiliary/auxiliary-heads.ts';
 import { sourceOf } from './run-state.ts';
 import type { ModelConfig } from '../../models/index.ts';
 import type { DataConfig, OfficialDataConfig } from '../config/data-settings.ts';
-import type { OptimizerSettings, RunConfig, ScheduleConfig } from '../config/run-settings.ts';
+import type { AugmentationConfig, OptimizerSettings, RunConfig, ScheduleConfig } from '../config/run-settings.ts';
 
 /** Facts about the training, for the model card. */
 export interface TrainingRecord {
@@ -32,7 +31,13 @@ export interface TrainingRecord {
 export const writeTrainedModel = async (
   folder: string,
   weights: ReadonlyMap<string, HostTensor>,
-  config: TrainConfig,
+  config: ModelConfig &
+    DataConfig &
+    OfficialDataConfig &
+    AugmentationConfig &
+    OptimizerSettings &
+    ScheduleConfig &
+    RunConfig,
   tokenizerFiles: readonly string[],
   record: TrainingRecord,
 ): Promise<void> => {

@@ -7,7 +7,7 @@ import { startWorker } from '../../threads/worker-thread.ts';
 import type { TrainConfig } from '../config/config.ts';
 import { defaultWorkers } from '../data/batch-loader.ts';
 import type { ReplicaMessage, ReplicaTask } from './replica-worker.ts';
-import { batchesOfProcess } from './run-start.ts';
+import { batchesOfProcess } from './run-data.ts';
 import { ComposedCommunicator } from '../parallel/composed-communicator.ts';
 import { GroupEnded } from '../parallel/group-ended.ts';
 import type { ProcessGroup } from '../parallel/mpi/process-group.ts';

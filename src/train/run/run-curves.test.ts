@@ -9,8 +9,19 @@ afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 const entry = (step: number, loss: number): string =>
   JSON.stringify({
-    ...{ kind: 'train', step, epoch: 0, pairs: step * 8, loss, terms: { loss_ce: loss / 2, loss_ce_0: loss } },
-    ...{ lr: 1e-4, lr_backbone: 1e-5, text_encoder_lr: 5e-5, grad_norm: 3, images_per_s: 7, pairs_per_s: 7, time: {} },
+    kind: 'train',
+    step,
+    epoch: 0,
+    pairs: step * 8,
+    loss,
+    terms: { loss_ce: loss / 2, loss_ce_0: loss },
+    lr: 1e-4,
+    lr_backbone: 1e-5,
+    text_encoder_lr: 5e-5,
+    grad_norm: 3,
+    images_per_s: 7,
+    pairs_per_s: 7,
+    time: {},
   });
 const validation = (step: number, value: number | null): string =>
   JSON.stringify({ kind: 'validation', step, epoch: 1, metrics: { 'set/recall': value } });

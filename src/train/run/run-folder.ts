@@ -6,7 +6,7 @@ import { LockFile } from '../../files/lock-file.ts';
 import { makeFolder } from '../../files/make-folder.ts';
 import { isAbandoned } from '../../files/temporary-path.ts';
 import { currentConfig } from '../../names/current-names.ts';
-import { parseTrainConfig, type TrainConfig } from '../config/config.ts';
+import { parseTrainConfig } from '../config/config.ts';
 import { logFile } from './run-log.ts';
 import { MLFLOW_FOLDER } from './records/mlflow-run.ts';
 import { PROVENANCE_FILE } from './records/run-provenance.ts';
@@ -118,7 +118,7 @@ const stateToResume = async (folder: string, resume: boolean): Promise<RunFacts 
 };
 
 /** Keys whose values differ between a stored config and the current one, except those without effect on the results. */
-export const changedSettings = (stored: Readonly<Record<string, unknown>>, now: TrainConfig): string[] => {
+export const changedSettings = (stored: Readonly<Record<string, unknown>>, now: object): string[] => {
   // Compared as JSON, without undefined values.
   const plain = (config: unknown) => JSON.parse(JSON.stringify(config)) as Record<string, unknown>;
   const before = plain(withDefaults(stored));
@@ -154,7 +154,7 @@ export const writeStages = async (folder: string, names: readonly string[]): Pro
 };
 
 /** Writes all settings of a run. */
-export const writeConfig = (folder: string, config: TrainConfig): Promise<void> =>
+export const writeConfig = (folder: string, config: object): Promise<void> =>
   writeAtomically(join(folder, 'config.json'), (sink) =>
     sink.write(new TextEncoder().encode(`${JSON.stringify(config, undefined, 2)}\n`)),
   );

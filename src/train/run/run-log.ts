@@ -165,8 +165,11 @@ export class RunLog {
     this.scalars(step, {
       'train/loss': loss,
       ...prefixed('train/', terms),
-      ...{ 'rates/lr': lr, 'rates/lr_backbone': lr_backbone, 'rates/text_encoder_lr': text_encoder_lr },
-      ...{ 'train/grad_norm': grad_norm, 'speed/images_per_s': images_per_s },
+      'rates/lr': lr,
+      'rates/lr_backbone': lr_backbone,
+      'rates/text_encoder_lr': text_encoder_lr,
+      'train/grad_norm': grad_norm,
+      'speed/images_per_s': images_per_s,
     });
   }
 

@@ -1,12 +1,13 @@
 import { join } from 'node:path';
 import type { TrainConfig } from '../config/config.ts';
+import type { ValidationConfig } from '../config/run-settings.ts';
 import type { Trainer } from '../step/trainer.ts';
 import type { StepReport } from '../step/trainer-state.ts';
 import { writeTrainedModel } from './model-output.ts';
 import { bestFolder, lastFolder, stateFile, writeConfig } from './run-folder.ts';
 import { LogWindow, RunLog, type LogEntry } from './run-log.ts';
 import type { Validate, Validation } from './run-observer.ts';
-import { pairsPerStep } from './run-start.ts';
+import { pairsPerStep } from './run-data.ts';
 import { writeMlflowRun } from './records/mlflow-run.ts';
 import { writeProvenance } from './records/run-provenance.ts';
 import { writeRunState, type RunPosition } from './run-state.ts';
@@ -20,7 +21,10 @@ export interface RecorderOptions {
   readonly isWriter: boolean;
 }
 
-/** Writes what a run leaves in its folder: config, log, model folders and the resumable state. */
+/**
+ * Writes what a run leaves in its folder: config, log, model folders and the resumable state. It has the complete config
+ * because the folder and the state store it.
+ */
 export class RunRecorder {
   /** The best validation so far. */
   best: RunPosition['best'];
@@ -183,7 +187,7 @@ export class RunRecorder {
 
 /** Whether a run has ended because no validation improved on the best one for long enough. */
 export const isExhausted = (
-  { patience }: Pick<TrainConfig, 'patience'>,
+  { patience }: Pick<ValidationConfig, 'patience'>,
   { staleValidations = 0 }: Pick<RunPosition, 'staleValidations'>,
 ): boolean => patience !== undefined && staleValidations >= patience;
 

@@ -1,21 +1,22 @@
 import { join } from 'node:path';
-import { BatchSampler } from '../../data/sampling/batch-sampler.ts';
-import type { MixedDataset } from '../../data/sampling/mixed-dataset.ts';
+import type { Runtime } from '../../engine/runtime/runtime.ts';
 import { MdetrError, quoted } from '../../errors.ts';
+import type { LossConfig } from '../../losses/index.ts';
 import { tokenizerJsonPath } from '../../model-folder/node/known-words.ts';
 import { findTokenizer, isFile, resolveModelPath } from '../../model-folder/node/model-files.ts';
-import { MdetrNetwork, textEncoderConfig } from '../../models/index.ts';
+import { MdetrNetwork, textEncoderConfig, type ModelConfig } from '../../models/index.ts';
 import { loadTokenizer } from '../../text/node/tokenizer-files.ts';
-import type { Runtime } from '../../engine/runtime/runtime.ts';
-import { BackboneStep } from '../step/backbone-step.ts';
-import type { Communicator } from '../parallel/communicator.ts';
-import type { TrainConfig } from '../config/config.ts';
-import type { DataConfig, DatasetConfig } from '../config/slices/datasets.ts';
-import { openSources } from '../data/dataset-sources.ts';
-import { officialDatasets } from '../data/official-datasets.ts';
-import type { SampleSource } from '../data/sample-source.ts';
 import { AuxiliaryHeads } from '../auxiliary/auxiliary-heads.ts';
-import { loadPart, loadWordVectors } from './part-weights.ts';
+import type { DataConfig } from '../config/data-settings.ts';
+import type {
+  AuxiliaryConfig,
+  InitializationConfig,
+  OptimizerSettings,
+  RunConfig,
+  ScheduleConfig,
+} from '../config/run-settings.ts';
+import type { Communicator } from '../parallel/communicator.ts';
+import { BackboneStep } from '../step/backbone-step.ts';
 import {
   initialParameters,
   initialValues,
@@ -23,17 +24,10 @@ import {
   trainableBy,
   type ParameterStore,
 } from '../step/parameters.ts';
+import { Trainer, type TrainerOptions } from '../step/trainer.ts';
+import { loadPart, loadWordVectors } from './part-weights.ts';
 import { lastFolder } from './run-folder.ts';
 import { readRunState } from './run-state.ts';
-import { Trainer, type TrainerOptions } from '../step/trainer.ts';
-
-/** Training datasets of a config: `datasets`, or else the official ones of `combine_datasets`. */
-const datasetsOf = (config: TrainConfig): readonly DatasetConfig[] => {
-  const datasets = config.datasets.length > 0 ? config.datasets : officialDatasets(config, 'train');
-  if (datasets.length === 0)
-    throw new MdetrError('there is nothing to train on: name "datasets" or "combine_datasets" in the config');
-  return datasets;
-};
 
 /**
  * Finds the folder of the vocabulary files: `tokenizer` of the config, or else that of the model `load`.
@@ -41,7 +35,7 @@ const datasetsOf = (config: TrainConfig): readonly DatasetConfig[] => {
  * @throws {MdetrError} if there is none
  */
 export const findVocabulary = async (
-  config: Pick<TrainConfig, 'tokenizer' | 'load' | 'text_encoder_type'>,
+  config: Pick<DataConfig & InitializationConfig & ModelConfig, 'tokenizer' | 'load' | 'text_encoder_type'>,
 ): Promise<string> => {
   if (config.tokenizer !== undefined) {
     const found = await findTokenizer('.', config.text_encoder_type, config.tokenizer);
@@ -67,7 +61,10 @@ export const findVocabulary = async (
  *
  * @throws {MdetrError} if there is none, or if it has more tokens than the text encoder
  */
-export const vocabularyOfRun = async (config: TrainConfig, resumes: boolean): Promise<string> => {
+export const vocabularyOfRun = async (
+  config: DataConfig & InitializationConfig & ModelConfig & RunConfig,
+  resumes: boolean,
+): Promise<string> => {
   const found = await findVocabulary(config);
   const { vocab_size: rows, max_position_embeddings: positions } = textEncoderConfig(config);
   const { vocabSize } = await loadTokenizer(found, { maxTokens: positions - 2 });
@@ -78,89 +75,6 @@ export const vocabularyOfRun = async (config: TrainConfig, resumes: boolean): Pr
     `${found}: has ${vocabSize} tokens, but text_encoder.vocab_size is ${rows}: name the vocabulary of this network as ` +
       '"tokenizer" in the config (--set tokenizer=DIR)',
   );
-};
-
-/**
- * Number of a step's batches that a process takes. Processes share the `accumulate` batches of a step, so that a run is the
- * same for any number of them; the shares differ by one where they do not divide it.
- *
- * @throws {MdetrError} if there are more processes than batches
- */
-export const batchesOfProcess = (
-  { accumulate, batch_size: images }: Pick<TrainConfig, 'accumulate' | 'batch_size'>,
-  { rank, size }: Pick<Communicator, 'rank' | 'size'>,
-): number => {
-  if (size <= accumulate) return Math.ceil((accumulate - rank) / size);
-  const advice =
-    (images * accumulate) % size === 0
-      ? `--set accumulate=${size} --set batch_size=${(images * accumulate) / size} makes the same step of ${images * accumulate} images`
-      : `set "accumulate" to ${size} or more`;
-  throw new MdetrError(
-    `a step has ${accumulate} ${accumulate === 1 ? 'batch' : 'batches'} (accumulate), too few for ${size} processes: ${advice}`,
-  );
-};
-
-/** Number of image-text pairs of a step, over all processes. */
-export const pairsPerStep = (config: Pick<TrainConfig, 'accumulate' | 'batch_size' | 'texts_per_image'>): number =>
-  config.accumulate * config.batch_size * config.texts_per_image;
-
-/** The rows of a run, in training order. */
-export interface RunData {
-  readonly datasets: readonly DatasetConfig[];
-  readonly rows: number;
-  readonly sampler: BatchSampler;
-  readonly stepsPerEpoch: number;
-  /** Steps of the run. */
-  readonly totalSteps: number;
-  close(): void;
-}
-
-/**
- * Opens the training datasets of a config.
- *
- * @throws {MdetrError} for datasets that cannot be read, or have too few rows for a step
- */
-export const openRunData = (config: TrainConfig): RunData => {
-  const datasets = datasetsOf(config);
-  const sources = openSources(datasets, config);
-  const close = (): void => sources.parts.forEach(({ source }) => source.close());
-  try {
-    const sampler = samplerFor(sources, config);
-    const stepsPerEpoch = Math.floor(sampler.batchesIn(0) / config.accumulate);
-    const totalSteps = config.max_steps ?? config.epochs * stepsPerEpoch;
-    return { datasets, rows: sources.length, sampler, stepsPerEpoch, totalSteps, close };
-  } catch (error) {
-    close();
-    throw error;
-  }
-};
-
-/** The sampler of batches. Throws `MdetrError` if there are too few rows for a step. */
-const samplerFor = (
-  sources: MixedDataset<SampleSource>,
-  config: DataConfig & Pick<TrainConfig, 'accumulate' | 'seed'>,
-): BatchSampler => {
-  const { batch_size: batchSize, accumulate } = config;
-  if (sources.length < batchSize * accumulate)
-    throw new MdetrError(
-      `the datasets have ${sources.length} rows, too few for one step of ${batchSize * accumulate} ` +
-        `(batch_size ${batchSize}${accumulate > 1 ? `, accumulate ${accumulate}` : ''}): ` +
-        `lower them, as with --set batch_size=${Math.max(1, Math.floor(sources.length / accumulate))}`,
-    );
-  const sampler = new BatchSampler(sources, {
-    batchSize,
-    seed: config.seed,
-    shuffle: true,
-    dropLast: true,
-    epochChunks: Math.max(0, config.epoch_chunks),
-    shapeWindow: config.bucket_window,
-  });
-  if (sampler.batchesIn(0) < accumulate)
-    throw new MdetrError(
-      `an epoch has ${sampler.batchesIn(0)} batches, fewer than the ${accumulate} of a step: lower "accumulate" or ` +
-        '"epoch_chunks"',
-    );
-  return sampler;
 };
 
 /** The network and its initial parameter values, before a resumed run restores its own. */
@@ -177,7 +91,7 @@ export interface StartingPoint {
  * @param startFrom state file of the earlier training stage
  */
 export const startingPoint = async (
-  config: TrainConfig,
+  config: ModelConfig & InitializationConfig & DataConfig & AuxiliaryConfig & OptimizerSettings & RunConfig,
   startFrom: string | undefined,
   onNote: (text: string) => void,
 ): Promise<StartingPoint> => {
@@ -219,7 +133,7 @@ export const takeOver = (parameters: ParameterStore, name: string, data: Float32
 
 /** Creates the trainer of a config. */
 export const createTrainer = async (
-  config: TrainConfig,
+  config: LossConfig & InitializationConfig & DataConfig & OptimizerSettings & ScheduleConfig & RunConfig,
   { model, auxiliary, parameters }: StartingPoint,
   runtime: Runtime,
   stepsPerEpoch: number,

@@ -35,8 +35,12 @@ describe('runTraining', () => {
     });
     const [first, second] = ['backbone', 'main'].map((name) => join(output, name));
     expect(events).toEqual([
-      ...['backbone 1/2', '2 steps', 'scenes/phrase_recall_at_1'],
-      ...['main 2/2', '3 steps', 'scenes/phrase_recall_at_1'],
+      'backbone 1/2',
+      '2 steps',
+      'scenes/phrase_recall_at_1',
+      'main 2/2',
+      '3 steps',
+      'scenes/phrase_recall_at_1',
     ]);
     expect(validated).toContain('scenes 1/1');
     expect(summaries).toMatchObject([

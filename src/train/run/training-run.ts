@@ -15,14 +15,8 @@ import { BatchFeed } from './batch-feed.ts';
 import { changedSettings, prepareRunFolder, stateFile } from './run-folder.ts';
 import type { RunObserver, RunSummary, Validate } from './run-observer.ts';
 import { isExhausted, RunRecorder } from './run-recorder.ts';
-import {
-  batchesOfProcess,
-  createTrainer,
-  vocabularyOfRun,
-  openRunData,
-  startingPoint,
-  type RunData,
-} from './run-start.ts';
+import { createTrainer, vocabularyOfRun, startingPoint } from './run-start.ts';
+import { batchesOfProcess, openRunData, type RunData } from './run-data.ts';
 import { readRunState } from './run-state.ts';
 
 /** Options of one process of a run. */
@@ -89,7 +83,7 @@ interface RunParts {
   readonly recorder: RunRecorder;
 }
 
-/** The training loop. */
+/** The training loop. It has the complete config, hands each part the slices it needs, and stores it in the folder. */
 class TrainingRun {
   private loss: number | undefined;
   private hasNoted = false;

@@ -1,5 +1,5 @@
 import { MdetrError } from '../../errors.ts';
-import { textEncoderConfig } from '../../models/index.ts';
+import { textEncoderConfig, type ModelConfig } from '../../models/index.ts';
 import { tokenizerFilesIn } from '../../model-folder/node/model-files.ts';
 import { createRuntime } from '../../engine/runtime/create-runtime.ts';
 import type { Tokenizer } from '../../text/index.ts';
@@ -11,7 +11,8 @@ import { BatchLoader } from '../data/batch-loader.ts';
 import type { BatchRequest } from '../data/batch-maker.ts';
 import { writeTrainedModel } from './model-output.ts';
 import { batchOfSamples, type TrainingSample } from '../data/own-samples.ts';
-import { createTrainer, findVocabulary, openRunData, pairsPerStep, startingPoint } from './run-start.ts';
+import { createTrainer, findVocabulary, startingPoint } from './run-start.ts';
+import { openRunData, pairsPerStep } from './run-data.ts';
 import type { TrainBatch } from '../data/train-batch.ts';
 import type { Trainer } from '../step/trainer.ts';
 import type { StepReport } from '../step/trainer-state.ts';
@@ -161,9 +162,9 @@ const valuesOf = async (
   return withLoadedModel(first!.values);
 };
 
-const maxTokensOf = (config: TrainConfig): number => textEncoderConfig(config).max_position_embeddings - 2;
+const maxTokensOf = (config: ModelConfig): number => textEncoderConfig(config).max_position_embeddings - 2;
 
-const stepsOf = (config: TrainConfig): { stepsPerEpoch: number; totalSteps: number } => {
+const stepsOf = (config: Parameters<typeof openRunData>[0]): { stepsPerEpoch: number; totalSteps: number } => {
   const hasData = config.datasets.length > 0 || config.combine_datasets.length > 0;
   if (!hasData) {
     if (config.max_steps === undefined)

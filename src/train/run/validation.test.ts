@@ -46,8 +46,12 @@ describe('configs/clevr_humans.json', () => {
       const { images, annotations } = await smallDataset(join(folder, part), 4, { kind: 'question' });
       renameSync(images, join(imageFolder, part));
       const questions: Record<string, unknown>[] = annotations.images.map(({ file_name, caption, answer }, index) => ({
-        ...{ image_filename: file_name, question: caption, answer },
-        ...{ split: part, image_index: index, image: file_name.replace('.png', '') },
+        image_filename: file_name,
+        question: caption,
+        answer,
+        split: part,
+        image_index: index,
+        image: file_name.replace('.png', ''),
       }));
       if (part === 'train') spoil(questions);
       writeFileSync(join(files, `CLEVR-Humans-${part}.json`), JSON.stringify({ info: {}, questions }));
@@ -59,8 +63,13 @@ describe('configs/clevr_humans.json', () => {
     const { evaluate: _, load: __, ...values } = shipped;
     const paths = ['output_dir', 'clevr_ann_path', 'clevr_img_path'].map((key) => [key, join(folder, shipped[key]!)]);
     return parseTrainConfig({
-      ...{ ...values, ...smallValues, datasets: [], position_temperature: 10_000 },
-      ...{ augmentation: 'none', max_steps: 2, ...Object.fromEntries(paths) },
+      ...values,
+      ...smallValues,
+      datasets: [],
+      position_temperature: 10_000,
+      augmentation: 'none',
+      max_steps: 2,
+      ...Object.fromEntries(paths),
       ...more,
     });
   };
@@ -97,8 +106,11 @@ describe('configs/clevr_humans.json', () => {
     const own = { annotations: join(folder, shipped['clevr_ann_path']!, 'CLEVR-Humans-train.json') };
     const images = join(folder, shipped['clevr_img_path']!, 'train');
     const silent = configIn(folder, {
-      ...{ do_qa: false, split_qa_heads: false, no_detection: false },
-      ...{ datasets: [{ ...own, images }], output_dir: join(folder, 'silent') },
+      do_qa: false,
+      split_qa_heads: false,
+      no_detection: false,
+      datasets: [{ ...own, images }],
+      output_dir: join(folder, 'silent'),
     });
     await expect(train(silent)).rejects.toThrow(/has questions without boxes: .*do_qa/);
   });
@@ -118,7 +130,10 @@ describe("official sets whose authors' own files make the metric", () => {
         .filter(({ image_id }) => image_id === id)
         .map(({ bbox }) => bbox as number[]);
       return {
-        ...{ task_id: `${id}__0`, image_id: id, phrase: caption, instance_boxes: boxes },
+        task_id: `${id}__0`,
+        image_id: id,
+        phrase: caption,
+        instance_boxes: boxes,
         phrase_structure: { name: 'cube', attributes: [], relation_descriptions: [], type: 'name' },
         Polygons: boxes.map(([x, y, w, h]) => [[[x, y], [x! + w!, y], [x! + w!, y! + h!], [x, y! + h!]]]), // prettier-ignore
       };
@@ -138,8 +153,13 @@ describe("official sets whose authors' own files make the metric", () => {
   const measure = async (more: Readonly<Record<string, unknown>>) => {
     const notes: string[] = [];
     const config = parseTrainConfig({
-      ...{ combine_datasets: ['phrasecut'], combine_datasets_val: ['phrasecut'], threads: 1 },
-      ...{ phrasecut_ann_path: folder, vg_img_path: join(folder, 'images'), output_dir: folder, ...more },
+      combine_datasets: ['phrasecut'],
+      combine_datasets_val: ['phrasecut'],
+      threads: 1,
+      phrasecut_ann_path: folder,
+      vg_img_path: join(folder, 'images'),
+      output_dir: folder,
+      ...more,
     });
     const observer = { onProgress: () => undefined, onNote: (text: string) => void notes.push(text) };
     return { ...(await validatorFor(config, observer)!(model)), notes };
@@ -156,8 +176,10 @@ describe("official sets whose authors' own files make the metric", () => {
 
   it("are chosen by the masks' IoU where the detector is frozen", async () => {
     const { metrics, metric } = await measure({
-      ...{ phrasecut_orig_ann_path: truth, freeze_detector: true },
-      ...{ mask_model: 'smallconv', contrastive_align_loss: false },
+      phrasecut_orig_ann_path: truth,
+      freeze_detector: true,
+      mask_model: 'smallconv',
+      contrastive_align_loss: false,
     });
     expect(metric).toBe(metrics['phrasecut/mean_mask_iou']);
   });

@@ -15,7 +15,6 @@ import { allBenchmarks, benchmarkNamed } from '../../benchmarks/registry.ts';
 import { scenesBenchmark } from '../../benchmarks/scenes/benchmark.ts';
 import { evaluateScenes } from '../../benchmarks/scenes/evaluate-scenes.ts';
 import { validateAnnotations, type ValidationTask } from '../../benchmarks/validation.ts';
-import type { TrainConfig } from '../config/config.ts';
 import type { AnnotatedDataset, DatasetConfig, PhotoDataset, SceneDataset } from '../config/slices/datasets.ts';
 import { requireFiles } from '../data/annotation-source.ts';
 import { officialDatasets, OFFICIAL_NAMES } from '../data/official-datasets.ts';
@@ -24,7 +23,7 @@ import type { EventImage } from './records/event-file.ts';
 import type { Validate, Validation } from './run-observer.ts';
 import { VALIDATION_CACHE } from './run-folder.ts';
 import type { ModelConfig } from '../../models/index.ts';
-import type { InitializationConfig, ValidationConfig } from '../config/run-settings.ts';
+import type { InitializationConfig, RunConfig, ValidationConfig } from '../config/run-settings.ts';
 import type { DataConfig, OfficialDataConfig } from '../config/data-settings.ts';
 
 /** Callbacks of a validation. */
@@ -45,7 +44,10 @@ const DRAWN_ROWS = 4;
  * @returns undefined if the config has no validation sets
  * @throws {MdetrError} for validation sets that cannot be read or evaluated
  */
-export const validatorFor = (config: TrainConfig, observer: ValidationObserver): Validate | undefined => {
+export const validatorFor = (
+  config: ModelConfig & InitializationConfig & DataConfig & OfficialDataConfig & ValidationConfig & RunConfig,
+  observer: ValidationObserver,
+): Validate | undefined => {
   const datasets = config.datasets_val.length > 0 ? config.datasets_val : officialDatasets(config, 'val');
   if (datasets.length === 0) return undefined;
   const named = withNames(datasets.map(requireValidatable));
@@ -128,8 +130,15 @@ const onScenes = async (
   const { split, ...scene } = options;
   const images = config.max_validation_images === 0 ? all : Math.min(all, config.max_validation_images);
   const report = await evaluateScenes(model, {
-    ...{ split, scene, seed, start, images },
-    ...{ textsPerKind: 1, threshold: 0.7, worst: 0, signal },
+    split,
+    scene,
+    seed,
+    start,
+    images,
+    textsPerKind: 1,
+    threshold: 0.7,
+    worst: 0,
+    signal,
     onProgress: (done) => observer.onProgress(name, done, images),
   });
   const metrics = metricsById(scenesBenchmark.metrics, report.results[0]!.metrics);
@@ -233,7 +242,10 @@ const onAnnotations = async (
   const { annotations, images } = dataset;
   const { tasks, decides } = measuresOf(dataset, name, config);
   const { metrics, skipped, warnings, drawn } = await validateAnnotations(model, {
-    ...{ annotations, tasks, batchSize: BATCH_SIZE, signal },
+    annotations,
+    tasks,
+    batchSize: BATCH_SIZE,
+    signal,
     images: new AnnotatedImages(ImageRoots.of(images), config.orientation),
     limit: config.max_validation_images,
     drawn: DRAWN_ROWS,

@@ -4,7 +4,7 @@ import type { HostTensor } from '../../engine/graph/index.ts';
 import { initialValue, type MdetrNetwork } from '../../models/index.ts';
 import type { ParameterSpec } from '../../nn/index.ts';
 import { openModelFiles } from '../../model-folder/node/model-files.ts';
-import type { TrainConfig } from '../config/config.ts';
+import type { InitializationConfig, ScheduleConfig } from '../config/run-settings.ts';
 import { isAuxiliary } from '../auxiliary/auxiliary-heads.ts';
 import { sharedTensor } from '../optimizer/shared-values.ts';
 
@@ -21,7 +21,7 @@ export const initialValues = (specs: readonly ParameterSpec[], seed: number): Pa
 
 /** Predicate of the parameters that the official code trains: the backbone only when its learning rate is above 0. */
 export const officiallyTrainable =
-  (model: MdetrNetwork, { lr_backbone }: Pick<TrainConfig, 'lr_backbone'>) =>
+  (model: MdetrNetwork, { lr_backbone }: Pick<ScheduleConfig, 'lr_backbone'>) =>
   (name: string): boolean =>
     !name.includes('backbone.0') || (lr_backbone > 0 && model.isBackboneTrainable(name));
 
@@ -31,7 +31,10 @@ export const officiallyTrainable =
  */
 export const trainableBy = (
   model: MdetrNetwork,
-  config: Pick<TrainConfig, 'lr_backbone' | 'freeze_text_encoder' | 'frozen_weights' | 'freeze_detector'>,
+  config: Pick<
+    ScheduleConfig & InitializationConfig,
+    'lr_backbone' | 'freeze_text_encoder' | 'frozen_weights' | 'freeze_detector'
+  >,
 ): ((name: string) => boolean) => {
   const official = officiallyTrainable(model, config);
   if (config.frozen_weights !== undefined || config.freeze_detector)

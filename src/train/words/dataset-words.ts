@@ -1,7 +1,8 @@
 import { AnnotationIndex } from '../../data/annotation-index/annotation-index.ts';
 import { SCENE_VOCABULARY, WIDE_SCENE_VOCABULARY } from '../../scenes/index.ts';
 import { captionWords } from '../../text/index.ts';
-import type { TrainConfig } from '../config/config.ts';
+import type { DataConfig } from '../config/data-settings.ts';
+import type { SceneTextConfig } from '../config/run-settings.ts';
 import { officialDatasets } from '../data/official-datasets.ts';
 
 /** Maximum number of rows of a file that are read for their words. */
@@ -24,7 +25,7 @@ export const wordsOfFile = (annotations: string): ReadonlySet<string> => {
 
 /** Words of the captions of a config's training data, sorted. */
 export const wordsOfTraining = (
-  config: Pick<TrainConfig, 'datasets' | 'texts'> & Parameters<typeof officialDatasets>[0],
+  config: Pick<DataConfig & SceneTextConfig, 'datasets' | 'texts'> & Parameters<typeof officialDatasets>[0],
 ): readonly string[] => {
   const datasets = config.datasets.length > 0 ? config.datasets : officialDatasets(config, 'train');
   const words = new Set<string>();

@@ -12,11 +12,11 @@ import {
 } from '../../model-folder/node/known-words.ts';
 import { resolveModelPath } from '../../model-folder/node/model-files.ts';
 import { MODEL_FILE_NAMES } from '../../model-folder/layout.ts';
-import type { TrainConfig } from '../config/config.ts';
 import { stateFile, WORDS_FOLDER } from '../run/run-folder.ts';
 import { findVocabulary } from '../run/run-start.ts';
 import type { Stage } from '../run/stages.ts';
 import { wordsOfTraining } from './dataset-words.ts';
+import type { ModelConfig } from '../../models/index.ts';
 import type { RunConfig } from '../config/run-settings.ts';
 
 /** Words of a run. */
@@ -24,7 +24,7 @@ export interface RunWords {
   /** The training stages with the vocabulary of the run. */
   readonly stages: readonly Stage[];
   /** Writes record and vocabulary into the folder of a stage, before it starts. */
-  write(config: TrainConfig): Promise<void>;
+  write(config: RunConfig): Promise<void>;
 }
 
 /** Maximum number of words that a note lists. */
@@ -80,7 +80,7 @@ export const withWords = async (
 const unchanged = (stages: readonly Stage[]): RunWords => ({ stages, write: () => Promise.resolve() });
 
 /** The config with a text encoder of at least that many words. */
-const withRows = (config: TrainConfig, words: number): TrainConfig => {
+const withRows = <T extends ModelConfig>(config: T, words: number): T => {
   const { text_encoder: encoder } = config;
   if (encoder === undefined || encoder.vocab_size >= words) return config;
   return { ...config, text_encoder: { ...encoder, vocab_size: words } };

@@ -91,7 +91,9 @@ export async function* trackFrames<Image extends ImageSource>(
     const ids = tracker.update(
       timeS,
       result!.detections.map(({ box, score, spans, label, embedding }) => ({
-        ...{ box, score, embedding },
+        box,
+        score,
+        embedding,
         phrase: spans[0] === undefined ? label : `${spans[0].start}:${spans[0].end}`,
       })),
     );
@@ -104,7 +106,7 @@ export async function* trackFrames<Image extends ImageSource>(
       const id = ids[index];
       if (id === undefined) return [];
       const { embedding, ...rest } = detection;
-      return [{ ...rest, ...(inference.embeddings === true ? { embedding } : undefined), track: id }];
+      return [{ ...rest, embedding: inference.embeddings === true ? embedding : undefined, track: id }];
     });
     yield { image, result: { ...result!, phrases, frame, time: timeS, waitMs, detections } };
   }

@@ -55,10 +55,11 @@ export class VideoFile {
 
   private async start(fps: number): Promise<void> {
     await removeAbandoned(this.path);
+    // prettier-ignore
     this.child = startFfmpeg([
-      ...['-f', 'image2pipe', '-c:v', 'png', '-framerate', fps.toFixed(4), '-i', 'pipe:0'],
+      '-f', 'image2pipe', '-c:v', 'png', '-framerate', fps.toFixed(4), '-i', 'pipe:0',
       // Most players need even sides and this pixel format.
-      ...['-vf', 'pad=ceil(iw/2)*2:ceil(ih/2)*2', '-pix_fmt', 'yuv420p', '-y', `file:${this.temporary}`],
+      '-vf', 'pad=ceil(iw/2)*2:ceil(ih/2)*2', '-pix_fmt', 'yuv420p', '-y', `file:${this.temporary}`,
     ]);
     this.end = ended(this.child);
     this.child.stdin.on('error', () => undefined);

@@ -53,11 +53,12 @@ export async function* readVideo(
   const { maxFrames = Infinity, maxPixels = DECODE_DEFAULTS.maxPixels, signal } = options;
   signal?.throwIfAborted();
   if (!isCamera(source)) await requireInput(source);
+  // prettier-ignore
   const child = startFfmpeg([
     ...inputOf(source),
-    ...['-map', '0:v:0', '-vf', filterOf(options), '-vsync', 'vfr'],
+    '-map', '0:v:0', '-vf', filterOf(options), '-vsync', 'vfr',
     ...(maxFrames === Infinity ? [] : ['-frames:v', String(maxFrames)]),
-    ...['-pix_fmt', 'rgb24', '-f', 'image2pipe', '-c:v', 'ppm', 'pipe:1'],
+    '-pix_fmt', 'rgb24', '-f', 'image2pipe', '-c:v', 'ppm', 'pipe:1',
   ]);
   const end = ended(child);
   const report = new FfmpegReport();

@@ -85,7 +85,13 @@ const commandOf = (preparation: Preparation): Command => {
         const onBadRow = given['onBadRow'] === 'skip' ? 'skip' : 'stop';
         const overwrite = given['overwrite'] === true;
         const report = await prepareDataset(preparation, {
-          ...{ ...request, from, out, onBadRow, overwrite, tools: preparationTools, progress },
+          ...request,
+          from,
+          out,
+          onBadRow,
+          overwrite,
+          tools: preparationTools,
+          progress,
         }).finally(() => progress.stop());
         print(given['json'] === true ? `${JSON.stringify(report)}\n` : reportText(report));
       });

@@ -8,7 +8,7 @@ import { CumulativeWeights } from '../../../random/cumulative-weights.ts';
 import { Random } from '../../../random/random.ts';
 import type { Tokenizer } from '../../../text/index.ts';
 import { Lexicon, type LexiconJson } from '../../../text/lexicon/lexicon.ts';
-import type { TrainConfig } from '../../config/config.ts';
+import type { SceneTextConfig } from '../../config/run-settings.ts';
 import type { PhotoDataset } from '../../config/slices/datasets.ts';
 import { FeatureFile } from '../../features/feature-file.ts';
 import { tokenizeSample } from '../caption-sample.ts';
@@ -37,7 +37,7 @@ export class PhotoSource implements SampleSource {
 
   constructor(
     private readonly dataset: PhotoDataset,
-    private readonly config: Pick<TrainConfig, 'texts_per_image'>,
+    private readonly config: Pick<SceneTextConfig, 'texts_per_image'>,
   ) {
     const { photos: folder, tier } = dataset;
     this.features = FeatureFile.open(join(folder, 'features'));

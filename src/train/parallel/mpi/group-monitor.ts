@@ -19,11 +19,11 @@ import {
 
 /** A process without a beat for this time counts as dead. Tests shorten it. */
 const DEAD_AFTER_MS = 20_000;
-/** Processes other than the one that reports a failure end this much later: launchers kill all when the first one ends. */
+/** Delay before the processes that do not report a failure end: launchers kill all when the first one ends. */
 const SPEAK_FIRST_MS = 2_000;
-/** Time for the end of another process to be noticed after a transfer has failed. */
+/** Time to wait for news of another process's end after a transfer has failed. */
 const OTHERS_REASON_MS = 3_000;
-/** Time for a failure of this process to come back as the verdict of the group. */
+/** Time to wait for the group's verdict on a failure of this process. */
 const VERDICT_MS = 5_000;
 
 /** This process's view of whether the others live. */
@@ -94,7 +94,7 @@ export class GroupMonitor implements GroupWatch {
     return ended;
   }
 
-  /** Leaves in good order, after which the end of another process is no failure. */
+  /** Leaves the group; from then on the end of another process is no failure. */
   async leave(communicator: Communicator): Promise<void> {
     await communicator.barrier();
     const left = this.next('left');
@@ -116,7 +116,7 @@ export class GroupMonitor implements GroupWatch {
     return new Promise((resolve) => this.waiting.set(kind, resolve as (news: MonitorNews) => void));
   }
 
-  /** The next news of a kind. @throws {MdetrError} if the monitor cannot listen, or reach another process */
+  /** The next message of a kind from the monitor thread. @throws {MdetrError} if the monitor cannot listen, or reach another process */
   private async nextOrRefusal<K extends MonitorNews['kind']>(kind: K): Promise<Extract<MonitorNews, { kind: K }>> {
     const refusal = this.next('refused').then(({ reason }) => {
       throw new MdetrError(

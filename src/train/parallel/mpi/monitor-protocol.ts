@@ -12,7 +12,7 @@ export interface Verdict {
   readonly rank: number;
   readonly host: string | undefined;
   readonly reason: string;
-  /** Process that reports it: the lowest that lives. */
+  /** Process that reports it: the lowest live rank. */
   readonly speaker: number;
 }
 
@@ -49,7 +49,7 @@ export type MonitorNews =
   | { readonly kind: 'left' }
   | { readonly kind: 'end'; readonly verdict: Verdict };
 
-/** Number of processes that watch the others: if the first one dies, the second tells. */
+/** Number of hubs: if the first one dies, the second reports it. */
 export const HUBS = 2;
 
 /** Calls a function for each complete line of a stream. @throws {Error} for a line longer than any message */

@@ -17,11 +17,11 @@ import {
 const BEATS_PER_LIMIT = 10;
 /** Reason for a connection that ended without a farewell. */
 const HAS_ENDED = 'its process has ended';
-/** Time for connecting to the watching processes. */
+/** Time limit for connecting to the hubs. */
 const CONNECT_MS = 30_000;
 /** Time that the first thread has to end after a failure, before the monitor ends the process. */
 const END_MS = 10_000;
-/** Time that the other watching process has to tell of a failure of the first. */
+/** Time for the second hub to report the failure of the first. */
 const SECOND_OPINION_MS = 3_000;
 
 /** A process as a hub sees it. */
@@ -141,7 +141,7 @@ class Monitor {
   private beat(): void {
     const { deadAfterMs } = this.task;
     const now = Date.now();
-    // A process that was stopped and continued itself: the others were not silent, and may have decided already.
+    // This process itself was stopped and continued: the others were not silent, and may have decided already.
     const wasStopped = now - this.lastBeatMs > deadAfterMs / 2;
     this.lastBeatMs = now;
     if (wasStopped) for (const seen of [...this.members.values(), ...this.hubs.values()]) seen.lastMs = now;
@@ -154,7 +154,7 @@ class Monitor {
     for (const { hub, lastMs } of this.hubs.values()) if (now - lastMs > deadAfterMs) this.suspect(hub, silent);
   }
 
-  /** A hub is gone. The other hub decides; if that is gone as well, every process reports it. */
+  /** A hub is lost. The other hub decides; if that is lost as well, every process reports it. */
   private suspect({ rank, host }: HubAddress, reason: string): void {
     if (this.isLeaving || this.verdict !== undefined) return;
     setTimeout(() => {

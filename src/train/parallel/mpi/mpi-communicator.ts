@@ -4,12 +4,12 @@ import type { MpiLibrary, MpiRequests } from './mpi-library.ts';
 
 /** Values of one round. Longer arrays take several, so that little memory is needed beside them. */
 const VALUES_PER_ROUND = 2 ** 22;
-/** Time for which a transfer is tested again and again before other work of the process gets a turn. */
+/** Time for which a transfer is polled before the event loop gets a turn. */
 const SPIN_MS = 2;
-/** After this time without an end the process sleeps between tests: it waits for another one that computes. */
+/** Time after which the process sleeps between polls: the other side is still computing. */
 const BUSY_MS = 20;
 
-/** Knowledge of the group's monitor, which `MpiCommunicator` asks for while it waits. */
+/** The group's monitor, which `MpiCommunicator` asks while it waits. */
 export interface GroupWatch {
   /** @throws {GroupEnded} if a process of the group has failed */
   check(): void;
@@ -77,7 +77,7 @@ export class MpiCommunicator implements Communicator {
     incoming: (other: number) => Float32Array,
   ): Promise<void> {
     const { library, rank, size, requests } = this;
-    // The transfers of a pair stay in order, so that a tag of the round only guards against faults of ours.
+    // MPI keeps the transfers of a pair in order; the tag of the round only guards against bugs of ours.
     const tag = this.round++ % 32_768;
     for (let step = 1; step < size; step++) {
       const [to, from] = [(rank + step) % size, (rank - step + size) % size];

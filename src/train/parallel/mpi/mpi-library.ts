@@ -98,7 +98,7 @@ export class MpiLibrary {
       MPI_THREAD_FUNNELED,
       fixedInts(1),
     );
-    // By default MPI ends the process where it fails, without our message.
+    // By default MPI ends the process at an error, without our message.
     check('MPI_Comm_set_errhandler', library.func(`int MPI_Comm_set_errhandler(${handle}, ${handle})`))(
       this.world,
       errorsReturn(library, koffi),
@@ -123,7 +123,7 @@ export class MpiLibrary {
   /**
    * Opens the library of the launcher and joins the group. `MDETR_MPI_LIBRARY` names another file.
    *
-   * @throws {MdetrError} if there is none, or its group is another than the launcher's
+   * @throws {MdetrError} if there is none, or its group differs from the launcher's
    */
   static open(launch: MpiLaunch, env: NodeJS.ProcessEnv = process.env): MpiLibrary {
     const koffi = koffiOf();
@@ -134,7 +134,7 @@ export class MpiLibrary {
       for (const file of named === undefined ? INTERFACES[family].files : [named]) {
         let library: KoffiLibrary;
         try {
-          // Open MPI loads parts of itself later, which must find its symbols.
+          // Open MPI loads components later, which must find its symbols.
           library = koffi.load(file, { global: true, lazy: true });
           if (!isOf(family, library)) continue;
         } catch (error) {
@@ -171,7 +171,7 @@ export class MpiLibrary {
     this.functions.receive(values, values.length, this.float, from, tag, this.world, this.slot(requests, index));
   }
 
-  /** Whether all requests are done; carries transfers on. */
+  /** Whether all requests are done; progresses transfers. */
   isDone({ count, handles }: MpiRequests): boolean {
     this.functions.testAll(count, handles, this.done, INTERFACES[this.family].ignoredStatuses);
     return this.done[0] !== 0;

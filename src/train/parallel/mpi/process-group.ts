@@ -5,7 +5,7 @@ import { MpiCommunicator, type GroupWatch } from './mpi-communicator.ts';
 import { mpiLaunch, type MpiLaunch } from './mpi-launch.ts';
 import { MpiLibrary } from './mpi-library.ts';
 
-/** The processes that a launcher of MPI has started together, as one of them sees them. */
+/** The group of processes that an MPI launcher has started, seen from this process. */
 export class ProcessGroup {
   private static library: MpiLibrary | undefined;
   private static hasFailed = false;
@@ -33,7 +33,7 @@ export class ProcessGroup {
   static async join(): Promise<ProcessGroup | undefined> {
     const launch = mpiLaunch();
     if (launch === undefined) return undefined;
-    // MPI is started once in the life of a process, and ended when it exits.
+    // MPI can be initialized once per process; it is finalized at exit.
     const library = (ProcessGroup.library ??= ProcessGroup.open(launch));
     const watch: { monitor?: GroupMonitor } & GroupWatch = { check: () => watch.monitor?.check() };
     const communicator = new MpiCommunicator(library, watch);
@@ -52,13 +52,13 @@ export class ProcessGroup {
   private static open(launch: MpiLaunch): MpiLibrary {
     const library = MpiLibrary.open(launch);
     process.once('exit', () => {
-      // After a failure it would wait for a process that never answers.
+      // After a failure, finalizing would wait for a dead process.
       if (!ProcessGroup.hasFailed) library.finalize();
     });
     return library;
   }
 
-  /** Cores of this process: those that the launcher bound it to, or else its share of the host's. */
+  /** Cores of this process: those that the launcher bound it to, or else the host's, divided by the processes on it. */
   get cores(): number {
     const available = availableParallelism();
     return available < cpus().length ? available : Math.max(1, Math.floor(available / this.localSize));

@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { stringify } from 'yaml';
 import { fileReason, MdetrError } from '../../../errors.ts';
-import type { TrainConfig } from '../../config/config.ts';
+import type { RunConfig } from '../../config/run-settings.ts';
 import { logFile } from '../run-log.ts';
 import { PROVENANCE_FILE, type RunProvenance } from './run-provenance.ts';
 
@@ -21,9 +21,11 @@ const MAX_VALUE = 500;
  * Writes what the log of a run holds as a run of MLflow's file store: parameters, metrics and tags. All files are made anew from
  * `log.jsonl`, so a resumed run has no step twice. Nothing is sent anywhere.
  *
+ * @param config settings of the run; all keys of the object become parameters
+ *
  * @throws {MdetrError} if the folder cannot be written
  */
-export const writeMlflowRun = async (config: TrainConfig, isDone: boolean): Promise<void> => {
+export const writeMlflowRun = async (config: RunConfig, isDone: boolean): Promise<void> => {
   const store = join(config.output_dir, MLFLOW_FOLDER);
   try {
     await write(config, store, isDone);
@@ -32,7 +34,7 @@ export const writeMlflowRun = async (config: TrainConfig, isDone: boolean): Prom
   }
 };
 
-const write = async (config: TrainConfig, store: string, isDone: boolean): Promise<void> => {
+const write = async (config: RunConfig, store: string, isDone: boolean): Promise<void> => {
   const provenancePath = join(config.output_dir, PROVENANCE_FILE);
   const provenance = JSON.parse(await readFile(provenancePath, 'utf8')) as RunProvenance;
   const started = Math.round(
@@ -101,7 +103,7 @@ const write = async (config: TrainConfig, store: string, isDone: boolean): Promi
   }
 };
 
-/** Ids of digits stay texts. */
+/** Quotes all strings, so that ids of digits stay strings. */
 const QUOTED = { defaultStringType: 'QUOTE_SINGLE', defaultKeyType: 'PLAIN' } as const;
 
 const textOf = (value: unknown): string =>

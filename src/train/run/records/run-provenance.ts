@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { replaceFile } from '../../../files/atomic-file.ts';
 import { digestOfFile } from '../../../files/file-digest.ts';
 import { packageVersion } from '../../../files/package-folder.ts';
+import type { ModelConfig } from '../../../models/index.ts';
 import type { TrainConfig } from '../../config/config.ts';
+import type { DataConfig, OfficialDataConfig } from '../../config/data-settings.ts';
 import { officialDatasets } from '../../data/official-datasets.ts';
 
 /** An annotation file that a run reads. */
@@ -52,7 +54,7 @@ const runProvenance = async (config: TrainConfig): Promise<RunProvenance> => {
   };
 };
 
-const digestsOf = async (config: TrainConfig): Promise<DataDigest[]> => {
+const digestsOf = async (config: DataConfig & OfficialDataConfig & ModelConfig): Promise<DataDigest[]> => {
   const own = [...config.datasets, ...config.datasets_val];
   const datasets = own.length > 0 ? own : [...officialDatasets(config, 'train'), ...officialDatasets(config, 'val')];
   const files = new Set(datasets.flatMap((dataset) => ('annotations' in dataset ? [dataset.annotations] : [])));

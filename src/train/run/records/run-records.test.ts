@@ -16,7 +16,10 @@ const runOf = async (): Promise<{ config: TrainConfig; folder: string; annotatio
   writeFileSync(annotations, '{"images": [], "annotations": []}');
   mkdirSync(folder);
   const config = smallConfig({
-    ...{ output_dir: folder, report_to: 'mlflow', run_name: 'my: run', seed: 7 },
+    output_dir: folder,
+    report_to: 'mlflow',
+    run_name: 'my: run',
+    seed: 7,
     datasets: [{ annotations, images: root }],
   });
   await writeProvenance(config);

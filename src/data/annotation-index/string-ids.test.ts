@@ -22,7 +22,7 @@ const rowsOf = (
   return rows;
 };
 
-describe('image ids that are texts', () => {
+describe('image ids that are strings', () => {
   it.each(['images', 'annotations'] as const)('join images and annotations (%s first)', (order) => {
     const rows = rowsOf(
       [
