@@ -25,7 +25,7 @@ export interface RunOptions {
   readonly masks: boolean;
 }
 
-/** Where a model runs: in the page, or on a server. */
+/** A model that runs in the page or on a server. */
 export interface Engine {
   /** Name of the device, for display. */
   readonly device: string;
