@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { reachableNodes } from '../graph/index.ts';
+import { input, reachableNodes } from '../graph/index.ts';
 import { checkGradient, evaluate, expectClose, inputsFor } from '../../../test/support/op-check.ts';
 import { convCases } from '../../../test/support/op-cases/conv.ts';
 import { elementwiseCases } from '../../../test/support/op-cases/elementwise.ts';
@@ -10,6 +10,7 @@ import { reduceCases } from '../../../test/support/op-cases/reduce.ts';
 import { reshapeCases } from '../../../test/support/op-cases/reshape.ts';
 import { sliceCases } from '../../../test/support/op-cases/slice.ts';
 import { positionsOf, type OpCase } from '../../../test/support/op-cases/op-case.ts';
+import { reshape } from './index.ts';
 
 const tables: Readonly<Record<string, readonly OpCase[]>> = {
   elementwise: elementwiseCases,
@@ -80,6 +81,13 @@ const appliedOps = ({ operands, build, staticOnly }: OpCase): string[] => {
   const nodes = reachableNodes([build(...inputsFor(operands, staticOnly === undefined))]);
   return nodes.flatMap((node) => (node.kind === 'op' ? [node.op.name] : []));
 };
+
+it('a reshape of a reshape is one node', () => {
+  const x = input('x', [2, 6]);
+  const twice = reshape(reshape(x, [12]), [3, 4]);
+  expect(twice.node).toMatchObject({ inputs: [x] });
+  expect(reshape(twice, [2, 6])).toBe(x);
+});
 
 describe('the table of cases', () => {
   const cases = Object.values(tables).flat();

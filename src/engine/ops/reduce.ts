@@ -89,15 +89,15 @@ export const logSumExp = (x: Tensor, axes: readonly number[], options: ReduceOpt
 };
 
 /** Index (int64) of the maximum along an axis, the first of equal ones. */
-export const argMax = (x: Tensor, axis: number): Tensor =>
-  argMaxOp([x], { axis: normalizeAxis('argMax', axis, x.rank) });
+export const argMax = (x: Tensor, axis: number, { keepDims = false }: ReduceOptions = {}): Tensor =>
+  argMaxOp([x], { axis: normalizeAxis('argMax', axis, x.rank), keepDims });
 
-const argMaxOp = defineOp<[x: Tensor], { readonly axis: number }>({
+const argMaxOp = defineOp<[x: Tensor], { readonly axis: number; readonly keepDims: boolean }>({
   name: 'argMax',
   cheap: true,
-  infer: ([x], { axis }) => ({ shape: x.shape.filter((_, at) => at !== axis), dtype: 'int64' }),
+  infer: ([x], { axis, keepDims }) => ({ shape: reducedShape(x.shape, { axes: [axis], keepDims }), dtype: 'int64' }),
   emit: (onnx, inputs, { attrs }) =>
-    onnx.node('ArgMax', inputs, { axis: attrs.axis, keepdims: 0, select_last_index: 0 }),
+    onnx.node('ArgMax', inputs, { axis: attrs.axis, keepdims: attrs.keepDims ? 1 : 0, select_last_index: 0 }),
   vjp: 'none',
 });
 

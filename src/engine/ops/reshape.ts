@@ -3,9 +3,12 @@ import { dimsEqual, formatShape, mulDims, shapesEqual, sizeOf, type Shape } from
 import type { Tensor } from '../graph/tensor.ts';
 import { normalizeAxis } from './broadcast.ts';
 
-/** Reshapes without moving elements. The number of elements must provably be equal. */
-export const reshape = (x: Tensor, shape: Shape): Tensor =>
-  shapesEqual(x.shape, shape) ? x : reshapeOp([x], { shape });
+/** Reshapes without moving elements. The number of elements must provably be equal. A reshape of a reshape is one. */
+export const reshape = (x: Tensor, shape: Shape): Tensor => {
+  if (shapesEqual(x.shape, shape)) return x;
+  const { node } = x;
+  return node.kind === 'op' && node.op.name === 'reshape' ? reshape(node.inputs[0]!, shape) : reshapeOp([x], { shape });
+};
 
 const reshapeOp = defineOp<[x: Tensor], { readonly shape: Shape }>({
   name: 'reshape',

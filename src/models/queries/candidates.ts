@@ -6,6 +6,8 @@ import {
   clamp,
   concat,
   equal,
+  expand,
+  gatherElements,
   greater,
   greaterEqual,
   iota,
@@ -54,6 +56,8 @@ const ON_PADDING = -4;
 const SELECTED = -8;
 /** Subtracted from the key of a suppressed candidate, so that it comes after all others. */
 const SUPPRESSION = 2;
+/** Subtracted from the key of a selected candidate, which is then cut to `SELECTED`. */
+const SELECTION = 100;
 
 /**
  * The best cell of every position as a candidate, by 1 − P(no object). N = h·w.
@@ -78,31 +82,45 @@ export const candidatesOf = (cells: CellPredictions, imageMemory: Tensor, paddin
 
 /**
  * Indices (B, K), int64, of the best candidates, by greedy suppression: a candidate whose IoU with a better one is above
- * `maxIou` comes after all others. The loop is unrolled over K, since runtimes differ in loops and `NonMaxSuppression`.
+ * `maxIou` comes after all others. The loop is unrolled over K, since runtimes differ in loops and `NonMaxSuppression`; what
+ * each selection does to the other candidates is therefore computed before it, in N² elements a caption.
  */
-export const selectIndices = ({ boxesXyxy, scores }: Candidates, count: number, maxIou: number): Tensor => {
-  const places = unsqueeze(iota(scores.shape[1]!), 0); // (1, N)
-  const [low, high] = [slice(boxesXyxy, 2, 0, 2), slice(boxesXyxy, 2, 2, 4)];
-  const areas = areaOfXyxy(boxesXyxy);
+export const selectIndices = (candidates: Candidates, count: number, maxIou: number): Tensor => {
+  const [batch, places] = candidates.scores.shape as [Dim, Dim];
+  const penalties = penaltiesOf(candidates, maxIou);
+  const keys = unsqueeze(candidates.scores, 1); // (B, 1, N)
+  const indices: Tensor[] = [];
+  let penalty: Tensor | undefined;
+  for (let rank = 0; rank < count; rank++) {
+    const left = penalty === undefined ? keys : maximum(sub(keys, penalty), SELECTED);
+    const index = argMax(left, 2, { keepDims: true }); // (B, 1, 1)
+    const own = gatherElements(penalties, expand(index, [batch, 1, places]), 1);
+    penalty = penalty === undefined ? own : maximum(penalty, own);
+    indices.push(index);
+  }
+  return squeeze(concat(indices, 1), 2);
+};
+
+/** Amounts by which the key of every candidate (last axis) falls once another one is selected: (B, N, N). */
+const penaltiesOf = ({ boxesXyxy, scores }: Candidates, maxIou: number): Tensor => {
+  const [batch, places] = scores.shape as [Dim, Dim];
+  const [row, column] = [unsqueeze(iota(places), 0), unsqueeze(iota(places), 1)];
+  const isSame = equal(row, column);
+  if (maxIou >= 1) return expand(where(isSame, SELECTION, scalar(0)), [batch, places, places]);
   // IoU > t exactly when the intersection is above t / (1 + t) of the sum of both areas.
   const fraction = maxIou / (1 + maxIou);
-  let keys = scores;
-  return concat(
-    Array.from({ length: count }, () => {
-      const index = unsqueeze(argMax(keys, 1), 1); // (B, 1)
-      if (maxIou < 1) {
-        const box = gatherRows(boxesXyxy, index); // (B, 1, 4)
-        const extent = relu(sub(minimum(high, slice(box, 2, 2, 4)), maximum(low, slice(box, 2, 0, 2))));
-        const intersection = squeeze(mul(slice(extent, 2, 0, 1), slice(extent, 2, 1, 2)), 2);
-        const overlaps = greater(intersection, mul(add(areas, areaOfXyxy(box)), fraction));
-        keys = where(and(overlaps, greaterEqual(keys, 0)), sub(keys, SUPPRESSION), keys);
-      }
-      keys = where(equal(places, index), SELECTED, keys);
-      return index;
-    }),
-    1,
-  );
+  const areas = areaOfXyxy(boxesXyxy);
+  const extents = [0, 1].map((axis) => {
+    const [low, high] = [slice(boxesXyxy, 2, axis, axis + 1), slice(boxesXyxy, 2, axis + 2, axis + 3)]; // (B, N, 1)
+    return relu(sub(minimum(high, asRow(high)), maximum(low, asRow(low))));
+  });
+  const overlaps = greater(mul(extents[0]!, extents[1]!), mul(add(unsqueeze(areas, 2), unsqueeze(areas, 1)), fraction));
+  const isSuppressed = and(overlaps, greaterEqual(unsqueeze(scores, 1), 0));
+  return where(isSame, SELECTION, where(isSuppressed, SUPPRESSION, scalar(0)));
 };
+
+/** (B, N, 1) → (B, 1, N) */
+const asRow = (column: Tensor): Tensor => unsqueeze(squeeze(column, 2), 1);
 
 /** Boxes that queries start from, in cxcywh format, of boxes (B, K, 4) in xyxy format; at least `MIN_BOX_SIZE` wide and high. */
 export const startBoxes = (boxesXyxy: Tensor): Tensor => {

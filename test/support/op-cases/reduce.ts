@@ -162,6 +162,15 @@ export const reduceCases: readonly OpCase[] = [
     gradient: 'none',
   },
   {
+    title: 'argMax keeps the axis',
+    operands: [ints],
+    build: (t) => ops.argMax(t, -1, { keepDims: true }),
+    shape: [2, 1],
+    dtype: 'int64',
+    at: ([i]) => [0, 1][i!]!,
+    gradient: 'none',
+  },
+  {
     title: 'argMax of no rows',
     operands: [noRows],
     build: (t) => ops.argMax(t, 1),

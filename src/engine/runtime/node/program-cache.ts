@@ -56,7 +56,7 @@ const ortVersion = (): string => {
   }
 };
 
-const VERSIONS = `layout-2 ort-${ortVersion()} ${process.platform}-${process.arch}`;
+const VERSIONS = `layout-3 ort-${ortVersion()} ${process.platform}-${process.arch}`;
 
 /**
  * Cache of compiled programs with their weights on disk. The key is a digest of all inputs of the compilation. An entry is
