@@ -152,6 +152,8 @@ const CASES: Readonly<Record<string, { file: string; damages: Readonly<Record<st
       'a row without class': replaced(/;(apple|banana|Traffic_light);/, ';;'),
       'a row without image': replaced(/\r\ndrawn 00.png;/, '\r\n;'),
       'a quote that is not closed': replaced(/\r\ndrawn 00.png;/, '\r\n"drawn 00.png;'),
+      'a column of the box that is missing': replaced(/;[^;\r]*\r\n/, '\r\n'),
+      'rows of one value': (text) => text.replaceAll(';', ' '),
       'a header alone': (text) => text.split('\r\n')[0]!,
       'images that do not exist': (text) => text.replaceAll('drawn ', 'other '),
     },
@@ -196,6 +198,12 @@ const CASES: Readonly<Record<string, { file: string; damages: Readonly<Record<st
       'a box of words': replaced(/"bbox":\[\d+/, '"bbox":["left"'),
       'a box that is not finite': replaced(/"bbox":\[\d+/, '"bbox":[Infinity'),
       'a row without file name': (text) => text.replace(/\n\{"filename"/, '\n{"file"'),
+      'a row that is a list': (text) => `${text}\n[1]\n`,
+      'a caption that is a number': (text) =>
+        `${text}\n{"filename":"drawn 00.png","grounding":{"caption":7,"regions":[]}}\n`,
+      'a region without phrase': (text) =>
+        `${text}\n{"filename":"drawn 00.png","grounding":{"caption":"a dog","regions":[{"bbox":[1,2,3,4]}]}}\n`,
+      'a file name that is a number': replaced(/"filename":"[^"]*"/, '"filename":7'),
       'a row without boxes': (text) => `${text}\n{"filename":"drawn 00.png"}`,
     },
   },

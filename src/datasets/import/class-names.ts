@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { readTextFile } from '../../files/json/json-file.ts';
 
 /** Maximum size of a list of class names. */
@@ -12,3 +13,9 @@ export const readNumberedNames = async (path: string): Promise<string[]> => {
   while (names.at(-1) === '') names.pop();
   return names;
 };
+
+/** Whether a file is called like a list of class names. */
+export const isNameList = (file: string): boolean =>
+  /^(classes|obj|labels?|class_?names|names|predefined_classes|_?darknet)\.(txt|names|labels)$|\.names$/i.test(
+    basename(file),
+  );

@@ -97,7 +97,8 @@ export class ImportSource {
   /**
    * Path of the image that an annotation file refers to. Absolute paths, addresses and paths of other machines are matched
    * by their last components: among the images with the same name, the one that shares the most components, then the one of
-   * the split that the annotation file states. If no image has the name, the only one with another ending counts.
+   * the split that the annotation file states. If no image has the name, the only one with another ending counts, also for a
+   * reference without any.
    * @param reference file name in the annotation file, with any separators
    * @param annotationFile path of the annotation file, relative to `root`; decides between equally good matches
    * @returns undefined if no image has the name
@@ -114,9 +115,8 @@ export class ImportSource {
       const named = this.imagesByName.get(parts.at(-1)?.normalize().toLowerCase() ?? '') ?? [];
       if (named.length > 0) return this.bestMatch(named, parts, reference, annotationFile);
     }
-    // Images that were converted have another ending.
-    const stem = imageStem(reference);
-    const sameStem = isImageFile(reference) ? (this.imagesByStem.get(stem.normalize().toLowerCase()) ?? []) : [];
+    // Images that were converted have another ending; some exporters write none.
+    const sameStem = this.imagesByStem.get(imageStem(reference).normalize().toLowerCase()) ?? [];
     return sameStem.length === 1 ? sameStem[0] : undefined;
   }
 

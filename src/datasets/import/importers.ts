@@ -10,6 +10,7 @@ import { odvgImporter } from '../formats/odvg/read.ts';
 import { viaImporter } from '../formats/via/read.ts';
 import { vocImporter } from '../formats/voc/read.ts';
 import { yoloImporter } from '../formats/yolo/read.ts';
+import { foreignFormatOf } from './foreign-formats.ts';
 import type { Importer } from './importer.ts';
 import type { ImportSource } from './import-source.ts';
 
@@ -90,6 +91,8 @@ const unknownFormat = (source: ImportSource, format: string | undefined): MdetrE
   // A damaged file is the likely reason; its own message says where it is damaged.
   const [broken] = source.brokenJson.values();
   if (broken !== undefined) return broken;
+  const foreign = foreignFormatOf(source);
+  if (foreign !== undefined) return new MdetrError(foreign);
   const known = `known are: ${table.map(({ name, title }) => `${name} (${title})`).join(', ')}`;
   const wanted = format === undefined ? 'a known format' : `the format ${format}`;
   const [only, ...more] = source.files;

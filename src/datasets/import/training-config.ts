@@ -39,6 +39,8 @@ const MAX_BATCH = 6;
 /** Batches of official networks, of which each image takes gigabytes. */
 const MAX_OFFICIAL_BATCH = 2;
 const [MIN_STEPS, MAX_STEPS] = [200, 20_000];
+/** Most queries that a crowded dataset asks for: the photo model has as many proposals, and each costs attention. */
+const MAX_QUERIES = 200;
 /** Passes over the training captions; fewer for larger datasets. */
 const [MAX_EPOCHS, MIN_EPOCHS] = [80, 6];
 /** Captions that are trained on in all, between those limits: after 5,400 nothing was gained on 60 drawings (docs/formats.md). */
@@ -57,7 +59,8 @@ export const trainingConfigOf = (
   const epochs = Math.max(MIN_EPOCHS, Math.min(MAX_EPOCHS, Math.round(TRAINED_CAPTIONS / Math.max(1, facts.rows))));
   const steps = Math.max(MIN_STEPS, Math.min(MAX_STEPS, Math.ceil((epochs * facts.rows) / batch)));
   const validateEvery = Math.max(20, Math.ceil(steps / 10));
-  const queries = facts.maxBoxes > model.maxObjects ? Math.ceil(facts.maxBoxes / 10) * 10 : undefined;
+  const wanted = Math.min(MAX_QUERIES, Math.ceil(facts.maxBoxes / 10) * 10);
+  const queries = facts.maxBoxes > model.maxObjects && wanted > model.maxObjects ? wanted : undefined;
   const hasValidation = facts.validationRows > 0;
   const images = pathFrom(out, imageFolder);
   const reasons: Record<string, string | undefined> = {
@@ -85,7 +88,7 @@ export const trainingConfigOf = (
     num_queries:
       queries === undefined
         ? undefined
-        : `a caption has up to ${facts.maxBoxes} boxes, the model has ${model.maxObjects} queries`,
+        : `a caption has up to ${facts.maxBoxes} boxes, the model has ${model.maxObjects} queries; further ones start as these`,
   };
   return {
     _comment: `${CONFIG_MARK}. Edit it and run it with "mdetr train"; keys that begin with _ have no effect.`,

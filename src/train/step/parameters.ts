@@ -76,26 +76,37 @@ export const loadWeightFile = async (values: ParameterStore, path: string): Prom
   }
 };
 
-/** Tables with a row for each word, which a network with more words has more of. */
-const wordTableAt = /\.embeddings\.(?:word|pretrained)_embeddings\.weight$/;
+/** Tables whose rows a network may have more of than its checkpoint: one for each word, or for each object query. */
+const growingTableAt = /\.embeddings\.(?:word|pretrained)_embeddings\.weight$|(?:^|\.)query_embed\.weight$/;
+/** Noise of further queries relative to the trained ones that they begin as, so that no two stay equal. */
+const QUERY_NOISE = 0.1;
 
-/** Number of rows of the checkpoint's word tables, by the end of their names. */
+/** Number of rows of the checkpoint's growing tables, by the end of their names. */
 const rowsOfTables = ({ tensors }: Checkpoint): ReadonlyMap<string, number> =>
   new Map(
     [...tensors.values()].flatMap(({ name, shape }) => {
-      const table = wordTableAt.exec(name)?.[0];
+      const table = tableOf(name);
       return table === undefined ? [] : [[table, shape[0]!] as const];
     }),
   );
 
-/** Shape of the part of a parameter that the checkpoint has: the words of its vocabulary, which come first. */
+/** End of the name of a growing table, without a prefix that only one of two networks has. */
+const tableOf = (name: string): string | undefined => growingTableAt.exec(name)?.[0].replace(/^\./, '');
+
+/** Shape of the part of a parameter that the checkpoint has: its words or queries, which come first. */
 const storedShape = (
   name: string,
   shape: readonly number[],
   stored: ReadonlyMap<string, number>,
 ): readonly number[] => {
-  const rows = stored.get(wordTableAt.exec(name)?.[0] ?? '');
+  const rows = stored.get(tableOf(name) ?? '');
   return rows !== undefined && rows < shape[0]! ? [rows, ...shape.slice(1)] : shape;
+};
+
+/** Starts further queries as trained ones, in turn, with some of their initial values as noise. */
+const startQueries = (values: Float32Array, trained: Float32Array): void => {
+  scaleLike(values, trained);
+  values.forEach((noise, index) => (values[index] = trained[index % trained.length]! + QUERY_NOISE * noise));
 };
 
 /** Scales the initial values of new words to the root mean square of the trained ones. */
@@ -121,12 +132,18 @@ const fillFrom = async (values: ParameterStore, checkpoint: Checkpoint): Promise
     throw new MdetrError(
       `${checkpoint.path}: does not fit the network of this config: ${describeMatch(best).replaceAll('\n', '; ')}`,
     );
+  let further = 0;
   for (const { name, source } of best.used) {
     const data = values.get(name)!.data as Float32Array;
     const read = await checkpoint.tensors.get(source)!.readFloat32();
-    if (read.length < data.length) scaleLike(data.subarray(read.length), read);
+    if (read.length < data.length) {
+      const isQueries = name.endsWith('query_embed.weight');
+      if (isQueries) further = ((data.length - read.length) / data.length) * values.get(name)!.shape[0]!;
+      (isQueries ? startQueries : scaleLike)(data.subarray(read.length), read);
+    }
     data.set(read);
   }
   const which = checkpoint.weights === 'ema' ? ' (moving average)' : '';
-  return { text: `${checkpoint.path}${which}: ${describeMatch(best)}` };
+  const queries = further === 0 ? '' : `; ${further} further queries start as the trained ones`;
+  return { text: `${checkpoint.path}${which}: ${describeMatch(best)}${queries}` };
 };

@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import { MdetrError } from '../../../errors.ts';
 import type { Segmentation } from '../../../data/format/coco-format.ts';
 import { parseSegmentation } from '../../../data/format/segmentation.ts';
@@ -11,57 +10,20 @@ import type { ImportSource } from '../../import/import-source.ts';
 import { splitOfPath } from '../../import/stated-split.ts';
 import type { Remarks } from '../../preparation/remarks.ts';
 import { checked } from '../../source/checked.ts';
-import { flagField } from '../../source/coco-instances.ts';
 import { readJsonLists, withPauses } from '../../source/json-entries.ts';
-import { numberOfText } from '../field-numbers.ts';
 import { filesByOutline } from '../recognition.ts';
 import { boxOfPoints } from '../shapes.ts';
 import { classOfNumber } from '../unnamed-classes.ts';
 import { statedAttributes } from '../stated-attributes.ts';
-
-const id = z.union([z.int(), z.string()]).transform(String);
-/** A number, or a number in quotes. */
-const number = z.union([
-  z.number(),
-  z.string().transform((text, context) => {
-    const value = numberOfText(text);
-    if (value === undefined) context.addIssue(`"${text.slice(0, 40)}" is not a number`);
-    return value ?? 0;
-  }),
-]);
-const box = z.tuple([number, number, number, number]);
-const span = z.tuple([z.int(), z.int()]);
-
-/** Other spellings of `file_name`, of exporters that do not follow COCO. */
-const FILE_NAME_KEYS = ['filename', 'fileName', 'path', 'image_path', 'name'] as const;
-
-const imageSchema = z.preprocess(
-  (value) => {
-    if (typeof value !== 'object' || value === null || 'file_name' in value) return value;
-    const key = FILE_NAME_KEYS.find((name) => typeof (value as Record<string, unknown>)[name] === 'string');
-    return key === undefined ? value : { ...value, file_name: (value as Record<string, unknown>)[key] };
-  },
-  z.looseObject({
-    id: id.optional(),
-    file_name: z.string().min(1),
-    width: number.nullish(),
-    height: number.nullish(),
-    caption: z.string().nullish(),
-  }),
-);
-const categorySchema = z.looseObject({ id, name: z.union([z.string().min(1), z.number().transform(String)]) });
-const segmentSchema = z.looseObject({ category_id: id, bbox: z.unknown().optional(), iscrowd: flagField });
-const annotationSchema = z.looseObject({
-  image_id: id,
-  category_id: id.nullish(),
-  bbox: z.union([box, z.tuple([])]).nullish(),
-  segmentation: z.unknown().optional(),
-  iscrowd: flagField,
-  attributes: z.unknown().optional(),
-  tokens_positive: z.array(span).nullish(),
-  segments_info: z.array(segmentSchema).nullish(),
-});
-type Annotation = z.output<typeof annotationSchema>;
+import {
+  annotationSchema,
+  boxField,
+  categorySchema,
+  imageSchema,
+  marksMasksAsCrowds,
+  type Annotation,
+  type CocoEntry,
+} from './entries.ts';
 
 /** Lists of every COCO file. */
 const LISTS = ['images', 'annotations', 'categories'] as const;
@@ -69,10 +31,12 @@ const LISTS = ['images', 'annotations', 'categories'] as const;
 /** Contents of one annotation file. */
 interface CocoFile {
   readonly name: string;
-  readonly images: readonly (z.output<typeof imageSchema> & { readonly location: string })[];
+  readonly images: readonly (CocoEntry & { readonly location: string })[];
   readonly categories: ReadonlyMap<string, string>;
   /** The file is in the official format of MDETR: boxes refer to words of captions. */
   readonly hasCaptions: boolean;
+  /** Masks are marked as crowds whatever they show, as CVAT and Datumaro write them. */
+  readonly hasCrowdMasks: boolean;
   readonly annotations: ReadonlyMap<string, readonly { readonly annotation: Annotation; readonly location: string }[]>;
 }
 
@@ -100,6 +64,8 @@ export const cocoImporter: Importer = {
     for (const file of files) {
       const content = await readFile(source, file, options);
       const isCornerBoxes = hasCornerBoxes(content);
+      if (content.hasCrowdMasks)
+        options.notes.add('masks that the exporter marks as crowds, which count as objects', source.pathOf(file));
       if (isCornerBoxes)
         options.notes.add('boxes that are [x0, y0, x1, y1] instead of [x, y, width, height]', source.pathOf(file));
       for (const entry of content.images) yield imageOf(source, content, entry, isCornerBoxes, options);
@@ -141,7 +107,8 @@ const readFile = async (source: ImportSource, name: string, { leftOut }: ImportO
   const hasCaptions = [...annotations.values()].some((own) =>
     own.some(({ annotation }) => (annotation.tokens_positive?.length ?? 0) > 0),
   );
-  return { name, images, categories, hasCaptions, annotations };
+  const hasCrowdMasks = marksMasksAsCrowds([...annotations.values()].flat().map(({ annotation }) => annotation));
+  return { name, images, categories, hasCaptions, hasCrowdMasks, annotations };
 };
 
 /**
@@ -188,7 +155,7 @@ const imageOf = (
 
 /** Objects of an image. Those without category or box are left out. */
 const objectsOf = (
-  { annotations, categories }: CocoFile,
+  { annotations, categories, hasCrowdMasks }: CocoFile,
   { id: imageId, file_name: fileName }: CocoFile['images'][number],
   caption: string | undefined,
   isCornerBoxes: boolean,
@@ -202,7 +169,7 @@ const objectsOf = (
     if (annotation.segments_info != null)
       return annotation.segments_info.flatMap((segment, i) => {
         const place = `${location}: segments_info[${i}]`;
-        const bbox = box.safeParse(segment.bbox);
+        const bbox = boxField.safeParse(segment.bbox);
         if (bbox.success)
           return [
             {
@@ -217,10 +184,13 @@ const objectsOf = (
       });
     const spans =
       codePoints === undefined ? [] : (annotation.tokens_positive ?? []).map((own) => codePoints.toSpan(own));
+    const named = categories.size === 0 ? annotation.category_name?.trim() : undefined;
     const label =
-      annotation.category_id == null && defaultClass !== undefined
-        ? defaultClass
-        : labelOf(annotation.category_id, categories, location, options);
+      named !== undefined && named !== ''
+        ? named
+        : annotation.category_id == null && defaultClass !== undefined
+          ? defaultClass
+          : labelOf(annotation.category_id, categories, location, options);
     const segmentation = segmentationOf(annotation, location, leftOut);
     const [a, b, c, d] = annotation.bbox?.length === 4 ? annotation.bbox : [];
     const stated: BoxXywh | undefined =
@@ -235,7 +205,7 @@ const objectsOf = (
         label,
         bbox,
         segmentation,
-        isCrowd: annotation.iscrowd === 1,
+        isCrowd: annotation.iscrowd === 1 && !hasCrowdMasks,
         spans: spans.length > 0 ? spans : undefined,
         attributes: attributesOf(annotation.attributes),
         location,

@@ -24,6 +24,8 @@ export type BoxForm =
   | { readonly kind: 'centers'; readonly columns: readonly [number, number, number, number] }
   /** One column with a list `[x, y, width, height]`. */
   | { readonly kind: 'list'; readonly column: number }
+  /** One column with an outline in well-known text, as `POLYGON ((x y, x y, …))`. */
+  | { readonly kind: 'outline'; readonly column: number }
   /** Vertices x, y, x, y, …, of which some may be empty, as Google's AutoML writes them. */
   | { readonly kind: 'vertices'; readonly columns: readonly number[] };
 
@@ -137,6 +139,7 @@ const HEADERS: Readonly<Record<string, readonly string[]>> = {
   width: ['width', 'imagewidth', 'imgwidth', 'imagew', 'imgw'],
   height: ['height', 'imageheight', 'imgheight', 'imageh', 'imgh'],
   list: ['bbox', 'box', 'boundingbox', 'bboxes', 'coordinates'],
+  outline: ['geometry', 'wkt', 'polygonwkt', 'polygonwktpix', 'polygon'],
 };
 
 /** Rows that are looked at to find the columns of a table without header. */
@@ -178,6 +181,9 @@ const columnsByHeader = ({ rows }: CsvTable): BoxColumns | undefined => {
         all('x0', 'y0', 'width', 'height'))
       : undefined;
   const list = (corners ?? centers ?? sizes) === undefined ? find('list') : undefined;
+  const outline = (corners ?? centers ?? sizes ?? list) === undefined ? find('outline') : undefined;
+  const isOutline = (column: number): boolean =>
+    rows.slice(1, SAMPLE_ROWS).every(({ values }) => /^\s*((multi)?polygon\b.*)?$/i.test(values[column] ?? ''));
   const box: BoxForm | undefined =
     corners !== undefined
       ? { kind: 'corners', columns: corners }
@@ -187,7 +193,9 @@ const columnsByHeader = ({ rows }: CsvTable): BoxColumns | undefined => {
           ? { kind: 'sizes', columns: sizes }
           : list !== undefined
             ? { kind: 'list', column: list }
-            : undefined;
+            : outline !== undefined && isOutline(outline)
+              ? { kind: 'outline', column: outline }
+              : undefined;
   const image = find('image');
   if (box === undefined || image === undefined) return undefined;
   // Of a class number and a class name (`class,name` of YOLO's results) the name counts.

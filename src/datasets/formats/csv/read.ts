@@ -1,6 +1,7 @@
 import { MdetrError } from '../../../errors.ts';
 import { readTextFile } from '../../../files/json/json-file.ts';
 import type { BoxXywh } from '../../../geometry/boxes.ts';
+import { isNameList, readNumberedNames } from '../../import/class-names.ts';
 import { imageStem } from '../../import/image-names.ts';
 import type { ImportedImage, ImportedObject, Importer, ImportOptions, ImportSplit } from '../../import/importer.ts';
 import { fileHead } from '../../import/file-head.ts';
@@ -50,7 +51,9 @@ export const csvImporter: Importer = {
           'a row needs the four numbers of a box',
       );
     const names = await openImagesNames(source);
-    for (const { file, table, columns } of withBoxes) yield* imagesOf(source, file, table, columns!, names, options);
+    const listed = await listedNames(source, withBoxes);
+    for (const { file, table, columns } of withBoxes)
+      yield* imagesOf(source, file, table, columns!, names, listed, options);
   },
 };
 
@@ -79,9 +82,11 @@ const imagesOf = function* (
   { rows, delimiter }: CsvTable,
   columns: BoxColumns,
   names: ReadonlyMap<string, string>,
+  listed: readonly string[] | undefined,
   options: ImportOptions,
 ): Generator<ImportedImage> {
   const path = source.pathOf(file);
+  const classNames = options.classNames ?? listed;
   const entries = new Map<string, Entry>();
   let largest = 0;
   for (const { values, line } of rows.slice(columns.headerRows)) {
@@ -106,7 +111,7 @@ const imagesOf = function* (
     largest = Math.max(largest, bbox[0] + bbox[2], bbox[1] + bbox[3]);
     const stated = columns.label === undefined ? '' : (values[columns.label] ?? '');
     const fallback = columns.label === undefined ? classOfUnnamed(options, path) : options.defaultClass;
-    const label = stated === '' ? fallback : (names.get(stated) ?? numbered(stated, options));
+    const label = stated === '' ? fallback : (names.get(stated) ?? numbered(stated, { classNames }));
     if (label === undefined) throw new MdetrError(`${location}: a box has no class`);
     entry.objects.push({ label, bbox, location });
   }
@@ -143,6 +148,7 @@ const describe = ({ headerRows, box }: BoxColumns, delimiter: string, unit: stri
     sizes: 'x, y, width, height',
     centers: 'center, width, height',
     list: 'lists [x, y, width, height]',
+    outline: 'outlines in well-known text',
     vertices: 'vertices',
   };
   return `CSV files with ${separators[delimiter] ?? delimiter}, ${headerRows === 1 ? 'a header' : 'no header'}, boxes as ${forms[box.kind]} in ${unit}`;
@@ -151,6 +157,7 @@ const describe = ({ headerRows, box }: BoxColumns, delimiter: string, unit: stri
 /** Box of a row (xywh); undefined if all of its values are empty. */
 const boxOf = (values: readonly string[], form: BoxForm, location: string): BoxXywh | undefined => {
   if (form.kind === 'list') return boxOfList(values[form.column] ?? '', location);
+  if (form.kind === 'outline') return boxOfOutline(values[form.column] ?? '', location);
   const texts = form.columns.map((column) => values[column] ?? '');
   if (texts.every((text) => text === '')) return undefined;
   if (form.kind === 'vertices') {
@@ -182,14 +189,40 @@ const boxOfList = (text: string, location: string): BoxXywh | undefined => {
   return numbers as [number, number, number, number];
 };
 
+/** Enclosing box of well-known text; undefined if it is empty. */
+const boxOfOutline = (text: string, location: string): BoxXywh | undefined => {
+  if (/^\s*(((multi)?polygon)?\s*empty|nan|)\s*$/i.test(text)) return undefined;
+  const points = text
+    .replace(/^\s*(multi)?polygon\s*z?/i, '')
+    .split(',')
+    .flatMap((point) => point.replace(/[()]/g, ' ').trim().split(/\s+/).slice(0, 2).map(numberOfText));
+  const box = points.includes(undefined) || points.length < 6 ? undefined : boxOfPoints(points as number[]);
+  return box ?? fail(`${location}: the outline is "${shortText(text)}", not POLYGON ((x y, x y, …))`);
+};
+
 const fail = (message: string): never => {
   throw new MdetrError(message);
 };
 
 /** Name of a class given by its number, if the caller has names. */
-const numbered = (label: string, { classNames }: ImportOptions): string => {
+const numbered = (label: string, { classNames }: Pick<ImportOptions, 'classNames'>): string => {
   const id = numberOfText(label);
   return (id === undefined ? undefined : classNames?.[id]) ?? label;
+};
+
+/** Names of `classes.txt` beside tables whose classes are all numbers; undefined if there is no such list, or a shorter one. */
+const listedNames = async (
+  source: ImportSource,
+  tables: readonly { readonly table: CsvTable; readonly columns: BoxColumns | undefined }[],
+): Promise<readonly string[] | undefined> => {
+  const lists = source.files.filter(isNameList);
+  if (lists.length !== 1) return undefined;
+  const labels = tables.flatMap(({ table, columns }) =>
+    table.rows.slice(columns!.headerRows).map(({ values }) => values[columns!.label ?? -1] ?? ''),
+  );
+  if (!labels.every((label) => /^\d*$/.test(label))) return undefined;
+  const names = await readNumberedNames(source.pathOf(lists[0]!));
+  return labels.every((label) => Number(label) < names.length) ? names : undefined;
 };
 
 /** Names of Open Images' classes (`/m/01g317,Person`), if the source has its list of descriptions. */

@@ -21,17 +21,15 @@ export interface CsvTable {
  */
 export const parseCsv = (text: string, path: string, maxRows = Infinity): CsvTable => {
   const { skippedLines, stated } = preambleOf(text);
-  const table = text
-    .replace(/^\uFEFF/, '')
-    .split(/\r\n|\n|\r/)
-    .slice(skippedLines, skippedLines + 1);
-  const delimiter = stated ?? delimiterOf(table[0] ?? '');
+  // Quotes in comments are no quotes; their lines stay, because messages count them.
+  const table = textAfter(text.replace(/^\uFEFF/, ''), skippedLines);
+  const delimiter = stated ?? delimiterOf(/^.*/.exec(table)![0]);
   let records: { record: string[]; info: Info }[];
   try {
-    records = parse(text, {
-      bom: true,
+    records = parse('\n'.repeat(skippedLines) + table, {
       delimiter,
-      from_line: skippedLines + 1,
+      // The line ends before the table are not its own.
+      record_delimiter: skippedLines > 0 ? ['\r\n', '\n', '\r'] : undefined,
       info: true,
       relax_column_count: true,
       skip_empty_lines: true,
@@ -51,6 +49,12 @@ export const parseCsv = (text: string, path: string, maxRows = Infinity): CsvTab
       line: info.lines,
     })),
   };
+};
+
+const textAfter = (text: string, lines: number): string => {
+  const ends = /\r\n|\n|\r/g;
+  for (let i = 0; i < lines; i++) if (ends.exec(text) === null) return '';
+  return text.slice(ends.lastIndex);
 };
 
 /** Number of lines before the table, and the delimiter that Excel's `sep=;` states. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { MdetrError } from '../../../errors.ts';
 import { readJsonFileSync } from '../../../files/json/json-file.ts';
-import type { ImportedImage, ImportedObject, Importer, ImportOptions } from '../../import/importer.ts';
+import type { ImportedImage, Importer, ImportOptions } from '../../import/importer.ts';
 import type { ImportSource } from '../../import/import-source.ts';
 import { isImageFile } from '../../import/image-names.ts';
 import { splitNamed, splitOfPath } from '../../import/stated-split.ts';
@@ -58,8 +58,7 @@ export const labelStudioImporter: Importer = {
     const defaultClass =
       isUnnamed && tasks.length > 0 ? classOfUnnamed(options, tasks[0]!.location) : options.defaultClass;
     for (const task of tasks) {
-      const image = imageOf(source, task, hasAnnotations, { ...options, defaultClass });
-      if (image !== undefined) yield image;
+      yield* imagesOf(source, task, hasAnnotations, { ...options, defaultClass });
     }
   },
 };
@@ -141,36 +140,43 @@ const minimalTask = (entry: Readonly<Record<string, unknown>>): Pick<Task, 'data
   };
 };
 
-const imageOf = (
+const imagesOf = (
   source: ImportSource,
   task: Task,
   hasAnnotations: boolean,
   options: ImportOptions,
-): ImportedImage | undefined => {
+): ImportedImage[] => {
   const { file, location, data, fileUpload } = task;
   const usable = (hasAnnotations ? task.annotations : task.predictions).filter(
     ({ was_cancelled: cancelled, skipped, result }) => cancelled !== true && skipped !== true && result != null,
   );
   if (usable.length === 0) {
     options.leftOut.add('tasks without annotations', location);
-    return undefined;
+    return [];
   }
   if (!hasAnnotations) options.notes.add('predictions, since no task has annotations', location);
   if (usable.length > 1) options.notes.add('tasks with several annotations, of which one counts', location);
-  const chosen = [...usable].sort(byPriority)[0]!;
-  const reference = imageReference(data) ?? fileUpload;
-  if (reference === undefined) throw new MdetrError(`${location}: "data" names no image`);
-  const { objects, width, height } = objectsOfResults(chosen.result!, location, options);
-  return {
-    fileName: reference,
-    path: findImage(source, reference, fileUpload, file),
-    width,
-    height,
-    unit: 'fractions',
-    split: splitNamed(typeof data['split'] === 'string' ? data['split'] : '') ?? splitOfPath(file),
-    objects: objects satisfies ImportedObject[],
-    location,
-  };
+  const results = [...usable].sort(byPriority)[0]!.result!;
+  const references = imageReferences(data) ?? (fileUpload === undefined ? [] : [fileUpload]);
+  if (references.length === 0)
+    throw new MdetrError(
+      `${location}: "data" names no image${'video' in data ? ', but a video: export its frames as images' : ''}`,
+    );
+  return references.map((reference, index) => {
+    // Regions of a task with several images say which one they belong to.
+    const own = references.length === 1 ? results : results.filter(({ item_index: item }) => (item ?? 0) === index);
+    const { objects, width, height } = objectsOfResults(own, location, options);
+    return {
+      fileName: reference,
+      path: findImage(source, reference, references.length === 1 ? fileUpload : undefined, file),
+      width,
+      height,
+      unit: 'fractions',
+      split: splitNamed(typeof data['split'] === 'string' ? data['split'] : '') ?? splitOfPath(file),
+      objects,
+      location,
+    } satisfies ImportedImage;
+  });
 };
 
 const findImage = (
@@ -189,6 +195,19 @@ const byPriority = (a: z.output<typeof annotationSchema>, b: z.output<typeof ann
 const timeOf = (value: unknown): string =>
   typeof value === 'string' || typeof value === 'number' ? String(value) : '';
 
+/** The image that a task's data names, or its list of images; undefined if there is none. */
+const imageReferences = (data: Readonly<Record<string, unknown>>): readonly string[] | undefined => {
+  const one = imageReference(data);
+  if (one !== undefined) return [one];
+  const isList = (value: unknown): value is string[] =>
+    Array.isArray(value) &&
+    value.length > 0 &&
+    value.every((entry) => typeof entry === 'string' && (isImageAddress(entry) || /[?&]d=/.test(entry)));
+  return Object.values(data).find(isList);
+};
+
+const isImageAddress = (value: string): boolean => isImageFile(value.replace(/[?#].*$/, ''));
+
 /** The value of a task's data that names an image. */
 const imageReference = (data: Readonly<Record<string, unknown>>): string | undefined => {
   const texts = Object.entries(data).filter(
@@ -197,8 +216,6 @@ const imageReference = (data: Readonly<Record<string, unknown>>): string | undef
   const named = texts.find(
     ([key, value]) => /^(image|img|photo|picture|url|ocr)/i.test(key) && !value.startsWith('data:'),
   );
-  const looks = texts.find(([, value]) => isImageFile(value.replace(/[?#].*$/, '')) || /[?&]d=/.test(value));
-  return looks !== undefined && named !== undefined && !isImageFile(named[1].replace(/[?#].*$/, ''))
-    ? looks[1]
-    : (named ?? looks)?.[1];
+  const looks = texts.find(([, value]) => isImageAddress(value) || /[?&]d=/.test(value));
+  return looks !== undefined && named !== undefined && !isImageAddress(named[1]) ? looks[1] : (named ?? looks)?.[1];
 };

@@ -18,6 +18,7 @@ import {
   type Region,
 } from './regions.ts';
 import { isVia3, readVia3 } from './version-3.ts';
+import { isVia3Csv, projectOfVia3Csv } from './version-3-csv.ts';
 
 const HEAD_BYTES = 16 * 1024;
 const fileSchema = z.looseObject({
@@ -27,7 +28,8 @@ const fileSchema = z.looseObject({
 const record = z.record(z.string(), z.unknown());
 
 /**
- * Importer of the VGG Image Annotator: annotations and projects of versions 1 and 2 as JSON or CSV, projects of version 3.
+ * Importer of the VGG Image Annotator: annotations and projects of versions 1 and 2 as JSON or CSV, projects and CSV exports of
+ * version 3.
  * The class is the region attribute that is called so (class, label, name, type …), else the one that most regions have.
  */
 export const viaImporter: Importer = {
@@ -38,7 +40,10 @@ export const viaImporter: Importer = {
   async recognize(source) {
     await Promise.resolve();
     return source.files.filter((file) => {
-      if (/\.csv$/i.test(file)) return fileHead(source.pathOf(file), HEAD_BYTES).includes('region_shape_attributes');
+      if (/\.csv$/i.test(file)) {
+        const head = fileHead(source.pathOf(file), HEAD_BYTES);
+        return head.includes('region_shape_attributes') || isVia3Csv(head);
+      }
       if (!/\.json$/i.test(file)) return false;
       const outline = source.outlineOf(file);
       return outline?.kind === 'object' && isVia(outline);
@@ -49,8 +54,12 @@ export const viaImporter: Importer = {
     const regions: PlacedRegions[] = [];
     const choices = new Map<string, ReadonlyMap<string, string>>();
     for (const file of files) {
-      if (/\.csv$/i.test(file)) for (const entry of await readCsv(source, file)) regions.push(entry);
-      else {
+      if (/\.csv$/i.test(file)) {
+        const text = await readTextFile(source.pathOf(file));
+        if (isVia3Csv(text.slice(0, HEAD_BYTES)))
+          yield* readVia3(source, file, projectOfVia3Csv(text, source.pathOf(file)), options);
+        else for (const entry of readCsv(source, file, text)) regions.push(entry);
+      } else {
         const content = checked(record, await readJsonFile(source.pathOf(file)), source.pathOf(file));
         if (isVia3(content)) yield* readVia3(source, file, content, options);
         else {
@@ -99,9 +108,9 @@ const readJson = (source: ImportSource, file: string, content: Readonly<Record<s
   });
 };
 
-const readCsv = async (source: ImportSource, file: string): Promise<PlacedRegions[]> => {
+const readCsv = (source: ImportSource, file: string, text: string): PlacedRegions[] => {
   const path = source.pathOf(file);
-  const { rows } = parseCsv(await readTextFile(path), path);
+  const { rows } = parseCsv(text, path);
   const header = (rows[0]?.values ?? []).map((name) => name.replace(/^#/, '').trim());
   const column = (name: string): number => {
     const index = header.indexOf(name);

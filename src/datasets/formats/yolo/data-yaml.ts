@@ -1,4 +1,3 @@
-import { basename } from 'node:path';
 import { parseDocument } from 'yaml';
 import { MdetrError } from '../../../errors.ts';
 import { readTextFile } from '../../../files/json/json-file.ts';
@@ -113,9 +112,3 @@ const keyPointValuesOf = (shape: unknown): number =>
   Array.isArray(shape) && shape.length === 2 && shape.every((value) => Number.isInteger(value))
     ? (shape[0] as number) * (shape[1] as number)
     : 0;
-
-/** Whether a file is called like a list of class names. */
-export const isNameList = (file: string): boolean =>
-  /^(classes|obj|labels?|class_?names|names|predefined_classes|_?darknet)\.(txt|names|labels)$|\.names$/i.test(
-    basename(file),
-  );
