@@ -46,7 +46,9 @@ export const projectOfVia3Csv = (text: string, path: string): Readonly<Record<st
   const stated = ATTRIBUTES.exec(text)?.[1];
   return {
     attribute: stated === undefined ? {} : parsed(stated, `${path}: ATTRIBUTE`),
-    ...{ file, view, metadata },
+    file,
+    view,
+    metadata,
   };
 };
 
