@@ -9,7 +9,7 @@ const dist = join(root, 'dist');
 
 describe('dependencies inside the package', () => {
   it('finds every form of import, and no text that looks like one', () => {
-    const code = `import a, { b as c } from 'x'; import * as d from "y"; export { e as f } from 'z'; import 'w';
+    const code = `import a, { b as c } from 'x'; import * as d from "y"; d(); export { e as f } from 'z'; import 'w';
       const lazy = () => import('v'); const { i, j: k } = await import('s'); const text = "import g from 'u'"; // import h from 't'`;
     expect(importsOf(code).map(({ specifier, names }) => [specifier, names])).toEqual([
       ['x', ['default', 'b']],
@@ -20,6 +20,14 @@ describe('dependencies inside the package', () => {
       ['s', ['i', 'j']],
     ]);
     for (const { from, to, specifier } of importsOf(code)) expect(code.slice(from + 1, to - 1)).toBe(specifier);
+  });
+
+  it('finds the members that are used of a namespace', () => {
+    const namesOf = (code: string) => importsOf(`import * as z from 'zod'; ${code}`)[0]!.names;
+    expect(namesOf('z.string(); const x = { z: z.number().min(1), y: a.z };')).toEqual(['string', 'number']);
+    expect(namesOf('z.string(); use(z);')).toBeUndefined();
+    expect(namesOf('z.string(); export const all = { z };')).toBeUndefined();
+    expect(namesOf('z["string"]();')).toBeUndefined();
   });
 
   it.skipIf(!existsSync(join(dist, 'built')))('are all there: the built package imports only what it installs', () => {

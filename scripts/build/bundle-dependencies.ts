@@ -55,24 +55,45 @@ export const importsOf = (code: string): ImportedModule[] => {
     if (node !== undefined && ts.isStringLiteral(node))
       found.push({ from: node.getStart(), to: node.getEnd(), specifier: node.text, names });
   };
+  const file = ts.createSourceFile('module.js', code, ts.ScriptTarget.Latest, true);
   const visit = (node: ts.Node): void => {
-    if (ts.isImportDeclaration(node)) add(node.moduleSpecifier, namesOf(node.importClause));
+    if (ts.isImportDeclaration(node)) add(node.moduleSpecifier, namesOf(node.importClause, file));
     else if (ts.isExportDeclaration(node)) add(node.moduleSpecifier, reexportedNames(node));
     else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword)
       add(node.arguments[0], destructuredNames(node));
     ts.forEachChild(node, visit);
   };
-  visit(ts.createSourceFile('module.js', code, ts.ScriptTarget.Latest, true));
+  visit(file);
   return found;
 };
 
-const namesOf = (clause: ts.ImportClause | undefined): readonly string[] | undefined => {
+const namesOf = (clause: ts.ImportClause | undefined, file: ts.SourceFile): readonly string[] | undefined => {
   if (clause === undefined) return [];
   const { namedBindings } = clause;
-  if (namedBindings !== undefined && ts.isNamespaceImport(namedBindings)) return undefined;
+  if (namedBindings !== undefined && ts.isNamespaceImport(namedBindings))
+    return membersOf(namedBindings.name.text, file);
   const names = namedBindings?.elements.map(({ propertyName, name }) => (propertyName ?? name).text) ?? [];
   return clause.name === undefined ? names : ['default', ...names];
 };
+
+/** Names `a` that a module uses of a namespace `all` by `all.a`; undefined if it uses the namespace in another way, too. */
+const membersOf = (namespace: string, file: ts.SourceFile): readonly string[] | undefined => {
+  const names = new Set<string>();
+  const others: ts.Identifier[] = [];
+  const visit = (node: ts.Node): void => {
+    if (ts.isPropertyAccessExpression(node) && ts.isIdentifier(node.expression) && node.expression.text === namespace)
+      names.add(node.name.text);
+    else if (ts.isIdentifier(node) && node.text === namespace && !isNameOfMember(node)) others.push(node);
+    else if (!ts.isNamespaceImport(node)) ts.forEachChild(node, visit);
+  };
+  visit(file);
+  return others.length > 0 ? undefined : [...names];
+};
+
+/** Whether an identifier is the `a` of `x.a` or of `{ a: x }`. */
+const isNameOfMember = ({ parent, text }: ts.Identifier): boolean =>
+  (ts.isPropertyAccessExpression(parent) && parent.name.text === text && parent.expression.getText() !== text) ||
+  (ts.isPropertyAssignment(parent) && parent.name.getText() === text && parent.initializer.getText() !== text);
 
 /** Names in `const { a, b } = await import('…')`; undefined for other uses. */
 const destructuredNames = ({ parent }: ts.CallExpression): readonly string[] | undefined => {

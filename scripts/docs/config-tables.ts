@@ -6,7 +6,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { criterionConfigSchema } from '../../src/losses/index.ts';
 import { modelConfigSchema } from '../../src/models/index.ts';
 import { KEYS_WITHOUT_EFFECT, TRAIN_SLICES } from '../../src/train/config/config.ts';

@@ -1,6 +1,6 @@
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { z } from 'zod';
+import * as z from 'zod';
 import { errorCode } from '../errors.ts';
 
 /** The process that a lock or a temporary file belongs to. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { MdetrError } from '../errors.ts';
 import type { CriterionConfig } from './criterion-config.ts';
 import type { ModelConfig } from '../models/index.ts';

@@ -1,5 +1,5 @@
 import { expectTypeOf, it } from 'vitest';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { modelConfigSchema } from '../models/config.ts';
 import type { ModelConfig } from '../models/model-config.ts';
 import type { criterionConfigSchema } from './config.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ValueSchema } from '../options/value-schema.ts';
 import { MdetrError } from '../errors.ts';
 

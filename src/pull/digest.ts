@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { DigestAlgorithm } from '../files/file-digest.ts';
 import type { Reply } from '../fetching/http.ts';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { MdetrError, messageOf } from '../errors.ts';
 import { bodyBytes, ConnectionLost, DEFAULT_TIME_LIMITS, get } from '../fetching/http.ts';
 import { readJsonFile } from '../files/json/json-file.ts';

@@ -1,6 +1,6 @@
 import { open, readFile, rename, rm, stat, writeFile, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { errorCode, fileReason, MdetrError } from '../errors.ts';
 import { syncFolder } from '../files/atomic-file.ts';
 import { LockFile } from '../files/lock-file.ts';

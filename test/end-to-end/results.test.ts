@@ -2,7 +2,7 @@ import { copyFileSync, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseResult } from '../../src/results/schema.ts';
 import { maskArea, unpackMask } from '../../src/geometry/run-lengths.ts';
 import { sharedReference } from '../support/reference-case.ts';

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { annotationBenchmark } from '../../src/benchmarks/annotation-benchmark.ts';
 import { integerOption } from '../../src/benchmarks/benchmark-options.ts';
 import { registerBenchmark, validationTasks } from '../../src/benchmarks/registry.ts';

@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { CocoRow } from '../../data/format/coco-format.ts';
 import { checked } from '../../datasets/source/checked.ts';
 import { readJsonLists } from '../../datasets/source/json-entries.ts';

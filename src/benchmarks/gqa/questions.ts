@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { CocoRow } from '../../data/format/coco-format.ts';
 import { checked } from '../../datasets/source/checked.ts';
 import { readJsonDictionary } from '../../datasets/source/json-entries.ts';

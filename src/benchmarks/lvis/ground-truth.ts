@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { fileNameProblem } from '../../data/format/row-checks.ts';
 import { checked } from '../../datasets/source/checked.ts';
 import { readJsonLists } from '../../datasets/source/json-entries.ts';

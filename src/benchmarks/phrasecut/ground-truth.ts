@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { checked } from '../../datasets/source/checked.ts';
 import { readJsonList } from '../../datasets/source/json-entries.ts';
 import { readJsonFile } from '../../files/json/json-file.ts';

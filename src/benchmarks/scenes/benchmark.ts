@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { MetricDefinition } from '../../metrics/metric-definition.ts';
 import { SCENE_DEFAULTS } from '../../scenes/render/scene.ts';
 import { LANGUAGES, SPLITS } from '../../scenes/render/splits.ts';

@@ -1,5 +1,5 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Benchmark } from '../../benchmarks/benchmark.ts';
 import { configKeyOf, type BenchmarkOption } from '../../benchmarks/benchmark-options.ts';
 import { allBenchmarks } from '../../benchmarks/registry.ts';

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { closeSync, fstatSync, readSync, writeSync } from 'node:fs';
-import { z } from 'zod';
+import * as z from 'zod';
 import { openInputSync } from '../../files/input-file.ts';
 
 /*

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { readJsonFileSync } from '../../files/json/json-file.ts';
 import type { BoxXywh } from '../../geometry/boxes.ts';
 import { maskBoundsXywh, maskFromDense, packMask, type PackedCocoRle } from '../../geometry/run-lengths.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { BadRowError, type BadRows } from '../source/bad-rows.ts';
 import { checked } from '../source/checked.ts';
 import { readJsonLists, type JsonReadOptions } from '../source/json-entries.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { UsageError } from '../../errors.ts';
 import { type AnnotationWriter, RowIds, writeAnnotations } from '../preparation/annotation-writer.ts';
 import { BadRows } from '../source/bad-rows.ts';

@@ -1,6 +1,6 @@
 import { quoted } from '../../errors.ts';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { RecordSpool } from '../../data/annotation-index/record-spool.ts';
 import type { BadRows } from '../source/bad-rows.ts';
 import { checked } from '../source/checked.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { checked } from '../source/checked.ts';
 import { JsonDictionary } from '../source/json-dictionary.ts';
 

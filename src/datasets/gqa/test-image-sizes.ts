@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { megabyteProgress } from '../preparation/megabyte-progress.ts';
 import type { PreparationRequest, SourceFile } from '../preparation/preparation.ts';
 import { BadRowError, type BadRows } from '../source/bad-rows.ts';

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { readJsonFile } from '../../files/json/json-file.ts';
 import { requirePackageFile } from '../../files/package-folder.ts';
 import { checked } from '../source/checked.ts';

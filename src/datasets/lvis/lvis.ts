@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { BadRows } from '../source/bad-rows.ts';
 import { InstanceFile } from '../source/instance-file.ts';
 import type { Preparation, PreparationRequest, PreparedFile, SourceFile } from '../preparation/preparation.ts';

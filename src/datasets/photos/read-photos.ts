@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { z } from 'zod';
+import * as z from 'zod';
 import { MdetrError, messageOf } from '../../errors.ts';
 import { PHOTO_TIERS, type PhotoRow } from './photo-row.ts';
 

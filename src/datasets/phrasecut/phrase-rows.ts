@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { codePointLength } from '../../text/spans/code-points.ts';
 import type { CodePointSpan } from '../../text/spans/span.ts';
 import type { BoxXywh } from '../../geometry/boxes.ts';

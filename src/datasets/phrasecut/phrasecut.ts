@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { z } from 'zod';
+import * as z from 'zod';
 import { RowIds, writeAnnotations } from '../preparation/annotation-writer.ts';
 import { BadRowError, BadRows } from '../source/bad-rows.ts';
 import { checked } from '../source/checked.ts';

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { replaceFile } from '../../files/atomic-file.ts';
 import { readJsonFile } from '../../files/json/json-file.ts';
 import { OutputRule } from '../../files/output-rule.ts';

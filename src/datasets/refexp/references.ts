@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { MdetrError } from '../../errors.ts';
 import type { BadRows } from '../source/bad-rows.ts';
 import { checked } from '../source/checked.ts';

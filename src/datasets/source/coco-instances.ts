@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { MdetrError } from '../../errors.ts';
 import type { Segmentation } from '../../data/format/coco-format.ts';
 import { flagOf, isAbsent, scalarId, shown } from '../../data/format/field-values.ts';

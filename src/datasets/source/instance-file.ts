@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { StringIds } from '../../data/annotation-index/string-ids.ts';
 import type { Segmentation } from '../../data/format/coco-format.ts';
 import { parseSegmentation } from '../../data/format/segmentation.ts';

@@ -1,6 +1,6 @@
 import { access, stat } from 'node:fs/promises';
 import { dirname, extname, join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { openCheckpoint, type Checkpoint } from '../../checkpoints/index.ts';
 import { MdetrError } from '../../errors.ts';
 import { readJsonFile } from '../../files/json/json-file.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { excerpt } from '../../errors.ts';
 import { isWebUrl } from '../../fetching/web-url.ts';
 import { Problem, type FieldError } from '../problems.ts';

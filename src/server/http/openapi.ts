@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { createDocument, type ZodOpenApiPathsObject, type ZodOpenApiResponsesObject } from 'zod-openapi';
 import { answerResultSchema, detectionResultSchema, referResultSchema } from '../../results/schema.ts';
 import type { ServerSettings } from '../options.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { TaskName } from '../worker/messages.ts';
 
 /** Maximum length of a caption in UTF-16 units; the text encoder's limit, in tokens, is lower. */

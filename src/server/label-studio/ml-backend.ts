@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { DetectionResult } from '../../results/types.ts';
 import { checked, imageOf, parseJson, type RequestImage } from '../http/inference-body.ts';
 import { Problem } from '../problems.ts';

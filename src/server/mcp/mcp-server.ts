@@ -1,7 +1,7 @@
 import { isAbsolute, relative, resolve } from 'node:path';
 import type { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
-import { z } from 'zod';
+import * as z from 'zod';
 import { decodeImage } from '../../data/images/node/decode-image.ts';
 import type { RawImage } from '../../data/images/raw-image.ts';
 import { drawDetections } from '../../drawing/node/index.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { MdetrError, quoted } from '../../errors.ts';
 import {
   criterionConfigKeys,

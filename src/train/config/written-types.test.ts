@@ -1,5 +1,5 @@
 import { expectTypeOf, it } from 'vitest';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { TRAIN_SLICES } from './config.ts';
 import type { DataConfig, OfficialDataConfig } from './data-settings.ts';
 import type {

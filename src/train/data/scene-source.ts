@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { MdetrError, messageOf } from '../../errors.ts';
 import { readJsonFileSync } from '../../files/json/json-file.ts';
 import { decodeImage } from '../../data/images/node/decode-image.ts';

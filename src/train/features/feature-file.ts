@@ -1,6 +1,6 @@
 import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { HostTensor } from '../../engine/graph/index.ts';
 import { float16ToFloat32, float32ToFloat16 } from '../../checkpoints/half.ts';
 import { MdetrError, messageOf } from '../../errors.ts';

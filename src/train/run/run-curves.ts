@@ -1,7 +1,7 @@
 import { createReadStream, existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
-import { z } from 'zod';
+import * as z from 'zod';
 import { currentValidationName } from '../../benchmarks/registry.ts';
 import { MdetrError, messageOf } from '../../errors.ts';
 import { readJsonFileSync } from '../../files/json/json-file.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { MdetrError } from '../../../errors.ts';
 import type { CaptionRange, ImportedImage, ImportedObject, Importer } from '../../import/importer.ts';
 import type { ImportSource } from '../../import/import-source.ts';

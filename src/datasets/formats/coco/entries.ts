@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { flagField } from '../../source/coco-instances.ts';
 import { numberOfText } from '../field-numbers.ts';
 

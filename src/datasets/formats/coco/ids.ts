@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { MdetrError } from '../../../errors.ts';
 import { checked } from '../../source/checked.ts';
 import { readJsonLists, withPauses } from '../../source/json-entries.ts';

@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { MdetrError } from '../../../errors.ts';
 import { readJsonFile } from '../../../files/json/json-file.ts';
 import { enclosingBoxXywh, type BoxXywh } from '../../../geometry/boxes.ts';

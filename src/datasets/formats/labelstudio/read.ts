@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { MdetrError } from '../../../errors.ts';
 import { readJsonFileSync } from '../../../files/json/json-file.ts';
 import type { ImportedImage, Importer, ImportOptions } from '../../import/importer.ts';

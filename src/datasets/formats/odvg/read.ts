@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { MdetrError } from '../../../errors.ts';
 import { readJsonFile } from '../../../files/json/json-file.ts';
 import { CodePointMap } from '../../../text/spans/code-points.ts';

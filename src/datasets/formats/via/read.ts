@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { MdetrError, messageOf } from '../../../errors.ts';
 import { readTextFile, readJsonFile } from '../../../files/json/json-file.ts';
 import { parseStrictJson } from '../../../files/json/json-text.ts';

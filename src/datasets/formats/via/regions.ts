@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { MdetrError } from '../../../errors.ts';
 import type { ImportedObject, ImportOptions } from '../../import/importer.ts';
 import { classOfUnnamed } from '../unnamed-classes.ts';

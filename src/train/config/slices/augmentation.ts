@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { fraction, positiveInteger } from './values.ts';
 
 /** Sizes and random transforms of images. @internal */

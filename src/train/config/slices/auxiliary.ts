@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { nonnegative } from './values.ts';
 
 const weight = (description: string) => nonnegative.default(0).meta({ description, own: true });

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { ORIENTATIONS } from '../../../data/images/orientation.ts';
 import { PHOTO_TIERS } from '../../../datasets/photos/photo-row.ts';
 import { SPLITS } from '../../../scenes/render/splits.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { flag, nonnegativeInteger, path } from './values.ts';
 
 /** Sources of the initial weights, and frozen parts. @internal */

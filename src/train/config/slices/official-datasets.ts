@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { flag, path } from './values.ts';
 
 const folder = (description: string) => path.default('').meta({ description });

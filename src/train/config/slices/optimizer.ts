@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { flag, fraction, nonnegative, nonnegativeInteger, positiveInteger } from './values.ts';
 
 /** The optimizer, gradient clipping and the moving average of the weights. @internal */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { flag, nonnegativeInteger, path, positiveInteger } from './values.ts';
 
 /** When the model is validated. @internal */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { LANGUAGES } from '../../../scenes/render/splits.ts';
 import { EXPRESSION_TYPES, QUESTION_TYPES } from '../../../scenes/language/texts.ts';
 import { fraction, nonnegative, positiveInteger } from './values.ts';

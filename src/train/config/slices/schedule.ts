@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { SCHEDULE_NAMES } from '../schedule.ts';
 import { fraction, nonnegative, positiveInteger } from './values.ts';
 
