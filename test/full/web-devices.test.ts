@@ -87,7 +87,8 @@ describe.skipIf(chromiumPath === undefined)(`mdetr/web in Chromium${chromiumNote
     process.stdout.write(
       `renderer after each cycle: ${sizes.map((size) => Math.round(size / 2 ** 20)).join(', ')} MiB\n`,
     );
-    expect(sizes[9]).toBeLessThan(1.1 * sizes[1]!);
+    // A leak shows after each of the last cycles, the noise of a garbage collector after one.
+    expect(Math.min(...sizes.slice(-3))).toBeLessThan(1.1 * sizes[1]!);
     await web.close();
   });
 
