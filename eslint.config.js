@@ -23,6 +23,12 @@ const NO_TOP_LEVEL_AWAIT = [
   'ForOfStatement[await=true]:not(:function ForOfStatement)',
 ].map((selector) => ({ selector, message: 'No top-level await in src/: `require("mdetr")` would fail.' }));
 
+/** Node's recursive creation of folders never ends below /proc (src/files/make-folder.ts). */
+const NO_RECURSIVE_MKDIR = {
+  selector: 'CallExpression[callee.name=/^mkdir(Sync)?$/][arguments.length=2]',
+  message: 'Call makeFolder or makeFolderSync of src/files: a recursive mkdir hangs below /proc.',
+};
+
 /** Files of more than 300 lines, at most three. */
 const LONG_FILES = [
   'src/checkpoints/pickle/pickle-machine.ts', // One interpreter: its opcodes share the stack and the memo.
@@ -52,7 +58,7 @@ export default tseslint.config(
     // The command line is never required.
     files: ['src/**/*.ts'],
     ignores: ['**/*.test.ts', 'src/cli/main.ts'],
-    rules: { 'no-restricted-syntax': ['error', ...NO_NEEDLESS_SPREADS, ...NO_TOP_LEVEL_AWAIT] },
+    rules: { 'no-restricted-syntax': ['error', ...NO_NEEDLESS_SPREADS, ...NO_TOP_LEVEL_AWAIT, NO_RECURSIVE_MKDIR] },
   },
   {
     files: ['src/**/*.ts'],

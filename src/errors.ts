@@ -46,6 +46,14 @@ const FILE_REASONS: Readonly<Record<string, string>> = {
   ENOSPC: 'the disk is full',
   EDQUOT: 'the disk quota is used up',
   EMFILE: 'too many files are open',
+  ENFILE: 'too many files are open',
+  ENAMETOOLONG: 'the name is too long',
+  ELOOP: 'its symbolic links lead in a circle',
+  EFBIG: 'the file would be too large',
+  EIO: 'the disk reports an input or output error',
+  ESTALE: 'the network drive has lost the file',
+  EBUSY: 'it is in use',
+  ETXTBSY: 'it is in use',
 };
 
 /** Reason why a file operation failed, in words. Errors that are not the file system's give their own message. */

@@ -56,6 +56,36 @@ describe('benchmarks of boxes', () => {
     expect(done).toEqual([2]);
   });
 
+  it('keep ids that are texts, and resume when rows of the first run are skipped', async () => {
+    const own = { category_id: 1, iscrowd: 0, tokens_positive: [[0, 8]], area: 100 };
+    const file = (name: string, width: unknown): string =>
+      fixture.write(name, {
+        images: [
+          { ...imageRow(1, 'red cube'), id: 'b.png' },
+          { ...imageRow(2, 'red cube'), id: 'a.png' },
+        ],
+        annotations: [
+          { ...own, id: 1, image_id: 'b.png', bbox: [0, 0, 10, 10] },
+          { ...own, id: 2, image_id: 'a.png', bbox: [0, 0, width, 10] },
+        ],
+      });
+    const broken = { onBadRow: 'skip', annotations: file('text-ids-broken.json', 'wide') } as const;
+    for (const task of ['refexp', 'coco', 'phrases']) {
+      const savePredictions = join(fixture.folder, `text-ids-${task}.jsonl`);
+      const first = await fixture.evaluate({ task, annotations: file('text-ids.json', 10), savePredictions });
+      const saved = readFileSync(savePredictions, 'utf8');
+      expect(Array.from(saved.matchAll(/"image_id":"([^"]*)"/g), ([, id]) => id)).toEqual(['b.png', 'a.png']);
+      expect(
+        (await fixture.evaluate({ task, annotations: file('text-ids.json', 10), predictions: savePredictions }))
+          .results,
+      ).toEqual(first.results);
+      const resumed = await fixture.evaluate({ task, ...broken, savePredictions, resume: true });
+      expect(resumed.warnings).toContain('1 unmatched predictions (their rows are not evaluated).');
+      expect(resumed.warnings).toContain('1 bad rows were skipped');
+      expect(resumed.results).toEqual((await fixture.evaluate({ task, ...broken })).results);
+    }
+  });
+
   it('coco: computes AP of masks too, with a model that has them', async () => {
     const { results } = await fixture.expectRoundTrip(
       { task: 'coco', annotations, settings: { masks: true } },

@@ -48,15 +48,26 @@ class RowsRun<Prediction> {
 
   async predictRows(model: MDETR): Promise<void> {
     const { batchSize } = this.request;
+    const { keyOf, keyOfPrediction } = this.evaluation;
     const done = new Set<string>();
+    // Known only when a run resumes: rows that are skipped now can have predictions of an earlier run.
+    const wanted = new Set<string>();
+    if (this.request.resume === true) for (const row of this.rows) wanted.add(keyOf(row));
+    let unmatched = 0;
     const writer = await openPredictionWriter(this.format, this.request, (prediction) => {
-      done.add(this.evaluation.keyOfPrediction(prediction));
+      const key = keyOfPrediction(prediction);
+      if (!wanted.has(key)) {
+        unmatched++;
+        return;
+      }
+      done.add(key);
       this.evaluate(prediction);
     });
+    this.noteUnmatched(unmatched);
     try {
       let batch: CocoRow[] = [];
       for (const row of this.rows) {
-        if (done.has(this.evaluation.keyOf(row))) continue;
+        if (done.has(keyOf(row))) continue;
         batch.push(row);
         if (batch.length < batchSize) continue;
         await this.predictBatch(model, batch, writer);
@@ -114,7 +125,11 @@ class RowsRun<Prediction> {
     }
     if (this.evaluated === 0)
       throw new MdetrError(`${path}: has no predictions for these rows; it may belong to another split`);
-    if (unmatched > 0) this.warnings.push(`${unmatched} unmatched predictions (their rows are not evaluated).`);
+    this.noteUnmatched(unmatched);
+  }
+
+  private noteUnmatched(count: number): void {
+    if (count > 0) this.warnings.push(`${count} unmatched predictions (their rows are not evaluated).`);
   }
 
   report(): BenchmarkReport {

@@ -1,3 +1,4 @@
+import { shownImageId, statedImageId } from '../data/annotation-index/string-ids.ts';
 import type { CocoRow } from '../data/format/coco-format.ts';
 import { MdetrError } from '../errors.ts';
 import type { MDETR } from '../inference/node/mdetr.ts';
@@ -10,7 +11,7 @@ import type { RowEvaluation } from './row-evaluation.ts';
 /** Id of a row's question: GQA's `questionId`, CLEVR's `question_index`, or the image id. */
 export const questionIdOf = ({ image }: CocoRow): number | string => {
   const own = image['questionId'] ?? image['question_index'];
-  return typeof own === 'string' || typeof own === 'number' ? own : image.id;
+  return typeof own === 'string' || typeof own === 'number' ? own : statedImageId(image);
 };
 
 /** Answer of a row; undefined in test sets, whose answers only the test server has. */
@@ -24,7 +25,7 @@ export const requireAnswer = (row: CocoRow): string => {
   const answer = answerIn(row);
   if (answer === undefined)
     throw new MdetrError(
-      `row with image id ${row.image.id} has no "answer": it is not a question of GQA or CLEVR, or belongs to a test ` +
+      `row with image id ${shownImageId(row.image)} has no "answer": it is not a question of GQA or CLEVR, or belongs to a test ` +
         'set; --submission FILE writes the file for the test server',
     );
   return answer;

@@ -1,5 +1,6 @@
 import { AnnotationIndex } from '../data/annotation-index/annotation-index.ts';
 import { RowReader, type OnBadRow } from '../data/annotation-index/row-reader.ts';
+import { shownImageId } from '../data/annotation-index/string-ids.ts';
 import type { CocoRow } from '../data/format/coco-format.ts';
 import type { AnnotatedImages } from '../data/images/node/annotated-images.ts';
 import type { RawImage } from '../data/images/raw-image.ts';
@@ -142,7 +143,9 @@ const imageOf = async (row: CocoRow, { annotations, images }: ValidationOptions)
     return await images.decode(row.image);
   } catch (error) {
     if (!(error instanceof MdetrError)) throw error;
-    throw new MdetrError(`${annotations}: image id ${row.image.id}: file_name: ${messageOf(error)}`, { cause: error });
+    throw new MdetrError(`${annotations}: image id ${shownImageId(row.image)}: file_name: ${messageOf(error)}`, {
+      cause: error,
+    });
   }
 };
 

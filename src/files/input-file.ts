@@ -1,6 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync, type Stats } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
-import { fileReason, MdetrError } from '../errors.ts';
+import { errorCode, fileReason, MdetrError } from '../errors.ts';
+import { similarNameHint } from './similar-name.ts';
 
 /**
  * Opening does not wait for the other end of a pipe: a pipe that nobody writes to would block the process forever, before
@@ -8,10 +9,11 @@ import { fileReason, MdetrError } from '../errors.ts';
  */
 const READ_ONLY = constants.O_RDONLY | constants.O_NONBLOCK;
 
-const unreadable = (path: string, error: unknown): unknown =>
-  error instanceof MdetrError
-    ? error
-    : new MdetrError(`${path}: cannot be read (${fileReason(error)})`, { cause: error });
+const unreadable = (path: string, error: unknown): unknown => {
+  if (error instanceof MdetrError) return error;
+  const hint = errorCode(error) === 'ENOENT' ? similarNameHint(path) : '';
+  return new MdetrError(`${path}: cannot be read (${fileReason(error)}${hint})`, { cause: error });
+};
 
 /** Kind of a file that is not regular, for messages; undefined for a regular file. */
 export const otherKind = (info: Stats): string | undefined => {

@@ -1,3 +1,4 @@
+import { mkdirSync, statSync } from 'node:fs';
 import { mkdir, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { errorCode, fileReason, MdetrError } from '../errors.ts';
@@ -27,9 +28,36 @@ export const makeFolders = async (folder: string): Promise<void> => {
       // Another process may have made it meanwhile.
       if (errorCode(error) !== 'EEXIST') throw error;
     });
-  if (!(await stat(path)).isDirectory())
-    throw Object.assign(new Error(`EEXIST: file already exists, mkdir '${folder}'`), { code: 'EEXIST' });
+  if (!(await stat(path)).isDirectory()) throw existsError(folder);
 };
+
+/**
+ * {@link makeFolder} without waiting.
+ * @throws {MdetrError} when the folder cannot be created
+ */
+export const makeFolderSync = (folder: string): void => {
+  try {
+    const missing: string[] = [];
+    for (let parent = resolve(folder); !statSync(parent, { throwIfNoEntry: false }); parent = dirname(parent))
+      missing.push(parent);
+    for (const each of missing.reverse()) makeOneSync(each);
+    if (!statSync(folder).isDirectory()) throw existsError(folder);
+  } catch (error) {
+    throw new MdetrError(`${folder}: the folder cannot be created (${fileReason(error)})`, { cause: error });
+  }
+};
+
+const makeOneSync = (folder: string): void => {
+  try {
+    mkdirSync(folder);
+  } catch (error) {
+    // Another process may have made it meanwhile.
+    if (errorCode(error) !== 'EEXIST') throw error;
+  }
+};
+
+const existsError = (folder: string): Error =>
+  Object.assign(new Error(`EEXIST: file already exists, mkdir '${folder}'`), { code: 'EEXIST' });
 
 const exists = async (path: string): Promise<boolean> => {
   try {

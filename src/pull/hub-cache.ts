@@ -1,8 +1,9 @@
-import { copyFile, link, lstat, mkdir, readFile, rm, stat, symlink } from 'node:fs/promises';
+import { copyFile, link, lstat, readFile, rm, stat, symlink } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { errorCode, UsageError } from '../errors.ts';
 import { replaceFile } from '../files/atomic-file.ts';
+import { makeFolder } from '../files/make-folder.ts';
 
 /** A repository of the Hugging Face hub, at a branch, tag or commit. */
 export interface HubRepository {
@@ -67,14 +68,14 @@ export class HubCache {
   /** Remembers the commit of the revision. */
   async setCommit(commit: string): Promise<void> {
     if (COMMIT.test(this.repository.revision)) return;
-    await mkdir(dirname(this.refPath), { recursive: true });
+    await makeFolder(dirname(this.refPath));
     await replaceFile(this.refPath, commit);
   }
 
   /** Makes a downloaded file appear in a snapshot: as a link, or as a copy where links are not possible. */
   async link(commit: string, file: string, digest: string): Promise<void> {
     const path = join(this.snapshot(commit), file);
-    await mkdir(dirname(path), { recursive: true });
+    await makeFolder(dirname(path));
     if (await isThere(path)) return;
     // A link whose blob was removed.
     if (await lstat(path).catch(() => undefined)) await rm(path, { force: true });

@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process';
 import { createReadStream } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { createGunzip } from 'node:zlib';
 import { fileReason, MdetrError } from '../errors.ts';
 import { digestOfFile } from '../files/file-digest.ts';
+import { makeFolder } from '../files/make-folder.ts';
 
 /** One file of a package of the npm registry. */
 export interface PackageFile {
@@ -27,7 +28,7 @@ const BLOCK_BYTES = 512;
 export const fetchPackageFile = async (wanted: PackageFile, to: string, signal?: AbortSignal): Promise<void> => {
   const name = `${wanted.package}@${wanted.version}`;
   try {
-    await mkdir(dirname(to), { recursive: true });
+    await makeFolder(dirname(to));
     const folder = await mkdtemp(join(dirname(to), '.fetch-'));
     try {
       await npmPack(name, folder, signal);

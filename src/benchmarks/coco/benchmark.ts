@@ -1,7 +1,9 @@
+import { statedImageId } from '../../data/annotation-index/string-ids.ts';
 import type { CocoRow } from '../../data/format/coco-format.ts';
 import { CocoApEvaluator } from '../../metrics/coco-ap.ts';
 import { type CocoGroundTruth } from '../../metrics/coco-ap-data.ts';
-import { PREDICTION_FORMATS } from '../../metrics/predictions.ts';
+import type { Evaluator } from '../../metrics/metrics.ts';
+import { PREDICTION_FORMATS, type DetectionPrediction } from '../../metrics/predictions.ts';
 import { annotationBenchmark } from '../annotation-benchmark.ts';
 import { flagOption } from '../benchmark-options.ts';
 import { bestBoxes } from '../row-evaluation.ts';
@@ -32,11 +34,14 @@ export const cocoBenchmark = annotationBenchmark({
   validation: { datasets: [] },
   readsMasks: ({ masks }) => masks,
   async open(rows, { settings, hasMasks }) {
-    const groundTruth = cocoGroundTruthOf(rows);
+    const { numbers, ...groundTruth } = cocoGroundTruthOf(rows);
     const withMasks = settings.masks && (await hasMasks());
     const columnOf = (iouType: 'bbox' | 'segm') => ({
       title: iouType === 'bbox' ? 'coco' : 'coco, masks',
-      evaluator: new CocoApEvaluator(groundTruth, { iouType, unpredicted: 'skip', idZero: settings.idZero }),
+      evaluator: withStatedIds(
+        new CocoApEvaluator(groundTruth, { iouType, unpredicted: 'skip', idZero: settings.idZero }),
+        numbers,
+      ),
     });
     return {
       warnings: idZeroWarnings(groundTruth.annotations, settings.idZero),
@@ -46,17 +51,36 @@ export const cocoBenchmark = annotationBenchmark({
         const masks = withMasks ? await model.predictMasks(outputs, index, [...scores.keys()]) : undefined;
         return { image_id, scores, boxes, masks };
       },
-      keyOf: ({ image }) => String(image.id),
+      keyOf: ({ image }) => String(statedImageId(image)),
       keyOfPrediction: ({ image_id }) => String(image_id),
       boxesOf: ({ scores, boxes }) => bestBoxes(scores, boxes, SHOWN_SCORE),
     };
   },
 });
 
-const cocoGroundTruthOf = (rows: Iterable<CocoRow>): CocoGroundTruth => {
+/** An evaluator of predictions whose images have the ids of the annotation file, which can be texts. */
+const withStatedIds = (
+  evaluator: Evaluator<DetectionPrediction>,
+  numbers: ReadonlyMap<number | string, number>,
+): Evaluator<DetectionPrediction> => ({
+  add: (prediction) =>
+    evaluator.add({ ...prediction, image_id: numbers.get(prediction.image_id) ?? prediction.image_id }),
+  summarize: () => evaluator.summarize(),
+  get warnings() {
+    return evaluator.warnings;
+  },
+});
+
+/** Ground truth of rows, and the numbers of images whose ids are texts. */
+const cocoGroundTruthOf = (
+  rows: Iterable<CocoRow>,
+): CocoGroundTruth & { readonly numbers: ReadonlyMap<number | string, number> } => {
+  const numbers = new Map<number | string, number>();
   const images: CocoGroundTruth['images'][number][] = [];
   const annotations: CocoGroundTruth['annotations'][number][] = [];
   for (const { image, annotations: own } of rows) {
+    const stated = statedImageId(image);
+    if (stated !== image.id) numbers.set(stated, image.id);
     images.push({ id: image.id, width: image.width, height: image.height });
     own.forEach((annotation, index) => {
       const [, , width, height] = annotation.bbox;
@@ -71,5 +95,5 @@ const cocoGroundTruthOf = (rows: Iterable<CocoRow>): CocoGroundTruth => {
       });
     });
   }
-  return { images, annotations };
+  return { images, annotations, numbers };
 };

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { shownImageId } from '../../data/annotation-index/string-ids.ts';
 import type { CocoRow } from '../../data/format/coco-format.ts';
 import { readImageList } from '../../datasets/source/image-list.ts';
 import { MdetrError } from '../../errors.ts';
@@ -59,7 +60,7 @@ export const flickrBenchmark = annotationBenchmark({
 const phrasesOf = ({ image }: CocoRow): NonNullable<CocoRow['image']['tokens_positive_eval']> => {
   if (image.tokens_positive_eval === undefined)
     throw new MdetrError(
-      `row with image id ${image.id} has no "tokens_positive_eval" (the phrases to find): use a file of val or test`,
+      `row with image id ${shownImageId(image)} has no "tokens_positive_eval" (the phrases to find): use a file of val or test`,
     );
   return image.tokens_positive_eval;
 };

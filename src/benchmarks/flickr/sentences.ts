@@ -1,3 +1,4 @@
+import { shownImageId } from '../../data/annotation-index/string-ids.ts';
 import type { CocoRow } from '../../data/format/coco-format.ts';
 import { MdetrError } from '../../errors.ts';
 
@@ -13,7 +14,7 @@ export const sentenceOf = ({ image }: CocoRow): SentenceId => {
   const { original_img_id: original, sentence_id: sentence } = image;
   if ((typeof original !== 'number' && typeof original !== 'string') || typeof sentence !== 'number')
     throw new MdetrError(
-      `row with image id ${image.id} has no "original_img_id" and "sentence_id": it is not from a file of Flickr30k ` +
+      `row with image id ${shownImageId(image)} has no "original_img_id" and "sentence_id": it is not from a file of Flickr30k ` +
         '(final_flickr_separateGT_val.json)',
     );
   return { image: original, sentence };

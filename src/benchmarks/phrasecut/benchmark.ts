@@ -1,3 +1,4 @@
+import { shownImageId } from '../../data/annotation-index/string-ids.ts';
 import type { CocoRow } from '../../data/format/coco-format.ts';
 import { MdetrError } from '../../errors.ts';
 import { emptyMask, packMask, unpackMask } from '../../geometry/run-lengths.ts';
@@ -38,7 +39,7 @@ const taskIdOf = ({ image }: CocoRow): string => {
   const id = image['task_id'];
   if (typeof id !== 'string')
     throw new MdetrError(
-      `row with image id ${image.id} has no "task_id": it is not from a file of PhraseCut (finetune_phrasecut_miniv.json)`,
+      `row with image id ${shownImageId(image)} has no "task_id": it is not from a file of PhraseCut (finetune_phrasecut_miniv.json)`,
     );
   return id;
 };

@@ -1,3 +1,4 @@
+import { statedImageId } from '../../data/annotation-index/string-ids.ts';
 import { FlickrRecallEvaluator } from '../../metrics/flickr-recall.ts';
 import { PREDICTION_FORMATS } from '../../metrics/predictions.ts';
 import { annotationBenchmark } from '../annotation-benchmark.ts';
@@ -21,7 +22,7 @@ export const phrasesBenchmark = annotationBenchmark({
   open: (rows) => ({
     columns: [{ title: 'phrases', evaluator: new FlickrRecallEvaluator(Array.from(rows, groundTruthOf)) }],
     predict: (_model, row, outputs, index) => ({
-      image_id: String(row.image.id),
+      image_id: String(statedImageId(row.image)),
       sentence_id: 0,
       boxes: rankedPhraseBoxes(
         outputs,
@@ -29,7 +30,7 @@ export const phrasesBenchmark = annotationBenchmark({
         phrasesOf(row).map(({ spans }) => spans),
       ),
     }),
-    keyOf: ({ image }) => String(image.id),
+    keyOf: ({ image }) => String(statedImageId(image)),
     keyOfPrediction: ({ image_id }) => String(image_id),
     boxesOf: bestBoxOfPhrases,
   }),

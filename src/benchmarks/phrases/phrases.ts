@@ -1,3 +1,4 @@
+import { statedImageId } from '../../data/annotation-index/string-ids.ts';
 import type { CocoRow } from '../../data/format/coco-format.ts';
 import type { CodePointSpan } from '../../text/spans/span.ts';
 import type { FlickrGroundTruth } from '../../metrics/flickr-recall.ts';
@@ -45,7 +46,7 @@ export const phrasesOf = ({ image, annotations }: CocoRow): readonly Phrase[] =>
 export const groundTruthOf = (row: CocoRow): FlickrGroundTruth => {
   const phrases = phrasesOf(row);
   return {
-    imageId: String(row.image.id),
+    imageId: String(statedImageId(row.image)),
     boxes: new Map(phrases.map(({ boxesXyxy }, index) => [String(index), boxesXyxy])),
     sentences: [phrases.map((_, index) => ({ phraseId: String(index), phraseTypes: [] }))],
   };

@@ -1,3 +1,4 @@
+import { statedImageId } from '../../data/annotation-index/string-ids.ts';
 import { RefexpPrecisionEvaluator } from '../../metrics/refexp-precision.ts';
 import { PREDICTION_FORMATS, type RefexpPrediction } from '../../metrics/predictions.ts';
 import { annotationBenchmark } from '../annotation-benchmark.ts';
@@ -36,7 +37,7 @@ export const expressionBenchmark = ({
           title: variant,
           evaluator: new RefexpPrecisionEvaluator(
             Array.from(rows, ({ image, annotations }) => ({
-              imageId: image.id,
+              imageId: statedImageId(image),
               datasetName: image.dataset_name ?? 'refexp',
               boxesXywh: annotations.map(({ bbox }) => bbox),
             })),
@@ -45,7 +46,7 @@ export const expressionBenchmark = ({
         },
       ],
       predict: (_model, row, outputs, index): RefexpPrediction => scoredBoxes(row, outputs, index),
-      keyOf: ({ image }) => String(image.id),
+      keyOf: ({ image }) => String(statedImageId(image)),
       keyOfPrediction: ({ image_id }) => String(image_id),
       boxesOf: ({ scores, scores_refexp: ranking = scores, boxes }) => bestBoxes(ranking, boxes, 0, 1),
     }),

@@ -1,7 +1,8 @@
-import { copyFile, mkdir } from 'node:fs/promises';
+import { copyFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Command } from 'commander';
 import { MdetrError } from '../../errors.ts';
+import { makeFolder } from '../../files/make-folder.ts';
 import { packagedPage } from '../../files/packaged-page.ts';
 import { replaceFolder } from '../../files/replace-folder.ts';
 import { print } from '../output/print.ts';
@@ -30,7 +31,7 @@ export const pageCommand = (): Command =>
       const tops = new Set(Array.from(files.keys(), (path) => path.split('/')[0]!));
       const fill = async (folder: string): Promise<void> => {
         for (const [path, source] of files) {
-          await mkdir(dirname(join(folder, path)), { recursive: true });
+          await makeFolder(dirname(join(folder, path)));
           await copyFile(source, join(folder, path));
         }
       };

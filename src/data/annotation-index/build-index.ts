@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { closeSync, fsyncSync, openSync, readSync, renameSync, rmSync } from 'node:fs';
 import { dirname, extname } from 'node:path';
-import { MdetrError, quoted } from '../../errors.ts';
+import { excerpt, MdetrError, quoted } from '../../errors.ts';
 import { openInputSync } from '../../files/input-file.ts';
 import { ByteWindow } from './byte-window.ts';
 import {
@@ -68,10 +68,11 @@ export const buildIndex = (annotationFile: string, indexPath: string, options: B
       options.onProgress?.(done, fingerprint.bytes),
     );
     const scanner = new JsonScanner(window);
+    const stringIds = new StringIds();
     const { format, sections } = isLineFormat(annotationFile)
       ? scanLines(scanner, images)
-      : scanLists(scanner, images, annotations);
-    const joined = join(target, images, annotations);
+      : scanLists(scanner, images, annotations, stringIds);
+    const joined = join(target, images, annotations, stringIds);
     if (!sameFingerprint(fingerprint, fingerprintOf(annotationFile)))
       throw new MdetrError(`${annotationFile} changed while it was being indexed: try again when it is complete`);
     const header: IndexHeader = { source: fingerprint, format, images: images.length, ...joined, sections };
@@ -115,9 +116,13 @@ const scanLines = (scanner: JsonScanner, images: RecordSpool): Scanned => {
 };
 
 /** Scans a file with lists of images, or questions, and annotations. */
-const scanLists = (scanner: JsonScanner, images: RecordSpool, annotations: RecordSpool): Scanned => {
+const scanLists = (
+  scanner: JsonScanner,
+  images: RecordSpool,
+  annotations: RecordSpool,
+  stringIds: StringIds,
+): Scanned => {
   scanner.skipByteOrderMark();
-  const stringIds = new StringIds();
   const addImage = elementAdder(scanner, images, IMAGE_KEYS, IMAGE_LANES, stringIds);
   const sections: IndexHeader['sections'] = {};
   const addAnnotation = elementAdder(scanner, annotations, ANNOTATION_KEYS, ANNOTATION_LANES, stringIds);
@@ -184,6 +189,11 @@ const elementAdder = (
     scanner.skipObject(keys, values, stringId);
     const length = scanner.offset - begin;
     if (idByIndex === 'always' || (idByIndex === 'where missing' && Number.isNaN(values[0]!))) values[0] = spool.length;
+    if (Math.abs(values[0]!) > Number.MAX_SAFE_INTEGER)
+      throw new JsonScanError(
+        begin,
+        `"${keyName}" in element ${spool.length} has more digits than a number keeps (2^53 is the limit): write it in quotes`,
+      );
     if (!Number.isSafeInteger(values[0]))
       throw new JsonScanError(
         begin,
@@ -206,6 +216,7 @@ const join = (
   fd: number,
   images: RecordSpool,
   annotations: RecordSpool,
+  stringIds: StringIds,
 ): Pick<IndexHeader, 'annotations' | 'orphans'> => {
   const imageTable = new TableWriter(fd, HEADER_BYTES, IMAGE_RECORD_BYTES);
   const annotationTable = new TableWriter(fd, annotationTableAt(images.length), ANNOTATION_RECORD_BYTES);
@@ -221,7 +232,7 @@ const join = (
     if (id === previousId)
       throw new JsonScanError(
         numbers[offset + 1]!,
-        `image id ${id} is also that of the image at byte ${previousOffset}`,
+        `image id ${excerpt(String(stringIds.idOf(id)))} is also that of the image at byte ${previousOffset}`,
       );
     previousId = id;
     previousOffset = numbers[offset + 1]!;

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { accessSync, constants, mkdirSync, readdirSync, realpathSync, rmSync, statSync } from 'node:fs';
+import { accessSync, constants, readdirSync, realpathSync, rmSync, statSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { cacheFolder as packageCacheFolder } from '../../files/cache-folder.ts';
+import { makeFolderSync } from '../../files/make-folder.ts';
 import { isRunning } from '../../files/owner.ts';
 
 const SUFFIX = '.mdetr-index';
@@ -22,7 +23,7 @@ export const unfinishedPath = (indexPath: string): string =>
 /** Makes the folder of `indexPath` and deletes unfinished indexes of processes that no longer run. */
 export const prepareFolder = (indexPath: string): void => {
   const folder = dirname(indexPath);
-  mkdirSync(folder, { recursive: true });
+  makeFolderSync(folder);
   const prefix = `${basename(indexPath)}.`;
   for (const name of readdirSync(folder)) {
     if (!name.startsWith(prefix) || !name.endsWith('.tmp')) continue;

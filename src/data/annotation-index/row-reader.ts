@@ -4,6 +4,7 @@ import { isUsable, problemsOfRow, type RowProblem, type RowRules, type Unchecked
 import { type AnnotationIndex } from './annotation-index.ts';
 import { RowSyntaxError } from './row-syntax-error.ts';
 import { questionField } from './question-row.ts';
+import { shownImageId } from './string-ids.ts';
 
 /** Handling of a row that cannot be used: throw an error, or skip and count it. */
 export type OnBadRow = 'stop' | 'skip';
@@ -53,7 +54,7 @@ export class RowReader {
         this.options.onProblem?.({ row, ...problem });
       }
       if (!isUsable(unchecked, problems)) {
-        if (this.options.onBadRow !== 'skip') throw this.badRow(row, problems);
+        if (this.options.onBadRow !== 'skip') throw this.badRow(row, unchecked, problems);
         this.counts.skipped++;
         return undefined;
       }
@@ -69,12 +70,17 @@ export class RowReader {
     return problems.map(({ field, ...problem }) => ({ field: questionField(field), ...problem }));
   }
 
-  private badRow(row: number, problems: readonly RowProblem[]): MdetrError {
+  private shownId(row: number, image: unknown): string {
+    const stated = typeof image === 'object' && image !== null ? image : {};
+    return shownImageId({ ...stated, id: this.index.idOf(row) });
+  }
+
+  private badRow(row: number, { image }: UncheckedRow, problems: readonly RowProblem[]): MdetrError {
     const bad = problems.filter((problem) => problem.kind === 'bad');
     const { field, message } = bad[0]!;
     const others = bad.length > 1 ? `, and ${bad.length - 1} more` : '';
     return new MdetrError(
-      `${this.index.annotationFile}: row ${row} (image id ${this.index.idOf(row)}): ${field} ${message}${others}. ` +
+      `${this.index.annotationFile}: row ${row} (image id ${this.shownId(row, image)}): ${field} ${message}${others}. ` +
         'Fix the row, or pass `--on-bad-row skip` to ignore such rows.',
     );
   }

@@ -1,3 +1,5 @@
+import { excerpt } from '../../errors.ts';
+
 /** First integer that stands for a string id. Integer ids are smaller. */
 const FIRST_STRING_ID = 2 ** 52;
 
@@ -42,6 +44,14 @@ export const withNumberOfString = (image: { readonly id?: unknown }, number: num
   if (isStringIdNumber(number)) return isIntegerString(id) ? undefined : { ...image, original_id: id, id: number };
   return Number(id) === number ? { ...image, id: number } : undefined;
 };
+
+/** The id of an image as its file states it: a string where the image has an integer in place of one. */
+export const statedImageId = ({ id, original_id: stated }: { id: number; original_id?: unknown }): number | string =>
+  isStringIdNumber(id) && typeof stated === 'string' ? stated : id;
+
+/** The stated id of an image in a message, cut where it is long. */
+export const shownImageId = (image: { id: number; original_id?: unknown }): string =>
+  excerpt(String(statedImageId(image)));
 
 /** Sets `image_id` of an annotation to the integer of its image, if the annotation names that image. Returns whether it does. */
 export const takeImageId = (annotation: { image_id?: unknown }, image: unknown, number: number): boolean => {

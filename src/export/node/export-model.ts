@@ -5,6 +5,7 @@ import { createRuntime } from '../../engine/runtime/create-runtime.ts';
 import type { Runtime } from '../../engine/runtime/runtime.ts';
 import { signatureOf, type Program } from '../../engine/graph/index.ts';
 import { UsageError } from '../../errors.ts';
+import { makeFolder } from '../../files/make-folder.ts';
 import { packageVersion } from '../../files/package-folder.ts';
 import { checkTarget, replaceFolder, type ReplaceFolderOptions } from '../../files/replace-folder.ts';
 import { traceInference } from '../../inference/programs.ts';
@@ -86,7 +87,7 @@ export const exportModel = async (name: string, out: string, options: ExportOpti
   try {
     if (resolve(opened.path) === resolve(out)) throw new UsageError(`${out}: is the model itself; name another folder`);
     const runtime = await createRuntime();
-    await mkdir(dirname(resolve(out)), { recursive: true });
+    await makeFolder(dirname(resolve(out)));
     let manifest: ExportManifest | undefined;
     const fill = async (folder: string): Promise<void> => {
       manifest = await fillFolder(folder, opened, runtime, {

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
 import { MdetrError, UsageError } from '../../errors.ts';
@@ -10,6 +10,7 @@ import { checkSettings, IMAGE_FOLDER, isImageName, type DatasetSettings } from '
 import type { WorkerReply, WorkerStart } from './dataset-worker.ts';
 import { guard } from '../../files/growing-file.ts';
 import { JsonSections } from '../../files/json/json-sections.ts';
+import { makeFolder } from '../../files/make-folder.ts';
 
 /** Options of `writeDataset` that do not affect the output. */
 export interface WriteDatasetOptions {
@@ -87,8 +88,8 @@ const prepareFolder = async (folder: string, settings: DatasetSettings, overwrit
   }
   await guard(folder, async () => {
     if (known !== undefined) await removeDataset(folder);
-    await mkdir(join(folder, IMAGE_FOLDER), { recursive: true });
-    await mkdir(join(folder, ANNOTATION_FOLDER), { recursive: true });
+    await makeFolder(join(folder, IMAGE_FOLDER));
+    await makeFolder(join(folder, ANNOTATION_FOLDER));
     await writeFile(`${path}.part`, wanted);
     await rename(`${path}.part`, path);
   });

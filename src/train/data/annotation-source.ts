@@ -5,6 +5,7 @@ import { ImageRoots } from '../../data/images/node/image-roots.ts';
 import { AnnotatedImages } from '../../data/images/node/annotated-images.ts';
 import { AnnotationIndex } from '../../data/annotation-index/annotation-index.ts';
 import { RowReader } from '../../data/annotation-index/row-reader.ts';
+import { shownImageId } from '../../data/annotation-index/string-ids.ts';
 import { MdetrError } from '../../errors.ts';
 import { hasMaskLosses } from '../../losses/index.ts';
 import type { AnnotatedDataset } from '../config/slices/datasets.ts';
@@ -53,7 +54,7 @@ export class AnnotationSource implements SampleSource {
   async get(row: number, key: SampleKey, tokenizer: Tokenizer): Promise<ImageSample> {
     const { config, dataset } = this;
     const annotated = this.reader.read(row) ?? impossible();
-    const id = `${dataset.annotations}: row ${row} (image id ${annotated.image.id})`;
+    const id = `${dataset.annotations}: row ${row} (image id ${shownImageId(annotated.image)})`;
     let note: string | undefined;
     const decoded = await withContext(`${id}: file_name`, () =>
       this.images.decode(annotated.image, (text) => (note = text)),

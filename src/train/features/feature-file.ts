@@ -1,10 +1,11 @@
-import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
 import type { HostTensor } from '../../engine/graph/index.ts';
 import { float16ToFloat32, float32ToFloat16 } from '../../checkpoints/half.ts';
 import { MdetrError, messageOf } from '../../errors.ts';
 import { readJsonFileSync } from '../../files/json/json-file.ts';
+import { makeFolderSync } from '../../files/make-folder.ts';
 
 /** Name and shape of a tensor of a record, for one image. */
 export interface FeatureSpec {
@@ -76,7 +77,7 @@ export class FeatureFile {
    * @throws {MdetrError} if the folder holds features of other images or weights
    */
   static create(folder: string, digest: string, images: number, tensors: readonly FeatureSpec[]): FeatureFile {
-    mkdirSync(folder, { recursive: true });
+    makeFolderSync(folder);
     const header: Header = {
       version: 1,
       digest,

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { mkdirSync } from 'node:fs';
 import { AppendFile } from '../../files/append-file.ts';
+import { makeFolderSync } from '../../files/make-folder.ts';
 import {
   eventFileStart,
   imagesEvent,
@@ -138,7 +138,7 @@ export class RunLog {
 
   /** @param keep lengths at the state from which the run resumes */
   constructor(folder: string, keep: { readonly logBytes: number; readonly eventBytes: number }) {
-    mkdirSync(join(folder, 'tensorboard'), { recursive: true });
+    makeFolderSync(join(folder, 'tensorboard'));
     this.lines = new AppendFile(join(folder, logFile), keep.logBytes, completeLineBytes);
     this.events = new AppendFile(
       join(folder, 'tensorboard', 'events.out.tfevents.0'),

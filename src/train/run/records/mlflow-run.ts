@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { stringify } from 'yaml';
 import { fileReason, MdetrError } from '../../../errors.ts';
+import { makeFolder } from '../../../files/make-folder.ts';
 import type { RunConfig } from '../../config/run-settings.ts';
 import { logFile } from '../run-log.ts';
 import { PROVENANCE_FILE, type RunProvenance } from './run-provenance.ts';
@@ -47,7 +48,7 @@ const write = async (config: RunConfig, store: string, isDone: boolean): Promise
   const experiment = join(store, EXPERIMENT);
   const run = join(experiment, runId);
   await rm(join(run, 'metrics'), { recursive: true, force: true });
-  for (const folder of ['artifacts', 'metrics', 'params', 'tags']) await mkdir(join(run, folder), { recursive: true });
+  for (const folder of ['artifacts', 'metrics', 'params', 'tags']) await makeFolder(join(run, folder));
   await writeFile(
     join(experiment, 'meta.yaml'),
     stringify(
@@ -98,7 +99,7 @@ const write = async (config: RunConfig, store: string, isDone: boolean): Promise
   for (const [key, value] of Object.entries(tags)) await writeFile(join(run, 'tags', key), value);
   for (const [metric, lines] of await metricsOf(join(config.output_dir, logFile), started, now)) {
     const path = join(run, 'metrics', ...metric.split('/'));
-    await mkdir(dirname(path), { recursive: true });
+    await makeFolder(dirname(path));
     await writeFile(path, lines.join(''));
   }
 };
