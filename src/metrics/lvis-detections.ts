@@ -18,7 +18,7 @@ export class BestDetections {
   private readonly limit: number;
   private size = 0;
   private scores = new Float64Array(8);
-  private tags = new Int32Array(8);
+  private tags = new Float64Array(8);
   private boxes = new Float64Array(8 * 4);
   private masks: (RunLengthMask | undefined)[] = [];
 
@@ -78,7 +78,7 @@ export class BestDetections {
     const capacity = 2 * this.scores.length;
     const [scores, tags, boxes] = [
       new Float64Array(capacity),
-      new Int32Array(capacity),
+      new Float64Array(capacity),
       new Float64Array(capacity * 4),
     ];
     scores.set(this.scores);

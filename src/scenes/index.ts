@@ -13,7 +13,7 @@ export {
   type Shape,
   type Size,
 } from './render/attributes.ts';
-export { DATASET_DEFAULTS, type DatasetSettings } from './dataset/dataset-settings.ts';
+export { DATASET_DEFAULTS, type DatasetSettings, type GivenSettings } from './dataset/dataset-settings.ts';
 export { writeDataset, type DatasetSummary, type WriteDatasetOptions } from './dataset/dataset.ts';
 export type { AnnotationFile } from './dataset/dataset-item.ts';
 export { makeTexts, type TextOfKind } from './language/make-texts.ts';

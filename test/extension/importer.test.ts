@@ -5,6 +5,7 @@ import type { ImportedImage, Importer } from '../../src/datasets/import/importer
 import { importerNamed, importers, recognizeSource, registerImporter } from '../../src/datasets/import/importers.ts';
 import { ImportSource } from '../../src/datasets/import/import-source.ts';
 import { Remarks } from '../../src/datasets/preparation/remarks.ts';
+import { BadRows } from '../../src/datasets/source/bad-rows.ts';
 import { temporaryFolder } from '../support/run-preparation.ts';
 
 /** A made-up format: one line per box, `FILE WIDTH HEIGHT X Y W H LABEL`. */
@@ -47,8 +48,9 @@ it('a new importer is registered with one call, recognizes its files and reads t
   const source = await ImportSource.open(folder);
   const { importer, files } = await recognizeSource(source);
   const leftOut = new Remarks();
+  const options = { leftOut, notes: new Remarks(), badRows: new BadRows('stop', leftOut) };
   const images: ImportedImage[] = [];
-  for await (const image of importer.read(source, files, { leftOut, notes: new Remarks() })) images.push(image);
+  for await (const image of importer.read(source, files, options)) images.push(image);
   expect(images).toMatchObject([
     { fileName: 'a.jpg', width: 40, height: 30, objects: [{ label: 'red car', bbox: [1, 2, 3, 4] }] },
   ]);

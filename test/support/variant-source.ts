@@ -5,6 +5,7 @@ import { ImportSource } from '../../src/datasets/import/import-source.ts';
 import { recognizeSource } from '../../src/datasets/import/importers.ts';
 import { placeImages } from '../../src/datasets/import/placed-images.ts';
 import { Remarks } from '../../src/datasets/preparation/remarks.ts';
+import { BadRows } from '../../src/datasets/source/bad-rows.ts';
 import { temporaryFolder } from './run-preparation.ts';
 
 /** Source folder with empty images of 100 x 50 pixels, and text files. */
@@ -32,7 +33,8 @@ export const readSource = async (folder: string): Promise<{ format: string; obje
   const source = await ImportSource.open(folder);
   const { importer, files } = await recognizeSource(source);
   const [leftOut, notes] = [new Remarks(), new Remarks()];
-  const images = await placeImages(importer.read(source, files, { leftOut, notes }), { leftOut, notes });
+  const options = { leftOut, notes, badRows: new BadRows('stop', leftOut) };
+  const images = await placeImages(importer.read(source, files, options), options);
   const objects = images.flatMap(({ path, split, objects: own }) =>
     own.map(({ label, bbox }) =>
       [path.slice(folder.length + 1), split ?? '-', label, ...bbox.map(Math.round)].join(' '),

@@ -1,6 +1,7 @@
 import { AnnotatedImages } from '../../data/images/node/annotated-images.ts';
 import { ImageRoots } from '../../data/images/node/image-roots.ts';
 import type { RawImage } from '../../data/images/raw-image.ts';
+import type { InstanceIds } from '../../datasets/source/instance-ids.ts';
 import { UsageError } from '../../errors.ts';
 import type { MDETR } from '../../inference/node/mdetr.ts';
 import { LvisApEvaluator } from '../../metrics/lvis-ap.ts';
@@ -81,17 +82,25 @@ export const lvisBenchmark: Benchmark = {
 const readSaved = async (
   path: string,
   evaluator: LvisApEvaluator,
-  { images }: LvisFile,
+  { images, ids }: LvisFile,
   { limit }: EvaluationRequest,
 ): Promise<void> => {
-  const known = new Set(images.map(({ id }) => String(id)));
-  for await (const prediction of readPredictions(path, PREDICTION_FORMATS.lvis))
-    if (limit === undefined || known.has(String(prediction.image_id))) evaluator.add(prediction);
+  const known = new Set(images.map(({ id }) => id));
+  for await (const stated of readPredictions(path, PREDICTION_FORMATS.lvis)) {
+    const prediction = withNumber(stated, ids);
+    if (limit === undefined || known.has(prediction.image_id)) evaluator.add(prediction);
+  }
 };
+
+/** A saved prediction with the number of its image's id in place of a text. */
+const withNumber = (prediction: LvisPrediction, ids: InstanceIds): LvisPrediction & { image_id: number } => ({
+  ...prediction,
+  image_id: ids.numberOf('images', prediction.image_id),
+});
 
 const predictImages = async (
   evaluator: LvisApEvaluator,
-  { images, categories }: LvisFile,
+  { images, categories, ids }: LvisFile,
   limitBy: 'image' | 'category',
   request: EvaluationRequest,
 ): Promise<void> => {
@@ -101,18 +110,21 @@ const predictImages = async (
   const categoryBest = new CategoryBest(BEST_PER_CATEGORY);
   const filter = (prediction: LvisPrediction): LvisPrediction =>
     limitBy === 'image' ? bestOfImage(prediction, BEST_PER_IMAGE) : categoryBest.filter(prediction);
-  const saved = new Set<string>();
+  const known = new Set(images.map(({ id }) => id));
+  const saved = new Set<number>();
   const writer = await openPredictionWriter(PREDICTION_FORMATS.lvis, request, (prediction) => {
-    saved.add(String(prediction.image_id));
-    evaluator.add(filter(prediction));
+    const numbered = withNumber(prediction, ids);
+    saved.add(numbered.image_id);
+    if (known.has(numbered.image_id)) evaluator.add(filter(numbered));
   });
   try {
     for (const [done, image] of images.entries()) {
-      if (saved.has(String(image.id))) continue;
+      if (saved.has(image.id)) continue;
       const named = { image: await annotated.decode({ ...image, file_name: image.path }), name: image.path };
       const prediction = await detectCategories(model, named, categories, PROMPTS_PER_TEXT * batchSize, signal);
       evaluator.add({ image_id: image.id, ...prediction });
-      await writer?.write(filter({ image_id: image.id, ...prediction }));
+      const kept = filter({ image_id: image.id, ...prediction });
+      await writer?.write({ ...kept, image_id: ids.stated('images', image.id) });
       onProgress?.(done + 1, images.length);
     }
   } finally {

@@ -1,11 +1,12 @@
 import * as z from 'zod';
 import { fileNameProblem } from '../../data/format/row-checks.ts';
 import { checked } from '../../datasets/source/checked.ts';
+import { InstanceIds } from '../../datasets/source/instance-ids.ts';
 import { readJsonLists } from '../../datasets/source/json-entries.ts';
 import { MdetrError } from '../../errors.ts';
 import type { LvisAnnotation, LvisGroundTruth, LvisImage } from '../../metrics/lvis-ap.ts';
 
-const ids = z.array(z.number().int());
+const idList = z.array(z.number().int());
 const imageSchema = z.object({
   id: z.number().int(),
   width: z.number().int().positive(),
@@ -13,8 +14,8 @@ const imageSchema = z.object({
   /** LVIS v1 locates an image by its URL alone. */
   coco_url: z.string().optional(),
   file_name: z.string().optional(),
-  neg_category_ids: ids,
-  not_exhaustive_category_ids: ids,
+  neg_category_ids: idList,
+  not_exhaustive_category_ids: idList,
 });
 const annotationSchema = z.object({
   id: z.number().int(),
@@ -34,6 +35,8 @@ export interface LvisCategory {
 
 /** Content of an LVIS file. */
 export interface LvisFile {
+  /** Numbers of ids that are texts. */
+  readonly ids: InstanceIds;
   readonly groundTruth: LvisGroundTruth;
   /** Sorted by id. */
   readonly categories: readonly LvisCategory[];
@@ -52,12 +55,14 @@ export const readLvisFile = (path: string, limit = Infinity): LvisFile => {
   const images: (LvisImage & { readonly path: string })[] = [];
   const annotations: LvisAnnotation[] = [];
   const categories: LvisCategory[] = [];
+  const ids = new InstanceIds();
   for (const { list, value, location } of readJsonLists(path, ['images', 'annotations', 'categories'])) {
     const at = `${path}: ${location}`;
-    if (list === 'images') images.push(lvisImage(value, at));
-    else if (list === 'annotations') annotations.push(checked(annotationSchema, value, at));
+    const numbered = ids.withNumbers(list, value);
+    if (list === 'images') images.push(lvisImage(numbered, at));
+    else if (list === 'annotations') annotations.push(checked(annotationSchema, numbered, at));
     else {
-      const { id, name, frequency } = checked(categorySchema, value, at);
+      const { id, name, frequency } = checked(categorySchema, numbered, at);
       categories.push({ id, frequency, prompt: promptOf(name) });
     }
   }
@@ -67,7 +72,7 @@ export const readLvisFile = (path: string, limit = Infinity): LvisFile => {
   const kept = images.slice(0, limit);
   const keptIds = new Set(kept.map(({ id }) => id));
   const own = kept.length === images.length ? annotations : annotations.filter(({ image_id }) => keptIds.has(image_id));
-  return { groundTruth: { images: kept, annotations: own, categories }, categories, images: kept };
+  return { groundTruth: { images: kept, annotations: own, categories }, categories, images: kept, ids };
 };
 
 const lvisImage = (value: unknown, at: string): LvisFile['images'][number] => {

@@ -97,6 +97,25 @@ describe('LVIS', () => {
     expect(resumed.results).toEqual(complete.results);
   });
 
+  it('takes ids that are texts, and saves those of images', async () => {
+    const { images, ...others } = JSON.parse(readFileSync(annotations, 'utf8')) as { images: { id: number }[] };
+    const named = fixture.write(
+      'lvis-texts.json',
+      JSON.parse(
+        JSON.stringify({ images, ...others }).replace(
+          /("image_id"|"images":\[\{"id"|\},\{"id"(?=:[78],)):(\d)/g,
+          '$1:"img-$2"',
+        ),
+      ),
+    );
+    const savePredictions = join(fixture.folder, 'lvis-texts.jsonl');
+    const { results } = await fixture.evaluate({ task: 'lvis', annotations: named, savePredictions });
+    expect(results).toEqual((await fixture.evaluate({ task: 'lvis', annotations })).results);
+    expect(readFileSync(savePredictions, 'utf8').match(/"img-\d"/g)).toEqual(['"img-8"', '"img-7"']);
+    const saved = await fixture.evaluate({ task: 'lvis', annotations: named, predictions: savePredictions });
+    expect(saved.results).toEqual(results);
+  });
+
   it('makes the prompts of the official script', () => {
     expect(promptOf('flip-flop_(sandal)')).toBe('flip-flop ');
     expect(promptOf('baby_buggy')).toBe('baby buggy');

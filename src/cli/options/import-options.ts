@@ -1,4 +1,5 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import type { OnBadRow } from '../../data/annotation-index/row-reader.ts';
 import { IMPORT_DEFAULTS } from '../../datasets/import/import-defaults.ts';
 import { TEXT_KINDS, type TextKind } from '../../datasets/import/made-texts.ts';
 import { fractionBelowOne, integerFrom } from './option-values.ts';
@@ -14,6 +15,7 @@ export interface ImportSettings {
   readonly class?: string;
   readonly classes?: string;
   readonly seed: number;
+  readonly onBadRow: OnBadRow;
 }
 
 /** Adds the options of an import to a command. */
@@ -46,7 +48,12 @@ export const addImportOptions = (command: Command): Command =>
     )
     .option('--class <name>', 'class of objects to which the source gives none')
     .option('--classes <file>', 'names of numbered classes, one per line')
-    .option('--seed <s>', 'seed of the validation part and of the captions', integerFrom(0), IMPORT_DEFAULTS.seed);
+    .option('--seed <s>', 'seed of the validation part and of the captions', integerFrom(0), IMPORT_DEFAULTS.seed)
+    .addOption(
+      new Option('--on-bad-row <action>', 'action for entries of the source that cannot be used')
+        .choices(['stop', 'skip'])
+        .default('stop'),
+    );
 
 const textKinds = (text: string): readonly TextKind[] =>
   text.split(',').map((word) => {

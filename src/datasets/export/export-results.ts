@@ -108,5 +108,6 @@ export const readClassNames = async (path: string): Promise<string[]> => {
 
 /** Results of a file with one in each line. @throws {MdetrError} naming the line that is no result */
 export async function* readResultLines(path: string): AsyncGenerator<ExportableResult> {
-  for await (const { value, location } of readJsonLines(path, parseStrictJson)) yield parseResult(value, location);
+  for await (const { value, location } of readJsonLines(path, { parse: parseStrictJson }))
+    yield parseResult(value, location);
 }

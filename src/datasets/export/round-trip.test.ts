@@ -13,6 +13,7 @@ import type { ImportedImage } from '../import/importer.ts';
 import { recognizeSource } from '../import/importers.ts';
 import { ImportSource } from '../import/import-source.ts';
 import { Remarks } from '../preparation/remarks.ts';
+import { BadRows } from '../source/bad-rows.ts';
 import { exportResults, type ExportReport } from './export-results.ts';
 import { exporters } from './exporters.ts';
 import type { ExportableResult } from './result-images.ts';
@@ -73,7 +74,11 @@ const importedFrom = async (path: string, format: string): Promise<ImportedImage
   const source = await ImportSource.open(path, images);
   const { importer, files } = await recognizeSource(source, format);
   const found: ImportedImage[] = [];
-  for await (const image of importer.read(source, files, { leftOut: new Remarks(), notes: new Remarks() }))
+  for await (const image of importer.read(source, files, {
+    leftOut: new Remarks(),
+    notes: new Remarks(),
+    badRows: new BadRows('stop', new Remarks()),
+  }))
     found.push(image);
   return found;
 };

@@ -1,4 +1,5 @@
 import { excerpt, MdetrError } from '../../errors.ts';
+import { BadRowError } from '../source/bad-rows.ts';
 import { isCoordinate, shown } from '../../data/format/field-values.ts';
 
 /** Number of a text in decimal or scientific notation; undefined for any other text. */
@@ -13,7 +14,7 @@ export const numberOfText = (text: string): number | undefined =>
 export const coordinateOf = (value: unknown, location: string): number => {
   const number = typeof value === 'string' ? numberOfText(value) : value;
   if (!isCoordinate(number))
-    throw new MdetrError(`${location} is ${shown(value)}, not a coordinate in pixels or percent`);
+    throw new BadRowError(`${location} is ${shown(value)}, not a coordinate in pixels or percent`);
   return number;
 };
 

@@ -220,16 +220,22 @@ const CASES: Readonly<Record<string, { file: string; damages: Readonly<Record<st
   },
 };
 
+/** A source with one damaged file, in a folder that is removed after the test. */
+const damagedSource = (format: string, file: string, damage: Damage): string => {
+  const source = temporaryFolder();
+  cpSync(join(drawn, 'images'), join(source, 'images'), { recursive: true });
+  writeFormat(source, DRAWN_FORMATS[format]!(images));
+  const path = join(source, file);
+  writeFileSync(path, damage(readFileSync(path, 'utf8')));
+  return source;
+};
+
 describe.each(Object.entries(CASES))('a broken source of %s', (name, { file, damages }) => {
   it.each(Object.keys({ ...FOREIGN, ...damages }))('is named on one line, and nothing is written: %s', async (kind) => {
     const damage = { ...FOREIGN, ...damages }[kind]!;
     // An empty label file is an image without objects.
     if (name === 'yolo' && /empty|blanks/.test(kind)) return;
-    const source = temporaryFolder();
-    cpSync(join(drawn, 'images'), join(source, 'images'), { recursive: true });
-    writeFormat(source, DRAWN_FORMATS[name.split(' ')[0]!]!(images));
-    const path = join(source, file);
-    writeFileSync(path, damage(readFileSync(path, 'utf8')));
+    const source = damagedSource(name.split(' ')[0]!, file, damage);
     const out = join(temporaryFolder(), 'dataset');
     const error: unknown = await importDataset({ source, out }).then(
       () => undefined,
@@ -243,3 +249,34 @@ describe.each(Object.entries(CASES))('a broken source of %s', (name, { file, dam
     expect(existsSync(out)).toBe(false);
   });
 });
+
+/** Damage of one entry, which can be left out. */
+const ENTRIES: Readonly<Record<string, readonly string[]>> = {
+  coco: ['a box of words'],
+  voc: ['a tag that is not closed'],
+  yolo: ['a class that is a word'],
+  labelme: ['a coordinate that is a word', 'a comma too many'],
+  csv: ['a coordinate that is a word'],
+  via: ['a coordinate that is a word'],
+  labelstudio: ['a coordinate that is a word'],
+  cvat: ['an image without name'],
+  odvg: ['a box of words', 'a line that is cut'],
+  captions: ['a box of words'],
+};
+
+it.each(Object.entries(ENTRIES).flatMap(([name, kinds]) => kinds.map((kind) => [name, kind] as const)))(
+  'an entry that cannot be used is left out on request: %s, %s',
+  async (name, kind) => {
+    const { file, damages } = CASES[name]!;
+    const source = damagedSource(name, file, damages[kind]!);
+    const out = join(temporaryFolder(), 'dataset');
+    await expect(importDataset({ source, out })).rejects.toThrow('pass `--on-bad-row skip` to leave out such entries');
+    const { leftOut, files } = await importDataset({ source, out, onBadRow: 'skip' });
+    expect(leftOut).toContainEqual({
+      what: 'entries that cannot be used (--on-bad-row skip)',
+      count: 1,
+      examples: [expect.stringContaining(basename(file))],
+    });
+    expect(files.reduce((sum, { annotations }) => sum + annotations, 0)).toBeGreaterThan(3);
+  },
+);

@@ -1,4 +1,5 @@
 import { join, relative, resolve, sep } from 'node:path';
+import type { OnBadRow } from '../../data/annotation-index/row-reader.ts';
 import { UsageError } from '../../errors.ts';
 import { replaceFile } from '../../files/atomic-file.ts';
 import { OutputRule } from '../../files/output-rule.ts';
@@ -6,6 +7,7 @@ import type { BoxXywh } from '../../geometry/boxes.ts';
 import { RowIds, writeAnnotations } from '../preparation/annotation-writer.ts';
 import type { PreparationProgress, PreparationReport, PreparedFile } from '../preparation/preparation.ts';
 import { Remarks } from '../preparation/remarks.ts';
+import { BadRows } from '../source/bad-rows.ts';
 import { readNumberedNames } from './class-names.ts';
 import { ClassTexts, type AttributeChoice } from './class-texts.ts';
 import { rowsOf, type DatasetRow, type RowOptions } from './dataset-rows.ts';
@@ -43,6 +45,8 @@ export interface ImportDatasetOptions {
   readonly classes?: string | undefined;
   /** Seed of the validation part and of the captions. Default 0. */
   readonly seed?: number | undefined;
+  /** Whether an entry that cannot be used stops the import (default), or is left out and counted in the report. */
+  readonly onBadRow?: OnBadRow | undefined;
   /** Replace files of an earlier import. Default false. */
   readonly overwrite?: boolean | undefined;
   /** Model that is to be trained, which limits captions. Default: the one of this package. */
@@ -93,14 +97,16 @@ export const importDataset = async (options: ImportDatasetOptions): Promise<Impo
     outputs.derived(join(out, name), `--out ${out}`);
 
   progress?.step('read images', Math.max(1, source.images.length));
+  const badRows = new BadRows(options.onBadRow, leftOut);
   const read = importer.read(source, files, {
     leftOut,
     notes,
+    badRows,
     defaultClass: options.defaultClass,
     classNames: options.classes === undefined ? undefined : await readNumberedNames(options.classes),
   });
   for (const error of source.brokenJson.values()) leftOut.add('files that are not valid JSON', error.message);
-  const images = await placeImages(read, { leftOut, notes }, () => progress?.advance());
+  const images = await placeImages(read, { leftOut, notes, badRows }, () => progress?.advance());
   const divided = splitImages(images, { valFraction, seed, notes });
 
   const model = options.model ?? (await defaultModelLimits());

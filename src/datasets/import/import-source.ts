@@ -4,6 +4,7 @@ import { basename, dirname, join, posix, resolve } from 'node:path';
 import { DECODE_DEFAULTS } from '../../data/images/decode-options.ts';
 import { readImageFile, readImageHeader } from '../../data/images/node/image-file.ts';
 import { errorCode, fileReason, MdetrError } from '../../errors.ts';
+import { BadRowError } from '../source/bad-rows.ts';
 import { fileHead } from './file-head.ts';
 import { imageSpellings, imageStem, isImageFile, pathComponents } from './image-names.ts';
 import { JsonOutlines, type JsonOutline } from './json-outline.ts';
@@ -157,7 +158,7 @@ export class ImportSource {
       second.head === best!.head &&
       second.common === best!.common;
     if (isTied && !haveEqualSize(best!.path, second.path))
-      throw new MdetrError(
+      throw new BadRowError(
         `${this.pathOf(annotationFile)}: ${reference.slice(0, 100)} can be ${best!.path} or ${second.path}; rename one, or import their folders separately`,
       );
     return best?.path;

@@ -1,5 +1,6 @@
 import type { Segmentation } from '../../data/format/coco-format.ts';
 import type { BoxXywh } from '../../geometry/boxes.ts';
+import type { BadRows } from '../source/bad-rows.ts';
 import type { Remarks } from '../preparation/remarks.ts';
 import type { ImportSource } from './import-source.ts';
 import type { ImportSplit } from './stated-split.ts';
@@ -65,6 +66,8 @@ export interface ImportOptions {
   readonly leftOut: Remarks;
   /** Receives peculiarities of the source that affect the result. */
   readonly notes: Remarks;
+  /** Decides about entries that cannot be used: the first one stops the import, or they are left out. */
+  readonly badRows: BadRows;
   /** Names of numbered classes, for sources that do not contain them. */
   readonly classNames?: readonly string[] | undefined;
   /** Class of objects to which the source gives none. */

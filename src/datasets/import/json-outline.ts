@@ -66,8 +66,11 @@ const isLines = (start: string): boolean => {
 };
 
 const linesOutline = (start: string, path: string): JsonOutline => {
-  const [line = ''] = start.split(/\r?\n/, 1);
-  const value = parsed(line.trim());
+  // A line that is not JSON is an entry that cannot be used; the others still show the format.
+  const value = start
+    .split(/\r?\n/)
+    .map((line) => parsed(line.trim()))
+    .find((each) => each !== undefined);
   if (value === undefined) throw new MdetrError(`${path}: line 1: is not JSON`);
   return { kind: 'lines', keys: keysOf(value), first: value };
 };

@@ -1,4 +1,5 @@
 import { MdetrError } from '../../errors.ts';
+import { BadRowError } from '../source/bad-rows.ts';
 import type { Segmentation } from '../../data/format/coco-format.ts';
 import { isPolygons, maskProblem } from '../../data/format/segmentation.ts';
 import { boxXywhToXyxy, boxXyxyToXywh, clampBoxXyxy, type BoxXywh } from '../../geometry/boxes.ts';
@@ -32,7 +33,7 @@ const RATIO_TOLERANCE = 0.01;
  */
 export const placeImages = async (
   images: AsyncIterable<ImportedImage>,
-  options: Pick<ImportOptions, 'leftOut' | 'notes'>,
+  options: Pick<ImportOptions, 'leftOut' | 'notes' | 'badRows'>,
   onImage: () => void = () => undefined,
 ): Promise<PlacedImage[]> => {
   const merged = new Map<string, PlacedImage & { objects: PlacedObject[] }>();
@@ -100,19 +101,20 @@ const placeImage = (
   image: ImportedImage,
   path: string,
   sizes: { readonly stored: ImageSize; readonly turned: ImageSize },
-  options: Pick<ImportOptions, 'leftOut' | 'notes'>,
+  options: Pick<ImportOptions, 'leftOut' | 'notes' | 'badRows'>,
 ): PlacedImage & { objects: PlacedObject[] } => {
   const { size, scale } = frameOf(image, sizes, options.notes);
-  const objects = image.objects.flatMap((object): PlacedObject[] => {
+  const objectsOf = (object: ImportedObject): PlacedObject[] => {
     const [x, y, w, h] = object.bbox;
-    if (![x, y, w, h].every(Number.isFinite)) throw new MdetrError(`${object.location}: the box is not finite`);
+    if (![x, y, w, h].every(Number.isFinite)) throw new BadRowError(`${object.location}: the box is not finite`);
     const bbox = clipped([x * scale[0], y * scale[1], w * scale[0], h * scale[1]], size);
     if (!(bbox[2] > 0 && bbox[3] > 0)) {
       options.leftOut.add('boxes without area in the image', object.location);
       return [];
     }
     return [{ ...object, bbox, segmentation: placedMask(object, size, scale, options) }];
-  });
+  };
+  const objects = image.objects.flatMap((object) => options.badRows.attempt(() => objectsOf(object)) ?? []);
   return { path, ...size, split: image.split, caption: image.caption, objects, location: image.location };
 };
 

@@ -70,7 +70,7 @@ export const writePrompts = (
               file_name: image.coco_url.split('/').slice(-2).join('/'),
               height: image.height,
               width: image.width,
-              original_id: image.id,
+              original_id: source.statedId('images', image.id),
               coco_url: image.coco_url,
               caption: prompt,
               tokens_negative: entireCaption,

@@ -26,15 +26,22 @@ export const writeLvis = async (
       const instances = badRows.attempt(() => source.annotationsOf(image.id));
       if (instances === undefined) continue;
       written++;
-      await sections.append('images', image);
-      for (const { segmentation, ...box } of instances) {
+      await sections.append('images', source.asStated('images', image));
+      for (const instance of instances) {
+        const { segmentation, ...box } = source.asStated('boxes', instance);
         await sections.append('annotations', options['masks'] === undefined ? box : { ...box, segmentation });
         boxes++;
       }
       progress.advance();
     }
     const { info = {}, licenses = [] } = readJsonMembers(source.path, ['info', 'licenses']);
-    await sections.finish({ info, licenses, images: [], annotations: [], categories: source.categories });
+    await sections.finish({
+      info,
+      licenses,
+      images: [],
+      annotations: [],
+      categories: source.categories.map((category) => source.asStated('categories', category)),
+    });
   } finally {
     await sections.discard();
   }

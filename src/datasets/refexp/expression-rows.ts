@@ -1,3 +1,4 @@
+import { excerpt, quoted } from '../../errors.ts';
 import { codePointsOf, consolidateSpans } from '../combine/caption-spans.ts';
 import type { AnnotationWriter } from '../preparation/annotation-writer.ts';
 import { BadRowError } from '../source/bad-rows.ts';
@@ -27,17 +28,22 @@ export const writeExpressions = async (
   dataset: string,
   { instances, findRoot, masks, leftOut, notes }: ExpressionContext,
 ): Promise<void> => {
-  const location = `${dataset} ref_id ${reference.ref_id}`;
+  const { ids } = instances;
+  const imageId = ids.stated('images', reference.image_id);
+  const annotationId = ids.stated('annotations', reference.ann_id);
+  const location = `${dataset} ref_id ${excerpt(String(reference.ref_id))}`;
   const image = instances.images.get(reference.image_id);
   const annotation = instances.annotations.get(reference.ann_id);
   if (image === undefined)
-    throw new BadRowError(`${location}, field image_id: ${instances.path} has no usable image ${reference.image_id}`);
+    throw new BadRowError(`${location}, field image_id: ${instances.path} has no usable image ${quoted(imageId)}`);
   if (annotation === undefined)
-    throw new BadRowError(`${location}, field ann_id: ${instances.path} has no usable annotation ${reference.ann_id}`);
+    throw new BadRowError(
+      `${location}, field ann_id: ${instances.path} has no usable annotation ${quoted(annotationId)}`,
+    );
   if (annotation.image_id !== reference.image_id)
     throw new BadRowError(
-      `${location}: annotation ${reference.ann_id} of ${instances.path} is of image ${annotation.image_id}, ` +
-        `but the reference is of image ${reference.image_id}; do the two files belong together?`,
+      `${location}: annotation ${quoted(annotationId)} of ${instances.path} is of image ${quoted(ids.stated('images', annotation.image_id))}, ` +
+        `but the reference is of image ${quoted(imageId)}; do the two files belong together?`,
     );
   if (annotation.iscrowd !== 0) notes.add('expressions about crowds, whose boxes training skips', location);
   for (const { sent } of reference.sentences) {
@@ -54,7 +60,7 @@ export const writeExpressions = async (
         file_name: imageFileName(reference),
         height: image.height,
         width: image.width,
-        original_id: reference.image_id,
+        original_id: imageId,
         caption: sent,
         dataset_name: dataset,
         tokens_negative: consolidateSpans(negativeSpans, caption),
@@ -63,10 +69,10 @@ export const writeExpressions = async (
         {
           area: areaOf(annotation),
           iscrowd: annotation.iscrowd,
-          category_id: reference.category_id,
+          category_id: ids.stated('categories', reference.category_id),
           bbox: annotation.bbox,
           segmentation: masks ? segmentationOf(annotation, instances.path) : undefined,
-          original_id: reference.ann_id,
+          original_id: annotationId,
           tokens_positive: tokensPositive,
         },
       ],

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { expectedFile, fixtureFolder, runPreparation, temporaryFolder } from '../../../test/support/run-preparation.ts';
 import { Remarks } from '../preparation/remarks.ts';
 import { BadRows } from '../source/bad-rows.ts';
+import { InstanceIds } from '../source/instance-ids.ts';
 import { checkReferences } from './references.ts';
 import { refcoco, refcocog, refcocoPlus, refexp } from './refexp.ts';
 
@@ -56,6 +57,23 @@ describe('referring expressions', () => {
     );
   });
 
+  it('takes ids that are texts', async () => {
+    const copy = copyOfFixture();
+    const edit = (name: string, change: (text: string) => string): void => {
+      const path = join(copy, 'refcoco', name);
+      writeFileSync(path, change(readFileSync(path, 'latin1')), 'latin1');
+    };
+    edit('refs(unc).p', (text) => text.replace(/((?:S'ann_id'\np7|S'image_id'\np9|g7|g9)\n)I(\d+)\n/g, "$1S'id-$2'\n"));
+    edit('instances.json', (text) =>
+      text.replace(/"image_id": (\d+)/g, '"image_id": "id-$1"').replace(/"id": (\d{2,}|9)\}/g, '"id": "id-$1"}'),
+    );
+    const { files } = await runPreparation(refcoco, copy, { splits: ['train'] });
+    const expected = JSON.stringify(expectedFile('refer', 'finetune_refcoco_train.json'));
+    expect(files['finetune_refcoco_train.json']).toEqual(
+      JSON.parse(expected.replace(/"original_id":(\d+)/g, '"original_id":"id-$1"')),
+    );
+  });
+
   it("uses COCO's own file if instances.json is missing", async () => {
     const copy = copyOfFixture();
     cpSync(join(copy, 'refcoco+/instances.json'), join(copy, 'annotations/instances_train2014.json'));
@@ -90,8 +108,8 @@ describe('referring expressions', () => {
   });
 
   it('names entry and field of an invalid reference', () => {
-    expect(() => checkReferences([{ ref_id: 'a' }], 'x.p', new BadRows('stop', new Remarks()))).toThrow(
-      'x.p: [0], field ref_id: expected number',
-    );
+    expect(() =>
+      checkReferences([{ ref_id: 'a' }], 'x.p', new BadRows('stop', new Remarks()), new InstanceIds()),
+    ).toThrow('x.p: [0], field ann_id: expected number');
   });
 });

@@ -3,6 +3,7 @@ import { RowIds, writeAnnotations } from '../preparation/annotation-writer.ts';
 import { BadRows } from '../source/bad-rows.ts';
 import { readChosenInstances } from '../source/coco-instances.ts';
 import { writeImageList } from '../source/image-list.ts';
+import { InstanceIds } from '../source/instance-ids.ts';
 import type {
   Preparation,
   PreparationOption,
@@ -94,9 +95,10 @@ const prepareOne = (dataset: DatasetName, title: string, about: string): Prepara
         `--split ${request.splits.join(',')}: by ${division}, ${dataset} has the splits ${offered.join(', ')}`,
       );
     const leftOut = new Remarks();
-    const references = await readReferences(request, dataset, division, leftOut);
+    const instanceIds = new InstanceIds();
+    const references = await readReferences(request, dataset, division, leftOut, instanceIds);
     const used = references.filter(({ split }) => splits.includes(split));
-    const context = await contextOf(request, dataset, used, leftOut);
+    const context = await contextOf(request, dataset, used, leftOut, instanceIds);
     const ids = new RowIds();
     const files: PreparedFile[] = [];
     for (const split of splits) {
@@ -136,9 +138,10 @@ const readReferences = async (
   dataset: DatasetName,
   division: string,
   leftOut: Remarks,
+  ids: InstanceIds,
 ): Promise<Reference[]> => {
   const path = sourcePath(from, refsFile(dataset, division));
-  return checkReferences(await tools.readPickle(path), path, new BadRows(onBadRow, leftOut));
+  return checkReferences(await tools.readPickle(path), path, new BadRows(onBadRow, leftOut), ids);
 };
 
 const contextOf = async (
@@ -146,6 +149,7 @@ const contextOf = async (
   dataset: DatasetName,
   references: readonly Reference[],
   leftOut: Remarks,
+  ids: InstanceIds,
 ): Promise<ExpressionContext> => {
   const badRows = new BadRows(onBadRow, leftOut);
   const masks = options['masks'] !== undefined;
@@ -155,7 +159,7 @@ const contextOf = async (
     masks,
   };
   return {
-    instances: await readChosenInstances(sourcePath(from, instancesFile(dataset)), wanted, progress, badRows),
+    instances: await readChosenInstances(sourcePath(from, instancesFile(dataset)), wanted, progress, badRows, ids),
     findRoot: await tools.loadRootFinder(),
     masks,
     leftOut,
@@ -212,17 +216,18 @@ ${ABOUT_ROWS}`,
   async run(request) {
     const { out, progress } = request;
     const parts: { dataset: DatasetName; references: readonly Reference[]; context: ExpressionContext }[] = [];
-    const unsafe: number[] = [];
+    const unsafe: (number | string)[] = [];
     const leftOut = new Remarks();
     const notes = new Remarks();
     for (const dataset of DATASETS) {
-      const all = await readReferences(request, dataset, officialDivision(dataset), leftOut);
-      for (const { split, image_id } of all) if (split !== 'train') unsafe.push(image_id);
+      const ids = new InstanceIds();
+      const all = await readReferences(request, dataset, officialDivision(dataset), leftOut, ids);
+      for (const { split, image_id } of all) if (split !== 'train') unsafe.push(ids.stated('images', image_id));
       const references = all.filter(({ split }) => request.splits.includes(split));
       parts.push({
         dataset,
         references,
-        context: { ...(await contextOf(request, dataset, references, leftOut)), notes },
+        context: { ...(await contextOf(request, dataset, references, leftOut, ids)), notes },
       });
     }
     const files: PreparedFile[] = [];

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { MdetrError } from '../../errors.ts';
+import { excerpt, MdetrError, quoted } from '../../errors.ts';
 import type { Segmentation } from '../../data/format/coco-format.ts';
 import { flagOf, isAbsent, scalarId, shown } from '../../data/format/field-values.ts';
 import { parseSegmentation } from '../../data/format/segmentation.ts';
@@ -7,6 +7,7 @@ import type { BoxXywh } from '../../geometry/boxes.ts';
 import type { AnnotationFileHeader } from '../preparation/annotation-writer.ts';
 import { BadRowError, type BadRows } from './bad-rows.ts';
 import { checked } from './checked.ts';
+import type { InstanceIds } from './instance-ids.ts';
 import { type ListEntry, readJsonLists, readJsonMembers, withPauses } from './json-entries.ts';
 import { megabyteProgress } from '../preparation/megabyte-progress.ts';
 import type { PreparationProgress } from '../preparation/preparation.ts';
@@ -75,10 +76,12 @@ export interface ChosenInstances {
   readonly header: AnnotationFileHeader;
   readonly images: ReadonlyMap<number, InstanceImage>;
   readonly annotations: ReadonlyMap<number, InstanceAnnotation>;
+  readonly ids: InstanceIds;
 }
 
 /**
  * Reads selected images and boxes of `instances_train2014.json` (448 MB) in one pass. Only these are kept in memory.
+ * @param ids numbers of ids that are texts, also of the `wanted` ones
  * @throws {MdetrError} naming the ids that the file does not have, unless bad entries are skipped
  */
 export const readChosenInstances = async (
@@ -86,16 +89,19 @@ export const readChosenInstances = async (
   wanted: { readonly images: ReadonlySet<number>; readonly annotations: ReadonlySet<number>; readonly masks: boolean },
   progress: PreparationProgress,
   badRows: BadRows,
+  ids: InstanceIds,
 ): Promise<ChosenInstances> => {
   const images = new Map<number, InstanceImage>();
   const annotations = new Map<number, InstanceAnnotation>();
   const onProgress = megabyteProgress(`reading ${path}, MB`, progress);
   const entries = readJsonLists(path, ['images', 'annotations'], { onProgress });
-  const read = ({ list, location, value }: ListEntry<'images' | 'annotations'>): void => {
+  const read = ({ list, location, value: stated }: ListEntry<'images' | 'annotations'>): void => {
     const at = `${path}: ${location}`;
+    const value = ids.withNumbers(list, stated);
     const { id } = checked(idOnly, value, at);
     if (!wanted[list].has(id)) return;
-    if ((list === 'images' ? images : annotations).has(id)) throw new BadRowError(`${at}: id ${id} occurs twice`);
+    if ((list === 'images' ? images : annotations).has(id))
+      throw new BadRowError(`${at}: id ${quoted(ids.stated(list, id))} occurs twice`);
     if (list === 'images') images.set(id, checked(cocoImage, value, at));
     else {
       const { segmentation: mask, ...annotation } = checked(cocoAnnotation, value, at);
@@ -105,22 +111,24 @@ export const readChosenInstances = async (
   for await (const entry of withPauses(entries)) badRows.attempt(() => read(entry));
   // What is left out is missing then, and the expressions about it are left out, too.
   if (!badRows.areSkipped) {
-    requireAll(path, 'images', wanted.images, images);
-    requireAll(path, 'annotations', wanted.annotations, annotations);
+    requireAll(path, 'images', wanted.images, images, ids);
+    requireAll(path, 'annotations', wanted.annotations, annotations, ids);
   }
-  return { path, header: readJsonMembers(path, ['info', 'licenses', 'categories']), images, annotations };
+  return { path, header: readJsonMembers(path, ['info', 'licenses', 'categories']), images, annotations, ids };
 };
 
 const requireAll = (
   path: string,
-  what: string,
+  what: 'images' | 'annotations',
   wanted: ReadonlySet<number>,
   found: ReadonlyMap<number, unknown>,
+  ids: InstanceIds,
 ): void => {
   const missing = [...wanted].filter((id) => !found.has(id));
+  const named = missing.slice(0, 5).map((id) => excerpt(String(ids.stated(what, id))));
   if (missing.length > 0)
     throw new MdetrError(
       `${path}: lacks ${missing.length} of the ${wanted.size} ${what} that expressions refer to ` +
-        `(${missing.slice(0, 5).join(', ')}${missing.length > 5 ? ', …' : ''}): is it the file of COCO train2014?`,
+        `(${named.join(', ')}${missing.length > 5 ? ', …' : ''}): is it the file of COCO train2014?`,
     );
 };

@@ -6,12 +6,18 @@ import { makeFolder } from '../../files/make-folder.ts';
 import type { PreparedList } from '../preparation/preparation.ts';
 
 /**
- * Writes image ids in ascending order, one per line, without duplicates. The file is written atomically.
+ * Writes image ids, one per line, without duplicates: numbers in ascending order, then texts. The file is written atomically.
  * @throws {MdetrError} if it cannot be written
  */
-export const writeImageList = async (folder: string, name: string, ids: Iterable<number>): Promise<PreparedList> => {
+export const writeImageList = async (
+  folder: string,
+  name: string,
+  ids: Iterable<number | string>,
+): Promise<PreparedList> => {
   const path = join(folder, name);
-  const sorted = [...new Set(ids)].sort((a, b) => a - b);
+  const distinct = [...new Set(ids)];
+  const numbers = distinct.filter((id) => typeof id === 'number').sort((a, b) => a - b);
+  const sorted = [...numbers, ...distinct.filter((id) => typeof id === 'string').sort()];
   await makeFolder(folder);
   await replaceFile(path, sorted.map((id) => `${id}\n`).join(''));
   return { path, entries: sorted.length };

@@ -1,10 +1,11 @@
 import * as z from 'zod';
-import { StringIds } from '../../data/annotation-index/string-ids.ts';
 import type { Segmentation } from '../../data/format/coco-format.ts';
 import { parseSegmentation } from '../../data/format/segmentation.ts';
+import { quoted } from '../../errors.ts';
 import { BadRowError, type BadRows } from './bad-rows.ts';
 import { checked } from './checked.ts';
 import { instanceFields } from './coco-instances.ts';
+import { InstanceIds } from './instance-ids.ts';
 import { type ListEntry, readJsonLists, withPauses } from './json-entries.ts';
 import { JsonRanges } from './json-ranges.ts';
 import { megabyteProgress } from '../preparation/megabyte-progress.ts';
@@ -24,34 +25,6 @@ export type InstanceCategory = z.output<typeof category>;
 export interface ImageWithId {
   readonly id: number;
 }
-
-/** Integers for string ids, which labeling tools write (UUIDs, file names, quoted integers). */
-class InstanceIds {
-  readonly images = new StringIds();
-  readonly categories = new StringIds();
-
-  image(value: unknown): unknown {
-    return withNumbers(value, { id: this.images });
-  }
-
-  category(value: unknown): unknown {
-    return withNumbers(value, { id: this.categories });
-  }
-
-  annotation(value: unknown): unknown {
-    return withNumbers(value, { image_id: this.images, category_id: this.categories });
-  }
-}
-
-/** An entry whose string ids in the named fields are replaced by integers. */
-const withNumbers = (value: unknown, fields: Readonly<Record<string, StringIds>>): unknown => {
-  if (typeof value !== 'object' || value === null) return value;
-  const numbers = Object.entries(fields).flatMap(([field, ids]): [string, number][] => {
-    const id = (value as Record<string, unknown>)[field];
-    return typeof id === 'string' ? [[field, ids.numberOf(id)]] : [];
-  });
-  return numbers.length === 0 ? value : { ...value, ...Object.fromEntries(numbers) };
-};
 
 /** Values per annotation in the table: category id, the byte range [begin, end) of its entry, and its index. */
 const TABLE_STRIDE = 4;
@@ -111,17 +84,18 @@ export class InstanceFile<Image extends ImageWithId> {
     const read = (entry: ListEntry<'images' | 'annotations' | 'categories'>): void => {
       const at = `${path}: ${entry.location}`;
       if (entry.list === 'categories') {
-        const own = checked(category, ids.category(entry.value), at);
+        const own = checked(category, ids.withNumbers('categories', entry.value), at);
         if (categories.some(({ id }) => id === own.id))
-          throw new BadRowError(`${at}: category id ${own.id} occurs twice`);
+          throw new BadRowError(`${at}: category id ${quoted(ids.stated('categories', own.id))} occurs twice`);
         categories.push(own);
       } else if (entry.list === 'images') {
-        const image = checked(imageSchema, ids.image(entry.value), at);
-        if (images.has(image.id)) throw new BadRowError(`${at}: image id ${image.id} occurs twice`);
+        const image = checked(imageSchema, ids.withNumbers('images', entry.value), at);
+        if (images.has(image.id))
+          throw new BadRowError(`${at}: image id ${quoted(ids.stated('images', image.id))} occurs twice`);
         images.set(image.id, image);
       } else {
         index++;
-        const { image_id, category_id } = checked(idFields, ids.annotation(entry.value), at);
+        const { image_id, category_id } = checked(idFields, ids.withNumbers('boxes', entry.value), at);
         const own = tableOf.get(image_id);
         if (own === undefined) tableOf.set(image_id, [category_id, entry.begin, entry.end, index]);
         else own.push(category_id, entry.begin, entry.end, index);
@@ -143,7 +117,11 @@ export class InstanceFile<Image extends ImageWithId> {
     for (let i = 0; i < table.length; i += TABLE_STRIDE) {
       const [, begin, end, index] = table.slice(i, i + TABLE_STRIDE) as [number, number, number, number];
       found.push(
-        checked(annotation, this.ids.annotation(this.ranges.value(begin, end)), `${this.path}: annotations[${index}]`),
+        checked(
+          annotation,
+          this.ids.withNumbers('boxes', this.ranges.value(begin, end)),
+          `${this.path}: annotations[${index}]`,
+        ),
       );
     }
     return found;
@@ -151,7 +129,12 @@ export class InstanceFile<Image extends ImageWithId> {
 
   /** The id of an image or category as the file states it. */
   statedId(list: 'images' | 'categories', id: number): number | string {
-    return this.ids[list].idOf(id);
+    return this.ids.stated(list, id);
+  }
+
+  /** An entry with its ids as the file states them. */
+  asStated<Entry>(list: 'images' | 'boxes' | 'categories', entry: Entry): Entry {
+    return this.ids.asStated(list, entry);
   }
 
   close(): void {

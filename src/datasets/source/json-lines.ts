@@ -1,20 +1,27 @@
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { MdetrError, messageOf } from '../../errors.ts';
+import { BadRowError, type BadRows } from './bad-rows.ts';
 import { requireInput } from '../../files/input-file.ts';
 import { parsePythonJson } from '../../data/annotation-index/python-json.ts';
 
 /** Maximum number of characters of a line. */
 const MAX_LINE = 64 * 2 ** 20;
 
+interface LineOptions {
+  readonly parse?: (text: string) => unknown;
+  readonly badRows?: BadRows;
+}
+
 /**
  * Iterates over the values of a JSON Lines file; empty lines are skipped.
- * @param parse parses a line; by default as Python writes it, with `NaN`
+ * @param options.parse parses a line; by default as Python writes it, with `NaN`
+ * @param options.badRows decides about lines that are not JSON; by default the first one is an error
  * @throws {MdetrError} naming file and line of the first line that is not JSON
  */
 export const readJsonLines = async function* (
   path: string,
-  parse: (text: string) => unknown = parsePythonJson,
+  { parse = parsePythonJson, badRows }: LineOptions = {},
 ): AsyncGenerator<{ value: unknown; location: string }> {
   await requireInput(path);
   const lines = createInterface({ input: createReadStream(path, 'utf8'), crlfDelay: Infinity });
@@ -26,13 +33,15 @@ export const readJsonLines = async function* (
       if (line.trim() === '') continue;
       const location = `${path}: line ${number}`;
       if (line.length > MAX_LINE) throw new MdetrError(`${location}: has more than ${MAX_LINE} characters`);
-      let value: unknown;
-      try {
-        value = parse(line);
-      } catch (error) {
-        throw new MdetrError(`${location}: is not JSON: ${messageOf(error).slice(0, 100)}`, { cause: error });
-      }
-      yield { value, location };
+      const read = (): { value: unknown; location: string } => {
+        try {
+          return { value: parse(line), location };
+        } catch (error) {
+          throw new BadRowError(`${location}: is not JSON: ${messageOf(error).slice(0, 100)}`, { cause: error });
+        }
+      };
+      const entry = badRows === undefined ? read() : badRows.attempt(read);
+      if (entry !== undefined) yield entry;
     }
   } finally {
     lines.close();

@@ -1,5 +1,13 @@
 import { join } from 'node:path';
 import { UsageError } from '../../errors.ts';
+import {
+  booleanRule,
+  checkOptions,
+  oneOf,
+  withoutUndefined,
+  type OptionRule,
+  type OptionRules,
+} from '../../options/check-options.ts';
 import { requireInteger } from '../render/require-integer.ts';
 import { completeSceneOptions, RENDER_QUALITIES, SCENE_DEFAULTS } from '../render/scene.ts';
 import { LANGUAGES, SPLITS, type Language, type SceneSplit } from '../render/splits.ts';
@@ -64,9 +72,45 @@ export const isImageName = (name: string): boolean => /^scene_[a-z-]+_\d+\.(png|
 export const imagePath = (folder: string, settings: DatasetSettings, index: number): string =>
   join(folder, IMAGE_FOLDER, imageName(settings, index));
 
-/** Validates settings. @throws {UsageError} naming the first setting that is out of range */
-export const checkSettings = (settings: DatasetSettings): void => {
-  const { width, height, minObjects, maxObjects, split, language, needsColor } = settings;
+/** Settings of a call: the number of images, and what differs from the defaults. */
+export type GivenSettings = Partial<DatasetSettings> & Pick<DatasetSettings, 'images'>;
+
+const numberRule: OptionRule = { expected: 'a number', accepts: (value) => typeof value === 'number' };
+
+/** Types of the settings; their ranges are checked afterwards. */
+const SETTING_RULES: OptionRules<DatasetSettings> = {
+  seed: numberRule,
+  images: numberRule,
+  start: numberRule,
+  split: oneOf(...SPLITS),
+  language: oneOf(...LANGUAGES),
+  width: numberRule,
+  height: numberRule,
+  minObjects: numberRule,
+  maxObjects: numberRule,
+  quality: oneOf('auto', ...Object.keys(RENDER_QUALITIES)),
+  format: oneOf('png', 'jpg'),
+  textsPerImage: numberRule,
+  kinds: {
+    expected: `a list of ${TEXT_KINDS.join(', ')}`,
+    accepts: (value) =>
+      Array.isArray(value) && value.every((kind) => (TEXT_KINDS as readonly unknown[]).includes(kind)),
+  },
+  needsColor: numberRule,
+  anchors: booleanRule,
+};
+
+/** Settings of a call with the defaults of the others. @throws {UsageError} naming the first one that is unknown or invalid */
+export const completeSettings = (where: string, given: GivenSettings): DatasetSettings => {
+  if ((given as unknown) === undefined) throw new UsageError(`${where}: the settings are missing; at least { images }`);
+  checkOptions(where, given, SETTING_RULES);
+  const settings = { ...DATASET_DEFAULTS, ...withoutUndefined(given) } as DatasetSettings;
+  checkRanges(settings);
+  return settings;
+};
+
+const checkRanges = (settings: DatasetSettings): void => {
+  const { width, height, minObjects, maxObjects, needsColor } = settings;
   completeSceneOptions({ width, height, minObjects, maxObjects });
   requireInteger('seed', settings.seed, 0, Number.MAX_SAFE_INTEGER);
   requireInteger('images', settings.images, 1, 100_000_000);
@@ -74,7 +118,4 @@ export const checkSettings = (settings: DatasetSettings): void => {
   requireInteger('textsPerImage', settings.textsPerImage, 0, 100);
   if (!(needsColor >= 0 && needsColor <= 1))
     throw new UsageError(`needsColor is ${needsColor}: must be between 0 and 1`);
-  if (!SPLITS.includes(split)) throw new UsageError(`split is "${split}": must be one of ${SPLITS.join(', ')}`);
-  if (!LANGUAGES.includes(language))
-    throw new UsageError(`language is "${language}": must be one of ${LANGUAGES.join(', ')}`);
 };

@@ -112,6 +112,16 @@ describe('a dataset of scenes', () => {
     expect(await filesOf(folder)).toEqual(await filesOf(join(root, 'one')));
   }, 60_000);
 
+  it('names settings that are missing, unknown or of another type', async () => {
+    const call = (...args: unknown[]): Promise<unknown> =>
+      (writeDataset as (...all: unknown[]) => Promise<unknown>)(join(root, 'none'), ...args);
+    await expect(call()).rejects.toThrow('writeDataset: the settings are missing');
+    await expect(call(null)).rejects.toThrow('writeDataset: options must be an object, not null');
+    await expect(call({ images: '3' })).rejects.toThrow('writeDataset: images must be a number, not "3"');
+    await expect(call({ images: 1, imges: 1 })).rejects.toThrow('did you mean "images"?');
+    await expect(call({ images: 1, kinds: 'caption' })).rejects.toThrow('kinds must be a list of');
+  });
+
   it('rejects a folder with other settings or other files, unless overwriting scenes is allowed', async () => {
     const other = { ...settings, images: 2, seed: 2 };
     await expect(writeDataset(join(root, 'one'), other)).rejects.toThrow(/other settings.*--overwrite/);

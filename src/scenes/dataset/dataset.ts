@@ -6,7 +6,13 @@ import { MdetrError, UsageError } from '../../errors.ts';
 import { startWorker } from '../../threads/worker-thread.ts';
 import { clevrQuestion, type ClevrQuestion } from './clevr-format.ts';
 import { ANNOTATION_FILES, type AnnotationFile, type DatasetItem } from './dataset-item.ts';
-import { checkSettings, IMAGE_FOLDER, isImageName, type DatasetSettings } from './dataset-settings.ts';
+import {
+  completeSettings,
+  IMAGE_FOLDER,
+  isImageName,
+  type DatasetSettings,
+  type GivenSettings,
+} from './dataset-settings.ts';
 import type { WorkerReply, WorkerStart } from './dataset-worker.ts';
 import { guard } from '../../files/growing-file.ts';
 import { JsonSections } from '../../files/json/json-sections.ts';
@@ -38,15 +44,16 @@ const WINDOW_PER_THREAD = 8;
  * Writes a dataset of scenes: `images/`, CLEVR's `scenes.json` and `questions.json`, and in `annotations/` one annotation
  * file in the official format per task. The bytes depend only on the settings. Calling it again with the same settings
  * resumes an interrupted run.
- * @throws {UsageError} if a setting is invalid, or the folder holds something else
+ * @param given settings; all but `images` have defaults
+ * @throws {UsageError} if a setting is invalid or unknown, or the folder holds something else
  * @throws {MdetrError} if a file cannot be written, or the run was stopped
  */
 export const writeDataset = async (
   folder: string,
-  settings: DatasetSettings,
+  given: GivenSettings,
   options: WriteDatasetOptions = {},
 ): Promise<DatasetSummary> => {
-  checkSettings(settings);
+  const settings = completeSettings('writeDataset', given);
   await prepareFolder(folder, settings, options.overwrite === true);
   const writer = await DatasetWriter.create(folder, settings);
   try {

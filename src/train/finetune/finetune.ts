@@ -102,10 +102,11 @@ export const finetune = async (options: FinetuneOptions): Promise<FinetuneReport
   const overrides = [
     `output_dir=${JSON.stringify(run)}`,
     ...(isDataset && options.model !== undefined ? [`load=${JSON.stringify(options.model)}`] : []),
+    ...(options.onBadRow === 'skip' ? ['on_bad_row="skip"'] : []),
     ...settings,
   ];
   const data = await validationOf(config, overrides);
-  await check(data.files, data.masks);
+  if (options.onBadRow !== 'skip') await check(data.files, data.masks);
   signal?.throwIfAborted();
   let before: number | undefined;
   const summary = await runTraining(config, {

@@ -1,12 +1,12 @@
 import * as z from 'zod';
-import { MdetrError } from '../../../errors.ts';
-import type { CaptionRange, ImportedImage, ImportedObject, Importer } from '../../import/importer.ts';
+import type { CaptionRange, ImportedImage, ImportedObject, Importer, ImportOptions } from '../../import/importer.ts';
 import type { ImportSource } from '../../import/import-source.ts';
 import { splitNamed, splitOfPath } from '../../import/stated-split.ts';
 import { checked } from '../../source/checked.ts';
 import { readJsonLines } from '../../source/json-lines.ts';
 import { readJsonFile } from '../../../files/json/json-file.ts';
 import { readJsonList } from '../../source/json-entries.ts';
+import { BadRowError } from '../../source/bad-rows.ts';
 import { sizeOf } from '../field-numbers.ts';
 import { filesByOutline } from '../recognition.ts';
 import { boxOfCorners } from '../shapes.ts';
@@ -71,25 +71,34 @@ export const captionsImporter: Importer = {
       ({ keys }) => keys.has('caption') && (keys.has('boxes') || keys.has('detections')),
     ),
 
-  async *read(source, files) {
+  async *read(source, files, options) {
     for (const file of files)
-      for await (const { value, location } of rowsOf(source, file)) {
-        const row = checked(rowSchema, value, location);
-        const fileName = row.image ?? row.file_name ?? row.filename!;
-        yield {
-          fileName,
-          path: source.findImage(fileName, file),
-          width: sizeOf(row.width),
-          height: sizeOf(row.height),
-          split: splitNamed(row.split ?? '') ?? splitOfPath(file),
-          caption: row.caption,
-          objects: (row.boxes ?? row.detections ?? []).map((box, i) =>
-            objectOf(box, row.caption, `${location}: ${row.boxes === undefined ? 'detections' : 'boxes'}[${i}]`),
-          ),
-          location,
-        } satisfies ImportedImage;
+      for await (const entry of rowsOf(source, file, options)) {
+        const image = options.badRows.attempt(() => imageOf(source, file, entry));
+        if (image !== undefined) yield image;
       }
   },
+};
+
+const imageOf = (
+  source: ImportSource,
+  file: string,
+  { value, location }: { readonly value: unknown; readonly location: string },
+): ImportedImage => {
+  const row = checked(rowSchema, value, location);
+  const fileName = row.image ?? row.file_name ?? row.filename!;
+  return {
+    fileName,
+    path: source.findImage(fileName, file),
+    width: sizeOf(row.width),
+    height: sizeOf(row.height),
+    split: splitNamed(row.split ?? '') ?? splitOfPath(file),
+    caption: row.caption,
+    objects: (row.boxes ?? row.detections ?? []).map((box, i) =>
+      objectOf(box, row.caption, `${location}: ${row.boxes === undefined ? 'detections' : 'boxes'}[${i}]`),
+    ),
+    location,
+  };
 };
 
 const objectOf = (
@@ -101,7 +110,7 @@ const objectOf = (
     span !== undefined ? [{ start: span[0], end: span[1] }] : spans?.map(({ start, end }) => ({ start, end }));
   const outside = ranges?.find(({ start, end }) => start >= end || end > caption.length);
   if (outside !== undefined)
-    throw new MdetrError(
+    throw new BadRowError(
       `${location}: the span [${outside.start}, ${outside.end}] is not in the caption of ${caption.length} characters`,
     );
   return {
@@ -116,10 +125,11 @@ const objectOf = (
 const rowsOf = async function* (
   source: ImportSource,
   file: string,
+  { badRows }: ImportOptions,
 ): AsyncGenerator<{ value: unknown; location: string }> {
   const path = source.pathOf(file);
   const kind = source.outlineOf(file)?.kind;
-  if (kind === 'lines') yield* readJsonLines(path);
+  if (kind === 'lines') yield* readJsonLines(path, { badRows });
   else if (kind === 'list')
     for (const { value, location } of readJsonList(path)) yield { value, location: `${path}: ${location}` };
   else yield { value: await readJsonFile(path), location: path };

@@ -4,6 +4,7 @@ import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../../../../test/support/run-preparation.ts';
 import { Remarks } from '../../preparation/remarks.ts';
+import { BadRows } from '../../source/bad-rows.ts';
 import { cocoImporter } from './read.ts';
 import type { ImportedImage } from '../../import/importer.ts';
 import { recognizeSource } from '../../import/importers.ts';
@@ -29,8 +30,9 @@ const read = async (path: string, images?: string) => {
   const source = await ImportSource.open(path, images);
   const { importer, files } = await recognizeSource(source);
   const [leftOut, notes] = [new Remarks(), new Remarks()];
+  const badRows = new BadRows('stop', leftOut);
   const read: ImportedImage[] = [];
-  for await (const image of importer.read(source, files, { leftOut, notes })) read.push(image);
+  for await (const image of importer.read(source, files, { leftOut, notes, badRows })) read.push(image);
   return { name: importer.name, files, images: read, leftOut: leftOut.list, notes: notes.list };
 };
 

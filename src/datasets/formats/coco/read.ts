@@ -1,4 +1,4 @@
-import { MdetrError } from '../../../errors.ts';
+import { excerpt, quoted } from '../../../errors.ts';
 import type { Segmentation } from '../../../data/format/coco-format.ts';
 import { parseSegmentation } from '../../../data/format/segmentation.ts';
 import { enclosingBoxXywh, type BoxXywh } from '../../../geometry/boxes.ts';
@@ -9,8 +9,9 @@ import type { ImportedImage, ImportedObject, Importer, ImportOptions } from '../
 import type { ImportSource } from '../../import/import-source.ts';
 import { splitOfPath } from '../../import/stated-split.ts';
 import type { Remarks } from '../../preparation/remarks.ts';
+import { BadRowError } from '../../source/bad-rows.ts';
 import { checked } from '../../source/checked.ts';
-import { readJsonLists, withPauses } from '../../source/json-entries.ts';
+import { type ListEntry, readJsonLists, withPauses } from '../../source/json-entries.ts';
 import { filesByOutline } from '../recognition.ts';
 import { boxOfPoints } from '../shapes.ts';
 import { classOfNumber } from '../unnamed-classes.ts';
@@ -68,25 +69,36 @@ export const cocoImporter: Importer = {
         options.notes.add('masks that the exporter marks as crowds, which count as objects', source.pathOf(file));
       if (isCornerBoxes)
         options.notes.add('boxes that are [x0, y0, x1, y1] instead of [x, y, width, height]', source.pathOf(file));
-      for (const entry of content.images) yield imageOf(source, content, entry, isCornerBoxes, options);
+      for (const entry of content.images) {
+        const image = options.badRows.attempt(() => imageOf(source, content, entry, isCornerBoxes, options));
+        if (image !== undefined) yield image;
+      }
     }
   },
 };
 
-const readFile = async (source: ImportSource, name: string, { leftOut }: ImportOptions): Promise<CocoFile> => {
+const readFile = async (source: ImportSource, name: string, { leftOut, badRows }: ImportOptions): Promise<CocoFile> => {
   const path = source.pathOf(name);
   const lists = source.outlineOf(name)?.keys.has('categories') === false ? LISTS.slice(0, 2) : LISTS;
   const images: CocoFile['images'][number][] = [];
   const categories = new Map<string, string>();
   const annotations = new Map<string, { annotation: Annotation; location: string }[]>();
-  for await (const { list, location: entry, value } of withPauses(readJsonLists(path, lists))) {
+  const ids = new Set<string>();
+  const read = ({ list, location: entry, value }: ListEntry<(typeof LISTS)[number]>): void => {
     const location = `${path}: ${entry}`;
-    if (list === 'images') images.push({ ...checked(imageSchema, value, location), location });
-    else if (list === 'categories') {
+    if (list === 'images') {
+      const image = checked(imageSchema, value, location);
+      if (image.id !== undefined && ids.has(image.id))
+        throw new BadRowError(`${location}: the image id ${excerpt(image.id)} occurs twice`);
+      if (image.id !== undefined) ids.add(image.id);
+      images.push({ ...image, location });
+    } else if (list === 'categories') {
       const category = checked(categorySchema, value, location);
       const known = categories.get(category.id);
       if (known !== undefined && known !== category.name)
-        throw new MdetrError(`${location}: category id ${category.id} is "${known}" and "${category.name}"`);
+        throw new BadRowError(
+          `${location}: category id ${excerpt(category.id)} is ${quoted(known)} and ${quoted(category.name)}`,
+        );
       categories.set(category.id, category.name);
     } else {
       const annotation = checked(annotationSchema, value, location);
@@ -94,13 +106,8 @@ const readFile = async (source: ImportSource, name: string, { leftOut }: ImportO
       if (own === undefined) annotations.set(annotation.image_id, [{ annotation, location }]);
       else own.push({ annotation, location });
     }
-  }
-  const ids = new Set<string>();
-  for (const image of images) {
-    if (image.id === undefined) continue;
-    if (ids.has(image.id)) throw new MdetrError(`${image.location}: the image id ${image.id} occurs twice`);
-    ids.add(image.id);
-  }
+  };
+  for await (const entry of withPauses(readJsonLists(path, lists))) badRows.attempt(() => read(entry));
   const known = new Set([...ids, ...images.flatMap((image) => [image.file_name, imageStem(image.file_name)])]);
   for (const [image, own] of annotations)
     if (!known.has(image)) leftOut.add('annotations of missing images', own[0]!.location, own.length);
@@ -165,7 +172,7 @@ const objectsOf = (
   const entries =
     annotations.get(imageId ?? fileName) ?? annotations.get(fileName) ?? annotations.get(imageStem(fileName)) ?? [];
   const codePoints = caption === undefined ? undefined : new CodePointMap(caption);
-  return entries.flatMap(({ annotation, location }): ImportedObject[] => {
+  const objectsOfEntry = ({ annotation, location }: (typeof entries)[number]): ImportedObject[] => {
     if (annotation.segments_info != null)
       return annotation.segments_info.flatMap((segment, i) => {
         const place = `${location}: segments_info[${i}]`;
@@ -211,7 +218,8 @@ const objectsOf = (
         location,
       },
     ];
-  });
+  };
+  return entries.flatMap((entry) => options.badRows.attempt(() => objectsOfEntry(entry)) ?? []);
 };
 
 const labelOf = (
@@ -225,7 +233,8 @@ const labelOf = (
     const id = Number(category);
     return options.classNames?.[id] ?? classOfNumber(id, options, location);
   }
-  if (label === undefined) throw new MdetrError(`${location}: category_id ${String(category)} is not in "categories"`);
+  if (label === undefined)
+    throw new BadRowError(`${location}: category_id ${excerpt(String(category))} is not in "categories"`);
   return label;
 };
 

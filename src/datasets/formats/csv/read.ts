@@ -7,6 +7,7 @@ import type { ImportedImage, ImportedObject, Importer, ImportOptions, ImportSpli
 import { fileHead } from '../../import/file-head.ts';
 import type { ImportSource } from '../../import/import-source.ts';
 import { splitNamed, splitOfPath } from '../../import/stated-split.ts';
+import { BadRowError } from '../../source/bad-rows.ts';
 import { coordinateOf, numberOfText, shortText, sizeOf } from '../field-numbers.ts';
 import { filesByHead } from '../recognition.ts';
 import { boxOfCorners, boxOfPoints } from '../shapes.ts';
@@ -89,10 +90,10 @@ const imagesOf = function* (
   const classNames = options.classNames ?? listed;
   const entries = new Map<string, Entry>();
   let largest = 0;
-  for (const { values, line } of rows.slice(columns.headerRows)) {
+  const readRow = ({ values, line }: CsvTable['rows'][number]): void => {
     const location = `${path}: line ${line}`;
     const reference = values[columns.image] ?? '';
-    if (reference === '') throw new MdetrError(`${location}: names no image`);
+    if (reference === '') throw new BadRowError(`${location}: names no image`);
     const split = columns.split === undefined ? undefined : splitNamed(values[columns.split] ?? '');
     let entry = entries.get(reference);
     if (entry === undefined) {
@@ -107,29 +108,25 @@ const imagesOf = function* (
       entries.set(reference, entry);
     }
     const bbox = boxOf(values, columns.box, location);
-    if (bbox === undefined) continue;
+    if (bbox === undefined) return;
     largest = Math.max(largest, bbox[0] + bbox[2], bbox[1] + bbox[3]);
     const stated = columns.label === undefined ? '' : (values[columns.label] ?? '');
     const fallback = columns.label === undefined ? classOfUnnamed(options, path) : options.defaultClass;
     const label = stated === '' ? fallback : (names.get(stated) ?? numbered(stated, { classNames }));
-    if (label === undefined) throw new MdetrError(`${location}: a box has no class`);
+    if (label === undefined) throw new BadRowError(`${location}: a box has no class`);
     entry.objects.push({ label, bbox, location });
-  }
+  };
+  for (const row of rows.slice(columns.headerRows)) options.badRows.attempt(() => readRow(row));
   const hasBoxes = [...entries.values()].some(({ objects }) => objects.length > 0);
   if (!hasBoxes) throw new MdetrError(`${path}: line 1: no row has a box`);
   const unit = largest <= MAX_FRACTION ? 'fractions' : 'pixels';
   options.notes.add(describe(columns, delimiter, unit), file);
-  for (const { reference, location, split, width, height, objects } of entries.values())
-    yield {
-      fileName: reference,
+  for (const { reference, location, split, width, height, objects } of entries.values()) {
+    const found = options.badRows.attempt(() => ({
       path: source.findImage(reference, file) ?? source.findImageByStem(imageStem(reference), file),
-      width,
-      height,
-      unit,
-      split,
-      objects,
-      location,
-    };
+    }));
+    if (found !== undefined) yield { fileName: reference, ...found, width, height, unit, split, objects, location };
+  }
 };
 
 interface Entry {
@@ -185,7 +182,7 @@ const boxOfList = (text: string, location: string): BoxXywh | undefined => {
     .filter((word) => word !== '')
     .map(numberOfText);
   if (numbers.length !== 4 || numbers.includes(undefined))
-    throw new MdetrError(`${location}: the box is "${shortText(text)}", not [x, y, width, height]`);
+    throw new BadRowError(`${location}: the box is "${shortText(text)}", not [x, y, width, height]`);
   return numbers as [number, number, number, number];
 };
 
@@ -201,7 +198,7 @@ const boxOfOutline = (text: string, location: string): BoxXywh | undefined => {
 };
 
 const fail = (message: string): never => {
-  throw new MdetrError(message);
+  throw new BadRowError(message);
 };
 
 /** Name of a class given by its number, if the caller has names. */

@@ -3,6 +3,7 @@ import type { ImportedImage, Importer, ImportOptions } from '../../import/import
 import type { ImportSource } from '../../import/import-source.ts';
 import { splitNamed, splitOfFolders } from '../../import/stated-split.ts';
 import { readXmlChildren, type XmlElement } from '../../source/xml-tree.ts';
+import { BadRowError } from '../../source/bad-rows.ts';
 import { sizeOf } from '../field-numbers.ts';
 import { filesByHead } from '../recognition.ts';
 import { objectOf } from './shape-object.ts';
@@ -30,10 +31,11 @@ export const cvatImporter: Importer = {
       for (const element of readXmlChildren(path)) {
         if (element.root !== 'annotations')
           throw new MdetrError(`${path}: line 1: the root is <${element.root}>, not <annotations>`);
-        if (element.name === 'track') frames.add(element, options);
+        if (element.name === 'track') options.badRows.attempt(() => frames.add(element, options));
         if (element.name !== 'image') continue;
         images++;
-        yield imageOf(source, file, element, options);
+        const image = options.badRows.attempt(() => imageOf(source, file, element, options));
+        if (image !== undefined) yield image;
         if (images % 64 === 0) await new Promise((resolve) => setImmediate(resolve));
       }
       yield* frames.images();
@@ -46,14 +48,14 @@ const imageOf = (source: ImportSource, file: string, element: XmlElement, option
   const path = source.pathOf(file);
   const location = `${path}: line ${element.line}`;
   const { name, width, height, subset } = element.attributes;
-  if (name === undefined || name === '') throw new MdetrError(`${location}: <image> has no name`);
+  if (name === undefined || name === '') throw new BadRowError(`${location}: <image> has no name`);
   return {
     fileName: name,
     path: source.findImage(name, file),
     width: sizeOf(width),
     height: sizeOf(height),
     split: splitNamed(subset ?? '') ?? splitOfFolders(name) ?? splitOfFolders(file),
-    objects: element.children.flatMap((shape) => objectOf(shape, path, options) ?? []),
+    objects: element.children.flatMap((shape) => options.badRows.attempt(() => objectOf(shape, path, options)) ?? []),
     location,
   };
 };

@@ -1,6 +1,6 @@
-import { MdetrError } from '../../../errors.ts';
 import type { ImportedObject, ImportOptions } from '../../import/importer.ts';
 import { childrenOf, type XmlElement } from '../../source/xml-tree.ts';
+import { BadRowError } from '../../source/bad-rows.ts';
 import { coordinateOf, shortText } from '../field-numbers.ts';
 import { boxOfCorners, boxOfEllipse, boxOfPoints, turnedCorners, type Outline } from '../shapes.ts';
 
@@ -19,7 +19,7 @@ export const objectOf = (
     return undefined;
   }
   const { label = trackLabel } = shape.attributes;
-  if (label === undefined || label.trim() === '') throw new MdetrError(`${location}: <${shape.name}> has no label`);
+  if (label === undefined || label.trim() === '') throw new BadRowError(`${location}: <${shape.name}> has no label`);
   return {
     label,
     ...outline,
@@ -32,7 +32,7 @@ export const objectOf = (
 const outlineOf = (shape: XmlElement, location: string): Outline | undefined => {
   const number = (name: string): number => {
     const value = shape.attributes[name];
-    if (value === undefined) throw new MdetrError(`${location}: <${shape.name}> has no ${name}`);
+    if (value === undefined) throw new BadRowError(`${location}: <${shape.name}> has no ${name}`);
     return coordinateOf(value, `${location}: ${name}`);
   };
   const rotation = Number(shape.attributes['rotation'] ?? 0) || 0;
@@ -43,7 +43,7 @@ const outlineOf = (shape: XmlElement, location: string): Outline | undefined => 
     }
     case 'polygon': {
       const points = pointsOf(shape, location);
-      if (points.length < 6) throw new MdetrError(`${location}: <polygon> has ${points.length / 2} points`);
+      if (points.length < 6) throw new BadRowError(`${location}: <polygon> has ${points.length / 2} points`);
       return { bbox: boxOfPoints(points)!, segmentation: [points] };
     }
     case 'ellipse':
@@ -56,7 +56,7 @@ const outlineOf = (shape: XmlElement, location: string): Outline | undefined => 
         .sort();
       const xs = corners.filter((name) => name.startsWith('x')).map(number);
       const ys = corners.filter((name) => name.startsWith('y')).map(number);
-      if (xs.length < 4 || xs.length !== ys.length) throw new MdetrError(`${location}: <cuboid> has no corners`);
+      if (xs.length < 4 || xs.length !== ys.length) throw new BadRowError(`${location}: <cuboid> has no corners`);
       return { bbox: boxOfCorners(Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)) };
     }
     default:
@@ -68,7 +68,7 @@ const outlineOf = (shape: XmlElement, location: string): Outline | undefined => 
 const pointsOf = (shape: XmlElement, location: string): number[] =>
   (shape.attributes['points'] ?? '').split(';').flatMap((pair) => {
     const numbers = pair.split(',');
-    if (numbers.length !== 2) throw new MdetrError(`${location}: points has "${shortText(pair)}", not x,y`);
+    if (numbers.length !== 2) throw new BadRowError(`${location}: points has "${shortText(pair)}", not x,y`);
     return numbers.map((text) => coordinateOf(text, `${location}: points`));
   });
 

@@ -4,6 +4,7 @@ import { imageStem } from '../../import/image-names.ts';
 import type { ImportSource } from '../../import/import-source.ts';
 import { splitOfFolders } from '../../import/stated-split.ts';
 import type { XmlElement } from '../../source/xml-tree.ts';
+import { BadRowError } from '../../source/bad-rows.ts';
 import { shortText } from '../field-numbers.ts';
 import { objectOf } from './shape-object.ts';
 
@@ -42,15 +43,16 @@ export class TrackFrames {
     const location = `${this.path}: line ${track.line}`;
     this.firstTrack ??= location;
     const { label } = track.attributes;
-    for (const shape of track.children) {
+    const addShape = (shape: XmlElement): void => {
       const place = `${this.path}: line ${shape.line}`;
       const { frame = '', outside } = shape.attributes;
-      if (!/^\d{1,9}$/.test(frame)) throw new MdetrError(`${place}: frame is "${shortText(frame)}", not a number`);
+      if (!/^\d{1,9}$/.test(frame)) throw new BadRowError(`${place}: frame is "${shortText(frame)}", not a number`);
       const own = this.objects.get(Number(frame)) ?? [];
       this.objects.set(Number(frame), own);
       const object = outside === '1' ? undefined : objectOf(shape, this.path, options, label);
       if (object !== undefined) own.push(object);
-    }
+    };
+    for (const shape of track.children) options.badRows.attempt(() => addShape(shape));
   }
 
   /** The frames as images. @throws {MdetrError} if none of them is there */

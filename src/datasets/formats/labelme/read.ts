@@ -1,6 +1,5 @@
 import { posix } from 'node:path';
 import * as z from 'zod';
-import { MdetrError } from '../../../errors.ts';
 import { readJsonFile } from '../../../files/json/json-file.ts';
 import { enclosingBoxXywh, type BoxXywh } from '../../../geometry/boxes.ts';
 import { imageStem } from '../../import/image-names.ts';
@@ -8,6 +7,7 @@ import type { ImportedImage, ImportedObject, Importer, ImportOptions } from '../
 import type { ImportSource } from '../../import/import-source.ts';
 import { splitOfFolders } from '../../import/stated-split.ts';
 import { checked } from '../../source/checked.ts';
+import { BadRowError } from '../../source/bad-rows.ts';
 import { sizeOf } from '../field-numbers.ts';
 import { filesByOutline } from '../recognition.ts';
 import { boxOfPoints } from '../shapes.ts';
@@ -52,21 +52,28 @@ export const labelmeImporter: Importer = {
 
   async *read(source, files, options) {
     // Each file is one image, so a damaged one is an image that would be lost.
-    for (const error of source.brokenJson.values()) throw error;
-    for (const file of files) yield await readImage(source, file, options);
+    for (const error of source.brokenJson.values())
+      options.badRows.attempt(() => {
+        throw new BadRowError(error.message, { cause: error });
+      });
+    for (const file of files) {
+      const content = await readJsonFile(source.pathOf(file));
+      const image = options.badRows.attempt(() => imageOf(source, file, content, options));
+      if (image !== undefined) yield image;
+    }
   },
 };
 
-const readImage = async (source: ImportSource, file: string, options: ImportOptions): Promise<ImportedImage> => {
+const imageOf = (source: ImportSource, file: string, value: unknown, options: ImportOptions): ImportedImage => {
   const path = source.pathOf(file);
-  const content = checked(fileSchema, await readJsonFile(path), path);
+  const content = checked(fileSchema, value, path);
   const stem = posix.basename(file).replace(/\.json$/i, '');
   const stated = content.imagePath ?? '';
   const image =
     (stated === '' ? undefined : source.findImage(stated, file)) ?? source.findImageByStem(imageStem(stem), file);
-  const shapes = content.shapes.map((shape, i) => {
+  const shapes = content.shapes.flatMap((shape, i) => {
     const location = `${path}: shapes[${i}]`;
-    return { ...checked(shapeSchema, shape, location), location };
+    return options.badRows.attempt(() => ({ ...checked(shapeSchema, shape, location), location })) ?? [];
   });
   return {
     fileName: stated === '' ? stem : stated,
@@ -81,20 +88,20 @@ const readImage = async (source: ImportSource, file: string, options: ImportOpti
 
 type PlacedShape = Shape & { readonly location: string };
 
-const objectsOf = (shapes: readonly PlacedShape[], { leftOut }: ImportOptions): ImportedObject[] => {
+const objectsOf = (shapes: readonly PlacedShape[], { leftOut, badRows }: ImportOptions): ImportedObject[] => {
   const groups = new Map<string, PlacedShape[]>();
   shapes.forEach((shape, i) => {
     const isPart = shape.group_id != null && ['polygon', 'mask'].includes(typeOf(shape));
     const key = isPart ? `${String(shape.group_id)} ${shape.label}` : `#${i}`;
     groups.set(key, [...(groups.get(key) ?? []), shape]);
   });
-  return [...groups.values()].flatMap((parts): ImportedObject[] => {
+  const objectOf = (parts: readonly PlacedShape[]): ImportedObject[] => {
     const [first] = parts as [PlacedShape, ...PlacedShape[]];
     if (NO_CLASS.has(first.label)) {
       leftOut.add(`shapes with the label ${first.label}`, first.location);
       return [];
     }
-    if (first.label.trim() === '') throw new MdetrError(`${first.location}: the label is empty`);
+    if (first.label.trim() === '') throw new BadRowError(`${first.location}: the label is empty`);
     const outlines = parts.flatMap((part) => outlineOf(part, leftOut) ?? []);
     if (outlines.length === 0) return [];
     const polygons = outlines.flatMap(({ polygon }) => (polygon === undefined ? [] : [polygon]));
@@ -107,7 +114,8 @@ const objectsOf = (shapes: readonly PlacedShape[], { leftOut }: ImportOptions): 
         location: first.location,
       },
     ];
-  });
+  };
+  return [...groups.values()].flatMap((parts) => badRows.attempt(() => objectOf(parts)) ?? []);
 };
 
 const typeOf = ({ shape_type: type, points }: Shape): string => type ?? (points.length === 2 ? 'rectangle' : 'polygon');
@@ -131,7 +139,7 @@ const outlineOf = (
     return undefined;
   }
   if (box === undefined || (type === 'polygon' && shape.points.length < 3))
-    throw new MdetrError(`${shape.location}: a ${type} has ${shape.points.length} points`);
+    throw new BadRowError(`${shape.location}: a ${type} has ${shape.points.length} points`);
   // The second corner of a mask is its last pixel.
   if (type === 'mask') return { bbox: [box[0], box[1], box[2] + 1, box[3] + 1], polygon: undefined };
   return { bbox: box, polygon: type === 'polygon' ? flat : undefined };

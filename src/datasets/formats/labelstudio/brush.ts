@@ -1,4 +1,5 @@
 import { MdetrError } from '../../../errors.ts';
+import { BadRowError } from '../../source/bad-rows.ts';
 import type { BoxXywh } from '../../../geometry/boxes.ts';
 
 const CHANNELS = 4;
@@ -20,7 +21,7 @@ export const boundsOfBrush = (
   location: string,
 ): BoxXywh | undefined => {
   const fail = (what: string): never => {
-    throw new MdetrError(`${location}: value.rle ${what}`);
+    throw new BadRowError(`${location}: value.rle ${what}`);
   };
   let bit = 0;
   const read = (bits: number): number => {

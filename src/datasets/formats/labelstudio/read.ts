@@ -1,5 +1,4 @@
 import * as z from 'zod';
-import { MdetrError } from '../../../errors.ts';
 import { readJsonFileSync } from '../../../files/json/json-file.ts';
 import type { ImportedImage, Importer, ImportOptions } from '../../import/importer.ts';
 import type { ImportSource } from '../../import/import-source.ts';
@@ -7,6 +6,7 @@ import { isImageFile } from '../../import/image-names.ts';
 import { splitNamed, splitOfPath } from '../../import/stated-split.ts';
 import { checked } from '../../source/checked.ts';
 import { readJsonList, withPauses } from '../../source/json-entries.ts';
+import { BadRowError } from '../../source/bad-rows.ts';
 import { filesByOutline } from '../recognition.ts';
 import { classOfUnnamed } from '../unnamed-classes.ts';
 import { hasLabels, objectsOfResults } from './regions.ts';
@@ -58,7 +58,7 @@ export const labelStudioImporter: Importer = {
     const defaultClass =
       isUnnamed && tasks.length > 0 ? classOfUnnamed(options, tasks[0]!.location) : options.defaultClass;
     for (const task of tasks) {
-      yield* imagesOf(source, task, hasAnnotations, { ...options, defaultClass });
+      yield* options.badRows.attempt(() => imagesOf(source, task, hasAnnotations, { ...options, defaultClass })) ?? [];
     }
   },
 };
@@ -159,7 +159,7 @@ const imagesOf = (
   const results = [...usable].sort(byPriority)[0]!.result!;
   const references = imageReferences(data) ?? (fileUpload === undefined ? [] : [fileUpload]);
   if (references.length === 0)
-    throw new MdetrError(
+    throw new BadRowError(
       `${location}: "data" names no image${'video' in data ? ', but a video: export its frames as images' : ''}`,
     );
   return references.map((reference, index) => {

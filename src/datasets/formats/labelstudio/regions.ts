@@ -1,6 +1,6 @@
-import { MdetrError } from '../../../errors.ts';
 import { shown } from '../../../data/format/field-values.ts';
 import type { ImportedObject, ImportOptions } from '../../import/importer.ts';
+import { BadRowError } from '../../source/bad-rows.ts';
 import { coordinateOf, sizeOf } from '../field-numbers.ts';
 import { boxOfEllipse, boxOfPoints, turnedCorners, type Outline } from '../shapes.ts';
 import { boundsOfBrush } from './brush.ts';
@@ -28,12 +28,12 @@ export const objectsOfResults = (
   options: ImportOptions,
 ): { objects: ImportedObject[]; width: number | undefined; height: number | undefined } => {
   const regions = new Map<string, Region>();
-  results.forEach((result, i) => {
+  const readResult = (result: Fields, i: number): void => {
     const place = `${location}: result[${i}]`;
     const { type } = result;
     if (type === 'relation') return;
     const value = fieldsOf(result['value']);
-    if (value === undefined) throw new MdetrError(`${place}: value is ${shown(result['value'])}, not an object`);
+    if (value === undefined) throw new BadRowError(`${place}: value is ${shown(result['value'])}, not an object`);
     const id = typeof result['id'] === 'string' ? result['id'] : `#${i}`;
     const region = regions.get(id) ?? {
       value: {},
@@ -54,8 +54,11 @@ export const objectsOfResults = (
     if (labels !== undefined) region.labels = [...region.labels, ...labels];
     if (isShape(value)) region.type ||= kind;
     addAttribute(region.attributes, result, value);
-  });
-  const objects = [...regions.values()].flatMap((region) => objectsOf(region, options));
+  };
+  results.forEach((result, i) => options.badRows.attempt(() => readResult(result, i)));
+  const objects = [...regions.values()].flatMap(
+    (region) => options.badRows.attempt(() => objectsOf(region, options)) ?? [],
+  );
   const sized = [...regions.values()].find(({ width, height }) => width !== undefined && height !== undefined);
   return { objects, width: sized?.width, height: sized?.height };
 };
@@ -98,7 +101,7 @@ const outlineOf = (region: Region, options: ImportOptions): Outline | undefined 
   if (Array.isArray(value['points'])) {
     const polygon = value['points'].flatMap((point: unknown, i) => {
       if (!Array.isArray(point) || point.length !== 2)
-        throw new MdetrError(`${location}: value.points[${i}] is ${shown(point)}, not [x, y]`);
+        throw new BadRowError(`${location}: value.points[${i}] is ${shown(point)}, not [x, y]`);
       return point.map((coordinate: unknown) => coordinateOf(coordinate, `${location}: value.points[${i}]`) / 100);
     });
     const bbox = polygon.length < 6 ? undefined : boxOfPoints(polygon);

@@ -1,5 +1,4 @@
 import * as z from 'zod';
-import { MdetrError } from '../../../errors.ts';
 import { readJsonFile } from '../../../files/json/json-file.ts';
 import { CodePointMap } from '../../../text/spans/code-points.ts';
 import type { ImportedImage, ImportedObject, Importer, ImportOptions } from '../../import/importer.ts';
@@ -8,6 +7,7 @@ import { splitOfPath } from '../../import/stated-split.ts';
 import { checked } from '../../source/checked.ts';
 import { readJsonList, withPauses } from '../../source/json-entries.ts';
 import { readJsonLines } from '../../source/json-lines.ts';
+import { BadRowError } from '../../source/bad-rows.ts';
 import { sizeOf } from '../field-numbers.ts';
 import { classOfNumber, classOfUnnamed } from '../unnamed-classes.ts';
 import { filesByOutline } from '../recognition.ts';
@@ -52,38 +52,48 @@ export const odvgImporter: Importer = {
   async *read(source, files, options) {
     const map = await labelMapOf(source);
     for (const file of files)
-      for await (const { value, location } of rowsOf(source, file)) {
-        const row = checked(rowSchema, value, location);
-        const common = {
-          fileName: row.filename,
-          path: source.findImage(row.filename, file),
-          width: sizeOf(row.width),
-          height: sizeOf(row.height),
-          split: splitOfPath(file),
-          location,
-        };
-        if (row.detection != null)
-          yield {
-            ...common,
-            objects: classObjects(row.detection.instances, map, location, options),
-          } satisfies ImportedImage;
-        if (row.grounding != null)
-          yield {
-            ...common,
-            caption: row.grounding.caption,
-            objects: phraseObjects(row.grounding, location),
-          } satisfies ImportedImage;
-        if (row.detection == null && row.grounding == null)
-          throw new MdetrError(`${location}: has neither "detection" nor "grounding"`);
-      }
+      for await (const entry of rowsOf(source, file, options))
+        yield* options.badRows.attempt(() => imagesOf(source, file, entry, map, options)) ?? [];
   },
 };
 
+const imagesOf = (
+  source: ImportSource,
+  file: string,
+  { value, location }: { readonly value: unknown; readonly location: string },
+  map: LabelMap | undefined,
+  options: ImportOptions,
+): ImportedImage[] => {
+  const row = checked(rowSchema, value, location);
+  if (row.detection == null && row.grounding == null)
+    throw new BadRowError(`${location}: has neither "detection" nor "grounding"`);
+  const common = {
+    fileName: row.filename,
+    path: source.findImage(row.filename, file),
+    width: sizeOf(row.width),
+    height: sizeOf(row.height),
+    split: splitOfPath(file),
+    location,
+  };
+  const images: ImportedImage[] = [];
+  if (row.detection != null)
+    images.push({ ...common, objects: classObjects(row.detection.instances, map, location, options) });
+  if (row.grounding != null) {
+    const { caption } = row.grounding;
+    images.push({ ...common, caption, objects: phraseObjects(row.grounding, location) });
+  }
+  return images;
+};
+
 /** Rows of a JSON Lines file, of a list, or of a file with one row. */
-const rowsOf = (source: ImportSource, file: string): AsyncIterable<{ value: unknown; location: string }> => {
+const rowsOf = (
+  source: ImportSource,
+  file: string,
+  { badRows }: ImportOptions,
+): AsyncIterable<{ value: unknown; location: string }> => {
   const path = source.pathOf(file);
   const kind = source.outlineOf(file)?.kind;
-  return kind === 'lines' ? readJsonLines(path) : kind === 'list' ? listRows(path) : singleRow(path);
+  return kind === 'lines' ? readJsonLines(path, { badRows }) : kind === 'list' ? listRows(path) : singleRow(path);
 };
 
 const listRows = async function* (path: string): AsyncGenerator<{ value: unknown; location: string }> {
@@ -108,7 +118,7 @@ const classObjects = (
     if (label == null && name == null)
       return { label: classOfUnnamed(options, place), bbox: boxOfCorners(...bbox), location: place };
     if (map !== undefined && name === undefined)
-      throw new MdetrError(`${place}: label ${String(label)} has no category, and ${map.path} does not name it`);
+      throw new BadRowError(`${place}: label ${String(label)} has no category, and ${map.path} does not name it`);
     return {
       label: name ?? classOfNumber(Number(label), options, place),
       bbox: boxOfCorners(...bbox),

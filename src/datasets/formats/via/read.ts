@@ -8,7 +8,8 @@ import type { ImportSource } from '../../import/import-source.ts';
 import type { JsonOutline } from '../../import/json-outline.ts';
 import { splitOfPath } from '../../import/stated-split.ts';
 import { checked } from '../../source/checked.ts';
-import { parseCsv } from '../csv/table.ts';
+import { BadRowError } from '../../source/bad-rows.ts';
+import { parseCsv, type CsvTable } from '../csv/table.ts';
 import {
   attributesOfRegion,
   classAttributeOf,
@@ -57,13 +58,13 @@ export const viaImporter: Importer = {
       if (/\.csv$/i.test(file)) {
         const text = await readTextFile(source.pathOf(file));
         if (isVia3Csv(text.slice(0, HEAD_BYTES)))
-          yield* readVia3(source, file, projectOfVia3Csv(text, source.pathOf(file)), options);
-        else for (const entry of readCsv(source, file, text)) regions.push(entry);
+          yield* readVia3(source, file, projectOfVia3Csv(text, source.pathOf(file), options.badRows), options);
+        else for (const entry of readCsv(source, file, text, options)) regions.push(entry);
       } else {
         const content = checked(record, await readJsonFile(source.pathOf(file)), source.pathOf(file));
         if (isVia3(content)) yield* readVia3(source, file, content, options);
         else {
-          for (const entry of readJson(source, file, content)) regions.push(entry);
+          for (const entry of readJson(source, file, content, options)) regions.push(entry);
           for (const [key, own] of choicesOf(content)) choices.set(key, own);
         }
       }
@@ -72,7 +73,10 @@ export const viaImporter: Importer = {
       regions.flatMap(({ regions: own }) => own.map(({ region }) => attributesOfRegion(region))),
     );
     if (classAttribute !== undefined) options.notes.add('attributes that are taken for the class', classAttribute);
-    for (const entry of regions) yield imageOf(source, entry, classAttribute, choices, options);
+    for (const entry of regions) {
+      const image = options.badRows.attempt(() => imageOf(source, entry, classAttribute, choices, options));
+      if (image !== undefined) yield image;
+    }
   },
 };
 
@@ -89,26 +93,32 @@ const isVia = ({ keys, first }: JsonOutline): boolean => {
   return typeof first === 'object' && first !== null && 'filename' in first && 'regions' in first;
 };
 
-const readJson = (source: ImportSource, file: string, content: Readonly<Record<string, unknown>>): PlacedRegions[] => {
+const readJson = (
+  source: ImportSource,
+  file: string,
+  content: Readonly<Record<string, unknown>>,
+  { badRows }: ImportOptions,
+): PlacedRegions[] => {
   const path = source.pathOf(file);
   const isProject = '_via_img_metadata' in content;
   const entries = isProject ? checked(record, content['_via_img_metadata'], `${path}: _via_img_metadata`) : content;
-  return Object.entries(entries).map(([key, value]) => {
+  const readEntry = (key: string, value: unknown): PlacedRegions => {
     const location = `${path}: [${JSON.stringify(key.slice(0, 80))}]`;
     const { filename, regions } = checked(fileSchema, value, location);
     return {
       file,
       fileName: filename,
       location,
-      regions: Object.entries(regions ?? {}).map(([index, region]) => {
+      regions: Object.entries(regions ?? {}).flatMap(([index, region]) => {
         const place = `${location}: regions[${index}]`;
-        return { region: checked(regionSchema, region, place), location: place };
+        return badRows.attempt(() => ({ region: checked(regionSchema, region, place), location: place })) ?? [];
       }),
     };
-  });
+  };
+  return Object.entries(entries).flatMap(([key, value]) => badRows.attempt(() => readEntry(key, value)) ?? []);
 };
 
-const readCsv = (source: ImportSource, file: string, text: string): PlacedRegions[] => {
+const readCsv = (source: ImportSource, file: string, text: string, { badRows }: ImportOptions): PlacedRegions[] => {
   const path = source.pathOf(file);
   const { rows } = parseCsv(text, path);
   const header = (rows[0]?.values ?? []).map((name) => name.replace(/^#/, '').trim());
@@ -123,21 +133,22 @@ const readCsv = (source: ImportSource, file: string, text: string): PlacedRegion
     column('region_attributes'),
   ];
   const images = new Map<string, { location: string; regions: PlacedRegions['regions'][number][] }>();
-  for (const { values, line } of rows.slice(1)) {
+  const readRow = ({ values, line }: CsvTable['rows'][number]): void => {
     const location = `${path}: line ${line}`;
     const fileName = values[image] ?? '';
-    if (fileName === '') throw new MdetrError(`${location}: names no image`);
+    if (fileName === '') throw new BadRowError(`${location}: names no image`);
     const entry = images.get(fileName) ?? { location, regions: [] };
     images.set(fileName, entry);
     const shapeText = values[shape] ?? '';
     // An image without regions has a row with an empty shape.
-    if (/^\s*(\{\s*\})?\s*$/.test(shapeText)) continue;
+    if (/^\s*(\{\s*\})?\s*$/.test(shapeText)) return;
     const region = {
       shape_attributes: parsedField(shapeText, `${location}: region_shape_attributes`),
       region_attributes: parsedField(values[attributes] ?? '{}', `${location}: region_attributes`),
     };
     entry.regions.push({ region: checked(regionSchema, region, location), location });
-  }
+  };
+  for (const row of rows.slice(1)) badRows.attempt(() => readRow(row));
   return [...images].map(([fileName, entry]) => ({ file, fileName, ...entry }));
 };
 
@@ -145,7 +156,7 @@ const parsedField = (text: string, location: string): unknown => {
   try {
     return parseStrictJson(text);
   } catch (error) {
-    throw new MdetrError(`${location} is not JSON: ${messageOf(error).slice(0, 100)}`, { cause: error });
+    throw new BadRowError(`${location} is not JSON: ${messageOf(error).slice(0, 100)}`, { cause: error });
   }
 };
 
@@ -160,7 +171,8 @@ const imageOf = (
   path: source.findImage(fileName, file),
   split: splitOfPath(file),
   objects: regions.flatMap(
-    ({ region, location: place }) => objectOfRegion(region, classAttribute, choices, place, options) ?? [],
+    ({ region, location: place }) =>
+      options.badRows.attempt(() => objectOfRegion(region, classAttribute, choices, place, options)) ?? [],
   ),
   location,
 });

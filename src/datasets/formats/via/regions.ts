@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { MdetrError } from '../../../errors.ts';
 import type { ImportedObject, ImportOptions } from '../../import/importer.ts';
+import { BadRowError } from '../../source/bad-rows.ts';
 import { classOfUnnamed } from '../unnamed-classes.ts';
 import { coordinateOf } from '../field-numbers.ts';
 import { boxOfEllipse, boxOfPoints, type Outline } from '../shapes.ts';
@@ -144,7 +144,7 @@ const outlineOf = (
     case 'polygon': {
       const [xs, ys] = [shape['all_points_x'], shape['all_points_y']];
       if (!Array.isArray(xs) || !Array.isArray(ys) || xs.length !== ys.length || xs.length < 3)
-        throw new MdetrError(`${location}: a polygon needs equally many all_points_x and all_points_y, three or more`);
+        throw new BadRowError(`${location}: a polygon needs equally many all_points_x and all_points_y, three or more`);
       const polygon = xs.flatMap((x: unknown, i) => [
         coordinateOf(x, `${location}: all_points_x[${i}]`),
         coordinateOf(ys[i], `${location}: all_points_y[${i}]`),
@@ -156,6 +156,6 @@ const outlineOf = (
     case 'polyline':
       return undefined;
     default:
-      throw new MdetrError(`${location}: "${shape.name.slice(0, 40)}" is not a shape of VIA`);
+      throw new BadRowError(`${location}: "${shape.name.slice(0, 40)}" is not a shape of VIA`);
   }
 };

@@ -1,6 +1,7 @@
 import { MdetrError, messageOf } from '../../../errors.ts';
 import { parseStrictJson } from '../../../files/json/json-text.ts';
-import { parseCsv } from '../csv/table.ts';
+import { BadRowError, type BadRows } from '../../source/bad-rows.ts';
+import { parseCsv, type CsvTable } from '../csv/table.ts';
 
 const HEADER = /^#\s*CSV_HEADER\s*=\s*(.+)$/m;
 const ATTRIBUTES = /^#\s*ATTRIBUTE\s*=\s*(\{.*\})\s*$/m;
@@ -12,9 +13,9 @@ export const isVia3Csv = (head: string): boolean => HEADER.exec(head)?.[1]?.incl
  * Contents of VIA 3's CSV export in the form of its project file. Attributes are known by name if the file has a comment
  * `# ATTRIBUTE = {…}`.
  *
- * @throws {MdetrError} naming file and line of a row that cannot be read
+ * @throws {MdetrError} naming file and line of a row that cannot be read, unless such rows are skipped
  */
-export const projectOfVia3Csv = (text: string, path: string): Readonly<Record<string, unknown>> => {
+export const projectOfVia3Csv = (text: string, path: string, badRows: BadRows): Readonly<Record<string, unknown>> => {
   const header = HEADER.exec(text)![1]!
     .split(',')
     .map((name) => name.trim());
@@ -28,11 +29,11 @@ export const projectOfVia3Csv = (text: string, path: string): Readonly<Record<st
   const view: Record<string, unknown> = {};
   const metadata: Record<string, unknown> = {};
   const idOf = new Map<string, string>();
-  for (const { values, line } of parseCsv(text, path).rows) {
+  const readRow = ({ values, line }: CsvTable['rows'][number]): void => {
     const location = `${path}: line ${line}`;
     const list = parsed(values[files] ?? '', `${location}: file_list`);
     const name: unknown = Array.isArray(list) ? list[0] : list;
-    if (typeof name !== 'string' || name === '') throw new MdetrError(`${location}: file_list names no image`);
+    if (typeof name !== 'string' || name === '') throw new BadRowError(`${location}: file_list names no image`);
     const id = idOf.get(name) ?? String(idOf.size + 1);
     idOf.set(name, id);
     file[id] = { fname: name };
@@ -42,7 +43,8 @@ export const projectOfVia3Csv = (text: string, path: string): Readonly<Record<st
       xy: parsed(values[shape] ?? '[]', `${location}: spatial_coordinates`),
       av: parsed(values[attributes] ?? '{}', `${location}: metadata`),
     };
-  }
+  };
+  for (const row of parseCsv(text, path).rows) badRows.attempt(() => readRow(row));
   const stated = ATTRIBUTES.exec(text)?.[1];
   return {
     attribute: stated === undefined ? {} : parsed(stated, `${path}: ATTRIBUTE`),
@@ -56,6 +58,6 @@ const parsed = (text: string, location: string): unknown => {
   try {
     return parseStrictJson(text);
   } catch (error) {
-    throw new MdetrError(`${location} is not JSON: ${messageOf(error).slice(0, 100)}`, { cause: error });
+    throw new BadRowError(`${location} is not JSON: ${messageOf(error).slice(0, 100)}`, { cause: error });
   }
 };

@@ -1,9 +1,9 @@
 import * as z from 'zod';
-import { MdetrError } from '../../../errors.ts';
 import type { ImportedImage, ImportedObject, ImportOptions } from '../../import/importer.ts';
 import type { ImportSource } from '../../import/import-source.ts';
 import { splitOfPath } from '../../import/stated-split.ts';
 import { checked } from '../../source/checked.ts';
+import { BadRowError } from '../../source/bad-rows.ts';
 import { classOfUnnamed } from '../unnamed-classes.ts';
 import { boxOfEllipse, boxOfPoints, type Outline } from '../shapes.ts';
 import { classAttributeOf, labelOf } from './regions.ts';
@@ -49,24 +49,25 @@ export const readVia3 = function* (
   const regions = Object.entries(project.metadata).filter(([, { xy }]) => (xy?.length ?? 0) > 0);
   const classAttribute = classAttributeOf(regions.map(([, { av }]) => attributesOf(av)));
   const objects = new Map<string, ImportedObject[]>();
-  for (const [id, { vid, xy, av }] of regions) {
+  const readRegion = (id: string, { vid, xy, av }: (typeof regions)[number][1]): void => {
     const location = `${path}: metadata[${JSON.stringify(id)}]`;
     const shape = outlineOf(xy!, location);
     if (shape === undefined) {
       options.leftOut.add('shapes without area', location);
-      continue;
+      return;
     }
     const fallback = classAttribute === undefined ? classOfUnnamed(options, location) : options.defaultClass;
     const { label, attributes } = labelOf(attributesOf(av), classAttribute, choices, fallback);
     if (label === undefined) {
       options.leftOut.add('regions without a class', location);
-      continue;
+      return;
     }
     const [fid] = project.view[String(vid)]?.fid_list ?? [];
-    if (fid === undefined) throw new MdetrError(`${location}: vid ${String(vid)} is not in "view"`);
+    if (fid === undefined) throw new BadRowError(`${location}: vid ${String(vid)} is not in "view"`);
     const object: ImportedObject = { label, ...shape, attributes, location };
     objects.set(String(fid), [...(objects.get(String(fid)) ?? []), object]);
-  }
+  };
+  for (const [id, region] of regions) options.badRows.attempt(() => readRegion(id, region));
   for (const [fid, { fname, src }] of Object.entries(project.file))
     yield {
       fileName: fname,
@@ -81,7 +82,7 @@ const outlineOf = (xy: readonly number[], location: string): Outline | undefined
   const [kind, ...values] = xy as [number, ...number[]];
   const need = (count: number): void => {
     if (values.length < count)
-      throw new MdetrError(`${location}: xy has ${xy.length} numbers, shape ${kind} needs ${count + 1}`);
+      throw new BadRowError(`${location}: xy has ${xy.length} numbers, shape ${kind} needs ${count + 1}`);
   };
   if (kind === RECTANGLE) {
     need(4);

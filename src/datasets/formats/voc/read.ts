@@ -8,6 +8,7 @@ import { fileHead } from '../../import/file-head.ts';
 import type { ImportSource } from '../../import/import-source.ts';
 import { splitNamed, splitOfFolders } from '../../import/stated-split.ts';
 import { childrenOf, parseXml, textOf, type XmlElement } from '../../source/xml-tree.ts';
+import { BadRowError } from '../../source/bad-rows.ts';
 import { coordinateOf, shortText, sizeOf } from '../field-numbers.ts';
 import { classOfUnnamed } from '../unnamed-classes.ts';
 import { boxOfCorners, boxOfPoints, turnedCorners } from '../shapes.ts';
@@ -40,7 +41,11 @@ export const vocImporter: Importer = {
 
   async *read(source, files, options) {
     const entries: VocEntry[] = [];
-    for (const file of files) entries.push(await readEntry(source, file));
+    for (const file of files) {
+      const text = await readForeignTextFile(source.pathOf(file));
+      const entry = options.badRows.attempt(() => readEntry(source, file, text, options));
+      if (entry !== undefined) entries.push(entry);
+    }
     const origin = originOf(entries);
     if (origin === 1)
       options.notes.add(
@@ -51,7 +56,10 @@ export const vocImporter: Importer = {
     const objects = entries.flatMap((entry) => entry.objects);
     const isUnnamed = objects.length > 0 && objects.every(({ label }) => label === undefined || label === '');
     const defaultClass = isUnnamed ? classOfUnnamed(options, objects[0]!.location) : options.defaultClass;
-    for (const entry of entries) yield imageOf(source, entry, origin, splits, { ...options, defaultClass });
+    for (const entry of entries) {
+      const image = options.badRows.attempt(() => imageOf(source, entry, origin, splits, { ...options, defaultClass }));
+      if (image !== undefined) yield image;
+    }
   },
 };
 
@@ -72,24 +80,37 @@ interface VocObject {
   readonly location: string;
 }
 
-const readEntry = async (source: ImportSource, file: string): Promise<VocEntry> => {
+const readEntry = (
+  source: ImportSource,
+  file: string,
+  text: string,
+  { badRows }: Pick<ImportOptions, 'badRows'>,
+): VocEntry => {
   const path = source.pathOf(file);
-  const text = await readForeignTextFile(path);
-  if (text.trim() === '') throw new MdetrError(`${path}: is empty; expected XML`);
-  const tree = parseXml(text, path);
+  if (text.trim() === '') throw new BadRowError(`${path}: is empty; expected XML`);
+  const tree = treeOf(text, path);
   if (tree.name !== 'annotation')
-    throw new MdetrError(`${path}: line ${tree.line}: the root is <${tree.name}>, not <annotation>`);
+    throw new BadRowError(`${path}: line ${tree.line}: the root is <${tree.name}>, not <annotation>`);
   const objects = childrenOf(tree, 'object').flatMap((object) =>
-    textOf(object, 'deleted') === '1' ? [] : [readObject(object, path)],
+    textOf(object, 'deleted') === '1' ? [] : (badRows.attempt(() => readObject(object, path)) ?? []),
   );
   return { file, location: path, tree, objects };
+};
+
+/** The file's XML. @throws {BadRowError} for text that is not XML: each file is one image */
+const treeOf = (text: string, path: string): XmlElement => {
+  try {
+    return parseXml(text, path);
+  } catch (error) {
+    throw error instanceof MdetrError ? new BadRowError(error.message, { cause: error }) : error;
+  }
 };
 
 const readObject = (object: XmlElement, path: string): VocObject => {
   const location = `${path}: line ${object.line}`;
   const number = (parent: XmlElement, name: string): number => {
     const text = textOf(parent, name);
-    if (text === undefined) throw new MdetrError(`${path}: line ${parent.line}: <${parent.name}> has no <${name}>`);
+    if (text === undefined) throw new BadRowError(`${path}: line ${parent.line}: <${parent.name}> has no <${name}>`);
     return coordinateOf(text, `${path}: line ${parent.line}: <${name}>`);
   };
   const common = {

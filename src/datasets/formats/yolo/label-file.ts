@@ -1,4 +1,5 @@
 import { MdetrError } from '../../../errors.ts';
+import { BadRowError, type BadRows } from '../../source/bad-rows.ts';
 import type { BoxXywh } from '../../../geometry/boxes.ts';
 import { numberOfText, shortText } from '../field-numbers.ts';
 import { boxOfPoints } from '../shapes.ts';
@@ -22,36 +23,37 @@ export interface YoloLabel {
  * Parses a label file: a line is a class with a box (`CLASS CX CY W H`, and perhaps a confidence), an outline of three
  * points or more (`CLASS X Y X Y …`), or a box with key points.
  * @param keyPointValues values of the key points behind a box, for files with key points; else 0
- * @throws {MdetrError} naming file and line of the first line that is something else
+ * @throws {MdetrError} naming file and line of the first line that is something else, unless such lines are skipped
  */
-export const parseLabelFile = (text: string, path: string, keyPointValues = 0): YoloLabel[] =>
+export const parseLabelFile = (text: string, path: string, badRows: BadRows, keyPointValues = 0): YoloLabel[] =>
   text.split(/\r\n|\n|\r/).flatMap((line, index) => {
     const words = line.trim().split(/\s+/);
     if (words[0] === '') return [];
     const location = `${path}: line ${index + 1}`;
-    return [{ ...parseLine(words, location, keyPointValues), line: index + 1 }];
+    const label = badRows.attempt(() => parseLine(words, location, keyPointValues));
+    return label === undefined ? [] : [{ ...label, line: index + 1 }];
   });
 
 const parseLine = (words: readonly string[], location: string, keyPointValues: number): Omit<YoloLabel, 'line'> => {
   const values = words.map((word) => {
     const value = numberOfText(word);
     if (value === undefined || !Number.isFinite(value))
-      throw new MdetrError(`${location}: "${shortText(word)}" is not a number`);
+      throw new BadRowError(`${location}: "${shortText(word)}" is not a number`);
     return value;
   });
   const [classId, ...coordinates] = values as [number, ...number[]];
   if (!Number.isInteger(classId) || classId < 0)
-    throw new MdetrError(`${location}: the class is ${words[0]!.slice(0, 100)}, not an integer from 0`);
+    throw new BadRowError(`${location}: the class is ${words[0]!.slice(0, 100)}, not an integer from 0`);
   const isBox =
     values.length === 5 || values.length === 6 || (keyPointValues > 0 && values.length === 5 + keyPointValues);
   if (!isBox && (values.length < 7 || values.length % 2 === 0))
-    throw new MdetrError(
+    throw new BadRowError(
       `${location}: has ${values.length} values; a box has 5 (class, center, size), an outline a class and pairs of x and y`,
     );
   const own = isBox ? coordinates.slice(0, 4) : coordinates;
   const pixel = own.find((value) => Math.abs(value) > MAX_FRACTION);
   if (pixel !== undefined)
-    throw new MdetrError(
+    throw new BadRowError(
       `${location}: ${pixel} is not a fraction of the image's size; YOLO's coordinates are from 0 to 1`,
     );
   if (isBox) {

@@ -6,6 +6,7 @@ import { fileHead } from '../../import/file-head.ts';
 import type { ImportSource } from '../../import/import-source.ts';
 import { isNameList, readNumberedNames } from '../../import/class-names.ts';
 import { splitNamed, splitOfFolders } from '../../import/stated-split.ts';
+import { BadRowError } from '../../source/bad-rows.ts';
 import { looksLikeDataYaml, readDataYaml, readObjData, type YoloDescription } from './data-yaml.ts';
 import { filesByHead } from '../recognition.ts';
 import { classOfNumber } from '../unnamed-classes.ts';
@@ -53,7 +54,9 @@ export const yoloImporter: Importer = {
       const file = labels.of(entry.path);
       const path = file === undefined ? '' : source.pathOf(file);
       const content =
-        file === undefined ? [] : parseLabelFile(await readTextFile(path), path, description.keyPointValues);
+        file === undefined
+          ? []
+          : parseLabelFile(await readTextFile(path), path, options.badRows, description.keyPointValues);
       read.push({ entry, file, content });
     }
     const isTurned = areTurnedBoxes(read.flatMap(({ content }) => content));
@@ -66,8 +69,11 @@ export const yoloImporter: Importer = {
         path: entry.path,
         unit: 'fractions',
         split: entry.split,
-        objects: content.map((label) =>
-          objectOf(label, description, isTurned, `${location}: line ${label.line}`, options),
+        objects: content.flatMap(
+          (label) =>
+            options.badRows.attempt(() =>
+              objectOf(label, description, isTurned, `${location}: line ${label.line}`, options),
+            ) ?? [],
         ),
         location,
       } satisfies ImportedImage;
@@ -91,7 +97,7 @@ const objectOf = (
   // A description without any names is incomplete; one that lacks a name is wrong.
   const label = names.size === 0 ? classOfNumber(classId, options, location) : stated;
   if (label === undefined || label === '')
-    throw new MdetrError(
+    throw new BadRowError(
       `${location}: class ${classId} has no name: ${file === '' ? '--classes' : file} names ${names.size} classes, from 0`,
     );
   return { label, bbox, segmentation: polygon === undefined || isTurned ? undefined : [polygon], location };
