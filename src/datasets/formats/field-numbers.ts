@@ -1,4 +1,4 @@
-import { excerpt, MdetrError } from '../../errors.ts';
+import { excerpt } from '../../errors.ts';
 import { BadRowError } from '../source/bad-rows.ts';
 import { isCoordinate, shown } from '../../data/format/field-values.ts';
 

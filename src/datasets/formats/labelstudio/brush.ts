@@ -1,4 +1,3 @@
-import { MdetrError } from '../../../errors.ts';
 import { BadRowError } from '../../source/bad-rows.ts';
 import type { BoxXywh } from '../../../geometry/boxes.ts';
 

@@ -1,4 +1,3 @@
-import { MdetrError } from '../../../errors.ts';
 import { BadRowError, type BadRows } from '../../source/bad-rows.ts';
 import type { BoxXywh } from '../../../geometry/boxes.ts';
 import { numberOfText, shortText } from '../field-numbers.ts';
