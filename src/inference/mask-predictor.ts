@@ -7,9 +7,9 @@ import { sizeOfImage } from './preprocess.ts';
 import type { ProgramOutputs } from './text-outputs.ts';
 
 /** Bytes of intermediate maps that one run of the head may hold at a time. */
-const chunkBytes = 512 * 2 ** 20;
+const CHUNK_BYTES = 512 * 2 ** 20;
 /** Maps of a query that live at once, counted in its finest map with all its channels. */
-const liveMaps = 6;
+const LIVE_MAPS = 6;
 
 /** Predicts masks of queries, after the text program has run. */
 export interface MaskPredictor {
@@ -45,8 +45,8 @@ export class MaskProgram implements MaskPredictor {
     };
     const finest = shared.pyramid2 ?? shared.pyramid1 ?? shared.pyramid0 ?? shared.src;
     const [, , height, width] = finest.shape as [number, number, number, number];
-    const bytesPerQuery = height * width * Math.ceil(features / 8) * 4 * liveMaps;
-    const chunk = Math.max(1, Math.floor(chunkBytes / bytesPerQuery));
+    const bytesPerQuery = height * width * Math.ceil(features / 8) * 4 * LIVE_MAPS;
+    const chunk = Math.max(1, Math.floor(CHUNK_BYTES / bytesPerQuery));
     const masks: PackedCocoRle[] = [];
     for (let start = 0; start < queries.length; start += chunk) {
       const chosen = queries.slice(start, start + chunk);

@@ -30,22 +30,22 @@ import {
 } from '../engine/ops/index.ts';
 import type { TextEncoderConfig } from './config.ts';
 
-const paddingId = 1;
+const PADDING_ID = 1;
 /** Standard deviation of the initial values of RoBERTa's embeddings and linear layers. */
-const initDeviation = 0.02;
+const INIT_STD = 0.02;
 /**
  * Standard deviation of learned word and position vectors beside pre-trained word vectors, whose projections have about 1.
  * Antonyms have nearly equal pre-trained vectors (red and blue: cosine .84), so the learned ones must tell them apart from
  * the start.
  */
-const besidePretrainedDeviation = 0.5;
-const epsilon = 1e-5;
-const dropoutRate = 0.1;
+const BESIDE_PRETRAINED_STD = 0.5;
+const EPSILON = 1e-5;
+const DROPOUT_RATE = 0.1;
 /** Attention bias of padding: large enough that its probability is exactly 0 in float32. */
-const maskedScore = -10000;
+const MASKED_SCORE = -10000;
 
 const dense = (scope: Scope, inputs: number, outputs: number): Linear =>
-  new Linear(scope, inputs, outputs, { init: normal(initDeviation), biasInit: zeros });
+  new Linear(scope, inputs, outputs, { init: normal(INIT_STD), biasInit: zeros });
 
 /** Post-norm transformer layer with GELU. */
 class RobertaLayer {
@@ -68,10 +68,10 @@ class RobertaLayer {
     this.key = dense(attention.at('self').at('key'), size, size);
     this.value = dense(attention.at('self').at('value'), size, size);
     this.attentionDense = dense(attention.at('output').at('dense'), size, size);
-    this.attentionNorm = new LayerNorm(attention.at('output').at('LayerNorm'), size, epsilon);
+    this.attentionNorm = new LayerNorm(attention.at('output').at('LayerNorm'), size, EPSILON);
     this.intermediate = dense(scope.at('intermediate').at('dense'), size, inner);
     this.outputDense = dense(scope.at('output').at('dense'), inner, size);
-    this.outputNorm = new LayerNorm(scope.at('output').at('LayerNorm'), size, epsilon);
+    this.outputNorm = new LayerNorm(scope.at('output').at('LayerNorm'), size, EPSILON);
   }
 
   forward(x: Tensor, bias: Tensor, dropout: Dropout): Tensor {
@@ -82,13 +82,13 @@ class RobertaLayer {
       this.value.forward(x),
       heads,
       bias,
-      (shape) => dropout.mask(shape, dropoutRate),
+      (shape) => dropout.mask(shape, DROPOUT_RATE),
     );
     const afterAttention = this.attentionNorm.forward(
-      add(dropout(this.attentionDense.forward(attended), dropoutRate), x),
+      add(dropout(this.attentionDense.forward(attended), DROPOUT_RATE), x),
     );
     const hidden = gelu(this.intermediate.forward(afterAttention));
-    return this.outputNorm.forward(add(dropout(this.outputDense.forward(hidden), dropoutRate), afterAttention));
+    return this.outputNorm.forward(add(dropout(this.outputDense.forward(hidden), DROPOUT_RATE), afterAttention));
   }
 }
 
@@ -104,7 +104,7 @@ export class Roberta {
 
   constructor(scope: Scope, config: TextEncoderConfig) {
     const { hidden_size: size, pretrained_size: pretrainedSize } = config;
-    const deviation = pretrainedSize === undefined ? initDeviation : besidePretrainedDeviation;
+    const deviation = pretrainedSize === undefined ? INIT_STD : BESIDE_PRETRAINED_STD;
     const embeddings = scope.at('embeddings');
     // Saved by the transformers version of the official checkpoints, omitted by newer ones. Not read here.
     embeddings.buffer(
@@ -117,17 +117,17 @@ export class Roberta {
       embeddings.at('word_embeddings'),
       config.vocab_size,
       size,
-      embeddingTable(deviation, paddingId),
-      paddingId,
+      embeddingTable(deviation, PADDING_ID),
+      PADDING_ID,
     );
     this.positions = new Embedding(
       embeddings.at('position_embeddings'),
       config.max_position_embeddings,
       size,
-      embeddingTable(deviation, paddingId),
-      paddingId,
+      embeddingTable(deviation, PADDING_ID),
+      PADDING_ID,
     );
-    this.tokenTypes = new Embedding(embeddings.at('token_type_embeddings'), 1, size, embeddingTable(initDeviation));
+    this.tokenTypes = new Embedding(embeddings.at('token_type_embeddings'), 1, size, embeddingTable(INIT_STD));
     this.pretrained =
       pretrainedSize === undefined
         ? undefined
@@ -136,15 +136,15 @@ export class Roberta {
               embeddings.at('pretrained_embeddings'),
               config.vocab_size,
               pretrainedSize,
-              embeddingTable(1, paddingId),
-              paddingId,
+              embeddingTable(1, PADDING_ID),
+              PADDING_ID,
             ),
             projection: new Linear(embeddings.at('pretrained_projection'), pretrainedSize, size, {
               init: normal(1 / Math.sqrt(pretrainedSize)),
               bias: false,
             }),
           };
-    this.norm = new LayerNorm(embeddings.at('LayerNorm'), size, epsilon);
+    this.norm = new LayerNorm(embeddings.at('LayerNorm'), size, EPSILON);
     this.layers = Array.from(
       { length: config.num_hidden_layers },
       (_, index) => new RobertaLayer(scope.at('encoder').at('layer').at(index), config),
@@ -155,7 +155,7 @@ export class Roberta {
   /** Last hidden state (B, T, H) for inputIds and attentionMask (B, T) int32, 1 on tokens. */
   forward(inputIds: Tensor, attentionMask: Tensor, dropout: Dropout): Tensor {
     const [batch, length] = inputIds.shape as [Dim, Dim];
-    const masked = mul(sub(scalar(1), cast(attentionMask, 'float32')), maskedScore);
+    const masked = mul(sub(scalar(1), cast(attentionMask, 'float32')), MASKED_SCORE);
     const bias = reshape(masked, [batch, 1, 1, length]);
     return this.layers.reduce((x, layer) => layer.forward(x, bias, dropout), this.embed(inputIds, dropout));
   }
@@ -167,10 +167,10 @@ export class Roberta {
 
   private embed(inputIds: Tensor, dropout: Dropout): Tensor {
     // Padding has position 1, the first token 2.
-    const isReal = cast(not(equal(inputIds, paddingId)), 'int32');
+    const isReal = cast(not(equal(inputIds, PADDING_ID)), 'int32');
     const positionIds = add(mul(cumSum(isReal, 1), isReal), literal([1], [1, 1], 'int32'));
     const rows = add(add(this.wordVectors(inputIds), this.tokenTypeRow()), this.positions.forward(positionIds));
-    return dropout(this.norm.forward(rows), dropoutRate);
+    return dropout(this.norm.forward(rows), DROPOUT_RATE);
   }
 
   private wordVectors(inputIds: Tensor): Tensor {

@@ -9,12 +9,12 @@ import { MdetrError } from '../errors.ts';
 export type GqaAnswerType = 'obj' | 'attr' | 'rel' | 'global' | 'cat';
 
 /** Types of GQA questions, in the order of the type head. */
-export const gqaAnswerTypes: readonly GqaAnswerType[] = ['obj', 'attr', 'rel', 'global', 'cat'];
+export const GQA_ANSWER_TYPES: readonly GqaAnswerType[] = ['obj', 'attr', 'rel', 'global', 'cat'];
 
 /** Types of CLEVR answers, in the order of the type head. */
-export const clevrAnswerTypes = ['binary', 'attr', 'reg'] as const;
+export const CLEVR_ANSWER_TYPES = ['binary', 'attr', 'reg'] as const;
 /** Type of a CLEVR answer. */
-export type ClevrHeadType = (typeof clevrAnswerTypes)[number];
+export type ClevrHeadType = (typeof CLEVR_ANSWER_TYPES)[number];
 
 /** CLEVR's attribute values in the order of the `attr` head: sizes, colors, shapes, materials. */
 export const clevrAttributes =
@@ -23,7 +23,7 @@ export const clevrAttributes =
   ) as readonly string[];
 
 /** Number of counts that CLEVR's `reg` head predicts: 0 to 19. */
-export const clevrNumbers = 20;
+export const CLEVR_COUNTS = 20;
 
 /** Answers by id for each head: GQA's split heads by type, its joint head as `unified`. */
 export type AnswerVocabulary = Readonly<Partial<Record<GqaAnswerType | 'unified', readonly string[]>>>;
@@ -45,7 +45,7 @@ export const readAnswerVocabulary = (json: unknown, where: string): AnswerVocabu
   if (Array.isArray(json)) return { unified: readTable(json, where) };
   const entries = Object.entries(json as Record<string, unknown>);
   if (entries.every(([, value]) => typeof value === 'number')) return { unified: readTable(json, where) };
-  const known: readonly string[] = [...gqaAnswerTypes, 'unified'];
+  const known: readonly string[] = [...GQA_ANSWER_TYPES, 'unified'];
   const tables = entries.map(([name, table]) => {
     const head = name.startsWith('answer_') ? name.slice('answer_'.length) : name;
     if (!known.includes(head))

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { loadCase } from '../../test/support/reference-case.ts';
-import { clevrAnswerTypes, clevrAttributes, gqaAnswerTypes, readAnswerVocabulary } from './answer-vocabulary.ts';
+import { CLEVR_ANSWER_TYPES, clevrAttributes, GQA_ANSWER_TYPES, readAnswerVocabulary } from './answer-vocabulary.ts';
 import { answerOf, type AnswerOutputs } from './answers.ts';
 
 const reference = loadCase('criterion-answers');
@@ -29,12 +29,12 @@ const gqaVocabulary = {
 };
 const correctAnswers: Readonly<Record<string, (answers: Record<string, number[]>, b: number) => string>> = {
   gqa8: (answers, b) => {
-    const type = gqaAnswerTypes[answers['answer_type']![b]!]!;
+    const type = GQA_ANSWER_TYPES[answers['answer_type']![b]!]!;
     return `${type}${answers[`answer_${type}`]![b]!}`;
   },
   'gqa-unified': (answers, b) => `any${answers['answer']![b]!}`,
   clevr8: (answers, b) => {
-    const type = clevrAnswerTypes[answers['answer_type']![b]!]!;
+    const type = CLEVR_ANSWER_TYPES[answers['answer_type']![b]!]!;
     const id = answers[`answer_${type}`]![b]!;
     return { binary: ['no', 'yes'][id]!, attr: clevrAttributes[id]!, reg: String(id) }[type];
   },

@@ -1,10 +1,10 @@
 import { MdetrError } from '../errors.ts';
 import {
   type AnswerVocabulary,
-  clevrAnswerTypes,
+  CLEVR_ANSWER_TYPES,
   clevrAttributes,
   type ClevrHeadType,
-  gqaAnswerTypes,
+  GQA_ANSWER_TYPES,
   type GqaAnswerType,
 } from './answer-vocabulary.ts';
 import type { RankedAnswer } from '../results/types.ts';
@@ -64,11 +64,11 @@ export const answerOf = (outputs: AnswerOutputs, vocabulary: AnswerVocabulary = 
   const weighted = (probabilities: Float32Array) =>
     probabilities.map((probability) => probability * typeProbabilities[typeId]!);
   if (outputs.pred_answer_binary !== undefined) {
-    const type = clevrAnswerTypes[typeId]!;
+    const type = CLEVR_ANSWER_TYPES[typeId]!;
     const probabilities = weighted(clevrProbabilities(outputs, type));
     return best(type, probabilities, clevrAnswers[type](probabilities.length));
   }
-  const type = gqaAnswerTypes[typeId]!;
+  const type = GQA_ANSWER_TYPES[typeId]!;
   const probabilities = weighted(softmaxRows(head(outputs, `pred_answer_${type}`), 1));
   return best(type, probabilities, table(vocabulary, type, probabilities.length));
 };

@@ -8,6 +8,7 @@ import { bodyBytes, DEFAULT_TIME_LIMITS, get } from '../fetching/http.ts';
 import { sizeOfFile } from './part-file.ts';
 import { sourcesFrom, type Sources } from './sources.ts';
 
+/** Options of `pull`. */
 export interface PullOptions extends Omit<DownloadOptions, 'onProgress'> {
   /** Cache folder to download into. */
   readonly folder: string;

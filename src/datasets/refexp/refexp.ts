@@ -55,7 +55,7 @@ const instancesFile = (dataset: DatasetName): SourceFile => ({
   or: ['instances.json', 'annotations/instances_train2014.json', 'instances_train2014.json'],
 });
 
-const masksOption: PreparationOption = {
+const MASKS_OPTION: PreparationOption = {
   name: 'masks',
   description: 'also write masks (not in the official files)',
 };
@@ -79,7 +79,7 @@ const prepareOne = (dataset: DatasetName, title: string, about: string): Prepara
       choices: Object.keys(divisionsOf(dataset)),
       default: officialDivision(dataset),
     },
-    masksOption,
+    MASKS_OPTION,
   ],
   sources: ({ options }) => [refsFile(dataset, options['split-by']!), instancesFile(dataset)],
   outputs: ({ splits, options }) =>
@@ -206,7 +206,7 @@ final_refexp_val.json and final_refexp_train.json have the expressions of all th
 not see these images ("mdetr data combine --exclude coco=refexp_unsafe_ids.txt"); final_refexp_train.json still has them.
 ${ABOUT_ROWS}`,
   splits: ['train', 'val'],
-  options: [masksOption],
+  options: [MASKS_OPTION],
   sources: () =>
     DATASETS.flatMap((dataset) => [
       { ...refsFile(dataset, officialDivision(dataset)), or: [] },

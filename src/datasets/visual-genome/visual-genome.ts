@@ -21,7 +21,7 @@ const regionGraphs: SourceFile = {
   size: '3.4 GB',
 };
 
-const imageData: SourceFile = {
+const IMAGE_DATA: SourceFile = {
   path: 'image_data.json',
   kind: 'file',
   holds: 'sizes of the images',
@@ -56,12 +56,12 @@ of another dataset, is resolved when captions are combined:
 Images are read one at a time. 5.4 million regions take about six minutes on one core.`,
   splits: ['train'],
   options: [{ name: 'exclude', value: 'file', description: 'ids of images to leave out, one per line' }],
-  sources: () => [regionGraphs, imageData],
+  sources: () => [regionGraphs, IMAGE_DATA],
   outputs: () => [FILE_NAME],
   async run({ from, out, options, progress, onBadRow }) {
     const { rootOfPhrase } = await import('../../text/nouns/root-noun.ts');
     const graphsPath = sourcePath(from, regionGraphs);
-    const imagesPath = sourcePath(from, imageData);
+    const imagesPath = sourcePath(from, IMAGE_DATA);
     const images = await readVisualGenomeImages(imagesPath);
     const excluded = options['exclude'] === undefined ? new Set<number>() : await readImageList(options['exclude']);
     const leftOut = new Remarks();

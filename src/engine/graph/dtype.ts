@@ -47,7 +47,7 @@ export type HostTensor = {
 }[DType];
 
 /** Size of an element of each type in bytes. */
-export const bytesPerElement: Readonly<Record<DType, number>> = {
+export const BYTES_PER_ELEMENT: Readonly<Record<DType, number>> = {
   float32: 4,
   float64: 8,
   float16: 2,

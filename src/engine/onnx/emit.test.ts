@@ -15,7 +15,7 @@ import {
   type Program,
   type Tensor,
 } from '../graph/index.ts';
-import { emitModel, opsetVersion, type OnnxInitializer } from './index.ts';
+import { emitModel, OPSET_VERSION, type OnnxInitializer } from './index.ts';
 import {
   add,
   dimValue,
@@ -70,7 +70,7 @@ describe('a model', () => {
     const model = readModel(emitModel(program, { metadata: { maker: 'a test', empty: '' } }));
     expect(model).toMatchObject({
       irVersion: 9,
-      opsets: { '': opsetVersion },
+      opsets: { '': OPSET_VERSION },
       metadata: { maker: 'a test', empty: '' },
       name: 'demo',
     });
@@ -104,7 +104,7 @@ describe('a model', () => {
     const attributes = Object.fromEntries(model.nodes.map((node) => [node.opType, node.attributes]));
     expect(attributes['LayerNormalization']).toEqual({ axis: -1, epsilon: Math.fround(1e-5) });
     expect(attributes['Transpose']).toEqual({ perm: [2, 0, 1] });
-    expect(model.opsets).toEqual({ '': opsetVersion });
+    expect(model.opsets).toEqual({ '': OPSET_VERSION });
   });
 
   it('stores constants with their bytes, equal small ones once', () => {

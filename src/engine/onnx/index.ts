@@ -1,4 +1,4 @@
 export type { EncodedInitializer } from './encoded-initializer.ts';
 export { emitModel, type EmitOptions, type ModelDocumentation } from './emit.ts';
-export { opsetVersion, type ExternalData, type OnnxInitializer } from './model-writer.ts';
-export { onnxDataType } from './proto.ts';
+export { OPSET_VERSION, type ExternalData, type OnnxInitializer } from './model-writer.ts';
+export { ONNX_DATA_TYPES } from './proto.ts';

@@ -1,12 +1,12 @@
 import type { NodeAttribute, NodeAttributes } from '../graph/tensor.ts';
 import type { DType, HostTensor } from '../graph/dtype.ts';
 import { dimKey, type Shape } from '../graph/dim.ts';
-import { onnxDataType, ProtoWriter } from './proto.ts';
+import { ONNX_DATA_TYPES, ProtoWriter } from './proto.ts';
 
 /** ONNX operator set of the models, the first with GELU. */
-export const opsetVersion = 20;
+export const OPSET_VERSION = 20;
 /** ONNX file format version of that operator set. */
-const irVersion = 9;
+const IR_VERSION = 9;
 
 /** Location of an initializer's bytes in a file beside the model. */
 export interface ExternalData {
@@ -63,7 +63,7 @@ const writeAttribute = (writer: ProtoWriter, name: string, value: NodeAttribute)
   if (typeof value === 'number') writer.int(3, value).int(20, 2);
   else if (typeof value === 'string') writer.string(4, value).int(20, 3);
   else if ('float' in value) writer.float(2, value.float).int(20, 1);
-  else if ('dtype' in value) writer.int(3, onnxDataType[value.dtype]).int(20, 2);
+  else if ('dtype' in value) writer.int(3, ONNX_DATA_TYPES[value.dtype]).int(20, 2);
   else {
     for (const element of value) writer.int(8, element);
     writer.int(20, 7);
@@ -82,7 +82,7 @@ const writeNode = (writer: ProtoWriter, node: OnnxNode): void => {
 const writeInitializer = (writer: ProtoWriter, initializer: OnnxInitializer): void => {
   const { dtype, shape } = 'value' in initializer ? initializer.value : initializer;
   for (const size of shape) writer.int(1, size);
-  writer.int(2, onnxDataType[dtype]).string(8, initializer.name);
+  writer.int(2, ONNX_DATA_TYPES[dtype]).string(8, initializer.name);
   if ('value' in initializer) {
     const { data } = initializer.value;
     writer.bytes(9, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
@@ -97,7 +97,7 @@ const writeInitializer = (writer: ProtoWriter, initializer: OnnxInitializer): vo
 const writeValueInfo = (writer: ProtoWriter, info: OnnxValueInfo): void => {
   writer.string(1, info.name).message(2, (type) =>
     type.message(1, (tensor) =>
-      tensor.int(1, onnxDataType[info.dtype]).message(2, (shape) => {
+      tensor.int(1, ONNX_DATA_TYPES[info.dtype]).message(2, (shape) => {
         for (const dim of info.shape) {
           shape.message(1, (entry) => (typeof dim === 'number' ? entry.int(1, dim) : entry.string(2, dimKey(dim))));
         }
@@ -110,7 +110,7 @@ const writeValueInfo = (writer: ProtoWriter, info: OnnxValueInfo): void => {
 /** Serializes an ONNX ModelProto. */
 export const writeModel = (graph: OnnxGraph): Uint8Array => {
   const domains = new Set(graph.nodes.map((node) => node.domain));
-  const writer = new ProtoWriter().int(1, irVersion).string(2, 'mdetr');
+  const writer = new ProtoWriter().int(1, IR_VERSION).string(2, 'mdetr');
   if (graph.producerVersion !== undefined) writer.string(3, graph.producerVersion);
   if (graph.description !== undefined) writer.string(6, graph.description);
   writer.message(7, (body) => {
@@ -120,7 +120,7 @@ export const writeModel = (graph: OnnxGraph): Uint8Array => {
     for (const info of graph.inputs) body.message(11, (entry) => writeValueInfo(entry, info));
     for (const info of graph.outputs) body.message(12, (entry) => writeValueInfo(entry, info));
   });
-  writer.message(8, (opset) => opset.string(1, '').int(2, opsetVersion));
+  writer.message(8, (opset) => opset.string(1, '').int(2, OPSET_VERSION));
   if (domains.has('com.microsoft')) writer.message(8, (opset) => opset.string(1, 'com.microsoft').int(2, 1));
   for (const [key, value] of Object.entries(graph.metadata))
     writer.message(14, (entry) => entry.string(1, key).string(2, value));

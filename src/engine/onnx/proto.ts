@@ -1,7 +1,7 @@
 import type { DType } from '../graph/dtype.ts';
 
 /** Values of ONNX's TensorProto.DataType. */
-export const onnxDataType: Readonly<Record<DType, number>> = {
+export const ONNX_DATA_TYPES: Readonly<Record<DType, number>> = {
   float32: 1,
   uint8: 2,
   int8: 3,

@@ -1,5 +1,5 @@
 import { defineOp } from '../graph/define-op.ts';
-import { bytesPerElement, type DType, type HostTensor } from '../graph/dtype.ts';
+import { BYTES_PER_ELEMENT, type DType, type HostTensor } from '../graph/dtype.ts';
 import { formatShape, type Dim, type Shape } from '../graph/dim.ts';
 import { constant, type Tensor } from '../graph/tensor.ts';
 
@@ -55,7 +55,7 @@ const fillOp = defineOp<[], { readonly value: number; readonly shape: Shape; rea
   name: 'fill',
   cheap: true,
   infer(_inputs, { shape, dtype }) {
-    if (bytesPerElement[dtype] === 0) throw new Error(`internal: fill ${formatShape(shape)}`);
+    if (BYTES_PER_ELEMENT[dtype] === 0) throw new Error(`internal: fill ${formatShape(shape)}`);
     return { shape, dtype };
   },
   emit: (onnx, _inputs, { attrs }) =>

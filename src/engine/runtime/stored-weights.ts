@@ -1,4 +1,4 @@
-import { bytesPerElement, type HostTensor } from '../graph/dtype.ts';
+import { BYTES_PER_ELEMENT, type HostTensor } from '../graph/dtype.ts';
 import { formatShape, shapesEqual, sizeOf } from '../graph/dim.ts';
 import { leafName, makeProgram, type Program } from '../graph/program.ts';
 import { staticShape, type Tensor } from '../graph/tensor.ts';
@@ -17,7 +17,7 @@ const FOLD_BYTES = 64 * 2 ** 20;
 
 /** Bytes of the value of a tensor with a static shape. */
 export const byteLengthOf = (tensor: Tensor): number =>
-  staticShape(tensor).reduce((product, size) => product * size, bytesPerElement[tensor.dtype]);
+  staticShape(tensor).reduce((product, size) => product * size, BYTES_PER_ELEMENT[tensor.dtype]);
 
 /** Layout of a weights file. */
 export interface WeightLayout {

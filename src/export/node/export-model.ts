@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { opsetVersion } from '../../engine/onnx/index.ts';
+import { OPSET_VERSION } from '../../engine/onnx/index.ts';
 import { createRuntime } from '../../engine/runtime/create-runtime.ts';
 import type { Runtime } from '../../engine/runtime/runtime.ts';
 import { signatureOf, type Program } from '../../engine/graph/index.ts';
@@ -160,7 +160,7 @@ const fillFolder = async (
   const contents = {
     mdetr: packageVersion(),
     layout,
-    opset: opsetVersion,
+    opset: OPSET_VERSION,
     programs: Object.fromEntries(programs.map(([name, program]) => [name, signatureOf(program)])),
     precisions: written,
   };

@@ -29,7 +29,7 @@ export interface FromPretrainedOptions {
    * most exact precision that it has.
    */
   readonly dtype?: Precision | undefined;
-  /** Threads of one run; ONNX Runtime's choice by default. */
+  /** Threads of one program run. Default: ONNX Runtime's choice, one per physical core. */
   readonly threads?: number | undefined;
   /** Folder of compiled programs; by default the system's cache folder, or `MDETR_CACHE`. */
   readonly cacheDir?: string | undefined;

@@ -52,7 +52,7 @@ export interface Conversion {
   readonly leftOut: readonly string[];
 }
 
-const pthEndings = ['.pth', '.pt', '.bin'];
+const PTH_ENDINGS = ['.pth', '.pt', '.bin'];
 
 /**
  * Converts between official checkpoints, safetensors and model folders. One tensor is in memory at a time; `out` is written
@@ -66,7 +66,7 @@ const pthEndings = ['.pth', '.pt', '.bin'];
  */
 export const convertModel = async (name: string, out: string, options: ConvertOptions = {}): Promise<Conversion> => {
   const ending = extname(out).toLowerCase();
-  const isFileOut = ending === '.safetensors' || pthEndings.includes(ending);
+  const isFileOut = ending === '.safetensors' || PTH_ENDINGS.includes(ending);
   // `models/r101.v2` is a folder as good as any; `r101.onnx` would be a surprise.
   if (!isFileOut && /^\.[a-z]{2,}$/.test(ending))
     throw new UsageError(`${out}: unknown format ${ending}; use .safetensors, .pth or a folder`);
@@ -231,7 +231,7 @@ const writeFolder = async (
 const configFor = (values: Readonly<Record<string, unknown>>, { seed }: ModelFiles): Record<string, unknown> =>
   Object.fromEntries(Object.entries(values).filter(([key]) => seed === undefined || key !== 'init_seed'));
 
-const whichWeights: Readonly<Record<Checkpoint['weights'], string>> = {
+const WEIGHT_CHOICES: Readonly<Record<Checkpoint['weights'], string>> = {
   ema: 'the moving average of the weights (`model_ema`)',
   model: 'the last weights (`model`), not their moving average',
   only: 'the only weights of the file',
@@ -248,7 +248,7 @@ const cardFor = async ({ path, checkpoint, seed }: ModelFiles, out: string, conf
   const origin =
     checkpoint === undefined
       ? `none: initial weights of seed ${seed!}`
-      : `${whichWeights[checkpoint.weights]} of \`${basename(path)}\` (${(await stat(checkpoint.path)).size} bytes)` +
+      : `${WEIGHT_CHOICES[checkpoint.weights]} of \`${basename(path)}\` (${(await stat(checkpoint.path)).size} bytes)` +
         (epoch === undefined ? '' : `, epoch ${epoch}`);
   return `${frontMatter(['object-detection'])}# ${name}
 

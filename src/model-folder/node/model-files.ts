@@ -166,7 +166,7 @@ const openWeightFile = async (path: string, options: ModelFilesOptions): Promise
   }
 };
 
-/** Arguments of a weight file: the file that the user names, else its own, else the `config.json` beside it. */
+/** Arguments of a weight file: the file that the user names, or else its own, or else the `config.json` beside it. */
 const configOf = async (
   path: string,
   checkpoint: Checkpoint,

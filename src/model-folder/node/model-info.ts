@@ -65,7 +65,11 @@ export interface ModelInfo {
   readonly words: WordRecord | undefined;
 }
 
-const formats = { 'pth-zip': 'PyTorch, zip', 'pth-legacy': 'PyTorch, legacy', safetensors: 'safetensors' } as const;
+const FORMAT_TITLES = {
+  'pth-zip': 'PyTorch, zip',
+  'pth-legacy': 'PyTorch, legacy',
+  safetensors: 'safetensors',
+} as const;
 
 /**
  * Describes a model without reading its weights.
@@ -83,7 +87,7 @@ export const describeModel = async (name: string, options: ModelFilesOptions = {
     const notice = config?.values['notice'];
     return {
       path,
-      format: isFolder ? 'model folder' : formats[checkpoint!.format],
+      format: isFolder ? 'model folder' : FORMAT_TITLES[checkpoint!.format],
       bytes: await bytesOf(checkpoint?.files ?? []),
       weights: checkpoint?.weights ?? 'initial',
       contents: checkpoint?.contents,

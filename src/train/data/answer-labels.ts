@@ -2,10 +2,10 @@ import { join } from 'node:path';
 import { MdetrError, messageOf, quoted } from '../../errors.ts';
 import { readJsonFileSync } from '../../files/json/json-file.ts';
 import {
-  clevrAnswerTypes,
+  CLEVR_ANSWER_TYPES,
   clevrAttributes,
-  clevrNumbers,
-  gqaAnswerTypes,
+  CLEVR_COUNTS,
+  GQA_ANSWER_TYPES,
 } from '../../postprocess/answer-vocabulary.ts';
 import { clevrAnswerType } from '../../metrics/clevr.ts';
 import { qaDataset, type ModelConfig } from '../../models/index.ts';
@@ -32,12 +32,12 @@ export const clevrLabels: AnswerLabeler = (row) => {
     throw new MdetrError(
       `${quoted(answer)} is neither yes or no, nor a number, nor one of ${clevrAttributes.join(', ')}`,
     );
-  if (type === 'reg' && Number(answer) >= clevrNumbers)
+  if (type === 'reg' && Number(answer) >= CLEVR_COUNTS)
     throw new MdetrError(
-      `${quoted(answer)} is above ${clevrNumbers - 1}, the largest number that the network can answer`,
+      `${quoted(answer)} is above ${CLEVR_COUNTS - 1}, the largest number that the network can answer`,
     );
   return {
-    answer_type: clevrAnswerTypes.indexOf(type),
+    answer_type: CLEVR_ANSWER_TYPES.indexOf(type),
     answer_binary: Number(answer === 'yes'),
     answer_attr: type === 'attr' ? attribute : NO_LABEL,
     answer_reg: type === 'reg' ? Number(answer) : NO_LABEL,
@@ -60,14 +60,14 @@ export const gqaLabels = (folder: string, hasSplitHeads: boolean): AnswerLabeler
     table?.[Object.hasOwn(table, answer) ? answer : 'unknown'] ?? NO_LABEL;
   return (row): Record<string, number> => {
     const { answer, question_type: type = '' } = row ?? { answer: '' };
-    const typeId = gqaAnswerTypes.findIndex((name) => name === type);
+    const typeId = GQA_ANSWER_TYPES.findIndex((name) => name === type);
     if (row !== undefined && hasSplitHeads && typeId < 0)
-      throw new MdetrError(`question_type ${quoted(type)} is none of ${gqaAnswerTypes.join(', ')}`);
+      throw new MdetrError(`question_type ${quoted(type)} is none of ${GQA_ANSWER_TYPES.join(', ')}`);
     if (!hasSplitHeads) return { answer: row === undefined ? NO_LABEL : idIn(joint, answer) };
     return {
       answer_type: row === undefined ? NO_LABEL : typeId,
       ...Object.fromEntries(
-        gqaAnswerTypes.map((name) => [
+        GQA_ANSWER_TYPES.map((name) => [
           `answer_${name}`,
           row !== undefined && name === type ? idIn(byType[`answer_${name}`], answer) : NO_LABEL,
         ]),
@@ -82,7 +82,7 @@ export const labelsWithoutAnswer = (config: ModelConfig): Readonly<Record<string
   if (dataset === undefined) return undefined;
   if (dataset === 'clevr') return clevrLabels(undefined);
   if (!config.split_qa_heads) return { answer: NO_LABEL };
-  return Object.fromEntries(['type', ...gqaAnswerTypes].map((name) => [`answer_${name}`, NO_LABEL]));
+  return Object.fromEntries(['type', ...GQA_ANSWER_TYPES].map((name) => [`answer_${name}`, NO_LABEL]));
 };
 
 /** Labeler of a network's question heads; undefined for a network without. */

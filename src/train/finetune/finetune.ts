@@ -15,7 +15,7 @@ import { parseTrainConfig } from '../config/config.ts';
 import { writeReportWith } from '../report/write-report.ts';
 import { trainingCharts } from '../report/training-charts.ts';
 import { readRunCurves } from '../run/run-curves.ts';
-import { bestFolder, lastFolder, stateFile } from '../run/run-folder.ts';
+import { BEST_FOLDER, LAST_FOLDER, STATE_FILE } from '../run/run-folder.ts';
 import type { RunObserver, RunSummary } from '../run/run-observer.ts';
 import { runTraining } from '../run/run-training.ts';
 
@@ -111,7 +111,7 @@ export const finetune = async (options: FinetuneOptions): Promise<FinetuneReport
   let before: number | undefined;
   const summary = await runTraining(config, {
     settings: overrides,
-    resume: options.resume === true && (await isFile(join(run, stateFile))),
+    resume: options.resume === true && (await isFile(join(run, STATE_FILE))),
     signal,
     command: options.command,
     observer: {
@@ -123,7 +123,7 @@ export const finetune = async (options: FinetuneOptions): Promise<FinetuneReport
       },
     },
   });
-  const model = join(run, summary.best === undefined ? lastFolder : bestFolder);
+  const model = join(run, summary.best === undefined ? LAST_FOLDER : BEST_FOLDER);
   const canCalibrate = summary.isDone && data.hasValidation;
   const calibrated = canCalibrate ? await calibration(model, dataset, observer, signal) : undefined;
   const report =

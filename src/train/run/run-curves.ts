@@ -6,8 +6,8 @@ import { currentValidationName } from '../../benchmarks/registry.ts';
 import { MdetrError, messageOf } from '../../errors.ts';
 import { readJsonFileSync } from '../../files/json/json-file.ts';
 import { currentMetricName } from '../../names/current-names.ts';
-import { stagesFile } from './run-folder.ts';
-import { logFile } from './run-log.ts';
+import { STAGES_FILE } from './run-folder.ts';
+import { LOG_FILE } from './run-log.ts';
 import { requireInput } from '../../files/input-file.ts';
 
 /** A logged quantity of a run over its steps. */
@@ -74,29 +74,31 @@ export const readRunCurves = async (folder: string, axis: CurveAxis = 'steps'): 
 
 /** Logs of the training stages, in the order in which they were trained. */
 const stageFoldersOf = (folder: string): readonly { readonly name: string; readonly path: string }[] => {
-  if (existsSync(join(folder, logFile))) return [{ name: '', path: join(folder, logFile) }];
+  if (existsSync(join(folder, LOG_FILE))) return [{ name: '', path: join(folder, LOG_FILE) }];
   if (!existsSync(folder)) throw new MdetrError(`${folder}: there is no such folder`);
   if (!statSync(folder).isDirectory()) throw new MdetrError(`${folder}: is a file; name the folder of a run`);
   const found = namesOfStages(folder)
-    .map((name) => ({ name, path: join(folder, name, logFile) }))
+    .map((name) => ({ name, path: join(folder, name, LOG_FILE) }))
     .filter(({ path }) => existsSync(path));
   if (found.length === 0)
-    throw new MdetrError(`${folder}: holds no ${logFile}, nor do its folders: name the folder of a run of mdetr train`);
+    throw new MdetrError(
+      `${folder}: holds no ${LOG_FILE}, nor do its folders: name the folder of a run of mdetr train`,
+    );
   return found;
 };
 
 /** Names of the stages in the order of `stages.json`, or else by the time of their last log entry. */
 const namesOfStages = (folder: string): readonly string[] => {
-  const list = join(folder, stagesFile);
+  const list = join(folder, STAGES_FILE);
   if (existsSync(list))
     try {
       return z.array(z.string().regex(/^[\w.-]+$/)).parse(readJsonFileSync(list));
     } catch (error) {
       throw new MdetrError(`${list}: is not a list of training stages`, { cause: error });
     }
-  const changed = (name: string): number => statSync(join(folder, name, logFile)).mtimeMs;
+  const changed = (name: string): number => statSync(join(folder, name, LOG_FILE)).mtimeMs;
   return readdirSync(folder)
-    .filter((name) => existsSync(join(folder, name, logFile)))
+    .filter((name) => existsSync(join(folder, name, LOG_FILE)))
     .sort((a, b) => changed(a) - changed(b));
 };
 

@@ -7,19 +7,19 @@ import { makeFolder } from '../../files/make-folder.ts';
 import { isAbandoned } from '../../files/temporary-path.ts';
 import { currentConfig } from '../../names/current-names.ts';
 import { parseTrainConfig } from '../config/config.ts';
-import { logFile } from './run-log.ts';
+import { LOG_FILE } from './run-log.ts';
 import { MLFLOW_FOLDER } from './records/mlflow-run.ts';
 import { PROVENANCE_FILE } from './records/run-provenance.ts';
 import { readRunFacts, type RunFacts } from './run-state.ts';
 import { makeFolders } from '../../files/make-folder.ts';
 
 /** Names in a run's folder, besides those of the log. */
-export const stateFile = 'state.safetensors';
-export const lastFolder = 'last';
-export const bestFolder = 'best';
+export const STATE_FILE = 'state.safetensors';
+export const LAST_FOLDER = 'last';
+export const BEST_FOLDER = 'best';
 
 /** File in the folder above those of the training stages: their names in order. */
-export const stagesFile = 'stages.json';
+export const STAGES_FILE = 'stages.json';
 
 /** Settings that do not affect the results: changes are not reported. */
 const UNREPORTED = new Set(['output_dir', 'num_workers', 'threads', 'replicas', 'device', 'log_every', 'save_every']);
@@ -40,10 +40,10 @@ export const VALIDATION_CACHE = 'validation-cache.tmp';
 const RUN_NAMES = [
   'config.json',
   PROVENANCE_FILE,
-  logFile,
-  stateFile,
-  lastFolder,
-  bestFolder,
+  LOG_FILE,
+  STATE_FILE,
+  LAST_FOLDER,
+  BEST_FOLDER,
   'tensorboard',
   MLFLOW_FOLDER,
 ];
@@ -109,7 +109,7 @@ const claim = async (folder: string, hasState: boolean): Promise<void> => {
 };
 
 const stateToResume = async (folder: string, resume: boolean): Promise<RunFacts | undefined> => {
-  const before = await readRunFacts(join(folder, stateFile));
+  const before = await readRunFacts(join(folder, STATE_FILE));
   if (before !== undefined && !resume)
     throw new MdetrError(
       `${folder}: holds a run already (step ${before.step}): resume it with --resume, or name another folder`,
@@ -145,10 +145,10 @@ const withDefaults = (stored: Readonly<Record<string, unknown>>): unknown => {
  */
 export const writeStages = async (folder: string, names: readonly string[]): Promise<void> => {
   await makeFolder(folder);
-  const before = await readFile(join(folder, stagesFile), 'utf8').catch(() => undefined);
+  const before = await readFile(join(folder, STAGES_FILE), 'utf8').catch(() => undefined);
   if (before !== undefined && !/^\s*\[\s*("[\w.-]*"\s*,?\s*)*\]\s*$/.test(before))
-    throw new MdetrError(`${join(folder, stagesFile)}: is not a list of training stages; name another folder`);
-  await writeAtomically(join(folder, stagesFile), (sink) =>
+    throw new MdetrError(`${join(folder, STAGES_FILE)}: is not a list of training stages; name another folder`);
+  await writeAtomically(join(folder, STAGES_FILE), (sink) =>
     sink.write(new TextEncoder().encode(`${JSON.stringify(names)}\n`)),
   );
 };

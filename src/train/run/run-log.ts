@@ -11,7 +11,7 @@ import {
 import type { StepReport } from '../step/trainer-state.ts';
 
 /** The log of a run, one JSON object per line. */
-export const logFile = 'log.jsonl';
+export const LOG_FILE = 'log.jsonl';
 
 /** Time of the parts of a step, in milliseconds. `data` is the wait for a batch, `other` the rest of the loop. */
 export interface TimeUse {
@@ -139,7 +139,7 @@ export class RunLog {
   /** @param keep lengths at the state from which the run resumes */
   constructor(folder: string, keep: { readonly logBytes: number; readonly eventBytes: number }) {
     makeFolderSync(join(folder, 'tensorboard'));
-    this.lines = new AppendFile(join(folder, logFile), keep.logBytes, completeLineBytes);
+    this.lines = new AppendFile(join(folder, LOG_FILE), keep.logBytes, completeLineBytes);
     this.events = new AppendFile(
       join(folder, 'tensorboard', 'events.out.tfevents.0'),
       keep.eventBytes,

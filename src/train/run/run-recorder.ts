@@ -4,7 +4,7 @@ import type { ValidationConfig } from '../config/run-settings.ts';
 import type { Trainer } from '../step/trainer.ts';
 import type { StepReport } from '../step/trainer-state.ts';
 import { writeTrainedModel } from './model-output.ts';
-import { bestFolder, lastFolder, stateFile, writeConfig } from './run-folder.ts';
+import { BEST_FOLDER, LAST_FOLDER, STATE_FILE, writeConfig } from './run-folder.ts';
 import { LogWindow, RunLog, type LogEntry } from './run-log.ts';
 import type { Validate, Validation } from './run-observer.ts';
 import { pairsPerStep } from './run-data.ts';
@@ -121,15 +121,15 @@ export class RunRecorder {
     const { log, trainer, config } = this;
     if (log === undefined) return undefined;
     const folder = config.output_dir;
-    await this.writeModel(join(folder, lastFolder), epoch);
-    const found: Validation = await validate(join(folder, lastFolder), signal);
+    await this.writeModel(join(folder, LAST_FOLDER), epoch);
+    const found: Validation = await validate(join(folder, LAST_FOLDER), signal);
     this.metrics = finiteOf(found.metrics);
     log.validation(trainer.steps, epoch, this.metrics, found.images);
     const isBest = Number.isFinite(found.metric) && (this.best === undefined || found.metric > this.best.metric);
     this.staleValidations = isBest ? 0 : this.staleValidations + 1;
     if (isBest) {
       this.best = { metric: found.metric, step: trainer.steps };
-      await this.writeModel(join(folder, bestFolder), epoch);
+      await this.writeModel(join(folder, BEST_FOLDER), epoch);
     }
     return { metrics: this.metrics, isBest };
   }
@@ -138,10 +138,10 @@ export class RunRecorder {
   async save(position: Pick<RunPosition, 'epoch' | 'batch'>, isDone: boolean): Promise<void> {
     const { config, log, trainer } = this;
     if (log === undefined) return;
-    await this.writeModel(join(config.output_dir, lastFolder), position.epoch);
+    await this.writeModel(join(config.output_dir, LAST_FOLDER), position.epoch);
     log.flush();
     // The state is written last: from then on the run resumes after this step.
-    await writeRunState(join(config.output_dir, stateFile), {
+    await writeRunState(join(config.output_dir, STATE_FILE), {
       trainer: trainer.state,
       config: { ...config },
       position: {

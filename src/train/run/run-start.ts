@@ -26,7 +26,7 @@ import {
 } from '../step/parameters.ts';
 import { Trainer, type TrainerOptions } from '../step/trainer.ts';
 import { loadPart, loadWordVectors } from './part-weights.ts';
-import { lastFolder } from './run-folder.ts';
+import { LAST_FOLDER } from './run-folder.ts';
 import { readRunState } from './run-state.ts';
 
 /**
@@ -69,7 +69,7 @@ export const vocabularyOfRun = async (
   const { vocab_size: rows, max_position_embeddings: positions } = textEncoderConfig(config);
   const { vocabSize } = await loadTokenizer(found, { maxTokens: positions - 2 });
   if (vocabSize <= rows) return found;
-  const own = join(config.output_dir, lastFolder);
+  const own = join(config.output_dir, LAST_FOLDER);
   if (resumes && (await isFile(tokenizerJsonPath(own)))) return own;
   throw new MdetrError(
     `${found}: has ${vocabSize} tokens, but text_encoder.vocab_size is ${rows}: name the vocabulary of this network as ` +

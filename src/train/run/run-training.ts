@@ -1,7 +1,7 @@
 import { dirname, join } from 'node:path';
 import type { ConfigValues } from '../config/config-file.ts';
 import { ProcessGroup } from '../parallel/mpi/process-group.ts';
-import { stateFile, writeStages } from './run-folder.ts';
+import { STATE_FILE, writeStages } from './run-folder.ts';
 import type { RunObserver, RunSummary, Validate } from './run-observer.ts';
 import { openStages, stageToResume, type Stage } from './stages.ts';
 
@@ -67,7 +67,7 @@ const runStages = async (
     onNote: (text) => observer.onNote?.(text),
   });
   const { stages } = words;
-  const first = options.resume === true ? stageToResume(stages, stateFile) : 0;
+  const first = options.resume === true ? stageToResume(stages, STATE_FILE) : 0;
   if (stages.length > 1 && (group === undefined || group.rank === 0))
     await writeStages(
       dirname(stages[0]!.config.output_dir),
@@ -79,7 +79,7 @@ const runStages = async (
     if (stages.length > 1) observer.onStage?.({ name, index, count: stages.length });
     const before = stages[index - 1]?.config.output_dir;
     summary = await runStage(own, options, {
-      startFrom: before === undefined ? undefined : join(before, stateFile),
+      startFrom: before === undefined ? undefined : join(before, STATE_FILE),
       prepare: async () => {
         if (group === undefined || group.rank === 0) await words.write(own);
         // The other processes read the vocabulary that the first one has written.

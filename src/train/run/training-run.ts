@@ -12,7 +12,7 @@ import type { Trainer } from '../step/trainer.ts';
 import type { StepReport } from '../step/trainer-state.ts';
 import { agree } from './agreement.ts';
 import { BatchFeed } from './batch-feed.ts';
-import { changedSettings, prepareRunFolder, stateFile } from './run-folder.ts';
+import { changedSettings, prepareRunFolder, STATE_FILE } from './run-folder.ts';
 import type { RunObserver, RunSummary, Validate } from './run-observer.ts';
 import { isExhausted, RunRecorder } from './run-recorder.ts';
 import { createTrainer, vocabularyOfRun, startingPoint } from './run-start.ts';
@@ -110,7 +110,7 @@ class TrainingRun {
     const { runtime, observer = {}, communicator = singleProcess } = options;
     const folder = config.output_dir;
     const onNote = (text: string): void => observer.onNote?.(text);
-    const before = resumes ? await readRunState(join(folder, stateFile)) : undefined;
+    const before = resumes ? await readRunState(join(folder, STATE_FILE)) : undefined;
     const tokenizer = await vocabularyOfRun(config, resumes);
     // A resumed run has its own values for all parameters.
     const withoutSources = {

@@ -12,7 +12,7 @@ import {
 } from '../../model-folder/node/known-words.ts';
 import { resolveModelPath } from '../../model-folder/node/model-files.ts';
 import { MODEL_FILE_NAMES } from '../../model-folder/layout.ts';
-import { stateFile, WORDS_FOLDER } from '../run/run-folder.ts';
+import { STATE_FILE, WORDS_FOLDER } from '../run/run-folder.ts';
 import { findVocabulary } from '../run/run-start.ts';
 import type { Stage } from '../run/stages.ts';
 import { wordsOfTraining } from './dataset-words.ts';
@@ -40,7 +40,7 @@ export const withWords = async (
 ): Promise<RunWords> => {
   const first = stages[0]!.config;
   // The run refuses to write into the folder of another one, so nothing of it is replaced here.
-  if (!resume && stages.some(({ config }) => existsSync(join(config.output_dir, stateFile)))) return unchanged(stages);
+  if (!resume && stages.some(({ config }) => existsSync(join(config.output_dir, STATE_FILE)))) return unchanged(stages);
   let words: readonly string[];
   let known: WordRecord | undefined;
   let seen: ReadonlySet<string> | undefined;

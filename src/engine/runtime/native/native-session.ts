@@ -1,8 +1,8 @@
 import { MdetrError, messageOf } from '../../../errors.ts';
-import { bytesPerElement, hostTensorAt, type DType, type HostTensor } from '../../graph/dtype.ts';
+import { BYTES_PER_ELEMENT, hostTensorAt, type DType, type HostTensor } from '../../graph/dtype.ts';
 import type { Program, ProgramInput } from '../../graph/program.ts';
 import type { Tensor } from '../../graph/tensor.ts';
-import { onnxDataType } from '../../onnx/index.ts';
+import { ONNX_DATA_TYPES } from '../../onnx/index.ts';
 import { HostValue, hostOf } from '../host-value.ts';
 import { checkFeeds, knownSize, type DeviceTensor, type Session, type SizeBindings, type Values } from '../runtime.ts';
 import type { Address, OrtLibrary } from './library.ts';
@@ -146,7 +146,7 @@ export class NativeSession implements Session {
       data.byteLength,
       sizes,
       sizes.length,
-      onnxDataType[dtype],
+      ONNX_DATA_TYPES[dtype],
     );
   }
 
@@ -174,7 +174,7 @@ export class NativeSession implements Session {
 const EMPTY_DATA = new Uint8Array(new ArrayBuffer(64));
 
 const byteLengthOf = (dtype: DType, shape: readonly number[]): number =>
-  shape.reduce((product, size) => product * size, bytesPerElement[dtype]);
+  shape.reduce((product, size) => product * size, BYTES_PER_ELEMENT[dtype]);
 
 /** Memory for an output; undefined if its shape does not follow from the inputs. */
 const outputBufferFor = (

@@ -6,7 +6,7 @@ import { stringify } from 'yaml';
 import { fileReason, MdetrError } from '../../../errors.ts';
 import { makeFolder } from '../../../files/make-folder.ts';
 import type { RunConfig } from '../../config/run-settings.ts';
-import { logFile } from '../run-log.ts';
+import { LOG_FILE } from '../run-log.ts';
 import { PROVENANCE_FILE, type RunProvenance } from './run-provenance.ts';
 
 /** Folder of MLflow's file store in the folder of a run: `mlflow ui --backend-store-uri RUN/mlruns`. */
@@ -97,7 +97,7 @@ const write = async (config: RunConfig, store: string, isDone: boolean): Promise
     'mdetr.data': JSON.stringify(provenance.data),
   };
   for (const [key, value] of Object.entries(tags)) await writeFile(join(run, 'tags', key), value);
-  for (const [metric, lines] of await metricsOf(join(config.output_dir, logFile), started, now)) {
+  for (const [metric, lines] of await metricsOf(join(config.output_dir, LOG_FILE), started, now)) {
     const path = join(run, 'metrics', ...metric.split('/'));
     await makeFolder(dirname(path));
     await writeFile(path, lines.join(''));
