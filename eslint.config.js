@@ -51,6 +51,7 @@ export default tseslint.config(
       '@typescript-eslint/prefer-literal-enum-member': 'off',
       '@typescript-eslint/no-extraneous-class': 'off',
       '@typescript-eslint/unbound-method': 'off',
+      'no-duplicate-imports': 'error',
       'no-restricted-syntax': ['error', ...NO_NEEDLESS_SPREADS],
     },
   },

@@ -1,7 +1,6 @@
-import { writeFileSync } from 'node:fs';
+import { writeFileSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
-import { readFileSync } from 'node:fs';
 import { nanodetLevels, syntheticImage } from '../../test/support/nanodet.ts';
 
 /** The parts of tfjs that the comparison uses. */

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 /** Shells for which a completion script is printed. */
 export const COMPLETION_SHELLS = ['bash', 'zsh', 'fish', 'powershell'] as const;
 
-export const COMPLETION_HELP = `
+const COMPLETION_HELP = `
 Prints a script for your shell. It calls mdetr for the completions, so it stays right when mdetr is updated.
 bash needs the package bash-completion of your system.
 

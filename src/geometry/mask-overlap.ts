@@ -44,7 +44,7 @@ export const pairwiseMaskIou = (
  *
  * @throws {MdetrError} when the masks have different sizes
  */
-export const maskIntersectionArea = (a: RunLengthMask, b: RunLengthMask): number => {
+const maskIntersectionArea = (a: RunLengthMask, b: RunLengthMask): number => {
   if (a.height !== b.height || a.width !== b.width) {
     throw new MdetrError(
       `A mask of ${a.height}x${a.width} cannot be compared with one of ${b.height}x${b.width} (height x width).`,

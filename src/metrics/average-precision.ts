@@ -14,7 +14,7 @@ export const RECALL_POINTS: readonly number[] = Array.from({ length: 101 }, (_, 
 export type AreaName = 'all' | 'small' | 'medium' | 'large';
 
 /** Ranges of object area in square pixels, both ends inclusive. */
-export const AREA_RANGES = [
+const AREA_RANGES = [
   { name: 'all', from: 0, to: 1e10 },
   { name: 'small', from: 0, to: 32 ** 2 },
   { name: 'medium', from: 32 ** 2, to: 96 ** 2 },

@@ -5,8 +5,17 @@ import { boxXyxyToXywh, roundingOf } from '../geometry/boxes.ts';
 import { pairwiseMaskIou } from '../geometry/mask-overlap.ts';
 import { maskArea, unpackMask } from '../geometry/run-lengths.ts';
 import { MdetrError } from '../errors.ts';
-import { countGroundTruth, matchDetections, meanPrecision, meanRecall, RankedDetections } from './average-precision.ts';
-import type { AreaName, PrecisionRecall, GroundTruthSet, IdZero } from './average-precision.ts';
+import {
+  countGroundTruth,
+  matchDetections,
+  meanPrecision,
+  meanRecall,
+  RankedDetections,
+  type AreaName,
+  type PrecisionRecall,
+  type GroundTruthSet,
+  type IdZero,
+} from './average-precision.ts';
 import type { CocoApOptions, CocoGroundTruth, XywhDetections } from './coco-ap-data.ts';
 import type { Evaluator, Metrics } from './metrics.ts';
 import type { DetectionPrediction } from './predictions.ts';

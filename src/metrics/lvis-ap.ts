@@ -5,8 +5,17 @@ import { boxXyxyToXywh, roundingOf, type BoxXywh } from '../geometry/boxes.ts';
 import { pairwiseMaskIou } from '../geometry/mask-overlap.ts';
 import { maskArea, unpackMask, type CocoRle } from '../geometry/run-lengths.ts';
 import { MdetrError, quoted } from '../errors.ts';
-import { countGroundTruth, matchDetections, meanPrecision, meanRecall, RankedDetections } from './average-precision.ts';
-import type { AreaName, PrecisionRecall, GroundTruthSet, IdZero } from './average-precision.ts';
+import {
+  countGroundTruth,
+  matchDetections,
+  meanPrecision,
+  meanRecall,
+  RankedDetections,
+  type AreaName,
+  type PrecisionRecall,
+  type GroundTruthSet,
+  type IdZero,
+} from './average-precision.ts';
 import { BestDetections, type TaggedDetection } from './lvis-detections.ts';
 import type { Evaluator, Metrics } from './metrics.ts';
 import type { LvisPrediction } from './predictions.ts';

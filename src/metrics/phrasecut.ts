@@ -3,7 +3,7 @@ import { MdetrError } from '../errors.ts';
 import { mean, type Evaluator, type Metrics } from './metrics.ts';
 import { denseMaskOverlap } from '../geometry/mask-overlap.ts';
 import { fillPolygonPillow } from '../geometry/pillow-polygon.ts';
-import { PhraseCutSubsetRules, PHRASECUT_SUBSETS } from './phrasecut-subsets.ts';
+import { PhraseCutSubsetRules, PHRASECUT_SUBSETS, type PhraseCutSubset } from './phrasecut-subsets.ts';
 import type {
   PhraseCutGroundTruth,
   PhraseCutImage,
@@ -12,7 +12,6 @@ import type {
   PhraseCutTask,
   PhraseCutTaskResult,
 } from './phrasecut-data.ts';
-import type { PhraseCutSubset } from './phrasecut-subsets.ts';
 import type { PhraseCutPrediction } from './predictions.ts';
 
 const IOU_THRESHOLDS = [0.5, 0.6, 0.7, 0.8, 0.9];

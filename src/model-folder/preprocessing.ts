@@ -13,7 +13,7 @@ export interface Preprocessing {
 }
 
 /** The official validation transform. */
-export const OFFICIAL_PREPROCESSING: Preprocessing = { shortestEdge: 800, longestEdge: 1333 };
+const OFFICIAL_PREPROCESSING: Preprocessing = { shortestEdge: 800, longestEdge: 1333 };
 
 /** Size of CLEVR's images, which the official code does not resize. */
 const CLEVR_PREPROCESSING: Preprocessing = { shortestEdge: 320, longestEdge: 480 };

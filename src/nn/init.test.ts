@@ -7,8 +7,8 @@ import {
   normal,
   torchDefaultWeight,
   xavierUniform,
+  type Initializer,
 } from './init.ts';
-import type { Initializer } from './init.ts';
 
 const spread = (values: Float32Array): { largest: number; deviation: number; mean: number } => {
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;

@@ -23,7 +23,7 @@ export const fillWith =
 export const zeros = fillWith(0);
 export const ones = fillWith(1);
 
-export const uniform =
+const uniform =
   (bound: number): Initializer =>
   (random, shape) =>
     draw(shape, () => (2 * random.uniform() - 1) * bound);

@@ -8,8 +8,8 @@ import {
   oneOf,
   optionsRule,
   signalRule,
+  type OptionRules,
 } from './check-options.ts';
-import type { OptionRules } from './check-options.ts';
 
 interface Options {
   readonly threshold?: number;

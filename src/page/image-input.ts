@@ -18,7 +18,7 @@ export const EXAMPLES: readonly Example[] = [
 ];
 
 /** Opens an image file. @throws {Error} if the browser cannot decode it */
-export const openImage = async (source: Blob, name: string): Promise<PageImage> => {
+const openImage = async (source: Blob, name: string): Promise<PageImage> => {
   try {
     return { name, source, bitmap: await createImageBitmap(source), kind: kindOfImage(await decodeImage(source)) };
   } catch (error) {

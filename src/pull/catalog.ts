@@ -146,7 +146,7 @@ const encoder = (name: string, owner: string, gigabytes: number): PublishedPart 
 
 // prettier-ignore
 /** Weights that pre-training starts from: backbones from their authors, RoBERTa from the hub. */
-export const parts: readonly PublishedPart[] = [
+const parts: readonly PublishedPart[] = [
   backbone('torchvision', 'resnet18', 'f37072fd', 'backbone trained on ImageNet, for training from scratch', 0.047),
   backbone('torchvision', 'resnet34', 'b627a593', 'backbone trained on ImageNet, for training from scratch', 0.087),
   backbone('torchvision', 'resnet50', '0676ba61', 'backbone trained on ImageNet, for training from scratch', 0.103),

@@ -94,9 +94,6 @@ export const answerResultSchema = z.object({
   answers: z.array(answerSchema).describe('The most probable answers of that kind, best first'),
 });
 
-/** Any result; the key that only one kind has tells which it is. */
-export const resultSchema = z.union([answerResultSchema, referResultSchema, detectionResultSchema]);
-
 /** The published JSON Schema (draft 2020-12) of results, one definition per command. */
 export const resultsJsonSchema = (): Record<string, unknown> => {
   const definitionOf = (schema: z.ZodType): Record<string, unknown> => {

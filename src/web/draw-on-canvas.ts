@@ -81,7 +81,7 @@ const sizeOf = (image: DrawableImage | ImageBitmap | RawImage): Size => {
  *
  * @throws {MdetrError} for a mask of another size than the image
  */
-export const drawMask = (context: Context, item: NamedDetection, size: Size, contourPx: number): void => {
+const drawMask = (context: Context, item: NamedDetection, size: Size, contourPx: number): void => {
   const { mask } = item.detection;
   if (mask === undefined) return;
   const { rgb } = colorOf(item);

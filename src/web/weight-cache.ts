@@ -41,7 +41,7 @@ const openStore = async (): Promise<Cache | undefined> => {
 };
 
 /** SHA-256 in hexadecimal; undefined on pages without `crypto.subtle`. */
-export const sha256Of = async (bytes: Uint8Array<ArrayBuffer>): Promise<string | undefined> => {
+const sha256Of = async (bytes: Uint8Array<ArrayBuffer>): Promise<string | undefined> => {
   const subtle = (globalThis.crypto as Partial<Crypto> | undefined)?.subtle;
   if (subtle === undefined) return undefined;
   const digest = new Uint8Array(await subtle.digest('SHA-256', bytes));

@@ -13,7 +13,8 @@ import { NodeRuntime } from '../../src/engine/runtime/node/node-runtime.ts';
 import { createTokenizer } from '../../src/text/index.ts';
 import { parseTrainConfig } from '../../src/train/config/config.ts';
 import { batchOfSamples, type TrainingSample } from '../../src/train/data/own-samples.ts';
-import { initialParameters, Trainer } from '../../src/train/step/trainer.ts';
+import { Trainer } from '../../src/train/step/trainer.ts';
+import { initialParameters } from '../../src/train/step/parameters.ts';
 
 /** Config of a small network that memorizes eight small scenes. */
 const values = {

@@ -1,5 +1,4 @@
-import type { Outcome } from './inputs.ts';
-import { InputRunner, makeInput } from './inputs.ts';
+import { type Outcome, InputRunner, makeInput } from './inputs.ts';
 import { PLANTED_READERS } from './planted.ts';
 import type { Reader } from './reader.ts';
 

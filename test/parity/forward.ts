@@ -7,8 +7,13 @@ import { matchTargets } from '../../src/matching/matcher.ts';
 import { maskToDense } from '../../src/geometry/run-lengths.ts';
 import type { Size } from '../../src/geometry/size.ts';
 import { MdetrNetwork, parseModelConfig } from '../../src/models/index.ts';
-import { binaryPositiveMap, createPositiveMap, encodeBatch, normalizedPositiveMap } from '../../src/text/index.ts';
-import type { Tokenizer } from '../../src/text/index.ts';
+import {
+  binaryPositiveMap,
+  createPositiveMap,
+  encodeBatch,
+  normalizedPositiveMap,
+  type Tokenizer,
+} from '../../src/text/index.ts';
 import type { WeightSource } from '../../src/engine/runtime/runtime.ts';
 import type { ReferenceCase } from '../support/reference-case.ts';
 import { syntheticSource } from '../support/synthetic-weights.ts';

@@ -1,6 +1,5 @@
 import type { CocoRow } from '../../data/format/coco-format.ts';
-import type { BoxXyxy } from '../../geometry/boxes.ts';
-import { boxXywhToXyxy } from '../../geometry/boxes.ts';
+import { type BoxXyxy, boxXywhToXyxy } from '../../geometry/boxes.ts';
 import { captionPhrases, CodePointMap, wordSpans, type CodePointSpan, type Span } from '../../text/index.ts';
 
 /** Ground truth of a caption in an annotation row. Ranges are in UTF-16 units. */

@@ -8,7 +8,7 @@ import { checkReportFolder, REPORT_FILE, writeReportPage } from '../../benchmark
 import { Inspection } from '../../benchmarks/report/inspection.ts';
 import { worstCasesPage } from '../../benchmarks/worst-cases-page.ts';
 import type { Orientation } from '../../data/images/orientation.ts';
-import { writeAtomically } from '../../checkpoints/index.ts';
+import { writeAtomically } from '../../files/atomic-file.ts';
 import { MdetrError, UsageError } from '../../errors.ts';
 import { readJsonFile } from '../../files/json/json-file.ts';
 import { OutputRule } from '../../files/output-rule.ts';

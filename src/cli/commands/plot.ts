@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
-import { writeAtomically } from '../../checkpoints/index.ts';
+import { writeAtomically } from '../../files/atomic-file.ts';
 import { UsageError } from '../../errors.ts';
 import { OutputRule } from '../../files/output-rule.ts';
 import type { CurveAxis } from '../../train/run/run-curves.ts';

@@ -85,7 +85,7 @@ export const listImages = async (
 };
 
 /** Lines of a list, without empty ones. */
-export async function* linesOf(path: string): AsyncGenerator<string> {
+async function* linesOf(path: string): AsyncGenerator<string> {
   const file = path === '-' ? undefined : await openInput(path);
   const input = file === undefined ? process.stdin : createReadStream(path, { fd: file });
   for await (const line of createInterface({ input, crlfDelay: Infinity })) {

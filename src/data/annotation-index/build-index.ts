@@ -102,7 +102,7 @@ export const buildIndex = (annotationFile: string, indexPath: string, options: B
 };
 
 /** True for the file names of formats with one image a line. */
-export const isLineFormat = (path: string): boolean => ['.jsonl', '.ndjson'].includes(extname(path).toLowerCase());
+const isLineFormat = (path: string): boolean => ['.jsonl', '.ndjson'].includes(extname(path).toLowerCase());
 
 type Scanned = Pick<IndexHeader, 'format' | 'sections'>;
 

@@ -7,10 +7,10 @@ const FIRST_STRING_ID = 2 ** 52;
 const INTEGER_STRING = /^(0|-?[1-9]\d{0,14})$/;
 
 /** Whether a string id is an integer, as some tools write them. */
-export const isIntegerString = (id: string): boolean => INTEGER_STRING.test(id);
+const isIntegerString = (id: string): boolean => INTEGER_STRING.test(id);
 
 /** Whether an integer stands for a string id. */
-export const isStringIdNumber = (id: number): boolean => id >= FIRST_STRING_ID;
+const isStringIdNumber = (id: number): boolean => id >= FIRST_STRING_ID;
 
 /**
  * Integers for the string ids of a file, in one table for all its lists. The string of an integer becomes that integer; other

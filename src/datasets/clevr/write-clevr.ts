@@ -54,7 +54,7 @@ export interface ClevrTask {
 type Size = readonly [width: number, height: number];
 
 /** Parses the value of `--image-size`. @throws {MdetrError} if it is not WIDTHxHEIGHT */
-export const imageSize = (text: string): Size => {
+const imageSize = (text: string): Size => {
   const match = /^(\d{1,5})x(\d{1,5})$/.exec(text);
   if (match === null || Number(match[1]) === 0 || Number(match[2]) === 0)
     throw new MdetrError(`--image-size ${text}: write WIDTHxHEIGHT in pixels, as in 480x320`);

@@ -7,7 +7,7 @@ export const shiftSpans = (spans: readonly CodePointSpan[], offset: number): Cod
   spans.map(([begin, end]) => [begin + offset, end + offset]);
 
 /** Whether two ranges share a character. An empty range overlaps ranges that contain it or begin at it. */
-export const spansOverlap = (a: CodePointSpan, b: CodePointSpan): boolean =>
+const spansOverlap = (a: CodePointSpan, b: CodePointSpan): boolean =>
   (a[0] <= b[0] && b[0] < a[1]) || (b[0] <= a[0] && a[0] < b[1]);
 
 /** Whether any span of one list overlaps any span of the other. */

@@ -2,9 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { CocoAnnotation, CocoRow } from '../../data/format/coco-format.ts';
 import type { CodePointSpan } from '../../text/spans/span.ts';
-import type { BoxXywh } from '../../geometry/boxes.ts';
+import { type BoxXywh, boxesXywhToXyxy } from '../../geometry/boxes.ts';
 import { anyOverlap } from '../../geometry/box-overlap.ts';
-import { boxesXywhToXyxy } from '../../geometry/boxes.ts';
 import { codePointsOf, consolidateSpans } from './caption-spans.ts';
 import { combineCaptions, type CombinedCaption, type CombineOptions } from './combine-captions.ts';
 

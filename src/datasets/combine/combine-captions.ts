@@ -1,9 +1,8 @@
 import type { CocoAnnotation, CocoRow } from '../../data/format/coco-format.ts';
 import type { CodePointSpan } from '../../text/spans/span.ts';
-import type { BoxXywh } from '../../geometry/boxes.ts';
+import { type BoxXywh, boxesXywhToXyxy } from '../../geometry/boxes.ts';
 import { Random } from '../../random/random.ts';
 import { anyOverlap, type OverlapMeasure } from '../../geometry/box-overlap.ts';
-import { boxesXywhToXyxy } from '../../geometry/boxes.ts';
 import { boxClusters, meanBox } from '../../geometry/box-clusters.ts';
 import { codePointsOf, consolidateSpans, shiftSpans } from './caption-spans.ts';
 import { colorGreedily } from './coloring.ts';

@@ -97,7 +97,7 @@ const classNamesOf = async ({
  *
  * @throws {MdetrError} if there are none, or one occurs twice
  */
-export const readClassNames = async (path: string): Promise<string[]> => {
+const readClassNames = async (path: string): Promise<string[]> => {
   const lines = (await readTextFile(path)).split(/\r\n|\n|\r/);
   const names = lines.map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('#'));
   if (names.length === 0) throw new MdetrError(`${path}: has no class names; write one in each line`);

@@ -12,7 +12,7 @@ export type AttributeChoice = 'none' | 'all' | readonly string[];
  * Words of a class name: `Early_blight` → `early blight`. Words are in lower case, except acronyms (`RBC`) of a set whose
  * names are not all in capitals.
  */
-export const classText = (label: string, keepAcronyms: boolean): string => {
+const classText = (label: string, keepAcronyms: boolean): string => {
   const words = label
     .normalize('NFC')
     .replace(/[\s_]+/g, ' ')

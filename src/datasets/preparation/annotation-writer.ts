@@ -25,7 +25,7 @@ export interface AnnotationFileHeader {
 }
 
 /** The only category of official files, which have no classes: MDETR reads classes from the caption. */
-export const OBJECT_CATEGORIES = [{ supercategory: 'object', id: 1, name: 'object' }];
+const OBJECT_CATEGORIES = [{ supercategory: 'object', id: 1, name: 'object' }];
 
 /** An entry of `images` before its id is assigned. */
 export type NewImage = Omit<CocoImage, 'id'> & Readonly<Record<string, unknown>>;

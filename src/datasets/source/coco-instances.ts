@@ -42,7 +42,7 @@ export const flagField = z
   });
 
 /** A segmentation in one of the two forms of `Segmentation`; undefined for an object without a mask. */
-export const segmentationField = z
+const segmentationField = z
   .unknown()
   .optional()
   .transform((value, context): Segmentation | undefined => {

@@ -1,8 +1,7 @@
 import { CodePointMap } from '../../text/spans/code-points.ts';
 import type { CodePointSpan } from '../../text/spans/span.ts';
-import type { BoxXywh } from '../../geometry/boxes.ts';
+import { type BoxXywh, boxesXywhToXyxy } from '../../geometry/boxes.ts';
 import { iouXyxy } from '../../geometry/box-overlap.ts';
-import { boxesXywhToXyxy } from '../../geometry/boxes.ts';
 import { boxClusters, linkedClusters, meanBox, mergeNearDuplicateBoxes } from '../../geometry/box-clusters.ts';
 import { codePointsOf, consolidateSpans } from '../combine/caption-spans.ts';
 import { contentWords } from './phrase-text.ts';

@@ -1,8 +1,7 @@
-import type { Emitter, NodeAttributes, NodeOptions } from '../graph/tensor.ts';
+import type { Emitter, NodeAttributes, NodeOptions, Tensor } from '../graph/tensor.ts';
 import type { DType, HostTensor } from '../graph/dtype.ts';
 import { SymbolicDim, type Atom, type Dim } from '../graph/dim.ts';
 import { findDim, leafName, reachableNodes, type Program } from '../graph/program.ts';
-import type { Tensor } from '../graph/tensor.ts';
 import { literal } from '../ops/constant.ts';
 import { initializersOf, type EncodedInitializer } from './encoded-initializer.ts';
 import { writeModel, type OnnxInitializer, type OnnxNode, type OnnxValueInfo } from './model-writer.ts';

@@ -1,7 +1,6 @@
 import { defineOp } from '../graph/define-op.ts';
-import { type Applied, type Gradients } from '../graph/tensor.ts';
+import { type Applied, type Gradients, type Tensor } from '../graph/tensor.ts';
 import { isFloat, type DType } from '../graph/dtype.ts';
-import type { Tensor } from '../graph/tensor.ts';
 import { broadcastShapes, requireBool, requireSameType } from './broadcast.ts';
 import { scalar } from './constant.ts';
 

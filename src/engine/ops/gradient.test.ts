@@ -19,9 +19,8 @@ import { gradients, sparseGradients } from './gradient.ts';
 import { fill, literal } from './constant.ts';
 import { matmul } from './matmul.ts';
 import { concat, split } from './slice.ts';
-import { sumToShape } from './reduce.ts';
+import { sumToShape, max, sum } from './reduce.ts';
 import { l2Normalize } from './normalize.ts';
-import { max, sum } from './reduce.ts';
 
 const vector = (data: readonly number[]) => ({ shape: [data.length], data });
 const ones = (tensor: Tensor): Tensor => fill(1, tensor.shape, tensor.dtype);

@@ -1,8 +1,7 @@
 import { defineOp } from '../graph/define-op.ts';
-import type { Applied } from '../graph/tensor.ts';
+import type { Applied, Node, OpNode, Tensor } from '../graph/tensor.ts';
 import { shapesEqual } from '../graph/dim.ts';
 import { reachableNodes } from '../graph/program.ts';
-import type { Node, OpNode, Tensor } from '../graph/tensor.ts';
 import { add } from './elementwise.ts';
 import { zerosLike } from './constant.ts';
 import { sumToShape } from './reduce.ts';

@@ -10,7 +10,7 @@ export interface RuntimeOptions extends NodeRuntimeOptions {
 }
 
 /** Implementations of `Runtime` in Node, fastest first. */
-export const RUNTIME_KINDS = ['native', 'node', 'wasm'] as const;
+const RUNTIME_KINDS = ['native', 'node', 'wasm'] as const;
 /** Name of an implementation of `Runtime`. */
 export type RuntimeKind = (typeof RUNTIME_KINDS)[number];
 

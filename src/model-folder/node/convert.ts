@@ -15,9 +15,16 @@ import {
 import { MdetrError, quoted, UsageError } from '../../errors.ts';
 import { OutputRule } from '../../files/output-rule.ts';
 import { initialValue, MdetrNetwork, textEncoderConfig, type ModelConfig } from '../../models/index.ts';
-import { findTokenizer, isFile, openModelFiles, requireConfig, tokenizerFilesIn } from './model-files.ts';
+import {
+  findTokenizer,
+  isFile,
+  openModelFiles,
+  requireConfig,
+  tokenizerFilesIn,
+  type ModelFiles,
+  type ModelFilesOptions,
+} from './model-files.ts';
 import { MODEL_FILE_NAMES, PREPROCESSING_KEY, TOKENIZER_FILE_NAMES } from '../layout.ts';
-import type { ModelFiles, ModelFilesOptions } from './model-files.ts';
 import { frontMatter } from '../card-front-matter.ts';
 import type { Precision } from '../export-manifest.ts';
 import { inPrecision, storedPrecision } from './stored-precision.ts';

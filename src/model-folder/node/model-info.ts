@@ -11,8 +11,7 @@ import { messageOf } from '../../errors.ts';
 import { readJsonFile } from '../../files/json/json-file.ts';
 import { MdetrNetwork } from '../../models/index.ts';
 import { readWordRecord, type WordRecord } from './known-words.ts';
-import { isFile, openModelFiles, tokenizerFilesIn } from './model-files.ts';
-import type { ModelFiles, ModelFilesOptions } from './model-files.ts';
+import { isFile, openModelFiles, tokenizerFilesIn, type ModelFiles, type ModelFilesOptions } from './model-files.ts';
 import { matchParameters } from '../parameters.ts';
 
 /** Name, type and shape of a tensor of a weight file. */

@@ -27,7 +27,7 @@ export const writeCalibration = async (name: string, calibration: Calibration): 
 };
 
 /** Path of the file that has, or will have, the calibration of a model. @throws {MdetrError} if the model does not exist */
-export const calibrationPathOf = async (name: string): Promise<string> => {
+const calibrationPathOf = async (name: string): Promise<string> => {
   const path = await resolveModelPath(name);
   if ((await stat(path)).isDirectory()) return join(path, MODEL_FILE_NAMES.config);
   const beside = join(dirname(path), MODEL_FILE_NAMES.config);

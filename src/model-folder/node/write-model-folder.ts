@@ -57,4 +57,4 @@ const fill = async (folder: string, contents: ModelFolderContents): Promise<void
 };
 
 /** A copy that belongs to the folder: without the original's permissions, which may be read-only. */
-export const copyContents = async (from: string, to: string): Promise<void> => writeFile(to, await readInput(from));
+const copyContents = async (from: string, to: string): Promise<void> => writeFile(to, await readInput(from));

@@ -42,7 +42,7 @@ const MEAN_RGB = [0.485, 0.456, 0.406];
 const STD_RGB = [0.229, 0.224, 0.225];
 
 /** Number of COCO categories that the head scores. */
-export const NANODET_CLASSES = 80;
+const NANODET_CLASSES = 80;
 /** Bins of a side's distance: 0 to 10 strides. */
 const BINS = 11;
 const HEAD_CHANNELS = 128;

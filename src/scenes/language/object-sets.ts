@@ -1,6 +1,5 @@
 import { ATTRIBUTES, type Attribute, type ObjectAttributes } from '../render/attributes.ts';
-import type { Relation } from '../render/relations.ts';
-import { RELATIONS } from '../render/relations.ts';
+import { type Relation, RELATIONS } from '../render/relations.ts';
 import type { TextScene } from '../render/scene.ts';
 
 /** A set of objects of a scene as a bit mask: bit i is object i. Scenes have at most 30 objects. */

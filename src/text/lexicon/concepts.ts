@@ -68,7 +68,7 @@ export type ColorName = keyof typeof COLOR_PROTOTYPES;
 export const COLORS = Object.keys(COLOR_PROTOTYPES) as readonly ColorName[];
 
 /** Kinds of concepts, in their order. */
-export const CONCEPT_KINDS = [
+const CONCEPT_KINDS = [
   { name: 'noun', concepts: COCO_NOUNS },
   { name: 'place', concepts: PLACES },
   { name: 'color', concepts: COLORS },

@@ -7,7 +7,7 @@ import { AnnotationIndex } from '../../data/annotation-index/annotation-index.ts
 import { RowReader } from '../../data/annotation-index/row-reader.ts';
 import { shownImageId } from '../../data/annotation-index/string-ids.ts';
 import { MdetrError } from '../../errors.ts';
-import { hasMaskLosses } from '../../losses/index.ts';
+import { hasMaskLosses, type LossConfig } from '../../losses/index.ts';
 import type { AnnotatedDataset } from '../config/slices/datasets.ts';
 import { Random } from '../../random/random.ts';
 import type { Tokenizer } from '../../text/index.ts';
@@ -19,7 +19,6 @@ import { OFFICIAL_PATHS } from './official-datasets.ts';
 import type { ImageSample, SampleKey, SampleSource } from './sample-source.ts';
 import type { AugmentationConfig } from '../config/run-settings.ts';
 import type { DataConfig } from '../config/data-settings.ts';
-import type { LossConfig } from '../../losses/index.ts';
 
 /**
  * Images and captions of an annotation file in the official format, or of a file of CLEVR questions, augmented as in the

@@ -51,7 +51,7 @@ type IdTable = Readonly<Record<string, number>>;
  *
  * @throws {MdetrError} when a table cannot be read
  */
-export const gqaLabels = (folder: string, hasSplitHeads: boolean): AnswerLabeler => {
+const gqaLabels = (folder: string, hasSplitHeads: boolean): AnswerLabeler => {
   const joint = readTable(join(folder, 'gqa_answer2id.json')) as IdTable;
   const byType = hasSplitHeads
     ? (readTable(join(folder, 'gqa_answer2id_by_type.json')) as Readonly<Record<string, IdTable>>)

@@ -1,13 +1,12 @@
 import { MdetrError, quoted } from '../../errors.ts';
 import type { HostTensor } from '../../engine/graph/index.ts';
 import { collateImages } from '../../data/sampling/collate.ts';
-import { joinTargets } from '../../losses/index.ts';
+import { joinTargets, type LossConfig } from '../../losses/index.ts';
 import { padEncodings } from '../../text/index.ts';
 import { auxiliaryInputs } from '../auxiliary/auxiliary-losses.ts';
 import type { ImageSample } from './sample-source.ts';
 import type { TrainBatch } from './train-batch.ts';
 import type { AuxiliaryConfig, OptimizerSettings } from '../config/run-settings.ts';
-import type { LossConfig } from '../../losses/index.ts';
 
 /**
  * Joins images and their captions into a batch: images padded to the largest height and width, captions to the longest.

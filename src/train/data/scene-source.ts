@@ -22,7 +22,7 @@ import {
 } from '../../scenes/index.ts';
 import { Random } from '../../random/random.ts';
 import type { Tokenizer } from '../../text/index.ts';
-import { hasMaskLosses } from '../../losses/index.ts';
+import { hasMaskLosses, type LossConfig } from '../../losses/index.ts';
 import type { TextStage } from '../config/slices/scenes.ts';
 import type { DrawnScenes } from '../config/slices/datasets.ts';
 import type { AnswerLabeler } from './answer-labels.ts';
@@ -34,7 +34,6 @@ import { tokenizeSample } from './caption-sample.ts';
 import { withContext } from './error-context.ts';
 import type { CaptionSample, ImageSample, SampleKey, SampleSource } from './sample-source.ts';
 import type { AugmentationConfig, AuxiliaryConfig, SceneTextConfig } from '../config/run-settings.ts';
-import type { LossConfig } from '../../losses/index.ts';
 
 const KINDS = ['caption', 'expression', 'question', 'negative'] as const satisfies readonly TextKind[];
 

@@ -31,7 +31,7 @@ export interface MovingAverage {
  * Learning rate of a parameter by its name, in the official groups: `backbone`, `text_encoder`, and the rest. Pre-trained word
  * vectors, which no official network has, have their own.
  */
-export const rateFor = (name: string, rates: LearningRates): number => {
+const rateFor = (name: string, rates: LearningRates): number => {
   if (name.includes('backbone')) return rates.backbone;
   if (name.includes('pretrained_embeddings')) return rates.wordVectors;
   return name.includes('text_encoder') ? rates.textEncoder : rates.main;

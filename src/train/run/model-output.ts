@@ -1,15 +1,15 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeAtomically, writeSafetensors } from '../../checkpoints/index.ts';
+import { writeSafetensors } from '../../checkpoints/index.ts';
+import { writeAtomically } from '../../files/atomic-file.ts';
 import type { HostTensor } from '../../engine/graph/index.ts';
-import { modelConfigKeys, qaDataset } from '../../models/index.ts';
+import { modelConfigKeys, qaDataset, type ModelConfig } from '../../models/index.ts';
 import { writeModelFolder } from '../../model-folder/node/write-model-folder.ts';
 import { frontMatter } from '../../model-folder/card-front-matter.ts';
 import { MODEL_FILE_NAMES } from '../../model-folder/layout.ts';
 import { WORDS_FOLDER } from './run-folder.ts';
 import { isAuxiliary } from '../auxiliary/auxiliary-heads.ts';
 import { sourceOf } from './run-state.ts';
-import type { ModelConfig } from '../../models/index.ts';
 import type { DataConfig, OfficialDataConfig } from '../config/data-settings.ts';
 import type { AugmentationConfig, OptimizerSettings, RunConfig, ScheduleConfig } from '../config/run-settings.ts';
 

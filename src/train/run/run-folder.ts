@@ -1,9 +1,9 @@
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeAtomically } from '../../checkpoints/index.ts';
+import { writeAtomically } from '../../files/atomic-file.ts';
 import { fileReason, MdetrError, UsageError } from '../../errors.ts';
 import { LockFile } from '../../files/lock-file.ts';
-import { makeFolder } from '../../files/make-folder.ts';
+import { makeFolder, makeFolders } from '../../files/make-folder.ts';
 import { isAbandoned } from '../../files/temporary-path.ts';
 import { currentConfig } from '../../names/current-names.ts';
 import { parseTrainConfig } from '../config/config.ts';
@@ -11,7 +11,6 @@ import { LOG_FILE } from './run-log.ts';
 import { MLFLOW_FOLDER } from './records/mlflow-run.ts';
 import { PROVENANCE_FILE } from './records/run-provenance.ts';
 import { readRunFacts, type RunFacts } from './run-state.ts';
-import { makeFolders } from '../../files/make-folder.ts';
 
 /** Names in a run's folder, besides those of the log. */
 export const STATE_FILE = 'state.safetensors';

@@ -37,7 +37,7 @@ export const openStages = async (
 };
 
 /** The validated stages of a config file. */
-export const stagesOf = async ({ path, stages }: ConfigFile): Promise<readonly Stage[]> => {
+const stagesOf = async ({ path, stages }: ConfigFile): Promise<readonly Stage[]> => {
   const names = stages.map(({ name }) => name);
   if (new Set(names).size < names.length)
     throw new UsageError(`${path}: two training stages have the same name, which is the name of their folder`);

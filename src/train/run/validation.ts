@@ -6,7 +6,7 @@ import { ImageRoots } from '../../data/images/node/image-roots.ts';
 import { MdetrError } from '../../errors.ts';
 import { metricsById } from '../../metrics/metric-definition.ts';
 import { mean } from '../../metrics/metrics.ts';
-import { qaDataset } from '../../models/index.ts';
+import { qaDataset, type ModelConfig } from '../../models/index.ts';
 import { MDETR } from '../../inference/node/mdetr.ts';
 import type { Benchmark, TrainedParts } from '../../benchmarks/benchmark.ts';
 import { cocoBenchmark } from '../../benchmarks/coco/benchmark.ts';
@@ -22,7 +22,6 @@ import { sceneImages } from '../data/scene-source.ts';
 import type { EventImage } from './records/event-file.ts';
 import type { Validate, Validation } from './run-observer.ts';
 import { VALIDATION_CACHE } from './run-folder.ts';
-import type { ModelConfig } from '../../models/index.ts';
 import type { InitializationConfig, RunConfig, ValidationConfig } from '../config/run-settings.ts';
 import type { DataConfig, OfficialDataConfig } from '../config/data-settings.ts';
 

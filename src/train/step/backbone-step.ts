@@ -1,5 +1,4 @@
-import type { HostTensor } from '../../engine/graph/index.ts';
-import { input, makeProgram, symbolicDim, type Program } from '../../engine/graph/index.ts';
+import { type HostTensor, input, makeProgram, symbolicDim, type Program } from '../../engine/graph/index.ts';
 import type { MdetrNetwork } from '../../models/index.ts';
 import { scalar, sparseGradients } from '../../engine/ops/index.ts';
 import type { Runtime, Session } from '../../engine/runtime/runtime.ts';

@@ -1,5 +1,4 @@
-import type { Dim, Shape, Tensor } from '../../engine/graph/index.ts';
-import { mulDims } from '../../engine/graph/index.ts';
+import { type Dim, type Shape, type Tensor, mulDims } from '../../engine/graph/index.ts';
 import type { Dropout } from '../../nn/index.ts';
 import { GOLDEN_RATIO, LOWBIAS } from '../../random/mixing.ts';
 import { add, bitXor, cast, greaterEqual, iota, mul, reshape, scalar, shiftRight } from '../../engine/ops/index.ts';

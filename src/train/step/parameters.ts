@@ -66,16 +66,6 @@ export const loadParameters = async (values: ParameterStore, path: string): Prom
   }
 };
 
-/** `loadParameters` for a weight file. */
-export const loadWeightFile = async (values: ParameterStore, path: string): Promise<LoadReport> => {
-  const checkpoint = await openCheckpoint(path);
-  try {
-    return await fillFrom(values, checkpoint);
-  } finally {
-    await checkpoint.close();
-  }
-};
-
 /** Tables whose rows a network may have more of than its checkpoint: one for each word, or for each object query. */
 const growingTableAt = /\.embeddings\.(?:word|pretrained)_embeddings\.weight$|(?:^|\.)query_embed\.weight$/;
 /** Noise of further queries relative to the trained ones that they begin as, so that no two stay equal. */

@@ -8,14 +8,14 @@ export type FfmpegProcess = ChildProcessByStdio<Writable, Readable, Readable>;
 const MAX_ERROR_CHARACTERS = 4000;
 
 /** Program that is run: `MDETR_FFMPEG`, else `ffmpeg` of the system. */
-export const ffmpegProgram = (): string => process.env['MDETR_FFMPEG'] || 'ffmpeg';
+const ffmpegProgram = (): string => process.env['MDETR_FFMPEG'] || 'ffmpeg';
 
 /** Starts ffmpeg. A missing program is reported by the process' `error` event; see `missingFfmpeg`. */
 export const startFfmpeg = (args: readonly string[]): FfmpegProcess =>
   spawn(ffmpegProgram(), ['-hide_banner', '-nostdin', ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
 
 /** The error for an ffmpeg that cannot be started. */
-export const missingFfmpeg = (error: unknown): MdetrError =>
+const missingFfmpeg = (error: unknown): MdetrError =>
   new MdetrError(
     errorCode(error) === 'ENOENT'
       ? `videos need ffmpeg, and "${ffmpegProgram()}" was not found: install it (apt install ffmpeg, brew install ffmpeg), or name it by MDETR_FFMPEG`

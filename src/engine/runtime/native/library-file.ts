@@ -14,7 +14,7 @@ export interface NativeLibrary {
 }
 
 /** Libraries by `platform-arch`. Other systems (Intel Macs) have no native build. */
-export const NATIVE_LIBRARIES: Readonly<Record<string, NativeLibrary>> = {
+const NATIVE_LIBRARIES: Readonly<Record<string, NativeLibrary>> = {
   'linux-x64': {
     file: 'libonnxruntime.so.1',
     sha256: 'ffb75a925ba05e47b235bb66e3e3911714a80b328a9c9425539feb204aa32a23',
