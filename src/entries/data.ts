@@ -1,4 +1,4 @@
-/** `mdetr/data`: images, annotations, transforms, the preparation of published datasets, and the import of one's own. */
+/** `mdetr/data`: images, annotations, transforms, the preparation of published datasets, and the import of custom ones. */
 export * from '../data/annotation-index/annotation-index.ts';
 export { RowSyntaxError } from '../data/annotation-index/row-syntax-error.ts';
 export type { ByteRange, IndexHeader, SectionName } from '../data/annotation-index/index-file.ts';

@@ -90,7 +90,7 @@ export const crop = async (
  * (`track`), also when it is hidden for a while, crosses another one, or the camera moves. Files and cameras are decoded by the
  * system's ffmpeg, ahead of the network.
  *
- * @param video path of a video, a camera (`camera:0`), or frames of one's own
+ * @param video path of a video, a camera (`camera:0`), or an iterable of frames
  * @throws {UsageError} for unknown options
  * @throws {MdetrError} if ffmpeg is missing, the video cannot be read, or as `detect`
  * @example
@@ -134,7 +134,7 @@ export const exportModel = async (name: string, out: string, options?: ExportOpt
   (await import('../export/node/export-model.ts')).exportModel(name, out, options);
 
 /**
- * Opens a training for a loop of one's own. Programs import it from `mdetr/train`; here it is undeclared, for older ones.
+ * Opens a training for a custom loop. Programs import it from `mdetr/train`; here it is undeclared, for older ones.
  *
  * @internal
  */

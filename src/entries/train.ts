@@ -1,4 +1,4 @@
-/** `mdetr/train`: training runs, loops of one's own, and what runs leave behind. */
+/** `mdetr/train`: training runs, custom training loops, and the files of runs. */
 export { Training, type OpenTrainingOptions } from '../train/run/training.ts';
 export type { TrainingBox, TrainingSample } from '../train/data/own-samples.ts';
 export type { Trainer } from '../train/step/trainer.ts';

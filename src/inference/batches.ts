@@ -13,7 +13,7 @@ export type Task<R> = (
 ) => Promise<R[]>;
 
 /**
- * Runs a task on one text, which gives one result, or on several about the same image, which give an array in their order.
+ * Runs a task on one caption, which gives one result, or on several of the same image, which give an array in their order.
  *
  * @param where the call, as errors name it
  * @throws {UsageError} if the captions are neither a string nor an array of strings
@@ -76,7 +76,7 @@ export const detectItems = async (
   return items.map((_, index) => results.get(index)!);
 };
 
-/** Items with the index of their text among those of the same image. */
+/** Items with the index of their caption among those of the same image. */
 export const withCaptionIndices = <T extends Pick<ImageText<unknown>, 'image' | 'text'>>(
   items: readonly T[],
 ): { readonly item: T; readonly text: string; readonly captionIndex: number }[] => {

@@ -212,7 +212,7 @@ export class InferenceCore implements ModelCore {
     });
   }
 
-  /** Masks of chosen queries of one text, in their order, at the size of its original image. */
+  /** Masks of chosen queries of one caption, in their order, at the size of its original image. */
   async predictMasks(outputs: TextOutputs, index: number, queries: readonly number[]): Promise<PackedCocoRle[]> {
     if (this.parts.masks === undefined) throw new MdetrError(`model "${this.source.name}" has no segmentation head`);
     if (!(outputs instanceof ProgramOutputs)) throw new MdetrError('masks need the outputs that `predict` returned');

@@ -9,7 +9,7 @@ import type { TextOutputs } from './text-outputs.ts';
 export let createEncodedImage: (core: ModelCore, images: EncodedHandle) => EncodedImage;
 
 /**
- * An image whose backbone features are kept, so that each further text costs only the transformer. Made by
+ * An image whose backbone features are kept, so that each further caption runs only the transformer. Made by
  * `MDETR.encodeImage`; it needs no disposal, but stops working once its model is disposed.
  *
  * @example
@@ -37,7 +37,7 @@ export class EncodedImage {
    * Detects what a caption mentions. Several captions give an array of results in their order.
    *
    * @throws {UsageError} for unknown options or values of the wrong type
-   * @throws {MdetrError} for a text that is empty or too long
+   * @throws {MdetrError} for a caption that is empty or too long
    */
   detect(caption: string, options?: InferenceOptions): Promise<DetectionResult>;
   /** Finds the objects of several captions. */

@@ -38,7 +38,7 @@ const LEARNED_POSITIONS = 50;
 
 /**
  * Runs the image program on images, one run for all of the same size. Images of different sizes are never padded to a
- * common one, because padding changes what the network sees: the detections of an image would depend on its company.
+ * common one, because padding changes what the network sees: the detections of an image would depend on the rest of its batch.
  *
  * @param isPadded pads all images to one batch nevertheless, as the official evaluation does
  * @throws {MdetrError} if a feature map is larger than the learned position embeddings of the model

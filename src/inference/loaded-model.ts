@@ -87,7 +87,7 @@ export abstract class LoadedModel<Image = ImageSource> {
    * backbone once.
    *
    * @throws {UsageError} for unknown options or values of the wrong type
-   * @throws {MdetrError} for an image that cannot be read and for a text that is empty or too long
+   * @throws {MdetrError} for an image that cannot be read and for a caption that is empty or too long
    * @example
    * const { detections } = await model.detect('street.jpg', 'a man in a red coat and his dog', { threshold: 0.5 });
    * for (const { box, score, label } of detections) console.log(label, score, box);
@@ -155,7 +155,7 @@ export abstract class LoadedModel<Image = ImageSource> {
   }
 
   /**
-   * The network's outputs for captions of images, for metrics and post-processing of one's own. All items go through the
+   * The network's outputs for captions of images, for custom metrics and post-processing. All items go through the
    * network at once; items with the same image share its features. Throws as `detect` does.
    */
   async predict(items: readonly ImageText<Image>[], options: BatchOptions = {}): Promise<TextOutputs> {
@@ -180,7 +180,7 @@ export abstract class LoadedModel<Image = ImageSource> {
     return this.core.predictMasks(outputs, item, queries);
   }
 
-  /** Runs the backbone on an image and keeps its features, so that each further text costs only the transformer. */
+  /** Runs the backbone on an image and keeps its features, so that each further caption runs only the transformer. */
   async encodeImage(image: Image, options: EncodeImageOptions = {}): Promise<EncodedImage> {
     checkOptions('encodeImage', options, encodeImageOptionRules);
     const { signal, ...decode } = options;

@@ -59,7 +59,7 @@ export interface ModelCore {
   refer(images: EncodedHandle, expressions: readonly ImageCaption[], options: InferenceOptions): Promise<ReferResult[]>;
   /** Results of `ask`, in the order of the questions. */
   ask(images: EncodedHandle, questions: readonly ImageCaption[], options: InferenceOptions): Promise<AnswerResult[]>;
-  /** Masks of chosen queries of one text, in their order, at the size of its original image. */
+  /** Masks of chosen queries of one caption, in their order, at the size of its original image. */
   predictMasks(outputs: TextOutputs, index: number, queries: readonly number[]): Promise<PackedCocoRle[]>;
   /** Frees the programs. Later calls fail. */
   dispose(): Promise<void>;

@@ -19,12 +19,12 @@ export interface InferenceOptions extends DetectionOptions {
   readonly polygons?: boolean | undefined;
   /** Also give the embedding of each detection's query. Models without segmentation head have none. Default false. */
   readonly embeddings?: boolean | undefined;
-  /** A text beyond the text encoder's limit is an error (default); `'end'` drops its end with a warning. */
+  /** A caption that exceeds the text encoder's limit is an error (default); `'end'` truncates it with a warning. */
   readonly truncation?: 'error' | 'end' | undefined;
   /** Maximum number of images, and of captions, in one program run. Only images of one prepared size run together. Default 4. */
   readonly batchSize?: number | undefined;
   /**
-   * Cancels the call: it rejects with `signal.reason` after at most the program run at hand, and the model stays usable.
+   * Cancels the call: it rejects with `signal.reason` after at most the current program run, and the model stays usable.
    */
   readonly signal?: AbortSignal | undefined;
 }
@@ -46,7 +46,7 @@ export interface EncodeImageOptions extends DecodeOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** One image and one text about it. */
+/** An image with a caption, expression or question. */
 export interface ImageText<Image = ImageSource> {
   /** The image. */
   readonly image: Image;

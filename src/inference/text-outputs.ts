@@ -7,23 +7,23 @@ import type { Encoding } from '../text/index.ts';
 import { batchItem, type ImageGroup, type SeenImage } from './encoded-images.ts';
 import type { ImageResults, TextResults } from './programs.ts';
 
-/** The network's outputs for a batch of captions, for metrics and post-processing of one's own. */
+/** The network's outputs for a batch of captions, for custom metrics and post-processing. */
 export interface TextOutputs {
-  /** Logits (Q, 256) and boxes (Q, 4) of the last decoder layer for one text of the batch. */
+  /** Logits (Q, 256) and boxes (Q, 4) of the last decoder layer for one caption of the batch. */
   detection(index: number): DetectionOutputs;
-  /** Logits of the question heads for one text, under the official output names; empty for models without them. */
+  /** Logits of the question heads for one question, under the official output names; empty for models without them. */
   answers(index: number): AnswerOutputs;
-  /** Tokens of one text. */
+  /** Tokens of one caption. */
   encoding(index: number): Encoding;
-  /** Size in pixels of the original image that one text is about. */
+  /** Size in pixels of the original image of one caption. */
   size(index: number): ImageSize;
 }
 
-/** A text, and the index of its image in the batch. */
+/** A caption, and the index of its image in the batch. */
 export interface ImageCaption {
   readonly image: number;
   readonly text: string;
-  /** Index of the text among those of its image. */
+  /** Index of the caption among those of its image. */
   readonly captionIndex: number;
 }
 
@@ -41,7 +41,7 @@ export interface CaptionOutputs {
   readonly encoding: Encoding;
 }
 
-/** `TextOutputs` with what further programs and results need of them. */
+/** `TextOutputs` with the values that the mask program and results need. */
 export class ProgramOutputs implements TextOutputs {
   constructor(
     private readonly captions: readonly CaptionOutputs[],

@@ -103,7 +103,7 @@ export const resultsJsonSchema = (): Record<string, unknown> => {
   return {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     title: `mdetr results, version ${RESULTS_VERSION}`,
-    description: 'One object per image and text, as `mdetr detect|refer|ask --json` prints it, one per line.',
+    description: 'One object per image and caption, as `mdetr detect|refer|ask --json` prints it, one per line.',
     anyOf: ['answer', 'refer', 'detection'].map((name) => ({ $ref: `#/$defs/${name}` })),
     $defs: {
       detection: definitionOf(detectionResultSchema),

@@ -12,7 +12,7 @@ export interface Assets {
   readonly ort: { readonly wasm: OrtBuild; readonly webgpu: OrtBuild };
 }
 
-/** A model's files: a folder that is read by URL, or files of which some are at hand. */
+/** A model's files: a folder that is read by URL, or files of which some are in memory. */
 export interface ModelLocation {
   readonly name: string;
   /** URL of the folder, with a slash at its end. */

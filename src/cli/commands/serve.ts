@@ -34,7 +34,7 @@ interface ServeOptions extends Omit<ModelOptions, 'model' | 'verbose'> {
 
 const MEBIBYTE = 2 ** 20;
 
-/** Addresses of this machine that no other machine reaches. */
+/** Loopback addresses. */
 const LOOPBACK = ['127.0.0.1', '::1', 'localhost'];
 
 const seconds = (text: string): number => {
@@ -137,7 +137,7 @@ export const serveCommand = (): Command => {
     .action((options: ServeOptions) => serve(options));
 };
 
-/** The options of the server that the options of the command line mean. */
+/** Maps options of the command line to those of the server. */
 const serverOptions = (options: ServeOptions): ServerOptions => {
   const { model, weights, tokenizer, config, answers, dtype, device, threads, host, allowHost } = options;
   const isLocal = LOOPBACK.includes(host);

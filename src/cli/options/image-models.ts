@@ -52,7 +52,7 @@ export class ImageModels {
 
   private modelFor(image: DecodedImage): Promise<MDETR> {
     const { model, weights, tokenizer, config } = this.options;
-    // Files of one's own belong to a model of one's own.
+    // These options name a custom model or its files.
     const isNamed = [model, weights, tokenizer, config, this.more.answers].some((option) => option !== undefined);
     if (isNamed || findPackageFile('models/photos/config.json') === undefined) return this.load(model ?? 'default');
     const kind = kindOfImage(image.raw);

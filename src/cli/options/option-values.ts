@@ -21,7 +21,7 @@ export const fraction = (text: string): number => {
   return value;
 };
 
-/** Parses a fraction that is not the whole. */
+/** Parses a fraction in [0, 1). */
 export const fractionBelowOne = (text: string): number => {
   const value = Number(text);
   if (text.trim() === '' || !(value >= 0 && value < 1)) throw new InvalidArgumentError('It must be from 0 to below 1.');

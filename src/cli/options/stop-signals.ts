@@ -1,4 +1,4 @@
-/** Signals that ask a process to end. Each stops the work in good order: what is done is saved, nothing is half written. */
+/** Signals that ask a process to end. Each stops the work cleanly: finished work is saved, nothing is half written. */
 export const STOP_SIGNALS: readonly NodeJS.Signals[] =
   process.platform === 'win32'
     ? ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGBREAK']
@@ -48,7 +48,7 @@ export class StopSignals {
 }
 
 /**
- * Runs work that stops in good order: `work` checks the signal between its steps (`signal.throwIfAborted()`), and the
+ * Runs work that stops cleanly: `work` checks the signal between its steps (`signal.throwIfAborted()`), and the
  * process then ends by the signal that it received. A second signal ends it at once.
  */
 export const interruptible = async (work: (signal: AbortSignal) => Promise<void>): Promise<void> => {

@@ -22,7 +22,7 @@ const registered: Exporter[] = [
 /** All exporters, one for each annotation format. */
 export const exporters: readonly Exporter[] = registered;
 
-/** Adds an exporter of one's own. @throws {UsageError} if its name is taken */
+/** Registers a custom exporter. @throws {UsageError} if its name is taken */
 export const registerExporter = (exporter: Exporter): void => {
   if (registered.some(({ name }) => name === exporter.name))
     throw new UsageError(`an exporter named "${exporter.name}" is registered already`);

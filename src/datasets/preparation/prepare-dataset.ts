@@ -21,7 +21,7 @@ type WrittenFiles = z.output<typeof recordSchema>;
 
 /**
  * Runs a preparation after checking its sources and outputs. An existing output is replaced if an earlier preparation
- * wrote it and nobody changed it since, or with `overwrite`; a source is never replaced.
+ * wrote it and it is unchanged, or with `overwrite`; a source is never replaced.
  *
  * @throws {MdetrError} if sources are missing, or naming file and entry of a value that cannot be used
  * @throws {UsageError} if an output exists or is a source

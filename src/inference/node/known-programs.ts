@@ -51,7 +51,7 @@ export const loadStages = async (
   return stages;
 };
 
-/** Path of the file about the programs of a model: its name is a digest of all that they follow from. */
+/** Path of the file about the programs of a model: its name is a digest of everything that determines them. */
 const recipeFile = (
   code: string,
   { config, weights }: Pick<ModelSource, 'config' | 'weights'>,

@@ -37,7 +37,7 @@ export interface SentImages {
   readonly sizes: readonly ImageSize[];
 }
 
-/** Network outputs of one text. */
+/** Network outputs of one caption. */
 export interface SentOutputs {
   readonly detection: DetectionOutputs;
   readonly answers: AnswerOutputs;

@@ -152,7 +152,7 @@ const rankedPlaces = (
   others: Tensor,
 ): { readonly places: Tensor; readonly sizes: Tensor } => {
   const total = add(sum(others, [2], { keepDims: true }), scalar(0.05));
-  /** Fraction of the others whose value is above one's own. */
+  /** Fraction of the other proposals whose value is larger. */
   const above = (value: Tensor, width: number): Tensor =>
     div(sum(mul(others, sigmoid(mul(sub(swapLastTwo(value), value), 1 / width))), [2], { keepDims: true }), total);
   const [left, right] = [above(x, 0.03), above(neg(x), 0.03)];

@@ -55,9 +55,9 @@ export interface PrimedQueries {
 }
 
 /**
- * Wires words to the places where they are true. A product of word and place has no gradient to begin with, so small
- * networks box the most salient object whatever is asked; here nouns are linked by the detector's scores, place words by
- * coordinates, colors by the colors of the object and sizes by its box. It is a prior: the network learns what to make of it.
+ * Links words to the image positions where they hold. A product of word and position has no gradient at first, so small
+ * networks box the most salient object whatever is asked; here nouns are linked by the detector's scores, spatial words by
+ * coordinates, colors by the colors of the object and sizes by its box. It is a prior: the network learns how to use it.
  */
 export class Priming {
   readonly positions: QueryPositions;

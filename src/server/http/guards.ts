@@ -23,7 +23,7 @@ export const checkToken = (request: Request, token: string | undefined): void =>
 };
 
 /**
- * Checks whom a request addresses and which page sent it, so that a page of another site can neither use the server of
+ * Checks the host and the origin of a request, so that a page of another site can neither use the server of
  * its visitor nor pose as its host (DNS rebinding).
  *
  * @throws {Problem} for another host or a page of another origin

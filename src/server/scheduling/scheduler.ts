@@ -30,7 +30,7 @@ export interface SchedulerObserver {
 
 /**
  * Decides which requests are accepted, and hands them to workers, which batch them. A request whose worker dies is tried
- * once more, alone in a worker, so that a request that kills workers is told from those that were beside it.
+ * once more, alone in a worker, so that a request that kills workers is distinguished from the others in its batch.
  */
 export class Scheduler {
   private readonly pool: WorkerPool;

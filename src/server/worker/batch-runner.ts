@@ -35,7 +35,7 @@ export interface BatchLimits {
 /**
  * Runs requests in batches: whatever arrived while the last batch ran and sees the model at one size, with one task and one
  * set of options, runs together. Images of different sizes are never padded to each other, so the results of a request do
- * not depend on its company.
+ * not depend on the rest of its batch.
  */
 export class BatchRunner {
   private readonly cache: ImageCache;

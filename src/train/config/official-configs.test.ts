@@ -94,7 +94,7 @@ const commandLines: Readonly<Record<string, Readonly<Record<string, unknown>>>> 
   clevrref: { predict_final: true },
 };
 
-/** Keys whose values are places on one's own disk, or that our own stages set each for itself. */
+/** Keys whose values are paths on the user's disk, or that each of our training stages sets. */
 const isOwn = (key: string): boolean => key.endsWith('_path') || ['do_qa', 'split_qa_heads'].includes(key);
 
 describe('the configs of this package', () => {

@@ -70,7 +70,7 @@ export interface FinetuneReport {
 const [CONFIG_FILE, TRAIN_FILE] = ['config.json', 'train.json'];
 
 /**
- * Fine-tunes a model on one's own annotations, as `mdetr finetune` does: imports them if that was not done before, checks
+ * Fine-tunes a model on custom annotations, as `mdetr finetune` does: imports them if that was not done before, checks
  * them, trains with settings chosen from the data, keeps the best model, and calibrates it. The initial model is validated,
  * too, so the result is never worse than it on the validation part.
  *

@@ -46,7 +46,7 @@ export interface TrainerOptions {
 }
 
 /**
- * Trains a network batch by batch; `Training` opens one for a loop of one's own. A `step` does what the official code does: forward,
+ * Trains a network batch by batch; `Training` opens one for a custom loop. A `step` does what the official code does: forward,
  * matching, losses, backward, clipping, optimizer, then the schedule's rates for the next step, then the moving average.
  */
 export class Trainer {

@@ -57,7 +57,7 @@ const rules: OptionRules<TrackOptions> = {
  * also when it is hidden for a while, crosses another one, or the camera moves. Frames are decoded ahead by the system's
  * ffmpeg.
  *
- * @param video path of a video, a camera (`camera:0`), or frames of one's own
+ * @param video path of a video, a camera (`camera:0`), or an iterable of frames
  * @throws {UsageError} for unknown options
  * @throws {MdetrError} if ffmpeg is missing, the video cannot be read, or as `detect`
  */

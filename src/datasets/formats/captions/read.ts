@@ -55,7 +55,7 @@ const rowSchema = z
   );
 
 /**
- * Importer of captions with phrases, the format of one's own texts: `{ image, caption, boxes: [{ box, phrase }] }`, a list
+ * Importer of captions with phrases, the package's own format: `{ image, caption, boxes: [{ box, phrase }] }`, a list
  * of these, or one on each line. Phrases that occur several times are told apart by their order or by `index`. The JSON Lines
  * of `mdetr detect --json` have the same form.
  */

@@ -66,7 +66,7 @@ export const photoDatasetSchema = z.strictObject({
 
 const datasetSchema = z.union([annotatedDatasetSchema, sceneDatasetSchema, photoDatasetSchema]);
 
-/** Datasets of one's own and how their rows become batches. @internal */
+/** Custom datasets, and how their rows become batches. @internal */
 export const dataSchema = z.object({
   datasets: z.array(datasetSchema).default([]).meta({
     description: 'Datasets to train on, instead of official ones by name; see below.',
