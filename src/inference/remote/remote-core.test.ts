@@ -109,7 +109,7 @@ describe('a model in another thread', () => {
       [2, 3].map((char) => theirs.encoding(0).charToToken(char)),
     );
     expect(await model.predictMasks(mine, 0, [1, 4])).toEqual(await local.predictMasks(theirs, 0, [1, 4]));
-    expect(() => mine.detection(1)).toThrow(/1 texts, so none has index 1/);
+    expect(() => mine.detection(1)).toThrow(/1 captions, so none has index 1/);
   });
 
   it('releases features when a call ends', async () => {

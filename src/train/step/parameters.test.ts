@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { tensorSource, writeSafetensors } from '../../checkpoints/index.ts';
 import { sharedTensor } from '../optimizer/shared-values.ts';
-import { loadWeightFile } from './parameters.ts';
+import { loadParameters } from './parameters.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'mdetr-parameters-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -18,7 +18,7 @@ describe('weights of a model with fewer queries than the network', () => {
     await writeSafetensors(path, [tensorSource(stored, [2, 4], trained)]);
     const noise = Float32Array.from({ length: 20 }, (_, i) => (i % 3) - 1);
     const values = new Map([[NAME, sharedTensor({ shape: [5, 4], dtype: 'float32', data: noise })]]);
-    const { text } = await loadWeightFile(values, path);
+    const { text } = await loadParameters(values, path);
     expect(text).toContain('3 further queries');
     const data = values.get(NAME)!.data as Float32Array;
     expect([...data.subarray(0, 8)]).toEqual([...trained]);
@@ -31,6 +31,6 @@ describe('weights of a model with fewer queries than the network', () => {
     const path = join(folder, 'more.safetensors');
     await writeSafetensors(path, [tensorSource(NAME, [2, 4], new Float32Array(8))]);
     const values = new Map([[NAME, sharedTensor({ shape: [1, 4], dtype: 'float32', data: new Float32Array(4) })]]);
-    await expect(loadWeightFile(values, path)).rejects.toThrow(/query_embed.weight is \[2,4\] and should be \[1,4\]/);
+    await expect(loadParameters(values, path)).rejects.toThrow(/query_embed.weight is \[2,4\] and should be \[1,4\]/);
   });
 });
