@@ -49,6 +49,26 @@ export const iouXyxy = (a: BoxArray, i: number, b: BoxArray, j: number, rounding
 export const giouXyxy = (a: BoxArray, i: number, b: BoxArray, j: number, rounding: Rounding = 'float64'): number =>
   boxOverlap('giou', a, i, b, j, rounding);
 
+/** IoU from which a predicted box counts as that of an object, in the benchmarks that have one threshold. */
+export const MATCH_IOU = 0.5;
+
+/**
+ * The box of `boxes` with the largest IoU with an xyxy box, among those with the given indices; index -1 and IoU 0 if none
+ * overlaps it. The first one wins ties.
+ */
+export const bestOverlap = (
+  box: BoxArray,
+  boxes: readonly BoxArray[],
+  indices: Iterable<number> = boxes.keys(),
+): { readonly index: number; readonly iou: number } => {
+  let best = { index: -1, iou: 0 };
+  for (const index of indices) {
+    const iou = iouXyxy(box, 0, boxes[index]!, 0);
+    if (iou > best.iou) best = { index, iou };
+  }
+  return best;
+};
+
 /** IoU of every pair of xyxy boxes: (N, 4), (M, 4) -> (N, M). */
 export const pairwiseIouXyxy = (a: BoxArray, b: BoxArray): Float64Array => pairwise('iou', a, b);
 

@@ -4,7 +4,7 @@ import { resizeBilinear } from '../../data/transforms/resize.ts';
 import { blockColors, colorOf } from '../../datasets/photos/object-colors.ts';
 import type { PhotoRow, RelativeBox } from '../../datasets/photos/photo-row.ts';
 import { extreme } from '../../datasets/photos/photo-texts.ts';
-import { iouXyxy } from '../../geometry/box-overlap.ts';
+import { bestOverlap, MATCH_IOU } from '../../geometry/box-overlap.ts';
 import type { RawImage } from '../../data/images/raw-image.ts';
 import type { MDETR } from '../../inference/node/mdetr.ts';
 import type { TextOutputs } from '../../inference/text-outputs.ts';
@@ -17,7 +17,6 @@ import { PhotoMetrics, type ExpressionKind } from './photo-metrics.ts';
 
 /** Absent nouns that are asked for in each image. */
 const ABSENT_PER_IMAGE = 4;
-const MIN_IOU = 0.5;
 
 export interface EvaluatePhotosOptions {
   /** Rows with human boxes. */
@@ -218,4 +217,4 @@ const isNoun = (noun: string): boolean => (COCO_NOUNS as readonly string[]).incl
 const asked = (text: string): Pick<Query, 'text' | 'start' | 'end'> => ({ text, start: 0, end: text.length });
 const areaOf = ([x0, y0, x1, y1]: RelativeBox): number => (x1 - x0) * (y1 - y0);
 const isRight = (box: RelativeBox, boxes: readonly RelativeBox[]): boolean =>
-  boxes.some((other) => iouXyxy(box, 0, other, 0) >= MIN_IOU);
+  bestOverlap(box, boxes).iou >= MATCH_IOU;

@@ -1,10 +1,7 @@
-import { iouXyxy } from '../../geometry/box-overlap.ts';
+import { bestOverlap, MATCH_IOU } from '../../geometry/box-overlap.ts';
 import type { BoxXyxy } from '../../geometry/boxes.ts';
 import type { Span } from '../../text/index.ts';
 import type { InspectedPhrase } from './inspected-caption.ts';
-
-/** Overlap from which a box counts as that of an object. */
-export const MIN_IOU = 0.5;
 
 /**
  * Kinds of errors: an object without a box (`missed`), a second box of an object (`twice`), a box of a phrase where none of
@@ -53,14 +50,14 @@ export const judgeCaption = (
     if (named === undefined) return { box, phrase, outcome: 'unjudged', iou: 0 };
     if (named.boxes.length === 0) return { box, phrase, outcome: 'absent', iou: 0 };
     const best = bestOverlap(box, named.boxes, free[phrase]);
-    if (best.iou >= MIN_IOU) {
+    if (best.iou >= MATCH_IOU) {
       free[phrase]!.delete(best.index);
       return { box, phrase, outcome: 'correct', iou: best.iou };
     }
     const again = bestOverlap(box, named.boxes).iou;
-    if (again >= MIN_IOU) return { box, phrase, outcome: 'twice', iou: again };
+    if (again >= MATCH_IOU) return { box, phrase, outcome: 'twice', iou: again };
     const other = Math.max(...phrases.map(({ boxes }) => bestOverlap(box, boxes).iou));
-    return { box, phrase, outcome: other >= MIN_IOU ? 'phrase' : 'place', iou: other };
+    return { box, phrase, outcome: other >= MATCH_IOU ? 'phrase' : 'place', iou: other };
   });
   const missed = free.flatMap((indices, phrase) =>
     [...indices].map((index) => ({ phrase, box: phrases[phrase]!.boxes[index]! })),
@@ -79,19 +76,5 @@ const phraseOf = (span: Span | undefined, phrases: readonly InspectedPhrase[]): 
     );
     if (shared > most) [best, most] = [index, shared];
   });
-  return best;
-};
-
-/** The box that overlaps most, among those with the given indices. */
-export const bestOverlap = (
-  box: BoxXyxy,
-  boxes: readonly BoxXyxy[],
-  indices: Iterable<number> = boxes.keys(),
-): { readonly index: number; readonly iou: number } => {
-  let best = { index: -1, iou: 0 };
-  for (const index of indices) {
-    const iou = iouXyxy(box, 0, boxes[index]!, 0);
-    if (iou > best.iou) best = { index, iou };
-  }
   return best;
 };

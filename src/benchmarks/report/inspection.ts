@@ -8,7 +8,8 @@ import { CaptionSpans, CodePointMap, createPositiveMap } from '../../text/index.
 import { thresholdOf } from '../../postprocess/thresholds.ts';
 import type { Calibration } from '../../model-folder/calibration.ts';
 import { RatioByImage } from './bootstrap.ts';
-import { bestOverlap, judgeCaption, MIN_IOU, type JudgedCaption } from './caption-errors.ts';
+import { bestOverlap, MATCH_IOU } from '../../geometry/box-overlap.ts';
+import { judgeCaption, type JudgedCaption } from './caption-errors.ts';
 import {
   boxesOfPhrases,
   type CaptionInspector,
@@ -111,7 +112,7 @@ export class Inspection implements CaptionInspector {
       box,
       objects.map((object) => object.box),
     );
-    return iou >= MIN_IOU ? objects[index]!.name : undefined;
+    return iou >= MATCH_IOU ? objects[index]!.name : undefined;
   }
 
   private indexOf(name: string): number {
@@ -183,7 +184,7 @@ export class Inspection implements CaptionInspector {
     );
     const ranked = rankBoxesByPhrase(outputs.detection(index), outputs.size(index), map);
     present.forEach(({ boxes }, p) => {
-      const first = ranked[p]!.findIndex(({ box }) => bestOverlap(box, boxes).iou >= MIN_IOU);
+      const first = ranked[p]!.findIndex(({ box }) => bestOverlap(box, boxes).iou >= MATCH_IOU);
       RECALL_RANKS.forEach((k, r) => this.recalls[r]!.add(image, Number(first >= 0 && first < k), 1));
     });
   }

@@ -1,5 +1,6 @@
 import { bootstrap, type Estimate, type Statistic } from './bootstrap.ts';
-import { ERROR_KINDS, bestOverlap, MIN_IOU, type ErrorKind } from './caption-errors.ts';
+import { bestOverlap, MATCH_IOU } from '../../geometry/box-overlap.ts';
+import { ERROR_KINDS, type ErrorKind } from './caption-errors.ts';
 import { RECALL_RANKS, type Inspection } from './inspection.ts';
 import { AT_50, AT_ALL } from './weighted-precision.ts';
 
@@ -229,7 +230,7 @@ const confusionOf = (inspection: Inspection, names: readonly string[]): Confusio
         bestOverlap(
           box,
           wrong.map((detection) => detection.box),
-        ).iou >= MIN_IOU;
+        ).iou >= MATCH_IOU;
       if (!hasOtherName) count(classes[phrase], undefined);
     }
   }

@@ -1,11 +1,8 @@
-import { iouXyxy } from '../../geometry/box-overlap.ts';
+import { bestOverlap, MATCH_IOU } from '../../geometry/box-overlap.ts';
 import { enclosingBoxXyxy } from '../../geometry/boxes.ts';
 import { CocoApEvaluator } from '../../metrics/coco-ap.ts';
 import { HitCounter, mean, type Metrics } from '../../metrics/metrics.ts';
 import type { Results } from '../../metrics/results-table.ts';
-
-/** Minimum IoU of a correct box. */
-export const HIT_IOU = 0.5;
 
 type Box = readonly number[];
 
@@ -37,16 +34,16 @@ export class SceneMetrics {
     const merged = [enclosingBoxXyxy(groundTruth)];
     for (const [k, counters] of this.recall) {
       const best = ranked.slice(0, k);
-      const any = best.some((box) => bestIou(box, groundTruth) >= HIT_IOU);
-      const joined = best.some((box) => bestIou(box, merged) >= HIT_IOU);
+      const any = best.some((box) => bestOverlap(box, groundTruth).iou >= MATCH_IOU);
+      const joined = best.some((box) => bestOverlap(box, merged).iou >= MATCH_IOU);
       for (const name of ['all', ...groups]) {
         counters.any.add(name, any);
         counters.merged.add(name, joined);
       }
     }
-    const iou = bestIou(ranked[0]!, groundTruth);
+    const iou = bestOverlap(ranked[0]!, groundTruth).iou;
     this.phraseIous.push(iou);
-    return iou >= HIT_IOU;
+    return iou >= MATCH_IOU;
   }
 
   /** Adds a mentioned object with the number of its correct detections. */
@@ -155,7 +152,3 @@ const annotationOf = (image: number, index: number, [x0, y0, x1, y1]: readonly [
   bbox: [x0, y0, x1 - x0, y1 - y0] as const,
   area: (x1 - x0) * (y1 - y0),
 });
-
-/** IoU with the box of the ground truth that overlaps most. */
-const bestIou = (box: Box, groundTruth: readonly Box[]): number =>
-  Math.max(...groundTruth.map((own) => iouXyxy(box, 0, own, 0)));

@@ -1,4 +1,4 @@
-import { iouXyxy } from '../../geometry/box-overlap.ts';
+import { iouXyxy, MATCH_IOU } from '../../geometry/box-overlap.ts';
 import { maskIou } from '../../geometry/mask-overlap.ts';
 import { unpackMask } from '../../geometry/run-lengths.ts';
 import type { MDETR } from '../../inference/node/mdetr.ts';
@@ -11,7 +11,7 @@ import type { SceneText } from '../../scenes/language/texts.ts';
 import { maskRuns } from '../../scenes/render/object-masks.ts';
 import type { RenderedScene } from '../../scenes/render/scene.ts';
 import { createPositiveMap } from '../../text/index.ts';
-import { HIT_IOU, type SceneMetrics } from './scene-metrics.ts';
+import type { SceneMetrics } from './scene-metrics.ts';
 
 /** Outputs of the model for one text about a scene. */
 export interface PredictedText {
@@ -86,7 +86,7 @@ const measureCaption = (
     if (!isFound) missed.push(text.text.slice(phrase.start, phrase.end));
     for (const box of groundTruth)
       metrics.addMentionedObject(
-        detections.filter((one) => refersTo(one, phrase) && iouXyxy(one.box, 0, box, 0) >= HIT_IOU).length,
+        detections.filter((one) => refersTo(one, phrase) && iouXyxy(one.box, 0, box, 0) >= MATCH_IOU).length,
       );
   });
   const mentioned = new Set(present.flatMap(({ objects }) => objects));
@@ -124,12 +124,12 @@ const measureExpression = async (
     text.headFitsSeveral ? 'head fits several' : 'head fits one',
     `${scene.objects.length} objects`,
   ];
-  for (const name of ['all', ...groups]) metrics.precision.add(name, iou >= HIT_IOU);
+  for (const name of ['all', ...groups]) metrics.precision.add(name, iou >= MATCH_IOU);
   if (model.hasMasks && best !== undefined) {
     const [mask] = await model.predictMasks(outputs, index, [best.query]);
     metrics.maskIous.push(maskIou(unpackMask(mask!), maskRuns(scene, text.target)));
   }
-  return { quality: iou >= HIT_IOU ? 1 : iou, note: `IoU ${iou.toFixed(2)} (${text.type})` };
+  return { quality: iou >= MATCH_IOU ? 1 : iou, note: `IoU ${iou.toFixed(2)} (${text.type})` };
 };
 
 const measureQuestion = (

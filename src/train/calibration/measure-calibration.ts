@@ -4,7 +4,7 @@ import type { CocoRow } from '../../data/format/coco-format.ts';
 import { AnnotatedImages } from '../../data/images/node/annotated-images.ts';
 import type { RawImage } from '../../data/images/raw-image.ts';
 import { MdetrError } from '../../errors.ts';
-import { iouXyxy } from '../../geometry/box-overlap.ts';
+import { bestOverlap, MATCH_IOU } from '../../geometry/box-overlap.ts';
 import { clampBoxXyxy, type BoxXyxy } from '../../geometry/boxes.ts';
 import type { LoadedModel } from '../../inference/loaded-model.ts';
 import type { TextOutputs } from '../../inference/text-outputs.ts';
@@ -30,7 +30,6 @@ export interface MeasureOptions {
 }
 
 const DEFAULT_LIMIT = 1000;
-const MIN_IOU = 0.5;
 /** Absent phrases are made from the captions of other images if the data have fewer, or fewer than this fraction. */
 const MIN_ABSENT = 20;
 const MIN_ABSENT_FRACTION = 0.05;
@@ -173,9 +172,10 @@ class CalibrationRun {
     const free = new Set(truth.boxes.keys());
     this.boxes += truth.boxes.length;
     for (const query of byFallingScore(scores)) {
-      const match = bestMatch(clampBoxXyxy(boxAt(boxes, query), size), truth.boxes, free);
-      if (match !== undefined) free.delete(match);
-      this.detections.push({ score: scores[query]!, isCorrect: match !== undefined });
+      const best = bestOverlap(clampBoxXyxy(boxAt(boxes, query), size), truth.boxes, free);
+      const isCorrect = best.iou >= MATCH_IOU;
+      if (isCorrect) free.delete(best.index);
+      this.detections.push({ score: scores[query]!, isCorrect });
     }
     const score = (ranges: CaptionTruth['present']): number[] =>
       phraseScoresOf(outputs.detection(index), outputs.encoding(index), ranges);
@@ -205,15 +205,5 @@ class CalibrationRun {
     return found;
   }
 }
-
-/** Index of the free box that overlaps most, if that is a correct detection. */
-const bestMatch = (box: BoxXyxy, truth: readonly BoxXyxy[], free: ReadonlySet<number>): number | undefined => {
-  let [best, match] = [MIN_IOU, undefined as number | undefined];
-  for (const index of free) {
-    const iou = iouXyxy(box, 0, truth[index]!, 0);
-    if (iou >= best) [best, match] = [iou, index];
-  }
-  return match;
-};
 
 const digits = (value: number): number => Math.round(value * 1e4) / 1e4;
