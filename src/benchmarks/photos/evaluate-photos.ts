@@ -216,5 +216,4 @@ const expressionQueries = (row: PhotoRow, colors: readonly (string | undefined)[
 const isNoun = (noun: string): boolean => (COCO_NOUNS as readonly string[]).includes(noun);
 const asked = (text: string): Pick<Query, 'text' | 'start' | 'end'> => ({ text, start: 0, end: text.length });
 const areaOf = ([x0, y0, x1, y1]: RelativeBox): number => (x1 - x0) * (y1 - y0);
-const isRight = (box: RelativeBox, boxes: readonly RelativeBox[]): boolean =>
-  bestOverlap(box, boxes).iou >= MATCH_IOU;
+const isRight = (box: RelativeBox, boxes: readonly RelativeBox[]): boolean => bestOverlap(box, boxes).iou >= MATCH_IOU;
