@@ -5,7 +5,7 @@ import { AnnotatedImages } from '../../data/images/node/annotated-images.ts';
 import type { RawImage } from '../../data/images/raw-image.ts';
 import { MdetrError } from '../../errors.ts';
 import { bestOverlap, MATCH_IOU } from '../../geometry/box-overlap.ts';
-import { clampBoxXyxy, type BoxXyxy } from '../../geometry/boxes.ts';
+import { clampBoxXyxy } from '../../geometry/boxes.ts';
 import type { LoadedModel } from '../../inference/loaded-model.ts';
 import type { TextOutputs } from '../../inference/text-outputs.ts';
 import type { Calibration } from '../../model-folder/calibration.ts';

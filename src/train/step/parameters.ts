@@ -1,4 +1,4 @@
-import { matchStateDict, openCheckpoint, describeMatch, type Checkpoint } from '../../checkpoints/index.ts';
+import { matchStateDict, describeMatch, type Checkpoint } from '../../checkpoints/index.ts';
 import { MdetrError } from '../../errors.ts';
 import type { HostTensor } from '../../engine/graph/index.ts';
 import { initialValue, type MdetrNetwork } from '../../models/index.ts';
