@@ -38,7 +38,7 @@ export const captionsOf = (where: string, texts: unknown): ImageCaption[] => {
   const list: readonly unknown[] = Array.isArray(texts) ? texts : [texts];
   return list.map((text, captionIndex) => {
     if (typeof text !== 'string')
-      throw new UsageError(`${where}: a text must be a string or an array of strings, not ${describeValue(text)}`);
+      throw new UsageError(`${where}: captions must be a string or an array of strings, not ${describeValue(text)}`);
     return { image: 0, text, captionIndex };
   });
 };

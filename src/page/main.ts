@@ -120,7 +120,7 @@ class Page {
 
   private async runOn(image: PageImage): Promise<void> {
     const { task, text, masks } = this.controls.settings;
-    if (text === '') throw new Error('Type a text first.');
+    if (text === '') throw new Error('Type a caption first.');
     const engine = await this.engine();
     if (this.camera === undefined) setStatus('Running …');
     const started = performance.now();

@@ -178,7 +178,7 @@ describe.skipIf(chromiumPath === undefined)(`the page${chromiumNote}`, { timeout
     await eventually(() => page.locator('#error').textContent()).toMatch(/broken\.png: this browser cannot show it/);
     await page.locator('#text').fill(' ');
     await page.locator('#run').click();
-    await eventually(() => page.locator('#error').textContent()).toBe('Type a text first.');
+    await eventually(() => page.locator('#error').textContent()).toBe('Type a caption first.');
     await page.evaluate(`fetch('images/scene1.png').then((response) => response.blob()).then((blob) => {
       const data = new DataTransfer();
       data.items.add(new File([blob], 'copied.png', { type: 'image/png' }));

@@ -92,7 +92,7 @@ const readSaved = async (
   }
 };
 
-/** A saved prediction with the number of its image's id in place of a text. */
+/** A saved prediction whose string image id is replaced by its integer. */
 const withNumber = (prediction: LvisPrediction, ids: InstanceIds): LvisPrediction & { image_id: number } => ({
   ...prediction,
   image_id: ids.numberOf('images', prediction.image_id),

@@ -60,7 +60,7 @@ export class JsonScanner {
     }
   }
 
-  /** Skips a UTF-8 byte order mark at the start of the file. Fails if the file has another encoding or is no text. */
+  /** Skips a UTF-8 byte order mark at the start of the file. Fails if the file has another encoding or is not text. */
   skipByteOrderMark(): void {
     this.peek();
     const { bytes, end } = this.window;
@@ -135,9 +135,10 @@ export class JsonScanner {
 
   /**
    * Skips the object whose `{` is the next byte. Sets `values[k]` to the number under `keys[k]`, NaN where it is missing or
-   * not a number; an id (the first key) that is a text is what `textId` returns for it. Of equal keys the last one is used; reading the object refuses them.
+   * not a number; an id (the first key) that is a string is replaced by the result of `stringId`. Of equal keys the last one is
+   * used; reading the object refuses them.
    */
-  skipObject(keys: readonly Uint8Array[], values: Float64Array, textId?: (id: string) => number): void {
+  skipObject(keys: readonly Uint8Array[], values: Float64Array, stringId?: (id: string) => number): void {
     const { window } = this;
     const begin = this.offset;
     values.fill(NaN);
@@ -177,7 +178,7 @@ export class JsonScanner {
           const length = this.skipString();
           if (depth === 1) slot = this.slotOfEscaped(keys, length);
         }
-        if (slot >= 0) this.readMember(slot, values, textId);
+        if (slot >= 0) this.readMember(slot, values, stringId);
         ({ bytes, marks, markCount } = window);
         cursor = this.syncedCursor();
       } else {
@@ -188,14 +189,14 @@ export class JsonScanner {
   }
 
   /** Reads the number after a string equal to the key of `slot`, if the string is a key. */
-  private readMember(slot: number, values: Float64Array, textId: ((id: string) => number) | undefined): void {
+  private readMember(slot: number, values: Float64Array, stringId: ((id: string) => number) | undefined): void {
     if (!this.accept(':')) return;
     const c = this.peek();
     values[slot] = c === MINUS || (c >= 0x30 && c <= 0x39) ? this.readNumber() : NaN;
     if (c !== QUOTE) return;
     // The published Flickr30k files have sizes in quotes.
     if (slot > 0) values[slot] = this.readQuotedNumber();
-    else if (textId !== undefined) values[slot] = textId(this.readString());
+    else if (stringId !== undefined) values[slot] = stringId(this.readString());
   }
 
   private readQuotedNumber(): number {

@@ -27,7 +27,7 @@ const modelSchema = z
     tasks: z.array(z.enum(TASKS)),
     masks: z.boolean().describe('Whether it has the segmentation head'),
     queries: z.int().describe('Maximum number of detections'),
-    maxTokens: z.int().describe('Maximum length of a text, in tokens'),
+    maxTokens: z.int().describe('Maximum length of a caption, in tokens'),
     notice: z.string().nullable().describe('What its authors say about it'),
   })
   .meta({ id: 'Model' });

@@ -12,7 +12,7 @@ import { membersOf, ObjectSets, OPPOSITE } from '../../scenes/language/object-se
 /** Kinds of comparisons between objects: the relations of `RELATIONS`, then the same value of each attribute. */
 export const COMPARISON_KINDS = RELATIONS.length + ATTRIBUTES.length;
 
-/** Objects that a text compares in one way. */
+/** Objects that a caption compares in one way. */
 export interface Comparison {
   /** One of the `COMPARISON_KINDS`. */
   readonly kind: number;

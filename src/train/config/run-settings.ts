@@ -153,7 +153,7 @@ export interface AuxiliaryConfig {
   /** Weight of the loss that makes words attend to what they name in the first encoder layer. For scenes. */
   readonly word_auxiliary_loss: number;
   /**
-   * Weight of the loss that makes objects attend to the objects that a text compares them with, in the second and
+   * Weight of the loss that makes objects attend to the objects that a caption compares them with, in the second and
    * third encoder layer. For scenes.
    */
   readonly relation_auxiliary_loss: number;

@@ -92,7 +92,8 @@ const namesOf = (value: unknown, path: string): Map<number, string> => {
       const id = Number(key);
       if (!Number.isInteger(id) || id < 0)
         throw new MdetrError(`${path}: "names" has the key "${shortText(String(key))}", not a class number`);
-      if (typeof name === 'object' && name !== null) throw new MdetrError(`${path}: "names" of class ${id} is no text`);
+      if (typeof name === 'object' && name !== null)
+        throw new MdetrError(`${path}: "names" of class ${id} is not a string`);
       return [id, typeof name === 'string' ? name.trim() : name === null ? '' : JSON.stringify(name)];
     }),
   );

@@ -21,7 +21,7 @@ export const auxiliarySchema = z.object({
     'Weight of the loss that makes words attend to what they name in the first encoder layer. For scenes.',
   ),
   relation_auxiliary_loss: weight(
-    'Weight of the loss that makes objects attend to the objects that a text compares them with, in the second and third encoder layer. For scenes.',
+    'Weight of the loss that makes objects attend to the objects that a caption compares them with, in the second and third encoder layer. For scenes.',
   ),
 });
 
