@@ -98,7 +98,7 @@ describe('mdetr export', () => {
   it.skipIf(!canConsume)(
     `gives a Python program the same detections${missing(canConsume, 'onnxruntime, tokenizers or Pillow')}`,
     () => {
-      const program = join(projectRoot, 'examples/export/detect.py');
+      const program = join(projectRoot, 'bench/export/detect.py');
       const run = spawnSync(python, [program, command.file('single'), scene, caption], { encoding: 'utf8' });
       expectSame(linesOf(run), 4, 0.1);
     },
