@@ -45,6 +45,17 @@ describe('OutputRule', () => {
     expect(() => new OutputRule({ overwrite: true }).derived(old, '--out DIR/')).not.toThrow();
   });
 
+  it('replaces an older output of the same kind, which has its mark', () => {
+    const renew =
+      (mark: string, options = {}) =>
+      () =>
+        new OutputRule(options).renewed(old, '--report DIR', 'report', mark);
+    expect(renew('an earlier call')).not.toThrow();
+    expect(renew('a report')).toThrow(/^--report DIR: .*old\.png is no report; choose another folder/);
+    expect(renew('a report', { overwrite: true })).not.toThrow();
+    expect(renew('an earlier call', { inputs: [old] })).toThrow('is an input of this call');
+  });
+
   it('refuses folders and devices', () => {
     expect(() => new OutputRule().named(folder.path, '--out D')).toThrow(/is a folder; only regular files are written/);
     if (process.platform !== 'win32')

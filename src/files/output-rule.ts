@@ -1,7 +1,7 @@
-import { existsSync, readdirSync, realpathSync, statSync, type BigIntStats } from 'node:fs';
+import { closeSync, existsSync, readdirSync, readSync, realpathSync, statSync, type BigIntStats } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileReason, MdetrError, UsageError } from '../errors.ts';
-import { otherKind } from './input-file.ts';
+import { openInputSync, otherKind } from './input-file.ts';
 
 /** Files of a call. */
 export interface OutputRuleOptions {
@@ -14,7 +14,7 @@ export interface OutputRuleOptions {
 /**
  * Decides which existing files a call may replace. A file is replaced only if
  *
- * - the call names exactly its path as an output, or has `--overwrite`,
+ * - the call names exactly its path as an output, or has `--overwrite`, or it is an older output of the same kind that says so,
  * - it is no input of the call, by whatever name or link, and
  * - it is a regular file.
  *
@@ -52,6 +52,18 @@ export class OutputRule {
   derived(path: string, option: string): void {
     if (this.check(path, option) && !this.overwrite)
       throw new UsageError(`${option}: ${path} exists; pass --overwrite to replace it, or choose another name`);
+  }
+
+  /**
+   * Checks an output whose name follows from a folder, and which may replace an older one of its kind.
+   * @param what the kind, for messages: `report of mdetr`
+   * @param mark text in the first bytes of every output of this kind
+   * @throws {UsageError} as `named`, and if the file is something else and `overwrite` is not set
+   */
+  renewed(path: string, option: string, what: string, mark: string): void {
+    if (this.check(path, option) && !this.overwrite && !headOf(path, option).includes(mark))
+      throw new UsageError(`${option}: ${path} is no ${what}; choose another folder`);
+    this.named(path, option);
   }
 
   /**
@@ -96,6 +108,23 @@ export class OutputRule {
     }
   }
 }
+
+const HEAD_BYTES = 1024;
+
+/** Beginning of a file as text. @throws {UsageError} if it cannot be read */
+const headOf = (path: string, option: string): string => {
+  try {
+    const file = openInputSync(path);
+    try {
+      const bytes = Buffer.alloc(HEAD_BYTES);
+      return bytes.toString('utf8', 0, readSync(file, bytes, 0, HEAD_BYTES, 0));
+    } finally {
+      closeSync(file);
+    }
+  } catch (error) {
+    throw new UsageError(`${option}: ${path} cannot be replaced (${fileReason(error)})`, { cause: error });
+  }
+};
 
 const sameText = (a: string, b: string): boolean => resolve(a) === resolve(b);
 

@@ -1,12 +1,12 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RawImage } from '../../data/images/raw-image.ts';
 import { resizeBilinear } from '../../data/transforms/resize.ts';
 import { drawDetections } from '../../drawing/node/index.ts';
 import type { DrawableDetection } from '../../drawing/phrases.ts';
-import { MdetrError, messageOf, UsageError } from '../../errors.ts';
+import { MdetrError } from '../../errors.ts';
 import { replaceFile } from '../../files/atomic-file.ts';
 import { makeFolder } from '../../files/make-folder.ts';
+import { OutputRule } from '../../files/output-rule.ts';
 import { packageVersion } from '../../files/package-folder.ts';
 import { ERROR_KINDS } from './caption-errors.ts';
 import type { Inspection } from './inspection.ts';
@@ -26,17 +26,11 @@ export type ReportContext = Pick<ReportContent, 'title' | 'facts' | 'results'> &
 /**
  * Checks that a report can be written into a folder: an older one is replaced, another page is not.
  *
- * @throws {UsageError} if the folder has an `index.html` of something else
+ * @param rule files of the call
+ * @throws {UsageError} if the folder has an `index.html` of something else, or one that is an input or output of the call
  */
-export const checkReportFolder = async (folder: string, option: string): Promise<void> => {
-  const path = join(folder, REPORT_FILE);
-  const head = await readFile(path, { encoding: 'utf8' }).catch((error: unknown) => {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT') return undefined;
-    throw new UsageError(`${option}: ${path} cannot be replaced (${messageOf(error)})`);
-  });
-  if (head !== undefined && !head.slice(0, 1000).includes(REPORT_MARK))
-    throw new UsageError(`${option}: ${path} is no report of mdetr; choose another folder`);
+export const checkReportFolder = (folder: string, option: string, rule = new OutputRule()): void => {
+  rule.renewed(join(folder, REPORT_FILE), option, 'report of mdetr', REPORT_MARK);
 };
 
 /**

@@ -1,10 +1,9 @@
-import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { checkRequest, evaluateBenchmark, type Benchmark, type EvaluationRequest } from '../../benchmarks/benchmark.ts';
 import { benchmarkList } from '../../benchmarks/benchmark-table.ts';
 import type { BenchmarkReport } from '../../benchmarks/benchmark-report.ts';
 import { allBenchmarks, benchmarkNamed } from '../../benchmarks/registry.ts';
-import { checkReportFolder, REPORT_FILE, writeReportPage } from '../../benchmarks/report/write-report.ts';
+import { checkReportFolder, writeReportPage } from '../../benchmarks/report/write-report.ts';
 import { Inspection } from '../../benchmarks/report/inspection.ts';
 import { worstCasesPage } from '../../benchmarks/worst-cases-page.ts';
 import type { Orientation } from '../../data/images/orientation.ts';
@@ -150,7 +149,6 @@ const run = async (config: string | undefined, options: EvaluateOptions): Promis
   // Wrong calls are reported before the model is loaded.
   checkRequest(benchmark, request);
   checkOutputs(config, request, options);
-  if (options.report !== undefined) await checkReportFolder(options.report, `--report ${options.report}`);
   await interruptible(async (signal) => {
     await present(task, request, await evaluate(benchmark, { ...request, signal }, options), options);
   });
@@ -172,9 +170,9 @@ const checkOutputs = (
     '--save-predictions': savePredictions,
     '--json': json,
     '--worst': worst,
-    '--report': report === undefined ? undefined : join(report, REPORT_FILE),
   };
   for (const [option, path] of Object.entries(outputs)) if (path !== undefined) rule.named(path, `${option} ${path}`);
+  if (report !== undefined) checkReportFolder(report, `--report ${report}`, rule);
 };
 
 const requestOf = (

@@ -87,7 +87,7 @@ export const finetune = async (options: FinetuneOptions): Promise<FinetuneReport
       `${out}: holds the result of an earlier call; continue it with resume (--resume), or name another folder with out (--out DIR)`,
     );
   const reportFolder = options.report ?? join(out, 'report');
-  if (reportFolder !== false) await checkReportFolder(reportFolder, `report ${reportFolder}`);
+  if (reportFolder !== false) checkReportFolder(reportFolder, `report ${reportFolder}`);
   const dataset = isDataset ? source : join(out, 'dataset');
   const config = join(dataset, CONFIG_FILE);
   // A resumed call finds the dataset that the interrupted one imported.

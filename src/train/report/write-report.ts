@@ -71,7 +71,7 @@ export const writeReportWith = async (
 ): Promise<WrittenReport> => {
   for (const [name, value] of Object.entries({ model, data, out }))
     if (typeof value !== 'string') throw new UsageError(`writeReport: ${name} must be a string`);
-  await checkReportFolder(out, `out ${out}`);
+  checkReportFolder(out, `out ${out}`);
   const { name, sets } = await findCalibrationSets(data, images);
   const inspection = new Inspection({ threshold, cases });
   const warnings = [...(parts.warnings ?? [])];
