@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
@@ -8,11 +8,15 @@ import { exportResults } from '../../src/datasets/export/export-results.ts';
 import type { ExportableResult } from '../../src/datasets/export/result-images.ts';
 import type { BoxXyxy } from '../../src/geometry/boxes.ts';
 import { measuresOf } from '../../src/results/measures.ts';
+import { writeProvenance } from '../../src/train/run/records/run-provenance.ts';
+import { writeWandbRun } from '../../src/train/run/records/wandb-run.ts';
+import { smallConfig } from '../support/small-run.ts';
 
 /** Python with the packages of other people's tools: `MDETR_TEST_PYTHON`, else `python3`. */
 const python = process.env['MDETR_TEST_PYTHON'] ?? 'python3';
 const has = (module: string): boolean => spawnSync(python, ['-c', `import ${module}`]).status === 0;
 const [hasCoco, hasSupervision] = [has('pycocotools.coco'), has('supervision')];
+const [hasLabelStudio, hasWandb] = [has('label_studio_sdk'), has('wandb')];
 
 const folder = mkdtempSync(join(tmpdir(), 'mdetr-consumers-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -90,5 +94,65 @@ print(json.dumps([ds.classes, {p.split("/")[-1]: [[round(float(v)) for v in box]
       found[name]!.forEach((box, i) =>
         box.forEach((value, side) => expect(Math.abs(value - expected[i]![side]!)).toBeLessThanOrEqual(1)),
       );
+  });
+});
+
+describe.skipIf(!hasLabelStudio)('Label Studio (needs MDETR_TEST_PYTHON or python3 with label-studio-sdk)', () => {
+  const code = `
+import sys, json
+from label_studio_sdk.label_interface import LabelInterface
+config = '''<View><Image name="image" value="$image"/>
+  <RectangleLabels name="label" toName="image"><Label value="cat"/><Label value="dog"/></RectangleLabels></View>'''
+interface = LabelInterface(config)
+tasks = json.load(open(sys.argv[1]))
+if len(sys.argv) > 2:
+    tasks[0]["predictions"][0]["result"][0]["value"]["rectanglelabels"] = ["unknown"]
+# Its check of whole tasks with predictions is broken, so the two are checked apart.
+bare = [{"data": task["data"]} for task in tasks]
+print(json.dumps([bool(interface.validate_task(own)) and all(interface.validate_prediction(p) for p in task["predictions"]) for own, task in zip(bare, tasks)]))`;
+
+  it('accepts the tasks and their predictions, and would refuse a label that the interface does not have', async () => {
+    const path = join(folder, 'tasks.json');
+    await exportResults(results, { format: 'labelstudio', path, classes: ['cat', 'dog'] });
+    expect(run(code, path)).toEqual([true, true]);
+    expect(run(code, path, 'damaged')).toEqual([false, true]);
+  });
+});
+
+describe.skipIf(!hasWandb)('Weights & Biases (needs MDETR_TEST_PYTHON or python3 with wandb)', () => {
+  const code = `
+import sys, json, struct
+from wandb.proto import wandb_internal_pb2 as messages
+data, at, part, found = open(sys.argv[1], "rb").read(), 7, b"", []
+while at < len(data):
+    left = 32768 - at % 32768
+    if left < 7:
+        at += left
+        continue
+    _, length, kind = struct.unpack("<IHB", data[at:at + 7])
+    part = (b"" if kind in (1, 2) else part) + data[at + 7:at + 7 + length]
+    at += 7 + length
+    if kind in (1, 4):
+        record = messages.Record()
+        record.ParseFromString(part)
+        found.append(record)
+rows = [{item.nested_key[0]: json.loads(item.value_json) for item in r.history.item} for r in found if r.HasField("history")]
+print(json.dumps([[r.WhichOneof("record_type") for r in found], [r["train/loss"] for r in rows], found[1].run.project, [r["_step"] for r in rows]]))`;
+
+  it('reads the records of an offline run', async () => {
+    const output = join(folder, 'run');
+    mkdirSync(output);
+    const config = smallConfig({ output_dir: output, report_to: 'wandb-offline' });
+    await writeProvenance(config);
+    const entries = [{ step: 2, loss: 4 }, { step: 4, loss: 3 }]; // prettier-ignore
+    writeFileSync(
+      join(output, 'log.jsonl'),
+      entries.map((entry) => `${JSON.stringify({ kind: 'train', terms: {}, ...entry })}\n`).join(''),
+    );
+    await writeWandbRun(config, true);
+    const [name] = readdirSync(join(output, 'wandb'));
+    const path = join(output, 'wandb', name!, `run-${name!.slice(-8)}.wandb`);
+    const kinds = ['header', 'run', 'history', 'summary', 'history', 'summary', 'exit'];
+    expect(run(code, path)).toEqual([kinds, [4, 3], 'mdetr', [2, 4]]);
   });
 });

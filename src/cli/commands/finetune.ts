@@ -57,7 +57,10 @@ export const finetuneCommand = (): Command =>
     .option('--device <name>', 'device of the network')
     .option('--threads <n>', 'threads of the network', integerFrom(1))
     .addOption(
-      new Option('--report-to <program>', "write the log also in another program's format").choices(['mlflow']),
+      new Option('--report-to <program>', "write the log also in another program's format").choices([
+        'mlflow',
+        'wandb-offline',
+      ]),
     )
     .option('--json', 'print the report as one JSON object')
     .addHelpText('after', EXAMPLES)

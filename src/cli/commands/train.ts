@@ -23,7 +23,7 @@ interface TrainOptions {
   readonly replicas?: number;
   readonly orientation?: Orientation;
   readonly onBadRow?: 'stop' | 'skip';
-  readonly reportTo?: 'mlflow';
+  readonly reportTo?: 'mlflow' | 'wandb-offline';
 }
 
 /** Options that are keys of the config by another name, with the schemas of those keys. */

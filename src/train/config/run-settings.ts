@@ -189,8 +189,8 @@ export interface RunConfig {
   readonly log_every: number;
   /** Steps between saves of the resumable state, in addition to the ends of epochs. */
   readonly save_every: number;
-  /** Writes the log also in another program's format, at every save: `mlflow` for MLflow's file store (`mlruns/` in the folder of the run). Nothing is sent. */
-  readonly report_to?: 'mlflow' | undefined;
+  /** Writes the log also in another program's format, at every save: `mlflow` for MLflow's file store (`mlruns/` in the folder of the run), `wandb-offline` for an offline run of Weights & Biases (`wandb/`). Nothing is sent. */
+  readonly report_to?: 'mlflow' | 'wandb-offline' | undefined;
   /** Threads of the network; with replicas, of each. */
   readonly threads?: number | undefined;
 }

@@ -9,6 +9,7 @@ import { currentConfig } from '../../names/current-names.ts';
 import { parseTrainConfig } from '../config/config.ts';
 import { LOG_FILE } from './run-log.ts';
 import { MLFLOW_FOLDER } from './records/mlflow-run.ts';
+import { WANDB_FOLDER } from './records/wandb-run.ts';
 import { PROVENANCE_FILE } from './records/run-provenance.ts';
 import { readRunFacts, type RunFacts } from './run-state.ts';
 
@@ -45,6 +46,7 @@ const RUN_NAMES = [
   BEST_FOLDER,
   'tensorboard',
   MLFLOW_FOLDER,
+  WANDB_FOLDER,
 ];
 
 /** A folder in which this process trains. */

@@ -9,6 +9,7 @@ import { LogWindow, RunLog, type LogEntry } from './run-log.ts';
 import type { Validate, Validation } from './run-observer.ts';
 import { pairsPerStep } from './run-data.ts';
 import { writeMlflowRun } from './records/mlflow-run.ts';
+import { writeWandbRun } from './records/wandb-run.ts';
 import { writeProvenance } from './records/run-provenance.ts';
 import { writeRunState, type RunPosition } from './run-state.ts';
 
@@ -158,6 +159,7 @@ export class RunRecorder {
     });
     this.savedAt = trainer.steps;
     if (config.report_to === 'mlflow') await writeMlflowRun(config, isDone);
+    if (config.report_to === 'wandb-offline') await writeWandbRun(config, isDone);
   }
 
   close(): void {

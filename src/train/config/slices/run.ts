@@ -44,9 +44,9 @@ export const runSchema = z.object({
   save_every: positiveInteger
     .default(500)
     .meta({ description: 'Steps between saves of the resumable state, in addition to the ends of epochs.', own: true }),
-  report_to: z.enum(['mlflow']).optional().meta({
+  report_to: z.enum(['mlflow', 'wandb-offline']).optional().meta({
     description:
-      "Writes the log also in another program's format, at every save: `mlflow` for MLflow's file store (`mlruns/` in the folder of the run). Nothing is sent.",
+      "Writes the log also in another program's format, at every save: `mlflow` for MLflow's file store (`mlruns/` in the folder of the run), `wandb-offline` for an offline run of Weights & Biases (`wandb/`). Nothing is sent.",
     own: true,
     shown: 'none',
   }),

@@ -1,13 +1,12 @@
-import { createHash } from 'node:crypto';
-import { readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { stringify } from 'yaml';
 import { fileReason, MdetrError } from '../../../errors.ts';
 import { makeFolder } from '../../../files/make-folder.ts';
 import type { RunConfig } from '../../config/run-settings.ts';
-import { LOG_FILE } from '../run-log.ts';
-import { PROVENANCE_FILE, type RunProvenance } from './run-provenance.ts';
+import type { LoggedMetrics } from './logged-metrics.ts';
+import { readRecordedRun } from './recorded-run.ts';
 
 /** Folder of MLflow's file store in the folder of a run: `mlflow ui --backend-store-uri RUN/mlruns`. */
 export const MLFLOW_FOLDER = 'mlruns';
@@ -36,15 +35,7 @@ export const writeMlflowRun = async (config: RunConfig, isDone: boolean): Promis
 };
 
 const write = async (config: RunConfig, store: string, isDone: boolean): Promise<void> => {
-  const provenancePath = join(config.output_dir, PROVENANCE_FILE);
-  const provenance = JSON.parse(await readFile(provenancePath, 'utf8')) as RunProvenance;
-  const started = Math.round(
-    (await stat(join(config.output_dir, '.mdetr-run')).catch(() => stat(provenancePath))).mtimeMs,
-  );
-  const now = Date.now();
-  // The id of a run stays when it resumes.
-  const runId = createHash('md5').update(resolve(config.output_dir)).digest('hex');
-  const name = config.run_name === '' ? 'mdetr' : config.run_name;
+  const { id: runId, name, startedMs: started, nowMs: now, provenance, metrics } = await readRecordedRun(config);
   const experiment = join(store, EXPERIMENT);
   const run = join(experiment, runId);
   await rm(join(run, 'metrics'), { recursive: true, force: true });
@@ -97,7 +88,7 @@ const write = async (config: RunConfig, store: string, isDone: boolean): Promise
     'mdetr.data': JSON.stringify(provenance.data),
   };
   for (const [key, value] of Object.entries(tags)) await writeFile(join(run, 'tags', key), value);
-  for (const [metric, lines] of await metricsOf(join(config.output_dir, LOG_FILE), started, now)) {
+  for (const [metric, lines] of linesOf(metrics)) {
     const path = join(run, 'metrics', ...metric.split('/'));
     await makeFolder(dirname(path));
     await writeFile(path, lines.join(''));
@@ -110,30 +101,14 @@ const QUOTED = { defaultStringType: 'QUOTE_SINGLE', defaultKeyType: 'PLAIN' } as
 const textOf = (value: unknown): string =>
   (typeof value === 'string' ? value : JSON.stringify(value)).slice(0, MAX_VALUE);
 
-type Entry = { readonly kind: string; readonly step: number } & Readonly<Record<string, unknown>>;
-
-/** Lines `timestamp value step` of each metric. The log has no times; those of entries are spread between start and end by step. */
-const metricsOf = async (path: string, started: number, now: number): Promise<Map<string, string[]>> => {
-  const entries = (await readFile(path, 'utf8'))
-    .split('\n')
-    .filter((line) => line.endsWith('}'))
-    .map((line) => JSON.parse(line) as Entry);
-  const steps = Math.max(1, ...entries.map(({ step }) => step));
-  const metrics = new Map<string, string[]>();
-  const add = (name: string, value: unknown, step: number): void => {
-    if (typeof value !== 'number' || !Number.isFinite(value)) return;
-    const key = name.replace(/[^\w\-. /]/g, '_');
-    const time = Math.round(started + ((now - started) * step) / steps);
-    metrics.set(key, [...(metrics.get(key) ?? []), `${time} ${value} ${step}\n`]);
-  };
-  for (const { kind, step, ...values } of entries) {
-    if (kind === 'validation')
-      for (const [name, value] of Object.entries(values['metrics'] as object)) add(`validation/${name}`, value, step);
-    if (kind !== 'train') continue;
-    for (const [name, value] of Object.entries(values['terms'] as object)) add(`train/${name}`, value, step);
-    for (const name of ['loss', 'grad_norm']) add(`train/${name}`, values[name], step);
-    for (const name of ['lr', 'lr_backbone', 'text_encoder_lr']) add(`rates/${name}`, values[name], step);
-    add('speed/images_per_s', values['images_per_s'], step);
-  }
-  return metrics;
+/** Lines `timestamp value step` of each metric. */
+const linesOf = (metrics: readonly LoggedMetrics[]): ReadonlyMap<string, readonly string[]> => {
+  const lines = new Map<string, string[]>();
+  for (const { step, timeMs, values } of metrics)
+    for (const [name, value] of values) {
+      const own = lines.get(name) ?? [];
+      own.push(`${timeMs} ${value} ${step}\n`);
+      lines.set(name, own);
+    }
+  return lines;
 };

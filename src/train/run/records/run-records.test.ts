@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { smallConfig } from '../../../../test/support/small-run.ts';
@@ -9,6 +10,7 @@ import type { TrainConfig } from '../../config/config.ts';
 import { completeRecordBytes, imagesEvent } from './event-file.ts';
 import { writeMlflowRun } from './mlflow-run.ts';
 import { writeProvenance } from './run-provenance.ts';
+import { writeWandbRun } from './wandb-run.ts';
 
 const runOf = async (): Promise<{ config: TrainConfig; folder: string; annotations: string }> => {
   const root = temporaryFolder();
@@ -43,11 +45,66 @@ describe('run.json', () => {
   });
 });
 
-describe("a run in MLflow's file store", () => {
-  const entry = (step: number, loss: number) =>
-    `${JSON.stringify({ kind: 'train', step, loss, terms: { loss_ce: loss / 2 }, lr: 1e-3, grad_norm: 1, images_per_s: 9 })}\n`;
-  const validation = `${JSON.stringify({ kind: 'validation', step: 4, metrics: { 'val/box_ap_50': 0.5, 'odd@name': 1, none: null } })}\n`;
+const entry = (step: number, loss: number) =>
+  `${JSON.stringify({ kind: 'train', step, loss, terms: { loss_ce: loss / 2 }, lr: 1e-3, grad_norm: 1, images_per_s: 9 })}\n`;
+const validation = `${JSON.stringify({ kind: 'validation', step: 4, metrics: { 'val/box_ap_50': 0.5, 'odd@name': 1, none: null } })}\n`;
 
+describe('an offline run of Weights & Biases', () => {
+  /** Records of the file: parts of blocks, joined, with their checksums checked. */
+  const recordsOf = (bytes: Buffer): string[] => {
+    expect(bytes.subarray(0, 7).toString('latin1')).toBe(':W&B\xe1\xbe\0');
+    const records: string[] = [];
+    let begun = '';
+    for (let at = 7; at < bytes.length;) {
+      const left = 32_768 - (at % 32_768);
+      if (left < 7) {
+        at += left;
+        continue;
+      }
+      const [length, type] = [bytes.readUInt16LE(at + 4), bytes[at + 6]!];
+      const data = bytes.subarray(at + 7, at + 7 + length);
+      expect(bytes.readUInt32LE(at)).toBe(crc32(Buffer.concat([Uint8Array.of(type), data])));
+      begun = (type === 1 || type === 2 ? '' : begun) + data.toString('latin1');
+      if (type === 1 || type === 4) records.push(begun);
+      at += 7 + length;
+    }
+    return records;
+  };
+
+  it('has config, history and summary in checked blocks, and each step once, also after a resume', async () => {
+    const { config, folder } = await runOf();
+    const log = join(folder, 'log.jsonl');
+    writeFileSync(log, entry(2, 4) + entry(4, 3) + validation);
+    // A text longer than a block.
+    const long = { ...config, output_dir: folder, run_name: 'x'.repeat(70_000) };
+    await writeWandbRun(long, false);
+    const [name] = readdirSync(join(folder, 'wandb'));
+    expect(name).toMatch(/^offline-run-\d{8}_\d{6}-[0-9a-f]{8}$/);
+    const read = (): string[] => recordsOf(readFileSync(join(folder, 'wandb', name!, `run-${name!.slice(-8)}.wandb`)));
+    const records = read();
+    expect(records).toHaveLength(6);
+    expect(records[1]).toContain('x'.repeat(70_000));
+    for (const text of ['batch_size', 'mdetr', '_wandb']) expect(records[1]).toContain(text);
+    expect(records[2]).toContain('train/loss\x82\x01\x014');
+    expect(records[4]).toContain('validation/val/box_ap_50\x82\x01\x030.5');
+
+    writeFileSync(log, entry(2, 4) + entry(5, 2));
+    await writeWandbRun(long, true);
+    expect(readdirSync(join(folder, 'wandb'))).toEqual([name]);
+    const after = read();
+    expect(after).toHaveLength(7);
+    expect(after.join('')).not.toContain('box_ap_50');
+  });
+
+  it('is named when it cannot be written', async () => {
+    const { config, folder } = await runOf();
+    writeFileSync(join(folder, 'log.jsonl'), '');
+    writeFileSync(join(folder, 'wandb'), 'a file');
+    await expect(writeWandbRun(config, true)).rejects.toThrow(/wandb: cannot be written/);
+  });
+});
+
+describe("a run in MLflow's file store", () => {
   it('has parameters, tags, and each step of a metric once, also after a resume', async () => {
     const { config, folder } = await runOf();
     const log = join(folder, 'log.jsonl');
