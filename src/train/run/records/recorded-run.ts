@@ -6,7 +6,7 @@ import { LOG_FILE } from '../run-log.ts';
 import { loggedMetrics, type LoggedMetrics } from './logged-metrics.ts';
 import { PROVENANCE_FILE, type RunProvenance } from './run-provenance.ts';
 
-/** What the records of other programs are made from. */
+/** Identity, times, provenance and metrics of a run, for the records of other programs. */
 export interface RecordedRun {
   /** Id in hexadecimal digits, the same after a resume. */
   readonly id: string;
