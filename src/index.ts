@@ -5,6 +5,7 @@
  */
 export * from './inference/index.ts';
 export { MDETR } from './inference/node/mdetr.ts';
+export type { FallbackNodes, Placement } from './engine/runtime/placement.ts';
 export type { FromPretrainedOptions, ProgressEvent } from './inference/node/load-options.ts';
 export type { DecodeImageOptions } from './data/images/image-source.ts';
 export type { ProgramSignature, ValueSignature } from './engine/graph/signature.ts';

@@ -133,9 +133,9 @@ const runningValidation = <Prediction>(
   { metrics }: Pick<Benchmark, 'metrics'>,
   { columns, predict }: RowEvaluation<Prediction>,
 ): RunningValidation => ({
-  async add(model, row, outputs, index) {
-    const prediction = await predict(model, row, outputs, index);
-    for (const { evaluator } of columns) evaluator.add(prediction);
+  predict: async (model, row, outputs, index) => predict(model, row, outputs, index),
+  add(prediction) {
+    for (const { evaluator } of columns) evaluator.add(prediction as Prediction);
   },
   summarize: () =>
     Object.assign(

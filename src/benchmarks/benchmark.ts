@@ -112,7 +112,7 @@ export interface ValidationSupport {
   readonly groundTruth?: { readonly configKey: string; readonly split: string; readonly testSplit: string } | undefined;
   /** Question heads that it needs (`qa_dataset`); it then works without detection. */
   readonly answers?: 'gqa' | 'clevr' | undefined;
-  /** Starts measuring rows; call `add` once for each of them. */
+  /** Starts measuring rows; call `predict` and `add` once for each of them. */
   readonly start: (rows: readonly CocoRow[], context: ValidationContext) => Promise<RunningValidation>;
 }
 
@@ -124,8 +124,10 @@ export interface ValidationContext {
 
 /** A measurement of validation rows in progress. */
 export interface RunningValidation {
-  /** Adds the prediction for a row; `index` is its position in the batch of `outputs`. */
-  add(model: MDETR, row: CocoRow, outputs: TextOutputs, index: number): Promise<void>;
+  /** Makes the prediction for a row; `index` is its position in the batch of `outputs`. It can be cloned (`structuredClone`). */
+  predict(model: MDETR, row: CocoRow, outputs: TextOutputs, index: number): Promise<unknown>;
+  /** Adds the prediction for a row. */
+  add(prediction: unknown): void;
   /** Metrics by identifier, without details. */
   summarize(): Metrics;
 }

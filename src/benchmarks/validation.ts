@@ -13,6 +13,7 @@ import type { TextOutputs } from '../inference/text-outputs.ts';
 import type { MDETR } from '../inference/node/mdetr.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Benchmark, RunningValidation, ValidationSupport } from './benchmark.ts';
+import { unshared, type WorkSharing } from './work-sharing.ts';
 
 /** A benchmark that measures a validation set, with the ground truth it reads. */
 export interface ValidationTask {
@@ -32,6 +33,8 @@ export interface ValidationOptions {
   readonly onBadRow: OnBadRow;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: (done: number, total: number) => void;
+  /** Processes that compute the predictions together. Default: this one alone. */
+  readonly sharing?: WorkSharing | undefined;
   /** Number of rows, spread evenly, whose detections are drawn. Default 0. */
   readonly drawn?: number | undefined;
 }
@@ -87,31 +90,54 @@ export const validateAnnotations = async (model: MDETR, options: ValidationOptio
     const every = Math.max(1, readable.length / (options.drawn ?? 0));
     const isDrawn = (index: number): boolean =>
       (options.drawn ?? 0) > 0 && Math.floor(index / every) !== Math.floor((index - 1) / every);
-    for (let start = 0; start < readable.length; start += batchSize) {
-      signal?.throwIfAborted();
+    const predictBatch = async (index: number): Promise<PredictedBatch> => {
+      const start = index * batchSize;
       const batch = readable.slice(start, start + batchSize);
       const inputs = await Promise.all(
         batch.map(async (row) => ({ image: await imageOf(row, options), text: row.image.caption ?? '' })),
       );
       const outputs = await model.predict(inputs, { truncation: 'end' });
+      const predictions: unknown[][] = [];
+      const drawnRows: DrawnRow[] = [];
       for (const [position, row] of batch.entries()) {
-        for (const task of running) await task.add(model, row, outputs, position);
+        const ofRow: unknown[] = [];
+        for (const task of running) ofRow.push(await task.predict(model, row, outputs, position));
+        predictions.push(ofRow);
         if (isDrawn(start + position) && !model.config.no_detection)
-          drawn.push(await drawRow(row, inputs[position]!, outputs, position));
+          drawnRows.push(await drawRow(row, inputs[position]!, outputs, position));
       }
-      options.onProgress?.(start + batch.length, readable.length);
+      return { predictions, drawn: drawnRows, warnings: options.images.warnings };
+    };
+    const warnings = new Set<string>();
+    let done = 0;
+    const batches = (options.sharing ?? unshared).each(Math.ceil(readable.length / batchSize), predictBatch, signal);
+    for await (const batch of batches) {
+      for (const ofRow of batch.predictions) ofRow.forEach((prediction, task) => running[task]!.add(prediction));
+      drawn.push(...batch.drawn);
+      for (const warning of batch.warnings) warnings.add(warning);
+      done += batch.predictions.length;
+      options.onProgress?.(done, readable.length);
     }
     const metrics = Object.assign({}, ...running.map((task) => task.summarize())) as Metrics;
     return {
       metrics,
       skipped: reader.counts.skipped + rows.length - readable.length,
-      warnings: options.images.warnings,
+      warnings: [...warnings],
       drawn,
     };
   } finally {
     index.close();
   }
 };
+
+/** Results of a batch of rows. */
+interface PredictedBatch {
+  /** Predictions of each row, one for each task. */
+  readonly predictions: readonly (readonly unknown[])[];
+  readonly drawn: readonly DrawnRow[];
+  /** Warnings about images, from all batches of the process so far. */
+  readonly warnings: readonly string[];
+}
 
 /** Longest side of drawn images, in pixels. */
 const DRAWN_SIDE_PX = 480;
@@ -150,15 +176,20 @@ const imageOf = async (row: CocoRow, { annotations, images }: ValidationOptions)
 };
 
 const readableRows = async (rows: readonly CocoRow[], options: ValidationOptions): Promise<readonly CocoRow[]> => {
-  const readable: CocoRow[] = [];
-  for (const row of rows) {
-    options.signal?.throwIfAborted();
+  const isReadable = async (index: number): Promise<boolean> => {
     try {
-      await imageOf(row, options);
-      readable.push(row);
+      await imageOf(rows[index]!, options);
+      return true;
     } catch (error) {
       if (!(error instanceof MdetrError)) throw error;
+      return false;
     }
+  };
+  const readable: CocoRow[] = [];
+  let index = 0;
+  for await (const isKept of (options.sharing ?? unshared).each(rows.length, isReadable, options.signal)) {
+    if (isKept) readable.push(rows[index]!);
+    index++;
   }
   return readable;
 };

@@ -3,6 +3,7 @@ export * from '../engine/graph/index.ts';
 export * from '../engine/ops/index.ts';
 export * from '../engine/onnx/index.ts';
 export { createRuntime, type RuntimeOptions } from '../engine/runtime/create-runtime.ts';
+export type { FallbackNodes, Placement, PlacementOptions } from '../engine/runtime/placement.ts';
 export type { NodeRuntimeOptions } from '../engine/runtime/node/node-runtime.ts';
 export type {
   CompiledProgram,

@@ -24,6 +24,7 @@ export type { Estimate } from '../benchmarks/report/bootstrap.ts';
 export { calibrate, type Calibrated, type CalibrateOptions } from '../train/calibration/calibrate.ts';
 export type { MeasureOptions } from '../train/calibration/measure-calibration.ts';
 export type { OnBadRow } from '../data/annotation-index/row-reader.ts';
+export type { FallbackNodes, Placement } from '../engine/runtime/placement.ts';
 export type { FromPretrainedOptions, ProgressEvent } from '../inference/node/load-options.ts';
 export type { Calibration, CalibrationData } from '../model-folder/calibration.ts';
 export { readRunCurves, type Curve, type CurveAxis, type RunCurves } from '../train/run/run-curves.ts';

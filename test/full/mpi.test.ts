@@ -76,11 +76,22 @@ const start = (launcher: Launcher, processes: number, args: readonly string[], o
   });
 };
 
+/** A validation set of which every process computes a part. */
+const validated = {
+  datasets_val: [{ scenes: { seed: 6, images: 9, width: 60, height: 40, min_objects: 2, max_objects: 3 } }],
+};
+const metricsOf = (folder: string): unknown =>
+  readFileSync(join(folder, 'log.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { kind: string; metrics?: unknown })
+    .findLast(({ kind }) => kind === 'validation')?.metrics;
+
 /** A run of one process, and one of two replicas on threads, to compare with. */
 let alone = { one: '', replicas: '' };
 beforeAll(() => {
   if (!LAUNCHERS.some(isHere)) return;
-  const [one, replicas] = [configOf(), configOf({ replicas: 2 })];
+  const [one, replicas] = [configOf(), configOf({ ...validated, replicas: 2 })];
   for (const { file } of [one, replicas]) {
     const { status, stderr } = spawnSync(process.execPath, [main, 'train', file], { encoding: 'utf8' });
     expect(status, stderr).toBe(0);
@@ -100,12 +111,14 @@ describe.each(LAUNCHERS)('training under $name', (launcher) => {
   const named = (text: string): string => (here ? text : `${text} (needs ${launcher.command})`);
 
   it.skipIf(!here)(named('gives the bits of replicas on threads, and a single process up to rounding'), async () => {
-    const { file, folder } = configOf();
+    const { file, folder } = configOf(validated);
     const ended = await start(launcher, 2, [file]);
     expect(ended.status, ended.output).toBe(0);
     expect(ended.output).toMatch(new RegExp(`training in 2 processes on 1 hosts, ${launcher.name}`));
     expect(ended.output.match(/6 steps done/g), ended.output).toHaveLength(1);
     expect(await runDifference(folder, alone.replicas)).toBe(0);
+    expect(metricsOf(folder)).toEqual(metricsOf(alone.replicas));
+    expect(metricsOf(folder)).toHaveProperty('scenes/phrase_recall_at_1');
     expect(await runDifference(folder, alone.one)).toBeLessThan(1e-4);
   });
 

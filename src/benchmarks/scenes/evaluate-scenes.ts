@@ -8,6 +8,8 @@ import { generateScene, type RenderedScene, type SceneOptions } from '../../scen
 import type { Language, SceneSplit } from '../../scenes/render/splits.ts';
 import type { CaptionInspector } from '../report/inspected-caption.ts';
 import { WorstCases, type BenchmarkReport } from '../benchmark-report.ts';
+import { unshared, type WorkSharing } from '../work-sharing.ts';
+import { addRecorded, recordMeasures, type RecordedMeasure } from './recorded-measures.ts';
 import { SceneMetrics } from './scene-metrics.ts';
 import { measureText, type PredictedText } from './text-measures.ts';
 
@@ -34,6 +36,8 @@ export interface EvaluateScenesOptions {
   readonly onProgress?: (done: number) => void;
   /** Stops between scenes. */
   readonly signal?: AbortSignal | undefined;
+  /** Processes that measure the scenes together; `inspector` and the worst cases see those of this process. Default: this one alone. */
+  readonly sharing?: WorkSharing | undefined;
 }
 
 /**
@@ -43,12 +47,12 @@ export interface EvaluateScenesOptions {
  * @throws {UsageError} when the scene options cannot be satisfied
  */
 export const evaluateScenes = async (model: MDETR, options: EvaluateScenesOptions): Promise<BenchmarkReport> => {
-  const { start = 0, images, seed, split, signal } = options;
+  const { start = 0, images, seed, split, signal, sharing = unshared } = options;
   const threshold = thresholdOf(options.threshold, model.calibration);
   const metrics = new SceneMetrics();
   const worst = new WorstCases(options.worst);
-  for (let index = 0; index < images; index++) {
-    signal?.throwIfAborted();
+  const measureScene = async (index: number): Promise<readonly RecordedMeasure[]> => {
+    const measures: RecordedMeasure[] = [];
     const scene = generateScene(seed, start + index, { ...options.scene, split });
     const texts = textsOf(scene, options);
     const outputs = await model.predict(
@@ -69,7 +73,7 @@ export const evaluateScenes = async (model: MDETR, options: EvaluateScenesOption
           pixels: () => Promise.resolve(scene.image),
         });
       const predicted: PredictedText = { model, scene, outputs, index: textIndex, threshold };
-      const measured = await measureText(metrics, text, predicted);
+      const measured = await measureText(recordMeasures(measures), text, predicted);
       if (measured === undefined) continue;
       const { quality, note, detections } = measured;
       worst.add({
@@ -79,7 +83,12 @@ export const evaluateScenes = async (model: MDETR, options: EvaluateScenesOption
         image: () => drawDetections(scene.image, { detections, caption: text.text, note }),
       });
     }
-    options.onProgress?.(index + 1);
+    return measures;
+  };
+  let done = 0;
+  for await (const measures of sharing.each(images, measureScene, signal)) {
+    addRecorded(metrics, measures);
+    options.onProgress?.(++done);
   }
   return { results: metrics.results(split), warnings: [], worst: worst.all };
 };

@@ -6,14 +6,40 @@ import type { Results } from '../../metrics/results-table.ts';
 
 type Box = readonly number[];
 
-/** Metrics of the scenes benchmark, added up text by text. Boxes are [x0, y0, x1, y1] in pixels. */
-export class SceneMetrics {
-  /** Expressions with a correct box, over all and by group. */
-  readonly precision = new HitCounter();
-  /** Absent phrases with a detection. */
-  readonly absent = new HitCounter();
-  /** IoU of the mask of each expression's box. */
-  readonly maskIous: number[] = [];
+/** Whether a box is correct: its IoU with one of the boxes of the ground truth is at least `MATCH_IOU`. */
+export const isHit = (box: Box, groundTruth: readonly Box[]): boolean => bestOverlap(box, groundTruth).iou >= MATCH_IOU;
+
+/** Measurements of texts about scenes. Boxes are [x0, y0, x1, y1] in pixels. */
+export interface SceneMeasures {
+  /**
+   * Adds a phrase to recall.
+   *
+   * @param ranked boxes of all queries, best first
+   * @param groundTruth boxes of the objects that the phrase refers to
+   */
+  addPhrase(ranked: readonly Box[], groundTruth: readonly Box[], groups: readonly string[]): void;
+  /** Adds a mentioned object with the number of its correct detections. */
+  addMentionedObject(detections: number): void;
+  /** Adds all detections of a caption to average precision. */
+  addDetections(
+    detections: readonly { readonly box: Box; readonly score: number }[],
+    groundTruth: readonly Box[],
+  ): void;
+  /** Adds the answer to a question. */
+  addAnswer(type: string, answer: string, correct: string): void;
+  /** Adds a phrase for what is not there. */
+  addAbsent(isBoxed: boolean): void;
+  /** Adds an expression, whose best box is correct or not. */
+  addExpression(isCorrect: boolean, groups: readonly string[]): void;
+  /** Adds the IoU of the mask of an expression's box. */
+  addMask(iou: number): void;
+}
+
+/** Metrics of the scenes benchmark, added up text by text. */
+export class SceneMetrics implements SceneMeasures {
+  private readonly precision = new HitCounter();
+  private readonly absent = new HitCounter();
+  private readonly maskIous: number[] = [];
   private readonly recall = new Map([1, 5, 10].map((k) => [k, { any: new HitCounter(), merged: new HitCounter() }]));
   private readonly phraseIous: number[] = [];
   private readonly answers = new HitCounter();
@@ -23,14 +49,7 @@ export class SceneMetrics {
   private readonly boxedTwice = new HitCounter();
   private readonly captions: { boxes: Box[]; scores: number[]; groundTruth: readonly Box[] }[] = [];
 
-  /**
-   * Adds a phrase to recall.
-   *
-   * @param ranked boxes of all queries, best first
-   * @param groundTruth boxes of the objects that the phrase refers to
-   * @returns whether the best box is correct
-   */
-  addPhrase(ranked: readonly Box[], groundTruth: readonly Box[], groups: readonly string[]): boolean {
+  addPhrase(ranked: readonly Box[], groundTruth: readonly Box[], groups: readonly string[]): void {
     const merged = [enclosingBoxXyxy(groundTruth)];
     for (const [k, counters] of this.recall) {
       const best = ranked.slice(0, k);
@@ -41,18 +60,14 @@ export class SceneMetrics {
         counters.merged.add(name, joined);
       }
     }
-    const iou = bestOverlap(ranked[0]!, groundTruth).iou;
-    this.phraseIous.push(iou);
-    return iou >= MATCH_IOU;
+    this.phraseIous.push(bestOverlap(ranked[0]!, groundTruth).iou);
   }
 
-  /** Adds a mentioned object with the number of its correct detections. */
   addMentionedObject(detections: number): void {
     this.boxed.add('all', detections > 0);
     this.boxedTwice.add('all', detections > 1);
   }
 
-  /** Adds all detections of a caption to average precision. */
   addDetections(
     detections: readonly { readonly box: Box; readonly score: number }[],
     groundTruth: readonly Box[],
@@ -64,12 +79,23 @@ export class SceneMetrics {
     });
   }
 
-  /** Adds the answer to a question. */
   addAnswer(type: string, answer: string, correct: string): void {
     this.answers.add('all', answer === correct);
     this.answers.add(type, answer === correct);
     const counts = this.answerCounts.get(type) ?? new Map<string, number>();
     this.answerCounts.set(type, counts.set(correct, (counts.get(correct) ?? 0) + 1));
+  }
+
+  addAbsent(isBoxed: boolean): void {
+    this.absent.add('all', isBoxed);
+  }
+
+  addExpression(isCorrect: boolean, groups: readonly string[]): void {
+    for (const name of ['all', ...groups]) this.precision.add(name, isCorrect);
+  }
+
+  addMask(iou: number): void {
+    this.maskIous.push(iou);
   }
 
   /** Two columns: the metrics, and the number of items that each one is computed from. */

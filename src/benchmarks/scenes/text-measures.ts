@@ -11,7 +11,7 @@ import type { SceneText } from '../../scenes/language/texts.ts';
 import { maskRuns } from '../../scenes/render/object-masks.ts';
 import type { RenderedScene } from '../../scenes/render/scene.ts';
 import { createPositiveMap } from '../../text/index.ts';
-import type { SceneMetrics } from './scene-metrics.ts';
+import { isHit, type SceneMeasures } from './scene-metrics.ts';
 
 /** Outputs of the model for one text about a scene. */
 export interface PredictedText {
@@ -38,7 +38,7 @@ type Quality = Omit<MeasuredText, 'detections'>;
 
 /** Adds a text to the metrics. @returns undefined for a question to a model without question heads */
 export const measureText = async (
-  metrics: SceneMetrics,
+  metrics: SceneMeasures,
   text: SceneText,
   predicted: PredictedText,
 ): Promise<MeasuredText | undefined> => {
@@ -65,7 +65,7 @@ const refersTo = (
 ): boolean => best !== undefined && best.start < end && best.end > start;
 
 const measureCaption = (
-  metrics: SceneMetrics,
+  metrics: SceneMeasures,
   text: SceneText,
   predicted: PredictedText,
   detections: readonly DetectedObject[],
@@ -82,8 +82,8 @@ const measureCaption = (
     const groundTruth = phrase.objects.map((object) => scene.objects[object]!.box);
     const boxes = ranked[phraseIndex]!.map(({ box }) => box);
     const groups = [groundTruth.length > 1 ? 'plural' : 'singular', ...phrase.needs.map((need) => `needs ${need}`)];
-    const isFound = metrics.addPhrase(boxes, groundTruth, groups);
-    if (!isFound) missed.push(text.text.slice(phrase.start, phrase.end));
+    metrics.addPhrase(boxes, groundTruth, groups);
+    if (!isHit(boxes[0]!, groundTruth)) missed.push(text.text.slice(phrase.start, phrase.end));
     for (const box of groundTruth)
       metrics.addMentionedObject(
         detections.filter((one) => refersTo(one, phrase) && iouXyxy(one.box, 0, box, 0) >= MATCH_IOU).length,
@@ -100,10 +100,10 @@ const measureCaption = (
   };
 };
 
-const measureNegative = (metrics: SceneMetrics, text: SceneText, detections: readonly DetectedObject[]): Quality => {
+const measureNegative = (metrics: SceneMeasures, text: SceneText, detections: readonly DetectedObject[]): Quality => {
   const absent = text.phrases.filter(({ objects }) => objects.length === 0);
   const boxed = absent.filter((phrase) => detections.some((one) => refersTo(one, phrase)));
-  for (const phrase of absent) metrics.absent.add('all', boxed.includes(phrase));
+  for (const phrase of absent) metrics.addAbsent(boxed.includes(phrase));
   const names = boxed.map(({ start, end }) => text.text.slice(start, end));
   return {
     quality: absent.length === 0 ? 1 : 1 - boxed.length / absent.length,
@@ -112,7 +112,7 @@ const measureNegative = (metrics: SceneMetrics, text: SceneText, detections: rea
 };
 
 const measureExpression = async (
-  metrics: SceneMetrics,
+  metrics: SceneMeasures,
   text: SceneText & { kind: 'expression' },
   { model, scene, outputs, index }: PredictedText,
 ): Promise<Quality> => {
@@ -124,16 +124,16 @@ const measureExpression = async (
     text.headFitsSeveral ? 'head fits several' : 'head fits one',
     `${scene.objects.length} objects`,
   ];
-  for (const name of ['all', ...groups]) metrics.precision.add(name, iou >= MATCH_IOU);
+  metrics.addExpression(iou >= MATCH_IOU, groups);
   if (model.hasMasks && best !== undefined) {
     const [mask] = await model.predictMasks(outputs, index, [best.query]);
-    metrics.maskIous.push(maskIou(unpackMask(mask!), maskRuns(scene, text.target)));
+    metrics.addMask(maskIou(unpackMask(mask!), maskRuns(scene, text.target)));
   }
   return { quality: iou >= MATCH_IOU ? 1 : iou, note: `IoU ${iou.toFixed(2)} (${text.type})` };
 };
 
 const measureQuestion = (
-  metrics: SceneMetrics,
+  metrics: SceneMeasures,
   text: SceneText & { kind: 'question' },
   { outputs, index }: PredictedText,
 ): Quality => {

@@ -18,6 +18,8 @@ interface TrainOptions {
   readonly resume?: boolean;
   readonly load?: string;
   readonly device?: string;
+  readonly strictDevice?: boolean;
+  readonly verbose?: boolean;
   readonly threads?: number;
   readonly workers?: number;
   readonly replicas?: number;
@@ -31,6 +33,12 @@ const KEY_OPTIONS = [
   { option: 'outputDir', flags: '--output-dir <dir>', key: 'output_dir', schema: runSchema.shape.output_dir },
   { option: 'load', flags: '--load <model>', key: 'load', schema: initializationSchema.shape.load },
   { option: 'device', flags: '--device <name>', key: 'device', schema: runSchema.shape.device },
+  {
+    option: 'strictDevice',
+    flags: '--strict-device',
+    key: 'strict_device',
+    schema: runSchema.shape.strict_device,
+  },
   { option: 'threads', flags: '--threads <n>', key: 'threads', schema: runSchema.shape.threads, min: 1 },
   { option: 'replicas', flags: '--replicas <n>', key: 'replicas', schema: runSchema.shape.replicas, min: 1 },
   { option: 'workers', flags: '--workers <n>', key: 'num_workers', schema: dataSchema.shape.num_workers, min: 0 },
@@ -72,6 +80,7 @@ export const trainCommand = (): Command => {
     .option('--set <key=value>', 'setting that overrides the file; may be repeated', collectSettings)
     .option('--resume', 'continue from the state in the output folder, if there is one');
   for (const keyOption of KEY_OPTIONS) command.addOption(optionOf(keyOption));
+  command.option('--verbose', 'print which nodes of a program run on the CPU instead of --device');
   return command.addHelpText('after', EXAMPLES).action(train);
 };
 
@@ -97,7 +106,7 @@ const train = async (path: string, options: TrainOptions): Promise<void> => {
     if (isFirst)
       note('stopping after the current step, which is saved (a second Ctrl-C stops at once and loses unsaved steps)');
   });
-  const progress = new TrainingProgress((summary) => printSummary(summary, path, options));
+  const progress = new TrainingProgress((summary) => printSummary(summary, path, options), options.verbose === true);
   try {
     await runTraining(path, {
       settings: settingsOf(options),
@@ -144,7 +153,8 @@ const commandLine = (path: string, options: TrainOptions): string =>
     ...(options.set ?? []).map((setting) => `--set ${shellArgument(setting)}`),
     ...KEY_OPTIONS.flatMap(({ option, flags }) => {
       const value = options[option];
-      return value === undefined ? [] : [`${flags.replace(/ .*/, '')} ${shellArgument(String(value))}`];
+      if (value === undefined) return [];
+      return value === true ? [flags] : [`${flags.replace(/ .*/, '')} ${shellArgument(String(value))}`];
     }),
     ...(options.resume === true ? ['--resume'] : []),
   ].join(' ');

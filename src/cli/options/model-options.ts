@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { describePlacement } from '../../engine/runtime/placement.ts';
 import type { FromPretrainedOptions } from '../../inference/node/load-options.ts';
 import type { MDETR } from '../../inference/node/mdetr.ts';
 import { PRECISIONS, type Precision } from '../../model-folder/precision.ts';
@@ -15,6 +16,7 @@ export interface ModelOptions {
   readonly tokenizer?: string;
   readonly config?: string;
   readonly device: string;
+  readonly strictDevice?: boolean;
   readonly dtype?: Precision;
   readonly threads?: number;
   readonly verbose?: boolean;
@@ -61,7 +63,9 @@ export const addModelOptions = (command: Command, choice: 'fixed' | 'by image' =
             `${MODEL_HELP} (default: by image, default for scenes, photos for photographs)`,
           ),
     ),
-  ).option('--verbose', 'print which weights were loaded, and progress');
+  )
+    .option('--strict-device', 'fail if a node of a program runs on the CPU instead of --device')
+    .option('--verbose', 'print which weights were loaded, progress, and what runs on the CPU instead of --device');
 
 /** Loads the model. Progress, and the notice of its authors if there is one, are printed to stderr. */
 export const loadModel = async (
@@ -73,12 +77,14 @@ export const loadModel = async (
   await ensureNativeLibrary(options.device);
   const status = new StatusLine(options.verbose === true);
   try {
-    const { model, weights, tokenizer, config, device, dtype, threads } = options;
+    const { model, weights, tokenizer, config, device, strictDevice, dtype, threads } = options;
     const loaded = await MDETR.fromPretrained(model, {
       weights,
       tokenizer,
       config,
       device,
+      strictDevice,
+      onPlacement: options.verbose === true ? (placement) => note(describePlacement(placement)) : undefined,
       dtype,
       threads,
       ...more,

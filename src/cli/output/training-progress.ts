@@ -1,4 +1,5 @@
 import { Presets, SingleBar } from 'cli-progress';
+import { describePlacement } from '../../engine/runtime/placement.ts';
 import type { LogEntry } from '../../train/run/run-log.ts';
 import type { RunObserver, RunSummary } from '../../train/run/run-observer.ts';
 import { note } from './print.ts';
@@ -13,8 +14,19 @@ export class TrainingProgress implements RunObserver {
   private lastLineMs = 0;
   private run = { steps: 0, done: 0, startedMs: 0 };
 
-  /** @param onSummary prints the summary of a training stage */
-  constructor(private readonly onSummary: (summary: RunSummary) => void) {}
+  /** Observed only if asked for, because it slows down the first step. */
+  readonly onPlacement: RunObserver['onPlacement'];
+
+  /**
+   * @param onSummary prints the summary of a training stage
+   * @param isVerbose prints what runs on the CPU instead of the device
+   */
+  constructor(
+    private readonly onSummary: (summary: RunSummary) => void,
+    isVerbose = false,
+  ) {
+    this.onPlacement = isVerbose ? (placement) => this.say(describePlacement(placement)) : undefined;
+  }
 
   onStage({ name, index, count }: { readonly name: string; readonly index: number; readonly count: number }): void {
     note(`stage ${name} (${index + 1} of ${count})`);

@@ -1,4 +1,5 @@
 import { PRECISIONS, type Precision } from '../../model-folder/precision.ts';
+import type { Placement } from '../../engine/runtime/placement.ts';
 import {
   booleanRule,
   functionRule,
@@ -24,6 +25,10 @@ export interface FromPretrainedOptions {
   readonly localFilesOnly?: boolean | undefined;
   /** `cpu` (default), or `webgpu`, `cuda`, `coreml`, `dml` where the machine has them. */
   readonly device?: string | undefined;
+  /** Rejects a run of which a node ran on the CPU instead of `device`. Default false. */
+  readonly strictDevice?: boolean | undefined;
+  /** Receives, after the first run of a program on another device than the CPU, which of its nodes ran on the CPU. */
+  readonly onPlacement?: ((placement: Placement) => void) | undefined;
   /**
    * Precision in which the weights are stored; arithmetic is float32. Default: `float32`, or for an exported folder the
    * most exact precision that it has.
@@ -50,6 +55,8 @@ export const fromPretrainedRules: OptionRules<FromPretrainedOptions> = {
   revision: stringRule,
   localFilesOnly: booleanRule,
   device: stringRule,
+  strictDevice: booleanRule,
+  onPlacement: functionRule,
   dtype: oneOf(...PRECISIONS),
   threads: integerFrom(1),
   cacheDir: stringRule,

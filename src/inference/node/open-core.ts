@@ -23,8 +23,9 @@ export const openCore = async (name: string, options: FromPretrainedOptions): Pr
   if (await isExportedFolder(path)) return openExported(name, path, options);
   const source: ModelSource = { ...(await openModelSource(path, options)), name };
   try {
+    const { device, threads, strictDevice, onPlacement } = options;
     const cache = new ProgramCache({ folder: options.cacheDir });
-    const runtime = await createRuntime({ device: options.device, threads: options.threads, cache });
+    const runtime = await createRuntime({ device, threads, strictDevice, onPlacement, cache });
     const { dtype = 'float32' } = options;
     const stages = await loadStages(source, runtime, cache, storageOf(dtype), (program) =>
       notify({ status: 'compiling', name: program }),

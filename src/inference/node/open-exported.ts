@@ -13,11 +13,19 @@ export const openExported = async (
   folder: string,
   options: FromPretrainedOptions,
 ): Promise<InferenceCore> => {
-  const { onProgress: notify = () => undefined, device, threads, tokenizer, answers } = options;
+  const {
+    onProgress: notify = () => undefined,
+    device,
+    threads,
+    strictDevice,
+    onPlacement,
+    tokenizer,
+    answers,
+  } = options;
   if (options.weights !== undefined || options.config !== undefined)
     throw new UsageError(`${folder}: is an exported model; "weights" and "config" were chosen by its export`);
   const source = await openExportedFolder(name, folder, { tokenizer, answers, precision: options.dtype });
-  const runtime = await createRuntime({ device, threads });
+  const runtime = await createRuntime({ device, threads, strictDevice, onPlacement });
   const stages = await loadExportedStages(source, runtime, folder, (program) =>
     notify({ status: 'compiling', name: program }),
   );

@@ -183,6 +183,8 @@ export interface RunConfig {
   readonly seed: number;
   /** `cpu`, or `webgpu`, `cuda`, `coreml`, `dml` if the machine supports it. */
   readonly device: string;
+  /** Ends the run with an error if a node of a program runs on the CPU instead of `device`. */
+  readonly strict_device?: boolean | undefined;
   /** Copies of the network in threads of their own, which share the `accumulate` batches of every step. */
   readonly replicas: number;
   /** Steps between entries of the log. */

@@ -133,14 +133,18 @@ export const finetune = async (options: FinetuneOptions): Promise<FinetuneReport
   return { imported, config, summary, before, model, calibrated, report };
 };
 
+/** All callbacks but that of validations. */
+type Bound = Required<Omit<RunObserver, 'onValidation' | 'onPlacement'>> & Pick<RunObserver, 'onPlacement'>;
+
 /** The observer's other callbacks, bound to it. A new one that is missing here does not compile. */
-const bound = (observer: RunObserver): Required<Omit<RunObserver, 'onValidation'>> => ({
+const bound = (observer: RunObserver): Bound => ({
   onStage: (stage) => observer.onStage?.(stage),
   onStart: (run) => observer.onStart?.(run),
   onStep: (step, loss) => observer.onStep?.(step, loss),
   onLog: (entry) => observer.onLog?.(entry),
   onValidationProgress: (set, done, total) => observer.onValidationProgress?.(set, done, total),
   onStageEnd: (summary) => observer.onStageEnd?.(summary),
+  onPlacement: observer.onPlacement,
   onNote: (text) => observer.onNote?.(text),
 });
 

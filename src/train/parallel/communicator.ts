@@ -52,26 +52,41 @@ export const allReduceTogether = async (communicator: Communicator, arrays: read
   if (filled > 0) await send();
 };
 
-/** Gathers a string of every process; empty strings are left out. */
-export const gatherStrings = async (communicator: Communicator, text: string): Promise<readonly string[]> => {
+/** Bytes in a value of a sum: float32 holds integers below 2^24 exactly. */
+const BYTES_PER_VALUE = 3;
+/** Lengths are sent as two values, so that they may exceed 2^24. */
+const LENGTH_BASE = 2 ** 20;
+
+/** Gathers bytes of every process, by rank, in every process. */
+export const gatherBytes = async (communicator: Communicator, bytes: Uint8Array): Promise<readonly Uint8Array[]> => {
   const { rank, size } = communicator;
-  const lengths = new Float32Array(size);
-  lengths[rank] = text.length;
+  const lengths = new Float32Array(2 * size);
+  lengths[2 * rank] = Math.floor(bytes.length / LENGTH_BASE);
+  lengths[2 * rank + 1] = bytes.length % LENGTH_BASE;
   await communicator.allReduce(lengths);
-  const codes = new Float32Array(lengths.reduce((sum, length) => sum + length, 0));
-  if (codes.length === 0) return [];
-  const starts = Array.from(lengths, (_, index) => lengths.slice(0, index).reduce((sum, length) => sum + length, 0));
-  codes.set(
-    Array.from({ length: text.length }, (_, index) => text.charCodeAt(index)),
-    starts[rank],
-  );
-  await communicator.allReduce(codes);
-  return starts
-    .map((start, index) => stringOf(codes.subarray(start, start + lengths[index]!)))
-    .filter((gathered) => gathered !== '');
+  const lengthOf = (other: number): number => lengths[2 * other]! * LENGTH_BASE + lengths[2 * other + 1]!;
+  const starts = [0];
+  for (let other = 0; other < size; other++) starts.push(starts[other]! + Math.ceil(lengthOf(other) / BYTES_PER_VALUE));
+  // All but the own part is zero, so that the sums are the values.
+  const values = new Float32Array(starts[size]!);
+  for (let index = 0; index * BYTES_PER_VALUE < bytes.length; index++) {
+    const at = index * BYTES_PER_VALUE;
+    values[starts[rank]! + index] = bytes[at]! + 2 ** 8 * (bytes[at + 1] ?? 0) + 2 ** 16 * (bytes[at + 2] ?? 0);
+  }
+  if (values.length > 0) await communicator.allReduce(values);
+  return Array.from({ length: size }, (_, other) => {
+    const gathered = new Uint8Array(lengthOf(other));
+    for (let at = 0; at < gathered.length; at++)
+      gathered[at] = values[starts[other]! + Math.floor(at / BYTES_PER_VALUE)]! / 2 ** (8 * (at % BYTES_PER_VALUE));
+    return gathered;
+  });
 };
 
-const stringOf = (codes: Float32Array): string => Array.from(codes, (code) => String.fromCharCode(code)).join('');
+/** Gathers a string of every process; empty strings are left out. */
+export const gatherStrings = async (communicator: Communicator, text: string): Promise<readonly string[]> => {
+  const gathered = await gatherBytes(communicator, new TextEncoder().encode(text));
+  return gathered.filter(({ length }) => length > 0).map((bytes) => new TextDecoder().decode(bytes));
+};
 
 /** The communicator of a single process. */
 export const singleProcess: Communicator = {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { allReduceTogether, gatherStrings } from './communicator.ts';
+import { allReduceTogether, gatherBytes, gatherStrings } from './communicator.ts';
 import { GroupEnded } from './group-ended.ts';
 import { makeSharedGroup, ThreadCommunicator } from './thread-communicator.ts';
 
@@ -41,6 +41,13 @@ describe('a group of threads', () => {
     const gathered = await Promise.all(members.map((member, rank) => gatherStrings(member, texts[rank]!)));
     expect(gathered).toEqual(members.map(() => ['a "☃"', 'b']));
     expect(await Promise.all(members.map((member) => gatherStrings(member, '')))).toEqual([[], [], []]);
+  });
+
+  it.each([0, 1, 2, 3, 4, 1000])('gathers %i bytes of one process and others of another', async (length) => {
+    const members = membersOf(2, 64);
+    const lists = [Uint8Array.from({ length }, (_, index) => 251 * index), Uint8Array.of(255, 0, 254, 0)];
+    const gathered = await Promise.all(members.map((member, rank) => gatherBytes(member, lists[rank]!)));
+    expect(gathered).toEqual([lists, lists]);
   });
 
   it('ends the wait of all threads when one has failed', async () => {

@@ -6,6 +6,7 @@ import { ComposedCommunicator } from '../parallel/composed-communicator.ts';
 import { GroupEnded } from '../parallel/group-ended.ts';
 import { ThreadCommunicator, type SharedGroup } from '../parallel/thread-communicator.ts';
 import { trainProcess } from './training-run.ts';
+import { validatorFor } from './validation.ts';
 
 /** Task of a replica other than the first one, which writes the files and receives the stop signal. */
 export interface ReplicaTask {
@@ -17,6 +18,7 @@ export interface ReplicaTask {
   readonly workers: number;
   readonly resume: boolean;
   readonly startFrom: string | undefined;
+  readonly sharesValidation: boolean;
 }
 
 export type ReplicaMessage =
@@ -25,12 +27,16 @@ export type ReplicaMessage =
 
 const runReplica = async (port: MessagePort): Promise<void> => {
   const tell = (message: ReplicaMessage): void => port.postMessage(message);
-  const { config, rank, place, group, workers, resume, startFrom } = workerData as ReplicaTask;
+  const { config, rank, place, group, workers, resume, startFrom, sharesValidation } = workerData as ReplicaTask;
   const threads = new ThreadCommunicator(rank, group);
   const communicator = place.size === 1 ? threads : new ComposedCommunicator(threads, place, undefined);
   try {
     const runtime = await createRuntime({ blocking: true, threads: config.threads });
-    await trainProcess(config, { runtime, communicator, workers, resume, startFrom });
+    // The first process reports for all.
+    const validate = sharesValidation
+      ? validatorFor(config, { onProgress: () => undefined, onNote: () => undefined })
+      : undefined;
+    await trainProcess(config, { runtime, communicator, workers, resume, startFrom, validate, sharesValidation });
     tell({ kind: 'done' });
   } catch (error) {
     threads.leave();

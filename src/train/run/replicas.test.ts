@@ -6,6 +6,7 @@ import { runDifference } from '../../../test/support/run-difference.ts';
 import { smallConfig, smallDataset } from '../../../test/support/small-run.ts';
 import { runReplicas } from './replicas.ts';
 import { readRunState } from './run-state.ts';
+import { validatorFor } from './validation.ts';
 import type { RunObserver, RunSummary } from './run-observer.ts';
 
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
@@ -61,6 +62,28 @@ describe('replicas', () => {
     // Three share four batches unevenly.
     expect(await train(broken, { replicas: 3 }, { resume: true })).toMatchObject({ steps: 6, isDone: true });
     expect(await runDifference(one, broken)).toBeLessThan(1e-4);
+  });
+
+  it('validate together like one process', async () => {
+    const dataset = await smallDataset(freshFolder(), 19);
+    const datasets_val = [
+      { annotations: dataset.file, images: dataset.images, name: 'val' },
+      { scenes: { seed: 6, images: 5, width: 60, height: 40, min_objects: 2, max_objects: 3 } },
+    ];
+    const config = smallConfig({ ...settings, output_dir: freshFolder(), replicas: 3, max_steps: 1, datasets_val });
+    const done: number[] = [];
+    const validate = validatorFor(config, {
+      onProgress: (set, images) => set === 'val' && done.push(images),
+      onNote: () => undefined,
+    })!;
+    await runReplicas(config, { validate, sharesValidation: true });
+    expect(done).toEqual([4, 8, 12, 16, 19]);
+    const { metrics } = logOf(config.output_dir).find(({ kind }) => kind === 'validation')!;
+    const alone = await validate(join(config.output_dir, 'last'));
+    expect(Object.keys(alone.metrics).length).toBeGreaterThan(10);
+    expect(metrics).toEqual(
+      Object.fromEntries(Object.entries(alone.metrics).filter(([, value]) => Number.isFinite(value))),
+    );
   });
 
   it('report bad rows of any replica', async () => {

@@ -41,7 +41,13 @@ export const runReplicas = async (
     const threads = config.threads ?? processes?.cores;
     const workers =
       options.workers ?? config.num_workers ?? workersOfReplica(defaultWorkers(), processes?.localSize ?? 1);
-    const runtime = await createRuntime({ device, threads });
+    const { observer } = options;
+    const runtime = await createRuntime({
+      device,
+      threads,
+      strictDevice: config.strict_device,
+      onPlacement: observer?.onPlacement,
+    });
     const communicator = processes?.communicator;
     return trainProcess({ ...config, threads }, { ...options, workers, runtime, communicator });
   }
@@ -68,6 +74,7 @@ export const runReplicas = async (
         workers,
         resume: resume === true,
         startFrom,
+        sharesValidation: options.sharesValidation === true,
       }),
   );
   try {

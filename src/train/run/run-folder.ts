@@ -22,7 +22,16 @@ export const BEST_FOLDER = 'best';
 export const STAGES_FILE = 'stages.json';
 
 /** Settings that do not affect the results: changes are not reported. */
-const UNREPORTED = new Set(['output_dir', 'num_workers', 'threads', 'replicas', 'device', 'log_every', 'save_every']);
+const UNREPORTED = new Set([
+  'output_dir',
+  'num_workers',
+  'threads',
+  'replicas',
+  'device',
+  'strict_device',
+  'log_every',
+  'save_every',
+]);
 
 /** Folder of a run with the record of its words, and its vocabulary if that was extended. */
 export const WORDS_FOLDER = 'words';

@@ -1,5 +1,7 @@
+import type { Placement } from '../../engine/runtime/placement.ts';
 import type { EventImage } from './records/event-file.ts';
 import type { LogEntry } from './run-log.ts';
+import type { SharedValidation } from './shared-validation.ts';
 
 /** Metrics of a validation by name, and the one that selects the best model. */
 export interface Validation {
@@ -13,6 +15,17 @@ export interface Validation {
 
 /** Validates the model in a folder. Throws if `signal` is aborted: the validation is repeated when the run resumes. */
 export type Validate = (folder: string, signal?: AbortSignal) => Promise<Validation>;
+
+/**
+ * Validates the model in a folder, together with the other processes of the run. The result of the first process counts.
+ *
+ * @internal
+ */
+export type ValidateTogether = (
+  folder: string,
+  signal?: AbortSignal,
+  sharing?: SharedValidation,
+) => Promise<Validation>;
 
 /** Result of a training run, or of the training stage in which it was stopped. */
 export interface RunSummary {
@@ -46,6 +59,11 @@ export interface RunObserver {
   onValidation?(metrics: Readonly<Record<string, number>>, isBest: boolean): void;
   /** After a training stage, or when it is stopped. */
   onStageEnd?(summary: RunSummary): void;
+  /**
+   * After the first run of a program on another device than the CPU: which of its nodes ran on the CPU. Observing it
+   * slows down the first step.
+   */
+  readonly onPlacement?: ((placement: Placement) => void) | undefined;
   /** A message for the user. */
   onNote?(text: string): void;
 }

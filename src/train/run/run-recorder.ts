@@ -6,7 +6,8 @@ import type { StepReport } from '../step/trainer-state.ts';
 import { writeTrainedModel } from './model-output.ts';
 import { BEST_FOLDER, LAST_FOLDER, STATE_FILE, writeConfig } from './run-folder.ts';
 import { LogWindow, RunLog, type LogEntry } from './run-log.ts';
-import type { Validate, Validation } from './run-observer.ts';
+import type { ValidateTogether, Validation } from './run-observer.ts';
+import type { SharedValidation } from './shared-validation.ts';
 import { pairsPerStep } from './run-data.ts';
 import { writeMlflowRun } from './records/mlflow-run.ts';
 import { writeWandbRun } from './records/wandb-run.ts';
@@ -112,18 +113,23 @@ export class RunRecorder {
 
   /**
    * Validates the weights that are shipped, and keeps them as `best/` if no validation was better. Returns undefined in
-   * processes that do not write. Throws what `validate` throws.
+   * processes that do not write; they take part only in a shared validation. Throws what `validate` throws.
    */
   async validate(
-    validate: Validate,
+    validate: ValidateTogether,
     epoch: number,
-    signal: AbortSignal | undefined,
+    { signal, sharing }: { readonly signal?: AbortSignal | undefined; readonly sharing?: SharedValidation | undefined },
   ): Promise<{ readonly metrics: Readonly<Record<string, number>>; readonly isBest: boolean } | undefined> {
     const { log, trainer, config } = this;
-    if (log === undefined) return undefined;
     const folder = config.output_dir;
-    await this.writeModel(join(folder, LAST_FOLDER), epoch);
-    const found: Validation = await validate(join(folder, LAST_FOLDER), signal);
+    if (log !== undefined) await this.writeModel(join(folder, LAST_FOLDER), epoch);
+    // The others read what the first process has written.
+    await sharing?.barrier();
+    if (log === undefined) {
+      if (sharing !== undefined) await validate(join(folder, LAST_FOLDER), signal, sharing);
+      return undefined;
+    }
+    const found: Validation = await validate(join(folder, LAST_FOLDER), signal, sharing);
     this.metrics = finiteOf(found.metrics);
     log.validation(trainer.steps, epoch, this.metrics, found.images);
     const isBest = Number.isFinite(found.metric) && (this.best === undefined || found.metric > this.best.metric);

@@ -112,6 +112,8 @@ const runStage = async (
   // Loading the engine takes a while: an invalid config is reported before.
   const { runReplicas } = await import('./replicas.ts');
   const { validatorFor } = await import('./validation.ts');
+  // A function of the caller's cannot run in other threads, nor in processes in which it was not given.
+  const sharesValidation = validate === undefined;
   const validator =
     validate ??
     validatorFor(config, {
@@ -125,6 +127,7 @@ const runStage = async (
     signal,
     observer,
     validate: validator,
+    sharesValidation,
     command,
     startFrom,
     group,

@@ -13,11 +13,12 @@ import type { StepReport } from '../step/trainer-state.ts';
 import { agree } from './agreement.ts';
 import { BatchFeed } from './batch-feed.ts';
 import { changedSettings, prepareRunFolder, STATE_FILE } from './run-folder.ts';
-import type { RunObserver, RunSummary, Validate } from './run-observer.ts';
+import type { RunObserver, RunSummary, ValidateTogether } from './run-observer.ts';
 import { isExhausted, RunRecorder } from './run-recorder.ts';
 import { createTrainer, vocabularyOfRun, startingPoint } from './run-start.ts';
 import { batchesOfProcess, openRunData, type RunData } from './run-data.ts';
 import { readRunState } from './run-state.ts';
+import { SharedValidation, ValidationStopped } from './shared-validation.ts';
 
 /** Options of one process of a run. */
 export interface ProcessOptions {
@@ -29,7 +30,9 @@ export interface ProcessOptions {
   /** Stops after the current step and saves, as Ctrl-C does. */
   readonly signal?: AbortSignal | undefined;
   readonly observer?: RunObserver;
-  readonly validate?: Validate | undefined;
+  readonly validate?: ValidateTogether | undefined;
+  /** All processes validate together; otherwise the first one alone. Equal in all processes. */
+  readonly sharesValidation?: boolean | undefined;
   /** State file of an earlier training stage, whose weights this run starts from. */
   readonly startFrom?: string | undefined;
   /** Command that repeats the run, for the model card. */
@@ -259,16 +262,18 @@ class TrainingRun {
   }
 
   private async validate(): Promise<void> {
-    const { validate, signal } = this.options;
+    const { validate, signal, sharesValidation } = this.options;
     const { recorder, feed } = this.parts;
+    const sharing =
+      sharesValidation === true && this.communicator.size > 1 ? new SharedValidation(this.communicator) : undefined;
     recorder.isValidationDue = false;
     if (validate === undefined) return;
     this.writeLog();
     try {
-      const found = await recorder.validate(validate, feed.epoch, signal);
+      const found = await recorder.validate(validate, feed.epoch, { signal, sharing });
       if (found !== undefined) this.observer.onValidation?.(found.metrics, found.isBest);
     } catch (error) {
-      if (!this.isStopped) throw error;
+      if (!this.isStopped && !(error instanceof ValidationStopped)) throw error;
       recorder.isValidationDue = true;
     }
   }

@@ -72,6 +72,7 @@ export class Training {
     const runtime = await createRuntime({
       device: parsed.device,
       threads: parsed.threads,
+      strictDevice: parsed.strict_device,
     });
     const trainer = await createTrainer(parsed, start, runtime, stepsPerEpoch, singleProcess);
     return new Training(parsed, trainer, tokenizer, tokenizerPath, stepsPerEpoch, totalSteps);

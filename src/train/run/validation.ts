@@ -20,7 +20,8 @@ import { requireFiles } from '../data/annotation-source.ts';
 import { officialDatasets, OFFICIAL_NAMES } from '../data/official-datasets.ts';
 import { sceneImages } from '../data/scene-source.ts';
 import type { EventImage } from './records/event-file.ts';
-import type { Validate, Validation } from './run-observer.ts';
+import type { ValidateTogether, Validation } from './run-observer.ts';
+import type { SharedValidation } from './shared-validation.ts';
 import { VALIDATION_CACHE } from './run-folder.ts';
 import type { InitializationConfig, RunConfig, ValidationConfig } from '../config/run-settings.ts';
 import type { DataConfig, OfficialDataConfig } from '../config/data-settings.ts';
@@ -46,7 +47,7 @@ const DRAWN_ROWS = 4;
 export const validatorFor = (
   config: ModelConfig & InitializationConfig & DataConfig & OfficialDataConfig & ValidationConfig & RunConfig,
   observer: ValidationObserver,
-): Validate | undefined => {
+): ValidateTogether | undefined => {
   const datasets = config.datasets_val.length > 0 ? config.datasets_val : officialDatasets(config, 'val');
   if (datasets.length === 0) return undefined;
   const named = withNames(datasets.map(requireValidatable));
@@ -59,15 +60,15 @@ export const validatorFor = (
       tellWhatIsMissing(dataset, config, observer);
     }
   }
-  return async (folder, signal) => {
+  return async (folder, signal, sharing) => {
     // Weights change with every validation: programs compiled for them are useless later.
     const cacheDir = join(dirname(folder), VALIDATION_CACHE);
-    const { device, threads } = config;
-    const model = await MDETR.fromPretrained(folder, {
-      device,
-      cacheDir,
-      threads,
-    });
+    const { device, threads, strict_device: strictDevice } = config;
+    const load = (): Promise<MDETR> => MDETR.fromPretrained(folder, { device, strictDevice, cacheDir, threads });
+    // The first process compiles the programs, the others find them.
+    const first = sharing === undefined || sharing.isFirst ? await load() : undefined;
+    await sharing?.barrier();
+    const model = first ?? (await load());
     try {
       const metrics: Record<string, number> = {};
       const deciding: number[] = [];
@@ -75,8 +76,8 @@ export const validatorFor = (
       for (const [name, dataset] of named) {
         const found =
           'scenes' in dataset
-            ? await onScenes(model, name, dataset, config, observer, signal)
-            : await onAnnotations(model, name, dataset, config, observer, signal);
+            ? await onScenes(model, name, dataset, config, observer, { signal, sharing })
+            : await onAnnotations(model, name, dataset, config, observer, { signal, sharing });
         for (const [metric, value] of Object.entries(found.metrics)) metrics[`${name}/${metric}`] = value;
         deciding.push(found.metric);
         images.push(...(found.images ?? []));
@@ -85,10 +86,17 @@ export const validatorFor = (
       return { metrics: named.size > 1 ? { ...metrics, mean: metric } : metrics, metric, images };
     } finally {
       await model.dispose();
-      await rm(cacheDir, { recursive: true, force: true });
+      if (sharing === undefined || sharing.isFirst) await rm(cacheDir, { recursive: true, force: true });
     }
   };
 };
+
+/** Circumstances of a validation. */
+interface ValidationRun {
+  readonly signal: AbortSignal | undefined;
+  /** The processes that validate together. */
+  readonly sharing: SharedValidation | undefined;
+}
 
 type ValidationDataset = Exclude<DatasetConfig, PhotoDataset>;
 
@@ -123,7 +131,7 @@ const onScenes = async (
   dataset: SceneDataset,
   config: ModelConfig & InitializationConfig & ValidationConfig,
   observer: ValidationObserver,
-  signal: AbortSignal | undefined,
+  run: ValidationRun,
 ): Promise<Validation> => {
   const { seed, start, images: all, options } = sceneImages(dataset.scenes);
   const { split, ...scene } = options;
@@ -137,7 +145,7 @@ const onScenes = async (
     textsPerKind: 1,
     threshold: 0.7,
     worst: 0,
-    signal,
+    ...run,
     onProgress: (done) => observer.onProgress(name, done, images),
   });
   const metrics = metricsById(scenesBenchmark.metrics, report.results[0]!.metrics);
@@ -236,7 +244,7 @@ const onAnnotations = async (
   dataset: AnnotatedDataset,
   config: ModelConfig & InitializationConfig & DataConfig & OfficialDataConfig & ValidationConfig,
   observer: ValidationObserver,
-  signal: AbortSignal | undefined,
+  run: ValidationRun,
 ): Promise<Validation> => {
   const { annotations, images } = dataset;
   const { tasks, decides } = measuresOf(dataset, name, config);
@@ -244,7 +252,7 @@ const onAnnotations = async (
     annotations,
     tasks,
     batchSize: BATCH_SIZE,
-    signal,
+    ...run,
     images: new AnnotatedImages(ImageRoots.of(images), config.orientation),
     limit: config.max_validation_images,
     drawn: DRAWN_ROWS,

@@ -7,10 +7,12 @@ import type { LoadOptions, Runtime, Session } from '../runtime.ts';
 import { checkCommandLine } from './command-line.ts';
 import { OrtSession } from '../web/ort-session.ts';
 import { loadProgram } from './load-program.ts';
+import type { PlacementOptions } from '../placement.ts';
+import { PlacedSession } from './placed-session.ts';
 import { ProgramCache } from './program-cache.ts';
 
 /** Options of `NodeRuntime`. */
-export interface NodeRuntimeOptions {
+export interface NodeRuntimeOptions extends PlacementOptions {
   /** `cpu` (default), or `webgpu`, `cuda`, `coreml`, `dml` if the system and ONNX Runtime support it. */
   readonly device?: string | undefined;
   /** Threads of one run. Default: ONNX Runtime's choice, one per physical core. */
@@ -38,7 +40,7 @@ export class NodeRuntime implements Runtime {
   private readonly cache: ProgramCache;
 
   /** @throws {MdetrError} for a device that this build of ONNX Runtime lacks: it would silently use the CPU */
-  constructor(options: NodeRuntimeOptions = {}) {
+  constructor(private readonly options: NodeRuntimeOptions = {}) {
     checkCommandLine('node');
     this.device = options.device ?? 'cpu';
     const devices = binding()
@@ -69,18 +71,33 @@ export class NodeRuntime implements Runtime {
     inputs: readonly ProgramInput[],
   ): Promise<Session> {
     const { InferenceSession } = binding();
+    const sessionWith = (more: Ort.InferenceSession.SessionOptions): Promise<Ort.InferenceSession> => {
+      const options = { ...this.sessionOptions, ...more };
+      return typeof model === 'string'
+        ? InferenceSession.create(model, options)
+        : InferenceSession.create(model, options);
+    };
+    const { device, options } = this;
+    const isWatched = device !== 'cpu' && (options.strictDevice === true || options.onPlacement !== undefined);
     try {
-      const session = await (typeof model === 'string'
-        ? InferenceSession.create(model, this.sessionOptions)
-        : InferenceSession.create(model, this.sessionOptions));
-      return new OrtSession(program, session, inputs, toOrt);
+      if (isWatched) return await PlacedSession.create(program, inputs, toOrt, device, options, sessionWith);
+      return new OrtSession(program, await sessionWith({}), inputs, toOrt);
     } catch (error) {
-      throw new MdetrError(`cannot load program "${program.name}" on device "${this.device}": ${messageOf(error)}`, {
+      const message = adapterHint(device, messageOf(error)) ?? messageOf(error);
+      throw new MdetrError(`cannot load program "${program.name}" on device "${device}": ${message}`, {
         cause: error,
       });
     }
   }
 }
+
+/** One line instead of ONNX Runtime's stack, if WebGPU finds no device. */
+const adapterHint = (device: string, message: string): string | undefined => {
+  if (device !== 'webgpu' || !message.includes('Failed to get a WebGPU adapter')) return undefined;
+  return process.platform === 'linux'
+    ? 'there is no Vulkan driver that it can use; install the Vulkan loader (libvulkan1 on Debian and Ubuntu) and the driver of the GPU'
+    : 'the system offers no GPU that it can use';
+};
 
 const toOrt = ({ dtype, data, shape }: HostTensor): Ort.Tensor => {
   // The binding rejects shared memory with "Invalid argument".

@@ -31,6 +31,11 @@ export const runSchema = z.object({
     .string()
     .default('cpu')
     .meta({ description: '`cpu`, or `webgpu`, `cuda`, `coreml`, `dml` if the machine supports it.' }),
+  strict_device: flag.optional().meta({
+    description: 'Ends the run with an error if a node of a program runs on the CPU instead of `device`.',
+    own: true,
+    shown: 'no',
+  }),
   threads: positiveInteger.optional().meta({
     description: 'Threads of the network; with replicas, of each.',
     own: true,
