@@ -18,6 +18,7 @@ export interface AnnotationRows {
   close(): void;
 }
 
+/** Options of `openRows`. */
 export interface RowsOptions {
   readonly annotations: string;
   /** Maximum number of rows, from the start of the file. */

@@ -22,6 +22,7 @@ export interface ValidationTask {
   readonly subset?: string | undefined;
 }
 
+/** Options of `validateAnnotations`. */
 export interface ValidationOptions {
   readonly annotations: string;
   readonly images: AnnotatedImages;
@@ -47,6 +48,7 @@ export interface DrawnRow {
   readonly height: number;
 }
 
+/** Metrics of a validation set, with the rows that were left out and drawn. */
 export interface ValidationResult {
   /** Metrics of all tasks by identifier, without details. */
   readonly metrics: Metrics;

@@ -27,6 +27,7 @@ export interface CheckpointContents {
   readonly notTensors: readonly string[];
 }
 
+/** Container format of a checkpoint. */
 export type CheckpointFormat = 'pth-zip' | 'pth-legacy' | 'safetensors';
 
 /** An open weight file. */

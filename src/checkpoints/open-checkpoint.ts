@@ -10,6 +10,7 @@ import { isShardIndex, openShards } from './shards.ts';
 import { isSafetensors, type SafetensorsFile, safetensorsOf } from './safetensors/safetensors.ts';
 import { TorchTensor } from './pth/torch-tensor.ts';
 
+/** Options of `openCheckpoint`. */
 export interface OpenCheckpointOptions {
   /** Which weights to select. Default: the EMA weights if the file holds them. */
   readonly weights?: 'model' | 'ema';

@@ -1,10 +1,12 @@
 import { MdetrError } from '../errors.ts';
 
+/** Name and shape of a tensor. */
 export interface NamedShape {
   readonly name: string;
   readonly shape: readonly number[];
 }
 
+/** A tensor whose stored shape differs from the expected one. */
 export interface ShapeMismatch {
   readonly name: string;
   readonly expected: readonly number[];
@@ -29,6 +31,7 @@ export interface StateDictMatch {
   readonly suggestion?: { readonly text: string; readonly prefixes: Readonly<Record<string, string>> } | undefined;
 }
 
+/** Options of `matchStateDict`. */
 export interface MatchOptions {
   /**
    * Replacements for prefixes of the file's names; the first match applies. Prefixes of wrappers, such as `module.` from

@@ -21,6 +21,7 @@ export const tensorSource = (
   },
 });
 
+/** Size in bytes of a tensor's values. */
 export const byteLengthOf = ({
   shape,
   dtype,

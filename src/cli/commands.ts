@@ -7,6 +7,7 @@ export interface CommandEntry {
   readonly load: () => Promise<Command>;
 }
 
+/** All commands, in the order of `mdetr --help`. */
 // prettier-ignore
 export const COMMANDS: readonly CommandEntry[] = [
   { name: 'detect', summary: 'detect the objects that captions mention', load: async () => (await import('./commands/detect.ts')).detectCommand() },

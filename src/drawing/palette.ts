@@ -56,4 +56,5 @@ const colorOf = (css: string, dashed: boolean): DrawingColor => {
 export const phraseColor = (index: number): DrawingColor =>
   colorOf(COLORS[index % COLORS.length]!, index >= COLORS.length);
 
+/** Color of detections without a phrase. */
 export const neutralColor: DrawingColor = colorOf(NEUTRAL, false);

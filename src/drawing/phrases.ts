@@ -35,6 +35,7 @@ export interface NamedDetection {
   readonly phrase: Phrase | undefined;
 }
 
+/** Color of a detection: that of its phrase. */
 export const colorOf = ({ phrase }: NamedDetection): DrawingColor => phrase?.color ?? neutralColor;
 
 /**

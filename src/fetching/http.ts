@@ -28,6 +28,7 @@ export class UnreachableAddress extends MdetrError {
   override name = 'UnreachableAddress';
 }
 
+/** Time limits of requests that state none. */
 export const DEFAULT_TIME_LIMITS: TimeLimits = { connectMs: 30_000, silenceMs: 60_000 };
 
 /** The final response, after all redirects. */

@@ -13,6 +13,7 @@ export const ownerSchema = z.object({
   namespace: z.string().optional(),
 });
 
+/** Id of a process and of its machine. */
 export type Owner = Readonly<z.infer<typeof ownerSchema>>;
 
 const startOf = (pid: number): string | undefined => {

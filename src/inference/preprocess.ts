@@ -52,4 +52,5 @@ export const modelSizeOf = (
 export const batchImages = (images: readonly PreparedImage[]): ImageBatch =>
   collateImages(images.map(({ resized }) => resized));
 
+/** Size of an image as (height, width). */
 export const sizeOfImage = ({ height, width }: Pick<RawImage, 'height' | 'width'>): Size => [height, width];

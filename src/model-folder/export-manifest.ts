@@ -16,10 +16,12 @@ export { PRECISIONS, type Precision };
  * once for many captions), `single` (`model.onnx`), `hub` (`onnx/model.onnx`, as the Hugging Face hub expects).
  */
 export type ExportLayout = 'parts' | 'single' | 'hub';
+/** All values of `ExportLayout`. */
 export const EXPORT_LAYOUTS = ['parts', 'single', 'hub'] as const satisfies readonly ExportLayout[];
 
 /** Names of the programs of an exported folder: `model` alone, or the others. */
 export type ExportedProgram = 'image' | 'text' | 'masks' | 'model';
+/** All values of `ExportedProgram`. */
 export const EXPORTED_PROGRAMS = ['image', 'text', 'masks', 'model'] as const satisfies readonly ExportedProgram[];
 
 /** The files of a program in one precision. */

@@ -3,6 +3,7 @@ import { conv, type ConvOptions } from '../engine/ops/index.ts';
 import { torchDefaultBias, torchDefaultWeight, type Initializer } from './init.ts';
 import type { Scope } from './scope.ts';
 
+/** Options of a convolution layer. */
 export interface ConvLayerOptions extends ConvOptions {
   readonly bias?: boolean;
   readonly init?: Initializer;

@@ -15,12 +15,15 @@ const fans = (shape: readonly number[]): { fanIn: number; fanOut: number } => {
 const draw = (shape: readonly number[], next: () => number): Float32Array =>
   Float32Array.from({ length: countOf(shape) }, next);
 
+/** Initializer of one constant. */
 export const fillWith =
   (value: number): Initializer =>
   (_random, shape) =>
     new Float32Array(countOf(shape)).fill(value);
 
+/** Initializer of zeros. */
 export const zeros = fillWith(0);
+/** Initializer of ones. */
 export const ones = fillWith(1);
 
 const uniform =
@@ -28,6 +31,7 @@ const uniform =
   (random, shape) =>
     draw(shape, () => (2 * random.uniform() - 1) * bound);
 
+/** Initializer of a normal distribution with mean 0. */
 export const normal =
   (deviation: number): Initializer =>
   (random, shape) =>
@@ -51,6 +55,7 @@ export const kaimingNormalFanOut: Initializer = (random, shape) =>
 
 /** Default initialization of torch.nn.Linear and Conv2d; `fanIn` also bounds their biases. */
 export const torchDefaultWeight = kaimingUniform(Math.sqrt(5));
+/** Default initialization of the biases of torch.nn.Linear and Conv2d. */
 export const torchDefaultBias = (fanIn: number): Initializer => uniform(1 / Math.sqrt(fanIn));
 
 /** Normal with standard deviation 0.02 and a zero row for the padding token, as RoBERTa's embeddings. */

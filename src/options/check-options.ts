@@ -29,21 +29,25 @@ export const integerFrom = (min: number): OptionRule => ({
   accepts: (value) => Number.isSafeInteger(value) && (value as number) >= min,
 });
 
+/** Rule of boolean options. */
 export const booleanRule: OptionRule = {
   expected: 'true or false',
   accepts: (value) => typeof value === 'boolean',
 };
 
+/** Rule of string options. */
 export const stringRule: OptionRule = {
   expected: 'a string that is not empty',
   accepts: (value) => typeof value === 'string' && value !== '',
 };
 
+/** Rule of callbacks. */
 export const functionRule: OptionRule = {
   expected: 'a function',
   accepts: (value) => typeof value === 'function',
 };
 
+/** Rule of abort signals. */
 export const signalRule: OptionRule = {
   expected: 'an AbortSignal',
   accepts: (value) => typeof value === 'object' && value !== null && 'aborted' in value && 'addEventListener' in value,

@@ -22,6 +22,7 @@ export interface MaskSizes {
   readonly original: Size;
 }
 
+/** Options of mask post-processing. */
 export interface MaskOptions {
   /** Queries to compute, in this order. Default: all. A photo takes some 20 ms per mask. */
   readonly queries?: readonly number[];

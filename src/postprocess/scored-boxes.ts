@@ -24,6 +24,7 @@ export interface ImageSize {
   readonly width: number;
 }
 
+/** Scores and boxes of the queries of one caption. */
 export interface ScoredBoxes {
   /** (Q, 256) softmax of the logits. */
   readonly probabilities: Float32Array;

@@ -41,6 +41,7 @@ export interface PublishedPart {
   readonly gigabytes: number;
 }
 
+/** A published file, or set of files, that `pull` knows by name. */
 export type Published = PublishedCheckpoint | PublishedTokenizer | PublishedPart;
 
 const CHECKPOINT_SUFFIX = '_checkpoint.pth';
@@ -79,8 +80,8 @@ const checkpoint = (
   hubName: HUB_NAMES[name],
 });
 
-// prettier-ignore
 /** All checkpoints of the official README's tables, under the official names. */
+// prettier-ignore
 export const CHECKPOINTS: readonly PublishedCheckpoint[] = [
   checkpoint('pretrained_resnet101', 3, 'pre-trained, ResNet-101; Flickr30k any box: test R@1 83.4'),
   checkpoint('pretrained_EB3', 2.4, 'pre-trained, EfficientNet-B3; Flickr30k any box: test R@1 84.0'),
@@ -144,8 +145,8 @@ const encoder = (name: string, owner: string, gigabytes: number): PublishedPart 
   gigabytes,
 });
 
-// prettier-ignore
 /** Weights that pre-training starts from: backbones from their authors, RoBERTa from the hub. */
+// prettier-ignore
 const parts: readonly PublishedPart[] = [
   backbone('torchvision', 'resnet18', 'f37072fd', 'backbone trained on ImageNet, for training from scratch', 0.047),
   backbone('torchvision', 'resnet34', 'b627a593', 'backbone trained on ImageNet, for training from scratch', 0.087),
@@ -158,6 +159,7 @@ const parts: readonly PublishedPart[] = [
   encoder('distilroberta-base', 'distilbert', 0.33),
 ];
 
+/** All published files, in the order of `mdetr pull --list`. */
 export const CATALOG: readonly Published[] = [...CHECKPOINTS, ...TOKENIZERS, ...parts];
 
 /**

@@ -14,6 +14,7 @@ const stateSchema = z.object({
   totalBytes: z.number().int().nonnegative().optional(),
 });
 
+/** State of an interrupted download. */
 export type PartState = Readonly<z.infer<typeof stateSchema>>;
 
 /**

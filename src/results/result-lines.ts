@@ -36,8 +36,10 @@ const line = (result: DetectionResult, own: Readonly<Record<string, unknown>>): 
   return { ...rounded(body), warnings, model, version, packageVersion, timing, timing_ms: timing };
 };
 
+/** A result of `detect` as `--json` prints it. */
 export const detectionLine = (result: DetectionResult): Record<string, unknown> => line(result, {});
 
+/** A result of `refer` as `--json` prints it. */
 export const referLine = (result: ReferResult): Record<string, unknown> =>
   line(result, { expression: result.expression, best: result.best === null ? null : withOldName(result.best) });
 
@@ -46,6 +48,7 @@ const withOldName = (best: ReferredObject): ReferredObject & { readonly score_re
   score_refexp: best.scoreRefexp,
 });
 
+/** A result of `ask` as `--json` prints it. */
 export const answerLine = (result: AnswerResult): Record<string, unknown> => {
   const { question, answer, probability, type, answers } = result;
   return line(result, { question, answer, probability, type, answers });

@@ -4,6 +4,7 @@ const MAX_BYTES = 2 ** 32;
 
 /** Number of scratch buffers at the start of every memory, for all threads. Unused ones take no physical memory. */
 const SCRATCH_BUFFERS = 16;
+/** Size of a scratch buffer. */
 export const SCRATCH_BYTES = 5 * 2 ** 16;
 /** Offset of the first scratch buffer, after the flags that tell which are in use. */
 const FIRST_SCRATCH_OFFSET = 64;
@@ -52,6 +53,7 @@ export const borrowScratch = ({ buffer }: WebAssembly.Memory): number | undefine
   return undefined;
 };
 
+/** Returns a scratch buffer of a memory for reuse. */
 export const returnScratch = ({ buffer }: WebAssembly.Memory, offset: number): void => {
   Atomics.store(new Int32Array(buffer, 0, SCRATCH_BUFFERS), (offset - FIRST_SCRATCH_OFFSET) / SCRATCH_BYTES, 0);
 };

@@ -8,6 +8,7 @@ export interface ThreadFailure {
   readonly stack?: string | undefined;
 }
 
+/** The parts of an error that another thread needs to rethrow it. */
 export const failureOf = (error: unknown): ThreadFailure => ({
   message: messageOf(error),
   isFixable: error instanceof MdetrError,

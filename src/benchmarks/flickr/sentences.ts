@@ -20,4 +20,5 @@ export const sentenceOf = ({ image }: CocoRow): SentenceId => {
   return { image: original, sentence };
 };
 
+/** Key of a sentence in maps: image and sentence ids. */
 export const keyOfSentence = ({ image, sentence }: SentenceId): string => `${image}_${sentence}`;

@@ -18,6 +18,7 @@ import { PhotoMetrics, type ExpressionKind } from './photo-metrics.ts';
 /** Absent nouns that are asked for in each image. */
 const ABSENT_PER_IMAGE = 4;
 
+/** Options of `evaluatePhotos`. */
 export interface EvaluatePhotosOptions {
   /** Rows with human boxes. */
   readonly rows: readonly PhotoRow[];

@@ -8,6 +8,7 @@ export interface Series {
   readonly isMain?: boolean | undefined;
 }
 
+/** Content of a line chart. */
 export interface LineChart {
   readonly title: string;
   readonly xLabel: string;

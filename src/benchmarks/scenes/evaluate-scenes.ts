@@ -13,6 +13,7 @@ import { addRecorded, recordMeasures, type RecordedMeasure } from './recorded-me
 import { SceneMetrics } from './scene-metrics.ts';
 import { measureText, type PredictedText } from './text-measures.ts';
 
+/** Options of `evaluateScenes`. */
 export interface EvaluateScenesOptions {
   readonly split: SceneSplit;
   /** Language of splits with training wording. Default `plain`. */

@@ -1,5 +1,6 @@
 import type { PickleGlobal, PickleValue } from './pickle-values.ts';
 
+/** Limits of reading a pickle. */
 export interface PickleLimits {
   /** Maximum number of values, calls, copied elements and memo entries together. */
   readonly maxObjects: number;
@@ -20,6 +21,7 @@ export interface PickleDialect {
   readonly persistentLoad?: (id: PickleValue) => PickleValue;
 }
 
+/** Options of reading a pickle. */
 export interface UnpickleOptions extends PickleDialect {
   /** Name of the file, for messages. */
   readonly name: string;

@@ -17,6 +17,7 @@ export type PickleValue =
   | Set<PickleValue>
   | InertObject;
 
+/** A value that JSON can hold. */
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue };
 
 /** Representation of a Python object, as data. */

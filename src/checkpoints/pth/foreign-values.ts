@@ -72,6 +72,7 @@ const named = (pythonName: string, construct: PickleConstructor): [string, Pickl
   new PickleGlobal(pythonName, construct),
 ];
 
+/** Globals of Python and NumPy that checkpoints of other libraries use, with inert replacements. */
 export const FOREIGN_GLOBALS: ReadonlyMap<string, PickleGlobal> = new Map([
   named('collections.defaultdict', defaultDict),
   named('numpy.dtype', numpyDtype),

@@ -15,6 +15,7 @@ import {
 import { FOREIGN_GLOBALS, setForeignState, unknownGlobal } from './foreign-values.ts';
 import { checkedTensor, counts, isCount, StorageHolder, TorchTensor, type TorchStorage } from './torch-tensor.ts';
 
+/** `torch.device`, as inert data. */
 export class TorchDevice extends InertObject {
   readonly device: string;
 
@@ -65,6 +66,7 @@ export const CHECKPOINT_PICKLE_LIMITS: PickleLimits = {
   maxDepth: 100,
   maxStringBytes: 2 ** 24,
 };
+/** Maximum size of the pickle of a checkpoint. */
 export const MAX_CHECKPOINT_PICKLE_BYTES = 2 ** 28;
 
 /** Size in bytes of a number of elements; an untyped storage counts bytes. */

@@ -10,6 +10,7 @@ import { planOutputs, type OutputContent } from '../output/image-outputs.ts';
 import { wantsMasks, type ImageOptions } from '../options/image-options.ts';
 import { noteOnce, print } from '../output/print.ts';
 
+/** Options of the commands that run on each image. */
 export interface EachImageOptions extends ModelOptions, ImageOptions {}
 
 /** One command that looks at images one by one: how it runs the model, prints a result and draws it. */

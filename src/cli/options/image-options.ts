@@ -32,6 +32,7 @@ on standard input, @list.txt for a list with one of these in each line, data: an
 URLs. A broken image ends the call, unless it comes from a folder, pattern or list, or --skip-broken is given: then it is
 reported and counted. A caption may be @captions.txt, too: one in each line.`;
 
+/** Adds the options of every command that runs a model on images. */
 export const addImageOptions = (command: Command): Command =>
   command
     .option(
@@ -68,9 +69,11 @@ export const addImageOptions = (command: Command): Command =>
     .option('--allow-urls', 'fetch http(s) URLs, from public addresses only')
     .option('--allow-private-urls', 'fetch http(s) URLs, from this machine and private networks, too');
 
+/** Whether any option asks for masks. */
 export const wantsMasks = ({ masks, polygons, masksDir }: ImageOptions): boolean =>
   masks === true || polygons === true || masksDir !== undefined;
 
+/** Maps command-line options to those of a model's calls. */
 export const inferenceOptionsOf = (options: ImageOptions): InferenceOptions => ({
   threshold: options.threshold,
   spanThreshold: options.spanThreshold,

@@ -45,11 +45,13 @@ const absentText = ({ phrases }: ResultBase): string => {
   );
 };
 
+/** Formats a result of `detect` for people. */
 export const detectionText = (result: DetectionResult): string =>
   heading(result) +
   (result.detections.length === 0 ? noneAbove(result) : boxTable(result.detections)) +
   absentText(result);
 
+/** Formats a result of `refer` for people. */
 export const referText = (result: ReferResult): string => {
   const { best, detections } = result;
   const others = detections.filter(({ query }) => query !== best?.query);
@@ -60,6 +62,7 @@ export const referText = (result: ReferResult): string => {
   );
 };
 
+/** Formats a result of `ask` for people. */
 export const answerText = (result: AnswerResult): string => {
   const percent = (probability: number): string => `${(100 * probability).toFixed(1)} %`;
   const others = result.answers.slice(1).map(({ answer, probability }) => `${answer} ${percent(probability)}`);

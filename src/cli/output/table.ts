@@ -1,3 +1,4 @@
+/** Title and alignment of a column. */
 export interface Column {
   readonly title: string;
   readonly align?: 'left' | 'right';

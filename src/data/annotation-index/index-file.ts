@@ -19,7 +19,9 @@ import { openInputSync } from '../../files/input-file.ts';
  */
 
 export const HEADER_BYTES = 4096;
+/** Size of an image's record in an index file. */
 export const IMAGE_RECORD_BYTES = 40;
+/** Size of an annotation's record in an index file. */
 export const ANNOTATION_RECORD_BYTES = 12;
 const MAGIC = 'MDETRIDX';
 const END_MAGIC = 'MDETREND';
@@ -65,6 +67,7 @@ export interface IndexHeader {
 /** Name of a section of an annotation file. */
 export type SectionName = keyof IndexHeader['sections'];
 
+/** Offset of the table of annotations in an index file. */
 export const annotationTableAt = (images: number): number => HEADER_BYTES + images * IMAGE_RECORD_BYTES;
 const endMarkAt = (header: IndexHeader): number =>
   annotationTableAt(header.images) + header.annotations * ANNOTATION_RECORD_BYTES;

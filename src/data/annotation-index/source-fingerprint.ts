@@ -40,5 +40,6 @@ export const fingerprintOf = (path: string): SourceFingerprint => {
   }
 };
 
+/** Whether two fingerprints are of the same file contents. */
 export const sameFingerprint = (a: SourceFingerprint, b: SourceFingerprint): boolean =>
   a.bytes === b.bytes && a.modifiedNs === b.modifiedNs && a.sample === b.sample;

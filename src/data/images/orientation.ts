@@ -3,6 +3,7 @@ import { MdetrError } from '../../errors.ts';
 /** How pixels are turned: `exif` applies the EXIF orientation of the file, `stored` leaves them as they are stored. */
 export type Orientation = 'exif' | 'stored';
 
+/** All values of `Orientation`. */
 export const ORIENTATIONS = ['exif', 'stored'] as const satisfies readonly Orientation[];
 
 /** Width and height in pixels. */

@@ -14,6 +14,7 @@ import { ProgramError, objectsOfProgram, type MentionedObjects } from './program
 import { ClevrScenes, type ClevrSourceScene } from './scene-source.ts';
 import type { ClevrText } from './text-source.ts';
 
+/** Option `--boxes` of the preparations of CLEVR. */
 export const BOXES_OPTION: PreparationOption = {
   name: 'boxes',
   value: 'source',
@@ -24,6 +25,7 @@ export const BOXES_OPTION: PreparationOption = {
   default: 'auto',
 };
 
+/** Option `--image-size` of the preparations of CLEVR. */
 export const SIZE_OPTION: PreparationOption = {
   name: 'image-size',
   value: 'pixels',

@@ -22,6 +22,7 @@ export interface DetectionRow {
   readonly annotations: readonly NewAnnotation[];
 }
 
+/** Options of `DetectionRows`. */
 export interface DetectionRowOptions {
   readonly masks: boolean;
   /** Number of absent categories per image, for prompts. */

@@ -3,6 +3,7 @@ import type { CodePointSpan } from '../../text/spans/span.ts';
 /** Splits a caption into code points, the unit that spans count. */
 export const codePointsOf = (caption: string): string[] => Array.from(caption);
 
+/** Spans moved by a number of code points. */
 export const shiftSpans = (spans: readonly CodePointSpan[], offset: number): CodePointSpan[] =>
   spans.map(([begin, end]) => [begin + offset, end + offset]);
 

@@ -8,6 +8,7 @@ const sceneGraphSchema = z.object({
   objects: z.record(z.string(), z.object({ x: z.number(), y: z.number(), w: z.number(), h: z.number() })),
 });
 
+/** Scene graph of an image of GQA. */
 export interface SceneGraph {
   readonly width: number;
   readonly height: number;

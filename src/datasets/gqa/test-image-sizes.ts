@@ -9,6 +9,7 @@ import { sourcePath } from '../source/source-files.ts';
 /** Image size that the official files state for submissions, where boxes are not evaluated. */
 const SUBMISSION_SIZE = { width: 800, height: 400 };
 
+/** Source file with the sizes of GQA's test images. */
 export const TEST_IMAGES: SourceFile = {
   path: 'image_info_test2015.json',
   kind: 'file',

@@ -14,6 +14,7 @@ export interface DatasetRow {
   readonly location: string;
 }
 
+/** Options of the rows of an imported data set. */
 export interface RowOptions extends MadeTextOptions {
   readonly kinds: readonly TextKind[];
   /** Path of an image relative to the image folder of the dataset. */

@@ -4,6 +4,7 @@ import { nearDuplicateStem } from './image-names.ts';
 import type { ImportSplit } from './importer.ts';
 import type { PlacedImage } from './placed-images.ts';
 
+/** Options of splitting an imported data set. */
 export interface SplitOptions {
   /** Fraction of the images for validation, where the source states none. */
   readonly valFraction: number;

@@ -9,6 +9,7 @@ import { type Instance, type InstanceFile, segmentationOf } from '../source/inst
 import type { PreparationRequest, PreparedFile } from '../preparation/preparation.ts';
 import type { Remarks } from '../preparation/remarks.ts';
 
+/** Schema of an image of LVIS. */
 export const lvisImage = z.looseObject({
   id: z.int(),
   width: z.number().positive(),

@@ -1,5 +1,6 @@
 /** Terms under which an image came, the freest first: usable for any purpose, or only for research without and with Flickr8k. */
 export const PHOTO_TIERS = ['clean', 'no-flickr8k', 'all'] as const;
+/** Strictest license terms of the images that are used. */
 export type PhotoTier = (typeof PHOTO_TIERS)[number];
 
 /** Box relative to the image, xyxy. */

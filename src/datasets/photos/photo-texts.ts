@@ -17,6 +17,7 @@ export const PHOTO_TEXT_SHARES = {
   absent: 0.12,
   caption: 0.1,
 } as const;
+/** Kinds of captions that are made for photographs. */
 export type PhotoTextKind = keyof typeof PHOTO_TEXT_SHARES;
 
 /** Objects of an image with what is known about them. */

@@ -16,6 +16,7 @@ const imageData = z.object({
 /** An entry of `image_data_split.json`. */
 export type PhraseCutImageData = z.output<typeof imageData>;
 
+/** Validates an entry of PhraseCut's image data. @throws {BadRowError} naming the field */
 export const checkImageData = (value: unknown, location: string): PhraseCutImageData =>
   checked(imageData, value, location);
 
@@ -42,6 +43,7 @@ export const checkPhrase = (value: unknown, location: string): PhraseCutPhrase =
   return checkedPhrase;
 };
 
+/** Options of the rows of PhraseCut. */
 export interface PhraseRowOptions {
   /** `official` keeps the last polygon of an instance, like the official script; `all` keeps all of them. */
   readonly polygons: 'official' | 'all';

@@ -5,6 +5,7 @@ import { ByteWindow } from '../../data/annotation-index/byte-window.ts';
 import { JsonScanError, JsonScanner } from '../../data/annotation-index/json-scanner.ts';
 import { parsePythonJson } from '../../data/annotation-index/python-json.ts';
 
+/** Options of reading entries of a large JSON file. */
 export interface JsonReadOptions {
   /** Called after every chunk read. */
   readonly onProgress?: (bytesDone: number, bytesTotal: number) => void;
@@ -22,11 +23,13 @@ export interface JsonEntry {
   readonly end: number;
 }
 
+/** An entry of a list, with its location for messages. */
 export interface ListEntry<Name extends string> extends JsonEntry {
   /** Key of the list that contains the entry. */
   readonly list: Name;
 }
 
+/** An entry of an object, with its key and location for messages. */
 export interface DictionaryEntry extends JsonEntry {
   readonly key: string;
   /** Byte offset of the key's opening quote. */

@@ -18,6 +18,7 @@ export interface ExternalData {
   readonly length: number;
 }
 
+/** A node of an ONNX graph. */
 export interface OnnxNode {
   readonly opType: string;
   readonly domain: string;
@@ -37,6 +38,7 @@ export type OnnxInitializer =
       readonly external: ExternalData;
     };
 
+/** Name, element type and shape of an input or output. */
 export interface OnnxValueInfo {
   readonly name: string;
   readonly dtype: DType;
@@ -45,6 +47,7 @@ export interface OnnxValueInfo {
   readonly description?: string | undefined;
 }
 
+/** Content of an ONNX graph. */
 export interface OnnxGraph {
   readonly name: string;
   /** Description for the readers of the file. */

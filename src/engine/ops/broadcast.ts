@@ -26,10 +26,12 @@ export const normalizeAxis = (op: string, axis: number, rank: number): number =>
   return normalized;
 };
 
+/** Checks that two operands have one element type. @throws {ShapeError} if they differ */
 export const requireSameType = (op: string, a: Tensor, b: Tensor): void => {
   if (a.dtype !== b.dtype) throw new ShapeError(op, `element types differ: ${a.toString()} and ${b.toString()}`);
 };
 
+/** Checks that an operand is boolean. @throws {ShapeError} if it is not */
 export const requireBool = (op: string, x: Tensor): void => {
   if (x.dtype !== 'bool') throw new ShapeError(op, `needs a bool tensor, got ${x.toString()}`);
 };

@@ -41,6 +41,7 @@ export interface ModelFilesOptions {
 /** Whether a folder was written by `mdetr export`. */
 export const isExportedFolder = (folder: string): Promise<boolean> => isFile(join(folder, EXPORT_MANIFEST_NAME));
 
+/** Whether a path leads to a regular file. */
 export const isFile = (path: string): Promise<boolean> =>
   stat(path).then(
     (info) => info.isFile(),
@@ -83,6 +84,7 @@ export const resolveModelPath = async (name: string): Promise<string> => {
 
 const recordSchema = z.record(z.string(), z.unknown());
 
+/** Reads a JSON file that holds an object. @throws {MdetrError} if it cannot be read or holds another value */
 export const readRecord = async (path: string): Promise<Record<string, unknown>> => {
   const parsed = recordSchema.safeParse(await readJsonFile(path));
   if (!parsed.success) throw new MdetrError(`${path}: must hold a JSON object`);
@@ -133,6 +135,7 @@ const firstFile = async (paths: readonly string[]): Promise<string | undefined> 
   return undefined;
 };
 
+/** Contents of the `preprocessor_config.json` in a folder; undefined if there is none. */
 export const preprocessingBeside = async (folder: string): Promise<ModelFiles['preprocessing']> => {
   const source = join(folder, MODEL_FILE_NAMES.preprocessing);
   return (await isFile(source)) ? { json: await readJsonFile(source), source } : undefined;

@@ -6,6 +6,7 @@ import type { ImageEvidence } from './evidence.ts';
 
 /** Outputs of a detecting backbone that training reads when they were computed once, by name. */
 export const PRECOMPUTED = ['map', 'colors', 'proposal_scores', 'proposal_boxes', 'proposal_features'] as const;
+/** Name of a precomputed output. */
 export type PrecomputedName = (typeof PRECOMPUTED)[number];
 
 /** Blocks of mean colors along a side of a position of the last map: 8 of 32 pixels. */

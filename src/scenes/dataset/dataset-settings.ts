@@ -64,11 +64,14 @@ export const DATASET_DEFAULTS = {
 /** Folder of the images. File names in annotation files are relative to it. */
 export const IMAGE_FOLDER = 'images';
 
+/** File name of a scene's image. */
 export const imageName = ({ split, format }: DatasetSettings, index: number): string =>
   `scene_${split}_${String(index).padStart(6, '0')}.${format}`;
 
+/** Whether a file name is that of a scene's image, complete or in progress. */
 export const isImageName = (name: string): boolean => /^scene_[a-z-]+_\d+\.(png|jpg)(\.part)?$/.test(name);
 
+/** Path of a scene's image. */
 export const imagePath = (folder: string, settings: DatasetSettings, index: number): string =>
   join(folder, IMAGE_FOLDER, imageName(settings, index));
 

@@ -114,6 +114,7 @@ export class ObjectSets {
   }
 }
 
+/** Inverse of each relation. */
 export const OPPOSITE: Readonly<Record<Relation, Relation>> = {
   left: 'right',
   right: 'left',
@@ -121,4 +122,5 @@ export const OPPOSITE: Readonly<Record<Relation, Relation>> = {
   behind: 'front',
 };
 
+/** Whether a word names a relation. */
 export const isRelation = (word: string): word is Relation => (RELATIONS as readonly string[]).includes(word);

@@ -27,6 +27,7 @@ import { attributeSlot, relationSlot, type Noun, type Slots } from './sentence.t
 export const STRUCTURES = ['plain', 'one-hop', 'two-hop', 'and', 'same'] as const;
 export type Structure = (typeof STRUCTURES)[number];
 
+/** A phrase that refers to objects of a scene. */
 export interface Reference {
   readonly set: ObjectSet;
   /** Index of the step of `writer` whose value is the set. */

@@ -18,6 +18,7 @@ export const NOUNS: Readonly<Record<Shape | 'thing', readonly (readonly [singula
   ],
 };
 
+/** Adjectives of each attribute value. */
 export const ADJECTIVES: Readonly<Record<Size | Color | Material, readonly string[]>> = {
   small: ['small', 'tiny'],
   large: ['large', 'big'],
@@ -33,6 +34,7 @@ export const ADJECTIVES: Readonly<Record<Size | Color | Material, readonly strin
   yellow: ['yellow'],
 };
 
+/** Words of each relation. */
 export const RELATION_WORDS: Readonly<Record<Relation, readonly string[]>> = {
   left: ['left of', 'to the left of', 'on the left side of'],
   right: ['right of', 'to the right of', 'on the right side of'],
@@ -48,6 +50,7 @@ export const SUPERLATIVES: Readonly<Record<Relation, readonly string[]>> = {
   behind: ['farthest'],
 };
 
+/** Words of each attribute. */
 export const ATTRIBUTE_WORDS: Readonly<Record<Attribute, readonly string[]>> = {
   size: ['size'],
   color: ['color', 'color', 'color', 'colour'],

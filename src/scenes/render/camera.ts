@@ -3,16 +3,21 @@ import type { Random } from '../../random/random.ts';
 /** Vector in the scene's coordinates. */
 export type Vector = readonly [x: number, y: number, z: number];
 
+/** Scalar product of two vectors. */
 export const dot = (a: Vector, b: Vector): number => a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
 /** Sum of two vectors. */
 export const add = (a: Vector, b: Vector): Vector => [a[0] + b[0], a[1] + b[1], a[2] + b[2]];
+/** Difference of two vectors. */
 export const subtract = (a: Vector, b: Vector): Vector => [a[0] - b[0], a[1] - b[1], a[2] - b[2]];
+/** Vector multiplied by a factor. */
 export const scale = (a: Vector, factor: number): Vector => [a[0] * factor, a[1] * factor, a[2] * factor];
+/** Cross product of two vectors. */
 export const cross = (a: Vector, b: Vector): Vector => [
   a[1] * b[2] - a[2] * b[1],
   a[2] * b[0] - a[0] * b[2],
   a[0] * b[1] - a[1] * b[0],
 ];
+/** Unit vector of the same direction. */
 export const normalize = (a: Vector): Vector => scale(a, 1 / Math.sqrt(dot(a, a)));
 
 /** A pinhole camera in world coordinates, where the ground is z = 0 and z points up. The three axes are orthonormal. */

@@ -12,6 +12,7 @@ export interface Layout {
   readonly objects: readonly PlacedObject[];
 }
 
+/** Options of placing the objects of a scene. */
 export interface LayoutOptions {
   readonly split: SceneSplit;
   readonly minObjects: number;

@@ -4,6 +4,7 @@ import type { ThreadFailure } from '../../threads/thread-failure.ts';
 
 /** The three tasks; each is a path of the API. */
 export const TASKS = ['detect', 'refer', 'ask'] as const;
+/** Name of a task, the last segment of its path. */
 export type TaskName = (typeof TASKS)[number];
 
 /** Options of a request that change its results. */
@@ -60,6 +61,7 @@ export interface WorkerSettings {
   readonly imageCacheBytes: number;
 }
 
+/** Messages to a worker. */
 export type ToWorker =
   | { readonly kind: 'open'; readonly settings: WorkerSettings }
   | { readonly kind: 'run'; readonly id: number; readonly request: InferenceRequest }
@@ -101,4 +103,5 @@ export type WorkReport =
       readonly times: PartTimes;
     };
 
+/** Messages from a worker. */
 export type FromWorker = StartReport | WorkReport;

@@ -19,6 +19,7 @@ export const VOC_NOUNS: readonly string[] = [
   'horse', 'motorcycle', 'person', 'potted plant', 'sheep', 'couch', 'train', 'tv',
 ];
 
+/** Positions in an image that captions name. */
 export const PLACES = ['left', 'right', 'top', 'bottom', 'middle'] as const;
 /** Sizes that texts name. */
 export const SIZES = ['large', 'small'] as const;
@@ -63,6 +64,7 @@ export const COLOR_PROTOTYPES = {
   ],
 } as const satisfies Readonly<Record<string, readonly (readonly [number, number, number])[]>>;
 
+/** Name of a basic color term. */
 export type ColorName = keyof typeof COLOR_PROTOTYPES;
 /** Colors that texts name. */
 export const COLORS = Object.keys(COLOR_PROTOTYPES) as readonly ColorName[];

@@ -16,6 +16,7 @@ export const startsWithSpace = (word: string): boolean => whiteSpace.test(word);
 /** Whether the splitter keeps `word` as one word. */
 export const isOneWord = (word: string): boolean => !startsWithSpace(word) && word.match(splitPattern)?.length === 1;
 
+/** Vocabulary of a word-level tokenizer. */
 export interface WordLevelConfig {
   /** Word to id. */
   readonly vocab: ReadonlyMap<string, number>;
@@ -25,6 +26,7 @@ export interface WordLevelConfig {
   readonly lowercase: boolean;
 }
 
+/** Tokenizer model of entire words: an unlisted word is the unknown token. */
 export class WordLevel implements WordModel {
   readonly pattern = splitPattern;
   readonly unknownId: number;

@@ -29,6 +29,7 @@ const MISSING = '\uFFFF';
 
 const utf8 = new TextEncoder();
 
+/** Vocabulary and merges of a tokenizer of words and pieces. */
 export interface WordPiecesConfig {
   /** Token string to id, with tokens for all 256 bytes and the start sign. */
   readonly vocab: ReadonlyMap<string, number>;

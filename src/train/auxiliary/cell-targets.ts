@@ -180,6 +180,7 @@ export const concatInt32 = (shape: readonly number[], parts: readonly Int32Array
   return { dtype: 'int32', shape, data };
 };
 
+/** Concatenates arrays. */
 export const concatFloat32 = (parts: readonly Float32Array[]): Float32Array => {
   const data = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
   let start = 0;

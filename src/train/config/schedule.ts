@@ -12,6 +12,7 @@ export interface LearningRates {
   readonly wordVectors: number;
 }
 
+/** All learning rate schedules. */
 export const SCHEDULE_NAMES = [
   'step',
   'multistep',
@@ -19,8 +20,10 @@ export const SCHEDULE_NAMES = [
   'all_linear_with_warmup',
   'all_cosine_with_warmup',
 ] as const;
+/** Name of a learning rate schedule. */
 export type ScheduleName = (typeof SCHEDULE_NAMES)[number];
 
+/** Settings of a learning rate schedule. */
 export interface ScheduleConfig {
   readonly schedule: ScheduleName;
   readonly lr: number;

@@ -4,10 +4,12 @@ import type { HostTensor } from '../../engine/graph/index.ts';
 import { failureOf, type ThreadFailure } from '../../threads/thread-failure.ts';
 import { BatchMaker, type BatchMakerSettings, type BatchRequest, type MadeBatch } from './batch-maker.ts';
 
+/** A batch that a worker prepares. */
 export interface LoaderRequest extends BatchRequest {
   readonly requestId: number;
 }
 
+/** A prepared batch, or the failure of preparing it. */
 export type LoaderReply =
   | { readonly requestId: number; readonly made: MadeBatch }
   | { readonly requestId: number; readonly failure: ThreadFailure };

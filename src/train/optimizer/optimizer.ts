@@ -13,6 +13,7 @@ export interface Moments {
   readonly second: Float32Array;
 }
 
+/** Settings of the optimizer. */
 export interface OptimizerConfig {
   /** `adam` and `adamw` are both AdamW, as in the official code. */
   readonly optimizer: 'adam' | 'adamw' | 'sgd';

@@ -21,6 +21,7 @@ export interface ReplicaTask {
   readonly sharesValidation: boolean;
 }
 
+/** Messages of a replica to the first one. */
 export type ReplicaMessage =
   | { readonly kind: 'done' }
   | { readonly kind: 'failed'; readonly failure: ThreadFailure; readonly isGroupEnd: boolean };

@@ -15,7 +15,9 @@ import { readRunFacts, type RunFacts } from './run-state.ts';
 
 /** Names in a run's folder, besides those of the log. */
 export const STATE_FILE = 'state.safetensors';
+/** Model of the last save. */
 export const LAST_FOLDER = 'last';
+/** Model of the best validation. */
 export const BEST_FOLDER = 'best';
 
 /** File in the folder above those of the training stages: their names in order. */

@@ -21,6 +21,7 @@ export interface MaskStepInputs {
   readonly numBoxes: number;
 }
 
+/** Outcome of the mask part of a step. */
 export interface MaskStepResult {
   /** Unweighted losses with their weights in the total. */
   readonly terms: readonly { readonly name: string; readonly value: number; readonly weight: number }[];

@@ -22,6 +22,7 @@ import type { AuxiliaryHeads } from '../auxiliary/auxiliary-heads.ts';
 import type { AuxiliaryTerm } from '../auxiliary/auxiliary-loss.ts';
 import { cotangentName, valueName } from './names.ts';
 
+/** Programs of a training step. */
 export interface StepPrograms {
   /**
    * Inputs: image, padding, image_index, input_ids, attention_mask, dropout_seed with dropout, and the parameters.
@@ -43,6 +44,7 @@ export interface StepPrograms {
   readonly auxiliary: readonly { readonly name: string; readonly weight: number }[];
 }
 
+/** Options of tracing the programs of a step. */
 export interface TraceOptions {
   /** Parameters to differentiate with respect to. */
   readonly isTrainable: (name: string) => boolean;

@@ -28,6 +28,7 @@ import { MaskStep } from './mask-step.ts';
 import { cotangentName } from './names.ts';
 import { traceStep, type StepPrograms } from './step-programs.ts';
 
+/** Options of `TrainStep.load`. */
 export interface TrainStepOptions {
   /** Whether a parameter is trained. */
   readonly isTrainable: (name: string) => boolean;

@@ -17,6 +17,7 @@ import type { DifferentiableStep, StepResult, StepTiming } from './differentiabl
 import type { StepReport, TrainerState } from './trainer-state.ts';
 import { TrainStep } from './train-step.ts';
 
+/** Options of a trainer. */
 export interface TrainerOptions {
   readonly schedule: ScheduleConfig;
   /** When the schedule sets the rates: after each step as in the official code (the default), where step 0 has full rates. */

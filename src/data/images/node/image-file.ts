@@ -112,6 +112,7 @@ const withinTime = async <T>(value: Promise<T>, limitS: number): Promise<T | und
   }
 };
 
+/** Error of an image whose decoding exceeds the time limit. */
 export const tooSlow = (name: string, { timeoutS }: ImageLimits, cause?: unknown): MdetrError =>
   new MdetrError(`${name}: decoding took longer than ${timeoutS} s and was stopped.`, { cause });
 
@@ -120,4 +121,5 @@ const checkPages = (name: string, pages: number, { maxPages }: ImageLimits): voi
     throw new MdetrError(`${name}: has more than ${maxPages} pages or frames; extract the one that is meant.`);
 };
 
+/** Message of an error on one line. */
 export const oneLine = (error: unknown): string => messageOf(error).trim().replace(/\s+/g, ' ');
