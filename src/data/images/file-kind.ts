@@ -26,6 +26,12 @@ const CONVERT = 'convert it to PNG or JPEG';
 const SIGNATURES: readonly Signature[] = [
   { name: 'JPEG', decoder: 'libvips', starts: ['\xff\xd8\xff'] },
   { name: 'PNG', decoder: 'libvips', starts: ['\x89PNG\r\n\x1a\n'] },
+  {
+    name: 'damaged PNG',
+    problem:
+      'is a PNG image whose line ends were converted, as by a transfer in text mode; copy it again in binary mode',
+    starts: ['\x89PNG\r\r\n', '\x89PNG\n\x1a', '\x89PNG\r\n\x1a\r\n', '\x89PNG\n\n', '\xef\xbf\xbdPNG'],
+  },
   { name: 'WebP', decoder: 'libvips', starts: ['RIFF????WEBP'] },
   { name: 'GIF', decoder: 'libvips', starts: ['GIF87a', 'GIF89a'] },
   {
@@ -42,7 +48,12 @@ const SIGNATURES: readonly Signature[] = [
   { name: 'Radiance HDR', starts: ['#?RADIANCE', '#?RGBE'] },
   { name: 'DDS', starts: ['DDS '] },
   { name: 'QOI', starts: ['qoif'] },
+  // TGA has no signature: behind the type of its pixels come five zeros where there is no color table.
+  { name: 'TGA', starts: ['\0\0\x02\0\0\0\0\0', '\0\0\x0a\0\0\0\0\0', '\0\0\x03\0\0\0\0\0'] },
   { name: 'icon (ICO)', starts: ['\0\0\x01\0', '\0\0\x02\0'] },
+  { name: 'icon (ICNS)', starts: ['icns'] },
+  { name: 'PCX', starts: ['\x0a\x05\x01'] },
+  { name: 'SGI image', starts: ['\x01\xda\0\x01', '\x01\xda\x01\x01'] },
   { name: 'FITS', starts: ['SIMPLE  ='] },
   { name: 'XCF (GIMP)', starts: ['gimp xcf'] },
   {
@@ -65,6 +76,11 @@ const SIGNATURES: readonly Signature[] = [
     name: 'AppleDouble',
     problem: 'is a companion file ("._…") that macOS writes beside the image; use the file without "._"',
     starts: ['\0\x05\x16\x07', '\0\x05\x16\0'],
+  },
+  {
+    name: 'data file',
+    problem: 'is a data file (HDF5, SQLite, pickle or Parquet), not an image; export its images as PNG or JPEG',
+    starts: ['\x89HDF\r\n\x1a\n', 'SQLite format 3\0', '\x80\x02', '\x80\x03', '\x80\x04', '\x80\x05', 'PAR1'],
   },
   { name: 'NumPy array', problem: 'is a NumPy array; save it as PNG', starts: ['\x93NUMPY'] },
   {
@@ -89,6 +105,8 @@ export const identifyFile = (bytes: Uint8Array): FileKind => {
   const signature = SIGNATURES.find(({ starts }) => starts.some((start) => matches(head, start)));
   if (signature !== undefined) return kindOf(signature);
   if (isBmp(bytes, head)) return { name: 'BMP', decoder: 'bmp' };
+  if (head.slice(257, 262) === 'ustar')
+    return { name: 'archive', problem: 'is an archive (tar), not an image; unpack it' };
   if (head.slice(4, 8) === 'ftyp') return baseMediaKind(bytes, head);
   if (head.slice(128, 132) === 'DICM') return unsupported('DICOM');
   if (/^P[1-7fF][\s#]/.test(head)) return unsupported('Netpbm (PBM, PGM, PPM)');

@@ -2,7 +2,7 @@ import sharp from 'sharp';
 import { MdetrError, messageOf } from '../../../errors.ts';
 import { openInput } from '../../../files/input-file.ts';
 import { readBmpHeader, type BmpHeader } from '../bmp.ts';
-import { identifyFile, READABLE_FORMATS } from '../file-kind.ts';
+import { identifyFile } from '../file-kind.ts';
 import { decideOrientation, type OrientationRule, type PixelSize } from '../orientation.ts';
 import { checkSize, type SizeLimits } from '../size-limits.ts';
 import { readTiffDirectories } from '../tiff-directories.ts';
@@ -55,7 +55,7 @@ export const readImageHeader = async (bytes: Uint8Array, name: string, limits: I
       throw new MdetrError(`${name}: is a camera raw file, which is not supported; develop it and export PNG or JPEG.`);
     checkPages(name, pages, limits);
   }
-  const header = kind.decoder === 'bmp' ? bmpHeader(bytes, name) : await decoderHeader(bytes, name, limits);
+  const header = kind.decoder === 'bmp' ? bmpHeader(bytes, name) : await decoderHeader(bytes, name, kind.name, limits);
   checkSize(name, header, limits);
   return header;
 };
@@ -83,15 +83,22 @@ const bmpHeader = (bytes: Uint8Array, name: string): ImageHeader => {
   }
 };
 
-const decoderHeader = async (bytes: Uint8Array, name: string, limits: ImageLimits): Promise<ImageHeader> => {
+const decoderHeader = async (
+  bytes: Uint8Array,
+  name: string,
+  format: string,
+  limits: ImageLimits,
+): Promise<ImageHeader> => {
   const metadata = sharp(bytes, { limitInputPixels: false, pages: 1 }).metadata();
   let header;
   try {
     header = await withinTime(metadata, limits.timeoutS);
   } catch (error) {
-    throw new MdetrError(`${name}: is not an image in a supported format (${READABLE_FORMATS}; ${oneLine(error)}).`, {
-      cause: error,
-    });
+    throw new MdetrError(
+      `${name}: the ${format} file is damaged or incomplete, or of a variant that is not supported ` +
+        `(${oneLine(error).replace(/:$/, '')}).`,
+      { cause: error },
+    );
   }
   if (header === undefined) throw tooSlow(name, limits);
   const { width, height, orientation, space, pages, compression } = header;
