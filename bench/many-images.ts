@@ -12,14 +12,18 @@ import { generateScene } from '../src/scenes/render/scene.ts';
 /**
  * `mdetr detect` on folders of many images (needs `npm run build`):
  *
- *     npx tsx bench/many-images.ts [--small 1000] [--large 10000]
+ *     npx tsx bench/many-images.ts [--small 1000] [--large 10000] [--kills 5]
  *
  * Prints the peak of resident memory on the large folder against that on the small one (target ≤ 1.1), the rate against a
- * loop over decoded images in the same machine state (target ≥ 0.9), and checks that every image is there exactly once; one
- * image in a hundred is broken.
+ * loop over decoded images in the same machine state (target ≥ 0.9), and checks that every image is there exactly once, also
+ * after kills and `--resume`; one image in a hundred is broken.
  */
 const { values } = parseArgs({
-  options: { small: { type: 'string', default: '1000' }, large: { type: 'string', default: '10000' } },
+  options: {
+    small: { type: 'string', default: '1000' },
+    large: { type: 'string', default: '10000' },
+    kills: { type: 'string', default: '5' },
+  },
 });
 const program = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'mdetr-many-'));
@@ -84,6 +88,32 @@ const detect = (images: string, count: number) =>
     });
   });
 
+/** Kills detect (SIGKILL) after random times and resumes it until it ends; returns the number of kills. */
+const killAndResume = async (images: string, count: number, kills: number): Promise<number> => {
+  const results = join(folder, 'killed.jsonl');
+  const args = [program, 'detect', images, '--caption', CAPTION, '--results', results];
+  let done = 0;
+  for (let call = 0; ; call++) {
+    const child = spawn(process.execPath, [...args, ...(call > 0 ? ['--resume'] : [])], { stdio: 'ignore' });
+    const ended = new Promise<number | null>((resolve) => child.on('close', (status) => resolve(status)));
+    const after = 1500 + Math.random() * 4000;
+    const timer = done < kills ? setTimeout(() => child.kill('SIGKILL'), after) : undefined;
+    const status = await ended;
+    clearTimeout(timer);
+    if (status === null) done++;
+    else if (status === 0) break;
+    else throw new Error(`detect --resume ended with status ${status}`);
+  }
+  const names = readFileSync(results, 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => (JSON.parse(line) as { image: string }).image);
+  const whole = count - Math.floor(count / 100);
+  if (names.length !== whole || new Set(names).size !== whole)
+    throw new Error(`after ${done} kills: ${names.length} results, ${new Set(names).size} images of ${whole}`);
+  return done;
+};
+
 /** Images per second of a loop over decoded images, in batches of four as in the command. */
 const loopRate = async (count: number): Promise<number> => {
   await using model = await MDETR.fromPretrained();
@@ -104,6 +134,8 @@ try {
   console.log(
     `loop over decoded images: ${loop.toFixed(1)} a second; ratio ${(first.rate / loop).toFixed(2)} (target ≥ 0.9)`,
   );
+  const kills = await killAndResume(join(folder, String(small)), small, Number(values.kills));
+  console.log(`${kills} kills (SIGKILL) and --resume: every image exactly once`);
   const second = await detect(makeFolder(large), large);
   console.log(`${large} images: peak ${second.peakMiB.toFixed(0)} MiB, ${second.rate.toFixed(1)} images a second`);
   console.log(`memory ratio ${(second.peakMiB / first.peakMiB).toFixed(3)} (target ≤ 1.1)`);
