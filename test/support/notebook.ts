@@ -14,7 +14,7 @@ export interface NotebookCell {
   }[];
 }
 
-/** What a code cell printed, and the images that it displayed, in base64. */
+/** Printed text and displayed images (base64) of a code cell. */
 export interface CellOutput {
   readonly text: string;
   readonly images: readonly string[];
