@@ -1,7 +1,11 @@
+import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { Job } from 'kubernetes-models/batch/v1';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseAllDocuments } from 'yaml';
 import { makePhotoFolder, PHOTO_NAMES, PHOTOS_CALL as call, resultKeys } from '../support/photo-folder.ts';
-import { CommandLine, expectRefusal } from '../support/run-mdetr.ts';
+import { CommandLine, expectRefusal, projectRoot } from '../support/run-mdetr.ts';
 
 let cli: CommandLine;
 beforeAll(() => {
@@ -51,4 +55,63 @@ describe('--results', () => {
     expect(existsSync(cli.file('no.jsonl'))).toBe(false);
     expectRefusal(await cli.call(...call, '--shard', '0/2'), 2, /--shard needs a file/);
   });
+});
+
+describe('recipes of deploy/', () => {
+  const isThere = (command: string): boolean => spawnSync(command, ['--version']).status === 0;
+  /** Names of the images with results, without their folder. */
+  const imagesOf = (path: string): string[] => resultKeys(path).map((key) => key.replace(/^.*\//, ''));
+  const expected = PHOTO_NAMES.filter((name) => name !== 'image-3.png').flatMap((name) => [`${name} 0`, `${name} 1`]);
+
+  it('an indexed job of Kubernetes fits its schema, and its containers process every image once', async () => {
+    const documents = parseAllDocuments(readFileSync(join(projectRoot, 'deploy/indexed-job.yaml'), 'utf8'));
+    expect(documents.flatMap(({ errors }) => errors)).toEqual([]);
+    expect(documents).toHaveLength(1);
+    const job = new Job(documents[0]!.toJS() as never);
+    expect(() => job.validate()).not.toThrow();
+    expect(() => new Job({ ...job.toJSON(), spec: { completions: 'two' } } as never).validate()).toThrow();
+    const { completions, completionMode, template } = job.spec!;
+    const [container] = template.spec!.containers;
+    expect(completionMode).toBe('Indexed');
+    expect(container!.env).toEqual([{ name: 'JOB_COMPLETIONS', value: String(completions) }]);
+    const args = container!.args!.map((text) => text.replace('/data/images', 'photos').replace('/data/', ''));
+    for (const index of ['0', '1']) {
+      const env = { ...cli.env, JOB_COMPLETIONS: '2', JOB_COMPLETION_INDEX: index };
+      const ended = await cli.start(args, undefined, env);
+      expect(ended.status, ended.stderr).toBe(0);
+    }
+    const merged = await cli.call('merge', 'found.jsonl', '--results', 'indexed.jsonl');
+    expect(merged.status, merged.stderr).toBe(0);
+    expect(imagesOf(cli.file('indexed.jsonl')).sort()).toEqual(expected);
+  });
+
+  const hasBash = isThere('bash');
+  it.skipIf(!hasBash)(
+    `a script of a Slurm array, run as its tasks are, processes every image once${hasBash ? '' : ' (needs bash)'}`,
+    async () => {
+      const script = join(projectRoot, 'deploy/slurm-detect.sh');
+      const run = (...args: readonly string[]) =>
+        spawnSync('bash', [script, ...args], {
+          cwd: cli.folder,
+          encoding: 'utf8',
+          env: {
+            ...cli.env,
+            MDETR: `${process.execPath} ${join(projectRoot, 'dist/cli/main.js')}`,
+            SLURM_ARRAY_TASK_ID: '2',
+            SLURM_ARRAY_TASK_COUNT: '1',
+            SLURM_ARRAY_TASK_MIN: '2',
+          },
+        });
+      expect(run('photos').stderr).toMatch(/a file with a caption in each line/);
+      // The second time it continues and finds everything done.
+      for (const more of ['', 'resumed: ']) {
+        const { status, stderr } = run('photos', 'captions.txt', 'slurm.jsonl');
+        expect(status, stderr).toBe(0);
+        expect(stderr).toContain(more);
+      }
+      const merged = await cli.call('merge', 'slurm.jsonl', '--results', 'array.jsonl');
+      expect(merged.status, merged.stderr).toBe(0);
+      expect(imagesOf(cli.file('array.jsonl')).sort()).toEqual(expected);
+    },
+  );
 });
