@@ -101,7 +101,7 @@ export const modelConfigSchema = z.object({
   }),
   query_selection: z.enum(['none', 'boxes', 'features', 'proposals']).default('none').meta({
     description:
-      "Start of the object queries. `none`: learned, as in the paper. `boxes`: from the boxes that a head on the encoder's output proposes. `features`: also with the features of their positions as contents. `proposals`: from the proposals of a detecting backbone (`nanodet`), with words wired to the places where they are true.",
+      "Start of the object queries. `none`: learned, as in the paper. `boxes`: from the boxes that a head on the encoder's output proposes. `features`: also with the features of their positions as contents. `proposals`: from the proposals of a detecting backbone (`nanodet`), with words linked to the image positions where they hold.",
     own: true,
   }),
   box_refinement: flag.default(false).meta({

@@ -84,7 +84,7 @@ export interface ModelConfig {
   /**
    * Start of the object queries. `none`: learned, as in the paper. `boxes`: from the boxes that a head on the encoder's
    * output proposes. `features`: also with the features of their positions as contents. `proposals`: from the proposals of a
-   * detecting backbone (`nanodet`), with words wired to the places where they are true.
+   * detecting backbone (`nanodet`), with words linked to the image positions where they hold.
    */
   readonly query_selection: 'none' | 'boxes' | 'features' | 'proposals';
   /** Every decoder layer corrects the box of the layer before it, whose gradient is stopped. Needs `query_selection`. */
