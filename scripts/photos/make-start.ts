@@ -111,4 +111,6 @@ const tensors: TensorSource[] = [
 ];
 await writeSafetensors(join(dataset, 'start.safetensors'), tensors);
 await detector.close();
-console.log(`${words.length} words, ${meanings.size} of them linked to ${CONCEPTS.length} concepts; vocab_size ${size}`);
+console.log(
+  `${words.length} words, ${meanings.size} of them linked to ${CONCEPTS.length} concepts; vocab_size ${size}`,
+);
