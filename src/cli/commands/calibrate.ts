@@ -94,6 +94,11 @@ const textOf = ({ threshold, presence, data }: Calibration): string => {
       `${percent(data.present_found)} of ${data.present_phrases} present and ${percent(data.absent_found)} of ${data.absent_phrases} absent phrases are told right`,
     ],
   ];
-  const made = data.made_absent === true ? '  absent phrases: those of other images\n' : '';
+  const made =
+    data.absent_phrases === 0
+      ? '  absent phrases: none, since all images show the same kinds of objects; a phrase counts as present if it is boxed\n'
+      : data.made_absent === true
+        ? '  absent phrases: those of other images\n'
+        : '';
   return `${data.name}: ${data.captions} captions of ${data.images} images\n${formatTable([{ title: '' }, { title: '' }, { title: '' }], rows, '  ')}${made}`;
 };

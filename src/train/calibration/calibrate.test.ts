@@ -57,6 +57,21 @@ describe('calibrate', () => {
     expect(calibration.data).toMatchObject({ name: 'val.json', made_absent: true });
   });
 
+  it('takes the threshold for presence where all images show one kind of object', async () => {
+    const rows = JSON.parse(readFileSync('examples/finetune/val.json', 'utf8')) as {
+      images: { id: number; caption: string; tokens_negative?: unknown }[];
+      annotations: { tokens_positive: unknown }[];
+    };
+    const images = rows.images.map((image) => ({ ...image, caption: 'ball', tokens_negative: undefined }));
+    const annotations = rows.annotations.map((row) => ({ ...row, tokens_positive: [[0, 4]] }));
+    const data = join(folder, 'one-class.json');
+    writeFileSync(data, JSON.stringify({ ...rows, images, annotations }));
+    const { calibration } = await calibrate({ model, data, images: ['examples/finetune/pictures'], write: false });
+    expect(calibration.presence).toBe(calibration.threshold);
+    expect(calibration.data).toMatchObject({ absent_phrases: 0, present_phrases: expect.any(Number) });
+    expect(calibration.data.absent_found).toBeUndefined();
+  });
+
   it('refuses data without boxes, and a calibration of another form', async () => {
     const empty = join(folder, 'empty.json');
     writeFileSync(

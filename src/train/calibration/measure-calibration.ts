@@ -13,7 +13,7 @@ import { phraseScoresOf } from '../../postprocess/detections.ts';
 import { boxAt, byFallingScore, postprocessBoxes } from '../../postprocess/scored-boxes.ts';
 import type { CalibrationSets } from './calibration-data.ts';
 import { captionTruth, isForeign, type CaptionTruth } from '../../benchmarks/phrases/caption-truth.ts';
-import { choosePresence, chooseThreshold, type ScoredDetection } from './choose-thresholds.ts';
+import { choosePresence, chooseThreshold, type PresenceChoice, type ScoredDetection } from './choose-thresholds.ts';
 
 /** How a calibration is measured. */
 export interface MeasureOptions {
@@ -123,12 +123,8 @@ class CalibrationRun {
     const made = this.absent.length < wanted ? await this.foreignPhrases() : [];
     const isMade = made.length > 0;
     this.absent.push(...made);
-    if (this.absent.length === 0)
-      throw new MdetrError(
-        `${name}: has no absent phrases (tokens_negative), and all images show the same kinds of objects; add captions of what is absent, for instance with --negatives of "mdetr data import"`,
-      );
     const { threshold, f1 } = chooseThreshold(this.detections, this.boxes);
-    const { presence, presentFound, absentFound } = choosePresence(this.present, this.absent);
+    const { presence, presentFound, absentFound } = this.presenceOf(threshold);
     return {
       threshold,
       presence,
@@ -142,9 +138,16 @@ class CalibrationRun {
         made_absent: isMade ? true : undefined,
         f1: digits(f1),
         present_found: digits(presentFound),
-        absent_found: digits(absentFound),
+        absent_found: absentFound === undefined ? undefined : digits(absentFound),
       },
     };
+  }
+
+  /** Presence. Where all images show the same kinds, as with one class, nothing absent was seen: a phrase is present if it is boxed. */
+  private presenceOf(threshold: number): Omit<PresenceChoice, 'absentFound'> & { readonly absentFound?: number } {
+    if (this.absent.length > 0) return choosePresence(this.present, this.absent);
+    const boxed = this.present.filter((score) => score > threshold).length;
+    return { presence: threshold, presentFound: boxed / this.present.length };
   }
 
   private get batchSize(): number {
