@@ -50,6 +50,7 @@ const FILE_REASONS: Readonly<Record<string, string>> = {
   ENAMETOOLONG: 'the name is too long',
   ELOOP: 'its symbolic links lead in a circle',
   EFBIG: 'the file would be too large',
+  ENXIO: 'it is a socket, or a device that is not there',
   EIO: 'the disk reports an input or output error',
   ESTALE: 'the network drive has lost the file',
   EBUSY: 'it is in use',

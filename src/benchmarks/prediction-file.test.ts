@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -84,7 +84,8 @@ describe('saved predictions', () => {
   });
 
   it('report a file that cannot be written', async () => {
-    const path = join(dir, 'no', 'folder');
-    await expect(PredictionWriter.create(path, gqa)).rejects.toThrow(/Cannot write the predictions to .*folder/);
+    await expect(PredictionWriter.create(dir, gqa)).rejects.toThrow(/Cannot write the predictions to .*folder/);
+    await (await PredictionWriter.create(join(dir, 'made', 'folder.jsonl'), gqa)).close();
+    expect(readFileSync(join(dir, 'made', 'folder.jsonl'), 'utf8')).toContain('gqa');
   });
 });

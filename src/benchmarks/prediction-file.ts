@@ -1,10 +1,12 @@
 import { createReadStream } from 'node:fs';
 import { open, stat, type FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileReason, MdetrError } from '../errors.ts';
 import { predictionHeader, PredictionParser, type PredictionFormat } from '../metrics/predictions.ts';
 import type { EvaluationRequest } from './benchmark.ts';
 import { requireInput } from '../files/input-file.ts';
+import { makeFolder } from '../files/make-folder.ts';
 
 /** Approximate number of bytes that are buffered before they are written. */
 const CHUNK_LENGTH = 1 << 16;
@@ -23,6 +25,7 @@ export class PredictionWriter<Prediction> {
     path: string,
     format: PredictionFormat<Prediction>,
   ): Promise<PredictionWriter<Prediction>> {
+    await makeFolder(dirname(path));
     return new PredictionWriter(path, await writing(path, open(path, 'w')), `${predictionHeader(format)}\n`);
   }
 

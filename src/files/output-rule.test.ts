@@ -38,6 +38,18 @@ describe('OutputRule', () => {
     expect(() => rule.named(photo, '--json P')).not.toThrow();
   });
 
+  it('never replaces an image of a folder that the call reads, by whatever link', () => {
+    mkdirSync(folder.file('images'));
+    const image = folder.file('images/0.png', '\x89PNG\r\n\x1a\n\0');
+    const text = folder.file('images/predictions.jsonl', '{}\n');
+    symlinkSync('images/0.png', folder.file('linked.jsonl'));
+    const rule = new OutputRule({ imageFolders: [folder.file('images'), folder.file('missing')] });
+    expect(() => rule.named(image, '--json X')).toThrow(/^--json X: .*0\.png is among the images of this call/);
+    expect(() => rule.named(folder.file('linked.jsonl'), '--json X')).toThrow('is among the images of this call');
+    expect(() => rule.named(text, '--json X')).not.toThrow();
+    expect(() => rule.named(folder.file('images/new.jsonl'), '--submission X')).not.toThrow();
+  });
+
   it('replaces names that follow from a folder, pattern or default only with overwrite', () => {
     expect(() => new OutputRule().derived(old, '--out DIR/')).toThrow(
       /^--out DIR\/: .*old\.png exists; pass --overwrite to replace it/,

@@ -1,5 +1,5 @@
 import { closeSync, existsSync, readdirSync, readSync, realpathSync, statSync, type BigIntStats } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve, sep } from 'node:path';
 import { fileReason, MdetrError, UsageError } from '../errors.ts';
 import { openInputSync, otherKind } from './input-file.ts';
 
@@ -7,6 +7,8 @@ import { openInputSync, otherKind } from './input-file.ts';
 export interface OutputRuleOptions {
   /** Paths that the call reads. For a folder, the files in it (not those of its subfolders) count. Undefined ones are skipped. */
   readonly inputs?: readonly (string | undefined)[];
+  /** Folders of images that the call may read, with their subfolders. Files in them that are not text are inputs. */
+  readonly imageFolders?: readonly string[] | undefined;
   /** Replace files whose names follow from a folder, a pattern or a default. */
   readonly overwrite?: boolean | undefined;
 }
@@ -26,9 +28,11 @@ export class OutputRule {
   /** Outputs by their real path, with the option that named them. */
   private readonly outputs = new Map<string, string>();
   private readonly overwrite: boolean;
+  private readonly imageFolders: readonly string[];
 
-  constructor({ inputs = [], overwrite = false }: OutputRuleOptions = {}) {
+  constructor({ inputs = [], imageFolders = [], overwrite = false }: OutputRuleOptions = {}) {
     this.overwrite = overwrite;
+    this.imageFolders = imageFolders.filter((folder) => existsSync(folder)).map((folder) => realpathSync(folder));
     for (const input of inputs) if (input !== undefined) this.addInput(input);
   }
 
@@ -85,7 +89,18 @@ export class OutputRule {
       );
     const kind = otherKind(statSync(path));
     if (kind !== undefined) throw new UsageError(`${option}: ${path} is ${kind}; only regular files are written`);
+    if (this.isImage(path, option))
+      throw new UsageError(`${option}: ${path} is among the images of this call, and no text; choose another name`);
     return true;
+  }
+
+  /** Whether an existing file lies in a folder of images and is none of the text files that outputs are. */
+  private isImage(path: string, option: string): boolean {
+    if (this.imageFolders.length === 0) return false;
+    const real = realpathSync(path);
+    const isBelow = this.imageFolders.some((folder) => real.startsWith(folder.endsWith(sep) ? folder : folder + sep));
+    // Every image format has zero bytes in its header, and no output that is a text has any.
+    return isBelow && headOf(path, option).includes('\0');
   }
 
   private addInput(path: string): void {

@@ -1,6 +1,7 @@
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { errorCode, fileReason, MdetrError, UsageError } from '../errors.ts';
+import { makeFolders } from './make-folder.ts';
 import { isAbandoned, removeAbandoned, temporaryPath } from './temporary-path.ts';
 
 /** Which folder may be replaced by a new one. */
@@ -32,6 +33,7 @@ export const replaceFolder = async (
   const isOld = await checkTarget(folder, options);
   const unfinished = temporaryPath(beside);
   try {
+    await makeFolders(dirname(target));
     await mkdir(unfinished);
     await fill(unfinished);
     const old = unfinished.replace(/\.tmp$/, OLD_ENDING);

@@ -6,6 +6,7 @@ import { allBenchmarks, benchmarkNamed } from '../../benchmarks/registry.ts';
 import { checkReportFolder, writeReportPage } from '../../benchmarks/report/write-report.ts';
 import { Inspection } from '../../benchmarks/report/inspection.ts';
 import { worstCasesPage } from '../../benchmarks/worst-cases-page.ts';
+import { splitSource } from '../../data/images/node/image-roots.ts';
 import type { Orientation } from '../../data/images/orientation.ts';
 import { writeAtomically } from '../../files/atomic-file.ts';
 import { MdetrError, UsageError } from '../../errors.ts';
@@ -157,13 +158,14 @@ const run = async (config: string | undefined, options: EvaluateOptions): Promis
 /** Checks the files that are written. @throws {UsageError} if one is an input, or one is written twice */
 const checkOutputs = (
   config: string | undefined,
-  { annotations, groundTruth, predictions, settings }: Omit<EvaluationRequest, 'model'>,
+  { annotations, images, groundTruth, predictions, settings }: Omit<EvaluationRequest, 'model'>,
   options: EvaluateOptions,
 ): void => {
   const { model, tokenizer, answers, submission, savePredictions, json, worst, report } = options;
   const paths = Object.values(settings ?? {}).filter((value) => typeof value === 'string');
   const rule = new OutputRule({
     inputs: [config, annotations, groundTruth, predictions, model, tokenizer, options.config, answers, ...paths],
+    imageFolders: images.map((text) => splitSource(text).path),
   });
   const outputs = {
     '--submission': submission,

@@ -1,11 +1,10 @@
 import { mkdir, writeFile } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { OPSET_VERSION } from '../../engine/onnx/index.ts';
 import { createRuntime } from '../../engine/runtime/create-runtime.ts';
 import type { Runtime } from '../../engine/runtime/runtime.ts';
 import { signatureOf, type Program } from '../../engine/graph/index.ts';
 import { UsageError } from '../../errors.ts';
-import { makeFolder } from '../../files/make-folder.ts';
 import { packageVersion } from '../../files/package-folder.ts';
 import { checkTarget, replaceFolder, type ReplaceFolderOptions } from '../../files/replace-folder.ts';
 import { traceInference } from '../../inference/programs.ts';
@@ -87,7 +86,6 @@ export const exportModel = async (name: string, out: string, options: ExportOpti
   try {
     if (resolve(opened.path) === resolve(out)) throw new UsageError(`${out}: is the model itself; name another folder`);
     const runtime = await createRuntime();
-    await makeFolder(dirname(resolve(out)));
     let manifest: ExportManifest | undefined;
     const fill = async (folder: string): Promise<void> => {
       manifest = await fillFolder(folder, opened, runtime, {

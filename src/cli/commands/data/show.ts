@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import type { Orientation } from '../../../data/images/orientation.ts';
 import { AnnotatedImages } from '../../../data/images/node/annotated-images.ts';
-import { ImageRoots } from '../../../data/images/node/image-roots.ts';
+import { ImageRoots, splitSource } from '../../../data/images/node/image-roots.ts';
 import { AnnotationIndex } from '../../../data/annotation-index/annotation-index.ts';
 import { RowReader } from '../../../data/annotation-index/row-reader.ts';
 import { galleryPage, type GallerySample } from '../../../datasets/inspect/gallery.ts';
@@ -54,7 +54,10 @@ export const showCommand = (): Command =>
     .action(async (file: string, { images, out, count, seed, rows, captions, orientation }: ShowCliOptions) => {
       const annotated = new AnnotatedImages(ImageRoots.parse(images), orientation);
       annotated.roots.requireFolders();
-      new OutputRule({ inputs: [file] }).named(out, `--out ${out}`);
+      new OutputRule({ inputs: [file], imageFolders: images.map((text) => splitSource(text).path) }).named(
+        out,
+        `--out ${out}`,
+      );
       const index = AnnotationIndex.open(file);
       const samples: GallerySample[] = [];
       const reader = new RowReader(index, { onBadRow: 'skip', captions: captions ? 'required' : 'optional' });
