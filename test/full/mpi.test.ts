@@ -123,7 +123,7 @@ describe.each(LAUNCHERS)('training under $name', (launcher) => {
   });
 
   it.skipIf(!here)(named('shares unevenly, composes with replicas, and resumes in any number'), async () => {
-    const uneven = configOf();
+    const uneven = configOf({ shard_optimizer: true });
     expect((await start(launcher, 3, [uneven.file])).status).toBe(0);
     expect(await runDifference(uneven.folder, alone.one)).toBeLessThan(1e-4);
     const composed = configOf();

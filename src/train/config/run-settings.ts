@@ -187,6 +187,8 @@ export interface RunConfig {
   readonly strict_device?: boolean | undefined;
   /** Copies of the network in threads of their own, which share the `accumulate` batches of every step. */
   readonly replicas: number;
+  /** Divides the optimizer's state among the replicas and processes of a run. */
+  readonly shard_optimizer: boolean;
   /** Steps between entries of the log. */
   readonly log_every: number;
   /** Steps between saves of the resumable state, in addition to the ends of epochs. */

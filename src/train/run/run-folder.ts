@@ -29,6 +29,7 @@ const UNREPORTED = new Set([
   'num_workers',
   'threads',
   'replicas',
+  'shard_optimizer',
   'device',
   'strict_device',
   'log_every',

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { TrainConfig } from '../config/config.ts';
 import type { ValidationConfig } from '../config/run-settings.ts';
 import type { Trainer } from '../step/trainer.ts';
-import type { StepReport } from '../step/trainer-state.ts';
+import type { StepReport, TrainerState } from '../step/trainer-state.ts';
 import { writeTrainedModel } from './model-output.ts';
 import { BEST_FOLDER, LAST_FOLDER, STATE_FILE, writeConfig } from './run-folder.ts';
 import { LogWindow, RunLog, type LogEntry } from './run-log.ts';
@@ -142,14 +142,14 @@ export class RunRecorder {
   }
 
   /** Writes the model and the resumable state. */
-  async save(position: Pick<RunPosition, 'epoch' | 'batch'>, isDone: boolean): Promise<void> {
+  async save(position: Pick<RunPosition, 'epoch' | 'batch'>, state: TrainerState, isDone: boolean): Promise<void> {
     const { config, log, trainer } = this;
     if (log === undefined) return;
     await this.writeModel(join(config.output_dir, LAST_FOLDER), position.epoch);
     log.flush();
     // The state is written last: from then on the run resumes after this step.
     await writeRunState(join(config.output_dir, STATE_FILE), {
-      trainer: trainer.state,
+      trainer: state,
       config: { ...config },
       position: {
         ...position,

@@ -159,6 +159,7 @@ export const createTrainer = async (
     auxiliary,
     maskBoxes: config.max_mask_boxes,
     communicator,
+    shardOptimizer: config.shard_optimizer,
     threads: config.threads,
   };
   if (config.objective === 'all') return Trainer.create(model, config, parameters, runtime, options);

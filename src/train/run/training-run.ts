@@ -285,6 +285,7 @@ class TrainingRun {
 
   private async save(isDone: boolean): Promise<void> {
     this.writeLog();
-    await this.parts.recorder.save(this.parts.feed.current, isDone);
+    const { trainer, recorder, feed } = this.parts;
+    await recorder.save(feed.current, await trainer.gatherState(), isDone);
   }
 }

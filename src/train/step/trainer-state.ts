@@ -1,3 +1,4 @@
+import { MdetrError } from '../../errors.ts';
 import type { HostTensor } from '../../engine/graph/index.ts';
 import type { LearningRates } from '../config/schedule.ts';
 import type { Moments } from '../optimizer/optimizer.ts';
@@ -30,3 +31,19 @@ export interface TrainerState {
   /** The optimizer's moments by parameter. */
   readonly moments: ReadonlyMap<string, Moments>;
 }
+
+/**
+ * Copies stored values into those of a network.
+ *
+ * @throws {MdetrError} if they belong to another network
+ */
+export const copyInto = (target: ReadonlyMap<string, HostTensor>, source: ReadonlyMap<string, HostTensor>): void => {
+  for (const [name, { data, dtype }] of target) {
+    const stored = source.get(name);
+    if (stored?.data.length !== data.length || stored.dtype !== dtype)
+      throw new MdetrError(
+        `the stored state does not fit this network: "${name}" ${stored === undefined ? 'is missing' : 'has another shape'}`,
+      );
+    (data as Float32Array).set(stored.data as Float32Array);
+  }
+};

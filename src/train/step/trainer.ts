@@ -8,13 +8,14 @@ import { allReduceTogether, singleProcess, type Communicator } from '../parallel
 import { copyEntries, updateAverage } from '../optimizer/ema.ts';
 import { isAuxiliary, type AuxiliaryHeads } from '../auxiliary/auxiliary-heads.ts';
 import { clipFactor, Optimizer, type OptimizerConfig } from '../optimizer/optimizer.ts';
+import { OptimizerShards } from '../optimizer/optimizer-shards.ts';
 import { officiallyTrainable } from './parameters.ts';
 import { ratesAt, scaledRates, type LearningRates, type ScheduleConfig } from '../config/schedule.ts';
 import { dropoutSeed } from '../../random/mixing.ts';
 import { UpdatePool } from '../optimizer/update-pool.ts';
 import type { TrainBatch } from '../data/train-batch.ts';
 import type { DifferentiableStep, StepResult, StepTiming } from './differentiable-step.ts';
-import type { StepReport, TrainerState } from './trainer-state.ts';
+import { copyInto, type StepReport, type TrainerState } from './trainer-state.ts';
 import { TrainStep } from './train-step.ts';
 
 /** Options of a trainer. */
@@ -42,6 +43,8 @@ export interface TrainerOptions {
   readonly maskBoxes?: number;
   /** Connection to the other processes of data-parallel training. */
   readonly communicator?: Communicator;
+  /** Divides the optimizer's state among these processes. Default false. */
+  readonly shardOptimizer?: boolean | undefined;
   /** Optimizer threads; by default one per core, at most 4. The result does not depend on it. */
   readonly threads?: number;
 }
@@ -56,6 +59,10 @@ export class Trainer {
   private readonly optimizer: Optimizer;
   private readonly communicator: Communicator;
   private readonly pool: UpdatePool;
+  /** Undefined unless the optimizer's state is divided. */
+  private readonly shards: OptimizerShards | undefined;
+  /** Parameters that have moments, in the order of their first gradients. */
+  private readonly updated = new Set<string>();
   private count = 0;
 
   /**
@@ -70,6 +77,10 @@ export class Trainer {
   ) {
     this.optimizer = new Optimizer(options.optimizer);
     this.communicator = options.communicator ?? singleProcess;
+    this.shards =
+      options.shardOptimizer === true && this.communicator.size > 1
+        ? new OptimizerShards(parameters, differentiable.trained, this.communicator)
+        : undefined;
     this.pool = new UpdatePool(options.threads ?? Math.min(MAX_THREADS, availableParallelism()));
     this.average =
       options.emaDecay === undefined
@@ -105,10 +116,23 @@ export class Trainer {
     return this.count;
   }
 
-  /** Everything that a resumed training needs. */
+  /** Everything that a resumed training needs; with a divided optimizer state only this process's part of it. */
   get state(): TrainerState {
     const { count: step, parameters, average, optimizer } = this;
     return { step, parameters, average, moments: optimizer.state };
+  }
+
+  /**
+   * Gathers everything that a resumed training needs in the first process. All processes call it; the others get only
+   * their part of a divided optimizer state.
+   *
+   * @internal
+   */
+  async gatherState(): Promise<TrainerState> {
+    const { state, shards, communicator, updated } = this;
+    if (shards === undefined) return state;
+    const moments = await shards.gatherMoments([...updated], state.moments);
+    return communicator.rank === 0 ? { ...state, moments } : state;
   }
 
   /**
@@ -119,7 +143,11 @@ export class Trainer {
   restore({ step, parameters, average, moments }: TrainerState): void {
     copyInto(this.parameters, parameters);
     if (this.average !== undefined) copyInto(this.average, average ?? parameters);
-    this.optimizer.restore(moments);
+    const { shards } = this;
+    for (const name of moments.keys()) this.updated.add(name);
+    this.optimizer.restore(
+      shards === undefined ? moments : new Map([...moments].filter(([name]) => shards.owns(name))),
+    );
     this.count = step;
   }
 
@@ -187,8 +215,12 @@ export class Trainer {
     const moving = average === undefined || decay === undefined ? undefined : { values: average, decay };
     // Gradients are sums over all batches; the clip factor turns them into means.
     const clip = clipFactor(gradientNorm, options.clipMaxNorm) / batchCount;
-    await pool.apply(optimizer.plan(parameters, gradients, rates, clip, moving));
-    if (moving !== undefined) updateAverage(moving.values, parameters, moving.decay, (name) => gradients.has(name));
+    const { shards, updated } = this;
+    for (const name of gradients.keys()) updated.add(name);
+    const own = shards === undefined ? gradients : new Map([...gradients].filter(([name]) => shards.owns(name)));
+    await pool.apply(optimizer.plan(parameters, own, rates, clip, moving));
+    await shards?.shareValues([...gradients.keys()]);
+    if (moving !== undefined) updateAverage(moving.values, parameters, moving.decay, (name) => own.has(name));
     return gradientNorm;
   }
 
@@ -237,17 +269,6 @@ export class Trainer {
 
 /** Maximum number of optimizer threads; beyond this the update is memory-bound. */
 const MAX_THREADS = 4;
-
-const copyInto = (target: ReadonlyMap<string, HostTensor>, source: ReadonlyMap<string, HostTensor>): void => {
-  for (const [name, { data, dtype }] of target) {
-    const stored = source.get(name);
-    if (stored?.data.length !== data.length || stored.dtype !== dtype)
-      throw new MdetrError(
-        `the stored state does not fit this network: "${name}" ${stored === undefined ? 'is missing' : 'has another shape'}`,
-      );
-    (data as Float32Array).set(stored.data as Float32Array);
-  }
-};
 
 const floatsOf = (gradients: ReadonlyMap<string, HostTensor>): Float32Array[] =>
   Array.from(gradients.values(), ({ data }) => data as Float32Array);

@@ -45,6 +45,11 @@ export const runSchema = z.object({
     description: 'Copies of the network in threads of their own, which share the `accumulate` batches of every step.',
     own: true,
   }),
+  shard_optimizer: flag.default(false).meta({
+    description:
+      "Divides the optimizer's state among the replicas and processes of a run, which saves memory and sends all weights in every step. The state file is the same.",
+    own: true,
+  }),
   log_every: positiveInteger.default(10).meta({ description: 'Steps between entries of the log.', own: true }),
   save_every: positiveInteger
     .default(500)
