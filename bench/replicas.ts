@@ -40,8 +40,13 @@ const measure = async ({ replicas, threads }: Division): Promise<number> => {
   const folder = mkdtempSync(join(tmpdir(), 'mdetr-bench-'));
   const file = await readConfigFile('configs/scenes/learned-queries.json', [
     'datasets=[{"scenes":{"images":64,"width":144,"height":96}}]',
-    ...[`output_dir=${JSON.stringify(folder)}`, `batch_size=${images}`, `accumulate=${accumulate}`],
-    ...[`replicas=${replicas}`, `threads=${threads}`, `max_steps=${WARM_UP_STEPS + steps}`, 'num_workers=0'],
+    `output_dir=${JSON.stringify(folder)}`,
+    `batch_size=${images}`,
+    `accumulate=${accumulate}`,
+    `replicas=${replicas}`,
+    `threads=${threads}`,
+    `max_steps=${WARM_UP_STEPS + steps}`,
+    'num_workers=0',
   ]);
   const config = parseTrainConfig(file.stages.find(({ name }) => name === 'main')!.values);
   let startedMs = 0;

@@ -29,7 +29,9 @@ const cases = {
 const measure = (args: readonly string[]): { readonly ms: number; readonly megabytes: number } => {
   const started = performance.now();
   const { status, stderr } = spawnSync(process.execPath, ['--import', reporter, ...args], {
-    ...{ cwd: root, encoding: 'utf8', env: { ...process.env, MDETR_CACHE: cache } },
+    cwd: root,
+    encoding: 'utf8',
+    env: { ...process.env, MDETR_CACHE: cache },
   });
   const ms = performance.now() - started;
   const kilobytes = /maxrss (\d+)/.exec(stderr)?.[1];

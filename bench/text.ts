@@ -54,8 +54,14 @@ const SIZES: Readonly<
   },
   tiny: {
     config: () => ({
-      ...{ backbone: 'resnet18', hidden_dim: 64, nheads: 4, enc_layers: 2, dec_layers: 2, dim_feedforward: 128 },
-      ...{ num_queries: 12, text_encoder_type: 'tiny-roberta' },
+      backbone: 'resnet18',
+      hidden_dim: 64,
+      nheads: 4,
+      enc_layers: 2,
+      dec_layers: 2,
+      dim_feedforward: 128,
+      num_queries: 12,
+      text_encoder_type: 'tiny-roberta',
     }),
     height: 800,
     width: 1066,
