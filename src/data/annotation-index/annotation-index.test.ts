@@ -300,6 +300,8 @@ describe('AnnotationIndex', () => {
     ['{"images":[{"id":1} {"id":2}]}', 20, 1, 'expected "," or "]", found {'],
     ['{"images":[{"id":1}]\n"annotations":[]}', 21, 2, 'expected "," or "}"'],
     ['{"images":[{"id":1},{"id":[2]}]}', 20, 1, '"id" is missing or neither an integer nor a string in element 1'],
+    ['{"images":[{"id":12345678901234567890}]}', 11, 1, '"id" in element 0 has more digits than a number keeps'],
+    ['{"images":[{"id":"a"},{"id":"a"}]}', 22, 1, 'image id a is also that of the image at byte 11'],
     ['{"images":[{"id":1.5}]}', 11, 1, '"id" is missing or neither an integer nor a string in element 0'],
     ['{"images":[],"annotations":[{"id":3}]}', 28, 1, '"image_id" is missing'],
     ['{"images":{}}', 10, 1, 'expected a list, found {'],
