@@ -1,0 +1,80 @@
+/**
+ * All-reduce of a training run under MPI, which adds in the order of ranks, beside a C program that calls MPI_Allreduce
+ * (bench/all-reduce.c, built by mpicc): median times for 1 kB to 200 MB, and the ratio of their bandwidths.
+ *
+ *     npm run bench:all-reduce [-- --processes 2 --mpi openmpi --sizes 1000,32000,1000000,32000000,200000000,800000000]
+ */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { ProcessGroup } from '../src/train/parallel/mpi/process-group.ts';
+import { median } from './median.ts';
+
+const { values: options } = parseArgs({
+  options: {
+    processes: { type: 'string', default: '2' },
+    mpi: { type: 'string', default: '' },
+    sizes: { type: 'string', default: '1000,32000,1000000,32000000,200000000' },
+  },
+});
+const sizes = options.sizes.split(',').map(Number);
+
+/** Prints "bytes milliseconds" for every size, as the C program does. */
+const measure = async (group: ProcessGroup): Promise<void> => {
+  for (const bytes of sizes) {
+    const rounds = bytes < 1e6 ? 100 : bytes < 1e8 ? 15 : 5;
+    const values = new Float32Array(bytes / 4);
+    const times: number[] = [];
+    for (let round = -2; round < rounds; round++) {
+      await group.communicator.barrier();
+      const began = performance.now();
+      await group.communicator.allReduce(values);
+      if (round >= 0) times.push(performance.now() - began);
+    }
+    if (group.rank === 0) process.stdout.write(`${bytes} ${median(times).toFixed(6)}\n`);
+  }
+  await group.leave();
+};
+
+/** Builds the C program, runs both under the launcher, and prints the table. */
+const compare = (): void => {
+  const suffix = options.mpi === '' ? '' : `.${options.mpi}`;
+  const folder = mkdtempSync(join(tmpdir(), 'mdetr-bench-'));
+  try {
+    const program = join(folder, 'all-reduce');
+    execFileSync(`mpicc${suffix}`, ['-O2', '-o', program, fileURLToPath(new URL('all-reduce.c', import.meta.url))]);
+    const isOpenMpi = execFileSync(`mpirun${suffix}`, ['--version'], { encoding: 'utf8' }).includes('Open MPI');
+    const launch = (...command: readonly string[]): Map<number, number> => {
+      const more = isOpenMpi ? ['--oversubscribe', '--bind-to', 'none'] : [];
+      const { stdout, stderr, status } = spawnSync(`mpirun${suffix}`, [...more, '-n', options.processes, ...command], {
+        encoding: 'utf8',
+        env: { ...process.env, OMPI_ALLOW_RUN_AS_ROOT: '1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1' },
+      });
+      if (status !== 0) throw new Error(`${command[0]!} failed: ${stderr}`);
+      return new Map(
+        stdout
+          .trim()
+          .split('\n')
+          .map((line) => line.split(' ').map(Number) as [number, number]),
+      );
+    };
+    const c = launch(program, ...sizes.map(String));
+    const own = launch(process.execPath, '--import', 'tsx', fileURLToPath(import.meta.url), '--sizes', options.sizes);
+    console.log('      bytes   MPI_Allreduce, ms   mdetr, ms   bandwidth, ratio');
+    for (const bytes of sizes) {
+      const [expected, found] = [c.get(bytes)!, own.get(bytes)!];
+      console.log(
+        `${String(bytes).padStart(11)}   ${expected.toFixed(3).padStart(17)}   ${found.toFixed(3).padStart(9)}   ${(expected / found).toFixed(2).padStart(16)}`,
+      );
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+};
+
+const group = await ProcessGroup.join();
+if (group === undefined) compare();
+else await measure(group);
