@@ -13,10 +13,13 @@ import { generateScene, makeTexts, Random, type RenderedScene } from '../../src/
 import { drawDetections } from '../../src/drawing/node/index.ts';
 import { MDETR } from '../../src/inference/node/mdetr.ts';
 import { evaluateScenes } from '../../src/benchmarks/scenes/evaluate-scenes.ts';
+import type { DetectionResult } from '../../src/results/types.ts';
 import type { WorstCase } from '../../src/benchmarks/benchmark-report.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const folder = join(root, 'examples/scenes');
+/** Caption of the first call in the README. */
+const README_CAPTION = 'a large green sphere and the small purple cylinder';
 /** Seed of scenes that are not in the training data. */
 const SEED = 7;
 
@@ -44,21 +47,18 @@ for (let index = 0; index < 5; index++) {
   const encoded = await model.encodeImage(scene.image);
   const found = await encoded.detect(caption.text);
   const referred = await encoded.refer(expression.text, { masks: true });
-  const boxes = await smaller(
-    await drawDetections(scene.image, { caption: caption.text, detections: found.detections }),
-  );
-  const best = await smaller(
-    await drawDetections(scene.image, {
-      caption: expression.text,
-      detections: referred.best === null ? [] : [referred.best],
-    }),
-  );
+  const drawn = async ({ caption, detections }: Pick<DetectionResult, 'caption' | 'detections'>) =>
+    smaller(await drawDetections(scene.image, { caption, detections }));
+  const best = await drawn({
+    caption: expression.text,
+    detections: referred.best === null ? [] : [referred.best],
+  });
   await writeFile(join(folder, `${name}.png`), await pngOf(scene));
-  await writeFile(join(folder, `${name}-caption.png`), boxes);
+  await writeFile(join(folder, `${name}-caption.png`), await drawn(found));
   await writeFile(join(folder, `${name}-expression.png`), best);
   if (index === 0) {
     await writeFile(join(root, 'examples/scene.png'), await pngOf(scene));
-    await writeFile(join(root, 'docs/images/boxes.png'), boxes);
+    await writeFile(join(root, 'docs/images/boxes.png'), await drawn(await encoded.detect(README_CAPTION)));
   }
   const answers: string[] = [];
   for (const { text, answer } of questions) {
