@@ -3,7 +3,7 @@
  * examples/README.md with texts and answers, and a sheet of failures for docs/results.md. Run it after the model has
  * changed.
  *
- *     npx tsx scripts/examples/make-examples.ts
+ *     npx tsx scripts/examples/make-examples.ts && npx tsx scripts/examples/make-notebook.ts
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
