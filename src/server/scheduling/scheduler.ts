@@ -4,6 +4,7 @@ import type { LogEntry } from '../log.ts';
 import { Problem, retryAfter } from '../problems.ts';
 import type { InferenceRequest, ModelDescription, WorkReport } from '../worker/messages.ts';
 import { CostEstimate } from './cost-estimate.ts';
+import { Overrun } from './overrun.ts';
 import type { Outcome, Task } from './task.ts';
 import { WorkerPool, type PoolSettings, type PoolWorker } from './worker-pool.ts';
 
@@ -38,6 +39,7 @@ export class Scheduler {
   private readonly tasks = new Set<Task>();
   private readonly estimates = new Map<string, CostEstimate>();
   private readonly killers = new LRUCache<string, true>({ max: MAX_REMEMBERED, ttl: REMEMBERED_MS });
+  private readonly overrun = new Overrun();
   private nextId = 0;
   private onEmpty: (() => void) | undefined;
 
@@ -101,6 +103,7 @@ export class Scheduler {
     if (refusal !== undefined) throw refusal;
     const isCached = this.pool.holds(request.imageDigest);
     const costMs = this.estimates.get(request.model)!.of(request.texts.length, isCached);
+    const aheadMs = this.workAheadMs();
     return new Promise((resolve, reject) => {
       const giveUp = (): void => {
         this.cancel(task);
@@ -115,6 +118,7 @@ export class Scheduler {
         request,
         fingerprint,
         costMs,
+        aheadMs,
         attempts: 0,
         isGivenUp: false,
         acceptedMs: performance.now(),
@@ -135,13 +139,16 @@ export class Scheduler {
     await this.pool.close();
   }
 
-  /** Expected time until the accepted requests are done, from the measured times. */
+  /** Time until the accepted work is done, from the measured times and by how much requests overran them lately. */
   expectedWaitMs(): number {
-    const now = performance.now();
+    return this.workAheadMs() * this.overrun.factor + this.pool.restartMs;
+  }
+
+  /** Measured time of the work that was accepted and is not done. */
+  private workAheadMs(): number {
     let sum = 0;
     for (const task of this.tasks) sum += task.costMs;
-    const spent = this.pool.spentMs(now);
-    return Math.max(0, sum - spent) / Math.max(1, this.pool.ready) + this.pool.restartMs;
+    return Math.max(0, sum - this.pool.spentMs(performance.now())) / Math.max(1, this.pool.ready);
   }
 
   /** Expected wait above which requests are refused; without a model name, that of the slowest model. */
@@ -174,6 +181,9 @@ export class Scheduler {
     if (task === undefined) return;
     if (message.kind === 'done') {
       const waitMs = task.startedMs! - task.acceptedMs;
+      // A request that waited for no other says nothing about the queue, nor does one whose worker was replaced.
+      if (task.aheadMs > 0 && task.attempts === 0)
+        this.overrun.add(task.aheadMs + task.costMs, performance.now() - task.acceptedMs);
       task.resolve({ results: message.results, batch: message.batch, isCached: message.isCached, waitMs });
     } else {
       const cause =

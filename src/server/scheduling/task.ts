@@ -18,6 +18,8 @@ export interface Task {
   readonly fingerprint: string;
   /** Expected time of its computation. */
   readonly costMs: number;
+  /** Measured time of the work that was accepted before it. */
+  readonly aheadMs: number;
   /** Number of workers that died while running it. */
   attempts: number;
   /** It was canceled. */
