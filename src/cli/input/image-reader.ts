@@ -35,7 +35,7 @@ export const completed = <R extends ResultBase>(result: R, { decodeMs }: Decoded
   timing: { ...result.timing, preprocess: result.timing.preprocess + decodeMs },
 });
 
-/** Reads images one by one. Broken ones of folders and lists are reported and counted instead of rejecting. */
+/** Reads images. Broken ones of folders and lists are reported and counted instead of rejecting. */
 export class ImageReader {
   private broken = 0;
 
@@ -47,7 +47,10 @@ export class ImageReader {
 
   /** @throws {MdetrError} naming the first broken image, unless the reader is tolerant */
   async readAll(images: readonly ListedImage[]): Promise<DecodedImage[]> {
-    return this.each(images, (image) => readImage(image, this.options));
+    // All at once, on the threads of libvips; a failure is reported in the order of the images.
+    const reading = images.map((image) => readImage(image, this.options));
+    for (const image of reading) image.catch(() => undefined);
+    return this.each(reading, (image) => image);
   }
 
   /** Images of a size that the model accepts; the others count as broken. */
