@@ -90,7 +90,7 @@ describe('exports of labeling tools', () => {
     expect((await annotationsOf(instances(change))).annotations[0]).toMatchObject(expected);
   });
 
-  it('takes ids of images and categories that are texts', async () => {
+  it('takes string ids of images and categories', async () => {
     const copy = temporaryFolder();
     const box = { id: 'a', image_id: 'img-1', bbox: [1, 2, 3, 4], category_id: 'c1' };
     const file = {

@@ -114,7 +114,7 @@ const placeImage = (
     }
     return [{ ...object, bbox, segmentation: placedMask(object, size, scale, options) }];
   };
-  const objects = image.objects.flatMap((object) => options.badRows.attempt(() => objectsOf(object)) ?? []);
+  const objects = [...options.badRows.usable(image.objects, objectsOf)];
   return { path, ...size, split: image.split, caption: image.caption, objects, location: image.location };
 };
 

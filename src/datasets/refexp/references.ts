@@ -20,10 +20,10 @@ export type Reference = z.output<typeof reference>;
 /** Validates the contents of an unpickled `refs(…).p`. @throws {MdetrError} naming entry and field of the first wrong value, unless such entries are skipped */
 export const checkReferences = (data: unknown, path: string, badRows: BadRows, ids: InstanceIds): Reference[] => {
   if (!Array.isArray(data)) throw new MdetrError(`${path}: is not a list of references`);
-  return data.flatMap(
-    (entry, i) =>
-      badRows.attempt(() => checked(reference, ids.withNumbers('references', entry), `${path}: [${i}]`)) ?? [],
+  const usable = badRows.usable(data, (entry, i) =>
+    checked(reference, ids.withNumbers('references', entry), `${path}: [${i}]`),
   );
+  return [...usable];
 };
 
 /** File name of the image: `COCO_train2014_000000581857_16.jpg` (a crop) becomes `COCO_train2014_000000581857.jpg`. */

@@ -57,7 +57,7 @@ describe('referring expressions', () => {
     );
   });
 
-  it('takes ids that are texts', async () => {
+  it('takes string ids', async () => {
     const copy = copyOfFixture();
     const edit = (name: string, change: (text: string) => string): void => {
       const path = join(copy, 'refcoco', name);

@@ -37,6 +37,20 @@ export class BadRows {
     }
   }
 
+  /** Reads entries, and yields what `read` returns for those that can be used; the elements of arrays one by one. */
+  *usable<Entry, Found>(
+    entries: Iterable<Entry>,
+    read: (entry: Entry, index: number) => Found | readonly Found[] | undefined,
+  ): Generator<Found, void, undefined> {
+    let index = 0;
+    for (const entry of entries) {
+      const position = index++;
+      const found = this.attempt(() => read(entry, position));
+      if (Array.isArray(found)) yield* found as readonly Found[];
+      else if (found !== undefined) yield found as Found;
+    }
+  }
+
   /** Like {@link attempt}, for entries that are written at once. Resolves to whether the entry was used. */
   async attemptWrite(write: () => Promise<void>): Promise<boolean> {
     try {

@@ -81,7 +81,7 @@ export interface ChosenInstances {
 
 /**
  * Reads selected images and boxes of `instances_train2014.json` (448 MB) in one pass. Only these are kept in memory.
- * @param ids numbers of ids that are texts, also of the `wanted` ones
+ * @param ids integers for string ids, also of the `wanted` ones
  * @throws {MdetrError} naming the ids that the file does not have, unless bad entries are skipped
  */
 export const readChosenInstances = async (

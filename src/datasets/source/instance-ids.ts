@@ -24,7 +24,7 @@ export class InstanceIds {
     categories: new StringIds(),
   };
 
-  /** An entry of a list, with numbers in place of ids that are texts. */
+  /** An entry of a list, with integers in place of string ids. */
   withNumbers(list: keyof typeof FIELDS, entry: unknown): unknown {
     return this.mapped(FIELDS[list], entry, (table, id) => (typeof id === 'string' ? table.numberOf(id) : id));
   }

@@ -69,10 +69,7 @@ export const cocoImporter: Importer = {
         options.notes.add('masks that the exporter marks as crowds, which count as objects', source.pathOf(file));
       if (isCornerBoxes)
         options.notes.add('boxes that are [x0, y0, x1, y1] instead of [x, y, width, height]', source.pathOf(file));
-      for (const entry of content.images) {
-        const image = options.badRows.attempt(() => imageOf(source, content, entry, isCornerBoxes, options));
-        if (image !== undefined) yield image;
-      }
+      yield* options.badRows.usable(content.images, (entry) => imageOf(source, content, entry, isCornerBoxes, options));
     }
   },
 };
@@ -219,7 +216,7 @@ const objectsOf = (
       },
     ];
   };
-  return entries.flatMap((entry) => options.badRows.attempt(() => objectsOfEntry(entry)) ?? []);
+  return [...options.badRows.usable(entries, objectsOfEntry)];
 };
 
 const labelOf = (

@@ -121,12 +121,12 @@ const imagesOf = function* (
   if (!hasBoxes) throw new MdetrError(`${path}: line 1: no row has a box`);
   const unit = largest <= MAX_FRACTION ? 'fractions' : 'pixels';
   options.notes.add(describe(columns, delimiter, unit), file);
-  for (const { reference, location, split, width, height, objects } of entries.values()) {
-    const found = options.badRows.attempt(() => ({
-      path: source.findImage(reference, file) ?? source.findImageByStem(imageStem(reference), file),
-    }));
-    if (found !== undefined) yield { fileName: reference, ...found, width, height, unit, split, objects, location };
-  }
+  yield* options.badRows.usable(entries.values(), ({ reference, ...entry }) => ({
+    ...entry,
+    fileName: reference,
+    path: source.findImage(reference, file) ?? source.findImageByStem(imageStem(reference), file),
+    unit,
+  }));
 };
 
 interface Entry {

@@ -55,7 +55,7 @@ const imageOf = (source: ImportSource, file: string, element: XmlElement, option
     width: sizeOf(width),
     height: sizeOf(height),
     split: splitNamed(subset ?? '') ?? splitOfFolders(name) ?? splitOfFolders(file),
-    objects: element.children.flatMap((shape) => options.badRows.attempt(() => objectOf(shape, path, options)) ?? []),
+    objects: [...options.badRows.usable(element.children, (shape) => objectOf(shape, path, options))],
     location,
   };
 };

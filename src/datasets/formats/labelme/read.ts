@@ -71,10 +71,11 @@ const imageOf = (source: ImportSource, file: string, value: unknown, options: Im
   const stated = content.imagePath ?? '';
   const image =
     (stated === '' ? undefined : source.findImage(stated, file)) ?? source.findImageByStem(imageStem(stem), file);
-  const shapes = content.shapes.flatMap((shape, i) => {
+  const placed = options.badRows.usable(content.shapes, (shape, i) => {
     const location = `${path}: shapes[${i}]`;
-    return options.badRows.attempt(() => ({ ...checked(shapeSchema, shape, location), location })) ?? [];
+    return { ...checked(shapeSchema, shape, location), location };
   });
+  const shapes = [...placed];
   return {
     fileName: stated === '' ? stem : stated,
     path: image,
@@ -115,7 +116,7 @@ const objectsOf = (shapes: readonly PlacedShape[], { leftOut, badRows }: ImportO
       },
     ];
   };
-  return [...groups.values()].flatMap((parts) => badRows.attempt(() => objectOf(parts)) ?? []);
+  return [...badRows.usable(groups.values(), objectOf)];
 };
 
 const typeOf = ({ shape_type: type, points }: Shape): string => type ?? (points.length === 2 ? 'rectangle' : 'polygon');

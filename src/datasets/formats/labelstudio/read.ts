@@ -57,9 +57,9 @@ export const labelStudioImporter: Importer = {
     );
     const defaultClass =
       isUnnamed && tasks.length > 0 ? classOfUnnamed(options, tasks[0]!.location) : options.defaultClass;
-    for (const task of tasks) {
-      yield* options.badRows.attempt(() => imagesOf(source, task, hasAnnotations, { ...options, defaultClass })) ?? [];
-    }
+    yield* options.badRows.usable(tasks, (task) =>
+      imagesOf(source, task, hasAnnotations, { ...options, defaultClass }),
+    );
   },
 };
 

@@ -56,9 +56,7 @@ export const objectsOfResults = (
     addAttribute(region.attributes, result, value);
   };
   results.forEach((result, i) => options.badRows.attempt(() => readResult(result, i)));
-  const objects = [...regions.values()].flatMap(
-    (region) => options.badRows.attempt(() => objectsOf(region, options)) ?? [],
-  );
+  const objects = [...options.badRows.usable(regions.values(), (region) => objectsOf(region, options))];
   const sized = [...regions.values()].find(({ width, height }) => width !== undefined && height !== undefined);
   return { objects, width: sized?.width, height: sized?.height };
 };

@@ -1,7 +1,6 @@
 import * as z from 'zod';
-import { MdetrError, messageOf } from '../../../errors.ts';
+import { MdetrError } from '../../../errors.ts';
 import { readTextFile, readJsonFile } from '../../../files/json/json-file.ts';
-import { parseStrictJson } from '../../../files/json/json-text.ts';
 import type { ImportedImage, Importer, ImportOptions } from '../../import/importer.ts';
 import { fileHead } from '../../import/file-head.ts';
 import type { ImportSource } from '../../import/import-source.ts';
@@ -10,6 +9,7 @@ import { splitOfPath } from '../../import/stated-split.ts';
 import { checked } from '../../source/checked.ts';
 import { BadRowError } from '../../source/bad-rows.ts';
 import { parseCsv, type CsvTable } from '../csv/table.ts';
+import { parsedField } from './json-field.ts';
 import {
   attributesOfRegion,
   classAttributeOf,
@@ -73,10 +73,7 @@ export const viaImporter: Importer = {
       regions.flatMap(({ regions: own }) => own.map(({ region }) => attributesOfRegion(region))),
     );
     if (classAttribute !== undefined) options.notes.add('attributes that are taken for the class', classAttribute);
-    for (const entry of regions) {
-      const image = options.badRows.attempt(() => imageOf(source, entry, classAttribute, choices, options));
-      if (image !== undefined) yield image;
-    }
+    yield* options.badRows.usable(regions, (entry) => imageOf(source, entry, classAttribute, choices, options));
   },
 };
 
@@ -102,20 +99,22 @@ const readJson = (
   const path = source.pathOf(file);
   const isProject = '_via_img_metadata' in content;
   const entries = isProject ? checked(record, content['_via_img_metadata'], `${path}: _via_img_metadata`) : content;
-  const readEntry = (key: string, value: unknown): PlacedRegions => {
+  const readEntry = ([key, value]: readonly [string, unknown]): PlacedRegions => {
     const location = `${path}: [${JSON.stringify(key.slice(0, 80))}]`;
     const { filename, regions } = checked(fileSchema, value, location);
     return {
       file,
       fileName: filename,
       location,
-      regions: Object.entries(regions ?? {}).flatMap(([index, region]) => {
-        const place = `${location}: regions[${index}]`;
-        return badRows.attempt(() => ({ region: checked(regionSchema, region, place), location: place })) ?? [];
-      }),
+      regions: Array.from(
+        badRows.usable(Object.entries(regions ?? {}), ([index, region]) => {
+          const place = `${location}: regions[${index}]`;
+          return { region: checked(regionSchema, region, place), location: place };
+        }),
+      ),
     };
   };
-  return Object.entries(entries).flatMap(([key, value]) => badRows.attempt(() => readEntry(key, value)) ?? []);
+  return [...badRows.usable(Object.entries(entries), readEntry)];
 };
 
 const readCsv = (source: ImportSource, file: string, text: string, { badRows }: ImportOptions): PlacedRegions[] => {
@@ -152,14 +151,6 @@ const readCsv = (source: ImportSource, file: string, text: string, { badRows }: 
   return [...images].map(([fileName, entry]) => ({ file, fileName, ...entry }));
 };
 
-const parsedField = (text: string, location: string): unknown => {
-  try {
-    return parseStrictJson(text);
-  } catch (error) {
-    throw new BadRowError(`${location} is not JSON: ${messageOf(error).slice(0, 100)}`, { cause: error });
-  }
-};
-
 const imageOf = (
   source: ImportSource,
   { file, fileName, location, regions }: PlacedRegions,
@@ -170,9 +161,10 @@ const imageOf = (
   fileName,
   path: source.findImage(fileName, file),
   split: splitOfPath(file),
-  objects: regions.flatMap(
-    ({ region, location: place }) =>
-      options.badRows.attempt(() => objectOfRegion(region, classAttribute, choices, place, options)) ?? [],
+  objects: Array.from(
+    options.badRows.usable(regions, ({ region, location: place }) =>
+      objectOfRegion(region, classAttribute, choices, place, options),
+    ),
   ),
   location,
 });

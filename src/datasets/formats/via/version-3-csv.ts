@@ -1,7 +1,7 @@
-import { MdetrError, messageOf } from '../../../errors.ts';
-import { parseStrictJson } from '../../../files/json/json-text.ts';
+import { MdetrError } from '../../../errors.ts';
 import { BadRowError, type BadRows } from '../../source/bad-rows.ts';
 import { parseCsv, type CsvTable } from '../csv/table.ts';
+import { parsedField } from './json-field.ts';
 
 const HEADER = /^#\s*CSV_HEADER\s*=\s*(.+)$/m;
 const ATTRIBUTES = /^#\s*ATTRIBUTE\s*=\s*(\{.*\})\s*$/m;
@@ -31,7 +31,7 @@ export const projectOfVia3Csv = (text: string, path: string, badRows: BadRows): 
   const idOf = new Map<string, string>();
   const readRow = ({ values, line }: CsvTable['rows'][number]): void => {
     const location = `${path}: line ${line}`;
-    const list = parsed(values[files] ?? '', `${location}: file_list`);
+    const list = parsedField(values[files] ?? '', `${location}: file_list`);
     const name: unknown = Array.isArray(list) ? list[0] : list;
     if (typeof name !== 'string' || name === '') throw new BadRowError(`${location}: file_list names no image`);
     const id = idOf.get(name) ?? String(idOf.size + 1);
@@ -40,24 +40,16 @@ export const projectOfVia3Csv = (text: string, path: string, badRows: BadRows): 
     view[id] = { fid_list: [id] };
     metadata[`line ${line}`] = {
       vid: id,
-      xy: parsed(values[shape] ?? '[]', `${location}: spatial_coordinates`),
-      av: parsed(values[attributes] ?? '{}', `${location}: metadata`),
+      xy: parsedField(values[shape] ?? '[]', `${location}: spatial_coordinates`),
+      av: parsedField(values[attributes] ?? '{}', `${location}: metadata`),
     };
   };
   for (const row of parseCsv(text, path).rows) badRows.attempt(() => readRow(row));
   const stated = ATTRIBUTES.exec(text)?.[1];
   return {
-    attribute: stated === undefined ? {} : parsed(stated, `${path}: ATTRIBUTE`),
+    attribute: stated === undefined ? {} : parsedField(stated, `${path}: ATTRIBUTE`),
     file,
     view,
     metadata,
   };
-};
-
-const parsed = (text: string, location: string): unknown => {
-  try {
-    return parseStrictJson(text);
-  } catch (error) {
-    throw new BadRowError(`${location} is not JSON: ${messageOf(error).slice(0, 100)}`, { cause: error });
-  }
 };

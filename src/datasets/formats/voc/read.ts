@@ -56,10 +56,9 @@ export const vocImporter: Importer = {
     const objects = entries.flatMap((entry) => entry.objects);
     const isUnnamed = objects.length > 0 && objects.every(({ label }) => label === undefined || label === '');
     const defaultClass = isUnnamed ? classOfUnnamed(options, objects[0]!.location) : options.defaultClass;
-    for (const entry of entries) {
-      const image = options.badRows.attempt(() => imageOf(source, entry, origin, splits, { ...options, defaultClass }));
-      if (image !== undefined) yield image;
-    }
+    yield* options.badRows.usable(entries, (entry) =>
+      imageOf(source, entry, origin, splits, { ...options, defaultClass }),
+    );
   },
 };
 
@@ -91,9 +90,8 @@ const readEntry = (
   const tree = treeOf(text, path);
   if (tree.name !== 'annotation')
     throw new BadRowError(`${path}: line ${tree.line}: the root is <${tree.name}>, not <annotation>`);
-  const objects = childrenOf(tree, 'object').flatMap((object) =>
-    textOf(object, 'deleted') === '1' ? [] : (badRows.attempt(() => readObject(object, path)) ?? []),
-  );
+  const present = childrenOf(tree, 'object').filter((object) => textOf(object, 'deleted') !== '1');
+  const objects = [...badRows.usable(present, (object) => readObject(object, path))];
   return { file, location: path, tree, objects };
 };
 

@@ -25,13 +25,13 @@ export interface YoloLabel {
  * @throws {MdetrError} naming file and line of the first line that is something else, unless such lines are skipped
  */
 export const parseLabelFile = (text: string, path: string, badRows: BadRows, keyPointValues = 0): YoloLabel[] =>
-  text.split(/\r\n|\n|\r/).flatMap((line, index) => {
-    const words = line.trim().split(/\s+/);
-    if (words[0] === '') return [];
-    const location = `${path}: line ${index + 1}`;
-    const label = badRows.attempt(() => parseLine(words, location, keyPointValues));
-    return label === undefined ? [] : [{ ...label, line: index + 1 }];
-  });
+  Array.from(
+    badRows.usable(text.split(/\r\n|\n|\r/), (line, index) => {
+      const words = line.trim().split(/\s+/);
+      if (words[0] === '') return undefined;
+      return { ...parseLine(words, `${path}: line ${index + 1}`, keyPointValues), line: index + 1 };
+    }),
+  );
 
 const parseLine = (words: readonly string[], location: string, keyPointValues: number): Omit<YoloLabel, 'line'> => {
   const values = words.map((word) => {

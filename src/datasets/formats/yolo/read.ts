@@ -69,11 +69,10 @@ export const yoloImporter: Importer = {
         path: entry.path,
         unit: 'fractions',
         split: entry.split,
-        objects: content.flatMap(
-          (label) =>
-            options.badRows.attempt(() =>
-              objectOf(label, description, isTurned, `${location}: line ${label.line}`, options),
-            ) ?? [],
+        objects: Array.from(
+          options.badRows.usable(content, (label) =>
+            objectOf(label, description, isTurned, `${location}: line ${label.line}`, options),
+          ),
         ),
         location,
       } satisfies ImportedImage;
