@@ -34,6 +34,7 @@ import {
   transpose,
   unsqueeze,
 } from '../../engine/ops/index.ts';
+import { pairwiseIntersection } from '../pairwise-intersection.ts';
 import type { DetectedImage } from '../backbones/backbone.ts';
 import { COLOR_PROTOTYPES, COLORS } from '../../text/lexicon/concepts.ts';
 
@@ -122,10 +123,8 @@ const placesAt = (x: Tensor, y: Tensor): Tensor => {
 export const pairwiseIou = (boxes: Tensor): Tensor => {
   const side = (k: number): Tensor => slice(boxes, 2, k, k + 1); // (B, P, 1)
   const [x0, y0, x1, y1] = [side(0), side(1), side(2), side(3)] as const;
-  const extent = (low: Tensor, high: Tensor): Tensor =>
-    maximum(sub(minimum(high, swapLastTwo(high)), maximum(low, swapLastTwo(low))), 0);
   const area = mul(sub(x1, x0), sub(y1, y0));
-  const shared = mul(extent(x0, x1), extent(y0, y1));
+  const shared = pairwiseIntersection(boxes);
   return div(shared, add(sub(add(area, swapLastTwo(area)), shared), scalar(1e-6)));
 };
 

@@ -13,7 +13,6 @@ import {
   iota,
   maximum,
   mergeAxes,
-  minimum,
   mul,
   relu,
   reshape,
@@ -28,6 +27,7 @@ import {
   where,
 } from '../../engine/ops/index.ts';
 import { gatherRows } from '../gather-rows.ts';
+import { pairwiseIntersection } from '../pairwise-intersection.ts';
 import { areaOfXyxy, CELLS_PER_POSITION, type CellPredictions } from './encoder-head.ts';
 
 /** Boxes that the decoder's queries may start from, N for every caption. No gradient flows through boxes and scores. */
@@ -110,17 +110,11 @@ const penaltiesOf = ({ boxesXyxy, scores }: Candidates, maxIou: number): Tensor 
   // IoU > t exactly when the intersection is above t / (1 + t) of the sum of both areas.
   const fraction = maxIou / (1 + maxIou);
   const areas = areaOfXyxy(boxesXyxy);
-  const extents = [0, 1].map((axis) => {
-    const [low, high] = [slice(boxesXyxy, 2, axis, axis + 1), slice(boxesXyxy, 2, axis + 2, axis + 3)]; // (B, N, 1)
-    return relu(sub(minimum(high, asRow(high)), maximum(low, asRow(low))));
-  });
-  const overlaps = greater(mul(extents[0]!, extents[1]!), mul(add(unsqueeze(areas, 2), unsqueeze(areas, 1)), fraction));
+  const bothAreas = add(unsqueeze(areas, 2), unsqueeze(areas, 1));
+  const overlaps = greater(pairwiseIntersection(boxesXyxy), mul(bothAreas, fraction));
   const isSuppressed = and(overlaps, greaterEqual(unsqueeze(scores, 1), 0));
   return where(isSame, SELECTION, where(isSuppressed, SUPPRESSION, scalar(0)));
 };
-
-/** (B, N, 1) → (B, 1, N) */
-const asRow = (column: Tensor): Tensor => unsqueeze(squeeze(column, 2), 1);
 
 /** Boxes that queries start from, in cxcywh format, of boxes (B, K, 4) in xyxy format; at least `MIN_BOX_SIZE` wide and high. */
 export const startBoxes = (boxesXyxy: Tensor): Tensor => {
