@@ -17,6 +17,7 @@ import { createRuntime } from '../src/engine/runtime/create-runtime.ts';
 import { ProgramCache } from '../src/engine/runtime/node/program-cache.ts';
 import { syntheticSource } from '../test/support/synthetic-weights.ts';
 import { median } from './median.ts';
+import { TINY_NETWORK } from './tiny-network.ts';
 
 const { values } = parseArgs({
   options: {
@@ -39,17 +40,6 @@ const [threads, batch, repeat, height, width, tokens] = [
   values.tokens,
 ].map(Number) as [number, number, number, number, number, number];
 
-const tiny = {
-  backbone: 'resnet18',
-  hidden_dim: 64,
-  nheads: 4,
-  enc_layers: 2,
-  dec_layers: 2,
-  dim_feedforward: 128,
-  num_queries: 12,
-  text_encoder_type: 'tiny-roberta',
-};
-
 const folder = mkdtempSync(join(tmpdir(), 'mdetr-bench-'));
 /** Peak resident memory of this process, from the kernel; MB. */
 const peakMb = (): number => {
@@ -61,7 +51,7 @@ const peakMb = (): number => {
 };
 
 const runOurs = async (): Promise<Record<string, number>> => {
-  const model = new MdetrNetwork(parseModelConfig(values.size === 'tiny' ? tiny : {}));
+  const model = new MdetrNetwork(parseModelConfig(values.size === 'tiny' ? TINY_NETWORK : {}));
   const weights = syntheticSource(model);
   const runtime = await createRuntime({ threads, cache: new ProgramCache({ folder }) });
   const programs = traceInference(model);

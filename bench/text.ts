@@ -20,6 +20,7 @@ import { traceInference } from '../src/inference/programs.ts';
 import { MdetrNetwork, parseModelConfig } from '../src/models/index.ts';
 import { syntheticSource } from '../test/support/synthetic-weights.ts';
 import { median } from './median.ts';
+import { TINY_NETWORK } from './tiny-network.ts';
 
 const { values } = parseArgs({
   options: {
@@ -53,16 +54,7 @@ const SIZES: Readonly<
     width: 192,
   },
   tiny: {
-    config: () => ({
-      backbone: 'resnet18',
-      hidden_dim: 64,
-      nheads: 4,
-      enc_layers: 2,
-      dec_layers: 2,
-      dim_feedforward: 128,
-      num_queries: 12,
-      text_encoder_type: 'tiny-roberta',
-    }),
+    config: () => TINY_NETWORK,
     height: 800,
     width: 1066,
   },

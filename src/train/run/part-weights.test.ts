@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { tensorSource, writePth, writeSafetensors } from '../../checkpoints/index.ts';
 import { MdetrNetwork, parseModelConfig } from '../../models/index.ts';
+import { SMALL_DETECTOR } from '../../../test/support/small-detector.ts';
 import { initialParameters, type ParameterStore } from '../step/parameters.ts';
 import { loadPart } from './part-weights.ts';
 
@@ -14,21 +15,7 @@ const networkWith = (more: Record<string, unknown> = {}): ParameterStore =>
   initialParameters(
     new MdetrNetwork(
       parseModelConfig({
-        backbone: 'small_convnet',
-        small_backbone: { widths: [24, 48, 96, 160], groups: 8 },
-        hidden_dim: 128,
-        enc_layers: 1,
-        dec_layers: 1,
-        dim_feedforward: 32,
-        text_encoder_type: 'own',
-        text_encoder: {
-          hidden_size: 16,
-          num_hidden_layers: 1,
-          num_attention_heads: 2,
-          intermediate_size: 16,
-          vocab_size: 20,
-          max_position_embeddings: 10,
-        },
+        ...SMALL_DETECTOR,
         ...more,
       }),
     ),

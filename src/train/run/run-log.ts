@@ -161,16 +161,7 @@ export class RunLog {
 
   training(entry: LogEntry): void {
     this.lines.append(`${JSON.stringify({ kind: 'train', ...entry })}\n`);
-    const { step, terms, loss, lr, lr_backbone, text_encoder_lr, grad_norm, images_per_s } = entry;
-    this.scalars(step, {
-      'train/loss': loss,
-      ...prefixed('train/', terms),
-      'rates/lr': lr,
-      'rates/lr_backbone': lr_backbone,
-      'rates/text_encoder_lr': text_encoder_lr,
-      'train/grad_norm': grad_norm,
-      'speed/images_per_s': images_per_s,
-    });
+    this.scalars(entry.step, trainingScalars(entry));
   }
 
   validation(
@@ -180,7 +171,7 @@ export class RunLog {
     images: readonly EventImage[] = [],
   ): void {
     this.lines.append(`${JSON.stringify({ kind: 'validation', step, epoch, metrics })}\n`);
-    this.scalars(step, prefixed('validation/', metrics));
+    this.scalars(step, validationScalars(metrics));
     if (images.length > 0) this.events.append(imagesEvent(Date.now() / 1000, step, images));
   }
 
@@ -197,6 +188,21 @@ export class RunLog {
     this.events.append(scalarsEvent(Date.now() / 1000, step, values));
   }
 }
+
+/** Values of an entry of the log under the names that other programs show. */
+export const trainingScalars = (entry: LogEntry): Record<string, number> => ({
+  'train/loss': entry.loss,
+  ...prefixed('train/', entry.terms),
+  'rates/lr': entry.lr,
+  'rates/lr_backbone': entry.lr_backbone,
+  'rates/text_encoder_lr': entry.text_encoder_lr,
+  'train/grad_norm': entry.grad_norm,
+  'speed/images_per_s': entry.images_per_s,
+});
+
+/** Metrics of a validation under the names that other programs show. */
+export const validationScalars = (metrics: Readonly<Record<string, number>>): Record<string, number> =>
+  prefixed('validation/', metrics);
 
 const prefixed = (prefix: string, values: Readonly<Record<string, number>>): Record<string, number> =>
   Object.fromEntries(Object.entries(values).map(([name, value]) => [prefix + name, value]));

@@ -4,31 +4,17 @@ import { join } from 'node:path';
 import { expect, it, vi } from 'vitest';
 import { tensorSource, writeSafetensors } from '../../checkpoints/index.ts';
 import { MdetrNetwork, parseModelConfig } from '../../models/index.ts';
+import { SMALL_DETECTOR } from '../../../test/support/small-detector.ts';
 import { parseTrainConfig } from '../config/config.ts';
 import { initialParameters } from '../step/parameters.ts';
 import { findVocabulary, startingPoint, takeOver } from './run-start.ts';
 
-const size = {
-  backbone: 'small_convnet',
-  small_backbone: { widths: [24, 48, 96, 160], groups: 8 },
-  hidden_dim: 128,
-  enc_layers: 1,
-  dec_layers: 1,
-  dim_feedforward: 32,
-  text_encoder_type: 'own',
-  text_encoder: {
-    hidden_size: 16,
-    num_hidden_layers: 1,
-    num_attention_heads: 2,
-    intermediate_size: 16,
-    vocab_size: 20,
-    max_position_embeddings: 10,
-  },
-};
-
 it('a stage with masks takes over the detector of a stage without, and the other way round', () => {
-  const detector = initialParameters(new MdetrNetwork(parseModelConfig(size)), 1);
-  const masks = initialParameters(new MdetrNetwork(parseModelConfig({ ...size, mask_model: 'smallconv' })), 2);
+  const detector = initialParameters(new MdetrNetwork(parseModelConfig(SMALL_DETECTOR)), 1);
+  const masks = initialParameters(
+    new MdetrNetwork(parseModelConfig({ ...SMALL_DETECTOR, mask_model: 'smallconv' })),
+    2,
+  );
   const name = 'transformer.encoder.layers.0.linear1.weight';
   const [plain, prefixed] = [detector.get(name)!.data, masks.get(`detr.${name}`)!.data];
   expect(prefixed).not.toEqual(plain);
@@ -44,7 +30,7 @@ it('a run begins with weights of single parts, an earlier stage has them already
   try {
     const name = 'backbone.0.body.';
     const path = join(folder, 'backbone.safetensors');
-    const values = initialParameters(new MdetrNetwork(parseModelConfig(size)), 1);
+    const values = initialParameters(new MdetrNetwork(parseModelConfig(SMALL_DETECTOR)), 1);
     const parts = [...values].filter(([own]) => own.startsWith(name));
     await writeSafetensors(
       path,
@@ -54,7 +40,7 @@ it('a run begins with weights of single parts, an earlier stage has them already
       {},
     );
     const notes: string[] = [];
-    const config = parseTrainConfig({ ...size, backbone_weights: path });
+    const config = parseTrainConfig({ ...SMALL_DETECTOR, backbone_weights: path });
     const { parameters } = await startingPoint(config, undefined, (text) => notes.push(text));
     expect(notes).toEqual([`${path}: ${parts.length} tensors of the backbone loaded`]);
     for (const [own] of parts) expect(parameters.get(own)!.data[0], own).toBe(0.5);
@@ -67,7 +53,8 @@ it('the vocabulary of a config is found as on the command line: pulled ones by n
   const cache = mkdtempSync(join(tmpdir(), 'mdetr-vocabulary-'));
   vi.stubEnv('MDETR_CACHE', cache);
   try {
-    const find = (tokenizer: string): Promise<string> => findVocabulary(parseTrainConfig({ ...size, tokenizer }));
+    const find = (tokenizer: string): Promise<string> =>
+      findVocabulary(parseTrainConfig({ ...SMALL_DETECTOR, tokenizer }));
     await expect(find('roberta-base')).rejects.toThrow(
       'vocabulary "roberta-base" is not here yet; fetch it with: mdetr pull roberta-base',
     );

@@ -124,11 +124,12 @@ const fillFrom = async (values: ParameterStore, checkpoint: Checkpoint): Promise
     );
   let further = 0;
   for (const { name, source } of best.used) {
-    const data = values.get(name)!.data as Float32Array;
-    const read = await checkpoint.tensors.get(source)!.readFloat32();
+    const [own, entry] = [values.get(name)!, checkpoint.tensors.get(source)!];
+    const data = own.data as Float32Array;
+    const read = await entry.readFloat32();
     if (read.length < data.length) {
       const isQueries = name.endsWith('query_embed.weight');
-      if (isQueries) further = ((data.length - read.length) / data.length) * values.get(name)!.shape[0]!;
+      if (isQueries) further = own.shape[0]! - entry.shape[0]!;
       (isQueries ? startQueries : scaleLike)(data.subarray(read.length), read);
     }
     data.set(read);

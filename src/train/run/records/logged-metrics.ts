@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { trainingScalars, validationScalars, type LogEntry } from '../run-log.ts';
 
 /** Numbers of one entry of a run's log, under names with `/`, and when they were logged. */
 export interface LoggedMetrics {
@@ -7,7 +8,10 @@ export interface LoggedMetrics {
   readonly values: readonly (readonly [name: string, value: number])[];
 }
 
-type Entry = { readonly kind: string; readonly step: number } & Readonly<Record<string, unknown>>;
+type Entry =
+  | ({ readonly kind: 'train' } & LogEntry)
+  | { readonly kind: 'validation'; readonly step: number; readonly metrics: Readonly<Record<string, number>> }
+  | { readonly kind: 'skipped_row'; readonly step: number };
 
 /**
  * Metrics of `log.jsonl` for the formats of other programs, in the order of the log. The log has no times; those of entries are
@@ -20,7 +24,7 @@ export const loggedMetrics = async (path: string, startedMs: number, endedMs: nu
     .map((line) => JSON.parse(line) as Entry);
   const steps = Math.max(1, ...entries.map(({ step }) => step));
   return entries.flatMap((entry) => {
-    const values = numbersOf(entry).flatMap(([name, value]) =>
+    const values = Object.entries(scalarsOf(entry)).flatMap(([name, value]) =>
       typeof value === 'number' && Number.isFinite(value) ? [[name.replace(/[^\w\-. /]/g, '_'), value] as const] : [],
     );
     const timeMs = Math.round(startedMs + ((endedMs - startedMs) * entry.step) / steps);
@@ -28,17 +32,5 @@ export const loggedMetrics = async (path: string, startedMs: number, endedMs: nu
   });
 };
 
-const numbersOf = ({ kind, ...entry }: Entry): (readonly [string, unknown])[] => {
-  const under = (prefix: string, values: object): (readonly [string, unknown])[] =>
-    Object.entries(values).map(([name, value]) => [`${prefix}/${name}`, value]);
-  const of = (prefix: string, ...names: string[]): (readonly [string, unknown])[] =>
-    names.map((name) => [`${prefix}/${name}`, entry[name]]);
-  if (kind === 'validation') return under('validation', entry['metrics'] as object);
-  if (kind !== 'train') return [];
-  return [
-    ...under('train', entry['terms'] as object),
-    ...of('train', 'loss', 'grad_norm'),
-    ...of('rates', 'lr', 'lr_backbone', 'text_encoder_lr'),
-    ...of('speed', 'images_per_s'),
-  ];
-};
+const scalarsOf = (entry: Entry): Readonly<Record<string, unknown>> =>
+  entry.kind === 'train' ? trainingScalars(entry) : entry.kind === 'validation' ? validationScalars(entry.metrics) : {};
