@@ -56,7 +56,7 @@ describe('benchmarks of boxes', () => {
     expect(done).toEqual([2]);
   });
 
-  it('keep ids that are texts, and resume when rows of the first run are skipped', async () => {
+  it('keep string ids, and resume when rows of the first run are skipped', async () => {
     const own = { category_id: 1, iscrowd: 0, tokens_positive: [[0, 8]], area: 100 };
     const file = (name: string, width: unknown): string =>
       fixture.write(name, {

@@ -58,7 +58,7 @@ export const cocoBenchmark = annotationBenchmark({
   },
 });
 
-/** An evaluator of predictions whose images have the ids of the annotation file, which can be texts. */
+/** An evaluator of predictions whose images have the ids of the annotation file, which can be strings. */
 const withStatedIds = (
   evaluator: Evaluator<DetectionPrediction>,
   numbers: ReadonlyMap<number | string, number>,
@@ -71,7 +71,7 @@ const withStatedIds = (
   },
 });
 
-/** Ground truth of rows, and the numbers of images whose ids are texts. */
+/** Ground truth of rows, and the integers of images with string ids. */
 const cocoGroundTruthOf = (
   rows: Iterable<CocoRow>,
 ): CocoGroundTruth & { readonly numbers: ReadonlyMap<number | string, number> } => {

@@ -35,7 +35,7 @@ export interface LvisCategory {
 
 /** Content of an LVIS file. */
 export interface LvisFile {
-  /** Numbers of ids that are texts. */
+  /** Integers for string ids. */
   readonly ids: InstanceIds;
   readonly groundTruth: LvisGroundTruth;
   /** Sorted by id. */

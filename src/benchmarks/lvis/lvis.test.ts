@@ -97,7 +97,7 @@ describe('LVIS', () => {
     expect(resumed.results).toEqual(complete.results);
   });
 
-  it('takes ids that are texts, and saves those of images', async () => {
+  it('takes string ids, and saves those of images', async () => {
     const { images, ...others } = JSON.parse(readFileSync(annotations, 'utf8')) as { images: { id: number }[] };
     const named = fixture.write(
       'lvis-texts.json',

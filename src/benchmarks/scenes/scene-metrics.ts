@@ -53,8 +53,8 @@ export class SceneMetrics implements SceneMeasures {
     const merged = [enclosingBoxXyxy(groundTruth)];
     for (const [k, counters] of this.recall) {
       const best = ranked.slice(0, k);
-      const any = best.some((box) => bestOverlap(box, groundTruth).iou >= MATCH_IOU);
-      const joined = best.some((box) => bestOverlap(box, merged).iou >= MATCH_IOU);
+      const any = best.some((box) => isHit(box, groundTruth));
+      const joined = best.some((box) => isHit(box, merged));
       for (const name of ['all', ...groups]) {
         counters.any.add(name, any);
         counters.merged.add(name, joined);
