@@ -9,6 +9,10 @@ export interface OutputRuleOptions {
   readonly inputs?: readonly (string | undefined)[];
   /** Folders of images that the call may read, with their subfolders. Files in them that are not text are inputs. */
   readonly imageFolders?: readonly string[] | undefined;
+  /** Reads the paths of inputs that are too many to hold. Existing outputs are compared with them by `checkListed`. */
+  readonly listed?: (() => AsyncIterable<string>) | undefined;
+  /** The call reads inputs that are not known yet: an existing output must be a text, which no image is. */
+  readonly hasUnknownInputs?: boolean | undefined;
   /** Replace files whose names follow from a folder, a pattern or a default. */
   readonly overwrite?: boolean | undefined;
 }
@@ -29,9 +33,21 @@ export class OutputRule {
   private readonly outputs = new Map<string, string>();
   private readonly overwrite: boolean;
   private readonly imageFolders: readonly string[];
+  private readonly listed: (() => AsyncIterable<string>) | undefined;
+  private readonly hasUnknownInputs: boolean;
+  /** Existing outputs that have not been compared with the listed inputs. */
+  private readonly existing = new Map<string, { readonly path: string; readonly option: string }>();
 
-  constructor({ inputs = [], imageFolders = [], overwrite = false }: OutputRuleOptions = {}) {
+  constructor({
+    inputs = [],
+    imageFolders = [],
+    listed,
+    hasUnknownInputs = false,
+    overwrite = false,
+  }: OutputRuleOptions = {}) {
     this.overwrite = overwrite;
+    this.listed = listed;
+    this.hasUnknownInputs = hasUnknownInputs;
     this.imageFolders = imageFolders.filter((folder) => existsSync(folder)).map((folder) => realpathSync(folder));
     for (const input of inputs) if (input !== undefined) this.addInput(input);
   }
@@ -78,19 +94,36 @@ export class OutputRule {
     this.check(path, option);
   }
 
+  /**
+   * Compares the existing outputs that were checked so far with the listed inputs, which are read only if there are any.
+   * @param min number of outputs below which nothing is done
+   * @throws {UsageError} if one is an input
+   */
+  async checkListed(min = 1): Promise<void> {
+    if (this.listed === undefined || this.existing.size < min) return;
+    for await (const input of this.listed()) {
+      const info = identityOf(input);
+      const output = info === undefined ? undefined : this.existing.get(keyOf(info));
+      if (output !== undefined) throw isInput(output.path, output.option, input);
+    }
+    this.existing.clear();
+  }
+
   /** Whether the path exists. */
   private check(path: string, option: string): boolean {
     const info = identityOf(path);
     if (info === undefined) return false;
     const input = this.inputs.get(keyOf(info));
-    if (input !== undefined)
-      throw new UsageError(
-        `${option}: ${sameText(path, input) ? '' : `${path} `}is an input of this call${sameText(path, input) ? '' : ` (${input})`}; choose another name`,
-      );
+    if (input !== undefined) throw isInput(path, option, input);
     const kind = otherKind(statSync(path));
     if (kind !== undefined) throw new UsageError(`${option}: ${path} is ${kind}; only regular files are written`);
     if (this.isImage(path, option))
       throw new UsageError(`${option}: ${path} is among the images of this call, and no text; choose another name`);
+    if (this.hasUnknownInputs && headOf(path, option).includes('\0'))
+      throw new UsageError(
+        `${option}: ${path} is no text, and may be an image that standard input lists; choose another name`,
+      );
+    if (this.listed !== undefined) this.existing.set(keyOf(info), { path, option });
     return true;
   }
 
@@ -124,6 +157,13 @@ export class OutputRule {
   }
 }
 
+const isInput = (path: string, option: string, input: string): UsageError => {
+  const isSame = resolve(path) === resolve(input);
+  return new UsageError(
+    `${option}: ${isSame ? '' : `${path} `}is an input of this call${isSame ? '' : ` (${input})`}; choose another name`,
+  );
+};
+
 const HEAD_BYTES = 1024;
 
 /** Beginning of a file as text. @throws {UsageError} if it cannot be read */
@@ -140,8 +180,6 @@ const headOf = (path: string, option: string): string => {
     throw new UsageError(`${option}: ${path} cannot be replaced (${fileReason(error)})`, { cause: error });
   }
 };
-
-const sameText = (a: string, b: string): boolean => resolve(a) === resolve(b);
 
 const keyOf = ({ dev, ino }: BigIntStats): string => `${dev}:${ino}`;
 

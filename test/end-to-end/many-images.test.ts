@@ -40,6 +40,24 @@ describe('images of a call', () => {
     expect(JSON.parse(piped)).toMatchObject({ image: 'stdin', width: 480 });
   });
 
+  it('may be a list on standard input, whose images are processed as their lines come', async () => {
+    const results: string[] = [];
+    const ended = await cli.start(['detect', '@-', ...CAPTION, '--json'], (child) => {
+      child.stdin!.write('photos/image-0.png\nphotos/none.png\n');
+      child.stdout!.on('data', (chunk: Buffer) => {
+        results.push(chunk.toString());
+        // The list ends only after the first result was there.
+        if (results.length === 1) child.stdin!.end('photos/image-1.png');
+      });
+    });
+    expect(ended.status, ended.stderr).toBe(0);
+    const images = results.join('').trim().split('\n');
+    expect(images.map((line) => (JSON.parse(line) as { image: string }).image)).toEqual(
+      [0, 1].map((i) => `photos/image-${i}.png`),
+    );
+    expect(ended.stderr).toContain('1 of 3 images were broken and skipped');
+  });
+
   it('may be several for refer and ask, with captions from a file', async () => {
     const lines = await cli.json('refer', 'photos/image-0.png', 'photos/image-1.png', '--expression', '@captions.txt');
     expect(lines.map(({ image, expression }) => [image, expression])).toEqual(

@@ -1,11 +1,24 @@
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, readFileSync, readdirSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
+import sharp from 'sharp';
+import { Random } from '../../src/random/random.ts';
 import { Job } from 'kubernetes-models/batch/v1';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { makePhotoFolder, PHOTO_NAMES, PHOTOS_CALL as call, resultKeys } from '../support/photo-folder.ts';
-import { CommandLine, expectRefusal, projectRoot } from '../support/run-mdetr.ts';
+import { CommandLine, expectRefusal, projectRoot, scene } from '../support/run-mdetr.ts';
+
+vi.setConfig({ testTimeout: 280_000 });
 
 let cli: CommandLine;
 beforeAll(() => {
@@ -52,8 +65,69 @@ describe('--results', () => {
     expectRefusal(await cli.call('merge', 'twice.jsonl', '--results', 'no.jsonl'), 1, /1 of 2 parts are missing: 1/);
     copyFileSync(cli.file('part.00000-of-00002.jsonl'), cli.file('twice.00001-of-00002.jsonl'));
     expectRefusal(await cli.call('merge', 'twice.jsonl', '--results', 'no.jsonl'), 1, /images are in several parts/);
+    writeFileSync(cli.file('part.00001-of-00002.jsonl.unfinished'), '');
+    const unfinished = await cli.call('merge', 'part.jsonl', '--results', 'no.jsonl');
+    expectRefusal(unfinished, 1, /1 of 2 parts are unfinished: 1; run them again with --resume/);
+    rmSync(cli.file('part.00001-of-00002.jsonl.unfinished'));
+    const check = (...images: readonly string[]) =>
+      cli.call('merge', 'part.jsonl', '--results', 'no.jsonl', '--images', ...images);
+    expectRefusal(await check('photos', '--recursive'), 1, /1 of 9 images have no results: photos\/image-3\.png/);
+    expectRefusal(await check('photos/more'), 1, /6 results more than images, for instance of photos\/image-0\.png/);
     expect(existsSync(cli.file('no.jsonl'))).toBe(false);
     expectRefusal(await cli.call(...call, '--shard', '0/2'), 2, /--shard needs a file/);
+  });
+});
+
+describe('a fleet of four shards', () => {
+  it('whose workers are killed at random moments has every one of 1,000 images exactly once', async () => {
+    const IMAGES = 1000;
+    const lines = Array.from({ length: IMAGES }, (_, i) => `thousand/${String(i).padStart(4, '0')}.png`);
+    mkdirSync(cli.file('thousand'));
+    const pixels = await sharp(scene).resize(96, 64).raw().toBuffer();
+    for (const [i, line] of lines.entries()) {
+      // A pixel that differs makes each a different image.
+      pixels.writeUInt16LE(i, 0);
+      await sharp(pixels, { raw: { width: 96, height: 64, channels: 3 } })
+        .png({ compressionLevel: 1 })
+        .toFile(cli.file(line));
+    }
+    writeFileSync(cli.file('thousand.txt'), lines.join('\n'));
+    const random = Random.of(7, 'fleet');
+    let kills = 0;
+    const work = async (index: number): Promise<void> => {
+      const part = cli.file(`fleet.0000${index}-of-00004.jsonl`);
+      const args = ['detect', '@thousand.txt', '--caption', 'a cube', '--results', 'fleet.jsonl', '--threads', '1'];
+      for (let call = 0; ; call++) {
+        // A worker is killed once it has written a random number of bytes more, so that each call gets further.
+        const before = existsSync(part) ? statSync(part).size : 0;
+        const until = before + random.integer(1, 60_000);
+        const ended = await cli.start([...args, '--shard', `${index}/4`, '--resume'], (child) => {
+          if (call === 3) return;
+          const timer = setInterval(() => {
+            if (existsSync(part) && statSync(part).size >= until) child.kill('SIGKILL');
+          }, 1);
+          child.on('close', () => clearInterval(timer));
+        });
+        if (ended.signal === null) {
+          expect(ended.status, ended.stderr).toBe(0);
+          return;
+        }
+        kills++;
+        if (call > 0) continue;
+        const merged = await cli.call('merge', 'fleet.jsonl', '--results', 'thousand.jsonl');
+        expect(merged.status).toBe(1);
+        expect(merged.stderr).toMatch(/of 4 parts are (missing|unfinished)/);
+      }
+    };
+    for (const pair of [
+      [0, 1],
+      [2, 3],
+    ])
+      await Promise.all(pair.map(work));
+    expect(kills).toBeGreaterThan(3);
+    const merged = await cli.call('merge', 'fleet.jsonl', '--results', 'all.jsonl', '--images', '@thousand.txt');
+    expect(merged.status, merged.stderr).toBe(0);
+    expect(resultKeys(cli.file('all.jsonl')).sort()).toEqual(lines.map((line) => `${line} 0`));
   });
 });
 

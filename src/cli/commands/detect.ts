@@ -3,15 +3,16 @@ import type { MDETR } from '../../inference/node/mdetr.ts';
 import { detectionLine } from '../../results/result-lines.ts';
 import type { DetectionResult } from '../../results/types.ts';
 import { UsageError } from '../../errors.ts';
-import { listImages, type ImageList, type ListedImage } from '../input/image-list.ts';
+import { batchesOf } from '../input/image-batches.ts';
+import { ImageList } from '../input/image-list.ts';
 import { completed, ImageReader, type DecodedImage } from '../input/image-reader.ts';
 import { parseShard, shardPath, type Shard } from '../options/shard-option.ts';
 import { addFormatOptions, exportOptionsOf, type FormatOptions } from '../options/format-options.ts';
-import { interruptible } from '../options/stop-signals.ts';
+import { interruptible, unlessAborted } from '../options/stop-signals.ts';
 import { ImageModels } from '../options/image-models.ts';
 import { addModelOptions, type ModelOptions } from '../options/model-options.ts';
 import { requireCaptions, collectCaptions, integerFrom } from '../options/option-values.ts';
-import { planOutputs } from '../output/image-outputs.ts';
+import { needsWholeList, planOutputs } from '../output/image-outputs.ts';
 import {
   addImageOptions,
   IMAGES_HELP,
@@ -81,25 +82,33 @@ export const detectCommand = (): Command => {
 };
 
 const detect = async (texts: readonly string[], options: DetectOptions): Promise<void> => {
-  const { batchSize } = options;
   checkOptions(options);
   const captions = await requireCaptions('--caption', options.caption);
-  const list = partOf(await listImages(texts, options), options.shard);
-  const more = [options.classes, options.annotations];
-  const outputs = await planOutputs(list, captions.length, options, more);
+  const list = await ImageList.open(texts, { ...options, isRepeated: needsWholeList(options) });
+  try {
+    await detectIn(list, captions, options);
+  } finally {
+    await list.close();
+  }
+};
+
+const detectIn = async (list: ImageList, captions: readonly string[], options: DetectOptions): Promise<void> => {
+  const outputs = await planOutputs(list, captions.length, options, [options.classes, options.annotations]);
   const file = await openResults(options, captions, outputs.rule);
-  const left = file === undefined ? list.images : list.images.filter(({ name }) => !file.wasDone(name));
-  if (left.length < list.images.length)
-    note(`resumed: ${list.images.length - left.length} of ${list.images.length} images are done`);
+  if (file !== undefined && file.resumed > 0)
+    note(`resumed: ${file.resumed}${list.count === undefined ? '' : ` of ${list.count}`} images are done`);
   const reader = new ImageReader(options, list.isBulk || options.skipBroken === true);
-  const batches = batchesOf(left, batchSize);
-  // The first images are read before the model, which takes longer to load: a wrong path is reported at once.
-  let next = reader.readAll(batches[0] ?? []);
-  await next;
+  const batches = batchesOf(
+    list,
+    options.batchSize,
+    (image) => outputs.drawingsOf(image),
+    (image) => file?.wasDone(image) === true,
+  );
+  const readNext = async () => {
+    const batch = await batches.next();
+    return batch.done === true ? undefined : { count: batch.value.length, images: await reader.readAll(batch.value) };
+  };
   const models = new ImageModels(options, {}, wantsMasks(options) ? 'masks' : 'boxes');
-  const progress = new Progress('images', left.length, {
-    resultsComeLast: file !== undefined && options.json !== true,
-  });
   const warned = new Set<string>();
   const handle = async (image: DecodedImage, results: readonly DetectionResult[]): Promise<void> => {
     for (const [captionIndex, result] of results.entries()) {
@@ -110,12 +119,21 @@ const detect = async (texts: readonly string[], options: DetectOptions): Promise
     }
     file?.add(results.map(detectionLine));
   };
+  let progress: Progress | undefined;
+  let total = 0;
   try {
+    // The first images are read before the model, which takes longer to load: a wrong path is reported at once.
+    let next = list.count === undefined ? undefined : Promise.resolve(await readNext());
+    const left = list.count === undefined ? undefined : list.count - (file?.resumed ?? 0);
+    progress = new Progress('images', left, { resultsComeLast: file !== undefined && options.json !== true });
     await interruptible(async (signal) => {
-      for (const [index, batch] of batches.entries()) {
-        const groups = await models.groupsOf(await next);
+      next ??= readNext();
+      for (;;) {
+        const batch = await unlessAborted(next, signal);
+        if (batch === undefined) break;
+        const groups = await models.groupsOf(batch.images);
         // Images of the next batch are decoded while the network runs. A failure is reported by the batch itself.
-        next = reader.readAll(batches[index + 1] ?? []);
+        next = readNext();
         next.catch(() => undefined);
         for (const { model, images: read } of groups) {
           const images = await reader.checkSizes(read, model);
@@ -125,18 +143,20 @@ const detect = async (texts: readonly string[], options: DetectOptions): Promise
             await handle(image, results.slice(position * captions.length, (position + 1) * captions.length));
           }
         }
-        progress.advance(batch.length);
+        total += batch.count;
+        progress?.advance(batch.count);
       }
       await file?.finish();
     });
   } finally {
-    progress.stop();
+    progress?.stop();
     file?.close();
-    await next.catch(() => undefined);
+    outputs.close();
     await models.dispose();
   }
-  if (file !== undefined) note(`${options.results!}: ${list.images.length - left.length + file.written} images`);
-  reader.finish(list.images.length);
+  const done = file?.skipped ?? 0;
+  if (file !== undefined) note(`${options.results!}: ${done + file.written} images`);
+  reader.finish(done + total);
 };
 
 /** @throws {UsageError} for options that need others */
@@ -158,12 +178,6 @@ const checkOptions = ({ results, format, resume, ...options }: DetectOptions): v
     if (value !== undefined && isPlain) throw new UsageError(`${option} needs a format of annotations: --format NAME`);
 };
 
-/** The images of a shard: every n-th one. */
-const partOf = (list: ImageList, shard: Shard | undefined): ImageList =>
-  shard === undefined
-    ? list
-    : { ...list, isBulk: true, images: list.images.filter((_, i) => i % shard.count === shard.index) };
-
 const openResults = async (
   options: DetectOptions,
   captions: readonly string[],
@@ -172,12 +186,10 @@ const openResults = async (
   const { results, format = 'jsonl', resume = false, overwrite = false, model, shard } = options;
   if (results === undefined) return undefined;
   const path = shard === undefined ? results : shardPath(results, shard);
-  const settings = { ...exportOptionsOf(options), path, format, resume, overwrite, captions, model };
+  const isPart = shard !== undefined;
+  const settings = { ...exportOptionsOf(options), path, format, resume, overwrite, captions, model, isPart };
   return ResultsFile.open(settings, rule);
 };
-
-const batchesOf = (images: readonly ListedImage[], size: number): ListedImage[][] =>
-  Array.from({ length: Math.ceil(images.length / size) }, (_, i) => images.slice(i * size, (i + 1) * size));
 
 /** Results of every caption for every image, image by image. */
 const detectAll = async (

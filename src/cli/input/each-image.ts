@@ -1,12 +1,13 @@
 import type { EncodedImage } from '../../inference/encoded-image.ts';
 import type { ResultBase } from '../../results/types.ts';
-import { listImages } from './image-list.ts';
+import { batchesOf } from './image-batches.ts';
+import { ImageList } from './image-list.ts';
 import type { MDETR } from '../../inference/node/mdetr.ts';
 import { completed, ImageReader, type DecodedImage } from './image-reader.ts';
-import { interruptible } from '../options/stop-signals.ts';
+import { interruptible, unlessAborted } from '../options/stop-signals.ts';
 import { ImageModels } from '../options/image-models.ts';
 import type { ModelOptions } from '../options/model-options.ts';
-import { planOutputs, type OutputContent } from '../output/image-outputs.ts';
+import { needsWholeList, planOutputs, type OutputContent } from '../output/image-outputs.ts';
 import { wantsMasks, type ImageOptions } from '../options/image-options.ts';
 import { noteOnce, print } from '../output/print.ts';
 
@@ -33,11 +34,27 @@ export const runOnImages = async <R extends ResultBase>(
   options: EachImageOptions,
   task: Task<R>,
 ): Promise<void> => {
-  const list = await listImages(texts, options);
+  const list = await ImageList.open(texts, { ...options, isRepeated: needsWholeList(options) });
+  try {
+    await runOnList(list, captions, options, task);
+  } finally {
+    await list.close();
+  }
+};
+
+const runOnList = async <R extends ResultBase>(
+  list: ImageList,
+  captions: readonly string[],
+  options: EachImageOptions,
+  task: Task<R>,
+): Promise<void> => {
   const outputs = await planOutputs(list, captions.length, { ...options, answers: task.answers });
   const reader = new ImageReader(options, list.isBulk || options.skipBroken === true);
-  // The first image is read before the model, which takes longer to load: a wrong path is reported at once.
-  const first = await reader.readAll(list.images.slice(0, 1));
+  const batches = batchesOf(list, 1, (image) => outputs.drawingsOf(image));
+  const readNext = async () => {
+    const batch = await batches.next();
+    return batch.done === true ? undefined : reader.readAll(batch.value);
+  };
   const models = new ImageModels(
     options,
     { answers: task.answers },
@@ -54,16 +71,22 @@ export const runOnImages = async <R extends ResultBase>(
       print(options.json === true ? `${JSON.stringify(task.json(result))}\n` : task.text(result));
     }
   };
+  let total = 0;
   try {
+    // The first image is read before the model, which takes longer to load: a wrong path is reported at once.
+    const first = list.count === undefined ? undefined : Promise.resolve(await readNext());
     await interruptible(async (signal) => {
-      for (const [index, listed] of list.images.entries()) {
-        const read = index === 0 ? first : await reader.readAll([listed]);
+      for (let next = first ?? readNext(); ; next = readNext()) {
+        const read = await unlessAborted(next, signal);
+        if (read === undefined) break;
+        total++;
         for (const { model, images } of await models.groupsOf(read))
           for (const image of await reader.checkSizes(images, model)) await handle(image, model, signal);
       }
     });
   } finally {
+    outputs.close();
     await models.dispose();
   }
-  reader.finish(list.images.length);
+  reader.finish(total);
 };

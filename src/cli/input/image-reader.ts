@@ -13,19 +13,26 @@ import type { ListedImage } from './image-list.ts';
 // Every image is read once: results that libvips keeps would only take memory.
 sharp.cache(false);
 
+/** An image of the command line, with the paths of its drawings for each caption. */
+export interface PlannedImage extends ListedImage {
+  readonly drawings: readonly string[];
+}
+
 /** Image in memory, as the model and the drawing read it. */
 export interface DecodedImage {
   readonly name: string;
   readonly raw: RawImage;
   readonly decodeMs: number;
+  /** Paths of its drawings, for each caption. */
+  readonly drawings: readonly string[];
 }
 
-const readImage = async ({ name, source }: ListedImage, options: ImageOptions): Promise<DecodedImage> => {
+const readImage = async ({ name, source, drawings }: PlannedImage, options: ImageOptions): Promise<DecodedImage> => {
   const { maxPixels, orientation, allowUrls, allowPrivateUrls } = options;
   const urls = allowPrivateUrls === true ? 'any' : allowUrls === true ? 'public' : 'refuse';
   const started = performance.now();
   const raw = await decodeImage(source, { name, orientation, maxPixels, urls });
-  return { name, raw, decodeMs: performance.now() - started };
+  return { name, raw, decodeMs: performance.now() - started, drawings };
 };
 
 /** The result with the version of the package, and the time of decoding the image added to its preprocessing time. */
@@ -46,7 +53,7 @@ export class ImageReader {
   ) {}
 
   /** @throws {MdetrError} naming the first broken image, unless the reader is tolerant */
-  async readAll(images: readonly ListedImage[]): Promise<DecodedImage[]> {
+  async readAll(images: readonly PlannedImage[]): Promise<DecodedImage[]> {
     // All at once, on the threads of libvips; a failure is reported in the order of the images.
     const reading = images.map((image) => readImage(image, this.options));
     for (const image of reading) image.catch(() => undefined);

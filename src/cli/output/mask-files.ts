@@ -4,34 +4,48 @@ import sharp from 'sharp';
 import { maskToDense, unpackMask } from '../../geometry/run-lengths.ts';
 import type { DetectedObject } from '../../results/types.ts';
 import { replaceFile } from '../../files/atomic-file.ts';
+import { NameTable } from '../../files/name-table.ts';
 import { makeFolder } from '../../files/make-folder.ts';
 import type { OutputRule } from '../../files/output-rule.ts';
-import { stemOf } from './output-paths.ts';
+import { stemOf, type NamedImages } from './output-paths.ts';
 
 /**
  * Writes masks as grayscale PNG files of the image's size, 255 inside the mask. They are named
  * `DIR/IMAGE[-CAPTION]-RANK.png`, where the rank of the best detection is 1.
  */
 export class MaskFiles {
-  private readonly folder: string;
-  private readonly captionCount: number;
-  private readonly rule: OutputRule;
-  private readonly taken = new Map<string, number>();
+  /** Number of results that had a name. */
+  private readonly taken = new NameTable();
+
+  private constructor(
+    private readonly folder: string,
+    private readonly captionCount: number,
+    private readonly rule: OutputRule,
+  ) {}
 
   /**
-   * @param images paths of the images whose masks are written
+   * @param images images whose masks are written
    * @param rule checks the paths
    * @throws {UsageError} if the folder has masks of the images already and `rule` forbids to replace them
    */
-  constructor(folder: string, images: readonly string[], captionCount: number, rule: OutputRule) {
-    this.folder = folder;
-    this.captionCount = captionCount;
-    this.rule = rule;
-    const stems = new Set(images.map(stemOf));
+  static async plan(folder: string, images: NamedImages, captionCount: number, rule: OutputRule): Promise<MaskFiles> {
+    const masks = new MaskFiles(folder, captionCount, rule);
+    const filesOf = new Map<string, string[]>();
     for (const name of existsSync(folder) ? readdirSync(folder) : []) {
-      const [, stem = ''] = /^(.*?)(?:-\d+)?(?:_\d+)?-\d{2,}\.png$/.exec(name) ?? [];
-      if (stems.has(stem)) rule.derived(join(folder, name), `--masks-dir ${folder}`);
+      const [, stem] = /^(.*?)(?:-\d+)?(?:_\d+)?-\d{2,}\.png$/.exec(name) ?? [];
+      if (stem !== undefined) filesOf.set(stem, [...(filesOf.get(stem) ?? []), name]);
     }
+    if (filesOf.size === 0) return masks;
+    for await (const image of images.names()) {
+      const stem = stemOf(image);
+      for (const name of filesOf.get(stem) ?? []) rule.derived(join(folder, name), `--masks-dir ${folder}`);
+      filesOf.delete(stem);
+    }
+    return masks;
+  }
+
+  close(): void {
+    this.taken.close();
   }
 
   async write(image: string, captionIndex: number, detections: readonly DetectedObject[]): Promise<void> {

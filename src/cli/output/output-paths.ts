@@ -1,17 +1,32 @@
 import { stat } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
+import { NameTable } from '../../files/name-table.ts';
 import { makeFolder } from '../../files/make-folder.ts';
 import type { OutputRule } from '../../files/output-rule.ts';
 import { drawingFormatOf } from '../../drawing/node/drawing-format.ts';
 import { MdetrError, UsageError } from '../../errors.ts';
 import { withoutEndSlash } from '../options/option-values.ts';
 
+/** Images of a call, whose names can be read several times. */
+export interface NamedImages {
+  readonly count: number;
+  names(): AsyncIterable<string>;
+}
+
+/** Planned paths after which existing files are compared with the images of the call. */
+const PATHS_PER_CHECK = 1 << 16;
+
 /** Paths of the drawings: one file for one result, or a folder or pattern for several. */
 export class DrawingPaths {
-  /** Paths that are left, by image and caption: an image may be given several times. */
-  private readonly paths = new Map<string, string[]>();
+  /** Paths that were returned: images of different folders may have the same name. */
+  private readonly taken = new NameTable();
 
-  private constructor(private readonly folder: string | undefined) {}
+  private constructor(
+    /** Path with `{image}` and `{text}`. */
+    private readonly pattern: string,
+    private readonly folder: string | undefined,
+    private readonly captionCount: number,
+  ) {}
 
   /**
    * Determines all paths before the model runs. `out` is the path of an image file; for several results, it is a folder
@@ -22,62 +37,72 @@ export class DrawingPaths {
    * @throws {UsageError} if the path does not suit the results, or `rule` forbids a file
    * @throws {MdetrError} if its folder is missing
    */
-  static async plan(
-    out: string,
-    images: readonly string[],
-    captionCount: number,
-    rule: OutputRule,
-  ): Promise<DrawingPaths> {
+  static async plan(out: string, images: NamedImages, captionCount: number, rule: OutputRule): Promise<DrawingPaths> {
     const isFolder = out.endsWith('/') || out.endsWith('\\') || (await kindOf(out)) === 'folder';
     if (isFolder && (await kindOf(out)) === 'file') throw new MdetrError(`${out}: is a file; drawings need a folder`);
     if (!isFolder) drawingFormatOf(out);
     const hasPlaceholder = PLACEHOLDERS.test(out);
-    const results = images.length * captionCount;
+    const results = images.count * captionCount;
     if (!isFolder && results > 1 && !hasPlaceholder)
       throw new UsageError(
         `--out ${out}: there are ${results} results; use a folder (DIR/) or a pattern such as boxes-{image}-{text}.png`,
       );
     if (!isFolder && (await kindOf(dirname(out))) !== 'folder')
       throw new MdetrError(`${out}: the folder ${dirname(out)} does not exist`);
-    const planned = new DrawingPaths(isFolder ? out : undefined);
     const pattern = isFolder ? `{image}${captionCount > 1 ? '-{text}' : ''}.png` : out;
-    const taken = new Set<string>();
-    for (const image of images)
-      for (let caption = 0; caption < captionCount; caption++) {
-        const name = filled(pattern, stemOf(image), String(caption + 1));
-        const path = unused(isFolder ? join(out, name) : name, taken);
-        if (isFolder || hasPlaceholder) rule.derived(path, `--out ${out}`);
-        else rule.named(path, `--out ${out}`);
-        planned.paths.set(keyOf(image, caption), [...(planned.paths.get(keyOf(image, caption)) ?? []), path]);
+    const create = (): DrawingPaths => new DrawingPaths(pattern, isFolder ? out : undefined, captionCount);
+    const trial = create();
+    try {
+      for await (const image of images.names()) {
+        for (const path of trial.next(image))
+          if (isFolder || hasPlaceholder) rule.derived(path, `--out ${out}`);
+          else rule.named(path, `--out ${out}`);
+        await rule.checkListed(PATHS_PER_CHECK);
       }
-    return planned;
+    } finally {
+      trial.close();
+    }
+    return create();
   }
 
-  /** Path of the drawing of an image and caption (index from 0). No path is returned twice. */
-  async pathFor(image: string, captionIndex: number): Promise<string> {
+  /** Paths of the drawings of the next image, for each caption. No path is returned twice. */
+  next(image: string): readonly string[] {
+    return Array.from({ length: this.captionCount }, (_, caption) => {
+      const name = filled(this.pattern, stemOf(image), String(caption + 1));
+      return unused(this.folder === undefined ? name : join(this.folder, name), this.taken);
+    });
+  }
+
+  /** Makes the folder of the drawings. */
+  async makeFolder(): Promise<void> {
     if (this.folder !== undefined) await makeFolder(this.folder);
-    const path = this.paths.get(keyOf(image, captionIndex))?.shift();
-    if (path === undefined) throw new Error(`internal: no drawing of ${image} was planned`);
-    return path;
+  }
+
+  close(): void {
+    this.taken.close();
   }
 }
 
 const PLACEHOLDERS = /\{image\}|\{text\}/;
 
-const keyOf = (image: string, captionIndex: number): string => `${captionIndex} ${image}`;
-
 /** The pattern with its placeholders replaced. Braces and `$` in an image's name stay as they are. */
 const filled = (pattern: string, image: string, text: string): string =>
   pattern.replace(/\{image\}|\{text\}/g, (placeholder) => (placeholder === '{image}' ? image : text));
 
-/** Numbers a path that was taken before: images of different folders may have the same name. */
-const unused = (path: string, taken: Set<string>): string => {
+/** Numbers a path that was taken before. */
+const unused = (path: string, taken: NameTable): string => {
+  const before = taken.get(path);
+  if (before === undefined) {
+    taken.set(path, 1);
+    return path;
+  }
   const extension = extname(path);
   const stem = path.slice(0, path.length - extension.length);
-  let candidate = path;
-  for (let copy = 2; taken.has(candidate); copy++) candidate = `${stem}_${copy}${extension}`;
-  taken.add(candidate);
-  return candidate;
+  // The last number of the path is known, so that a thousand images of one name need a thousand steps.
+  let copy = Math.max(2, before + 1);
+  while (!taken.add(`${stem}_${copy}${extension}`)) copy++;
+  taken.set(path, copy);
+  return `${stem}_${copy}${extension}`;
 };
 
 /** File name of an image without folder and extension. */

@@ -27,19 +27,22 @@ export class StatusLine {
 export class Progress {
   private readonly bar: SingleBar | undefined;
 
-  /** @param resultsComeLast nothing is printed while the bar is shown, so it may share the terminal with the results */
-  constructor(unit: string, total: number, { resultsComeLast = false } = {}) {
-    if (total < 2 || !process.stderr.isTTY || (process.stdout.isTTY && !resultsComeLast)) return;
+  /**
+   * @param total undefined if it is not known yet
+   * @param resultsComeLast nothing is printed while the bar is shown, so it may share the terminal with the results
+   */
+  constructor(unit: string, total: number | undefined, { resultsComeLast = false } = {}) {
+    if ((total ?? Infinity) < 2 || !process.stderr.isTTY || (process.stdout.isTTY && !resultsComeLast)) return;
     this.bar = new SingleBar(
       {
         stream: process.stderr,
-        format: `${unit} {bar} {value}/{total}, {eta_formatted} left`,
+        format: total === undefined ? `${unit} {value}` : `${unit} {bar} {value}/{total}, {eta_formatted} left`,
         hideCursor: true,
         clearOnComplete: true,
       },
       Presets.shades_classic,
     );
-    this.bar.start(total, 0);
+    this.bar.start(total ?? Number.MAX_SAFE_INTEGER, 0);
   }
 
   advance(count: number): void {

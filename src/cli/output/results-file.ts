@@ -1,4 +1,4 @@
-import { closeSync, createReadStream, existsSync, rmSync } from 'node:fs';
+import { closeSync, createReadStream, existsSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { ExportResultsOptions } from '../../datasets/export/export-results.ts';
 import { exporterNamed } from '../../datasets/export/exporters.ts';
@@ -6,6 +6,7 @@ import { fileReason, MdetrError, UsageError } from '../../errors.ts';
 import { AppendFile } from '../../files/append-file.ts';
 import { openInputSync } from '../../files/input-file.ts';
 import { parseJson } from '../../files/json/json-text.ts';
+import { NameTable } from '../../files/name-table.ts';
 import { makeFolder } from '../../files/make-folder.ts';
 import type { OutputRule } from '../../files/output-rule.ts';
 import { parseResult } from '../../results/schema.ts';
@@ -21,9 +22,14 @@ export interface ResultsFileOptions extends ExportResultsOptions {
   readonly resume: boolean;
   readonly overwrite: boolean;
   readonly captions: readonly string[];
+  /** The file is one part of the results of several calls: while it is unfinished, a file beside it says so. */
+  readonly isPart: boolean;
   /** The model that the call names; undefined if it is chosen for each image. */
   readonly model: string | undefined;
 }
+
+/** File beside the part of a sharded call that is there until the part is complete. */
+export const unfinishedMark = (part: string): string => `${part}.unfinished`;
 
 /** Maximum time in milliseconds for which written results may be lost by a power failure. A kill loses none of them. */
 const SYNC_MS = 1000;
@@ -36,16 +42,22 @@ const SYNC_MS = 1000;
 export class ResultsFile {
   private readonly journal: AppendFile;
   private synced = Date.now();
+  /** Number of images that this run has added. */
   written = 0;
+  /** Number of images for which `wasDone` was true. */
+  skipped = 0;
 
   private constructor(
     private readonly options: ResultsFileOptions,
     private readonly journalPath: string,
-    keep: number,
-    /** Number of results of each image that the journal had. */
-    private readonly done: Map<string, number>,
+    private readonly found: Journal,
   ) {
-    this.journal = new AppendFile(journalPath, keep);
+    this.journal = new AppendFile(journalPath, found.bytes);
+  }
+
+  /** Number of images that an earlier run has done. */
+  get resumed(): number {
+    return this.found.images;
   }
 
   /**
@@ -71,9 +83,15 @@ export class ResultsFile {
         `${journalPath}: is left of an interrupted run; pass --resume to continue it, or --overwrite to start again`,
       );
     await makeFolder(dirname(bare));
-    const found = resume && existsSync(journalPath) ? await readJournal(journalPath, options) : undefined;
+    // Results that are resumed are no image: their lines are checked.
+    if (!resume) await rule.checkListed();
+    const found =
+      resume && existsSync(journalPath)
+        ? await readJournal(journalPath, options)
+        : { bytes: 0, images: 0, done: new NameTable() };
     try {
-      return new ResultsFile(options, journalPath, found?.bytes ?? 0, found?.done ?? new Map<string, number>());
+      if (options.isPart) writeFileSync(unfinishedMark(bare), '');
+      return new ResultsFile(options, journalPath, found);
     } catch (error) {
       throw new MdetrError(`${journalPath}: cannot be written (${fileReason(error)})`, { cause: error });
     }
@@ -81,10 +99,10 @@ export class ResultsFile {
 
   /** Whether the image was done by an earlier run. Every call stands for one occurrence of the image. */
   wasDone(image: string): boolean {
-    const left = this.done.get(image) ?? 0;
+    const left = this.found.images === 0 ? 0 : (this.found.done.get(image) ?? 0);
     if (left === 0) return false;
-    if (left === 1) this.done.delete(image);
-    else this.done.set(image, left - 1);
+    this.found.done.set(image, left - 1);
+    this.skipped++;
     return true;
   }
 
@@ -105,13 +123,16 @@ export class ResultsFile {
   async finish(): Promise<void> {
     this.journal.flush();
     this.journal.close();
-    if (this.options.format === 'jsonl') return;
-    await exportWithNotes(this.journalPath, this.options);
-    rmSync(this.journalPath);
+    if (this.options.format !== 'jsonl') {
+      await exportWithNotes(this.journalPath, this.options);
+      rmSync(this.journalPath);
+    }
+    if (this.options.isPart) rmSync(unfinishedMark(withoutEndSlash(this.options.path)), { force: true });
   }
 
   /** Closes the journal, which a later run can resume. */
   close(): void {
+    this.found.done.close();
     try {
       this.journal.close();
     } catch {
@@ -120,14 +141,19 @@ export class ResultsFile {
   }
 }
 
-/** Results that a journal has, and the length of its complete images in bytes. */
-const readJournal = async (
-  path: string,
-  { captions, model }: ResultsFileOptions,
-): Promise<{ readonly bytes: number; readonly done: Map<string, number> }> => {
+/** Contents of a journal. */
+interface Journal {
+  /** Length of its complete images. */
+  readonly bytes: number;
+  readonly images: number;
+  /** How many times each image is complete. */
+  readonly done: NameTable;
+}
+
+const readJournal = async (path: string, { captions, model }: ResultsFileOptions): Promise<Journal> => {
   closeSync(openInputSync(path));
-  const done = new Map<string, number>();
-  let bytes = 0;
+  const done = new NameTable();
+  let [bytes, images] = [0, 0];
   let [position, number] = [0, 0];
   let group: string | undefined;
   for await (const line of wholeLines(path)) {
@@ -142,10 +168,11 @@ const readJournal = async (
     if (captionIndex === 0) group = image;
     if (captionIndex === captions.length - 1 && group === image) {
       done.set(image, (done.get(image) ?? 0) + 1);
+      images++;
       bytes = position;
     }
   }
-  return { bytes, done };
+  return { bytes, images, done };
 };
 
 /** Lines of a file that end with a line break, without it. A line that a kill cut off is left out. */

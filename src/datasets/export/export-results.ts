@@ -107,7 +107,7 @@ const readClassNames = async (path: string): Promise<string[]> => {
 };
 
 /** Results of a file with one in each line. @throws {MdetrError} naming the line that is no result */
-export async function* readResultLines(path: string): AsyncGenerator<ExportableResult> {
+export async function* readResultLines(path: string): AsyncGenerator<ReturnType<typeof parseResult>> {
   for await (const { value, location } of readJsonLines(path, { parse: parseStrictJson }))
     yield parseResult(value, location);
 }
