@@ -4,7 +4,8 @@
  *
  * - `throughput`: requests per second and latency (autocannon) with 1, 8 and 64 clients, different images and one image
  * - `caption`: times over HTTP of a first and a second caption about an image
- * - `overload`: 64 clients that try again at once for a minute; every answer is checked against the one without load
+ * - `overload`: ten times the requests that the server can answer, for a minute; every answer is checked against the one
+ *   without load
  * - `stop`: a worker is killed under load, then the server gets SIGTERM under load
  * - `memory`: resident memory after 10,000 requests, relative to that after 1,000
  * - `official`: `caption` at the official size (ResNet-101, RoBERTa-base), with weights from a seed
@@ -22,12 +23,23 @@ import { parseArgs } from 'node:util';
 import autocannon from 'autocannon';
 import { Client } from 'undici';
 import { exportModel } from '../src/export/node/export-model.ts';
-import { LOAD_CAPTIONS, loadServer, makeLoadCases, percentile, scenePng } from '../test/support/server-load.ts';
+import {
+  LOAD_CAPTIONS,
+  loadRequestOf,
+  loadServer,
+  makeLoadCases,
+  percentile,
+  scenePng,
+  type LoadRequest,
+} from '../test/support/server-load.ts';
 import { hasTaskset, onCores, ServerProcess } from '../test/support/server-process.ts';
 import { median } from './median.ts';
 
 const SECTIONS = ['throughput', 'caption', 'overload', 'stop', 'memory', 'official'] as const;
 type Section = (typeof SECTIONS)[number];
+
+/** Factor between the requests that are offered in `overload` and those that the server can answer. */
+const OVERLOAD = 10;
 
 const { values } = parseArgs({
   options: {
@@ -62,21 +74,6 @@ const start = (...options: readonly string[]): Promise<ServerProcess> =>
 
 const manyImages = (count: number, first = 0): Promise<Uint8Array<ArrayBuffer>[]> =>
   Promise.all(Array.from({ length: count }, (_, index) => scenePng(3, first + index)));
-
-/** Body and headers of a multipart request. */
-const requestOf = async (image: Uint8Array<ArrayBuffer>, caption: string) => {
-  const form = new FormData();
-  form.set('image', new Blob([image]), 'a.png');
-  form.set('caption', caption);
-  const request = new Response(form);
-  return {
-    method: 'POST' as const,
-    path: '/v1/detect',
-    headers: { 'content-type': request.headers.get('content-type')! },
-    body: Buffer.from(await request.arrayBuffer()),
-  };
-};
-type LoadRequest = Awaited<ReturnType<typeof requestOf>>;
 
 /** Loads a server with 1, 8 and 64 clients and prints a row for each. */
 const throughput = async (
@@ -118,7 +115,7 @@ const secondCaption = async (server: ServerProcess, images: number, goal: number
       ['a red cube', first, firstCpu],
       ['the small ball', second, secondCpu],
     ] as const) {
-      const message = await requestOf(image, caption);
+      const message = await loadRequestOf(image, caption);
       const before = cpu();
       const started = performance.now();
       const { statusCode, body } = await client.request(message);
@@ -149,11 +146,11 @@ const run: Readonly<Record<Section, () => Promise<void>>> = {
     const texts = (index: number): string => LOAD_CAPTIONS[index % LOAD_CAPTIONS.length]!;
     // Different images: features are not kept, so that each request encodes its image.
     const cold = await start('--queue-time', '600', '--image-cache', '0');
-    const different = await Promise.all(images.map((image, index) => requestOf(image, texts(index))));
+    const different = await Promise.all(images.map((image, index) => loadRequestOf(image, texts(index))));
     await throughput('different images', '; goal: 1.2 × one client', cold, different);
     await cold.stop();
     const warm = await start('--queue-time', '600');
-    const same = await Promise.all(LOAD_CAPTIONS.map((caption) => requestOf(images[0]!, caption)));
+    const same = await Promise.all(LOAD_CAPTIONS.map((caption) => loadRequestOf(images[0]!, caption)));
     await throughput('one image', '', warm, same);
     await warm.stop();
   },
@@ -169,29 +166,46 @@ const run: Readonly<Record<Section, () => Promise<void>>> = {
     // With its log, which has the time of each request in the server.
     const server = await ServerProcess.start(undefined, ['--threads', values.threads], values['server-cores']);
     const seconds = Number(values['overload-seconds']);
-    const alone = await loadServer(server.url, cases, 1, (sent) => sent >= 40);
+    const alone = await loadServer(server.url, cases, { clients: 1, isOver: (sent) => sent >= 40 });
     const batchStarted = performance.now();
     const sameSize = cases.filter((_, index) => Math.floor(index / LOAD_CAPTIONS.length) % 3 === 0);
-    await loadServer(server.url, sameSize, 8, (sent) => sent >= 64);
+    await loadServer(server.url, sameSize, { clients: 8, isOver: (sent) => sent >= 64 });
     const batchMs = (performance.now() - batchStarted) / 8;
-    const end = performance.now() + seconds * 1000;
+    // What the server can answer: as many clients as fit a batch, none of which sends more than it gets answers for.
+    const until = (ms: number) => {
+      const end = performance.now() + ms;
+      return () => performance.now() > end;
+    };
+    const measured = await loadServer(server.url, cases, { clients: 8, isOver: until(5000) });
+    const capacity = measured.acceptedMs.length / 5;
     let limitMs = 0;
     const timer = setInterval(() => {
       void metric(server, 'mdetr_queue_limit_seconds').then((limit) => (limitMs = Math.max(limitMs, limit * 1000)));
     }, 2000);
     const before = server.log.length;
-    const { counts, acceptedMs } = await loadServer(server.url, cases, 64, () => performance.now() > end);
-    const inServerMs = server.log.slice(before).flatMap(({ status, ms }) => (status === 200 ? [ms!] : []));
+    const rate = OVERLOAD * capacity;
+    const { counts, acceptedMs } = await loadServer(server.url, cases, {
+      clients: 64,
+      rate,
+      isOver: until(seconds * 1000),
+    });
     clearInterval(timer);
+    const inServerMs = server.log.slice(before).flatMap(({ status, ms }) => (status === 200 ? [ms!] : []));
     const [accepted, refused] = [counts.get(200) ?? 0, counts.get(503) ?? 0];
     const others = [...counts.keys()].filter((status) => status !== 200 && status !== 503);
+    const expired = await metric(server, 'mdetr_expired_requests_total');
+    const overloadBatchMs =
+      (1000 * (await metric(server, 'mdetr_batch_seconds_sum'))) / (await metric(server, 'mdetr_batch_seconds_count'));
     print(
-      `overload, ${seconds} s: ${accepted} accepted and right, ${refused} refused, ` +
+      `overload, ${seconds} s: ${accepted} accepted and right, ${refused} refused (${expired} of them after they had waited), ` +
         `${others.length === 0 ? 'no other answer' : `OTHER ANSWERS: ${others.join()}`}; offered ` +
-        `${((accepted + refused) / accepted).toFixed(1)} × what was accepted (goal 10); one request alone ` +
+        `${((accepted + refused) / seconds).toFixed(0)}/s, ${((accepted + refused) / seconds / capacity).toFixed(1)} × the ` +
+        `${capacity.toFixed(0)}/s that it answers without refusals (goal 10); one request alone ` +
         `${percentile(alone.acceptedMs, 0.5).toFixed(0)} ms; accepted p50 ${percentile(acceptedMs, 0.5).toFixed(0)} ms, ` +
-        `p99 ${percentile(acceptedMs, 0.99).toFixed(0)} ms, in the server p99 ${percentile(inServerMs, 0.99).toFixed(0)} ms ` +
-        `(goal: limit of the queue ${limitMs.toFixed(0)} + one batch of 8 ${batchMs.toFixed(0)} ms)`,
+        `p99 ${percentile(acceptedMs, 0.99).toFixed(0)} ms, in the server p50 ${percentile(inServerMs, 0.5).toFixed(0)} ms, ` +
+        `p99 ${percentile(inServerMs, 0.99).toFixed(0)} ms ` +
+        `(goal: limit of the queue ${limitMs.toFixed(0)} + one batch of 8 without load ${batchMs.toFixed(0)} ms; ` +
+        `mean batch of the whole run ${overloadBatchMs.toFixed(0)} ms)`,
     );
     print(`ready after it: ${String(await server.ready())}; exit status ${String(await server.stop())}`);
   },
@@ -201,10 +215,10 @@ const run: Readonly<Record<Section, () => Promise<void>>> = {
     const server = await start('--queue-time', '60');
     setTimeout(() => process.kill(server.worker, 'SIGKILL'), 1000);
     const isReplaced = (): boolean => server.log.filter(({ event }) => event === 'worker-ready').length > 1;
-    const killed = await loadServer(server.url, cases, 16, isReplaced);
+    const killed = await loadServer(server.url, cases, { clients: 16, isOver: isReplaced });
     print(`worker killed under load: ${JSON.stringify(Object.fromEntries(killed.counts))} (goal: 200 and 503 only)`);
     const stopped = new Promise<number | null>((resolve) => setTimeout(() => void server.stop().then(resolve), 3000));
-    const ended = await loadServer(server.url, cases, 16, () => false);
+    const ended = await loadServer(server.url, cases, { clients: 16, isOver: () => false });
     print(
       `SIGTERM under load: ${JSON.stringify(Object.fromEntries(ended.counts))}, exit status ${String(await stopped)} ` +
         '(goal: each client ends with a refused connection, no accepted request is lost, status 0)',
@@ -216,9 +230,9 @@ const run: Readonly<Record<Section, () => Promise<void>>> = {
     const total = Number(values.requests);
     // A small cache of images, which is full before the first measurement.
     const server = await start('--queue-time', '60', '--image-cache', '16');
-    await loadServer(server.url, cases, 8, (sent) => sent >= total / 10);
+    await loadServer(server.url, cases, { clients: 8, isOver: (sent) => sent >= total / 10 });
     const early = server.memoryMb();
-    await loadServer(server.url, cases, 8, (sent) => sent >= (total * 9) / 10);
+    await loadServer(server.url, cases, { clients: 8, isOver: (sent) => sent >= (total * 9) / 10 });
     const late = server.memoryMb();
     print(
       `memory of server and worker after ${total / 10} requests ${early.toFixed(0)} MB, after ${total} ` +

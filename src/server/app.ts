@@ -8,6 +8,7 @@ import { checkOrigin, checkToken, ClientGone } from './http/guards.ts';
 import { openApiDocument } from './http/openapi.ts';
 import { predictTasks } from './label-studio/ml-backend.ts';
 import { PageFiles } from './http/page-files.ts';
+import type { RequestContext } from './http/request-context.ts';
 import { Problem } from './problems.ts';
 import { requestIdOf, type RequestFacts, type Service } from './service.ts';
 import { TASKS } from './worker/messages.ts';
@@ -18,17 +19,12 @@ interface Variables {
   readonly facts: RequestFacts;
 }
 
-/** Facts about a request that only the HTTP server knows: the client's address, if there is one. */
-export interface Bindings {
-  readonly client?: string | undefined;
-}
-
 /** The routes, as one function. */
 export interface App {
-  fetch(request: Request, bindings: Bindings): Response | Promise<Response>;
+  fetch(request: Request, context: RequestContext): Response | Promise<Response>;
 }
 
-type AppContext = Context<{ Variables: Variables; Bindings: Bindings }>;
+type AppContext = Context<{ Variables: Variables; Bindings: RequestContext }>;
 
 type Handle = (context: AppContext) => Response | Promise<Response>;
 
@@ -44,7 +40,7 @@ const HEADERS = { 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-re
 /** The routes of a server. */
 export const createApp = (service: Service): App => {
   const { settings } = service;
-  const app = new Hono<{ Variables: Variables; Bindings: Bindings }>().basePath(settings.basePath);
+  const app = new Hono<{ Variables: Variables; Bindings: RequestContext }>().basePath(settings.basePath);
   const document = openApiDocument(packageVersion(), settings);
   const guarded = guardedBy(settings.token);
   const routes: Routes = {
@@ -66,7 +62,7 @@ export const createApp = (service: Service): App => {
         `/v1/${task}`,
         {
           POST: guarded(async (context) => {
-            const json = await service.run(task, context.req.raw, context.env.client, context.get('facts'));
+            const json = await service.run(task, context.req.raw, context.env, context.get('facts'));
             return context.body(json, 200, { 'content-type': 'application/json' });
           }),
         },
@@ -110,7 +106,7 @@ const labelStudioRoutes = (service: Service): Routes => {
     '/setup': { POST: guarded(version) },
     '/versions': { GET: guarded(async () => ({ versions: (await service.models()).map(({ name }) => name) })) },
     '/predict': {
-      POST: guarded((context) => predictTasks(service, context.req.raw, context.env.client, context.get('facts'))),
+      POST: guarded((context) => predictTasks(service, context.req.raw, context.env, context.get('facts'))),
     },
     '/train': { POST: guarded(() => Promise.resolve({})) },
     '/webhook': { POST: guarded(() => Promise.resolve({})) },

@@ -281,6 +281,20 @@ const BAD_INPUTS: readonly (readonly [
       ),
   ],
   [
+    'a form with a part without a name',
+    'malformed-body',
+    () => typed('multipart/form-data; boundary=x', '--x\r\nContent-Type: image/png\r\n\r\nabc\r\n--x--'),
+  ],
+  [
+    'a form with a caption that is not UTF-8',
+    'malformed-body',
+    () =>
+      typed(
+        'multipart/form-data; boundary=x',
+        Buffer.from('--x\r\nContent-Disposition: form-data; name="caption"\r\n\r\n\xff\xfe\r\n--x--', 'latin1'),
+      ),
+  ],
+  [
     'a form with two images',
     'invalid-request',
     () => {

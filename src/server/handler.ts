@@ -1,13 +1,8 @@
 import { checkOptions } from '../options/check-options.ts';
 import { createApp } from './app.ts';
+import type { RequestContext } from './http/request-context.ts';
 import { serverOptionRules, serverSettings, type ServerOptions } from './options.ts';
 import { Service } from './service.ts';
-
-/** Facts about a request that its `Request` lacks. */
-export interface RequestContext {
-  /** Address of the client, for `maxPerClient`. */
-  readonly client?: string | undefined;
-}
 
 /** A server as one function, for any framework that passes on a `Request`. */
 export interface ServerHandler {
@@ -38,7 +33,7 @@ export const createHandler = (options: ServerOptions = {}): ServerHandler => {
   const service = new Service(serverSettings(options));
   const app = createApp(service);
   const handler = async (request: Request, context: RequestContext = {}): Promise<Response> =>
-    app.fetch(request, { client: context.client });
+    app.fetch(request, context);
   return Object.assign(handler, {
     ready: async () => {
       await service.start();

@@ -20,7 +20,11 @@ const GRACE_MS = 250;
  */
 export const nodeListener = (handler: ServerHandler): ((request: object, response: object) => void) => {
   const listener = getRequestListener(
-    (request, { incoming }) => handler(request, { client: incoming.socket.remoteAddress }),
+    (request, { incoming }) =>
+      handler(request, {
+        client: incoming.socket.remoteAddress,
+        body: incoming.iterator({ destroyOnReturn: false }),
+      }),
     { overrideGlobalObjects: false },
   );
   return (request, response) => void listener(request as IncomingMessage, response as ServerResponse);

@@ -43,7 +43,7 @@ export interface RequestEntry {
   readonly texts?: number | undefined;
   /** Size of the image file in bytes. */
   readonly imageBytes?: number | undefined;
-  /** Time in the queue in milliseconds. */
+  /** Time that it waited for other requests in milliseconds. */
   readonly waitMs?: number | undefined;
   /** Number of requests that were computed together. */
   readonly batch?: number | undefined;

@@ -1,5 +1,6 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { RequestEntry } from './log.ts';
+import type { BatchReport } from './worker/messages.ts';
 
 /** Upper limits of the buckets of request times, in seconds. */
 const SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
@@ -35,6 +36,15 @@ export class ServerMetrics {
     buckets: [1, 2, 3, 4, 6, 8, 12, 16, 32],
     registers: this.registers,
   });
+  private readonly batchSeconds = this.histogram('mdetr_batch_seconds', 'Duration of a batch.');
+  private readonly waitSeconds = this.histogram(
+    'mdetr_queue_wait_seconds',
+    'Time that an accepted request waited for others.',
+  );
+  private readonly expired = this.counter(
+    'mdetr_expired_requests_total',
+    'Accepted requests that were refused (503) because they had waited longer than the limit.',
+  );
   private readonly images = this.counter('mdetr_images_encoded_total', 'Images that went through the backbone.');
   private readonly texts = this.counter(
     'mdetr_texts_total',
@@ -64,10 +74,16 @@ export class ServerMetrics {
     if (isCached === true) this.cached.inc();
   }
 
-  batch(requests: number, images: number, texts: number): void {
+  batch({ requests, images, texts, ms }: BatchReport): void {
+    this.batchSeconds.observe(ms / 1000);
     this.batches.observe(requests);
     this.images.inc(images);
     this.texts.inc(texts);
+  }
+
+  wait(ms: number, isExpired: boolean): void {
+    this.waitSeconds.observe(ms / 1000);
+    if (isExpired) this.expired.inc();
   }
 
   workerExit(): void {
@@ -77,6 +93,10 @@ export class ServerMetrics {
   /** All metrics in Prometheus' text format, and its content type. */
   async text(): Promise<{ readonly body: string; readonly contentType: string }> {
     return { body: await this.registry.metrics(), contentType: this.registry.contentType };
+  }
+
+  private histogram(name: string, help: string): Histogram {
+    return new Histogram({ name, help, buckets: SECONDS, registers: this.registers });
   }
 
   private counter(name: string, help: string): Counter {

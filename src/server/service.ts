@@ -4,6 +4,7 @@ import { fetchBytes, FetchError } from '../fetching/fetch-bytes.ts';
 import { BodyBudget, discardBody, readBody } from './http/body.ts';
 import { ClientLimit, Deadline } from './http/guards.ts';
 import { parseInferenceBody, type InferenceBody, type RemoteImage } from './http/inference-body.ts';
+import type { RequestContext } from './http/request-context.ts';
 import type { LogEntry, RequestEntry } from './log.ts';
 import { ServerMetrics } from './metrics.ts';
 import { QUEUE_FACTOR, type ServerSettings } from './options.ts';
@@ -37,7 +38,8 @@ export class Service {
       { ...settings, queueFactor: QUEUE_FACTOR },
       {
         onLog: (entry) => this.log(entry),
-        onBatch: (...counts) => this.metrics.batch(...counts),
+        onBatch: (batch) => this.metrics.batch(batch),
+        onWait: (ms, isExpired) => this.metrics.wait(ms, isExpired),
         onWorkerExit: () => this.metrics.workerExit(),
       },
     );
@@ -103,10 +105,10 @@ export class Service {
   }
 
   /** Answers a task: reads the body, waits for a worker, and returns the JSON of the answer. */
-  run(task: TaskName, request: Request, client: string | undefined, facts: RequestFacts): Promise<string> {
-    return this.withBody(request, client, async (bytes, signal) => {
+  run(task: TaskName, request: Request, context: RequestContext, facts: RequestFacts): Promise<string> {
+    return this.withBody(request, context, async (bytes, signal) => {
       const contentType = request.headers.get('content-type') ?? '';
-      const parsed = await parseInferenceBody(task, bytes, contentType, this.settings.maxTexts);
+      const parsed = parseInferenceBody(task, bytes, contentType, this.settings.maxTexts);
       const { results } = await this.infer(task, parsed, signal, facts);
       return parsed.isList ? `{"results":[${results.join(',')}]}` : results[0]!;
     });
@@ -119,22 +121,23 @@ export class Service {
    */
   async withBody<T>(
     request: Request,
-    client: string | undefined,
+    context: RequestContext,
     answer: (bytes: Uint8Array<ArrayBuffer>, signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
+    const chunks = context.body ?? request.body ?? undefined;
     if (this.isClosing) {
-      await discardBody(request, this.settings);
+      await discardBody(chunks, this.settings);
       throw closingProblem();
     }
     const early = this.scheduler.refusal();
     if (early !== undefined) throw early;
-    const leave = this.clients.enter(client);
+    const leave = this.clients.enter(context.client);
     const deadline = new Deadline(request.signal, this.settings.timeoutS);
     this.active++;
     try {
       const { signal } = deadline;
       return await untilAborted(signal, async () => {
-        const body = await readBody(request, this.settings, this.budget);
+        const body = await readBody(request, chunks, this.settings, this.budget);
         try {
           return await answer(body.bytes, signal);
         } finally {

@@ -33,18 +33,19 @@ describe('under load', () => {
   it(`overload for ${OVERLOAD_S} s: every answer is right or a refusal; then a killed worker is survived`, async () => {
     const server = await start();
     const end = performance.now() + OVERLOAD_S * 1000;
-    const { counts, acceptedMs } = await loadServer(server.url, cases, 64, () => performance.now() > end);
+    const { counts, acceptedMs } = await loadServer(server.url, cases, {
+      clients: 64,
+      isOver: () => performance.now() > end,
+    });
     process.stderr.write(
       `overload: ${JSON.stringify([...counts])}, accepted p50 ${percentile(acceptedMs, 0.5).toFixed(0)} ms, p99 ${percentile(acceptedMs, 0.99).toFixed(0)} ms\n`,
     );
     expect([...counts.keys()].toSorted()).toEqual([200, 503]);
     setTimeout(() => process.kill(server.worker, 'SIGKILL'), 1000);
-    const later = await loadServer(
-      server.url,
-      cases,
-      16,
-      () => server.log.filter(({ event }) => event === 'worker-ready').length > 1,
-    );
+    const later = await loadServer(server.url, cases, {
+      clients: 16,
+      isOver: () => server.log.filter(({ event }) => event === 'worker-ready').length > 1,
+    });
     expect([...later.counts.keys()].filter((status) => status !== 200 && status !== 503)).toEqual([]);
     expect(server.log.filter(({ event }) => event === 'worker-exit')).toHaveLength(1);
     expect(await server.ready()).toBe(true);
@@ -56,7 +57,7 @@ describe('under load', () => {
     const stopped = new Promise<number | null>((resolve) => {
       setTimeout(() => void server.stop().then(resolve), 3000);
     });
-    const { counts } = await loadServer(server.url, cases, 16, () => false);
+    const { counts } = await loadServer(server.url, cases, { clients: 16, isOver: () => false });
     expect(await stopped).toBe(0);
     process.stderr.write(`SIGTERM: ${JSON.stringify([...counts])}\n`);
     // Each client ends with a refused connection; before that, it is told that the server shuts down, or meets a connection
@@ -78,14 +79,14 @@ describe('under load', () => {
       const memoryOver = async (requests: number): Promise<number> => {
         const values: number[] = [];
         for (let part = 0; part < PARTS; part++) {
-          await loadServer(server.url, cases, 8, (sent) => sent >= requests / PARTS);
+          await loadServer(server.url, cases, { clients: 8, isOver: (sent) => sent >= requests / PARTS });
           values.push(server.memoryMb());
         }
         return percentile(values, 0.5);
       };
-      await loadServer(server.url, cases, 8, (sent) => sent >= REQUESTS / 4);
+      await loadServer(server.url, cases, { clients: 8, isOver: (sent) => sent >= REQUESTS / 4 });
       const early = await memoryOver(REQUESTS / 4);
-      await loadServer(server.url, cases, 8, (sent) => sent >= REQUESTS / 4);
+      await loadServer(server.url, cases, { clients: 8, isOver: (sent) => sent >= REQUESTS / 4 });
       const late = await memoryOver(REQUESTS / 4);
       process.stderr.write(`memory: ${early.toFixed(0)} MB, then ${late.toFixed(0)} MB\n`);
       // A leak of one image a request would be 700 MB. What is allowed beside the bar is what the heaps grow by.

@@ -26,6 +26,9 @@ export class BodyBudget {
   }
 }
 
+/** A body that was not read yet, in chunks. */
+export type BodyChunks = AsyncIterable<Uint8Array>;
+
 /** A body, whose bytes count until it is released. */
 export interface Body {
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -35,17 +38,23 @@ export interface Body {
 /**
  * Reads the body of a request.
  *
+ * @param chunks undefined for a request without a body
  * @throws {Problem} if it is too large by its header or its bytes, arrives too slowly, or breaks off
  */
-export const readBody = async (request: Request, limits: BodyLimits, budget: BodyBudget): Promise<Body> => {
+export const readBody = async (
+  { headers }: Request,
+  chunks: BodyChunks | undefined,
+  limits: BodyLimits,
+  budget: BodyBudget,
+): Promise<Body> => {
   const tooLarge = (): Problem =>
     new Problem('body-too-large', `the body may have ${limits.maxBodyBytes} bytes`, {
       headers: { connection: 'close' },
     });
-  if (Number(request.headers.get('content-length') ?? 0) > limits.maxBodyBytes) throw tooLarge();
-  const chunks: Uint8Array[] = [];
+  if (Number(headers.get('content-length') ?? 0) > limits.maxBodyBytes) throw tooLarge();
+  const parts: Uint8Array[] = [];
   let length = 0;
-  const reader = request.body?.getReader();
+  const reader = chunks?.[Symbol.asyncIterator]();
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<never>((_, reject) => {
     timer = setTimeout(
@@ -62,12 +71,12 @@ export const readBody = async (request: Request, limits: BodyLimits, budget: Bod
   let isRead = false;
   try {
     while (reader !== undefined) {
-      const { done, value } = (await Promise.race([reader.read(), timeout])) as ReadableStreamReadResult<Uint8Array>;
-      if (done) break;
+      const { done, value } = await Promise.race([reader.next(), timeout]);
+      if (done === true) break;
       if (length + value.length > limits.maxBodyBytes) throw tooLarge();
       budget.take(value.length);
       length += value.length;
-      chunks.push(value);
+      parts.push(value);
     }
     isRead = true;
   } catch (error) {
@@ -77,14 +86,14 @@ export const readBody = async (request: Request, limits: BodyLimits, budget: Bod
     clearTimeout(timer);
     if (!isRead) {
       budget.give(length);
-      reader?.cancel().catch(() => undefined);
+      reader?.return?.().catch(() => undefined);
     }
   }
   const bytes = new Uint8Array(length);
   let offset = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, offset);
-    offset += chunk.length;
+  for (const part of parts) {
+    bytes.set(part, offset);
+    offset += part.length;
   }
   return { bytes, release: () => budget.give(length) };
 };
@@ -93,19 +102,26 @@ export const readBody = async (request: Request, limits: BodyLimits, budget: Bod
  * Reads a body without keeping it, within its limits. A connection that closes after the answer must not close while its
  * client still sends: the client would see a broken pipe instead of the answer.
  */
-export const discardBody = async (request: Request, { maxBodyBytes, bodyTimeoutS }: BodyLimits): Promise<void> => {
-  const reader = request.body?.getReader();
+export const discardBody = async (
+  chunks: BodyChunks | undefined,
+  { maxBodyBytes, bodyTimeoutS }: BodyLimits,
+): Promise<void> => {
+  const reader = chunks?.[Symbol.asyncIterator]();
   if (reader === undefined) return;
-  const timer = setTimeout(() => void reader.cancel().catch(() => undefined), bodyTimeoutS * 1000);
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), bodyTimeoutS * 1000);
+  });
   try {
     for (let length = 0; length <= maxBodyBytes;) {
-      const { done, value } = (await reader.read()) as ReadableStreamReadResult<Uint8Array>;
-      if (done) break;
-      length += value.length;
+      const next = await Promise.race([reader.next(), timeout]);
+      if (next === undefined || next.done === true) break;
+      length += next.value.length;
     }
   } catch {
     // The client has disconnected.
   } finally {
     clearTimeout(timer);
+    reader.return?.().catch(() => undefined);
   }
 };

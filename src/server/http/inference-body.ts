@@ -3,7 +3,7 @@ import { excerpt } from '../../errors.ts';
 import { isWebUrl } from '../../fetching/web-url.ts';
 import { Problem, type FieldError } from '../problems.ts';
 import type { RequestOptions, TaskName } from '../worker/messages.ts';
-import { parseMultipart } from './multipart.ts';
+import { parseForm, type FormField } from './multipart.ts';
 import { jsonBodySchema, requestOptionsSchema, TEXT_KEYS, textsSchema } from './request-schemas.ts';
 
 /** Image of a request: the bytes of a file, or a URL to fetch. */
@@ -37,14 +37,14 @@ const MAX_NAME_LENGTH = 100;
  *
  * @throws {Problem} naming the invalid fields
  */
-export const parseInferenceBody = async (
+export const parseInferenceBody = (
   task: TaskName,
-  bytes: Uint8Array<ArrayBuffer>,
+  bytes: Uint8Array,
   contentType: string,
   maxTexts: number,
-): Promise<InferenceBody> => {
+): InferenceBody => {
   const kind = contentType.split(';', 1)[0]!.trim().toLowerCase();
-  if (kind === 'multipart/form-data') return fromForm(task, await parseMultipart(bytes, contentType), maxTexts);
+  if (kind === 'multipart/form-data') return fromForm(task, parseForm(bytes, contentType), maxTexts);
   if (kind === 'application/json') return fromJson(task, parseJson(bytes), maxTexts);
   throw new Problem('unsupported-media-type', 'send multipart/form-data or application/json');
 };
@@ -77,32 +77,33 @@ const fromJson = (task: TaskName, json: unknown, maxTexts: number): InferenceBod
   };
 };
 
-const fromForm = async (task: TaskName, form: FormData, maxTexts: number): Promise<InferenceBody> => {
+const fromForm = (task: TaskName, form: readonly FormField[], maxTexts: number): InferenceBody => {
   const [textKey] = TEXT_KEYS[task];
-  const images = form.getAll('image');
+  const images = form.filter(({ name }) => name === 'image');
   const [image] = images;
   if (images.length !== 1) throw invalid([{ path: 'image', message: `one image is needed, got ${images.length}` }]);
-  const texts = form.getAll(textKey);
+  const texts = form.filter(({ name }) => name === textKey).map(({ value }) => value);
   const fields: Record<string, unknown> = {};
-  for (const [key, value] of form.entries()) {
-    if (key === 'image' || key === textKey) continue;
-    if (Object.hasOwn(fields, key)) throw invalid([{ path: key, message: 'the field is repeated' }]);
-    Object.defineProperty(fields, key, { value: fieldValue(key, value), enumerable: true });
+  for (const { name, value } of form) {
+    if (name === 'image' || name === textKey) continue;
+    if (Object.hasOwn(fields, name)) throw invalid([{ path: name, message: 'the field is repeated' }]);
+    Object.defineProperty(fields, name, { value: fieldValue(name, value), enumerable: true });
   }
   const options = checked(requestOptionsSchema, fields);
   if (texts.length === 0) throw invalid([{ path: textKey, message: 'is required' }]);
   const list = checked(z.object({ [textKey]: textsSchema(maxTexts).several }), { [textKey]: texts })[textKey]!;
+  const { value, fileName } = image!;
   return {
     ...optionsOf(options),
     texts: list,
     isList: list.length > 1,
-    image: typeof image === 'string' ? imageOf(image) : { bytes: new Uint8Array(await image!.arrayBuffer()) },
-    name: nameOf(options.name ?? (typeof image === 'string' ? undefined : image!.name)),
+    image: typeof value === 'string' ? imageOf(value) : { bytes: value },
+    name: nameOf(options.name ?? fileName),
   };
 };
 
 /** Form fields are strings; numbers and booleans are parsed from them. */
-const fieldValue = (key: string, value: FormDataEntryValue): unknown => {
+const fieldValue = (key: string, value: FormField['value']): unknown => {
   if (typeof value !== 'string') return value;
   if ((key === 'threshold' || key === 'spanThreshold') && value.trim() !== '') return Number(value);
   if (key === 'masks' || key === 'truncate') return value === 'true' ? true : value === 'false' ? false : value;

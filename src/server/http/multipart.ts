@@ -1,25 +1,46 @@
+import { MaxPartsExceededError, parseMultipart } from '@remix-run/multipart-parser';
 import { Problem } from '../problems.ts';
 
 /** Maximum number of parts of a multipart body. */
 const MAX_PARTS = 200;
 
+/** A field of a form. */
+export interface FormField {
+  readonly name: string;
+  /** A text, or the bytes of a file: a view of the body, which is not copied. */
+  readonly value: string | Uint8Array;
+  readonly fileName: string | undefined;
+}
+
 /**
- * Parses a multipart body. Its parts are counted before they are parsed, so that a body of a million parts costs a scan.
+ * Parses a multipart body. `Request.formData` would copy the body four times, into memory that is only freed by full garbage
+ * collections.
  *
  * @throws {Problem} if it has too many parts or is malformed
  */
-export const parseMultipart = async (bytes: Uint8Array<ArrayBuffer>, contentType: string): Promise<FormData> => {
+export const parseForm = (bytes: Uint8Array, contentType: string): FormField[] => {
   const [, quoted, plain] = /;\s*boundary=(?:"([^"]{1,200})"|([^;\s"]{1,200}))/i.exec(contentType) ?? [];
   const boundary = quoted ?? plain;
   if (boundary === undefined)
     throw new Problem('malformed-body', 'the Content-Type of a multipart body needs a boundary');
-  const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  let parts = 0;
-  for (let at = body.indexOf(`--${boundary}`); at >= 0; at = body.indexOf(`--${boundary}`, at + boundary.length + 2))
-    if (++parts > MAX_PARTS + 1) throw new Problem('malformed-body', `the body has more than ${MAX_PARTS} parts`);
+  const limits = { maxParts: MAX_PARTS, maxFileSize: Infinity, maxTotalSize: Infinity };
   try {
-    return await new Response(bytes, { headers: { 'content-type': contentType } }).formData();
+    return Array.from(parseMultipart(bytes, { boundary, ...limits }), (part) => {
+      const { name, filename, content, isFile } = part;
+      if (name === undefined) throw new Problem('malformed-body', 'a part of the multipart body has no name');
+      // As browsers write them: quotes and line breaks in names are escaped, and nothing else.
+      const fileName = filename?.replace(/%(?:22|0[AD])/gi, decodeURIComponent);
+      return { name, value: isFile ? joined(content) : part.text, fileName };
+    });
   } catch (error) {
-    throw new Problem('malformed-body', 'the multipart body is damaged or incomplete', { cause: error });
+    if (error instanceof Problem) throw error;
+    const detail =
+      error instanceof MaxPartsExceededError
+        ? `the body has more than ${MAX_PARTS} parts`
+        : 'the multipart body is damaged or incomplete';
+    throw new Problem('malformed-body', detail, { cause: error });
   }
 };
+
+const joined = (chunks: readonly Uint8Array[]): Uint8Array =>
+  chunks.length === 1 ? chunks[0]! : new Uint8Array(Buffer.concat(chunks));

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type { DetectionResult } from '../../results/types.ts';
 import { checked, imageOf, parseJson, type RequestImage } from '../http/inference-body.ts';
+import type { RequestContext } from '../http/request-context.ts';
 import { Problem } from '../problems.ts';
 import type { RequestFacts, Service } from '../service.ts';
 import { parseLabelConfig } from './label-config.ts';
@@ -19,10 +20,10 @@ const predictSchema = z.object({
 export const predictTasks = async (
   service: Service,
   request: Request,
-  client: string | undefined,
+  context: RequestContext,
   facts: RequestFacts,
 ): Promise<{ readonly results: readonly Prediction[]; readonly model_version: string }> =>
-  service.withBody(request, client, async (bytes, signal) => {
+  service.withBody(request, context, async (bytes, signal) => {
     const { tasks, label_config: xml } = checked(predictSchema, parseJson(bytes));
     const config = parseLabelConfig(xml);
     const [first] = await service.models();

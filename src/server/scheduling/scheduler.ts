@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { LogEntry } from '../log.ts';
 import { Problem, retryAfter } from '../problems.ts';
-import type { InferenceRequest, ModelDescription, WorkReport } from '../worker/messages.ts';
+import { sharedClockMs } from '../worker/clock.ts';
+import type { BatchReport, InferenceRequest, ModelDescription, WorkReport } from '../worker/messages.ts';
 import { CostEstimate } from './cost-estimate.ts';
 import { Overrun } from './overrun.ts';
 import type { Outcome, Task } from './task.ts';
@@ -25,7 +26,9 @@ export interface SchedulerSettings extends PoolSettings {
 /** Callbacks for metrics. */
 export interface SchedulerObserver {
   readonly onLog: (entry: LogEntry) => void;
-  readonly onBatch: (requests: number, images: number, texts: number) => void;
+  readonly onBatch: (batch: BatchReport) => void;
+  /** A request waited for other ones, and then ran or was given up. */
+  readonly onWait: (ms: number, isExpired: boolean) => void;
   readonly onWorkerExit: () => void;
 }
 
@@ -40,6 +43,8 @@ export class Scheduler {
   private readonly estimates = new Map<string, CostEstimate>();
   private readonly killers = new LRUCache<string, true>({ max: MAX_REMEMBERED, ttl: REMEMBERED_MS });
   private readonly overrun = new Overrun();
+  /** Expected time of all tasks. */
+  private costMs = 0;
   private nextId = 0;
   private onEmpty: (() => void) | undefined;
 
@@ -73,14 +78,16 @@ export class Scheduler {
 
   /** Problem that a request would be refused with now, before its body is read; undefined if it would be accepted. */
   refusal(model?: string): Problem | undefined {
-    const waitMs = this.expectedWaitMs();
+    return this.refusalAfter(this.workAheadMs(), this.queueLimitMs(model));
+  }
+
+  private refusalAfter(aheadMs: number, limitMs: number): Problem | undefined {
+    const waitMs = this.waitAfter(aheadMs);
     if (this.tasks.size >= this.settings.maxQueue)
       return new Problem('overloaded', `${this.tasks.size} requests are waiting; try again later`, {
         headers: retryAfter(waitMs),
       });
-    const limitMs = this.queueLimitMs(model);
     if (this.tasks.size === 0 || waitMs <= limitMs) return undefined;
-    const seconds = (ms: number): string => (ms / 1000).toFixed(1);
     return new Problem(
       'overloaded',
       `the expected wait is ${seconds(waitMs)} s, above the limit of ${seconds(limitMs)} s; try again later`,
@@ -99,11 +106,12 @@ export class Scheduler {
     const fingerprint = fingerprintOf(request);
     if (this.killers.has(fingerprint))
       throw new Problem('crashes-worker', 'the same request crashed two workers; it is refused for a while');
-    const refusal = this.refusal(request.model);
+    const aheadMs = this.workAheadMs();
+    const maxWaitMs = this.queueLimitMs(request.model);
+    const refusal = this.refusalAfter(aheadMs, maxWaitMs);
     if (refusal !== undefined) throw refusal;
     const isCached = this.pool.holds(request.imageDigest);
     const costMs = this.estimates.get(request.model)!.of(request.texts.length, isCached);
-    const aheadMs = this.workAheadMs();
     return new Promise((resolve, reject) => {
       const giveUp = (): void => {
         this.cancel(task);
@@ -121,13 +129,14 @@ export class Scheduler {
         aheadMs,
         attempts: 0,
         isGivenUp: false,
-        acceptedMs: performance.now(),
-        startedMs: undefined,
+        acceptedMs: sharedClockMs(),
+        maxWaitMs,
         resolve: (outcome) => settle(() => resolve(outcome)),
         reject: (error) => settle(() => reject(error)),
       };
       signal.addEventListener('abort', giveUp, { once: true });
       this.tasks.add(task);
+      this.costMs += costMs;
       this.queue.push(task);
       this.dispatch();
     });
@@ -141,14 +150,16 @@ export class Scheduler {
 
   /** Time until the accepted work is done, from the measured times and by how much requests overran them lately. */
   expectedWaitMs(): number {
-    return this.workAheadMs() * this.overrun.factor + this.pool.restartMs;
+    return this.waitAfter(this.workAheadMs());
+  }
+
+  private waitAfter(aheadMs: number): number {
+    return aheadMs * this.overrun.factor + this.pool.restartMs;
   }
 
   /** Measured time of the work that was accepted and is not done. */
   private workAheadMs(): number {
-    let sum = 0;
-    for (const task of this.tasks) sum += task.costMs;
-    return Math.max(0, sum - this.pool.spentMs(performance.now())) / Math.max(1, this.pool.ready);
+    return Math.max(0, this.costMs - this.pool.spentMs(performance.now())) / Math.max(1, this.pool.ready);
   }
 
   /** Expected wait above which requests are refused; without a model name, that of the slowest model. */
@@ -166,7 +177,6 @@ export class Scheduler {
       const worker = this.pool.workerFor(task);
       if (worker === undefined) return;
       this.queue.shift();
-      task.startedMs = performance.now();
       this.pool.assign(worker, task);
     }
   }
@@ -174,17 +184,22 @@ export class Scheduler {
   private receive(message: WorkReport): void {
     if (message.kind === 'batch') {
       this.estimates.get(message.model)?.add(message.times, message);
-      this.observer.onBatch(message.requests, message.images, message.texts);
+      this.observer.onBatch(message);
       return;
     }
     const task = this.pool.release(message.id);
     if (task === undefined) return;
+    // A request that waited for no other says nothing about the queue, nor does one whose worker was replaced.
+    if (message.kind !== 'failed' && task.aheadMs > 0 && task.attempts === 0)
+      this.overrun.add(task.aheadMs + task.costMs, sharedClockMs() - task.acceptedMs);
     if (message.kind === 'done') {
-      const waitMs = task.startedMs! - task.acceptedMs;
-      // A request that waited for no other says nothing about the queue, nor does one whose worker was replaced.
-      if (task.aheadMs > 0 && task.attempts === 0)
-        this.overrun.add(task.aheadMs + task.costMs, performance.now() - task.acceptedMs);
-      task.resolve({ results: message.results, batch: message.batch, isCached: message.isCached, waitMs });
+      const { results, batch, isCached, waitMs } = message;
+      this.observer.onWait(waitMs, false);
+      task.resolve({ results, batch, isCached, waitMs });
+    } else if (message.kind === 'expired') {
+      this.observer.onWait(message.waitMs, true);
+      const detail = `the request waited ${seconds(message.waitMs)} s, longer than the limit of ${seconds(task.maxWaitMs)} s; try again later`;
+      task.reject(new Problem('overloaded', detail, { headers: retryAfter(this.expectedWaitMs()) }));
     } else {
       const cause =
         message.stack === undefined ? undefined : Object.assign(new Error(message.detail), { stack: message.stack });
@@ -195,8 +210,11 @@ export class Scheduler {
   }
 
   private finish(task: Task): void {
-    this.tasks.delete(task);
-    if (this.tasks.size === 0) this.onEmpty?.();
+    if (this.tasks.delete(task)) this.costMs -= task.costMs;
+    if (this.tasks.size > 0) return;
+    // No rounding of the sum is left over.
+    this.costMs = 0;
+    this.onEmpty?.();
   }
 
   private cancel(task: Task): void {
@@ -225,6 +243,8 @@ export class Scheduler {
     this.dispatch();
   }
 }
+
+const seconds = (ms: number): string => (ms / 1000).toFixed(1);
 
 /** Digest of everything that a request computes. */
 const fingerprintOf = ({ task, model, texts, options, imageDigest }: InferenceRequest): string =>

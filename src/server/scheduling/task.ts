@@ -6,7 +6,7 @@ export interface Outcome {
   readonly results: readonly string[];
   readonly batch: number;
   readonly isCached: boolean;
-  /** Time in the queue, in milliseconds. */
+  /** Time that it waited for other requests, in milliseconds. */
   readonly waitMs: number;
 }
 
@@ -24,9 +24,10 @@ export interface Task {
   attempts: number;
   /** It was canceled. */
   isGivenUp: boolean;
+  /** When it was accepted, on the clock that processes share. */
   readonly acceptedMs: number;
-  /** When it was sent to a worker. */
-  startedMs: number | undefined;
+  /** Limit of the wait when it was accepted. */
+  readonly maxWaitMs: number;
   readonly resolve: (outcome: Outcome) => void;
   readonly reject: (error: Error) => void;
 }

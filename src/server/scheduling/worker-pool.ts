@@ -107,7 +107,10 @@ export class WorkerPool {
     if (worker.tasks.size === 0) worker.sinceMs = performance.now();
     worker.tasks.set(task.id, task);
     this.images.set(task.request.imageDigest, worker.index);
-    worker.handle.send({ kind: 'run', id: task.id, request: task.request });
+    // A request that lost its worker has waited for that, and is answered in any case.
+    const maxWaitMs = task.attempts === 0 ? task.maxWaitMs : Infinity;
+    const limit = { acceptedMs: task.acceptedMs, maxWaitMs };
+    worker.handle.send({ kind: 'run', id: task.id, request: task.request, limit });
     worker.handle.ref(true);
   }
 

@@ -6,13 +6,15 @@ import type { ImageCaption } from '../../inference/text-outputs.ts';
 import { answerLine, detectionLine, referLine } from '../../results/result-lines.ts';
 import type { ResultBase } from '../../results/types.ts';
 import type { ProblemName } from '../problems.ts';
+import { sharedClockMs } from './clock.ts';
 import { ImageCache } from './image-cache.ts';
-import type { InferenceRequest, PartTimes, TaskName, WorkReport } from './messages.ts';
+import type { InferenceRequest, PartTimes, TaskName, WaitLimit, WorkReport } from './messages.ts';
 
 /** A request whose image is encoded, or decoded and resized. */
 interface ReadyRequest {
   readonly id: number;
   readonly request: InferenceRequest;
+  readonly limit: WaitLimit;
   readonly core: InferenceCore;
   readonly prepared: PreparedImage | undefined;
   /** Requests with one key run together. */
@@ -53,19 +55,20 @@ export class BatchRunner {
   }
 
   /** Adds a request; its results go to `send`. */
-  async accept(id: number, request: InferenceRequest): Promise<void> {
+  async accept(id: number, request: InferenceRequest, limit: WaitLimit): Promise<void> {
     const stop = new AbortController();
     this.open.set(id, stop);
     try {
       const core = this.models.get(request.model)!;
       checkTask(core, request);
-      const ready = await this.prepare(id, request, core);
+      const ready = await this.prepare({ id, request, limit, core });
       if (!this.open.has(id)) return;
       this.ready.push(ready);
     } catch (error) {
       this.fail(id, error, 'invalid-image');
       return;
     }
+    // While a batch runs, requests wait for it; one that finds none running never expires.
     if (!this.isRunning) await this.runAll();
   }
 
@@ -76,18 +79,18 @@ export class BatchRunner {
     stop?.abort(new Error('canceled'));
   }
 
-  private async prepare(id: number, request: InferenceRequest, core: InferenceCore): Promise<ReadyRequest> {
-    const { task, model, options, imageDigest, image } = request;
-    const ready = { id, request, core };
+  private async prepare(accepted: Pick<ReadyRequest, 'id' | 'request' | 'limit' | 'core'>): Promise<ReadyRequest> {
+    const { core } = accepted;
+    const { task, model, options, imageDigest, image } = accepted.request;
     const keyOf = (size: string): string => JSON.stringify([model, size, task, options]);
     const cached = this.cache.get(model, imageDigest);
     if (cached !== undefined)
-      return { ...ready, prepared: undefined, key: keyOf(cached.size), pixels: 0, prepareMs: 0 };
+      return { ...accepted, prepared: undefined, key: keyOf(cached.size), pixels: 0, prepareMs: 0 };
     const started = performance.now();
     const prepared = await this.decode(core, image);
     const { width, height } = prepared.resized;
     const prepareMs = performance.now() - started;
-    return { ...ready, prepared, key: keyOf(`${height}x${width}`), pixels: width * height, prepareMs };
+    return { ...accepted, prepared, key: keyOf(`${height}x${width}`), pixels: width * height, prepareMs };
   }
 
   private decode(core: InferenceCore, image: Uint8Array): Promise<PreparedImage> {
@@ -97,10 +100,23 @@ export class BatchRunner {
   private async runAll(): Promise<void> {
     this.isRunning = true;
     try {
-      for (let batch = this.nextBatch(); batch.length > 0; batch = this.nextBatch()) await this.run(batch);
+      for (let batch = this.nextBatch(); batch.length > 0; batch = this.nextBatch()) {
+        await this.run(batch);
+        this.dropExpired();
+      }
     } finally {
       this.isRunning = false;
     }
+  }
+
+  /** Refuses requests that waited longer than their limit, so that what is answered was answered in time. */
+  private dropExpired(): void {
+    const late = this.ready.filter((item) => waitMs(item) > item.limit.maxWaitMs);
+    if (late.length === 0) return;
+    const kept = this.ready.filter((item) => !late.includes(item));
+    this.ready.splice(0, this.ready.length, ...kept);
+    for (const item of late)
+      if (this.open.delete(item.id)) this.send({ kind: 'expired', id: item.id, waitMs: waitMs(item) });
   }
 
   /** The oldest request and those that can run with it. */
@@ -153,6 +169,8 @@ export class BatchRunner {
 
   private async compute(batch: readonly ReadyRequest[], signal: AbortSignal): Promise<void> {
     const [{ core, request }] = batch as [ReadyRequest, ...ReadyRequest[]];
+    const batchStarted = performance.now();
+    const waits = batch.map(waitMs);
     const { images, misses, imageMs } = await this.encode(batch, core, signal);
     const digests = [...images.keys()];
     const joined = joinImages([...images.values()]);
@@ -171,7 +189,7 @@ export class BatchRunner {
     }
     const textMs = performance.now() - started;
     let next = 0;
-    for (const item of batch) {
+    for (const [index, item] of batch.entries()) {
       const isMiss = misses.includes(item.request.imageDigest);
       const own = found.slice(next, (next += item.request.texts.length)).map((result) => {
         const { postprocess, model } = result.timing;
@@ -186,7 +204,14 @@ export class BatchRunner {
         );
       });
       if (this.open.delete(item.id))
-        this.send({ kind: 'done', id: item.id, results: own, batch: batch.length, isCached: !isMiss });
+        this.send({
+          kind: 'done',
+          id: item.id,
+          results: own,
+          batch: batch.length,
+          isCached: !isMiss,
+          waitMs: waits[index]!,
+        });
     }
     const prepareMs = batch.reduce((sum, item) => sum + item.prepareMs, 0);
     const times: PartTimes = {
@@ -195,7 +220,8 @@ export class BatchRunner {
       textMs: textMs / captions.length,
     };
     const counts = { requests: batch.length, images: misses.length, texts: captions.length };
-    this.send({ kind: 'batch', model: request.model, ...counts, times });
+    const ms = performance.now() - batchStarted;
+    this.send({ kind: 'batch', model: request.model, ...counts, ms, times });
   }
 
   /** Encoded images of a batch by digest, from the cache or by one run of the image program. */
@@ -232,6 +258,10 @@ export class BatchRunner {
     }
   }
 }
+
+/** Time that a request has waited for others: decoding its image is not waiting. */
+const waitMs = ({ limit, prepareMs }: ReadyRequest): number =>
+  Math.max(0, sharedClockMs() - limit.acceptedMs - prepareMs);
 
 /** Error of a request that the model cannot answer, with its kind. */
 class RequestRefused extends MdetrError {

@@ -61,10 +61,18 @@ export interface WorkerSettings {
   readonly imageCacheBytes: number;
 }
 
+/** How long a request may wait for others. */
+export interface WaitLimit {
+  /** When it was accepted, on the clock that processes share. */
+  readonly acceptedMs: number;
+  /** Time that it may wait, without that of decoding its own image; Infinity for one that must be answered. */
+  readonly maxWaitMs: number;
+}
+
 /** Messages to a worker. */
 export type ToWorker =
   | { readonly kind: 'open'; readonly settings: WorkerSettings }
-  | { readonly kind: 'run'; readonly id: number; readonly request: InferenceRequest }
+  | { readonly kind: 'run'; readonly id: number; readonly request: InferenceRequest; readonly limit: WaitLimit }
   | { readonly kind: 'cancel'; readonly id: number };
 
 /** A request that was computed. */
@@ -76,6 +84,15 @@ export interface Done {
   /** Number of requests in its batch. */
   readonly batch: number;
   readonly isCached: boolean;
+  /** Time that it waited for other requests. */
+  readonly waitMs: number;
+}
+
+/** A request that was given up before its batch, because it had waited longer than its limit. */
+export interface Expired {
+  readonly kind: 'expired';
+  readonly id: number;
+  readonly waitMs: number;
 }
 
 /** The answer to `open`. */
@@ -83,9 +100,22 @@ export type StartReport =
   | { readonly kind: 'opened'; readonly models: readonly ModelDescription[]; readonly times: readonly PartTimes[] }
   | { readonly kind: 'unusable'; readonly failure: ThreadFailure };
 
+/** Report after each batch. */
+export interface BatchReport {
+  readonly kind: 'batch';
+  readonly model: string;
+  readonly requests: number;
+  readonly images: number;
+  readonly texts: number;
+  /** Duration of the batch. */
+  readonly ms: number;
+  readonly times: PartTimes;
+}
+
 /** Reports of a worker about its requests. */
 export type WorkReport =
   | Done
+  | Expired
   | {
       readonly kind: 'failed';
       readonly id: number;
@@ -93,15 +123,7 @@ export type WorkReport =
       readonly detail: string;
       readonly stack?: string | undefined;
     }
-  /** After each batch. */
-  | {
-      readonly kind: 'batch';
-      readonly model: string;
-      readonly requests: number;
-      readonly images: number;
-      readonly texts: number;
-      readonly times: PartTimes;
-    };
+  | BatchReport;
 
 /** Messages from a worker. */
 export type FromWorker = StartReport | WorkReport;

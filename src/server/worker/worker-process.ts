@@ -48,7 +48,7 @@ process.on('message', (message: ToWorker) => {
   if (message.kind === 'open') runner = open(message.settings);
   else
     void runner?.then(async (ready) => {
-      if (message.kind === 'run') await ready?.accept(message.id, message.request);
+      if (message.kind === 'run') await ready?.accept(message.id, message.request, message.limit);
       else ready?.cancel(message.id);
     });
 });
