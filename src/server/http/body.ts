@@ -71,8 +71,9 @@ export const readBody = async (
   let isRead = false;
   try {
     while (reader !== undefined) {
-      const { done, value } = await Promise.race([reader.next(), timeout]);
-      if (done === true) break;
+      const next = await Promise.race([reader.next(), timeout]);
+      if (next.done === true) break;
+      const { value } = next;
       if (length + value.length > limits.maxBodyBytes) throw tooLarge();
       budget.take(value.length);
       length += value.length;
