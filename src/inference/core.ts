@@ -94,9 +94,9 @@ export class InferenceCore implements ModelCore {
     return encoded;
   }
 
-  /** The features are freed by garbage collection. */
-  release(): void {
-    // Nothing refers to them but the caller.
+  /** Gives the memory of the features to later runs. */
+  release({ groups }: EncodedImages): void {
+    for (const { features } of groups) this.parts.image.recycle?.(features);
   }
 
   /** Runs the transformer on captions of encoded images, once for all images whose features have the same shape. */

@@ -15,24 +15,37 @@ const TOP_FRACTION = 1 / 8;
  * edge. Photos with as much plain gray are rare; they are taken for scenes.
  */
 export const looksLikeScene = ({ width, height, data }: RawImage): boolean => {
-  const isPlain = (x: number, y: number): boolean => {
-    const at = 3 * (y * width + x);
-    const [red, green, blue] = [data[at]!, data[at + 1]!, data[at + 2]!];
-    if (Math.max(red, green, blue) - Math.min(red, green, blue) >= MAX_GRAY_CHROMA) return false;
-    return [3, -3, 3 * width, -3 * width].every((step) => Math.abs(data[at + 1 + step]! - green) < MAX_PLAIN_STEP);
-  };
   const topRows = Math.max(2, Math.round(height * TOP_FRACTION));
-  let [plain, all, plainTop, allTop] = [0, 0, 0, 0];
-  for (let y = 1; y < height - 1; y++)
-    for (let x = 1; x < width - 1; x++) {
-      const isOne = Number(isPlain(x, y));
-      all++;
-      plain += isOne;
-      if (y >= topRows) continue;
-      allTop++;
-      plainTop += isOne;
-    }
+  let [plain, plainTop] = [0, 0];
+  for (let y = 1; y < height - 1; y++) {
+    let plainRow = 0;
+    for (let at = 3 * (y * width + 1), end = at + 3 * (width - 2); at < end; at += 3)
+      if (isPlain(data, at, 3 * width)) plainRow++;
+    plain += plainRow;
+    if (y < topRows) plainTop += plainRow;
+  }
+  const columns = Math.max(0, width - 2);
+  const all = columns * Math.max(0, height - 2);
+  const allTop = columns * Math.max(0, Math.min(topRows, height - 1) - 1);
   return plain >= MIN_PLAIN * all && plainTop >= MIN_PLAIN_TOP * allTop;
+};
+
+/** Whether the pixel at an index of (H, W, 3) is gray and has about the level of the four around it. */
+const isPlain = (data: Uint8Array, at: number, stride: number): boolean => {
+  const [red, green, blue] = [data[at]!, data[at + 1]!, data[at + 2]!];
+  if (Math.max(red, green, blue) - Math.min(red, green, blue) >= MAX_GRAY_CHROMA) return false;
+  const [low, high] = [green - MAX_PLAIN_STEP, green + MAX_PLAIN_STEP];
+  const [left, right, above, below] = [data[at - 2]!, data[at + 4]!, data[at + 1 - stride]!, data[at + 1 + stride]!];
+  return (
+    left > low &&
+    left < high &&
+    right > low &&
+    right < high &&
+    above > low &&
+    above < high &&
+    below > low &&
+    below < high
+  );
 };
 
 /** Side to which the longer side of an image is reduced before its kind is determined. */

@@ -46,7 +46,7 @@ export interface ModelCore {
     preprocessMs: number,
     options: EncodeOptions,
   ): Promise<EncodedHandle>;
-  /** Tells that the features are no longer needed; without it they are freed by garbage collection. */
+  /** Tells that nothing reads the features any more; without it they are freed by garbage collection. */
   release(images: EncodedHandle): void;
   predict(images: EncodedHandle, captions: readonly ImageCaption[], options: InferenceOptions): Promise<TextOutputs>;
   /** Results of `detect`, in the order of the captions. */

@@ -3,7 +3,7 @@ import type { MaskPredictor } from './mask-predictor.ts';
 import type { InferencePrograms, TextResults } from './programs.ts';
 
 /** The part of a network that runs once per image. */
-export type ImageStage = Pick<SessionOf<InferencePrograms['image']>, 'run' | 'dispose'>;
+export type ImageStage = Pick<SessionOf<InferencePrograms['image']>, 'run' | 'recycle' | 'dispose'>;
 
 /** The part of a network that runs once per caption. */
 export interface TextStage extends Pick<SessionOf<InferencePrograms['text']>, 'dispose'> {

@@ -6,10 +6,14 @@ import type { AnswerResult, DetectionResult, ReferResult, ReferredObject, Timing
  */
 
 /** Outputs of the network are 32-bit floats: digits beyond the eighth carry no information. */
-const rounded = <T>(value: T): T =>
-  JSON.parse(
-    JSON.stringify(value, (_key, part: unknown) => (typeof part === 'number' ? Number(part.toPrecision(8)) : part)),
-  ) as T;
+const rounded = (value: unknown): unknown => {
+  if (typeof value === 'number') return Number.isFinite(value) ? Number(value.toPrecision(8)) : null;
+  if (Array.isArray(value)) return value.map((item) => rounded(item) ?? null);
+  if (typeof value !== 'object' || value === null) return value;
+  // As in JSON, an undefined value is no key.
+  const entries = Object.entries(value).filter(([, part]) => part !== undefined);
+  return Object.fromEntries(entries.map(([key, part]) => [key, rounded(part)]));
+};
 
 const tenths = ({ preprocess, model, postprocess }: Timing): Timing => {
   const round = (ms: number): number => Math.round(ms * 10) / 10;
@@ -33,7 +37,7 @@ const line = (result: DetectionResult, own: Readonly<Record<string, unknown>>): 
     bestBelowThreshold,
   };
   const { warnings, model, version, packageVersion } = result;
-  return { ...rounded(body), warnings, model, version, packageVersion, timing, timing_ms: timing };
+  return { ...(rounded(body) as typeof body), warnings, model, version, packageVersion, timing, timing_ms: timing };
 };
 
 /** A result of `detect` as `--json` prints it. */

@@ -6,6 +6,7 @@ import { UsageError } from '../../errors.ts';
 import { batchesOf } from '../input/image-batches.ts';
 import { ImageList } from '../input/image-list.ts';
 import { completed, ImageReader, type DecodedImage } from '../input/image-reader.ts';
+import { MAX_RUNNING, RunningBatches } from '../input/running-batches.ts';
 import { parseShard, shardPath, type Shard } from '../options/shard-option.ts';
 import { addFormatOptions, exportOptionsOf, type FormatOptions } from '../options/format-options.ts';
 import { interruptible, unlessAborted } from '../options/stop-signals.ts';
@@ -55,6 +56,12 @@ Examples
 For several results, --out is a folder (DIR/) or a pattern with {image} (file name) and {text} (caption index, from 1).
 
 ${IMAGES_HELP}`;
+
+/** An image with its results, one for each caption. */
+interface ImageResults {
+  readonly image: DecodedImage;
+  readonly results: readonly DetectionResult[];
+}
 
 /** `mdetr detect`: detects the objects that captions mention. */
 export const detectCommand = (): Command => {
@@ -108,7 +115,10 @@ const detectIn = async (list: ImageList, captions: readonly string[], options: D
     const batch = await batches.next();
     return batch.done === true ? undefined : { count: batch.value.length, images: await reader.readAll(batch.value) };
   };
-  const models = new ImageModels(options, {}, wantsMasks(options) ? 'masks' : 'boxes');
+  const left = list.count === undefined ? undefined : list.count - (file?.resumed ?? 0);
+  // Of a live list, results are written before the next image comes.
+  const batchesAtOnce = left !== undefined && left > options.batchSize ? MAX_RUNNING : 1;
+  const models = new ImageModels(options, {}, wantsMasks(options) ? 'masks' : 'boxes', batchesAtOnce);
   const warned = new Set<string>();
   const handle = async (image: DecodedImage, results: readonly DetectionResult[]): Promise<void> => {
     for (const [captionIndex, result] of results.entries()) {
@@ -121,10 +131,16 @@ const detectIn = async (list: ImageList, captions: readonly string[], options: D
   };
   let progress: Progress | undefined;
   let total = 0;
+  const takeResults = async (found: readonly ImageResults[], signal: AbortSignal): Promise<void> => {
+    for (const { image, results } of found) {
+      signal.throwIfAborted();
+      await handle(image, results);
+    }
+  };
+  const running = new RunningBatches(takeResults, batchesAtOnce);
   try {
     // The first images are read before the model, which takes longer to load: a wrong path is reported at once.
     let next = list.count === undefined ? undefined : Promise.resolve(await readNext());
-    const left = list.count === undefined ? undefined : list.count - (file?.resumed ?? 0);
     progress = new Progress('images', left, { resultsComeLast: file !== undefined && options.json !== true });
     await interruptible(async (signal) => {
       next ??= readNext();
@@ -137,19 +153,17 @@ const detectIn = async (list: ImageList, captions: readonly string[], options: D
         next.catch(() => undefined);
         for (const { model, images: read } of groups) {
           const images = await reader.checkSizes(read, model);
-          const results = images.length === 0 ? [] : await detectAll(model, images, captions, options);
-          for (const [position, image] of images.entries()) {
-            signal.throwIfAborted();
-            await handle(image, results.slice(position * captions.length, (position + 1) * captions.length));
-          }
+          await running.add(images.length, () => detectAll(model, images, captions, options), signal);
         }
         total += batch.count;
         progress?.advance(batch.count);
       }
+      await running.finish(signal);
       await file?.finish();
     });
   } finally {
     progress?.stop();
+    await running.settled();
     file?.close();
     outputs.close();
     await models.dispose();
@@ -197,10 +211,13 @@ const detectAll = async (
   images: readonly DecodedImage[],
   captions: readonly string[],
   options: DetectOptions,
-): Promise<DetectionResult[]> => {
-  const items = images.flatMap((image) =>
-    captions.map((text) => ({ image: image.raw, text, name: image.name, read: image })),
-  );
+): Promise<ImageResults[]> => {
+  const items = images.flatMap(({ raw, name }) => captions.map((text) => ({ image: raw, text, name })));
   const results = await model.detectBatch(items, { ...inferenceOptionsOf(options), batchSize: options.batchSize });
-  return results.map((result, index) => completed(result, items[index]!.read));
+  return images.map((image, position) => ({
+    image,
+    results: results
+      .slice(position * captions.length, (position + 1) * captions.length)
+      .map((result) => completed(result, image)),
+  }));
 };

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { findPackageFile } from '../../files/package-folder.ts';
 import type { FromPretrainedOptions } from '../../inference/node/load-options.ts';
 import { kindOfImage } from '../../inference/image-domain.ts';
@@ -30,6 +31,8 @@ export class ImageModels {
     private readonly options: ModelOptions,
     private readonly more: Pick<FromPretrainedOptions, 'answers'> = {},
     private readonly task: ImageTask = 'boxes',
+    /** Number of batches that run at once where the network is small. */
+    private readonly batchesAtOnce = 1,
   ) {}
 
   /** Consecutive images that have the same model, in the order of the images. */
@@ -72,8 +75,16 @@ export class ImageModels {
   }
 
   private load(model: string): Promise<MDETR> {
-    const loading = this.loaded.get(model) ?? loadModel({ ...this.options, model }, this.more);
+    const { threads = this.threadsOf(model) } = this.options;
+    const loading = this.loaded.get(model) ?? loadModel({ ...this.options, model, threads }, this.more);
     this.loaded.set(model, loading);
     return loading;
+  }
+
+  /** Threads of a run: batches that run at once share the cores, since waiting for each other costs threads time. */
+  private threadsOf(model: string): number | undefined {
+    const isEmbedded = Object.values(MODEL_OF_KIND).some((name) => name === model);
+    if (!isEmbedded || this.batchesAtOnce === 1) return undefined;
+    return Math.max(1, Math.floor(availableParallelism() / this.batchesAtOnce));
   }
 }

@@ -64,9 +64,9 @@ const resizeRows = (input: Uint8Array, rows: number, inWidth: number, outWidth: 
       const end = x * taps + count[x]!;
       for (let tap = x * taps; tap < end; tap++, from += 3) {
         const weight = weights[tap]!;
-        red = (red + input[from]! * weight) | 0;
-        green = (green + input[from + 1]! * weight) | 0;
-        blue = (blue + input[from + 2]! * weight) | 0;
+        red = (red + Math.imul(input[from]!, weight)) | 0;
+        green = (green + Math.imul(input[from + 1]!, weight)) | 0;
+        blue = (blue + Math.imul(input[from + 2]!, weight)) | 0;
       }
       // Not clamped: the weights are positive and sum to one up to rounding, which can exceed 255 only from 8,000 taps
       // on, far more than `resizedSize` allows.
@@ -86,16 +86,25 @@ const resizeColumns = (input: Uint8Array, stride: number, inHeight: number, outH
   const sums = new Int32Array(stride);
   for (let y = 0; y < outHeight; y++) {
     const to = y * stride;
-    const upper = first[y]! * stride;
-    if (count[y] === 2) {
-      // Enlarging has two taps (one at the border): a single pass without the row of sums.
-      const upperWeight = weights[y * taps]!;
-      const lowerWeight = weights[y * taps + 1]!;
-      const lower = upper + stride;
+    if (count[y]! <= 3 && inHeight >= 3) {
+      // Up to three taps, as in enlarging and in shrinking a little: a single pass without the row of sums.
+      const start = Math.min(first[y]!, inHeight - 3);
+      const weightOf = (row: number): number => {
+        const tap = start + row - first[y]!;
+        return tap >= 0 && tap < count[y]! ? weights[y * taps + tap]! : 0;
+      };
+      const [upper, middle, lower] = [start * stride, (start + 1) * stride, (start + 2) * stride];
+      const [upperWeight, middleWeight, lowerWeight] = [weightOf(0), weightOf(1), weightOf(2)];
       for (let i = 0; i < stride; i++)
-        output[to + i] = (ROUNDING + input[upper + i]! * upperWeight + input[lower + i]! * lowerWeight) >> WEIGHT_BITS;
+        output[to + i] =
+          (ROUNDING +
+            Math.imul(input[upper + i]!, upperWeight) +
+            Math.imul(input[middle + i]!, middleWeight) +
+            Math.imul(input[lower + i]!, lowerWeight)) >>
+          WEIGHT_BITS;
       continue;
     }
+    const upper = first[y]! * stride;
     sums.fill(ROUNDING);
     for (let tap = 0; tap < count[y]!; tap++) {
       const weight = weights[y * taps + tap]!;

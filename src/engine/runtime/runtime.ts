@@ -90,6 +90,11 @@ export interface Session<Inputs extends NamedTensors = NamedTensors, Outputs ext
   readonly program: Program<Inputs, Outputs>;
   /** Runs the program; the results belong to the caller. */
   run(feeds: FeedsOf<Inputs>): Promise<ResultsOf<Outputs>>;
+  /**
+   * Gives the memory of results of `run` to later runs. Nothing may read them afterwards. Results that are not given back are
+   * freed by garbage collection.
+   */
+  recycle?(results: ResultsOf<Outputs>): void;
   /** Like `run`, but the results stay on the device; the caller releases each of them. */
   compute(feeds: FeedsOf<Inputs>): Promise<ResultsOf<Outputs, DeviceTensor>>;
   /** Frees the session's resources. A disposed session rejects further runs. */

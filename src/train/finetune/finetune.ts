@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { readFile, rm, rmdir } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { checkReportFolder } from '../../benchmarks/report/write-report.ts';
 import { MdetrError, UsageError } from '../../errors.ts';
@@ -79,7 +80,7 @@ const [CONFIG_FILE, TRAIN_FILE] = ['config.json', 'train.json'];
  * @throws {MdetrError} for data, files and settings that cannot be used
  */
 export const finetune = async (options: FinetuneOptions): Promise<FinetuneReport> => {
-  const { source, observer = {}, signal, settings = [] } = options;
+  const { source } = options;
   const isDataset = (await isFile(join(source, CONFIG_FILE))) && (await isFile(join(source, TRAIN_FILE)));
   const out = options.out ?? join('runs', basename(resolve(source)).replace(/\.[^.]*$/, ''));
   if (options.resume !== true && (await isFile(join(out, 'dataset', CONFIG_FILE))))
@@ -99,6 +100,35 @@ export const finetune = async (options: FinetuneOptions): Promise<FinetuneReport
       : await importDataset({ ...options, out: dataset, model: limits, overwrite: false });
   if (imported !== undefined) options.onImported?.(imported);
   const run = join(out, 'run');
+  const task = { dataset, config, run, isDataset, reportFolder };
+  const made = existsSync(run) ? [dataset] : [dataset, run];
+  let hasStarted = false;
+  try {
+    return { imported, config, ...(await trainOn(task, options, () => (hasStarted = true))) };
+  } catch (error) {
+    // A run that was refused leaves nothing, so that the corrected call finds its folder free.
+    if (imported !== undefined && !hasStarted) await removeRefused(out, made);
+    throw error;
+  }
+};
+
+/** Folders and files of a fine-tuning run. */
+interface FinetuneTask {
+  readonly dataset: string;
+  readonly config: string;
+  readonly run: string;
+  /** Whether the source is a dataset already. */
+  readonly isDataset: boolean;
+  readonly reportFolder: string | false;
+}
+
+/** Trains on an imported dataset, calibrates, and writes the report. */
+const trainOn = async (
+  { dataset, config, run, isDataset, reportFolder }: FinetuneTask,
+  options: FinetuneOptions,
+  onStart: () => void,
+): Promise<Omit<FinetuneReport, 'imported' | 'config'>> => {
+  const { observer = {}, signal, settings = [] } = options;
   const overrides = [
     `output_dir=${JSON.stringify(run)}`,
     ...(isDataset && options.model !== undefined ? [`load=${JSON.stringify(options.model)}`] : []),
@@ -116,6 +146,10 @@ export const finetune = async (options: FinetuneOptions): Promise<FinetuneReport
     command: options.command,
     observer: {
       ...bound(observer),
+      onStart: (info) => {
+        onStart();
+        observer.onStart?.(info);
+      },
       onValidation: (metrics, isBest) => {
         // The first validation, of the initial model, is always the best so far.
         before ??= metrics['val/box_ap_50'];
@@ -130,7 +164,13 @@ export const finetune = async (options: FinetuneOptions): Promise<FinetuneReport
     canCalibrate && reportFolder !== false
       ? await reportOn({ model, dataset, config, run, before, signal }, reportFolder, observer)
       : undefined;
-  return { imported, config, summary, before, model, calibrated, report };
+  return { summary, before, model, calibrated, report };
+};
+
+/** Removes folders of a refused run, and their parent folder if nothing else is in it. */
+const removeRefused = async (out: string, folders: readonly string[]): Promise<void> => {
+  for (const folder of folders) await rm(folder, { recursive: true, force: true });
+  await rmdir(out).catch(() => undefined);
 };
 
 /** All callbacks but that of validations. */

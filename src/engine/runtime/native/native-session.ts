@@ -7,6 +7,7 @@ import { HostValue, hostOf } from '../host-value.ts';
 import { checkFeeds, knownSize, type DeviceTensor, type Session, type SizeBindings, type Values } from '../runtime.ts';
 import type { Address, OrtLibrary } from './library.ts';
 import type { Block, SharedArena } from './shared-arena.ts';
+import { SpareBuffers } from './spare-buffers.ts';
 
 /** Memory of an output, and the arena block that it occupies. */
 interface OutputBuffer {
@@ -29,6 +30,7 @@ export class NativeSession implements Session {
   private readonly outputStrings: CStrings;
   private readonly memoryInfo: Address;
   private readonly running = new Set<Promise<unknown>>();
+  private readonly spare: SpareBuffers;
   private handle: Address | undefined;
 
   constructor(
@@ -45,6 +47,7 @@ export class NativeSession implements Session {
     // Inputs that only carry shapes may have been optimized away; the session rejects them.
     this.inputNames = inputNamesOf(library, handle);
     this.outputs = Object.entries(program.outputs);
+    this.spare = new SpareBuffers(2 * this.outputs.length);
     this.inputStrings = new CStrings(library, this.inputNames);
     this.outputStrings = new CStrings(
       library,
@@ -54,9 +57,13 @@ export class NativeSession implements Session {
 
   async run(feeds: Values): Promise<Record<string, HostTensor>> {
     const buffers = await this.execute(feeds, (dtype, shape) => ({
-      tensor: hostTensorAt(dtype, shape, new ArrayBuffer(byteLengthOf(dtype, shape))),
+      tensor: hostTensorAt(dtype, shape, this.spare.take(byteLengthOf(dtype, shape))),
     }));
     return Object.fromEntries(this.outputs.map(([name], index) => [name, buffers[index]!.tensor]));
+  }
+
+  recycle(results: Readonly<Record<string, HostTensor | undefined>>): void {
+    for (const tensor of Object.values(results)) if (tensor !== undefined) this.spare.give(tensor.data);
   }
 
   async compute(feeds: Values): Promise<Record<string, DeviceTensor>> {
