@@ -3,6 +3,7 @@ import { parseStrictJson } from '../../files/json/json-text.ts';
 import { readTextFile } from '../../files/json/json-file.ts';
 import { OutputRule } from '../../files/output-rule.ts';
 import { parseResult } from '../../results/schema.ts';
+import type { AnswerResult, DetectionResult, ReferResult } from '../../results/types.ts';
 import { Remarks } from '../preparation/remarks.ts';
 import type { Remark } from '../preparation/preparation.ts';
 import { readJsonLines } from '../source/json-lines.ts';
@@ -107,7 +108,7 @@ const readClassNames = async (path: string): Promise<string[]> => {
 };
 
 /** Results of a file with one in each line. @throws {MdetrError} naming the line that is no result */
-export async function* readResultLines(path: string): AsyncGenerator<ReturnType<typeof parseResult>> {
+export async function* readResultLines(path: string): AsyncGenerator<DetectionResult | ReferResult | AnswerResult> {
   for await (const { value, location } of readJsonLines(path, { parse: parseStrictJson }))
     yield parseResult(value, location);
 }

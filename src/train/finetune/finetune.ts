@@ -102,12 +102,12 @@ export const finetune = async (options: FinetuneOptions): Promise<FinetuneReport
   const run = join(out, 'run');
   const task = { dataset, config, run, isDataset, reportFolder };
   const made = existsSync(run) ? [dataset] : [dataset, run];
-  let hasStarted = false;
+  const state = { hasStarted: false };
   try {
-    return { imported, config, ...(await trainOn(task, options, () => (hasStarted = true))) };
+    return { imported, config, ...(await trainOn(task, options, () => (state.hasStarted = true))) };
   } catch (error) {
     // A run that was refused leaves nothing, so that the corrected call finds its folder free.
-    if (imported !== undefined && !hasStarted) await removeRefused(out, made);
+    if (imported !== undefined && !state.hasStarted) await removeRefused(out, made);
     throw error;
   }
 };
