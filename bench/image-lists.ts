@@ -1,15 +1,16 @@
 import { spawn } from 'node:child_process';
-import { createWriteStream, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createWriteStream, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { median } from './median.ts';
 
 /**
  * Memory of `mdetr detect` with long lists of images (needs `npm run build`):
  *
- *     npx tsx bench/image-lists.ts [--lines 10000000] [--images 1000]
+ *     npx tsx bench/image-lists.ts [--lines 10000000] [--images 1000] [--rounds 3]
  *
  * Prints the peak of resident memory with a list of `lines` lines against that with one of `images` lines. Both calls detect
  * in the same number of images: the long list is given with `--shard 0/N`, whose images exist, and the names of the other
@@ -17,9 +18,13 @@ import { parseArgs } from 'node:util';
  * image is missing, reported and counted; a fourth resumes the first.
  */
 const { values } = parseArgs({
-  options: { lines: { type: 'string', default: '10000000' }, images: { type: 'string', default: '1000' } },
+  options: {
+    lines: { type: 'string', default: '10000000' },
+    images: { type: 'string', default: '1000' },
+    rounds: { type: 'string', default: '3' },
+  },
 });
-const [lines, images] = [Number(values.lines), Number(values.images)];
+const [lines, images, rounds] = [Number(values.lines), Number(values.images), Number(values.rounds)];
 const program = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 const scene = fileURLToPath(new URL('../examples/scene.png', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'mdetr-lists-'));
@@ -66,22 +71,35 @@ const peakOf = async (args: readonly string[], feed?: (input: NodeJS.WritableStr
 };
 
 try {
-  const short = await peakOf([await writeList('short.txt', images, 1), '--results', join(folder, 'short.jsonl')]);
-  console.log(`${images} lines: peak ${short.peak.toFixed(0)} MiB, ${short.seconds.toFixed(0)} s`);
-  const report = (what: string, { peak, seconds }: typeof short): void =>
-    console.log(
-      `${what}: peak ${peak.toFixed(0)} MiB, ${seconds.toFixed(0)} s; ratio ${(peak / short.peak).toFixed(3)} (target ≤ 1.1)`,
-    );
   const step = Math.floor(lines / images);
-  const args = ['--results', join(folder, 'long.jsonl'), '--shard', `0/${step}`, '--resume'];
-  const long = await writeList('long.txt', lines, step);
-  report(`${lines} lines, ${images} images of shard 0/${step}`, await peakOf([long, ...args]));
-  report('the same, resumed when all is done', await peakOf([long, ...args]));
   const missing = Math.floor(lines / 10);
-  const piped = await peakOf(['@-', '--results', join(folder, 'piped.jsonl')], (input) =>
-    writeLines(input, missing, step / 10),
-  );
-  report(`${missing} lines of standard input, ${missing - images} of them missing`, piped);
+  const short = await writeList('short.txt', images, 1);
+  const long = await writeList('long.txt', lines, step);
+  const sharded = [long, '--results', join(folder, 'long.jsonl'), '--shard', `0/${step}`];
+  const calls: readonly (readonly [string, () => ReturnType<typeof peakOf>])[] = [
+    [`${images} lines`, () => peakOf([short, '--results', join(folder, 'short.jsonl')])],
+    [`${lines} lines, ${images} images of shard 0/${step}`, () => peakOf(sharded)],
+    ['the same, resumed when all is done', () => peakOf([...sharded, '--resume'])],
+    [
+      `${missing} lines of standard input, ${missing - images} of them missing`,
+      () => peakOf(['@-', '--results', join(folder, 'piped.jsonl')], (input) => writeLines(input, missing, step / 10)),
+    ],
+  ];
+  const found = calls.map((): { peak: number; seconds: number }[] => []);
+  // Peaks of equal calls differ by a tenth: calls alternate, and medians are compared.
+  for (let round = 0; round < rounds; round++)
+    for (const [index, [what, call]] of calls.entries()) {
+      if (!what.includes('resumed'))
+        for (const name of readdirSync(folder).filter((each) => each.includes('jsonl'))) rmSync(join(folder, name));
+      found[index]!.push(await call());
+      const { peak, seconds } = found[index]!.at(-1)!;
+      process.stderr.write(`round ${round + 1}, ${what}: ${peak.toFixed(0)} MiB, ${seconds.toFixed(0)} s\n`);
+    }
+  const peaks = found.map((each) => median(each.map(({ peak }) => peak)));
+  for (const [index, [what]] of calls.entries())
+    console.log(
+      `${what}: peak ${peaks[index]!.toFixed(0)} MiB; ratio ${(peaks[index]! / peaks[0]!).toFixed(3)} (target ≤ 1.1)`,
+    );
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

@@ -1,4 +1,5 @@
 import { linkSync, mkdirSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../../test/support/weight-files.ts';
 import { UsageError } from '../errors.ts';
@@ -48,6 +49,33 @@ describe('OutputRule', () => {
     expect(() => rule.named(folder.file('linked.jsonl'), '--json X')).toThrow('is among the images of this call');
     expect(() => rule.named(text, '--json X')).not.toThrow();
     expect(() => rule.named(folder.file('images/new.jsonl'), '--submission X')).not.toThrow();
+  });
+
+  it('never replaces an image that a list names, and reads the list only for outputs that are no text', async () => {
+    const image = folder.file('listed.png', '\x89PNG\r\n\x1a\n\0');
+    const text = folder.file('old.jsonl', '{}\n');
+    linkSync(image, join(folder.path, 'twin.png'));
+    let reads = 0;
+    const listed = async function* () {
+      reads++;
+      yield* await Promise.resolve([folder.file('missing.png'), join(folder.path, 'twin.png')]);
+    };
+    const rule = new OutputRule({ listed, overwrite: true });
+    rule.named(text, '--results X');
+    rule.derived(folder.file('new.png'), '--out X');
+    await rule.checkListed();
+    expect(reads).toBe(0);
+    rule.derived(image, '--out X');
+    await rule.checkListed(2);
+    expect(reads).toBe(0);
+    await expect(rule.checkListed()).rejects.toThrow(
+      /^--out X: .*listed\.png is an input of this call \(.*twin\.png\)/,
+    );
+    const unknown = new OutputRule({ hasUnknownInputs: true });
+    expect(() => unknown.named(text, '--results X')).not.toThrow();
+    expect(() => unknown.named(image, '--results X')).toThrow(
+      /is no text, and may be an image that standard input lists/,
+    );
   });
 
   it('replaces names that follow from a folder, pattern or default only with overwrite', () => {

@@ -9,7 +9,7 @@ export interface OutputRuleOptions {
   readonly inputs?: readonly (string | undefined)[];
   /** Folders of images that the call may read, with their subfolders. Files in them that are not text are inputs. */
   readonly imageFolders?: readonly string[] | undefined;
-  /** Reads the paths of inputs that are too many to hold. Existing outputs are compared with them by `checkListed`. */
+  /** Reads the paths of images that are too many to hold. Existing outputs are compared with them by `checkListed`. */
   readonly listed?: (() => AsyncIterable<string>) | undefined;
   /** The call reads inputs that are not known yet: an existing output must be a text, which no image is. */
   readonly hasUnknownInputs?: boolean | undefined;
@@ -95,7 +95,8 @@ export class OutputRule {
   }
 
   /**
-   * Compares the existing outputs that were checked so far with the listed inputs, which are read only if there are any.
+   * Compares the existing outputs that were checked so far with the listed images, which are read only if such an output is no
+   * text.
    * @param min number of outputs below which nothing is done
    * @throws {UsageError} if one is an input
    */
@@ -119,11 +120,14 @@ export class OutputRule {
     if (kind !== undefined) throw new UsageError(`${option}: ${path} is ${kind}; only regular files are written`);
     if (this.isImage(path, option))
       throw new UsageError(`${option}: ${path} is among the images of this call, and no text; choose another name`);
-    if (this.hasUnknownInputs && headOf(path, option).includes('\0'))
+    if (!this.hasUnknownInputs && this.listed === undefined) return true;
+    // Listed inputs are images, and no text is one.
+    const isText = !headOf(path, option).includes('\0');
+    if (this.hasUnknownInputs && !isText)
       throw new UsageError(
         `${option}: ${path} is no text, and may be an image that standard input lists; choose another name`,
       );
-    if (this.listed !== undefined) this.existing.set(keyOf(info), { path, option });
+    if (!isText) this.existing.set(keyOf(info), { path, option });
     return true;
   }
 

@@ -9,6 +9,10 @@ const IMAGE_FILE = /\.(?:jpe?g|png|webp|gif|tiff?|avif|bmp|hei[cf])$/i;
 /** Characters without which a text is no pattern. */
 const PATTERN_CHARACTERS = /[*?[\](){}!+@|]/;
 
+/** Lines that are all plain image paths, as `isPlainImagePath` says, and no URLs, comments or blank lines. */
+export const PLAIN_BLOCK =
+  /^(?:[^\s#:*?[\](){}!+@|-][^\n\r:*?[\](){}!+@|]*\.(?:jpe?g|png|webp|gif|tiff?|avif|bmp|hei[cf])(?:\r?\n|$))+$/i;
+
 /** Names of one folder that are held in memory at the same time. */
 const NAMES_AT_ONCE = 1 << 16;
 

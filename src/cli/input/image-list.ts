@@ -3,8 +3,8 @@ import { dirname, isAbsolute, join } from 'node:path';
 import type { ImageSource } from '../../data/images/image-source.ts';
 import { UsageError } from '../../errors.ts';
 import type { Shard } from '../options/shard-option.ts';
-import { imagesBelow, isPlainImagePath } from './folder-images.ts';
-import { listLines, StoredInput } from './list-lines.ts';
+import { imagesBelow, isPlainImagePath, PLAIN_BLOCK } from './folder-images.ts';
+import { linesOf, listBlocks, StoredInput } from './list-lines.ts';
 
 /** An image of the command line: its name in results, and how it is read. */
 export interface ListedImage {
@@ -193,7 +193,9 @@ class Arguments {
       }
       const path = list === '-' ? (this.stored?.path ?? '-') : list;
       const base = list === '-' ? undefined : dirname(list);
-      for await (const lines of listLines(path)) yield* this.chunksOfLines(lines, base, input);
+      for await (const block of listBlocks(path))
+        if (PLAIN_BLOCK.test(block)) yield plainChunk(block, base);
+        else yield* this.chunksOfLines(linesOf(block), base, input);
     }
   }
 
@@ -244,6 +246,14 @@ class Arguments {
     yield take();
   }
 }
+
+/** Images of a block that has one in each line. Its lines are separated only when one is needed: most are of other shards. */
+const plainChunk = (block: string, base: string | undefined): Chunk => {
+  let count = 1;
+  for (let end = block.indexOf('\n'); end >= 0; end = block.indexOf('\n', end + 1)) count++;
+  let lines: readonly string[] | undefined;
+  return { count, at: (i) => imageOf(resolved((lines ??= linesOf(block))[i]!, base)) };
+};
 
 const isNoFile = (text: string): boolean => text === '-' || URL_TEXT.test(text);
 
