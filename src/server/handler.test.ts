@@ -213,6 +213,12 @@ const BAD_INPUTS: readonly (readonly [
   ],
   ['an image as body', 'unsupported-media-type', () => typed('image/png', image)],
   ['a form with URL encoding', 'unsupported-media-type', () => typed('application/x-www-form-urlencoded', 'caption=a')],
+  [
+    'a compressed body',
+    'unsupported-media-type',
+    () =>
+      jsonRequest('/v1/detect', {}, { headers: { 'content-type': 'application/json', 'content-encoding': 'gzip' } }),
+  ],
   ['an empty body', 'malformed-body', () => raw('')],
   ['broken JSON', 'malformed-body', () => raw('{"image": "')],
   ['JSON that is not UTF-8', 'malformed-body', () => raw(Uint8Array.of(0x22, 0xff, 0xfe, 0x22))],

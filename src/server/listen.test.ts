@@ -73,9 +73,28 @@ describe('connections', () => {
     expect(answer).toContain('urn:mdetr:problem:body-too-large');
   });
 
-  it('that send no HTTP end', async () => {
-    expect(await exchange('\x16\x03\x01 hello\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 /);
-    expect(await exchange(`GET / HTTP/1.1\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`)).toMatch(/^HTTP\/1\.1 431 /);
+  it.each([
+    ['are not HTTP', '\x16\x03\x01 hello\r\n\r\n', 400, 'malformed-request'],
+    ['have two lengths', `${head(2).trim()}\r\nContent-Length: 3\r\n\r\n{}`, 400, 'malformed-request'],
+    [
+      'have a length and chunks',
+      `${head(2).trim()}\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n`,
+      400,
+      'malformed-request',
+    ],
+    ['have a bad chunk', `${head(2).replace(/Content-Length.*/, 'Transfer-Encoding: chunked')}zz\r\n`, 400, ''],
+    ['have large headers', `GET / HTTP/1.1\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`, 431, 'headers-too-large'],
+    ['have no host', 'GET / HTTP/1.1\r\nConnection: close\r\n\r\n', 400, 'malformed-request'],
+    ['have a bad host', 'GET / HTTP/1.1\r\nHost: a b\r\nConnection: close\r\n\r\n', 400, 'malformed-request'],
+  ])('with requests that %s end with a problem', async (_, text, status, problem) => {
+    const answer = await exchange(text);
+    expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    expect(answer).toContain('application/problem+json');
+    expect(answer).toContain(`urn:mdetr:problem:${problem}`);
+  });
+
+  it('of health checks may speak HTTP/1.0', async () => {
+    expect(await exchange('GET /healthz HTTP/1.0\r\n\r\n')).toMatch(/^HTTP\/1\.1 200 /);
   });
 
   it('that the client closes give up their request', async () => {

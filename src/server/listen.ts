@@ -1,8 +1,11 @@
+import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { Server as NetServer, type AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { MdetrError, messageOf } from '../errors.ts';
 import type { ServerHandler } from './handler.ts';
+import { answerConnectionError } from './http/connection-errors.ts';
+import { Problem } from './problems.ts';
 
 /** Time for the headers of a request, in milliseconds. */
 const HEADERS_MS = 10_000;
@@ -21,14 +24,24 @@ const GRACE_MS = 250;
 export const nodeListener = (handler: ServerHandler): ((request: object, response: object) => void) => {
   const listener = getRequestListener(
     (request, { incoming }) =>
-      handler(request, {
-        client: incoming.socket.remoteAddress,
-        body: incoming.iterator({ destroyOnReturn: false }),
-      }),
-    { overrideGlobalObjects: false },
+      incoming.headers.host === undefined && incoming.httpVersionMinor > 0
+        ? invalidRequest()
+        : handler(request, {
+            client: incoming.socket.remoteAddress,
+            body: incoming.iterator({ destroyOnReturn: false }),
+          }),
+    {
+      overrideGlobalObjects: false,
+      // Health checks of load balancers speak HTTP/1.0, which needs no header `Host`.
+      hostname: 'localhost',
+      errorHandler: invalidRequest,
+    },
   );
   return (request, response) => void listener(request as IncomingMessage, response as ServerResponse);
 };
+
+const invalidRequest = (): Response =>
+  new Problem('malformed-request', 'the address or a header of the request is invalid').response(randomUUID());
 
 /** A server that listens. */
 export interface Listening {
@@ -50,9 +63,12 @@ export const listen = async (
       requestTimeout: HEADERS_MS + bodyTimeoutS * 1000 + 5000,
       connectionsCheckingInterval: 1000,
       keepAliveTimeout: 10_000,
+      // The listener refuses requests without it, with a problem.
+      requireHostHeader: false,
     },
     nodeListener(handler),
   );
+  server.on('clientError', (error, socket) => void answerConnectionError(error, socket));
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => reject(new MdetrError(listenError(host, port, error), { cause: error })));
     server.listen(port, host, resolve);

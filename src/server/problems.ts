@@ -1,10 +1,12 @@
 /** Every kind of error response: its status and title. The name is the end of its `type`, which never changes. */
 export const PROBLEMS = {
+  'malformed-request': { status: 400, title: 'The request is not valid HTTP' },
   'malformed-body': { status: 400, title: 'The body cannot be parsed' },
   unauthorized: { status: 401, title: 'A bearer token is required' },
   'forbidden-origin': { status: 403, title: 'Pages of this origin may not call the server' },
   'not-found': { status: 404, title: 'There is nothing at this path' },
   'method-not-allowed': { status: 405, title: 'The path does not have this method' },
+  'request-timeout': { status: 408, title: 'The headers did not arrive in time' },
   'body-timeout': { status: 408, title: 'The body did not arrive in time' },
   'body-too-large': { status: 413, title: 'The body is too large' },
   'unsupported-media-type': { status: 415, title: 'The body has another type than the documented ones' },
@@ -18,6 +20,7 @@ export const PROBLEMS = {
   'image-url-failed': { status: 422, title: 'The image could not be fetched from its URL' },
   'crashes-worker': { status: 422, title: 'This request crashed two workers before and is not tried again' },
   'too-many-requests': { status: 429, title: 'Too many requests of this client at a time' },
+  'headers-too-large': { status: 431, title: 'The headers are too large' },
   internal: { status: 500, title: 'The server failed' },
   'worker-crashed': { status: 500, title: 'The worker crashed twice on this request' },
   overloaded: { status: 503, title: 'The server is overloaded' },

@@ -39,7 +39,7 @@ export interface Body {
  * Reads the body of a request.
  *
  * @param chunks undefined for a request without a body
- * @throws {Problem} if it is too large by its header or its bytes, arrives too slowly, or breaks off
+ * @throws {Problem} if it is compressed, too large by its header or its bytes, arrives too slowly, or breaks off
  */
 export const readBody = async (
   { headers }: Request,
@@ -51,6 +51,8 @@ export const readBody = async (
     new Problem('body-too-large', `the body may have ${limits.maxBodyBytes} bytes`, {
       headers: { connection: 'close' },
     });
+  if (!/^(?:identity)?$/i.test(headers.get('content-encoding') ?? ''))
+    throw new Problem('unsupported-media-type', 'send the body without Content-Encoding');
   if (Number(headers.get('content-length') ?? 0) > limits.maxBodyBytes) throw tooLarge();
   const parts: Uint8Array[] = [];
   let length = 0;
