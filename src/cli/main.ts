@@ -1,10 +1,12 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
+import { disableTelemetry } from '../engine/runtime/node/telemetry.ts';
 import { MdetrError, messageOf, UsageError } from '../errors.ts';
 import { packageVersion } from '../files/package-folder.ts';
 import { currentArguments } from '../names/current-names.ts';
 import { COMMANDS } from './commands.ts';
 import { guardStandardStreams, note, visible } from './output/print.ts';
+import { startFrugally } from './start/frugal-start.ts';
 import { isLongCall, runInChild, unpackArguments } from './start/long-call.ts';
 
 const EXAMPLES = `
@@ -72,6 +74,7 @@ const fail = (error: unknown, withStack: boolean): number => {
 
 const main = async (argv: readonly string[]): Promise<number> => {
   const called = calledCommand(argv);
+  startFrugally(called ?? '');
   const program = await buildProgram(called);
   if (argv.length === 0) {
     program.outputHelp({ error: true });
@@ -103,4 +106,5 @@ const start = async (): Promise<number> => {
 };
 
 guardStandardStreams();
+disableTelemetry();
 process.exitCode = await start();

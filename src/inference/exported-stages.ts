@@ -3,7 +3,7 @@ import type { Runtime, Session, SessionOf } from '../engine/runtime/runtime.ts';
 import { MdetrError } from '../errors.ts';
 import type { ExportedProgramFile, ExportedPrograms } from '../model-folder/exported-model.ts';
 import type { Stages } from './stages.ts';
-import { MaskProgram, PredictedMasks } from './mask-predictor.ts';
+import { MaskProgram, PredictedMasks, type MaskSession } from './mask-predictor.ts';
 import type { InferencePrograms } from './programs.ts';
 import type { WholeProgram } from './whole-program.ts';
 import { stagesOfWhole } from './whole-stages.ts';
@@ -13,6 +13,7 @@ import { stagesOfWhole } from './whole-stages.ts';
  *
  * @param folder path or URL, for errors
  * @param onLoad called with the name of each program before it is loaded
+ * @param masksOnDemand loads the program of masks when they are wanted for the first time, so that a broken one fails then
  * @throws {MdetrError} if ONNX Runtime rejects a program, or the layout lacks one
  */
 export const loadExportedStages = async (
@@ -20,6 +21,7 @@ export const loadExportedStages = async (
   runtime: Runtime,
   folder: string,
   onLoad: (program: string) => void,
+  masksOnDemand = false,
 ): Promise<Stages> => {
   const loaded: Pick<Session, 'dispose'>[] = [];
   const load = async <P extends Program>(exported: ExportedProgramFile | undefined): Promise<SessionOf<P>> => {
@@ -32,12 +34,18 @@ export const loadExportedStages = async (
   try {
     if (layout === 'parts') {
       // At the same time, on as many threads: creating sessions is most of the start of a small model.
-      const [image, text, masks] = await settled([
-        load<InferencePrograms['image']>(programs.image),
+      const loadMasks = (): Promise<MaskSession> => load<NonNullable<InferencePrograms['masks']>>(programs.masks);
+      const [text, image, masks] = await settled([
         load<InferencePrograms['text']>(programs.text),
-        programs.masks && load<NonNullable<InferencePrograms['masks']>>(programs.masks),
+        load<InferencePrograms['image']>(programs.image),
+        programs.masks && !masksOnDemand ? loadMasks() : undefined,
       ]);
-      return { image, text, masks: masks && new MaskProgram(masks) };
+      const hasMasks = programs.masks !== undefined;
+      return {
+        image,
+        text,
+        masks: hasMasks ? new MaskProgram(masks ? () => Promise.resolve(masks) : loadMasks) : undefined,
+      };
     }
     const session = await load<WholeProgram>(programs.model);
     const hasMasks = 'pred_masks' in session.program.outputs;

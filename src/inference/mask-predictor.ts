@@ -1,3 +1,4 @@
+import { MdetrError } from '../errors.ts';
 import { packMask, type PackedCocoRle } from '../geometry/run-lengths.ts';
 import { masksAtOriginalSize } from '../postprocess/masks.ts';
 import type { HostTensor } from '../engine/graph/index.ts';
@@ -23,9 +24,15 @@ export interface MaskPredictor {
   dispose(): Promise<void>;
 }
 
+/** The loaded program of the segmentation head. */
+export type MaskSession = SessionOf<NonNullable<InferencePrograms['masks']>>;
+
 /** Runs the segmentation head for chosen queries, a chunk at a time so that memory stays bounded. */
 export class MaskProgram implements MaskPredictor {
-  constructor(private readonly session: SessionOf<NonNullable<InferencePrograms['masks']>>) {}
+  private session: Promise<MaskSession> | undefined;
+
+  /** @param load loads the program when masks are wanted for the first time */
+  constructor(private load: () => Promise<MaskSession>) {}
 
   async predict(
     outputs: ProgramOutputs,
@@ -48,9 +55,10 @@ export class MaskProgram implements MaskPredictor {
     const bytesPerQuery = height * width * Math.ceil(features / 8) * 4 * LIVE_MAPS;
     const chunk = Math.max(1, Math.floor(CHUNK_BYTES / bytesPerQuery));
     const masks: PackedCocoRle[] = [];
+    const session = await (this.session ??= this.load());
     for (let start = 0; start < queries.length; start += chunk) {
       const chosen = queries.slice(start, start + chunk);
-      const { pred_masks: logits } = await this.session.run({
+      const { pred_masks: logits } = await session.run({
         ...shared,
         mask_hs: selectQueries(hs, chosen),
         mask_samples: { dtype: 'int32', shape: [chosen.length], data: new Int32Array(chosen.length) },
@@ -61,8 +69,14 @@ export class MaskProgram implements MaskPredictor {
     return masks;
   }
 
-  dispose(): Promise<void> {
-    return this.session.dispose();
+  async dispose(): Promise<void> {
+    const { session } = this;
+    this.load = () => Promise.reject(new MdetrError('the model was disposed'));
+    this.session = undefined;
+    await session?.then(
+      (loaded) => loaded.dispose(),
+      () => undefined, // It was not loaded.
+    );
   }
 }
 

@@ -30,11 +30,9 @@ export const loadTracedStages = async (
     return session;
   };
   try {
-    return {
-      image: await load(programs.image),
-      text: await load(programs.text),
-      masks: programs.masks && new MaskProgram(await load(programs.masks)),
-    };
+    const [image, text] = [await load(programs.image), await load(programs.text)];
+    const masks = programs.masks && (await load(programs.masks));
+    return { image, text, masks: masks && new MaskProgram(() => Promise.resolve(masks)) };
   } catch (error) {
     await Promise.all(loaded.map((session) => session.dispose()));
     throw error;

@@ -113,6 +113,7 @@ class ModelEmitter implements Emitter {
       initializers: this.initializers,
       inputs: inputs.map(({ name, tensor }) => info(name, tensor)),
       outputs: Object.entries(program.outputs).map(([name, tensor]) => info(name, tensor)),
+      values: this.describedValues().map(([name, tensor]) => info(name, tensor)),
       metadata: options.metadata ?? {},
     });
   }
@@ -272,6 +273,15 @@ class ModelEmitter implements Emitter {
         optionalOutputs: false,
       });
     }
+  }
+
+  /** Values between nodes whose shapes the program knows, with their names. Those that are outputs have other names by now. */
+  private describedValues(): readonly (readonly [name: string, tensor: Tensor])[] {
+    const made = new Set(this.nodes.flatMap((node) => node.outputs));
+    const described = new Map<string, Tensor>();
+    for (const [tensor, name] of this.valueNames) if (made.has(name)) described.set(name, tensor);
+    for (const name of Object.keys(this.program.outputs)) described.delete(name);
+    return [...described];
   }
 
   /** Drops optional outputs that nothing reads: ONNX Runtime fuses more norms and poolings without them. */

@@ -58,6 +58,8 @@ export interface OnnxGraph {
   readonly initializers: readonly OnnxInitializer[];
   readonly inputs: readonly OnnxValueInfo[];
   readonly outputs: readonly OnnxValueInfo[];
+  /** Values between nodes. ONNX Runtime gives values of equal shape the same memory one after the other. */
+  readonly values: readonly OnnxValueInfo[];
   readonly metadata: Readonly<Record<string, string>>;
 }
 
@@ -122,6 +124,7 @@ export const writeModel = (graph: OnnxGraph): Uint8Array => {
     for (const initializer of graph.initializers) body.message(5, (entry) => writeInitializer(entry, initializer));
     for (const info of graph.inputs) body.message(11, (entry) => writeValueInfo(entry, info));
     for (const info of graph.outputs) body.message(12, (entry) => writeValueInfo(entry, info));
+    for (const info of graph.values) body.message(13, (entry) => writeValueInfo(entry, info));
   });
   writer.message(8, (opset) => opset.string(1, '').int(2, OPSET_VERSION));
   if (domains.has('com.microsoft')) writer.message(8, (opset) => opset.string(1, 'com.microsoft').int(2, 1));

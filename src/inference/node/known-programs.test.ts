@@ -39,7 +39,7 @@ const load = async (code: string, canTrace: boolean): Promise<string[]> => {
   const names: string[] = [];
   const traceable = canTrace ? model : (undefined as unknown as MdetrNetwork);
   const source = { name: 'small', config, model: traceable, weights };
-  const stages = await loadStages(source, runtime, cache, undefined, (name) => names.push(name), code);
+  const stages = await loadStages(source, runtime, { cache, onLoad: (name) => names.push(name), code });
   await Promise.all([stages.image.dispose(), stages.text.dispose()]);
   return names;
 };

@@ -16,39 +16,122 @@ import { loadTracedStages } from '../traced-stages.ts';
 /** File of the digest of the code, relative to this module. Not a literal at its use: webpack would look for it as an asset. */
 const CODE_DIGEST_FILE = ['..', '..', 'code-digest'].join('/');
 
+/** Name of a file that names the programs of a model. */
+const RECIPE_NAME = /^[\da-f]{40}\.programs\.json$/;
+
 /** Programs of a model in the cache: their entries, and what a traced program would say of its inputs and outputs. */
 type KnownPrograms = Readonly<Record<string, { readonly entry: string; readonly signature: ProgramSignature }>>;
+
+/** How programs are found and loaded. */
+export interface StagesOptions {
+  readonly cache: ProgramCache;
+  /** Form in which the weights are stored; default: as they are. */
+  readonly storage?: WeightStorage | undefined;
+  /** Called with the name of each program before it is loaded. */
+  readonly onLoad: (program: string) => void;
+  /** Digest of the code, without which programs are traced; default: that of the build. */
+  readonly code?: string | undefined;
+}
+
+/** Programs that were loaded before the model was read. */
+export interface EarlyStages {
+  /** Path of the file that names them. */
+  readonly recipe: string;
+  readonly stages: Stages;
+}
+
+/**
+ * Loads the programs that the last start of a model used, while its files are still being read: creating the sessions takes as
+ * long as reading the files, on other threads. {@link loadStages} takes them if they are those of the model, and disposes them if not.
+ *
+ * @param call what selects the model and its weights, such as its path
+ * @returns undefined if there was no such start, or its programs are no longer there
+ */
+export const loadEarly = async (
+  call: readonly unknown[],
+  runtime: Promise<Runtime>,
+  { cache, storage, onLoad, code }: StagesOptions,
+): Promise<EarlyStages | undefined> => {
+  const digest = code ?? (await codeDigest());
+  if (digest === undefined) return undefined;
+  try {
+    const name = await readFile(callFile(digest, call, cache, storage), 'utf8');
+    if (!RECIPE_NAME.test(name)) return undefined;
+    const recipe = join(cache.folder, name);
+    const programs = await recall(recipe, cache);
+    if (programs === undefined) return undefined;
+    return { recipe, stages: await loadExportedStages({ layout: 'parts', programs }, await runtime, '', onLoad, true) };
+  } catch {
+    return undefined; // Loaded again, with its error, when the model has been read.
+  }
+};
+
+/** Disposes programs that are not needed. */
+export const disposeEarly = async (early: EarlyStages | undefined): Promise<void> => {
+  const { image, text, masks } = early?.stages ?? {};
+  await Promise.all([image?.dispose(), text?.dispose(), masks?.dispose()]);
+};
 
 /**
  * Loads a model's programs from the cache if these were compiled by the same code before, without tracing them: tracing and
  * writing ONNX takes longer than finding the result. Otherwise traces them, and remembers where they are.
  *
- * @param onLoad called with the name of each program before it is loaded
- * @param code digest of the code, without which programs are traced; default: that of the build
+ * @param early result of {@link loadEarly} for the same `call`
  * @throws {MdetrError} if a program cannot be compiled or loaded
  */
 export const loadStages = async (
   source: Pick<ModelSource, 'name' | 'config' | 'model' | 'weights'>,
   runtime: Runtime,
-  cache: ProgramCache,
-  storage: WeightStorage | undefined,
-  onLoad: (program: string) => void,
-  code?: string,
+  { cache, storage, onLoad, code }: StagesOptions,
+  call: readonly unknown[] = [],
+  early?: EarlyStages,
 ): Promise<Stages> => {
   const digest = code ?? (await codeDigest());
   const file = digest === undefined ? undefined : recipeFile(digest, source, cache, storage);
+  if (early !== undefined && early.recipe === file) return early.stages;
+  await disposeEarly(early);
   const known = file === undefined ? undefined : await recall(file, cache);
-  if (known !== undefined) {
+  if (file !== undefined && known !== undefined) {
     try {
-      return await loadExportedStages({ layout: 'parts', programs: known }, runtime, source.name, onLoad);
+      const stages = await loadExportedStages({ layout: 'parts', programs: known }, runtime, source.name, onLoad, true);
+      await write(callFile(digest!, call, cache, storage), basename(file), cache);
+      return stages;
     } catch {
       // Another process has evicted an entry in the meantime: they are compiled again.
     }
   }
   const programs = traceInference(source.model);
   const stages = await loadTracedStages(source, runtime, storage, onLoad, programs);
-  if (file !== undefined) await remember(file, programs, source.weights, runtime, cache, storage);
+  if (file !== undefined) {
+    await remember(file, programs, source.weights, runtime, cache, storage);
+    await write(callFile(digest!, call, cache, storage), basename(file), cache);
+  }
   return stages;
+};
+
+/** Path of the file that names the recipe of the last start with the same call. */
+const callFile = (
+  code: string,
+  call: readonly unknown[],
+  cache: ProgramCache,
+  storage: WeightStorage | undefined,
+): string => fileFor([code, ProgramCache.versions, 'call', call, storage?.name ?? ''], cache);
+
+/** Path of a file of the cache whose name is a digest. */
+const fileFor = (content: readonly unknown[], cache: ProgramCache): string =>
+  join(
+    cache.folder,
+    `${createHash('sha256').update(JSON.stringify(content)).digest('hex').slice(0, 40)}${PROGRAMS_SUFFIX}`,
+  );
+
+/** Writes a small file into the cache. A folder that cannot be written only costs time at the next start. */
+const write = async (file: string, text: string, cache: ProgramCache): Promise<void> => {
+  try {
+    await makeFolder(cache.folder);
+    await replaceFile(file, text);
+  } catch {
+    // Missed at the next start.
+  }
 };
 
 /** Path of the file about the programs of a model: its name is a digest of everything that determines them. */
@@ -57,10 +140,7 @@ const recipeFile = (
   { config, weights }: Pick<ModelSource, 'config' | 'weights'>,
   cache: ProgramCache,
   storage: WeightStorage | undefined,
-): string => {
-  const recipe = JSON.stringify([code, ProgramCache.versions, config, weights.digest, storage?.name ?? '']);
-  return join(cache.folder, `${createHash('sha256').update(recipe).digest('hex').slice(0, 40)}${PROGRAMS_SUFFIX}`);
-};
+): string => fileFor([code, ProgramCache.versions, config, weights.digest, storage?.name ?? ''], cache);
 
 /** Digest of the compiled code, which `scripts/build/finish.ts` writes; `undefined` for sources and foreign bundles. */
 const codeDigest = async (): Promise<string | undefined> => {
@@ -104,8 +184,7 @@ const remember = async (
       const path = await cache.compile(program, weights, runtime, storage);
       known[program.name] = { entry: basename(dirname(path)), signature: signatureOf(program) };
     }
-    await makeFolder(cache.folder);
-    await replaceFile(file, JSON.stringify(known));
+    await write(file, JSON.stringify(known), cache);
   } catch {
     // Traced again at the next start.
   }

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { UsageError } from '../../errors.ts';
 import type { ImageSource } from '../../data/images/image-source.ts';
 import { decodeImage } from '../../data/images/node/decode-image.ts';
@@ -8,7 +9,7 @@ import { storageOf } from '../../model-folder/weight-storage.ts';
 import type { ModelSource } from '../../model-folder/model-source.ts';
 import { openModelSource } from '../../model-folder/node/model-source.ts';
 import { InferenceCore } from '../core.ts';
-import { loadStages } from './known-programs.ts';
+import { disposeEarly, loadEarly, loadStages, type StagesOptions } from './known-programs.ts';
 import type { FromPretrainedOptions, ProgressEvent } from './load-options.ts';
 import { openExported } from './open-exported.ts';
 
@@ -21,18 +22,28 @@ export const openCore = async (name: string, options: FromPretrainedOptions): Pr
   if (options.revision !== undefined && !isHubModel)
     throw new UsageError(`${name}: only models of the hub, named OWNER/NAME, have revisions`);
   if (await isExportedFolder(path)) return openExported(name, path, options);
-  const source: ModelSource = { ...(await openModelSource(path, options)), name };
+  const { device, threads, strictDevice, onPlacement, dtype = 'float32' } = options;
+  const cache = new ProgramCache({ folder: options.cacheDir });
+  const loading: StagesOptions = {
+    cache,
+    storage: storageOf(dtype),
+    onLoad: (program) => notify({ status: 'compiling', name: program }),
+  };
+  const starting = createRuntime({ device, threads, strictDevice, onPlacement, cache });
+  const call = [resolve(path), options.weights, options.config, options.answers, options.tokenizer];
+  // Errors of the model's files come first; that of the runtime is thrown below.
+  const early = loadEarly(call, starting, loading);
+  starting.catch(() => undefined);
+  const source: ModelSource = await openModelSource(path, options).catch(async (error: unknown) => {
+    await disposeEarly(await early);
+    throw error;
+  });
   try {
-    const { device, threads, strictDevice, onPlacement } = options;
-    const cache = new ProgramCache({ folder: options.cacheDir });
-    const runtime = await createRuntime({ device, threads, strictDevice, onPlacement, cache });
-    const { dtype = 'float32' } = options;
-    const stages = await loadStages(source, runtime, cache, storageOf(dtype), (program) =>
-      notify({ status: 'compiling', name: program }),
-    );
+    const runtime = await starting;
+    const stages = await loadStages({ ...source, name }, runtime, loading, call, await early);
     notify({ status: 'ready', name });
     return new InferenceCore({
-      source: { ...source, dtype },
+      source: { ...source, name, dtype },
       device: runtime.device,
       ...stages,
       decode: (image, decodeOptions) => decodeImage(image as ImageSource, decodeOptions),

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import * as z from 'zod';
 import { MdetrError } from '../../errors.ts';
-import { readJsonFile } from '../../files/json/json-file.ts';
+import { readJsonFile, readTextFile } from '../../files/json/json-file.ts';
 import { MODEL_FILE_NAMES } from '../layout.ts';
 import { isFile } from './model-files.ts';
 
@@ -69,5 +69,16 @@ export const knownWords = async (folder: string): Promise<ReadonlySet<string> | 
 /** Words that a model has seen in training, for models that read other words too; undefined without a record. */
 export const recordedWords = async (folder: string): Promise<ReadonlySet<string> | undefined> => {
   const record = await readWordRecord(folder);
-  return record === undefined || (await readWordLevelFile(folder)) !== undefined ? undefined : new Set(record.words);
+  return record === undefined || (await isWordLevel(tokenizerJsonPath(folder))) ? undefined : new Set(record.words);
+};
+
+/** Whether a `tokenizer.json` has one token for each word. Its contents are checked by the reader of the tokenizer. */
+const isWordLevel = async (path: string): Promise<boolean> => {
+  if (!(await isFile(path))) return false;
+  const text = await readTextFile(path);
+  try {
+    return (JSON.parse(text) as { readonly model?: { readonly type?: unknown } }).model?.type === 'WordLevel';
+  } catch {
+    return false;
+  }
 };

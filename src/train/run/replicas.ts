@@ -3,6 +3,7 @@ import type { Worker } from 'node:worker_threads';
 import { MdetrError } from '../../errors.ts';
 import { createRuntime } from '../../engine/runtime/create-runtime.ts';
 import { restoredError } from '../../threads/thread-failure.ts';
+import { disableTelemetry } from '../../engine/runtime/node/telemetry.ts';
 import { startWorker } from '../../threads/worker-thread.ts';
 import type { TrainConfig } from '../config/config.ts';
 import { defaultWorkers } from '../data/batch-loader.ts';
@@ -103,6 +104,7 @@ class Replica {
 
   constructor(task: ReplicaTask) {
     const communicator = new ThreadCommunicator(task.rank, task.group);
+    disableTelemetry();
     this.worker = startWorker(import.meta.url, './replica-worker', { workerData: task });
     this.end = new Promise((resolve, reject) => {
       const fail = (error: unknown): void => {

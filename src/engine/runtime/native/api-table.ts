@@ -17,7 +17,8 @@ export const API_SLOTS = 131;
  */
 export const API_TABLE = {
   getErrorMessage: [2, 'const char *GetErrorMessage(void *status)'],
-  createEnv: [3, 'void *CreateEnv(int level, const char *id, void *out)'],
+  createEnv: [3, 'void *CreateEnv(int level, const void *id, void *out)'],
+  disableTelemetryEvents: [6, 'void *DisableTelemetryEvents(void *env)'],
   createSession: [7, 'void *CreateSession(void *env, const void *path, void *options, void *out)'],
   createSessionFromArray: [
     8,

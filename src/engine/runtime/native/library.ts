@@ -1,5 +1,6 @@
 import { packageRequire } from '../../../files/package-folder.ts';
 import { MdetrError, messageOf } from '../../../errors.ts';
+import { disableTelemetry } from '../node/telemetry.ts';
 import { requireNativeLibrary } from './library-file.ts';
 import { API_SLOTS, API_TABLE, API_VERSION, type ApiFunction } from './api-table.ts';
 
@@ -63,6 +64,7 @@ export class OrtLibrary {
   /** Opens the library. @throws {MdetrError} if koffi or ONNX Runtime's library is not installed for this system */
   static open(): OrtLibrary {
     if (this.opened !== undefined) return this.opened;
+    disableTelemetry();
     try {
       return (this.opened = new OrtLibrary(packageRequire('koffi') as Koffi, requireNativeLibrary()));
     } catch (error) {

@@ -64,21 +64,13 @@ export class NativeRuntime implements Runtime {
     inputs: readonly ProgramInput[],
   ): Promise<Session> {
     const { library } = this;
+    const env = await environment(library);
     const options = this.sessionOptions(program);
     const out = new BigUint64Array(1);
     try {
       if (typeof model === 'string')
-        await library.callAsync(model, 'createSession', environment(library), pathArgument(model), options, out);
-      else
-        await library.callAsync(
-          model,
-          'createSessionFromArray',
-          environment(library),
-          model,
-          model.byteLength,
-          options,
-          out,
-        );
+        await library.callAsync(model, 'createSession', env, pathArgument(model), options, out);
+      else await library.callAsync(model, 'createSessionFromArray', env, model, model.byteLength, options, out);
     } catch (error) {
       throw new MdetrError(`cannot load program "${program.name}" on device "${this.device}": ${messageOf(error)}`, {
         cause: error,
@@ -113,9 +105,18 @@ export class NativeRuntime implements Runtime {
   }
 }
 
-/** ONNX Runtime's environment. There is one per process, however often it is created. */
-const environment = (library: OrtLibrary): Address => (env ??= library.make('createEnv', LOG_ERRORS_ONLY, 'mdetr'));
-let env: Address | undefined;
+/** ONNX Runtime's environment. There is one per process, however often it is created. It takes 10 ms, on another thread. */
+const environment = (library: OrtLibrary): Promise<Address> => (env ??= createEnvironment(library));
+let env: Promise<Address> | undefined;
+
+const createEnvironment = async (library: OrtLibrary): Promise<Address> => {
+  const out = new BigUint64Array(1);
+  const name = new Uint8Array(Buffer.from('mdetr\0'));
+  await library.callAsync(undefined, 'createEnv', LOG_ERRORS_ONLY, name, out);
+  // For worker threads, where the setting in the environment may be missing.
+  library.call('disableTelemetryEvents', out[0]!);
+  return out[0]!;
+};
 
 /** Null-terminated path: UTF-16 on Windows, UTF-8 elsewhere. */
 const pathArgument = (path: string): Uint8Array =>

@@ -8,6 +8,7 @@ import { checkCommandLine } from './command-line.ts';
 import { OrtSession } from '../web/ort-session.ts';
 import { loadProgram } from './load-program.ts';
 import type { PlacementOptions } from '../placement.ts';
+import { disableTelemetry } from './telemetry.ts';
 import { PlacedSession } from './placed-session.ts';
 import { ProgramCache } from './program-cache.ts';
 
@@ -26,6 +27,7 @@ export interface NodeRuntimeOptions extends PlacementOptions {
  * then break every bundle that contains this module.
  */
 const binding = (): typeof Ort => {
+  disableTelemetry();
   try {
     return packageRequire('onnxruntime-node') as typeof Ort;
   } catch (error) {
