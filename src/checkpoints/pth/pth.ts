@@ -15,7 +15,7 @@ import {
   torchDialect,
 } from './torch-dialect.ts';
 import { type TorchStorage, type TorchTensor } from './torch-tensor.ts';
-import { readZipRecords, type ZipRecord } from './zip-records.ts';
+import type { ZipRecord } from './zip-records.ts';
 
 export type PthFormat = 'pth-zip' | 'pth-legacy';
 
@@ -89,6 +89,7 @@ const otherFormat = (head: Buffer): string => {
 };
 
 const readZipPth = async (file: ByteSource): Promise<PthContents> => {
+  const { readZipRecords } = await import('./zip-records.ts');
   const records = await readZipRecords(file);
   const pickles = [...records.values()].filter(({ name }) => /^[^/]+\/data\.pkl$/.test(name));
   const [pickle] = pickles;

@@ -1,4 +1,4 @@
-import { Presets, SingleBar } from 'cli-progress';
+import type { SingleBar } from 'cli-progress';
 import { note, visible } from './print.ts';
 
 /** Current activity: a line of the terminal that is overwritten. Elsewhere, plain lines if `verbose` is set. */
@@ -25,7 +25,9 @@ export class StatusLine {
 
 /** Progress bar. Shown on a terminal, unless the results are printed to the same terminal one by one. */
 export class Progress {
-  private readonly bar: SingleBar | undefined;
+  private bar: SingleBar | undefined;
+  private done = 0;
+  private isStopped = false;
 
   /**
    * @param total undefined if it is not known yet
@@ -33,6 +35,13 @@ export class Progress {
    */
   constructor(unit: string, total: number | undefined, { resultsComeLast = false } = {}) {
     if ((total ?? Infinity) < 2 || !process.stderr.isTTY || (process.stdout.isTTY && !resultsComeLast)) return;
+    void this.show(unit, total);
+  }
+
+  /** Shows the bar, whose code is loaded only here: most calls have none. */
+  private async show(unit: string, total: number | undefined): Promise<void> {
+    const { Presets, SingleBar } = await import('cli-progress');
+    if (this.isStopped) return;
     this.bar = new SingleBar(
       {
         stream: process.stderr,
@@ -42,19 +51,21 @@ export class Progress {
       },
       Presets.shades_classic,
     );
-    this.bar.start(total ?? Number.MAX_SAFE_INTEGER, 0);
+    this.bar.start(total ?? Number.MAX_SAFE_INTEGER, this.done);
   }
 
   advance(count: number): void {
-    this.bar?.increment(count);
+    this.update(this.done + count);
   }
 
   /** Sets the number of items that are done. */
   update(done: number): void {
+    this.done = done;
     this.bar?.update(done);
   }
 
   stop(): void {
+    this.isStopped = true;
     this.bar?.stop();
   }
 }

@@ -1,13 +1,13 @@
 import { setFlagsFromString } from 'node:v8';
 
 /** Commands whose calls are mostly over before code is hot. */
-const SHORT_COMMANDS: readonly string[] = ['ask', 'detect', 'refer'];
+export const SHORT_COMMANDS: readonly string[] = ['ask', 'detect', 'refer'];
 
 /** Age of the process at which V8 works as usual again, in milliseconds. */
 const USUAL_AFTER_MS = 1000;
 
 /** V8's settings at first: code is optimized later, and the space of young objects keeps its initial size. */
-const FRUGAL_FLAGS = ['--interrupt-budget=4000000', '--semi-space-growth-factor=1'];
+const FRUGAL_FLAGS = ['--interrupt-budget=1000000', '--semi-space-growth-factor=1'];
 /** V8's defaults. */
 const USUAL_FLAGS = ['--interrupt-budget=67584', '--semi-space-growth-factor=2'];
 
