@@ -3,6 +3,7 @@ import type { DType, HostTensor } from '../graph/dtype.ts';
 import { SymbolicDim, type Atom, type Dim } from '../graph/dim.ts';
 import { findDim, leafName, reachableNodes, type Program } from '../graph/program.ts';
 import { literal } from '../ops/constant.ts';
+import { inOrderOfExecution } from './execution-order.ts';
 import { initializersOf, type EncodedInitializer } from './encoded-initializer.ts';
 import { writeModel, type OnnxInitializer, type OnnxNode, type OnnxValueInfo } from './model-writer.ts';
 
@@ -293,15 +294,3 @@ class ModelEmitter implements Emitter {
     }
   }
 }
-
-/**
- * Moves nodes whose outputs nothing reads to the end, in reverse order. ONNX Runtime schedules by walking back from such
- * nodes, starting with the last. In a backward program they are the gradients of parameters, the last one that of the
- * first layer: it would be computed first, keeping every cotangent on the way in memory for the other gradients. In
- * reverse order, gradients are computed in the order in which they were traced.
- */
-const inOrderOfExecution = (nodes: readonly OnnxNode[]): readonly OnnxNode[] => {
-  const read = new Set(nodes.flatMap(({ inputs }) => inputs));
-  const isRead = ({ outputs }: OnnxNode): boolean => outputs.some((name) => read.has(name));
-  return [...nodes.filter(isRead), ...nodes.filter((node) => !isRead(node)).reverse()];
-};
