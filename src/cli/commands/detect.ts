@@ -57,6 +57,9 @@ For several results, --out is a folder (DIR/) or a pattern with {image} (file na
 
 ${IMAGES_HELP}`;
 
+/** Number of images after which freed memory is returned to the system: decoding on many threads scatters it. */
+const TRIM_EVERY = 500;
+
 /** An image with its results, one for each caption. */
 interface ImageResults {
   readonly image: DecodedImage;
@@ -97,6 +100,12 @@ const detect = async (texts: readonly string[], options: DetectOptions): Promise
   } finally {
     await list.close();
   }
+};
+
+/** Returns freed memory to the system. The module loads native code, which the start of a call need not wait for. */
+const returnFreedMemory = async (): Promise<void> => {
+  const memory = await import('../../engine/runtime/native/free-memory.ts');
+  await memory.returnFreedMemory();
 };
 
 const detectIn = async (list: ImageList, captions: readonly string[], options: DetectOptions): Promise<void> => {
@@ -155,6 +164,7 @@ const detectIn = async (list: ImageList, captions: readonly string[], options: D
           const images = await reader.checkSizes(read, model);
           await running.add(images.length, () => detectAll(model, images, captions, options), signal);
         }
+        if (Math.floor((total + batch.count) / TRIM_EVERY) > Math.floor(total / TRIM_EVERY)) await returnFreedMemory();
         total += batch.count;
         progress?.advance(batch.count);
       }

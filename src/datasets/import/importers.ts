@@ -86,6 +86,8 @@ export const recognizeSource = async (source: ImportSource, format?: string): Pr
 };
 
 const MAX_SHOWN_FILES = 3;
+const ANNOTATION_ENDING = /\.(?:jsonl?|ndjson|odvg|csv|tsv|xml|txt|ya?ml)$/i;
+const ANNOTATION_ENDINGS = '.json, .jsonl, .csv, .tsv, .xml, .txt or .yaml';
 
 const unknownFormat = (source: ImportSource, format: string | undefined): MdetrError => {
   // A damaged file is the likely reason; its own message says where it is damaged.
@@ -98,7 +100,8 @@ const unknownFormat = (source: ImportSource, format: string | undefined): MdetrE
   const [only, ...more] = source.files;
   if (only === undefined)
     return new MdetrError(`${source.root}: has no annotation file, only ${source.images.length} images (${known})`);
-  if (more.length === 0) return new MdetrError(`${join(source.root, only)}: does not have ${wanted} (${known})`);
+  const hint = ANNOTATION_ENDING.test(only) ? '' : `; its ending says nothing, rename it: ${ANNOTATION_ENDINGS}`;
+  if (more.length === 0) return new MdetrError(`${join(source.root, only)}: does not have ${wanted}${hint} (${known})`);
   const shown = source.files.slice(0, MAX_SHOWN_FILES).join(', ');
   return new MdetrError(
     `${source.root}: none of the ${source.files.length} files (${shown}${source.files.length > MAX_SHOWN_FILES ? ', …' : ''}) has ${wanted} (${known})`,

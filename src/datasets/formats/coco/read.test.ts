@@ -194,6 +194,8 @@ describe('cocoImporter', () => {
       /none of the 2 files .captions\.json, list\.json. has a known format .*coco/,
     );
     await expect(read(join(folder, 'list.json'))).rejects.toThrow(/list\.json: does not have a known format/);
+    writeFileSync(join(folder, 'export.x'), '{}');
+    await expect(read(join(folder, 'export.x'))).rejects.toThrow(/export\.x: does not have .*rename it: \.json/);
     await expect(read(join(folder, 'no'))).rejects.toThrow(/no: cannot be read/);
   });
 });
