@@ -16,11 +16,12 @@ int main(int argc, char **argv) {
     long bytes = atol(argv[k]);
     int count = (int)(bytes / 4);
     /* As many rounds as bench/all-reduce.ts. */
-    int rounds = bytes < 1000000 ? 100 : bytes < 100000000 ? 15 : 5;
+    int rounds = bytes < 1000000 ? 2000 : bytes < 100000000 ? 15 : 5;
+    int warm_up = bytes < 1000000 ? 10 * rounds : 2;
     float *values = malloc(bytes);
     double *times = malloc(rounds * sizeof(double));
     for (int i = 0; i < count; i++) values[i] = 0;
-    for (int round = -2; round < rounds; round++) {
+    for (int round = -warm_up; round < rounds; round++) {
       MPI_Barrier(MPI_COMM_WORLD);
       double began = MPI_Wtime();
       MPI_Allreduce(MPI_IN_PLACE, values, count, MPI_FLOAT, MPI_SUM, MPI_COMM_WORLD);

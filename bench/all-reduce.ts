@@ -1,8 +1,9 @@
 /**
  * All-reduce of a training run under MPI, which adds in the order of ranks, beside a C program that calls MPI_Allreduce
- * (bench/all-reduce.c, built by mpicc): median times for 1 kB to 200 MB, and the ratio of their bandwidths.
+ * (bench/all-reduce.c, built by mpicc): median times for 1 kB to 800 MB, and the ratio of their bandwidths. Processes of
+ * one host exchange values through shared memory; `--messages` sends them by MPI, as between hosts.
  *
- *     npm run bench:all-reduce [-- --processes 2 --mpi openmpi --sizes 1000,32000,1000000,32000000,200000000,800000000]
+ *     npm run bench:all-reduce [-- --processes 2 --mpi openmpi --messages --precision bfloat16 --sizes 1000,32000,1000000]
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -17,21 +18,27 @@ const { values: options } = parseArgs({
   options: {
     processes: { type: 'string', default: '2' },
     mpi: { type: 'string', default: '' },
-    sizes: { type: 'string', default: '1000,32000,1000000,32000000,200000000' },
+    sizes: { type: 'string', default: '1000,4000,32000,256000,1000000,8000000,32000000,200000000,800000000' },
+    precision: { type: 'string', default: 'float32' },
+    messages: { type: 'boolean', default: false },
   },
 });
+const precision = options.precision === 'bfloat16' ? 'bfloat16' : 'float32';
 const sizes = options.sizes.split(',').map(Number);
 
 /** Prints "bytes milliseconds" for every size, as the C program does. */
 const measure = async (group: ProcessGroup): Promise<void> => {
   for (const bytes of sizes) {
-    const rounds = bytes < 1e6 ? 100 : bytes < 1e8 ? 15 : 5;
-    const values = new Float32Array(bytes / 4);
+    const rounds = bytes < 1e6 ? 2000 : bytes < 1e8 ? 15 : 5;
+    // Code for small sizes is compiled after thousands of calls.
+    const warmUp = bytes < 1e6 ? 10 * rounds : 2;
+    // Gradients are in shared memory.
+    const values = new Float32Array(new SharedArrayBuffer(bytes));
     const times: number[] = [];
-    for (let round = -2; round < rounds; round++) {
+    for (let round = -warmUp; round < rounds; round++) {
       await group.communicator.barrier();
       const began = performance.now();
-      await group.communicator.allReduce(values);
+      await group.communicator.allReduce(values, precision);
       if (round >= 0) times.push(performance.now() - began);
     }
     if (group.rank === 0) process.stdout.write(`${bytes} ${median(times).toFixed(6)}\n`);
@@ -51,7 +58,12 @@ const compare = (): void => {
       const more = isOpenMpi ? ['--oversubscribe', '--bind-to', 'none'] : [];
       const { stdout, stderr, status } = spawnSync(`mpirun${suffix}`, [...more, '-n', options.processes, ...command], {
         encoding: 'utf8',
-        env: { ...process.env, OMPI_ALLOW_RUN_AS_ROOT: '1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1' },
+        env: {
+          ...process.env,
+          OMPI_ALLOW_RUN_AS_ROOT: '1',
+          OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1',
+          ...(options.messages ? { MDETR_MPI_SHARED_MEMORY: '0' } : {}),
+        },
       });
       if (status !== 0) throw new Error(`${command[0]!} failed: ${stderr}`);
       return new Map(
@@ -62,12 +74,13 @@ const compare = (): void => {
       );
     };
     const c = launch(program, ...sizes.map(String));
-    const own = launch(process.execPath, '--import', 'tsx', fileURLToPath(import.meta.url), '--sizes', options.sizes);
+    const settings = ['--sizes', options.sizes, '--precision', precision];
+    const own = launch(process.execPath, '--import', 'tsx', fileURLToPath(import.meta.url), ...settings);
     console.log('      bytes   MPI_Allreduce, ms   mdetr, ms   bandwidth, ratio');
     for (const bytes of sizes) {
       const [expected, found] = [c.get(bytes)!, own.get(bytes)!];
       console.log(
-        `${String(bytes).padStart(11)}   ${expected.toFixed(3).padStart(17)}   ${found.toFixed(3).padStart(9)}   ${(expected / found).toFixed(2).padStart(16)}`,
+        `${String(bytes).padStart(11)}   ${expected.toFixed(4).padStart(17)}   ${found.toFixed(4).padStart(9)}   ${(expected / found).toFixed(2).padStart(16)}`,
       );
     }
   } finally {

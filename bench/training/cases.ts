@@ -27,6 +27,8 @@ export interface CaseOptions {
   readonly threads: number;
   /** Includes masks and questions, which the PyTorch side does not have. */
   readonly isWhole: boolean;
+  /** Pieces of the backward program. */
+  readonly backwardPieces?: number;
 }
 
 const OFFICIAL_SIZES = {
@@ -57,7 +59,11 @@ export const makeCase = (size: Size, runtime: Runtime, options: CaseOptions): Pr
   size === 'scenes' ? scenesCase(runtime, options) : officialCase(size, runtime, options);
 
 /** The official settings (dropout, auxiliary losses, clipping, three learning rates) on synthetic weights, images and boxes. */
-const officialCase = async (size: 'r101' | 'small', runtime: Runtime, { threads }: CaseOptions): Promise<Case> => {
+const officialCase = async (
+  size: 'r101' | 'small',
+  runtime: Runtime,
+  { threads, backwardPieces }: CaseOptions,
+): Promise<Case> => {
   const { values, image, batch } = OFFICIAL_SIZES[size];
   const config: LossConfig = { ...parseModelConfig(values), ...parseCriterionConfig(values) };
   const model = new MdetrNetwork(config);
@@ -80,6 +86,7 @@ const officialCase = async (size: 'r101' | 'small', runtime: Runtime, { threads 
     seed: 42,
     dropout: true,
     threads,
+    backwardPieces,
   });
   const ids = Int32Array.from(syntheticNumbers('ids', batch * TOKENS, (u) => 4 + Math.floor(u * 50_000)));
   for (let row = 0; row < batch; row++) [ids[row * TOKENS], ids[(row + 1) * TOKENS - 1]] = [0, 2];

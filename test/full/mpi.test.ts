@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { readRunState } from '../../src/train/run/run-state.ts';
+import { makeSharedGroup, ThreadCommunicator } from '../../src/train/parallel/thread-communicator.ts';
+import { sumsOf } from '../support/known-sums.ts';
 import { runDifference } from '../support/run-difference.ts';
 import { smallValues } from '../support/small-run.ts';
 
@@ -110,11 +112,30 @@ describe.each(LAUNCHERS)('training under $name', (launcher) => {
   const here = isHere(launcher);
   const named = (text: string): string => (here ? text : `${text} (needs ${launcher.command})`);
 
+  it.skipIf(!here)(named('sums have the bits of threads, by shared memory and by messages'), async () => {
+    const child = fileURLToPath(new URL('../support/all-reduce-child.ts', import.meta.url));
+    for (const processes of [2, 5]) {
+      const threads = makeSharedGroup(processes, 2 ** 18);
+      const members = Array.from({ length: processes }, (_, rank) => new ThreadCommunicator(rank, threads));
+      const expected = (await Promise.all(members.map(sumsOf))).flatMap((lines, rank) =>
+        lines.map((line) => `${rank} ${line}`),
+      );
+      for (const sharing of ['1', '0']) {
+        const command = [...launcher.args, '-n', String(processes), process.execPath, '--import', 'tsx', child];
+        const { stdout, stderr } = spawnSync(launcher.command, command, {
+          env: { ...env, MDETR_MPI_SHARED_MEMORY: sharing },
+          encoding: 'utf8',
+        });
+        expect(stdout.trim().split('\n').sort(), stderr).toEqual(expected.sort());
+      }
+    }
+  });
+
   it.skipIf(!here)(named('gives the bits of replicas on threads, and a single process up to rounding'), async () => {
     const { file, folder } = configOf(validated);
     const ended = await start(launcher, 2, [file]);
     expect(ended.status, ended.output).toBe(0);
-    expect(ended.output).toMatch(new RegExp(`training in 2 processes on 1 hosts, ${launcher.name}`));
+    expect(ended.output).toMatch(new RegExp(`training in 2 processes on 1 host \\(shared memory\\), ${launcher.name}`));
     expect(ended.output.match(/6 steps done/g), ended.output).toHaveLength(1);
     expect(await runDifference(folder, alone.replicas)).toBe(0);
     expect(metricsOf(folder)).toEqual(metricsOf(alone.replicas));

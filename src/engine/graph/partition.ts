@@ -38,10 +38,48 @@ export const partition = (
   };
 };
 
+/**
+ * Divides a program into pieces that run one after another: each computes the outputs of one group, and the values that later
+ * pieces read from it, under names of their own. As in `partition`, expensive values are handed on and cheap ones recomputed.
+ * A piece takes the inputs of the program, and the outputs of the pieces before it that are not in a group.
+ *
+ * @param groups names of outputs; every output is in one of them
+ */
+export const divideProgram = (program: Program, groups: readonly (readonly string[])[]): readonly Program[] => {
+  const leaves = program.inputs.flatMap(({ tensor }) => (isLeaf(tensor.node) ? [tensor] : []));
+  const given = Object.fromEntries(
+    program.inputs.filter(({ tensor }) => !isLeaf(tensor.node)).map(({ name, tensor }) => [name, tensor]),
+  );
+  return groups.map((names, index) => {
+    const boundary = new Set(Object.values(given));
+    const nodesOf = (outputNames: readonly string[]): Node[] =>
+      reachableNodes(
+        outputNames.map((name) => program.outputs[name]!),
+        (tensor) => boundary.has(tensor),
+      );
+    const kept = chooseResiduals(new Set(nodesOf(names)), nodesOf(groups.slice(index + 1).flat()), boundary);
+    const outputs = Object.fromEntries(names.map((name) => [name, program.outputs[name]!]));
+    const handedOn = Object.fromEntries(
+      [...kept].sort((a, b) => a.node.id - b.node.id).map((tensor, k) => [`piece${index}_${k}`, tensor]),
+    );
+    const piece = makeProgram(
+      `${program.name}-${index + 1}`,
+      { ...outputs, ...handedOn },
+      { given: { ...given }, alsoInputs: leaves },
+    );
+    Object.assign(given, handedOn);
+    return piece;
+  });
+};
+
 const isLeaf = (node: Node): boolean => node.kind !== 'op';
 
 /** Forward values to save: expensive ones that gradients read, and cheap ones whose operands are not available. */
-const chooseResiduals = (forwardNodes: ReadonlySet<Node>, backwardNodes: readonly Node[]): ReadonlySet<Tensor> => {
+const chooseResiduals = (
+  forwardNodes: ReadonlySet<Node>,
+  backwardNodes: readonly Node[],
+  given: ReadonlySet<Tensor> = new Set(),
+): ReadonlySet<Tensor> => {
   const read = new Set<Tensor>();
   for (const node of backwardNodes) {
     if (forwardNodes.has(node) || node.kind !== 'op') continue;
@@ -51,7 +89,7 @@ const chooseResiduals = (forwardNodes: ReadonlySet<Node>, backwardNodes: readonl
   for (const tensor of read) if (tensor.node.kind === 'op' && !tensor.node.op.cheap) kept.add(tensor);
   const memo = new Map<Tensor, boolean>();
   const isAvailable = (tensor: Tensor): boolean => {
-    if (kept.has(tensor) || isLeaf(tensor.node)) return true;
+    if (kept.has(tensor) || given.has(tensor) || isLeaf(tensor.node)) return true;
     const known = memo.get(tensor);
     if (known !== undefined) return known;
     const available = tensor.node.kind === 'op' && tensor.node.op.cheap && tensor.node.inputs.every(isAvailable);

@@ -189,6 +189,8 @@ export interface RunConfig {
   readonly replicas: number;
   /** Divides the optimizer's state among the replicas and processes of a run. */
   readonly shard_optimizer: boolean;
+  /** Precision in which replicas and processes exchange gradients. */
+  readonly gradient_exchange: 'float32' | 'bfloat16';
   /** Steps between entries of the log. */
   readonly log_every: number;
   /** Steps between saves of the resumable state, in addition to the ends of epochs. */

@@ -1,3 +1,4 @@
+import type { Precision } from './bfloat16.ts';
 import { broadcastBySum, type Communicator } from './communicator.ts';
 
 /** Communicator of replicas inside several processes: the threads of a process sum first, then the first threads of all. */
@@ -19,9 +20,10 @@ export class ComposedCommunicator implements Communicator {
     this.size = place.size * threads.size;
   }
 
-  async allReduce(values: Float32Array): Promise<void> {
+  /** Sums between the threads of a process are always exchanged as they are. */
+  async allReduce(values: Float32Array, precision: Precision = 'float32'): Promise<void> {
     await this.threads.allReduce(values);
-    await this.processes?.allReduce(values);
+    await this.processes?.allReduce(values, precision);
     await this.threads.broadcast(values, 0);
   }
 

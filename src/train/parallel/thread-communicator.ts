@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import { roundToBfloat16, type Precision } from './bfloat16.ts';
 import { addTo, broadcastBySum, type Communicator } from './communicator.ts';
 import { GroupEnded } from './group-ended.ts';
 
@@ -48,8 +49,9 @@ export class ThreadCommunicator implements Communicator {
    *
    * @throws {GroupEnded} when another thread has failed
    */
-  async allReduce(values: Float32Array): Promise<void> {
+  async allReduce(values: Float32Array, precision: Precision = 'float32'): Promise<void> {
     const { group, rank, size } = this;
+    if (precision === 'bfloat16') roundToBfloat16(values);
     const own = group.inputs[rank]!;
     for (let start = 0; start < values.length; start += own.length) {
       const chunk = values.subarray(start, start + own.length);
@@ -62,6 +64,7 @@ export class ThreadCommunicator implements Communicator {
       await this.barrier();
       chunk.set(group.sums.subarray(0, chunk.length));
     }
+    if (precision === 'bfloat16') roundToBfloat16(values);
   }
 
   broadcast(values: Float32Array, root: number): Promise<void> {

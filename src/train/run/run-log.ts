@@ -25,13 +25,24 @@ export interface TimeUse {
   loss: number;
   /** Backward pass. */
   backward: number;
+  /** Waiting for the gradients of other processes. */
+  exchange: number;
   /** Update of the parameters. */
   update: number;
   /** All else. */
   other: number;
 }
 
-const noTime = (): TimeUse => ({ data: 0, forward: 0, matching: 0, loss: 0, backward: 0, update: 0, other: 0 });
+const noTime = (): TimeUse => ({
+  data: 0,
+  forward: 0,
+  matching: 0,
+  loss: 0,
+  backward: 0,
+  exchange: 0,
+  update: 0,
+  other: 0,
+});
 
 /** An entry of the log: means over the steps since the last one. */
 export interface LogEntry {
@@ -80,7 +91,7 @@ export class LogWindow {
     report: StepReport,
     use: { readonly dataMs: number; readonly wholeMs: number; readonly images: number; readonly pairs: number },
   ): void {
-    const { forwardMs, matchingMs, lossMs, backwardMs, updateMs } = report.timing;
+    const { forwardMs, matchingMs, lossMs, backwardMs, exchangeMs, updateMs } = report.timing;
     this.count++;
     this.loss += report.total;
     this.norm += report.gradientNorm;
@@ -92,8 +103,10 @@ export class LogWindow {
     this.time.matching += matchingMs;
     this.time.loss += lossMs;
     this.time.backward += backwardMs;
+    this.time.exchange += exchangeMs;
     this.time.update += updateMs;
-    this.time.other += Math.max(0, use.wholeMs - use.dataMs - forwardMs - matchingMs - lossMs - backwardMs - updateMs);
+    const measuredMs = use.dataMs + forwardMs + matchingMs + lossMs + backwardMs + exchangeMs + updateMs;
+    this.time.other += Math.max(0, use.wholeMs - measuredMs);
     this.last = report;
   }
 

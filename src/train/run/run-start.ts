@@ -160,6 +160,7 @@ export const createTrainer = async (
     maskBoxes: config.max_mask_boxes,
     communicator,
     shardOptimizer: config.shard_optimizer,
+    gradientExchange: config.gradient_exchange,
     threads: config.threads,
   };
   if (config.objective === 'all') return Trainer.create(model, config, parameters, runtime, options);

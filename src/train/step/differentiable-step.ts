@@ -37,6 +37,8 @@ export interface DifferentiableStep {
    * @param parameters every entry that the programs read, by name
    * @param numBoxes divisor of sums over boxes (`boxNormalizer`)
    * @param seed seed of the dropout masks, a uint32
+   * @param onGradients is called with gradients that are complete while others are still computed, in an order that is the
+   *   same in all processes; not necessarily with all
    * @throws {MdetrError} naming ids and terms when the loss is not finite
    */
   run(
@@ -44,6 +46,7 @@ export interface DifferentiableStep {
     parameters: ReadonlyMap<string, HostTensor>,
     numBoxes: number,
     seed: number,
+    onGradients?: (gradients: ReadonlyMap<string, HostTensor>) => void,
   ): Promise<StepResult>;
   dispose(): Promise<void>;
 }

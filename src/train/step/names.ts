@@ -3,3 +3,6 @@ export const cotangentName = <Name extends string>(name: Name): `d_${Name}` => `
 
 /** Name of the value that a cotangent belongs to. */
 export const valueName = (cotangent: string): string => cotangent.slice('d_'.length);
+
+/** Whether a name is one of `cotangentName`. */
+export const isCotangentName = (name: string): boolean => name.startsWith('d_');

@@ -1,5 +1,6 @@
 import {
   definedTensors,
+  divideProgram,
   input,
   isFloat,
   partition,
@@ -91,6 +92,34 @@ export const traceStep = (model: MdetrNetwork, options: TraceOptions): StepProgr
     auxiliary: auxiliary.map(({ name, weight }) => ({ name, weight })),
   };
 };
+
+/**
+ * Divides the backward program into pieces with about the same number of elements of gradients, in the order in which the
+ * backward pass computes them. Every piece names its gradients in this order.
+ */
+export const backwardPieces = ({ backward, trained }: StepPrograms, count: number): readonly Program[] => {
+  if (trained.length === 0) return [];
+  const nodeOf = (name: string): number => backward.outputs[name]!.node.id;
+  const names = Object.keys(backward.outputs).sort((a, b) => nodeOf(a) - nodeOf(b));
+  const elements = names.map((name) => elementsOf(backward.outputs[name]!));
+  const total = elements.reduce((sum, own) => sum + own, 0);
+  const groups = Array.from({ length: count }, (): string[] => []);
+  let before = 0;
+  names.forEach((name, index) => {
+    groups[Math.min(count - 1, Math.floor((count * before) / total))]!.push(name);
+    before += elements[index]!;
+  });
+  const filled = groups.filter(({ length }) => length > 0);
+  return filled.length === 1
+    ? [{ ...backward, outputs: ordered(backward.outputs, names) }]
+    : divideProgram(backward, filled);
+};
+
+const elementsOf = ({ shape }: Tensor): number =>
+  shape.reduce<number>((product, size) => product * (typeof size === 'number' ? size : 1), 1);
+
+const ordered = <T>(values: Readonly<Record<string, T>>, names: readonly string[]): Readonly<Record<string, T>> =>
+  Object.fromEntries(names.map((name) => [name, values[name]!]));
 
 const traceOutputs = (
   model: MdetrNetwork,

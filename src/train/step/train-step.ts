@@ -25,8 +25,8 @@ import {
 import { feedsFor, readScalar, readTensors } from './feeds.ts';
 import { traceMaskProgram, type MaskProgram } from './mask-program.ts';
 import { MaskStep } from './mask-step.ts';
-import { cotangentName } from './names.ts';
-import { traceStep, type StepPrograms } from './step-programs.ts';
+import { cotangentName, isCotangentName, valueName } from './names.ts';
+import { backwardPieces, traceStep, type StepPrograms } from './step-programs.ts';
 
 /** Options of `TrainStep.load`. */
 export interface TrainStepOptions {
@@ -43,6 +43,17 @@ export interface TrainStepOptions {
    * distances, and their losses are scaled as if all had been computed.
    */
   readonly maskBoxes?: number;
+  /** Number of pieces that the backward program is divided into: the gradients of one are exchanged while others run. */
+  readonly backwardPieces?: number | undefined;
+}
+
+/** Inputs of a step. */
+interface RunInputs {
+  readonly batch: TrainBatch;
+  readonly parameters: ReadonlyMap<string, HostTensor>;
+  readonly numBoxes: number;
+  readonly seed: number;
+  readonly onGradients: ((gradients: ReadonlyMap<string, HostTensor>) => void) | undefined;
 }
 
 /** The programs of a training step, loaded: forward, matching on the host, losses, backward. */
@@ -55,8 +66,8 @@ export class TrainStep implements DifferentiableStep {
     private readonly sessions: {
       readonly forward: Session;
       readonly loss: Session;
-      /** Undefined when the detector is frozen and only masks are trained. */
-      readonly backward: Session | undefined;
+      /** Pieces of the backward program; none when the detector is frozen and only masks are trained. */
+      readonly backward: readonly Session[];
     },
   ) {}
 
@@ -70,8 +81,10 @@ export class TrainStep implements DifferentiableStep {
     const sessions = {
       forward: await runtime.load(step.forward),
       loss: await runtime.load(loss.program),
-      backward: step.trained.length === 0 ? undefined : await runtime.load(step.backward),
+      backward: [] as Session[],
     };
+    for (const piece of backwardPieces(step, options.backwardPieces ?? 1))
+      sessions.backward.push(await runtime.load(piece));
     const maskStep = masks && (await MaskStep.load(masks, runtime, config.num_queries, options.maskBoxes ?? 0));
     return new TrainStep(config, step, loss, maskStep, sessions);
   }
@@ -85,11 +98,12 @@ export class TrainStep implements DifferentiableStep {
     parameters: ReadonlyMap<string, HostTensor>,
     numBoxes: number,
     seed: number,
+    onGradients?: (gradients: ReadonlyMap<string, HostTensor>) => void,
   ): Promise<StepResult> {
     // Residuals and cotangents go from program to program; only what the host needs is read.
     const [values, gradients] = [new ValueScope(), new ValueScope()];
     try {
-      return await this.runIn(values, gradients, batch, parameters, numBoxes, seed);
+      return await this.runIn(values, gradients, { batch, parameters, numBoxes, seed, onGradients });
     } catch (error) {
       gradients.release();
       throw error;
@@ -105,10 +119,7 @@ export class TrainStep implements DifferentiableStep {
   private async runIn(
     values: ValueScope,
     gradientValues: ValueScope,
-    batch: TrainBatch,
-    parameters: ReadonlyMap<string, HostTensor>,
-    numBoxes: number,
-    seed: number,
+    { batch, parameters, numBoxes, seed, onGradients }: RunInputs,
   ): Promise<StepResult> {
     const { config, programs, sessions } = this;
     const timing: StepTiming = { forwardMs: 0, matchingMs: 0, lossMs: 0, backwardMs: 0 };
@@ -156,19 +167,31 @@ export class TrainStep implements DifferentiableStep {
     timing.lossMs = clock();
     requireFinite(total, terms, batch.ids);
 
-    if (sessions.backward !== undefined) {
-      const backward = gradientValues.keep(
-        await sessions.backward.compute(feedsFor(programs.backward, [inputs, outputs, cotangents], parameters)),
-      );
-      for (const name of programs.trained) gradients.set(name, await backward[cotangentName(name)]!.read());
+    onGradients?.(gradients);
+    const handedOn: Record<string, DeviceTensor> = {};
+    const found = new Map<string, HostTensor>();
+    for (const session of sessions.backward) {
+      const feeds = feedsFor(session.program, [inputs, outputs, cotangents, handedOn], parameters);
+      const results = await session.compute(feeds);
+      const ready = new Map<string, HostTensor>();
+      for (const [name, value] of Object.entries(results)) {
+        const isGradient = isCotangentName(name);
+        (isGradient ? gradientValues : values).keep({ value });
+        if (isGradient) ready.set(valueName(name), await value.read());
+        else handedOn[name] = value;
+      }
+      for (const [name, gradient] of ready) found.set(name, gradient);
+      onGradients?.(ready);
     }
+    for (const name of programs.trained) gradients.set(name, found.get(name)!);
     timing.backwardMs = clock();
     return { total, terms, gradients, matches, timing, release: () => gradientValues.release() };
   }
 
   async dispose(): Promise<void> {
     const { forward, loss, backward } = this.sessions;
-    await Promise.all([forward.dispose(), loss.dispose(), backward?.dispose(), this.masks?.dispose()]);
+    await Promise.all([forward, loss, ...backward].map((session) => session.dispose()));
+    await this.masks?.dispose();
   }
 }
 

@@ -17,7 +17,12 @@ export interface StepReport {
   /** Norm of the gradients before clipping. */
   readonly gradientNorm: number;
   /** Time of each part in milliseconds. */
-  readonly timing: StepTiming & { readonly updateMs: number };
+  readonly timing: StepTiming & {
+    /** Wait for the gradients of other processes that was not hidden behind the backward pass. */
+    readonly exchangeMs: number;
+    /** Update of the parameters. */
+    readonly updateMs: number;
+  };
 }
 
 /** State of a trainer that a run is resumed from. */

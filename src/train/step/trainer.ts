@@ -1,20 +1,22 @@
 import { availableParallelism } from 'node:os';
-import { MdetrError } from '../../errors.ts';
 import type { HostTensor } from '../../engine/graph/index.ts';
 import { boxNormalizer, type LossConfig } from '../../losses/index.ts';
 import type { MdetrNetwork } from '../../models/index.ts';
 import type { Runtime } from '../../engine/runtime/runtime.ts';
-import { allReduceTogether, singleProcess, type Communicator } from '../parallel/communicator.ts';
+import type { Precision } from '../parallel/bfloat16.ts';
+import { singleProcess, type Communicator } from '../parallel/communicator.ts';
 import { copyEntries, updateAverage } from '../optimizer/ema.ts';
 import { isAuxiliary, type AuxiliaryHeads } from '../auxiliary/auxiliary-heads.ts';
 import { clipFactor, Optimizer, type OptimizerConfig } from '../optimizer/optimizer.ts';
 import { OptimizerShards } from '../optimizer/optimizer-shards.ts';
+import { GradientSums, type Gradients, type SumOptions } from './gradient-sums.ts';
 import { officiallyTrainable } from './parameters.ts';
 import { ratesAt, scaledRates, type LearningRates, type ScheduleConfig } from '../config/schedule.ts';
 import { dropoutSeed } from '../../random/mixing.ts';
 import { UpdatePool } from '../optimizer/update-pool.ts';
 import type { TrainBatch } from '../data/train-batch.ts';
-import type { DifferentiableStep, StepResult, StepTiming } from './differentiable-step.ts';
+import type { DifferentiableStep, StepResult } from './differentiable-step.ts';
+import { notFinite, sumOf, sumTerms, sumTimings } from './step-totals.ts';
 import { copyInto, type StepReport, type TrainerState } from './trainer-state.ts';
 import { TrainStep } from './train-step.ts';
 
@@ -45,6 +47,10 @@ export interface TrainerOptions {
   readonly communicator?: Communicator;
   /** Divides the optimizer's state among these processes. Default false. */
   readonly shardOptimizer?: boolean | undefined;
+  /** Precision in which the processes exchange gradients. Default float32. */
+  readonly gradientExchange?: Precision | undefined;
+  /** Pieces of the backward program; see `TrainStepOptions`. */
+  readonly backwardPieces?: number | undefined;
   /** Optimizer threads; by default one per core, at most 4. The result does not depend on it. */
   readonly threads?: number;
 }
@@ -99,7 +105,7 @@ export class Trainer {
     runtime: Runtime,
     options: TrainerOptions,
   ): Promise<Trainer> {
-    const { dropout, auxiliary, maskBoxes, isPrecomputed } = options;
+    const { dropout, auxiliary, maskBoxes, isPrecomputed, backwardPieces } = options;
     const isTrainable = options.isTrainable ?? officiallyTrainable(model, options.schedule);
     const step = await TrainStep.load(model, config, runtime, {
       isTrainable,
@@ -107,6 +113,7 @@ export class Trainer {
       auxiliary,
       maskBoxes,
       isPrecomputed,
+      backwardPieces,
     });
     return new Trainer(parameters, step, options);
   }
@@ -170,32 +177,48 @@ export class Trainer {
     const { rates, count } = this;
     const { batchCount, numBoxes } = await this.countsOf(batches);
     const results: StepResult[] = [];
+    const sums = new GradientSums(this.sumOptions);
     try {
       for (const [index, batch] of batches.entries()) {
-        const result = await this.differentiable.run(batch, this.parameters, numBoxes, this.dropoutSeedOf(index));
+        const seed = this.dropoutSeedOf(index);
+        const before = results[0]?.gradients;
+        const onGradients =
+          index === batches.length - 1
+            ? (gradients: Gradients): void => sums.begin(gradients.keys(), before, gradients)
+            : undefined;
+        const result = await this.differentiable.run(batch, this.parameters, numBoxes, seed, onGradients);
         results.push(result);
-        if (index === 0) continue;
-        const first = results[0]!.gradients;
-        await this.pool.add(
-          floatsOf(first),
-          Array.from(first.keys(), (name) => result.gradients.get(name)!.data as Float32Array),
-        );
+        if (onGradients !== undefined || before === undefined) continue;
+        await sums.addBatch(before, result.gradients);
         result.release();
       }
       const { gradients } = results[0]!;
-      const started = performance.now();
+      const computedMs = performance.now();
+      sums.begin(gradients.keys(), batches.length > 1 ? gradients : undefined, results.at(-1)!.gradients);
+      await sums.finish();
+      const exchangedMs = performance.now();
       const gradientNorm = await this.update(gradients, rates, batches, batchCount);
       this.count++;
-      return {
-        step: count,
-        ...(await this.meanLosses(results, batchCount)),
-        rates,
-        gradientNorm,
-        timing: { ...sumTimings(results), updateMs: performance.now() - started },
+      const timing = {
+        ...sumTimings(results),
+        exchangeMs: exchangedMs - computedMs,
+        updateMs: performance.now() - exchangedMs,
       };
+      return { step: count, ...(await this.meanLosses(results, batchCount)), rates, gradientNorm, timing };
     } finally {
+      // A failed step may leave an exchange behind, which reads the gradients.
+      await sums.finish().catch(() => undefined);
       for (const result of results) result.release();
     }
+  }
+
+  private get sumOptions(): SumOptions {
+    const { communicator, pool, options } = this;
+    return {
+      communicator,
+      precision: options.gradientExchange ?? 'float32',
+      add: (sums, values) => pool.add(sums, values),
+    };
   }
 
   /** Clips the gradients, updates parameters and average, and returns the norm of the gradients. */
@@ -205,10 +228,8 @@ export class Trainer {
     batches: readonly TrainBatch[],
     batchCount: number,
   ): Promise<number> {
-    const { options, communicator, optimizer, pool, parameters } = this;
-    const sums = floatsOf(gradients);
-    await allReduceTogether(communicator, sums);
-    const gradientNorm = (await pool.norm(sums)) / batchCount;
+    const { options, optimizer, pool, parameters } = this;
+    const gradientNorm = (await pool.norm(floatsOf(gradients))) / batchCount;
     if (!Number.isFinite(gradientNorm)) throw notFinite(gradients, batches);
     const { average } = this;
     const { emaDecay: decay } = options;
@@ -272,25 +293,3 @@ const MAX_THREADS = 4;
 
 const floatsOf = (gradients: ReadonlyMap<string, HostTensor>): Float32Array[] =>
   Array.from(gradients.values(), ({ data }) => data as Float32Array);
-
-const notFinite = (gradients: ReadonlyMap<string, HostTensor>, batches: readonly TrainBatch[]): MdetrError => {
-  const broken = [...gradients]
-    .filter(([, { data }]) => !(data as Float32Array).every(Number.isFinite))
-    .map(([name]) => name);
-  const ids = batches.flatMap((batch) => batch.ids).join(', ');
-  return new MdetrError(
-    `the gradient is not finite (${broken.slice(0, 3).join(', ')}${broken.length > 3 ? `, and ${broken.length - 3} more` : ''}) for the batch ${ids}`,
-  );
-};
-
-const sumOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0);
-
-const sumTerms = (all: readonly Readonly<Record<string, number>>[]): Record<string, number> =>
-  Object.fromEntries(Object.keys(all[0]!).map((name) => [name, sumOf(all.map((terms) => terms[name]!))]));
-
-const sumTimings = (results: readonly StepResult[]): StepTiming => {
-  const total: StepTiming = { forwardMs: 0, matchingMs: 0, lossMs: 0, backwardMs: 0 };
-  for (const { timing } of results)
-    for (const name of Object.keys(total) as (keyof StepTiming)[]) total[name] += timing[name];
-  return total;
-};

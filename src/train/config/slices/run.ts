@@ -50,6 +50,11 @@ export const runSchema = z.object({
       "Divides the optimizer's state among the replicas and processes of a run, which saves memory and sends all weights in every step. The state file is the same.",
     own: true,
   }),
+  gradient_exchange: z.enum(['float32', 'bfloat16']).default('float32').meta({
+    description:
+      'Precision in which replicas and processes exchange gradients. `bfloat16` sends half the bytes between hosts and rounds each gradient twice, by at most 0.4 % each time.',
+    own: true,
+  }),
   log_every: positiveInteger.default(10).meta({ description: 'Steps between entries of the log.', own: true }),
   save_every: positiveInteger
     .default(500)

@@ -7,7 +7,7 @@ import { startWorker } from '../../../threads/worker-thread.ts';
 import { gatherStrings, type Communicator } from '../communicator.ts';
 import { GroupEnded } from '../group-ended.ts';
 import { TransferError } from './mpi-library.ts';
-import type { GroupWatch } from './mpi-communicator.ts';
+import type { GroupWatch } from './waiting.ts';
 import {
   HUBS,
   verdictText,

@@ -1,58 +1,14 @@
 import { MdetrError, messageOf } from '../../../errors.ts';
 import { packageRequire } from '../../../files/package-folder.ts';
+import {
+  INTERFACES,
+  isOfFamily,
+  type Handle,
+  type Koffi,
+  type KoffiLibrary,
+  type MpiFunction,
+} from './mpi-interface.ts';
 import type { MpiFamily, MpiLaunch } from './mpi-launch.ts';
-
-/** Argument of a C pointer type. */
-type Pointer = ArrayBufferView | bigint | null;
-type MpiFunction = (...args: readonly (Pointer | number)[]) => number;
-
-/** Subset of koffi's interface, whose own types use `any`. */
-interface Koffi {
-  load(path: string, options: { readonly global: boolean; readonly lazy: boolean }): KoffiLibrary;
-  address(symbol: unknown): bigint;
-}
-interface KoffiLibrary {
-  func(declaration: string): MpiFunction;
-  symbol(name: string, type: string): unknown;
-}
-
-/** Differences between the binary interfaces of MPI libraries. */
-interface Interface {
-  readonly files: readonly string[];
-  /** C type of communicators, data types and requests. */
-  readonly handle: 'void *' | 'int';
-  /** `MPI_STATUSES_IGNORE`. */
-  readonly ignoredStatuses: bigint;
-  readonly world: (library: KoffiLibrary, koffi: Koffi) => bigint | number;
-  readonly float: (library: KoffiLibrary, koffi: Koffi) => bigint | number;
-  /** `MPI_ERRORS_RETURN`. */
-  readonly errorsReturn: (library: KoffiLibrary, koffi: Koffi) => bigint | number;
-}
-
-const symbolOf =
-  (name: string) =>
-  (library: KoffiLibrary, koffi: Koffi): bigint =>
-    koffi.address(library.symbol(name, 'void *'));
-
-const INTERFACES: Readonly<Record<MpiFamily, Interface>> = {
-  'Open MPI': {
-    files: ['libmpi.so.40', 'libmpi.so.80', 'libmpi.so', 'libmpi.40.dylib', 'libmpi.dylib'],
-    handle: 'void *',
-    ignoredStatuses: 0n,
-    world: symbolOf('ompi_mpi_comm_world'),
-    float: symbolOf('ompi_mpi_float'),
-    errorsReturn: symbolOf('ompi_mpi_errors_return'),
-  },
-  // Constants of the MPICH ABI initiative: https://www.mpich.org/abi/
-  MPICH: {
-    files: ['libmpich.so.12', 'libmpi.so.12', 'libmpich.so', 'libmpi.so', 'libmpi.12.dylib', 'libmpi.dylib'],
-    handle: 'int',
-    ignoredStatuses: 1n,
-    world: () => 0x44000000,
-    float: () => 0x4c00040a,
-    errorsReturn: () => 0x54000001,
-  },
-};
 
 /**
  * Settings of UCX, through which MPICH and some builds of Open MPI transfer. Its hooks rewrite the C library's memory
@@ -71,53 +27,65 @@ const PACKAGES: Readonly<Record<MpiFamily, string>> = {
 /** Memory that C code reads and writes while JavaScript runs: an `ArrayBuffer` is never moved. */
 const fixedInts = (length: number): Int32Array => new Int32Array(new ArrayBuffer(length * 4));
 
+type CheckedFunction =
+  | 'send'
+  | 'receive'
+  | 'testAll'
+  | 'reduceLocal'
+  | 'splitByType'
+  | 'sizeOf'
+  | 'allocateShared'
+  | 'queryShared'
+  | 'freeWindow'
+  | 'finalize';
+
 /**
  * The system's MPI library, called through koffi. It is opened once per process, and only its first thread may call it.
  */
 export class MpiLibrary {
   readonly rank: number;
   readonly size: number;
-  private readonly world: bigint | number;
-  private readonly float: bigint | number;
-  private readonly handleBytes: number;
+  private readonly world: Handle;
+  private readonly byte: Handle;
+  private readonly float: Handle;
+  private readonly sum: Handle;
   private readonly done = fixedInts(1);
-  private readonly functions: Readonly<Record<'send' | 'receive' | 'testAll' | 'finalize' | 'abort', MpiFunction>>;
+  private readonly functions: Readonly<Record<CheckedFunction | 'abort', MpiFunction>>;
+  private window: Uint8Array | undefined;
 
   private constructor(
     readonly family: MpiFamily,
-    library: KoffiLibrary,
-    koffi: Koffi,
+    private readonly library: KoffiLibrary,
+    private readonly koffi: Koffi,
   ) {
-    const { handle, world, float, errorsReturn } = INTERFACES[family];
-    this.handleBytes = handle === 'int' ? 4 : 8;
-    this.world = world(library, koffi);
-    this.float = float(library, koffi);
-    check('MPI_Init_thread', library.func('int MPI_Init_thread(void *, void *, int, void *)'))(
-      null,
-      null,
-      MPI_THREAD_FUNNELED,
-      fixedInts(1),
-    );
+    const { handle, constant } = INTERFACES[family];
+    this.world = constant('world', library, koffi);
+    this.byte = constant('byte', library, koffi);
+    this.float = constant('float', library, koffi);
+    this.sum = constant('sum', library, koffi);
+    const checked = (name: string, parameters: string): MpiFunction =>
+      check(name, library.func(`int ${name}(${parameters})`));
+    checked('MPI_Init_thread', 'void *, void *, int, void *')(null, null, MPI_THREAD_FUNNELED, fixedInts(1));
     // By default MPI ends the process at an error, without our message.
-    check('MPI_Comm_set_errhandler', library.func(`int MPI_Comm_set_errhandler(${handle}, ${handle})`))(
-      this.world,
-      errorsReturn(library, koffi),
-    );
-    const place = (name: string): number => {
-      const value = fixedInts(1);
-      check(name, library.func(`int ${name}(${handle}, void *)`))(this.world, value);
-      return value[0]!;
-    };
-    this.rank = place('MPI_Comm_rank');
-    this.size = place('MPI_Comm_size');
+    checked('MPI_Comm_set_errhandler', `${handle}, ${handle}`)(this.world, constant('errorsReturn', library, koffi));
     const transfer = `void *, int, ${handle}, int, int, ${handle}, void *`;
     this.functions = {
-      send: check('MPI_Isend', library.func(`int MPI_Isend(${transfer})`)),
-      receive: check('MPI_Irecv', library.func(`int MPI_Irecv(${transfer})`)),
-      testAll: check('MPI_Testall', library.func('int MPI_Testall(int, void *, void *, void *)')),
-      finalize: check('MPI_Finalize', library.func('int MPI_Finalize()')),
+      send: checked('MPI_Isend', transfer),
+      receive: checked('MPI_Irecv', transfer),
+      testAll: checked('MPI_Testall', 'int, void *, void *, void *'),
+      reduceLocal: checked('MPI_Reduce_local', `void *, void *, int, ${handle}, ${handle}`),
+      splitByType: checked('MPI_Comm_split_type', `${handle}, int, int, ${handle}, void *`),
+      sizeOf: checked('MPI_Comm_size', `${handle}, void *`),
+      allocateShared: checked('MPI_Win_allocate_shared', `intptr_t, int, ${handle}, ${handle}, void *, void *`),
+      queryShared: checked('MPI_Win_shared_query', `${handle}, int, void *, void *, void *`),
+      freeWindow: checked('MPI_Win_free', 'void *'),
+      finalize: checked('MPI_Finalize', ''),
       abort: library.func(`int MPI_Abort(${handle}, int)`),
     };
+    const rank = fixedInts(1);
+    checked('MPI_Comm_rank', `${handle}, void *`)(this.world, rank);
+    this.rank = rank[0]!;
+    this.size = this.sizeOf(this.world);
   }
 
   /**
@@ -136,7 +104,7 @@ export class MpiLibrary {
         try {
           // Open MPI loads components later, which must find its symbols.
           library = koffi.load(file, { global: true, lazy: true });
-          if (!isOf(family, library)) continue;
+          if (!isOfFamily(family, library)) continue;
         } catch (error) {
           failures.push(messageOf(error));
           continue;
@@ -158,17 +126,22 @@ export class MpiLibrary {
 
   /** Requests of several transfers, for `isDone`. */
   requests(count: number): MpiRequests {
-    return { count, handles: new Uint8Array(new ArrayBuffer(count * this.handleBytes)) };
+    const { handleBytes } = INTERFACES[this.family];
+    const handles = new Uint8Array(new ArrayBuffer(count * handleBytes));
+    const slots = Array.from({ length: count }, (_, index) =>
+      handles.subarray(index * handleBytes, (index + 1) * handleBytes),
+    );
+    return { count, handles, slots };
   }
 
-  /** Begins to send values, which must stay as they are until the request is done. */
-  send(values: Float32Array, to: number, tag: number, requests: MpiRequests, index: number): void {
-    this.functions.send(values, values.length, this.float, to, tag, this.world, this.slot(requests, index));
+  /** Begins to send an array, which must stay as it is until the request is done. */
+  send(array: ArrayBufferView, to: number, tag: number, requests: MpiRequests, index: number): void {
+    this.functions.send(array, array.byteLength, this.byte, to, tag, this.world, requests.slots[index]!);
   }
 
-  /** Begins to receive values. */
-  receive(values: Float32Array, from: number, tag: number, requests: MpiRequests, index: number): void {
-    this.functions.receive(values, values.length, this.float, from, tag, this.world, this.slot(requests, index));
+  /** Begins to receive into an array. */
+  receive(array: ArrayBufferView, from: number, tag: number, requests: MpiRequests, index: number): void {
+    this.functions.receive(array, array.byteLength, this.byte, from, tag, this.world, requests.slots[index]!);
   }
 
   /** Whether all requests are done; progresses transfers. */
@@ -177,8 +150,40 @@ export class MpiLibrary {
     return this.done[0] !== 0;
   }
 
-  /** Leaves the group; all processes must. */
+  /** Adds values to the first `sums.length` sums, in place, by the library's vectorized loop. Nothing is sent. */
+  addTo(sums: Float32Array, values: Float32Array): void {
+    this.functions.reduceLocal(values, sums, sums.length, this.float, this.sum);
+  }
+
+  /**
+   * Allocates memory that all processes share, if all are on one host. All processes call it.
+   *
+   * @param bytes size of the part of each process
+   * @returns the parts of all processes, by rank; undefined if the processes cannot share memory
+   */
+  shareMemory(bytes: number): readonly ArrayBuffer[] | undefined {
+    const { functions, library, koffi, world } = this;
+    const { sharedType, constant, handleBytes } = INTERFACES[this.family];
+    const noInfo = constant('noInfo', library, koffi);
+    const [host, window] = [handleBytes, handleBytes].map((size) => new Uint8Array(new ArrayBuffer(size))) as [
+      Uint8Array,
+      Uint8Array,
+    ];
+    functions.splitByType(world, sharedType, 0, noInfo, host);
+    const hostGroup = this.handleIn(host);
+    if (this.sizeOf(hostGroup) !== this.size) return undefined;
+    functions.allocateShared(bytes, 1, noInfo, hostGroup, new BigUint64Array(1), window);
+    this.window = window;
+    return Array.from({ length: this.size }, (_, rank) => {
+      const address = new BigUint64Array(1);
+      functions.queryShared(this.handleIn(window), rank, new BigInt64Array(1), fixedInts(1), address);
+      return koffi.view(address[0]!, bytes);
+    });
+  }
+
+  /** Leaves the group; all processes must. Shared memory must not be used afterwards. */
   finalize(): void {
+    if (this.window !== undefined) this.functions.freeWindow(this.window);
     this.functions.finalize();
   }
 
@@ -187,8 +192,15 @@ export class MpiLibrary {
     this.functions.abort(this.world, status);
   }
 
-  private slot({ handles }: MpiRequests, index: number): Uint8Array {
-    return handles.subarray(index * this.handleBytes, (index + 1) * this.handleBytes);
+  private sizeOf(group: Handle): number {
+    const size = fixedInts(1);
+    this.functions.sizeOf(group, size);
+    return size[0]!;
+  }
+
+  private handleIn({ buffer, byteOffset }: Uint8Array): Handle {
+    const view = new DataView(buffer, byteOffset);
+    return INTERFACES[this.family].handle === 'int' ? view.getInt32(0, true) : view.getBigUint64(0, true);
   }
 }
 
@@ -199,6 +211,8 @@ export class TransferError extends MdetrError {}
 export interface MpiRequests {
   readonly count: number;
   readonly handles: Uint8Array;
+  /** The handle of each transfer. */
+  readonly slots: readonly Uint8Array[];
 }
 
 const check =
@@ -208,17 +222,6 @@ const check =
     if (status !== 0) throw new TransferError(`${name} failed with status ${status}`);
     return status;
   };
-
-/** Whether a library has the binary interface of a family: both name their files `libmpi.so`. */
-const isOf = (family: MpiFamily, library: KoffiLibrary): boolean => {
-  let isOpenMpi = true;
-  try {
-    library.symbol('ompi_mpi_comm_world', 'void *');
-  } catch {
-    isOpenMpi = false;
-  }
-  return isOpenMpi === (family === 'Open MPI');
-};
 
 const koffiOf = (): Koffi => {
   try {

@@ -1,0 +1,30 @@
+import type { HostTensor } from '../../engine/graph/index.ts';
+import { MdetrError } from '../../errors.ts';
+import type { TrainBatch } from '../data/train-batch.ts';
+import type { StepResult, StepTiming } from './differentiable-step.ts';
+
+/** The error of a step whose gradients are not finite: names parameters and ids. */
+export const notFinite = (gradients: ReadonlyMap<string, HostTensor>, batches: readonly TrainBatch[]): MdetrError => {
+  const broken = [...gradients]
+    .filter(([, { data }]) => !(data as Float32Array).every(Number.isFinite))
+    .map(([name]) => name);
+  const ids = batches.flatMap((batch) => batch.ids).join(', ');
+  return new MdetrError(
+    `the gradient is not finite (${broken.slice(0, 3).join(', ')}${broken.length > 3 ? `, and ${broken.length - 3} more` : ''}) for the batch ${ids}`,
+  );
+};
+
+/** Sum of values. */
+export const sumOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0);
+
+/** Sums of terms by name. */
+export const sumTerms = (all: readonly Readonly<Record<string, number>>[]): Record<string, number> =>
+  Object.fromEntries(Object.keys(all[0]!).map((name) => [name, sumOf(all.map((terms) => terms[name]!))]));
+
+/** Times of the parts of all batches. */
+export const sumTimings = (results: readonly StepResult[]): StepTiming => {
+  const total: StepTiming = { forwardMs: 0, matchingMs: 0, lossMs: 0, backwardMs: 0 };
+  for (const { timing } of results)
+    for (const name of Object.keys(total) as (keyof StepTiming)[]) total[name] += timing[name];
+  return total;
+};

@@ -1,0 +1,7 @@
+/** Started by a launcher of MPI: sums known values in several ways, and prints a digest of each sum, with the rank. */
+import { sumsOf } from './known-sums.ts';
+import { ProcessGroup } from '../../src/train/parallel/mpi/process-group.ts';
+
+const group = (await ProcessGroup.join())!;
+for (const line of await sumsOf(group.communicator)) process.stdout.write(`${group.rank} ${line}\n`);
+await group.leave();
