@@ -5,13 +5,14 @@
  *
  *     npm run bench:all-reduce [-- --processes 2 --mpi openmpi --messages --precision bfloat16 --sizes 1000,32000,1000000]
  */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { ProcessGroup } from '../src/train/parallel/mpi/process-group.ts';
+import { MpiLauncher } from './launch.ts';
 import { median } from './median.ts';
 
 const { values: options } = parseArgs({
@@ -48,34 +49,20 @@ const measure = async (group: ProcessGroup): Promise<void> => {
 
 /** Builds the C program, runs both under the launcher, and prints the table. */
 const compare = (): void => {
-  const suffix = options.mpi === '' ? '' : `.${options.mpi}`;
+  const launcher = new MpiLauncher(options.mpi);
   const folder = mkdtempSync(join(tmpdir(), 'mdetr-bench-'));
   try {
     const program = join(folder, 'all-reduce');
-    execFileSync(`mpicc${suffix}`, ['-O2', '-o', program, fileURLToPath(new URL('all-reduce.c', import.meta.url))]);
-    const isOpenMpi = execFileSync(`mpirun${suffix}`, ['--version'], { encoding: 'utf8' }).includes('Open MPI');
-    const launch = (...command: readonly string[]): Map<number, number> => {
-      const more = isOpenMpi ? ['--oversubscribe', '--bind-to', 'none'] : [];
-      const { stdout, stderr, status } = spawnSync(`mpirun${suffix}`, [...more, '-n', options.processes, ...command], {
-        encoding: 'utf8',
-        env: {
-          ...process.env,
-          OMPI_ALLOW_RUN_AS_ROOT: '1',
-          OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1',
-          ...(options.messages ? { MDETR_MPI_SHARED_MEMORY: '0' } : {}),
-        },
-      });
-      if (status !== 0) throw new Error(`${command[0]!} failed: ${stderr}`);
-      return new Map(
-        stdout
-          .trim()
-          .split('\n')
-          .map((line) => line.split(' ').map(Number) as [number, number]),
-      );
+    const source = fileURLToPath(new URL('all-reduce.c', import.meta.url));
+    execFileSync(launcher.tool('mpicc'), ['-O2', '-o', program, source]);
+    const env = options.messages ? { MDETR_MPI_SHARED_MEMORY: '0' } : {};
+    const times = (...command: readonly string[]): Map<number, number> => {
+      const lines = launcher.run(Number(options.processes), command, env).split('\n');
+      return new Map(lines.map((line) => line.split(' ').map(Number) as [number, number]));
     };
-    const c = launch(program, ...sizes.map(String));
+    const c = times(program, ...sizes.map(String));
     const settings = ['--sizes', options.sizes, '--precision', precision];
-    const own = launch(process.execPath, '--import', 'tsx', fileURLToPath(import.meta.url), ...settings);
+    const own = times(process.execPath, '--import', 'tsx', fileURLToPath(import.meta.url), ...settings);
     console.log('      bytes   MPI_Allreduce, ms   mdetr, ms   bandwidth, ratio');
     for (const bytes of sizes) {
       const [expected, found] = [c.get(bytes)!, own.get(bytes)!];

@@ -7,7 +7,7 @@ import { BatchMaker } from '../../src/train/data/batch-maker.ts';
 import { sharedTensor } from '../../src/train/optimizer/shared-values.ts';
 import { createTrainer, startingPoint, findVocabulary } from '../../src/train/run/run-start.ts';
 import { openRunData } from '../../src/train/run/run-data.ts';
-import { singleProcess } from '../../src/train/parallel/communicator.ts';
+import { singleProcess, type Communicator } from '../../src/train/parallel/communicator.ts';
 import { Trainer } from '../../src/train/step/trainer.ts';
 import type { TrainBatch } from '../../src/train/data/train-batch.ts';
 import type { Runtime } from '../../src/engine/runtime/runtime.ts';
@@ -29,6 +29,8 @@ export interface CaseOptions {
   readonly isWhole: boolean;
   /** Pieces of the backward program. */
   readonly backwardPieces?: number;
+  /** Connection to other processes. */
+  readonly communicator?: Communicator | undefined;
 }
 
 const OFFICIAL_SIZES = {
@@ -62,7 +64,7 @@ export const makeCase = (size: Size, runtime: Runtime, options: CaseOptions): Pr
 const officialCase = async (
   size: 'r101' | 'small',
   runtime: Runtime,
-  { threads, backwardPieces }: CaseOptions,
+  { threads, backwardPieces, communicator = singleProcess }: CaseOptions,
 ): Promise<Case> => {
   const { values, image, batch } = OFFICIAL_SIZES[size];
   const config: LossConfig = { ...parseModelConfig(values), ...parseCriterionConfig(values) };
@@ -86,6 +88,7 @@ const officialCase = async (
     seed: 42,
     dropout: true,
     threads,
+    communicator,
     backwardPieces,
   });
   const ids = Int32Array.from(syntheticNumbers('ids', batch * TOKENS, (u) => 4 + Math.floor(u * 50_000)));
@@ -148,7 +151,10 @@ const syntheticTargets = (batch: number): BatchTargets => {
 };
 
 /** The main stage of configs/scenes/learned-queries.json on rendered scenes. */
-const scenesCase = async (runtime: Runtime, { threads, isWhole }: CaseOptions): Promise<Case> => {
+const scenesCase = async (
+  runtime: Runtime,
+  { threads, isWhole, communicator = singleProcess }: CaseOptions,
+): Promise<Case> => {
   const settings = isWhole ? [] : ['mask_model="none"', 'do_qa=false', 'answer_auxiliary_loss=0'];
   const file = await readConfigFile('configs/scenes/learned-queries.json', [
     'datasets=[{"scenes":{"images":64}}]',
@@ -158,7 +164,7 @@ const scenesCase = async (runtime: Runtime, { threads, isWhole }: CaseOptions): 
   const config = parseTrainConfig(file.stages.find(({ name }) => name === 'main')!.values);
   const data = openRunData(config);
   const start = await startingPoint(config, undefined, () => undefined);
-  const trainer = await createTrainer(config, start, runtime, data.stepsPerEpoch, singleProcess);
+  const trainer = await createTrainer(config, start, runtime, data.stepsPerEpoch, communicator);
   const tokenizer = await findVocabulary(config);
   const maker = await BatchMaker.open({ config, datasets: data.datasets, tokenizer, maxTokens: 38 });
   const batches: TrainBatch[] = [];
