@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { readRunState } from '../../src/train/run/run-state.ts';
 import { makeSharedGroup, ThreadCommunicator } from '../../src/train/parallel/thread-communicator.ts';
 import { sumsOf } from '../support/known-sums.ts';
+import { isHere, LAUNCHERS, mainPath, mpiEnv, ranksOf, startTraining } from '../support/mpi-processes.ts';
 import { runDifference } from '../support/run-difference.ts';
 import { smallValues } from '../support/small-run.ts';
 
@@ -14,25 +15,6 @@ vi.setConfig({ testTimeout: 280_000 });
 
 const root = mkdtempSync(join(tmpdir(), 'mdetr-mpi-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
-const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
-
-interface Launcher {
-  readonly name: string;
-  readonly command: string;
-  readonly args: readonly string[];
-}
-/** Debian names the launchers of both so; elsewhere `mpirun` is one of them. */
-const LAUNCHERS: readonly Launcher[] = [
-  { name: 'Open MPI', command: 'mpirun.openmpi', args: ['--oversubscribe', '--bind-to', 'none'] },
-  { name: 'MPICH', command: 'mpirun.mpich', args: [] },
-];
-const isHere = ({ command }: Launcher): boolean => spawnSync(command, ['--version']).status === 0;
-const env = {
-  ...process.env,
-  OMPI_ALLOW_RUN_AS_ROOT: '1',
-  OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1',
-  MDETR_DEAD_AFTER_MS: '8000',
-};
 
 let runs = 0;
 const settings = {
@@ -54,30 +36,6 @@ const configOf = (more: Readonly<Record<string, unknown>> = {}): { file: string;
   return { file, folder };
 };
 
-interface Ended {
-  readonly status: number | null;
-  readonly output: string;
-  readonly seconds: number;
-}
-const start = (launcher: Launcher, processes: number, args: readonly string[], onOutput?: (text: string) => void) => {
-  const began = performance.now();
-  const child = spawn(
-    launcher.command,
-    [...launcher.args, '-n', String(processes), process.execPath, main, 'train', ...args],
-    { env },
-  );
-  let output = '';
-  const receive = (chunk: Buffer): void => {
-    output += chunk.toString();
-    onOutput?.(output);
-  };
-  child.stdout.on('data', receive);
-  child.stderr.on('data', receive);
-  return new Promise<Ended>((resolve) => {
-    child.on('close', (status) => resolve({ status, output, seconds: (performance.now() - began) / 1000 }));
-  });
-};
-
 /** A validation set of which every process computes a part. */
 const validated = {
   datasets_val: [{ scenes: { seed: 6, images: 9, width: 60, height: 40, min_objects: 2, max_objects: 3 } }],
@@ -95,18 +53,11 @@ beforeAll(() => {
   if (!LAUNCHERS.some(isHere)) return;
   const [one, replicas] = [configOf(), configOf({ ...validated, replicas: 2 })];
   for (const { file } of [one, replicas]) {
-    const { status, stderr } = spawnSync(process.execPath, [main, 'train', file], { encoding: 'utf8' });
+    const { status, stderr } = spawnSync(process.execPath, [mainPath, 'train', file], { encoding: 'utf8' });
     expect(status, stderr).toBe(0);
   }
   alone = { one: one.folder, replicas: replicas.folder };
 });
-
-/** Process ids of the ranks that train in a folder, in any order. */
-const ranksOf = (file: string): number[] =>
-  spawnSync('pgrep', ['-f', `^${process.execPath} ${main} train ${file}`], { encoding: 'utf8' })
-    .stdout.trim()
-    .split('\n')
-    .map(Number);
 
 describe.each(LAUNCHERS)('training under $name', (launcher) => {
   const here = isHere(launcher);
@@ -123,7 +74,7 @@ describe.each(LAUNCHERS)('training under $name', (launcher) => {
       for (const sharing of ['1', '0']) {
         const command = [...launcher.args, '-n', String(processes), process.execPath, '--import', 'tsx', child];
         const { stdout, stderr } = spawnSync(launcher.command, command, {
-          env: { ...env, MDETR_MPI_SHARED_MEMORY: sharing },
+          env: { ...mpiEnv, MDETR_MPI_SHARED_MEMORY: sharing },
           encoding: 'utf8',
         });
         expect(stdout.trim().split('\n').sort(), stderr).toEqual(expected.sort());
@@ -133,7 +84,7 @@ describe.each(LAUNCHERS)('training under $name', (launcher) => {
 
   it.skipIf(!here)(named('gives the bits of replicas on threads, and a single process up to rounding'), async () => {
     const { file, folder } = configOf(validated);
-    const ended = await start(launcher, 2, [file]);
+    const ended = await startTraining(launcher, 2, [file]);
     expect(ended.status, ended.output).toBe(0);
     expect(ended.output).toMatch(new RegExp(`training in 2 processes on 1 host \\(shared memory\\), ${launcher.name}`));
     expect(ended.output.match(/6 steps done/g), ended.output).toHaveLength(1);
@@ -145,11 +96,13 @@ describe.each(LAUNCHERS)('training under $name', (launcher) => {
 
   it.skipIf(!here)(named('shares unevenly, composes with replicas, and resumes in any number'), async () => {
     const uneven = configOf({ shard_optimizer: true });
-    expect((await start(launcher, 3, [uneven.file])).status).toBe(0);
+    expect((await startTraining(launcher, 3, [uneven.file])).status).toBe(0);
     expect(await runDifference(uneven.folder, alone.one)).toBeLessThan(1e-4);
     const composed = configOf();
-    expect((await start(launcher, 2, [composed.file, '--replicas', '2', '--set', 'max_steps=3'])).status).toBe(0);
-    const resumed = await start(launcher, 4, [composed.file, '--resume']);
+    expect((await startTraining(launcher, 2, [composed.file, '--replicas', '2', '--set', 'max_steps=3'])).status).toBe(
+      0,
+    );
+    const resumed = await startTraining(launcher, 4, [composed.file, '--resume']);
     expect(resumed.status, resumed.output).toBe(0);
     expect(await runDifference(composed.folder, alone.one)).toBeLessThan(1e-3);
   });
@@ -170,7 +123,7 @@ describe.each(LAUNCHERS)('training under $name', (launcher) => {
           victim = Math.max(...ranksOf(file));
           process.kill(victim, signal);
         }, 50);
-        const ended = await start(launcher, 2, [file]);
+        const ended = await startTraining(launcher, 2, [file]);
         clearInterval(timer);
         if (victim !== undefined && ranksOf(file).includes(victim)) process.kill(victim, 'SIGKILL');
         expect(ended.status, ended.output).not.toBe(0);
@@ -181,7 +134,7 @@ describe.each(LAUNCHERS)('training under $name', (launcher) => {
         if (!isNamedByLauncher)
           expect(messages[0]).toMatch(signal === 'SIGKILL' ? /its process has ended/ : /no sign of life for 8 s/);
         const { trainer } = await readRunState(join(folder, 'state.safetensors'));
-        const more = await start(launcher, 2, [file, '--resume', '--set', `max_steps=${trainer.step + 2}`]);
+        const more = await startTraining(launcher, 2, [file, '--resume', '--set', `max_steps=${trainer.step + 2}`]);
         expect(more.status, more.output).toBe(0);
       }
     },
@@ -189,18 +142,18 @@ describe.each(LAUNCHERS)('training under $name', (launcher) => {
 
   it.skipIf(!here)(named('reports a wrong call once, and processes that differ'), async () => {
     const { file } = configOf({ accumulate: 1 });
-    const tooMany = await start(launcher, 2, [file]);
+    const tooMany = await startTraining(launcher, 2, [file]);
     expect(tooMany.status).not.toBe(0);
     expect(tooMany.output.match(/too few for 2 processes/g) ?? [], tooMany.output).toHaveLength(1);
     const different = configOf();
     const script = join(root, `differ-${runs}.sh`);
     writeFileSync(
       script,
-      `#!/bin/sh\nexec "${process.execPath}" "${main}" train "${different.file}" --set lr=0.00\${OMPI_COMM_WORLD_RANK:-$PMI_RANK}1\n`,
+      `#!/bin/sh\nexec "${process.execPath}" "${mainPath}" train "${different.file}" --set lr=0.00\${OMPI_COMM_WORLD_RANK:-$PMI_RANK}1\n`,
       { mode: 0o755 },
     );
     const { status, stdout, stderr } = spawnSync(launcher.command, [...launcher.args, '-n', '2', script], {
-      env,
+      env: mpiEnv,
       encoding: 'utf8',
     });
     expect(status).not.toBe(0);

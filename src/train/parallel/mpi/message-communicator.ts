@@ -132,7 +132,7 @@ export class MessageCommunicator implements Communicator {
     };
   }
 
-  /** As `beginParts`, with values and sums rounded to bfloat16. */
+  /** Sums as `beginParts` does, with values and sums rounded to bfloat16. */
   private beginPacked(lane: Lane, values: Float32Array, tag: number): Round {
     const { rank, size } = this;
     const bound = (part: number): number => Math.floor((part * values.length) / size);
