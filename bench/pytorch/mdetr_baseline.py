@@ -23,7 +23,7 @@ from torch import nn
 from frozen_batch_norm import fold_batch_norms
 from mdetr_losses import Targets, losses, match, to_corners, total
 from mdetr_network import SIZES, Mdetr
-from measure import Phases, current_rss_bytes, peak_rss_bytes, summary, time_runs
+from measure import Phases, current_rss_bytes, peak_rss_bytes, summary, time_runs, time_with_cpu
 from scenes_network import KINDS, CellTargets, ScenesNetwork, ScenesSize, auxiliary_losses
 from synthetic_weights import fill, synthetic_image
 
@@ -69,10 +69,10 @@ def infer(args: argparse.Namespace) -> dict:
     mask = torch.ones_like(ids)
     result = describe(args, model)
     with torch.inference_mode():
-        result |= summary(time_runs(lambda: model(images, padding, ids, mask, aux=False), args.repeat))
+        result |= time_with_cpu(lambda: model(images, padding, ids, mask, aux=False), args.repeat)
         if args.second_text:
             encoded = model.encode_image(images, padding)
-            result['secondText'] = summary(time_runs(lambda: model.ground(encoded, ids, mask, aux=False), args.repeat))
+            result['secondText'] = time_with_cpu(lambda: model.ground(encoded, ids, mask, aux=False), args.repeat)
     return {**result, 'peakRssBytes': peak_rss_bytes()}
 
 

@@ -31,6 +31,13 @@ def time_runs(run: Callable[[], object], repeat: int, warm_up: int = 1) -> list[
     return times
 
 
+def time_with_cpu(run: Callable[[], object], repeat: int) -> dict:
+    """As `summary(time_runs(…))`, and the mean processor time of a run of all threads, warm-up included."""
+    started = time.process_time()
+    times = time_runs(run, repeat)
+    return {**summary(times), 'cpuMs': round((time.process_time() - started) * 1000 / (repeat + 1), 2)}
+
+
 def summary(times: list[float]) -> dict:
     """Minimum and median. The minimum is least affected by other processes; the median shows how busy the machine was."""
     return {

@@ -1,5 +1,9 @@
 /** `mdetr/models`: the network over symbolic tensors, its configuration, and model files. */
 export * from '../models/index.ts';
+export { quantizeModel, type Quantized, type QuantizeOptions } from '../inference/quantization/node/quantize-model.ts';
+export type { EncodableImage, ImageSource } from '../data/images/image-source.ts';
+export type { PixelInput } from '../data/images/raw-image.ts';
+export type { ActivationRange, ActivationRanges, Quantization, RangeMethod } from '../model-folder/quantization.ts';
 export { convertModel, type Conversion, type ConvertOptions } from '../model-folder/node/convert.ts';
 export type { ModelFilesOptions } from '../model-folder/node/model-files.ts';
 export { describeModel, type InfoPart, type InfoTensor, type ModelInfo } from '../model-folder/node/model-info.ts';

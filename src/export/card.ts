@@ -11,6 +11,8 @@ export interface ExportFacts {
   readonly opset: number;
   readonly files: ExportManifest['files'];
   readonly programs: ExportManifest['programs'];
+  /** Ranges with which the backbone of the int8 programs computes with integers, in a sentence. */
+  readonly quantization?: string | undefined;
   /** Card of the model that was exported, without its front matter. */
   readonly original: string | undefined;
 }
@@ -18,6 +20,8 @@ export interface ExportFacts {
 /** Model card of an exported folder: files, inputs and outputs, use, and the card of the model. */
 export const exportCard = (facts: ExportFacts): string => {
   const { name, config, layout, precisions, opset, files, programs, original } = facts;
+  const integers =
+    facts.quantization === undefined ? '' : ` (int8: with integers in the backbone; ${facts.quantization})`;
   const fileRows = Object.entries(files).map(
     ([path, { bytes }]) => `| \`${path}\` | ${bytes.toLocaleString('en-US')} |`,
   );
@@ -25,7 +29,7 @@ export const exportCard = (facts: ExportFacts): string => {
 
 An MDETR network (text-modulated detection, arXiv:2104.12763) as ONNX, written by \`mdetr export\`: ${
     config.small_backbone === undefined ? config.backbone : 'small group-norm backbone'
-  }, text encoder of ${textEncoderConfig(config).num_hidden_layers} layers, ${config.num_queries} queries. Operator set ${opset}, weights stored as ${precisions.join(', ')}, arithmetic in float32.
+  }, text encoder of ${textEncoderConfig(config).num_hidden_layers} layers, ${config.num_queries} queries. Operator set ${opset}, weights stored as ${precisions.join(', ')}, arithmetic in float32${integers}.
 
     mdetr detect image.jpg --caption "what to look for" --model ${name}
 

@@ -50,6 +50,8 @@ export interface ExportManifest {
   readonly precisions: {
     readonly [Name in Precision]?: { readonly [Program in ExportedProgram]?: ExportedFiles | undefined } | undefined;
   };
+  /** Measured ranges with which the backbone of the int8 programs computes with integers, in a sentence. */
+  readonly quantization?: string | undefined;
   /** Size and SHA-256 of every other file of the folder, by path. */
   readonly files: Readonly<Record<string, { readonly bytes: number; readonly sha256: string }>>;
 }
@@ -74,6 +76,7 @@ const manifestSchema = z.object({
   opset: z.number().int().positive(),
   programs: z.partialRecord(z.enum(EXPORTED_PROGRAMS), signatureSchema),
   precisions: z.partialRecord(z.enum(PRECISIONS), z.partialRecord(z.enum(EXPORTED_PROGRAMS), filesSchema)),
+  quantization: z.string().max(1000).optional(),
   files: z.record(
     pathSchema,
     z.strictObject({ bytes: z.number().int().min(0), sha256: z.string().regex(/^[0-9a-f]{64}$/) }),

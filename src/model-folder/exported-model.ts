@@ -7,6 +7,7 @@ import type {
   ExportLayout,
   ExportManifest,
 } from './export-manifest.ts';
+import type { Precision } from './precision.ts';
 import { combineParts, type ModelParts, type ModelSource } from './model-source.ts';
 
 /** A program of an exported folder: its declaration, and the path or the contents of its ONNX file. */
@@ -49,6 +50,14 @@ export const exportedModel = async (
     layout: manifest.layout,
     dtype: precision,
     programs,
-    report: `${where}: exported by mdetr ${manifest.mdetr}, weights stored as ${precision}`,
+    report: `${where}: exported by mdetr ${manifest.mdetr}, weights stored as ${precision}${arithmeticOf(manifest, precision)}`,
   };
+};
+
+/** Sentence of the load report about the arithmetic of a precision. */
+const arithmeticOf = ({ quantization }: ExportManifest, precision: Precision): string => {
+  if (precision !== 'int8') return '';
+  return quantization === undefined
+    ? '\nint8: weights only (exported without quantization.json)'
+    : `\nint8: the backbone computes with integers (${quantization})`;
 };

@@ -5,6 +5,7 @@ export const MODEL_FILE_NAMES = {
   preprocessing: 'preprocessor_config.json',
   answers: 'answers.json',
   words: 'words.json',
+  quantization: 'quantization.json',
   card: 'README.md',
 } as const;
 

@@ -19,7 +19,7 @@ Examples
   mdetr convert pretrained_resnet101_checkpoint.pth models/r101 --tokenizer roberta/
       the moving average of the weights if the checkpoint has one; --weights model selects the last ones
   mdetr convert pretrained_resnet101_checkpoint.pth models/r101-half --tokenizer roberta-base --dtype float16
-      half the bytes; int8 takes a quarter: 8-bit weights with a scale per channel
+      half the bytes; int8 takes a quarter: 8-bit weights with a scale per channel ("mdetr quantize" for 8-bit arithmetic)
   mdetr convert models/r101 r101.pth
       for torch.load("r101.pth", weights_only=False)
   mdetr convert models/r101 r101.pth --bare

@@ -17,12 +17,15 @@ input and output, and export.json with sizes and digests of all files:
   --hub            onnx/model.onnx, with the same inputs, where the Hugging Face hub and transformers.js look for it
 
 Weights of more than 64 MiB are in a file beside the ONNX file, NAME.onnx_data, which ONNX Runtime finds by itself.
+--dtype int8 stores weights in 8 bits; if "mdetr quantize" has measured the model's ranges, the backbone also computes
+with 8-bit integers (QuantizeLinear and DequantizeLinear nodes, which ONNX Runtime joins with the convolutions).
 The folder also works as --model of every command that runs a model. DIR is replaced only when the new folder is complete.
 
 Examples
   mdetr export --out exported
   mdetr export --model pretrained_resnet101_checkpoint.pth --tokenizer roberta-base --out r101 --single-file
   mdetr export --model models/mine --out mine-for-the-hub --hub --dtype float32,float16
+  mdetr quantize models/mine --images photos/ && mdetr export --model models/mine --out mine-int8 --dtype int8
   mdetr detect street.jpg --caption "a dog" --model exported`;
 
 interface ExportCommandOptions {

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import type { ModelInfo } from '../../model-folder/node/model-info.ts';
+import { describeQuantization } from '../../model-folder/quantization.ts';
 import { addSourceOptions } from '../options/model-options.ts';
 import { ensureNativeLibrary } from '../options/native-library.ts';
 import { formatBytes, formatCount, formatTable } from '../output/table.ts';
@@ -90,6 +91,14 @@ const jsonOf = (model: ModelInfo, { tensors }: InfoOptions): Record<string, unkn
   tokenizer: model.tokenizer,
   words: model.words?.words.length ?? null,
   learned: model.words?.learned ?? null,
+  quantization:
+    model.quantization === undefined
+      ? null
+      : {
+          method: model.quantization.method,
+          data: model.quantization.data,
+          ranges: Object.keys(model.quantization.ranges).length,
+        },
   tensors: tensors === true ? model.tensors : undefined,
 });
 
@@ -104,6 +113,12 @@ const wordFacts = ({ words }: ModelInfo): [string, string][] => {
   const learned: [string, string][] = words.learned.length === 0 ? [] : [['learned last', words.learned.join(', ')]];
   return [['words', `${formatCount(words.words.length)} different ones in the captions of its training`], ...learned];
 };
+
+/** Meaning of --dtype int8 for the model. */
+const int8Fact = ({ quantization }: ModelInfo): string =>
+  quantization === undefined
+    ? 'weights only: no quantization.json, which "mdetr quantize" writes'
+    : `integer arithmetic in the backbone: ${describeQuantization(quantization)}`;
 
 const WEIGHTS_DESCRIPTIONS: Readonly<Record<ModelInfo['weights'], string>> = {
   ema: 'moving average (model_ema); --weights model selects the last ones',
@@ -127,6 +142,7 @@ const textOf = (model: ModelInfo, { tensors }: InfoOptions): string => {
     ...holdings(contents),
     ['vocabulary', model.tokenizer.length === 0 ? 'none in the folder of the model' : model.tokenizer.join(', ')],
     ...wordFacts(model),
+    ['int8', int8Fact(model)],
     ['fits', model.fit.fits ? model.fit.report : `no: ${model.fit.report}`],
     ...(model.notice === undefined ? [] : ([['notice', model.notice]] as [string, string][])),
   ];

@@ -40,7 +40,7 @@ export const addDeviceOptions = (command: Command): Command =>
     .addOption(
       new Option(
         '--dtype <name>',
-        'precision in which the compiled weights are stored (default: float32, or that of an exported folder)',
+        'precision of the compiled weights; int8 also computes with integers after "mdetr quantize" (default: float32, or that of an exported folder)',
       ).choices([...PRECISIONS]),
     )
     .option('--device <name>', 'device: cpu, or webgpu, cuda, coreml or dml where available', 'cpu')

@@ -13,6 +13,7 @@ export const exportText = (path: string, manifest: ExportManifest): string => {
       precision,
       formatBytes(bytesOf(Object.values(precisions[precision] ?? {}).flatMap(({ file, data }) => [file, data]))),
     ]),
+    ...(precisions.int8 === undefined ? [] : [['int8 means', int8Fact(manifest)]]),
     ['all files', formatBytes(bytesOf(Object.keys(files)))],
   ];
   const rows = Object.entries(programs).flatMap(([program, signature]) => valueRows(program, signature));
@@ -27,6 +28,11 @@ export const exportText = (path: string, manifest: ExportManifest): string => {
     ),
   ].join('');
 };
+
+const int8Fact = ({ quantization }: ExportManifest): string =>
+  quantization === undefined
+    ? 'weights only: exported without quantization.json'
+    : `integer arithmetic in the backbone: ${quantization}`;
 
 const valueRows = (program: string, { inputs, outputs }: ProgramSignature): string[][] =>
   [...inputs.map((value) => ['in', value] as const), ...outputs.map((value) => ['out', value] as const)].map(

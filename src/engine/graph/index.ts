@@ -8,3 +8,4 @@ export * from './signature.ts';
 export * from './tensor.ts';
 export * from './fold.ts';
 export * from './partition.ts';
+export * from './rewrite.ts';

@@ -11,7 +11,7 @@ import {
   type Dim,
   type Shape,
 } from '../graph/dim.ts';
-import { staticShape, type Tensor } from '../graph/tensor.ts';
+import { staticShape, type Node, type OpNode, type Tensor } from '../graph/tensor.ts';
 import { mergeAxes, reshape, swapLastTwo, transpose } from './reshape.ts';
 import { concat, flip, interleaveZeros, pad, padAxes, window } from './slice.ts';
 import { gemm } from './gemm.ts';
@@ -51,7 +51,13 @@ const attrsOf = ({ stride = 1, padding = 0, dilation = 1, groups = 1 }: ConvOpti
   groups,
 });
 
-const onnxAttrs = ({ strides, pads, dilations, groups }: ConvAttrs): Record<string, number | readonly number[]> => ({
+/** Attributes of a convolution in ONNX. */
+export const onnxConvAttrs = ({
+  strides,
+  pads,
+  dilations,
+  groups,
+}: ConvAttrs): Record<string, number | readonly number[]> => ({
   strides,
   pads,
   dilations,
@@ -65,35 +71,44 @@ const extentOf = (kernel: number, dilation: number): number => dilation * (kerne
 export const conv = (x: Tensor, filter: Tensor, options: ConvOptions = {}, bias?: Tensor): Tensor =>
   convOp(bias ? [x, filter, bias] : [x, filter], attrsOf(options));
 
-const convOp = defineOp<readonly Tensor[], ConvAttrs>({
-  name: 'conv',
-  cheap: false,
-  infer([x, filter, bias], { strides, pads, dilations, groups }) {
-    requireSameType('conv', x!, filter!);
-    const [outputs, inputs, height, width] = staticShape(filter!) as [number, number, number, number];
-    if (x!.rank !== 4 || filter!.rank !== 4 || x!.shape[1] !== inputs * groups || outputs % groups !== 0) {
+const CONV = 'conv';
+
+/** Shape of the result of a convolution. @throws {ShapeError} if the operands do not fit each other */
+export const convShape = (
+  x: Tensor,
+  filter: Tensor,
+  bias: Tensor | undefined,
+  { strides, pads, dilations, groups }: ConvAttrs,
+): Shape => {
+  const [outputs, inputs, height, width] = staticShape(filter) as [number, number, number, number];
+  if (x.rank !== 4 || filter.rank !== 4 || x.shape[1] !== inputs * groups || outputs % groups !== 0) {
+    throw new ShapeError(
+      'conv',
+      `filter ${formatShape(filter.shape)} in ${groups} groups does not fit ${formatShape(x.shape)}`,
+    );
+  }
+  if (bias !== undefined && !shapesEqual(bias.shape, [outputs]))
+    throw new ShapeError('conv', `bias ${formatShape(bias.shape)} for ${outputs} channels`);
+  const outSize = (size: Dim, axis: 0 | 1, kernel: number): Dim => {
+    const free = addDims(size, pads[axis] + pads[axis + 2]! - extentOf(kernel, dilations[axis]));
+    if (typeof free === 'number' && free < 0)
       throw new ShapeError(
         'conv',
-        `filter ${formatShape(filter!.shape)} in ${groups} groups does not fit ${formatShape(x!.shape)}`,
+        `filter ${formatShape(filter.shape)} is larger than the padded ${formatShape(x.shape)}`,
       );
-    }
-    if (bias !== undefined && !shapesEqual(bias.shape, [outputs]))
-      throw new ShapeError('conv', `bias ${formatShape(bias.shape)} for ${outputs} channels`);
-    const outSize = (size: Dim, axis: 0 | 1, kernel: number): Dim => {
-      const free = addDims(size, pads[axis] + pads[axis + 2]! - extentOf(kernel, dilations[axis]));
-      if (typeof free === 'number' && free < 0)
-        throw new ShapeError(
-          'conv',
-          `filter ${formatShape(filter!.shape)} is larger than the padded ${formatShape(x!.shape)}`,
-        );
-      return addDims(floorDivDim(free, strides[axis]), 1);
-    };
-    return {
-      shape: [x!.shape[0]!, outputs, outSize(x!.shape[2]!, 0, height), outSize(x!.shape[3]!, 1, width)],
-      dtype: x!.dtype,
-    };
+    return addDims(floorDivDim(free, strides[axis]), 1);
+  };
+  return [x.shape[0]!, outputs, outSize(x.shape[2]!, 0, height), outSize(x.shape[3]!, 1, width)];
+};
+
+const convOp = defineOp<readonly Tensor[], ConvAttrs>({
+  name: CONV,
+  cheap: false,
+  infer([x, filter, bias], attrs) {
+    requireSameType('conv', x!, filter!);
+    return { shape: convShape(x!, filter!, bias, attrs), dtype: x!.dtype };
   },
-  emit: (onnx, inputs, { attrs }) => onnx.node('Conv', inputs, onnxAttrs(attrs)),
+  emit: (onnx, inputs, { attrs }) => onnx.node('Conv', inputs, onnxConvAttrs(attrs)),
   vjp(dy, { inputs: [x, filter, bias], attrs, needs }) {
     const gradients = [
       needs(0) ? inputGradient(dy, filter!, attrs, x!.shape) : undefined,
@@ -102,6 +117,10 @@ const convOp = defineOp<readonly Tensor[], ConvAttrs>({
     return bias === undefined ? gradients : [...gradients, needs(2) ? sum(dy, [0, 2, 3]) : undefined];
   },
 });
+
+/** Whether a node is a convolution: its inputs are those of `conv`. */
+export const isConv = (node: Node): node is OpNode & { readonly attrs: ConvAttrs } =>
+  node.kind === 'op' && node.op.name === CONV;
 
 /** Transposed convolution, the adjoint of `conv` with respect to x: x (B, O, h, w), filter (O, C/groups, kh, kw). */
 export const convTranspose = (x: Tensor, filter: Tensor, attrs: ConvAttrs): Tensor =>
@@ -125,7 +144,7 @@ const convTransposeOp = defineOp<[x: Tensor, filter: Tensor], ConvAttrs>({
       dtype: x.dtype,
     };
   },
-  emit: (onnx, inputs, { attrs }) => onnx.node('ConvTranspose', inputs, onnxAttrs(attrs)),
+  emit: (onnx, inputs, { attrs }) => onnx.node('ConvTranspose', inputs, onnxConvAttrs(attrs)),
   vjp: (dy, { inputs: [x, filter], attrs, needs }) => [
     needs(0) ? convOp([dy, filter], attrs) : undefined,
     // The adjoint convolution maps dy to x, so they swap roles.

@@ -1,8 +1,10 @@
 import { defineOp } from '../graph/define-op.ts';
-import { type Applied, type Gradients, type Tensor } from '../graph/tensor.ts';
+import { type Applied, type Gradients, type Node, type Tensor } from '../graph/tensor.ts';
 import { isFloat, type DType } from '../graph/dtype.ts';
 import { broadcastShapes, requireBool, requireSameType } from './broadcast.ts';
 import { scalar } from './constant.ts';
+
+const RELU = 'relu';
 
 type UnaryRule = (dy: Tensor, applied: Applied<[x: Tensor], object> & { readonly output: Tensor }) => Tensor;
 
@@ -163,9 +165,11 @@ export const sigmoid: (x: Tensor) => Tensor = defineUnary('sigmoid', 'Sigmoid', 
   mul(dy, mul(output, sub(scalar(1, dy.dtype), output))),
 );
 /** The derivative at 0 is 0. */
-export const relu: (x: Tensor) => Tensor = defineUnary('relu', 'Relu', (dy, { output }) =>
+export const relu: (x: Tensor) => Tensor = defineUnary(RELU, 'Relu', (dy, { output }) =>
   mul(dy, cast(greater(output, 0), dy.dtype)),
 );
+/** Whether a node is a ReLU. */
+export const isRelu = (node: Node): boolean => node.kind === 'op' && node.op.name === RELU;
 /** Error function of each element. */
 export const erf: (x: Tensor) => Tensor = defineUnary('erf', 'Erf', (dy, { inputs: [x] }) =>
   mul(dy, mul(exp(neg(mul(x, x))), 2 / Math.sqrt(Math.PI))),

@@ -7,6 +7,7 @@ export * from './gradient.ts';
 export * from './matmul.ts';
 export * from './normalize.ts';
 export * from './pool.ts';
+export * from './quantize.ts';
 export * from './reduce.ts';
 export * from './reshape.ts';
 export * from './resize.ts';

@@ -8,6 +8,7 @@ import { UsageError } from '../../errors.ts';
 import { packageVersion } from '../../files/package-folder.ts';
 import { checkTarget, replaceFolder, type ReplaceFolderOptions } from '../../files/replace-folder.ts';
 import { traceInference } from '../../inference/programs.ts';
+import { quantizeProgram } from '../../inference/quantization/quantize-program.ts';
 import { traceWholeProgram } from '../../inference/whole-program.ts';
 import {
   EXPORT_LAYOUTS,
@@ -22,6 +23,8 @@ import {
   type Precision,
 } from '../../model-folder/export-manifest.ts';
 import { MODEL_FILE_NAMES } from '../../model-folder/layout.ts';
+import { readQuantization } from '../../model-folder/node/quantization-file.ts';
+import { describeQuantization } from '../../model-folder/quantization.ts';
 import { openModelWithFiles, type OpenedModel } from '../../model-folder/node/model-source.ts';
 import type { MdetrNetwork } from '../../models/index.ts';
 import { checkOptions, functionRule, oneOf, signalRule, stringRule, booleanRule } from '../../options/check-options.ts';
@@ -142,6 +145,8 @@ const fillFolder = async (
   { layout, precisions, title, onProgress, signal }: FillOptions,
 ): Promise<ExportManifest> => {
   const programs = programsOf(opened.source.model, layout);
+  const wantsInt8 = precisions.includes('int8') && opened.isFolder;
+  const quantization = wantsInt8 ? await readQuantization(opened.path) : undefined;
   const written: Partial<Record<Precision, Partial<Record<ExportedProgram, ExportedFiles>>>> = {};
   const files: Record<string, { bytes: number; sha256: string }> = {};
   if (layout === 'hub') await mkdir(join(folder, 'onnx'));
@@ -150,7 +155,9 @@ const fillFolder = async (
     for (const [name, program] of programs) {
       signal?.throwIfAborted();
       const place = { folder, layout, name, precision };
-      const result = await writeProgram(program, opened.source, runtime, place, onProgress);
+      const isInteger = precision === 'int8' && quantization !== undefined && (name === 'image' || name === 'model');
+      const form = isInteger ? quantizeProgram(program, quantization.ranges).program : program;
+      const result = await writeProgram(form, opened.source, runtime, place, onProgress);
       written[precision][name] = result.files;
       Object.assign(files, result.digests);
     }
@@ -161,6 +168,7 @@ const fillFolder = async (
     opset: OPSET_VERSION,
     programs: Object.fromEntries(programs.map(([name, program]) => [name, signatureOf(program)])),
     precisions: written,
+    quantization: quantization && describeQuantization(quantization),
   };
   Object.assign(files, await writeCompanions(folder, opened, { ...contents, files, title }));
   const manifest = exportManifest({ ...contents, files });

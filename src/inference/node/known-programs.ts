@@ -8,6 +8,7 @@ import { replaceFile } from '../../files/atomic-file.ts';
 import { makeFolder } from '../../files/make-folder.ts';
 import type { ExportedPrograms } from '../../model-folder/exported-model.ts';
 import type { ModelSource } from '../../model-folder/model-source.ts';
+import type { ActivationRanges } from '../../model-folder/quantization.ts';
 import { loadExportedStages } from '../exported-stages.ts';
 import { traceInference, type InferencePrograms } from '../programs.ts';
 import type { Stages } from '../stages.ts';
@@ -27,6 +28,8 @@ export interface StagesOptions {
   readonly cache: ProgramCache;
   /** Form in which the weights are stored; default: as they are. */
   readonly storage?: WeightStorage | undefined;
+  /** Ranges of activations with which the backbone computes with integers. Default: it computes with floats. */
+  readonly ranges?: ActivationRanges | undefined;
   /** Called with the name of each program before it is loaded. */
   readonly onLoad: (program: string) => void;
   /** Digest of the code, without which programs are traced; default: that of the build. */
@@ -82,12 +85,12 @@ export const disposeEarly = async (early: EarlyStages | undefined): Promise<void
 export const loadStages = async (
   source: Pick<ModelSource, 'name' | 'config' | 'model' | 'weights'>,
   runtime: Runtime,
-  { cache, storage, onLoad, code }: StagesOptions,
+  { cache, storage, ranges, onLoad, code }: StagesOptions,
   call: readonly unknown[] = [],
   early?: EarlyStages,
 ): Promise<Stages> => {
   const digest = code ?? (await codeDigest());
-  const file = digest === undefined ? undefined : recipeFile(digest, source, cache, storage);
+  const file = digest === undefined ? undefined : recipeFile(digest, source, cache, { storage, ranges });
   if (early !== undefined && early.recipe === file) return early.stages;
   await disposeEarly(early);
   const known = file === undefined ? undefined : await recall(file, cache);
@@ -100,7 +103,7 @@ export const loadStages = async (
       // Another process has evicted an entry in the meantime: they are compiled again.
     }
   }
-  const programs = traceInference(source.model);
+  const programs = await programsOf(source, ranges);
   const stages = await loadTracedStages(source, runtime, storage, onLoad, programs);
   if (file !== undefined) {
     await remember(file, programs, source.weights, runtime, cache, storage);
@@ -134,13 +137,23 @@ const write = async (file: string, text: string, cache: ProgramCache): Promise<v
   }
 };
 
+const programsOf = async (
+  { model }: Pick<ModelSource, 'model'>,
+  ranges: ActivationRanges | undefined,
+): Promise<InferencePrograms> => {
+  const programs = traceInference(model);
+  if (ranges === undefined) return programs;
+  const { quantizeProgram } = await import('../quantization/quantize-program.ts');
+  return { ...programs, image: quantizeProgram(programs.image, ranges).program };
+};
+
 /** Path of the file about the programs of a model: its name is a digest of everything that determines them. */
 const recipeFile = (
   code: string,
   { config, weights }: Pick<ModelSource, 'config' | 'weights'>,
   cache: ProgramCache,
-  storage: WeightStorage | undefined,
-): string => fileFor([code, ProgramCache.versions, config, weights.digest, storage?.name ?? ''], cache);
+  { storage, ranges }: Pick<StagesOptions, 'storage' | 'ranges'>,
+): string => fileFor([code, ProgramCache.versions, config, weights.digest, storage?.name ?? '', ranges], cache);
 
 /** Digest of the compiled code, which `scripts/build/finish.ts` writes; `undefined` for sources and foreign bundles. */
 const codeDigest = async (): Promise<string | undefined> => {

@@ -10,6 +10,7 @@ import type { ModelSource } from '../../model-folder/model-source.ts';
 import { openModelSource } from '../../model-folder/node/model-source.ts';
 import { InferenceCore } from '../core.ts';
 import { disposeEarly, loadEarly, loadStages, type StagesOptions } from './known-programs.ts';
+import type { Int8Form } from './int8-form.ts';
 import type { FromPretrainedOptions, ProgressEvent } from './load-options.ts';
 import { openExported } from './open-exported.ts';
 
@@ -24,9 +25,11 @@ export const openCore = async (name: string, options: FromPretrainedOptions): Pr
   if (await isExportedFolder(path)) return openExported(name, path, options);
   const { device, threads, strictDevice, onPlacement, dtype = 'float32' } = options;
   const cache = new ProgramCache({ folder: options.cacheDir });
+  const int8 = dtype === 'int8' ? await int8FormOf(path, device) : undefined;
   const loading: StagesOptions = {
     cache,
     storage: storageOf(dtype),
+    ranges: int8?.ranges,
     onLoad: (program) => notify({ status: 'compiling', name: program }),
   };
   const starting = createRuntime({ device, threads, strictDevice, onPlacement, cache });
@@ -43,7 +46,7 @@ export const openCore = async (name: string, options: FromPretrainedOptions): Pr
     const stages = await loadStages({ ...source, name }, runtime, loading, call, await early);
     notify({ status: 'ready', name });
     return new InferenceCore({
-      source: { ...source, name, dtype },
+      source: { ...source, name, dtype, report: joined(source.report, int8?.note) },
       device: runtime.device,
       ...stages,
       decode: (image, decodeOptions) => decodeImage(image as ImageSource, decodeOptions),
@@ -52,6 +55,12 @@ export const openCore = async (name: string, options: FromPretrainedOptions): Pr
     await source.close();
   }
 };
+
+const int8FormOf = async (path: string, device = 'cpu'): Promise<Int8Form> =>
+  (await import('./int8-form.ts')).int8Form(path, device);
+
+const joined = (...lines: readonly (string | undefined)[]): string | undefined =>
+  lines.reduce((text, line) => (text === undefined || line === undefined ? (text ?? line) : `${text}\n${line}`));
 
 /** Folder of a model of the hub, which is downloaded if it is not in the hub's cache. */
 const downloaded = async (

@@ -28,6 +28,7 @@ import { MODEL_FILE_NAMES, PREPROCESSING_KEY, TOKENIZER_FILE_NAMES } from '../la
 import { frontMatter } from '../card-front-matter.ts';
 import type { Precision } from '../export-manifest.ts';
 import { inPrecision, storedPrecision } from './stored-precision.ts';
+import { readQuantization } from './quantization-file.ts';
 import { writeModelFolder } from './write-model-folder.ts';
 import { preprocessingJson } from '../preprocessing.ts';
 import { preprocessingOf } from './model-source.ts';
@@ -172,7 +173,7 @@ const otherFiles = async (
     ...(checkpoint?.files.map((path) => basename(path)) ?? []),
     MODEL_FILE_NAMES.config,
     MODEL_FILE_NAMES.preprocessing,
-    ...(isFileOut ? [] : [MODEL_FILE_NAMES.answers, ...TOKENIZER_FILE_NAMES.flat()]),
+    ...(isFileOut ? [] : [MODEL_FILE_NAMES.answers, MODEL_FILE_NAMES.quantization, ...TOKENIZER_FILE_NAMES.flat()]),
   ]);
   return (await readdir(folder)).filter((name) => !converted.has(name) && !name.startsWith('.')).sort();
 };
@@ -228,6 +229,7 @@ const writeFolder = async (
       words: (await isFile(join(files.folder, MODEL_FILE_NAMES.words)))
         ? join(files.folder, MODEL_FILE_NAMES.words)
         : undefined,
+      quantization: files.isFolder ? await readQuantization(files.folder) : undefined,
       card: await cardFor(files, out, config),
     },
     { force: options.force },

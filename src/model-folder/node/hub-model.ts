@@ -21,6 +21,7 @@ const COMPANIONS: ReadonlySet<string> = new Set([
   MODEL_FILE_NAMES.preprocessing,
   MODEL_FILE_NAMES.answers,
   MODEL_FILE_NAMES.card,
+  MODEL_FILE_NAMES.quantization,
   ...TOKENIZER_FILE_NAMES.flat(),
   'tokenizer_config.json',
   EXPORT_MANIFEST_NAME,

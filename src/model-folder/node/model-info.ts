@@ -13,6 +13,8 @@ import { MdetrNetwork } from '../../models/index.ts';
 import { readWordRecord, type WordRecord } from './known-words.ts';
 import { isFile, openModelFiles, tokenizerFilesIn, type ModelFiles, type ModelFilesOptions } from './model-files.ts';
 import { matchParameters } from '../parameters.ts';
+import type { Quantization } from '../quantization.ts';
+import { readQuantization } from './quantization-file.ts';
 
 /** Name, type and shape of a tensor of a weight file. */
 export interface InfoTensor {
@@ -62,6 +64,8 @@ export interface ModelInfo {
   readonly tokenizer: readonly string[];
   /** Words of the captions of its training, if the folder records them. */
   readonly words: WordRecord | undefined;
+  /** Ranges of activations for int8, if `mdetr quantize` measured them. */
+  readonly quantization: Quantization | undefined;
 }
 
 const FORMAT_TITLES = {
@@ -98,6 +102,7 @@ export const describeModel = async (name: string, options: ModelFilesOptions = {
       notice: typeof notice === 'string' ? notice : undefined,
       tokenizer: await tokenizerFilesIn(folder),
       words: isFolder ? await readWordRecord(folder) : undefined,
+      quantization: isFolder ? await readQuantization(folder) : undefined,
     };
   } finally {
     await files.close();

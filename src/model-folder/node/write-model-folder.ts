@@ -5,6 +5,7 @@ import { replaceFolder } from '../../files/replace-folder.ts';
 import { MODEL_VERSION, MODEL_VERSION_KEY } from '../format-version.ts';
 import { MODEL_FILE_NAMES, TOKENIZER_FILE_NAMES } from '../layout.ts';
 import { preprocessingJson, type Preprocessing } from '../preprocessing.ts';
+import { quantizationJson, type Quantization } from '../quantization.ts';
 import { readInput } from '../../files/input-file.ts';
 
 /** Contents of a model folder. */
@@ -19,6 +20,8 @@ export interface ModelFolderContents {
   readonly answers?: string | undefined;
   /** Path of the record of the words of its training. */
   readonly words?: string | undefined;
+  /** Ranges of the activations, if they were measured. */
+  readonly quantization?: Quantization | undefined;
   /** The model card, in Markdown. */
   readonly card: string;
 }
@@ -44,7 +47,7 @@ export const writeModelFolder = (
   });
 
 const fill = async (folder: string, contents: ModelFolderContents): Promise<void> => {
-  const { config, tensors, preprocessing, tokenizerFiles, answers, words, card } = contents;
+  const { config, tensors, preprocessing, tokenizerFiles, answers, words, quantization, card } = contents;
   const writeJson = (name: string, value: unknown): Promise<void> =>
     writeFile(join(folder, name), `${JSON.stringify(value, undefined, 2)}\n`);
   await writeJson(MODEL_FILE_NAMES.config, { ...config, [MODEL_VERSION_KEY]: MODEL_VERSION });
@@ -52,6 +55,7 @@ const fill = async (folder: string, contents: ModelFolderContents): Promise<void
   for (const path of tokenizerFiles) await copyContents(path, join(folder, basename(path)));
   if (words !== undefined) await copyContents(words, join(folder, MODEL_FILE_NAMES.words));
   if (answers !== undefined) await copyContents(answers, join(folder, MODEL_FILE_NAMES.answers));
+  if (quantization !== undefined) await writeJson(MODEL_FILE_NAMES.quantization, quantizationJson(quantization));
   await writeFile(join(folder, MODEL_FILE_NAMES.card), card);
   await writeSafetensors(join(folder, MODEL_FILE_NAMES.weights), tensors, { format: 'pt' });
 };

@@ -1,6 +1,7 @@
 import { MdetrError, messageOf } from '../../../errors.ts';
 import type { NamedTensors, Program, ProgramInput } from '../../graph/program.ts';
 import { checkCommandLine } from '../node/command-line.ts';
+import { hasIntegerDotProducts } from '../node/integer-dot-products.ts';
 import { loadProgram } from '../node/load-program.ts';
 import { ProgramCache } from '../node/program-cache.ts';
 import type { LoadOptions, Runtime, Session } from '../runtime.ts';
@@ -99,6 +100,10 @@ export class NativeRuntime implements Runtime {
     library.call('disableMemPattern', options);
     // Otherwise idle threads spin while the host computes the matching and the optimizer step.
     library.call('addSessionConfigEntry', options, 'session.force_spinning_stop', '1');
+    // Without VNNI, sums of two products of 8-bit integers may overflow the instruction that x86 has for them. With it, the
+    // other kernels that this selects are 2.6 times slower.
+    if (process.arch === 'x64' && !hasIntegerDotProducts())
+      library.call('addSessionConfigEntry', options, 'session.x64quantprecision', '1');
     if (profilePrefix !== undefined)
       library.call('enableProfiling', options, pathArgument(`${profilePrefix}-${program.name}`));
     return options;

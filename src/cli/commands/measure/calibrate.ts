@@ -1,13 +1,13 @@
 import { Command, Option } from 'commander';
-import { calibrate } from '../../train/calibration/calibrate.ts';
-import type { Calibration } from '../../model-folder/calibration.ts';
-import { addModelOptions, type ModelOptions } from '../options/model-options.ts';
-import { ensureNativeLibrary } from '../options/native-library.ts';
-import { integerFrom } from '../options/option-values.ts';
-import { interruptible } from '../options/stop-signals.ts';
-import { note, print } from '../output/print.ts';
-import { Progress } from '../output/progress.ts';
-import { formatTable } from '../output/table.ts';
+import { calibrate } from '../../../train/calibration/calibrate.ts';
+import type { Calibration } from '../../../model-folder/calibration.ts';
+import { addModelOptions, type ModelOptions } from '../../options/model-options.ts';
+import { ensureNativeLibrary } from '../../options/native-library.ts';
+import { integerFrom } from '../../options/option-values.ts';
+import { interruptible } from '../../options/stop-signals.ts';
+import { note, print } from '../../output/print.ts';
+import { Progress } from '../../output/progress.ts';
+import { formatTable } from '../../output/table.ts';
 
 interface CalibrateCommandOptions extends ModelOptions {
   readonly model: string;
