@@ -14,8 +14,8 @@ import { median } from './median.ts';
  *
  * Prints the peak of resident memory with a list of `lines` lines against that with one of `images` lines. Both calls detect
  * in the same number of images: the long list is given with `--shard 0/N`, whose images exist, and the names of the other
- * shards do not. A third call reads a list of a tenth of the lines from standard input without a shard, so that nearly every
- * image is missing, reported and counted; a fourth resumes the first.
+ * shards do not. A third call reads a list of a hundredth of the lines from standard input without a shard, so that nearly every
+ * image is missing, reported and counted; a fourth resumes the second.
  */
 const { values } = parseArgs({
   options: {
@@ -72,7 +72,7 @@ const peakOf = async (args: readonly string[], feed?: (input: NodeJS.WritableStr
 
 try {
   const step = Math.floor(lines / images);
-  const missing = Math.floor(lines / 10);
+  const missing = Math.floor(lines / 100);
   const short = await writeList('short.txt', images, 1);
   const long = await writeList('long.txt', lines, step);
   const sharded = [long, '--results', join(folder, 'long.jsonl'), '--shard', `0/${step}`];
@@ -82,7 +82,7 @@ try {
     ['the same, resumed when all is done', () => peakOf([...sharded, '--resume'])],
     [
       `${missing} lines of standard input, ${missing - images} of them missing`,
-      () => peakOf(['@-', '--results', join(folder, 'piped.jsonl')], (input) => writeLines(input, missing, step / 10)),
+      () => peakOf(['@-', '--results', join(folder, 'piped.jsonl')], (input) => writeLines(input, missing, step / 100)),
     ],
   ];
   const found = calls.map((): { peak: number; seconds: number }[] => []);

@@ -1,4 +1,5 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +10,13 @@ export interface NetworkLimits {
   readonly mbits?: number;
   /** One-way delay in milliseconds, by `netem`, where the kernel has it. */
   readonly delayMs?: number;
+}
+
+/** A network between hosts, as MPI is told about it. */
+export interface HostNetwork {
+  /** Host file of Open MPI with one slot for each host. */
+  readonly hostFile: string;
+  readonly subnet: string;
 }
 
 const ip = (...args: readonly string[]): void => {
@@ -113,10 +121,54 @@ exec ip netns exec ${this.prefix}-$host unshare --uts \\
     }
   }
 
+  get network(): HostNetwork {
+    return { hostFile: this.hostFile, subnet: '10.77.0.0/24' };
+  }
+
+  /** Whether the kernel can delay packets. */
+  hasNetem(): boolean {
+    try {
+      this.limit({ delayMs: 1 });
+      return true;
+    } catch {
+      return false;
+    } finally {
+      this.limit({});
+    }
+  }
+
+  /**
+   * Connects two hosts by a second network, whose packets go through a program that delays them.
+   * @param program built from bench/scale/delay-relay.c
+   */
+  async relay(program: string, delayMs: number): Promise<HostNetwork & { stop(): Promise<void> }> {
+    const [first, second] = [this.nameOf(1), this.nameOf(2)];
+    const child = spawn(program, [first, second, String(1000 * delayMs)], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const ended = once(child, 'exit');
+    const begun = await Promise.race([once(child.stdout, 'data'), ended.then(() => undefined)]);
+    if (begun === undefined) throw new Error(`${program} ended with status ${String(child.exitCode)}`);
+    for (const [index, name] of [first, second].entries()) {
+      ip('-n', name, 'addr', 'add', `10.78.0.${index + 1}/24`, 'dev', 'tun0');
+      ip('-n', name, 'link', 'set', 'tun0', 'mtu', '9000', 'txqueuelen', '10000', 'up');
+    }
+    const stop = async (): Promise<void> => {
+      child.kill();
+      await ended;
+    };
+    const hostFile = join(this.folder, 'relay-hosts');
+    writeFileSync(hostFile, '10.78.0.1 slots=1\n10.78.0.2 slots=1\n');
+    return { hostFile, subnet: '10.78.0.0/24', stop };
+  }
+
   /** Program and arguments that run a command on the first host. */
   onFirst(...command: readonly string[]): readonly [string, readonly string[]] {
+    return this.on(1, ...command);
+  }
+
+  /** Program and arguments that run a command on a host, from 1. */
+  on(host: number, ...command: readonly string[]): readonly [string, readonly string[]] {
     const quoted = command.map((text) => `'${text.replaceAll("'", "'\\''")}'`).join(' ');
-    return [this.agent, ['10.77.0.1', quoted]];
+    return [this.agent, [`10.77.0.${host}`, quoted]];
   }
 
   remove(): void {
