@@ -1,7 +1,7 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { availableParallelism, tmpdir } from 'node:os';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /** Limits of the network of each host, in both directions. */
@@ -24,6 +24,15 @@ const ip = (...args: readonly string[]): void => {
 };
 
 let created = 0;
+
+/** Numbers of the cores that this process may use. */
+const allowedCores = (): readonly number[] => {
+  const [, list = '0'] = /^Cpus_allowed_list:\s*(\S+)$/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
+  return list.split(',').flatMap((range) => {
+    const [first = 0, last = first] = range.split('-').map(Number);
+    return Array.from({ length: last - first + 1 }, (_, i) => first + i);
+  });
+};
 
 /**
  * Hosts of a network on this machine: network namespaces with host names of their own (`host1`, `host2` …) and addresses
@@ -51,10 +60,11 @@ export class NetworkHosts {
     const commands = [
       ['netns', 'add', probe],
       ['-n', probe, 'link', 'add', 'p0', 'type', 'veth', 'peer', 'name', 'p1'],
+      ['-n', probe, 'link', 'add', 'p2', 'type', 'bridge'],
     ];
     const works = commands.every((args) => spawnSync('ip', args).status === 0);
     spawnSync('ip', ['netns', 'del', probe]);
-    if (!works) return 'needs network namespaces and veth';
+    if (!works) return 'needs network namespaces, veth and bridges';
     return spawnSync('unshare', ['--uts', 'true']).status === 0 ? undefined : 'needs namespaces of host names';
   }
 
@@ -83,7 +93,7 @@ export class NetworkHosts {
       `#!/bin/sh
 host=\${1##*.}; shift
 exec ip netns exec ${this.prefix}-$host unshare --uts \\
-  taskset -c $(( (host - 1) % ${availableParallelism()} )) sh -c "hostname host$host; $*"
+  taskset -c $(echo ${allowedCores().join(' ')} | cut -d ' ' -f $(( (host - 1) % ${allowedCores().length} + 1 ))) sh -c "hostname host$host; $*"
 `,
     );
     chmodSync(this.agent, 0o755);
