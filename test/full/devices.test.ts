@@ -50,7 +50,7 @@ describe.skipIf(softwareVulkan === undefined)(
         { query_selection: 'features', box_refinement: true, selection_suppression: 0.6, encoder_auxiliary_loss: 1 },
       ],
     ])('%s: outputs and gradients equal those of the CPU, and three steps lower the loss', (_, names, values) => {
-      const { programs, losses, placements } = reportOf(values);
+      const { programs, losses, deviceLosses, placements } = reportOf(values);
       expect(Object.keys(programs)).toEqual(names);
       for (const [name, { outputs, gradients }] of Object.entries(programs)) {
         process.stdout.write(`${name}: outputs ${outputs.toExponential(1)}, gradients ${gradients.toExponential(1)}\n`);
@@ -59,6 +59,8 @@ describe.skipIf(softwareVulkan === undefined)(
       }
       expect(losses).toHaveLength(3);
       expect(losses[2]).toBeLessThan(losses[0]!);
+      expect(deviceLosses).toHaveLength(3);
+      deviceLosses.forEach((loss, step) => expect(Math.abs(loss / losses[step]! - 1)).toBeLessThan(1e-3));
       expect(placements.map(({ program }) => program)).toEqual(names);
       for (const { nodes } of placements) expect(nodes).toBeGreaterThan(100);
     });

@@ -23,6 +23,8 @@ export interface ProgramDifference {
 export interface DeviceReport {
   readonly programs: Readonly<Record<string, ProgramDifference>>;
   readonly losses: readonly number[];
+  /** Losses of the same steps with values that stay on the device between programs. */
+  readonly deviceLosses: readonly number[];
   readonly placements: readonly Placement[];
 }
 
@@ -66,7 +68,9 @@ const other = await createRuntime({ device, onPlacement: (placement) => placemen
 const comparing: Runtime = {
   device: other.device,
   load: async (program, options) => {
-    const [expected, found] = [await cpu.load(program, options), await other.load(program, options)];
+    // Everything is read, to be compared.
+    const read = { ...options, deviceOutputs: [] };
+    const [expected, found] = [await cpu.load(program, read), await other.load(program, read)];
     const run = async (feeds: Values): Promise<Record<string, HostTensor>> => {
       const given = Object.fromEntries(Object.entries(feeds).map(([name, value]) => [name, hostOf(name, value)]));
       const results = (await found.run(given as never)) as Record<string, HostTensor>;
@@ -94,10 +98,15 @@ const maker = await BatchMaker.open({
 });
 const { batch } = await maker.make({ rows: [1, 4], key: { seed: 2, epoch: 0, pairsBefore: 0 } });
 maker.close();
-const start = await startingPoint(config, undefined, () => undefined);
-const trainer = await createTrainer(config, start, comparing, 10, singleProcess);
-const losses: number[] = [];
-for (let step = 0; step < 3; step++) losses.push((await trainer.step(batch)).total);
-await trainer.dispose();
-const report: DeviceReport = { programs, losses, placements };
+const lossesOn = async (runtime: Runtime): Promise<readonly number[]> => {
+  const start = await startingPoint(config, undefined, () => undefined);
+  const trainer = await createTrainer(config, start, runtime, 10, singleProcess);
+  const losses: number[] = [];
+  for (let step = 0; step < 3; step++) losses.push((await trainer.step(batch)).total);
+  await trainer.dispose();
+  return losses;
+};
+const losses = await lossesOn(comparing);
+const deviceLosses = await lossesOn(await createRuntime({ device }));
+const report: DeviceReport = { programs, losses, deviceLosses, placements };
 process.stdout.write(`${JSON.stringify(report)}\n`);

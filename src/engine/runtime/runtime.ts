@@ -43,6 +43,11 @@ export interface LoadOptions {
    * its contents. Nothing is emitted or cached then; the program only declares inputs and outputs.
    */
   readonly compiled?: string | CompiledProgram | undefined;
+  /**
+   * Outputs that `compute` leaves on the device, and that are fed to other programs of the runtime only: they need not be
+   * readable. A device that shares the host's memory ignores it.
+   */
+  readonly deviceOutputs?: readonly string[] | undefined;
 }
 
 /** A compiled program: the contents of the ONNX file, and of the file of its weights if it has one. */

@@ -79,12 +79,14 @@ export class TrainStep implements DifferentiableStep {
   ): Promise<TrainStep> {
     const { step, loss, masks } = tracePrograms(model, config, options);
     const sessions = {
-      forward: await runtime.load(step.forward),
-      loss: await runtime.load(loss.program),
+      forward: await runtime.load(step.forward, { deviceOutputs: step.residuals }),
+      loss: await runtime.load(loss.program, { deviceOutputs: loss.trainedOutputs.map(cotangentName) }),
       backward: [] as Session[],
     };
-    for (const piece of backwardPieces(step, options.backwardPieces ?? 1))
-      sessions.backward.push(await runtime.load(piece));
+    for (const piece of backwardPieces(step, options.backwardPieces ?? 1)) {
+      const handedOn = Object.keys(piece.outputs).filter((name) => !isCotangentName(name));
+      sessions.backward.push(await runtime.load(piece, { deviceOutputs: handedOn }));
+    }
     const maskStep = masks && (await MaskStep.load(masks, runtime, config.num_queries, options.maskBoxes ?? 0));
     return new TrainStep(config, step, loss, maskStep, sessions);
   }

@@ -1,4 +1,4 @@
-import { packageRequire } from '../../../files/package-folder.ts';
+import { koffiPackage } from '../../../files/native-calls.ts';
 
 interface TrimFunction {
   async(keepBytes: number, done: (error: Error | null) => void): void;
@@ -21,7 +21,7 @@ let trim: TrimFunction | 'none' | undefined;
 const findTrim = (): TrimFunction | 'none' => {
   if (process.platform !== 'linux') return 'none';
   try {
-    const koffi = packageRequire('koffi') as {
+    const koffi = koffiPackage() as {
       load(path: string): { func(declaration: string): TrimFunction };
     };
     return koffi.load('libc.so.6').func('int malloc_trim(size_t keepBytes)');

@@ -1,4 +1,4 @@
-import { packageRequire } from '../../../files/package-folder.ts';
+import { koffiPackage } from '../../../files/native-calls.ts';
 import { MdetrError, messageOf } from '../../../errors.ts';
 import { disableTelemetry } from '../node/telemetry.ts';
 import { requireNativeLibrary } from './library-file.ts';
@@ -22,11 +22,7 @@ interface Koffi {
   readonly decode: { (address: Address, type: unknown): NativeFunction; string(address: Address): string };
   view(address: Address, bytes: number): ArrayBuffer;
   address(array: ArrayBufferView): Address;
-  config(settings?: Readonly<Record<string, number>>): Readonly<Record<string, number>>;
 }
-
-/** Stack size of native calls. koffi's default is too small: ONNX Runtime optimizes graphs recursively, with matrix tiles on the stack. */
-const STACK_BYTES = 8 * 2 ** 20;
 
 /** ONNX Runtime's shared library, called through its C API. There is one instance per JavaScript thread. */
 export class OrtLibrary {
@@ -41,7 +37,6 @@ export class OrtLibrary {
     private readonly koffi: Koffi,
     path: string,
   ) {
-    koffi.config({ ...koffi.config(), async_stack_size: STACK_BYTES, sync_stack_size: STACK_BYTES });
     const library = koffi.load(path);
     const getApiBase = library.func('OrtGetApiBase', 'void *', []);
     const [getApi] = new BigUint64Array(koffi.view(getApiBase() as Address, 8));
@@ -66,7 +61,7 @@ export class OrtLibrary {
     if (this.opened !== undefined) return this.opened;
     disableTelemetry();
     try {
-      return (this.opened = new OrtLibrary(packageRequire('koffi') as Koffi, requireNativeLibrary()));
+      return (this.opened = new OrtLibrary(koffiPackage() as Koffi, requireNativeLibrary()));
     } catch (error) {
       throw new MdetrError(`ONNX Runtime's library cannot be called directly here: ${messageOf(error)}`, {
         cause: error,

@@ -64,17 +64,25 @@ export class NodeRuntime implements Runtime {
     options?: LoadOptions,
   ): Promise<Session<Inputs, Outputs>>;
   load(program: Program, options: LoadOptions = {}): Promise<Session> {
-    return loadProgram(program, options, this.cache, this, (...model) => this.create(...model));
+    return loadProgram(program, options, this.cache, this, (...model) =>
+      this.create(options.deviceOutputs ?? [], ...model),
+    );
   }
 
   private async create(
+    deviceOutputs: readonly string[],
     program: Program,
     model: Uint8Array | string,
     inputs: readonly ProgramInput[],
   ): Promise<Session> {
     const { InferenceSession } = binding();
+    const staying = deviceOutputs.filter((name) => program.outputs[name]?.dtype === 'float32');
+    const locations =
+      this.device === 'webgpu' && staying.length > 0
+        ? { preferredOutputLocation: Object.fromEntries(staying.map((name) => [name, 'gpu-buffer' as const])) }
+        : {};
     const sessionWith = (more: Ort.InferenceSession.SessionOptions): Promise<Ort.InferenceSession> => {
-      const options = { ...this.sessionOptions, ...more };
+      const options = { ...this.sessionOptions, ...locations, ...more };
       return typeof model === 'string'
         ? InferenceSession.create(model, options)
         : InferenceSession.create(model, options);

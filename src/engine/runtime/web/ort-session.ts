@@ -2,6 +2,7 @@ import type * as Ort from 'onnxruntime-web';
 import { MdetrError } from '../../../errors.ts';
 import type { DType, HostTensor } from '../../graph/dtype.ts';
 import type { Program, ProgramInput } from '../../graph/program.ts';
+import { GpuValue } from './gpu-value.ts';
 import { HostValue, hostOf } from '../host-value.ts';
 import { checkFeeds, type DeviceTensor, type Session, type Values } from '../runtime.ts';
 
@@ -19,19 +20,31 @@ export class OrtSession implements Session {
   }
 
   async run(feeds: Values): Promise<Record<string, HostTensor>> {
-    const { session, toOrt } = this;
-    if (session === undefined) throw new MdetrError(`program "${this.program.name}" was disposed`);
-    checkFeeds(this.program, feeds, this.inputs);
-    // Inputs that only carry shapes may have been optimized away; the session rejects them.
-    const given = Object.fromEntries(session.inputNames.map((name) => [name, toOrt(hostOf(name, feeds[name]!))]));
-    const results = await this.runSession(session, given);
+    const results = await this.execute(feeds);
     return Object.fromEntries(Object.entries(results).map(([name, value]) => [name, fromOrt(value)]));
   }
 
-  /** Both bindings copy every output to the host, so the values are host values. */
+  /** Outputs are copied to the host, but for those that were loaded to stay on the device. */
   async compute(feeds: Values): Promise<Record<string, DeviceTensor>> {
-    const results = await this.run(feeds);
-    return Object.fromEntries(Object.entries(results).map(([name, value]) => [name, new HostValue(value)]));
+    const results = await this.execute(feeds);
+    return Object.fromEntries(
+      Object.entries(results).map(([name, value]) => [
+        name,
+        value.location === 'gpu-buffer' ? new GpuValue(value) : new HostValue(fromOrt(value)),
+      ]),
+    );
+  }
+
+  private async execute(feeds: Values): Promise<Ort.InferenceSession.ReturnType> {
+    const { session, toOrt } = this;
+    if (session === undefined) throw new MdetrError(`program "${this.program.name}" was disposed`);
+    checkFeeds(this.program, feeds, this.inputs);
+    const given = (name: string): Ort.Tensor => {
+      const value = feeds[name]!;
+      return value instanceof GpuValue ? value.onDevice : toOrt(hostOf(name, value));
+    };
+    // Inputs that only carry shapes may have been optimized away; the session rejects them.
+    return this.runSession(session, Object.fromEntries(session.inputNames.map((name) => [name, given(name)])));
   }
 
   async dispose(): Promise<void> {

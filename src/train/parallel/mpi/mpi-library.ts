@@ -1,5 +1,5 @@
 import { MdetrError, messageOf } from '../../../errors.ts';
-import { packageRequire } from '../../../files/package-folder.ts';
+import { koffiPackage } from '../../../files/native-calls.ts';
 import {
   INTERFACES,
   isOfFamily,
@@ -225,7 +225,7 @@ const check =
 
 const koffiOf = (): Koffi => {
   try {
-    return packageRequire('koffi') as Koffi;
+    return koffiPackage() as Koffi;
   } catch (error) {
     throw new MdetrError(
       `training under MPI calls the system's library through the package koffi, which cannot be loaded (${messageOf(error)}): npm install koffi`,
