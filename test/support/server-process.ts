@@ -10,6 +10,7 @@ interface LogLine {
   readonly status?: number;
   readonly pid?: number;
   readonly ms?: number;
+  readonly waitMs?: number;
 }
 
 /** Ticks of `/proc/PID/stat` per second, on every Linux system of today. */
