@@ -14,7 +14,8 @@ const dist = fileURLToPath(new URL('../../dist/', import.meta.url));
 /** Loads the bundle that has the called command. */
 const LAUNCHER = `#!/usr/bin/env node
 const command = process.argv.slice(2).find((argument) => !argument.startsWith('-'));
-await import(${JSON.stringify(SHORT_COMMANDS)}.includes(command) ? './short.js' : './full.js');
+// The query goes along: with another one, the program runs again in the same process.
+await import((${JSON.stringify(SHORT_COMMANDS)}.includes(command) ? './short.js' : './full.js') + new URL(import.meta.url).search);
 `;
 
 /**
