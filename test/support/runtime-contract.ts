@@ -14,7 +14,7 @@ import {
   symbolicDim,
   type HostTensor,
 } from '../../src/engine/graph/index.ts';
-import { and, dimValue, gather, matmul, mul, relu, reshape, sum } from '../../src/engine/ops/index.ts';
+import { and, cast, dimValue, gather, matmul, mul, relu, reshape, sum } from '../../src/engine/ops/index.ts';
 import { selectCandidates } from '../../src/models/queries/candidates.ts';
 import { ProgramCache } from '../../src/engine/runtime/node/program-cache.ts';
 import type { DeviceTensor, Runtime } from '../../src/engine/runtime/runtime.ts';
@@ -118,10 +118,9 @@ export const runtimeContract = (
       const candidates = {
         boxesXyxy: input('boxes', [batch!, h!, 4]),
         scores: input('scores', [batch!, h!]),
-        features: input('features', [batch!, h!, 1]),
       };
-      const selected = selectCandidates(candidates, 3, 0.6);
-      const outputs = { selected: selected.boxesCxcywh, order: selected.features };
+      const { boxesCxcywh, indices } = selectCandidates(candidates, 3, 0.6);
+      const outputs = { selected: boxesCxcywh, order: cast(indices, 'int32') };
       const session = await runtime.load(makeProgram('selection', outputs));
       const boxes = [
         [0, 0, 0.5, 0.5],
@@ -132,9 +131,8 @@ export const runtimeContract = (
       const results = await session.run({
         boxes: float32Tensor([2, 4, 4], [...boxes, ...[...boxes].reverse()].flat()),
         scores: float32Tensor([2, 4], [0.9, 0.8, 0.3, 0.1, 0.4, -4, 0.7, 0.6]),
-        features: float32Tensor([2, 4, 1], [0, 1, 2, 3, 4, 5, 6, 7]),
       });
-      expect(valuesOf(results['order'])).toEqual([0, 2, 3, 6, 4, 7]);
+      expect(valuesOf(results['order'])).toEqual([0, 2, 3, 2, 0, 3]);
       expect(valuesOf(results['selected']).slice(0, 4)).toEqual([0.25, 0.25, 0.5, 0.5]);
       await session.dispose();
     });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { evaluate, noise } from '../../../test/support/op-check.ts';
 import { iouXyxy } from '../../geometry/box-overlap.ts';
-import { candidatesOf, selectCandidates, selectIndices } from './candidates.ts';
+import { candidatesOf, selectCandidates } from './candidates.ts';
 
 type Box = readonly [number, number, number, number];
 
@@ -41,22 +41,19 @@ const select = async (
   symbolic = false,
 ) => {
   const [batch, size] = [captions.length, captions[0]!.scores.length];
-  const features = Array.from({ length: batch * size * 2 }, (_, index) => index);
   const results = await evaluate(
-    (boxesXyxy, scores, rows) => {
-      const candidates = { boxesXyxy: boxesXyxy, scores: scores, features: rows };
-      const { boxesCxcywh, features: selected } = selectCandidates(candidates, count, maxIou);
-      return { indices: selectIndices(candidates, count, maxIou), boxes: boxesCxcywh, features: selected };
+    (boxesXyxy, scores) => {
+      const { boxesCxcywh, indices } = selectCandidates({ boxesXyxy, scores }, count, maxIou);
+      return { indices, boxes: boxesCxcywh };
     },
     [
       { shape: [batch, size, 4], data: captions.flatMap(({ boxes }) => boxes.flat()), symbolicAxes: [0, 1] },
       { shape: [batch, size], data: captions.flatMap(({ scores }) => scores) },
-      { shape: [batch, size, 2], data: features, symbolicAxes: [0, 1] },
     ],
     { symbolic },
   );
   const indices = Array.from({ length: batch }, (_, b) => results['indices']!.data.slice(b * count, (b + 1) * count));
-  return { indices, boxes: results['boxes']!.data, features: results['features']!.data };
+  return { indices, boxes: results['boxes']!.data };
 };
 
 describe('the selection of candidates', () => {
@@ -78,7 +75,7 @@ describe('the selection of candidates', () => {
     expect((await select(captions, 4, 0.6)).indices).toEqual([[1, 0, 0, 0]]);
   });
 
-  it('returns boxes inside of the image with a minimum size, and the features of their candidates', async () => {
+  it('returns boxes inside of the image with a minimum size', async () => {
     const captions = [
       {
         boxes: [
@@ -95,7 +92,7 @@ describe('the selection of candidates', () => {
         scores: [0.8, 0.4],
       },
     ];
-    const { boxes, features } = await select(captions, 2, 0.6);
+    const { boxes } = await select(captions, 2, 0.6);
     const expected = [
       [0.3, 0.3, 0.02, 0.02],
       [0.25, 0.6, 0.5, 0.8],
@@ -103,29 +100,28 @@ describe('the selection of candidates', () => {
       [0.5, 0.5, 1, 1],
     ].flat();
     boxes.forEach((value, index) => expect(value).toBeCloseTo(expected[index]!, 6));
-    expect(features).toEqual([2, 3, 0, 1, 4, 5, 6, 7]);
   });
 });
 
 describe('candidates', () => {
-  it('are the best cells of every position by 1 − P(no object), padding last', async () => {
+  it('are all cells, scored by 1 − P(no object), padding last', async () => {
     // Two positions of four cells with logits of one token and of "no object"; the second position is padding.
     const logits = [0, 3, 2, 0, 0, 1, 1, 0, 5, 0, 0, 0, 0, 0, 0, 0];
     const boxes = Array.from({ length: 32 }, (_, index) => index);
     const results = await evaluate(
-      (tokenLogits, boxesXyxy, memory, padding) => {
-        const found = candidatesOf({ tokenLogits: tokenLogits, boxesXyxy: boxesXyxy }, memory, padding);
+      (tokenLogits, boxesXyxy, padding) => {
+        const found = candidatesOf({ tokenLogits, boxesXyxy }, padding);
         return { boxes: found.boxesXyxy, scores: found.scores };
       },
       [
         { shape: [1, 8, 2], data: logits },
         { shape: [1, 8, 4], data: boxes },
-        { shape: [1, 2, 3], data: [1, 2, 3, 4, 5, 6] },
         { shape: [1, 2], data: [0, 1], dtype: 'bool' },
       ],
     );
-    expect(results['boxes']!.data).toEqual([4, 5, 6, 7, 16, 17, 18, 19]);
-    expect(results['scores']!.data[0]).toBeCloseTo(1 / (1 + Math.exp(-2)), 6);
-    expect(results['scores']!.data[1]).toBeLessThan(0);
+    expect(results['boxes']!.data).toEqual(boxes);
+    const scores = results['scores']!.data;
+    [-3, 2, -1, 1].forEach((margin, cell) => expect(scores[cell]).toBeCloseTo(1 / (1 + Math.exp(-margin)), 6));
+    for (const score of scores.slice(4)) expect(score).toBeLessThan(0);
   });
 });

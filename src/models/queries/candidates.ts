@@ -36,16 +36,14 @@ export interface Candidates {
   readonly boxesXyxy: Tensor;
   /** (B, N) in [0, 1]; negative for candidates that come last, such as those on padding. */
   readonly scores: Tensor;
-  /** (B, N, D) features from which the contents of queries are made. */
-  readonly features: Tensor;
 }
 
 /** Candidates that were selected, the best first. */
 export interface SelectedCandidates {
   /** (B, K, 4) in cxcywh format, cut to the image, at least `MIN_BOX_SIZE` wide and high. */
   readonly boxesCxcywh: Tensor;
-  /** (B, K, D), without gradient. */
-  readonly features: Tensor;
+  /** (B, K), int64: which candidates these are. */
+  readonly indices: Tensor;
 }
 
 /** Minimum width and height of a box that a query starts from, relative to the image. */
@@ -60,24 +58,17 @@ const SUPPRESSION = 2;
 const SELECTION = 100;
 
 /**
- * The best cell of every position as a candidate, by 1 − P(no object). N = h·w.
+ * All cells as candidates, scored by 1 − P(no object). N = h·w·4: objects whose centers share a position keep a candidate each.
  *
- * @param imageMemory (B, h·w, D)
  * @param padding (B, h·w), true on padding
  */
-export const candidatesOf = (cells: CellPredictions, imageMemory: Tensor, padding: Tensor): Candidates => {
-  const [batch, positions] = imageMemory.shape as [Dim, Dim];
-  const classes = cells.tokenLogits.shape[2] as number;
-  const nothing = squeeze(slice(softmax(cells.tokenLogits), 2, classes - 1, classes), 2);
+export const candidatesOf = ({ tokenLogits, boxesXyxy }: CellPredictions, padding: Tensor): Candidates => {
+  const [batch, positions] = padding.shape as [Dim, Dim];
+  const classes = tokenLogits.shape[2] as number;
+  const nothing = squeeze(slice(softmax(tokenLogits), 2, classes - 1, classes), 2);
   const scores = splitAxis(relu(sub(scalar(1), nothing)), 1, [positions, CELLS_PER_POSITION]); // (B, h·w, 4)
-  const firstCell = reshape(mul(iota(positions), CELLS_PER_POSITION), [1, positions]);
-  const best = add(argMax(scores, 2), firstCell);
-  const score = squeeze(gatherRows(mergeAxes(unsqueeze(scores, 3), 1, 2), best), 2);
-  return {
-    boxesXyxy: gatherRows(cells.boxesXyxy, best),
-    scores: where(reshape(padding, [batch, positions]), ON_PADDING, score),
-    features: imageMemory,
-  };
+  const isPadding = reshape(padding, [batch, positions, 1]);
+  return { boxesXyxy, scores: mergeAxes(where(isPadding, ON_PADDING, scores), 1, 2) };
 };
 
 /**
@@ -127,6 +118,6 @@ export const selectCandidates = (candidates: Candidates, count: number, maxIou: 
   const indices = stopGradient(selectIndices(candidates, count, maxIou));
   return {
     boxesCxcywh: startBoxes(clamp(gatherRows(candidates.boxesXyxy, indices), 0, 1)),
-    features: stopGradient(gatherRows(candidates.features, indices)),
+    indices,
   };
 };

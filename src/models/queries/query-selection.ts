@@ -1,9 +1,18 @@
 import type { Tensor } from '../../engine/graph/index.ts';
-import { add, clamp, log, mergeAxes, reshape, scalar, sub } from '../../engine/ops/index.ts';
+import { add, clamp, log, mergeAxes, reshape, scalar, stopGradient, sub } from '../../engine/ops/index.ts';
 import { LayerNorm, Linear, type Scope } from '../../nn/index.ts';
 import type { ModelConfig } from '../config.ts';
 import { candidatesOf, selectCandidates } from './candidates.ts';
-import { boxesAround, cellCenters, EncoderHead, type CellBoxes, type CellPredictions } from './encoder-head.ts';
+import { gatherRows } from '../gather-rows.ts';
+import {
+  boxesAround,
+  cellCenters,
+  CELLS_PER_POSITION,
+  EncoderHead,
+  splitCells,
+  type CellBoxes,
+  type CellPredictions,
+} from './encoder-head.ts';
 import { QueryPositions } from './query-positions.ts';
 
 /** Start of the decoder's detection queries. */
@@ -34,7 +43,7 @@ export class QuerySelection {
     this.content =
       config.query_selection === 'features'
         ? {
-            linear: new Linear(scope.at('query_content').at('linear'), features, features),
+            linear: new Linear(scope.at('query_content').at('linear'), features, CELLS_PER_POSITION * features),
             norm: new LayerNorm(scope.at('query_content').at('norm'), features),
           }
         : undefined;
@@ -55,13 +64,14 @@ export class QuerySelection {
     ranks: Tensor,
     boxes: CellBoxes = boxesAround(cellCenters(padding)),
   ): QueryStart {
-    const { num_queries: count, selection_suppression: maxIou } = this.config;
+    const { num_queries: count, selection_suppression: maxIou, hidden_dim: features } = this.config;
     const cells = this.head.forward(imageMemory, boxes);
-    const candidates = candidatesOf(cells, imageMemory, mergeAxes(padding, 1, 2));
-    const { boxesCxcywh, features } = selectCandidates(candidates, count, maxIou);
-    const learned = reshape(ranks, [1, count, this.config.hidden_dim]);
-    const content = this.content && this.content.norm.forward(this.content.linear.forward(features));
-    return { cells, boxesCxcywh, content: content === undefined ? learned : add(learned, content) };
+    const { boxesCxcywh, indices } = selectCandidates(candidatesOf(cells, mergeAxes(padding, 1, 2)), count, maxIou);
+    const learned = reshape(ranks, [1, count, features]);
+    if (this.content === undefined) return { cells, boxesCxcywh, content: learned };
+    // A part of the weights for each cell: what a position shows may be several objects.
+    const contents = splitCells(this.content.linear.forward(stopGradient(imageMemory)), features);
+    return { cells, boxesCxcywh, content: add(learned, this.content.norm.forward(gatherRows(contents, indices))) };
   }
 }
 

@@ -13,7 +13,7 @@ export interface NounForm {
 
 /**
  * Noun phrase of a filter, without article. The training wordings use the order of CLEVR: size, color, material, noun; the
- * wide one has more words, and may move one adjective behind the noun ("cube made of metal"). Half of the phrases of the
+ * wide one has more words, and may move adjectives behind the noun ("cube made of metal", "cube which is red"). Half of the phrases of the
  * held-out wordings use another order, other links between adjectives, or clauses.
  */
 export const nounPhrase = (filter: Filter, form: NounForm, random: Random): string => {
@@ -47,16 +47,17 @@ const adjectiveValue = (filter: Filter, name: Attribute): keyof typeof ADJECTIVE
   return value as keyof typeof ADJECTIVES;
 };
 
-/** Fraction of the wide phrases with one adjective behind the noun, and of those with "one" for "thing". */
-const BEHIND = 0.12;
+/** Fraction of the wide phrases with adjectives behind the noun, of those two of them, and of those with "one" for "thing". */
+const BEHIND = 0.3;
+const TWO_BEHIND = 0.3;
 const PRONOUN = 0.35;
 
 /** Noun phrase of the wide language. */
-const widePhrase = (filter: Filter, { plural }: NounForm, random: Random): string => {
+const widePhrase = (filter: Filter, { plural, clause }: NounForm, random: Random): string => {
   const adjectives = attributesOf(filter).filter((name) => name !== 'shape');
-  const behind = adjectives.length > 0 && random.chance(BEHIND) ? random.pick(adjectives) : undefined;
+  const behind = adjectives.length > 0 && random.chance(BEHIND) ? someOf(adjectives, random) : [];
   const before = adjectives
-    .filter((name) => name !== behind)
+    .filter((name) => !behind.includes(name))
     .map((name) => {
       const word = random.pick(WIDE_ADJECTIVES[adjectiveValue(filter, name)]);
       return name === 'color' && random.chance(0.05) ? `${word}${random.pick(['-', ' '])}colored` : word;
@@ -65,17 +66,52 @@ const widePhrase = (filter: Filter, { plural }: NounForm, random: Random): strin
   const noun = (isPronoun ? (['one', 'ones'] as const) : random.pick(WIDE_NOUNS[filter.shape ?? 'thing']))[
     plural ? 1 : 0
   ];
-  return [...before, noun, ...(behind === undefined ? [] : [wordsBehind(filter, behind, random)])].join(' ');
+  return [
+    ...before,
+    noun,
+    ...(behind.length === 0 ? [] : [wordsBehind(filter, behind, { plural, clause }, random)]),
+  ].join(' ');
 };
 
-/** An attribute behind the noun: "in red", "made of metal", "of small size". */
-const wordsBehind = (filter: Filter, name: Attribute, random: Random): string => {
-  const value = adjectiveValue(filter, name);
-  if (name === 'size') return `of ${value} size`;
-  if (name === 'material') return `${random.pick(['made of', 'made of', 'made out of', 'of'])} ${value}`;
-  const word = random.pick(WIDE_ADJECTIVES[value]);
-  return random.pick([`in ${word}`, `in ${word}`, `colored ${word}`, `coloured ${word}`]);
+/** One or two of the adjectives, in any order. */
+const someOf = (adjectives: readonly Attribute[], random: Random): readonly Attribute[] =>
+  random.shuffled(adjectives).slice(0, random.chance(TWO_BEHIND) ? 2 : 1);
+
+/**
+ * Adjectives behind the noun, each by words of its own. The links of the held-out wordings (`that is`, `whose`, `and`, commas)
+ * are not among them.
+ */
+const wordsBehind = (
+  filter: Filter,
+  names: readonly Attribute[],
+  { plural, clause }: Pick<NounForm, 'plural' | 'clause'>,
+  random: Random,
+): string => {
+  // A relation after a clause would belong to the clause's adjective.
+  if (clause && names.length === 1 && random.chance(0.4)) {
+    const verb = random.pick(plural ? VERBS_OF_MANY : VERBS_OF_ONE);
+    return `${verb} ${random.pick(WIDE_ADJECTIVES[adjectiveValue(filter, names[0]!)])}`;
+  }
+  return names.map((name) => ofAttribute(filter, name, random)).join(' ');
 };
+
+const VERBS_OF_ONE = ['which looks', 'that looks', 'which appears', 'that seems', 'looking', 'being'];
+const VERBS_OF_MANY = ['which look', 'that look', 'which appear', 'that seem', 'looking', 'being'];
+
+/** Words of one attribute behind the noun: "in red", "made of metal", "of small size". */
+const ofAttribute = (filter: Filter, name: Attribute, random: Random): string => {
+  const value = adjectiveValue(filter, name);
+  const word = random.pick(WIDE_ADJECTIVES[value]);
+  if (name === 'size') return random.pick([`of ${word} size`, `with a ${word} size`]);
+  if (name === 'material') {
+    const ofSurface = [`with ${word} surface`, `of ${word} material`, `with ${word} look`];
+    return random.chance(0.3) ? random.pick(ofSurface) : `${random.pick(MADE_OF)} ${value}`;
+  }
+  const verbs = [`in ${word}`, `in ${word}`, `colored ${word}`, `coloured ${word}`, `painted ${word}`];
+  return random.pick([...verbs, `with ${word} color`, `of ${word} color`]);
+};
+
+const MADE_OF = ['made of', 'made of', 'made out of', 'of', 'built from'];
 
 /** A random order other than the given one, if there is one. */
 const reordered = (adjectives: readonly Attribute[], random: Random): Attribute[] => {

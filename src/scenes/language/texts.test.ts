@@ -391,7 +391,7 @@ describe('splits', () => {
       for (const { start, end, filter } of text.phrases) {
         const words = text.text.slice(start, end);
         expect(words).not.toMatch(/,| and |whose|(?<!^)\b(that|which) (is|are)/);
-        const before = words.replace(/ (in|made|of|colou?red) .*$/, '');
+        const before = words.replace(/ (in|made|of|with|built|painted|colou?red|which|that|looking|being) .*$/, '');
         const said = names.filter((name) => name in readBack(before));
         const places = said.map((name) =>
           wordsOf(before).findIndex((word) => WIDE_ADJECTIVES[filter[name]!].includes(word)),

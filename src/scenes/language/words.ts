@@ -158,6 +158,7 @@ export const WIDE_GROUP_WORDS: Readonly<Record<number, readonly string[]>> = {
 /** Words that noun phrases of the wide language have besides nouns and adjectives. */
 // prettier-ignore
 export const WIDE_PHRASE_WORDS: readonly string[] = [
-  'colored', 'coloured', 'in', 'made of', 'made out of', 'of', 'of small size', 'of large size', '-',
+  'colored', 'coloured', 'in', 'made of', 'made out of', 'of', 'of small size', 'of large size', '-', 'built from',
+  'painted', 'with a surface', 'look', 'material', 'which looks', 'appears', 'appear', 'seems', 'seem', 'looking', 'being',
   'one', 'ones', 'a single', 'this', 'that', 'these',
 ];

@@ -27,6 +27,8 @@ export interface InitializationConfig {
 export interface TextStage {
   /** `plain`: a few patterns for each meaning. `wide`: hundreds, with synonyms, other word orders, courtesies and typing errors. */
   readonly language: 'plain' | 'wide';
+  /** Fraction of the texts that are in the plain language whatever `language` is. */
+  readonly plain_fraction: number;
   /** Relative frequency of captions. */
   readonly caption: number;
   /** Relative frequency of referring expressions. */

@@ -206,7 +206,7 @@ export class SceneSource implements SampleSource {
 /** A caption of the stage's mixture. Kinds are chosen again while the scene has no caption of the chosen kind. */
 const makeText = (scene: Scene, stage: TextStage, random: Random): SceneText => {
   const options: TextOptions = {
-    language: stage.language,
+    language: stage.plain_fraction > 0 && random.chance(stage.plain_fraction) ? 'plain' : stage.language,
     minPhrases: stage.min_phrases,
     maxPhrases: stage.max_phrases,
     groups: stage.groups,

@@ -12,6 +12,9 @@ export const textStageSchema = z.strictObject({
     description:
       '`plain`: a few patterns for each meaning. `wide`: hundreds, with synonyms, other word orders, courtesies, omitted articles and some typing errors.',
   }),
+  plain_fraction: fraction.default(0).meta({
+    description: 'Fraction of the texts of the wide language that are in the plain one instead.',
+  }),
   caption: nonnegative.default(1).meta({ description: 'Relative frequency of captions.' }),
   expression: nonnegative.default(0).meta({ description: 'Relative frequency of referring expressions.' }),
   question: nonnegative.default(0).meta({ description: 'Relative frequency of questions.' }),
