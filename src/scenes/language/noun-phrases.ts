@@ -48,7 +48,7 @@ const adjectiveValue = (filter: Filter, name: Attribute): keyof typeof ADJECTIVE
 };
 
 /** Fraction of the wide phrases with adjectives behind the noun, of those two of them, and of those with "one" for "thing". */
-const BEHIND = 0.3;
+const BEHIND = 0.35;
 const TWO_BEHIND = 0.3;
 const PRONOUN = 0.35;
 
@@ -78,8 +78,8 @@ const someOf = (adjectives: readonly Attribute[], random: Random): readonly Attr
   random.shuffled(adjectives).slice(0, random.chance(TWO_BEHIND) ? 2 : 1);
 
 /**
- * Adjectives behind the noun, each by words of its own. The links of the held-out wordings (`that is`, `whose`, `and`, commas)
- * are not among them.
+ * Adjectives behind the noun: alone ("cube red"), after a hedge or a verb ("cube which looks red"), or each by words of its own. The
+ * links of the held-out wordings (`that is`, `whose`, `and`, commas) are not among them.
  */
 const wordsBehind = (
   filter: Filter,
@@ -87,16 +87,31 @@ const wordsBehind = (
   { plural, clause }: Pick<NounForm, 'plural' | 'clause'>,
   random: Random,
 ): string => {
+  const wordOf = (name: Attribute): string => random.pick(WIDE_ADJECTIVES[adjectiveValue(filter, name)]);
   // A relation after a clause would belong to the clause's adjective.
-  if (clause && names.length === 1 && random.chance(0.4)) {
-    const verb = random.pick(plural ? VERBS_OF_MANY : VERBS_OF_ONE);
-    return `${verb} ${random.pick(WIDE_ADJECTIVES[adjectiveValue(filter, names[0]!)])}`;
+  if (clause && random.chance(0.5)) {
+    const words = names.map(wordOf).join(' ');
+    if (random.chance(0.3)) return words;
+    return `${random.pick([...HEDGES, ...(plural ? VERBS_OF_MANY : VERBS_OF_ONE)])} ${words}`;
   }
-  return names.map((name) => ofAttribute(filter, name, random)).join(' ');
+  const own = names.map((name) => ofAttribute(filter, name, random)).join(' ');
+  return own.startsWith('with ') && random.chance(0.5)
+    ? `${random.pick(plural ? ['that have', 'which have'] : ['that has', 'which has'])} ${own.slice('with '.length)}`
+    : own;
 };
 
-const VERBS_OF_ONE = ['which looks', 'that looks', 'which appears', 'that seems', 'looking', 'being'];
-const VERBS_OF_MANY = ['which look', 'that look', 'which appear', 'that seem', 'looking', 'being'];
+const HEDGES = [
+  'quite',
+  'really',
+  'rather',
+  'clearly',
+  'looking',
+  'being',
+  'that I would call',
+  'which one would call',
+];
+const VERBS_OF_ONE = ['which looks', 'that looks', 'which appears', 'that seems', 'that remains', 'that turns out'];
+const VERBS_OF_MANY = ['which look', 'that look', 'which appear', 'that seem', 'that remain', 'that turn out'];
 
 /** Words of one attribute behind the noun: "in red", "made of metal", "of small size". */
 const ofAttribute = (filter: Filter, name: Attribute, random: Random): string => {
@@ -108,7 +123,7 @@ const ofAttribute = (filter: Filter, name: Attribute, random: Random): string =>
     return random.chance(0.3) ? random.pick(ofSurface) : `${random.pick(MADE_OF)} ${value}`;
   }
   const verbs = [`in ${word}`, `in ${word}`, `colored ${word}`, `coloured ${word}`, `painted ${word}`];
-  return random.pick([...verbs, `with ${word} color`, `of ${word} color`]);
+  return random.pick([...verbs, `with ${word} color`, `with ${word} color`, `of ${word} color`]);
 };
 
 const MADE_OF = ['made of', 'made of', 'made out of', 'of', 'built from'];

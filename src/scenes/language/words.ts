@@ -159,6 +159,8 @@ export const WIDE_GROUP_WORDS: Readonly<Record<number, readonly string[]>> = {
 // prettier-ignore
 export const WIDE_PHRASE_WORDS: readonly string[] = [
   'colored', 'coloured', 'in', 'made of', 'made out of', 'of', 'of small size', 'of large size', '-', 'built from',
-  'painted', 'with a surface', 'look', 'material', 'which looks', 'appears', 'appear', 'seems', 'seem', 'looking', 'being',
+  'painted', 'with a surface', 'look', 'material', 'which looks', 'appears', 'appear', 'seems', 'seem', 'looking',
+  'being', 'quite', 'really', 'rather', 'clearly', 'that I would call', 'remains', 'remain', 'turns out', 'turn out',
+  'has', 'have',
   'one', 'ones', 'a single', 'this', 'that', 'these',
 ];
