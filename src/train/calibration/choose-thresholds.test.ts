@@ -7,6 +7,13 @@ describe('chooseThreshold', () => {
     expect(chooseThreshold(detections, 3)).toEqual({ threshold: 0.45, f1: 1 });
   });
 
+  it('is the highest one within the margin', () => {
+    const detections = [0.9, 0.8, 0.7, 0.6].map((score) => ({ score, isCorrect: true }));
+    expect(chooseThreshold(detections, 4, 0.1).threshold).toBeCloseTo(0.3, 6);
+    expect(chooseThreshold(detections, 4, 0.2)).toEqual({ threshold: 0.65, f1: 6 / 7 });
+    expect(chooseThreshold(detections, 4, 1).f1).toBe(0);
+  });
+
   it('keeps equal scores on one side, and works without any detection', () => {
     const detections = [true, false].map((isCorrect) => ({ score: 0.5, isCorrect }));
     expect(chooseThreshold(detections, 1)).toEqual({ threshold: 0.25, f1: 2 / 3 });

@@ -20,23 +20,28 @@ export interface PresenceChoice {
 }
 
 /**
- * The threshold with the largest F1 of detections, in the middle between the scores on its two sides.
+ * The threshold with the largest F1 of detections, or the highest one whose F1 is at most `margin` below it; in the middle
+ * between the scores on its two sides.
  *
  * @param boxes number of ground-truth boxes, at least 1
  */
-export const chooseThreshold = (detections: readonly ScoredDetection[], boxes: number): ThresholdChoice => {
+export const chooseThreshold = (
+  detections: readonly ScoredDetection[],
+  boxes: number,
+  margin: number = 0,
+): ThresholdChoice => {
   const sorted = [...detections].sort((a, b) => b.score - a.score);
-  let best: ThresholdChoice = { threshold: middle(1, sorted[0]?.score ?? 0), f1: 0 };
+  const choices: ThresholdChoice[] = [{ threshold: middle(1, sorted[0]?.score ?? 0), f1: 0 }];
   let correct = 0;
   sorted.forEach(({ score, isCorrect }, index) => {
     correct += Number(isCorrect);
     const next = sorted[index + 1]?.score ?? 0;
     // Equal scores fall on the same side of any threshold.
     if (next === score) return;
-    const f1 = (2 * correct) / (index + 1 + boxes);
-    if (f1 > best.f1) best = { threshold: middle(score, next), f1 };
+    choices.push({ threshold: middle(score, next), f1: (2 * correct) / (index + 1 + boxes) });
   });
-  return best;
+  const best = choices.reduce((largest, { f1 }) => Math.max(largest, f1), 0);
+  return choices.find(({ f1 }) => f1 >= best - margin)!;
 };
 
 /**

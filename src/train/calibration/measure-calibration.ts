@@ -21,6 +21,11 @@ export interface MeasureOptions {
   readonly limit?: number | undefined;
   /** Captions in one run of the network. Default 4. */
   readonly batchSize?: number | undefined;
+  /**
+   * Amount of F1 that the threshold may cost: the highest threshold within it is taken, which detects less in wordings that the
+   * data lack. Default 0, the largest F1.
+   */
+  readonly f1Margin?: number | undefined;
   /** Whether a row that cannot be used stops the measurement or is skipped. Default `stop`. */
   readonly onBadRow?: OnBadRow | undefined;
   /** Called with the number of captions done and their total. */
@@ -123,7 +128,7 @@ class CalibrationRun {
     const made = this.absent.length < wanted ? await this.foreignPhrases() : [];
     const isMade = made.length > 0;
     this.absent.push(...made);
-    const { threshold, f1 } = chooseThreshold(this.detections, this.boxes);
+    const { threshold, f1 } = chooseThreshold(this.detections, this.boxes, this.options.f1Margin);
     const { presence, presentFound, absentFound } = this.presenceOf(threshold);
     return {
       threshold,
