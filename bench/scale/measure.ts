@@ -5,7 +5,7 @@
  *
  *     npm run build && npx tsx bench/scale/measure.ts [--mbits 1000,200,100] [--delay-ms 20] [--batches 2] [--steps 9]
  *
- * The prediction knows the step of one process while the other core is as busy, the time of an all-reduce on the unlimited
+ * The prediction knows the steps of two processes that train alone, one on each host, the time of an all-reduce on the unlimited
  * network, and the limits; it is made before the run that it is compared with (target: within 15 %).
  */
 import { execFileSync, spawn } from 'node:child_process';
@@ -44,7 +44,7 @@ const folder = mkdtempSync(join(tmpdir(), 'mdetr-scale-'));
 let runs = 0;
 
 /** Writes the configuration of a run of `hosts` processes with `batches` batches each: the main stage of the scenes network. */
-const configOf = async (hosts: number): Promise<{ readonly config: string; readonly output: string }> => {
+const configOf = async (hosts: number, seed = 1): Promise<{ readonly config: string; readonly output: string }> => {
   const output = join(folder, `run-${runs++}`);
   const file = await readConfigFile(path('configs/scenes/learned-queries.json'), [
     'datasets=[{"scenes":{"images":64,"width":144,"height":96}}]',
@@ -57,6 +57,7 @@ const configOf = async (hosts: number): Promise<{ readonly config: string; reado
     'log_every=1',
     'save_every=1000000',
     `max_steps=${WARM_UP_STEPS + steps}`,
+    `seed=${seed}`,
   ]);
   const config = `${output}.json`;
   writeFileSync(config, JSON.stringify(file.stages.find(({ name }) => name === 'main')!.values));
@@ -78,14 +79,14 @@ const run = (command: string, args: readonly string[], more: NodeJS.ProcessEnv =
     });
   });
 
-/** Median seconds of a step, from the log of a run. */
-const stepSeconds = (output: string): number => {
+/** Seconds of every step, from the log of a run. */
+const stepSeconds = (output: string): number[] => {
   const lines = readFileSync(join(output, 'log.jsonl'), 'utf8').trim().split('\n');
   const steps = lines
     .map((line) => JSON.parse(line) as { kind: string; pairs: number; pairs_per_s: number })
     .filter(({ kind }) => kind === 'train');
   const seconds = steps.map(({ pairs, pairs_per_s: rate }, i) => (pairs - (steps[i - 1]?.pairs ?? 0)) / rate);
-  return median(seconds.slice(WARM_UP_STEPS));
+  return seconds.slice(WARM_UP_STEPS);
 };
 
 const mdetr = `${process.execPath} ${path('dist/cli/main.js')}`;
@@ -96,17 +97,19 @@ const trainOnHosts = async (hosts: NetworkHosts, { hostFile, subnet }: HostNetwo
   const recipe = [path('deploy/mpirun-train.sh'), hostFile, config];
   const [command, args] = hosts.onFirst('bash', ...recipe);
   await run(command, args, { MDETR: mdetr, MDETR_RSH: hosts.agent, MDETR_NETWORK: subnet });
-  return stepSeconds(output);
+  return median(stepSeconds(output));
 };
 
-/** Seconds of a step of one process, while the other host does the same alone. */
+/** Seconds of a step of the slower one of two processes, each alone on its host. */
 const trainAlone = async (hosts: NetworkHosts): Promise<{ readonly seconds: number; readonly bytes: number }> => {
-  const configs = [await configOf(1), await configOf(1)];
+  const configs = [await configOf(1, 1), await configOf(1, 2)];
   await Promise.all(configs.map(({ config }, i) => run(...hosts.on(i + 1, ...mdetr.split(' '), 'train', config))));
   const outputs = configs.map(({ output }) => output);
   const { trainer } = await readRunState(join(outputs[0]!, 'state.safetensors'));
   const values = [...trainer.parameters].reduce((sum, [, { data }]) => sum + data.length, 0);
-  return { seconds: median(outputs.map(stepSeconds)), bytes: 4 * values };
+  const [first, second] = outputs.map(stepSeconds) as [number[], number[]];
+  // Hosts wait for the slower one in each step: scenes take different times.
+  return { seconds: median(first.map((seconds, i) => Math.max(seconds, second[i]!))), bytes: 4 * values };
 };
 
 /** The all-reduce of a single number, and of the gradients. */
