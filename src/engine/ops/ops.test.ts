@@ -6,6 +6,7 @@ import { convCases } from '../../../test/support/op-cases/conv.ts';
 import { elementwiseCases } from '../../../test/support/op-cases/elementwise.ts';
 import { gatherCases } from '../../../test/support/op-cases/gather.ts';
 import { productCases } from '../../../test/support/op-cases/products.ts';
+import { quantizeCases } from '../../../test/support/op-cases/quantize.ts';
 import { reduceCases } from '../../../test/support/op-cases/reduce.ts';
 import { reshapeCases } from '../../../test/support/op-cases/reshape.ts';
 import { sliceCases } from '../../../test/support/op-cases/slice.ts';
@@ -20,6 +21,7 @@ const tables: Readonly<Record<string, readonly OpCase[]>> = {
   products: productCases,
   gather: gatherCases,
   conv: convCases,
+  quantize: quantizeCases,
 };
 
 const isFloatOperand = ({ dtype }: OpCase['operands'][number]): boolean => dtype === 'float64' || dtype === 'float32';
@@ -51,10 +53,12 @@ const OPS_WITHOUT_GRADIENT: readonly string[] = [
   'bitXor',
   'dimValue',
   'equal',
+  'fakeQuantize',
   'fill',
   'floor',
   'greater',
   'greaterEqual',
+  'int8Conv',
   'iota',
   'less',
   'lessEqual',
@@ -72,7 +76,11 @@ const declaredOps = (): string[] => {
   const sources = readdirSync(folder).filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'));
   return sources.flatMap((file) => {
     const text = readFileSync(new URL(file, folder), 'utf8');
-    return Array.from(text.matchAll(/(?:\bname: |define(?:Unary|Binary|Logic)\()\s*'(\w+)'/g), (match) => match[1]!);
+    const constants = new Map(
+      Array.from(text.matchAll(/const ([A-Z_]+) = '(\w+)'/g), ([, name, value]) => [name, value]),
+    );
+    const declarations = text.matchAll(/(?:\bname: |define(?:Unary|Binary|Logic)\()\s*(?:'(\w+)'|([A-Z_]+)\b)/g);
+    return Array.from(declarations, ([, literal, constant]) => literal ?? constants.get(constant)!);
   });
 };
 
