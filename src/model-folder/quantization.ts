@@ -28,7 +28,7 @@ export interface Quantization {
     readonly name: string;
     /** Number of images. */
     readonly images: number;
-    /** SHA-256 of the digests of the images, in the order of their names. */
+    /** SHA-256 of the sizes and pixels of the images, in the order in which they were run. */
     readonly sha256: string;
   };
   /** Ranges of the tensors. */

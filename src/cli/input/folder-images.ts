@@ -4,14 +4,19 @@ import { join, sep } from 'node:path';
 import { glob, isDynamicPattern } from 'tinyglobby';
 import { fileReason, MdetrError } from '../../errors.ts';
 
-const IMAGE_FILE = /\.(?:jpe?g|png|webp|gif|tiff?|avif|bmp|hei[cf])$/i;
+/** Ending of the name of an image file, as a regular expression. */
+const IMAGE_ENDING = String.raw`\.(?:jpe?g|png|webp|gif|tiff?|avif|bmp|hei[cf])`;
+
+const IMAGE_FILE = new RegExp(`${IMAGE_ENDING}$`, 'i');
 
 /** Characters without which a text is no pattern. */
 const PATTERN_CHARACTERS = /[*?[\](){}!+@|]/;
 
 /** Lines that are all plain image paths, as `isPlainImagePath` says, and no URLs, comments or blank lines. */
-export const PLAIN_BLOCK =
-  /^(?:[^\s#:*?[\](){}!+@|-][^\n\r:*?[\](){}!+@|]*\.(?:jpe?g|png|webp|gif|tiff?|avif|bmp|hei[cf])(?:\r?\n|$))+$/i;
+export const PLAIN_BLOCK = new RegExp(
+  String.raw`^(?:[^\s#:*?[\](){}!+@|-][^\n\r:*?[\](){}!+@|]*${IMAGE_ENDING}(?:\r?\n|$))+$`,
+  'i',
+);
 
 /** Names of one folder that are held in memory at the same time. */
 const NAMES_AT_ONCE = 1 << 16;

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { runtime } from '../../../test/support/op-check.ts';
+import { SMALLEST_NETWORK } from '../../../test/support/small-detector.ts';
 import { syntheticSource } from '../../../test/support/synthetic-weights.ts';
 import { ProgramCache, PROGRAMS_SUFFIX } from '../../engine/runtime/node/program-cache.ts';
 import { MdetrNetwork, parseModelConfig } from '../../models/index.ts';
@@ -12,23 +13,9 @@ const folder = mkdtempSync(join(tmpdir(), 'mdetr-known-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const config = parseModelConfig({
+  ...SMALLEST_NETWORK,
   backbone: 'small_convnet',
   small_backbone: { widths: [8, 8], groups: 4 },
-  hidden_dim: 8,
-  nheads: 2,
-  enc_layers: 1,
-  dec_layers: 1,
-  dim_feedforward: 8,
-  num_queries: 2,
-  text_encoder_type: 'scenes',
-  text_encoder: {
-    hidden_size: 8,
-    num_hidden_layers: 1,
-    num_attention_heads: 2,
-    intermediate_size: 8,
-    vocab_size: 12,
-    max_position_embeddings: 10,
-  },
 });
 const model = new MdetrNetwork(config);
 const weights = syntheticSource(model);

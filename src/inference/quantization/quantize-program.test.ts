@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { runtime } from '../../../test/support/op-check.ts';
+import { SMALLEST_NETWORK } from '../../../test/support/small-detector.ts';
 import { syntheticSource } from '../../../test/support/synthetic-weights.ts';
 import { countOps, type HostTensor } from '../../engine/graph/index.ts';
 import type { ActivationRanges } from '../../model-folder/quantization.ts';
@@ -11,22 +12,8 @@ import { gridOf, quantizeProgram } from './quantize-program.ts';
 import { rangeProgram } from './range-program.ts';
 
 const config = parseModelConfig({
+  ...SMALLEST_NETWORK,
   backbone: 'resnet18-half',
-  hidden_dim: 8,
-  nheads: 2,
-  enc_layers: 1,
-  dec_layers: 1,
-  dim_feedforward: 8,
-  num_queries: 2,
-  text_encoder_type: 'scenes',
-  text_encoder: {
-    hidden_size: 8,
-    num_hidden_layers: 1,
-    num_attention_heads: 2,
-    intermediate_size: 8,
-    vocab_size: 12,
-    max_position_embeddings: 10,
-  },
 });
 const model = new MdetrNetwork(config);
 const weights = syntheticSource(model);

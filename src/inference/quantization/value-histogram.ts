@@ -72,7 +72,9 @@ export class ValueHistogram {
       this.cutOff(this.counts.below, -bottom) +
       this.cutOff(this.counts.above, top);
     const best = (ends: (fraction: number) => ActivationRange): ActivationRange =>
-      FRACTIONS.map(ends).reduce((least, ends_) => (error(...ends_) < error(...least) ? ends_ : least));
+      FRACTIONS.map(ends)
+        .map((range) => ({ range, error: error(...range) }))
+        .reduce((least, other) => (other.error < least.error ? other : least)).range;
     let [bottom, top] = best((fraction) => [low * fraction, high * fraction]);
     for (let round = 0; round < 2; round++) {
       [bottom] = best((fraction) => [low * fraction, top]);

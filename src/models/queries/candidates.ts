@@ -76,7 +76,7 @@ export const candidatesOf = ({ tokenLogits, boxesXyxy }: CellPredictions, paddin
  * `maxIou` comes after all others. The loop is unrolled over K, since runtimes differ in loops and `NonMaxSuppression`; what
  * each selection does to the other candidates is therefore computed before it, in N² elements a caption.
  */
-export const selectIndices = (candidates: Candidates, count: number, maxIou: number): Tensor => {
+const selectIndices = (candidates: Candidates, count: number, maxIou: number): Tensor => {
   const [batch, places] = candidates.scores.shape as [Dim, Dim];
   const penalties = penaltiesOf(candidates, maxIou);
   const keys = unsqueeze(candidates.scores, 1); // (B, 1, N)

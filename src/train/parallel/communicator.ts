@@ -21,6 +21,9 @@ export interface Communicator {
   barrier(): Promise<void>;
 }
 
+/** Index at which the part of a process begins, of `length` values that all processes share out; `rank` may be their number. */
+export const partBound = (rank: number, length: number, size: number): number => Math.floor((rank * length) / size);
+
 /** Adds values to sums, in place. */
 export const addTo = (sums: Float32Array, values: Float32Array): void => {
   for (let index = 0; index < sums.length; index++) sums[index]! += values[index]!;

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { roundToBfloat16, type Precision } from './bfloat16.ts';
-import { addTo, broadcastBySum, type Communicator } from './communicator.ts';
+import { addTo, broadcastBySum, partBound, type Communicator } from './communicator.ts';
 import { GroupEnded } from './group-ended.ts';
 
 /** Memory that the threads of a group share. */
@@ -57,7 +57,7 @@ export class ThreadCommunicator implements Communicator {
       const chunk = values.subarray(start, start + own.length);
       own.set(chunk);
       await this.barrier();
-      const [from, to] = [rank, rank + 1].map((part) => Math.floor((part * chunk.length) / size));
+      const [from, to] = [rank, rank + 1].map((part) => partBound(part, chunk.length, size));
       const sums = group.sums.subarray(from, to);
       sums.set(group.inputs[0]!.subarray(from, to));
       for (const input of group.inputs.slice(1)) addTo(sums, input.subarray(from, to));

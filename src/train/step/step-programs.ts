@@ -4,6 +4,7 @@ import {
   input,
   isFloat,
   partition,
+  sizeOf,
   symbolicDim,
   type Dim,
   type Program,
@@ -101,7 +102,8 @@ export const backwardPieces = ({ backward, trained }: StepPrograms, count: numbe
   if (trained.length === 0) return [];
   const nodeOf = (name: string): number => backward.outputs[name]!.node.id;
   const names = Object.keys(backward.outputs).sort((a, b) => nodeOf(a) - nodeOf(b));
-  const elements = names.map((name) => elementsOf(backward.outputs[name]!));
+  // Gradients of parameters have sizes that are known.
+  const elements = names.map((name) => sizeOf(backward.outputs[name]!.shape) as number);
   const total = elements.reduce((sum, own) => sum + own, 0);
   const groups = Array.from({ length: count }, (): string[] => []);
   let before = 0;
@@ -114,9 +116,6 @@ export const backwardPieces = ({ backward, trained }: StepPrograms, count: numbe
     ? [{ ...backward, outputs: ordered(backward.outputs, names) }]
     : divideProgram(backward, filled);
 };
-
-const elementsOf = ({ shape }: Tensor): number =>
-  shape.reduce<number>((product, size) => product * (typeof size === 'number' ? size : 1), 1);
 
 const ordered = <T>(values: Readonly<Record<string, T>>, names: readonly string[]): Readonly<Record<string, T>> =>
   Object.fromEntries(names.map((name) => [name, values[name]!]));

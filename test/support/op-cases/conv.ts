@@ -1,5 +1,5 @@
 import * as ops from '../../../src/engine/ops/index.ts';
-import { fixed, float32, float64, linear, range, read, total, type OpCase } from './op-case.ts';
+import { convolved, fixed, float32, float64, linear, range, read, total, type OpCase } from './op-case.ts';
 
 const pooled = fixed(float64([1, 2, 5, 6], 8));
 const poolCases: readonly OpCase[] = [
@@ -30,19 +30,7 @@ const convOpCases: readonly OpCase[] = [
     build: (x, w, b) => ops.conv(x, w, { stride: 2, padding: 1 }, b),
     shape: [2, 4, 3, 2],
     dtype: 'float32',
-    at: ([n, o, row, column]) =>
-      read(bias, [o!]) +
-      total(
-        range(3).flatMap((c) =>
-          range(3).flatMap((i) =>
-            range(3).map((j) => {
-              const [y, z] = [2 * row! + i - 1, 2 * column! + j - 1];
-              const inside = y >= 0 && y < 5 && z >= 0 && z < 4;
-              return inside ? read(image, [n!, c, y, z]) * read(filter, [o!, c, i, j]) : 0;
-            }),
-          ),
-        ),
-      ),
+    at: (position) => read(bias, [position[1]!]) + convolved(image, filter, position, 2),
     gradient: linear,
   },
   {

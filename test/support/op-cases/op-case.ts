@@ -79,3 +79,20 @@ export const total = (values: readonly number[]): number => values.reduce((a, b)
 /** Position with the index of one axis replaced. */
 export const withIndex = (position: readonly number[], axis: number, index: number): number[] =>
   position.map((own, at) => (at === axis ? index : own));
+
+/** Value of a convolution with padding 1 of an image (B, C, H, W) with a filter (O, C, 3, 3). */
+export const convolved = (image: Operand, filter: Operand, position: readonly number[], stride: number): number => {
+  const [n, o, row, column] = position as [number, number, number, number];
+  const [, channels, height, width] = image.shape as [number, number, number, number];
+  return total(
+    range(channels).flatMap((c) =>
+      range(3).flatMap((i) =>
+        range(3).map((j) => {
+          const [y, z] = [stride * row + i - 1, stride * column + j - 1];
+          const isInside = y >= 0 && y < height && z >= 0 && z < width;
+          return isInside ? read(image, [n, c, y, z]) * read(filter, [o, c, i, j]) : 0;
+        }),
+      ),
+    ),
+  );
+};

@@ -1,6 +1,6 @@
 import { fakeQuantize, int8Conv } from '../../../src/engine/ops/quantize.ts';
 import type { Operand } from '../op-check.ts';
-import { countOf, fixed, float32, range, read, total, type OpCase } from './op-case.ts';
+import { convolved, countOf, fixed, float32, range, read, type OpCase } from './op-case.ts';
 
 const rounded = float32([3, 4], 20);
 
@@ -39,19 +39,7 @@ export const quantizeCases: readonly OpCase[] = [
       }),
     shape: [1, 2, 4, 3],
     dtype: 'float32',
-    at: ([n, o, row, column]) =>
-      read(bias, [o!]) +
-      total(
-        range(2).flatMap((c) =>
-          range(3).flatMap((i) =>
-            range(3).map((j) => {
-              const [y, z] = [row! + i - 1, column! + j - 1];
-              const isInside = y >= 0 && y < 4 && z >= 0 && z < 3;
-              return isInside ? read(image, [n!, c, y, z]) * read(filter, [o!, c, i, j]) : 0;
-            }),
-          ),
-        ),
-      ),
+    at: (position) => read(bias, [position[1]!]) + convolved(image, filter, position, 1),
     gradient: 'none',
   },
 ];

@@ -1,5 +1,5 @@
 import { packBfloat16, unpackBfloat16, type Precision } from '../bfloat16.ts';
-import { broadcastBySum, type Communicator } from '../communicator.ts';
+import { broadcastBySum, partBound, type Communicator } from '../communicator.ts';
 import type { MpiLibrary, MpiRequests } from './mpi-library.ts';
 import { waitUntil, type GroupWatch } from './waiting.ts';
 
@@ -113,52 +113,59 @@ export class MessageCommunicator implements Communicator {
 
   /** Sends every process its part of the values, then the sums of the own part to all. */
   private beginParts(lane: Lane, values: Float32Array, tag: number): Round {
-    const { rank, size } = this;
-    const bound = (part: number): number => Math.floor((part * values.length) / size);
-    const partOf = (other: number): Float32Array => values.subarray(bound(other), bound(other + 1));
-    const own = partOf(rank);
-    const from = (other: number): Float32Array => slice(lane.collected, other, own.length);
-    this.exchange(lane.requests, tag, partOf, from);
-    let isAdded = false;
-    return {
-      requests: lane.requests,
-      proceed: () => {
-        if (isAdded) return false;
-        isAdded = true;
-        own.set(this.addInOrder(lane, (other) => (other === rank ? own : from(other)), own.length));
-        this.exchange(lane.requests, tag + 1, () => own, partOf);
-        return true;
-      },
-    };
+    const add = (own: Float32Array, of: (other: number) => Float32Array): void =>
+      own.set(this.addInOrder(lane, of, own.length));
+    return this.beginShared(lane, values, lane.collected, tag, add, () => undefined);
   }
 
   /** Sums as `beginParts` does, with values and sums rounded to bfloat16. */
   private beginPacked(lane: Lane, values: Float32Array, tag: number): Round {
-    const { rank, size } = this;
-    const bound = (part: number): number => Math.floor((part * values.length) / size);
     const packed = lane.packed.subarray(0, values.length);
     packBfloat16(values, packed);
-    const partOf = (other: number): Uint16Array => packed.subarray(bound(other), bound(other + 1));
-    const own = partOf(rank);
+    const add = (own: Uint16Array, of: (other: number) => Uint16Array): void => {
+      const unpacked = lane.unpacked.subarray(0, own.length);
+      const floatsOf = (other: number): Float32Array => {
+        unpackBfloat16(of(other), unpacked);
+        return unpacked;
+      };
+      packBfloat16(this.addInOrder(lane, floatsOf, own.length), own);
+    };
     const collected = new Uint16Array(lane.collected.buffer);
-    const from = (other: number): Uint16Array => slice(collected, other, own.length);
-    this.exchange(lane.requests, tag, partOf, from);
+    return this.beginShared(lane, packed, collected, tag, add, () => unpackBfloat16(packed, values));
+  }
+
+  /**
+   * Sends every process its part of an array, then the sums of the own part to all.
+   *
+   * @param collected memory for the own part of every other process
+   * @param add replaces the own part by the sums of the parts of all
+   * @param finish is called when the array has the sums of all parts
+   */
+  private beginShared<A extends Float32Array | Uint16Array>(
+    { requests }: Lane,
+    array: A,
+    collected: A,
+    tag: number,
+    add: (own: A, of: (other: number) => A) => void,
+    finish: () => void,
+  ): Round {
+    const { rank, size } = this;
+    const bound = (part: number): number => partBound(part, array.length, size);
+    const partOf = (other: number): A => array.subarray(bound(other), bound(other + 1)) as A;
+    const own = partOf(rank);
+    const from = (other: number): A => slice(collected, other, own.length);
+    this.exchange(requests, tag, partOf, from);
     let isAdded = false;
     return {
-      requests: lane.requests,
+      requests,
       proceed: () => {
         if (isAdded) {
-          unpackBfloat16(packed, values);
+          finish();
           return false;
         }
         isAdded = true;
-        const unpacked = lane.unpacked.subarray(0, own.length);
-        const floatsOf = (other: number): Float32Array => {
-          unpackBfloat16(other === rank ? own : from(other), unpacked);
-          return unpacked;
-        };
-        packBfloat16(this.addInOrder(lane, floatsOf, own.length), own);
-        this.exchange(lane.requests, tag + 1, () => own, partOf);
+        add(own, (other) => (other === rank ? own : from(other)));
+        this.exchange(requests, tag + 1, () => own, partOf);
         return true;
       },
     };

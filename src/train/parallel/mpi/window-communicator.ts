@@ -1,4 +1,4 @@
-import { broadcastBySum, type Communicator } from '../communicator.ts';
+import { broadcastBySum, partBound, type Communicator } from '../communicator.ts';
 import { roundToBfloat16, type Precision } from '../bfloat16.ts';
 import type { MpiLibrary } from './mpi-library.ts';
 import { waitUntil, type GroupWatch } from './waiting.ts';
@@ -97,7 +97,7 @@ export class WindowCommunicator implements Communicator {
   private async addParts(values: Float32Array): Promise<void> {
     const { segments, own, rank, size } = this;
     const slot = ++this.round & 1;
-    const bound = (part: number): number => Math.floor((part * values.length) / size);
+    const bound = (part: number): number => partBound(part, values.length, size);
     const [from, to] = [bound(rank), bound(rank + 1)];
     const part = values.subarray(from, to);
     own.slots[slot]!.set(values.subarray(0, from));
