@@ -48,12 +48,16 @@ export const openInputSync = (path: string): number => {
 };
 
 /** Opens a file as `openInputSync` does. */
-export const openInput = async (path: string): Promise<FileHandle> => {
+export const openInput = async (path: string): Promise<FileHandle> => (await openSizedInput(path)).file;
+
+/** Opens a file as `openInputSync` does, and returns its size in bytes with it. */
+export const openSizedInput = async (path: string): Promise<{ readonly file: FileHandle; readonly size: number }> => {
   let file: FileHandle | undefined;
   try {
     file = await open(path, READ_ONLY);
-    requireRegular(path, await file.stat());
-    return file;
+    const info = await file.stat();
+    requireRegular(path, info);
+    return { file, size: info.size };
   } catch (error) {
     await file?.close();
     throw unreadable(path, error);

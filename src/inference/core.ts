@@ -16,6 +16,7 @@ import {
   type ReferResult,
   type ResultBase,
 } from '../results/types.ts';
+import { SpareBuffers } from '../engine/runtime/spare-buffers.ts';
 import { encodeBatch, unseenWordWarnings } from '../text/index.ts';
 import { concatBatches, encodeImages, evidenceFeeds, groupsOfOneShape, type EncodedImages } from './encoded-images.ts';
 import { withEmbeddings } from './query-embeddings.ts';
@@ -25,6 +26,11 @@ import { EXPRESSIONS_WARNING } from './image-domain.ts';
 import { modelSizeOf, prepareImage, type PreparedImage } from './preprocess.ts';
 import type { Stages } from './stages.ts';
 import { ProgramOutputs, type CaptionOutputs, type ImageCaption, type TextOutputs } from './text-outputs.ts';
+
+/** Buffers of pixels that are kept for later batches: images and padding of two. */
+const MAX_KEPT_BATCHES = 4;
+/** Size above which a buffer is freed: at official sizes, allocating it takes no time beside the network. */
+const MAX_KEPT_BYTES = 4 * 2 ** 20;
 
 /** Decodes an image of a kind that the platform knows; each platform has its own implementation. */
 export type DecodeImage = (source: unknown, options: DecodeOptions) => Promise<RawImage>;
@@ -41,6 +47,7 @@ export class InferenceCore implements ModelCore {
   readonly source: CoreParts['source'];
   readonly device: string;
   private disposed = false;
+  private readonly batchMemory = new SpareBuffers(MAX_KEPT_BATCHES, MAX_KEPT_BYTES);
 
   constructor(private readonly parts: CoreParts) {
     this.source = parts.source;
@@ -89,6 +96,7 @@ export class InferenceCore implements ModelCore {
       preprocessMs,
       isPadded,
       signal,
+      memory: this.batchMemory,
     });
     signal?.throwIfAborted();
     return encoded;
@@ -259,6 +267,8 @@ export class InferenceCore implements ModelCore {
       });
       results.push({ ...result, timing: { ...result.timing, postprocess: performance.now() - started } });
     }
+    // Results hold numbers of their own.
+    for (const run of outputs.runs()) this.parts.text.recycle?.(run);
     return results;
   }
 

@@ -8,8 +8,8 @@ interface PreparedItem extends ImageText<unknown> {
 }
 
 /**
- * Detects as items arrive, with results in their order. While the consumer reads the results of a batch, one further item
- * is pulled and decoded for each result, so at most one batch is ahead of the consumer.
+ * Detects as items arrive, with results in their order. While the network runs on a batch, the items of the next one are pulled
+ * and decoded, so at most two batches are ahead of the consumer.
  */
 export async function* detectStream(
   core: ModelCore,
@@ -23,14 +23,12 @@ export async function* detectStream(
       const started = performance.now();
       const batch = await ahead.take(batchSize);
       if (batch.length === 0) return;
+      ahead.pull(batchSize);
       const images = [...new Set(batch.map(({ prepared }) => prepared))];
       const encoded = await core.encodePrepared(images, performance.now() - started, options);
       const captions = batch.map(({ prepared, text }) => ({ image: images.indexOf(prepared), text, captionIndex: 0 }));
       const results = await core.detect(encoded, captions, options).finally(() => core.release(encoded));
-      for (const result of results) {
-        yield result;
-        ahead.pull();
-      }
+      yield* results;
     }
   } finally {
     await ahead.close();
@@ -54,18 +52,20 @@ class PreparedItems {
     this.source = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
   }
 
-  /** Pulls and decodes one further item, after those pulled before it. */
-  pull(): void {
-    const item = this.last.then(() => this.next());
-    // A failure is reported by the batch that the item belongs to.
-    item.catch(() => undefined);
-    this.last = item;
-    this.waiting.push(item);
+  /** Pulls and decodes further items, one after another, until a number of them is waiting. */
+  pull(count: number): void {
+    while (this.waiting.length < count) {
+      const item = this.last.then(() => this.next());
+      // A failure is reported by the batch that the item belongs to.
+      item.catch(() => undefined);
+      this.last = item;
+      this.waiting.push(item);
+    }
   }
 
   /** The next `count` items; fewer at the end. */
   async take(count: number): Promise<PreparedItem[]> {
-    while (this.waiting.length < count) this.pull();
+    this.pull(count);
     const items = await Promise.all(this.waiting);
     this.waiting = [];
     this.images = new Map();

@@ -3,6 +3,7 @@ import { MdetrError } from '../errors.ts';
 import type { HostTensor } from '../engine/graph/index.ts';
 import type { ModelConfig } from '../models/index.ts';
 import type { SessionOf } from '../engine/runtime/runtime.ts';
+import type { SpareBuffers } from '../engine/runtime/spare-buffers.ts';
 import type { ImageSize } from '../postprocess/scored-boxes.ts';
 import type { EvidenceByName, ImageResults, InferencePrograms } from './programs.ts';
 import { batchImages, type PreparedImage } from './preprocess.ts';
@@ -36,22 +37,27 @@ export interface EncodedImages {
 /** Number of rows and of columns of the learned position embeddings. */
 const LEARNED_POSITIONS = 50;
 
+/** Settings of a run of the image program, and the time that its images have taken. */
+interface EncodeRun {
+  readonly preprocessMs: number;
+  /** Pads all images to one batch, as the official evaluation does. */
+  readonly isPadded: boolean;
+  readonly signal: AbortSignal | undefined;
+  /** Memory of earlier batches. */
+  readonly memory: SpareBuffers;
+}
+
 /**
  * Runs the image program on images, one run for all of the same size. Images of different sizes are never padded to a
  * common one, because padding changes what the network sees: the detections of an image would depend on the rest of its batch.
  *
- * @param isPadded pads all images to one batch nevertheless, as the official evaluation does
  * @throws {MdetrError} if a feature map is larger than the learned position embeddings of the model
  */
 export const encodeImages = async (
   session: Pick<SessionOf<InferencePrograms['image']>, 'run'>,
   config: ModelConfig,
   images: readonly PreparedImage[],
-  {
-    preprocessMs,
-    isPadded,
-    signal,
-  }: { readonly preprocessMs: number; readonly isPadded: boolean; readonly signal: AbortSignal | undefined },
+  { preprocessMs, isPadded, signal, memory }: EncodeRun,
 ): Promise<EncodedImages> => {
   const members = new Map<string, number[]>();
   const locations = images.map(({ resized }, image) => {
@@ -65,12 +71,16 @@ export const encodeImages = async (
   for (const group of members.values()) {
     signal?.throwIfAborted();
     const started = performance.now();
-    const batch = batchImages(group.map((image) => images[image]!));
+    const batch = batchImages(
+      group.map((image) => images[image]!),
+      (bytes) => memory.take(bytes),
+    );
     const collated = performance.now();
     const features = await session.run({
       image: { dtype: 'float32', shape: [batch.batch, 3, batch.height, batch.width], data: batch.tensors },
       padding: { dtype: 'bool', shape: [batch.batch, batch.height, batch.width], data: batch.mask },
     });
+    for (const used of [batch.tensors, batch.mask]) if (!isPartOf(features, used)) memory.give(used);
     requirePositions(config, features);
     groups.push({ features, padded: [batch.height, batch.width] });
     collateMs += collated - started;
@@ -78,6 +88,10 @@ export const encodeImages = async (
   }
   return { images, groups, locations, preprocessMs: preprocessMs + collateMs, modelMs };
 };
+
+/** Whether an array is among the features: a network that is one program keeps the pixels there. */
+const isPartOf = (features: ImageResults, array: ArrayBufferView): boolean =>
+  Object.values(features).some((value) => value?.data.buffer === array.buffer);
 
 const requirePositions = (config: ModelConfig, features: ImageResults): void => {
   const [, channels, height = 0, width = 0] = features.src.shape;

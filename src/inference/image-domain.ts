@@ -32,21 +32,20 @@ export const looksLikeScene = ({ width, height, data }: RawImage): boolean => {
 
 /** Whether the pixel at an index of (H, W, 3) is gray and has about the level of the four around it. */
 const isPlain = (data: Uint8Array, at: number, stride: number): boolean => {
-  const [red, green, blue] = [data[at]!, data[at + 1]!, data[at + 2]!];
-  if (Math.max(red, green, blue) - Math.min(red, green, blue) >= MAX_GRAY_CHROMA) return false;
-  const [low, high] = [green - MAX_PLAIN_STEP, green + MAX_PLAIN_STEP];
-  const [left, right, above, below] = [data[at - 2]!, data[at + 4]!, data[at + 1 - stride]!, data[at + 1 + stride]!];
+  const green = data[at + 1]!;
   return (
-    left > low &&
-    left < high &&
-    right > low &&
-    right < high &&
-    above > low &&
-    above < high &&
-    below > low &&
-    below < high
+    isNear(green, data[at - 2]!) &&
+    isNear(green, data[at + 4]!) &&
+    isNear(green, data[at + 1 - stride]!) &&
+    isNear(green, data[at + 1 + stride]!) &&
+    isGray(data[at]!, green, data[at + 2]!)
   );
 };
+
+const isNear = (a: number, b: number): boolean => a - b < MAX_PLAIN_STEP && b - a < MAX_PLAIN_STEP;
+
+const isGray = (red: number, green: number, blue: number): boolean =>
+  Math.max(red, green, blue) - Math.min(red, green, blue) < MAX_GRAY_CHROMA;
 
 /** Side to which the longer side of an image is reduced before its kind is determined. */
 const KIND_SIDE_PX = 144;
@@ -57,33 +56,66 @@ const GROUND_SLOPES = [20, 125];
 /** Maximum difference of the means of red and blue at the upper edge of a scene; a few levels. */
 const MAX_TINT = 7;
 
+/** An image at the size at which its kind was determined. */
+export interface ReducedImage {
+  readonly resized: RawImage;
+  /** Whether it looks like a scene. */
+  readonly isScene: boolean;
+}
+
+/** Reduced images of `kindOfDecodedImage`, for as long as their originals are alive. */
+const reducedImages = new WeakMap<RawImage, ReducedImage>();
+
+/** The reduced image that `kindOfDecodedImage` has kept. */
+export const reducedImageOf = (image: RawImage): ReducedImage | undefined => reducedImages.get(image);
+
+/**
+ * `kindOfImage` of an image whose pixels do not change any more. Keeps the reduced image: mostly the model that is chosen needs
+ * the same one.
+ */
+export const kindOfDecodedImage = (image: RawImage): ImageKind => {
+  const reduced = reducedImage(image);
+  reducedImages.set(image, reduced);
+  return kindOf(reduced);
+};
+
+/** Kind of an image, for the choice of an embedded model. */
+export type ImageKind = 'scene' | 'photograph';
+
 /**
  * Kind of an image, for the choice of an embedded model. A scene's ground is gray without a tint and gets lighter towards the
  * lower edge, within narrow limits; the grounds of photographs of single objects do not.
  */
-export const kindOfImage = (image: RawImage): 'scene' | 'photograph' => {
+export const kindOfImage = (image: RawImage): ImageKind => kindOf(reducedImage(image));
+
+const reducedImage = (image: RawImage): ReducedImage => {
   const factor = Math.min(1, KIND_SIDE_PX / Math.max(image.width, image.height));
-  const [width, height] = [image.width, image.height].map((side) => Math.max(16, Math.round(side * factor))) as [
-    number,
-    number,
-  ];
-  const small = resizeBilinear(image, width, height);
-  const [top, bottom] = [edgeLevels(small, 1), edgeLevels(small, height - 2)];
+  const sideOf = (side: number): number => Math.max(16, Math.round(side * factor));
+  const resized = resizeBilinear(image, sideOf(image.width), sideOf(image.height));
+  return { resized, isScene: looksLikeScene(resized) };
+};
+
+const kindOf = ({ resized, isScene }: ReducedImage): ImageKind => {
+  if (!isScene) return 'photograph';
+  const [top, bottom] = [edgeLevels(resized, 1), edgeLevels(resized, resized.height - 2)];
   const isWithin = (value: number, [low, high]: readonly number[]): boolean => value >= low! && value <= high!;
   const hasGround =
     isWithin(top.green, TOP_LEVELS) &&
     isWithin(bottom.green, BOTTOM_LEVELS) &&
     isWithin(bottom.green - top.green, GROUND_SLOPES) &&
     Math.abs(top.tint) <= MAX_TINT;
-  return hasGround && looksLikeScene(small) ? 'scene' : 'photograph';
+  return hasGround ? 'scene' : 'photograph';
 };
 
 /** Median of green, and red − blue on average, of a row of pixels. */
 const edgeLevels = ({ width, data }: RawImage, row: number): { readonly green: number; readonly tint: number } => {
-  const at = (x: number): number => 3 * (row * width + x);
-  const greens = Array.from({ length: width }, (_, x) => data[at(x) + 1]!).sort((a, b) => a - b);
-  const tint = greens.reduce((sum, _, x) => sum + data[at(x)]! - data[at(x) + 2]!, 0) / width;
-  return { green: greens[width >> 1]!, tint };
+  const greens = new Uint8Array(width);
+  let tint = 0;
+  for (let x = 0, at = 3 * row * width; x < width; x++, at += 3) {
+    greens[x] = data[at + 1]!;
+    tint += data[at]! - data[at + 2]!;
+  }
+  return { green: greens.sort()[width >> 1]!, tint: tint / width };
 };
 
 /** Warning about expressions for a model of photographs, whose measured precision is below what it was made for. */

@@ -140,8 +140,9 @@ export abstract class LoadedModel<Image = ImageSource> {
   }
 
   /**
-   * Detects as items arrive, in batches, results in their order. At most one batch is pulled from the source and decoded
-   * ahead of the consumer, so memory stays flat over millions of images. Throws as `detect` does.
+   * Detects as items arrive, in batches, results in their order. While the network runs on a batch, the next one is
+   * pulled from the source and decoded, no more than that, so memory stays flat over millions of images. Throws as `detect`
+   * does.
    *
    * @example
    * for await (const { image, detections } of model.detectStream(items())) console.log(image, detections.length);

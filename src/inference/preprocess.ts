@@ -1,11 +1,11 @@
-import { collateImages, type ImageBatch } from '../data/sampling/collate.ts';
+import { collateInto, type AllocateBytes, type ImageBatch } from '../data/sampling/collate.ts';
 import type { RawImage } from '../data/images/raw-image.ts';
 import type { Size } from '../geometry/size.ts';
 import { resizeBilinear, resizedSize } from '../data/transforms/resize.ts';
 import { MdetrError } from '../errors.ts';
 import type { ModelSource } from '../model-folder/model-source.ts';
 import type { Preprocessing } from '../model-folder/preprocessing.ts';
-import { looksLikeScene, notASceneWarning } from './image-domain.ts';
+import { looksLikeScene, notASceneWarning, reducedImageOf } from './image-domain.ts';
 
 /** A decoded image, and the same image at the model's size. */
 export interface PreparedImage {
@@ -25,8 +25,10 @@ export const prepareImage = (
 ): PreparedImage => {
   const name = options.name ?? 'image';
   const [height, width] = modelSizeOf(original, preprocessing, name);
-  const resized = resizeBilinear(original, width, height);
-  const isForeign = options.madeFor === 'scenes' && !looksLikeScene(resized);
+  const reduced = reducedImageOf(original);
+  const known = reduced?.resized.width === width && reduced.resized.height === height ? reduced : undefined;
+  const resized = known?.resized ?? resizeBilinear(original, width, height);
+  const isForeign = options.madeFor === 'scenes' && !(known?.isScene ?? looksLikeScene(resized));
   return { name, original, resized, warnings: isForeign ? [notASceneWarning(name)] : [] };
 };
 
@@ -49,8 +51,13 @@ export const modelSizeOf = (
 };
 
 /** Normalizes images and pads them at the right and the bottom to the largest: (B, 3, H, W) with (B, H, W) masks. */
-export const batchImages = (images: readonly PreparedImage[]): ImageBatch =>
-  collateImages(images.map(({ resized }) => resized));
+export const batchImages = (images: readonly PreparedImage[], allocate = newBuffer): ImageBatch =>
+  collateInto(
+    images.map(({ resized }) => resized),
+    allocate,
+  );
+
+const newBuffer: AllocateBytes = (bytes) => new ArrayBuffer(bytes);
 
 /** Size of an image as (height, width). */
 export const sizeOfImage = ({ height, width }: Pick<RawImage, 'height' | 'width'>): Size => [height, width];

@@ -8,6 +8,8 @@ export type ImageStage = Pick<SessionOf<InferencePrograms['image']>, 'run' | 're
 /** The part of a network that runs once per caption. */
 export interface TextStage extends Pick<SessionOf<InferencePrograms['text']>, 'dispose'> {
   run(feeds: Parameters<SessionOf<InferencePrograms['text']>['run']>[0]): Promise<TextResults>;
+  /** Gives the memory of results to later runs. Nothing may read them afterwards. */
+  recycle?(results: TextResults): void;
 }
 
 /** The loaded parts of a network. */

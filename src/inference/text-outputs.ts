@@ -63,6 +63,11 @@ export class ProgramOutputs implements TextOutputs {
     );
   }
 
+  /** The outputs of every run of the text program. */
+  runs(): ReadonlySet<TextResults> {
+    return new Set(this.captions.map(({ values }) => values));
+  }
+
   encoding(index: number): Encoding {
     return this.caption(index).encoding;
   }

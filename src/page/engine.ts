@@ -1,4 +1,4 @@
-import type { kindOfImage } from '../inference/image-domain.ts';
+import type { ImageKind } from '../inference/image-domain.ts';
 import type { AnswerResult, DetectionResult, ReferResult } from '../web/index.ts';
 
 /** Name of a task. */
@@ -8,7 +8,7 @@ export type Task = 'detect' | 'refer' | 'ask';
 export type Result = DetectionResult | ReferResult | AnswerResult;
 
 /** Kind of an image, which decides about the embedded model that it is given to. */
-export type ImageKind = ReturnType<typeof kindOfImage>;
+export type { ImageKind };
 
 /** An image of the page: its file, and what is drawn. */
 export interface PageImage {

@@ -6,6 +6,7 @@ import { UsageError } from '../../errors.ts';
 import { batchesOf } from '../input/image-batches.ts';
 import { ImageList } from '../input/image-list.ts';
 import { completed, ImageReader, type DecodedImage } from '../input/image-reader.ts';
+import { ReadAhead } from '../input/read-ahead.ts';
 import { MAX_RUNNING, RunningBatches } from '../input/running-batches.ts';
 import { parseShard, shardPath, type Shard } from '../options/shard-option.ts';
 import { addFormatOptions, exportOptionsOf, type FormatOptions } from '../options/format-options.ts';
@@ -59,6 +60,9 @@ ${IMAGES_HELP}`;
 
 /** Number of images after which freed memory is returned to the system: decoding on many threads scatters it. */
 const TRIM_EVERY = 500;
+
+/** Number of batches whose images are read and decoded before the network needs them. */
+const BATCHES_AHEAD = 2;
 
 /** An image with its results, one for each caption. */
 interface ImageResults {
@@ -147,19 +151,18 @@ const detectIn = async (list: ImageList, captions: readonly string[], options: D
     }
   };
   const running = new RunningBatches(takeResults, batchesAtOnce);
+  const ahead = new ReadAhead(readNext, list.count === undefined ? 1 : BATCHES_AHEAD);
   try {
     // The first images are read before the model, which takes longer to load: a wrong path is reported at once.
-    let next = list.count === undefined ? undefined : Promise.resolve(await readNext());
+    let next = list.count === undefined ? undefined : Promise.resolve(await ahead.next());
     progress = new Progress('images', left, { resultsComeLast: file !== undefined && options.json !== true });
     await interruptible(async (signal) => {
-      next ??= readNext();
       for (;;) {
-        const batch = await unlessAborted(next, signal);
+        // Images of the next batches are decoded while the network runs.
+        const batch = await unlessAborted(next ?? ahead.next(), signal);
+        next = undefined;
         if (batch === undefined) break;
         const groups = await models.groupsOf(batch.images);
-        // Images of the next batch are decoded while the network runs. A failure is reported by the batch itself.
-        next = readNext();
-        next.catch(() => undefined);
         for (const { model, images: read } of groups) {
           const images = await reader.checkSizes(read, model);
           await running.add(images.length, () => detectAll(model, images, captions, options), signal);

@@ -45,6 +45,8 @@ export const completed = <R extends ResultBase>(result: R, { decodeMs }: Decoded
 /** Reads images. Broken ones of folders and lists are reported and counted instead of rejecting. */
 export class ImageReader {
   private broken = 0;
+  /** Ends when the broken images of all earlier calls are reported. */
+  private reported: Promise<unknown> = Promise.resolve();
 
   /** @param isTolerant report and count broken images */
   constructor(
@@ -57,7 +59,9 @@ export class ImageReader {
     // All at once, on the threads of libvips; a failure is reported in the order of the images.
     const reading = images.map((image) => readImage(image, this.options));
     for (const image of reading) image.catch(() => undefined);
-    return this.each(reading, (image) => image);
+    const read = this.reported.then(() => this.each(reading, (image) => image));
+    this.reported = read.catch(() => undefined);
+    return read;
   }
 
   /** Images of a size that the model accepts; the others count as broken. */

@@ -3,7 +3,7 @@ import { performance } from 'node:perf_hooks';
 /** Time in milliseconds for which a batch of a small network runs at most. */
 const SMALL_NETWORK_MS = 250;
 /** Number of batches of a small network that run at once. */
-export const MAX_RUNNING = 2;
+export const MAX_RUNNING = 3;
 
 /**
  * Batches in the network, whose results are taken in their order. The next batch of a small network starts while one runs,

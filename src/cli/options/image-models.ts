@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { findPackageFile } from '../../files/package-folder.ts';
 import type { FromPretrainedOptions } from '../../inference/node/load-options.ts';
-import { kindOfImage } from '../../inference/image-domain.ts';
+import { kindOfDecodedImage } from '../../inference/image-domain.ts';
 import type { MDETR } from '../../inference/node/mdetr.ts';
 import type { DecodedImage } from '../input/image-reader.ts';
 import { note } from '../output/print.ts';
@@ -26,6 +26,7 @@ export interface ImageGroup {
  */
 export class ImageModels {
   private readonly loaded = new Map<string, Promise<MDETR>>();
+  private hasChoice: boolean | undefined;
 
   constructor(
     private readonly options: ModelOptions,
@@ -54,11 +55,8 @@ export class ImageModels {
   }
 
   private modelFor(image: DecodedImage): Promise<MDETR> {
-    const { model, weights, tokenizer, config } = this.options;
-    // These options name a custom model or its files.
-    const isNamed = [model, weights, tokenizer, config, this.more.answers].some((option) => option !== undefined);
-    if (isNamed || findPackageFile('models/photos/config.json') === undefined) return this.load(model ?? 'default');
-    const kind = kindOfImage(image.raw);
+    if (!(this.hasChoice ??= this.isChosenByImage())) return this.load(this.options.model ?? 'default');
+    const kind = kindOfDecodedImage(image.raw);
     if (this.task !== 'boxes') {
       if (kind === 'photograph' && !this.loaded.has('default'))
         note(
@@ -74,6 +72,13 @@ export class ImageModels {
     return this.load(name);
   }
 
+  /** Whether each image gets the model for its kind: no option names a model or its files, and both models are there. */
+  private isChosenByImage(): boolean {
+    const { model, weights, tokenizer, config } = this.options;
+    const isNamed = [model, weights, tokenizer, config, this.more.answers].some((option) => option !== undefined);
+    return !isNamed && findPackageFile('models/photos/config.json') !== undefined;
+  }
+
   private load(model: string): Promise<MDETR> {
     const { threads = this.threadsOf(model) } = this.options;
     const loading = this.loaded.get(model) ?? loadModel({ ...this.options, model, threads }, this.more);
@@ -81,10 +86,13 @@ export class ImageModels {
     return loading;
   }
 
-  /** Threads of a run: batches that run at once share the cores, since waiting for each other costs threads time. */
+  /**
+   * Threads of a run: batches that run at once share the cores, since waiting for each other costs threads time. One of them is
+   * outside the network, in preparation or results.
+   */
   private threadsOf(model: string): number | undefined {
     const isEmbedded = Object.values(MODEL_OF_KIND).some((name) => name === model);
     if (!isEmbedded || this.batchesAtOnce === 1) return undefined;
-    return Math.max(1, Math.floor(availableParallelism() / this.batchesAtOnce));
+    return Math.max(1, Math.floor(availableParallelism() / (this.batchesAtOnce - 1)));
   }
 }

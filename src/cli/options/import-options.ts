@@ -14,6 +14,7 @@ export interface ImportSettings {
   readonly attributes?: 'all' | readonly string[];
   readonly class?: string;
   readonly classes?: string;
+  readonly vocOrigin?: 0 | 1;
   readonly seed: number;
   readonly onBadRow: OnBadRow;
 }
@@ -48,12 +49,22 @@ export const addImportOptions = (command: Command): Command =>
     )
     .option('--class <name>', 'class of objects to which the source gives none')
     .option('--classes <file>', 'names of numbered classes, one per line')
+    .addOption(
+      new Option('--voc-origin <n>', 'number of the first pixel in Pascal VOC files (default: decided from the files)')
+        .choices(['0', '1'])
+        .argParser(originChoice),
+    )
     .option('--seed <s>', 'seed of the validation part and of the captions', integerFrom(0), IMPORT_DEFAULTS.seed)
     .addOption(
       new Option('--on-bad-row <action>', 'action for entries of the source that cannot be used')
         .choices(['stop', 'skip'])
         .default('stop'),
     );
+
+const originChoice = (text: string): 0 | 1 => {
+  if (text !== '0' && text !== '1') throw new InvalidArgumentError('It must be 0 or 1.');
+  return text === '0' ? 0 : 1;
+};
 
 const textKinds = (text: string): readonly TextKind[] =>
   text.split(',').map((word) => {

@@ -101,9 +101,9 @@ const AVIF_BRANDS = ['avif', 'avis'];
  */
 export const identifyFile = (bytes: Uint8Array): FileKind => {
   if (bytes.length === 0) return { name: 'empty file', problem: 'the file is empty' };
-  const head = String.fromCharCode(...bytes.subarray(0, INSPECTED_BYTES));
-  const signature = SIGNATURES.find(({ starts }) => starts.some((start) => matches(head, start)));
+  const signature = SIGNATURES.find(({ starts }) => starts.some((start) => matches(bytes, start)));
   if (signature !== undefined) return kindOf(signature);
+  const head = String.fromCharCode(...bytes.subarray(0, INSPECTED_BYTES));
   if (isBmp(bytes, head)) return { name: 'BMP', decoder: 'bmp' };
   if (head.slice(257, 262) === 'ustar')
     return { name: 'archive', problem: 'is an archive (tar), not an image; unpack it' };
@@ -130,8 +130,12 @@ const unknownKind = (): FileKind => ({
   problem: `is not an image in a supported format (${READABLE_FORMATS})`,
 });
 
-const matches = (head: string, start: string): boolean =>
-  head.length >= start.length && Array.from(start).every((char, i) => char === '?' || head[i] === char);
+/** Whether the first bytes are those of a signature. Runs for every image, so it makes no text of them. */
+const matches = (bytes: Uint8Array, start: string): boolean => {
+  if (bytes.length < start.length) return false;
+  for (let i = 0; i < start.length; i++) if (start[i] !== '?' && start.charCodeAt(i) !== bytes[i]) return false;
+  return true;
+};
 
 /** A text may begin with BM: the size of the header behind the 14 bytes of the file header decides. */
 const isBmp = (bytes: Uint8Array, head: string): boolean =>

@@ -35,11 +35,13 @@ export const isPixelInput = (value: unknown): value is PixelInput =>
   'data' in value;
 
 /**
- * Converts the caller's pixels to an RGB image. Data of three channels are used without a copy.
+ * Converts the caller's pixels to an RGB image. Data of three channels are used without a copy; an object that is such an
+ * image already is returned itself.
  *
  * @throws {MdetrError} when width, height, channels and the length of the data do not agree
  */
-export const rawImageFromPixels = ({ width, height, channels, data }: PixelInput): RawImage => {
+export const rawImageFromPixels = (pixels: PixelInput): RawImage => {
+  const { width, height, channels, data } = pixels;
   if (!Number.isInteger(width) || !Number.isInteger(height) || width < 1 || height < 1)
     throw new MdetrError(`Raw image: width and height must be integers from 1, not ${width} and ${height}.`);
   if (![1, 3, 4].includes(channels))
@@ -51,6 +53,7 @@ export const rawImageFromPixels = ({ width, height, channels, data }: PixelInput
       `Raw image: ${width}x${height} with ${channels} channels needs ${width * height * channels} bytes, ` +
         `data has ${data.length}.`,
     );
+  if (isRawImage(pixels)) return pixels;
   if (channels === 3)
     return { width, height, channels, data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) };
   const rgb = new Uint8Array(width * height * 3);
@@ -63,6 +66,10 @@ export const rawImageFromPixels = ({ width, height, channels, data }: PixelInput
   }
   return { width, height, channels: 3, data: rgb };
 };
+
+/** Whether checked pixels have the form of a decoded image. */
+const isRawImage = (pixels: PixelInput): pixels is RawImage =>
+  pixels.channels === 3 && pixels.data.constructor === Uint8Array;
 
 /** The pixels inside `region`, which must lie within the image. */
 export const cropImage = (image: RawImage, { top, left, height, width }: Region): RawImage => {

@@ -34,33 +34,51 @@ const NORMALIZED_BYTES = IMAGENET_MEAN.map((mean, channel) =>
 /**
  * Normalizes images and pads them to a batch. Padding is 0 after normalization, which is the mean color rather than black.
  */
-export const collateImages = (images: readonly RawImage[]): ImageBatch => {
+export const collateImages = (images: readonly RawImage[]): ImageBatch =>
+  collateInto(images, (bytes) => new ArrayBuffer(bytes));
+
+/** Memory for a batch, whatever its contents are. */
+export type AllocateBytes = (bytes: number) => ArrayBuffer;
+
+/** `collateImages` into given memory. */
+export const collateInto = (images: readonly RawImage[], allocate: AllocateBytes): ImageBatch => {
   const sizes = images.map((image): Size => [image.height, image.width]);
-  const { height, width, tensors, mask } = emptyBatch(sizes);
-  images.forEach((image, b) => {
-    for (let channel = 0; channel < 3; channel++) {
-      const table = NORMALIZED_BYTES[channel]!;
-      const plane = (b * 3 + channel) * height * width;
-      for (let y = 0, from = channel; y < image.height; y++) {
-        const row = plane + y * width;
-        for (let x = 0; x < image.width; x++, from += 3) tensors[row + x] = table[image.data[from]!]!;
-      }
-    }
+  const { height, width, tensors, mask } = emptyBatch(sizes, allocate);
+  for (const [b, image] of images.entries()) {
+    normalizeInto(tensors.subarray(b * 3 * height * width), image, height, width);
     markPadding(mask, b, [image.height, image.width], [height, width]);
-  });
+  }
   return { tensors, mask, batch: images.length, height, width, sizes };
 };
 
-const emptyBatch = (sizes: readonly Size[]): Pick<ImageBatch, 'height' | 'width' | 'tensors' | 'mask'> => {
+/** Writes an image (h, w, 3) into planes of (3, H, W). */
+const normalizeInto = (planes: Float32Array, image: RawImage, height: number, width: number): void => {
+  const { data } = image;
+  const [reds, greens, blues] = NORMALIZED_BYTES as [Float32Array, Float32Array, Float32Array];
+  const plane = height * width;
+  let from = 0;
+  for (let y = 0; y < image.height; y++) {
+    const end = y * width + image.width;
+    for (let to = y * width; to < end; to++, from += 3) {
+      planes[to] = reds[data[from]!]!;
+      planes[plane + to] = greens[data[from + 1]!]!;
+      planes[2 * plane + to] = blues[data[from + 2]!]!;
+    }
+  }
+};
+
+const emptyBatch = (
+  sizes: readonly Size[],
+  allocate: AllocateBytes,
+): Pick<ImageBatch, 'height' | 'width' | 'tensors' | 'mask'> => {
   if (sizes.length === 0) throw new Error('internal: a batch of no images');
   const height = Math.max(...sizes.map(([rows]) => rows));
   const width = Math.max(...sizes.map(([, columns]) => columns));
-  return {
-    height,
-    width,
-    tensors: new Float32Array(sizes.length * 3 * height * width),
-    mask: new Uint8Array(sizes.length * height * width),
-  };
+  const tensors = new Float32Array(allocate(sizes.length * 3 * height * width * Float32Array.BYTES_PER_ELEMENT));
+  // Images without padding overwrite all of it.
+  if (sizes.some(([rows, columns]) => rows < height || columns < width)) tensors.fill(0);
+  const mask = new Uint8Array(allocate(sizes.length * height * width)).fill(0);
+  return { height, width, tensors, mask };
 };
 
 const markPadding = (mask: Uint8Array, b: number, [rows, columns]: Size, [height, width]: Size): void => {

@@ -49,9 +49,84 @@ const triangleFilter = (inSize: number, outSize: number): AxisFilter => {
   return { taps, first, count, weights };
 };
 
+/**
+ * The same filter with exactly three taps: those at the end of the axis begin earlier, with weights of zero. undefined if it
+ * has more taps, or the axis fewer positions.
+ */
+const threeTaps = ({ taps, first, count, weights }: AxisFilter, inSize: number): AxisFilter | undefined => {
+  if (inSize < 3 || count.some((used) => used > 3)) return undefined;
+  const outSize = first.length;
+  const starts = new Int32Array(outSize);
+  const three = new Int32Array(3 * outSize);
+  for (let out = 0; out < outSize; out++) {
+    const start = Math.min(first[out]!, inSize - 3);
+    starts[out] = start;
+    for (let tap = 0; tap < count[out]!; tap++) three[3 * out + first[out]! - start + tap] = weights[out * taps + tap]!;
+  }
+  return { taps: 3, first: starts, count: new Int32Array(outSize).fill(3), weights: three };
+};
+
+/** Maximum number of filters that are kept: the images of a folder mostly have a few sizes. */
+const KEPT_FILTERS = 16;
+const keptFilters = new Map<string, AxisFilter>();
+
+/** Filter of an axis, with exactly three taps where they suffice: in enlarging, and in shrinking a little. */
+const filterFor = (inSize: number, outSize: number): AxisFilter => {
+  const key = `${inSize}:${outSize}`;
+  const kept = keptFilters.get(key);
+  if (kept !== undefined) return kept;
+  if (keptFilters.size >= KEPT_FILTERS) keptFilters.clear();
+  const filter = triangleFilter(inSize, outSize);
+  const chosen = threeTaps(filter, inSize) ?? filter;
+  keptFilters.set(key, chosen);
+  return chosen;
+};
+
+/** `resizeRows` with three taps; about twice as fast. */
+const resizeRowsBy3 = (
+  input: Uint8Array,
+  rows: number,
+  inWidth: number,
+  { first, weights }: AxisFilter,
+): Uint8Array => {
+  const outWidth = first.length;
+  const output = new Uint8Array(rows * outWidth * 3);
+  for (let y = 0, to = 0; y < rows; y++) {
+    const row = y * inWidth * 3;
+    for (let x = 0; x < outWidth; x++, to += 3) {
+      const from = row + first[x]! * 3;
+      const left = weights[3 * x]!;
+      const middle = weights[3 * x + 1]!;
+      const right = weights[3 * x + 2]!;
+      // Written out for each channel: a loop takes twice as long.
+      output[to] =
+        (ROUNDING +
+          Math.imul(input[from]!, left) +
+          Math.imul(input[from + 3]!, middle) +
+          Math.imul(input[from + 6]!, right)) >>
+        WEIGHT_BITS;
+      output[to + 1] =
+        (ROUNDING +
+          Math.imul(input[from + 1]!, left) +
+          Math.imul(input[from + 4]!, middle) +
+          Math.imul(input[from + 7]!, right)) >>
+        WEIGHT_BITS;
+      output[to + 2] =
+        (ROUNDING +
+          Math.imul(input[from + 2]!, left) +
+          Math.imul(input[from + 5]!, middle) +
+          Math.imul(input[from + 8]!, right)) >>
+        WEIGHT_BITS;
+    }
+  }
+  return output;
+};
+
 /** (rows, inWidth, 3) -> (rows, outWidth, 3). */
 const resizeRows = (input: Uint8Array, rows: number, inWidth: number, outWidth: number): Uint8Array => {
-  const { taps, first, count, weights } = triangleFilter(inWidth, outWidth);
+  const filter = filterFor(inWidth, outWidth);
+  const { taps, first, count, weights } = filter;
+  if (taps === 3 && inWidth >= 3) return resizeRowsBy3(input, rows, inWidth, filter);
   const output = new Uint8Array(rows * outWidth * 3);
   let to = 0;
   for (let y = 0; y < rows; y++) {
@@ -79,31 +154,36 @@ const resizeRows = (input: Uint8Array, rows: number, inWidth: number, outWidth: 
   return output;
 };
 
+/** `resizeColumns` with three taps: a single pass without the row of sums. */
+const resizeColumnsBy3 = (input: Uint8Array, stride: number, { first, weights }: AxisFilter): Uint8Array => {
+  const outHeight = first.length;
+  const output = new Uint8Array(outHeight * stride);
+  for (let y = 0; y < outHeight; y++) {
+    const upper = first[y]! * stride;
+    const upperWeight = weights[3 * y]!;
+    const middleWeight = weights[3 * y + 1]!;
+    const lowerWeight = weights[3 * y + 2]!;
+    const end = (y + 1) * stride;
+    for (let to = y * stride, from = upper; to < end; to++, from++)
+      output[to] =
+        (ROUNDING +
+          Math.imul(input[from]!, upperWeight) +
+          Math.imul(input[from + stride]!, middleWeight) +
+          Math.imul(input[from + 2 * stride]!, lowerWeight)) >>
+        WEIGHT_BITS;
+  }
+  return output;
+};
+
 /** (inHeight, stride) -> (outHeight, stride). */
 const resizeColumns = (input: Uint8Array, stride: number, inHeight: number, outHeight: number): Uint8Array => {
-  const { taps, first, count, weights } = triangleFilter(inHeight, outHeight);
+  const filter = filterFor(inHeight, outHeight);
+  const { taps, first, count, weights } = filter;
+  if (taps === 3 && inHeight >= 3) return resizeColumnsBy3(input, stride, filter);
   const output = new Uint8Array(outHeight * stride);
   const sums = new Int32Array(stride);
   for (let y = 0; y < outHeight; y++) {
     const to = y * stride;
-    if (count[y]! <= 3 && inHeight >= 3) {
-      // Up to three taps, as in enlarging and in shrinking a little: a single pass without the row of sums.
-      const start = Math.min(first[y]!, inHeight - 3);
-      const weightOf = (row: number): number => {
-        const tap = start + row - first[y]!;
-        return tap >= 0 && tap < count[y]! ? weights[y * taps + tap]! : 0;
-      };
-      const [upper, middle, lower] = [start * stride, (start + 1) * stride, (start + 2) * stride];
-      const [upperWeight, middleWeight, lowerWeight] = [weightOf(0), weightOf(1), weightOf(2)];
-      for (let i = 0; i < stride; i++)
-        output[to + i] =
-          (ROUNDING +
-            Math.imul(input[upper + i]!, upperWeight) +
-            Math.imul(input[middle + i]!, middleWeight) +
-            Math.imul(input[lower + i]!, lowerWeight)) >>
-          WEIGHT_BITS;
-      continue;
-    }
     const upper = first[y]! * stride;
     sums.fill(ROUNDING);
     for (let tap = 0; tap < count[y]!; tap++) {

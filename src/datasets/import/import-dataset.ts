@@ -41,6 +41,8 @@ export interface ImportDatasetOptions {
   readonly attributes?: AttributeChoice | undefined;
   /** Class of objects to which the source gives none. */
   readonly defaultClass?: string | undefined;
+  /** Number of the first pixel in Pascal VOC files, 0 or 1. Default: decided from all files, and noted. */
+  readonly vocOrigin?: 0 | 1 | undefined;
   /** File with the names of numbered classes, one per line. */
   readonly classes?: string | undefined;
   /** Seed of the validation part and of the captions. Default 0. */
@@ -103,6 +105,7 @@ export const importDataset = async (options: ImportDatasetOptions): Promise<Impo
     notes,
     badRows,
     defaultClass: options.defaultClass,
+    vocOrigin: options.vocOrigin,
     classNames: options.classes === undefined ? undefined : await readNumberedNames(options.classes),
   });
   for (const error of source.brokenJson.values()) leftOut.add('files that are not valid JSON', error.message);

@@ -72,6 +72,8 @@ export interface ImportOptions {
   readonly classNames?: readonly string[] | undefined;
   /** Class of objects to which the source gives none. */
   readonly defaultClass?: string | undefined;
+  /** Number of the first pixel in Pascal VOC files. Default: decided from the files. */
+  readonly vocOrigin?: 0 | 1 | undefined;
 }
 
 /**

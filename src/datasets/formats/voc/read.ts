@@ -12,7 +12,7 @@ import { BadRowError } from '../../source/bad-rows.ts';
 import { coordinateOf, shortText, sizeOf } from '../field-numbers.ts';
 import { classOfUnnamed } from '../unnamed-classes.ts';
 import { boxOfCorners, boxOfPoints, turnedCorners } from '../shapes.ts';
-import { OWN_VOC_SOURCE } from './own-source.ts';
+import { originOfBoxes, type VocBoxes, type VocOrigin } from './coordinate-origin.ts';
 
 const HEAD_BYTES = 4096;
 
@@ -46,12 +46,8 @@ export const vocImporter: Importer = {
       const entry = options.badRows.attempt(() => readEntry(source, file, text, options));
       if (entry !== undefined) entries.push(entry);
     }
-    const origin = originOf(entries);
-    if (origin === 1)
-      options.notes.add(
-        'coordinates that count pixels from 1, moved by one',
-        (entries.find(hasOne) ?? entries[0])?.location ?? '',
-      );
+    const { origin, note, shownBy } = originOfBoxes(entries.map(uprightBoxes), options.vocOrigin);
+    if (note !== undefined) options.notes.add(note, entries[shownBy]?.location ?? '');
     const splits = await listedSplits(source);
     const objects = entries.flatMap((entry) => entry.objects);
     const isUnnamed = objects.length > 0 && objects.every(({ label }) => label === undefined || label === '');
@@ -165,26 +161,15 @@ const attributesOf = (object: XmlElement): Record<string, string> => {
   return attributes;
 };
 
-/**
- * Whether coordinates count from 1, as in the original VOC files, or from 0: all are integers, none is 0, and one is 1.
- * Files of this package say that they count from 1.
- */
-const originOf = (entries: readonly VocEntry[]): 0 | 1 => {
-  if (
-    entries.some(({ tree }) => childrenOf(tree, 'source').some((own) => textOf(own, 'annotation') === OWN_VOC_SOURCE))
-  )
-    return 1;
-  const boxes = entries.flatMap(({ objects }) => objects.filter(({ isUpright }) => isUpright).map(({ bbox }) => bbox!));
-  if (boxes.length === 0 || !boxes.every((box) => box.every(Number.isInteger))) return 0;
-  return boxes.every(([x, y]) => x >= 1 && y >= 1) && boxes.some(([x, y]) => x === 1 || y === 1) ? 1 : 0;
-};
-
-const hasOne = ({ objects }: VocEntry): boolean => objects.some(({ bbox }) => bbox?.[0] === 1 || bbox?.[1] === 1);
+const uprightBoxes = ({ tree, objects }: VocEntry): VocBoxes => ({
+  tree,
+  boxes: objects.flatMap(({ isUpright, bbox }) => (isUpright && bbox !== undefined ? [bbox] : [])),
+});
 
 const imageOf = (
   source: ImportSource,
   { file, location, tree, objects }: VocEntry,
-  origin: 0 | 1,
+  origin: VocOrigin,
   splits: ReadonlyMap<string, ImportSplit>,
   { leftOut, notes, defaultClass }: ImportOptions,
 ): ImportedImage => {

@@ -7,7 +7,7 @@ import { HostValue, hostOf } from '../host-value.ts';
 import { checkFeeds, knownSize, type DeviceTensor, type Session, type SizeBindings, type Values } from '../runtime.ts';
 import type { Address, OrtLibrary } from './library.ts';
 import type { Block, SharedArena } from './shared-arena.ts';
-import { SpareBuffers } from './spare-buffers.ts';
+import { SpareBuffers } from '../spare-buffers.ts';
 
 /** Memory of an output, and the arena block that it occupies. */
 interface OutputBuffer {
