@@ -1,8 +1,9 @@
 /**
  * Writes `models/photos` from a trained model: weights in half precision, config with calibration, vocabulary, image size,
- * the model card and the license note that are given.
+ * the model card and the license note that are given. The weights of places, colors and sizes in the logit of "no object" are
+ * multiplied by `--qualifiers`, factors that are chosen on training images.
  *
- *     npx tsx scripts/photos/ship-model.ts MODEL --threshold 0.45 --card README.md --license LICENSE.md [--out models/photos]
+ *     npx tsx scripts/photos/ship-model.ts MODEL --threshold 0.55 --qualifiers 3.3,4.5,3.6 --card README.md --license LICENSE.md [--out DIR]
  */
 import { copyFile, cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -17,6 +18,7 @@ const { values, positionals } = parseArgs({
     threshold: { type: 'string' },
     present: { type: 'string', default: '0.812' },
     absent: { type: 'string', default: '0.906' },
+    qualifiers: { type: 'string', default: '1,1,1' },
     card: { type: 'string' },
     license: { type: 'string' },
     out: { type: 'string', default: join(root, 'models/photos') },
@@ -27,6 +29,14 @@ const { card, license, out, threshold } = values;
 if (model === undefined || card === undefined || license === undefined || threshold === undefined)
   throw new Error('usage: ship-model.ts MODEL --threshold T --card FILE --license FILE [--out DIR]');
 
+/** Tensor of the weights of places, colors and sizes (rows) by absolute and relative evidence (columns). */
+const QUALIFIERS = 'priming.tokens.qualifier_weights';
+const factors = values.qualifiers.split(',').map(Number);
+if (factors.length !== 3 || !factors.every((factor) => factor > 0))
+  throw new Error(`--qualifiers ${values.qualifiers}: three positive numbers are needed, of places, colors and sizes`);
+const strengthened = (weights: Float32Array): Float32Array =>
+  weights.map((weight, index) => weight * factors[Math.floor(index / 2)]!);
+
 await rm(out, { recursive: true, force: true });
 await mkdir(out, { recursive: true });
 const checkpoint = await openCheckpoint(join(model, 'model.safetensors'));
@@ -34,7 +44,11 @@ const tensors: TensorSource[] = [];
 for (const entry of checkpoint.tensors.values()) {
   // Token positions are integers; everything else is stored in half precision.
   if (entry.dtype !== 'f32') tensors.push(entry);
-  else tensors.push(tensorSource(entry.name, entry.shape, await entry.readFloat32(), 'f16'));
+  else {
+    const weights = await entry.readFloat32();
+    const shipped = entry.name === QUALIFIERS ? strengthened(weights) : weights;
+    tensors.push(tensorSource(entry.name, entry.shape, shipped, 'f16'));
+  }
 }
 await writeSafetensors(join(out, 'model.safetensors'), tensors, { format: 'pt' });
 await checkpoint.close();

@@ -121,7 +121,7 @@ const edgeLevels = ({ width, data }: RawImage, row: number): { readonly green: n
 /** Warning about expressions for a model of photographs, whose measured precision is below what it was made for. */
 export const EXPRESSIONS_WARNING =
   'this model is made for nouns and captions: of expressions that tell objects of one kind apart ("the dog on the left") it gets ' +
-  'about two of three right (its README.md has the numbers)';
+  'about three of four right (its README.md has the numbers)';
 
 /** Warning about an image of a kind that the model was not made for. */
 export const notASceneWarning = (name: string): string =>

@@ -9,6 +9,7 @@ import { initialValue } from '../initial-weights.ts';
 import { MdetrNetwork } from '../mdetr-network.ts';
 import { imageEvidence, keptProposals, pairwiseIou } from './evidence.ts';
 import { precomputedShapes } from './feature-shapes.ts';
+import { ofNearestNoun } from './token-evidence.ts';
 
 const sessions: Session[] = [];
 afterAll(() => Promise.all(sessions.map((session) => session.dispose())));
@@ -105,6 +106,29 @@ describe('keptProposals', () => {
       ],
     );
     expect(out!.data).toEqual([1, 1, 0, 1]);
+  });
+});
+
+describe('ofNearestNoun', () => {
+  it('gives a token to the noun that is nearest, to both where two are equally near', async () => {
+    // "dog left of person": nouns are tokens 0 and 3.
+    const near = Array.from({ length: 16 }, (_, index) => 2 ** -Math.abs((index >> 2) - (index & 3)));
+    const { out } = await evaluate(ofNearestNoun, [
+      { shape: [4, 4], data: near },
+      { shape: [1, 1, 4], data: [1, 0, 0, 1] },
+    ]);
+    // prettier-ignore
+    expect(out!.data).toEqual([
+      1, 0.5, 0, 0,
+      0, 0, 0, 0,
+      0, 0, 0, 0,
+      0, 0, 0.5, 1,
+    ]);
+    const middle = await evaluate(ofNearestNoun, [
+      { shape: [3, 3], data: [1, 0.5, 0.25, 0.5, 1, 0.5, 0.25, 0.5, 1] },
+      { shape: [1, 1, 3], data: [1, 0, 1] },
+    ]);
+    expect(middle.out!.data).toEqual([1, 0.5, 0, 0, 0, 0, 0, 0.5, 1]);
   });
 });
 

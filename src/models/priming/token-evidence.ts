@@ -2,9 +2,11 @@ import { subDims, type Dim, type Tensor } from '../../engine/graph/index.ts';
 import {
   abs,
   add,
+  cast,
   clamp,
   concat,
   exp,
+  greaterEqual,
   iota,
   log,
   matmul,
@@ -31,7 +33,7 @@ const NEUTRAL_SCORE = 0.2;
 /** Mean color term at which an object has half of the color. */
 const NEUTRAL_COLOR = 0.25;
 /** Distance in tokens over which a qualifier belongs to a noun. */
-const REACH = 8;
+const REACH = 4;
 /** Part of a noun's evidence that remains beside a qualifier: among objects of one noun the qualifier decides. */
 const NOUN_BESIDE_QUALIFIER = 0.4;
 /** Logit of "no object" that near duplicates of better proposals start with. */
@@ -90,7 +92,7 @@ export class TokenEvidence {
     const noun = kinds[0]!;
     // Which noun of the caption a query shows, and how near each token is to it.
     const shown = softmax(add(mul(mul(noun.own, noun.isKind), 3), mul(sub(noun.isKind, scalar(1)), 1e4))); // (B, Q, T)
-    const near = matmul(shown, nearness(tokens));
+    const near = matmul(shown, ofNearestNoun(nearness(tokens), noun.isKind));
     const open = swapLastTwo(sigmoid(this.gate.forward(text))); // (B, 1, T)
     const qualifies = mul(
       kinds
@@ -128,6 +130,18 @@ const scaled = (evidence: Tensor, kind: number): Tensor => {
 const nearness = (tokens: Dim): Tensor => {
   const index = iota(tokens, 'float32');
   return exp(mul(abs(sub(unsqueeze(index, 0), unsqueeze(index, 1))), -1 / REACH));
+};
+
+/**
+ * Nearness of each token (columns) to the nouns (rows) that are nearest to it, 0 for other tokens and nouns: a qualifier belongs
+ * to one noun, or to two between which it stands.
+ *
+ * @param near (T, T) nearness of pairs of tokens; @param isNoun (B, 1, T); @returns (B, T, T)
+ */
+export const ofNearestNoun = (near: Tensor, isNoun: Tensor): Tensor => {
+  const ofNouns = mul(near, swapLastTwo(isNoun)); // (B, T, T)
+  const nearest = max(ofNouns, [1], { keepDims: true }); // (B, 1, T)
+  return mul(ofNouns, cast(greaterEqual(ofNouns, nearest), 'float32'));
 };
 
 const entry = (table: Tensor, row: number, column: number): Tensor =>
