@@ -1,7 +1,8 @@
 import { decodeBmp, readBmpHeader } from '../data/images/bmp.ts';
 import { DECODE_DEFAULTS, decodeOptionRules } from '../data/images/decode-options.ts';
 import { identifyFile } from '../data/images/file-kind.ts';
-import type { DecodeOptions } from '../data/images/image-source.ts';
+import { isEncodable, nameOfSource, type DecodeOptions } from '../data/images/image-source.ts';
+import { bytesOfStream, isByteStream, requireLength } from '../data/images/stream-bytes.ts';
 import { isPixelInput, rawImageFromPixels, type RawImage } from '../data/images/raw-image.ts';
 import { checkSize, type SizeLimits } from '../data/images/size-limits.ts';
 import { MdetrError, messageOf } from '../errors.ts';
@@ -19,7 +20,7 @@ const BROWSER_FORMATS: ReadonlySet<string> = new Set(['JPEG', 'PNG', 'WebP', 'GI
  * Decodes an image to 8-bit RGB with the browser's decoders: color profiles are ignored, alpha is dropped, EXIF
  * orientation is applied unless `orientation` is `stored`. Runs in pages and in workers.
  *
- * @param source URL, bytes of a file, `Blob`, pixels, `ImageData` or `ImageBitmap`
+ * @param source URL, bytes of a file, `Blob`, stream, pixels, `ImageData` or `ImageBitmap`
  * @throws {UsageError} for unknown options or values of the wrong type
  * @throws {MdetrError} naming the image when it cannot be fetched or decoded, or is too large or too narrow
  */
@@ -31,7 +32,7 @@ export const decodeImage = async (source: unknown, options: DecodeOptions = {}):
     maxBytes: options.maxBytes ?? DECODE_DEFAULTS.maxBytes,
     orientation: options.orientation,
   };
-  const name = options.name ?? (typeof source === 'string' ? source : 'image');
+  const name = options.name ?? nameOfSource(source) ?? 'image';
   const pixels = pixelsOf(source);
   if (pixels !== undefined) {
     const image = rawImageFromPixels(pixels);
@@ -55,14 +56,20 @@ const pixelsOf = (source: unknown): Parameters<typeof rawImageFromPixels>[0] | u
 };
 
 const bytesOf = async (source: unknown, name: string, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> => {
-  const blob = typeof source === 'string' ? await (await fetchFile(source, name)).blob() : source;
-  const size = blob instanceof Blob ? blob.size : blob instanceof Uint8Array ? blob.byteLength : undefined;
-  if (size === undefined)
+  const address = source instanceof URL ? source.href : source;
+  let file = typeof address === 'string' ? await (await fetchFile(address, name)).blob() : source;
+  if (isEncodable(file)) file = await file.toBuffer();
+  else if (isByteStream(file)) file = await bytesOfStream(file, name, maxBytes);
+  if (file instanceof Blob) {
+    requireLength(file.size, name, maxBytes);
+    return new Uint8Array(await file.arrayBuffer());
+  }
+  if (!(file instanceof Uint8Array || file instanceof ArrayBuffer))
     throw new MdetrError(
-      `${name}: an image is a URL, a Blob, the bytes of a file, pixels, ImageData, or an element or canvas that can be drawn.`,
+      `${name}: an image is a URL, a Blob, the bytes of a file (Uint8Array, ArrayBuffer or a stream), pixels, ImageData, or an element or canvas that can be drawn.`,
     );
-  if (size > maxBytes) throw new MdetrError(`${name}: has ${size} bytes; the limit for image files is ${maxBytes}.`);
-  return blob instanceof Blob ? new Uint8Array(await blob.arrayBuffer()) : Uint8Array.from(blob as Uint8Array);
+  requireLength(file.byteLength, name, maxBytes);
+  return file instanceof ArrayBuffer ? new Uint8Array(file) : Uint8Array.from(file);
 };
 
 const decodeFile = async (bytes: Uint8Array<ArrayBuffer>, name: string, settings: Settings): Promise<RawImage> => {

@@ -9,7 +9,7 @@ import { sendImage, type DrawableImage } from './send-image.ts';
 import { openInWorker } from './worker-client.ts';
 
 /** An image in a browser: what Node takes, with URLs instead of paths, and everything that can be drawn. */
-export type WebImageSource = ImageSource | URL | Blob | ImageData | ImageBitmap | DrawableImage;
+export type WebImageSource = ImageSource | ReadableStream<Uint8Array> | ImageData | ImageBitmap | DrawableImage;
 
 /**
  * A loaded MDETR model: detects what a caption mentions, finds what an expression refers to, answers questions.

@@ -48,6 +48,10 @@ export interface DecodeImageOptions extends DecodeOptions {
   readonly onNote?: ((note: string) => void) | undefined;
 }
 
+/** True for an object that encodes an image itself. */
+export const isEncodable = (source: unknown): source is EncodableImage =>
+  typeof source === 'object' && source !== null && 'toBuffer' in source && typeof source.toBuffer === 'function';
+
 /** Name of an image in results and errors, if its source says one: a path, a URL, or the name of a file. */
 export const nameOfSource = (source: unknown): string | undefined => {
   const text = source instanceof URL ? source.href : source;

@@ -1,7 +1,8 @@
 import { fileURLToPath } from 'node:url';
-import { MdetrError, messageOf } from '../../../errors.ts';
+import { MdetrError } from '../../../errors.ts';
 import { isWebUrl } from '../../../fetching/web-url.ts';
-import type { DecodeOptions, EncodableImage } from '../image-source.ts';
+import { isEncodable, type DecodeOptions } from '../image-source.ts';
+import { bytesOfStream, isByteStream, requireLength } from '../stream-bytes.ts';
 import { readImageFile } from './image-file.ts';
 
 /** Limits of reading the bytes of an image. */
@@ -24,7 +25,7 @@ const IMAGE_KINDS =
 export const readImageBytes = async (source: unknown, name: string, limits: ReadLimits): Promise<Uint8Array> => {
   const bytes = await encodedBytes(source, name, limits);
   if (!(bytes instanceof Uint8Array)) throw new MdetrError(`${name}: an image is ${IMAGE_KINDS}.`);
-  requireSize(bytes.length, name, limits.maxBytes);
+  requireLength(bytes.length, name, limits.maxBytes);
   return bytes;
 };
 
@@ -42,11 +43,11 @@ const encodedBytes = async (source: unknown, name: string, limits: ReadLimits): 
   if (source instanceof Uint8Array) return source;
   if (isArrayBuffer(source)) return new Uint8Array(source);
   if (source instanceof Blob) {
-    requireSize(source.size, name, limits.maxBytes);
+    requireLength(source.size, name, limits.maxBytes);
     return new Uint8Array(await source.arrayBuffer());
   }
   if (isEncodable(source)) return source.toBuffer();
-  return isStream(source) ? readStream(source, name, limits) : undefined;
+  return isByteStream(source) ? bytesOfStream(source, name, limits.maxBytes) : undefined;
 };
 
 const URL_PROTOCOLS = ['file:', 'data:', 'http:', 'https:'];
@@ -56,10 +57,6 @@ const readPathOrUrl = (text: string, name: string, limits: ReadLimits): Promise<
   if (/^file:/i.test(text)) return readFileUrl(new URL(text), name, limits);
   if (/^data:/i.test(text)) return readDataUri(text, name, limits);
   return readImageFile(text, name, limits.maxBytes);
-};
-
-const requireSize = (bytes: number, name: string, maxBytes: number): void => {
-  if (bytes > maxBytes) throw new MdetrError(`${name}: has ${bytes} bytes; the limit for image files is ${maxBytes}.`);
 };
 
 const fetchImage = async (
@@ -90,7 +87,7 @@ const readDataUri = (text: string, name: string, { maxBytes }: ReadLimits): Uint
   const comma = text.indexOf(',');
   if (comma < 0) throw new MdetrError(`${name}: is not a data URI: it has no comma`);
   // Four characters of base64 are three bytes.
-  requireSize(Math.floor(((text.length - comma) * 3) / 4) - 3, name, maxBytes);
+  requireLength(Math.floor(((text.length - comma) * 3) / 4) - 3, name, maxBytes);
   const head = text.slice(0, comma);
   let payload: string;
   try {
@@ -106,31 +103,3 @@ const readDataUri = (text: string, name: string, { maxBytes }: ReadLimits): Uint
 
 const isArrayBuffer = (source: unknown): source is ArrayBuffer =>
   source instanceof ArrayBuffer || (typeof SharedArrayBuffer !== 'undefined' && source instanceof SharedArrayBuffer);
-
-const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
-
-const isEncodable = (source: unknown): source is EncodableImage =>
-  isObject(source) && 'toBuffer' in source && typeof source.toBuffer === 'function';
-
-type ByteStream = AsyncIterable<Uint8Array>;
-
-const isStream = (source: unknown): source is ByteStream => isObject(source) && Symbol.asyncIterator in source;
-
-const readStream = async (stream: ByteStream, name: string, { maxBytes }: ReadLimits): Promise<Uint8Array> => {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  try {
-    for await (const chunk of stream) {
-      if (!(chunk instanceof Uint8Array)) throw new MdetrError(`${name}: the stream gives no bytes (Uint8Array)`);
-      bytes += chunk.byteLength;
-      requireSize(bytes, name, maxBytes);
-      chunks.push(chunk);
-    }
-  } catch (error) {
-    if (error instanceof MdetrError) throw error;
-    throw new MdetrError(`${name}: the stream failed (${messageOf(error)})`, {
-      cause: error,
-    });
-  }
-  return Uint8Array.from(Buffer.concat(chunks));
-};
