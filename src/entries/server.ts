@@ -1,6 +1,6 @@
 /** `mdetr/server`: the server of `mdetr serve` as a fetch handler, for Next.js, Hono, Node's http and others. */
 export { createHandler, type ServerHandler } from '../server/handler.ts';
-export type { RequestContext } from '../server/http/request-context.ts';
+export type { PlainAnswer, RequestContext, RequestHead } from '../server/http/request-context.ts';
 export { listen, nodeListener, type Listening } from '../server/listen.ts';
 export type { LabelStudio } from '../server/label-studio/label-studio.ts';
 export type { LogEntry, RequestEntry } from '../server/log.ts';

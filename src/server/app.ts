@@ -3,14 +3,17 @@ import { Hono, type Context } from 'hono';
 import { messageOf } from '../errors.ts';
 import { packageVersion } from '../files/package-folder.ts';
 import { packagedPage } from '../files/packaged-page.ts';
+import { COMMON_HEADERS, requestIdOf } from './http/common-headers.ts';
 import { docsPage, DOCS_STYLE } from './http/docs-page.ts';
+import { EarlyRefusals } from './http/early-refusal.ts';
 import { checkOrigin, checkToken, ClientGone } from './http/guards.ts';
 import { openApiDocument } from './http/openapi.ts';
 import { predictTasks } from './label-studio/ml-backend.ts';
 import { PageFiles } from './http/page-files.ts';
 import type { RequestContext } from './http/request-context.ts';
+import { logMs } from './log.ts';
 import { Problem } from './problems.ts';
-import { requestIdOf, type RequestFacts, type Service } from './service.ts';
+import type { RequestFacts, Service } from './service.ts';
 import { TASKS } from './worker/messages.ts';
 
 /** Values of a request that its route and the log share. */
@@ -19,9 +22,12 @@ interface Variables {
   readonly facts: RequestFacts;
 }
 
-/** The routes, as one function. */
+/** The routes. */
 export interface App {
+  /** Answers a request. */
   fetch(request: Request, context: RequestContext): Response | Promise<Response>;
+  /** Refuses a request by its head while the server is overloaded. */
+  readonly refusals: EarlyRefusals;
 }
 
 type AppContext = Context<{ Variables: Variables; Bindings: RequestContext }>;
@@ -33,9 +39,6 @@ type Methods = Readonly<Record<string, Handle>>;
 
 /** Handlers by path. */
 type Routes = Record<string, Methods>;
-
-/** Headers of every answer. */
-const HEADERS = { 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer', 'cache-control': 'no-store' };
 
 /** The routes of a server. */
 export const createApp = (service: Service): App => {
@@ -84,7 +87,9 @@ export const createApp = (service: Service): App => {
       return answer(service, context, 'page', { GET: () => page.answer(inside, context.req.header('if-none-match')) });
     return answer(service, context, 'none', { [method]: noSuchPath, GET: noSuchPath });
   });
-  return app;
+  const waiting = [...TASKS.map((task) => `/v1/${task}`), ...(settings.labelStudio === false ? [] : ['/predict'])];
+  const refusals = new EarlyRefusals(service, waiting);
+  return { fetch: (request, context) => app.fetch(request, context), refusals };
 };
 
 /** Adds the check of the bearer token to handlers. */
@@ -121,7 +126,7 @@ const noSuchPath = (): never => {
 const answer = async (service: Service, context: AppContext, route: string, methods: Methods): Promise<Response> => {
   const started = performance.now();
   const request = context.req.raw;
-  const requestId = requestIdOf(request);
+  const requestId = requestIdOf(request.headers.get('x-request-id'));
   const facts: RequestFacts = {};
   context.set('requestId', requestId);
   context.set('facts', facts);
@@ -141,13 +146,12 @@ const answer = async (service: Service, context: AppContext, route: string, meth
   } catch (error) {
     response = problemOf(service, error, requestId, facts).response(requestId);
   }
-  for (const [name, value] of Object.entries({ ...HEADERS, ...cors, 'x-request-id': requestId }))
+  for (const [name, value] of Object.entries({ ...COMMON_HEADERS, ...cors, 'x-request-id': requestId }))
     if (!response.headers.has(name)) response.headers.set(name, value);
   if (service.isClosing) response.headers.set('connection', 'close');
-  const ms = Math.round(10 * (performance.now() - started)) / 10;
+  const ms = logMs(performance.now() - started);
   const entry = { event: 'request', requestId, method, route, status: response.status, ms, ...facts } as const;
-  service.metrics.request(entry);
-  service.log(entry);
+  service.answered(entry);
   return response;
 };
 

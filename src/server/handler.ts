@@ -1,6 +1,6 @@
 import { checkOptions } from '../options/check-options.ts';
 import { createApp } from './app.ts';
-import type { RequestContext } from './http/request-context.ts';
+import type { PlainAnswer, RequestContext, RequestHead } from './http/request-context.ts';
 import { serverOptionRules, serverSettings, type ServerOptions } from './options.ts';
 import { Service } from './service.ts';
 
@@ -8,6 +8,11 @@ import { Service } from './service.ts';
 export interface ServerHandler {
   /** Answers a request. Errors are responses of type `application/problem+json`. */
   (request: Request, context?: RequestContext): Promise<Response>;
+  /**
+   * Answer for a request that the overloaded server refuses, made of its head alone; undefined for one that has to be handled.
+   * Servers on Node's `http` ask it first, as `nodeListener` does: refusing the many is cheap then, and the accepted are faster.
+   */
+  refusal(head: RequestHead): PlainAnswer | undefined;
   /** Opens the models, which the first request does otherwise. @throws {MdetrError} if one cannot be opened */
   ready(): Promise<void>;
   /** Refuses new requests, finishes the accepted ones, and ends the workers. */
@@ -35,6 +40,7 @@ export const createHandler = (options: ServerOptions = {}): ServerHandler => {
   const handler = async (request: Request, context: RequestContext = {}): Promise<Response> =>
     app.fetch(request, context);
   return Object.assign(handler, {
+    refusal: (head: RequestHead) => app.refusals.of(head),
     ready: async () => {
       await service.start();
     },

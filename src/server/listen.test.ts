@@ -162,8 +162,11 @@ describe('a worker that dies', () => {
 
 describe('overload and closing', () => {
   it('refuse what would wait too long or comes too late, and finish what was accepted', async () => {
-    const other = createHandler({ cacheDir: folder, threads: 1 });
+    // It keeps no image, so that the worker asks for the bytes of an image that it has encoded before.
+    const other = createHandler({ cacheDir: folder, threads: 1, imageCacheBytes: 1 });
     await other.ready();
+    for (const caption of ['a cube', 'a ball'])
+      expect((await other(formRequest('/v1/detect', { image, caption }))).status).toBe(200);
     // Each has an image of its own, so that it is expected to take as long as the one that the limit is measured by.
     const answers = Array.from({ length: 40 }, (_, index) =>
       other(formRequest('/v1/detect', { image: Uint8Array.of(...image, index), caption: `cube ${index}` })),

@@ -37,7 +37,12 @@ export const nodeListener = (handler: ServerHandler): ((request: object, respons
       errorHandler: invalidRequest,
     },
   );
-  return (request, response) => void listener(request as IncomingMessage, response as ServerResponse);
+  return (request, response) => {
+    const [incoming, outgoing] = [request as IncomingMessage, response as ServerResponse];
+    const refusal = handler.refusal(incoming);
+    if (refusal === undefined) void listener(incoming, outgoing);
+    else outgoing.writeHead(refusal.status, refusal.headers).end(refusal.body);
+  };
 };
 
 const invalidRequest = (): Response =>

@@ -43,13 +43,22 @@ export interface RequestEntry {
   readonly texts?: number | undefined;
   /** Size of the image file in bytes. */
   readonly imageBytes?: number | undefined;
+  /** Time in which its body arrived, in milliseconds. */
+  readonly bodyMs?: number | undefined;
+  /** Time of decoding and resizing its image in milliseconds. */
+  readonly prepareMs?: number | undefined;
   /** Time that it waited for other requests in milliseconds. */
   readonly waitMs?: number | undefined;
+  /** Time of the batch in which it ran, in milliseconds. */
+  readonly batchMs?: number | undefined;
   /** Number of requests that were computed together. */
   readonly batch?: number | undefined;
   /** Whether the encoded image was in the cache. */
   readonly isCached?: boolean | undefined;
 }
+
+/** Milliseconds as they are logged: with one decimal. */
+export const logMs = (ms: number): number => Math.round(10 * ms) / 10;
 
 /** A log entry as one line of JSON. */
 export const logLine = (entry: LogEntry, time = new Date()): string => {

@@ -67,21 +67,26 @@ export class Problem extends Error {
 
   /** The response, as `application/problem+json`. */
   response(requestId: string): Response {
-    const { status, title } = PROBLEMS[this.problem];
-    const body = {
-      type: `${PROBLEM_PREFIX}${this.problem}`,
-      title,
-      status,
-      detail: this.message,
-      requestId,
-      errors: this.errors,
-    };
-    return new Response(JSON.stringify(body), {
-      status,
-      headers: { 'content-type': 'application/problem+json', ...this.headers },
+    return new Response(problemJson(this.problem, this.message, requestId, this.errors), {
+      status: this.status,
+      headers: { 'content-type': PROBLEM_TYPE, ...this.headers },
     });
   }
 }
+
+/** Media type of problems. */
+export const PROBLEM_TYPE = 'application/problem+json';
+
+/** Body of a response with a problem. */
+export const problemJson = (
+  problem: ProblemName,
+  detail: string,
+  requestId: string,
+  errors?: readonly FieldError[],
+): string => {
+  const { status, title } = PROBLEMS[problem];
+  return JSON.stringify({ type: `${PROBLEM_PREFIX}${problem}`, title, status, detail, requestId, errors });
+};
 
 /** Header for 503: when to try again, in whole seconds. */
 export const retryAfter = (ms: number): Readonly<Record<string, string>> => ({

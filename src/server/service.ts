@@ -1,21 +1,23 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { MdetrError } from '../errors.ts';
 import { fetchBytes, FetchError } from '../fetching/fetch-bytes.ts';
 import { BodyBudget, discardBody, readBody } from './http/body.ts';
 import { ClientLimit, Deadline } from './http/guards.ts';
 import { parseInferenceBody, type InferenceBody, type RemoteImage } from './http/inference-body.ts';
 import type { RequestContext } from './http/request-context.ts';
-import type { LogEntry, RequestEntry } from './log.ts';
+import { logMs, type LogEntry, type RequestEntry } from './log.ts';
 import { ServerMetrics } from './metrics.ts';
 import { QUEUE_FACTOR, type ServerSettings } from './options.ts';
 import { Problem } from './problems.ts';
-import { Scheduler } from './scheduling/scheduler.ts';
+import { overloadProblem, Scheduler, type Overload } from './scheduling/scheduler.ts';
 import type { Outcome } from './scheduling/task.ts';
 import type { ModelDescription, TaskName } from './worker/messages.ts';
 
 /** Facts about a request for its log entry, filled in while it is answered. */
 export type RequestFacts = {
-  -readonly [Key in 'problem' | 'model' | 'texts' | 'imageBytes' | 'waitMs' | 'batch' | 'isCached']?: RequestEntry[Key];
+  -readonly [
+    Key in Exclude<keyof RequestEntry, 'event' | 'requestId' | 'method' | 'route' | 'status' | 'ms'>
+  ]?: RequestEntry[Key];
 };
 
 /** Everything that the routes of a server share: models, workers, limits and metrics. */
@@ -106,7 +108,9 @@ export class Service {
 
   /** Answers a task: reads the body, waits for a worker, and returns the JSON of the answer. */
   run(task: TaskName, request: Request, context: RequestContext, facts: RequestFacts): Promise<string> {
+    const started = performance.now();
     return this.withBody(request, context, async (bytes, signal) => {
+      facts.bodyMs = logMs(performance.now() - started);
       const contentType = request.headers.get('content-type') ?? '';
       const parsed = parseInferenceBody(task, bytes, contentType, this.settings.maxTexts);
       const { results } = await this.infer(task, parsed, signal, facts);
@@ -129,8 +133,8 @@ export class Service {
       await discardBody(chunks, this.settings);
       throw closingProblem();
     }
-    const early = this.scheduler.refusal();
-    if (early !== undefined) throw early;
+    const overload = this.overload();
+    if (overload !== undefined) throw overloadProblem(overload);
     const leave = this.clients.enter(context.client);
     const deadline = new Deadline(request.signal, this.settings.timeoutS);
     this.active++;
@@ -171,8 +175,15 @@ export class Service {
       },
       signal,
     );
-    const { batch, isCached, waitMs } = outcome;
-    Object.assign(facts, { batch, isCached, waitMs: Math.round(waitMs) });
+    const { batch, isCached, timing } = outcome;
+    const { prepareMs, waitMs, batchMs } = timing;
+    Object.assign(facts, {
+      prepareMs: logMs(prepareMs),
+      waitMs: logMs(waitMs),
+      batchMs: logMs(batchMs),
+      batch,
+      isCached,
+    });
     return outcome;
   }
 
@@ -189,6 +200,17 @@ export class Service {
       const isRefused = error.problem === 'url' || error.problem === 'address';
       throw new Problem(isRefused ? 'image-url-refused' : 'image-url-failed', error.message, { cause: error });
     }
+  }
+
+  /** Why a task would be refused now, before its body is read; undefined if it would be accepted, or fail in another way. */
+  overload(): Overload | undefined {
+    return this.isClosing ? undefined : this.scheduler.overload();
+  }
+
+  /** Counts and logs a request that was answered. */
+  answered(entry: RequestEntry): void {
+    this.metrics.request(entry);
+    this.log(entry);
   }
 
   log(entry: LogEntry): void {
@@ -212,9 +234,3 @@ const untilAborted = <T>(signal: AbortSignal, work: () => Promise<T>): Promise<T
       .then(resolve, reject)
       .finally(() => signal.removeEventListener('abort', stop));
   });
-
-/** Id of a request: the client's if it is well-formed, or else a new one. */
-export const requestIdOf = (request: Request): string => {
-  const given = request.headers.get('x-request-id');
-  return given !== null && /^[\w.-]{1,64}$/.test(given) ? given : randomUUID();
-};

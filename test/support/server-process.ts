@@ -10,7 +10,10 @@ interface LogLine {
   readonly status?: number;
   readonly pid?: number;
   readonly ms?: number;
+  readonly bodyMs?: number;
+  readonly prepareMs?: number;
   readonly waitMs?: number;
+  readonly batchMs?: number;
 }
 
 /** Ticks of `/proc/PID/stat` per second, on every Linux system of today. */

@@ -12,15 +12,21 @@ const givenToken = (header: string): string => {
   return credentials.includes(':') ? credentials.slice(credentials.indexOf(':') + 1) : '';
 };
 
-/** Checks the bearer token, in a time that does not depend on its value. @throws {Problem} without it */
+/** Whether the header `authorization` has the server's token, if it has one; in a time that does not depend on its value. */
+export const hasToken = (authorization: string | null | undefined, token: string | undefined): boolean =>
+  token === undefined || timingSafeEqual(digestOf(givenToken(authorization ?? '')), digestOf(token));
+
+/** Checks the bearer token. @throws {Problem} without it */
 export const checkToken = (request: Request, token: string | undefined): void => {
-  if (token === undefined) return;
-  const given = givenToken(request.headers.get('authorization') ?? '');
-  if (!timingSafeEqual(digestOf(given), digestOf(token)))
+  if (!hasToken(request.headers.get('authorization'), token))
     throw new Problem('unauthorized', 'send the header "Authorization: Bearer TOKEN"', {
       headers: { 'www-authenticate': 'Bearer' },
     });
 };
+
+/** Whether a request may address the server by the name in the header `host`. */
+export const isKnownHost = (host: string, hosts: readonly string[] | undefined): boolean =>
+  hosts === undefined || hosts.includes(host.replace(/:\d+$/, '').toLowerCase());
 
 /**
  * Checks the host and the origin of a request, so that a page of another site can neither use the server of
@@ -30,8 +36,7 @@ export const checkToken = (request: Request, token: string | undefined): void =>
  */
 export const checkOrigin = (request: Request, { hosts, cors }: Pick<ServerSettings, 'hosts' | 'cors'>): void => {
   const host = request.headers.get('host') ?? new URL(request.url).host;
-  const name = host.replace(/:\d+$/, '').toLowerCase();
-  if (hosts !== undefined && !hosts.includes(name))
+  if (!isKnownHost(host, hosts))
     throw new Problem('unknown-host', 'address the server by one of its names (see --allow-host)');
   const origin = request.headers.get('origin');
   if (origin === null || cors.includes('*') || cors.includes(origin)) return;

@@ -8,3 +8,23 @@ export interface RequestContext {
    */
   readonly body?: AsyncIterable<Uint8Array> | undefined;
 }
+
+/** Head of a request as Node's `http` module reads it: an `IncomingMessage` is one. */
+export interface RequestHead {
+  /** HTTP method. */
+  readonly method?: string | undefined;
+  /** Path and query. */
+  readonly url?: string | undefined;
+  /** Headers by name in lower case. */
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+}
+
+/** An answer whose body is a text. */
+export interface PlainAnswer {
+  /** HTTP status. */
+  readonly status: number;
+  /** Headers by name, `content-length` among them. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Problem as JSON. */
+  readonly body: string;
+}

@@ -5,7 +5,7 @@ import { Problem, retryAfter } from '../problems.ts';
 import { sharedClockMs } from '../worker/clock.ts';
 import type { BatchReport, InferenceRequest, ModelDescription, WorkReport } from '../worker/messages.ts';
 import { CostEstimate } from './cost-estimate.ts';
-import { Overrun } from './overrun.ts';
+import { ExtraTime } from './extra-time.ts';
 import type { Outcome, Task } from './task.ts';
 import { WorkerPool, type PoolSettings, type PoolWorker } from './worker-pool.ts';
 
@@ -22,6 +22,17 @@ export interface SchedulerSettings extends PoolSettings {
   /** Maximum number of requests that wait or run. */
   readonly maxQueue: number;
 }
+
+/** Why a request is refused while the server is busy. */
+export interface Overload {
+  readonly detail: string;
+  /** Time after which it may be sent again. */
+  readonly retryMs: number;
+}
+
+/** The error for a request that is refused while the server is busy. */
+export const overloadProblem = ({ detail, retryMs }: Overload): Problem =>
+  new Problem('overloaded', detail, { headers: retryAfter(retryMs) });
 
 /** Callbacks for metrics. */
 export interface SchedulerObserver {
@@ -42,7 +53,7 @@ export class Scheduler {
   private readonly tasks = new Set<Task>();
   private readonly estimates = new Map<string, CostEstimate>();
   private readonly killers = new LRUCache<string, true>({ max: MAX_REMEMBERED, ttl: REMEMBERED_MS });
-  private readonly overrun = new Overrun();
+  private readonly extra = new ExtraTime();
   /** Expected time of all tasks. */
   private costMs = 0;
   private nextId = 0;
@@ -76,23 +87,20 @@ export class Scheduler {
     return this.pool.ready;
   }
 
-  /** Problem that a request would be refused with now, before its body is read; undefined if it would be accepted. */
-  refusal(model?: string): Problem | undefined {
-    return this.refusalAfter(this.workAheadMs(), this.queueLimitMs(model));
+  /** Why a request would be refused now, before its body is read; undefined if it would be accepted. */
+  overload(): Overload | undefined {
+    return this.overloadAfter(this.workAheadMs(), this.queueLimitMs());
   }
 
-  private refusalAfter(aheadMs: number, limitMs: number): Problem | undefined {
+  private overloadAfter(aheadMs: number, limitMs: number): Overload | undefined {
     const waitMs = this.waitAfter(aheadMs);
     if (this.tasks.size >= this.settings.maxQueue)
-      return new Problem('overloaded', `${this.tasks.size} requests are waiting; try again later`, {
-        headers: retryAfter(waitMs),
-      });
+      return { detail: `${this.tasks.size} requests are waiting; try again later`, retryMs: waitMs };
     if (this.tasks.size === 0 || waitMs <= limitMs) return undefined;
-    return new Problem(
-      'overloaded',
-      `the expected wait is ${seconds(waitMs)} s, above the limit of ${seconds(limitMs)} s; try again later`,
-      { headers: retryAfter(waitMs - limitMs) },
-    );
+    return {
+      detail: `the expected wait is ${seconds(waitMs)} s, above the limit of ${seconds(limitMs)} s; try again later`,
+      retryMs: waitMs - limitMs,
+    };
   }
 
   /**
@@ -108,9 +116,9 @@ export class Scheduler {
       throw new Problem('crashes-worker', 'the same request crashed two workers; it is refused for a while');
     const aheadMs = this.workAheadMs();
     const maxWaitMs = this.queueLimitMs(request.model);
-    const refusal = this.refusalAfter(aheadMs, maxWaitMs);
-    if (refusal !== undefined) throw refusal;
-    const isCached = this.pool.holds(request.imageDigest);
+    const overload = this.overloadAfter(aheadMs, maxWaitMs);
+    if (overload !== undefined) throw overloadProblem(overload);
+    const isCached = this.pool.holds(request);
     const costMs = this.estimates.get(request.model)!.of(request.texts.length, isCached);
     return new Promise((resolve, reject) => {
       const giveUp = (): void => {
@@ -130,7 +138,8 @@ export class Scheduler {
         attempts: 0,
         isGivenUp: false,
         acceptedMs: sharedClockMs(),
-        maxWaitMs,
+        // A request that finds no other is answered, however long a busy machine takes for it.
+        maxWaitMs: this.tasks.size === 0 ? Infinity : maxWaitMs,
         resolve: (outcome) => settle(() => resolve(outcome)),
         reject: (error) => settle(() => reject(error)),
       };
@@ -148,13 +157,13 @@ export class Scheduler {
     await this.pool.close();
   }
 
-  /** Time until the accepted work is done, from the measured times and by how much requests overran them lately. */
+  /** Time until the accepted work is done, from the measured times and from how much longer requests took lately. */
   expectedWaitMs(): number {
     return this.waitAfter(this.workAheadMs());
   }
 
   private waitAfter(aheadMs: number): number {
-    return aheadMs * this.overrun.factor + this.pool.restartMs;
+    return aheadMs + this.extra.ms + this.pool.restartMs;
   }
 
   /** Measured time of the work that was accepted and is not done. */
@@ -187,19 +196,26 @@ export class Scheduler {
       this.observer.onBatch(message);
       return;
     }
-    const task = this.pool.release(message.id);
+    if (message.kind === 'missing-image') {
+      this.pool.sendImage(message.id);
+      return;
+    }
+    const task = this.pool.release(message.id, message.kind === 'done');
     if (task === undefined) return;
-    // A request that waited for no other says nothing about the queue, nor does one whose worker was replaced.
-    if (message.kind !== 'failed' && task.aheadMs > 0 && task.attempts === 0)
-      this.overrun.add(task.aheadMs + task.costMs, sharedClockMs() - task.acceptedMs);
+    // A request whose worker was replaced says nothing about the queue.
+    if (message.kind !== 'failed' && task.attempts === 0) {
+      const { ofOne } = this.estimates.get(task.request.model)!;
+      const expectedMs = task.aheadMs + Math.max(task.costMs, ofOne);
+      this.extra.add(sharedClockMs() - task.acceptedMs - expectedMs, ofOne);
+    }
     if (message.kind === 'done') {
-      const { results, batch, isCached, waitMs } = message;
-      this.observer.onWait(waitMs, false);
-      task.resolve({ results, batch, isCached, waitMs });
+      const { results, batch, isCached, timing } = message;
+      this.observer.onWait(timing.waitMs, false);
+      task.resolve({ results, batch, isCached, timing });
     } else if (message.kind === 'expired') {
       this.observer.onWait(message.waitMs, true);
       const detail = `the request waited ${seconds(message.waitMs)} s, longer than the limit of ${seconds(task.maxWaitMs)} s; try again later`;
-      task.reject(new Problem('overloaded', detail, { headers: retryAfter(this.expectedWaitMs()) }));
+      task.reject(overloadProblem({ detail, retryMs: this.expectedWaitMs() }));
     } else {
       const cause =
         message.stack === undefined ? undefined : Object.assign(new Error(message.detail), { stack: message.stack });

@@ -1,4 +1,4 @@
-import type { InferenceRequest } from '../worker/messages.ts';
+import type { InferenceRequest, RequestTiming } from '../worker/messages.ts';
 
 /** Results of a request, and how they were computed. */
 export interface Outcome {
@@ -6,8 +6,7 @@ export interface Outcome {
   readonly results: readonly string[];
   readonly batch: number;
   readonly isCached: boolean;
-  /** Time that it waited for other requests, in milliseconds. */
-  readonly waitMs: number;
+  readonly timing: RequestTiming;
 }
 
 /** An accepted request. */
@@ -26,7 +25,7 @@ export interface Task {
   isGivenUp: boolean;
   /** When it was accepted, on the clock that processes share. */
   readonly acceptedMs: number;
-  /** Limit of the wait when it was accepted. */
+  /** Limit of its wait; Infinity if there was no other request when it was accepted. */
   readonly maxWaitMs: number;
   readonly resolve: (outcome: Outcome) => void;
   readonly reject: (error: Error) => void;

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { MdetrError, messageOf } from '../../errors.ts';
 import type { LogEntry } from '../log.ts';
-import type { WorkerSettings, WorkReport } from '../worker/messages.ts';
+import type { InferenceRequest, WorkerSettings, WorkReport } from '../worker/messages.ts';
 import type { Task } from './task.ts';
 import { WorkerHandle, type OpenedWorker } from './worker-handle.ts';
 
@@ -33,6 +33,13 @@ export interface PoolWorker {
   failures: number;
 }
 
+/** The worker that an image was sent to. */
+interface ImageOwner {
+  readonly worker: number;
+  /** Whether it has answered a request about the image, so that it has its features unless they were dropped. */
+  isEncoded: boolean;
+}
+
 /** Longest pause before a worker that cannot start is started again. */
 const MAX_PAUSE_MS = 30_000;
 
@@ -45,8 +52,8 @@ const AFFINITY = 4;
 /** The inference processes. Dead ones are replaced. */
 export class WorkerPool {
   private readonly workers: PoolWorker[] = [];
-  /** Index of the worker that has an image, by digest. */
-  private readonly images = new LRUCache<string, number>({ max: MAX_IMAGES });
+  /** Workers that have images, by model and digest. */
+  private readonly images = new LRUCache<string, ImageOwner>({ max: MAX_IMAGES });
   private readonly timers = new Set<NodeJS.Timeout>();
   private startMs = 0;
   private isClosing = false;
@@ -84,9 +91,9 @@ export class WorkerPool {
       }, 0);
   }
 
-  /** Whether a worker has probably encoded an image. */
-  holds(imageDigest: string): boolean {
-    return this.settings.imageCacheBytes > 0 && this.images.has(imageDigest);
+  /** Whether a worker has probably encoded the image of a request, or will have before it runs. */
+  holds(request: InferenceRequest): boolean {
+    return this.settings.imageCacheBytes > 0 && this.images.has(imageKey(request));
   }
 
   /** The worker that a request should go to; undefined if it has to wait. */
@@ -99,26 +106,48 @@ export class WorkerPool {
       return tasks.size < 2 * this.settings.batchSize && (current === undefined || current.attempts === 0);
     });
     const [least] = free.toSorted((a, b) => a.tasks.size - b.tasks.size);
-    const owner = free.find(({ index }) => index === this.images.get(task.request.imageDigest));
+    const imageOwner = this.images.get(imageKey(task.request))?.worker;
+    const owner = free.find(({ index }) => index === imageOwner);
     return owner !== undefined && owner.tasks.size <= least!.tasks.size + AFFINITY ? owner : least;
   }
 
   assign(worker: PoolWorker, task: Task): void {
     if (worker.tasks.size === 0) worker.sinceMs = performance.now();
     worker.tasks.set(task.id, task);
-    this.images.set(task.request.imageDigest, worker.index);
+    const key = imageKey(task.request);
+    const known = this.images.get(key);
+    const isOwner = known?.worker === worker.index;
+    if (!isOwner) this.images.set(key, { worker: worker.index, isEncoded: false });
+    // A message with an image takes as long as a caption of a small model.
+    const hasFeatures = isOwner && known.isEncoded && this.settings.imageCacheBytes > 0;
+    const request = { ...task.request, image: hasFeatures ? undefined : task.request.image };
     // A request that lost its worker has waited for that, and is answered in any case.
     const maxWaitMs = task.attempts === 0 ? task.maxWaitMs : Infinity;
     const limit = { acceptedMs: task.acceptedMs, maxWaitMs };
-    worker.handle.send({ kind: 'run', id: task.id, request: task.request, limit });
+    worker.handle.send({ kind: 'run', id: task.id, request, limit });
     worker.handle.ref(true);
   }
 
-  /** Removes a request from its worker; undefined if no worker has it, because it was canceled. */
-  release(id: number): Task | undefined {
-    const worker = this.workers.find(({ tasks }) => tasks.has(id));
+  /** Sends the bytes of an image whose features the worker of a request has dropped. */
+  sendImage(id: number): void {
+    const worker = this.workerWith(id);
+    if (worker === undefined) return;
+    const { request } = worker.tasks.get(id)!;
+    this.images.set(imageKey(request), { worker: worker.index, isEncoded: false });
+    worker.handle.send({ kind: 'image', id, image: request.image });
+  }
+
+  /**
+   * Removes a request from its worker; undefined if no worker has it, because it was canceled.
+   *
+   * @param isDone whether the worker has answered it
+   */
+  release(id: number, isDone = false): Task | undefined {
+    const worker = this.workerWith(id);
     const task = worker?.tasks.get(id);
     if (worker === undefined || task === undefined) return undefined;
+    const owner = isDone ? this.images.get(imageKey(task.request)) : undefined;
+    if (owner?.worker === worker.index) owner.isEncoded = true;
     worker.tasks.delete(id);
     worker.sinceMs = performance.now();
     if (worker.tasks.size === 0) worker.handle.ref(false);
@@ -126,7 +155,7 @@ export class WorkerPool {
   }
 
   cancel({ id }: Task): void {
-    const worker = this.workers.find(({ tasks }) => tasks.has(id));
+    const worker = this.workerWith(id);
     if (worker === undefined) return;
     worker.handle.send({ kind: 'cancel', id });
     this.release(id);
@@ -136,6 +165,10 @@ export class WorkerPool {
     this.isClosing = true;
     this.timers.forEach((timer) => clearTimeout(timer));
     await Promise.all(this.workers.map(({ handle }) => handle.close()));
+  }
+
+  private workerWith(id: number): PoolWorker | undefined {
+    return this.workers.find(({ tasks }) => tasks.has(id));
   }
 
   private async add(index: number): Promise<OpenedWorker> {
@@ -172,7 +205,7 @@ export class WorkerPool {
     if (worker === undefined || this.isClosing) return;
     const wasReady = worker.isReady;
     worker.isReady = false;
-    for (const [digest, owner] of this.images.entries()) if (owner === index) this.images.delete(digest);
+    for (const [key, owner] of this.images.entries()) if (owner.worker === index) this.images.delete(key);
     this.events.onLog({ event: 'worker-exit', worker: index, reason, requests: worker.tasks.size });
     // A worker that never opened its models has no requests; `start` or `restart` gets its error.
     if (!wasReady) return;
@@ -201,6 +234,8 @@ export class WorkerPool {
     });
   }
 }
+
+const imageKey = ({ model, imageDigest }: InferenceRequest): string => `${model} ${imageDigest}`;
 
 /** Logs an error of opening models: its message names files of the server, which clients must not see. */
 const failureText = (error: unknown): string =>

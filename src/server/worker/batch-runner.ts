@@ -7,15 +7,19 @@ import { answerLine, detectionLine, referLine } from '../../results/result-lines
 import type { ResultBase } from '../../results/types.ts';
 import type { ProblemName } from '../problems.ts';
 import { sharedClockMs } from './clock.ts';
-import { ImageCache } from './image-cache.ts';
-import type { InferenceRequest, PartTimes, TaskName, WaitLimit, WorkReport } from './messages.ts';
+import { ImageCache, type CachedImage } from './image-cache.ts';
+import type { PartTimes, TaskName, WaitLimit, WorkerRequest, WorkReport } from './messages.ts';
+import { checkTask, RequestRefused } from './request-checks.ts';
 
 /** A request whose image is encoded, or decoded and resized. */
 interface ReadyRequest {
   readonly id: number;
-  readonly request: InferenceRequest;
+  readonly request: WorkerRequest;
   readonly limit: WaitLimit;
   readonly core: InferenceCore;
+  /** Its features, which the cache may drop before it runs. */
+  readonly cached: CachedImage | undefined;
+  /** Its pixels, for an image that is not encoded yet. */
   readonly prepared: PreparedImage | undefined;
   /** Requests with one key run together. */
   readonly key: string;
@@ -44,6 +48,8 @@ export class BatchRunner {
   /** Requests that were neither answered nor canceled, with their abort controllers. */
   private readonly open = new Map<number, AbortController>();
   private readonly ready: ReadyRequest[] = [];
+  /** Requests that wait for the bytes of their image. */
+  private readonly missing = new Map<number, (image: Uint8Array) => void>();
   private isRunning = false;
 
   constructor(
@@ -55,7 +61,7 @@ export class BatchRunner {
   }
 
   /** Adds a request; its results go to `send`. */
-  async accept(id: number, request: InferenceRequest, limit: WaitLimit): Promise<void> {
+  async accept(id: number, request: WorkerRequest, limit: WaitLimit): Promise<void> {
     const stop = new AbortController();
     this.open.set(id, stop);
     try {
@@ -72,29 +78,40 @@ export class BatchRunner {
     if (!this.isRunning) await this.runAll();
   }
 
+  /** Takes the bytes of an image that was reported as missing. */
+  provide(id: number, image: Uint8Array): void {
+    this.missing.get(id)?.(image);
+    this.missing.delete(id);
+  }
+
   /** Cancels a request. A batch stops when all of its requests are canceled. */
   cancel(id: number): void {
     const stop = this.open.get(id);
     this.open.delete(id);
+    this.missing.delete(id);
     stop?.abort(new Error('canceled'));
   }
 
   private async prepare(accepted: Pick<ReadyRequest, 'id' | 'request' | 'limit' | 'core'>): Promise<ReadyRequest> {
     const { core } = accepted;
-    const { task, model, options, imageDigest, image } = accepted.request;
+    const { task, model, options, imageDigest } = accepted.request;
     const keyOf = (size: string): string => JSON.stringify([model, size, task, options]);
     const cached = this.cache.get(model, imageDigest);
     if (cached !== undefined)
-      return { ...accepted, prepared: undefined, key: keyOf(cached.size), pixels: 0, prepareMs: 0 };
+      return { ...accepted, cached, prepared: undefined, key: keyOf(cached.size), pixels: 0, prepareMs: 0 };
+    const image = accepted.request.image ?? (await this.missingImage(accepted.id));
     const started = performance.now();
-    const prepared = await this.decode(core, image);
+    const prepared = await core.prepare({ image, name: 'image' }, { maxPixels: this.limits.maxPixels });
     const { width, height } = prepared.resized;
     const prepareMs = performance.now() - started;
-    return { ...accepted, prepared, key: keyOf(`${height}x${width}`), pixels: width * height, prepareMs };
+    return { ...accepted, cached, prepared, key: keyOf(`${height}x${width}`), pixels: width * height, prepareMs };
   }
 
-  private decode(core: InferenceCore, image: Uint8Array): Promise<PreparedImage> {
-    return core.prepare({ image, name: 'image' }, { maxPixels: this.limits.maxPixels });
+  private missingImage(id: number): Promise<Uint8Array> {
+    return new Promise((resolve) => {
+      this.missing.set(id, resolve);
+      this.send({ kind: 'missing-image', id });
+    });
   }
 
   private async runAll(): Promise<void> {
@@ -171,7 +188,7 @@ export class BatchRunner {
     const [{ core, request }] = batch as [ReadyRequest, ...ReadyRequest[]];
     const batchStarted = performance.now();
     const waits = batch.map(waitMs);
-    const { images, misses, imageMs } = await this.encode(batch, core, signal);
+    const { images, misses, imageMs } = await this.encode(batch, signal);
     const digests = [...images.keys()];
     const joined = joinImages([...images.values()]);
     const captions = batch.flatMap((item) =>
@@ -210,7 +227,7 @@ export class BatchRunner {
           results: own,
           batch: batch.length,
           isCached: !isMiss,
-          waitMs: waits[index]!,
+          timing: { prepareMs: item.prepareMs, waitMs: waits[index]!, batchMs: performance.now() - batchStarted },
         });
     }
     const prepareMs = batch.reduce((sum, item) => sum + item.prepareMs, 0);
@@ -225,14 +242,15 @@ export class BatchRunner {
   }
 
   /** Encoded images of a batch by digest, from the cache or by one run of the image program. */
-  private async encode(batch: readonly ReadyRequest[], core: InferenceCore, signal: AbortSignal) {
+  private async encode(batch: readonly ReadyRequest[], signal: AbortSignal) {
+    const [{ core }] = batch as [ReadyRequest, ...ReadyRequest[]];
     const images = new Map<string, EncodedImages>();
     const missing = new Map<string, PreparedImage>();
-    for (const { request, prepared } of batch) {
-      const cached = this.cache.get(request.model, request.imageDigest);
-      if (cached !== undefined) images.set(request.imageDigest, cached.encoded);
-      // Dropped from the cache since the request was accepted, which is rare: the image is prepared now.
-      else missing.set(request.imageDigest, prepared ?? (await this.decode(core, request.image)));
+    for (const { request, cached, prepared } of batch) {
+      // Its image may have been encoded for another request meanwhile.
+      const features = cached ?? this.cache.get(request.model, request.imageDigest);
+      if (features !== undefined) images.set(request.imageDigest, features.encoded);
+      else missing.set(request.imageDigest, prepared!);
     }
     const started = performance.now();
     if (missing.size > 0) {
@@ -262,33 +280,6 @@ export class BatchRunner {
 /** Time that a request has waited for others: decoding its image is not waiting. */
 const waitMs = ({ limit, prepareMs }: ReadyRequest): number =>
   Math.max(0, sharedClockMs() - limit.acceptedMs - prepareMs);
-
-/** Error of a request that the model cannot answer, with its kind. */
-class RequestRefused extends MdetrError {
-  constructor(
-    readonly problem: ProblemName,
-    message: string,
-  ) {
-    super(message);
-  }
-}
-
-/** Checks that need no image: heads of the model, and the length of the captions. */
-const checkTask = (core: InferenceCore, { task, model, texts, options }: InferenceRequest): void => {
-  if (task === 'ask' && !core.source.config.do_qa)
-    throw new RequestRefused('unsupported-task', `model "${model}" has no question heads`);
-  if (options.masks === true && !core.hasMasks)
-    throw new RequestRefused('unsupported-task', `model "${model}" has no segmentation head, so it predicts no masks`);
-  for (const text of texts) {
-    if (text.trim() === '') throw new RequestRefused('invalid-text', 'the text is empty; name the objects to find');
-    try {
-      core.source.tokenizer.encode(text, { truncation: options.truncation ?? 'error' });
-    } catch (error) {
-      if (error instanceof MdetrError) throw new RequestRefused('invalid-text', error.message);
-      throw error;
-    }
-  }
-};
 
 const TASK_LINES = { detect: detectionLine, refer: referLine, ask: answerLine } as Readonly<
   Record<TaskName, (result: ResultBase) => Record<string, unknown>>

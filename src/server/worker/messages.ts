@@ -29,6 +29,9 @@ export interface InferenceRequest {
   readonly imageName: string;
 }
 
+/** A request as a worker gets it: without the bytes of an image whose features it probably has. */
+export type WorkerRequest = Omit<InferenceRequest, 'image'> & { readonly image: Uint8Array | undefined };
+
 /** Description of a model for clients. */
 export interface ModelDescription {
   readonly name: string;
@@ -72,8 +75,19 @@ export interface WaitLimit {
 /** Messages to a worker. */
 export type ToWorker =
   | { readonly kind: 'open'; readonly settings: WorkerSettings }
-  | { readonly kind: 'run'; readonly id: number; readonly request: InferenceRequest; readonly limit: WaitLimit }
+  | { readonly kind: 'run'; readonly id: number; readonly request: WorkerRequest; readonly limit: WaitLimit }
+  | { readonly kind: 'image'; readonly id: number; readonly image: Uint8Array }
   | { readonly kind: 'cancel'; readonly id: number };
+
+/** Parts of the time of a request in its worker, in milliseconds. */
+export interface RequestTiming {
+  /** Decoding and resizing its image. */
+  readonly prepareMs: number;
+  /** Waiting for other requests. */
+  readonly waitMs: number;
+  /** The batch in which it ran. */
+  readonly batchMs: number;
+}
 
 /** A request that was computed. */
 export interface Done {
@@ -84,8 +98,7 @@ export interface Done {
   /** Number of requests in its batch. */
   readonly batch: number;
   readonly isCached: boolean;
-  /** Time that it waited for other requests. */
-  readonly waitMs: number;
+  readonly timing: RequestTiming;
 }
 
 /** A request that was given up before its batch, because it had waited longer than its limit. */
@@ -93,6 +106,12 @@ export interface Expired {
   readonly kind: 'expired';
   readonly id: number;
   readonly waitMs: number;
+}
+
+/** The features of a request's image are not there any more, so its bytes are needed. */
+export interface MissingImage {
+  readonly kind: 'missing-image';
+  readonly id: number;
 }
 
 /** The answer to `open`. */
@@ -116,6 +135,7 @@ export interface BatchReport {
 export type WorkReport =
   | Done
   | Expired
+  | MissingImage
   | {
       readonly kind: 'failed';
       readonly id: number;

@@ -49,6 +49,7 @@ process.on('message', (message: ToWorker) => {
   else
     void runner?.then(async (ready) => {
       if (message.kind === 'run') await ready?.accept(message.id, message.request, message.limit);
+      else if (message.kind === 'image') ready?.provide(message.id, message.image);
       else ready?.cancel(message.id);
     });
 });
