@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 import { disableTelemetry } from '../engine/runtime/node/telemetry.ts';
 import { MdetrError, messageOf, UsageError } from '../errors.ts';
@@ -6,7 +5,6 @@ import { packageVersion } from '../files/package-folder.ts';
 import { currentArguments } from '../names/current-names.ts';
 import { COMMANDS } from './commands.ts';
 import { guardStandardStreams, note, visible } from './output/print.ts';
-import { startFrugally } from './start/frugal-start.ts';
 import { isLongCall, runInChild, unpackArguments } from './start/long-call.ts';
 
 const EXAMPLES = `
@@ -74,7 +72,6 @@ const fail = (error: unknown, withStack: boolean): number => {
 
 const main = async (argv: readonly string[]): Promise<number> => {
   const called = calledCommand(argv);
-  startFrugally(called ?? '');
   const program = await buildProgram(called);
   if (argv.length === 0) {
     program.outputHelp({ error: true });
@@ -107,4 +104,7 @@ const start = async (): Promise<number> => {
 
 guardStandardStreams();
 disableTelemetry();
-process.exitCode = await start();
+/** Settles when the call is over and its exit status is set. Bundles in CommonJS format have no `await` outside of functions. */
+export const ended: Promise<void> = start().then((status) => {
+  process.exitCode = status;
+});

@@ -1,7 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import * as z from 'zod';
 import { errorCode, fileReason, MdetrError } from '../errors.ts';
-import { isAlive, ownerSchema, thisProcess, type Owner } from './owner.ts';
+import { isAlive, thisProcess, type Owner } from './owner.ts';
+
+/** Contents of a lock. */
+const ownerSchema = z.object({
+  pid: z.number().int().positive(),
+  host: z.string(),
+  start: z.string().optional(),
+  namespace: z.string().optional(),
+}) satisfies z.ZodType<Owner>;
 
 /** Takeovers of abandoned locks that a process tries before it gives up. */
 const MAX_ATTEMPTS = 5;

@@ -1,20 +1,16 @@
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
-import * as z from 'zod';
 import { errorCode } from '../errors.ts';
 
-/** The process that a lock or a temporary file belongs to. */
-export const ownerSchema = z.object({
-  pid: z.number().int().positive(),
-  host: z.string(),
-  /** Start of the process in clock ticks since the boot (Linux): another process may get the same id later. */
-  start: z.string().optional(),
-  /** Namespace of process ids (Linux): in another container the same id is another process. */
-  namespace: z.string().optional(),
-});
-
 /** Id of a process and of its machine. */
-export type Owner = Readonly<z.infer<typeof ownerSchema>>;
+export interface Owner {
+  readonly pid: number;
+  readonly host: string;
+  /** Start of the process in clock ticks since the boot (Linux): another process may get the same id later. */
+  readonly start?: string | undefined;
+  /** Namespace of process ids (Linux): in another container the same id is another process. */
+  readonly namespace?: string | undefined;
+}
 
 const startOf = (pid: number): string | undefined => {
   try {

@@ -13,7 +13,8 @@ import { stagesOfWhole } from './whole-stages.ts';
  *
  * @param folder path or URL, for errors
  * @param onLoad called with the name of each program before it is loaded
- * @param masksOnDemand loads the program of masks when they are wanted for the first time, so that a broken one fails then
+ * @param isCached the programs are in the cache; that of masks is loaded when they are wanted for the first time, so that a broken one
+ *   fails then
  * @throws {MdetrError} if ONNX Runtime rejects a program, or the layout lacks one
  */
 export const loadExportedStages = async (
@@ -21,13 +22,13 @@ export const loadExportedStages = async (
   runtime: Runtime,
   folder: string,
   onLoad: (program: string) => void,
-  masksOnDemand = false,
+  isCached = false,
 ): Promise<Stages> => {
   const loaded: Pick<Session, 'dispose'>[] = [];
   const load = async <P extends Program>(exported: ExportedProgramFile | undefined): Promise<SessionOf<P>> => {
     if (exported === undefined) throw new MdetrError(`${folder}: a program of the ${layout} layout is missing`);
     onLoad(exported.program.name);
-    const session = await runtime.load(exported.program, { compiled: exported.compiled });
+    const session = await runtime.load(exported.program, { compiled: exported.compiled, isCached });
     loaded.push(session);
     return session as unknown as SessionOf<P>;
   };
@@ -38,7 +39,7 @@ export const loadExportedStages = async (
       const [text, image, masks] = await settled([
         load<InferencePrograms['text']>(programs.text),
         load<InferencePrograms['image']>(programs.image),
-        programs.masks && !masksOnDemand ? loadMasks() : undefined,
+        programs.masks && !isCached ? loadMasks() : undefined,
       ]);
       const hasMasks = programs.masks !== undefined;
       return {

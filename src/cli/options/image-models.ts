@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { prepareRuntime } from '../../engine/runtime/create-runtime.ts';
 import { findPackageFile } from '../../files/package-folder.ts';
 import type { FromPretrainedOptions } from '../../inference/node/load-options.ts';
 import { kindOfDecodedImage } from '../../inference/image-domain.ts';
@@ -34,7 +35,10 @@ export class ImageModels {
     private readonly task: ImageTask = 'boxes',
     /** Number of batches that run at once where the network is small. */
     private readonly batchesAtOnce = 1,
-  ) {}
+  ) {
+    // While the first images are read.
+    if (options.device === 'cpu') void prepareRuntime();
+  }
 
   /** Consecutive images that have the same model, in the order of the images. */
   async groupsOf(images: readonly DecodedImage[]): Promise<readonly ImageGroup[]> {

@@ -147,9 +147,9 @@ export const parseDim = (text: string): Dim => {
     if (number !== undefined) return Number(number);
     const name = take(/[A-Za-z_][\w.]*/y);
     if (name !== undefined) return symbolicDim(name);
-    if (take(/⌊\(/y) === undefined || depth > MAX_NESTED_DIVISIONS) return fail();
+    if (take(/\u230a\(/y) === undefined || depth > MAX_NESTED_DIVISIONS) return fail();
     const numerator = sum(depth + 1);
-    const divisor = take(/\)\/[1-9]\d{0,8}⌋/y);
+    const divisor = take(/\)\/[1-9]\d{0,8}\u230b/y);
     return divisor === undefined ? fail() : floorDivDim(numerator, Number(divisor.slice(2, -1)));
   };
   const product = (depth: number): Dim => {

@@ -64,3 +64,17 @@ export const createRuntime = async (options: RuntimeOptions = {}): Promise<Runti
     `no build of ONNX Runtime can be loaded; run "npm install onnxruntime-node --ignore-scripts" (${reasons.join('; ')})`,
   );
 };
+
+/**
+ * Begins to load what programs of all models need on the CPU: ONNX Runtime's library, and on another thread its environment. A program
+ * that is busy with something else before it calls {@link createRuntime} calls this first. Errors are those of that call.
+ */
+export const prepareRuntime = async (): Promise<void> => {
+  try {
+    if ((forcedKind() ?? 'native') !== 'native') return;
+    const { NativeRuntime } = await import('./native/native-runtime.ts');
+    await NativeRuntime.prepare();
+  } catch {
+    // Thrown again when the runtime is created.
+  }
+};

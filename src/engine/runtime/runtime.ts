@@ -43,6 +43,8 @@ export interface LoadOptions {
    * its contents. Nothing is emitted or cached then; the program only declares inputs and outputs.
    */
   readonly compiled?: string | CompiledProgram | undefined;
+  /** The compiled program is in the cache, where the runtime may keep beside it what it makes of it for this CPU. */
+  readonly isCached?: boolean | undefined;
   /**
    * Outputs that `compute` leaves on the device, and that are fed to other programs of the runtime only: they need not be
    * readable. A device that shares the host's memory ignores it.

@@ -3,6 +3,7 @@ import type { NamedTensors, Program, ProgramInput } from '../../graph/program.ts
 import { checkCommandLine } from '../node/command-line.ts';
 import { hasIntegerDotProducts } from '../node/integer-dot-products.ts';
 import { loadProgram } from '../node/load-program.ts';
+import { OptimizedProgram } from '../node/optimized-program.ts';
 import { ProgramCache } from '../node/program-cache.ts';
 import type { LoadOptions, Runtime, Session } from '../runtime.ts';
 import { returnFreedMemory } from './free-memory.ts';
@@ -24,8 +25,18 @@ export interface NativeRuntimeOptions {
 
 /** `ORT_LOGGING_LEVEL_ERROR` of the C API. */
 const LOG_ERRORS_ONLY = 3;
+/** `ORT_DISABLE_ALL` of the C API. */
+const NO_OPTIMIZATIONS = 0;
 /** `ORT_ENABLE_ALL` of the C API. */
 const ALL_OPTIMIZATIONS = 99;
+
+/** Use of ONNX Runtime's optimizer for a program. */
+interface Optimizing {
+  /** It has seen the program before. */
+  readonly isOptimized?: boolean;
+  /** Path at which it stores its result. */
+  readonly optimizedPath?: string;
+}
 
 /**
  * Runs programs on the CPU through ONNX Runtime's C API. Outputs are written to memory that the next program reads in
@@ -46,6 +57,12 @@ export class NativeRuntime implements Runtime {
     this.cache = options.cache ?? new ProgramCache();
   }
 
+  /** Loads the library, and creates its environment on another thread. @throws {MdetrError} like the constructor */
+  static async prepare(): Promise<void> {
+    checkCommandLine('native');
+    await environment(OrtLibrary.open());
+  }
+
   /** Bytes of device values that have not been released. */
   get bytesInUse(): number {
     return this.arena.bytesInUse;
@@ -56,44 +73,83 @@ export class NativeRuntime implements Runtime {
     options?: LoadOptions,
   ): Promise<Session<Inputs, Outputs>>;
   load(program: Program, options: LoadOptions = {}): Promise<Session> {
-    return loadProgram(program, options, this.cache, this, (...model) => this.create(...model));
+    return loadProgram(program, options, this.cache, this, (...model) =>
+      this.create(...model, options.isCached === true),
+    );
   }
 
   private async create(
     program: Program,
     model: Uint8Array | string,
     inputs: readonly ProgramInput[],
+    isCached: boolean,
   ): Promise<Session> {
     const { library } = this;
+    const handle = await this.createSession(program, model, isCached).catch((error: unknown) => {
+      throw new MdetrError(`cannot load program "${program.name}" on device "${this.device}": ${messageOf(error)}`, {
+        cause: error,
+      });
+    });
+    const { profilePrefix, blocking = false } = this.options;
+    const modes = { isProfiled: profilePrefix !== undefined, isBlocking: blocking };
+    this.loadedCount++;
+    return new NativeSession(program, inputs, library, handle, this.arena, modes, () => this.afterDispose());
+  }
+
+  /** Handle of a new session. That of a program in the cache reads what the optimizer made of it before, or stores it. */
+  private async createSession(program: Program, model: Uint8Array | string, isCached: boolean): Promise<Address> {
+    if (typeof model !== 'string' || !isCached) return this.createFrom(program, model);
+    const optimized = new OptimizedProgram(model);
+    const stored = await optimized.find();
+    if (stored !== undefined) {
+      try {
+        return await this.createFrom(program, stored, { isOptimized: true });
+      } catch {
+        await optimized.remove();
+      }
+    }
+    const optimizedPath = await optimized.newPath();
+    if (optimizedPath === undefined) return this.createFrom(program, model);
+    try {
+      const handle = await this.createFrom(program, model, { optimizedPath });
+      await optimized.keep(optimizedPath);
+      return handle;
+    } catch {
+      return this.createFrom(program, model); // The cache cannot be written, or the error is that of the program.
+    }
+  }
+
+  private async createFrom(
+    program: Program,
+    model: Uint8Array | string,
+    optimizing: Optimizing = {},
+  ): Promise<Address> {
+    const { library } = this;
     const env = await environment(library);
-    const options = this.sessionOptions(program);
+    const options = this.sessionOptions(program, optimizing);
     const out = new BigUint64Array(1);
     try {
       if (typeof model === 'string')
         await library.callAsync(model, 'createSession', env, pathArgument(model), options, out);
       else await library.callAsync(model, 'createSessionFromArray', env, model, model.byteLength, options, out);
-    } catch (error) {
-      throw new MdetrError(`cannot load program "${program.name}" on device "${this.device}": ${messageOf(error)}`, {
-        cause: error,
-      });
     } finally {
       library.release('releaseSessionOptions', options);
     }
-    const { profilePrefix, blocking = false } = this.options;
-    const modes = { isProfiled: profilePrefix !== undefined, isBlocking: blocking };
-    this.loadedCount++;
-    return new NativeSession(program, inputs, library, out[0]!, this.arena, modes, () => this.afterDispose());
+    return out[0]!;
   }
 
-  private async afterDispose(): Promise<void> {
-    if (--this.loadedCount === 0) await returnFreedMemory();
+  private afterDispose(): void {
+    if (--this.loadedCount > 0) return;
+    // Not where the process ends now, which is what most calls of the command line do.
+    setImmediate(() => void returnFreedMemory()).unref();
   }
 
-  private sessionOptions(program: Program): Address {
+  private sessionOptions(program: Program, { isOptimized = false, optimizedPath }: Optimizing): Address {
     const { library } = this;
     const { threads, profilePrefix } = this.options;
     const options = library.make('createSessionOptions');
-    library.call('setSessionGraphOptimizationLevel', options, ALL_OPTIMIZATIONS);
+    library.call('setSessionGraphOptimizationLevel', options, isOptimized ? NO_OPTIMIZATIONS : ALL_OPTIMIZATIONS);
+    if (optimizedPath !== undefined) library.call('setOptimizedModelFilePath', options, pathArgument(optimizedPath));
     library.call('setSessionLogSeverityLevel', options, LOG_ERRORS_ONLY);
     if (threads !== undefined) library.call('setIntraOpNumThreads', options, threads);
     // Memory patterns are kept per input shape: they cost more than they save, and accumulate with varying shapes.

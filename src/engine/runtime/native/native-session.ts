@@ -40,7 +40,7 @@ export class NativeSession implements Session {
     handle: Address,
     private readonly arena: SharedArena,
     private readonly modes: { readonly isProfiled: boolean; readonly isBlocking: boolean },
-    private readonly afterDispose: () => Promise<void>,
+    private readonly afterDispose: () => void,
   ) {
     this.handle = handle;
     this.memoryInfo = library.make('createCpuMemoryInfo', DEVICE_ALLOCATOR, DEFAULT_MEMORY_TYPE);
@@ -91,7 +91,7 @@ export class NativeSession implements Session {
     }
     library.release('releaseSession', handle);
     library.release('releaseMemoryInfo', this.memoryInfo);
-    await this.afterDispose();
+    this.afterDispose();
   }
 
   private async execute(feeds: Values, allocate: Allocate): Promise<readonly OutputBuffer[]> {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { replaceFile } from '../../../files/atomic-file.ts';
 import { digestOfFile } from '../../../files/file-digest.ts';
 
-/** File of an entry that holds the digests of its other files. */
+/** File of an entry that holds the digests of its other files, by default. */
 const SEAL_FILE = 'seal.json';
 /** Age of the last check after which the contents are read again, since a disk can lose data without changing any date. */
 const RECHECK_AFTER_MS = 24 * 3_600_000;
@@ -25,22 +25,22 @@ const identityOf = async (path: string): Promise<string> => {
 };
 
 /** Stores the digests of files of a cache entry, so that damage is noticed later. */
-export const sealEntry = async (entry: string, names: readonly string[]): Promise<void> => {
+export const sealEntry = async (entry: string, names: readonly string[], sealFile = SEAL_FILE): Promise<void> => {
   const files: Record<string, SealedFile> = {};
   for (const name of names) {
     const path = join(entry, name);
     files[name] = { identity: await identityOf(path), sha256: await digestOfFile(path, 'sha256') };
   }
-  await replaceFile(join(entry, SEAL_FILE), JSON.stringify({ checkedMs: Date.now(), files } satisfies Seal));
+  await replaceFile(join(entry, sealFile), JSON.stringify({ checkedMs: Date.now(), files } satisfies Seal));
 };
 
 /**
  * Whether files of an entry still have the contents that `sealEntry` found. Their digests are computed only if a file was
  * touched or moved since the last check, or the check is a day old; otherwise this takes no time.
  */
-export const isIntact = async (entry: string, names: readonly string[]): Promise<boolean> => {
+export const isIntact = async (entry: string, names: readonly string[], sealFile = SEAL_FILE): Promise<boolean> => {
   try {
-    const { checkedMs, files } = JSON.parse(await readFile(join(entry, SEAL_FILE), 'utf8')) as Seal;
+    const { checkedMs, files } = JSON.parse(await readFile(join(entry, sealFile), 'utf8')) as Seal;
     const age = Date.now() - checkedMs;
     let isUntouched = age >= 0 && age < RECHECK_AFTER_MS;
     for (const name of names)
@@ -52,6 +52,6 @@ export const isIntact = async (entry: string, names: readonly string[]): Promise
     return false; // A file is missing, or the seal is damaged.
   }
   // A cache that cannot be written is checked at every start.
-  await sealEntry(entry, names).catch(() => undefined);
+  await sealEntry(entry, names, sealFile).catch(() => undefined);
   return true;
 };
