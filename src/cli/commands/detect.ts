@@ -106,11 +106,8 @@ const detect = async (texts: readonly string[], options: DetectOptions): Promise
   }
 };
 
-/** Returns freed memory to the system. The module loads native code, which the start of a call need not wait for. */
-const returnFreedMemory = async (): Promise<void> => {
-  const memory = await import('../../engine/runtime/native/free-memory.ts');
-  await memory.returnFreedMemory();
-};
+/** Control of the system's allocator. The module loads native code, which the start of a short call need not wait for. */
+const allocator = () => import('../../engine/runtime/native/free-memory.ts');
 
 const detectIn = async (list: ImageList, captions: readonly string[], options: DetectOptions): Promise<void> => {
   const outputs = await planOutputs(list, captions.length, options, [options.classes, options.annotations]);
@@ -151,6 +148,8 @@ const detectIn = async (list: ImageList, captions: readonly string[], options: D
     }
   };
   const running = new RunningBatches(takeResults, batchesAtOnce);
+  // Before the first image is decoded, which starts threads.
+  if (left === undefined || left > TRIM_EVERY) (await allocator()).shareArenas();
   const ahead = new ReadAhead(readNext, list.count === undefined ? 1 : BATCHES_AHEAD);
   try {
     // The first images are read before the model, which takes longer to load: a wrong path is reported at once.
@@ -167,7 +166,8 @@ const detectIn = async (list: ImageList, captions: readonly string[], options: D
           const images = await reader.checkSizes(read, model);
           await running.add(images.length, () => detectAll(model, images, captions, options), signal);
         }
-        if (Math.floor((total + batch.count) / TRIM_EVERY) > Math.floor(total / TRIM_EVERY)) await returnFreedMemory();
+        if (Math.floor((total + batch.count) / TRIM_EVERY) > Math.floor(total / TRIM_EVERY))
+          await (await allocator()).returnFreedMemory();
         total += batch.count;
         progress?.advance(batch.count);
       }
