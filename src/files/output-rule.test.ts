@@ -102,6 +102,19 @@ describe('OutputRule', () => {
       expect(() => new OutputRule({ overwrite: true }).named('/dev/null', '--out N')).toThrow(/is a device/);
   });
 
+  it('lets a call write a new or empty folder, and others only with overwrite', () => {
+    mkdirSync(folder.file('exported'));
+    for (const name of ['none', 'exported']) new OutputRule().folder(folder.file(name), '--results D');
+    folder.file('exported/a.xml', '');
+    expect(() => new OutputRule().folder(folder.file('exported'), '--results D')).toThrow(
+      /^--results D: .*exported is a folder with files in it; pass --overwrite/,
+    );
+    new OutputRule({ overwrite: true }).folder(folder.file('exported'), '--results D');
+    expect(() => new OutputRule({ overwrite: true }).folder(folder.file('exported/a.xml'), '--results D')).toThrow(
+      /a\.xml is a file, but a folder is written/,
+    );
+  });
+
   it('refuses one file for two outputs', () => {
     const rule = new OutputRule();
     rule.named(folder.file('metrics.json'), '--json metrics.json');

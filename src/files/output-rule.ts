@@ -87,6 +87,23 @@ export class OutputRule {
   }
 
   /**
+   * Checks a folder into which a call writes files of names that it does not know yet.
+   * @throws {UsageError} if the path is something else, or a folder that is not empty and `overwrite` is not set
+   */
+  folder(path: string, option: string): void {
+    const info = statSync(path, { throwIfNoEntry: false });
+    if (info === undefined) return;
+    if (!info.isDirectory())
+      throw new UsageError(
+        `${option}: ${path} is ${otherKind(info) ?? 'a file'}, but a folder is written; choose another name`,
+      );
+    if (!this.overwrite && readdirSync(path).length > 0)
+      throw new UsageError(
+        `${option}: ${path} is a folder with files in it; pass --overwrite to write into it, or choose another name`,
+      );
+  }
+
+  /**
    * Checks that an output is no input and no folder or device, at the moment when it is written.
    * @throws {UsageError} if it is
    */

@@ -1,8 +1,9 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { Command } from 'commander';
 import { readResultLines } from '../../datasets/export/export-results.ts';
+import { exporterNamed } from '../../datasets/export/exporters.ts';
 import { MdetrError } from '../../errors.ts';
 import { GrowingFile } from '../../files/growing-file.ts';
 import { NameTable } from '../../files/name-table.ts';
@@ -17,6 +18,7 @@ interface MergeOptions extends FormatOptions {
   readonly results: string;
   readonly images?: readonly string[];
   readonly recursive?: boolean;
+  readonly overwrite?: boolean;
 }
 
 /** Names that a message lists. */
@@ -40,15 +42,18 @@ export const mergeCommand = (): Command =>
       .argument('<file>', 'path of --results that the parts were given, or the parts themselves')
       .requiredOption('--results <path>', 'file or folder to write')
       .option('--images <image...>', 'images of the calls, as they were given to detect: each must have its results')
-      .option('--recursive', 'look into the subfolders of folders of --images'),
+      .option('--recursive', 'look into the subfolders of folders of --images')
+      .option('--overwrite', 'write into a folder of --results that has files in it'),
   )
     .addHelpText('after', EXAMPLES)
     .action((file: string, options: MergeOptions) => merge(file, options));
 
 const merge = async (file: string, options: MergeOptions): Promise<void> => {
-  const { results: path, format = 'jsonl', classes, annotations, images, recursive } = options;
+  const { results: path, format = 'jsonl', classes, annotations, images, recursive, overwrite } = options;
   const parts = await partsOf(file);
-  new OutputRule({ inputs: [...parts, classes, annotations] }).named(path, `--results ${path}`);
+  const rule = new OutputRule({ inputs: [...parts, classes, annotations], overwrite });
+  if (format !== 'jsonl' && exporterNamed(format).target === 'folder') rule.folder(path, `--results ${path}`);
+  else rule.named(path, `--results ${path}`);
   await requireDistinct(parts);
   if (images !== undefined) await requireImages(parts, await ImageList.open(images, { recursive }));
   if (format !== 'jsonl') {
@@ -102,7 +107,13 @@ const partsOf = async (file: string): Promise<string[]> => {
     throw new MdetrError(
       `${file}: ${unfinished.length} of ${count} parts are unfinished: ${listed(unfinished)}; run them again with --resume`,
     );
-  return indices.map((index) => found.get(index)!);
+  const parts = indices.map((index) => found.get(index)!);
+  const folder = parts.find((part) => statSync(part).isDirectory());
+  if (folder !== undefined)
+    throw new MdetrError(
+      `${folder}: is a folder of annotations, and parts are joined as results; run detect --shard without --format, and give --format to merge`,
+    );
+  return parts;
 };
 
 const listed = (items: readonly (string | number)[], total = items.length): string =>

@@ -78,6 +78,7 @@ describe('ImageList', () => {
     ['a pattern without images', ['@broken.txt'], 'a.png\nempty/*.png', /no image file matches this pattern/],
     ['standard input twice', ['-', '@broken.txt'], '-', /-: standard input can be read once only/],
     ['standard input as two lists', ['@-', '@-'], '', /@-: standard input can be read once only/],
+    ['a list without images', ['@broken.txt'], '# none\n\n', /broken\.txt: lists no images/],
     ['a missing list', ['@none.txt'], '', /none\.txt: cannot be read/],
     ['a folder as a list', ['@a'], '', /a: is a folder/],
   ])('refuses %s before any work', async (_, args, lines, message) => {

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
 import type { ImageSource } from '../../data/images/image-source.ts';
-import { UsageError } from '../../errors.ts';
+import { MdetrError, UsageError } from '../../errors.ts';
 import type { Shard } from '../options/shard-option.ts';
 import { imagesBelow, isPlainImagePath, PLAIN_BLOCK } from './folder-images.ts';
 import { linesOf, listBlocks, StoredInput } from './list-lines.ts';
@@ -136,6 +136,8 @@ const surveyOf = async (args: Arguments): Promise<Survey> => {
     if (count > HELD_IMAGES) held = undefined;
     for (let i = 0; held !== undefined && i < chunk.count; i++) held.push(chunk.at(i));
   }
+  // Folders and patterns without images are refused where they are read.
+  if (count === 0) throw new MdetrError(`${args.listFiles[0] ?? 'standard input'}: lists no images`);
   return { count, held };
 };
 

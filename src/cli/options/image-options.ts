@@ -59,7 +59,7 @@ export const addImageOptions = (command: Command): Command =>
     .option('--polygons', 'also print the outlines of the masks; implies --masks')
     .option('--masks-dir <dir>', 'write each mask as a PNG file into this folder; implies --masks')
     .option('--out <file>', 'write the image with the boxes drawn, as .png, .jpg or .webp')
-    .option('--force, --overwrite', 'replace files in the folders and patterns of --out and --masks-dir')
+    .option('--force, --overwrite', 'replace files in the folders and patterns of --out, --masks-dir and --results')
     .option('--json', 'print one JSON object per result and line')
     .option('--max-pixels <millions>', 'maximum pixels of an image, in millions (default: 50)', millions)
     .addOption(imageOrientationOption())

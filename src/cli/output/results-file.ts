@@ -74,6 +74,8 @@ export class ResultsFile {
       if (exporter.needsAnnotations === true && options.annotations === undefined)
         throw new UsageError(`--format ${format} needs the ids of an annotation file: --annotations FILE`);
       if (exporter.target === 'file') rule.named(bare, `--results ${path}`);
+      // The call that is resumed may have ended while it wrote the folder.
+      else if (!resume) rule.folder(bare, `--results ${path}`);
     }
     const journalPath = isPlain ? bare : `${bare}.journal.jsonl`;
     if (isPlain) rule.named(bare, `--results ${path}`);

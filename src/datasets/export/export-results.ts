@@ -61,7 +61,8 @@ export const exportResults = async (
   if (exporter.needsAnnotations === true && annotations === undefined)
     throw new UsageError(`format ${format} needs the ids of an annotation file: annotations (--annotations FILE)`);
   const classNames = await classNamesOf(options);
-  if (typeof results === 'string') new OutputRule({ inputs: [results, annotations] }).checkInputs(path, path);
+  if (typeof results === 'string' && exporter.target === 'file')
+    new OutputRule({ inputs: [results, annotations] }).checkInputs(path, path);
   const classes = new ClassList(format === 'coco-results' ? undefined : classNames);
   const dropped = new Remarks();
   const mapping = classNames === undefined ? undefined : new ClassMapping(classNames);
