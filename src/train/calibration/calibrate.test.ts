@@ -72,7 +72,7 @@ describe('calibrate', () => {
     expect(calibration.data.absent_found).toBeUndefined();
   });
 
-  it('refuses data without boxes, and a calibration of another form', async () => {
+  it('refuses data without boxes that the model finds, the model of the package, and a calibration of another form', async () => {
     const empty = join(folder, 'empty.json');
     writeFileSync(
       empty,
@@ -82,6 +82,21 @@ describe('calibrate', () => {
       }),
     );
     await expect(calibrate({ model, data: empty, images: [join(scenes, 'images')] })).rejects.toThrow('has no boxes');
+    const small = join(folder, 'small.json');
+    const rows = JSON.parse(readFileSync('examples/finetune/val.json', 'utf8')) as { annotations: object[] };
+    writeFileSync(
+      small,
+      JSON.stringify({
+        ...rows,
+        annotations: rows.annotations.map((row) => ({ ...row, bbox: [0, 0, 1, 1], area: 1 })),
+      }),
+    );
+    await expect(calibrate({ model, data: small, images: ['examples/finetune/pictures'] })).rejects.toThrow(
+      /the model finds none of the \d+ boxes/,
+    );
+    await expect(calibrate({ model: 'default', data: scenes })).rejects.toThrow(
+      /model "default" is a part of this package.*mdetr convert default my-default/,
+    );
     await expect(calibrate({ model, data: folder })).rejects.toThrow('has no data to calibrate on');
     const config = join(model, 'config.json');
     const good = readFileSync(config, 'utf8');

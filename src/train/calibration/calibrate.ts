@@ -2,7 +2,7 @@ import { UsageError } from '../../errors.ts';
 import { MDETR } from '../../inference/node/mdetr.ts';
 import type { FromPretrainedOptions } from '../../inference/node/load-options.ts';
 import type { Calibration } from '../../model-folder/calibration.ts';
-import { writeCalibration } from '../../model-folder/node/write-calibration.ts';
+import { calibrationPathOf, writeCalibration } from '../../model-folder/node/write-calibration.ts';
 import { findCalibrationSets } from './calibration-data.ts';
 import { measureCalibration, type MeasureOptions } from './measure-calibration.ts';
 
@@ -34,8 +34,8 @@ export interface Calibrated {
  * and results say of each phrase whether it is `present`. For a `.pth` the calibration is written beside it
  * (`NAME.calibration.json`).
  *
- * @throws {UsageError} if the model or the data are not given
- * @throws {MdetrError} if the model or the data cannot be read, or the data have no boxes
+ * @throws {UsageError} if the model or the data are not given, and for writing into a model of the package
+ * @throws {MdetrError} if the model or the data cannot be read, the data have no boxes, or the model finds none of them
  * @example
  * const { calibration } = await calibrate({ model: 'models/mine', data: 'imported' });
  */
@@ -49,6 +49,8 @@ export const calibrate = async ({
 }: CalibrateOptions): Promise<Calibrated> => {
   if (typeof model !== 'string' || typeof data !== 'string')
     throw new UsageError('calibrate: model and data must be strings');
+  // Checked before the work.
+  if (write) await calibrationPathOf(model);
   const sets = await findCalibrationSets(data, images);
   const loaded = await MDETR.fromPretrained(model, load);
   try {

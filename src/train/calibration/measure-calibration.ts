@@ -44,7 +44,7 @@ const MIN_ABSENT_FRACTION = 0.05;
  * divides present from absent phrases with equally few errors of both kinds. If the data mark few phrases as absent, phrases
  * of other images are asked for, whose nouns occur in no caption of the image.
  *
- * @throws {MdetrError} if the data have no boxes, or no phrases
+ * @throws {MdetrError} if the data have no boxes, or no phrases, or the model finds none of the boxes
  */
 export const measureCalibration = async (
   model: LoadedModel,
@@ -123,6 +123,10 @@ class CalibrationRun {
     if (this.boxes === 0 || this.present.length === 0)
       throw new MdetrError(
         `${name}: has no boxes with phrases in ${this.entries.length} captions; a model is calibrated on captions with boxes`,
+      );
+    if (!this.detections.some(({ isCorrect }) => isCorrect))
+      throw new MdetrError(
+        `${name}: the model finds none of the ${this.boxes} boxes (IoU ${MATCH_IOU}), so no score can mean "found"; it does not know what these images show`,
       );
     const wanted = Math.max(MIN_ABSENT, MIN_ABSENT_FRACTION * this.present.length);
     const made = this.absent.length < wanted ? await this.foreignPhrases() : [];

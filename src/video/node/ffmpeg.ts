@@ -36,7 +36,7 @@ export class FfmpegReport {
   get reason(): string {
     const lines = this.text.split('\n').map((line) => line.trim());
     const telling = lines.findLast((line) =>
-      /invalid|error|no such|could not|failed|unknown|moov|denied|not found/i.test(line),
+      /invalid|error|no such|could not|failed|unknown|moov|denied|not found|matches no streams/i.test(line),
     );
     return (telling ?? lines.findLast((line) => line !== '') ?? 'no reason given')
       .replace(/^\[[^\]]*\]\s*/, '')

@@ -26,22 +26,20 @@ const ARENAS = 2;
  * has freed is lost to the others: over 10,000 decoded images, memory grows by a quarter.
  */
 export const shareArenas = (): void => {
-  const setOption = functionOfLibc<(parameter: number, value: number) => number>(
-    'int mallopt(int parameter, int value)',
-  );
-  setOption?.(ARENA_MAX, ARENAS);
+  const setOption = functionOfLibc('int mallopt(int parameter, int value)');
+  if (setOption !== undefined) (setOption as (parameter: number, value: number) => number)(ARENA_MAX, ARENAS);
 };
 
 let trim: TrimFunction | 'none' | undefined;
 
 const findTrim = (): TrimFunction | 'none' =>
-  functionOfLibc<TrimFunction>('int malloc_trim(size_t keepBytes)') ?? 'none';
+  (functionOfLibc('int malloc_trim(size_t keepBytes)') as TrimFunction | undefined) ?? 'none';
 
 /** A function of glibc; undefined on other systems, and with musl, which lacks it. */
-const functionOfLibc = <T>(declaration: string): T | undefined => {
+const functionOfLibc = (declaration: string): unknown => {
   if (process.platform !== 'linux') return undefined;
   try {
-    const koffi = koffiPackage() as { load(path: string): { func(declaration: string): T } };
+    const koffi = koffiPackage() as { load(path: string): { func(declaration: string): unknown } };
     return koffi.load('libc.so.6').func(declaration);
   } catch {
     return undefined;
