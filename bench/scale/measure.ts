@@ -120,7 +120,7 @@ const exchangeOf = async (hosts: NetworkHosts, { hostFile, subnet }: HostNetwork
   const worker = [process.execPath, '--import', 'tsx', path('bench/scale/exchange.ts'), '4', String(bytes)];
   const output = await run(...hosts.onFirst(...launcher, ...worker));
   const [small, large] = Array.from(output.matchAll(/^seconds \d+ (\S+)$/gm), ([, seconds]) => Number(seconds));
-  const rounds = Math.ceil(bytes / 2 ** 24);
+  const rounds = Math.ceil(bytes / 2 ** 22);
   return { roundSeconds: small!, bytesPerSecond: bytes / (large! - rounds * small!) };
 };
 

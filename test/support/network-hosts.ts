@@ -84,6 +84,9 @@ export class NetworkHosts {
       ip('-n', bridge, 'link', 'set', `port${host}`, 'master', 'br0', 'up');
       ip('-n', name, 'addr', 'add', `10.77.0.${host}/24`, 'dev', 'eth0');
       for (const link of ['eth0', 'lo']) ip('-n', name, 'link', 'set', link, 'up');
+      // Every kernel has Reno; others, such as BBR, treat these short links in their own ways.
+      const control = `/proc/sys/net/ipv4/tcp_congestion_control`;
+      execFileSync('ip', ['netns', 'exec', name, 'sh', '-c', `echo reno > ${control}`], { stdio: 'ignore' });
     }
     this.limit(limits);
     this.agent = join(this.folder, 'agent.sh');

@@ -15,6 +15,10 @@ export interface Communicator {
    *   the sums; what is sent takes half the bytes. Default `float32`.
    */
   allReduce(values: Float32Array, precision?: Precision): Promise<void>;
+  /** Sums several arrays as `allReduce` sums one. Those that are sent to other hosts travel at the same time. */
+  allReduceAll(arrays: readonly Float32Array[], precision?: Precision): Promise<void>;
+  /** Number of values that a round sums; `allReduceTogether` copies small arrays together to this length. Equal in all processes. */
+  readonly packedLength: number;
   /** Overwrites `values` with those of process `root`. */
   broadcast(values: Float32Array, root: number): Promise<void>;
   /** Waits until all processes have called it. */
@@ -35,43 +39,54 @@ export const broadcastBySum = (communicator: Communicator, values: Float32Array,
   return communicator.allReduce(values);
 };
 
-/** Arrays of this length are summed where they are. Shorter ones are packed together: rounds have a fixed cost. */
-const SEPARATE_LENGTH = 2 ** 16;
-/** Values that are packed together. */
-const PACKED_LENGTH = 2 ** 18;
+/** Sums arrays one after the other: `allReduceAll` of a communicator that sends nothing. */
+export const allReduceEach = async (
+  communicator: Communicator,
+  arrays: readonly Float32Array[],
+  precision?: Precision,
+): Promise<void> => {
+  for (const array of arrays) await communicator.allReduce(array, precision);
+};
 
-/** Sums several arrays over all processes, in place, in few all-reduce rounds. */
+/** Arrays of at least this fraction of a round are summed where they are; shorter ones are copied together. */
+const SEPARATE_FRACTION = 1 / 4;
+
+/** Sums several arrays over all processes, in place, in few all-reduce rounds, which have a fixed cost. */
 export const allReduceTogether = async (
   communicator: Communicator,
   arrays: readonly Float32Array[],
   precision: Precision = 'float32',
 ): Promise<void> => {
-  if (communicator.size === 1) return;
-  const pack: Float32Array[] = [];
-  let length = 0;
-  const sendPack = async (): Promise<void> => {
-    if (length === 0) return;
-    const packed = new Float32Array(length);
-    let at = 0;
-    for (const array of pack) {
-      packed.set(array, at);
-      at += array.length;
-    }
-    await communicator.allReduce(packed, precision);
-    at = 0;
-    for (const array of pack.splice(0)) array.set(packed.subarray(at, (at += array.length)));
-    length = 0;
-  };
+  const { size, packedLength } = communicator;
+  if (size === 1) return;
+  const isSeparate = ({ length }: Float32Array): boolean => length >= packedLength * SEPARATE_FRACTION;
+  const packs: Float32Array[][] = [];
+  let free = 0;
   for (const array of arrays) {
-    if (array.length >= SEPARATE_LENGTH) {
-      await communicator.allReduce(array, precision);
-      continue;
+    if (isSeparate(array)) continue;
+    if (array.length > free) {
+      packs.push([]);
+      free = packedLength;
     }
-    if (length + array.length > PACKED_LENGTH) await sendPack();
-    pack.push(array);
-    length += array.length;
+    packs.at(-1)?.push(array);
+    free -= array.length;
   }
-  await sendPack();
+  const packed = packs.map(joined);
+  await communicator.allReduceAll([...arrays.filter(isSeparate), ...packed], precision);
+  for (const [index, pack] of packs.entries()) {
+    let at = 0;
+    for (const array of pack) array.set(packed[index]!.subarray(at, (at += array.length)));
+  }
+};
+
+const joined = (arrays: readonly Float32Array[]): Float32Array => {
+  const all = new Float32Array(arrays.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const array of arrays) {
+    all.set(array, at);
+    at += array.length;
+  }
+  return all;
 };
 
 /** Bytes in a value of a sum: float32 holds integers below 2^24 exactly. */
@@ -114,7 +129,9 @@ export const gatherStrings = async (communicator: Communicator, text: string): P
 export const singleProcess: Communicator = {
   rank: 0,
   size: 1,
+  packedLength: 1,
   allReduce: () => Promise.resolve(),
+  allReduceAll: () => Promise.resolve(),
   broadcast: () => Promise.resolve(),
   barrier: () => Promise.resolve(),
 };

@@ -20,11 +20,20 @@ export class ComposedCommunicator implements Communicator {
     this.size = place.size * threads.size;
   }
 
+  /** Equal in all replicas, of which only the first knows `processes`. */
+  get packedLength(): number {
+    return this.threads.packedLength;
+  }
+
+  allReduce(values: Float32Array, precision: Precision = 'float32'): Promise<void> {
+    return this.allReduceAll([values], precision);
+  }
+
   /** Sums between the threads of a process are always exchanged as they are. */
-  async allReduce(values: Float32Array, precision: Precision = 'float32'): Promise<void> {
-    await this.threads.allReduce(values);
-    await this.processes?.allReduce(values, precision);
-    await this.threads.broadcast(values, 0);
+  async allReduceAll(arrays: readonly Float32Array[], precision: Precision = 'float32'): Promise<void> {
+    await this.threads.allReduceAll(arrays);
+    await this.processes?.allReduceAll(arrays, precision);
+    for (const values of arrays) await this.threads.broadcast(values, 0);
   }
 
   broadcast(values: Float32Array, root: number): Promise<void> {

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { roundToBfloat16, type Precision } from './bfloat16.ts';
-import { addTo, broadcastBySum, partBound, type Communicator } from './communicator.ts';
+import { addTo, allReduceEach, broadcastBySum, partBound, type Communicator } from './communicator.ts';
 import { GroupEnded } from './group-ended.ts';
 
 /** Memory that the threads of a group share. */
@@ -36,12 +36,14 @@ export const makeSharedGroup = (size: number, values: number): SharedGroup => {
 /** Communicator between threads of one process, over shared memory. Values are summed in the order of ranks. */
 export class ThreadCommunicator implements Communicator {
   readonly size: number;
+  readonly packedLength: number;
 
   constructor(
     readonly rank: number,
     private readonly group: SharedGroup,
   ) {
     this.size = group.inputs.length;
+    this.packedLength = group.sums.length;
   }
 
   /**
@@ -65,6 +67,10 @@ export class ThreadCommunicator implements Communicator {
       chunk.set(group.sums.subarray(0, chunk.length));
     }
     if (precision === 'bfloat16') roundToBfloat16(values);
+  }
+
+  allReduceAll(arrays: readonly Float32Array[], precision?: Precision): Promise<void> {
+    return allReduceEach(this, arrays, precision);
   }
 
   broadcast(values: Float32Array, root: number): Promise<void> {

@@ -59,7 +59,7 @@ export const trainProcess = async (config: TrainConfig, options: ProcessOptions)
   let data: RunData | undefined;
   try {
     data = openRunData(config);
-    await agree(communicator, config, data);
+    await agree(communicator, { ...config }, data);
     const isEnd = before !== undefined && (before.step >= data.totalSteps || isExhausted(config, before.position));
     if (before?.position.isDone === true && isEnd) {
       const { best, skippedRows } = before.position;

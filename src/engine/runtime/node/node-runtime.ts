@@ -8,6 +8,7 @@ import { checkCommandLine } from './command-line.ts';
 import { OrtSession } from '../web/ort-session.ts';
 import { loadProgram } from './load-program.ts';
 import type { PlacementOptions } from '../placement.ts';
+import { deviceHint } from './device-hint.ts';
 import { disableTelemetry } from './telemetry.ts';
 import { PlacedSession } from './placed-session.ts';
 import { ProgramCache } from './program-cache.ts';
@@ -93,21 +94,13 @@ export class NodeRuntime implements Runtime {
       if (isWatched) return await PlacedSession.create(program, inputs, toOrt, device, options, sessionWith);
       return new OrtSession(program, await sessionWith({}), inputs, toOrt);
     } catch (error) {
-      const message = adapterHint(device, messageOf(error)) ?? messageOf(error);
+      const message = deviceHint(device, messageOf(error)) ?? messageOf(error);
       throw new MdetrError(`cannot load program "${program.name}" on device "${device}": ${message}`, {
         cause: error,
       });
     }
   }
 }
-
-/** One line instead of ONNX Runtime's stack, if WebGPU finds no device. */
-const adapterHint = (device: string, message: string): string | undefined => {
-  if (device !== 'webgpu' || !message.includes('Failed to get a WebGPU adapter')) return undefined;
-  return process.platform === 'linux'
-    ? 'there is no Vulkan driver that it can use; install the Vulkan loader (libvulkan1 on Debian and Ubuntu) and the driver of the GPU'
-    : 'the system offers no GPU that it can use';
-};
 
 const toOrt = ({ dtype, data, shape }: HostTensor): Ort.Tensor => {
   // The binding rejects shared memory with "Invalid argument".

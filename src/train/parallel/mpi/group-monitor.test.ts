@@ -23,7 +23,9 @@ const communicators = (size: number): Communicator[] => {
   return Array.from({ length: size }, (_, rank) => ({
     rank,
     size,
+    packedLength: 1,
     allReduce,
+    allReduceAll: () => Promise.reject(new Error('not used')),
     broadcast: () => Promise.reject(new Error('not used')),
     barrier: () => allReduce(new Float32Array(1)),
   }));

@@ -1,12 +1,15 @@
 import { packBfloat16, unpackBfloat16, type Precision } from '../bfloat16.ts';
 import { broadcastBySum, partBound, type Communicator } from '../communicator.ts';
-import type { MpiLibrary, MpiRequests } from './mpi-library.ts';
+import { LARGEST_MESSAGE_BYTES, type MpiLibrary, type MpiRequests } from './mpi-library.ts';
 import { waitUntil, type GroupWatch } from './waiting.ts';
 
-/** Values of one round. Longer arrays take several, so that little memory is needed beside them. */
-const VALUES_PER_ROUND = 2 ** 20;
-/** Rounds in progress at the same time: one is added while others are transferred. */
-const ROUNDS_AT_ONCE = 3;
+/**
+ * Values of one round, of which two processes send each other half in a message. Longer arrays take several, so that little
+ * memory is needed beside them.
+ */
+const VALUES_PER_ROUND = (2 * LARGEST_MESSAGE_BYTES) / Float32Array.BYTES_PER_ELEMENT;
+/** Rounds in progress at the same time, a bucket of gradients: one is added while others are transferred. */
+const ROUNDS_AT_ONCE = 4;
 /** Values of all processes together up to which everything is sent to everybody: one exchange instead of two. */
 const SENT_WHOLE = 2 ** 13;
 /** Time for which a process polls its transfers without sleeping: MPI proceeds in these calls only. */
@@ -50,20 +53,28 @@ export class MessageCommunicator implements Communicator {
     this.size = library.size;
   }
 
-  async allReduce(values: Float32Array, precision: Precision = 'float32'): Promise<void> {
-    if (values.length === 0) return;
-    const { valuesPerRound, size, library } = this;
-    let start = 0;
+  get packedLength(): number {
+    return this.valuesPerRound;
+  }
+
+  allReduce(values: Float32Array, precision?: Precision): Promise<void> {
+    return this.allReduceAll([values], precision);
+  }
+
+  async allReduceAll(arrays: readonly Float32Array[], precision: Precision = 'float32'): Promise<void> {
+    const { size, library } = this;
+    const parts = this.partsOf(arrays);
     const active: Round[] = [];
-    const begin = (lane: Lane): Round => {
-      const part = values.subarray(start, start + valuesPerRound);
-      start += part.length;
+    const begin = (lane: Lane, part: Float32Array): Round => {
       const tag = (2 * this.rounds++) % TAGS;
       if (precision === 'bfloat16') return this.beginPacked(lane, part, tag);
       return part.length * size <= SENT_WHOLE ? this.beginWhole(lane, part, tag) : this.beginParts(lane, part, tag);
     };
-    for (let index = 0; index < ROUNDS_AT_ONCE && start < values.length; index++)
-      active.push(begin((this.lanes[index] ??= this.makeLane())));
+    for (let index = 0; index < ROUNDS_AT_ONCE; index++) {
+      const next = parts.next();
+      if (next.done === true) break;
+      active.push(begin((this.lanes[index] ??= this.makeLane()), next.value));
+    }
     while (active.length > 0) {
       const isReady = ({ requests }: Round): boolean => library.isDone(requests);
       let ready = active.findIndex(isReady);
@@ -71,9 +82,17 @@ export class MessageCommunicator implements Communicator {
       const round = active[ready]!;
       if (round.proceed()) continue;
       const lane = this.lanes.find(({ requests }) => requests === round.requests)!;
-      if (start < values.length) active.splice(ready, 1, begin(lane));
-      else active.splice(ready, 1);
+      const next = parts.next();
+      if (next.done === true) active.splice(ready, 1);
+      else active.splice(ready, 1, begin(lane, next.value));
     }
+  }
+
+  /** Parts of arrays that are each summed in one round. */
+  private *partsOf(arrays: readonly Float32Array[]): Generator<Float32Array, void> {
+    for (const array of arrays)
+      for (let start = 0; start < array.length; start += this.valuesPerRound)
+        yield array.subarray(start, start + this.valuesPerRound);
   }
 
   broadcast(values: Float32Array, root: number): Promise<void> {

@@ -16,6 +16,18 @@ import type { MpiFamily, MpiLaunch } from './mpi-launch.ts';
  */
 const UCX_SETTINGS: Readonly<Record<string, string>> = { UCX_MEM_EVENTS: 'no', UCX_HANDLE_ERRORS: 'none' };
 
+/** Size of the largest message. */
+export const LARGEST_MESSAGE_BYTES = 2 ** 21;
+/** Room for the header that MPI puts before a message. */
+const HEADER_BYTES = 2 ** 12;
+/**
+ * Settings of Open MPI. By TCP it announces messages above 64 kB first and waits for an answer, which queues behind the data that
+ * are sent the other way: both directions of a link were never busy together. The largest message of a round is sent at once.
+ */
+const OPEN_MPI_SETTINGS: Readonly<Record<string, string>> = {
+  OMPI_MCA_btl_tcp_eager_limit: String(LARGEST_MESSAGE_BYTES + HEADER_BYTES),
+};
+
 /** Only the main thread calls MPI. */
 const MPI_THREAD_FUNNELED = 1;
 
@@ -95,7 +107,7 @@ export class MpiLibrary {
    */
   static open(launch: MpiLaunch, env: NodeJS.ProcessEnv = process.env): MpiLibrary {
     const koffi = koffiOf();
-    for (const [name, value] of Object.entries(UCX_SETTINGS)) env[name] ??= value;
+    for (const [name, value] of Object.entries({ ...UCX_SETTINGS, ...OPEN_MPI_SETTINGS })) env[name] ??= value;
     const failures: string[] = [];
     for (const family of launch.families) {
       const named = env['MDETR_MPI_LIBRARY'];

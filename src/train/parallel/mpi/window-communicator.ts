@@ -1,12 +1,16 @@
-import { broadcastBySum, partBound, type Communicator } from '../communicator.ts';
+import { addTo, allReduceEach, broadcastBySum, partBound, type Communicator } from '../communicator.ts';
 import { roundToBfloat16, type Precision } from '../bfloat16.ts';
 import type { MpiLibrary } from './mpi-library.ts';
 import { waitUntil, type GroupWatch } from './waiting.ts';
 
 /** Values of one round: a round's memory fits a core's own cache. */
 const VALUES_PER_ROUND = 2 ** 15;
+/** Arrays are copied together to this many values. */
+const PACKED_VALUES = 2 ** 18;
 /** Rounds of at most this many values are added by every process. For larger ones each process adds a part. */
 const ADDED_EVERYWHERE = 2 ** 11;
+/** Arrays of at most this many values are added in JavaScript: a call into the library takes longer. */
+const ADDED_HERE = 2 ** 9;
 /** Bytes of a cache line, in which no two processes should write. */
 const LINE_BYTES = 64;
 /** Polls of another process's counter before the event loop may get a turn. */
@@ -32,6 +36,7 @@ interface Segment {
 export class WindowCommunicator implements Communicator {
   readonly rank: number;
   readonly size: number;
+  readonly packedLength = PACKED_VALUES;
   private readonly segments: readonly Segment[];
   private readonly own: Segment;
   /** Sums of a round, for processes after the second, whose own values are not among the first to be added. */
@@ -74,12 +79,16 @@ export class WindowCommunicator implements Communicator {
     if (precision === 'bfloat16') roundToBfloat16(values);
   }
 
+  allReduceAll(arrays: readonly Float32Array[], precision?: Precision): Promise<void> {
+    return allReduceEach(this, arrays, precision);
+  }
+
   broadcast(values: Float32Array, root: number): Promise<void> {
     return broadcastBySum(this, values, root);
   }
 
-  async barrier(): Promise<void> {
-    await this.allReduce(new Float32Array(1));
+  barrier(): Promise<void> {
+    return this.completePhase() ?? DONE;
   }
 
   /** Every process adds the values of all. Returns a promise only if others have not arrived yet. */
@@ -118,6 +127,10 @@ export class WindowCommunicator implements Communicator {
   private addInOrder(values: Float32Array, slot: number, from: number): void {
     const { library, rank, size, accumulated } = this;
     const { length } = values;
+    if (length <= ADDED_HERE) {
+      this.addHere(values, slot, from);
+      return;
+    }
     // The sum of two values does not depend on their order.
     if (rank < 2) {
       for (let other = 0; other < size; other++)
@@ -129,6 +142,21 @@ export class WindowCommunicator implements Communicator {
     for (let other = 1; other < size; other++)
       library.addTo(sums, other === rank ? values : this.slotOf(other, slot, from));
     values.set(sums);
+  }
+
+  /** Adds as `addInOrder` does. */
+  private addHere(values: Float32Array, slot: number, from: number): void {
+    const { segments, rank, size } = this;
+    if (size === 2) {
+      addTo(values, this.slotOf(1 - rank, slot, from));
+      return;
+    }
+    const all = segments.map((_, other) => (other === rank ? values : this.slotOf(other, slot, from)));
+    for (let index = 0; index < values.length; index++) {
+      let sum = all[0]![index]!;
+      for (let other = 1; other < size; other++) sum = Math.fround(sum + all[other]![index]!);
+      values[index] = sum;
+    }
   }
 
   private slotOf(other: number, slot: number, from: number): Float32Array {
