@@ -4,12 +4,17 @@
  * of memory scales with as many threads, which bounds what is limited by memory.
  *
  *     npm run bench:scaling [-- --size scenes|r101|small --processes 2 --batches 4 --steps 6 --rounds 2 --mpi openmpi]
+ *
+ * `--mbits 200` gives each process a host of its own, a network namespace with that bandwidth (root, Open MPI), and `--pieces 3`
+ * divides the backward program, so that gradients are sent while it runs.
  */
+import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { NativeRuntime } from '../src/engine/runtime/native/native-runtime.ts';
 import { ProcessGroup } from '../src/train/parallel/mpi/process-group.ts';
+import { NetworkHosts } from '../test/support/network-hosts.ts';
 import { MpiLauncher } from './launch.ts';
 import { median } from './median.ts';
 import { makeCase, type Size } from './training/cases.ts';
@@ -25,6 +30,7 @@ const { values: options } = parseArgs({
     /** Pieces of the backward program; see docs/decisions.md. */
     pieces: { type: 'string', default: '1' },
     messages: { type: 'boolean', default: false },
+    mbits: { type: 'string' },
     child: { type: 'boolean', default: false },
   },
 });
@@ -84,12 +90,34 @@ const copyRate = async (threads: number): Promise<number> => {
   return (threads * times * COPIED_BYTES) / seconds;
 };
 
+/** Standard output of a number of processes, each on a host of its own. */
+const runOnHosts = (hosts: NetworkHosts, count: number, command: readonly string[]): string => {
+  const { agent, network } = hosts;
+  const settings = { plm_rsh_agent: agent, btl_tcp_if_include: network.subnet, oob_tcp_if_include: network.subnet };
+  const launcher = ['mpirun', '--hostfile', network.hostFile, '--map-by', 'node', '--bind-to', 'none'];
+  for (const [key, value] of Object.entries(settings)) launcher.push('--mca', key, value);
+  const [program, args] = hosts.onFirst(...(count === 1 ? [] : launcher), ...command);
+  const env = { ...process.env, OMPI_ALLOW_RUN_AS_ROOT: '1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1' };
+  return execFileSync(program, args, { encoding: 'utf8', env });
+};
+
 const compare = async (): Promise<void> => {
   const launcher = new MpiLauncher(options.mpi);
+  const hosts = options.mbits === undefined ? undefined : new NetworkHosts(processes, { mbits: Number(options.mbits) });
+  try {
+    await compareOn(launcher, hosts);
+  } finally {
+    hosts?.remove();
+  }
+};
+
+const compareOn = async (launcher: MpiLauncher, hosts: NetworkHosts | undefined): Promise<void> => {
   const settings = (['size', 'batches', 'steps', 'pieces'] as const).flatMap((name) => [`--${name}`, options[name]]);
   const command = [process.execPath, '--import', 'tsx', fileURLToPath(import.meta.url), '--child', ...settings];
   const env = options.messages ? { MDETR_MPI_SHARED_MEMORY: '0' } : {};
-  const run = (count: number): StepTimes[] => JSON.parse(launcher.run(count, command, env)) as StepTimes[];
+  const outputOf = (count: number): string =>
+    hosts === undefined ? launcher.run(count, command, env) : runOnHosts(hosts, count, command);
+  const run = (count: number): StepTimes[] => JSON.parse(outputOf(count)) as StepTimes[];
   const [one, several]: [StepTimes[], StepTimes[]] = [[], []];
   const [oneCopies, severalCopy]: [number[], number[]] = [[], []];
   for (let round = 0; round < rounds; round++) {
