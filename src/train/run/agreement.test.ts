@@ -17,7 +17,7 @@ interface View {
   readonly text?: string;
 }
 
-/** What three processes say that see these configs and data. */
+/** Messages of processes that see these configs and data. */
 const messagesOf = async (views: readonly View[]): Promise<string[]> => {
   const group = makeSharedGroup(views.length, 256);
   const agreed = views.map(({ config, rows = 4, text = 'rows' }, rank) => {
