@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { UsageError } from '../errors.ts';
+import { firstIssue } from '../options/first-issue.ts';
 import type { ValueSchema } from '../options/value-schema.ts';
 
 /** An option of a benchmark: on the command line, in the "evaluate" section of a config, or in both. */
@@ -105,8 +106,8 @@ export const settingsOf = <Options extends BenchmarkOptions>(
   const settings = Object.entries(options).map(([key, { schema }]) => {
     const parsed = schema.safeParse(values[key]);
     if (parsed.success) return [key, parsed.data] as const;
-    const { path, message } = parsed.error.issues[0]!;
-    throw new UsageError(`${[configKeyOf(key), ...path.map(String)].join('.')}: ${message}`);
+    const { field, message } = firstIssue(parsed.error);
+    throw new UsageError(`${configKeyOf(key)}${field === '' ? '' : `.${field}`}: ${message}`);
   });
   return Object.fromEntries(settings) as SettingsOf<Options>;
 };

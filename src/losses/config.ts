@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { MdetrError } from '../errors.ts';
+import { firstIssue } from '../options/first-issue.ts';
 import type { CriterionConfig } from './criterion-config.ts';
 import type { ModelConfig } from '../models/index.ts';
 
@@ -65,8 +66,8 @@ export const parseCriterionConfig = (values: Readonly<Record<string, unknown>>, 
   const given = Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null && value !== undefined));
   const parsed = criterionConfigSchema.safeParse(given);
   if (!parsed.success) {
-    const { path, message } = parsed.error.issues[0]!;
-    throw new MdetrError(`${source}: "${path.join('.')}" ${message.charAt(0).toLowerCase()}${message.slice(1)}`);
+    const { field, predicate } = firstIssue(parsed.error);
+    throw new MdetrError(`${source}: "${field}" ${predicate}`);
   }
   const { set_cost_class, set_cost_bbox, set_cost_giou } = parsed.data;
   if (set_cost_class === 0 && set_cost_bbox === 0 && set_cost_giou === 0) {

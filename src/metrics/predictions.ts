@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type { ValueSchema } from '../options/value-schema.ts';
 import { MdetrError } from '../errors.ts';
+import { firstIssue } from '../options/first-issue.ts';
 
 /*
  * Predictions as plain JSON: one object on each line, after a first line that names the format. Boxes are in pixels of
@@ -193,9 +194,8 @@ export class PredictionParser<Prediction> {
     }
     const parsed = this.format.schema.safeParse(value);
     if (parsed.success) return parsed.data;
-    const issue = parsed.error.issues[0]!;
-    const field = issue.path.map(String).join('.');
-    throw new MdetrError(`${this.source}, line ${this.line}: ${field === '' ? '' : `"${field}": `}${issue.message}.`);
+    const { field, message } = firstIssue(parsed.error);
+    throw new MdetrError(`${this.source}, line ${this.line}: ${field === '' ? '' : `"${field}": `}${message}.`);
   }
 
   /** Call it after the last line. @throws {MdetrError} when there was none */

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { MdetrError } from '../errors.ts';
+import { firstIssue } from '../options/first-issue.ts';
 
 /** Key of a model's `config.json` that holds its calibration. */
 export const CALIBRATION_KEY = 'calibration';
@@ -71,7 +72,7 @@ export const calibrationOf = (values: Readonly<Record<string, unknown>>, source:
   if (value === undefined || value === null) return undefined;
   const parsed = calibrationSchema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  const path = [CALIBRATION_KEY, ...(issue?.path ?? [])].join('.');
-  throw new MdetrError(`${source}: "${path}" ${issue?.message ?? 'is invalid'}; make it again with: mdetr calibrate`);
+  const { field, message } = firstIssue(parsed.error);
+  const path = field === '' ? CALIBRATION_KEY : `${CALIBRATION_KEY}.${field}`;
+  throw new MdetrError(`${source}: "${path}" ${message}; make it again with: mdetr calibrate`);
 };

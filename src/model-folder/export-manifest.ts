@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type { ProgramSignature } from '../engine/graph/index.ts';
 import { MdetrError } from '../errors.ts';
+import { firstIssue } from '../options/first-issue.ts';
 import { PRECISIONS, type Precision } from './precision.ts';
 
 /** Name of the file that lists the contents of an exported folder. */
@@ -105,8 +106,8 @@ export const parseExportManifest = (json: unknown, where: string): ExportManifes
     );
   const parsed = manifestSchema.safeParse(json);
   if (!parsed.success) {
-    const issue = parsed.error.issues[0]!;
-    throw new MdetrError(`${where}: "${issue.path.join('.').slice(0, 100)}": ${issue.message.slice(0, 100)}`);
+    const { field, message } = firstIssue(parsed.error);
+    throw new MdetrError(`${where}: "${field}": ${message}`);
   }
   const manifest = parsed.data;
   for (const [precision, programs] of Object.entries(manifest.precisions))

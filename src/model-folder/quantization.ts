@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { MdetrError, quoted } from '../errors.ts';
+import { firstIssue } from '../options/first-issue.ts';
 
 /** Version of the file's form. */
 export const QUANTIZATION_VERSION = 1;
@@ -75,9 +76,8 @@ export const parseQuantization = (value: unknown, source: string): Quantization 
     );
   const parsed = schema.safeParse(value);
   if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    const path = (issue?.path ?? []).join('.').slice(0, 100);
-    throw new MdetrError(`${source}: "${path}" ${issue?.message.slice(0, 100) ?? 'is invalid'}; ${WAY_OUT}`);
+    const { field, message } = firstIssue(parsed.error);
+    throw new MdetrError(`${source}: "${field}" ${message}; ${WAY_OUT}`);
   }
   const { method, data, ranges } = parsed.data;
   const names = Object.keys(ranges);

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { MdetrError, quoted } from '../errors.ts';
+import { firstIssue } from '../options/first-issue.ts';
 import type { ModelConfig, TextEncoderConfig } from './model-config.ts';
 
 /** Boolean; the official code and its JSON files write 1 for true. */
@@ -197,10 +198,8 @@ export const parseModelConfig = (values: Readonly<Record<string, unknown>>, sour
   const given = Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null && value !== undefined));
   const parsed = modelConfigSchema.safeParse(given);
   if (!parsed.success) {
-    const issue = parsed.error.issues[0]!;
-    throw new MdetrError(
-      `${source}: "${issue.path.join('.')}" ${issue.message.charAt(0).toLowerCase()}${issue.message.slice(1)}`,
-    );
+    const { field, predicate } = firstIssue(parsed.error);
+    throw new MdetrError(`${source}: "${field}" ${predicate}`);
   }
   const config = parsed.data;
   const refuse = (problem: string): never => {

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { MdetrError } from '../errors.ts';
+import { firstIssue } from '../options/first-issue.ts';
 import { withMeasures } from './measures.ts';
 import { RESULTS_VERSION, type AnswerResult, type DetectionResult, type ReferResult } from './types.ts';
 
@@ -129,7 +130,6 @@ export const parseResult = (json: unknown, where = 'result'): DetectionResult | 
   const schema = has('question') ? answerResultSchema : has('expression') ? referResultSchema : detectionResultSchema;
   const parsed = schema.safeParse(withMeasures(json));
   if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  const path = issue === undefined || issue.path.length === 0 ? '' : ` ${issue.path.join('.')}:`;
-  throw new MdetrError(`${where}: is not a result of mdetr:${path} ${issue?.message ?? 'invalid'}`);
+  const { field, message } = firstIssue(parsed.error);
+  throw new MdetrError(`${where}: is not a result of mdetr:${field === '' ? '' : ` ${field}:`} ${message}`);
 };

@@ -4,6 +4,7 @@ import type { Benchmark } from '../../benchmarks/benchmark.ts';
 import { configKeyOf, type BenchmarkOption } from '../../benchmarks/benchmark-options.ts';
 import { allBenchmarks } from '../../benchmarks/registry.ts';
 import { MdetrError, UsageError } from '../../errors.ts';
+import { firstIssue } from '../../options/first-issue.ts';
 import type { ValueSchema } from '../../options/value-schema.ts';
 
 /** An option of one or more benchmarks. */
@@ -123,8 +124,8 @@ export const parseEvaluationSection = (section: unknown, source: string): Evalua
   });
   const parsed = schema.safeParse(section);
   if (!parsed.success) {
-    const issue = parsed.error.issues[0]!;
-    throw new MdetrError(`${source}: evaluate.${issue.path.join('.')}: ${issue.message}`);
+    const { field, message } = firstIssue(parsed.error);
+    throw new MdetrError(`${source}: evaluate.${field}: ${message}`);
   }
   const values = parsed.data as Readonly<Record<string, unknown>>;
   const settings = Object.fromEntries(options.map(({ key }) => [key, values[configKeyOf(key)]]));

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import * as z from 'zod';
 import { MdetrError, messageOf } from '../../errors.ts';
+import { firstIssue } from '../../options/first-issue.ts';
 import { PHOTO_TIERS, type PhotoRow } from './photo-row.ts';
 
 const box = z.tuple([z.number(), z.number(), z.number(), z.number()]).readonly();
@@ -65,6 +66,6 @@ const parseRow = (line: string, where: string): PhotoRow => {
   }
   const parsed = rowSchema.safeParse(json);
   if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw new MdetrError(`${where}: "${issue!.path.join('.')}" ${issue!.message}`);
+  const { field, message } = firstIssue(parsed.error);
+  throw new MdetrError(`${where}: "${field}" ${message}`);
 };

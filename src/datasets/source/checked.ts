@@ -1,5 +1,6 @@
 import type * as z from 'zod';
 import { BadRowError } from './bad-rows.ts';
+import { firstIssue } from '../../options/first-issue.ts';
 
 /**
  * Validates a value read from a source file.
@@ -13,7 +14,8 @@ export const checked = <Schema extends z.ZodType>(
 ): z.output<Schema> => {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  const { path, message } = result.error.issues[0]!;
-  const field = path.length > 0 ? `, field ${path.map(String).join('.')}` : '';
-  throw new BadRowError(`${location}${field}: ${message.replace(/^Invalid input: /, '')}`);
+  const { field, message } = firstIssue(result.error);
+  throw new BadRowError(
+    `${location}${field === '' ? '' : `, field ${field}`}: ${message.replace(/^Invalid input: /, '')}`,
+  );
 };

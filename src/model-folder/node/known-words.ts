@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import * as z from 'zod';
 import { MdetrError } from '../../errors.ts';
+import { firstIssue } from '../../options/first-issue.ts';
 import { readJsonFile, readTextFile } from '../../files/json/json-file.ts';
 import { MODEL_FILE_NAMES } from '../layout.ts';
 import { isFile } from './model-files.ts';
@@ -37,10 +38,8 @@ export const readWordRecord = async (folder: string): Promise<WordRecord | undef
   if (!(await isFile(path))) return undefined;
   const parsed = recordSchema.safeParse(await readJsonFile(path));
   if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0]!;
-  throw new MdetrError(
-    `${path}: ${issue.path.join('.')}: ${issue.message}; delete the file to use the model without it`,
-  );
+  const { field, message } = firstIssue(parsed.error);
+  throw new MdetrError(`${path}: ${field}: ${message}; delete the file to use the model without it`);
 };
 
 /** Path of the `tokenizer.json` of a folder; the path itself if it is that of a JSON file. */

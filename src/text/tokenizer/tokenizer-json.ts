@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { MdetrError, quoted } from '../../errors.ts';
+import { firstIssue } from '../../options/first-issue.ts';
 import { type AddedToken, LONGEST_ADDED_TOKEN, MAX_ADDED_TOKENS } from './added-tokens.ts';
 import { ByteLevelBpe } from './byte-level.ts';
 import { WordLevel } from './word-level.ts';
@@ -74,10 +75,9 @@ type TokenizerFile = z.infer<typeof tokenizerSchema>;
 export const readTokenizerJson = (json: unknown, where: string): TokenizerDefinition => {
   const parsed = tokenizerSchema.safeParse(json);
   if (!parsed.success) {
-    const issue = parsed.error.issues[0]!;
-    const field = issue.path.length === 0 ? 'the file' : issue.path.join('.');
+    const { field, message } = firstIssue(parsed.error);
     throw new MdetrError(
-      `${where}: ${field}: ${issue.message}. Expected a tokenizer.json with byte-level BPE (RoBERTa), words and pieces (mdetr), or WordLevel.`,
+      `${where}: ${field === '' ? 'the file' : field}: ${message}. Expected a tokenizer.json with byte-level BPE (RoBERTa), words and pieces (mdetr), or WordLevel.`,
     );
   }
   const file = parsed.data;

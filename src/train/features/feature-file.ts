@@ -4,6 +4,7 @@ import * as z from 'zod';
 import type { HostTensor } from '../../engine/graph/index.ts';
 import { float16ToFloat32, float32ToFloat16 } from '../../checkpoints/half.ts';
 import { MdetrError, messageOf } from '../../errors.ts';
+import { firstIssue } from '../../options/first-issue.ts';
 import { readJsonFileSync } from '../../files/json/json-file.ts';
 import { makeFolderSync } from '../../files/make-folder.ts';
 
@@ -58,10 +59,10 @@ export class FeatureFile {
     if (!existsSync(path))
       throw new MdetrError(`${folder}: has no features: compute them first (scripts/photos/compute-features.ts)`);
     const parsed = headerSchema.safeParse(readJsonFileSync(path));
-    if (!parsed.success)
-      throw new MdetrError(
-        `${path}: is not a header of features: ${parsed.error.issues[0]!.path.join('.')} ${parsed.error.issues[0]!.message}`,
-      );
+    if (!parsed.success) {
+      const { field, message } = firstIssue(parsed.error);
+      throw new MdetrError(`${path}: is not a header of features: ${field} ${message}`);
+    }
     try {
       const values = openSync(join(folder, VALUES_FILE), 'r');
       const done = openSync(join(folder, DONE_FILE), 'r');

@@ -8,6 +8,7 @@ import {
   type TensorSource,
 } from '../../checkpoints/index.ts';
 import { MdetrError, quoted } from '../../errors.ts';
+import { firstIssue } from '../../options/first-issue.ts';
 import type { HostTensor } from '../../engine/graph/index.ts';
 import type { Moments } from '../optimizer/optimizer.ts';
 import type { TrainerState } from '../step/trainer-state.ts';
@@ -115,8 +116,8 @@ const factsOf = (path: string, { metadata }: SafetensorsFile): Facts => {
   }
   const parsed = factsSchema.safeParse(values);
   if (!parsed.success) {
-    const { path: field, message } = parsed.error.issues[0]!;
-    throw damaged(path, `state.${field.join('.')} ${message.charAt(0).toLowerCase()}${message.slice(1)}`);
+    const { field, predicate } = firstIssue(parsed.error);
+    throw damaged(path, `state.${field} ${predicate}`);
   }
   return parsed.data;
 };
