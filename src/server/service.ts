@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { MdetrError } from '../errors.ts';
 import { fetchBytes, FetchError } from '../fetching/fetch-bytes.ts';
+import { unlessAborted } from '../threads/unless-aborted.ts';
 import { BodyBudget, discardBody, readBody } from './http/body.ts';
 import { ClientLimit, Deadline } from './http/guards.ts';
 import { parseInferenceBody, type InferenceBody, type RemoteImage } from './http/inference-body.ts';
@@ -140,7 +141,7 @@ export class Service {
     this.active++;
     try {
       const { signal } = deadline;
-      return await untilAborted(signal, async () => {
+      return await unlessAborted(signal, async () => {
         const body = await readBody(request, chunks, this.settings, this.budget);
         try {
           return await answer(body.bytes, signal);
@@ -220,17 +221,3 @@ export class Service {
 
 const closingProblem = (): Problem =>
   new Problem('draining', 'the server is shutting down', { headers: { 'retry-after': '1' } });
-
-/** Settles as the promise does, or rejects with the signal's reason as soon as the signal is aborted. */
-const untilAborted = <T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> =>
-  new Promise((resolve, reject) => {
-    const stop = (): void => reject(signal.reason as Error);
-    if (signal.aborted) {
-      stop();
-      return;
-    }
-    signal.addEventListener('abort', stop, { once: true });
-    work()
-      .then(resolve, reject)
-      .finally(() => signal.removeEventListener('abort', stop));
-  });

@@ -10,7 +10,8 @@ import { ReadAhead } from '../input/read-ahead.ts';
 import { MAX_RUNNING, RunningBatches } from '../input/running-batches.ts';
 import { parseShard, shardPath, type Shard } from '../options/shard-option.ts';
 import { addFormatOptions, exportOptionsOf, type FormatOptions } from '../options/format-options.ts';
-import { interruptible, unlessAborted } from '../options/stop-signals.ts';
+import { unlessAborted } from '../../threads/unless-aborted.ts';
+import { interruptible } from '../options/stop-signals.ts';
 import { ImageModels } from '../options/image-models.ts';
 import { addModelOptions, type ModelOptions } from '../options/model-options.ts';
 import { requireCaptions, collectCaptions, integerFrom } from '../options/option-values.ts';
@@ -158,7 +159,7 @@ const detectIn = async (list: ImageList, captions: readonly string[], options: D
     await interruptible(async (signal) => {
       for (;;) {
         // Images of the next batches are decoded while the network runs.
-        const batch = await unlessAborted(next ?? ahead.next(), signal);
+        const batch = await unlessAborted(signal, () => next ?? ahead.next());
         next = undefined;
         if (batch === undefined) break;
         const groups = await models.groupsOf(batch.images);

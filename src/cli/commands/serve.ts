@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { MdetrError, UsageError } from '../../errors.ts';
 import { SERVER_DEFAULTS, type ServerModel, type ServerOptions } from '../../server/options.ts';
+import { unlessAborted } from '../../threads/unless-aborted.ts';
 import { addDeviceOptions, addSourceOptions, type ModelOptions } from '../options/model-options.ts';
 import { ensureNativeLibrary } from '../options/native-library.ts';
 import { collect, integerFrom, millions } from '../options/option-values.ts';
@@ -189,26 +190,18 @@ const serve = async (options: ServeOptions): Promise<void> => {
   try {
     const server = await listen(handler, { host: options.host, port: options.port, bodyTimeoutS: options.bodyTimeout });
     try {
-      await untilAborted(signals.signal, handler.ready());
-      if (!signals.signal.aborted) {
-        if (settings.token === undefined && !LOOPBACK.includes(options.host))
-          note('other machines can use this server without a token: set MDETR_TOKEN to ask for one');
-        print(`${server.url}\n`);
-        await untilAborted(signals.signal, new Promise(() => undefined));
-      }
+      await unlessAborted(signals.signal, () => handler.ready());
+      if (settings.token === undefined && !LOOPBACK.includes(options.host))
+        note('other machines can use this server without a token: set MDETR_TOKEN to ask for one');
+      print(`${server.url}\n`);
+      await unlessAborted(signals.signal, () => new Promise(() => undefined));
     } catch (error) {
-      throw error instanceof MdetrError ? error : new MdetrError(`the worker cannot start: ${String(error)}`);
+      if (!signals.signal.aborted)
+        throw error instanceof MdetrError ? error : new MdetrError(`the worker cannot start: ${String(error)}`);
     } finally {
       await server.close();
     }
   } finally {
     signals.forget();
   }
-};
-
-/** Settles with the work, or resolves when the signal is aborted. */
-const untilAborted = async (signal: AbortSignal, work: Promise<void>): Promise<void> => {
-  if (signal.aborted) return;
-  const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
-  await Promise.race([work, aborted]);
 };

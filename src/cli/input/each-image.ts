@@ -4,7 +4,8 @@ import { batchesOf } from './image-batches.ts';
 import { ImageList } from './image-list.ts';
 import type { MDETR } from '../../inference/node/mdetr.ts';
 import { completed, ImageReader, type DecodedImage } from './image-reader.ts';
-import { interruptible, unlessAborted } from '../options/stop-signals.ts';
+import { unlessAborted } from '../../threads/unless-aborted.ts';
+import { interruptible } from '../options/stop-signals.ts';
 import { ImageModels } from '../options/image-models.ts';
 import type { ModelOptions } from '../options/model-options.ts';
 import { needsWholeList, planOutputs, type OutputContent } from '../output/image-outputs.ts';
@@ -76,8 +77,8 @@ const runOnList = async <R extends ResultBase>(
     // The first image is read before the model, which takes longer to load: a wrong path is reported at once.
     const first = list.count === undefined ? undefined : Promise.resolve(await readNext());
     await interruptible(async (signal) => {
-      for (let next = first ?? readNext(); ; next = readNext()) {
-        const read = await unlessAborted(next, signal);
+      for (let next = first; ; next = undefined) {
+        const read = await unlessAborted(signal, () => next ?? readNext());
         if (read === undefined) break;
         total++;
         for (const { model, images } of await models.groupsOf(read))

@@ -62,18 +62,3 @@ export const interruptible = async (work: (signal: AbortSignal) => Promise<void>
   }
   signals.endAsAsked();
 };
-
-/** Result of work that nothing can end, such as waiting for input. @throws the reason of `signal` as soon as it is aborted */
-export const unlessAborted = async <T>(work: Promise<T>, signal: AbortSignal): Promise<T> => {
-  signal.throwIfAborted();
-  let abort = (): void => undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    abort = () => reject(signal.reason as Error);
-    signal.addEventListener('abort', abort, { once: true });
-  });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
-};
