@@ -12,7 +12,8 @@ config=${2:?the configuration of the training run}
 shift 2
 # The command: npx mdetr, or what MDETR holds.
 read -ra mdetr <<<"${MDETR:-npx mdetr}"
-options=(--hostfile "$hosts" --map-by node --bind-to none --mca odls_base_sigkill_timeout 120)
+# mpirun passes SIGXCPU on, at which mdetr saves and ends. At SIGTERM mpirun would kill the processes before they have saved.
+options=(--hostfile "$hosts" --map-by node --bind-to none --mca ess_base_forward_signals SIGXCPU)
 # The network between the hosts, where they have several: MDETR_NETWORK=10.0.0.0/24.
 if [ -n "${MDETR_NETWORK:-}" ]; then
   options+=(--mca btl_tcp_if_include "$MDETR_NETWORK" --mca oob_tcp_if_include "$MDETR_NETWORK")
@@ -22,4 +23,14 @@ if [ -n "${MDETR_RSH:-}" ]; then options+=(--mca plm_rsh_agent "$MDETR_RSH"); fi
 for name in MDETR_CACHE MDETR_OFFLINE MDETR_MPI_LIBRARY MDETR_DEAD_AFTER_MS; do
   if [ -n "${!name:-}" ]; then options+=(-x "$name"); fi
 done
-exec mpirun "${options[@]}" "${mdetr[@]}" train "$config" --resume "$@"
+mpirun "${options[@]}" "${mdetr[@]}" train "$config" --resume "$@" &
+mpirun=$!
+trap 'kill -XCPU "$mpirun"' TERM INT HUP
+# A signal interrupts wait.
+status=0
+wait "$mpirun" || status=$?
+while kill -0 "$mpirun" 2>/dev/null; do
+  status=0
+  wait "$mpirun" || status=$?
+done
+exit "$status"
