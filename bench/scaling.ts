@@ -3,6 +3,7 @@
  * batches, in turns. Prints the speedup, the fraction of a step in which processes wait for each other, and how a plain copy
  * of memory scales with as many threads, which bounds what is limited by memory.
  *
+ *     npm run bench:scaling -- growth [...]     growth of inference with its inputs: another bench, bench/growth.ts
  *     npm run bench:scaling [-- --size scenes|r101|small --processes 2 --batches 4 --steps 6 --rounds 2 --mpi openmpi]
  *
  * `--mbits 200` gives each process a host of its own, a network namespace with that bandwidth (root, Open MPI), and `--pieces 3`
@@ -18,6 +19,12 @@ import { NetworkHosts } from '../test/support/network-hosts.ts';
 import { MpiLauncher } from './launch.ts';
 import { median } from './median.ts';
 import { makeCase, type Size } from './training/cases.ts';
+
+if (process.argv[2] === 'growth') {
+  process.argv.splice(2, 1);
+  await import('./growth.ts');
+  process.exit();
+}
 
 const { values: options } = parseArgs({
   options: {

@@ -1,16 +1,16 @@
 """Detects with an exported model, without mdetr: pip install onnxruntime numpy tokenizers pillow
 
     mdetr export --out exported --single-file
-    python detect.py exported image.png "a large green sphere"
+    python detect.py exported image.png "a large green sphere" [model_fp16.onnx]
 """
 import json, sys
 import numpy as np, onnxruntime
 from PIL import Image
 from tokenizers import Tokenizer
 
-folder, path, caption = sys.argv[1:4]
+folder, path, caption, file = (*sys.argv[1:], "model.onnx")[:4]
 settings = json.load(open(f"{folder}/preprocessor_config.json"))
-session = onnxruntime.InferenceSession(f"{folder}/model.onnx", providers=["CPUExecutionProvider"])
+session = onnxruntime.InferenceSession(f"{folder}/{file}", providers=["CPUExecutionProvider"])
 
 image = Image.open(path).convert("RGB")
 short, long = settings["size"]["shortest_edge"], settings["size"]["longest_edge"]

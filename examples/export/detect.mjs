@@ -1,16 +1,16 @@
 // Detects with an exported model, without mdetr: npm install onnxruntime-node @huggingface/tokenizers sharp
 //
 //     mdetr export --out exported --single-file
-//     node detect.mjs exported image.png "a large green sphere"
+//     node detect.mjs exported image.png "a large green sphere" [model_fp16.onnx]
 import { readFileSync } from 'node:fs';
 import { Tokenizer } from '@huggingface/tokenizers';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import sharp from 'sharp';
 
-const [folder, path, caption] = process.argv.slice(2);
+const [folder, path, caption, file = 'model.onnx'] = process.argv.slice(2);
 const readJson = (name) => JSON.parse(readFileSync(`${folder}/${name}`, 'utf8'));
 const { size, image_mean: mean, image_std: std } = readJson('preprocessor_config.json');
-const session = await InferenceSession.create(`${folder}/model.onnx`);
+const session = await InferenceSession.create(`${folder}/${file}`);
 
 const original = await sharp(path).metadata();
 const sides = [original.width, original.height];

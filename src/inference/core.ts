@@ -17,8 +17,8 @@ import {
   type ResultBase,
 } from '../results/types.ts';
 import { SpareBuffers } from '../engine/runtime/spare-buffers.ts';
-import { encodeBatch, unseenWordWarnings } from '../text/index.ts';
-import { concatBatches, encodeImages, evidenceFeeds, groupsOfOneShape, type EncodedImages } from './encoded-images.ts';
+import { unseenWordWarnings } from '../text/index.ts';
+import { concatBatches, encodeImages, evidenceFeeds, textBatches, type EncodedImages } from './encoded-images.ts';
 import { withEmbeddings } from './query-embeddings.ts';
 import type { EncodeOptions, ModelCore, NamedImage } from './model-core.ts';
 import type { InferenceOptions } from './options.ts';
@@ -121,7 +121,7 @@ export class InferenceCore implements ModelCore {
       throw new MdetrError(
         `model "${this.source.name}" has no segmentation head, so it predicts no masks; use one trained for PhraseCut, or the default model`,
       );
-    const batches = this.textBatches(images, captions, options);
+    const batches = textBatches(images, captions, this.source, options);
     const outputs: CaptionOutputs[] = [];
     const started = performance.now();
     for (const { groups, members, batchIndices, tokens } of batches) {
@@ -148,36 +148,6 @@ export class InferenceCore implements ModelCore {
     }
     const model = images.modelMs + performance.now() - started;
     return new ProgramOutputs(outputs, { preprocess: images.preprocessMs, model });
-  }
-
-  /**
-   * The captions about images of one feature shape, tokenized and padded to a batch, with the index of each caption's image
-   * in the concatenated features. Captions are named by their indices.
-   */
-  private textBatches(
-    { groups, locations }: EncodedImages,
-    captions: readonly ImageCaption[],
-    { truncation = 'error' }: InferenceOptions,
-  ) {
-    return groupsOfOneShape(groups).flatMap((together) => {
-      const locationOf = (caption: number) => locations[captions[caption]!.image]!;
-      const members = [...captions.keys()].filter((caption) => together.includes(locationOf(caption).group));
-      if (members.length === 0) return [];
-      const used = together.filter((group) => members.some((caption) => locationOf(caption).group === group));
-      const starts = new Map<number, number>();
-      let images = 0;
-      for (const group of used) {
-        starts.set(group, images);
-        images += groups[group]!.features.src.shape[0]!;
-      }
-      const batchIndices = members.map((caption) => {
-        const { group, index } = locationOf(caption);
-        return starts.get(group)! + index;
-      });
-      const texts = members.map((caption) => captions[caption]!.text);
-      const tokens = encodeBatch(this.source.tokenizer, texts, { truncation });
-      return { groups: used.map((group) => groups[group]!), members, batchIndices, tokens };
-    });
   }
 
   /** Results of `detect`, in the order of the captions. */

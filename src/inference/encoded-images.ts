@@ -1,3 +1,6 @@
+import type { ModelSource } from '../model-folder/model-source.ts';
+import { encodeBatch, type EncodedBatch } from '../text/index.ts';
+import type { InferenceOptions } from './options.ts';
 import type { Size } from '../geometry/size.ts';
 import { MdetrError } from '../errors.ts';
 import type { HostTensor } from '../engine/graph/index.ts';
@@ -198,3 +201,66 @@ export const evidenceFeeds = (runs: readonly ImageResults[]): EvidenceByName<Hos
     evidence_positions: joined('evidence_positions'),
   };
 };
+
+/** Captions of one run of the text program. */
+export interface TextBatch {
+  /** Groups of images, whose features are concatenated. */
+  readonly groups: readonly ImageGroup[];
+  /** Indices of the captions. */
+  readonly members: readonly number[];
+  /** Index of each caption's image in the concatenated features. */
+  readonly batchIndices: readonly number[];
+  readonly tokens: EncodedBatch;
+}
+
+/** Attention scores of one run beyond which captions of an image are faster one after the other: they no longer fit the caches. */
+const MAX_SCORE_BYTES = 2 ** 25;
+const SCORE_BYTES = 4;
+
+/**
+ * Maximum number of captions of one image in a run of the text program: as many as their attention scores have room for in the caches.
+ *
+ * @param positions size of the feature map
+ * @param heads attention heads
+ */
+export const captionsPerRun = (positions: number, heads: number): number =>
+  Math.max(1, Math.floor(MAX_SCORE_BYTES / (SCORE_BYTES * heads * positions ** 2)));
+
+/**
+ * Captions about images of one feature shape, tokenized and padded to a batch. Many captions of a single large image are several
+ * batches ({@link captionsPerRun}).
+ */
+export const textBatches = (
+  { groups, locations }: EncodedImages,
+  captions: readonly { readonly image: number; readonly text: string }[],
+  { tokenizer, config }: Pick<ModelSource, 'tokenizer' | 'config'>,
+  { truncation = 'error' }: InferenceOptions,
+): TextBatch[] =>
+  groupsOfOneShape(groups).flatMap((together) => {
+    const locationOf = (caption: number) => locations[captions[caption]!.image]!;
+    const about = [...captions.keys()].filter((caption) => together.includes(locationOf(caption).group));
+    if (about.length === 0) return [];
+    const used = together.filter((group) => about.some((caption) => locationOf(caption).group === group));
+    const starts = new Map<number, number>();
+    let images = 0;
+    for (const group of used) {
+      starts.set(group, images);
+      images += groups[group]!.features.src.shape[0]!;
+    }
+    const [, , height, width] = groups[used[0]!]!.features.src.shape;
+    // Of several images, each run would compute the projections of all of them again.
+    const atOnce = images > 1 ? about.length : captionsPerRun(height! * width!, config.nheads);
+    return Array.from({ length: Math.ceil(about.length / atOnce) }, (_, run) => {
+      const members = about.slice(run * atOnce, (run + 1) * atOnce);
+      const texts = members.map((caption) => captions[caption]!.text);
+      return {
+        groups: used.map((group) => groups[group]!),
+        members,
+        batchIndices: members.map((caption) => {
+          const { group, index } = locationOf(caption);
+          return starts.get(group)! + index;
+        }),
+        tokens: encodeBatch(tokenizer, texts, { truncation }),
+      };
+    });
+  });

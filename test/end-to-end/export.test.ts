@@ -11,9 +11,19 @@ const canConsume = hasPython('onnxruntime, numpy, tokenizers, PIL');
 const canCheck = hasPython('onnx');
 const missing = (is: boolean, modules: string): string => (is ? '' : ` (skipped: ${python} lacks ${modules})`);
 
+/** Precisions, and the file of each in a folder with one file. */
+const DTYPES = ['float32', 'float16', 'int8'] as const;
+const FILES = { float32: 'model.onnx', float16: 'model_fp16.onnx', int8: 'model_quantized.onnx' } as const;
+
 interface Found {
   readonly score: number;
   readonly box: readonly number[];
+}
+
+/** Output of the programs for masks and answers. */
+interface Consumed {
+  readonly answer: string;
+  readonly objects: readonly { readonly score: number; readonly area: number }[];
 }
 
 describe('mdetr export', () => {
@@ -21,10 +31,10 @@ describe('mdetr export', () => {
   let expected: readonly Found[] = [];
 
   beforeAll(async () => {
-    for (const args of [['parts'], ['single', '--single-file']]) {
+    for (const args of [['parts'], ['single', '--single-file', '--dtype', DTYPES.join()]]) {
       const result = await command.call('export', '--out', ...args);
       expect(result.status, result.stderr).toBe(0);
-      expect(result.stdout).toMatch(/^\w+: \w+ layout, float32, [\d.]+ MB\n$/);
+      expect(result.stdout).toMatch(/^\w+: \w+ layout, float32( and float16 and int8)?, [\d.]+ MB\n$/);
     }
     const [detected] = await command.json('detect', scene, '--caption', caption);
     expected = detected!['detections'] as readonly Found[];
@@ -32,11 +42,11 @@ describe('mdetr export', () => {
   });
   afterAll(() => command.remove());
 
-  const expectSame = (found: readonly Found[], scoreDigits: number, px: number): void => {
+  const expectSame = (found: readonly Found[], scoreDigits: number, px: number, same = expected): void => {
     const byScore = (list: readonly Found[]) => list.toSorted((a, b) => b.score - a.score);
-    expect(found).toHaveLength(expected.length);
+    expect(found).toHaveLength(same.length);
     byScore(found).forEach(({ score, box }, index) => {
-      const wanted = byScore(expected)[index]!;
+      const wanted = byScore(same)[index]!;
       expect(score).toBeCloseTo(wanted.score, scoreDigits);
       box.forEach((value, axis) => expect(Math.abs(value - wanted.box[axis]!)).toBeLessThan(px));
     });
@@ -87,22 +97,54 @@ describe('mdetr export', () => {
     expectRefusal(await command.call('convert', 'parts', 'x.pth'), 1, /is an exported model/);
   });
 
-  it('gives a JavaScript program without this package the same detections', () => {
-    const program = join(projectRoot, 'examples/export/detect.mjs');
-    expect(readFileSync(program, 'utf8')).not.toMatch(/from '(mdetr|\.)/);
-    const run = spawnSync(process.execPath, [program, command.file('single'), scene, caption], { encoding: 'utf8' });
-    // Its resizing filter is another one.
-    expectSame(linesOf(run), 1, 2);
-  });
+  /** Programs without this package, with the resizing filter of each: Pillow's is ours, sharp's is another one. */
+  const PROGRAMS = [
+    { command: process.execPath, folder: 'examples/export', ending: '.mjs', scoreDigits: 1, px: 2, area: 0.02 },
+    { command: python, folder: 'bench/export', ending: '.py', scoreDigits: 4, px: 0.1, area: 0.005 },
+  ] as const;
+  const QUESTION = 'What color is the large sphere in front of the brown ball?';
 
-  it.skipIf(!canConsume)(
-    `gives a Python program the same detections${missing(canConsume, 'onnxruntime, tokenizers or Pillow')}`,
-    () => {
-      const program = join(projectRoot, 'bench/export/detect.py');
-      const run = spawnSync(python, [program, command.file('single'), scene, caption], { encoding: 'utf8' });
-      expectSame(linesOf(run), 4, 0.1);
-    },
-  );
+  describe.each(PROGRAMS)('for a program of $folder without this package', (program) => {
+    const { command: interpreter, folder, ending, scoreDigits, px, area } = program;
+    const canRun = interpreter !== python || canConsume;
+    const reason = missing(canRun, 'onnxruntime, tokenizers or Pillow');
+    const run = (name: string, text: string, dtype: (typeof DTYPES)[number]): SpawnSyncReturns<string> => {
+      const path = join(projectRoot, folder, `${name}${ending}`);
+      expect(readFileSync(path, 'utf8')).not.toMatch(/from '(mdetr|\.)|import mdetr/);
+      return spawnSync(interpreter, [path, command.file('single'), scene, text, FILES[dtype]], { encoding: 'utf8' });
+    };
+
+    it.skipIf(!canRun).each(DTYPES)(`has the same detections in %s${reason}`, async (dtype) => {
+      const [detected] = await command.json(
+        'detect',
+        scene,
+        '--caption',
+        caption,
+        '--model',
+        'single',
+        '--dtype',
+        dtype,
+      );
+      expectSame(linesOf(run('detect', caption, dtype)), scoreDigits, px, detected!['detections'] as Found[]);
+    });
+
+    it.skipIf(!canRun).each(DTYPES)(`has the same masks and answers in %s${reason}`, async (dtype) => {
+      const args = [scene, '--model', 'single', '--dtype', dtype];
+      const [detected] = await command.json('detect', ...args, '--caption', caption, '--masks');
+      const [answered] = await command.json('ask', ...args, '--question', QUESTION);
+      const readOne = (result: SpawnSyncReturns<string>): Consumed => {
+        expect(result.status, result.stderr).toBe(0);
+        return JSON.parse(result.stdout) as Consumed;
+      };
+      const areas = (list: readonly { readonly score: number; readonly area: number }[], total: number) =>
+        list.toSorted((a, b) => b.score - a.score).map((object) => object.area / total);
+      const wanted = areas(detected!['detections'] as (Found & { area: number })[], 480 * 320);
+      const found = areas(readOne(run('masks-and-answer', caption, dtype)).objects, 1);
+      expect(found).toHaveLength(wanted.length);
+      found.forEach((value, index) => expect(Math.abs(value - wanted[index]!)).toBeLessThan(area));
+      expect(readOne(run('masks-and-answer', QUESTION, dtype)).answer).toBe(answered!['answer']);
+    });
+  });
 
   it.skipIf(!canCheck)(`passes onnx.checker with strict shape inference${missing(canCheck, 'onnx')}`, () => {
     const files = ['parts/image', 'parts/text', 'parts/masks', 'single/model'];

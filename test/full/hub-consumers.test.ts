@@ -14,14 +14,17 @@ const npm = (folder: string, ...args: readonly string[]) =>
 const hasRegistry = npm(tmpdir(), 'view', `@huggingface/transformers@${VERSION}`, 'version').status === 0;
 const caption = 'a large green sphere and the small purple cylinder';
 
+/** Precisions, and how transformers.js names them. */
+const DTYPES = { float32: 'fp32', float16: 'fp16', int8: 'q8' } as const;
+
 /** Runs the exported folder with transformers.js on given pixel values and prints logits and boxes. */
 const CONSUMER = `
 import { readFileSync } from 'node:fs';
 import { AutoModel, AutoTokenizer, env, Tensor } from '@huggingface/transformers';
 env.allowRemoteModels = false;
-const [folder, pixels, dims, caption] = process.argv.slice(2);
+const [folder, pixels, dims, caption, dtype] = process.argv.slice(2);
 const tokenizer = await AutoTokenizer.from_pretrained(folder);
-const model = await AutoModel.from_pretrained(folder);
+const model = await AutoModel.from_pretrained(folder, { dtype });
 const bytes = readFileSync(pixels);
 const values = new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
 const pixel_mask = new Tensor('int64', new BigInt64Array(64 * 64).fill(1n), [1, 64, 64]);
@@ -42,23 +45,27 @@ describe.skipIf(!hasRegistry)(
     }, 280_000);
     afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-    it('loads a folder in the hub layout from disk and gives our logits', async () => {
-      await exportModel('default', join(folder, 'exported'), { layout: 'hub' });
+    it('loads a folder in the hub layout from disk and gives our logits in every precision', async () => {
+      const exported = join(folder, 'exported');
+      await exportModel('default', exported, { layout: 'hub', dtype: Object.keys(DTYPES) as (keyof typeof DTYPES)[] });
       const { image } = generateScene(1, 0, { width: 480, height: 320 });
-      const model = await MDETR.fromPretrained('default', { threads: 1 });
-      const expected = (await model.predict([{ image, text: caption }])).detection(0);
-      await model.dispose();
       const { tensors, height, width } = batchImages([prepareImage(image, { shortestEdge: 96, longestEdge: 144 })]);
       writeFileSync(join(folder, 'pixels.bin'), new Uint8Array(tensors.buffer, tensors.byteOffset, tensors.byteLength));
       writeFileSync(join(folder, 'consumer.mjs'), CONSUMER);
-      const args = ['consumer.mjs', './exported', 'pixels.bin', JSON.stringify([1, 3, height, width]), caption];
-      const output = execFileSync(process.execPath, args, { cwd: folder, encoding: 'utf8' });
-      const found = JSON.parse(output) as { logits: number[]; boxes: number[] };
       const worst = (a: readonly number[], b: Float32Array): number =>
         a.reduce((largest, value, index) => Math.max(largest, Math.abs(value - b[index]!)), 0);
-      expect(found.logits).toHaveLength(expected.logits.length);
-      expect(worst(found.logits, expected.logits)).toBeLessThan(1e-4);
-      expect(worst(found.boxes, expected.boxes)).toBeLessThan(1e-4);
+      for (const [dtype, theirs] of Object.entries(DTYPES)) {
+        const model = await MDETR.fromPretrained(exported, { threads: 1, dtype: dtype as keyof typeof DTYPES });
+        const expected = (await model.predict([{ image, text: caption }])).detection(0);
+        await model.dispose();
+        const shape = JSON.stringify([1, 3, height, width]);
+        const args = ['consumer.mjs', './exported', 'pixels.bin', shape, caption, theirs];
+        const output = execFileSync(process.execPath, args, { cwd: folder, encoding: 'utf8' });
+        const found = JSON.parse(output) as { logits: number[]; boxes: number[] };
+        expect(found.logits).toHaveLength(expected.logits.length);
+        expect(worst(found.logits, expected.logits), dtype).toBeLessThan(1e-4);
+        expect(worst(found.boxes, expected.boxes), dtype).toBeLessThan(1e-4);
+      }
     });
   },
 );

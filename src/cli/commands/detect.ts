@@ -129,7 +129,7 @@ const detectIn = async (list: ImageList, captions: readonly string[], options: D
   const left = list.count === undefined ? undefined : list.count - (file?.resumed ?? 0);
   // Of a live list, results are written before the next image comes.
   const batchesAtOnce = left !== undefined && left > options.batchSize ? MAX_RUNNING : 1;
-  const models = new ImageModels(options, {}, wantsMasks(options) ? 'masks' : 'boxes', batchesAtOnce);
+  const models = new ImageModels(options, {}, wantsMasks(options) ? 'masks' : 'boxes', batchesAtOnce, left);
   const warned = new Set<string>();
   const handle = async (image: DecodedImage, results: readonly DetectionResult[]): Promise<void> => {
     for (const [captionIndex, result] of results.entries()) {

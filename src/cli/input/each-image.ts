@@ -60,6 +60,8 @@ const runOnList = async <R extends ResultBase>(
     options,
     { answers: task.answers },
     task.needs === 'boxes' && wantsMasks(options) ? 'masks' : task.needs,
+    1,
+    list.count,
   );
   const warned = new Set<string>();
   const handle = async (image: DecodedImage, model: MDETR, signal: AbortSignal): Promise<void> => {

@@ -35,6 +35,8 @@ export class ImageModels {
     private readonly task: ImageTask = 'boxes',
     /** Number of batches that run at once where the network is small. */
     private readonly batchesAtOnce = 1,
+    /** Number of images of the call; undefined if they come one by one. */
+    private readonly imageCount?: number,
   ) {
     // While the first images are read.
     if (options.device === 'cpu') void prepareRuntime();
@@ -92,10 +94,11 @@ export class ImageModels {
 
   /**
    * Threads of a run: batches that run at once share the cores, since waiting for each other costs threads time. One of them is
-   * outside the network, in preparation or results.
+   * outside the network, in preparation or results. For a single image, another thread takes more time to start than it saves.
    */
   private threadsOf(model: string): number | undefined {
     const isEmbedded = Object.values(MODEL_OF_KIND).some((name) => name === model);
+    if (isEmbedded && this.imageCount === 1) return 1;
     if (!isEmbedded || this.batchesAtOnce === 1) return undefined;
     return Math.max(1, Math.floor(availableParallelism() / (this.batchesAtOnce - 1)));
   }
