@@ -67,7 +67,9 @@ describe('dependencies inside the package', () => {
   it.skipIf(!existsSync(join(dist, 'built')))('come with their licenses', () => {
     const listed = JSON.parse(readFileSync(join(dist, 'bundled/packages.json'), 'utf8')) as BundledPackage[];
     const notices = readFileSync(join(dist, 'bundled/LICENSES.txt'), 'utf8');
-    expect(listed.map(({ name }) => name)).toEqual(expect.arrayContaining(['hono', 'libheif-js', 'zod', 'lru-cache']));
+    expect(listed.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['hono', 'libheif-js', 'zod', 'lru-cache', 'sharp', 'semver']),
+    );
     for (const { name, version } of listed) expect(notices).toContain(`${name} ${version}\n`);
     expect(notices).toContain('GNU LESSER GENERAL PUBLIC LICENSE');
   });

@@ -196,27 +196,44 @@ export const bundleDependencies = async (dist: string): Promise<readonly Bundled
     if (!COPIED_MODULES.has(specifier)) stubs.set(specifier, exportsOf(specifier, use));
   const inputs = await bundle(stubs, target, [...installed]);
 
-  const packages = new Map<string, BundledPackage & { readonly folder: string }>();
-  for (const path of [...sources, ...inputs]) {
-    const found = packageOfFile(path);
-    packages.set(`${found.name}@${found.version}`, found);
-  }
-  const sorted = [...packages.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
   // Builds of libheif have its full license beside them, the package itself a summary.
-  const folders = (folder: string): string[] => [
-    ...new Set([folder, ...sources.filter((path) => path.startsWith(join(folder, 'libheif-wasm'))).map(dirname)]),
-  ];
-  const notices = sorted.map(
-    ({ name, version, folder }) =>
-      `${'-'.repeat(80)}\n${name} ${version}\n\n${folders(folder).map(licenseText).join('\n\n')}\n`,
-  );
-  writeFileSync(join(target, 'LICENSES.txt'), `${NOTICE}\n${notices.join('\n')}`);
-  const listed = sorted.map(({ name, version, license }) => ({ name, version, license }));
-  writeFileSync(join(target, 'packages.json'), `${JSON.stringify(listed, undefined, 2)}\n`);
-  return listed;
+  const besideLibheif = sources.filter((path) => path.includes('libheif-wasm')).map(dirname);
+  return addLicenses(target, [...sources, ...inputs], besideLibheif);
 };
 
-const NOTICE = `This folder contains code and data of the packages below, each under its own license.
+/**
+ * Writes the licenses of the packages that bundled files come from, beside those that are there.
+ *
+ * @param target folder of the bundled code; @param paths files of packages; @param folders more folders with license texts of theirs
+ * @returns all packages with code in the bundles
+ */
+export const addLicenses = (
+  target: string,
+  paths: readonly string[],
+  folders: readonly string[] = [],
+): readonly BundledPackage[] => {
+  const [list, texts] = [join(target, 'packages.json'), join(target, 'LICENSES.txt')];
+  const listed = existsSync(list) ? (JSON.parse(readFileSync(list, 'utf8')) as BundledPackage[]) : [];
+  const found = new Map(
+    paths.map((path) => {
+      const own = packageOfFile(path);
+      return [`${own.name}@${own.version}`, own];
+    }),
+  );
+  for (const { name, version } of listed) found.delete(`${name}@${version}`);
+  const added = [...found.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  const notices = added.map(({ name, version, folder }) => {
+    const own = [folder, ...folders.filter((other) => other.startsWith(folder))];
+    return `${'-'.repeat(80)}\n${name} ${version}\n\n${[...new Set(own)].map(licenseText).join('\n\n')}\n`;
+  });
+  const before = existsSync(texts) ? readFileSync(texts, 'utf8') : NOTICE;
+  writeFileSync(texts, `${before}\n${notices.join('\n')}`);
+  const all = [...listed, ...added.map(({ name, version, license }) => ({ name, version, license }))];
+  writeFileSync(list, `${JSON.stringify(all, undefined, 2)}\n`);
+  return all;
+};
+
+const NOTICE = `This folder and ../cli contain code and data of the packages below, each under its own license.
 libheif-bundle.mjs is an unchanged file of libheif-js (LGPL-3.0); a file of the same interface may take its place.
 `;
 

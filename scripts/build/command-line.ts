@@ -7,9 +7,10 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { basename, dirname, join, relative } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type BuildOptions, type Plugin } from 'esbuild';
+import { addLicenses } from './bundle-dependencies.ts';
 import { SHORT_COMMANDS } from '../../src/cli/start/frugal-start.ts';
 
 /** Largest code of a character in ASCII. */
@@ -47,6 +48,11 @@ export const bundleCommandLine = async (folder = dist): Promise<readonly string[
     format: 'cjs',
     plugins: [leaveOutOtherCommands, bundleSharp, keepLazyPackages(outdir), keepModuleUrls(outdir, 'MDETR_BUNDLE_URL')],
   });
+  const packageFiles = Object.keys(short.inputs).filter((path) => path.includes('node_modules/'));
+  addLicenses(
+    join(folder, 'bundled'),
+    packageFiles.map((path) => resolve(path)),
+  );
   const { metafile: rare } = await build({
     ...options,
     entryPoints: Object.fromEntries(

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Random } from '../random/random.ts';
 import {
   embeddingTable,
+  equalParts,
   kaimingNormalFanOut,
   kaimingUniform,
   normal,
@@ -44,6 +45,14 @@ describe('initial values', () => {
     expect(Math.abs(deviation / expected - 1)).toBeLessThan(0.02);
     expect(largest).toBeGreaterThan(3 * expected);
     expect(largest).toBeLessThan(6 * expected);
+  });
+
+  it('equal parts: one draw, repeated along the first axis', () => {
+    const draw = (shape: readonly number[], init: Initializer): number[] => [
+      ...init(Random.ofParameter(4, 'weight'), shape),
+    ];
+    const part = draw([2, 5], normal(1));
+    expect(draw([6, 5], equalParts(3, normal(1)))).toEqual([...part, ...part, ...part]);
   });
 
   it('the padding row of an embedding is zero, others are not', () => {

@@ -37,6 +37,16 @@ export const normal =
   (random, shape) =>
     draw(shape, () => random.normal() * deviation);
 
+/** Initializer of `count` equal parts along the first axis, each as another initializer makes it. */
+export const equalParts =
+  (count: number, ofPart: Initializer): Initializer =>
+  (random, [rows, ...rest]) => {
+    const part = ofPart(random, [rows! / count, ...rest]);
+    const parts = new Float32Array(count * part.length);
+    for (let index = 0; index < count; index++) parts.set(part, index * part.length);
+    return parts;
+  };
+
 /** Xavier initialization (Glorot and Bengio, 2010): uniform with bound √(6 / (fan in + fan out)). */
 export const xavierUniform: Initializer = (random, shape) => {
   const { fanIn, fanOut } = fans(shape);

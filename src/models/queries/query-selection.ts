@@ -1,6 +1,6 @@
 import type { Tensor } from '../../engine/graph/index.ts';
 import { add, clamp, log, mergeAxes, reshape, scalar, stopGradient, sub } from '../../engine/ops/index.ts';
-import { LayerNorm, Linear, type Scope } from '../../nn/index.ts';
+import { equalParts, LayerNorm, Linear, torchDefaultBias, torchDefaultWeight, type Scope } from '../../nn/index.ts';
 import type { ModelConfig } from '../config.ts';
 import { candidatesOf, selectCandidates } from './candidates.ts';
 import { gatherRows } from '../gather-rows.ts';
@@ -43,7 +43,11 @@ export class QuerySelection {
     this.content =
       config.query_selection === 'features'
         ? {
-            linear: new Linear(scope.at('query_content').at('linear'), features, CELLS_PER_POSITION * features),
+            // Cells begin with equal parts: parts that differ from the start learn words later (docs/results.md#query-selection).
+            linear: new Linear(scope.at('query_content').at('linear'), features, CELLS_PER_POSITION * features, {
+              init: equalParts(CELLS_PER_POSITION, torchDefaultWeight),
+              biasInit: equalParts(CELLS_PER_POSITION, torchDefaultBias(features)),
+            }),
             norm: new LayerNorm(scope.at('query_content').at('norm'), features),
           }
         : undefined;
