@@ -68,7 +68,7 @@ describe.skipIf(chromiumPath === undefined)(`mdetr/web in Chromium${chromiumNote
     await web.close();
   });
 
-  it('frees its memory: ten loads and disposals end near the size after the second', async () => {
+  it('frees its memory: ten loads and disposals end near the size after the second to fourth', async () => {
     const web = await openWebPage(browser, ISOLATION_HEADERS);
     const sizes: number[] = [];
     for (let cycle = 0; cycle < 10; cycle++) {
@@ -87,8 +87,9 @@ describe.skipIf(chromiumPath === undefined)(`mdetr/web in Chromium${chromiumNote
     process.stdout.write(
       `renderer after each cycle: ${sizes.map((size) => Math.round(size / 2 ** 20)).join(', ')} MiB\n`,
     );
-    // A leak shows after each of the last cycles, the noise of a garbage collector after one.
-    expect(Math.min(...sizes.slice(-3))).toBeLessThan(1.1 * sizes[1]!);
+    // A leak shows after each of the last cycles, the noise of a garbage collector after one: also after the second.
+    const [, early] = sizes.slice(1, 4).toSorted((a, b) => a - b);
+    expect(Math.min(...sizes.slice(-3))).toBeLessThan(1.1 * early!);
     await web.close();
   });
 
