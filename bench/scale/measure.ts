@@ -18,7 +18,7 @@ import { readConfigFile } from '../../src/train/config/config-file.ts';
 import { readRunState } from '../../src/train/run/run-state.ts';
 import { NetworkHosts, type HostNetwork } from '../../test/support/network-hosts.ts';
 import { median } from '../median.ts';
-import { ETHERNET, predictStep, type Exchange, type Workload } from './step-model.ts';
+import { ETHERNET, predictStep, ROUND_BYTES, type Exchange, type Workload } from './step-model.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -120,7 +120,7 @@ const exchangeOf = async (hosts: NetworkHosts, { hostFile, subnet }: HostNetwork
   const worker = [process.execPath, '--import', 'tsx', path('bench/scale/exchange.ts'), '4', String(bytes)];
   const output = await run(...hosts.onFirst(...launcher, ...worker));
   const [small, large] = Array.from(output.matchAll(/^seconds \d+ (\S+)$/gm), ([, seconds]) => Number(seconds));
-  const rounds = Math.ceil(bytes / 2 ** 22);
+  const rounds = Math.ceil(bytes / ROUND_BYTES);
   return { roundSeconds: small!, bytesPerSecond: bytes / (large! - rounds * small!) };
 };
 

@@ -41,7 +41,7 @@ const WINDOW_BYTES = 2 ** 22;
 const RETRANSMIT_SECONDS = 0.2;
 
 /** Bytes of one round of the all-reduce, and rounds on their way at once (`MessageCommunicator`): a bucket of gradients. */
-const ROUND_BYTES = 2 ** 22;
+export const ROUND_BYTES = 2 ** 22;
 const BUCKET_BYTES = 4 * ROUND_BYTES;
 /** Bytes of all workers together up to which everything is sent to everybody. */
 const WHOLE_BYTES = 2 ** 15;

@@ -3,7 +3,7 @@
  * the model card and the license note that are given. The weights of places, colors and sizes in the logit of "no object" are
  * multiplied by `--qualifiers`, factors that are chosen on training images.
  *
- *     npx tsx scripts/photos/ship-model.ts MODEL --threshold 0.55 --qualifiers 3.3,4.5,3.6 --card README.md --license LICENSE.md [--out DIR]
+ *     npx tsx scripts/photos/ship-model.ts MODEL --threshold 0.55 --qualifiers 3.3,5,4 --card README.md --license LICENSE.md [--out DIR]
  */
 import { copyFile, cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -3,6 +3,7 @@ import { encodeBatch, type EncodedBatch } from '../text/index.ts';
 import type { InferenceOptions } from './options.ts';
 import type { Size } from '../geometry/size.ts';
 import { MdetrError } from '../errors.ts';
+import { concatValues } from '../engine/graph/concat-values.ts';
 import type { HostTensor } from '../engine/graph/index.ts';
 import type { ModelConfig } from '../models/index.ts';
 import type { SessionOf } from '../engine/runtime/runtime.ts';
@@ -176,13 +177,11 @@ export const groupsOfOneShape = (groups: readonly ImageGroup[]): number[][] => {
 export const concatBatches = (values: readonly HostTensor[]): HostTensor => {
   const [first] = values as readonly [HostTensor, ...HostTensor[]];
   if (values.length === 1) return first;
-  const length = values.reduce((sum, { data }) => sum + data.length, 0);
-  const data = new (first.data.constructor as new (length: number) => typeof first.data)(length);
-  let offset = 0;
-  for (const value of values) {
-    data.set(value.data as never, offset);
-    offset += value.data.length;
-  }
+  const type = first.data.constructor as new (length: number) => typeof first.data;
+  const data = concatValues(
+    type,
+    values.map((value) => value.data),
+  );
   const batch = values.reduce((sum, { shape }) => sum + shape[0]!, 0);
   return { ...first, shape: [batch, ...first.shape.slice(1)], data } as HostTensor;
 };

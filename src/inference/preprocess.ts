@@ -1,4 +1,4 @@
-import { collateInto, type AllocateBytes, type ImageBatch } from '../data/sampling/collate.ts';
+import { collateImages, type AllocateBytes, type ImageBatch } from '../data/sampling/collate.ts';
 import type { RawImage } from '../data/images/raw-image.ts';
 import type { Size } from '../geometry/size.ts';
 import { resizeBilinear, resizedSize } from '../data/transforms/resize.ts';
@@ -51,13 +51,11 @@ export const modelSizeOf = (
 };
 
 /** Normalizes images and pads them at the right and the bottom to the largest: (B, 3, H, W) with (B, H, W) masks. */
-export const batchImages = (images: readonly PreparedImage[], allocate = newBuffer): ImageBatch =>
-  collateInto(
+export const batchImages = (images: readonly PreparedImage[], allocate?: AllocateBytes): ImageBatch =>
+  collateImages(
     images.map(({ resized }) => resized),
     allocate,
   );
-
-const newBuffer: AllocateBytes = (bytes) => new ArrayBuffer(bytes);
 
 /** Size of an image as (height, width). */
 export const sizeOfImage = ({ height, width }: Pick<RawImage, 'height' | 'width'>): Size => [height, width];

@@ -1,3 +1,4 @@
+import { concatValues } from '../engine/graph/concat-values.ts';
 import { float32Tensor } from '../engine/graph/index.ts';
 import { binaryPositiveMap, normalizedPositiveMap, SOFT_TOKEN_CLASSES } from '../text/index.ts';
 import type { LossConfig } from './config.ts';
@@ -28,21 +29,17 @@ export const joinTargets = (
     boxCounts,
     inputs: {
       ...Object.fromEntries(trained),
-      target_boxes: float32Tensor([boxes, 4], concatFloats(samples.map(({ boxesCxcywh }) => boxesCxcywh))),
+      target_boxes: float32Tensor(
+        [boxes, 4],
+        concatValues(
+          Float32Array,
+          samples.map(({ boxesCxcywh }) => boxesCxcywh),
+        ),
+      ),
       positive_map: float32Tensor([boxes, SOFT_TOKEN_CLASSES], positiveMap),
       box_counts: float32Tensor([boxCounts.length], boxCounts),
     },
   };
-};
-
-const concatFloats = (arrays: readonly Float32Array[]): Float32Array => {
-  const joined = new Float32Array(arrays.reduce((sum, { length }) => sum + length, 0));
-  let start = 0;
-  for (const array of arrays) {
-    joined.set(array, start);
-    start += array.length;
-  }
-  return joined;
 };
 
 const requireLengths = (sample: SampleTarget, boxes: number, index: number): void => {

@@ -18,13 +18,12 @@ const USUAL_OPTIMIZATION = '--interrupt-budget=67584';
  * `mdetr detect` on one image, for code that then runs for a few milliseconds.
  */
 export const startFrugally = (): void => {
-  asAtStart();
+  setStartFlags();
   setTimeout(() => setFlagsFromString(USUAL_OPTIMIZATION), USUAL_AFTER_MS).unref();
 };
 
-/** Sets the flags of the start, and runs code under them: V8 takes compiled code of an earlier process only with the flags of its storing. */
-export const asAtStart = (run?: () => void): void => {
+/** Sets the flags of the start. Compiled code is stored under them: V8 takes it later only with the flags of its storing. */
+export const setStartFlags = (): void => {
   setFlagsFromString(SMALL_YOUNG_SPACE);
   setFlagsFromString(LATE_OPTIMIZATION);
-  run?.();
 };

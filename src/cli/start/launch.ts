@@ -2,7 +2,7 @@
 /** Starts the command line: the bundle that has the called command. The build makes this file `dist/cli/main.js`. */
 import { fileURLToPath } from 'node:url';
 import { evaluateBundle } from './code-cache.ts';
-import { asAtStart, SHORT_COMMANDS, startFrugally } from './frugal-start.ts';
+import { setStartFlags, SHORT_COMMANDS, startFrugally } from './frugal-start.ts';
 
 /** Digest of the bundle of short commands, which the build fills in. */
 declare const SHORT_BUNDLE_DIGEST: string;
@@ -21,7 +21,10 @@ if (SHORT_COMMANDS.includes(command)) {
   await (bundle.exports as CommandLine).ended;
   // A call that prints its help, or fails, compiles a small part of the code.
   const isTypical = process.exitCode === 0 && !args.some((argument) => argument === '--help' || argument === '-h');
-  if (!bundle.isCached && isTypical) asAtStart(bundle.store);
+  if (!bundle.isCached && isTypical) {
+    setStartFlags();
+    bundle.store();
+  }
 } else {
   // The query goes along: with another one, the program runs again in the same process.
   const full = (await import(`./full.js${new URL(import.meta.url).search}`)) as CommandLine;

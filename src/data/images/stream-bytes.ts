@@ -26,6 +26,11 @@ export const bytesOfStream = async (stream: ByteStream, name: string, maxBytes: 
     if (error instanceof MdetrError) throw error;
     throw new MdetrError(`${name}: the stream failed (${messageOf(error)})`, { cause: error });
   }
+  return joinChunks(chunks, length);
+};
+
+/** Joins the chunks of a stream. @param length the sum of their lengths */
+export const joinChunks = (chunks: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> => {
   const bytes = new Uint8Array(length);
   let at = 0;
   for (const chunk of chunks) {

@@ -31,17 +31,15 @@ const NORMALIZED_BYTES = IMAGENET_MEAN.map((mean, channel) =>
   ),
 );
 
-/**
- * Normalizes images and pads them to a batch. Padding is 0 after normalization, which is the mean color rather than black.
- */
-export const collateImages = (images: readonly RawImage[]): ImageBatch =>
-  collateInto(images, (bytes) => new ArrayBuffer(bytes));
-
 /** Memory for a batch, whatever its contents are. */
 export type AllocateBytes = (bytes: number) => ArrayBuffer;
 
-/** `collateImages` into given memory. */
-export const collateInto = (images: readonly RawImage[], allocate: AllocateBytes): ImageBatch => {
+const newBuffer: AllocateBytes = (bytes) => new ArrayBuffer(bytes);
+
+/**
+ * Normalizes images and pads them to a batch. Padding is 0 after normalization, which is the mean color rather than black.
+ */
+export const collateImages = (images: readonly RawImage[], allocate = newBuffer): ImageBatch => {
   const sizes = images.map((image): Size => [image.height, image.width]);
   const { height, width, tensors, mask } = emptyBatch(sizes, allocate);
   for (const [b, image] of images.entries()) {

@@ -1,3 +1,4 @@
+import { joinChunks } from '../../data/images/stream-bytes.ts';
 import { Problem } from '../problems.ts';
 
 /** Limits of reading bodies. */
@@ -92,13 +93,7 @@ export const readBody = async (
       reader?.return?.().catch(() => undefined);
     }
   }
-  const bytes = new Uint8Array(length);
-  let offset = 0;
-  for (const part of parts) {
-    bytes.set(part, offset);
-    offset += part.length;
-  }
-  return { bytes, release: () => budget.give(length) };
+  return { bytes: joinChunks(parts, length), release: () => budget.give(length) };
 };
 
 /**

@@ -1,4 +1,5 @@
-import type { HostTensor } from '../../engine/graph/index.ts';
+import { concatValues } from '../../engine/graph/concat-values.ts';
+import { int32Tensor, type HostTensor } from '../../engine/graph/index.ts';
 import { CELLS_PER_POSITION } from '../../models/index.ts';
 import type { AuxiliaryBatch, AuxiliaryCaption, Grid, ImageObjects } from './auxiliary-batch.ts';
 import { OBJECT_ATTRIBUTES } from './object-attributes.ts';
@@ -97,7 +98,10 @@ export const centerInputs = ({ images, grid }: AuxiliaryBatch): Record<string, H
   auxiliary_centers: {
     dtype: 'float32',
     shape: [images.length, grid.height, grid.width, CELLS, 2],
-    data: concatFloat32(images.map(({ image }) => centersOf(grid, image))),
+    data: concatValues(
+      Float32Array,
+      images.map(({ image }) => centersOf(grid, image)),
+    ),
   },
 });
 
@@ -164,29 +168,14 @@ export const objectInputs = ({ images, grid }: AuxiliaryBatch): Record<string, H
     auxiliary_object_boxes: {
       dtype: 'float32',
       shape: [firstObject, 4],
-      data: concatFloat32(images.map(({ objects }) => objects!.boxesXyxy)),
+      data: concatValues(
+        Float32Array,
+        images.map(({ objects }) => objects!.boxesXyxy),
+      ),
     },
   };
 };
 
 /** Concatenates parts into an int32 tensor. */
-export const concatInt32 = (shape: readonly number[], parts: readonly Int32Array[]): HostTensor => {
-  const data = new Int32Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let start = 0;
-  for (const part of parts) {
-    data.set(part, start);
-    start += part.length;
-  }
-  return { dtype: 'int32', shape, data };
-};
-
-/** Concatenates arrays. */
-export const concatFloat32 = (parts: readonly Float32Array[]): Float32Array => {
-  const data = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let start = 0;
-  for (const part of parts) {
-    data.set(part, start);
-    start += part.length;
-  }
-  return data;
-};
+export const concatInt32 = (shape: readonly number[], parts: readonly Int32Array[]): HostTensor =>
+  int32Tensor(shape, concatValues(Int32Array, parts));

@@ -1,7 +1,8 @@
+import { concatValues } from '../../engine/graph/concat-values.ts';
 import type { HostTensor } from '../../engine/graph/index.ts';
 import { OBJECT_ATTRIBUTES } from './object-attributes.ts';
 import type { AuxiliaryImage, Grid } from './auxiliary-batch.ts';
-import { concatFloat32, MIN_FRACTION } from './cell-targets.ts';
+import { MIN_FRACTION } from './cell-targets.ts';
 import { NO_POSITION } from './word-classes.ts';
 
 /*
@@ -35,7 +36,7 @@ export const answerPositions = ({ height, width, cell }: Grid, images: readonly 
       return positions;
     }),
   );
-  return { dtype: 'float32', shape: [targets.length, height * width], data: concatFloat32(targets) };
+  return { dtype: 'float32', shape: [targets.length, height * width], data: concatValues(Float32Array, targets) };
 };
 
 /**

@@ -1,10 +1,10 @@
+import { concatValues } from '../../engine/graph/concat-values.ts';
 import { symbolicDim, type Dim, type HostTensor } from '../../engine/graph/index.ts';
 import { add, cast, concat, gather, greater, mul, scalar, slice, sub, sum, unsqueeze } from '../../engine/ops/index.ts';
 import { attentionLoss, avoidanceLoss } from './attention-loss.ts';
 import type { AuxiliaryImage } from './auxiliary-batch.ts';
 import type { MemoryLoss } from './auxiliary-loss.ts';
 import { COMPARISON_KINDS } from './comparisons.ts';
-import { concatFloat32 } from './cell-targets.ts';
 import { positionObjects } from './position-targets.ts';
 
 /**
@@ -74,8 +74,22 @@ const captionInputs = (images: readonly AuxiliaryImage[], shown: readonly Int32A
   });
   const shape = [targets.length, COMPARISON_KINDS, positions];
   return {
-    auxiliary_landmarks: { dtype: 'float32', shape, data: concatFloat32(targets.map(({ landmarks }) => landmarks)) },
-    auxiliary_compared: { dtype: 'float32', shape, data: concatFloat32(targets.map(({ compared }) => compared)) },
+    auxiliary_landmarks: {
+      dtype: 'float32',
+      shape,
+      data: concatValues(
+        Float32Array,
+        targets.map(({ landmarks }) => landmarks),
+      ),
+    },
+    auxiliary_compared: {
+      dtype: 'float32',
+      shape,
+      data: concatValues(
+        Float32Array,
+        targets.map(({ compared }) => compared),
+      ),
+    },
   };
 };
 
@@ -99,7 +113,7 @@ const relatedInputs = (images: readonly AuxiliaryImage[], shown: readonly Int32A
     auxiliary_related: {
       dtype: 'float32',
       shape: [images.length, COMPARISON_KINDS, positions, positions],
-      data: concatFloat32(related),
+      data: concatValues(Float32Array, related),
     },
   };
 };

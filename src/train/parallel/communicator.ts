@@ -1,3 +1,4 @@
+import { concatValues } from '../../engine/graph/concat-values.ts';
 import type { Precision } from './bfloat16.ts';
 
 /**
@@ -71,22 +72,12 @@ export const allReduceTogether = async (
     packs.at(-1)?.push(array);
     free -= array.length;
   }
-  const packed = packs.map(joined);
+  const packed = packs.map((pack) => concatValues(Float32Array, pack));
   await communicator.allReduceAll([...arrays.filter(isSeparate), ...packed], precision);
   for (const [index, pack] of packs.entries()) {
     let at = 0;
     for (const array of pack) array.set(packed[index]!.subarray(at, (at += array.length)));
   }
-};
-
-const joined = (arrays: readonly Float32Array[]): Float32Array => {
-  const all = new Float32Array(arrays.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const array of arrays) {
-    all.set(array, at);
-    at += array.length;
-  }
-  return all;
 };
 
 /** Bytes in a value of a sum: float32 holds integers below 2^24 exactly. */

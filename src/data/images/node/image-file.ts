@@ -6,6 +6,7 @@ import { readBmpHeader, type BmpHeader } from '../bmp.ts';
 import { identifyFile } from '../file-kind.ts';
 import { decideOrientation, type OrientationRule, type PixelSize } from '../orientation.ts';
 import { checkSize, type SizeLimits } from '../size-limits.ts';
+import { requireLength } from '../stream-bytes.ts';
 import { readTiffDirectories } from '../tiff-directories.ts';
 
 /** Limits on what decoding an image may cost. */
@@ -33,7 +34,7 @@ export interface ImageHeader extends PixelSize {
 export const readImageFile = async (path: string, name: string, maxBytes: number): Promise<Uint8Array> => {
   const { file, size } = await openSizedInput(path);
   try {
-    if (size > maxBytes) throw new MdetrError(`${name}: has ${size} bytes; the limit for image files is ${maxBytes}.`);
+    requireLength(size, name, maxBytes);
     return await readWhole(file, size);
   } finally {
     await file.close();

@@ -32,7 +32,6 @@ export const API_TABLE = {
   setOptimizedModelFilePath: [11, 'void *SetOptimizedModelFilePath(void *options, const void *path)'],
   enableProfiling: [14, 'void *EnableProfiling(void *options, const void *prefix)'],
   disableMemPattern: [17, 'void *DisableMemPattern(void *options)'],
-  disableCpuMemArena: [19, 'void *DisableCpuMemArena(void *options)'],
   setSessionLogSeverityLevel: [22, 'void *SetSessionLogSeverityLevel(void *options, int level)'],
   setSessionGraphOptimizationLevel: [23, 'void *SetSessionGraphOptimizationLevel(void *options, int level)'],
   setIntraOpNumThreads: [24, 'void *SetIntraOpNumThreads(void *options, int threads)'],

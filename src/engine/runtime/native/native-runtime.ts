@@ -115,6 +115,7 @@ export class NativeRuntime implements Runtime {
       await optimized.keep(optimizedPath);
       return handle;
     } catch {
+      await optimized.remove(optimizedPath);
       return this.createFrom(program, model); // The cache cannot be written, or the error is that of the program.
     }
   }

@@ -63,12 +63,12 @@ export class OptimizedProgram {
       await rename(temporary, this.path);
       await sealEntry(dirname(this.path), [basename(this.path)], this.seal);
     } catch {
-      await rm(temporary, { force: true }).catch(() => undefined);
+      await this.remove(temporary);
     }
   }
 
-  /** Removes it, since ONNX Runtime cannot read it. */
-  async remove(): Promise<void> {
-    await rm(this.path, { force: true }).catch(() => undefined);
+  /** Removes a file that is of no use: by default the optimized program, since ONNX Runtime cannot read it. */
+  async remove(path = this.path): Promise<void> {
+    await rm(path, { force: true }).catch(() => undefined);
   }
 }
