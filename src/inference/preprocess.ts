@@ -1,4 +1,4 @@
-import { collateImages, type AllocateBytes, type ImageBatch } from '../data/sampling/collate.ts';
+import { collateInto, type AllocateBytes, type ImageBatch } from '../data/sampling/collate.ts';
 import type { RawImage } from '../data/images/raw-image.ts';
 import type { Size } from '../geometry/size.ts';
 import { resizeBilinear, resizedSize } from '../data/transforms/resize.ts';
@@ -52,7 +52,7 @@ export const modelSizeOf = (
 
 /** Normalizes images and pads them at the right and the bottom to the largest: (B, 3, H, W) with (B, H, W) masks. */
 export const batchImages = (images: readonly PreparedImage[], allocate?: AllocateBytes): ImageBatch =>
-  collateImages(
+  collateInto(
     images.map(({ resized }) => resized),
     allocate,
   );

@@ -39,7 +39,10 @@ const newBuffer: AllocateBytes = (bytes) => new ArrayBuffer(bytes);
 /**
  * Normalizes images and pads them to a batch. Padding is 0 after normalization, which is the mean color rather than black.
  */
-export const collateImages = (images: readonly RawImage[], allocate = newBuffer): ImageBatch => {
+export const collateImages = (images: readonly RawImage[]): ImageBatch => collateInto(images);
+
+/** `collateImages` into given memory. */
+export const collateInto = (images: readonly RawImage[], allocate = newBuffer): ImageBatch => {
   const sizes = images.map((image): Size => [image.height, image.width]);
   const { height, width, tensors, mask } = emptyBatch(sizes, allocate);
   for (const [b, image] of images.entries()) {
