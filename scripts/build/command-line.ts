@@ -11,6 +11,7 @@ import { basename, dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type BuildOptions, type Plugin } from 'esbuild';
 import { addLicenses } from './bundle-dependencies.ts';
+import { BUNDLE_WRAPPER } from '../../src/cli/start/code-cache.ts';
 import { SHORT_COMMANDS } from '../../src/cli/start/frugal-start.ts';
 
 /** Largest code of a character in ASCII. */
@@ -70,7 +71,7 @@ export const bundleCommandLine = async (folder = dist): Promise<readonly string[
     plugins: [keepPackages(outdir), keepModuleUrls(outdir, 'import.meta.url')],
   });
   const path = join(outdir, 'short.cjs');
-  writeFileSync(path, readFileSync(path, 'utf8').replaceAll(/\bimport\(/g, 'MDETR_IMPORT('));
+  writeFileSync(path, BUNDLE_WRAPPER.join(readFileSync(path, 'utf8').replaceAll(/\bimport\(/g, 'MDETR_IMPORT(')));
   const code = readFileSync(path);
   // It is read as such, which is faster. The bundler escapes other characters but in regular expressions and raw strings.
   const other = code.findIndex((byte) => byte > MAX_ASCII);

@@ -150,7 +150,7 @@ const detectIn = async (list: ImageList, captions: readonly string[], options: D
   };
   const running = new RunningBatches(takeResults, batchesAtOnce);
   // Before the first image is decoded, which starts threads.
-  if (left === undefined || left > TRIM_EVERY) (await allocator()).shareArenas();
+  if (left === undefined || left > TRIM_EVERY) (await allocator()).shareArenas(2);
   const ahead = new ReadAhead(readNext, list.count === undefined ? 1 : BATCHES_AHEAD);
   try {
     // The first images are read before the model, which takes longer to load: a wrong path is reported at once.

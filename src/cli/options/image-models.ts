@@ -39,7 +39,7 @@ export class ImageModels {
     private readonly imageCount?: number,
   ) {
     // While the first images are read.
-    if (options.device === 'cpu') void prepareRuntime();
+    if (options.device === 'cpu') void prepareRuntime({ isFrugal: imageCount === 1 });
   }
 
   /** Consecutive images that have the same model, in the order of the images. */

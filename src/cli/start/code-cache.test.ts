@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
-import { evaluateBundle, type EvaluatedBundle } from './code-cache.ts';
+import { BUNDLE_WRAPPER, evaluateBundle, type EvaluatedBundle } from './code-cache.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'mdetr-code-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -19,8 +19,8 @@ describe('a bundle in the code cache', () => {
     rmSync(code, { recursive: true, force: true });
     writeFileSync(
       path,
-      `const { join } = require('node:path'); const twice = (x) => 2 * x;
-      module.exports = { twice, url: MDETR_BUNDLE_URL, path: join('a', 'b'), load: () => MDETR_IMPORT('node:os') };`,
+      BUNDLE_WRAPPER.join(`const { join } = require('node:path'); const twice = (x) => 2 * x;
+      module.exports = { twice, url: MDETR_BUNDLE_URL, path: join('a', 'b'), load: () => MDETR_IMPORT('node:os') };`),
     );
   });
 

@@ -17,7 +17,10 @@ const DIGEST_BYTES = 32;
 /** Age at which compiled code is removed; it is compiled again when it is missed. */
 const REMOVED_AFTER_MS = 30 * 24 * 3_600_000;
 
-/** A bundle in CommonJS format, in ASCII, whose compiled code is kept. */
+/** Beginning and end of a bundle's file: the function that evaluates it. Added at the start, they would need a copy of the whole code. */
+export const BUNDLE_WRAPPER = ['(function(require,module,MDETR_BUNDLE_URL,MDETR_IMPORT){', '\n})'] as const;
+
+/** A bundle in CommonJS format, in ASCII, within {@link BUNDLE_WRAPPER}, whose compiled code is kept. */
 export interface CachedBundle {
   /** Path of the bundle. */
   readonly path: string;
@@ -55,9 +58,7 @@ export const evaluateBundle = (
 ): EvaluatedBundle => {
   const file = join(folder, name);
   const cachedData = readCode(file);
-  // One line, so that line numbers in stack traces are right.
-  const source = `(function(require,module,MDETR_BUNDLE_URL,MDETR_IMPORT){${readFileSync(path, 'latin1')}\n})`;
-  const script = new vm.Script(source, { filename: path, cachedData });
+  const script = new vm.Script(readFileSync(path, 'latin1'), { filename: path, cachedData });
   const module: { exports: unknown } = { exports: {} };
   (script.runInThisContext() as Wrapper)(createRequire(path), module, pathToFileURL(path).href, importModule);
   return {

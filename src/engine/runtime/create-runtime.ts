@@ -68,11 +68,14 @@ export const createRuntime = async (options: RuntimeOptions = {}): Promise<Runti
 /**
  * Begins to load what programs of all models need on the CPU: ONNX Runtime's library, and on another thread its environment. A program
  * that is busy with something else before it calls {@link createRuntime} calls this first. Errors are those of that call.
+ *
+ * @param isFrugal whether all threads shall allocate memory from one arena: less memory, for a process that runs programs only a few times
  */
-export const prepareRuntime = async (): Promise<void> => {
+export const prepareRuntime = async ({ isFrugal }: { readonly isFrugal: boolean }): Promise<void> => {
   try {
     if ((forcedKind() ?? 'native') !== 'native') return;
     const { NativeRuntime } = await import('./native/native-runtime.ts');
+    if (isFrugal) (await import('./native/free-memory.ts')).shareArenas(1);
     await NativeRuntime.prepare();
   } catch {
     // Thrown again when the runtime is created.

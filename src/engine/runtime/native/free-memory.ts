@@ -1,4 +1,4 @@
-import { koffiPackage } from '../../../files/native-calls.ts';
+import { functionOfLibc } from './libc.ts';
 
 interface TrimFunction {
   async(keepBytes: number, done: (error: Error | null) => void): void;
@@ -10,38 +10,22 @@ interface TrimFunction {
  * libraries return memory by themselves.
  */
 export const returnFreedMemory = (): Promise<void> => {
-  trim ??= findTrim();
-  if (trim === 'none') return Promise.resolve();
+  const trim = functionOfLibc('int malloc_trim(size_t keepBytes)') as TrimFunction | undefined;
+  if (trim === undefined) return Promise.resolve();
   const { async: call } = trim;
   return new Promise((resolve) => call(0, () => resolve()));
 };
 
 /** `M_ARENA_MAX` of glibc's `mallopt`. */
 const ARENA_MAX = -8;
-/** Number of arenas: enough that the threads of a small network and of image decoding rarely wait for each other. */
-const ARENAS = 2;
 
 /**
  * Makes the threads of this process share their memory, on glibc. Otherwise each thread allocates from an arena of its own, and what one
  * has freed is lost to the others: over 10,000 decoded images, memory grows by a quarter.
+ *
+ * @param count number of arenas; with 2, the threads of a small network and of image decoding rarely wait for each other
  */
-export const shareArenas = (): void => {
+export const shareArenas = (count: number): void => {
   const setOption = functionOfLibc('int mallopt(int parameter, int value)');
-  if (setOption !== undefined) (setOption as (parameter: number, value: number) => number)(ARENA_MAX, ARENAS);
-};
-
-let trim: TrimFunction | 'none' | undefined;
-
-const findTrim = (): TrimFunction | 'none' =>
-  (functionOfLibc('int malloc_trim(size_t keepBytes)') as TrimFunction | undefined) ?? 'none';
-
-/** A function of glibc; undefined on other systems, and with musl, which lacks it. */
-const functionOfLibc = (declaration: string): unknown => {
-  if (process.platform !== 'linux') return undefined;
-  try {
-    const koffi = koffiPackage() as { load(path: string): { func(declaration: string): unknown } };
-    return koffi.load('libc.so.6').func(declaration);
-  } catch {
-    return undefined;
-  }
+  if (setOption !== undefined) (setOption as (parameter: number, value: number) => number)(ARENA_MAX, count);
 };

@@ -35,7 +35,7 @@ export class OrtLibrary {
 
   private constructor(
     private readonly koffi: Koffi,
-    path: string,
+    readonly path: string,
   ) {
     const library = koffi.load(path);
     const getApiBase = library.func('OrtGetApiBase', 'void *', []);

@@ -3,9 +3,10 @@ import type { NamedTensors, Program, ProgramInput } from '../../graph/program.ts
 import { checkCommandLine } from '../node/command-line.ts';
 import { hasIntegerDotProducts } from '../node/integer-dot-products.ts';
 import { loadProgram } from '../node/load-program.ts';
-import { OptimizedProgram } from '../node/optimized-program.ts';
+import { OptimizedProgram, type OptimizedFiles } from '../node/optimized-program.ts';
 import { ProgramCache } from '../node/program-cache.ts';
 import type { LoadOptions, Runtime, Session } from '../runtime.ts';
+import { releaseCodePages } from './code-pages.ts';
 import { returnFreedMemory } from './free-memory.ts';
 import { OrtLibrary, type Address } from './library.ts';
 import { NativeSession } from './native-session.ts';
@@ -30,12 +31,15 @@ const NO_OPTIMIZATIONS = 0;
 /** `ORT_ENABLE_ALL` of the C API. */
 const ALL_OPTIMIZATIONS = 99;
 
+/** Setting of a session: name of the file to which the weights of the optimized program are written. */
+const OPTIMIZED_WEIGHTS_FILE = 'session.optimized_model_external_initializers_file_name';
+
 /** Use of ONNX Runtime's optimizer for a program. */
 interface Optimizing {
   /** It has seen the program before. */
   readonly isOptimized?: boolean;
-  /** Path at which it stores its result. */
-  readonly optimizedPath?: string;
+  /** Files in which it stores its result. */
+  readonly optimizedFiles?: OptimizedFiles;
 }
 
 /**
@@ -108,14 +112,14 @@ export class NativeRuntime implements Runtime {
         await optimized.remove();
       }
     }
-    const optimizedPath = await optimized.newPath();
-    if (optimizedPath === undefined) return this.createFrom(program, model);
+    const optimizedFiles = await optimized.newFiles();
+    if (optimizedFiles === undefined) return this.createFrom(program, model);
     try {
-      const handle = await this.createFrom(program, model, { optimizedPath });
-      await optimized.keep(optimizedPath);
+      const handle = await this.createFrom(program, model, { optimizedFiles });
+      await optimized.keep(optimizedFiles);
       return handle;
     } catch {
-      await optimized.remove(optimizedPath);
+      await optimized.discard(optimizedFiles);
       return this.createFrom(program, model); // The cache cannot be written, or the error is that of the program.
     }
   }
@@ -135,6 +139,7 @@ export class NativeRuntime implements Runtime {
       else await library.callAsync(model, 'createSessionFromArray', env, model, model.byteLength, options, out);
     } finally {
       library.release('releaseSessionOptions', options);
+      releaseCodePages(library.path);
     }
     return out[0]!;
   }
@@ -145,12 +150,15 @@ export class NativeRuntime implements Runtime {
     setImmediate(() => void returnFreedMemory()).unref();
   }
 
-  private sessionOptions(program: Program, { isOptimized = false, optimizedPath }: Optimizing): Address {
+  private sessionOptions(program: Program, { isOptimized = false, optimizedFiles }: Optimizing): Address {
     const { library } = this;
     const { threads, profilePrefix } = this.options;
     const options = library.make('createSessionOptions');
     library.call('setSessionGraphOptimizationLevel', options, isOptimized ? NO_OPTIMIZATIONS : ALL_OPTIMIZATIONS);
-    if (optimizedPath !== undefined) library.call('setOptimizedModelFilePath', options, pathArgument(optimizedPath));
+    if (optimizedFiles !== undefined) {
+      library.call('setOptimizedModelFilePath', options, pathArgument(optimizedFiles.model));
+      library.call('addSessionConfigEntry', options, OPTIMIZED_WEIGHTS_FILE, optimizedFiles.weights);
+    }
     library.call('setSessionLogSeverityLevel', options, LOG_ERRORS_ONLY);
     if (threads !== undefined) library.call('setIntraOpNumThreads', options, threads);
     // Memory patterns are kept per input shape: they cost more than they save, and accumulate with varying shapes.

@@ -34,6 +34,15 @@ export const sealEntry = async (entry: string, names: readonly string[], sealFil
   await replaceFile(join(entry, sealFile), JSON.stringify({ checkedMs: Date.now(), files } satisfies Seal));
 };
 
+/** Names of the files that a seal tells of; none if there is no seal, or it is damaged. */
+export const sealedNames = async (entry: string, sealFile: string): Promise<readonly string[]> => {
+  try {
+    return Object.keys((JSON.parse(await readFile(join(entry, sealFile), 'utf8')) as Seal).files);
+  } catch {
+    return [];
+  }
+};
+
 /**
  * Whether files of an entry still have the contents that `sealEntry` found. Their digests are computed only if a file was
  * touched or moved since the last check, or the check is a day old; otherwise this takes no time.
