@@ -1,5 +1,5 @@
 /**
- * Makes what the training of photographs starts from: `tokenizer.json` with the words of the pre-trained vectors, and
+ * Makes what the training of photographs starts from: `tokenizer.json` with the words of the pre-trained vectors and pieces for all others, and
  * `start.safetensors` with the detector, the word embeddings (vectors of the words, then a learned part), and the lexicon
  * that wires words to concepts.
  *
@@ -11,12 +11,16 @@ import { parseArgs } from 'node:util';
 import { openCheckpoint, tensorSource, writeSafetensors, type TensorSource } from '../../src/checkpoints/index.ts';
 import { COLORS, CONCEPTS, CONCEPTS_PER_TOKEN, PLACES, SIZES } from '../../src/text/lexicon/concepts.ts';
 import { Random } from '../../src/random/random.ts';
-import { buildWordLevelTokenizerJson } from '../../src/text/index.ts';
+import { buildWordPiecesTokenizerJson, createTokenizer } from '../../src/text/index.ts';
 import { Lexicon, type LexiconJson } from '../../src/text/lexicon/lexicon.ts';
+import { normalize, pieceVectors } from '../words/piece-vectors.ts';
+import { CHARACTERS, trainPieces } from '../words/train-pieces.ts';
 
 const WIDTH = 160;
 /** Spread of the learned part: that of the pre-trained vectors. */
 const LEARNED_SIGMA = 0.4;
+/** Pieces of words that are not in the list, besides single characters. */
+const PIECES = 500;
 
 const { positionals } = parseArgs({ allowPositionals: true });
 const [sources, nanodet, dataset] = positionals;
@@ -37,10 +41,13 @@ const words = [
     's', 't', 'grey', 'leftmost', 'rightmost', 'lower', 'upper',
   ]),
 ];
-const tokenizer = buildWordLevelTokenizerJson(words);
+const spelled = known.filter((word) => /^[a-z]{3,}$/.test(word));
+const pieces = { characters: CHARACTERS, merges: trainPieces(spelled, PIECES) };
+const tokenizer = buildWordPiecesTokenizerJson({ words, ...pieces });
 writeFileSync(join(dataset, 'tokenizer.json'), `${JSON.stringify(tokenizer)}\n`);
 const { vocab } = (tokenizer as { model: { vocab: Record<string, number> } }).model;
 const size = Math.max(...Object.values(vocab)) + 1;
+const idOf = (word: string): number | undefined => vocab[`▁${word}`];
 
 /** Concepts by word. The words of a name of several words mean its noun, unless they have a meaning of their own. */
 const meanings = new Map<string, Set<string>>();
@@ -84,7 +91,7 @@ for (const color of COLORS) for (const word of COLOR_WORDS[color] ?? [color]) me
 
 const table = new Float32Array(size * CONCEPTS_PER_TOKEN);
 for (const [word, concepts] of meanings) {
-  const id = vocab[word];
+  const id = idOf(word);
   if (id === undefined) continue;
   [...concepts].forEach((concept, column) => {
     table[id * CONCEPTS_PER_TOKEN + column] = CONCEPTS.indexOf(concept) + 1;
@@ -97,11 +104,20 @@ await glove.close();
 const dimensions = vectors.length / known.length;
 const random = Random.of(1, 'word embeddings');
 const embeddings = Float32Array.from({ length: size * WIDTH }, () => LEARNED_SIGMA * random.normal());
+const vectorOf = (row: number): Float32Array => vectors.subarray(row * dimensions, (row + 1) * dimensions);
 known.forEach((word, row) => {
-  const id = vocab[word];
+  const id = idOf(word);
   if (id === undefined) return;
-  for (let k = 0; k < dimensions; k++) embeddings[id * WIDTH + k] = vectors[row * dimensions + k]!;
+  embeddings.set(vectorOf(row), id * WIDTH);
 });
+// Words are read in pieces here, so that each piece gets the mean of those that contain it.
+const rows = new Map(known.map((word, row) => [word, row]));
+const onlyPieces = createTokenizer(buildWordPiecesTokenizerJson({ words: [], ...pieces }));
+for (const [id, vector] of pieceVectors(onlyPieces, spelled, (word) => normalize(vectorOf(rows.get(word)!))))
+  embeddings.set(
+    normalize(vector).map((value) => LEARNED_SIGMA * value),
+    id * WIDTH,
+  );
 
 const detector = await openCheckpoint(nanodet);
 const tensors: TensorSource[] = [

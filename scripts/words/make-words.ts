@@ -20,7 +20,8 @@ import { tensorSource, writeSafetensors } from '../../src/checkpoints/index.ts';
 import { Random } from '../../src/random/random.ts';
 import { buildWordPiecesTokenizerJson, createTokenizer } from '../../src/text/index.ts';
 import { vocabularyDigest } from '../../src/train/run/part-weights.ts';
-import { trainPieces } from './train-pieces.ts';
+import { accumulate, normalize, pieceVectors } from './piece-vectors.ts';
+import { CHARACTERS, trainPieces } from './train-pieces.ts';
 import { wordList } from './word-lists.ts';
 import { readWordVectors, type WordVectors } from './word-vectors.ts';
 
@@ -44,7 +45,6 @@ const READ_WORDS = 100_000;
 const PIECE_WORDS = 20_000;
 /** Special tokens, bytes, and the start sign. */
 const OTHER_TOKENS = 4 + 256 + 1;
-const CHARACTERS = Array.from('abcdefghijklmnopqrstuvwxyz0123456789áàâäãåæçéèêëíìîïñóòôöõøœúùûüß');
 
 /** Folder of the installed packages. */
 const installed = (): string => {
@@ -71,17 +71,6 @@ const makeVocabulary = async (path: string, vectors: WordVectors, wordnet: strin
   );
 };
 
-/** Adds `vector` to `sum`. */
-const accumulate = (sum: Float32Array, vector: Float32Array, weight = 1): void => {
-  vector.forEach((value, i) => (sum[i] = sum[i]! + weight * value));
-};
-
-/** Scales a vector to a root mean square of 1, in place. */
-const normalize = (vector: Float32Array): Float32Array => {
-  const scale = Math.sqrt(vector.length) / Math.hypot(...vector);
-  return vector.map((value) => value * scale);
-};
-
 /**
  * A vector for each token. Words have GloVe's, without the mean of all words; pieces the mean of those of the words that
  * contain them; bytes and words without a vector random ones. All have a root mean square of 1.
@@ -96,16 +85,7 @@ const makeVectors = async (path: string, vectors: WordVectors): Promise<void> =>
   for (const word of frequent) accumulate(mean, vectors.vector(word)!, 1 / frequent.length);
   const centered = (word: string): Float32Array | undefined =>
     vectors.vector(word)?.map((value, i) => value - mean[i]!);
-  const pieces = new Map<number, Float32Array>();
-  for (const word of frequent) {
-    const ids = tokenizer.encode(word).ids.slice(1, -1);
-    if (ids.length === 1) continue;
-    for (const id of ids) {
-      const sum = pieces.get(id) ?? new Float32Array(size);
-      accumulate(sum, normalize(centered(word)!));
-      pieces.set(id, sum);
-    }
-  }
+  const pieces = pieceVectors(tokenizer, frequent, (word) => normalize(centered(word)!));
   const substitutes: Readonly<Record<string, string>> = { a: 'an', ...DIGITS };
   const table = new Float32Array(tokens.length * size);
   let random = 0;

@@ -1,3 +1,6 @@
+/** Characters of a vocabulary of words and pieces; others are written as bytes. */
+export const CHARACTERS = Array.from('abcdefghijklmnopqrstuvwxyz0123456789áàâäãåæçéèêëíìîïñóòôöõøœúùûüß');
+
 type Merge = readonly [left: string, right: string];
 
 /**

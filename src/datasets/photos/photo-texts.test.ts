@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../random/random.ts';
+import { captionWords } from '../../text/index.ts';
 import { Lexicon } from '../../text/lexicon/lexicon.ts';
 import type { PhotoRow } from './photo-row.ts';
-import { extreme, makePhotoText, type DescribedImage, type PhotoTextKind } from './photo-texts.ts';
+import { extreme, makePhotoText, wordsOfPhotoTexts, type DescribedImage, type PhotoTextKind } from './photo-texts.ts';
 
 const lexicon = Lexicon.fromSynonyms(
   { dog: ['puppy'], car: ['automobile'], person: ['man'], cup: [], zebra: [] },
@@ -84,4 +85,12 @@ describe('extreme', () => {
     expect(extreme(row, [0, 1, 2], 'middle')).toBe(2);
     expect(extreme(row, [0, 1], 'middle')).toBeUndefined();
   });
+});
+
+it('names all words of the texts that it makes', () => {
+  const words = wordsOfPhotoTexts([row], lexicon);
+  const kinds: PhotoTextKind[] = ['noun', 'list', 'qualified', 'absent', 'caption'];
+  for (const kind of kinds)
+    for (const { text } of texts(kind)) for (const word of captionWords(text)) expect(words).toContain(word);
+  expect(words).not.toContain('cat');
 });

@@ -1,5 +1,6 @@
 import type { PhotoRow, RelativeBox } from './photo-row.ts';
-import type { ColorName } from '../../text/lexicon/concepts.ts';
+import { captionWords } from '../../text/index.ts';
+import { COLORS, type ColorName } from '../../text/lexicon/concepts.ts';
 import type { Random } from '../../random/random.ts';
 import type { Lexicon } from '../../text/lexicon/lexicon.ts';
 
@@ -19,6 +20,24 @@ export const PHOTO_TEXT_SHARES = {
 } as const;
 /** Kinds of captions that are made for photographs. */
 export type PhotoTextKind = keyof typeof PHOTO_TEXT_SHARES;
+
+/** Words of the texts that are made about photographs, in lower case: those of nouns, frames and qualifiers, and of the captions. */
+export const wordsOfPhotoTexts = (rows: Iterable<PhotoRow>, lexicon: Lexicon): ReadonlySet<string> => {
+  const made = [
+    ...FRAMES,
+    ...LIST_SEPARATORS,
+    ...NUMBERS,
+    ...Object.values({ ...PLACE_FRAMES, ...SIZE_FRAMES, ...COLOR_WORDS }).flat(),
+    ...PERSON_COLOR_FRAMES.map((frame) => frame.replace('COLOR', '')),
+    ...COLORS,
+    ...Array.from(lexicon.names, ([name]) => name),
+    'a an the all the one',
+  ];
+  const words = new Set(made.flatMap(captionWords));
+  for (const { captions } of rows)
+    for (const { caption } of captions) for (const word of captionWords(caption)) words.add(word);
+  return words;
+};
 
 /** Objects of an image with what is known about them. */
 export interface DescribedImage {
@@ -63,6 +82,9 @@ const COLOR_WORDS: Readonly<Record<string, readonly string[]>> = {
   gray: ['gray', 'grey', 'silver'],
   brown: ['brown', 'tan'],
 };
+
+/** Frames of a color beside a person, whose clothes have it; `COLOR` stands for its word. */
+const PERSON_COLOR_FRAMES = ['the * in COLOR', '* in COLOR', 'the * wearing COLOR'];
 
 /**
  * Makes a text about an image, or returns undefined if the image has none of the kind.
@@ -220,7 +242,7 @@ const qualifiedText = (image: DescribedImage, lexicon: Lexicon, random: Random):
     const word = words[random.below(words.length)]!;
     const frames =
       noun === 'person'
-        ? [`the * in ${word}`, `* in ${word}`, `the * wearing ${word}`]
+        ? PERSON_COLOR_FRAMES.map((frame) => frame.replace('COLOR', word))
         : [`the ${word} *`, `${article(word)} ${word} *`, `${word} *`];
     // Colors are rarer than places: each counts twice.
     addFrom(frames, object);

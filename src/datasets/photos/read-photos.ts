@@ -1,8 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import * as z from 'zod';
 import { MdetrError, messageOf } from '../../errors.ts';
 import { firstIssue } from '../../options/first-issue.ts';
-import { PHOTO_TIERS, type PhotoRow } from './photo-row.ts';
+import { readJsonFileSync } from '../../files/json/json-file.ts';
+import { Lexicon, type LexiconJson } from '../../text/lexicon/lexicon.ts';
+import { PHOTO_TIERS, type PhotoRow, type PhotoTier } from './photo-row.ts';
 
 const box = z.tuple([z.number(), z.number(), z.number(), z.number()]).readonly();
 const object = z.object({
@@ -55,6 +58,20 @@ export const readPhotoRows = (
       const row = parseRow(line, `${path}: line ${index + 1}`);
       return keeps(row) ? [{ row, index }] : [];
     });
+};
+
+/** Rows of a folder of photographs that a training with these terms uses: not those that are held out, nor those without objects. */
+export const readTrainingPhotos = (folder: string, tier: PhotoTier): ReturnType<typeof readPhotoRows> =>
+  readPhotoRows(
+    join(folder, 'photos.jsonl'),
+    (row) =>
+      row.heldOut !== true && PHOTO_TIERS.indexOf(row.tier) <= PHOTO_TIERS.indexOf(tier) && row.objects.length > 0,
+  );
+
+/** Lexicon of a folder of photographs. */
+export const readPhotoLexicon = (folder: string): Lexicon => {
+  const { synonyms, plurals } = readJsonFileSync(join(folder, 'lexicon.json')) as LexiconJson;
+  return Lexicon.fromSynonyms(synonyms, plurals);
 };
 
 const parseRow = (line: string, where: string): PhotoRow => {

@@ -1,7 +1,9 @@
 import { AnnotationIndex } from '../../data/annotation-index/annotation-index.ts';
 import { SCENE_VOCABULARY, WIDE_SCENE_VOCABULARY } from '../../scenes/index.ts';
 import { captionWords } from '../../text/index.ts';
-import type { DataConfig } from '../config/data-settings.ts';
+import { wordsOfPhotoTexts } from '../../datasets/photos/photo-texts.ts';
+import { readPhotoLexicon, readTrainingPhotos } from '../../datasets/photos/read-photos.ts';
+import type { DataConfig, PhotoDataset } from '../config/data-settings.ts';
 import type { SceneTextConfig } from '../config/run-settings.ts';
 import { officialDatasets } from '../data/official-datasets.ts';
 
@@ -23,6 +25,12 @@ export const wordsOfFile = (annotations: string): ReadonlySet<string> => {
   return words;
 };
 
+const wordsOfPhotos = ({ photos, tier }: PhotoDataset): ReadonlySet<string> =>
+  wordsOfPhotoTexts(
+    readTrainingPhotos(photos, tier).map(({ row }) => row),
+    readPhotoLexicon(photos),
+  );
+
 /** Words of the captions of a config's training data, sorted. */
 export const wordsOfTraining = (
   config: Pick<DataConfig & SceneTextConfig, 'datasets' | 'texts'> & Parameters<typeof officialDatasets>[0],
@@ -37,7 +45,7 @@ export const wordsOfTraining = (
           )
         : 'annotations' in dataset
           ? wordsOfFile(dataset.annotations)
-          : [];
+          : wordsOfPhotos(dataset);
     for (const word of own) words.add(word);
   }
   return [...words].sort();

@@ -1,13 +1,12 @@
 import { join } from 'node:path';
-import { PHOTO_TIERS, type PhotoRow } from '../../../datasets/photos/photo-row.ts';
-import { readPhotoRows } from '../../../datasets/photos/read-photos.ts';
+import type { PhotoRow } from '../../../datasets/photos/photo-row.ts';
+import { readPhotoLexicon, readTrainingPhotos } from '../../../datasets/photos/read-photos.ts';
 import { MdetrError } from '../../../errors.ts';
-import { readJsonFileSync } from '../../../files/json/json-file.ts';
 import { boxXyxyToCxcywh } from '../../../geometry/boxes.ts';
 import { CumulativeWeights } from '../../../random/cumulative-weights.ts';
 import { Random } from '../../../random/random.ts';
 import type { Tokenizer } from '../../../text/index.ts';
-import { Lexicon, type LexiconJson } from '../../../text/lexicon/lexicon.ts';
+import type { Lexicon } from '../../../text/lexicon/lexicon.ts';
 import type { SceneTextConfig } from '../../config/run-settings.ts';
 import type { PhotoDataset } from '../../config/slices/datasets.ts';
 import { FeatureFile } from '../../features/feature-file.ts';
@@ -30,7 +29,7 @@ const BY_RARITY = 0.8;
 /** Photographs whose features are computed once and whose texts are made anew for every sample; drawn by rarity. */
 export class PhotoSource implements SampleSource {
   readonly length: number;
-  private readonly rows: ReturnType<typeof readPhotoRows>;
+  private readonly rows: ReturnType<typeof readTrainingPhotos>;
   private readonly weights: CumulativeWeights;
   private readonly lexicon: Lexicon;
   private readonly features: FeatureFile;
@@ -41,16 +40,11 @@ export class PhotoSource implements SampleSource {
   ) {
     const { photos: folder, tier } = dataset;
     this.features = FeatureFile.open(join(folder, 'features'));
-    this.rows = readPhotoRows(
-      join(folder, 'photos.jsonl'),
-      (row) =>
-        row.heldOut !== true && PHOTO_TIERS.indexOf(row.tier) <= PHOTO_TIERS.indexOf(tier) && row.objects.length > 0,
-    ).filter(({ index }) => this.features.has(index));
+    this.rows = readTrainingPhotos(folder, tier).filter(({ index }) => this.features.has(index));
     if (this.rows.length === 0) throw new MdetrError(`${folder}: no images of tier "${tier}" have features`);
     this.length = this.rows.length;
     this.weights = new CumulativeWeights(this.rows.map(({ row }) => row.rarity ?? 1));
-    const { synonyms, plurals } = readJsonFileSync(join(folder, 'lexicon.json')) as LexiconJson;
-    this.lexicon = Lexicon.fromSynonyms(synonyms, plurals);
+    this.lexicon = readPhotoLexicon(folder);
   }
 
   sizeOf(): { readonly width: number; readonly height: number } {
