@@ -17,18 +17,14 @@ const sides = [original.width, original.height];
 const scale = Math.min(size.shortest_edge / Math.min(...sides), size.longest_edge / Math.max(...sides));
 const [width, height] = sides.map((side) => Math.round(side * scale));
 const rgb = await sharp(path).removeAlpha().resize(width, height, { fit: 'fill', kernel: 'linear' }).raw().toBuffer();
-const count = width * height;
-const pixels = Float32Array.from({ length: 3 * count }, (_, i) => {
-  const channel = Math.floor(i / count);
-  return (rgb[3 * (i % count) + channel] / 255 - mean[channel]) / std[channel];
-});
+const plane = (c) => Array.from({ length: width * height }, (_, i) => (rgb[3 * i + c] / 255 - mean[c]) / std[c]);
+const pixels = [0, 1, 2].flatMap(plane);
 const { ids } = new Tokenizer(readJson('tokenizer.json'), {}).encode(caption);
-const int64 = (values, dims) => new Tensor('int64', BigInt64Array.from(values, BigInt), dims);
 const { pred_logits: logits, pred_boxes: boxes } = await session.run({
   pixel_values: new Tensor('float32', pixels, [1, 3, height, width]),
-  pixel_mask: int64(new Array(count).fill(1), [1, height, width]),
-  input_ids: int64(ids, [1, ids.length]),
-  attention_mask: int64(new Array(ids.length).fill(1), [1, ids.length]),
+  pixel_mask: new Tensor('int64', new Array(width * height).fill(1), [1, height, width]),
+  input_ids: new Tensor('int64', ids, [1, ids.length]),
+  attention_mask: new Tensor('int64', new Array(ids.length).fill(1), [1, ids.length]),
 });
 for (let query = 0; query < logits.dims[1]; query++) {
   const row = logits.data.subarray(query * 256, (query + 1) * 256).map(Math.exp);
