@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { Hono, type Context } from 'hono';
 import { messageOf } from '../errors.ts';
 import { packageVersion } from '../files/package-folder.ts';
 import { packagedPage } from '../files/packaged-page.ts';
@@ -10,29 +9,28 @@ import { checkOrigin, checkToken, ClientGone } from './http/guards.ts';
 import { openApiDocument } from './http/openapi.ts';
 import { predictTasks } from './label-studio/ml-backend.ts';
 import { PageFiles } from './http/page-files.ts';
-import type { RequestContext } from './http/request-context.ts';
+import type { PlainAnswer, RequestContext } from './http/request-context.ts';
 import { logMs } from './log.ts';
 import { Problem } from './problems.ts';
 import type { RequestFacts, Service } from './service.ts';
 import { TASKS } from './worker/messages.ts';
 
-/** Values of a request that its route and the log share. */
-interface Variables {
-  readonly requestId: string;
+/** A request, and what its route and the log share. */
+interface Call {
+  readonly request: Request;
+  readonly context: RequestContext;
   readonly facts: RequestFacts;
 }
 
 /** The routes. */
 export interface App {
   /** Answers a request. */
-  fetch(request: Request, context: RequestContext): Response | Promise<Response>;
+  answer(request: Request, context: RequestContext): Promise<PlainAnswer>;
   /** Refuses a request by its head while the server is overloaded. */
   readonly refusals: EarlyRefusals;
 }
 
-type AppContext = Context<{ Variables: Variables; Bindings: RequestContext }>;
-
-type Handle = (context: AppContext) => Response | Promise<Response>;
+type Handle = (call: Call) => PlainAnswer | Promise<PlainAnswer>;
 
 /** Handlers by HTTP method. */
 type Methods = Readonly<Record<string, Handle>>;
@@ -43,75 +41,92 @@ type Routes = Record<string, Methods>;
 /** The routes of a server. */
 export const createApp = (service: Service): App => {
   const { settings } = service;
-  const app = new Hono<{ Variables: Variables; Bindings: RequestContext }>().basePath(settings.basePath);
   const document = openApiDocument(packageVersion(), settings);
   const guarded = guardedBy(settings.token);
   const routes: Routes = {
-    '/healthz': { GET: (context) => context.json({ status: 'ok' }) },
-    '/readyz': {
-      GET: (context) => context.json({ status: 'ready', workersReady: service.readiness() }),
+    '/healthz': { GET: () => jsonAnswer({ status: 'ok' }) },
+    '/readyz': { GET: () => jsonAnswer({ status: 'ready', workersReady: service.readiness() }) },
+    '/openapi.json': { GET: () => jsonAnswer(document) },
+    '/docs': {
+      GET: ({ request }) => html(docsPage(document, new URL(request.url).origin + settings.basePath), DOCS_STYLE),
     },
-    '/openapi.json': { GET: (context) => context.json(document) },
-    '/docs': { GET: (context) => html(context, docsPage(document, originOf(context, settings.basePath)), DOCS_STYLE) },
     '/metrics': {
-      GET: guarded(async (context) => {
+      GET: guarded(async () => {
         const { body, contentType } = await service.metrics.text();
-        return context.body(body, 200, { 'content-type': contentType });
+        return { status: 200, headers: { 'content-type': contentType }, body };
       }),
     },
-    '/v1/models': { GET: guarded(async (context) => context.json({ models: await service.models() })) },
+    '/v1/models': { GET: guarded(async () => jsonAnswer({ models: await service.models() })) },
     ...Object.fromEntries(
       TASKS.map((task) => [
         `/v1/${task}`,
         {
-          POST: guarded(async (context) => {
-            const json = await service.run(task, context.req.raw, context.env, context.get('facts'));
-            return context.body(json, 200, { 'content-type': 'application/json' });
-          }),
+          POST: guarded(async ({ request, context, facts }) => ({
+            status: 200,
+            headers: JSON_HEADERS,
+            body: await service.run(task, request, context, facts),
+          })),
         },
       ]),
     ),
   };
   if (settings.labelStudio !== false) Object.assign(routes, labelStudioRoutes(service));
-  for (const [path, methods] of Object.entries(routes))
-    app.all(path, (context) => answer(service, context, path, methods));
+  const byPath = new Map(Object.entries(routes));
   const files = packagedPage();
   const page = files && new PageFiles(files);
-  app.notFound((context) => {
-    const { path, method } = context.req;
-    const inside = path.startsWith(settings.basePath) ? path.slice(settings.basePath.length) || '/' : undefined;
-    // The page is missing where the package was built without it; the documentation is always there.
-    if (inside === '/' && page?.has('/') !== true)
-      return answer(service, context, '/', { GET: () => context.redirect(`${settings.basePath}/docs`) });
-    if (inside !== undefined && page?.has(inside) === true)
-      return answer(service, context, 'page', { GET: () => page.answer(inside, context.req.header('if-none-match')) });
-    return answer(service, context, 'none', { [method]: noSuchPath, GET: noSuchPath });
+  const pageMethods = (path: string): Methods => ({
+    GET: ({ request }) => page!.answer(path, request.headers.get('if-none-match') ?? undefined),
   });
+  const answerPath = (call: Call, path: string): Promise<PlainAnswer> => {
+    const methods = byPath.get(path);
+    if (methods !== undefined) return answer(service, call, path, methods);
+    if (page?.has(path) === true) return answer(service, call, 'page', pageMethods(path));
+    // The page is missing where the package was built without it; the documentation is always there.
+    if (path === '/') return answer(service, call, '/', { GET: () => redirect(`${settings.basePath}/docs`) });
+    return answer(service, call, 'none', { [call.request.method]: noSuchPath, GET: noSuchPath });
+  };
   const waiting = [...TASKS.map((task) => `/v1/${task}`), ...(settings.labelStudio === false ? [] : ['/predict'])];
   const refusals = new EarlyRefusals(service, waiting);
-  return { fetch: (request, context) => app.fetch(request, context), refusals };
+  return {
+    answer: (request, context) =>
+      answerPath({ request, context, facts: {} }, pathBelow(settings.basePath, pathOf(request.url))),
+    refusals,
+  };
+};
+
+/** Path of an absolute URL, as it is encoded there. */
+const pathOf = (url: string): string => {
+  const start = url.indexOf('/', url.indexOf('://') + 3);
+  return start < 0 ? '/' : /^[^?#]*/.exec(url.slice(start))![0];
+};
+
+/** Path below a base path; empty if it is outside. */
+const pathBelow = (basePath: string, path: string): string => {
+  if (!path.startsWith(basePath)) return '';
+  const rest = path.slice(basePath.length);
+  return rest === '' ? '/' : rest.startsWith('/') ? rest : '';
 };
 
 /** Adds the check of the bearer token to handlers. */
 const guardedBy =
   (token: string | undefined) =>
   (handle: Handle): Handle =>
-  (context) => {
-    checkToken(context.req.raw, token);
-    return handle(context);
+  (call) => {
+    checkToken(call.request, token);
+    return handle(call);
   };
 
 /** Paths of Label Studio's protocol for machine learning backends. Training is not part of it: `mdetr train` does that. */
 const labelStudioRoutes = (service: Service): Routes => {
-  const guarded = (handle: (context: AppContext) => Promise<object>): Handle =>
-    guardedBy(service.settings.token)(async (context) => context.json(await handle(context)));
+  const guarded = (handle: (call: Call) => Promise<object>): Handle =>
+    guardedBy(service.settings.token)(async (call) => jsonAnswer(await handle(call)));
   const version = async (): Promise<object> => ({ model_version: (await service.models())[0]!.name });
   return {
-    '/health': { GET: (context) => context.json({ status: 'UP', model_class: 'MDETR' }) },
+    '/health': { GET: () => jsonAnswer({ status: 'UP', model_class: 'MDETR' }) },
     '/setup': { POST: guarded(version) },
     '/versions': { GET: guarded(async () => ({ versions: (await service.models()).map(({ name }) => name) })) },
     '/predict': {
-      POST: guarded((context) => predictTasks(service, context.req.raw, context.env, context.get('facts'))),
+      POST: guarded(({ request, context, facts }) => predictTasks(service, request, context, facts)),
     },
     '/train': { POST: guarded(() => Promise.resolve({})) },
     '/webhook': { POST: guarded(() => Promise.resolve({})) },
@@ -123,37 +138,39 @@ const noSuchPath = (): never => {
 };
 
 /** Calls the handler for a request's method and logs the request. */
-const answer = async (service: Service, context: AppContext, route: string, methods: Methods): Promise<Response> => {
+const answer = async (service: Service, call: Call, route: string, methods: Methods): Promise<PlainAnswer> => {
   const started = performance.now();
-  const request = context.req.raw;
+  const { request, facts } = call;
   const requestId = requestIdOf(request.headers.get('x-request-id'));
-  const facts: RequestFacts = {};
-  context.set('requestId', requestId);
-  context.set('facts', facts);
   const { method } = request;
-  const cors = corsHeaders(request, service.settings.cors);
-  let response: Response;
+  let found: PlainAnswer;
   try {
     checkOrigin(request, service.settings);
-    const allowed = Object.keys(methods).flatMap((name) => (name === 'GET' ? ['GET', 'HEAD'] : [name]));
     const handle = methods[method === 'HEAD' ? 'GET' : method];
-    if (method === 'OPTIONS' && route !== 'none') response = preflight(allowed);
-    else if (handle === undefined)
-      throw new Problem('method-not-allowed', `this path has ${allowed.join(', ')}`, {
-        headers: { allow: allowed.join(', ') },
-      });
-    else response = await handle(context);
+    if (method === 'OPTIONS' && route !== 'none') found = preflight(allowedOf(methods));
+    else if (handle === undefined) {
+      const allow = allowedOf(methods).join(', ');
+      throw new Problem('method-not-allowed', `this path has ${allow}`, { headers: { allow } });
+    } else found = await handle(call);
   } catch (error) {
-    response = problemOf(service, error, requestId, facts).response(requestId);
+    found = problemOf(service, error, requestId, facts).answer(requestId);
   }
-  for (const [name, value] of Object.entries({ ...COMMON_HEADERS, ...cors, 'x-request-id': requestId }))
-    if (!response.headers.has(name)) response.headers.set(name, value);
-  if (service.isClosing) response.headers.set('connection', 'close');
+  const { status, body } = found;
+  const headers = {
+    ...COMMON_HEADERS,
+    ...corsHeaders(request, service.settings.cors),
+    'x-request-id': requestId,
+    ...found.headers,
+    ...(body === null ? {} : { 'content-length': String(Buffer.byteLength(body)) }),
+    ...(service.isClosing ? { connection: 'close' } : {}),
+  };
   const ms = logMs(performance.now() - started);
-  const entry = { event: 'request', requestId, method, route, status: response.status, ms, ...facts } as const;
-  service.answered(entry);
-  return response;
+  service.answered({ event: 'request', requestId, method, route, status, ms, ...facts });
+  return { status, headers, body };
 };
+
+const allowedOf = (methods: Methods): string[] =>
+  Object.keys(methods).flatMap((name) => (name === 'GET' ? ['GET', 'HEAD'] : [name]));
 
 /** The problem response for an error. Internal errors are logged with their stack. */
 const problemOf = (service: Service, error: unknown, requestId: string, facts: RequestFacts): Problem => {
@@ -173,16 +190,16 @@ const problemOf = (service: Service, error: unknown, requestId: string, facts: R
   return problem;
 };
 
-const preflight = (methods: readonly string[]): Response =>
-  new Response(null, {
-    status: 204,
-    headers: {
-      allow: methods.join(', '),
-      'access-control-allow-methods': methods.join(', '),
-      'access-control-allow-headers': 'authorization, content-type, x-request-id',
-      'access-control-max-age': '600',
-    },
-  });
+const preflight = (methods: readonly string[]): PlainAnswer => ({
+  status: 204,
+  headers: {
+    allow: methods.join(', '),
+    'access-control-allow-methods': methods.join(', '),
+    'access-control-allow-headers': 'authorization, content-type, x-request-id',
+    'access-control-max-age': '600',
+  },
+  body: null,
+});
 
 /** CORS headers for a page of an allowed origin. */
 const corsHeaders = (request: Request, origins: readonly string[]): Readonly<Record<string, string>> => {
@@ -195,14 +212,23 @@ const corsHeaders = (request: Request, origins: readonly string[]): Readonly<Rec
   };
 };
 
-/** Origin of the server as in the client's request. */
-const originOf = (context: AppContext, basePath: string): string => new URL(context.req.url).origin + basePath;
+const JSON_HEADERS = { 'content-type': 'application/json' } as const;
+
+const jsonAnswer = (value: object): PlainAnswer => ({
+  status: 200,
+  headers: JSON_HEADERS,
+  body: JSON.stringify(value),
+});
+
+const redirect = (location: string): PlainAnswer => ({ status: 302, headers: { location }, body: null });
 
 /** A page without scripts and with inline styles only. */
-const html = (context: AppContext, page: string, style: string): Response => {
+const html = (page: string, style: string): PlainAnswer => {
   const digest = createHash('sha256').update(style).digest('base64');
-  return context.body(page, 200, {
-    'content-type': 'text/html; charset=utf-8',
-    'content-security-policy': `default-src 'none'; style-src 'sha256-${digest}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
-  });
+  const policy = `default-src 'none'; style-src 'sha256-${digest}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
+  return {
+    status: 200,
+    headers: { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': policy },
+    body: page,
+  };
 };

@@ -76,6 +76,20 @@ describe('tasks', () => {
     expect(comparable(asked)).toEqual(comparable(answerLine(await model.ask(image, 'how many cubes are there?'))));
   });
 
+  it('take images as simple clients send them', async () => {
+    const lines = base64.replace(/.{76}/g, '$&\r\n');
+    for (const sent of [lines, `${lines}\n`, `DATA:image/png;name=a.png;base64,${base64}`])
+      await ok(jsonRequest('/v1/detect', { image: sent, caption: 'a cube' }));
+    const part = (name: string, value: string | Uint8Array): Buffer[] => [
+      Buffer.from(`--x\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n`),
+      Buffer.from(value as Uint8Array),
+      Buffer.from('\r\n'),
+    ];
+    const parts = [...part('image', image), ...part('caption', 'a cube'), Buffer.from('--x--\r\n')];
+    for (const preamble of ['', '\r\n', 'for old readers --x\r\n'])
+      await ok(typed('multipart/form-data; boundary=x', Buffer.concat([Buffer.from(preamble), ...parts])));
+  });
+
   it('answer several texts with a list in their order', async () => {
     const captions = ['a red cube', 'the balls'];
     for (const request of [
@@ -145,6 +159,27 @@ describe('tasks', () => {
     expect((await answer).status).toBe(504);
     expect(log.at(-1)).toMatchObject({ event: 'request', problem: 'client-gone' });
     await ok(formRequest('/v1/detect', { image, caption: 'a cube' }));
+  });
+});
+
+describe('errors', () => {
+  it.each([
+    [() => detect({ treshold: 0.5 }), 'unknown key "treshold"; did you mean "threshold"?'],
+    [() => form({ captions: 'a' }), 'unknown key "captions"; did you mean "caption"?'],
+    [() => detect({ question: 'a' }), 'unknown key "question"; the keys are image, caption, captions, model, '],
+    [() => detect({ ['threshold'.repeat(20_000)]: 1 }), '…"; the keys are image, '],
+  ])('name the key that was meant', async (request, detail) => {
+    const answer = (await (await handler(request())).json()) as { detail: string; errors: object[] };
+    expect(answer.detail).toContain(detail);
+    expect(answer.detail.length).toBeLessThan(300);
+  });
+
+  it('a body that something else has read is an error of the application, which the log names', async () => {
+    const request = detect({});
+    await request.text();
+    expect((await handler(request)).status).toBe(500);
+    const errors = log.flatMap((entry) => (entry.event === 'error' ? [entry.message] : []));
+    expect(errors.at(-1)).toContain('was read before the handler got it');
   });
 });
 

@@ -8,11 +8,13 @@ import { Service } from './service.ts';
 export interface ServerHandler {
   /** Answers a request. Errors are responses of type `application/problem+json`. */
   (request: Request, context?: RequestContext): Promise<Response>;
+  /** Answers a request as the handler itself, without a `Response`: for servers on Node's `http`, as `nodeListener` does. */
+  answer(request: Request, context?: RequestContext): Promise<PlainAnswer>;
   /**
    * Answer for a request that the overloaded server refuses, made of its head alone; undefined for one that has to be handled.
    * Servers on Node's `http` ask it first, as `nodeListener` does: refusing the many is cheap then, and the accepted are faster.
    */
-  refusal(head: RequestHead): PlainAnswer | undefined;
+  refusal(head: RequestHead): PlainAnswer<string> | undefined;
   /** Opens the models, which the first request does otherwise. @throws {MdetrError} if one cannot be opened */
   ready(): Promise<void>;
   /** Refuses new requests, finishes the accepted ones, and ends the workers. */
@@ -37,13 +39,22 @@ export const createHandler = (options: ServerOptions = {}): ServerHandler => {
   checkOptions('createHandler', options, serverOptionRules);
   const service = new Service(serverSettings(options));
   const app = createApp(service);
-  const handler = async (request: Request, context: RequestContext = {}): Promise<Response> =>
-    app.fetch(request, context);
+  const answer = (request: Request, context: RequestContext = {}): Promise<PlainAnswer> => app.answer(request, context);
+  const handler = async (request: Request, context?: RequestContext): Promise<Response> =>
+    responseOf(await answer(request, context), request.method);
   return Object.assign(handler, {
+    answer,
     refusal: (head: RequestHead) => app.refusals.of(head),
     ready: async () => {
       await service.start();
     },
     close: () => service.close(),
   });
+};
+
+const responseOf = ({ status, headers, body }: PlainAnswer, method: string): Response => {
+  // What passes on the response knows its length, and may compress it.
+  const { 'content-length': _, ...others } = headers;
+  const content = method === 'HEAD' ? null : (body as string | Uint8Array<ArrayBuffer> | null);
+  return new Response(content, { status, headers: others });
 };

@@ -73,6 +73,22 @@ describe('connections', () => {
     expect(answer).toContain('urn:mdetr:problem:body-too-large');
   });
 
+  it('that ask before they send a body are told to go on, or refused at once', async () => {
+    const asking = (length: number, path = '/v1/detect'): string =>
+      head(length).replace('/v1/detect', path).replace('\r\n', '\r\nExpect: 100-continue\r\n');
+    for (const [text, status] of [
+      [asking(2 ** 30), 413],
+      [asking(2, '/v2/detect'), 404],
+      [asking(2).replace('application/json', 'application/json\r\nContent-Encoding: gzip'), 415],
+    ] as const)
+      expect(await exchange(text), text).toMatch(new RegExp(`^HTTP/1\\.1 ${status} [^]*connection: close`, 'i'));
+    // Without waiting for the word, as some clients do.
+    const accepted = await exchange(`${asking(2).replace('\r\n', '\r\nConnection: close\r\n')}{}`);
+    expect(accepted).toMatch(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 422 /);
+    const other = 'GET /healthz HTTP/1.1\r\nHost: localhost\r\nExpect: a-reply\r\nConnection: close\r\n\r\n';
+    expect(await exchange(other)).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
   it.each([
     ['are not HTTP', '\x16\x03\x01 hello\r\n\r\n', 400, 'malformed-request'],
     ['have two lengths', `${head(2).trim()}\r\nContent-Length: 3\r\n\r\n{}`, 400, 'malformed-request'],
@@ -157,6 +173,31 @@ describe('a worker that dies', () => {
     ]);
     const metrics = await (await handler(new Request('http://localhost/metrics'))).text();
     expect(metrics).toContain('mdetr_worker_exits_total 2\n');
+  });
+});
+
+describe('the deadline', () => {
+  it('ends requests that wait for their body or for the network, and leaves nothing behind', async () => {
+    const hasty = createHandler({ cacheDir: folder, threads: 1, timeoutS: 0.05 });
+    await hasty.ready();
+    const stalled = new Request('http://localhost/v1/detect', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: new ReadableStream({ pull: () => new Promise<void>(() => undefined) }),
+      duplex: 'half',
+    } as RequestInit);
+    for (const request of [stalled, slow()]) {
+      const answer = await hasty(request);
+      expect(await answer.json()).toMatchObject({
+        status: 504,
+        type: 'urn:mdetr:problem:deadline-exceeded',
+        detail: 'the request took longer than 0.05 s',
+      });
+    }
+    const metrics = await (await hasty(new Request('http://localhost/metrics'))).text();
+    expect(metrics).toContain('mdetr_queue_length 0\n');
+    expect((await hasty(new Request('http://localhost/readyz'))).status).toBe(200);
+    await hasty.close();
   });
 });
 

@@ -2,9 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { Server as NetServer, type AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { MdetrError, messageOf } from '../errors.ts';
 import type { ServerHandler } from './handler.ts';
+import type { BodyChunks } from './http/body.ts';
 import { answerConnectionError } from './http/connection-errors.ts';
+import type { PlainAnswer } from './http/request-context.ts';
 import { Problem } from './problems.ts';
 
 /** Time for the headers of a request, in milliseconds. */
@@ -23,30 +26,52 @@ const GRACE_MS = 250;
  */
 export const nodeListener = (handler: ServerHandler): ((request: object, response: object) => void) => {
   const listener = getRequestListener(
-    (request, { incoming }) =>
-      incoming.headers.host === undefined && incoming.httpVersionMinor > 0
-        ? invalidRequest()
-        : handler(request, {
-            client: incoming.socket.remoteAddress,
-            body: incoming.iterator({ destroyOnReturn: false }),
-          }),
+    async (request, { incoming, outgoing }) => {
+      const [message, response] = [incoming as IncomingMessage, outgoing as ServerResponse];
+      const answer =
+        message.headers.host === undefined && message.httpVersionMinor > 0
+          ? invalidRequest()
+          : await handler.answer(request, { client: message.socket.remoteAddress, body: bodyOf(message, response) });
+      write(response, answer);
+      return RESPONSE_ALREADY_SENT;
+    },
     {
       overrideGlobalObjects: false,
       // Health checks of load balancers speak HTTP/1.0, which needs no header `Host`.
       hostname: 'localhost',
-      errorHandler: invalidRequest,
+      errorHandler: () => {
+        const { status, headers, body } = invalidRequest();
+        return new Response(body, { status, headers });
+      },
     },
   );
   return (request, response) => {
     const [incoming, outgoing] = [request as IncomingMessage, response as ServerResponse];
     const refusal = handler.refusal(incoming);
     if (refusal === undefined) void listener(incoming, outgoing);
-    else outgoing.writeHead(refusal.status, refusal.headers).end(refusal.body);
+    else write(outgoing, refusal);
   };
 };
 
-const invalidRequest = (): Response =>
-  new Problem('malformed-request', 'the address or a header of the request is invalid').response(randomUUID());
+/** Responses whose clients wait for "100 Continue" before they send the body. */
+const waitingForContinue = new WeakSet<ServerResponse>();
+
+/** Chunks of a body. A client that asks before it sends is told to go on once they are read, so that refusals come first. */
+const bodyOf = (incoming: IncomingMessage, outgoing: ServerResponse): BodyChunks => ({
+  [Symbol.asyncIterator]() {
+    if (waitingForContinue.delete(outgoing)) outgoing.writeContinue();
+    return incoming.iterator({ destroyOnReturn: false });
+  },
+});
+
+const write = (outgoing: ServerResponse, { status, headers, body }: PlainAnswer): void => {
+  // Its client does not send the body any more, which Node would wait for.
+  if (waitingForContinue.has(outgoing)) outgoing.setHeader('connection', 'close');
+  outgoing.writeHead(status, headers).end(body ?? undefined);
+};
+
+const invalidRequest = (): PlainAnswer<string> =>
+  new Problem('malformed-request', 'the address or a header of the request is invalid').answer(randomUUID());
 
 /** A server that listens. */
 export interface Listening {
@@ -61,6 +86,7 @@ export const listen = async (
   handler: ServerHandler,
   { host, port, bodyTimeoutS }: { readonly host: string; readonly port: number; readonly bodyTimeoutS: number },
 ): Promise<Listening> => {
+  const listener = nodeListener(handler);
   const server = createServer(
     {
       headersTimeout: HEADERS_MS,
@@ -71,9 +97,15 @@ export const listen = async (
       // The listener refuses requests without it, with a problem.
       requireHostHeader: false,
     },
-    nodeListener(handler),
+    listener,
   );
-  server.on('clientError', (error, socket) => void answerConnectionError(error, socket));
+  server.on('checkContinue', (request, response) => {
+    waitingForContinue.add(response);
+    listener(request, response);
+  });
+  // Other expectations may be ignored (RFC 9110, 10.1.1).
+  server.on('checkExpectation', listener);
+  server.on('clientError', answerConnectionError);
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => reject(new MdetrError(listenError(host, port, error), { cause: error })));
     server.listen(port, host, resolve);

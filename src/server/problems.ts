@@ -1,3 +1,5 @@
+import type { PlainAnswer } from './http/request-context.ts';
+
 /** Every kind of error response: its status and title. The name is the end of its `type`, which never changes. */
 export const PROBLEMS = {
   'malformed-request': { status: 400, title: 'The request is not valid HTTP' },
@@ -65,12 +67,13 @@ export class Problem extends Error {
     return PROBLEMS[this.problem].status;
   }
 
-  /** The response, as `application/problem+json`. */
-  response(requestId: string): Response {
-    return new Response(problemJson(this.problem, this.message, requestId, this.errors), {
+  /** The answer, as `application/problem+json`. */
+  answer(requestId: string): PlainAnswer<string> {
+    return {
       status: this.status,
       headers: { 'content-type': PROBLEM_TYPE, ...this.headers },
-    });
+      body: problemJson(this.problem, this.message, requestId, this.errors),
+    };
   }
 }
 

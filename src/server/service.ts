@@ -6,6 +6,7 @@ import { BodyBudget, discardBody, readBody } from './http/body.ts';
 import { ClientLimit, Deadline } from './http/guards.ts';
 import { parseInferenceBody, type InferenceBody, type RemoteImage } from './http/inference-body.ts';
 import type { RequestContext } from './http/request-context.ts';
+import { bodySchemas, type BodySchemas } from './http/request-schemas.ts';
 import { logMs, type LogEntry, type RequestEntry } from './log.ts';
 import { ServerMetrics } from './metrics.ts';
 import { QUEUE_FACTOR, type ServerSettings } from './options.ts';
@@ -27,6 +28,7 @@ export class Service {
   private readonly scheduler: Scheduler;
   private readonly budget: BodyBudget;
   private readonly clients: ClientLimit;
+  private readonly schemas: Readonly<Record<TaskName, BodySchemas>>;
   private started: Promise<readonly ModelDescription[]> | undefined;
   private closed: Promise<void> | undefined;
   private isReady = false;
@@ -37,6 +39,8 @@ export class Service {
   constructor(readonly settings: ServerSettings) {
     this.budget = new BodyBudget(settings.maxTotalBytes);
     this.clients = new ClientLimit(settings.maxPerClient);
+    const schemasOf = (task: TaskName): BodySchemas => bodySchemas(task, settings.maxTexts);
+    this.schemas = { detect: schemasOf('detect'), refer: schemasOf('refer'), ask: schemasOf('ask') };
     this.scheduler = new Scheduler(
       { ...settings, queueFactor: QUEUE_FACTOR },
       {
@@ -113,7 +117,7 @@ export class Service {
     return this.withBody(request, context, async (bytes, signal) => {
       facts.bodyMs = logMs(performance.now() - started);
       const contentType = request.headers.get('content-type') ?? '';
-      const parsed = parseInferenceBody(task, bytes, contentType, this.settings.maxTexts);
+      const parsed = parseInferenceBody(task, bytes, contentType, this.schemas[task]);
       const { results } = await this.infer(task, parsed, signal, facts);
       return parsed.isList ? `{"results":[${results.join(',')}]}` : results[0]!;
     });
@@ -129,6 +133,8 @@ export class Service {
     context: RequestContext,
     answer: (bytes: Uint8Array<ArrayBuffer>, signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
+    if (context.body === undefined && request.bodyUsed)
+      throw new Error('the body of the request was read before the handler got it: pass on an unread request');
     const chunks = context.body ?? request.body ?? undefined;
     if (this.isClosing) {
       await discardBody(chunks, this.settings);

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { PROBLEMS, Problem, type ProblemName } from '../problems.ts';
+import { Problem, type ProblemName } from '../problems.ts';
 
 /** Problems of connections by the code of Node's error; other errors are requests that are not HTTP. */
 const BY_CODE: Readonly<Record<string, readonly [problem: ProblemName, detail: string]>> = {
@@ -10,14 +10,13 @@ const BY_CODE: Readonly<Record<string, readonly [problem: ProblemName, detail: s
 };
 
 /** Answers what cannot be parsed as a request with a problem, and closes its connection. */
-export const answerConnectionError = async (error: NodeJS.ErrnoException, socket: Duplex): Promise<void> => {
+export const answerConnectionError = (error: NodeJS.ErrnoException, socket: Duplex): void => {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy(error);
     return;
   }
   const [name, detail] = BY_CODE[error.code ?? ''] ?? ['malformed-request', 'the request is not valid HTTP/1.1'];
-  const { status } = PROBLEMS[name];
-  const body = await new Problem(name, detail).response(randomUUID()).text();
+  const { status, body } = new Problem(name, detail).answer(randomUUID());
   const head = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status]!}`,
     'Connection: close',

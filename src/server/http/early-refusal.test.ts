@@ -26,14 +26,13 @@ it('a request is refused by its head as its route would refuse it', async () => 
   const { app, log, overload } = overloaded();
   const early = app.refusals.of(head)!;
   const request = new Request('http://localhost/api/v1/refer?a=b', { method: 'POST', headers, body: 'body' });
-  const byRoute = await app.fetch(request, {});
+  const byRoute = await app.answer(request, {});
   expect(early.status).toBe(503);
   expect(early.status).toBe(byRoute.status);
-  expect(early.body).toBe(await byRoute.text());
-  const { 'content-length': length, ...others } = early.headers;
-  expect(others).toEqual(Object.fromEntries(byRoute.headers));
-  expect(others).toMatchObject({ 'retry-after': '2', 'x-request-id': 'mine' });
-  expect(Number(length)).toBe(Buffer.byteLength(early.body));
+  expect(early.body).toBe(byRoute.body);
+  expect(early.headers).toEqual(byRoute.headers);
+  expect(early.headers).toMatchObject({ 'retry-after': '2', 'x-request-id': 'mine' });
+  expect(Number(early.headers['content-length'])).toBe(Buffer.byteLength(early.body));
   const [first, second] = log.map((entry) => ({ ...entry, ms: 0 }));
   expect(first).toEqual({ ...second, route: '/v1/refer', problem: 'overloaded' });
   overload.mockReturnValue(undefined);
@@ -58,7 +57,8 @@ it.each([
 
 it('a connection stays usable after a refusal, whose body is read', async () => {
   const { app } = overloaded();
-  const handler = Object.assign(() => Promise.resolve(new Response('by route')), {
+  const handler = Object.assign(() => Promise.reject(new Error('not by a Response')), {
+    answer: () => Promise.resolve({ status: 200, headers: {}, body: 'by route' }),
     refusal: (request: RequestHead) => app.refusals.of(request),
     ready: () => Promise.resolve(),
     close: () => Promise.resolve(),

@@ -30,7 +30,7 @@ export class EarlyRefusals {
   }
 
   /** The refusal of a request; undefined for one that the routes have to answer. */
-  of({ method, url = '', headers }: RequestHead): PlainAnswer | undefined {
+  of({ method, url = '', headers }: RequestHead): PlainAnswer<string> | undefined {
     const started = performance.now();
     const route = this.routes.get(url.split('?', 1)[0]!);
     if (route === undefined || method !== 'POST' || headers['origin'] !== undefined) return undefined;

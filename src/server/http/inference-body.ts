@@ -1,10 +1,11 @@
-import * as z from 'zod';
+import type * as z from 'zod';
 import { excerpt } from '../../errors.ts';
 import { isWebUrl } from '../../fetching/web-url.ts';
+import { nearestKey } from '../../options/nearest-key.ts';
 import { Problem, type FieldError } from '../problems.ts';
 import type { RequestOptions, TaskName } from '../worker/messages.ts';
 import { parseForm, type FormField } from './multipart.ts';
-import { jsonBodySchema, requestOptionsSchema, TEXT_KEYS, textsSchema } from './request-schemas.ts';
+import { requestOptionsSchema, TEXT_KEYS, type BodySchemas } from './request-schemas.ts';
 
 /** Image of a request: the bytes of a file, or a URL to fetch. */
 export type RequestImage = { readonly bytes: Uint8Array } | RemoteImage;
@@ -29,6 +30,8 @@ export interface InferenceBody {
   readonly name: string;
 }
 
+const OPTION_KEYS = Object.keys(requestOptionsSchema.shape);
+
 /** Maximum length of an image's name in results. */
 const MAX_NAME_LENGTH = 100;
 
@@ -41,11 +44,11 @@ export const parseInferenceBody = (
   task: TaskName,
   bytes: Uint8Array,
   contentType: string,
-  maxTexts: number,
+  schemas: BodySchemas,
 ): InferenceBody => {
   const kind = contentType.split(';', 1)[0]!.trim().toLowerCase();
-  if (kind === 'multipart/form-data') return fromForm(task, parseForm(bytes, contentType), maxTexts);
-  if (kind === 'application/json') return fromJson(task, parseJson(bytes), maxTexts);
+  if (kind === 'multipart/form-data') return fromForm(task, parseForm(bytes, contentType, 'image'), schemas);
+  if (kind === 'application/json') return fromJson(task, parseJson(bytes), schemas);
   throw new Problem('unsupported-media-type', 'send multipart/form-data or application/json');
 };
 
@@ -59,13 +62,13 @@ export const parseJson = (bytes: Uint8Array): unknown => {
   }
 };
 
-const fromJson = (task: TaskName, json: unknown, maxTexts: number): InferenceBody => {
+const fromJson = (task: TaskName, json: unknown, schemas: BodySchemas): InferenceBody => {
   const [one, several] = TEXT_KEYS[task];
   const has = (key: string): boolean => typeof json === 'object' && json !== null && Object.hasOwn(json, key);
   if (has(one) && has(several))
     throw invalid([{ path: several, message: `give either ${one} or ${several}, not both` }]);
   const isList = has(several);
-  const body = checked(jsonBodySchema(task, maxTexts, isList ? 'several' : 'one'), json) as Record<string, unknown>;
+  const body = checked(isList ? schemas.several : schemas.one, json, ['image', one, several, ...OPTION_KEYS]);
   const { image, [isList ? several : one]: texts, ...rest } = body;
   const options = checked(requestOptionsSchema, rest);
   return {
@@ -77,7 +80,7 @@ const fromJson = (task: TaskName, json: unknown, maxTexts: number): InferenceBod
   };
 };
 
-const fromForm = (task: TaskName, form: readonly FormField[], maxTexts: number): InferenceBody => {
+const fromForm = (task: TaskName, form: readonly FormField[], schemas: BodySchemas): InferenceBody => {
   const [textKey] = TEXT_KEYS[task];
   const images = form.filter(({ name }) => name === 'image');
   const [image] = images;
@@ -89,9 +92,9 @@ const fromForm = (task: TaskName, form: readonly FormField[], maxTexts: number):
     if (Object.hasOwn(fields, name)) throw invalid([{ path: name, message: 'the field is repeated' }]);
     Object.defineProperty(fields, name, { value: fieldValue(name, value), enumerable: true });
   }
-  const options = checked(requestOptionsSchema, fields);
+  const options = checked(requestOptionsSchema, fields, ['image', textKey, ...OPTION_KEYS]);
   if (texts.length === 0) throw invalid([{ path: textKey, message: 'is required' }]);
-  const list = checked(z.object({ [textKey]: textsSchema(maxTexts).several }), { [textKey]: texts })[textKey]!;
+  const list = checked(schemas.texts, { [textKey]: texts })[textKey]!;
   const { value, fileName } = image!;
   return {
     ...optionsOf(options),
@@ -121,9 +124,10 @@ export const imageOf = (text: string): RequestImage => {
     if (!URL.canParse(text)) throw new Problem('image-url-refused', 'the URL of the image cannot be parsed');
     return { url: new URL(text) };
   }
-  const data = /^data:[\w.+/-]*;base64,/.exec(text)?.[0] ?? '';
-  const encoded = text.slice(data.length);
-  if (!/^[A-Za-z0-9+/_-]+={0,2}$/.test(encoded))
+  // A data URL may have parameters; `base64` and others break lines.
+  const data = /^data:[^,]{0,200};base64,/i.exec(text)?.[0] ?? '';
+  const encoded = text.slice(data.length).trimEnd();
+  if (!/^[A-Za-z0-9+/_\r\n-]+={0,2}$/.test(encoded))
     throw invalid([{ path: 'image', message: 'must be base64, a data URL with base64, or an http or https URL' }]);
   return { bytes: Buffer.from(encoded, 'base64') };
 };
@@ -140,14 +144,29 @@ const invalid = (errors: readonly FieldError[]): Problem =>
 /** Maximum number of field errors in a response. */
 const MAX_ERRORS = 10;
 
-/** Validates a value. @throws {Problem} naming the invalid fields */
-export const checked = <T>(schema: z.ZodType<T>, value: unknown): T => {
+/** Characters of an unknown key that are compared with the known ones. */
+const MAX_KEY_LENGTH = 100;
+
+const unknownKeys = (keys: readonly string[], known: readonly string[]): string => {
+  const [key] = keys as readonly [string];
+  const nearest = nearestKey(key.slice(0, MAX_KEY_LENGTH), known);
+  const hint = nearest === undefined ? `the keys are ${known.join(', ')}` : `did you mean "${nearest}"?`;
+  return `unknown key "${excerpt(key)}"; ${hint}`;
+};
+
+/**
+ * Validates a value.
+ *
+ * @param known keys that the body may have, for the error of an unknown one
+ * @throws {Problem} naming the invalid fields
+ */
+export const checked = <T>(schema: z.ZodType<T>, value: unknown, known: readonly string[] = []): T => {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   throw invalid(
-    parsed.error.issues.slice(0, MAX_ERRORS).map(({ path, message }) => ({
-      path: excerpt(path.map(String).join('.')) || 'body',
-      message: excerpt(message),
+    parsed.error.issues.slice(0, MAX_ERRORS).map((issue) => ({
+      path: excerpt(issue.path.map(String).join('.')) || 'body',
+      message: issue.code === 'unrecognized_keys' ? unknownKeys(issue.keys, known) : excerpt(issue.message),
     })),
   );
 };

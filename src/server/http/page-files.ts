@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { extname } from 'node:path';
+import type { PlainAnswer } from './request-context.ts';
 
 /** Content types of the page's files. */
 const CONTENT_TYPES: Readonly<Record<string, string>> = {
@@ -54,14 +55,14 @@ export class PageFiles {
     return this.files.has(path);
   }
 
-  /** The response for a path of the page. @param knownVersion the `etag` that the browser has */
-  async answer(path: string, knownVersion?: string): Promise<Response> {
+  /** The answer for a path of the page. @param knownVersion the `etag` that the browser has */
+  async answer(path: string, knownVersion?: string): Promise<PlainAnswer> {
     const file = this.files.get(path)!;
     const { size, mtimeMs } = await stat(file);
     // ONNX Runtime and the model are large: browsers keep them and ask only whether they have changed.
     const headers = { ...PAGE_HEADERS, etag: `"${size}-${Math.round(mtimeMs)}"` };
-    if (knownVersion === headers.etag) return new Response(null, { status: 304, headers });
+    if (knownVersion === headers.etag) return { status: 304, headers, body: null };
     const type = CONTENT_TYPES[extname(file)] ?? 'application/octet-stream';
-    return new Response(new Uint8Array(await readFile(file)), { headers: { 'content-type': type, ...headers } });
+    return { status: 200, headers: { 'content-type': type, ...headers }, body: await readFile(file) };
   }
 }

@@ -19,12 +19,12 @@ export interface RequestHead {
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
 }
 
-/** An answer whose body is a text. */
-export interface PlainAnswer {
+/** An answer as values: for Node's `http` it needs no `Response`, whose stream costs more than all of its headers. */
+export interface PlainAnswer<Content = string | Uint8Array | null> {
   /** HTTP status. */
   readonly status: number;
-  /** Headers by name, `content-length` among them. */
+  /** Headers by name in lower case; `content-length` is among them if there is a body. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Problem as JSON. */
-  readonly body: string;
+  /** The body. An answer to `HEAD` has that of `GET`, which is not sent. */
+  readonly body: Content;
 }

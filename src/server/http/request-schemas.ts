@@ -39,11 +39,28 @@ export const textsSchema = (maxTexts: number) => ({
   several: z.array(textSchema).min(1).max(maxTexts),
 });
 
-/** JSON body of a task with one caption. */
+/** JSON body of a task with one caption, or with a list. */
 export const jsonBodySchema = (task: TaskName, maxTexts: number, kind: 'one' | 'several') => {
   const key = TEXT_KEYS[task][kind === 'one' ? 0 : 1];
   return z.strictObject({ image, [key]: textsSchema(maxTexts)[kind], ...optionShape });
 };
+
+/** Schemas that the bodies of a task are validated with. */
+export interface BodySchemas {
+  /** JSON with one caption. */
+  readonly one: z.ZodType<Record<string, unknown>>;
+  /** JSON with a list of captions. */
+  readonly several: z.ZodType<Record<string, unknown>>;
+  /** Captions of a multipart body, under their key. */
+  readonly texts: z.ZodType<Record<string, string[]>>;
+}
+
+/** Makes the schemas of a task, which zod compiles at their first use: they are made once for a server. */
+export const bodySchemas = (task: TaskName, maxTexts: number): BodySchemas => ({
+  one: jsonBodySchema(task, maxTexts, 'one'),
+  several: jsonBodySchema(task, maxTexts, 'several'),
+  texts: z.object({ [TEXT_KEYS[task][0]]: textsSchema(maxTexts).several }),
+});
 
 /** Fields of a multipart body as the OpenAPI document shows them. */
 export const multipartBodySchema = (task: TaskName, maxTexts: number) =>

@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache';
 import type { LogEntry } from '../log.ts';
 import { Problem, retryAfter } from '../problems.ts';
 import { sharedClockMs } from '../worker/clock.ts';
-import type { BatchReport, InferenceRequest, ModelDescription, WorkReport } from '../worker/messages.ts';
+import type { BatchReport, Done, InferenceRequest, ModelDescription, WorkReport } from '../worker/messages.ts';
 import { CostEstimate } from './cost-estimate.ts';
 import { ExtraTime } from './extra-time.ts';
 import type { Outcome, Task } from './task.ts';
@@ -111,8 +111,7 @@ export class Scheduler {
    */
   submit(request: InferenceRequest, signal: AbortSignal): Promise<Outcome> {
     signal.throwIfAborted();
-    const fingerprint = fingerprintOf(request);
-    if (this.killers.has(fingerprint))
+    if (this.killers.size > 0 && this.killers.has(fingerprintOf(request)))
       throw new Problem('crashes-worker', 'the same request crashed two workers; it is refused for a while');
     const aheadMs = this.workAheadMs();
     const maxWaitMs = this.queueLimitMs(request.model);
@@ -132,7 +131,6 @@ export class Scheduler {
       const task: Task = {
         id: this.nextId++,
         request,
-        fingerprint,
         costMs,
         aheadMs,
         attempts: 0,
@@ -192,27 +190,20 @@ export class Scheduler {
 
   private receive(message: WorkReport): void {
     if (message.kind === 'batch') {
+      message.done.forEach((done) => this.complete(done));
       this.estimates.get(message.model)?.add(message.times, message);
       this.observer.onBatch(message);
+      this.dispatch();
       return;
     }
     if (message.kind === 'missing-image') {
       this.pool.sendImage(message.id);
       return;
     }
-    const task = this.pool.release(message.id, message.kind === 'done');
+    const task = this.pool.release(message.id);
     if (task === undefined) return;
-    // A request whose worker was replaced says nothing about the queue.
-    if (message.kind !== 'failed' && task.attempts === 0) {
-      const { ofOne } = this.estimates.get(task.request.model)!;
-      const expectedMs = task.aheadMs + Math.max(task.costMs, ofOne);
-      this.extra.add(sharedClockMs() - task.acceptedMs - expectedMs, ofOne);
-    }
-    if (message.kind === 'done') {
-      const { results, batch, isCached, timing } = message;
-      this.observer.onWait(timing.waitMs, false);
-      task.resolve({ results, batch, isCached, timing });
-    } else if (message.kind === 'expired') {
+    if (message.kind === 'expired') {
+      this.learn(task);
       this.observer.onWait(message.waitMs, true);
       const detail = `the request waited ${seconds(message.waitMs)} s, longer than the limit of ${seconds(task.maxWaitMs)} s; try again later`;
       task.reject(overloadProblem({ detail, retryMs: this.expectedWaitMs() }));
@@ -223,6 +214,22 @@ export class Scheduler {
     }
     this.finish(task);
     this.dispatch();
+  }
+
+  private complete({ id, results, batch, isCached, timing }: Done): void {
+    const task = this.pool.release(id, true);
+    if (task === undefined) return;
+    this.learn(task);
+    this.observer.onWait(timing.waitMs, false);
+    task.resolve({ results, batch, isCached, timing });
+    this.finish(task);
+  }
+
+  /** Learns from the time of a request, unless its worker was replaced, which says nothing about the queue. */
+  private learn({ request, attempts, aheadMs, costMs, acceptedMs }: Task): void {
+    if (attempts > 0) return;
+    const { ofOne } = this.estimates.get(request.model)!;
+    this.extra.add(sharedClockMs() - acceptedMs - aheadMs - Math.max(costMs, ofOne), ofOne);
   }
 
   private finish(task: Task): void {
@@ -250,7 +257,7 @@ export class Scheduler {
       task.attempts++;
       if (task.attempts === 1) again.push(task);
       else {
-        this.killers.set(task.fingerprint, true);
+        this.killers.set(fingerprintOf(task.request), true);
         task.reject(new Problem('worker-crashed', 'the worker crashed, and another one on the second try'));
         this.finish(task);
       }

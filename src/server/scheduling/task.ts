@@ -13,8 +13,6 @@ export interface Outcome {
 export interface Task {
   readonly id: number;
   readonly request: InferenceRequest;
-  /** Digest of everything that the request computes. */
-  readonly fingerprint: string;
   /** Expected time of its computation. */
   readonly costMs: number;
   /** Measured time of the work that was accepted before it. */

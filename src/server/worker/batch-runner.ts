@@ -8,7 +8,7 @@ import type { ResultBase } from '../../results/types.ts';
 import type { ProblemName } from '../problems.ts';
 import { sharedClockMs } from './clock.ts';
 import { ImageCache, type CachedImage } from './image-cache.ts';
-import type { PartTimes, TaskName, WaitLimit, WorkerRequest, WorkReport } from './messages.ts';
+import type { Done, PartTimes, TaskName, WaitLimit, WorkerRequest, WorkReport } from './messages.ts';
 import { checkTask, RequestRefused } from './request-checks.ts';
 
 /** A request whose image is encoded, or decoded and resized. */
@@ -205,6 +205,7 @@ export class BatchRunner {
       found.push(...(await core[request.task](joined, some, { ...request.options, signal })));
     }
     const textMs = performance.now() - started;
+    const done: Done[] = [];
     let next = 0;
     for (const [index, item] of batch.entries()) {
       const isMiss = misses.includes(item.request.imageDigest);
@@ -221,8 +222,7 @@ export class BatchRunner {
         );
       });
       if (this.open.delete(item.id))
-        this.send({
-          kind: 'done',
+        done.push({
           id: item.id,
           results: own,
           batch: batch.length,
@@ -238,7 +238,7 @@ export class BatchRunner {
     };
     const counts = { requests: batch.length, images: misses.length, texts: captions.length };
     const ms = performance.now() - batchStarted;
-    this.send({ kind: 'batch', model: request.model, ...counts, ms, times });
+    this.send({ kind: 'batch', model: request.model, done, ...counts, ms, times });
   }
 
   /** Encoded images of a batch by digest, from the cache or by one run of the image program. */

@@ -91,7 +91,6 @@ export interface RequestTiming {
 
 /** A request that was computed. */
 export interface Done {
-  readonly kind: 'done';
   readonly id: number;
   /** One JSON object per caption, as `--json` prints it. */
   readonly results: readonly string[];
@@ -119,10 +118,12 @@ export type StartReport =
   | { readonly kind: 'opened'; readonly models: readonly ModelDescription[]; readonly times: readonly PartTimes[] }
   | { readonly kind: 'unusable'; readonly failure: ThreadFailure };
 
-/** Report after each batch. */
+/** A batch that was computed: one message, because each takes as long as a caption's post-processing. */
 export interface BatchReport {
   readonly kind: 'batch';
   readonly model: string;
+  /** Its requests, without those that were canceled meanwhile. */
+  readonly done: readonly Done[];
   readonly requests: number;
   readonly images: number;
   readonly texts: number;
@@ -133,7 +134,6 @@ export interface BatchReport {
 
 /** Reports of a worker about its requests. */
 export type WorkReport =
-  | Done
   | Expired
   | MissingImage
   | {
