@@ -156,14 +156,14 @@ const answer = async (service: Service, call: Call, route: string, methods: Meth
     found = problemOf(service, error, requestId, facts).answer(requestId);
   }
   const { status, body } = found;
-  const headers = {
+  const headers: Record<string, string> = {
     ...COMMON_HEADERS,
     ...corsHeaders(request, service.settings.cors),
     'x-request-id': requestId,
     ...found.headers,
-    ...(body === null ? {} : { 'content-length': String(Buffer.byteLength(body)) }),
-    ...(service.isClosing ? { connection: 'close' } : {}),
   };
+  if (body !== null) headers['content-length'] = String(Buffer.byteLength(body));
+  if (service.isClosing) headers['connection'] = 'close';
   const ms = logMs(performance.now() - started);
   service.answered({ event: 'request', requestId, method, route, status, ms, ...facts });
   return { status, headers, body };
