@@ -27,6 +27,7 @@ import { note, noteOnce, print } from '../output/print.ts';
 import { Progress } from '../output/progress.ts';
 import { detectionText } from '../output/result-text.ts';
 import { ResultsFile } from '../output/results-file.ts';
+import { collectRarely } from '../start/frugal-start.ts';
 
 interface DetectOptions extends ModelOptions, ImageOptions, FormatOptions {
   readonly caption?: readonly string[];
@@ -150,7 +151,12 @@ const detectIn = async (list: ImageList, captions: readonly string[], options: D
   };
   const running = new RunningBatches(takeResults, batchesAtOnce);
   // Before the first image is decoded, which starts threads.
-  if (left === undefined || left > TRIM_EVERY) (await allocator()).shareArenas(2);
+  if (left === undefined || left > TRIM_EVERY) {
+    const { shareArenas, keepImagesApart } = await allocator();
+    shareArenas(2);
+    keepImagesApart();
+    collectRarely();
+  }
   const ahead = new ReadAhead(readNext, list.count === undefined ? 1 : BATCHES_AHEAD);
   try {
     // The first images are read before the model, which takes longer to load: a wrong path is reported at once.

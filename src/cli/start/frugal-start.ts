@@ -22,6 +22,17 @@ export const startFrugally = (): void => {
   setTimeout(() => setFlagsFromString(USUAL_OPTIMIZATION), USUAL_AFTER_MS).unref();
 };
 
+/** Factor by which memory grows between two collections of all objects, in percent, and how young objects are collected. */
+const RARE_COLLECTIONS = ['--heap-growing-percent=300', '--no-parallel-scavenge'];
+
+/**
+ * Makes V8 collect its few objects a quarter as often, in one thread: otherwise a call on thousands of images, each of which leaves a few
+ * buffers, spends a tenth of its processor time on that, for about 15 MB less memory.
+ */
+export const collectRarely = (): void => {
+  for (const flag of RARE_COLLECTIONS) setFlagsFromString(flag);
+};
+
 /** Sets the flags of the start. Compiled code is stored under them: V8 takes it later only with the flags of its storing. */
 export const setStartFlags = (): void => {
   setFlagsFromString(SMALL_YOUNG_SPACE);

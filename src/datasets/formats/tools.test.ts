@@ -71,6 +71,17 @@ const EXPORTS: readonly [string, readonly string[], Readonly<Record<string, unkn
     ['images/a.jpg - 1 10 10 40 20'],
   ],
   [
+    'VOC of VoTT, with lists for each class only',
+    ['JPEGImages/a.jpg', 'JPEGImages/b.jpg'],
+    {
+      'Annotations/a.xml': `<annotation><object><name>dog</name>${bndbox}</object></annotation>`,
+      'Annotations/b.xml': `<annotation><object><name>dog</name>${bndbox}</object></annotation>`,
+      'ImageSets/Main/dog_train.txt': 'a.jpg 1\n',
+      'ImageSets/Main/dog_val.txt': 'b.jpg 1\n',
+    },
+    [`JPEGImages/a.jpg train ${D}`, `JPEGImages/b.jpg val ${D}`],
+  ],
+  [
     'VOC with corners in another order, and a comment',
     ['a.jpg'],
     {
@@ -152,6 +163,8 @@ const FOREIGN: readonly [string, unknown, string][] = [
   ['x-export.json', { name: 'x', tags: [], assets: {} }, 'is a JSON export of VoTT'],
   ['x.ndjson', lines({ type: 'dataset', task: 'detect', class_names: {} }), 'Ultralytics as NDJSON'],
   ['x.ndjson', lines({ data_row: { id: '1' } }), 'rows of Labelbox'],
+  ['x.csv', 'annotation_id,image,label\n1,a.jpg,"[{""original_width"":100}]"\n', 'is a CSV export of Label Studio'],
+  ['_classes.csv', 'filename, cat, dog\r\na.jpg, 0, 1\r\n', 'image classification'],
   ['labelTxt/a.txt', 'imagesource:x\n10.0 10.0 50.0 10.0 50.0 30.0 10.0 30.0 dog 0\n', 'labels of DOTA'],
   ['label_2/a.txt', 'Car 0.00 0 -1.57 10 10 50 30 1.5 1.6 3.5 1 2 3 0.1\n', 'labels of KITTI'],
 ];

@@ -56,6 +56,18 @@ const FORMATS: readonly ForeignFormat[] = [
     fits: (_, head) => /"data_row"/.test(head),
   },
   {
+    what: 'is a CSV export of Label Studio, whose boxes are JSON in its cells',
+    wayOut: 'export it as JSON there',
+    ending: /\.[ct]sv$/i,
+    fits: (_, head) => /^[^\n]*\bannotation_id\b/.test(head) && /""original_width""/.test(head),
+  },
+  {
+    what: 'has a column of 0 and 1 for each class (image classification) and no boxes',
+    wayOut: 'export an object detection dataset there',
+    ending: /\.csv$/i,
+    fits: (_, head) => /^\W?filename(\s*,[^,\n]+)+\n[^,\n]+(\s*,\s*[01])+\s*$/m.test(head),
+  },
+  {
     what: 'has labels of DOTA, which are not imported',
     wayOut: 'convert them to YOLO with oriented boxes',
     ending: /\.txt$/i,

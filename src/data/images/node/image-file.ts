@@ -5,6 +5,7 @@ import { openSizedInput } from '../../../files/input-file.ts';
 import { readBmpHeader, type BmpHeader } from '../bmp.ts';
 import { identifyFile } from '../file-kind.ts';
 import { decideOrientation, type OrientationRule, type PixelSize } from '../orientation.ts';
+import { plainPngSize } from '../png-header.ts';
 import { checkSize, type SizeLimits } from '../size-limits.ts';
 import { requireLength } from '../stream-bytes.ts';
 import { readTiffDirectories } from '../tiff-directories.ts';
@@ -64,7 +65,7 @@ export const readImageHeader = async (bytes: Uint8Array, name: string, limits: I
       throw new MdetrError(`${name}: is a camera raw file, which is not supported; develop it and export PNG or JPEG.`);
     checkPages(name, pages, limits);
   }
-  const header = kind.decoder === 'bmp' ? bmpHeader(bytes, name) : await decoderHeader(bytes, name, kind.name, limits);
+  const header = kind.decoder === 'bmp' ? bmpHeader(bytes, name) : await headerOf(bytes, name, kind.name, limits);
   checkSize(name, header, limits);
   return header;
 };
@@ -90,6 +91,18 @@ const bmpHeader = (bytes: Uint8Array, name: string): ImageHeader => {
   } catch (error) {
     throw error instanceof MdetrError ? new MdetrError(`${name}: ${error.message}.`, { cause: error }) : error;
   }
+};
+
+/** Header of a file that libvips or libheif decodes. */
+const headerOf = (
+  bytes: Uint8Array,
+  name: string,
+  format: string,
+  limits: ImageLimits,
+): ImageHeader | Promise<ImageHeader> => {
+  const plain = format === 'PNG' ? plainPngSize(bytes) : undefined;
+  if (plain === undefined) return decoderHeader(bytes, name, format, limits);
+  return { ...plain, exif: 1, isCmyk: false, isHevc: false };
 };
 
 const decoderHeader = async (

@@ -215,12 +215,30 @@ const imageOf = (
   };
 };
 
-/** Splits of the lists in `ImageSets/Main`; lists of one class (`cat_train.txt`) are not read. */
+const LIST_NAME = /(?:^|\/)imagesets\/(?:main|layout|segmentation)\/([^/]+)\.txt$/i;
+
+/** Splits of the lists in `ImageSets/Main`. Lists of one class (`cat_train.txt`) are read where there are no others, as in exports of VoTT. */
 const listedSplits = async (source: ImportSource): Promise<Map<string, ImportSplit>> => {
+  const lists = source.files.flatMap((file) => {
+    const name = LIST_NAME.exec(file)?.[1];
+    return name === undefined ? [] : [{ file, name }];
+  });
+  const whole = await splitsOfLists(source, lists);
+  if (whole.size > 0) return whole;
+  return splitsOfLists(
+    source,
+    lists.map(({ file, name }) => ({ file, name: name.replace(/^.*_/, '') })),
+  );
+};
+
+/** Splits of images, by the stems of their names, from lists that are named like splits. */
+const splitsOfLists = async (
+  source: ImportSource,
+  lists: readonly { readonly file: string; readonly name: string }[],
+): Promise<Map<string, ImportSplit>> => {
   const splits = new Map<string, ImportSplit>();
-  for (const file of source.files) {
-    const name = /(?:^|\/)imagesets\/(?:main|layout|segmentation)\/(\w+)\.txt$/i.exec(file)?.[1];
-    const split = name === undefined ? undefined : splitNamed(name);
+  for (const { file, name } of lists) {
+    const split = splitNamed(name);
     if (split === undefined) continue;
     for (const line of (await readTextFile(source.pathOf(file))).split(/\r?\n/)) {
       const entry = line.trim().split(/\s+/)[0] ?? '';
