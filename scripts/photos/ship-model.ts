@@ -1,12 +1,9 @@
 /**
  * Writes `models/photos` from a trained model: weights in half precision, config with calibration, vocabulary, image size,
  * the model card and the license note that are given. The weights of places, colors and sizes in the logit of "no object" are
- * multiplied by `--qualifiers`, factors that are chosen on training images. `--vocabulary DIR` gives a model whose vocabulary has
- * words only the vocabulary of DIR, a folder of `make-start.ts`: words keep their rows, pieces get those of its `start.safetensors`.
+ * multiplied by `--qualifiers`, factors that are chosen on training images.
  *
- * `words.json` is that of the model, or `--words`.
- *
- *     npx tsx scripts/photos/ship-model.ts MODEL --threshold 0.55 --qualifiers 3.3,5,4 --card README.md --license LICENSE.md [--out DIR]
+ *     npx tsx scripts/photos/ship-model.ts MODEL --threshold 0.63 --qualifiers 3.3,5,4 --card README.md --license LICENSE.md [--out DIR]
  */
 import { copyFile, cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -19,11 +16,9 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     threshold: { type: 'string' },
-    present: { type: 'string', default: '0.812' },
-    absent: { type: 'string', default: '0.906' },
+    present: { type: 'string', default: '0.766' },
+    absent: { type: 'string', default: '0.909' },
     qualifiers: { type: 'string', default: '1,1,1' },
-    vocabulary: { type: 'string' },
-    words: { type: 'string' },
     card: { type: 'string' },
     license: { type: 'string' },
     out: { type: 'string', default: join(root, 'models/photos') },
@@ -42,34 +37,6 @@ if (factors.length !== 3 || !factors.every((factor) => factor > 0))
 const strengthened = (weights: Float32Array): Float32Array =>
   weights.map((weight, index) => weight * factors[Math.floor(index / 2)]!);
 
-/** Tensors with a row for each token: the word embeddings, and the concepts that tokens name. */
-const TOKEN_ROWS = ['transformer.text_encoder.embeddings.word_embeddings.weight', 'priming.lexicon'];
-
-const vocabOf = async (folder: string): Promise<Readonly<Record<string, number>>> => {
-  const { model: json } = JSON.parse(await readFile(join(folder, 'tokenizer.json'), 'utf8')) as {
-    readonly model: { readonly vocab: Readonly<Record<string, number>> };
-  };
-  return json.vocab;
-};
-
-/** A function from the rows of the model's tokens to those of the tokens of `folder`; rows of new tokens are those of its start. */
-const rowsFor = async (folder: string) => {
-  const [before, after] = [await vocabOf(model), await vocabOf(folder)];
-  const start = await openCheckpoint(join(folder, 'start.safetensors'));
-  return async (name: string, rows: Float32Array): Promise<TensorSource> => {
-    const entry = start.tensors.get(name)!;
-    const completed = await entry.readFloat32();
-    const width = entry.shape[1]!;
-    for (const [token, id] of Object.entries(before)) {
-      const place = after[token.startsWith('<') ? token : `▁${token}`];
-      if (place === undefined) throw new Error(`${folder}: no token for "${token}"`);
-      completed.set(rows.subarray(id * width, (id + 1) * width), place * width);
-    }
-    return tensorSource(name, entry.shape, completed, 'f16');
-  };
-};
-const withVocabulary = values.vocabulary === undefined ? undefined : await rowsFor(values.vocabulary);
-
 await rm(out, { recursive: true, force: true });
 await mkdir(out, { recursive: true });
 const checkpoint = await openCheckpoint(join(model, 'model.safetensors'));
@@ -79,23 +46,15 @@ for (const entry of checkpoint.tensors.values()) {
   if (entry.dtype !== 'f32') tensors.push(entry);
   else {
     const weights = await entry.readFloat32();
-    if (withVocabulary !== undefined && TOKEN_ROWS.includes(entry.name)) {
-      tensors.push(await withVocabulary(entry.name, weights));
-      continue;
-    }
     const shipped = entry.name === QUALIFIERS ? strengthened(weights) : weights;
     tensors.push(tensorSource(entry.name, entry.shape, shipped, 'f16'));
   }
 }
 await writeSafetensors(join(out, 'model.safetensors'), tensors, { format: 'pt' });
 await checkpoint.close();
-const config = JSON.parse(await readFile(join(model, 'config.json'), 'utf8')) as {
-  readonly text_encoder: { readonly vocab_size: number };
-};
-const vocabulary = Object.keys(await vocabOf(values.vocabulary ?? model)).length;
+const config = JSON.parse(await readFile(join(model, 'config.json'), 'utf8')) as Record<string, unknown>;
 const calibrated = {
   ...config,
-  text_encoder: { ...config.text_encoder, vocab_size: Math.max(config.text_encoder.vocab_size, vocabulary) },
   made_for: 'photos',
   calibration: {
     threshold: Number(threshold),
@@ -113,8 +72,7 @@ const calibrated = {
   },
 };
 await writeFile(join(out, 'config.json'), `${JSON.stringify(calibrated, undefined, 2)}\n`);
-await cp(join(values.vocabulary ?? model, 'tokenizer.json'), join(out, 'tokenizer.json'));
-await cp(join(model, 'preprocessor_config.json'), join(out, 'preprocessor_config.json'));
-await cp(values.words ?? join(model, 'words.json'), join(out, 'words.json'));
+for (const name of ['tokenizer.json', 'preprocessor_config.json', 'words.json'])
+  await cp(join(model, name), join(out, name));
 await copyFile(card, join(out, 'README.md'));
 await copyFile(license, join(out, 'LICENSE.md'));
