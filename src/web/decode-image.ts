@@ -8,6 +8,7 @@ import { checkSize, type SizeLimits } from '../data/images/size-limits.ts';
 import { MdetrError, messageOf } from '../errors.ts';
 import { checkOptions } from '../options/check-options.ts';
 import { rgbOfBitmap } from './bitmap-pixels.ts';
+import { IMAGE_KINDS } from './send-image.ts';
 import { withoutExif } from './stored-orientation.ts';
 import { fetchFile } from './weight-cache.ts';
 
@@ -64,10 +65,7 @@ const bytesOf = async (source: unknown, name: string, maxBytes: number): Promise
     requireLength(file.size, name, maxBytes);
     return new Uint8Array(await file.arrayBuffer());
   }
-  if (!(file instanceof Uint8Array || file instanceof ArrayBuffer))
-    throw new MdetrError(
-      `${name}: an image is a URL, a Blob, the bytes of a file (Uint8Array, ArrayBuffer or a stream), pixels, ImageData, or an element or canvas that can be drawn.`,
-    );
+  if (!(file instanceof Uint8Array || file instanceof ArrayBuffer)) throw new MdetrError(`${name}: ${IMAGE_KINDS}.`);
   requireLength(file.byteLength, name, maxBytes);
   return file instanceof ArrayBuffer ? new Uint8Array(file) : Uint8Array.from(file);
 };

@@ -43,7 +43,10 @@ const threadsOf = (wanted: number | undefined, reasons: string[]): number => {
   }
   const cores = navigator.hardwareConcurrency;
   if (cores < 2) reasons.push('One thread: the machine has one core.');
-  return wanted ?? (cores <= 2 ? cores : Math.min(MAX_DEFAULT_THREADS, Math.ceil(cores / 2)));
+  else if (wanted !== undefined && wanted > cores)
+    reasons.push(`${cores} instead of ${wanted} threads: the machine has ${cores} cores.`);
+  if (wanted !== undefined) return Math.min(wanted, cores);
+  return cores <= 2 ? cores : Math.min(MAX_DEFAULT_THREADS, Math.ceil(cores / 2));
 };
 
 /** Why WebGPU cannot be used; undefined if it can. */

@@ -166,6 +166,25 @@ describe.skipIf(chromiumPath === undefined)(`mdetr/web in Chromium${chromiumNote
     expect(counts).toEqual(counts.map(() => (counts[0]! > 0 ? counts[0] : -1)));
   });
 
+  it('waits for an image element that is still loading', async () => {
+    const width = await web.call<number>(
+      `async () => (await model.detect(Object.assign(new Image(), { src: '/examples/scene.png' }), 'a cube')).width`,
+    );
+    expect(width).toBe(480);
+  });
+
+  it('runs on no more threads than the machine has cores', async () => {
+    const [threads, cores, reason] = await web.call<[number, number, string]>(
+      `async ({ MDETR }) => {
+        const other = await MDETR.fromPretrained('default', { device: 'wasm', threads: 1000 });
+        await other.dispose();
+        return [other.threads, navigator.hardwareConcurrency, other.reason];
+      }`,
+    );
+    expect(threads).toBe(cores);
+    expect(reason).toMatch(cores > 1 ? /instead of 1000 threads/ : /One thread/);
+  });
+
   it('names what it runs on, and why not on something better', async () => {
     const here = await web.call('() => ({ device: model.device, threads: model.threads, reason: model.reason })');
     expect(here).toEqual({ device: 'wasm', threads: expect.any(Number), reason: '' });
@@ -203,6 +222,17 @@ describe.skipIf(chromiumPath === undefined)(`mdetr/web in Chromium${chromiumNote
       /package\.json: is JSON text, not an image/,
     );
     expect(await failure('() => model.detect(7, "a")')).toMatch(/image: an image is a URL/);
+    expect(await failure('() => model.detect(document.body, "a")')).toMatch(/image: an image .* not a HTMLBodyElement/);
+    expect(await failure('() => model.detect(() => 1, "a")')).toMatch(/^MdetrError: the arguments cannot be sent/);
+    for (const [kind, element] of [
+      ['HTMLImageElement', 'Object.assign(new Image(), { src: "/nothing.png" })'],
+      ['HTMLImageElement', 'new Image()'],
+      ['HTMLVideoElement', 'document.createElement("video")'],
+      ['HTMLCanvasElement', 'Object.assign(document.createElement("canvas"), { width: 0 })'],
+    ])
+      expect(await failure(`() => model.detect(${element!}, "a")`)).toMatch(
+        new RegExp(`^MdetrError: image: the ${kind!} cannot be drawn`),
+      );
     expect(await failure('() => model.detect("/examples/scene.png", "")')).toMatch(/^MdetrError: the text is empty/);
     const official = JSON.stringify({ backbone: 'resnet101', text_encoder_type: 'roberta-base' });
     const tokenizer = readFileSync(join(root, 'models/default/tokenizer.json'), 'utf8');

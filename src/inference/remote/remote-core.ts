@@ -1,6 +1,6 @@
 import { nameOfSource, type DecodeOptions } from '../../data/images/image-source.ts';
 import type { PixelSize } from '../../data/images/orientation.ts';
-import { MdetrError } from '../../errors.ts';
+import { MdetrError, messageOf } from '../../errors.ts';
 import type { PackedCocoRle } from '../../geometry/run-lengths.ts';
 import type { AnswerResult, DetectionResult, ReferResult } from '../../results/types.ts';
 import type { EncodedHandle, EncodeOptions, ModelCore, NamedImage, PreparedHandle } from '../model-core.ts';
@@ -169,7 +169,13 @@ export class RemoteCore implements ModelCore {
           reject(error);
         },
       });
-      this.port.post({ kind: 'call', id, method, args });
+      try {
+        this.port.post({ kind: 'call', id, method, args });
+      } catch (error) {
+        this.pending.delete(id);
+        settled();
+        reject(new MdetrError(`the arguments cannot be sent to a worker (${messageOf(error)})`, { cause: error }));
+      }
     });
   }
 
