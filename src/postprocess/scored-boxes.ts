@@ -63,13 +63,14 @@ export const softmaxRows = (logits: Float32Array, rows: number): Float32Array =>
   const columns = rows === 0 ? 0 : logits.length / rows;
   checkLength('logits', logits.length, rows * Math.floor(columns));
   const result = new Float32Array(logits.length);
+  // In double precision until they are divided, as if they were computed twice.
+  const exponentials = new Float64Array(columns);
   for (let begin = 0; begin < logits.length; begin += columns) {
-    const end = begin + columns;
     let largest = -Infinity;
-    for (let i = begin; i < end; i++) largest = Math.max(largest, logits[i]!);
+    for (let i = 0; i < columns; i++) largest = Math.max(largest, logits[begin + i]!);
     let sum = 0;
-    for (let i = begin; i < end; i++) sum += Math.exp(logits[i]! - largest);
-    for (let i = begin; i < end; i++) result[i] = Math.exp(logits[i]! - largest) / sum;
+    for (let i = 0; i < columns; i++) sum += exponentials[i] = Math.exp(logits[begin + i]! - largest);
+    for (let i = 0; i < columns; i++) result[begin + i] = exponentials[i]! / sum;
   }
   return result;
 };
