@@ -3,6 +3,7 @@ import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { UsageError } from '../../errors.ts';
+import { TOKENIZERS_FOLDER } from '../../text/node/packed-tokenizer.ts';
 import { CODE_FOLDER } from '../start/code-cache.ts';
 import { integerFrom } from '../options/option-values.ts';
 import { formatBytes, formatTable } from '../output/table.ts';
@@ -83,7 +84,8 @@ const clear = async ({ olderThan }: { readonly olderThan?: number }): Promise<vo
   const before = (await cache.entries()).length;
   const freed = await cache.clear(({ lastUsed }) => lastUsed.getTime() <= latest);
   if (olderThan === undefined)
-    for (const name of ['digests', CODE_FOLDER]) await rm(join(cacheFolder(), name), { recursive: true, force: true });
+    for (const name of ['digests', CODE_FOLDER, TOKENIZERS_FOLDER])
+      await rm(join(cacheFolder(), name), { recursive: true, force: true });
   const removed = before - (await cache.entries()).length;
   print(`${removed} compiled programs deleted, ${formatBytes(freed)}\n`);
 };

@@ -1,13 +1,11 @@
 import { stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { MdetrError } from '../../errors.ts';
-import { readJsonFile, readTextFile } from '../../files/json/json-file.ts';
-import {
-  createTokenizer,
-  createTokenizerFromVocab,
-  type Tokenizer,
-  type TokenizerOptions,
-} from '../tokenizer/tokenizer.ts';
+import { readTextFile } from '../../files/json/json-file.ts';
+import { parseJson } from '../../files/json/json-text.ts';
+import { readTokenizerJson, readVocabAndMerges } from '../tokenizer/tokenizer-json.ts';
+import { tokenizerOf, type Tokenizer, type TokenizerOptions } from '../tokenizer/tokenizer.ts';
+import { packedDefinition } from './packed-tokenizer.ts';
 
 /** Maximum size of a tokenizer file; published ones are smaller. */
 const MAX_BYTES = 64 * 1024 * 1024;
@@ -24,11 +22,10 @@ export const loadTokenizer = async (
   const found = await kindOf(path);
   if (found === 'none') throw new MdetrError(`${path}: no such file or folder: the tokenizer cannot be read.`);
   if (found === 'file' && !['vocab.json', 'merges.txt'].includes(basename(path)))
-    return createTokenizer(await readJsonFile(path, MAX_BYTES), { ...options, where: path });
+    return loadTokenizerJson(path, options);
   const folder = found === 'file' ? dirname(path) : path;
   const tokenizerPath = join(folder, 'tokenizer.json');
-  if (found === 'folder' && (await kindOf(tokenizerPath)) === 'file')
-    return createTokenizer(await readJsonFile(tokenizerPath, MAX_BYTES), { ...options, where: tokenizerPath });
+  if (found === 'folder' && (await kindOf(tokenizerPath)) === 'file') return loadTokenizerJson(tokenizerPath, options);
   const vocabName = join(folder, 'vocab.json');
   const mergesName = join(folder, 'merges.txt');
   const missing: string[] = [];
@@ -38,11 +35,20 @@ export const loadTokenizer = async (
       `${folder}: no tokenizer here: ${missing.join(' and ')} missing. ` +
         `Expected tokenizer.json, or vocab.json with merges.txt.`,
     );
-  return createTokenizerFromVocab(await readJsonFile(vocabName, MAX_BYTES), await readTextFile(mergesName, MAX_BYTES), {
-    ...options,
-    vocabName,
-    mergesName,
-  });
+  const [vocab, merges] = [await readTextFile(vocabName, MAX_BYTES), await readTextFile(mergesName, MAX_BYTES)];
+  const names = { vocab: vocabName, merges: mergesName };
+  return tokenizerOf(
+    await packedDefinition([vocab, merges], () => readVocabAndMerges(parseJson(vocab, vocabName), merges, names)),
+    options.maxTokens,
+  );
+};
+
+const loadTokenizerJson = async (
+  path: string,
+  { maxTokens }: Pick<TokenizerOptions, 'maxTokens'>,
+): Promise<Tokenizer> => {
+  const text = await readTextFile(path, MAX_BYTES);
+  return tokenizerOf(await packedDefinition([text], () => readTokenizerJson(parseJson(text, path), path)), maxTokens);
 };
 
 const kindOf = async (path: string): Promise<'file' | 'folder' | 'none'> => {

@@ -37,24 +37,34 @@ export interface ByteLevelBpeConfig {
   readonly unkId: number | undefined;
 }
 
+/** Merges and tokens of byte-level BPE. */
+export interface BpeTable {
+  /** Merges the characters of one word; what comes out need not be in the vocabulary. */
+  merge(word: string): readonly string[];
+  /** Id of a token. */
+  idOf(token: string): number | undefined;
+}
+
+/** Tables of a vocabulary that was read from text. */
+export const bpeTableOf = ({ vocab, merges }: ByteLevelBpeConfig): BpeTable => {
+  // The library merges without ids; they are looked up here, so its own table is left empty.
+  const bpe = new BPE({ type: 'BPE', vocab: {}, merges });
+  return { merge: (word) => bpe.bpe(word), idOf: (token) => vocab.get(token) };
+};
+
 /** Splits captions into GPT-2 words and words into byte-level BPE tokens. */
 export class ByteLevelBpe implements WordModel {
   readonly pattern = wordPattern;
-  private readonly bpe: BPE;
-  private readonly idOf: ReadonlyMap<string, number>;
-  private readonly unkId: number | undefined;
   readonly wordTokens = cachedTokens((word) => this.tokenize(word));
 
-  constructor({ vocab, merges, unkId }: ByteLevelBpeConfig) {
-    // The library merges without ids; they are looked up here, so its own table is left empty.
-    this.bpe = new BPE({ type: 'BPE', vocab: {}, merges });
-    this.idOf = vocab;
-    this.unkId = unkId;
-  }
+  constructor(
+    private readonly table: BpeTable,
+    private readonly unkId: number | undefined,
+  ) {}
 
   private tokenize(word: string): WordTokens {
     const bytes = utf8.encode(word); // A lone surrogate becomes U+FFFD, three bytes, still one character.
-    const parts = this.bpe.bpe(Array.from(bytes, (byte) => byteAlphabet[byte]!).join(''));
+    const parts = this.table.merge(Array.from(bytes, (byte) => byteAlphabet[byte]!).join(''));
     const isAscii = bytes.length === word.length;
     const characterOf = isAscii ? undefined : characterOfByte(bytes);
     const ids: number[] = [];
@@ -64,7 +74,7 @@ export class ByteLevelBpe implements WordModel {
     for (const part of parts) {
       const first = byte;
       byte += part.length; // One character of the alphabet per byte.
-      const id = this.idOf.get(part) ?? this.unkId;
+      const id = this.table.idOf(part) ?? this.unkId;
       if (id === undefined) continue;
       const begin = characterOf === undefined ? first : characterOf[first]!;
       const end = characterOf === undefined ? byte : characterOf[byte - 1]! + 1;

@@ -1,5 +1,6 @@
 import { MdetrError, quoted } from '../../errors.ts';
 import { SOFT_TOKENS } from '../soft-tokens.ts';
+import type { Vocabulary } from './tokenizer-json.ts';
 
 /** Tokens of one caption, with their character ranges. */
 export interface Encoding {
@@ -34,7 +35,7 @@ export class TokenEncoding implements Encoding {
   readonly truncatedFrom?: number;
   private readonly begins: Int32Array;
   private readonly ends: Int32Array;
-  private readonly vocabulary: readonly string[];
+  private readonly vocabulary: Vocabulary;
   private readonly unknownId: number | undefined;
   private tokenStrings?: readonly string[];
   private ranges?: readonly (readonly [number, number])[];
@@ -49,7 +50,7 @@ export class TokenEncoding implements Encoding {
     ids: Int32Array,
     begins: Int32Array,
     ends: Int32Array,
-    vocabulary: readonly string[],
+    vocabulary: Vocabulary,
     {
       truncatedFrom,
       unknownId,
@@ -65,7 +66,7 @@ export class TokenEncoding implements Encoding {
   }
 
   get tokens(): readonly string[] {
-    return (this.tokenStrings ??= Array.from(this.ids, (id) => this.vocabulary[id]!));
+    return (this.tokenStrings ??= Array.from(this.ids, (id) => this.vocabulary.at(id)!));
   }
 
   get offsets(): readonly (readonly [number, number])[] {
@@ -102,7 +103,7 @@ export class TokenEncoding implements Encoding {
     this.ids.forEach((id, token) => {
       const word = characters.slice(this.begins[token], this.ends[token]).join('');
       // The caption may contain the unknown token itself.
-      if (id === this.unknownId && word !== '' && word !== this.vocabulary[id]) words.add(word);
+      if (id === this.unknownId && word !== '' && word !== this.vocabulary.at(id)) words.add(word);
     });
     return [...words];
   }

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { MdetrError, quoted } from '../../errors.ts';
 import { firstIssue } from '../../options/first-issue.ts';
 import { type AddedToken, LONGEST_ADDED_TOKEN, MAX_ADDED_TOKENS } from './added-tokens.ts';
-import { ByteLevelBpe } from './byte-level.ts';
+import { bpeTableOf, ByteLevelBpe, type ByteLevelBpeConfig } from './byte-level.ts';
 import { WordLevel } from './word-level.ts';
 import { byteToken, WORD_PIECE_SPLITTERS, WORD_START, WordPieces } from './word-pieces.ts';
 import type { WordModel } from './word-tokens.ts';
@@ -12,15 +12,23 @@ import type { WordModel } from './word-tokens.ts';
  * pair of `vocab.json` and `merges.txt`. The files are untrusted input: everything is checked before it is used.
  */
 
+/** Token string of each id; missing for unused ids. */
+export interface Vocabulary {
+  /** The largest id plus 1. */
+  readonly length: number;
+  at(id: number): string | undefined;
+}
+
 /** Contents of a tokenizer file. */
 export interface TokenizerDefinition {
   readonly words: WordModel;
-  /** Token string of each id; missing for unused ids. */
-  readonly vocabulary: readonly string[];
+  readonly vocabulary: Vocabulary;
   readonly bosId: number;
   readonly eosId: number;
   readonly padId: number;
   readonly addedTokens: readonly AddedToken[];
+  /** Vocabulary and merges of byte-level BPE, from which its tables can be packed. */
+  readonly bpe?: ByteLevelBpeConfig;
 }
 
 /** Maximum id: no published vocabulary is larger, and a table of that size is allocated. */
@@ -89,13 +97,11 @@ export const readTokenizerJson = (json: unknown, where: string): TokenizerDefini
     vocab.set(content, id);
   }
   const isBpe = (file.model.type ?? (file.model.merges === undefined ? 'WordLevel' : 'BPE')) === 'BPE';
-  const words = !isBpe
-    ? readWordLevel(file, vocab, where)
-    : file.model.byte_fallback === true
-      ? readWordPieces(file, vocab, where)
-      : readBpe(file, vocab, where);
+  const bpe = isBpe && file.model.byte_fallback !== true ? readBpe(file, vocab, where) : undefined;
+  const words =
+    bpe !== undefined ? bpeWords(bpe) : isBpe ? readWordPieces(file, vocab, where) : readWordLevel(file, vocab, where);
   const { begin, end } = readEnds(file.post_processor, where);
-  return define(
+  const definition = define(
     words,
     vocab,
     { begin, end },
@@ -107,6 +113,7 @@ export const readTokenizerJson = (json: unknown, where: string): TokenizerDefini
     })),
     where,
   );
+  return bpe === undefined ? definition : { ...definition, bpe };
 };
 
 /**
@@ -124,19 +131,17 @@ export const readVocabAndMerges = (
   const lines = mergesText.split('\n').map((line) => (line.endsWith('\r') ? line.slice(0, -1) : line));
   if (lines[0]?.startsWith('#version') === true) lines.shift();
   while (lines.at(-1) === '') lines.pop();
-  const words = new ByteLevelBpe({
-    vocab,
-    merges: readMerges(lines, vocab, names.merges),
-    unkId: vocab.get('<unk>'),
-  });
+  const bpe = { vocab, merges: readMerges(lines, vocab, names.merges), unkId: vocab.get('<unk>') };
   const addedTokens = ['<s>', '<pad>', '</s>', '<unk>', '<mask>'].flatMap((content) => {
     const id = vocab.get(content);
     return id === undefined ? [] : [{ content, id, lstrip: content === '<mask>', rstrip: false }];
   });
-  return define(words, vocab, { begin: '<s>', end: '</s>' }, addedTokens, names.vocab);
+  return { ...define(bpeWords(bpe), vocab, { begin: '<s>', end: '</s>' }, addedTokens, names.vocab), bpe };
 };
 
-const readBpe = (file: TokenizerFile, vocab: ReadonlyMap<string, number>, where: string): WordModel => {
+const bpeWords = (bpe: ByteLevelBpeConfig): WordModel => new ByteLevelBpe(bpeTableOf(bpe), bpe.unkId);
+
+const readBpe = (file: TokenizerFile, vocab: ReadonlyMap<string, number>, where: string): ByteLevelBpeConfig => {
   if ((file.model.continuing_subword_prefix ?? '') !== '')
     throw new MdetrError(`${where}: model.continuing_subword_prefix must be empty, as in RoBERTa's vocabulary.`);
   const { type, add_prefix_space: addPrefixSpace, use_regex: useRegex } = file.pre_tokenizer;
@@ -149,11 +154,11 @@ const readBpe = (file: TokenizerFile, vocab: ReadonlyMap<string, number>, where:
     throw new MdetrError(`${where}: normalizer ${quoted(file.normalizer.type)} is not supported with BPE.`);
   if (!Array.isArray(file.model.merges))
     throw new MdetrError(`${where}: model.merges is missing or not a list: byte-level BPE cannot work without it.`);
-  return new ByteLevelBpe({
+  return {
     vocab,
     merges: readMerges(file.model.merges, vocab, `${where}: model.merges`),
     unkId: vocab.get(file.model.unk_token ?? '<unk>'),
-  });
+  };
 };
 
 const readWordPieces = (file: TokenizerFile, vocab: ReadonlyMap<string, number>, where: string): WordModel => {

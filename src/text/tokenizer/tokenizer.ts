@@ -74,6 +74,12 @@ export const createTokenizerFromVocab = (
   );
 };
 
+/** Makes a tokenizer of a definition that was read before. */
+export const tokenizerOf = (
+  definition: TokenizerDefinition,
+  maxTokens: number | undefined = ROBERTA_MAX_TOKENS,
+): Tokenizer => new CaptionTokenizer(definition, maxTokens);
+
 /** Encodes captions and pads them to the longest. */
 export const encodeBatch = (tokenizer: Tokenizer, captions: readonly string[], options?: EncodeOptions): EncodedBatch =>
   padEncodings(
