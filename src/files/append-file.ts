@@ -1,4 +1,5 @@
 import { closeSync, existsSync, fsyncSync, ftruncateSync, openSync, readSync, statSync, writeSync } from 'node:fs';
+import { fileReason, MdetrError } from '../errors.ts';
 
 /** An append-only file of a run. Opening it truncates it to the length that the saved state recorded. */
 export class AppendFile {
@@ -10,6 +11,7 @@ export class AppendFile {
   /**
    * @param keep number of bytes to keep; 0 starts an empty file
    * @param usableLength number of bytes to keep of a file that is shorter than `keep`; none by default
+   * @throws {MdetrError} if the file cannot be written, as `append` and `flush` do
    */
   constructor(
     readonly path: string,
@@ -18,7 +20,7 @@ export class AppendFile {
   ) {
     const size = existsSync(path) ? statSync(path).size : 0;
     this.isShort = size < keep;
-    this.handle = openSync(path, existsSync(path) ? 'r+' : 'w+');
+    this.handle = this.written(() => openSync(path, existsSync(path) ? 'r+' : 'w+'));
     this.bytes = this.isShort ? usableLength(this.read(size)) : keep;
     ftruncateSync(this.handle, this.bytes);
   }
@@ -29,18 +31,28 @@ export class AppendFile {
 
   append(data: string | Uint8Array): void {
     const bytes = typeof data === 'string' ? Buffer.from(data) : data;
-    let done = 0;
-    while (done < bytes.length) done += writeSync(this.handle, bytes, done, bytes.length - done, this.bytes + done);
+    this.written(() => {
+      let done = 0;
+      while (done < bytes.length) done += writeSync(this.handle, bytes, done, bytes.length - done, this.bytes + done);
+    });
     this.bytes += bytes.length;
   }
 
   /** Flushes the appended data to disk. */
   flush(): void {
-    fsyncSync(this.handle);
+    this.written(() => fsyncSync(this.handle));
   }
 
   close(): void {
     closeSync(this.handle);
+  }
+
+  private written<T>(write: () => T): T {
+    try {
+      return write();
+    } catch (error) {
+      throw new MdetrError(`${this.path}: cannot be written (${fileReason(error)})`, { cause: error });
+    }
   }
 
   private read(length: number): Uint8Array {

@@ -2,10 +2,12 @@ import { mkdtempSync, rmSync, writeFileSync, readFileSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import sharp from 'sharp';
 import { afterAll, describe, expect, it } from 'vitest';
 import { MDETR } from '../../src/inference/node/mdetr.ts';
 import { track, type TrackedFrame } from '../../src/video/node/track.ts';
-import { readVideo } from '../../src/video/node/video-frames.ts';
+import { VideoFile } from '../../src/video/node/video-file.ts';
+import { readVideo, type VideoFrame } from '../../src/video/node/video-frames.ts';
 import { CLIP_CAPTION, drawClip, hasFfmpeg, scoreClip } from '../support/clip.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'mdetr-video-'));
@@ -46,6 +48,41 @@ describe.skipIf(!hasFfmpeg)('videos (needs ffmpeg)', () => {
     }
     return times;
   };
+
+  it('of phones, turned and with a missing third of a second, keep their times when they are drawn', async () => {
+    const [straight, turned, drawn] = ['straight.mp4', 'turned.mp4', 'drawn.mp4'].map((name) => join(folder, name)) as [
+      string,
+      string,
+      string,
+    ];
+    const ffmpeg = (...args: string[]) => execFileSync('ffmpeg', ['-v', 'error', '-y', ...args]);
+    const gap = "select='not(between(n,10,19))'";
+    ffmpeg('-f', 'lavfi', '-i', 'testsrc=size=64x48:rate=30:duration=1', '-vf', gap, '-vsync', 'vfr', straight);
+    ffmpeg('-i', straight, '-c', 'copy', '-metadata:s:v:0', 'rotate=90', turned);
+    const timesOf = async (path: string, use: (frame: VideoFrame) => unknown = () => undefined): Promise<number[]> => {
+      const times: number[] = [];
+      for await (const frame of readVideo(path)) {
+        await use(frame);
+        times.push(Math.round(frame.timeS * 30));
+      }
+      return times;
+    };
+    const present = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29];
+    const file = new VideoFile(drawn);
+    const add = async ({ image: { width, height, data }, timeS }: VideoFrame) => {
+      // Of a newer ffmpeg, which has no `rotate`, the clip stays as it is.
+      expect(width * height).toBe(64 * 48);
+      await file.add(
+        await sharp(data, { raw: { width, height, channels: 3 } })
+          .png()
+          .toBuffer(),
+        timeS,
+      );
+    };
+    expect(await timesOf(turned, add)).toEqual(present);
+    await file.finish();
+    expect(await timesOf(drawn)).toEqual(Array.from({ length: 30 }, (_, index) => index));
+  });
 
   it('give all frames, every n-th, or a number a second, with their times', async () => {
     execFileSync('ffmpeg', ['-v', 'error', '-y', '-f', 'lavfi', '-i', 'testsrc=size=64x48:rate=10:duration=1', clip]);

@@ -162,7 +162,7 @@ const detectIn = async (list: ImageList, captions: readonly string[], options: D
     // The first images are read before the model, which takes longer to load: a wrong path is reported at once.
     let next = list.count === undefined ? undefined : Promise.resolve(await ahead.next());
     progress = new Progress('images', left, { resultsComeLast: file !== undefined && options.json !== true });
-    await interruptible(async (signal) => {
+    const detectAllImages = async (signal: AbortSignal): Promise<void> => {
       for (;;) {
         // Images of the next batches are decoded while the network runs.
         const batch = await unlessAborted(signal, () => next ?? ahead.next());
@@ -180,6 +180,15 @@ const detectIn = async (list: ImageList, captions: readonly string[], options: D
       }
       await running.finish(signal);
       await file?.finish();
+    };
+    await interruptible(async (signal) => {
+      try {
+        await detectAllImages(signal);
+      } catch (error) {
+        if (signal.aborted && file !== undefined)
+          note(`stopped: ${file.resumed + file.written} images are done; the same command with --resume continues`);
+        throw error;
+      }
     });
   } finally {
     progress?.stop();

@@ -93,10 +93,10 @@ export class ResultsFile {
         : { bytes: 0, images: 0, done: new NameTable() };
     try {
       if (options.isPart) writeFileSync(unfinishedMark(bare), '');
-      return new ResultsFile(options, journalPath, found);
     } catch (error) {
-      throw new MdetrError(`${journalPath}: cannot be written (${fileReason(error)})`, { cause: error });
+      throw new MdetrError(`${unfinishedMark(bare)}: cannot be written (${fileReason(error)})`, { cause: error });
     }
+    return new ResultsFile(options, journalPath, found);
   }
 
   /** Whether the image was done by an earlier run. Every call stands for one occurrence of the image. */
@@ -110,15 +110,11 @@ export class ResultsFile {
 
   /** Appends the results of one image, all at once. */
   add(lines: readonly Readonly<Record<string, unknown>>[]): void {
-    try {
-      this.journal.append(lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
-      this.written++;
-      if (Date.now() - this.synced < SYNC_MS) return;
-      this.journal.flush();
-      this.synced = Date.now();
-    } catch (error) {
-      throw new MdetrError(`${this.journalPath}: cannot be written (${fileReason(error)})`, { cause: error });
-    }
+    this.journal.append(lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    this.written++;
+    if (Date.now() - this.synced < SYNC_MS) return;
+    this.journal.flush();
+    this.synced = Date.now();
   }
 
   /** Completes the file: syncs it, or converts the journal and removes it. Prints what the format cannot hold. */

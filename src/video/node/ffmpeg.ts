@@ -32,11 +32,16 @@ export class FfmpegReport {
     this.text = `${this.text}${line}\n`.slice(-MAX_ERROR_CHARACTERS);
   }
 
+  /** Whether ffmpeg failed to complete its output: it ends with status 0 also then, when the disk is full. */
+  get isOutputBroken(): boolean {
+    return /error (writing trailer|closing file)|no space left/i.test(this.text);
+  }
+
   /** The line that says what was wrong. */
   get reason(): string {
     const lines = this.text.split('\n').map((line) => line.trim());
     const telling = lines.findLast((line) =>
-      /invalid|error|no such|could not|failed|unknown|moov|denied|not found|matches no streams/i.test(line),
+      /invalid|error|no such|no space|could not|failed|unknown|moov|denied|not found|matches no streams/i.test(line),
     );
     return (telling ?? lines.findLast((line) => line !== '') ?? 'no reason given')
       .replace(/^\[[^\]]*\]\s*/, '')

@@ -56,7 +56,7 @@ export async function* readVideo(
   // prettier-ignore
   const child = startFfmpeg([
     ...inputOf(source),
-    '-map', '0:v:0', '-vf', filterOf(options), '-vsync', 'vfr',
+    '-map', '0:v:0', '-vf', filterOf(options), '-vsync', 'passthrough',
     ...(maxFrames === Infinity ? [] : ['-frames:v', String(maxFrames)]),
     '-pix_fmt', 'rgb24', '-f', 'image2pipe', '-c:v', 'ppm', 'pipe:1',
   ]);
