@@ -52,11 +52,13 @@ interface Point {
 interface Measured {
   readonly wallMs: number;
   readonly cpuMs: number;
-  /** Most memory during the runs, beyond what was in use before. */
+  /** Most memory during the runs, beyond what is in use after a run with a small image and a short caption. */
   readonly growthMb: number;
 }
 
 const BASE: Point = { side: values.quick ? 256 : 400, tokens: 15, captions: 1, batch: 1, threads, textOnly: false };
+/** Run after which the weights are in memory, and little else. */
+const SMALLEST: Point = { ...BASE, side: 128, tokens: 5 };
 /** Values of an axis, and the point of each. */
 interface Axis {
   readonly title: string;
@@ -110,15 +112,24 @@ const ourSide = async (folder: string): Promise<{ readonly measure: Measure; rea
     return { count, image, text };
   };
   let loaded = await load(threads);
+  let base: number | undefined;
   const close = async (): Promise<void> => {
     await loaded.image.dispose();
     await loaded.text.dispose();
   };
-  const measure = async ({ side, tokens, captions, batch, textOnly, threads: count }: Point): Promise<Measured> => {
-    if (loaded.count !== count) {
+  const measure = async (point: Point): Promise<Measured> => {
+    if (loaded.count !== point.threads) {
       await close();
-      loaded = await load(count);
+      loaded = await load(point.threads);
+      base = undefined;
     }
+    if (base === undefined) {
+      await measureRuns({ ...SMALLEST, threads: point.threads }, 0);
+      base = status('VmRSS');
+    }
+    return measureRuns(point, base);
+  };
+  const measureRuns = async ({ side, tokens, captions, batch, textOnly }: Point, baseMb: number): Promise<Measured> => {
     const { image, text } = loaded;
     const encode = () =>
       image.run({
@@ -150,7 +161,6 @@ const ourSide = async (folder: string): Promise<{ readonly measure: Measure; rea
         attention_mask: { dtype: 'int32', shape, data: new Int32Array(captions * tokens).fill(1) },
       });
     };
-    const base = status('VmRSS');
     writeFileSync('/proc/self/clear_refs', '5'); // the kernel forgets the highest resident size so far
     const before = process.cpuUsage();
     let wallMs = Infinity;
@@ -160,7 +170,7 @@ const ourSide = async (folder: string): Promise<{ readonly measure: Measure; rea
       if (index > 0) wallMs = Math.min(wallMs, performance.now() - started);
     }
     const { user, system } = process.cpuUsage(before);
-    const growthMb = Math.max(0, status('VmHWM') - base);
+    const growthMb = Math.max(0, status('VmHWM') - baseMb);
     return { wallMs, cpuMs: (user + system) / 1000 / (repeat + 1), growthMb };
   };
   return { measure, close };

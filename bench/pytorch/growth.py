@@ -35,6 +35,9 @@ def main() -> None:
     model.eval()
     print(json.dumps({'ready': True}), flush=True)
     with torch.inference_mode():
+        small = (synthetic_image('image', (1, 3, 128, 128)), torch.zeros(1, 128, 128, dtype=torch.bool))
+        model(*small, make_ids(1, 5, 50265), torch.ones(1, 5, dtype=torch.int64), aux=False)
+        base = current_rss_bytes()
         for line in sys.stdin:
             point = json.loads(line)
             torch.set_num_threads(point['threads'])
@@ -44,7 +47,6 @@ def main() -> None:
             ids = make_ids(captions, point['tokens'], 50265)
             mask = torch.ones_like(ids)
             encoded = model.encode_image(images, padding) if point['textOnly'] else None
-            base = current_rss_bytes()
             reset_peak()
 
             def run() -> None:

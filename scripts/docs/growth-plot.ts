@@ -21,7 +21,7 @@ interface Axis {
 const folder = join(import.meta.dirname, '../../docs/images');
 const axes = Object.values(JSON.parse(readFileSync(join(folder, 'growth.json'), 'utf8')) as Record<string, Axis>);
 
-const PANEL = { width: 200, height: 150, left: 52, top: 30, gap: 40 };
+const PANEL = { width: 200, height: 150, left: 52, top: 30, gap: 52 };
 const SIDES = [
   { key: 'ours', color: '#1f6feb', name: 'mdetr' },
   { key: 'pytorch', color: '#d1242f', name: 'PyTorch' },
