@@ -242,7 +242,9 @@ const detectAll = async (
   options: DetectOptions,
 ): Promise<ImageResults[]> => {
   const items = images.flatMap(({ raw, name }) => captions.map((text) => ({ image: raw, text, name })));
-  const results = await model.detectBatch(items, { ...inferenceOptionsOf(options), batchSize: options.batchSize });
+  const { batchSize, maxPixels } = options;
+  // The limit of reading holds for the pixels, too.
+  const results = await model.detectBatch(items, { ...inferenceOptionsOf(options), batchSize, decode: { maxPixels } });
   return images.map((image, position) => ({
     image,
     results: results

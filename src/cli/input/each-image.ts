@@ -65,7 +65,7 @@ const runOnList = async <R extends ResultBase>(
   );
   const warned = new Set<string>();
   const handle = async (image: DecodedImage, model: MDETR, signal: AbortSignal): Promise<void> => {
-    const encoded = await model.encodeImage(image.raw, { name: image.name });
+    const encoded = await model.encodeImage(image.raw, { name: image.name, maxPixels: options.maxPixels });
     for (const [captionIndex, caption] of captions.entries()) {
       signal.throwIfAborted();
       const result = completed({ ...(await task.run(encoded, caption)), captionIndex }, image);

@@ -16,7 +16,7 @@ export const checkSize = (
   if (width * height > maxPixels)
     throw new MdetrError(
       `${name}: ${width}x${height} is ${millions(width * height)} million pixels, the limit is ` +
-        `${millions(maxPixels)} million. Make the image smaller or raise the limit.`,
+        `${millions(maxPixels)} million. Make the image smaller or raise the limit (--max-pixels, maxPixels).`,
     );
   if (Math.max(width, height) > maxAspectRatio * Math.min(width, height))
     throw new MdetrError(
