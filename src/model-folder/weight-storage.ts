@@ -17,10 +17,10 @@ const asFloat16 = (weight: HostTensor): EncodedWeight =>
     : { values: weight };
 
 /**
- * Parameters whose rounding shows in the results at once: the heads, and the queries. They are a thousandth of the published
- * network and become half floats.
+ * Parameters whose rounding shows in the results at once: the heads, also that of a backbone that detects objects itself, the queries, and the
+ * layers that wire words to positions. They are a thousandth of the published network and become half floats.
  */
-const SENSITIVE = /(^|\.)(\w+_embed|answer_\w*head|contrastive_\w+)\./;
+const SENSITIVE = /(^|\.)(\w+_embed|answer_\w*head|contrastive_\w+|priming|head)\./;
 
 /** Matrices and filters as 8-bit integers with a scale per channel; what does not fit that form stays float32. */
 const asInt8 = (weight: HostTensor, name: string): EncodedWeight => {
@@ -38,7 +38,7 @@ const asInt8 = (weight: HostTensor, name: string): EncodedWeight => {
 const STORAGES: Readonly<Record<Precision, WeightStorage | undefined>> = {
   float32: undefined,
   float16: { name: 'float16-1', encode: asFloat16 },
-  int8: { name: 'int8-2', encode: asInt8 },
+  int8: { name: 'int8-3', encode: asInt8 },
 };
 
 /** Form in which a precision stores the weights of compiled programs; undefined for float32. */

@@ -47,7 +47,8 @@ export const findQuantizationPoints = (program: Program): QuantizationPoints => 
   return { convs, points: new Map(Array.from(names, ([tensor, name]) => [name, tensor])) };
 };
 
-const BACKBONE = /^(?:detr\.)?backbone\.(?<path>.+)\.weight$/;
+/** Filters of the backbone, without the head of one that detects objects itself: its class scores decide which words match. */
+const BACKBONE = /^(?:detr\.)?backbone\.(?!.*\.head\.).+\.weight$/;
 
 /** Path of the layer of a filter that depends on parameters of the backbone; undefined for others. */
 const backboneLayer = (filter: Tensor): string | undefined => {
