@@ -24,6 +24,8 @@ export const startFrugally = (): void => {
 
 /** Factor by which memory grows between two collections of all objects, in percent, and how young objects are collected. */
 const RARE_COLLECTIONS = ['--heap-growing-percent=150', '--no-parallel-scavenge'];
+/** V8's defaults. */
+const USUAL_COLLECTIONS = ['--heap-growing-percent=0', '--parallel-scavenge'];
 
 /**
  * Makes V8 collect its few objects less than half as often, in one thread: otherwise a call on thousands of images, each of which leaves a few
@@ -37,4 +39,5 @@ export const collectRarely = (): void => {
 export const setStartFlags = (): void => {
   setFlagsFromString(SMALL_YOUNG_SPACE);
   setFlagsFromString(LATE_OPTIMIZATION);
+  for (const flag of USUAL_COLLECTIONS) setFlagsFromString(flag);
 };
