@@ -8,6 +8,7 @@ import { ensureNativeLibrary } from '../options/native-library.ts';
 import { collect, integerFrom, millions } from '../options/option-values.ts';
 import { StopSignals } from '../options/stop-signals.ts';
 import { note, print } from '../output/print.ts';
+import { keepYoungSpaceSmall } from '../start/frugal-start.ts';
 
 interface ServeOptions extends Omit<ModelOptions, 'model' | 'verbose'> {
   readonly model?: readonly ServerModel[];
@@ -135,7 +136,10 @@ export const serveCommand = (): Command => {
     )
     .option('--quiet', 'do not log requests that succeed')
     .addHelpText('after', EXAMPLES)
-    .action((options: ServeOptions) => serve(options));
+    .action((options: ServeOptions) => {
+      keepYoungSpaceSmall();
+      return serve(options);
+    });
 };
 
 /** Maps options of the command line to those of the server. */

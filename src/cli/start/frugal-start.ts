@@ -35,9 +35,12 @@ export const collectRarely = (): void => {
   for (const flag of RARE_COLLECTIONS) setFlagsFromString(flag);
 };
 
+/** Keeps the space of young objects at its initial size, for commands that run for long. */
+export const keepYoungSpaceSmall = (): void => setFlagsFromString(SMALL_YOUNG_SPACE);
+
 /** Sets the flags of the start. Compiled code is stored under them: V8 takes it later only with the flags of its storing. */
 export const setStartFlags = (): void => {
-  setFlagsFromString(SMALL_YOUNG_SPACE);
+  keepYoungSpaceSmall();
   setFlagsFromString(LATE_OPTIMIZATION);
   for (const flag of USUAL_COLLECTIONS) setFlagsFromString(flag);
 };

@@ -13,11 +13,14 @@ import type {
 /** How long a worker may take to end after its channel was closed, in milliseconds. */
 const END_MS = 5000;
 
+/** Otherwise V8's space of young objects grows to 48 MB under load, which saves no time. */
+const SMALL_YOUNG_SPACE = '--max-semi-space-size=2';
+
 /** Starts the process of a worker. */
 const forkWorker = (): ChildProcess => {
   const { path, execArgv } = forkArguments(import.meta.url, '../worker/worker-process');
   return fork(path, [], {
-    execArgv: [...execArgv],
+    execArgv: [...execArgv, SMALL_YOUNG_SPACE],
     serialization: 'advanced',
     // Output of native code must not mix with that of the parent.
     stdio: ['ignore', 2, 2, 'ipc'],
