@@ -5,15 +5,15 @@ export const accumulate = (sum: Float32Array, vector: Float32Array, weight = 1):
   vector.forEach((value, i) => (sum[i] = sum[i]! + weight * value));
 };
 
-/** Scales a vector to a root mean square of 1, in place. */
+/** A vector scaled to a root mean square of 1. */
 export const normalize = (vector: Float32Array): Float32Array => {
   const scale = Math.sqrt(vector.length) / Math.hypot(...vector);
   return vector.map((value) => value * scale);
 };
 
 /**
- * Vectors of pieces by token id: the mean direction of the vectors of the words that a tokenizer reads in these pieces, with a root
- * mean square of 1 only after `normalize`. Words of a single token give nothing.
+ * Vectors of pieces by token id: the sum of the vectors of the words that a tokenizer reads in several pieces, of which one is this.
+ * `normalize` makes it their mean direction.
  */
 export const pieceVectors = (
   tokenizer: Tokenizer,

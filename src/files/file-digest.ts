@@ -13,3 +13,17 @@ export const digestOfFile = async (path: string, algorithm: DigestAlgorithm, sig
   for await (const chunk of stream) hash.update(chunk as Buffer);
   return hash.digest('hex');
 };
+
+/** Length of a SHA-256 digest in bytes. */
+const DIGEST_BYTES = 32;
+
+const digestOf = (bytes: Uint8Array): Buffer => createHash('sha256').update(bytes).digest();
+
+/** Contents of a cached file: the digest of some bytes, then these. */
+export const withDigest = (bytes: Uint8Array): Buffer => Buffer.concat([digestOf(bytes), bytes]);
+
+/** Bytes behind their digest, a view; undefined if they are damaged. */
+export const withoutDigest = <T extends Uint8Array>(file: T): T | undefined => {
+  const bytes = file.subarray(DIGEST_BYTES) as T;
+  return digestOf(bytes).equals(file.subarray(0, DIGEST_BYTES)) ? bytes : undefined;
+};

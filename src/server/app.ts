@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { messageOf } from '../errors.ts';
 import { packageVersion } from '../files/package-folder.ts';
 import { packagedPage } from '../files/packaged-page.ts';
-import { COMMON_HEADERS, requestIdOf } from './http/common-headers.ts';
+import { completedAnswer, requestIdOf } from './http/common-headers.ts';
 import { docsPage, DOCS_STYLE } from './http/docs-page.ts';
 import { EarlyRefusals } from './http/early-refusal.ts';
 import { checkOrigin, checkToken, ClientGone } from './http/guards.ts';
@@ -156,17 +156,12 @@ const answer = async (service: Service, call: Call, route: string, methods: Meth
     found = problemOf(service, error, requestId, facts).answer(requestId);
   }
   const { status, body } = found;
-  const headers: Record<string, string> = {
-    ...COMMON_HEADERS,
-    ...corsHeaders(request, service.settings.cors),
-    'x-request-id': requestId,
-    ...found.headers,
-  };
-  if (body !== null) headers['content-length'] = String(Buffer.byteLength(body));
+  const headers: Record<string, string> = { ...corsHeaders(request, service.settings.cors), ...found.headers };
   if (service.isClosing) headers['connection'] = 'close';
+  const completed = completedAnswer({ status, headers, body }, requestId);
   const ms = logMs(performance.now() - started);
   service.answered({ event: 'request', requestId, method, route, status, ms, ...facts });
-  return { status, headers, body };
+  return completed;
 };
 
 const allowedOf = (methods: Methods): string[] =>

@@ -52,7 +52,8 @@ export const createHandler = (options: ServerOptions = {}): ServerHandler => {
   });
 };
 
-const responseOf = ({ status, headers, body }: PlainAnswer, method: string): Response => {
+/** The `Response` for an answer to a request of a method. */
+export const responseOf = ({ status, headers, body }: PlainAnswer, method = 'GET'): Response => {
   // What passes on the response knows its length, and may compress it.
   const { 'content-length': _, ...others } = headers;
   const content = method === 'HEAD' ? null : (body as string | Uint8Array<ArrayBuffer> | null);

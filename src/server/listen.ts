@@ -4,7 +4,7 @@ import { Server as NetServer, type AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { MdetrError, messageOf } from '../errors.ts';
-import type { ServerHandler } from './handler.ts';
+import { responseOf, type ServerHandler } from './handler.ts';
 import type { BodyChunks } from './http/body.ts';
 import { answerConnectionError } from './http/connection-errors.ts';
 import type { PlainAnswer } from './http/request-context.ts';
@@ -39,10 +39,7 @@ export const nodeListener = (handler: ServerHandler): ((request: object, respons
       overrideGlobalObjects: false,
       // Health checks of load balancers speak HTTP/1.0, which needs no header `Host`.
       hostname: 'localhost',
-      errorHandler: () => {
-        const { status, headers, body } = invalidRequest();
-        return new Response(body, { status, headers });
-      },
+      errorHandler: () => responseOf(invalidRequest()),
     },
   );
   return (request, response) => {

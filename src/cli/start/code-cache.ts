@@ -1,18 +1,15 @@
-import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import vm from 'node:vm';
 import { cacheFolder } from '../../files/cache-folder.ts';
+import { withDigest, withoutDigest } from '../../files/file-digest.ts';
 import { makeFolderSync } from '../../files/make-folder.ts';
 import { temporaryPath } from '../../files/temporary-path.ts';
 
 /** Folder of compiled code in the cache folder. */
 export const CODE_FOLDER = 'code';
-
-/** Length of the digest at the beginning of a file of compiled code: V8 checks its size, and not its contents. */
-const DIGEST_BYTES = 32;
 
 /** Age at which compiled code is removed; it is compiled again when it is missed. */
 const REMOVED_AFTER_MS = 30 * 24 * 3_600_000;
@@ -76,9 +73,7 @@ const readCode = (file: string): Buffer | undefined => {
   try {
     const { uid, mode } = statSync(file);
     if (process.getuid !== undefined && (uid !== process.getuid() || (mode & 0o022) !== 0)) return undefined;
-    const bytes = readFileSync(file);
-    const code = bytes.subarray(DIGEST_BYTES);
-    return digestOf(code).equals(bytes.subarray(0, DIGEST_BYTES)) ? code : undefined;
+    return withoutDigest(readFileSync(file)); // V8 checks the size of compiled code, and not its contents.
   } catch {
     return undefined;
   }
@@ -88,7 +83,7 @@ const writeCode = (file: string, code: Buffer): void => {
   const temporary = temporaryPath(file);
   try {
     makeFolderSync(dirname(file));
-    writeFileSync(temporary, Buffer.concat([digestOf(code), code]), { mode: 0o600 });
+    writeFileSync(temporary, withDigest(code), { mode: 0o600 });
     renameSync(temporary, file);
     removeOld(dirname(file));
   } catch {
@@ -104,5 +99,3 @@ const removeOld = (folder: string): void => {
     if (Date.now() - statSync(path).mtimeMs > REMOVED_AFTER_MS) rmSync(path, { force: true });
   }
 };
-
-const digestOf = (code: Buffer): Buffer => createHash('sha256').update(code).digest();

@@ -31,7 +31,7 @@ export const wordsOfPhotoTexts = (rows: Iterable<PhotoRow>, lexicon: Lexicon): R
     ...PERSON_COLOR_FRAMES.map((frame) => frame.replace('COLOR', '')),
     ...COLORS,
     ...Array.from(lexicon.names, ([name]) => name),
-    'a an the all the one',
+    'a an the all one',
   ];
   const words = new Set(made.flatMap(captionWords));
   for (const { captions } of rows)

@@ -1,7 +1,7 @@
 import { logMs } from '../log.ts';
 import { problemJson, PROBLEM_TYPE, PROBLEMS, retryAfter } from '../problems.ts';
 import type { Service } from '../service.ts';
-import { COMMON_HEADERS, requestIdOf } from './common-headers.ts';
+import { completedAnswer, requestIdOf } from './common-headers.ts';
 import { hasToken, isKnownHost } from './guards.ts';
 import type { PlainAnswer, RequestHead } from './request-context.ts';
 
@@ -48,17 +48,8 @@ export class EarlyRefusals {
       ms: logMs(performance.now() - started),
       problem: 'overloaded',
     });
-    return {
-      status,
-      headers: {
-        ...COMMON_HEADERS,
-        ...retryAfter(retryMs),
-        'content-type': PROBLEM_TYPE,
-        'content-length': String(Buffer.byteLength(body)),
-        'x-request-id': requestId,
-      },
-      body,
-    };
+    const own = { ...retryAfter(retryMs), 'content-type': PROBLEM_TYPE };
+    return completedAnswer({ status, headers: own, body }, requestId);
   }
 
   /** Whether nothing but the overload stands against a request, and its body is short. */

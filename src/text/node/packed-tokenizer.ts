@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { replaceFile } from '../../files/atomic-file.ts';
 import { cacheFolder } from '../../files/cache-folder.ts';
+import { withDigest, withoutDigest } from '../../files/file-digest.ts';
 import { makeFolder } from '../../files/make-folder.ts';
 import { packBpe, PACKED_BPE_VERSION, unpackBpe } from '../tokenizer/packed-bpe.ts';
 import type { TokenizerDefinition } from '../tokenizer/tokenizer-json.ts';
@@ -12,9 +13,6 @@ export const TOKENIZERS_FOLDER = 'tokenizers';
 
 /** Length of files in UTF-16 units below which reading them takes no longer than finding them packed. */
 const MIN_PACKED_LENGTH = 2 ** 18;
-
-/** Length of the digest at the beginning of a file. */
-const DIGEST_BYTES = 32;
 
 /**
  * Definition of a tokenizer with byte-level BPE, packed in the cache by the digest of its files; other tokenizers are read each time.
@@ -38,7 +36,7 @@ export const packedDefinition = async (
   const packed = packBpe(definition, definition.bpe);
   // Only a cache: if the folder cannot be written, the next start reads the files again.
   await makeFolder(folder)
-    .then(() => replaceFile(path, Buffer.concat([digestOf(packed), packed])))
+    .then(() => replaceFile(path, withDigest(packed)))
     .catch(() => undefined);
   // The tables take a tenth of the memory of the maps.
   return unpackBpe(new Uint8Array(packed)) ?? definition;
@@ -47,12 +45,9 @@ export const packedDefinition = async (
 /** Reads a packed tokenizer; undefined if there is none, or it is damaged. */
 const readPacked = async (path: string): Promise<TokenizerDefinition | undefined> => {
   try {
-    const bytes = new Uint8Array(await readFile(path));
-    const packed = bytes.subarray(DIGEST_BYTES);
-    return digestOf(packed).equals(bytes.subarray(0, DIGEST_BYTES)) ? unpackBpe(packed) : undefined;
+    const packed = withoutDigest(new Uint8Array(await readFile(path)));
+    return packed && unpackBpe(packed);
   } catch {
     return undefined;
   }
 };
-
-const digestOf = (bytes: Uint8Array): Buffer => createHash('sha256').update(bytes).digest();

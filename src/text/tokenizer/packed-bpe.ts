@@ -114,7 +114,7 @@ class PackedBpe implements BpeTable {
   }
 
   merge(word: string): readonly string[] {
-    if (word.length > LONGEST_MERGED_WORD) return this.libraryBpe().bpe(word);
+    if (word.length > LONGEST_MERGED_WORD) return (this.library ??= this.makeLibrary()).bpe(word);
     const parts = Array.from(word);
     const ids = parts.map((part) => this.idOf(part));
     for (;;) {
@@ -150,7 +150,7 @@ class PackedBpe implements BpeTable {
     return length - text.length;
   }
 
-  private libraryBpe(): BPE {
+  private makeLibrary(): BPE {
     const { pairs, ranks } = this.tables;
     const byRank = Array.from(ranks.keys()).sort((a, b) => ranks[a]! - ranks[b]!);
     const merges = byRank.map((index) => {
@@ -158,7 +158,7 @@ class PackedBpe implements BpeTable {
       const left = Math.floor(pair / this.idCount);
       return [this.tokenAt(left)!, this.tokenAt(pair - left * this.idCount)!] as const;
     });
-    return (this.library ??= new BPE({ type: 'BPE', vocab: {}, merges }));
+    return new BPE({ type: 'BPE', vocab: {}, merges });
   }
 }
 

@@ -52,10 +52,7 @@ export interface TokenizerOptions {
  * @throws {MdetrError} naming the field that cannot be used
  */
 export const createTokenizer = (json: unknown, options: TokenizerOptions = {}): Tokenizer =>
-  new CaptionTokenizer(
-    readTokenizerJson(json, options.where ?? 'tokenizer.json'),
-    options.maxTokens ?? ROBERTA_MAX_TOKENS,
-  );
+  tokenizerOf(readTokenizerJson(json, options.where ?? 'tokenizer.json'), options.maxTokens);
 
 /**
  * Makes a tokenizer from a parsed `vocab.json` and the text of `merges.txt`.
@@ -68,10 +65,7 @@ export const createTokenizerFromVocab = (
   options: Omit<TokenizerOptions, 'where'> & { readonly vocabName?: string; readonly mergesName?: string } = {},
 ): Tokenizer => {
   const names = { vocab: options.vocabName ?? 'vocab.json', merges: options.mergesName ?? 'merges.txt' };
-  return new CaptionTokenizer(
-    readVocabAndMerges(vocabJson, mergesText, names),
-    options.maxTokens ?? ROBERTA_MAX_TOKENS,
-  );
+  return tokenizerOf(readVocabAndMerges(vocabJson, mergesText, names), options.maxTokens);
 };
 
 /** Makes a tokenizer of a definition that was read before. */
