@@ -6,8 +6,7 @@
  *     npm run bench:scaling -- growth [...]     growth of inference with its inputs: another bench, bench/growth.ts
  *     npm run bench:scaling [-- --size scenes|r101|small --processes 2 --batches 4 --steps 6 --rounds 2 --mpi openmpi]
  *
- * `--mbits 200` gives each process a host of its own, a network namespace with that bandwidth (root, Open MPI), and `--pieces 3`
- * divides the backward program, so that gradients are sent while it runs.
+ * `--mbits 200` gives each process a host of its own, a network namespace with that bandwidth (root, Open MPI).
  */
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -34,8 +33,6 @@ const { values: options } = parseArgs({
     steps: { type: 'string', default: '6' },
     rounds: { type: 'string', default: '2' },
     mpi: { type: 'string', default: '' },
-    /** Pieces of the backward program; see docs/decisions.md. */
-    pieces: { type: 'string', default: '1' },
     messages: { type: 'boolean', default: false },
     mbits: { type: 'string' },
     child: { type: 'boolean', default: false },
@@ -59,7 +56,6 @@ const measure = async (): Promise<void> => {
     threads: 1,
     isWhole: true,
     communicator: group?.communicator,
-    backwardPieces: Number(options.pieces),
   });
   const own = Array.from({ length: batchCount }, (_, index) => batches[index % batches.length]!);
   const times: StepTimes[] = [];
@@ -119,7 +115,7 @@ const compare = async (): Promise<void> => {
 };
 
 const compareOn = async (launcher: MpiLauncher, hosts: NetworkHosts | undefined): Promise<void> => {
-  const settings = (['size', 'batches', 'steps', 'pieces'] as const).flatMap((name) => [`--${name}`, options[name]]);
+  const settings = (['size', 'batches', 'steps'] as const).flatMap((name) => [`--${name}`, options[name]]);
   const command = [process.execPath, '--import', 'tsx', fileURLToPath(import.meta.url), '--child', ...settings];
   const env = options.messages ? { MDETR_MPI_SHARED_MEMORY: '0' } : {};
   const outputOf = (count: number): string =>

@@ -27,8 +27,6 @@ export interface CaseOptions {
   readonly threads: number;
   /** Includes masks and questions, which the PyTorch side does not have. */
   readonly isWhole: boolean;
-  /** Pieces of the backward program. */
-  readonly backwardPieces?: number;
   /** Connection to other processes. */
   readonly communicator?: Communicator | undefined;
 }
@@ -64,7 +62,7 @@ export const makeCase = (size: Size, runtime: Runtime, options: CaseOptions): Pr
 const officialCase = async (
   size: 'r101' | 'small',
   runtime: Runtime,
-  { threads, backwardPieces, communicator = singleProcess }: CaseOptions,
+  { threads, communicator = singleProcess }: CaseOptions,
 ): Promise<Case> => {
   const { values, image, batch } = OFFICIAL_SIZES[size];
   const config: LossConfig = { ...parseModelConfig(values), ...parseCriterionConfig(values) };
@@ -89,7 +87,6 @@ const officialCase = async (
     dropout: true,
     threads,
     communicator,
-    backwardPieces,
   });
   const ids = Int32Array.from(syntheticNumbers('ids', batch * TOKENS, (u) => 4 + Math.floor(u * 50_000)));
   for (let row = 0; row < batch; row++) [ids[row * TOKENS], ids[(row + 1) * TOKENS - 1]] = [0, 2];

@@ -17,8 +17,6 @@ const { values } = parseArgs({
     runtime: { type: 'string', default: 'native' },
     whole: { type: 'boolean', default: false },
     profile: { type: 'boolean', default: false },
-    /** Pieces of the backward program. */
-    pieces: { type: 'string', default: '1' },
   },
 });
 const [threads, repeat] = [Number(values.threads), Number(values.repeat)];
@@ -41,7 +39,6 @@ try {
   const { trainer, batches, pairs, pytorch } = await makeCase(values.size as Size, runtime, {
     threads,
     isWhole: values.whole,
-    backwardPieces: Number(values.pieces),
   });
   const steps: { readonly wallMs: number; readonly cpuMs: number; readonly report: StepReport }[] = [];
   for (let step = 0; step < WARM_UP_STEPS + repeat; step++) {

@@ -41,7 +41,7 @@ export const partition = (
 /**
  * Divides a program into pieces that run one after another: each computes the outputs of one group, and the values that later
  * pieces read from it, under names of their own. As in `partition`, expensive values are handed on and cheap ones recomputed.
- * A piece takes the inputs of the program, and the outputs of the pieces before it that are not in a group.
+ * A piece takes the leaves of the program, and those of its other inputs and of the values handed on that it reads.
  *
  * @param groups names of outputs; every output is in one of them
  */
@@ -62,11 +62,12 @@ export const divideProgram = (program: Program, groups: readonly (readonly strin
     const handedOn = Object.fromEntries(
       [...kept].sort((a, b) => a.node.id - b.node.id).map((tensor, k) => [`piece${index}_${k}`, tensor]),
     );
-    const piece = makeProgram(
-      `${program.name}-${index + 1}`,
-      { ...outputs, ...handedOn },
-      { given: { ...given }, alsoInputs: leaves },
-    );
+    const all = { ...outputs, ...handedOn };
+    // Values that only other pieces read are no inputs, so that their memory can be released.
+    const read = new Set(Object.values(all));
+    for (const node of nodesOf(names)) if (node.kind === 'op') node.inputs.forEach((tensor) => read.add(tensor));
+    const used = Object.fromEntries(Object.entries(given).filter(([, tensor]) => read.has(tensor)));
+    const piece = makeProgram(`${program.name}-${index + 1}`, all, { given: used, alsoInputs: leaves });
     Object.assign(given, handedOn);
     return piece;
   });

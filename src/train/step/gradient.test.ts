@@ -2,6 +2,7 @@ import { afterAll, describe, expect, it, vi } from 'vitest';
 import { smallConfig } from '../../../test/support/small-run.ts';
 import { Random } from '../../random/random.ts';
 import type { HostTensor } from '../../engine/graph/index.ts';
+import { NativeRuntime } from '../../engine/runtime/native/native-runtime.ts';
 import { createRuntime } from '../../engine/runtime/create-runtime.ts';
 import type { TrainConfig } from '../config/config.ts';
 import { BackboneStep } from './backbone-step.ts';
@@ -146,6 +147,31 @@ describe('gradients of the whole loss equal finite differences in random directi
     const config = smallConfig({ ...values });
     const start = await startingPoint(config, undefined, () => undefined);
     await compareDirections(await stepOf(config, start), start.parameters, await batchOf(config), count);
+  });
+});
+
+describe('a divided backward program', () => {
+  it('gives the same gradients, and releases residuals before it ends', async () => {
+    const config = smallConfig({ nheads: 4, word_auxiliary_loss: 1, backbone_auxiliary_loss: 1 });
+    const { model, auxiliary, parameters } = await startingPoint(config, undefined, () => undefined);
+    const batch = await batchOf(config);
+    const native = new NativeRuntime({ threads: 1 });
+    const run = async (minDividedElements: number) => {
+      const options = { isTrainable: trainableBy(model, config), dropout: true, auxiliary, minDividedElements };
+      const step = await TrainStep.load(model, config, native, options);
+      steps.push(step);
+      const bytes: number[] = [];
+      const { gradients, release } = await step.run(batch, parameters, 3, 1, () => bytes.push(native.bytesInUse));
+      const kept = new Map([...gradients].map(([name, { data }]) => [name, data.slice()]));
+      release();
+      return { kept, bytes };
+    };
+    const [whole, divided] = [await run(Infinity), await run(0)];
+    expect(divided.kept).toEqual(whole.kept);
+    // Called before the first piece and after each.
+    expect([whole.bytes.length, divided.bytes.length]).toEqual([2, 4]);
+    expect(divided.bytes.at(-1)).toBeLessThan(0.6 * whole.bytes.at(-1)!);
+    expect(native.bytesInUse).toBe(0);
   });
 });
 

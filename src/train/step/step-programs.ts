@@ -94,28 +94,33 @@ export const traceStep = (model: MdetrNetwork, options: TraceOptions): StepProgr
   };
 };
 
+/** Elements of gradients from which the backward program is divided. Below, buffers of each piece take more than is released. */
+const MIN_DIVIDED_ELEMENTS = 2 ** 25;
+
 /**
- * Divides the backward program into pieces with about the same number of elements of gradients, in the order in which the
- * backward pass computes them. Every piece names its gradients in this order.
+ * Divides a large backward program into pieces, after each of which the residuals that it has read are released: transformer
+ * and heads, then the backbone, whose residuals are the largest, then the text encoder, whose gradients are the largest and
+ * take their memory. Every piece names its gradients in the order in which the backward pass computes them.
  */
-export const backwardPieces = ({ backward, trained }: StepPrograms, count: number): readonly Program[] => {
+export const backwardPieces = (
+  { backward, trained }: StepPrograms,
+  minElements = MIN_DIVIDED_ELEMENTS,
+): readonly Program[] => {
   if (trained.length === 0) return [];
   const nodeOf = (name: string): number => backward.outputs[name]!.node.id;
   const names = Object.keys(backward.outputs).sort((a, b) => nodeOf(a) - nodeOf(b));
   // Gradients of parameters have sizes that are known.
-  const elements = names.map((name) => sizeOf(backward.outputs[name]!.shape) as number);
-  const total = elements.reduce((sum, own) => sum + own, 0);
-  const groups = Array.from({ length: count }, (): string[] => []);
-  let before = 0;
-  names.forEach((name, index) => {
-    groups[Math.min(count - 1, Math.floor((count * before) / total))]!.push(name);
-    before += elements[index]!;
-  });
+  const elements = names.reduce((sum, name) => sum + (sizeOf(backward.outputs[name]!.shape) as number), 0);
+  const groups = ['rest', 'backbone', 'text_encoder'].map((part) => names.filter((name) => partOf(name) === part));
   const filled = groups.filter(({ length }) => length > 0);
-  return filled.length === 1
+  return filled.length === 1 || elements < minElements
     ? [{ ...backward, outputs: ordered(backward.outputs, names) }]
     : divideProgram(backward, filled);
 };
+
+/** Part of the network that a parameter belongs to. The text encoder is part of the transformer by its name. */
+const partOf = (name: string): string =>
+  ['backbone', 'text_encoder'].find((part) => name.includes(`${part}.`)) ?? 'rest';
 
 const ordered = <T>(values: Readonly<Record<string, T>>, names: readonly string[]): Readonly<Record<string, T>> =>
   Object.fromEntries(names.map((name) => [name, values[name]!]));

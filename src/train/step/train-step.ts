@@ -43,8 +43,8 @@ export interface TrainStepOptions {
    * distances, and their losses are scaled as if all had been computed.
    */
   readonly maskBoxes?: number;
-  /** Number of pieces that the backward program is divided into: the gradients of one are exchanged while others run. */
-  readonly backwardPieces?: number | undefined;
+  /** Elements of gradients from which the backward program is divided into pieces (`backwardPieces`). */
+  readonly minDividedElements?: number | undefined;
 }
 
 /** Inputs of a step. */
@@ -83,7 +83,7 @@ export class TrainStep implements DifferentiableStep {
       loss: await runtime.load(loss.program, { deviceOutputs: loss.trainedOutputs.map(cotangentName) }),
       backward: [] as Session[],
     };
-    for (const piece of backwardPieces(step, options.backwardPieces ?? 1)) {
+    for (const piece of backwardPieces(step, options.minDividedElements)) {
       const handedOn = Object.keys(piece.outputs).filter((name) => !isCotangentName(name));
       sessions.backward.push(await runtime.load(piece, { deviceOutputs: handedOn }));
     }
@@ -172,7 +172,7 @@ export class TrainStep implements DifferentiableStep {
     onGradients?.(gradients);
     const handedOn: Record<string, DeviceTensor> = {};
     const found = new Map<string, HostTensor>();
-    for (const session of sessions.backward) {
+    for (const [index, session] of sessions.backward.entries()) {
       const feeds = feedsFor(session.program, [inputs, outputs, cotangents, handedOn], parameters);
       const results = await session.compute(feeds);
       const ready = new Map<string, HostTensor>();
@@ -184,6 +184,7 @@ export class TrainStep implements DifferentiableStep {
       }
       for (const [name, gradient] of ready) found.set(name, gradient);
       onGradients?.(ready);
+      releaseUnread([outputs, cotangents, handedOn], sessions.backward.slice(index + 1));
     }
     for (const name of programs.trained) gradients.set(name, found.get(name)!);
     timing.backwardMs = clock();
@@ -196,6 +197,15 @@ export class TrainStep implements DifferentiableStep {
     await this.masks?.dispose();
   }
 }
+
+/** Releases values that no session reads. */
+const releaseUnread = (
+  values: readonly Readonly<Record<string, DeviceTensor>>[],
+  sessions: readonly Session[],
+): void => {
+  const read = new Set(sessions.flatMap(({ program }) => program.inputs.map(({ name }) => name)));
+  for (const [name, value] of values.flatMap((source) => Object.entries(source))) if (!read.has(name)) value.release();
+};
 
 /** Traces the programs of a step. Gradients flow from the outputs that a loss reads only. */
 const tracePrograms = (

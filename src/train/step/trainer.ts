@@ -49,8 +49,6 @@ export interface TrainerOptions {
   readonly shardOptimizer?: boolean | undefined;
   /** Precision in which the processes exchange gradients. Default float32. */
   readonly gradientExchange?: Precision | undefined;
-  /** Pieces of the backward program; see `TrainStepOptions`. */
-  readonly backwardPieces?: number | undefined;
   /** Optimizer threads; by default one per core, at most 4. The result does not depend on it. */
   readonly threads?: number;
 }
@@ -105,7 +103,7 @@ export class Trainer {
     runtime: Runtime,
     options: TrainerOptions,
   ): Promise<Trainer> {
-    const { dropout, auxiliary, maskBoxes, isPrecomputed, backwardPieces } = options;
+    const { dropout, auxiliary, maskBoxes, isPrecomputed } = options;
     const isTrainable = options.isTrainable ?? officiallyTrainable(model, options.schedule);
     const step = await TrainStep.load(model, config, runtime, {
       isTrainable,
@@ -113,7 +111,6 @@ export class Trainer {
       auxiliary,
       maskBoxes,
       isPrecomputed,
-      backwardPieces,
     });
     return new Trainer(parameters, step, options);
   }
