@@ -1,7 +1,19 @@
 import { describe, expect, it } from 'vitest';
 import { noise, runtime } from '../../test/support/op-check.ts';
-import { input, leafName, makeProgram, symbolicDim, type HostTensor } from '../engine/graph/index.ts';
-import { MultiHeadAttention, noDropout, paddingBias, Scope } from './index.ts';
+import { readModel } from '../../test/support/model-reader.ts';
+import {
+  input,
+  leafName,
+  makeProgram,
+  symbolicDim,
+  type HostTensor,
+  type Program,
+  type Shape,
+  type Tensor,
+} from '../engine/graph/index.ts';
+import { emitModel } from '../engine/onnx/index.ts';
+import { fill } from '../engine/ops/index.ts';
+import { MultiHeadAttention, noDropout, paddingBias, Scope, type Dropout } from './index.ts';
 
 const [features, heads] = [12, 3];
 const depth = features / heads;
@@ -105,5 +117,55 @@ describe('multi-head attention', () => {
         rowsOf(out!, b),
         attention(rowsOf(feeds.x, b), rowsOf(feeds.x, b), rowsOf(feeds.value, b), () => false),
       );
+  });
+
+  const emittedOps = (program: Program, isForCpu: boolean): string[] =>
+    readModel(emitModel(program, { isForCpu })).nodes.map(({ opType }) => opType);
+  const selfAttention = (dropout = noDropout): Record<string, Tensor> => {
+    const x = input('x', [batch!, length!, features]);
+    const padding = input('padding', [batch!, length!], 'bool');
+    return {
+      out: layer.forward(x, x, x, paddingBias(padding), dropout),
+      probabilities: layer.probabilities(x, x, paddingBias(padding)),
+    };
+  };
+
+  it('is one operator of ONNX Runtime on the CPU, and operators of ONNX elsewhere', () => {
+    const { out } = selfAttention();
+    const program = makeProgram('self', { out: out! });
+    const fused = emittedOps(program, true);
+    expect(fused.filter((opType) => opType === 'MultiHeadAttention')).toHaveLength(1);
+    expect(fused).not.toContain('Softmax');
+    expect(fused.filter((opType) => opType === 'MatMul')).toHaveLength(0); // nothing is left of the scores
+    expect(emittedOps(program, false)).not.toContain('MultiHeadAttention');
+  });
+
+  it('keeps its probabilities where something else reads them or drops some', () => {
+    expect(emittedOps(makeProgram('both', selfAttention()), true)).not.toContain('MultiHeadAttention');
+    const half: Dropout = Object.assign((x: Tensor) => x, { mask: (shape: Shape) => fill(0.5, shape) });
+    const { out } = selfAttention(half);
+    expect(emittedOps(makeProgram('dropped', { out: out! }), true)).not.toContain('MultiHeadAttention');
+  });
+
+  it('ignores padding of more keys than the kernel takes at once, and takes empty batches', async () => {
+    const [keys, padded] = [9000, 8990];
+    const { out } = selfAttention();
+    const session = await runtime.load(makeProgram('long', { out: out! }));
+    const x = tensor([1, keys, features], 6);
+    const padding = { dtype: 'bool', shape: [1, keys], data: new Uint8Array(keys).fill(1, 0, padded) } as const;
+    const { out: found } = await session.run({ x, padding, ...weights });
+    const rows = rowsOf(x, 0);
+    const last = rows.slice(padded);
+    expectRows(
+      rowsOf(found!, 0).slice(padded),
+      attention(last, last, last, () => false),
+    );
+    const empty = await session.run({
+      x: tensor([0, 3, features], 7),
+      padding: { dtype: 'bool', shape: [0, 3], data: new Uint8Array(0) },
+      ...weights,
+    });
+    expect(empty['out']!.shape).toEqual([0, 3, features]);
+    await session.dispose();
   });
 });

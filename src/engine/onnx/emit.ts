@@ -4,6 +4,7 @@ import { SymbolicDim, type Atom, type Dim } from '../graph/dim.ts';
 import { findDim, leafName, reachableNodes, type Program } from '../graph/program.ts';
 import { literal } from '../ops/constant.ts';
 import { inOrderOfExecution } from './execution-order.ts';
+import { fuseAttention } from './fused-attention.ts';
 import { initializersOf, type EncodedInitializer } from './encoded-initializer.ts';
 import { writeModel, type OnnxInitializer, type OnnxNode, type OnnxValueInfo } from './model-writer.ts';
 
@@ -15,6 +16,8 @@ export interface EmitOptions {
   readonly metadata?: Readonly<Record<string, string>>;
   /** Documentation strings for readers of the file. */
   readonly documentation?: ModelDocumentation;
+  /** Uses operators that ONNX Runtime has for the CPU and ONNX has not. Default: false. */
+  readonly isForCpu?: boolean;
 }
 
 /** Documentation strings of an ONNX file. */
@@ -100,6 +103,9 @@ class ModelEmitter implements Emitter {
     this.nameOutputs(program.outputs);
     this.dropUnreadOutputs(new Set(Object.keys(program.outputs)));
     const documentation = options.documentation;
+    const described = this.describedValues();
+    const nodes = inOrderOfExecution(options.isForCpu === true ? this.fuse(described) : this.nodes);
+    const made = new Set(nodes.flatMap(({ outputs }) => outputs));
     const info = (name: string, { dtype, shape }: Tensor): OnnxValueInfo => ({
       name,
       dtype,
@@ -110,11 +116,11 @@ class ModelEmitter implements Emitter {
       name: program.name,
       description: documentation?.description,
       producerVersion: documentation?.producerVersion,
-      nodes: inOrderOfExecution(this.nodes),
+      nodes,
       initializers: this.initializers,
       inputs: inputs.map(({ name, tensor }) => info(name, tensor)),
       outputs: Object.entries(program.outputs).map(([name, tensor]) => info(name, tensor)),
-      values: this.describedValues().map(([name, tensor]) => info(name, tensor)),
+      values: Array.from(described, ([name, tensor]) => info(name, tensor)).filter(({ name }) => made.has(name)),
       metadata: options.metadata ?? {},
     });
   }
@@ -276,13 +282,22 @@ class ModelEmitter implements Emitter {
     }
   }
 
-  /** Values between nodes whose shapes the program knows, with their names. Those that are outputs have other names by now. */
-  private describedValues(): readonly (readonly [name: string, tensor: Tensor])[] {
+  private fuse(described: ReadonlyMap<string, Tensor>): readonly OnnxNode[] {
+    return fuseAttention(this.nodes, {
+      shapeOf: (name) => described.get(name)?.shape,
+      results: new Set(Object.keys(this.program.outputs)),
+      fresh: () => this.fresh('v'),
+      int64s: (values) => this.int64s(values),
+    });
+  }
+
+  /** Values between nodes whose shapes the program knows, by their names. Those that are outputs have other names by now. */
+  private describedValues(): ReadonlyMap<string, Tensor> {
     const made = new Set(this.nodes.flatMap((node) => node.outputs));
     const described = new Map<string, Tensor>();
     for (const [tensor, name] of this.valueNames) if (made.has(name)) described.set(name, tensor);
     for (const name of Object.keys(this.program.outputs)) described.delete(name);
-    return [...described];
+    return described;
   }
 
   /** Drops optional outputs that nothing reads: ONNX Runtime fuses more norms and poolings without them. */

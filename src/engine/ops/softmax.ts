@@ -90,8 +90,9 @@ const attendScoresOp = defineMultiOp<readonly Tensor[], object>({
       { shape: s, dtype: scores!.dtype },
     ];
   },
-  emit(onnx, [scores, values, keep]) {
-    const [probabilities] = onnx.node('Softmax', [scores!], { axis: -1 });
+  emit(onnx, [scores, values, keep], { inputs: [tensor] }) {
+    // As `softmax` writes it: one node where the probabilities are computed for a loss, too.
+    const [probabilities] = onnx.node('Softmax', [scores!], { axis: tensor!.rank - 1 });
     const [kept] = keep === undefined ? [probabilities] : onnx.node('Mul', [probabilities!, keep]);
     const [weighted] = onnx.node('MatMul', [kept!, values!]);
     return [weighted!, probabilities!];

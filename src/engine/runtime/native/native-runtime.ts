@@ -6,6 +6,7 @@ import { loadProgram } from '../node/load-program.ts';
 import { OptimizedProgram, type OptimizedFiles } from '../node/optimized-program.ts';
 import { ProgramCache } from '../node/program-cache.ts';
 import type { LoadOptions, Runtime, Session } from '../runtime.ts';
+import { SLOW_ON_CPU } from '../slow-optimizers.ts';
 import { releaseCodePages } from './code-pages.ts';
 import { returnFreedMemory } from './free-memory.ts';
 import { OrtLibrary, type Address } from './library.ts';
@@ -165,6 +166,7 @@ export class NativeRuntime implements Runtime {
     library.call('disableMemPattern', options);
     // Otherwise idle threads spin while the host computes the matching and the optimizer step.
     library.call('addSessionConfigEntry', options, 'session.force_spinning_stop', '1');
+    library.call('addSessionConfigEntry', options, ...SLOW_ON_CPU);
     // Without VNNI, sums of two products of 8-bit integers may overflow the instruction that x86 has for them. With it, the
     // other kernels that this selects are 2.6 times slower.
     if (process.arch === 'x64' && !hasIntegerDotProducts())

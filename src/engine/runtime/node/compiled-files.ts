@@ -18,7 +18,7 @@ import {
 } from '../stored-weights.ts';
 
 /** How a program is written with its weights. */
-export interface CompiledFileOptions extends Pick<EmitOptions, 'metadata' | 'documentation'> {
+export interface CompiledFileOptions extends Pick<EmitOptions, 'metadata' | 'documentation' | 'isForCpu'> {
   readonly modelFile: string;
   /** Name of the file of weights beside the model file. */
   readonly weightsFile: string;
@@ -32,12 +32,15 @@ export interface CompiledFileOptions extends Pick<EmitOptions, 'metadata' | 'doc
 export const externalDataName = (modelFile: string): string => `${modelFile}_data`;
 
 /** Two byte strings that change whenever the files of a program change, weights aside. */
-export const describeCompiled = (program: Program, { weightsFile, inlineBytes }: CompiledFileOptions): Uint8Array[] => {
+export const describeCompiled = (
+  program: Program,
+  { weightsFile, inlineBytes, isForCpu }: CompiledFileOptions,
+): Uint8Array[] => {
   const storedTensors = parameterFrontier(program);
   const layout = layoutWeights(storedTensors, weightsFile, inlineBytes);
   const stored = new Map(storedTensors.map((tensor, index) => [tensor, layout.external[index]!]));
   // The model has only the names and shapes of derived weights; the folding program has their computation.
-  return [emitModel(program, { stored }), emitModel(foldProgram(storedTensors.filter(isDerived)))];
+  return [emitModel(program, { stored, isForCpu }), emitModel(foldProgram(storedTensors.filter(isDerived)))];
 };
 
 /** Bytes of a program's weights, those that are derived from parameters included. */

@@ -27,7 +27,7 @@ export const loadProgram = async (
     return create(program, compiled.model, program.inputs);
   }
   if (weights === undefined)
-    return create(program, emitModel(program), [
+    return create(program, emitModel(program, { isForCpu: runtime.device === 'cpu' }), [
       ...program.inputs,
       ...program.parameters.map((tensor) => ({ name: leafName(tensor), tensor })),
     ]);

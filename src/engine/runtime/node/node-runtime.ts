@@ -4,6 +4,7 @@ import { packageRequire } from '../../../files/package-folder.ts';
 import type { HostTensor } from '../../graph/dtype.ts';
 import type { NamedTensors, Program, ProgramInput } from '../../graph/program.ts';
 import type { LoadOptions, Runtime, Session } from '../runtime.ts';
+import { slowOnCpuExtra } from '../slow-optimizers.ts';
 import { checkCommandLine } from './command-line.ts';
 import { OrtSession } from '../web/ort-session.ts';
 import { loadProgram } from './load-program.ts';
@@ -57,6 +58,7 @@ export class NodeRuntime implements Runtime {
       graphOptimizationLevel: 'all',
       logSeverityLevel: 3,
       intraOpNumThreads: options.threads ?? 0,
+      ...(this.device === 'cpu' ? { extra: slowOnCpuExtra() } : {}),
     };
   }
 

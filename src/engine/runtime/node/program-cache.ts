@@ -8,7 +8,7 @@ import { isAbandoned, temporaryPath } from '../../../files/temporary-path.ts';
 import type { Program } from '../../graph/program.ts';
 import type { Runtime, WeightSource, WeightStorage } from '../runtime.ts';
 import { INLINE_BYTES, WEIGHTS_FILE } from '../stored-weights.ts';
-import { describeCompiled, writeCompiled } from './compiled-files.ts';
+import { describeCompiled, writeCompiled, type CompiledFileOptions } from './compiled-files.ts';
 import { isIntact, sealEntry } from './entry-seal.ts';
 import { makeFolders } from '../../../files/make-folder.ts';
 
@@ -86,12 +86,13 @@ export class ProgramCache {
   async compile(program: Program, weights: WeightSource, runtime: Runtime, storage?: WeightStorage): Promise<string> {
     const hash = createHash('sha256').update(VERSIONS).update(weights.digest);
     if (storage !== undefined) hash.update(storage.name);
-    for (const part of describeCompiled(program, ENTRY_FILES)) hash.update(part);
+    const files = { ...ENTRY_FILES, storage, isForCpu: runtime.device === 'cpu' };
+    for (const part of describeCompiled(program, files)) hash.update(part);
     const key = hash.digest('hex').slice(0, 40);
     const found = await this.find(key);
     if (found !== undefined) return found;
     const entry = join(this.folder, key);
-    await this.write(program, weights, runtime, storage, entry);
+    await this.write(program, weights, runtime, files, entry);
     await this.evict(key);
     return join(entry, MODEL_FILE);
   }
@@ -163,13 +164,13 @@ export class ProgramCache {
     program: Program,
     weights: WeightSource,
     runtime: Runtime,
-    storage: WeightStorage | undefined,
+    files: CompiledFileOptions,
     entry: string,
   ): Promise<void> {
     const temporary = temporaryPath(join(this.folder, '.entry'));
     await this.onDisk(makeFolders(temporary));
     try {
-      await this.onDisk(writeCompiled(temporary, program, weights, runtime, { ...ENTRY_FILES, storage }));
+      await this.onDisk(writeCompiled(temporary, program, weights, runtime, files));
       await this.onDisk(writeFile(join(temporary, program.name.replaceAll(/[^\w.-]/g, '_') + NAME_SUFFIX), ''));
       await this.onDisk(sealEntry(temporary, SEALED_FILES));
       await this.onDisk(rename(temporary, entry));
