@@ -76,7 +76,7 @@ class RobertaLayer {
 
   forward(x: Tensor, bias: Tensor, dropout: Dropout): Tensor {
     const { hidden_size: size, num_attention_heads: heads } = this.config;
-    const attended = attend(
+    const { output: attended } = attend(
       this.query.scaled(x, queryScale(size, heads)),
       this.key.forward(x),
       this.value.forward(x),

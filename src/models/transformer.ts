@@ -4,6 +4,7 @@ import {
   LayerNorm,
   Linear,
   MultiHeadAttention,
+  type Attended,
   paddingBias,
   xavierUniform,
   type Dropout,
@@ -37,6 +38,14 @@ class FeedForward {
 const withPositions = (x: Tensor, positions: Tensor | undefined): Tensor =>
   positions === undefined ? x : add(x, positions);
 
+/** Output of an encoder layer. */
+interface EncodedLayer {
+  /** (B, S, D). */
+  readonly output: Tensor;
+  /** Traces the self-attention probabilities: (B, heads, S, S). */
+  readonly attention: () => Tensor;
+}
+
 /** Encoder layer over the joint image and text sequence (arXiv:2104.12763, section 2.2). */
 class TransformerEncoderLayer {
   private readonly selfAttn: MultiHeadAttention;
@@ -56,24 +65,21 @@ class TransformerEncoderLayer {
   }
 
   /** src, positions (B, S, D); padding (B, 1, 1, S) is the attention bias → (B, S, D). */
-  forward(src: Tensor, positions: Tensor | undefined, padding: Tensor, dropout: Dropout): Tensor {
+  forward(src: Tensor, positions: Tensor | undefined, padding: Tensor, dropout: Dropout): EncodedLayer {
     const drop = (x: Tensor): Tensor => dropout(x, this.config.dropout);
-    const attend = (x: Tensor): Tensor => {
+    const attend = (x: Tensor): Attended => {
       const queryAndKey = withPositions(x, positions);
-      return drop(this.selfAttn.forward(queryAndKey, queryAndKey, x, padding, dropout));
+      return this.selfAttn.forward(queryAndKey, queryAndKey, x, padding, dropout);
     };
+    const feed = (x: Tensor): Tensor => drop(this.feedForward.forward(x, dropout));
     if (this.config.pre_norm) {
-      const attended = add(src, attend(this.norm1.forward(src)));
-      return add(attended, drop(this.feedForward.forward(this.norm2.forward(attended), dropout)));
+      const { output, probabilities } = attend(this.norm1.forward(src));
+      const attended = add(src, drop(output));
+      return { output: add(attended, feed(this.norm2.forward(attended))), attention: probabilities };
     }
-    const attended = this.norm1.forward(add(src, attend(src)));
-    return this.norm2.forward(add(attended, drop(this.feedForward.forward(attended, dropout))));
-  }
-
-  /** Self-attention probabilities: (B, heads, S, S). */
-  attention(src: Tensor, positions: Tensor | undefined, padding: Tensor): Tensor {
-    const queryAndKey = withPositions(this.config.pre_norm ? this.norm1.forward(src) : src, positions);
-    return this.selfAttn.probabilities(queryAndKey, queryAndKey, padding);
+    const { output, probabilities } = attend(src);
+    const attended = this.norm1.forward(add(src, drop(output)));
+    return { output: this.norm2.forward(add(attended, feed(attended))), attention: probabilities };
   }
 }
 
@@ -111,22 +117,21 @@ class TransformerDecoderLayer {
     const drop = (x: Tensor): Tensor => dropout(x, this.config.dropout);
     const selfAttend = (x: Tensor): Tensor => {
       const queryAndKey = withPositions(x, queryPositions);
-      return drop(this.selfAttn.forward(queryAndKey, queryAndKey, x, undefined, dropout));
+      return drop(this.selfAttn.forward(queryAndKey, queryAndKey, x, undefined, dropout).output);
     };
-    const crossAttend = (x: Tensor): Tensor =>
-      drop(this.crossAttn.forward(withPositions(x, queryPositions), memoryKeys, memory, padding, dropout));
-    const attentionOf = (x: Tensor) => (): Tensor =>
-      this.crossAttn.probabilities(withPositions(x, queryPositions), memoryKeys, padding);
+    const crossAttend = (x: Tensor): Attended =>
+      this.crossAttn.forward(withPositions(x, queryPositions), memoryKeys, memory, padding, dropout);
     const feed = (x: Tensor): Tensor => drop(this.feedForward.forward(x, dropout));
     if (this.config.decoder_pre_norm) {
       const afterSelf = add(target, selfAttend(this.norm1.forward(target)));
-      const normed = this.norm3.forward(afterSelf);
-      const afterCross = add(afterSelf, crossAttend(normed));
-      return { output: add(afterCross, feed(this.norm4.forward(afterCross))), attention: attentionOf(normed) };
+      const { output, probabilities } = crossAttend(this.norm3.forward(afterSelf));
+      const afterCross = add(afterSelf, drop(output));
+      return { output: add(afterCross, feed(this.norm4.forward(afterCross))), attention: probabilities };
     }
     const afterSelf = this.norm1.forward(add(target, selfAttend(target)));
-    const afterCross = this.norm3.forward(add(afterSelf, crossAttend(afterSelf)));
-    return { output: this.norm4.forward(add(afterCross, feed(afterCross))), attention: attentionOf(afterSelf) };
+    const { output, probabilities } = crossAttend(afterSelf);
+    const afterCross = this.norm3.forward(add(afterSelf, drop(output)));
+    return { output: this.norm4.forward(add(afterCross, feed(afterCross))), attention: probabilities };
   }
 }
 
@@ -231,10 +236,11 @@ export class Transformer {
     const src = isJoint ? withText(start, textMemoryResized) : start;
     const encoderPositions = isJoint || !passPositions ? positions : image.positions;
     const padding = paddingBias(isJoint ? paddingMask : image.padding);
-    const inputs: Tensor[] = [];
+    const attentions: (() => Tensor)[] = [];
     const layered = this.encoderLayers.reduce((x, layer) => {
-      inputs.push(x);
-      return layer.forward(x, encoderPositions, padding, dropout);
+      const { output, attention } = layer.forward(x, encoderPositions, padding, dropout);
+      attentions.push(attention);
+      return output;
     }, src);
     const encoded = this.encoderNorm?.forward(layered) ?? layered;
     const memory = isJoint ? encoded : withText(encoded, textMemoryResized);
@@ -247,7 +253,7 @@ export class Transformer {
       textMemoryResized,
       paddingMask,
       positions,
-      attentionOf: (index) => this.encoderLayers[index]!.attention(inputs[index]!, encoderPositions, padding),
+      attentionOf: (index) => attentions[index]!(),
       pooled:
         this.cls === undefined
           ? undefined

@@ -84,7 +84,9 @@ describe('multi-head attention', () => {
     const query = input('query', [batch!, length!, features]);
     const [key, value] = ['key', 'value'].map((name) => input(name, [batch!, places!, features]));
     const padding = input('padding', [batch!, places!], 'bool');
-    const program = makeProgram('cross', { out: layer.forward(query, key!, value!, paddingBias(padding), noDropout) });
+    const program = makeProgram('cross', {
+      out: layer.forward(query, key!, value!, paddingBias(padding), noDropout).output,
+    });
     const feeds: Record<string, HostTensor> = {
       query: tensor([2, 4, features], 1),
       key: tensor([2, 5, features], 2),
@@ -106,7 +108,7 @@ describe('multi-head attention', () => {
   it('computes q and k of self-attention in one product, with equal results', async () => {
     const x = input('x', [batch!, length!, features]);
     const value = input('value', [batch!, length!, features]);
-    const program = makeProgram('self', { out: layer.forward(x, x, value, undefined, noDropout) });
+    const program = makeProgram('self', { out: layer.forward(x, x, value, undefined, noDropout).output });
     expect(program.parameters.map(leafName).sort()).toEqual(Object.keys(weights).sort());
     const feeds = { x: tensor([2, 6, features], 4), value: tensor([2, 6, features], 5) };
     const session = await runtime.load(program);
@@ -124,10 +126,8 @@ describe('multi-head attention', () => {
   const selfAttention = (dropout = noDropout): Record<string, Tensor> => {
     const x = input('x', [batch!, length!, features]);
     const padding = input('padding', [batch!, length!], 'bool');
-    return {
-      out: layer.forward(x, x, x, paddingBias(padding), dropout),
-      probabilities: layer.probabilities(x, x, paddingBias(padding)),
-    };
+    const { output, probabilities } = layer.forward(x, x, x, paddingBias(padding), dropout);
+    return { out: output, probabilities: probabilities() };
   };
 
   it('is one operator of ONNX Runtime on the CPU, and operators of ONNX elsewhere', () => {

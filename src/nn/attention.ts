@@ -41,6 +41,14 @@ const attentionScores = (q: Tensor, k: Tensor, heads: number, bias: AttentionBia
   return bias === undefined ? matmul(queries, keys) : biasedScores(queries, keys, bias); // (B, heads, L, S)
 };
 
+/** Result of attention, and what it attends to. */
+export interface Attended {
+  /** (B, L, D). */
+  readonly output: Tensor;
+  /** Traces the probabilities without dropout, (B, heads, L, S), from the scores that the output comes from. */
+  readonly probabilities: () => Tensor;
+}
+
 /**
  * Scaled dot-product attention (arXiv:1706.03762, equation 1): softmax(q kᵀ / √d + bias) v for k, v (B, S, D).
  *
@@ -54,10 +62,13 @@ export const attend = (
   heads: number,
   bias: AttentionBias | undefined,
   keep: (shape: Shape) => Tensor | undefined,
-): Tensor => {
+): Attended => {
   const scores = attentionScores(q, k, heads, bias);
   const context = attendScores(scores, splitHeads(v, heads), keep(scores.shape));
-  return mergeAxes(transpose(context, [0, 2, 1, 3]), 2, 3); // (B, L, heads, D/heads) → (B, L, D)
+  return {
+    output: mergeAxes(transpose(context, [0, 2, 1, 3]), 2, 3), // (B, L, heads, D/heads) → (B, L, D)
+    probabilities: () => softmax(scores),
+  };
 };
 
 /**
@@ -83,18 +94,12 @@ export class MultiHeadAttention {
     this.outProj = new Linear(scope.at('out_proj'), features, features, { init: xavierUniform, biasInit: zeros });
   }
 
-  /** Attends from query (B, L, D) to key and value (B, S, D) → (B, L, D). */
-  forward(query: Tensor, key: Tensor, value: Tensor, bias: AttentionBias | undefined, dropout: Dropout): Tensor {
+  /** Attends from query (B, L, D) to key and value (B, S, D). */
+  forward(query: Tensor, key: Tensor, value: Tensor, bias: AttentionBias | undefined, dropout: Dropout): Attended {
     const { q, k } = this.queriesAndKeys(query, key);
     const v = this.project(value, 'v');
     const attended = attend(q, k, v, this.heads, bias, (shape) => dropout.mask(shape, this.dropoutRate));
-    return this.outProj.forward(attended);
-  }
-
-  /** Attention probabilities without dropout: query (B, L, D), key (B, S, D) → (B, heads, L, S). */
-  probabilities(query: Tensor, key: Tensor, bias: AttentionBias | undefined): Tensor {
-    const { q, k } = this.queriesAndKeys(query, key);
-    return softmax(attentionScores(q, k, this.heads, bias));
+    return { ...attended, output: this.outProj.forward(attended.output) };
   }
 
   private queriesAndKeys(query: Tensor, key: Tensor): { readonly q: Tensor; readonly k: Tensor } {
