@@ -2,7 +2,7 @@ import type { Shape } from '../graph/dim.ts';
 import type { NodeAttributes } from '../graph/tensor.ts';
 import type { OnnxNode } from './model-writer.ts';
 
-/** What the fusion knows of the graph besides its nodes. */
+/** Properties of the graph that the fusion needs beside its nodes. */
 export interface FusionContext {
   /** Shape of a value, where it is known. */
   shapeOf(name: string): Shape | undefined;
