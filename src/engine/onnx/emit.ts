@@ -3,32 +3,11 @@ import type { DType, HostTensor } from '../graph/dtype.ts';
 import { SymbolicDim, type Atom, type Dim } from '../graph/dim.ts';
 import { findDim, leafName, reachableNodes, type Program } from '../graph/program.ts';
 import { literal } from '../ops/constant.ts';
+import type { EmitOptions } from './emit-options.ts';
 import { inOrderOfExecution } from './execution-order.ts';
 import { fuseAttention } from './fused-attention.ts';
 import { initializersOf, type EncodedInitializer } from './encoded-initializer.ts';
 import { writeModel, type OnnxInitializer, type OnnxNode, type OnnxValueInfo } from './model-writer.ts';
-
-/** Options of `emitProgram`. */
-export interface EmitOptions {
-  /** Values that are stored with the model instead of being inputs or computed: parameters, and what depends on them only. */
-  readonly stored?: ReadonlyMap<Tensor, OnnxInitializer | EncodedInitializer>;
-  /** Entries of the model's metadata. */
-  readonly metadata?: Readonly<Record<string, string>>;
-  /** Documentation strings for readers of the file. */
-  readonly documentation?: ModelDocumentation;
-  /** Uses operators that ONNX Runtime has for the CPU and ONNX has not. Default: false. */
-  readonly isForCpu?: boolean;
-}
-
-/** Documentation strings of an ONNX file. */
-export interface ModelDocumentation {
-  /** Version of the program that writes the model. */
-  readonly producerVersion: string;
-  /** Description of the model. */
-  readonly description: string;
-  /** Descriptions of inputs and outputs by name. */
-  readonly values: Readonly<Record<string, string>>;
-}
 
 /** Maximum number of values of a constant that is deduplicated. */
 const MAX_SHARED_VALUES = 16;

@@ -58,7 +58,7 @@ export class NodeRuntime implements Runtime {
       graphOptimizationLevel: 'all',
       logSeverityLevel: 3,
       intraOpNumThreads: options.threads ?? 0,
-      ...(this.device === 'cpu' ? { extra: slowOnCpuExtra() } : {}),
+      extra: this.device === 'cpu' ? slowOnCpuExtra() : {},
     };
   }
 
