@@ -46,6 +46,12 @@ const gatherOp = defineOp<[x: Tensor, indices: Tensor], { readonly axis: number;
 export const scatterAddRows = (count: Dim, indices: Tensor, rows: Tensor): Tensor =>
   scatterAddRowsOp([indices, rows], { count });
 
+/** Indices and rows that a tensor is the `scatterAddRows` of; undefined for other tensors. */
+export const scatteredRows = ({ node }: Tensor): { readonly indices: Tensor; readonly rows: Tensor } | undefined =>
+  node.kind === 'op' && node.op.name === 'scatterAddRows'
+    ? { indices: node.inputs[0]!, rows: node.inputs[1]! }
+    : undefined;
+
 const scatterAddRowsOp = defineOp<[indices: Tensor, rows: Tensor], { readonly count: Dim }>({
   name: 'scatterAddRows',
   cheap: false,

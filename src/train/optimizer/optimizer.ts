@@ -1,7 +1,8 @@
 import type { HostTensor } from '../../engine/graph/index.ts';
 import type { LearningRates } from '../config/schedule.ts';
+import { tableUpdates, type RowGradient } from './row-gradient.ts';
 import { sharedBeside } from './shared-values.ts';
-import { applyUpdate, chunksOf, sumOfSquares, type Update } from './update-pass.ts';
+import { applyUpdate, type Update } from './update-pass.ts';
 
 /** Optimizer state of one parameter. */
 export interface Moments {
@@ -38,15 +39,6 @@ const rateFor = (name: string, rates: LearningRates): number => {
   return name.includes('text_encoder') ? rates.textEncoder : rates.main;
 };
 
-/** L2 norm of all gradients together, accumulated in double precision. */
-export const globalNorm = (gradients: Iterable<HostTensor>): number => {
-  const arrays = Array.from(gradients, ({ data }) => data as Float32Array);
-  let total = 0;
-  for (const { array, start, end } of chunksOf(arrays.map(({ length }) => length)))
-    total += sumOfSquares(arrays[array]!, start, end);
-  return Math.sqrt(total);
-};
-
 /** Factor that scales gradients to a norm of at most `maxNorm`; a `maxNorm` of 0 or less turns clipping off. */
 export const clipFactor = (norm: number, maxNorm: number): number =>
   maxNorm > 0 ? Math.min(1, maxNorm / (norm + 1e-6)) : 1;
@@ -73,15 +65,20 @@ export class Optimizer {
     for (const update of this.plan(parameters, gradients, rates, clip)) applyUpdate(update, 0, update.values.length);
   }
 
-  /** Counts a step and returns its updates, which the caller applies. */
+  /**
+   * Counts a step and returns its updates, which the caller applies.
+   *
+   * @param tables gradients of further parameters
+   */
   plan(
     parameters: ReadonlyMap<string, HostTensor>,
     gradients: ReadonlyMap<string, HostTensor>,
     rates: LearningRates,
     clip: number,
     average?: MovingAverage,
+    tables: ReadonlyMap<string, RowGradient> = new Map(),
   ): readonly Update[] {
-    return Array.from(gradients, ([name, { data }]) => {
+    const updateOf = (name: string): Omit<Update, 'gradient'> => {
       const parameter = parameters.get(name);
       if (parameter === undefined) throw new Error(`internal: gradient for unknown parameter "${name}"`);
       const values = parameter.data as Float32Array;
@@ -90,7 +87,6 @@ export class Optimizer {
       return {
         kind: this.config.optimizer === 'sgd' ? 'sgd' : 'adamw',
         values,
-        gradient: data as Float32Array,
         first: moments.first,
         second: moments.second,
         average: average?.values.get(name)?.data as Float32Array | undefined,
@@ -100,7 +96,11 @@ export class Optimizer {
         clip,
         averageDecay: average?.decay ?? 1,
       };
-    });
+    };
+    return [
+      ...Array.from(gradients, ([name, { data }]) => ({ ...updateOf(name), gradient: data as Float32Array })),
+      ...Array.from(tables, ([name, gradient]) => tableUpdates(updateOf(name), gradient)).flat(),
+    ];
   }
 
   /** Resumes from stored moments, which are copied when their parameter is next updated. */

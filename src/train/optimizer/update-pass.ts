@@ -66,6 +66,10 @@ export const sumOfSquares = (values: Float32Array, start: number, end: number): 
   return total;
 };
 
+/** Sum of squares of each chunk (`chunksOf`) of arrays. */
+export const sumsOfSquares = (arrays: readonly Float32Array[]): readonly number[] =>
+  chunksOf(arrays.map(({ length }) => length)).map(({ array, start, end }) => sumOfSquares(arrays[array]!, start, end));
+
 const adamwPass = ({ step, rate, decay, clip }: Update): Pass => {
   // PyTorch multiplies by a float32 factor, which is exactly 1 at the official rates.
   const shrink = 1 - rate * decay;

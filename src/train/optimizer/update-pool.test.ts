@@ -1,5 +1,4 @@
 import { afterAll, describe, expect, it } from 'vitest';
-import { globalNorm } from './optimizer.ts';
 import { sharedFloats } from './shared-values.ts';
 import { UpdatePool } from './update-pool.ts';
 import { applyUpdate, CHUNK_LENGTH, type Update } from './update-pass.ts';
@@ -72,7 +71,7 @@ describe('optimizer threads', () => {
 
   it('compute a bit-identical norm', async () => {
     const gradients = lengths.map((length, index) => filled(length, index, true));
-    const alone = globalNorm(gradients.map((data) => ({ dtype: 'float32', shape: [data.length], data })));
+    const alone = await pools[0]!.norm(gradients);
     for (const pool of pools) expect(await pool.norm(gradients)).toBe(alone);
     let exact = 0;
     for (const data of gradients) for (const value of data) exact += value * value;
@@ -82,10 +81,16 @@ describe('optimizer threads', () => {
   it('leave arrays outside shared memory to the calling thread', async () => {
     const [found, expected] = [updates('adamw', false), updates('adamw')];
     for (const update of expected) applyUpdate(update, 0, update.values.length);
-    await pools[2]!.apply(found);
-    expect(Buffer.compare(bytesOf(found[0]!.values), bytesOf(expected[0]!.values))).toBe(0);
-    const plain = [new Float32Array(2 * CHUNK_LENGTH + 1).fill(1)];
-    expect(await pools[2]!.norm(plain)).toBe(Math.sqrt(2 * CHUNK_LENGTH + 1));
+    const mixed = [found[0]!, updates('adamw')[1]!];
+    await pools[2]!.apply(mixed);
+    mixed.forEach(({ values }, index) => {
+      expect(Buffer.compare(bytesOf(values), bytesOf(expected[index]!.values))).toBe(0);
+    });
+    const plain = [
+      new Float32Array(2 * CHUNK_LENGTH + 1).fill(1),
+      sharedFloats(new Float32Array(CHUNK_LENGTH).fill(1)),
+    ];
+    expect(await pools[2]!.norm(plain)).toBe(Math.sqrt(3 * CHUNK_LENGTH + 1));
   });
 });
 

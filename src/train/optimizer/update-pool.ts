@@ -1,8 +1,7 @@
 import type { Worker } from 'node:worker_threads';
 import { startWorker } from '../../threads/worker-thread.ts';
 import { memoryOf } from '../../threads/shared-memory.ts';
-import { globalNorm } from './optimizer.ts';
-import { addTo, applyUpdate, chunksOf, type Update } from './update-pass.ts';
+import { addTo, applyUpdate, chunksOf, sumsOfSquares, type Update } from './update-pass.ts';
 import type { PoolTask, PoolMessage, SharedRange } from './update-chunk.ts';
 
 /** Minimum number of elements that is worth waking up threads for. */
@@ -21,82 +20,63 @@ export class UpdatePool {
   /** @param threads number of threads; with 1 everything runs on the calling thread */
   constructor(private readonly threads: number) {}
 
-  /** L2 norm of all gradients together, bit-identical to `globalNorm`. */
+  /** L2 norm of all gradients together, accumulated in double precision. */
   async norm(gradients: readonly Float32Array[]): Promise<number> {
-    const lengths = gradients.map(({ length }) => length);
-    const ranges = this.shared(gradients);
-    if (ranges === undefined)
-      return globalNorm(gradients.map((data) => ({ dtype: 'float32', shape: [data.length], data })));
-    const chunks = chunksOf(lengths).length;
+    const { shared, own } = this.divided(gradients, (gradient) => [gradient]);
+    const arrays = shared.map((array) => this.rangeOf(array));
+    const chunks = chunksOf(arrays.map(({ length }) => length)).length;
     const sums = new Float64Array(new SharedArrayBuffer(chunks * Float64Array.BYTES_PER_ELEMENT));
-    await this.run({ kind: 'norm', arrays: ranges, sums, next: counter() });
-    return Math.sqrt(sums.reduce((total, sum) => total + sum, 0));
+    if (chunks > 0) await this.run({ kind: 'norm', arrays, sums, next: counter() });
+    return Math.sqrt([...sums, ...sumsOfSquares(own)].reduce((total, sum) => total + sum, 0));
   }
 
   /** Adds each array of `values` to the array of `sums` with the same index. */
   async add(sums: readonly Float32Array[], values: readonly Float32Array[]): Promise<void> {
-    const ranges = this.shared([...sums, ...values]);
-    if (ranges === undefined) sums.forEach((sum, index) => addTo(sum, values[index]!, 0, sum.length));
-    else
-      await this.run({
-        kind: 'add',
-        next: counter(),
-        sums: ranges.slice(0, sums.length),
-        values: ranges.slice(sums.length),
-      });
+    const pairs = sums.map((sum, index) => [sum, values[index]!] as const);
+    const { shared, own } = this.divided(pairs, (pair) => pair);
+    for (const [sum, value] of own) addTo(sum, value, 0, sum.length);
+    const rangesOf = (side: 0 | 1): SharedRange[] => shared.map((pair) => this.rangeOf(pair[side]));
+    if (shared.length > 0) await this.run({ kind: 'add', next: counter(), sums: rangesOf(0), values: rangesOf(1) });
   }
 
   /** Applies updates in place. */
   async apply(updates: readonly Update[]): Promise<void> {
-    const arrays = updates.flatMap(({ values, gradient, first, second, average }) => [
-      values,
-      gradient,
-      first,
-      second,
-      ...(average === undefined ? [] : [average]),
-    ]);
-    if (this.shared(arrays) === undefined) {
-      for (const update of updates) applyUpdate(update, 0, update.values.length);
-      return;
-    }
-    const range = (array: Float32Array): SharedRange => this.rangeOf(array)!;
-    await this.run({
-      kind: 'update',
-      next: counter(),
-      updates: updates.map((update) => ({
-        ...update,
-        values: range(update.values),
-        gradient: range(update.gradient),
-        first: range(update.first),
-        second: range(update.second),
-        average: update.average === undefined ? undefined : range(update.average),
-      })),
-    });
+    const { shared, own } = this.divided(updates, ({ values, gradient, first, second, average }) =>
+      average === undefined ? [values, gradient, first, second] : [values, gradient, first, second, average],
+    );
+    const ranges = shared.map((update) => ({
+      ...update,
+      values: this.rangeOf(update.values),
+      gradient: this.rangeOf(update.gradient),
+      first: this.rangeOf(update.first),
+      second: this.rangeOf(update.second),
+      average: update.average === undefined ? undefined : this.rangeOf(update.average),
+    }));
+    for (const update of own) applyUpdate(update, 0, update.values.length);
+    if (ranges.length > 0) await this.run({ kind: 'update', next: counter(), updates: ranges });
   }
 
   async dispose(): Promise<void> {
     await Promise.all(this.workers.splice(0).map((worker) => worker.end()));
   }
 
-  /** Ranges of arrays in shared memory; undefined when threads would not help. */
-  private shared(arrays: readonly Float32Array[]): SharedRange[] | undefined {
-    const elements = arrays.reduce((sum, { length }) => sum + length, 0);
-    if (this.threads <= 1 || elements < MIN_SHARED_ELEMENTS) return undefined;
-    const ranges: SharedRange[] = [];
-    for (const array of arrays) {
-      const range = this.rangeOf(array);
-      if (range === undefined) return undefined;
-      ranges.push(range);
-    }
-    return ranges;
+  /** Divides work into that of the threads and that of the calling thread: what is not in shared memory, or all if it is little. */
+  private divided<T>(
+    items: readonly T[],
+    arraysOf: (item: T) => readonly Float32Array[],
+  ): { readonly shared: readonly T[]; readonly own: readonly T[] } {
+    const elements = items.flatMap(arraysOf).reduce((sum, { length }) => sum + length, 0);
+    if (this.threads <= 1 || elements < MIN_SHARED_ELEMENTS) return { shared: [], own: items };
+    const isShared = (item: T): boolean => arraysOf(item).every(({ buffer }) => buffer instanceof SharedArrayBuffer);
+    return { shared: items.filter(isShared), own: items.filter((item) => !isShared(item)) };
   }
 
-  private rangeOf({ buffer, byteOffset, length }: Float32Array): SharedRange | undefined {
-    if (!(buffer instanceof SharedArrayBuffer)) return undefined;
-    let id = this.ids.get(buffer);
+  private rangeOf({ buffer, byteOffset, length }: Float32Array): SharedRange {
+    const memory = buffer as SharedArrayBuffer;
+    let id = this.ids.get(memory);
     if (id === undefined) {
-      id = this.buffers.push(buffer) - 1;
-      this.ids.set(buffer, id);
+      id = this.buffers.push(memory) - 1;
+      this.ids.set(memory, id);
     }
     return { buffer: id, offset: byteOffset, length };
   }

@@ -66,7 +66,15 @@ export class BackboneStep implements DifferentiableStep {
       const gradients = new Map<string, HostTensor>();
       for (const name of this.trained) gradients.set(name, await results[cotangentName(name)]!.read());
       const timing = { forwardMs: 0, matchingMs: 0, lossMs: 0, backwardMs: clock() };
-      return { total, terms, gradients, matches: undefined, timing, release: () => values.release() };
+      return {
+        total,
+        terms,
+        gradients,
+        tables: new Map(),
+        matches: undefined,
+        timing,
+        release: () => values.release(),
+      };
     } catch (error) {
       values.release();
       throw error;

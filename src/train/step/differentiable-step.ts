@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import type { HostTensor } from '../../engine/graph/index.ts';
+import type { RowGradient } from '../optimizer/row-gradient.ts';
 import { MdetrError } from '../../errors.ts';
 import type { LayerMatches } from '../../losses/index.ts';
 import type { TrainBatch } from '../data/train-batch.ts';
@@ -23,6 +24,8 @@ export interface StepResult {
   readonly terms: Readonly<Record<string, number>>;
   /** Gradients by parameter name. Parameters that no loss reaches are missing, like PyTorch's `grad is None`. */
   readonly gradients: ReadonlyMap<string, HostTensor>;
+  /** Gradients of large tables, which are not among the others. They are valid after `release`, too. */
+  readonly tables: ReadonlyMap<string, RowGradient>;
   readonly matches: LayerMatches | undefined;
   readonly timing: StepTiming;
   /** Releases the memory of the gradients; their arrays must not be read afterwards. */

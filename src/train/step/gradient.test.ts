@@ -175,6 +175,33 @@ describe('a divided backward program', () => {
   });
 });
 
+describe('gradients of tables', () => {
+  it('are the rows of the dense ones that the batch reads', async () => {
+    const config = smallConfig({ nheads: 4 });
+    const { model, auxiliary, parameters } = await startingPoint(config, undefined, () => undefined);
+    const batch = await batchOf(config);
+    const run = async (minTableElements: number) => {
+      const options = { isTrainable: trainableBy(model, config), dropout: false, auxiliary, minTableElements };
+      const step = await TrainStep.load(model, config, runtime, options);
+      steps.push(step);
+      const result = await step.run(batch, parameters, 3, 1);
+      return { ...result, trained: [...step.trained].sort() };
+    };
+    const [dense, sparse] = [await run(Infinity), await run(0)];
+    expect(sparse.trained).toEqual(dense.trained);
+    const name = [...sparse.tables.keys()].find((key) => key.endsWith('word_embeddings.weight'))!;
+    const { indices, values } = sparse.tables.get(name)!;
+    const read = new Set(batch.inputs['input_ids']!.data as Int32Array);
+    expect(indices).toEqual([...read].sort((a, b) => a - b));
+    const columns = values.length / indices.length;
+    const whole = new Float32Array(parameters.get(name)!.data.length);
+    indices.forEach((index, k) => whole.set(values.subarray(k * columns, (k + 1) * columns), index * columns));
+    expect(whole).toEqual(new Float32Array(dense.gradients.get(name)!.data as Float32Array));
+    expect(sparse.gradients.has(name)).toBe(false);
+    for (const result of [dense, sparse]) result.release();
+  });
+});
+
 describe('what a config freezes', () => {
   it('is bit-identical after a step that trains only masks', async () => {
     const config = smallConfig({ hidden_dim: 128, nheads: 8, mask_model: 'smallconv', freeze_detector: true });

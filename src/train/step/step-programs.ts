@@ -18,11 +18,11 @@ import {
   type PrecomputedName,
 } from '../../models/index.ts';
 import { noDropout } from '../../nn/index.ts';
-import { scalar, sparseGradients } from '../../engine/ops/index.ts';
+import { scalar, scatteredRows, sparseGradients } from '../../engine/ops/index.ts';
 import { seededDropout } from './dropout.ts';
 import type { AuxiliaryHeads } from '../auxiliary/auxiliary-heads.ts';
 import type { AuxiliaryTerm } from '../auxiliary/auxiliary-loss.ts';
-import { cotangentName, valueName } from './names.ts';
+import { cotangentName, rowIndicesName, valueName } from './names.ts';
 
 /** Programs of a training step. */
 export interface StepPrograms {
@@ -33,7 +33,8 @@ export interface StepPrograms {
   readonly forward: Program;
   /**
    * Inputs: those of `forward`, residuals, and `d_<name>` for every output in `differentiable`.
-   * Outputs: `d_<name>` for every parameter in `trained`.
+   * Outputs: `d_<name>` for every parameter in `trained`. Those of `tables` are rows (N, D), and `rows_<name>` (N) are their
+   * indices, which may repeat.
    */
   readonly backward: Program;
   /** Outputs of the forward program that are saved for the backward pass. */
@@ -42,6 +43,8 @@ export interface StepPrograms {
   readonly differentiable: readonly string[];
   /** Trainable parameters that a loss reaches. */
   readonly trained: readonly string[];
+  /** Trained tables with a gradient for a batch's rows only. */
+  readonly tables: readonly string[];
   /** Auxiliary losses, which are outputs of the forward program, with their weights in the total. */
   readonly auxiliary: readonly { readonly name: string; readonly weight: number }[];
 }
@@ -58,6 +61,8 @@ export interface TraceOptions {
   readonly isPrecomputed?: boolean | undefined;
   /** Heads that exist only in training. */
   readonly auxiliary?: AuxiliaryHeads;
+  /** Elements of a table from which its gradient is that of the rows that a batch reads; by default it is dense. */
+  readonly minTableElements?: number | undefined;
 }
 
 /** Traces the network with all heads and decoder layers, differentiates it, and splits it at the outputs. */
@@ -80,16 +85,25 @@ export const traceStep = (model: MdetrNetwork, options: TraceOptions): StepProgr
   );
   // A gradient is named after its parameter, with a prefix: the parameter itself is an input of the same program.
   const gradients: Record<string, Tensor> = {};
+  const rowIndices: Record<string, Tensor> = {};
   wanted.forEach(({ name }, index) => {
     const gradient = found[index];
-    if (gradient !== undefined) gradients[cotangentName(name)] = gradient;
+    if (gradient === undefined) return;
+    const isLarge = (sizeOf(gradient.shape) as number) >= (options.minTableElements ?? Infinity);
+    const scattered = isLarge ? scatteredRows(gradient) : undefined;
+    gradients[cotangentName(name)] = scattered?.rows ?? gradient;
+    if (scattered !== undefined) rowIndices[name] = scattered.indices;
   });
+  const indexOutputs = Object.fromEntries(
+    Object.entries(rowIndices).map(([name, indices]) => [rowIndicesName(name), indices]),
+  );
   const auxiliaryLosses = Object.fromEntries(auxiliary.map(({ name, value }) => [name, value]));
-  const cut = partition('train', { ...outputs, ...auxiliaryLosses }, gradients);
+  const cut = partition('train', { ...outputs, ...auxiliaryLosses }, { ...gradients, ...indexOutputs });
   return {
     ...cut,
     differentiable: cotangents.map(({ name }) => name),
     trained: Object.keys(gradients).map(valueName),
+    tables: Object.keys(rowIndices),
     auxiliary: auxiliary.map(({ name, weight }) => ({ name, weight })),
   };
 };
@@ -109,8 +123,10 @@ export const backwardPieces = (
   if (trained.length === 0) return [];
   const nodeOf = (name: string): number => backward.outputs[name]!.node.id;
   const names = Object.keys(backward.outputs).sort((a, b) => nodeOf(a) - nodeOf(b));
-  // Gradients of parameters have sizes that are known.
-  const elements = names.reduce((sum, name) => sum + (sizeOf(backward.outputs[name]!.shape) as number), 0);
+  const elements = names.reduce((sum, name) => {
+    const size = sizeOf(backward.outputs[name]!.shape);
+    return typeof size === 'number' ? sum + size : sum; // the rows of a table are few
+  }, 0);
   const groups = ['rest', 'backbone', 'text_encoder'].map((part) => names.filter((name) => partOf(name) === part));
   const filled = groups.filter(({ length }) => length > 0);
   return filled.length === 1 || elements < minElements

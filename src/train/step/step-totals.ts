@@ -1,13 +1,11 @@
-import type { HostTensor } from '../../engine/graph/index.ts';
 import { MdetrError } from '../../errors.ts';
+import { sumRows, type RowGradient } from '../optimizer/row-gradient.ts';
 import type { TrainBatch } from '../data/train-batch.ts';
 import type { StepResult, StepTiming } from './differentiable-step.ts';
 
 /** The error of a step whose gradients are not finite: names parameters and ids. */
-export const notFinite = (gradients: ReadonlyMap<string, HostTensor>, batches: readonly TrainBatch[]): MdetrError => {
-  const broken = [...gradients]
-    .filter(([, { data }]) => !(data as Float32Array).every(Number.isFinite))
-    .map(([name]) => name);
+export const notFinite = (gradients: ReadonlyMap<string, Float32Array>, batches: readonly TrainBatch[]): MdetrError => {
+  const broken = [...gradients].filter(([, values]) => !values.every(Number.isFinite)).map(([name]) => name);
   const ids = batches.flatMap((batch) => batch.ids).join(', ');
   return new MdetrError(
     `the gradient is not finite (${broken.slice(0, 3).join(', ')}${broken.length > 3 ? `, and ${broken.length - 3} more` : ''}) for the batch ${ids}`,
@@ -20,6 +18,10 @@ export const sumOf = (values: readonly number[]): number => values.reduce((sum, 
 /** Sums of terms by name. */
 export const sumTerms = (all: readonly Readonly<Record<string, number>>[]): Record<string, number> =>
   Object.fromEntries(Object.keys(all[0]!).map((name) => [name, sumOf(all.map((terms) => terms[name]!))]));
+
+/** Sums of the gradients of tables, by name. */
+export const sumTables = (all: readonly ReadonlyMap<string, RowGradient>[]): ReadonlyMap<string, RowGradient> =>
+  new Map([...all[0]!.keys()].map((name) => [name, sumRows(all.map((tables) => tables.get(name)!))]));
 
 /** Times of the parts of all batches. */
 export const sumTimings = (results: readonly StepResult[]): StepTiming => {

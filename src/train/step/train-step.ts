@@ -14,6 +14,7 @@ import {
 } from '../../losses/index.ts';
 import type { MdetrNetwork } from '../../models/index.ts';
 import type { AuxiliaryHeads } from '../auxiliary/auxiliary-heads.ts';
+import { sumRows, type RowGradient } from '../optimizer/row-gradient.ts';
 import type { TrainBatch } from '../data/train-batch.ts';
 import {
   requireFinite,
@@ -25,7 +26,7 @@ import {
 import { feedsFor, readScalar, readTensors } from './feeds.ts';
 import { traceMaskProgram, type MaskProgram } from './mask-program.ts';
 import { MaskStep } from './mask-step.ts';
-import { cotangentName, isCotangentName, valueName } from './names.ts';
+import { cotangentName, isCotangentName, rowIndicesName, valueName } from './names.ts';
 import { backwardPieces, traceStep, type StepPrograms } from './step-programs.ts';
 
 /** Options of `TrainStep.load`. */
@@ -45,6 +46,8 @@ export interface TrainStepOptions {
   readonly maskBoxes?: number;
   /** Elements of gradients from which the backward program is divided into pieces (`backwardPieces`). */
   readonly minDividedElements?: number | undefined;
+  /** Elements of a table from which its gradient is that of the rows that a batch reads; by default it is dense. */
+  readonly minTableElements?: number | undefined;
 }
 
 /** Inputs of a step. */
@@ -78,13 +81,14 @@ export class TrainStep implements DifferentiableStep {
     options: TrainStepOptions,
   ): Promise<TrainStep> {
     const { step, loss, masks } = tracePrograms(model, config, options);
+    const rowIndices = new Set(step.tables.map(rowIndicesName));
     const sessions = {
       forward: await runtime.load(step.forward, { deviceOutputs: step.residuals }),
       loss: await runtime.load(loss.program, { deviceOutputs: loss.trainedOutputs.map(cotangentName) }),
       backward: [] as Session[],
     };
     for (const piece of backwardPieces(step, options.minDividedElements)) {
-      const handedOn = Object.keys(piece.outputs).filter((name) => !isCotangentName(name));
+      const handedOn = Object.keys(piece.outputs).filter((name) => !isCotangentName(name) && !rowIndices.has(name));
       sessions.backward.push(await runtime.load(piece, { deviceOutputs: handedOn }));
     }
     const maskStep = masks && (await MaskStep.load(masks, runtime, config.num_queries, options.maskBoxes ?? 0));
@@ -172,6 +176,7 @@ export class TrainStep implements DifferentiableStep {
     onGradients?.(gradients);
     const handedOn: Record<string, DeviceTensor> = {};
     const found = new Map<string, HostTensor>();
+    const tables = new Map<string, RowGradient>();
     for (const [index, session] of sessions.backward.entries()) {
       const feeds = feedsFor(session.program, [inputs, outputs, cotangents, handedOn], parameters);
       const results = await session.compute(feeds);
@@ -182,13 +187,20 @@ export class TrainStep implements DifferentiableStep {
         if (isGradient) ready.set(valueName(name), await value.read());
         else handedOn[name] = value;
       }
+      for (const name of programs.tables) {
+        const [indices, rows] = [results[rowIndicesName(name)], ready.get(name)];
+        if (indices === undefined || rows === undefined) continue;
+        ready.delete(name);
+        const { data } = (await indices.read()) as HostTensor & { readonly data: Int32Array };
+        tables.set(name, sumRows([{ indices: data, values: rows.data as Float32Array }]));
+      }
       for (const [name, gradient] of ready) found.set(name, gradient);
       onGradients?.(ready);
       releaseUnread([outputs, cotangents, handedOn], sessions.backward.slice(index + 1));
     }
-    for (const name of programs.trained) gradients.set(name, found.get(name)!);
+    for (const name of programs.trained) if (!tables.has(name)) gradients.set(name, found.get(name)!);
     timing.backwardMs = clock();
-    return { total, terms, gradients, matches, timing, release: () => gradientValues.release() };
+    return { total, terms, gradients, tables, matches, timing, release: () => gradientValues.release() };
   }
 
   async dispose(): Promise<void> {

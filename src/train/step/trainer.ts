@@ -16,7 +16,8 @@ import { dropoutSeed } from '../../random/mixing.ts';
 import { UpdatePool } from '../optimizer/update-pool.ts';
 import type { TrainBatch } from '../data/train-batch.ts';
 import type { DifferentiableStep, StepResult } from './differentiable-step.ts';
-import { notFinite, sumOf, sumTerms, sumTimings } from './step-totals.ts';
+import type { RowGradient } from '../optimizer/row-gradient.ts';
+import { notFinite, sumOf, sumTables, sumTerms, sumTimings } from './step-totals.ts';
 import { copyInto, type StepReport, type TrainerState } from './trainer-state.ts';
 import { TrainStep } from './train-step.ts';
 
@@ -111,6 +112,8 @@ export class Trainer {
       auxiliary,
       maskBoxes,
       isPrecomputed,
+      // Processes exchange dense gradients.
+      minTableElements: (options.communicator ?? singleProcess).size > 1 ? Infinity : MIN_TABLE_ELEMENTS,
     });
     return new Trainer(parameters, step, options);
   }
@@ -194,7 +197,8 @@ export class Trainer {
       sums.begin(gradients.keys(), batches.length > 1 ? gradients : undefined, results.at(-1)!.gradients);
       await sums.finish();
       const exchangedMs = performance.now();
-      const gradientNorm = await this.update(gradients, rates, batches, batchCount);
+      const tables = sumTables(results.map((result) => result.tables));
+      const gradientNorm = await this.update(gradients, tables, rates, batches, batchCount);
       this.count++;
       const timing = {
         ...sumTimings(results),
@@ -221,24 +225,27 @@ export class Trainer {
   /** Clips the gradients, updates parameters and average, and returns the norm of the gradients. */
   private async update(
     gradients: ReadonlyMap<string, HostTensor>,
+    tables: ReadonlyMap<string, RowGradient>,
     rates: LearningRates,
     batches: readonly TrainBatch[],
     batchCount: number,
   ): Promise<number> {
     const { options, optimizer, pool, parameters } = this;
-    const gradientNorm = (await pool.norm(floatsOf(gradients))) / batchCount;
-    if (!Number.isFinite(gradientNorm)) throw notFinite(gradients, batches);
+    const floats = new Map([...gradients, ...tables].map(([name, gradient]) => [name, floatsOf(gradient)]));
+    const gradientNorm = (await pool.norm([...floats.values()])) / batchCount;
+    if (!Number.isFinite(gradientNorm)) throw notFinite(floats, batches);
     const { average } = this;
     const { emaDecay: decay } = options;
     const moving = average === undefined || decay === undefined ? undefined : { values: average, decay };
     // Gradients are sums over all batches; the clip factor turns them into means.
     const clip = clipFactor(gradientNorm, options.clipMaxNorm) / batchCount;
     const { shards, updated } = this;
-    for (const name of gradients.keys()) updated.add(name);
+    for (const name of floats.keys()) updated.add(name);
     const own = shards === undefined ? gradients : new Map([...gradients].filter(([name]) => shards.owns(name)));
-    await pool.apply(optimizer.plan(parameters, own, rates, clip, moving));
+    await pool.apply(optimizer.plan(parameters, own, rates, clip, moving, tables));
     await shards?.shareValues([...gradients.keys()]);
-    if (moving !== undefined) updateAverage(moving.values, parameters, moving.decay, (name) => own.has(name));
+    if (moving !== undefined)
+      updateAverage(moving.values, parameters, moving.decay, (name) => own.has(name) || tables.has(name));
     return gradientNorm;
   }
 
@@ -288,5 +295,8 @@ export class Trainer {
 /** Maximum number of optimizer threads; beyond this the update is memory-bound. */
 const MAX_THREADS = 4;
 
-const floatsOf = (gradients: ReadonlyMap<string, HostTensor>): Float32Array[] =>
-  Array.from(gradients.values(), ({ data }) => data as Float32Array);
+/** Elements from which a table's gradient is kept as the rows that a batch reads. */
+const MIN_TABLE_ELEMENTS = 2 ** 22;
+
+const floatsOf = (gradient: HostTensor | RowGradient): Float32Array =>
+  'data' in gradient ? (gradient.data as Float32Array) : gradient.values;
