@@ -1,7 +1,12 @@
+import type { HostTensor } from '../../engine/graph/index.ts';
 import { MdetrError } from '../../errors.ts';
 import { sumRows, type RowGradient } from '../optimizer/row-gradient.ts';
 import type { TrainBatch } from '../data/train-batch.ts';
 import type { StepResult, StepTiming } from './differentiable-step.ts';
+
+/** The values of a gradient that may differ from 0. */
+export const floatsOf = (gradient: HostTensor | RowGradient): Float32Array =>
+  'data' in gradient ? (gradient.data as Float32Array) : gradient.values;
 
 /** The error of a step whose gradients are not finite: names parameters and ids. */
 export const notFinite = (gradients: ReadonlyMap<string, Float32Array>, batches: readonly TrainBatch[]): MdetrError => {

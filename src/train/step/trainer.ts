@@ -17,7 +17,7 @@ import { UpdatePool } from '../optimizer/update-pool.ts';
 import type { TrainBatch } from '../data/train-batch.ts';
 import type { DifferentiableStep, StepResult } from './differentiable-step.ts';
 import type { RowGradient } from '../optimizer/row-gradient.ts';
-import { notFinite, sumOf, sumTables, sumTerms, sumTimings } from './step-totals.ts';
+import { floatsOf, notFinite, sumOf, sumTables, sumTerms, sumTimings } from './step-totals.ts';
 import { copyInto, type StepReport, type TrainerState } from './trainer-state.ts';
 import { TrainStep } from './train-step.ts';
 
@@ -297,6 +297,3 @@ const MAX_THREADS = 4;
 
 /** Elements from which a table's gradient is kept as the rows that a batch reads. */
 const MIN_TABLE_ELEMENTS = 2 ** 22;
-
-const floatsOf = (gradient: HostTensor | RowGradient): Float32Array =>
-  'data' in gradient ? (gradient.data as Float32Array) : gradient.values;
