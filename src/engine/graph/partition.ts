@@ -75,6 +75,13 @@ export const divideProgram = (program: Program, groups: readonly (readonly strin
 
 const isLeaf = (node: Node): boolean => node.kind !== 'op';
 
+/**
+ * Value that a view shows. Saving a view would copy it, once for every shape in which the gradients read it: ONNX Runtime
+ * gives the outputs of a program memory of their own.
+ */
+const sourceOf = (tensor: Tensor): Tensor =>
+  tensor.node.kind === 'op' && tensor.node.op.cheap === 'view' ? sourceOf(tensor.node.inputs[0]!) : tensor;
+
 /** Forward values to save: expensive ones that gradients read, and cheap ones whose operands are not available. */
 const chooseResiduals = (
   forwardNodes: ReadonlySet<Node>,
@@ -84,16 +91,20 @@ const chooseResiduals = (
   const read = new Set<Tensor>();
   for (const node of backwardNodes) {
     if (forwardNodes.has(node) || node.kind !== 'op') continue;
-    for (const tensor of node.inputs) if (forwardNodes.has(tensor.node) && !isLeaf(tensor.node)) read.add(tensor);
+    for (const operand of node.inputs) {
+      const tensor = sourceOf(operand);
+      if (forwardNodes.has(tensor.node) && !isLeaf(tensor.node)) read.add(tensor);
+    }
   }
   const kept = new Set<Tensor>();
-  for (const tensor of read) if (tensor.node.kind === 'op' && !tensor.node.op.cheap) kept.add(tensor);
+  for (const tensor of read) if (tensor.node.kind === 'op' && tensor.node.op.cheap === false) kept.add(tensor);
   const memo = new Map<Tensor, boolean>();
   const isAvailable = (tensor: Tensor): boolean => {
     if (kept.has(tensor) || given.has(tensor) || isLeaf(tensor.node)) return true;
     const known = memo.get(tensor);
     if (known !== undefined) return known;
-    const available = tensor.node.kind === 'op' && tensor.node.op.cheap && tensor.node.inputs.every(isAvailable);
+    const available =
+      tensor.node.kind === 'op' && tensor.node.op.cheap !== false && tensor.node.inputs.every(isAvailable);
     memo.set(tensor, available);
     return available;
   };

@@ -143,8 +143,11 @@ export interface OpDeclaration<Inputs extends readonly Tensor[], Attrs extends o
   ): readonly string[];
   /** Gradient: from the cotangents of the outputs to those of the inputs. */
   readonly vjp: GradientRule<Inputs, Attrs>;
-  /** Cheaper to recompute in the backward program than to save: element-wise ops, views, masks. */
-  readonly cheap: boolean;
+  /**
+   * Cheaper to recompute in the backward program than to save: element-wise ops, masks. A `view` is its only operand in
+   * another shape and costs nothing.
+   */
+  readonly cheap: boolean | 'view';
 }
 
 /** Op as the engine sees it, with its input and attribute types erased. */

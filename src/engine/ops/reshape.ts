@@ -12,7 +12,7 @@ export const reshape = (x: Tensor, shape: Shape): Tensor => {
 
 const reshapeOp = defineOp<[x: Tensor], { readonly shape: Shape }>({
   name: 'reshape',
-  cheap: true,
+  cheap: 'view',
   infer([x], { shape }) {
     if (!dimsEqual(sizeOf(x.shape), sizeOf(shape)))
       throw new ShapeError(
