@@ -54,6 +54,8 @@ const cases = [
   { name: '3×3 stride 2, even', x: [2, 3, 8, 6], w: [4, 3, 3, 3], options: { padding: 1, stride: 2 } },
   { name: '3×3 stride 2, odd', x: [1, 3, 7, 9], w: [4, 3, 3, 3], options: { padding: 1, stride: 2 } },
   { name: '3×3 stride 3, last rows unread', x: [1, 2, 8, 7], w: [2, 2, 3, 3], options: { stride: 3 } },
+  { name: '3×3, many channels', x: [2, 17, 4, 5], w: [3, 17, 3, 3], options: { padding: 1 } },
+  { name: '3×3 stride 2, many channels', x: [1, 17, 4, 5], w: [3, 17, 3, 3], options: { padding: 1, stride: 2 } },
   { name: '7×7 stride 2', x: [1, 3, 13, 12], w: [2, 3, 7, 7], options: { padding: 3, stride: 2 } },
   { name: '1×1', x: [2, 3, 5, 4], w: [4, 3, 1, 1], options: {} },
   { name: '1×1 stride 2', x: [2, 3, 6, 5], w: [4, 3, 1, 1], options: { stride: 2 } },

@@ -11,9 +11,11 @@ import {
   type Dim,
   type Shape,
 } from '../graph/dim.ts';
+import type { DType } from '../graph/dtype.ts';
 import { staticShape, type Node, type OpNode, type Tensor } from '../graph/tensor.ts';
 import { mergeAxes, reshape, swapLastTwo, transpose } from './reshape.ts';
-import { concat, flip, interleaveZeros, pad, padAxes, window } from './slice.ts';
+import { concat, interleaveZeros, pad, padAxes, window } from './slice.ts';
+import { literal } from './constant.ts';
 import { gemm } from './gemm.ts';
 import { matmul } from './matmul.ts';
 import { requireSameType } from './broadcast.ts';
@@ -175,23 +177,40 @@ const inputGradient = (dy: Tensor, filter: Tensor, attrs: ConvAttrs, inputShape:
     filter,
     strides[0] === 1 && strides[1] === 1 ? attrs : { ...attrs, pads: [top, left, 0, 0] },
   );
-  return fit(fit(begin, 2, inputShape[2]!), 3, inputShape[3]!);
+  return fit(begin, inputShape);
 };
 
 /** Swaps the channel axes of a filter and flips its kernel: (O, C, kh, kw) → (C, O, kh, kw). */
 const flipKernel = (filter: Tensor): Tensor => {
   const [outputs, inputs, height, width] = staticShape(filter) as [number, number, number, number];
-  const taps = transpose(reshape(filter, [outputs, inputs, height * width]), [1, 0, 2]);
-  return reshape(height * width === 1 ? taps : flip(taps, 2), [inputs, outputs, height, width]);
+  const area = height * width;
+  const flipped =
+    area === 1 ? filter : gemm(reshape(filter, [outputs * inputs, area]), exchangeMatrix(area, filter.dtype));
+  return reshape(transpose(reshape(flipped, [outputs, inputs, area]), [1, 0, 2]), [inputs, outputs, height, width]);
 };
 
-/** Crops or zero-pads the end of an axis to the given size. */
-const fit = (x: Tensor, axis: number, size: Dim): Tensor => pad(x, axis, 0, subDims(size, x.shape[axis]!));
+/** Ones on the antidiagonal: a product with it reverses rows. ONNX Runtime takes six times as long to reverse a short axis. */
+const exchangeMatrix = (size: number, dtype: DType): Tensor =>
+  literal(
+    Array.from({ length: size * size }, (_, index) => ((index % size) + Math.floor(index / size) === size - 1 ? 1 : 0)),
+    [size, size],
+    dtype,
+  );
+
+/** Crops or zero-pads the ends of the last two axes to those of the given shape. */
+const fit = (x: Tensor, shape: Shape): Tensor =>
+  padAxes(
+    x,
+    [2, 3].map((axis) => ({ axis, before: 0, after: subDims(shape[axis]!, x.shape[axis]!) })),
+  );
 
 const applyStride = (x: Tensor, strides: readonly [number, number], shape: Shape): Tensor =>
   strides[0] === 1 && strides[1] === 1
     ? x
-    : fit(fit(interleaveZeros(interleaveZeros(x, 2, strides[0]), 3, strides[1]), 2, shape[2]!), 3, shape[3]!);
+    : fit(interleaveZeros(interleaveZeros(x, 2, strides[0]), 3, strides[1]), shape);
+
+/** Number of input channels below which the taps of a filter gradient are one product: each alone would be too narrow. */
+const NARROW = 16;
 
 /**
  * Gradient of a convolution with respect to its filter: for every kernel position, the slice of x that it reads times
@@ -199,46 +218,88 @@ const applyStride = (x: Tensor, strides: readonly [number, number], shape: Shape
  * channels-first. It is faster than a sum of per-sample products (docs/performance.md compares the compositions).
  */
 const filterGradient = (x: Tensor, dy: Tensor, filterShape: readonly number[], attrs: ConvAttrs): Tensor => {
-  const { strides, pads, dilations, groups } = attrs;
+  const { pads, groups } = attrs;
   const [outputs, inputs, kernelHeight, kernelWidth] = filterShape as [number, number, number, number];
   const isPlain = groups === 1;
   const channelsFirst = (value: Tensor): Tensor => (isPlain ? transpose(value, [1, 0, 2, 3]) : value);
-  const [height, width] = [dy.shape[2]!, dy.shape[3]!];
-  const [stepY, stepX] = strides;
-  const at = (value: Tensor, top: number, left: number): Tensor =>
-    window(value, [
-      { axis: 2, start: top, count: height, step: stepY },
-      { axis: 3, start: left, count: width, step: stepX },
-    ]);
   const dyFirst = channelsFirst(dy);
   const isPointwise = kernelHeight === 1 && kernelWidth === 1 && pads.every((amount) => amount === 0);
   // What a pointwise filter skips need not be transposed.
-  const first = isPointwise ? channelsFirst(at(x, 0, 0)) : channelsFirst(x);
-  const padded = padAxes(first, [
-    { axis: 2, before: pads[0], after: pads[2] },
-    { axis: 3, before: pads[1], after: pads[3] },
-  ]);
-  /** Whether a kernel position reads x as it is, without its padding. */
-  const isCentral = (top: number, left: number): boolean =>
-    top === pads[0] && left === pads[1] && dimsEqual(height, x.shape[2]!) && dimsEqual(width, x.shape[3]!);
-  const taps: Tensor[] = [];
-  for (let row = 0; row < kernelHeight; row++) {
-    for (let column = 0; column < kernelWidth; column++) {
-      const [top, left] = [row * dilations[0], column * dilations[1]];
-      const seen = isPointwise || isCentral(top, left) ? first : at(padded, top, left);
-      taps.push(
-        isPlain
-          ? gemm(mergeAxes(dyFirst, 1, 3), mergeAxes(seen, 1, 3), { transB: true })
-          : groupedTap(seen, dyFirst, groups, outputs, inputs),
-      );
-    }
+  const seen = isPointwise
+    ? [channelsFirst(patches(x, [1, 1], dy.shape, attrs)[0]!)]
+    : patches(channelsFirst(x), [kernelHeight, kernelWidth], dyFirst.shape, attrs);
+  const area = kernelHeight * kernelWidth;
+  if (isPlain && inputs < NARROW) {
+    const all = concat(
+      seen.map((value) => mergeAxes(value, 1, 3)),
+      0,
+    ); // (kh·kw·C, B·h·w)
+    const products = reshape(gemm(mergeAxes(dyFirst, 1, 3), all, { transB: true }), [outputs, area, inputs]);
+    return reshape(transpose(products, [0, 2, 1]), filterShape);
   }
+  const taps = seen.map((value) =>
+    isPlain
+      ? gemm(mergeAxes(dyFirst, 1, 3), mergeAxes(value, 1, 3), { transB: true })
+      : groupedTap(value, dyFirst, groups, outputs, inputs),
+  );
   // one (O, C/g) per kernel position, stacked to (O, C/g, kh·kw)
   const stacked = concat(
     taps.map((tap) => reshape(tap, [outputs, inputs, 1])),
     2,
   );
-  return reshape(stacked, [outputs, inputs, kernelHeight, kernelWidth]);
+  return reshape(stacked, filterShape);
+};
+
+/**
+ * What each kernel position reads of x (·, ·, H, W): slices of the height and width of dY, row by row of the kernel.
+ *
+ * With a stride, the columns that are read with one step are brought together first, by one transpose: slicing every second
+ * element of a row for each kernel position takes four times as long.
+ */
+const patches = (
+  x: Tensor,
+  [kernelHeight, kernelWidth]: readonly [number, number],
+  [, , height, width]: Shape,
+  { strides: [stepY, stepX], pads: [top, left, bottom, right], dilations }: ConvAttrs,
+): Tensor[] => {
+  const offsets = (kernel: number, dilation: number): number[] =>
+    Array.from({ length: kernel }, (_, k) => k * dilation);
+  const [rows, columns] = [offsets(kernelHeight, dilations[0]), offsets(kernelWidth, dilations[1])];
+  const isDivided = stepX > 1 && kernelWidth > 1;
+  // Columns of a step: those of the output, and what the kernel reads beyond them.
+  const perStep = addDims(width!, Math.floor(columns.at(-1)! / stepX));
+  const padded = padAxes(x, [
+    { axis: 2, before: top, after: bottom },
+    { axis: 3, before: left, after: isDivided ? subDims(scaleDim(perStep, stepX), addDims(x.shape[3]!, left)) : right },
+  ]);
+  if (isDivided) {
+    const lead = padded.shape.slice(0, 3);
+    const divided = transpose(reshape(padded, [mulDims(...lead, perStep), stepX]), [1, 0]);
+    const steps = reshape(divided, [stepX, ...lead, perStep]);
+    return rows.flatMap((row) =>
+      columns.map((column) => {
+        const patch = window(steps, [
+          { axis: 0, start: column % stepX, count: 1, step: 1 },
+          { axis: 3, start: row, count: height!, step: stepY },
+          { axis: 4, start: Math.floor(column / stepX), count: width!, step: 1 },
+        ]);
+        return mergeAxes(patch, 0, 1);
+      }),
+    );
+  }
+  /** Whether a kernel position reads x as it is, without its padding. */
+  const isCentral = (row: number, column: number): boolean =>
+    row === top && column === left && dimsEqual(height!, x.shape[2]!) && dimsEqual(width!, x.shape[3]!);
+  return rows.flatMap((row) =>
+    columns.map((column) =>
+      isCentral(row, column)
+        ? x
+        : window(padded, [
+            { axis: 2, start: row, count: height!, step: stepY },
+            { axis: 3, start: column, count: width!, step: stepX },
+          ]),
+    ),
+  );
 };
 
 const groupedTap = (seen: Tensor, dy: Tensor, groups: number, outputs: number, inputs: number): Tensor => {
