@@ -202,7 +202,7 @@ export class MdetrNetwork {
       hs: layers.map(({ output }) => slice(output, 1, 0, count)),
       answerLayers: layers.map(({ output, attention }) => ({
         output: slice(output, 1, count, all),
-        attention: () => slice(attention(), 2, count, all),
+        attention: slice(attention, 2, count, all),
       })),
     };
   }

@@ -42,8 +42,8 @@ const withPositions = (x: Tensor, positions: Tensor | undefined): Tensor =>
 interface EncodedLayer {
   /** (B, S, D). */
   readonly output: Tensor;
-  /** Traces the self-attention probabilities: (B, heads, S, S). */
-  readonly attention: () => Tensor;
+  /** Self-attention probabilities, (B, heads, S, S). */
+  readonly attention: Tensor;
 }
 
 /** Encoder layer over the joint image and text sequence (arXiv:2104.12763, section 2.2). */
@@ -167,8 +167,8 @@ export interface EncoderCache {
   readonly paddingMask: Tensor;
   /** (B, S, D); undefined if positions are added to the input instead (`pass_pos_and_query` off). */
   readonly positions: Tensor | undefined;
-  /** Traces the attention of an encoder layer: (B, heads, S, S), without the text if not `text_in_encoder`. */
-  readonly attentionOf: (layer: number) => Tensor;
+  /** Attention probabilities of each encoder layer: (B, heads, S, S), without the text if not `text_in_encoder`. */
+  readonly attention: readonly Tensor[];
   /** With `contrastive_loss`: memory of the CLS token (B, D) and RoBERTa's pooled first token (B, H). */
   readonly pooled: { readonly image: Tensor; readonly text: Tensor } | undefined;
 }
@@ -236,11 +236,11 @@ export class Transformer {
     const src = isJoint ? withText(start, textMemoryResized) : start;
     const encoderPositions = isJoint || !passPositions ? positions : image.positions;
     const padding = paddingBias(isJoint ? paddingMask : image.padding);
-    const attentions: (() => Tensor)[] = [];
+    const attention: Tensor[] = [];
     const layered = this.encoderLayers.reduce((x, layer) => {
-      const { output, attention } = layer.forward(x, encoderPositions, padding, dropout);
-      attentions.push(attention);
-      return output;
+      const encoded = layer.forward(x, encoderPositions, padding, dropout);
+      attention.push(encoded.attention);
+      return encoded.output;
     }, src);
     const encoded = this.encoderNorm?.forward(layered) ?? layered;
     const memory = isJoint ? encoded : withText(encoded, textMemoryResized);
@@ -253,7 +253,7 @@ export class Transformer {
       textMemoryResized,
       paddingMask,
       positions,
-      attentionOf: (index) => attentions[index]!(),
+      attention,
       pooled:
         this.cls === undefined
           ? undefined

@@ -8,7 +8,6 @@ import {
   mergeAxes,
   mul,
   reshape,
-  softmax,
   split,
   splitAxis,
   transpose,
@@ -45,8 +44,8 @@ const attentionScores = (q: Tensor, k: Tensor, heads: number, bias: AttentionBia
 export interface Attended {
   /** (B, L, D). */
   readonly output: Tensor;
-  /** Traces the probabilities without dropout, (B, heads, L, S), from the scores that the output comes from. */
-  readonly probabilities: () => Tensor;
+  /** Probabilities before dropout, (B, heads, L, S). */
+  readonly probabilities: Tensor;
 }
 
 /**
@@ -64,11 +63,8 @@ export const attend = (
   keep: (shape: Shape) => Tensor | undefined,
 ): Attended => {
   const scores = attentionScores(q, k, heads, bias);
-  const context = attendScores(scores, splitHeads(v, heads), keep(scores.shape));
-  return {
-    output: mergeAxes(transpose(context, [0, 2, 1, 3]), 2, 3), // (B, L, heads, D/heads) → (B, L, D)
-    probabilities: () => softmax(scores),
-  };
+  const { context, probabilities } = attendScores(scores, splitHeads(v, heads), keep(scores.shape));
+  return { output: mergeAxes(transpose(context, [0, 2, 1, 3]), 2, 3), probabilities }; // (B, L, heads, D/heads) → (B, L, D)
 };
 
 /**

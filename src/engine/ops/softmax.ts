@@ -3,7 +3,7 @@ import { shapesEqual, type Dim } from '../graph/dim.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import { normalizeAxis } from './broadcast.ts';
 import { fill } from './constant.ts';
-import { exp, mul, sub } from './elementwise.ts';
+import { add, exp, mul, sub } from './elementwise.ts';
 import { matmul } from './matmul.ts';
 import { sum } from './reduce.ts';
 import { swapLastTwo } from './reshape.ts';
@@ -62,12 +62,22 @@ const biasedScoresOp = defineOp<[q: Tensor, k: Tensor, bias: Tensor], object>({
   ],
 });
 
+/** Result of {@link attendScores}. */
+export interface AttendedScores {
+  /** Weighted values, (…, L, D). */
+  readonly context: Tensor;
+  /** Probabilities before dropout, (…, L, S). */
+  readonly probabilities: Tensor;
+}
+
 /**
  * Attention of given scores: softmax(scores) ⊙ keep @ values, for scores (…, L, S), values (…, S, D) and an optional
- * dropout mask `keep` like the scores → (…, L, D).
+ * dropout mask `keep` like the scores.
  */
-export const attendScores = (scores: Tensor, values: Tensor, keep?: Tensor): Tensor =>
-  attendScoresOp(keep === undefined ? [scores, values] : [scores, values, keep], {})[0]!;
+export const attendScores = (scores: Tensor, values: Tensor, keep?: Tensor): AttendedScores => {
+  const [context, probabilities] = attendScoresOp(keep === undefined ? [scores, values] : [scores, values, keep], {});
+  return { context: context!, probabilities: probabilities! };
+};
 
 /** Outputs: the weighted values, and the probabilities before dropout, which the gradient reads. */
 const attendScoresOp = defineMultiOp<readonly Tensor[], object>({
@@ -91,17 +101,22 @@ const attendScoresOp = defineMultiOp<readonly Tensor[], object>({
     ];
   },
   emit(onnx, [scores, values, keep], { inputs: [tensor] }) {
-    // As `softmax` writes it: one node where the probabilities are computed for a loss, too.
     const [probabilities] = onnx.node('Softmax', [scores!], { axis: tensor!.rank - 1 });
     const [kept] = keep === undefined ? [probabilities] : onnx.node('Mul', [probabilities!, keep]);
     const [weighted] = onnx.node('MatMul', [kept!, values!]);
     return [weighted!, probabilities!];
   },
-  vjp([dy], { inputs: [, values, keep], outputs: [weighted, probabilities], needs }) {
-    if (dy === undefined) return [undefined, undefined, undefined];
-    const kept = keep === undefined ? probabilities! : mul(probabilities!, keep);
+  vjp([dy, dProbabilities], { inputs: [, values, keep], outputs: [weighted, probabilities], needs }) {
     // p ⊙ (dp − Σ dp ⊙ p), where the sum over the keys is dy · y: it is taken over D instead of S values per row.
-    const rowSums = sum(mul(dy, weighted!), [dy.rank - 1], { keepDims: true });
+    const rowSum = (a: Tensor, b: Tensor): Tensor => sum(mul(a, b), [a.rank - 1], { keepDims: true });
+    if (dy === undefined) {
+      const dp = dProbabilities!;
+      const gradient = needs(0) ? mul(probabilities!, sub(dp, rowSum(dp, probabilities!))) : undefined;
+      return [gradient, undefined, undefined];
+    }
+    const kept = keep === undefined ? probabilities! : mul(probabilities!, keep);
+    const ofValues = rowSum(dy, weighted!);
+    const rowSums = dProbabilities === undefined ? ofValues : add(ofValues, rowSum(dProbabilities, probabilities!));
     const centered = (): Tensor => {
       if (keep !== undefined) return sub(mul(matmul(dy, swapLastTwo(values!)), keep), rowSums);
       const [queries, depth] = dy.shape.slice(-2) as [Dim, Dim];
@@ -111,8 +126,10 @@ const attendScoresOp = defineMultiOp<readonly Tensor[], object>({
       const minusOnes = fill(-1, [...values!.shape.slice(0, -1), 1], dy.dtype);
       return matmul(concat([dy, rowSums], -1), swapLastTwo(concat([values!, minusOnes], -1)));
     };
+    const ofScores = (): Tensor =>
+      mul(probabilities!, dProbabilities === undefined ? centered() : add(centered(), dProbabilities));
     return [
-      needs(0) ? mul(probabilities!, centered()) : undefined,
+      needs(0) ? ofScores() : undefined,
       needs(1) ? matmul(swapLastTwo(kept), dy) : undefined,
       needs(2) ? mul(matmul(dy, swapLastTwo(values!)), probabilities!) : undefined,
     ];

@@ -6,8 +6,8 @@ import type { ModelConfig } from '../model-config.ts';
 export interface DecodedLayer {
   /** Hidden states of the queries, (B, Q, D). */
   readonly output: Tensor;
-  /** Traces the cross-attention probabilities: (B, heads, Q, S). */
-  readonly attention: () => Tensor;
+  /** Cross-attention probabilities, (B, heads, Q, S). */
+  readonly attention: Tensor;
 }
 
 /** Queries as the decoder starts from them. */

@@ -73,7 +73,7 @@ const answerAttentionLoss = ({ layers, cache, target }: AuxiliaryFeatures['answe
   const ofText = fill(0, [batch, cache.textMemory.shape[1]!]);
   const expected = unsqueeze(unsqueeze(concat([ofImage, ofText], 1), 1), 1); // (B, 1, 1, S)
   const losses = layers.map(({ attention }) => {
-    const probabilities = slice(attention(), 1, 0, GUIDED_HEADS); // (B, heads, n, S)
+    const probabilities = slice(attention, 1, 0, GUIDED_HEADS); // (B, heads, n, S)
     const [, heads, queries] = probabilities.shape as [Dim, number, number];
     return attentionLoss(probabilities, expected, heads * queries);
   });

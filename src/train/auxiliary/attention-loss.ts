@@ -15,7 +15,7 @@ export const attentionLoss = (probabilities: Tensor, targets: Tensor, repeats = 
   const axis = probabilities.rank - 1;
   const mass = sum(mul(probabilities, targets), [axis]);
   const hasTargets = cast(greater(sum(targets, [axis]), 0), 'float32');
-  return meanOver(hasTargets, mass, repeats);
+  return meanNegativeLog(mass, hasTargets, repeats);
 };
 
 /**
@@ -26,7 +26,14 @@ export const attentionLoss = (probabilities: Tensor, targets: Tensor, repeats = 
  * @param rows (…) 1 for rows that count, else 0
  */
 export const avoidanceLoss = (probabilities: Tensor, avoided: Tensor, rows: Tensor): Tensor =>
-  meanOver(rows, sub(scalar(1), sum(mul(probabilities, avoided), [probabilities.rank - 1])), 1);
+  meanNegativeLog(sub(scalar(1), sum(mul(probabilities, avoided), [probabilities.rank - 1])), rows);
 
-const meanOver = (rows: Tensor, probability: Tensor, repeats: number): Tensor =>
+/**
+ * Mean of −log of a probability over the rows with weight 1. A scalar.
+ *
+ * @param probability (…)
+ * @param rows (…) 1 for rows that count, else 0
+ * @param repeats number of rows of `probability` that share one of `rows`
+ */
+export const meanNegativeLog = (probability: Tensor, rows: Tensor, repeats = 1): Tensor =>
   div(sum(mul(neg(log(add(probability, scalar(MIN_MASS)))), rows)), mul(maximum(sum(rows), 1), repeats));

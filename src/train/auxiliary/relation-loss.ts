@@ -26,7 +26,7 @@ export const relationsLoss: MemoryLoss = {
   weight: (config) => config.relation_auxiliary_loss,
   head:
     (_scope, _network, weight) =>
-    ({ cache: { imageMemory, attentionOf }, imageIndex, target }) => {
+    ({ cache: { imageMemory, attention: ofLayers }, imageIndex, target }) => {
       const [batch, positions] = imageMemory.shape as [Dim, Dim];
       const perLayer = COMPARISON_KINDS / LAYERS.length;
       const landmarks = unsqueeze(target('auxiliary_landmarks', [batch, COMPARISON_KINDS, positions]), 2); // (B, kinds, 1, h·w)
@@ -35,7 +35,7 @@ export const relationsLoss: MemoryLoss = {
       const expected = mul(gather(pairs, imageIndex), landmarks); // (B, kinds, h·w, h·w)
       const hasExpected = cast(greater(sum(expected, [3]), 0), 'float32');
       const attention = concat(
-        LAYERS.map((layer) => slice(attentionOf(layer), 1, 0, perLayer)),
+        LAYERS.map((layer) => slice(ofLayers[layer]!, 1, 0, perLayer)),
         1,
       ); // (B, kinds, S, S)
       const ofImage = slice(slice(attention, 2, 0, positions), 3, 0, positions);

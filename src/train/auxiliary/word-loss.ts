@@ -1,7 +1,20 @@
-import { symbolicDim, type Dim } from '../../engine/graph/index.ts';
-import { cast, concat, equal, fill, gather, or, slice, unsqueeze } from '../../engine/ops/index.ts';
+import { symbolicDim, type Dim, type Tensor } from '../../engine/graph/index.ts';
+import {
+  cast,
+  concat,
+  equal,
+  fill,
+  gather,
+  greater,
+  literal,
+  matmul,
+  mul,
+  slice,
+  sum,
+  unsqueeze,
+} from '../../engine/ops/index.ts';
 import { OBJECT_ATTRIBUTES } from './object-attributes.ts';
-import { attentionLoss } from './attention-loss.ts';
+import { meanNegativeLog } from './attention-loss.ts';
 import type { MemoryLoss } from './auxiliary-loss.ts';
 import { concatInt32 } from './cell-targets.ts';
 import { positionAttributes } from './position-targets.ts';
@@ -18,7 +31,7 @@ export const wordsLoss: MemoryLoss = {
   weight: (config) => config.word_auxiliary_loss,
   head:
     (_scope, _network, weight) =>
-    ({ cache: { imageMemory, textMemory, attentionOf }, imageIndex, target }) => {
+    ({ cache: { imageMemory, textMemory, attention }, imageIndex, target }) => {
       const [batch, positions] = imageMemory.shape as [Dim, Dim];
       const tokens = textMemory.shape[1]!;
       const attributes = OBJECT_ATTRIBUTES.length;
@@ -27,15 +40,15 @@ export const wordsLoss: MemoryLoss = {
       const named = target('auxiliary_words', [batch, attributes, tokens], 'int32');
       const ofImage = concat([shown, fill(NO_POSITION, [batch, attributes, tokens], 'int32')], 2); // (B, attributes, S)
       const ofText = concat([fill(NO_WORD, [batch, attributes, positions], 'int32'), named], 2);
-      const matches = cast(
-        or(
-          equal(unsqueeze(ofImage, 3), unsqueeze(ofText, 2)), // a position attends to a word
-          equal(unsqueeze(ofText, 3), unsqueeze(ofImage, 2)), // a word attends to a position
-        ),
-        'float32',
-      ); // (B, attributes, S, S)
-      const probabilities = slice(attentionOf(0), 1, 0, attributes);
-      return [{ name: 'auxiliary_word_attention', value: attentionLoss(probabilities, matches), weight }];
+      const [shows, names] = [oneHot(ofImage), oneHot(ofText)]; // (B, attributes, S, classes)
+      // A position attends to words, and a word to positions, of its class. The mass on them is a product with the classes of
+      // the keys: a mask (S, S) would take several passes over what is as large as the probabilities.
+      const own = concat([shows, names], 3);
+      const wanted = concat([names, shows], 3);
+      const mass = sum(mul(matmul(slice(attention[0]!, 1, 0, attributes), wanted), own), [3]); // (B, attributes, S)
+      const count = sum(mul(own, sum(wanted, [2], { keepDims: true })), [3]);
+      const value = meanNegativeLog(mass, cast(greater(count, 0), 'float32'));
+      return [{ name: 'auxiliary_word_attention', value, weight }];
     },
   inputs: ({ images, grid, encodings, tokens }) => ({
     auxiliary_positions: concatInt32(
@@ -47,4 +60,16 @@ export const wordsLoss: MemoryLoss = {
       encodings.map((encoding) => wordClassesOf(encoding, tokens)),
     ),
   }),
+};
+
+const CLASS_COUNT = Math.max(...OBJECT_ATTRIBUTES.map(({ classes }) => classes));
+
+/** (…) int32 classes → (…, classes) 1 at the class, zeros for a negative one. */
+const oneHot = (classes: Tensor): Tensor => {
+  const all = literal(
+    Array.from({ length: CLASS_COUNT }, (_, index) => index),
+    [CLASS_COUNT],
+    'int32',
+  );
+  return cast(equal(unsqueeze(classes, classes.rank), all), 'float32');
 };

@@ -82,20 +82,30 @@ const gemmCases: readonly OpCase[] = [
   }),
 ];
 
+/** Context and probabilities side by side along the last axis, or one of them. */
 const attendCase = (
   title: string,
   [batch, queries, keys, depth]: readonly [number, number, number, number],
   withMask: boolean,
+  outputs: readonly (keyof ops.AttendedScores)[] = ['context'],
 ): OpCase => {
   const [scores, values] = [float64([batch, queries, keys], 1), float64([batch, keys, depth], 2)];
   const mask = float64([batch, queries, keys], 3, (value) => (value < 0 ? 0 : 1.25));
+  const contextSize = outputs.includes('context') ? depth : 0;
   return {
     title: `attendScores, ${title}`,
     operands: withMask ? [scores, values, mask] : [scores, values],
-    build: ops.attendScores,
-    shape: [batch, queries, depth],
+    build: (x, y, z) => {
+      const attended = ops.attendScores(x, y, z);
+      return ops.concat(
+        outputs.map((output) => attended[output]),
+        2,
+      );
+    },
+    shape: [batch, queries, contextSize + (outputs.includes('probabilities') ? keys : 0)],
     at: ([n, row, column]) => {
       const weights = range(keys).map((key) => Math.exp(read(scores, [n!, row!, key])));
+      if (column! >= contextSize) return weights[column! - contextSize]! / total(weights);
       const kept = withMask ? weights.map((weight, key) => weight * read(mask, [n!, row!, key])) : weights;
       return total(kept.map((weight, key) => (weight / total(weights)) * read(values, [n!, key, column!])));
     },
@@ -120,6 +130,9 @@ const attendCases: readonly OpCase[] = [
   attendCase('few queries', [2, 2, 5, 3], false),
   attendCase('with a dropout mask', [2, 3, 4, 2], true),
   attendCase('no batch', [0, 2, 4, 2], false),
+  attendCase('probabilities', [2, 3, 4, 2], false, ['probabilities']),
+  attendCase('both outputs', [2, 7, 3, 2], false, ['context', 'probabilities']),
+  attendCase('both outputs with a dropout mask', [2, 3, 4, 2], true, ['context', 'probabilities']),
 ];
 
 export const productCases: readonly OpCase[] = [...matmulCases, ...gemmCases, ...attendCases];
