@@ -251,7 +251,7 @@ const filterGradient = (x: Tensor, dy: Tensor, filterShape: readonly number[], a
 };
 
 /**
- * What each kernel position reads of x (·, ·, H, W): slices of the height and width of dY, row by row of the kernel.
+ * Slices of x (·, ·, H, W) that the kernel positions read, each of the height and width of dY, row by row of the kernel.
  *
  * With a stride, the columns that are read with one step are brought together first, by one transpose: slicing every second
  * element of a row for each kernel position takes four times as long.
