@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { dequantizeInt8, quantizeInt8 } from './int8.ts';
+import { dequantizeInt8, quantizeInt8, quantizeKernels } from './int8.ts';
 
 const matrix = (rows: number, columns: number, value: (row: number, column: number) => number): Float32Array =>
   Float32Array.from({ length: rows * columns }, (_, i) => value(Math.floor(i / columns), i % columns));
@@ -35,6 +35,25 @@ describe('8-bit weights', () => {
       [40, 40],
     )!;
     expect(byColumn.scaleShape).toEqual([1, 40]);
+  });
+
+  it('may have a scale for each kernel, which loses less', () => {
+    const shape = [16, 24, 3, 3];
+    const weights = Float32Array.from({ length: 16 * 24 * 9 }, (_, i) => Math.sin(i) * 2 ** -(Math.floor(i / 9) % 24));
+    const { values, scales, scaleShape } = quantizeKernels(weights, shape)!;
+    expect(scaleShape).toEqual([16, 24, 1, 1]);
+    weights.forEach((weight, i) => {
+      const scale = scales[Math.floor(i / 9)]!;
+      expect(Math.abs(weight - values[i]! * scale)).toBeLessThanOrEqual(scale * 0.501);
+      expect(Math.abs(weight)).toBeLessThanOrEqual(scale * 127.001);
+    });
+    expect(quantizeKernels(weights, [16 * 24, 9])).toBeUndefined();
+    expect(
+      quantizeKernels(
+        weights.map(() => Infinity),
+        shape,
+      ),
+    ).toBeUndefined();
   });
 
   it('are restored exactly when they are quantized again', () => {

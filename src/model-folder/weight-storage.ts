@@ -1,5 +1,5 @@
 import { float32ToFloat16, LARGEST_FLOAT16 } from '../checkpoints/half.ts';
-import { quantizeInt8 } from '../checkpoints/int8.ts';
+import { quantizeInt8, quantizeKernels } from '../checkpoints/int8.ts';
 import type { HostTensor } from '../engine/graph/index.ts';
 import type { EncodedWeight, WeightStorage } from '../engine/runtime/runtime.ts';
 import type { Precision } from './export-manifest.ts';
@@ -22,10 +22,47 @@ const asFloat16 = (weight: HostTensor): EncodedWeight =>
  */
 const SENSITIVE = /(^|\.)(\w+_embed|answer_\w*head|contrastive_\w+|priming|head)\./;
 
-/** Matrices and filters as 8-bit integers with a scale per channel; what does not fit that form stays float32. */
-const asInt8 = (weight: HostTensor, name: string): EncodedWeight => {
-  if (SENSITIVE.test(name)) return asFloat16(weight);
-  const quantized = weight.dtype === 'float32' ? quantizeInt8(weight.data, weight.shape) : undefined;
+const BACKBONE = /(?:^|\.)backbone\.\d+\.body\./;
+/** Filters of a detector with at least as many values take a third of its bytes; the others become half floats. */
+const LARGE_FILTER = 2 ** 19;
+/** Values of a kernel that share a scale; scales of smaller ones would save nothing. */
+const MIN_KERNEL = 9;
+
+/**
+ * Whether a network's backbone detects objects itself: it has a head. Its proposals are chosen by their scores, and nearly
+ * equal ones change places when its filters are rounded to 8 bits, the first ones above all.
+ *
+ * @param names those of its parameters
+ */
+export const hasDetector = (names: readonly string[]): boolean =>
+  names.some((name) => BACKBONE.test(name) && /\.head\./.test(name));
+
+/** What int8 means for such a network. */
+export const DETECTOR_INT8 = 'weights only; the backbone detects objects, and always computes with floats';
+
+/**
+ * Form of a weight of an int8 model: a half float, 8-bit integers with a scale for each kernel, or with one for each channel.
+ *
+ * @param names those of all weights beside it
+ */
+export const int8FormOf = (
+  name: string,
+  shape: readonly number[],
+  names: readonly string[],
+): 'half' | 'kernels' | 'channels' => {
+  if (SENSITIVE.test(name)) return 'half';
+  if (!BACKBONE.test(name) || !hasDetector(names)) return 'channels';
+  const [outputs = 1, inputs = 1, ...kernel] = shape;
+  const area = kernel.reduce((product, size) => product * size, 1);
+  return outputs * inputs * area >= LARGE_FILTER && area >= MIN_KERNEL ? 'kernels' : 'half';
+};
+
+/** Matrices and filters as 8-bit integers; what does not fit that form stays float32. */
+const asInt8 = (weight: HostTensor, name: string, names: readonly string[]): EncodedWeight => {
+  const form = int8FormOf(name, weight.shape, names);
+  if (form === 'half') return asFloat16(weight);
+  const quantize = form === 'kernels' ? quantizeKernels : quantizeInt8;
+  const quantized = weight.dtype === 'float32' ? quantize(weight.data, weight.shape) : undefined;
   if (quantized === undefined) return { values: weight };
   const { values, scales, scaleShape } = quantized;
   return {
@@ -38,7 +75,7 @@ const asInt8 = (weight: HostTensor, name: string): EncodedWeight => {
 const STORAGES: Readonly<Record<Precision, WeightStorage | undefined>> = {
   float32: undefined,
   float16: { name: 'float16-1', encode: asFloat16 },
-  int8: { name: 'int8-3', encode: asInt8 },
+  int8: { name: 'int8-4', encode: asInt8 },
 };
 
 /** Form in which a precision stores the weights of compiled programs; undefined for float32. */

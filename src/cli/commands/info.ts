@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import type { ModelInfo } from '../../model-folder/node/model-info.ts';
 import { describeQuantization } from '../../model-folder/quantization.ts';
+import { DETECTOR_INT8, hasDetector } from '../../model-folder/weight-storage.ts';
 import { addSourceOptions } from '../options/model-options.ts';
 import { ensureNativeLibrary } from '../options/native-library.ts';
 import { formatBytes, formatCount, formatTable } from '../output/table.ts';
@@ -115,10 +116,12 @@ const wordFacts = ({ words }: ModelInfo): [string, string][] => {
 };
 
 /** Meaning of --dtype int8 for the model. */
-const int8Fact = ({ quantization }: ModelInfo): string =>
-  quantization === undefined
+const int8Fact = ({ quantization, tensors }: ModelInfo): string => {
+  if (hasDetector(tensors.map(({ name }) => name))) return DETECTOR_INT8;
+  return quantization === undefined
     ? 'weights only: no quantization.json, which "mdetr quantize" writes'
     : `integer arithmetic in the backbone: ${describeQuantization(quantization)}`;
+};
 
 const WEIGHTS_DESCRIPTIONS: Readonly<Record<ModelInfo['weights'], string>> = {
   ema: 'moving average (model_ema); --weights model selects the last ones',

@@ -28,8 +28,9 @@ export interface WeightStorage {
    * Encodes a weight for storage.
    *
    * @param name the parameter's name, or a generated one for a weight that is computed from parameters
+   * @param names those of all weights of the program
    */
-  encode(weight: HostTensor, name: string): EncodedWeight;
+  encode(weight: HostTensor, name: string, names: readonly string[]): EncodedWeight;
 }
 
 /** Options of {@link Runtime.load}. */

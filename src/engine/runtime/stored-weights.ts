@@ -124,14 +124,19 @@ async function* computeGroup(
 /** Stores the bytes of an initializer and returns it, with its place or its value. */
 export type StoreInitializer = (name: string, value: HostTensor) => Promise<OnnxInitializer>;
 
-/** Stores a weight, in a compact form if there is one. */
+/**
+ * Stores a weight, in a compact form if there is one.
+ *
+ * @param names those of all weights of the program
+ */
 export const storeWeight = async (
   name: string,
   weight: HostTensor,
+  names: readonly string[],
   storage: WeightStorage | undefined,
   store: StoreInitializer,
 ): Promise<OnnxInitializer | EncodedInitializer> => {
-  const { values, scales } = storage?.encode(weight, name) ?? { values: weight };
+  const { values, scales } = storage?.encode(weight, name, names) ?? { values: weight };
   const stored = await store(name, values);
   if (values.dtype === weight.dtype && scales === undefined) return stored;
   return { values: stored, scales: scales && (await store(`${name}.scale`, scales)) };

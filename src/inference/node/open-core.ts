@@ -5,7 +5,7 @@ import { decodeImage } from '../../data/images/node/decode-image.ts';
 import { createRuntime } from '../../engine/runtime/create-runtime.ts';
 import { ProgramCache } from '../../engine/runtime/node/program-cache.ts';
 import { isExportedFolder, isOnHub, resolveModelPath } from '../../model-folder/node/model-files.ts';
-import { storageOf } from '../../model-folder/weight-storage.ts';
+import { DETECTOR_INT8, hasDetector, storageOf } from '../../model-folder/weight-storage.ts';
 import type { ModelSource } from '../../model-folder/model-source.ts';
 import { openModelSource } from '../../model-folder/node/model-source.ts';
 import { InferenceCore } from '../core.ts';
@@ -46,7 +46,7 @@ export const openCore = async (name: string, options: FromPretrainedOptions): Pr
     const stages = await loadStages({ ...source, name }, runtime, loading, call, await early);
     notify({ status: 'ready', name });
     return new InferenceCore({
-      source: { ...source, name, dtype, report: joined(source.report, int8?.note) },
+      source: { ...source, name, dtype, report: joined(source.report, int8 && int8Note(int8, source)) },
       device: runtime.device,
       ...stages,
       decode: (image, decodeOptions) => decodeImage(image as ImageSource, decodeOptions),
@@ -58,6 +58,10 @@ export const openCore = async (name: string, options: FromPretrainedOptions): Pr
 
 const int8FormOf = async (path: string, device = 'cpu'): Promise<Int8Form> =>
   (await import('./int8-form.ts')).int8Form(path, device);
+
+/** How the model computes, for its report: a backbone that detects objects needs no ranges. */
+const int8Note = ({ note }: Int8Form, { model }: ModelSource): string =>
+  hasDetector(model.registry.specs.map(({ name }) => name)) ? `int8: ${DETECTOR_INT8}` : note;
 
 const joined = (...lines: readonly (string | undefined)[]): string | undefined =>
   lines.reduce((text, line) => (text === undefined || line === undefined ? (text ?? line) : `${text}\n${line}`));

@@ -1,5 +1,6 @@
 import { leafName, type Node, type OpNode, type Program, type Tensor } from '../../engine/graph/index.ts';
 import { isConv, isRelu, type ConvAttrs } from '../../engine/ops/index.ts';
+import { hasDetector } from '../../model-folder/weight-storage.ts';
 
 /** A convolution that can run in 8 bits. */
 export interface QuantizableConv {
@@ -17,9 +18,11 @@ export interface QuantizationPoints {
 
 /**
  * Finds the convolutions of the backbone, the first layer aside: it reads the image itself, is cheap, and everything after
- * it depends on its precision. Heads, norms and the transformer stay float. Names are the same for every program of a model.
+ * it depends on its precision. Heads, norms and the transformer stay float, and so does a backbone that detects objects
+ * itself: see `hasDetector`. Names are the same for every program of a model.
  */
 export const findQuantizationPoints = (program: Program): QuantizationPoints => {
+  if (hasDetector(program.parameters.map(leafName))) return { convs: [], points: new Map() };
   const readers = readersOf(program);
   const results = new Set(Object.values(program.outputs));
   /** Nodes that depend on a convolution of the backbone. */
@@ -47,8 +50,7 @@ export const findQuantizationPoints = (program: Program): QuantizationPoints => 
   return { convs, points: new Map(Array.from(names, ([tensor, name]) => [name, tensor])) };
 };
 
-/** Filters of the backbone, without the head of one that detects objects itself: its class scores decide which words match. */
-const BACKBONE = /^(?:detr\.)?backbone\.(?!.*\.head\.).+\.weight$/;
+const BACKBONE = /^(?:detr\.)?backbone\..+\.weight$/;
 
 /** Path of the layer of a filter that depends on parameters of the backbone; undefined for others. */
 const backboneLayer = (filter: Tensor): string | undefined => {

@@ -70,6 +70,22 @@ describe('a quantized backbone', () => {
     expect(ours).not.toEqual(exact);
   });
 
+  it('stays float if it detects objects itself', () => {
+    const detector = new MdetrNetwork(
+      parseModelConfig({
+        ...SMALLEST_NETWORK,
+        backbone: 'nanodet',
+        query_selection: 'proposals',
+        box_refinement: true,
+      }),
+    );
+    const program = traceInference(detector).image;
+    expect(findQuantizationPoints(program)).toEqual({ convs: [], points: new Map() });
+    expect(() => quantizeProgram(program, { 'backbone.0.body.stem.output': [0, 1] })).toThrow(
+      'no layer of this network computes with integers; delete the file',
+    );
+  });
+
   it('leaves layers whose ranges are unknown as they are', async () => {
     const ranges = await measure();
     const some = Object.fromEntries(Object.entries(ranges).filter(([name]) => name.includes('layer1')));

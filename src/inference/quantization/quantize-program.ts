@@ -26,13 +26,15 @@ export interface QuantizedProgram<P extends Program> {
  * Makes the convolutions of the backbone compute with 8-bit integers, those of which the ranges of input and output are
  * known. The results of these layers, and of sums and poolings between two of them, are rounded to 256 values.
  *
- * @throws {MdetrError} if the ranges are those of another network
+ * @throws {MdetrError} if the ranges are those of another network, or no layer computes with integers
  */
 export const quantizeProgram = <Inputs extends NamedTensors, Outputs extends NamedTensors>(
   program: Program<Inputs, Outputs>,
   ranges: ActivationRanges,
 ): QuantizedProgram<Program<Inputs, Outputs>> => {
   const { convs, points } = findQuantizationPoints(program);
+  if (convs.length === 0)
+    throw new MdetrError('quantization.json: no layer of this network computes with integers; delete the file');
   const nameOf = new Map(Array.from(points, ([name, tensor]) => [tensor, name]));
   const rangeOf = (name: string | undefined): ActivationRange | undefined =>
     name !== undefined && Object.hasOwn(ranges, name) ? ranges[name] : undefined;

@@ -4,6 +4,7 @@ import { quantizeInt8 } from '../../checkpoints/int8.ts';
 import { toFloat32, type TensorEntry, type TensorSource } from '../../checkpoints/index.ts';
 import { MdetrError } from '../../errors.ts';
 import type { Precision } from '../export-manifest.ts';
+import { int8FormOf } from '../weight-storage.ts';
 
 /** Types of weights that a precision replaces; integers such as `position_ids` stay. */
 const FLOATS = new Set(['f64', 'f32', 'f16', 'bf16']);
@@ -18,7 +19,8 @@ export const storedPrecision = (tensors: Iterable<TensorEntry>): Precision | und
 
 /**
  * The tensors to write for weights in a precision. They are converted one at a time, when they are written; for `int8`
- * they are read once before that, to find the axis of the scales.
+ * they are read once before that, to find the axis of the scales. What compiled programs store in a more exact form than one
+ * scale per channel becomes half floats.
  */
 export const inPrecision = async (
   tensors: readonly TensorSource[],
@@ -26,10 +28,11 @@ export const inPrecision = async (
   signal?: AbortSignal,
 ): Promise<TensorSource[]> => {
   const written: TensorSource[] = [];
+  const names = tensors.map(({ name }) => name);
   for (const tensor of tensors) {
     signal?.throwIfAborted();
     if (!FLOATS.has(tensor.dtype)) written.push(tensor);
-    else if (precision === 'int8') written.push(...(await asInt8(tensor)));
+    else if (precision === 'int8') written.push(...(await asInt8(tensor, names)));
     else if (precision === 'float16' && countOf(tensor) >= MIN_ELEMENTS) written.push(asFloat16(tensor));
     else written.push(asFloat32(tensor));
   }
@@ -50,13 +53,15 @@ const asFloat32 = (tensor: TensorSource): TensorSource => ({
   read: async () => bytesOf(await floatsOf(tensor)),
 });
 
+const fitsFloat16 = (values: Float32Array): boolean => values.every((value) => !(Math.abs(value) > LARGEST_FLOAT16));
+
 const asFloat16 = (tensor: TensorSource): TensorSource => ({
   name: tensor.name,
   shape: tensor.shape,
   dtype: 'f16',
   read: async () => {
     const values = await floatsOf(tensor);
-    if (values.some((value) => Math.abs(value) > LARGEST_FLOAT16))
+    if (!fitsFloat16(values))
       throw new MdetrError(
         `${tensor.name}: has values beyond ${LARGEST_FLOAT16}, the largest half float; convert with --dtype float32`,
       );
@@ -64,9 +69,12 @@ const asFloat16 = (tensor: TensorSource): TensorSource => ({
   },
 });
 
-const asInt8 = async (tensor: TensorSource): Promise<TensorSource[]> => {
+const asInt8 = async (tensor: TensorSource, names: readonly string[]): Promise<TensorSource[]> => {
   const { name, shape } = tensor;
-  const first = quantizeInt8(await floatsOf(tensor), shape);
+  const values = await floatsOf(tensor);
+  if (int8FormOf(name, shape, names) !== 'channels')
+    return [values.length >= MIN_ELEMENTS && fitsFloat16(values) ? asFloat16(tensor) : asFloat32(tensor)];
+  const first = quantizeInt8(values, shape);
   if (first === undefined) return [asFloat32(tensor)];
   const { scales, scaleShape } = first;
   return [

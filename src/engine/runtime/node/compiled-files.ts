@@ -63,14 +63,15 @@ export const writeCompiled = async (
 ): Promise<void> => {
   const storedTensors = parameterFrontier(program);
   const { external } = layoutWeights(storedTensors, weightsFile, inlineBytes);
-  const nameOf = new Map(storedTensors.map((tensor, index) => [tensor, external[index]!.name]));
+  const names = external.map(({ name }) => name);
+  const nameOf = new Map(storedTensors.map((tensor, index) => [tensor, names[index]!]));
   const stored = new Map<Tensor, OnnxInitializer | EncodedInitializer>();
   const file = inlineBytes === Infinity ? undefined : await WeightsFile.create(join(folder, weightsFile));
   try {
     for await (const [tensor, weight] of computeWeights(storedTensors, weights, runtime)) {
       const store: StoreInitializer = async (name, value) =>
         file === undefined || value.data.byteLength < inlineBytes ? { name, value } : file.store(name, value);
-      stored.set(tensor, await storeWeight(nameOf.get(tensor)!, weight, storage, store));
+      stored.set(tensor, await storeWeight(nameOf.get(tensor)!, weight, names, storage, store));
     }
     await file?.sync();
   } finally {

@@ -9,7 +9,8 @@ import type { CompileWithWeights } from './web-runtime.ts';
 export const compileInMemory: CompileWithWeights = async (program, weights, runtime, storage) => {
   const storedTensors = parameterFrontier(program);
   const { external, bytes } = layoutWeights(storedTensors);
-  const nameOf = new Map(storedTensors.map((tensor, index) => [tensor, external[index]!.name]));
+  const names = external.map(({ name }) => name);
+  const nameOf = new Map(storedTensors.map((tensor, index) => [tensor, names[index]!]));
   const data = new Uint8Array(bytes);
   let end = 0;
   const store = (name: string, value: HostTensor): Promise<OnnxInitializer> => {
@@ -23,7 +24,7 @@ export const compileInMemory: CompileWithWeights = async (program, weights, runt
   };
   const stored = new Map<Tensor, OnnxInitializer | EncodedInitializer>();
   for await (const [tensor, weight] of computeWeights(storedTensors, weights, runtime))
-    stored.set(tensor, await storeWeight(nameOf.get(tensor)!, weight, storage, store));
+    stored.set(tensor, await storeWeight(nameOf.get(tensor)!, weight, names, storage, store));
   return { model: emitModel(program, { stored }), weights: { path: WEIGHTS_FILE, data: data.subarray(0, end) } };
 };
 

@@ -4,7 +4,7 @@ import { basename, dirname, resolve } from 'node:path';
 import { nameOfSource, type ImageSource } from '../../../data/images/image-source.ts';
 import { decodeImage } from '../../../data/images/node/decode-image.ts';
 import type { RawImage } from '../../../data/images/raw-image.ts';
-import type { HostTensor } from '../../../engine/graph/index.ts';
+import { leafName, type HostTensor } from '../../../engine/graph/index.ts';
 import { createRuntime } from '../../../engine/runtime/create-runtime.ts';
 import { ProgramCache } from '../../../engine/runtime/node/program-cache.ts';
 import type { Session } from '../../../engine/runtime/runtime.ts';
@@ -13,6 +13,7 @@ import type { ModelSource } from '../../../model-folder/model-source.ts';
 import { isExportedFolder, resolveModelPath } from '../../../model-folder/node/model-files.ts';
 import { openModelSource } from '../../../model-folder/node/model-source.ts';
 import { writeQuantization } from '../../../model-folder/node/quantization-file.ts';
+import { hasDetector } from '../../../model-folder/weight-storage.ts';
 import { RANGE_METHODS, type Quantization, type RangeMethod } from '../../../model-folder/quantization.ts';
 import {
   booleanRule,
@@ -65,7 +66,7 @@ const SAMPLE_STRIDE = 3;
  *
  * @param name a model folder, or the name of an embedded or pulled model
  * @throws {UsageError} for unknown options, and for a model that is no folder
- * @throws {MdetrError} if the model or an image cannot be read, or there are no images
+ * @throws {MdetrError} if the model or an image cannot be read, there are no images, or the backbone always computes with floats
  * @example
  * await quantizeModel('models/r101', ['a.jpg', 'b.jpg']);
  * const model = await MDETR.fromPretrained('models/r101', { dtype: 'int8' });
@@ -87,7 +88,11 @@ export const quantizeModel = async (
     const meter = new RangeMeter(source, async (stride) => {
       const made = rangeProgram(image, stride);
       if (made.names.length === 0)
-        throw new MdetrError(`${name}: its backbone has no convolutions that can compute with integers`);
+        throw new MdetrError(
+          hasDetector(image.parameters.map(leafName))
+            ? `${name}: needs no ranges: its backbone detects objects, and integers would change which of nearly equal ones it chooses; --dtype int8 stores its weights compactly and computes with floats`
+            : `${name}: its backbone has no convolutions that can compute with integers`,
+        );
       return { ...made, session: await runtime.load(made.program, { weights: source.weights }) };
     });
     try {
