@@ -215,13 +215,17 @@ describe('what cannot be converted', () => {
   });
 
   it('keeps tables and detectors as half floats in int8', async () => {
-    const original = (await openCheckpoint('models/photos/model.safetensors')).tensors;
-    await convertModel('models/photos', at('photos'), { dtype: 'int8' });
-    const converted = (await openCheckpoint(at('photos/model.safetensors'))).tensors;
-    expect(converted.get('transformer.encoder.layers.0.linear1.weight')!.stored).toBe('i8');
+    await convertModel('models/photos', at('photos-int8'), { dtype: 'int8' });
+    const original = await openCheckpoint('models/photos/model.safetensors');
+    const converted = await openCheckpoint(at('photos-int8/model.safetensors'));
+    expect(converted.tensors.get('transformer.encoder.layers.0.linear1.weight')!.stored).toBe('i8');
     // 8 bits with a scale per column would turn the indices of concepts into others.
     for (const name of ['priming.lexicon', 'backbone.0.body.stem.weight', 'backbone.0.body.blocks.3.exit.weight'])
-      expect(await converted.get(name)!.readFloat32(), name).toEqual(await original.get(name)!.readFloat32());
+      expect(await converted.tensors.get(name)!.readFloat32(), name).toEqual(
+        await original.tensors.get(name)!.readFloat32(),
+      );
+    await original.close();
+    await converted.close();
   });
 
   it('refuses half floats for values that they cannot hold', async () => {
