@@ -37,7 +37,7 @@ const MIN_KERNEL = 9;
 export const hasDetector = (names: readonly string[]): boolean =>
   names.some((name) => BACKBONE.test(name) && /\.head\./.test(name));
 
-/** What int8 means for such a network. */
+/** Meaning of int8 for such a network, in reports. */
 export const DETECTOR_INT8 = 'weights only; the backbone detects objects, and always computes with floats';
 
 /**
