@@ -4,12 +4,12 @@
  * `OrtGetApiBase()` returns a table of two functions; its first, `GetApi(version)`, returns the function table `OrtApi`. New
  * functions are only appended to that table, and a library supports its own version and all earlier ones. The slot of a
  * published function therefore never changes, and a supported version guarantees all its slots. Slots count from 0 in the
- * order of `struct OrtApi` in onnxruntime_c_api.h; all slots below exist since version 6 or earlier.
+ * order of `struct OrtApi` in onnxruntime_c_api.h; all slots below exist since version 9 or earlier.
  */
 export const API_VERSION = 17;
 
 /** Number of slots of `OrtApi` that are read. */
-export const API_SLOTS = 131;
+export const API_SLOTS = 178;
 
 /**
  * Slot in `OrtApi` and C declaration of each function. Functions return a status, null for success, and write their result to
@@ -56,6 +56,8 @@ export const API_TABLE = {
   releaseSessionOptions: [100, 'void ReleaseSessionOptions(void *options)'],
   sessionEndProfiling: [110, 'void *SessionEndProfiling(void *session, void *allocator, void *out)'],
   addSessionConfigEntry: [130, 'void *AddSessionConfigEntry(void *options, const char *key, const char *value)'],
+  createAndRegisterAllocator: [144, 'void *CreateAndRegisterAllocator(void *env, void *info, void *configuration)'],
+  unregisterAllocator: [177, 'void *UnregisterAllocator(void *env, void *info)'],
 } as const satisfies Record<string, readonly [slot: number, declaration: string]>;
 
 /** Name of a function of the C API. */

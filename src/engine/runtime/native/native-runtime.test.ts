@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { float32Tensor, input, makeProgram, symbolicDim } from '../../graph/index.ts';
-import { matmul, relu } from '../../ops/index.ts';
+import { matmul, relu, sum } from '../../ops/index.ts';
 import { NativeRuntime } from './native-runtime.ts';
 import { runtimeContract } from '../../../../test/support/runtime-contract.ts';
 
@@ -57,6 +57,28 @@ describe('NativeRuntime', () => {
     expect(runtime.bytesInUse).toBe(0);
     expect((process.memoryUsage().rss - before) / 2 ** 20).toBeLessThan(60);
     await session.dispose();
+  });
+
+  it('runs sessions one after another in the same memory, and frees it with the last session', async () => {
+    const runtime = new NativeRuntime({ threads: 1 });
+    const megabytes = (): number => process.memoryUsage().rss / 2 ** 20;
+    const wide = [1, 2, 3, 4].map((k) => {
+      const x = input('x', [rows!, 256]);
+      const w = input('w', [256, 256]);
+      return makeProgram(`wide${k}`, { y: sum(matmul(relu(matmul(x, w)), w)) });
+    });
+    const before = megabytes();
+    const sessions = await Promise.all(wide.map((program) => runtime.load(program)));
+    const feeds = { x: ones(60_000), w: ones(256) };
+    const grown: number[] = [];
+    for (const session of sessions) {
+      expect((await session.run(feeds))['y']!.shape).toEqual([]);
+      grown.push(megabytes() - before);
+    }
+    // The products take 59 MB each.
+    expect(grown[3]! - grown[0]!).toBeLessThan(40);
+    await Promise.all(sessions.map((session) => session.dispose()));
+    expect(megabytes() - before).toBeLessThan(grown[3]! - 40);
   });
 
   it('releases memory when a run fails', async () => {

@@ -10,6 +10,7 @@ import { SLOW_ON_CPU } from '../slow-optimizers.ts';
 import { releaseCodePages } from './code-pages.ts';
 import { returnFreedMemory } from './free-memory.ts';
 import { OrtLibrary, type Address } from './library.ts';
+import { acquireRunArena, releaseRunArena, USES_RUN_ARENA } from './run-arena.ts';
 import { NativeSession } from './native-session.ts';
 import { SharedArena } from './shared-arena.ts';
 
@@ -90,7 +91,10 @@ export class NativeRuntime implements Runtime {
     isCached: boolean,
   ): Promise<Session> {
     const { library } = this;
+    const env = await environment(library);
+    acquireRunArena(library, env);
     const handle = await this.createSession(program, model, isCached).catch((error: unknown) => {
+      releaseRunArena(library, env);
       throw new MdetrError(`cannot load program "${program.name}" on device "${this.device}": ${messageOf(error)}`, {
         cause: error,
       });
@@ -98,7 +102,7 @@ export class NativeRuntime implements Runtime {
     const { profilePrefix, blocking = false } = this.options;
     const modes = { isProfiled: profilePrefix !== undefined, isBlocking: blocking };
     this.loadedCount++;
-    return new NativeSession(program, inputs, library, handle, this.arena, modes, () => this.afterDispose());
+    return new NativeSession(program, inputs, library, handle, this.arena, modes, () => this.afterDispose(env));
   }
 
   /** Handle of a new session. That of a program in the cache reads what the optimizer made of it before, or stores it. */
@@ -145,7 +149,8 @@ export class NativeRuntime implements Runtime {
     return out[0]!;
   }
 
-  private afterDispose(): void {
+  private afterDispose(env: Address): void {
+    releaseRunArena(this.library, env);
     if (--this.loadedCount > 0) return;
     // Not where the process ends now, which is what most calls of the command line do.
     setImmediate(() => void returnFreedMemory()).unref();
@@ -164,6 +169,7 @@ export class NativeRuntime implements Runtime {
     if (threads !== undefined) library.call('setIntraOpNumThreads', options, threads);
     // Memory patterns are kept per input shape: they cost more than they save, and accumulate with varying shapes.
     library.call('disableMemPattern', options);
+    library.call('addSessionConfigEntry', options, USES_RUN_ARENA, '1');
     // Otherwise idle threads spin while the host computes the matching and the optimizer step.
     library.call('addSessionConfigEntry', options, 'session.force_spinning_stop', '1');
     library.call('addSessionConfigEntry', options, ...SLOW_ON_CPU);
