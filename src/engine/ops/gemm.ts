@@ -1,8 +1,8 @@
 import { defineOp, ShapeError } from '../graph/define-op.ts';
-import { dimsEqual, formatShape, mulDims, type Dim } from '../graph/dim.ts';
+import { dimsEqual, formatShape, mulDims, type Dim, type Shape } from '../graph/dim.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import { reshape } from './reshape.ts';
-import { sum } from './reduce.ts';
+import { sumRows } from './reduce.ts';
 
 /** Attributes of a general matrix product. */
 export interface GemmAttrs {
@@ -10,15 +10,17 @@ export interface GemmAttrs {
   readonly transA: boolean;
   /** Whether the second operand is transposed. */
   readonly transB: boolean;
+  /** Axes that the rows of the result merge. Default: none, the rows are one axis. */
+  readonly rows?: Shape;
 }
 
 /** Matrix product with optional transposes and bias: A (M, K), B (K, N), bias (N) → (M, N). */
 export const gemm = (
   a: Tensor,
   b: Tensor,
-  { transA = false, transB = false }: Partial<GemmAttrs> = {},
+  { transA = false, transB = false, ...more }: Partial<GemmAttrs> = {},
   bias?: Tensor,
-): Tensor => gemmOp(bias === undefined ? [a, b] : [a, b, bias], { transA, transB });
+): Tensor => gemmOp(bias === undefined ? [a, b] : [a, b, bias], { transA, transB, ...more });
 
 const gemmOp = defineOp<readonly Tensor[], GemmAttrs>({
   name: 'gemm',
@@ -39,14 +41,15 @@ const gemmOp = defineOp<readonly Tensor[], GemmAttrs>({
   },
   emit: (onnx, inputs, { attrs: { transA, transB } }) =>
     onnx.node('Gemm', inputs, { transA: transA ? 1 : 0, transB: transB ? 1 : 0 }),
-  vjp(dy, { inputs: [a, b, bias], attrs: { transA, transB }, needs }) {
+  vjp(dy, { inputs: [a, b, bias], attrs: { transA, transB, rows }, needs }) {
     // With A′ = A or Aᵀ: dA′ = dY B′ᵀ and dB′ = A′ᵀ dY, written so that nothing is transposed in memory.
     const da = (): Tensor =>
       transA ? gemm(b!, dy, { transA: transB, transB: true }) : gemm(dy, b!, { transB: !transB });
     const db = (): Tensor =>
       transB ? gemm(dy, a!, { transA: true, transB: transA }) : gemm(a!, dy, { transA: !transA });
     const gradients = [needs(0) ? da() : undefined, needs(1) ? db() : undefined];
-    return bias === undefined ? gradients : [...gradients, needs(2) ? sum(dy, [0]) : undefined];
+    const dBias = (): Tensor => sumRows(rows === undefined ? dy : reshape(dy, [...rows, dy.shape[1]!]));
+    return bias === undefined ? gradients : [...gradients, needs(2) ? dBias() : undefined];
   },
 });
 
@@ -56,5 +59,5 @@ export const linear = (x: Tensor, weight: Tensor, bias?: Tensor): Tensor => {
     throw new ShapeError('linear', `the weight ${weight.toString()} does not fit ${x.toString()}`);
   const lead = x.shape.slice(0, -1);
   const rows = reshape(x, [mulDims(...lead), x.shape.at(-1)!]);
-  return reshape(gemm(rows, weight, { transB: true }, bias), [...lead, weight.shape[0]!]);
+  return reshape(gemm(rows, weight, { transB: true, rows: lead }, bias), [...lead, weight.shape[0]!]);
 };

@@ -4,7 +4,7 @@ import type { Tensor } from '../graph/tensor.ts';
 import { dimValue, fill } from './constant.ts';
 import { add, cast, div, maximum, mul, rsqrt, sqrt, sub } from './elementwise.ts';
 import { gemm } from './gemm.ts';
-import { mean, sum } from './reduce.ts';
+import { mean, sum, sumRows } from './reduce.ts';
 import { reshape } from './reshape.ts';
 
 interface LayerNormAttrs {
@@ -62,8 +62,8 @@ const layerNormOp = defineMultiOp<[x: Tensor, scale: Tensor, shift: Tensor], Lay
     }
     return [
       dx,
-      needs(1) ? reshape(sum(product, [0]), scale.shape) : undefined,
-      needs(2) ? reshape(sum(flatDy, [0]), shift.shape) : undefined,
+      needs(1) ? reshape(sumRows(reshape(product, x.shape)), scale.shape) : undefined,
+      needs(2) ? reshape(sumRows(dy), shift.shape) : undefined,
     ];
   },
 });

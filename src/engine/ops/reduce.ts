@@ -4,7 +4,7 @@ import type { Tensor } from '../graph/tensor.ts';
 import { broadcastShapes, normalizeAxis } from './broadcast.ts';
 import { dimValue } from './constant.ts';
 import { add, cast, div, equal, exp, log, mul, sub } from './elementwise.ts';
-import { reshape } from './reshape.ts';
+import { mergeAxes, reshape } from './reshape.ts';
 
 interface ReduceAttrs {
   readonly axes: readonly number[];
@@ -46,6 +46,13 @@ const sumOp = defineOp<[x: Tensor], ReduceAttrs>({
     onnx.node('ReduceSum', [x!, onnx.int64s(attrs.axes)], { keepdims: attrs.keepDims ? 1 : 0 }),
   vjp: (dy, { inputs: [x], attrs }) => [expand(reshape(dy, keptShape(x.shape, attrs.axes)), x.shape)],
 });
+
+/**
+ * Sum over all axes but the last: (…, D) → (D). The axes between the first and the last are summed first, so that every thread
+ * reads the rows that it has computed: sums over all rows at once divide the columns among threads.
+ */
+export const sumRows = (x: Tensor): Tensor =>
+  x.rank < 3 ? sum(x, x.rank === 2 ? [0] : []) : sum(sum(mergeAxes(x, 1, x.rank - 2), [1]), [0]);
 
 /** Mean over the given axes (all by default). */
 export const mean = (x: Tensor, axes?: readonly number[], options: ReduceOptions = {}): Tensor =>
