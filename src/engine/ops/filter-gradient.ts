@@ -19,9 +19,6 @@ export interface ConvAttrs {
   readonly groups: number;
 }
 
-/** Number of input channels below which the taps of a filter gradient are one product: each alone would be too narrow. */
-const NARROW = 16;
-
 /**
  * Gradient of a convolution with respect to its filter: for every kernel position, the slice of x that it reads times
  * dY. This is one matrix product per kernel position over the whole batch, for which x and dY are transposed to
@@ -38,15 +35,6 @@ export const filterGradient = (x: Tensor, dy: Tensor, filterShape: readonly numb
   const seen = isPointwise
     ? [channelsFirst(patches(x, [1, 1], dy.shape, attrs)[0]!)]
     : patches(channelsFirst(x), [kernelHeight, kernelWidth], dyFirst.shape, attrs);
-  const area = kernelHeight * kernelWidth;
-  if (isPlain && inputs < NARROW) {
-    const all = concat(
-      seen.map((value) => mergeAxes(value, 1, 3)),
-      0,
-    ); // (kh·kw·C, B·h·w)
-    const products = reshape(gemm(mergeAxes(dyFirst, 1, 3), all, { transB: true }), [outputs, area, inputs]);
-    return reshape(transpose(products, [0, 2, 1]), filterShape);
-  }
   const taps = seen.map((value) =>
     isPlain
       ? gemm(mergeAxes(dyFirst, 1, 3), mergeAxes(value, 1, 3), { transB: true })
