@@ -54,6 +54,8 @@ interface Measured {
   readonly cpuMs: number;
   /** Most memory during the runs, beyond what is in use after a run with a small image and a short caption. */
   readonly growthMb: number;
+  /** The same beyond what is in use after the model was loaded: with what a library allocates in its first run. */
+  readonly sinceLoadMb: number;
 }
 
 const BASE: Point = { side: values.quick ? 256 : 400, tokens: 15, captions: 1, batch: 1, threads, textOnly: false };
@@ -112,6 +114,7 @@ const ourSide = async (folder: string): Promise<{ readonly measure: Measure; rea
     return { count, image, text };
   };
   let loaded = await load(threads);
+  let loadedMb = status('VmRSS');
   let base: number | undefined;
   const close = async (): Promise<void> => {
     await loaded.image.dispose();
@@ -121,6 +124,7 @@ const ourSide = async (folder: string): Promise<{ readonly measure: Measure; rea
     if (loaded.count !== point.threads) {
       await close();
       loaded = await load(point.threads);
+      loadedMb = status('VmRSS');
       base = undefined;
     }
     if (base === undefined) {
@@ -171,8 +175,9 @@ const ourSide = async (folder: string): Promise<{ readonly measure: Measure; rea
       if (index > 0) wallMs = Math.min(wallMs, performance.now() - started);
     }
     const { user, system } = process.cpuUsage(before);
-    const growthMb = Math.max(0, status('VmHWM') - baseMb);
-    return { wallMs, cpuMs: (user + system) / 1000 / (repeat + 1), growthMb };
+    const peakMb = status('VmHWM');
+    const cpuMs = (user + system) / 1000 / (repeat + 1);
+    return { wallMs, cpuMs, growthMb: Math.max(0, peakMb - baseMb), sinceLoadMb: Math.max(0, peakMb - loadedMb) };
   };
   return { measure, close };
 };
@@ -241,10 +246,15 @@ const report = (name: string, { values: xs, ours, pytorch, title }: AxisResult):
   for (const [side, points] of Object.entries(sides)) {
     if (points.length < 2 || points.some(({ growthMb }) => growthMb <= 0) || points.at(-1)!.growthMb < MIN_GROWTH_MB)
       continue;
-    const { exponent, halfWidth } = fitPowerLaw(xs.map((x, index) => [x, points[index]!.growthMb]));
-    say(
-      `  memory, ${side}: exponent ${exponent.toFixed(2)}${halfWidth === undefined ? '' : ` ± ${halfWidth.toFixed(2)}`}`,
-    );
+    for (const [kind, beyond] of [
+      ['growthMb', 'a small run'],
+      ['sinceLoadMb', 'the loaded model'],
+    ] as const) {
+      const { exponent, halfWidth } = fitPowerLaw(xs.map((x, index) => [x, points[index]![kind]]));
+      say(
+        `  memory beyond ${beyond}, ${side}: exponent ${exponent.toFixed(2)}${halfWidth === undefined ? '' : ` ± ${halfWidth.toFixed(2)}`}`,
+      );
+    }
   }
   const [own, other] = laws.map(([, law]) => law);
   if (own === undefined) return;

@@ -34,6 +34,7 @@ def main() -> None:
     fill(model)
     model.eval()
     print(json.dumps({'ready': True}), flush=True)
+    loaded = current_rss_bytes()
     with torch.inference_mode():
         small = (synthetic_image('image', (1, 3, 128, 128)), torch.zeros(1, 128, 128, dtype=torch.bool))
         model(*small, make_ids(1, 5, 50265), torch.ones(1, 5, dtype=torch.int64), aux=False)
@@ -58,7 +59,9 @@ def main() -> None:
             started = time.process_time()
             wall = time_runs(run, point['repeat'])
             cpu = (time.process_time() - started) * 1000 / (point['repeat'] + 1)
-            print(json.dumps({'wallMs': min(wall), 'cpuMs': cpu, 'growthMb': max(0, peak_bytes() - base) / 1e6}), flush=True)
+            peak = peak_bytes()
+            memory = {'growthMb': max(0, peak - base) / 1e6, 'sinceLoadMb': max(0, peak - loaded) / 1e6}
+            print(json.dumps({'wallMs': min(wall), 'cpuMs': cpu, **memory}), flush=True)
 
 
 if __name__ == '__main__':
