@@ -1,5 +1,5 @@
 /**
- * `npm run bench:training [-- --size small|scenes --threads 1 …]`: a complete training step here and in PyTorch (when
+ * `npm run bench:training [-- --size small|scenes --threads 1 --replicas 2 …]`: a complete training step here and in PyTorch (when
  * MDETR_BENCH_PYTHON names a Python that has it), in separate processes that alternate. Then once more under the profiler
  * of ONNX Runtime, to show where the time is spent.
  */
@@ -16,6 +16,8 @@ const { values } = parseArgs({
     /** `r101` is the published size at 512 pixels; see bench/pytorch/README.md. */
     size: { type: 'string', default: 'r101' },
     threads: { type: 'string', default: '2' },
+    /** Also measures so many copies of the network that share a step and its threads (`mdetr train --replicas`). */
+    replicas: { type: 'string', default: '1' },
     repeat: { type: 'string', default: '5' },
     /** Number of times that the two sides alternate. */
     rounds: { type: 'string', default: '2' },
@@ -73,52 +75,61 @@ const say = (line: string): void => void process.stdout.write(`${line}\n`);
 const ms = (value: number): string => value.toFixed(0).padStart(7);
 
 const python = values.ours ? undefined : process.env['MDETR_BENCH_PYTHON'];
-const [ours, theirs]: [Ours[], Theirs[]] = [[], []];
+const replicas = Number(values.replicas);
+const [ours, divided, theirs]: [Ours[], Ours[], Theirs[]] = [[], [], []];
 for (let round = 0; round < Number(values.rounds); round++) {
   const own = runOurs();
   ours.push(own);
+  if (replicas > 1) divided.push(runOurs('--replicas', values.replicas));
   if (python === undefined) continue;
   const script = join(import.meta.dirname, 'pytorch/mdetr_baseline.py');
   theirs.push(run(python, [script, ...own.pytorch, '--threads', values.threads, '--repeat', values.repeat]) as Theirs);
 }
 
-const rows = [
+const rowsOf = (own: readonly Ours[]) => [
   {
     name: 'step, median',
-    ours: median(ours.flatMap((o) => o.wallMs)),
+    ours: median(own.flatMap((o) => o.wallMs)),
     theirs: theirs.flatMap((t) => t.allMs),
     pick: median,
   },
   {
     name: 'step, fastest',
-    ours: Math.min(...ours.flatMap((o) => o.wallMs)),
+    ours: Math.min(...own.flatMap((o) => o.wallMs)),
     theirs: theirs.flatMap((t) => t.allMs),
     pick: (all: readonly number[]) => Math.min(...all),
   },
   {
     name: 'processor time',
-    ours: median(ours.flatMap((o) => o.cpuMs)),
+    ours: median(own.flatMap((o) => o.cpuMs)),
     theirs: theirs.flatMap((t) => t.allCpuMs),
     pick: median,
   },
   {
     name: 'peak memory, MB',
-    ours: Math.max(...ours.map((o) => o.peakMb)),
+    ours: Math.max(...own.map((o) => o.peakMb)),
     theirs: theirs.map((t) => t.peakRssBytes / 2 ** 20),
     pick: (all: readonly number[]) => Math.max(...all),
   },
 ];
 say(`${values.size}, ${values.threads} threads, ${values.rounds} × ${values.repeat} steps (milliseconds)`);
-for (const row of rows) {
-  const other = row.theirs.length === 0 ? undefined : row.pick(row.theirs);
-  say(
-    `${row.name.padEnd(18)}${ms(row.ours)}${other === undefined ? '' : `   PyTorch ${ms(other)}   ratio ${(row.ours / other).toFixed(2)}`}`,
-  );
-}
+const sayRows = (own: readonly Ours[]): void => {
+  for (const row of rowsOf(own)) {
+    const other = row.theirs.length === 0 ? undefined : row.pick(row.theirs);
+    say(
+      `${row.name.padEnd(18)}${ms(row.ours)}${other === undefined ? '' : `   PyTorch ${ms(other)}   ratio ${(row.ours / other).toFixed(2)}`}`,
+    );
+  }
+};
+sayRows(ours);
 const pairsPerSecond = (1000 * ours[0]!.pairs) / median(ours.flatMap((o) => o.wallMs));
 say(`pairs per second  ${pairsPerSecond.toFixed(1).padStart(7)}`);
 for (const name of Object.keys(ours[0]!.phases))
   say(`  ${name.padEnd(16)}${ms(median(ours.flatMap((o) => o.phases[name]!)))}`);
+if (divided.length > 0) {
+  say(`the same step in ${replicas} replicas of ${Number(values.threads) / replicas} threads`);
+  sayRows(divided);
+}
 if (theirs.length > 0) {
   say(
     `PyTorch's fastest step: ${Object.entries(theirs[0]!.phasesOfFastestMs)

@@ -27,8 +27,10 @@ export interface CaseOptions {
   readonly threads: number;
   /** Includes masks and questions, which the PyTorch side does not have. */
   readonly isWhole: boolean;
-  /** Connection to other processes. */
+  /** Connection to other processes or replicas. */
   readonly communicator?: Communicator | undefined;
+  /** Replicas that share the images of a step with this one. Default: 1, which takes all. */
+  readonly replicas?: number | undefined;
 }
 
 const OFFICIAL_SIZES = {
@@ -62,9 +64,10 @@ export const makeCase = (size: Size, runtime: Runtime, options: CaseOptions): Pr
 const officialCase = async (
   size: 'r101' | 'small',
   runtime: Runtime,
-  { threads, communicator = singleProcess }: CaseOptions,
+  { threads, communicator = singleProcess, replicas = 1 }: CaseOptions,
 ): Promise<Case> => {
-  const { values, image, batch } = OFFICIAL_SIZES[size];
+  const { values, image, batch: wholeBatch } = OFFICIAL_SIZES[size];
+  const batch = wholeBatch / replicas;
   const config: LossConfig = { ...parseModelConfig(values), ...parseCriterionConfig(values) };
   const model = new MdetrNetwork(config);
   const parameters = new Map(
@@ -110,7 +113,7 @@ const officialCase = async (
       },
     ],
     pairs: batch,
-    pytorch: ['train', '--size', size, '--image', `${image}`, '--batch', `${batch}`, '--tokens', `${TOKENS}`],
+    pytorch: ['train', '--size', size, '--image', `${image}`, '--batch', `${wholeBatch}`, '--tokens', `${TOKENS}`],
   };
 };
 
@@ -150,7 +153,7 @@ const syntheticTargets = (batch: number): BatchTargets => {
 /** The main stage of configs/scenes/learned-queries.json on rendered scenes. */
 const scenesCase = async (
   runtime: Runtime,
-  { threads, isWhole, communicator = singleProcess }: CaseOptions,
+  { threads, isWhole, communicator = singleProcess, replicas = 1 }: CaseOptions,
 ): Promise<Case> => {
   const settings = isWhole ? [] : ['mask_model="none"', 'do_qa=false', 'answer_auxiliary_loss=0'];
   const file = await readConfigFile('configs/scenes/learned-queries.json', [
@@ -158,7 +161,8 @@ const scenesCase = async (
     `threads=${threads}`,
     ...settings,
   ]);
-  const config = parseTrainConfig(file.stages.find(({ name }) => name === 'main')!.values);
+  const whole = parseTrainConfig(file.stages.find(({ name }) => name === 'main')!.values);
+  const config = { ...whole, batch_size: whole.batch_size / replicas };
   const data = openRunData(config);
   const start = await startingPoint(config, undefined, () => undefined);
   const trainer = await createTrainer(config, start, runtime, data.stepsPerEpoch, communicator);
@@ -166,7 +170,7 @@ const scenesCase = async (
   const maker = await BatchMaker.open({ config, datasets: data.datasets, tokenizer, maxTokens: 38 });
   const batches: TrainBatch[] = [];
   for (let batch = 0; batch < 4; batch++) {
-    const rows = [...data.sampler.batch({ epoch: 0, batch })];
+    const rows = [...data.sampler.batch({ epoch: 0, batch: batch * communicator.size + communicator.rank })];
     const made = await maker.make({ rows, key: { seed: config.seed, epoch: 0, pairsBefore: 1e9 } });
     batches.push(made.batch);
   }
@@ -179,7 +183,7 @@ const scenesCase = async (
   const network = {
     width_px: width,
     height_px: height,
-    images: config.batch_size,
+    images: whole.batch_size,
     texts: config.texts_per_image,
     boxes: Math.max(1, boxes),
     tokens: length,

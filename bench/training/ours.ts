@@ -5,9 +5,12 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { NativeRuntime } from '../../src/engine/runtime/native/native-runtime.ts';
 import { NodeRuntime } from '../../src/engine/runtime/node/node-runtime.ts';
+import { startWorker } from '../../src/threads/worker-thread.ts';
+import { makeSharedGroup, ThreadCommunicator } from '../../src/train/parallel/thread-communicator.ts';
 import type { StepReport } from '../../src/train/step/trainer-state.ts';
 import { makeCase, type Size } from './cases.ts';
 import { summarizeProfile } from './profile.ts';
+import type { ReplicaWork } from './replica-thread.ts';
 
 const { values } = parseArgs({
   options: {
@@ -16,11 +19,16 @@ const { values } = parseArgs({
     repeat: { type: 'string', default: '5' },
     runtime: { type: 'string', default: 'native' },
     whole: { type: 'boolean', default: false },
+    replicas: { type: 'string', default: '1' },
     profile: { type: 'boolean', default: false },
   },
 });
-const [threads, repeat] = [Number(values.threads), Number(values.repeat)];
+const [repeat, replicas] = [Number(values.repeat), Number(values.replicas)];
+/** Of each replica. */
+const threads = Number(values.threads) / replicas;
 const WARM_UP_STEPS = 2;
+/** Values that replicas sum in a round, as in trainings (`runReplicas`). */
+const VALUES_PER_ROUND = 2 ** 20;
 
 /** Peak resident memory of this process, from the kernel; MB. */
 const peakMb = (): number =>
@@ -36,9 +44,18 @@ try {
     values.runtime === 'node'
       ? new NodeRuntime({ threads })
       : new NativeRuntime({ threads, profilePrefix: values.profile ? join(folder, 'p') : undefined });
-  const { trainer, batches, pairs, pytorch } = await makeCase(values.size as Size, runtime, {
+  const size = values.size as Size;
+  const group = replicas === 1 ? undefined : makeSharedGroup(replicas, VALUES_PER_ROUND);
+  for (let rank = 1; group !== undefined && rank < replicas; rank++) {
+    const steps = WARM_UP_STEPS + repeat;
+    const workerData: ReplicaWork = { size, isWhole: values.whole, threads, steps, rank, group };
+    startWorker(import.meta.url, './replica-thread', { workerData });
+  }
+  const { trainer, batches, pairs, pytorch } = await makeCase(size, runtime, {
     threads,
     isWhole: values.whole,
+    communicator: group && new ThreadCommunicator(0, group),
+    replicas,
   });
   const steps: { readonly wallMs: number; readonly cpuMs: number; readonly report: StepReport }[] = [];
   for (let step = 0; step < WARM_UP_STEPS + repeat; step++) {
@@ -67,7 +84,7 @@ try {
       ),
       loss: steps.at(-1)!.report.total,
       peakMb: peak,
-      pairs,
+      pairs: pairs * replicas,
       pytorch,
       profile,
     })}\n`,
