@@ -24,7 +24,7 @@ const { values } = parseArgs({
   },
 });
 const [repeat, replicas] = [Number(values.repeat), Number(values.replicas)];
-/** Of each replica. */
+/** Threads of each replica. */
 const threads = Number(values.threads) / replicas;
 const WARM_UP_STEPS = 2;
 /** Values that replicas sum in a round, as in trainings (`runReplicas`). */

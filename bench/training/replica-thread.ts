@@ -4,7 +4,7 @@ import { NativeRuntime } from '../../src/engine/runtime/native/native-runtime.ts
 import { ThreadCommunicator, type SharedGroup } from '../../src/train/parallel/thread-communicator.ts';
 import { makeCase, type Size } from './cases.ts';
 
-/** What a replica does. */
+/** Task of a replica. */
 export interface ReplicaWork {
   readonly size: Size;
   readonly isWhole: boolean;
