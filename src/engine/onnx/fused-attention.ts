@@ -64,7 +64,11 @@ class Graph {
   ) {
     for (const node of nodes) {
       for (const name of node.outputs) this.makers.set(name, node);
-      for (const name of node.inputs) this.readers.set(name, [...(this.readers.get(name) ?? []), node]);
+      for (const name of node.inputs) {
+        const readers = this.readers.get(name);
+        if (readers === undefined) this.readers.set(name, [node]);
+        else readers.push(node);
+      }
     }
   }
 

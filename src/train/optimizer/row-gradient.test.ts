@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { float32Tensor, type HostTensor } from '../../engine/graph/index.ts';
 import { Optimizer } from './optimizer.ts';
-import { sumRows, type RowGradient } from './row-gradient.ts';
+import { sumRowGradients, type RowGradient } from './row-gradient.ts';
 import { sharedTensor } from './shared-values.ts';
 import { applyUpdate, CHUNK_LENGTH } from './update-pass.ts';
 
@@ -19,8 +19,14 @@ describe('the gradient of a table', () => {
   it('is summed over rows that several positions and batches read', () => {
     const first = { indices: [4, 0, 4], values: Float32Array.of(1, 2, 3, 4, 5, 6) };
     const second = { indices: [2, 4], values: Float32Array.of(7, 8, 9, 10) };
-    expect(sumRows([first, second])).toEqual({ indices: [0, 2, 4], values: Float32Array.of(3, 4, 7, 8, 15, 18) });
-    expect(sumRows([{ indices: [], values: new Float32Array() }])).toEqual({ indices: [], values: new Float32Array() });
+    expect(sumRowGradients([first, second])).toEqual({
+      indices: [0, 2, 4],
+      values: Float32Array.of(3, 4, 7, 8, 15, 18),
+    });
+    expect(sumRowGradients([{ indices: [], values: new Float32Array() }])).toEqual({
+      indices: [],
+      values: new Float32Array(),
+    });
   });
 
   it.each([
@@ -40,7 +46,7 @@ describe('the gradient of a table', () => {
     ) as [Map<string, HostTensor>, Map<string, HostTensor>];
     for (let step = 0; step < 3; step++) {
       const values = Float32Array.from({ length: indices.length * columns }, (_, k) => Math.cos(k + step));
-      const gradient = sumRows([{ indices: indices.map((index) => (index + step) % rows), values }]);
+      const gradient = sumRowGradients([{ indices: indices.map((index) => (index + step) % rows), values }]);
       for (const update of tables.plan(found, new Map(), rates, 0.5, undefined, new Map([[NAME, gradient]])))
         applyUpdate(update, 0, update.values.length);
       whole.step(expected, new Map([[NAME, dense(gradient, rows, columns)]]), rates, 0.5);

@@ -13,7 +13,7 @@ export interface RowGradient {
  *
  * @param parts indices (N), in any order and repeated, and rows (N, D) of each batch
  */
-export const sumRows = (
+export const sumRowGradients = (
   parts: readonly { readonly indices: ArrayLike<number>; readonly values: Float32Array }[],
 ): RowGradient => {
   const [columns = 0] = parts.flatMap(({ indices, values }) =>

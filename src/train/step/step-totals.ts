@@ -1,6 +1,6 @@
 import type { HostTensor } from '../../engine/graph/index.ts';
 import { MdetrError } from '../../errors.ts';
-import { sumRows, type RowGradient } from '../optimizer/row-gradient.ts';
+import { sumRowGradients, type RowGradient } from '../optimizer/row-gradient.ts';
 import type { TrainBatch } from '../data/train-batch.ts';
 import type { StepResult, StepTiming } from './differentiable-step.ts';
 
@@ -26,7 +26,7 @@ export const sumTerms = (all: readonly Readonly<Record<string, number>>[]): Reco
 
 /** Sums of the gradients of tables, by name. */
 export const sumTables = (all: readonly ReadonlyMap<string, RowGradient>[]): ReadonlyMap<string, RowGradient> =>
-  new Map([...all[0]!.keys()].map((name) => [name, sumRows(all.map((tables) => tables.get(name)!))]));
+  new Map([...all[0]!.keys()].map((name) => [name, sumRowGradients(all.map((tables) => tables.get(name)!))]));
 
 /** Times of the parts of all batches. */
 export const sumTimings = (results: readonly StepResult[]): StepTiming => {

@@ -14,7 +14,7 @@ import {
 } from '../../losses/index.ts';
 import type { MdetrNetwork } from '../../models/index.ts';
 import type { AuxiliaryHeads } from '../auxiliary/auxiliary-heads.ts';
-import { sumRows, type RowGradient } from '../optimizer/row-gradient.ts';
+import { sumRowGradients, type RowGradient } from '../optimizer/row-gradient.ts';
 import type { TrainBatch } from '../data/train-batch.ts';
 import {
   requireFinite,
@@ -192,7 +192,7 @@ export class TrainStep implements DifferentiableStep {
         if (indices === undefined || rows === undefined) continue;
         ready.delete(name);
         const { data } = (await indices.read()) as HostTensor & { readonly data: Int32Array };
-        tables.set(name, sumRows([{ indices: data, values: rows.data as Float32Array }]));
+        tables.set(name, sumRowGradients([{ indices: data, values: rows.data as Float32Array }]));
       }
       for (const [name, gradient] of ready) found.set(name, gradient);
       onGradients?.(ready);
