@@ -277,11 +277,13 @@ describe('a failing host', () => {
       let output = '';
       recipe.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
       const ended = once(recipe, 'close');
-      await appears(join(folder, 'log.jsonl'));
+      const log = join(folder, 'log.jsonl');
+      // The file is there before the first step.
+      while (!existsSync(log) || !readFileSync(log, 'utf8').includes('"step"')) await setTimeout(50);
       recipe.kill('SIGTERM');
       await ended;
       expect(output).not.toMatch(/has failed/);
-      const logged = readFileSync(join(folder, 'log.jsonl'), 'utf8').trim().split('\n').at(-1)!;
+      const logged = readFileSync(log, 'utf8').trim().split('\n').at(-1)!;
       const { trainer } = await readRunState(join(folder, 'state.safetensors'));
       expect(trainer.step).toBe((JSON.parse(logged) as { step: number }).step);
       await resumes(file, folder);

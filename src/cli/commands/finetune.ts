@@ -6,7 +6,7 @@ import { collectSettings, integerFrom } from '../options/option-values.ts';
 import { StopSignals } from '../options/stop-signals.ts';
 import { note, print } from '../output/print.ts';
 import { shellArgument } from '../output/shell-argument.ts';
-import { TrainingProgress } from '../output/training-progress.ts';
+import { stoppedText, TrainingProgress } from '../output/training-progress.ts';
 import { importText, StepProgress } from './data/preparation-report.ts';
 
 interface FinetuneCliOptions extends ImportSettings {
@@ -96,8 +96,7 @@ const run = async (source: string, options: FinetuneCliOptions, cli: Command): P
         if (json !== true) note(importText(imported).trimEnd());
       },
     });
-    if (!report.summary.isDone)
-      note(`stopped after step ${report.summary.steps}, everything is saved. Resume with:\n  ${command} --resume`);
+    if (!report.summary.isDone) note(stoppedText(report.summary.steps, `${command} --resume`));
     else print(json === true ? `${JSON.stringify(report)}\n` : reportText(report));
   } catch (error) {
     if (!signals.signal.aborted) throw error;

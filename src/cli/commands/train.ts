@@ -10,7 +10,7 @@ import { collectSettings, integerFrom } from '../options/option-values.ts';
 import { StopSignals } from '../options/stop-signals.ts';
 import { note, print } from '../output/print.ts';
 import { shellArgument } from '../output/shell-argument.ts';
-import { TrainingProgress } from '../output/training-progress.ts';
+import { stoppedText, TrainingProgress } from '../output/training-progress.ts';
 
 interface TrainOptions {
   readonly set?: readonly string[];
@@ -136,7 +136,7 @@ const printSummary = (summary: RunSummary, path: string, options: TrainOptions):
   if (skippedRows > 0) note(`${skippedRows} rows could not be used and were skipped (log.jsonl names them)`);
   if (!isDone) {
     const resume = commandLine(path, { ...options, resume: true });
-    note(`stopped after step ${steps}, everything is saved. Resume with:\n  ${resume}`);
+    note(stoppedText(steps, resume));
     return;
   }
   const ending = loss === undefined ? '' : `, loss ${loss.toFixed(4)}`;

@@ -116,3 +116,14 @@ const duration = (seconds: number): string => {
   const minutes = Math.round(seconds / 60);
   return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 };
+
+/**
+ * Text for a run that was told to stop.
+ *
+ * @param resume the command that goes on
+ */
+export const stoppedText = (steps: number, resume: string): string => {
+  const [where, verb] =
+    steps === 0 ? ['before the first step', 'Start'] : [`after step ${steps}, everything is saved`, 'Resume'];
+  return `stopped ${where}. ${verb} with:\n  ${resume}`;
+};
