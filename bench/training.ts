@@ -1,5 +1,5 @@
 /**
- * `npm run bench:training [-- --size small|scenes --threads 1 --replicas 2 …]`: a complete training step here and in PyTorch (when
+ * `npm run bench:training [-- --size small|scenes --threads 1 --parts 1 --replicas 2 …]`: a complete training step here and in PyTorch (when
  * MDETR_BENCH_PYTHON names a Python that has it), in separate processes that alternate. Then once more under the profiler
  * of ONNX Runtime, to show where the time is spent.
  */
@@ -16,6 +16,8 @@ const { values } = parseArgs({
     /** `r101` is the published size at 512 pixels; see bench/pytorch/README.md. */
     size: { type: 'string', default: 'r101' },
     threads: { type: 'string', default: '2' },
+    /** Parts in which a batch is computed; by default a run measures it when it begins, as `mdetr train` does. */
+    parts: { type: 'string', default: 'auto' },
     /** Also measures so many copies of the network that share a step and its threads (`mdetr train --replicas`). */
     replicas: { type: 'string', default: '1' },
     repeat: { type: 'string', default: '5' },
@@ -40,6 +42,7 @@ interface Ours {
   readonly loss: number;
   readonly peakMb: number;
   readonly pairs: number;
+  readonly parts: number;
   readonly pytorch: readonly string[];
   readonly profile?: ProfileSummary;
 }
@@ -66,7 +69,7 @@ const runOurs = (...more: readonly string[]): Ours =>
     '--import',
     tsx,
     join(import.meta.dirname, 'training/ours.ts'),
-    ...(['size', 'threads', 'repeat', 'runtime'] as const).flatMap((name) => [`--${name}`, values[name]]),
+    ...(['size', 'threads', 'repeat', 'runtime', 'parts'] as const).flatMap((name) => [`--${name}`, values[name]]),
     ...(values.whole ? ['--whole'] : []),
     ...more,
   ]) as Ours;
@@ -112,7 +115,10 @@ const rowsOf = (own: readonly Ours[]) => [
     pick: (all: readonly number[]) => Math.max(...all),
   },
 ];
-say(`${values.size}, ${values.threads} threads, ${values.rounds} × ${values.repeat} steps (milliseconds)`);
+say(
+  `${values.size}, ${values.threads} threads, ${values.rounds} × ${values.repeat} steps (milliseconds), batches in ` +
+    `${[...new Set(ours.map(({ parts }) => parts))].join(' or ')} parts`,
+);
 const sayRows = (own: readonly Ours[]): void => {
   for (const row of rowsOf(own)) {
     const other = row.theirs.length === 0 ? undefined : row.pick(row.theirs);
@@ -140,13 +146,13 @@ if (theirs.length > 0) {
 } else say('PyTorch was not measured: set MDETR_BENCH_PYTHON (bench/pytorch/README.md)');
 
 if (Number(values.top) > 0 && values.runtime === 'native') {
-  const profiled = runOurs('--profile');
+  const profiled = runOurs('--profile', '--parts', '1');
   const profile = profiled.profile!;
   const whole = median(profiled.wallMs);
   const inside = Object.values(profile.programs).reduce((sum, value) => sum + value, 0);
   const host = median(profiled.phases['matchingMs']!) + median(profiled.phases['updateMs']!);
   say(
-    `under the profiler ${ms(whole)}: ${Object.entries(profile.programs)
+    `under the profiler, in one part, ${ms(whole)}: ${Object.entries(profile.programs)
       .map(([name, value]) => `${name} ${value.toFixed(0)}`)
       .join(', ')}`,
   );

@@ -29,6 +29,8 @@ export interface CaseOptions {
   readonly isWhole: boolean;
   /** Connection to other processes or replicas. */
   readonly communicator?: Communicator | undefined;
+  /** Parts in which a batch is computed. Default 1. */
+  readonly parts?: number | undefined;
   /** Replicas that share the images of a step with this one. Default: 1, which takes all. */
   readonly replicas?: number | undefined;
 }
@@ -64,7 +66,7 @@ export const makeCase = (size: Size, runtime: Runtime, options: CaseOptions): Pr
 const officialCase = async (
   size: 'r101' | 'small',
   runtime: Runtime,
-  { threads, communicator = singleProcess, replicas = 1 }: CaseOptions,
+  { threads, parts, communicator = singleProcess, replicas = 1 }: CaseOptions,
 ): Promise<Case> => {
   const { values, image, batch: wholeBatch } = OFFICIAL_SIZES[size];
   const batch = wholeBatch / replicas;
@@ -89,6 +91,7 @@ const officialCase = async (
     seed: 42,
     dropout: true,
     threads,
+    parts,
     communicator,
   });
   const ids = Int32Array.from(syntheticNumbers('ids', batch * TOKENS, (u) => 4 + Math.floor(u * 50_000)));
@@ -153,7 +156,7 @@ const syntheticTargets = (batch: number): BatchTargets => {
 /** The main stage of configs/scenes/learned-queries.json on rendered scenes. */
 const scenesCase = async (
   runtime: Runtime,
-  { threads, isWhole, communicator = singleProcess, replicas = 1 }: CaseOptions,
+  { threads, isWhole, parts, communicator = singleProcess, replicas = 1 }: CaseOptions,
 ): Promise<Case> => {
   const settings = isWhole ? [] : ['mask_model="none"', 'do_qa=false', 'answer_auxiliary_loss=0'];
   const file = await readConfigFile('configs/scenes/learned-queries.json', [
@@ -162,7 +165,7 @@ const scenesCase = async (
     ...settings,
   ]);
   const whole = parseTrainConfig(file.stages.find(({ name }) => name === 'main')!.values);
-  const config = { ...whole, batch_size: whole.batch_size / replicas };
+  const config = { ...whole, batch_size: whole.batch_size / replicas, batch_parts: parts };
   const data = openRunData(config);
   const start = await startingPoint(config, undefined, () => undefined);
   const trainer = await createTrainer(config, start, runtime, data.stepsPerEpoch, communicator);

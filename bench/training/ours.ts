@@ -20,6 +20,7 @@ const { values } = parseArgs({
     runtime: { type: 'string', default: 'native' },
     whole: { type: 'boolean', default: false },
     replicas: { type: 'string', default: '1' },
+    parts: { type: 'string', default: 'auto' },
     profile: { type: 'boolean', default: false },
   },
 });
@@ -54,9 +55,11 @@ try {
   const { trainer, batches, pairs, pytorch } = await makeCase(size, runtime, {
     threads,
     isWhole: values.whole,
+    parts: values.parts === 'auto' ? undefined : Number(values.parts),
     communicator: group && new ThreadCommunicator(0, group),
     replicas,
   });
+  if (values.parts === 'auto') await trainer.chooseParts(batches[0]!);
   const steps: { readonly wallMs: number; readonly cpuMs: number; readonly report: StepReport }[] = [];
   for (let step = 0; step < WARM_UP_STEPS + repeat; step++) {
     const [startedMs, startedCpuMs] = [performance.now(), cpuMs()];
@@ -85,6 +88,7 @@ try {
       loss: steps.at(-1)!.report.total,
       peakMb: peak,
       pairs: pairs * replicas,
+      parts: trainer.parts,
       pytorch,
       profile,
     })}\n`,

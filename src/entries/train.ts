@@ -2,6 +2,7 @@
 export { Training, type OpenTrainingOptions } from '../train/run/training.ts';
 export type { TrainingBox, TrainingSample } from '../train/data/own-samples.ts';
 export type { Trainer } from '../train/step/trainer.ts';
+export type { PartsChoice } from '../train/step/choose-parts.ts';
 export type { StepReport, TrainerState } from '../train/step/trainer-state.ts';
 export type { StepTiming } from '../train/step/differentiable-step.ts';
 export type { Moments } from '../train/optimizer/optimizer.ts';

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { stoppedText } from './training-progress.ts';
 
-it('says how a stopped run goes on, and promises no saved state before the first step', () => {
+it('says how a stopped run is resumed, and promises no saved state before the first step', () => {
   expect(stoppedText(3, 'mdetr train mine.json --resume')).toBe(
     'stopped after step 3, everything is saved. Resume with:\n  mdetr train mine.json --resume',
   );

@@ -120,7 +120,7 @@ const duration = (seconds: number): string => {
 /**
  * Text for a run that was told to stop.
  *
- * @param resume the command that goes on
+ * @param resume the command that resumes it
  */
 export const stoppedText = (steps: number, resume: string): string => {
   const [where, verb] =

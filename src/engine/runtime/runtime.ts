@@ -51,6 +51,8 @@ export interface LoadOptions {
    * readable. A device that shares the host's memory ignores it.
    */
   readonly deviceOutputs?: readonly string[] | undefined;
+  /** Number of runs of the program at the same time, which share the threads. Default 1. */
+  readonly concurrentRuns?: number | undefined;
 }
 
 /** A compiled program: the contents of the ONNX file, and of the file of its weights if it has one. */
@@ -119,6 +121,8 @@ export type ProgramResults<P> = P extends Program<infer _, infer Outputs> ? Resu
 export interface Runtime {
   /** Name of the device: `cpu`, `webgpu`, `cuda`, … */
   readonly device: string;
+  /** Number of threads that runs at the same time share; 1 (the default) where one run waits for the other. */
+  readonly concurrency?: number;
   /** Compiles a program for the device. */
   load<Inputs extends NamedTensors, Outputs extends NamedTensors>(
     program: Program<Inputs, Outputs>,

@@ -1,12 +1,10 @@
-import type { Dim, HostTensor, Tensor } from '../../engine/graph/index.ts';
+import type { Dim, HostTensor } from '../../engine/graph/index.ts';
 import {
   add,
   cast,
   concat,
-  div,
   fill,
   greaterEqual,
-  maximum,
   mergeAxes,
   scalar,
   slice,
@@ -20,7 +18,7 @@ import { Linear } from '../../nn/index.ts';
 import { ANSWER_STEP_CLASSES, ANSWER_STEP_SLOTS, NO_STEP } from './answer-steps.ts';
 import { attentionLoss } from './attention-loss.ts';
 import type { AuxiliaryImage } from './auxiliary-batch.ts';
-import type { AnswersLoss, AuxiliaryFeatures } from './auxiliary-loss.ts';
+import type { AnswersLoss, AuxiliaryFeatures, Mean } from './auxiliary-loss.ts';
 import { concatInt32 } from './cell-targets.ts';
 import { answerPositions } from './position-targets.ts';
 
@@ -38,22 +36,19 @@ export const answersLoss: AnswersLoss = {
   level: 'answers',
   weight: (config) => config.answer_auxiliary_loss,
   head: (scope, { config }, weight) => {
-    const steps = new Linear(scope, config.hidden_dim, ANSWER_STEP_SLOTS * ANSWER_STEP_CLASSES);
+    const stepHead = new Linear(scope, config.hidden_dim, ANSWER_STEP_SLOTS * ANSWER_STEP_CLASSES);
     return ({ layers, cache, target }) => {
       const layer = (layers.at(-2) ?? layers.at(-1))?.output;
       if (layer === undefined) return [];
       const query = squeeze(slice(layer, 1, YES_NO_QUERY, YES_NO_QUERY + 1), 1); // (B, D)
-      const logits = mergeAxes(splitAxis(steps.forward(query), 1, [ANSWER_STEP_SLOTS, ANSWER_STEP_CLASSES]), 0, 1);
+      const logits = mergeAxes(splitAxis(stepHead.forward(query), 1, [ANSWER_STEP_SLOTS, ANSWER_STEP_CLASSES]), 0, 1);
       const labels = mergeAxes(target('auxiliary_steps', [layer.shape[0]!, ANSWER_STEP_SLOTS], 'int32'), 0, 1);
       const isKnown = cast(greaterEqual(labels, scalar(0, 'int32')), 'float32');
-      const value = div(sum(crossEntropy(logits, labels)), maximum(sum(isKnown), 1));
+      const steps = { sum: sum(crossEntropy(logits, labels)), count: sum(isKnown) };
+      const attention = answerAttentionLoss({ layers: layers.slice(-2), cache, target });
       return [
-        { name: 'auxiliary_answer_steps', value, weight },
-        {
-          name: 'auxiliary_answer_attention',
-          value: answerAttentionLoss({ layers: layers.slice(-2), cache, target }),
-          weight,
-        },
+        { name: 'auxiliary_answer_steps', means: [steps], weight },
+        { name: 'auxiliary_answer_attention', means: [attention], weight },
       ];
     };
   },
@@ -67,7 +62,7 @@ export const answersLoss: AnswersLoss = {
  * Attention loss of some heads of the given layers: question queries attend to the positions of the objects that the
  * question is about. Questions about no object in the image have no loss. It has no parameters.
  */
-const answerAttentionLoss = ({ layers, cache, target }: AuxiliaryFeatures['answers']): Tensor => {
+const answerAttentionLoss = ({ layers, cache, target }: AuxiliaryFeatures['answers']): Mean => {
   const [batch, positions] = cache.imageMemory.shape as [Dim, Dim];
   const ofImage = target('auxiliary_answer_positions', [batch, positions]);
   const ofText = fill(0, [batch, cache.textMemory.shape[1]!]);
@@ -77,7 +72,10 @@ const answerAttentionLoss = ({ layers, cache, target }: AuxiliaryFeatures['answe
     const [, heads, queries] = probabilities.shape as [Dim, number, number];
     return attentionLoss(probabilities, expected, heads * queries);
   });
-  return div(losses.reduce(add), scalar(layers.length));
+  return {
+    sum: losses.map((loss) => loss.sum).reduce(add),
+    count: losses.map(({ count }) => count).reduce(add),
+  };
 };
 
 /** (B, 2) classes of `answerStepsOf`, `NO_STEP` for captions that ask nothing. */

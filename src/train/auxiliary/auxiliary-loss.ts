@@ -4,11 +4,19 @@ import type { Scope } from '../../nn/index.ts';
 import type { AuxiliaryBatch } from './auxiliary-batch.ts';
 import type { AuxiliaryConfig } from '../config/run-settings.ts';
 
-/** A term of the total that is part of the forward program, since it needs no matching. */
+/**
+ * A mean as its sum and its count, two scalars, so that it can be taken over a batch of which each program computes a part. The
+ * count is that of targets: it has no gradient. A mean of nothing is 0.
+ */
+export interface Mean {
+  readonly sum: Tensor;
+  readonly count: Tensor;
+}
+
+/** A term of the total that is part of the forward program, since it needs no matching: the sum of some means. */
 export interface AuxiliaryTerm {
   readonly name: string;
-  /** Scalar. */
-  readonly value: Tensor;
+  readonly means: readonly Mean[];
   /** Weight in the total. */
   readonly weight: number;
 }

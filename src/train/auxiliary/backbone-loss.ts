@@ -1,5 +1,5 @@
 import { symbolicDim, type Dim } from '../../engine/graph/index.ts';
-import { concat, div, literal, mergeAxes, mul, slice, split, squeeze, sum, transpose } from '../../engine/ops/index.ts';
+import { concat, literal, mergeAxes, mul, slice, split, squeeze, sum, transpose } from '../../engine/ops/index.ts';
 import { binaryCrossEntropy, crossEntropy } from '../../losses/cross-entropy.ts';
 import { boxesAround, cellBoxLayer, splitCells } from '../../models/index.ts';
 import { Linear } from '../../nn/index.ts';
@@ -32,16 +32,16 @@ export const backboneLoss: ImageLoss = {
       const boxes = boxesAround(centers)(splitCells(box.forward(positions), 4));
       const attributes = target('auxiliary_attributes', [objects, OBJECT_ATTRIBUTES.length], 'int32');
       return [
-        { name: 'auxiliary_object', value: div(sum(objectness), cells.insideCount), weight },
+        { name: 'auxiliary_object', means: [{ sum: sum(objectness), count: cells.insideCount }], weight },
         ...OBJECT_ATTRIBUTES.map(({ name }, column) => {
           const classes = squeeze(slice(attributes, 1, column, column + 1), 1);
           const labels = cells.rowsOf(concat([classes, literal([-1], [1], 'int32')], 0));
           const entropy = crossEntropy(attributeLogits[column]!, labels);
-          return { name: `auxiliary_${name}`, value: div(sum(entropy), cells.hitCount), weight };
+          return { name: `auxiliary_${name}`, means: [{ sum: sum(entropy), count: cells.hitCount }], weight };
         }),
         {
           name: 'auxiliary_box',
-          value: cells.boxLoss(mergeAxes(boxes, 0, 1), target('auxiliary_object_boxes', [objects, 4])),
+          means: [cells.boxLoss(mergeAxes(boxes, 0, 1), target('auxiliary_object_boxes', [objects, 4]))],
           weight: BOX_WEIGHT * weight,
         },
       ];

@@ -21,7 +21,7 @@ import {
   sum,
   where,
 } from '../../engine/ops/index.ts';
-import type { TargetInput } from './auxiliary-loss.ts';
+import type { Mean, TargetInput } from './auxiliary-loss.ts';
 import { CELLS, NO_OBJECT, PADDING } from './cell-targets.ts';
 
 /** Weight of a box loss relative to the classification loss of its head. */
@@ -41,8 +41,9 @@ export class CellLabels {
   readonly inside: Tensor;
   /** (K) 1 where there is an object that is not in the table, else 0. */
   readonly unmentioned: Tensor;
-  /** Scalar, at least 1. */
+  /** Sum of `hits`, a scalar. */
   readonly hitCount: Tensor;
+  /** Sum of `inside`, a scalar. */
   readonly insideCount: Tensor;
   private readonly indices: Tensor;
 
@@ -56,8 +57,8 @@ export class CellLabels {
     this.hits = cast(this.isHit, 'float32');
     this.unmentioned = cast(less(flat, scalar(PADDING, 'int32')), 'float32');
     this.inside = add(cast(greaterEqual(flat, scalar(NO_OBJECT, 'int32')), 'float32'), this.unmentioned);
-    this.hitCount = maximum(sum(this.hits), 1);
-    this.insideCount = maximum(sum(this.inside), 1);
+    this.hitCount = sum(this.hits);
+    this.insideCount = sum(this.inside);
     this.indices = where(this.isHit, flat, cast(dimValue(tableLength), 'int32'));
   }
 
@@ -67,18 +68,18 @@ export class CellLabels {
   }
 
   /**
-   * Mean of 1 − IoU over the cells with an object, a scalar.
+   * Mean of 1 − IoU over the cells with an object.
    *
    * @param predicted (K, 4) boxes of the cells; @param boxes (rows, 4); both in xyxy format
    */
-  boxLoss(predicted: Tensor, boxes: Tensor): Tensor {
+  boxLoss(predicted: Tensor, boxes: Tensor): Mean {
     const [low, high] = [slice(predicted, 1, 0, 2), slice(predicted, 1, 2, 4)];
     const targets = this.rowsOf(concat([boxes, literal([0, 0, 0, 0], [1, 4])], 0));
     const [targetLow, targetHigh] = [slice(targets, 1, 0, 2), slice(targets, 1, 2, 4)];
     const intersection = areaOf(relu(sub(minimum(high, targetHigh), maximum(low, targetLow))));
     const union = sub(add(areaOf(sub(high, low)), areaOf(sub(targetHigh, targetLow))), intersection);
     const losses = sub(scalar(1), div(intersection, add(union, scalar(1e-6))));
-    return div(sum(mul(losses, this.hits)), this.hitCount);
+    return { sum: sum(mul(losses, this.hits)), count: this.hitCount };
   }
 }
 

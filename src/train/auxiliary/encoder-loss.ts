@@ -2,7 +2,6 @@ import { symbolicDim, type Dim, type Tensor } from '../../engine/graph/index.ts'
 import {
   add,
   concat,
-  div,
   gather,
   literal,
   logSoftmax,
@@ -59,10 +58,10 @@ export const encoderLoss: MemoryLoss = {
 
       const corners = boxCorners(target('target_boxes', [boxesDim, 4]));
       return [
-        { name: 'auxiliary_encoder_tokens', value: div(sum(weighted), cells.insideCount), weight },
+        { name: 'auxiliary_encoder_tokens', means: [{ sum: sum(weighted), count: cells.insideCount }], weight },
         {
           name: 'auxiliary_encoder_box',
-          value: cells.boxLoss(mergeAxes(predictions.boxesXyxy, 0, 1), corners),
+          means: [cells.boxLoss(mergeAxes(predictions.boxesXyxy, 0, 1), corners)],
           weight: BOX_WEIGHT * weight,
         },
       ];

@@ -1,6 +1,6 @@
 import { concatValues } from '../../engine/graph/concat-values.ts';
 import { symbolicDim, type Dim, type HostTensor } from '../../engine/graph/index.ts';
-import { add, cast, concat, gather, greater, mul, scalar, slice, sub, sum, unsqueeze } from '../../engine/ops/index.ts';
+import { cast, concat, gather, greater, mul, scalar, slice, sub, sum, unsqueeze } from '../../engine/ops/index.ts';
 import { attentionLoss, avoidanceLoss } from './attention-loss.ts';
 import type { AuxiliaryImage } from './auxiliary-batch.ts';
 import type { MemoryLoss } from './auxiliary-loss.ts';
@@ -43,11 +43,11 @@ export const relationsLoss: MemoryLoss = {
         mul(compared, sub(scalar(1), hasExpected)),
         cast(greater(sum(landmarks, [3]), 0), 'float32'),
       );
-      const value = add(
+      const means = [
         attentionLoss(ofImage, mul(expected, unsqueeze(compared, 3))),
         avoidanceLoss(ofImage, landmarks, unrelated),
-      );
-      return [{ name: 'auxiliary_relation_attention', value, weight }];
+      ];
+      return [{ name: 'auxiliary_relation_attention', means, weight }];
     },
   inputs: ({ images, grid }) => {
     const shown = images.map((image) => positionObjects(grid, image, 'relations'));

@@ -47,8 +47,8 @@ export const wordsLoss: MemoryLoss = {
       const wanted = concat([names, shows], 3);
       const mass = sum(mul(matmul(slice(attention[0]!, 1, 0, attributes), wanted), own), [3]); // (B, attributes, S)
       const count = sum(mul(own, sum(wanted, [2], { keepDims: true })), [3]);
-      const value = meanNegativeLog(mass, cast(greater(count, 0), 'float32'));
-      return [{ name: 'auxiliary_word_attention', value, weight }];
+      const mean = meanNegativeLog(mass, cast(greater(count, 0), 'float32'));
+      return [{ name: 'auxiliary_word_attention', means: [mean], weight }];
     },
   inputs: ({ images, grid, encodings, tokens }) => ({
     auxiliary_positions: concatInt32(

@@ -187,6 +187,8 @@ export interface RunConfig {
   readonly device: string;
   /** Ends the run with an error if a node of a program runs on the CPU instead of `device`. */
   readonly strict_device?: boolean | undefined;
+  /** Parts of a batch, each of some of its images, that are computed side by side on the threads: small networks use few cores better this way. */
+  readonly batch_parts?: number | undefined;
   /** Copies of the network in threads of their own, which share the `accumulate` batches of every step. */
   readonly replicas: number;
   /** Divides the optimizer's state among the replicas and processes of a run. */

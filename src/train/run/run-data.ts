@@ -37,6 +37,15 @@ export const batchesOfProcess = (
   );
 };
 
+/** Steps of a run from which it is measured whether batches are faster in parts, which takes about as long as 15 steps. */
+const MIN_MEASURED_STEPS = 1000;
+
+/** Whether a measurement decides in how many parts the batches of a run are computed. */
+export const choosesParts = (
+  { batch_parts }: Pick<RunConfig, 'batch_parts'>,
+  { totalSteps }: Pick<RunData, 'totalSteps'>,
+): boolean => batch_parts === undefined && totalSteps >= MIN_MEASURED_STEPS;
+
 /** Number of image-text pairs of a step, over all processes. */
 export const pairsPerStep = (
   config: Pick<OptimizerSettings & DataConfig & SceneTextConfig, 'accumulate' | 'batch_size' | 'texts_per_image'>,

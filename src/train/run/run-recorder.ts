@@ -161,6 +161,7 @@ export class RunRecorder {
         isValidationDue: this.isValidationDue ? true : undefined,
         skippedRows: [...this.skipped],
         isDone,
+        batchParts: trainer.parts > 1 ? trainer.parts : undefined,
       },
     });
     this.savedAt = trainer.steps;

@@ -24,7 +24,8 @@ import {
   trainableBy,
   type ParameterStore,
 } from '../step/parameters.ts';
-import { Trainer, type TrainerOptions } from '../step/trainer.ts';
+import { Trainer } from '../step/trainer.ts';
+import type { TrainerOptions } from '../step/trainer-options.ts';
 import { loadPart, loadWordVectors } from './part-weights.ts';
 import { LAST_FOLDER } from './run-folder.ts';
 import { readRunState } from './run-state.ts';
@@ -162,6 +163,7 @@ export const createTrainer = async (
     shardOptimizer: config.shard_optimizer,
     gradientExchange: config.gradient_exchange,
     threads: config.threads,
+    parts: config.batch_parts,
   };
   if (config.objective === 'all') return Trainer.create(model, config, parameters, runtime, options);
   if (auxiliary === undefined) throw new Error('internal: the backbone alone is trained by its auxiliary loss');

@@ -36,6 +36,8 @@ const positionSchema = z.object({
   /** Indices of the rows skipped so far. */
   skippedRows: z.array(whole),
   isDone: z.boolean(),
+  /** Number of parts in which batches are computed. */
+  batchParts: whole.optional(),
 });
 
 /** Position of a run: everything in its state but tensors and config. */

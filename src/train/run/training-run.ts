@@ -5,18 +5,20 @@ import { MdetrError, messageOf } from '../../errors.ts';
 import { tokenizerFilesIn } from '../../model-folder/node/model-files.ts';
 import { textEncoderConfig } from '../../models/index.ts';
 import type { TrainConfig } from '../config/config.ts';
+import type { TrainBatch } from '../data/train-batch.ts';
 import { BatchLoader } from '../data/batch-loader.ts';
 import type { MadeBatch } from '../data/batch-maker.ts';
 import { singleProcess, type Communicator } from '../parallel/communicator.ts';
 import type { Trainer } from '../step/trainer.ts';
 import type { StepReport } from '../step/trainer-state.ts';
+import { choiceText } from '../step/choose-parts.ts';
 import { agree } from './agreement.ts';
 import { BatchFeed } from './batch-feed.ts';
 import { changedSettings, prepareRunFolder, STATE_FILE } from './run-folder.ts';
 import type { RunObserver, RunSummary, ValidateTogether } from './run-observer.ts';
 import { isExhausted, RunRecorder } from './run-recorder.ts';
 import { createTrainer, vocabularyOfRun, startingPoint } from './run-start.ts';
-import { batchesOfProcess, openRunData, type RunData } from './run-data.ts';
+import { batchesOfProcess, choosesParts, openRunData, type RunData } from './run-data.ts';
 import { readRunState } from './run-state.ts';
 import { SharedValidation, ValidationStopped } from './shared-validation.ts';
 
@@ -125,7 +127,8 @@ class TrainingRun {
     };
     const initial = resumes ? { ...config, ...withoutSources } : config;
     const start = await startingPoint(initial, resumes ? undefined : options.startFrom, onNote);
-    const trainer = await createTrainer(config, start, runtime, data.stepsPerEpoch, communicator);
+    const batch_parts = config.batch_parts ?? before?.position.batchParts;
+    const trainer = await createTrainer({ ...config, batch_parts }, start, runtime, data.stepsPerEpoch, communicator);
     if (before !== undefined) {
       const changed = changedSettings(before.config, config);
       if (changed.length > 0) onNote(`resumed with changed settings: ${changed.join(', ')}`);
@@ -169,6 +172,7 @@ class TrainingRun {
       for (const { row, reason } of skipped) if (recorder.skipRow(row, reason)) observer.onNote?.(`skipped: ${reason}`);
       this.noteOnce(made.flatMap(({ notes }) => notes));
       const dataMs = performance.now() - started;
+      if (trainer.steps === 0 && choosesParts(config, data)) await this.chooseParts(made[0]!.batch);
       const report = await this.step(made);
       const isEpochEnd = feed.advance();
       this.loss = report.total;
@@ -199,6 +203,11 @@ class TrainingRun {
     recorder.close();
     await loader.close();
     await trainer.dispose();
+  }
+
+  private async chooseParts(batch: TrainBatch): Promise<void> {
+    const text = choiceText(await this.parts.trainer.chooseParts(batch));
+    if (text !== undefined) this.observer.onNote?.(text);
   }
 
   private get isStopped(): boolean {

@@ -1,6 +1,6 @@
 import { type HostTensor, input, makeProgram, symbolicDim, type Program } from '../../engine/graph/index.ts';
 import type { MdetrNetwork } from '../../models/index.ts';
-import { scalar, sparseGradients } from '../../engine/ops/index.ts';
+import { add, div, maximum, scalar, sparseGradients } from '../../engine/ops/index.ts';
 import type { Runtime, Session } from '../../engine/runtime/runtime.ts';
 import { ValueScope } from '../../engine/runtime/value-scope.ts';
 import type { AuxiliaryHeads } from '../auxiliary/auxiliary-heads.ts';
@@ -29,7 +29,11 @@ export class BackboneStep implements DifferentiableStep {
       input('image', [images!, 3, height!, width!]),
       input('padding', [images!, height!, width!], 'bool'),
     );
-    const losses = auxiliary.imageTerms({ stages: features.stages });
+    const losses = auxiliary.imageTerms({ stages: features.stages }).map(({ name, weight, means }) => ({
+      name,
+      weight,
+      value: means.map(({ sum, count }) => div(sum, maximum(count, 1))).reduce(add),
+    }));
     const specs = [...model.registry.specs, ...auxiliary.registry.specs].filter(
       ({ kind, name }) => kind === 'parameter' && isTrainable(name),
     );

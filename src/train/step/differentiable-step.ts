@@ -4,6 +4,8 @@ import type { RowGradient } from '../optimizer/row-gradient.ts';
 import { MdetrError } from '../../errors.ts';
 import type { LayerMatches } from '../../losses/index.ts';
 import type { TrainBatch } from '../data/train-batch.ts';
+import type { Communicator } from '../parallel/communicator.ts';
+import type { PartsChoice } from './choose-parts.ts';
 
 /** Durations of the parts of a step in milliseconds. */
 export interface StepTiming {
@@ -36,6 +38,18 @@ export interface StepResult {
 export interface DifferentiableStep {
   /** Names of the parameters that get a gradient. */
   readonly trained: readonly string[];
+  /** Number of parts in which a batch is computed side by side; undefined where batches are not divided. */
+  readonly parts?: number;
+  /**
+   * Chooses the number of parts in which batches like the given one are computed fastest. Undefined if they are not divided.
+   *
+   * @param parameters every entry that the programs read, by name; nothing is changed
+   */
+  chooseParts?(
+    batch: TrainBatch,
+    parameters: ReadonlyMap<string, HostTensor>,
+    communicator: Communicator,
+  ): Promise<PartsChoice | undefined>;
   /**
    * @param parameters every entry that the programs read, by name
    * @param numBoxes divisor of sums over boxes (`boxNormalizer`)

@@ -30,13 +30,17 @@ export const feedsFor = <Inputs extends NamedTensors, Outputs extends NamedTenso
   return feeds as FeedsOf<Inputs>;
 };
 
+/** Reads a value, wherever it is. */
+export const readTensor = (value: HostTensor | DeviceTensor): Promise<HostTensor> =>
+  'data' in value ? Promise.resolve(value) : value.read();
+
 /** Reads some results of a program. */
 export const readTensors = async <Name extends string>(
-  results: Readonly<Record<string, DeviceTensor>>,
+  results: Readonly<Record<string, HostTensor | DeviceTensor>>,
   names: readonly Name[],
 ): Promise<Record<Name, HostTensor>> =>
   Object.fromEntries(
-    await Promise.all(names.map(async (name) => [name, await results[name]!.read()] as const)),
+    await Promise.all(names.map(async (name) => [name, await readTensor(results[name]!)] as const)),
   ) as Record<Name, HostTensor>;
 
 /** Reads a scalar result of a program. */

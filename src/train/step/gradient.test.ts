@@ -108,45 +108,111 @@ const stepOf = async (config: TrainConfig, { model, auxiliary }: StartingPoint):
   return step;
 };
 
+const everything = {
+  hidden_dim: 128,
+  nheads: 8,
+  mask_model: 'smallconv',
+  predict_final: true,
+  do_qa: true,
+  split_qa_heads: true,
+  texts_per_image: 2,
+  texts: [{ caption: 1, question: 1 }],
+};
+const allAuxiliary = {
+  nheads: 4,
+  enc_layers: 3,
+  encoder_auxiliary_loss: 1,
+  backbone_auxiliary_loss: 1,
+  answer_auxiliary_loss: 1,
+  word_auxiliary_loss: 1,
+  relation_auxiliary_loss: 1,
+  do_qa: true,
+  split_qa_heads: true,
+  texts_per_image: 2,
+  texts: [{ expression: 1, question: 1, expression_types: ['relation', 'superlative', 'same'] }],
+  qa_dataset: 'clevr',
+};
+
 describe('gradients of the whole loss equal finite differences in random directions', () => {
   it.each([
-    [
-      'boxes, words, alignment, isfinal, questions and masks',
-      20,
-      {
-        hidden_dim: 128,
-        nheads: 8,
-        mask_model: 'smallconv',
-        predict_final: true,
-        do_qa: true,
-        split_qa_heads: true,
-        texts_per_image: 2,
-        texts: [{ caption: 1, question: 1 }],
-      },
-    ],
-    [
-      'all auxiliary losses',
-      8,
-      {
-        nheads: 4,
-        enc_layers: 3,
-        encoder_auxiliary_loss: 1,
-        backbone_auxiliary_loss: 1,
-        answer_auxiliary_loss: 1,
-        word_auxiliary_loss: 1,
-        relation_auxiliary_loss: 1,
-        do_qa: true,
-        split_qa_heads: true,
-        texts_per_image: 2,
-        texts: [{ expression: 1, question: 1, expression_types: ['relation', 'superlative', 'same'] }],
-        qa_dataset: 'clevr',
-      },
-    ],
+    ['boxes, words, alignment, isfinal, questions and masks', 20, everything],
+    ['all auxiliary losses', 8, allAuxiliary],
     ["the backbone's auxiliary loss alone", 8, { backbone_auxiliary_loss: 1, objective: 'backbone' }],
   ] as const)('%s', async (_, count, values) => {
     const config = smallConfig({ ...values });
     const start = await startingPoint(config, undefined, () => undefined);
     await compareDirections(await stepOf(config, start), start.parameters, await batchOf(config), count);
+  });
+});
+
+describe('a batch that is computed in parts', () => {
+  it.each([
+    ['boxes, words, alignment, isfinal, questions and masks', everything],
+    ['all auxiliary losses', allAuxiliary],
+    ['selected queries', { num_queries: 6, query_selection: 'features', box_refinement: true }],
+  ] as const)('gives the losses and gradients of a whole one: %s', async (_, values) => {
+    const config = smallConfig({ ...values });
+    const { model, auxiliary, parameters } = await startingPoint(config, undefined, () => undefined);
+    const batch = await batchOf(config);
+    const run = async (parts: number, native: NativeRuntime, dropout = false) => {
+      const options = { isTrainable: trainableBy(model, config), dropout, auxiliary, parts, minTableElements: 1000 };
+      const step = await TrainStep.load(model, config, native, options);
+      steps.push(step);
+      const { gradients, tables, total, terms, release } = await step.run(batch, parameters, 3, 1);
+      const kept = new Map<string, Float32Array>();
+      for (const [name, { data }] of gradients) kept.set(name, (data as Float32Array).slice());
+      for (const [name, table] of tables) kept.set(name, table.values);
+      release();
+      expect(native.bytesInUse).toBe(0);
+      return { total, terms, kept, indices: new Map([...tables].map(([name, table]) => [name, table.indices])) };
+    };
+    type Found = Awaited<ReturnType<typeof run>>;
+    const expectEqual = (found: Found, expected: Found): void => {
+      expect(found.total).toBeCloseTo(expected.total, 3);
+      expect(Object.keys(found.terms)).toEqual(Object.keys(expected.terms));
+      for (const [name, value] of Object.entries(expected.terms)) expect(found.terms[name], name).toBeCloseTo(value, 3);
+      expect(found.indices).toEqual(expected.indices);
+      expect([...found.kept.keys()]).toEqual([...expected.kept.keys()]);
+      let largest = 0;
+      for (const data of expected.kept.values()) for (const value of data) largest = Math.max(largest, Math.abs(value));
+      for (const [name, data] of expected.kept)
+        data.forEach((value, index) => {
+          const difference = Math.abs(found.kept.get(name)![index]! - value);
+          if (difference > 1e-5 * largest) expect.fail(`${name}[${index}] differs by ${difference} of ${largest}`);
+        });
+    };
+    const two = new NativeRuntime({ threads: 2 });
+    const [whole, divided] = [await run(1, two), await run(2, two)];
+    expect(whole.indices.size).toBeGreaterThan(0);
+    expectEqual(divided, whole);
+    // Also one after another on the calling thread, with dropout too, which has masks of its own in each part.
+    const blocking = new NativeRuntime({ threads: 1, blocking: true });
+    expectEqual(await run(2, blocking), divided);
+    const dropped = await run(2, two, true);
+    expectEqual(await run(2, blocking, true), dropped);
+    expect(await run(2, two, true)).toEqual(dropped);
+  });
+
+  it('is chosen by a measurement, which changes nothing', async () => {
+    const config = smallConfig({ nheads: 4 });
+    const start = await startingPoint(config, undefined, () => undefined);
+    const trainer = await createTrainer(config, start, new NativeRuntime({ threads: 2 }), 10, singleProcess);
+    const before = new Map([...start.parameters].map(([name, { data }]) => [name, data.slice()]));
+    const choice = await trainer.chooseParts(await batchOf(config));
+    expect(trainer.parts).toBe(choice!.parts);
+    expect([1, 2]).toContain(trainer.parts);
+    expect(new Map([...trainer.parameters].map(([name, { data }]) => [name, data.slice()]))).toEqual(before);
+    expect(trainer.steps).toBe(0);
+    await trainer.dispose();
+  });
+
+  it('is not measured where runs wait for each other', async () => {
+    const config = smallConfig({ nheads: 4 });
+    const start = await startingPoint(config, undefined, () => undefined);
+    const trainer = await createTrainer(config, start, runtime, 10, singleProcess);
+    expect(await trainer.chooseParts(await batchOf(config))).toBeUndefined();
+    expect(trainer.parts).toBe(1);
+    await trainer.dispose();
   });
 });
 

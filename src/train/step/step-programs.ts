@@ -18,7 +18,7 @@ import {
   type PrecomputedName,
 } from '../../models/index.ts';
 import { noDropout } from '../../nn/index.ts';
-import { scalar, scatteredRows, sparseGradients } from '../../engine/ops/index.ts';
+import { scatteredRows, sparseGradients } from '../../engine/ops/index.ts';
 import { seededDropout } from './dropout.ts';
 import type { AuxiliaryHeads } from '../auxiliary/auxiliary-heads.ts';
 import type { AuxiliaryTerm } from '../auxiliary/auxiliary-loss.ts';
@@ -45,8 +45,16 @@ export interface StepPrograms {
   readonly trained: readonly string[];
   /** Trained tables with a gradient for a batch's rows only. */
   readonly tables: readonly string[];
-  /** Auxiliary losses, which are outputs of the forward program, with their weights in the total. */
-  readonly auxiliary: readonly { readonly name: string; readonly weight: number }[];
+  /** Auxiliary losses, with their weights in the total. */
+  readonly auxiliary: readonly AuxiliaryOutputs[];
+}
+
+/** An auxiliary loss as outputs of the forward program. */
+export interface AuxiliaryOutputs {
+  readonly name: string;
+  readonly weight: number;
+  /** Names of the sum and the count of each of its means, both scalars. The sums have cotangents. */
+  readonly means: readonly { readonly sum: string; readonly count: string }[];
 }
 
 /** Options of tracing the programs of a step. */
@@ -79,8 +87,12 @@ export const traceStep = (model: MdetrNetwork, options: TraceOptions): StepProgr
     .map(([name, tensor]) => ({ name, tensor, cotangent: input(cotangentName(name), tensor.shape) }));
   const specs = [...model.registry.specs, ...(options.auxiliary?.registry.specs ?? [])];
   const wanted = specs.filter(({ kind, name }) => kind === 'parameter' && options.isTrainable(name));
+  const means = auxiliary.flatMap((term) =>
+    term.means.map((mean, index) => ({ ...mean, names: meanNames(term.name, index) })),
+  );
+  const sums = means.map(({ names, sum }) => ({ name: names.sum, tensor: sum }));
   const found = sparseGradients(
-    [...cotangents, ...auxiliary.map(({ value, weight }) => ({ tensor: value, cotangent: scalar(weight) }))],
+    [...cotangents, ...sums.map(({ name, tensor }) => ({ tensor, cotangent: input(cotangentName(name), []) }))],
     wanted.map(({ tensor }) => tensor),
   );
   // A gradient is named after its parameter, with a prefix: the parameter itself is an input of the same program.
@@ -97,16 +109,30 @@ export const traceStep = (model: MdetrNetwork, options: TraceOptions): StepProgr
   const indexOutputs = Object.fromEntries(
     Object.entries(rowIndices).map(([name, indices]) => [rowIndicesName(name), indices]),
   );
-  const auxiliaryLosses = Object.fromEntries(auxiliary.map(({ name, value }) => [name, value]));
+  const auxiliaryLosses = Object.fromEntries(
+    means.flatMap(({ names, sum, count }) => [
+      [names.sum, sum],
+      [names.count, count],
+    ]),
+  );
   const cut = partition('train', { ...outputs, ...auxiliaryLosses }, { ...gradients, ...indexOutputs });
   return {
     ...cut,
     differentiable: cotangents.map(({ name }) => name),
     trained: Object.keys(gradients).map(valueName),
     tables: Object.keys(rowIndices),
-    auxiliary: auxiliary.map(({ name, weight }) => ({ name, weight })),
+    auxiliary: auxiliary.map(({ name, weight, means: { length } }) => ({
+      name,
+      weight,
+      means: Array.from({ length }, (_, index) => meanNames(name, index)),
+    })),
   };
 };
+
+const meanNames = (name: string, index: number): { readonly sum: string; readonly count: string } => ({
+  sum: `${name}_sum${index}`,
+  count: `${name}_count${index}`,
+});
 
 /** Elements of gradients from which the backward program is divided. Below, buffers of each piece take more than is released. */
 const MIN_DIVIDED_ELEMENTS = 2 ** 25;

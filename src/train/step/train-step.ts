@@ -3,6 +3,7 @@ import type { DeviceTensor, Feeds, Runtime, Session } from '../../engine/runtime
 import { ValueScope } from '../../engine/runtime/value-scope.ts';
 import {
   activeLosses,
+  boxNormalizer,
   hasDetectionLosses,
   lossInputs,
   makeLossProgram,
@@ -14,7 +15,8 @@ import {
 } from '../../losses/index.ts';
 import type { MdetrNetwork } from '../../models/index.ts';
 import type { AuxiliaryHeads } from '../auxiliary/auxiliary-heads.ts';
-import { sumRowGradients, type RowGradient } from '../optimizer/row-gradient.ts';
+import type { Communicator } from '../parallel/communicator.ts';
+import { candidateParts, chooseParts, type PartsChoice } from './choose-parts.ts';
 import type { TrainBatch } from '../data/train-batch.ts';
 import {
   requireFinite,
@@ -23,11 +25,12 @@ import {
   type StepResult,
   type StepTiming,
 } from './differentiable-step.ts';
-import { feedsFor, readScalar, readTensors } from './feeds.ts';
+import { auxiliaryCotangents, auxiliaryTerms, DividedPrograms } from './divided-programs.ts';
+import { feedsFor, readTensors } from './feeds.ts';
 import { traceMaskProgram, type MaskProgram } from './mask-program.ts';
 import { MaskStep } from './mask-step.ts';
-import { cotangentName, isCotangentName, rowIndicesName, valueName } from './names.ts';
-import { backwardPieces, traceStep, type StepPrograms } from './step-programs.ts';
+import { cotangentName } from './names.ts';
+import { traceStep, type StepPrograms } from './step-programs.ts';
 
 /** Options of `TrainStep.load`. */
 export interface TrainStepOptions {
@@ -44,11 +47,16 @@ export interface TrainStepOptions {
    * distances, and their losses are scaled as if all had been computed.
    */
   readonly maskBoxes?: number;
+  /** Number of parts in which a batch is computed side by side. Default 1. */
+  readonly parts?: number | undefined;
   /** Elements of gradients from which the backward program is divided into pieces (`backwardPieces`). */
   readonly minDividedElements?: number | undefined;
   /** Elements of a table from which its gradient is that of the rows that a batch reads; by default it is dense. */
   readonly minTableElements?: number | undefined;
 }
+
+/** Elements of gradients up to which a batch may be divided. */
+const MAX_DIVIDED_ELEMENTS = 2 ** 24;
 
 /** Inputs of a step. */
 interface RunInputs {
@@ -63,15 +71,12 @@ interface RunInputs {
 export class TrainStep implements DifferentiableStep {
   private constructor(
     private readonly config: LossConfig,
-    private readonly programs: StepPrograms,
-    private readonly loss: LossProgram,
+    private readonly step: StepPrograms,
+    private programs: DividedPrograms,
+    private readonly loadPrograms: (parts: number) => Promise<DividedPrograms>,
+    private readonly concurrency: number,
+    private readonly loss: LossProgram & { readonly session: Session },
     private readonly masks: MaskStep | undefined,
-    private readonly sessions: {
-      readonly forward: Session;
-      readonly loss: Session;
-      /** Pieces of the backward program; none when the detector is frozen and only masks are trained. */
-      readonly backward: readonly Session[];
-    },
   ) {}
 
   static async load(
@@ -81,22 +86,50 @@ export class TrainStep implements DifferentiableStep {
     options: TrainStepOptions,
   ): Promise<TrainStep> {
     const { step, loss, masks } = tracePrograms(model, config, options);
-    const rowIndices = new Set(step.tables.map(rowIndicesName));
-    const sessions = {
-      forward: await runtime.load(step.forward, { deviceOutputs: step.residuals }),
-      loss: await runtime.load(loss.program, { deviceOutputs: loss.trainedOutputs.map(cotangentName) }),
-      backward: [] as Session[],
-    };
-    for (const piece of backwardPieces(step, options.minDividedElements)) {
-      const handedOn = Object.keys(piece.outputs).filter((name) => !isCotangentName(name) && !rowIndices.has(name));
-      sessions.backward.push(await runtime.load(piece, { deviceOutputs: handedOn }));
-    }
+    const { parts = 1, minDividedElements } = options;
+    const read = readOutputs(step, loss, masks);
+    const load = (count: number): Promise<DividedPrograms> =>
+      DividedPrograms.load(step, runtime, read, { parts: count, minDividedElements });
+    const programs = await load(parts);
+    const session = await runtime.load(loss.program, { deviceOutputs: loss.trainedOutputs.map(cotangentName) });
     const maskStep = masks && (await MaskStep.load(masks, runtime, config.num_queries, options.maskBoxes ?? 0));
-    return new TrainStep(config, step, loss, maskStep, sessions);
+    const { concurrency = 1 } = runtime;
+    return new TrainStep(config, step, programs, load, concurrency, { ...loss, session }, maskStep);
+  }
+
+  get parts(): number {
+    return this.programs.parts;
+  }
+
+  async chooseParts(
+    batch: TrainBatch,
+    parameters: ReadonlyMap<string, HostTensor>,
+    communicator: Communicator,
+  ): Promise<PartsChoice | undefined> {
+    // Every part has gradients of its own.
+    const elements = this.step.trained.reduce((sum, name) => sum + parameters.get(name)!.data.length, 0);
+    const images = batch.inputs['padding']!.shape[0]!;
+    const threads = elements > MAX_DIVIDED_ELEMENTS ? 0 : this.concurrency;
+    const candidates = await candidateParts(threads, images, communicator);
+    if (candidates.length === 0) return undefined;
+    const loaded = new Map([[this.parts, this.programs]]);
+    for (const parts of [1, ...candidates]) if (!loaded.has(parts)) loaded.set(parts, await this.loadPrograms(parts));
+    const numBoxes = boxNormalizer(batch.targets.boxCounts.reduce((sum, count) => sum + count, 0));
+    const measure = async (parts: number): Promise<number> => {
+      this.programs = loaded.get(parts)!;
+      const clock = stopwatch();
+      const { release } = await this.run(batch, parameters, numBoxes, 0);
+      release();
+      return clock();
+    };
+    const choice = await chooseParts(candidates, measure, communicator);
+    this.programs = loaded.get(choice.parts)!;
+    for (const programs of loaded.values()) if (programs !== this.programs) await programs.dispose();
+    return choice;
   }
 
   get trained(): readonly string[] {
-    return [...new Set([...this.programs.trained, ...(this.masks?.trained ?? [])])];
+    return [...new Set([...this.step.trained, ...(this.masks?.trained ?? [])])];
   }
 
   async run(
@@ -127,17 +160,13 @@ export class TrainStep implements DifferentiableStep {
     gradientValues: ValueScope,
     { batch, parameters, numBoxes, seed, onGradients }: RunInputs,
   ): Promise<StepResult> {
-    const { config, programs, sessions } = this;
+    const { config, programs, loss } = this;
     const timing: StepTiming = { forwardMs: 0, matchingMs: 0, lossMs: 0, backwardMs: 0 };
     const clock = stopwatch();
-    const inputs: Feeds = {
-      ...batch.inputs,
-      // Auxiliary losses read boxes and tokens before anything is matched.
-      ...batch.targets.inputs,
-      dropout_seed: { dtype: 'uint32', shape: [], data: Uint32Array.of(seed) },
-    };
-
-    const outputs = values.keep(await sessions.forward.compute(feedsFor(programs.forward, [inputs], parameters)));
+    // Auxiliary losses read boxes and tokens before anything is matched.
+    const inputs: Feeds = { ...batch.inputs, ...batch.targets.inputs };
+    const forward = await programs.forward(inputs, seed, parameters, values);
+    const { outputs } = forward;
     timing.forwardMs = clock();
 
     const matches = hasDetectionLosses(config)
@@ -147,12 +176,10 @@ export class TrainStep implements DifferentiableStep {
       matches === undefined ? batch.targets.inputs : lossInputs(batch.targets, matches, config.num_queries, numBoxes);
     timing.matchingMs = clock();
 
-    const lossResults = values.keep(
-      await sessions.loss.compute(feedsFor(this.loss.program, [outputs, targets], parameters)),
-    );
-    const losses = readLosses(await readTensors(lossResults, ['total', 'terms']), this.loss.termNames);
-    const cotangents: Record<string, DeviceTensor> = {};
-    for (const name of this.loss.trainedOutputs) cotangents[cotangentName(name)] = lossResults[cotangentName(name)]!;
+    const lossResults = values.keep(await loss.session.compute(feedsFor(loss.program, [outputs, targets], parameters)));
+    const losses = readLosses(await readTensors(lossResults, ['total', 'terms']), loss.termNames);
+    const cotangents: Record<string, HostTensor | DeviceTensor> = auxiliaryCotangents(this.step, forward.scalars);
+    for (const name of loss.trainedOutputs) cotangents[cotangentName(name)] = lossResults[cotangentName(name)]!;
     const gradients = new Map<string, HostTensor>();
     const terms: Record<string, number> = { ...losses.terms };
     let { total } = losses;
@@ -160,7 +187,7 @@ export class TrainStep implements DifferentiableStep {
       terms[name] = value;
       total += value * weight;
     };
-    for (const { name, weight } of programs.auxiliary) add(name, await readScalar(outputs, name), weight);
+    for (const { name, value, weight } of auxiliaryTerms(this.step, forward.scalars)) add(name, value, weight);
     if (this.masks !== undefined && matches !== undefined) {
       const { boxCounts } = batch.targets;
       const imageIndex = batch.inputs['image_index']!.data as Int32Array;
@@ -174,49 +201,27 @@ export class TrainStep implements DifferentiableStep {
     requireFinite(total, terms, batch.ids);
 
     onGradients?.(gradients);
-    const handedOn: Record<string, DeviceTensor> = {};
-    const found = new Map<string, HostTensor>();
-    const tables = new Map<string, RowGradient>();
-    for (const [index, session] of sessions.backward.entries()) {
-      const feeds = feedsFor(session.program, [inputs, outputs, cotangents, handedOn], parameters);
-      const results = await session.compute(feeds);
-      const ready = new Map<string, HostTensor>();
-      for (const [name, value] of Object.entries(results)) {
-        const isGradient = isCotangentName(name);
-        (isGradient ? gradientValues : values).keep({ value });
-        if (isGradient) ready.set(valueName(name), await value.read());
-        else handedOn[name] = value;
-      }
-      for (const name of programs.tables) {
-        const [indices, rows] = [results[rowIndicesName(name)], ready.get(name)];
-        if (indices === undefined || rows === undefined) continue;
-        ready.delete(name);
-        const { data } = (await indices.read()) as HostTensor & { readonly data: Int32Array };
-        tables.set(name, sumRowGradients([{ indices: data, values: rows.data as Float32Array }]));
-      }
-      for (const [name, gradient] of ready) found.set(name, gradient);
-      onGradients?.(ready);
-      releaseUnread([outputs, cotangents, handedOn], sessions.backward.slice(index + 1));
-    }
-    for (const name of programs.trained) if (!tables.has(name)) gradients.set(name, found.get(name)!);
+    const backward = await programs.backward(forward, cotangents, parameters, { values, gradientValues }, onGradients);
+    for (const [name, gradient] of backward.gradients) gradients.set(name, gradient);
     timing.backwardMs = clock();
+    const { tables } = backward;
     return { total, terms, gradients, tables, matches, timing, release: () => gradientValues.release() };
   }
 
   async dispose(): Promise<void> {
-    const { forward, loss, backward } = this.sessions;
-    await Promise.all([forward, loss, ...backward].map((session) => session.dispose()));
-    await this.masks?.dispose();
+    await Promise.all([this.programs.dispose(), this.loss.session.dispose(), this.masks?.dispose()]);
   }
 }
 
-/** Releases values that no session reads. */
-const releaseUnread = (
-  values: readonly Readonly<Record<string, DeviceTensor>>[],
-  sessions: readonly Session[],
-): void => {
-  const read = new Set(sessions.flatMap(({ program }) => program.inputs.map(({ name }) => name)));
-  for (const [name, value] of values.flatMap((source) => Object.entries(source))) if (!read.has(name)) value.release();
+/** Outputs of the forward program that matching, losses and masks read. */
+const readOutputs = (
+  { forward }: StepPrograms,
+  loss: LossProgram,
+  masks: MaskProgram | undefined,
+): readonly string[] => {
+  const read = new Set([...loss.program.inputs, ...(masks?.program.inputs ?? [])].map(({ name }) => name));
+  for (const name of ['pred_logits', 'pred_boxes']) read.add(name);
+  return Object.keys(forward.outputs).filter((name) => read.has(name));
 };
 
 /** Traces the programs of a step. Gradients flow from the outputs that a loss reads only. */

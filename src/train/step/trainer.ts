@@ -3,56 +3,24 @@ import type { HostTensor } from '../../engine/graph/index.ts';
 import { boxNormalizer, type LossConfig } from '../../losses/index.ts';
 import type { MdetrNetwork } from '../../models/index.ts';
 import type { Runtime } from '../../engine/runtime/runtime.ts';
-import type { Precision } from '../parallel/bfloat16.ts';
 import { singleProcess, type Communicator } from '../parallel/communicator.ts';
 import { copyEntries, updateAverage } from '../optimizer/ema.ts';
-import { isAuxiliary, type AuxiliaryHeads } from '../auxiliary/auxiliary-heads.ts';
-import { clipFactor, Optimizer, type OptimizerConfig } from '../optimizer/optimizer.ts';
+import { isAuxiliary } from '../auxiliary/auxiliary-heads.ts';
+import { clipFactor, Optimizer } from '../optimizer/optimizer.ts';
 import { OptimizerShards } from '../optimizer/optimizer-shards.ts';
 import { GradientSums, type Gradients, type SumOptions } from './gradient-sums.ts';
 import { officiallyTrainable } from './parameters.ts';
-import { ratesAt, scaledRates, type LearningRates, type ScheduleConfig } from '../config/schedule.ts';
+import { ratesAt, scaledRates, type LearningRates } from '../config/schedule.ts';
 import { dropoutSeed } from '../../random/mixing.ts';
 import { UpdatePool } from '../optimizer/update-pool.ts';
 import type { TrainBatch } from '../data/train-batch.ts';
+import type { PartsChoice } from './choose-parts.ts';
 import type { DifferentiableStep, StepResult } from './differentiable-step.ts';
 import type { RowGradient } from '../optimizer/row-gradient.ts';
 import { floatsOf, notFinite, sumOf, sumTables, sumTerms, sumTimings } from './step-totals.ts';
+import type { TrainerOptions } from './trainer-options.ts';
 import { copyInto, type StepReport, type TrainerState } from './trainer-state.ts';
 import { TrainStep } from './train-step.ts';
-
-/** Options of a trainer. */
-export interface TrainerOptions {
-  readonly schedule: ScheduleConfig;
-  /** When the schedule sets the rates: after each step as in the official code (the default), where step 0 has full rates. */
-  readonly ratesSet?: 'after_step' | 'before_step';
-  readonly optimizer: OptimizerConfig;
-  /** Maximum norm of the gradients; 0 or less turns clipping off. */
-  readonly clipMaxNorm: number;
-  /** Decay of the moving average of all weights. Without it no average is kept. */
-  readonly emaDecay?: number | undefined;
-  /** Number of steps in an epoch of the schedule. */
-  readonly stepsPerEpoch: number;
-  /** Seed of the dropout masks. */
-  readonly seed: number;
-  readonly dropout: boolean;
-  /** Whether a parameter is trained; by default those that the official code trains. */
-  readonly isTrainable?: (name: string) => boolean;
-  /** Batches hold what a frozen backbone sees instead of images. */
-  readonly isPrecomputed?: boolean;
-  /** Heads that exist only in training. Their values are part of `parameters`. */
-  readonly auxiliary?: AuxiliaryHeads;
-  /** Maximum number of boxes of a batch whose masks are trained; 0 for all. */
-  readonly maskBoxes?: number;
-  /** Connection to the other processes of data-parallel training. */
-  readonly communicator?: Communicator;
-  /** Divides the optimizer's state among these processes. Default false. */
-  readonly shardOptimizer?: boolean | undefined;
-  /** Precision in which the processes exchange gradients. Default float32. */
-  readonly gradientExchange?: Precision | undefined;
-  /** Optimizer threads; by default one per core, at most 4. The result does not depend on it. */
-  readonly threads?: number;
-}
 
 /**
  * Trains a network batch by batch; `Training` opens one for a custom loop. A `step` does what the official code does: forward,
@@ -104,7 +72,7 @@ export class Trainer {
     runtime: Runtime,
     options: TrainerOptions,
   ): Promise<Trainer> {
-    const { dropout, auxiliary, maskBoxes, isPrecomputed } = options;
+    const { dropout, auxiliary, maskBoxes, isPrecomputed, parts } = options;
     const isTrainable = options.isTrainable ?? officiallyTrainable(model, options.schedule);
     const step = await TrainStep.load(model, config, runtime, {
       isTrainable,
@@ -112,6 +80,7 @@ export class Trainer {
       auxiliary,
       maskBoxes,
       isPrecomputed,
+      parts,
       // Processes exchange dense gradients.
       minTableElements: (options.communicator ?? singleProcess).size > 1 ? Infinity : MIN_TABLE_ELEMENTS,
     });
@@ -121,6 +90,21 @@ export class Trainer {
   /** Number of completed steps. */
   get steps(): number {
     return this.count;
+  }
+
+  /** Number of parts in which a batch is computed side by side. */
+  get parts(): number {
+    return this.differentiable.parts ?? 1;
+  }
+
+  /**
+   * Chooses the number of parts in which batches like the given one are computed fastest on this machine, in all processes
+   * together, by alternating runs that train nothing.
+   *
+   * @returns the choice; undefined if batches of this network, or on this runtime, are not divided
+   */
+  async chooseParts(batch: TrainBatch): Promise<PartsChoice | undefined> {
+    return this.differentiable.chooseParts?.(batch, this.parameters, this.communicator);
   }
 
   /** Everything that a resumed training needs; with a divided optimizer state only this process's part of it. */

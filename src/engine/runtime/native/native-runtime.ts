@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { MdetrError, messageOf } from '../../../errors.ts';
 import type { NamedTensors, Program, ProgramInput } from '../../graph/program.ts';
 import { checkCommandLine } from '../node/command-line.ts';
@@ -36,9 +37,9 @@ const ALL_OPTIMIZATIONS = 99;
 /** Setting of a session: name of the file to which the weights of the optimized program are written. */
 const OPTIMIZED_WEIGHTS_FILE = 'session.optimized_model_external_initializers_file_name';
 
-/** Use of ONNX Runtime's optimizer for a program. */
-interface Optimizing {
-  /** It has seen the program before. */
+/** How a session is created. */
+interface CreateOptions extends Pick<LoadOptions, 'concurrentRuns'> {
+  /** ONNX Runtime's optimizer has seen the program before. */
   readonly isOptimized?: boolean;
   /** Files in which it stores its result. */
   readonly optimizedFiles?: OptimizedFiles;
@@ -50,6 +51,7 @@ interface Optimizing {
  */
 export class NativeRuntime implements Runtime {
   readonly device = 'cpu';
+  readonly concurrency: number;
   private readonly library: OrtLibrary;
   private readonly arena: SharedArena;
   private readonly cache: ProgramCache;
@@ -61,6 +63,7 @@ export class NativeRuntime implements Runtime {
     checkCommandLine('native');
     this.arena = new SharedArena((buffer) => this.library.address(new Uint8Array(buffer)));
     this.cache = options.cache ?? new ProgramCache();
+    this.concurrency = options.blocking === true ? 1 : (options.threads ?? availableParallelism());
   }
 
   /** Loads the library, and creates its environment on another thread. @throws {MdetrError} like the constructor */
@@ -79,21 +82,19 @@ export class NativeRuntime implements Runtime {
     options?: LoadOptions,
   ): Promise<Session<Inputs, Outputs>>;
   load(program: Program, options: LoadOptions = {}): Promise<Session> {
-    return loadProgram(program, options, this.cache, this, (...model) =>
-      this.create(...model, options.isCached === true),
-    );
+    return loadProgram(program, options, this.cache, this, (...model) => this.create(...model, options));
   }
 
   private async create(
     program: Program,
     model: Uint8Array | string,
     inputs: readonly ProgramInput[],
-    isCached: boolean,
+    options: LoadOptions,
   ): Promise<Session> {
     const { library } = this;
     const env = await environment(library);
     acquireRunArena(library, env);
-    const handle = await this.createSession(program, model, isCached).catch((error: unknown) => {
+    const handle = await this.createSession(program, model, options).catch((error: unknown) => {
       releaseRunArena(library, env);
       throw new MdetrError(`cannot load program "${program.name}" on device "${this.device}": ${messageOf(error)}`, {
         cause: error,
@@ -106,34 +107,31 @@ export class NativeRuntime implements Runtime {
   }
 
   /** Handle of a new session. That of a program in the cache reads what the optimizer made of it before, or stores it. */
-  private async createSession(program: Program, model: Uint8Array | string, isCached: boolean): Promise<Address> {
-    if (typeof model !== 'string' || !isCached) return this.createFrom(program, model);
+  private async createSession(program: Program, model: Uint8Array | string, options: LoadOptions): Promise<Address> {
+    const { isCached = false, concurrentRuns } = options;
+    if (typeof model !== 'string' || !isCached) return this.createFrom(program, model, { concurrentRuns });
     const optimized = new OptimizedProgram(model);
     const stored = await optimized.find();
     if (stored !== undefined) {
       try {
-        return await this.createFrom(program, stored, { isOptimized: true });
+        return await this.createFrom(program, stored, { isOptimized: true, concurrentRuns });
       } catch {
         await optimized.remove();
       }
     }
     const optimizedFiles = await optimized.newFiles();
-    if (optimizedFiles === undefined) return this.createFrom(program, model);
+    if (optimizedFiles === undefined) return this.createFrom(program, model, { concurrentRuns });
     try {
-      const handle = await this.createFrom(program, model, { optimizedFiles });
+      const handle = await this.createFrom(program, model, { optimizedFiles, concurrentRuns });
       await optimized.keep(optimizedFiles);
       return handle;
     } catch {
       await optimized.discard(optimizedFiles);
-      return this.createFrom(program, model); // The cache cannot be written, or the error is that of the program.
+      return this.createFrom(program, model, { concurrentRuns }); // The cache cannot be written, or the error is that of the program.
     }
   }
 
-  private async createFrom(
-    program: Program,
-    model: Uint8Array | string,
-    optimizing: Optimizing = {},
-  ): Promise<Address> {
+  private async createFrom(program: Program, model: Uint8Array | string, optimizing: CreateOptions): Promise<Address> {
     const { library } = this;
     const env = await environment(library);
     const options = this.sessionOptions(program, optimizing);
@@ -156,7 +154,10 @@ export class NativeRuntime implements Runtime {
     setImmediate(() => void returnFreedMemory()).unref();
   }
 
-  private sessionOptions(program: Program, { isOptimized = false, optimizedFiles }: Optimizing): Address {
+  private sessionOptions(
+    program: Program,
+    { isOptimized = false, optimizedFiles, concurrentRuns = 1 }: CreateOptions,
+  ): Address {
     const { library } = this;
     const { threads, profilePrefix } = this.options;
     const options = library.make('createSessionOptions');
@@ -166,7 +167,9 @@ export class NativeRuntime implements Runtime {
       library.call('addSessionConfigEntry', options, OPTIMIZED_WEIGHTS_FILE, optimizedFiles.weights);
     }
     library.call('setSessionLogSeverityLevel', options, LOG_ERRORS_ONLY);
-    if (threads !== undefined) library.call('setIntraOpNumThreads', options, threads);
+    // Each of several runs has a thread of its own beside those that the session's runs share.
+    const shared = this.concurrency === 1 || concurrentRuns === 1 ? threads : this.concurrency - concurrentRuns + 1;
+    if (shared !== undefined) library.call('setIntraOpNumThreads', options, Math.max(1, shared));
     // Memory patterns are kept per input shape: they cost more than they save, and accumulate with varying shapes.
     library.call('disableMemPattern', options);
     library.call('addSessionConfigEntry', options, USES_RUN_ARENA, '1');

@@ -41,6 +41,12 @@ export const runSchema = z.object({
     own: true,
     shown: 'one per core',
   }),
+  batch_parts: positiveInteger.optional().meta({
+    description:
+      'Parts of a batch, each of some of its images, that are computed side by side on the threads: small networks use few cores better this way.',
+    own: true,
+    shown: 'measured when the run begins',
+  }),
   replicas: positiveInteger.default(1).meta({
     description: 'Copies of the network in threads of their own, which share the `accumulate` batches of every step.',
     own: true,
