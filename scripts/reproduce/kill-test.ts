@@ -1,6 +1,6 @@
 /**
  * Kills training runs with SIGKILL at random moments, resumes them, and checks that all their values equal those of an
- * uninterrupted run bit for bit (one thread).
+ * uninterrupted run bit for bit (two threads).
  *
  *     npm run test:kill
  *     npm run test:kill -- --kills 50 --seed 3

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openSafetensors } from '../../src/checkpoints/index.ts';
 import { completeRecordBytes } from '../../src/train/run/records/event-file.ts';
@@ -8,7 +8,7 @@ import { projectRoot } from './run-mdetr.ts';
 
 const program = join(projectRoot, 'dist/cli/main.js');
 
-/** A run of two training stages with moving average, dropout and validations, which saves every few steps. */
+/** A run of two training stages with moving average, dropout, batches in parts and validations, which saves every few steps. */
 const config = {
   ...smallValues,
   ema: true,
@@ -17,6 +17,7 @@ const config = {
   save_every: 3,
   log_every: 2,
   num_workers: 1,
+  batch_parts: 2,
   encoder_auxiliary_loss: 1,
   backbone_auxiliary_loss: 1,
   datasets_val: [{ scenes: { seed: 6, images: 1, width: 96, height: 64, min_objects: 2, max_objects: 3 } }],
@@ -44,7 +45,7 @@ export interface KillReport {
 
 /**
  * Kills training runs (SIGKILL) at random moments, from the start of the process to its last save, and resumes them, for
- * the given number of kills. Then compares every value with an uninterrupted run.
+ * the given number of kills, without what they left in the cache of programs. Then compares every value with an uninterrupted run.
  */
 export const killAndResume = async (options: KillOptions): Promise<KillReport> => {
   const { folder, steps, random, onEvent = () => undefined } = options;
@@ -57,7 +58,8 @@ export const killAndResume = async (options: KillOptions): Promise<KillReport> =
   writeFileSync(path, JSON.stringify({ ...config, stages }));
   const started = performance.now();
   const uninterrupted = join(folder, 'uninterrupted');
-  await train(path, uninterrupted, undefined);
+  const cache = join(folder, 'cache');
+  await train(path, uninterrupted, cache);
   const totalMs = performance.now() - started;
   onEvent(`uninterrupted: ${(totalMs / 1000).toFixed(1)} s`);
 
@@ -67,7 +69,8 @@ export const killAndResume = async (options: KillOptions): Promise<KillReport> =
   while (kills < options.kills) {
     // 0.7: most kills fall into steps, saves and validations.
     const afterMs = random() * totalMs * 0.7;
-    const wasKilled = await train(path, run, afterMs);
+    const wasKilled = await train(path, run, cache, afterMs);
+    if (wasKilled) rmSync(cache, { recursive: true, force: true });
     if (wasKilled) kills++;
     onEvent(
       `${wasKilled ? `kill ${kills}` : 'finished before'} after ${(afterMs / 1000).toFixed(2)} s, ${positionOf(run)}`,
@@ -77,16 +80,17 @@ export const killAndResume = async (options: KillOptions): Promise<KillReport> =
     faults.push(...(await faultsOf(run, uninterrupted)));
     run = join(folder, `killed-${++runs}`);
   }
-  await train(path, run, undefined);
+  await train(path, run, cache);
   faults.push(...(await faultsOf(run, uninterrupted)));
   return { kills, finished: finished + 1, faults };
 };
 
 /** Returns true if the run was killed before it ended. */
-const train = (path: string, out: string, killAfterMs: number | undefined): Promise<boolean> =>
+const train = (path: string, out: string, cache: string, killAfterMs?: number): Promise<boolean> =>
   new Promise((resolve, reject) => {
-    const args = [program, 'train', path, '--output-dir', out, '--resume', '--threads', '1'];
-    const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    const args = [program, 'train', path, '--output-dir', out, '--resume', '--threads', '2'];
+    const env = { ...process.env, MDETR_CACHE: cache };
+    const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
     let stderr = '';
     child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
     const timer = killAfterMs === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), killAfterMs);
