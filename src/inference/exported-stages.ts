@@ -15,6 +15,7 @@ import { stagesOfWhole } from './whole-stages.ts';
  * @param onLoad called with the name of each program before it is loaded
  * @param isCached the programs are in the cache; that of masks is loaded when they are wanted for the first time, so that a broken one
  *   fails then
+ * @param onCreating called when ONNX Runtime creates the sessions of text and image on other threads (`LoadOptions`)
  * @throws {MdetrError} if ONNX Runtime rejects a program, or the layout lacks one
  */
 export const loadExportedStages = async (
@@ -23,12 +24,21 @@ export const loadExportedStages = async (
   folder: string,
   onLoad: (program: string) => void,
   isCached = false,
+  onCreating?: () => void,
 ): Promise<Stages> => {
   const loaded: Pick<Session, 'dispose'>[] = [];
+  const created = new Set<string>();
+  const whenCreating = (name: string): void => {
+    if (created.add(name).size === EARLY_PARTS) onCreating?.();
+  };
   const load = async <P extends Program>(exported: ExportedProgramFile | undefined): Promise<SessionOf<P>> => {
     if (exported === undefined) throw new MdetrError(`${folder}: a program of the ${layout} layout is missing`);
     onLoad(exported.program.name);
-    const session = await runtime.load(exported.program, { compiled: exported.compiled, isCached });
+    const session = await runtime.load(exported.program, {
+      compiled: exported.compiled,
+      isCached,
+      onCreating: () => whenCreating(exported.program.name),
+    });
     loaded.push(session);
     return session as unknown as SessionOf<P>;
   };
@@ -56,6 +66,9 @@ export const loadExportedStages = async (
     throw error;
   }
 };
+
+/** Number of programs of the `parts` layout that are always loaded at once: those of the text and the image. */
+const EARLY_PARTS = 2;
 
 /** Like `Promise.all`, but waits for all of them before it fails, so that none is left running. */
 const settled: typeof Promise.all = async (promises: Iterable<unknown>) => {

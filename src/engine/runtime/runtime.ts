@@ -53,6 +53,8 @@ export interface LoadOptions {
   readonly deviceOutputs?: readonly string[] | undefined;
   /** Number of runs of the program at the same time, which share the threads. Default 1. */
   readonly concurrentRuns?: number | undefined;
+  /** Called when the rest is up to ONNX Runtime, which creates the session on another thread. Runtimes without threads may not call it. */
+  readonly onCreating?: (() => void) | undefined;
 }
 
 /** A compiled program: the contents of the ONNX file, and of the file of its weights if it has one. */

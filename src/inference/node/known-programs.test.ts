@@ -66,6 +66,17 @@ describe('programs that were compiled before', () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 
+  it('tell once that their sessions are being created, before these are ready', async () => {
+    await load(code, true);
+    const events: string[] = [];
+    const options = { cache, onLoad: (name: string) => events.push(name), code };
+    const loaded = await loadEarly(call, Promise.resolve(runtime), options, () => events.push('creating'));
+    events.push('ready');
+    expect(events).toEqual(['text', 'image', 'creating', 'ready']);
+    await Promise.all([loaded!.stages.image.dispose(), loaded!.stages.text.dispose()]);
+    await cache.clear();
+  });
+
   it('are loaded before the model is read, and disposed if the model is another one by then', async () => {
     expect(await early()).toBeUndefined();
     await load(code, true);

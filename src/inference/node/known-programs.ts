@@ -48,12 +48,14 @@ export interface EarlyStages {
  * long as reading the files, on other threads. {@link loadStages} takes them if they are those of the model, and disposes them if not.
  *
  * @param call what selects the model and its weights, such as its path
+ * @param onCreating called when ONNX Runtime is creating the sessions on other threads
  * @returns undefined if there was no such start, or its programs are no longer there
  */
 export const loadEarly = async (
   call: readonly unknown[],
   runtime: Promise<Runtime>,
   { cache, storage, onLoad, code }: StagesOptions,
+  onCreating?: () => void,
 ): Promise<EarlyStages | undefined> => {
   const digest = code ?? (await codeDigest());
   if (digest === undefined) return undefined;
@@ -63,7 +65,8 @@ export const loadEarly = async (
     const recipe = join(cache.folder, name);
     const programs = await recall(recipe, cache);
     if (programs === undefined) return undefined;
-    return { recipe, stages: await loadExportedStages({ layout: 'parts', programs }, await runtime, '', onLoad, true) };
+    const exported = { layout: 'parts', programs } as const;
+    return { recipe, stages: await loadExportedStages(exported, await runtime, '', onLoad, true, onCreating) };
   } catch {
     return undefined; // Loaded again, with its error, when the model has been read.
   }

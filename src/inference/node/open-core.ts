@@ -35,8 +35,12 @@ export const openCore = async (name: string, options: FromPretrainedOptions): Pr
   const starting = createRuntime({ device, threads, strictDevice, onPlacement, cache });
   const call = [resolve(path), options.weights, options.config, options.answers, options.tokenizer];
   // Errors of the model's files come first; that of the runtime is thrown below.
-  const early = loadEarly(call, starting, loading);
   starting.catch(() => undefined);
+  let onCreating: () => void = () => undefined;
+  const creating = new Promise<void>((done) => (onCreating = done));
+  const early = loadEarly(call, starting, loading, onCreating);
+  // Reading the model keeps this thread busy for most of the time that other threads need for the sessions.
+  await Promise.race([early, creating]);
   const source: ModelSource = await openModelSource(path, options).catch(async (error: unknown) => {
     await disposeEarly(await early);
     throw error;

@@ -38,7 +38,7 @@ const ALL_OPTIMIZATIONS = 99;
 const OPTIMIZED_WEIGHTS_FILE = 'session.optimized_model_external_initializers_file_name';
 
 /** How a session is created. */
-interface CreateOptions extends Pick<LoadOptions, 'concurrentRuns'> {
+interface CreateOptions extends Pick<LoadOptions, 'concurrentRuns' | 'onCreating'> {
   /** ONNX Runtime's optimizer has seen the program before. */
   readonly isOptimized?: boolean;
   /** Files in which it stores its result. */
@@ -108,38 +108,42 @@ export class NativeRuntime implements Runtime {
 
   /** Handle of a new session. That of a program in the cache reads what the optimizer made of it before, or stores it. */
   private async createSession(program: Program, model: Uint8Array | string, options: LoadOptions): Promise<Address> {
-    const { isCached = false, concurrentRuns } = options;
-    if (typeof model !== 'string' || !isCached) return this.createFrom(program, model, { concurrentRuns });
+    const { isCached = false, concurrentRuns, onCreating } = options;
+    const common = { concurrentRuns, onCreating };
+    if (typeof model !== 'string' || !isCached) return this.createFrom(program, model, common);
     const optimized = new OptimizedProgram(model);
     const stored = await optimized.find();
     if (stored !== undefined) {
       try {
-        return await this.createFrom(program, stored, { isOptimized: true, concurrentRuns });
+        return await this.createFrom(program, stored, { ...common, isOptimized: true });
       } catch {
         await optimized.remove();
       }
     }
     const optimizedFiles = await optimized.newFiles();
-    if (optimizedFiles === undefined) return this.createFrom(program, model, { concurrentRuns });
+    if (optimizedFiles === undefined) return this.createFrom(program, model, common);
     try {
-      const handle = await this.createFrom(program, model, { optimizedFiles, concurrentRuns });
+      const handle = await this.createFrom(program, model, { ...common, optimizedFiles });
       await optimized.keep(optimizedFiles);
       return handle;
     } catch {
       await optimized.discard(optimizedFiles);
-      return this.createFrom(program, model, { concurrentRuns }); // The cache cannot be written, or the error is that of the program.
+      return this.createFrom(program, model, common); // The cache cannot be written, or the error is that of the program.
     }
   }
 
-  private async createFrom(program: Program, model: Uint8Array | string, optimizing: CreateOptions): Promise<Address> {
+  private async createFrom(program: Program, model: Uint8Array | string, creating: CreateOptions): Promise<Address> {
     const { library } = this;
     const env = await environment(library);
-    const options = this.sessionOptions(program, optimizing);
+    const options = this.sessionOptions(program, creating);
     const out = new BigUint64Array(1);
     try {
-      if (typeof model === 'string')
-        await library.callAsync(model, 'createSession', env, pathArgument(model), options, out);
-      else await library.callAsync(model, 'createSessionFromArray', env, model, model.byteLength, options, out);
+      const created =
+        typeof model === 'string'
+          ? library.callAsync(model, 'createSession', env, pathArgument(model), options, out)
+          : library.callAsync(model, 'createSessionFromArray', env, model, model.byteLength, options, out);
+      creating.onCreating?.();
+      await created;
     } finally {
       library.release('releaseSessionOptions', options);
       releaseCodePages(library.path);

@@ -67,13 +67,11 @@ export class NodeRuntime implements Runtime {
     options?: LoadOptions,
   ): Promise<Session<Inputs, Outputs>>;
   load(program: Program, options: LoadOptions = {}): Promise<Session> {
-    return loadProgram(program, options, this.cache, this, (...model) =>
-      this.create(options.deviceOutputs ?? [], ...model),
-    );
+    return loadProgram(program, options, this.cache, this, (...model) => this.create(options, ...model));
   }
 
   private async create(
-    deviceOutputs: readonly string[],
+    { deviceOutputs = [], onCreating }: LoadOptions,
     program: Program,
     model: Uint8Array | string,
     inputs: readonly ProgramInput[],
@@ -94,7 +92,9 @@ export class NodeRuntime implements Runtime {
     const isWatched = device !== 'cpu' && (options.strictDevice === true || options.onPlacement !== undefined);
     try {
       if (isWatched) return await PlacedSession.create(program, inputs, toOrt, device, options, sessionWith);
-      return new OrtSession(program, await sessionWith({}), inputs, toOrt);
+      const created = sessionWith({});
+      onCreating?.();
+      return new OrtSession(program, await created, inputs, toOrt);
     } catch (error) {
       const message = deviceHint(device, messageOf(error)) ?? messageOf(error);
       throw new MdetrError(`cannot load program "${program.name}" on device "${device}": ${message}`, {
