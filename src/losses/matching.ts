@@ -1,7 +1,7 @@
 import { messageOf } from '../errors.ts';
 import type { HostTensor } from '../engine/graph/index.ts';
 import { matchTargets, type Match } from '../matching/matcher.ts';
-import type { MatchingWeights } from '../matching/cost.ts';
+import { positiveEntries, type MatchingWeights } from '../matching/cost.ts';
 import type { BatchTargets } from './targets.ts';
 
 /** Matches of every decoder layer and sample: which query was given which of the sample's boxes, ordered by query. */
@@ -10,24 +10,25 @@ export type LayerMatches = readonly (readonly Match[])[];
 /**
  * Matches the queries of every decoder layer with the boxes of their sample.
  *
- * @param predictions outputs of the forward program: `pred_logits` (L, B, Q, 256), `pred_boxes` (L, B, Q, 4)
+ * @param predictions `pred_probabilities` (L, B, Q, 256), the softmax of `pred_logits`, and `pred_boxes` (L, B, Q, 4)
  * @throws {RangeError} naming the layer and the sample whose cost is not finite
  */
 export const matchLayers = (
-  predictions: { readonly pred_logits: HostTensor; readonly pred_boxes: HostTensor },
+  predictions: { readonly pred_probabilities: HostTensor; readonly pred_boxes: HostTensor },
   { boxCounts, inputs }: BatchTargets,
   weights: MatchingWeights,
 ): LayerMatches => {
-  const { pred_logits: logits, pred_boxes: boxes } = predictions;
-  const layers = logits.shape[0]!;
+  const { pred_probabilities: probabilities, pred_boxes: boxes } = predictions;
+  const positives = positiveEntries(inputs.positive_map.data as Float32Array, probabilities.shape.at(-1)!);
+  const layers = probabilities.shape[0]!;
   return Array.from({ length: layers }, (_, layer) => {
     try {
       return matchTargets(
         {
-          predLogits: layerOf(logits, layer),
+          probabilities: layerOf(probabilities, layer),
           predBoxes: layerOf(boxes, layer),
           targetBoxes: inputs.target_boxes.data as Float32Array,
-          positiveMap: inputs.positive_map.data as Float32Array,
+          positives,
           targetCounts: boxCounts,
         },
         weights,

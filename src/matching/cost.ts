@@ -14,21 +14,29 @@ export interface MatchingWeights {
 /** Official default weights. */
 export const DEFAULT_MATCHING_WEIGHTS: MatchingWeights = { set_cost_class: 1, set_cost_bbox: 5, set_cost_giou: 2 };
 
+/** Non-zero entries of a target's positive map. The classes that the target is not of do not contribute to its cost. */
+export interface PositiveEntries {
+  /** Indices of classes. */
+  readonly classes: readonly number[];
+  /** Weight of each of them; 1 in the official code. */
+  readonly weights: readonly number[];
+}
+
 /** Predictions and targets of one sample: Q queries, N targets, C classes (soft tokens, then no-object). */
 export interface MatchingSample {
-  /** (Q, C) class logits. */
-  readonly logits: Float32Array | Float64Array;
+  /** (Q, C) softmax of the class logits. */
+  readonly probabilities: Float32Array;
   /** (Q, 4) in cxcywh format, relative to the image. */
   readonly boxes: BoxArray;
   /** (N, 4) in the format of `boxes`. */
   readonly targetBoxes: BoxArray;
-  /** (N, C) weight of every class for every target; 0 or 1 in the official code. */
-  readonly positiveMap: Float32Array | Float64Array | Uint8Array;
+  /** Classes of each target, (N); see `positiveEntries`. */
+  readonly positives: readonly PositiveEntries[];
 }
 
 /**
  * Matching cost (Q, N) of assigning query q to target n:
- * `bbox * L1(box, target) - class * sum(softmax(logits) * positiveMap) - giou * GIoU(box, target)`.
+ * `bbox * L1(box, target) - class * sum(probabilities * positiveMap) - giou * GIoU(box, target)`.
  *
  * @throws {RangeError} if a box is NaN or has a negative size, or the lengths do not fit each other
  */
@@ -36,30 +44,27 @@ export const matchingCost = (
   sample: MatchingSample,
   weights: MatchingWeights = DEFAULT_MATCHING_WEIGHTS,
 ): Float64Array => {
-  const { logits, boxes, targetBoxes } = sample;
+  const { probabilities, boxes, targetBoxes, positives } = sample;
   const [queries, targets] = [boxes.length / 4, targetBoxes.length / 4];
   const cost = new Float64Array(queries * targets);
   if (cost.length === 0) return cost;
-  const classes = logits.length / queries;
-  if (!Number.isInteger(classes) || sample.positiveMap.length !== targets * classes) {
+  const classes = probabilities.length / queries;
+  if (!Number.isInteger(classes) || positives.length !== targets) {
     throw new RangeError(
-      `matching cost: ${logits.length} logits and a positive map of ${sample.positiveMap.length} values do not fit ` +
+      `matching cost: ${probabilities.length} probabilities and the classes of ${positives.length} targets do not fit ` +
         `${queries} queries and ${targets} targets`,
     );
   }
-  const positives = positiveEntries(sample.positiveMap, targets, classes);
   const predictedXyxy = boxCxcywhToXyxy(boxes);
   const targetXyxy = boxCxcywhToXyxy(targetBoxes);
   assertOrdered(predictedXyxy);
   assertOrdered(targetXyxy);
 
-  const probabilities = new Float64Array(classes);
   for (let q = 0; q < queries; q++) {
-    softmaxInto(probabilities, logits, q * classes);
     for (let n = 0; n < targets; n++) {
       let positive = 0;
-      const { index, weight } = positives[n]!;
-      for (let k = 0; k < index.length; k++) positive += probabilities[index[k]!]! * weight[k]!;
+      const { classes: own, weights: shares } = positives[n]!;
+      for (let k = 0; k < own.length; k++) positive += probabilities[q * classes + own[k]!]! * shares[k]!;
       let l1 = 0;
       for (let k = 0; k < 4; k++) l1 += Math.abs(boxes[4 * q + k]! - targetBoxes[4 * n + k]!);
       cost[q * targets + n] =
@@ -71,29 +76,20 @@ export const matchingCost = (
   return cost;
 };
 
-/** Nonzero entries of every target's positive map; the others do not contribute. */
-const positiveEntries = (
-  map: Float32Array | Float64Array | Uint8Array,
-  targets: number,
-  classes: number,
-): { index: number[]; weight: number[] }[] =>
-  Array.from({ length: targets }, (_, n) => {
-    const index: number[] = [];
-    const weight: number[] = [];
+/**
+ * Finds the classes of every target. All decoder layers share them.
+ *
+ * @param map (N, C) weight of every class for every target
+ * @param classes C
+ */
+export const positiveEntries = (map: Float32Array, classes: number): readonly PositiveEntries[] =>
+  Array.from({ length: map.length / classes }, (_, n) => {
+    const found: { classes: number[]; weights: number[] } = { classes: [], weights: [] };
     for (let k = 0; k < classes; k++) {
-      const value = map[n * classes + k]!;
-      if (value !== 0) {
-        index.push(k);
-        weight.push(value);
-      }
+      const weight = map[n * classes + k]!;
+      if (weight === 0) continue;
+      found.classes.push(k);
+      found.weights.push(weight);
     }
-    return { index, weight };
+    return found;
   });
-
-const softmaxInto = (out: Float64Array, logits: Float32Array | Float64Array, offset: number): void => {
-  let highest = -Infinity;
-  for (let k = 0; k < out.length; k++) highest = Math.max(highest, logits[offset + k]!);
-  let sum = 0;
-  for (let k = 0; k < out.length; k++) sum += out[k] = Math.exp(logits[offset + k]! - highest);
-  for (let k = 0; k < out.length; k++) out[k]! /= sum;
-};

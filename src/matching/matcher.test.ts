@@ -2,7 +2,8 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { hasCase, loadCase, sharedReference, type ReferenceCase } from '../../test/support/reference-case.ts';
-import { matchingCost } from './cost.ts';
+import { softmaxRows } from '../postprocess/scored-boxes.ts';
+import { matchingCost, positiveEntries } from './cost.ts';
 import { matchTargets, type Match } from './matcher.ts';
 
 const casesDir = join(sharedReference, 'cases');
@@ -17,6 +18,9 @@ const flatBoxes = (targets: readonly { boxes: number[][] }[]): Float32Array =>
 const plain = (matches: readonly Match[]): number[][][] =>
   matches.map(({ queries, targets }) => [[...queries], [...targets]]);
 
+/** Softmax of logits over the classes of the official network. */
+const probabilitiesOf = (logits: Float32Array): Float32Array => softmaxRows(logits, logits.length / 256);
+
 /** Largest difference to the reference cost, which has the columns of all samples; sample b uses its own. */
 const costDifference = (
   reference: ReferenceCase,
@@ -27,15 +31,15 @@ const costDifference = (
 ): number => {
   const { shape, data: expected } = reference.typed(costName, 'f32');
   const [batch, queries, total] = shape as [number, number, number];
-  const classes = logits.length / batch / queries;
-  const positiveMap = reference.f32(costName.replace(/cost\.\w+$/, 'positive_map'));
+  const probabilities = probabilitiesOf(logits);
+  const positives = positiveEntries(reference.f32(costName.replace(/cost\.\w+$/, 'positive_map')), 256);
   let largest = 0;
   for (let b = 0; b < batch; b++) {
     const cost = matchingCost({
-      logits: logits.subarray(b * queries * classes, (b + 1) * queries * classes),
+      probabilities: probabilities.subarray(b * queries * 256, (b + 1) * queries * 256),
       boxes: boxes.subarray(b * queries * 4, (b + 1) * queries * 4),
       targetBoxes: flatBoxes(targets),
-      positiveMap,
+      positives,
     });
     expect(cost).toHaveLength(queries * total);
     cost.forEach((value, k) => {
@@ -47,13 +51,13 @@ const costDifference = (
 
 describe('matcher', () => {
   it('matches a query to the box and tokens that it predicts', () => {
-    const predLogits = new Float32Array(2 * 3).fill(0); // 2 queries, 2 tokens + no-object
-    predLogits[0 * 3 + 1] = 4; // the first query predicts the second token
+    // 2 queries, 2 tokens + no-object; the first query predicts the second token.
+    const probabilities = Float32Array.of(0.02, 0.96, 0.02, 0.4, 0.3, 0.3);
     const matches = matchTargets({
-      predLogits,
+      probabilities,
       predBoxes: Float32Array.of(0.5, 0.5, 0.2, 0.2, 0.5, 0.5, 0.2, 0.2),
       targetBoxes: Float32Array.of(0.5, 0.5, 0.2, 0.2),
-      positiveMap: Float32Array.of(0, 1, 0),
+      positives: positiveEntries(Float32Array.of(0, 1, 0), 3),
       targetCounts: [1],
     });
     expect(plain(matches)).toEqual([[[0], [0]]]);
@@ -61,21 +65,37 @@ describe('matcher', () => {
 
   it('accepts samples without targets, and names the sample whose cost is not finite', () => {
     const input = {
-      predLogits: new Float32Array(2 * 3 * 4),
+      probabilities: new Float32Array(2 * 3 * 4).fill(0.25),
       predBoxes: new Float32Array(2 * 3 * 4).fill(0.5),
       targetBoxes: new Float32Array(4).fill(0.5),
-      positiveMap: new Float32Array(4).fill(1),
+      positives: positiveEntries(new Float32Array(4).fill(1), 4),
       targetCounts: [0, 1],
     };
     expect(plain(matchTargets(input))).toEqual([
       [[], []],
       [[0], [0]],
     ]);
-    input.predLogits[3 * 4] = NaN;
+    input.probabilities[3 * 4] = NaN;
     expect(() => matchTargets(input)).toThrow('matching sample 1: cost of row 0, column 0 is NaN');
     input.predBoxes[3 * 4] = NaN;
     expect(() => matchTargets(input)).toThrow('matching sample 1: box 0');
     expect(() => matchTargets({ ...input, targetCounts: [1, 1] })).toThrow('add up to 2');
+    expect(() => matchTargets({ ...input, positives: [] })).toThrow('the classes of 0 targets do not fit');
+  });
+
+  it('weighs classes by the positive map', () => {
+    const sample = {
+      probabilities: Float32Array.of(0.5, 0.25, 0.25, 0.125, 0.375, 0.5),
+      boxes: Float32Array.of(0.5, 0.5, 0.2, 0.2, 0.5, 0.5, 0.2, 0.2),
+      targetBoxes: Float32Array.of(0.5, 0.5, 0.2, 0.2, 0.5, 0.5, 0.2, 0.2),
+      positives: positiveEntries(Float32Array.of(0, 1, 1, 0.5, 0, 0), 3),
+    };
+    expect(sample.positives).toEqual([
+      { classes: [1, 2], weights: [1, 1] },
+      { classes: [0], weights: [0.5] },
+    ]);
+    const cost = matchingCost(sample, { set_cost_class: 2, set_cost_bbox: 1, set_cost_giou: 0 });
+    expect([...cost]).toEqual([-1, -0.5, -1.75, -0.125]);
   });
 
   it.skipIf(modelCases.length === 0).each(modelCases.length > 0 ? modelCases : ['(none here)'])(
@@ -92,10 +112,10 @@ describe('matcher', () => {
         const predLogits = reference.f32(`${prefix}pred_logits`);
         const predBoxes = reference.f32(`${prefix}pred_boxes`);
         const found = matchTargets({
-          predLogits,
+          probabilities: probabilitiesOf(predLogits),
           predBoxes,
           targetBoxes: flatBoxes(targets),
-          positiveMap: reference.f32('positive_map'),
+          positives: positiveEntries(reference.f32('positive_map'), 256),
           targetCounts: targets.map(({ boxes }) => boxes.length),
         });
         expect(plain(found)).toEqual(matches[index]);
@@ -117,10 +137,10 @@ describe('matcher', () => {
         const predLogits = reference!.f32(`${input}.logits`);
         const predBoxes = reference!.f32(`${input}.boxes`);
         const found = matchTargets({
-          predLogits,
+          probabilities: probabilitiesOf(predLogits),
           predBoxes,
           targetBoxes: flatBoxes(targets),
-          positiveMap: reference!.f32(`${variant}.positive_map`),
+          positives: positiveEntries(reference!.f32(`${variant}.positive_map`), 256),
           targetCounts: targets.map(({ boxes }) => boxes.length),
         });
         expect(plain(found)).toEqual(matches[index]);

@@ -1,4 +1,4 @@
-import { matchingCost, DEFAULT_MATCHING_WEIGHTS, type MatchingWeights } from './cost.ts';
+import { matchingCost, DEFAULT_MATCHING_WEIGHTS, type MatchingWeights, type PositiveEntries } from './cost.ts';
 import { linearSumAssignment } from './hungarian.ts';
 
 /** Matched queries and targets of a sample: min(Q, N) pairs ordered by query. Target indices are within the sample. */
@@ -11,14 +11,14 @@ export interface Match {
 
 /** Predictions of one decoder layer, and the concatenated targets of all samples. */
 export interface MatcherInput {
-  /** (B, Q, C) */
-  readonly predLogits: Float32Array | Float64Array;
+  /** (B, Q, C) softmax of the class logits. */
+  readonly probabilities: Float32Array;
   /** (B, Q, 4) in cxcywh format, relative to the image. */
   readonly predBoxes: Float32Array | Float64Array;
   /** (sum of targetCounts, 4) in the format of `predBoxes`. */
   readonly targetBoxes: Float32Array | Float64Array;
-  /** (sum of targetCounts, C) */
-  readonly positiveMap: Float32Array | Float64Array | Uint8Array;
+  /** Classes of each target, (sum of targetCounts); see `positiveEntries`. */
+  readonly positives: readonly PositiveEntries[];
   /** Number of targets of every sample, (B). */
   readonly targetCounts: readonly number[];
 }
@@ -38,7 +38,7 @@ export const matchTargets = (
     throw new RangeError(`matcher: ${input.targetBoxes.length / 4} target boxes, but targetCounts add up to ${total}`);
   }
   const queries = input.predBoxes.length / 4 / batch;
-  const classes = input.predLogits.length / (batch * queries);
+  const classes = input.probabilities.length / (batch * queries);
   let first = 0;
   return input.targetCounts.map((count, b) => {
     const [from, to] = [first, first + count];
@@ -46,10 +46,10 @@ export const matchTargets = (
     try {
       const cost = matchingCost(
         {
-          logits: input.predLogits.subarray(b * queries * classes, (b + 1) * queries * classes),
+          probabilities: input.probabilities.subarray(b * queries * classes, (b + 1) * queries * classes),
           boxes: input.predBoxes.subarray(b * queries * 4, (b + 1) * queries * 4),
           targetBoxes: input.targetBoxes.subarray(from * 4, to * 4),
-          positiveMap: input.positiveMap.subarray(from * classes, to * classes),
+          positives: input.positives.slice(from, to),
         },
         weights,
       );

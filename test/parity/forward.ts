@@ -1,8 +1,8 @@
 import type { HostTensor } from '../../src/engine/graph/index.ts';
 import { masksAtOriginalSize, phraseCutResult } from '../../src/postprocess/masks.ts';
 import { positiveRowsOf, rankBoxesByPhrase } from '../../src/postprocess/phrase-boxes.ts';
-import { postprocessBoxes, type DetectionOutputs } from '../../src/postprocess/scored-boxes.ts';
-import { matchingCost } from '../../src/matching/cost.ts';
+import { postprocessBoxes, softmaxRows, type DetectionOutputs } from '../../src/postprocess/scored-boxes.ts';
+import { matchingCost, positiveEntries } from '../../src/matching/cost.ts';
 import { matchTargets } from '../../src/matching/matcher.ts';
 import { maskToDense } from '../../src/geometry/run-lengths.ts';
 import type { Size } from '../../src/geometry/size.ts';
@@ -203,16 +203,17 @@ const firstQueries = (data: Float32Array, shape: readonly number[], count: numbe
 const compareMatching = (row: Row, reference: ReferenceCase, json: CaseJson, everything: Outputs): void => {
   if (json.matches === undefined || !reference.has('cost.final')) return;
   const targetBoxes = Float32Array.from(json.targets.flatMap(({ boxes }) => boxes.flat()));
-  const positiveMap = reference.f32('positive_map');
   const { pred_logits: logits, pred_boxes: boxes } = everything as Record<string, HostTensor>;
-  const [layers, , queries] = logits!.shape as [number, number, number];
+  const [layers, batch, queries, classes] = logits!.shape as [number, number, number, number];
+  const positives = positiveEntries(reference.f32('positive_map'), classes);
   json.matcherOrder!.forEach((which, call) => {
     const layer = which === 'final' ? layers - 1 : Number(which.slice('aux'.length));
+    const probabilities = softmaxRows(layerOf(logits!, layer), batch * queries);
     const found = matchTargets({
-      predLogits: layerOf(logits!, layer),
+      probabilities,
       predBoxes: layerOf(boxes!, layer),
       targetBoxes,
-      positiveMap,
+      positives,
       targetCounts: json.targets.map((target) => target.boxes.length),
     });
     const pairs = found.map((match) => [[...match.queries], [...match.targets]]);
@@ -220,10 +221,10 @@ const compareMatching = (row: Row, reference: ReferenceCase, json: CaseJson, eve
     // The official cost matrix has a column for every box of the batch, for each sample.
     const cost = json.targets.map((_, sample) =>
       matchingCost({
-        logits: rowOf(layerOf(logits!, layer), sample, json.targets.length),
+        probabilities: rowOf(probabilities, sample, json.targets.length),
         boxes: rowOf(layerOf(boxes!, layer), sample, json.targets.length),
         targetBoxes,
-        positiveMap,
+        positives,
       }),
     );
     const total = cost.flatMap((one) => [...one]);

@@ -13,6 +13,7 @@ import {
   type SampleTarget,
 } from '../../src/losses/index.ts';
 import { parseModelConfig } from '../../src/models/index.ts';
+import { softmaxRows } from '../../src/postprocess/scored-boxes.ts';
 import { createPositiveMap, encodeBatch } from '../../src/text/index.ts';
 import { loadTokenizer } from '../../src/text/node/tokenizer-files.ts';
 import { fixtureReference, type ReferenceCase } from './reference-case.ts';
@@ -78,12 +79,14 @@ export const plainMatches = (matches: LayerMatches): number[][][][] =>
 
 /** Matches a batch and makes the inputs of the loss program, for a single process. */
 export const matchedInputs = (
-  predictions: { readonly pred_logits: HostTensor; readonly pred_boxes: HostTensor },
+  { pred_logits: logits, pred_boxes }: { readonly pred_logits: HostTensor; readonly pred_boxes: HostTensor },
   targets: BatchTargets,
   config: LossConfig,
 ): { readonly matches: LayerMatches; readonly inputs: Record<string, HostTensor> } => {
-  const matches = matchLayers(predictions, targets, config);
+  const [layers, batch, queries] = logits.shape as [number, number, number];
+  const probabilities = softmaxRows(logits.data as Float32Array, layers * batch * queries);
+  const pred_probabilities = float32Tensor(logits.shape, probabilities);
+  const matches = matchLayers({ pred_probabilities, pred_boxes }, targets, config);
   const boxes = targets.boxCounts.reduce((sum, count) => sum + count, 0);
-  const queries = predictions.pred_boxes.shape[2]!;
   return { matches, inputs: lossInputs(targets, matches, queries, boxNormalizer(boxes)) };
 };

@@ -4,6 +4,7 @@ import { loadCase } from '../../../test/support/reference-case.ts';
 import { float32Tensor, type HostTensor } from '../../engine/graph/index.ts';
 import { parseModelConfig } from '../../models/index.ts';
 import { div, gradients, scalar } from '../../engine/ops/index.ts';
+import { softmaxRows } from '../../postprocess/scored-boxes.ts';
 import { diceLoss, focalLoss } from './masks.ts';
 import {
   boxNormalizer,
@@ -65,10 +66,11 @@ const predictions = {
   pred_logits: float32Tensor([1, 2, 3, 256], Float32Array.from(noise(2 * 3 * 256, 3))),
   pred_boxes: float32Tensor([1, 2, 3, 4], new Float32Array(24).fill(0.5)),
 };
+const probabilities = float32Tensor([1, 2, 3, 256], softmaxRows(predictions.pred_logits.data as Float32Array, 2 * 3));
 
 const run = async (samples: readonly SampleTarget[], masks: HostTensor): Promise<Record<string, HostTensor>> => {
   const targets = joinTargets(samples, undefined, config);
-  const matches = matchLayers(predictions, targets, config);
+  const matches = matchLayers({ ...predictions, pred_probabilities: probabilities }, targets, config);
   const boxes = targets.boxCounts.reduce((sum, count) => sum + count, 0);
   const session = await runtime.load(program);
   try {

@@ -18,7 +18,7 @@ import {
   type PrecomputedName,
 } from '../../models/index.ts';
 import { noDropout } from '../../nn/index.ts';
-import { scatteredRows, sparseGradients } from '../../engine/ops/index.ts';
+import { scatteredRows, softmax, sparseGradients } from '../../engine/ops/index.ts';
 import { seededDropout } from './dropout.ts';
 import type { AuxiliaryHeads } from '../auxiliary/auxiliary-heads.ts';
 import type { AuxiliaryTerm } from '../auxiliary/auxiliary-loss.ts';
@@ -28,7 +28,7 @@ import { cotangentName, rowIndicesName, valueName } from './names.ts';
 export interface StepPrograms {
   /**
    * Inputs: image, padding, image_index, input_ids, attention_mask, dropout_seed with dropout, and the parameters.
-   * Outputs: those of the network, and residuals.
+   * Outputs: those of the network, `pred_probabilities` (the softmax of `pred_logits`) with matching, and residuals.
    */
   readonly forward: Program;
   /**
@@ -63,6 +63,8 @@ export interface TraceOptions {
   readonly isTrainable: (name: string) => boolean;
   /** Whether dropout is on; without it the network computes as at inference. */
   readonly dropout: boolean;
+  /** Whether queries are matched with boxes: matching reads a further output, `pred_probabilities`. */
+  readonly hasMatching?: boolean | undefined;
   /** Whether a loss reads an output; gradients flow from these outputs only. All by default. */
   readonly usesOutput?: (name: string) => boolean;
   /** The inputs are what a frozen backbone sees, `feature_*`, instead of images. */
@@ -115,7 +117,10 @@ export const traceStep = (model: MdetrNetwork, options: TraceOptions): StepProgr
       [names.count, count],
     ]),
   );
-  const cut = partition('train', { ...outputs, ...auxiliaryLosses }, { ...gradients, ...indexOutputs });
+  // Computed here rather than on the host, which takes longer. Assignments have no gradient.
+  const matched: Readonly<Record<string, Tensor>> =
+    options.hasMatching === true ? { pred_probabilities: softmax(outputs['pred_logits']!) } : {};
+  const cut = partition('train', { ...outputs, ...matched, ...auxiliaryLosses }, { ...gradients, ...indexOutputs });
   return {
     ...cut,
     differentiable: cotangents.map(({ name }) => name),

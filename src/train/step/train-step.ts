@@ -170,7 +170,7 @@ export class TrainStep implements DifferentiableStep {
     timing.forwardMs = clock();
 
     const matches = hasDetectionLosses(config)
-      ? matchLayers(await readTensors(outputs, ['pred_logits', 'pred_boxes']), batch.targets, config)
+      ? matchLayers(await readTensors(outputs, ['pred_probabilities', 'pred_boxes']), batch.targets, config)
       : undefined;
     const targets =
       matches === undefined ? batch.targets.inputs : lossInputs(batch.targets, matches, config.num_queries, numBoxes);
@@ -220,7 +220,7 @@ const readOutputs = (
   masks: MaskProgram | undefined,
 ): readonly string[] => {
   const read = new Set([...loss.program.inputs, ...(masks?.program.inputs ?? [])].map(({ name }) => name));
-  for (const name of ['pred_logits', 'pred_boxes']) read.add(name);
+  for (const name of ['pred_probabilities', 'pred_boxes']) read.add(name);
   return Object.keys(forward.outputs).filter((name) => read.has(name));
 };
 
@@ -235,7 +235,8 @@ const tracePrograms = (
   const masks = losses.includes(masksLoss)
     ? traceMaskProgram(model, masksLoss.weight(config), options.isTrainable)
     : undefined;
-  const probe = traceStep(model, { ...options, usesOutput: () => false });
+  const trace = { ...options, hasMatching: hasDetectionLosses(config) };
+  const probe = traceStep(model, { ...trace, usesOutput: () => false });
   const shapes = Object.fromEntries(
     Object.entries(probe.forward.outputs).map(([name, tensor]) => [name, tensor.shape]),
   );
@@ -245,5 +246,5 @@ const tracePrograms = (
     losses.filter((other) => other !== masksLoss),
   );
   const read = new Set([...loss.trainedOutputs, ...(masks?.differentiable ?? [])]);
-  return { step: traceStep(model, { ...options, usesOutput: (name) => read.has(name) }), loss, masks };
+  return { step: traceStep(model, { ...trace, usesOutput: (name) => read.has(name) }), loss, masks };
 };
