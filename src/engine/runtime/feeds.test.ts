@@ -11,13 +11,14 @@ import {
   type HostTensor,
 } from '../graph/index.ts';
 import { add, cast, sum } from '../ops/index.ts';
-import { checkFeeds, knownSize, type Feeds } from './runtime.ts';
+import { FeedCheck, knownSize } from './feeds.ts';
+import type { Feeds } from './runtime.ts';
 
 const [batch, h, w, T] = ['batch', 'h', 'w', 'T'].map((name) => symbolicDim(name));
 const zeros = (...shape: number[]): HostTensor =>
   float32Tensor(shape, new Float32Array(shape.reduce((a, b) => a * b, 1)));
 
-describe('checkFeeds and knownSize', () => {
+describe('FeedCheck and knownSize', () => {
   const x = input('x', [batch!, 3, h!]);
   const ids = input('ids', [batch!], 'int64');
   const joint = input('joint', [batch!, addDims(mulDims(h!, w!), T!)]);
@@ -35,7 +36,8 @@ describe('checkFeeds and knownSize', () => {
     half: zeros(3),
     sizes: zeros(4, 6),
   });
-  const check = (feeds: Feeds): unknown => checkFeeds(program, feeds, program.inputs);
+  const checked = new FeedCheck(program, program.inputs);
+  const check = (feeds: Feeds): unknown => checked.sizesOf(feeds);
 
   it('accept feeds that fit', () => {
     expect(() => check(validFeeds())).not.toThrow();
@@ -65,7 +67,7 @@ describe('checkFeeds and knownSize', () => {
   });
 
   it('evaluate the sizes of outputs, also by formulas and by products that are sizes of inputs', () => {
-    const sizes = checkFeeds(program, validFeeds(), program.inputs);
+    const sizes = checked.sizesOf(validFeeds());
     expect(knownSize(7, sizes)).toBe(7);
     expect(knownSize(addDims(mulDims(h!, w!), T!, 1), sizes)).toBe(27);
     expect(knownSize(ceilDivDim(addDims(h!, w!), 4), sizes)).toBe(3);

@@ -1,10 +1,12 @@
 import { MdetrError, messageOf } from '../../../errors.ts';
 import { BYTES_PER_ELEMENT, hostTensorAt, type DType, type HostTensor } from '../../graph/dtype.ts';
+import type { SymbolicDim } from '../../graph/dim.ts';
 import type { Program, ProgramInput } from '../../graph/program.ts';
 import type { Tensor } from '../../graph/tensor.ts';
 import { ONNX_DATA_TYPES } from '../../onnx/index.ts';
 import { HostValue, hostOf } from '../host-value.ts';
-import { checkFeeds, knownSize, type DeviceTensor, type Session, type SizeBindings, type Values } from '../runtime.ts';
+import { FeedCheck, knownSize } from '../feeds.ts';
+import type { DeviceTensor, Session, Values } from '../runtime.ts';
 import type { Address, OrtLibrary } from './library.ts';
 import type { Block, SharedArena } from './shared-arena.ts';
 import { SpareBuffers } from '../spare-buffers.ts';
@@ -26,6 +28,9 @@ const DEFAULT_MEMORY_TYPE = 0;
 export class NativeSession implements Session {
   private readonly inputNames: readonly string[];
   private readonly outputs: readonly (readonly [name: string, tensor: Tensor])[];
+  private readonly feedCheck: FeedCheck;
+  /** Symbolic sizes of all outputs by their key; outputs share most of them. */
+  private readonly outputDims: ReadonlyMap<string, SymbolicDim>;
   private readonly inputStrings: CStrings;
   private readonly outputStrings: CStrings;
   private readonly memoryInfo: Address;
@@ -35,7 +40,7 @@ export class NativeSession implements Session {
 
   constructor(
     readonly program: Program,
-    private readonly inputs: readonly ProgramInput[],
+    inputs: readonly ProgramInput[],
     private readonly library: OrtLibrary,
     handle: Address,
     private readonly arena: SharedArena,
@@ -47,6 +52,9 @@ export class NativeSession implements Session {
     // Inputs that only carry shapes may have been optimized away; the session rejects them.
     this.inputNames = inputNamesOf(library, handle);
     this.outputs = Object.entries(program.outputs);
+    this.feedCheck = new FeedCheck(program, inputs);
+    const dims = this.outputs.flatMap(([, { shape }]) => shape.filter((dim) => typeof dim !== 'number'));
+    this.outputDims = new Map(dims.map((dim) => [dim.key, dim]));
     this.spare = new SpareBuffers(2 * this.outputs.length);
     this.inputStrings = new CStrings(library, this.inputNames);
     this.outputStrings = new CStrings(
@@ -96,7 +104,8 @@ export class NativeSession implements Session {
 
   private async execute(feeds: Values, allocate: Allocate): Promise<readonly OutputBuffer[]> {
     if (this.handle === undefined) throw new MdetrError(`program "${this.program.name}" was disposed`);
-    const sizes = checkFeeds(this.program, feeds, this.inputs);
+    const inputSizes = this.feedCheck.sizesOf(feeds);
+    const sizes = new Map(Array.from(this.outputDims, ([key, dim]) => [key, knownSize(dim, inputSizes)]));
     const given = this.inputNames.map((name) => hostOf(name, feeds[name]!));
     const buffers = this.outputs.map(([, tensor]) => outputBufferFor(tensor, sizes, allocate));
     const running = this.runOn(this.handle, given, buffers, allocate);
@@ -183,13 +192,17 @@ const EMPTY_DATA = new Uint8Array(new ArrayBuffer(64));
 const byteLengthOf = (dtype: DType, shape: readonly number[]): number =>
   shape.reduce((product, size) => product * size, BYTES_PER_ELEMENT[dtype]);
 
-/** Memory for an output; undefined if its shape does not follow from the inputs. */
+/**
+ * Memory for an output; undefined if its shape does not follow from the inputs.
+ *
+ * @param sizes values of its symbolic sizes by key; undefined for those that do not follow from the inputs
+ */
 const outputBufferFor = (
   { dtype, shape }: Tensor,
-  sizes: SizeBindings,
+  sizes: ReadonlyMap<string, number | undefined>,
   allocate: Allocate,
 ): OutputBuffer | undefined => {
-  const known = shape.map((dim) => knownSize(dim, sizes));
+  const known = shape.map((dim) => (typeof dim === 'number' ? dim : sizes.get(dim.key)));
   return known.every((size) => size !== undefined) ? allocate(dtype, known) : undefined;
 };
 

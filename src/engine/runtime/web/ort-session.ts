@@ -4,19 +4,22 @@ import type { DType, HostTensor } from '../../graph/dtype.ts';
 import type { Program, ProgramInput } from '../../graph/program.ts';
 import { GpuValue } from './gpu-value.ts';
 import { HostValue, hostOf } from '../host-value.ts';
-import { checkFeeds, type DeviceTensor, type Session, type Values } from '../runtime.ts';
+import { FeedCheck } from '../feeds.ts';
+import type { DeviceTensor, Session, Values } from '../runtime.ts';
 
 /** A session of one of ONNX Runtime's JavaScript bindings, Node's or the web's; they have the same interface. */
 export class OrtSession implements Session {
   private session: Ort.InferenceSession | undefined;
+  private readonly feedCheck: FeedCheck;
 
   constructor(
     readonly program: Program,
     session: Ort.InferenceSession,
-    private readonly inputs: readonly ProgramInput[],
+    inputs: readonly ProgramInput[],
     private readonly toOrt: (value: HostTensor) => Ort.Tensor,
   ) {
     this.session = session;
+    this.feedCheck = new FeedCheck(program, inputs);
   }
 
   async run(feeds: Values): Promise<Record<string, HostTensor>> {
@@ -38,7 +41,7 @@ export class OrtSession implements Session {
   private async execute(feeds: Values): Promise<Ort.InferenceSession.ReturnType> {
     const { session, toOrt } = this;
     if (session === undefined) throw new MdetrError(`program "${this.program.name}" was disposed`);
-    checkFeeds(this.program, feeds, this.inputs);
+    this.feedCheck.sizesOf(feeds);
     const given = (name: string): Ort.Tensor => {
       const value = feeds[name]!;
       return value instanceof GpuValue ? value.onDevice : toOrt(hostOf(name, value));
