@@ -1,6 +1,6 @@
 import type { HostTensor } from '../../engine/graph/index.ts';
 import type { LearningRates } from '../config/schedule.ts';
-import { tableUpdates, type RowGradient } from './row-gradient.ts';
+import type { RowGradient } from './row-gradient.ts';
 import { sharedBeside } from './shared-values.ts';
 import { applyUpdate, type Update } from './update-pass.ts';
 
@@ -78,7 +78,7 @@ export class Optimizer {
     average?: MovingAverage,
     tables: ReadonlyMap<string, RowGradient> = new Map(),
   ): readonly Update[] {
-    const updateOf = (name: string): Omit<Update, 'gradient'> => {
+    const updateOf = (name: string): Omit<Update, 'gradient' | 'rows'> => {
       const parameter = parameters.get(name);
       if (parameter === undefined) throw new Error(`internal: gradient for unknown parameter "${name}"`);
       const values = parameter.data as Float32Array;
@@ -99,7 +99,7 @@ export class Optimizer {
     };
     return [
       ...Array.from(gradients, ([name, { data }]) => ({ ...updateOf(name), gradient: data as Float32Array })),
-      ...Array.from(tables, ([name, gradient]) => tableUpdates(updateOf(name), gradient)).flat(),
+      ...Array.from(tables, ([name, { indices, values }]) => ({ ...updateOf(name), gradient: values, rows: indices })),
     ];
   }
 

@@ -1,9 +1,9 @@
-import { addTo, CHUNK_LENGTH, type Update } from './update-pass.ts';
+import { BLOCK_LENGTH } from './update-blocks.ts';
 
 /** Gradient of a table (V, D) of which a batch reads few rows: all others are 0. */
 export interface RowGradient {
   /** Indices of n rows in the table, ascending, each once. */
-  readonly indices: readonly number[];
+  readonly indices: Int32Array;
   /** (n, D) gradients of these rows. */
   readonly values: Float32Array;
 }
@@ -14,52 +14,48 @@ export interface RowGradient {
  * @param parts indices (N), in any order and repeated, and rows (N, D) of each batch
  */
 export const sumRowGradients = (
-  parts: readonly { readonly indices: ArrayLike<number>; readonly values: Float32Array }[],
+  parts: readonly { readonly indices: Int32Array; readonly values: Float32Array }[],
 ): RowGradient => {
-  const [columns = 0] = parts.flatMap(({ indices, values }) =>
-    indices.length === 0 ? [] : [values.length / indices.length],
-  );
-  const indices = [...new Set(parts.flatMap((part) => Array.from(part.indices)))].sort((a, b) => a - b);
-  const places = new Map(indices.map((index, place) => [index, place * columns]));
+  const filled = parts.filter(({ indices }) => indices.length > 0);
+  const columns = filled.length === 0 ? 0 : filled[0]!.values.length / filled[0]!.indices.length;
+  const indices = Int32Array.from(new Set(filled.flatMap((part) => [...part.indices]))).sort();
+  const places = new Map(Array.from(indices, (index, place) => [index, place * columns]));
   const sums = new Float32Array(indices.length * columns);
-  for (const part of parts)
-    Array.from(part.indices).forEach((index, k) => {
+  for (const part of filled)
+    part.indices.forEach((index, k) => {
       const start = places.get(index)!;
-      addTo(sums.subarray(start, start + columns), part.values.subarray(k * columns, (k + 1) * columns), 0, columns);
+      for (let column = 0; column < columns; column++) sums[start + column]! += part.values[k * columns + column]!;
     });
   return { indices, values: sums };
 };
 
-/** Updates of a table: of the rows with a gradient, and of the ranges between them, where it is 0. */
-export const tableUpdates = (table: Omit<Update, 'gradient'>, { indices, values }: RowGradient): readonly Update[] => {
-  const columns = indices.length === 0 ? 0 : values.length / indices.length;
-  const updates: Update[] = [];
-  const push = (start: number, gradient: Float32Array): void => {
-    const part = (array: Float32Array): Float32Array => array.subarray(start, start + gradient.length);
-    updates.push({
-      ...table,
-      gradient,
-      values: part(table.values),
-      first: part(table.first),
-      second: part(table.second), // stays empty for SGD
-      average: table.average && part(table.average),
-    });
-  };
-  let done = 0;
-  const pushZeros = (end: number): void => {
-    for (; done < end; done = Math.min(end, done + CHUNK_LENGTH))
-      push(done, zeros().subarray(0, Math.min(CHUNK_LENGTH, end - done)));
-  };
-  indices.forEach((index, place) => {
-    pushZeros(index * columns);
-    push(done, values.subarray(place * columns, (place + 1) * columns));
-    done += columns;
-  });
-  pushZeros(table.values.length);
-  return updates;
+/**
+ * Lays out the gradient of elements `start` to `end` of a table block by block, with zeros in the rows between.
+ *
+ * @param work is given the gradient of elements `from` to `to`
+ */
+export const inDenseBlocks = (
+  { indices, values }: RowGradient,
+  start: number,
+  end: number,
+  work: (block: Float32Array, from: number, to: number) => void,
+): void => {
+  const columns = values.length / indices.length;
+  const block = new Float32Array(Math.min(BLOCK_LENGTH, end - start));
+  // The first row that ends after `start`.
+  let row = indices.findIndex((index) => (index + 1) * columns > start);
+  if (row < 0) row = indices.length;
+  for (let from = start; from < end; from += block.length) {
+    const to = Math.min(end, from + block.length);
+    let isZero = true;
+    for (; row < indices.length && indices[row]! * columns < to; row++) {
+      const first = indices[row]! * columns;
+      const [low, high] = [Math.max(first, from), Math.min(first + columns, to)];
+      block.set(values.subarray(row * columns + low - first, row * columns + high - first), low - from);
+      isZero = false;
+      if (high < first + columns) break; // the rest is part of the next block
+    }
+    work(block.subarray(0, to - from), from, to);
+    if (!isZero) block.fill(0);
+  }
 };
-
-/** Gradient of a range that no batch has read. */
-const zeros = (): Float32Array =>
-  (shared ??= new Float32Array(new SharedArrayBuffer(CHUNK_LENGTH * Float32Array.BYTES_PER_ELEMENT)));
-let shared: Float32Array | undefined;

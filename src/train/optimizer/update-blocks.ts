@@ -8,7 +8,7 @@ const MAX_ARRAYS = 5;
 const BYTES_PER_ELEMENT = Float32Array.BYTES_PER_ELEMENT;
 const BLOCK_BYTES = SCRATCH_BYTES / MAX_ARRAYS;
 /** Elements of a block; copies of this length stay in the cache. */
-const BLOCK_LENGTH = BLOCK_BYTES / BYTES_PER_ELEMENT;
+export const BLOCK_LENGTH = BLOCK_BYTES / BYTES_PER_ELEMENT;
 
 /**
  * Runs a pass over elements `start` to `end` of arrays, block by block. Kernels see one memory, that of the last array.

@@ -1,10 +1,14 @@
+import { inDenseBlocks } from './row-gradient.ts';
 import { inBlocks, type Pass } from './update-blocks.ts';
 
-/** Update of one parameter in one step: arrays of equal length, updated in place, and the step's scalars. */
+/** Update of one parameter in one step: arrays of equal length, updated in place, the gradient, and the step's scalars. */
 export interface Update {
   readonly kind: 'adamw' | 'sgd';
   readonly values: Float32Array;
+  /** Of the length of `values`; with `rows` it has these rows of a table only. */
   readonly gradient: Float32Array;
+  /** Indices of the rows with a gradient, ascending; it is 0 in all others. Undefined if all have one. */
+  readonly rows?: Int32Array | undefined;
   /** Running mean of the gradient; the MOMENTUM buffer of SGD. */
   readonly first: Float32Array;
   /** Running mean of the squared gradient; empty for SGD. */
@@ -33,18 +37,21 @@ const MOMENTUM = 0.9;
  * into chunks gives the same results.
  */
 export const applyUpdate = (update: Update, start: number, end: number): void => {
-  const { values, gradient, first, second, average, averageDecay } = update;
-  const arrays = update.kind === 'sgd' ? [gradient, values, first] : [gradient, values, first, second];
-  const pass = update.kind === 'sgd' ? sgdPass(update) : adamwPass(update);
-  if (average === undefined) {
-    inBlocks(arrays, 1, start, end, pass);
-    return;
-  }
-  const last = arrays.length;
-  inBlocks([...arrays, average], 1, start, end, (kernels, addresses, bytes) => {
-    pass(kernels, addresses, bytes);
+  const { values, gradient, rows, first, second, average, averageDecay } = update;
+  const arrays = update.kind === 'sgd' ? [values, first] : [values, first, second];
+  const updatePass = update.kind === 'sgd' ? sgdPass(update) : adamwPass(update);
+  const last = arrays.length + 1;
+  const averagingPass: Pass = (kernels, addresses, bytes) => {
+    updatePass(kernels, addresses, bytes);
     kernels.average(addresses[last]!, addresses[1]!, bytes, 1 - averageDecay);
-  });
+  };
+  const pass = average === undefined ? updatePass : averagingPass;
+  if (average !== undefined) arrays.push(average);
+  if (rows === undefined) inBlocks([gradient, ...arrays], 1, start, end, pass);
+  else
+    inDenseBlocks({ indices: rows, values: gradient }, start, end, (block, from, to) =>
+      inBlocks([block, ...arrays.map((array) => array.subarray(from, to))], 1, 0, to - from, pass),
+    );
 };
 
 /** Updates a moving average: average ← average · decay + value · (1 − decay). */

@@ -56,6 +56,34 @@ describe('optimizer threads', () => {
     }
   });
 
+  it.each(['adamw', 'sgd'] as const)('compute the same %s update of a table from some of its rows', async (kind) => {
+    const columns = 5;
+    const rowsCount = Math.floor(lengths[0]! / columns);
+    // The first and last row, and two that reach from a chunk into the next.
+    const rows = Int32Array.of(
+      0,
+      ...[1, 2].map((chunk) => Math.floor((chunk * CHUNK_LENGTH) / columns)),
+      rowsCount - 1,
+    );
+    const tables = (): Update => {
+      const { gradient: _, ...table } = updates(kind)[0]!;
+      const part = (array: Float32Array): Float32Array => array.subarray(0, rowsCount * columns);
+      const [values, first, second, average] = [table.values, table.first, table.second, table.average!].map(part);
+      const gradient = wave.slice(40, 40 + rows.length * columns);
+      return { ...table, values: values!, first: first!, second: second!, average, rows, gradient };
+    };
+    const expected = tables();
+    const dense = new Float32Array(expected.values.length);
+    rows.forEach((row, k) => dense.set(expected.gradient.subarray(k * columns, (k + 1) * columns), row * columns));
+    applyUpdate({ ...expected, rows: undefined, gradient: dense }, 0, dense.length);
+    for (const pool of pools) {
+      const found = tables();
+      await pool.apply([...updates(kind), found]);
+      for (const name of ['values', 'first', 'second', 'average'] as const)
+        expect(Buffer.compare(bytesOf(found[name]), bytesOf(expected[name])), name).toBe(0);
+    }
+  });
+
   it.each([true, false])('add gradients (in shared memory: %s)', async (isShared) => {
     for (const pool of pools) {
       const [sums, values] = [0, 30].map((phase) => lengths.map((length) => filled(length, phase, isShared))) as [

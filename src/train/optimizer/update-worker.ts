@@ -10,7 +10,7 @@ if (parentPort !== null) {
   port.on('message', ({ added, task }: PoolMessage) => {
     for (const [id, memory] of added)
       buffers.set(id, memory instanceof SharedArrayBuffer ? memory : adoptMemory(memory));
-    runTask(task, (id) => buffers.get(id)!);
+    runTask(buffers.get(task)!, (id) => buffers.get(id)!);
     port.postMessage('done');
   });
 }

@@ -26,7 +26,9 @@ export const sumTerms = (all: readonly Readonly<Record<string, number>>[]): Reco
 
 /** Sums of the gradients of tables, by name. */
 export const sumTables = (all: readonly ReadonlyMap<string, RowGradient>[]): ReadonlyMap<string, RowGradient> =>
-  new Map([...all[0]!.keys()].map((name) => [name, sumRowGradients(all.map((tables) => tables.get(name)!))]));
+  all.length === 1
+    ? all[0]!
+    : new Map([...all[0]!.keys()].map((name) => [name, sumRowGradients(all.map((tables) => tables.get(name)!))]));
 
 /** Times of the parts of all batches. */
 export const sumTimings = (results: readonly StepResult[]): StepTiming => {
