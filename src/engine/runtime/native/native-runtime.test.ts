@@ -2,8 +2,8 @@ import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { float32Tensor, input, makeProgram, symbolicDim } from '../../graph/index.ts';
-import { matmul, relu, sum } from '../../ops/index.ts';
+import { float32Tensor, input, makeProgram, parameter, symbolicDim, type HostTensor } from '../../graph/index.ts';
+import { matmul, mul, relu, sum } from '../../ops/index.ts';
 import { NativeRuntime } from './native-runtime.ts';
 import { runtimeContract } from '../../../../test/support/runtime-contract.ts';
 
@@ -38,6 +38,29 @@ describe('NativeRuntime', () => {
     expect((await session.run({ x: ones(1), w }))['y']!.data[0]).toBe(0);
     w.data.fill(2);
     expect((await session.run({ x: ones(1), w }))['y']!.data[0]).toBe(512);
+    await session.dispose();
+  });
+
+  it('keeps the values of parameters from run to run, and takes others when they are fed', async () => {
+    const scaled = makeProgram('scaled', {
+      y: matmul(input('x', [rows!, 256]), mul(parameter('w', [256, 256]), 1)),
+    });
+    const session = await new NativeRuntime({ threads: 1 }).load(scaled);
+    const filled = (value: number) => {
+      const data = new Float32Array(new SharedArrayBuffer(4 * 256 * 256)).fill(value);
+      return { dtype: 'float32', shape: [256, 256], data } as const;
+    };
+    const [first, second] = [filled(1), filled(2)];
+    const run = async (w: HostTensor, count = 1): Promise<number> =>
+      Number((await session.run({ x: ones(count), w }))['y']!.data[0]);
+    expect([await run(first), await run(first)]).toEqual([256, 256]);
+    first.data.fill(3);
+    expect(await run(first)).toBe(768);
+    // While a run reads the kept value, another one takes its own.
+    expect(await Promise.all([run(first, 5_000), run(second), run(first), run(ones(256))])).toEqual([
+      768, 512, 768, 256,
+    ]);
+    expect([await run(second), await run(first)]).toEqual([512, 768]);
     await session.dispose();
   });
 

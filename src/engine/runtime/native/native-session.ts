@@ -7,6 +7,7 @@ import { ONNX_DATA_TYPES } from '../../onnx/index.ts';
 import { HostValue, hostOf } from '../host-value.ts';
 import { FeedCheck, knownSize } from '../feeds.ts';
 import type { DeviceTensor, Session, Values } from '../runtime.ts';
+import { KeptValues } from './kept-values.ts';
 import type { Address, OrtLibrary } from './library.ts';
 import type { Block, SharedArena } from './shared-arena.ts';
 import { SpareBuffers } from '../spare-buffers.ts';
@@ -36,6 +37,7 @@ export class NativeSession implements Session {
   private readonly memoryInfo: Address;
   private readonly running = new Set<Promise<unknown>>();
   private readonly spare: SpareBuffers;
+  private readonly kept: KeptValues;
   private handle: Address | undefined;
 
   constructor(
@@ -56,6 +58,11 @@ export class NativeSession implements Session {
     const dims = this.outputs.flatMap(([, { shape }]) => shape.filter((dim) => typeof dim !== 'number'));
     this.outputDims = new Map(dims.map((dim) => [dim.key, dim]));
     this.spare = new SpareBuffers(2 * this.outputs.length);
+    this.kept = new KeptValues(
+      program,
+      (tensor) => this.wrap(tensor),
+      (value) => library.release('releaseValue', value),
+    );
     this.inputStrings = new CStrings(library, this.inputNames);
     this.outputStrings = new CStrings(
       library,
@@ -93,6 +100,7 @@ export class NativeSession implements Session {
     if (handle === undefined) return;
     this.handle = undefined;
     await Promise.allSettled(this.running);
+    this.kept.clear();
     if (this.modes.isProfiled) {
       const allocator = library.make('getAllocatorWithDefaultOptions');
       library.call('allocatorFree', allocator, library.make('sessionEndProfiling', handle, allocator));
@@ -129,9 +137,18 @@ export class NativeSession implements Session {
     const { library, inputStrings: inputNameStrings, outputStrings: outputNameStrings } = this;
     const inputs = new BigUint64Array(Math.max(1, given.length));
     const outputs = new BigUint64Array(Math.max(1, buffers.length));
+    const own: Address[] = [];
+    const wrapped = (tensor: HostTensor): Address => {
+      const value = this.wrap(tensor);
+      own.push(value);
+      return value;
+    };
     try {
-      given.forEach((tensor, index) => (inputs[index] = this.wrap(tensor)));
-      buffers.forEach((buffer, index) => (outputs[index] = buffer === undefined ? 0n : this.wrap(buffer.tensor)));
+      const isRunning = this.running.size > 0;
+      given.forEach((tensor, index) => {
+        inputs[index] = this.kept.of(this.inputNames[index]!, tensor, isRunning) ?? wrapped(tensor);
+      });
+      buffers.forEach((buffer, index) => (outputs[index] = buffer === undefined ? 0n : wrapped(buffer.tensor)));
       const args = [
         session,
         null,
@@ -148,7 +165,8 @@ export class NativeSession implements Session {
         (buffer, index) => buffer ?? this.copyOut(outputs[index]!, this.outputs[index]![1].dtype, allocate),
       );
     } finally {
-      for (const value of [...inputs, ...outputs]) if (value !== 0n) library.release('releaseValue', value);
+      const allocated = outputs.filter((value, index) => buffers[index] === undefined && value !== 0n);
+      for (const value of [...own, ...allocated]) library.release('releaseValue', value);
     }
   }
 
