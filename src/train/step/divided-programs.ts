@@ -142,7 +142,8 @@ export class DividedPrograms {
         if (indices in results[0]!) {
           const rows = await Promise.all(
             results.map(async (computed, part) => ({
-              indices: (await computed[indices]!.read()).data as Int32Array,
+              // int64 where the network computes them
+              indices: Int32Array.from<number | bigint>((await computed[indices]!.read()).data, Number),
               values: found[part]!.data as Float32Array,
             })),
           );

@@ -258,7 +258,7 @@ describe('gradients of tables', () => {
     const name = [...sparse.tables.keys()].find((key) => key.endsWith('word_embeddings.weight'))!;
     const { indices, values } = sparse.tables.get(name)!;
     const read = new Set(batch.inputs['input_ids']!.data as Int32Array);
-    expect(indices).toEqual([...read].sort((a, b) => a - b));
+    expect([...indices]).toEqual([...read].sort((a, b) => a - b));
     const columns = values.length / indices.length;
     const whole = new Float32Array(parameters.get(name)!.data.length);
     indices.forEach((index, k) => whole.set(values.subarray(k * columns, (k + 1) * columns), index * columns));
