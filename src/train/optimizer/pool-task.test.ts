@@ -29,7 +29,7 @@ const tasks: readonly PoolTask[] = [
   { kind: 'update', updates: [adamw, sgd, adamw] },
 ];
 
-/** Where an array is. */
+/** The task with the place of each array instead of its contents. */
 const ranges = (task: PoolTask): unknown =>
   JSON.parse(
     JSON.stringify(task, (_, value: unknown) =>

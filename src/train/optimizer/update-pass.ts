@@ -5,7 +5,7 @@ import { inBlocks, type Pass } from './update-blocks.ts';
 export interface Update {
   readonly kind: 'adamw' | 'sgd';
   readonly values: Float32Array;
-  /** Of the length of `values`; with `rows` it has these rows of a table only. */
+  /** Gradient of all values; with `rows`, of these rows of a table only. */
   readonly gradient: Float32Array;
   /** Indices of the rows with a gradient, ascending; it is 0 in all others. Undefined if all have one. */
   readonly rows?: Int32Array | undefined;
