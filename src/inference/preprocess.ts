@@ -17,6 +17,27 @@ export interface PreparedImage {
   readonly warnings: readonly string[];
 }
 
+/** Images that were resized before their model was ready, by their originals. */
+const resizedAhead = new WeakMap<RawImage, RawImage>();
+
+/**
+ * Resizes a decoded image whose pixels do not change any more, for a later `prepareImage`. Errors are left to that call.
+ */
+export const resizeAhead = (original: RawImage, preprocessing: Preprocessing): void => {
+  try {
+    resizedAhead.set(original, prepareImage(original, preprocessing).resized);
+  } catch (error) {
+    if (!(error instanceof MdetrError)) throw error;
+  }
+};
+
+/** Image that was resized to this size before. */
+const takeResized = (original: RawImage, width: number, height: number): RawImage | undefined => {
+  const ahead = resizedAhead.get(original);
+  resizedAhead.delete(original);
+  return ahead?.width === width && ahead.height === height ? ahead : undefined;
+};
+
 /** Resizes a decoded image to the model's size. */
 export const prepareImage = (
   original: RawImage,
@@ -27,7 +48,7 @@ export const prepareImage = (
   const [height, width] = modelSizeOf(original, preprocessing, name);
   const reduced = reducedImageOf(original);
   const known = reduced?.resized.width === width && reduced.resized.height === height ? reduced : undefined;
-  const resized = known?.resized ?? resizeBilinear(original, width, height);
+  const resized = known?.resized ?? takeResized(original, width, height) ?? resizeBilinear(original, width, height);
   const isForeign = options.madeFor === 'scenes' && !(known?.isScene ?? looksLikeScene(resized));
   return { name, original, resized, warnings: isForeign ? [notASceneWarning(name)] : [] };
 };

@@ -5,6 +5,8 @@ import type { FromPretrainedOptions } from '../../inference/node/load-options.ts
 import { kindOfDecodedImage } from '../../inference/image-domain.ts';
 import type { MDETR } from '../../inference/node/mdetr.ts';
 import type { DecodedImage } from '../input/image-reader.ts';
+import { resizeAhead } from '../../inference/preprocess.ts';
+import type { Preprocessing } from '../../model-folder/preprocessing.ts';
 import { note } from '../output/print.ts';
 import { loadModel, type ModelOptions } from './model-options.ts';
 
@@ -61,21 +63,21 @@ export class ImageModels {
   }
 
   private modelFor(image: DecodedImage): Promise<MDETR> {
-    if (!(this.hasChoice ??= this.isChosenByImage())) return this.load(this.options.model ?? 'default');
+    if (!(this.hasChoice ??= this.isChosenByImage())) return this.load(this.options.model ?? 'default', image);
     const kind = kindOfDecodedImage(image.raw);
     if (this.task !== 'boxes') {
       if (kind === 'photograph' && !this.loaded.has('default'))
         note(
           `${image.name} looks like a photograph; model "default" knows drawn scenes only, but "photos" predicts no ${this.task} (--model names another)`,
         );
-      return this.load('default');
+      return this.load('default', image);
     }
     const name = MODEL_OF_KIND[kind];
     // The model for scenes is the default; results name their model in either case.
     const isToTell = kind === 'photograph' || this.options.verbose === true;
     if (isToTell && !this.loaded.has(name))
       note(`${image.name} looks like a ${kind}: model "${name}" (--model names another)`);
-    return this.load(name);
+    return this.load(name, image);
   }
 
   /** Whether each image gets the model for its kind: no option names a model or its files, and both models are there. */
@@ -85,9 +87,13 @@ export class ImageModels {
     return !isNamed && findPackageFile('models/photos/config.json') !== undefined;
   }
 
-  private load(model: string): Promise<MDETR> {
+  /** @param first image that needs the model; it is resized while other threads create sessions */
+  private load(model: string, first: DecodedImage): Promise<MDETR> {
+    const known = this.loaded.get(model);
+    if (known !== undefined) return known;
     const { threads = this.threadsOf(model) } = this.options;
-    const loading = this.loaded.get(model) ?? loadModel({ ...this.options, model, threads }, this.more);
+    const onPreprocessing = (preprocessing: Preprocessing): void => resizeAhead(first.raw, preprocessing);
+    const loading = loadModel({ ...this.options, model, threads }, { ...this.more, onPreprocessing });
     this.loaded.set(model, loading);
     return loading;
   }

@@ -70,7 +70,7 @@ export const addModelOptions = (command: Command, choice: 'fixed' | 'by image' =
 /** Loads the model. Progress, and the notice of its authors if there is one, are printed to stderr. */
 export const loadModel = async (
   options: ModelOptions,
-  more: Pick<FromPretrainedOptions, 'answers'> = {},
+  more: Pick<FromPretrainedOptions, 'answers' | 'onPreprocessing'> = {},
 ): Promise<MDETR> => {
   // Loading ONNX Runtime takes a quarter of a second. Wrong calls are reported before it.
   const { MDETR } = await import('../../inference/node/mdetr.ts');

@@ -1,4 +1,5 @@
 import { PRECISIONS, type Precision } from '../../model-folder/precision.ts';
+import type { Preprocessing } from '../../model-folder/preprocessing.ts';
 import type { Placement } from '../../engine/runtime/placement.ts';
 import {
   booleanRule,
@@ -48,6 +49,12 @@ export interface FromPretrainedOptions {
   readonly answers?: string | undefined;
   /** Called as files are downloaded and read and programs are compiled. */
   readonly onProgress?: ((event: ProgressEvent) => void) | undefined;
+  /**
+   * Called when the size of the model's images is known, mostly while its programs are still loading.
+   *
+   * @internal
+   */
+  readonly onPreprocessing?: ((preprocessing: Preprocessing) => void) | undefined;
 }
 
 /** Rules of `FromPretrainedOptions`. */
@@ -65,4 +72,5 @@ export const fromPretrainedRules: OptionRules<FromPretrainedOptions> = {
   tokenizer: stringRule,
   answers: stringRule,
   onProgress: functionRule,
+  onPreprocessing: functionRule,
 };

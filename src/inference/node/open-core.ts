@@ -46,6 +46,7 @@ export const openCore = async (name: string, options: FromPretrainedOptions): Pr
     throw error;
   });
   try {
+    options.onPreprocessing?.(source.preprocessing);
     const runtime = await starting;
     const stages = await loadStages({ ...source, name }, runtime, loading, call, await early);
     notify({ status: 'ready', name });
