@@ -4,6 +4,7 @@ import { findPackageFile } from '../../files/package-folder.ts';
 import type { FromPretrainedOptions } from '../../inference/node/load-options.ts';
 import { kindOfDecodedImage } from '../../inference/image-domain.ts';
 import type { MDETR } from '../../inference/node/mdetr.ts';
+import { collectForLargeModel } from '../start/frugal-start.ts';
 import type { DecodedImage } from '../input/image-reader.ts';
 import { resizeAhead } from '../../inference/preprocess.ts';
 import type { Preprocessing } from '../../model-folder/preprocessing.ts';
@@ -12,6 +13,8 @@ import { loadModel, type ModelOptions } from './model-options.ts';
 
 /** Embedded model for each kind of image. */
 const MODEL_OF_KIND = { scene: 'default', photograph: 'photos' } as const;
+
+const isEmbedded = (model: string): boolean => Object.values<string>(MODEL_OF_KIND).includes(model);
 
 /** Results of a call. The model for photographs predicts boxes only. */
 export type ImageTask = 'boxes' | 'masks' | 'answers';
@@ -91,6 +94,7 @@ export class ImageModels {
   private load(model: string, first: DecodedImage): Promise<MDETR> {
     const known = this.loaded.get(model);
     if (known !== undefined) return known;
+    if (!isEmbedded(model)) collectForLargeModel();
     const { threads = this.threadsOf(model) } = this.options;
     const onPreprocessing = (preprocessing: Preprocessing): void => resizeAhead(first.raw, preprocessing);
     const loading = loadModel({ ...this.options, model, threads }, { ...this.more, onPreprocessing });
@@ -103,9 +107,9 @@ export class ImageModels {
    * outside the network, in preparation or results. For a single image, another thread takes more time to start than it saves.
    */
   private threadsOf(model: string): number | undefined {
-    const isEmbedded = Object.values(MODEL_OF_KIND).some((name) => name === model);
-    if (isEmbedded && this.imageCount === 1) return 1;
-    if (!isEmbedded || this.batchesAtOnce === 1) return undefined;
+    if (!isEmbedded(model)) return undefined;
+    if (this.imageCount === 1) return 1;
+    if (this.batchesAtOnce === 1) return undefined;
     return Math.max(1, Math.floor(availableParallelism() / (this.batchesAtOnce - 1)));
   }
 }

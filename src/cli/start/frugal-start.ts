@@ -35,6 +35,17 @@ export const collectRarely = (): void => {
   for (const flag of RARE_COLLECTIONS) setFlagsFromString(flag);
 };
 
+/** V8's default growth of the space of young objects, whose collections use one thread. */
+const LARGE_MODEL_COLLECTIONS = ['--semi-space-growth-factor=2', '--no-parallel-scavenge'];
+
+/**
+ * Makes V8 collect young objects as rarely as usual, for a model beside whose memory theirs does not matter, and in one thread: the others
+ * create sessions while the model's files are read, and a collection would wait for them.
+ */
+export const collectForLargeModel = (): void => {
+  for (const flag of LARGE_MODEL_COLLECTIONS) setFlagsFromString(flag);
+};
+
 /** Keeps the space of young objects at its initial size, for commands that run for long. */
 export const keepYoungSpaceSmall = (): void => setFlagsFromString(SMALL_YOUNG_SPACE);
 
