@@ -129,20 +129,30 @@ export class PickleInput {
     if (length > this.#maxStringBytes) this.#fail(`a string of ${length} bytes, more than ${this.#maxStringBytes}`);
   }
 
-  /** The rest of the line, decoded as Latin-1, without the newline. */
-  #line(longest = LONGEST_LINE): string {
+  /** Consumes the rest of the line, and returns the position of its newline. */
+  #takeLine(longest: number): number {
+    const bytes = this.#bytes;
     const start = this.#position;
-    const end = this.#bytes.subarray(0, start + longest + 1).indexOf(0x0a, start);
-    if (end < 0) {
-      if (start + longest < this.#bytes.length) this.#fail(`a line of more than ${longest} characters`);
+    const limit = Math.min(bytes.length, start + longest + 1);
+    let end = start;
+    while (end < limit && bytes[end] !== 0x0a) end++;
+    if (end === limit) {
+      if (start + longest < bytes.length) this.#fail(`a line of more than ${longest} characters`);
       throw new PickleEndsEarly(`${this.#name}: truncated, its pickle is incomplete (byte ${start})`);
     }
     this.#position = end + 1;
-    return this.#bytes.toString('latin1', start, end);
+    return end;
+  }
+
+  /** The rest of the line, decoded as Latin-1, without the newline. */
+  #line(longest = LONGEST_LINE): string {
+    const start = this.#position;
+    return this.#bytes.toString('latin1', start, this.#takeLine(longest));
   }
 
   nameLine(): string {
-    return Buffer.from(this.#line(LONGEST_INTEGER), 'latin1').toString('utf8');
+    const start = this.#position;
+    return this.#bytes.toString('utf8', start, this.#takeLine(LONGEST_INTEGER));
   }
 
   indexLine(): number {
