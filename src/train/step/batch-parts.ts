@@ -28,20 +28,19 @@ export const divideBatch = (imageIndex: ArrayLike<number>, images: number, count
   for (let caption = 1; caption < captions; caption++)
     if (imageIndex[caption]! < imageIndex[caption - 1]!) return [whole];
   /** First caption of each image, and of the one after the last. */
-  const firsts = Array.from({ length: images + 1 }, (_, image) => {
-    let caption = 0;
+  const firsts: number[] = [];
+  for (let image = 0, caption = 0; image <= images; image++) {
     while (caption < captions && imageIndex[caption]! < image) caption++;
-    return caption;
-  });
+    firsts.push(caption);
+  }
   const parts: BatchPart[] = [];
   let image = 0;
   for (let part = Math.min(count, images); part > 0; part--) {
     const start = image;
-    const wanted = (captions - firsts[start]!) / part;
-    // Every part has an image, and leaves one for each of those after it.
+    const wanted = Math.ceil((captions - firsts[start]!) / part);
+    // Every part has an image, and leaves one for each of those after it; the last has all that are left.
     do image++;
-    while (part > 1 && image <= images - part && firsts[image + 1]! - firsts[start]! <= Math.ceil(wanted));
-    if (part === 1) image = images;
+    while (image <= images - part && (part === 1 || firsts[image + 1]! - firsts[start]! <= wanted));
     parts.push({ images: { start, end: image }, captions: { start: firsts[start]!, end: firsts[image]! } });
   }
   return parts;

@@ -1,4 +1,5 @@
 import { cpus } from 'node:os';
+import { mean as meanOf } from '../../metrics/metrics.ts';
 import type { Communicator } from '../parallel/communicator.ts';
 
 /** Runs of each number of parts that are compared, in pairs with a run of the whole batch. */
@@ -64,10 +65,9 @@ export const chooseParts = async (
   for (let round = 0; round < ROUNDS; round++)
     for (const [index, parts] of candidates.entries()) {
       // Whichever runs second may profit, or suffer, from the one before.
-      const whole = async (): Promise<number> => measure(1);
-      const before = round % 2 === 0 ? await whole() : undefined;
+      const before = round % 2 === 0 ? await measure(1) : undefined;
       const divided = await measure(parts);
-      ratios[index]!.push(Math.log(divided / (before ?? (await whole()))));
+      ratios[index]!.push(Math.log(divided / (before ?? (await measure(1)))));
     }
   const statistics = Float32Array.from([
     others(),
@@ -105,8 +105,6 @@ export const choiceText = (choice: PartsChoice | undefined): string | undefined 
     ? undefined
     : `batches are computed in ${parts} parts side by side, in ${ratio.toFixed(2)} of the time (batch_parts)`;
 };
-
-const meanOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 /** Returns a function that returns the fraction of the processor that other programs have used since its last call. */
 const otherProgramsUse = (): (() => number) => {

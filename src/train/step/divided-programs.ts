@@ -1,11 +1,11 @@
-import type { HostTensor } from '../../engine/graph/index.ts';
+import { float32Tensor, type HostTensor } from '../../engine/graph/index.ts';
 import type { DeviceTensor, Feeds, Runtime, Session, Values } from '../../engine/runtime/runtime.ts';
 import type { ValueScope } from '../../engine/runtime/value-scope.ts';
 import { dropoutSeed } from '../../random/mixing.ts';
 import { addTo } from '../optimizer/update-pass.ts';
 import { sumRowGradients, type RowGradient } from '../optimizer/row-gradient.ts';
 import { divideBatch, inputsOfPart, joinParts, partOf, type BatchPart } from './batch-parts.ts';
-import { feedsFor } from './feeds.ts';
+import { feedsFor, readScalar, readTensor } from './feeds.ts';
 import { cotangentName, isCotangentName, rowIndicesName, valueName } from './names.ts';
 import { backwardPieces, type StepPrograms } from './step-programs.ts';
 
@@ -198,8 +198,7 @@ export class DividedPrograms {
     const names = this.programs.auxiliary.flatMap(({ means }) => means.flatMap(({ sum, count }) => [sum, count]));
     const sums = new Map<string, number>();
     for (const name of names)
-      for (const { outputs } of passes)
-        sums.set(name, (sums.get(name) ?? 0) + Number((await outputs[name]!.read()).data[0]));
+      for (const { outputs } of passes) sums.set(name, (sums.get(name) ?? 0) + (await readScalar(outputs, name)));
     return sums;
   }
 
@@ -208,8 +207,7 @@ export class DividedPrograms {
     return Object.fromEntries(
       await Promise.all(
         Object.entries(cotangents).map(async ([name, value]) => {
-          const whole = 'data' in value ? value : await value.read();
-          return [name, partOf(whole, outputs[valueName(name)]!.shape, part)] as const;
+          return [name, partOf(await readTensor(value), outputs[valueName(name)]!.shape, part)] as const;
         }),
       ),
     );
@@ -236,7 +234,7 @@ export const auxiliaryCotangents = (
     auxiliary.flatMap(({ weight, means }) =>
       means.map(({ sum, count }) => [
         cotangentName(sum),
-        { dtype: 'float32', shape: [], data: Float32Array.of(weight / Math.max(1, scalars.get(count)!)) } as const,
+        float32Tensor([], [weight / Math.max(1, scalars.get(count)!)]),
       ]),
     ),
   );

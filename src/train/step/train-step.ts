@@ -31,6 +31,7 @@ import { traceMaskProgram, type MaskProgram } from './mask-program.ts';
 import { MaskStep } from './mask-step.ts';
 import { cotangentName } from './names.ts';
 import { traceStep, type StepPrograms } from './step-programs.ts';
+import { sumOf } from './step-totals.ts';
 
 /** Options of `TrainStep.load`. */
 export interface TrainStepOptions {
@@ -107,14 +108,14 @@ export class TrainStep implements DifferentiableStep {
     communicator: Communicator,
   ): Promise<PartsChoice | undefined> {
     // Every part has gradients of its own.
-    const elements = this.step.trained.reduce((sum, name) => sum + parameters.get(name)!.data.length, 0);
+    const elements = sumOf(this.step.trained.map((name) => parameters.get(name)!.data.length));
     const images = batch.inputs['padding']!.shape[0]!;
     const threads = elements > MAX_DIVIDED_ELEMENTS ? 0 : this.concurrency;
     const candidates = await candidateParts(threads, images, communicator);
     if (candidates.length === 0) return undefined;
     const loaded = new Map([[this.parts, this.programs]]);
     for (const parts of [1, ...candidates]) if (!loaded.has(parts)) loaded.set(parts, await this.loadPrograms(parts));
-    const numBoxes = boxNormalizer(batch.targets.boxCounts.reduce((sum, count) => sum + count, 0));
+    const numBoxes = boxNormalizer(sumOf(batch.targets.boxCounts));
     const measure = async (parts: number): Promise<number> => {
       this.programs = loaded.get(parts)!;
       const clock = stopwatch();
