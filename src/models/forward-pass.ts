@@ -2,7 +2,7 @@ import type { Tensor } from '../engine/graph/index.ts';
 import type { Dropout } from '../nn/index.ts';
 import type { CellPredictions } from './queries/encoder-head.ts';
 import type { AnswerLogits } from './question-answering.ts';
-import type { DecodedLayer } from './queries/decoder-queries.ts';
+import type { AnswerLayer } from './queries/decoder-queries.ts';
 import type { EncoderCache } from './transformer.ts';
 
 /** Tokenized captions of a batch. */
@@ -42,7 +42,7 @@ export interface ForwardPass {
   /** Detection queries after every decoder layer, each (B, Q, D). */
   readonly hs: readonly Tensor[];
   /** Question queries after every decoder layer, each (B, n, D), with their attention; empty without question heads. */
-  readonly answerLayers: readonly DecodedLayer[];
+  readonly answerLayers: readonly AnswerLayer[];
   /** Output of the joint encoder, which the decoder and the segmentation head read. */
   readonly encoded: EncoderCache;
   /** Predictions of the encoder head, with `query_selection`. */

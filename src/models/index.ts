@@ -12,7 +12,7 @@ export {
 export { MdetrNetwork } from './mdetr-network.ts';
 export { selectImages, type CaptionedFeatures, type ImageFeatures } from './image-features.ts';
 export type { CaptionTokens, ForwardOptions, ForwardPass, Predictions } from './forward-pass.ts';
-export type { DecodedLayer } from './queries/decoder-queries.ts';
+export type { AnswerLayer } from './queries/decoder-queries.ts';
 export type { EncoderCache } from './transformer.ts';
 export { initialValue } from './initial-weights.ts';
 export type { AnswerHeadName, AnswerLogits } from './question-answering.ts';

@@ -37,7 +37,7 @@ import { answerQueryCount, QuestionAnswering, type AnswerLogits } from './questi
 import { Segmentation } from './segmentation.ts';
 import type { CaptionTokens, ForwardOptions, ForwardPass, Predictions } from './forward-pass.ts';
 import { downsampleMask, type CaptionedFeatures, type ImageFeatures } from './image-features.ts';
-import { learnedQueries, repeat, stack, type DecodedLayer, type DecoderQueries } from './queries/decoder-queries.ts';
+import { learnedQueries, repeat, stack, type AnswerLayer, type DecoderQueries } from './queries/decoder-queries.ts';
 import { Transformer, type EncoderCache } from './transformer.ts';
 
 /** Output of the decoder. */
@@ -200,9 +200,12 @@ export class MdetrNetwork {
     return {
       ...decoded,
       hs: layers.map(({ output }) => slice(output, 1, 0, count)),
-      answerLayers: layers.map(({ output, attention }) => ({
+      answerLayers: layers.map(({ output, attention, selfAttention }, layer) => ({
         output: slice(output, 1, count, all),
         attention: slice(attention, 2, count, all),
+        selfAttention: slice(selfAttention, 2, count, all),
+        // Without refinement all layers start from the selected boxes.
+        boxesCxcywh: references[layer] ?? references.at(-1),
       })),
     };
   }
@@ -266,7 +269,7 @@ export class MdetrNetwork {
     };
   }
 
-  private answer(layers: readonly DecodedLayer[]): AnswerLogits {
+  private answer(layers: readonly AnswerLayer[]): AnswerLogits {
     const read = this.config.qa_layer === 'first' ? layers[0] : layers.at(-1);
     return this.questions === undefined || read === undefined ? {} : this.questions.forward(read.output);
   }

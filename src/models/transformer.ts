@@ -115,23 +115,27 @@ class TransformerDecoderLayer {
     dropout: Dropout,
   ): DecodedLayer {
     const drop = (x: Tensor): Tensor => dropout(x, this.config.dropout);
-    const selfAttend = (x: Tensor): Tensor => {
+    const selfAttend = (x: Tensor): Attended => {
       const queryAndKey = withPositions(x, queryPositions);
-      return drop(this.selfAttn.forward(queryAndKey, queryAndKey, x, undefined, dropout).output);
+      return this.selfAttn.forward(queryAndKey, queryAndKey, x, undefined, dropout);
     };
     const crossAttend = (x: Tensor): Attended =>
       this.crossAttn.forward(withPositions(x, queryPositions), memoryKeys, memory, padding, dropout);
     const feed = (x: Tensor): Tensor => drop(this.feedForward.forward(x, dropout));
     if (this.config.decoder_pre_norm) {
-      const afterSelf = add(target, selfAttend(this.norm1.forward(target)));
-      const { output, probabilities } = crossAttend(this.norm3.forward(afterSelf));
-      const afterCross = add(afterSelf, drop(output));
-      return { output: add(afterCross, feed(this.norm4.forward(afterCross))), attention: probabilities };
+      const among = selfAttend(this.norm1.forward(target));
+      const afterSelf = add(target, drop(among.output));
+      const across = crossAttend(this.norm3.forward(afterSelf));
+      const afterCross = add(afterSelf, drop(across.output));
+      const output = add(afterCross, feed(this.norm4.forward(afterCross)));
+      return { output, attention: across.probabilities, selfAttention: among.probabilities };
     }
-    const afterSelf = this.norm1.forward(add(target, selfAttend(target)));
-    const { output, probabilities } = crossAttend(afterSelf);
-    const afterCross = this.norm3.forward(add(afterSelf, drop(output)));
-    return { output: this.norm4.forward(add(afterCross, feed(afterCross))), attention: probabilities };
+    const among = selfAttend(target);
+    const afterSelf = this.norm1.forward(add(target, drop(among.output)));
+    const across = crossAttend(afterSelf);
+    const afterCross = this.norm3.forward(add(afterSelf, drop(across.output)));
+    const output = this.norm4.forward(add(afterCross, feed(afterCross)));
+    return { output, attention: across.probabilities, selfAttention: among.probabilities };
   }
 }
 
@@ -268,17 +272,10 @@ export class Transformer {
     let target = content;
     let normed: Tensor | undefined;
     return this.decoderLayers.map((layer) => {
-      const { output, attention } = layer.forward(
-        target,
-        positions(normed),
-        cache.memory,
-        memoryKeys,
-        padding,
-        dropout,
-      );
-      target = output; // the next layer continues from the output before the norm
-      normed = this.decoderNorm.forward(output);
-      return { output: normed, attention };
+      const decoded = layer.forward(target, positions(normed), cache.memory, memoryKeys, padding, dropout);
+      target = decoded.output; // the next layer continues from the output before the norm
+      normed = this.decoderNorm.forward(target);
+      return { ...decoded, output: normed };
     });
   }
 

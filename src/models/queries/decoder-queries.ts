@@ -8,6 +8,20 @@ export interface DecodedLayer {
   readonly output: Tensor;
   /** Cross-attention probabilities, (B, heads, Q, S). */
   readonly attention: Tensor;
+  /** Self-attention probabilities, (B, heads, Q, Q). */
+  readonly selfAttention: Tensor;
+}
+
+/** Question queries after a decoder layer: n queries after the Q detection queries, among which they have attended. */
+export interface AnswerLayer {
+  /** (B, n, D) */
+  readonly output: Tensor;
+  /** Cross-attention probabilities, (B, heads, n, S). */
+  readonly attention: Tensor;
+  /** Self-attention probabilities, (B, heads, n, Q + n). */
+  readonly selfAttention: Tensor;
+  /** Boxes (B, Q, 4), cxcywh, from which the detection queries entered the layer; undefined for learned queries. */
+  readonly boxesCxcywh: Tensor | undefined;
 }
 
 /** Queries as the decoder starts from them. */

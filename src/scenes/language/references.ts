@@ -84,6 +84,7 @@ export const sampleReference = (
     return finish(set, writer.step(`same_${shared}`, [stepU]), { U, same: attributeSlot(shared, random) });
   }
   const r1 = sampleSide(sets, anchor.index, random);
+  if (r1 === undefined) return undefined;
   const sideU = writer.step('relate', [stepU], [r1]);
   const words1 = relationSlot(r1, random);
   if (structure === 'one-hop') {
@@ -180,9 +181,11 @@ const sampleOnSide = (
   return found;
 };
 
-/** Samples a side of an object on which there are others. */
-const sampleSide = (sets: ObjectSets, from: number, random: Random): Relation =>
-  random.pick(RELATIONS.filter((relation) => sets.related(from, relation) !== 0));
+/** Samples a side of an object on which there are others; undefined for the only object of a scene. */
+const sampleSide = (sets: ObjectSets, from: number, random: Random): Relation | undefined => {
+  const sides = RELATIONS.filter((relation) => sets.related(from, relation) !== 0);
+  return sides.length === 0 ? undefined : random.pick(sides);
+};
 
 /** Samples a value of an attribute that the object does not have. */
 export const otherValue = (object: ObjectAttributes, name: Attribute, random: Random): string =>

@@ -315,6 +315,16 @@ describe('negatives', () => {
   });
 });
 
+describe('a scene of one object', () => {
+  it('has texts of all kinds', () => {
+    for (let index = 0; index < 20; index++) {
+      const scene = describeScene(14, index, { minObjects: 1, maxObjects: 1 });
+      for (const kind of TEXT_KINDS)
+        expect(makeTexts(scene, kind, Random.of(14, index), { count: 2 }).length).toBeGreaterThan(0);
+    }
+  });
+});
+
 describe('splits', () => {
   it('never mention a withheld combination, not even as absent', () => {
     for (const split of ['cogent-a', 'cogent-b'] as const) {

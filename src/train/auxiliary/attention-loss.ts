@@ -3,7 +3,7 @@ import { add, cast, greater, log, mul, neg, scalar, sub, sum } from '../../engin
 import type { Mean } from './auxiliary-loss.ts';
 
 /** Keeps the logarithm finite for a probability of 0. */
-const MIN_MASS = 1e-4;
+export const MIN_MASS = 1e-4;
 
 /**
  * Mean of −log of the attention mass on the targets, over the rows that have targets.

@@ -1,4 +1,5 @@
 import type { Encoding } from '../../text/index.ts';
+import type { AnswerSlot } from './answer-slots.ts';
 import type { Comparison } from './comparisons.ts';
 
 /** Caption as the auxiliary losses read it, with n boxes. */
@@ -7,8 +8,8 @@ export interface AuxiliaryCaption {
   readonly boxesCxcywh: Float32Array;
   /** Classes of `answerStepsOf`; for the auxiliary loss of answers. */
   readonly answerSteps?: readonly number[];
-  /** Indices of the objects that a question is about, without landmarks; for the auxiliary loss of answers. */
-  readonly answerObjects?: readonly number[];
+  /** Objects that a question is about, by `answerSlotsOf`; for the auxiliary losses of answers and objects. */
+  readonly answerSlots?: readonly AnswerSlot[];
   /** Comparisons that the caption makes; for the auxiliary loss of relations. */
   readonly comparisons?: readonly Comparison[];
 }

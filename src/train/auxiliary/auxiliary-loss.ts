@@ -1,5 +1,5 @@
 import type { DType, HostTensor, Shape, Tensor } from '../../engine/graph/index.ts';
-import type { CellPredictions, DecodedLayer, EncoderCache, ImageFeatures, ModelConfig } from '../../models/index.ts';
+import type { AnswerLayer, CellPredictions, EncoderCache, ImageFeatures, ModelConfig } from '../../models/index.ts';
 import type { Scope } from '../../nn/index.ts';
 import type { AuxiliaryBatch } from './auxiliary-batch.ts';
 import type { AuxiliaryConfig } from '../config/run-settings.ts';
@@ -39,7 +39,7 @@ export interface AuxiliaryFeatures {
   };
   readonly answers: {
     /** Question queries of the decoder layers, each (B, n, D); empty without answer heads. */
-    readonly layers: readonly DecodedLayer[];
+    readonly layers: readonly AnswerLayer[];
     readonly cache: EncoderCache;
     readonly target: TargetInput;
   };

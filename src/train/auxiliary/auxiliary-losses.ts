@@ -6,13 +6,21 @@ import type { AuxiliaryLoss } from './auxiliary-loss.ts';
 import { backboneLoss } from './backbone-loss.ts';
 import { centerInputs } from './cell-targets.ts';
 import { encoderLoss } from './encoder-loss.ts';
+import { objectsLoss } from './object-attention.ts';
 import { relationsLoss } from './relation-loss.ts';
 import { wordsLoss } from './word-loss.ts';
 import type { AuxiliaryConfig, OptimizerSettings } from '../config/run-settings.ts';
 import type { ModelConfig } from '../../models/index.ts';
 
 /** All auxiliary losses, in the order of their parameters. */
-const AUXILIARY_LOSSES: readonly AuxiliaryLoss[] = [encoderLoss, backboneLoss, answersLoss, wordsLoss, relationsLoss];
+const AUXILIARY_LOSSES: readonly AuxiliaryLoss[] = [
+  encoderLoss,
+  backboneLoss,
+  answersLoss,
+  objectsLoss,
+  wordsLoss,
+  relationsLoss,
+];
 
 /** The auxiliary losses that a config trains. When it trains the backbone alone, only losses on images remain. */
 export const activeAuxiliaryLosses = (
@@ -30,6 +38,9 @@ export const activeAuxiliaryLosses = (
  *   `auxiliary_attributes` (M, attributes);
  * - `auxiliary_steps` (B, 2): see answer-steps.ts;
  * - `auxiliary_answer_positions` (B, h·w): 1 where a position shows an object that the question is about;
+ * - `auxiliary_slot_positions` (B, 2, h·w): the same for each slot (answer-slots.ts);
+ * - `auxiliary_slot_kinds` (B, 2), `auxiliary_slot_members` (B, 2, O), `auxiliary_slot_boxes` (B, 2 · O, 4): kind and members of
+ *   each slot, and the boxes of these;
  * - `auxiliary_positions` (I, attributes, h·w): attributes of the object that each position shows;
  * - `auxiliary_words` (B, attributes, T): attributes that each token names;
  * - `auxiliary_landmarks`, `auxiliary_compared` (B, kinds, h·w): 1 where a position shows an object that the caption

@@ -12,7 +12,7 @@ const expressionsOf = (type: ExpressionText['type']) =>
     makeTexts(scene, 'expression', Random.of(3, index), { count: 4, expressionTypes: [type] }).map((expression) => ({
       scene,
       expression,
-      links: comparisonsOf(scene, expression.program),
+      links: comparisonsOf(scene, [expression.program]),
     })),
   );
 

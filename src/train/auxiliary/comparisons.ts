@@ -23,11 +23,11 @@ export interface Comparison {
 }
 
 /**
- * Comparisons that a program makes, at most one of each kind: `relate` and `same` compare all objects with one, a
+ * Comparisons that programs make, at most one of each kind: `relate` and `same` compare all objects with one, a
  * superlative ("leftmost") the objects of a set with one another, along the opposite relation. Objects for which ground and
  * image disagree about a relation are left out.
  */
-export const comparisonsOf = (scene: TextScene, program: Program): readonly Comparison[] => {
+export const comparisonsOf = (scene: TextScene, programs: readonly Program[]): readonly Comparison[] => {
   const sets = new ObjectSets(scene);
   const landmarks = new Map<number, ObjectSet>();
   const compared = new Map<number, ObjectSet>();
@@ -35,7 +35,9 @@ export const comparisonsOf = (scene: TextScene, program: Program): readonly Comp
     landmarks.set(kind, (landmarks.get(kind) ?? 0) | ofLandmarks);
     compared.set(kind, (compared.get(kind) ?? 0) | others);
   };
-  for (const { function: name, inputs, value_inputs: values } of program) {
+  const steps = programs.flatMap((program) => program.map((step) => ({ step, program })));
+  for (const { step, program } of steps) {
+    const { function: name, inputs, value_inputs: values } = step;
     const shared = ATTRIBUTES.findIndex((attribute) => name === `same_${attribute}`);
     if (name !== 'relate' && name !== 'superlative' && shared < 0) continue;
     const value = runProgram(sets, program.slice(0, inputs[0]! + 1));

@@ -1,5 +1,6 @@
 import { concatValues } from '../../engine/graph/concat-values.ts';
-import type { HostTensor } from '../../engine/graph/index.ts';
+import { float32Tensor, type HostTensor } from '../../engine/graph/index.ts';
+import { ANSWER_SLOTS } from './answer-slots.ts';
 import { OBJECT_ATTRIBUTES } from './object-attributes.ts';
 import type { AuxiliaryImage, Grid } from './auxiliary-batch.ts';
 import { MIN_FRACTION } from './cell-targets.ts';
@@ -10,33 +11,53 @@ import { NO_POSITION } from './word-classes.ts';
  * square of 2 × 2 cells.
  */
 
-/**
- * (B, h·w) 1 where a position shows an object that the question is about: the object covers a fraction of at least
- * `MIN_FRACTION` of the position, or the position contains at least that fraction of the object.
- */
-export const answerPositions = ({ height, width, cell }: Grid, images: readonly AuxiliaryImage[]): HostTensor => {
-  const side = 2 * cell;
-  const targets = images.flatMap(({ image, objects, captions }) =>
-    captions.map(({ answerObjects = [] }) => {
-      const positions = new Float32Array(height * width);
-      if (objects === undefined || answerObjects.length === 0) return positions;
-      const counts = new Map(answerObjects.map((object) => [object, new Int32Array(height * width)]));
-      objects.instances.forEach((id, pixel) => {
-        const own = counts.get(id - 1);
-        if (own === undefined) return;
-        const [x, y] = [pixel % image.width, Math.floor(pixel / image.width)];
-        own[Math.floor(y / side) * width + Math.floor(x / side)]!++;
-      });
-      for (const own of counts.values()) {
-        const area = own.reduce((sum, count) => sum + count, 0);
-        own.forEach((count, position) => {
-          if (count > 0 && (count >= MIN_FRACTION * side ** 2 || count >= MIN_FRACTION * area)) positions[position] = 1;
-        });
-      }
-      return positions;
-    }),
+/** (B, h·w) 1 where a position shows an object that the question is about, in any slot. */
+export const answerPositions = (grid: Grid, images: readonly AuxiliaryImage[]): HostTensor => {
+  const targets = images.flatMap((image) =>
+    image.captions.map(({ answerSlots = [] }) =>
+      positionsOf(
+        grid,
+        image,
+        answerSlots.flatMap(({ objects }) => objects),
+      ),
+    ),
   );
-  return { dtype: 'float32', shape: [targets.length, height * width], data: concatValues(Float32Array, targets) };
+  return float32Tensor([targets.length, grid.height * grid.width], concatValues(Float32Array, targets));
+};
+
+/** (B, slots, h·w) 1 where a position shows an object of a question's slot (`answerSlotsOf`). */
+export const slotPositions = (grid: Grid, images: readonly AuxiliaryImage[]): HostTensor => {
+  const targets = images.flatMap((image) =>
+    image.captions.flatMap(({ answerSlots = [] }) =>
+      Array.from({ length: ANSWER_SLOTS }, (_, slot) => positionsOf(grid, image, answerSlots[slot]?.objects ?? [])),
+    ),
+  );
+  const shape = [targets.length / ANSWER_SLOTS, ANSWER_SLOTS, grid.height * grid.width];
+  return float32Tensor(shape, concatValues(Float32Array, targets));
+};
+
+/**
+ * (h·w) 1 where a position shows one of the objects: the object covers a fraction of at least `MIN_FRACTION` of the position, or
+ * the position contains at least that fraction of the object.
+ */
+const positionsOf = ({ height, width, cell }: Grid, { image, objects }: AuxiliaryImage, shown: readonly number[]) => {
+  const side = 2 * cell;
+  const positions = new Float32Array(height * width);
+  if (objects === undefined || shown.length === 0) return positions;
+  const counts = new Map(shown.map((object) => [object, new Int32Array(height * width)]));
+  objects.instances.forEach((id, pixel) => {
+    const own = counts.get(id - 1);
+    if (own === undefined) return;
+    const [x, y] = [pixel % image.width, Math.floor(pixel / image.width)];
+    own[Math.floor(y / side) * width + Math.floor(x / side)]!++;
+  });
+  for (const own of counts.values()) {
+    const area = own.reduce((sum, count) => sum + count, 0);
+    own.forEach((count, position) => {
+      if (count > 0 && (count >= MIN_FRACTION * side ** 2 || count >= MIN_FRACTION * area)) positions[position] = 1;
+    });
+  }
+  return positions;
 };
 
 /**

@@ -1,6 +1,7 @@
 import { MdetrError } from '../../errors.ts';
 import type { LossConfig } from '../../losses/index.ts';
 import { hasEncoderHead, qaDataset } from '../../models/index.ts';
+import { ANSWER_SLOTS } from '../auxiliary/answer-slots.ts';
 import type { AuxiliaryConfig } from './slices/auxiliary.ts';
 import type { InitializationConfig } from './slices/initialization.ts';
 import type { OptimizerSettings } from './slices/optimizer.ts';
@@ -23,8 +24,13 @@ export const requireConsistent = (config: CheckedConfig, source: string): void =
     refuse('freeze_detector leaves only masks to train: set mask_model to "smallconv", and mask_loss_coef above 0');
   if (config.objective === 'backbone' && config.backbone_auxiliary_loss === 0)
     refuse('objective "backbone" trains with backbone_auxiliary_loss alone, which is 0');
-  if (config.answer_auxiliary_loss > 0 && !(config.do_qa && config.split_qa_heads && qaDataset(config) === 'clevr'))
-    refuse('answer_auxiliary_loss needs the question heads of CLEVR: do_qa, split_qa_heads and qa_dataset "clevr"');
+  for (const key of ['answer_auxiliary_loss', 'object_auxiliary_loss'] as const)
+    if (config[key] > 0 && !(config.do_qa && config.split_qa_heads && qaDataset(config) === 'clevr'))
+      refuse(`${key} needs the question heads of CLEVR: do_qa, split_qa_heads and qa_dataset "clevr"`);
+  if (config.object_auxiliary_loss > 0 && config.query_selection === 'none')
+    refuse('object_auxiliary_loss needs object queries that start from boxes: set query_selection');
+  if (config.object_auxiliary_loss > 0 && config.nheads < ANSWER_SLOTS)
+    refuse(`object_auxiliary_loss needs ${ANSWER_SLOTS} attention heads: nheads must be at least ${ANSWER_SLOTS}`);
   const isDetectorTrained =
     config.objective === 'all' && !config.freeze_detector && config.frozen_weights === undefined;
   if (hasEncoderHead(config) && config.encoder_auxiliary_loss === 0 && isDetectorTrained)

@@ -47,6 +47,8 @@ export interface TextStage {
   readonly needs_color: number;
   /** Probability that a phrase would fit other objects without its material. */
   readonly needs_material: number;
+  /** Maximum number of referring expressions in one text, about different objects. */
+  readonly joined_expressions: number;
   /** Image-text pairs of the run after which the next entry applies; the last entry has none. */
   readonly until_pairs?: number | undefined;
   /** Types of referring expressions. */
@@ -152,6 +154,11 @@ export interface AuxiliaryConfig {
   readonly backbone_auxiliary_loss: number;
   /** Weight of the head that predicts what a question compares or counts. For scenes with CLEVR's answers. */
   readonly answer_auxiliary_loss: number;
+  /**
+   * Weight of the loss that makes questions attend to the positions and the object queries of what they count or compare. For
+   * scenes with CLEVR's answers and `query_selection`.
+   */
+  readonly object_auxiliary_loss: number;
   /** Weight of the loss that makes words attend to what they name in the first encoder layer. For scenes. */
   readonly word_auxiliary_loss: number;
   /**

@@ -20,12 +20,14 @@ import {
   type TextKind,
   type TextOptions,
 } from '../../scenes/index.ts';
+import { joinExpressions, type JoinedExpressions } from '../../scenes/language/joined-expressions.ts';
 import { Random } from '../../random/random.ts';
 import type { Tokenizer } from '../../text/index.ts';
 import { hasMaskLosses, type LossConfig } from '../../losses/index.ts';
 import type { TextStage } from '../config/slices/scenes.ts';
 import type { DrawnScenes } from '../config/slices/datasets.ts';
 import type { AnswerLabeler } from './answer-labels.ts';
+import { answerSlotsOf } from '../auxiliary/answer-slots.ts';
 import { answerStepsOf } from '../auxiliary/answer-steps.ts';
 import { comparisonsOf, relatedObjectsOf } from '../auxiliary/comparisons.ts';
 import type { ImageObjects } from '../auxiliary/auxiliary-batch.ts';
@@ -176,12 +178,13 @@ export class SceneSource implements SampleSource {
   }
 
   /** @param objects indices of the objects that the text mentions, one box for each */
-  private sampleOf(scene: Scene, text: SceneText, objects: readonly number[], tokenizer: Tokenizer): CaptionSample {
+  private sampleOf(scene: Scene, text: TrainingText, objects: readonly number[], tokenizer: Tokenizer): CaptionSample {
     const { width, height } = scene;
     const phrasesOf = (i: number) => text.phrases.filter((phrase) => phrase.objects.includes(i));
     const isQuestion = text.kind === 'question';
-    const isTraced = isQuestion && this.config.answer_auxiliary_loss > 0;
+    const isTraced = isQuestion && this.config.answer_auxiliary_loss + this.config.object_auxiliary_loss > 0;
     const isRelated = this.config.relation_auxiliary_loss > 0;
+    const programs = 'programs' in text ? text.programs : 'program' in text ? [text.program] : undefined;
     const fields = {
       caption: text.text,
       boxesCxcywh: Float32Array.from(
@@ -196,15 +199,17 @@ export class SceneSource implements SampleSource {
       masks: hasMaskLosses(this.config) ? { data: joinMasks(scene, objects), width, height } : undefined,
       answers: this.labels?.(isQuestion ? { answer: text.answer } : undefined),
       answerSteps: isTraced ? answerStepsOf(scene, text.program) : undefined,
-      comparisons: isRelated && 'program' in text ? comparisonsOf(scene, text.program) : undefined,
-      answerObjects: isTraced ? objects.filter((i) => phrasesOf(i).some(({ role }) => role === 'target')) : undefined,
+      comparisons: isRelated && programs !== undefined ? comparisonsOf(scene, programs) : undefined,
+      answerSlots: isTraced ? answerSlotsOf(scene, text.program) : undefined,
     };
     return tokenizeSample(fields, tokenizer);
   }
 }
 
+type TrainingText = SceneText | JoinedExpressions;
+
 /** A caption of the stage's mixture. Kinds are chosen again while the scene has no caption of the chosen kind. */
-const makeText = (scene: Scene, stage: TextStage, random: Random): SceneText => {
+const makeText = (scene: Scene, stage: TextStage, random: Random): TrainingText => {
   const options: TextOptions = {
     language: stage.plain_fraction > 0 && random.chance(stage.plain_fraction) ? 'plain' : stage.language,
     minPhrases: stage.min_phrases,
@@ -219,7 +224,10 @@ const makeText = (scene: Scene, stage: TextStage, random: Random): SceneText => 
       KINDS,
       KINDS.map((name) => stage[name]),
     );
-    const [text] = makeTexts(scene, kind, random, options);
+    const joins = kind === 'expression' && stage.joined_expressions > 1;
+    const text = joins
+      ? joinExpressions(scene, random.integer(1, stage.joined_expressions), random, options)
+      : makeTexts(scene, kind, random, options)[0];
     if (text !== undefined) return text;
   }
   throw new MdetrError('a scene has no text of the kinds that the stage allows: allow captions too');

@@ -52,12 +52,21 @@ describe('a network that selects its queries', () => {
     expect(detections[1]).toEqual(detections[0]);
   });
 
-  it('trains its encoder head unless the detector is frozen', () => {
+  it('trains its encoder head unless the detector is frozen, and is what the loss of objects needs', () => {
     expect(parseTrainConfig({ ...smallValues, ...selecting }).encoder_auxiliary_loss).toBe(1);
     expect(parseTrainConfig(smallValues).encoder_auxiliary_loss).toBe(0);
     expect(() => parseTrainConfig({ ...smallValues, ...selecting, encoder_auxiliary_loss: 0 })).toThrow(
       /query_selection selects by the encoder head/,
     );
+    const questions = { do_qa: true, split_qa_heads: true, qa_dataset: 'clevr', object_auxiliary_loss: 1 };
+    expect(parseTrainConfig({ ...smallValues, ...selecting, ...questions }).object_auxiliary_loss).toBe(1);
+    const refused = [
+      [{ ...questions }, /object_auxiliary_loss needs object queries that start from boxes: set query_selection/],
+      [{ ...selecting, ...questions, do_qa: false }, /object_auxiliary_loss needs the question heads of CLEVR/],
+      [{ ...selecting, ...questions, nheads: 1 }, /object_auxiliary_loss needs 2 attention heads/],
+    ] as const;
+    for (const [values, message] of refused)
+      expect(() => parseTrainConfig({ ...smallValues, ...values })).toThrow(message);
     const frozen = { freeze_detector: true, mask_model: 'smallconv', hidden_dim: 32 };
     expect(parseTrainConfig({ ...smallValues, ...selecting, ...frozen }).encoder_auxiliary_loss).toBe(0);
   });

@@ -186,6 +186,10 @@ describe('a batch that is computed in parts', () => {
     ['boxes, words, alignment, isfinal, questions and masks', everything],
     ['all auxiliary losses', allAuxiliary],
     ['selected queries', { num_queries: 6, query_selection: 'features', box_refinement: true }],
+    [
+      'attention to objects',
+      { ...allAuxiliary, object_auxiliary_loss: 1, num_queries: 6, query_selection: 'features', box_refinement: true },
+    ],
   ] as const)('gives the losses and gradients of a whole one: %s', async (_, values) => {
     const run = await stepper(values);
     const whole = await run(1);

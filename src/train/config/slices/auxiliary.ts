@@ -17,6 +17,9 @@ export const auxiliarySchema = z.object({
   answer_auxiliary_loss: weight(
     "Weight of the head that predicts what a question compares or counts. For scenes with CLEVR's answers.",
   ),
+  object_auxiliary_loss: weight(
+    "Weight of the loss that makes questions attend to the positions and the object queries of what they count or compare. For scenes with CLEVR's answers and `query_selection`.",
+  ),
   word_auxiliary_loss: weight(
     'Weight of the loss that makes words attend to what they name in the first encoder layer. For scenes.',
   ),

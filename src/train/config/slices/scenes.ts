@@ -33,6 +33,9 @@ export const textStageSchema = z.strictObject({
     .nonempty()
     .optional()
     .meta({ description: 'Types of referring expressions.', shown: 'all' }),
+  joined_expressions: positiveInteger.max(4).default(1).meta({
+    description: 'Maximum number of referring expressions in one text, about different objects.',
+  }),
   question_types: z
     .array(z.enum(QUESTION_TYPES))
     .nonempty()
