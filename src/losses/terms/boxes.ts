@@ -43,7 +43,7 @@ interface Corners {
 }
 
 /** Corners of `boxes` (…, 4) in cxcywh format. */
-const cornersOf = (boxes: Tensor): Corners => {
+export const cornersOf = (boxes: Tensor): Corners => {
   const center = slice(boxes, -1, 0, 2);
   const half = mul(slice(boxes, -1, 2, 4), 0.5);
   return { low: sub(center, half), high: add(center, half) };
@@ -55,14 +55,25 @@ const areaOf = (extent: Tensor): Tensor => squeeze(mul(slice(extent, -1, 0, 1), 
 /** Clamp at 0. Unlike ReLU it passes the gradient at 0, as `torch.clamp` does. */
 const clampAtZero = (extent: Tensor): Tensor => where(less(extent, 0), 0, extent);
 
+/** Areas of the intersection and of the union of boxes → (…). */
+const overlapOf = (p: Corners, q: Corners): { readonly intersection: Tensor; readonly union: Tensor } => {
+  const intersection = areaOf(clampAtZero(sub(minimum(p.high, q.high), maximum(p.low, q.low))));
+  return { intersection, union: sub(add(areaOf(sub(p.high, p.low)), areaOf(sub(q.high, q.low))), intersection) };
+};
+
+/** IoU of boxes (…, 4) in cxcywh format, whose shapes broadcast → (…); not a number for two boxes without an area. */
+export const iouCxcywh = (a: Tensor, b: Tensor): Tensor => {
+  const { intersection, union } = overlapOf(cornersOf(a), cornersOf(b));
+  return div(intersection, union);
+};
+
 /**
  * Generalized IoU (arXiv:1902.09630) of pairs of boxes, as a graph. Both inputs are (…, 4) in cxcywh format; returns (…),
  * values in (-1, 1]. There is no epsilon, as in the official code.
  */
 export const giouCxcywh = (a: Tensor, b: Tensor): Tensor => {
   const [p, q] = [cornersOf(a), cornersOf(b)];
-  const intersection = areaOf(clampAtZero(sub(minimum(p.high, q.high), maximum(p.low, q.low))));
-  const union = sub(add(areaOf(sub(p.high, p.low)), areaOf(sub(q.high, q.low))), intersection);
+  const { intersection, union } = overlapOf(p, q);
   const enclosing = areaOf(clampAtZero(sub(maximum(p.high, q.high), minimum(p.low, q.low))));
   return sub(div(intersection, union), div(sub(enclosing, union), enclosing));
 };

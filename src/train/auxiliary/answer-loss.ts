@@ -1,6 +1,5 @@
 import type { Dim, HostTensor } from '../../engine/graph/index.ts';
 import {
-  add,
   cast,
   concat,
   fill,
@@ -16,7 +15,7 @@ import {
 import { crossEntropy } from '../../losses/cross-entropy.ts';
 import { Linear } from '../../nn/index.ts';
 import { ANSWER_STEP_CLASSES, ANSWER_STEP_SLOTS, NO_STEP } from './answer-steps.ts';
-import { attentionLoss } from './attention-loss.ts';
+import { attentionLoss, pooledMean } from './attention-loss.ts';
 import type { AuxiliaryImage } from './auxiliary-batch.ts';
 import type { AnswersLoss, AuxiliaryFeatures, Mean } from './auxiliary-loss.ts';
 import { concatInt32 } from './cell-targets.ts';
@@ -67,15 +66,13 @@ const answerAttentionLoss = ({ layers, cache, target }: AuxiliaryFeatures['answe
   const ofImage = target('auxiliary_answer_positions', [batch, positions]);
   const ofText = fill(0, [batch, cache.textMemory.shape[1]!]);
   const expected = unsqueeze(unsqueeze(concat([ofImage, ofText], 1), 1), 1); // (B, 1, 1, S)
-  const losses = layers.map(({ attention }) => {
-    const probabilities = slice(attention, 1, 0, GUIDED_HEADS); // (B, heads, n, S)
-    const [, heads, queries] = probabilities.shape as [Dim, number, number];
-    return attentionLoss(probabilities, expected, heads * queries);
-  });
-  return {
-    sum: losses.map((loss) => loss.sum).reduce(add),
-    count: losses.map(({ count }) => count).reduce(add),
-  };
+  return pooledMean(
+    layers.map(({ attention }) => {
+      const probabilities = slice(attention, 1, 0, GUIDED_HEADS); // (B, heads, n, S)
+      const [, heads, queries] = probabilities.shape as [Dim, number, number];
+      return attentionLoss(probabilities, expected, heads * queries);
+    }),
+  );
 };
 
 /** (B, 2) classes of `answerStepsOf`, `NO_STEP` for captions that ask nothing. */

@@ -29,6 +29,12 @@ export const attentionLoss = (probabilities: Tensor, targets: Tensor, repeats = 
 export const avoidanceLoss = (probabilities: Tensor, avoided: Tensor, rows: Tensor): Mean =>
   meanNegativeLog(sub(scalar(1), sum(mul(probabilities, avoided), [probabilities.rank - 1])), rows);
 
+/** One mean over all values of several means. */
+export const pooledMean = (means: readonly Mean[]): Mean => ({
+  sum: means.map((mean) => mean.sum).reduce(add),
+  count: means.map(({ count }) => count).reduce(add),
+});
+
 /**
  * Mean of −log of a probability over the rows with weight 1.
  *

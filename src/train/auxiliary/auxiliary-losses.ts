@@ -6,7 +6,7 @@ import type { AuxiliaryLoss } from './auxiliary-loss.ts';
 import { backboneLoss } from './backbone-loss.ts';
 import { centerInputs } from './cell-targets.ts';
 import { encoderLoss } from './encoder-loss.ts';
-import { objectsLoss } from './object-attention.ts';
+import { objectsLoss } from './object-loss.ts';
 import { relationsLoss } from './relation-loss.ts';
 import { wordsLoss } from './word-loss.ts';
 import type { AuxiliaryConfig, OptimizerSettings } from '../config/run-settings.ts';
@@ -40,7 +40,7 @@ export const activeAuxiliaryLosses = (
  * - `auxiliary_answer_positions` (B, h·w): 1 where a position shows an object that the question is about;
  * - `auxiliary_slot_positions` (B, 2, h·w): the same for each slot (answer-slots.ts);
  * - `auxiliary_slot_kinds` (B, 2), `auxiliary_slot_members` (B, 2, O), `auxiliary_slot_boxes` (B, 2 · O, 4): kind and members of
- *   each slot, and the boxes of these;
+ *   each slot, and their boxes in cxcywh format;
  * - `auxiliary_positions` (I, attributes, h·w): attributes of the object that each position shows;
  * - `auxiliary_words` (B, attributes, T): attributes that each token names;
  * - `auxiliary_landmarks`, `auxiliary_compared` (B, kinds, h·w): 1 where a position shows an object that the caption

@@ -4,6 +4,7 @@ import {
   runProgram,
   type ObjectSet,
   type Program,
+  type ProgramStep,
   type Relation,
   type TextScene,
 } from '../../scenes/index.ts';
@@ -35,13 +36,11 @@ export const comparisonsOf = (scene: TextScene, programs: readonly Program[]): r
     landmarks.set(kind, (landmarks.get(kind) ?? 0) | ofLandmarks);
     compared.set(kind, (compared.get(kind) ?? 0) | others);
   };
-  const steps = programs.flatMap((program) => program.map((step) => ({ step, program })));
-  for (const { step, program } of steps) {
-    const { function: name, inputs, value_inputs: values } = step;
+  const includeStep = (program: Program, { function: name, inputs, value_inputs: values }: ProgramStep): void => {
     const shared = ATTRIBUTES.findIndex((attribute) => name === `same_${attribute}`);
-    if (name !== 'relate' && name !== 'superlative' && shared < 0) continue;
+    if (name !== 'relate' && name !== 'superlative' && shared < 0) return;
     const value = runProgram(sets, program.slice(0, inputs[0]! + 1));
-    if (typeof value !== 'object') continue;
+    if (typeof value !== 'object') return;
     const side = values[0] as Relation;
     if ('set' in value) include(RELATIONS.indexOf(OPPOSITE[side]), value.set, value.set);
     else {
@@ -50,7 +49,8 @@ export const comparisonsOf = (scene: TextScene, programs: readonly Program[]): r
       if (shared >= 0) include(RELATIONS.length + shared, landmark, others);
       else include(RELATIONS.indexOf(side), landmark, others & ~sets.doubtful(value.object, side));
     }
-  }
+  };
+  for (const program of programs) for (const step of program) includeStep(program, step);
   return [...landmarks].map(([kind, set]) => ({
     kind,
     landmarks: membersOf(set),

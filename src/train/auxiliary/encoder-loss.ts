@@ -10,11 +10,11 @@ import {
   neg,
   pad,
   slice,
-  sub,
   sum,
   where,
 } from '../../engine/ops/index.ts';
 import { boxesDim } from '../../losses/index.ts';
+import { cornersOf } from '../../losses/terms/boxes.ts';
 import { boxesAround, EncoderHead, hasEncoderHead } from '../../models/index.ts';
 import { SOFT_TOKEN_CLASSES } from '../../text/soft-tokens.ts';
 import type { MemoryLoss } from './auxiliary-loss.ts';
@@ -56,23 +56,16 @@ export const encoderLoss: MemoryLoss = {
       );
       const weighted = mul(entropy, where(cells.isHit, 1, negative));
 
-      const corners = boxCorners(target('target_boxes', [boxesDim, 4]));
+      const { low, high } = cornersOf(target('target_boxes', [boxesDim, 4]));
       return [
         { name: 'auxiliary_encoder_tokens', means: [{ sum: sum(weighted), count: cells.insideCount }], weight },
         {
           name: 'auxiliary_encoder_box',
-          means: [cells.boxLoss(mergeAxes(predictions.boxesXyxy, 0, 1), corners)],
+          means: [cells.boxLoss(mergeAxes(predictions.boxesXyxy, 0, 1), concat([low, high], 1))],
           weight: BOX_WEIGHT * weight,
         },
       ];
     };
   },
   inputs: mentionedInputs,
-};
-
-/** Boxes (N, 4) from cxcywh to xyxy format. */
-const boxCorners = (boxes: Tensor): Tensor => {
-  const center = slice(boxes, 1, 0, 2);
-  const half = mul(slice(boxes, 1, 2, 4), 0.5);
-  return concat([sub(center, half), add(center, half)], 1);
 };

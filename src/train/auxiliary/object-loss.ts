@@ -18,19 +18,17 @@ import {
   minimum,
   mul,
   neg,
-  relu,
   scalar,
   slice,
   splitAxis,
   stopGradient,
-  sub,
   sum,
-  swapLastTwo,
   unsqueeze,
 } from '../../engine/ops/index.ts';
+import { iouCxcywh } from '../../losses/terms/boxes.ts';
 import type { AnswerLayer } from '../../models/index.ts';
 import { ANSWER_SLOTS } from './answer-slots.ts';
-import { attentionLoss, MIN_MASS } from './attention-loss.ts';
+import { attentionLoss, MIN_MASS, pooledMean } from './attention-loss.ts';
 import type { AuxiliaryImage } from './auxiliary-batch.ts';
 import type { AnswersLoss, Mean, TargetInput } from './auxiliary-loss.ts';
 import { slotPositions } from './position-targets.ts';
@@ -68,18 +66,12 @@ export const objectsLoss: AnswersLoss = {
       });
       const among = objectAttentionLosses(trained, target);
       return [
-        { name: 'auxiliary_object_positions', means: [total(across)], weight },
-        { name: 'auxiliary_object_queries', means: [total(among)], weight },
+        { name: 'auxiliary_object_positions', means: [pooledMean(across)], weight },
+        { name: 'auxiliary_object_queries', means: [pooledMean(among)], weight },
       ];
     },
   inputs: ({ images, grid }) => ({ auxiliary_slot_positions: slotPositions(grid, images), ...slotInputs(images) }),
 };
-
-/** Mean over all of several means. */
-const total = (means: readonly Mean[]): Mean => ({
-  sum: means.map((mean) => mean.sum).reduce(add),
-  count: means.map(({ count }) => count).reduce(add),
-});
 
 /**
  * Losses on the self-attention of decoder layers whose detection queries start from boxes, one for each layer: in the first
@@ -114,38 +106,14 @@ export const objectAttentionLosses = (layers: readonly AnswerLayer[], target: Ta
     return { sum: sum(mul(entropy, unsqueeze(rows, 2))), count: mul(sum(rows), questions) };
   });
 
-/**
- * (B, N, Q) 1 for the query whose box overlaps most with each of the boxes, if their IoU is at least `MIN_IOU`.
- *
- * @param boxesXyxy (B, N, 4)
- * @param queriesCxcywh (B, Q, 4)
- */
-const bestQueries = (boxesXyxy: Tensor, queriesCxcywh: Tensor): Tensor => {
-  const half = mul(slice(queriesCxcywh, 2, 2, 4), 0.5);
-  const center = slice(queriesCxcywh, 2, 0, 2);
-  const queries = stopGradient(concat([sub(center, half), add(center, half)], 2));
-  const side = (axis: number): { readonly shared: Tensor; readonly own: Tensor; readonly theirs: Tensor } => {
-    const ends = (boxes: Tensor): readonly [Tensor, Tensor] => [
-      slice(boxes, 2, axis, axis + 1),
-      slice(boxes, 2, axis + 2, axis + 3),
-    ];
-    const [low, high] = ends(boxesXyxy); // (B, N, 1)
-    const [first, last] = ends(queries).map(swapLastTwo) as [Tensor, Tensor]; // (B, 1, Q)
-    return {
-      shared: relu(sub(minimum(high, last), maximum(low, first))),
-      own: sub(high, low),
-      theirs: sub(last, first),
-    };
-  };
-  const [x, y] = [side(0), side(1)];
-  const shared = mul(x.shared, y.shared);
-  const union = sub(add(mul(x.own, y.own), mul(x.theirs, y.theirs)), shared);
-  const iou = div(shared, maximum(union, 1e-6));
-  const isBest = equal(argMax(iou, 2, { keepDims: true }), iota(queriesCxcywh.shape[1]!));
+/** (B, N, Q) 1 for the query that overlaps most with each of the boxes (B, N, 4), if their IoU is at least `MIN_IOU`; both cxcywh. */
+const bestQueries = (boxes: Tensor, queries: Tensor): Tensor => {
+  const iou = iouCxcywh(unsqueeze(boxes, 2), unsqueeze(queries, 1));
+  const isBest = equal(argMax(iou, 2, { keepDims: true }), iota(queries.shape[1]!));
   return stopGradient(cast(and(isBest, greaterEqual(iou, scalar(MIN_IOU))), 'float32'));
 };
 
-/** Inputs of the losses: kinds (B, slots), members (B, slots, O) and their boxes (B, slots · O, 4) in xyxy format. */
+/** Inputs of the losses: kinds (B, slots), members (B, slots, O) and their boxes (B, slots · O, 4) in cxcywh format. */
 export const slotInputs = (images: readonly AuxiliaryImage[]): Record<string, HostTensor> => {
   const captions = images.flatMap(({ captions, objects }) =>
     captions.map(({ answerSlots = [] }) => {
@@ -158,7 +126,8 @@ export const slotInputs = (images: readonly AuxiliaryImage[]): Record<string, Ho
         ofSlot.forEach((object, index) => {
           const at = slot * MAX_MEMBERS + index;
           members[at] = 1;
-          boxes.set(objects.boxesXyxy.subarray(object * 4, object * 4 + 4), at * 4);
+          const [x0, y0, x1, y1] = objects.boxesXyxy.subarray(object * 4);
+          boxes.set([(x0! + x1!) / 2, (y0! + y1!) / 2, x1! - x0!, y1! - y0!], at * 4);
         });
       });
       return { kinds, members, boxes };

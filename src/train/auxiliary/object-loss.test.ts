@@ -5,7 +5,7 @@ import { gradients, literal, scalar, softmax } from '../../engine/ops/index.ts';
 import type { AnswerSlot } from './answer-slots.ts';
 import type { AuxiliaryImage } from './auxiliary-batch.ts';
 import type { Mean } from './auxiliary-loss.ts';
-import { objectAttentionLosses, slotInputs } from './object-attention.ts';
+import { objectAttentionLosses, slotInputs } from './object-loss.ts';
 
 /** Three objects side by side; one query for each, from right to left, and one between them. */
 const OBJECTS = [0, 1, 2].map((x) => [x * 0.3, 0.2, x * 0.3 + 0.2, 0.6]);
