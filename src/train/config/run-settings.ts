@@ -98,8 +98,13 @@ export interface AugmentationConfig {
 
 /** The optimizer and what it updates. */
 export interface OptimizerSettings {
-  /** `adam` and `adamw` are both AdamW, as in the official code; `sgd` is SGD with momentum. */
-  readonly optimizer: 'adam' | 'adamw' | 'sgd';
+  /**
+   * `adam` and `adamw` are both AdamW, as in the official code; `sgd` is SGD with momentum; `muon` is Muon for the matrices in the
+   * layers of text encoder, encoder and decoder, and AdamW for the rest.
+   */
+  readonly optimizer: 'adam' | 'adamw' | 'sgd' | 'muon';
+  /** Factor of the learning rates of the matrices that Muon updates. */
+  readonly muon_lr_factor: number;
   /** Decoupled weight decay. */
   readonly weight_decay: number;
   /** Parameters that decay: `all`, as in the official code, or `matrices`, which excludes biases and norms. */

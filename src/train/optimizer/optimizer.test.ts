@@ -52,6 +52,21 @@ describe('the optimizer', () => {
     },
   );
 
+  it('begins anew for parameters whose stored moments are those of another optimizer', () => {
+    const stored = new Optimizer({ optimizer: 'adamw', weight_decay: 0 });
+    stored.step(parameters(), new Map(entries(1)), rates, 1);
+    const [resumed, fresh] = [1, 2].map(() => new Optimizer({ optimizer: 'sgd', weight_decay: 0 })) as [
+      Optimizer,
+      Optimizer,
+    ];
+    resumed.restore(stored.state);
+    const [found, expected] = [parameters(), parameters()];
+    resumed.step(found, new Map(entries(2)), rates, 1);
+    fresh.step(expected, new Map(entries(2)), rates, 1);
+    expect(numbers(found)).toEqual(numbers(expected));
+    expect(copyOf(resumed.state)).toEqual(copyOf(fresh.state));
+  });
+
   it('skips parameters without a gradient, weight decay included', () => {
     const values = parameters();
     const gradients = new Map(entries(3).slice(0, 1));

@@ -1,5 +1,6 @@
 import type { HostTensor } from '../../engine/graph/index.ts';
 import type { LearningRates } from '../config/schedule.ts';
+import { isHiddenMatrix } from './muon.ts';
 import type { RowGradient } from './row-gradient.ts';
 import { sharedBeside } from './shared-values.ts';
 import { applyUpdate, type Update } from './update-pass.ts';
@@ -10,14 +11,16 @@ export interface Moments {
   step: number;
   /** Running mean of the gradient; the momentum buffer of SGD. */
   readonly first: Float32Array;
-  /** Running mean of the squared gradient; empty for SGD. */
+  /** Running mean of the squared gradient; empty for SGD and Muon. */
   readonly second: Float32Array;
 }
 
 /** Settings of the optimizer. */
 export interface OptimizerConfig {
-  /** `adam` and `adamw` are both AdamW, as in the official code. */
-  readonly optimizer: 'adam' | 'adamw' | 'sgd';
+  /** `adam` and `adamw` are both AdamW, as in the official code; `muon` is Muon for hidden matrices, AdamW for the rest. */
+  readonly optimizer: 'adam' | 'adamw' | 'sgd' | 'muon';
+  /** Factor of the rates of what Muon updates. Default 1. */
+  readonly muon_lr_factor?: number | undefined;
   readonly weight_decay: number;
   /** Whether weight decay applies to a parameter; to all in the official code. */
   readonly decays?: ((name: string) => boolean) | undefined;
@@ -43,7 +46,7 @@ const rateFor = (name: string, rates: LearningRates): number => {
 export const clipFactor = (norm: number, maxNorm: number): number =>
   maxNorm > 0 ? Math.min(1, maxNorm / (norm + 1e-6)) : 1;
 
-/** AdamW (arXiv:1711.05101) or SGD with momentum, as one fused pass over each parameter. */
+/** AdamW (arXiv:1711.05101), SGD with momentum, or Muon, as one fused pass over each parameter. */
 export class Optimizer {
   readonly state = new Map<string, Moments>();
   /** Parameters whose moments are in the memory that the kernels work on. */
@@ -62,11 +65,12 @@ export class Optimizer {
     rates: LearningRates,
     clip: number,
   ): void {
-    for (const update of this.plan(parameters, gradients, rates, clip)) applyUpdate(update, 0, update.values.length);
+    for (const update of this.plan(parameters, gradients, rates, clip).values())
+      applyUpdate(update, 0, update.values.length);
   }
 
   /**
-   * Counts a step and returns its updates, which the caller applies.
+   * Counts a step and returns its updates by parameter, which the caller applies. Those of Muon have no direction yet.
    *
    * @param tables gradients of further parameters
    */
@@ -77,30 +81,32 @@ export class Optimizer {
     clip: number,
     average?: MovingAverage,
     tables: ReadonlyMap<string, RowGradient> = new Map(),
-  ): readonly Update[] {
+  ): ReadonlyMap<string, Update> {
     const updateOf = (name: string): Omit<Update, 'gradient' | 'rows'> => {
       const parameter = parameters.get(name);
       if (parameter === undefined) throw new Error(`internal: gradient for unknown parameter "${name}"`);
       const values = parameter.data as Float32Array;
-      const moments = this.momentsOf(name, values);
+      const kind = this.kindOf(name, parameter.shape);
+      const moments = this.momentsOf(name, values, kind);
       moments.step++;
       return {
-        kind: this.config.optimizer === 'sgd' ? 'sgd' : 'adamw',
+        kind,
         values,
         first: moments.first,
         second: moments.second,
         average: average?.values.get(name)?.data as Float32Array | undefined,
         step: moments.step,
-        rate: rateFor(name, rates),
+        rate: rateFor(name, rates) * (kind === 'muon' ? (this.config.muon_lr_factor ?? 1) : 1),
         decay: this.config.decays?.(name) === false ? 0 : this.config.weight_decay,
         clip,
         averageDecay: average?.decay ?? 1,
       };
     };
-    return [
-      ...Array.from(gradients, ([name, { data }]) => ({ ...updateOf(name), gradient: data as Float32Array })),
-      ...Array.from(tables, ([name, { indices, values }]) => ({ ...updateOf(name), gradient: values, rows: indices })),
-    ];
+    const updates = new Map<string, Update>();
+    for (const [name, { data }] of gradients) updates.set(name, { ...updateOf(name), gradient: data as Float32Array });
+    for (const [name, { indices, values }] of tables)
+      updates.set(name, { ...updateOf(name), gradient: values, rows: indices });
+    return updates;
   }
 
   /** Resumes from stored moments, which are copied when their parameter is next updated. */
@@ -110,18 +116,24 @@ export class Optimizer {
     for (const [name, stored] of moments) this.state.set(name, { ...stored });
   }
 
-  private momentsOf(name: string, values: Float32Array): Moments {
+  private kindOf(name: string, shape: readonly number[]): Update['kind'] {
+    const { optimizer } = this.config;
+    if (optimizer === 'sgd') return 'sgd';
+    return optimizer === 'muon' && isHiddenMatrix(name, shape) ? 'muon' : 'adamw';
+  }
+
+  private momentsOf(name: string, values: Float32Array, kind: Update['kind']): Moments {
     const known = this.state.get(name);
     if (known !== undefined && this.placed.has(name)) return known;
-    const moments: Moments = {
-      step: known?.step ?? 0,
-      first: sharedBeside(values),
-      second: this.config.optimizer === 'sgd' ? new Float32Array(new SharedArrayBuffer(0)) : sharedBeside(values),
-    };
-    if (known !== undefined) {
-      moments.first.set(known.first);
-      moments.second.set(known.second);
+    const first = sharedBeside(values);
+    const second = kind === 'adamw' ? sharedBeside(values) : new Float32Array(new SharedArrayBuffer(0));
+    // A resumed run may use another optimizer, which begins anew.
+    const isResumed = known?.second.length === second.length;
+    if (isResumed) {
+      first.set(known.first);
+      second.set(known.second);
     }
+    const moments: Moments = { step: isResumed ? known.step : 0, first, second };
     this.state.set(name, moments);
     this.placed.add(name);
     return moments;

@@ -26,7 +26,7 @@ const tasks: readonly PoolTask[] = [
   { kind: 'norm', arrays: [floats(0, 4, 3), floats(1, 8, 5)], sums: new Float64Array(buffers[1]!, 16, 2) },
   { kind: 'norm', arrays: [], sums: new Float64Array(buffers[0]!, 0, 0) },
   { kind: 'add', sums: [floats(0, 0, 2), floats(0, 8, 7)], values: [floats(1, 0, 2), floats(1, 256, 7)] },
-  { kind: 'update', updates: [adamw, sgd, adamw] },
+  { kind: 'update', updates: [adamw, sgd, adamw, { ...sgd, kind: 'muon' }] },
 ];
 
 /** The task with the place of each array instead of its contents. */

@@ -12,7 +12,7 @@ export type PoolTask =
   | { readonly kind: 'update'; readonly updates: readonly Update[] };
 
 const TASK_KINDS = ['norm', 'add', 'update'] as const satisfies readonly PoolTask['kind'][];
-const UPDATE_KINDS = ['adamw', 'sgd'] as const satisfies readonly Update['kind'][];
+const UPDATE_KINDS = ['adamw', 'sgd', 'muon'] as const satisfies readonly Update['kind'][];
 /** Index of the buffer of an array that does not exist. */
 const NO_BUFFER = -1;
 

@@ -49,7 +49,7 @@ describe('the gradient of a table', () => {
       const gradient = sumRowGradients([
         { indices: Int32Array.from(indices, (index) => (index + step) % rows), values },
       ]);
-      for (const update of tables.plan(found, new Map(), rates, 0.5, undefined, new Map([[NAME, gradient]])))
+      for (const update of tables.plan(found, new Map(), rates, 0.5, undefined, new Map([[NAME, gradient]])).values())
         applyUpdate(update, 0, update.values.length);
       whole.step(expected, new Map([[NAME, dense(gradient, rows, columns)]]), rates, 0.5);
     }

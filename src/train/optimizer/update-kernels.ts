@@ -40,6 +40,8 @@ export interface UpdateKernels {
       ...scalars: [clip: number, decay: number, momentum: number, rate: number],
     ]
   ): void;
+  /** values ← values · shrink − direction · rate */
+  move(values: number, direction: number, bytes: number, shrink: number, rate: number): void;
   /** average ← average + (value − average) · rest, which keeps the average of a constant constant. */
   average(average: number, values: number, bytes: number, rest: number): void;
   /** sums ← sums + values */
@@ -123,6 +125,10 @@ const sgd = elementwise(
   },
 );
 
+const move = elementwise('move', ['values', 'direction'], ['shrink', 'rate'], ({ values, direction }, scalars) =>
+  values.store(subtract(multiply(values.load, scalars.shrink), multiply(direction.load, scalars.rate))),
+);
+
 const average = elementwise('average', ['averages', 'values'], ['rest'], ({ averages, values }, { rest }) =>
   averages.store(add(averages.load, multiply(subtract(values.load, averages.load), rest))),
 );
@@ -154,7 +160,7 @@ const sumOfSquares = ((): FunctionWriter => {
   return writer;
 })();
 
-const compiled = new WebAssembly.Module(assemble([adamw, sgd, average, addition, sumOfSquares]));
+const compiled = new WebAssembly.Module(assemble([adamw, sgd, move, average, addition, sumOfSquares]));
 const instances = new WeakMap<WebAssembly.Memory, UpdateKernels>();
 
 /** The kernels of a memory, compiled once. */

@@ -32,7 +32,7 @@ const updateAt = (place: Place, length: number, more: Partial<Update>): Update =
     values,
     gradient: noise(length, 2, 1e-2),
     first: put(noise(length, 3, 1e-2)),
-    second: more.kind === 'sgd' ? new Float32Array(0) : put(squares(length, 4)),
+    second: (more.kind ?? 'adamw') === 'adamw' ? put(squares(length, 4)) : new Float32Array(0),
     average: put(noise(length, 5, 1)),
     step: 7,
     rate: 1e-3,
@@ -54,6 +54,9 @@ const plain = ({ kind, values, gradient, first, second, average, ...numbers }: U
       square = 0.999 * second[k]! + 0.001 * slope * slope;
       const [meanHat, squareHat] = [mean / (1 - 0.9 ** step), square / (1 - 0.999 ** step)];
       next = value * (1 - rate * decay) - (rate * meanHat) / (Math.sqrt(squareHat) + 1e-8);
+    } else if (kind === 'muon') {
+      mean = first[k]!;
+      next = value * (1 - rate * decay) - rate * gradient[k]!;
     } else {
       mean = (step === 1 ? 0 : 0.9 * first[k]!) + slope + decay * value;
       next = value - rate * mean;
@@ -67,6 +70,7 @@ const kinds: readonly (readonly [string, Partial<Update>])[] = [
   ['the first step of AdamW', { kind: 'adamw', step: 1 }],
   ['SGD', { kind: 'sgd' }],
   ['the first step of SGD', { kind: 'sgd', step: 1 }],
+  ['Muon, whose gradient is a direction', { kind: 'muon' }],
 ];
 const arraysOf = ({ values, first, second, average }: Update): readonly (readonly number[])[] =>
   [values, first, second, average!].map((array) => [...array]);

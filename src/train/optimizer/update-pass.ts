@@ -3,15 +3,15 @@ import { inBlocks, type Pass } from './update-blocks.ts';
 
 /** Update of one parameter in one step: arrays of equal length, updated in place, the gradient, and the step's scalars. */
 export interface Update {
-  readonly kind: 'adamw' | 'sgd';
+  readonly kind: 'adamw' | 'sgd' | 'muon';
   readonly values: Float32Array;
-  /** Gradient of all values; with `rows`, of these rows of a table only. */
+  /** Gradient of all values; with `rows`, of these rows of a table only. The direction of Muon, once it is known. */
   readonly gradient: Float32Array;
   /** Indices of the rows with a gradient, ascending; it is 0 in all others. Undefined if all have one. */
   readonly rows?: Int32Array | undefined;
-  /** Running mean of the gradient; the MOMENTUM buffer of SGD. */
+  /** Running mean of the gradient; the momentum buffer of SGD. */
   readonly first: Float32Array;
-  /** Running mean of the squared gradient; empty for SGD. */
+  /** Running mean of the squared gradient; empty for SGD and Muon. */
   readonly second: Float32Array;
   /** Moving average of the values, if there is one. */
   readonly average: Float32Array | undefined;
@@ -38,8 +38,8 @@ const MOMENTUM = 0.9;
  */
 export const applyUpdate = (update: Update, start: number, end: number): void => {
   const { values, gradient, rows, first, second, average, averageDecay } = update;
-  const arrays = update.kind === 'sgd' ? [values, first] : [values, first, second];
-  const updatePass = update.kind === 'sgd' ? sgdPass(update) : adamwPass(update);
+  const arrays = { adamw: [values, first, second], sgd: [values, first], muon: [values] }[update.kind];
+  const updatePass = PASSES[update.kind](update);
   const last = arrays.length + 1;
   const averagingPass: Pass = (kernels, addresses, bytes) => {
     updatePass(kernels, addresses, bytes);
@@ -96,6 +96,17 @@ const sgdPass = ({ step, rate, decay, clip }: Update): Pass => {
   const keep = step === 1 ? 0 : MOMENTUM;
   return (kernels, [gradient, values, first], bytes) =>
     kernels.sgd(values!, gradient!, first!, bytes, clip, decay, keep, rate);
+};
+
+const muonPass = ({ rate, decay }: Update): Pass => {
+  const shrink = 1 - rate * decay;
+  return (kernels, [direction, values], bytes) => kernels.move(values!, direction!, bytes, shrink, rate);
+};
+
+const PASSES: Readonly<Record<Update['kind'], (update: Update) => Pass>> = {
+  adamw: adamwPass,
+  sgd: sgdPass,
+  muon: muonPass,
 };
 
 /** Number of elements that a thread takes at a time; also the length of one sum of squares. */

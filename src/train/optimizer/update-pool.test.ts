@@ -38,7 +38,7 @@ describe('optimizer threads', () => {
     await Promise.all(pools.map((pool) => pool.dispose()));
   });
 
-  it.each(['adamw', 'sgd'] as const)('compute the same %s update for any number of threads', async (kind) => {
+  it.each(['adamw', 'sgd', 'muon'] as const)('compute the same %s update for any number of threads', async (kind) => {
     const expected = updates(kind);
     for (const update of expected) applyUpdate(update, 0, update.values.length);
     for (const pool of pools) {

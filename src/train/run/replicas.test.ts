@@ -65,6 +65,13 @@ describe('replicas', () => {
     }
   });
 
+  it('share the products of Muon, each of which one of them makes', async () => {
+    const [alone, two] = [freshFolder(), freshFolder()];
+    await train(alone, { replicas: 1, optimizer: 'muon', muon_lr_factor: 0.5 });
+    await train(two, { replicas: 2, optimizer: 'muon', muon_lr_factor: 0.5 });
+    expect(await runDifference(alone, two)).toBeLessThan(1e-4);
+  });
+
   it('resume in any number', async () => {
     const broken = freshFolder();
     const stop = new AbortController();

@@ -147,6 +147,7 @@ export const createTrainer = async (
     ratesSet: config.adjust_lr,
     optimizer: {
       optimizer: config.optimizer,
+      muon_lr_factor: config.muon_lr_factor,
       weight_decay: config.weight_decay,
       decays: config.weight_decay_params === 'matrices' ? decays : undefined,
     },
@@ -167,5 +168,5 @@ export const createTrainer = async (
   };
   if (config.objective === 'all') return Trainer.create(model, config, parameters, runtime, options);
   if (auxiliary === undefined) throw new Error('internal: the backbone alone is trained by its auxiliary loss');
-  return new Trainer(parameters, await BackboneStep.load(model, auxiliary, runtime, isTrainable), options);
+  return new Trainer(parameters, await BackboneStep.load(model, auxiliary, runtime, isTrainable), options, runtime);
 };

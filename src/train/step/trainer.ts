@@ -6,6 +6,7 @@ import type { Runtime } from '../../engine/runtime/runtime.ts';
 import { singleProcess, type Communicator } from '../parallel/communicator.ts';
 import { copyEntries, updateAverage } from '../optimizer/ema.ts';
 import { isAuxiliary } from '../auxiliary/auxiliary-heads.ts';
+import { Muon } from '../optimizer/muon.ts';
 import { clipFactor, Optimizer } from '../optimizer/optimizer.ts';
 import { OptimizerShards } from '../optimizer/optimizer-shards.ts';
 import { GradientSums, type Gradients, type SumOptions } from './gradient-sums.ts';
@@ -30,6 +31,7 @@ export class Trainer {
   /** Moving average of all weights without auxiliary heads; undefined without `emaDecay`. */
   readonly average: ReadonlyMap<string, HostTensor> | undefined;
   private readonly optimizer: Optimizer;
+  private readonly muon: Muon;
   private readonly communicator: Communicator;
   private readonly pool: UpdatePool;
   /** Undefined unless the optimizer's state is divided. */
@@ -47,11 +49,15 @@ export class Trainer {
     readonly parameters: ReadonlyMap<string, HostTensor>,
     private readonly differentiable: DifferentiableStep,
     private readonly options: TrainerOptions,
+    runtime: Runtime,
   ) {
     this.optimizer = new Optimizer(options.optimizer);
+    this.muon = new Muon(runtime);
     this.communicator = options.communicator ?? singleProcess;
+    // Products of matrices are rounded differently by different CPUs, so that each of Muon's is made by one process.
+    const isDivided = options.shardOptimizer === true || options.optimizer.optimizer === 'muon';
     this.shards =
-      options.shardOptimizer === true && this.communicator.size > 1
+      isDivided && this.communicator.size > 1
         ? new OptimizerShards(parameters, differentiable.trained, this.communicator)
         : undefined;
     this.pool = new UpdatePool(options.threads ?? Math.min(MAX_THREADS, availableParallelism()));
@@ -84,7 +90,7 @@ export class Trainer {
       // Processes exchange dense gradients.
       minTableElements: (options.communicator ?? singleProcess).size > 1 ? Infinity : MIN_TABLE_ELEMENTS,
     });
-    return new Trainer(parameters, step, options);
+    return new Trainer(parameters, step, options, runtime);
   }
 
   /** Number of completed steps. */
@@ -226,7 +232,8 @@ export class Trainer {
     const { shards, updated } = this;
     for (const name of floats.keys()) updated.add(name);
     const own = shards === undefined ? gradients : new Map([...gradients].filter(([name]) => shards.owns(name)));
-    await pool.apply(optimizer.plan(parameters, own, rates, clip, moving, tables));
+    const updates = optimizer.plan(parameters, own, rates, clip, moving, tables);
+    await this.muon.withDirections(updates, parameters, (all) => pool.apply(all));
     await shards?.shareValues([...gradients.keys()]);
     if (moving !== undefined)
       updateAverage(moving.values, parameters, moving.decay, (name) => own.has(name) || tables.has(name));
@@ -235,7 +242,7 @@ export class Trainer {
 
   /** Frees programs and threads. */
   async dispose(): Promise<void> {
-    await Promise.all([this.differentiable.dispose(), this.pool.dispose()]);
+    await Promise.all([this.differentiable.dispose(), this.muon.dispose(), this.pool.dispose()]);
   }
 
   /** Means over the batches of all processes. */

@@ -3,10 +3,15 @@ import { flag, fraction, nonnegative, nonnegativeInteger, positiveInteger } from
 
 /** The optimizer, gradient clipping and the moving average of the weights. @internal */
 export const optimizerSchema = z.object({
-  optimizer: z
-    .enum(['adam', 'adamw', 'sgd'])
-    .default('adam')
-    .meta({ description: '`adam` and `adamw` are both AdamW, as in the official code; `sgd` is SGD with momentum.' }),
+  optimizer: z.enum(['adam', 'adamw', 'sgd', 'muon']).default('adam').meta({
+    description:
+      '`adam` and `adamw` are both AdamW, as in the official code; `sgd` is SGD with momentum; `muon` (*own*) is Muon for the matrices in the layers of text encoder, encoder and decoder, and AdamW for the rest.',
+  }),
+  muon_lr_factor: z.number().positive().default(1).meta({
+    description:
+      'Factor of the learning rates of the matrices that Muon updates, whose updates are as large as those of AdamW.',
+    own: true,
+  }),
   weight_decay: nonnegative.default(1e-4).meta({ description: 'Decoupled weight decay.' }),
   weight_decay_params: z.enum(['all', 'matrices']).default('all').meta({
     description:
